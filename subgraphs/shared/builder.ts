@@ -1,0 +1,54 @@
+/**
+ * The Pothos builder that every subgraph starts from, with the types that several subgraphs share. Shared types come
+ * from here alone: differing copies would lose fields silently on composition.
+ */
+import SchemaBuilder from '@pothos/core';
+import DirectivesPlugin from '@pothos/plugin-directives';
+import FederationPlugin from '@pothos/plugin-federation';
+import type { GraphQLSchema } from 'graphql';
+import type { RequestContext } from './context.ts';
+import { addSharedTypes, type SharedTypes } from './shared-types.ts';
+
+/** The federation version of every subgraph and of supergraph.yaml. */
+export const FEDERATION_LINK = 'https://specs.apollo.dev/federation/v2.9';
+
+/** Pothos' type parameters, the same in every subgraph. Fields are nullable unless they say otherwise. */
+export interface SubgraphTypes {
+  Context: RequestContext;
+  DefaultFieldNullability: true;
+  DefaultInputFieldRequiredness: false;
+  Scalars: {
+    ID: { Input: string; Output: string };
+    /** In: an ISO 8601 text, validated. Out: a Date or such a text. */
+    DateTime: { Input: Date; Output: Date | string };
+    JSON: { Input: JsonValue; Output: JsonValue };
+  };
+}
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+
+export type SubgraphBuilder = PothosSchemaTypes.SchemaBuilder<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>>;
+
+/** One subgraph's builder and the shared types made in it. */
+export interface SubgraphSchema {
+  readonly builder: SubgraphBuilder;
+  readonly shared: SharedTypes;
+  /** Builds the executable subgraph schema, `_entities` and `_service` included. */
+  build(): GraphQLSchema;
+}
+
+/**
+ * Starts a subgraph's schema.
+ * @param roots which root types the subgraph has fields on (a root type without fields is an error)
+ */
+export function createSubgraphSchema(
+  roots: { query?: boolean; mutation?: boolean; subscription?: boolean } = { query: true },
+): SubgraphSchema {
+  const builder: SubgraphBuilder = new SchemaBuilder<SubgraphTypes>({
+    plugins: [DirectivesPlugin, FederationPlugin],
+  });
+  if (roots.query) builder.queryType({ description: 'Reads. Every field sees only the caller’s tenant.' });
+  if (roots.mutation) builder.mutationType({ description: 'Writes. The fields of one operation run one after the other.' });
+  if (roots.subscription) builder.subscriptionType({ description: 'Streams, over graphql-ws or server-sent events.' });
+  return { builder, shared: addSharedTypes(builder), build: () => builder.toSubGraphSchema({ linkUrl: FEDERATION_LINK }) };
+}

@@ -1,0 +1,87 @@
+/**
+ * Who asks, and what one request carries through every subgraph.
+ *
+ * The same `RequestContext` object reaches every fetch of one client operation, so per-request loaders
+ * (see {@link perRequest}) are shared by all fetches that a plan sends to one subgraph.
+ */
+
+/** A verified caller. The tenant comes from here and from nowhere else. */
+export interface Principal {
+  /** The tenant whose data the caller may see. Matches {@link TENANT_ID}. */
+  readonly tenantId: string;
+  /** Who acts, as written to the audit log: a token's `sub`, an API key's id, or `system:<name>`. */
+  readonly subject: string;
+  /** Role names granted by the identity provider. */
+  readonly roles: readonly string[];
+  /** OAuth scopes granted to the token. */
+  readonly scopes: readonly string[];
+  /**
+   * True for the gateway's own work (delivering the outbox, retention). Never set from a token of a client.
+   * @default false
+   */
+  readonly system?: boolean;
+}
+
+/** Tenant ids are short and plain, because they become key prefixes, labels and setting values. */
+export const TENANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
+/** Counts the statements that a request sends to stores; tests and `extensions.trace` read it. */
+export class StatementCounter {
+  readonly #byStore = new Map<string, number>();
+
+  /** Records `statements` round trips to `store` (such as `postgres`, `neo4j`, `qdrant`, `s3`, `files`, `openai`). */
+  add(store: string, statements = 1): void {
+    this.#byStore.set(store, (this.#byStore.get(store) ?? 0) + statements);
+  }
+
+  /** Statements per store so far. */
+  counts(): Record<string, number> {
+    return Object.fromEntries(this.#byStore);
+  }
+
+  /** Statements to all stores so far. */
+  get total(): number {
+    let sum = 0;
+    for (const count of this.#byStore.values()) sum += count;
+    return sum;
+  }
+}
+
+/** What every resolver receives as its GraphQL context. */
+export interface RequestContext {
+  readonly principal: Principal;
+  /** Appears in logs, errors and traces; echoed to the client as `x-request-id`. */
+  readonly requestId: string;
+  /** Aborted when the client goes away or the request's time is up. */
+  readonly signal?: AbortSignal;
+  readonly statements: StatementCounter;
+}
+
+/** Makes a context; the only place that decides its defaults. */
+export function createRequestContext(
+  principal: Principal,
+  options: { requestId?: string; signal?: AbortSignal; statements?: StatementCounter } = {},
+): RequestContext {
+  return {
+    principal,
+    requestId: options.requestId ?? crypto.randomUUID(),
+    signal: options.signal,
+    statements: options.statements ?? new StatementCounter(),
+  };
+}
+
+/**
+ * Memoises `create` for each request: the loaders of one request are made on first use and die with its context.
+ * A mutation that changes what loaders may have read must clear them (`loaders.x.clearAll()`).
+ */
+export function perRequest<T>(create: (context: RequestContext) => T): (context: RequestContext) => T {
+  const made = new WeakMap<RequestContext, T>();
+  return (context) => {
+    let value = made.get(context);
+    if (value === undefined) {
+      value = create(context);
+      made.set(context, value);
+    }
+    return value;
+  };
+}

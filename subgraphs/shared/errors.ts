@@ -1,0 +1,84 @@
+/**
+ * The errors that subgraphs and the gateway raise. Each carries a stable `extensions.code`; what a code means is
+ * written once, in `gateway/errors.ts`, and printed in docs/errors.md.
+ */
+
+/** Every value that `extensions.code` can take. */
+export type ErrorCode =
+  | 'BAD_USER_INPUT'
+  | 'GRAPHQL_PARSE_FAILED'
+  | 'GRAPHQL_VALIDATION_FAILED'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'STORE_DISABLED'
+  | 'STORE_UNAVAILABLE'
+  | 'STORE_TIMEOUT'
+  | 'SUBGRAPH_UNAVAILABLE'
+  | 'CURSOR_EXPIRED'
+  | 'QUERY_TOO_COSTLY'
+  | 'QUERY_TOO_DEEP'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'PLANNING_TIMEOUT'
+  | 'REQUEST_TIMEOUT'
+  | 'RATE_LIMITED'
+  | 'PERSISTED_QUERY_NOT_FOUND'
+  | 'INTERNAL_SERVER_ERROR';
+
+/** Optional parts of a {@link CodedError}. */
+export interface CodedErrorOptions {
+  /** What a person can do about it; shown to the client. Must not contain a secret. */
+  hint?: string;
+  /** What led here; logged, never shown to the client. */
+  cause?: unknown;
+  /** More machine-readable facts for `extensions` (such as `firstAvailable`). */
+  extensions?: Record<string, unknown>;
+}
+
+/** An error that a client may see as it is: message, code and hint are all written for people. */
+export class CodedError extends Error {
+  readonly extensions: Record<string, unknown> & { code: ErrorCode; hint?: string };
+
+  constructor(code: ErrorCode, message: string, options: CodedErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'CodedError';
+    this.extensions = { ...options.extensions, code, ...(options.hint === undefined ? {} : { hint: options.hint }) };
+  }
+
+  get code(): ErrorCode {
+    return this.extensions.code;
+  }
+}
+
+/** The caller sent something that cannot be meant; says what, and what is accepted. */
+export const badUserInput = (message: string, options?: CodedErrorOptions): CodedError =>
+  new CodedError('BAD_USER_INPUT', message, options);
+
+/** A mutation named something that does not exist for this tenant. (Queries answer null instead.) */
+export const notFound = (what: string, id: string): CodedError =>
+  new CodedError('NOT_FOUND', `There is no ${what} with the id ${JSON.stringify(id)}.`);
+
+/** The write contradicts the present state, such as appending to a finished run. */
+export const conflict = (message: string, options?: CodedErrorOptions): CodedError =>
+  new CodedError('CONFLICT', message, options);
+
+/** The caller is known but may not do this. */
+export const forbidden = (message: string, options?: CodedErrorOptions): CodedError =>
+  new CodedError('FORBIDDEN', message, options);
+
+/**
+ * The field's store is switched off or was never configured.
+ * @param what what is missing, as a person would say it ("The chat model")
+ * @param variable the environment variable that switches it on
+ */
+export const storeDisabled = (what: string, variable: string): CodedError =>
+  new CodedError('STORE_DISABLED', `${what} is not configured.`, { hint: `Set ${variable} and restart.` });
+
+/** The store refused, cut or lost the connection. */
+export const storeUnavailable = (store: string, cause: unknown, hint?: string): CodedError =>
+  new CodedError('STORE_UNAVAILABLE', `${store} cannot be reached.`, { cause, hint });
+
+/** The store did not answer in time. */
+export const storeTimeout = (store: string, cause: unknown, hint?: string): CodedError =>
+  new CodedError('STORE_TIMEOUT', `${store} did not answer in time.`, { cause, hint });

@@ -1,0 +1,56 @@
+/**
+ * Ids are plain typed strings (`doc_…`, `run_…`): a prefix that names the type, then either a digest of what the thing
+ * is (so that writing it twice is one thing) or a time-ordered random value.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+
+/** The prefix of each type's ids. */
+export const ID_PREFIX = {
+  Agent: 'agt',
+  AgentVersion: 'agv',
+  Document: 'doc',
+  Chunk: 'chk',
+  MemoryFact: 'mem',
+  Artifact: 'art',
+  UsageRecord: 'usg',
+  AuditEntry: 'aud',
+  OutboxEntry: 'obx',
+  Entity: 'ent',
+  Relation: 'rel',
+  Run: 'run',
+  RunEvent: 'evt',
+} as const;
+
+export type IdType = keyof typeof ID_PREFIX;
+
+/**
+ * An id derived from its parts: 27 characters of base 36 (136 bits of a SHA-256), so equal parts give the same id in every
+ * process. Parts are length-prefixed, so that no two lists of parts can be confused.
+ * Include the tenant among the parts: ids of two tenants must never be equal.
+ */
+export function derivedId(type: IdType, ...parts: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  return `${ID_PREFIX[type]}_${base36(hash.digest().subarray(0, 17))}`;
+}
+
+/** A random id that sorts by creation time (48 bits of milliseconds, then 80 random bits). */
+export function randomId(type: IdType): string {
+  const bytes = Buffer.concat([Buffer.alloc(6), randomBytes(11)]);
+  bytes.writeUIntBE(Date.now(), 0, 6);
+  return `${ID_PREFIX[type]}_${base36(bytes)}`;
+}
+
+/** The id of an entity: the same (tenant, kind, name) is the same entity, whoever writes it. */
+export const entityId = (tenantId: string, kind: string, name: string): string =>
+  derivedId('Entity', tenantId, kind, name);
+
+/** The id of a document: its source names it within a tenant. */
+export const documentId = (tenantId: string, source: string): string => derivedId('Document', tenantId, source);
+
+/** True where `id` has the form of an id of `type`; ids of other types are simply not found. */
+export const isIdOf = (type: IdType, id: string): boolean =>
+  id.startsWith(`${ID_PREFIX[type]}_`) && /^[a-z0-9]{1,40}$/.test(id.slice(4));
+
+const base36 = (bytes: Uint8Array): string =>
+  BigInt(`0x${Buffer.from(bytes).toString('hex')}`).toString(36).padStart(27, '0');

@@ -1,0 +1,44 @@
+/** Bounds on JSON that callers send: metadata, properties, payloads. */
+import type { JsonValue } from './builder.ts';
+import { badUserInput } from './errors.ts';
+
+/** The caps on one JSON input value. */
+export const JSON_LIMITS = { bytes: 64 * 1024, depth: 12, keys: 1_000 } as const;
+
+/**
+ * Returns `value` where it is JSON within {@link JSON_LIMITS}. Keys such as `__proto__` are ordinary keys.
+ * @throws CodedError `BAD_USER_INPUT` that names the limit that was passed
+ */
+export function checkJson(value: unknown, limits: { bytes: number; depth: number; keys: number } = JSON_LIMITS): JsonValue {
+  let keys = 0;
+  const visit = (node: unknown, depth: number): void => {
+    if (depth > limits.depth) throw badUserInput(`JSON is nested more than ${limits.depth} levels deep.`);
+    if (node === null || typeof node === 'boolean') return;
+    if (typeof node === 'string') {
+      if (node.includes('\0')) throw badUserInput('JSON texts cannot contain the NUL character (U+0000).');
+      return;
+    }
+    if (typeof node === 'number') {
+      if (!Number.isFinite(node)) throw badUserInput('JSON numbers must be finite.');
+      return;
+    }
+    if (Array.isArray(node)) {
+      for (const item of node) visit(item, depth + 1);
+      return;
+    }
+    if (typeof node === 'object') {
+      for (const [key, item] of Object.entries(node)) {
+        if (++keys > limits.keys) throw badUserInput(`JSON has more than ${limits.keys} keys.`);
+        if (key.includes('\0')) throw badUserInput('JSON keys cannot contain the NUL character (U+0000).');
+        visit(item, depth + 1);
+      }
+      return;
+    }
+    throw badUserInput(`JSON cannot contain a ${typeof node}.`);
+  };
+  visit(value, 0);
+  // Depth is bounded by now, so that serialising cannot overflow the stack.
+  const bytes = Buffer.byteLength(JSON.stringify(value) ?? '');
+  if (bytes > limits.bytes) throw badUserInput(`JSON is ${bytes} bytes long; at most ${limits.bytes} are accepted.`);
+  return value as JsonValue;
+}

@@ -1,0 +1,41 @@
+/** What every subgraph's `index.ts` returns, and what the gateway (or a server of its own) mounts. */
+import type { GraphQLSchema } from 'graphql';
+import type { Ports } from './ports.ts';
+
+/** The subgraphs of this project, in the order in which supergraph.yaml lists them. */
+export const SUBGRAPH_NAMES = ['relational', 'graph', 'vector', 'object', 'inference', 'runs'] as const;
+export type SubgraphName = (typeof SUBGRAPH_NAMES)[number];
+
+/** The state of one store behind a subgraph, as `/health/ready` shows it. */
+export interface StoreHealth {
+  /** The store's name: `postgres`, `neo4j`, `qdrant`, `s3`, `files`, `openai`, `hashing`. */
+  readonly store: string;
+  /** `disabled` is a choice of the operator and does not make the process unready. */
+  readonly state: 'ok' | 'disabled' | 'down';
+  /** Time of the probe's round trip in milliseconds; absent when disabled. */
+  readonly latencyMs?: number;
+  /** What is wrong or missing, written for a person; without secrets. */
+  readonly detail?: string;
+}
+
+/** A plain HTTP route that a subgraph serves beside GraphQL, such as signed downloads. */
+export interface Route {
+  readonly methods: readonly string[];
+  /** The path's prefix, such as `/objects/`; the longest prefix wins. */
+  readonly prefix: string;
+  /** Answers one request. A thrown `CodedError` becomes its HTTP status with a JSON body. */
+  handle(request: Request): Promise<Response>;
+}
+
+/** A mounted subgraph. */
+export interface Subgraph {
+  readonly name: SubgraphName;
+  readonly schema: GraphQLSchema;
+  readonly routes: readonly Route[];
+  /** Implementations of ports for other subgraphs and rooms, injected by `gateway/server.ts`. */
+  readonly provides: Partial<Ports>;
+  /** Probes the stores; never throws, and answers within about a second. */
+  health(): Promise<StoreHealth[]>;
+  /** Ends timers and clients that this subgraph made (not those injected into it). Idempotent. */
+  close(): Promise<void>;
+}
