@@ -1,0 +1,105 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+import { EmbeddedStoreError } from './embedded-store-error.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+
+/**
+ * Runs a program that must not outlive this process, not even when this process is killed with SIGKILL and can do nothing about it.
+ *
+ * A shell stands between the two. Its standard input is a pipe of which this process holds the only other end, so the end of the file is
+ * the end of this process, however it came. The first line of the pipe is handed on to the program (a secret that may not stand in an
+ * argument); then a watcher waits for the end, asks the program to stop with SIGINT (PostgreSQL's fast shutdown) and, after ten seconds,
+ * with SIGQUIT. Both ignore the signals of the terminal and of process groups: the gateway gets those too, and needs the store until it
+ * has finished its requests.
+ */
+const SUPERVISE = `
+trap '' INT TERM HUP
+IFS= read -r line || exit 1
+printf '%s\\n' "$line" | "$@" &
+program=$!
+exec 3<&0
+(
+  while IFS= read -r line <&3; do :; done
+  kill -INT "$program"
+  seconds=0
+  while [ "$seconds" -lt 10 ]; do sleep 1; seconds=$((seconds + 1)); done
+  kill -QUIT "$program"
+) >/dev/null 2>&1 &
+watcher=$!
+wait "$program"
+status=$?
+kill -KILL "$watcher"
+exit "$status"
+`;
+
+/** How a supervised program ended. */
+export interface ProgramExit {
+  /** Exit status; 128 plus the signal's number when a signal ended the program; null when the supervisor itself was killed. */
+  status: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface SupervisedProgram {
+  /** Resolves when the program has ended; never rejects. */
+  readonly exited: Promise<ProgramExit>;
+  /** Asks the program to stop. Returns at once; wait for `exited`. */
+  stop(): void;
+  /** Lets the event loop of this process end while the program runs on. */
+  unref(): void;
+}
+
+export interface SuperviseOptions {
+  command: string;
+  args: readonly string[];
+  /** The program's working directory, entered before the change of identity, so it may lie where `identity` has no way in. */
+  cwd: string;
+  identity?: ProcessIdentity | undefined;
+  /** One line for the program's standard input. @default '' */
+  input?: string;
+  /** Called for each line of standard output and standard error. */
+  onLine: (line: string) => void;
+}
+
+/**
+ * Starts a program under supervision.
+ *
+ * @throws EmbeddedStoreError when there is no shell to supervise it.
+ */
+export async function supervise(options: SuperviseOptions): Promise<SupervisedProgram> {
+  const child = spawn('/bin/sh', ['-c', SUPERVISE, 'tributary-supervisor', options.command, ...options.args], {
+    cwd: options.cwd,
+    // A session of its own: Ctrl-C in the terminal and `kill -- -group` reach the gateway, not the store.
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // Nothing of this process's environment: it holds secrets, and PG* variables would change what the programs do.
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+    ...(options.identity && { uid: options.identity.uid, gid: options.identity.gid }),
+  });
+  const exited = new Promise<ProgramExit>((resolve) => {
+    child.once('exit', (status, signal) => resolve({ status, signal }));
+  });
+  await spawned(child);
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', options.onLine);
+  // The pipe breaks when the program ends first; `exited` reports that.
+  child.stdin.on('error', () => {});
+  child.stdin.write(`${options.input ?? ''}\n`);
+  return {
+    exited,
+    stop: () => void child.stdin.end(),
+    unref: () => {
+      child.unref();
+      // Pipes of child processes are sockets, which can be unreferenced; the types only know them as streams.
+      for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as unknown as { unref(): void }).unref();
+    },
+  };
+}
+
+function spawned(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('spawn', () => resolve());
+    child.once('error', (cause) =>
+      reject(new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `Could not start a process: ${cause.message}.`, { cause })),
+    );
+  });
+}

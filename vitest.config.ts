@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{tests,gateway,subgraphs,ops,examples}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', 'tests/bench/**'],
+    globalSetup: ['tests/setup/global.ts'],
+    // Processes, not threads: suites start servers, workers and signal handlers of their own. Two, because so are the cores of a small machine.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 30_000,
+  },
+});
