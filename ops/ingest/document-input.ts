@@ -1,0 +1,35 @@
+/** What the ingestions send: the input of the public mutation `upsertDocument`, and nothing else. */
+
+/** Names an entity of the knowledge graph; the same kind and name is the same entity everywhere. */
+export interface EntityName {
+  name: string;
+  kind: string;
+}
+
+/** The input of `upsertDocument`. */
+export interface DocumentInput {
+  title: string;
+  /** Names the document within its tenant: writing the same source again replaces it. */
+  source: string;
+  mediaType: 'text/markdown' | 'text/plain';
+  text: string;
+  metadata: Record<string, string | number | boolean | string[] | null>;
+  entities: (EntityName & { properties?: Record<string, string | number | null> })[];
+  relations: { from: EntityName; to: EntityName; type: string }[];
+}
+
+/** Something that was meant to be ingested and could not be read. */
+export interface Skipped {
+  skipped: string;
+  reason: string;
+}
+
+export const UPSERT_DOCUMENT = /* GraphQL */ `
+  mutation IngestDocument($input: UpsertDocumentInput!) {
+    upsertDocument(input: $input) {
+      document {
+        id
+      }
+    }
+  }
+`;
