@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { processCommandLine } from '#ops/bootstrap/processes.mjs';
+
 import { EmbeddedStoreError } from './embedded-store-error.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
-import { isAlive, processCommandLine, waitForExit } from './processes.ts';
 import type { ProcessIdentity } from './process-identity.ts';
+import { signalIfAlive, waitForExit } from './processes.ts';
 import { supervise } from './supervisor.ts';
 
 /** The database superuser of an embedded cluster. Nothing but migrations should work as it: it passes row-level security. */
@@ -110,8 +112,10 @@ async function createCluster(
 export async function clearPreviousLife(cluster: PostgresCluster, log: (line: string) => void): Promise<void> {
   const lockFile = join(cluster.directory, 'postmaster.pid');
   const pid = Number((await readIfPresent(lockFile))?.split('\n', 1)[0]);
-  if (!Number.isSafeInteger(pid) || pid <= 1 || !isAlive(pid)) return;
-  const commandLine = (await processCommandLine(pid)) ?? '';
+  if (!Number.isSafeInteger(pid) || pid <= 1) return;
+  const commandLine = await processCommandLine(pid);
+  // PostgreSQL itself clears up after a process that is gone.
+  if (commandLine === undefined) return;
   if (!commandLine.includes(`cluster_name=${cluster.name}`)) {
     // The id was given to another process since. PostgreSQL would take that one for itself and refuse to start.
     log(`removing ${lockFile}: process ${pid} is not this cluster's server`);
@@ -124,15 +128,6 @@ export async function clearPreviousLife(cluster: PostgresCluster, log: (line: st
     if (await waitForExit(pid, 10_000)) return;
   }
   throw new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `A PostgreSQL that a previous run left behind (process ${pid}) does not end.`);
-}
-
-/** Signals a process that may end at any moment. */
-export function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 async function readIfPresent(path: string): Promise<string | undefined> {

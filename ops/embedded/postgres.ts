@@ -3,10 +3,14 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import type { FolderLock } from '#ops/bootstrap/folder-lock.mjs';
+
+import { lockDataFolder } from './data-folder.ts';
 import { EmbeddedStoreError } from './embedded-store-error.ts';
 import { locatePostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
-import { clearPreviousLife, openCluster, signalIfAlive, SUPERUSER, type PostgresCluster } from './postgres-cluster.ts';
+import { clearPreviousLife, openCluster, SUPERUSER, type PostgresCluster } from './postgres-cluster.ts';
 import { postgresIdentity, type ProcessIdentity } from './process-identity.ts';
+import { signalIfAlive, waitForExit } from './processes.ts';
 import { supervise, type ProgramExit, type SupervisedProgram } from './supervisor.ts';
 
 export interface EmbeddedPostgresOptions {
@@ -65,41 +69,64 @@ const SETTINGS: Record<string, string> = {
 };
 
 const READY = 'database system is ready to accept connections';
-const START_TIMEOUT_MS = 60_000;
+/** Long, because after a crash the server first replays its log, and giving up on that would make every later start as long. */
+const START_TIMEOUT_MS = 300_000;
 const STOP_TIMEOUT_MS = 20_000;
 
 /**
  * Starts a PostgreSQL server that lives as long as this process, at most. The first call for a folder creates the database cluster.
  *
- * @throws EmbeddedStoreError when the platform has no build, the data cannot be used, or the server does not start.
+ * @throws EmbeddedStoreError when the platform has no build, the data cannot be used or is in use, or the server does not start.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
-  const log = options.log ?? (() => {});
-  const identity = await postgresIdentity();
-  const binaries = await locatePostgresBinaries(identity);
-  const cluster = await openCluster(dataDir, binaries, identity);
-  await clearPreviousLife(cluster, log);
-  const { program, port } = await startServer({ cluster, binaries, identity, log, settings: { ...SETTINGS, ...options.settings } });
-  const pid = await readPid(cluster);
-  // A supervisor that was killed cannot stop its server any more; one that ended by itself has seen it end.
-  const exited = program.exited.then((exit) => {
-    if (exit.signal !== null) signalIfAlive(pid, 'SIGINT');
+  // Held for the server's life: with it, a server found running here is known to be a leftover that nobody uses.
+  const lock = await lockDataFolder(dataDir);
+  try {
+    const log = options.log ?? (() => {});
+    const identity = await postgresIdentity();
+    const binaries = await locatePostgresBinaries(identity);
+    const cluster = await openCluster(dataDir, binaries, identity);
+    await clearPreviousLife(cluster, log);
+    const server = await startServer({ cluster, binaries, identity, log, settings: { ...SETTINGS, ...options.settings } });
+    return running(cluster, server, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function running(cluster: PostgresCluster, { program, port }: Server, lock: FolderLock): Promise<EmbeddedPostgres> {
+  const pid = Number((await readFile(join(cluster.directory, 'postmaster.pid'), 'utf8')).split('\n', 1)[0]);
+  const exited = program.exited.then(async (exit) => {
+    // A supervisor that was killed cannot stop its server any more; one that ended by itself has seen it end.
+    if (exit.signal !== null) {
+      signalIfAlive(pid, 'SIGINT');
+      await waitForExit(pid, STOP_TIMEOUT_MS);
+    }
     return exit;
   });
+  const stop = async (): Promise<void> => {
+    program.stop();
+    if (!(await settlesWithin(exited, STOP_TIMEOUT_MS))) {
+      signalIfAlive(pid, 'SIGKILL');
+      throw new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `PostgreSQL (process ${pid}) did not shut down in its time and was killed.`);
+    }
+    await lock.release();
+  };
+  let stopped: Promise<void> | undefined;
   return {
     url: `postgresql://${SUPERUSER}:${cluster.password}@127.0.0.1:${port}/postgres`,
     port,
     pid,
     exited,
-    close: async () => {
-      program.stop();
-      if (!(await settlesWithin(exited, STOP_TIMEOUT_MS))) {
-        signalIfAlive(pid, 'SIGKILL');
-        throw new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `PostgreSQL (process ${pid}) did not shut down in its time and was killed.`);
-      }
-    },
+    close: () => (stopped ??= stop()),
   };
+}
+
+interface Server {
+  program: SupervisedProgram;
+  port: number;
 }
 
 interface ServerStart {
@@ -111,7 +138,7 @@ interface ServerStart {
 }
 
 /** Starts the server on a free port, again on another when something took the port in between. */
-async function startServer(start: ServerStart): Promise<{ program: SupervisedProgram; port: number }> {
+async function startServer(start: ServerStart): Promise<Server> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
     const port = await freePort();
@@ -147,10 +174,6 @@ async function startServer(start: ServerStart): Promise<{ program: SupervisedPro
     // Server processes whose main process was killed end by themselves within moments; the port is another one in any case.
     await delay(100);
   }
-}
-
-async function readPid(cluster: PostgresCluster): Promise<number> {
-  return Number((await readFile(join(cluster.directory, 'postmaster.pid'), 'utf8')).split('\n', 1)[0]);
 }
 
 function freePort(): Promise<number> {

@@ -45,8 +45,6 @@ export interface SupervisedProgram {
   readonly exited: Promise<ProgramExit>;
   /** Asks the program to stop. Returns at once; wait for `exited`. */
   stop(): void;
-  /** Lets the event loop of this process end while the program runs on. */
-  unref(): void;
 }
 
 export interface SuperviseOptions {
@@ -76,23 +74,23 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedPr
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
     ...(options.identity && { uid: options.identity.uid, gid: options.identity.gid }),
   });
-  const exited = new Promise<ProgramExit>((resolve) => {
+  const exit = new Promise<ProgramExit>((resolve) => {
     child.once('exit', (status, signal) => resolve({ status, signal }));
   });
   await spawned(child);
-  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', options.onLine);
+  const outputs = [child.stdout, child.stderr].map((input) => {
+    const lines = createInterface({ input }).on('line', options.onLine);
+    return new Promise<void>((resolve) => lines.once('close', () => resolve()));
+  });
+  // The last lines say why a program ended, so its end waits for them; but a program whose supervisor was killed may still be writing.
+  const exited = exit.then(async (ended) => {
+    if (ended.signal === null) await Promise.all(outputs);
+    return ended;
+  });
   // The pipe breaks when the program ends first; `exited` reports that.
   child.stdin.on('error', () => {});
   child.stdin.write(`${options.input ?? ''}\n`);
-  return {
-    exited,
-    stop: () => void child.stdin.end(),
-    unref: () => {
-      child.unref();
-      // Pipes of child processes are sockets, which can be unreferenced; the types only know them as streams.
-      for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as unknown as { unref(): void }).unref();
-    },
-  };
+  return { exited, stop: () => void child.stdin.end() };
 }
 
 function spawned(child: ChildProcess): Promise<void> {

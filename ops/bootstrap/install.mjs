@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { FolderLockedError, lockFolder } from './folder-lock.mjs';
+
+const ROOT = new URL('../../', import.meta.url);
+
+/**
+ * Installs what package-lock.json names, unless it is installed already. Processes that need this at the same time take turns.
+ *
+ * @param {{ dev: boolean }} options whether development dependencies are needed, whatever NODE_ENV or npm's configuration say.
+ */
+export async function ensureInstalled({ dev }) {
+  if (missingPackages({ dev }).length === 0) return;
+  const lock = await takeTurn(fileURLToPath(new URL('.local-data/install/', ROOT)));
+  try {
+    const missing = missingPackages({ dev });
+    if (missing.length === 0) return;
+    console.error(`Installing dependencies (${missing.length} missing or out of date) …`);
+    await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=optional', ...(dev ? ['--include=dev'] : [])]);
+  } finally {
+    await lock.release();
+  }
+}
+
+/**
+ * The packages that package-lock.json names and node_modules lacks or has in another version. npm writes the list of what it installed
+ * last of all, so an installation that was interrupted has none, and everything counts as missing.
+ *
+ * @param {{ dev: boolean, root?: URL }} options
+ * @returns {string[]} their paths, such as `node_modules/pg`.
+ */
+export function missingPackages({ dev, root = ROOT }) {
+  const wanted = readJson(new URL('package-lock.json', root))?.packages;
+  if (wanted === undefined) throw new Error('package-lock.json is missing: this is not a complete checkout.');
+  const installed = readJson(new URL('node_modules/.package-lock.json', root))?.packages ?? {};
+  return Object.entries(wanted)
+    .filter(([path]) => path !== '')
+    .filter(([, entry]) => dev || !(entry.dev || entry.devOptional))
+    .filter(([path, entry]) => {
+      const found = installed[path];
+      // Optional packages are those of other platforms, mostly; npm leaves out what does not fit.
+      if (found === undefined) return !entry.optional;
+      if (found.version !== entry.version || found.integrity !== entry.integrity) return true;
+      return !existsSync(new URL(`${path}/package.json`, root));
+    })
+    .map(([path]) => path);
+}
+
+function readJson(url) {
+  try {
+    return JSON.parse(readFileSync(url, 'utf8'));
+  } catch (error) {
+    // A list cut short by a crash is as good as none.
+    if (error.code === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function takeTurn(folder) {
+  for (let told = false; ; told = true) {
+    try {
+      return await lockFolder(folder);
+    } catch (error) {
+      if (!(error instanceof FolderLockedError)) throw error;
+      if (!told) console.error(`Process ${error.holder.pid} is installing dependencies; waiting for it …`);
+      await delay(250);
+    }
+  }
+}
+
+/** Runs npm: the one that started this process, else the one on the path. */
+function npm(args) {
+  const cli = process.env.npm_execpath;
+  const [command, first] = cli?.endsWith('npm-cli.js') ? [process.execPath, [cli]] : ['npm', []];
+  const child = spawn(command, [...first, ...args], {
+    cwd: fileURLToPath(ROOT),
+    // Standard output belongs to the command that was asked for.
+    stdio: ['ignore', process.stderr, process.stderr],
+    shell: command === 'npm' && process.platform === 'win32',
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', (cause) => reject(new Error(`npm could not be started: ${cause.message}`, { cause })));
+    child.once('exit', (status, signal) => {
+      if (status === 0) resolve();
+      else reject(new Error(`npm ${args[0]} failed (${signal ?? `exit status ${status}`}).`));
+    });
+  });
+}

@@ -1,0 +1,29 @@
+import { followNpm } from './follow-npm.mjs';
+import { ensureInstalled } from './install.mjs';
+
+/**
+ * Runs a TypeScript program in this process, installing its dependencies first. A second process for it would cost some 40 MB and would
+ * have to be killed, waited for and followed.
+ *
+ * Worker threads of the program do not inherit the loader: start them with `startTypeScriptWorker` of typescript-worker.ts.
+ *
+ * @param {URL} program
+ */
+export async function runTypeScript(program) {
+  // Whoever reads the output may go before the program does; losing the rest of it is no reason to end.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+  try {
+    await ensureInstalled({ dev: false });
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+  await followNpm();
+  const { register } = await import('tsx/esm/api');
+  register();
+  await import(program.href);
+}
