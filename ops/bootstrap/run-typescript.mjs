@@ -5,7 +5,7 @@ import { ensureInstalled } from './install.mjs';
  * Runs a TypeScript program in this process, installing its dependencies first. A second process for it would cost some 40 MB and would
  * have to be killed, waited for and followed.
  *
- * Worker threads of the program do not inherit the loader: start them with `startTypeScriptWorker` of typescript-worker.ts.
+ * Worker threads of the program do not inherit the loader: start them with `startTypeScriptWorker`.
  *
  * @param {URL} program
  */

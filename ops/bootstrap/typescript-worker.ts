@@ -1,14 +1,16 @@
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /**
- * Starts a worker thread whose program is TypeScript. A worker inherits neither the loader that the main thread registered nor the one
- * of the test runner, so it is told to load its own, by its full path: a bare `tsx` would be looked for from the working directory.
+ * Starts a worker thread whose program is TypeScript. A worker inherits neither the loader that the main thread registered nor the test
+ * runner's, and on Node 20 `execArgv: ['--import', 'tsx']` has no effect in workers; so its entry is a JavaScript file that registers the
+ * loader and then imports the program.
  *
  *     const worker = startTypeScriptWorker(new URL('./planner-worker.ts', import.meta.url), { workerData: { … } });
+ *
+ * @param program URL of the worker's program.
+ * @param options as for `Worker`, except that `argv` is taken.
  */
-export function startTypeScriptWorker(program: URL, options: WorkerOptions = {}): Worker {
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  return new Worker(program, { ...options, execArgv: [...(options.execArgv ?? []), '--import', loader] });
+export function startTypeScriptWorker(program: URL, options: Omit<WorkerOptions, 'argv'> = {}): Worker {
+  // Without execArgv a worker repeats the main thread's, which may hold a loader of its own.
+  return new Worker(new URL('./typescript-worker-entry.mjs', import.meta.url), { execArgv: [], ...options, argv: [program.href] });
 }
