@@ -89,7 +89,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const cluster = await openCluster(dataDir, binaries, identity);
     await clearPreviousLife(cluster, log);
     const server = await startServer({ cluster, binaries, identity, log, settings: { ...SETTINGS, ...options.settings } });
-    return running(cluster, server, lock);
+    return await running(cluster, server, lock);
   } catch (error) {
     await lock.release();
     throw error;

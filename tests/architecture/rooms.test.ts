@@ -1,0 +1,164 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import ts from 'typescript';
+import { describe, expect, test } from 'vitest';
+
+/*
+ * The rooms of the project, and who may enter which. A room is a folder of gateway/, subgraphs/, ops/, tests/ or examples/; the files
+ * directly in gateway/ are one room of their own.
+ */
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Clients of stores, by npm scope or name; `pg` and `kysely` are two halves of one. */
+const STORE_CLIENTS: Record<string, string> = {
+  pg: 'postgres',
+  kysely: 'postgres',
+  'neo4j-driver': 'neo4j',
+  '@neo4j': 'neo4j',
+  '@qdrant': 'qdrant',
+  '@aws-sdk': 's3',
+  openai: 'openai',
+  ioredis: 'redis',
+};
+
+interface Import {
+  /** The importing file, relative to the project's folder. */
+  file: string;
+  specifier: string;
+  /** The imported file, relative to the project's folder; undefined when it is a package. */
+  target: string | undefined;
+}
+
+const files = ['gateway', 'subgraphs', 'ops', 'tests', 'examples'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.split('/').includes('node_modules'))
+    .map((path) => join(folder, path)),
+);
+const imports = files.flatMap(importsOf);
+
+function importsOf(file: string): Import[] {
+  return ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'), true, true).importedFiles.map(({ fileName: specifier }) => ({
+    file,
+    specifier,
+    target: targetOf(file, specifier),
+  }));
+}
+
+function targetOf(file: string, specifier: string): string | undefined {
+  if (specifier.startsWith('.')) return relative(ROOT, resolve(ROOT, dirname(file), specifier));
+  if (specifier.startsWith('#root/')) return specifier.slice('#root/'.length);
+  return specifier.startsWith('#') ? specifier.slice(1) : undefined;
+}
+
+function roomOf(path: string): string {
+  const [top, folder, ...below] = path.split('/');
+  return folder !== undefined && below.length > 0 ? `${top}/${folder}` : `${top}`;
+}
+
+/** The package a specifier names, without the path inside it. */
+function packageOf(specifier: string): string {
+  const [first, second] = specifier.split('/');
+  return specifier.startsWith('@') ? `${first}/${second}` : `${first}`;
+}
+
+function storeOf({ specifier, target }: Import): string | undefined {
+  return target === undefined ? (STORE_CLIENTS[packageOf(specifier)] ?? STORE_CLIENTS[packageOf(specifier).split('/')[0]!]) : undefined;
+}
+
+const isTest = (file: string): boolean => file.endsWith('.test.ts') || file.startsWith('tests/');
+const isDriver = (path: string | undefined): boolean => /^subgraphs\/[^/]+\/drivers\//.test(path ?? '');
+const told = ({ file, specifier }: Import): string => `${file} imports ${specifier}`;
+
+/** The imports of the code itself, which tests may go around. */
+const ofCode = imports.filter(({ file }) => !isTest(file));
+
+describe('imports', () => {
+  test('no relative path climbs out of its room', () => {
+    const climbing = imports.filter(({ file, specifier, target }) => specifier.startsWith('..') && roomOf(target!) !== roomOf(file));
+    expect(climbing.map(told)).toEqual([]);
+  });
+
+  test('files of the project are named with their ending', () => {
+    const bare = imports.filter(({ target }) => target !== undefined && !/\.(ts|mjs|json|graphql)$/.test(target));
+    expect(bare.map(told)).toEqual([]);
+  });
+
+  test('a subgraph knows itself and what subgraphs share', () => {
+    const strangers = ofCode.filter(({ file, target }) => {
+      if (!file.startsWith('subgraphs/') || target === undefined) return false;
+      return ![roomOf(file), 'subgraphs/shared'].includes(roomOf(target));
+    });
+    expect(strangers.map(told)).toEqual([]);
+  });
+
+  test('the gateway enters a subgraph by its index, and only where it mounts them', () => {
+    const entering = ofCode.filter(({ file, target }) => {
+      if (!file.startsWith('gateway/') || !target?.startsWith('subgraphs/') || target.startsWith('subgraphs/shared/')) return false;
+      return roomOf(file) !== 'gateway' || !/^subgraphs\/[^/]+\/index\.ts$/.test(target);
+    });
+    expect(entering.map(told)).toEqual([]);
+  });
+
+  test('the rooms of the gateway have no store clients; stores are behind ports', () => {
+    const clients = ofCode.filter((found) => found.file.startsWith('gateway/') && roomOf(found.file) !== 'gateway' && storeOf(found));
+    expect(clients.map(told)).toEqual([]);
+  });
+
+  test('planning, composing and transport do not execute', () => {
+    const executing = ofCode.filter(
+      ({ file, target }) => ['gateway/plan', 'gateway/supergraph', 'gateway/http'].includes(roomOf(file)) && target?.startsWith('gateway/execute/'),
+    );
+    expect(executing.map(told)).toEqual([]);
+  });
+
+  test('transport parses no tokens', () => {
+    const parsing = ofCode.filter(({ file, specifier }) => roomOf(file) === 'gateway/http' && packageOf(specifier) === 'jose');
+    expect(parsing.map(told)).toEqual([]);
+  });
+
+  test('a driver is chosen by the index of its subgraph and known to nobody else', () => {
+    const choosing = ofCode.filter(({ file, target }) => {
+      if (!isDriver(target) || (isDriver(file) && roomOf(file) === roomOf(target!))) return false;
+      return file !== `${roomOf(target!)}/index.ts`;
+    });
+    expect(choosing.map(told)).toEqual([]);
+  });
+
+  test('a driver has the client of one store, and what is above drivers has none', () => {
+    const stores = new Map<string, Set<string>>();
+    for (const found of ofCode) {
+      const store = storeOf(found);
+      if (store) stores.set(found.file, (stores.get(found.file) ?? new Set()).add(store));
+    }
+    const several = [...stores].filter(([file, clients]) => isDriver(file) && clients.size > 1).map(([file]) => file);
+    const above = [...stores.keys()].filter((file) => /^subgraphs\/[^/]+\/(schema|driver)\.ts$/.test(file));
+    expect({ several, above }).toEqual({ several: [], above: [] });
+  });
+
+  test('packages that running needs are dependencies, and all are declared', () => {
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<string, object>;
+    const undeclared = imports.filter(({ file, specifier, target }) => {
+      const name = packageOf(specifier);
+      if (target !== undefined || specifier.startsWith('node:') || builtinModules.includes(name) || name in dependencies!) return false;
+      const running = !isTest(file) && (file.startsWith('gateway/') || file.startsWith('subgraphs/'));
+      return running || !(name in devDependencies!);
+    });
+    expect(undeclared.map(told)).toEqual([]);
+  });
+});
+
+test('the environment is read in gateway/main.ts and gateway/config.ts, and around the gateway', () => {
+  const readers = files.filter((file) => {
+    if (isTest(file) || !/^(gateway|subgraphs)\//.test(file) || ['gateway/main.ts', 'gateway/config.ts'].includes(file)) return false;
+    return /\bprocess\s*\.\s*env\b|\benv\b[^;]*from 'node:process'/.test(withoutComments(readFileSync(join(ROOT, file), 'utf8')));
+  });
+  expect(readers).toEqual([]);
+});
+
+function withoutComments(source: string): string {
+  return source.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, '');
+}
