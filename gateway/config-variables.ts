@@ -1,0 +1,137 @@
+/**
+ * Every environment variable that the server knows: what it means, how it is read, what holds when it is absent.
+ * docs/configuration.md is printed from this table.
+ */
+import { z } from 'zod';
+
+/** What docs/configuration.md says of a variable. */
+export interface VariableMeta {
+  /** The heading it stands under. */
+  section: string;
+  description: string;
+  /** The value that an absent variable stands for, in the form in which it would be written. */
+  default?: string;
+  /** What holds when it is absent, where that is not one value. */
+  absent?: string;
+  /** May also be given as `NAME_FILE`, the path of a file that holds it; never printed. */
+  secret?: boolean;
+}
+
+const SECTIONS = {
+  server: 'Server',
+  limits: 'Limits',
+  auth: 'Who may come in',
+  relational: 'PostgreSQL: relational, runs, graph, vector',
+  graph: 'Neo4j: graph',
+  vector: 'Qdrant: vector',
+  object: 'S3: objects',
+  inference: 'Models: inference',
+  supergraph: 'Supergraph',
+  later: 'Reserved',
+} as const;
+
+const secret = true;
+const text = z.string();
+const integer = (min: number, max: number) =>
+  text
+    .regex(/^-?\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be between ${min} and ${max}`);
+const flag = z.enum(['true', 'false'], 'must be `true` or `false`').transform((value) => value === 'true');
+const list = text.transform((value) => value.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+const url = (...protocols: string[]) =>
+  text.refine(
+    (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol.slice(0, -1)),
+    `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
+  );
+const origin = (value: string): boolean => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value;
+/** A store's address, or the word that switches the store off. */
+const store = (...protocols: string[]) => z.union([z.literal('off'), url(...protocols)], `must be \`off\`, or a URL that starts with ${protocols.map((p) => `${p}://`).join(' or ')}`);
+const key = text.refine((value) => Buffer.byteLength(value) >= 32, 'must be at least 32 bytes long');
+
+type Section = keyof typeof SECTIONS;
+type More = Pick<VariableMeta, 'absent' | 'secret'>;
+
+/** A variable that may be absent. */
+const optional = <S extends z.ZodType>(schema: S, section: Section, description: string, more: More = {}) =>
+  schema.optional().meta({ ...more, section: SECTIONS[section], description });
+
+/** A variable with a default. */
+const withDefault = <S extends z.ZodType>(schema: S, section: Section, fallback: string, description: string): S =>
+  schema.meta({ default: fallback, section: SECTIONS[section], description });
+
+export const Variables = z.object({
+  HOST: withDefault(text, 'server', '127.0.0.1', 'The address to listen on. Without `OIDC_ISSUER` only loopback addresses are accepted.'),
+  PORT: withDefault(integer(0, 65_535), 'server', '4000', 'The port to listen on; 0 takes a free one.'),
+  PUBLIC_BASE_URL: optional(url('http', 'https'), 'server', 'Where clients reach the server, when that is not where it listens. Signed links start with it, and its host is accepted in `Host`.', { absent: 'http://HOST:PORT' }),
+  ALLOWED_HOSTS: withDefault(list, 'server', '', 'Further host names accepted in the `Host` header, separated by commas. Loopback names and that of `PUBLIC_BASE_URL` always are. Everything else is refused, or any web page could reach the server by rebinding its own name.'),
+  CORS_ORIGINS: withDefault(
+    list.refine((origins) => origins.every(origin), 'must be origins such as https://app.example.com, separated by commas'),
+    'server', '', 'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may.'),
+  DATA_DIR: withDefault(text, 'server', '.local-data', 'The folder of the embedded stores and of generated keys.'),
+  INGEST_ON_START: withDefault(flag, 'server', 'true', 'Whether the first start reads the texts of the installed packages into the stores. Only in development mode.'),
+  LOG_LEVEL: withDefault(z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'server', 'info', 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.'),
+  SHUTDOWN_TIMEOUT_MS: withDefault(integer(0, 600_000), 'server', '10000', 'How long running requests may go on after the first signal to stop.'),
+
+  BODY_LIMIT_BYTES: withDefault(integer(1_000, 1_000_000_000), 'limits', '5000000', 'The longest request body and WebSocket message, in bytes. Longer ones are answered with 413.'),
+  REQUEST_TIMEOUT_MS: withDefault(integer(100, 3_600_000), 'limits', '30000', 'The longest time for one query or mutation. Subscriptions have no end.'),
+  MAX_DEPTH: withDefault(integer(1, 1_000), 'limits', '25', 'The deepest nesting of fields in an operation.'),
+  MAX_TOKENS: withDefault(integer(10, 1_000_000), 'limits', '10000', 'The most lexical tokens in an operation’s text.'),
+  MAX_ALIASES: withDefault(integer(0, 100_000), 'limits', '100', 'The most aliases in an operation.'),
+  MAX_ROOT_FIELDS: withDefault(integer(1, 100_000), 'limits', '50', 'The most root fields in an operation.'),
+  MAX_SOCKETS: withDefault(integer(1, 1_000_000), 'limits', '10000', 'The most open WebSockets.'),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: withDefault(integer(1, 100_000), 'limits', '100', 'The most operations running at once on one WebSocket.'),
+  SOCKET_BUFFER_BYTES: withDefault(integer(16_384, 1_000_000_000), 'limits', '4000000', 'How many bytes may wait for a slow WebSocket before it is closed with a code that says to resume.'),
+
+  OIDC_ISSUER: optional(url('http', 'https'), 'auth', 'The OpenID Connect issuer whose access tokens are accepted. Its metadata are read from `/.well-known/openid-configuration`.', { absent: 'development mode: everybody on this machine is the developer of the tenant `default`' }),
+  OIDC_AUDIENCE: optional(text, 'auth', 'The audience that access tokens must have.', { absent: 'the value of `OIDC_CLIENT_ID`' }),
+  OIDC_CLIENT_ID: optional(text, 'auth', 'The client id of this server at the issuer.'),
+  OIDC_CLIENT_SECRET: optional(text, 'auth', 'The client secret of this server at the issuer. Not needed to verify tokens.', { secret }),
+  OIDC_TENANT_CLAIM: withDefault(text, 'auth', 'tenant', 'The claim that names the tenant; dots lead into objects.'),
+  OIDC_ROLES_CLAIM: withDefault(text, 'auth', 'roles', 'The claim that lists roles; dots lead into objects, such as `realm_access.roles`.'),
+  OIDC_CLOCK_SKEW_SECONDS: withDefault(integer(0, 600), 'auth', '30', 'By how much the clocks of issuer and server may differ.'),
+  INTERNAL_TOKEN_SECRET: optional(key, 'auth', 'Signs the tokens between the gateway and its own subgraphs that run as servers of their own; the same on all of them. At least 32 bytes.', { secret, absent: 'generated once into `DATA_DIR`' }),
+
+  DATABASE_URL: optional(store('postgres', 'postgresql'), 'relational', 'The PostgreSQL server, as `postgres://user:password@host:5432/database`. `off` disables relational and runs, and graph and vector unless they have stores of their own.', { secret, absent: 'the `PG*` variables; without them the embedded PostgreSQL' }),
+  PGHOST: optional(text, 'relational', 'The host of the PostgreSQL server, or the folder of its socket, where `DATABASE_URL` is absent.'),
+  PGPORT: optional(integer(1, 65_535), 'relational', 'Its port.', { absent: '5432' }),
+  PGUSER: optional(text, 'relational', 'The user to connect as.'),
+  PGPASSWORD: optional(text, 'relational', 'The user’s password.', { secret }),
+  PGDATABASE: optional(text, 'relational', 'The database.', { absent: 'the name of the user' }),
+  PGSSLMODE: optional(z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']), 'relational', 'Whether to use TLS.'),
+  POSTGRES_POOL_SIZE: withDefault(integer(2, 1_000), 'relational', '10', 'The most connections of one process to PostgreSQL.'),
+
+  NEO4J_URI: optional(store('neo4j', 'neo4j+s', 'neo4j+ssc', 'bolt', 'bolt+s', 'bolt+ssc'), 'graph', 'The Neo4j server that the graph is kept in.', { absent: 'PostgreSQL' }),
+  NEO4J_USERNAME: withDefault(text, 'graph', 'neo4j', 'The user to connect as.'),
+  NEO4J_PASSWORD: optional(text, 'graph', 'The user’s password.', { secret }),
+
+  QDRANT_URL: optional(store('http', 'https'), 'vector', 'The Qdrant server that vectors are kept in.', { absent: 'PostgreSQL, with pgvector where it is installed' }),
+  QDRANT_API_KEY: optional(text, 'vector', 'The key of the Qdrant server.', { secret }),
+
+  S3_ENDPOINT: optional(store('http', 'https'), 'object', 'The S3 server that objects are kept in. `off` disables objects.', { absent: 'files in `DATA_DIR`' }),
+  S3_PUBLIC_ENDPOINT: optional(url('http', 'https'), 'object', 'Where clients reach the S3 server, when not at `S3_ENDPOINT`; signed links start with it.'),
+  S3_ACCESS_KEY: optional(text, 'object', 'The access key.', { secret }),
+  S3_SECRET_KEY: optional(text, 'object', 'The secret key.', { secret }),
+  S3_BUCKET: withDefault(text, 'object', 'tributary', 'The bucket.'),
+  S3_REGION: withDefault(text, 'object', 'us-east-1', 'The region.'),
+  OBJECT_SIGNING_KEY: optional(key, 'object', 'Signs links to objects that are kept in files; the same on all replicas. At least 32 bytes.', { secret, absent: 'generated once into `DATA_DIR`' }),
+
+  OPENAI_BASE_URL: optional(store('http', 'https'), 'inference', 'An OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`. `off` disables embeddings and chat.', { absent: 'the built-in hashing embedder; no chat' }),
+  OPENAI_API_KEY: optional(text, 'inference', 'The key of that server.', { secret }),
+  CHAT_MODEL: optional(text, 'inference', 'The model that `generate` asks.'),
+  EMBEDDING_MODEL: optional(text, 'inference', 'The model that embeds.', { absent: 'the built-in hashing embedder' }),
+  EMBEDDING_BASE_URL: optional(url('http', 'https'), 'inference', 'An OpenAI-compatible server for embeddings alone.', { absent: 'the value of `OPENAI_BASE_URL`' }),
+
+  SUPERGRAPH: withDefault(text, 'supergraph', 'supergraph.yaml', 'The file that names the subgraphs, in Rover’s format. It is watched: editing it recomposes.'),
+
+  REDIS_URL: optional(url('redis', 'rediss'), 'later', 'Read by a later version: wake-ups of run streams across replicas.', { secret }),
+  TEMPORAL_ADDRESS: optional(text, 'later', 'Read by a later version: dispatch of runs to Temporal.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(url('http', 'https'), 'later', 'Read by a later version: where traces and metrics go.'),
+});
+
+export type VariableValues = z.output<typeof Variables>;
+export type VariableName = keyof VariableValues;
+
+/** Names and meanings, in the order in which they are printed. */
+export const variableTable = (): { name: VariableName; meta: VariableMeta }[] =>
+  Object.entries(Variables.shape).map(([name, schema]) => ({ name: name as VariableName, meta: (schema as z.ZodType).meta() as unknown as VariableMeta }));
