@@ -1,0 +1,108 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { DocumentInput, Skipped } from '#ops/ingest/document-input.ts';
+import { folderDocuments, MAX_FILE_BYTES } from '#ops/ingest/folder.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = join(await mkdtemp(join(tmpdir(), 'tributary-ingest-')), 'notes');
+  await mkdir(folder);
+});
+afterEach(async () => {
+  await rm(join(folder, '..'), { recursive: true });
+});
+
+async function read(): Promise<{ documents: DocumentInput[]; skipped: Skipped[] }> {
+  const documents: DocumentInput[] = [];
+  const skipped: Skipped[] = [];
+  for await (const item of folderDocuments(folder)) {
+    if ('skipped' in item) skipped.push(item);
+    else documents.push(item);
+  }
+  return { documents, skipped };
+}
+
+describe('a folder of Markdown and text', () => {
+  test('gives one document for each file, named by its path, in the order of the paths', async () => {
+    await mkdir(join(folder, 'deep'));
+    await writeFile(join(folder, 'b.txt'), 'plain');
+    await writeFile(join(folder, 'deep', 'a.md'), '# A title\n\nText.');
+    await writeFile(join(folder, 'picture.png'), 'not text');
+
+    const { documents, skipped } = await read();
+
+    expect(skipped).toEqual([]);
+    expect(documents.map(({ source, title, mediaType }) => ({ source, title, mediaType }))).toEqual([
+      { source: 'notes/b.txt', title: 'b.txt', mediaType: 'text/plain' },
+      { source: 'notes/deep/a.md', title: 'A title', mediaType: 'text/markdown' },
+    ]);
+  });
+
+  test('turns links into relations: to files that exist, and to sites', async () => {
+    await mkdir(join(folder, 'guide'));
+    await writeFile(join(folder, 'guide', 'index.md'), '# Guide');
+    await writeFile(join(folder, 'with space.md'), 'spaced');
+    await writeFile(
+      join(folder, 'start.md'),
+      [
+        'See [the guide](guide/), [spaced](with%20space.md#part), [gone](missing.md), [itself](start.md), [[with space]],',
+        '[mail](mailto:a@b.example), ![picture](guide/index.md) and [a site][site].',
+        '',
+        '[site]: https://example.org/page?x=1',
+        '',
+        '```md',
+        '[inside a fence](https://fenced.example/)',
+        '```',
+      ].join('\n'),
+    );
+
+    const { documents } = await read();
+    const start = documents.find(({ source }) => source === 'notes/start.md');
+
+    const from = { name: 'notes/start.md', kind: 'file' };
+    expect(start?.relations).toEqual([
+      { from, to: { name: 'notes/guide/index.md', kind: 'file' }, type: 'LINKS_TO' },
+      { from, to: { name: 'notes/with space.md', kind: 'file' }, type: 'LINKS_TO' },
+      { from, to: { name: 'example.org', kind: 'site' }, type: 'REFERENCES' },
+    ]);
+  });
+
+  test('names what cannot be read, and goes on', async () => {
+    await writeFile(join(folder, 'a-invalid.md'), Buffer.from([0x23, 0x20, 0xff, 0xfe]));
+    await writeFile(join(folder, 'b-nul.txt'), 'a\0b');
+    await writeFile(join(folder, 'c-huge.txt'), Buffer.alloc(MAX_FILE_BYTES + 1, 0x61));
+    await writeFile(join(folder, 'd-empty.md'), ' \n');
+    await writeFile(join(folder, 'e-good.md'), 'Good.');
+
+    const { documents, skipped } = await read();
+
+    expect(documents.map(({ source }) => source)).toEqual(['notes/e-good.md']);
+    expect(skipped).toEqual([
+      { skipped: 'a-invalid.md', reason: 'it is not valid UTF-8' },
+      { skipped: 'b-nul.txt', reason: expect.stringContaining('NUL') as string },
+      { skipped: 'c-huge.txt', reason: expect.stringContaining(String(MAX_FILE_BYTES)) as string },
+      { skipped: 'd-empty.md', reason: 'it is empty' },
+    ]);
+  });
+
+  test('passes over hidden files and links out of the folder', async () => {
+    await writeFile(join(folder, '..', 'outside.md'), 'secret');
+    await symlink(join(folder, '..', 'outside.md'), join(folder, 'link.md'));
+    await symlink(join(folder, '..'), join(folder, 'up'));
+    await writeFile(join(folder, '.hidden.md'), 'hidden');
+    await writeFile(join(folder, 'seen.md'), 'seen');
+
+    const { documents, skipped } = await read();
+
+    expect(documents.map(({ source }) => source)).toEqual(['notes/seen.md']);
+    expect(skipped).toEqual([]);
+  });
+
+  test('a folder that does not exist is an error, not an empty answer', async () => {
+    await rm(folder, { recursive: true });
+    await expect(read()).rejects.toThrow(/ENOENT/);
+  });
+});
