@@ -1,0 +1,66 @@
+/**
+ * The caller's identity between the gateway and its own subgraphs that run as servers of their own: a token signed
+ * with a shared secret, for one subgraph, for one minute. It is never sent to foreign subgraphs.
+ */
+import { errors, jwtVerify, SignJWT } from 'jose';
+import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
+import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
+
+const ISSUER = 'tributary-gateway';
+const LIFETIME_SECONDS = 60;
+const audienceOf = (subgraph: string): string => `tributary-subgraph:${subgraph}`;
+
+export interface InternalTokens {
+  /** Signs what `principal` is for `subgraph`, `system` included. Valid for 60 seconds. */
+  mint(principal: Principal, subgraph: string): Promise<string>;
+  /** Accepts tokens that were minted for `subgraph`. */
+  verifier(subgraph: string): Authenticator;
+}
+
+/** @param secret at least 32 bytes, the same in every process */
+export function internalTokens(secret: string): InternalTokens {
+  const key = new TextEncoder().encode(secret);
+  return {
+    mint: (principal, subgraph) =>
+      new SignJWT({
+        tenant: principal.tenantId,
+        roles: principal.roles,
+        scopes: principal.scopes,
+        ...(principal.system === true ? { system: true } : {}),
+      })
+        .setProtectedHeader({ alg: 'HS256', typ: 'tributary-internal+jwt' })
+        .setSubject(principal.subject)
+        .setIssuer(ISSUER)
+        .setAudience(audienceOf(subgraph))
+        .setIssuedAt()
+        .setExpirationTime(`${LIFETIME_SECONDS}s`)
+        .sign(key),
+    verifier: (subgraph) => ({
+      async authenticate(authorization) {
+        const token = bearerToken(authorization);
+        try {
+          const { payload } = await jwtVerify(token, key, {
+            issuer: ISSUER,
+            audience: audienceOf(subgraph),
+            algorithms: ['HS256'],
+            typ: 'tributary-internal+jwt',
+            clockTolerance: 5,
+            maxTokenAge: `${LIFETIME_SECONDS}s`,
+            requiredClaims: ['sub', 'exp'],
+          });
+          const { tenant, roles, scopes, system, sub } = payload as Record<string, unknown>;
+          if (typeof tenant !== 'string' || !TENANT_ID.test(tenant)) throw new errors.JWTInvalid('The tenant is missing.');
+          return Object.freeze({
+            tenantId: tenant,
+            subject: sub as string,
+            roles: (roles as string[] | undefined) ?? [],
+            scopes: (scopes as string[] | undefined) ?? [],
+            ...(system === true ? { system: true } : {}),
+          });
+        } catch (error) {
+          throw unauthenticated('The internal token is not valid here.', 'Set the same INTERNAL_TOKEN_SECRET on the gateway and its subgraphs.', error);
+        }
+      },
+    }),
+  };
+}
