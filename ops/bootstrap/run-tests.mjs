@@ -15,10 +15,10 @@ export async function runTests(args) {
     await ensureInstalled({ dev: true });
     ok = await runVitest(args, totals);
   } catch (error) {
-    // A configuration or set-up that fails leaves no test to blame, and must not read as "0 failed".
     console.error(error);
-    totals.failed += 1;
   }
+  // A configuration or set-up that fails, or nothing to run, leaves no test to blame, and must not read as "0 failed".
+  if (!ok) totals.failed ||= 1;
   const closing = `${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`;
   await new Promise((resolve) => process.stdout.write(closing, resolve));
   process.exit(ok && totals.failed === 0 ? 0 : 1);
