@@ -19,7 +19,7 @@ export async function ensureInstalled({ dev }) {
     const missing = missingPackages({ dev });
     if (missing.length === 0) return;
     console.error(`Installing dependencies (${missing.length} missing or out of date) …`);
-    await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=optional', ...(dev ? ['--include=dev'] : [])]);
+    await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=optional', ...(dev ? ['--include=dev'] : []), ...quietly()]);
   } finally {
     await lock.release();
   }
@@ -47,6 +47,11 @@ export function missingPackages({ dev, root = ROOT }) {
       return !existsSync(new URL(`${path}/package.json`, root));
     })
     .map(([path]) => path);
+}
+
+/** What npm warns of (a dependency's dependency is deprecated, or wants a newer Node) is for who changes the lock file, not for who runs it. */
+function quietly() {
+  return process.env.npm_config_loglevel === undefined ? ['--loglevel=error'] : [];
 }
 
 function readJson(url) {

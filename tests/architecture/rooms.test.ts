@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,11 +33,10 @@ interface Import {
   target: string | undefined;
 }
 
-const files = ['gateway', 'subgraphs', 'ops', 'tests', 'examples'].flatMap((folder) =>
-  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts') && !path.split('/').includes('node_modules'))
-    .map((path) => join(folder, path)),
-);
+const files = ['gateway', 'subgraphs', 'ops', 'tests', 'examples']
+  .filter((folder) => existsSync(join(ROOT, folder)))
+  .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)))
+  .filter((path) => path.endsWith('.ts') && !path.split('/').includes('node_modules'));
 const imports = files.flatMap(importsOf);
 
 function importsOf(file: string): Import[] {
