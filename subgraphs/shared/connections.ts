@@ -112,7 +112,7 @@ export function connectionType<Node, E extends Edge<Node> = Edge<Node>, P extend
 
 /** The arguments `first` and `after` of a connection field. */
 export function pageArguments(
-  t: PothosSchemaTypes.InputFieldBuilder<any, 'Arg'>, // eslint-disable-line @typescript-eslint/no-explicit-any -- any subgraph's builder
+  t: Pick<PothosSchemaTypes.InputFieldBuilder<any, 'Arg'>, 'int' | 'string'>, // eslint-disable-line @typescript-eslint/no-explicit-any -- any subgraph's builder
   limits: { default: number; max: number } = PAGE,
 ) {
   return {
