@@ -1,0 +1,39 @@
+/** How the engine speaks to one subgraph, wherever it runs. */
+import type { DocumentNode, ExecutionResult, OperationTypeNode } from 'graphql';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+
+/** One operation on one subgraph. */
+export interface SubgraphRequest {
+  /** Parsed and valid. The same object for the same text, so that clients can cache by identity. */
+  document: DocumentNode;
+  /** The document's text, where it is at hand; a client that needs text and has none prints `document`. */
+  query?: string;
+  operationType: `${OperationTypeNode}`;
+  /** The operation of `document` to run; needed only when there are several. */
+  operationName?: string;
+  variables: Record<string, unknown>;
+  /** Who asks. In process it reaches every resolver; remotely it becomes headers. */
+  context: RequestContext;
+  /** Ends the call. Default: `context.signal`. */
+  signal?: AbortSignal;
+}
+
+/** A subgraph that can be asked. */
+export interface SubgraphClient {
+  readonly name: string;
+  /**
+   * Runs a query or a mutation. Errors of fields are in the result.
+   * @throws CodedError `SUBGRAPH_UNAVAILABLE` when there is no answer, or one that is not GraphQL; `REQUEST_TIMEOUT` when cancelled
+   */
+  execute(request: SubgraphRequest): Promise<ExecutionResult>;
+  /**
+   * Opens a subscription. Ending the iterator (`return()`) ends it on the subgraph at once.
+   * @returns the events, or a result with errors when the subscription could not be opened
+   */
+  subscribe(request: SubgraphRequest): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
+  /** Ends connections. Idempotent. */
+  close(): Promise<void>;
+}
+
+export { inProcessClient } from './in-process-client.ts';
+export { remoteClient, type RemoteClientOptions } from './remote-client.ts';
