@@ -1,0 +1,75 @@
+/** The object subgraph: documents' and artifacts' bytes in S3 or in files, with signed URLs. */
+import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
+import type { Route, Subgraph } from '#subgraphs/shared/subgraph.ts';
+import type { ObjectDriver, ObjectSigner } from './driver.ts';
+import { checkContentType } from './content-type.ts';
+import { createDisabledDriver } from './drivers/disabled.ts';
+import { checkKey } from './keys.ts';
+import { scopeOf } from './loaders.ts';
+import { createSignedRoutes } from './routes.ts';
+import { buildSchema } from './schema.ts';
+import { once } from './service.ts';
+import { UrlSigner } from './signed-urls.ts';
+
+export interface FilesConfig {
+  kind: 'files';
+  /** The data folder; objects live in `objects` below it. Made when absent. */
+  dataDir: string;
+  /** Signs URLs: at least 16 bytes, equal in all replicas that share the folder. */
+  signingKey: Uint8Array;
+  /** Where clients reach the gateway, such as `http://127.0.0.1:4000`; asked for each URL, since the port may be known late. */
+  publicBaseUrl: () => string;
+}
+
+export interface S3Config {
+  kind: 's3';
+  /** Where the gateway reaches the store, such as `https://s3.eu-central-1.amazonaws.com`. */
+  endpoint: string;
+  accessKey: string;
+  secretKey: string;
+  bucket: string;
+  region: string;
+  /** Where clients reach the store, when that differs: signed URLs name it. Default: `endpoint`. */
+  publicEndpoint?: string;
+  /** `https://host/bucket/key` instead of `https://bucket.host/key`. Default: true, which every server understands. */
+  forcePathStyle?: boolean;
+}
+
+export interface ObjectConfig {
+  driver: FilesConfig | S3Config | { kind: 'off' };
+}
+
+/** The object subgraph needs nothing of others. */
+export type ObjectPorts = Record<string, never>;
+
+/**
+ * Opens the store and builds the subgraph. An S3 server that is down does not fail this: its fields do, until it is back.
+ * @throws Error where the data folder cannot be made
+ */
+export async function createObject(config: ObjectConfig, _ports: ObjectPorts = {}): Promise<Subgraph> {
+  const { driver, signer, routes } = await openStore(config.driver);
+  const archiveSink: ArchiveSink = {
+    async put(context, key, contentType, body) {
+      await driver.put(scopeOf(context), checkKey(key), once(body), { contentType: checkContentType(contentType), sizeBytes: body.byteLength });
+    },
+  };
+  return {
+    name: 'object',
+    schema: buildSchema({ driver, signer }),
+    routes,
+    provides: { archiveSink },
+    health: async () => [await driver.health()],
+    close: () => driver.close(),
+  };
+}
+
+async function openStore(config: ObjectConfig['driver']): Promise<{ driver: ObjectDriver; signer: ObjectSigner; routes: readonly Route[] }> {
+  if (config.kind === 'files') {
+    const { createFilesDriver } = await import('./drivers/files.ts');
+    const driver = await createFilesDriver(config);
+    const signer = new UrlSigner(config);
+    return { driver, signer, routes: createSignedRoutes(driver, signer) };
+  }
+  const driver = createDisabledDriver();
+  return { driver, signer: driver.signer, routes: [] };
+}
