@@ -5,6 +5,9 @@ import { badUserInput } from './errors.ts';
 /** The caps on one JSON input value. */
 export const JSON_LIMITS = { bytes: 64 * 1024, depth: 12, keys: 1_000 } as const;
 
+// PostgreSQL's jsonb refuses the escapes that JSON.stringify writes for these.
+const LONE_SURROGATE = /\p{Cs}/u;
+
 /**
  * Returns `value` where it is JSON within {@link JSON_LIMITS}. Keys such as `__proto__` are ordinary keys.
  * @throws CodedError `BAD_USER_INPUT` that names the limit that was passed
@@ -16,6 +19,7 @@ export function checkJson(value: unknown, limits: { bytes: number; depth: number
     if (node === null || typeof node === 'boolean') return;
     if (typeof node === 'string') {
       if (node.includes('\0')) throw badUserInput('JSON texts cannot contain the NUL character (U+0000).');
+      if (LONE_SURROGATE.test(node)) throw badUserInput('JSON texts must be well-formed Unicode.');
       return;
     }
     if (typeof node === 'number') {
@@ -30,6 +34,7 @@ export function checkJson(value: unknown, limits: { bytes: number; depth: number
       for (const [key, item] of Object.entries(node)) {
         if (++keys > limits.keys) throw badUserInput(`JSON has more than ${limits.keys} keys.`);
         if (key.includes('\0')) throw badUserInput('JSON keys cannot contain the NUL character (U+0000).');
+        if (LONE_SURROGATE.test(key)) throw badUserInput('JSON keys must be well-formed Unicode.');
         visit(item, depth + 1);
       }
       return;
