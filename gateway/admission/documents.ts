@@ -1,0 +1,70 @@
+/**
+ * Operations by their text: parsed, bounded and validated once, however often they are sent. Only what is valid is kept,
+ * so that nobody can push it out with rubbish.
+ */
+import { LRUCache } from 'lru-cache';
+import { GraphQLError, parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
+import { checkDocument, tooDeep, type OperationLimits } from './limits.ts';
+
+/** An operation was refused before it began. */
+export class OperationRefused extends Error {
+  readonly errors: readonly GraphQLError[];
+
+  constructor(errors: readonly GraphQLError[]) {
+    super(errors[0]?.message ?? 'The operation was refused.');
+    this.name = 'OperationRefused';
+    this.errors = errors;
+  }
+}
+
+export interface Documents {
+  /**
+   * The syntax tree of `text`, valid against `schema`.
+   * @throws OperationRefused with `GRAPHQL_PARSE_FAILED`, `QUERY_TOO_DEEP`, `BAD_USER_INPUT` or `GRAPHQL_VALIDATION_FAILED`
+   */
+  admit(text: string, schema: GraphQLSchema): DocumentNode;
+}
+
+interface Entry {
+  document: DocumentNode;
+  /** The schema against which it is known to be valid. */
+  schema: GraphQLSchema;
+}
+
+/** More would only repeat what is wrong, and building suggestions costs time. */
+const MAX_ERRORS = 20;
+
+/** @param cacheBytes about how much text is kept; trees take some twenty times as much. @default 1 MB */
+export function documents(limits: OperationLimits, cacheBytes = 1_000_000): Documents {
+  const cache = new LRUCache<string, Entry>({ max: 2_000, maxSize: cacheBytes, sizeCalculation: (_, text) => text.length + 1 });
+  return {
+    admit(text, schema) {
+      const known = cache.get(text);
+      if (known?.schema === schema) return known.document;
+      const document = known?.document ?? parseBounded(text, limits);
+      const errors = validate(schema, document, undefined, { maxErrors: MAX_ERRORS });
+      if (errors.length > 0) throw new OperationRefused(errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
+      cache.set(text, { document, schema });
+      return document;
+    },
+  };
+}
+
+function parseBounded(text: string, limits: OperationLimits): DocumentNode {
+  try {
+    const document = parse(text, { maxTokens: limits.tokens });
+    checkDocument(document, limits);
+    return document;
+  } catch (error) {
+    if (error instanceof RangeError) throw new OperationRefused([tooDeep('The operation is nested too deeply to be read.')]);
+    if (!(error instanceof GraphQLError)) throw error;
+    if (error.extensions['code'] !== undefined) throw new OperationRefused([error]);
+    if (/more that \d+ tokens/.test(error.message)) {
+      throw new OperationRefused([tooDeep(`The operation has more than ${limits.tokens} tokens.`)]);
+    }
+    throw new OperationRefused([withCode(error, 'GRAPHQL_PARSE_FAILED')]);
+  }
+}
+
+const withCode = (error: GraphQLError, code: string): GraphQLError =>
+  new GraphQLError(error.message, { nodes: error.nodes, source: error.source, positions: error.positions, path: error.path, extensions: { ...error.extensions, code } });

@@ -1,0 +1,56 @@
+/** Request bodies: read up to a limit, decoded strictly. */
+import type { IncomingMessage } from 'node:http';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+
+/** How much of a body that is too long is still read, so that its sender sees the answer and not a broken connection. */
+const DISCARD_FACTOR = 8;
+const DISCARD_MS = 10_000;
+
+/**
+ * The body, whole.
+ * @throws CodedError `PAYLOAD_TOO_LARGE` over `limit` bytes; `BAD_USER_INPUT` when the client broke off
+ */
+export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  const tooLarge = () =>
+    new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, { hint: 'Send less, upload bytes with `requestUpload`, or raise BODY_LIMIT_BYTES.' });
+  const began = performance.now();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let over = Number(request.headers['content-length'] ?? 0) > limit;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      over ||= length > limit;
+      if (!over) chunks.push(chunk);
+      else if (length > limit * DISCARD_FACTOR || performance.now() - began > DISCARD_MS) break;
+      else chunks.length = 0;
+    }
+  } catch (cause) {
+    throw badUserInput('The body broke off.', { cause });
+  }
+  if (over) throw tooLarge();
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws CodedError `BAD_USER_INPUT` when the bytes are not UTF-8 */
+export function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw badUserInput('The body is not valid UTF-8.', { cause });
+  }
+}
+
+/** @throws CodedError `BAD_USER_INPUT` when the text is not JSON; says where */
+export function parseJson(text: string, what = 'The body'): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // The engine's message quotes the text around the fault, which may be long or a secret; the position says enough.
+    const position = /position (\d+)/.exec((cause as Error).message)?.[1];
+    const reason = text === '' ? 'it is empty' : position === undefined ? 'it ends too early or has a stray character' : `at character ${position}`;
+    throw badUserInput(`${what} is not valid JSON: ${reason}.`, { cause });
+  }
+}

@@ -1,0 +1,27 @@
+/** An error as the whole answer to a request: its HTTP status and a body in GraphQL's form. */
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import { meaningOf } from '../errors.ts';
+
+export interface ErrorResponse {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: { errors: { message: string; extensions: Record<string, unknown> }[] };
+}
+
+/**
+ * What a client may see of `error`.
+ * @param onFault told of everything that is not meant for clients
+ */
+export function errorResponse(error: unknown, requestId: string, onFault: (error: unknown) => void): ErrorResponse {
+  if (!(error instanceof CodedError)) onFault(error);
+  const known = error instanceof CodedError ? error : new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.');
+  return {
+    status: meaningOf(known.code).status,
+    headers: {
+      // RFC 9110, section 11.6.1: a 401 says how to authenticate.
+      ...(known.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(known.code === 'PAYLOAD_TOO_LARGE' ? { connection: 'close' } : {}),
+    },
+    body: { errors: [{ message: known.message, extensions: { ...known.extensions, requestId } }] },
+  };
+}

@@ -1,0 +1,28 @@
+/** One HTTP request on its way through the handlers of `server.ts`. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  /** The request's path without its query, percent-encoded as sent. */
+  readonly path: string;
+  /** Aborted when the client goes away before the answer is complete, and when the server's patience at shutdown ends. */
+  readonly signal: AbortSignal;
+}
+
+/** Answers the request, or returns false to leave it to the next handler. */
+export type Handler = (exchange: Exchange) => boolean | Promise<boolean>;
+
+/** Sends a JSON body. */
+export function sendJson({ request, response }: Exchange, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
+  response.end(request.method === 'HEAD' ? undefined : text);
+}

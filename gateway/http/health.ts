@@ -1,0 +1,79 @@
+/**
+ * `/health/live`: the process runs. `/health/ready`: it has started and can answer. A store that is down does not make
+ * it unready, since the fields of all other stores still answer and a restart would not bring the store back; each
+ * store's state is in the body.
+ */
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { sendJson, type Handler } from './exchange.ts';
+import type { RequestGuard } from './request-guard.ts';
+
+export interface HealthSources {
+  /** `starting` until start-up has finished, `stopping` from the first signal on. */
+  state(): 'starting' | 'ready' | 'stopping';
+  /** Probes every store, by subgraph. Never rejects. */
+  stores(): Promise<Record<string, readonly StoreHealth[]>>;
+  /** The supergraph that serves, and what was wrong with the last change. */
+  supergraph(): { readonly since: string; readonly subgraphs: readonly string[]; readonly failure: string | undefined };
+  /** Ingestion and indexing progress; absent where nothing is ingested. */
+  progress?(): Promise<unknown>;
+}
+
+/** Longest time for all probes together, in milliseconds. */
+const PROBE_TIMEOUT_MS = 2_000;
+
+export function health(sources: HealthSources, guard: RequestGuard): Handler {
+  return async (exchange) => {
+    const { path, request } = exchange;
+    if (path !== '/health/live' && path !== '/health/ready') return false;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      exchange.response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return true;
+    }
+    if (path === '/health/live') {
+      sendJson(exchange, 200, { status: 'ok' });
+      return true;
+    }
+    const state = sources.state();
+    const status = state === 'ready' ? 200 : 503;
+    // Orchestrators probe by address; the details are only for those who know the server's name (see request-guard.ts).
+    if (!guard.knowsHost(request.headers.host)) {
+      sendJson(exchange, status, { status: state });
+      return true;
+    }
+    const stores = await sources.stores();
+    const progress = await withTimeout(sources.progress?.());
+    const states = Object.values(stores).flat().map((store) => store.state);
+    sendJson(exchange, status, {
+      status: state,
+      degraded: states.includes('down') || sources.supergraph().failure !== undefined,
+      stores,
+      supergraph: sources.supergraph(),
+      ...(progress === undefined ? {} : { progress }),
+    });
+    return true;
+  };
+}
+
+/** Probes of all subgraphs at once; one that fails or hangs is itself a finding. */
+export async function probeAll(subgraphs: readonly { name: string; health(): Promise<StoreHealth[]> }[]): Promise<Record<string, readonly StoreHealth[]>> {
+  const probes = subgraphs.map(async ({ name, health: probe }) => {
+    const down = (detail: string): StoreHealth[] => [{ store: name, state: 'down', detail }];
+    try {
+      return [name, (await withTimeout(probe())) ?? down(`No answer within ${PROBE_TIMEOUT_MS} ms.`)] as const;
+    } catch {
+      return [name, down('The probe failed.')] as const;
+    }
+  });
+  return Object.fromEntries(await Promise.all(probes));
+}
+
+async function withTimeout<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+  if (work === undefined) return undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), PROBE_TIMEOUT_MS)));
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

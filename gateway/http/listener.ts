@@ -1,0 +1,101 @@
+/** The HTTP server: gives each request its id, sends it through the handlers in order, and answers whatever they throw. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { errorResponse } from './error-response.ts';
+import { sendJson, type Exchange, type Handler } from './exchange.ts';
+import { requestIdOf } from './request-id.ts';
+
+export interface Listener {
+  readonly server: Server;
+  /** Binds the socket; resolves with the port. */
+  listen(host: string, port: number): Promise<number>;
+  /**
+   * Accepts no more, lets running requests end, and after `graceMs` cuts what still runs.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** @param handlers tried in order until one returns true */
+export function createListener(handlers: readonly Handler[], log: Logger): Listener {
+  const open = new Set<AbortController>();
+  let closing = false;
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const requestId = requestIdOf(request.headers['x-request-id']);
+    response.setHeader('x-request-id', requestId);
+    if (closing) response.setHeader('connection', 'close');
+    const cancel = new AbortController();
+    open.add(cancel);
+    response.once('close', () => {
+      open.delete(cancel);
+      if (!response.writableFinished) cancel.abort(new DOMException('The client went away.', 'AbortError'));
+    });
+    const path = pathOf(request.url);
+    const exchange: Exchange = { request, response, requestId, path, signal: cancel.signal };
+    const began = performance.now();
+    if (log.isLevelEnabled('debug')) {
+      response.once('finish', () => {
+        log.debug({ requestId, method: request.method, path, status: response.statusCode, ms: Math.round((performance.now() - began) * 10) / 10 }, 'request');
+      });
+    }
+    try {
+      for (const handler of handlers) if (await handler(exchange)) return;
+      throw new CodedError('NOT_FOUND', 'There is nothing at this path.');
+    } catch (error) {
+      fail(exchange, error);
+    }
+  };
+
+  const fail = (exchange: Exchange, error: unknown): void => {
+    if (exchange.signal.aborted && exchange.response.destroyed) return; // Nobody is there to be told.
+    const { status, headers, body } = errorResponse(error, exchange.requestId, (fault) =>
+      log.error({ err: fault, requestId: exchange.requestId, path: exchange.path }, 'A request failed.'),
+    );
+    if (exchange.response.headersSent) exchange.response.destroy(); // Half an answer must not look like a whole one.
+    else sendJson(exchange, status, body, headers);
+  };
+
+  const server = createServer({ keepAlive: true }, (request, response) => void answer(request, response));
+  // What cannot even be read as HTTP.
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+    const body = JSON.stringify({ errors: [{ message: 'The request is not valid HTTP.', extensions: { code: 'BAD_USER_INPUT' } }] });
+    socket.end(`HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  });
+
+  return {
+    server,
+    listen: (host, port) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          server.on('error', (error) => log.error({ err: error }, 'The listening socket failed.'));
+          resolve((server.address() as { port: number }).port);
+        });
+      }),
+    close: async (graceMs) => {
+      closing = true;
+      if (!server.listening) return;
+      const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const late = setTimeout(() => {
+        for (const cancel of open) cancel.abort(new DOMException('The server is stopping.', 'AbortError'));
+        server.closeAllConnections();
+      }, graceMs);
+      // Connections that fall idle while closing hold no request.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      await ended;
+      clearTimeout(late);
+      clearInterval(idle);
+    },
+  };
+}
+
+function pathOf(url: string | undefined): string {
+  const text = url ?? '/';
+  const end = text.search(/[?#]/);
+  return end === -1 ? text : text.slice(0, end);
+}

@@ -1,0 +1,71 @@
+/**
+ * Which requests may come in at all, by `Host` and `Origin`. Listening on loopback does not keep browsers out: any page
+ * can send requests to it, and by rebinding its own name's address (DNS rebinding) read the answers.
+ */
+import type { IncomingMessage } from 'node:http';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+
+export interface RequestGuardOptions {
+  /** Where clients reach the server, when not where it listens. */
+  publicBaseUrl: string | undefined;
+  /** Further names accepted in `Host`, without ports. */
+  allowedHosts: readonly string[];
+  /** Origins of other sites whose pages may call. */
+  corsOrigins: readonly string[];
+}
+
+export interface RequestGuard {
+  /**
+   * @throws CodedError `FORBIDDEN` when `Host` is not a name of this server, or when a page of another origin asks
+   */
+  check(request: Pick<IncomingMessage, 'headers' | 'method'>): void;
+  /** Whether `Host` is a name of this server. */
+  knowsHost(host: string | undefined): boolean;
+  /** Whether a page of this origin may read answers, though it is another site's. */
+  allowsCrossOrigin(origin: string): boolean;
+}
+
+/** Names that only this machine resolves to itself (RFC 6761 for `localhost`). */
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+export function requestGuard(options: RequestGuardOptions): RequestGuard {
+  const publicUrl = options.publicBaseUrl === undefined ? undefined : new URL(options.publicBaseUrl);
+  const hosts = new Set([...LOOPBACK, ...(publicUrl === undefined ? [] : [publicUrl.hostname]), ...options.allowedHosts.map((host) => host.toLowerCase())]);
+  const origins = new Set([...options.corsOrigins, ...(publicUrl === undefined ? [] : [publicUrl.origin])]);
+
+  const knowsHost = (host: string | undefined): boolean => {
+    if (host === undefined) return false;
+    const name = hostname(host);
+    return name !== undefined && (hosts.has(name) || hosts.has(host.toLowerCase()));
+  };
+  // A proxy that ends TLS leaves `Host` as the client sent it, so the scheme need not match.
+  const sameOrigin = (origin: string, host: string): boolean => /^https?:\/\//.test(origin) && origin.slice(origin.indexOf('//') + 2) === host.toLowerCase();
+
+  return {
+    knowsHost,
+    allowsCrossOrigin: (origin) => options.corsOrigins.includes(origin),
+    check({ headers, method }) {
+      const { host, origin } = headers;
+      if (!knowsHost(host)) {
+        throw new CodedError('FORBIDDEN', 'The `Host` of the request is not a name of this server.', {
+          hint: 'Set PUBLIC_BASE_URL, or add the name to ALLOWED_HOSTS.',
+        });
+      }
+      const trusted = origin === undefined || sameOrigin(origin, host!) || origins.has(origin);
+      // Without an Origin, browsers still say that another site's page asks (a form, an image, a script), but for a link.
+      const site = headers['sec-fetch-site'];
+      const foreignEmbed = origin === undefined && (site === 'cross-site' || site === 'same-site') && !isNavigation(headers, method);
+      if (!trusted || foreignEmbed) {
+        throw new CodedError('FORBIDDEN', 'Pages of this origin may not call the server.', { hint: 'Add the origin to CORS_ORIGINS.' });
+      }
+    },
+  };
+}
+
+const isNavigation = (headers: IncomingMessage['headers'], method: string | undefined): boolean =>
+  method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+
+function hostname(host: string): string | undefined {
+  const match = /^(\[[0-9a-f:.]+\]|[^\s:/@?#[\]]+)(?::\d{1,5})?$/i.exec(host);
+  return match?.[1]?.toLowerCase();
+}

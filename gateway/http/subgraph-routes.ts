@@ -1,0 +1,62 @@
+/** Plain HTTP routes that subgraphs serve beside GraphQL, such as signed downloads. */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
+import type { Route } from '#subgraphs/shared/subgraph.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { Exchange, Handler } from './exchange.ts';
+
+/** Serves `routes`; the longest prefix wins. Bodies stream both ways, so that a file need not fit into memory. */
+export function subgraphRoutes(routes: readonly Route[]): Handler {
+  const byLength = [...routes].sort((a, b) => b.prefix.length - a.prefix.length);
+  return async (exchange) => {
+    const matching = byLength.filter((candidate) => exchange.path.startsWith(candidate.prefix));
+    const [first] = matching;
+    if (first === undefined) return false;
+    const method = exchange.request.method ?? 'GET';
+    const samePrefix = matching.filter((candidate) => candidate.prefix === first.prefix);
+    const route = samePrefix.find((candidate) => candidate.methods.includes(method));
+    if (route === undefined) {
+      exchange.response.setHeader('allow', samePrefix.flatMap((candidate) => candidate.methods).join(', '));
+      exchange.response.writeHead(405).end();
+      exchange.request.resume();
+      return true;
+    }
+    await send(exchange, await route.handle(toRequest(exchange, method)));
+    return true;
+  };
+}
+
+function toRequest({ request, signal }: Exchange, method: string): Request {
+  const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    for (const item of Array.isArray(value) ? value : [value]) if (item !== undefined) headers.append(name, item);
+  }
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  try {
+    return new Request(url, {
+      method,
+      headers,
+      signal,
+      ...(hasBody ? { body: Readable.toWeb(request) as never, duplex: 'half' } : {}),
+    } as RequestInit);
+  } catch (cause) {
+    throw new CodedError('BAD_USER_INPUT', 'The request cannot be understood.', { cause });
+  }
+}
+
+async function send({ request, response, signal }: Exchange, answer: Response): Promise<void> {
+  for (const [name, value] of answer.headers) if (name !== 'set-cookie') response.setHeader(name, value);
+  response.writeHead(answer.status);
+  if (answer.body === null || request.method === 'HEAD') {
+    await answer.body?.cancel();
+    response.end();
+    return;
+  }
+  try {
+    await pipeline(Readable.fromWeb(answer.body as ReadableStream), response);
+  } catch (error) {
+    if (!signal.aborted) throw error; // A client that went away is no fault.
+  }
+}
