@@ -1,0 +1,182 @@
+/**
+ * Delivers the outbox of `upsertDocument` to the stores that follow it. One loop for each store, so that a store that is
+ * down delays only itself. Any number of processes may run it: entries are leased, deliveries are idempotent, and an entry
+ * is settled only at the revision that was delivered.
+ */
+import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import { DELIVERIES } from './deliver.ts';
+import { INDEXED_STORES, Outbox, type IndexedStore, type OutboxEntry, type OutboxFailure, type OutboxStatus } from './outbox.ts';
+import { systemCalls, type SubgraphCall } from './subgraph-call.ts';
+
+export interface IndexerOptions {
+  clients: ReadonlyMap<string, SubgraphClient>;
+  log: { warn(details: object, message: string): void };
+  /** Longest time between two looks at the outbox, in milliseconds; {@link Indexer.wake} looks at once. @default 2000 */
+  pollMs?: number;
+}
+
+export interface Indexer {
+  /** Something may have been written: look now. */
+  wake(): void;
+  /** Resolves once no entry is due, or rejects with the signal's reason. Entries that wait for a retry do not count. */
+  idle(signal?: AbortSignal): Promise<void>;
+  status(): Promise<OutboxStatus>;
+  /** Ends the loops; deliveries under way are cancelled and their leases run out. */
+  close(): Promise<void>;
+}
+
+const LEASE_SECONDS = 60;
+const LONGEST_RETRY_SECONDS = 300;
+/** A store that is switched off is looked at again now and then: it may be on after a restart of its subgraph. */
+const DISABLED_RETRY_SECONDS = 300;
+
+export function startIndexer(options: IndexerOptions): Indexer {
+  const stop = new AbortController();
+  const call = systemCalls(options.clients, stop.signal);
+  const outbox = new Outbox(call);
+  const loops = INDEXED_STORES.map((store) => new StoreLoop(store, outbox, call, options, stop.signal));
+  return {
+    wake: () => loops.forEach((loop) => loop.wake()),
+    idle: async (signal) => {
+      await Promise.all(loops.map((loop) => loop.idle(signal)));
+    },
+    status: () => outbox.status(),
+    close: async () => {
+      stop.abort(new Error('The server is stopping.'));
+      await Promise.all(loops.map((loop) => loop.ended));
+    },
+  };
+}
+
+class StoreLoop {
+  readonly ended: Promise<void>;
+  readonly #store: IndexedStore;
+  readonly #outbox: Outbox;
+  readonly #call: SubgraphCall;
+  readonly #options: IndexerOptions;
+  readonly #signal: AbortSignal;
+  #wake: (() => void) | undefined;
+  #woken = false;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(store: IndexedStore, outbox: Outbox, call: SubgraphCall, options: IndexerOptions, signal: AbortSignal) {
+    this.#store = store;
+    this.#outbox = outbox;
+    this.#call = call;
+    this.#options = options;
+    this.#signal = signal;
+    this.ended = this.#run();
+  }
+
+  wake(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  async idle(signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const ended = signal === undefined ? this.#signal : AbortSignal.any([signal, this.#signal]);
+      ended.addEventListener('abort', () => reject(ended.reason as Error), { once: true });
+      this.#idleWaiters.push(resolve);
+      this.wake();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#signal.aborted) {
+      this.#woken = false;
+      const waiters = [...this.#idleWaiters];
+      let delivered = 0;
+      try {
+        delivered = await this.#deliverBatch();
+      } catch (error) {
+        if (this.#signal.aborted) return;
+        // The outbox itself cannot be reached: nothing is lost, and the next look finds it all.
+        this.#options.log.warn({ err: error, store: this.#store }, 'The outbox cannot be read; indexing waits.');
+        await this.#sleep();
+        continue;
+      }
+      if (delivered > 0) continue;
+      // Only those who asked before this look began may be told that nothing is due.
+      this.#idleWaiters = this.#idleWaiters.filter((waiter) => !waiters.includes(waiter));
+      for (const waiter of waiters) waiter();
+      if (!this.#woken) await this.#sleep();
+    }
+  }
+
+  /** Claims and settles one batch; returns how many entries it held. */
+  async #deliverBatch(): Promise<number> {
+    const entries = await this.#outbox.claim(this.#store, DELIVERIES[this.#store].batch, LEASE_SECONDS);
+    const failures: OutboxFailure[] = [];
+    const completed: OutboxEntry[] = [];
+    for (const [tenantId, ofTenant] of groupByTenant(entries)) {
+      for (const { entry, error } of await this.#deliver(tenantId, ofTenant)) {
+        if (error === undefined) completed.push(entry);
+        else failures.push(failureOf(entry, error));
+      }
+    }
+    await this.#outbox.complete(completed);
+    await this.#outbox.fail(failures);
+    if (failures.length > 0) {
+      const [{ error }] = failures as [OutboxFailure];
+      this.#options.log.warn({ store: this.#store, documents: failures.length, error }, 'Documents could not be indexed; they will be retried.');
+    }
+    return entries.length;
+  }
+
+  async #deliver(tenantId: string, entries: readonly OutboxEntry[]): Promise<{ entry: OutboxEntry; error?: CodedError }[]> {
+    try {
+      await DELIVERIES[this.#store].deliver(this.#call, tenantId, entries);
+      return entries.map((entry) => ({ entry }));
+    } catch (error) {
+      if (this.#signal.aborted) throw error;
+      const coded = error instanceof CodedError ? error : new CodedError('INTERNAL_SERVER_ERROR', 'The delivery failed.', { cause: error });
+      // One document that a store refuses must not hold back the others of its batch.
+      if (entries.length > 1 && !STORE_FAULTS.has(coded.code)) {
+        const half = Math.ceil(entries.length / 2);
+        return [...(await this.#deliver(tenantId, entries.slice(0, half))), ...(await this.#deliver(tenantId, entries.slice(half)))];
+      }
+      return entries.map((entry) => ({ entry, error: coded }));
+    }
+  }
+
+  async #sleep(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#signal.removeEventListener('abort', done);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, this.#options.pollMs ?? 2_000);
+      this.#signal.addEventListener('abort', done, { once: true });
+      this.#wake = done;
+    });
+  }
+}
+
+/** Faults of the store and not of one document: splitting the batch would only repeat them. */
+const STORE_FAULTS: ReadonlySet<string> = new Set(['STORE_DISABLED', 'STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'SUBGRAPH_UNAVAILABLE']);
+
+function failureOf({ id, revision, attempts }: OutboxEntry, error: CodedError): OutboxFailure {
+  const disabled = error.code === 'STORE_DISABLED';
+  const hint = error.extensions.hint;
+  return {
+    id,
+    revision,
+    error: [error.message, hint].filter((part) => part !== undefined).join(' ').slice(0, 500),
+    disabled,
+    retryInSeconds: disabled ? DISABLED_RETRY_SECONDS : Math.min(LONGEST_RETRY_SECONDS, 2 ** Math.min(attempts, 10)),
+  };
+}
+
+function groupByTenant(entries: readonly OutboxEntry[]): Map<string, OutboxEntry[]> {
+  const groups = new Map<string, OutboxEntry[]>();
+  for (const entry of entries) {
+    const group = groups.get(entry.tenantId);
+    if (group === undefined) groups.set(entry.tenantId, [entry]);
+    else group.push(entry);
+  }
+  return groups;
+}

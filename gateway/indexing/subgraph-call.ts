@@ -1,0 +1,47 @@
+/** One operation on one subgraph as the system, outside any client's request. */
+import type { DocumentNode } from 'graphql';
+import { Kind } from 'graphql';
+import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
+
+/** Longest time for one delivery, in milliseconds; shorter than a lease. */
+const CALL_TIMEOUT_MS = 45_000;
+
+/** Tenant under which calls are made that concern no single tenant. */
+const SYSTEM_TENANT = 'system';
+
+/**
+ * Executes `document` on `subgraph` and returns its data.
+ * @throws CodedError with the subgraph's own code and message when any field failed
+ */
+export type SubgraphCall = <Data>(
+  subgraph: string,
+  document: DocumentNode,
+  variables: Record<string, unknown>,
+  tenantId?: string,
+) => Promise<Data>;
+
+/** Makes calls with the system principal of the tenant named; `signal` ends those under way. */
+export function systemCalls(clients: ReadonlyMap<string, SubgraphClient>, signal: AbortSignal): SubgraphCall {
+  return async <Data>(subgraph: string, document: DocumentNode, variables: Record<string, unknown>, tenantId = SYSTEM_TENANT) => {
+    const client = clients.get(subgraph);
+    if (client === undefined) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${subgraph} is not mounted.`);
+    const [operation] = document.definitions;
+    const result = await client.execute({
+      document,
+      operationType: operation?.kind === Kind.OPERATION_DEFINITION ? operation.operation : 'query',
+      variables,
+      context: createRequestContext(
+        { tenantId, subject: 'system:indexing', roles: [], scopes: [], system: true },
+        { signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]) },
+      ),
+    });
+    const [error] = result.errors ?? [];
+    if (error !== undefined) {
+      const code = (error.extensions?.code ?? 'INTERNAL_SERVER_ERROR') as ErrorCode;
+      throw new CodedError(code, error.message, { cause: error.originalError ?? error, extensions: { service: subgraph } });
+    }
+    return result.data as Data;
+  };
+}
