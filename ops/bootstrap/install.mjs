@@ -1,11 +1,17 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { FolderLockedError, lockFolder } from './folder-lock.mjs';
+import { processStartTime } from './processes.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
+/** Where those who install take turns. */
+const TURNS = new URL('.local-data/install/', ROOT);
+/** Which npm is at work, for those who come after a process that was killed and whose npm was not. */
+const AT_WORK = new URL('npm.json', TURNS);
+const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * Installs what package-lock.json names, unless it is installed already. Processes that need this at the same time take turns.
@@ -14,8 +20,9 @@ const ROOT = new URL('../../', import.meta.url);
  */
 export async function ensureInstalled({ dev }) {
   if (missingPackages({ dev }).length === 0) return;
-  const lock = await takeTurn(fileURLToPath(new URL('.local-data/install/', ROOT)));
+  const lock = await takeTurn();
   try {
+    await outlastAbandonedNpm();
     const missing = missingPackages({ dev });
     if (missing.length === 0) return;
     console.error(`Installing dependencies (${missing.length} missing or out of date) …`);
@@ -64,10 +71,10 @@ function readJson(url) {
   }
 }
 
-async function takeTurn(folder) {
+async function takeTurn() {
   for (let told = false; ; told = true) {
     try {
-      return await lockFolder(folder);
+      return await lockFolder(fileURLToPath(TURNS));
     } catch (error) {
       if (!(error instanceof FolderLockedError)) throw error;
       if (!told) console.error(`Process ${error.holder.pid} is installing dependencies; waiting for it …`);
@@ -76,21 +83,42 @@ async function takeTurn(folder) {
   }
 }
 
+/** Waits for an npm whose parent was killed: two of them in one node_modules would ruin it. */
+async function outlastAbandonedNpm() {
+  const left = readJson(AT_WORK);
+  if (left === undefined) return;
+  console.error(`An earlier installation is still at work (process ${left.pid}); waiting for it …`);
+  while ((await processStartTime(left.pid)) === left.startTime) await delay(250);
+  rmSync(AT_WORK, { force: true });
+}
+
 /** Runs npm: the one that started this process, else the one on the path. */
-function npm(args) {
+async function npm(args) {
   const cli = process.env.npm_execpath;
   const [command, first] = cli?.endsWith('npm-cli.js') ? [process.execPath, [cli]] : ['npm', []];
   const child = spawn(command, [...first, ...args], {
     cwd: fileURLToPath(ROOT),
     // Standard output belongs to the command that was asked for.
     stdio: ['ignore', process.stderr, process.stderr],
-    shell: command === 'npm' && process.platform === 'win32',
   });
-  return new Promise((resolve, reject) => {
+  const ended = new Promise((resolve, reject) => {
     child.once('error', (cause) => reject(new Error(`npm could not be started: ${cause.message}`, { cause })));
-    child.once('exit', (status, signal) => {
-      if (status === 0) resolve();
-      else reject(new Error(`npm ${args[0]} failed (${signal ?? `exit status ${status}`}).`));
-    });
+    child.once('exit', (status, signal) => resolve({ status, signal }));
   });
+  // Whoever is told to stop while npm works passes it on, waits for npm's end, and only then lets the next one in.
+  let told;
+  const pass = (signal) => {
+    told = signal;
+    child.kill(signal);
+  };
+  for (const signal of PASSED_ON) process.on(signal, pass);
+  try {
+    const startTime = child.pid && (await processStartTime(child.pid));
+    if (startTime) writeFileSync(AT_WORK, JSON.stringify({ pid: child.pid, startTime }));
+    const { status, signal } = await ended;
+    if (status !== 0) throw new Error(`npm ${args[0]} failed (${told ?? signal ?? `exit status ${status}`}).`);
+  } finally {
+    rmSync(AT_WORK, { force: true });
+    for (const signal of PASSED_ON) process.off(signal, pass);
+  }
 }

@@ -17,12 +17,13 @@ export async function runTypeScript(program) {
     });
   }
   try {
+    // Before anything that takes long: installing is no less unwanted than serving once nobody waits for it.
+    await followNpm();
     await ensureInstalled({ dev: false });
   } catch (error) {
     console.error(error.message);
     process.exit(1);
   }
-  await followNpm();
   const { register } = await import('tsx/esm/api');
   register();
   await import(program.href);

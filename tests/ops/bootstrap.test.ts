@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { missingPackages } from '#ops/bootstrap/install.mjs';
-import { parentProcess } from '#ops/bootstrap/processes.mjs';
+import { parentProcess, processStartTime } from '#ops/bootstrap/processes.mjs';
 import { waitForExit } from '#ops/embedded/processes.ts';
 
 import { cleanEnvironment, startProgram } from './program.ts';
@@ -133,6 +133,32 @@ describe('installation', () => {
     expect(missing(true)).toEqual([]);
     rmSync(join(project, 'node_modules/.package-lock.json'));
     expect(missing(false)).toEqual(['node_modules/needed']);
+  });
+
+  test('waits for an npm that a killed process left behind', async () => {
+    using npm = startProgram(process.execPath, ['-e', 'console.log("{}"); process.stdin.on("end", () => process.exit()).resume()']);
+    await npm.next();
+    write('.local-data/install/npm.json', { pid: npm.pid, startTime: await processStartTime(npm.pid) });
+    using program = startProgram(process.execPath, ['ops/install.mjs'], { cwd: project });
+    const first = await Promise.race([program.exited(), new Promise((resolve) => program.child.stderr!.once('data', () => resolve('waiting')))]);
+    expect(first).toBe('waiting');
+    expect(program.output).not.toContain('Installing');
+    npm.child.stdin!.end();
+    expect(await program.exited(), program.output).toBe(0);
+    expect(missing(true)).toEqual([]);
+  });
+
+  test('that is told to stop ends npm first', async () => {
+    // An npm that ends a while after it was told to.
+    write('npm-cli.js', `console.error('at work'); process.on('SIGTERM', () => setTimeout(() => { console.error('npm ends'); process.exit(1); }, 200)); setInterval(() => {}, 1000);`);
+    using program = startProgram(process.execPath, ['ops/start.mjs'], {
+      cwd: project,
+      env: cleanEnvironment({ npm_execpath: join(project, 'npm-cli.js') }),
+    });
+    await vi.waitFor(() => expect(program.output).toContain('at work'), 10_000);
+    program.child.kill('SIGTERM');
+    expect(await program.exited()).toBe(1);
+    expect(program.output).toMatch(/npm ends\nnpm ci failed \(SIGTERM\)/);
   });
 
   test('that fails says so and starts nothing', async () => {
