@@ -1,0 +1,213 @@
+/**
+ * The one way from a client's operation to the engine, for every transport: read, bounded, validated, run under a time
+ * limit on the engine that serves now.
+ */
+import { getOperationAST, GraphQLError, type DocumentNode, type ExecutionResult, type OperationTypeNode } from 'graphql';
+import type { Engine } from '#gateway/execute/engine.ts';
+import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import type { EngineHost } from '../supergraph/engine-host.ts';
+import { OperationRefused, type Documents } from './documents.ts';
+import { checkVariables } from './limits.ts';
+
+/** Who asks, through what. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly requestId: string;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+  /** What this transport may carry. @default everything */
+  readonly allow?: readonly `${OperationTypeNode}`[];
+  /** Said to callers whose operation is not among {@link allow}. */
+  readonly allowHint?: string;
+}
+
+/** An operation that may run. */
+export interface AdmittedOperation {
+  readonly type: `${OperationTypeNode}`;
+  readonly document: DocumentNode;
+  /**
+   * Runs it, once. Streams for subscriptions (and deferred answers); a single result for everything else and for
+   * subscriptions that could not be opened. Never rejects for what the operation does.
+   */
+  run(): Promise<ExecutionResult | AsyncIterable<ExecutionResult>>;
+  /** Gives it up without running it. */
+  discard(): void;
+}
+
+export interface Operations {
+  /**
+   * Admits what a transport received, in the form of the GraphQL-over-HTTP specification's request parameters.
+   * @throws OperationRefused
+   */
+  admit(parameters: unknown, caller: Caller): AdmittedOperation;
+}
+
+export interface OperationsOptions {
+  engines: EngineHost<Engine>;
+  documents: Documents;
+  /** Longest time for a query or a mutation, and for opening a subscription, in milliseconds. */
+  timeoutMs: number;
+  /** Makes the errors of a result fit for clients. */
+  mask(result: ExecutionResult, requestId: string): ExecutionResult;
+}
+
+interface Parameters {
+  query: string;
+  operationName: string | undefined;
+  variables: Record<string, unknown>;
+}
+
+export function operations({ engines, documents, timeoutMs, mask }: OperationsOptions): Operations {
+  return {
+    admit(raw, caller) {
+      const { query, operationName, variables } = readParameters(raw);
+      const lease = engines.lease();
+      try {
+        const document = documents.admit(query, lease.engine.schema);
+        const type = operationType(document, operationName);
+        if (caller.allow?.includes(type) === false) {
+          throw refusal(new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`, { hint: caller.allowHint }));
+        }
+        const { engine } = lease;
+        const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
+          const deadline = new Deadline(caller.signal, timeoutMs);
+          const context = createRequestContext(caller.principal, { requestId: caller.requestId, signal: deadline.signal });
+          const operation = { document, operationName, variables, context };
+          try {
+            if (type !== 'subscription') {
+              const result = await engine.execute(operation);
+              deadline.end();
+              lease.release();
+              return isStream(result) ? masked(result, caller.requestId, mask, () => undefined) : mask(result, caller.requestId);
+            }
+            const events = await engine.subscribe(operation);
+            deadline.lift();
+            if (isStream(events)) return masked(events, caller.requestId, mask, () => (deadline.end(), lease.release()));
+            deadline.end();
+            lease.release();
+            return mask(events, caller.requestId);
+          } catch (error) {
+            deadline.end();
+            lease.release();
+            return mask({ errors: [error instanceof GraphQLError ? error : new GraphQLError((error as Error).message, { originalError: error as Error })] }, caller.requestId);
+          }
+        };
+        return { type, document, run, discard: () => lease.release() };
+      } catch (error) {
+        lease.release();
+        throw error;
+      }
+    },
+  };
+}
+
+export const isStream = (result: unknown): result is AsyncIterable<ExecutionResult> => typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
+
+/** An error that refuses the operation as a whole. */
+function refusal(error: CodedError): OperationRefused {
+  return new OperationRefused([new GraphQLError(error.message, { originalError: error, extensions: error.extensions })]);
+}
+
+function readParameters(raw: unknown): Parameters {
+  try {
+    if (typeof raw !== 'object' || raw === null) throw badUserInput('The request must be a JSON object with `query`.');
+    if (Array.isArray(raw)) throw badUserInput('Batches are not accepted; send one operation a request.');
+    const { query, operationName, variables, extensions } = raw as Record<string, unknown>;
+    if (typeof query !== 'string') {
+      const persisted = typeof extensions === 'object' && extensions !== null && 'persistedQuery' in extensions;
+      if (query == null && persisted) throw new CodedError('PERSISTED_QUERY_NOT_FOUND', 'Persisted operations are not kept here.', { hint: 'Send the full text.' });
+      throw badUserInput(query == null ? 'The request has no `query`.' : '`query` must be a string.');
+    }
+    if (query.trim() === '') throw badUserInput('`query` is empty.');
+    if (operationName != null && typeof operationName !== 'string') throw badUserInput('`operationName` must be a string.');
+    if (variables != null && (typeof variables !== 'object' || Array.isArray(variables))) throw badUserInput('`variables` must be an object.');
+    if (extensions != null && (typeof extensions !== 'object' || Array.isArray(extensions))) throw badUserInput('`extensions` must be an object.');
+    const values = (variables ?? {}) as Record<string, unknown>;
+    checkVariables(values);
+    return { query, operationName: operationName || undefined, variables: values };
+  } catch (error) {
+    throw error instanceof CodedError ? refusal(error) : error;
+  }
+}
+
+function operationType(document: DocumentNode, name: string | undefined): `${OperationTypeNode}` {
+  const operation = getOperationAST(document, name);
+  if (operation != null) return operation.operation;
+  const message = name === undefined ? 'The document has several operations (or none); `operationName` must say which to run.' : `The document has no operation named ${JSON.stringify(name.slice(0, 100))}.`;
+  throw refusal(new CodedError('GRAPHQL_VALIDATION_FAILED', message));
+}
+
+/**
+ * A stream whose results are fit for clients; `onEnd` is called once, however it ends. Not a generator: the `return()` of
+ * one would wait for the next event, which may never come.
+ */
+function masked(
+  events: AsyncIterable<ExecutionResult>,
+  requestId: string,
+  mask: OperationsOptions['mask'],
+  onEnd: () => void,
+): AsyncIterableIterator<ExecutionResult> {
+  const source = events[Symbol.asyncIterator]();
+  let ended = false;
+  const end = (): void => {
+    if (!ended) onEnd();
+    ended = true;
+  };
+  return {
+    async next() {
+      try {
+        const next = await source.next();
+        if (next.done !== true) return { done: false, value: mask(next.value, requestId) };
+      } catch (error) {
+        end();
+        throw error;
+      }
+      end();
+      return { done: true, value: undefined };
+    },
+    async return() {
+      end();
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+    async throw(error: unknown) {
+      end();
+      await source.return?.();
+      throw error;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** The client's signal, and a time limit that can be lifted once a stream has opened. */
+class Deadline {
+  readonly #controller = new AbortController();
+  readonly #client: AbortSignal;
+  readonly #onAbort = (): void => this.#controller.abort(this.#client.reason);
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(client: AbortSignal, ms: number) {
+    this.#client = client;
+    if (client.aborted) this.#onAbort();
+    else client.addEventListener('abort', this.#onAbort, { once: true });
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new CodedError('REQUEST_TIMEOUT', `The operation took longer than ${ms} ms.`, { hint: 'Ask for less, or use a subscription.' }));
+    }, ms);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  lift(): void {
+    clearTimeout(this.#timer);
+  }
+
+  end(): void {
+    this.lift();
+    this.#client.removeEventListener('abort', this.#onAbort);
+  }
+}

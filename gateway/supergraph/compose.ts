@@ -1,0 +1,64 @@
+/** Composition of subgraph schemas into one supergraph, with findings that name file and line. */
+import { composeServices } from '@apollo/composition';
+import { GraphQLError, parse, Source, type ASTNode, type DocumentNode } from 'graphql';
+import type { SubgraphSource } from './schema-source.ts';
+
+/** One error or hint. */
+export interface Finding {
+  readonly code: string;
+  readonly message: string;
+  /** `file:line:column` of each place concerned. */
+  readonly places: readonly string[];
+}
+
+export interface Composition {
+  /** Absent when there are errors. */
+  readonly supergraphSdl: string | undefined;
+  readonly errors: readonly Finding[];
+  readonly hints: readonly Finding[];
+}
+
+/** Composes `sources`. Never throws for what is wrong with a schema. */
+export function compose(sources: readonly SubgraphSource[]): Composition {
+  const errors: Finding[] = [];
+  const services: { name: string; url: string; typeDefs: DocumentNode }[] = [];
+  for (const { name, url, sdl, origin } of sources) {
+    try {
+      services.push({ name, url, typeDefs: parse(new Source(sdl, origin)) });
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      const at = error.locations?.[0];
+      errors.push({ code: 'SYNTAX', message: error.message, places: [at === undefined ? origin : `${origin}:${at.line}:${at.column}`] });
+    }
+  }
+  if (errors.length > 0) return { supergraphSdl: undefined, errors, hints: [] };
+  const origins = new Map(sources.map((source) => [source.name, source.origin]));
+  const result = composeServices(services);
+  return {
+    supergraphSdl: result.errors === undefined ? result.supergraphSdl : undefined,
+    errors: (result.errors ?? []).map((error) => ({
+      code: String(error.extensions['code'] ?? 'COMPOSITION'),
+      message: error.message,
+      places: placesOf(error.nodes ?? [], origins),
+    })),
+    hints: (result.hints ?? []).map((hint) => ({
+      code: hint.definition.code,
+      message: hint.message,
+      places: placesOf(hint.nodes ?? [], origins),
+    })),
+  };
+}
+
+function placesOf(nodes: readonly ASTNode[], origins: ReadonlyMap<string, string>): string[] {
+  return nodes.flatMap((node) => {
+    const subgraph = (node as { subgraph?: string }).subgraph;
+    const start = node.loc?.startToken;
+    const origin = (subgraph === undefined ? undefined : origins.get(subgraph)) ?? node.loc?.source.name;
+    if (origin === undefined) return [];
+    return [start === undefined ? origin : `${origin}:${start.line}:${start.column}`];
+  });
+}
+
+/** Findings as lines for a terminal or a log. */
+export const describe = ({ code, message, places }: Finding): string =>
+  `${places.length === 0 ? '' : `${places.join(', ')}: `}${code}: ${message}`;

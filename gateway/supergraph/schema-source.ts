@@ -1,0 +1,47 @@
+/** Where a subgraph's schema comes from: a file, or the subgraph itself through `{ _service { sdl } }`. */
+import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
+
+/** One subgraph as composition takes it. */
+export interface SubgraphSource {
+  readonly name: string;
+  readonly url: string;
+  readonly sdl: string;
+  /** What messages call the schema: its file, or its URL. */
+  readonly origin: string;
+}
+
+const TIMEOUT_MS = 10_000;
+const MAX_BYTES = 10_000_000;
+
+/** @throws SupergraphError naming the file or the URL */
+export async function loadSchema(entry: SubgraphEntry): Promise<SubgraphSource> {
+  const { name, routingUrl, schema } = entry;
+  if ('url' in schema) return { name, url: routingUrl, sdl: await fetchSchema(name, schema.url), origin: schema.url };
+  const origin = relative(process.cwd(), schema.file) || schema.file;
+  try {
+    return { name, url: routingUrl, sdl: await readFile(schema.file, 'utf8'), origin };
+  } catch (cause) {
+    throw new SupergraphError(`${origin}: the schema of ${name} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { cause });
+  }
+}
+
+async function fetchSchema(name: string, url: string): Promise<string> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify({ query: '{ _service { sdl } }' }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: 'error',
+    });
+    if (Number(response.headers.get('content-length') ?? 0) > MAX_BYTES) throw new Error('the answer is too long');
+    const body = (await response.json()) as { data?: { _service?: { sdl?: unknown } } };
+    const sdl = body.data?._service?.sdl;
+    if (typeof sdl !== 'string') throw new Error(`it answered ${response.status} without a schema`);
+    return sdl;
+  } catch (cause) {
+    throw new SupergraphError(`${url}: the schema of ${name} cannot be fetched: ${(cause as Error).message}.`, { cause });
+  }
+}
