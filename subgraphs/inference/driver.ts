@@ -1,0 +1,89 @@
+/** The interfaces of what answers inference: embedding models, chat models and rerankers. */
+import type { StatementCounter } from '#subgraphs/shared/context.ts';
+
+/** What a call to a model carries. */
+export interface InferenceCall {
+  readonly statements: StatementCounter;
+  /** Ends the call; the model stops working on it where its server supports that. */
+  readonly signal?: AbortSignal;
+}
+
+/** Tokens that a call took; counted by the provider, or absent. */
+export interface TokenCount {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** An embedding model. */
+export interface EmbeddingDriver {
+  /** Who runs the model: `built-in`, or the host of an OpenAI-compatible server. */
+  readonly provider: string;
+  /** The model's name; undefined when embedding is switched off. */
+  readonly model: string | undefined;
+  /** The number of dimensions; undefined until the first answer of a server. */
+  readonly dimensions: number | undefined;
+  /** Whether a call costs tokens that are worth recording. */
+  readonly metered: boolean;
+  /** One L2-normalised vector for each input, in order. `usage` is absent where the provider counts none. */
+  embed(call: InferenceCall, input: readonly string[]): Promise<{ vectors: Float32Array[]; dimensions: number; usage?: TokenCount }>;
+}
+
+export type ChatRole = 'SYSTEM' | 'USER' | 'ASSISTANT';
+
+export interface ChatRequest {
+  readonly messages: readonly { readonly role: ChatRole; readonly content: string }[];
+  /** The longest answer, in tokens. */
+  readonly maxTokens: number;
+  /** 0 (always the likeliest) to 2; the server's default when absent. */
+  readonly temperature?: number;
+  /** Texts at which the answer ends, without them. */
+  readonly stop?: readonly string[];
+}
+
+export type FinishReason = 'STOP' | 'LENGTH' | 'CONTENT_FILTER' | 'OTHER';
+
+export interface ChatAnswer {
+  readonly text: string;
+  readonly model: string;
+  readonly finishReason: FinishReason;
+  readonly usage?: TokenCount;
+}
+
+/** A piece of a streamed answer. `finishReason` and `usage` come with, or after, the last text. */
+export interface ChatDelta {
+  readonly text: string;
+  readonly finishReason?: FinishReason;
+  readonly usage?: TokenCount;
+}
+
+/** A chat model. Nothing is retried: a call that failed may have been paid for. */
+export interface ChatDriver {
+  readonly provider: string;
+  /** The model's name; undefined when chat is switched off. */
+  readonly model: string | undefined;
+  generate(call: InferenceCall, request: ChatRequest): Promise<ChatAnswer>;
+  /** Ending the iteration, or the call's signal, ends the request to the server. */
+  stream(call: InferenceCall, request: ChatRequest): AsyncIterable<ChatDelta>;
+}
+
+/** A reranking model. */
+export interface RerankDriver {
+  readonly provider: string;
+  /** Scores by index of the document, highest first; null where the server serves no reranking. */
+  rerank(call: InferenceCall, query: string, documents: readonly string[]): Promise<{ model: string | null; results: RerankScore[]; usage?: TokenCount } | null>;
+}
+
+export interface RerankScore {
+  readonly index: number;
+  readonly score: number;
+}
+
+/** What a server says it serves. */
+export interface ModelServer {
+  readonly provider: string;
+  /** Ids of the models served. */
+  models(call: InferenceCall): Promise<string[]>;
+  /** Milliseconds that a probe took. @throws CodedError */
+  probe(): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,33 @@
+/** Bounds on what one call may ask of a model. They are stated in the schema's descriptions. */
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+
+export const LIMITS = {
+  embed: { inputs: 256, characters: 8_000 },
+  generate: { messages: 200, characters: 400_000, maxTokens: 32_768, defaultMaxTokens: 1_024, stops: 4, stopCharacters: 200 },
+  rerank: { documents: 200, characters: 8_000, queryCharacters: 8_000 },
+  summary: { sentences: 20, defaultSentences: 3 },
+} as const;
+
+/**
+ * Returns `text` where it may be sent to a model.
+ * @param what the argument, for the message
+ * @throws CodedError `BAD_USER_INPUT`
+ */
+export function checkText(what: string, text: string, maxCharacters: number): string {
+  if (text.trim() === '') throw badUserInput(`${what} is empty.`);
+  if (text.length > maxCharacters) throw badUserInput(`${what} has ${text.length} characters; at most ${maxCharacters} are accepted.`);
+  if (text.includes('\0')) throw badUserInput(`${what} contains the NUL character (U+0000).`);
+  return text;
+}
+
+/** @throws CodedError `BAD_USER_INPUT` where there is no item, or more than `max` */
+export function checkCount(what: string, count: number, max: number): void {
+  if (count === 0) throw badUserInput(`${what} is empty.`);
+  if (count > max) throw badUserInput(`${what} has ${count} items; at most ${max} are accepted.`);
+}
+
+/** @throws CodedError `BAD_USER_INPUT` where `value` is outside of `min` to `max` */
+export function checkBetween(what: string, value: number, min: number, max: number): number {
+  if (!(value >= min && value <= max)) throw badUserInput(`${what} must be from ${min} to ${max}; got ${value}.`);
+  return value;
+}
