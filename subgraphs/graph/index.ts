@@ -1,0 +1,42 @@
+/** Entities and the relations between them: Neo4j where it is configured, else PostgreSQL, else switched off. */
+import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import type { GraphDriver } from './driver.ts';
+import { createDisabledGraph } from './drivers/disabled.ts';
+import { createNeo4jGraph } from './drivers/neo4j.ts';
+import type { Neo4jOptions } from './drivers/neo4j.ts';
+import { createPostgresGraph } from './drivers/postgres.ts';
+import { buildSchema } from './schema.ts';
+
+export interface GraphConfig {
+  /** Keeps the graph in Neo4j (5.x). */
+  readonly neo4j?: Neo4jOptions;
+}
+
+export interface GraphDeps {
+  /** The process's pool; used where `neo4j` is not configured. It is not closed with the subgraph. */
+  readonly postgres?: Postgres;
+}
+
+/**
+ * Makes the subgraph and, on PostgreSQL, applies its migrations. Neo4j is first contacted when it is first used.
+ * @throws CodedError `STORE_UNAVAILABLE` when migrations cannot run
+ */
+export async function createGraph(config: GraphConfig, deps: GraphDeps): Promise<Subgraph> {
+  const driver = await chooseDriver(config, deps);
+  return {
+    name: 'graph',
+    schema: buildSchema({ driver }),
+    routes: [],
+    provides: {},
+    health: () => driver.health(),
+    close: () => driver.close(),
+  };
+}
+
+async function chooseDriver(config: GraphConfig, { postgres }: GraphDeps): Promise<GraphDriver> {
+  if (config.neo4j) return createNeo4jGraph(config.neo4j);
+  if (!postgres) return createDisabledGraph();
+  await postgres.migrate('graph', new URL('./migrations/', import.meta.url));
+  return createPostgresGraph(postgres);
+}

@@ -1,0 +1,136 @@
+/** Checks of what callers send, before any of it reaches a store. All raise `BAD_USER_INPUT`. */
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { checkJson } from '#subgraphs/shared/json.ts';
+import { RELATION_TYPE } from './driver.ts';
+import type { EntityFilter, EntityReference, EntityWrite, Properties, RelationWrite } from './driver.ts';
+
+/** Bounds on what one call may send. */
+export const INPUT_LIMITS = {
+  /** UTF-16 units of an entity's name: names are index keys, which PostgreSQL caps at 2,704 bytes. */
+  name: 500,
+  kind: 100,
+  /** Items of `in`, `types` and `kinds`. */
+  list: 500,
+  /** Conditions in one filter, and how deeply they nest. */
+  conditions: 100,
+  depth: 8,
+  /** Entities, relations or ids in one call of a public mutation. */
+  items: 1_000,
+  /** Documents in one call of indexDocumentGraph, and their entities and relations together. */
+  documents: 200,
+  documentItems: 20_000,
+} as const;
+
+/** Returns `text` where a store can hold and compare it. */
+export function checkText(what: string, text: string, limits: { min: number; max: number }): string {
+  if (text.includes('\0')) throw badUserInput(`${what} cannot contain the NUL character (U+0000).`);
+  if (/\p{Surrogate}/u.test(text)) throw badUserInput(`${what} cannot contain half of a surrogate pair.`);
+  if (text.length > limits.max) throw badUserInput(`${what} is at most ${limits.max} characters long; got ${text.length}.`);
+  if (text.trim().length < limits.min) throw badUserInput(`${what} must not be empty.`);
+  return text;
+}
+
+export function checkCount(what: string, count: number, max: number): void {
+  if (count > max) throw badUserInput(`At most ${max} ${what} are accepted in one call; got ${count}.`, { hint: 'Split the call.' });
+}
+
+/** Returns a bounded number, or its default where it is absent. */
+export function checkRange(what: string, value: number | null | undefined, bounds: { min: number; max: number; default: number }): number {
+  const number = value ?? bounds.default;
+  if (number < bounds.min || number > bounds.max) throw badUserInput(`\`${what}\` must be ${bounds.min} to ${bounds.max}; got ${number}.`);
+  return number;
+}
+
+export function checkRelationType(type: string): string {
+  if (!RELATION_TYPE.test(type)) {
+    throw badUserInput(`${JSON.stringify(type.slice(0, 80))} is not a relation type.`, {
+      hint: 'A relation type is capital letters, digits and underscores, starts with a letter, and has at most 64 characters, such as DEPENDS_ON.',
+    });
+  }
+  return type;
+}
+
+/** Returns distinct types in a fixed order, so that equal questions share a loader; null means every type. */
+export function checkRelationTypes(types: readonly string[] | null | undefined): string[] | null {
+  if (!types) return null;
+  checkCount('types', types.length, INPUT_LIMITS.list);
+  return [...new Set(types.map(checkRelationType))].sort();
+}
+
+/** As {@link checkRelationTypes}, for kinds of entities. */
+export function checkKinds(kinds: readonly string[] | null | undefined): string[] | null {
+  if (!kinds) return null;
+  checkCount('kinds', kinds.length, INPUT_LIMITS.list);
+  return [...new Set(kinds.map((kind) => checkText('A kind', kind, { min: 0, max: INPUT_LIMITS.kind })))].sort();
+}
+
+export function checkProperties(value: unknown): Properties {
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw badUserInput('`properties` must be a JSON object.');
+  return checkJson(value) as Properties;
+}
+
+export function checkEntity(input: { name: string; kind: string; properties?: unknown }): EntityWrite {
+  return {
+    name: checkText('An entity’s name', input.name, { min: 1, max: INPUT_LIMITS.name }),
+    kind: checkText('An entity’s kind', input.kind, { min: 1, max: INPUT_LIMITS.kind }),
+    properties: checkProperties(input.properties),
+  };
+}
+
+export interface ReferenceInput {
+  id?: string | null;
+  name?: string | null;
+  kind?: string | null;
+}
+
+export function checkReference({ id, name, kind }: ReferenceInput): EntityReference {
+  if (typeof id === 'string' && name == null && kind == null) return { id: checkText('An id', id, { min: 1, max: 100 }) };
+  if (id == null && typeof name === 'string' && typeof kind === 'string') {
+    const { name: checkedName, kind: checkedKind } = checkEntity({ name, kind });
+    return { name: checkedName, kind: checkedKind };
+  }
+  throw badUserInput('An end of a relation takes either `id`, or `name` and `kind`.');
+}
+
+export interface RelationInput {
+  from: ReferenceInput;
+  to: ReferenceInput;
+  type: string;
+  properties?: unknown;
+}
+
+export const checkRelation = (input: RelationInput): RelationWrite => ({
+  from: checkReference(input.from),
+  to: checkReference(input.to),
+  type: checkRelationType(input.type),
+  properties: checkProperties(input.properties),
+});
+
+/** Bounds a filter's size, and its texts. */
+export function checkFilter(filter: EntityFilter | null | undefined): EntityFilter {
+  let conditions = 0;
+  const text = (what: string, condition: NonNullable<EntityFilter['name']>, depth: number): void => {
+    count(depth);
+    const { eq, in: oneOf, contains, startsWith, not } = condition;
+    for (const value of [eq, contains, startsWith]) if (typeof value === 'string') checkText(what, value, { min: 0, max: INPUT_LIMITS.name });
+    if (oneOf) {
+      checkCount('values of `in`', oneOf.length, INPUT_LIMITS.list);
+      for (const value of oneOf) checkText(what, value, { min: 0, max: INPUT_LIMITS.name });
+    }
+    if (not) text(what, not, depth + 1);
+  };
+  const count = (depth: number): void => {
+    if (++conditions > INPUT_LIMITS.conditions) throw badUserInput(`A filter has at most ${INPUT_LIMITS.conditions} conditions.`);
+    if (depth > INPUT_LIMITS.depth) throw badUserInput(`A filter is nested at most ${INPUT_LIMITS.depth} levels deep.`);
+  };
+  const visit = (part: EntityFilter, depth: number): void => {
+    count(depth);
+    if (part.id) text('An id', part.id, depth + 1);
+    if (part.name) text('A name', part.name, depth + 1);
+    if (part.kind) text('A kind', part.kind, depth + 1);
+    for (const inner of [...(part.and ?? []), ...(part.or ?? []), ...(part.not ? [part.not] : [])]) visit(inner, depth + 1);
+  };
+  if (filter) visit(filter, 0);
+  return filter ?? {};
+}

@@ -1,0 +1,119 @@
+/**
+ * Per-request loaders: whatever many parents of one answer ask for is read with one statement (a traversal: one for
+ * each level). Fields with arguments have one loader for each set of arguments.
+ */
+import DataLoader from 'dataloader';
+import { perRequest } from '#subgraphs/shared/context.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { compareCodePoints } from './code-points.ts';
+import type { Entity, GraphDriver, RelationKey, RelationOfEntity, RelationSelection, Slice } from './driver.ts';
+import { neighborhoods, TRAVERSAL_LIMITS } from './traversal.ts';
+import type { Neighbor } from './traversal.ts';
+
+export interface NeighborsArguments extends RelationSelection, Slice<readonly [depth: number, name: string, id: string]> {
+  readonly depth: number;
+}
+
+/** What {@link GraphLoaders.neighbors} finds from one entity: `limit` neighbours behind `after`, as far as there are. */
+export interface NeighborSlice {
+  readonly neighbors: (Neighbor & { entity: Entity })[];
+  readonly truncated: boolean;
+}
+
+export interface GraphLoaders {
+  readonly entity: DataLoader<string, Entity | null>;
+  relations(options: RelationSelection & Slice<RelationKey>): DataLoader<string, RelationOfEntity[]>;
+  neighbors(options: NeighborsArguments): DataLoader<string, NeighborSlice>;
+  documentEntities(
+    options: { kinds: readonly string[] | null } & Slice<readonly [number, string]>,
+  ): DataLoader<string, { position: number; entity: Entity }[]>;
+  entityDocuments(options: Slice<readonly [id: string]>): DataLoader<string, string[]>;
+  /** Forgets everything: for mutations, once they have written. */
+  clear(): void;
+}
+
+/** @returns the loaders of a request, made on first use */
+export const createLoaders = (deps: { readonly driver: GraphDriver }): ((context: RequestContext) => GraphLoaders) =>
+  perRequest((context) => {
+    const { driver } = deps;
+    const entity = new DataLoader<string, Entity | null>(async (ids) => {
+      const found = await driver.entitiesByIds(context, ids);
+      return ids.map((id) => found.get(id) ?? null);
+    });
+    const byArguments = new Map<string, DataLoader<string, unknown>>();
+    const loaderFor = <Options, Value>(
+      field: string,
+      options: Options,
+      load: (keys: readonly string[], options: Options) => Promise<Map<string, Value>>,
+      empty: Value,
+    ): DataLoader<string, Value> => {
+      const key = `${field} ${JSON.stringify(options)}`;
+      let loader = byArguments.get(key) as DataLoader<string, Value> | undefined;
+      if (!loader) {
+        loader = new DataLoader<string, Value>(async (keys) => {
+          const found = await load(keys, options);
+          return keys.map((id) => found.get(id) ?? empty);
+        });
+        byArguments.set(key, loader as DataLoader<string, unknown>);
+      }
+      return loader;
+    };
+
+    return {
+      entity,
+      relations: (options) =>
+        loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options), []),
+      neighbors: (options) =>
+        loaderFor('neighbors', options, (ids) => neighborSlices(driver, context, entity, ids, options), { neighbors: [], truncated: false }),
+      documentEntities: (options) =>
+        loaderFor('documentEntities', options, (ids) => driver.documentEntities(context, ids, options.kinds, options), []),
+      entityDocuments: (options) => loaderFor('entityDocuments', options, (ids) => driver.entityDocuments(context, ids, options), []),
+      clear() {
+        entity.clearAll();
+        byArguments.clear();
+      },
+    };
+  });
+
+async function neighborSlices(
+  driver: GraphDriver,
+  context: RequestContext,
+  entity: DataLoader<string, Entity | null>,
+  sources: readonly string[],
+  { depth, limit, after, ...selection }: NeighborsArguments,
+): Promise<Map<string, NeighborSlice>> {
+  const slice = (neighbors: readonly Neighbor[]): Neighbor[] => {
+    const start = after === null ? 0 : neighbors.findIndex((neighbor) => compareNeighbors(neighbor, after) > 0);
+    return start < 0 ? [] : neighbors.slice(start, start + limit);
+  };
+  const walked = await neighborhoods(
+    (nodes) => driver.expandFrontier(context, nodes, { direction: selection.direction, types: selection.types }, TRAVERSAL_LIMITS.rows),
+    sources,
+    depth,
+    (neighbors) => slice(neighbors).length >= limit,
+  );
+  const slices = new Map([...walked].map(([source, { neighbors, truncated }]) => [source, { neighbors: slice(neighbors), truncated }]));
+  const ids = [...new Set([...slices.values()].flatMap(({ neighbors }) => neighbors.map(({ id }) => id)))];
+  const entities = new Map((await entity.loadMany(ids)).map((found, index) => [ids[index], orThrow(found)]));
+  return new Map(
+    [...slices].map(([source, { neighbors, truncated }]) => [
+      source,
+      {
+        // One that was deleted since the walk is left out.
+        neighbors: neighbors.flatMap((neighbor) => {
+          const found = entities.get(neighbor.id);
+          return found ? [{ ...neighbor, entity: found }] : [];
+        }),
+        truncated,
+      },
+    ]),
+  );
+}
+
+const compareNeighbors = (a: Neighbor, [depth, name, id]: readonly [number, string, string]): number =>
+  a.depth - depth || compareCodePoints(a.name, name) || compareCodePoints(a.id, id);
+
+function orThrow<T>(value: T | Error): T {
+  if (value instanceof Error) throw value;
+  return value;
+}
