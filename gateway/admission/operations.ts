@@ -111,8 +111,7 @@ function refusal(error: CodedError): OperationRefused {
 
 function readParameters(raw: unknown): Parameters {
   try {
-    if (typeof raw !== 'object' || raw === null) throw badUserInput('The request must be a JSON object with `query`.');
-    if (Array.isArray(raw)) throw badUserInput('Batches are not accepted; send one operation a request.');
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) throw badUserInput('The request must be a JSON object with `query`.');
     const { query, operationName, variables, extensions } = raw as Record<string, unknown>;
     if (typeof query !== 'string') {
       const persisted = typeof extensions === 'object' && extensions !== null && 'persistedQuery' in extensions;

@@ -1,0 +1,190 @@
+/**
+ * GraphQL over HTTP (the GraphQL-over-HTTP specification, and GraphQL over server-sent events in distinct connections
+ * mode). Yoga negotiates content and writes answers, streams included; reading requests strictly and running operations
+ * are ours.
+ */
+import { createYoga, type GraphQLParams, type Plugin, type YogaLogger } from 'graphql-yoga';
+import { GraphQLError, type ExecutionResult } from 'graphql';
+import type { Principal } from '#subgraphs/shared/context.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { OperationRefused } from '../admission/documents.ts';
+import { isStream, type Operations } from '../admission/operations.ts';
+import { meaningOf } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { decodeUtf8, parseJson, readBody } from './body.ts';
+import type { Exchange, Handler } from './exchange.ts';
+
+export interface GraphqlOptions {
+  operations: Operations;
+  /** @throws CodedError `UNAUTHENTICATED` */
+  authenticate(authorization: string | undefined): Promise<Principal>;
+  bodyLimitBytes: number;
+  log: Logger;
+  /** Aborted when the server stops: streams are cut, so that their clients resume elsewhere. */
+  stopping: AbortSignal;
+}
+
+interface ServerContext {
+  exchange: Exchange;
+  principal: Principal;
+}
+
+export const GRAPHQL_PATH = '/graphql';
+
+/** Answers `GET` and `POST` at `/graphql`. */
+export function graphqlOverHttp(options: GraphqlOptions): Handler {
+  const yoga = createYoga<ServerContext>({
+    graphqlEndpoint: GRAPHQL_PATH,
+    plugins: [strictRequests(options), throughOperations(options)],
+    // Each of these is done elsewhere: see server.ts.
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    multipart: false,
+    parserAndValidationCache: false,
+    maskedErrors: false,
+    maxRequestBodySize: false,
+    healthCheckEndpoint: '/.yoga-health',
+    logging: quiet(options.log),
+  });
+  return async (exchange) => {
+    const { path, request, response } = exchange;
+    if (path !== GRAPHQL_PATH) return false;
+    if (request.method !== 'GET' && request.method !== 'POST') {
+      response.writeHead(405, { allow: 'GET, POST, OPTIONS' }).end();
+      request.resume();
+      return true;
+    }
+    const principal = await options.authenticate(request.headers.authorization);
+    response.setHeader('cache-control', 'no-store');
+    await yoga(request, response, { exchange, principal });
+    return true;
+  };
+}
+
+/** Reads requests; whatever Yoga would accept besides is refused. */
+function strictRequests({ bodyLimitBytes }: GraphqlOptions): Plugin<object, ServerContext> {
+  return {
+    onRequestParse({ serverContext, setRequestParser }) {
+      const { request } = serverContext!.exchange;
+      setRequestParser(async () => {
+        try {
+          return (request.method === 'GET' ? queryParameters(request.url!) : await bodyParameters(request, bodyLimitBytes)) as GraphQLParams;
+        } catch (error) {
+          throw toGraphQLError(error);
+        }
+      });
+    },
+  };
+}
+
+function queryParameters(url: string): Record<string, unknown> {
+  const parameters = new URL(url, 'http://localhost').searchParams;
+  // URLSearchParams puts U+FFFD in the place of bytes that are not UTF-8.
+  if (/%(?![0-9a-f]{2})/i.test(url)) throw badUserInput('The query string is not well encoded.');
+  try {
+    decodeURIComponent(url.replaceAll('+', '%20'));
+  } catch (cause) {
+    throw badUserInput('The query string is not valid UTF-8.', { cause });
+  }
+  const json = (name: string): unknown => {
+    const text = parameters.get(name);
+    return text === null || text === '' ? undefined : parseJson(text, `\`${name}\``);
+  };
+  return { query: parameters.get('query') ?? undefined, operationName: parameters.get('operationName') ?? undefined, variables: json('variables'), extensions: json('extensions') };
+}
+
+async function bodyParameters(request: Exchange['request'], limit: number): Promise<unknown> {
+  const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+  if (type !== 'application/json' && type !== 'application/graphql+json' && type !== 'application/graphql') {
+    // A form or a text is what a page of any origin may send without asking (no CORS preflight).
+    request.resume();
+    throw new CodedError('BAD_USER_INPUT', `The content type ${type === '' ? '(none)' : JSON.stringify(type.slice(0, 100))} is not accepted.`, {
+      hint: 'Send `content-type: application/json`.',
+      extensions: { http: { status: 415 } },
+    });
+  }
+  const text = decodeUtf8(await readBody(request, limit));
+  const body = type === 'application/graphql' ? { query: text } : parseJson(text);
+  if (Array.isArray(body)) throw badUserInput('Batches are not accepted; send one operation a request.');
+  return body;
+}
+
+/** Runs what was read, in the place of Yoga's own parse, validate and execute. */
+function throughOperations({ operations, log, stopping }: GraphqlOptions): Plugin<object, ServerContext> {
+  return {
+    // The first parameters hook: Yoga's own checks after it have nothing left to find.
+    onParams({ params, context, setResult, setParams }) {
+      const { exchange, principal } = context as unknown as ServerContext;
+      const { request } = exchange;
+      const accept = request.headers.accept ?? '*/*';
+      setParams({ query: '{ __typename }' });
+      return run(params).then(setResult);
+
+      async function run(parameters: unknown): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
+        try {
+          const operation = operations.admit(parameters, {
+            principal,
+            requestId: exchange.requestId,
+            signal: exchange.signal,
+            ...(request.method === 'GET' ? { allow: ['query', 'subscription'], allowHint: 'Send it with POST.' } : {}),
+          });
+          if (operation.type === 'subscription' && !/text\/event-stream|multipart\/mixed/.test(accept)) {
+            operation.discard();
+            throw badUserInput('A subscription answers with a stream.', {
+              hint: 'Send `accept: text/event-stream`, or use graphql-ws on the same path.',
+              extensions: { http: { status: 406 } },
+            });
+          }
+          const result = await operation.run();
+          if (!isStream(result)) return withStatus(result);
+          endWith(stopping, exchange.response);
+          return result;
+        } catch (error) {
+          if (!(error instanceof OperationRefused) && !(error instanceof CodedError)) log.error({ err: error, requestId: exchange.requestId }, 'A request failed.');
+          return withStatus({ errors: (error instanceof OperationRefused ? error.errors : [toGraphQLError(error)]).map(statusOf) });
+        }
+      }
+    },
+  };
+}
+
+/** A whole answer that is only errors takes the status of the first: there is no data to deliver with a 200. */
+function withStatus(result: ExecutionResult): ExecutionResult {
+  if (result.data !== undefined || result.errors === undefined) return result;
+  return { ...result, errors: result.errors.map((error) => (error instanceof GraphQLError ? statusOf(error) : error)) };
+}
+
+function statusOf(error: GraphQLError): GraphQLError {
+  if (error.extensions.http !== undefined) return error;
+  return new GraphQLError(error.message, {
+    nodes: error.nodes,
+    source: error.source,
+    positions: error.positions,
+    path: error.path,
+    extensions: { ...error.extensions, http: { status: meaningOf(error.extensions['code']).status } },
+  });
+}
+
+/** A stream that is cut, and not completed, tells its client to come back. */
+function endWith(stopping: AbortSignal, response: Exchange['response']): void {
+  const cut = (): void => void response.destroy();
+  stopping.addEventListener('abort', cut, { once: true });
+  response.once('close', () => stopping.removeEventListener('abort', cut));
+  if (stopping.aborted) cut();
+}
+
+function toGraphQLError(error: unknown): GraphQLError {
+  if (error instanceof GraphQLError) return statusOf(error);
+  const coded = error instanceof CodedError ? error : new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.', { cause: error });
+  return statusOf(new GraphQLError(coded.message, { extensions: coded.extensions }));
+}
+
+/** What Yoga has to say is either about its own inner steps or already answered. */
+function quiet(log: Logger): YogaLogger {
+  const write = (level: 'debug' | 'warn' | 'error') => (...parts: unknown[]) => {
+    const [error] = parts.filter((part) => part instanceof Error);
+    log[level]({ ...(error === undefined ? {} : { err: error }), source: 'yoga' }, parts.filter((part) => typeof part === 'string').join(' '));
+  };
+  return { debug: () => undefined, info: () => undefined, warn: write('warn'), error: write('error') };
+}

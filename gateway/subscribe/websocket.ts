@@ -1,0 +1,192 @@
+/**
+ * GraphQL over WebSocket (the `graphql-transport-ws` protocol of graphql-ws) on the path of the HTTP endpoint, through the
+ * same checks, limits and engine.
+ */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols, type Context } from 'graphql-ws';
+import { useServer, type Extra } from 'graphql-ws/use/ws';
+import { GraphQLError, type ExecutionArgs, type ExecutionResult } from 'graphql';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { Principal } from '#subgraphs/shared/context.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import { OperationRefused } from '../admission/documents.ts';
+import type { AdmittedOperation, Operations } from '../admission/operations.ts';
+import { meaningOf } from '../errors.ts';
+import { requestIdOf } from '../http/request-id.ts';
+import type { RequestGuard } from '../http/request-guard.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+export interface WebSocketOptions {
+  path: string;
+  operations: Operations;
+  guard: RequestGuard;
+  /** @throws CodedError `UNAUTHENTICATED` */
+  authenticate(authorization: string | undefined): Promise<Principal>;
+  log: Logger;
+  /** Longest message, in bytes. */
+  messageLimitBytes: number;
+  maxSockets: number;
+  maxOperationsPerSocket: number;
+  /** How many bytes may wait for a slow client before its socket is closed with {@link RESUME}. */
+  bufferLimitBytes: number;
+  /** Time between pings, in milliseconds; a socket that misses one is cut. @default 12000 */
+  pingMs?: number;
+}
+
+/** Close code: nothing is wrong with the client; connect again and resume from the last cursor. */
+export const RESUME = { code: 4499, reason: 'Resume from your last cursor' } as const;
+
+/** Close code of RFC 6455's registry (1013), such as while the identity provider is away. */
+const TRY_AGAIN_LATER = 1013;
+
+interface Connection extends Extra {
+  principal?: Principal;
+  requestId?: string;
+  /** Ends what runs for one subscription id. */
+  running?: Map<string, AbortController>;
+  count?: number;
+}
+
+export interface WebSocketEndpoint {
+  /** Refuses new sockets and closes all with {@link RESUME}. */
+  close(): Promise<void>;
+}
+
+/** Serves WebSockets on `server`. */
+export function graphqlOverWebSocket(server: Server, options: WebSocketOptions): WebSocketEndpoint {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: options.messageLimitBytes,
+    handleProtocols,
+    // Compression costs some 300 KB a socket and makes back-pressure hard to see.
+    perMessageDeflate: false,
+  });
+  let closing = false;
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => socket.destroy()); // A client that goes away during the handshake.
+    const refusal = refusalOf(request);
+    if (refusal !== undefined) return refuse(socket, refusal);
+    sockets.handleUpgrade(request, socket, head, (accepted) => {
+      boundBuffer(accepted, options.bufferLimitBytes);
+      sockets.emit('connection', accepted, request);
+      // graphql-ws writes every fault of a client (a message that is too long, bytes that are not UTF-8) to the console.
+      accepted.removeAllListeners('error');
+      accepted.on('error', (error) => options.log.debug({ err: error }, 'A WebSocket failed.'));
+    });
+  };
+
+  const refusalOf = (request: IncomingMessage): CodedError | undefined => {
+    try {
+      if (new URL(request.url ?? '/', 'http://localhost').pathname !== options.path) throw new CodedError('NOT_FOUND', 'There is nothing at this path.');
+      options.guard.check(request);
+      const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+      if (!protocols.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL)) throw new CodedError('BAD_USER_INPUT', `The WebSocket’s subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
+      if (closing || sockets.clients.size >= options.maxSockets) throw new CodedError('RATE_LIMITED', 'There are too many open sockets.', { hint: 'Try again later, or raise MAX_SOCKETS.' });
+      return undefined;
+    } catch (error) {
+      if (error instanceof CodedError) return error;
+      return new CodedError('BAD_USER_INPUT', 'The request cannot be understood.', { cause: error });
+    }
+  };
+
+  server.on('upgrade', onUpgrade);
+  const protocol = useServer<Record<string, unknown> | undefined, Partial<Connection>>(protocolHandlers(options), sockets, options.pingMs ?? 12_000);
+
+  return {
+    async close() {
+      closing = true;
+      for (const socket of sockets.clients) socket.close(RESUME.code, RESUME.reason);
+      // Sockets that do not answer the close within a moment are cut.
+      const late = setTimeout(() => sockets.clients.forEach((socket) => socket.terminate()), 1_000);
+      await Promise.all([...sockets.clients].map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))));
+      clearTimeout(late);
+      await protocol.dispose();
+      server.off('upgrade', onUpgrade);
+    },
+  };
+}
+
+type Handlers = Parameters<typeof useServer<Record<string, unknown> | undefined, Partial<Connection>>>[0];
+type SocketContext = Context<Record<string, unknown> | undefined, Extra & Partial<Connection>>;
+
+function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, log }: WebSocketOptions): Handlers {
+  return {
+    isProd: true,
+    connectionInitWaitTimeout: 10_000,
+    async onConnect(context: SocketContext) {
+      const { extra, connectionParams } = context;
+      const fromParameters = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
+      extra.requestId = requestIdOf(extra.request.headers['x-request-id']);
+      extra.running = new Map();
+      try {
+        extra.principal = await authenticate(typeof fromParameters === 'string' ? fromParameters : extra.request.headers.authorization);
+        return true;
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error;
+        extra.socket.close(error.code === 'UNAUTHENTICATED' ? CloseCode.Forbidden : TRY_AGAIN_LATER, `${error.code}: ${error.message}`.slice(0, 120));
+        return false;
+      }
+    },
+    onSubscribe(context: SocketContext, id, payload) {
+      const { extra } = context;
+      const cancel = new AbortController();
+      try {
+        if (extra.running!.size >= maxOperationsPerSocket) {
+          throw new CodedError('RATE_LIMITED', `A socket may run at most ${maxOperationsPerSocket} operations at once.`);
+        }
+        extra.count = (extra.count ?? 0) + 1;
+        const operation = operations.admit(payload, { principal: extra.principal!, requestId: `${extra.requestId}:${extra.count}`, signal: cancel.signal });
+        extra.running!.set(id, cancel);
+        // graphql-ws asks for arguments of graphql-js; what runs is in the root value.
+        return { schema: undefined as never, document: operation.document, operationName: payload.operationName || undefined, rootValue: operation } satisfies ExecutionArgs;
+      } catch (error) {
+        if (error instanceof OperationRefused) return error.errors;
+        if (error instanceof CodedError) return [new GraphQLError(error.message, { extensions: error.extensions })];
+        log.error({ err: error, requestId: extra.requestId }, 'A WebSocket message failed.');
+        return [new GraphQLError('Something went wrong in the gateway.', { extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: extra.requestId } })];
+      }
+    },
+    execute: runAdmitted,
+    subscribe: runAdmitted,
+    onComplete(context: SocketContext, id) {
+      end(context, id);
+    },
+    onDisconnect(context: SocketContext) {
+      for (const id of [...(context.extra.running?.keys() ?? [])]) end(context, id);
+    },
+  };
+}
+
+const runAdmitted = (args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => (args.rootValue as AdmittedOperation).run();
+
+function end({ extra }: SocketContext, id: string): void {
+  const cancel = extra.running?.get(id);
+  extra.running?.delete(id);
+  cancel?.abort(new DOMException('The client ended the operation.', 'AbortError'));
+}
+
+/** Cuts a client that does not read: what it misses it can resume, what it makes us keep is bounded. */
+function boundBuffer(socket: WebSocket, limit: number): void {
+  const send = socket.send.bind(socket) as (...parts: unknown[]) => void;
+  socket.send = ((...parts: unknown[]) => {
+    if (socket.bufferedAmount > limit) {
+      socket.close(RESUME.code, RESUME.reason);
+      // The close frame waits behind everything else; a client that reads nothing will not see it.
+      setTimeout(() => socket.terminate(), 5_000).unref();
+      const done = parts.at(-1);
+      if (typeof done === 'function') (done as () => void)();
+      return;
+    }
+    send(...parts);
+  }) as typeof socket.send;
+}
+
+function refuse(socket: Duplex, error: CodedError): void {
+  const body = JSON.stringify({ errors: [{ message: error.message, extensions: error.extensions }] });
+  const status = meaningOf(error.code).status;
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
