@@ -1,0 +1,157 @@
+/**
+ * The interface of a vector store. Every call is in batch form, so that the number of statements does not depend on the
+ * number of parents or queries. A driver finds the tenant in the context and nowhere else.
+ */
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+
+/** What made the vectors. A collection keeps to one model: vectors of two models cannot be compared. */
+export interface VectorModel {
+  readonly model: string;
+  readonly dimensions: number;
+}
+
+/** A collection as its first write defined it. */
+export interface CollectionInfo extends VectorModel {
+  readonly name: string;
+}
+
+/** One chunk and how well it matches. */
+export interface RankedChunk {
+  readonly chunkId: string;
+  readonly documentId: string;
+  readonly score: number;
+}
+
+/** One document and its cosine to another. */
+export interface RankedDocument {
+  readonly documentId: string;
+  readonly score: number;
+}
+
+/** The best items, best first; equal scores in the order of their ids. */
+export interface Ranking<Item> {
+  readonly items: readonly Item[];
+  /** Whether an approximate index may have missed an item that belongs here. */
+  readonly approximate: boolean;
+}
+
+/** Conditions that all must hold; an absent one holds always. */
+export interface ChunkFilter {
+  readonly documentIds?: readonly string[];
+  readonly mediaTypes?: readonly string[];
+  readonly sources?: readonly string[];
+  readonly sourcePrefix?: string;
+  readonly metadata?: readonly MetadataCondition[];
+}
+
+/** The value at `path` is one of `any`, or is a list that contains one of them. */
+export interface MetadataCondition {
+  readonly path: readonly string[];
+  readonly any: readonly (string | number | boolean | null)[];
+}
+
+interface QueryBase {
+  readonly filter: ChunkFilter;
+  /** How many items to return. */
+  readonly limit: number;
+}
+/** Nearest by cosine. `vector` is L2-normalised. */
+export interface VectorQuery extends QueryBase {
+  readonly kind: 'VECTOR';
+  readonly vector: Float32Array;
+  readonly model: string;
+}
+/** Best by the store's own keyword score. */
+export interface KeywordQuery extends QueryBase {
+  readonly kind: 'KEYWORD';
+  readonly text: string;
+}
+/** Reciprocal rank fusion in the store; only for drivers that can ({@link Capabilities.fusesHybrid}). */
+export interface HybridQuery extends QueryBase {
+  readonly kind: 'HYBRID';
+  readonly vector: Float32Array;
+  readonly model: string;
+  readonly text: string;
+  /** How many of the best of each ranking take part. */
+  readonly depth: number;
+}
+export type StoreQuery = VectorQuery | KeywordQuery | HybridQuery;
+
+/** What every chunk of a write carries besides its text and vector. */
+export interface ChunkAttributes {
+  readonly documentId: string;
+  readonly title: string;
+  readonly source: string;
+  readonly mediaType: string;
+  readonly metadata: { readonly [key: string]: JsonValue };
+}
+
+/** A chunk to store. */
+export interface ChunkVector extends ChunkAttributes {
+  readonly chunkId: string;
+  readonly text: string;
+  /** Digest of what was embedded, so that an unchanged text is not embedded again. */
+  readonly contentHash: string;
+  /** L2-normalised; all zeros where the embedder saw nothing in the text. */
+  readonly vector: Float32Array;
+}
+
+/** A chunk whose stored text and vector stay; only its attributes are written. */
+export interface KeptChunk extends ChunkAttributes {
+  readonly chunkId: string;
+  readonly contentHash: string;
+}
+
+/** Makes the stored chunks of `documentIds` exactly `changed` and `kept`. */
+export interface DocumentsWrite {
+  readonly documentIds: readonly string[];
+  readonly changed: readonly ChunkVector[];
+  readonly kept: readonly KeptChunk[];
+}
+
+export interface Capabilities {
+  /** Accepts {@link HybridQuery}; where false, `fusion.ts` fuses two rankings. */
+  readonly fusesHybrid: boolean;
+}
+
+/**
+ * A vector store.
+ *
+ * Every call may throw a CodedError `STORE_DISABLED`, `STORE_UNAVAILABLE` or `STORE_TIMEOUT`. A model or a number of
+ * dimensions that is not the collection's is a `CONFLICT` (see `checkModel`), never a ranking over what does not compare.
+ */
+export interface VectorDriver {
+  /** The store's name in health and statement counts. */
+  readonly store: 'postgres' | 'qdrant' | 'none';
+  readonly capabilities: Capabilities;
+
+  /** Answers every query, in order. */
+  search(context: RequestContext, queries: readonly StoreQuery[]): Promise<readonly Ranking<RankedChunk>[]>;
+  /** For each chunk that has a vector: the nearest other chunks. Chunks without one are absent from the map. */
+  similarToChunks(context: RequestContext, chunkIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedChunk>>>;
+  /** For each document that has vectors: the nearest other documents, by the cosine of the means of their chunks' vectors. */
+  similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>>;
+
+  /** Stores chunks, replacing those with the same ids. Visible to the next read. */
+  upsert(context: RequestContext, chunks: readonly ChunkVector[], model: VectorModel): Promise<void>;
+  /** Removes chunks. @returns the ids that were there */
+  delete(context: RequestContext, chunkIds: readonly string[]): Promise<readonly string[]>;
+  /** The content hash of every stored chunk of these documents. */
+  storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>>;
+  /**
+   * Replaces the chunks of whole documents.
+   * @param model of the vectors in `changed`; the collection's own when nothing changed
+   * @returns how many stored chunks were removed
+   * @throws CodedError `CONFLICT` when a kept chunk is no longer stored with that hash; read the hashes again
+   */
+  indexDocuments(context: RequestContext, write: DocumentsWrite, model: VectorModel | undefined): Promise<number>;
+  /** Removes all chunks of these documents. @returns how many there were */
+  removeDocuments(context: RequestContext, documentIds: readonly string[]): Promise<number>;
+
+  /** What the tenant's collection was made with; undefined before its first write. */
+  collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined>;
+  health(): Promise<StoreHealth>;
+  close(): Promise<void>;
+}

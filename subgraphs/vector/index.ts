@@ -1,0 +1,44 @@
+/** The vector subgraph: similarity and keyword search over chunks, in Qdrant or PostgreSQL. */
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { checkCollectionName, DEFAULT_COLLECTION } from './collection.ts';
+import type { VectorDriver } from './driver.ts';
+import { disabledVectors } from './drivers/disabled.ts';
+import { PostgresVectors } from './drivers/postgres.ts';
+import { buildSchema } from './schema.ts';
+
+export interface VectorConfig {
+  /** A Qdrant server; PostgreSQL keeps the vectors when absent. */
+  readonly qdrant?: { readonly url: string; readonly apiKey?: string };
+  /** Where vectors are kept. Another model needs another collection. @default 'chunks' */
+  readonly collection?: string;
+}
+
+export interface VectorDeps {
+  readonly postgres?: Postgres;
+  readonly embedder: Embedder;
+}
+
+/**
+ * Picks the store: Qdrant where configured, else PostgreSQL where injected, else none.
+ * @throws CodedError `BAD_USER_INPUT` for a collection name that no store takes; `STORE_UNAVAILABLE` when a migration fails
+ */
+export async function createVector(config: VectorConfig, deps: VectorDeps): Promise<Subgraph> {
+  const driver = await createDriver(config, deps);
+  return {
+    name: 'vector',
+    schema: buildSchema({ driver, embedder: deps.embedder }),
+    routes: [],
+    provides: {},
+    health: async () => [await driver.health()],
+    close: async () => await driver.close(),
+  };
+}
+
+async function createDriver({ collection = DEFAULT_COLLECTION }: VectorConfig, { postgres }: VectorDeps): Promise<VectorDriver> {
+  const name = checkCollectionName(collection);
+  if (postgres === undefined) return disabledVectors;
+  await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
+  return new PostgresVectors(postgres, name);
+}

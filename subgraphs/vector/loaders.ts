@@ -1,0 +1,55 @@
+/** Per-request loaders: one call of the driver for all parents, results matched by key. */
+import DataLoader from 'dataloader';
+
+import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { RankedChunk, RankedDocument, Ranking, VectorDriver } from './driver.ts';
+import { searchAll, type SearchPage, type SearchRequest } from './search.ts';
+
+/** One loader for each page length, because all parents of one load share it. */
+type ByLimit<Item> = (limit: number) => DataLoader<string, Ranking<Item> | null>;
+
+export interface VectorLoaders {
+  readonly search: DataLoader<SearchRequest, SearchPage>;
+  /** Null where the chunk has no vector. */
+  readonly similarChunks: ByLimit<RankedChunk>;
+  /** Null where no chunk of the document has a vector. */
+  readonly similarDocuments: ByLimit<RankedDocument>;
+  /** Forgets what was read; for mutations, which may have changed it. */
+  clearAll(): void;
+}
+
+export function createLoaders(deps: () => { driver: VectorDriver; embedder: Embedder }): (context: RequestContext) => VectorLoaders {
+  return perRequest((context) => {
+    const similar = <Item>(read: (ids: readonly string[], limit: number) => Promise<Map<string, Ranking<Item>>>) => {
+      const loaders = new Map<number, DataLoader<string, Ranking<Item> | null>>();
+      const byLimit: ByLimit<Item> = (limit) => {
+        let loader = loaders.get(limit);
+        if (loader === undefined) {
+          loader = new DataLoader(async (ids) => {
+            const found = await read(ids, limit);
+            return ids.map((id) => found.get(id) ?? null);
+          });
+          loaders.set(limit, loader);
+        }
+        return loader;
+      };
+      return { byLimit, clear: () => loaders.clear() };
+    };
+    const chunks = similar((ids, limit) => deps().driver.similarToChunks(context, ids, limit));
+    const documents = similar((ids, limit) => deps().driver.similarToDocuments(context, ids, limit));
+    const search = new DataLoader<SearchRequest, SearchPage>(
+      async (requests) => await searchAll(context, deps().driver, deps().embedder, requests),
+      { cache: false },
+    );
+    return {
+      search,
+      similarChunks: chunks.byLimit,
+      similarDocuments: documents.byLimit,
+      clearAll: () => {
+        chunks.clear();
+        documents.clear();
+      },
+    };
+  });
+}

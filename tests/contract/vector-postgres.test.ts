@@ -1,0 +1,113 @@
+import pg from 'pg';
+import { expect, test } from 'vitest';
+
+import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres.ts';
+import { createTestDatabase } from '#tests/setup/postgres.ts';
+import { as, corpus, MODEL, random, testVectorDriver, unitVector, type VectorStoreUnderTest } from './vector-driver.ts';
+
+const MIGRATIONS = new URL('../../subgraphs/vector/migrations/', import.meta.url);
+
+async function open(options: PostgresVectorsOptions = {}): Promise<VectorStoreUnderTest & { postgres: Postgres; url: string }> {
+  const database = await createTestDatabase();
+  const postgres = new Postgres({ url: database.url });
+  await postgres.migrate('vector', MIGRATIONS);
+  const [driver, replica] = [new PostgresVectors(postgres, 'chunks', options), new PostgresVectors(postgres, 'chunks', options)];
+  let collections = 0;
+  return {
+    postgres,
+    url: database.url,
+    driver,
+    replica,
+    fresh: async () => new PostgresVectors(postgres, `fresh_${collections++}`, options),
+    close: async () => {
+      await Promise.all([driver.close(), replica.close()]);
+      await postgres.close();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+testVectorDriver('PostgreSQL, exact', () => open());
+testVectorDriver('PostgreSQL, exact, always in a worker thread', () => open({ workerBound: 0 }), { large: 500, small: 5 * 5 });
+
+const nearest = async (driver: PostgresVectors, tenant: string, vector: Float32Array, limit = 5) =>
+  (await driver.search(as(tenant), [{ kind: 'VECTOR', vector, model: MODEL.model, limit, filter: {} }]))[0]!.items;
+
+test('a query reads only what changed since the one before', async () => {
+  await using store = disposable(await open());
+  const chunks = corpus('a', 300, 1);
+  await store.driver.upsert(as('a'), chunks, MODEL);
+  const statementsOf = async () => {
+    const context = as('a');
+    await store.driver.search(context, [{ kind: 'VECTOR', vector: chunks[0]!.vector, model: MODEL.model, limit: 3, filter: {} }]);
+    return context.statements.total;
+  };
+  expect(await statementsOf()).toBe(3); // State, count, rows.
+  expect(await statementsOf()).toBe(1); // State alone.
+  await store.driver.delete(as('a'), [chunks[0]!.chunkId]);
+  expect(await statementsOf()).toBe(2); // State, changes.
+  expect(await statementsOf()).toBe(1);
+});
+
+test('more rows than a scan may read are refused with what to do, without being loaded', async () => {
+  await using store = disposable(await open({ cache: { rows: 20 } }));
+  const chunks = corpus('a', 25, 1);
+  await store.driver.upsert(as('a'), chunks.slice(0, 20), MODEL);
+  expect(await nearest(store.driver as PostgresVectors, 'a', chunks[0]!.vector)).toHaveLength(5);
+  await store.driver.upsert(as('a'), chunks.slice(20), MODEL);
+  const refusal = { extensions: { code: 'QUERY_TOO_COSTLY', hint: expect.stringMatching(/pgvector.*QDRANT_URL/) } };
+  await expect(nearest(store.driver as PostgresVectors, 'a', chunks[0]!.vector)).rejects.toMatchObject(refusal);
+  await expect(nearest(store.replica as PostgresVectors, 'a', chunks[0]!.vector)).rejects.toMatchObject(refusal);
+  await store.driver.delete(as('a'), chunks.slice(0, 6).map((chunk) => chunk.chunkId));
+  expect(await nearest(store.driver as PostgresVectors, 'a', chunks[7]!.vector)).toHaveLength(5);
+});
+
+test('memory for tenants that are not being asked is given up', async () => {
+  // Room for about one tenant.
+  await using store = disposable(await open({ cache: { bytes: 100_000 } }));
+  for (const tenant of ['a', 'b', 'c']) await store.driver.upsert(as(tenant), corpus(tenant, 150, 1), MODEL);
+  const query = unitVector(random(1));
+  for (let round = 0; round < 2; round++) {
+    for (const tenant of ['a', 'b', 'c']) {
+      const items = await nearest(store.driver as PostgresVectors, tenant, query, 200);
+      expect(items).toHaveLength(150);
+      expect(items.every((item) => item.chunkId.startsWith(`chk_${tenant}_`))).toBe(true);
+    }
+  }
+});
+
+test('an empty collection takes on another model', async () => {
+  await using store = disposable(await open());
+  const [chunk] = corpus('a', 1, 1);
+  await store.driver.upsert(as('a'), [chunk!], MODEL);
+  expect(await nearest(store.replica as PostgresVectors, 'a', chunk!.vector)).toHaveLength(1);
+  await store.driver.removeDocuments(as('a'), [chunk!.documentId]);
+  const vector = unitVector(random(2), 8);
+  await store.driver.upsert(as('a'), [{ ...chunk!, vector }], { model: 'next', dimensions: 8 });
+  const [ranking] = await store.replica.search(as('a'), [{ kind: 'VECTOR', vector, model: 'next', limit: 5, filter: {} }]);
+  expect(ranking!.items).toHaveLength(1);
+});
+
+test('keyword search uses the full-text index, and only the caller’s part of it', async () => {
+  await using store = disposable(await open());
+  await store.driver.upsert(as('a'), corpus('a', 2_000, 1), MODEL);
+  await store.driver.upsert(as('b'), corpus('b', 2_000, 2), MODEL);
+  const client = new pg.Client(store.url);
+  await client.connect();
+  await client.query('ANALYZE vector.chunks');
+  await client.end();
+  const plan = await store.postgres.transaction(as('a'), async (tx) => {
+    await tx.query({ sql: 'SET LOCAL ROLE tributary_system', parameters: [] });
+    return await tx.query<{ 'QUERY PLAN': string }>({
+      sql: `EXPLAIN SELECT chunk_id FROM vector.chunks
+            WHERE tenant_id = 'a' AND terms @@ (quote_literal(vector.tenant_word('a'))::tsquery && websearch_to_tsquery('english', 'number7'))`,
+      parameters: [],
+    });
+  });
+  expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('chunks_terms');
+});
+
+function disposable<T extends VectorStoreUnderTest>(store: T): T & AsyncDisposable {
+  return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
+}
