@@ -1,0 +1,144 @@
+/** The interface of the store of runs. A run is a log of events; its row says where the log stands. */
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import type { RunEventType } from './event-types.ts';
+
+export const RUN_STATUSES = ['QUEUED', 'RUNNING', 'WAITING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
+export type RunStatus = (typeof RUN_STATUSES)[number];
+
+/** The bounds of a log. */
+export interface RunLimits {
+  /** Events of one append. @default 500 */
+  readonly eventsPerAppend: number;
+  /** Events of one run, the terminal one not counted. @default 100000 */
+  readonly eventsPerRun: number;
+}
+export const RUN_LIMITS: RunLimits = { eventsPerAppend: 500, eventsPerRun: 100_000 };
+
+/** How a failed run failed. */
+export interface RunFailure {
+  message: string;
+  code?: string;
+}
+
+/** A run as it stands. */
+export interface Run {
+  id: string;
+  agentId: string | null;
+  /** The conversation that the run belongs to; the run's own id where none was given. */
+  threadId: string;
+  status: RunStatus;
+  input: JsonValue;
+  output: JsonValue;
+  error: RunFailure | null;
+  /** What the state snapshots and deltas so far amount to. */
+  state: JsonValue;
+  /** The sequence of the last event; 0 before the first. */
+  lastSequence: number;
+  /** The smallest sequence that retention has kept. */
+  firstAvailable: number;
+  /** Who started it: a principal's `subject`. */
+  actor: string;
+  createdAt: Date;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+}
+
+/** One event of a log. */
+export interface RunEvent {
+  runId: string;
+  /** 1, 2, 3 … without a hole. */
+  sequence: number;
+  type: RunEventType;
+  payload: { [key: string]: JsonValue };
+  /** Who appended it: a principal's `subject`. */
+  actor: string;
+  createdAt: Date;
+}
+
+export interface StartRun {
+  agentId?: string | null;
+  threadId?: string | null;
+  input?: JsonValue;
+  idempotencyKey?: string | null;
+}
+
+export interface AppendEvents {
+  runId: string;
+  /** Checked by `checkEvents` beforehand. A terminal event, if any, is the last and ends the run. */
+  events: readonly { type: RunEventType; payload: { [key: string]: JsonValue } }[];
+  /** A retry with the same key and the same events changes nothing and returns what the first wrote. */
+  idempotencyKey?: string | null;
+  /** Refuse (`CONFLICT`) unless the log ends here. */
+  expectedSequence?: number | null;
+  /** After this append the run waits for something outside it (`WAITING`), until the next one. @default false */
+  waiting?: boolean;
+}
+
+export interface RunFilter {
+  status?: { eq?: RunStatus | null; in?: RunStatus[] | null; not?: RunFilter['status'] } | null;
+  agentId?: IdFilterShape | null;
+  createdAt?: DateTimeFilterShape | null;
+  and?: RunFilter[] | null;
+  or?: RunFilter[] | null;
+  not?: RunFilter | null;
+}
+
+export interface RunsQuery {
+  where?: RunFilter | null;
+  direction: 'ASC' | 'DESC';
+  /** The sort key (creation time as ISO text, id) behind which to continue. */
+  after: readonly [string, string] | null;
+  limit: number;
+}
+
+/** Where a log stands, without its run. */
+export interface LogHead {
+  runId: string;
+  lastSequence: number;
+  firstAvailable: number;
+  finished: boolean;
+}
+
+/** The log as the stream readers of a process see it: they read for a tenant, not for a request. */
+export interface RunLog {
+  /** The heads of those runs that exist for the tenant. */
+  heads(tenantId: string, runIds: readonly string[]): Promise<LogHead[]>;
+  /** The events behind `after`, in order, at most `limit`. */
+  read(tenantId: string, runId: string, after: number, limit: number): Promise<RunEvent[]>;
+}
+
+/**
+ * The store of runs. Writes announce themselves to {@link RunLog}'s readers in every process.
+ * Every method raises the shared errors: `STORE_UNAVAILABLE`, `STORE_TIMEOUT`, `STORE_DISABLED`, and those it names.
+ */
+export interface RunsDriver {
+  /**
+   * Queues a run, or returns the one that the idempotency key queued before.
+   * @throws CodedError `CONFLICT` where the key queued a run with other input
+   */
+  start(context: RequestContext, run: StartRun): Promise<Run>;
+  /**
+   * Appends events, in one transaction with everything that follows from them: a queued run starts (RUN_STARTED is put
+   * first where the events do not begin with it), the state is brought up to date, a terminal event ends the run.
+   * @returns the events given, as stored, and the run after them
+   * @throws CodedError `NOT_FOUND`; `CONFLICT` (ended run, `expectedSequence`, reused key, too many events), with
+   *   `lastSequence` and `status` in its extensions; `BAD_USER_INPUT` (a state delta that does not apply)
+   */
+  append(context: RequestContext, append: AppendEvents): Promise<{ run: Run; events: RunEvent[] }>;
+  /** Those of the runs that exist, in any order. */
+  runsById(context: RequestContext, ids: readonly string[]): Promise<Run[]>;
+  /** A page of the tenant's runs by creation time, in one statement. */
+  runs(context: RequestContext, query: RunsQuery): Promise<Run[]>;
+  countRuns(context: RequestContext, where: RunFilter | null | undefined): Promise<number>;
+  /** For each run, its events behind its `after`, in order, at most `limit` each: one statement for all. */
+  events(
+    context: RequestContext,
+    runs: readonly { runId: string; after: number }[],
+    options: { limit: number; types?: readonly RunEventType[] | null },
+  ): Promise<RunEvent[]>;
+  readonly log: RunLog;
+  health(): Promise<StoreHealth>;
+}

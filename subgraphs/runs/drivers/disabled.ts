@@ -1,0 +1,20 @@
+/** Stands in where no PostgreSQL is configured: the schema stays the same, each call says what to set. */
+import { storeDisabled } from '#subgraphs/shared/errors.ts';
+import type { RunsDriver } from '../driver.ts';
+
+export function disabledDriver(): RunsDriver {
+  // eslint-disable-next-line @typescript-eslint/require-await -- rejects, as every method of a driver does
+  const refuse = async (): Promise<never> => {
+    throw storeDisabled('The store of runs', 'DATABASE_URL');
+  };
+  return {
+    start: refuse,
+    append: refuse,
+    runsById: refuse,
+    runs: refuse,
+    countRuns: refuse,
+    events: refuse,
+    log: { heads: refuse, read: refuse },
+    health: () => Promise.resolve({ store: 'postgres', state: 'disabled', detail: 'Set DATABASE_URL to keep runs.' }),
+  };
+}

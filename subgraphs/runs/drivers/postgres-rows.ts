@@ -1,0 +1,65 @@
+/** The tables as PostgreSQL answers them, and what the driver makes of a row. */
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { Run, RunEvent, RunFailure, RunStatus } from '../driver.ts';
+import type { RunEventType } from '../event-types.ts';
+
+export interface RunRow {
+  id: string;
+  agent_id: string | null;
+  thread_id: string;
+  status: RunStatus;
+  input: JsonValue;
+  output: JsonValue;
+  error: RunFailure | null;
+  state: JsonValue;
+  last_sequence: number;
+  first_available: number;
+  actor: string;
+  created_at: Date;
+  started_at: Date | null;
+  finished_at: Date | null;
+}
+
+export interface EventRow {
+  run_id: string;
+  sequence: number;
+  type: RunEventType;
+  payload: { [key: string]: JsonValue };
+  actor: string;
+  created_at: Date;
+}
+
+/** For Kysely. */
+export interface Tables {
+  runs: RunRow;
+}
+
+export const RUN_COLUMNS =
+  'id, agent_id, thread_id, status, input, output, error, state, last_sequence, first_available, actor, created_at, started_at, finished_at';
+export const EVENT_COLUMNS = 'run_id, sequence, type, payload, actor, created_at';
+
+export const toRun = (row: RunRow): Run => ({
+  id: row.id,
+  agentId: row.agent_id,
+  threadId: row.thread_id,
+  status: row.status,
+  input: row.input,
+  output: row.output,
+  error: row.error,
+  state: row.state,
+  lastSequence: row.last_sequence,
+  firstAvailable: row.first_available,
+  actor: row.actor,
+  createdAt: row.created_at,
+  startedAt: row.started_at,
+  finishedAt: row.finished_at,
+});
+
+export const toEvent = (row: EventRow): RunEvent => ({
+  runId: row.run_id,
+  sequence: row.sequence,
+  type: row.type,
+  payload: row.payload,
+  actor: row.actor,
+  createdAt: row.created_at,
+});

@@ -1,0 +1,45 @@
+/** Runs and their durable event streams, in PostgreSQL. */
+import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
+import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { disabledDriver } from './drivers/disabled.ts';
+import { PostgresWakeUps } from './drivers/postgres-wake-ups.ts';
+import { postgresDriver } from './drivers/postgres.ts';
+import { buildSchema } from './schema.ts';
+import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
+import type { WakeUps } from './wake-ups.ts';
+
+export interface RunsConfig {
+  /** Reserved for wake-ups over Redis; until then they travel through PostgreSQL with or without it. */
+  redisUrl?: string;
+  /** Reading streams: batch, tail, poll, patience; see {@link StreamHubOptions}. */
+  streams?: Omit<StreamHubOptions, 'log' | 'seams'>;
+}
+
+export interface RunsDeps {
+  /** Without it the schema is the same and each field answers `STORE_DISABLED`. */
+  postgres?: Postgres;
+  /** Where retention will put the logs of old runs. Not used yet. */
+  archiveSink?: ArchiveSink;
+  /** Told of what goes wrong behind requests. @default nothing is told */
+  log?: (message: string, error?: unknown) => void;
+}
+
+/** Applies migrations and mounts the subgraph. `close` ends its streams and its listening connection, not `postgres`. */
+export async function createRuns(config: RunsConfig, { postgres, log }: RunsDeps): Promise<Subgraph> {
+  await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
+  const wakeUps = postgres ? new PostgresWakeUps(postgres, { log }) : silentWakeUps;
+  const driver = postgres ? postgresDriver(postgres, wakeUps) : disabledDriver();
+  const hub = new StreamHub(driver.log, wakeUps, { ...config.streams, log });
+  return {
+    name: 'runs',
+    schema: buildSchema({ driver, hub }),
+    routes: [],
+    provides: {},
+    health: async () => [await driver.health()],
+    close: () => hub.close(),
+  };
+}
+
+/** Without a store nothing grows. */
+const silentWakeUps: WakeUps = { start: () => undefined, ready: () => Promise.resolve(), close: () => Promise.resolve() };

@@ -1,0 +1,84 @@
+/** Checks on what callers send, beyond what GraphQL's types say. */
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { checkJson } from '#subgraphs/shared/json.ts';
+import { RUN_LIMITS, type AppendEvents, type RunFilter, type RunLimits } from './driver.ts';
+import { EVENT_TYPES, isTerminal, type RunEventType } from './event-types.ts';
+
+/** The longest of the short texts: idempotency keys, thread ids, error codes. In characters. */
+const SHORT_TEXT = 200;
+/** The longest text for people: reasons, error messages. In characters. */
+const LONG_TEXT = 10_000;
+
+/**
+ * @throws CodedError `BAD_USER_INPUT` where a text is empty, too long or holds NUL
+ */
+export function checkText(name: string, value: string | null | undefined, limit = SHORT_TEXT): string | null {
+  if (value === null || value === undefined) return null;
+  if (value === '') throw badUserInput(`\`${name}\` must not be empty; leave it out.`);
+  if (value.length > limit) throw badUserInput(`\`${name}\` is ${value.length} characters long; at most ${limit} are accepted.`);
+  if (value.includes('\0')) throw badUserInput(`\`${name}\` cannot contain the NUL character (U+0000).`);
+  return value;
+}
+export const checkLongText = (name: string, value: string | null | undefined): string | null => checkText(name, value, LONG_TEXT);
+
+/** An agent's id, by its form: agents are another subgraph's. */
+export function checkAgentId(id: string | null | undefined): string | null {
+  if (id === null || id === undefined) return null;
+  if (!isIdOf('Agent', id)) throw badUserInput(`${JSON.stringify(id.slice(0, 80))} is not an agent’s id.`, { hint: 'Agent ids look like `agt_…`.' });
+  return id;
+}
+
+/**
+ * Parses a cursor of a log: the sequence of the last event seen, in decimal.
+ * @returns 0 for none
+ * @throws CodedError `BAD_USER_INPUT`
+ */
+export function parseCursor(after: string | null | undefined): number {
+  if (after === null || after === undefined) return 0;
+  if (!/^(0|[1-9]\d{0,8})$/.test(after)) {
+    throw badUserInput('`after` is not a cursor of a run’s events.', { hint: 'Use the `sequence` of the last event seen, or leave it out.' });
+  }
+  return Number(after);
+}
+
+/**
+ * Checks the events of one append by their types' schemas, and gives run lifecycle events the ids that AG-UI wants.
+ * @throws CodedError `BAD_USER_INPUT` that names the event and the part
+ */
+export function checkEvents(
+  events: readonly { type: RunEventType; payload?: JsonValue }[],
+  limits: RunLimits = RUN_LIMITS,
+): AppendEvents['events'] {
+  if (events.length === 0) throw badUserInput('`events` must not be empty.');
+  if (events.length > limits.eventsPerAppend) {
+    throw badUserInput(`An append holds at most ${limits.eventsPerAppend} events; got ${events.length}.`, { hint: 'Split it.' });
+  }
+  return events.map(({ type, payload }, index) => {
+    const where = `events[${index}] (${type})`;
+    if (isTerminal(type) && index < events.length - 1) throw badUserInput(`${where}: nothing can follow it; make it the last event.`);
+    if (type === 'RUN_STARTED' && index > 0) throw badUserInput(`${where}: it can only be the first event of a run.`);
+    const given = checkJson(payload ?? {});
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) throw badUserInput(`${where}: the payload must be an object.`);
+    if (Object.hasOwn(given, 'type') && given['type'] !== type) throw badUserInput(`${where}: \`type\` in the payload differs from the event’s.`);
+    const checked = EVENT_TYPES[type].payload.safeParse(given);
+    if (!checked.success) {
+      const issue = checked.error.issues[0]!;
+      const part = issue.path.length > 0 ? `payload.${issue.path.join('.').slice(0, 200)}` : 'payload';
+      throw badUserInput(`${where}: ${part}: ${issue.message.slice(0, 500)}`, { cause: checked.error });
+    }
+    // What was given, not what the schema made of it: unknown keys stay, `__proto__` included.
+    return { type, payload: given };
+  });
+}
+
+/** Nesting and length of a filter. */
+export function checkFilter(where: RunFilter | null | undefined, depth = 0): void {
+  if (!where) return;
+  if (depth > 8) throw badUserInput('`where` is nested more than 8 levels deep.');
+  for (const list of [where.status?.in, where.agentId?.in, where.createdAt?.in, where.and, where.or]) {
+    if (list && list.length > 500) throw badUserInput(`A list in \`where\` has ${list.length} items; at most 500 are accepted.`);
+  }
+  for (const inner of [...(where.and ?? []), ...(where.or ?? []), where.not]) checkFilter(inner, depth + 1);
+}

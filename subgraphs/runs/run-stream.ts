@@ -1,0 +1,116 @@
+/** One follower's view of a run's log: an async iterator that pulls, so that a slow follower holds a batch and no more. */
+import type { RunEvent } from './driver.ts';
+import { isTerminal, type RunEventType } from './event-types.ts';
+import type { SharedReader } from './shared-reader.ts';
+
+export interface RunStreamOptions {
+  /** The sequence of the last event seen; 0 for none. */
+  after: number;
+  /** Only these types, and the terminal event, which tells an end from a cut. All when absent. */
+  types?: readonly RunEventType[] | null;
+  /** Called once when the stream ends, however it ends. */
+  onEnd: () => void;
+  /** For tests: runs where the follower has read to the head and is about to wait. */
+  caughtUp?: (runId: string, after: number) => Promise<void>;
+  /** Ends the stream; not aborted yet. */
+  signal?: AbortSignal;
+}
+
+export class RunStream implements AsyncIterableIterator<RunEvent> {
+  readonly #reader: SharedReader;
+  readonly #options: RunStreamOptions;
+  readonly #types: ReadonlySet<string> | undefined;
+  #position: number;
+  #batch: readonly RunEvent[] = [];
+  #at = 0;
+  #ended = false;
+  #resume: (() => void) | undefined;
+  /** Calls of `next` answer in order, as iterators must. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(reader: SharedReader, options: RunStreamOptions) {
+    this.#reader = reader;
+    this.#options = options;
+    this.#position = options.after;
+    this.#types = options.types ? new Set(options.types) : undefined;
+    options.signal?.addEventListener('abort', this.#end, { once: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<RunEvent>> {
+    const next = this.#last.then(() => this.#pull());
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  /** Ends at once, also while a `next` waits. */
+  return(): Promise<IteratorResult<RunEvent>> {
+    this.#end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  throw(error?: unknown): Promise<IteratorResult<RunEvent>> {
+    this.#end();
+    return Promise.reject(error as Error);
+  }
+
+  async #pull(): Promise<IteratorResult<RunEvent>> {
+    try {
+      const event = await this.#advance();
+      return event === undefined ? { done: true, value: undefined } : { done: false, value: event };
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  /** Catch-up, hand-over and live are this one loop: take what is known, read what is behind, wait for what is to come. */
+  async #advance(): Promise<RunEvent | undefined> {
+    while (!this.#ended) {
+      const event = this.#batch[this.#at];
+      if (event !== undefined) {
+        this.#at += 1;
+        this.#position = event.sequence;
+        const last = isTerminal(event.type);
+        if (last) this.#end();
+        if (last || this.#types === undefined || this.#types.has(event.type)) return event;
+      } else if (this.#position < this.#reader.head) {
+        this.#batch = await this.#reader.read(this.#position);
+        this.#at = 0;
+      } else if (this.#reader.failure) {
+        throw this.#reader.failure;
+      } else if (this.#reader.finished) {
+        this.#end();
+      } else {
+        await this.#options.caughtUp?.(this.#reader.runId, this.#position);
+        await this.#change();
+      }
+    }
+    return undefined;
+  }
+
+  /** Looks and starts to wait without a pause between, so that no wake-up falls in a gap. */
+  #change(): Promise<void> {
+    const { head, failure, finished } = this.#reader;
+    if (this.#ended || this.#position < head || failure || finished) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+      this.#reader.wait(resolve);
+    });
+  }
+
+  readonly #end = (): void => {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#batch = [];
+    this.#options.signal?.removeEventListener('abort', this.#end);
+    if (this.#resume) {
+      this.#reader.stopWaiting(this.#resume);
+      this.#resume();
+    }
+    this.#options.onEnd();
+  };
+}

@@ -1,0 +1,31 @@
+/** The runs subgraph's schema: runs, their logs read as a list and as a stream, and what writes them. */
+import type { GraphQLSchema } from 'graphql';
+import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { RunsDriver } from './driver.ts';
+import { createLoaders } from './loaders.ts';
+import { addEventTypes } from './schema-events.ts';
+import { addMutations } from './schema-mutations.ts';
+import { addQueries } from './schema-queries.ts';
+import { addRunType, type RunReference } from './schema-run.ts';
+import { addSubscriptions } from './schema-subscriptions.ts';
+import type { StreamHub } from './stream-hub.ts';
+
+export interface RunsSchemaDeps {
+  readonly driver: RunsDriver;
+  readonly hub: StreamHub;
+}
+
+/** Builds the schema; `deps` is read only when operations run. */
+export function buildSchema(deps: RunsSchemaDeps): GraphQLSchema {
+  const schema = createSubgraphSchema({ query: true, mutation: true, subscription: true });
+  const loaders = createLoaders(() => deps.driver);
+  const run = schema.builder.objectRef<RunReference>('Run');
+  const events = addEventTypes(schema, run);
+  const { RunStatus } = addRunType(schema, run, events, loaders);
+  addQueries(schema, deps, run, RunStatus, loaders);
+  addMutations(schema, deps, run, events);
+  addSubscriptions(schema, deps, events);
+  return schema.build();
+}
+
+export type Loaders = ReturnType<typeof createLoaders>;
