@@ -81,8 +81,8 @@ export interface RerankScore {
 /** What a server says it serves. */
 export interface ModelServer {
   readonly provider: string;
-  /** Ids of the models served. */
-  models(call: InferenceCall): Promise<string[]>;
+  /** Ids of the models served; undefined where the server lists none. */
+  models(call: InferenceCall): Promise<string[] | undefined>;
   /** Milliseconds that a probe took. @throws CodedError */
   probe(): Promise<number>;
   close(): Promise<void>;

@@ -21,6 +21,8 @@ export interface InferenceConfig {
   embeddingModel?: string;
   /** Without it, `generate` and `generateStream` are switched off. */
   chatModel?: string;
+  /** For servers whose `/rerank` needs a model's name. Reranking goes by embeddings where none is served. */
+  rerankModel?: string;
   embeddings: 'hashing' | 'openai' | 'off';
   /** The longest wait for a model, in milliseconds: for a whole answer, and between two pieces of a stream. Default: 60,000 */
   timeoutMs?: number;
@@ -57,12 +59,30 @@ interface Drivers {
   servers: readonly ModelServer[];
 }
 
-async function openDrivers(config: InferenceConfig): Promise<Drivers> {
+async function openDrivers({ openai, embeddings, embeddingModel, chatModel, rerankModel, timeoutMs = 60_000 }: InferenceConfig): Promise<Drivers> {
+  const hashing = embeddings === 'hashing' ? createHashingDriver() : undefined;
+  if (!openai) return { embedding: hashing ?? createDisabledEmbedding(), chat: createDisabledChat(), reranker: undefined, servers: [] };
+
+  const [{ OpenAIServer }, { createOpenAIEmbedding }, { createOpenAIChat }, { createOpenAIRerank }] = await Promise.all([
+    import('./drivers/openai.ts'),
+    import('./drivers/openai-embeddings.ts'),
+    import('./drivers/openai-chat.ts'),
+    import('./drivers/openai-rerank.ts'),
+  ]);
+  const { baseUrl, apiKey, embeddingBaseUrl } = openai;
+  const main = new OpenAIServer({ baseUrl, apiKey, timeoutMs, urlVariable: 'OPENAI_BASE_URL' });
+  const servers = [main];
+  let embedding = hashing ?? createDisabledEmbedding();
+  if (embeddings === 'openai' && embeddingModel) {
+    const elsewhere = embeddingBaseUrl !== undefined && embeddingBaseUrl !== baseUrl;
+    if (elsewhere) servers.push(new OpenAIServer({ baseUrl: embeddingBaseUrl, apiKey, timeoutMs, urlVariable: 'EMBEDDING_BASE_URL' }));
+    embedding = createOpenAIEmbedding(servers.at(-1)!, embeddingModel);
+  }
   return {
-    embedding: config.embeddings === 'hashing' ? createHashingDriver() : createDisabledEmbedding(),
-    chat: createDisabledChat(),
-    reranker: undefined,
-    servers: [],
+    embedding,
+    chat: chatModel ? createOpenAIChat(main, chatModel) : createDisabledChat(),
+    reranker: createOpenAIRerank(main, rerankModel),
+    servers,
   };
 }
 
