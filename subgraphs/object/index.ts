@@ -70,6 +70,11 @@ async function openStore(config: ObjectConfig['driver']): Promise<{ driver: Obje
     const signer = new UrlSigner(config);
     return { driver, signer, routes: createSignedRoutes(driver, signer) };
   }
+  if (config.kind === 's3') {
+    const { createS3Driver } = await import('./drivers/s3.ts');
+    const driver = createS3Driver(config);
+    return { driver, signer: driver.signer, routes: [] };
+  }
   const driver = createDisabledDriver();
   return { driver, signer: driver.signer, routes: [] };
 }
