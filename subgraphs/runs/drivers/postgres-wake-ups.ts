@@ -63,9 +63,10 @@ export class PostgresWakeUps implements WakeUps {
 
   async #attempt(): Promise<void> {
     if (this.#connection !== undefined || this.#closing.signal.aborted) return;
+    let connection: Connection | undefined; // It may break before it is answered.
     let broken = false;
     try {
-      const connection = await this.#postgres.listen(
+      connection = await this.#postgres.listen(
         CHANNEL,
         (text) => {
           const wake = parseWake(text);
