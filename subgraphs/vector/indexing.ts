@@ -77,8 +77,12 @@ async function claimedModel(
 ): Promise<VectorModel | undefined> {
   const dimensions = own[0]?.length;
   if (dimensions === undefined) return undefined;
-  if (claimed) return { model: checkText(claimed, '`model`', LIMITS.id, 1), dimensions };
-  const model = embedder.model?.name ?? (await driver.collectionInfo(context))?.model;
+  const model = claimed ? checkText(claimed, '`model`', LIMITS.id, 1) : (embedder.model?.name ?? (await driver.collectionInfo(context))?.model);
+  if (model === embedder.model?.name && dimensions !== (embedder.model?.dimensions ?? dimensions)) {
+    throw badUserInput(`The model ${JSON.stringify(model)} makes vectors of ${embedder.model?.dimensions} dimensions; got ${dimensions}.`, {
+      hint: 'Name the model that made these vectors in `model`.',
+    });
+  }
   if (model === undefined) throw badUserInput('Say in `model` what made these vectors: embedding is not configured, and the collection is new.');
   return { model, dimensions };
 }
