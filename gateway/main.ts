@@ -1,0 +1,114 @@
+/** The process: reads the configuration, holds the data folder, starts stores and server, and ends them in order. */
+import { join } from 'node:path';
+import { lockDataFolder } from '#ops/embedded/data-folder.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import { ConfigError, loadConfig, type Config } from './config.ts';
+import { startServer, type RunningServer } from './server.ts';
+import { createLogger, redactText, type Logger } from './telemetry/logger.ts';
+
+// `@apollo/gateway` and its relatives report to their vendor unless told not to, before they are loaded.
+process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+
+/** One query to paste, which touches all five kinds of store. */
+const FIRST_QUERY =
+  '{ search(query: "retry with backoff", first: 3) { edges { score node { text document { title file { sizeBytes } entities(first: 3) { edges { node { name } } } } } } } }';
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const log = createLogger(config.logLevel);
+  // A promise that nobody awaits has failed: worth knowing, never worth everybody's connection.
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled rejection.'));
+
+  const endings: (() => Promise<void>)[] = [];
+  let ending: Promise<void> | undefined;
+  const end = (): Promise<void> =>
+    (ending ??= (async () => {
+      for (const step of endings.reverse()) await step().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
+    })());
+  const stop = (exitCode: number): void => {
+    void end().then(() => process.exit(exitCode));
+  };
+  handleSignals(stop, log);
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'Uncaught exception; stopping.');
+    stop(1);
+  });
+
+  try {
+    const lock = await lockDataFolder(config.dataDir);
+    endings.push(() => lock.release());
+    const embedded = config.stores.postgres === undefined ? startStore(config, log, endings, () => stop(1)) : undefined;
+    const server = await startServer(config, { log, embeddedPostgres: embedded?.then(({ url }) => url) });
+    endings.push(() => server.close());
+    await server.ready;
+    if (ending === undefined) announce(server, config);
+  } catch (error) {
+    if (ending === undefined) console.error(explain(error));
+    await end();
+    process.exit(1);
+  }
+}
+
+/** Starts the embedded PostgreSQL; one that ends by itself ends the process, which supervisors restart. */
+function startStore(config: Config, log: Logger, endings: (() => Promise<void>)[], onLost: () => void): Promise<EmbeddedPostgres> {
+  const starting = startEmbeddedPostgres({ dataDir: join(config.dataDir, 'postgres'), log: (line) => log.debug({ store: 'postgres' }, line) });
+  let closing = false;
+  starting.then(
+    ({ exited }) =>
+      exited.then(() => {
+        if (closing) return;
+        log.fatal('The embedded PostgreSQL has ended; stopping.');
+        onLost();
+      }),
+    () => undefined, // Whoever awaits `starting` reports it.
+  );
+  endings.push(async () => {
+    closing = true;
+    await (await starting.catch(() => undefined))?.close();
+  });
+  return starting;
+}
+
+/** The first signal stops in order; a second one at once. */
+function handleSignals(stop: (exitCode: number) => void, log: Logger): void {
+  let signalled = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (signalled) process.exit(130);
+      signalled = true;
+      log.info({ signal }, 'Stopping; once more to stop at once.');
+      stop(0);
+    });
+  }
+}
+
+function announce({ url }: RunningServer, { mode }: Config): void {
+  const authorization = mode === 'development' ? '' : " -H 'authorization: Bearer <access token>'";
+  console.log(`
+Tributary is ready.
+
+  GraphiQL   ${url}/graphql
+  MCP        ${url}/mcp
+  Health     ${url}/health/ready
+
+One query to paste into GraphiQL (or a terminal):
+
+  curl -s ${url}/graphql -H 'content-type: application/json'${authorization} -d '${JSON.stringify({ query: FIRST_QUERY })}'
+`);
+}
+
+/** What a person needs to know of a failed start. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  const { message, stack } = error as Error;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EADDRINUSE') return `${message}\nSomething listens there already. Stop it, or set PORT.`;
+  if (error instanceof CodedError) return redactText(`${message}${error.extensions.hint === undefined ? '' : ` ${error.extensions.hint}`}${causeOf(error)}`);
+  // Errors of our own say what is wrong; of others' only the stack says where they come from.
+  return redactText(error instanceof Error && error.name !== 'Error' && error.name !== 'TypeError' ? message : (stack ?? String(error)));
+}
+
+const causeOf = ({ cause }: Error): string => (cause instanceof Error ? `\n  ${cause.message}` : '');
+
+await main();

@@ -1,0 +1,75 @@
+/** `npm run docs [-- --check]`: prints docs/configuration.md and docs/errors.md from the tables that the code uses. */
+import { parseArgs } from 'node:util';
+import { variableTable } from '#gateway/config-variables.ts';
+import { ERROR_CODES } from '#gateway/errors.ts';
+import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
+
+/** A cell of a Markdown table. */
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+
+function configuration(): string {
+  const sections = new Map<string, string[]>();
+  for (const { name, meta } of variableTable()) {
+    const fallback = meta.default === undefined ? cell(meta.absent ?? '–') : meta.default === '' ? '(empty)' : `\`${meta.default}\``;
+    const row = `| \`${name}\`${meta.secret === true ? ' (secret)' : ''} | ${cell(meta.description)} | ${fallback} |`;
+    sections.set(meta.section, [...(sections.get(meta.section) ?? []), row]);
+  }
+  const tables = [...sections].map(([section, rows]) => `## ${section}\n\n| variable | meaning | when absent |\n| --- | --- | --- |\n${rows.join('\n')}\n`);
+  return `# Configuration
+
+<!-- Printed by \`npm run docs\` from gateway/config-variables.ts. Edit that. -->
+
+Everything is configured by environment variables, read once at start. Whatever is wrong with them is reported at once, by name, and the
+server does not start. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it.
+
+Where a variable of a store is \`off\`, the store is switched off: the API keeps its shape, the store's fields answer \`null\` with
+the error \`STORE_DISABLED\`, and everything else goes on.
+
+${tables.join('\n')}
+## Subgraphs elsewhere
+
+\`SUBGRAPH_<NAME>_URL\` (such as \`SUBGRAPH_VECTOR_URL=http://vector:4103/graphql\`) sends a subgraph's requests to a server of its own, in
+the place of the \`routing_url\` in \`supergraph.yaml\`. The project's own six (\`npm run subgraph -- <name> --port <p>\`) are told who asks by a
+token that is signed with \`INTERNAL_TOKEN_SECRET\`; foreign subgraphs never receive it.
+`;
+}
+
+function errors(): string {
+  const rows = Object.entries(ERROR_CODES).map(([code, { status, meaning, action }]) => `| \`${code}\` | ${status} | ${cell(meaning)} | ${cell(action)} |`);
+  return `# Errors
+
+<!-- Printed by \`npm run docs\` from gateway/errors.ts. Edit that. -->
+
+Every error has a stable \`extensions.code\`. \`extensions.service\` names the subgraph where there is one, \`extensions.hint\` says what a person
+can do, and \`extensions.requestId\` finds the entry in the log. The HTTP status is that of answers which are only this error (refused
+operations, plain routes); an answer with data has the status 200, whatever its fields' errors.
+
+| code | status | what happened | what to do |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+
+Over WebSocket, errors of one operation arrive in its \`error\` or \`next\` messages. A socket is closed with:
+
+| close code | meaning |
+| --- | --- |
+| 4400 | A message that is not of the \`graphql-transport-ws\` protocol. |
+| 4401 | An operation before \`connection_init\`. |
+| 4403 | The token in \`connectionParams.authorization\` (or the upgrade's \`Authorization\` header) is not valid. |
+| 4408 | No \`connection_init\` within 10 seconds. |
+| 4409 | An operation id that is in use. |
+| 4499 | Nothing is wrong with the client: the server stops, or the socket was read too slowly. Connect again and resume from the last cursor. |
+| 1007, 1009 | A message that is not UTF-8, or longer than \`BODY_LIMIT_BYTES\`. |
+| 1013 | The identity provider cannot be reached. Try again later. |
+`;
+}
+
+/** The documents as they should be. */
+export const printedDocs = (): PrintedFile[] => [
+  { url: new URL('../docs/configuration.md', import.meta.url), text: configuration() },
+  { url: new URL('../docs/errors.md', import.meta.url), text: errors() },
+];
+
+if (import.meta.url === new URL(process.argv[1] ?? '', 'file://').href) {
+  const check = parseArgs({ options: { check: { type: 'boolean' } } }).values.check === true;
+  reportPrintedFiles(await writePrintedFiles(printedDocs(), { check }), { check, command: 'npm run docs' });
+}
