@@ -1,4 +1,5 @@
 /** What both drivers do with writes before they reach a store: ids, duplicates within one call, merged properties. */
+import { isDeepStrictEqual } from 'node:util';
 import { derivedId, entityId } from '#subgraphs/shared/ids.ts';
 import type { DocumentGraph, Entity, EntityReference, EntityWrite, Properties, Relation, RelationWrite } from './driver.ts';
 
@@ -19,12 +20,9 @@ export function mergeProperties(before: Properties, patch: Properties): Properti
 const joinPatches = (first: Properties, second: Properties): Properties =>
   Object.fromEntries([...Object.entries(first), ...Object.entries(second)]);
 
-/** An entity's id and the patch of its properties. */
-export type EntityPatch = Entity;
-
 /** Gives entities their ids and joins duplicates, in the order in which each first appears. */
-export function entityPatches(tenantId: string, writes: Iterable<EntityWrite>): Map<string, EntityPatch> {
-  const patches = new Map<string, EntityPatch>();
+export function entityPatches(tenantId: string, writes: Iterable<EntityWrite>): Map<string, Entity> {
+  const patches = new Map<string, Entity>();
   for (const { name, kind, properties } of writes) {
     const id = entityId(tenantId, kind, name);
     const before = patches.get(id);
@@ -53,6 +51,40 @@ export function relationPatches(tenantId: string, writes: Iterable<RelationWrite
   return patches;
 }
 
+/** What a store has of an entity or a relation before it is written. */
+export interface Stored {
+  readonly properties: Properties;
+  readonly byHand: boolean;
+}
+
+/**
+ * Decides what a write changes.
+ * @param byHand whether to mark what is written as written by hand: all, only what is created, or none. A mark stays.
+ * @returns `now`: everything as it is after the write, in the order of `patches`; `changed`: what must be stored
+ */
+export function changesOf<Item extends { readonly id: string; readonly properties: Properties }>(
+  patches: ReadonlyMap<string, Item>,
+  stored: ReadonlyMap<string, Stored>,
+  byHand: boolean | 'when new',
+): { now: Map<string, Item>; changed: (Item & { byHand: boolean })[] } {
+  const now = new Map<string, Item>();
+  const changed: (Item & { byHand: boolean })[] = [];
+  for (const patch of patches.values()) {
+    const before = stored.get(patch.id);
+    const after = { ...patch, properties: mergeProperties(before?.properties ?? {}, patch.properties) };
+    const mark = before ? before.byHand || byHand === true : byHand !== false;
+    if (!before || before.byHand !== mark || !isDeepStrictEqual(before.properties, after.properties)) changed.push({ ...after, byHand: mark });
+    now.set(patch.id, after);
+  }
+  return { now, changed };
+}
+
+/** `ids` without repetitions, as far as `rows` has them. */
+export function presentIds(ids: readonly string[], rows: readonly { id: string }[]): string[] {
+  const present = new Set(rows.map(({ id }) => id));
+  return [...new Set(ids)].filter((id) => present.has(id));
+}
+
 /** The ends of relations that are given by name and kind, without properties. */
 export function* namedEnds(relations: Iterable<RelationWrite>): Generator<EntityWrite> {
   for (const { from, to } of relations) {
@@ -64,7 +96,7 @@ export function* namedEnds(relations: Iterable<RelationWrite>): Generator<Entity
 export interface DocumentBatch {
   readonly documentIds: readonly string[];
   /** Mentioned entities and ends of relations. */
-  readonly entities: ReadonlyMap<string, EntityPatch>;
+  readonly entities: ReadonlyMap<string, Entity>;
   readonly relations: ReadonlyMap<string, Relation>;
   readonly mentions: readonly { documentId: string; entityId: string; position: number }[];
   readonly assertions: readonly { documentId: string; relationId: string }[];
@@ -86,4 +118,3 @@ export function documentBatch(tenantId: string, given: readonly DocumentGraph[])
     ),
   };
 }
-

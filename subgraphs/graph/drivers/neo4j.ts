@@ -1,3 +1,155 @@
+/**
+ * The graph in Neo4j 5. Every node pattern names the tenant, and relations are only ever made between two nodes that
+ * were matched with it.
+ *
+ *     (:TributaryEntity {tenantId, id, name, nameOrder, kind, properties, byHand})
+ *     (:TributaryEntity)-[:<TYPE> {tenantId, id, properties}]->(:TributaryEntity)
+ *     (:TributaryRelation {tenantId, id, from, to, byHand})       finds a relation by its id, and who asserts it
+ *     (:TributaryDocument {tenantId, id})-[:TRIBUTARY_MENTIONS {position}]->(:TributaryEntity)
+ *     (:TributaryDocument)-[:TRIBUTARY_ASSERTS]->(:TributaryRelation)
+ *
+ * Properties are JSON text: Neo4j cannot hold nested values, and property names of callers would have to be quoted
+ * into Cypher. Of what callers send only relation types ever are, after a check against a strict pattern.
+ * `nameOrder` is what names sort by: Neo4j's index and its comparisons disagree about characters beyond U+FFFF.
+ */
+import neo4j from 'neo4j-driver';
+import type { Driver, ManagedTransaction } from 'neo4j-driver';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import type { GraphDriver } from '../driver.ts';
-export interface Neo4jOptions { uri: string; username: string; password: string; database?: string }
-export function createNeo4jGraph(_: Neo4jOptions): GraphDriver { throw new Error('soon'); }
+import { toNeo4jError } from './neo4j-errors.ts';
+import { neo4jReads } from './neo4j-reads.ts';
+import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './neo4j-writes.ts';
+
+export interface Neo4jOptions {
+  /** `bolt://`, `neo4j://` (routing), or either with `+s` for TLS. */
+  readonly uri: string;
+  readonly username: string;
+  readonly password: string;
+  /** The server's default database when absent. */
+  readonly database?: string;
+}
+
+/** Longest time for one transaction, in milliseconds. */
+const TRANSACTION_TIMEOUT_MS = 10_000;
+const HEALTH_TIMEOUT_MS = 1_000;
+
+/** Runs one counted statement with the tenant among its parameters. */
+export type Query = <Row>(cypher: string, parameters?: Record<string, unknown>) => Promise<Row[]>;
+
+const SCHEMA = [
+  'CREATE CONSTRAINT tributary_entity IF NOT EXISTS FOR (e:TributaryEntity) REQUIRE (e.tenantId, e.id) IS UNIQUE',
+  'CREATE CONSTRAINT tributary_relation IF NOT EXISTS FOR (r:TributaryRelation) REQUIRE (r.tenantId, r.id) IS UNIQUE',
+  'CREATE CONSTRAINT tributary_document IF NOT EXISTS FOR (d:TributaryDocument) REQUIRE (d.tenantId, d.id) IS UNIQUE',
+  'CREATE CONSTRAINT tributary_tenant IF NOT EXISTS FOR (t:TributaryTenant) REQUIRE t.tenantId IS UNIQUE',
+  'CREATE INDEX tributary_entity_order IF NOT EXISTS FOR (e:TributaryEntity) ON (e.tenantId, e.nameOrder, e.id)',
+  'CREATE INDEX tributary_entity_kind IF NOT EXISTS FOR (e:TributaryEntity) ON (e.tenantId, e.kind, e.name)',
+  'CALL db.awaitIndexes(60)',
+];
+
+/** The client is made, and constraints and indexes are created, when the driver is first used (or first probed). */
+export function createNeo4jGraph(options: Neo4jOptions): GraphDriver {
+  const store = new Neo4jStore(options);
+  return {
+    ...neo4jReads((context, work) => store.transaction(context, 'executeRead', work)),
+    upsertEntities: (context, entities) => store.transaction(context, 'executeWrite', (query) => upsertEntities(context, query, entities)),
+    upsertRelations: (context, relations) => store.transaction(context, 'executeWrite', (query) => upsertRelations(context, query, relations)),
+    deleteEntities: (context, ids) => store.transaction(context, 'executeWrite', (query) => deleteEntities(query, ids)),
+    deleteRelations: (context, ids) => store.transaction(context, 'executeWrite', (query) => deleteRelations(query, ids)),
+    indexDocuments: (context, documents) => store.transaction(context, 'executeWrite', (query) => indexDocuments(context, query, documents)),
+    health: async () => [await store.health()],
+    close: () => store.close(),
+  };
+}
+
+class Neo4jStore {
+  readonly #options: Neo4jOptions;
+  /** Lets every read see the writes that this process has made before it, also on another server of a cluster. */
+  readonly #bookmarkManager = neo4j.bookmarkManager();
+  #driver: Driver | undefined;
+  #prepared: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: Neo4jOptions) {
+    this.#options = options;
+  }
+
+  async transaction<T>(context: RequestContext, mode: 'executeRead' | 'executeWrite', work: (query: Query) => Promise<T>): Promise<T> {
+    context.signal?.throwIfAborted();
+    const { tenantId } = context.principal;
+    try {
+      await this.#prepare();
+      const session = this.#session();
+      try {
+        return await session[mode](async (tx: ManagedTransaction) => {
+          const query: Query = async <Row>(cypher: string, parameters: Record<string, unknown> = {}) => {
+            context.statements.add('neo4j');
+            const { records } = await tx.run(cypher, { ...parameters, tenantId });
+            return records.map((record) => record.toObject() as Row);
+          };
+          return await work(query);
+        }, { timeout: TRANSACTION_TIMEOUT_MS });
+      } finally {
+        await session.close();
+      }
+    } catch (error) {
+      throw toNeo4jError(error);
+    }
+  }
+
+  async health(): Promise<StoreHealth> {
+    const began = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`Neo4j did not answer within ${HEALTH_TIMEOUT_MS} ms.`)), HEALTH_TIMEOUT_MS);
+    });
+    try {
+      await Promise.race([this.#prepare().then(() => this.#client().verifyConnectivity({ database: this.#options.database })), late]);
+      return { store: 'neo4j', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
+    } catch (error) {
+      return { store: 'neo4j', state: 'down', detail: toNeo4jError(error).message };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#driver?.close();
+    this.#driver = undefined;
+  }
+
+  #client(): Driver {
+    if (this.#closed) throw new Error('The graph driver is closed.');
+    const { uri, username, password } = this.#options;
+    this.#driver ??= neo4j.driver(uri, neo4j.auth.basic(username, password), {
+      connectionTimeout: 5_000,
+      connectionAcquisitionTimeout: 6_000,
+      maxTransactionRetryTime: 3_000,
+      disableLosslessIntegers: true,
+      telemetryDisabled: true,
+      userAgent: 'tributary',
+    });
+    return this.#driver;
+  }
+
+  #session() {
+    return this.#client().session({ database: this.#options.database, bookmarkManager: this.#bookmarkManager });
+  }
+
+  /** Creates constraints and indexes once; a failure is tried again by the next caller. */
+  #prepare(): Promise<void> {
+    this.#prepared ??= (async () => {
+      const session = this.#session();
+      try {
+        for (const statement of SCHEMA) await session.run(statement);
+      } finally {
+        await session.close();
+      }
+    })().catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
+  }
+}

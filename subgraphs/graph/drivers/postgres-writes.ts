@@ -3,12 +3,12 @@
  * much is written. Writers of one tenant take turns (an advisory lock), because whether an entity is an orphan can only
  * be decided while nobody else relates to it.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import type { Transaction } from '#subgraphs/shared/postgres.ts';
-import type { DocumentGraph, Entity, EntityWrite, Properties, Relation, RelationWrite } from '../driver.ts';
-import { documentBatch, entityPatches, mergeProperties, namedEnds, relationPatches } from '../writes.ts';
+import type { DocumentGraph, Entity, EntityWrite, Relation, RelationWrite } from '../driver.ts';
+import { changesOf, documentBatch, entityPatches, namedEnds, presentIds, relationPatches } from '../writes.ts';
+import type { Stored } from '../writes.ts';
 
 export async function upsertEntities(context: RequestContext, tx: Transaction, writes: readonly EntityWrite[]): Promise<Entity[]> {
   await takeTurn(context, tx);
@@ -38,7 +38,7 @@ export async function deleteEntities(context: RequestContext, tx: Transaction, i
   });
   const deleted = await tx.query<{ id: string }>({ sql: 'DELETE FROM graph.entities WHERE id = ANY($1::text[]) RETURNING id', parameters: [ids] });
   await deleteOrphans(tx, others.map(({ id }) => id));
-  return inOrderOf(ids, deleted);
+  return presentIds(ids, deleted);
 }
 
 export async function deleteRelations(context: RequestContext, tx: Transaction, ids: readonly string[]): Promise<string[]> {
@@ -48,7 +48,7 @@ export async function deleteRelations(context: RequestContext, tx: Transaction, 
     parameters: [ids],
   });
   await deleteOrphans(tx, deleted.flatMap((row) => [row.from_id, row.to_id]));
-  return inOrderOf(ids, deleted);
+  return presentIds(ids, deleted);
 }
 
 export async function indexDocuments(context: RequestContext, tx: Transaction, documents: readonly DocumentGraph[]): Promise<void> {
@@ -106,7 +106,7 @@ async function names(tx: Transaction, ids: readonly string[]): Promise<Map<strin
 
 /**
  * Creates and changes entities; rows that would not change are left alone.
- * @param byHand whether to mark them as written by hand: all, only those created here, or none
+ * @param byHand see {@link changesOf}
  * @returns what is stored now, in the order of `patches`
  */
 async function writeEntities(
@@ -116,16 +116,7 @@ async function writeEntities(
   byHand: boolean | 'when new',
 ): Promise<Map<string, Entity>> {
   if (patches.size === 0) return new Map();
-  const stored = await storedRows(tx, 'entities', patches);
-  const written = new Map<string, Entity>();
-  const changed: (Entity & { byHand: boolean })[] = [];
-  for (const patch of patches.values()) {
-    const before = stored.get(patch.id);
-    const after = { ...patch, properties: mergeProperties(before?.properties ?? {}, patch.properties) };
-    const mark = before ? before.by_hand || byHand === true : byHand !== false;
-    if (!before || before.by_hand !== mark || !isDeepStrictEqual(before.properties, after.properties)) changed.push({ ...after, byHand: mark });
-    written.set(patch.id, after);
-  }
+  const { now, changed } = changesOf(patches, await storedRows(tx, 'entities', patches), byHand);
   if (changed.length > 0) {
     await tx.query({
       sql: `INSERT INTO graph.entities (tenant_id, id, name, kind, properties, by_hand)
@@ -141,7 +132,7 @@ async function writeEntities(
       ],
     });
   }
-  return written;
+  return now;
 }
 
 /** As {@link writeEntities}. @param nameOf the names of all ends */
@@ -153,16 +144,7 @@ async function writeRelations(
   byHand: boolean,
 ): Promise<Map<string, Relation>> {
   if (patches.size === 0) return new Map();
-  const stored = await storedRows(tx, 'relations', patches);
-  const written = new Map<string, Relation>();
-  const changed: (Relation & { byHand: boolean })[] = [];
-  for (const patch of patches.values()) {
-    const before = stored.get(patch.id);
-    const after = { ...patch, properties: mergeProperties(before?.properties ?? {}, patch.properties) };
-    const mark = byHand || before?.by_hand === true;
-    if (!before || before.by_hand !== mark || !isDeepStrictEqual(before.properties, after.properties)) changed.push({ ...after, byHand: mark });
-    written.set(patch.id, after);
-  }
+  const { now, changed } = changesOf(patches, await storedRows(tx, 'relations', patches), byHand);
   if (changed.length > 0) {
     await tx.query({
       sql: `INSERT INTO graph.relations (tenant_id, id, type, from_id, from_name, to_id, to_name, properties, by_hand)
@@ -181,16 +163,16 @@ async function writeRelations(
       ],
     });
   }
-  return written;
+  return now;
 }
 
 async function storedRows(
   tx: Transaction,
   table: 'entities' | 'relations',
   patches: ReadonlyMap<string, unknown>,
-): Promise<Map<string, { properties: Properties; by_hand: boolean }>> {
-  const rows = await tx.query<{ id: string; properties: Properties; by_hand: boolean }>({
-    sql: `SELECT id, properties, by_hand FROM graph.${table} WHERE id = ANY($1::text[])`,
+): Promise<Map<string, Stored>> {
+  const rows = await tx.query<Stored & { id: string }>({
+    sql: `SELECT id, properties, by_hand AS "byHand" FROM graph.${table} WHERE id = ANY($1::text[])`,
     parameters: [[...patches.keys()]],
   });
   return new Map(rows.map((row) => [row.id, row]));
@@ -218,9 +200,4 @@ async function deleteOrphans(tx: Transaction, ids: readonly string[]): Promise<v
           AND NOT EXISTS (SELECT FROM graph.relations r WHERE r.to_id = e.id)`,
     parameters: [[...new Set(ids)]],
   });
-}
-
-function inOrderOf(ids: readonly string[], rows: readonly { id: string }[]): string[] {
-  const present = new Set(rows.map(({ id }) => id));
-  return [...new Set(ids)].filter((id) => present.has(id));
 }

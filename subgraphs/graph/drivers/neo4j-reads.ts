@@ -1,0 +1,224 @@
+/** Reads from Neo4j: one statement each, whatever many ids they are given. */
+import neo4j from 'neo4j-driver';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
+import { RELATION_TYPE } from '../driver.ts';
+import type { Direction, Entity, EntityFilter, GraphDriver, Properties, Relation, RelationOfEntity, RelationSelection, Step } from '../driver.ts';
+import type { Query } from './neo4j.ts';
+
+type Reads = Pick<
+  GraphDriver,
+  'entitiesByIds' | 'findEntities' | 'countEntities' | 'relationsOf' | 'relationsByIds' | 'expandFrontier' | 'documentEntities' | 'entityDocuments'
+>;
+
+/** An entity as statements return it: properties as the JSON text that is stored. */
+type EntityRow = Omit<Entity, 'properties'> & { properties: string };
+type RelationRow = Omit<Relation, 'properties'> & { properties: string };
+
+const ENTITY = (variable: string) => `${variable}.id AS id, ${variable}.name AS name, ${variable}.kind AS kind, ${variable}.properties AS properties`;
+const toEntity = ({ id, name, kind, properties }: EntityRow): Entity => ({ id, name, kind, properties: JSON.parse(properties) as Properties });
+const toRelation = ({ id, type, from, to, properties }: RelationRow): Relation => ({ id, type, from, to, properties: JSON.parse(properties) as Properties });
+
+export function neo4jReads(read: <T>(context: RequestContext, work: (query: Query) => Promise<T>) => Promise<T>): Reads {
+  const rowsOf = <Row>(context: RequestContext, cypher: string, parameters: Record<string, unknown>): Promise<Row[]> =>
+    read(context, (query) => query<Row>(cypher, parameters));
+
+  return {
+    async entitiesByIds(context, ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await rowsOf<EntityRow>(
+        context,
+        `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids RETURN ${ENTITY('e')}`,
+        { ids },
+      );
+      return new Map(rows.map((row) => [row.id, toEntity(row)]));
+    },
+
+    async findEntities(context, filter, { limit, after }) {
+      const parameters: Record<string, unknown> = { limit: neo4j.int(limit), name: after && nameOrder(after[0]), id: after?.[1] };
+      const condition = entityCondition(filter, parameters);
+      const rows = await rowsOf<EntityRow>(
+        context,
+        `MATCH (e:TributaryEntity {tenantId: $tenantId})
+         WHERE (${condition}) ${after ? 'AND e.nameOrder >= $name AND (e.nameOrder > $name OR e.id > $id)' : ''}
+         RETURN ${ENTITY('e')} ORDER BY e.nameOrder, e.id LIMIT $limit`,
+        parameters,
+      );
+      return rows.map(toEntity);
+    },
+
+    async countEntities(context, filter) {
+      const parameters: Record<string, unknown> = {};
+      const condition = entityCondition(filter, parameters);
+      const rows = await rowsOf<{ count: number }>(
+        context,
+        `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE ${condition} RETURN count(e) AS count`,
+        parameters,
+      );
+      return rows[0]?.count ?? 0;
+    },
+
+    async relationsOf(context, entities, selection, { limit, after }) {
+      if (entities.length === 0 || selection.types?.length === 0) return new Map();
+      const side = (direction: 'OUT' | 'IN'): string => {
+        // Within one (type, name, id), IN comes before OUT.
+        const comparison = after && direction > after[3] ? '>=' : '>';
+        const behind = after
+          ? `AND (type(r) > $type OR (type(r) = $type AND (m.nameOrder > $name OR (m.nameOrder = $name AND m.id ${comparison} $id))))`
+          : '';
+        return `WITH n MATCH ${pattern(direction, selection)}
+          WHERE r.tenantId = $tenantId ${direction === 'IN' && selection.direction === 'BOTH' ? 'AND m <> n' : ''} ${behind}
+          RETURN r, m, '${direction}' AS direction ORDER BY type(r), m.nameOrder, m.id LIMIT $limit`;
+      };
+      const rows = await rowsOf<EntityRow & { source: string; direction: 'OUT' | 'IN'; relation: RelationRow }>(
+        context,
+        `UNWIND $entities AS source
+         MATCH (n:TributaryEntity {tenantId: $tenantId, id: source})
+         CALL {
+           WITH n
+           CALL { ${sides(selection.direction, side)} }
+           RETURN r, m, direction ORDER BY type(r), m.nameOrder, m.id, direction LIMIT $limit
+         }
+         RETURN source, direction, ${ENTITY('m')},
+           {id: r.id, type: type(r), from: startNode(r).id, to: endNode(r).id, properties: r.properties} AS relation
+         ORDER BY source, type(r), m.nameOrder, id, direction`,
+        { entities, limit: neo4j.int(limit), type: after?.[0], name: after && nameOrder(after[1]), id: after?.[2] },
+      );
+      return grouped(rows, 'source', (row): RelationOfEntity => ({ relation: toRelation(row.relation), direction: row.direction, node: toEntity(row) }));
+    },
+
+    async relationsByIds(context, ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await rowsOf<RelationRow>(
+        context,
+        `MATCH (x:TributaryRelation {tenantId: $tenantId}) WHERE x.id IN $ids
+         MATCH (a:TributaryEntity {tenantId: $tenantId, id: x.from})
+         MATCH (b:TributaryEntity {tenantId: $tenantId, id: x.to})
+         MATCH (a)-[r]->(b) WHERE r.id = x.id
+         RETURN r.id AS id, type(r) AS type, x.from AS from, x.to AS to, r.properties AS properties`,
+        { ids },
+      );
+      return new Map(rows.map((row) => [row.id, toRelation(row)]));
+    },
+
+    async expandFrontier(context, nodes, selection, maxRows) {
+      if (nodes.length === 0 || selection.types?.length === 0) return { steps: [], cut: false };
+      const side = (direction: 'OUT' | 'IN'): string =>
+        `WITH n MATCH ${pattern(direction, selection)} WHERE r.tenantId = $tenantId AND m <> n
+         RETURN r, m, '${direction}' AS direction ORDER BY type(r), m.nameOrder, m.id LIMIT $limit`;
+      const steps = await rowsOf<Step>(
+        context,
+        `UNWIND range(0, size($nodes) - 1) AS position
+         MATCH (n:TributaryEntity {tenantId: $tenantId, id: $nodes[position]})
+         CALL { ${sides(selection.direction, side)} }
+         WITH position, n, r, m, direction ORDER BY position, type(r), m.nameOrder, m.id, direction LIMIT $limit
+         RETURN n.id AS node, m.id AS other, m.name AS otherName, r.id AS relation`,
+        { nodes, limit: neo4j.int(maxRows + 1) },
+      );
+      return { steps: steps.slice(0, maxRows), cut: steps.length > maxRows };
+    },
+
+    async documentEntities(context, documents, kinds, { limit, after }) {
+      if (documents.length === 0) return new Map();
+      const rows = await rowsOf<EntityRow & { document: string; position: number }>(
+        context,
+        `UNWIND $documents AS document
+         MATCH (d:TributaryDocument {tenantId: $tenantId, id: document})
+         CALL {
+           WITH d
+           MATCH (d)-[m:TRIBUTARY_MENTIONS]->(e:TributaryEntity {tenantId: $tenantId})
+           WHERE true ${kinds ? 'AND e.kind IN $kinds' : ''}
+             ${after ? 'AND (m.position > $position OR (m.position = $position AND e.id > $id))' : ''}
+           RETURN m, e ORDER BY m.position, e.id LIMIT $limit
+         }
+         RETURN document, m.position AS position, ${ENTITY('e')} ORDER BY document, position, id`,
+        { documents, kinds, limit: neo4j.int(limit), position: after?.[0], id: after?.[1] },
+      );
+      return grouped(rows, 'document', (row) => ({ position: row.position, entity: toEntity(row) }));
+    },
+
+    async entityDocuments(context, entities, { limit, after }) {
+      if (entities.length === 0) return new Map();
+      const rows = await rowsOf<{ entity: string; document: string }>(
+        context,
+        `UNWIND $entities AS entity
+         MATCH (e:TributaryEntity {tenantId: $tenantId, id: entity})
+         CALL {
+           WITH e
+           MATCH (e)<-[:TRIBUTARY_MENTIONS]-(d:TributaryDocument {tenantId: $tenantId})
+           ${after ? 'WHERE d.id > $id' : ''}
+           RETURN d ORDER BY d.id LIMIT $limit
+         }
+         RETURN entity, d.id AS document ORDER BY entity, document`,
+        { entities, limit: neo4j.int(limit), id: after?.[0] },
+      );
+      return grouped(rows, 'entity', (row) => row.document);
+    },
+  };
+}
+
+/**
+ * A text that sorts by code point wherever it is compared: the bytes of the name's UTF-8, one character each. An ASCII
+ * name is its own.
+ */
+export const nameOrder = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
+
+/** Quotes relation types into Cypher. The pattern was checked at the edge; here it is what stands between input and code. */
+export function quotedTypes(types: readonly string[]): string {
+  for (const type of types) if (!RELATION_TYPE.test(type)) throw new Error('A relation type reached the store unchecked.');
+  return types.map((type) => `\`${type}\``).join('|');
+}
+
+function pattern(direction: 'OUT' | 'IN', { types }: RelationSelection): string {
+  const relation = `[r${types === null ? '' : `:${quotedTypes(types)}`}]`;
+  return `(n)${direction === 'OUT' ? `-${relation}->` : `<-${relation}-`}(m:TributaryEntity {tenantId: $tenantId})`;
+}
+
+const sides = (direction: Direction, side: (direction: 'OUT' | 'IN') => string): string =>
+  direction === 'BOTH' ? `${side('OUT')} UNION ALL ${side('IN')}` : side(direction);
+
+/** The condition that `filter` puts on the node `e`; adds its values to `parameters`. */
+function entityCondition(filter: EntityFilter, parameters: Record<string, unknown>): string {
+  const add = (value: unknown): string => {
+    const name = `p${Object.keys(parameters).length}`;
+    parameters[name] = value;
+    return `$${name}`;
+  };
+  const text = (property: string, condition: StringFilterShape | IdFilterShape | null | undefined): string => {
+    if (!condition) return 'true';
+    const { eq, in: oneOf, contains, startsWith, not } = condition as StringFilterShape;
+    const parts: string[] = [];
+    if (typeof eq === 'string') parts.push(`${property} = ${add(eq)}`);
+    if (oneOf) parts.push(`${property} IN ${add(oneOf)}`);
+    if (typeof contains === 'string') parts.push(`toLower(${property}) CONTAINS toLower(${add(contains)})`);
+    if (typeof startsWith === 'string') parts.push(`${property} STARTS WITH ${add(startsWith)}`);
+    if (not) parts.push(`NOT (${text(property, not)})`);
+    return all(parts);
+  };
+  const visit = (part: EntityFilter): string =>
+    all([
+      text('e.id', part.id),
+      text('e.name', part.name),
+      text('e.kind', part.kind),
+      ...(part.and ?? []).map(visit),
+      ...(part.or ? [part.or.length === 0 ? 'false' : part.or.map((each) => `(${visit(each)})`).join(' OR ')] : []),
+      ...(part.not ? [`NOT (${visit(part.not)})`] : []),
+    ]);
+  return visit(filter);
+}
+
+const all = (conditions: readonly string[]): string => {
+  const real = conditions.filter((condition) => condition !== 'true');
+  return real.length === 0 ? 'true' : real.map((condition) => `(${condition})`).join(' AND ');
+};
+
+function grouped<Row, Item>(rows: readonly Row[], by: keyof Row, itemOf: (row: Row) => Item): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const row of rows) {
+    const key = row[by] as string;
+    const group = groups.get(key);
+    if (group) group.push(itemOf(row));
+    else groups.set(key, [itemOf(row)]);
+  }
+  return groups;
+}
