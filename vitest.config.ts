@@ -1,6 +1,10 @@
+import { createRequire } from 'node:module';
+
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // Vite would give the tests graphql's ES modules and Node gives everything else its CommonJS: two copies, whose schemas refuse each other.
+  resolve: { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] },
   test: {
     include: ['{tests,gateway,subgraphs,ops,examples}/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'tests/bench/**'],
