@@ -1,0 +1,291 @@
+/** The relational store: its rows, what can be asked of it, and what can be written. Imports no client library. */
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import type { Condition } from './conditions.ts';
+import type { Order } from './orders.ts';
+import type { PreparedDocument } from './document-input.ts';
+
+export interface TenantRow {
+  id: string;
+  name: string;
+  createdAt: Date;
+}
+
+export interface AgentRow {
+  id: string;
+  name: string;
+  description: string | null;
+  /** The number of the current version. */
+  versionNumber: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface AgentVersionRow {
+  id: string;
+  agentId: string;
+  /** From 1, without gaps. */
+  number: number;
+  name: string;
+  description: string | null;
+  instructions: string | null;
+  model: string | null;
+  config: JsonValue;
+  createdAt: Date;
+}
+
+export interface DocumentRow {
+  id: string;
+  title: string;
+  source: string;
+  mediaType: string;
+  /** SHA-256 of the text as UTF-8, in hexadecimal. */
+  contentHash: string;
+  metadata: JsonValue;
+  /** Where the bytes are in the object store; null when the document has none. */
+  objectKey: string | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface ChunkRow {
+  id: string;
+  documentId: string;
+  index: number;
+  text: string;
+}
+
+export interface MemoryFactRow {
+  id: string;
+  agentId: string | null;
+  key: string;
+  value: string;
+  source: string | null;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface ArtifactRow {
+  id: string;
+  runId: string;
+  path: string;
+  contentType: string;
+  fileKey: string | null;
+  createdAt: Date;
+}
+
+export interface UsageRecordRow {
+  id: string;
+  operation: 'EMBED' | 'GENERATE' | 'RERANK';
+  provider: string;
+  model: string;
+  inputTokens: number;
+  outputTokens: number;
+  estimated: boolean;
+  subject: string;
+  requestId: string;
+  createdAt: Date;
+}
+
+export interface AuditEntryRow {
+  id: string;
+  actor: string;
+  action: string;
+  subjectType: string;
+  subjectId: string;
+  requestId: string;
+  details: JsonValue;
+  createdAt: Date;
+}
+
+/** The rows that are listed and loaded by id in one generic way; see models.ts. */
+export interface Rows {
+  Agent: AgentRow;
+  AgentVersion: AgentVersionRow;
+  Document: DocumentRow;
+  Chunk: ChunkRow;
+  MemoryFact: MemoryFactRow;
+  Artifact: ArtifactRow;
+  UsageRecord: UsageRecordRow;
+  AuditEntry: AuditEntryRow;
+}
+export type ModelName = keyof Rows;
+
+export interface ListRequest {
+  where: Condition | undefined;
+  /** Ends in a unique column. */
+  order: readonly Order[];
+  /** The sort key behind which to continue, one value for each of `order`. */
+  after: readonly SortValue[] | undefined;
+  limit: number;
+}
+export type SortValue = string | number | boolean | null;
+
+/** One parent's rows of a connection that is loaded for many parents at once. */
+export interface ChildRequest {
+  /** Continue behind this position. */
+  after: number | undefined;
+  limit: number;
+}
+
+export const STORES = ['OBJECT', 'VECTOR', 'GRAPH'] as const;
+/** A store that follows documents. */
+export type IndexedStore = (typeof STORES)[number];
+export type IndexingState = 'PENDING' | 'DONE' | 'FAILED' | 'DISABLED';
+export type OutboxOperation = 'UPSERT' | 'DELETE';
+
+export interface IndexingRow {
+  documentId: string;
+  store: IndexedStore;
+  state: IndexingState;
+  error: string | null;
+  attempts: number;
+  updatedAt: Date;
+}
+
+export interface EntityName {
+  name: string;
+  kind: string;
+}
+export interface DocumentEntity extends EntityName {
+  properties: JsonValue;
+}
+export interface DocumentRelation {
+  from: EntityName;
+  to: EntityName;
+  type: string;
+  properties: JsonValue;
+}
+
+/** One store's work on one document. */
+export interface OutboxEntryRow {
+  id: string;
+  tenantId: string;
+  documentId: string;
+  revision: number;
+  store: IndexedStore;
+  operation: OutboxOperation;
+  /** This one included. */
+  attempts: number;
+  objectKey: string | null;
+  /** What is to be delivered; null for a deletion. Parts that were not asked for are empty. */
+  content: OutboxContent | null;
+}
+
+export interface OutboxContent extends DocumentRow {
+  tenantId: string;
+  text: string;
+  entities: DocumentEntity[];
+  relations: DocumentRelation[];
+  chunks: ChunkRow[];
+}
+
+export interface OutboxClaim {
+  limit: number;
+  leaseSeconds: number;
+  stores: readonly IndexedStore[];
+  documentIds?: readonly string[];
+  /** Which parts of the content to load. */
+  content: { text: boolean; graph: boolean; chunks: boolean };
+}
+
+export interface OutboxSettlement {
+  id: string;
+  revision: number;
+}
+export interface OutboxFailure extends OutboxSettlement {
+  error: string;
+  disabled: boolean;
+  retryInSeconds: number;
+}
+
+export interface OutboxStatus {
+  pending: number;
+  failed: number;
+  disabled: number;
+  done: number;
+  oldestPendingSeconds: number | null;
+}
+
+/** What an agent's version holds; in an update, what is `undefined` stays as it is. */
+export interface AgentDraft {
+  name: string;
+  description: string | null;
+  instructions: string | null;
+  model: string | null;
+  config: JsonValue;
+}
+
+/**
+ * A relational backend. All but the outbox work on the caller's tenant alone. Every write records an audit entry in the
+ * transaction of the write. Ids that are unknown to the tenant are absent from answers, and `NOT_FOUND` where a write
+ * names them.
+ */
+export interface RelationalDriver {
+  list<M extends ModelName>(context: RequestContext, model: M, request: ListRequest): Promise<Rows[M][]>;
+  count(context: RequestContext, model: ModelName, where: Condition | undefined): Promise<number>;
+  /** Rows in any order. */
+  byIds<M extends ModelName>(context: RequestContext, model: M, ids: readonly string[]): Promise<Rows[M][]>;
+  tenant(context: RequestContext): Promise<TenantRow | undefined>;
+
+  documentTexts(context: RequestContext, ids: readonly string[]): Promise<{ id: string; text: string }[]>;
+  /** Per document in the order of `index`, `limit` each. */
+  chunksOfDocuments(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<ChunkRow[]>;
+  /** Per agent, newest first, `limit` each; `after` is a version's number. */
+  versionsOfAgents(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<AgentVersionRow[]>;
+  indexing(context: RequestContext, documentIds: readonly string[]): Promise<IndexingRow[]>;
+
+  /**
+   * Makes each document what is given, in one transaction. A document that is the same already is left alone: neither
+   * its outbox entries nor the audit log change.
+   */
+  upsertDocuments(context: RequestContext, documents: readonly PreparedDocument[]): Promise<void>;
+  /** Removes the document and leaves tombstones in the outbox. Returns the row as it was. */
+  deleteDocument(context: RequestContext, id: string): Promise<DocumentRow>;
+
+  createAgent(context: RequestContext, draft: AgentDraft): Promise<AgentRow>;
+  /**
+   * Records a new version where anything differs from the current one.
+   * @throws CodedError `CONFLICT` when `expectedVersion` is given and is not the current one
+   */
+  updateAgent(context: RequestContext, id: string, changes: Partial<AgentDraft>, expectedVersion?: number): Promise<AgentRow>;
+  /** Removes the agent with its versions and its memory. */
+  deleteAgent(context: RequestContext, id: string): Promise<AgentRow>;
+
+  /** One fact for each (tenant, agent, key): remembering again replaces value and source. */
+  rememberFact(
+    context: RequestContext,
+    fact: { agentId: string | null; key: string; value: string; source: string | null },
+  ): Promise<MemoryFactRow>;
+  forgetFact(context: RequestContext, id: string): Promise<MemoryFactRow>;
+
+  /** @throws CodedError `CONFLICT` when the run has another artifact at this path; the same one again is answered */
+  createArtifact(
+    context: RequestContext,
+    artifact: { runId: string; path: string; contentType: string; fileKey: string | null },
+  ): Promise<ArtifactRow>;
+
+  /** @param audit whether to write an audit entry too: mutations do, the usage of the gateway's own reads does not */
+  recordUsage(
+    context: RequestContext,
+    usage: Omit<UsageRecordRow, 'id' | 'subject' | 'requestId' | 'createdAt'>,
+    options: { audit: boolean },
+  ): Promise<UsageRecordRow>;
+
+  /**
+   * Leases entries that are due, across tenants. An expired lease is due again. System only, as are the next three.
+   * @throws CodedError `FORBIDDEN`
+   */
+  claimOutbox(context: RequestContext, claim: OutboxClaim): Promise<OutboxEntryRow[]>;
+  /**
+   * Records deliveries; returns how many were of the current revision. One of an older revision leaves the newer one
+   * pending, or makes it pending again, because what arrived last may have been the older.
+   */
+  completeOutbox(context: RequestContext, entries: readonly OutboxSettlement[]): Promise<number>;
+  /** Records failures; returns how many were of the current revision. They are due again after `retryInSeconds`. */
+  failOutbox(context: RequestContext, entries: readonly OutboxFailure[]): Promise<number>;
+  outboxStatus(context: RequestContext): Promise<OutboxStatus>;
+
+  health(): Promise<StoreHealth[]>;
+}

@@ -1,0 +1,32 @@
+/** The relational store switched off: the schema stays the same, and every call says what to set. */
+import { storeDisabled } from '#subgraphs/shared/errors.ts';
+import type { RelationalDriver } from '../driver.ts';
+
+const refuse = async (): Promise<never> => {
+  throw storeDisabled('The relational store', 'DATABASE_URL');
+};
+
+export const disabledDriver: RelationalDriver = {
+  list: refuse,
+  count: refuse,
+  byIds: refuse,
+  tenant: refuse,
+  documentTexts: refuse,
+  chunksOfDocuments: refuse,
+  versionsOfAgents: refuse,
+  indexing: refuse,
+  upsertDocuments: refuse,
+  deleteDocument: refuse,
+  createAgent: refuse,
+  updateAgent: refuse,
+  deleteAgent: refuse,
+  rememberFact: refuse,
+  forgetFact: refuse,
+  createArtifact: refuse,
+  recordUsage: refuse,
+  claimOutbox: refuse,
+  completeOutbox: refuse,
+  failOutbox: refuse,
+  outboxStatus: refuse,
+  health: async () => [{ store: 'postgres', state: 'disabled' }],
+};

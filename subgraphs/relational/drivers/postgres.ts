@@ -1,0 +1,50 @@
+/** The relational store on PostgreSQL, in the schema `relational`. */
+import { sql } from 'kysely';
+import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { RelationalDriver, TenantRow } from '../driver.ts';
+import * as agents from './postgres/agents.ts';
+import * as documents from './postgres/documents.ts';
+import { byIdsStatement, countStatement, listStatement } from './postgres/lists.ts';
+import * as outbox from './postgres/outbox.ts';
+import * as records from './postgres/records.ts';
+import { statement } from './postgres/sql.ts';
+
+/** Applies the migrations, and returns the driver. */
+export async function createPostgresDriver(postgres: Postgres): Promise<RelationalDriver> {
+  await postgres.migrate('relational', new URL('../migrations/', import.meta.url));
+  return {
+    list: async (context, model, request) => await postgres.read(context, listStatement(model, request)),
+    count: async (context, model, where) => Number((await postgres.read(context, countStatement(model, where)))[0]?.count ?? 0),
+    byIds: async (context, model, ids) => await postgres.read(context, byIdsStatement(model, ids)),
+    tenant: async (context) => {
+      const rows = await postgres.read(
+        context,
+        statement(sql<TenantRow>`SELECT tenant_id AS id, name, created_at AS "createdAt" FROM relational.tenants`),
+      );
+      return rows[0];
+    },
+
+    documentTexts: (...given) => documents.documentTexts(postgres, ...given),
+    chunksOfDocuments: (...given) => documents.chunksOfDocuments(postgres, ...given),
+    indexing: (...given) => documents.indexing(postgres, ...given),
+    upsertDocuments: (...given) => documents.upsertDocuments(postgres, ...given),
+    deleteDocument: (...given) => documents.deleteDocument(postgres, ...given),
+
+    versionsOfAgents: (...given) => agents.versionsOfAgents(postgres, ...given),
+    createAgent: (...given) => agents.createAgent(postgres, ...given),
+    updateAgent: (...given) => agents.updateAgent(postgres, ...given),
+    deleteAgent: (...given) => agents.deleteAgent(postgres, ...given),
+
+    rememberFact: (...given) => records.rememberFact(postgres, ...given),
+    forgetFact: (...given) => records.forgetFact(postgres, ...given),
+    createArtifact: (...given) => records.createArtifact(postgres, ...given),
+    recordUsage: (...given) => records.recordUsage(postgres, ...given),
+
+    claimOutbox: (...given) => outbox.claimOutbox(postgres, ...given),
+    completeOutbox: (...given) => outbox.completeOutbox(postgres, ...given),
+    failOutbox: (...given) => outbox.failOutbox(postgres, ...given),
+    outboxStatus: (...given) => outbox.outboxStatus(postgres, ...given),
+
+    health: async () => [await postgres.health()],
+  };
+}

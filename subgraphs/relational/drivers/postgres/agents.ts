@@ -1,0 +1,101 @@
+/** Agents and their versions. */
+import { isDeepStrictEqual } from 'node:util';
+import { sql } from 'kysely';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { conflict, notFound } from '#subgraphs/shared/errors.ts';
+import { randomId } from '#subgraphs/shared/ids.ts';
+import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
+import { agentVersionId } from '../../agent-version-id.ts';
+import type { AgentDraft, AgentRow, AgentVersionRow, ChildRequest } from '../../driver.ts';
+import { audit } from './audit.ts';
+import { rowsOf, selection, statement } from './sql.ts';
+
+export async function createAgent(postgres: Postgres, context: RequestContext, draft: AgentDraft): Promise<AgentRow> {
+  const id = randomId('Agent');
+  return await postgres.transaction(context, async (tx) => {
+    const [row] = await tx.query(
+      rowsOf(
+        'Agent',
+        sql`INSERT INTO relational.agents (id, name, description, version_number) VALUES (${id}, ${draft.name}, ${draft.description}, 1)
+            RETURNING ${selection('Agent')}`,
+      ),
+    );
+    await insertVersion(tx, id, 1, draft);
+    await audit(tx, context, [{ action: 'agent.create', subjectType: 'Agent', subjectId: id, details: { name: draft.name } }]);
+    return row!;
+  });
+}
+
+export async function updateAgent(
+  postgres: Postgres,
+  context: RequestContext,
+  id: string,
+  changes: Partial<AgentDraft>,
+  expectedVersion?: number,
+): Promise<AgentRow> {
+  return await postgres.transaction(context, async (tx) => {
+    const [agent] = await tx.query(rowsOf('Agent', sql`SELECT ${selection('Agent')} FROM relational.agents WHERE id = ${id} FOR UPDATE`));
+    if (agent === undefined) throw notFound('agent', id);
+    if (expectedVersion !== undefined && expectedVersion !== agent.versionNumber) {
+      throw conflict(`The agent’s version is ${agent.versionNumber}, not ${expectedVersion}.`, { hint: 'Read the agent and decide again.' });
+    }
+    const [current] = await tx.query(
+      rowsOf(
+        'AgentVersion',
+        sql`SELECT ${selection('AgentVersion')} FROM relational.agent_versions WHERE id = ${agentVersionId(id, agent.versionNumber)}`,
+      ),
+    );
+    const { name, description, instructions, model, config } = current!;
+    const before: AgentDraft = { name, description, instructions, model, config };
+    const after: AgentDraft = { ...before, ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) };
+    if (isDeepStrictEqual(before, after)) return agent;
+    const number = agent.versionNumber + 1;
+    const [row] = await tx.query(
+      rowsOf(
+        'Agent',
+        sql`UPDATE relational.agents SET name = ${after.name}, description = ${after.description}, version_number = ${number}, updated_at = now()
+            WHERE id = ${id} RETURNING ${selection('Agent')}`,
+      ),
+    );
+    await insertVersion(tx, id, number, after);
+    await audit(tx, context, [{ action: 'agent.update', subjectType: 'Agent', subjectId: id, details: { version: number } }]);
+    return row!;
+  });
+}
+
+async function insertVersion(tx: Transaction, agentId: string, number: number, draft: AgentDraft): Promise<void> {
+  await tx.query(
+    statement(sql`
+      INSERT INTO relational.agent_versions (id, agent_id, number, name, description, instructions, model, config)
+      VALUES (${agentVersionId(agentId, number)}, ${agentId}, ${number}, ${draft.name}, ${draft.description}, ${draft.instructions},
+              ${draft.model}, ${JSON.stringify(draft.config)}::jsonb)`),
+  );
+}
+
+export async function deleteAgent(postgres: Postgres, context: RequestContext, id: string): Promise<AgentRow> {
+  return await postgres.transaction(context, async (tx) => {
+    const [row] = await tx.query(rowsOf('Agent', sql`DELETE FROM relational.agents WHERE id = ${id} RETURNING ${selection('Agent')}`));
+    if (row === undefined) throw notFound('agent', id);
+    await audit(tx, context, [{ action: 'agent.delete', subjectType: 'Agent', subjectId: id, details: { name: row.name } }]);
+    return row;
+  });
+}
+
+export const versionsOfAgents = async (
+  postgres: Postgres,
+  context: RequestContext,
+  ids: readonly string[],
+  { after, limit }: ChildRequest,
+): Promise<AgentVersionRow[]> =>
+  await postgres.read(
+    context,
+    rowsOf(
+      'AgentVersion',
+      sql`
+        SELECT version.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
+          SELECT ${selection('AgentVersion')} FROM relational.agent_versions
+          WHERE agent_id = parent.id ${after === undefined ? sql`` : sql`AND number < ${after}`} ORDER BY number DESC LIMIT ${limit}
+        ) AS version
+        ORDER BY version."agentId", version.number DESC`,
+    ),
+  );

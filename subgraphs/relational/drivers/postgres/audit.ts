@@ -1,0 +1,38 @@
+/** Audit entries, written in the transaction of what they tell of. */
+import { sql } from 'kysely';
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { randomId } from '#subgraphs/shared/ids.ts';
+import type { Transaction } from '#subgraphs/shared/postgres.ts';
+import { statement } from './sql.ts';
+
+export interface AuditedChange {
+  /** Such as `document.upsert`. */
+  action: string;
+  subjectType: string;
+  subjectId: string;
+  /** Facts about the change. Not the values themselves: what is deleted must not live on in the log. */
+  details?: JsonValue;
+}
+
+/** Writes one audit entry for each change, and the tenant's row where this is its first write, in one statement. */
+export async function audit(tx: Transaction, context: RequestContext, changes: readonly AuditedChange[]): Promise<void> {
+  const { tenantId, subject } = context.principal;
+  const rows = changes.map(({ action, subjectType, subjectId, details }) => ({
+    id: randomId('AuditEntry'),
+    actor: subject,
+    action,
+    subject_type: subjectType,
+    subject_id: subjectId,
+    request_id: context.requestId,
+    details: details ?? {},
+  }));
+  await tx.query(
+    statement(sql`
+      WITH tenant AS (INSERT INTO relational.tenants (name) VALUES (${tenantId}) ON CONFLICT DO NOTHING)
+      INSERT INTO relational.audit_entries (id, actor, action, subject_type, subject_id, request_id, details)
+      SELECT id, actor, action, subject_type, subject_id, request_id, details
+      FROM json_to_recordset(${JSON.stringify(rows)}::json)
+        AS entry(id text, actor text, action text, subject_type text, subject_id text, request_id text, details jsonb)`),
+  );
+}

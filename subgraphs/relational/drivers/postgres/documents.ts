@@ -1,0 +1,148 @@
+/** Documents: writing them with their chunks and outbox entries, and reading what hangs on them. */
+import { sql } from 'kysely';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { notFound } from '#subgraphs/shared/errors.ts';
+import { derivedId } from '#subgraphs/shared/ids.ts';
+import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
+import { STORES, type ChildRequest, type ChunkRow, type DocumentRow, type IndexingRow, type OutboxOperation } from '../../driver.ts';
+import type { PreparedDocument } from '../../document-input.ts';
+import { audit } from './audit.ts';
+import { rowsOf, selection, statement } from './sql.ts';
+
+/** Writes a batch in one transaction of three statements, however many documents it has. */
+export async function upsertDocuments(postgres: Postgres, context: RequestContext, documents: readonly PreparedDocument[]): Promise<void> {
+  if (documents.length === 0) return;
+  await postgres.transaction(context, async (tx) => {
+    const changed = await writeRows(tx, documents);
+    if (changed.length === 0) return;
+    const created = new Map(changed.map((row) => [row.id, row.created]));
+    const written = documents.filter(({ id }) => created.has(id));
+    await writeContents(tx, written);
+    await audit(
+      tx,
+      context,
+      written.map(({ id, source, contentHash, chunks }) => ({
+        action: 'document.upsert',
+        subjectType: 'Document',
+        subjectId: id,
+        details: { source, contentHash, chunks: chunks.length, created: created.get(id) ?? false },
+      })),
+    );
+  });
+}
+
+/**
+ * Writes the rows that differ, which locks them until the transaction ends: what follows sees the outcome of any other
+ * writer of the same document. Batches lock in the order of ids, so that two of them cannot wait for each other.
+ */
+async function writeRows(tx: Transaction, documents: readonly PreparedDocument[]): Promise<{ id: string; created: boolean }[]> {
+  const rows = documents.map(({ id, title, source, mediaType, contentHash, metadata, objectKey, digest }) => ({
+    id, title, source, media_type: mediaType, content_hash: contentHash, metadata, object_key: objectKey, digest,
+  }));
+  return await tx.query(
+    statement(sql<{ id: string; created: boolean }>`
+      INSERT INTO relational.documents AS old (id, title, source, media_type, content_hash, metadata, object_key, digest)
+      SELECT id, title, source, media_type, content_hash, metadata, object_key, digest
+      FROM json_to_recordset(${JSON.stringify(rows)}::json)
+        AS new(id text, title text, source text, media_type text, content_hash text, metadata jsonb, object_key text, digest text)
+      ORDER BY id
+      ON CONFLICT (tenant_id, id) DO UPDATE
+      SET title = excluded.title, media_type = excluded.media_type, content_hash = excluded.content_hash,
+          metadata = excluded.metadata, object_key = excluded.object_key, digest = excluded.digest, updated_at = now()
+      WHERE old.digest <> excluded.digest
+      RETURNING old.id, old.xmax = 0 AS created`),
+  );
+}
+
+/** Chunks that stay keep their rows; entries of the outbox are made or bumped. One statement. */
+async function writeContents(tx: Transaction, documents: readonly PreparedDocument[]): Promise<void> {
+  const contents = documents.map(({ id, text, entities, relations }) => ({ id, text, entities, relations }));
+  const chunks = documents.flatMap(({ id: documentId, chunks }) =>
+    chunks.map(({ id, index, text }) => ({ id, document_id: documentId, index, text })),
+  );
+  await tx.query(
+    statement(sql`
+      WITH new AS (
+        SELECT * FROM json_to_recordset(${JSON.stringify(contents)}::json) AS new(id text, text text, entities jsonb, relations jsonb)
+      ), new_chunk AS (
+        SELECT * FROM json_to_recordset(${JSON.stringify(chunks)}::json) AS chunk(id text, document_id text, index integer, text text)
+      ), content AS (
+        INSERT INTO relational.document_contents (document_id, text, entities, relations)
+        SELECT id, text, entities, relations FROM new
+        ON CONFLICT (tenant_id, document_id) DO UPDATE
+        SET text = excluded.text, entities = excluded.entities, relations = excluded.relations
+      ), removed AS (
+        DELETE FROM relational.chunks AS old
+        WHERE old.document_id IN (SELECT id FROM new) AND NOT EXISTS (SELECT FROM new_chunk WHERE new_chunk.id = old.id)
+      ), kept AS (
+        INSERT INTO relational.chunks AS old (id, document_id, index, text)
+        SELECT id, document_id, index, text FROM new_chunk
+        ON CONFLICT (tenant_id, id) DO UPDATE SET index = excluded.index WHERE old.index <> excluded.index
+      )
+      ${bumpOutbox('UPSERT', documents)}`),
+  );
+}
+
+/**
+ * Makes the entries of a document pending with a new revision. A lease that is running stays: until it ends, nobody else
+ * delivers to that store, so an older revision cannot overtake a newer one.
+ */
+function bumpOutbox(operation: OutboxOperation, documents: readonly { id: string; objectKey: string | null }[]) {
+  const entries = documents.flatMap(({ id: documentId, objectKey }) =>
+    STORES.map((store) => ({ id: derivedId('OutboxEntry', documentId, store), document_id: documentId, store, object_key: objectKey })),
+  );
+  return sql`
+    INSERT INTO relational.outbox (id, document_id, store, operation, object_key, revision)
+    SELECT id, document_id, store, ${operation}::text, object_key, nextval('relational.outbox_revision')
+    FROM json_to_recordset(${JSON.stringify(entries)}::json) AS entry(id text, document_id text, store text, object_key text)
+    ORDER BY id
+    ON CONFLICT (tenant_id, document_id, store) DO UPDATE
+    SET operation = excluded.operation, object_key = excluded.object_key, revision = excluded.revision, state = 'PENDING',
+        attempts = 0, error = NULL, next_attempt_at = now(), changed_at = now(), updated_at = now()`;
+}
+
+/** Removes a document; its chunks and contents go with it, and the stores follow its tombstones. */
+export async function deleteDocument(postgres: Postgres, context: RequestContext, id: string): Promise<DocumentRow> {
+  return await postgres.transaction(context, async (tx) => {
+    const [row] = await tx.query(rowsOf('Document', sql`DELETE FROM relational.documents WHERE id = ${id} RETURNING ${selection('Document')}`));
+    if (row === undefined) throw notFound('document', id);
+    await tx.query(statement(bumpOutbox('DELETE', [row])));
+    await audit(tx, context, [{ action: 'document.delete', subjectType: 'Document', subjectId: id, details: { source: row.source } }]);
+    return row;
+  });
+}
+
+export const documentTexts = async (postgres: Postgres, context: RequestContext, ids: readonly string[]): Promise<{ id: string; text: string }[]> =>
+  await postgres.read(
+    context,
+    statement(sql<{ id: string; text: string }>`
+      SELECT document_id AS id, text FROM relational.document_contents WHERE document_id = ANY(${ids}::text[])`),
+  );
+
+export const chunksOfDocuments = async (
+  postgres: Postgres,
+  context: RequestContext,
+  ids: readonly string[],
+  { after, limit }: ChildRequest,
+): Promise<ChunkRow[]> =>
+  await postgres.read(
+    context,
+    rowsOf(
+      'Chunk',
+      sql`
+        SELECT chunk.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
+          SELECT ${selection('Chunk')} FROM relational.chunks
+          WHERE document_id = parent.id AND index > ${after ?? -1} ORDER BY index LIMIT ${limit}
+        ) AS chunk
+        ORDER BY chunk."documentId", chunk.index`,
+    ),
+  );
+
+export const indexing = async (postgres: Postgres, context: RequestContext, documentIds: readonly string[]): Promise<IndexingRow[]> =>
+  await postgres.read(
+    context,
+    statement(sql<IndexingRow>`
+      SELECT document_id AS "documentId", store, state, error, attempts, updated_at AS "updatedAt"
+      FROM relational.outbox WHERE document_id = ANY(${documentIds}::text[])
+      ORDER BY document_id, array_position(ARRAY['OBJECT', 'VECTOR', 'GRAPH'], store)`),
+  );

@@ -1,0 +1,71 @@
+/** Lists of any model: filter, order, keyset page, count, and rows by id. */
+import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
+import type { ListRequest, ModelName, Rows, SortValue } from '../../driver.ts';
+import type { Condition } from '../../conditions.ts';
+import { columnOf, MODELS, type Model } from '../../models.ts';
+import type { Order } from '../../orders.ts';
+import { conditionSql, SQL_TYPE } from './conditions.ts';
+import { columnRef, rowsOf, selection, statement, tableOf } from './sql.ts';
+
+type Sql = RawBuilder<unknown>;
+
+export function listStatement<M extends ModelName>(name: M, { where, order, after, limit }: ListRequest): CompiledQuery<Rows[M]> {
+  const model = MODELS[name] as Model;
+  const conditions = [
+    ...(where === undefined ? [] : [conditionSql(model, where)]),
+    ...(after === undefined ? [] : behind(model, order, after)),
+  ];
+  const by = order.map(({ field, direction }) => sql`${columnRef(model, field)} ${sql.raw(direction)}`);
+  return rowsOf(
+    name,
+    sql`SELECT ${selection(name)} FROM ${tableOf(model)} ${whereSql(conditions)} ORDER BY ${sql.join(by)} LIMIT ${limit}`,
+  );
+}
+
+export function countStatement(name: ModelName, where: Condition | undefined): CompiledQuery<{ count: string }> {
+  const model = MODELS[name] as Model;
+  return statement(
+    sql<{ count: string }>`SELECT count(*) FROM ${tableOf(model)} ${whereSql(where === undefined ? [] : [conditionSql(model, where)])}`,
+  );
+}
+
+export const byIdsStatement = <M extends ModelName>(name: M, ids: readonly string[]): CompiledQuery<Rows[M]> =>
+  rowsOf(name, sql`SELECT ${selection(name)} FROM ${tableOf(MODELS[name] as Model)} WHERE id = ANY(${ids}::text[])`);
+
+const whereSql = (conditions: readonly Sql[]): Sql => (conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`);
+
+/**
+ * The rows behind a sort key, in an order of several fields with directions of their own. PostgreSQL sorts nulls as the
+ * largest values, and so does this.
+ */
+function behind(model: Model, order: readonly Order[], after: readonly SortValue[]): Sql[] {
+  const levels = order.map(({ field, direction }, index) => {
+    const equal = order.slice(0, index).map((before, at) => equals(model, before.field, after[at] ?? null));
+    const further = past(model, field, direction, after[index] ?? null);
+    return further === undefined ? undefined : sql`(${sql.join([...equal, further], sql` AND `)})`;
+  });
+  const possible = levels.filter((level) => level !== undefined);
+  // An index cannot seek into an OR; the first field's bound alone lets it start at the right place.
+  const first = order[0];
+  const value = after[0] ?? null;
+  const seek: Sql[] =
+    first === undefined || value === null || columnOf(model, first.field).nullable
+      ? []
+      : [sql`${columnRef(model, first.field)} ${sql.raw(first.direction === 'ASC' ? '>=' : '<=')} ${typed(model, first.field, value)}`];
+  return [...seek, sql`(${sql.join(possible, sql` OR `)})`];
+}
+
+const typed = (model: Model, field: string, value: SortValue): Sql =>
+  sql`${value}::${sql.raw(SQL_TYPE[columnOf(model, field).type])}`;
+
+const equals = (model: Model, field: string, value: SortValue): Sql =>
+  value === null ? sql`${columnRef(model, field)} IS NULL` : sql`${columnRef(model, field)} = ${typed(model, field, value)}`;
+
+/** Strictly behind `value` in one field; undefined where nothing can be. */
+function past(model: Model, field: string, direction: 'ASC' | 'DESC', value: SortValue): Sql | undefined {
+  const column = columnRef(model, field);
+  if (value === null) return direction === 'ASC' ? undefined : sql`${column} IS NOT NULL`;
+  if (direction === 'DESC') return sql`${column} < ${typed(model, field, value)}`;
+  const greater = sql`${column} > ${typed(model, field, value)}`;
+  return columnOf(model, field).nullable ? sql`(${greater} OR ${column} IS NULL)` : greater;
+}

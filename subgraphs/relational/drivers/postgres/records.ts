@@ -1,0 +1,98 @@
+/** Memory, artifacts and usage. */
+import { sql } from 'kysely';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { conflict, notFound } from '#subgraphs/shared/errors.ts';
+import { derivedId, randomId } from '#subgraphs/shared/ids.ts';
+import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { ArtifactRow, MemoryFactRow, UsageRecordRow } from '../../driver.ts';
+import { audit } from './audit.ts';
+import { rowsOf, selection, statement } from './sql.ts';
+
+export async function rememberFact(
+  postgres: Postgres,
+  context: RequestContext,
+  { agentId, key, value, source }: Pick<MemoryFactRow, 'agentId' | 'key' | 'value' | 'source'>,
+): Promise<MemoryFactRow> {
+  const id = derivedId('MemoryFact', context.principal.tenantId, agentId ?? '', key);
+  return await postgres.transaction(context, async (tx) => {
+    if (agentId !== null) {
+      // Locked, so that the agent cannot go before the fact that refers to it is there.
+      const found = await tx.query(statement(sql`SELECT FROM relational.agents WHERE id = ${agentId} FOR KEY SHARE`));
+      if (found.length === 0) throw notFound('agent', agentId);
+    }
+    const [row] = await tx.query(
+      rowsOf(
+        'MemoryFact',
+        sql`
+          INSERT INTO relational.memory_facts (id, agent_id, key, value, source) VALUES (${id}, ${agentId}, ${key}, ${value}, ${source})
+          ON CONFLICT (tenant_id, id) DO UPDATE SET value = excluded.value, source = excluded.source, updated_at = now()
+          RETURNING ${selection('MemoryFact')}`,
+      ),
+    );
+    await audit(tx, context, [{ action: 'memory.remember', subjectType: 'MemoryFact', subjectId: id, details: { key } }]);
+    return row!;
+  });
+}
+
+export async function forgetFact(postgres: Postgres, context: RequestContext, id: string): Promise<MemoryFactRow> {
+  return await postgres.transaction(context, async (tx) => {
+    const [row] = await tx.query(rowsOf('MemoryFact', sql`DELETE FROM relational.memory_facts WHERE id = ${id} RETURNING ${selection('MemoryFact')}`));
+    if (row === undefined) throw notFound('fact', id);
+    await audit(tx, context, [{ action: 'memory.forget', subjectType: 'MemoryFact', subjectId: id, details: { key: row.key } }]);
+    return row;
+  });
+}
+
+export async function createArtifact(
+  postgres: Postgres,
+  context: RequestContext,
+  { runId, path, contentType, fileKey }: Pick<ArtifactRow, 'runId' | 'path' | 'contentType' | 'fileKey'>,
+): Promise<ArtifactRow> {
+  const id = derivedId('Artifact', context.principal.tenantId, runId, path);
+  return await postgres.transaction(context, async (tx) => {
+    const [row] = await tx.query(
+      rowsOf(
+        'Artifact',
+        sql`
+          INSERT INTO relational.artifacts (id, run_id, path, content_type, file_key) VALUES (${id}, ${runId}, ${path}, ${contentType}, ${fileKey})
+          ON CONFLICT (tenant_id, id) DO NOTHING
+          RETURNING ${selection('Artifact')}`,
+      ),
+    );
+    if (row !== undefined) {
+      await audit(tx, context, [{ action: 'artifact.create', subjectType: 'Artifact', subjectId: id, details: { runId, path } }]);
+      return row;
+    }
+    const [existing] = await tx.query(rowsOf('Artifact', sql`SELECT ${selection('Artifact')} FROM relational.artifacts WHERE id = ${id}`));
+    if (existing?.contentType === contentType && existing.fileKey === fileKey) return existing;
+    throw conflict(`The run has another artifact at ${JSON.stringify(path)}.`, { hint: 'Choose another path.' });
+  });
+}
+
+export async function recordUsage(
+  postgres: Postgres,
+  context: RequestContext,
+  usage: Omit<UsageRecordRow, 'id' | 'subject' | 'requestId' | 'createdAt'>,
+  options: { audit: boolean },
+): Promise<UsageRecordRow> {
+  const id = randomId('UsageRecord');
+  return await postgres.transaction(context, async (tx) => {
+    const [row] = await tx.query(
+      rowsOf(
+        'UsageRecord',
+        sql`
+          INSERT INTO relational.usage_records
+            (id, operation, provider, model, input_tokens, output_tokens, estimated, subject, request_id)
+          VALUES (${id}, ${usage.operation}, ${usage.provider}, ${usage.model}, ${usage.inputTokens}, ${usage.outputTokens},
+                  ${usage.estimated}, ${context.principal.subject}, ${context.requestId})
+          RETURNING ${selection('UsageRecord')}`,
+      ),
+    );
+    if (options.audit) {
+      await audit(tx, context, [
+        { action: 'usage.record', subjectType: 'UsageRecord', subjectId: id, details: { operation: usage.operation, model: usage.model } },
+      ]);
+    }
+    return row!;
+  });
+}

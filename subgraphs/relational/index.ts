@@ -1,0 +1,51 @@
+/** Agents, documents, memory, artifacts, usage and the audit log: on PostgreSQL, else switched off. */
+import type { UsageSink } from '#subgraphs/shared/ports.ts';
+import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import type { RelationalDriver } from './driver.ts';
+import { disabledDriver } from './drivers/disabled.ts';
+import { createPostgresDriver } from './drivers/postgres.ts';
+import { buildSchema } from './schema.ts';
+
+/** There is nothing to choose: the store is PostgreSQL. */
+export type RelationalConfig = Record<string, never>;
+
+export interface RelationalDeps {
+  /** The process's pool. It is not closed with the subgraph. Absent: the store is switched off. */
+  readonly postgres?: Postgres;
+}
+
+/**
+ * Makes the subgraph and applies its migrations.
+ * @throws CodedError `STORE_UNAVAILABLE` when migrations cannot run
+ */
+export async function createRelational(_config: RelationalConfig, { postgres }: RelationalDeps): Promise<Subgraph> {
+  const driver = postgres === undefined ? disabledDriver : await createPostgresDriver(postgres);
+  return {
+    name: 'relational',
+    schema: buildSchema({ driver }),
+    routes: [],
+    provides: { usageSink: usageSink(driver) },
+    health: () => driver.health(),
+    close: async () => undefined,
+  };
+}
+
+/** Providers count in whole numbers that PostgreSQL's integer holds; anything else is brought there rather than lost. */
+const whole = (tokens: number): number => Math.min(Math.max(Math.round(tokens) || 0, 0), 0x7fffffff);
+
+function usageSink(driver: RelationalDriver): UsageSink {
+  return {
+    record: async (context, { operation, provider, model, inputTokens, outputTokens, estimated }) => {
+      const usage = {
+        operation,
+        provider: provider.slice(0, 512),
+        model: model.slice(0, 512),
+        inputTokens: whole(inputTokens),
+        outputTokens: whole(outputTokens),
+        estimated,
+      };
+      await driver.recordUsage(context, usage, { audit: false });
+    },
+  };
+}

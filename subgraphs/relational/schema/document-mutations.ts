@@ -1,0 +1,115 @@
+/** Writing documents. */
+import type { InputRef } from '@pothos/core';
+import { DOCUMENT_LIMITS, prepareDocuments, type UpsertDocumentInput } from '../document-input.ts';
+import type { DocumentRow, EntityName } from '../driver.ts';
+import type { InputFields, SchemaParts } from './entity.ts';
+import { addMutation } from './mutation.ts';
+
+export function addDocumentMutations(parts: SchemaParts): void {
+  const { builder, types, driver, loaders } = parts;
+  const { entity, relation } = addGraphInputs(parts);
+  const documentFields = (t: InputFields) => ({
+    title: t.string({ required: true, description: 'The title, for people: 1 to 512 characters.' }),
+    source: t.string({
+      required: true,
+      description: 'Where the text comes from, such as a path or URL: 1 to 512 characters. Writing the same source again replaces the document.',
+    }),
+    mediaType: t.string({ required: true, description: 'The text’s media type; Markdown is cut at its headings.' }),
+    text: t.string({ required: true, description: 'The whole text: at most 2 MiB of UTF-8. May be empty.' }),
+    metadata: t.field({ type: 'JSON', description: 'Whatever is to be known about it, as a JSON object; empty when absent.' }),
+    entities: t.field({ type: [entity], description: `What the document is about: at most ${DOCUMENT_LIMITS.entities}.` }),
+    relations: t.field({ type: [relation], description: `What the document says about entities: at most ${DOCUMENT_LIMITS.relations}.` }),
+  });
+
+  addMutation<UpsertDocumentInput, { id: string }>(parts, 'upsertDocument', {
+    description:
+      'Writes a document: creates it, or makes the one with the same source what is given. Its bytes, vectors and entities follow into the ' +
+      'other stores; `Document.indexing` tells how far. Writing what is there already changes nothing.',
+    input: 'The document as it is to be. What is left out is not there.',
+    inputFields: documentFields,
+    payload: 'The document that was written.',
+    payloadFields: (t) => ({
+      document: t.field({
+        type: types.Document,
+        description: 'The document.',
+        resolve: ({ id }, _, context) => loaders(context).byId.Document.load(id) as Promise<DocumentRow>,
+      }),
+    }),
+    run: async (input, context) => {
+      const documents = prepareDocuments(context.principal.tenantId, [input]);
+      await driver().upsertDocuments(context, documents);
+      return { id: documents[0]!.id };
+    },
+  });
+
+  const item = builder.inputRef<UpsertDocumentInput>('UpsertDocumentsItem');
+  (item.implement.bind(item) as unknown as (options: unknown) => InputRef<UpsertDocumentInput>)({
+    description: 'One of the documents to write.',
+    fields: documentFields,
+  });
+  addMutation<{ documents: UpsertDocumentInput[] }, { ids: string[] }>(parts, 'upsertDocuments', {
+    description: 'Writes several documents as `upsertDocument` does, all or none of them.',
+    input: 'The documents to write.',
+    inputFields: (t) => ({
+      documents: t.field({
+        type: [item],
+        required: true,
+        description: `At most ${DOCUMENT_LIMITS.batch}, each of another source, with 16 MiB of text together.`,
+      }),
+    }),
+    payload: 'The documents that were written.',
+    payloadFields: (t) => ({
+      documents: t.field({
+        type: [types.Document],
+        nullable: { list: true, items: true },
+        description: 'The documents, in the order of the input.',
+        resolve: ({ ids }, _, context) => Promise.all(ids.map((id) => loaders(context).byId.Document.load(id))) as never,
+      }),
+    }),
+    run: async ({ documents: inputs }, context) => {
+      const documents = prepareDocuments(context.principal.tenantId, inputs);
+      await driver().upsertDocuments(context, documents);
+      return { ids: documents.map(({ id }) => id) };
+    },
+  });
+
+  addMutation<{ id: string }, { document: DocumentRow }>(parts, 'deleteDocument', {
+    description: 'Removes a document with its chunks; its bytes, vectors and what it says about entities follow.',
+    input: 'Which document to remove.',
+    inputFields: (t) => ({ id: t.id({ required: true, description: 'The document’s id.' }) }),
+    payload: 'The document that was removed.',
+    payloadFields: (t) => ({
+      document: t.field({ type: types.Document, description: 'The document as it was; its text and chunks are gone.', resolve: (payload) => payload.document }),
+    }),
+    run: async ({ id }, context) => ({ document: await driver().deleteDocument(context, id) }),
+  });
+}
+
+/** Named for documents, because the graph subgraph has inputs of its own. */
+function addGraphInputs({ builder }: SchemaParts) {
+  const name = builder.inputRef<EntityName>('DocumentEntityNameInput').implement({
+    description: 'Names an entity: the same name and kind is the same entity, whoever writes it.',
+    fields: (t) => ({
+      name: t.string({ required: true, description: 'The entity’s name: 1 to 500 characters.' }),
+      kind: t.string({ required: true, description: 'What sort of thing it is, such as `package`: 1 to 100 characters.' }),
+    }),
+  });
+  const entity = builder.inputRef<NonNullable<UpsertDocumentInput['entities']>[number]>('DocumentEntityInput').implement({
+    description: 'An entity that a document is about.',
+    fields: (t) => ({
+      name: t.string({ required: true, description: 'The entity’s name: 1 to 500 characters.' }),
+      kind: t.string({ required: true, description: 'What sort of thing it is, such as `package`: 1 to 100 characters.' }),
+      properties: t.field({ type: 'JSON', description: 'What is known about it, as a JSON object.' }),
+    }),
+  });
+  const relation = builder.inputRef<NonNullable<UpsertDocumentInput['relations']>[number]>('DocumentRelationInput').implement({
+    description: 'A relation between two entities that a document tells of. They need not be among its `entities`.',
+    fields: (t) => ({
+      from: t.field({ type: name, required: true, description: 'Where it starts.' }),
+      to: t.field({ type: name, required: true, description: 'Where it ends.' }),
+      type: t.string({ required: true, description: 'Capitals, digits and underscores, starting with a letter, such as `DEPENDS_ON`.' }),
+      properties: t.field({ type: 'JSON', description: 'More about the relation, as a JSON object.' }),
+    }),
+  });
+  return { entity, relation };
+}

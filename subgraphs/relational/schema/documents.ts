@@ -1,0 +1,91 @@
+/** Documents and their chunks: types and reads. */
+import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
+import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { ChunkRow, IndexingRow } from '../driver.ts';
+import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
+
+export function addDocuments(parts: SchemaParts): void {
+  const { subgraph, types, stubs, loaders } = parts;
+  const indexing = addIndexing(parts);
+  const chunks = connectionType<ChunkRow>(subgraph, 'DocumentChunk', { node: types.Chunk, items: 'chunks of a document' });
+
+  entityType(
+    parts,
+    'Document',
+    'A text with what is known about it. Its bytes, vectors and entities follow from it into the other stores; `indexing` tells how far.',
+    ['id', 'title', 'source', 'mediaType', 'contentHash', 'metadata', 'createdAt', 'updatedAt'],
+    (t) => ({
+      text: t.string({
+        description: 'The whole text, up to 2 MiB; read only when selected.',
+        resolve: ({ id }, _, context) => loaders(context).documentText.load(id),
+      }),
+      file: t.field({
+        type: stubs.StoredObject,
+        description: 'Its bytes in the object store; null only when it has none. They may still be on their way: see `indexing`.',
+        resolve: ({ objectKey }) => (objectKey === null ? null : { key: objectKey }),
+      }),
+      chunks: t.field({
+        type: chunks,
+        description: 'Its passages, in the order of the text.',
+        args: pageArguments(t.arg as never),
+        resolve: async ({ id }, args: { first?: number | null; after?: string | null }, context) => {
+          const size = pageSize(args.first);
+          const after = args.after == null ? undefined : position(CHUNKS, args.after);
+          const rows = size === 0 ? [] : await loaders(context).documentChunks({ after, limit: size + 1 }).load(id);
+          return pageOf(rows, size, (node) => ({ cursor: encodeCursor(CHUNKS, [node.index]), node }));
+        },
+      }),
+      indexing: t.field({
+        type: [indexing],
+        nullable: { list: true, items: false },
+        description: 'How far each store that follows the document has come.',
+        resolve: ({ id }, _, context) => loaders(context).indexing.load(id),
+      }),
+    }),
+  );
+  rootItem(parts, 'Document', 'document', 'document');
+  rootList(parts, 'Document', 'documents');
+
+  entityType(parts, 'Chunk', 'A passage of a document: what is embedded and found by search.', ['id', 'index', 'text'], (t) => ({
+    document: t.field({
+      type: types.Document,
+      description: 'The document that it is a passage of.',
+      resolve: ({ documentId }, _, context) => loaders(context).byId.Document.load(documentId),
+    }),
+  }));
+  rootItem(parts, 'Chunk', 'chunk', 'chunk');
+}
+
+const CHUNKS = 'documents.chunks';
+
+/** The place in a list that is ordered by one whole number. */
+export function position(list: string, cursor: string): number {
+  const [value] = decodeCursor(list, cursor, 1);
+  if (typeof value !== 'number' || !Number.isInteger(value) || Math.abs(value) > 0x7fffffff) {
+    throw badUserInput('`after` is not a cursor of this list.');
+  }
+  return value;
+}
+
+function addIndexing({ builder, indexedStore }: SchemaParts) {
+  const state = builder.enumType('IndexingState', {
+    description: 'How far a store has come in following a document.',
+    values: {
+      PENDING: { description: 'Not delivered yet.' },
+      DONE: { description: 'The store has what the document is now.' },
+      FAILED: { description: 'The last delivery failed; it is tried again.' },
+      DISABLED: { description: 'The store is switched off; it is tried again now and then.' },
+    } as const,
+  });
+  return builder.objectRef<IndexingRow>('DocumentIndexing').implement({
+    description: 'How far one store has come in following a document.',
+    fields: (t) => ({
+      store: t.field({ type: indexedStore, nullable: false, description: 'The store.', resolve: (row) => row.store }),
+      state: t.field({ type: state, nullable: false, description: 'How far it has come.', resolve: (row) => row.state }),
+      error: t.exposeString('error', { description: 'Why the last delivery failed; null when it did not.' }),
+      attempts: t.exposeInt('attempts', { nullable: false, description: 'Deliveries tried since the document last changed.' }),
+      updatedAt: t.field({ type: 'DateTime', nullable: false, description: 'When this last changed.', resolve: (row) => row.updatedAt }),
+    }),
+  });
+}

@@ -1,0 +1,120 @@
+/** What the types of this subgraph have in common: fields from a model's columns, keys, root lists. */
+import type { EnumRef, ImplementableObjectRef } from '@pothos/core';
+import type { SubgraphBuilder, SubgraphSchema, SubgraphTypes } from '#subgraphs/shared/builder.ts';
+import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
+import { filterInput, parseFilter, type FilterInput } from '../filters.ts';
+import type { Loaders } from '../loaders.ts';
+import { columnOf, MODELS, type ColumnType, type Model } from '../models.ts';
+import { orderInput, parseCursor, parseOrder, rowCursor, type Order } from '../orders.ts';
+
+type Types = PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>;
+export type Ref<Shape> = ImplementableObjectRef<Types, Shape>;
+/** Pothos' `t` of an object type, and of an input type. */
+export type ObjectFields<Shape> = PothosSchemaTypes.ObjectFieldBuilder<Types, Shape>;
+export type InputFields = PothosSchemaTypes.InputFieldBuilder<Types, 'InputObject'>;
+
+/** What the parts of this schema are built with. */
+export interface SchemaParts {
+  readonly subgraph: SubgraphSchema;
+  readonly builder: SubgraphBuilder;
+  /** Only for resolvers: it is not there while the schema is built. */
+  readonly driver: () => RelationalDriver;
+  readonly loaders: (context: RequestContext) => Loaders;
+  /** The object type of each model. */
+  readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };
+  /** Entities of other subgraphs, by key alone. */
+  readonly stubs: { readonly StoredObject: Ref<{ key: string }>; readonly Run: Ref<{ id: string }> };
+  /** The stores that follow a document. */
+  readonly indexedStore: EnumRef<Types, IndexedStore>;
+}
+
+const GRAPHQL_TYPE: Record<ColumnType, string> = {
+  id: 'ID',
+  text: 'String',
+  int: 'Int',
+  boolean: 'Boolean',
+  moment: 'DateTime',
+  json: 'JSON',
+};
+
+/** Fields that return a column as it is. All but the key are nullable, because another subgraph may extend the type. */
+export function columnFields<M extends ModelName>(t: ObjectFields<Rows[M]>, name: M, fields: readonly (keyof Rows[M] & string)[]) {
+  return Object.fromEntries(
+    fields.map((field) => {
+      const { type, description } = columnOf(MODELS[name] as Model, field);
+      return [
+        field,
+        t.field({ type: GRAPHQL_TYPE[type] as 'String', nullable: field !== 'id', description, resolve: (row) => row[field] as never }),
+      ];
+    }),
+  );
+}
+
+/**
+ * Defines the object type of a model: an entity with the key `id`.
+ * @param columns the fields that are columns, the id included
+ * @param fields the fields that are more than a column
+ */
+export function entityType<M extends ModelName>(
+  { builder, types, loaders }: SchemaParts,
+  name: M,
+  description: string,
+  columns: readonly (keyof Rows[M] & string)[],
+  fields: (t: ObjectFields<Rows[M]>) => Record<string, any> = () => ({}), // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+): void {
+  const ref = types[name];
+  builder.asEntity(ref as Ref<object>, {
+    key: builder.selection<{ id: string }>('id'),
+    resolveReference: (({ id }: { id: string }, context: RequestContext) => loaders(context).byId[name].load(id)) as never,
+  });
+  (ref as Ref<object>).implement({
+    description,
+    fields: ((t: ObjectFields<Rows[M]>) => ({ ...columnFields(t, name, columns), ...fields(t) })) as never,
+  });
+}
+
+/** Adds the root field that loads one row by its id. */
+export function rootItem<M extends ModelName>({ builder, types, loaders }: SchemaParts, name: M, field: string, what: string): void {
+  builder.queryField(field, (t) =>
+    t.field({
+      type: types[name],
+      description: `The ${what} with this id; null when there is none.`,
+      args: { id: t.arg.id({ required: true, description: 'The id.' }) },
+      resolve: (_, { id }, context) => loaders(context).byId[name].load(id) as never,
+    }),
+  );
+}
+
+/** Adds the root field that lists a model: filter, order, keyset pages, a count when asked for. */
+export function rootList<M extends ModelName>({ subgraph, builder, types, driver }: SchemaParts, name: M, field: string): void {
+  const model = MODELS[name] as Model;
+  const connection = connectionType<Rows[M]>(subgraph, name, { node: types[name], items: model.items, totalCount: true });
+  const where = filterInput(subgraph, model);
+  const orderBy = orderInput(subgraph, model);
+  const byDefault = `by \`${model.defaultOrder.field}\`, ${model.defaultOrder.direction === 'DESC' ? 'largest' : 'smallest'} first`;
+  builder.queryField(field, (t) =>
+    t.field({
+      type: connection,
+      description: `The ${model.items} that match. Pages stay stable while items are added.`,
+      args: {
+        where: t.arg({ type: where, description: `Which ${model.items}; all of them when absent.` }),
+        orderBy: t.arg({ type: [orderBy], description: `How to sort, the most important first; ${byDefault}, when absent. At most 5 fields.` }),
+        ...pageArguments(t.arg as never),
+      },
+      resolve: async (_, args, context) => {
+        const given = args as { where?: FilterInput | null; orderBy?: Order[] | null; first?: number | null; after?: string | null };
+        const size = pageSize(given.first);
+        const condition = parseFilter(model, given.where);
+        const order = parseOrder(model, given.orderBy);
+        const after = given.after == null ? undefined : parseCursor(model, order, given.after);
+        const rows = size === 0 ? [] : await driver().list(context, name, { where: condition, order, after, limit: size + 1 });
+        return {
+          ...pageOf(rows, size, (node) => ({ cursor: rowCursor(model, order, node), node })),
+          totalCount: () => driver().count(context, name, condition),
+        };
+      },
+    }),
+  );
+}

@@ -1,0 +1,64 @@
+/** What agents and people remember. */
+import type { MemoryFactRow } from '../driver.ts';
+import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { notFound } from '#subgraphs/shared/errors.ts';
+import { checkName, checkText, optionalText } from '../text-input.ts';
+import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
+import { addMutation } from './mutation.ts';
+
+const VALUE_LENGTH = 64 * 1024;
+
+export function addMemory(parts: SchemaParts): void {
+  const { types, driver, loaders } = parts;
+  entityType(
+    parts,
+    'MemoryFact',
+    'One thing that is remembered under a key, in an agent’s memory or in the tenant’s own.',
+    ['id', 'key', 'value', 'source', 'createdAt', 'updatedAt'],
+    (t) => ({
+      agent: t.field({
+        type: types.Agent,
+        description: 'The agent whose memory it is in; null for the tenant’s own.',
+        resolve: ({ agentId }, _, context) => (agentId === null ? null : loaders(context).byId.Agent.load(agentId)),
+      }),
+    }),
+  );
+  rootItem(parts, 'MemoryFact', 'memoryFact', 'remembered fact');
+  rootList(parts, 'MemoryFact', 'memoryFacts');
+
+  addMutation<{ key: string; value: string; source?: string | null; agentId?: string | null }, { fact: MemoryFactRow }>(parts, 'rememberFact', {
+    description:
+      'Remembers a value under a key. Remembering the key again replaces value and source; earlier values are not kept, so that ' +
+      'forgetting forgets. The audit log says when and by whom.',
+    input: 'What to remember.',
+    inputFields: (t) => ({
+      key: t.string({ required: true, description: 'What the fact is about: 1 to 512 characters.' }),
+      value: t.string({ required: true, description: 'What to remember: at most 65,536 characters.' }),
+      source: t.string({ description: 'Where it was learned, such as `user` or a URL: at most 512 characters.' }),
+      agentId: t.id({ description: 'The agent whose memory it goes to; the tenant’s own when absent.' }),
+    }),
+    payload: 'The fact that is remembered.',
+    payloadFields: (t) => ({ fact: t.field({ type: types.MemoryFact, description: 'The fact.', resolve: (payload) => payload.fact }) }),
+    run: async ({ key, value, source, agentId }, context) => {
+      if (agentId != null && !isIdOf('Agent', agentId)) throw notFound('agent', agentId);
+      const fact = await driver().rememberFact(context, {
+        agentId: agentId ?? null,
+        key: checkName('key', key),
+        value: checkText('value', value, { max: VALUE_LENGTH, blank: true }),
+        source: optionalText('source', source, 512),
+      });
+      return { fact };
+    },
+  });
+
+  addMutation<{ id: string }, { fact: MemoryFactRow }>(parts, 'forgetFact', {
+    description: 'Removes a remembered fact for good.',
+    input: 'Which fact to forget.',
+    inputFields: (t) => ({ id: t.id({ required: true, description: 'The fact’s id.' }) }),
+    payload: 'The fact that was forgotten.',
+    payloadFields: (t) => ({
+      fact: t.field({ type: types.MemoryFact, description: 'The fact as it was.', resolve: (payload) => payload.fact }),
+    }),
+    run: async ({ id }, context) => ({ fact: await driver().forgetFact(context, id) }),
+  });
+}

@@ -1,0 +1,86 @@
+/** The shape that every mutation has: one `input`, and a payload with what changed. */
+import type { InputRef } from '@pothos/core';
+import { Kind, type GraphQLResolveInfo, type SelectionSetNode } from 'graphql';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { forbidden } from '#subgraphs/shared/errors.ts';
+import type { InputFields, ObjectFields, SchemaParts } from './entity.ts';
+
+export interface MutationOptions<Input extends object, Result extends object> {
+  description: string;
+  /** Describes `<Name>Input`. */
+  input: string;
+  inputFields: (t: InputFields) => Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  /** Describes `<Name>Payload`. */
+  payload: string;
+  payloadFields: (t: ObjectFields<Result>) => Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  run: (input: Input, context: RequestContext, selected: () => Selected) => Promise<Result>;
+  /** Only for the gateway itself: absent from the public API, and refused to everybody else. */
+  system?: boolean;
+}
+
+/** Whether the caller selected a field, given as the path from the payload to it. */
+export type Selected = (...path: string[]) => boolean;
+
+/** Adds the mutation `name` with `<Name>Input` and `<Name>Payload`. */
+export function addMutation<Input extends object, Result extends object>(
+  { builder, loaders }: SchemaParts,
+  name: string,
+  options: MutationOptions<Input, Result>,
+): void {
+  const type = `${name[0]?.toUpperCase()}${name.slice(1)}`;
+  const inaccessible = options.system === true;
+  const input = builder.inputRef<Input>(`${type}Input`);
+  // The fields are the caller's, so their types cannot be known to the compiler here.
+  const implement = input.implement.bind(input) as unknown as (given: unknown) => InputRef<Input>;
+  implement({ description: options.input, inaccessible, fields: options.inputFields });
+  const payload = builder.objectRef<Result>(`${type}Payload`).implement({
+    description: options.payload,
+    inaccessible,
+    fields: options.payloadFields as never,
+  });
+  builder.mutationField(name, (t) =>
+    t.field({
+      type: payload,
+      inaccessible,
+      description: options.description,
+      args: { input: t.arg({ type: input as InputRef<object>, required: true, description: options.input }) },
+      resolve: (async (_: unknown, args: { input: object }, context: RequestContext, info: GraphQLResolveInfo) => {
+        if (inaccessible) requireSystem(context);
+        try {
+          return await options.run(args.input as Input, context, () => selectionOf(info));
+        } finally {
+          // The fields of the payload, and later mutations of this operation, read what is stored now.
+          loaders(context).clear();
+        }
+      }) as never,
+    }),
+  );
+}
+
+/** @throws CodedError `FORBIDDEN` for anybody but the gateway itself */
+export function requireSystem(context: RequestContext): void {
+  if (context.principal.system !== true) throw forbidden('Only the gateway itself may do this.');
+}
+
+function selectionOf(info: GraphQLResolveInfo): Selected {
+  const selects = (sets: readonly SelectionSetNode[], [name, ...rest]: readonly string[]): boolean => {
+    if (name === undefined) return true;
+    const below: SelectionSetNode[] = [];
+    const visit = (set: SelectionSetNode): boolean => {
+      for (const node of set.selections) {
+        if (node.kind === Kind.FIELD) {
+          if (node.name.value !== name) continue;
+          if (rest.length === 0) return true;
+          if (node.selectionSet) below.push(node.selectionSet);
+        } else {
+          const inner = node.kind === Kind.INLINE_FRAGMENT ? node.selectionSet : info.fragments[node.name.value]?.selectionSet;
+          if (inner && visit(inner)) return true;
+        }
+      }
+      return false;
+    };
+    return sets.some(visit) || (below.length > 0 && selects(below, rest));
+  };
+  const sets = info.fieldNodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+  return (...path) => selects(sets, path);
+}

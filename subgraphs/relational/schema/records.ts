@@ -1,0 +1,93 @@
+/** What is kept for the record: the tenant, usage and the audit log. */
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { TenantRow, UsageRecordRow } from '../driver.ts';
+import { checkName } from '../text-input.ts';
+import { entityType, rootList, type Ref, type SchemaParts } from './entity.ts';
+import { addMutation } from './mutation.ts';
+
+/** A tenant that has not written anything yet has no row. */
+type TenantShape = Omit<TenantRow, 'createdAt'> & { createdAt: Date | null };
+
+export function addTenant({ builder, driver }: SchemaParts): void {
+  const Tenant: Ref<TenantShape> = builder.objectRef<TenantShape>('Tenant');
+  const load = async (context: Parameters<ReturnType<typeof driver>['tenant']>[0]): Promise<TenantShape> => {
+    const { tenantId } = context.principal;
+    return (await driver().tenant(context)) ?? { id: tenantId, name: tenantId, createdAt: null };
+  };
+  builder.asEntity(Tenant, {
+    key: builder.selection<{ id: string }>('id'),
+    resolveReference: ({ id }, context) => (id === context.principal.tenantId ? load(context) : null) as never,
+  });
+  Tenant.implement({
+    description: 'Whose data this is. A caller sees one tenant: its own.',
+    fields: (t) => ({
+      id: t.exposeID('id', { nullable: false, description: 'The id.' }),
+      name: t.exposeString('name', { description: 'The name, for people.' }),
+      createdAt: t.field({ type: 'DateTime', description: 'When it first wrote something; null when it has not yet.', resolve: (row) => row.createdAt }),
+    }),
+  });
+  builder.queryField('tenant', (t) =>
+    t.field({ type: Tenant, description: 'The caller’s tenant.', resolve: (_, __, context) => load(context) }),
+  );
+}
+
+type UsageInput = Pick<UsageRecordRow, 'operation' | 'provider' | 'model' | 'inputTokens' | 'outputTokens'> & { estimated?: boolean | null };
+
+export function addUsage(parts: SchemaParts): void {
+  const { builder, types, driver } = parts;
+  const operation = builder.enumType('UsageOperation', {
+    description: 'What tokens were spent on.',
+    values: {
+      EMBED: { description: 'Turning texts into vectors.' },
+      GENERATE: { description: 'Generating text.' },
+      RERANK: { description: 'Ordering texts by relevance.' },
+    } as const,
+  });
+  entityType(
+    parts,
+    'UsageRecord',
+    'Tokens that were spent on a model.',
+    ['id', 'provider', 'model', 'inputTokens', 'outputTokens', 'estimated', 'subject', 'requestId', 'createdAt'],
+    (t) => ({ operation: t.field({ type: operation, description: 'What the tokens were spent on.', resolve: (row) => row.operation }) }),
+  );
+  rootList(parts, 'UsageRecord', 'usageRecords');
+
+  addMutation<UsageInput, { record: UsageRecordRow }>(parts, 'recordUsage', {
+    description: 'Records tokens that an agent spent on a model by itself. What this API spends is recorded already.',
+    input: 'What was spent.',
+    inputFields: (t) => ({
+      operation: t.field({ type: operation, required: true, description: 'What the tokens were spent on.' }),
+      provider: t.string({ required: true, description: 'Who served the model.' }),
+      model: t.string({ required: true, description: 'The model that was used.' }),
+      inputTokens: t.int({ required: true, description: 'Tokens sent to the model; not negative.' }),
+      outputTokens: t.int({ required: true, description: 'Tokens that the model made; not negative.' }),
+      estimated: t.boolean({ description: 'Whether the counts are estimates; false when absent.' }),
+    }),
+    payload: 'The record that was written.',
+    payloadFields: (t) => ({ record: t.field({ type: types.UsageRecord, description: 'The record.', resolve: (payload) => payload.record }) }),
+    run: async ({ operation, provider, model, inputTokens, outputTokens, estimated }, context) => {
+      for (const [name, tokens] of Object.entries({ inputTokens, outputTokens })) {
+        if (tokens < 0) throw badUserInput(`\`${name}\` must not be negative; got ${tokens}.`);
+      }
+      const usage = {
+        operation,
+        provider: checkName('provider', provider),
+        model: checkName('model', model),
+        inputTokens,
+        outputTokens,
+        estimated: estimated ?? false,
+      };
+      return { record: await driver().recordUsage(context, usage, { audit: true }) };
+    },
+  });
+}
+
+export function addAudit(parts: SchemaParts): void {
+  entityType(
+    parts,
+    'AuditEntry',
+    'Who changed what. Written with the change in one transaction; never changed and never removed. A write that changes nothing leaves none.',
+    ['id', 'actor', 'action', 'subjectType', 'subjectId', 'requestId', 'details', 'createdAt'],
+  );
+  rootList(parts, 'AuditEntry', 'auditEntries');
+}

@@ -1,0 +1,40 @@
+/** Checks on texts that callers send. */
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+
+/** The longest names, in UTF-16 code units: titles, sources, keys, paths, entity names. Bounded because they are indexed. */
+export const NAME_LENGTH = 512;
+
+// Matches only surrogates that are not half of a pair.
+const LONE_SURROGATE = /\p{Cs}/u;
+
+/**
+ * Returns `value` where it is a text that can be stored.
+ * @param name how the caller knows the field, for the message
+ * @throws CodedError `BAD_USER_INPUT`
+ */
+export function checkText(name: string, value: string, options: { max: number; blank?: boolean }): string {
+  if (value.length > options.max) {
+    throw badUserInput(`\`${name}\` is ${value.length} characters long; at most ${options.max} are accepted.`);
+  }
+  if (value.includes('\0')) throw badUserInput(`\`${name}\` cannot contain the NUL character (U+0000).`);
+  if (LONE_SURROGATE.test(value)) throw badUserInput(`\`${name}\` must be well-formed Unicode.`);
+  if (options.blank !== true && value.trim() === '') throw badUserInput(`\`${name}\` must not be empty.`);
+  return value;
+}
+
+/** {@link checkText} for a name of up to {@link NAME_LENGTH}. */
+export const checkName = (name: string, value: string): string => checkText(name, value, { max: NAME_LENGTH });
+
+/** {@link checkText} for a text that may be absent; an empty one counts as absent. */
+export function optionalText(name: string, value: string | null | undefined, max: number): string | null {
+  return value === null || value === undefined || value === '' ? null : checkText(name, value, { max });
+}
+
+const MEDIA_TYPE = /^[A-Za-z0-9!#$&^_.+-]{1,127}\/[A-Za-z0-9!#$&^_.+-]{1,127}(\s*;[\x20-\x7e]*)?$/;
+
+/** Checks a media type: RFC 6838 names, with parameters. */
+export function checkMediaType(name: string, value: string): string {
+  checkText(name, value, { max: 255 });
+  if (!MEDIA_TYPE.test(value)) throw badUserInput(`\`${name}\` is not a media type; write one such as \`text/markdown\`.`);
+  return value;
+}
