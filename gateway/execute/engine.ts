@@ -1,7 +1,22 @@
 /** The federation engine: plans an operation on the supergraph, runs the plan on its subgraphs, and shapes the answer. */
-import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
+import { buildSchema, executeSync, GraphQLError, parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
+import { PlanCache } from '#gateway/plan/plan-cache.ts';
+import { startPlanner, type Planner } from '#gateway/plan/planner.ts';
+import { coerceVariables } from '#gateway/plan/variables.ts';
+import { ClientPaths } from '#gateway/respond/client-paths.ts';
+import { ResponseErrors } from '#gateway/respond/response-errors.ts';
+import { ResponseShape } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { compilePlan, type ExecutableFetch, type ExecutableNode, type ExecutablePlan } from './executable-plan.ts';
+import { errorOfFailure, untilAborted } from './fetch-errors.ts';
+import { emptyObject } from './json-object.ts';
+import { pickVariables, requestOf, runNode, takeRootResult, type PlanRun } from './run-plan.ts';
 import type { SubgraphClient } from './subgraph-client.ts';
+import { mapEvents } from './subscription.ts';
+import { readSupergraphTypes, type SupergraphTypes } from './supergraph-types.ts';
+import { TraceRecorder } from './trace.ts';
 
 export interface EngineOptions {
   supergraphSdl: string;
@@ -45,7 +60,217 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/**
+ * Builds an engine: starts the planner and reads the schema.
+ * @throws Error when the supergraph is not one
+ */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  await Promise.resolve();
-  throw new Error(`The engine is not built yet (${options.clients.size} clients).`);
+  const { supergraphSdl, planning = {} } = options;
+  const planner = await startPlanner(supergraphSdl, { timeoutMs: planning.timeoutMs, log: options.log });
+  return new PlanningEngine(options, planner);
+}
+
+/** What is known of one operation before its variables are. */
+interface PreparedOperation extends NormalisedOperation {
+  readonly shape: ResponseShape;
+  readonly clientPaths: ClientPaths;
+}
+
+/** Most operations prepared by their document; documents that their parser does not keep go by themselves. */
+const MAX_OPERATION_NAMES = 50;
+
+class PlanningEngine implements Engine {
+  readonly schema: GraphQLSchema;
+  readonly supergraphSdl: string;
+  readonly #options: EngineOptions;
+  readonly #planner: Planner;
+  readonly #plans: PlanCache<ExecutablePlan>;
+  readonly #types: SupergraphTypes;
+  readonly #prepared = new WeakMap<DocumentNode, Map<string, PreparedOperation>>();
+
+  constructor(options: EngineOptions, planner: Planner) {
+    this.#options = options;
+    this.#planner = planner;
+    this.supergraphSdl = options.supergraphSdl;
+    this.schema = buildSchema(planner.apiSdl, { assumeValid: true, noLocation: true });
+    this.#types = readSupergraphTypes(options.supergraphSdl);
+    this.#plans = new PlanCache(planner, ({ plan }) => compilePlan(plan, this.#types), {
+      entries: options.planning?.cacheEntries,
+      bytes: options.planning?.cacheBytes,
+    });
+  }
+
+  async execute(operation: EngineOperation): Promise<ExecutionResult> {
+    const trace = operation.trace === true ? new TraceRecorder(operation.context) : undefined;
+    let prepared: PreparedOperation;
+    let plan: ExecutablePlan | undefined;
+    try {
+      prepared = this.#prepare(operation);
+      if (prepared.type === 'subscription') throw badUserInput('A subscription answers with a stream: use a transport that has one.');
+      plan = await this.#planOf(prepared);
+    } catch (error) {
+      return refused(error);
+    }
+    trace?.planned();
+    const coerced = coerceVariables(this.schema, prepared, operation.variables);
+    if (coerced.errors !== undefined) return { errors: coerced.errors };
+    const run = this.#run(prepared, coerced.variables, trace?.context ?? operation.context, trace);
+    if (plan?.node !== undefined) await runNode(plan.node, run);
+    const result = this.#answer(prepared, run);
+    if (trace !== undefined) result.extensions = { trace: trace.finish(plan?.node) };
+    return result;
+  }
+
+  async subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+    let prepared: PreparedOperation;
+    let plan: ExecutablePlan | undefined;
+    try {
+      prepared = this.#prepare(operation);
+      if (prepared.type !== 'subscription') return await this.execute(operation);
+      plan = await this.#planOf(prepared);
+    } catch (error) {
+      return refused(error);
+    }
+    const coerced = coerceVariables(this.schema, prepared, operation.variables);
+    if (coerced.errors !== undefined) return { errors: coerced.errors };
+    const primary = plan?.primary;
+    if (primary === undefined) return refused(new Error('A subscription was planned without a primary fetch.'));
+    return this.#open(operation, prepared, primary, plan?.node, coerced.variables);
+  }
+
+  async #open(
+    operation: EngineOperation,
+    prepared: PreparedOperation,
+    primary: ExecutableFetch,
+    rest: ExecutableNode | undefined,
+    variables: Readonly<Record<string, unknown>>,
+  ): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+    const { signal } = operation.context;
+    const ending = new AbortController();
+    const abort = () => ending.abort(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted === true) abort();
+    const release = () => {
+      signal?.removeEventListener('abort', abort);
+      ending.abort(new CodedError('REQUEST_TIMEOUT', 'The subscription has ended.'));
+    };
+    const context: RequestContext = { ...operation.context, signal: ending.signal };
+    /** The answer to one event, or to the attempt to open the stream. */
+    const answer = async (event: ExecutionResult): Promise<ExecutionResult> => {
+      // Loaders live as long as a context: what they read for one event must not serve the next.
+      const run = this.#run(prepared, variables, { ...context }, undefined);
+      takeRootResult(primary, run, [run.data], event);
+      if (rest !== undefined) await runNode(rest, run);
+      return this.#answer(prepared, run);
+    };
+    const failed = (error: unknown): ExecutionResult => ({
+      errors: [errorOfFailure(error, primary.service, prepared.clientPaths.of(primary.keys.slice(0, 1).map(({ key }) => key)))],
+    });
+
+    let opened: AsyncIterable<ExecutionResult> | ExecutionResult;
+    try {
+      const client = this.#options.clients.get(primary.service);
+      if (client === undefined) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${primary.service} is not connected.`);
+      const opening = client.subscribe(requestOf(primary, { context }, pickVariables(primary, variables)));
+      // One that opens after the client has left is closed at once.
+      ending.signal.addEventListener('abort', () => void opening.then(endStream, () => undefined), { once: true });
+      opened = await untilAborted(opening, ending.signal);
+    } catch (error) {
+      release();
+      return failed(error);
+    }
+    if (!(Symbol.asyncIterator in opened)) {
+      release();
+      return { errors: (await answer(opened)).errors ?? [] };
+    }
+    const events = mapEvents(opened, answer, release, failed);
+    ending.signal.addEventListener('abort', () => void events.return?.(), { once: true });
+    if (ending.signal.aborted) void events.return?.();
+    return events;
+  }
+
+  async warm(other: Engine): Promise<void> {
+    if (!(other instanceof PlanningEngine)) return;
+    for (const operation of other.#plans.operations()) {
+      if (validate(this.schema, parse(operation)).length > 0) continue;
+      try {
+        await this.#plans.get(operation);
+      } catch (error) {
+        this.#options.log?.('An operation could not be planned ahead.', error);
+      }
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#planner.close();
+  }
+
+  #prepare({ document, operationName }: EngineOperation): PreparedOperation {
+    let byName = this.#prepared.get(document);
+    if (byName === undefined) {
+      byName = new Map();
+      this.#prepared.set(document, byName);
+    }
+    const key = operationName ?? '';
+    const known = byName.get(key);
+    if (known !== undefined) return known;
+    const normalised = normaliseOperation(document, operationName, this.schema, this.#types.fieldNames);
+    const prepared = { ...normalised, shape: new ResponseShape(normalised, this.schema), clientPaths: new ClientPaths(normalised) };
+    if (byName.size < MAX_OPERATION_NAMES) byName.set(key, prepared);
+    return prepared;
+  }
+
+  #planOf({ text }: PreparedOperation): ExecutablePlan | undefined | Promise<ExecutablePlan> {
+    return text === undefined ? undefined : (this.#plans.peek(text) ?? this.#plans.get(text));
+  }
+
+  #run(
+    { clientPaths }: PreparedOperation,
+    variables: Readonly<Record<string, unknown>>,
+    context: RequestContext,
+    trace: TraceRecorder | undefined,
+  ): PlanRun {
+    return {
+      clients: this.#options.clients,
+      types: this.#types,
+      variables,
+      context,
+      data: emptyObject(),
+      errors: new ResponseErrors(),
+      clientPaths,
+      entityBatchSize: this.#options.entityBatchSize ?? 500,
+      trace,
+      shared: new Map(),
+    };
+  }
+
+  #answer(prepared: PreparedOperation, { data, variables, errors }: PlanRun): { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } {
+    let introspected: Record<string, unknown> | null | undefined;
+    if (prepared.introspection !== undefined) {
+      const result = executeSync({ schema: this.schema, document: prepared.introspection, variableValues: variables });
+      introspected = clientNames(result.data, prepared.responseNames);
+      for (const error of result.errors ?? []) errors.add(error);
+    }
+    const shaped = prepared.shape.apply(data, variables, errors, introspected);
+    return errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
+  }
+}
+
+function clientNames(data: ExecutionResult['data'], names: ReadonlyMap<string, string>): Record<string, unknown> | null {
+  if (data === null || data === undefined) return null;
+  const renamed = emptyObject();
+  for (const [key, value] of Object.entries(data)) renamed[names.get(key) ?? key] = value;
+  return renamed;
+}
+
+function endStream(opened: AsyncIterable<ExecutionResult> | ExecutionResult): void {
+  if (Symbol.asyncIterator in opened) opened[Symbol.asyncIterator]().return?.().then(undefined, () => undefined);
+}
+
+/** The answer to an operation that was not run. */
+function refused(error: unknown): ExecutionResult {
+  if (error instanceof GraphQLError) return { errors: [error] };
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const extensions = cause instanceof CodedError ? cause.extensions : { code: 'INTERNAL_SERVER_ERROR' };
+  return { errors: [new GraphQLError(cause.message, { originalError: cause, extensions })] };
 }

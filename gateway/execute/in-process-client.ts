@@ -1,5 +1,5 @@
 /** A subgraph in this very process: parsed documents straight into graphql-js, with no printing, parsing or JSON between. */
-import { execute, GraphQLError, subscribe, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { createSourceEventStream, execute, GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 
 /** Makes a client of an executable subgraph schema. Its resolvers receive the request's own context, so loaders are shared between fetches. */
@@ -17,8 +17,12 @@ export function inProcessClient(name: string, schema: GraphQLSchema): SubgraphCl
       return refusedAsBadInput(await execute(argumentsOf(request)));
     },
     async subscribe(request) {
-      const events = await subscribe(argumentsOf(request));
-      return Symbol.asyncIterator in events ? events : refusedAsBadInput(events);
+      const source = await createSourceEventStream(argumentsOf(request));
+      if (!(Symbol.asyncIterator in source)) return refusedAsBadInput(source);
+      return answers(source, (event) =>
+        // A context of its own for each event: what loaders read for one must not serve the next.
+        execute({ ...argumentsOf(request), contextValue: { ...request.context }, rootValue: event }),
+      );
     },
     close: () => Promise.resolve(),
   };
@@ -36,4 +40,25 @@ function refusedAsBadInput(result: ExecutionResult): ExecutionResult {
       : error,
   );
   return { ...result, errors };
+}
+
+/** The answers to events, one by one. Not a generator: one of those could not be ended while it waits for an event. */
+function answers(
+  source: AsyncIterable<unknown>,
+  answer: (event: unknown) => ExecutionResult | Promise<ExecutionResult>,
+): AsyncIterableIterator<ExecutionResult> {
+  const events = source[Symbol.asyncIterator]();
+  return {
+    async next() {
+      const event = await events.next();
+      return event.done === true ? { done: true, value: undefined } : { done: false, value: await answer(event.value) };
+    },
+    async return() {
+      await events.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }

@@ -1,0 +1,45 @@
+/** Errors of subgraphs, as the client sees them: at the client's path, with a code and the subgraph's name. */
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { Path } from '#gateway/respond/response-errors.ts';
+
+/** The error of one field of a subgraph, moved to `path`. What only a log may see stays in `originalError`. */
+export function errorOfSubgraph(error: GraphQLError | GraphQLFormattedError, service: string, path: Path): GraphQLError {
+  const originalError = error instanceof GraphQLError ? error.originalError : undefined;
+  const extensions = error.extensions ?? {};
+  const code = extensions.code ?? (isBadArgument(error.message) ? 'BAD_USER_INPUT' : 'INTERNAL_SERVER_ERROR');
+  return new GraphQLError(error.message, { path, originalError, extensions: { service, ...extensions, code } });
+}
+
+/** graphql-js gives no code to a literal that a subgraph's own scalar refuses. */
+const isBadArgument = (message: string): boolean => message.startsWith('Argument "');
+
+/** What a fetch without an answer costs the field at `path`. */
+export function errorOfFailure(failure: unknown, service: string, path: Path): GraphQLError {
+  const coded = failure instanceof CodedError ? failure : undefined;
+  return new GraphQLError(coded?.message ?? `The subgraph ${service} failed.`, {
+    path,
+    originalError: failure instanceof Error ? failure : new Error(String(failure)),
+    extensions: { service, ...(coded?.extensions ?? { code: 'INTERNAL_SERVER_ERROR' }) },
+  });
+}
+
+/** Why a fetch ended early: the client left, or the request's time is up. */
+export function cancelled(signal: AbortSignal): CodedError {
+  const reason: unknown = signal.reason;
+  return reason instanceof CodedError ? reason : new CodedError('REQUEST_TIMEOUT', 'The request was ended before it was answered.', { cause: reason });
+}
+
+/** Settles as `promise` does, or rejects as soon as the signal is aborted. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  if (signal.aborted) {
+    promise.catch(() => undefined); // The cancellation is what the client is told.
+    return Promise.reject(cancelled(signal));
+  }
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(cancelled(signal));
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,258 @@
+/** Runs a plan: fetches from subgraphs in the plan's order, and gathers their answers in one tree of data. */
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { ClientPaths } from '#gateway/respond/client-paths.ts';
+import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
+import { errorOfFailure, errorOfSubgraph, untilAborted } from './fetch-errors.ts';
+import { isObject, type JsonObject } from './json-object.ts';
+import { mergeInto, renamedPath } from './merge.ts';
+import { objectsAt, pathsAt } from './positions.ts';
+import type { Representations } from './representations.ts';
+import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
+import type { SupergraphTypes } from './supergraph-types.ts';
+import type { FetchTrace, TraceRecorder } from './trace.ts';
+
+/** One run of a plan. */
+export interface PlanRun {
+  readonly clients: ReadonlyMap<string, SubgraphClient>;
+  readonly types: SupergraphTypes;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly context: RequestContext;
+  /** What has been gathered; grows. */
+  readonly data: JsonObject;
+  readonly errors: ResponseErrors;
+  readonly clientPaths: ClientPaths;
+  readonly entityBatchSize: number;
+  readonly trace: TraceRecorder | undefined;
+  /** Answers of shareable fetches under way, by what they ask. */
+  readonly shared: Map<string, Promise<ExecutionResult>>;
+}
+
+/** Runs a node to its end. Never rejects for what a subgraph does: that is in `run.errors`. */
+export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void> {
+  switch (node.kind) {
+    case 'sequence':
+      for (const child of node.nodes) await runNode(child, run);
+      return;
+    case 'parallel':
+      await Promise.all(node.nodes.map((child) => runNode(child, run)));
+      return;
+    case 'condition': {
+      const chosen = run.variables[node.variable] === true ? node.then : node.otherwise;
+      if (chosen !== undefined) await runNode(chosen, run);
+      return;
+    }
+    case 'fetch':
+      await (run.trace === undefined ? runFetch(node, run, undefined) : run.trace.record(node, (trace) => runFetch(node, run, trace)));
+  }
+}
+
+async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace | undefined): Promise<void> {
+  const objects = objectsAt(run.data, fetch.path, run.types);
+  if (objects.length === 0) {
+    if (trace !== undefined) trace.ran = false;
+    return;
+  }
+  const before = run.errors.list.length;
+  const variables = pickVariables(fetch, run.variables);
+  if (fetch.representations === undefined) {
+    await fetchFields(fetch, run, objects, variables, trace);
+  } else {
+    const representations = fetch.representations(objects);
+    if (trace !== undefined) {
+      trace.objects = objects.length;
+      trace.representations = representations.values.length;
+      trace.ran = representations.values.length > 0;
+    }
+    const batches: Promise<void>[] = [];
+    for (let start = 0; start < representations.values.length; start += run.entityBatchSize) {
+      batches.push(fetchEntities(fetch, run, sliceOf(representations, start, run.entityBatchSize), variables, trace));
+    }
+    await Promise.all(batches);
+  }
+  if (trace !== undefined && run.errors.list.length > before) trace.errors = run.errors.list.length - before;
+}
+
+/** The variables that a fetch uses; one the client left out stays out. */
+export function pickVariables(fetch: ExecutableFetch, variables: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const picked = Object.create(null) as Record<string, unknown>;
+  for (const name of fetch.variables) if (variables[name] !== undefined) picked[name] = variables[name];
+  return picked;
+}
+
+function sliceOf({ values, targets }: Representations, start: number, size: number): Representations {
+  if (values.length <= size) return { values, targets };
+  return { values: values.slice(start, start + size), targets: targets.slice(start, start + size) };
+}
+
+/** Root fields, of the operation or of an object that has the root's type. */
+async function fetchFields(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  objects: readonly JsonObject[],
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<void> {
+  let result: ExecutionResult;
+  try {
+    result = await send(fetch, run, variables, trace);
+  } catch (failure) {
+    failAll(fetch, run, objects, failure);
+    return;
+  }
+  takeRootResult(fetch, run, objects, result);
+}
+
+/** Merges the answer of a fetch of root fields, or the event of a subscription. */
+export function takeRootResult(fetch: ExecutableFetch, run: PlanRun, objects: readonly JsonObject[], result: ExecutionResult): void {
+  const { data } = result;
+  if (isObject(data)) for (const object of objects) mergeInto(object, data, fetch.shape, run.types);
+  if (result.errors === undefined || result.errors.length === 0) {
+    if (!isObject(data)) failAll(fetch, run, objects, notGraphQL(fetch.service));
+    return;
+  }
+  const paths = pathsAt(run.data, fetch.path, run.types);
+  for (const error of result.errors) {
+    if (error.path === undefined || error.path.length === 0) {
+      failAll(fetch, run, objects, error, paths);
+      continue;
+    }
+    const below = renamedPath(error.path, fetch.shape);
+    for (const object of objects) for (const path of paths.get(object) ?? []) addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
+  }
+}
+
+async function fetchEntities(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  { values, targets }: Representations,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<void> {
+  const asked = () => targets.flat();
+  let result: ExecutionResult;
+  try {
+    result = await send(fetch, run, { ...variables, representations: values }, trace);
+  } catch (failure) {
+    failAll(fetch, run, asked(), failure);
+    return;
+  }
+  const entities: unknown = result.data?._entities;
+  if (Array.isArray(entities) && entities.length === values.length) {
+    for (let index = 0; index < entities.length; index++) {
+      const entity: unknown = entities[index];
+      if (isObject(entity)) for (const target of targets[index]!) mergeInto(target, entity, fetch.shape, run.types);
+    }
+  } else if (result.errors === undefined || result.errors.length === 0) {
+    failAll(fetch, run, asked(), notGraphQL(fetch.service));
+  }
+  if (result.errors === undefined || result.errors.length === 0) return;
+  const paths = pathsAt(run.data, fetch.path, run.types);
+  for (const error of result.errors) {
+    const index = error.path?.[1];
+    if (typeof index !== 'number' || error.path![0] !== '_entities') {
+      failAll(fetch, run, asked(), error, paths);
+      continue;
+    }
+    const below = renamedPath(error.path!.slice(2), fetch.shape);
+    // An entity that could not be found at all costs each of its fields.
+    if (below.length === 0) failAll(fetch, run, targets[index] ?? [], error, paths);
+    for (const target of below.length === 0 ? [] : (targets[index] ?? [])) {
+      for (const path of paths.get(target) ?? []) addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
+    }
+  }
+}
+
+/** Sends the fetch, or takes part in an equal one that is under way. */
+async function send(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<ExecutionResult> {
+  if (!fetch.shareable) return call(fetch, run, variables, trace);
+  const key = `${fetch.service}\n${fetch.text}\n${JSON.stringify(variables)}`;
+  const underWay = run.shared.get(key);
+  // The other fetch's answer becomes part of the data and changes there, so this one needs a copy.
+  if (underWay !== undefined) return copyOf(await underWay);
+  const answer = call(fetch, run, variables, trace);
+  // Copied before anyone merges: whoever asked second may be told later.
+  const pristine = answer.then(copyOf);
+  pristine.catch(() => undefined); // Reported where it is awaited.
+  run.shared.set(key, pristine);
+  return answer;
+}
+
+async function call(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<ExecutionResult> {
+  const client = run.clients.get(fetch.service);
+  if (client === undefined) {
+    throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${fetch.service} is not connected.`);
+  }
+  if (trace !== undefined) trace.calls = (trace.calls ?? 0) + 1;
+  const { signal } = run.context;
+  return untilAborted(client.execute(requestOf(fetch, run, variables)), signal);
+}
+
+/** The request of a fetch, or of a subscription's primary. */
+export function requestOf(fetch: ExecutableFetch, run: Pick<PlanRun, 'context'>, variables: Record<string, unknown>): SubgraphRequest {
+  return {
+    document: fetch.document,
+    query: fetch.text,
+    operationType: fetch.operationType,
+    operationName: fetch.operationName,
+    variables,
+    context: run.context,
+    signal: run.context.signal,
+  };
+}
+
+/** Copies the lists and objects of an answer; its leaves are shared. */
+function copyOf(result: ExecutionResult): ExecutionResult {
+  return { ...result, data: copyValue(result.data) as ExecutionResult['data'] };
+}
+
+function copyValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyValue);
+  if (!isObject(value)) return value;
+  const copy = Object.create(null) as JsonObject;
+  for (const key of Object.keys(value)) copy[key] = copyValue(value[key]);
+  return copy;
+}
+
+const notGraphQL = (service: string): CodedError =>
+  new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${service} gave an answer that is not one to its question.`);
+
+/** Reports what `failure` costs: each field that the fetch was for, of each object. */
+function failAll(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  objects: readonly JsonObject[],
+  failure: unknown,
+  paths = pathsAt(run.data, fetch.path, run.types),
+): void {
+  const isOfSubgraph = (error: unknown): error is GraphQLError => isObject(error) && !(error instanceof CodedError) && 'extensions' in error;
+  const at = (path: (string | number)[]) =>
+    isOfSubgraph(failure) ? errorOfSubgraph(failure, fetch.service, path) : errorOfFailure(failure, fetch.service, path);
+  for (const object of objects) {
+    const name = object.__typename;
+    for (const path of paths.get(object) ?? []) {
+      for (const { key, types } of fetch.keys) {
+        const applies = types.every((type) => typeof name !== 'string' || run.types.matches(name, type));
+        if (applies) addError(run, at([...path, key]));
+      }
+    }
+  }
+}
+
+/** Adds an error at the client's path, once for each place and message. */
+function addError(run: PlanRun, error: GraphQLError): void {
+  const path = run.clientPaths.of(error.path!);
+  run.errors.addOnce(error, path);
+}

@@ -1,0 +1,37 @@
+/** What the executor must know of the supergraph's types, inaccessible ones included: which are abstract, and what belongs to them. */
+import { Kind, parse } from 'graphql';
+
+export interface SupergraphTypes {
+  /** Whether a value of the type `name` matches the type condition `condition`. */
+  matches(name: string, condition: string): boolean;
+  /** Whether the name is an interface's: what a subgraph with an interface object says instead of the type. */
+  isInterface(name: string): boolean;
+  /** Names of all fields of objects and interfaces, and `__typename`. */
+  readonly fieldNames: ReadonlySet<string>;
+}
+
+/** Reads a supergraph's SDL. */
+export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
+  const interfaces = new Set<string>();
+  const fieldNames = new Set<string>(['__typename']);
+  const abstractTypes = new Map<string, Set<string>>();
+  const add = (abstractType: string, member: string) => {
+    const members = abstractTypes.get(abstractType);
+    if (members === undefined) abstractTypes.set(abstractType, new Set([member]));
+    else members.add(member);
+  };
+  for (const definition of parse(supergraphSdl, { noLocation: true }).definitions) {
+    if (definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.INTERFACE_TYPE_DEFINITION) {
+      if (definition.kind === Kind.INTERFACE_TYPE_DEFINITION) interfaces.add(definition.name.value);
+      for (const field of definition.fields ?? []) fieldNames.add(field.name.value);
+      for (const implemented of definition.interfaces ?? []) add(implemented.name.value, definition.name.value);
+    } else if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
+      for (const member of definition.types ?? []) add(definition.name.value, member.name.value);
+    }
+  }
+  return {
+    matches: (name, condition) => name === condition || abstractTypes.get(condition)?.has(name) === true,
+    isInterface: (name) => interfaces.has(name),
+    fieldNames,
+  };
+}

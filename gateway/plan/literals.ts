@@ -1,0 +1,117 @@
+/**
+ * Lifts literals in arguments of fields into variables: agents write literals, and operations that differ only in them share one plan.
+ */
+import {
+  GraphQLInputObjectType,
+  getNamedType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  isScalarType,
+  Kind,
+  parseType,
+  print,
+  specifiedScalarTypes,
+  valueFromAST,
+  type GraphQLInputType,
+  type ValueNode,
+  type VariableDefinitionNode,
+} from 'graphql';
+
+/** The literals of one operation. */
+export class LiteralLifter {
+  readonly definitions: VariableDefinitionNode[] = [];
+  /** By the name of the variable that stands for them; as JSON would say them. */
+  readonly values: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  readonly #taken: ReadonlySet<string>;
+  readonly #names = new Map<string, string>();
+
+  /** @param taken names of the operation's own variables */
+  constructor(taken: ReadonlySet<string>) {
+    this.#taken = taken;
+  }
+
+  /** The value with its literals lifted: a variable in its place, or the same shape around variables of the client's. */
+  lift(value: ValueNode, type: GraphQLInputType): ValueNode {
+    if (value.kind === Kind.VARIABLE) return value;
+    if (containsVariable(value)) return this.#liftInside(value, type);
+    const coerced = isExact(value, type) ? valueFromAST(value, type) : undefined;
+    if (coerced === undefined) return value;
+    const typeText = String(type);
+    const key = `${typeText} ${print(value)}`;
+    let name = this.#names.get(key);
+    if (name === undefined) {
+      name = this.#freshName();
+      this.#names.set(key, name);
+      this.values[name] = coerced;
+      this.definitions.push({
+        kind: Kind.VARIABLE_DEFINITION,
+        variable: { kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: name } },
+        type: parseType(typeText, { noLocation: true }),
+      });
+    }
+    return { kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: name } };
+  }
+
+  /** A scalar's literal with variables inside stays as it is: only the subgraph knows what its parts mean. */
+  #liftInside(value: ValueNode, outer: GraphQLInputType): ValueNode {
+    const type = isNonNullType(outer) ? outer.ofType : outer;
+    if (value.kind === Kind.LIST && isListType(type)) {
+      const itemType = type.ofType as GraphQLInputType;
+      return { ...value, values: value.values.map((item) => this.lift(item, itemType)) };
+    }
+    if (value.kind === Kind.OBJECT && isInputObjectType(type)) {
+      const fields = (type as GraphQLInputObjectType).getFields();
+      return {
+        ...value,
+        fields: value.fields.map((field) => {
+          const fieldType = fields[field.name.value]?.type;
+          return fieldType === undefined ? field : { ...field, value: this.lift(field.value, fieldType) };
+        }),
+      };
+    }
+    return value;
+  }
+
+  #freshName(): string {
+    let name = `_${this.definitions.length}`;
+    while (this.#taken.has(name)) name = `_${name}`;
+    return name;
+  }
+}
+
+function containsVariable(value: ValueNode): boolean {
+  switch (value.kind) {
+    case Kind.VARIABLE:
+      return true;
+    case Kind.LIST:
+      return value.values.some(containsVariable);
+    case Kind.OBJECT:
+      return value.fields.some((field) => containsVariable(field.value));
+    default:
+      return false;
+  }
+}
+
+/** Custom scalars may mean numbers that JavaScript cannot hold; those stay literals. */
+function isExact(value: ValueNode, type: GraphQLInputType): boolean {
+  switch (value.kind) {
+    case Kind.INT: {
+      const named = getNamedType(type);
+      return !isScalarType(named) || specifiedScalarTypes.includes(named) || Number.isSafeInteger(Number(value.value));
+    }
+    case Kind.LIST:
+      return value.values.every((item) => isExact(item, type));
+    case Kind.OBJECT: {
+      const named = getNamedType(type);
+      if (!isInputObjectType(named)) return value.fields.every((field) => isExact(field.value, type));
+      const fields = named.getFields();
+      return value.fields.every((field) => {
+        const fieldType = fields[field.name.value]?.type;
+        return fieldType !== undefined && isExact(field.value, fieldType);
+      });
+    }
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * Brings an operation into the form that is planned and cached by: only what it uses, without literals, introspection and names that are
+ * not safe. Two operations that differ in nothing else share a plan.
+ */
+import {
+  getNamedType,
+  isCompositeType,
+  isInputType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  print,
+  type DefinitionNode,
+  type DirectiveNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLArgument,
+  type GraphQLCompositeType,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+  type ValueNode,
+} from 'graphql';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { LiteralLifter } from './literals.ts';
+import { isUnsafeName, safeName } from './safe-names.ts';
+
+export interface NormalisedOperation {
+  /** The text to plan, and the key of its plan; undefined when nothing of it is for a subgraph. */
+  readonly text: string | undefined;
+  readonly type: 'query' | 'mutation' | 'subscription';
+  readonly name: string | undefined;
+  /** The operation with everything the client selected, introspection included, under safe names. */
+  readonly operation: OperationDefinitionNode;
+  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  /** Only the introspection in it, for graphql-js; undefined when there is none. */
+  readonly introspection: DocumentNode | undefined;
+  /** Values of the variables that stand for literals. */
+  readonly literals: Readonly<Record<string, unknown>>;
+  /** The client's response names by the safe names that stand for them. */
+  readonly responseNames: ReadonlyMap<string, string>;
+  /** The client's variable names by the safe names that stand for them. */
+  readonly variableNames: ReadonlyMap<string, string>;
+}
+
+/**
+ * @param document validated against `schema`
+ * @param fieldNames names of all fields of the supergraph, which no alias may pose as
+ * @throws CodedError `BAD_USER_INPUT` when `operationName` does not name one of its operations
+ */
+export function normaliseOperation(
+  document: DocumentNode,
+  operationName: string | null | undefined,
+  schema: GraphQLSchema,
+  fieldNames: ReadonlySet<string>,
+): NormalisedOperation {
+  const source = findOperation(document, operationName);
+  const normaliser = new Normaliser(document, source, schema, fieldNames);
+  const operation = normaliser.operation();
+  const fragments = normaliser.fragments;
+  const mixed = normaliser.introspects ? splitIntrospection(operation, fragments, schema) : undefined;
+  const planned = mixed === undefined ? { operation, fragments } : mixed.planned;
+  return {
+    text: planned === undefined || selectsOnlyTypename(planned.operation) ? undefined : textOf(planned.operation, planned.fragments),
+    type: source.operation,
+    name: source.name?.value,
+    operation,
+    fragments,
+    introspection: mixed === undefined ? undefined : documentOf(mixed.introspection.operation, mixed.introspection.fragments),
+    literals: normaliser.lifter.values,
+    responseNames: normaliser.responseNames,
+    variableNames: normaliser.variableNames,
+  };
+}
+
+function findOperation(document: DocumentNode, name: string | null | undefined): OperationDefinitionNode {
+  const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+  if (name === undefined || name === null) {
+    if (operations.length === 1) return operations[0]!;
+    throw badUserInput(operations.length === 0 ? 'The document has no operation.' : 'The document has several operations: say which with `operationName`.');
+  }
+  const found = operations.find((operation) => operation.name?.value === name);
+  if (found === undefined) throw badUserInput(`The document has no operation named ${JSON.stringify(name)}.`);
+  return found;
+}
+
+const textOf = (operation: OperationDefinitionNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): string =>
+  [operation, ...fragments.values()].map((definition) => print(definition)).join('\n');
+
+const documentOf = (operation: OperationDefinitionNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): DocumentNode => ({
+  kind: Kind.DOCUMENT,
+  definitions: [operation, ...fragments.values()] as DefinitionNode[],
+});
+
+const selectsOnlyTypename = (operation: OperationDefinitionNode): boolean =>
+  operation.operation !== 'subscription' &&
+  operation.selectionSet.selections.every((selection) => selection.kind === Kind.FIELD && selection.name.value === '__typename');
+
+class Normaliser {
+  readonly fragments = new Map<string, FragmentDefinitionNode>();
+  readonly responseNames = new Map<string, string>();
+  readonly variableNames = new Map<string, string>();
+  readonly lifter: LiteralLifter;
+  introspects = false;
+  readonly #schema: GraphQLSchema;
+  readonly #fieldNames: ReadonlySet<string>;
+  readonly #source: OperationDefinitionNode;
+  readonly #sourceFragments = new Map<string, FragmentDefinitionNode>();
+  /** Safe names by the client's variable names. */
+  readonly #renamed = new Map<string, string>();
+
+  constructor(document: DocumentNode, source: OperationDefinitionNode, schema: GraphQLSchema, fieldNames: ReadonlySet<string>) {
+    this.#schema = schema;
+    this.#fieldNames = fieldNames;
+    this.#source = source;
+    for (const definition of document.definitions) {
+      if (definition.kind === Kind.FRAGMENT_DEFINITION) this.#sourceFragments.set(definition.name.value, definition);
+    }
+    const names = (source.variableDefinitions ?? []).map((definition) => definition.variable.name.value);
+    this.lifter = new LiteralLifter(new Set(names));
+    for (const name of names) {
+      // `representations` is the planner's own variable in fetches of entities.
+      if (isUnsafeName(name) || name === 'representations') {
+        this.#renamed.set(name, safeName(name));
+        this.variableNames.set(safeName(name), name);
+      }
+    }
+  }
+
+  operation(): OperationDefinitionNode {
+    const source = this.#source;
+    const root = this.#schema.getRootType(source.operation);
+    if (root === undefined || root === null) throw badUserInput(`The schema has no ${source.operation}s.`);
+    const selectionSet = this.#selectionSet(source.selectionSet, root);
+    const variables = (source.variableDefinitions ?? []).map((definition) => ({
+      kind: definition.kind,
+      variable: this.#value(definition.variable) as typeof definition.variable,
+      type: definition.type,
+      defaultValue: definition.defaultValue,
+    }));
+    return {
+      kind: Kind.OPERATION_DEFINITION,
+      operation: source.operation,
+      name: source.name,
+      variableDefinitions: [...variables, ...this.lifter.definitions],
+      directives: [],
+      selectionSet,
+    };
+  }
+
+  #selectionSet(selectionSet: SelectionSetNode, parent: GraphQLCompositeType): SelectionSetNode {
+    return { kind: Kind.SELECTION_SET, selections: selectionSet.selections.map((selection) => this.#selection(selection, parent)) };
+  }
+
+  #selection(selection: SelectionNode, parent: GraphQLCompositeType): SelectionNode {
+    switch (selection.kind) {
+      case Kind.FIELD:
+        return this.#field(selection, parent);
+      case Kind.INLINE_FRAGMENT: {
+        const type = selection.typeCondition === undefined ? parent : this.#compositeType(selection.typeCondition.name.value, parent);
+        return {
+          kind: Kind.INLINE_FRAGMENT,
+          typeCondition: selection.typeCondition,
+          directives: this.#directives(selection.directives),
+          selectionSet: this.#selectionSet(selection.selectionSet, type),
+        };
+      }
+      case Kind.FRAGMENT_SPREAD: {
+        this.#useFragment(selection.name.value, parent);
+        return { kind: Kind.FRAGMENT_SPREAD, name: selection.name, directives: this.#directives(selection.directives) };
+      }
+    }
+  }
+
+  #useFragment(name: string, parent: GraphQLCompositeType): void {
+    const source = this.#sourceFragments.get(name);
+    if (source === undefined || this.fragments.has(name)) return;
+    this.fragments.set(name, source); // Marks it as under way; validation has excluded cycles.
+    const type = this.#compositeType(source.typeCondition.name.value, parent);
+    this.fragments.set(name, {
+      kind: Kind.FRAGMENT_DEFINITION,
+      name: source.name,
+      typeCondition: source.typeCondition,
+      selectionSet: this.#selectionSet(source.selectionSet, type),
+    });
+  }
+
+  #field(field: FieldNode, parent: GraphQLCompositeType): FieldNode {
+    const name = field.name.value;
+    if (name === '__schema' || name === '__type') {
+      // graphql-js answers it, names and all; its fragments are wanted whole.
+      this.introspects = true;
+      this.#keepFragments(field.selectionSet);
+      return this.#aliased({ ...field, arguments: field.arguments?.map((argument) => ({ ...argument, value: this.#value(argument.value) })) });
+    }
+    const definition = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
+    const fieldType = definition === undefined ? undefined : getNamedType(definition.type);
+    return this.#aliased({
+      kind: Kind.FIELD,
+      alias: field.alias,
+      name: field.name,
+      arguments: field.arguments?.map((argument) => {
+        const type = definition?.args.find((candidate: GraphQLArgument) => candidate.name === argument.name.value)?.type;
+        const value = this.#value(argument.value);
+        return { kind: Kind.ARGUMENT, name: argument.name, value: isInputType(type) ? this.lifter.lift(value, type) : value };
+      }),
+      directives: this.#directives(field.directives),
+      selectionSet:
+        field.selectionSet === undefined ? undefined : this.#selectionSet(field.selectionSet, isCompositeType(fieldType) ? fieldType : parent),
+    });
+  }
+
+  #aliased(field: FieldNode): FieldNode {
+    const responseName = field.alias?.value ?? field.name.value;
+    const clashes = field.alias !== undefined && responseName !== field.name.value && this.#fieldNames.has(responseName);
+    if (!clashes && !isUnsafeName(responseName)) return field;
+    const value = safeName(responseName);
+    this.responseNames.set(value, responseName);
+    return { ...field, alias: { kind: Kind.NAME, value } };
+  }
+
+  #keepFragments(selectionSet: SelectionSetNode | undefined): void {
+    for (const selection of selectionSet?.selections ?? []) {
+      if (selection.kind !== Kind.FRAGMENT_SPREAD) {
+        this.#keepFragments(selection.selectionSet);
+        continue;
+      }
+      const fragment = this.#sourceFragments.get(selection.name.value);
+      if (fragment === undefined || this.fragments.has(selection.name.value)) continue;
+      this.fragments.set(selection.name.value, fragment);
+      this.#keepFragments(fragment.selectionSet);
+    }
+  }
+
+  /** Only the directives that decide what is selected. `@defer` may be ignored by a server, and is until the engine streams. */
+  #directives(directives: readonly DirectiveNode[] | undefined): DirectiveNode[] {
+    return (directives ?? [])
+      .filter(({ name }) => name.value === 'skip' || name.value === 'include')
+      .map((directive) => ({
+        ...directive,
+        arguments: directive.arguments?.map((argument) => ({ ...argument, value: this.#value(argument.value) })),
+      }));
+  }
+
+  #value<Value extends ValueNode>(value: Value): Value {
+    if (this.#renamed.size === 0) return value;
+    switch (value.kind) {
+      case Kind.VARIABLE: {
+        const renamed = this.#renamed.get(value.name.value);
+        return renamed === undefined ? value : { ...value, name: { kind: Kind.NAME, value: renamed } };
+      }
+      case Kind.LIST:
+        return { ...value, values: value.values.map((item) => this.#value(item)) };
+      case Kind.OBJECT:
+        return { ...value, fields: value.fields.map((field) => ({ ...field, value: this.#value(field.value) })) };
+      default:
+        return value;
+    }
+  }
+
+  #compositeType(name: string, otherwise: GraphQLCompositeType): GraphQLCompositeType {
+    const type = this.#schema.getType(name);
+    return isCompositeType(type) ? type : otherwise;
+  }
+}
+
+interface Part {
+  operation: OperationDefinitionNode;
+  fragments: Map<string, FragmentDefinitionNode>;
+}
+
+/** Separates what graphql-js answers from the schema (`__schema`, `__type`, at the root only) from what subgraphs answer. */
+function splitIntrospection(
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  schema: GraphQLSchema,
+): { planned: Part | undefined; introspection: Part } {
+  const rootName = schema.getQueryType()?.name;
+  const part = (wanted: (field: FieldNode) => boolean): Part | undefined => {
+    const kept = new Map<string, FragmentDefinitionNode>();
+    const keepBelow = (selectionSet: SelectionSetNode | undefined): void => {
+      for (const selection of selectionSet?.selections ?? []) {
+        if (selection.kind !== Kind.FRAGMENT_SPREAD) {
+          keepBelow(selection.selectionSet);
+        } else if (!kept.has(selection.name.value)) {
+          const fragment = fragments.get(selection.name.value)!;
+          kept.set(selection.name.value, fragment);
+          keepBelow(fragment.selectionSet);
+        }
+      }
+    };
+    const filter = (selectionSet: SelectionSetNode): SelectionSetNode | undefined => {
+      const selections = selectionSet.selections.flatMap((selection): SelectionNode[] => {
+        if (selection.kind === Kind.FIELD) {
+          if (!wanted(selection)) return [];
+          keepBelow(selection.selectionSet);
+          return [selection];
+        }
+        // A fragment on the root becomes an inline one: another use of it may keep the other half.
+        const inner = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)!.selectionSet : selection.selectionSet;
+        const filtered = filter(inner);
+        if (filtered === undefined) return [];
+        const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: rootName! } } as const;
+        return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, directives: selection.directives, selectionSet: filtered }];
+      });
+      return selections.length === 0 ? undefined : { kind: Kind.SELECTION_SET, selections };
+    };
+    const selectionSet = filter(operation.selectionSet);
+    if (selectionSet === undefined) return undefined;
+    const used = variablesIn(selectionSet, kept);
+    const variableDefinitions = operation.variableDefinitions?.filter((definition) => used.has(definition.variable.name.value));
+    return { operation: { ...operation, variableDefinitions, selectionSet }, fragments: kept };
+  };
+  const isIntrospection = ({ name }: FieldNode) => name.value === '__schema' || name.value === '__type';
+  return { planned: part((field) => !isIntrospection(field)), introspection: part(isIntrospection)! };
+}
+
+function variablesIn(selectionSet: SelectionSetNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): Set<string> {
+  const used = new Set<string>();
+  const walk = (node: unknown): void => {
+    if (Array.isArray(node)) {
+      node.forEach(walk);
+    } else if (typeof node === 'object' && node !== null) {
+      const { kind, name } = node as { kind?: string; name?: { value: string } };
+      if (kind === Kind.VARIABLE) used.add(name!.value);
+      for (const [key, child] of Object.entries(node)) if (key !== 'loc') walk(child);
+    }
+  };
+  walk(selectionSet);
+  for (const fragment of fragments.values()) walk(fragment.selectionSet);
+  return used;
+}

@@ -1,0 +1,208 @@
+/**
+ * Plans operations with `@apollo/query-planner` in a worker thread. Planning can take exponential time, and a thread can be killed: an
+ * operation that takes too long costs its own request, and those behind it wait for the worker that takes the place.
+ */
+import { Worker } from 'node:worker_threads';
+import type { QueryPlan } from '@apollo/query-planner';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+
+export interface PlannerOptions {
+  /** Longest time to plan one operation, in milliseconds. @default 5000 */
+  timeoutMs?: number;
+  /** Told when a worker is replaced. */
+  log?: (message: string, error?: unknown) => void;
+}
+
+export interface Planned {
+  plan: QueryPlan;
+  /** Length of the plan as JSON; what a cache charges for it. */
+  bytes: number;
+}
+
+export interface Planner {
+  /** The supergraph's API schema as SDL, with `@defer`. */
+  readonly apiSdl: string;
+  /**
+   * Plans the text of one valid operation.
+   * @throws CodedError `PLANNING_TIMEOUT`; `INTERNAL_SERVER_ERROR` for what the planner itself refuses
+   */
+  plan(operation: string): Promise<Planned>;
+  /** Ends the workers; what waits is refused. Idempotent. */
+  close(): Promise<void>;
+}
+
+interface Task {
+  readonly operation: string;
+  resolve(planned: Planned): void;
+  reject(error: unknown): void;
+}
+
+/** Heap of a worker, in megabytes. The six subgraphs of this project need about 40. */
+const WORKER_HEAP_MB = 384;
+
+/**
+ * Builds the planner and waits until it can plan.
+ * @throws Error when the supergraph is not one
+ */
+export async function startPlanner(supergraphSdl: string, options: PlannerOptions = {}): Promise<Planner> {
+  const { timeoutMs = 5_000, log = () => undefined } = options;
+  const waiting: Task[] = [];
+  let running: { task: Task; timer: NodeJS.Timeout; spareTimer: NodeJS.Timeout } | undefined;
+  let current: PlanningWorker | undefined;
+  let spare: PlanningWorker | undefined;
+  let closed = false;
+
+  const start = (wantsApiSchema = false) => new PlanningWorker(supergraphSdl, wantsApiSchema);
+
+  function take(worker: PlanningWorker): void {
+    current = worker;
+    worker.onFailure = (error) => {
+      if (current !== worker) return;
+      current = undefined;
+      log('The query planner ended and is replaced.', error);
+      settle()?.reject(planningFailed(error));
+      next();
+    };
+  }
+
+  /** Ends the bookkeeping of the running task, if there is one. */
+  function settle(): Task | undefined {
+    const task = running?.task;
+    clearTimeout(running?.timer);
+    clearTimeout(running?.spareTimer);
+    running = undefined;
+    return task;
+  }
+
+  function next(): void {
+    if (running !== undefined || closed) return;
+    const task = waiting.shift();
+    if (task === undefined) return;
+    if (current === undefined) {
+      take(spare ?? start());
+      spare = undefined;
+    }
+    const worker = current!;
+    const timer = setTimeout(() => {
+      settle();
+      current = undefined;
+      void worker.end();
+      log('Planning an operation took too long; the query planner is replaced.');
+      task.reject(new CodedError('PLANNING_TIMEOUT', 'The operation is too complex to plan in time.', { hint: 'Select less, or split it into several operations.' }));
+      next();
+    }, timeoutMs);
+    // A worker takes longer to start than most operations to plan: when one looks as if it might be killed, have another ready.
+    const spareTimer = setTimeout(() => (spare ??= start()), timeoutMs / 3).unref();
+    running = { task, timer, spareTimer };
+    worker.plan(task.operation).then(
+      (planned) => {
+        if (running?.task !== task) return;
+        settle();
+        task.resolve(planned);
+        next();
+      },
+      (error: unknown) => {
+        if (running?.task !== task) return;
+        settle();
+        task.reject(error);
+        next();
+      },
+    );
+  }
+
+  const first = start(true);
+  const apiSdl = await first.ready;
+  take(first);
+
+  return {
+    apiSdl,
+    plan: (operation) =>
+      new Promise((resolve, reject) => {
+        if (closed) {
+          reject(new CodedError('INTERNAL_SERVER_ERROR', 'The query planner has ended.'));
+          return;
+        }
+        waiting.push({ operation, resolve, reject });
+        next();
+      }),
+    async close() {
+      closed = true;
+      const refused = [settle(), ...waiting.splice(0)];
+      for (const task of refused) task?.reject(new CodedError('INTERNAL_SERVER_ERROR', 'The query planner has ended.'));
+      await Promise.all([current?.end(), spare?.end()]);
+    },
+  };
+}
+
+function planningFailed(cause: unknown): CodedError {
+  return new CodedError('INTERNAL_SERVER_ERROR', 'The operation could not be planned.', { cause });
+}
+
+type WorkerMessage =
+  | { ready: true; apiSdl?: string }
+  | { failed: string }
+  | { id: number; plan: string }
+  | { id: number; error: string };
+
+/** One worker thread; plans one operation at a time. */
+class PlanningWorker {
+  /** Resolves to the API schema (empty unless wanted); rejects when the supergraph cannot be planned on. */
+  readonly ready: Promise<string>;
+  /** Called once when the thread ends by itself. */
+  onFailure: (error: unknown) => void = () => undefined;
+  readonly #worker: Worker;
+  #ended = false;
+  #id = 0;
+  #pending: { id: number; resolve(planned: Planned): void; reject(error: unknown): void } | undefined;
+
+  constructor(supergraphSdl: string, wantsApiSchema: boolean) {
+    this.#worker = new Worker(new URL('./planner-worker.mjs', import.meta.url), {
+      workerData: { supergraphSdl, wantsApiSchema },
+      // Nothing of the main thread's: not its loader, not its secrets.
+      execArgv: [],
+      env: { NODE_ENV: 'production', APOLLO_TELEMETRY_DISABLED: 'true' },
+      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB, stackSizeMb: 8 },
+    });
+    this.ready = new Promise((resolve, reject) => {
+      this.#worker.on('message', (message: WorkerMessage) => {
+        if ('ready' in message) {
+          this.#worker.unref(); // From here on the timer of a running task keeps the process alive.
+          resolve(message.apiSdl ?? '');
+        } else if ('failed' in message) {
+          reject(new Error(message.failed));
+        } else {
+          this.#answer(message);
+        }
+      });
+      const fail = (error: unknown) => {
+        reject(error);
+        if (this.#ended) return;
+        this.#ended = true;
+        this.onFailure(error);
+      };
+      this.#worker.on('error', fail);
+      this.#worker.on('exit', (code) => fail(new Error(`The planning thread ended with code ${code}.`)));
+    });
+    this.ready.catch(() => undefined); // A replacement's is reported by the tasks that it fails.
+  }
+
+  plan(operation: string): Promise<Planned> {
+    return new Promise((resolve, reject) => {
+      this.#pending = { id: ++this.#id, resolve, reject };
+      this.#worker.postMessage({ id: this.#id, operation });
+    });
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true;
+    await this.#worker.terminate();
+  }
+
+  #answer(message: { id: number; plan: string } | { id: number; error: string }): void {
+    const pending = this.#pending;
+    if (pending?.id !== message.id) return;
+    this.#pending = undefined;
+    if ('plan' in message) pending.resolve({ plan: JSON.parse(message.plan) as QueryPlan, bytes: message.plan.length });
+    else pending.reject(planningFailed(new Error(message.error)));
+  }
+}

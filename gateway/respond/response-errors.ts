@@ -1,0 +1,49 @@
+/** The errors of one answer while it is being made. */
+import { GraphQLError } from 'graphql';
+
+/** A path in the answer: response names and list indices. */
+export type Path = readonly (string | number)[];
+
+/** Collects errors, and knows which nulls they explain. */
+export class ResponseErrors {
+  readonly list: GraphQLError[] = [];
+  readonly #known = new Set<string>();
+  /** Texts of the paths of all errors, and of all that leads to them; made when first asked for. */
+  #index: { leading: Set<string>; exact: Set<string> } | undefined;
+
+  add(error: GraphQLError): void {
+    this.list.push(error);
+    if (this.#index !== undefined) addTo(this.#index, error);
+  }
+
+  /**
+   * Adds the error at `path`, unless the same is there already: an error of something that only the plan fetched moves up to what the
+   * client selected, where several may meet.
+   */
+  addOnce(error: GraphQLError, path: Path): void {
+    const key = JSON.stringify([path, error.message, error.extensions.code]);
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
+    const at = path.length === 0 ? undefined : path;
+    this.add(new GraphQLError(error.message, { path: at, originalError: error.originalError, extensions: error.extensions }));
+  }
+
+  /** Whether an error at, above or below `path` says why there is nothing at `path`. */
+  explains(path: Path): boolean {
+    if (this.list.length === 0) return false;
+    if (this.#index === undefined) {
+      this.#index = { leading: new Set(), exact: new Set() };
+      for (const error of this.list) addTo(this.#index, error);
+    }
+    const { leading, exact } = this.#index;
+    if (leading.has(JSON.stringify(path))) return true;
+    for (let length = path.length; length >= 0; length--) if (exact.has(JSON.stringify(path.slice(0, length)))) return true;
+    return false;
+  }
+}
+
+function addTo(index: { leading: Set<string>; exact: Set<string> }, { path }: GraphQLError): void {
+  if (path === undefined) return;
+  index.exact.add(JSON.stringify(path));
+  for (let length = path.length; length > 0; length--) index.leading.add(JSON.stringify(path.slice(0, length)));
+}

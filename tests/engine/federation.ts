@@ -1,0 +1,94 @@
+/** Small supergraphs for tests: composed from type definitions and resolvers, every subgraph in this process. */
+import { composeServices } from '@apollo/composition';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { createEngine, type Engine, type EngineOptions } from '#gateway/execute/engine.ts';
+import { inProcessClient, type SubgraphClient, type SubgraphRequest } from '#gateway/execute/subgraph-client.ts';
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+
+export type Resolvers = NonNullable<Extract<Parameters<typeof buildSubgraphSchema>[0], { typeDefs: unknown }>['resolvers']>;
+
+export interface TestSubgraph {
+  /** Without the `@link`, which is added. */
+  typeDefs: string;
+  resolvers?: object;
+}
+
+const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
+  "@key", "@requires", "@provides", "@external", "@shareable", "@override", "@interfaceObject", "@inaccessible", "@tag"
+])`;
+
+/** One call that a subgraph received. */
+export interface Call {
+  service: string;
+  query: string;
+  operationName: string | undefined;
+  variables: Record<string, unknown>;
+}
+
+/** An engine over test subgraphs. */
+export interface Federation extends AsyncDisposable {
+  readonly engine: Engine;
+  readonly schemas: ReadonlyMap<string, GraphQLSchema>;
+  /** What the subgraphs were asked, in order; empty it to start again. */
+  readonly calls: Call[];
+  /** Runs an operation; throws when it is not valid. */
+  run(source: string | DocumentNode, variables?: Record<string, unknown>, context?: RequestContext): Promise<ExecutionResult>;
+}
+
+export const testContext = (options: { signal?: AbortSignal } = {}): RequestContext =>
+  createRequestContext({ tenantId: 'test', subject: 'tester', roles: [], scopes: [] }, options);
+
+/** Composes; throws with every fault. */
+export function composeTest(subgraphs: Record<string, TestSubgraph>): string {
+  const composed = composeServices(Object.entries(subgraphs).map(([name, { typeDefs }]) => ({ name, typeDefs: parse(`${LINK}\n${typeDefs}`) })));
+  if (composed.errors !== undefined) throw new Error(composed.errors.map((error) => error.message).join('\n'));
+  return composed.supergraphSdl;
+}
+
+export function subgraphSchema({ typeDefs, resolvers }: TestSubgraph): GraphQLSchema {
+  return buildSubgraphSchema({ typeDefs: parse(`${LINK}\n${typeDefs}`), resolvers: (resolvers ?? {}) as Resolvers });
+}
+
+/** @param wrap changes a subgraph's client, such as into one that fails */
+export async function federate(
+  subgraphs: Record<string, TestSubgraph>,
+  options: Partial<EngineOptions> & { wrap?: (client: SubgraphClient) => SubgraphClient } = {},
+): Promise<Federation> {
+  const calls: Call[] = [];
+  const schemas = new Map(Object.entries(subgraphs).map(([name, subgraph]) => [name, subgraphSchema(subgraph)]));
+  const { wrap = (client) => client, ...engineOptions } = options;
+  const clients = new Map([...schemas].map(([name, schema]) => [name, recording(wrap(inProcessClient(name, schema)), calls)]));
+  const engine = await createEngine({ supergraphSdl: composeTest(subgraphs), clients, ...engineOptions });
+  return {
+    engine,
+    schemas,
+    calls,
+    run(source, variables, context = testContext()) {
+      const document = typeof source === 'string' ? parse(source) : source;
+      const faults = validate(engine.schema, document);
+      if (faults.length > 0) throw new Error(faults.map(({ message }) => message).join('\n'));
+      return engine.execute({ document, variables, context });
+    },
+    [Symbol.asyncDispose]: () => engine.close(),
+  };
+}
+
+function recording(client: SubgraphClient, calls: Call[]): SubgraphClient {
+  const record = ({ query, operationName, variables }: SubgraphRequest) =>
+    calls.push({ service: client.name, query: query ?? '', operationName, variables: { ...variables } });
+  return {
+    ...client,
+    execute(request) {
+      record(request);
+      return client.execute(request);
+    },
+    subscribe(request) {
+      record(request);
+      return client.subscribe(request);
+    },
+  };
+}
+
+/** An answer as a client receives it: through JSON, so without prototypes, undefined or error classes. */
+export const received = (result: ExecutionResult): ExecutionResult => JSON.parse(JSON.stringify(result)) as ExecutionResult;
