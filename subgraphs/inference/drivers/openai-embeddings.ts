@@ -58,14 +58,15 @@ class OpenAIEmbedding implements EmbeddingDriver {
     if (vectors.length !== input.length || Array.from(vectors).some((vector) => vector === undefined)) {
       throw this.#nonsense(`${answer.data?.length ?? 0} vectors for ${input.length} texts`);
     }
+    const expected = (this.#dimensions ??= vectors[0]!.length);
+    // Vectors of two lengths in one collection would make every ranking wrong, so a model that was exchanged behind its name is refused.
+    const other = vectors.find((vector) => vector.length !== expected);
+    if (other) throw this.#nonsense(`${other.length} dimensions where it had ${expected} before`);
     return { vectors, tokens: answer.usage?.prompt_tokens };
   }
 
   #normalised(embedding: unknown): Float32Array {
     if (!Array.isArray(embedding) || embedding.length === 0) throw this.#nonsense('something that is not a vector');
-    this.#dimensions ??= embedding.length;
-    // Vectors of two lengths in one collection would make every ranking wrong, so a model that was exchanged behind its name is refused.
-    if (embedding.length !== this.#dimensions) throw this.#nonsense(`${embedding.length} dimensions where it had ${this.#dimensions} before`);
     const vector = Float32Array.from(embedding as number[]);
     let squares = 0;
     for (const value of vector) squares += value * value;

@@ -10,9 +10,8 @@ interface S3Failure extends Error {
 
 /** True where the answer means that there is no such object. */
 export function isAbsent(error: unknown): boolean {
-  const { name, $metadata } = error as S3Failure;
-  // A HEAD has no body, so that its error has no code: then a missing bucket looks the same. Health and listing tell them apart.
-  return name === 'NoSuchKey' || name === 'NotFound' || (name !== 'NoSuchBucket' && $metadata?.httpStatusCode === 404);
+  // A HEAD has no body, so that its error is `NotFound` whatever is missing, the bucket too. Health and listing tell them apart.
+  return ['NoSuchKey', 'NotFound'].includes((error as S3Failure).name);
 }
 
 /** The error to raise for whatever the client library threw. */
@@ -29,6 +28,7 @@ export function s3Error(error: unknown, bucket: string, signal?: AbortSignal): u
     case 'InvalidAccessKeyId':
     case 'SignatureDoesNotMatch':
     case 'InvalidToken':
+    case 'XAdminUserNotFound': // versitygw's name for an unknown key.
       return unavailable(`${STORE} refused the credentials.`, 'Set S3_ACCESS_KEY and S3_SECRET_KEY to a pair that it accepts.');
     case 'AccessDenied':
       return unavailable(`${STORE} denied access to the bucket.`, 'Allow the key in S3_ACCESS_KEY to list, read, write and delete in S3_BUCKET.');

@@ -6,7 +6,6 @@ import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
-  HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -125,10 +124,10 @@ class S3Driver implements ObjectDriver {
   async health() {
     const started = performance.now();
     try {
-      await this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }), { abortSignal: AbortSignal.timeout(1_000) });
+      // Not HeadBucket, whose errors do not say what is wrong.
+      await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, MaxKeys: 1 }), { abortSignal: AbortSignal.timeout(1_000) });
       return { store: this.store, state: 'ok' as const, latencyMs: performance.now() - started };
     } catch (error) {
-      if (isAbsent(error)) return { store: this.store, state: 'down' as const, detail: `The bucket ${JSON.stringify(this.#bucket)} (S3_BUCKET) does not exist.` };
       const failure = s3Error(error, this.#bucket) as Error & { extensions?: { hint?: string } };
       return { store: this.store, state: 'down' as const, detail: [failure.message, failure.extensions?.hint].filter(Boolean).join(' ') };
     }

@@ -1,0 +1,271 @@
+/** The OpenAI drivers, on the stand-in and, where TEST_OPENAI_BASE_URL is set, on the server that it names. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ChatDelta, ChatDriver, ChatRequest, EmbeddingDriver } from '#subgraphs/inference/driver.ts';
+import { OpenAIServer } from '#subgraphs/inference/drivers/openai.ts';
+import { createOpenAIChat } from '#subgraphs/inference/drivers/openai-chat.ts';
+import { createOpenAIEmbedding } from '#subgraphs/inference/drivers/openai-embeddings.ts';
+import { createOpenAIRerank } from '#subgraphs/inference/drivers/openai-rerank.ts';
+import { StatementCounter } from '#subgraphs/shared/context.ts';
+import { startStandIn, type StandIn, type StandInOptions } from './openai-server.ts';
+
+const { TEST_OPENAI_BASE_URL, TEST_OPENAI_API_KEY, TEST_EMBEDDING_MODEL, TEST_CHAT_MODEL } = process.env;
+
+const call = (signal?: AbortSignal) => ({ statements: new StatementCounter(), signal });
+const ask = (content: string, options: Partial<ChatRequest> = {}): ChatRequest => ({ messages: [{ role: 'USER', content }], maxTokens: 50, ...options });
+const collect = async (deltas: AsyncIterable<ChatDelta>) => {
+  const all: ChatDelta[] = [];
+  for await (const delta of deltas) all.push(delta);
+  return all;
+};
+const norm = (vector: Float32Array) => Math.hypot(...vector);
+
+interface Opened {
+  embedding: EmbeddingDriver | undefined;
+  chat: ChatDriver | undefined;
+  server: OpenAIServer;
+  close(): Promise<void>;
+}
+
+/** What any server must do. */
+function openaiContract(name: string, open: () => Promise<Opened>): void {
+  describe(`openai drivers: ${name}`, () => {
+    let opened: Opened;
+    beforeAll(async () => {
+      opened = await open();
+    });
+    afterAll(() => opened.close());
+
+    it('embed in order, normalised, in several batches', async (test) => {
+      if (!opened.embedding) return test.skip();
+      const input = Array.from({ length: 70 }, (_, at) => `text number ${at}`);
+      const { vectors, dimensions } = await opened.embedding.embed(call(), input);
+      expect(vectors).toHaveLength(70);
+      for (const vector of vectors) {
+        expect(vector).toHaveLength(dimensions);
+        expect(norm(vector)).toBeCloseTo(1, 4);
+      }
+      const [alone] = (await opened.embedding.embed(call(), [input[41]!])).vectors;
+      const cosine = alone!.reduce((sum, value, at) => sum + value * vectors[41]![at]!, 0);
+      expect(cosine).toBeGreaterThan(0.99);
+      expect(opened.embedding.dimensions).toBe(dimensions);
+    });
+
+    it('generate, with usage', async (test) => {
+      if (!opened.chat) return test.skip();
+      const answer = await opened.chat.generate(call(), ask('Say hello'));
+      expect(answer.text).not.toBe('');
+      expect(answer.usage!.inputTokens).toBeGreaterThan(0);
+      expect(answer.usage!.outputTokens).toBeGreaterThan(0);
+      const cut = await opened.chat.generate(call(), ask('Count from one to fifty in words', { maxTokens: 2 }));
+      expect(cut.finishReason).toBe('LENGTH');
+    });
+
+    it('stream, with one reason and one usage at the end', async (test) => {
+      if (!opened.chat) return test.skip();
+      const deltas = await collect(opened.chat.stream(call(), ask('Say hello to the world')));
+      expect(deltas.map(({ text }) => text).join('')).not.toBe('');
+      expect(deltas.filter(({ finishReason }) => finishReason)).toHaveLength(1);
+      expect(deltas.filter(({ usage }) => usage).at(-1)!.usage!.outputTokens).toBeGreaterThan(0);
+    });
+
+    it('list models', async () => {
+      expect((await opened.server.models(call()))!.length).toBeGreaterThan(0);
+      expect(await opened.server.probe()).toBeGreaterThan(0);
+    });
+  });
+}
+
+openaiContract('stand-in', async () => {
+  const standIn = await startStandIn();
+  const { server, embedding, chat } = connect(standIn);
+  return {
+    server,
+    embedding,
+    chat,
+    async close() {
+      await server.close();
+      await standIn[Symbol.asyncDispose]();
+    },
+  };
+});
+
+if (TEST_OPENAI_BASE_URL) {
+  openaiContract('TEST_OPENAI_BASE_URL', () => {
+    const server = new OpenAIServer({ baseUrl: TEST_OPENAI_BASE_URL, apiKey: TEST_OPENAI_API_KEY, timeoutMs: 60_000, urlVariable: 'OPENAI_BASE_URL' });
+    return Promise.resolve({
+      server,
+      embedding: TEST_EMBEDDING_MODEL ? createOpenAIEmbedding(server, TEST_EMBEDDING_MODEL) : undefined,
+      chat: TEST_CHAT_MODEL ? createOpenAIChat(server, TEST_CHAT_MODEL) : undefined,
+      close: () => server.close(),
+    });
+  });
+} else {
+  describe.skip('openai drivers: a real server (set TEST_OPENAI_BASE_URL, TEST_EMBEDDING_MODEL and TEST_CHAT_MODEL)', () => {
+    it('needs a server', () => undefined);
+  });
+}
+
+describe('openai drivers against faults', () => {
+  const start = async (options: StandInOptions & { timeoutMs?: number; key?: string; model?: string } = {}) => {
+    const standIn = await startStandIn(options);
+    const connected = connect(standIn, options);
+    return {
+      standIn,
+      ...connected,
+      async [Symbol.asyncDispose]() {
+        await connected.server.close();
+        await standIn[Symbol.asyncDispose]();
+      },
+    };
+  };
+
+  it('say which variable is wrong', async () => {
+    await using wrong = await start({ key: 'sk-secret-value', model: 'absent' });
+    const refused = await wrong.chat.generate(call(), ask('x')).catch((error: unknown) => error as { code: string; message: string; extensions: { hint: string } });
+    expect(refused).toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('OPENAI_API_KEY') as string } });
+    expect(JSON.stringify(refused)).not.toContain('sk-secret-value');
+
+    await using unserved = await start({ model: 'absent' });
+    await expect(unserved.chat.generate(call(), ask('x'))).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringContaining('"absent"') as string,
+      extensions: { hint: expect.stringContaining('CHAT_MODEL') as string },
+    });
+    await expect(unserved.embedding.embed(call(), ['x'])).rejects.toMatchObject({ extensions: { hint: expect.stringContaining('EMBEDDING_MODEL') as string } });
+
+    const nobody = new OpenAIServer({ baseUrl: 'http://127.0.0.1:1/v1', timeoutMs: 5_000, urlVariable: 'OPENAI_BASE_URL' });
+    const down = { code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('OPENAI_BASE_URL') as string } };
+    await expect(createOpenAIChat(nobody, 'm').generate(call(), ask('x'))).rejects.toMatchObject(down);
+    await expect(collect(createOpenAIChat(nobody, 'm').stream(call(), ask('x')))).rejects.toMatchObject(down);
+    await expect(nobody.probe()).rejects.toMatchObject(down);
+    await nobody.close();
+    await nobody.close();
+  });
+
+  it('never send a generation twice, but embeddings they do', async () => {
+    await using it = await start();
+    it.standIn.next({ kind: 'status', status: 500 });
+    await expect(it.chat.generate(call(), ask('x'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    it.standIn.next({ kind: 'status', status: 503 });
+    await expect(collect(it.chat.stream(call(), ask('x')))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(it.standIn.requests).toHaveLength(2);
+    it.standIn.next({ kind: 'status', status: 503, headers: { 'retry-after-ms': '1' } });
+    const counted = call();
+    expect((await it.embedding.embed(counted, ['x'])).vectors).toHaveLength(1);
+    expect(it.standIn.requests).toHaveLength(4);
+    expect(counted.statements.counts()).toEqual({ openai: 1 });
+  });
+
+  it('pass on how long to wait', async () => {
+    await using it = await start();
+    it.standIn.next({ kind: 'status', status: 429, headers: { 'retry-after': '7' } });
+    await expect(it.chat.generate(call(), ask('x'))).rejects.toMatchObject({ code: 'RATE_LIMITED', extensions: { retryAfterSeconds: 7, hint: 'Try again in 7 s.' } });
+    it.standIn.next({ kind: 'status', status: 400, body: { error: { message: 'maximum context length is 8 tokens' } } });
+    await expect(it.chat.generate(call(), ask('x'))).rejects.toMatchObject({ code: 'BAD_USER_INPUT', message: expect.stringContaining('maximum context length') as string });
+  });
+
+  it('end a call that hangs', async () => {
+    await using it = await start({ timeoutMs: 300 });
+    it.standIn.next({ kind: 'hang' });
+    await expect(it.chat.generate(call(), ask('x'))).rejects.toMatchObject({ code: 'STORE_TIMEOUT' });
+    await it.standIn.abandoned();
+    it.standIn.next({ kind: 'silent', after: 1 });
+    await expect(collect(it.chat.stream(call(), ask('a b c')))).rejects.toMatchObject({ code: 'STORE_TIMEOUT' });
+    // Nothing of it stays behind: the next call is answered.
+    expect((await it.chat.generate(call(), ask('a b'))).text).toBe('b a');
+  });
+
+  it('end a call when the caller goes away', async () => {
+    await using it = await start();
+    it.standIn.next({ kind: 'hang' });
+    const leaving = new AbortController();
+    const answer = it.chat.generate(call(leaving.signal), ask('x'));
+    leaving.abort();
+    await expect(answer).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT' });
+  });
+
+  it('end the request to the model when a stream is left', async () => {
+    await using it = await start();
+    it.standIn.next({ kind: 'silent', after: 2 });
+    for await (const delta of it.chat.stream(call(), ask('a b c d'))) if (delta.text !== '') break;
+    await it.standIn.abandoned();
+  });
+
+  it('tell an answer that was cut off from one that is complete', async () => {
+    await using it = await start();
+    it.standIn.next({ kind: 'cut', after: 2 });
+    await expect(collect(it.chat.stream(call(), ask('a b c d')))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  it('speak to models that know `max_completion_tokens` only', async () => {
+    await using it = await start({ newTokensParameter: true });
+    expect((await it.chat.generate(call(), ask('a b'))).text).toBe('b a');
+    expect((await collect(it.chat.stream(call(), ask('a b')))).map(({ text }) => text).join('')).toBe('b a');
+    expect(it.standIn.requests.map(({ body }) => 'max_tokens' in body)).toEqual([true, false, false]);
+  });
+
+  it('send no key where there is none, and what was asked as the protocol writes it', async () => {
+    await using it = await start({ apiKey: '', key: '' });
+    await it.chat.generate(call(), { messages: [{ role: 'SYSTEM', content: 's' }, { role: 'ASSISTANT', content: 'a' }, { role: 'USER', content: 'u' }], maxTokens: 9, temperature: 0, stop: ['\n'] });
+    expect(it.standIn.requests[0]).toEqual({
+      path: '/v1/chat/completions',
+      authorization: undefined,
+      body: {
+        model: 'test-chat',
+        messages: [{ role: 'system', content: 's' }, { role: 'assistant', content: 'a' }, { role: 'user', content: 'u' }],
+        max_tokens: 9,
+        temperature: 0,
+        stop: ['\n'],
+        stream: false,
+      },
+    });
+  });
+
+  it('refuse vectors that cannot be meant', async () => {
+    await using it = await start();
+    const answer = (data: unknown) => it.standIn.next({ kind: 'status', status: 200, body: { object: 'list', data, model: 'test-embedding' } });
+    for (const data of [[], [{ index: 0, embedding: [] }], [{ index: 0, embedding: [0, 0] }], [{ index: 1, embedding: [1, 2] }], [{ index: 0, embedding: 'AAAA' }]]) {
+      answer(data);
+      await expect(it.embedding.embed(call(), ['x']), JSON.stringify(data)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    }
+    expect(it.embedding.dimensions).toBeUndefined();
+    await it.embedding.embed(call(), ['x']);
+    answer([{ index: 0, embedding: [3, 4, 0] }]);
+    await expect(it.embedding.embed(call(), ['x'])).rejects.toMatchObject({ message: expect.stringContaining('3 dimensions where it had 16') as string });
+  });
+
+  it.each(['jina', 'tei'] as const)('rerank where it is served, in %s’s form', async (rerank) => {
+    await using it = await start({ rerank });
+    const driver = createOpenAIRerank(it.server, undefined);
+    for (let time = 0; time < 2; time++) {
+      const answer = await driver.rerank(call(), 'retry jitter', ['nothing', 'retry with jitter', 'retry']);
+      expect(answer!.results.map(({ index }) => index)).toEqual([1, 2, 0]);
+      expect(answer!.model).toBe(rerank === 'jina' ? 'test-rerank' : null);
+    }
+    // Once it is known where, nothing else is tried.
+    expect(new Set(it.standIn.requests.slice(-2).map(({ path }) => path)).size).toBe(1);
+  });
+
+  it('find that reranking is not served, and do not ask again at once', async () => {
+    await using it = await start();
+    const driver = createOpenAIRerank(it.server, undefined);
+    expect(await driver.rerank(call(), 'q', ['d'])).toBeNull();
+    const asked = it.standIn.requests.length;
+    expect(await driver.rerank(call(), 'q', ['d'])).toBeNull();
+    expect(it.standIn.requests).toHaveLength(asked);
+    it.standIn.next({ kind: 'status', status: 500 });
+    const other = createOpenAIRerank(it.server, undefined);
+    it.standIn.next({ kind: 'status', status: 500 });
+    await expect(other.rerank(call(), 'q', ['d'])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+});
+
+function connect(standIn: StandIn, options: { timeoutMs?: number; key?: string; model?: string } = {}) {
+  const apiKey = options.key ?? standIn.apiKey;
+  const server = new OpenAIServer({ baseUrl: standIn.baseUrl, ...(apiKey ? { apiKey } : {}), timeoutMs: options.timeoutMs ?? 10_000, urlVariable: 'OPENAI_BASE_URL' });
+  return {
+    server,
+    embedding: createOpenAIEmbedding(server, options.model ?? standIn.embeddingModel),
+    chat: createOpenAIChat(server, options.model ?? standIn.chatModel),
+  };
+}
