@@ -1,7 +1,11 @@
 /** The process: reads the configuration, holds the data folder, starts stores and server, and ends them in order. */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { startBackground } from '#ops/ingest/background.ts';
+import type { FirstRunProgress } from '#ops/ingest/first-run.ts';
+import { showProgress, type Progress } from '#ops/ingest/progress.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { ConfigError, loadConfig, type Config } from './config.ts';
 import { startServer, type RunningServer } from './server.ts';
@@ -9,6 +13,9 @@ import { createLogger, redactText, type Logger } from './telemetry/logger.ts';
 
 // `@apollo/gateway` and its relatives report to their vendor unless told not to, before they are loaded.
 process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+
+/** The project's own folder, where its lock file and packages are. */
+const PROJECT = fileURLToPath(new URL('../', import.meta.url));
 
 /** One query to paste, which touches all five kinds of store. */
 const FIRST_QUERY =
@@ -39,15 +46,35 @@ async function main(): Promise<void> {
     const lock = await lockDataFolder(config.dataDir);
     endings.push(() => lock.release());
     const embedded = config.stores.postgres === undefined ? startStore(config, log, endings, () => stop(1)) : undefined;
-    const server = await startServer(config, { log, embeddedPostgres: embedded?.then(({ url }) => url) });
+    const bar = firstStartBar();
+    const corpus = config.ingestOnStart ? { root: PROJECT, onProgress: bar.update } : undefined;
+    const server = await startServer(config, { log, embeddedPostgres: embedded?.then(({ url }) => url), background: startBackground({ corpus }) });
     endings.push(() => server.close());
     await server.ready;
+    bar.end();
     if (ending === undefined) announce(server, config);
   } catch (error) {
     if (ending === undefined) console.error(explain(error));
     await end();
     process.exit(1);
   }
+}
+
+/** Shows the ingestion of the direct dependencies, which the first start waits for. */
+function firstStartBar(): { update(progress: FirstRunProgress): void; end(): void } {
+  let bar: Progress | undefined;
+  let ended = false;
+  return {
+    update: ({ state, directPackages, packagesDone }) => {
+      if (ended || state !== 'running' || directPackages === 0) return;
+      bar ??= showProgress('Ingesting the documentation of the installed packages', directPackages);
+      bar.update(Math.min(packagesDone, directPackages));
+    },
+    end: () => {
+      ended = true;
+      bar?.end();
+    },
+  };
 }
 
 /** Starts the embedded PostgreSQL; one that ends by itself ends the process, which supervisors restart. */
@@ -70,13 +97,19 @@ function startStore(config: Config, log: Logger, endings: (() => Promise<void>)[
   return starting;
 }
 
+/** npm forwards the signals that the process group gets too, so one Ctrl-C arrives twice; only a later one is a second one. */
+const SAME_SIGNAL_MS = 2_000;
+
 /** The first signal stops in order; a second one at once. */
 function handleSignals(stop: (exitCode: number) => void, log: Logger): void {
-  let signalled = false;
+  let signalledAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (signalled) process.exit(130);
-      signalled = true;
+      if (signalledAt !== undefined) {
+        if (performance.now() - signalledAt > SAME_SIGNAL_MS) process.exit(130);
+        return;
+      }
+      signalledAt = performance.now();
       log.info({ signal }, 'Stopping; once more to stop at once.');
       stop(0);
     });

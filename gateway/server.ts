@@ -57,6 +57,8 @@ export interface BackgroundWork {
   readonly ready: Promise<void>;
   /** Shown in `GET /health/ready`. */
   progress(): Promise<unknown>;
+  /** Called after every mutation: the outbox may have new entries. */
+  mutated(): void;
   /** Ends it; what it has begun and not finished it must find again at the next start. */
   close(): Promise<void>;
 }
@@ -149,7 +151,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     endings.push(() => supergraph.close());
     timing('engine');
 
-    const admitted = operations({ engines, documents: documents(config.limits), timeoutMs: config.limits.requestTimeoutMs, mask: (result, requestId) => maskResult(result, { requestId, log }) });
+    const admitted = operations({ engines, documents: documents(config.limits), timeoutMs: config.limits.requestTimeoutMs, mask: (result, requestId) => maskResult(result, { requestId, log }), mutated: () => background?.mutated() });
 
     // ── What a request passes, in this order ─────────────────────────────────────────────────────────────────────────
     const stopping = new AbortController();

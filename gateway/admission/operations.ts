@@ -50,6 +50,8 @@ export interface OperationsOptions {
   timeoutMs: number;
   /** Makes the errors of a result fit for clients. */
   mask(result: ExecutionResult, requestId: string): ExecutionResult;
+  /** Called after every mutation, whatever came of it. */
+  mutated(): void;
 }
 
 interface Parameters {
@@ -58,7 +60,7 @@ interface Parameters {
   variables: Record<string, unknown>;
 }
 
-export function operations({ engines, documents, timeoutMs, mask }: OperationsOptions): Operations {
+export function operations({ engines, documents, timeoutMs, mask, mutated }: OperationsOptions): Operations {
   return {
     admit(raw, caller) {
       const { query, operationName, variables } = readParameters(raw);
@@ -79,6 +81,7 @@ export function operations({ engines, documents, timeoutMs, mask }: OperationsOp
               const result = await engine.execute(operation);
               deadline.end();
               lease.release();
+              if (type === 'mutation') mutated();
               return isStream(result) ? masked(result, caller.requestId, mask, () => undefined) : mask(result, caller.requestId);
             }
             const events = await engine.subscribe(operation);

@@ -33,6 +33,8 @@ export interface FirstRunProgress {
   documents: number;
   /** Packages whose documents are read, in all. */
   packages: number;
+  /** Those of them that come first, and that the first start waits for. */
+  directPackages: number;
   packagesDone: number;
 }
 
@@ -48,7 +50,7 @@ export interface FirstRun {
 const CORPUS_VERSION = 1;
 
 export function startFirstRun(options: FirstRunOptions): FirstRun {
-  const progress: FirstRunProgress = { state: 'running', documents: 0, packages: 0, packagesDone: 0 };
+  const progress: FirstRunProgress = { state: 'running', documents: 0, packages: 0, directPackages: 0, packagesDone: 0 };
   const report = (change: Partial<FirstRunProgress>): void => {
     Object.assign(progress, change);
     options.onProgress?.({ ...progress });
@@ -60,8 +62,8 @@ export function startFirstRun(options: FirstRunOptions): FirstRun {
       return { rest: async () => undefined };
     }
     const packages = await installedPackages(options.root);
-    report({ packages: packages.length });
     const direct = packages.filter((one) => one.direct);
+    report({ packages: packages.length, directPackages: direct.length });
     await ingestPart(direct, options, report, progress);
     await options.indexed(options.signal);
     return {

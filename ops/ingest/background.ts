@@ -1,0 +1,56 @@
+/** What goes on behind the requests: the outbox is delivered, and on the first start the corpus is ingested. */
+import { startIndexer } from '#gateway/indexing/indexer.ts';
+import type { BackgroundServices, BackgroundWork } from '#gateway/server.ts';
+import { DEVELOPER } from '#gateway/auth/authenticator.ts';
+import { UPSERT_DOCUMENT, type DocumentInput } from './document-input.ts';
+import { startFirstRun, type FirstRunProgress } from './first-run.ts';
+
+export interface BackgroundOptions {
+  /** The project's folder; absent where no corpus is to be ingested. */
+  corpus?: { root: string; onProgress?: (progress: FirstRunProgress) => void };
+}
+
+/** Starts both; to be passed as `background` to `startServer`. */
+export const startBackground =
+  ({ corpus }: BackgroundOptions = {}) =>
+  (services: BackgroundServices): BackgroundWork => {
+    const { clients, log, config, database } = services;
+    if (database === undefined) return { ready: Promise.resolve(), progress: () => Promise.resolve(undefined), mutated: () => undefined, close: () => Promise.resolve() };
+    const indexer = startIndexer({ clients, log });
+    const stop = new AbortController();
+    const firstRun =
+      corpus === undefined
+        ? undefined
+        : startFirstRun({
+            root: corpus.root,
+            dataDir: config.dataDir,
+            database,
+            upsert: (document) => upsert(services, document, stop.signal),
+            indexed: (signal) => indexer.idle(signal),
+            signal: stop.signal,
+            onProgress: corpus.onProgress,
+            onSkipped: ({ skipped, reason }) => log.warn({ skipped, reason }, 'A document of the first corpus was not ingested.'),
+          });
+    return {
+      ready: firstRun?.direct ?? Promise.resolve(),
+      progress: async () => ({ ingestion: firstRun?.progress(), outbox: await indexer.status() }),
+      mutated: () => indexer.wake(),
+      close: async () => {
+        stop.abort(new Error('The server is stopping.'));
+        await firstRun?.all;
+        await indexer.close();
+      },
+    };
+  };
+
+/** Through the same door as every client. */
+async function upsert({ operations }: BackgroundServices, input: DocumentInput, signal: AbortSignal): Promise<void> {
+  const operation = operations.admit(
+    { query: UPSERT_DOCUMENT, variables: { input } },
+    { principal: DEVELOPER, requestId: `ingest-${crypto.randomUUID()}`, signal },
+  );
+  const result = await operation.run();
+  if (Symbol.asyncIterator in result) throw new Error('A mutation answered with a stream.');
+  const [error] = result.errors ?? [];
+  if (error !== undefined) throw error;
+}
