@@ -1,0 +1,97 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Variables } from '#gateway/config-variables.ts';
+import { ConfigError, loadConfig } from '#gateway/config.ts';
+import { ERROR_CODES } from '#gateway/errors.ts';
+import { printedDocs } from '#ops/docs.ts';
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).faults;
+  }
+  throw new Error('The configuration was accepted.');
+}
+
+describe('configuration', () => {
+  test('an empty environment is development mode on loopback with the embedded stores', () => {
+    const config = loadConfig({});
+    expect(config).toMatchObject({ mode: 'development', server: { host: '127.0.0.1', port: 4000 }, ingestOnStart: true });
+    expect(config.stores).toMatchObject({ postgres: undefined, neo4j: undefined, qdrant: undefined, s3: undefined, models: undefined });
+  });
+
+  test('reports every fault at once, by name, and tells no secret', () => {
+    const faults = faultsOf({
+      HOST: '0.0.0.0',
+      PORT: '99999',
+      LOG_LEVEL: 'loud',
+      MAX_DEPTH: 'deep',
+      CORS_ORIGINS: 'example.com',
+      DATABASE_URL: 'mysql://root:hunter2@db/x',
+      S3_ENDPOINT: 'https://s3.example.com',
+      INTERNAL_TOKEN_SECRET: 'hunter2',
+      SUBGRAPH_VECTOR_URL: 'vector:4103',
+      OPENAI_API_KEY: 'sk-1',
+      OPENAI_API_KEY_FILE: '/nowhere',
+      NEO4J_PASSWORD_FILE: '/nowhere/at/all',
+    });
+    const named = (name: string) => faults.filter((fault) => fault.startsWith(`${name} `));
+    for (const name of [
+      'HOST', 'PORT', 'LOG_LEVEL', 'MAX_DEPTH', 'CORS_ORIGINS', 'DATABASE_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY',
+      'INTERNAL_TOKEN_SECRET', 'SUBGRAPH_VECTOR_URL', 'OPENAI_API_KEY', 'NEO4J_PASSWORD_FILE',
+    ]) {
+      expect(named(name), name).toHaveLength(1);
+    }
+    expect(faults).toHaveLength(12);
+    expect(faults.join()).not.toMatch(/hunter2|sk-1/);
+    expect(named('HOST')[0]).toContain('OIDC_ISSUER');
+  });
+
+  test('a token issuer lifts the bond to loopback, and needs an audience', () => {
+    expect(faultsOf({ HOST: '0.0.0.0', OIDC_ISSUER: 'https://id.example.com' })[0]).toContain('OIDC_AUDIENCE');
+    const config = loadConfig({ HOST: '0.0.0.0', OIDC_ISSUER: 'https://id.example.com', OIDC_CLIENT_ID: 'tributary' });
+    expect(config).toMatchObject({ mode: 'oidc', oidc: { audience: 'tributary', tenantClaim: 'tenant' }, ingestOnStart: false });
+  });
+
+  test('secrets may come from files, whose last line end does not count', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tributary-config-'));
+    await writeFile(join(folder, 'url'), 'postgres://a:b@db/x\n');
+    expect(loadConfig({ DATABASE_URL_FILE: join(folder, 'url') }).stores.postgres).toEqual({ url: 'postgres://a:b@db/x' });
+    await rm(folder, { recursive: true });
+  });
+
+  test('`off` switches single stores off', () => {
+    const { stores } = loadConfig({ DATABASE_URL: 'off', NEO4J_URI: 'bolt://graph:7687', QDRANT_URL: 'off', S3_ENDPOINT: 'off', OPENAI_BASE_URL: 'off' });
+    expect(stores).toMatchObject({ postgres: 'off', neo4j: { uri: 'bolt://graph:7687' }, qdrant: 'off', s3: 'off', models: 'off' });
+  });
+
+  test('the PG variables make one URL, special characters included', () => {
+    const { stores } = loadConfig({ PGHOST: 'db', PGPORT: '5433', PGUSER: 'a b', PGPASSWORD: 'p@:/?', PGDATABASE: 'x', PGSSLMODE: 'require' });
+    const url = new URL((stores.postgres as { url: string }).url);
+    expect([url.hostname, url.port, decodeURIComponent(url.username), decodeURIComponent(url.password), url.pathname, url.searchParams.get('sslmode')]).toEqual([
+      'db', '5433', 'a b', 'p@:/?', '/x', 'require',
+    ]);
+  });
+
+  test('empty values count as absent, and the result cannot be changed', () => {
+    const config = loadConfig({ PORT: '', DATABASE_URL: '', OIDC_ISSUER: '' });
+    expect(config.server.port).toBe(4000);
+    expect(() => ((config.server as { port: number }).port = 1)).toThrow(TypeError);
+  });
+});
+
+describe('documentation', () => {
+  test('docs/configuration.md and docs/errors.md are printed from the tables', async () => {
+    for (const { url, text } of printedDocs()) expect(await readFile(url, 'utf8'), `${url.pathname}: run npm run docs`).toBe(text);
+  });
+
+  test('they name every variable and every code', async () => {
+    const [configuration, errors] = printedDocs().map(({ text }) => text);
+    for (const name of Object.keys(Variables.shape)) expect(configuration).toContain(`\`${name}\``);
+    for (const code of Object.keys(ERROR_CODES)) expect(errors).toContain(`\`${code}\``);
+  });
+});

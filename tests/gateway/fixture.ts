@@ -1,0 +1,208 @@
+/** A server over two small subgraphs whose every move a test decides. */
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { parse } from 'graphql';
+import { loadConfig } from '#gateway/config.ts';
+import { startServer, type MountedSubgraph, type RunningServer, type ServerOptions } from '#gateway/server.ts';
+import { createLogger } from '#gateway/telemetry/logger.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+
+export const LIBRARY_SDL = `
+  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+  type Query {
+    book(id: ID!): Book
+    books(first: Int): [Book!]
+    whoAmI: Who
+    "Answers only when the request is given up."
+    never: String
+    fail: String
+    refuse: String
+    echo(text: String, any: [In!]): String
+  }
+  input In { text: String, in: In, list: [In!] }
+  type Who { tenantId: String! subject: String! scopes: [String!]! system: Boolean! }
+  type Mutation { addBook(title: String!): Book }
+  type Subscription { bookAdded: Book }
+  type Book @key(fields: "id") { id: ID! title: String }
+`;
+
+export const REVIEWS_SDL = `
+  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+  type Query { reviewCount: Int }
+  type Book @key(fields: "id") { id: ID! stars: Int }
+`;
+
+/** What the library holds and who listens; shared by the subgraph and its test. */
+export class Library {
+  readonly books: { id: string; title: string }[] = [{ id: '1', title: 'The Left Hand of Darkness' }];
+  /** Contexts of requests that wait in `never`. */
+  readonly waiting: RequestContext[] = [];
+  listeners = new Set<(book: { id: string; title: string }) => void>();
+  #changed: (() => void)[] = [];
+
+  add(title: string): { id: string; title: string } {
+    const book = { id: String(this.books.length + 1), title };
+    this.books.push(book);
+    for (const listener of this.listeners) listener(book);
+    return book;
+  }
+
+  /** Resolves once `condition` holds; it is looked at when somebody comes or goes. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
+  }
+
+  changed(): void {
+    for (const resolve of this.#changed.splice(0)) resolve();
+  }
+
+  async *added(): AsyncGenerator<{ bookAdded: { id: string; title: string } }> {
+    const queue: { id: string; title: string }[] = [];
+    let wake = (): void => undefined;
+    const listener = (book: { id: string; title: string }): void => (queue.push(book), wake());
+    this.listeners.add(listener);
+    this.changed();
+    try {
+      for (;;) {
+        while (queue.length > 0) yield { bookAdded: queue.shift()! };
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      this.listeners.delete(listener);
+      this.changed();
+    }
+  }
+
+  /** `added()` whose `return()` does not wait for the next book. */
+  subscribe(): AsyncIterableIterator<{ bookAdded: { id: string; title: string } }> {
+    const source = this.added();
+    const before = new Set(this.listeners);
+    return {
+      next: () => source.next(),
+      return: () => {
+        for (const listener of this.listeners) if (!before.has(listener)) this.listeners.delete(listener);
+        this.changed();
+        void source.return(undefined);
+        return Promise.resolve({ done: true, value: undefined });
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+}
+
+export function librarySubgraph(library: Library): MountedSubgraph {
+  const schema = buildSubgraphSchema({
+    typeDefs: parse(LIBRARY_SDL),
+    resolvers: {
+      Query: {
+        book: (_: unknown, { id }: { id: string }) => library.books.find((book) => book.id === id) ?? null,
+        books: (_: unknown, { first }: { first?: number }) => {
+          if (first !== undefined && first < 0) throw badUserInput('`first` must not be negative.');
+          return library.books.slice(0, first ?? 20);
+        },
+        whoAmI: (_: unknown, __: unknown, { principal }: RequestContext) => ({ ...principal, system: principal.system === true }),
+        never: (_: unknown, __: unknown, context: RequestContext) =>
+          new Promise((_resolve, reject) => {
+            context.signal?.addEventListener('abort', () => {
+              library.waiting.splice(library.waiting.indexOf(context), 1);
+              library.changed();
+              reject(context.signal!.reason as Error);
+            });
+            library.waiting.push(context);
+            library.changed();
+          }),
+        fail: () => {
+          throw new Error('connect to postgres://admin:hunter2@db:5432/x failed');
+        },
+        refuse: () => {
+          throw badUserInput('No.', { hint: 'Ask otherwise.' });
+        },
+        echo: (_: unknown, { text }: { text?: string }) => text ?? null,
+      },
+      Mutation: { addBook: (_: unknown, { title }: { title: string }) => library.add(title) },
+      Subscription: { bookAdded: { subscribe: () => library.subscribe() } },
+      Book: { __resolveReference: ({ id }: { id: string }) => library.books.find((book) => book.id === id) ?? null },
+    } as never,
+  });
+  return { name: 'library', schema, routes: [], provides: {}, health: async () => [{ store: 'memory', state: 'ok', latencyMs: 0 }], close: async () => undefined };
+}
+
+function reviewsSubgraph(): MountedSubgraph {
+  const schema = buildSubgraphSchema({
+    typeDefs: parse(REVIEWS_SDL),
+    resolvers: { Query: { reviewCount: () => 3 }, Book: { __resolveReference: ({ id }: { id: string }) => ({ id, stars: 5 }) } } as never,
+  });
+  return { name: 'reviews', schema, routes: [], provides: {}, health: async () => [{ store: 'memory', state: 'ok', latencyMs: 0 }], close: async () => undefined };
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly server: RunningServer;
+  readonly url: string;
+  readonly library: Library;
+  /** Holds supergraph.yaml and the schemas; the server watches it. */
+  readonly folder: string;
+  /** What was logged, one line each. */
+  readonly log: string[];
+  post(body: unknown, headers?: Record<string, string>): Promise<{ status: number; headers: Headers; json: GraphqlAnswer }>;
+}
+
+// Answers of a server under test are whatever it sends.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type GraphqlAnswer = { data?: any; errors?: { message: string; path?: (string | number)[]; extensions: Record<string, any> }[]; [key: string]: any };
+
+export async function startTestServer(env: Record<string, string> = {}, options: Partial<ServerOptions> = {}): Promise<TestServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-gateway-'));
+  await writeFile(join(folder, 'library.graphql'), LIBRARY_SDL);
+  await writeFile(join(folder, 'reviews.graphql'), REVIEWS_SDL);
+  await writeFile(join(folder, 'supergraph.yaml'), supergraphYaml());
+  const library = new Library();
+  const log: string[] = [];
+  const config = loadConfig({ PORT: '0', DATABASE_URL: 'off', DATA_DIR: join(folder, 'data'), SUPERGRAPH: join(folder, 'supergraph.yaml'), SHUTDOWN_TIMEOUT_MS: '2000', ...env });
+  const server = await startServer(config, {
+    log: createLogger('info', { write: (line) => void log.push(line) }),
+    subgraphs: { library: async () => librarySubgraph(library), reviews: async () => reviewsSubgraph() },
+    ...options,
+  });
+  await server.ready;
+  return {
+    server,
+    url: server.url,
+    library,
+    folder,
+    log,
+    async post(body, headers = {}) {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' || body instanceof Uint8Array ? (body as never) : JSON.stringify(body),
+      });
+      return { status: response.status, headers: response.headers, json: (await response.json()) as GraphqlAnswer };
+    },
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const supergraphYaml = (more = ''): string => `federation_version: =2.9.0
+subgraphs:
+  library:
+    routing_url: local://library
+    schema: { file: library.graphql }
+  reviews:
+    routing_url: local://reviews
+    schema: { file: reviews.graphql }
+${more}`;
+
+/** Replaces a file as editors do: another is written and takes its name. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await cp(`${path}.new`, path);
+  await rm(`${path}.new`);
+}
