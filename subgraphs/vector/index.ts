@@ -36,8 +36,12 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
   };
 }
 
-async function createDriver({ collection = DEFAULT_COLLECTION }: VectorConfig, { postgres }: VectorDeps): Promise<VectorDriver> {
+async function createDriver({ collection = DEFAULT_COLLECTION, qdrant }: VectorConfig, { postgres }: VectorDeps): Promise<VectorDriver> {
   const name = checkCollectionName(collection);
+  if (qdrant !== undefined) {
+    const { QdrantVectors } = await import('./drivers/qdrant.ts'); // The client is loaded only where it is used.
+    return new QdrantVectors(qdrant, name);
+  }
   if (postgres === undefined) return disabledVectors;
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
   return new PostgresVectors(postgres, name);

@@ -1,0 +1,98 @@
+/**
+ * A stand-in that replays exchanges recorded from a Qdrant 1.19 server, and holds each request against what that server
+ * accepted: the route, the body's keys, the tenant in every filter, `wait=true` on writes. A fault in the request is the
+ * answer 418, which no driver expects.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import exchanges from './fixtures/qdrant-exchanges.json' with { type: 'json' };
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+interface Exchange {
+  name: string;
+  request: { method: string; path: string; body: Json };
+  response: { status: number; headers?: Record<string, string>; body: Json };
+}
+const RECORDED = exchanges as unknown as Exchange[];
+
+export interface Received {
+  method: string;
+  path: string;
+  body: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- whatever the driver sent
+  headers: Record<string, string | string[] | undefined>;
+}
+
+export const recorded = (name: string): Exchange['response'] => {
+  const found = RECORDED.find((exchange) => exchange.name === name);
+  if (found === undefined) throw new Error(`No exchange is recorded as ${name}.`);
+  return structuredClone(found.response);
+};
+
+const route = (method: string, path: string) => `${method} ${path.replace(/\/collections\/[^/?]+/, '/collections/*')}`;
+
+/** The keys that the server accepted in bodies of this route. Beyond the recorded ones: those of the client's generated types. */
+const GENERATED: Record<string, string[]> = {
+  'PUT /collections/*': ['metadata', 'hnsw_config', 'strict_mode_config', 'on_disk_payload', 'sparse_vectors', 'vectors'],
+};
+function keysOf(wanted: string): Set<string> {
+  const keys = new Set(GENERATED[wanted] ?? []);
+  for (const { request, response } of RECORDED) {
+    if (response.status === 200 && route(request.method, request.path) === wanted) for (const key of Object.keys((request.body as object) ?? {})) keys.add(key);
+  }
+  return keys;
+}
+
+/** What is wrong with a request; undefined where the recorded server would have taken it. */
+function fault({ method, path, body }: Received, tenant: string): string | undefined {
+  const wanted = route(method, path);
+  if (!RECORDED.some(({ request }) => route(request.method, request.path) === wanted)) return `unknown route ${wanted}`;
+  for (const key of Object.keys(body ?? {})) if (!keysOf(wanted).has(key)) return `unknown key ${key} in ${wanted}`;
+  if (/\/points(\/delete|\/batch)?\?/.test(path) && !path.includes('wait=true')) return 'a write without wait=true';
+  const filtered = (holder: any, what: string): string | undefined => { // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON
+    const must: Json[] = holder.filter?.must ?? [];
+    const own = must.filter((each: any) => each.key === 'tenant' && each.match?.value === tenant); // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON
+    return own.length === 1 ? undefined : `${what} without the tenant in must`;
+  };
+  if (path.endsWith('/points/query/batch')) {
+    for (const search of body.searches) {
+      for (const part of [search, ...(search.prefetch ?? [])]) {
+        const wrong = filtered(part, 'a search or prefetch');
+        if (wrong) return wrong;
+        if (part.query?.indices && new Set(part.query.indices).size !== part.query.indices.length) return 'repeated sparse indices';
+      }
+    }
+  }
+  if (/\/points\/(scroll|count)|\/facet/.test(path)) return filtered(body, path);
+  if (path.includes('/points/delete') && body.points === undefined) return filtered(body, 'a delete');
+  return undefined;
+}
+
+/** Starts it. @param answer picks the answer to a request that is in order */
+export async function standIn(tenant: string, answer: (request: Received) => Exchange['response'] | 'hang up') {
+  const received: Received[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const text = Buffer.concat(chunks).toString();
+      const each: Received = { method: request.method!, path: request.url!, body: text === '' ? null : JSON.parse(text), headers: request.headers };
+      received.push(each);
+      const wrong = fault(each, tenant);
+      const answered = wrong === undefined ? answer(each) : { status: 418, body: wrong };
+      if (answered === 'hang up') return void request.socket.destroy();
+      const json = typeof answered.body === 'string' ? answered.body : JSON.stringify(answered.body);
+      response.writeHead(answered.status, { 'content-type': typeof answered.body === 'string' ? 'text/plain' : 'application/json', ...('headers' in answered ? answered.headers : {}) });
+      response.end(json);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    received,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
