@@ -3,6 +3,7 @@ import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, type DocumentNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
 import { compileMergeShape, type MergeShape } from './merge.ts';
 import { compilePath, type PathStep } from './positions.ts';
+import { isRepeatable } from './repeatable.ts';
 import { compileRepresentations, type RepresentationBuilder } from './representations.ts';
 import type { SupergraphTypes } from './supergraph-types.ts';
 
@@ -38,20 +39,6 @@ export interface ExecutablePlan {
   readonly node: ExecutableNode | undefined;
   /** The fetch whose events the plan runs for; only of subscriptions. */
   readonly primary: ExecutableFetch | undefined;
-}
-
-/** Root fields that must run exactly as often as the client asked: they cost money or tell a model something. */
-const UNREPEATABLE = new Set(['generate', 'generateStream']);
-
-/** Whether a fetch of these root fields may be sent again or shared. */
-export function isRepeatable(operation: OperationDefinitionNode): boolean {
-  const selects = (selectionSet: SelectionSetNode): boolean =>
-    selectionSet.selections.some((selection) =>
-      selection.kind === Kind.FIELD
-        ? UNREPEATABLE.has(selection.name.value)
-        : selection.kind === Kind.INLINE_FRAGMENT && selects(selection.selectionSet),
-    );
-  return operation.operation === 'query' && !selects(operation.selectionSet);
 }
 
 /** Compiles a plan. */
@@ -130,7 +117,7 @@ class PlanCompiler {
     const operation = document.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION)!;
     const selectionSet = node.requires === undefined ? operation.selectionSet : entitiesSelection(operation);
     const shape = compileMergeShape(selectionSet, entityRewrites(node));
-    const repeatable = isRepeatable(operation);
+    const repeatable = isRepeatable(document);
     return {
       kind: 'fetch',
       service: node.serviceName,

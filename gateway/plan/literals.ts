@@ -2,7 +2,7 @@
  * Lifts literals in arguments of fields into variables: agents write literals, and operations that differ only in them share one plan.
  */
 import {
-  GraphQLInputObjectType,
+  type GraphQLInputObjectType,
   getNamedType,
   isInputObjectType,
   isListType,
