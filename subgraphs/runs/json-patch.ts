@@ -74,7 +74,6 @@ export class PatchedDocument {
       case 'add':
         return this.#add(path, this.#clone(operation.value as JsonValue));
       case 'replace':
-        this.#get(path);
         return this.#put(path, this.#clone(operation.value as JsonValue));
       case 'test':
         if (!this.#equal(this.#get(path), operation.value as JsonValue)) fail('the value differs.');
@@ -109,7 +108,7 @@ export class PatchedDocument {
 
   #add(path: readonly string[], given: JsonValue): void {
     const { parent, key } = this.#parent(path);
-    this.#grow(path, given);
+    this.#grow(path, given, !Array.isArray(parent) && Object.hasOwn(parent, key) ? parent[key] : undefined);
     if (Array.isArray(parent)) {
       const index = key === '-' ? parent.length : arrayIndex(key);
       if (index > parent.length) fail('the index is past the end of the list.');
@@ -121,7 +120,7 @@ export class PatchedDocument {
 
   #put(path: readonly string[], given: JsonValue): void {
     const { parent, key } = this.#parent(path);
-    this.#grow(path, given);
+    this.#grow(path, given, child(parent, key));
     if (Array.isArray(parent)) parent[arrayIndex(key)] = given;
     else setOwn(parent, key, given);
   }
@@ -135,15 +134,15 @@ export class PatchedDocument {
   }
 
   /** Keeps the document within its limits; its exact size is measured only when the sum of what was added may pass them. */
-  #grow(path: readonly string[], given: JsonValue): void {
+  #grow(path: readonly string[], given: JsonValue, dropped: JsonValue | undefined): void {
     if (path.length - 1 + depth(given) > PATCH_LIMITS.depth) fail(`the document would be nested more than ${PATCH_LIMITS.depth} levels deep.`);
     const bytes = size(given);
     this.#spend(bytes);
     this.#bytes += bytes;
     if (this.#bytes <= PATCH_LIMITS.bytes) return;
-    const before = path.length === 1 ? 0 : size(this.value);
+    const before = size(this.value);
     this.#spend(before);
-    this.#bytes = before + bytes;
+    this.#bytes = before + bytes - (dropped === undefined ? 0 : size(dropped));
     if (this.#bytes > PATCH_LIMITS.bytes) fail(`the document would be longer than ${PATCH_LIMITS.bytes} bytes.`);
   }
 

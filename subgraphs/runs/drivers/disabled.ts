@@ -3,7 +3,7 @@ import { storeDisabled } from '#subgraphs/shared/errors.ts';
 import type { RunsDriver } from '../driver.ts';
 
 export function disabledDriver(): RunsDriver {
-  // eslint-disable-next-line @typescript-eslint/require-await -- rejects, as every method of a driver does
+   
   const refuse = async (): Promise<never> => {
     throw storeDisabled('The store of runs', 'DATABASE_URL');
   };
