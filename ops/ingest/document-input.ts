@@ -14,7 +14,7 @@ export interface DocumentInput {
   mediaType: 'text/markdown' | 'text/plain';
   text: string;
   metadata: Record<string, string | number | boolean | string[] | null>;
-  entities: (EntityName & { properties?: Record<string, string | number | null> })[];
+  entities: (EntityName & { properties?: Record<string, string | number> })[];
   relations: { from: EntityName; to: EntityName; type: string }[];
 }
 

@@ -72,7 +72,7 @@ async function* documentsOf(folder: string, direct: boolean): AsyncGenerator<Doc
     text: readme ?? `# ${manifest.name}\n\n${manifest.description ?? 'This package has neither a README nor a description.'}\n`,
     metadata: { ...metadata, kind: 'readme', keywords: manifest.keywords },
     entities: [
-      { ...self, properties: { version: manifest.version, description: manifest.description ?? null } },
+      { ...self, properties: { version: manifest.version, ...(manifest.description === undefined ? {} : { description: manifest.description }) } },
       ...licenseEntity,
       ...manifest.keywords.map((name) => ({ name, kind: 'keyword' })),
     ],
