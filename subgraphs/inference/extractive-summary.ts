@@ -6,8 +6,10 @@ import { isStopWordText } from './drivers/stop-words.ts';
 import { paragraphsOf } from './plain-text.ts';
 
 /** Only so much of a text is looked at: what a text is about, it says before. */
-const MAX_CHARACTERS = 200_000;
+const MAX_CHARACTERS = 100_000;
 const MAX_SENTENCES = 200;
+/** Longer ones are tables or lists in disguise; in characters. */
+const MAX_SENTENCE = 600;
 const DAMPING = 0.85;
 const ITERATIONS = 30;
 
@@ -39,16 +41,16 @@ export function sentencesOf(text: string): string[] {
     for (const { segment } of segmenter.segment(paragraph)) {
       open += segment;
       // The segmenter takes `e.g. This` for an end.
-      if (/(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|Mr|Mrs|Dr|No|St)\.\s*$/.test(open)) continue;
+      if (/(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|Mr|Mrs|Dr|No|St)\.\s*$/.test(open.slice(-12)) && open.length < MAX_SENTENCE) continue;
       all.add(open.trim());
       open = '';
     }
     if (open.trim() !== '') all.add(open.trim());
   }
-  const candidates = [...all].filter((sentence) => sentence.length <= 600);
-  const whole = candidates.filter((sentence) => sentence.length >= 25 && /\p{L}/u.test(sentence) && /[.!?…。！？]["'”’)\]]*$/u.test(sentence));
+  const candidates = [...all].filter((sentence) => sentence.length <= MAX_SENTENCE);
+  const whole = candidates.filter((sentence) => sentence.length >= 20 && /\p{L}/u.test(sentence) && /[.!?…。！？]["'”’)\]]*$/u.test(sentence));
   if (whole.length > 0) return whole;
-  return (candidates.length > 0 ? candidates : [...all].map((sentence) => sentence.slice(0, 600))).filter((sentence) => sentence !== '');
+  return (candidates.length > 0 ? candidates : [...all].map((sentence) => sentence.slice(0, MAX_SENTENCE))).filter((sentence) => sentence !== '');
 }
 
 function wordsOf(sentence: string): Set<string> {

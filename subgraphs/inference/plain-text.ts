@@ -1,5 +1,8 @@
 /** Markdown and HTML as the prose that they hold: what a summary may quote. */
 
+/** What lies behind so many paragraphs is not looked at. */
+const MAX_PARAGRAPHS = 2_000;
+
 /**
  * The paragraphs of `text`, each on one line: without front matter, code, tables, badges, images, headings, HTML, link targets and marks of
  * emphasis. Plain text comes through as it is.
@@ -8,11 +11,13 @@ export function paragraphsOf(text: string): string[] {
   const paragraphs: string[] = [];
   let lines: string[] = [];
   const end = (): void => {
+    if (lines.length === 0) return;
     const paragraph = plain(lines.join(' '));
     if (paragraph !== '') paragraphs.push(paragraph);
     lines = [];
   };
   for (const line of prose(text)) {
+    if (paragraphs.length >= MAX_PARAGRAPHS) return paragraphs;
     if (line === '') end();
     else if (/^(?:[-*+]|\d{1,3}[.)])\s/.test(line)) {
       end(); // A list's items are not sentences of one paragraph.
@@ -55,17 +60,20 @@ function* prose(text: string): Generator<string> {
   }
 }
 
-/** Inline marks away, what they mark stays. */
+/**
+ * Inline marks away, what they mark stays. Every repetition is bounded, so that a text of brackets costs no more than another: a link or an
+ * emphasis longer than that is no prose.
+ */
 function plain(text: string): string {
   return text
-    .replace(/\[!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])\](?:\([^)]*\)|\[[^\]]*\])/g, ' ')
-    .replace(/!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])/g, ' ')
-    .replace(/\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, '$1')
-    .replace(/<(?:https?:[^>\s]*)>/g, ' ')
-    .replace(/<\/?[a-zA-Z][^>]*>/g, ' ')
-    .replace(/(\*\*|__|~~)(?=\S)([^]*?\S)\1/g, '$2')
-    .replace(/(?<![\w*])\*(?=\S)([^*]*\S)\*(?!\w)/g, '$1')
-    .replace(/`+([^`]*)`+/g, '$1')
+    .replace(/\[!\[[^\]]{0,200}\](?:\([^)]{0,500}\)|\[[^\]]{0,200}\])\](?:\([^)]{0,500}\)|\[[^\]]{0,200}\])/g, ' ')
+    .replace(/!\[[^\]]{0,200}\](?:\([^)]{0,500}\)|\[[^\]]{0,200}\])/g, ' ')
+    .replace(/\[([^[\]]{0,300})\](?:\((?:[^()]|\([^()]{0,100}\)){0,500}\)|\[[^[\]]{0,200}\])/g, '$1')
+    .replace(/<https?:[^<>\s]{0,500}>/g, ' ')
+    .replace(/<\/?[a-zA-Z][^<>]{0,1000}>/g, ' ')
+    .replace(/(\*\*|__|~~)(?=\S)([^*~]{0,300}?\S)\1/g, '$2')
+    .replace(/(?<![\w*])\*(?=\S)([^*]{0,300}\S)\*(?!\w)/g, '$1')
+    .replace(/`{1,3}([^`]{0,500})`{1,3}/g, '$1')
     .replace(/&nbsp;/g, ' ')
     .replace(/&lt;/g, '<')
     .replace(/&gt;/g, '>')

@@ -16,8 +16,11 @@ import { isStopWord } from './stop-words.ts';
 export const HASHING_MODEL = 'hashing-384-v1';
 export const HASHING_DIMENSIONS = 384;
 
-/** How much each class of features counts. Found by ranking README chunks; part of the model's version. */
-const WEIGHT = { word: 1, pair: 0.5, gram: 0.18, stopWord: 0.12 } as const;
+/**
+ * How much each class of features counts; part of the model's version. Found by ranking the chunks of 496 packages' READMEs by the packages'
+ * descriptions (mean reciprocal rank 0.63; 0.55 with a letter missing from every other long word), where n-grams of 0.4 to 0.5 did best.
+ */
+const WEIGHT = { word: 1, pair: 0.25, gram: 0.45, stopWord: 0.12 } as const;
 /** Work for so long, then let other requests have a turn. */
 const SLICE_MS = 20;
 
