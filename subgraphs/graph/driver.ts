@@ -150,7 +150,11 @@ export interface GraphDriver {
   ): Promise<Map<string, { position: number; entity: Entity }[]>>;
 
   /** The ids of the documents that name each entity, in the order of these ids. */
-  entityDocuments(context: RequestContext, entities: readonly string[], slice: Slice<readonly [id: string]>): Promise<Map<string, string[]>>;
+  entityDocuments(
+    context: RequestContext,
+    entities: readonly string[],
+    slice: Slice<readonly [id: string]>,
+  ): Promise<Map<string, string[]>>;
 
   /** Creates or changes entities and marks them as written by hand. @returns them in the order given, each once */
   upsertEntities(context: RequestContext, entities: readonly EntityWrite[]): Promise<Entity[]>;

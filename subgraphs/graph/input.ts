@@ -113,7 +113,8 @@ export function checkFilter(filter: EntityFilter | null | undefined): EntityFilt
   const text = (what: string, condition: NonNullable<EntityFilter['name']>, depth: number): void => {
     count(depth);
     const { eq, in: oneOf, contains, startsWith, not } = condition;
-    for (const value of [eq, contains, startsWith]) if (typeof value === 'string') checkText(what, value, { min: 0, max: INPUT_LIMITS.name });
+    for (const value of [eq, contains, startsWith])
+      if (typeof value === 'string') checkText(what, value, { min: 0, max: INPUT_LIMITS.name });
     if (oneOf) {
       checkCount('values of `in`', oneOf.length, INPUT_LIMITS.list);
       for (const value of oneOf) checkText(what, value, { min: 0, max: INPUT_LIMITS.name });

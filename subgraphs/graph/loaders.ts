@@ -61,10 +61,12 @@ export const createLoaders = (deps: { readonly driver: GraphDriver }): ((context
 
     return {
       entity,
-      relations: (options) =>
-        loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options), []),
+      relations: (options) => loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options), []),
       neighbors: (options) =>
-        loaderFor('neighbors', options, (ids) => neighborSlices(driver, context, entity, ids, options), { neighbors: [], truncated: false }),
+        loaderFor('neighbors', options, (ids) => neighborSlices(driver, context, entity, ids, options), {
+          neighbors: [],
+          truncated: false,
+        }),
       documentEntities: (options) =>
         loaderFor('documentEntities', options, (ids) => driver.documentEntities(context, ids, options.kinds, options), []),
       entityDocuments: (options) => loaderFor('entityDocuments', options, (ids) => driver.entityDocuments(context, ids, options), []),

@@ -1,36 +1,27 @@
-/** The root fields that write; two of them only for the gateway's own indexing. */
+/** The root fields that write. */
+import type { InputRef } from '@pothos/core';
 import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
-import type { DocumentGraph, Entity, GraphDriver, Relation } from './driver.ts';
+import type { Entity, GraphDriver, Relation } from './driver.ts';
 import { checkCount, checkEntity, checkRelation, checkText, INPUT_LIMITS } from './input.ts';
 import type { ReferenceInput, RelationInput } from './input.ts';
 import type { GraphLoaders } from './loaders.ts';
+import { addIndexing } from './schema-indexing.ts';
 import type { GraphTypes } from './schema-types.ts';
 
-interface EntityInput {
+export interface EntityInput {
   name: string;
   kind: string;
   properties?: JsonValue | null;
 }
-/** As the input arrives: what `properties` holds is checked, not assumed. */
-interface Checkable {
-  documentId: string;
-  entities: { name: string; kind: string; properties?: unknown }[];
-  relations: RelationInput[];
-}
-interface DocumentGraphInput {
-  documentId: string;
-  entities: EntityInput[];
-  relations: RelationInput[];
-}
 
 export function addMutations(
-  { builder }: SubgraphSchema,
+  schema: SubgraphSchema,
   types: GraphTypes,
   deps: { readonly driver: GraphDriver },
   loaders: (context: RequestContext) => GraphLoaders,
 ): void {
+  const { builder } = schema;
   /** Runs a write, and lets what the rest of the operation reads see it. */
   const write = async <T>(context: RequestContext, work: () => Promise<T>): Promise<T> => {
     try {
@@ -45,10 +36,14 @@ export function addMutations(
     description: 'An entity to create or change.',
     fields: (t) => ({
       name: t.string({ required: true, description: `What it is called: 1 to ${INPUT_LIMITS.name} characters.` }),
-      kind: t.string({ required: true, description: `What sort of thing it is, such as \`package\`: 1 to ${INPUT_LIMITS.kind} characters.` }),
+      kind: t.string({
+        required: true,
+        description: `What sort of thing it is, such as \`package\`: 1 to ${INPUT_LIMITS.kind} characters.`,
+      }),
       properties: t.field({
         type: 'JSON',
-        description: 'A JSON object. Its top-level keys are merged into those stored: a new value replaces the old, null removes the key, others stay.',
+        description:
+          'A JSON object. Its top-level keys are merged into those stored: a new value replaces the old, null removes the key, others stay.',
       }),
     }),
   });
@@ -65,22 +60,41 @@ export function addMutations(
     fields: (t) => ({
       from: t.field({ type: reference, required: true, description: 'Where it starts.' }),
       to: t.field({ type: reference, required: true, description: 'Where it ends; may be where it starts.' }),
-      type: t.string({ required: true, description: 'Capital letters, digits and underscores, starting with a letter, at most 64, such as `DEPENDS_ON`.' }),
+      type: t.string({
+        required: true,
+        description: 'Capital letters, digits and underscores, starting with a letter, at most 64, such as `DEPENDS_ON`.',
+      }),
       properties: t.field({ type: 'JSON', description: 'A JSON object, merged into what is stored as an entity’s is.' }),
     }),
   });
 
-  const payload = <Shape extends object, Key extends keyof Shape & string>(name: string, of: string, field: Key, type: unknown, description: string) =>
+  const payload = <Shape extends object, Key extends keyof Shape & string>(
+    name: string,
+    of: string,
+    field: Key,
+    type: unknown,
+    description: string,
+  ) =>
     builder.objectRef<Shape>(name).implement({
       description: `What \`${of}\` did.`,
       fields: (t) => ({
-        [field]: t.field({ type: [type] as never, nullable: { list: true, items: false } as never, description, resolve: ((parent: Shape) => parent[field]) as never }),
+        [field]: t.field({
+          type: [type] as never,
+          nullable: { list: true, items: false } as never,
+          description,
+          resolve: ((parent: Shape) => parent[field]) as never,
+        }),
       }),
     });
   const idsInput = (name: string, what: string) =>
     builder.inputRef<{ ids: string[] }>(name).implement({
       description: `Which ${what} to delete.`,
-      fields: (t) => ({ ids: t.idList({ required: { list: true, items: true } as never, description: `Their ids, at most ${items}. Unknown ones are passed over.` }) as never }),
+      fields: (t) => ({
+        ids: t.idList({
+          required: { list: true, items: true } as never,
+          description: `Their ids, at most ${items}. Unknown ones are passed over.`,
+        }) as never,
+      }),
     });
   const checkIds = (ids: readonly string[]): readonly string[] => {
     checkCount('ids', ids.length, items);
@@ -89,23 +103,60 @@ export function addMutations(
 
   const upsertEntitiesInput = builder.inputRef<{ entities: EntityInput[] }>('UpsertEntitiesInput').implement({
     description: 'Which entities to create or change.',
-    fields: (t) => ({ entities: t.field({ type: [entityInput], required: true, description: `The entities, at most ${items}; one given twice is applied in order.` }) }),
+    fields: (t) => ({
+      entities: t.field({
+        type: [entityInput],
+        required: true,
+        description: `The entities, at most ${items}; one given twice is applied in order.`,
+      }),
+    }),
   });
   const upsertRelationsInput = builder.inputRef<{ relations: RelationInput[] }>('UpsertRelationsInput').implement({
     description: 'Which relations to create or change.',
-    fields: (t) => ({ relations: t.field({ type: [relationInput], required: true, description: `The relations, at most ${items}; one given twice is applied in order.` }) }),
+    fields: (t) => ({
+      relations: t.field({
+        type: [relationInput],
+        required: true,
+        description: `The relations, at most ${items}; one given twice is applied in order.`,
+      }),
+    }),
   });
   const deleteEntitiesInput = idsInput('DeleteEntitiesInput', 'entities');
   const deleteRelationsInput = idsInput('DeleteRelationsInput', 'relations');
-  const upsertEntitiesPayload = payload<{ entities: Entity[] }, 'entities'>('UpsertEntitiesPayload', 'upsertEntities', 'entities', types.Entity, 'The entities as they are now, each once, in the order given.');
-  const upsertRelationsPayload = payload<{ relations: Relation[] }, 'relations'>('UpsertRelationsPayload', 'upsertRelations', 'relations', types.Relation, 'The relations as they are now, each once, in the order given.');
-  const deletedEntities = payload<{ ids: string[] }, 'ids'>('DeleteEntitiesPayload', 'deleteEntities', 'ids', 'ID', 'The ids that existed and are deleted now.');
-  const deletedRelations = payload<{ ids: string[] }, 'ids'>('DeleteRelationsPayload', 'deleteRelations', 'ids', 'ID', 'The ids that existed and are deleted now.');
+  const upsertEntitiesPayload = payload<{ entities: Entity[] }, 'entities'>(
+    'UpsertEntitiesPayload',
+    'upsertEntities',
+    'entities',
+    types.Entity,
+    'The entities as they are now, each once, in the order given.',
+  );
+  const upsertRelationsPayload = payload<{ relations: Relation[] }, 'relations'>(
+    'UpsertRelationsPayload',
+    'upsertRelations',
+    'relations',
+    types.Relation,
+    'The relations as they are now, each once, in the order given.',
+  );
+  const deletedEntities = payload<{ ids: string[] }, 'ids'>(
+    'DeleteEntitiesPayload',
+    'deleteEntities',
+    'ids',
+    'ID',
+    'The ids that existed and are deleted now.',
+  );
+  const deletedRelations = payload<{ ids: string[] }, 'ids'>(
+    'DeleteRelationsPayload',
+    'deleteRelations',
+    'ids',
+    'ID',
+    'The ids that existed and are deleted now.',
+  );
 
   builder.mutationFields((t) => ({
     upsertEntities: t.field({
       type: upsertEntitiesPayload,
-      description: 'Creates entities, or changes the properties of those whose name and kind exist. What is written here stays when documents no longer name it.',
+      description:
+        'Creates entities, or changes the properties of those whose name and kind exist. What is written here stays when documents no longer name it.',
       args: { input: t.arg({ type: upsertEntitiesInput, required: true, description: 'What to write.' }) },
       resolve: async (_, { input }, context) => {
         checkCount('entities', input.entities.length, items);
@@ -115,7 +166,8 @@ export function addMutations(
     }),
     upsertRelations: t.field({
       type: upsertRelationsPayload,
-      description: 'Creates relations, or changes their properties; all or, when an end given by id does not exist, none. What is written here stays when documents no longer assert it.',
+      description:
+        'Creates relations, or changes their properties; all or, when an end given by id does not exist, none. What is written here stays when documents no longer assert it.',
       args: { input: t.arg({ type: upsertRelationsInput, required: true, description: 'What to write.' }) },
       resolve: async (_, { input }, context) => {
         checkCount('relations', input.relations.length, items);
@@ -143,83 +195,5 @@ export function addMutations(
     }),
   }));
 
-  addIndexing();
-
-  function addIndexing(): void {
-    const documentInput = builder.inputRef<DocumentGraphInput>('DocumentGraphInput').implement({
-      description: 'What one document says.',
-      inaccessible: true,
-      fields: (t) => ({
-        documentId: t.id({ required: true, description: 'The document’s id.' }),
-        entities: t.field({ type: [entityInput], required: true, description: 'The entities that it names, in its order.' }),
-        relations: t.field({ type: [relationInput], required: true, description: 'The relations that it asserts; their ends are given by name and kind.' }),
-      }),
-    });
-    const indexInput = builder.inputRef<{ documents: DocumentGraphInput[] }>('IndexDocumentGraphInput').implement({
-      description: 'What documents say.',
-      inaccessible: true,
-      fields: (t) => ({ documents: t.field({ type: [documentInput], required: true, description: `The documents, at most ${INPUT_LIMITS.documents}.` }) }),
-    });
-    const removeInput = builder.inputRef<{ documentIds: string[] }>('RemoveDocumentGraphInput').implement({
-      description: 'Which documents to forget.',
-      inaccessible: true,
-      fields: (t) => ({ documentIds: t.idList({ required: true, description: `The documents’ ids, at most ${INPUT_LIMITS.documents}.` }) }),
-    });
-    const donePayload = (name: string, of: string) =>
-      builder.objectRef<{ documentIds: string[] }>(name).implement({
-        description: `What \`${of}\` did.`,
-        inaccessible: true,
-        fields: (t) => ({
-          documentIds: t.idList({ nullable: { list: true, items: false }, description: 'The documents that were dealt with.', resolve: (parent) => parent.documentIds }),
-        }),
-      });
-    const indexPayload = donePayload('IndexDocumentGraphPayload', 'indexDocumentGraph');
-    const removePayload = donePayload('RemoveDocumentGraphPayload', 'removeDocumentGraph');
-
-    const index = async (context: RequestContext, documents: readonly DocumentGraph[]) => {
-      await write(context, () => deps.driver.indexDocuments(context, documents));
-      return { documentIds: documents.map(({ documentId }) => documentId) };
-    };
-    builder.mutationFields((t) => ({
-      indexDocumentGraph: t.field({
-        type: indexPayload,
-        inaccessible: true,
-        description: 'For the gateway’s own indexing: makes what the graph knows from these documents exactly this.',
-        args: { input: t.arg({ type: indexInput, required: true, description: 'What to write.' }) },
-        resolve: async (_, { input }, context) => {
-          systemOnly(context);
-          return await index(context, checkDocuments(input.documents));
-        },
-      }),
-      removeDocumentGraph: t.field({
-        type: removePayload,
-        inaccessible: true,
-        description: 'For the gateway’s own indexing: forgets what the graph knows from these documents.',
-        args: { input: t.arg({ type: removeInput, required: true, description: 'What to remove.' }) },
-        resolve: async (_, { input }, context) => {
-          systemOnly(context);
-          return await index(context, checkDocuments(input.documentIds.map((documentId) => ({ documentId, entities: [], relations: [] }))));
-        },
-      }),
-    }));
-  }
-}
-
-function systemOnly(context: RequestContext): void {
-  if (context.principal.system !== true) throw forbidden('Only the gateway itself may do this.');
-}
-
-function checkDocuments(documents: readonly Checkable[]): DocumentGraph[] {
-  checkCount('documents', documents.length, INPUT_LIMITS.documents);
-  const count = documents.reduce((sum, { entities, relations }) => sum + entities.length + relations.length, 0);
-  checkCount('entities and relations', count, INPUT_LIMITS.documentItems);
-  return documents.map(({ documentId, entities, relations }) => ({
-    documentId: checkText('A document’s id', documentId, { min: 1, max: 100 }),
-    entities: entities.map(checkEntity),
-    relations: relations.map((input) => {
-      const relation = checkRelation(input);
-      if ('id' in relation.from || 'id' in relation.to) throw badUserInput('A document’s relations take `name` and `kind` at both ends.');
-      return relation;
-    }),
-  }));
+  addIndexing(schema, { entityInput: entityInput as InputRef<EntityInput>, relationInput }, deps, write);
 }

@@ -2,8 +2,9 @@
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
+import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { entityCursor } from './cursors.ts';
 import type { Direction, Entity, EntityFilter, GraphDriver, Relation } from './driver.ts';
 import { checkFilter, checkRange, checkRelationTypes, checkText } from './input.ts';
 import type { GraphLoaders } from './loaders.ts';
@@ -44,7 +45,12 @@ export function addQueries(
       length: t.exposeInt('length', {
         description: 'The number of relations on the path; 0 from an entity to itself. Null when `truncated` and no path was found.',
       }),
-      nodes: t.field({ type: [types.Entity], nullable: { list: false, items: false }, description: 'The entities on the path, from start to end.', resolve: (parent) => parent.nodes }),
+      nodes: t.field({
+        type: [types.Entity],
+        nullable: { list: false, items: false },
+        description: 'The entities on the path, from start to end.',
+        resolve: (parent) => parent.nodes,
+      }),
       relations: t.field({
         type: [types.Relation],
         nullable: { list: false, items: false },
@@ -75,7 +81,7 @@ export function addQueries(
       resolve: async (_, args, context) => {
         const size = pageSize(args.first);
         const where = checkFilter(args.where);
-        const after = args.after == null ? null : (decodeCursor('entities', args.after, 2).map(String) as [string, string]);
+        const after = args.after == null ? null : entityCursor('entities', args.after);
         const rows = await deps.driver.findEntities(context, where, { limit: size + 1, after });
         const page = pageOf(rows, size, (node) => ({ cursor: encodeCursor('entities', [node.name, node.id]), node }));
         return { ...page, totalCount: () => deps.driver.countEntities(context, where) };
@@ -83,7 +89,8 @@ export function addQueries(
     }),
     shortestPath: t.field({
       type: path,
-      description: 'How two entities connect: a path with as few relations as possible. Null when there is none of at most `maxDepth`, or no such entity.',
+      description:
+        'How two entities connect: a path with as few relations as possible. Null when there is none of at most `maxDepth`, or no such entity.',
       args: {
         from: t.arg.id({ required: true, description: 'The id of the entity at which to start.' }),
         to: t.arg.id({ required: true, description: 'The id of the entity at which to end.' }),
@@ -91,9 +98,13 @@ export function addQueries(
         direction: t.arg({
           type: types.Direction,
           defaultValue: 'BOTH',
-          description: 'Which way relations may be walked on the way from start to end: `BOTH` when absent, since two things often connect through a third.',
+          description:
+            'Which way relations may be walked on the way from start to end: `BOTH` when absent, since two things often connect through a third.',
         }),
-        maxDepth: t.arg.int({ defaultValue: 6, description: `How many relations the path may have at most: 1 to ${TRAVERSAL_LIMITS.pathLength}.` }),
+        maxDepth: t.arg.int({
+          defaultValue: 6,
+          description: `How many relations the path may have at most: 1 to ${TRAVERSAL_LIMITS.pathLength}.`,
+        }),
       },
       resolve: async (_, args, context) => {
         const maxLength = checkRange('maxDepth', args.maxDepth, { min: 1, max: TRAVERSAL_LIMITS.pathLength, default: 6 });
@@ -122,7 +133,8 @@ async function findPath(
     return only && { length: 0, nodes: [only], relations: [], truncated: false };
   }
   const backwards = ({ OUT: 'IN', IN: 'OUT', BOTH: 'BOTH' } as const)[direction];
-  const expand = (way: Direction) => (nodes: readonly string[]) => driver.expandFrontier(context, nodes, { direction: way, types }, TRAVERSAL_LIMITS.rows);
+  const expand = (way: Direction) => (nodes: readonly string[]) =>
+    driver.expandFrontier(context, nodes, { direction: way, types }, TRAVERSAL_LIMITS.rows);
   const { path, truncated } = await shortestPath(expand(direction), expand(backwards), from, to, maxLength);
   if (path === null) return truncated ? { length: null, nodes: [], relations: [], truncated } : null;
   const [nodes, relations] = await Promise.all([

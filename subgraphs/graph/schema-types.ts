@@ -4,14 +4,18 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
 import type { Edge, Page } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
-import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { documentCursor, mentionCursor, neighborCursor, relationCursor } from './cursors.ts';
 import { relationKey } from './driver.ts';
-import type { Direction, Entity, Relation, RelationKey, RelationOfEntity } from './driver.ts';
+import type { Direction, Entity, Relation, RelationOfEntity } from './driver.ts';
 import { checkKinds, checkRange, checkRelationTypes } from './input.ts';
 import type { GraphLoaders, NeighborSlice } from './loaders.ts';
 import { TRAVERSAL_LIMITS } from './traversal.ts';
+
+/** The names of the two lists without arguments, for their cursors. */
+const ENTITY_DOCUMENTS = 'entity.documents';
+const DOCUMENT_ENTITIES = 'document.entities';
 
 type Loaders = (context: RequestContext) => GraphLoaders;
 
@@ -52,22 +56,40 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
     node: entity,
     items: 'relations of an entity, each with the entity at its other end',
     edgeFields: (t) => ({
-      id: t.id({ nullable: false, description: 'The relation’s id, as `deleteRelations` takes it.', resolve: ({ of }: RelationEdge) => of.relation.id }),
-      type: t.string({ nullable: false, description: 'The relation’s type, such as `DEPENDS_ON`.', resolve: ({ of }: RelationEdge) => of.relation.type }),
+      id: t.id({
+        nullable: false,
+        description: 'The relation’s id, as `deleteRelations` takes it.',
+        resolve: ({ of }: RelationEdge) => of.relation.id,
+      }),
+      type: t.string({
+        nullable: false,
+        description: 'The relation’s type, such as `DEPENDS_ON`.',
+        resolve: ({ of }: RelationEdge) => of.relation.type,
+      }),
       direction: t.field({
         type: direction,
         nullable: false,
-        description: '`OUT` where the relation starts at the entity that was asked, `IN` where it ends there; a relation to itself is `OUT`.',
+        description:
+          '`OUT` where the relation starts at the entity that was asked, `IN` where it ends there; a relation to itself is `OUT`.',
         resolve: ({ of }: RelationEdge) => of.direction,
       }),
-      properties: t.field({ type: 'JSON', nullable: false, description: 'The relation’s own properties.', resolve: ({ of }: RelationEdge) => of.relation.properties }),
+      properties: t.field({
+        type: 'JSON',
+        nullable: false,
+        description: 'The relation’s own properties.',
+        resolve: ({ of }: RelationEdge) => of.relation.properties,
+      }),
     }),
   });
   const neighbors = connectionType<Entity, NeighborEdge, NeighborPage>(schema, 'EntityNeighbor', {
     node: entity,
     items: 'neighbours of an entity, nearest first',
     edgeFields: (t) => ({
-      depth: t.int({ nullable: false, description: 'How many relations away the neighbour is, on the shortest way.', resolve: (edge: NeighborEdge) => edge.depth }),
+      depth: t.int({
+        nullable: false,
+        description: 'How many relations away the neighbour is, on the shortest way.',
+        resolve: (edge: NeighborEdge) => edge.depth,
+      }),
     }),
     fields: (t) => ({
       truncated: t.boolean({
@@ -85,9 +107,22 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The relation’s id, as `deleteRelations` takes it.' }),
       type: t.exposeString('type', { nullable: false, description: 'The type, such as `DEPENDS_ON`.' }),
-      from: t.field({ type: entity, description: 'Where the relation starts.', resolve: ({ from }, _, context) => loaders(context).entity.load(from) }),
-      to: t.field({ type: entity, description: 'Where the relation ends.', resolve: ({ to }, _, context) => loaders(context).entity.load(to) }),
-      properties: t.field({ type: 'JSON', nullable: false, description: 'The relation’s own properties.', resolve: (parent) => parent.properties }),
+      from: t.field({
+        type: entity,
+        description: 'Where the relation starts.',
+        resolve: ({ from }, _, context) => loaders(context).entity.load(from),
+      }),
+      to: t.field({
+        type: entity,
+        description: 'Where the relation ends.',
+        resolve: ({ to }, _, context) => loaders(context).entity.load(to),
+      }),
+      properties: t.field({
+        type: 'JSON',
+        nullable: false,
+        description: 'The relation’s own properties.',
+        resolve: (parent) => parent.properties,
+      }),
     }),
   });
 
@@ -96,17 +131,26 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
     resolveReference: ({ id }, context) => (isIdOf('Entity', id) ? (loaders(context).entity.load(id) as Promise<Entity>) : (null as never)),
   });
   entity.implement({
-    description: 'A thing that documents and relations are about: a package, a licence, a person, a concept. Its name and kind identify it.',
+    description:
+      'A thing that documents and relations are about: a package, a licence, a person, a concept. Its name and kind identify it.',
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
       name: t.exposeString('name', { description: 'What it is called; unique among entities of its kind.' }),
       kind: t.exposeString('kind', { description: 'What sort of thing it is, such as `package` or `concept`.' }),
-      properties: t.field({ type: 'JSON', description: 'Everything else that is known about it, as a JSON object.', resolve: (parent) => parent.properties }),
+      properties: t.field({
+        type: 'JSON',
+        description: 'Everything else that is known about it, as a JSON object.',
+        resolve: (parent) => parent.properties,
+      }),
       relations: t.field({
         type: relations,
         description: 'Its relations, ordered by type and then by the name of the entity at the other end.',
         args: {
-          direction: t.arg({ type: direction, defaultValue: 'BOTH', description: 'Which relations: `BOTH` when absent, and each edge says which way it points.' }),
+          direction: t.arg({
+            type: direction,
+            defaultValue: 'BOTH',
+            description: 'Which relations: `BOTH` when absent, and each edge says which way it points.',
+          }),
           types: t.arg.stringList({ description: TYPES_ARGUMENT }),
           ...pageArguments(t.arg as never),
         },
@@ -114,8 +158,10 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           const size = pageSize(args.first);
           const selection = { direction: args.direction ?? 'BOTH', types: checkRelationTypes(args.types) } as const;
           const list = `relations:${selection.direction}`;
-          const after = args.after == null ? null : relationCursor(decodeCursor(list, args.after, 4));
-          const rows = await loaders(context).relations({ ...selection, limit: size + 1, after }).load(id);
+          const after = args.after == null ? null : relationCursor(list, args.after);
+          const rows = await loaders(context)
+            .relations({ ...selection, limit: size + 1, after })
+            .load(id);
           return pageOf<RelationOfEntity, never>(rows, size, ((of: RelationOfEntity) => ({
             cursor: encodeCursor(list, relationKey(of)),
             node: of.node,
@@ -125,13 +171,15 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
       }),
       neighbors: t.field({
         type: neighbors,
-        description: 'The entities within reach, breadth first: ordered by depth, then name. Each appears once, at its smallest depth; the entity itself does not.',
+        description:
+          'The entities within reach, breadth first: ordered by depth, then name. Each appears once, at its smallest depth; the entity itself does not.',
         args: {
           types: t.arg.stringList({ description: TYPES_ARGUMENT }),
           direction: t.arg({
             type: direction,
             defaultValue: 'OUT',
-            description: 'Which relations to follow at each step: `OUT` when absent, because following both ways through a hub, such as a licence, reaches everything.',
+            description:
+              'Which relations to follow at each step: `OUT` when absent, because following both ways through a hub, such as a licence, reaches everything.',
           }),
           depth: t.arg.int({ defaultValue: 1, description: `How many relations to go at most: 1 to ${TRAVERSAL_LIMITS.depth}.` }),
           ...pageArguments(t.arg as never),
@@ -141,8 +189,10 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           const selection = { direction: args.direction ?? 'OUT', types: checkRelationTypes(args.types) } as const;
           const depth = checkRange('depth', args.depth, { min: 1, max: TRAVERSAL_LIMITS.depth, default: 1 });
           const list = `neighbors:${selection.direction}`;
-          const after = args.after == null ? null : neighborCursor(decodeCursor(list, args.after, 3));
-          const found: NeighborSlice = await loaders(context).neighbors({ ...selection, depth, limit: size + 1, after }).load(id);
+          const after = args.after == null ? null : neighborCursor(list, args.after);
+          const found: NeighborSlice = await loaders(context)
+            .neighbors({ ...selection, depth, limit: size + 1, after })
+            .load(id);
           return {
             edges: found.neighbors.slice(0, size).map((neighbor) => ({
               cursor: encodeCursor(list, [neighbor.depth, neighbor.name, neighbor.id]),
@@ -160,9 +210,15 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
         args: pageArguments(t.arg as never),
         resolve: async ({ id }, args, context) => {
           const size = pageSize(args.first);
-          const after = args.after == null ? null : ([text(decodeCursor('documents', args.after, 1)[0])] as const);
-          const rows = await loaders(context).entityDocuments({ limit: size + 1, after }).load(id);
-          return pageOf(rows.map((documentId) => ({ id: documentId })), size, (node) => ({ cursor: encodeCursor('documents', [node.id]), node }));
+          const after = args.after == null ? null : documentCursor(ENTITY_DOCUMENTS, args.after);
+          const rows = await loaders(context)
+            .entityDocuments({ limit: size + 1, after })
+            .load(id);
+          return pageOf(
+            rows.map((documentId) => ({ id: documentId })),
+            size,
+            (node) => ({ cursor: encodeCursor(ENTITY_DOCUMENTS, [node.id]), node }),
+          );
         },
       }),
     }),
@@ -175,18 +231,22 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
         type: documentEntities,
         description: 'The entities that the document names, in the document’s order.',
         args: {
-          kinds: t.arg.stringList({ description: 'Only entities of these kinds; every kind when absent, none for an empty list. At most 500.' }),
+          kinds: t.arg.stringList({
+            description: 'Only entities of these kinds; every kind when absent, none for an empty list. At most 500.',
+          }),
           ...pageArguments(t.arg as never),
         },
         resolve: async ({ id }, args, context) => {
           const size = pageSize(args.first);
           const kinds = checkKinds(args.kinds);
-          const after = args.after == null ? null : entityPlace(decodeCursor('entities-of-document', args.after, 2));
+          const after = args.after == null ? null : mentionCursor(DOCUMENT_ENTITIES, args.after);
           if (!isIdOf('Document', id)) return { edges: [], hasNextPage: false };
-          const rows = await loaders(context).documentEntities({ kinds, limit: size + 1, after }).load(id);
+          const rows = await loaders(context)
+            .documentEntities({ kinds, limit: size + 1, after })
+            .load(id);
           return {
             edges: rows.slice(0, size).map((row) => ({
-              cursor: encodeCursor('entities-of-document', [row.position, row.entity.id]),
+              cursor: encodeCursor(DOCUMENT_ENTITIES, [row.position, row.entity.id]),
               node: row.entity,
             })),
             hasNextPage: rows.length > size,
@@ -197,22 +257,4 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
   });
 
   return { Entity: entity, Relation: relation, Direction: direction };
-}
-
-type CursorValues = ReturnType<typeof decodeCursor>;
-
-const relationCursor = ([type, name, id, direction]: CursorValues): RelationKey => [
-  text(type),
-  text(name),
-  text(id),
-  direction === 'OUT' || direction === 'IN' ? direction : malformed(),
-];
-const neighborCursor = ([depth, name, id]: CursorValues) => [whole(depth), text(name), text(id)] as const;
-const entityPlace = ([position, id]: CursorValues) => [whole(position), text(id)] as const;
-
-const text = (value: CursorValues[number] | undefined): string => (typeof value === 'string' ? value : malformed());
-const whole = (value: CursorValues[number] | undefined): number =>
-  typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? value : malformed();
-function malformed(): never {
-  throw badUserInput('`after` is not a cursor of this API.', { hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.' });
 }

@@ -53,7 +53,8 @@ export async function neighborhoods(
   enough: (neighbors: readonly Neighbor[]) => boolean = () => false,
 ): Promise<Map<string, Neighborhood>> {
   const walks = new Map<string, Walk>();
-  for (const source of sources) walks.set(source, { neighbors: [], seen: new Set([source]), frontier: [source], truncated: false, done: false });
+  for (const source of sources)
+    walks.set(source, { neighbors: [], seen: new Set([source]), frontier: [source], truncated: false, done: false });
   const adjacency = new Adjacency(expand);
 
   for (let level = 1; level <= depth; level++) {

@@ -73,7 +73,8 @@ export function changesOf<Item extends { readonly id: string; readonly propertie
     const before = stored.get(patch.id);
     const after = { ...patch, properties: mergeProperties(before?.properties ?? {}, patch.properties) };
     const mark = before ? before.byHand || byHand === true : byHand !== false;
-    if (!before || before.byHand !== mark || !isDeepStrictEqual(before.properties, after.properties)) changed.push({ ...after, byHand: mark });
+    if (!before || before.byHand !== mark || !isDeepStrictEqual(before.properties, after.properties))
+      changed.push({ ...after, byHand: mark });
     now.set(patch.id, after);
   }
   return { now, changed };

@@ -5,7 +5,15 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { derivedId, documentId, entityId } from '#subgraphs/shared/ids.ts';
 import { relationKey } from '#subgraphs/graph/driver.ts';
-import type { Direction, DocumentGraph, Entity, GraphDriver, RelationKey, RelationOfEntity, RelationSelection } from '#subgraphs/graph/driver.ts';
+import type {
+  Direction,
+  DocumentGraph,
+  Entity,
+  GraphDriver,
+  RelationKey,
+  RelationOfEntity,
+  RelationSelection,
+} from '#subgraphs/graph/driver.ts';
 import { neighborhoods, shortestPath } from '#subgraphs/graph/traversal.ts';
 import { adjacencyOf, graphs, nodeName, oracleDistances, TYPES } from './graph-oracle.ts';
 import type { RandomGraph } from './graph-oracle.ts';
@@ -48,13 +56,16 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
     });
 
     const statements = (context: RequestContext): number => context.statements.counts()[subject.store] ?? 0;
-    const entitiesOf = async (context: RequestContext): Promise<string[]> => (await driver.findEntities(context, {}, whole)).map((entity) => entity.name);
+    const entitiesOf = async (context: RequestContext): Promise<string[]> =>
+      (await driver.findEntities(context, {}, whole)).map((entity) => entity.name);
     const relationsOf = async (context: RequestContext, entity: string): Promise<string[]> =>
       ((await driver.relationsOf(context, [idOf(context, entity)], EVERYTHING, whole)).get(idOf(context, entity)) ?? []).map(
         ({ direction, relation, node: other }) => `${direction} ${relation.type} ${other.name}`,
       );
     const mentionsOf = async (context: RequestContext, source: string): Promise<string[]> =>
-      ((await driver.documentEntities(context, [docId(context, source)], null, whole)).get(docId(context, source)) ?? []).map(({ entity }) => entity.name);
+      ((await driver.documentEntities(context, [docId(context, source)], null, whole)).get(docId(context, source)) ?? []).map(
+        ({ entity }) => entity.name,
+      );
 
     describe('entities', () => {
       test('are created, found by id, merged on the second write, and joined within one call', async () => {
@@ -110,7 +121,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(await find({ kind: { in: ['licence', 'nothing'] } })).toEqual(['MIT']);
         expect(await find({ kind: { in: [] } })).toEqual([]);
         expect(await find({ kind: { not: { eq: 'package' } } })).toEqual(['100%_sure\\', 'MIT', 'ÄPFEL']);
-        expect(await find({ or: [{ name: { eq: 'MIT' } }, { and: [{ kind: { eq: 'package' } }, { not: { name: { contains: '-' } } }] }] })).toEqual(['MIT', 'React']);
+        expect(
+          await find({ or: [{ name: { eq: 'MIT' } }, { and: [{ kind: { eq: 'package' } }, { not: { name: { contains: '-' } } }] }] }),
+        ).toEqual(['MIT', 'React']);
         expect(await find({ or: [] })).toEqual([]);
         expect(await find({ and: [] })).toHaveLength(5);
         expect(await find({ not: {} })).toEqual([]);
@@ -161,7 +174,10 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       test('with an end that does not exist write nothing at all', async () => {
         const context = freshTenant();
         await expect(
-          driver.upsertRelations(context, [link('a', 'USES', 'b'), { from: named('a'), to: { id: idOf(context, 'missing') }, type: 'USES', properties: {} }]),
+          driver.upsertRelations(context, [
+            link('a', 'USES', 'b'),
+            { from: named('a'), to: { id: idOf(context, 'missing') }, type: 'USES', properties: {} },
+          ]),
         ).rejects.toMatchObject({ code: 'NOT_FOUND' });
         expect(await entitiesOf(context)).toEqual([]);
       });
@@ -169,7 +185,12 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       test('page per entity in one order for every direction and type, self loops once', async () => {
         const context = freshTenant();
         await driver.upsertRelations(context, [
-          link('hub', 'A', 'x'), link('x', 'A', 'hub'), link('hub', 'A', 'hub'), link('hub', 'B', 'y'), link('z', 'C', 'hub'), link('x', 'B', 'y'),
+          link('hub', 'A', 'x'),
+          link('x', 'A', 'hub'),
+          link('hub', 'A', 'hub'),
+          link('hub', 'B', 'y'),
+          link('z', 'C', 'hub'),
+          link('x', 'B', 'y'),
         ]);
         const hub = idOf(context, 'hub');
         const pages = async (selection: RelationSelection, limit: number): Promise<string[]> => {
@@ -190,7 +211,12 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(await pages({ direction: 'IN', types: null }, 1)).toEqual(['IN A hub', 'IN A x', 'IN C z']);
         expect(await pages({ direction: 'BOTH', types: ['B', 'C'] }, 1)).toEqual(['OUT B y', 'IN C z']);
         expect(await pages({ direction: 'BOTH', types: [] }, 1)).toEqual([]);
-        const many = await driver.relationsOf(context, ['x', 'y', 'unknown'].map((each) => idOf(context, each)), { direction: 'OUT', types: null }, { limit: 1, after: null });
+        const many = await driver.relationsOf(
+          context,
+          ['x', 'y', 'unknown'].map((each) => idOf(context, each)),
+          { direction: 'OUT', types: null },
+          { limit: 1, after: null },
+        );
         expect([...many].map(([id, rows]) => [id, rows.length])).toEqual([[idOf(context, 'x'), 1]]);
       });
 
@@ -204,7 +230,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(await relationsOf(context, 'a')).toEqual([]);
         expect(await entitiesOf(context)).toEqual(['a', 'c']);
 
-        await driver.indexDocuments(context, [{ documentId: docId(context, 'd'), entities: [node('m')], relations: [link('m', 'USES', 'n'), link('a', 'USES', 'n')] }]);
+        await driver.indexDocuments(context, [
+          { documentId: docId(context, 'd'), entities: [node('m')], relations: [link('m', 'USES', 'n'), link('a', 'USES', 'n')] },
+        ]);
         await driver.deleteEntities(context, [idOf(context, 'a')]);
         expect(await entitiesOf(context)).toEqual(['c', 'm', 'n']);
         await driver.deleteRelations(context, [relId(context, 'm', 'USES', 'n')]);
@@ -214,10 +242,15 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
 
     describe('traversal', () => {
       const write = async (context: RequestContext, { edges }: RandomGraph): Promise<void> => {
-        await driver.upsertRelations(context, edges.map(([from, type, to]) => link(nodeName(from), type, nodeName(to))));
+        await driver.upsertRelations(
+          context,
+          edges.map(([from, type, to]) => link(nodeName(from), type, nodeName(to))),
+        );
       };
-      const expand = (context: RequestContext, selection: RelationSelection, rows = 10_000) => (nodes: readonly string[]) =>
-        driver.expandFrontier(context, nodes, selection, rows);
+      const expand =
+        (context: RequestContext, selection: RelationSelection, rows = 10_000) =>
+        (nodes: readonly string[]) =>
+          driver.expandFrontier(context, nodes, selection, rows);
       const reversed = { OUT: 'IN', IN: 'OUT', BOTH: 'BOTH' } as const;
       const selections = fc.record({
         direction: fc.constantFrom<Direction>('OUT', 'IN', 'BOTH'),
@@ -287,14 +320,25 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const context = freshTenant();
         await driver.upsertRelations(context, [
           ...Array.from({ length: 30 }, (_, index) => link('hub', 'A', `leaf${String(index).padStart(2, '0')}`)),
-          link('small', 'A', 'leaf00'), link('small', 'A', 'leaf01'), link('far', 'A', 'hub'), link('leaf29', 'A', 'goal'),
+          link('small', 'A', 'leaf00'),
+          link('small', 'A', 'leaf01'),
+          link('far', 'A', 'hub'),
+          link('leaf29', 'A', 'goal'),
         ]);
-        const [hub, small, far, leaf, goal] = ['hub', 'small', 'far', 'leaf05', 'goal'].map((each) => idOf(context, each)) as [string, string, string, string, string];
+        const [hub, small, far, leaf, goal] = ['hub', 'small', 'far', 'leaf05', 'goal'].map((each) => idOf(context, each)) as [
+          string,
+          string,
+          string,
+          string,
+          string,
+        ];
         const out: RelationSelection = { direction: 'OUT', types: null };
         const cut = await driver.expandFrontier(context, [small, hub], out, 10);
         expect(cut.cut).toBe(true);
         expect(cut.steps.map(({ node: at, otherName }) => [at === small ? 'small' : 'hub', otherName])).toEqual([
-          ['small', 'leaf00'], ['small', 'leaf01'], ...Array.from({ length: 8 }, (_, index) => ['hub', `leaf0${index}`]),
+          ['small', 'leaf00'],
+          ['small', 'leaf01'],
+          ...Array.from({ length: 8 }, (_, index) => ['hub', `leaf0${index}`]),
         ]);
         expect((await driver.expandFrontier(context, [small, hub], out, 32)).cut).toBe(false);
         expect((await driver.expandFrontier(context, [small, hub], out, 31)).cut).toBe(true);
@@ -311,8 +355,15 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
     });
 
     describe('documents', () => {
-      const document = (context: RequestContext, source: string, entities: DocumentGraph['entities'], relations: DocumentGraph['relations'] = []): DocumentGraph => ({
-        documentId: docId(context, source), entities, relations,
+      const document = (
+        context: RequestContext,
+        source: string,
+        entities: DocumentGraph['entities'],
+        relations: DocumentGraph['relations'] = [],
+      ): DocumentGraph => ({
+        documentId: docId(context, source),
+        entities,
+        relations,
       });
 
       test('name entities in their order, page, filter by kind, and are found from the entity', async () => {
@@ -323,7 +374,8 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         ]);
         expect(await mentionsOf(context, 'one')).toEqual(['z', 'MIT', 'a']);
         const one = docId(context, 'one');
-        const first = (await driver.documentEntities(context, [one, docId(context, 'two')], null, { limit: 2, after: null })).get(one) ?? [];
+        const first =
+          (await driver.documentEntities(context, [one, docId(context, 'two')], null, { limit: 2, after: null })).get(one) ?? [];
         expect(first.map(({ entity }) => entity.name)).toEqual(['z', 'MIT']);
         const last = first[1];
         const rest = await driver.documentEntities(context, [one], null, { limit: 2, after: [last?.position ?? 0, last?.entity.id ?? ''] });
@@ -360,8 +412,12 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       test('leave alone what was written by hand, before or after', async () => {
         const context = freshTenant();
         await driver.upsertRelations(context, [link('a', 'USES', 'b')]);
-        await driver.indexDocuments(context, [document(context, 'one', [node('a'), node('d')], [link('a', 'USES', 'b'), link('a', 'USES', 'c'), link('d', 'USES', 'e')])]);
-        await driver.upsertRelations(context, [{ from: { id: idOf(context, 'a') }, to: { id: idOf(context, 'c') }, type: 'USES', properties: {} }]);
+        await driver.indexDocuments(context, [
+          document(context, 'one', [node('a'), node('d')], [link('a', 'USES', 'b'), link('a', 'USES', 'c'), link('d', 'USES', 'e')]),
+        ]);
+        await driver.upsertRelations(context, [
+          { from: { id: idOf(context, 'a') }, to: { id: idOf(context, 'c') }, type: 'USES', properties: {} },
+        ]);
         await driver.upsertEntities(context, [node('d')]);
         await driver.indexDocuments(context, [document(context, 'one', [])]);
         expect(await relationsOf(context, 'a')).toEqual(['OUT USES b', 'OUT USES c']);
@@ -381,24 +437,38 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       test('two hundred at once take as few statements as one', async () => {
         const context = freshTenant();
         const many = Array.from({ length: 200 }, (_, index) =>
-          document(context, `doc${index}`, [node(`p${index}`, { version: '1' }), node('shared')], Array.from({ length: 5 }, (__, by) => link(`p${index}`, 'DEPENDS_ON', `p${(index + by + 1) % 200}`))),
+          document(
+            context,
+            `doc${index}`,
+            [node(`p${index}`, { version: '1' }), node('shared')],
+            Array.from({ length: 5 }, (__, by) => link(`p${index}`, 'DEPENDS_ON', `p${(index + by + 1) % 200}`)),
+          ),
         );
         const counting = again(context);
         await driver.indexDocuments(counting, many);
         expect(statements(counting)).toBeLessThanOrEqual(subject.statementsToIndex);
         expect(await driver.countEntities(context, {})).toBe(201);
         const removing = again(context);
-        await driver.indexDocuments(removing, many.map(({ documentId: id }) => ({ documentId: id, entities: [], relations: [] })));
+        await driver.indexDocuments(
+          removing,
+          many.map(({ documentId: id }) => ({ documentId: id, entities: [], relations: [] })),
+        );
         expect(statements(removing)).toBeLessThanOrEqual(subject.statementsToIndex);
         expect(await driver.countEntities(context, {})).toBe(0);
       });
 
       test('written at the same time by many neither fail nor lose anything', async () => {
         const context = freshTenant();
-        const documents = Array.from({ length: 12 }, (_, index) => document(context, `doc${index}`, [node('shared'), node(`own${index}`)], [link(`own${index}`, 'USES', 'shared')]));
+        const documents = Array.from({ length: 12 }, (_, index) =>
+          document(context, `doc${index}`, [node('shared'), node(`own${index}`)], [link(`own${index}`, 'USES', 'shared')]),
+        );
         await Promise.all(documents.map((each) => driver.indexDocuments(again(context), [each])));
         expect(await relationsOf(context, 'shared')).toHaveLength(12);
-        await Promise.all(documents.map((each, index) => driver.indexDocuments(again(context), [index % 2 === 0 ? { ...each, entities: [], relations: [] } : each])));
+        await Promise.all(
+          documents.map((each, index) =>
+            driver.indexDocuments(again(context), [index % 2 === 0 ? { ...each, entities: [], relations: [] } : each]),
+          ),
+        );
         expect(await relationsOf(context, 'shared')).toHaveLength(6);
         expect(await driver.countEntities(context, {})).toBe(7);
       });
@@ -409,7 +479,10 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const big = freshTenant('big');
         const small = freshTenant('small');
         const chain = (count: number) => Array.from({ length: count }, (_, index) => link(`n${index}`, 'NEXT', `n${index + 1}`));
-        await driver.upsertRelations(big, [...chain(990), ...Array.from({ length: 10 }, (_, index) => link('n0', 'NEXT', `extra${index}`))]);
+        await driver.upsertRelations(big, [
+          ...chain(990),
+          ...Array.from({ length: 10 }, (_, index) => link('n0', 'NEXT', `extra${index}`)),
+        ]);
         await driver.upsertRelations(small, chain(10));
         const entities = Array.from({ length: 3 }, (_, index) => node(`n${index}`));
         await driver.indexDocuments(big, [document('big'), document('small')]);
@@ -444,8 +517,12 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect((await driver.documentEntities(thief, [docId(owner, 'd')], null, whole)).size).toBe(0);
         expect((await driver.entityDocuments(thief, [a], whole)).size).toBe(0);
 
-        await expect(driver.upsertRelations(thief, [{ from: named('mine'), to: { id: a }, type: 'USES', properties: {} }])).rejects.toMatchObject({ code: 'NOT_FOUND' });
-        await expect(driver.upsertRelations(thief, [{ from: { id: a }, to: { id: b }, type: 'USES', properties: {} }])).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        await expect(
+          driver.upsertRelations(thief, [{ from: named('mine'), to: { id: a }, type: 'USES', properties: {} }]),
+        ).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        await expect(
+          driver.upsertRelations(thief, [{ from: { id: a }, to: { id: b }, type: 'USES', properties: {} }]),
+        ).rejects.toMatchObject({ code: 'NOT_FOUND' });
         expect(await driver.deleteEntities(thief, [a, b])).toEqual([]);
         expect(await driver.deleteRelations(thief, [relation])).toEqual([]);
         await driver.indexDocuments(thief, [{ documentId: docId(owner, 'd'), entities: [node('theirs')], relations: [] }]);
@@ -459,7 +536,10 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
 
     test('every read is one statement however many ids it is given', async () => {
       const context = freshTenant();
-      await driver.upsertRelations(context, Array.from({ length: 50 }, (_, index) => link(`n${index}`, 'NEXT', `n${index + 1}`)));
+      await driver.upsertRelations(
+        context,
+        Array.from({ length: 50 }, (_, index) => link(`n${index}`, 'NEXT', `n${index + 1}`)),
+      );
       const ids = Array.from({ length: 51 }, (_, index) => idOf(context, `n${index}`));
       const reads: ((on: RequestContext) => Promise<unknown>)[] = [
         (on) => driver.entitiesByIds(on, ids),

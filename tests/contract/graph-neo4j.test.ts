@@ -31,9 +31,14 @@ if (uri) {
     };
     test('name the variable of a wrong password and of a missing database', async () => {
       await expect(read({ password: 'not this one' })).rejects.toMatchObject({
-        code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('NEO4J_PASSWORD') }, cause: expect.any(Error),
+        code: 'STORE_UNAVAILABLE',
+        extensions: { hint: expect.stringContaining('NEO4J_PASSWORD') },
+        cause: expect.any(Error),
       });
-      await expect(read({ database: 'nowhere' })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('NEO4J_DATABASE') } });
+      await expect(read({ database: 'nowhere' })).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        extensions: { hint: expect.stringContaining('NEO4J_DATABASE') },
+      });
     });
   });
 } else {
@@ -41,20 +46,28 @@ if (uri) {
 }
 
 describe('Neo4j without a server', () => {
-  test.each(['bolt://127.0.0.1:1', 'nonsense://127.0.0.1:1', 'no uri at all'])('%s is unavailable, and the hint names NEO4J_URI', async (wrong) => {
-    const driver = createNeo4jGraph({ uri: wrong, username, password });
-    try {
-      const failure = await driver.entitiesByIds(freshTenant(), ['ent_x']).catch((error: unknown) => error);
-      expect(failure).toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('NEO4J_URI') }, cause: expect.any(Error) });
-      expect(await driver.health()).toMatchObject([{ store: 'neo4j', state: 'down' }]);
-    } finally {
-      await driver.close();
-      await driver.close();
-    }
-  });
+  test.each(['bolt://127.0.0.1:1', 'nonsense://127.0.0.1:1', 'no uri at all'])(
+    '%s is unavailable, and the hint names NEO4J_URI',
+    async (wrong) => {
+      const driver = createNeo4jGraph({ uri: wrong, username, password });
+      try {
+        const failure = await driver.entitiesByIds(freshTenant(), ['ent_x']).catch((error: unknown) => error);
+        expect(failure).toMatchObject({
+          code: 'STORE_UNAVAILABLE',
+          extensions: { hint: expect.stringContaining('NEO4J_URI') },
+          cause: expect.any(Error),
+        });
+        expect(await driver.health()).toMatchObject([{ store: 'neo4j', state: 'down' }]);
+      } finally {
+        await driver.close();
+        await driver.close();
+      }
+    },
+  );
 
   test('relation types are quoted into Cypher only in their strict form', () => {
     expect(quotedTypes(['A', 'B_2'])).toBe('`A`|`B_2`');
-    for (const type of ['a', 'A`', 'A B', '', '1A', 'A|B', 'A\n', `A${'B'.repeat(64)}`]) expect(() => quotedTypes([type])).toThrow(/unchecked/);
+    for (const type of ['a', 'A`', 'A B', '', '1A', 'A|B', 'A\n', `A${'B'.repeat(64)}`])
+      expect(() => quotedTypes([type])).toThrow(/unchecked/);
   });
 });

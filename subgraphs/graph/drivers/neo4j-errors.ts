@@ -17,7 +17,11 @@ export function toNeo4jError(error: unknown): Error {
     return storeTimeout(STORE, error);
   }
   if (code === 'ServiceUnavailable' || code === 'SessionExpired' || /encryption|scheme|URL|handshake/i.test(error.message)) {
-    return storeUnavailable(STORE, error, 'Check that Neo4j runs at NEO4J_URI, and that its scheme fits the server (bolt://, neo4j://, or with +s for TLS).');
+    return storeUnavailable(
+      STORE,
+      error,
+      'Check that Neo4j runs at NEO4J_URI, and that its scheme fits the server (bolt://, neo4j://, or with +s for TLS).',
+    );
   }
   if (/DeadlockDetected/.test(code)) return conflict('The write conflicts with another one; try again.', { cause: error });
   if (/^Neo\.TransientError\.|DatabaseUnavailable|ReadOnlyDatabase|NotALeader/.test(code)) return storeUnavailable(STORE, error);

@@ -3,21 +3,51 @@ import neo4j from 'neo4j-driver';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
 import { RELATION_TYPE } from '../driver.ts';
-import type { Direction, Entity, EntityFilter, GraphDriver, Properties, Relation, RelationOfEntity, RelationSelection, Step } from '../driver.ts';
+import type {
+  Direction,
+  Entity,
+  EntityFilter,
+  GraphDriver,
+  Properties,
+  Relation,
+  RelationOfEntity,
+  RelationSelection,
+  Step,
+} from '../driver.ts';
+import { groupedBy } from '../grouping.ts';
 import type { Query } from './neo4j.ts';
 
 type Reads = Pick<
   GraphDriver,
-  'entitiesByIds' | 'findEntities' | 'countEntities' | 'relationsOf' | 'relationsByIds' | 'expandFrontier' | 'documentEntities' | 'entityDocuments'
+  | 'entitiesByIds'
+  | 'findEntities'
+  | 'countEntities'
+  | 'relationsOf'
+  | 'relationsByIds'
+  | 'expandFrontier'
+  | 'documentEntities'
+  | 'entityDocuments'
 >;
 
 /** An entity as statements return it: properties as the JSON text that is stored. */
 type EntityRow = Omit<Entity, 'properties'> & { properties: string };
 type RelationRow = Omit<Relation, 'properties'> & { properties: string };
 
-const ENTITY = (variable: string) => `${variable}.id AS id, ${variable}.name AS name, ${variable}.kind AS kind, ${variable}.properties AS properties`;
-const toEntity = ({ id, name, kind, properties }: EntityRow): Entity => ({ id, name, kind, properties: JSON.parse(properties) as Properties });
-const toRelation = ({ id, type, from, to, properties }: RelationRow): Relation => ({ id, type, from, to, properties: JSON.parse(properties) as Properties });
+const ENTITY = (variable: string) =>
+  `${variable}.id AS id, ${variable}.name AS name, ${variable}.kind AS kind, ${variable}.properties AS properties`;
+const toEntity = ({ id, name, kind, properties }: EntityRow): Entity => ({
+  id,
+  name,
+  kind,
+  properties: JSON.parse(properties) as Properties,
+});
+const toRelation = ({ id, type, from, to, properties }: RelationRow): Relation => ({
+  id,
+  type,
+  from,
+  to,
+  properties: JSON.parse(properties) as Properties,
+});
 
 export function neo4jReads(read: <T>(context: RequestContext, work: (query: Query) => Promise<T>) => Promise<T>): Reads {
   const rowsOf = <Row>(context: RequestContext, cypher: string, parameters: Record<string, unknown>): Promise<Row[]> =>
@@ -84,7 +114,11 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
          ORDER BY source, type(r), m.nameOrder, id, direction`,
         { entities, limit: neo4j.int(limit), type: after?.[0], name: after && nameOrder(after[1]), id: after?.[2] },
       );
-      return grouped(rows, 'source', (row): RelationOfEntity => ({ relation: toRelation(row.relation), direction: row.direction, node: toEntity(row) }));
+      return groupedBy(
+        rows,
+        (row) => row.source,
+        (row): RelationOfEntity => ({ relation: toRelation(row.relation), direction: row.direction, node: toEntity(row) }),
+      );
     },
 
     async relationsByIds(context, ids) {
@@ -134,7 +168,11 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
          RETURN document, m.position AS position, ${ENTITY('e')} ORDER BY document, position, id`,
         { documents, kinds, limit: neo4j.int(limit), position: after?.[0], id: after?.[1] },
       );
-      return grouped(rows, 'document', (row) => ({ position: row.position, entity: toEntity(row) }));
+      return groupedBy(
+        rows,
+        (row) => row.document,
+        (row) => ({ position: row.position, entity: toEntity(row) }),
+      );
     },
 
     async entityDocuments(context, entities, { limit, after }) {
@@ -152,7 +190,11 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
          RETURN entity, d.id AS document ORDER BY entity, document`,
         { entities, limit: neo4j.int(limit), id: after?.[0] },
       );
-      return grouped(rows, 'entity', (row) => row.document);
+      return groupedBy(
+        rows,
+        (row) => row.entity,
+        (row) => row.document,
+      );
     },
   };
 }
@@ -211,14 +253,3 @@ const all = (conditions: readonly string[]): string => {
   const real = conditions.filter((condition) => condition !== 'true');
   return real.length === 0 ? 'true' : real.map((condition) => `(${condition})`).join(' AND ');
 };
-
-function grouped<Row, Item>(rows: readonly Row[], by: keyof Row, itemOf: (row: Row) => Item): Map<string, Item[]> {
-  const groups = new Map<string, Item[]>();
-  for (const row of rows) {
-    const key = row[by] as string;
-    const group = groups.get(key);
-    if (group) group.push(itemOf(row));
-    else groups.set(key, [itemOf(row)]);
-  }
-  return groups;
-}

@@ -7,6 +7,7 @@ import neo4j from 'neo4j-driver';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import type { DocumentGraph, Entity, EntityWrite, Properties, Relation, RelationWrite } from '../driver.ts';
+import { groupedBy } from '../grouping.ts';
 import { changesOf, documentBatch, entityPatches, namedEnds, presentIds, relationPatches } from '../writes.ts';
 import type { Stored } from '../writes.ts';
 import { nameOrder, quotedTypes } from './neo4j-reads.ts';
@@ -22,7 +23,9 @@ export async function upsertRelations(context: RequestContext, query: Query, wri
   await takeTurn(query);
   const ids = writes.flatMap(({ from, to }) => [from, to]).flatMap((end) => ('id' in end ? [end.id] : []));
   if (ids.length > 0) {
-    const found = await query<{ id: string }>('MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids RETURN e.id AS id', { ids });
+    const found = await query<{ id: string }>('MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids RETURN e.id AS id', {
+      ids,
+    });
     const present = new Set(found.map(({ id }) => id));
     const missing = ids.find((id) => !present.has(id));
     if (missing !== undefined) throw notFound('entity', missing);
@@ -38,7 +41,9 @@ export async function deleteEntities(query: Query, ids: readonly string[]): Prom
      RETURN collect(DISTINCT r.id) AS relations, collect(DISTINCT o.id) AS others`,
     { ids },
   );
-  await query('MATCH (x:TributaryRelation {tenantId: $tenantId}) WHERE x.id IN $relations DETACH DELETE x', { relations: touched?.relations ?? [] });
+  await query('MATCH (x:TributaryRelation {tenantId: $tenantId}) WHERE x.id IN $relations DETACH DELETE x', {
+    relations: touched?.relations ?? [],
+  });
   const deleted = await query<{ id: string }>(
     'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids WITH e, e.id AS id DETACH DELETE e RETURN id',
     { ids },
@@ -50,7 +55,10 @@ export async function deleteEntities(query: Query, ids: readonly string[]): Prom
 export async function deleteRelations(query: Query, ids: readonly string[]): Promise<string[]> {
   await takeTurn(query);
   const deleted = await deleteRelationsWhere(query, ids, 'true');
-  await deleteOrphans(query, deleted.flatMap(({ from, to }) => [from, to]));
+  await deleteOrphans(
+    query,
+    deleted.flatMap(({ from, to }) => [from, to]),
+  );
   return presentIds(ids, deleted);
 }
 
@@ -90,7 +98,11 @@ export async function indexDocuments(context: RequestContext, query: Query, docu
     { assertions: batch.assertions },
   );
 
-  const gone = await deleteRelationsWhere(query, withdrawn.map(({ id }) => id), 'NOT x.byHand AND NOT (x)<-[:TRIBUTARY_ASSERTS]-()');
+  const gone = await deleteRelationsWhere(
+    query,
+    withdrawn.map(({ id }) => id),
+    'NOT x.byHand AND NOT (x)<-[:TRIBUTARY_ASSERTS]-()',
+  );
   await deleteOrphans(query, [...dropped.map(({ id }) => id), ...gone.flatMap(({ from, to }) => [from, to])]);
   await query('MATCH (d:TributaryDocument {tenantId: $tenantId}) WHERE d.id IN $documentIds AND NOT (d)--() DELETE d', { documentIds });
 }
@@ -100,7 +112,11 @@ async function takeTurn(query: Query): Promise<void> {
   await query('MERGE (t:TributaryTenant {tenantId: $tenantId}) SET t.writes = coalesce(t.writes, 0) + 1');
 }
 
-async function writeEntities(query: Query, patches: ReadonlyMap<string, Entity>, byHand: boolean | 'when new'): Promise<Map<string, Entity>> {
+async function writeEntities(
+  query: Query,
+  patches: ReadonlyMap<string, Entity>,
+  byHand: boolean | 'when new',
+): Promise<Map<string, Entity>> {
   if (patches.size === 0) return new Map();
   const stored = await query<StoredRow>(
     'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids RETURN e.id AS id, e.properties AS properties, e.byHand AS byHand',
@@ -146,7 +162,11 @@ async function writeRelations(query: Query, patches: ReadonlyMap<string, Relatio
 }
 
 /** Deletes those of the relations whose node `x` meets `condition`. */
-async function deleteRelationsWhere(query: Query, ids: readonly string[], condition: string): Promise<{ id: string; from: string; to: string }[]> {
+async function deleteRelationsWhere(
+  query: Query,
+  ids: readonly string[],
+  condition: string,
+): Promise<{ id: string; from: string; to: string }[]> {
   if (ids.length === 0) return [];
   return await query<{ id: string; from: string; to: string }>(
     `MATCH (x:TributaryRelation {tenantId: $tenantId}) WHERE x.id IN $ids AND ${condition}
@@ -163,7 +183,9 @@ async function deleteRelationsWhere(query: Query, ids: readonly string[], condit
 /** Deletes those of the entities that nothing mentions or relates to and no hand wrote. */
 async function deleteOrphans(query: Query, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
-  await query('MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids AND NOT e.byHand AND NOT (e)--() DELETE e', { ids: [...new Set(ids)] });
+  await query('MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids AND NOT e.byHand AND NOT (e)--() DELETE e', {
+    ids: [...new Set(ids)],
+  });
 }
 
 type StoredRow = { id: string; properties: string; byHand: boolean };
@@ -171,12 +193,5 @@ type StoredRow = { id: string; properties: string; byHand: boolean };
 const parsed = (rows: readonly StoredRow[]): Map<string, Stored> =>
   new Map(rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]));
 
-function byDocument<Row extends { documentId: string }>(rows: readonly Row[], idOf: (row: Row) => string): Record<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (const row of rows) {
-    const group = groups.get(row.documentId);
-    if (group) group.push(idOf(row));
-    else groups.set(row.documentId, [idOf(row)]);
-  }
-  return Object.fromEntries(groups);
-}
+const byDocument = <Row extends { documentId: string }>(rows: readonly Row[], idOf: (row: Row) => string): Record<string, string[]> =>
+  Object.fromEntries(groupedBy(rows, ({ documentId }) => documentId, idOf));

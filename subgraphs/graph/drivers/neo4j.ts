@@ -53,10 +53,12 @@ export function createNeo4jGraph(options: Neo4jOptions): GraphDriver {
   return {
     ...neo4jReads((context, work) => store.transaction(context, 'executeRead', work)),
     upsertEntities: (context, entities) => store.transaction(context, 'executeWrite', (query) => upsertEntities(context, query, entities)),
-    upsertRelations: (context, relations) => store.transaction(context, 'executeWrite', (query) => upsertRelations(context, query, relations)),
+    upsertRelations: (context, relations) =>
+      store.transaction(context, 'executeWrite', (query) => upsertRelations(context, query, relations)),
     deleteEntities: (context, ids) => store.transaction(context, 'executeWrite', (query) => deleteEntities(query, ids)),
     deleteRelations: (context, ids) => store.transaction(context, 'executeWrite', (query) => deleteRelations(query, ids)),
-    indexDocuments: (context, documents) => store.transaction(context, 'executeWrite', (query) => indexDocuments(context, query, documents)),
+    indexDocuments: (context, documents) =>
+      store.transaction(context, 'executeWrite', (query) => indexDocuments(context, query, documents)),
     health: async () => [await store.health()],
     close: () => store.close(),
   };
@@ -81,14 +83,17 @@ class Neo4jStore {
       await this.#prepare();
       const session = this.#session();
       try {
-        return await session[mode](async (tx: ManagedTransaction) => {
-          const query: Query = async <Row>(cypher: string, parameters: Record<string, unknown> = {}) => {
-            context.statements.add('neo4j');
-            const { records } = await tx.run(cypher, { ...parameters, tenantId });
-            return records.map((record) => record.toObject() as Row);
-          };
-          return await work(query);
-        }, { timeout: TRANSACTION_TIMEOUT_MS });
+        return await session[mode](
+          async (tx: ManagedTransaction) => {
+            const query: Query = async <Row>(cypher: string, parameters: Record<string, unknown> = {}) => {
+              context.statements.add('neo4j');
+              const { records } = await tx.run(cypher, { ...parameters, tenantId });
+              return records.map((record) => record.toObject() as Row);
+            };
+            return await work(query);
+          },
+          { timeout: TRANSACTION_TIMEOUT_MS },
+        );
       } finally {
         await session.close();
       }

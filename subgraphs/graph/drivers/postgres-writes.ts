@@ -20,7 +20,10 @@ export async function upsertRelations(context: RequestContext, tx: Transaction, 
   const { tenantId } = context.principal;
   await takeTurn(context, tx);
   const byId = writes.flatMap(({ from, to }) => [from, to]).filter((end) => 'id' in end);
-  const found = await names(tx, byId.map(({ id }) => id));
+  const found = await names(
+    tx,
+    byId.map(({ id }) => id),
+  );
   const missing = byId.find(({ id }) => !found.has(id));
   if (missing) throw notFound('entity', missing.id);
   const ends = await writeEntities(context, tx, entityPatches(tenantId, namedEnds(writes)), 'when new');
@@ -36,8 +39,14 @@ export async function deleteEntities(context: RequestContext, tx: Transaction, i
           UNION SELECT from_id FROM graph.relations WHERE to_id = ANY($1::text[])`,
     parameters: [ids],
   });
-  const deleted = await tx.query<{ id: string }>({ sql: 'DELETE FROM graph.entities WHERE id = ANY($1::text[]) RETURNING id', parameters: [ids] });
-  await deleteOrphans(tx, others.map(({ id }) => id));
+  const deleted = await tx.query<{ id: string }>({
+    sql: 'DELETE FROM graph.entities WHERE id = ANY($1::text[]) RETURNING id',
+    parameters: [ids],
+  });
+  await deleteOrphans(
+    tx,
+    others.map(({ id }) => id),
+  );
   return presentIds(ids, deleted);
 }
 
@@ -47,7 +56,10 @@ export async function deleteRelations(context: RequestContext, tx: Transaction, 
     sql: 'DELETE FROM graph.relations WHERE id = ANY($1::text[]) RETURNING id, from_id, to_id',
     parameters: [ids],
   });
-  await deleteOrphans(tx, deleted.flatMap((row) => [row.from_id, row.to_id]));
+  await deleteOrphans(
+    tx,
+    deleted.flatMap((row) => [row.from_id, row.to_id]),
+  );
   return presentIds(ids, deleted);
 }
 
@@ -90,17 +102,26 @@ export async function indexDocuments(context: RequestContext, tx: Transaction, d
     });
   }
 
-  const gone = await deleteUnasserted(tx, withdrawn.map(({ id }) => id));
+  const gone = await deleteUnasserted(
+    tx,
+    withdrawn.map(({ id }) => id),
+  );
   await deleteOrphans(tx, [...dropped.map(({ id }) => id), ...gone]);
 }
 
 async function takeTurn(context: RequestContext, tx: Transaction): Promise<void> {
-  await tx.query({ sql: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', parameters: [`tributary:graph:${context.principal.tenantId}`] });
+  await tx.query({
+    sql: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))',
+    parameters: [`tributary:graph:${context.principal.tenantId}`],
+  });
 }
 
 async function names(tx: Transaction, ids: readonly string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map();
-  const rows = await tx.query<{ id: string; name: string }>({ sql: 'SELECT id, name FROM graph.entities WHERE id = ANY($1::text[])', parameters: [ids] });
+  const rows = await tx.query<{ id: string; name: string }>({
+    sql: 'SELECT id, name FROM graph.entities WHERE id = ANY($1::text[])',
+    parameters: [ids],
+  });
   return new Map(rows.map((row) => [row.id, row.name]));
 }
 

@@ -5,6 +5,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { Direction, Entity, GraphDriver, Relation, RelationOfEntity, RelationSelection, Step } from '../driver.ts';
+import { groupedBy } from '../grouping.ts';
 import { entityCondition, Parameters } from './postgres-filter.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './postgres-writes.ts';
 
@@ -24,7 +25,14 @@ export function createPostgresGraph(postgres: Postgres): GraphDriver {
 
 type Reads = Pick<
   GraphDriver,
-  'entitiesByIds' | 'findEntities' | 'countEntities' | 'relationsOf' | 'relationsByIds' | 'expandFrontier' | 'documentEntities' | 'entityDocuments'
+  | 'entitiesByIds'
+  | 'findEntities'
+  | 'countEntities'
+  | 'relationsOf'
+  | 'relationsByIds'
+  | 'expandFrontier'
+  | 'documentEntities'
+  | 'entityDocuments'
 >;
 
 function reads(postgres: Postgres): Reads {
@@ -76,7 +84,16 @@ function reads(postgres: Postgres): Reads {
             ${key ? `AND (r.type, r.${other}_name, r.${other}_id) ${comparison} (${key.join(', ')})` : ''}
           ORDER BY r.type, r.${other}_name, r.${other}_id LIMIT ${most})`;
       };
-      const rows = await read<RelationRow & { source: string; direction: 'OUT' | 'IN'; name: string; kind: string; other_id: string; node_properties: Entity['properties'] }>(
+      const rows = await read<
+        RelationRow & {
+          source: string;
+          direction: 'OUT' | 'IN';
+          name: string;
+          kind: string;
+          other_id: string;
+          node_properties: Entity['properties'];
+        }
+      >(
         context,
         `SELECT s.source, x.*, e.name, e.kind, e.properties AS node_properties
          FROM unnest(${sources}::text[]) AS s(source)
@@ -85,16 +102,24 @@ function reads(postgres: Postgres): Reads {
          ORDER BY s.source, x.type, x.other_name, x.other_id, x.direction`,
         p.values,
       );
-      return grouped(rows, 'source', (row): RelationOfEntity => ({
-        relation: toRelation(row),
-        direction: row.direction,
-        node: { id: row.other_id, name: row.name, kind: row.kind, properties: row.node_properties },
-      }));
+      return groupedBy(
+        rows,
+        (row) => row.source,
+        (row): RelationOfEntity => ({
+          relation: toRelation(row),
+          direction: row.direction,
+          node: { id: row.other_id, name: row.name, kind: row.kind, properties: row.node_properties },
+        }),
+      );
     },
 
     async relationsByIds(context, ids) {
       if (ids.length === 0) return new Map();
-      const rows = await read<RelationRow>(context, 'SELECT id, type, from_id, to_id, properties FROM graph.relations WHERE id = ANY($1::text[])', [ids]);
+      const rows = await read<RelationRow>(
+        context,
+        'SELECT id, type, from_id, to_id, properties FROM graph.relations WHERE id = ANY($1::text[])',
+        [ids],
+      );
       return new Map(rows.map((row) => [row.id, toRelation(row)]));
     },
 
@@ -142,7 +167,11 @@ function reads(postgres: Postgres): Reads {
          ORDER BY d.document, x.position, x.id`,
         p.values,
       );
-      return grouped(rows, 'document', ({ position, id, name, kind, properties }) => ({ position, entity: { id, name, kind, properties } }));
+      return groupedBy(
+        rows,
+        (row) => row.document,
+        ({ position, id, name, kind, properties }) => ({ position, entity: { id, name, kind, properties } }),
+      );
     },
 
     async entityDocuments(context, entities, { limit, after }) {
@@ -160,7 +189,11 @@ function reads(postgres: Postgres): Reads {
          ORDER BY s.entity, x.document_id`,
         p.values,
       );
-      return grouped(rows, 'entity', (row) => row.document_id);
+      return groupedBy(
+        rows,
+        (row) => row.entity,
+        (row) => row.document_id,
+      );
     },
   };
 }
@@ -174,21 +207,16 @@ export interface RelationRow {
   properties: Relation['properties'];
 }
 
-const toRelation = (row: RelationRow): Relation => ({ id: row.id, type: row.type, from: row.from_id, to: row.to_id, properties: row.properties });
+const toRelation = (row: RelationRow): Relation => ({
+  id: row.id,
+  type: row.type,
+  from: row.from_id,
+  to: row.to_id,
+  properties: row.properties,
+});
 
 const sides = (direction: Direction, side: (direction: 'OUT' | 'IN') => string): string =>
   direction === 'BOTH' ? `${side('OUT')} UNION ALL ${side('IN')}` : side(direction);
 
 const typeCondition = ({ types }: RelationSelection, parameters: Parameters): string =>
   types === null ? '' : ` AND r.type = ANY(${parameters.add(types)}::text[])`;
-
-function grouped<Row, Item>(rows: readonly Row[], by: keyof Row, itemOf: (row: Row) => Item): Map<string, Item[]> {
-  const groups = new Map<string, Item[]>();
-  for (const row of rows) {
-    const key = row[by] as string;
-    const group = groups.get(key);
-    if (group) group.push(itemOf(row));
-    else groups.set(key, [itemOf(row)]);
-  }
-  return groups;
-}
