@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { loadConfig } from '#gateway/config.ts';
-import { startServer, type RunningServer } from '#gateway/server.ts';
+import { startServer, type BackgroundServices, type RunningServer } from '#gateway/server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { startBackground } from '#ops/ingest/background.ts';
 
@@ -13,6 +13,8 @@ import { createTestDatabase } from './postgres.ts';
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly server: RunningServer;
+  /** What the server gives to work behind the requests: its clients of the subgraphs, and the way in of all operations. */
+  readonly services: BackgroundServices;
   /** Superuser's connection string of its database. */
   readonly databaseUrl: string;
   readonly dataDir: string;
@@ -31,11 +33,14 @@ export async function startTestServer(env: Record<string, string> = {}): Promise
   };
   try {
     const config = loadConfig({ DATABASE_URL: database.url, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'error', INGEST_ON_START: 'false', ...env });
-    const server = await startServer(config, { log: createLogger(config.logLevel), background: startBackground() });
+    let services: BackgroundServices | undefined;
+    const background = startBackground();
+    const server = await startServer(config, { log: createLogger(config.logLevel), background: (given) => background((services = given)) });
     await server.ready;
     return {
       url: server.url,
       server,
+      services: services!,
       databaseUrl: database.url,
       dataDir,
       [Symbol.asyncDispose]: async () => {

@@ -1,0 +1,100 @@
+/** N+1 is impossible to miss: the statements that a query costs do not depend on how much it finds. */
+import { readFile } from 'node:fs/promises';
+import { parse, type ExecutionResult } from 'graphql';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { DEVELOPER } from '#gateway/auth/authenticator.ts';
+import { createEngine, type Engine } from '#gateway/execute/engine.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+
+const DOCUMENTS = 120;
+
+let server: TestServer;
+let engine: Engine;
+
+/** Runs a query and returns its answer with the statements that it cost, by store. */
+async function cost(query: string, variables: Record<string, unknown> = {}, operationName?: string): Promise<{ answer: ExecutionResult; statements: Record<string, number> }> {
+  const context = createRequestContext(DEVELOPER);
+  const answer = await engine.execute({ document: parse(query), variables, operationName, context });
+  expect(answer.errors).toBeUndefined();
+  return { answer, statements: context.statements.counts() };
+}
+
+beforeAll(async () => {
+  server = await startTestServer();
+  engine = await createEngine({ supergraphSdl: server.server.supergraph.current.sdl, clients: server.services.clients });
+  const UPSERT = 'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }';
+  for (let i = 0; i < DOCUMENTS; i++) {
+    const self = { name: `package-${i}`, kind: 'package' };
+    const input = {
+      title: `Document ${i}`,
+      source: `made/${i}.md`,
+      mediaType: 'text/markdown',
+      // Few documents speak of falcons, all of pigeons: one query finds 1, the other as many as are asked for.
+      text: `Pigeon number ${i} retries with backoff.\n\n${i === 0 ? 'The falcon is alone.' : 'No other bird.'}`,
+      metadata: {},
+      entities: [self, { name: `topic-${i % 7}`, kind: 'topic' }],
+      relations: [1, 2, 3].map((step) => ({ from: self, to: { name: `package-${(i * 3 + step) % DOCUMENTS}`, kind: 'package' }, type: 'DEPENDS_ON' })),
+    };
+    await cost(UPSERT, { input });
+  }
+  const pending = 'outboxStatus { pending failed }';
+  await vi.waitFor(
+    async () => {
+      const context = createRequestContext({ ...DEVELOPER, system: true });
+      const { data } = await server.services.clients.get('relational')!.execute({ document: parse(`{ ${pending} }`), operationType: 'query', variables: {}, context });
+      expect(data).toEqual({ outboxStatus: { pending: 0, failed: 0 } });
+    },
+    { timeout: 20_000 },
+  );
+});
+afterAll(async () => {
+  await engine?.close();
+  await server?.[Symbol.asyncDispose]();
+});
+
+test('Research costs the same few statements however many hits there are', async () => {
+  const operations = await readFile(new URL('../../contract/operations.graphql', import.meta.url), 'utf8');
+  // The first search of a process loads the tenant's vectors into memory; what follows is the price of every other one.
+  await cost('{ search(query: "falcon", first: 1) { edges { score } } }');
+  const sizes = [1, 5, 50];
+  const costs = [];
+  for (const first of sizes) {
+    const text = operations.replace('mode: HYBRID, first: 5', `mode: HYBRID, first: ${first}`);
+    const { answer, statements } = await cost(text, { question: 'pigeon retries with backoff' }, 'Research');
+    const { edges } = answer.data!['search'] as { edges: { node: { document: object } }[] };
+    expect(edges).toHaveLength(first);
+    expect(edges.at(-1)!.node.document).toMatchObject({ file: { text: expect.stringContaining('Pigeon') as string }, similar: { edges: { length: 3 } } });
+    costs.push(statements);
+  }
+  expect(costs[1]).toEqual(costs[0]);
+  expect(costs[2]).toEqual(costs[0]);
+  expect(costs[0]!['postgres']).toBeLessThanOrEqual(12);
+});
+
+test('a page of documents with its chunks, entities and files costs a constant number of statements', async () => {
+  const query = (first: number): string => `{
+    documents(first: ${first}, orderBy: [{ field: TITLE, direction: ASC }]) {
+      edges { node {
+        title
+        chunks(first: 2) { edges { node { text } } }
+        entities(first: 5) { edges { node { name relations(first: 3) { edges { node { name } } } } } }
+        file { sizeBytes checksum }
+        indexing { store state }
+      } }
+    }
+  }`;
+  const few = await cost(query(1));
+  const many = await cost(query(100));
+  const { edges } = many.answer.data!['documents'] as { edges: { node: { file: object; entities: { edges: unknown[] } } }[] };
+  expect(edges).toHaveLength(100);
+  expect(edges.every(({ node }) => node.file !== null && node.entities.edges.length === 2)).toBe(true);
+  expect(many.statements).toEqual(few.statements);
+  expect(many.statements['postgres']).toBeLessThanOrEqual(8);
+});
+
+test('the count of all items costs a statement only when it is asked for', async () => {
+  const without = await cost('{ documents(first: 3) { edges { node { id } } } }');
+  const withCount = await cost('{ documents(first: 3) { totalCount edges { node { id } } } }');
+  expect(withCount.statements['postgres']).toBe(without.statements['postgres']! + 1);
+});
