@@ -7,7 +7,7 @@ import { TOXIPROXY } from './versions.ts';
 export const toxiproxy: Store = {
   name: 'toxiproxy',
   title: `Toxiproxy ${TOXIPROXY.version.slice(1)}`,
-  suites: ['tests/stores/toxiproxy.test.ts'],
+  suites: ['tests/stores/toxiproxy.test.ts', 'tests/stores/run.test.ts'],
   available: (workplace) => goProgramUnavailable(workplace, 'toxiproxy', TOXIPROXY),
   start: async (workplace) => {
     const command = await goProgram(workplace, 'toxiproxy', TOXIPROXY);
