@@ -59,35 +59,27 @@ export class Library {
     for (const resolve of this.#changed.splice(0)) resolve();
   }
 
-  async *added(): AsyncGenerator<{ bookAdded: { id: string; title: string } }> {
+  /** Books as they are added. Its `return()` does not wait for the next one. */
+  subscribe(): AsyncIterableIterator<{ bookAdded: { id: string; title: string } }> {
     const queue: { id: string; title: string }[] = [];
+    let ended = false;
     let wake = (): void => undefined;
     const listener = (book: { id: string; title: string }): void => (queue.push(book), wake());
     this.listeners.add(listener);
     this.changed();
-    try {
-      for (;;) {
-        while (queue.length > 0) yield { bookAdded: queue.shift()! };
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
-    } finally {
+    const end = (): Promise<{ done: true; value: undefined }> => {
+      ended = true;
       this.listeners.delete(listener);
       this.changed();
-    }
-  }
-
-  /** `added()` whose `return()` does not wait for the next book. */
-  subscribe(): AsyncIterableIterator<{ bookAdded: { id: string; title: string } }> {
-    const source = this.added();
-    const before = new Set(this.listeners);
+      wake();
+      return Promise.resolve({ done: true, value: undefined });
+    };
     return {
-      next: () => source.next(),
-      return: () => {
-        for (const listener of this.listeners) if (!before.has(listener)) this.listeners.delete(listener);
-        this.changed();
-        void source.return(undefined);
-        return Promise.resolve({ done: true, value: undefined });
+      next: async () => {
+        while (queue.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
+        return ended ? { done: true, value: undefined } : { done: false, value: { bookAdded: queue.shift()! } };
       },
+      return: end,
       [Symbol.asyncIterator]() {
         return this;
       },
