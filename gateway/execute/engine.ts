@@ -173,8 +173,10 @@ class PlanningEngine implements Engine {
       if (client === undefined) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${primary.service} is not connected.`);
       const opening = client.subscribe(requestOf(primary, { context }, pickVariables(primary, variables)));
       // One that opens after the client has left is closed at once.
-      ending.signal.addEventListener('abort', () => void opening.then(endStream, () => undefined), { once: true });
-      opened = await untilAborted(opening, ending.signal);
+      opened = await untilAborted(opening, ending.signal).catch((error: unknown) => {
+        if (ending.signal.aborted) opening.then(endStream, () => undefined);
+        throw error;
+      });
     } catch (error) {
       release();
       return failed(error);

@@ -37,6 +37,12 @@ interface Task {
   reject(error: unknown): void;
 }
 
+interface RunningTask {
+  readonly task: Task;
+  timer?: NodeJS.Timeout;
+  spareTimer?: NodeJS.Timeout;
+}
+
 /** Heap of a worker, in megabytes. The six subgraphs of this project need about 40. */
 const WORKER_HEAP_MB = 384;
 
@@ -47,7 +53,7 @@ const WORKER_HEAP_MB = 384;
 export async function startPlanner(supergraphSdl: string, options: PlannerOptions = {}): Promise<Planner> {
   const { timeoutMs = 5_000, log = () => undefined } = options;
   const waiting: Task[] = [];
-  let running: { task: Task; timer: NodeJS.Timeout; spareTimer: NodeJS.Timeout } | undefined;
+  let running: RunningTask | undefined;
   let current: PlanningWorker | undefined;
   let spare: PlanningWorker | undefined;
   let closed = false;
@@ -83,31 +89,39 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
       spare = undefined;
     }
     const worker = current!;
-    const timer = setTimeout(() => {
-      settle();
-      current = undefined;
-      void worker.end();
-      log('Planning an operation took too long; the query planner is replaced.');
-      task.reject(new CodedError('PLANNING_TIMEOUT', 'The operation is too complex to plan in time.', { hint: 'Select less, or split it into several operations.' }));
-      next();
-    }, timeoutMs);
-    // A worker takes longer to start than most operations to plan: when one looks as if it might be killed, have another ready.
-    const spareTimer = setTimeout(() => (spare ??= start()), timeoutMs / 3).unref();
-    running = { task, timer, spareTimer };
-    worker.plan(task.operation).then(
-      (planned) => {
-        if (running?.task !== task) return;
-        settle();
-        task.resolve(planned);
-        next();
+    const started: RunningTask = { task };
+    running = started;
+    // The time to start a worker is not the operation's fault, and is not on its clock.
+    worker.ready.then(
+      () => {
+        if (running !== started) return;
+        started.timer = setTimeout(() => tooSlow(task, worker), timeoutMs);
+        // A worker takes longer to start than most operations to plan: when one looks as if it might be killed, have another ready.
+        started.spareTimer = setTimeout(() => (spare ??= start()), timeoutMs / 3).unref();
       },
-      (error: unknown) => {
-        if (running?.task !== task) return;
-        settle();
-        task.reject(error);
-        next();
-      },
+      () => undefined, // The worker's failure is reported by `onFailure`.
     );
+    const settled = (finish: () => void) => {
+      if (running !== started) return;
+      settle();
+      finish();
+      next();
+    };
+    worker.plan(task.operation).then(
+      (planned) => settled(() => task.resolve(planned)),
+      (error: unknown) => settled(() => task.reject(error)),
+    );
+  }
+
+  function tooSlow(task: Task, worker: PlanningWorker): void {
+    settle();
+    current = undefined;
+    void worker.end();
+    log('Planning an operation took too long; the query planner is replaced.');
+    task.reject(
+      new CodedError('PLANNING_TIMEOUT', 'The operation is too complex to plan in time.', { hint: 'Select less, or split it into several operations.' }),
+    );
+    next();
   }
 
   const first = start(true);
@@ -164,22 +178,23 @@ class PlanningWorker {
       resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB, stackSizeMb: 8 },
     });
     this.ready = new Promise((resolve, reject) => {
-      this.#worker.on('message', (message: WorkerMessage) => {
-        if ('ready' in message) {
-          this.#worker.unref(); // From here on the timer of a running task keeps the process alive.
-          resolve(message.apiSdl ?? '');
-        } else if ('failed' in message) {
-          reject(new Error(message.failed));
-        } else {
-          this.#answer(message);
-        }
-      });
       const fail = (error: unknown) => {
         reject(error);
         if (this.#ended) return;
         this.#ended = true;
         this.onFailure(error);
       };
+      this.#worker.on('message', (message: WorkerMessage) => {
+        if ('ready' in message) {
+          this.#worker.unref(); // From here on the timer of a running task keeps the process alive.
+          resolve(message.apiSdl ?? '');
+        } else if ('failed' in message) {
+          fail(new Error(message.failed));
+          void this.#worker.terminate();
+        } else {
+          this.#answer(message);
+        }
+      });
       this.#worker.on('error', fail);
       this.#worker.on('exit', (code) => fail(new Error(`The planning thread ended with code ${code}.`)));
     });
