@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunEvent, RunLog } from '#subgraphs/runs/driver.ts';
+import { PostgresWakeUps } from '#subgraphs/runs/drivers/postgres-wake-ups.ts';
 import { StreamHub, type StreamHubOptions } from '#subgraphs/runs/stream-hub.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
@@ -78,10 +79,11 @@ describe('the hand-over from the log to live', () => {
     async (seam, fate) => {
       const id = await runWith(3);
       let crossings = 0;
+      let witnessing = false;
       const cross = async () => {
+        if (witnessing || crossings === 3) return;
         crossings += 1;
-        if (crossings > 3) return;
-        await replica.driver.append(a, { runId: id, events: [piece('at the seam'), piece('and again'), ...(crossings === 3 || seam === 'attached' ? [finished] : [])] });
+        const { run } = await replica.driver.append(a, { runId: id, events: [piece(1), crossings === 3 || seam === 'attached' ? finished : piece(2)] });
         if (fate === 'delivered twice') replica.wakeUps.held.push(...replica.wakeUps.held);
         if (fate === 'lost, and polled') {
           replica.wakeUps.lose();
@@ -89,10 +91,17 @@ describe('the hand-over from the log to live', () => {
         } else {
           replica.wakeUps.deliver();
         }
+        if (seam === 'attached') return;
+        // Another follower has the events before this one starts to wait: the shared reader has moved, and will not be woken again.
+        witnessing = true;
+        const witness = await hub.follow(a, id, { after: run.lastSequence - 2 });
+        expect(sequences(await take(witness, 2))).toEqual([run.lastSequence - 1, run.lastSequence]);
+        await witness.return();
+        witnessing = false;
       };
       const hub = hubOn(replica, { seams: { [seam]: cross } });
-      const events = await drain(await hub.follow(a, id, { after: 0 }));
-      expect(events).toEqual(await table(id));
+      const events = await drain(await hub.follow(a, id, { after: 3 }));
+      expect(events).toEqual((await table(id)).slice(3));
       expect(crossings).toBe(seam === 'attached' ? 1 : 3);
       expect(hub.size).toEqual(EMPTY);
     },
@@ -109,8 +118,8 @@ describe('the hand-over from the log to live', () => {
         return heads;
       },
     };
-    const events = await drain(await new StreamHub(log, replica.wakeUps, { pollMs: 3_600_000 }).follow(a, id, { after: 0 }));
-    expect(sequences(events)).toEqual([1, 2, 3]);
+    const events = await drain(await new StreamHub(log, replica.wakeUps, { pollMs: 3_600_000 }).follow(a, id, { after: 2 }));
+    expect(sequences(events)).toEqual([3]);
   });
 });
 
@@ -309,6 +318,37 @@ describe('over LISTEN and NOTIFY', () => {
     await two.driver.append(a, { runId: id, events: [finished] });
     expect(sequences(await rest)).toEqual([4, 5]);
     for (const hub of hubs) await hub.close();
+  });
+
+  test('what is appended while the listening connection is away arrives when it is back', async () => {
+    let attempts = 0;
+    let askedAgain: () => void;
+    let letThrough: () => void;
+    const again = new Promise<void>((resolve) => (askedAgain = resolve));
+    const gate = new Promise<void>((resolve) => (letThrough = resolve));
+    const listen: Postgres['listen'] = async (...given) => {
+      attempts += 1;
+      if (attempts === 2) {
+        askedAgain();
+        await gate;
+        throw new Error('One more failure first.');
+      }
+      return await postgres.listen(...given);
+    };
+    const there = await store.replica();
+    const { id } = await there.driver.start(a, {});
+    const hub = hubOn({ driver: there.driver, wakeUps: new PostgresWakeUps({ listen }, { backoffMs: 1 }) });
+    const stream = await hub.follow(a, id, { after: 0 });
+    const first = stream.next();
+    await there.driver.append(a, { runId: id, events: [piece(1)] });
+    expect((await first).value).toMatchObject({ sequence: 1 });
+    await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`);
+    await again;
+    await there.driver.append(a, { runId: id, events: [finished] });
+    letThrough!();
+    expect(sequences(await drain(stream))).toEqual([2, 3]);
+    expect(attempts).toBe(3);
+    await hub.close();
   });
 
   test('a listening connection that is killed comes back, and nothing is lost', async () => {
