@@ -5,7 +5,8 @@ import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { checkCollectionName, DEFAULT_COLLECTION } from './collection.ts';
 import type { VectorDriver } from './driver.ts';
 import { disabledVectors } from './drivers/disabled.ts';
-import { PostgresVectors } from './drivers/postgres.ts';
+import { AnnRanker, ensureVectorExtension } from './drivers/postgres-ann.ts';
+import { PostgresVectors, type Ranker } from './drivers/postgres.ts';
 import { buildSchema } from './schema.ts';
 
 export interface VectorConfig {
@@ -44,5 +45,17 @@ async function createDriver({ collection = DEFAULT_COLLECTION, qdrant }: VectorC
   }
   if (postgres === undefined) return disabledVectors;
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
-  return new PostgresVectors(postgres, name);
+  return new PostgresVectors(postgres, name, { ranker: await annRanker(postgres, name) });
+}
+
+/** Ranking by pgvector where it is installed and may be created; undefined means exact. */
+async function annRanker(postgres: Postgres, collection: string): Promise<Ranker | undefined> {
+  if (!(await postgres.availableExtensions()).has('vector')) return undefined;
+  try {
+    return new AnnRanker(postgres, collection, await ensureVectorExtension(postgres));
+  } catch (error) {
+    // The extension is there but this user may not create it: exact ranking needs nobody's leave.
+    if ((error as { code?: unknown }).code === '42501') return undefined;
+    throw error;
+  }
 }

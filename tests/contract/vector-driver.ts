@@ -11,6 +11,8 @@ export const MODEL: VectorModel = { model: 'test-model', dimensions: 24 };
 export interface VectorStoreUnderTest {
   readonly driver: VectorDriver;
   readonly replica: VectorDriver;
+  /** Called once the rows are written: what a store does by itself after a while. */
+  settle?(): Promise<void>;
   /** An empty collection on the same store. */
   fresh(): Promise<VectorDriver>;
   close(): Promise<void>;
@@ -126,6 +128,7 @@ export function testVectorDriver(
       for (const { tenant, chunks } of tenants) {
         for (let i = 0; i < chunks.length; i += 500) await store.driver.upsert(as(tenant), chunks.slice(i, i + 500), MODEL);
       }
+      await store.settle?.();
     });
     afterAll(async () => {
       await store?.close();

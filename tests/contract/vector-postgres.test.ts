@@ -1,25 +1,35 @@
+import { randomBytes } from 'node:crypto';
+
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { AnnRanker, ensureVectorExtension } from '#subgraphs/vector/drivers/postgres-ann.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres.ts';
-import { createTestDatabase } from '#tests/setup/postgres.ts';
+import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { as, corpus, MODEL, random, testVectorDriver, unitVector, type VectorStoreUnderTest } from './vector-driver.ts';
 
 const MIGRATIONS = new URL('../../subgraphs/vector/migrations/', import.meta.url);
 
-async function open(options: PostgresVectorsOptions = {}): Promise<VectorStoreUnderTest & { postgres: Postgres; url: string }> {
-  const database = await createTestDatabase();
+type Store = VectorStoreUnderTest & { postgres: Postgres; url: string };
+
+async function open(options: PostgresVectorsOptions = {}, server?: string): Promise<Store> {
+  const database = server === undefined ? await createTestDatabase() : await createDatabaseOn(server);
   const postgres = new Postgres({ url: database.url });
   await postgres.migrate('vector', MIGRATIONS);
-  const [driver, replica] = [new PostgresVectors(postgres, 'chunks', options), new PostgresVectors(postgres, 'chunks', options)];
+  const home = server === undefined ? undefined : await ensureVectorExtension(postgres);
+  const create = (collection: string) =>
+    new PostgresVectors(postgres, collection, home === undefined ? options : { ranker: new AnnRanker(postgres, collection, home) });
+  const [driver, replica] = [create('chunks'), create('chunks')];
   let collections = 0;
   return {
     postgres,
     url: database.url,
     driver,
     replica,
-    fresh: async () => new PostgresVectors(postgres, `fresh_${collections++}`, options),
+    // Without statistics the planner takes every table for tiny.
+    settle: () => execute(database.url, 'ANALYZE vector.chunks'),
+    fresh: async () => create(`fresh_${collections++}`),
     close: async () => {
       await Promise.all([driver.close(), replica.close()]);
       await postgres.close();
@@ -28,8 +38,54 @@ async function open(options: PostgresVectorsOptions = {}): Promise<VectorStoreUn
   };
 }
 
+async function execute(url: string, sql: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}
+
+async function createDatabaseOn(server: string): Promise<TestDatabase> {
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await execute(server, `CREATE DATABASE ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, [Symbol.asyncDispose]: () => execute(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
 testVectorDriver('PostgreSQL, exact', () => open());
 testVectorDriver('PostgreSQL, exact, always in a worker thread', () => open({ workerBound: 0 }), { large: 500, small: 5 * 5 });
+
+// A PostgreSQL with pgvector, as a superuser: the embedded one has none.
+const pgvector = process.env['TEST_PGVECTOR_URL'];
+describe.skipIf(!pgvector)('with TEST_PGVECTOR_URL', () => {
+  testVectorDriver('PostgreSQL, pgvector', () => open({}, pgvector), { large: 4_000, small: 40 });
+
+  test('the index orders, also where the tenant owns one row of a hundred', async () => {
+    await using store = disposable(await open({}, pgvector));
+    for (let seed = 0; seed < 5; seed++) {
+      const chunks = corpus('a', 2_000, seed).map((c) => ({ ...c, chunkId: `${c.chunkId}_${seed}`, documentId: `${c.documentId}_${seed}` }));
+      await store.driver.upsert(as('a'), chunks, MODEL);
+    }
+    const theirs = corpus('b', 100, 9);
+    await store.driver.upsert(as('b'), theirs, MODEL);
+    await store.settle?.();
+    // A query in the middle of the other tenant's vectors.
+    for (const limit of [1, 10, 100]) expect(await nearest(store.driver as PostgresVectors, 'b', unitVector(random(3)), limit)).toHaveLength(limit);
+    const [exact] = await new PostgresVectors(store.postgres, 'chunks').search(as('a'), [{ kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10, filter: {} }]);
+    const [approximate] = await store.driver.search(as('a'), [{ kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10, filter: {} }]);
+    expect(approximate!.approximate).toBe(true);
+    const found = new Set(approximate!.items.map((item) => item.chunkId));
+    expect(exact!.items.filter((item) => found.has(item.chunkId)).length).toBeGreaterThanOrEqual(9);
+    const plan = await store.postgres.transaction(as('a'), async (tx) => {
+      return await tx.query<{ 'QUERY PLAN': string }>({
+        sql: `EXPLAIN SELECT chunk_id FROM vector.chunks WHERE collection = 'chunks' AND dimensions = 24
+              ORDER BY (embedding::vector(24)) <=> '[${unitVector(random(1)).join(',')}]'::vector(24) LIMIT 10`,
+        parameters: [],
+      });
+    });
+    expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('chunks_ann_24');
+  });
+});
 
 const nearest = async (driver: PostgresVectors, tenant: string, vector: Float32Array, limit = 5) =>
   (await driver.search(as(tenant), [{ kind: 'VECTOR', vector, model: MODEL.model, limit, filter: {} }]))[0]!.items;
@@ -93,10 +149,7 @@ test('keyword search uses the full-text index, and only the caller’s part of i
   await using store = disposable(await open());
   await store.driver.upsert(as('a'), corpus('a', 2_000, 1), MODEL);
   await store.driver.upsert(as('b'), corpus('b', 2_000, 2), MODEL);
-  const client = new pg.Client(store.url);
-  await client.connect();
-  await client.query('ANALYZE vector.chunks');
-  await client.end();
+  await store.settle?.();
   const plan = await store.postgres.transaction(as('a'), async (tx) => {
     await tx.query({ sql: 'SET LOCAL ROLE tributary_system', parameters: [] });
     return await tx.query<{ 'QUERY PLAN': string }>({

@@ -1,0 +1,208 @@
+/**
+ * Ranks by pgvector's HNSW index. Rows of other tenants and rows that a filter leaves out are met on the way, so the scan
+ * goes on until enough are found (`hnsw.iterative_scan`), and where even that ends too early, every row is compared.
+ */
+import { sql, type RawBuilder } from 'kysely';
+
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import { queryBuilder } from '#subgraphs/shared/kysely.ts';
+import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
+import { checkModel } from '../collection.ts';
+import type { RankedChunk, RankedDocument, Ranking, VectorModel, VectorQuery } from '../driver.ts';
+import { byScoreThenId } from '../fusion.ts';
+import type { Ranker } from './postgres.ts';
+import { conditions, readState, type CollectionRow } from './postgres-statements.ts';
+
+/** The most dimensions that an HNSW index takes; vectors of more are compared one by one. */
+const MAX_INDEXED = 2_000;
+/** Bounds on one scan: how wide it searches, and after how many rows it gives up. */
+const SCAN = { width: 200, tuples: 40_000 } as const;
+/** Chunks read around a document to find the documents near it. */
+const NEAR_CHUNKS = 1_000;
+
+const db = queryBuilder<Record<string, never>>('vector');
+const compile = <Row>(query: RawBuilder<Row>) => query.compile(db);
+const system = () => createRequestContext({ tenantId: 'system', subject: 'system:vector', roles: [], scopes: [], system: true });
+
+/**
+ * Creates the extension where it is missing.
+ * @returns the schema that it is in
+ * @throws what PostgreSQL says, such as that this user may not create extensions
+ */
+export async function ensureVectorExtension(postgres: Postgres): Promise<string> {
+  return await postgres.systemTransaction(system(), async (tx) => {
+    const [row] = await tx.query<{ home: string }>({ sql: 'SELECT vector.ensure_vector_extension() AS home', parameters: [] });
+    return row!.home;
+  });
+}
+
+interface NeighborRow {
+  parent: string;
+  chunk_id: string | null;
+  document_id: string;
+  score: number;
+}
+
+export class AnnRanker implements Ranker {
+  readonly #postgres: Postgres;
+  readonly #collection: string;
+  readonly #home: RawBuilder<unknown>;
+  readonly #prepared = new Map<number, Promise<void>>();
+
+  /** @param home the schema of the extension */
+  constructor(postgres: Postgres, collection: string, home: string) {
+    this.#postgres = postgres;
+    this.#collection = collection;
+    this.#home = sql.id(home);
+  }
+
+  async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
+    const [state, found] = await this.#scan(context, Math.max(...queries.map((query) => query.limit)), async (tx) => {
+      return await Promise.all([tx.query(readState(this.#collection, [])), tx.query(this.#nearest(queries, true))]);
+    });
+    if (state[0] === undefined) return queries.map(() => ({ items: [], approximate: false }));
+    for (const query of queries) {
+      checkModel({ name: this.#collection, ...dimensionsOf(state[0]) }, { model: query.model, dimensions: query.vector.length });
+    }
+    const rankings = queries.map((query, index): Ranking<RankedChunk> => ({ items: ranked(found, String(index)), approximate: true }));
+    const short = queries.flatMap((query, index) => (rankings[index]!.items.length < query.limit ? [index] : []));
+    if (short.length > 0) {
+      const rows = await this.#postgres.read(context, this.#nearest(short.map((index) => queries[index]!), false));
+      short.forEach((index, position) => (rankings[index] = { items: ranked(rows, String(position)), approximate: false }));
+    }
+    return rankings;
+  }
+
+  async similarToChunks(context: RequestContext, chunkIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedChunk>>> {
+    const dimensions = await this.#dimensions(context);
+    if (dimensions === undefined) return new Map();
+    const near = (ids: readonly string[], indexed: boolean) =>
+      compile<NeighborRow>(sql`
+        SELECT p.chunk_id AS parent, n.chunk_id, n.document_id, n.score
+        FROM vector.chunks p
+        LEFT JOIN LATERAL ${this.#ordered(dimensions, sql`p.embedding::${this.#vector(dimensions)}`, sql`c.chunk_id <> p.chunk_id`, limit, indexed)} n ON true
+        WHERE p.collection = ${this.#collection} AND p.dimensions = ${sql.lit(dimensions)} AND p.chunk_id = ANY (${ids}::text[])`);
+    const rows = await this.#scan(context, limit, async (tx) => await tx.query(near(chunkIds, true)));
+    const result = new Map<string, Ranking<RankedChunk>>();
+    for (const parent of new Set(rows.map((row) => row.parent))) result.set(parent, { items: ranked(rows, parent), approximate: true });
+    const short = [...result].filter(([, { items }]) => items.length < limit).map(([parent]) => parent);
+    if (short.length > 0) {
+      const exact = await this.#postgres.read(context, near(short, false));
+      for (const parent of short) result.set(parent, { items: ranked(exact, parent), approximate: false });
+    }
+    return result;
+  }
+
+  async similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>> {
+    const dimensions = await this.#dimensions(context);
+    if (dimensions === undefined) return new Map();
+    const mean = sql`avg(c.embedding::${this.#vector(dimensions)})`;
+    const own = sql`c.collection = ${this.#collection} AND c.dimensions = ${sql.lit(dimensions)}`;
+    // Near documents are those of near chunks; their own means then rank them. Materialised, because a planner that takes
+    // a part for one row would compute the means anew for each.
+    const near = (ids: readonly string[], indexed: boolean) =>
+      compile<NeighborRow>(sql`
+        WITH parents AS MATERIALIZED (
+          SELECT c.document_id, ${mean} AS mean FROM vector.chunks c WHERE ${own} AND c.document_id = ANY (${ids}::text[]) GROUP BY c.document_id
+        ), near AS MATERIALIZED (
+          ${
+            indexed
+              ? sql`SELECT DISTINCT p.document_id AS parent, n.document_id FROM parents p
+                    CROSS JOIN LATERAL ${this.#ordered(dimensions, sql`p.mean`, sql`c.document_id <> p.document_id`, NEAR_CHUNKS, true)} n`
+              : sql`SELECT DISTINCT p.document_id AS parent, c.document_id FROM parents p JOIN vector.chunks c ON ${own} AND c.document_id <> p.document_id`
+          }
+        ), means AS MATERIALIZED (
+          SELECT c.document_id, ${mean} AS mean FROM vector.chunks c
+          WHERE ${own} AND c.document_id = ANY (ARRAY(SELECT document_id FROM near)) GROUP BY c.document_id
+        )
+        SELECT p.document_id AS parent, NULL AS chunk_id, n.document_id, ${this.#score(sql`p.mean`, sql`m.mean`)} AS score
+        FROM parents p LEFT JOIN near n ON n.parent = p.document_id LEFT JOIN means m ON m.document_id = n.document_id`);
+    const rows = await this.#scan(context, NEAR_CHUNKS, async (tx) => await tx.query(near(documentIds, true)));
+    const result = new Map<string, Ranking<RankedDocument>>();
+    const rankedFor = (from: readonly NeighborRow[], parent: string): RankedDocument[] =>
+      from
+        .filter((row) => row.parent === parent && row.document_id !== null)
+        .map((row) => ({ documentId: row.document_id, score: row.score }))
+        .sort((a, b) => b.score - a.score || (a.documentId < b.documentId ? -1 : 1))
+        .slice(0, limit);
+    for (const parent of new Set(rows.map((row) => row.parent))) result.set(parent, { items: rankedFor(rows, parent), approximate: true });
+    const short = [...result].filter(([, { items }]) => items.length < limit).map(([parent]) => parent);
+    if (short.length > 0) {
+      const exact = await this.#postgres.read(context, near(short, false));
+      for (const parent of short) result.set(parent, { items: rankedFor(exact, parent), approximate: false });
+    }
+    return result;
+  }
+
+  /** Makes the index of these dimensions, once in a process. On a table that is full already this takes its time. */
+  async prepare({ dimensions }: VectorModel): Promise<void> {
+    if (dimensions > MAX_INDEXED) return;
+    let preparing = this.#prepared.get(dimensions);
+    if (preparing === undefined) {
+      preparing = this.#postgres.systemTransaction(system(), async (tx) => {
+        await tx.query({ sql: 'SELECT vector.ensure_ann_index($1)', parameters: [dimensions] });
+      });
+      this.#prepared.set(dimensions, preparing);
+      preparing.catch(() => this.#prepared.delete(dimensions)); // The next write tries again; this one hears of it below.
+    }
+    await preparing;
+  }
+
+  async close(): Promise<void> {}
+
+  async #dimensions(context: RequestContext): Promise<number | undefined> {
+    const [row] = await this.#postgres.read(context, readState(this.#collection, []));
+    return row?.dimensions;
+  }
+
+  /** Runs statements with the bounds of an iterative scan. */
+  async #scan<T>(context: RequestContext, limit: number, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const width = String(Math.min(1_000, Math.max(SCAN.width, limit)));
+    return await this.#postgres.transaction(context, async (tx) => {
+      const settings = tx.query({
+        sql: `SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', $1, true), set_config('hnsw.max_scan_tuples', $2, true)`,
+        parameters: [width, String(SCAN.tuples)],
+      });
+      const [, result] = await Promise.all([settings, work(tx)]);
+      return result;
+    });
+  }
+
+  #nearest(queries: readonly VectorQuery[], indexed: boolean) {
+    const parts = queries.map(({ vector, filter, limit }, index) => {
+      const query = sql`${`[${vector.join(',')}]`}::${this.#vector(vector.length)}`;
+      return sql`(SELECT ${String(index)} AS parent, n.* FROM ${this.#ordered(vector.length, query, conditions(filter), limit, indexed)} n)`;
+    });
+    return compile<NeighborRow>(sql`${sql.join(parts, sql` UNION ALL `)}`);
+  }
+
+  /** The rows nearest to `query`, as a derived table. @param indexed whether the index may order them */
+  #ordered(dimensions: number, query: RawBuilder<unknown>, where: RawBuilder<unknown>, limit: number, indexed: boolean): RawBuilder<unknown> {
+    const row = sql`c.embedding::${this.#vector(dimensions)}`;
+    const distance = sql`(${row}) OPERATOR(${this.#home}.<=>) ${query}`;
+    return sql`(
+      SELECT c.chunk_id, c.document_id, ${this.#score(row, query)} AS score
+      FROM vector.chunks c
+      WHERE c.collection = ${this.#collection} AND c.dimensions = ${sql.lit(dimensions)} AND ${where}
+      ORDER BY ${indexed ? distance : sql`coalesce(nullif(${distance}, 'NaN'), 1), c.chunk_id COLLATE "C"`}
+      LIMIT ${limit}
+    )`;
+  }
+
+  /** Cosine; 0 for a vector of zeros, which has no direction. */
+  #score(a: RawBuilder<unknown>, b: RawBuilder<unknown>): RawBuilder<unknown> {
+    return sql`1 - coalesce(nullif((${a}) OPERATOR(${this.#home}.<=>) ${b}, 'NaN'), 1)`;
+  }
+
+  #vector(dimensions: number): RawBuilder<unknown> {
+    return sql`${this.#home}.vector(${sql.lit(dimensions)})`;
+  }
+}
+
+const dimensionsOf = ({ model, dimensions }: CollectionRow): VectorModel => ({ model, dimensions });
+
+const ranked = (rows: readonly NeighborRow[], parent: string): RankedChunk[] =>
+  rows
+    .filter((row) => row.parent === parent && row.chunk_id !== null)
+    .map((row) => ({ chunkId: row.chunk_id!, documentId: row.document_id, score: row.score }))
+    .sort(byScoreThenId);
