@@ -127,12 +127,19 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
       expect(await keys(alice, 'list/', null, 0)).toEqual([]);
     });
 
-    it.runIf(nested)('keeps an object and a folder of one name apart, and names that differ in case or form', async () => {
-      const names = ['odd/a', 'odd/a/b', 'odd/A', 'odd/a/b/c', 'odd/caf\u00e9', 'odd/cafe\u0301', 'odd/con.txt', 'odd/ends.', 'odd/%41', 'odd/f~x', 'odd/a b+c&d=e?f#g'];
+    it('keeps names apart that differ in case or form, or look special', async () => {
+      const names = ['strange/a', 'strange/A', 'strange/caf\u00e9', 'strange/cafe\u0301', 'strange/con.txt', 'strange/ends.', 'strange/%41', 'strange/f~x', 'strange/a b+c&d=e?f#g'];
       const expected = [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
       for (const key of names) await put(alice, key, `this is ${key}`);
       for (const key of names) expect(await text(alice, key)).toBe(`this is ${key}`);
-      expect(await keys(alice, 'odd/')).toEqual(expected);
+      expect(await keys(alice, 'strange/')).toEqual(expected);
+    });
+
+    it.runIf(nested)('keeps an object and a folder of one name apart', async () => {
+      const names = ['odd/a', 'odd/a/b', 'odd/a/b/c'];
+      for (const key of names) await put(alice, key, `this is ${key}`);
+      for (const key of names) expect(await text(alice, key)).toBe(`this is ${key}`);
+      expect(await keys(alice, 'odd/')).toEqual(names);
       expect(await store.driver.delete(alice, 'odd/a')).toBe(true);
       expect(await text(alice, 'odd/a/b')).toBe('this is odd/a/b');
       expect(await store.driver.delete(alice, 'odd/a/b/c')).toBe(true);
