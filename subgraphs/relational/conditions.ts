@@ -8,7 +8,8 @@ import type { JsonValue } from '#subgraphs/shared/builder.ts';
 export type Operand = string | number | boolean;
 
 export type Condition =
-  | { kind: 'and' | 'or'; of: readonly Condition[] }
+  | { kind: 'and'; of: readonly Condition[] }
+  | { kind: 'or'; of: readonly Condition[] }
   | { kind: 'not'; of: Condition }
   | { kind: 'null'; column: string }
   | { kind: 'compare'; column: string; operator: '=' | '>' | '>=' | '<' | '<='; value: Operand }

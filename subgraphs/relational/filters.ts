@@ -57,7 +57,7 @@ function jsonFilterInput({ builder }: SubgraphSchema, name: string) {
     fields: (t: PothosSchemaTypes.InputFieldBuilder<any, 'InputObject'>) => ({ // eslint-disable-line @typescript-eslint/no-explicit-any -- any subgraph's builder
       path: t.stringList({ required: true, description: 'Keys from the outside in, such as `["author", "name"]`; list items by index.' }),
       eq: t.field({ type: 'JSON', description: 'The value there equals this, as JSON.' }),
-      in: t.field({ type: ['JSON'], description: 'The value there equals one of these; an empty list matches nothing. At most 500.' }),
+      in: t.field({ type: ['JSON'], required: { list: false, items: false }, description: 'The value there equals one of these; an empty list matches nothing. At most 500.' }),
       exists: t.boolean({ description: 'Whether there is a value, null included.' }),
       not: t.boolean({ description: 'Turns the condition into its opposite.' }),
     }),

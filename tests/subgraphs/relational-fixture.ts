@@ -1,14 +1,10 @@
 /** A relational subgraph on a database of its own, and two tenants that ask it. */
-import { createRequire } from 'node:module';
-import type { GraphQLFormattedError } from 'graphql';
+import { graphql, type GraphQLFormattedError } from 'graphql';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { createRelational } from '#subgraphs/relational/index.ts';
 import { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
-
-// The same copy as the schema's: Vitest would load graphql's other one.
-export const { graphql, parse, print, Kind } = createRequire(import.meta.url)('graphql') as typeof import('graphql');
 
 export interface Answer {
   data: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are looked into, and a wrong shape fails the test

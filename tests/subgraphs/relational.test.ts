@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { graphql, Kind, parse, print } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { documentId } from '#subgraphs/shared/ids.ts';
 import { createRelational } from '#subgraphs/relational/index.ts';
-import { contextOf, createRelationalFixture, graphql, Kind, note, parse, print, UPSERT, type RelationalFixture } from './relational-fixture.ts';
+import { contextOf, createRelationalFixture, note, UPSERT, type RelationalFixture } from './relational-fixture.ts';
 
 let fixture: RelationalFixture;
 beforeAll(async () => {

@@ -85,7 +85,8 @@ CREATE INDEX ON chunks (tenant_id, document_id, index, id);
 
 -- One row for each document and store that follows it, whatever is to be done there: entries coalesce, and their number
 -- is bounded by that of the documents. A tombstone (DELETE) goes once its store has followed; there is no foreign key,
--- for it outlives the document. Revisions are only compared for equality, so the sequence may start over.
+-- for it outlives the document. Revisions are only compared for equality, so the sequence may start over. Moments that
+-- decide what is due are exact: rounded up, an entry would not be due yet to whoever looks at once.
 CREATE SEQUENCE outbox_revision AS integer CYCLE;
 CREATE TABLE outbox (
   tenant_id       text NOT NULL DEFAULT current_setting('app.tenant_id'),
@@ -98,10 +99,10 @@ CREATE TABLE outbox (
   state           text NOT NULL DEFAULT 'PENDING' CHECK (state IN ('PENDING', 'DONE', 'FAILED', 'DISABLED')),
   attempts        integer NOT NULL DEFAULT 0,
   error           text,
-  next_attempt_at timestamptz(3) NOT NULL DEFAULT now(),
-  lease_until     timestamptz(3),
+  next_attempt_at timestamptz NOT NULL DEFAULT now(),
+  lease_until     timestamptz,
   lease_revision  integer,
-  changed_at      timestamptz(3) NOT NULL DEFAULT now(),
+  changed_at      timestamptz NOT NULL DEFAULT now(),
   updated_at      timestamptz(3) NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, document_id, store)
 );

@@ -88,7 +88,7 @@ export function rootItem<M extends ModelName>({ builder, types, loaders }: Schem
 }
 
 /** Adds the root field that lists a model: filter, order, keyset pages, a count when asked for. */
-export function rootList<M extends ModelName>({ subgraph, builder, types, driver }: SchemaParts, name: M, field: string): void {
+export function rootList<M extends ModelName>({ subgraph, builder, types, driver, loaders }: SchemaParts, name: M, field: string): void {
   const model = MODELS[name] as Model;
   const connection = connectionType<Rows[M]>(subgraph, name, { node: types[name], items: model.items, totalCount: true });
   const where = filterInput(subgraph, model);
@@ -110,6 +110,8 @@ export function rootList<M extends ModelName>({ subgraph, builder, types, driver
         const order = parseOrder(model, given.orderBy);
         const after = given.after == null ? undefined : parseCursor(model, order, given.after);
         const rows = size === 0 ? [] : await driver().list(context, name, { where: condition, order, after, limit: size + 1 });
+        // What refers back to these rows need not load them again.
+        for (const row of rows) loaders(context).byId[name].prime(row.id, row);
         return {
           ...pageOf(rows, size, (node) => ({ cursor: rowCursor(model, order, node), node })),
           totalCount: () => driver().count(context, name, condition),

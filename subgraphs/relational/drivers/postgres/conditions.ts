@@ -19,17 +19,14 @@ export const SQL_TYPE: Record<ColumnType, string> = {
 
 /** An expression that is true for the rows that match; false or null for all others. */
 export function conditionSql(model: Model, condition: Condition): Sql {
-  switch (condition.kind) {
-    case 'and':
-    case 'or': {
-      if (condition.of.length === 0) return condition.kind === 'and' ? sql`true` : sql`false`;
-      const parts = condition.of.map((part) => conditionSql(model, part));
-      return sql`(${sql.join(parts, condition.kind === 'and' ? sql` AND ` : sql` OR `)})`;
-    }
-    case 'not':
-      // Not `NOT`: what is null is no match, so its opposite is one.
-      return sql`(${conditionSql(model, condition.of)}) IS NOT TRUE`;
+  if (condition.kind === 'and' || condition.kind === 'or') {
+    if (condition.of.length === 0) return condition.kind === 'and' ? sql`true` : sql`false`;
+    const parts = condition.of.map((part) => conditionSql(model, part));
+    return sql`(${sql.join(parts, condition.kind === 'and' ? sql` AND ` : sql` OR `)})`;
   }
+  // Not `NOT`: what is null is no match, so its opposite is one.
+  if (condition.kind === 'not') return sql`(${conditionSql(model, condition.of)}) IS NOT TRUE`;
+
   const column = columnRef(model, condition.column);
   const type = sql.raw(SQL_TYPE[columnOf(model, condition.column).type]);
   switch (condition.kind) {

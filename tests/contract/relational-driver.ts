@@ -1,0 +1,421 @@
+/** What any relational driver must do; called with each. */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import { prepareDocument, type UpsertDocumentInput } from '#subgraphs/relational/document-input.ts';
+import { STORES, type OutboxClaim, type OutboxEntryRow, type RelationalDriver } from '#subgraphs/relational/driver.ts';
+import { MODELS, type Model } from '#subgraphs/relational/models.ts';
+import { parseCursor, parseOrder, rowCursor, type Order } from '#subgraphs/relational/orders.ts';
+
+export interface RelationalUnderTest extends AsyncDisposable {
+  driver: RelationalDriver;
+}
+
+const as = (tenantId: string): RequestContext => createRequestContext({ tenantId, subject: `${tenantId}-user`, roles: [], scopes: [] });
+const system = (): RequestContext => createRequestContext({ tenantId: 'system', subject: 'system:test', roles: [], scopes: [], system: true });
+
+const prepared = (tenantId: string, source: string, text: string, more: Partial<UpsertDocumentInput> = {}) =>
+  prepareDocument(tenantId, { title: source, source, mediaType: 'text/markdown', text, ...more });
+
+const paragraphs = (...names: string[]): string => names.map((name) => `# ${name}\n\n${`All about ${name}. `.repeat(40)}`).join('\n\n');
+
+export function relationalDriverContract(name: string, setUp: () => Promise<RelationalUnderTest>): void {
+  describe(`a relational driver on ${name}`, () => {
+    let under: RelationalUnderTest;
+    let driver: RelationalDriver;
+    beforeAll(async () => {
+      under = await setUp();
+      driver = under.driver;
+    });
+    afterAll(async () => {
+      await under[Symbol.asyncDispose]();
+    });
+
+    let tenants = 0;
+    const newTenant = (): string => `t${++tenants}`;
+    const upsert = (tenantId: string, source: string, text: string, more?: Partial<UpsertDocumentInput>) =>
+      driver.upsertDocuments(as(tenantId), [prepared(tenantId, source, text, more)]);
+    const audits = async (tenantId: string) =>
+      await driver.list(as(tenantId), 'AuditEntry', { where: undefined, order: parseOrder(MODELS.AuditEntry as Model, null), after: undefined, limit: 100 });
+    const claim = (documentIds: string[], more: Partial<OutboxClaim> = {}): Promise<OutboxEntryRow[]> =>
+      driver.claimOutbox(system(), {
+        limit: 100, leaseSeconds: 60, stores: STORES, documentIds, content: { text: true, graph: true, chunks: true }, ...more,
+      });
+    const states = async (tenantId: string, id: string) =>
+      Object.fromEntries((await driver.indexing(as(tenantId), [id])).map(({ store, state }) => [store, state]));
+
+    describe('writing documents', () => {
+      test('the row, its content, chunks, outbox and audit entry are there together', async () => {
+        const tenant = newTenant();
+        const document = prepared(tenant, 'a.md', paragraphs('one', 'two'), { metadata: { topic: 'x' } });
+        await driver.upsertDocuments(as(tenant), [document]);
+        const [row] = await driver.byIds(as(tenant), 'Document', [document.id]);
+        expect(row).toMatchObject({ id: document.id, source: 'a.md', contentHash: document.contentHash, metadata: { topic: 'x' }, objectKey: `documents/${document.id}/a.md` });
+        expect(await driver.documentTexts(as(tenant), [document.id])).toEqual([{ id: document.id, text: document.text }]);
+        const chunks = await driver.chunksOfDocuments(as(tenant), [document.id], { after: undefined, limit: 100 });
+        expect(chunks).toEqual(document.chunks.map((chunk) => ({ ...chunk, documentId: document.id })));
+        expect(await states(tenant, document.id)).toEqual({ OBJECT: 'PENDING', VECTOR: 'PENDING', GRAPH: 'PENDING' });
+        expect((await audits(tenant)).map(({ action, subjectId, actor }) => ({ action, subjectId, actor }))).toEqual([
+          { action: 'document.upsert', subjectId: document.id, actor: `${tenant}-user` },
+        ]);
+        expect(await driver.tenant(as(tenant))).toMatchObject({ id: tenant });
+      });
+
+      test('the same again changes nothing, whatever the order of keys', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        await upsert(tenant, 'a', 'Text.', { metadata: { a: 1, b: { c: 2, d: 3 } }, entities: [{ name: 'n', kind: 'k' }] });
+        const [before] = await driver.byIds(as(tenant), 'Document', [id]);
+        await driver.completeOutbox(system(), await claim([id]));
+        await upsert(tenant, 'a', 'Text.', { metadata: { b: { d: 3, c: 2 }, a: 1 }, entities: [{ name: 'n', kind: 'k', properties: {} }], relations: [] });
+        expect(await driver.byIds(as(tenant), 'Document', [id])).toEqual([before]);
+        expect(await states(tenant, id)).toEqual({ OBJECT: 'DONE', VECTOR: 'DONE', GRAPH: 'DONE' });
+        expect(await audits(tenant)).toHaveLength(1);
+      });
+
+      test.each([
+        ['text', { text: 'Other.' }],
+        ['title', { title: 'Other' }],
+        ['media type', { mediaType: 'text/plain' }],
+        ['metadata', { metadata: { a: 2 } }],
+        ['entities', { entities: [{ name: 'm', kind: 'k' }] }],
+        ['relations', { relations: [{ from: { name: 'a', kind: 'k' }, to: { name: 'b', kind: 'k' }, type: 'KNOWS' }] }],
+      ] as const)('another %s is delivered again', async (_, change) => {
+        const tenant = newTenant();
+        const input = { title: 'T', source: 's', mediaType: 'text/markdown', text: 'Text.' };
+        const { id } = prepareDocument(tenant, input);
+        await driver.upsertDocuments(as(tenant), [prepareDocument(tenant, input)]);
+        await driver.completeOutbox(system(), await claim([id]));
+        await driver.upsertDocuments(as(tenant), [prepareDocument(tenant, { ...input, ...(change as object) })]);
+        expect(await states(tenant, id)).toEqual({ OBJECT: 'PENDING', VECTOR: 'PENDING', GRAPH: 'PENDING' });
+      });
+
+      test('chunks that stay keep their ids, and those that went are gone', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        const chunks = async () => await driver.chunksOfDocuments(as(tenant), [id], { after: undefined, limit: 100 });
+        await upsert(tenant, 'a', paragraphs('one', 'two', 'three'));
+        const before = await chunks();
+        await upsert(tenant, 'a', paragraphs('zero', 'one', 'three'));
+        const after = await chunks();
+        expect(after.map(({ index }) => index)).toEqual([0, 1, 2]);
+        expect(after[1]).toEqual({ ...before[0], index: 1 });
+        expect(after[2]).toEqual(before[2]);
+        expect(await driver.byIds(as(tenant), 'Chunk', [before[1]!.id])).toEqual([]);
+      });
+
+      test('a batch is written whole, or not at all', async () => {
+        const tenant = newTenant();
+        const batch = ['c', 'a', 'b'].map((source) => prepared(tenant, source, `Text of ${source}.`));
+        await driver.upsertDocuments(as(tenant), batch);
+        expect(await driver.count(as(tenant), 'Document', undefined)).toBe(3);
+        const broken = [prepared(tenant, 'd', 'fine'), { ...prepared(tenant, 'e', 'broken'), text: 'a\0b' }];
+        await expect(driver.upsertDocuments(as(tenant), broken)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+        expect(await driver.count(as(tenant), 'Document', undefined)).toBe(3);
+        expect(await audits(tenant)).toHaveLength(3);
+      });
+
+      test('writers of the same documents at once leave one of the states that they wrote', async () => {
+        const tenant = newTenant();
+        const sources = ['a', 'b', 'c', 'd'];
+        const batch = (version: number) => sources.map((source) => prepared(tenant, source, paragraphs(`${source}${version}`, source)));
+        // Half of them name the documents the other way round, which must not make two of them wait for each other.
+        await Promise.all(Array.from({ length: 12 }, (_, version) => driver.upsertDocuments(as(tenant), version % 2 ? batch(version) : batch(version).reverse())));
+        const ids = batch(0).map(({ id }) => id);
+        const texts = await driver.documentTexts(as(tenant), ids);
+        const chunks = await driver.chunksOfDocuments(as(tenant), ids, { after: undefined, limit: 100 });
+        const written = Array.from({ length: 12 }, (_, version) => batch(version)).flat();
+        expect(texts).toHaveLength(4);
+        for (const { id, text } of texts) {
+          const source = written.find((document) => document.id === id && document.text === text);
+          expect(chunks.filter(({ documentId }) => documentId === id)).toEqual(source?.chunks.map((chunk) => ({ ...chunk, documentId: id })));
+        }
+      });
+
+      test('removal leaves tombstones, and writing it again brings it back', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        await upsert(tenant, 'a', paragraphs('one'));
+        await driver.completeOutbox(system(), await claim([id]));
+        expect((await driver.deleteDocument(as(tenant), id)).source).toBe('a');
+        expect(await driver.byIds(as(tenant), 'Document', [id])).toEqual([]);
+        expect(await driver.chunksOfDocuments(as(tenant), [id], { after: undefined, limit: 9 })).toEqual([]);
+        expect(await driver.documentTexts(as(tenant), [id])).toEqual([]);
+        await expect(driver.deleteDocument(as(tenant), id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+
+        const tombstones = await claim([id]);
+        expect(tombstones.map(({ store, operation, objectKey, content }) => ({ store, operation, objectKey, content }))).toEqual(
+          expect.arrayContaining(STORES.map((store) => ({ store, operation: 'DELETE', objectKey: `documents/${id}/a`, content: null }))),
+        );
+        // Brought back while the deletion is on its way: the stores must end up with the document.
+        await upsert(tenant, 'a', 'Back.');
+        expect(await driver.completeOutbox(system(), tombstones)).toBe(0);
+        const again = await claim([id]);
+        expect(again.map(({ operation, content }) => [operation, content?.text])).toEqual(STORES.map(() => ['UPSERT', 'Back.']));
+        await driver.completeOutbox(system(), again);
+
+        await driver.deleteDocument(as(tenant), id);
+        expect(await driver.completeOutbox(system(), await claim([id]))).toBe(3);
+        expect(await driver.indexing(as(tenant), [id])).toEqual([]);
+        expect((await audits(tenant)).map(({ action }) => action).sort()).toEqual(['document.delete', 'document.delete', 'document.upsert', 'document.upsert']);
+      });
+    });
+
+    describe('the outbox', () => {
+      test('hands out what a document is now, of all tenants, once', async () => {
+        const [a, b] = [newTenant(), newTenant()];
+        const documents = [a, b].map((tenant) =>
+          prepared(tenant, 's', paragraphs('one', 'two'), {
+            metadata: { of: tenant },
+            entities: [{ name: 'n', kind: 'k', properties: { x: 1 } }],
+            relations: [{ from: { name: 'n', kind: 'k' }, to: { name: 'm', kind: 'k' }, type: 'KNOWS', properties: { since: 1 } }],
+          }),
+        );
+        await driver.upsertDocuments(as(a), [documents[0]!]);
+        await driver.upsertDocuments(as(b), [documents[1]!]);
+        const ids = documents.map(({ id }) => id);
+        const context = system();
+        const entries = await driver.claimOutbox(context, {
+          limit: 100, leaseSeconds: 60, stores: STORES, documentIds: ids, content: { text: true, graph: true, chunks: true },
+        });
+        expect(context.statements.counts()).toEqual({ postgres: 4 });
+        expect(entries).toHaveLength(6);
+        for (const [index, document] of documents.entries()) {
+          const tenantId = [a, b][index];
+          const mine = entries.filter((entry) => entry.documentId === document.id);
+          expect(mine.map(({ store }) => store).sort()).toEqual([...STORES].sort());
+          for (const entry of mine) {
+            expect(entry).toMatchObject({
+              tenantId, operation: 'UPSERT', attempts: 1, objectKey: document.objectKey,
+              content: {
+                title: 's', text: document.text, metadata: { of: tenantId },
+                entities: [{ name: 'n', kind: 'k', properties: { x: 1 } }],
+                relations: [{ from: { name: 'n', kind: 'k' }, to: { name: 'm', kind: 'k' }, type: 'KNOWS', properties: { since: 1 } }],
+                chunks: document.chunks.map((chunk) => ({ ...chunk, documentId: document.id })),
+              },
+            });
+          }
+        }
+        expect(await claim(ids)).toEqual([]);
+        expect(await driver.completeOutbox(system(), entries)).toBe(6);
+        expect(await claim(ids)).toEqual([]);
+      });
+
+      test('claimers at once share the entries out', async () => {
+        const tenant = newTenant();
+        const documents = Array.from({ length: 20 }, (_, index) => prepared(tenant, `s${index}`, 'Text.'));
+        await driver.upsertDocuments(as(tenant), documents);
+        const ids = documents.map(({ id }) => id);
+        const shares = await Promise.all(Array.from({ length: 8 }, () => claim(ids, { limit: 10 })));
+        const claimed = shares.flat().map(({ id }) => id);
+        expect(new Set(claimed).size).toBe(claimed.length);
+        expect(claimed.length + (await claim(ids)).length).toBe(60);
+      });
+
+      test('only the stores and the content that are asked for', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        await upsert(tenant, 'a', 'Text.');
+        const [entry, ...others] = await claim([id], { stores: ['VECTOR'], content: { text: false, graph: false, chunks: true } });
+        expect(others).toEqual([]);
+        expect(entry).toMatchObject({ store: 'VECTOR', content: { title: 'a', text: '', entities: [], chunks: [{ text: 'Text.' }] } });
+      });
+
+      test('an upsert during a delivery waits for the lease, and the older completion does not settle it', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        await upsert(tenant, 'a', 'Old.');
+        const old = await claim([id]);
+        await upsert(tenant, 'a', 'New.');
+        // The older delivery is still under way: nobody may overtake it.
+        expect(await claim([id])).toEqual([]);
+        expect(await driver.completeOutbox(system(), old)).toBe(0);
+        expect(await states(tenant, id)).toEqual({ OBJECT: 'PENDING', VECTOR: 'PENDING', GRAPH: 'PENDING' });
+        const fresh = await claim([id]);
+        expect(fresh.map(({ content, attempts }) => [content?.text, attempts])).toEqual(STORES.map(() => ['New.', 1]));
+        expect(await driver.completeOutbox(system(), fresh)).toBe(3);
+        // A straggler of the older revision may have written last: everything is delivered once more.
+        expect(await driver.completeOutbox(system(), old)).toBe(0);
+        expect((await claim([id])).map(({ content }) => content?.text)).toEqual(STORES.map(() => 'New.'));
+      });
+
+      test('an expired lease is due again, and the straggler does not end the lease of its successor', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        await upsert(tenant, 'a', 'Old.');
+        const first = await claim([id], { leaseSeconds: 0 });
+        await upsert(tenant, 'a', 'New.');
+        const second = await claim([id], { leaseSeconds: 60 });
+        expect(second.map(({ content }) => content?.text)).toEqual(STORES.map(() => 'New.'));
+        expect(await driver.failOutbox(system(), first.map((entry) => ({ ...entry, error: 'late', disabled: false, retryInSeconds: 0 })))).toBe(0);
+        expect(await claim([id])).toEqual([]);
+        expect(await driver.completeOutbox(system(), second)).toBe(3);
+      });
+
+      test('a failure is shown, counted, and due again after its delay', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        await upsert(tenant, 'a', 'Text.');
+        const fail = async (retryInSeconds: number) =>
+          await driver.failOutbox(
+            system(),
+            (await claim([id])).map((entry) => ({ id: entry.id, revision: entry.revision, error: `no ${entry.store}`, disabled: entry.store === 'GRAPH', retryInSeconds })),
+          );
+        expect(await fail(0)).toBe(3);
+        expect(await driver.indexing(as(tenant), [id])).toMatchObject([
+          { store: 'OBJECT', state: 'FAILED', error: 'no OBJECT', attempts: 1 },
+          { store: 'VECTOR', state: 'FAILED', error: 'no VECTOR', attempts: 1 },
+          { store: 'GRAPH', state: 'DISABLED', error: 'no GRAPH', attempts: 1 },
+        ]);
+        expect(await fail(1000)).toBe(3);
+        expect(await claim([id])).toEqual([]);
+        // A new revision is due at once.
+        await upsert(tenant, 'a', 'Changed.');
+        expect((await claim([id])).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
+        expect(await states(tenant, id)).toEqual({ OBJECT: 'PENDING', VECTOR: 'PENDING', GRAPH: 'PENDING' });
+      });
+
+      test('its state is told, and it is for the system alone', async () => {
+        const before = await driver.outboxStatus(system());
+        const tenant = newTenant();
+        await upsert(tenant, 'a', 'Text.');
+        const after = await driver.outboxStatus(system());
+        expect(after.pending).toBe(before.pending + 3);
+        expect(after.oldestPendingSeconds).toBeGreaterThanOrEqual(0);
+        const settled = [{ id: 'obx_1', revision: 1, error: '', disabled: false, retryInSeconds: 1 }];
+        for (const attempt of [
+          () => driver.outboxStatus(as(tenant)),
+          () => driver.completeOutbox(as(tenant), settled),
+          () => driver.failOutbox(as(tenant), settled),
+          () => driver.claimOutbox(as(tenant), { limit: 1, leaseSeconds: 1, stores: STORES, content: { text: true, graph: true, chunks: true } }),
+        ]) {
+          await expect(attempt()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+        }
+      });
+    });
+
+    describe('lists', () => {
+      const fields = ['key', 'source', 'createdAt', 'updatedAt'] as const;
+      const anyOrder: fc.Arbitrary<Order[]> = fc
+        .uniqueArray(fc.record({ field: fc.constantFrom(...fields), direction: fc.constantFrom('ASC' as const, 'DESC' as const) }), {
+          selector: ({ field }) => field,
+          maxLength: 3,
+        })
+        .map((order) => order);
+      const anyFact = fc.record({
+        key: fc.stringMatching(/^[ab%é😀]{1,3}$/u),
+        source: fc.option(fc.constantFrom('user', 'User', 'web', 'ü', '\u{10FFFF}')),
+      });
+      const model = MODELS.MemoryFact as Model;
+
+      test('pages in any order of several fields, with nulls, hold every row once while rows are added', async () => {
+        await fc.assert(
+          fc.asyncProperty(
+            fc.array(anyFact, { minLength: 1, maxLength: 14 }),
+            fc.array(anyFact, { maxLength: 8 }),
+            anyOrder,
+            fc.integer({ min: 1, max: 4 }),
+            async (facts, later, orderBy, size) => {
+              const context = as(newTenant());
+              const remember = async (fact: { key: string; source: string | null }) =>
+                await driver.rememberFact(context, { agentId: null, value: '', ...fact });
+              const initial = new Map<string, string>();
+              for (const fact of facts) {
+                const row = await remember(fact);
+                initial.set(row.key, row.id);
+              }
+              const order = parseOrder(model, orderBy);
+              const all = (await driver.list(context, 'MemoryFact', { where: undefined, order, after: undefined, limit: 100 })).map(({ id }) => id);
+              expect(new Set(all)).toEqual(new Set(initial.values()));
+
+              const seen: string[] = [];
+              const cursors: string[] = [];
+              let after: string | undefined;
+              // Added once each: a row that is changed meanwhile may move, and be met again.
+              const additions = [...new Map(later.filter(({ key }) => !initial.has(key)).map((fact) => [fact.key, fact])).values()];
+              for (;;) {
+                const page = await driver.list(context, 'MemoryFact', {
+                  where: undefined, order, after: after === undefined ? undefined : parseCursor(model, order, after), limit: size,
+                });
+                seen.push(...page.map(({ id }) => id));
+                cursors.push(...page.map((row) => rowCursor(model, order, row)));
+                if (page.length < size) break;
+                after = cursors.at(-1);
+                const addition = additions.pop();
+                if (addition !== undefined) await remember(addition);
+              }
+              expect(new Set(seen).size).toBe(seen.length);
+              expect(seen.filter((id) => all.includes(id))).toEqual(all);
+            },
+          ),
+          { numRuns: 60 },
+        );
+      }, 120_000);
+
+      test('the order is by code point, nulls largest, then by id', async () => {
+        const context = as(newTenant());
+        for (const [index, source] of ['b', null, 'B', 'é', '😀', '\uFFFD', null, 'a'].entries()) {
+          await driver.rememberFact(context, { agentId: null, key: `k${index}`, value: '', source });
+        }
+        const sources = async (direction: 'ASC' | 'DESC') =>
+          (await driver.list(context, 'MemoryFact', { where: undefined, order: parseOrder(model, [{ field: 'source', direction }]), after: undefined, limit: 100 })).map(
+            ({ source }) => source,
+          );
+        const expected = ['B', 'a', 'b', 'é', '\uFFFD', '😀', null, null];
+        expect(await sources('ASC')).toEqual(expected);
+        expect(await sources('DESC')).toEqual(expected.reverse());
+      });
+    });
+
+    describe('two tenants', () => {
+      test('neither sees, changes or removes what is the other’s', async () => {
+        const [a, b] = [newTenant(), newTenant()];
+        const document = prepared(a, 'same', paragraphs('secret'));
+        await driver.upsertDocuments(as(a), [document]);
+        const agent = await driver.createAgent(as(a), { name: 'x', description: null, instructions: 'secret', model: null, config: {} });
+        const fact = await driver.rememberFact(as(a), { agentId: agent.id, key: 'k', value: 'secret', source: null });
+        const artifact = await driver.createArtifact(as(a), { runId: 'run_1', path: 'p', contentType: 'text/plain', fileKey: null });
+        const usage = await driver.recordUsage(
+          as(a), { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false }, { audit: true },
+        );
+        const audit = await audits(a);
+        expect(audit).toHaveLength(5);
+
+        const ids = { Document: document.id, Chunk: document.chunks[0]!.id, Agent: agent.id, MemoryFact: fact.id, Artifact: artifact.id, UsageRecord: usage.id, AuditEntry: audit[0]!.id };
+        for (const [model, id] of Object.entries(ids) as [keyof typeof ids, string][]) {
+          expect(await driver.byIds(as(a), model, [id]), model).toHaveLength(1);
+          expect(await driver.byIds(as(b), model, [id]), model).toEqual([]);
+          expect(await driver.count(as(b), model, { kind: 'compare', column: 'id', operator: '=', value: id }), model).toBe(0);
+        }
+        expect(await driver.documentTexts(as(b), [document.id])).toEqual([]);
+        expect(await driver.chunksOfDocuments(as(b), [document.id], { after: undefined, limit: 9 })).toEqual([]);
+        expect(await driver.versionsOfAgents(as(b), [agent.id], { after: undefined, limit: 9 })).toEqual([]);
+        expect(await driver.indexing(as(b), [document.id])).toEqual([]);
+        expect(await driver.tenant(as(b))).toBeUndefined();
+
+        for (const attempt of [
+          () => driver.deleteDocument(as(b), document.id),
+          () => driver.deleteAgent(as(b), agent.id),
+          () => driver.updateAgent(as(b), agent.id, { name: 'mine' }),
+          () => driver.forgetFact(as(b), fact.id),
+          () => driver.rememberFact(as(b), { agentId: agent.id, key: 'k', value: 'v', source: null }),
+        ]) {
+          await expect(attempt()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        }
+        // The same names are other things.
+        await upsert(b, 'same', 'Mine.');
+        await driver.createArtifact(as(b), { runId: 'run_1', path: 'p', contentType: 'text/html', fileKey: null });
+        expect(await driver.documentTexts(as(a), [document.id])).toEqual([{ id: document.id, text: document.text }]);
+        expect(await driver.count(as(b), 'Document', undefined)).toBe(1);
+        expect(await audits(b)).toHaveLength(2);
+        // A foreign id in a write of one's own is refused, and not overwritten.
+        await expect(driver.upsertDocuments(as(b), [{ ...prepared(b, 'other', 'x'), chunks: document.chunks }])).resolves.toBeUndefined();
+        expect((await driver.byIds(as(a), 'Chunk', [document.chunks[0]!.id]))[0]?.documentId).toBe(document.id);
+      });
+    });
+
+    test('it is healthy', async () => {
+      expect(await driver.health()).toEqual([expect.objectContaining({ state: 'ok' })]);
+    });
+  });
+}

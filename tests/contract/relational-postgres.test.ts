@@ -1,0 +1,131 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { prepareDocument } from '#subgraphs/relational/document-input.ts';
+import { createPostgresDriver } from '#subgraphs/relational/drivers/postgres.ts';
+import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { relationalDriverContract } from './relational-driver.ts';
+
+async function start() {
+  const database = await createTestDatabase();
+  const postgres = new Postgres({ url: database.url });
+  return {
+    database,
+    postgres,
+    driver: await createPostgresDriver(postgres),
+    [Symbol.asyncDispose]: async () => {
+      await postgres.close();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+relationalDriverContract('PostgreSQL', start);
+
+const as = (tenantId: string, isSystem = false): RequestContext =>
+  createRequestContext({ tenantId, subject: 'user', roles: [], scopes: [], system: isSystem });
+
+describe('the tables', () => {
+  let database: TestDatabase;
+  let postgres: Postgres;
+  let owner: pg.Client;
+  let running: Awaited<ReturnType<typeof start>>;
+  const TABLES = [
+    'tenants', 'agents', 'agent_versions', 'documents', 'document_contents', 'chunks', 'outbox', 'memory_facts', 'artifacts', 'usage_records', 'audit_entries',
+  ];
+
+  beforeAll(async () => {
+    running = await start();
+    ({ database, postgres } = running);
+    owner = new pg.Client(database.url);
+    await owner.connect();
+    for (const tenant of ['a', 'b']) {
+      const { driver } = running;
+      await driver.upsertDocuments(as(tenant), [prepareDocument(tenant, { title: 't', source: 's', mediaType: 'text/plain', text: `Text of ${tenant}.` })]);
+      const agent = await driver.createAgent(as(tenant), { name: 'n', description: null, instructions: null, model: null, config: {} });
+      await driver.rememberFact(as(tenant), { agentId: agent.id, key: 'k', value: 'v', source: null });
+      await driver.createArtifact(as(tenant), { runId: 'run_1', path: 'p', contentType: 'text/plain', fileKey: null });
+      await driver.recordUsage(as(tenant), { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false }, { audit: true });
+    }
+  });
+  afterAll(async () => {
+    await owner.end();
+    await running[Symbol.asyncDispose]();
+  });
+
+  test('are all known to this test', async () => {
+    const { rows } = await owner.query<{ name: string }>(`SELECT tablename AS name FROM pg_tables WHERE schemaname = 'relational' AND tablename <> 'migrations'`);
+    expect(rows.map(({ name }) => name).sort()).toEqual([...TABLES].sort());
+  });
+
+  test.each(TABLES)('%s: a SELECT that names no tenant returns the caller’s rows alone', async (table) => {
+    const everything = await owner.query<{ tenant_id: string }>(`SELECT DISTINCT tenant_id FROM relational.${table} ORDER BY 1`);
+    expect(everything.rows.map((row) => row.tenant_id)).toEqual(['a', 'b']);
+    for (const tenant of ['a', 'b']) {
+      const rows = await postgres.read<{ tenant_id: string }>(as(tenant), { sql: `SELECT DISTINCT tenant_id FROM relational.${table}`, parameters: [] });
+      expect(rows).toEqual([{ tenant_id: tenant }]);
+    }
+  });
+
+  test.each(TABLES)('%s: nothing can be written for another tenant', async (table) => {
+    const { rows } = await owner.query<{ name: string }>(
+      `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'relational' AND table_name = $1 AND column_name <> 'tenant_id'`,
+      [table],
+    );
+    const columns = rows.map(({ name }) => `"${name}"`).join();
+    const copy = { sql: `INSERT INTO relational.${table} (tenant_id, ${columns}) SELECT 'c', ${columns} FROM relational.${table}`, parameters: [] };
+    await expect(postgres.transaction(as('a'), (tx) => tx.query(copy))).rejects.toThrow(/row-level security|permission denied/);
+    const move = { sql: `UPDATE relational.${table} SET tenant_id = 'b'`, parameters: [] };
+    await expect(postgres.transaction(as('a'), (tx) => tx.query(move))).rejects.toThrow(/row-level security|permission denied/);
+  });
+
+  test('the system reads what it delivers and nothing else', async () => {
+    for (const table of TABLES) {
+      const count = postgres.systemTransaction(as('a', true), (tx) => tx.query({ sql: `SELECT DISTINCT tenant_id FROM relational.${table} ORDER BY 1`, parameters: [] }));
+      if (['outbox', 'documents', 'document_contents', 'chunks'].includes(table)) expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
+      else await expect(count).rejects.toThrow(/permission denied/);
+    }
+  });
+
+  test.each([
+    `UPDATE relational.audit_entries SET actor = 'nobody'`,
+    `UPDATE relational.audit_entries SET actor = 'nobody' WHERE false`,
+    `DELETE FROM relational.audit_entries`,
+    `TRUNCATE relational.audit_entries`,
+  ])('%s is refused to the tenant, and to the superuser who owns the table', async (change) => {
+    const before = await owner.query('SELECT * FROM relational.audit_entries ORDER BY id');
+    expect(before.rows.length).toBeGreaterThan(0);
+    await expect(postgres.transaction(as('a'), (tx) => tx.query({ sql: change, parameters: [] }))).rejects.toThrow(/permission denied/);
+    await expect(owner.query(change)).rejects.toThrow(/cannot be changed or removed/);
+    await owner.query(`SET session_replication_role = replica`);
+    await expect(owner.query(change)).rejects.toThrow(/cannot be changed or removed/);
+    await owner.query(`SET session_replication_role = DEFAULT`);
+    expect((await owner.query('SELECT * FROM relational.audit_entries ORDER BY id')).rows).toEqual(before.rows);
+  });
+
+  test('an audit entry cannot be dated by who writes it', async () => {
+    const forged = {
+      sql: `INSERT INTO relational.audit_entries (id, actor, action, subject_type, subject_id, request_id, details, created_at)
+            VALUES ('aud_x', 'x', 'x', 'x', 'x', 'x', '{}', '2000-01-01')`,
+      parameters: [],
+    };
+    await expect(postgres.transaction(as('a'), (tx) => tx.query(forged))).rejects.toThrow(/permission denied/);
+  });
+
+  test('lists seek in an index instead of sorting everything', async () => {
+    await owner.query(`
+      INSERT INTO relational.documents (tenant_id, id, title, source, media_type, content_hash, metadata, digest, created_at)
+      SELECT CASE WHEN n % 10 = 0 THEN 'a' ELSE 'z' END, 'doc_' || n, 'title ' || n % 100, 'source ' || n, 'text/plain', md5(n::text), '{}', '', now() - make_interval(secs => n)
+      FROM generate_series(1, 20000) AS n`);
+    await owner.query('ANALYZE relational.documents');
+    const plan = async (query: string): Promise<string> =>
+      (await postgres.read<{ 'QUERY PLAN': string }>(as('a'), { sql: `EXPLAIN ${query}`, parameters: [] })).map((row) => row['QUERY PLAN']).join('\n');
+    const keyset = await plan(`SELECT id FROM relational.documents WHERE title >= 'title 50' AND ((title > 'title 50') OR (title = 'title 50' AND id > 'doc_5')) ORDER BY title, id LIMIT 21`);
+    expect(keyset).toMatch(/Index.*documents_tenant_id_title_id_idx[\s\S]*Index Cond: .*title >= /);
+    expect(keyset).not.toContain('Sort');
+    const prefix = await plan(`SELECT id FROM relational.documents WHERE (source >= 'source 777' AND source < 'source 778' AND starts_with(source, 'source 777'))`);
+    expect(prefix).toMatch(/Index Cond: .*source >= /);
+    expect(await plan(`SELECT id FROM relational.documents ORDER BY created_at DESC, id DESC LIMIT 21`)).toMatch(/Index.*Backward.*created_at_id_idx/);
+  });
+});

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createRelationalFixture, note, UPSERT, type RelationalFixture } from '#tests/subgraphs/relational-fixture.ts';
+
+let fixture: RelationalFixture;
+/** What tenant `a` has, by type. */
+let ids: Record<'document' | 'chunk' | 'agent' | 'version' | 'fact' | 'artifact' | 'usage' | 'audit', string>;
+
+const CREATE = `mutation {
+  createAgent(input: { name: "secret", instructions: "secret" }) { agent { id currentVersion { id } } }
+  rememberFact(input: { key: "secret", value: "secret" }) { fact { id } }
+  createArtifact(input: { runId: "run_1", path: "secret", contentType: "text/plain", fileKey: "secret" }) { artifact { id } }
+  recordUsage(input: { operation: EMBED, provider: "secret", model: "secret", inputTokens: 1, outputTokens: 0 }) { record { id } }
+}`;
+/** Everything of tenant `a`, to see that it stays as it was. */
+const EVERYTHING = `{
+  tenant { id }
+  agents { edges { node { id name currentVersion { instructions } versions { edges { node { id } } } } } }
+  documents { edges { node { id title text metadata file { key } chunks { edges { node { id text } } } indexing { store state attempts error } } } }
+  memoryFacts { edges { node { id key value } } }
+  artifacts { edges { node { id path file { key } } } }
+  usageRecords { edges { node { id model } } }
+  auditEntries { edges { node { id action actor details } } }
+}`;
+
+beforeAll(async () => {
+  fixture = await createRelationalFixture();
+  const { document } = (await fixture.get('a', UPSERT, note('secret', 'A secret text.'))).upsertDocument;
+  const made = await fixture.get('a', CREATE);
+  const { usageRecords, auditEntries } = await fixture.get('a', EVERYTHING);
+  ids = {
+    document: document.id,
+    chunk: document.chunks.edges[0].node.id,
+    agent: made.createAgent.agent.id,
+    version: made.createAgent.agent.currentVersion.id,
+    fact: made.rememberFact.fact.id,
+    artifact: made.createArtifact.artifact.id,
+    usage: usageRecords.edges[0].node.id,
+    audit: auditEntries.edges[0].node.id,
+  };
+});
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+});
+
+const byId = (field: string) => (id: () => string): [string, () => Record<string, unknown>, unknown] => [
+  `query ($id: ID!) { ${field}(id: $id) { id } }`,
+  () => ({ id: id() }),
+  { [field]: null },
+];
+const list = (field: string, filter: string, id: () => string): [string, () => Record<string, unknown>, unknown] => [
+  `query ($where: ${filter}) { ${field}(where: $where) { totalCount edges { node { id } } } }`,
+  () => ({ where: { or: [{ id: { eq: id() } }, { id: { not: { eq: 'x' } } }] } }),
+  { [field]: { totalCount: 0, edges: [] } },
+];
+
+/** Tenant `b` with tenant `a`'s ids: each root field, and what it must answer. */
+const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, unknown>, answer: unknown]> = {
+  tenant: ['{ tenant { id name createdAt } }', () => ({}), { tenant: { id: 'b', name: 'b', createdAt: null } }],
+  agent: byId('agent')(() => ids.agent),
+  agents: list('agents', 'AgentFilter', () => ids.agent),
+  document: byId('document')(() => ids.document),
+  documents: list('documents', 'DocumentFilter', () => ids.document),
+  chunk: byId('chunk')(() => ids.chunk),
+  memoryFact: byId('memoryFact')(() => ids.fact),
+  memoryFacts: list('memoryFacts', 'MemoryFactFilter', () => ids.fact),
+  artifact: byId('artifact')(() => ids.artifact),
+  artifacts: list('artifacts', 'ArtifactFilter', () => ids.artifact),
+  usageRecords: list('usageRecords', 'UsageRecordFilter', () => ids.usage),
+  auditEntries: list('auditEntries', 'AuditEntryFilter', () => ids.audit),
+  outboxStatus: ['{ outboxStatus { pending } }', () => ({}), 'FORBIDDEN'],
+  _service: ['{ _service { __typename } }', () => ({}), { _service: { __typename: '_Service' } }],
+  _entities: [
+    `query ($representations: [_Any!]!) { _entities(representations: $representations) { __typename } }`,
+    () => ({
+      representations: [
+        ['Document', ids.document], ['Chunk', ids.chunk], ['Agent', ids.agent], ['AgentVersion', ids.version], ['MemoryFact', ids.fact],
+        ['Artifact', ids.artifact], ['UsageRecord', ids.usage], ['AuditEntry', ids.audit], ['Tenant', 'a'],
+      ].map(([__typename, id]) => ({ __typename, id })),
+    }),
+    { _entities: Array.from({ length: 9 }, () => null) },
+  ],
+  deleteDocument: [`mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`, () => ({ id: ids.document }), 'NOT_FOUND'],
+  updateAgent: [`mutation ($id: ID!) { updateAgent(input: { id: $id, name: "mine" }) { agent { id } } }`, () => ({ id: ids.agent }), 'NOT_FOUND'],
+  deleteAgent: [`mutation ($id: ID!) { deleteAgent(input: { id: $id }) { agent { id } } }`, () => ({ id: ids.agent }), 'NOT_FOUND'],
+  forgetFact: [`mutation ($id: ID!) { forgetFact(input: { id: $id }) { fact { id } } }`, () => ({ id: ids.fact }), 'NOT_FOUND'],
+  claimOutbox: [
+    `mutation ($id: ID!) { claimOutbox(input: { limit: 1, leaseSeconds: 1, documentIds: [$id] }) { entries { id } } }`,
+    () => ({ id: ids.document }),
+    'FORBIDDEN',
+  ],
+  completeOutbox: [`mutation { completeOutbox(input: { entries: [{ id: "obx_1", revision: 1 }] }) { completed } }`, () => ({}), 'FORBIDDEN'],
+  failOutbox: [
+    `mutation { failOutbox(input: { entries: [{ id: "obx_1", revision: 1, error: "x", retryInSeconds: 1 }] }) { failed } }`,
+    () => ({}),
+    'FORBIDDEN',
+  ],
+  // With the same names, these write things of tenant `b`'s own; that it is so is what the last test checks.
+  rememberFact: [
+    `mutation ($id: ID!) { rememberFact(input: { key: "secret", value: "b", agentId: $id }) { fact { id } } }`,
+    () => ({ id: ids.agent }),
+    'NOT_FOUND',
+  ],
+};
+const WRITES_OF_ITS_OWN = ['upsertDocument', 'upsertDocuments', 'createAgent', 'createArtifact', 'recordUsage'];
+
+test('every root field is tried', () => {
+  const fields = [fixture.subgraph.schema.getQueryType(), fixture.subgraph.schema.getMutationType()].flatMap((type) => Object.keys(type!.getFields()));
+  expect([...Object.keys(ATTEMPTS), ...WRITES_OF_ITS_OWN].sort()).toEqual(fields.sort());
+});
+
+test.each(Object.keys(ATTEMPTS))('%s as tenant b, with the ids of tenant a', async (field) => {
+  const [source, variables, expected] = ATTEMPTS[field]!;
+  const { data, codes } = await fixture.ask('b', source, variables());
+  if (typeof expected === 'string') expect(codes).toEqual([expected]);
+  else expect({ data, codes }).toEqual({ data: expected, codes: [] });
+});
+
+test('writing under the same names, tenant b writes its own, and what tenant a has stays as it was', async () => {
+  const before = await fixture.get('a', EVERYTHING);
+  const { document } = (await fixture.get('b', UPSERT, note('secret', 'Another text.'))).upsertDocument;
+  await fixture.get('b', `mutation ($input: UpsertDocumentsInput!) { upsertDocuments(input: $input) { documents { id } } }`, {
+    input: { documents: [note('secret', 'A secret text.').input] },
+  });
+  const made = await fixture.get('b', CREATE);
+  expect(document.id).not.toBe(ids.document);
+  expect(made.rememberFact.fact.id).not.toBe(ids.fact);
+  expect(made.createArtifact.artifact.id).not.toBe(ids.artifact);
+  // The very same text is another chunk.
+  expect(await fixture.get('b', `query ($id: ID!) { chunk(id: $id) { id } }`, { id: ids.chunk })).toEqual({ chunk: null });
+  await fixture.get('b', `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`, { id: document.id });
+  expect(await fixture.get('a', EVERYTHING)).toEqual(before);
+});
+
+test('a cursor of tenant a shows tenant b nothing of it', async () => {
+  const { documents } = await fixture.get('a', `{ documents(orderBy: [{ field: TITLE }]) { edges { cursor } } }`);
+  const page = await fixture.get('b', `query ($after: String) { documents(orderBy: [{ field: TITLE }], after: $after) { edges { node { id } } } }`, {
+    after: documents.edges[0].cursor,
+  });
+  expect(page.documents.edges).toEqual([]);
+});
