@@ -5,6 +5,7 @@ import type { ChatDriver, ChatRequest, EmbeddingDriver, FinishReason, ModelServe
 import { summarizeExtractively } from './extractive-summary.ts';
 import { checkBetween, checkCount, checkText, LIMITS } from './limits.ts';
 import { listModels, type ModelEntry } from './models.ts';
+import { chatNotConfigured } from './not-configured.ts';
 import { rerankByEmbedding } from './rerank.ts';
 import { streamGeneration, type GenerationDelta } from './stream.ts';
 import { summarizeWithModel } from './model-summary.ts';
@@ -87,7 +88,10 @@ export function createService(deps: InferenceDeps) {
     },
 
     generateStream(context: RequestContext, input: GenerateRequest): AsyncIterableIterator<GenerationDelta> {
-      return streamGeneration(deps, context, checkRequest(input));
+      const request = checkRequest(input);
+      // Refused at once, before a stream is open that could only fail.
+      if (deps.chat.model === undefined) throw chatNotConfigured();
+      return streamGeneration(deps, context, request);
     },
 
     async rerank(context: RequestContext, query: string, documents: readonly string[], first: number | null | undefined): Promise<Reranking> {

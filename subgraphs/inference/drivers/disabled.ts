@@ -1,22 +1,21 @@
 /** Embedding and chat where none is configured: every call says what to set. */
-import { storeDisabled, type CodedError } from '#subgraphs/shared/errors.ts';
 import type { ChatDriver, EmbeddingDriver } from '../driver.ts';
+import { chatNotConfigured, embeddingNotConfigured } from '../not-configured.ts';
 
-/** @param missing the error of every call. Default: embedding is switched off */
-export function createDisabledEmbedding(missing: () => CodedError = () => storeDisabled('The embedding model', 'EMBEDDING_MODEL')): EmbeddingDriver {
+/** An embedding driver that raises `STORE_DISABLED`. */
+export function createDisabledEmbedding(): EmbeddingDriver {
   return {
     provider: 'none',
     model: undefined,
     dimensions: undefined,
     metered: false,
-    embed: () => Promise.reject(missing()),
+    embed: () => Promise.reject(embeddingNotConfigured()),
   };
 }
 
 /** A chat driver that raises `STORE_DISABLED`. */
 export function createDisabledChat(): ChatDriver {
-  const refuse = (): Promise<never> =>
-    Promise.reject(storeDisabled('The chat model', 'CHAT_MODEL (and OPENAI_BASE_URL, the server that serves it)'));
+  const refuse = (): Promise<never> => Promise.reject(chatNotConfigured());
   return {
     provider: 'none',
     model: undefined,

@@ -63,8 +63,9 @@ class OpenAIChat implements ChatDriver {
     } finally {
       chunks.controller.abort(); // Does nothing where the answer is complete.
     }
-    // The library takes the end of the connection for the end of the answer. When the caller has ended it, so it is.
-    if (!finished && !call.signal?.aborted) {
+    // The library takes the end of the connection for the end of the answer, and an abort too.
+    if (!finished) {
+      if (call.signal?.aborted) throw this.#server.error(call.signal.reason, call, asked);
       throw new CodedError('STORE_UNAVAILABLE', 'The model server cut the answer off.', { hint: 'Check the server at OPENAI_BASE_URL.' });
     }
   }
