@@ -1,0 +1,160 @@
+/** One subgraph as a server of its own, over the same edge as the gateway: limits, streams, health, and who may ask. */
+import type { Engine } from '#gateway/execute/engine.ts';
+import { inProcessClient } from '#gateway/execute/subgraph-client.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Ports } from '#subgraphs/shared/ports.ts';
+import type { Subgraph, SubgraphName } from '#subgraphs/shared/subgraph.ts';
+import { documents } from './admission/documents.ts';
+import { maskResult } from './admission/mask-result.ts';
+import { operations } from './admission/operations.ts';
+import { DEVELOPER, type Authenticator } from './auth/authenticator.ts';
+import { generatedSecret } from './auth/generated-secrets.ts';
+import { internalTokens } from './auth/internal-token.ts';
+import { clientOf } from './clients.ts';
+import { isLoopback, type Config } from './config.ts';
+import { guardRequests } from './http/cors.ts';
+import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
+import { health, probeAll } from './http/health.ts';
+import { createListener } from './http/listener.ts';
+import { requestGuard, type RequestGuard } from './http/request-guard.ts';
+import { subgraphRoutes } from './http/subgraph-routes.ts';
+import { MOUNT_ORDER, mountSubgraph, type MountDeps } from './mount.ts';
+import { remotePorts } from './remote-ports.ts';
+import { graphqlOverWebSocket } from './subscribe/websocket.ts';
+import { EngineHost } from './supergraph/engine-host.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+/** Which others each subgraph needs something of. */
+const NEEDS: Readonly<Record<SubgraphName, readonly SubgraphName[]>> = {
+  relational: [],
+  object: [],
+  inference: ['relational'],
+  graph: [],
+  vector: ['relational', 'inference'],
+  runs: ['object'],
+};
+
+export interface SubgraphServer {
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `name` alone. What it needs of others is asked of them where `SUBGRAPH_<NAME>_URL` says where they are, and made
+ * here otherwise.
+ */
+export async function startSubgraphServer(name: SubgraphName, config: Config, log: Logger): Promise<SubgraphServer> {
+  const endings: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of endings.splice(0).reverse()) await end().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
+  };
+  try {
+    const tokens = internalTokens(config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')));
+    const open = config.mode === 'development' && isLoopback(config.server.host);
+    const authenticator = subgraphAuthenticator(tokens.verifier(name), open);
+    let port = config.server.port;
+    const publicBaseUrl = (): string => config.server.publicBaseUrl ?? `http://${config.server.host}:${port}`;
+    const postgres = typeof config.stores.postgres === 'object' ? new Postgres({ url: config.stores.postgres.url, poolSize: config.stores.postgresPoolSize }) : undefined;
+    if (postgres !== undefined) endings.push(() => postgres.close());
+    const deps: MountDeps = {
+      config,
+      postgres,
+      objectSigningKey: config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing')),
+      publicBaseUrl,
+      log,
+    };
+
+    const ports: Partial<Ports> = {};
+    const context = createRequestContext({ tenantId: 'system', subject: 'system:mount', roles: [], scopes: [], system: true });
+    for (const needed of MOUNT_ORDER.filter((other) => NEEDS[name].includes(other))) {
+      const url = config.subgraphUrls[needed];
+      if (url === undefined) {
+        const made = await mountSubgraph(needed, deps, ports);
+        endings.push(() => made.close());
+        Object.assign(ports, made.provides);
+      } else {
+        const client = clientOf({ name: needed, routingUrl: url, schema: { url } }, { apart: config.subgraphUrls, mounted: new Map(), tokens, timeoutMs: config.limits.requestTimeoutMs });
+        endings.push(() => client.close());
+        Object.assign(ports, await remotePorts(needed, client, context));
+      }
+    }
+    const subgraph = await mountSubgraph(name, deps, ports);
+    endings.push(() => subgraph.close());
+
+    const engines = new EngineHost<Engine>((error) => log.error({ err: error }, 'An engine did not end.'));
+    await engines.replace(soleEngine(subgraph), () => Promise.resolve());
+    // The gateway's fetches are longer than people's operations, and were bounded there.
+    const limits = { depth: 1_000, tokens: 1_000_000, aliases: 100_000, rootFields: 100_000 };
+    const admitted = operations({ engines, documents: documents(limits), timeoutMs: config.limits.requestTimeoutMs, mask: (result, requestId) => maskResult(result, { requestId, log }), mutated: () => undefined });
+    // Whoever has a token may come by any name; without tokens, names are what keeps web pages out.
+    const guard = open ? requestGuard(config.server) : anyHost(requestGuard(config.server));
+    const stopping = new AbortController();
+    const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
+    const bodyLimitBytes = Math.max(config.limits.bodyBytes, 50_000_000);
+    const listener = createListener(
+      [
+        health({ state: () => 'ready', stores: () => probeAll([subgraph]), supergraph: () => ({ since: '', subgraphs: [name], failure: undefined }) }, guard),
+        guardRequests(guard),
+        subgraphRoutes(subgraph.routes),
+        graphqlOverHttp({ operations: admitted, authenticate, bodyLimitBytes, log, stopping: stopping.signal }),
+      ],
+      log,
+    );
+    const sockets = graphqlOverWebSocket(listener.server, {
+      path: GRAPHQL_PATH,
+      operations: admitted,
+      guard,
+      authenticate,
+      log,
+      messageLimitBytes: bodyLimitBytes,
+      maxSockets: config.limits.sockets,
+      // The gateway may put all its subscribers on one socket.
+      maxOperationsPerSocket: 1_000_000,
+      bufferLimitBytes: config.limits.socketBufferBytes,
+    });
+    endings.push(async () => {
+      stopping.abort(new DOMException('The server is stopping.', 'AbortError'));
+      await Promise.all([listener.close(config.server.shutdownTimeoutMs), sockets.close()]);
+    });
+    port = await listener.listen(config.server.host, config.server.port);
+    return { url: publicBaseUrl(), port, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Internal tokens; on a developer's own machine also nothing at all, for a look with curl. */
+function subgraphAuthenticator(verifier: Authenticator, open: boolean): Authenticator {
+  return { authenticate: async (authorization) => (open && authorization === undefined ? DEVELOPER : await verifier.authenticate(authorization)) };
+}
+
+const anyHost = (guard: RequestGuard): RequestGuard => ({
+  ...guard,
+  knowsHost: () => true,
+  check: (request) => {
+    if (request.headers.origin !== undefined) guard.check(request);
+  },
+});
+
+/** The subgraph's own schema where a gateway has a supergraph. */
+function soleEngine({ name, schema }: Subgraph): Engine {
+  const client = inProcessClient(name, schema);
+  const request = ({ document, operationName, variables, context }: Parameters<Engine['execute']>[0]) => ({
+    document,
+    operationType: 'query' as const,
+    operationName: operationName ?? undefined,
+    variables: variables ?? {},
+    context,
+  });
+  return {
+    schema,
+    supergraphSdl: '',
+    execute: (operation) => client.execute(request(operation)),
+    subscribe: (operation) => client.subscribe(request(operation)),
+    warm: () => Promise.resolve(),
+    close: () => client.close(),
+  };
+}

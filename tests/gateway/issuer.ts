@@ -1,0 +1,46 @@
+/** A small OpenID Connect issuer: metadata, keys, and access tokens made to order. */
+import { createServer } from 'node:http';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+
+export interface Issuer extends AsyncDisposable {
+  readonly url: string;
+  /** How often each path was fetched. */
+  readonly fetched: Map<string, number>;
+  /** While true, every request fails. */
+  down: boolean;
+  /** An access token for the audience `tributary` that is valid for five minutes, but for what `claims` says otherwise. */
+  token(claims: Record<string, unknown>, options?: { expiresInSeconds?: number; foreignKey?: boolean }): Promise<string>;
+}
+
+export async function startIssuer(): Promise<Issuer> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const foreign = await generateKeyPair('ES256');
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
+  const fetched = new Map<string, number>();
+  const server = createServer((request, response) => {
+    const path = request.url!;
+    fetched.set(path, (fetched.get(path) ?? 0) + 1);
+    if (issuer.down) return void response.writeHead(500).end();
+    response.setHeader('content-type', 'application/json');
+    if (path === '/.well-known/openid-configuration') response.end(JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` }));
+    else if (path === '/keys') response.end(JSON.stringify({ keys: [jwk] }));
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer: Issuer = {
+    url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    fetched,
+    down: false,
+    token: (claims, { expiresInSeconds = 300, foreignKey = false } = {}) =>
+      new SignJWT({ iss: issuer.url, aud: 'tributary', sub: 'alice', ...claims })
+        .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+        .setIssuedAt()
+        .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresInSeconds)
+        .sign(foreignKey ? foreign.privateKey : privateKey),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return issuer;
+}
