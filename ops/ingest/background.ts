@@ -4,6 +4,7 @@ import type { BackgroundServices, BackgroundWork } from '#gateway/server.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { UPSERT_DOCUMENT, type DocumentInput } from './document-input.ts';
 import { startFirstRun, type FirstRunProgress } from './first-run.ts';
+import { releaseMemory } from './release-memory.ts';
 
 export interface BackgroundOptions {
   /** The project's folder; absent where no corpus is to be ingested. */
@@ -31,6 +32,9 @@ export const startBackground =
             onProgress: corpus.onProgress,
             onSkipped: ({ skipped, reason }) => log.warn({ skipped, reason }, 'A document of the first corpus was not ingested.'),
           });
+    void firstRun?.all.then((ingested) => {
+      if (ingested) releaseMemory();
+    });
     return {
       ready: firstRun?.direct ?? Promise.resolve(),
       progress: async () => ({ ingestion: firstRun?.progress(), outbox: await indexer.status() }),

@@ -41,8 +41,8 @@ export interface FirstRunProgress {
 export interface FirstRun {
   /** Resolves when the direct dependencies can be searched; rejects when they could not be ingested. */
   readonly direct: Promise<void>;
-  /** Resolves when everything was recorded and indexed, failed (see {@link progress}) or was stopped. */
-  readonly all: Promise<void>;
+  /** Resolves when everything was recorded and indexed, failed (see {@link progress}) or was stopped; true when there was work. */
+  readonly all: Promise<boolean>;
   progress(): FirstRunProgress;
 }
 
@@ -59,7 +59,7 @@ export function startFirstRun(options: FirstRunOptions): FirstRun {
   const work = prepare(options).then(async ({ fingerprint, complete }) => {
     if (complete) {
       report({ state: 'complete' });
-      return { rest: async () => undefined };
+      return { rest: async () => false };
     }
     const packages = await installedPackages(options.root);
     const direct = packages.filter((one) => one.direct);
@@ -70,9 +70,10 @@ export function startFirstRun(options: FirstRunOptions): FirstRun {
       rest: async () => {
         await ingestPart(packages.filter((one) => !one.direct), options, report, progress);
         await options.indexed(options.signal);
-        if (options.signal.aborted) return;
+        if (options.signal.aborted) return false;
         await markComplete(options.dataDir, fingerprint);
         report({ state: 'complete' });
+        return true;
       },
     };
   });
@@ -81,9 +82,10 @@ export function startFirstRun(options: FirstRunOptions): FirstRun {
   const all = work
     .then(({ rest }) => rest())
     .catch((error: unknown) => {
-      if (options.signal.aborted) return;
+      if (options.signal.aborted) return false;
       report({ state: 'failed' });
       options.onSkipped?.({ skipped: 'the installed packages', reason: (error as Error).message });
+      return false;
     });
   return { direct, all, progress: () => ({ ...progress }) };
 }
