@@ -7,6 +7,9 @@
  * still short, so boundaries fall back into step behind an edit and most chunks stay as they were.
  */
 
+/** Changes with the algorithm: a document that is written again is then cut again, though nothing in it changed. */
+export const CHUNKING = 1;
+
 /** Sizes in UTF-16 code units. */
 export const CHUNK = {
   /** A chunk's own text is packed up to this. */

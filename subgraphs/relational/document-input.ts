@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
-import { chunkText } from './chunking.ts';
+import { CHUNKING, chunkText } from './chunking.ts';
 import type { DocumentEntity, DocumentRelation, EntityName } from './driver.ts';
 import { checkMediaType, checkName, checkText } from './text-input.ts';
 
@@ -108,7 +108,9 @@ export function prepareDocument(tenantId: string, input: UpsertDocumentInput): P
     relations,
     // The document's id is the tenant's own, so the chunk's is too. Without the index, a text that moves keeps its id.
     chunks: chunkText(text, mediaType).map((chunk, index) => ({ id: derivedId('Chunk', id, chunk), index, text: chunk })),
-    digest: sha256(JSON.stringify(canonical([title, source, mediaType, contentHash, metadata, entities as never, relations as never]))),
+    digest: sha256(
+      JSON.stringify(canonical([CHUNKING, title, source, mediaType, contentHash, metadata, entities as never, relations as never])),
+    ),
   };
 }
 
