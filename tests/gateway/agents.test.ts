@@ -1,0 +1,107 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+
+let it: TestServer;
+let client: Client;
+beforeAll(async () => {
+  it = await startTestServer();
+  client = new Client({ name: 'test', version: '1' });
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${it.url}/mcp`)));
+});
+afterAll(async () => {
+  await client.close();
+  await it[Symbol.asyncDispose]();
+});
+
+async function call(name: string, args: Record<string, unknown>): Promise<{ text: string; isError: boolean }> {
+  const result = await client.callTool({ name, arguments: args });
+  const [content] = result.content as { type: string; text: string }[];
+  return { text: content!.text, isError: result.isError === true };
+}
+
+const post = async (query: string, variables: Record<string, unknown> = {}) =>
+  (await (await fetch(`${it.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }) })).json()) as {
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the API answers
+    data: any;
+  };
+
+describe('MCP', () => {
+  test('offers three read-only tools with short descriptions', async () => {
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(['search_schema', 'execute', 'run_events']);
+    expect(tools.every(({ annotations }) => annotations?.readOnlyHint === true)).toBe(true);
+    // Each of these words is sent to the model on each turn.
+    expect(JSON.stringify(tools).length).toBeLessThan(2_500);
+  });
+
+  test.each([
+    ['similar chunks of documents', /similar/],
+    ['walk the knowledge graph neighbors', /neighbors\(/],
+    ['signed download URL', /downloadUrl/],
+    ['shortest path', /shortestPath\(/],
+    ['embedding', /embed\(/],
+  ])('search_schema finds %j', async (query, expected) => {
+    const { text, isError } = await call('search_schema', { query });
+    expect(isError).toBe(false);
+    expect(text).toMatch(expected);
+    expect(text.length).toBeLessThan(20_000);
+  });
+
+  test('search_schema names the entry points when nothing fits', async () => {
+    expect((await call('search_schema', { query: 'xyzzy' })).text).toMatch(/Query: .*documents/);
+  });
+
+  test('execute reads, with variables', async () => {
+    await post('mutation { rememberFact(input: { key: "colour", value: "green", source: "test" }) { fact { id } } }');
+    const { text, isError } = await call('execute', { query: 'query ($k: String) { memoryFacts(where: { key: { eq: $k } }) { edges { node { value } } } }', variables: { k: 'colour' } });
+    expect(isError).toBe(false);
+    expect(JSON.parse(text)).toEqual({ data: { memoryFacts: { edges: [{ node: { value: 'green' } }] } } });
+  });
+
+  test.each([
+    ['mutation { createAgent(input: { name: "x" }) { agent { id } } }', 'FORBIDDEN', /only reads/],
+    ['subscription { runEvents(runId: "run_1") { sequence } }', 'FORBIDDEN', /only reads/],
+    ['{ nope }', 'GRAPHQL_VALIDATION_FAILED', /nope/],
+    ['{', 'GRAPHQL_PARSE_FAILED', /Syntax/],
+    [`{ __type(name: "X") { ${'ofType { '.repeat(40)}name${' }'.repeat(40)} } }`, 'QUERY_TOO_DEEP', /levels/],
+    ['{ document(id: "a\\u0000") { id } }', 'BAD_USER_INPUT', /NUL/],
+  ])('execute refuses %j so that a model can mend it', async (query, code, message) => {
+    const { text, isError } = await call('execute', { query });
+    expect(isError).toBe(true);
+    expect(text).toMatch(message);
+    expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code } }] });
+  });
+
+  test('run_events pages through a run by its cursor', async () => {
+    const agent = (await post('mutation { createAgent(input: { name: "a" }) { agent { id } } }')).data.createAgent.agent.id as string;
+    const run = (await post('mutation ($a: ID!) { startRun(input: { agentId: $a }) { run { id } } }', { a: agent })).data.startRun.run.id as string;
+    await post('mutation ($r: ID!) { appendRunEvents(input: { runId: $r, events: [{ type: STEP_STARTED, payload: { stepName: "one" } }] }) { events { sequence } } }', { r: run });
+    await post('mutation ($r: ID!) { finishRun(input: { runId: $r }) { run { id } } }', { r: run });
+    const types: string[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = JSON.parse((await call('run_events', { runId: run, after, first: 1 })).text) as {
+        data: { run: { events: { edges: { node: { type: string } }[]; pageInfo: { hasNextPage: boolean; endCursor: string } } } };
+      };
+      const { edges, pageInfo } = page.data.run.events;
+      types.push(...edges.map(({ node }) => node.type));
+      if (!pageInfo.hasNextPage) break;
+      after = pageInfo.endCursor;
+    }
+    expect(types).toEqual(expect.arrayContaining(['STEP_STARTED', 'RUN_FINISHED']));
+    expect(types.at(-1)).toBe('RUN_FINISHED');
+  });
+
+  test.each([
+    ['not JSON', '{', 400],
+    ['not a message', '{}', 400],
+  ])('a body that is %s is refused', async (_, body, status) => {
+    const answer = await fetch(`${it.url}/mcp`, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }, body });
+    expect(answer.status).toBe(status);
+  });
+
+  test('there is no session to open or to end', async () => {
+    for (const method of ['GET', 'DELETE']) expect((await fetch(`${it.url}/mcp`, { method })).status).toBe(405);
+  });
+});
