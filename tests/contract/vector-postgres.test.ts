@@ -84,7 +84,8 @@ describe.skipIf(!pgvector)('with TEST_PGVECTOR_URL', () => {
       });
     });
     expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('chunks_ann_24');
-  });
+    // Each row's place in the index is searched for when it is written: seconds alone, many times that on a busy machine.
+  }, 180_000);
 });
 
 const nearest = async (driver: PostgresVectors, tenant: string, vector: Float32Array, limit = 5) =>
