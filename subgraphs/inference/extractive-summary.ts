@@ -2,7 +2,7 @@
  * A summary made of the document's own sentences, without a model: TextRank (Mihalcea and Tarau, "TextRank: Bringing Order into Texts",
  * EMNLP 2004), with a preference for sentences near the start, where texts say what they are about.
  */
-import { isStopWordText } from './drivers/stop-words.ts';
+import { isStopWordText } from './stop-words.ts';
 import { paragraphsOf } from './plain-text.ts';
 
 /** Only so much of a text is looked at: what a text is about, it says before. */

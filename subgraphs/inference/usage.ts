@@ -1,5 +1,5 @@
 /** Records what models were paid for, without ever standing in the way of the answer. */
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Usage, UsageSink } from '#subgraphs/shared/ports.ts';
 import type { TokenCount } from './driver.ts';
 
@@ -24,9 +24,12 @@ export function createUsageRecorder(sink: UsageSink | undefined, log: (message: 
       outputTokens: counted?.outputTokens ?? estimateTokens(output()),
       estimated: counted === undefined,
     };
+    // Tokens of a request that was ended are spent all the same: the record must not end with it.
+    const { principal, requestId, statements } = context;
+    const lasting = createRequestContext(principal, { requestId, statements });
     // A sink may throw as well as reject.
     Promise.resolve()
-      .then(() => sink.record(context, usage))
+      .then(() => sink.record(lasting, usage))
       .catch((error: unknown) => log('A usage record could not be written.', error));
   };
 }

@@ -17,6 +17,7 @@ afterEach(async () => {
 class Recorder implements UsageSink {
   readonly records: (Usage & { tenantId: string })[] = [];
   record(context: RequestContext, usage: Usage): Promise<void> {
+    context.signal?.throwIfAborted(); // As a store would that is given an ended request.
     this.records.push({ ...usage, tenantId: context.principal.tenantId });
     return Promise.resolve();
   }
@@ -186,7 +187,7 @@ describe('with a model server', () => {
   });
 
   it('ends the generation when the request is aborted', async () => {
-    const { subgraph, standIn } = await openWithServer();
+    const { subgraph, standIn, usage } = await openWithServer();
     standIn.next({ kind: 'silent', after: 1 });
     const leaving = new AbortController();
     const pieces = await stream(subgraph, 'b a', createRequestContext({ tenantId: 'a', subject: 't', roles: [], scopes: [] }, { signal: leaving.signal }));
@@ -195,6 +196,7 @@ describe('with a model server', () => {
     leaving.abort();
     await expect(waiting).rejects.toMatchObject({ extensions: { code: 'REQUEST_TIMEOUT' } });
     await standIn.abandoned();
+    expect(usage.records).toMatchObject([{ operation: 'GENERATE', estimated: true }]);
   });
 
   it('tells of a stream that fails half way', async () => {

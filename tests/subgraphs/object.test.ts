@@ -220,6 +220,10 @@ describe('the subgraph', () => {
     const folder = await mkdtemp(join(tmpdir(), 'tributary-object-'));
     const other = await createObject({ driver: { kind: 'files', dataDir: folder, signingKey: new Uint8Array(16), publicBaseUrl: () => '' } });
     await rm(folder, { recursive: true });
+    // That nothing is found there must not look as if nothing was stored.
+    const result = await run(`{ object(key: "k") { key } objects { edges { node { key } } } }`, {}, as('a'), other);
+    expect(codes(result)).toEqual(['STORE_UNAVAILABLE', 'STORE_UNAVAILABLE']);
+    expect(codes(await run(`mutation { deleteObject(input: { key: "k" }) { deleted } }`, {}, as('a'), other))).toEqual(['STORE_UNAVAILABLE']);
     expect(await other.health()).toMatchObject([{ store: 'files', state: 'down', detail: expect.stringContaining('DATA_DIR') as string }]);
   });
 });

@@ -11,7 +11,7 @@
  */
 import type { EmbeddingDriver, InferenceCall } from '../driver.ts';
 import { forEachWord } from './hashing-tokens.ts';
-import { isStopWord } from './stop-words.ts';
+import { isStopWord } from '../stop-words.ts';
 
 export const HASHING_MODEL = 'hashing-384-v1';
 export const HASHING_DIMENSIONS = 384;

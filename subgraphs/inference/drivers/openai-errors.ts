@@ -19,6 +19,7 @@ export interface Asked {
 /** The error to raise for whatever the client library threw. */
 export function openaiError(error: unknown, { model, modelVariable, urlVariable, signal }: Asked): unknown {
   if (error instanceof CodedError) return error;
+  if (signal?.aborted && signal.reason instanceof CodedError) return signal.reason;
   if (signal?.aborted) return new CodedError('REQUEST_TIMEOUT', 'The request ended before the model had answered.', { cause: error });
   if (isTimeout(error)) return storeTimeout(STORE, error, `Check the server at ${urlVariable}, or ask for less.`);
   // Ended neither by the caller nor by a time-out that was recognised: what is left is the total time of the call.

@@ -22,6 +22,8 @@ export function filesError(error: unknown): unknown {
     case 'EMFILE':
     case 'ENFILE':
       return storeUnavailable(STORE, error, 'Raise the limit on open files (`ulimit -n`).');
+    case 'EFBIG':
+      return new CodedError('PAYLOAD_TOO_LARGE', 'The object is larger than the file system accepts; nothing was stored.', { cause: error });
     case 'ENAMETOOLONG':
       return badUserInput('The key is too long for the file system that keeps it.', { cause: error });
     case 'EIO':

@@ -92,6 +92,7 @@ class FilesDriver implements ObjectDriver {
     } finally {
       await files.return(undefined);
     }
+    if (found.length === 0) await this.#expectRoot();
     return found;
   }
 
@@ -129,8 +130,8 @@ class FilesDriver implements ObjectDriver {
       await refuseLinks(folder);
       await unlink(path);
     } catch (error) {
-      if (isAbsent(error)) return false;
-      throw filesError(error);
+      await this.#expectAbsence(error);
+      return false;
     }
     await this.#syncIfThere(folder);
     await pruneFolders(folder, this.#tenantRoot(scope));
@@ -194,7 +195,22 @@ class FilesDriver implements ObjectDriver {
       return null;
     } catch (error) {
       await handle?.close().catch(() => undefined); // The first error is the one that matters.
-      if (isAbsent(error)) return null;
+      await this.#expectAbsence(error);
+      return null;
+    }
+  }
+
+  /** Returns where `error` means that there is no such object; raises it, mapped, where it means anything else. */
+  async #expectAbsence(error: unknown): Promise<void> {
+    if (!isAbsent(error)) throw filesError(error);
+    await this.#expectRoot();
+  }
+
+  /** When the whole folder is gone (not mounted, removed), that nothing is found says nothing about objects. */
+  async #expectRoot(): Promise<void> {
+    try {
+      await access(this.#incoming);
+    } catch (error) {
       throw filesError(error);
     }
   }
