@@ -3,7 +3,8 @@ import { buildSchema, executeSync, GraphQLError, parse, validate, type DocumentN
 import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
 import { PlanCache } from '#gateway/plan/plan-cache.ts';
 import { startPlanner, type Planner } from '#gateway/plan/planner.ts';
-import { coerceVariables } from '#gateway/plan/variables.ts';
+import { conditionKey, specialiseOperation, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
+import { coerceVariables, VariablesError } from '#gateway/plan/variables.ts';
 import { ClientPaths } from '#gateway/respond/client-paths.ts';
 import { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import { ResponseShape } from '#gateway/respond/shape.ts';
@@ -67,17 +68,35 @@ export interface Engine {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { supergraphSdl, planning = {} } = options;
   const planner = await startPlanner(supergraphSdl, { timeoutMs: planning.timeoutMs, log: options.log });
+  return createEngineOn(planner, options);
+}
+
+/** Builds an engine on a planner of the caller's, which the engine closes. For tests that need many engines, and for planners elsewhere. */
+export function createEngineOn(planner: Planner, options: EngineOptions): Engine {
   return new PlanningEngine(options, planner);
 }
 
-/** What is known of one operation before its variables are. */
-interface PreparedOperation extends NormalisedOperation {
+/** One operation of a document, and what was made of it for the conditions it was asked with. */
+interface KnownOperation {
+  readonly normalised: NormalisedOperation;
+  readonly variants: Map<string, PreparedOperation>;
+}
+
+/** All that is needed to run an operation but its plan. */
+interface PreparedOperation extends SpecialisedOperation {
   readonly shape: ResponseShape;
   readonly clientPaths: ClientPaths;
 }
 
-/** Most operations prepared by their document; documents that their parser does not keep go by themselves. */
-const MAX_OPERATION_NAMES = 50;
+interface ReadyOperation {
+  readonly prepared: PreparedOperation;
+  /** Undefined when nothing need be fetched. */
+  readonly plan: ExecutablePlan | undefined;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** Most operations kept for one document, and variants for one operation. The plan cache has its own bounds. */
+const MAX_KEPT = 64;
 
 class PlanningEngine implements Engine {
   readonly schema: GraphQLSchema;
@@ -86,7 +105,7 @@ class PlanningEngine implements Engine {
   readonly #planner: Planner;
   readonly #plans: PlanCache<ExecutablePlan>;
   readonly #types: SupergraphTypes;
-  readonly #prepared = new WeakMap<DocumentNode, Map<string, PreparedOperation>>();
+  readonly #known = new WeakMap<DocumentNode, Map<string, KnownOperation>>();
 
   constructor(options: EngineOptions, planner: Planner) {
     this.#options = options;
@@ -102,19 +121,17 @@ class PlanningEngine implements Engine {
 
   async execute(operation: EngineOperation): Promise<ExecutionResult> {
     const trace = operation.trace === true ? new TraceRecorder(operation.context) : undefined;
-    let prepared: PreparedOperation;
-    let plan: ExecutablePlan | undefined;
+    let ready: ReadyOperation;
     try {
-      prepared = this.#prepare(operation);
-      if (prepared.type === 'subscription') throw badUserInput('A subscription answers with a stream: use a transport that has one.');
-      plan = await this.#planOf(prepared);
+      const { normalised } = this.#know(operation);
+      if (normalised.type === 'subscription') throw badUserInput('A subscription answers with a stream: use a transport that has one.');
+      ready = await this.#ready(operation);
     } catch (error) {
       return refused(error);
     }
     trace?.planned();
-    const coerced = coerceVariables(this.schema, prepared, operation.variables);
-    if (coerced.errors !== undefined) return { errors: coerced.errors };
-    const run = this.#run(prepared, coerced.variables, trace?.context ?? operation.context, trace);
+    const { prepared, plan, variables } = ready;
+    const run = this.#run(prepared, variables, trace?.context ?? operation.context, trace);
     if (plan?.node !== undefined) await runNode(plan.node, run);
     const result = this.#answer(prepared, run);
     if (trace !== undefined) result.extensions = { trace: trace.finish(plan?.node) };
@@ -122,20 +139,16 @@ class PlanningEngine implements Engine {
   }
 
   async subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    let prepared: PreparedOperation;
-    let plan: ExecutablePlan | undefined;
+    let ready: ReadyOperation;
     try {
-      prepared = this.#prepare(operation);
-      if (prepared.type !== 'subscription') return await this.execute(operation);
-      plan = await this.#planOf(prepared);
+      if (this.#know(operation).normalised.type !== 'subscription') return await this.execute(operation);
+      ready = await this.#ready(operation);
     } catch (error) {
       return refused(error);
     }
-    const coerced = coerceVariables(this.schema, prepared, operation.variables);
-    if (coerced.errors !== undefined) return { errors: coerced.errors };
-    const primary = plan?.primary;
-    if (primary === undefined) return refused(new Error('A subscription was planned without a primary fetch.'));
-    return this.#open(operation, prepared, primary, plan?.node, coerced.variables);
+    const { prepared, plan, variables } = ready;
+    if (plan?.primary === undefined) return refused(new Error('A subscription was planned without a primary fetch.'));
+    return this.#open(operation, prepared, plan.primary, plan.node, variables);
   }
 
   async #open(
@@ -164,7 +177,7 @@ class PlanningEngine implements Engine {
       return this.#answer(prepared, run);
     };
     const failed = (error: unknown): ExecutionResult => ({
-      errors: [errorOfFailure(error, primary.service, prepared.clientPaths.of(primary.keys.slice(0, 1).map(({ key }) => key)))],
+      errors: [errorOfFailure(error, primary.service, prepared.clientPaths.of(primary.keys.slice(0, 1).map(({ key }) => key), {}) ?? [])],
     });
 
     let opened: AsyncIterable<ExecutionResult> | ExecutionResult;
@@ -207,23 +220,39 @@ class PlanningEngine implements Engine {
     return this.#planner.close();
   }
 
-  #prepare({ document, operationName }: EngineOperation): PreparedOperation {
-    let byName = this.#prepared.get(document);
+  #know({ document, operationName }: EngineOperation): KnownOperation {
+    let byName = this.#known.get(document);
     if (byName === undefined) {
       byName = new Map();
-      this.#prepared.set(document, byName);
+      this.#known.set(document, byName);
     }
     const key = operationName ?? '';
-    const known = byName.get(key);
-    if (known !== undefined) return known;
-    const normalised = normaliseOperation(document, operationName, this.schema, this.#types.fieldNames);
-    const prepared = { ...normalised, shape: new ResponseShape(normalised, this.schema), clientPaths: new ClientPaths(normalised) };
-    if (byName.size < MAX_OPERATION_NAMES) byName.set(key, prepared);
-    return prepared;
+    let known = byName.get(key);
+    if (known === undefined) {
+      known = { normalised: normaliseOperation(document, operationName, this.schema, this.#types.fieldNames), variants: new Map() };
+      if (byName.size < MAX_KEPT) byName.set(key, known);
+    }
+    return known;
   }
 
-  #planOf({ text }: PreparedOperation): ExecutablePlan | undefined | Promise<ExecutablePlan> {
-    return text === undefined ? undefined : (this.#plans.peek(text) ?? this.#plans.get(text));
+  /** @throws when the variables do not fit, or the operation cannot be planned */
+  async #ready(operation: EngineOperation): Promise<ReadyOperation> {
+    const { normalised, variants } = this.#know(operation);
+    const variables = coerceVariables(this.schema, normalised, operation.variables);
+    const key = conditionKey(normalised, variables);
+    let prepared = variants.get(key);
+    if (prepared === undefined) {
+      const specialised = specialiseOperation(normalised, variables, this.schema.getQueryType()!.name);
+      prepared = {
+        ...specialised,
+        shape: new ResponseShape(specialised, this.schema),
+        clientPaths: new ClientPaths(specialised, this.#types.matches),
+      };
+      if (variants.size < MAX_KEPT) variants.set(key, prepared);
+    }
+    const { text } = prepared;
+    const plan = text === undefined ? undefined : (this.#plans.peek(text) ?? (await this.#plans.get(text)));
+    return { prepared, plan, variables };
   }
 
   #run(
@@ -253,7 +282,7 @@ class PlanningEngine implements Engine {
       introspected = clientNames(result.data, prepared.responseNames);
       for (const error of result.errors ?? []) errors.add(error);
     }
-    const shaped = prepared.shape.apply(data, variables, errors, introspected);
+    const shaped = prepared.shape.apply(data, errors, introspected);
     return errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
   }
 }
@@ -271,7 +300,7 @@ function endStream(opened: AsyncIterable<ExecutionResult> | ExecutionResult): vo
 
 /** The answer to an operation that was not run. */
 function refused(error: unknown): ExecutionResult {
-  if (error instanceof GraphQLError) return { errors: [error] };
+  if (error instanceof VariablesError) return { errors: error.errors };
   const cause = error instanceof Error ? error : new Error(String(error));
   const extensions = cause instanceof CodedError ? cause.extensions : { code: 'INTERNAL_SERVER_ERROR' };
   return { errors: [new GraphQLError(cause.message, { originalError: cause, extensions })] };

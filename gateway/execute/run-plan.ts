@@ -253,6 +253,6 @@ function failAll(
 
 /** Adds an error at the client's path, once for each place and message. */
 function addError(run: PlanRun, error: GraphQLError): void {
-  const path = run.clientPaths.of(error.path!);
-  run.errors.addOnce(error, path);
+  const path = run.clientPaths.of(error.path!, run.data);
+  if (path !== undefined) run.errors.addOnce(error, path);
 }

@@ -1,6 +1,6 @@
 /**
- * Brings an operation into the form that is planned and cached by: only what it uses, without literals, introspection and names that are
- * not safe. Two operations that differ in nothing else share a plan.
+ * Brings an operation into the engine's own form: only what it uses, without literals, and under names that are safe. Operations that
+ * differ in nothing else share a plan.
  */
 import {
   getNamedType,
@@ -9,8 +9,7 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
-  print,
-  type DefinitionNode,
+  visit,
   type DirectiveNode,
   type DocumentNode,
   type FieldNode,
@@ -27,16 +26,17 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { LiteralLifter } from './literals.ts';
 import { isUnsafeName, safeName } from './safe-names.ts';
 
+/** One operation of a document, whatever its variables' values. */
 export interface NormalisedOperation {
-  /** The text to plan, and the key of its plan; undefined when nothing of it is for a subgraph. */
-  readonly text: string | undefined;
   readonly type: 'query' | 'mutation' | 'subscription';
   readonly name: string | undefined;
   /** The operation with everything the client selected, introspection included, under safe names. */
   readonly operation: OperationDefinitionNode;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** Only the introspection in it, for graphql-js; undefined when there is none. */
-  readonly introspection: DocumentNode | undefined;
+  /** Whether it has `__schema` or `__type`. */
+  readonly introspects: boolean;
+  /** Variables of `@skip` and `@include`. */
+  readonly conditions: readonly string[];
   /** Values of the variables that stand for literals. */
   readonly literals: Readonly<Record<string, unknown>>;
   /** The client's response names by the safe names that stand for them. */
@@ -59,16 +59,13 @@ export function normaliseOperation(
   const source = findOperation(document, operationName);
   const normaliser = new Normaliser(document, source, schema, fieldNames);
   const operation = normaliser.operation();
-  const fragments = normaliser.fragments;
-  const mixed = normaliser.introspects ? splitIntrospection(operation, fragments, schema) : undefined;
-  const planned = mixed === undefined ? { operation, fragments } : mixed.planned;
   return {
-    text: planned === undefined || selectsOnlyTypename(planned.operation) ? undefined : textOf(planned.operation, planned.fragments),
     type: source.operation,
     name: source.name?.value,
     operation,
-    fragments,
-    introspection: mixed === undefined ? undefined : documentOf(mixed.introspection.operation, mixed.introspection.fragments),
+    fragments: normaliser.fragments,
+    introspects: normaliser.introspects,
+    conditions: [...normaliser.conditions].sort(),
     literals: normaliser.lifter.values,
     responseNames: normaliser.responseNames,
     variableNames: normaliser.variableNames,
@@ -86,23 +83,12 @@ function findOperation(document: DocumentNode, name: string | null | undefined):
   return found;
 }
 
-const textOf = (operation: OperationDefinitionNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): string =>
-  [operation, ...fragments.values()].map((definition) => print(definition)).join('\n');
-
-const documentOf = (operation: OperationDefinitionNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): DocumentNode => ({
-  kind: Kind.DOCUMENT,
-  definitions: [operation, ...fragments.values()] as DefinitionNode[],
-});
-
-const selectsOnlyTypename = (operation: OperationDefinitionNode): boolean =>
-  operation.operation !== 'subscription' &&
-  operation.selectionSet.selections.every((selection) => selection.kind === Kind.FIELD && selection.name.value === '__typename');
-
 class Normaliser {
   readonly fragments = new Map<string, FragmentDefinitionNode>();
   readonly responseNames = new Map<string, string>();
   readonly variableNames = new Map<string, string>();
   readonly lifter: LiteralLifter;
+  readonly conditions = new Set<string>();
   introspects = false;
   readonly #schema: GraphQLSchema;
   readonly #fieldNames: ReadonlySet<string>;
@@ -193,7 +179,7 @@ class Normaliser {
       // graphql-js answers it, names and all; its fragments are wanted whole.
       this.introspects = true;
       this.#keepFragments(field.selectionSet);
-      return this.#aliased({ ...field, arguments: field.arguments?.map((argument) => ({ ...argument, value: this.#value(argument.value) })) });
+      return this.#aliased(this.#introspection(field));
     }
     const definition = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
     const fieldType = definition === undefined ? undefined : getNamedType(definition.type);
@@ -229,9 +215,19 @@ class Normaliser {
       }
       const fragment = this.#sourceFragments.get(selection.name.value);
       if (fragment === undefined || this.fragments.has(selection.name.value)) continue;
-      this.fragments.set(selection.name.value, fragment);
+      this.fragments.set(selection.name.value, this.#introspection(fragment));
       this.#keepFragments(fragment.selectionSet);
     }
+  }
+
+  /** Introspection as the client wrote it, but for names of variables. */
+  #introspection<Node extends FieldNode | FragmentDefinitionNode>(node: Node): Node {
+    return visit(node, {
+      Variable: (variable) => this.#value(variable),
+      Directive: (directive) => {
+        this.#directives([directive]); // Notes its condition.
+      },
+    });
   }
 
   /** Only the directives that decide what is selected. `@defer` may be ignored by a server, and is until the engine streams. */
@@ -240,7 +236,11 @@ class Normaliser {
       .filter(({ name }) => name.value === 'skip' || name.value === 'include')
       .map((directive) => ({
         ...directive,
-        arguments: directive.arguments?.map((argument) => ({ ...argument, value: this.#value(argument.value) })),
+        arguments: directive.arguments?.map((argument) => {
+          const value = this.#value(argument.value);
+          if (value.kind === Kind.VARIABLE) this.conditions.add(value.name.value);
+          return { ...argument, value };
+        }),
       }));
   }
 
@@ -264,71 +264,4 @@ class Normaliser {
     const type = this.#schema.getType(name);
     return isCompositeType(type) ? type : otherwise;
   }
-}
-
-interface Part {
-  operation: OperationDefinitionNode;
-  fragments: Map<string, FragmentDefinitionNode>;
-}
-
-/** Separates what graphql-js answers from the schema (`__schema`, `__type`, at the root only) from what subgraphs answer. */
-function splitIntrospection(
-  operation: OperationDefinitionNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-  schema: GraphQLSchema,
-): { planned: Part | undefined; introspection: Part } {
-  const rootName = schema.getQueryType()?.name;
-  const part = (wanted: (field: FieldNode) => boolean): Part | undefined => {
-    const kept = new Map<string, FragmentDefinitionNode>();
-    const keepBelow = (selectionSet: SelectionSetNode | undefined): void => {
-      for (const selection of selectionSet?.selections ?? []) {
-        if (selection.kind !== Kind.FRAGMENT_SPREAD) {
-          keepBelow(selection.selectionSet);
-        } else if (!kept.has(selection.name.value)) {
-          const fragment = fragments.get(selection.name.value)!;
-          kept.set(selection.name.value, fragment);
-          keepBelow(fragment.selectionSet);
-        }
-      }
-    };
-    const filter = (selectionSet: SelectionSetNode): SelectionSetNode | undefined => {
-      const selections = selectionSet.selections.flatMap((selection): SelectionNode[] => {
-        if (selection.kind === Kind.FIELD) {
-          if (!wanted(selection)) return [];
-          keepBelow(selection.selectionSet);
-          return [selection];
-        }
-        // A fragment on the root becomes an inline one: another use of it may keep the other half.
-        const inner = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)!.selectionSet : selection.selectionSet;
-        const filtered = filter(inner);
-        if (filtered === undefined) return [];
-        const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: rootName! } } as const;
-        return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, directives: selection.directives, selectionSet: filtered }];
-      });
-      return selections.length === 0 ? undefined : { kind: Kind.SELECTION_SET, selections };
-    };
-    const selectionSet = filter(operation.selectionSet);
-    if (selectionSet === undefined) return undefined;
-    const used = variablesIn(selectionSet, kept);
-    const variableDefinitions = operation.variableDefinitions?.filter((definition) => used.has(definition.variable.name.value));
-    return { operation: { ...operation, variableDefinitions, selectionSet }, fragments: kept };
-  };
-  const isIntrospection = ({ name }: FieldNode) => name.value === '__schema' || name.value === '__type';
-  return { planned: part((field) => !isIntrospection(field)), introspection: part(isIntrospection)! };
-}
-
-function variablesIn(selectionSet: SelectionSetNode, fragments: ReadonlyMap<string, FragmentDefinitionNode>): Set<string> {
-  const used = new Set<string>();
-  const walk = (node: unknown): void => {
-    if (Array.isArray(node)) {
-      node.forEach(walk);
-    } else if (typeof node === 'object' && node !== null) {
-      const { kind, name } = node as { kind?: string; name?: { value: string } };
-      if (kind === Kind.VARIABLE) used.add(name!.value);
-      for (const [key, child] of Object.entries(node)) if (key !== 'loc') walk(child);
-    }
-  };
-  walk(selectionSet);
-  for (const fragment of fragments.values()) walk(fragment.selectionSet);
-  return used;
 }

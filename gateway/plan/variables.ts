@@ -5,21 +5,29 @@ import type { NormalisedOperation } from './normalise.ts';
 /** Most errors reported of one request's variables. */
 const MAX_ERRORS = 20;
 
-export type CoercedVariables = { variables: Readonly<Record<string, unknown>>; errors?: undefined } | { errors: readonly GraphQLError[] };
+/** Variables that do not fit; `errors` have the code `BAD_USER_INPUT`. */
+export class VariablesError extends Error {
+  readonly errors: readonly GraphQLError[];
+
+  constructor(errors: readonly GraphQLError[]) {
+    super(errors.map(({ message }) => message).join('\n'));
+    this.errors = errors.map(({ message, nodes }) => new GraphQLError(message, { nodes, extensions: { code: 'BAD_USER_INPUT' } }));
+  }
+}
 
 const NONE = Object.freeze(Object.create(null) as Record<string, unknown>);
 
 /**
  * Coerces the client's variables and adds the lifted literals.
- * @returns errors with the code `BAD_USER_INPUT` when a value does not fit its type
+ * @throws VariablesError when a value does not fit its type
  */
 export function coerceVariables(
   schema: GraphQLSchema,
   normalised: NormalisedOperation,
   given: Readonly<Record<string, unknown>> | null | undefined,
-): CoercedVariables {
+): Readonly<Record<string, unknown>> {
   const definitions = normalised.operation.variableDefinitions ?? [];
-  if (definitions.length === 0) return { variables: NONE };
+  if (definitions.length === 0) return NONE;
   const { literals, variableNames } = normalised;
   const inputs = Object.create(null) as Record<string, unknown>;
   const own = definitions.filter((definition) => !(definition.variable.name.value in literals));
@@ -29,8 +37,6 @@ export function coerceVariables(
     if (given !== null && given !== undefined && Object.hasOwn(given, clientName)) inputs[name] = given[clientName];
   }
   const { coerced, errors } = own.length === 0 ? { coerced: undefined, errors: undefined } : getVariableValues(schema, own, inputs, { maxErrors: MAX_ERRORS });
-  if (errors !== undefined) {
-    return { errors: errors.map((error) => new GraphQLError(error.message, { nodes: error.nodes, extensions: { code: 'BAD_USER_INPUT' } })) };
-  }
-  return { variables: Object.assign(Object.create(null) as Record<string, unknown>, coerced, literals) };
+  if (errors !== undefined) throw new VariablesError(errors);
+  return Object.assign(Object.create(null) as Record<string, unknown>, coerced, literals);
 }

@@ -21,59 +21,19 @@ import {
   type GraphQLOutputType,
   type GraphQLSchema,
   type OperationDefinitionNode,
-  type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
 import { leafCheck, type LeafCheck } from './leaves.ts';
 import type { ResponseErrors } from './response-errors.ts';
 
 type Data = Record<string, unknown>;
-type Variables = Readonly<Record<string, unknown>>;
 
-/** What a shape is compiled from; all names are the engine's safe ones. */
+/** What a shape is compiled from, without conditions; all names are the engine's safe ones. */
 export interface ShapedOperation {
   readonly operation: OperationDefinitionNode;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** The client's response names by the safe names that stand for them. */
   readonly responseNames: ReadonlyMap<string, string>;
-}
-
-/** Most combinations of `@skip` and `@include` variables for which a compiled shape is kept. */
-const MAX_VARIANTS = 16;
-
-/** The shape of one operation's answers. */
-export class ResponseShape {
-  readonly #source: ShapedOperation;
-  readonly #schema: GraphQLSchema;
-  readonly #root: GraphQLObjectType;
-  /** Variables that decide what is selected. */
-  readonly #conditions: readonly string[];
-  readonly #variants = new Map<string, ShapeVariant>();
-
-  constructor(source: ShapedOperation, schema: GraphQLSchema) {
-    this.#source = source;
-    this.#schema = schema;
-    this.#root = schema.getRootType(source.operation.operation)!;
-    this.#conditions = conditionVariables(source);
-  }
-
-  /**
-   * @param data what the plan gathered; not changed
-   * @param errors those known so far; errors of shaping are added
-   * @param introspection the answer to the introspection in the operation
-   * @returns the answer's `data`: null when a null reached the root
-   */
-  apply(data: Data, variables: Variables, errors: ResponseErrors, introspection?: Data | null): Data | null {
-    const key = this.#conditions.map((name) => (variables[name] === true ? '1' : '0')).join('');
-    let variant = this.#variants.get(key);
-    if (variant === undefined) {
-      const values = Object.fromEntries(this.#conditions.map((name) => [name, variables[name] === true]));
-      variant = new ShapeVariant(this.#source, this.#schema, values);
-      if (this.#variants.size < MAX_VARIANTS) this.#variants.set(key, variant);
-    }
-    const plan = variant.objectPlan([this.#source.operation.selectionSet], this.#root);
-    return completeFields(data, plan, undefined, { errors, introspection: introspection ?? undefined }) ?? null;
-  }
 }
 
 /** A step of the path to a value; a list from the leaf to the root, so that nothing is copied until an error needs it. */
@@ -114,20 +74,30 @@ function completeFields(data: Data, plan: ObjectPlan, at: Step | undefined, run:
   return answer;
 }
 
-/** The shape for one combination of conditions. */
-class ShapeVariant {
+/** The shape of one operation's answers. */
+export class ResponseShape {
   readonly #source: ShapedOperation;
   readonly #schema: GraphQLSchema;
-  readonly #conditions: Readonly<Record<string, boolean>>;
+  readonly #root: ObjectPlan;
 
-  constructor(source: ShapedOperation, schema: GraphQLSchema, conditions: Readonly<Record<string, boolean>>) {
+  constructor(source: ShapedOperation, schema: GraphQLSchema) {
     this.#source = source;
     this.#schema = schema;
-    this.#conditions = conditions;
+    this.#root = this.#objectPlan([source.operation.selectionSet], schema.getRootType(source.operation.operation)!);
+  }
+
+  /**
+   * @param data what the plan gathered; not changed
+   * @param errors those known so far; errors of shaping are added
+   * @param introspection the answer to the introspection in the operation
+   * @returns the answer's `data`: null when a null reached the root
+   */
+  apply(data: Data, errors: ResponseErrors, introspection?: Data | null): Data | null {
+    return completeFields(data, this.#root, undefined, { errors, introspection: introspection ?? undefined }) ?? null;
   }
 
   /** The fields of an object of `type`, in the order in which they are first selected. */
-  objectPlan(selectionSets: readonly SelectionSetNode[], type: GraphQLObjectType | GraphQLInterfaceType): ObjectPlan {
+  #objectPlan(selectionSets: readonly SelectionSetNode[], type: GraphQLObjectType | GraphQLInterfaceType): ObjectPlan {
     const collected = new Map<string, FieldNode[]>();
     const spread = new Set<string>();
     for (const selectionSet of selectionSets) this.#collect(selectionSet, type, collected, spread);
@@ -136,7 +106,6 @@ class ShapeVariant {
 
   #collect(selectionSet: SelectionSetNode, type: GraphQLNamedType, collected: Map<string, FieldNode[]>, spread: Set<string>): void {
     for (const selection of selectionSet.selections) {
-      if (!this.#isIncluded(selection)) continue;
       switch (selection.kind) {
         case Kind.FIELD: {
           const key = selection.alias?.value ?? selection.name.value;
@@ -156,15 +125,6 @@ class ShapeVariant {
         }
       }
     }
-  }
-
-  #isIncluded(selection: SelectionNode): boolean {
-    return (selection.directives ?? []).every((directive) => {
-      const argument = directive.arguments?.[0]?.value;
-      const condition =
-        argument?.kind === Kind.VARIABLE ? this.#conditions[argument.name.value] === true : argument?.kind === Kind.BOOLEAN && argument.value;
-      return directive.name.value === 'skip' ? !condition : directive.name.value === 'include' ? condition : true;
-    });
   }
 
   #applies(condition: string | undefined, type: GraphQLNamedType): boolean {
@@ -236,7 +196,7 @@ class ShapeVariant {
   #completeObject(type: GraphQLCompositeType, selectionSets: readonly SelectionSetNode[], fieldName: string): Complete {
     const plans = new Map<string, ObjectPlan>();
     const planFor = (runtimeType: GraphQLObjectType | GraphQLInterfaceType): ObjectPlan => {
-      const plan = this.objectPlan(selectionSets, runtimeType);
+      const plan = this.#objectPlan(selectionSets, runtimeType);
       plans.set(runtimeType.name, plan);
       return plan;
     };
@@ -288,20 +248,4 @@ function report(message: string, parent: Step | undefined, key: string | number,
 
 function reportMissing(fieldName: string, parent: Step | undefined, key: string | number, run: Run): void {
   if (!run.errors.explains(pathOf(parent, key))) report(`Cannot return null for non-nullable field ${fieldName}.`, parent, key, run);
-}
-
-function conditionVariables({ operation, fragments }: ShapedOperation): string[] {
-  const found = new Set<string>();
-  const walk = (selectionSet: SelectionSetNode | undefined): void => {
-    for (const selection of selectionSet?.selections ?? []) {
-      for (const directive of selection.directives ?? []) {
-        const value = directive.arguments?.[0]?.value;
-        if (value?.kind === Kind.VARIABLE) found.add(value.name.value);
-      }
-      if (selection.kind !== Kind.FRAGMENT_SPREAD) walk(selection.selectionSet);
-    }
-  };
-  walk(operation.selectionSet);
-  for (const fragment of fragments.values()) walk(fragment.selectionSet);
-  return [...found].sort();
 }

@@ -1,0 +1,97 @@
+/** Random operations on a schema. */
+import { getNamedType, isAbstractType, isCompositeType, isLeafType, isObjectType, type GraphQLCompositeType, type GraphQLField, type GraphQLSchema } from 'graphql';
+import { Random } from './random.ts';
+
+export interface RandomOperation {
+  source: string;
+  variables: Record<string, unknown>;
+}
+
+/** May be invalid, when aliases clash: validate it. */
+export function randomOperation(schema: GraphQLSchema, seed: number): RandomOperation {
+  return new OperationMaker(schema, new Random(seed)).make();
+}
+
+class OperationMaker {
+  readonly #schema: GraphQLSchema;
+  readonly #random: Random;
+  readonly #variables = new Map<string, { type: string; value: unknown }>();
+  readonly #fragments: string[] = [];
+
+  constructor(schema: GraphQLSchema, random: Random) {
+    this.#schema = schema;
+    this.#random = random;
+  }
+
+  make(): RandomOperation {
+    const selection = this.#selectionSet(this.#schema.getQueryType()!, 4);
+    const definitions = [...this.#variables].map(([name, { type }]) => `$${name}: ${type}`);
+    const source = `query Random${definitions.length > 0 ? `(${definitions.join(', ')})` : ''} ${selection}\n${this.#fragments.join('\n')}`;
+    return { source, variables: Object.fromEntries([...this.#variables].flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value]]))) };
+  }
+
+  #selectionSet(type: GraphQLCompositeType, depth: number): string {
+    const random = this.#random;
+    const lines: string[] = [];
+    if ('getFields' in type) {
+      for (const field of random.some(Object.values(type.getFields()), 1)) {
+        lines.push(this.#field(field, depth));
+        if (random.chance(0.15)) lines.push(this.#field(field, depth));
+      }
+    }
+    if (random.chance(0.3) || lines.length === 0) lines.push(`${random.chance(0.3) ? 't: ' : ''}__typename`);
+    for (const condition of this.#conditions(type)) lines.push(this.#fragment(condition, depth));
+    return `{ ${lines.filter((line) => line !== '').join(' ') || '__typename'} }`;
+  }
+
+  #conditions(type: GraphQLCompositeType): GraphQLCompositeType[] {
+    const random = this.#random;
+    if (isAbstractType(type)) {
+      const conditions: GraphQLCompositeType[] = random.some(this.#schema.getPossibleTypes(type));
+      const other = this.#schema.getType('I');
+      if (isAbstractType(other) && random.chance(0.25)) conditions.push(other);
+      return conditions;
+    }
+    if (isObjectType(type) && random.chance(0.2)) return [random.pick([type, ...type.getInterfaces()])];
+    return [];
+  }
+
+  #fragment(type: GraphQLCompositeType, depth: number): string {
+    const random = this.#random;
+    const selection = this.#selectionSet(type, depth - 1);
+    if (random.chance(0.3)) {
+      const name = `F${this.#fragments.length}`;
+      this.#fragments.push(`fragment ${name} on ${type.name} ${selection}`);
+      return `...${name}${this.#condition()}`;
+    }
+    return `... on ${type.name}${this.#condition()} ${selection}`;
+  }
+
+  #field(field: GraphQLField<unknown, unknown>, depth: number): string {
+    const random = this.#random;
+    const type = getNamedType(field.type);
+    if (isCompositeType(type) && depth <= 0) return '';
+    const argument = field.args.length > 0 && random.chance(0.7) ? random.below(4) : undefined;
+    // One alias for each field and argument, mostly, so that selections merge; now and then the name of another field.
+    const alias =
+      argument !== undefined || random.chance(0.2)
+        ? `${random.chance(0.1) ? `f${random.below(12)}` : random.chance(0.1) ? 'constructor' : `a_${field.name}_${argument ?? ''}`}: `
+        : '';
+    const written = argument === undefined ? '' : `(x: ${random.chance(0.5) ? argument : this.#variable('Int', argument)})`;
+    return `${alias}${field.name}${written}${this.#condition()}${isLeafType(type) ? '' : ` ${this.#selectionSet(type as GraphQLCompositeType, depth - 1)}`}`;
+  }
+
+  #condition(): string {
+    const random = this.#random;
+    if (!random.chance(0.12)) return '';
+    const condition = random.chance(0.7) ? this.#variable('Boolean!', random.chance(0.5)) : String(random.chance(0.5));
+    return ` @${random.pick(['skip', 'include'])}(if: ${condition})`;
+  }
+
+  #variable(type: string, value: unknown): string {
+    for (const [name, known] of this.#variables) if (known.type === type && known.value === value && this.#random.chance(0.7)) return `$${name}`;
+    const name = `v${this.#variables.size}`;
+    this.#variables.set(name, { type, value });
+    return `$${name}`;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Random models, cut at random, asked at random: the federated answer must be that of graphql-js on the uncut schema. Errors may be told
+ * at other depths, since a subgraph reports what it saw, but each must explain a null, and none may be lost.
+ */
+import fc from 'fast-check';
+import { execute, parse, print, specifiedRules, validate, type DocumentNode } from 'graphql';
+import { expect, test } from 'vitest';
+import { createEngineOn, type Engine } from '#gateway/execute/engine.ts';
+import { inProcessClient } from '#gateway/execute/subgraph-client.ts';
+import { composeTest, received, subgraphSchema, testContext } from '../federation.ts';
+import { cutModel, uncutSchema } from './cut.ts';
+import { randomModel } from './model.ts';
+import { randomOperation } from './operation.ts';
+import { plannerInThread } from './planner.ts';
+import { shrinkOperation } from './shrink.ts';
+
+const MODELS = Number(process.env.ENGINE_MODELS ?? 60);
+const OPERATIONS = 8;
+
+/** Cases that once failed. */
+const REGRESSIONS: readonly (readonly [model: number, operation: number])[] = [];
+
+function federateModel(seed: number): { engine: Engine; uncut: ReturnType<typeof uncutSchema> } {
+  const model = randomModel(seed);
+  const subgraphs = cutModel(model);
+  const supergraphSdl = composeTest(subgraphs);
+  const clients = new Map(Object.entries(subgraphs).map(([name, subgraph]) => [name, inProcessClient(name, subgraphSchema(subgraph))]));
+  return { engine: createEngineOn(plannerInThread(supergraphSdl), { supergraphSdl, clients, entityBatchSize: 1 + (seed % 5) }), uncut: uncutSchema(model) };
+}
+
+type Federated = ReturnType<typeof federateModel>;
+
+/** @returns whether the operation was valid, and so compared */
+async function compare(federated: Federated, seed: number): Promise<boolean> {
+  const { source, variables } = randomOperation(federated.uncut.schema, seed);
+  const document = parse(source);
+  if (validate(federated.uncut.schema, document).length > 0) return false;
+  try {
+    await check(federated, document, variables);
+  } catch {
+    const smallest = await shrinkOperation(document, async (candidate) => {
+      if (validate(federated.uncut.schema, candidate, FOR_SHRINKING).length > 0) return false;
+      return check(federated, candidate, variables).then(() => false, () => true);
+    });
+    await check(federated, smallest, variables);
+  }
+  return true;
+}
+
+const FOR_SHRINKING = specifiedRules.filter(({ name }) => !name.startsWith('NoUnused'));
+
+async function check({ engine, uncut }: Federated, document: DocumentNode, variables: Record<string, unknown>): Promise<void> {
+  const expected = received(await execute({ ...uncut, document, variableValues: variables }));
+  const actual = received(await engine.execute({ document, variables, context: testContext() }));
+  const told = `${print(document)}\n${JSON.stringify(variables)}\n${JSON.stringify(actual.errors)}\n`;
+  const same = JSON.stringify(actual.data) === JSON.stringify(expected.data);
+  if (!same) throw new Error(`${told}expected ${JSON.stringify(expected.data)}\n     got ${JSON.stringify(actual.data)}`);
+  for (const { path, message } of actual.errors ?? []) {
+    if (!leadsToNull(actual.data, path ?? [])) throw new Error(`${told}no null for ${message} at ${JSON.stringify(path)}`);
+  }
+  for (const { path, message } of expected.errors ?? []) {
+    // Of siblings that fail, either may be told: what counts is that the null they led to is explained.
+    const at = nullAt(actual.data, path ?? []);
+    if (!actual.errors?.some((error) => related(error.path ?? [], at))) throw new Error(`${told}lost ${message} at ${JSON.stringify(path)}`);
+  }
+}
+
+function leadsToNull(data: unknown, path: readonly (string | number)[]): boolean {
+  let value = data;
+  for (const part of path) {
+    if (value === null) return true;
+    value = (value as Record<string | number, unknown>)[part];
+    if (value === undefined) return false;
+  }
+  return value === null;
+}
+
+/** The part of the path that leads to the null that ends it. */
+function nullAt(data: unknown, path: readonly (string | number)[]): readonly (string | number)[] {
+  let value = data;
+  for (let length = 0; length < path.length; length++) {
+    if (value === null || value === undefined) return path.slice(0, length);
+    value = (value as Record<string | number, unknown>)[path[length]!];
+  }
+  return path;
+}
+
+const related = (one: readonly unknown[], other: readonly unknown[]): boolean => {
+  const length = Math.min(one.length, other.length);
+  return one.slice(0, length).every((part, index) => part === other[index]);
+};
+
+test('answers equal those of the uncut schema', { timeout: 120_000 }, async () => {
+  let compared = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), async (seed) => {
+      const federated = federateModel(seed);
+      for (let operation = 0; operation < OPERATIONS; operation++) {
+        try {
+          if (await compare(federated, seed + operation)) compared += 1;
+        } catch (error) {
+          throw new Error(`model ${seed}, operation ${seed + operation}: ${(error as Error).message}`, { cause: error });
+        }
+      }
+    }),
+    { numRuns: MODELS, endOnFailure: true },
+  );
+  expect(compared).toBeGreaterThan(MODELS * 2);
+});
+
+test.each(REGRESSIONS)('model %i, operation %i', async (model, operation) => {
+  expect(await compare(federateModel(model), operation)).toBe(true);
+});
+
