@@ -41,6 +41,17 @@ export interface Run {
   firstAvailable: number;
   /** Who started it: a principal's `subject`. */
   actor: string;
+  /** The greater is claimed first; 0 unless given. */
+  priority: number;
+  /** Not to be claimed before this; null for at once. */
+  scheduledAt: Date | null;
+  /** Claims since the run was last handed back in order. */
+  attempts: number;
+  maxAttempts: number;
+  /** When the present lease ends or ended; null where no worker holds one. */
+  leaseExpiresAt: Date | null;
+  /** Who claimed it last: a principal's `subject`. */
+  claimedBy: string | null;
   createdAt: Date;
   startedAt: Date | null;
   finishedAt: Date | null;
@@ -63,6 +74,25 @@ export interface StartRun {
   threadId?: string | null;
   input?: JsonValue;
   idempotencyKey?: string | null;
+  /** See {@link LEASE_LIMITS}. @default 0 */
+  priority?: number | null;
+  scheduledAt?: Date | null;
+  /** @default 5 */
+  maxAttempts?: number | null;
+}
+
+/** The bounds of what workers ask for. */
+export const LEASE_LIMITS = {
+  seconds: { default: 60, min: 1, max: 3_600 },
+  priority: { min: -1_000, max: 1_000 },
+  attempts: { default: 5, min: 1, max: 100 },
+} as const;
+
+/** A worker's hold on a run. */
+export interface Lease {
+  /** The fencing token: the number of this claim, then a random part. Who has it may write; a later one outranks it. */
+  token: string;
+  expiresAt: Date;
 }
 
 export interface AppendEvents {
@@ -75,6 +105,10 @@ export interface AppendEvents {
   expectedSequence?: number | null;
   /** After this append the run waits for something outside it (`WAITING`), until the next one. @default false */
   waiting?: boolean;
+  /** The token of the writer's lease. Without it a leased run is not written to. */
+  token?: string | null;
+  /** Write although a worker holds a lease: cancelling. @default false */
+  regardless?: boolean;
 }
 
 export interface RunFilter {
@@ -128,6 +162,17 @@ export interface RunsDriver {
    *   `lastSequence` and `status` in its extensions; `BAD_USER_INPUT` (a state delta that does not apply)
    */
   append(context: RequestContext, append: AppendEvents): Promise<{ run: Run; events: RunEvent[] }>;
+  /**
+   * Gives a worker the agent's most urgent run: queued and due, or left by a lease that expired. Runs whose attempts are
+   * used up are ended (RUN_ERROR, `ATTEMPTS_EXHAUSTED`) on the way.
+   * @returns null where there is none
+   */
+  claim(context: RequestContext, claim: { agentId: string; leaseSeconds: number }): Promise<{ run: Run; lease: Lease } | null>;
+  /**
+   * Prolongs the lease of `token` to `leaseSeconds` from now, also after it expired, where nobody else has claimed the run.
+   * @throws CodedError `NOT_FOUND`; `CONFLICT` where the lease is over: claimed by another, handed back, or the run ended
+   */
+  heartbeat(context: RequestContext, beat: { runId: string; token: string; leaseSeconds: number }): Promise<{ run: Run; lease: Lease }>;
   /** Those of the runs that exist, in any order. */
   runsById(context: RequestContext, ids: readonly string[]): Promise<Run[]>;
   /** A page of the tenant's runs by creation time, in one statement. */

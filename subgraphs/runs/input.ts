@@ -23,6 +23,28 @@ export function checkText(name: string, value: string | null | undefined, limit 
 }
 export const checkLongText = (name: string, value: string | null | undefined): string | null => checkText(name, value, LONG_TEXT);
 
+/**
+ * @throws CodedError `BAD_USER_INPUT` where a number is out of its bounds
+ */
+export function checkNumber(name: string, value: number | null | undefined, { min, max }: { min: number; max: number }): number | null {
+  if (value === null || value === undefined) return null;
+  if (value < min || value > max) throw badUserInput(`\`${name}\` must be from ${min} to ${max}; got ${value}.`);
+  return value;
+}
+
+/** PostgreSQL's and JavaScript's calendars agree up to here. */
+const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
+
+/**
+ * @throws CodedError `BAD_USER_INPUT` where a moment is beyond what can be stored
+ */
+export function checkMoment(name: string, value: Date | string | null | undefined): Date | null {
+  if (value === null || value === undefined) return null;
+  const moment = new Date(value);
+  if (moment.getTime() < 0 || moment.getTime() > LAST_MOMENT) throw badUserInput(`\`${name}\` must be between 1970 and 9999.`);
+  return moment;
+}
+
 /** An agent's id, by its form: agents are another subgraph's. */
 export function checkAgentId(id: string | null | undefined): string | null {
   if (id === null || id === undefined) return null;

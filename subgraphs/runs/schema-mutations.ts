@@ -3,9 +3,9 @@ import type { ObjectRef } from '@pothos/core';
 import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
-import { RUN_LIMITS, type Run } from './driver.ts';
+import { LEASE_LIMITS, RUN_LIMITS, type Run } from './driver.ts';
 import type { RunEventType } from './event-types.ts';
-import { checkAgentId, checkEvents, checkLongText, checkText } from './input.ts';
+import { checkAgentId, checkEvents, checkLongText, checkMoment, checkNumber, checkText } from './input.ts';
 import type { EventTypes } from './schema-events.ts';
 import { referenceTo, type RunReference } from './schema-run.ts';
 import type { RunsSchemaDeps } from './schema.ts';
@@ -28,6 +28,11 @@ export function addMutations(
       agentId: t.id({ description: 'The agent that is to run.' }),
       input: t.field({ type: 'JSON', description: 'What the agent is to work on.' }),
       threadId: t.id({ description: 'The conversation that the run belongs to, at most 200 characters; the run’s own id when absent.' }),
+      priority: t.int({ description: `Runs of a greater priority are claimed first: ${LEASE_LIMITS.priority.min} to ${LEASE_LIMITS.priority.max}; 0 when absent.` }),
+      scheduledAt: t.field({ type: 'DateTime', description: 'Workers do not claim the run before this moment; at once when absent.' }),
+      maxAttempts: t.int({
+        description: `How often workers may claim the run before it fails: ${LEASE_LIMITS.attempts.min} to ${LEASE_LIMITS.attempts.max}; ${LEASE_LIMITS.attempts.default} when absent.`,
+      }),
       idempotencyKey: t.string({
         description: 'At most 200 characters, unique for the agent. Starting again with the same key and input returns the same run.',
       }),
@@ -36,7 +41,7 @@ export function addMutations(
   builder.mutationField('startRun', (t) =>
     t.field({
       type: runPayload('StartRunPayload', 'What `startRun` did.'),
-      description: 'Queues a run. It leaves the queue with its first event.',
+      description: 'Queues a run, for workers to claim (`claimRun`) or for whoever writes to it first. It leaves the queue with its first event.',
       args: { input: t.arg({ type: StartRunInput, required: true, description: 'The run to start.' }) },
       resolve: async (_root, { input }, context) => ({
         run: await deps.driver.start(context, {
@@ -44,6 +49,9 @@ export function addMutations(
           threadId: checkText('threadId', input.threadId),
           input: input.input ?? null,
           idempotencyKey: checkText('idempotencyKey', input.idempotencyKey),
+          priority: checkNumber('priority', input.priority, LEASE_LIMITS.priority),
+          scheduledAt: checkMoment('scheduledAt', input.scheduledAt),
+          maxAttempts: checkNumber('maxAttempts', input.maxAttempts, LEASE_LIMITS.attempts),
         }),
       }),
     }),
@@ -72,7 +80,10 @@ export function addMutations(
         description: 'At most 200 characters, unique for the run. Appending again with the same key and events returns the same events.',
       }),
       expectedSequence: t.int({ description: 'Refuse with CONFLICT unless this is the sequence of the run’s last event (0 before the first).' }),
-      waiting: t.boolean({ description: 'Whether the run now waits for something outside it (status WAITING) until the next append; false when absent.' }),
+      waiting: t.boolean({
+        description: 'Whether the run now waits for something outside it (status WAITING) until the next append; false when absent. A worker hands the run back with it.',
+      }),
+      token: t.string({ description: 'The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over.' }),
     }),
   });
   const AppendRunEventsPayload = builder.objectRef<Awaited<ReturnType<typeof deps.driver.append>>>('AppendRunEventsPayload').implement({
@@ -101,13 +112,14 @@ export function addMutations(
           idempotencyKey: checkText('idempotencyKey', input.idempotencyKey),
           expectedSequence: input.expectedSequence,
           waiting: input.waiting ?? false,
+          token: checkText('token', input.token),
         });
       },
     }),
   );
 
-  const end = async (context: RequestContext, runId: string, type: RunEventType, payload: { [key: string]: JsonValue }) =>
-    await deps.driver.append(context, { runId, events: checkEvents([{ type, payload }]) });
+  const end = async (context: RequestContext, runId: string, type: RunEventType, payload: { [key: string]: JsonValue }, lease: { token?: string | null; regardless?: boolean }) =>
+    await deps.driver.append(context, { runId, events: checkEvents([{ type, payload }]), ...lease });
 
   const RunErrorInput = builder.inputType('RunErrorInput', {
     description: 'How a run failed.',
@@ -122,6 +134,7 @@ export function addMutations(
       runId: t.id({ required: true, description: 'The run.' }),
       output: t.field({ type: 'JSON', description: 'What the run produced.' }),
       error: t.field({ type: RunErrorInput, description: 'How the run failed; absent where it succeeded.' }),
+      token: t.string({ description: 'The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over.' }),
     }),
   });
   builder.mutationField('finishRun', (t) =>
@@ -129,12 +142,13 @@ export function addMutations(
       type: runPayload('FinishRunPayload', 'What `finishRun` did.'),
       description: 'Ends a run, queued or under way: appends RUN_FINISHED, or RUN_ERROR where `error` is given. CONFLICT where it has ended already.',
       args: { input: t.arg({ type: FinishRunInput, required: true, description: 'The run to finish.' }) },
-      resolve: async (_root, { input: { runId, output, error } }, context) => {
+      resolve: async (_root, { input: { runId, output, error, token } }, context) => {
+        const lease = { token: checkText('token', token) };
         const result: { [key: string]: JsonValue } = output === null || output === undefined ? {} : { result: output };
-        if (!error) return await end(context, runId, 'RUN_FINISHED', { ...result, outcome: { type: 'success' } });
+        if (!error) return await end(context, runId, 'RUN_FINISHED', { ...result, outcome: { type: 'success' } }, lease);
         const code = checkText('error.code', error.code);
         const message = checkLongText('error.message', error.message)!;
-        return await end(context, runId, 'RUN_ERROR', { message, ...(code === null ? {} : { code }), ...result });
+        return await end(context, runId, 'RUN_ERROR', { message, ...(code === null ? {} : { code }), ...result }, lease);
       },
     }),
   );
@@ -150,13 +164,13 @@ export function addMutations(
     t.field({
       type: runPayload('CancelRunPayload', 'What `cancelRun` did.'),
       description:
-        'Ends a run before it is done: appends RUN_FINISHED with the outcome `cancelled`, which is AG-UI’s way to say it. ' +
+        'Ends a run before it is done, whoever holds a lease of it: appends RUN_FINISHED with the outcome `cancelled`, which is AG-UI’s way to say it. ' +
         'Cancelling a cancelled run changes nothing; a run that ended otherwise is a CONFLICT. (To stop reading a stream is not to cancel.)',
       args: { input: t.arg({ type: CancelRunInput, required: true, description: 'The run to cancel.' }) },
       resolve: async (_root, { input }, context) => {
         const reason = checkLongText('reason', input.reason);
         try {
-          return await end(context, input.runId, 'RUN_FINISHED', { outcome: { type: 'cancelled' }, ...(reason === null ? {} : { reason }) });
+          return await end(context, input.runId, 'RUN_FINISHED', { outcome: { type: 'cancelled' }, ...(reason === null ? {} : { reason }) }, { regardless: true });
         } catch (error) {
           if (!(error instanceof CodedError) || error.extensions['status'] !== 'CANCELLED') throw error;
           const [cancelled] = await deps.driver.runsById(context, [input.runId]);

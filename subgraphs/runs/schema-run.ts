@@ -18,7 +18,7 @@ export interface RunReference {
 export const referenceTo = (run: Run): RunReference => ({ id: run.id, run });
 
 const STATUS_DESCRIPTIONS: Record<RunStatus, string> = {
-  QUEUED: 'Started and not yet taken up: its log is empty.',
+  QUEUED: 'Started, and its log is empty; a worker may have claimed it.',
   RUNNING: 'At work.',
   WAITING: 'Waiting for something outside it; the next append takes it up again.',
   SUCCEEDED: 'Ended without failing.',
@@ -97,6 +97,16 @@ export function addRunType(
       lastSequence: t.int({
         description: 'The sequence of the last event; 0 while there is none. As text it is the cursor at the log’s end.',
         resolve: column('lastSequence'),
+      }),
+      priority: t.int({ description: 'Runs of a greater priority are claimed first.', resolve: column('priority') }),
+      scheduledAt: t.field({ type: 'DateTime', description: 'Workers do not claim the run before this moment; null for at once.', resolve: column('scheduledAt') }),
+      attempts: t.int({ description: 'How often workers have claimed the run since one handed it back in order.', resolve: column('attempts') }),
+      maxAttempts: t.int({ description: 'The run fails instead of being claimed more often than this.', resolve: column('maxAttempts') }),
+      claimedBy: t.string({ description: 'Who claimed the run last; null where no worker has.', resolve: column('claimedBy') }),
+      leaseExpiresAt: t.field({
+        type: 'DateTime',
+        description: 'When the present worker’s lease ends, or ended where nobody has claimed the run since; null where no worker holds it.',
+        resolve: column('leaseExpiresAt'),
       }),
       startedBy: t.string({ description: 'Who started the run.', resolve: column('actor') }),
       createdAt: t.field({ type: 'DateTime', description: 'When the run was queued.', resolve: column('createdAt') }),

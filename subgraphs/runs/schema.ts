@@ -7,6 +7,7 @@ import { addEventTypes } from './schema-events.ts';
 import { addMutations } from './schema-mutations.ts';
 import { addQueries } from './schema-queries.ts';
 import { addRunType, type RunReference } from './schema-run.ts';
+import { addWorkerMutations } from './schema-workers.ts';
 import { addSubscriptions } from './schema-subscriptions.ts';
 import type { StreamHub } from './stream-hub.ts';
 
@@ -24,6 +25,7 @@ export function buildSchema(deps: RunsSchemaDeps): GraphQLSchema {
   const { RunStatus } = addRunType(schema, run, events, loaders);
   addQueries(schema, deps, run, RunStatus, loaders);
   addMutations(schema, deps, run, events);
+  addWorkerMutations(schema, deps, run);
   addSubscriptions(schema, deps, events);
   return schema.build();
 }

@@ -10,6 +10,8 @@ export function disabledDriver(): RunsDriver {
   return {
     start: refuse,
     append: refuse,
+    claim: refuse,
+    heartbeat: refuse,
     runsById: refuse,
     runs: refuse,
     countRuns: refuse,

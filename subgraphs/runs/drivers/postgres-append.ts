@@ -4,7 +4,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, conflict, notFound } from '#subgraphs/shared/errors.ts';
 import { randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
-import type { AppendEvents, Run, RunEvent, RunFailure, RunLimits, RunStatus, StartRun } from '../driver.ts';
+import { LEASE_LIMITS, type AppendEvents, type Run, type RunEvent, type RunFailure, type RunLimits, type RunStatus, type StartRun } from '../driver.ts';
 import { isTerminal } from '../event-types.ts';
 import { inputHash } from '../idempotency.ts';
 import { PatchedDocument, type JsonPatch } from '../json-patch.ts';
@@ -12,23 +12,31 @@ import type { WakeUps } from '../wake-ups.ts';
 import { EVENT_COLUMNS, RUN_COLUMNS, toEvent, toRun, type EventRow, type RunRow } from './postgres-rows.ts';
 
 type Events = AppendEvents['events'];
-interface LockedRun {
+/** What an append needs of the run's row, which it holds locked. */
+export interface LockedRun {
   status: RunStatus;
   thread_id: string;
   last_sequence: number;
   state: JsonValue;
+  lease_token: string | null;
+  lease_expires_at: Date | null;
+  /** Whether the lease lives. */
+  leased: boolean;
 }
+export const LOCKED_COLUMNS = 'status, thread_id, last_sequence, lease_token, lease_expires_at, COALESCE(lease_expires_at > clock_timestamp(), false) AS leased';
 
 export async function startRun(postgres: Postgres, context: RequestContext, run: StartRun): Promise<Run> {
   const id = randomId('Run');
   const key = run.idempotencyKey ?? null;
-  const hash = key === null ? null : inputHash({ input: run.input ?? null, threadId: run.threadId ?? null });
+  const { priority, scheduledAt, maxAttempts } = run;
+  const hash = key === null ? null : inputHash({ input: run.input ?? null, threadId: run.threadId ?? null, ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts }) });
   return await postgres.transaction(context, async (tx) => {
     const inserted = await tx.query<RunRow>({
-      sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
+      sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash, priority, scheduled_at, max_attempts)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
       parameters: [
         context.principal.tenantId, id, run.agentId ?? null, run.threadId ?? id, json(run.input), context.principal.subject, key, hash,
+        priority ?? 0, scheduledAt ?? null, maxAttempts ?? LEASE_LIMITS.attempts.default,
       ],
     });
     if (inserted[0]) return toRun(inserted[0]);
@@ -57,7 +65,7 @@ export async function appendEvents(
   const { tenantId } = context.principal;
   const { result, sequence } = await postgres.transaction(context, async (tx) => {
     const [locked] = await tx.query<LockedRun>({
-      sql: `SELECT status, thread_id, last_sequence, CASE WHEN $2 THEN state END AS state FROM runs.runs WHERE id = $1 FOR UPDATE`,
+      sql: `SELECT ${LOCKED_COLUMNS}, CASE WHEN $2 THEN state END AS state FROM runs.runs WHERE id = $1 FOR UPDATE`,
       parameters: [append.runId, append.events.some(({ type }) => type === 'STATE_DELTA')],
     });
     if (!locked) throw notFound('run', append.runId);
@@ -67,7 +75,8 @@ export async function appendEvents(
       if (before) return { result: before, sequence: null };
     }
     checkPresent(locked, append, limits);
-    return { result: await write(tx, wakeUps, context, locked, append, hash), sequence: locked.last_sequence };
+    if (append.regardless !== true) checkLease(locked, append.token);
+    return { result: await writeEvents(tx, wakeUps, context, locked, append, hash), sequence: locked.last_sequence };
   });
   if (sequence !== null) wakeUps.committed?.({ tenantId, runId: append.runId, sequence: result.run.lastSequence });
   return result;
@@ -120,12 +129,13 @@ function checkPresent(locked: LockedRun, append: AppendEvents, limits: RunLimits
   }
 }
 
-async function write(
+/** Writes the events, and everything that follows from them, to a run that is locked and may be written to. */
+export async function writeEvents(
   tx: Transaction,
   wakeUps: WakeUps,
   context: RequestContext,
   locked: LockedRun,
-  append: AppendEvents,
+  append: Pick<AppendEvents, 'runId' | 'events' | 'waiting' | 'idempotencyKey'>,
   hash: string | null,
 ): Promise<{ run: Run; events: RunEvent[] }> {
   const { tenantId, subject } = context.principal;
@@ -152,12 +162,17 @@ async function write(
       sql: `UPDATE runs.runs AS r
                SET status = $2, last_sequence = $3, started_at = COALESCE(r.started_at, e.created_at),
                    finished_at = CASE WHEN $4 THEN e.created_at END, output = $5, error = $6,
-                   state = CASE WHEN $7 THEN $8::json ELSE r.state END
+                   state = CASE WHEN $7 THEN $8::json ELSE r.state END,
+                   lease_token = CASE WHEN $9 THEN NULL ELSE r.lease_token END,
+                   lease_expires_at = CASE WHEN $9 THEN NULL ELSE r.lease_expires_at END,
+                   attempts = CASE WHEN $9 AND NOT $4 THEN 0 ELSE r.attempts END
               FROM runs.run_events AS e
              WHERE r.id = $1 AND e.run_id = $1 AND e.sequence = $3
          RETURNING ${RUN_COLUMNS.replace(/\w+/g, 'r.$&')}`,
       parameters: [
         append.runId, outcome.status, last, outcome.ended, json(outcome.output), json(outcome.error), state.touched, json(state.value),
+        // A worker that waits, or is done, hands the run back.
+        outcome.ended || outcome.status === 'WAITING',
       ],
     }),
     hash === null
@@ -171,6 +186,23 @@ async function write(
   ]);
   const inOrder = stored.map(toEvent).sort((left, right) => left.sequence - right.sequence);
   return { run: toRun(updated[0]!), events: inOrder.slice(firstGiven - first) };
+}
+
+/**
+ * While a lease lives, only its token opens the run; a token that is not the present one never does.
+ * @throws CodedError `CONFLICT`
+ */
+export function checkLease(locked: LockedRun, token: string | null | undefined): void {
+  const extensions = { status: locked.status, lastSequence: locked.last_sequence };
+  if (token !== null && token !== undefined) {
+    if (token === locked.lease_token) return;
+    throw conflict('This lease is over: the run was claimed by another worker or handed back.', { hint: 'Stop working on it; claim again.', extensions });
+  }
+  if (!locked.leased) return;
+  throw conflict('A worker holds a lease of this run.', {
+    hint: 'Send the token of the lease, or wait until it expires.',
+    extensions: { ...extensions, leaseExpiresAt: locked.lease_expires_at!.toISOString() },
+  });
 }
 
 /** AG-UI wants the ids of run and thread on lifecycle events. */
@@ -215,5 +247,8 @@ function stateAfter(present: JsonValue, events: Events): { touched: boolean; val
   for (const { type, payload } of changes) if (type === 'STATE_DELTA') state.patch(payload['delta'] as unknown as JsonPatch);
   return { touched: true, value: state.value };
 }
+
+/** Only what was given: a key's earlier digest must not change with the options that runs have learned since. */
+const present = (options: Record<string, unknown>) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null && value !== undefined));
 
 const json = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value));

@@ -15,6 +15,12 @@ export interface RunRow {
   last_sequence: number;
   first_available: number;
   actor: string;
+  priority: number;
+  scheduled_at: Date | null;
+  attempts: number;
+  max_attempts: number;
+  lease_expires_at: Date | null;
+  claimed_by: string | null;
   created_at: Date;
   started_at: Date | null;
   finished_at: Date | null;
@@ -35,7 +41,8 @@ export interface Tables {
 }
 
 export const RUN_COLUMNS =
-  'id, agent_id, thread_id, status, input, output, error, state, last_sequence, first_available, actor, created_at, started_at, finished_at';
+  'id, agent_id, thread_id, status, input, output, error, state, last_sequence, first_available, actor, priority, scheduled_at, ' +
+  'attempts, max_attempts, lease_expires_at, claimed_by, created_at, started_at, finished_at';
 export const EVENT_COLUMNS = 'run_id, sequence, type, payload, actor, created_at';
 
 export const toRun = (row: RunRow): Run => ({
@@ -50,6 +57,12 @@ export const toRun = (row: RunRow): Run => ({
   lastSequence: row.last_sequence,
   firstAvailable: row.first_available,
   actor: row.actor,
+  priority: row.priority,
+  scheduledAt: row.scheduled_at,
+  attempts: row.attempts,
+  maxAttempts: row.max_attempts,
+  leaseExpiresAt: row.lease_expires_at,
+  claimedBy: row.claimed_by,
   createdAt: row.created_at,
   startedAt: row.started_at,
   finishedAt: row.finished_at,

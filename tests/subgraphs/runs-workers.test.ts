@@ -1,0 +1,87 @@
+/** Workers through the schema: what they send and get, and what is refused. */
+import { execute, parse, validate, type ExecutionResult } from 'graphql';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createRuns } from '#subgraphs/runs/index.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- answers are checked by their content */
+let database: TestDatabase;
+let postgres: Postgres;
+let runs: Subgraph;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  postgres = new Postgres({ url: database.url });
+  runs = await createRuns({}, { postgres });
+});
+afterAll(async () => {
+  await runs?.close();
+  await postgres?.close();
+  await database?.[Symbol.asyncDispose]();
+});
+
+async function ask(source: string, variables: Record<string, unknown> = {}, tenantId = 'tenant-a'): Promise<ExecutionResult<any>> {
+  const document = parse(source);
+  expect(validate(runs.schema, document)).toEqual([]);
+  const contextValue = createRequestContext({ tenantId, subject: 'worker', roles: [], scopes: [] });
+  return (await execute({ schema: runs.schema, document, variableValues: variables, contextValue })) as ExecutionResult<any>;
+}
+async function data(source: string, variables: Record<string, unknown> = {}): Promise<any> {
+  const { data: answer, errors } = await ask(source, variables);
+  expect(errors).toBeUndefined();
+  return answer;
+}
+const code = async (source: string, variables: Record<string, unknown> = {}, tenantId?: string) =>
+  (await ask(source, variables, tenantId)).errors?.[0]?.extensions['code'];
+
+const START = `mutation ($input: StartRunInput!) { startRun(input: $input) { run { id priority scheduledAt maxAttempts attempts claimedBy leaseExpiresAt } } }`;
+const CLAIM = `mutation ($agentId: ID!, $leaseSeconds: Int) { claimRun(input: { agentId: $agentId, leaseSeconds: $leaseSeconds }) { lease { token expiresAt } run { id status input attempts claimedBy leaseExpiresAt } } }`;
+const BEAT = `mutation ($runId: ID!, $token: String!, $leaseSeconds: Int) { heartbeatRun(input: { runId: $runId, token: $token, leaseSeconds: $leaseSeconds }) { lease { token expiresAt } run { id } } }`;
+const APPEND = `mutation ($runId: ID!, $token: String) { appendRunEvents(input: { runId: $runId, token: $token, events: [{ type: STEP_STARTED, payload: { stepName: "s" } }] }) { run { status } } }`;
+const FINISH = `mutation ($runId: ID!, $token: String, $error: RunErrorInput) { finishRun(input: { runId: $runId, token: $token, error: $error }) { run { status } } }`;
+const CANCEL = `mutation ($runId: ID!) { cancelRun(input: { runId: $runId }) { run { status leaseExpiresAt } } }`;
+
+test('a worker’s life', async () => {
+  const agentId = 'agt_life';
+  expect((await data(CLAIM, { agentId })).claimRun).toEqual({ lease: null, run: null });
+  const scheduledAt = '2020-01-01T00:00:00.000Z';
+  const { run } = (await data(START, { input: { agentId, input: 'work', priority: 7, scheduledAt, maxAttempts: 2 } })).startRun;
+  expect(run).toMatchObject({ priority: 7, scheduledAt, maxAttempts: 2, attempts: 0, claimedBy: null, leaseExpiresAt: null });
+  const claimed = (await data(CLAIM, { agentId, leaseSeconds: 120 })).claimRun;
+  expect(claimed.run).toEqual({ id: run.id, status: 'QUEUED', input: 'work', attempts: 1, claimedBy: 'worker', leaseExpiresAt: claimed.lease.expiresAt });
+  const own = { runId: run.id, token: claimed.lease.token };
+  expect(await code(APPEND, { runId: run.id })).toBe('CONFLICT');
+  expect((await data(APPEND, own)).appendRunEvents.run.status).toBe('RUNNING');
+  expect((await data(BEAT, own)).heartbeatRun.run.id).toBe(run.id);
+  expect(await code(BEAT, own, 'tenant-b')).toBe('NOT_FOUND');
+  expect(await code(FINISH, { runId: run.id })).toBe('CONFLICT');
+  expect(await code(FINISH, { runId: run.id, token: '9-x', error: { message: 'no' } })).toBe('CONFLICT');
+  expect((await data(FINISH, own)).finishRun.run.status).toBe('SUCCEEDED');
+});
+
+test('cancelling needs no lease', async () => {
+  const agentId = 'agt_cancel';
+  const { run } = (await data(START, { input: { agentId } })).startRun;
+  const { lease } = (await data(CLAIM, { agentId })).claimRun;
+  expect((await data(CANCEL, { runId: run.id })).cancelRun.run).toEqual({ status: 'CANCELLED', leaseExpiresAt: null });
+  expect(await code(FINISH, { runId: run.id, token: lease.token })).toBe('CONFLICT');
+});
+
+test.each([
+  [CLAIM, { agentId: 'doc_1' }],
+  [CLAIM, { agentId: 'agt_1', leaseSeconds: 0 }],
+  [CLAIM, { agentId: 'agt_1', leaseSeconds: -5 }],
+  [CLAIM, { agentId: 'agt_1', leaseSeconds: 3_601 }],
+  [BEAT, { runId: 'run_1', token: '' }],
+  [BEAT, { runId: 'run_1', token: 'a\0b' }],
+  [BEAT, { runId: 'run_1', token: 'x'.repeat(201) }],
+  [APPEND, { runId: 'run_1', token: '' }],
+  [START, { input: { priority: 1_001 } }],
+  [START, { input: { maxAttempts: 0 } }],
+  [START, { input: { scheduledAt: '1969-01-01T00:00:00Z' } }],
+])('bad input: %s %j', async (source, variables) => {
+  expect(await code(source, variables)).toBe('BAD_USER_INPUT');
+});
