@@ -38,9 +38,13 @@ export interface Transaction {
   query<Row>(statement: Statement): Promise<Row[]>;
 }
 
+/** A server that does not take part in the goodbye is not waited for longer than this. */
+const GOODBYE_MS = 2_000;
+
 export class Postgres {
   readonly #pool: pg.Pool;
   readonly #statementTimeoutMs: number;
+  #closing: Promise<void> | undefined;
 
   constructor(options: PostgresOptions) {
     this.#statementTimeoutMs = options.statementTimeoutMs ?? 10_000;
@@ -158,9 +162,22 @@ export class Postgres {
     }
   }
 
-  /** Ends the pool once its running statements have. */
+  /** Ends the pool once its running statements have, and waits (for {@link GOODBYE_MS} at most) until its connections are gone. Idempotent. */
   async close(): Promise<void> {
-    if (!this.#pool.ended && !this.#pool.ending) await this.#pool.end();
+    await (this.#closing ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    // `end()` resolves when the goodbyes are sent; a server that is stopped right after would still see connections.
+    let open = this.#pool.totalCount;
+    const gone = new Promise<void>((resolve) => {
+      if (open === 0) resolve();
+      this.#pool.on('remove', () => --open <= 0 && resolve());
+    });
+    await this.#pool.end();
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([gone, new Promise<void>((resolve) => (timer = setTimeout(resolve, GOODBYE_MS)))]);
+    clearTimeout(timer);
   }
 
   #unboundedOptions(): pg.ClientConfig {
