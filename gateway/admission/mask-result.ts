@@ -1,36 +1,25 @@
-/** The last step of an operation: errors as clients may see them. What went wrong inside is logged and not told. */
+/** The last step of an operation: errors as clients may see them. What they may not see is logged under the request's id. */
 import { GraphQLError, type ExecutionResult } from 'graphql';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { maskError } from '#gateway/respond/mask-error.ts';
 import type { Logger } from '../telemetry/logger.ts';
-
-const MASKED = 'Something went wrong in the gateway.';
 
 /** Masks every error that is not written for clients. */
 export function maskResult(result: ExecutionResult, { requestId, log }: { requestId: string; log: Logger }): ExecutionResult {
   if (result.errors === undefined) return result;
-  return { ...result, errors: result.errors.map((error) => maskError(error, requestId, log)) };
+  const errors = result.errors.map((each) => {
+    const { error, hidden } = maskError(each, requestId);
+    if (hidden !== undefined) {
+      const fault = error.extensions['code'] === 'INTERNAL_SERVER_ERROR';
+      log[fault ? 'error' : 'debug']({ err: hidden, requestId, path: error.path, service: error.extensions['service'] }, 'A field failed.');
+    }
+    return coded(error);
+  });
+  return { ...result, errors };
 }
 
-function maskError(error: GraphQLError, requestId: string, log: Logger): GraphQLError {
-  const code = error.extensions['code'];
-  const original = innermost(error);
-  if (original instanceof CodedError || (code !== undefined && code !== 'INTERNAL_SERVER_ERROR')) {
-    if (original !== undefined && original.cause !== undefined) log.debug({ err: original, requestId, path: error.path }, 'A field failed.');
-    return withExtensions(error, error.message, { code, ...error.extensions });
-  }
-  // graphql-js gives no code to values that do not fit their types; such errors have no origin but themselves.
-  if (code === undefined && original === undefined) return withExtensions(error, error.message, { code: 'BAD_USER_INPUT', ...error.extensions });
-  log.error({ err: original ?? error, requestId, path: error.path, service: error.extensions['service'] }, 'A field failed.');
-  const service = error.extensions['service'];
-  return withExtensions(error, MASKED, { code: 'INTERNAL_SERVER_ERROR', ...(service === undefined ? {} : { service }), requestId });
+/** graphql-js gives no code to values that do not fit their types. */
+function coded(error: GraphQLError): GraphQLError {
+  if (error.extensions['code'] !== undefined) return error;
+  const { nodes, source, positions, path, originalError, extensions } = error;
+  return new GraphQLError(error.message, { nodes, source, positions, path, originalError, extensions: { ...extensions, code: 'BAD_USER_INPUT' } });
 }
-
-/** The error behind wrappers of graphql-js; `undefined` when there is none but the wrappers. */
-function innermost(error: GraphQLError): Error | undefined {
-  let origin: Error | undefined = error.originalError ?? undefined;
-  while (origin instanceof GraphQLError) origin = origin.originalError ?? undefined;
-  return origin;
-}
-
-const withExtensions = (error: GraphQLError, message: string, extensions: Record<string, unknown>): GraphQLError =>
-  new GraphQLError(message, { nodes: error.nodes, source: error.source, positions: error.positions, path: error.path, extensions });

@@ -20,8 +20,25 @@ function between(start, end) {
 const call = `{"title":${OPTIONS}}`;
 const script = between('<script>', '</script>');
 if (!script.includes(call)) throw new Error("GraphiQL's page does not call its renderer as expected.");
+const prelude = `
+function graphiqlOptions() {
+  const options = JSON.parse(document.getElementById('graphiql-options').textContent);
+  const [first] = options.defaultTabs;
+  const restored = localStorage.getItem('graphiql:tabState') !== null || new URL(location.href).searchParams.has('query');
+  // GraphiQL shows the query of the first default tab, but not its variables.
+  return restored ? options : { ...options, query: first.query, variables: first.variables };
+}
+// Where there are more tabs than fit, GraphiQL moves a tab from under the pointer between press and release, so that no click
+// comes of it: the press has to do.
+document.addEventListener('pointerdown', (event) => {
+  const tab = event.button === 0 && event.target instanceof Element ? event.target.closest('.graphiql-tab-button') : null;
+  if (tab === null) return;
+  event.stopPropagation();
+  tab.click();
+}, true);
+`;
 const assets = {
-  script: script.replace(call, () => "JSON.parse(document.getElementById('graphiql-options').textContent)"),
+  script: prelude + script.replace(call, () => 'graphiqlOptions()'),
   style: between('<style>', '</style>'),
 };
 

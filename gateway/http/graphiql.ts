@@ -66,7 +66,7 @@ export function graphiql(options: GraphiqlOptions): Handler {
     if (path !== '/graphql' || !wantsPage(exchange)) return false;
     const { scriptPath, stylePath } = await load();
     tabs ??= exampleTabs(options);
-    sendPage(exchange, pageOf({ scriptPath, stylePath, options: { title: 'Tributary', defaultTabs: await tabs, headers: headersText(options), ...EDITOR } }));
+    sendPage(exchange, pageOf({ scriptPath, stylePath, options: { title: 'Tributary', endpoint: '/graphql', defaultTabs: await tabs, headers: headersText(options), ...EDITOR } }));
     return true;
   };
 }
