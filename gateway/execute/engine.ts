@@ -229,7 +229,7 @@ class PlanningEngine implements Engine {
     const key = operationName ?? '';
     let known = byName.get(key);
     if (known === undefined) {
-      known = { normalised: normaliseOperation(document, operationName, this.schema, this.#types.fieldNames), variants: new Map() };
+      known = { normalised: normaliseOperation(document, operationName, this.schema, this.#types), variants: new Map() };
       if (byName.size < MAX_KEPT) byName.set(key, known);
     }
     return known;

@@ -29,7 +29,15 @@ export function compileRepresentations(
     for (const object of objects) {
       const representation = emptyObject();
       if (!select(object, requires, representation, types) || typeof representation.__typename !== 'string') continue;
-      if (rewrites !== undefined) for (const rewrite of rewrites) applyRewrite(representation, rewrite, 0, types);
+      if (rewrites !== undefined) {
+        const { __typename: name } = representation;
+        // The planner merges fetches through an interface's key with those through a type's own. Where the subgraph is asked for the type
+        // itself it gets the type itself: the interface's resolver knows nothing of what the type's fields require.
+        const isAskedItself = requires.some((selection) => selection.kind === 'InlineFragment' && selection.typeCondition === name);
+        for (const rewrite of rewrites) {
+          if (!isAskedItself || rewrite.path[0] === `... on ${name}`) applyRewrite(representation, rewrite, 0, types);
+        }
+      }
       if (objects.length > 1) {
         const key = JSON.stringify(representation);
         const same = known.get(key);

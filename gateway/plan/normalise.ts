@@ -24,7 +24,7 @@ import {
 } from 'graphql';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { LiteralLifter } from './literals.ts';
-import { isUnsafeName, safeName } from './safe-names.ts';
+import { isUnsafeName, safeName, type ReservedNames } from './safe-names.ts';
 
 /** One operation of a document, whatever its variables' values. */
 export interface NormalisedOperation {
@@ -47,17 +47,17 @@ export interface NormalisedOperation {
 
 /**
  * @param document validated against `schema`
- * @param fieldNames names of all fields of the supergraph, which no alias may pose as
+ * @param reserved what response names must not be
  * @throws CodedError `BAD_USER_INPUT` when `operationName` does not name one of its operations
  */
 export function normaliseOperation(
   document: DocumentNode,
   operationName: string | null | undefined,
   schema: GraphQLSchema,
-  fieldNames: ReadonlySet<string>,
+  reserved: ReservedNames,
 ): NormalisedOperation {
   const source = findOperation(document, operationName);
-  const normaliser = new Normaliser(document, source, schema, fieldNames);
+  const normaliser = new Normaliser(document, source, schema, reserved);
   const operation = normaliser.operation();
   return {
     type: source.operation,
@@ -91,15 +91,15 @@ class Normaliser {
   readonly conditions = new Set<string>();
   introspects = false;
   readonly #schema: GraphQLSchema;
-  readonly #fieldNames: ReadonlySet<string>;
+  readonly #reserved: ReservedNames;
   readonly #source: OperationDefinitionNode;
   readonly #sourceFragments = new Map<string, FragmentDefinitionNode>();
   /** Safe names by the client's variable names. */
   readonly #renamed = new Map<string, string>();
 
-  constructor(document: DocumentNode, source: OperationDefinitionNode, schema: GraphQLSchema, fieldNames: ReadonlySet<string>) {
+  constructor(document: DocumentNode, source: OperationDefinitionNode, schema: GraphQLSchema, reserved: ReservedNames) {
     this.#schema = schema;
-    this.#fieldNames = fieldNames;
+    this.#reserved = reserved;
     this.#source = source;
     for (const definition of document.definitions) {
       if (definition.kind === Kind.FRAGMENT_DEFINITION) this.#sourceFragments.set(definition.name.value, definition);
@@ -200,7 +200,8 @@ class Normaliser {
 
   #aliased(field: FieldNode): FieldNode {
     const responseName = field.alias?.value ?? field.name.value;
-    const clashes = field.alias !== undefined && responseName !== field.name.value && this.#fieldNames.has(responseName);
+    const isAlias = responseName !== field.name.value;
+    const clashes = isAlias ? this.#reserved.fieldNames.has(responseName) : this.#reserved.requiredWithArguments.has(responseName);
     if (!clashes && !isUnsafeName(responseName)) return field;
     const value = safeName(responseName);
     this.responseNames.set(value, responseName);

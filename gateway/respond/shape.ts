@@ -206,7 +206,8 @@ export class ResponseShape {
         report(`The value of ${fieldName} should be an object.`, parent, key, run);
         return undefined;
       }
-      const name = objectType?.name ?? (value as Data).__typename;
+      // A subgraph with an interface object is not asked for a type name when the client needs none: the interface will do.
+      const name = objectType?.name ?? (value as Data).__typename ?? type.name;
       let plan = typeof name === 'string' ? plans.get(name) : undefined;
       if (plan === undefined) {
         const runtimeType = objectType ?? (typeof name === 'string' ? this.#runtimeType(name, type) : undefined);
