@@ -64,28 +64,14 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
       return new Map(rows.map((row) => [row.id, toEntity(row)]));
     },
 
-    async findEntities(context, filter, { limit, after }) {
-      const parameters: Record<string, unknown> = { limit: neo4j.int(limit), name: after && nameOrder(after[0]), id: after?.[1] };
-      const condition = entityCondition(filter, parameters);
-      const rows = await rowsOf<EntityRow>(
-        context,
-        `MATCH (e:TributaryEntity {tenantId: $tenantId})
-         WHERE (${condition}) ${after ? 'AND e.nameOrder >= $name AND (e.nameOrder > $name OR e.id > $id)' : ''}
-         RETURN ${ENTITY('e')} ORDER BY e.nameOrder, e.id LIMIT $limit`,
-        parameters,
-      );
-      return rows.map(toEntity);
+    async findEntities(context, filter, page) {
+      const { cypher, parameters } = findStatement(filter, page);
+      return (await rowsOf<EntityRow>(context, cypher, parameters)).map(toEntity);
     },
 
     async countEntities(context, filter) {
-      const parameters: Record<string, unknown> = {};
-      const condition = entityCondition(filter, parameters);
-      const rows = await rowsOf<{ count: number }>(
-        context,
-        `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE ${condition} RETURN count(e) AS count`,
-        parameters,
-      );
-      return rows[0]?.count ?? 0;
+      const { cypher, parameters } = countStatement(filter);
+      return (await rowsOf<{ count: number }>(context, cypher, parameters))[0]?.count ?? 0;
     },
 
     async relationsOf(context, entities, selection, { limit, after }) {
@@ -199,6 +185,36 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
   };
 }
 
+interface Statement {
+  readonly cypher: string;
+  readonly parameters: Record<string, unknown>;
+}
+
+/**
+ * Matches the tenant's entities in their order, from `$name` on. A composite index serves only a query that says something of each of
+ * its properties, so this does, though every entity has them all: otherwise Neo4j reads the entities of all tenants.
+ */
+const ORDERED = 'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.nameOrder >= $name AND e.id IS NOT NULL';
+
+/** The statement of `findEntities`. It reads no more entries of an index than it answers, where the filter is served by that index. */
+export function findStatement(filter: EntityFilter, { limit, after }: Parameters<GraphDriver['findEntities']>[2]): Statement {
+  const parameters: Record<string, unknown> = { limit: neo4j.int(limit), name: after ? nameOrder(after[0]) : '', id: after?.[1] };
+  const condition = entityCondition(filter, parameters);
+  // Not `nameOrder > $name OR id > $id`, of which Neo4j makes two searches, each to the end. And what the filter fixes leads the order as
+  // it leads the index, or Neo4j does not see that the index has it.
+  const behind = after ? 'AND CASE WHEN e.nameOrder = $name THEN e.id > $id ELSE true END' : '';
+  const order = typeof filter.kind?.eq === 'string' ? 'e.tenantId, e.kind, e.nameOrder, e.id' : 'e.tenantId, e.nameOrder, e.id';
+  const cypher = `${ORDERED} AND (${condition}) ${behind} RETURN ${ENTITY('e')} ORDER BY ${order} LIMIT $limit`;
+  return { cypher, parameters };
+}
+
+/** The statement of `countEntities`. */
+export function countStatement(filter: EntityFilter): Statement {
+  const parameters: Record<string, unknown> = { name: '' };
+  const condition = entityCondition(filter, parameters);
+  return { cypher: `${ORDERED} AND (${condition}) RETURN count(e) AS count`, parameters };
+}
+
 /**
  * A text that sorts by code point wherever it is compared: the bytes of the name's UTF-8, one character each. An ASCII
  * name is its own.
@@ -230,10 +246,17 @@ function entityCondition(filter: EntityFilter, parameters: Record<string, unknow
     if (!condition) return 'true';
     const { eq, in: oneOf, contains, startsWith, not } = condition as StringFilterShape;
     const parts: string[] = [];
-    if (typeof eq === 'string') parts.push(`${property} = ${add(eq)}`);
-    if (oneOf) parts.push(`${property} IN ${add(oneOf)}`);
+    // Names are found by what they sort by, which is indexed and stands for exactly one well-formed name.
+    const indexed = property === 'e.name' ? { name: 'e.nameOrder', of: nameOrder } : { name: property, of: (value: string) => value };
+    if (typeof eq === 'string') parts.push(`${indexed.name} = ${add(indexed.of(eq))}`);
+    if (oneOf) parts.push(`${indexed.name} IN ${add(oneOf.map(indexed.of))}`);
     if (typeof contains === 'string') parts.push(`toLower(${property}) CONTAINS toLower(${add(contains)})`);
-    if (typeof startsWith === 'string') parts.push(`${property} STARTS WITH ${add(startsWith)}`);
+    if (typeof startsWith === 'string') {
+      // For names a range, because Neo4j begins a page where the range and the cursor both allow. No UTF-8 has the byte 255.
+      const prefix = indexed.of(startsWith);
+      if (property === 'e.name') parts.push(`(${indexed.name} >= ${add(prefix)} AND ${indexed.name} < ${add(`${prefix}\u00ff`)})`);
+      else parts.push(`${property} STARTS WITH ${add(prefix)}`);
+    }
     if (not) parts.push(`NOT (${text(property, not)})`);
     return all(parts);
   };

@@ -43,7 +43,7 @@ const SCHEMA = [
   'CREATE CONSTRAINT tributary_document IF NOT EXISTS FOR (d:TributaryDocument) REQUIRE (d.tenantId, d.id) IS UNIQUE',
   'CREATE CONSTRAINT tributary_tenant IF NOT EXISTS FOR (t:TributaryTenant) REQUIRE t.tenantId IS UNIQUE',
   'CREATE INDEX tributary_entity_order IF NOT EXISTS FOR (e:TributaryEntity) ON (e.tenantId, e.nameOrder, e.id)',
-  'CREATE INDEX tributary_entity_kind IF NOT EXISTS FOR (e:TributaryEntity) ON (e.tenantId, e.kind, e.name)',
+  'CREATE INDEX tributary_entity_kind_order IF NOT EXISTS FOR (e:TributaryEntity) ON (e.tenantId, e.kind, e.nameOrder, e.id)',
   'CALL db.awaitIndexes(60)',
 ];
 
@@ -147,7 +147,8 @@ class Neo4jStore {
     this.#prepared ??= (async () => {
       const session = this.#session();
       try {
-        for (const statement of SCHEMA) await session.run(statement);
+        // Managed, so retried: gateways that start together on an empty database get into each other's locks.
+        for (const statement of SCHEMA) await session.executeWrite((tx) => tx.run(statement));
       } finally {
         await session.close();
       }
