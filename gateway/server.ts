@@ -156,7 +156,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     // ── What a request passes, in this order ─────────────────────────────────────────────────────────────────────────
     const stopping = new AbortController();
     let routes: Handler = () => false;
-    let background: BackgroundWork | undefined;
+    let background: BackgroundWork | undefined = undefined;
     const handlers: Handler[] = [
       // Probes by orchestrators know no host name; whoever does not send one of ours learns only whether we are ready.
       health(
