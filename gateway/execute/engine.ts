@@ -28,7 +28,7 @@ export interface EngineOptions {
     timeoutMs?: number;
     /** @default 2000 */
     cacheEntries?: number;
-    /** Plans kept, in bytes of their text. @default 16 MiB */
+    /** Estimated memory of the plans kept, in bytes. @default 32 MiB */
     cacheBytes?: number;
   };
   /** Most representations in one `_entities` call; more are split over several. @default 500 */

@@ -1,6 +1,7 @@
 /** A query plan made ready to run: documents parsed, paths read, merging and representations compiled. Made once and kept with the plan. */
 import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, type DocumentNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { compileMergeShape, type MergeShape } from './merge.ts';
 import { compilePath, type PathStep } from './positions.ts';
 import { isRepeatable } from './repeatable.ts';
@@ -108,6 +109,10 @@ class PlanCompiler {
   }
 
   fetch(node: FetchNode, path: readonly (string | number)[]): ExecutableFetch {
+    if (node.contextRewrites !== undefined && node.contextRewrites.length > 0) {
+      // Leaving it out would answer with a null argument, silently.
+      throw new CodedError('INTERNAL_SERVER_ERROR', `A field of the subgraph ${node.serviceName} uses @fromContext, which is not supported yet.`);
+    }
     const text = textOf(node);
     let document = this.#documents.get(text);
     if (document === undefined) {

@@ -5,9 +5,12 @@ import type { Planned, Planner } from './planner.ts';
 export interface PlanCacheOptions {
   /** @default 2000 */
   entries?: number;
-  /** Of the plans' JSON. @default 16 MiB */
+  /** Estimated memory of the plans. @default 32 MiB */
   bytes?: number;
 }
+
+/** Memory of a ready plan for each byte of its JSON: mostly the parsed documents. */
+const MEMORY_PER_BYTE = 10;
 
 /** A cache of what `compile` makes of plans. */
 export class PlanCache<Compiled extends object> {
@@ -19,7 +22,7 @@ export class PlanCache<Compiled extends object> {
   constructor(planner: Planner, compile: (planned: Planned) => Compiled, options: PlanCacheOptions = {}) {
     this.#planner = planner;
     this.#compile = compile;
-    this.#plans = new LRUCache({ max: options.entries ?? 2_000, maxSize: options.bytes ?? 16 * 1024 * 1024 });
+    this.#plans = new LRUCache({ max: options.entries ?? 2_000, maxSize: options.bytes ?? 32 * 1024 * 1024 });
   }
 
   /** What is at hand, so that the common case need not wait. */
@@ -37,7 +40,7 @@ export class PlanCache<Compiled extends object> {
       .plan(operation)
       .then((planned) => {
         const compiled = this.#compile(planned);
-        this.#plans.set(operation, compiled, { size: Math.max(1, planned.bytes + operation.length) });
+        this.#plans.set(operation, compiled, { size: (planned.bytes + operation.length) * MEMORY_PER_BYTE });
         return compiled;
       })
       .finally(() => this.#planning.delete(operation));
