@@ -26,9 +26,11 @@ const start = (args: string[], env: NodeJS.ProcessEnv): Program =>
 /** Runs where there is neither a package client nor anything in the cache. */
 async function runBare(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ status: number | null; output: string; last: string | undefined }> {
   using run = start(args, { PATH: home, XDG_CACHE_HOME: home, ...env });
+  // Apart from standard error, which comes through a pipe of its own and so in no order with this.
+  let printed = '';
+  run.child.stdout!.on('data', (data) => (printed += String(data)));
   const status = await run.exited();
-  const { output } = run;
-  return { status, output, last: output.trimEnd().split('\n').at(-1) };
+  return { status, output: run.output, last: printed.trimEnd().split('\n').at(-1) };
 }
 
 describe('on a machine without package clients', () => {
