@@ -70,6 +70,7 @@ export const Variables = z.object({
     'server', '', 'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may.'),
   DATA_DIR: withDefault(text, 'server', '.local-data', 'The folder of the embedded stores and of generated keys.'),
   INGEST_ON_START: withDefault(flag, 'server', 'true', 'Whether the first start reads the texts of the installed packages into the stores. Only in development mode.'),
+  RUN_LIBRARIAN: withDefault(flag, 'server', 'true', 'Whether the example agent of examples/librarian works in the server’s process, answering runs that are started for it. Only in development mode, and with PostgreSQL.'),
   LOG_LEVEL: withDefault(z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'server', 'info', 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.'),
   SHUTDOWN_TIMEOUT_MS: withDefault(integer(0, 600_000), 'server', '10000', 'How long running requests may go on after the first signal to stop.'),
 

@@ -26,6 +26,7 @@ export interface Config {
   /** Absolute path of the supergraph's configuration. */
   readonly supergraphFile: string;
   readonly ingestOnStart: boolean;
+  readonly runLibrarian: boolean;
   readonly logLevel: VariableValues['LOG_LEVEL'];
   readonly limits: {
     readonly bodyBytes: number;
@@ -197,6 +198,7 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>): Confi
     dataDir: resolve(env.DATA_DIR),
     supergraphFile: resolve(env.SUPERGRAPH),
     ingestOnStart: env.INGEST_ON_START && env.OIDC_ISSUER === undefined,
+    runLibrarian: env.RUN_LIBRARIAN && env.OIDC_ISSUER === undefined && env.DATABASE_URL !== 'off',
     logLevel: env.LOG_LEVEL,
     limits: {
       bodyBytes: env.BODY_LIMIT_BYTES,

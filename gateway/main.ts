@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { startExamples } from '#ops/examples.ts';
 import { startBackground } from '#ops/ingest/background.ts';
 import type { FirstRunProgress } from '#ops/ingest/first-run.ts';
 import { showProgress, type Progress } from '#ops/ingest/progress.ts';
@@ -52,7 +53,9 @@ async function main(): Promise<void> {
     endings.push(() => server.close());
     await server.ready;
     bar.end();
-    if (ending === undefined) announce(server, config);
+    if (ending !== undefined) return;
+    announce(server, config);
+    endings.push(startExamples(server.port, config, log));
   } catch (error) {
     if (ending === undefined) console.error(explain(error));
     await end();

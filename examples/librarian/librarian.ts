@@ -1,0 +1,190 @@
+/**
+ * An agent that answers questions from the corpus: it takes runs from the queue of its agent, searches, writes its answer
+ * into the run's log piece by piece, leaves it as an artifact, and finishes. It knows the public API and nothing else.
+ *
+ * A lease makes the run its own; when it dies, the lease expires and the run is claimed again, here or elsewhere. The log is
+ * its memory: what it finds there it does not do again. Each append names the place in the log where it belongs
+ * (`expectedSequence`), which is its idempotency key too, so that a retry appends once.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { graphqlClient, type Client, type Failure } from './client.ts';
+import { sentencesAbout, toHit, type Hit } from './sentences.ts';
+
+export interface LibrarianOptions {
+  /** Where the server is, such as `http://127.0.0.1:4000`. */
+  url: string;
+  /** Value of the `Authorization` header, where the server wants one. */
+  authorization?: string | undefined;
+  /** Ends it; a run that is under way goes on at the next start. */
+  signal: AbortSignal;
+  /** Asked once ever, by whichever librarian is the first. @default nothing */
+  firstQuestion?: string;
+  /** Pause between pieces of an extracted answer, so that people can watch; models bring their own. @default 120 milliseconds */
+  paceMs?: number;
+  /** Pause between looks into an empty queue. @default 1000 milliseconds */
+  pollMs?: number;
+  /** How long a run of a librarian that died waits for another. @default 15 seconds */
+  leaseSeconds?: number;
+  /** Told why a run could not be worked on now; it is tried again. @default nothing */
+  onError?: (error: unknown) => void;
+}
+
+interface Run { id: string; input: { question?: unknown } | null } // prettier-ignore
+type Payload = { messageId?: string; delta?: string; content?: string; artifactId?: string; [key: string]: unknown };
+interface LogEvent { sequence: number; type: string; payload: Payload } // prettier-ignore
+
+/** Works until `signal` aborts. */
+export async function runLibrarian(options: LibrarianOptions): Promise<void> {
+  const { signal, firstQuestion, pollMs = 1_000, leaseSeconds = 15, onError } = options;
+  const api = graphqlClient(options.url, options.authorization, signal);
+  let agentId: string | undefined;
+  while (!signal.aborted) {
+    try {
+      if (agentId === undefined) {
+        const own = await ownAgent(api);
+        // The key makes it once ever, however often the librarian is started.
+        if (firstQuestion) await api.request('StartRun', { agentId: own, input: { question: firstQuestion }, idempotencyKey: 'first-question' });
+        agentId = own;
+      }
+      const { run, lease } = (await api.request('Claim', { input: { agentId, leaseSeconds } })).claimRun;
+      if (run) await work(api, run as Run, lease.token as string, { ...options, leaseSeconds });
+      else await delay(pollMs, undefined, { signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      onError?.(error);
+      await delay(pollMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** The librarian's agent. Should two librarians create one at the same moment, both take the older. */
+async function ownAgent(api: Client): Promise<string> {
+  for (;;) {
+    const { agents } = await api.request('FindAgent');
+    const own = agents.edges.find(({ node }: { node: { currentVersion: { config: { example?: string } } } }) => node.currentVersion.config.example === 'librarian');
+    if (own) return own.node.id as string;
+    await api.request('CreateAgent');
+  }
+}
+
+async function work(api: Client, run: Run, token: string, options: LibrarianOptions & { leaseSeconds: number }): Promise<void> {
+  const { leaseSeconds } = options;
+  // One that fails has nothing to add: the next append fails with the reason.
+  const beat = () => void api.request('Heartbeat', { input: { runId: run.id, token, leaseSeconds } }).catch(() => undefined);
+  const heart = setInterval(beat, (leaseSeconds * 1_000) / 3);
+  try {
+    const log = await RunLog.open(api, run.id, token);
+    const question = run.input?.question;
+    if (typeof question !== 'string' || question.trim() === '') {
+      await log.finish({ error: { message: 'The input must be an object with a `question`.', code: 'BAD_INPUT' } });
+      return;
+    }
+    const hits = await search(api, log, question);
+    const answer = await write(api, log, question, hits, options);
+    const artifactId = await keep(api, log, question, answer, hits);
+    await log.finish({ output: { answer, artifactId, sources: [...new Set(hits.map(({ source }) => source))] } });
+  } catch (error) {
+    // Somebody else goes on with the run, or has cancelled it: it is no longer ours.
+    if ((error as Failure).code !== 'CONFLICT') throw error;
+  } finally {
+    clearInterval(heart);
+  }
+}
+
+async function search(api: Client, log: RunLog, question: string): Promise<Hit[]> {
+  const call = { toolCallId: 'research' };
+  const before = log.find('TOOL_CALL_RESULT');
+  if (before) return JSON.parse(before.payload.content!) as Hit[];
+  if (!log.find('TOOL_CALL_END')) {
+    await log.append(
+      ['STEP_STARTED', { stepName: 'search' }],
+      ['TOOL_CALL_START', { ...call, toolCallName: 'Research' }],
+      ['TOOL_CALL_ARGS', { ...call, delta: JSON.stringify({ question }) }],
+      ['TOOL_CALL_END', call],
+    );
+  }
+  const found = await api.request('Research', { question });
+  const hits: Hit[] = found.search.edges.map(toHit);
+  await log.append(['TOOL_CALL_RESULT', { ...call, messageId: 'hits', content: JSON.stringify(hits) }], ['STEP_FINISHED', { stepName: 'search' }]);
+  return hits;
+}
+
+async function write(api: Client, log: RunLog, question: string, hits: Hit[], { paceMs = 120, signal }: LibrarianOptions): Promise<string> {
+  if (log.find('TEXT_MESSAGE_END')) return log.text();
+  const { models } = await api.request('Models');
+  const chat = models.some((model: { kind: string; available: boolean }) => model.kind === 'CHAT' && model.available) as boolean;
+  // A model does not say the same twice: what was begun before a restart stands, and a new message says it anew.
+  const messageId = chat || !log.messageId ? `answer-${log.events.length}` : log.messageId;
+  if (messageId !== log.messageId) await log.append(['STEP_STARTED', { stepName: 'answer' }], ['TEXT_MESSAGE_START', { messageId, role: 'assistant' }]);
+  const say = (delta: string): Promise<void> => log.append(['TEXT_MESSAGE_CONTENT', { messageId, delta }]);
+  if (chat) {
+    const passages = hits.map(({ title, text }) => `[${title}]\n${text}`).join('\n\n');
+    const system = 'Answer from the passages alone, briefly, and name the titles you used.';
+    const messages = [{ role: 'SYSTEM', content: system }, { role: 'USER', content: `${passages}\n\nQuestion: ${question}` }]; // prettier-ignore
+    for await (const { generateStream } of api.stream('Generate', { input: { messages, maxTokens: 400 } })) if (generateStream.delta) await say(generateStream.delta as string);
+  } else {
+    for (let rest = sentencesAbout(question, hits).slice(log.deltas.length); rest.length > 0; rest = rest.slice(1)) {
+      await say(rest[0]!);
+      await delay(paceMs, undefined, { signal });
+    }
+  }
+  await log.append(['TEXT_MESSAGE_END', { messageId }], ['STEP_FINISHED', { stepName: 'answer' }]);
+  return log.text();
+}
+
+/** Key and path derive from the run: done again, it replaces the same bytes and finds the same artifact. */
+async function keep(api: Client, log: RunLog, question: string, answer: string, hits: Hit[]): Promise<string> {
+  const before = log.find('ARTIFACT_CREATED');
+  if (before) return before.payload.artifactId!;
+  const sources = [...new Set(hits.map(({ title, source }) => `- ${title} (${source})`))].join('\n');
+  const fileKey = `artifacts/${log.runId}/answer.md`;
+  const content = `# ${question}\n\n${answer}\n\n## Sources\n\n${sources}\n`;
+  await api.request('PutObject', { input: { key: fileKey, contentType: 'text/markdown', encoding: 'UTF8', content } });
+  const { createArtifact } = await api.request('CreateArtifact', { input: { runId: log.runId, path: 'answer.md', contentType: 'text/markdown', fileKey } });
+  await log.append(['ARTIFACT_CREATED', { artifactId: createArtifact.artifact.id }]);
+  return createArtifact.artifact.id as string;
+}
+
+/** A run's log as this worker knows it. */
+class RunLog {
+  readonly events: LogEvent[] = [];
+
+  private readonly api: Client;
+  readonly runId: string;
+  private readonly token: string;
+  private constructor(api: Client, runId: string, token: string) {
+    this.api = api;
+    this.runId = runId;
+    this.token = token;
+  }
+
+  static async open(api: Client, runId: string, token: string): Promise<RunLog> {
+    const log = new RunLog(api, runId, token);
+    for (let after: string | null = null, more = true; more; ) {
+      const { run } = (await api.request('Log', { runId, after })) as { run: { events: { edges: { node: LogEvent }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } } };
+      log.events.push(...run.events.edges.map(({ node }) => node));
+      ({ hasNextPage: more, endCursor: after } = run.events.pageInfo);
+    }
+    return log;
+  }
+
+  find = (type: string): LogEvent | undefined => this.events.find((event) => event.type === type);
+
+  /** The last message, and its pieces. */
+  get messageId(): string | undefined {
+    return this.events.findLast(({ type }) => type === 'TEXT_MESSAGE_START')?.payload.messageId;
+  }
+  get deltas(): string[] {
+    return this.events.filter(({ type, payload }) => type === 'TEXT_MESSAGE_CONTENT' && payload.messageId === this.messageId).map(({ payload }) => payload.delta!);
+  }
+  text = (): string => this.deltas.join('').trim();
+
+  async append(...events: [type: string, payload: Payload][]): Promise<void> {
+    const expectedSequence = this.events.at(-1)?.sequence ?? 0;
+    const place = { expectedSequence, idempotencyKey: `at-${expectedSequence}` };
+    const input = { runId: this.runId, token: this.token, ...place, events: events.map(([type, payload]) => ({ type, payload })) };
+    this.events.push(...((await this.api.request('Append', { input })).appendRunEvents.events as LogEvent[]));
+  }
+
+  finish = (end: { output?: object; error?: object }): Promise<unknown> => this.api.request('Finish', { input: { runId: this.runId, token: this.token, ...end } });
+}
