@@ -107,7 +107,7 @@ export type RunStatus =
   | 'CANCELLED'
   /** Ended with an error. */
   | 'FAILED'
-  /** Started and not yet taken up: its log is empty. */
+  /** Started, and its log is empty; a worker may have claimed it. */
   | 'QUEUED'
   /** At work. */
   | 'RUNNING'
