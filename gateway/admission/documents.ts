@@ -43,6 +43,10 @@ export function documents(limits: OperationLimits, cacheBytes = 1_000_000): Docu
       if (known?.schema === schema) return known.document;
       const document = known?.document ?? parseBounded(text, limits);
       const errors = validate(schema, document, undefined, { maxErrors: MAX_ERRORS });
+      // graphql-js gives up on documents whose fields and fragments would take too many comparisons, without saying why.
+      if (errors.some(({ message }) => message === 'Validation aborted.')) {
+        throw new OperationRefused([tooDeep('Too many fields or fragments of the operation meet in one place to be compared.')]);
+      }
       if (errors.length > 0) throw new OperationRefused(errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
       cache.set(text, { document, schema });
       return document;
