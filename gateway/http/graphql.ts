@@ -137,7 +137,8 @@ function throughOperations({ operations, log, stopping }: GraphqlOptions): Plugi
             });
           }
           const result = await operation.run();
-          if (!isStream(result)) return withStatus(result);
+          // An event stream carries errors as events: its client could not read another status' body.
+          if (!isStream(result)) return accept.includes('text/event-stream') ? result : withStatus(result);
           endWith(stopping, exchange.response);
           return result;
         } catch (error) {
