@@ -1,6 +1,6 @@
 import { buildSchema } from 'graphql';
 import { expect, test } from 'vitest';
-import { documents, OperationRefused } from '#gateway/admission/documents.ts';
+import { documents, type OperationRefused } from '#gateway/admission/documents.ts';
 
 const schema = buildSchema('type Query { books: [Book] } type Book { id: ID! title: String }');
 const admitted = documents({ depth: 25, tokens: 10_000, aliases: 100, rootFields: 50 });
