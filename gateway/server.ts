@@ -21,6 +21,7 @@ import { oidcAuthenticator } from './auth/oidc.ts';
 import { clientOf } from './clients.ts';
 import type { Config } from './config.ts';
 import { guardRequests } from './http/cors.ts';
+import { examplePages } from './http/example-pages.ts';
 import type { Handler } from './http/exchange.ts';
 import { EXAMPLES } from './http/graphiql-examples.ts';
 import { graphiql } from './http/graphiql.ts';
@@ -35,6 +36,9 @@ import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
 import { openSupergraph, type SupergraphManager } from './supergraph/manager.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+
+/** Where the example page is, in development mode. */
+export const RUN_VIEWER_PATH = '/examples/run-viewer';
 
 /** A subgraph as the server keeps it; tests mount some under other names. */
 export type MountedSubgraph = Omit<Subgraph, 'name'> & { readonly name: string };
@@ -172,12 +176,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       guardRequests(guard),
       // Pages for people; everything they load comes from here.
       graphiql(EXAMPLES),
+      config.mode === 'development' ? examplePages({ [RUN_VIEWER_PATH]: new URL('../examples/run-viewer/index.html', import.meta.url) }) : () => false,
       // Nothing below answers before the stores are there.
       () => {
         if (state === 'starting') throw new CodedError('SUBGRAPH_UNAVAILABLE', 'The server is starting.', { hint: 'Wait until GET /health/ready answers 200.' });
         return false;
       },
-      // Signed links: their signature is their authorization.
+      // Signed links, whose signature is their authorization; runs' events, for verified callers.
       (exchange) => routes(exchange),
       // Agents.
       mcpEndpoint({ operations: admitted, schema: () => engines.schema, authenticate, bodyLimitBytes: config.limits.bodyBytes, log }),
@@ -205,7 +210,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     timing('listening');
 
     const subgraphs = await mounting;
-    routes = subgraphRoutes(subgraphs.flatMap((subgraph): readonly Route[] => subgraph.routes));
+    routes = subgraphRoutes(subgraphs.flatMap((subgraph): readonly Route[] => subgraph.routes), { authenticate, stopping: stopping.signal });
     timing('subgraphs');
 
     // ── What goes on behind the requests ─────────────────────────────────────────────────────────────────────────────

@@ -97,7 +97,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       [
         health({ state: () => 'ready', stores: () => probeAll([subgraph]), supergraph: () => ({ since: '', subgraphs: [name], failure: undefined }) }, guard),
         guardRequests(guard),
-        subgraphRoutes(subgraph.routes),
+        subgraphRoutes(subgraph.routes, { authenticate, stopping: stopping.signal }),
         graphqlOverHttp({ operations: admitted, authenticate, bodyLimitBytes, log, stopping: stopping.signal }),
       ],
       log,

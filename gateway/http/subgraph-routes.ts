@@ -2,12 +2,20 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
+import type { Principal } from '#subgraphs/shared/context.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Exchange, Handler } from './exchange.ts';
 
+export interface SubgraphRoutesOptions {
+  /** Verifies the callers of routes that ask for it. @throws CodedError `UNAUTHENTICATED` */
+  authenticate(authorization: string | undefined): Promise<Principal>;
+  /** Aborted when the server stops: event streams are cut, so that their clients resume elsewhere. */
+  stopping: AbortSignal;
+}
+
 /** Serves `routes`; the longest prefix wins. Bodies stream both ways, so that a file need not fit into memory. */
-export function subgraphRoutes(routes: readonly Route[]): Handler {
+export function subgraphRoutes(routes: readonly Route[], { authenticate, stopping }: SubgraphRoutesOptions): Handler {
   const byLength = [...routes].sort((a, b) => b.prefix.length - a.prefix.length);
   return async (exchange) => {
     const matching = byLength.filter((candidate) => exchange.path.startsWith(candidate.prefix));
@@ -22,7 +30,8 @@ export function subgraphRoutes(routes: readonly Route[]): Handler {
       exchange.request.resume();
       return true;
     }
-    await send(exchange, await route.handle(toRequest(exchange, method)));
+    const principal = route.authenticated === true ? await authenticate(exchange.request.headers.authorization) : undefined;
+    await send(exchange, await route.handle(toRequest(exchange, method), principal), stopping);
     return true;
   };
 }
@@ -46,7 +55,7 @@ function toRequest({ request, signal }: Exchange, method: string): Request {
   }
 }
 
-async function send({ request, response, signal }: Exchange, answer: Response): Promise<void> {
+async function send({ request, response, signal }: Exchange, answer: Response, stopping: AbortSignal): Promise<void> {
   for (const [name, value] of answer.headers) if (name !== 'set-cookie') response.setHeader(name, value);
   response.writeHead(answer.status);
   if (answer.body === null || request.method === 'HEAD') {
@@ -54,9 +63,14 @@ async function send({ request, response, signal }: Exchange, answer: Response): 
     response.end();
     return;
   }
+  const events = answer.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (events) response.flushHeaders();
   try {
-    await pipeline(Readable.fromWeb(answer.body as ReadableStream), response);
+    await pipeline(Readable.fromWeb(answer.body as ReadableStream), response, ...(events ? [{ signal: stopping }] : []));
   } catch (error) {
-    if (!signal.aborted) throw error; // A client that went away is no fault.
+    // A client that went away is no fault, and a stream of events that is cut is resumed.
+    if (!signal.aborted && !(events && isAbort(error))) throw error;
   }
 }
+
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';

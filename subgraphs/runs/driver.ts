@@ -4,6 +4,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import type { RunEventType } from './event-types.ts';
+import type { TenantPosition } from './tenant-position.ts';
 
 export const RUN_STATUSES = ['QUEUED', 'RUNNING', 'WAITING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
@@ -67,6 +68,8 @@ export interface RunEvent {
   /** Who appended it: a principal's `subject`. */
   actor: string;
   createdAt: Date;
+  /** The length of the payload as JSON text, in bytes. */
+  bytes: number;
 }
 
 export interface StartRun {
@@ -140,8 +143,44 @@ export interface LogHead {
 export interface RunLog {
   /** The heads of those runs that exist for the tenant. */
   heads(tenantId: string, runIds: readonly string[]): Promise<LogHead[]>;
-  /** The events behind `after`, in order, at most `limit`. */
-  read(tenantId: string, runId: string, after: number, limit: number): Promise<RunEvent[]>;
+  /** The events behind `after`, in order, at most `limit`, and no more than `maxBytes` of payloads but for one event. @param maxBytes 1 MiB */
+  read(tenantId: string, runId: string, after: number, limit: number, maxBytes?: number): Promise<RunEvent[]>;
+}
+
+/** Which events of a tenant's log; all conditions that are given must hold. */
+export interface TenantFilter {
+  types?: readonly RunEventType[] | null;
+  agentId?: string | null;
+}
+
+export interface TenantLogEntry {
+  position: TenantPosition;
+  /** The agent of the event's run. */
+  agentId: string | null;
+  event: RunEvent;
+}
+
+/** All runs of a tenant as one log, ordered by (transaction id, event number). */
+export interface TenantLog {
+  /**
+   * How far the log can be read: every transaction before `horizon` has ended, so nothing can appear before it any more.
+   * `pending` where committed events are at or behind it, waiting for an earlier transaction to end.
+   */
+  horizon(tenantId: string): Promise<{ horizon: TenantPosition; pending: boolean }>;
+  /**
+   * The events behind `after` up to and with `end` that match, in order.
+   * @param limits how many events one call looks at, and the payloads' bytes that it answers with at most (but for one event)
+   * @returns where the look ended (`upTo`), and whether there may be more
+   */
+  readTenant(
+    tenantId: string,
+    after: TenantPosition,
+    end: TenantPosition,
+    filter: TenantFilter,
+    limits: { events: number; bytes: number },
+  ): Promise<{ entries: TenantLogEntry[]; upTo: TenantPosition; more: boolean }>;
+  /** The last position from which retention has removed an event; null where it has removed none. */
+  expired(tenantId: string): Promise<TenantPosition | null>;
 }
 
 /**
@@ -184,6 +223,6 @@ export interface RunsDriver {
     runs: readonly { runId: string; after: number }[],
     options: { limit: number; types?: readonly RunEventType[] | null },
   ): Promise<RunEvent[]>;
-  readonly log: RunLog;
+  readonly log: RunLog & TenantLog;
   health(): Promise<StoreHealth>;
 }

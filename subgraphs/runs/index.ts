@@ -6,6 +6,7 @@ import { disabledDriver } from './drivers/disabled.ts';
 import { PostgresWakeUps } from './drivers/postgres-wake-ups.ts';
 import { postgresDriver } from './drivers/postgres.ts';
 import { buildSchema } from './schema.ts';
+import { eventRoute, type SseOptions } from './sse.ts';
 import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
 import type { WakeUps } from './wake-ups.ts';
 
@@ -14,6 +15,8 @@ export interface RunsConfig {
   redisUrl?: string;
   /** Reading streams: batch, tail, poll, patience; see {@link StreamHubOptions}. */
   streams?: Omit<StreamHubOptions, 'log' | 'seams'>;
+  /** Streams over plain server-sent events; see {@link SseOptions}. */
+  sse?: Omit<SseOptions, 'log'>;
 }
 
 export interface RunsDeps {
@@ -34,7 +37,7 @@ export async function createRuns(config: RunsConfig, { postgres, log }: RunsDeps
   return {
     name: 'runs',
     schema: buildSchema({ driver, hub }),
-    routes: [],
+    routes: [eventRoute(hub, { ...config.sse, log })],
     provides: {},
     health: async () => [await driver.health()],
     close: () => hub.close(),

@@ -40,6 +40,11 @@ export class RunStream implements AsyncIterableIterator<RunEvent> {
     return this;
   }
 
+  /** Whether the run has ended and nothing is left to give. */
+  get exhausted(): boolean {
+    return this.#reader.finished && this.#position >= this.#reader.head;
+  }
+
   next(): Promise<IteratorResult<RunEvent>> {
     const next = this.#last.then(() => this.#pull());
     this.#last = next.catch(() => undefined);

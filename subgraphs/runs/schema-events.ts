@@ -1,9 +1,12 @@
 /** The GraphQL types of events, generated from the table of event types: an interface, and an object type for each type. */
 import type { EnumRef, InterfaceRef, ObjectRef } from '@pothos/core';
 import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import type { RunEvent } from './driver.ts';
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import type { Run, RunEvent } from './driver.ts';
 import { EVENT_TYPES, graphqlTypeName, RUN_EVENT_TYPES, type EventField, type RunEventType } from './event-types.ts';
-import type { RunReference } from './schema-run.ts';
+import { referenceTo, type RunReference } from './schema-run.ts';
+import type { RunsSchemaDeps } from './schema.ts';
+import { runOfStreamed } from './shared-reader.ts';
 
 export interface EventTypes {
   readonly RunEvent: InterfaceRef<any, RunEvent>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
@@ -14,6 +17,7 @@ export interface EventTypes {
 export function addEventTypes(
   { builder }: SubgraphSchema,
   run: ObjectRef<any, RunReference>, // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  deps: RunsSchemaDeps,
 ): EventTypes {
   const RunEventType = builder.enumType('RunEventType', {
     description: 'What an event says. Names follow AG-UI 1.0; `ARTIFACT_CREATED` is added.',
@@ -36,7 +40,10 @@ export function addEventTypes(
         type: run,
         nullable: false,
         description: 'The run, as it stands now (not as it stood at this event).',
-        resolve: ({ runId }) => ({ id: runId }),
+        resolve: async (event, _arguments, context) => {
+          const shared = await runOfStreamed(event, () => readRun(deps, context, event.runId));
+          return shared ? referenceTo(shared) : { id: event.runId };
+        },
       }),
     }),
   });
@@ -78,4 +85,9 @@ export function addEventTypes(
     });
   }
   return { RunEvent, RunEventType };
+}
+
+/** For all followers of a run: so not under the signal of the one who happens to ask first. */
+async function readRun({ driver }: RunsSchemaDeps, { principal, statements }: RequestContext, id: string): Promise<Run | null> {
+  return (await driver.runsById(createRequestContext(principal, { statements }), [id]))[0] ?? null;
 }

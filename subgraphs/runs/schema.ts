@@ -21,7 +21,7 @@ export function buildSchema(deps: RunsSchemaDeps): GraphQLSchema {
   const schema = createSubgraphSchema({ query: true, mutation: true, subscription: true });
   const loaders = createLoaders(() => deps.driver);
   const run = schema.builder.objectRef<RunReference>('Run');
-  const events = addEventTypes(schema, run);
+  const events = addEventTypes(schema, run, deps);
   const { RunStatus } = addRunType(schema, run, events, loaders);
   addQueries(schema, deps, run, RunStatus, loaders);
   addMutations(schema, deps, run, events);

@@ -4,24 +4,43 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { LogHead, RunEvent, RunLog } from './driver.ts';
+import type { LogHead, Run, RunEvent, RunLog } from './driver.ts';
 import { isTerminal } from './event-types.ts';
 
 export interface ReaderOptions {
   /** Events of one read. @default 200 */
   batch?: number;
+  /** Payload bytes of one read, but for a single event. @default 1 MiB */
+  batchBytes?: number;
   /** Events that stay in memory for those who are up to date. @default 500 */
   tail?: number;
+  /** Payload bytes that stay in memory for those who are up to date. @default 1 MiB */
+  tailBytes?: number;
   /** How long reads of a store that is away are tried again before the followers are told, in milliseconds. @default 30000 */
   patienceMs?: number;
 }
+
+/** For how long followers share one look at the run's row where the log has not grown, in milliseconds. */
+const RUN_SHARED_MS = 1_000;
+
+/** Which reader an event came through. */
+const readers = new WeakMap<RunEvent, SharedReader>();
+
+/**
+ * The run of an event that came through a stream, as it stands: read once for all followers who ask at the same head.
+ * @param load reads the run's row
+ * @returns undefined for an event that came another way
+ */
+export const runOfStreamed = (event: RunEvent, load: () => Promise<Run | null>): Promise<Run | null> | undefined => readers.get(event)?.run(load);
 
 export class SharedReader {
   readonly tenantId: string;
   readonly runId: string;
   readonly #log: RunLog;
   readonly #batch: number;
+  readonly #batchBytes: number;
   readonly #tailSize: number;
+  readonly #tailBytes: number;
   readonly #patienceMs: number;
   readonly #ended = new AbortController();
   readonly #waiting = new Set<() => void>();
@@ -33,6 +52,8 @@ export class SharedReader {
   #wanted = -1;
   #following = false;
 
+  #run: { head: number; since: number; run: Promise<Run | null> } | undefined;
+
   /** True once the terminal event is within the head. */
   finished = false;
   /** Why this reader gave up; its followers raise it. */
@@ -43,7 +64,9 @@ export class SharedReader {
     this.tenantId = tenantId;
     this.runId = runId;
     this.#batch = options.batch ?? 200;
+    this.#batchBytes = options.batchBytes ?? 1024 * 1024;
     this.#tailSize = options.tail ?? 500;
+    this.#tailBytes = options.tailBytes ?? 1024 * 1024;
     this.#patienceMs = options.patienceMs ?? 30_000;
   }
 
@@ -94,6 +117,19 @@ export class SharedReader {
     return await read;
   }
 
+  /** The run's row at this head; see {@link runOfStreamed}. */
+  run(load: () => Promise<Run | null>): Promise<Run | null> {
+    const now = performance.now();
+    if (this.#run && this.#run.head === this.#head && now - this.#run.since < RUN_SHARED_MS) return this.#run.run;
+    const run = load();
+    const shared = { head: this.#head, since: now, run };
+    this.#run = shared;
+    run.catch(() => {
+      if (this.#run === shared) this.#run = undefined; // Who asks next tries again.
+    });
+    return run;
+  }
+
   fail(error: Error): void {
     this.failure ??= error;
     this.#wakeAll();
@@ -125,7 +161,7 @@ export class SharedReader {
         return;
       }
       this.#head = events.at(-1)!.sequence;
-      this.#tail = [...this.#tail, ...events].slice(-this.#tailSize);
+      this.#tail = tailOf([...this.#tail, ...events], this.#tailSize, this.#tailBytes);
       this.finished = isTerminal(events.at(-1)!.type);
       this.#wakeAll();
     }
@@ -137,15 +173,20 @@ export class SharedReader {
     for (const resume of waiting) resume();
   }
 
+  #patiently<T>(read: () => Promise<T>): Promise<T> {
+    return patiently(read, this.#patienceMs, this.#ended.signal);
+  }
+
   async #readBehind(after: number): Promise<RunEvent[]> {
     const events = await this.#readLog(after);
     return events.length > 0 ? events : await this.#explainHole(after);
   }
 
   async #readLog(after: number): Promise<RunEvent[]> {
-    const events = await this.#patiently(() => this.#log.read(this.tenantId, this.runId, after, this.#batch));
+    const events = await this.#patiently(() => this.#log.read(this.tenantId, this.runId, after, this.#batch, this.#batchBytes));
     // A log never has a hole. What is missing has been removed, and is never skipped silently.
     if (events.some(({ sequence }, index) => sequence !== after + 1 + index)) return await this.#explainHole(after);
+    for (const event of events) readers.set(event, this);
     return events;
   }
 
@@ -154,18 +195,31 @@ export class SharedReader {
     if (head && head.firstAvailable > after + 1) throw cursorExpired(head);
     throw new Error(`The log of run ${this.runId} has no event ${after + 1}, though a later one exists.`);
   }
+}
 
-  /** A store that is away for a moment does not end a stream. */
-  async #patiently<T>(read: () => Promise<T>): Promise<T> {
-    const until = performance.now() + this.#patienceMs;
-    for (let pause = 50; ; pause = Math.min(pause * 2, 2_000)) {
-      try {
-        return await read();
-      } catch (error) {
-        const away = error instanceof CodedError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_TIMEOUT');
-        if (!away || performance.now() + pause > until || this.#ended.signal.aborted) throw error;
-        await delay(pause, undefined, { signal: this.#ended.signal, ref: false }).catch(() => undefined);
-      }
+/** The last events within both bounds, and the very last in any case. */
+function tailOf(events: RunEvent[], size: number, bytes: number): RunEvent[] {
+  let start = events.length - 1;
+  for (let total = events[start]!.bytes; start > 0 && events.length - start < size; start -= 1) {
+    total += events[start - 1]!.bytes;
+    if (total > bytes) break;
+  }
+  return events.slice(start);
+}
+
+/**
+ * A store that is away for a moment does not end a stream: the read is tried again for so long.
+ * @throws what the store raised last, or at once where that says anything else than that it is away
+ */
+export async function patiently<T>(read: () => Promise<T>, patienceMs: number, ended: AbortSignal): Promise<T> {
+  const until = performance.now() + patienceMs;
+  for (let pause = 50; ; pause = Math.min(pause * 2, 2_000)) {
+    try {
+      return await read();
+    } catch (error) {
+      const away = error instanceof CodedError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_TIMEOUT');
+      if (!away || performance.now() + pause > until || ended.aborted) throw error;
+      await delay(pause, undefined, { signal: ended, ref: false }).catch(() => undefined);
     }
   }
 }

@@ -1,10 +1,12 @@
 /** All streams of this process: a shared reader for each run that is followed, woken by wake-ups and by a slow poll. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, notFound } from '#subgraphs/shared/errors.ts';
-import type { LogHead, RunLog } from './driver.ts';
+import type { LogHead, RunLog, TenantFilter, TenantLog } from './driver.ts';
 import type { RunEventType } from './event-types.ts';
 import { RunStream } from './run-stream.ts';
 import { cursorExpired, SharedReader, type ReaderOptions } from './shared-reader.ts';
+import type { TenantPosition } from './tenant-position.ts';
+import { TenantHub, type TenantEvent } from './tenant-stream.ts';
 import type { Wake, WakeUps } from './wake-ups.ts';
 
 export interface StreamHubOptions extends ReaderOptions {
@@ -25,6 +27,7 @@ const POLL_CHUNK = 1_000;
 
 export class StreamHub {
   readonly #log: RunLog;
+  readonly #tenants: TenantHub;
   readonly #wakeUps: WakeUps;
   readonly #options: StreamHubOptions;
   readonly #readers = new Map<string, { reader: SharedReader; followers: number }>();
@@ -33,20 +36,24 @@ export class StreamHub {
   #polling: Promise<void> | undefined;
   #closed = false;
 
-  constructor(log: RunLog, wakeUps: WakeUps, options: StreamHubOptions = {}) {
+  constructor(log: RunLog & TenantLog, wakeUps: WakeUps, options: StreamHubOptions = {}) {
     this.#log = log;
     this.#wakeUps = wakeUps;
     this.#options = options;
+    this.#tenants = new TenantHub(log, options);
     wakeUps.start({
       onWake: (wake) => this.#wake(wake),
-      onGap: () => void this.poll(),
-      needed: () => this.#readers.size > 0,
+      onGap: () => {
+        this.#tenants.poll();
+        void this.poll();
+      },
+      needed: () => this.#readers.size + this.#tenants.size > 0,
     });
   }
 
   /** Runs that are read, and streams that follow them; both 0 when nobody is left. */
   get size(): { readers: number; streams: number } {
-    return { readers: this.#readers.size, streams: this.#streams.size };
+    return { readers: this.#readers.size, streams: this.#streams.size + this.#tenants.size };
   }
 
   /**
@@ -58,7 +65,7 @@ export class StreamHub {
     runId: string,
     options: { after: number; types?: readonly RunEventType[] | null },
   ): Promise<RunStream> {
-    if (this.#closed) throw new CodedError('STORE_UNAVAILABLE', 'The server is shutting down.', { hint: 'Resume with the last cursor.' });
+    this.#checkOpen();
     const { tenantId } = context.principal;
     // Attach first, look second: what is appended after the look wakes this reader.
     const { reader, detach } = this.#attach(tenantId, runId);
@@ -87,6 +94,15 @@ export class StreamHub {
     return stream;
   }
 
+  /**
+   * Follows all runs of the caller's tenant on one cursor, without end.
+   * @throws CodedError `BAD_USER_INPUT`, at once or through the stream `CURSOR_EXPIRED`
+   */
+  async followTenant(context: RequestContext, after: TenantPosition | 'now', filter: TenantFilter): Promise<AsyncIterableIterator<TenantEvent>> {
+    this.#checkOpen();
+    return await this.#tenants.follow(context, after, filter, () => this.#wakeUps.ready());
+  }
+
   /** Looks for logs that have grown without a wake-up: one statement for each tenant that has followers. */
   poll(): Promise<void> {
     this.#polling ??= this.#look()
@@ -100,13 +116,19 @@ export class StreamHub {
   /** Ends all streams; their clients resume elsewhere. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#tenants.close();
     for (const stream of [...this.#streams]) await stream.return();
     clearInterval(this.#timer);
     await this.#polling;
     await this.#wakeUps.close();
   }
 
+  #checkOpen(): void {
+    if (this.#closed) throw new CodedError('STORE_UNAVAILABLE', 'The server is shutting down.', { hint: 'Resume with the last cursor.' });
+  }
+
   #wake({ tenantId, runId, sequence }: Wake): void {
+    this.#tenants.wake(tenantId);
     this.#readers.get(`${tenantId} ${runId}`)?.reader.wake(sequence);
   }
 

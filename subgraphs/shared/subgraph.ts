@@ -1,5 +1,6 @@
 /** What every subgraph's `index.ts` returns, and what the gateway (or a server of its own) mounts. */
 import type { GraphQLSchema } from 'graphql';
+import type { Principal } from './context.ts';
 import type { Ports } from './ports.ts';
 
 /** The subgraphs of this project, in the order in which supergraph.yaml lists them. */
@@ -23,8 +24,17 @@ export interface Route {
   readonly methods: readonly string[];
   /** The path's prefix, such as `/objects/`; the longest prefix wins. */
   readonly prefix: string;
-  /** Answers one request. A thrown `CodedError` becomes its HTTP status with a JSON body. */
-  handle(request: Request): Promise<Response>;
+  /**
+   * Whether the gateway verifies the caller first, as for GraphQL; otherwise the route must (such as by a signature).
+   * @default false
+   */
+  readonly authenticated?: boolean;
+  /**
+   * Answers one request. A thrown `CodedError` becomes its HTTP status with a JSON body. An event stream
+   * (`text/event-stream`) is cut when the server stops.
+   * @param principal who asks, where the route is {@link authenticated}
+   */
+  handle(request: Request, principal?: Principal): Promise<Response>;
 }
 
 /** A mounted subgraph. */

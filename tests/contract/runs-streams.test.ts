@@ -1,7 +1,7 @@
 /** Streams of runs on PostgreSQL: nothing lost, nothing twice, whatever happens between the log and its reader. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RunEvent, RunLog } from '#subgraphs/runs/driver.ts';
+import type { RunEvent, RunsDriver } from '#subgraphs/runs/driver.ts';
 import { PostgresWakeUps } from '#subgraphs/runs/drivers/postgres-wake-ups.ts';
 import { StreamHub, type StreamHubOptions } from '#subgraphs/runs/stream-hub.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
@@ -109,7 +109,7 @@ describe('the hand-over from the log to live', () => {
 
   test('a wake-up that comes while the head is read wakes the reader that it finds', async () => {
     const id = await runWith(2);
-    const log: RunLog = {
+    const log: RunsDriver['log'] = {
       ...replica.driver.log,
       heads: async (tenantId, ids) => {
         const heads = await replica.driver.log.heads(tenantId, ids);
@@ -168,7 +168,7 @@ describe('following', () => {
   test('costs one read a wake-up, however many follow', async () => {
     const id = await runWith(0);
     let reads = 0;
-    const log: RunLog = { ...replica.driver.log, read: (...given) => ((reads += 1), replica.driver.log.read(...given)) };
+    const log: RunsDriver['log'] = { ...replica.driver.log, read: (...given) => ((reads += 1), replica.driver.log.read(...given)) };
     const hub = new StreamHub(log, replica.wakeUps, { pollMs: 3_600_000 });
     const streams = await Promise.all(upTo(50).map(() => hub.follow(a, id, { after: 0 })));
     expect(hub.size).toEqual({ readers: 1, streams: 50 });
@@ -202,7 +202,7 @@ describe('following', () => {
   test('outlives a store that is away for a moment, and says so when it stays away', async () => {
     const id = await runWith(2);
     let failures = 0;
-    const log: RunLog = {
+    const log: RunsDriver['log'] = {
       ...replica.driver.log,
       read: (...given) => (failures-- > 0 ? Promise.reject(storeUnavailable('PostgreSQL', new Error('gone'))) : replica.driver.log.read(...given)),
     };

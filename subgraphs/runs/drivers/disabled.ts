@@ -16,7 +16,7 @@ export function disabledDriver(): RunsDriver {
     runs: refuse,
     countRuns: refuse,
     events: refuse,
-    log: { heads: refuse, read: refuse },
+    log: { heads: refuse, read: refuse, horizon: refuse, readTenant: refuse, expired: refuse },
     health: () => Promise.resolve({ store: 'postgres', state: 'disabled', detail: 'Set DATABASE_URL to keep runs.' }),
   };
 }

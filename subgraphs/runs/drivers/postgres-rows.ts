@@ -33,6 +33,7 @@ export interface EventRow {
   payload: { [key: string]: JsonValue };
   actor: string;
   created_at: Date;
+  bytes: number;
 }
 
 /** For Kysely. */
@@ -43,7 +44,7 @@ export interface Tables {
 export const RUN_COLUMNS =
   'id, agent_id, thread_id, status, input, output, error, state, last_sequence, first_available, actor, priority, scheduled_at, ' +
   'attempts, max_attempts, lease_expires_at, claimed_by, created_at, started_at, finished_at';
-export const EVENT_COLUMNS = 'run_id, sequence, type, payload, actor, created_at';
+export const EVENT_COLUMNS = 'run_id, sequence, type, payload, actor, created_at, octet_length(payload::text) AS bytes';
 
 export const toRun = (row: RunRow): Run => ({
   id: row.id,
@@ -75,4 +76,5 @@ export const toEvent = (row: EventRow): RunEvent => ({
   payload: row.payload,
   actor: row.actor,
   createdAt: row.created_at,
+  bytes: row.bytes,
 });

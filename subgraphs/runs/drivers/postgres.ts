@@ -1,13 +1,13 @@
 /** Runs in PostgreSQL: the schema `runs`, under row-level security. */
 import { expressionBuilder, type Expression, type ExpressionBuilder, type SqlBool } from 'kysely';
-import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { queryBuilder } from '#subgraphs/shared/kysely.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
-import { RUN_LIMITS, type RunFilter, type RunLimits, type RunLog, type RunsDriver } from '../driver.ts';
+import { RUN_LIMITS, type RunFilter, type RunLimits, type RunsDriver } from '../driver.ts';
 import type { WakeUps } from '../wake-ups.ts';
 import { appendEvents, startRun } from './postgres-append.ts';
 import { claimRun, heartbeatRun } from './postgres-leases.ts';
+import { postgresLog } from './postgres-log.ts';
 import { EVENT_COLUMNS, RUN_COLUMNS, toEvent, toRun, type EventRow, type RunRow, type Tables } from './postgres-rows.ts';
 
 const db = queryBuilder<Tables>('runs');
@@ -55,26 +55,6 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
     },
     log: postgresLog(postgres),
     health: () => postgres.health(),
-  };
-}
-
-function postgresLog(postgres: Postgres): RunLog {
-  const reader = (tenantId: string) => createRequestContext({ tenantId, subject: 'system:run-reader', roles: [], scopes: [] });
-  return {
-    async heads(tenantId, runIds) {
-      return await postgres.read(reader(tenantId), {
-        sql: `SELECT id AS "runId", last_sequence AS "lastSequence", first_available AS "firstAvailable", finished_at IS NOT NULL AS finished
-                FROM runs.runs WHERE id = ANY($1)`,
-        parameters: [runIds],
-      });
-    },
-    async read(tenantId, runId, after, limit) {
-      const rows = await postgres.read<EventRow>(reader(tenantId), {
-        sql: `SELECT ${EVENT_COLUMNS} FROM runs.run_events WHERE run_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3`,
-        parameters: [runId, after, limit],
-      });
-      return rows.map(toEvent);
-    },
   };
 }
 
