@@ -9,7 +9,7 @@ import type { FirstRunProgress } from '#ops/ingest/first-run.ts';
 import { showProgress, type Progress } from '#ops/ingest/progress.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { ConfigError, loadConfig, type Config } from './config.ts';
-import { startServer, type RunningServer } from './server.ts';
+import { RUN_VIEWER_PATH, startServer, type RunningServer } from './server.ts';
 import { createLogger, redactText, type Logger } from './telemetry/logger.ts';
 
 // `@apollo/gateway` and its relatives report to their vendor unless told not to, before they are loaded.
@@ -119,14 +119,14 @@ function handleSignals(stop: (exitCode: number) => void, log: Logger): void {
   }
 }
 
-function announce({ url }: RunningServer, { mode }: Config): void {
-  const authorization = mode === 'development' ? '' : " -H 'authorization: Bearer <access token>'";
+function announce({ url }: RunningServer, config: Config): void {
+  const authorization = config.mode === 'development' ? '' : " -H 'authorization: Bearer <access token>'";
   console.log(`
 Tributary is ready.
 
   GraphiQL   ${url}/graphql
   MCP        ${url}/mcp
-  Health     ${url}/health/ready
+${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
 
 One query to paste into GraphiQL (or a terminal):
 
