@@ -138,32 +138,32 @@ function throughOperations({ operations, log, stopping }: GraphqlOptions): Plugi
           }
           const result = await operation.run();
           // An event stream carries errors as events: its client could not read another status' body.
-          if (!isStream(result)) return accept.includes('text/event-stream') ? result : withStatus(result);
+          if (!isStream(result)) return withStatus(result, accept.includes('text/event-stream') ? 200 : undefined);
           endWith(stopping, exchange.response);
           return result;
         } catch (error) {
           if (!(error instanceof OperationRefused) && !(error instanceof CodedError)) log.error({ err: error, requestId: exchange.requestId }, 'A request failed.');
-          return withStatus({ errors: (error instanceof OperationRefused ? error.errors : [toGraphQLError(error)]).map(statusOf) });
+          return withStatus({ errors: (error instanceof OperationRefused ? error.errors : [toGraphQLError(error)]).map((refused) => statusOf(refused)) });
         }
       }
     },
   };
 }
 
-/** A whole answer that is only errors takes the status of the first: there is no data to deliver with a 200. */
-function withStatus(result: ExecutionResult): ExecutionResult {
+/** A whole answer that is only errors takes the status of the first (unless told which): there is no data to deliver with a 200. */
+function withStatus(result: ExecutionResult, status?: number): ExecutionResult {
   if (result.data !== undefined || result.errors === undefined) return result;
-  return { ...result, errors: result.errors.map((error) => (error instanceof GraphQLError ? statusOf(error) : error)) };
+  return { ...result, errors: result.errors.map((error) => (error instanceof GraphQLError ? statusOf(error, status) : error)) };
 }
 
-function statusOf(error: GraphQLError): GraphQLError {
+function statusOf(error: GraphQLError, status = meaningOf(error.extensions['code']).status): GraphQLError {
   if (error.extensions.http !== undefined) return error;
   return new GraphQLError(error.message, {
     nodes: error.nodes,
     source: error.source,
     positions: error.positions,
     path: error.path,
-    extensions: { ...error.extensions, http: { status: meaningOf(error.extensions['code']).status } },
+    extensions: { ...error.extensions, http: { status } },
   });
 }
 
