@@ -1,7 +1,7 @@
 /** The last step of an operation: errors as clients may see them. What they may not see is logged under the request's id. */
 import { GraphQLError, type ExecutionResult } from 'graphql';
 import { maskError } from '#gateway/respond/mask-error.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 
 /** Masks every error that is not written for clients. */
 export function maskResult(result: ExecutionResult, { requestId, log }: { requestId: string; log: Logger }): ExecutionResult {

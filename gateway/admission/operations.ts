@@ -6,7 +6,7 @@ import { getOperationAST, GraphQLError, type DocumentNode, type ExecutionResult,
 import type { Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
-import type { EngineHost } from '../supergraph/engine-host.ts';
+import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import { OperationRefused, type Documents } from './documents.ts';
 import { checkVariables } from './limits.ts';
 

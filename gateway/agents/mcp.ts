@@ -6,11 +6,11 @@ import { GraphQLError, type ExecutionResult, type GraphQLSchema } from 'graphql'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { OperationRefused } from '../admission/documents.ts';
-import { isStream, type Caller, type Operations } from '../admission/operations.ts';
-import { decodeUtf8, parseJson, readBody } from '../http/body.ts';
-import type { Exchange, Handler } from '../http/exchange.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import { OperationRefused } from '#gateway/admission/documents.ts';
+import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
+import { decodeUtf8, parseJson, readBody } from '#gateway/http/body.ts';
+import type { Exchange, Handler } from '#gateway/http/exchange.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 import { schemaSearch, type SchemaSearch } from './schema-search.ts';
 import { addTools } from './tools.ts';
 

@@ -1,6 +1,6 @@
 /** An error as the whole answer to a request: its HTTP status and a body in GraphQL's form. */
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { meaningOf } from '../errors.ts';
+import { meaningOf } from '#gateway/errors.ts';
 
 export interface ErrorResponse {
   readonly status: number;

@@ -1,6 +1,6 @@
 /** What GraphiQL opens with: the operations that the tests hold the API to, with variables that suit the first-run data. */
 import type { GraphiqlOptions } from './graphiql.ts';
-import { DEVELOPER } from '../auth/authenticator.ts';
+import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { entityId, documentId } from '#subgraphs/shared/ids.ts';
 
 const tenant = DEVELOPER.tenantId;

@@ -7,10 +7,10 @@ import { createYoga, type GraphQLParams, type Plugin, type YogaLogger } from 'gr
 import { GraphQLError, type ExecutionResult } from 'graphql';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
-import { OperationRefused } from '../admission/documents.ts';
-import { isStream, type Operations } from '../admission/operations.ts';
-import { meaningOf } from '../errors.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import { OperationRefused } from '#gateway/admission/documents.ts';
+import { isStream, type Operations } from '#gateway/admission/operations.ts';
+import { meaningOf } from '#gateway/errors.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 import { decodeUtf8, parseJson, readBody } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
 

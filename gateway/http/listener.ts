@@ -1,7 +1,7 @@
 /** The HTTP server: gives each request its id, sends it through the handlers in order, and answers whatever they throw. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 import { errorResponse } from './error-response.ts';
 import { sendJson, type Exchange, type Handler } from './exchange.ts';
 import { requestIdOf } from './request-id.ts';

@@ -10,12 +10,12 @@ import { GraphQLError, type ExecutionArgs, type ExecutionResult } from 'graphql'
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { OperationRefused } from '../admission/documents.ts';
-import type { AdmittedOperation, Operations } from '../admission/operations.ts';
-import { meaningOf } from '../errors.ts';
-import { requestIdOf } from '../http/request-id.ts';
-import type { RequestGuard } from '../http/request-guard.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import { OperationRefused } from '#gateway/admission/documents.ts';
+import type { AdmittedOperation, Operations } from '#gateway/admission/operations.ts';
+import { meaningOf } from '#gateway/errors.ts';
+import { requestIdOf } from '#gateway/http/request-id.ts';
+import type { RequestGuard } from '#gateway/http/request-guard.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 
 export interface WebSocketOptions {
   path: string;

@@ -2,7 +2,7 @@
  * The supergraph that serves: composed at start, and again whenever its file or a schema changes. A composition that
  * fails is reported, and what served before goes on serving.
  */
-import type { Logger } from '../telemetry/logger.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 import { startTypeScriptWorker } from '#ops/bootstrap/typescript-worker.ts';
 import { describe, type Composition } from './compose.ts';
 import { hashOf, readCache, writeCache } from './composition-cache.ts';
