@@ -26,6 +26,7 @@ const SECTIONS = {
   vector: 'Qdrant: vector',
   object: 'S3: objects',
   inference: 'Models: inference',
+  runs: 'Runs and their streams',
   supergraph: 'Supergraph',
   later: 'Reserved',
 } as const;
@@ -123,9 +124,14 @@ export const Variables = z.object({
   EMBEDDING_MODEL: optional(text, 'inference', 'The model that embeds.', { absent: 'the built-in hashing embedder' }),
   EMBEDDING_BASE_URL: optional(url('http', 'https'), 'inference', 'An OpenAI-compatible server for embeddings alone.', { absent: 'the value of `OPENAI_BASE_URL`' }),
 
+  REDIS_URL: optional(url('redis', 'rediss'), 'runs', 'Redis, which tells the readers of run streams that a log has grown. It holds nothing that is needed: while it is away, streams are late by up to some seconds.', { secret, absent: 'PostgreSQL’s NOTIFY' }),
+  RUN_RETENTION_DAYS: optional(integer(1, 36_500), 'runs', 'For how many days after its end a run’s events are kept. Older runs’ events are archived as objects (`archive/runs/<id>/`, JSON Lines) and then removed; the run itself stays. Without an object store nothing is removed.', { absent: 'events are kept whatever their age' }),
+  RUN_RETENTION_RUNS: optional(integer(1, 1_000_000_000), 'runs', 'How many ended runs of a tenant keep their events; those that ended first are archived first.', { absent: 'events are kept however many' }),
+  DISPATCH_ALLOWED_HOSTS: withDefault(list, 'runs', '', 'Hosts that runs may be dispatched to (`startRun(input: { webhook })`), separated by commas: `agents.example.com`, `agents.example.com:8443`, `*.example.com`, or `*` for all public addresses. Private addresses need a name of their own here; link-local ones, where clouds serve their metadata, must be listed as addresses. Empty switches dispatch off.'),
+  DISPATCH_SECRET: optional(key, 'runs', 'Signs dispatched runs (Standard Webhooks, HMAC-SHA256); receivers verify with the same. At least 32 bytes.', { secret }),
+
   SUPERGRAPH: withDefault(text, 'supergraph', 'supergraph.yaml', 'The file that names the subgraphs, in Rover’s format. It is watched: editing it recomposes.'),
 
-  REDIS_URL: optional(url('redis', 'rediss'), 'later', 'Read by a later version: wake-ups of run streams across replicas.', { secret }),
   TEMPORAL_ADDRESS: optional(text, 'later', 'Read by a later version: dispatch of runs to Temporal.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(url('http', 'https'), 'later', 'Read by a later version: where traces and metrics go.'),
 });

@@ -73,6 +73,13 @@ export interface Config {
       readonly embeddingBaseUrl: string | undefined;
     }>;
   };
+  readonly runs: {
+    readonly redisUrl: string | undefined;
+    /** When events of ended runs are archived and removed; `undefined` for never. */
+    readonly retention: { readonly days: number | undefined; readonly runs: number | undefined };
+    /** Where runs may be dispatched to; `undefined` when dispatch is off. */
+    readonly dispatch: { readonly allowedHosts: readonly string[]; readonly secret: string } | undefined;
+  };
   /** URLs of own subgraphs that run as servers of their own (`SUBGRAPH_<NAME>_URL`), by lower-case name. */
   readonly subgraphUrls: Readonly<Record<string, string>>;
   /** Variables that are set but that this version does not act on. */
@@ -168,6 +175,7 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
     for (const name of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const) if (!isSet(name)) faults.push(`${name} must be set beside S3_ENDPOINT.`);
   }
   if (!isSet('S3_ENDPOINT') && isSet('S3_PUBLIC_ENDPOINT')) faults.push('S3_PUBLIC_ENDPOINT has no effect without S3_ENDPOINT.');
+  if (value('DISPATCH_ALLOWED_HOSTS')?.length && !isSet('DISPATCH_SECRET')) faults.push('DISPATCH_SECRET must be set beside DISPATCH_ALLOWED_HOSTS, or receivers could not tell who dispatches.');
   const models = value('OPENAI_BASE_URL');
   if (isSet('CHAT_MODEL') && !isSet('OPENAI_BASE_URL')) faults.push('CHAT_MODEL has no effect without OPENAI_BASE_URL.');
   if (isSet('EMBEDDING_MODEL') && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
@@ -243,8 +251,13 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>): Confi
         embeddingBaseUrl: env.EMBEDDING_BASE_URL,
       })),
     },
+    runs: {
+      redisUrl: env.REDIS_URL,
+      retention: { days: env.RUN_RETENTION_DAYS, runs: env.RUN_RETENTION_RUNS },
+      dispatch: env.DISPATCH_ALLOWED_HOSTS.length === 0 ? undefined : { allowedHosts: env.DISPATCH_ALLOWED_HOSTS, secret: env.DISPATCH_SECRET! },
+    },
     subgraphUrls,
-    unused: (['REDIS_URL', 'TEMPORAL_ADDRESS', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
+    unused: (['TEMPORAL_ADDRESS', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
   };
 }
 

@@ -65,9 +65,10 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       ports,
     );
   },
-  runs: async ({ postgres, log }, { archiveSink }) => {
+  runs: async ({ config, postgres, log }, { archiveSink }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
-    return createRuns({}, { postgres, archiveSink, log: logTo(log, 'runs') });
+    const { redisUrl } = config.runs;
+    return createRuns({ redisUrl }, { postgres, archiveSink, log: logTo(log, 'runs') });
   },
 };
 

@@ -11,7 +11,7 @@ import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
 import type { WakeUps } from './wake-ups.ts';
 
 export interface RunsConfig {
-  /** Reserved for wake-ups over Redis; until then they travel through PostgreSQL with or without it. */
+  /** Redis, for wake-ups; without it they travel through PostgreSQL. */
   redisUrl?: string;
   /** Reading streams: batch, tail, poll, patience; see {@link StreamHubOptions}. */
   streams?: Omit<StreamHubOptions, 'log' | 'seams'>;
@@ -29,9 +29,10 @@ export interface RunsDeps {
 }
 
 /** Applies migrations and mounts the subgraph. `close` ends its streams and its listening connection, not `postgres`. */
-export async function createRuns(config: RunsConfig, { postgres, log }: RunsDeps): Promise<Subgraph> {
+export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Subgraph> {
+  const { postgres, log } = deps;
   await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
-  const wakeUps = postgres ? new PostgresWakeUps(postgres, { log }) : silentWakeUps;
+  const wakeUps = postgres ? await openWakeUps(config, postgres, log) : silentWakeUps;
   const driver = postgres ? postgresDriver(postgres, wakeUps) : disabledDriver();
   const hub = new StreamHub(driver.log, wakeUps, { ...config.streams, log });
   return {
@@ -39,9 +40,16 @@ export async function createRuns(config: RunsConfig, { postgres, log }: RunsDeps
     schema: buildSchema({ driver, hub }),
     routes: [eventRoute(hub, { ...config.sse, log })],
     provides: {},
-    health: async () => [await driver.health()],
+    health: () => Promise.all([driver.health(), ...(wakeUps.health ? [wakeUps.health()] : [])]),
     close: () => hub.close(),
   };
+}
+
+async function openWakeUps({ redisUrl }: RunsConfig, postgres: Postgres, log: RunsDeps['log']): Promise<WakeUps> {
+  if (redisUrl === undefined) return new PostgresWakeUps(postgres, { log });
+  // Loaded where it is used: most installations have no Redis.
+  const { RedisWakeUps } = await import('./drivers/redis-wake-ups.ts');
+  return new RedisWakeUps(redisUrl, { log });
 }
 
 /** Without a store nothing grows. */

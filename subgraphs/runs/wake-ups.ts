@@ -3,6 +3,7 @@
  * delays a reader until the next poll; it never loses an event.
  */
 import type { Statement } from '#subgraphs/shared/postgres.ts';
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 /** A run whose log has grown, and to where. */
 export interface Wake {
@@ -19,7 +20,7 @@ export interface WakeListener {
   needed(): boolean;
 }
 
-/** A way for wake-ups to travel: PostgreSQL's NOTIFY here; Redis in front of it where there is one. */
+/** A way for wake-ups to travel: PostgreSQL's NOTIFY, or Redis in its place where there is one. */
 export interface WakeUps {
   /** What the append runs in its own transaction, so that the wake-up leaves with the commit. */
   statement?(wake: Wake): Statement;
@@ -32,6 +33,8 @@ export interface WakeUps {
    * poll covers the time until then. Never rejects.
    */
   ready(): Promise<void>;
+  /** The state of what carries them, where that is a store of its own. Never rejects. */
+  health?(): Promise<StoreHealth>;
   close(): Promise<void>;
 }
 

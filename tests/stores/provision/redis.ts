@@ -19,7 +19,7 @@ interface Program {
 export const redis: Store = {
   name: 'redis',
   title: `Redis ${REDIS.oldest.split('.')[0]} or newer`,
-  suites: ['tests/stores/redis.test.ts'],
+  suites: ['tests/stores/redis.test.ts', 'tests/contract/runs-redis.test.ts'],
   available: async (workplace) => {
     if ((await findProgram('redis-server')) || (await isCached(workplace, folderName))) return undefined;
     const missing = await missingPrograms('apt-get', 'apt-cache', 'dpkg-deb');

@@ -1,0 +1,67 @@
+/** A Redis for tests: an outside one (`TEST_REDIS_URL`), else `redis-server` of the PATH, else none. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface TestRedis {
+  url: string;
+  /** Ends the server with its connections; {@link start} brings it back on the same port. Absent for an outside one. */
+  stop?(): Promise<void>;
+  start?(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Why there is no Redis to test with; undefined where there is one. */
+export function whyNoRedis(): string | undefined {
+  if (process.env['TEST_REDIS_URL']) return undefined;
+  return spawnSync('redis-server', ['--version']).status === 0 ? undefined : 'no TEST_REDIS_URL, and no redis-server on the PATH';
+}
+
+export async function openTestRedis(): Promise<TestRedis> {
+  const outside = process.env['TEST_REDIS_URL'];
+  if (outside) return { url: outside, close: async () => undefined };
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-redis-'));
+  const port = await freePort();
+  let server: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+    server = child;
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}.`)));
+      let said = '';
+      child.stdout.on('data', (data: Buffer) => {
+        said += data.toString();
+        if (/ready to accept connections/i.test(said)) resolve();
+      });
+    });
+  };
+  const stop = async (): Promise<void> => {
+    if (!server || server.exitCode !== null) return;
+    const ended = new Promise((resolve) => server!.once('exit', resolve));
+    server.kill('SIGKILL');
+    await ended;
+  };
+  await start();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    start,
+    stop,
+    close: async () => {
+      await stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
