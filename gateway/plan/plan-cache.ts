@@ -44,6 +44,7 @@ export class PlanCache<Compiled extends object> {
         return compiled;
       })
       .finally(() => this.#planning.delete(operation));
+    planning.catch(() => undefined); // Reported to whoever waits, if anyone still does.
     this.#planning.set(operation, planning);
     return planning;
   }

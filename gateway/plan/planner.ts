@@ -11,6 +11,8 @@ export interface PlannerOptions {
   timeoutMs?: number;
   /** Told when a worker is replaced. */
   log?: (message: string, error?: unknown) => void;
+  /** The worker's program, for tests that need one that never answers. @default planner-worker.mjs */
+  worker?: URL;
 }
 
 export interface Planned {
@@ -51,14 +53,14 @@ const WORKER_HEAP_MB = 384;
  * @throws Error when the supergraph is not one
  */
 export async function startPlanner(supergraphSdl: string, options: PlannerOptions = {}): Promise<Planner> {
-  const { timeoutMs = 5_000, log = () => undefined } = options;
+  const { timeoutMs = 5_000, log = () => undefined, worker: program = new URL('./planner-worker.mjs', import.meta.url) } = options;
   const waiting: Task[] = [];
   let running: RunningTask | undefined;
   let current: PlanningWorker | undefined;
   let spare: PlanningWorker | undefined;
   let closed = false;
 
-  const start = (wantsApiSchema = false) => new PlanningWorker(supergraphSdl, wantsApiSchema);
+  const start = (wantsApiSchema = false) => new PlanningWorker(program, supergraphSdl, wantsApiSchema);
 
   function take(worker: PlanningWorker): void {
     current = worker;
@@ -130,15 +132,19 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
 
   return {
     apiSdl,
-    plan: (operation) =>
-      new Promise((resolve, reject) => {
+    plan(operation) {
+      const planning = new Promise<Planned>((resolve, reject) => {
         if (closed) {
           reject(new CodedError('INTERNAL_SERVER_ERROR', 'The query planner has ended.'));
           return;
         }
         waiting.push({ operation, resolve, reject });
         next();
-      }),
+      });
+      // Whoever asked may have left when the planner closes; that must not end the process.
+      planning.catch(() => undefined);
+      return planning;
+    },
     async close() {
       closed = true;
       const refused = [settle(), ...waiting.splice(0)];
@@ -169,8 +175,8 @@ class PlanningWorker {
   #id = 0;
   #pending: { id: number; resolve(planned: Planned): void; reject(error: unknown): void } | undefined;
 
-  constructor(supergraphSdl: string, wantsApiSchema: boolean) {
-    this.#worker = new Worker(new URL('./planner-worker.mjs', import.meta.url), {
+  constructor(program: URL, supergraphSdl: string, wantsApiSchema: boolean) {
+    this.#worker = new Worker(program, {
       workerData: { supergraphSdl, wantsApiSchema },
       // Nothing of the main thread's: not its loader, not its secrets.
       execArgv: [],

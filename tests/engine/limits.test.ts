@@ -1,35 +1,47 @@
+import { setImmediate } from 'node:timers/promises';
 import { parse } from 'graphql';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startPlanner } from '#gateway/plan/planner.ts';
 import { createEngine } from '#gateway/execute/engine.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { composeTest, federate, received, testContext, type TestSubgraph } from './federation.ts';
-
-/** Many subgraphs that can all give the same fields of many types: the planner's worst case. */
-function explosive(subgraphs: number, depth: number): Record<string, TestSubgraph> {
-  return Object.fromEntries(
-    Array.from({ length: subgraphs }, (_, index) => {
-      const types = Array.from(
-        { length: depth },
-        (__, level) => `type T${level} @key(fields: "id") { id: ID! a: Int @shareable b: Int @shareable next: T${(level + 1) % depth} @shareable other: T${(level + 2) % depth} @shareable }`,
-      );
-      return [`s${index}`, { typeDefs: `type Query { t: T0 @shareable }\n${types.join('\n')}` }];
-    }),
-  );
-}
-
-const nested = (depth: number): string => (depth === 0 ? 'a b' : `a b next { ${nested(depth - 1)} } other { ${nested(depth - 1)} }`);
+import { federate, received, testContext } from './federation.ts';
 
 test('an operation that takes too long to plan costs its own request only', async () => {
-  const planner = await startPlanner(composeTest(explosive(6, 6)), { timeoutMs: 400 });
+  const planner = await startPlanner('', { timeoutMs: 400, worker: new URL('./endless-planner.mjs', import.meta.url) });
+  // The clock of the planner's limit moves only when told to, so a slow machine cannot change what happens.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
-    const slow = planner.plan(`{ t { ${nested(7)} } }`);
-    const behind = planner.plan('{ t { a } }');
-    await expect(slow).rejects.toMatchObject({ code: 'PLANNING_TIMEOUT' });
+    const slow = planner.plan('endless').catch((error: unknown) => error);
+    const behind = planner.plan('{ a }');
+    while (vi.getTimerCount() === 0) await setImmediate();
+    vi.advanceTimersByTime(399);
+    expect(await Promise.race([slow, setImmediate('still planning')])).toBe('still planning');
+    vi.advanceTimersByTime(1);
+    expect(await slow).toMatchObject({ code: 'PLANNING_TIMEOUT' });
     expect((await behind).plan.kind).toBe('QueryPlan');
-    expect((await planner.plan('{ t { b } }')).plan.kind).toBe('QueryPlan');
+    expect((await planner.plan('{ b }')).plan.kind).toBe('QueryPlan');
   } finally {
+    vi.useRealTimers();
     await planner.close();
+  }
+});
+
+test('closing refuses what waits, whether or not anyone still does', async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  try {
+    const planner = await startPlanner('', { worker: new URL('./endless-planner.mjs', import.meta.url) });
+    void planner.plan('endless');
+    void planner.plan('{ a }');
+    const awaited = planner.plan('{ b }');
+    await planner.close();
+    await expect(awaited).rejects.toThrow('The query planner has ended.');
+    await expect(planner.plan('{ c }')).rejects.toThrow('The query planner has ended.');
+    await setImmediate();
+    expect(unhandled).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', note);
   }
 });
 
