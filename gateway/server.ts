@@ -22,7 +22,6 @@ import { clientOf } from './clients.ts';
 import type { Config } from './config.ts';
 import { guardRequests } from './http/cors.ts';
 import { examplePages } from './http/example-pages.ts';
-import { examplePages } from './http/example-pages.ts';
 import type { Handler } from './http/exchange.ts';
 import { EXAMPLES } from './http/graphiql-examples.ts';
 import { graphiql } from './http/graphiql.ts';
@@ -37,9 +36,6 @@ import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
 import { openSupergraph, type SupergraphManager } from './supergraph/manager.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
-
-/** Where the example page is, in development mode. */
-export const RUN_VIEWER_PATH = '/examples/run-viewer';
 
 /** Where the example page is, in development mode. */
 export const RUN_VIEWER_PATH = '/examples/run-viewer';
@@ -180,7 +176,6 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       guardRequests(guard),
       // Pages for people; everything they load comes from here.
       graphiql(EXAMPLES),
-      config.mode === 'development' ? examplePages({ [RUN_VIEWER_PATH]: new URL('../examples/run-viewer/index.html', import.meta.url) }) : () => false,
       config.mode === 'development' ? examplePages({ [RUN_VIEWER_PATH]: new URL('../examples/run-viewer/index.html', import.meta.url) }) : () => false,
       // Nothing below answers before the stores are there.
       () => {
