@@ -67,8 +67,8 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   },
   runs: async ({ config, postgres, log }, { archiveSink }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
-    const { redisUrl } = config.runs;
-    return createRuns({ redisUrl }, { postgres, archiveSink, log: logTo(log, 'runs') });
+    const { redisUrl, retention } = config.runs;
+    return createRuns({ redisUrl, retention }, { postgres, archiveSink, log: logTo(log, 'runs') });
   },
 };
 

@@ -53,6 +53,8 @@ export interface Run {
   leaseExpiresAt: Date | null;
   /** Who claimed it last: a principal's `subject`. */
   claimedBy: string | null;
+  /** Where the events are that retention has removed: the key of the first object; null while they are here. */
+  archiveKey: string | null;
   createdAt: Date;
   startedAt: Date | null;
   finishedAt: Date | null;
@@ -137,6 +139,8 @@ export interface LogHead {
   lastSequence: number;
   firstAvailable: number;
   finished: boolean;
+  /** See {@link Run.archiveKey}. */
+  archiveKey: string | null;
 }
 
 /** The log as the stream readers of a process see it: they read for a tenant, not for a request. */

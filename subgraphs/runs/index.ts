@@ -2,9 +2,12 @@
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import type { RunsDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { PostgresWakeUps } from './drivers/postgres-wake-ups.ts';
+import { postgresRetention } from './drivers/postgres-retention.ts';
 import { postgresDriver } from './drivers/postgres.ts';
+import { Retention, type RetentionRules } from './retention.ts';
 import { buildSchema } from './schema.ts';
 import { eventRoute, type SseOptions } from './sse.ts';
 import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
@@ -15,6 +18,8 @@ export interface RunsConfig {
   redisUrl?: string;
   /** Reading streams: batch, tail, poll, patience; see {@link StreamHubOptions}. */
   streams?: Omit<StreamHubOptions, 'log' | 'seams'>;
+  /** When events of ended runs are archived and removed. @default never */
+  retention?: RetentionRules;
   /** Streams over plain server-sent events; see {@link SseOptions}. */
   sse?: Omit<SseOptions, 'log'>;
 }
@@ -22,7 +27,7 @@ export interface RunsConfig {
 export interface RunsDeps {
   /** Without it the schema is the same and each field answers `STORE_DISABLED`. */
   postgres?: Postgres;
-  /** Where retention will put the logs of old runs. Not used yet. */
+  /** Where retention puts the logs of old runs; without it nothing is removed. */
   archiveSink?: ArchiveSink;
   /** Told of what goes wrong behind requests. @default nothing is told */
   log?: (message: string, error?: unknown) => void;
@@ -34,6 +39,7 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
   const wakeUps = postgres ? await openWakeUps(config, postgres, log) : silentWakeUps;
   const driver = postgres ? postgresDriver(postgres, wakeUps) : disabledDriver();
+  const retention = postgres ? openRetention(postgres, driver, config.retention, deps) : undefined;
   const hub = new StreamHub(driver.log, wakeUps, { ...config.streams, log });
   return {
     name: 'runs',
@@ -41,8 +47,21 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
     routes: [eventRoute(hub, { ...config.sse, log })],
     provides: {},
     health: () => Promise.all([driver.health(), ...(wakeUps.health ? [wakeUps.health()] : [])]),
-    close: () => hub.close(),
+    close: async () => {
+      await Promise.all([retention?.close(), hub.close()]);
+    },
   };
+}
+
+function openRetention(postgres: Postgres, driver: RunsDriver, rules: RetentionRules = {}, { archiveSink, log }: RunsDeps): Retention | undefined {
+  if (rules.days === undefined && rules.runs === undefined) return undefined;
+  if (archiveSink === undefined) {
+    log?.('Nothing archives the events of old runs, so they are kept: retention needs an object store.');
+    return undefined;
+  }
+  const retention = new Retention(postgresRetention(postgres), driver, archiveSink, { ...rules, log });
+  retention.start();
+  return retention;
 }
 
 async function openWakeUps({ redisUrl }: RunsConfig, postgres: Postgres, log: RunsDeps['log']): Promise<WakeUps> {

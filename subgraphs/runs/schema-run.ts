@@ -51,6 +51,13 @@ export function addRunType(
     key: builder.keyDirective(builder.selection<{ id: string }>('id'), false),
     resolveReference: (reference) => reference,
   });
+  const StoredObject = builder.objectRef<{ key: string }>('StoredObject');
+  builder.asEntity(StoredObject, {
+    key: builder.keyDirective(builder.selection<{ key: string }>('key'), false),
+    resolveReference: ({ key }) => ({ key }),
+  });
+  // Its owner describes the key.
+  StoredObject.implement({ fields: (t) => ({ key: t.exposeString('key', { nullable: false }) }) });
   const RunEventConnection = connectionType<RunEvent>(schema, 'RunEvent', { node: events.RunEvent, items: 'events of a run' });
 
   const rowOf = async (reference: RunReference, context: RequestContext): Promise<Run | null> =>
@@ -108,6 +115,16 @@ export function addRunType(
         description: 'When the present worker’s lease ends, or ended where nobody has claimed the run since; null where no worker holds it.',
         resolve: column('leaseExpiresAt'),
       }),
+      archive: t.field({
+        type: StoredObject,
+        description:
+          'Where the run’s events are once retention has archived them, as JSON Lines: the run, then its events; further parts (`000002.jsonl` …) follow ' +
+          'under the same prefix until `lastSequence` is reached. Null while the events are here.',
+        resolve: async (run, _arguments, context) => {
+          const key = (await rowOf(run, context))?.archiveKey;
+          return key ? { key } : null;
+        },
+      }),
       startedBy: t.string({ description: 'Who started the run.', resolve: column('actor') }),
       createdAt: t.field({ type: 'DateTime', description: 'When the run was queued.', resolve: column('createdAt') }),
       startedAt: t.field({
@@ -122,7 +139,7 @@ export function addRunType(
       }),
       events: t.field({
         type: RunEventConnection,
-        description: 'The run’s log from a cursor on. A cursor is an event’s sequence in decimal, the same as for `runEvents`.',
+        description: 'The run’s log from a cursor on. CURSOR_EXPIRED where retention has archived it (see `archive`). A cursor is an event’s sequence in decimal, the same as for `runEvents`.',
         args: {
           ...pageArguments(t.arg as never),
           types: t.arg({ type: [events.RunEventType], description: 'Only events of these types; all when absent.' }),
@@ -132,7 +149,7 @@ export function addRunType(
           const position = parseCursor(after as string | null | undefined);
           const run = await rowOf(reference, context);
           if (!run) return null;
-          checkCursor({ runId: run.id, lastSequence: run.lastSequence, firstAvailable: run.firstAvailable, finished: run.finishedAt !== null }, position);
+          checkCursor({ runId: run.id, lastSequence: run.lastSequence, firstAvailable: run.firstAvailable, finished: run.finishedAt !== null, archiveKey: run.archiveKey }, position);
           const rows = await loaders(context).events.load({ runId: run.id, after: position, limit: size + 1, types: types ?? null });
           return pageOf(rows, size, (event) => ({ cursor: String(event.sequence), node: event }));
         },

@@ -225,8 +225,15 @@ export async function patiently<T>(read: () => Promise<T>, patienceMs: number, e
 }
 
 /** The cursor points at events that retention has removed. */
-export const cursorExpired = (head: LogHead): CodedError =>
-  new CodedError('CURSOR_EXPIRED', `Events before ${head.firstAvailable} of this run are no longer kept.`, {
-    hint: 'Resume from `firstAvailable`: pass the number before it as `after`.',
-    extensions: { firstAvailable: String(head.firstAvailable), lastSequence: head.lastSequence },
+export function cursorExpired({ runId, firstAvailable, lastSequence, archiveKey }: LogHead): CodedError {
+  if (archiveKey === null) {
+    return new CodedError('CURSOR_EXPIRED', `Events before ${firstAvailable} of this run are no longer kept.`, {
+      hint: 'Resume from `firstAvailable`: pass the number before it as `after`.',
+      extensions: { firstAvailable: String(firstAvailable), lastSequence },
+    });
+  }
+  return new CodedError('CURSOR_EXPIRED', `The events of run ${runId} have been archived as the object ${archiveKey}.`, {
+    hint: `Read them with object(key: "${archiveKey}") { downloadUrl }, or by the run’s \`archive\`.`,
+    extensions: { firstAvailable: String(firstAvailable), lastSequence, archiveKey },
   });
+}

@@ -23,7 +23,8 @@ export function postgresLog(postgres: Postgres): RunLog & TenantLog {
   return {
     async heads(tenantId, runIds) {
       return await postgres.read(reader(tenantId), {
-        sql: `SELECT id AS "runId", last_sequence AS "lastSequence", first_available AS "firstAvailable", finished_at IS NOT NULL AS finished
+        sql: `SELECT id AS "runId", last_sequence AS "lastSequence", first_available AS "firstAvailable", finished_at IS NOT NULL AS finished,
+                     archive_key AS "archiveKey"
                 FROM runs.runs WHERE id = ANY($1)`,
         parameters: [runIds],
       });
@@ -75,6 +76,12 @@ export function postgresLog(postgres: Postgres): RunLog & TenantLog {
       };
     },
 
-    expired: () => Promise.resolve(null),
+    async expired(tenantId) {
+      const [row] = await postgres.read<{ transaction_id: string; id: string }>(reader(tenantId), {
+        sql: 'SELECT expired_transaction_id::text AS transaction_id, expired_id AS id FROM runs.tenant_logs',
+        parameters: [],
+      });
+      return row ? position(row.transaction_id, row.id) : null;
+    },
   };
 }

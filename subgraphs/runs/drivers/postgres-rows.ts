@@ -21,6 +21,7 @@ export interface RunRow {
   max_attempts: number;
   lease_expires_at: Date | null;
   claimed_by: string | null;
+  archive_key: string | null;
   created_at: Date;
   started_at: Date | null;
   finished_at: Date | null;
@@ -43,7 +44,7 @@ export interface Tables {
 
 export const RUN_COLUMNS =
   'id, agent_id, thread_id, status, input, output, error, state, last_sequence, first_available, actor, priority, scheduled_at, ' +
-  'attempts, max_attempts, lease_expires_at, claimed_by, created_at, started_at, finished_at';
+  'attempts, max_attempts, lease_expires_at, claimed_by, archive_key, created_at, started_at, finished_at';
 export const EVENT_COLUMNS = 'run_id, sequence, type, payload, actor, created_at, octet_length(payload::text) AS bytes';
 
 export const toRun = (row: RunRow): Run => ({
@@ -64,6 +65,7 @@ export const toRun = (row: RunRow): Run => ({
   maxAttempts: row.max_attempts,
   leaseExpiresAt: row.lease_expires_at,
   claimedBy: row.claimed_by,
+  archiveKey: row.archive_key,
   createdAt: row.created_at,
   startedAt: row.started_at,
   finishedAt: row.finished_at,

@@ -1,0 +1,141 @@
+/**
+ * Retention: events of ended runs that are past their age or their number are written to the object store as JSON Lines and
+ * then removed, whole runs at a time. What could not be archived is not removed.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
+import type { Run, RunEvent, RunsDriver } from './driver.ts';
+
+/** When events of an ended run are no longer kept; each that is given applies. */
+export interface RetentionRules {
+  /** Days since the run's end. */
+  days?: number;
+  /** Ended runs of a tenant; those that ended last are kept. */
+  runs?: number;
+}
+
+/** What retention needs of the store besides reading. It works across tenants. */
+export interface RetentionStore {
+  /** Ended runs whose events are no longer kept and still there, those that ended first first. */
+  due(rules: RetentionRules, limit: number): Promise<{ tenantId: string; runId: string }[]>;
+  /** Removes the events of an archived run, unless somebody has, and notes where they are. */
+  remove(archived: { tenantId: string; runId: string; archiveKey: string }): Promise<void>;
+}
+
+export interface RetentionOptions extends RetentionRules {
+  /** Time between two looks, in milliseconds; random by half, so that processes spread. @default 60000 */
+  everyMs?: number;
+  /** Bytes of one archived object; a longer run takes several. @default 4 MiB, which a remote object store's API takes too */
+  partBytes?: number;
+  log?: (message: string, error?: unknown) => void;
+}
+
+/** Runs that one look takes on. */
+const BATCH = 20;
+/** Events of one read of the log. */
+const READ = 1_000;
+
+/** The key of the n-th object of an archived run, from 1. Parts follow until the run's last sequence is reached. */
+export const archiveKey = (runId: string, part = 1): string => `archive/runs/${runId}/${String(part).padStart(6, '0')}.jsonl`;
+
+export class Retention {
+  readonly #store: RetentionStore;
+  readonly #driver: Pick<RunsDriver, 'runsById' | 'log'>;
+  readonly #sink: ArchiveSink;
+  readonly #options: RetentionOptions;
+  readonly #closing = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(store: RetentionStore, driver: Pick<RunsDriver, 'runsById' | 'log'>, sink: ArchiveSink, options: RetentionOptions) {
+    this.#store = store;
+    this.#driver = driver;
+    this.#sink = sink;
+    this.#options = options;
+  }
+
+  /** Looks now and then, until {@link close}. */
+  start(): void {
+    this.#running ??= this.#loop();
+  }
+
+  /**
+   * Archives and removes what is due.
+   * @returns how many runs; a run that fails is logged, and tried again by a later look
+   */
+  async sweep(): Promise<number> {
+    let archived = 0;
+    for (;;) {
+      const due = await this.#store.due(this.#options, BATCH);
+      let done = 0;
+      for (const { tenantId, runId } of due) {
+        if (this.#closing.signal.aborted) return archived + done;
+        try {
+          if (await this.#archive(tenantId, runId)) done += 1;
+        } catch (error) {
+          this.#options.log?.(`The events of run ${runId} could not be archived; they are kept.`, error);
+        }
+      }
+      archived += done;
+      // Those that fail would be found again at once.
+      if (due.length < BATCH || done === 0) return archived;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #loop(): Promise<void> {
+    const { everyMs = 60_000, log } = this.#options;
+    while (!this.#closing.signal.aborted) {
+      await delay(everyMs * (0.5 + Math.random()), undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
+      if (this.#closing.signal.aborted) return;
+      await this.sweep().catch((error: unknown) => log?.('Retention could not look for old runs; it tries again.', error));
+    }
+  }
+
+  /** @returns false where another process was faster */
+  async #archive(tenantId: string, runId: string): Promise<boolean> {
+    const context = createRequestContext({ tenantId, subject: 'system:retention', roles: [], scopes: [], system: true });
+    const [run] = await this.#driver.runsById(context, [runId]);
+    if (!run || run.archiveKey !== null) return false;
+    if (!(await this.#write(context, run))) return false;
+    await this.#store.remove({ tenantId, runId, archiveKey: archiveKey(runId) });
+    return true;
+  }
+
+  /** A part is written only when it is whole: two processes that archive one run write the same bytes, or nothing. */
+  async #write(context: RequestContext, run: Run): Promise<boolean> {
+    const { partBytes = 4 * 1024 * 1024 } = this.#options;
+    let lines: string[] = [JSON.stringify({ run })];
+    let bytes = Buffer.byteLength(lines[0]!);
+    let part = 1;
+    let after = run.firstAvailable - 1;
+    const flush = async (): Promise<void> => {
+      const body = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+      await this.#sink.put(context, archiveKey(run.id, part), 'application/x-ndjson', body);
+      part += 1;
+      lines = [];
+      bytes = 0;
+    };
+    while (after < run.lastSequence) {
+      const events = await this.#driver.log.read(context.principal.tenantId, run.id, after, READ, partBytes);
+      if (events.length === 0) return false; // Removed meanwhile: another process has archived it.
+      for (const event of events) {
+        if (event.sequence !== after + 1) throw new Error(`The log of run ${run.id} has no event ${after + 1}.`);
+        const line = lineOf(event);
+        const length = Buffer.byteLength(line) + 1;
+        if (lines.length > 0 && bytes + length > partBytes) await flush();
+        lines.push(line);
+        bytes += length;
+        after = event.sequence;
+      }
+    }
+    if (lines.length > 0) await flush();
+    return true;
+  }
+}
+
+const lineOf = ({ sequence, type, payload, actor, createdAt }: RunEvent): string => JSON.stringify({ sequence, type, payload, actor, createdAt });
