@@ -1,0 +1,97 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { DocumentInput } from '#ops/ingest/document-input.ts';
+import { startFirstRun, type FirstRun, type FirstRunOptions } from '#ops/ingest/first-run.ts';
+
+let root: string;
+let stop: AbortController;
+let written: string[];
+let skipped: string[];
+
+/** A project with two direct dependencies and two of theirs. */
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'tributary-first-run-'));
+  stop = new AbortController();
+  written = [];
+  skipped = [];
+  const packages: Record<string, object> = { '': { dependencies: { direct: '1', other: '1' } } };
+  for (const name of ['direct', 'other', 'indirect', 'deep']) {
+    packages[`node_modules/${name}`] = {};
+    await mkdir(join(root, 'node_modules', name), { recursive: true });
+    await writeFile(join(root, 'node_modules', name, 'package.json'), JSON.stringify({ name, version: '1.0.0' }));
+  }
+  packages['node_modules/of-another-platform'] = {};
+  await writeFile(join(root, 'package-lock.json'), JSON.stringify({ packages }));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const start = (options: Partial<FirstRunOptions> = {}): FirstRun =>
+  startFirstRun({
+    root,
+    dataDir: root,
+    database: 'test',
+    upsert: (document: DocumentInput) => {
+      written.push(document.metadata['package'] as string);
+      return Promise.resolve();
+    },
+    indexed: () => Promise.resolve(),
+    signal: stop.signal,
+    onSkipped: ({ skipped: what }) => skipped.push(what),
+    ...options,
+  });
+
+test('direct dependencies are done before the rest begins', async () => {
+  let heldBack: string[] = [];
+  let letGo!: () => void;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  const run = start({
+    indexed: () => {
+      heldBack = [...written];
+      return held;
+    },
+  });
+  letGo();
+  await run.direct;
+  expect(heldBack.sort()).toEqual(['direct', 'other']);
+  expect(await run.all).toBe(true);
+  expect(written.sort()).toEqual(['deep', 'direct', 'indirect', 'other']);
+  expect(run.progress()).toEqual({ state: 'complete', documents: 4, packages: 4, directPackages: 2, packagesDone: 4 });
+});
+
+test('a complete corpus is not read again, unless the packages or the database are others', async () => {
+  await start().all;
+  written = [];
+  expect(await start().all).toBe(false);
+  expect(written).toEqual([]);
+  expect(await start({ database: 'another' }).all).toBe(true);
+  expect(written).toHaveLength(4);
+});
+
+test('an interrupted one is completed by the next start', async () => {
+  const interrupted = start({
+    upsert: (document) => {
+      written.push(document.metadata['package'] as string);
+      if (written.length === 3) stop.abort(new Error('Stopping.'));
+      return Promise.resolve();
+    },
+  });
+  await interrupted.direct;
+  expect(await interrupted.all).toBe(false);
+  expect(interrupted.progress().state).toBe('running');
+
+  written = [];
+  stop = new AbortController();
+  expect(await start().all).toBe(true);
+  expect(written.sort()).toEqual(['deep', 'direct', 'indirect', 'other']);
+});
+
+test('what is refused is named, and does not keep the rest from coming', async () => {
+  await writeFile(join(root, 'node_modules', 'indirect', 'package.json'), 'not JSON');
+  const run = start({
+    upsert: (document) => (document.metadata['package'] === 'deep' ? Promise.reject(new Error('refused')) : Promise.resolve()),
+  });
+  expect(await run.all).toBe(true);
+  expect(skipped.sort()).toEqual([join(root, 'node_modules', 'indirect'), 'npm/deep/README.md'].sort());
+});
