@@ -106,21 +106,26 @@ export const Variables = z.object({
   NEO4J_URI: optional(store('neo4j', 'neo4j+s', 'neo4j+ssc', 'bolt', 'bolt+s', 'bolt+ssc'), 'graph', 'The Neo4j server that the graph is kept in.', { absent: 'PostgreSQL' }),
   NEO4J_USERNAME: withDefault(text, 'graph', 'neo4j', 'The user to connect as.'),
   NEO4J_PASSWORD: optional(text, 'graph', 'The user’s password.', { secret }),
+  NEO4J_DATABASE: optional(text, 'graph', 'The database on that server.', { absent: 'the user’s default database' }),
 
   QDRANT_URL: optional(store('http', 'https'), 'vector', 'The Qdrant server that vectors are kept in.', { absent: 'PostgreSQL, with pgvector where it is installed' }),
   QDRANT_API_KEY: optional(text, 'vector', 'The key of the Qdrant server.', { secret }),
+  VECTOR_COLLECTION: withDefault(text.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'must be 1 to 63 letters, digits, `_` or `-`'), 'vector', 'chunks', 'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model.'),
+  PGVECTOR: optional(z.enum(['vector', 'halfvec', 'off'], 'must be `vector`, `halfvec` or `off`'), 'vector', 'How vectors in PostgreSQL are ranked: by pgvector’s index of single (`vector`) or half precision (`halfvec`: half the size, up to 4,000 dimensions), which must then be installed; or `off`: by comparing all.', { absent: '`vector` where pgvector 0.8 or newer is installed, else `off`' }),
 
   S3_ENDPOINT: optional(store('http', 'https'), 'object', 'The S3 server that objects are kept in. `off` disables objects.', { absent: 'files in `DATA_DIR`' }),
-  S3_PUBLIC_ENDPOINT: optional(url('http', 'https'), 'object', 'Where clients reach the S3 server, when not at `S3_ENDPOINT`; signed links start with it.'),
+  S3_PUBLIC_ENDPOINT: optional(store('http', 'https'), 'object', 'Where clients reach the S3 server, when not at `S3_ENDPOINT`; signed links start with it. `off` where they cannot reach it at all: then signed links lead to this server, which streams the bytes.', { absent: 'the value of `S3_ENDPOINT`' }),
+  S3_PATH_STYLE: withDefault(flag, 'object', 'true', 'Whether the bucket stands in the path (`https://host/bucket/key`) rather than in the host name (`https://bucket.host/key`).'),
   S3_ACCESS_KEY: optional(text, 'object', 'The access key.', { secret }),
   S3_SECRET_KEY: optional(text, 'object', 'The secret key.', { secret }),
   S3_BUCKET: withDefault(text, 'object', 'tributary', 'The bucket.'),
   S3_REGION: withDefault(text, 'object', 'us-east-1', 'The region.'),
-  OBJECT_SIGNING_KEY: optional(key, 'object', 'Signs links to objects that are kept in files; the same on all replicas. At least 32 bytes.', { secret, absent: 'generated once into `DATA_DIR`' }),
+  OBJECT_SIGNING_KEY: optional(key, 'object', 'Signs links to objects that lead to this server (of files, or with `S3_PUBLIC_ENDPOINT=off`); the same on all replicas. At least 32 bytes.', { secret, absent: 'generated once into `DATA_DIR`' }),
 
   OPENAI_BASE_URL: optional(store('http', 'https'), 'inference', 'An OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`. `off` disables embeddings and chat.', { absent: 'the built-in hashing embedder; no chat' }),
   OPENAI_API_KEY: optional(text, 'inference', 'The key of that server.', { secret }),
   CHAT_MODEL: optional(text, 'inference', 'The model that `generate` asks.'),
+  RERANK_MODEL: optional(text, 'inference', 'The model that `rerank` asks, at `OPENAI_BASE_URL`, for servers whose `/rerank` needs a name.', { absent: 'the server’s own; by embeddings where it serves no reranking' }),
   EMBEDDING_MODEL: optional(text, 'inference', 'The model that embeds.', { absent: 'the built-in hashing embedder' }),
   EMBEDDING_BASE_URL: optional(url('http', 'https'), 'inference', 'An OpenAI-compatible server for embeddings alone.', { absent: 'the value of `OPENAI_BASE_URL`' }),
 

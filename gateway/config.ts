@@ -54,21 +54,26 @@ export interface Config {
     /** `undefined`: start the embedded PostgreSQL. */
     readonly postgres: StoreAddress<{ readonly url: string }>;
     readonly postgresPoolSize: number;
-    readonly neo4j: StoreAddress<{ readonly uri: string; readonly username: string; readonly password: string | undefined }>;
+    readonly neo4j: StoreAddress<{ readonly uri: string; readonly username: string; readonly password: string | undefined; readonly database: string | undefined }>;
     readonly qdrant: StoreAddress<{ readonly url: string; readonly apiKey: string | undefined }>;
+    readonly vectorCollection: string;
+    readonly pgvector: VariableValues['PGVECTOR'];
     readonly s3: StoreAddress<{
       readonly endpoint: string;
+      /** `off`: clients cannot reach the store, so bytes stream through this server. */
       readonly publicEndpoint: string | undefined;
       readonly accessKey: string;
       readonly secretKey: string;
       readonly bucket: string;
       readonly region: string;
+      readonly forcePathStyle: boolean;
     }>;
     /** `off` disables embeddings and chat; `undefined` leaves the built-in embedder. */
     readonly models: StoreAddress<{
       readonly baseUrl: string | undefined;
       readonly apiKey: string | undefined;
       readonly chatModel: string | undefined;
+      readonly rerankModel: string | undefined;
       readonly embeddingModel: string | undefined;
       readonly embeddingBaseUrl: string | undefined;
     }>;
@@ -177,7 +182,9 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
   if (!isSet('S3_ENDPOINT') && isSet('S3_PUBLIC_ENDPOINT')) faults.push('S3_PUBLIC_ENDPOINT has no effect without S3_ENDPOINT.');
   if (value('DISPATCH_ALLOWED_HOSTS')?.length && !isSet('DISPATCH_SECRET')) faults.push('DISPATCH_SECRET must be set beside DISPATCH_ALLOWED_HOSTS, or receivers could not tell who dispatches.');
   const models = value('OPENAI_BASE_URL');
-  if (isSet('CHAT_MODEL') && !isSet('OPENAI_BASE_URL')) faults.push('CHAT_MODEL has no effect without OPENAI_BASE_URL.');
+  for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
+    if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
+  }
   if (isSet('EMBEDDING_MODEL') && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
     faults.push('EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL.');
   }
@@ -233,8 +240,10 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>): Confi
     stores: {
       postgres: postgresAddress(env),
       postgresPoolSize: env.POSTGRES_POOL_SIZE,
-      neo4j: address(env.NEO4J_URI, (uri) => ({ uri, username: env.NEO4J_USERNAME, password: env.NEO4J_PASSWORD })),
+      neo4j: address(env.NEO4J_URI, (uri) => ({ uri, username: env.NEO4J_USERNAME, password: env.NEO4J_PASSWORD, database: env.NEO4J_DATABASE })),
       qdrant: address(env.QDRANT_URL, (url) => ({ url, apiKey: env.QDRANT_API_KEY })),
+      vectorCollection: env.VECTOR_COLLECTION,
+      pgvector: env.PGVECTOR,
       s3: address(env.S3_ENDPOINT, (endpoint) => ({
         endpoint,
         publicEndpoint: env.S3_PUBLIC_ENDPOINT,
@@ -242,11 +251,13 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>): Confi
         secretKey: env.S3_SECRET_KEY!,
         bucket: env.S3_BUCKET,
         region: env.S3_REGION,
+        forcePathStyle: env.S3_PATH_STYLE,
       })),
       models: address(env.OPENAI_BASE_URL ?? env.EMBEDDING_BASE_URL, () => ({
         baseUrl: env.OPENAI_BASE_URL,
         apiKey: env.OPENAI_API_KEY,
         chatModel: env.CHAT_MODEL,
+        rerankModel: env.RERANK_MODEL,
         embeddingModel: env.EMBEDDING_MODEL,
         embeddingBaseUrl: env.EMBEDDING_BASE_URL,
       })),

@@ -37,16 +37,17 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   },
   vector: async ({ config, postgres }, { embedder }) => {
     const { createVector } = await import('#subgraphs/vector/index.ts');
-    const { qdrant } = config.stores;
+    const { qdrant, vectorCollection: collection, pgvector } = config.stores;
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
-    return createVector(qdrant === undefined ? {} : { qdrant }, { postgres, embedder: needed(embedder, 'embedder') });
+    return createVector({ collection, pgvector, ...(qdrant === undefined ? {} : { qdrant }) }, { postgres, embedder: needed(embedder, 'embedder') });
   },
   object: async ({ config, objectSigningKey, publicBaseUrl }) => {
     const { createObject } = await import('#subgraphs/object/index.ts');
     const { s3 } = config.stores;
     if (s3 === 'off') return createObject({ driver: { kind: 'off' } });
-    if (s3 !== undefined) return createObject({ driver: { kind: 's3', ...s3 } });
-    return createObject({ driver: { kind: 'files', dataDir: config.dataDir, signingKey: new TextEncoder().encode(objectSigningKey), publicBaseUrl } });
+    const gateway = { signingKey: new TextEncoder().encode(objectSigningKey), publicBaseUrl };
+    if (s3 !== undefined) return createObject({ driver: { kind: 's3', ...s3, gateway } });
+    return createObject({ driver: { kind: 'files', dataDir: config.dataDir, ...gateway } });
   },
   inference: async ({ config, log }, { usageSink }) => {
     const { createInference } = await import('#subgraphs/inference/index.ts');
@@ -54,12 +55,13 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const ports = { usageSink, log: logTo(log, 'inference') };
     if (models === 'off') return createInference({ embeddings: 'off' }, ports);
     if (models === undefined) return createInference({ embeddings: 'hashing' }, ports);
-    const { baseUrl, apiKey, embeddingBaseUrl, embeddingModel, chatModel } = models;
+    const { baseUrl, apiKey, embeddingBaseUrl, embeddingModel, chatModel, rerankModel } = models;
     return createInference(
       {
         openai: { baseUrl: (baseUrl ?? embeddingBaseUrl)!, apiKey, embeddingBaseUrl },
         embeddingModel,
         chatModel,
+        rerankModel,
         embeddings: embeddingModel === undefined ? 'hashing' : 'openai',
       },
       ports,

@@ -95,6 +95,7 @@ async function probe(server: ModelServer): Promise<StoreHealth> {
   try {
     return { store: 'openai', state: 'ok', latencyMs: await server.probe() };
   } catch (error) {
-    return { store: 'openai', state: 'down', detail: (error as Error).message };
+    const { message, extensions } = error as Error & { extensions?: { hint?: string } };
+    return { store: 'openai', state: 'down', detail: [message, extensions?.hint].filter(Boolean).join(' ') };
   }
 }

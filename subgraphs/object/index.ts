@@ -29,10 +29,17 @@ export interface S3Config {
   secretKey: string;
   bucket: string;
   region: string;
-  /** Where clients reach the store, when that differs: signed URLs name it. Default: `endpoint`. */
+  /**
+   * Where clients reach the store, when that differs: signed URLs name it. `off` where they cannot reach it at all: then signed URLs
+   * name the gateway, through which the bytes stream; needs `gateway`. Default: `endpoint`.
+   */
   publicEndpoint?: string;
+  /** Signs URLs of the gateway's own; see `publicEndpoint`. */
+  gateway?: Pick<FilesConfig, 'signingKey' | 'publicBaseUrl'>;
   /** `https://host/bucket/key` instead of `https://bucket.host/key`. Default: true, which every server understands. */
   forcePathStyle?: boolean;
+  /** How long the store may take to answer one attempt of a request, in milliseconds; uploads take longer. Default: 10,000 */
+  requestTimeoutMs?: number;
 }
 
 export interface ObjectConfig {
@@ -72,8 +79,14 @@ async function openStore(config: ObjectConfig['driver']): Promise<{ driver: Obje
   }
   if (config.kind === 's3') {
     const { createS3Driver } = await import('./drivers/s3.ts');
-    const driver = createS3Driver(config);
-    return { driver, signer: driver.signer, routes: [] };
+    if (config.publicEndpoint !== 'off') {
+      const driver = createS3Driver(config);
+      return { driver, signer: driver.signer, routes: [] };
+    }
+    if (config.gateway === undefined) throw new Error('Bytes that stream through the gateway need its signing key and its address.');
+    const driver = createS3Driver({ ...config, publicEndpoint: undefined });
+    const signer = new UrlSigner(config.gateway);
+    return { driver, signer, routes: createSignedRoutes(driver, signer) };
   }
   const driver = createDisabledDriver();
   return { driver, signer: driver.signer, routes: [] };

@@ -9,7 +9,7 @@ import type { RequestContext } from './context.ts';
 import { TENANT_ID } from './context.ts';
 import { CodedError, storeTimeout } from './errors.ts';
 import { ensureRoles, runMigrations, SYSTEM_ROLE, TENANT_ROLE } from './postgres-migrations.ts';
-import { toStoreError } from './postgres-errors.ts';
+import { checkPostgresVersion, toMigrationError, toStoreError } from './postgres-errors.ts';
 import type { StoreHealth } from './subgraph.ts';
 
 export interface PostgresOptions {
@@ -117,6 +117,7 @@ export class Postgres {
   /**
    * Applies a subgraph's migrations: the `.sql` files of `folder`, in the order of their names, forward only, under an
    * advisory lock. The subgraph's tables live in the PostgreSQL schema `schema`.
+   * @throws CodedError `STORE_UNAVAILABLE`, also for a server that is too old or a user that may not migrate
    */
   async migrate(schema: string, folder: URL): Promise<void> {
     // A connection of its own: migrations, and waiting for another process's, may outlast every statement time-out.
@@ -124,8 +125,27 @@ export class Postgres {
     client.on('error', () => undefined); // The statement that was running reports it.
     try {
       await client.connect();
+      const { rows } = await client.query<{ version: number }>(`SELECT current_setting('server_version_num')::int AS version`);
+      checkPostgresVersion(rows[0]!.version);
       await ensureRoles(client);
       await runMigrations(client, schema, folder);
+    } catch (error) {
+      throw toMigrationError(error);
+    } finally {
+      await client.end().catch(() => undefined); // Ending a connection that broke has nothing more to tell.
+    }
+  }
+
+  /**
+   * Runs statements one after the other as the connecting user, each by itself and without a time-out, on a connection of its own: making
+   * indexes, renewing statistics. Session locks that they take end with it.
+   */
+  async maintain(statements: readonly Statement[]): Promise<void> {
+    const client = new pg.Client(this.#unboundedOptions());
+    client.on('error', () => undefined); // The statement that was running reports it.
+    try {
+      await client.connect();
+      for (const { sql, parameters } of statements) await client.query(sql, parameters as unknown[]);
     } catch (error) {
       throw toStoreError(error);
     } finally {
@@ -158,7 +178,8 @@ export class Postgres {
       }
       return { store: 'postgres', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
     } catch (error) {
-      return { store: 'postgres', state: 'down', detail: toStoreError(error).message };
+      const { message, extensions } = toStoreError(error) as Error & { extensions?: { hint?: string } };
+      return { store: 'postgres', state: 'down', detail: [message, extensions?.hint].filter(Boolean).join(' ') };
     }
   }
 

@@ -5,8 +5,8 @@ import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { checkCollectionName, DEFAULT_COLLECTION } from './collection.ts';
 import type { VectorDriver } from './driver.ts';
 import { disabledVectors } from './drivers/disabled.ts';
-import { AnnRanker, ensureVectorExtension } from './drivers/postgres-ann.ts';
-import { PostgresVectors, type Ranker } from './drivers/postgres.ts';
+import { AnnRanker, ensureVectorExtension, isExtensionFault, type VectorType } from './drivers/postgres-ann.ts';
+import { PostgresVectors, type PostgresVectorsOptions } from './drivers/postgres.ts';
 import { buildSchema } from './schema.ts';
 
 export interface VectorConfig {
@@ -14,6 +14,11 @@ export interface VectorConfig {
   readonly qdrant?: { readonly url: string; readonly apiKey?: string };
   /** Where vectors are kept. Another model needs another collection. @default 'chunks' */
   readonly collection?: string;
+  /**
+   * How vectors in PostgreSQL are ranked: by an index of this precision, or by comparing all (`off`). Default: `vector` where pgvector
+   * can be used, else `off`; one that is asked for and cannot be used is an error.
+   */
+  readonly pgvector?: VectorType | 'off';
 }
 
 export interface VectorDeps {
@@ -37,7 +42,7 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
   };
 }
 
-async function createDriver({ collection = DEFAULT_COLLECTION, qdrant }: VectorConfig, { postgres }: VectorDeps): Promise<VectorDriver> {
+async function createDriver({ collection = DEFAULT_COLLECTION, qdrant, pgvector }: VectorConfig, { postgres }: VectorDeps): Promise<VectorDriver> {
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
     const { QdrantVectors } = await import('./drivers/qdrant.ts'); // The client is loaded only where it is used.
@@ -45,17 +50,16 @@ async function createDriver({ collection = DEFAULT_COLLECTION, qdrant }: VectorC
   }
   if (postgres === undefined) return disabledVectors;
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
-  return new PostgresVectors(postgres, name, { ranker: await annRanker(postgres, name) });
+  return new PostgresVectors(postgres, name, await ranking(postgres, name, pgvector));
 }
 
-/** Ranking by pgvector where it is installed and may be created; undefined means exact. */
-async function annRanker(postgres: Postgres, collection: string): Promise<Ranker | undefined> {
-  if (!(await postgres.availableExtensions()).has('vector')) return undefined;
+/** Ranking by pgvector where it can be used; comparing all needs nobody's leave. */
+async function ranking(postgres: Postgres, collection: string, wanted: VectorConfig['pgvector']): Promise<PostgresVectorsOptions> {
+  if (wanted === 'off') return {};
   try {
-    return new AnnRanker(postgres, collection, await ensureVectorExtension(postgres));
+    return { ranker: new AnnRanker(postgres, collection, await ensureVectorExtension(postgres), wanted) };
   } catch (error) {
-    // The extension is there but this user may not create it: exact ranking needs nobody's leave.
-    if ((error as { code?: unknown }).code === '42501') return undefined;
-    throw error;
+    if (wanted !== undefined || !isExtensionFault(error)) throw error;
+    return { note: `Every vector is compared. ${error.message} ${error.extensions.hint}` };
   }
 }

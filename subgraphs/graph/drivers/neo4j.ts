@@ -15,9 +15,10 @@
 import neo4j from 'neo4j-driver';
 import type { Driver, ManagedTransaction } from 'neo4j-driver';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import type { GraphDriver } from '../driver.ts';
-import { toNeo4jError } from './neo4j-errors.ts';
+import { checkNeo4jVersion, toNeo4jError } from './neo4j-errors.ts';
 import { neo4jReads } from './neo4j-reads.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './neo4j-writes.ts';
 
@@ -64,6 +65,10 @@ export function createNeo4jGraph(options: Neo4jOptions): GraphDriver {
   };
 }
 
+/** Why a transaction ended early: the client left, or the request's time is up. */
+const requestEnded = ({ reason }: AbortSignal, cause: unknown): Error =>
+  reason instanceof CodedError ? reason : new CodedError('REQUEST_TIMEOUT', 'The request ended before Neo4j had answered.', { cause, hint: 'Ask for less, or check the server at NEO4J_URI.' });
+
 class Neo4jStore {
   readonly #options: Neo4jOptions;
   /** Lets every read see the writes that this process has made before it, also on another server of a cluster. */
@@ -82,10 +87,14 @@ class Neo4jStore {
     try {
       await this.#prepare();
       const session = this.#session();
+      // The driver knows no signals; closing the session ends its transaction, on the server too.
+      const abort = (): void => void session.close().catch(() => undefined); // What was running reports it.
+      context.signal?.addEventListener('abort', abort, { once: true });
       try {
         return await session[mode](
           async (tx: ManagedTransaction) => {
             const query: Query = async <Row>(cypher: string, parameters: Record<string, unknown> = {}) => {
+              context.signal?.throwIfAborted();
               context.statements.add('neo4j');
               const { records } = await tx.run(cypher, { ...parameters, tenantId });
               return records.map((record) => record.toObject() as Row);
@@ -95,9 +104,11 @@ class Neo4jStore {
           { timeout: TRANSACTION_TIMEOUT_MS },
         );
       } finally {
+        context.signal?.removeEventListener('abort', abort);
         await session.close();
       }
     } catch (error) {
+      if (context.signal?.aborted) throw requestEnded(context.signal, error);
       throw toNeo4jError(error);
     }
   }
@@ -112,7 +123,8 @@ class Neo4jStore {
       await Promise.race([this.#prepare().then(() => this.#client().verifyConnectivity({ database: this.#options.database })), late]);
       return { store: 'neo4j', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
     } catch (error) {
-      return { store: 'neo4j', state: 'down', detail: toNeo4jError(error).message };
+      const { message, extensions } = toNeo4jError(error) as Error & { extensions?: { hint?: string } };
+      return { store: 'neo4j', state: 'down', detail: [message, extensions?.hint].filter(Boolean).join(' ') };
     } finally {
       clearTimeout(timer);
     }
@@ -142,9 +154,10 @@ class Neo4jStore {
     return this.#client().session({ database: this.#options.database, bookmarkManager: this.#bookmarkManager });
   }
 
-  /** Creates constraints and indexes once; a failure is tried again by the next caller. */
+  /** Looks at the server's version and creates constraints and indexes, once; a failure is tried again by the next caller. */
   #prepare(): Promise<void> {
     this.#prepared ??= (async () => {
+      checkNeo4jVersion((await this.#client().getServerInfo({ database: this.#options.database })).agent);
       const session = this.#session();
       try {
         // Managed, so retried: gateways that start together on an empty database get into each other's locks.

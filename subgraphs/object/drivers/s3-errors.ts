@@ -17,14 +17,14 @@ export function isAbsent(error: unknown): boolean {
 /** The error to raise for whatever the client library threw. */
 export function s3Error(error: unknown, bucket: string, signal?: AbortSignal): unknown {
   if (error instanceof CodedError) return error;
-  if (signal?.aborted) return new CodedError('REQUEST_TIMEOUT', 'The request ended before the object store had answered.', { cause: error });
+  if (signal?.aborted) return new CodedError('REQUEST_TIMEOUT', 'The request ended before the object store had answered.', { cause: error, hint: 'Ask for less, or check the server at S3_ENDPOINT.' });
   if (!(error instanceof Error)) return error;
   const { name, code, $metadata } = error as S3Failure;
   const status = $metadata?.httpStatusCode;
   const unavailable = (message: string, hint: string) => new CodedError('STORE_UNAVAILABLE', message, { cause: error, hint });
   switch (name) {
     case 'NoSuchBucket':
-      return unavailable(`The bucket ${JSON.stringify(bucket)} does not exist.`, 'Set S3_BUCKET to an existing bucket, or create it.');
+      return unavailable(`The bucket ${JSON.stringify(bucket)} does not exist.`, `Set S3_BUCKET to an existing bucket, or create it: aws s3 mb s3://${bucket} --endpoint-url <S3_ENDPOINT>`);
     case 'InvalidAccessKeyId':
     case 'SignatureDoesNotMatch':
     case 'InvalidToken':

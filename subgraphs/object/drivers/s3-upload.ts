@@ -13,6 +13,8 @@ import { VerifiedBytes } from './verified-bytes.ts';
 
 /** Bytes in one part: over S3's minimum of 5 MiB, and 10,000 of them are enough for 80 GB. */
 const PART_BYTES = 8 * 1024 * 1024;
+/** A part may take its time on a slow line: 8 MiB at 1 Mbit/s. */
+const REQUEST_TIMEOUT_MS = 70_000;
 
 /** Where to write, and how each request is sent. */
 export interface UploadTarget {
@@ -50,7 +52,7 @@ async function putWhole({ client, bucket, key, signal, count }: UploadTarget, by
       // For servers that verify checksums but do not keep them.
       Metadata: { sha256: done.sha256 },
     }),
-    { abortSignal: signal },
+    { abortSignal: signal, requestTimeout: bytes.byteLength < PART_BYTES / 8 ? undefined : REQUEST_TIMEOUT_MS },
   );
   return done;
 }
@@ -76,7 +78,7 @@ async function putParts(
       count();
       const { ETag } = await client.send(
         new UploadPartCommand({ ...object, UploadId, PartNumber, Body: bytes, ContentLength: bytes.byteLength }),
-        { abortSignal: signal },
+        { abortSignal: signal, requestTimeout: REQUEST_TIMEOUT_MS },
       );
       completed.push({ ETag, PartNumber });
     };

@@ -23,6 +23,8 @@ import { uploadBytes } from './s3-upload.ts';
 
 /** Requests of one batch that are under way together. */
 const CONCURRENCY = 16;
+/** How long the store may take to answer one attempt of a request. */
+const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Makes the driver; the server is first asked when something is needed of it. */
 export function createS3Driver(config: S3Config): ObjectDriver & { signer: ObjectSigner } {
@@ -236,14 +238,15 @@ function metadataChecksum(metadata: Record<string, string> | undefined): string 
   return sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null;
 }
 
-function clientFor({ region, accessKey, secretKey, forcePathStyle = true }: S3Config, endpoint: string): S3Client {
+function clientFor({ region, accessKey, secretKey, forcePathStyle = true, requestTimeoutMs = REQUEST_TIMEOUT_MS }: S3Config, endpoint: string): S3Client {
   return new S3Client({
     endpoint,
     region,
     forcePathStyle,
     credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
-    maxAttempts: 3,
-    requestHandler: { connectionTimeout: 3_000, requestTimeout: 30_000, throwOnRequestTimeout: true },
+    // Two attempts end before the time of a whole request does, so that its other fields are still answered.
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true, socketAcquisitionWarningTimeout: 60_000 },
     // The library's newer default adds CRC32 checksums that not every server knows, and that presigned URLs would demand of clients.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

@@ -5,6 +5,7 @@
 import { sql, type RawBuilder } from 'kysely';
 
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { queryBuilder } from '#subgraphs/shared/kysely.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
 import { checkModel } from '../collection.ts';
@@ -13,8 +14,16 @@ import { byScoreThenId } from '../fusion.ts';
 import type { Ranker } from './postgres.ts';
 import { conditions, readState, type CollectionRow } from './postgres-statements.ts';
 
+/** The kinds of index: of single or of half precision. */
+export type VectorType = 'vector' | 'halfvec';
 /** The most dimensions that an HNSW index takes; vectors of more are compared one by one. */
-const MAX_INDEXED = 2_000;
+const MAX_INDEXED: Readonly<Record<VectorType, number>> = { vector: 2_000, halfvec: 4_000 };
+/** The first version that goes on scanning until enough is found. */
+const OLDEST_PGVECTOR = [0, 8] as const;
+/** Rows written by this process after which statistics are renewed; from then on, whenever as many have come as there were. */
+const ANALYZE_FROM = 500;
+/** One process at a time makes the index. */
+const INDEX_LOCK = 7_283_914_002;
 /** Bounds on one scan: how wide it searches, and after how many rows it gives up. */
 const SCAN = { width: 200, tuples: 40_000 } as const;
 /** Chunks read around a document to find the documents near it. */
@@ -27,14 +36,36 @@ const system = () => createRequestContext({ tenantId: 'system', subject: 'system
 /**
  * Creates the extension where it is missing.
  * @returns the schema that it is in
- * @throws what PostgreSQL says, such as that this user may not create extensions
+ * @throws CodedError `STORE_UNAVAILABLE` where it is not installed, too old, or this user may not create it
  */
 export async function ensureVectorExtension(postgres: Postgres): Promise<string> {
-  return await postgres.systemTransaction(system(), async (tx) => {
-    const [row] = await tx.query<{ home: string }>({ sql: 'SELECT vector.ensure_vector_extension() AS home', parameters: [] });
-    return row!.home;
-  });
+  if (!(await postgres.availableExtensions()).has('vector')) {
+    throw extensionFault('pgvector is not installed on the PostgreSQL server.', 'Install pgvector there, or set PGVECTOR=off (or leave it unset), or set QDRANT_URL.');
+  }
+  try {
+    return await postgres.systemTransaction(system(), async (tx) => {
+      const [row] = await tx.query<{ home: string; version: string }>({
+        sql: `SELECT home, (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS version FROM vector.ensure_vector_extension() AS home`,
+        parameters: [],
+      });
+      const { home, version } = row!;
+      const [major = 0, minor = 0] = version.split('.').map(Number);
+      if (major < OLDEST_PGVECTOR[0] || (major === OLDEST_PGVECTOR[0] && minor < OLDEST_PGVECTOR[1])) {
+        throw extensionFault(`pgvector ${version} is too old.`, `Install pgvector ${OLDEST_PGVECTOR.join('.')} or newer and run: ALTER EXTENSION vector UPDATE`);
+      }
+      return home;
+    });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== '42501') throw error;
+    throw extensionFault('This user may not create the extension pgvector.', 'As an administrator, run in the database of DATABASE_URL: CREATE EXTENSION vector', error);
+  }
 }
+
+const extensionFault = (message: string, hint: string, cause?: unknown) =>
+  new CodedError('STORE_UNAVAILABLE', message, { hint, cause, extensions: { extension: 'vector' } });
+
+/** Whether `error` says that pgvector cannot be used here, for whatever reason. */
+export const isExtensionFault = (error: unknown): error is CodedError => error instanceof CodedError && error.extensions['extension'] === 'vector';
 
 interface NeighborRow {
   parent: string;
@@ -47,13 +78,18 @@ export class AnnRanker implements Ranker {
   readonly #postgres: Postgres;
   readonly #collection: string;
   readonly #home: RawBuilder<unknown>;
+  readonly #type: VectorType;
   readonly #prepared = new Map<number, Promise<void>>();
+  #written = 0;
+  #analyzeAt = ANALYZE_FROM;
+  #analysis: Promise<void> | undefined;
 
   /** @param home the schema of the extension */
-  constructor(postgres: Postgres, collection: string, home: string) {
+  constructor(postgres: Postgres, collection: string, home: string, type: VectorType = 'vector') {
     this.#postgres = postgres;
     this.#collection = collection;
     this.#home = sql.id(home);
+    this.#type = type;
   }
 
   async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
@@ -134,21 +170,38 @@ export class AnnRanker implements Ranker {
     return result;
   }
 
-  /** Makes the index of these dimensions, once in a process. On a table that is full already this takes its time. */
+  /** Makes the index of these dimensions, once in a process. On a table that is full already this takes its time, which no time-out cuts. */
   async prepare({ dimensions }: VectorModel): Promise<void> {
-    if (dimensions > MAX_INDEXED) return;
+    if (dimensions > MAX_INDEXED[this.#type]) return;
     let preparing = this.#prepared.get(dimensions);
     if (preparing === undefined) {
-      preparing = this.#postgres.systemTransaction(system(), async (tx) => {
-        await tx.query({ sql: 'SELECT vector.ensure_ann_index($1)', parameters: [dimensions] });
-      });
+      preparing = this.#postgres.maintain([
+        { sql: 'SELECT pg_advisory_lock($1)', parameters: [INDEX_LOCK] },
+        { sql: 'SELECT vector.ensure_ann_index($1, $2)', parameters: [dimensions, this.#type === 'halfvec'] },
+      ]);
       this.#prepared.set(dimensions, preparing);
       preparing.catch(() => this.#prepared.delete(dimensions)); // The next write tries again; this one hears of it below.
     }
     await preparing;
   }
 
-  async close(): Promise<void> {}
+  /**
+   * Renews the table's statistics behind the caller's back once many rows were written: without them the planner takes the table for
+   * tiny and compares every row. The server does so by itself, but only minutes later.
+   */
+  written(rows: number): void {
+    this.#written += rows;
+    if (this.#written < this.#analyzeAt || this.#analysis !== undefined) return;
+    this.#analyzeAt = this.#written * 2;
+    this.#analysis = this.#postgres
+      .maintain([{ sql: 'ANALYZE vector.chunks (tenant_id, collection, chunk_id, document_id, dimensions, media_type, source)', parameters: [] }])
+      .catch(() => undefined) // Nothing depends on it but speed, and the server's own turn comes.
+      .finally(() => (this.#analysis = undefined));
+  }
+
+  async close(): Promise<void> {
+    await this.#analysis;
+  }
 
   async #dimensions(context: RequestContext): Promise<number | undefined> {
     const [row] = await this.#postgres.read(context, readState(this.#collection, []));
@@ -195,7 +248,7 @@ export class AnnRanker implements Ranker {
   }
 
   #vector(dimensions: number): RawBuilder<unknown> {
-    return sql`${this.#home}.vector(${sql.lit(dimensions)})`;
+    return sql`${this.#home}.${sql.id(this.#type)}(${sql.lit(dimensions)})`;
   }
 }
 

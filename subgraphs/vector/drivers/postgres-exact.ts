@@ -75,6 +75,8 @@ export class ExactRanker implements Ranker {
 
   async prepare(): Promise<void> {}
 
+  written(): void {}
+
   async close(): Promise<void> {
     this.#cache.clear();
     await this.#scorer.close();

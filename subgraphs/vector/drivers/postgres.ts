@@ -36,6 +36,8 @@ export interface Ranker {
   similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>>;
   /** Called before the first vectors of a model are written. */
   prepare(model: VectorModel): Promise<void>;
+  /** Called after rows were written and committed. */
+  written(rows: number): void;
   close(): Promise<void>;
 }
 
@@ -45,6 +47,8 @@ export interface PostgresVectorsOptions {
   readonly cache?: CacheOptions;
   /** Ranks in place of {@link ExactRanker}. */
   readonly ranker?: Ranker;
+  /** What operators should know of how vectors are ranked; shown by the health probe. */
+  readonly note?: string;
 }
 
 export class PostgresVectors implements VectorDriver {
@@ -53,9 +57,11 @@ export class PostgresVectors implements VectorDriver {
   readonly #postgres: Postgres;
   readonly #collection: string;
   readonly #ranker: Ranker;
+  readonly #note: string | undefined;
 
   constructor(postgres: Postgres, collection: string, options: PostgresVectorsOptions = {}) {
     this.#postgres = postgres;
+    this.#note = options.note;
     this.#collection = collection;
     this.#ranker = options.ranker ?? new ExactRanker(postgres, collection, options);
   }
@@ -94,6 +100,7 @@ export class PostgresVectors implements VectorDriver {
       const revision = await this.#revisionFor(tx, context, model);
       await tx.query(statements.upsertChunks(context.principal.tenantId, this.#collection, revision, model.dimensions, checked(chunks, model)));
     });
+    this.#ranker.written(chunks.length);
   }
 
   async delete(context: RequestContext, chunkIds: readonly string[]): Promise<readonly string[]> {
@@ -113,7 +120,7 @@ export class PostgresVectors implements VectorDriver {
     if (write.changed.length > 0 && model === undefined) throw new Error('Changed chunks need a model.');
     if (model !== undefined) await this.#ranker.prepare(model);
     const { tenantId } = context.principal;
-    return await this.#postgres.transaction(context, async (tx) => {
+    const removedCount = await this.#postgres.transaction(context, async (tx) => {
       let revision: string | undefined;
       if (model === undefined) revision = (await tx.query(statements.takeRevisionOfKnown(this.#collection)))[0]?.revision;
       else revision = await this.#revisionFor(tx, context, model);
@@ -137,6 +144,8 @@ export class PostgresVectors implements VectorDriver {
       }
       return removed.length;
     });
+    this.#ranker.written(write.changed.length);
+    return removedCount;
   }
 
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
@@ -145,7 +154,8 @@ export class PostgresVectors implements VectorDriver {
   }
 
   async health(): Promise<StoreHealth> {
-    return await this.#postgres.health();
+    const health = await this.#postgres.health();
+    return this.#note === undefined || health.state !== 'ok' ? health : { ...health, detail: this.#note };
   }
 
   async close(): Promise<void> {

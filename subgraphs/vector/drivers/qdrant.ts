@@ -6,7 +6,7 @@
 import { QdrantClient, type Schemas } from '@qdrant/js-client-rest';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
+import { badUserInput, CodedError, conflict } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { checkModel } from '../collection.ts';
 import type {
@@ -22,7 +22,7 @@ import type {
 } from '../driver.ts';
 import { byScoreThenId, RRF_K } from '../fusion.ts';
 import { meanVector } from '../vectors.ts';
-import { toQdrantError, unknownCollection } from './qdrant-errors.ts';
+import { checkQdrantVersion, toQdrantError, unknownCollection } from './qdrant-errors.ts';
 import { conditionsOf, metadataTerms, oneOf, PAYLOAD, pointId, within } from './qdrant-filter.ts';
 import { sparseQuery, sparseText } from './qdrant-sparse.ts';
 
@@ -53,6 +53,8 @@ export class QdrantVectors implements VectorDriver {
   #made: QdrantClient | undefined;
   /** Of this process's last look; a collection's model never changes. */
   #info: CollectionInfo | undefined;
+  /** Whether the server's version has been looked at. */
+  #checked = false;
 
   constructor(options: QdrantOptions, collection: string) {
     this.#options = options;
@@ -254,9 +256,11 @@ export class QdrantVectors implements VectorDriver {
     context.statements.add('qdrant');
     let config: Schemas['CollectionConfig'];
     try {
-      ({ config } = await this.#client.getCollection(this.#collection));
+      if (!this.#checked) checkQdrantVersion((await untilAborted(this.#client.versionInfo(), context.signal)).version);
+      this.#checked = true;
+      ({ config } = await untilAborted(this.#client.getCollection(this.#collection), context.signal));
     } catch (error) {
-      if ((error as { status?: number }).status === 404) return undefined;
+      if (this.#checked && (error as { status?: number }).status === 404) return undefined;
       throw toQdrantError(error, this.#collection);
     }
     const { vectors } = config.params;
@@ -264,7 +268,7 @@ export class QdrantVectors implements VectorDriver {
     const model = (config.metadata as Record<string, unknown> | null | undefined)?.['model'];
     if (dense === undefined || typeof model !== 'string') {
       throw conflict(`The collection ${JSON.stringify(this.#collection)} in Qdrant was not made by this gateway: it does not say which model embedded it.`, {
-        hint: 'Configure another collection, which the first document that is indexed makes.',
+        hint: 'Set VECTOR_COLLECTION to another name; the first document that is indexed makes that collection.',
       });
     }
     return (this.#info = { name: this.#collection, model, dimensions: dense.size });
@@ -377,7 +381,7 @@ export class QdrantVectors implements VectorDriver {
   async #call<T>(context: RequestContext, call: (client: QdrantClient) => Promise<T>): Promise<T> {
     context.signal?.throwIfAborted();
     context.statements.add('qdrant');
-    return await this.#run(call);
+    return await this.#run((client) => untilAborted(call(client), context.signal));
   }
 
   async #run<T>(call: (client: QdrantClient) => Promise<T>): Promise<T> {
@@ -413,6 +417,23 @@ function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
+}
+
+/** The client takes no signals: the caller goes on, and the request ends by itself or by its time-out. */
+async function untilAborted<T>(request: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await request;
+  let abort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason instanceof CodedError ? signal.reason : new CodedError('REQUEST_TIMEOUT', 'The request ended before Qdrant had answered.', { cause: signal.reason, hint: 'Ask for less, or check the server at QDRANT_URL.' }));
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+  request.catch(() => undefined); // Heard by nobody when the signal came first.
+  try {
+    return await Promise.race([request, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort!);
+  }
 }
 
 const changedMeanwhile = () =>

@@ -22,7 +22,7 @@ interface Jar {
 export const neo4j: Store = {
   name: 'neo4j',
   title: `Neo4j Community ${NEO4J.version}`,
-  suites: ['tests/stores/neo4j.test.ts', 'tests/contract/graph-neo4j.test.ts'],
+  suites: ['tests/stores/neo4j.test.ts', 'tests/stores/absent/neo4j.test.ts', 'tests/contract/graph-neo4j.test.ts'],
   available: async (workplace) => {
     const missing = await missingPrograms('java', ...((await isCached(workplace, folderName)) ? [] : ['mvn']));
     if (missing) return missing;

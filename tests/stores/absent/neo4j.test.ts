@@ -1,0 +1,45 @@
+/** Neo4j in every way absent, on the real server of this run. */
+import { describe, expect, test } from 'vitest';
+import { checkNeo4jVersion } from '#subgraphs/graph/drivers/neo4j-errors.ts';
+import { createGraph } from '#subgraphs/graph/index.ts';
+import { absences, ask, SECRET, silence, type Absence } from './absent.ts';
+
+const { TEST_NEO4J_URI, TEST_NEO4J_USERNAME: username = 'neo4j', TEST_NEO4J_PASSWORD: password = '' } = process.env;
+const QUERY = '{ entities(first: 1) { edges { node { id } } } }';
+const graph = (options: { uri?: string; password?: string; username?: string; database?: string }, signal?: AbortSignal) =>
+  ask(createGraph({ neo4j: { uri: TEST_NEO4J_URI!, username, password, ...options } }, {}), QUERY, signal);
+
+const everywhere: Absence[] = [
+  { how: 'off', attempt: () => ask(createGraph({}, {}), QUERY), code: 'STORE_DISABLED', names: /NEO4J_URI/ },
+  { how: 'wrong host', attempt: () => graph({ uri: 'bolt://no-such-host.invalid:7687', password: SECRET }), code: 'STORE_UNAVAILABLE', names: /NEO4J_URI/ },
+  { how: 'refused', attempt: () => graph({ uri: 'neo4j://127.0.0.1:1', password: SECRET }), code: 'STORE_UNAVAILABLE', names: /NEO4J_URI/ },
+  {
+    how: 'silent',
+    attempt: async () => {
+      await using nobody = await silence();
+      return await graph({ uri: `bolt://127.0.0.1:${nobody.port}`, password: SECRET });
+    },
+    code: 'STORE_TIMEOUT',
+    names: /NEO4J_URI/,
+  },
+  { how: 'too old', attempt: async () => checkNeo4jVersion('Neo4j/4.4.39'), code: 'STORE_UNAVAILABLE', names: /Neo4j 4\.4\.39 .*NEO4J_URI.*5/ },
+];
+absences('Neo4j', everywhere, password ? [password] : []);
+
+describe.skipIf(!TEST_NEO4J_URI)('Neo4j (TEST_NEO4J_URI)', () => {
+  const onServer: Absence[] = [
+    { how: 'wrong password', attempt: () => graph({ password: SECRET }), code: 'STORE_UNAVAILABLE', names: /NEO4J_USERNAME.*NEO4J_PASSWORD/ },
+    { how: 'missing database', attempt: () => graph({ database: 'nowhere' }), code: 'STORE_UNAVAILABLE', names: /NEO4J_DATABASE/ },
+    { how: 'wrong scheme', attempt: () => graph({ uri: TEST_NEO4J_URI!.replace('bolt:', 'bolt+s:') }), code: 'STORE_UNAVAILABLE', names: /NEO4J_URI.*scheme/ },
+  ];
+  absences('Neo4j', onServer, [password]);
+
+  test('a request that ended is not waited for', async () => {
+    const ended = AbortSignal.abort();
+    await expect(graph({}, ended)).rejects.toThrow();
+  });
+});
+
+test('a version that is new enough passes, and so does another server of the protocol', () => {
+  for (const agent of ['Neo4j/5.26.19', 'Neo4j/2025.06.0', 'Memgraph/2.1', undefined]) expect(() => checkNeo4jVersion(agent)).not.toThrow();
+});
