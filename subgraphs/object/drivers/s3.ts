@@ -119,8 +119,9 @@ class S3Driver implements ObjectDriver {
   /** Two requests: a DELETE does not tell whether there was something. */
   async delete(scope: ObjectScope, key: string): Promise<boolean> {
     if (!(await this.#head(scope, key))) return false;
-    await this.#ask(scope, () => this.#client.send(new DeleteObjectCommand(this.#object(scope, key)), { abortSignal: scope.signal }));
-    return true;
+    // Some servers say so when another deleted it in between.
+    const command = new DeleteObjectCommand(this.#object(scope, key));
+    return (await this.#ask(scope, () => this.#client.send(command, { abortSignal: scope.signal }).catch(nullWhereAbsent))) !== null;
   }
 
   async health() {

@@ -44,11 +44,10 @@ export async function ensureVectorExtension(postgres: Postgres): Promise<string>
   }
   try {
     return await postgres.systemTransaction(system(), async (tx) => {
-      const [row] = await tx.query<{ home: string; version: string }>({
-        sql: `SELECT home, (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS version FROM vector.ensure_vector_extension() AS home`,
-        parameters: [],
-      });
-      const { home, version } = row!;
+      const [made] = await tx.query<{ home: string }>({ sql: 'SELECT vector.ensure_vector_extension() AS home', parameters: [] });
+      // A statement of its own: the one that makes the extension does not see it.
+      const [there] = await tx.query<{ version: string }>({ sql: `SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'`, parameters: [] });
+      const [{ home }, { version }] = [made!, there!];
       const [major = 0, minor = 0] = version.split('.').map(Number);
       if (major < OLDEST_PGVECTOR[0] || (major === OLDEST_PGVECTOR[0] && minor < OLDEST_PGVECTOR[1])) {
         throw extensionFault(`pgvector ${version} is too old.`, `Install pgvector ${OLDEST_PGVECTOR.join('.')} or newer and run: ALTER EXTENSION vector UPDATE`);
