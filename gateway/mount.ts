@@ -69,8 +69,8 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   },
   runs: async ({ config, postgres, log }, { archiveSink }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
-    const { redisUrl, retention } = config.runs;
-    return createRuns({ redisUrl, retention }, { postgres, archiveSink, log: logTo(log, 'runs') });
+    const { redisUrl, retention, dispatch } = config.runs;
+    return createRuns({ redisUrl, retention, dispatch }, { postgres, archiveSink, log: logTo(log, 'runs') });
   },
 };
 

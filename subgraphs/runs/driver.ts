@@ -53,6 +53,10 @@ export interface Run {
   leaseExpiresAt: Date | null;
   /** Who claimed it last: a principal's `subject`. */
   claimedBy: string | null;
+  /** Where the run is dispatched to; null where workers claim it. */
+  webhook: string | null;
+  /** Why the last dispatch failed; null where none has since one was accepted. */
+  dispatchError: string | null;
   /** Where the events are that retention has removed: the key of the first object; null while they are here. */
   archiveKey: string | null;
   createdAt: Date;
@@ -84,6 +88,8 @@ export interface StartRun {
   scheduledAt?: Date | null;
   /** @default 5 */
   maxAttempts?: number | null;
+  /** Checked beforehand by the `WebhookPolicy`. */
+  webhook?: string | null;
 }
 
 /** The bounds of what workers ask for. */

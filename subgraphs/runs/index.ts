@@ -2,9 +2,11 @@
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { Dispatcher } from './dispatcher.ts';
 import type { RunsDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { PostgresWakeUps } from './drivers/postgres-wake-ups.ts';
+import { postgresDispatch } from './drivers/postgres-dispatch.ts';
 import { postgresRetention } from './drivers/postgres-retention.ts';
 import { postgresDriver } from './drivers/postgres.ts';
 import { Retention, type RetentionRules } from './retention.ts';
@@ -12,6 +14,8 @@ import { buildSchema } from './schema.ts';
 import { eventRoute, type SseOptions } from './sse.ts';
 import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
 import type { WakeUps } from './wake-ups.ts';
+import { webhookPolicy } from './webhook-addresses.ts';
+import { webhookSender } from './webhook.ts';
 
 export interface RunsConfig {
   /** Redis, for wake-ups; without it they travel through PostgreSQL. */
@@ -20,6 +24,8 @@ export interface RunsConfig {
   streams?: Omit<StreamHubOptions, 'log' | 'seams'>;
   /** When events of ended runs are archived and removed. @default never */
   retention?: RetentionRules;
+  /** Where runs may be dispatched to, and what signs them. @default nowhere */
+  dispatch?: { allowedHosts: readonly string[]; secret: string };
   /** Streams over plain server-sent events; see {@link SseOptions}. */
   sse?: Omit<SseOptions, 'log'>;
 }
@@ -40,17 +46,26 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   const wakeUps = postgres ? await openWakeUps(config, postgres, log) : silentWakeUps;
   const driver = postgres ? postgresDriver(postgres, wakeUps) : disabledDriver();
   const retention = postgres ? openRetention(postgres, driver, config.retention, deps) : undefined;
+  const dispatch = postgres && config.dispatch ? openDispatch(postgres, wakeUps, config.dispatch, log) : undefined;
   const hub = new StreamHub(driver.log, wakeUps, { ...config.streams, log });
   return {
     name: 'runs',
-    schema: buildSchema({ driver, hub }),
+    schema: buildSchema({ driver, hub, dispatch }),
     routes: [eventRoute(hub, { ...config.sse, log })],
     provides: {},
     health: () => Promise.all([driver.health(), ...(wakeUps.health ? [wakeUps.health()] : [])]),
     close: async () => {
-      await Promise.all([retention?.close(), hub.close()]);
+      await Promise.all([retention?.close(), dispatch?.dispatcher.close()]);
+      await hub.close();
     },
   };
+}
+
+function openDispatch(postgres: Postgres, wakeUps: WakeUps, { allowedHosts, secret }: NonNullable<RunsConfig['dispatch']>, log: RunsDeps['log']) {
+  const policy = webhookPolicy(allowedHosts);
+  const dispatcher = new Dispatcher(postgresDispatch(postgres, wakeUps), webhookSender({ policy, secret }), { log });
+  dispatcher.start();
+  return { policy, dispatcher };
 }
 
 function openRetention(postgres: Postgres, driver: RunsDriver, rules: RetentionRules = {}, { archiveSink, log }: RunsDeps): Retention | undefined {

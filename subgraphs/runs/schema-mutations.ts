@@ -2,7 +2,7 @@
 import type { ObjectRef } from '@pothos/core';
 import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { badUserInput, CodedError, storeDisabled } from '#subgraphs/shared/errors.ts';
 import { LEASE_LIMITS, RUN_LIMITS, type Run } from './driver.ts';
 import type { RunEventType } from './event-types.ts';
 import { checkAgentId, checkEvents, checkLongText, checkMoment, checkNumber, checkText } from './input.ts';
@@ -33,6 +33,11 @@ export function addMutations(
       maxAttempts: t.int({
         description: `How often workers may claim the run before it fails: ${LEASE_LIMITS.attempts.min} to ${LEASE_LIMITS.attempts.max}; ${LEASE_LIMITS.attempts.default} when absent.`,
       }),
+      webhook: t.string({
+        description:
+          'A URL that the run is dispatched to instead of being claimed by workers: a POST with the run and a lease, signed as Standard Webhooks says, ' +
+          'and repeated until it is answered with 2xx or `maxAttempts` is reached. The receiver then acts as a worker. Its host must be allowed by the operator.',
+      }),
       idempotencyKey: t.string({
         description: 'At most 200 characters, unique for the agent. Starting again with the same key and input returns the same run.',
       }),
@@ -43,8 +48,10 @@ export function addMutations(
       type: runPayload('StartRunPayload', 'What `startRun` did.'),
       description: 'Queues a run, for workers to claim (`claimRun`) or for whoever writes to it first. It leaves the queue with its first event.',
       args: { input: t.arg({ type: StartRunInput, required: true, description: 'The run to start.' }) },
-      resolve: async (_root, { input }, context) => ({
-        run: await deps.driver.start(context, {
+      resolve: async (_root, { input }, context) => {
+        const { webhook } = input;
+        if (webhook && !deps.dispatch) throw storeDisabled('Dispatch of runs to webhooks', 'DISPATCH_ALLOWED_HOSTS and DISPATCH_SECRET');
+        const run = await deps.driver.start(context, {
           agentId: checkAgentId(input.agentId),
           threadId: checkText('threadId', input.threadId),
           input: input.input ?? null,
@@ -52,8 +59,11 @@ export function addMutations(
           priority: checkNumber('priority', input.priority, LEASE_LIMITS.priority),
           scheduledAt: checkMoment('scheduledAt', input.scheduledAt),
           maxAttempts: checkNumber('maxAttempts', input.maxAttempts, LEASE_LIMITS.attempts),
-        }),
-      }),
+          webhook: webhook ? deps.dispatch!.policy.check(webhook).href : null,
+        });
+        if (webhook) deps.dispatch!.dispatcher.nudge();
+        return { run };
+      },
     }),
   );
 

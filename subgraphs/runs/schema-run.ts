@@ -115,6 +115,11 @@ export function addRunType(
         description: 'When the present worker’s lease ends, or ended where nobody has claimed the run since; null where no worker holds it.',
         resolve: column('leaseExpiresAt'),
       }),
+      webhook: t.string({ description: 'The URL that the run is dispatched to; null where workers claim it.', resolve: column('webhook') }),
+      dispatchError: t.string({
+        description: 'Why the last dispatch to the webhook failed; null where it was accepted, or none has been made.',
+        resolve: column('dispatchError'),
+      }),
       archive: t.field({
         type: StoredObject,
         description:

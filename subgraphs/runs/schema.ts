@@ -1,6 +1,7 @@
 /** The runs subgraph's schema: runs, their logs read as a list and as a stream, and what writes them. */
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import type { RunsDriver } from './driver.ts';
 import { createLoaders } from './loaders.ts';
 import { addEventTypes } from './schema-events.ts';
@@ -10,10 +11,13 @@ import { addRunType, type RunReference } from './schema-run.ts';
 import { addWorkerMutations } from './schema-workers.ts';
 import { addSubscriptions } from './schema-subscriptions.ts';
 import type { StreamHub } from './stream-hub.ts';
+import type { WebhookPolicy } from './webhook-addresses.ts';
 
 export interface RunsSchemaDeps {
   readonly driver: RunsDriver;
   readonly hub: StreamHub;
+  /** Dispatch to webhooks; undefined where it is off. */
+  readonly dispatch?: { readonly policy: WebhookPolicy; readonly dispatcher: Pick<Dispatcher, 'nudge'> };
 }
 
 /** Builds the schema; `deps` is read only when operations run. */

@@ -85,3 +85,21 @@ test.each([
 ])('bad input: %s %j', async (source, variables) => {
   expect(await code(source, variables)).toBe('BAD_USER_INPUT');
 });
+
+test('a webhook is refused where dispatch is off, or where its host is not allowed', async () => {
+  const refused = await ask(START, { input: { webhook: 'https://agents.example.com/' } });
+  expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'STORE_DISABLED', hint: expect.stringContaining('DISPATCH_ALLOWED_HOSTS') });
+  const off = runs;
+  try {
+    runs = await createRuns({ dispatch: { allowedHosts: ['agents.example.com'], secret: 's'.repeat(32) } }, { postgres });
+    for (const webhook of ['x', 'https://169.254.169.254/', 'https://example.com/', 'http://localhost:1/', 'file:///etc/passwd', 'a\0b']) {
+      expect(await code(START, { input: { webhook } })).toBe('BAD_USER_INPUT');
+    }
+    const scheduledAt = '2999-01-01T00:00:00Z';
+    const started = await data(`mutation ($input: StartRunInput!) { startRun(input: $input) { run { webhook dispatchError } } }`, { input: { webhook: 'https://agents.example.com/hook', scheduledAt } });
+    expect(started.startRun.run).toEqual({ webhook: 'https://agents.example.com/hook', dispatchError: null });
+  } finally {
+    await runs.close();
+    runs = off;
+  }
+});

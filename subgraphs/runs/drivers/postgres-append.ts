@@ -28,15 +28,15 @@ export const LOCKED_COLUMNS = 'status, thread_id, last_sequence, lease_token, le
 export async function startRun(postgres: Postgres, context: RequestContext, run: StartRun): Promise<Run> {
   const id = randomId('Run');
   const key = run.idempotencyKey ?? null;
-  const { priority, scheduledAt, maxAttempts } = run;
-  const hash = key === null ? null : inputHash({ input: run.input ?? null, threadId: run.threadId ?? null, ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts }) });
+  const { priority, scheduledAt, maxAttempts, webhook } = run;
+  const hash = key === null ? null : inputHash({ input: run.input ?? null, threadId: run.threadId ?? null, ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts, webhook }) });
   return await postgres.transaction(context, async (tx) => {
     const inserted = await tx.query<RunRow>({
-      sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash, priority, scheduled_at, max_attempts)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
+      sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash, priority, scheduled_at, max_attempts, webhook)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
       parameters: [
         context.principal.tenantId, id, run.agentId ?? null, run.threadId ?? id, json(run.input), context.principal.subject, key, hash,
-        priority ?? 0, scheduledAt ?? null, maxAttempts ?? LEASE_LIMITS.attempts.default,
+        priority ?? 0, scheduledAt ?? null, maxAttempts ?? LEASE_LIMITS.attempts.default, webhook ?? null,
       ],
     });
     if (inserted[0]) return toRun(inserted[0]);

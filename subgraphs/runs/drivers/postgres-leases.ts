@@ -14,7 +14,12 @@ interface Candidate extends Omit<LockedRun, 'state'> {
   attempts: number;
   max_attempts: number;
   fence: number;
+  webhook: string | null;
+  dispatch_error: string | null;
 }
+
+/** The most urgent run of an agent's workers, or one run of the dispatcher's. */
+type Claim = ({ agentId: string } | { runId: string }) & { leaseSeconds: number };
 
 /** Runs that one claim ends on its way to one that it can give; the next claim goes on. */
 const MOST_EXHAUSTED = 50;
@@ -26,14 +31,14 @@ export async function claimRun(
   postgres: Postgres,
   wakeUps: WakeUps,
   context: RequestContext,
-  { agentId, leaseSeconds }: { agentId: string; leaseSeconds: number },
+  claim: Claim,
 ): Promise<{ run: Run; lease: Lease } | null> {
   for (let ended = 0; ended < MOST_EXHAUSTED; ended += 1) {
     const step = await postgres.transaction(context, async (tx): Promise<{ claimed: { run: Run; lease: Lease } } | { exhausted: Run } | null> => {
-      const candidate = await mostUrgent(tx, agentId);
+      const candidate = await mostUrgent(tx, claim);
       if (!candidate) return null;
       if (candidate.attempts >= candidate.max_attempts) return { exhausted: await giveUp(tx, wakeUps, context, candidate) };
-      return { claimed: await take(tx, context, candidate, leaseSeconds) };
+      return { claimed: await take(tx, context, candidate, claim.leaseSeconds) };
     });
     if (step === null) return null;
     if ('claimed' in step) return step.claimed;
@@ -43,15 +48,16 @@ export async function claimRun(
 }
 
 /** The first run that nobody holds, locked; what another claim has in hand is passed over, not waited for. */
-async function mostUrgent(tx: Transaction, agentId: string): Promise<Candidate | undefined> {
+async function mostUrgent(tx: Transaction, claim: Claim): Promise<Candidate | undefined> {
   const [candidate] = await tx.query<Candidate>({
-    sql: `SELECT id, attempts, max_attempts, fence, ${LOCKED_COLUMNS} FROM runs.runs
-           WHERE agent_id = $1 AND (status = 'QUEUED' OR (status = 'RUNNING' AND fence > 0))
+    sql: `SELECT id, attempts, max_attempts, fence, webhook, dispatch_error, ${LOCKED_COLUMNS} FROM runs.runs
+           WHERE ${'agentId' in claim ? 'agent_id = $1 AND webhook IS NULL' : 'id = $1 AND webhook IS NOT NULL AND (dispatch_after IS NULL OR dispatch_after <= clock_timestamp())'}
+             AND (status = 'QUEUED' OR (status = 'RUNNING' AND fence > 0))
              AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
              AND (scheduled_at IS NULL OR scheduled_at <= clock_timestamp())
            ORDER BY priority DESC, COALESCE(scheduled_at, created_at), created_at, id
            LIMIT 1 FOR UPDATE SKIP LOCKED`,
-    parameters: [agentId],
+    parameters: ['agentId' in claim ? claim.agentId : claim.runId],
   });
   return candidate;
 }
@@ -60,7 +66,7 @@ async function take(tx: Transaction, context: RequestContext, candidate: Candida
   const token = `${candidate.fence + 1}-${randomBytes(12).toString('base64url')}`;
   const [row] = await tx.query<RunRow>({
     sql: `UPDATE runs.runs
-             SET fence = fence + 1, attempts = attempts + 1, lease_token = $2, claimed_by = $4,
+             SET fence = fence + 1, attempts = attempts + 1, lease_token = $2, claimed_by = $4, dispatch_after = NULL, dispatch_error = NULL,
                  lease_expires_at = clock_timestamp() + make_interval(secs => $3)
            WHERE id = $1 RETURNING ${RUN_COLUMNS}`,
     parameters: [candidate.id, token, leaseSeconds, context.principal.subject],
@@ -72,10 +78,10 @@ async function take(tx: Transaction, context: RequestContext, candidate: Candida
 /** Ends a run that no worker has brought to an end. */
 async function giveUp(tx: Transaction, wakeUps: WakeUps, context: RequestContext, candidate: Candidate): Promise<Run> {
   const system = { ...context, principal: { ...context.principal, subject: SYSTEM_SUBJECT } };
-  const payload: { [key: string]: JsonValue } = {
-    message: `The run was claimed ${candidate.attempts} times, and no worker brought it to an end.`,
-    code: 'ATTEMPTS_EXHAUSTED',
-  };
+  const payload: { [key: string]: JsonValue } =
+    candidate.webhook !== null && candidate.dispatch_error !== null
+      ? { message: `The run was dispatched ${candidate.attempts} times without success. ${candidate.dispatch_error}`, code: 'DISPATCH_FAILED' }
+      : { message: `The run was claimed ${candidate.attempts} times, and no worker brought it to an end.`, code: 'ATTEMPTS_EXHAUSTED' };
   const { run } = await writeEvents(tx, wakeUps, system, { ...candidate, state: null }, { runId: candidate.id, events: [{ type: 'RUN_ERROR', payload }] }, null);
   return run;
 }

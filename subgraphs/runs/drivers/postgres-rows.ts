@@ -22,6 +22,8 @@ export interface RunRow {
   lease_expires_at: Date | null;
   claimed_by: string | null;
   archive_key: string | null;
+  webhook: string | null;
+  dispatch_error: string | null;
   created_at: Date;
   started_at: Date | null;
   finished_at: Date | null;
@@ -44,7 +46,7 @@ export interface Tables {
 
 export const RUN_COLUMNS =
   'id, agent_id, thread_id, status, input, output, error, state, last_sequence, first_available, actor, priority, scheduled_at, ' +
-  'attempts, max_attempts, lease_expires_at, claimed_by, archive_key, created_at, started_at, finished_at';
+  'attempts, max_attempts, lease_expires_at, claimed_by, archive_key, webhook, dispatch_error, created_at, started_at, finished_at';
 export const EVENT_COLUMNS = 'run_id, sequence, type, payload, actor, created_at, octet_length(payload::text) AS bytes';
 
 export const toRun = (row: RunRow): Run => ({
@@ -66,6 +68,8 @@ export const toRun = (row: RunRow): Run => ({
   leaseExpiresAt: row.lease_expires_at,
   claimedBy: row.claimed_by,
   archiveKey: row.archive_key,
+  webhook: row.webhook,
+  dispatchError: row.dispatch_error,
   createdAt: row.created_at,
   startedAt: row.started_at,
   finishedAt: row.finished_at,
