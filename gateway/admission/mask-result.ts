@@ -1,10 +1,19 @@
 /** The last step of an operation: errors as clients may see them. What they may not see is logged under the request's id. */
-import { GraphQLError, type ExecutionResult } from 'graphql';
+import { GraphQLError } from 'graphql';
 import { maskError } from '#gateway/respond/mask-error.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 
-/** Masks every error that is not written for clients. */
-export function maskResult(result: ExecutionResult, { requestId, log }: { requestId: string; log: Logger }): ExecutionResult {
+/** A result, a message of a deferred answer, or a part of one. */
+interface Maskable {
+  readonly errors?: readonly GraphQLError[];
+  readonly incremental?: readonly { readonly errors?: readonly GraphQLError[] }[];
+}
+
+/** Masks every error that is not written for clients, those of deferred parts too. */
+export function maskResult<Result extends Maskable>(result: Result, { requestId, log }: { requestId: string; log: Logger }): Result {
+  if (result.incremental !== undefined) {
+    return { ...result, incremental: result.incremental.map((part) => maskResult(part, { requestId, log })) };
+  }
   if (result.errors === undefined) return result;
   const errors = result.errors.map((each) => {
     const { error, hidden } = maskError(each, requestId);

@@ -18,6 +18,8 @@ export interface Caller {
   readonly signal: AbortSignal;
   /** What this transport may carry. @default everything */
   readonly allow?: readonly `${OperationTypeNode}`[];
+  /** Whether this transport can deliver an answer in parts (`@defer`); elsewhere it comes whole. @default false */
+  readonly incremental?: boolean;
   /** Said to callers whose operation is not among {@link allow}. */
   readonly allowHint?: string;
 }
@@ -78,11 +80,15 @@ export function operations({ engines, documents, timeoutMs, mask, mutated }: Ope
           const operation = { document, operationName, variables, context };
           try {
             if (type !== 'subscription') {
-              const result = await engine.execute(operation);
+              const result = await (caller.incremental === true && engine.executeIncrementally !== undefined
+                ? engine.executeIncrementally(operation)
+                : engine.execute(operation));
+              if (type === 'mutation') mutated();
+              // The limit holds for all parts of a deferred answer.
+              if (isStream(result)) return masked(result, caller.requestId, mask, () => (deadline.end(), lease.release()));
               deadline.end();
               lease.release();
-              if (type === 'mutation') mutated();
-              return isStream(result) ? masked(result, caller.requestId, mask, () => undefined) : mask(result, caller.requestId);
+              return mask(result, caller.requestId);
             }
             const events = await engine.subscribe(operation);
             deadline.lift();

@@ -7,11 +7,13 @@ import { conditionKey, specialiseOperation, type SpecialisedOperation } from '#g
 import { coerceVariables, VariablesError } from '#gateway/plan/variables.ts';
 import { ClientPaths } from '#gateway/respond/client-paths.ts';
 import { ResponseErrors } from '#gateway/respond/response-errors.ts';
-import { ResponseShape } from '#gateway/respond/shape.ts';
+import { ResponseShape, type DeferredPart } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { Deferral } from './deferral.ts';
+import { deliver, type IncrementalResult } from './deferred-answer.ts';
 import { compilePlan, type ExecutableFetch, type ExecutableNode, type ExecutablePlan } from './executable-plan.ts';
-import { errorOfFailure, untilAborted } from './fetch-errors.ts';
+import { Cancellation, errorOfFailure, untilAborted } from './fetch-errors.ts';
 import { emptyObject } from './json-object.ts';
 import { pickVariables, requestOf, runNode, takeRootResult, type PlanRun } from './run-plan.ts';
 import type { SubgraphClient } from './subgraph-client.ts';
@@ -51,8 +53,15 @@ export interface Engine {
   /** The API schema: what clients see. Validates and introspects; does not execute. */
   readonly schema: GraphQLSchema;
   readonly supergraphSdl: string;
-  /** Runs a query or a mutation. Never rejects for what the operation or a subgraph does: errors are in the result. */
+  /**
+   * Runs a query or a mutation, deferred parts included. Never rejects for what the operation or a subgraph does: errors are in the result.
+   */
   execute(operation: EngineOperation): Promise<ExecutionResult>;
+  /**
+   * The same for transports that can stream: what is deferred (`@defer`) comes later, each part when its data is there; `return()` ends what
+   * is under way. Without deferred parts it gives one result. An engine that lacks it answers at once.
+   */
+  executeIncrementally?(operation: EngineOperation): Promise<AsyncIterable<IncrementalResult> | ExecutionResult>;
   /** Opens a subscription. Each event is a whole result; errors in one do not end the stream; `return()` ends it upstream at once. */
   subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
   /** Plans what `other` was asked most recently, before this engine takes its place. What cannot be planned any more is left out. */
@@ -80,6 +89,8 @@ export function createEngineOn(planner: Planner, options: EngineOptions): Engine
 interface KnownOperation {
   readonly normalised: NormalisedOperation;
   readonly variants: Map<string, PreparedOperation>;
+  /** The planner failed on its deferred parts, as it does where a deferred field requires others: it is answered at once. */
+  undeferrable?: true;
 }
 
 /** All that is needed to run an operation but its plan. */
@@ -121,16 +132,44 @@ class PlanningEngine implements Engine {
 
   async execute(operation: EngineOperation): Promise<ExecutionResult> {
     const trace = operation.trace === true ? new TraceRecorder(operation.context) : undefined;
-    let ready: ReadyOperation;
-    try {
-      const { normalised } = this.#know(operation);
-      if (normalised.type === 'subscription') throw badUserInput('A subscription answers with a stream: use a transport that has one.');
-      ready = await this.#ready(operation);
-    } catch (error) {
-      return refused(error);
+    const ready = await this.#readyOrRefused(operation, false);
+    return 'plan' in ready ? this.#complete(operation, ready, trace) : ready;
+  }
+
+  async executeIncrementally(operation: EngineOperation): Promise<AsyncIterable<IncrementalResult> | ExecutionResult> {
+    const trace = operation.trace === true ? new TraceRecorder(operation.context) : undefined;
+    let ready = await this.#readyOrRefused(operation, true);
+    if (!('plan' in ready)) {
+      const code = ready.errors?.[0]?.extensions.code;
+      const known = code === 'INTERNAL_SERVER_ERROR' ? this.#know(operation) : undefined;
+      if (known?.normalised.deferConditions === undefined) return ready;
+      known.undeferrable = true;
+      this.#options.log?.('An operation could not be planned with its deferred parts, and is answered at once.', ready.errors?.[0]);
+      ready = await this.#readyOrRefused(operation, false);
+      if (!('plan' in ready)) return ready;
     }
-    trace?.planned();
     const { prepared, plan, variables } = ready;
+    const { labels } = prepared;
+    if (labels === undefined) return this.#complete(operation, ready, trace);
+    trace?.planned();
+    const ending = endingOf(operation.context.signal, 'The answer is no longer wanted.');
+    const deferral = new Deferral();
+    const run = this.#run(prepared, variables, { ...(trace?.context ?? operation.context), signal: ending.signal }, trace, deferral);
+    try {
+      if (plan?.node !== undefined) await runNode(plan.node, run);
+      const introspection = this.#introspect(prepared, run) ?? undefined;
+      const parts: DeferredPart[] = [];
+      const data = prepared.shape.apply(run.data, run.errors, introspection, parts);
+      const extensions = trace === undefined ? undefined : () => ({ trace: trace.finish(plan?.node) });
+      return deliver({ data, parts, errors: run.errors, introspection, labels, deferral, end: ending.end, extensions });
+    } catch (error) {
+      ending.end();
+      throw error;
+    }
+  }
+
+  async #complete(operation: EngineOperation, { prepared, plan, variables }: ReadyOperation, trace: TraceRecorder | undefined): Promise<ExecutionResult> {
+    trace?.planned();
     const run = this.#run(prepared, variables, trace?.context ?? operation.context, trace);
     if (plan?.node !== undefined) await runNode(plan.node, run);
     const result = this.#answer(prepared, run);
@@ -142,7 +181,7 @@ class PlanningEngine implements Engine {
     let ready: ReadyOperation;
     try {
       if (this.#know(operation).normalised.type !== 'subscription') return await this.execute(operation);
-      ready = await this.#ready(operation);
+      ready = await this.#ready(operation, false);
     } catch (error) {
       return refused(error);
     }
@@ -158,15 +197,8 @@ class PlanningEngine implements Engine {
     rest: ExecutableNode | undefined,
     variables: Readonly<Record<string, unknown>>,
   ): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    const { signal } = operation.context;
-    const ending = new AbortController();
-    const abort = () => ending.abort(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
-    if (signal?.aborted === true) abort();
-    const release = () => {
-      signal?.removeEventListener('abort', abort);
-      ending.abort(new CodedError('REQUEST_TIMEOUT', 'The subscription has ended.'));
-    };
+    const ending = endingOf(operation.context.signal, 'The subscription has ended.');
+    const release = ending.end;
     const context: RequestContext = { ...operation.context, signal: ending.signal };
     /** The answer to one event, or to the attempt to open the stream. */
     const answer = async (event: ExecutionResult): Promise<ExecutionResult> => {
@@ -235,14 +267,27 @@ class PlanningEngine implements Engine {
     return known;
   }
 
+  /** @returns the answer with the reason when the operation cannot run */
+  async #readyOrRefused(operation: EngineOperation, incremental: boolean): Promise<ReadyOperation | ExecutionResult> {
+    try {
+      if (this.#know(operation).normalised.type === 'subscription') {
+        throw badUserInput('A subscription answers with a stream: use a transport that has one.');
+      }
+      return await this.#ready(operation, incremental);
+    } catch (error) {
+      return refused(error);
+    }
+  }
+
   /** @throws when the variables do not fit, or the operation cannot be planned */
-  async #ready(operation: EngineOperation): Promise<ReadyOperation> {
-    const { normalised, variants } = this.#know(operation);
+  async #ready(operation: EngineOperation, wantsParts: boolean): Promise<ReadyOperation> {
+    const { normalised, variants, undeferrable } = this.#know(operation);
+    const incremental = wantsParts && undeferrable !== true;
     const variables = coerceVariables(this.schema, normalised, operation.variables);
-    const key = conditionKey(normalised, variables);
+    const key = conditionKey(normalised, variables, incremental);
     let prepared = variants.get(key);
     if (prepared === undefined) {
-      const specialised = specialiseOperation(normalised, variables, this.schema.getQueryType()!.name);
+      const specialised = specialiseOperation(normalised, variables, this.schema, incremental);
       prepared = {
         ...specialised,
         shape: new ResponseShape(specialised, this.schema),
@@ -260,31 +305,51 @@ class PlanningEngine implements Engine {
     variables: Readonly<Record<string, unknown>>,
     context: RequestContext,
     trace: TraceRecorder | undefined,
+    deferral?: Deferral,
   ): PlanRun {
     return {
       clients: this.#options.clients,
       types: this.#types,
       variables,
       context,
+      cancellation: context.signal === undefined ? undefined : new Cancellation(context.signal),
       data: emptyObject(),
       errors: new ResponseErrors(),
       clientPaths,
       entityBatchSize: this.#options.entityBatchSize ?? 500,
       trace,
+      deferral,
       shared: new Map(),
     };
   }
 
-  #answer(prepared: PreparedOperation, { data, variables, errors }: PlanRun): { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } {
-    let introspected: Record<string, unknown> | null | undefined;
-    if (prepared.introspection !== undefined) {
-      const result = executeSync({ schema: this.schema, document: prepared.introspection, variableValues: variables });
-      introspected = clientNames(result.data, prepared.responseNames);
-      for (const error of result.errors ?? []) errors.add(error);
-    }
-    const shaped = prepared.shape.apply(data, errors, introspected);
+  #answer(prepared: PreparedOperation, run: PlanRun): { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } {
+    const { data, errors } = run;
+    const shaped = prepared.shape.apply(data, errors, this.#introspect(prepared, run));
     return errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
   }
+
+  #introspect({ introspection, responseNames }: PreparedOperation, { variables, errors }: PlanRun): Record<string, unknown> | null | undefined {
+    if (introspection === undefined) return undefined;
+    const result = executeSync({ schema: this.schema, document: introspection, variableValues: variables });
+    for (const error of result.errors ?? []) errors.add(error);
+    return clientNames(result.data, responseNames);
+  }
+}
+
+/** A signal that the client's own ends, and `end()`. */
+function endingOf(signal: AbortSignal | undefined, message: string): { readonly signal: AbortSignal; readonly end: () => void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted === true) abort();
+  return {
+    signal: controller.signal,
+    end: () => {
+      signal?.removeEventListener('abort', abort);
+      controller.abort(new CodedError('REQUEST_TIMEOUT', message));
+    },
+  };
 }
 
 function clientNames(data: ExecutionResult['data'], names: ReadonlyMap<string, string>): Record<string, unknown> | null {

@@ -12,11 +12,26 @@ export type ExecutableNode =
   | { readonly kind: 'sequence'; readonly nodes: readonly ExecutableNode[] }
   | { readonly kind: 'parallel'; readonly nodes: readonly ExecutableNode[] }
   | { readonly kind: 'condition'; readonly variable: string; readonly then: ExecutableNode | undefined; readonly otherwise: ExecutableNode | undefined }
+  | ExecutableDefer
   | ExecutableFetch;
+
+/** What runs for the first answer, and what is answered later. */
+export interface ExecutableDefer {
+  readonly kind: 'defer';
+  readonly primary: ExecutableNode | undefined;
+  readonly parts: readonly {
+    readonly label: string;
+    /** Ids of the fetches without whose answers the part cannot start. */
+    readonly depends: readonly string[];
+    readonly node: ExecutableNode | undefined;
+  }[];
+}
 
 /** One operation on one subgraph, for all objects at a path. */
 export interface ExecutableFetch {
   readonly kind: 'fetch';
+  /** Only where a deferred part waits for it. */
+  readonly id: string | undefined;
   readonly service: string;
   readonly operationType: 'query' | 'mutation' | 'subscription';
   readonly operationName: string | undefined;
@@ -60,6 +75,7 @@ class PlanCompiler {
   /** How many fetches have the same subgraph and text. */
   readonly #counts = new Map<string, number>();
   readonly #documents = new Map<string, DocumentNode>();
+  readonly #ids = new Set<string>();
 
   constructor(types: SupergraphTypes) {
     this.#types = types;
@@ -70,6 +86,7 @@ class PlanCompiler {
       case 'Fetch': {
         const key = fetchKey(node.serviceName, textOf(node));
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+        if (node.id !== undefined) this.#ids.add(node.id);
         return;
       }
       case 'Flatten':
@@ -79,6 +96,7 @@ class PlanCompiler {
         if (node.elseClause !== undefined) this.count(node.elseClause);
         return;
       case 'Defer':
+        for (const part of [node.primary, ...node.deferred]) if (part.node !== undefined) this.count(part.node);
         return;
       default:
         node.nodes.forEach((child) => this.count(child));
@@ -104,7 +122,15 @@ class PlanCompiler {
       case 'Fetch':
         return this.fetch(node, path);
       case 'Defer':
-        throw new Error('A plan has a deferred part although no operation is planned with @defer.');
+        return {
+          kind: 'defer',
+          primary: node.primary.node && this.compile(node.primary.node, path),
+          parts: node.deferred.map((part) => ({
+            label: part.label!, // The engine labels all.
+            depends: part.depends.flatMap(({ id }) => (this.#ids.has(id) ? [id] : [])),
+            node: part.node && this.compile(part.node, path),
+          })),
+        };
     }
   }
 
@@ -125,6 +151,7 @@ class PlanCompiler {
     const repeatable = isRepeatable(document);
     return {
       kind: 'fetch',
+      id: node.id,
       service: node.serviceName,
       operationType: node.operationKind,
       operationName: nameOf(node),

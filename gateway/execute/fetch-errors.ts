@@ -32,14 +32,45 @@ export function cancelled(signal: AbortSignal): CodedError {
 
 /** Settles as `promise` does, or rejects as soon as the signal is aborted. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  if (signal.aborted) {
-    promise.catch(() => undefined); // The cancellation is what the client is told.
-    return Promise.reject(cancelled(signal));
+  return signal === undefined ? promise : new Cancellation(signal).guard(promise);
+}
+
+/** Ends many promises by one signal, at the price of one listener. */
+export class Cancellation {
+  readonly #signal: AbortSignal;
+  readonly #guarded = new Set<(error: CodedError) => void>();
+  readonly #abort = (): void => {
+    for (const reject of this.#guarded) reject(cancelled(this.#signal));
+  };
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
   }
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(cancelled(signal));
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
+
+  /** Settles as `promise` does, or rejects as soon as the signal is aborted. */
+  guard<T>(promise: Promise<T>): Promise<T> {
+    if (this.#signal.aborted) {
+      promise.catch(() => undefined); // The cancellation is what the client is told.
+      return Promise.reject(cancelled(this.#signal));
+    }
+    return new Promise((resolve, reject) => {
+      if (this.#guarded.size === 0) this.#signal.addEventListener('abort', this.#abort, { once: true });
+      this.#guarded.add(reject);
+      promise.then(
+        (value) => {
+          this.#release(reject);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#release(reject);
+          reject(error as Error);
+        },
+      );
+    });
+  }
+
+  #release(reject: (error: CodedError) => void): void {
+    this.#guarded.delete(reject);
+    if (this.#guarded.size === 0) this.#signal.removeEventListener('abort', this.#abort);
+  }
 }

@@ -4,8 +4,9 @@ import type { ClientPaths } from '#gateway/respond/client-paths.ts';
 import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { Deferral } from './deferral.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
-import { errorOfFailure, errorOfSubgraph, untilAborted } from './fetch-errors.ts';
+import { errorOfFailure, errorOfSubgraph, type Cancellation } from './fetch-errors.ts';
 import { isObject, type JsonObject } from './json-object.ts';
 import { mergeInto, renamedPath } from './merge.ts';
 import { objectsAt, pathsAt } from './positions.ts';
@@ -20,17 +21,21 @@ export interface PlanRun {
   readonly types: SupergraphTypes;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly context: RequestContext;
+  /** By the context's signal. */
+  readonly cancellation: Cancellation | undefined;
   /** What has been gathered; grows. */
   readonly data: JsonObject;
   readonly errors: ResponseErrors;
   readonly clientPaths: ClientPaths;
   readonly entityBatchSize: number;
   readonly trace: TraceRecorder | undefined;
+  /** Of plans with deferred parts. */
+  readonly deferral: Deferral | undefined;
   /** Answers of shareable fetches under way, by what they ask. */
   readonly shared: Map<string, Promise<ExecutionResult>>;
 }
 
-/** Runs a node to its end. Never rejects for what a subgraph does: that is in `run.errors`. */
+/** Runs a node to its end, but for what it defers. Never rejects for what a subgraph does: that is in `run.errors`. */
 export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void> {
   switch (node.kind) {
     case 'sequence':
@@ -44,8 +49,17 @@ export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void>
       if (chosen !== undefined) await runNode(chosen, run);
       return;
     }
+    case 'defer': {
+      const deferral = run.deferral!;
+      for (const { label, depends, node: below } of node.parts) {
+        deferral.begin(label, depends, () => (below === undefined ? Promise.resolve() : runNode(below, run)));
+      }
+      if (node.primary !== undefined) await runNode(node.primary, run);
+      return;
+    }
     case 'fetch':
       await (run.trace === undefined ? runFetch(node, run, undefined) : run.trace.record(node, (trace) => runFetch(node, run, trace)));
+      if (node.id !== undefined) run.deferral?.fetched(node.id);
   }
 }
 
@@ -196,8 +210,8 @@ async function call(
     throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${fetch.service} is not connected.`);
   }
   if (trace !== undefined) trace.calls = (trace.calls ?? 0) + 1;
-  const { signal } = run.context;
-  return untilAborted(client.execute(requestOf(fetch, run, variables)), signal);
+  const answer = client.execute(requestOf(fetch, run, variables));
+  return run.cancellation === undefined ? answer : run.cancellation.guard(answer);
 }
 
 /** The request of a fetch, or of a subscription's primary. */

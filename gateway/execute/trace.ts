@@ -6,6 +6,7 @@ import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
 /** One node of the plan as it ran. Times are in milliseconds. */
 export type TraceNode =
   | { kind: 'Sequence' | 'Parallel'; nodes: TraceNode[] }
+  | { kind: 'Defer'; primary?: TraceNode; deferred: TraceNode[] }
   | { kind: 'Condition'; variable: string; then?: TraceNode; otherwise?: TraceNode }
   | FetchTrace;
 
@@ -110,6 +111,12 @@ export class TraceRecorder {
           variable: node.variable,
           ...(node.then && { then: this.#describe(node.then) }),
           ...(node.otherwise && { otherwise: this.#describe(node.otherwise) }),
+        };
+      case 'defer':
+        return {
+          kind: 'Defer',
+          ...(node.primary && { primary: this.#describe(node.primary) }),
+          deferred: node.parts.flatMap((part) => (part.node === undefined ? [] : [this.#describe(part.node)])),
         };
       case 'fetch':
         return this.#fetches.get(node) ?? emptyTrace(node);

@@ -37,6 +37,8 @@ export interface NormalisedOperation {
   readonly introspects: boolean;
   /** Variables of `@skip` and `@include`. */
   readonly conditions: readonly string[];
+  /** Variables that decide whether a `@defer` holds; undefined when there is none. Its absence or null means that it does. */
+  readonly deferConditions: readonly string[] | undefined;
   /** Values of the variables that stand for literals. */
   readonly literals: Readonly<Record<string, unknown>>;
   /** The client's response names by the safe names that stand for them. */
@@ -66,6 +68,8 @@ export function normaliseOperation(
     fragments: normaliser.fragments,
     introspects: normaliser.introspects,
     conditions: [...normaliser.conditions].sort(),
+    // A stream's events are whole: a server may ignore `@defer`.
+    deferConditions: normaliser.defers && source.operation !== 'subscription' ? [...normaliser.deferConditions].sort() : undefined,
     literals: normaliser.lifter.values,
     responseNames: normaliser.responseNames,
     variableNames: normaliser.variableNames,
@@ -89,6 +93,8 @@ class Normaliser {
   readonly variableNames = new Map<string, string>();
   readonly lifter: LiteralLifter;
   readonly conditions = new Set<string>();
+  readonly deferConditions = new Set<string>();
+  defers = false;
   introspects = false;
   readonly #schema: GraphQLSchema;
   readonly #reserved: ReservedNames;
@@ -231,18 +237,22 @@ class Normaliser {
     });
   }
 
-  /** Only the directives that decide what is selected. `@defer` may be ignored by a server, and is until the engine streams. */
+  /** Only the directives that decide what is selected, and when. */
   #directives(directives: readonly DirectiveNode[] | undefined): DirectiveNode[] {
     return (directives ?? [])
-      .filter(({ name }) => name.value === 'skip' || name.value === 'include')
-      .map((directive) => ({
-        ...directive,
-        arguments: directive.arguments?.map((argument) => {
-          const value = this.#value(argument.value);
-          if (value.kind === Kind.VARIABLE) this.conditions.add(value.name.value);
-          return { ...argument, value };
-        }),
-      }));
+      .filter(({ name }) => name.value === 'skip' || name.value === 'include' || name.value === 'defer')
+      .map((directive) => {
+        const isDefer = directive.name.value === 'defer';
+        if (isDefer) this.defers = true;
+        return {
+          ...directive,
+          arguments: directive.arguments?.map((argument) => {
+            const value = this.#value(argument.value);
+            if (value.kind === Kind.VARIABLE) (isDefer ? this.deferConditions : this.conditions).add(value.name.value);
+            return { ...argument, value };
+          }),
+        };
+      });
   }
 
   #value<Value extends ValueNode>(value: Value): Value {

@@ -21,7 +21,7 @@ let api;
 try {
   const supergraph = internals.Supergraph.build(workerData.supergraphSdl, { supportedFeatures: internals.ROUTER_SUPPORTED_SUPERGRAPH_FEATURES });
   // Named fragments in fetches save bytes on the wire and cost planning time; the engine needs neither.
-  planner = new queryPlanner.QueryPlanner(supergraph, { reuseQueryFragments: false });
+  planner = new queryPlanner.QueryPlanner(supergraph, { reuseQueryFragments: false, incrementalDelivery: { enableDefer: true } });
   api = supergraph.apiSchema();
   port.postMessage({ ready: true, apiSdl: workerData.wantsApiSchema ? printSchema(api.toGraphQLJSSchema({ includeDefer: true })) : undefined });
 } catch (error) {

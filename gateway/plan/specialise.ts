@@ -1,18 +1,26 @@
 /**
- * Decides `@skip` and `@include` before planning: an operation is planned as if the client had written only what is included. So the
+ * Decides `@skip`, `@include` and the `if` of `@defer` before planning: an operation is planned as if the client had written only what is included. So the
  * planner never sees a condition, with which it makes longer plans and, where `@requires` meets them, wrong ones: it merges fetches whose
  * conditions differ, and then waits for required fields that were skipped.
  */
 import {
+  getNamedType,
+  isAbstractType,
+  isInterfaceType,
+  isObjectType,
   Kind,
   print,
   visit,
+  type DirectiveNode,
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
+  type GraphQLNamedType,
+  type GraphQLSchema,
   type OperationDefinitionNode,
   type SelectionNode,
   type SelectionSetNode,
+  type ValueNode,
 } from 'graphql';
 import type { NormalisedOperation } from './normalise.ts';
 
@@ -25,24 +33,41 @@ export interface SpecialisedOperation {
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** The client's response names by the safe names that stand for them. */
   readonly responseNames: ReadonlyMap<string, string>;
+  /**
+   * Labels of what is deferred: the client's (undefined where it gave none) by the engine's, which are unique. Undefined when nothing is.
+   * The `@defer` left in `operation` have the engine's labels, and `fragments` is empty.
+   */
+  readonly labels: ReadonlyMap<string, string | undefined> | undefined;
   /** Only the introspection in it, for graphql-js; undefined when there is none. */
   readonly introspection: DocumentNode | undefined;
 }
 
 interface Part {
+  labels?: ReadonlyMap<string, string | undefined>;
   operation: OperationDefinitionNode;
   fragments: ReadonlyMap<string, FragmentDefinitionNode>;
 }
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** Text of the values that decide what `operation` selects: equal texts, equal selections. */
-export const conditionKey = ({ conditions }: NormalisedOperation, variables: Variables): string =>
-  conditions.map((name) => (variables[name] === true ? '1' : '0')).join('');
+/**
+ * Text of the values that decide what `operation` selects, and when: equal texts, equal selections.
+ * @param incremental whether parts may be deferred
+ */
+export function conditionKey({ conditions, deferConditions }: NormalisedOperation, variables: Variables, incremental: boolean): string {
+  const chosen = conditions.map((name) => (variables[name] === true ? '1' : '0')).join('');
+  if (!incremental || deferConditions === undefined) return chosen;
+  return `${chosen} ${deferConditions.map((name) => (variables[name] === false ? '0' : '1')).join('')}`;
+}
 
-/** @param variables coerced; only the operation's `conditions` are read */
-export function specialiseOperation(normalised: NormalisedOperation, variables: Variables, queryTypeName: string): SpecialisedOperation {
-  const chosen = choose(normalised, variables);
+/**
+ * @param variables coerced; only the operation's conditions are read
+ * @param incremental whether parts may be deferred; without it `@defer` is left out
+ */
+export function specialiseOperation(normalised: NormalisedOperation, variables: Variables, schema: GraphQLSchema, incremental: boolean): SpecialisedOperation {
+  const queryTypeName = schema.getQueryType()!.name;
+  const deferred = incremental && normalised.deferConditions !== undefined ? deferParts(normalised, variables, schema) : undefined;
+  const chosen = deferred ?? choose(normalised, variables);
   const isIntrospection = ({ name }: FieldNode) => name.value === '__schema' || name.value === '__type';
   const planned = normalised.introspects ? rootPart(chosen, queryTypeName, (field) => !isIntrospection(field)) : chosen;
   const introspection = normalised.introspects ? rootPart(chosen, queryTypeName, isIntrospection) : undefined;
@@ -54,6 +79,7 @@ export function specialiseOperation(normalised: NormalisedOperation, variables: 
     operation: chosen.operation,
     fragments: chosen.fragments,
     responseNames: normalised.responseNames,
+    labels: chosen.labels,
     introspection:
       introspection === undefined ? undefined : { kind: Kind.DOCUMENT, definitions: [introspection.operation, ...introspection.fragments.values()] },
   };
@@ -94,6 +120,58 @@ function choose({ operation, fragments, conditions }: NormalisedOperation, varia
   const selectionSet = selectionSetOf(operation.selectionSet);
   const chosen = { operation: { ...operation, selectionSet }, fragments: kept };
   return conditions.length === 0 ? chosen : withUsedVariables(chosen);
+}
+
+/** Selections past which an operation is not worth deferring: fragments of fragments can multiply without end. */
+const MAX_INLINED = 10_000;
+
+/** Leaves out what is skipped and puts fragments in their places, so that each deferred part is one place; undefined when nothing is deferred. */
+function deferParts({ type, operation, fragments }: NormalisedOperation, variables: Variables, schema: GraphQLSchema): Part | undefined {
+  const labels = new Map<string, string | undefined>();
+  let count = 0;
+  const selectionSetOf = (selectionSet: SelectionSetNode, parent: GraphQLNamedType | undefined, isRoot = false): SelectionSetNode => ({
+    kind: Kind.SELECTION_SET,
+    selections: selectionSet.selections.flatMap((selection) => (isIncluded(selection, variables) ? selectionOf(selection, parent, isRoot) : [])),
+  });
+  const selectionOf = (selection: SelectionNode, parent: GraphQLNamedType | undefined, isRoot: boolean): SelectionNode[] => {
+    count += 1;
+    if (count > MAX_INLINED) return [];
+    if (selection.kind === Kind.FIELD) {
+      const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[selection.name.value] : undefined;
+      const below = field === undefined ? undefined : getNamedType(field.type);
+      return [{ ...selection, directives: [], selectionSet: selection.selectionSet && selectionSetOf(selection.selectionSet, below) }];
+    }
+    const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)! : selection;
+    let { typeCondition } = fragment;
+    const condition = typeCondition === undefined ? parent : schema.getType(typeCondition.name.value);
+    let inner = condition;
+    if (isObjectType(parent) && condition !== parent) {
+      if (!isAbstractType(condition) || !schema.isSubType(condition, parent)) return [];
+      // The planner cannot defer what it finds through an interface in an object of a known type.
+      typeCondition = undefined;
+      inner = parent;
+    }
+    // A mutation's own fields run in order and at once: only what follows from them may come later.
+    const defer = isRoot && type === 'mutation' ? undefined : selection.directives?.find(({ name }) => name.value === 'defer');
+    const directives = defer !== undefined && isDeferred(defer, variables) ? [labelled(defer)] : [];
+    return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, directives, selectionSet: selectionSetOf(fragment.selectionSet, inner, isRoot) }];
+  };
+  const labelled = (defer: DirectiveNode): DirectiveNode => {
+    const given = defer.arguments?.find(({ name }) => name.value === 'label')?.value;
+    const label = `d${labels.size}`;
+    labels.set(label, given?.kind === Kind.STRING ? given.value : undefined);
+    const value: ValueNode = { kind: Kind.STRING, value: label };
+    return { kind: Kind.DIRECTIVE, name: defer.name, arguments: [{ kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: 'label' }, value }] };
+  };
+  const selectionSet = selectionSetOf(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, true);
+  if (labels.size === 0 || count > MAX_INLINED) return undefined;
+  return { ...withUsedVariables({ operation: { ...operation, selectionSet }, fragments: new Map() }), labels };
+}
+
+function isDeferred(defer: DirectiveNode, variables: Variables): boolean {
+  const condition = defer.arguments?.find(({ name }) => name.value === 'if')?.value;
+  if (condition?.kind === Kind.VARIABLE) return variables[condition.name.value] !== false;
+  return condition?.kind !== Kind.BOOLEAN || condition.value;
 }
 
 function isIncluded(selection: SelectionNode, variables: Variables): boolean {
@@ -139,7 +217,7 @@ function rootPart({ operation, fragments }: Part, queryTypeName: string, wanted:
       const filtered = filter(inner);
       if (filtered === undefined) return [];
       const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: queryTypeName } } as const;
-      return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, selectionSet: filtered }];
+      return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, directives: selection.directives, selectionSet: filtered }];
     });
     return selections.length === 0 ? undefined : { kind: Kind.SELECTION_SET, selections };
   };

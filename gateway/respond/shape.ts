@@ -20,6 +20,7 @@ import {
   type GraphQLInterfaceType,
   type GraphQLOutputType,
   type GraphQLSchema,
+  type InlineFragmentNode,
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
@@ -45,6 +46,18 @@ interface Step {
 interface Run {
   readonly errors: ResponseErrors;
   readonly introspection: Data | undefined;
+  /** Where deferred parts are noted; there are none when it is undefined. */
+  readonly deferred: DeferredPart[] | undefined;
+}
+
+/** A part of one object that is answered later. */
+export interface DeferredPart {
+  /** The engine's label. */
+  readonly label: string;
+  /** Where the object is in the answer. */
+  readonly path: readonly (string | number)[];
+  /** Shapes it. Parts that are deferred within it are noted in `deferred`; undefined when a null reached the part's own top. */
+  shape(errors: ResponseErrors, introspection: Data | undefined, deferred: DeferredPart[]): Data | undefined;
 }
 
 /**
@@ -62,6 +75,8 @@ interface FieldPlan {
 
 interface ObjectPlan {
   readonly fields: readonly FieldPlan[];
+  /** By label; undefined when there is none. */
+  readonly deferred: readonly (readonly [label: string, plan: ObjectPlan])[] | undefined;
 }
 
 function completeFields(data: Data, plan: ObjectPlan, at: Step | undefined, run: Run): Data | undefined {
@@ -71,7 +86,18 @@ function completeFields(data: Data, plan: ObjectPlan, at: Step | undefined, run:
     if (value === undefined) return undefined;
     answer[field.to] = value;
   }
+  if (plan.deferred !== undefined && run.deferred !== undefined) {
+    for (const [label, below] of plan.deferred) run.deferred.push(deferredPart(label, below, data, at));
+  }
   return answer;
+}
+
+function deferredPart(label: string, plan: ObjectPlan, data: Data, at: Step | undefined): DeferredPart {
+  return {
+    label,
+    path: at === undefined ? [] : pathOf(at.before, at.key),
+    shape: (errors, introspection, deferred) => completeFields(data, plan, at, { errors, introspection, deferred }),
+  };
 }
 
 /** The shape of one operation's answers. */
@@ -90,21 +116,33 @@ export class ResponseShape {
    * @param data what the plan gathered; not changed
    * @param errors those known so far; errors of shaping are added
    * @param introspection the answer to the introspection in the operation
+   * @param deferred where the parts that come later are noted, those of objects included that a null above them took out of the answer
    * @returns the answer's `data`: null when a null reached the root
    */
-  apply(data: Data, errors: ResponseErrors, introspection?: Data | null): Data | null {
-    return completeFields(data, this.#root, undefined, { errors, introspection: introspection ?? undefined }) ?? null;
+  apply(data: Data, errors: ResponseErrors, introspection?: Data | null, deferred?: DeferredPart[]): Data | null {
+    return completeFields(data, this.#root, undefined, { errors, introspection: introspection ?? undefined, deferred }) ?? null;
   }
 
   /** The fields of an object of `type`, in the order in which they are first selected. */
   #objectPlan(selectionSets: readonly SelectionSetNode[], type: GraphQLObjectType | GraphQLInterfaceType): ObjectPlan {
     const collected = new Map<string, FieldNode[]>();
     const spread = new Set<string>();
-    for (const selectionSet of selectionSets) this.#collect(selectionSet, type, collected, spread);
-    return { fields: [...collected].flatMap(([from, nodes]) => this.#fieldPlan(from, nodes, type) ?? []) };
+    const parts: InlineFragmentNode[] = [];
+    for (const selectionSet of selectionSets) this.#collect(selectionSet, type, collected, spread, parts);
+    const deferred = parts.map((part) => [labelOf(part), this.#objectPlan([part.selectionSet], type)] as const);
+    return {
+      fields: [...collected].flatMap(([from, nodes]) => this.#fieldPlan(from, nodes, type) ?? []),
+      deferred: deferred.length === 0 ? undefined : deferred,
+    };
   }
 
-  #collect(selectionSet: SelectionSetNode, type: GraphQLNamedType, collected: Map<string, FieldNode[]>, spread: Set<string>): void {
+  #collect(
+    selectionSet: SelectionSetNode,
+    type: GraphQLNamedType,
+    collected: Map<string, FieldNode[]>,
+    spread: Set<string>,
+    parts: InlineFragmentNode[],
+  ): void {
     for (const selection of selectionSet.selections) {
       switch (selection.kind) {
         case Kind.FIELD: {
@@ -115,13 +153,15 @@ export class ResponseShape {
           break;
         }
         case Kind.INLINE_FRAGMENT:
-          if (this.#applies(selection.typeCondition?.name.value, type)) this.#collect(selection.selectionSet, type, collected, spread);
+          if (!this.#applies(selection.typeCondition?.name.value, type)) break;
+          if (selection.directives?.some(({ name }) => name.value === 'defer')) parts.push(selection);
+          else this.#collect(selection.selectionSet, type, collected, spread, parts);
           break;
         case Kind.FRAGMENT_SPREAD: {
           const fragment = this.#source.fragments.get(selection.name.value);
           if (fragment === undefined || spread.has(selection.name.value)) break;
           spread.add(selection.name.value);
-          if (this.#applies(fragment.typeCondition.name.value, type)) this.#collect(fragment.selectionSet, type, collected, spread);
+          if (this.#applies(fragment.typeCondition.name.value, type)) this.#collect(fragment.selectionSet, type, collected, spread, parts);
         }
       }
     }
@@ -228,6 +268,13 @@ export class ResponseShape {
     if (!isAbstractType(type) || (!isObjectType(named) && !isInterfaceType(named))) return undefined;
     return this.#schema.isSubType(type, named) ? named : undefined;
   }
+}
+
+/** The engine's own label: only those are left in a shaped operation. */
+function labelOf({ directives }: InlineFragmentNode): string {
+  const value = directives?.find(({ name }) => name.value === 'defer')?.arguments?.[0]?.value;
+  if (value?.kind !== Kind.STRING) throw new Error('A deferred part has no label.');
+  return value.value;
 }
 
 function leafOf(type: GraphQLOutputType): LeafCheck | undefined {

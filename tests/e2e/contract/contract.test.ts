@@ -12,7 +12,8 @@ import { UPSERT_DOCUMENT, type DocumentInput } from '#ops/ingest/document-input.
 import { installedPackages, packageDocuments } from '#ops/ingest/packages.ts';
 import { documentId, entityId } from '#subgraphs/shared/ids.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
-import { overEventStream, overWebSocket, post, type Answer } from './clients.ts';
+import { applyPatches } from '#tests/engine/patches.ts';
+import { overEventStream, overMultipart, overWebSocket, post, type Answer } from './clients.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PACKAGES = ['graphql-yoga', 'cockatiel', 'undici', 'pg', 'graphql', '@graphql-yoga/render-graphiql', 'tslib', 'pg-pool'];
@@ -27,6 +28,10 @@ const run = (name: string, variables: Record<string, unknown> = {}): Promise<Ans
 
 /** Rows that PostgreSQL holds, read past every policy. */
 const rows = async <Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> => (await database.query(sql, values)).rows as Row[];
+
+async function* streamOf(parts: readonly Answer[]): AsyncGenerator<Answer> {
+  for (const part of parts) yield await Promise.resolve(part);
+}
 
 function deferred(): { promise: Promise<void>; resolve: () => void } {
   let resolve!: () => void;
@@ -132,6 +137,28 @@ describe('reads across stores', () => {
   test('Deferred: answers in full, at once or in parts', async () => {
     const answer = await run('Deferred', { id: documentId('default', 'npm/pg/README.md') });
     expect(data(answer).document).toMatchObject({ title: 'pg README', entities: { edges: expect.arrayContaining([{ node: { name: 'pg' } }]) as unknown } });
+  });
+
+  test.each(['multipart', 'event stream'])('Deferred over %s: the document first, then the graph', async (transport) => {
+    const variables = { id: documentId('default', 'npm/pg/README.md') };
+    const whole = data(await run('Deferred', variables));
+    const parts: Answer[] = [];
+    if (transport === 'multipart') for await (const part of overMultipart(server.url, operations, variables, 'Deferred')) parts.push(part);
+    else parts.push(...(await overEventStream(server.url, operations, variables, 'Deferred')));
+    expect(parts[0]).toEqual({ data: { document: { id: variables.id, title: 'pg README' } }, hasNext: true });
+    expect(parts[1]).toMatchObject({ incremental: [{ label: 'graph', path: ['document'] }], hasNext: false });
+    expect(parts).toHaveLength(2);
+    expect((await applyPatches(streamOf(parts))).data).toEqual(whole);
+  });
+
+  test('Deferred: what has no parts is answered whole, as JSON', async () => {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'multipart/mixed, application/json' },
+      body: JSON.stringify({ query: operations, operationName: 'Deferred', variables: { id: 'doc_none' } }),
+    });
+    expect(response.headers.get('content-type')).toContain('application/json');
+    expect(await response.json()).toEqual({ data: { document: null } });
   });
 });
 

@@ -7,9 +7,12 @@ export interface RandomOperation {
   variables: Record<string, unknown>;
 }
 
-/** May be invalid, when aliases clash: validate it. */
-export function randomOperation(schema: GraphQLSchema, seed: number): RandomOperation {
-  return new OperationMaker(schema, new Random(seed)).make();
+/**
+ * May be invalid, when aliases clash: validate it.
+ * @param defers whether some fragments are deferred
+ */
+export function randomOperation(schema: GraphQLSchema, seed: number, defers = false): RandomOperation {
+  return new OperationMaker(schema, new Random(seed), defers).make();
 }
 
 class OperationMaker {
@@ -17,8 +20,11 @@ class OperationMaker {
   readonly #random: Random;
   readonly #variables = new Map<string, { type: string; value: unknown }>();
   readonly #fragments: string[] = [];
+  readonly #defers: boolean;
+  #labels = 0;
 
-  constructor(schema: GraphQLSchema, random: Random) {
+  constructor(schema: GraphQLSchema, random: Random, defers: boolean) {
+    this.#defers = defers;
     this.#schema = schema;
     this.#random = random;
   }
@@ -52,7 +58,7 @@ class OperationMaker {
       if (isAbstractType(other) && random.chance(0.25)) conditions.push(other);
       return conditions;
     }
-    if (isObjectType(type) && random.chance(0.2)) return [random.pick([type, ...type.getInterfaces()])];
+    if (isObjectType(type) && random.chance(this.#defers ? 0.5 : 0.2)) return [random.pick([type, ...type.getInterfaces()])];
     return [];
   }
 
@@ -62,9 +68,9 @@ class OperationMaker {
     if (random.chance(0.3)) {
       const name = `F${this.#fragments.length}`;
       this.#fragments.push(`fragment ${name} on ${type.name} ${selection}`);
-      return `...${name}${this.#condition()}`;
+      return `...${name}${this.#condition()}${this.#defer()}`;
     }
-    return `... on ${type.name}${this.#condition()} ${selection}`;
+    return `... on ${type.name}${this.#condition()}${this.#defer()} ${selection}`;
   }
 
   #field(field: GraphQLField<unknown, unknown>, depth: number): string {
@@ -86,6 +92,14 @@ class OperationMaker {
     if (!random.chance(0.12)) return '';
     const condition = random.chance(0.7) ? this.#variable('Boolean!', random.chance(0.5)) : String(random.chance(0.5));
     return ` @${random.pick(['skip', 'include'])}(if: ${condition})`;
+  }
+
+  #defer(): string {
+    const random = this.#random;
+    if (!this.#defers || !random.chance(0.6)) return '';
+    const label = random.chance(0.5) ? `label: "l${this.#labels++}"` : '';
+    const condition = random.chance(0.3) ? `if: ${random.chance(0.5) ? this.#variable('Boolean!', random.chance(0.8)) : random.chance(0.7)}` : '';
+    return label === '' && condition === '' ? ' @defer' : ` @defer(${[label, condition].filter((part) => part !== '').join(', ')})`;
   }
 
   #variable(type: string, value: unknown): string {

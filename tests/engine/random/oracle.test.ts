@@ -3,11 +3,12 @@
  * at other depths, since a subgraph reports what it saw, but each must explain a null, and none may be lost.
  */
 import fc from 'fast-check';
-import { execute, parse, print, specifiedRules, validate, type DocumentNode } from 'graphql';
+import { execute, parse, print, specifiedRules, validate, type DocumentNode, type ExecutionResult } from 'graphql';
 import { expect, test } from 'vitest';
 import { createEngineOn, type Engine } from '#gateway/execute/engine.ts';
 import { inProcessClient } from '#gateway/execute/subgraph-client.ts';
 import { composeTest, received, subgraphSchema, testContext } from '../federation.ts';
+import { applyPatches, sorted } from '../patches.ts';
 import { cutModel, uncutSchema } from './cut.ts';
 import { randomModel } from './model.ts';
 import { randomOperation } from './operation.ts';
@@ -26,6 +27,8 @@ const REGRESSIONS: readonly (readonly [model: number, operation: number])[] = [
   [2106413939, 2106413946], // an error of a type that the client did not ask the field of
 ];
 
+const DEFERRED_REGRESSIONS: readonly (readonly [model: number, operation: number])[] = [];
+
 function federateModel(seed: number): { engine: Engine; uncut: ReturnType<typeof uncutSchema> } {
   const model = randomModel(seed);
   const subgraphs = cutModel(model);
@@ -35,17 +38,18 @@ function federateModel(seed: number): { engine: Engine; uncut: ReturnType<typeof
 }
 
 type Federated = ReturnType<typeof federateModel>;
+type Check = (federated: Federated, document: DocumentNode, variables: Record<string, unknown>) => Promise<void>;
 
 /** @returns whether the operation was valid, and so compared */
-async function compare(federated: Federated, seed: number): Promise<boolean> {
-  const { source, variables } = randomOperation(federated.uncut.schema, seed);
+async function compare(federated: Federated, seed: number, check: Check): Promise<boolean> {
+  const { source, variables } = randomOperation(federated.uncut.schema, seed, check === checkDeferred);
   const document = parse(source);
-  if (validate(federated.uncut.schema, document).length > 0) return false;
+  if (validate(federated.engine.schema, document).length > 0) return false;
   try {
     await check(federated, document, variables);
   } catch {
     const smallest = await shrinkOperation(document, async (candidate) => {
-      if (validate(federated.uncut.schema, candidate, FOR_SHRINKING).length > 0) return false;
+      if (validate(federated.engine.schema, candidate, FOR_SHRINKING).length > 0) return false;
       return check(federated, candidate, variables).then(() => false, () => true);
     });
     await check(federated, smallest, variables);
@@ -58,6 +62,21 @@ const FOR_SHRINKING = specifiedRules.filter(({ name }) => !name.startsWith('NoUn
 async function check({ engine, uncut }: Federated, document: DocumentNode, variables: Record<string, unknown>): Promise<void> {
   const expected = received(await execute({ ...uncut, document, variableValues: variables }));
   const actual = received(await engine.execute({ document, variables, context: testContext() }));
+  checkAnswer(actual, expected, document, variables);
+}
+
+let streamed = 0;
+
+/** The patches of a stream, applied in order, must give the plain answer. */
+async function checkDeferred({ engine, uncut }: Federated, document: DocumentNode, variables: Record<string, unknown>): Promise<void> {
+  const expected = received(await execute({ ...uncut, document, variableValues: variables }));
+  const result = await engine.executeIncrementally!({ document, variables, context: testContext() });
+  if (Symbol.asyncIterator in result) streamed += 1;
+  const actual = Symbol.asyncIterator in result ? await applyPatches(result, expected.data) : received(result);
+  checkAnswer({ ...actual, data: sorted(actual.data) as typeof actual.data }, { ...expected, data: sorted(expected.data) as typeof expected.data }, document, variables);
+}
+
+function checkAnswer(actual: ExecutionResult, expected: ExecutionResult, document: DocumentNode, variables: Record<string, unknown>): void {
   const told = `${print(document)}\n${JSON.stringify(variables)}\n${JSON.stringify(actual.errors)}\n`;
   const same = JSON.stringify(actual.data) === JSON.stringify(expected.data);
   if (!same) throw new Error(`${told}expected ${JSON.stringify(expected.data)}\n     got ${JSON.stringify(actual.data)}`);
@@ -96,14 +115,14 @@ const related = (one: readonly unknown[], other: readonly unknown[]): boolean =>
   return one.slice(0, length).every((part, index) => part === other[index]);
 };
 
-test('answers equal those of the uncut schema', { timeout: 120_000 }, async () => {
+async function explore(check: Check): Promise<void> {
   let compared = 0;
   await fc.assert(
     fc.asyncProperty(fc.nat(), async (seed) => {
       const federated = federateModel(seed);
       for (let operation = 0; operation < OPERATIONS; operation++) {
         try {
-          if (await compare(federated, seed + operation)) compared += 1;
+          if (await compare(federated, seed + operation, check)) compared += 1;
         } catch (error) {
           throw new Error(`model ${seed}, operation ${seed + operation}: ${(error as Error).message}`, { cause: error });
         }
@@ -112,9 +131,20 @@ test('answers equal those of the uncut schema', { timeout: 120_000 }, async () =
     { numRuns: MODELS, endOnFailure: true },
   );
   expect(compared).toBeGreaterThan(MODELS * 2);
+}
+
+test('answers equal those of the uncut schema', { timeout: 120_000 }, () => explore(check));
+
+test('deferred parts, applied in order, make the same answers', { timeout: 120_000 }, async () => {
+  streamed = 0;
+  await explore(checkDeferred);
+  expect(streamed).toBeGreaterThan(MODELS);
 });
 
 test.each(REGRESSIONS)('model %i, operation %i', async (model, operation) => {
-  expect(await compare(federateModel(model), operation)).toBe(true);
+  expect(await compare(federateModel(model), operation, check)).toBe(true);
 });
 
+test.each(DEFERRED_REGRESSIONS)('deferred: model %i, operation %i', async (model, operation) => {
+  expect(await compare(federateModel(model), operation, checkDeferred)).toBe(true);
+});

@@ -6,7 +6,7 @@ import type { Planner } from '#gateway/plan/planner.ts';
 
 export function plannerInThread(supergraphSdl: string): Planner {
   const supergraph = Supergraph.build(supergraphSdl, { supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES });
-  const planner = new QueryPlanner(supergraph, { reuseQueryFragments: false });
+  const planner = new QueryPlanner(supergraph, { reuseQueryFragments: false, incrementalDelivery: { enableDefer: true } });
   const api = supergraph.apiSchema();
   return {
     apiSdl: printSchema(api.toGraphQLJSSchema({ includeDefer: true })),
