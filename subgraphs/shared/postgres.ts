@@ -61,6 +61,9 @@ export class Postgres {
       pipeline: true,
     } as pg.PoolConfig);
     this.#pool.on('error', options.onIdleError ?? (() => undefined));
+    // The pool listens to connections that are idle only. One that breaks while a transaction holds it between two
+    // statements tells nobody else; the transaction's next statement fails with the reason.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /**
