@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
-import { chromiumPath, startBrowser, wireTo, type Wire } from './browser.ts';
+import { wireTo, type Wire } from '../wire.ts';
+import { chromiumPath, startBrowser } from './browser.ts';
 
 const PATH = '/examples/run-viewer';
 

@@ -1,0 +1,78 @@
+/**
+ * `npm run test:streams [-- --runs 200 --events 500 --writers 8 --gateways 3 --write]`: the full fault suite. Fails unless
+ * every count of faults is 0. `--write` puts its figures into docs/reliability.md.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { runSuite, type Fault, type SuiteReport } from './suite.ts';
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '200' },
+    events: { type: 'string', default: '500' },
+    writers: { type: 'string', default: '8' },
+    gateways: { type: 'string', default: '3' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const DOCS = new URL('../../../docs/reliability.md', import.meta.url);
+
+const kill: Fault = 'a gateway killed with SIGKILL and started again';
+const cut: Fault = 'all connections of clients to a gateway cut';
+const deaf: Fault = 'listeners ended, so that notifications are lost';
+const store: Fault = 'all connections of gateways to PostgreSQL cut';
+const reload: Fault = 'the supergraph changed and reloaded';
+const round: Fault[] = [cut, kill, deaf, kill, store, cut, reload, kill, 'PostgreSQL restarted', deaf, kill, cut, 'PostgreSQL killed with SIGKILL and started again'];
+
+const [runs, events, writers, gateways] = [values.runs, values.events, values.writers, values.gateways].map(Number) as [number, number, number, number];
+const report = await runSuite({
+  runs, events, writers, gateways,
+  batch: 10,
+  faults: [...round, ...round, ...round],
+  deadlineMs: 3_600_000,
+  log: (line) => console.error(line),
+}); // prettier-ignore
+
+const number = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+const listed = (counts: Record<string, number>): string => Object.entries(counts).sort(([, a], [, b]) => b - a).map(([name, count]) => `${number(count)} × ${name}`).join(', ');
+
+function figures({ readers, writing, faults, ...report }: SuiteReport): string {
+  return `Measured ${new Date().toISOString().slice(0, 10)} with Node ${process.versions.node} on ${cpus().length} cores (${cpus()[0]?.model.trim() || process.arch}), all processes on that one machine.
+
+| | |
+| --- | --- |
+| runs × events | ${number(runs)} × ${number(events)}, and RUN_STARTED and RUN_FINISHED of each |
+| events in the table | ${number(report.stored)} |
+| events given to readers | ${number(report.delivered)} |
+| **lost** | **${number(report.lost)}** |
+| **duplicated** | **${number(report.duplicated)}** |
+| **out of order** | **${number(report.outOfOrder)}** |
+| **given but not in the table** | **${number(report.invented)}** |
+| **runs whose log is not exactly what was written** | **${number(report.wrongLogs)}** |
+| **readers with other than 1 terminal event of a run** | **${number(report.wrongEndings)}** |
+| writing took | ${number(report.writingSeconds)} s with ${writers} writers: ${number(writing.appends)} appends, ${number(writing.retries)} of them sent again |
+| everything took | ${number(report.seconds)} s |
+
+| fault | times |
+| --- | --- |
+${Object.entries(faults).map(([fault, times]) => `| ${fault} | ${times} |`).join('\n')}
+
+| readers | number | events | resumed |
+| --- | --- | --- | --- |
+${readers.map(({ way, readers: count, events: given, resumes }) => `| ${way} | ${number(count)} | ${number(given)} | ${number(resumes)} |`).join('\n')}
+`;
+}
+
+console.log(figures(report));
+for (const { way, reasons } of report.readers) console.log(`${way} resumed after: ${listed(reasons)}`);
+console.log(`writers sent again after: ${listed(report.writing.reasons)}`);
+if (values.write) {
+  const text = await readFile(DOCS, 'utf8');
+  await writeFile(DOCS, text.replace(/(<!-- figures -->\n)[\s\S]*?(<!-- end of figures -->)/, (_, start: string, end: string) => `${start}${figures(report)}${end}`));
+}
+const { lost, duplicated, outOfOrder, invented, wrongLogs, wrongEndings } = report;
+if (lost + duplicated + outOfOrder + invented + wrongLogs + wrongEndings > 0) {
+  console.error(report.examples.join('\n'));
+  process.exitCode = 1;
+}

@@ -1,0 +1,174 @@
+/**
+ * The fault suite: runs are written and read while everything below is killed, restarted and cut; at the end what every
+ * reader was given is compared with the table. Faults come at equal steps of progress, and writers wait at the step behind a
+ * fault that is not over, so that every fault falls into the middle of the writing, however fast the machine is.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { compare, readTable, type Comparison } from './compare.ts';
+import { read, WAYS, watchAll, type Reader } from './readers.ts';
+import { startTopology, type Topology } from './topology.ts';
+import { startRun, write, type WriterReport } from './writers.ts';
+
+export interface SuiteOptions {
+  runs: number;
+  /** Marked events of each run; the log also has RUN_STARTED and RUN_FINISHED. */
+  events: number;
+  writers: number;
+  /** Mean events of an append. */
+  batch: number;
+  gateways: number;
+  /** What happens, in this order. */
+  faults: readonly Fault[];
+  /** All must be over by then, in milliseconds from the start of the writing. */
+  deadlineMs: number;
+  log?: (line: string) => void;
+}
+
+export const FAULTS = {
+  'a gateway killed with SIGKILL and started again': async (topology, index) => await topology.killGateway(index),
+  'all connections of clients to a gateway cut': async (topology, index) => void topology.snapClients(index),
+  'all connections of gateways to PostgreSQL cut': async (topology) => void topology.snapStore(),
+  'PostgreSQL restarted': async (topology) => await topology.restartPostgres('fast'),
+  'PostgreSQL killed with SIGKILL and started again': async (topology) => await topology.restartPostgres('crash'),
+  'listeners ended, so that notifications are lost': async (topology) => void (await topology.loseNotifications()),
+  'the supergraph changed and reloaded': async (topology) => await topology.reloadSupergraph(),
+} satisfies Record<string, (topology: Topology, index: number) => Promise<void>>;
+export type Fault = keyof typeof FAULTS;
+
+export interface SuiteReport extends Comparison {
+  seconds: number;
+  writingSeconds: number;
+  faults: Record<string, number>;
+  readers: { way: string; readers: number; events: number; resumes: number; reasons: Record<string, number> }[];
+  writing: { appends: number; retries: number; reasons: Record<string, number> };
+}
+
+/** What readers miss by then is counted as lost. */
+const LATE = new Error('The deadline has passed.');
+
+export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
+  const { log = () => undefined } = options;
+  await using topology = await startTopology(options.gateways);
+  log(`${options.gateways} gateways serve.`);
+  const began = performance.now();
+  const stop = new AbortController();
+  const context = { url: () => topology.urls[Math.floor(Math.random() * topology.urls.length)]!, signal: stop.signal };
+  topology.died.catch((error: unknown) => stop.abort(error));
+  const late = setTimeout(() => stop.abort(LATE), options.deadlineMs);
+  try {
+    const writing: WriterReport = { appends: 0, retries: 0, reasons: new Map() };
+    const progress = gates(options);
+    const writer = { ...context, admitted: progress.admitted };
+
+    const runIds: string[] = [];
+    for (let number = 0; number < options.runs; number += 8) {
+      const some = Array.from({ length: Math.min(8, options.runs - number) }, (_, index) => startRun(writer, writing, number + index));
+      runIds.push(...(await Promise.all(some)));
+    }
+    const readers = readersOf(runIds);
+    const total = options.runs * (options.events + 2);
+    const dashboard: Reader = { way: 'WebSocket (all runs on one cursor)', runId: undefined, log: [], resumes: 0, reasons: new Map() };
+    const reading = [
+      ...readers.map((reader) => read(reader, context)),
+      watchAll(dashboard, context, () => dashboard.log.length >= total),
+    ].map((promise) => promise.catch((error: unknown) => {
+      // The reason that all were stopped for is told once, by the end of the suite.
+      if (!stop.signal.aborted) log(`A reader gave up: ${String(error)}`);
+    }));
+    log(`${reading.length} readers follow ${options.runs} runs.`);
+
+    const shares = Array.from({ length: options.writers }, (_, index) => runIds.filter((_id, place) => place % options.writers === index));
+    const startedWriting = performance.now();
+    const written = Promise.all(shares.map((share) => write(share, options.events, options.batch, writer, writing))).then(() => performance.now() - startedWriting);
+    const failedWriting = written.catch((error: unknown) => {
+      stop.abort(error);
+      throw error;
+    });
+    const [writingMs, faults] = await Promise.all([failedWriting, disturb(options, topology, progress, log, stop.signal)]);
+    log(`Written after ${Math.round(writingMs / 1_000)} s.`);
+    await Promise.all(reading);
+    if (stop.signal.aborted && stop.signal.reason !== LATE) throw stop.signal.reason;
+    const seconds = (performance.now() - began) / 1_000;
+    const comparison = compare(await readTable(topology.databaseUrl), runIds, options.events, [...readers, dashboard]);
+    return {
+      ...comparison,
+      seconds,
+      writingSeconds: writingMs / 1_000,
+      faults,
+      readers: [...Object.keys(WAYS), dashboard.way].map((way) => summary(way, [...readers, dashboard].filter((reader) => reader.way === way))),
+      writing: { ...writing, reasons: Object.fromEntries(writing.reasons) },
+    };
+  } finally {
+    clearTimeout(late);
+    stop.abort(new Error('The suite is over.'));
+  }
+}
+
+/** Three readers of each run: a WebSocket, server-sent events (of GraphQL and of AG-UI in turn), and pages. */
+function readersOf(runIds: readonly string[]): (Reader & { runId: string })[] {
+  const [socket, sse, agUi, paging] = Object.keys(WAYS) as [string, string, string, string];
+  return runIds.flatMap((runId, index) => [socket, index % 2 === 0 ? sse : agUi, paging].map((way) => ({ way, runId, log: [], resumes: 0, reasons: new Map<string, number>() })));
+}
+
+interface Gates {
+  /** Resolves when so many events more may be written. */
+  admitted(events: number): Promise<void>;
+  /** Resolves when the writing has come to step `number`. */
+  reached(number: number): Promise<void>;
+  /** The fault of step `number` is over. */
+  over(number: number): void;
+}
+
+/** Progress in steps, one for each fault; nobody writes beyond the step behind a fault that is not over. */
+function gates({ runs, events, faults }: SuiteOptions): Gates {
+  const step = (runs * events) / (faults.length + 1);
+  let written = 0;
+  let done = 0;
+  let waiting: (() => void)[] = [];
+  const change = (): void => {
+    const before = waiting;
+    waiting = [];
+    for (const resume of before) resume();
+  };
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  return {
+    async admitted(count) {
+      // Two steps beyond the last fault that is over: one passes while the next fault happens.
+      await until(() => done >= faults.length || written < (done + 2) * step);
+      written += count;
+      change();
+    },
+    reached: (number) => until(() => written >= number * step),
+    over(number) {
+      done = number;
+      change();
+    },
+  };
+}
+
+async function disturb({ faults }: SuiteOptions, topology: Topology, progress: Gates, log: (line: string) => void, signal: AbortSignal): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+  aborted.catch(() => undefined);
+  for (const [index, fault] of faults.entries()) {
+    await Promise.race([progress.reached(index + 1), aborted]);
+    const began = performance.now();
+    await FAULTS[fault](topology, index % topology.urls.length);
+    counts[fault] = (counts[fault] ?? 0) + 1;
+    log(`${index + 1}/${faults.length} ${fault} (${Math.round(performance.now() - began)} ms)`);
+    // A moment of peace, in which clients come back: faults on top of faults would only keep them away.
+    await delay(300);
+    signal.throwIfAborted();
+    progress.over(index + 1);
+  }
+  return counts;
+}
+
+function summary(way: string, readers: readonly Reader[]): SuiteReport['readers'][number] {
+  const reasons: Record<string, number> = {};
+  for (const reader of readers) for (const [reason, count] of reader.reasons) reasons[reason] = (reasons[reason] ?? 0) + count;
+  const sum = (of: (reader: Reader) => number): number => readers.reduce((total, reader) => total + of(reader), 0);
+  return { way, readers: readers.length, events: sum(({ log }) => log.length), resumes: sum(({ resumes }) => resumes), reasons };
+}

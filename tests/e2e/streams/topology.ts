@@ -1,0 +1,189 @@
+/** Gateways as processes of their own on one PostgreSQL, each behind a wire, and all that can be done to them. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { cleanEnvironment } from '#tests/ops/program.ts';
+import { wireTo, type Wire } from '../wire.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const START_TIMEOUT_MS = 120_000;
+
+interface Gateway {
+  readonly wire: Wire;
+  readonly dataDir: string;
+  process: ChildProcess | undefined;
+  /** Whether its end is of our making. */
+  killed: boolean;
+  onDeath: (error: Error) => void;
+  output: string;
+}
+
+export interface Topology extends AsyncDisposable {
+  /** Where clients find the gateways; a URL stays the same when its gateway is another process. */
+  readonly urls: readonly string[];
+  /** For comparing at the end, past everything that is tested. */
+  readonly databaseUrl: string;
+  /** Rejects when a gateway ends that nobody killed, with what it had written; never resolves. */
+  readonly died: Promise<never>;
+  /** Ends a gateway with SIGKILL, and starts another in its place. Resolves when that one serves. */
+  killGateway(index: number): Promise<void>;
+  /** Breaks every client's connection to a gateway. */
+  snapClients(index: number): number;
+  /** Stops PostgreSQL (`crash`: its main process with SIGKILL) and starts it again. */
+  restartPostgres(how: 'fast' | 'crash'): Promise<void>;
+  /** Breaks every gateway's connections to PostgreSQL. */
+  snapStore(): number;
+  /** Ends the sessions that listen for notifications; those that come before they are replaced are lost. */
+  loseNotifications(): Promise<number>;
+  /** Changes the schema of a subgraph in its file, which every gateway watches. */
+  reloadSupergraph(): Promise<void>;
+}
+
+export async function startTopology(gatewayCount: number): Promise<Topology> {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-streams-'));
+  const endings: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const end = async (): Promise<void> => {
+    for (const step of endings.reverse()) await step();
+  };
+  try {
+    let postgres: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+    endings.push(() => postgres.close());
+    const storeWire = await wireTo(postgres.port);
+    endings.push(async () => await storeWire[Symbol.asyncDispose]());
+    const direct = new URL(postgres.url);
+    const throughWire = new URL(postgres.url);
+    throughWire.port = String(storeWire.port);
+
+    const supergraph = await copySupergraph(join(folder, 'supergraph'));
+    const gateways: Gateway[] = [];
+    let onDeath: (error: Error) => void = () => undefined;
+    const died = new Promise<never>((_, reject) => (onDeath = reject));
+    died.catch(() => undefined); // Whoever runs the suite looks at it.
+    // Also when this process ends without ending the topology.
+    const killAll = (): void => gateways.forEach((gateway) => gateway.process?.kill('SIGKILL'));
+    process.once('exit', killAll);
+    endings.push(async () => {
+      for (const gateway of gateways) await kill(gateway);
+      process.off('exit', killAll);
+    });
+    for (let index = 0; index < gatewayCount; index++) {
+      const gateway: Gateway = { wire: await wireTo(0), dataDir: join(folder, `gateway-${index}`), process: undefined, killed: false, output: '', onDeath };
+      endings.push(async () => await gateway.wire[Symbol.asyncDispose]());
+      gateways.push(gateway);
+      // One after the other: the first migrates.
+      await start(gateway, throughWire.href, supergraph.file);
+    }
+    // Wires end before gateways would wait for their clients.
+    return {
+      died,
+      urls: gateways.map(({ wire }) => `http://127.0.0.1:${wire.port}`),
+      get databaseUrl() {
+        return direct.href;
+      },
+      async killGateway(index) {
+        await kill(gateways[index]!);
+        await start(gateways[index]!, throughWire.href, supergraph.file);
+      },
+      snapClients: (index) => gateways[index]!.wire.snap(),
+      snapStore: () => storeWire.snap(),
+      async restartPostgres(how) {
+        if (how === 'crash') {
+          process.kill(postgres.pid, 'SIGKILL');
+          await postgres.exited;
+        }
+        await postgres.close();
+        postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+        storeWire.target = postgres.port;
+        direct.port = String(postgres.port);
+      },
+      async loseNotifications() {
+        const { rows } = await query(direct.href, `SELECT count(pg_terminate_backend(pid))::integer AS ended FROM pg_stat_activity WHERE query ILIKE 'listen%' AND pid <> pg_backend_pid()`);
+        return rows[0]!['ended'] as number;
+      },
+      reloadSupergraph: () => supergraph.change(),
+      [Symbol.asyncDispose]: end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+export async function query(databaseUrl: string, sql: string): Promise<pg.QueryResult<Record<string, unknown>>> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    return await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+async function start(gateway: Gateway, databaseUrl: string, supergraphFile: string): Promise<void> {
+  const child = spawn(process.execPath, ['ops/start.mjs'], {
+    cwd: ROOT,
+    env: cleanEnvironment({
+      DATABASE_URL: databaseUrl, DATA_DIR: gateway.dataDir, PORT: '0', SUPERGRAPH: supergraphFile,
+      INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false', LOG_LEVEL: 'warn',
+    }), // prettier-ignore
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  gateway.process = child;
+  gateway.killed = false;
+  gateway.output = '';
+  const listening = new Promise<number>((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        gateway.output = (gateway.output + String(data)).slice(-6_000);
+        const port = /http:\/\/127\.0\.0\.1:(\d+)\/graphql/.exec(gateway.output)?.[1];
+        if (port !== undefined) resolve(Number(port));
+      });
+    }
+  });
+  const patience = new AbortController();
+  const port = await Promise.race([
+    listening,
+    once(child, 'exit').then(() => undefined),
+    delay(START_TIMEOUT_MS, undefined, { signal: patience.signal }).catch(() => undefined),
+  ]);
+  patience.abort();
+  if (port === undefined) throw new Error(`A gateway did not start:\n${gateway.output}`);
+  gateway.wire.target = port;
+  child.once('exit', (status, signal) => {
+    if (!gateway.killed) gateway.onDeath(new Error(`A gateway ended by itself (${signal ?? status}):\n${gateway.output}`));
+  });
+}
+
+async function kill(gateway: Gateway): Promise<void> {
+  const { process: child } = gateway;
+  gateway.killed = true;
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
+/** A copy of the supergraph's configuration and schemas, and a way to change it. */
+async function copySupergraph(folder: string): Promise<{ file: string; change(): Promise<void> }> {
+  const file = join(folder, 'supergraph.yaml');
+  const text = await readFile(join(ROOT, 'supergraph.yaml'), 'utf8');
+  await mkdir(folder, { recursive: true });
+  const schemas = [...text.matchAll(/file: ([\w/.-]+)/g)].map(([, path]) => path!);
+  for (const path of schemas) await cp(join(ROOT, path), join(folder, path));
+  await writeFile(file, text);
+  const changed = join(folder, schemas.at(-1)!);
+  let changes = 0;
+  return {
+    file,
+    change: async () => {
+      const schema = await readFile(changed, 'utf8');
+      await writeFile(changed, schema.replace(/"""Queues a run[^"]*"""/, `"""Queues a run. Schema number ${++changes}."""`));
+    },
+  };
+}
