@@ -52,7 +52,7 @@ export class Postgres {
       ...(options.url === undefined ? {} : { connectionString: options.url }),
       max: options.poolSize ?? 10,
       connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-      idleTimeoutMillis: 30_000,
+      idleTimeoutMillis: 10_000,
       statement_timeout: this.#statementTimeoutMs,
       // The server's own time-out comes first; this one catches a server that has stopped answering.
       query_timeout: this.#statementTimeoutMs + 2_000,
