@@ -40,7 +40,12 @@ export function systemCalls(clients: ReadonlyMap<string, SubgraphClient>, signal
     const [error] = result.errors ?? [];
     if (error !== undefined) {
       const code = (error.extensions?.code ?? 'INTERNAL_SERVER_ERROR') as ErrorCode;
-      throw new CodedError(code, error.message, { cause: error.originalError ?? error, extensions: { service: subgraph } });
+      const hint = error.extensions?.hint;
+      throw new CodedError(code, error.message, {
+        cause: error.originalError ?? error,
+        ...(typeof hint === 'string' ? { hint } : {}),
+        extensions: { service: subgraph },
+      });
     }
     return result.data as Data;
   };

@@ -180,6 +180,12 @@ export interface GraphDriver {
    */
   indexDocuments(context: RequestContext, documents: readonly DocumentGraph[]): Promise<void>;
 
+  /** Documents that mention or assert something, by id, behind `after`. */
+  documentIds(context: RequestContext, after: string | null, limit: number): Promise<string[]>;
+
+  /** The ids of the entities and relations that each document names; documents that name none are absent. */
+  documentContents(context: RequestContext, documents: readonly string[]): Promise<Map<string, { entities: string[]; relations: string[] }>>;
+
   /** Probes the stores; never throws. */
   health(): Promise<StoreHealth[]>;
 

@@ -9,3 +9,17 @@ export function groupedBy<Row, Item>(rows: readonly Row[], keyOf: (row: Row) => 
   }
   return groups;
 }
+
+/** What each document names, from one row for each thing named. */
+export function contentsOf(
+  rows: readonly { document: string; entity: string | null; relation: string | null }[],
+): Map<string, { entities: string[]; relations: string[] }> {
+  const contents = new Map<string, { entities: string[]; relations: string[] }>();
+  for (const { document, entity, relation } of rows) {
+    const own = contents.get(document) ?? { entities: [], relations: [] };
+    if (entity !== null) own.entities.push(entity);
+    if (relation !== null) own.relations.push(relation);
+    contents.set(document, own);
+  }
+  return contents;
+}

@@ -7,6 +7,7 @@ import type { DocumentGraph, GraphDriver } from './driver.ts';
 import { checkCount, checkEntity, checkRelation, checkText, INPUT_LIMITS } from './input.ts';
 import type { RelationInput } from './input.ts';
 import type { EntityInput } from './schema-mutations.ts';
+import { documentBatch } from './writes.ts';
 
 /** As the input arrives: what `properties` holds is checked, not assumed. */
 interface Checkable {
@@ -71,6 +72,32 @@ export function addIndexing(
     await write(context, () => deps.driver.indexDocuments(context, documents));
     return { documentIds: documents.map(({ documentId }) => documentId) };
   };
+  builder.queryFields((t) => ({
+    graphDocuments: t.idList({
+      inaccessible: true,
+      nullable: { list: true, items: false },
+      description: 'For the gateway’s own indexing: documents that the graph knows something from, by id.',
+      args: {
+        first: t.arg.int({ required: true, description: 'How many: 1 to 1,000.' }),
+        after: t.arg.id({ description: 'The id that the page begins behind.' }),
+      },
+      resolve: async (_, { first, after }, context) => {
+        systemOnly(context);
+        return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), 1_000));
+      },
+    }),
+    differingDocumentGraphs: t.idList({
+      inaccessible: true,
+      nullable: { list: true, items: false },
+      description: 'For the gateway’s own indexing: those of the given documents of which the graph knows something else.',
+      args: { input: t.arg({ type: indexInput, required: true, description: 'The documents as they should be.' }) },
+      resolve: async (_, { input }, context) => {
+        systemOnly(context);
+        return await differing(context, deps.driver, checkDocuments(input.documents));
+      },
+    }),
+  }));
+
   builder.mutationFields((t) => ({
     indexDocumentGraph: t.field({
       type: indexPayload,
@@ -93,6 +120,21 @@ export function addIndexing(
       },
     }),
   }));
+}
+
+/** The documents whose mentions and assertions are not those given. */
+async function differing(context: RequestContext, driver: GraphDriver, documents: readonly DocumentGraph[]): Promise<string[]> {
+  const { documentIds, mentions, assertions } = documentBatch(context.principal.tenantId, documents);
+  const stored = await driver.documentContents(context, documentIds);
+  const same = (found: readonly string[], wanted: readonly string[]): boolean => {
+    const set = new Set(wanted);
+    return found.length === set.size && found.every((id) => set.has(id));
+  };
+  return documentIds.filter((id) => {
+    const { entities, relations } = stored.get(id) ?? { entities: [], relations: [] };
+    const wanted = mentions.flatMap(({ documentId, entityId }) => (documentId === id ? [entityId] : []));
+    return !same(entities, wanted) || !same(relations, assertions.flatMap(({ documentId, relationId }) => (documentId === id ? [relationId] : [])));
+  });
 }
 
 function systemOnly(context: RequestContext): void {

@@ -181,6 +181,24 @@ export interface OutboxContent extends DocumentRow {
   chunks: ChunkRow[];
 }
 
+/** A document as every store should have it. */
+export interface ReferenceDocument extends OutboxContent {
+  /** The stores that were told of its present state; the others are still being delivered to. */
+  delivered: readonly IndexedStore[];
+}
+export interface ReferencePage {
+  /** The id that the page begins behind. */
+  after: string | null;
+  limit: number;
+}
+/** What to deliver to one store again. */
+export interface Redelivery {
+  documentId: string;
+  store: IndexedStore;
+  /** Where a document that does not exist any more left bytes. */
+  objectKey: string | null;
+}
+
 export interface OutboxClaim {
   limit: number;
   leaseSeconds: number;
@@ -286,6 +304,15 @@ export interface RelationalDriver {
   /** Records failures; returns how many were of the current revision. They are due again after `retryInSeconds`. */
   failOutbox(context: RequestContext, entries: readonly OutboxFailure[]): Promise<number>;
   outboxStatus(context: RequestContext): Promise<OutboxStatus>;
+
+  /** Tenants that ever wrote, by name. System only. */
+  tenantIds(context: RequestContext, page: ReferencePage): Promise<string[]>;
+  /** The tenant's documents by id, as every store should have them. */
+  referenceDocuments(context: RequestContext, page: ReferencePage): Promise<ReferenceDocument[]>;
+  /** Those of `ids` that are documents, or are still being removed from the store. */
+  knownDocuments(context: RequestContext, store: IndexedStore, ids: readonly string[]): Promise<string[]>;
+  /** Makes entries due again, for documents that do not exist as deletions. @returns how many */
+  redeliver(context: RequestContext, entries: readonly Redelivery[]): Promise<number>;
 
   health(): Promise<StoreHealth[]>;
 }

@@ -150,6 +150,12 @@ export interface VectorDriver {
   /** Removes all chunks of these documents. @returns how many there were */
   removeDocuments(context: RequestContext, documentIds: readonly string[]): Promise<number>;
 
+  /**
+   * Documents of which chunks are stored, each at least once, in pages.
+   * @param after what the page before gave as `next`; null for the first
+   */
+  documentIds(context: RequestContext, after: string | null, limit: number): Promise<{ ids: readonly string[]; next: string | null }>;
+
   /** What the tenant's collection was made with; undefined before its first write. */
   collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined>;
   health(): Promise<StoreHealth>;

@@ -106,6 +106,33 @@ export interface Indexed {
   removed: number;
 }
 
+/** Those of the given documents of which other chunks are stored than the input says, or none, or of other texts, titles or models. */
+export async function differingDocuments(
+  context: RequestContext,
+  driver: VectorDriver,
+  embedder: Embedder,
+  documents: readonly DocumentInput[],
+): Promise<string[]> {
+  const documentIds = checkIds(documents.map((document) => document.documentId), '`documents.documentId`', WRITE_LIMITS.documents);
+  const model = embedder.model;
+  if (model === undefined) throw embeddingOff();
+  const differing: string[] = [];
+  if (documentIds.length === 0) return differing;
+  // Document by document, for the store tells hashes by chunk; a batch that agrees as a whole, which is the rule, costs one statement.
+  const expected = documents.map(({ documentId, title, chunks }) => ({
+    documentId,
+    hashes: new Map(chunks.map(({ id, text }) => [id, contentHash(model.name, title ?? '', text)])),
+  }));
+  const agrees = (stored: ReadonlyMap<string, string>, hashes: ReadonlyMap<string, string>): boolean =>
+    stored.size === hashes.size && [...hashes].every(([id, hash]) => stored.get(id) === hash);
+  const together = new Map(expected.flatMap(({ hashes }) => [...hashes]));
+  if (agrees(await driver.storedHashes(context, documentIds), together)) return differing;
+  for (const { documentId, hashes } of expected) {
+    if (!agrees(await driver.storedHashes(context, [documentId]), hashes)) differing.push(documentId);
+  }
+  return differing;
+}
+
 /** Makes the stored chunks of the given documents exactly the input, and embeds only what changed. */
 export async function indexDocuments(
   context: RequestContext,

@@ -2,7 +2,7 @@
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { forbidden } from '#subgraphs/shared/errors.ts';
-import { indexDocuments, WRITE_LIMITS, type DocumentInput, type Indexed } from './indexing.ts';
+import { differingDocuments, indexDocuments, WRITE_LIMITS, type DocumentInput, type Indexed } from './indexing.ts';
 import { checkIds } from './input.ts';
 import type { VectorLoaders } from './loaders.ts';
 import type { VectorSchemaDeps } from './schema.ts';
@@ -71,6 +71,40 @@ export function addIndexing(
     fields: (t) => ({ removed: t.exposeInt('removed', { nullable: false, description: 'Stored chunks that were removed.' }) }),
     inaccessible,
   });
+
+  const Page = builder.objectRef<{ ids: readonly string[]; next: string | null }>('VectorDocumentPage').implement({
+    description: 'Documents of which chunks are stored.',
+    fields: (t) => ({
+      ids: t.idList({ nullable: { list: false, items: false }, description: 'Their ids; some may come again in later pages.', resolve: ({ ids }) => [...ids] }),
+      next: t.exposeString('next', { description: 'Where the next page begins; null after the last.' }),
+    }),
+    inaccessible,
+  });
+  builder.queryFields((t) => ({
+    vectorDocuments: t.field({
+      type: Page,
+      inaccessible,
+      description: 'Documents of which chunks are stored, in pages. For the gateway itself.',
+      args: {
+        first: t.arg.int({ required: true, description: 'How many to look at: 1 to 1,000.' }),
+        after: t.arg.string({ description: 'The `next` of the page before.' }),
+      },
+      resolve: async (_, { first, after }, context) => {
+        checkSystem(context);
+        return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), 1_000));
+      },
+    }),
+    differingDocumentVectors: t.idList({
+      inaccessible,
+      nullable: { list: true, items: false },
+      description: 'Those of the given documents of which other chunks are stored than the input says. For the gateway itself.',
+      args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents as they should be.' }) },
+      resolve: async (_, { input }, context) => {
+        checkSystem(context);
+        return await differingDocuments(context, deps.driver, deps.embedder, input.documents as DocumentInput[]);
+      },
+    }),
+  }));
 
   builder.mutationFields((t) => ({
     indexDocumentVectors: t.field({

@@ -18,6 +18,8 @@ export function createDisabledGraph(): GraphDriver {
     deleteEntities: refuse,
     deleteRelations: refuse,
     indexDocuments: refuse,
+    documentIds: refuse,
+    documentContents: refuse,
     health: async () => [{ store: 'postgres', state: 'disabled', detail: 'Set NEO4J_URI or DATABASE_URL.' }],
     close: async () => undefined,
   };

@@ -14,7 +14,7 @@ import type {
   RelationSelection,
   Step,
 } from '../driver.ts';
-import { groupedBy } from '../grouping.ts';
+import { contentsOf, groupedBy } from '../grouping.ts';
 import type { Query } from './neo4j.ts';
 
 type Reads = Pick<
@@ -27,6 +27,8 @@ type Reads = Pick<
   | 'expandFrontier'
   | 'documentEntities'
   | 'entityDocuments'
+  | 'documentIds'
+  | 'documentContents'
 >;
 
 /** An entity as statements return it: properties as the JSON text that is stored. */
@@ -159,6 +161,26 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
         (row) => row.document,
         (row) => ({ position: row.position, entity: toEntity(row) }),
       );
+    },
+
+    async documentIds(context, after, limit) {
+      const rows = await rowsOf<{ id: string }>(
+        context,
+        'MATCH (d:TributaryDocument {tenantId: $tenantId}) WHERE d.id > $after RETURN d.id AS id ORDER BY id LIMIT $limit',
+        { after: after ?? '', limit: neo4j.int(limit) },
+      );
+      return rows.map(({ id }) => id);
+    },
+
+    async documentContents(context, documents) {
+      if (documents.length === 0) return new Map();
+      const rows = await rowsOf<{ document: string; entity: string | null; relation: string | null }>(
+        context,
+        `MATCH (d:TributaryDocument {tenantId: $tenantId})-[:TRIBUTARY_MENTIONS|TRIBUTARY_ASSERTS]->(x) WHERE d.id IN $documents
+         RETURN d.id AS document, CASE WHEN x:TributaryEntity THEN x.id END AS entity, CASE WHEN x:TributaryRelation THEN x.id END AS relation`,
+        { documents },
+      );
+      return contentsOf(rows);
     },
 
     async entityDocuments(context, entities, { limit, after }) {

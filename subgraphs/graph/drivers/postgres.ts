@@ -5,7 +5,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { Direction, Entity, GraphDriver, Relation, RelationOfEntity, RelationSelection, Step } from '../driver.ts';
-import { groupedBy } from '../grouping.ts';
+import { contentsOf, groupedBy } from '../grouping.ts';
 import { entityCondition, Parameters } from './postgres-filter.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './postgres-writes.ts';
 
@@ -33,6 +33,8 @@ type Reads = Pick<
   | 'expandFrontier'
   | 'documentEntities'
   | 'entityDocuments'
+  | 'documentIds'
+  | 'documentContents'
 >;
 
 function reads(postgres: Postgres): Reads {
@@ -194,6 +196,34 @@ function reads(postgres: Postgres): Reads {
         (row) => row.entity,
         (row) => row.document_id,
       );
+    },
+
+    async documentIds(context, after, limit) {
+      // Each document's id is one step down the index of either table.
+      const steps = (table: string) => `(
+        WITH RECURSIVE found AS (
+          SELECT min(document_id) AS id, 1 AS place FROM graph.${table} WHERE document_id > $1
+          UNION ALL
+          SELECT (SELECT min(t.document_id) FROM graph.${table} t WHERE t.document_id > found.id), place + 1
+          FROM found WHERE found.id IS NOT NULL AND place < $2
+        ) SELECT id FROM found WHERE id IS NOT NULL)`;
+      const rows = await read<{ id: string }>(
+        context,
+        `SELECT id FROM (${steps('mentions')} UNION ${steps('assertions')}) u ORDER BY id LIMIT $2`,
+        [after ?? '', limit],
+      );
+      return rows.map(({ id }) => id);
+    },
+
+    async documentContents(context, documents) {
+      if (documents.length === 0) return new Map();
+      const rows = await read<{ document: string; entity: string | null; relation: string | null }>(
+        context,
+        `SELECT document_id AS document, entity_id AS entity, NULL AS relation FROM graph.mentions WHERE document_id = ANY($1::text[])
+         UNION ALL SELECT document_id, NULL, relation_id FROM graph.assertions WHERE document_id = ANY($1::text[])`,
+        [documents],
+      );
+      return contentsOf(rows);
     },
   };
 }

@@ -28,5 +28,9 @@ export const disabledDriver: RelationalDriver = {
   completeOutbox: refuse,
   failOutbox: refuse,
   outboxStatus: refuse,
+  tenantIds: refuse,
+  referenceDocuments: refuse,
+  knownDocuments: refuse,
+  redeliver: refuse,
   health: async () => [{ store: 'postgres', state: 'disabled' }],
 };

@@ -6,6 +6,7 @@ import * as agents from './postgres/agents.ts';
 import * as documents from './postgres/documents.ts';
 import { byIdsStatement, countStatement, listStatement } from './postgres/lists.ts';
 import * as outbox from './postgres/outbox.ts';
+import * as reconcile from './postgres/reconcile.ts';
 import * as records from './postgres/records.ts';
 import { statement } from './postgres/sql.ts';
 
@@ -44,6 +45,11 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     completeOutbox: (...given) => outbox.completeOutbox(postgres, ...given),
     failOutbox: (...given) => outbox.failOutbox(postgres, ...given),
     outboxStatus: (...given) => outbox.outboxStatus(postgres, ...given),
+
+    tenantIds: (...given) => reconcile.tenantIds(postgres, ...given),
+    referenceDocuments: (...given) => reconcile.referenceDocuments(postgres, ...given),
+    knownDocuments: (...given) => reconcile.knownDocuments(postgres, ...given),
+    redeliver: (...given) => reconcile.redeliver(postgres, ...given),
 
     health: async () => [await postgres.health()],
   };

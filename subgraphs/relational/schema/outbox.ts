@@ -7,6 +7,7 @@ import {
 } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
 import { addMutation, requireSystem } from './mutation.ts';
+import { addReconciling } from './reconcile.ts';
 
 const inaccessible = true;
 
@@ -16,7 +17,9 @@ const ENTRIES = 200;
 const ERROR_LENGTH = 500;
 
 export function addOutbox(parts: SchemaParts): void {
-  addClaim(parts);
+  const content = contentTypes(parts);
+  addClaim(parts, content);
+  addReconciling(parts, content);
   addSettling(parts);
   addStatus(parts);
 }
@@ -28,9 +31,9 @@ interface ClaimInput {
   documentIds?: string[] | null;
 }
 
-function addClaim(parts: SchemaParts): void {
+function addClaim(parts: SchemaParts, content: ContentTypes): void {
   const { driver, indexedStore } = parts;
-  const entry = addEntryTypes(parts);
+  const entry = addEntryTypes(parts, content);
   addMutation<ClaimInput, { entries: OutboxEntryRow[] }>(parts, 'claimOutbox', {
     system: true,
     description: 'Leases entries that are due, of all tenants. An entry whose lease ends unsettled is due again.',
@@ -70,12 +73,10 @@ function addClaim(parts: SchemaParts): void {
   });
 }
 
-function addEntryTypes({ builder, indexedStore }: SchemaParts) {
-  const operation = builder.enumType('OutboxOperation', {
-    description: 'What is to be done to a store.',
-    inaccessible,
-    values: { UPSERT: { description: 'Make it what the document is.' }, DELETE: { description: 'Remove the document from it.' } } as const,
-  });
+/** The types of what a document consists of, as deliveries read it. */
+export type ContentTypes = ReturnType<typeof contentTypes>;
+
+function contentTypes({ builder }: SchemaParts) {
   const document = builder.objectRef<OutboxContent>('OutboxDocument').implement({
     description: 'A document as it is to be delivered.',
     inaccessible,
@@ -124,6 +125,15 @@ function addEntryTypes({ builder, indexedStore }: SchemaParts) {
       type: t.exposeString('type', { nullable: false, description: 'Its type.' }),
       properties: t.field({ type: 'JSON', nullable: false, description: 'Its properties.', resolve: (row) => row.properties }),
     }),
+  });
+  return { document, chunk, entity, relation };
+}
+
+function addEntryTypes({ builder, indexedStore }: SchemaParts, { document, chunk, entity, relation }: ContentTypes) {
+  const operation = builder.enumType('OutboxOperation', {
+    description: 'What is to be done to a store.',
+    inaccessible,
+    values: { UPSERT: { description: 'Make it what the document is.' }, DELETE: { description: 'Remove the document from it.' } } as const,
   });
   return builder.objectRef<OutboxEntryRow>('OutboxEntry').implement({
     description: 'One store’s work on one document. Its content is that of its revision.',

@@ -17,6 +17,7 @@ export const disabledVectors: VectorDriver = {
   storedHashes: refuse,
   indexDocuments: refuse,
   removeDocuments: refuse,
+  documentIds: refuse,
   collectionInfo: refuse,
   health: async () => ({ store: 'vector', state: 'disabled', detail: 'Set QDRANT_URL or DATABASE_URL.' }),
   close: async () => undefined,

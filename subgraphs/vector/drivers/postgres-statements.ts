@@ -157,3 +157,14 @@ export const storedHashes = (collection: string, documentIds: readonly string[])
   compile<{ chunk_id: string; content_hash: string }>(sql`
     SELECT c.chunk_id, c.content_hash FROM vector.chunks c
     WHERE c.collection = ${collection} AND c.document_id = ANY (${documentIds}::text[])`);
+
+/** Each document's id is one step down the index. */
+export const documentIds = (collection: string, after: string, limit: number) =>
+  compile<{ id: string }>(sql`
+    WITH RECURSIVE found AS (
+      SELECT min(document_id) AS id, 1 AS place FROM vector.chunks WHERE collection = ${collection} AND document_id > ${after}
+      UNION ALL
+      SELECT (SELECT min(c.document_id) FROM vector.chunks c WHERE c.collection = ${collection} AND c.document_id > found.id), place + 1
+      FROM found WHERE found.id IS NOT NULL AND place < ${limit}::int
+    )
+    SELECT id FROM found WHERE id IS NOT NULL`);

@@ -148,6 +148,11 @@ export class PostgresVectors implements VectorDriver {
     return removedCount;
   }
 
+  async documentIds(context: RequestContext, after: string | null, limit: number): Promise<{ ids: readonly string[]; next: string | null }> {
+    const rows = await this.#postgres.read(context, statements.documentIds(this.#collection, after ?? '', limit));
+    return { ids: rows.map(({ id }) => id), next: rows.length < limit ? null : rows.at(-1)!.id };
+  }
+
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
     const [row] = await this.#postgres.read(context, statements.readState(this.#collection, []));
     return row && { name: this.#collection, model: row.model, dimensions: row.dimensions };

@@ -251,6 +251,22 @@ export class QdrantVectors implements VectorDriver {
     return count;
   }
 
+  /** Pages go by point, since Qdrant has no order of documents; a document may come again in a later page. */
+  async documentIds(context: RequestContext, after: string | null, limit: number): Promise<{ ids: readonly string[]; next: string | null }> {
+    if ((await this.collectionInfo(context)) === undefined) return { ids: [], next: null };
+    const page = await this.#call(context, (client) =>
+      client.scroll(this.#collection, {
+        filter: within(context.principal.tenantId),
+        limit,
+        with_payload: ['document_id'],
+        with_vector: false,
+        ...(after === null ? {} : { offset: after }),
+      }),
+    );
+    const next = page.next_page_offset;
+    return { ids: [...new Set(page.points.map((point) => String(point.payload!['document_id'])))], next: next == null ? null : String(next) };
+  }
+
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
     if (this.#info !== undefined) return this.#info;
     context.statements.add('qdrant');

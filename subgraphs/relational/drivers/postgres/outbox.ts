@@ -38,7 +38,8 @@ async function lease(tx: Transaction, { limit, leaseSeconds, stores, documentIds
 
 const NOTHING = { text: '', entities: [], relations: [] };
 
-async function loadContents(tx: Transaction, ids: readonly string[], parts: OutboxClaim['content']): Promise<Map<string, OutboxContent>> {
+/** The content of documents, by id. */
+export async function loadContents(tx: Transaction, ids: readonly string[], parts: OutboxClaim['content']): Promise<Map<string, OutboxContent>> {
   // Pipelined. Parts that nobody asked for are not read.
   const [documents, contents, chunks] = await Promise.all([
     tx.query(

@@ -1,0 +1,243 @@
+/**
+ * Compares the stores that follow documents with the relational store, which is the truth, and has the outbox deliver again what differs.
+ * Tenant by tenant and page by page, so that its memory does not depend on how much there is. What the outbox is still going to deliver is
+ * no difference.
+ */
+import { parse } from 'graphql';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { INDEXED_STORES, type IndexedStore, type OutboxEntry } from './outbox.ts';
+import type { SubgraphCall } from './subgraph-call.ts';
+
+export type DifferenceKind =
+  /** The store has nothing, or something else, of a document. */
+  | 'DIFFERS'
+  /** The store has something of a document that does not exist. */
+  | 'ORPHAN';
+
+export interface Difference {
+  readonly tenantId: string;
+  readonly store: IndexedStore;
+  readonly kind: DifferenceKind;
+  readonly documentId: string;
+  /** Where the orphaned bytes are. */
+  readonly objectKey: string | null;
+}
+
+export interface ReconcileOptions {
+  readonly call: SubgraphCall;
+  /** Has the outbox deliver again what differs. */
+  readonly mend: boolean;
+  /** Only this tenant. @default all that ever wrote */
+  readonly tenantId?: string;
+  /** Documents of one page. @default 25 */
+  readonly pageSize?: number;
+  readonly onDifference?: (difference: Difference) => void;
+}
+
+export interface ReconcileReport {
+  readonly tenants: number;
+  readonly documents: number;
+  /** By store and kind. */
+  readonly differences: Readonly<Record<IndexedStore, Readonly<Record<DifferenceKind, number>>>>;
+  readonly found: number;
+  /** Entries of the outbox that are due now because of this. */
+  readonly redelivered: number;
+  /** Stores that could not be compared, and why. */
+  readonly skipped: Readonly<Partial<Record<IndexedStore, string>>>;
+}
+
+type Reference = Pick<OutboxEntry, 'objectKey' | 'chunks' | 'entities' | 'relations'> & {
+  id: string;
+  delivered: IndexedStore[];
+  document: NonNullable<OutboxEntry['document']> & { contentHash: string };
+};
+
+const TENANTS = parse('query TenantIds($first: Int!, $after: ID) { tenantIds(first: $first, after: $after) }');
+const REFERENCES = parse(/* GraphQL */ `
+  query ReferenceDocuments($first: Int!, $after: ID) {
+    referenceDocuments(first: $first, after: $after) {
+      id
+      objectKey
+      delivered
+      document { title source mediaType text contentHash metadata }
+      chunks { id text }
+      entities { name kind properties }
+      relations { from { name kind } to { name kind } type properties }
+    }
+  }
+`);
+const KNOWN = parse('query KnownDocuments($store: IndexedStore!, $ids: [ID!]!) { knownDocuments(store: $store, ids: $ids) }');
+const REDELIVER = parse('mutation RedeliverDocuments($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }');
+const OBJECTS = parse(/* GraphQL */ `
+  query StoredObjects($keys: [_Any!]!) { _entities(representations: $keys) { ... on StoredObject { key checksum sizeBytes } } }
+`);
+const OBJECT_KEYS = parse(/* GraphQL */ `
+  query ObjectKeys($prefix: String!, $after: String) { objects(prefix: $prefix, first: 200, after: $after) { edges { node { key } } pageInfo { hasNextPage endCursor } } }
+`);
+const VECTORS = parse('query DifferingVectors($input: IndexDocumentVectorsInput!) { differingDocumentVectors(input: $input) }');
+const VECTOR_DOCUMENTS = parse('query VectorDocuments($first: Int!, $after: String) { vectorDocuments(first: $first, after: $after) { ids next } }');
+const GRAPHS = parse('query DifferingGraphs($input: IndexDocumentGraphInput!) { differingDocumentGraphs(input: $input) }');
+const GRAPH_DOCUMENTS = parse('query GraphDocuments($first: Int!, $after: ID) { graphDocuments(first: $first, after: $after) }');
+
+const PAGE = 200;
+/** Where documents' bytes are kept: `documents/<id>/<name>`. What people keep beside them is theirs. */
+const DOCUMENT_KEY = /^documents\/(doc_[a-z0-9]+)\//;
+
+/**
+ * Runs one comparison.
+ * @throws CodedError when the relational store cannot be read; other stores that cannot are skipped
+ */
+export async function reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
+  const run = new Run(options);
+  if (options.tenantId !== undefined) await run.tenant(options.tenantId);
+  else {
+    for (let after = null as string | null; ; ) {
+      const { tenantIds } = await options.call<{ tenantIds: string[] }>('relational', TENANTS, { first: PAGE, after });
+      for (const tenantId of tenantIds) await run.tenant(tenantId);
+      if (tenantIds.length < PAGE) break;
+      after = tenantIds.at(-1)!;
+    }
+  }
+  return run.report();
+}
+
+class Run {
+  readonly #options: ReconcileOptions;
+  readonly #counts = Object.fromEntries(INDEXED_STORES.map((store) => [store, { DIFFERS: 0, ORPHAN: 0 }])) as Record<IndexedStore, Record<DifferenceKind, number>>;
+  readonly #skipped: Partial<Record<IndexedStore, string>> = {};
+  #tenants = 0;
+  #documents = 0;
+  #redelivered = 0;
+
+  constructor(options: ReconcileOptions) {
+    this.#options = options;
+  }
+
+  report(): ReconcileReport {
+    const found = Object.values(this.#counts).reduce((sum, { DIFFERS, ORPHAN }) => sum + DIFFERS + ORPHAN, 0);
+    return { tenants: this.#tenants, documents: this.#documents, differences: this.#counts, found, redelivered: this.#redelivered, skipped: this.#skipped };
+  }
+
+  async tenant(tenantId: string): Promise<void> {
+    this.#tenants++;
+    await this.#compareDocuments(tenantId);
+    await this.#unlessDown('OBJECT', () => this.#orphanedObjects(tenantId));
+    await this.#unlessDown('VECTOR', () => this.#orphanedVectors(tenantId));
+    await this.#unlessDown('GRAPH', () => this.#orphanedGraphs(tenantId));
+  }
+
+  async #compareDocuments(tenantId: string): Promise<void> {
+    const { call, pageSize: first = 25 } = this.#options;
+    for (let after = null as string | null; ; ) {
+      const { referenceDocuments: page } = await call<{ referenceDocuments: Reference[] }>('relational', REFERENCES, { first, after }, tenantId);
+      this.#documents += page.length;
+      for (const store of INDEXED_STORES) {
+        const delivered = page.filter((document) => document.delivered.includes(store));
+        if (delivered.length === 0) continue;
+        await this.#unlessDown(store, async () => {
+          const ids = await DIFFERING[store](call, tenantId, delivered);
+          await this.#found(ids.map((documentId) => ({ tenantId, store, kind: 'DIFFERS', documentId, objectKey: null })));
+        });
+      }
+      if (page.length < first) return;
+      after = page.at(-1)!.id;
+    }
+  }
+
+  async #orphanedObjects(tenantId: string): Promise<void> {
+    for (let after = null as string | null; ; ) {
+      const { objects } = await this.#options.call<{ objects: { edges: { node: { key: string } }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } }>(
+        'object', OBJECT_KEYS, { prefix: 'documents/', after }, tenantId,
+      );
+      const keys = new Map(objects.edges.flatMap(({ node: { key } }) => {
+        const id = DOCUMENT_KEY.exec(key)?.[1];
+        return id === undefined ? [] : [[id, key] as const];
+      }));
+      await this.#orphans(tenantId, 'OBJECT', keys);
+      if (!objects.pageInfo.hasNextPage) return;
+      after = objects.pageInfo.endCursor;
+    }
+  }
+
+  async #orphanedVectors(tenantId: string): Promise<void> {
+    for (let after = null as string | null; ; ) {
+      const { vectorDocuments } = await this.#options.call<{ vectorDocuments: { ids: string[]; next: string | null } }>('vector', VECTOR_DOCUMENTS, { first: PAGE, after }, tenantId);
+      await this.#orphans(tenantId, 'VECTOR', new Map(vectorDocuments.ids.map((id) => [id, null])));
+      if (vectorDocuments.next === null) return;
+      after = vectorDocuments.next;
+    }
+  }
+
+  async #orphanedGraphs(tenantId: string): Promise<void> {
+    for (let after = null as string | null; ; ) {
+      const { graphDocuments } = await this.#options.call<{ graphDocuments: string[] }>('graph', GRAPH_DOCUMENTS, { first: PAGE, after }, tenantId);
+      await this.#orphans(tenantId, 'GRAPH', new Map(graphDocuments.map((id) => [id, null])));
+      if (graphDocuments.length < PAGE) return;
+      after = graphDocuments.at(-1)!;
+    }
+  }
+
+  /** @param keys where a store has something, by document; only ids that `upsertDocument` makes are the outbox's business */
+  async #orphans(tenantId: string, store: IndexedStore, keys: ReadonlyMap<string, string | null>): Promise<void> {
+    const ids = [...keys.keys()].filter((id) => isIdOf('Document', id));
+    if (ids.length === 0) return;
+    const { knownDocuments } = await this.#options.call<{ knownDocuments: string[] }>('relational', KNOWN, { store, ids }, tenantId);
+    const known = new Set(knownDocuments);
+    await this.#found(
+      ids.filter((id) => !known.has(id)).map((documentId) => ({ tenantId, store, kind: 'ORPHAN', documentId, objectKey: keys.get(documentId) ?? null })),
+    );
+  }
+
+  async #found(differences: readonly Difference[]): Promise<void> {
+    if (differences.length === 0) return;
+    for (const difference of differences) {
+      this.#counts[difference.store][difference.kind]++;
+      this.#options.onDifference?.(difference);
+    }
+    if (!this.#options.mend) return;
+    const entries = differences.map(({ documentId, store, objectKey }) => ({ documentId, store, objectKey }));
+    const { redeliverDocuments } = await this.#options.call<{ redeliverDocuments: { redelivered: number } }>(
+      'relational', REDELIVER, { input: { entries } }, differences[0]!.tenantId,
+    );
+    this.#redelivered += redeliverDocuments.redelivered;
+  }
+
+  /** A store that is off or down cannot be compared; the others can. */
+  async #unlessDown(store: IndexedStore, work: () => Promise<void>): Promise<void> {
+    if (this.#skipped[store] !== undefined) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.extensions['service'] === 'relational') throw error;
+      this.#skipped[store] = [error.message, error.extensions.hint].filter(Boolean).join(' ');
+    }
+  }
+}
+
+type Differing = (call: SubgraphCall, tenantId: string, documents: readonly Reference[]) => Promise<string[]>;
+
+/** Which documents each store has other content of. */
+const DIFFERING: Readonly<Record<IndexedStore, Differing>> = {
+  OBJECT: async (call, tenantId, documents) => {
+    const kept = documents.filter(({ objectKey }) => objectKey !== null);
+    const keys = kept.map(({ objectKey }) => ({ __typename: 'StoredObject', key: objectKey }));
+    const { _entities } = await call<{ _entities: { checksum: string | null; sizeBytes: number | null }[] }>('object', OBJECTS, { keys }, tenantId);
+    return kept.flatMap(({ id, document }, index) => {
+      const { checksum, sizeBytes } = _entities[index]!;
+      // A store that keeps no checksum still knows the length.
+      const same = checksum === null ? sizeBytes === Buffer.byteLength(document.text) : checksum === document.contentHash;
+      return same ? [] : [id];
+    });
+  },
+  VECTOR: async (call, tenantId, documents) => {
+    const input = {
+      documents: documents.map(({ id, document: { title, source, mediaType, metadata }, chunks }) => ({ documentId: id, title, source, mediaType, metadata, chunks })),
+    };
+    return (await call<{ differingDocumentVectors: string[] }>('vector', VECTORS, { input }, tenantId)).differingDocumentVectors;
+  },
+  GRAPH: async (call, tenantId, documents) => {
+    const input = { documents: documents.map(({ id, entities, relations }) => ({ documentId: id, entities, relations })) };
+    return (await call<{ differingDocumentGraphs: string[] }>('graph', GRAPHS, { input }, tenantId)).differingDocumentGraphs;
+  },
+};

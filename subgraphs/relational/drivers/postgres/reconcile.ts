@@ -1,0 +1,93 @@
+/** What comparing the other stores with this one needs: tenants, documents as they should be everywhere, and delivering again. */
+import { sql } from 'kysely';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { derivedId } from '#subgraphs/shared/ids.ts';
+import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { IndexedStore, IndexingState, Redelivery, ReferenceDocument, ReferencePage } from '../../driver.ts';
+import { loadContents } from './outbox.ts';
+import { statement } from './sql.ts';
+
+/** Tenants that ever wrote, by name; each is found by one step down an index. */
+export async function tenantIds(postgres: Postgres, context: RequestContext, { after, limit }: { after: string | null; limit: number }): Promise<string[]> {
+  return await postgres.systemTransaction(context, async (tx) => {
+    const rows = await tx.query(
+      statement(sql<{ id: string }>`
+        WITH RECURSIVE found AS (
+          SELECT min(tenant_id) AS id, 1 AS place FROM relational.audit_entries WHERE tenant_id > ${after ?? ''}
+          UNION ALL
+          SELECT (SELECT min(tenant_id) FROM relational.audit_entries WHERE tenant_id > found.id), place + 1
+          FROM found WHERE found.id IS NOT NULL AND place < ${limit}
+        )
+        SELECT id FROM found WHERE id IS NOT NULL`),
+    );
+    return rows.map(({ id }) => id);
+  });
+}
+
+/** A page of the tenant's documents by id, in at most five statements. */
+export async function referenceDocuments(postgres: Postgres, context: RequestContext, { after, limit }: ReferencePage): Promise<ReferenceDocument[]> {
+  return await postgres.transaction(context, async (tx) => {
+    const page = await tx.query(
+      statement(sql<{ id: string }>`SELECT id FROM relational.documents WHERE id > ${after ?? ''} ORDER BY id LIMIT ${limit} FOR SHARE`),
+    );
+    const ids = page.map(({ id }) => id);
+    if (ids.length === 0) return [];
+    const contents = await loadContents(tx, ids, { text: true, graph: true, chunks: true });
+    const states = await tx.query(outboxOf(ids));
+    return ids.flatMap((id) => {
+      const content = contents.get(id);
+      if (content === undefined) return [];
+      return [{ ...content, delivered: states.filter(({ documentId, state }) => documentId === id && state === 'DONE').map(({ store }) => store) }];
+    });
+  });
+}
+
+const outboxOf = (ids: readonly string[]) =>
+  statement(sql<{ documentId: string; store: IndexedStore; state: IndexingState }>`
+    SELECT document_id AS "documentId", store, state FROM relational.outbox WHERE document_id = ANY(${ids}::text[])`);
+
+/** Which of these ids are documents, or are still being removed from the store: what it has of the others nobody looks after. */
+export async function knownDocuments(postgres: Postgres, context: RequestContext, store: IndexedStore, ids: readonly string[]): Promise<string[]> {
+  const rows = await postgres.read(
+    context,
+    statement(sql<{ id: string }>`
+      SELECT id FROM relational.documents WHERE id = ANY(${ids}::text[])
+      UNION
+      SELECT document_id FROM relational.outbox WHERE document_id = ANY(${ids}::text[]) AND store = ${store}`),
+  );
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Makes entries due again at a new revision. Of a document that does not exist a tombstone is left, unless somebody brings it back: then
+ * that writer's entry stays, whoever was first.
+ */
+export async function redeliver(postgres: Postgres, context: RequestContext, entries: readonly Redelivery[]): Promise<number> {
+  const rows = entries.map(({ documentId, store, objectKey }) => ({
+    id: derivedId('OutboxEntry', documentId, store), document_id: documentId, store, object_key: objectKey,
+  }));
+  return await postgres.transaction(context, async (tx) => {
+    const given = sql`json_to_recordset(${JSON.stringify(rows)}::json) AS given(id text, document_id text, store text, object_key text)`;
+    const again = await tx.query(
+      statement(sql<{ id: string }>`
+        INSERT INTO relational.outbox AS entry (id, document_id, store, operation, object_key, revision)
+        SELECT given.id, given.document_id, given.store, 'UPSERT', document.object_key, nextval('relational.outbox_revision')
+        FROM ${given} JOIN relational.documents AS document ON document.id = given.document_id
+        ORDER BY given.id
+        ON CONFLICT (tenant_id, document_id, store) DO UPDATE
+        SET revision = excluded.revision, state = 'PENDING', attempts = 0, error = NULL, next_attempt_at = now(), changed_at = now(), updated_at = now()
+        WHERE entry.operation = 'UPSERT'
+        RETURNING id`),
+    );
+    const tombstones = await tx.query(
+      statement(sql<{ id: string }>`
+        INSERT INTO relational.outbox (id, document_id, store, operation, object_key, revision)
+        SELECT given.id, given.document_id, given.store, 'DELETE', given.object_key, nextval('relational.outbox_revision')
+        FROM ${given} WHERE NOT EXISTS (SELECT FROM relational.documents AS document WHERE document.id = given.document_id)
+        ORDER BY given.id
+        ON CONFLICT (tenant_id, document_id, store) DO NOTHING
+        RETURNING id`),
+    );
+    return again.length + tombstones.length;
+  });
+}

@@ -1,0 +1,128 @@
+/** Differences between the stores, planted one by one in a whole server's own stores, found, mended, and gone. */
+import { rm, writeFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { parse } from 'graphql';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startIndexer, type Indexer } from '#gateway/indexing/indexer.ts';
+import { reconcile, type Difference } from '#gateway/indexing/reconcile.ts';
+import { systemCalls, type SubgraphCall } from '#gateway/indexing/subgraph-call.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { documentId } from '#subgraphs/shared/ids.ts';
+import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+
+const DOCUMENTS = 12;
+const TENANTS = ['acme', 'globex'];
+const UPSERT = parse('mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }');
+
+let server: TestServer;
+let indexer: Indexer;
+let call: SubgraphCall;
+const stop = new AbortController();
+
+async function sql(text: string, values: unknown[] = []): Promise<number> {
+  const client = new pg.Client(server.databaseUrl);
+  await client.connect();
+  const { rowCount } = await client.query(text, values).finally(() => client.end());
+  return rowCount ?? 0;
+}
+const upsert = async (tenantId: string, n: number): Promise<void> => {
+  const self = { name: `topic-${n}`, kind: 'topic' };
+  const input = {
+    title: `Document ${n}`, source: `made/${n}.md`, mediaType: 'text/markdown', text: `Text number ${n} of ${tenantId}.`,
+    entities: [self], relations: [{ from: self, to: { name: 'all', kind: 'topic' }, type: 'PART_OF' }],
+  };
+  const context = createRequestContext({ tenantId, subject: 'somebody', roles: [], scopes: [] });
+  const { errors } = await server.services.clients.get('relational')!.execute({ document: UPSERT, operationType: 'mutation', variables: { input }, context });
+  expect(errors).toBeUndefined();
+};
+const idOf = (tenantId: string, n: number): string => documentId(tenantId, `made/${n}.md`);
+const run = async (mend = false) => {
+  const found: Difference[] = [];
+  const report = await reconcile({ call, mend, pageSize: 5, onDifference: (difference) => found.push(difference) });
+  return { report, found: found.map(({ tenantId, store, kind, documentId: id }) => `${tenantId} ${store} ${kind} ${id}`).sort() };
+};
+/** The file that keeps a document's bytes. */
+async function fileOf(id: string): Promise<string> {
+  const files = await readdir(join(server.dataDir, 'objects'), { recursive: true, withFileTypes: true });
+  const found = files.find((file) => file.isFile() && join(file.parentPath, file.name).includes(id));
+  return join(found!.parentPath, found!.name);
+}
+
+beforeAll(async () => {
+  server = await startTestServer();
+  call = systemCalls(server.services.clients, stop.signal);
+  indexer = startIndexer({ clients: server.services.clients, log: { warn: () => undefined } });
+  for (const tenantId of TENANTS) for (let n = 0; n < DOCUMENTS; n++) await upsert(tenantId, n);
+  await indexer.idle();
+});
+afterAll(async () => {
+  await indexer?.close();
+  stop.abort();
+  await server?.[Symbol.asyncDispose]();
+});
+
+test('finds nothing where everything was delivered', async () => {
+  const { report, found } = await run();
+  expect(found).toEqual([]);
+  expect(report).toMatchObject({ tenants: 2, documents: 2 * DOCUMENTS, found: 0, redelivered: 0, skipped: {} });
+});
+
+test('finds what is missing, stale and orphaned in each store, mends it, and finds nothing more', async () => {
+  const ids = Array.from({ length: DOCUMENTS }, (_, n) => idOf('acme', n));
+  // Missing.
+  await rm(await fileOf(ids[0]!), { force: true });
+  expect(await sql('DELETE FROM vector.chunks WHERE document_id = $1', [ids[1]])).toBeGreaterThan(0);
+  expect(await sql('DELETE FROM graph.mentions WHERE document_id = $1', [ids[2]])).toBeGreaterThan(0);
+  expect(await sql('DELETE FROM graph.assertions WHERE document_id = $1', [ids[3]])).toBeGreaterThan(0);
+  // Stale: the bytes of another text, the vector of another text, a mention too many.
+  await call('object', parse('mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key } } }'),
+    { input: { key: `documents/${ids[4]}/4.md`, contentType: 'text/markdown', content: 'Something else.', encoding: 'UTF8' } }, 'acme');
+  expect(await sql(`UPDATE vector.chunks SET content_hash = 'of another text' WHERE document_id = $1`, [ids[5]])).toBeGreaterThan(0);
+  expect(await sql(`INSERT INTO graph.mentions SELECT tenant_id, $1, entity_id, 9 FROM graph.mentions WHERE document_id = $2`, [ids[6], ids[7]])).toBe(1);
+  // Orphaned: a document that went while nobody looked.
+  for (const table of ['outbox', 'documents']) await sql(`DELETE FROM relational.${table} WHERE ${table === 'outbox' ? 'document_id' : 'id'} = $1`, [ids[8]]);
+  // Pending, and so no difference.
+  await sql(`DELETE FROM vector.chunks WHERE document_id = $1`, [ids[9]]);
+  await sql(`UPDATE relational.outbox SET state = 'FAILED', next_attempt_at = now() + interval '1 hour' WHERE document_id = $1`, [ids[9]]);
+  // What people keep beside documents is theirs.
+  await call('object', parse('mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key } } }'),
+    { input: { key: 'documents/by-hand.md', contentType: 'text/markdown', content: 'Mine.', encoding: 'UTF8' } }, 'acme');
+
+  const planted = [
+    `acme OBJECT DIFFERS ${ids[0]}`, `acme VECTOR DIFFERS ${ids[1]}`, `acme GRAPH DIFFERS ${ids[2]}`, `acme GRAPH DIFFERS ${ids[3]}`,
+    `acme OBJECT DIFFERS ${ids[4]}`, `acme VECTOR DIFFERS ${ids[5]}`, `acme GRAPH DIFFERS ${ids[6]}`,
+    `acme OBJECT ORPHAN ${ids[8]}`, `acme VECTOR ORPHAN ${ids[8]}`, `acme GRAPH ORPHAN ${ids[8]}`,
+  ].sort();
+  expect((await run()).found).toEqual(planted);
+  const mended = await run(true);
+  expect(mended.found).toEqual(planted);
+  expect(mended.report).toMatchObject({ found: 10, redelivered: 10 });
+  indexer.wake();
+  await indexer.idle();
+  expect((await run()).found).toEqual([]);
+  expect(await sql('SELECT FROM vector.chunks WHERE document_id = $1', [ids[8]])).toBe(0);
+  expect(await sql('SELECT FROM graph.mentions WHERE document_id = $1', [ids[8]])).toBe(0);
+  expect(await sql('SELECT FROM relational.outbox WHERE document_id = $1', [ids[8]])).toBe(0);
+  const { object } = await call<{ object: unknown }>('object', parse('{ object(key: "documents/by-hand.md") { key } }'), {}, 'acme');
+  expect(object).not.toBeNull();
+});
+
+test('a tombstone yields to a writer who brings the document back', async () => {
+  const id = idOf('globex', 99);
+  await call('relational', parse('mutation ($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }'),
+    { input: { entries: [{ documentId: id, store: 'VECTOR' }, { documentId: id, store: 'VECTOR' }] } }, 'globex');
+  await upsert('globex', 99);
+  indexer.wake();
+  await indexer.idle();
+  expect((await run()).found).toEqual([]);
+  expect(await sql('SELECT FROM vector.chunks WHERE document_id = $1', [id])).toBe(1);
+});
+
+test('nobody but the gateway itself may ask', async () => {
+  const context = createRequestContext({ tenantId: 'acme', subject: 'somebody', roles: ['admin'], scopes: [] });
+  for (const [name, field] of [['relational', 'tenantIds(first: 1)'], ['relational', 'referenceDocuments(first: 1) { id }'], ['relational', 'knownDocuments(store: GRAPH, ids: [])'], ['vector', 'vectorDocuments(first: 1) { ids }'], ['graph', 'graphDocuments(first: 1)']] as const) {
+    const { errors } = await server.services.clients.get(name)!.execute({ document: parse(`{ ${field} }`), operationType: 'query', variables: {}, context });
+    expect(errors?.[0]?.extensions?.code, field).toBe('FORBIDDEN');
+  }
+});
