@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
+import { startStandIn } from '#tests/contract/openai-server.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = {
@@ -139,4 +140,34 @@ test('a run without a question fails, and holds nobody up', async () => {
   expect(await ended(good)).toMatchObject({ status: 'SUCCEEDED' });
   await worker.stop();
   expect((await logOf(cancelled)).status).toBe('CANCELLED');
+});
+
+test('with a chat model it passes the model’s words on, and says it anew in a second message when the model fails half-way', async () => {
+  await using models = await startStandIn();
+  await using other = await startTestServer({ OPENAI_BASE_URL: models.baseUrl, OPENAI_API_KEY: models.apiKey, CHAT_MODEL: models.chatModel });
+  const { data } = await post(other.url, 'mutation { createAgent(input: { name: "librarian", config: { example: "librarian" } }) { agent { id } } }');
+  const start = 'mutation($agentId: ID!) { startRun(input: { agentId: $agentId, input: { question: "one two three" } }) { run { id } } }';
+  const runId = (await post(other.url, start, { agentId: data!['createAgent'].agent.id })).data!['startRun'].run.id as string;
+  models.next({ kind: 'cut', after: 2 });
+  const stop = new AbortController();
+  const errors: unknown[] = [];
+  const done = runLibrarian({ url: other.url, signal: stop.signal, pollMs: 50, leaseSeconds: 1, onError: (error) => errors.push(error) });
+  const run = await vi.waitFor(
+    async () => {
+      const answer = await post(other.url, LOG, { id: runId });
+      expect(answer.data!['run'].status).toBe('SUCCEEDED');
+      return answer.data!['run'];
+    },
+    { timeout: 25_000, interval: 100 },
+  );
+  stop.abort();
+  await done;
+  expect(errors).toHaveLength(1);
+  const events = run.events.edges.map(({ node }: { node: unknown }) => node) as Log['events'];
+  const messages = events.filter(({ type }) => type === 'TEXT_MESSAGE_START').map(({ payload }) => payload['messageId']);
+  expect(new Set(messages).size).toBe(2);
+  // The stand-in answers with the question's words, reversed.
+  expect(run.output.answer).toContain('three two one');
+  const last = events.filter(({ type, payload }) => type === 'TEXT_MESSAGE_CONTENT' && payload['messageId'] === messages[1]);
+  expect(last.map(({ payload }) => payload['delta']).join('').trim()).toBe(run.output.answer);
 });
