@@ -75,12 +75,20 @@ class StoreLoop {
   }
 
   async idle(signal?: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const ended = signal === undefined ? this.#signal : AbortSignal.any([signal, this.#signal]);
-      ended.addEventListener('abort', () => reject(ended.reason as Error), { once: true });
-      this.#idleWaiters.push(resolve);
-      this.wake();
-    });
+    const ended = signal === undefined ? this.#signal : AbortSignal.any([signal, this.#signal]);
+    let abort: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        abort = () => reject(ended.reason as Error);
+        if (ended.aborted) return abort();
+        ended.addEventListener('abort', abort, { once: true });
+        this.#idleWaiters.push(resolve);
+        this.wake();
+      });
+    } finally {
+      // The signal lives as long as the process does.
+      ended.removeEventListener('abort', abort!);
+    }
   }
 
   async #run(): Promise<void> {
