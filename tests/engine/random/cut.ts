@@ -15,6 +15,24 @@ const SHARED = (shareable: string): string => `
 enum Colour { ${COLOURS.join(' ')} }
 type V { ${VALUE_FIELDS.map(({ name, type, nonNull }) => `${name}: ${type}${nonNull ? '!' : ''}${shareable}`).join(' ')} }`;
 
+const ROOTS = [['Query', 'roots'], ['Mutation', 'mutations'], ['Subscription', 'subscriptions']] as const;
+
+/** Events of a subscription are numbers, which its answers depend on. */
+const EVENTS = [1, 2, 3];
+
+/** The stream of a root field's events. */
+export async function* eventsOf(): AsyncGenerator<number> {
+  for (const event of EVENTS) yield await Promise.resolve(event);
+}
+
+function rootResolver(model: Model, type: (typeof ROOTS)[number][0], field: FieldModel) {
+  const data = new ModelData(model);
+  return (source: unknown, { x }: { x?: number }): unknown => {
+    if (type === 'Mutation') model.log.push(`${field.name}(${x})`);
+    return data.resolve(type, type === 'Subscription' ? String(source) : '', field, x);
+  };
+}
+
 const fieldsOf = (model: Model, entity: EntityModel): FieldModel[] => [
   ...entity.fields,
   ...(entity.implementsI ? [...model.common, ...model.objectFields] : []),
@@ -30,14 +48,15 @@ export function uncutSchema(model: Model): { schema: GraphQLSchema; fieldResolve
       (entity) =>
         `type ${entity.name}${entity.implementsI ? ' implements I' : ''} {\n  id: ID!\n  sku: String!\n${fieldsOf(model, entity).map((field) => declare(field)).join('\n')}\n}`,
     ),
-    `type Query {\n${model.roots.map((field) => declare(field)).join('\n')}\n}`,
+    ...ROOTS.map(([name, of]) => `type ${name} {\n${model[of].map((field) => declare(field)).join('\n')}\n}`),
   ].join('\n');
   const data = new ModelData(model);
   return {
     schema: buildSchema(sdl),
     typeResolver: (value) => (value as Reference).__typename,
     fieldResolver: (source, { x }: { x?: number }, _context, { parentType, fieldName }) => {
-      if (parentType.name === 'Query') return data.resolve('Query', '', model.roots.find(({ name }) => name === fieldName)!, x);
+      const root = ROOTS.find(([name]) => name === parentType.name);
+      if (root !== undefined) return rootResolver(model, root[0], model[root[1]].find(({ name }) => name === fieldName)!)(source, { x });
       const parent = source as Reference;
       if (parentType.name === 'V') return data.value(parent.id, fieldName);
       if (fieldName === 'id' || fieldName === 'sku') return parent[fieldName];
@@ -60,7 +79,6 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
   const data = new ModelData(model);
   const owned = (fields: readonly FieldModel[]) => fields.filter(({ owners }) => owners.includes(index));
   const common = owned(model.common);
-  const roots = owned(model.roots);
   // Every subgraph knows every entity: what it owns nothing of, it can still refer to.
   const usesAbstract = true;
   const resolvers: Record<string, Record<string, unknown>> = {};
@@ -69,18 +87,19 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
   const provided = new Set(model.entities.flatMap(({ fields }) => owned(fields).flatMap(({ provides }) => provides ?? [])));
   for (const entity of model.entities) {
     const key = usesAbstract && entity.keys[index] === 'sku' && (entity.implementsI || index === 0) ? 'both' : entity.keys[index]!;
-    const keys = [...(key === 'sku' ? [] : ['id']), ...(key === 'id' ? [] : ['sku'])];
+    const keyFields = [...(key === 'sku' ? [] : ['id']), ...(key === 'id' ? [] : ['sku'])];
+    const keys = key === 'compound' ? ['id sku'] : keyFields;
     const fields = [...owned(entity.fields), ...(entity.implementsI ? common : [])];
     const required = new Set(fields.flatMap(({ requires }) => requires ?? []));
     const external = entity.fields.filter((field) => required.has(field) || provided.has(field)).filter((field) => !fields.includes(field));
     const lines = [
-      ...keys.map((name) => `  ${name}: ${name === 'id' ? 'ID!' : 'String!'}`),
+      ...keyFields.map((name) => `  ${name}: ${name === 'id' ? 'ID!' : 'String!'}`),
       ...external.map((field) => declare(field, ' @external')),
       ...fields.map((field) => declare(field, directivesOf(field))),
     ];
     sdl.push(`type ${entity.name}${entity.implementsI ? ' implements I' : ''} ${keys.map((name) => `@key(fields: "${name}")`).join(' ')} {\n${lines.join('\n')}\n}`);
     resolvers[entity.name] = {
-      __resolveReference: (given: Partial<Reference>) => ({ ...given, ...reference(entity.name, given.id ?? given.sku!.slice('sku-'.length)) }),
+      __resolveReference: (given: Partial<Reference>) => key === 'compound' && given.sku !== `sku-${given.id}` ? null : ({ ...given, ...reference(entity.name, given.id ?? given.sku!.slice('sku-'.length)) }),
       ...Object.fromEntries(fields.map((field) => [field.name, entityResolver(data, entity, field)])),
     };
   }
@@ -93,8 +112,18 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
   };
   resolvers.U = { __resolveType: (value: Reference) => value.__typename };
   resolvers.V = Object.fromEntries(VALUE_FIELDS.map(({ name }) => [name, (value: Reference) => value[name] ?? data.value(value.id, name)]));
-  sdl.push(`type Query {\n  unused${index}: Int @inaccessible\n${roots.map((field) => declare(field)).join('\n')}\n}`);
-  resolvers.Query = Object.fromEntries(roots.map((field) => [field.name, (_: unknown, { x }: { x?: number }) => data.resolve('Query', '', field, x)]));
+  sdl.push(`type Query {\n  unused${index}: Int @inaccessible\n}`);
+  for (const [name, of] of ROOTS) {
+    const fields = owned(model[of]);
+    if (fields.length === 0) continue;
+    sdl.push(`extend type ${name} {\n${fields.map((field) => declare(field)).join('\n')}\n}`);
+    resolvers[name] = Object.fromEntries(
+      fields.map((field) => {
+        const resolve = rootResolver(model, name, field);
+        return [field.name, name === 'Subscription' ? { subscribe: eventsOf, resolve } : resolve];
+      }),
+    );
+  }
   return { typeDefs: sdl.join('\n'), resolvers };
 }
 

@@ -33,7 +33,7 @@ export interface EntityModel {
   implementsI: boolean;
   inU: boolean;
   /** By subgraph: the key with which it knows the entity. */
-  keys: ('id' | 'sku' | 'both')[];
+  keys: ('id' | 'sku' | 'both' | 'compound')[];
 }
 
 export interface Model {
@@ -45,7 +45,11 @@ export interface Model {
   /** Fields of `I` that a subgraph of its own gives with `@interfaceObject`. */
   objectFields: FieldModel[];
   roots: FieldModel[];
+  mutations: FieldModel[];
+  subscriptions: FieldModel[];
   errors: boolean;
+  /** Mutations in the order in which they ran. */
+  readonly log: string[];
 }
 
 export const SCALARS = ['Int', 'String', 'Boolean', 'Float', 'ID', 'Colour'] as const;
@@ -57,7 +61,8 @@ export const VALUE_FIELDS: readonly Pick<FieldModel, 'name' | 'type' | 'nonNull'
   { name: 'b', type: 'String', nonNull: false },
 ];
 
-export function randomModel(seed: number): Model {
+/** @param isPlain without compound keys, as models were when the first failures were kept */
+export function randomModel(seed: number, isPlain = false): Model {
   const random = new Random(seed);
   const subgraphs = 2 + random.below(3);
   const names = ['A', 'B', 'C', 'D'].slice(0, 2 + random.below(3));
@@ -101,7 +106,14 @@ export function randomModel(seed: number): Model {
   for (const entity of entities) addProvides(entity, entities, random);
   const roots = Array.from({ length: 2 + random.below(3) }, () => field(random.pick(['one', 'many', 'abstract', 'abstracts', 'leaf'] as const), [anySubgraph()]));
   for (const root of roots) root.nonNull = false;
-  return { seed, subgraphs, entities, common, objectFields, roots, errors };
+  const fieldsOf = (least: number) => Array.from({ length: least + random.below(3) }, () => ({ ...field(random.pick(['one', 'many', 'abstract', 'leaf'] as const), [anySubgraph()]), nonNull: false }));
+  const mutations = fieldsOf(2);
+  const subscriptions = fieldsOf(1);
+  if (!isPlain) {
+    // Subgraph 0 knows both keys and so the compound one: it can be reached from each.
+    for (const { keys } of entities) for (let index = 1; index < keys.length; index++) if (random.chance(0.25)) keys[index] = 'compound';
+  }
+  return { seed, subgraphs, entities, common, objectFields, roots, mutations, subscriptions, errors, log: [] };
 }
 
 function addRequires(entity: EntityModel, random: Random, name: () => string): void {

@@ -1,5 +1,5 @@
 /** Random operations on a schema. */
-import { getNamedType, isAbstractType, isCompositeType, isLeafType, isObjectType, type GraphQLCompositeType, type GraphQLField, type GraphQLSchema } from 'graphql';
+import { getNamedType, isAbstractType, isCompositeType, isLeafType, isObjectType, type GraphQLCompositeType, type GraphQLField, type GraphQLSchema, type OperationTypeNode } from 'graphql';
 import { Random } from './random.ts';
 
 export interface RandomOperation {
@@ -11,8 +11,8 @@ export interface RandomOperation {
  * May be invalid, when aliases clash: validate it.
  * @param defers whether some fragments are deferred
  */
-export function randomOperation(schema: GraphQLSchema, seed: number, defers = false): RandomOperation {
-  return new OperationMaker(schema, new Random(seed), defers).make();
+export function randomOperation(schema: GraphQLSchema, seed: number, type: `${OperationTypeNode}` = 'query', defers = false): RandomOperation {
+  return new OperationMaker(schema, new Random(seed), defers).make(type);
 }
 
 class OperationMaker {
@@ -29,10 +29,12 @@ class OperationMaker {
     this.#random = random;
   }
 
-  make(): RandomOperation {
-    const selection = this.#selectionSet(this.#schema.getQueryType()!, 4);
-    const definitions = [...this.#variables].map(([name, { type }]) => `$${name}: ${type}`);
-    const source = `query Random${definitions.length > 0 ? `(${definitions.join(', ')})` : ''} ${selection}\n${this.#fragments.join('\n')}`;
+  make(type: `${OperationTypeNode}`): RandomOperation {
+    const root = this.#schema.getRootType(type as OperationTypeNode)!;
+    // A subscription has one root field, whose condition nobody knows when it starts.
+    const selection = type === 'subscription' ? `{ ${this.#field(this.#random.pick(Object.values(root.getFields())), 4, true)} }` : this.#selectionSet(root, 4);
+    const definitions = [...this.#variables].map(([name, { type: of }]) => `$${name}: ${of}`);
+    const source = `${type} Random${definitions.length > 0 ? `(${definitions.join(', ')})` : ''} ${selection}\n${this.#fragments.join('\n')}`;
     return { source, variables: Object.fromEntries([...this.#variables].flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value]]))) };
   }
 
@@ -73,7 +75,7 @@ class OperationMaker {
     return `... on ${type.name}${this.#condition()}${this.#defer()} ${selection}`;
   }
 
-  #field(field: GraphQLField<unknown, unknown>, depth: number): string {
+  #field(field: GraphQLField<unknown, unknown>, depth: number, isAlways = false): string {
     const random = this.#random;
     const type = getNamedType(field.type);
     if (isCompositeType(type) && depth <= 0) return '';
@@ -84,7 +86,7 @@ class OperationMaker {
         ? `${random.chance(0.1) ? `f${random.below(12)}` : random.chance(0.1) ? 'constructor' : `a_${field.name}_${argument ?? ''}`}: `
         : '';
     const written = argument === undefined ? '' : `(x: ${random.chance(0.5) ? argument : this.#variable('Int', argument)})`;
-    return `${alias}${field.name}${written}${this.#condition()}${isLeafType(type) ? '' : ` ${this.#selectionSet(type as GraphQLCompositeType, depth - 1)}`}`;
+    return `${alias}${field.name}${written}${isAlways ? '' : this.#condition()}${isLeafType(type) ? '' : ` ${this.#selectionSet(type as GraphQLCompositeType, depth - 1)}`}`;
   }
 
   #condition(): string {
