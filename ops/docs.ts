@@ -26,6 +26,12 @@ Where a variable of a store is \`off\`, the store is switched off: the API keeps
 the error \`STORE_DISABLED\`, and everything else goes on.
 
 ${tables.join('\n')}
+## Several processes
+
+\`npm start -- --workers N\` serves with N processes on one port. The first process holds \`DATA_DIR\` and the embedded PostgreSQL; the workers
+accept connections by themselves, each with a pool of \`POSTGRES_POOL_SIZE\` connections, and one that ends is replaced. Streams resume on any
+of them. To spread over machines, start one server on each, with the same stores and secrets, behind a load balancer.
+
 ## Subgraphs elsewhere
 
 \`SUBGRAPH_<NAME>_URL\` (such as \`SUBGRAPH_VECTOR_URL=http://vector:4103/graphql\`) sends a subgraph's requests to a server of its own, in
