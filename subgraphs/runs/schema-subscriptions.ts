@@ -40,7 +40,7 @@ export function addSubscriptions({ builder }: SubgraphSchema, deps: RunsSchemaDe
         'or a duplicate; it never completes. The events of one run come in their order. An event comes once every transaction that began before its own ' +
         'has ended, so it may come a little later than through `runEvents`. After a disconnect, pass the last `cursor` seen as `after`, on any server.',
       args: {
-        after: t.arg.string({ description: 'The `cursor` of the last event seen, or `now` for only what comes; all events that are kept when absent.' }),
+        after: t.arg.string({ description: 'The `cursor` of the last event seen, or `now` for what comes (and perhaps what came a moment ago); all events that are kept when absent.' }),
         types: t.arg({ type: [events.RunEventType], description: 'Only events of these types; all when absent.' }),
         agentId: t.arg.id({ description: 'Only events of this agent’s runs; all runs when absent.' }),
       },

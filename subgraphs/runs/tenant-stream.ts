@@ -1,6 +1,6 @@
 /** One follower's view of a tenant's log, and the readers behind all of them. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { RunEvent, TenantFilter, TenantLog } from './driver.ts';
 import type { ReaderOptions } from './shared-reader.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
@@ -156,7 +156,7 @@ export class TenantHub {
     return {
       next,
       return: () => (end(), Promise.resolve({ done: true, value: undefined })),
-      throw: (error) => (end(), Promise.reject(error as CodedError)),
+      throw: (error) => (end(), Promise.reject(error as Error)),
       [Symbol.asyncIterator]() {
         return this;
       },

@@ -117,6 +117,8 @@ test('from now on is not from the start, and other tenants are not seen', async 
   const [a, b] = [newTenant(), newTenant()];
   const [own, foreign] = [await start(a), await start(b)];
   await append(a, own, 1);
+  // Tests of other databases have transactions too, and one horizon is everybody's.
+  while ((await replica.driver.log.horizon(a.principal.tenantId)).pending);
   const { stream } = await follow(a, 'now');
   const next = take(stream, 1);
   await append(b, foreign, 'foreign');
@@ -158,8 +160,7 @@ test('payloads are read in batches of bounded bytes', async () => {
   const stream = await hub.follow(a, id, { after: 0 });
   for (const sequence of upTo(5)) expect((await stream.next()).value).toMatchObject({ sequence });
   expect(reads).toEqual([2, 2, 1]);
-  const { horizon } = await log.horizon(a.principal.tenantId);
-  const first = await log.readTenant(a.principal.tenantId, LOG_START, horizon, {}, { events: 100, bytes: 1 });
+  const first = await log.readTenant(a.principal.tenantId, LOG_START, { transactionId: 2n ** 62n, id: 0n }, {}, { events: 100, bytes: 1 });
   expect(first).toMatchObject({ entries: [{ event: { sequence: 1 } }], more: true });
   await hub.close();
 });
