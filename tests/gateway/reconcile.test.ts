@@ -1,5 +1,5 @@
 /** Differences between the stores, planted one by one in a whole server's own stores, found, mended, and gone. */
-import { rm, writeFile, readdir } from 'node:fs/promises';
+import { rm, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { parse } from 'graphql';
