@@ -5,7 +5,7 @@ import { parseOptions, USAGE, type StoreTestOptions } from './options.ts';
 import { suitesOf, unproven } from './proof.ts';
 import { NotProvisioned, type RunningStore, type Store } from './provision/store.ts';
 import { openWorkplace, type Workplace } from './provision/workplace.ts';
-import { STORES } from './stores.ts';
+import { JOINT_SUITES, STORES } from './stores.ts';
 
 /** What became of a store: it runs, it cannot be had here, or it was had and does not run. */
 type Outcome = { store: Store; running: RunningStore } | { store: Store; missing: string } | { store: Store; broken: unknown };
@@ -38,7 +38,8 @@ export async function testStores(args: readonly string[]): Promise<never> {
   );
   const { failed, skipped } = report(outcomes, options.named || isCi());
   const started = [...running.keys()];
-  const suites = started.flatMap((store) => suitesOf(store, options.all));
+  const joint = JOINT_SUITES.filter(({ needs }) => needs.every((name) => started.some((store) => store.name === name)));
+  const suites = [...started.flatMap((store) => suitesOf(store, options.all)), ...joint.map(({ suite }) => suite)];
   if (suites.length === 0) {
     await close();
     return await fail('No store runs, so there is nothing to test.', failed, skipped);
@@ -47,7 +48,7 @@ export async function testStores(args: readonly string[]): Promise<never> {
   return await runTests([...suites, ...options.vitest], {
     close,
     examine: (files) => {
-      const gaps = selects(options.vitest) ? [] : unproven(started, options.all, files);
+      const gaps = selects(options.vitest) ? [] : unproven([...started, ...joint.map(({ suite, needs }) => ({ name: needs.join(', '), suites: [suite] }))], options.all, files);
       for (const gap of gaps) console.error(`NOT PROVEN  ${gap}`);
       // Again, because what is far above is not visible.
       report(outcomes.filter((outcome) => !('running' in outcome)), options.named || isCi());

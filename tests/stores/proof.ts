@@ -2,8 +2,11 @@ import type { FileResult } from '#ops/bootstrap/run-tests.mjs';
 
 import type { Store } from './provision/store.ts';
 
+/** A store, or several that a suite needs at once. */
+export type Proven = Pick<Store, 'name' | 'suites' | 'slowSuites' | 'limits'>;
+
 /** The files that prove something about a store. */
-export function suitesOf(store: Store, all: boolean): readonly string[] {
+export function suitesOf(store: Proven, all: boolean): readonly string[] {
   return [...store.suites, ...(all ? (store.slowSuites ?? []) : [])];
 }
 
@@ -13,7 +16,7 @@ export function suitesOf(store: Store, all: boolean): readonly string[] {
  *
  * @returns one sentence for each.
  */
-export function unproven(started: readonly Store[], all: boolean, files: readonly FileResult[]): string[] {
+export function unproven(started: readonly Proven[], all: boolean, files: readonly FileResult[]): string[] {
   return started.flatMap((store) =>
     suitesOf(store, all).flatMap((suite) => {
       const file = files.find(({ path }) => path.replaceAll('\\', '/') === suite);

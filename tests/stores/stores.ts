@@ -7,3 +7,9 @@ import { toxiproxy } from './provision/toxiproxy.ts';
 
 /** The stores that can be provisioned, those that take longest from cold first. */
 export const STORES: readonly Store[] = [neo4j, s3, postgres, redis, toxiproxy];
+
+/** Suites that need several stores at once; they run when all of them are up. */
+export const JOINT_SUITES: readonly { suite: string; needs: readonly string[] }[] = [
+  { suite: 'tests/faults/outbox.test.ts', needs: ['postgres', 'neo4j', 's3', 'toxiproxy'] },
+  { suite: 'tests/faults/faults.test.ts', needs: ['postgres', 'neo4j', 's3', 'toxiproxy'] },
+];

@@ -34,6 +34,7 @@ export interface Neo4jOptions {
 /** Longest time for one transaction, in milliseconds. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 const HEALTH_TIMEOUT_MS = 1_000;
+const PREPARE_ATTEMPTS = 10;
 
 /** Runs one counted statement with the tenant among its parameters. */
 export type Query = <Row>(cypher: string, parameters?: Record<string, unknown>) => Promise<Row[]>;
@@ -65,6 +66,18 @@ export function createNeo4jGraph(options: Neo4jOptions): GraphDriver {
   };
 }
 
+/** Gateways that start together on an empty database get into each other's locks, for longer than transactions are retried. */
+async function persistently(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!/^Neo\.TransientError\./.test(String((error as { code?: unknown }).code)) || attempt === PREPARE_ATTEMPTS) throw error;
+    }
+  }
+}
+
 /** Why a transaction ended early: the client left, or the request's time is up. */
 const requestEnded = ({ reason }: AbortSignal, cause: unknown): Error =>
   reason instanceof CodedError ? reason : new CodedError('REQUEST_TIMEOUT', 'The request ended before Neo4j had answered.', { cause, hint: 'Ask for less, or check the server at NEO4J_URI.' });
@@ -75,6 +88,8 @@ class Neo4jStore {
   readonly #bookmarkManager = neo4j.bookmarkManager();
   #driver: Driver | undefined;
   #prepared: Promise<void> | undefined;
+  /** The last transaction could not reach the server: the next one asks first, since the client would go on trying for seconds. */
+  #doubtful = false;
   #closed = false;
 
   constructor(options: Neo4jOptions) {
@@ -86,6 +101,8 @@ class Neo4jStore {
     const { tenantId } = context.principal;
     try {
       await this.#prepare();
+      if (this.#doubtful) await this.#client().verifyConnectivity({ database: this.#options.database });
+      this.#doubtful = false;
       const session = this.#session();
       // The driver knows no signals; closing the session ends its transaction, on the server too.
       const abort = (): void => void session.close().catch(() => undefined); // What was running reports it.
@@ -109,7 +126,9 @@ class Neo4jStore {
       }
     } catch (error) {
       if (context.signal?.aborted) throw requestEnded(context.signal, error);
-      throw toNeo4jError(error);
+      const mapped = toNeo4jError(error);
+      this.#doubtful ||= mapped instanceof CodedError && ['STORE_UNAVAILABLE', 'STORE_TIMEOUT'].includes(mapped.code);
+      throw mapped;
     }
   }
 
@@ -142,7 +161,8 @@ class Neo4jStore {
     this.#driver ??= neo4j.driver(uri, neo4j.auth.basic(username, password), {
       connectionTimeout: 5_000,
       connectionAcquisitionTimeout: 6_000,
-      maxTransactionRetryTime: 3_000,
+      // Reads that wait for a server that is away hold up the answers of all other stores.
+      maxTransactionRetryTime: 1_000,
       disableLosslessIntegers: true,
       telemetryDisabled: true,
       userAgent: 'tributary',
@@ -160,8 +180,7 @@ class Neo4jStore {
       checkNeo4jVersion((await this.#client().getServerInfo({ database: this.#options.database })).agent);
       const session = this.#session();
       try {
-        // Managed, so retried: gateways that start together on an empty database get into each other's locks.
-        for (const statement of SCHEMA) await session.executeWrite((tx) => tx.run(statement));
+        for (const statement of SCHEMA) await persistently(() => session.executeWrite((tx) => tx.run(statement)));
       } finally {
         await session.close();
       }

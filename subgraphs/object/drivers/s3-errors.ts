@@ -21,6 +21,8 @@ export function s3Error(error: unknown, bucket: string, signal?: AbortSignal): u
   if (!(error instanceof Error)) return error;
   const { name, code, $metadata } = error as S3Failure;
   const status = $metadata?.httpStatusCode;
+  // The library calls a connection that was cut a time-out too.
+  if (code === 'ECONNRESET' || code === 'EPIPE') return storeUnavailable(STORE, error, 'The connection was cut: check the server at S3_ENDPOINT.');
   const unavailable = (message: string, hint: string) => new CodedError('STORE_UNAVAILABLE', message, { cause: error, hint });
   switch (name) {
     case 'NoSuchBucket':
