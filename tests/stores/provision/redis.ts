@@ -20,6 +20,7 @@ export const redis: Store = {
   name: 'redis',
   title: `Redis ${REDIS.oldest.split('.')[0]} or newer`,
   suites: ['tests/stores/redis.test.ts', 'tests/contract/runs-redis.test.ts'],
+  limits: [{ test: 'a Redis that is killed and comes back', why: 'this server is not the suite’s to kill; in `npm test` it kills one of its own' }],
   available: async (workplace) => {
     if ((await findProgram('redis-server')) || (await isCached(workplace, folderName))) return undefined;
     const missing = await missingPrograms('apt-get', 'apt-cache', 'dpkg-deb');
