@@ -94,6 +94,14 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
     () => ({}),
     'FORBIDDEN',
   ],
+  tenantIds: ['{ tenantIds(first: 10) }', () => ({}), 'FORBIDDEN'],
+  referenceDocuments: ['{ referenceDocuments(first: 10) { id } }', () => ({}), 'FORBIDDEN'],
+  knownDocuments: ['query ($ids: [ID!]!) { knownDocuments(store: GRAPH, ids: $ids) }', () => ({ ids: [ids.document] }), 'FORBIDDEN'],
+  redeliverDocuments: [
+    `mutation ($id: ID!) { redeliverDocuments(input: { entries: [{ documentId: $id, store: GRAPH }] }) { redelivered } }`,
+    () => ({ id: ids.document }),
+    'FORBIDDEN',
+  ],
   // With the same names, these write things of tenant `b`'s own; that it is so is what the last test checks.
   rememberFact: [
     `mutation ($id: ID!) { rememberFact(input: { key: "secret", value: "b", agentId: $id }) { fact { id } } }`,

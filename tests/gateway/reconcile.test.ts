@@ -119,6 +119,20 @@ test('a tombstone yields to a writer who brings the document back', async () => 
   expect(await sql('SELECT FROM vector.chunks WHERE document_id = $1', [id])).toBe(1);
 });
 
+test('one tenant’s comparison sees nothing of another’s', async () => {
+  const id = idOf('acme', 0);
+  const { knownDocuments } = await call<{ knownDocuments: string[] }>('relational', parse('query ($ids: [ID!]!) { knownDocuments(store: GRAPH, ids: $ids) }'), { ids: [id] }, 'globex');
+  const { referenceDocuments } = await call<{ referenceDocuments: { id: string }[] }>('relational', parse('{ referenceDocuments(first: 200) { id } }'), {}, 'globex');
+  const { vectorDocuments } = await call<{ vectorDocuments: { ids: string[] } }>('vector', parse('{ vectorDocuments(first: 200) { ids } }'), {}, 'globex');
+  const { graphDocuments } = await call<{ graphDocuments: string[] }>('graph', parse('{ graphDocuments(first: 200) }'), {}, 'globex');
+  expect(knownDocuments).toEqual([]);
+  const theirs = new Set(Array.from({ length: DOCUMENTS }, (_, n) => idOf('acme', n)));
+  for (const found of [referenceDocuments.map((document) => document.id), vectorDocuments.ids, graphDocuments]) {
+    expect(found.length).toBeGreaterThanOrEqual(DOCUMENTS);
+    expect(found.filter((each) => theirs.has(each))).toEqual([]);
+  }
+});
+
 test('nobody but the gateway itself may ask', async () => {
   const context = createRequestContext({ tenantId: 'acme', subject: 'somebody', roles: ['admin'], scopes: [] });
   for (const [name, field] of [['relational', 'tenantIds(first: 1)'], ['relational', 'referenceDocuments(first: 1) { id }'], ['relational', 'knownDocuments(store: GRAPH, ids: [])'], ['vector', 'vectorDocuments(first: 1) { ids }'], ['graph', 'graphDocuments(first: 1)']] as const) {
