@@ -127,6 +127,17 @@ describe('Qdrant, against recorded exchanges', () => {
     expect(await open(server.url).storedHashes(as('acme'), ['doc_1'])).toEqual(new Map([['a', 'hash-a'], ['b', 'hash-b']]));
   });
 
+  test('lists documents point by point, each once a page', async () => {
+    await using server = await standIn('acme', (request) => {
+      if (!isRoute(request, 'POST', '/points/scroll')) return replay(request);
+      const [ids, next] = request.body.offset === undefined ? [['doc_1', 'doc_1', 'doc_2'], 'second'] : [['doc_2'], null];
+      return { status: 200, body: { result: { points: (ids as string[]).map((id) => ({ id: 'x', payload: { document_id: id } })), next_page_offset: next }, status: 'ok', time: 0 } };
+    });
+    const driver = open(server.url);
+    expect(await driver.documentIds(as('acme'), null, 3)).toEqual({ ids: ['doc_1', 'doc_2'], next: 'second' });
+    expect(await driver.documentIds(as('acme'), 'second', 3)).toEqual({ ids: ['doc_2'], next: null });
+  });
+
   test.each([
     ['err_unknown_collection_query', 'CONFLICT', /QDRANT_URL/],
     ['err_wrong_dimension_query', 'CONFLICT', /EMBEDDING_MODEL/],

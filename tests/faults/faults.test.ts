@@ -8,10 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { graphql } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { createObject } from '#subgraphs/object/index.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+import { startS3 } from '#tests/stores/provision/s3.ts';
+import { openWorkplace } from '#tests/stores/provision/workplace.ts';
 import { startProxy, type Proxy, type Toxic } from './toxiproxy.ts';
 
 const { TEST_NEO4J_URI, TEST_NEO4J_USERNAME = '', TEST_NEO4J_PASSWORD = '', TEST_S3_ENDPOINT, TEST_S3_ACCESS_KEY = '', TEST_S3_SECRET_KEY = '', TEST_S3_REGION = '', TEST_TOXIPROXY_URL } = process.env;
@@ -234,6 +239,60 @@ describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)('fa
     expect(acknowledged.filter((key) => !kept.has(key))).toEqual([]);
     for (const code of codes) expect([...STORE_CODES, 'CONFLICT']).toContain(code);
     await figure('postgres', `\`kill -9\`, restarted (${acknowledged.length} acknowledged writes, all kept)`, answers, before, during, recovered);
+  }, 90_000);
+
+  test('S3, killed with SIGKILL and restarted under load: every acknowledged write is there', async () => {
+    const workplace = await openWorkplace(() => undefined);
+    const keys = { access: 'killed', secret: randomBytes(12).toString('hex') };
+    const start = () => startS3(workplace, join(workplace.data, 's3'), keys);
+    let s3 = await start();
+    const proxy = await startProxy(TEST_TOXIPROXY_URL!, `127.0.0.1:${s3.port}`);
+    const admin = new S3Client({ endpoint: `http://127.0.0.1:${s3.port}`, region: 'eu-test-1', forcePathStyle: true, credentials: { accessKeyId: keys.access, secretAccessKey: keys.secret } });
+    await admin.send(new CreateBucketCommand({ Bucket: 'killed' }));
+    admin.destroy();
+    const subgraph = await createObject({ driver: { kind: 's3', endpoint: `http://127.0.0.1:${proxy.port}`, accessKey: keys.access, secretKey: keys.secret, bucket: 'killed', region: 'eu-test-1' } });
+    const acknowledged: string[] = [];
+    const codes = new Set<unknown>();
+    let slowest = 0;
+    let going = true;
+    const onS3 = async (source: string): Promise<{ data?: Record<string, any> | null }> => { // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are looked into, and a wrong shape fails the test
+      const began = performance.now();
+      const contextValue = createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] });
+      const { data, errors } = await graphql({ schema: subgraph.schema, source, contextValue });
+      slowest = Math.max(slowest, performance.now() - began);
+      for (const { extensions } of errors ?? []) codes.add(extensions['code']);
+      if (errors) await delay(50);
+      return { data };
+    };
+    const writer = async (id: number): Promise<void> => {
+      for (let n = 0; going; n++) {
+        const { data } = await onS3(`mutation { putObject(input: { key: "w/${id}-${n}", contentType: "text/plain", content: "${id}-${n}", encoding: UTF8 }) { object { key } } }`);
+        if (data?.['putObject']) acknowledged.push(`${id}-${n}`);
+      }
+    };
+    const load = [writer(1), writer(2), writer(3)];
+    let recovered = 0;
+    try {
+      await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(20), { timeout: 20_000 });
+      await s3.close();
+      await delay(300);
+      const killedAt = acknowledged.length;
+      s3 = await start();
+      const restarted = performance.now();
+      await proxy.up(`127.0.0.1:${s3.port}`);
+      await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(killedAt + 20), { timeout: 30_000 });
+      recovered = performance.now() - restarted;
+    } finally {
+      going = false;
+      await Promise.all(load);
+    }
+    for (const key of acknowledged) expect((await onS3(`{ object(key: "w/${key}") { text } }`)).data?.['object']?.text, key).toBe(key);
+    expect([...codes].filter((code) => !STORE_CODES.includes(code as string))).toEqual([]);
+    figures.push(`| s3 | \`kill -9\`, restarted (${acknowledged.length} acknowledged writes, all kept) | – | ${[...codes].map((code) => `\`${String(code)}\``).join(', ')} | ${Math.round(slowest)} ms | – | ${Math.round(recovered)} ms |`);
+    await subgraph.close();
+    await proxy[Symbol.asyncDispose]();
+    await s3.close();
+    await workplace.close();
   }, 90_000);
 
   test('a pool that is exhausted: every request is answered, and no connection is left over', async () => {

@@ -1,7 +1,10 @@
 /** Neo4j in every way absent, on the real server of this run. */
+import neo4j from 'neo4j-driver';
 import { describe, expect, test } from 'vitest';
+import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j.ts';
 import { checkNeo4jVersion } from '#subgraphs/graph/drivers/neo4j-errors.ts';
 import { createGraph } from '#subgraphs/graph/index.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { absences, ask, SECRET, silence, type Absence } from './absent.ts';
 
 const { TEST_NEO4J_URI, TEST_NEO4J_USERNAME: username = 'neo4j', TEST_NEO4J_PASSWORD: password = '' } = process.env;
@@ -34,9 +37,27 @@ describe.skipIf(!TEST_NEO4J_URI)('Neo4j (TEST_NEO4J_URI)', () => {
   ];
   absences('Neo4j', onServer, [password]);
 
-  test('a request that ended is not waited for', async () => {
-    const ended = AbortSignal.abort();
-    await expect(graph({}, ended)).rejects.toThrow();
+  test('a request that ended is not waited for, and its transaction is over on the server too', async () => {
+    const tenantId = `abort-${Date.now().toString(36)}`;
+    const context = (signal?: AbortSignal) => createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] }, { signal });
+    const driver = createNeo4jGraph({ uri: TEST_NEO4J_URI!, username, password });
+    const client = neo4j.driver(TEST_NEO4J_URI!, neo4j.auth.basic(username, password));
+    const entity = (name: string) => [{ name, kind: 'topic', properties: {} }];
+    try {
+      await driver.upsertEntities(context(), entity('first'));
+      // Whoever holds the tenant's node makes its writers wait.
+      const session = client.session();
+      const holding = await session.beginTransaction();
+      await holding.run('MATCH (t:TributaryTenant {tenantId: $tenantId}) SET t.held = true', { tenantId });
+      await expect(driver.upsertEntities(context(AbortSignal.timeout(300)), entity('second'))).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT' });
+      await holding.rollback();
+      await session.close();
+      await driver.upsertEntities(context(), entity('third'));
+      expect((await driver.findEntities(context(), {}, { limit: 10, after: null })).map(({ name }) => name)).toEqual(['first', 'third']);
+    } finally {
+      await client.close();
+      await driver.close();
+    }
   });
 });
 

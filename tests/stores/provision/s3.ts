@@ -3,9 +3,27 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { goProgram, goProgramUnavailable } from './go-program.ts';
-import { startServer } from './server.ts';
+import { startServer, type Server } from './server.ts';
 import type { Store } from './store.ts';
 import { VERSITYGW } from './versions.ts';
+import type { Workplace } from './workplace.ts';
+
+const REGION = 'eu-test-1';
+
+/** Starts the server over a folder; closing kills it, and another start finds the data again. */
+export async function startS3(workplace: Workplace, folder: string, { access, secret }: { access: string; secret: string }): Promise<Server> {
+  const command = await goProgram(workplace, 'versitygw', VERSITYGW);
+  const buckets = join(folder, 'buckets');
+  const metadata = join(folder, 'metadata');
+  for (const needed of [buckets, metadata]) await mkdir(needed, { recursive: true });
+  return await startServer({
+    command,
+    // Metadata beside the files, not in extended attributes, which not every temporary folder has.
+    args: (port) => ['--port', `127.0.0.1:${port}`, '--region', REGION, '--quiet', 'posix', '--sidecar', metadata, buckets],
+    cwd: folder,
+    env: { ROOT_ACCESS_KEY_ID: access, ROOT_SECRET_ACCESS_KEY: secret },
+  });
+}
 
 /** An S3 server over a folder. */
 export const s3: Store = {
@@ -15,25 +33,14 @@ export const s3: Store = {
   limits: [{ test: 'keeps an object and a folder of one name apart', why: 'it keeps objects as files of their own names' }],
   available: (workplace) => goProgramUnavailable(workplace, 'versitygw', VERSITYGW),
   start: async (workplace) => {
-    const command = await goProgram(workplace, 'versitygw', VERSITYGW);
-    const buckets = join(workplace.data, 's3', 'buckets');
-    const metadata = join(workplace.data, 's3', 'metadata');
-    for (const folder of [buckets, metadata]) await mkdir(folder, { recursive: true });
     const [access, secret] = [randomBytes(10).toString('hex'), randomBytes(20).toString('hex')];
-    const region = 'eu-test-1';
-    const server = await startServer({
-      command,
-      // Metadata beside the files, not in extended attributes, which not every temporary folder has.
-      args: (port) => ['--port', `127.0.0.1:${port}`, '--region', region, '--quiet', 'posix', '--sidecar', metadata, buckets],
-      cwd: workplace.data,
-      env: { ROOT_ACCESS_KEY_ID: access, ROOT_SECRET_ACCESS_KEY: secret },
-    });
+    const server = await startS3(workplace, join(workplace.data, 's3'), { access, secret });
     return {
       env: {
         TEST_S3_ENDPOINT: `http://127.0.0.1:${server.port}`,
         TEST_S3_ACCESS_KEY: access,
         TEST_S3_SECRET_KEY: secret,
-        TEST_S3_REGION: region,
+        TEST_S3_REGION: REGION,
         // See `limits`.
         TEST_S3_PLAIN_FILES: 'true',
       },
