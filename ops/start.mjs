@@ -3,6 +3,9 @@ import { requireSupportedNode } from './bootstrap/node-version.mjs';
 
 requireSupportedNode();
 
+// Otherwise graphql-js looks, at every value it completes, for a second copy of itself: a sixth of an operation's time.
+process.env.NODE_ENV ??= 'production';
+
 // Only now: what follows is written for the versions of Node that passed.
 const { runTypeScript } = await import('./bootstrap/run-typescript.mjs');
 await runTypeScript(new URL('../gateway/main.ts', import.meta.url));

@@ -6,8 +6,12 @@ export interface JsonObject {
 /** Whether the value is an object that is not a list. */
 export const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** An object on which every key is an ordinary one. */
-export const emptyObject = (): JsonObject => Object.create(null) as JsonObject;
+/** Makes objects that inherit nothing. One from Object.create(null) is a hash table to V8: twice as slow to fill, read and serialise. */
+const Bare = function () {} as unknown as new () => JsonObject;
+Bare.prototype = Object.freeze(Object.create(null));
+
+/** An object on which every key is an ordinary one, `__proto__` and `constructor` too. */
+export const emptyObject = (): JsonObject => new Bare();
 
 /** The object's own value for the key, never one that its prototype has. */
 export const own = (object: JsonObject, key: string): unknown => {

@@ -22,13 +22,14 @@ export function compileRepresentations(
   rewrites: readonly FetchDataRewrite[] | undefined,
   types: SupergraphTypes,
 ): RepresentationBuilder {
+  const steps = compileSteps(requires);
   return (objects) => {
     const values: JsonObject[] = [];
     const targets: JsonObject[][] = [];
     const known = new Map<string, JsonObject[]>();
     for (const object of objects) {
       const representation = emptyObject();
-      if (!select(object, requires, representation, types) || typeof representation.__typename !== 'string') continue;
+      if (!select(object, steps, representation, types) || typeof representation.__typename !== 'string') continue;
       if (rewrites !== undefined) {
         const { __typename: name } = representation;
         // The planner merges fetches through an interface's key with those through a type's own. Where the subgraph is asked for the type
@@ -39,7 +40,7 @@ export function compileRepresentations(
         }
       }
       if (objects.length > 1) {
-        const key = JSON.stringify(representation);
+        const key = textOf(representation);
         const same = known.get(key);
         if (same !== undefined) {
           same.push(object);
@@ -57,23 +58,44 @@ export function compileRepresentations(
   };
 }
 
+type Step =
+  | { readonly kind: 'fragment'; readonly condition: string | undefined; readonly steps: readonly Step[] }
+  | { readonly kind: 'field'; readonly key: string; readonly isUnsafe: boolean; readonly steps: readonly Step[] | undefined };
+
+const compileSteps = (selections: readonly QueryPlanSelectionNode[]): Step[] =>
+  selections.map((selection): Step => {
+    if (selection.kind === 'InlineFragment') return { kind: 'fragment', condition: selection.typeCondition, steps: compileSteps(selection.selections) };
+    const key = selection.alias ?? selection.name;
+    return { kind: 'field', key, isUnsafe: key in Object.prototype, steps: selection.selections && compileSteps(selection.selections) };
+  });
+
+/** A text that equal representations share and others do not. The length of each string keeps it apart from what follows. */
+function textOf(representation: JsonObject): string {
+  let text = '';
+  for (const key in representation) {
+    const value = representation[key];
+    text += typeof value === 'string' ? `${key} ${value.length} ${value}` : `${key}=${JSON.stringify(value)};`;
+  }
+  return text;
+}
+
 /** Copies what is selected; false when something is missing, which a null is not. */
-function select(source: JsonObject, selections: readonly QueryPlanSelectionNode[], into: JsonObject, types: SupergraphTypes): boolean {
-  for (const selection of selections) {
-    if (selection.kind === 'InlineFragment') {
+function select(source: JsonObject, steps: readonly Step[], into: JsonObject, types: SupergraphTypes): boolean {
+  for (const step of steps) {
+    if (step.kind === 'fragment') {
       const name = source.__typename;
-      const { typeCondition } = selection;
-      if (typeCondition !== undefined && (typeof name !== 'string' || !types.matches(name, typeCondition))) continue;
-      if (!select(source, selection.selections, into, types)) return false;
+      const { condition } = step;
+      if (condition !== undefined && (typeof name !== 'string' || !types.matches(name, condition))) continue;
+      if (!select(source, step.steps, into, types)) return false;
       continue;
     }
-    const key = selection.alias ?? selection.name;
-    const value = own(source, key);
+    const { key, steps: below } = step;
+    const value = step.isUnsafe ? own(source, key) : source[key];
     if (value === undefined) return false;
-    if (selection.selections === undefined) {
+    if (below === undefined) {
       into[key] = value;
     } else {
-      const copy = selectValue(value, selection.selections, into[key], types);
+      const copy = selectValue(value, below, into[key], types);
       if (copy === undefined) return false;
       into[key] = copy;
     }
@@ -81,12 +103,12 @@ function select(source: JsonObject, selections: readonly QueryPlanSelectionNode[
   return true;
 }
 
-function selectValue(value: unknown, selections: readonly QueryPlanSelectionNode[], into: unknown, types: SupergraphTypes): unknown {
+function selectValue(value: unknown, steps: readonly Step[], into: unknown, types: SupergraphTypes): unknown {
   if (value === null) return null;
   if (Array.isArray(value)) {
     const copies: unknown[] = [];
     for (let index = 0; index < value.length; index++) {
-      const copy = selectValue(value[index], selections, Array.isArray(into) ? into[index] : undefined, types);
+      const copy = selectValue(value[index], steps, Array.isArray(into) ? into[index] : undefined, types);
       if (copy === undefined) return undefined;
       copies.push(copy);
     }
@@ -94,7 +116,7 @@ function selectValue(value: unknown, selections: readonly QueryPlanSelectionNode
   }
   if (!isObject(value)) return value;
   const copy = isObject(into) ? into : emptyObject();
-  return select(value, selections, copy, types) ? copy : undefined;
+  return select(value, steps, copy, types) ? copy : undefined;
 }
 
 /** Unlike `@apollo/gateway`'s, renames falsy values too. */

@@ -7,7 +7,7 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Deferral } from './deferral.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
 import { errorOfFailure, errorOfSubgraph, type Cancellation } from './fetch-errors.ts';
-import { isObject, type JsonObject } from './json-object.ts';
+import { emptyObject, isObject, type JsonObject } from './json-object.ts';
 import { mergeInto, renamedPath } from './merge.ts';
 import { objectsAt, pathsAt } from './positions.ts';
 import type { Representations } from './representations.ts';
@@ -91,7 +91,7 @@ async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace 
 
 /** The variables that a fetch uses; one the client left out stays out. */
 export function pickVariables(fetch: ExecutableFetch, variables: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const picked = Object.create(null) as Record<string, unknown>;
+  const picked = emptyObject();
   for (const name of fetch.variables) if (variables[name] !== undefined) picked[name] = variables[name];
   return picked;
 }
@@ -235,7 +235,7 @@ function copyOf(result: ExecutionResult): ExecutionResult {
 function copyValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyValue);
   if (!isObject(value)) return value;
-  const copy = Object.create(null) as JsonObject;
+  const copy = emptyObject();
   for (const key of Object.keys(value)) copy[key] = copyValue(value[key]);
   return copy;
 }

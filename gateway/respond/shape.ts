@@ -24,6 +24,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { emptyObject } from '#gateway/execute/json-object.ts';
 import { leafCheck, type LeafCheck } from './leaves.ts';
 import type { ResponseErrors } from './response-errors.ts';
 
@@ -80,7 +81,7 @@ interface ObjectPlan {
 }
 
 function completeFields(data: Data, plan: ObjectPlan, at: Step | undefined, run: Run): Data | undefined {
-  const answer = Object.create(null) as Data;
+  const answer: Data = emptyObject();
   for (const field of plan.fields) {
     const value = field.complete(data[field.from], at, field.to, run);
     if (value === undefined) return undefined;

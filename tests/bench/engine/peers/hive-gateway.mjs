@@ -1,0 +1,2 @@
+// Here, because a peer's packages are this folder's own and nobody else's.
+export { createGatewayRuntime } from '@graphql-hive/gateway-runtime';
