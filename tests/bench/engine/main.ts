@@ -72,7 +72,7 @@ try {
   }
   await compareAnswers(runners);
   for (const query of Object.keys(QUERIES) as QueryName[]) {
-    for (const runner of runners) await load(runner, query, 1.5); // Warm-up.
+    for (const runner of runners) await load(runner, query, 1); // Warm-up.
     for (let round = 0; round < ROUNDS; round++) {
       for (const runner of runners) {
         const samples = runner.samples.get(query) ?? [];
@@ -130,7 +130,9 @@ async function load(runner: Runner, query: QueryName, seconds: number): Promise<
   return { cpuMs, rps: (latencies.length * 1_000) / wall, latencies };
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
 
 async function memoryMb({ process: { pid } }: Runner): Promise<string> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
@@ -141,7 +143,7 @@ async function memoryMb({ process: { pid } }: Runner): Promise<string> {
 async function report(runners: readonly Runner[]): Promise<void> {
   console.log(`\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, ${CONNECTIONS} connections, medians of ${ROUNDS} rounds of ${SECONDS} s\n`);
   for (const query of Object.keys(QUERIES) as QueryName[]) {
-    console.log(`### ${query}\n\n| gateway | CPU ms a request | of ${BASELINE} | requests/s | p50 ms | p99 ms | RSS MB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |`);
+    console.log(`### ${query}\n\n| gateway | CPU ms a request | × ${BASELINE} | requests/s | p50 ms | p99 ms | RSS MB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |`);
     for (const runner of runners) {
       const samples = runner.samples.get(query)!;
       const baseline = runners.find(({ name, mode }) => name === BASELINE && mode === runner.mode);
@@ -149,7 +151,7 @@ async function report(runners: readonly Runner[]): Promise<void> {
       const base = baseline && median(baseline.samples.get(query)!.map(({ cpuMs }) => cpuMs));
       const latencies = samples.flatMap((sample) => sample.latencies).sort((a, b) => a - b);
       const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))]!.toFixed(1);
-      const ratio = base === undefined ? '' : runner === baseline ? '1' : `1/${(base / cpu).toFixed(1)}`;
+      const ratio = base === undefined ? '' : (cpu / base).toFixed(2);
       console.log(`| ${runner.name}, ${runner.mode} | ${cpu.toFixed(3)} | ${ratio} | ${median(samples.map(({ rps }) => rps)).toFixed(0)} | ${at(0.5)} | ${at(0.99)} | ${await memoryMb(runner)} |`);
     }
     console.log('');
