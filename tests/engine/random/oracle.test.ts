@@ -17,6 +17,11 @@ import { shrinkOperation } from './shrink.ts';
 
 /** Models for queries; a fifth of it for each other kind of operation: 2,080 cases in all. */
 const MODELS = Number(process.env.ENGINE_MODELS ?? 100);
+/**
+ * Where the random models begin. Fixed, so that a change is judged by the same cases as the one before it; another number
+ * explores others: ENGINE_SEED=$RANDOM npx vitest run tests/engine/random
+ */
+const SEED = Number(process.env.ENGINE_SEED ?? 7);
 /** Operations on each model. */
 const OPERATIONS = 13;
 
@@ -27,6 +32,12 @@ const REGRESSIONS: readonly (readonly [model: number, operation: number])[] = [
   [1645784687, 1645784692], // @include(if: false) beside the same field without
   [1927966218, 1927966223], // an interface’s key and a type’s own in one fetch
   [2106413939, 2106413946], // an error of a type that the client did not ask the field of
+];
+
+/** Cases that still fail; one that passes belongs among the regressions. */
+const KNOWN_FAULTS: readonly (readonly [model: number, operation: number, fault: string])[] = [
+  [1359244162, 1359244191, 'the error of a field under an alias that another type uses for the same field with other arguments is lost'],
+  [1027010673, 1027010690, 'the planner refuses its own groups ("is a child of"), and the operation with them'],
 ];
 
 function federateModel(seed: number, isPlain = false): { model: Model; engine: Engine; uncut: ReturnType<typeof uncutSchema> } {
@@ -156,7 +167,7 @@ async function explore(check: Check, models: number): Promise<void> {
         }
       }
     }),
-    { numRuns: models, endOnFailure: true },
+    { numRuns: models, seed: SEED, endOnFailure: true },
   );
   expect(compared).toBeGreaterThanOrEqual(models * OPERATIONS);
   console.log(`${compared} ${typeOf(check)} operations on ${models} models compared.`);
@@ -179,4 +190,8 @@ test('deferred parts, applied in order, make the same answers', LONG, async () =
 
 test.each(REGRESSIONS)('model %i, operation %i', async (model, operation) => {
   expect(await compare(federateModel(model, true), operation, check)).toBe(true);
+});
+
+test.fails.each(KNOWN_FAULTS)('known fault: model %i, operation %i: %s', async (model, operation) => {
+  await compare(federateModel(model), operation, check);
 });
