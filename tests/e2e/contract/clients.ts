@@ -16,37 +16,39 @@ export async function post(url: string, query: string, variables: Record<string,
   return (await response.json()) as Answer;
 }
 
-/** Every event of a subscription over graphql-ws, until it completes. `onEvent` runs between events. */
-export async function overWebSocket(
+/** Runs a subscription until it completes and gives every event of it. `onEvent` runs between events. */
+export type Subscribe = (
   url: string,
   query: string,
   variables: Record<string, unknown>,
   operationName: string,
-  onEvent: (event: Answer, count: number) => Promise<void> | void = () => undefined,
-): Promise<Answer[]> {
-  const client = createSocketClient({ url: `${url.replace(/^http/, 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0 });
-  try {
-    return await collect(client.iterate({ query, variables, operationName }) as AsyncIterable<Answer>, onEvent);
-  } finally {
-    await client.dispose();
-  }
+  onEvent?: (event: Answer, count: number) => Promise<void> | void,
+) => Promise<Answer[]>;
+
+/** What both clients can do. */
+interface StreamClient {
+  iterate(request: { query: string; variables: Record<string, unknown>; operationName: string }): AsyncIterable<unknown>;
+  dispose(): void | Promise<void>;
 }
 
-/** The same over server-sent events. */
-export async function overEventStream(
-  url: string,
-  query: string,
-  variables: Record<string, unknown>,
-  operationName: string,
-  onEvent: (event: Answer, count: number) => Promise<void> | void = () => undefined,
-): Promise<Answer[]> {
-  const client = createSseClient({ url: `${url}/graphql`, retryAttempts: 0 });
-  try {
-    return await collect(client.iterate({ query, variables, operationName }) as AsyncIterable<Answer>, onEvent);
-  } finally {
-    client.dispose();
-  }
-}
+const subscribeWith =
+  (connect: (url: string) => StreamClient): Subscribe =>
+  async (url, query, variables, operationName, onEvent = () => undefined) => {
+    const client = connect(url);
+    try {
+      return await collect(client.iterate({ query, variables, operationName }) as AsyncIterable<Answer>, onEvent);
+    } finally {
+      await client.dispose();
+    }
+  };
+
+/** Over graphql-ws. */
+export const overWebSocket = subscribeWith((url) =>
+  createSocketClient({ url: `${url.replace(/^http/, 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0 }),
+);
+
+/** Over server-sent events. */
+export const overEventStream = subscribeWith((url) => createSseClient({ url: `${url}/graphql`, retryAttempts: 0 }));
 
 /** Every part of an answer over `multipart/mixed` (RFC 2046, section 5.1), with its boundary and lengths checked. */
 export async function* overMultipart(url: string, query: string, variables: Record<string, unknown>, operationName: string): AsyncGenerator<Answer> {
