@@ -43,19 +43,18 @@ const GOODBYE_MS = 2_000;
 
 export class Postgres {
   readonly #pool: pg.Pool;
-  readonly #statementTimeoutMs: number;
   #closing: Promise<void> | undefined;
 
   constructor(options: PostgresOptions) {
-    this.#statementTimeoutMs = options.statementTimeoutMs ?? 10_000;
+    const statementTimeoutMs = options.statementTimeoutMs ?? 10_000;
     this.#pool = new pg.Pool({
       ...(options.url === undefined ? {} : { connectionString: options.url }),
       max: options.poolSize ?? 10,
       connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
       idleTimeoutMillis: 10_000,
-      statement_timeout: this.#statementTimeoutMs,
+      statement_timeout: statementTimeoutMs,
       // The server's own time-out comes first; this one catches a server that has stopped answering.
-      query_timeout: this.#statementTimeoutMs + 2_000,
+      query_timeout: statementTimeoutMs + 2_000,
       application_name: 'tributary',
       keepAlive: true,
       pipeline: true,
