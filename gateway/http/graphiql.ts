@@ -20,7 +20,7 @@ const ASSET = /^\/graphiql\/([0-9a-f]{16})\.(js|css)$/;
 /** Monaco runs its language services in workers made from blobs, and styles its editor inline. */
 const POLICY = [
   "default-src 'none'",
-  "script-src 'self' 'unsafe-eval'",
+  "script-src 'self'",
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data:",
   "font-src 'self' data:",

@@ -1,20 +1,15 @@
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { chromium, type Browser } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumPath, startBrowser } from '#tests/setup/browser.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
-
-describe.skipIf(CHROMIUM === undefined)('GraphiQL in a browser without a network', () => {
+describe.skipIf(chromiumPath === undefined)('GraphiQL in a browser without a network', () => {
   let it: TestServer;
   let browser: Browser;
   beforeAll(async () => {
     it = await startTestServer();
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    });
+    browser = await startBrowser();
   });
   afterAll(async () => {
     await browser.close();
@@ -52,6 +47,17 @@ describe.skipIf(CHROMIUM === undefined)('GraphiQL in a browser without a network
       return await page.locator('.graphiql-response').innerText();
     };
     await expect.poll(run, { timeout: 30_000, interval: 500 }).toContain('hashing');
+    // What the page's policy might forbid: the language services' workers, formatting, and the schema's documentation.
+    await page.locator('.graphiql-tab-button', { hasText: /^Embed$/ }).click();
+    await expect.poll(() => page.locator('.graphiql-query-editor').innerText()).toContain('Embed');
+    await page.locator('.graphiql-query-editor .view-lines').click();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('\nquery  Wrong{nothingOfTheKind}');
+    await expect.poll(() => page.locator('.graphiql-query-editor .squiggly-error').count(), { timeout: 30_000 }).toBeGreaterThan(0);
+    await page.locator('button[aria-label^="Prettify"]').click();
+    await expect.poll(() => page.locator('.graphiql-query-editor').innerText()).toMatch(/query\sWrong\s\{/);
+    await page.locator('button[aria-label="Show Documentation Explorer"]').click();
+    await expect.poll(() => page.locator('.graphiql-plugin').innerText()).toContain('Root Types');
     const picture = process.env['GRAPHIQL_SCREENSHOT'];
     if (picture !== undefined) await page.screenshot({ path: picture });
     expect(outside).toEqual([]);

@@ -6,7 +6,7 @@ import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { wireTo, type Wire } from '../wire.ts';
-import { chromiumPath, startBrowser } from './browser.ts';
+import { chromiumPath, startBrowser } from '#tests/setup/browser.ts';
 
 const PATH = '/examples/run-viewer';
 
