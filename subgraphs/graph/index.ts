@@ -1,10 +1,10 @@
 /** Entities and the relations between them: Neo4j where it is configured, else PostgreSQL, else switched off. */
+import type { Neo4jOptions } from '#subgraphs/shared/neo4j.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { GraphDriver } from './driver.ts';
 import { createDisabledGraph } from './drivers/disabled.ts';
 import { createNeo4jGraph } from './drivers/neo4j.ts';
-import type { Neo4jOptions } from './drivers/neo4j.ts';
 import { createPostgresGraph } from './drivers/postgres.ts';
 import { buildSchema } from './schema.ts';
 

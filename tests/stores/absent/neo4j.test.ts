@@ -2,7 +2,7 @@
 import neo4j from 'neo4j-driver';
 import { describe, expect, test } from 'vitest';
 import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j.ts';
-import { checkNeo4jVersion } from '#subgraphs/graph/drivers/neo4j-errors.ts';
+import { checkNeo4jVersion } from '#subgraphs/shared/neo4j-errors.ts';
 import { createGraph } from '#subgraphs/graph/index.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { absences, ask, SECRET, silence, type Absence } from './absent.ts';

@@ -1,5 +1,5 @@
 /** Neo4j's errors, mapped to this project's codes. Codes: Neo4j status codes manual; the driver's own have no dots. */
-import { CodedError, conflict, storeTimeout, storeUnavailable } from '#subgraphs/shared/errors.ts';
+import { CodedError, conflict, storeTimeout, storeUnavailable } from './errors.ts';
 
 const STORE = 'Neo4j';
 /** What to look at when the server does not answer. */
