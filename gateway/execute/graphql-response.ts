@@ -1,13 +1,13 @@
 /** Reads what a subgraph elsewhere calls a GraphQL result. */
 import { GraphQLError, type ExecutionResult, type GraphQLFormattedError } from 'graphql';
-import { CodedError } from '#subgraphs/shared/errors.ts';
 import { isObject } from './json-object.ts';
+import { notGraphQL } from './subgraph-failure.ts';
 
 /**
  * Reads a GraphQL result, with whatever HTTP status it came.
  * @param name the subgraph's, for messages
  * @param text JSON, or what it says
- * @throws CodedError `SUBGRAPH_UNAVAILABLE` when it is none
+ * @throws SubgraphFailure when it is none
  */
 export function readResult(name: string, status: number | undefined, text: unknown): ExecutionResult {
   let body: unknown = text;
@@ -24,6 +24,8 @@ export function readResult(name: string, status: number | undefined, text: unkno
   if (errors !== undefined && errors !== null && !Array.isArray(errors)) throw notGraphQL(name, status);
   const list = (errors ?? []) as unknown[];
   if (list.length === 0 && !isObject(data)) throw notGraphQL(name, status);
+  // Nearly every answer: nothing to read, nothing to copy.
+  if (list.length === 0 && extensions === undefined) return { data: data as Record<string, unknown> };
   return {
     ...(data === undefined ? {} : { data }),
     ...(list.length === 0 ? {} : { errors: list.map(readError) }),
@@ -37,9 +39,4 @@ function readError(error: unknown): GraphQLError {
     path: Array.isArray(path) ? path.filter((part) => typeof part === 'string' || typeof part === 'number') : undefined,
     extensions: isObject(extensions) ? extensions : {},
   });
-}
-
-function notGraphQL(name: string, status: number | undefined, cause?: unknown): CodedError {
-  const how = status === undefined ? '' : ` (HTTP status ${status})`;
-  return new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} gave an answer that is not GraphQL${how}.`, { cause });
 }

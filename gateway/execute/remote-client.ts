@@ -1,148 +1,189 @@
 /** A subgraph over HTTP, any vendor's. What it answers is not trusted to be GraphQL, JSON, small or soon. */
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import { promisify } from 'node:util';
-import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, ExponentialBackoff, handleWhen, retry, wrap } from 'cockatiel';
-import { print, type ExecutionResult } from 'graphql';
-import { Pool, type Dispatcher } from 'undici';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import {
+  BrokenCircuitError,
+  bulkhead,
+  BulkheadRejectedError,
+  circuitBreaker,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  retry,
+  wrap,
+} from 'cockatiel';
+import { print, type DocumentNode, type ExecutionResult } from 'graphql';
+import { Pool } from 'undici';
+import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { cancelled } from './fetch-errors.ts';
 import { readResult } from './graphql-response.ts';
-import { subscribeRemotely } from './remote-subscription.ts';
+import { InFlight } from './in-flight.ts';
+import { ACCEPTED_ENCODINGS, exchange } from './remote-exchange.ts';
+import { remoteSubscriptions, type SubscriptionProtocol } from './remote-subscription.ts';
 import { isRepeatable } from './repeatable.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
+import { SubgraphFailure } from './subgraph-failure.ts';
 
 export interface RemoteClientOptions {
   /** The subgraph's GraphQL endpoint, `http(s)://…`. */
   url: string;
-  /** Headers of each request: identity, tracing. @default none */
-  headers?: (context: RequestContext) => Promise<Record<string, string>>;
-  /** Longest wait for a whole answer, in milliseconds. @default 30000 */
+  /** Headers that the client's request gave and that go to the subgraph, in lower case. They are part of what makes two fetches equal. @default none */
+  forwarded?: (context: RequestContext) => Record<string, string>;
+  /**
+   * Further headers of each request: identity as the principal has it, tracing. They win over those forwarded, and are no part of what
+   * makes two fetches equal. @default none
+   */
+  headers?: (context: RequestContext) => Record<string, string> | Promise<Record<string, string>>;
+  /** Longest wait for a whole answer, and for a subscription to open, in milliseconds. Each attempt has its own. @default 30000 */
   timeoutMs?: number;
-  /** Largest answer in bytes, before and after decompression. @default 32 MiB */
+  /** Largest answer in bytes, before and after decompression; also the largest event. @default 32 MiB */
   maxResponseBytes?: number;
-  /** Most connections; requests past it wait. @default 64 */
-  connections?: number;
-  /** How often a query is sent again after the connection failed. Mutations and unrepeatable fields never are. @default 2 */
+  /** Most requests at once, each on a connection of its own. @default 64 */
+  concurrency?: number;
+  /** Most requests that wait for a connection; further ones are refused at once. @default 1000 */
+  queue?: number;
+  /**
+   * How often a query is sent again when the connection failed, or a proxy answered 502, 503 or 504 in the subgraph's place. Mutations and
+   * unrepeatable fields never are. @default 2
+   */
   retries?: number;
   /** Failures in a row after which the subgraph is left alone. @default 10 */
   breakAfter?: number;
   /** How long it is left alone, in milliseconds. @default 5000 */
   breakForMs?: number;
-  /** Where subscriptions go. @default `url` with `ws(s)://` */
-  subscriptionUrl?: string;
+  /** Whether equal queries of equal callers that are under way at the same time are sent once. @default false */
+  deduplicate?: boolean;
+  /** How subscriptions are made. @default graphql-ws, at `url` */
+  subscriptions?: { protocol: SubscriptionProtocol; url?: string };
 }
 
-const decompress: Readonly<Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>>> = {
-  gzip: promisify(gunzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
-};
-
-/** A failure of the connection, before an answer began: the one kind that another attempt may mend. */
-class ConnectionFailure extends CodedError {}
+/** What was received, with its text where others may need it. */
+interface Answer {
+  readonly result: ExecutionResult;
+  readonly status: number;
+  readonly text: string;
+}
 
 /** Makes a client of a subgraph elsewhere. Connections are opened when first needed. */
 export function remoteClient(name: string, options: RemoteClientOptions): SubgraphClient {
-  const { timeoutMs = 30_000, maxResponseBytes = 32 * 1024 * 1024, retries = 2, headers = () => Promise.resolve({}) } = options;
+  const { timeoutMs = 30_000, maxResponseBytes = 32 * 1024 * 1024, concurrency = 64, forwarded, headers } = options;
   const url = new URL(options.url);
-  const pool = new Pool(url.origin, {
-    connections: options.connections ?? 64,
-    keepAliveTimeout: 30_000,
-    // The time-out below covers them all.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  const isFailure = (error: unknown) => error instanceof CodedError && error.code === 'SUBGRAPH_UNAVAILABLE';
-  const breaker = circuitBreaker(handleWhen(isFailure), {
-    breaker: new ConsecutiveBreaker(options.breakAfter ?? 10),
-    halfOpenAfter: options.breakForMs ?? 5_000,
-  });
+  const path = `${url.pathname}${url.search}`;
+  const bounds = { name, timeoutMs, maxResponseBytes };
+  // The exchange has a time-out of its own, which covers undici's.
+  const pool = new Pool(url.origin, { connections: concurrency, keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 });
+  const subscriptions = remoteSubscriptions(bounds, options.subscriptions?.protocol ?? 'graphql-ws', new URL(options.subscriptions?.url ?? options.url));
+  const inFlight = options.deduplicate === true ? new InFlight<Answer>() : undefined;
+
+  // A full bulkhead says nothing about the subgraph's health, so the breaker is outside; every attempt takes a place of its own.
+  const guarded = wrap(
+    circuitBreaker(
+      handleWhen((error) => error instanceof SubgraphFailure && error.unhealthy),
+      { breaker: new ConsecutiveBreaker(options.breakAfter ?? 10), halfOpenAfter: options.breakForMs ?? 5_000 },
+    ),
+    bulkhead(concurrency, options.queue ?? 1_000),
+  );
   const retrying = wrap(
     retry(
-      handleWhen((error) => error instanceof ConnectionFailure),
-      { maxAttempts: retries, backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 }) },
+      handleWhen((error) => error instanceof SubgraphFailure && error.transient),
+      { maxAttempts: options.retries ?? 2, backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 }) },
     ),
-    breaker,
+    guarded,
   );
 
-  async function send(request: SubgraphRequest): Promise<ExecutionResult> {
-    const signal = request.signal ?? request.context.signal;
-    const ending = new AbortController();
-    const abort = () => ending.abort();
-    const timer = setTimeout(abort, timeoutMs);
-    signal?.addEventListener('abort', abort, { once: true });
-    if (signal?.aborted === true) abort();
-    try {
-      const response = await pool.request({
-        path: `${url.pathname}${url.search}`,
+  async function headersOf(context: RequestContext, passed: Record<string, string> | undefined): Promise<Record<string, string>> {
+    const own = headers?.(context);
+    return { ...passed, ...(own instanceof Promise ? await own : own) };
+  }
+
+  async function attempt(context: RequestContext, body: string, passed: Record<string, string> | undefined, signal: AbortSignal | undefined): Promise<Answer> {
+    const { status, text } = await exchange(
+      pool,
+      {
+        path,
         method: 'POST',
         headers: {
-          'accept-encoding': 'gzip, br',
-          ...(await headers(request.context)),
+          'accept-encoding': ACCEPTED_ENCODINGS,
+          ...(await headersOf(context, passed)),
           'content-type': 'application/json',
           accept: 'application/graphql-response+json, application/json',
         },
-        body: JSON.stringify({
-          query: request.query ?? print(request.document),
-          operationName: request.operationName,
-          variables: request.variables,
-        }),
-        signal: ending.signal,
-      });
-      return readResult(name, response.statusCode, await readBody(name, response, maxResponseBytes));
+        body,
+      },
+      bounds,
+      signal,
+    );
+    return { result: readResult(name, status, text), status, text };
+  }
+
+  async function send({ context, document }: SubgraphRequest, body: string, passed: Record<string, string> | undefined, signal: AbortSignal | undefined): Promise<Answer> {
+    try {
+      return await (isRepeatable(document) ? retrying : guarded).execute(() => attempt(context, body, passed, signal));
     } catch (error) {
-      if (signal?.aborted === true) throw cancelled(signal);
-      if (error instanceof CodedError) throw error;
-      if (ending.signal.aborted) {
-        throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} did not answer within ${timeoutMs} ms.`, { cause: error });
-      }
-      throw new ConnectionFailure('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} cannot be reached.`, { cause: error });
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      throw clear(error);
     }
+  }
+
+  function clear(error: unknown): unknown {
+    if (error instanceof BrokenCircuitError) {
+      return new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} has been failing and is left alone for a moment.`, { cause: error, hint: 'Try again in some seconds.' });
+    }
+    if (error instanceof BulkheadRejectedError) {
+      return new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} has as many requests under way and waiting as it may have.`, { cause: error, hint: 'Try again later.' });
+    }
+    return error;
   }
 
   return {
     name,
     async execute(request) {
-      const policy = isRepeatable(request.document) ? retrying : breaker;
-      try {
-        return await policy.execute(() => send(request));
-      } catch (error) {
-        if (!(error instanceof BrokenCircuitError)) throw error;
-        throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} has been failing and is left alone for a moment.`, { cause: error });
+      const signal = request.signal ?? request.context.signal;
+      const body = bodyOf(request);
+      const passed = forwarded?.(request.context);
+      if (inFlight === undefined) return (await send(request, body, passed, signal)).result;
+      if (!isRepeatable(request.document)) {
+        const answer = send(request, body, passed, signal);
+        try {
+          return (await answer).result;
+        } finally {
+          // Whoever reads after a write must see it: what was asked before the write ended is joined by nobody any more.
+          if (request.operationType === 'mutation') inFlight.forget();
+        }
       }
+      const key = keyOf(request.context.principal, passed, body);
+      const { answer, first } = await inFlight.join(key, signal, (ending) => send(request, body, passed, ending));
+      // The first one's becomes part of its data, and changes there.
+      return first ? answer.result : readResult(name, answer.status, answer.text);
     },
     async subscribe(request) {
-      const address = new URL(options.subscriptionUrl ?? options.url);
-      address.protocol = address.protocol.replace('http', 'ws');
-      return subscribeRemotely(name, address, request, await headers(request.context));
+      return subscriptions.open(request, bodyOf(request), await headersOf(request.context, forwarded?.(request.context)));
     },
-    close: () => pool.close(),
+    async close() {
+      await Promise.all([pool.close(), subscriptions.close()]);
+    },
   };
 }
 
-async function readBody(name: string, response: Dispatcher.ResponseData, limit: number): Promise<string> {
-  const tooLarge = () => new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} answered with more than ${limit} bytes.`);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    // Leaving the loop destroys the body and its connection.
-    if (size > limit) throw tooLarge();
-    chunks.push(chunk);
+/** The part of the body that is the same for every request of a document. */
+const heads = new WeakMap<DocumentNode, { readonly operationName: string | undefined; readonly text: string }>();
+
+function bodyOf({ document, query, operationName, variables }: SubgraphRequest): string {
+  let head = heads.get(document);
+  if (head === undefined || head.operationName !== operationName) {
+    const named = operationName === undefined ? '' : `,"operationName":${JSON.stringify(operationName)}`;
+    head = { operationName, text: `{"query":${JSON.stringify(query ?? print(document))}${named},"variables":` };
+    heads.set(document, head);
   }
-  const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-  const encoding = String(response.headers['content-encoding'] ?? 'identity').toLowerCase();
-  if (encoding === 'identity') return body.toString('utf8');
-  const decode = Object.hasOwn(decompress, encoding) ? decompress[encoding] : undefined;
-  if (decode === undefined) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} answered in an encoding that was not offered.`);
-  try {
-    return (await decode(body, { maxOutputLength: limit })).toString('utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
-    throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} answered with a damaged body.`, { cause: error });
+  return `${head.text}${JSON.stringify(variables)}}`;
+}
+
+const callers = new WeakMap<Principal, string>();
+
+/** Equal only for equal questions of callers who may see the same: same tenant, subject, roles, scopes, and headers passed on. */
+function keyOf(principal: Principal, passed: Record<string, string> | undefined, body: string): string {
+  let caller = callers.get(principal);
+  if (caller === undefined) {
+    const { tenantId, subject, roles, scopes, system } = principal;
+    caller = JSON.stringify([tenantId, subject, roles, scopes, system === true]);
+    callers.set(principal, caller);
   }
+  return `${caller}\n${passed === undefined ? '' : JSON.stringify(passed)}\n${body}`;
 }

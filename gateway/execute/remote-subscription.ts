@@ -1,69 +1,37 @@
-/**
- * Subscriptions to a subgraph elsewhere, over the graphql-ws protocol (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
- * Each has a connection of its own, since a connection carries one caller's identity.
- */
-import { createClient } from 'graphql-ws';
-import { print, type ExecutionResult } from 'graphql';
-import WebSocket from 'ws';
-import { CodedError } from '#subgraphs/shared/errors.ts';
-import { readResult } from './graphql-response.ts';
+/** Subscriptions to a subgraph elsewhere, over whichever protocol it speaks. */
+import type { ExecutionResult } from 'graphql';
+import { remoteEventStreams } from './remote-event-stream.ts';
+import type { ExchangeBounds } from './remote-exchange.ts';
+import { remoteSockets } from './remote-socket.ts';
 import type { SubgraphRequest } from './subgraph-client.ts';
 
-/** Largest event in bytes. */
-const MAX_EVENT_BYTES = 8 * 1024 * 1024;
+/**
+ * `graphql-ws`: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md (the subprotocol `graphql-transport-ws`).
+ * `sse`: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, in its distinct connections mode.
+ */
+export type SubscriptionProtocol = 'graphql-ws' | 'sse';
 
-/** @param headers sent with the handshake, and as connection parameters for servers that read only those */
-export function subscribeRemotely(
-  name: string,
-  url: URL,
-  request: SubgraphRequest,
-  headers: Record<string, string>,
-): AsyncIterableIterator<ExecutionResult> {
-  class SubgraphSocket extends WebSocket {
-    constructor(address: string, protocols?: string | string[]) {
-      super(address, protocols, { headers, maxPayload: MAX_EVENT_BYTES });
-    }
+/** Opens streams. Each has a connection of its own: a connection carries one caller's identity, and stops when its reader does. */
+export interface RemoteSubscriptions {
+  /**
+   * @param body the operation, as JSON
+   * @param headers who asks; also sent as connection parameters, for servers that read only those
+   * @returns events, or a result with errors when the subgraph refuses. The events' `next()` rejects once, with a SubgraphFailure, when
+   *   the connection is lost, after everything that had arrived was given
+   * @throws SubgraphFailure when the stream cannot be opened in time
+   */
+  open(request: SubgraphRequest, body: string, headers: Record<string, string>): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
+  /** Ends all streams. */
+  close(): Promise<void>;
+}
+
+/** @param url of the subgraph's subscriptions; `http(s)` and `ws(s)` are taken for each other as the protocol needs */
+export function remoteSubscriptions(bounds: ExchangeBounds, protocol: SubscriptionProtocol, url: URL): RemoteSubscriptions {
+  const address = new URL(url);
+  if (protocol === 'sse') {
+    address.protocol = address.protocol.replace(/^ws/, 'http');
+    return remoteEventStreams(bounds, address);
   }
-  const client = createClient({
-    url: url.href,
-    webSocketImpl: SubgraphSocket,
-    connectionParams: headers,
-    retryAttempts: 0,
-    lazy: true,
-    onNonLazyError: () => undefined,
-  });
-  const events = client.iterate({
-    query: request.query ?? print(request.document),
-    operationName: request.operationName,
-    variables: request.variables,
-  });
-  const end = async (): Promise<void> => {
-    await events.return?.();
-    await client.dispose();
-  };
-  return {
-    async next() {
-      try {
-        const event = await events.next();
-        if (event.done === true) {
-          await client.dispose();
-          return { done: true, value: undefined };
-        }
-        return { done: false, value: readResult(name, undefined, event.value) };
-      } catch (error) {
-        await client.dispose();
-        if (error instanceof CodedError) throw error;
-        // The protocol's own error message: the operation was refused, with GraphQL errors.
-        if (Array.isArray(error)) return { done: false, value: readResult(name, undefined, { errors: error as unknown[] }) };
-        throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subscription on the subgraph ${name} broke.`, { cause: error });
-      }
-    },
-    async return() {
-      await end();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  address.protocol = address.protocol.replace(/^http/, 'ws');
+  return remoteSockets(bounds, address);
 }
