@@ -36,7 +36,7 @@ export function compileRepresentations(
         // itself it gets the type itself: the interface's resolver knows nothing of what the type's fields require.
         const isAskedItself = requires.some((selection) => selection.kind === 'InlineFragment' && selection.typeCondition === name);
         for (const rewrite of rewrites) {
-          if (!isAskedItself || rewrite.path[0] === `... on ${name}`) applyRewrite(representation, rewrite, 0, types);
+          if (!isAskedItself || rewrite.kind === 'KeyRenamer' || rewrite.path[0] === `... on ${name}`) applyRewrite(representation, rewrite, 0, types);
         }
       }
       if (objects.length > 1) {

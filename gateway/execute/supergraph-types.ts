@@ -1,5 +1,5 @@
 /** What the executor must know of the supergraph's types, inaccessible ones included: which are abstract, and what belongs to them. */
-import { Kind, parse, type FieldDefinitionNode } from 'graphql';
+import { Kind, parse } from 'graphql';
 
 export interface SupergraphTypes {
   /** Whether a value of the type `name` matches the type condition `condition`. */
@@ -8,15 +8,12 @@ export interface SupergraphTypes {
   isInterface(name: string): boolean;
   /** Names of all fields of objects and interfaces, and `__typename`. */
   readonly fieldNames: ReadonlySet<string>;
-  /** Names of fields that some `@requires` names with arguments. */
-  readonly requiredWithArguments: ReadonlySet<string>;
 }
 
 /** Reads a supergraph's SDL. */
 export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
   const interfaces = new Set<string>();
   const fieldNames = new Set<string>(['__typename']);
-  const requiredWithArguments = new Set<string>();
   const abstractTypes = new Map<string, Set<string>>();
   const add = (abstractType: string, member: string) => {
     const members = abstractTypes.get(abstractType);
@@ -26,10 +23,7 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
   for (const definition of parse(supergraphSdl, { noLocation: true }).definitions) {
     if (definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.INTERFACE_TYPE_DEFINITION) {
       if (definition.kind === Kind.INTERFACE_TYPE_DEFINITION) interfaces.add(definition.name.value);
-      for (const field of definition.fields ?? []) {
-        fieldNames.add(field.name.value);
-        for (const name of requiredNames(field)) requiredWithArguments.add(name);
-      }
+      for (const field of definition.fields ?? []) fieldNames.add(field.name.value);
       for (const implemented of definition.interfaces ?? []) add(implemented.name.value, definition.name.value);
     } else if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
       for (const member of definition.types ?? []) add(definition.name.value, member.name.value);
@@ -39,15 +33,5 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
     matches: (name, condition) => name === condition || abstractTypes.get(condition)?.has(name) === true,
     isInterface: (name) => interfaces.has(name),
     fieldNames,
-    requiredWithArguments,
   };
-}
-
-/** Fields with arguments in the selections that `@join__field(requires:)` holds. */
-function requiredNames(field: FieldDefinitionNode): string[] {
-  return (field.directives ?? []).flatMap((directive) =>
-    (directive.arguments ?? []).flatMap(({ name, value }) =>
-      name.value === 'requires' && value.kind === Kind.STRING ? [...value.value.matchAll(/(\w+)\s*\(/g)].map(([, required]) => required!) : [],
-    ),
-  );
 }

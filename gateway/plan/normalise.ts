@@ -207,7 +207,7 @@ class Normaliser {
   #aliased(field: FieldNode): FieldNode {
     const responseName = field.alias?.value ?? field.name.value;
     const isAlias = responseName !== field.name.value;
-    const clashes = isAlias ? this.#reserved.fieldNames.has(responseName) : this.#reserved.requiredWithArguments.has(responseName);
+    const clashes = isAlias && this.#reserved.fieldNames.has(responseName);
     if (!clashes && !isUnsafeName(responseName)) return field;
     const value = safeName(responseName);
     this.responseNames.set(value, responseName);

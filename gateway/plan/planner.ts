@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import type { QueryPlan } from '@apollo/query-planner';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { preparePlanning } from './planning-supergraph.ts';
 
 export interface PlannerOptions {
   /** Longest time to plan one operation, in milliseconds. @default 5000 */
@@ -60,7 +61,8 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
   let spare: PlanningWorker | undefined;
   let closed = false;
 
-  const start = (wantsApiSchema = false) => new PlanningWorker(program, supergraphSdl, wantsApiSchema);
+  const prepared = preparePlanning(supergraphSdl);
+  const start = (wantsApiSchema = false) => new PlanningWorker(program, prepared.sdl, wantsApiSchema);
 
   function take(worker: PlanningWorker): void {
     current = worker;
@@ -110,7 +112,7 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
       next();
     };
     worker.plan(task.operation).then(
-      (planned) => settled(() => task.resolve(planned)),
+      ({ plan, bytes }) => settled(() => task.resolve({ plan: prepared.restore(plan), bytes })),
       (error: unknown) => settled(() => task.reject(error)),
     );
   }
@@ -127,7 +129,7 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
   }
 
   const first = start(true);
-  const apiSdl = await first.ready;
+  const apiSdl = prepared.apiSdl(await first.ready);
   take(first);
 
   return {

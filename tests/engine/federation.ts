@@ -2,8 +2,9 @@
 import { composeServices } from '@apollo/composition';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
-import { createEngine, type Engine, type EngineOptions } from '#gateway/execute/engine.ts';
+import { createEngine, createEngineOn, type Engine, type EngineOptions } from '#gateway/execute/engine.ts';
 import { inProcessClient, type SubgraphClient, type SubgraphRequest } from '#gateway/execute/subgraph-client.ts';
+import { plannerInThread } from './random/planner.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 
 export type Resolvers = NonNullable<Extract<Parameters<typeof buildSubgraphSchema>[0], { typeDefs: unknown }>['resolvers']>;
@@ -40,7 +41,7 @@ export const testContext = (options: { signal?: AbortSignal } = {}): RequestCont
   createRequestContext({ tenantId: 'test', subject: 'tester', roles: [], scopes: [] }, options);
 
 /** Composes; throws with every fault. */
-export function composeTest(subgraphs: Record<string, TestSubgraph>): string {
+export function composeTest(subgraphs: Readonly<Record<string, TestSubgraph>>): string {
   const composed = composeServices(Object.entries(subgraphs).map(([name, { typeDefs }]) => ({ name, typeDefs: parse(`${LINK}\n${typeDefs}`) })));
   if (composed.errors !== undefined) throw new Error(composed.errors.map((error) => error.message).join('\n'));
   return composed.supergraphSdl;
@@ -50,16 +51,20 @@ export function subgraphSchema({ typeDefs, resolvers }: TestSubgraph): GraphQLSc
   return buildSubgraphSchema({ typeDefs: parse(`${LINK}\n${typeDefs}`), resolvers: (resolvers ?? {}) as Resolvers });
 }
 
-/** @param wrap changes a subgraph's client, such as into one that fails */
+/**
+ * @param wrap changes a subgraph's client, such as into one that fails
+ * @param inThread plans in this thread: saves the time to start a worker
+ */
 export async function federate(
-  subgraphs: Record<string, TestSubgraph>,
-  options: Partial<EngineOptions> & { wrap?: (client: SubgraphClient) => SubgraphClient } = {},
+  subgraphs: Readonly<Record<string, TestSubgraph>>,
+  options: Partial<EngineOptions> & { wrap?: (client: SubgraphClient) => SubgraphClient; inThread?: boolean } = {},
 ): Promise<Federation> {
   const calls: Call[] = [];
   const schemas = new Map(Object.entries(subgraphs).map(([name, subgraph]) => [name, subgraphSchema(subgraph)]));
-  const { wrap = (client) => client, ...engineOptions } = options;
+  const { wrap = (client) => client, inThread = false, ...engineOptions } = options;
   const clients = new Map([...schemas].map(([name, schema]) => [name, recording(wrap(inProcessClient(name, schema)), calls)]));
-  const engine = await createEngine({ supergraphSdl: composeTest(subgraphs), clients, ...engineOptions });
+  const given = { supergraphSdl: composeTest(subgraphs), clients, ...engineOptions };
+  const engine = inThread ? createEngineOn(plannerInThread(given.supergraphSdl), given) : await createEngine(given);
   return {
     engine,
     schemas,

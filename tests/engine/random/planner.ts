@@ -2,17 +2,19 @@
 import { operationFromDocument, ROUTER_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/federation-internals';
 import { QueryPlanner, type QueryPlan } from '@apollo/query-planner';
 import { parse, printSchema } from 'graphql';
+import { preparePlanning } from '#gateway/plan/planning-supergraph.ts';
 import type { Planner } from '#gateway/plan/planner.ts';
 
 export function plannerInThread(supergraphSdl: string): Planner {
-  const supergraph = Supergraph.build(supergraphSdl, { supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES });
+  const prepared = preparePlanning(supergraphSdl);
+  const supergraph = Supergraph.build(prepared.sdl, { supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES });
   const planner = new QueryPlanner(supergraph, { reuseQueryFragments: false, incrementalDelivery: { enableDefer: true } });
   const api = supergraph.apiSchema();
   return {
-    apiSdl: printSchema(api.toGraphQLJSSchema({ includeDefer: true })),
+    apiSdl: prepared.apiSdl(printSchema(api.toGraphQLJSSchema({ includeDefer: true }))),
     plan: (operation) => {
       const plan = planner.buildQueryPlan(operationFromDocument(api, parse(operation), { validate: false }));
-      return Promise.resolve({ plan: JSON.parse(JSON.stringify(plan)) as QueryPlan, bytes: 1 });
+      return Promise.resolve({ plan: prepared.restore(JSON.parse(JSON.stringify(plan)) as QueryPlan), bytes: 1 });
     },
     close: () => Promise.resolve(),
   };

@@ -1,0 +1,30 @@
+/** What a folder of the conformance suite says: a supergraph, and what operations on it must answer. */
+import type { EngineOptions } from '#gateway/execute/engine.ts';
+import type { TestSubgraph } from '../federation.ts';
+
+export interface Conformance {
+  readonly subgraphs: Readonly<Record<string, TestSubgraph>>;
+  /** By what they show. */
+  readonly operations: Readonly<Record<string, ConformanceOperation>>;
+  readonly engine?: Partial<EngineOptions>;
+}
+
+export interface ConformanceOperation {
+  readonly query: string;
+  readonly variables?: Record<string, unknown>;
+  /** Reasoned from GraphQL's and Federation's specifications. */
+  readonly data: unknown;
+  /** @default none */
+  readonly errors?: readonly ExpectedError[];
+  /** How many requests each subgraph should get, where the specification or a directive's purpose settles it. */
+  readonly requests?: Readonly<Record<string, number>>;
+}
+
+export interface ExpectedError {
+  readonly path: readonly (string | number)[];
+  /** `extensions.code`. @default any */
+  readonly code?: string;
+}
+
+/** Types a folder's case. */
+export const conformance = (value: Conformance): Conformance => value;

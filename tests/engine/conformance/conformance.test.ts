@@ -1,0 +1,38 @@
+/**
+ * Runs every folder of the conformance suite: the same operations with entities asked for together and one at a time.
+ */
+import { readdirSync } from 'node:fs';
+import type { ExecutionResult } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { federate, received } from '../federation.ts';
+import type { Conformance, ConformanceOperation } from './case.ts';
+
+const folders = readdirSync(new URL('.', import.meta.url), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+
+test('there is a folder for every directive', () => expect(folders.length).toBeGreaterThan(0));
+
+describe.each(folders)('%s', async (folder) => {
+  const { default: found } = (await import(`./${folder}/case.ts`)) as { default: Conformance };
+  describe.each([500, 1])('at most %i entities at once', async (entityBatchSize) => {
+    const federation = await federate(found.subgraphs, { inThread: true, entityBatchSize, ...found.engine });
+    test.each(Object.entries(found.operations))('%s', async (_, operation) => {
+      federation.calls.length = 0;
+      compare(received(await federation.run(operation.query, operation.variables)), operation);
+      if (operation.requests === undefined || entityBatchSize === 1) return;
+      const requests = Object.fromEntries(Object.keys(operation.requests).map((name) => [name, federation.calls.filter(({ service }) => service === name).length]));
+      expect(requests, JSON.stringify(federation.calls, null, 1)).toEqual(operation.requests);
+    });
+  });
+});
+
+function compare(actual: ExecutionResult, { data, errors = [] }: ConformanceOperation): void {
+  const told = JSON.stringify(actual, null, 1);
+  // As text: the order of fields belongs to the answer.
+  expect(JSON.stringify(actual.data), told).toBe(JSON.stringify(data));
+  const sorted = (paths: readonly (readonly (string | number)[])[]) => paths.map((path) => JSON.stringify(path)).sort();
+  expect(sorted((actual.errors ?? []).map(({ path }) => path ?? [])), told).toEqual(sorted(errors.map(({ path }) => path)));
+  for (const { path, code } of errors) {
+    if (code === undefined) continue;
+    expect(actual.errors?.filter((error) => JSON.stringify(error.path) === JSON.stringify(path)).map(({ extensions }) => extensions?.code), told).toContain(code);
+  }
+}
