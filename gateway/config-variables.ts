@@ -100,7 +100,12 @@ export const Variables = z.object({
   PGUSER: optional(text, 'relational', 'The user to connect as.'),
   PGPASSWORD: optional(text, 'relational', 'The user’s password.', { secret }),
   PGDATABASE: optional(text, 'relational', 'The database.', { absent: 'the name of the user' }),
-  PGSSLMODE: optional(z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']), 'relational', 'Whether to use TLS.'),
+  PGSSLMODE: optional(z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']), 'relational', 'Whether to use TLS, as for `psql`: `require` encrypts without looking at the certificate (but for one signed by `PGSSLROOTCERT`, where that is set), `verify-full` looks at everything. In `DATABASE_URL`: `?sslmode=`.', { absent: '`disable`' }),
+  PGSSLROOTCERT: optional(text, 'relational', 'The file of the authority’s certificate. In `DATABASE_URL`: `sslrootcert=`.', { absent: 'public authorities' }),
+  PGSSLCERT: optional(text, 'relational', 'The file of this client’s certificate, where the server asks for one. In `DATABASE_URL`: `sslcert=`.'),
+  PGSSLKEY: optional(text, 'relational', 'The file of its key. In `DATABASE_URL`: `sslkey=`.'),
+  DATABASE_REPLICA_URL: optional(url('postgres', 'postgresql'), 'relational', 'A read replica of that server. Reads of documents, agents, the graph and vectors go there while it has what the tenant has written through this process and is not more than a second or two behind; everything else, and everything while it is away, goes to the primary. With several processes, what another one wrote may be seen that much later, unless the primary commits with `synchronous_commit=remote_apply`.', { secret }),
+  DATABASE_PREPARED_STATEMENTS: withDefault(z.enum(['on', 'off'], 'must be `on` or `off`'), 'relational', 'on', 'Whether statements are prepared. `off` for poolers that give each transaction another connection, such as PgBouncer in transaction mode (which must also have `ignore_startup_parameters = statement_timeout`).'),
   POSTGRES_POOL_SIZE: withDefault(integer(2, 1_000), 'relational', '10', 'The most connections of one process to PostgreSQL.'),
 
   NEO4J_URI: optional(store('neo4j', 'neo4j+s', 'neo4j+ssc', 'bolt', 'bolt+s', 'bolt+ssc'), 'graph', 'The Neo4j server that the graph is kept in.', { absent: 'PostgreSQL' }),

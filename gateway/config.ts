@@ -3,8 +3,8 @@
  * file that may read `process.env`.
  */
 import { readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
+import { currentValues, urlOfParts } from './config-credentials.ts';
 import { Variables, variableTable, type VariableName, type VariableValues } from './config-variables.ts';
 
 /** A store's address; `undefined` means the embedded default, `off` that the operator switched it off. */
@@ -54,6 +54,8 @@ export interface Config {
     /** `undefined`: start the embedded PostgreSQL. */
     readonly postgres: StoreAddress<{ readonly url: string }>;
     readonly postgresPoolSize: number;
+    readonly postgresReplica: { readonly url: string } | undefined;
+    readonly preparedStatements: boolean;
     readonly neo4j: StoreAddress<{ readonly uri: string; readonly username: string; readonly password: string | undefined; readonly database: string | undefined }>;
     readonly qdrant: StoreAddress<{ readonly url: string; readonly apiKey: string | undefined }>;
     readonly vectorCollection: string;
@@ -89,6 +91,12 @@ export interface Config {
   readonly subgraphUrls: Readonly<Record<string, string>>;
   /** Variables that are set but that this version does not act on. */
   readonly unused: readonly VariableName[];
+  /** Credentials as they are now, for passwords are changed under running servers. */
+  readonly current: {
+    value(name: VariableName): string | undefined;
+    /** Of the configured PostgreSQL. */
+    postgresUrl(): string;
+  };
 }
 
 /** Everything that is wrong with the environment, one line each. */
@@ -123,7 +131,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     bad.has(name) ? undefined : (parsed.data?.[name] ?? (Variables.shape[name].safeParse(raw[name]).data as VariableValues[N] | undefined));
   checkTogether(value, (name) => raw[name] !== undefined, faults);
   if (faults.length > 0 || parsed.data === undefined) throw new ConfigError(faults);
-  return freeze(build(parsed.data, subgraphUrls));
+  return freeze(build(parsed.data, subgraphUrls, currentValues(env, raw)));
 }
 
 /** Texts by name: defaults filled in, secrets read from their files, empty values taken as absent. */
@@ -175,6 +183,9 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
   for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const) {
     if (isSet(name) && !isSet('OIDC_ISSUER')) faults.push(`${name} has no effect without OIDC_ISSUER.`);
   }
+  if (isSet('DATABASE_REPLICA_URL') && (value('DATABASE_URL') === 'off' || (!isSet('DATABASE_URL') && !isSet('PGHOST')))) {
+    faults.push('DATABASE_REPLICA_URL has no effect without DATABASE_URL (or PGHOST).');
+  }
   const s3 = value('S3_ENDPOINT');
   if (s3 !== undefined && s3 !== 'off') {
     for (const name of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const) if (!isSet(name)) faults.push(`${name} must be set beside S3_ENDPOINT.`);
@@ -189,7 +200,7 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
     faults.push('EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL.');
   }
   if (isSet('EMBEDDING_BASE_URL') && !isSet('EMBEDDING_MODEL') && models !== 'off') faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL.');
-  for (const name of ['PGUSER', 'PGPASSWORD', 'PGDATABASE', 'PGPORT', 'PGSSLMODE'] as const) {
+  for (const name of ['PGUSER', 'PGPASSWORD', 'PGDATABASE', 'PGPORT', 'PGSSLMODE', 'PGSSLROOTCERT', 'PGSSLCERT', 'PGSSLKEY'] as const) {
     if (isSet(name) && !isSet('PGHOST') && !isSet('DATABASE_URL')) faults.push(`${name} is set without PGHOST; set PGHOST or DATABASE_URL.`);
   }
 }
@@ -198,7 +209,7 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 
-function build(env: VariableValues, subgraphUrls: Record<string, string>): Config {
+function build(env: VariableValues, subgraphUrls: Record<string, string>, value: Config['current']['value']): Config {
   const host = env.HOST.replace(/^\[|\]$/g, '');
   return {
     mode: env.OIDC_ISSUER === undefined ? 'development' : 'oidc',
@@ -240,6 +251,8 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>): Confi
     stores: {
       postgres: postgresAddress(env),
       postgresPoolSize: env.POSTGRES_POOL_SIZE,
+      postgresReplica: env.DATABASE_REPLICA_URL === undefined ? undefined : { url: env.DATABASE_REPLICA_URL },
+      preparedStatements: env.DATABASE_PREPARED_STATEMENTS === 'on',
       neo4j: address(env.NEO4J_URI, (uri) => ({ uri, username: env.NEO4J_USERNAME, password: env.NEO4J_PASSWORD, database: env.NEO4J_DATABASE })),
       qdrant: address(env.QDRANT_URL, (url) => ({ url, apiKey: env.QDRANT_API_KEY })),
       vectorCollection: env.VECTOR_COLLECTION,
@@ -269,6 +282,10 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>): Confi
     },
     subgraphUrls,
     unused: (['TEMPORAL_ADDRESS', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
+    current: {
+      value,
+      postgresUrl: () => value('DATABASE_URL') ?? urlOfParts({ ...env, PGPASSWORD: value('PGPASSWORD') })!,
+    },
   };
 }
 
@@ -276,18 +293,8 @@ function address<T>(text: string | undefined, of: (text: string) => T): StoreAdd
   return text === undefined || text === 'off' ? text : of(text);
 }
 
-/** One URL, also from the `PG*` variables, so that nothing below reads the environment. */
 function postgresAddress(env: VariableValues): StoreAddress<{ url: string }> {
-  if (env.DATABASE_URL !== undefined) return address(env.DATABASE_URL, (url) => ({ url }));
-  if (env.PGHOST === undefined) return undefined;
-  const user = env.PGUSER === undefined ? '' : encodeURIComponent(env.PGUSER) + (env.PGPASSWORD === undefined ? '' : `:${encodeURIComponent(env.PGPASSWORD)}`) + '@';
-  const socket = env.PGHOST.startsWith('/');
-  const host = socket ? '' : `${isIPv6(env.PGHOST) ? `[${env.PGHOST}]` : env.PGHOST}${env.PGPORT === undefined ? '' : `:${env.PGPORT}`}`;
-  const query = new URLSearchParams({
-    ...(socket ? { host: env.PGHOST, ...(env.PGPORT === undefined ? {} : { port: String(env.PGPORT) }) } : {}),
-    ...(env.PGSSLMODE === undefined ? {} : { sslmode: env.PGSSLMODE }),
-  }).toString();
-  return { url: `postgres://${user}${host}/${encodeURIComponent(env.PGDATABASE ?? env.PGUSER ?? '')}${query === '' ? '' : `?${query}`}` };
+  return address(env.DATABASE_URL ?? urlOfParts(env), (url) => ({ url }));
 }
 
 function freeze<T>(value: T): T {

@@ -31,6 +31,7 @@ import { createListener } from './http/listener.ts';
 import { requestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
 import { isOwnSubgraph, MOUNT_ORDER, mountSubgraph, type MountDeps } from './mount.ts';
+import { postgresOptions } from './postgres-options.ts';
 import { remotePorts } from './remote-ports.ts';
 import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
@@ -259,15 +260,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 }
 
 async function openPostgres(config: Config, embedded: Promise<string> | undefined, log: Logger): Promise<Postgres | undefined> {
-  const { postgres: address, postgresPoolSize } = config.stores;
-  if (address === 'off') return undefined;
-  const url = address?.url ?? (await embedded);
+  if (config.stores.postgres === 'off') return undefined;
+  const url = config.stores.postgres === undefined ? await embedded : config.current.postgresUrl;
   if (url === undefined) throw new Error('The configuration names no PostgreSQL, and no embedded one was started.');
-  return new Postgres({
-    url,
-    poolSize: postgresPoolSize,
-    onIdleError: (error) => log.warn({ err: error }, 'A connection to PostgreSQL broke; the pool replaces it.'),
-  });
+  return new Postgres(postgresOptions(config, url, log));
 }
 
 /** Tells one database from another, so that what was ingested into one is not taken to be in the other. */

@@ -20,6 +20,7 @@ import { createListener } from './http/listener.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
 import { MOUNT_ORDER, mountSubgraph, type MountDeps } from './mount.ts';
+import { postgresOptions } from './postgres-options.ts';
 import { remotePorts } from './remote-ports.ts';
 import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
@@ -56,7 +57,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const authenticator = subgraphAuthenticator(tokens.verifier(name), open);
     let port = config.server.port;
     const publicBaseUrl = (): string => config.server.publicBaseUrl ?? `http://${config.server.host}:${port}`;
-    const postgres = typeof config.stores.postgres === 'object' ? new Postgres({ url: config.stores.postgres.url, poolSize: config.stores.postgresPoolSize }) : undefined;
+    const postgres = typeof config.stores.postgres === 'object' ? new Postgres(postgresOptions(config, config.current.postgresUrl, log)) : undefined;
     if (postgres !== undefined) endings.push(() => postgres.close());
     const deps: MountDeps = {
       config,

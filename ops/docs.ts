@@ -21,6 +21,7 @@ function configuration(): string {
 
 Everything is configured by environment variables, read once at start. Whatever is wrong with them is reported at once, by name, and the
 server does not start. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it.
+The files of passwords and keys of stores are read anew when a connection is made, so that they can be exchanged under a running server.
 
 Where a variable of a store is \`off\`, the store is switched off: the API keeps its shape, the store's fields answer \`null\` with
 the error \`STORE_DISABLED\`, and everything else goes on.

@@ -6,6 +6,7 @@ import { clientOf } from '#gateway/clients.ts';
 import type { Config } from '#gateway/config.ts';
 import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
 import { MOUNT_ORDER, mountSubgraph, type MountDeps } from '#gateway/mount.ts';
+import { postgresOptions } from '#gateway/postgres-options.ts';
 import { remotePorts } from '#gateway/remote-ports.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
@@ -60,17 +61,18 @@ export async function openStores(config: Config, log: Logger): Promise<OpenStore
   }
 }
 
-async function openPostgres({ stores, dataDir }: Config, log: Logger, endings: (() => Promise<void>)[]): Promise<Postgres | undefined> {
+async function openPostgres(config: Config, log: Logger, endings: (() => Promise<void>)[]): Promise<Postgres | undefined> {
+  const { stores, dataDir } = config;
   if (stores.postgres === 'off') return undefined;
-  let url = stores.postgres?.url;
-  if (url === undefined) {
+  let url: string | (() => string) = config.current.postgresUrl;
+  if (stores.postgres === undefined) {
     const lock = await lockDataFolder(dataDir);
     endings.push(() => lock.release());
     const embedded = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), log: (line) => log.debug({ store: 'postgres' }, line) });
     endings.push(() => embedded.close());
     url = embedded.url;
   }
-  const postgres = new Postgres({ url, poolSize: stores.postgresPoolSize, onIdleError: (error) => log.warn({ err: error }, 'A connection to PostgreSQL broke.') });
+  const postgres = new Postgres(postgresOptions(config, url, log));
   endings.push(() => postgres.close());
   return postgres;
 }

@@ -1,4 +1,5 @@
 /** PostgreSQL's and the socket's errors, mapped to this project's codes. Table of SQLSTATEs: PostgreSQL manual, appendix A. */
+import { isPreparedFault } from './postgres-prepared.ts';
 import { badUserInput, CodedError, conflict, storeTimeout, storeUnavailable } from './errors.ts';
 
 const STORE = 'PostgreSQL';
@@ -24,6 +25,13 @@ export function toStoreError(error: unknown): Error {
   if (sqlState === '53100') return storeUnavailable(STORE, error, 'PostgreSQL’s disk is full.');
   if (sqlState === '57014') return storeTimeout(STORE, error, 'Ask for less; if everything is slow, check the PostgreSQL server.');
   if (sqlState === '57P03') return storeUnavailable(STORE, error, 'PostgreSQL is starting up or shutting down; nothing needs to be done but wait.');
+  if (isPreparedFault(error)) {
+    return storeUnavailable(
+      STORE,
+      error,
+      'A prepared statement was lost: try again. If a pooler such as PgBouncer stands before PostgreSQL, set DATABASE_PREPARED_STATEMENTS=off.',
+    );
+  }
   if (/^(08|57P0|58)/.test(sqlState)) return storeUnavailable(STORE, error, ADDRESS);
   // A database without the tables, or (restored from a dump, which has no roles) without the roles that migrations make.
   if (['42P01', '3F000'].includes(sqlState) || (sqlState === '22023' && /^role /.test(error.message))) {
@@ -41,7 +49,7 @@ export function toStoreError(error: unknown): Error {
   if (sqlState === 'ETIMEDOUT' || /timeout/i.test(error.message)) return storeTimeout(STORE, error, ADDRESS);
   if (/terminated|not queryable|ended|closed/i.test(error.message)) return storeUnavailable(STORE, error, ADDRESS);
   if (/SSL|TLS|certificate|self.signed/i.test(error.message)) {
-    return storeUnavailable(STORE, error, 'PostgreSQL and this server do not agree on TLS: check `sslmode` in DATABASE_URL (or PGSSLMODE).');
+    return storeUnavailable(STORE, error, 'PostgreSQL and this server do not agree on TLS: check `sslmode` and `sslrootcert` in DATABASE_URL (or PGSSLMODE and PGSSLROOTCERT).');
   }
   return error;
 }

@@ -39,7 +39,8 @@ type Reads = Pick<
 
 function reads(postgres: Postgres): Reads {
   const read = <Row>(context: RequestContext, sql: string, parameters: readonly unknown[]): Promise<Row[]> =>
-    postgres.read<Row>(context, { sql, parameters });
+    // Reconciling compares what is there now.
+    postgres.read<Row>(context, { sql, parameters }, { replica: context.principal.system !== true });
 
   return {
     async entitiesByIds(context, ids) {

@@ -7,7 +7,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { queryBuilder } from '#subgraphs/shared/kysely.ts';
-import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
+import type { Postgres, Statement } from '#subgraphs/shared/postgres.ts';
 import { checkModel } from '../collection.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorModel, VectorQuery } from '../driver.ts';
 import { byScoreThenId } from '../fusion.ts';
@@ -92,9 +92,9 @@ export class AnnRanker implements Ranker {
   }
 
   async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
-    const [state, found] = await this.#scan(context, Math.max(...queries.map((query) => query.limit)), async (tx) => {
-      return await Promise.all([tx.query(readState(this.#collection, [])), tx.query(this.#nearest(queries, true))]);
-    });
+    const widest = Math.max(...queries.map((query) => query.limit));
+    const [states, neighbors] = await this.#scan(context, widest, [readState(this.#collection, []), this.#nearest(queries, true)]);
+    const [state, found] = [states as CollectionRow[], neighbors as NeighborRow[]];
     if (state[0] === undefined) return queries.map(() => ({ items: [], approximate: false }));
     for (const query of queries) {
       checkModel({ name: this.#collection, ...dimensionsOf(state[0]) }, { model: query.model, dimensions: query.vector.length });
@@ -102,7 +102,7 @@ export class AnnRanker implements Ranker {
     const rankings = queries.map((query, index): Ranking<RankedChunk> => ({ items: ranked(found, String(index)), approximate: true }));
     const short = queries.flatMap((query, index) => (rankings[index]!.items.length < query.limit ? [index] : []));
     if (short.length > 0) {
-      const rows = await this.#postgres.read(context, this.#nearest(short.map((index) => queries[index]!), false));
+      const rows = await this.#postgres.read(context, this.#nearest(short.map((index) => queries[index]!), false), { replica: true });
       short.forEach((index, position) => (rankings[index] = { items: ranked(rows, String(position)), approximate: false }));
     }
     return rankings;
@@ -117,12 +117,13 @@ export class AnnRanker implements Ranker {
         FROM vector.chunks p
         LEFT JOIN LATERAL ${this.#ordered(dimensions, sql`p.embedding::${this.#vector(dimensions)}`, sql`c.chunk_id <> p.chunk_id`, limit, indexed)} n ON true
         WHERE p.collection = ${this.#collection} AND p.dimensions = ${sql.lit(dimensions)} AND p.chunk_id = ANY (${ids}::text[])`);
-    const rows = await this.#scan(context, limit, async (tx) => await tx.query(near(chunkIds, true)));
+    const [neighbors] = await this.#scan(context, limit, [near(chunkIds, true)]);
+    const rows = neighbors as NeighborRow[];
     const result = new Map<string, Ranking<RankedChunk>>();
     for (const parent of new Set(rows.map((row) => row.parent))) result.set(parent, { items: ranked(rows, parent), approximate: true });
     const short = [...result].filter(([, { items }]) => items.length < limit).map(([parent]) => parent);
     if (short.length > 0) {
-      const exact = await this.#postgres.read(context, near(short, false));
+      const exact = await this.#postgres.read(context, near(short, false), { replica: true });
       for (const parent of short) result.set(parent, { items: ranked(exact, parent), approximate: false });
     }
     return result;
@@ -152,7 +153,8 @@ export class AnnRanker implements Ranker {
         )
         SELECT p.document_id AS parent, NULL AS chunk_id, n.document_id, ${this.#score(sql`p.mean`, sql`m.mean`)} AS score
         FROM parents p LEFT JOIN near n ON n.parent = p.document_id LEFT JOIN means m ON m.document_id = n.document_id`);
-    const rows = await this.#scan(context, NEAR_CHUNKS, async (tx) => await tx.query(near(documentIds, true)));
+    const [neighbors] = await this.#scan(context, NEAR_CHUNKS, [near(documentIds, true)]);
+    const rows = neighbors as NeighborRow[];
     const result = new Map<string, Ranking<RankedDocument>>();
     const rankedFor = (from: readonly NeighborRow[], parent: string): RankedDocument[] =>
       from
@@ -163,7 +165,7 @@ export class AnnRanker implements Ranker {
     for (const parent of new Set(rows.map((row) => row.parent))) result.set(parent, { items: rankedFor(rows, parent), approximate: true });
     const short = [...result].filter(([, { items }]) => items.length < limit).map(([parent]) => parent);
     if (short.length > 0) {
-      const exact = await this.#postgres.read(context, near(short, false));
+      const exact = await this.#postgres.read(context, near(short, false), { replica: true });
       for (const parent of short) result.set(parent, { items: rankedFor(exact, parent), approximate: false });
     }
     return result;
@@ -203,21 +205,18 @@ export class AnnRanker implements Ranker {
   }
 
   async #dimensions(context: RequestContext): Promise<number | undefined> {
-    const [row] = await this.#postgres.read(context, readState(this.#collection, []));
+    const [row] = await this.#postgres.read(context, readState(this.#collection, []), { replica: true });
     return row?.dimensions;
   }
 
-  /** Runs statements with the bounds of an iterative scan. */
-  async #scan<T>(context: RequestContext, limit: number, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  /** Runs statements with the bounds of an iterative scan, and answers their rows. */
+  async #scan(context: RequestContext, limit: number, statements: readonly Statement[]): Promise<unknown[][]> {
     const width = String(Math.min(1_000, Math.max(SCAN.width, limit)));
-    return await this.#postgres.transaction(context, async (tx) => {
-      const settings = tx.query({
-        sql: `SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', $1, true), set_config('hnsw.max_scan_tuples', $2, true)`,
-        parameters: [width, String(SCAN.tuples)],
-      });
-      const [, result] = await Promise.all([settings, work(tx)]);
-      return result;
-    });
+    const settings = {
+      sql: `SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', $1, true), set_config('hnsw.max_scan_tuples', $2, true)`,
+      parameters: [width, String(SCAN.tuples)],
+    };
+    return (await this.#postgres.readAll(context, [settings, ...statements], { replica: true })).slice(1);
   }
 
   #nearest(queries: readonly VectorQuery[], indexed: boolean) {

@@ -79,7 +79,7 @@ export class PostgresVectors implements VectorDriver {
   }
 
   async #keywordSearch(context: RequestContext, queries: readonly KeywordQuery[]): Promise<Ranking<RankedChunk>[]> {
-    const rows = await this.#postgres.read(context, statements.keywordSearch(this.#collection, queries));
+    const rows = await this.#postgres.read(context, statements.keywordSearch(this.#collection, queries), { replica: true });
     const items: RankedChunk[][] = queries.map(() => []);
     for (const row of rows) items[row.position]!.push({ chunkId: row.chunk_id, documentId: row.document_id, score: row.score });
     return items.map((each) => ({ items: each, approximate: false }));

@@ -98,4 +98,5 @@ export const versionsOfAgents = async (
         ) AS version
         ORDER BY version."agentId", version.number DESC`,
     ),
+    { replica: true },
   );

@@ -117,6 +117,7 @@ export const documentTexts = async (postgres: Postgres, context: RequestContext,
     context,
     statement(sql<{ id: string; text: string }>`
       SELECT document_id AS id, text FROM relational.document_contents WHERE document_id = ANY(${ids}::text[])`),
+    { replica: true },
   );
 
 export const chunksOfDocuments = async (
@@ -136,6 +137,7 @@ export const chunksOfDocuments = async (
         ) AS chunk
         ORDER BY chunk."documentId", chunk.index`,
     ),
+    { replica: true },
   );
 
 export const indexing = async (postgres: Postgres, context: RequestContext, documentIds: readonly string[]): Promise<IndexingRow[]> =>
