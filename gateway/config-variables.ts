@@ -28,6 +28,7 @@ const SECTIONS = {
   inference: 'Models: inference',
   runs: 'Runs and their streams',
   supergraph: 'Supergraph',
+  remote: 'Remote subgraphs',
   later: 'Reserved',
 } as const;
 
@@ -49,6 +50,20 @@ const origin = (value: string): boolean => URL.canParse(value) && /^https?:$/.te
 /** A store's address, or the word that switches the store off. */
 const store = (...protocols: string[]) => z.union([z.literal('off'), url(...protocols)], `must be \`off\`, or a URL that starts with ${protocols.map((p) => `${p}://`).join(' or ')}`);
 const key = text.refine((value) => Buffer.byteLength(value) >= 32, 'must be at least 32 bytes long');
+const hostAndPort = text.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, 'must be `host:port`, without a scheme');
+const pem = text.regex(/-----BEGIN [A-Z ]+-----/, 'must be PEM text (`-----BEGIN …`)');
+
+/** Headers that belong to one connection, frame a body, or choose what is answered: passing them on would break or mislead. */
+const NOT_PASSED_ON = /^(accept|accept-encoding|connection|content-.*|expect|host|keep-alive|origin|proxy-.*|sec-.*|te|trailer|transfer-encoding|upgrade|x-request-id)$/;
+const headerNames = list
+  .transform((names) => (names.length === 1 && names[0] === 'none' ? [] : names.map((name) => name.toLowerCase())))
+  .refine((names) => names.every((name) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && !NOT_PASSED_ON.test(name)), 'must be names of headers that may be passed on, separated by commas, or `none`');
+/** A protocol, or an address whose scheme says which. */
+const subscriptions = text
+  .refine((value) => value === 'graphql-ws' || value === 'sse' || (URL.canParse(value) && /^(https?|wss?):$/.test(new URL(value).protocol)), 'must be `graphql-ws`, `sse`, or a URL that starts with ws://, wss://, http:// or https://')
+  .transform((value): { protocol: 'graphql-ws' | 'sse'; url?: string } =>
+    value === 'graphql-ws' || value === 'sse' ? { protocol: value } : { protocol: value.startsWith('ws') ? 'graphql-ws' : 'sse', url: value },
+  );
 
 type Section = keyof typeof SECTIONS;
 type More = Pick<VariableMeta, 'absent' | 'secret'>;
@@ -139,10 +154,27 @@ export const Variables = z.object({
   RUN_RETENTION_RUNS: optional(integer(1, 1_000_000_000), 'runs', 'How many ended runs of a tenant keep their events; those that ended first are archived first.', { absent: 'events are kept however many' }),
   DISPATCH_ALLOWED_HOSTS: withDefault(list, 'runs', '', 'Hosts that runs may be dispatched to (`startRun(input: { webhook })`), separated by commas: `agents.example.com`, `agents.example.com:8443`, `*.example.com`, or `*` for all public addresses. Private addresses need a name of their own here; link-local ones, where clouds serve their metadata, must be listed as addresses. Empty switches dispatch off.'),
   DISPATCH_SECRET: optional(key, 'runs', 'Signs dispatched runs (Standard Webhooks, HMAC-SHA256); receivers verify with the same. At least 32 bytes.', { secret }),
+  TEMPORAL_ADDRESS: optional(hostAndPort, 'runs', 'The frontend of a Temporal server, as `host:port`: runs that are started with `startRun(input: { workflow: true })` are owned by its workflows (docs/temporal.md).', { absent: 'dispatch to Temporal is off' }),
+  TEMPORAL_NAMESPACE: withDefault(text, 'runs', 'default', 'The namespace of the workflows.'),
+  TEMPORAL_TASK_QUEUE: withDefault(text, 'runs', 'tributary-runs', 'The task queue that the workers of the workflows poll.'),
+  TEMPORAL_WORKFLOW_TYPE: withDefault(text, 'runs', 'tributaryRun', 'The name under which the workers register the workflow.'),
+  TEMPORAL_TLS: optional(flag, 'runs', 'Whether Temporal is asked over TLS.', { absent: '`true` where TEMPORAL_API_KEY or one of the TEMPORAL_TLS_ variables is set' }),
+  TEMPORAL_TLS_CA: optional(pem, 'runs', 'The authorities that Temporal’s certificate may come from, as PEM text.', { secret, absent: 'those that Node.js trusts' }),
+  TEMPORAL_TLS_CERT: optional(pem, 'runs', 'The certificate that this server shows to Temporal, as PEM text.', { secret }),
+  TEMPORAL_TLS_KEY: optional(pem, 'runs', 'The key of that certificate, as PEM text.', { secret }),
+  TEMPORAL_API_KEY: optional(text, 'runs', 'An API key for Temporal.', { secret }),
 
   SUPERGRAPH: withDefault(text, 'supergraph', 'supergraph.yaml', 'The file that names the subgraphs, in Rover’s format. It is watched: editing it recomposes.'),
 
-  TEMPORAL_ADDRESS: optional(text, 'later', 'Read by a later version: dispatch of runs to Temporal.'),
+  SUBGRAPH_TIMEOUT_MS: optional(integer(10, 3_600_000), 'remote', 'The longest wait for a whole answer of a remote subgraph, and for a subscription to open.', { absent: 'the value of `REQUEST_TIMEOUT_MS`' }),
+  SUBGRAPH_CONCURRENCY: withDefault(integer(1, 10_000), 'remote', '64', 'The most requests to one remote subgraph at once; each has a connection of its own, which is kept.'),
+  SUBGRAPH_QUEUE: withDefault(integer(0, 1_000_000), 'remote', '1000', 'The most requests that wait for one remote subgraph; further ones cost their fields at once (`SUBGRAPH_UNAVAILABLE`).'),
+  SUBGRAPH_RETRIES: withDefault(integer(0, 10), 'remote', '2', 'How often a query is sent again after the connection failed or a proxy answered 502, 503 or 504. Mutations never are.'),
+  SUBGRAPH_RESPONSE_LIMIT_BYTES: withDefault(integer(1_000, 1_000_000_000), 'remote', '33554432', 'The largest answer of a remote subgraph, before and after decompression, and its largest event.'),
+  SUBGRAPH_FORWARD_HEADERS: withDefault(headerNames, 'remote', 'traceparent,tracestate', 'Headers of clients that are passed on to remote subgraphs, separated by commas; `none` for none. Name `authorization` only where every such subgraph may act as the caller.'),
+  SUBGRAPH_DEDUPLICATE: withDefault(flag, 'remote', 'true', 'Whether equal queries to a remote subgraph that are under way at the same time are sent once: of callers with the same tenant, subject, roles, scopes and passed-on headers.'),
+  SUBGRAPH_SUBSCRIPTIONS: withDefault(subscriptions, 'remote', 'graphql-ws', 'How subscriptions of remote subgraphs are made: `graphql-ws` or `sse` (graphql-sse, distinct connections), at the `routing_url`; or for one subgraph a URL, where `ws://` and `wss://` mean graphql-ws, `http://` and `https://` SSE.'),
+
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(url('http', 'https'), 'later', 'Read by a later version: where traces and metrics go.'),
 });
 

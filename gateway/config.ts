@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './config-subgraphs.ts';
 import { currentValues, urlOfParts } from './config-credentials.ts';
 import { Variables, variableTable, type VariableName, type VariableValues } from './config-variables.ts';
 
@@ -86,9 +87,21 @@ export interface Config {
     readonly retention: { readonly days: number | undefined; readonly runs: number | undefined };
     /** Where runs may be dispatched to; `undefined` when dispatch is off. */
     readonly dispatch: { readonly allowedHosts: readonly string[]; readonly secret: string } | undefined;
+    /** The Temporal server whose workflows own runs; `undefined` when there is none. */
+    readonly temporal:
+      | {
+          readonly address: string;
+          readonly namespace: string;
+          readonly taskQueue: string;
+          readonly workflowType: string;
+          readonly tls: { readonly ca: string | undefined; readonly cert: string | undefined; readonly key: string | undefined } | undefined;
+          readonly apiKey: string | undefined;
+        }
+      | undefined;
   };
   /** URLs of own subgraphs that run as servers of their own (`SUBGRAPH_<NAME>_URL`), by lower-case name. */
   readonly subgraphUrls: Readonly<Record<string, string>>;
+  readonly remoteSubgraphs: RemoteSubgraphs;
   /** Variables that are set but that this version does not act on. */
   readonly unused: readonly VariableName[];
   /** Credentials as they are now, for passwords are changed under running servers. */
@@ -125,13 +138,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     for (const issue of parsed.error.issues) faults.push(`${String(issue.path[0])} ${issue.message.replace(/^Invalid option: expected/, 'must be')}.`);
   }
   const subgraphUrls = readSubgraphUrls(env, faults);
+  const subgraphSettings = readSubgraphSettings(env, faults);
   // Rules between variables are checked on what could be read, so that nobody has to fix faults one by one.
   const bad = new Set(parsed.error?.issues.map((issue) => issue.path[0]));
   const value = <N extends VariableName>(name: N): VariableValues[N] | undefined =>
     bad.has(name) ? undefined : (parsed.data?.[name] ?? (Variables.shape[name].safeParse(raw[name]).data as VariableValues[N] | undefined));
   checkTogether(value, (name) => raw[name] !== undefined, faults);
   if (faults.length > 0 || parsed.data === undefined) throw new ConfigError(faults);
-  return freeze(build(parsed.data, subgraphUrls, currentValues(env, raw)));
+  return freeze(build(parsed.data, subgraphUrls, remoteSubgraphs(parsed.data, subgraphSettings), currentValues(env, raw)));
 }
 
 /** Texts by name: defaults filled in, secrets read from their files, empty values taken as absent. */
@@ -192,6 +206,13 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
   }
   if (!isSet('S3_ENDPOINT') && isSet('S3_PUBLIC_ENDPOINT')) faults.push('S3_PUBLIC_ENDPOINT has no effect without S3_ENDPOINT.');
   if (value('DISPATCH_ALLOWED_HOSTS')?.length && !isSet('DISPATCH_SECRET')) faults.push('DISPATCH_SECRET must be set beside DISPATCH_ALLOWED_HOSTS, or receivers could not tell who dispatches.');
+  if (isSet('DISPATCH_SECRET') && !value('DISPATCH_ALLOWED_HOSTS')?.length) faults.push('DISPATCH_SECRET has no effect without DISPATCH_ALLOWED_HOSTS.');
+  const temporal = ['TEMPORAL_TLS', 'TEMPORAL_TLS_CA', 'TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY', 'TEMPORAL_API_KEY'] as const;
+  for (const name of temporal) if (isSet(name) && !isSet('TEMPORAL_ADDRESS')) faults.push(`${name} has no effect without TEMPORAL_ADDRESS.`);
+  for (const name of temporal.slice(1)) {
+    if (isSet(name) && value('TEMPORAL_TLS') === false) faults.push(`${name} is set, but TEMPORAL_TLS is false: nothing secret may travel in the clear.`);
+  }
+  if (isSet('TEMPORAL_TLS_CERT') !== isSet('TEMPORAL_TLS_KEY')) faults.push(`${isSet('TEMPORAL_TLS_CERT') ? 'TEMPORAL_TLS_KEY must be set beside TEMPORAL_TLS_CERT' : 'TEMPORAL_TLS_CERT must be set beside TEMPORAL_TLS_KEY'}.`);
   const models = value('OPENAI_BASE_URL');
   for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
     if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
@@ -209,7 +230,7 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 
-function build(env: VariableValues, subgraphUrls: Record<string, string>, value: Config['current']['value']): Config {
+function build(env: VariableValues, subgraphUrls: Record<string, string>, remoteSubgraphs: RemoteSubgraphs, value: Config['current']['value']): Config {
   const host = env.HOST.replace(/^\[|\]$/g, '');
   return {
     mode: env.OIDC_ISSUER === undefined ? 'development' : 'oidc',
@@ -279,14 +300,22 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>, value:
       redisUrl: env.REDIS_URL,
       retention: { days: env.RUN_RETENTION_DAYS, runs: env.RUN_RETENTION_RUNS },
       dispatch: env.DISPATCH_ALLOWED_HOSTS.length === 0 ? undefined : { allowedHosts: env.DISPATCH_ALLOWED_HOSTS, secret: env.DISPATCH_SECRET! },
+      temporal: env.TEMPORAL_ADDRESS === undefined ? undefined : { address: env.TEMPORAL_ADDRESS, ...temporalSettings(env) },
     },
     subgraphUrls,
-    unused: (['TEMPORAL_ADDRESS', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
+    remoteSubgraphs,
+    unused: (['OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
     current: {
       value,
       postgresUrl: () => value('DATABASE_URL') ?? urlOfParts({ ...env, PGPASSWORD: value('PGPASSWORD') })!,
     },
   };
+}
+
+function temporalSettings(env: VariableValues) {
+  const [ca, cert, key, apiKey] = [env.TEMPORAL_TLS_CA, env.TEMPORAL_TLS_CERT, env.TEMPORAL_TLS_KEY, env.TEMPORAL_API_KEY];
+  const encrypted = env.TEMPORAL_TLS ?? [ca, cert, apiKey].some((given) => given !== undefined);
+  return { namespace: env.TEMPORAL_NAMESPACE, taskQueue: env.TEMPORAL_TASK_QUEUE, workflowType: env.TEMPORAL_WORKFLOW_TYPE, tls: encrypted ? { ca, cert, key } : undefined, apiKey };
 }
 
 function address<T>(text: string | undefined, of: (text: string) => T): StoreAddress<T> {

@@ -55,6 +55,8 @@ export interface Run {
   claimedBy: string | null;
   /** Where the run is dispatched to; null where workers claim it. */
   webhook: string | null;
+  /** The Temporal workflow that owns the run; null where none does. */
+  workflowId: string | null;
   /** Why the last dispatch failed; null where none has since one was accepted. */
   dispatchError: string | null;
   /** Where the events are that retention has removed: the key of the first object; null while they are here. */
@@ -90,6 +92,8 @@ export interface StartRun {
   maxAttempts?: number | null;
   /** Checked beforehand by the `WebhookPolicy`. */
   webhook?: string | null;
+  /** Whether a Temporal workflow is to own the run. Not with a webhook. @default false */
+  workflow?: boolean;
 }
 
 /** The bounds of what workers ask for. */

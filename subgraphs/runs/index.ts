@@ -8,7 +8,11 @@ import { disabledDriver } from './drivers/disabled.ts';
 import { PostgresWakeUps } from './drivers/postgres-wake-ups.ts';
 import { postgresDispatch } from './drivers/postgres-dispatch.ts';
 import { postgresRetention } from './drivers/postgres-retention.ts';
+import { postgresExhausted } from './drivers/postgres-leases.ts';
+import { postgresWorkflows } from './drivers/postgres-workflows.ts';
 import { postgresDriver } from './drivers/postgres.ts';
+import type { TemporalOptions } from './drivers/temporal.ts';
+import { LeaseSweep } from './lease-sweep.ts';
 import { Retention, type RetentionRules } from './retention.ts';
 import { buildSchema } from './schema.ts';
 import { eventRoute, type SseOptions } from './sse.ts';
@@ -16,6 +20,7 @@ import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
 import type { WakeUps } from './wake-ups.ts';
 import { webhookPolicy } from './webhook-addresses.ts';
 import { webhookSender } from './webhook.ts';
+import { Workflows } from './workflows.ts';
 
 export interface RunsConfig {
   /** Redis, for wake-ups; without it they travel through PostgreSQL. */
@@ -26,6 +31,8 @@ export interface RunsConfig {
   retention?: RetentionRules;
   /** Where runs may be dispatched to, and what signs them. @default nowhere */
   dispatch?: { allowedHosts: readonly string[]; secret: string };
+  /** The Temporal server whose workflows own runs. @default none */
+  temporal?: TemporalOptions;
   /** Streams over plain server-sent events; see {@link SseOptions}. */
   sse?: Omit<SseOptions, 'log'>;
 }
@@ -47,15 +54,18 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   const driver = postgres ? postgresDriver(postgres, wakeUps) : disabledDriver();
   const retention = postgres ? openRetention(postgres, driver, config.retention, deps) : undefined;
   const dispatch = postgres && config.dispatch ? openDispatch(postgres, wakeUps, config.dispatch, log) : undefined;
+  const workflows = postgres && config.temporal ? await openWorkflows(postgres, driver, config.temporal, log) : undefined;
+  const leases = postgres ? new LeaseSweep(postgresExhausted(postgres, wakeUps), { log }) : undefined;
+  leases?.start();
   const hub = new StreamHub(driver.log, wakeUps, { ...config.streams, log });
   return {
     name: 'runs',
-    schema: buildSchema({ driver, hub, dispatch }),
+    schema: buildSchema({ driver, hub, dispatch, workflows }),
     routes: [eventRoute(hub, { ...config.sse, log })],
     provides: {},
-    health: () => Promise.all([driver.health(), ...(wakeUps.health ? [wakeUps.health()] : [])]),
+    health: () => Promise.all([driver.health(), ...(wakeUps.health ? [wakeUps.health()] : []), ...(workflows ? [workflows.health()] : [])]),
     close: async () => {
-      await Promise.all([retention?.close(), dispatch?.dispatcher.close()]);
+      await Promise.all([retention?.close(), dispatch?.dispatcher.close(), workflows?.close(), leases?.close()]);
       await hub.close();
     },
   };
@@ -66,6 +76,14 @@ function openDispatch(postgres: Postgres, wakeUps: WakeUps, { allowedHosts, secr
   const dispatcher = new Dispatcher(postgresDispatch(postgres, wakeUps), webhookSender({ policy, secret }), { log });
   dispatcher.start();
   return { policy, dispatcher };
+}
+
+async function openWorkflows(postgres: Postgres, driver: RunsDriver, options: TemporalOptions, log: RunsDeps['log']): Promise<Workflows> {
+  // Loaded where it is used: most installations have no Temporal, and its client is large.
+  const { temporalWorkflows } = await import('./drivers/temporal.ts');
+  const workflows = new Workflows(postgresWorkflows(postgres), driver, temporalWorkflows(options), { log });
+  workflows.start();
+  return workflows;
 }
 
 function openRetention(postgres: Postgres, driver: RunsDriver, rules: RetentionRules = {}, { archiveSink, log }: RunsDeps): Retention | undefined {

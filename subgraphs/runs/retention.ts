@@ -2,10 +2,10 @@
  * Retention: events of ended runs that are past their age or their number are written to the object store as JSON Lines and
  * then removed, whole runs at a time. What could not be archived is not removed.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Run, RunEvent, RunsDriver } from './driver.ts';
+import { Periodic } from './periodic.ts';
 
 /** When events of an ended run are no longer kept; each that is given applies. */
 export interface RetentionRules {
@@ -44,19 +44,20 @@ export class Retention {
   readonly #driver: Pick<RunsDriver, 'runsById' | 'log'>;
   readonly #sink: ArchiveSink;
   readonly #options: RetentionOptions;
-  readonly #closing = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #periodic: Periodic;
 
   constructor(store: RetentionStore, driver: Pick<RunsDriver, 'runsById' | 'log'>, sink: ArchiveSink, options: RetentionOptions) {
     this.#store = store;
     this.#driver = driver;
     this.#sink = sink;
     this.#options = options;
+    const onError = (error: unknown): void => options.log?.('Retention could not look for old runs; it tries again.', error);
+    this.#periodic = new Periodic(() => this.sweep(), { everyMs: options.everyMs ?? 60_000, onError });
   }
 
   /** Looks now and then, until {@link close}. */
   start(): void {
-    this.#running ??= this.#loop();
+    this.#periodic.start();
   }
 
   /**
@@ -69,7 +70,7 @@ export class Retention {
       const due = await this.#store.due(this.#options, BATCH);
       let done = 0;
       for (const { tenantId, runId } of due) {
-        if (this.#closing.signal.aborted) return archived + done;
+        if (this.#periodic.closed) return archived + done;
         try {
           if (await this.#archive(tenantId, runId)) done += 1;
         } catch (error) {
@@ -83,17 +84,7 @@ export class Retention {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#running;
-  }
-
-  async #loop(): Promise<void> {
-    const { everyMs = 60_000, log } = this.#options;
-    while (!this.#closing.signal.aborted) {
-      await delay(everyMs * (0.5 + Math.random()), undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
-      if (this.#closing.signal.aborted) return;
-      await this.sweep().catch((error: unknown) => log?.('Retention could not look for old runs; it tries again.', error));
-    }
+    await this.#periodic.close();
   }
 
   /** @returns false where another process was faster */

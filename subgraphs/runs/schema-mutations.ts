@@ -38,6 +38,11 @@ export function addMutations(
           'A URL that the run is dispatched to instead of being claimed by workers: a POST with the run and a lease, signed as Standard Webhooks says, ' +
           'and repeated until it is answered with 2xx or `maxAttempts` is reached. The receiver then acts as a worker. Its host must be allowed by the operator.',
       }),
+      workflow: t.boolean({
+        description:
+          'Whether a Temporal workflow is to own the run instead of workers that claim it; false when absent. The run is started as a workflow once Temporal ' +
+          'can be reached, however long that takes, and fails where the workflow ends without ending it. Not together with `webhook`; `maxAttempts` has no effect.',
+      }),
       idempotencyKey: t.string({
         description: 'At most 200 characters, unique for the agent. Starting again with the same key and input returns the same run.',
       }),
@@ -50,6 +55,9 @@ export function addMutations(
       args: { input: t.arg({ type: StartRunInput, required: true, description: 'The run to start.' }) },
       resolve: async (_root, { input }, context) => {
         const { webhook } = input;
+        const workflow = input.workflow ?? false;
+        if (workflow && webhook) throw badUserInput('A run is dispatched to a `webhook` or to a `workflow`, not to both.');
+        if (workflow && !deps.workflows) throw storeDisabled('Dispatch of runs to Temporal', 'TEMPORAL_ADDRESS');
         if (webhook && !deps.dispatch) throw storeDisabled('Dispatch of runs to webhooks', 'DISPATCH_ALLOWED_HOSTS and DISPATCH_SECRET');
         const run = await deps.driver.start(context, {
           agentId: checkAgentId(input.agentId),
@@ -60,7 +68,9 @@ export function addMutations(
           scheduledAt: checkMoment('scheduledAt', input.scheduledAt),
           maxAttempts: checkNumber('maxAttempts', input.maxAttempts, LEASE_LIMITS.attempts),
           webhook: webhook ? deps.dispatch!.policy.check(webhook).href : null,
+          workflow,
         });
+        if (workflow) deps.workflows!.nudge();
         if (webhook) deps.dispatch!.dispatcher.nudge();
         return { run };
       },
@@ -180,7 +190,9 @@ export function addMutations(
       resolve: async (_root, { input }, context) => {
         const reason = checkLongText('reason', input.reason);
         try {
-          return await end(context, input.runId, 'RUN_FINISHED', { outcome: { type: 'cancelled' }, ...(reason === null ? {} : { reason }) }, { regardless: true });
+          const cancelled = await end(context, input.runId, 'RUN_FINISHED', { outcome: { type: 'cancelled' }, ...(reason === null ? {} : { reason }) }, { regardless: true });
+          if (cancelled.run.workflowId !== null) deps.workflows?.nudge();
+          return cancelled;
         } catch (error) {
           if (!(error instanceof CodedError) || error.extensions['status'] !== 'CANCELLED') throw error;
           const [cancelled] = await deps.driver.runsById(context, [input.runId]);

@@ -116,8 +116,9 @@ export function addRunType(
         resolve: column('leaseExpiresAt'),
       }),
       webhook: t.string({ description: 'The URL that the run is dispatched to; null where workers claim it.', resolve: column('webhook') }),
+      workflowId: t.string({ description: 'The Temporal workflow that owns the run; null where none does.', resolve: column('workflowId') }),
       dispatchError: t.string({
-        description: 'Why the last dispatch to the webhook failed; null where it was accepted, or none has been made.',
+        description: 'Why the last dispatch to the webhook or to Temporal failed; null where it was accepted, or none has been made.',
         resolve: column('dispatchError'),
       }),
       archive: t.field({

@@ -12,12 +12,15 @@ import { addWorkerMutations } from './schema-workers.ts';
 import { addSubscriptions } from './schema-subscriptions.ts';
 import type { StreamHub } from './stream-hub.ts';
 import type { WebhookPolicy } from './webhook-addresses.ts';
+import type { Workflows } from './workflows.ts';
 
 export interface RunsSchemaDeps {
   readonly driver: RunsDriver;
   readonly hub: StreamHub;
   /** Dispatch to webhooks; undefined where it is off. */
   readonly dispatch?: { readonly policy: WebhookPolicy; readonly dispatcher: Pick<Dispatcher, 'nudge'> };
+  /** Dispatch to Temporal; undefined where it is off. */
+  readonly workflows?: Pick<Workflows, 'nudge'>;
 }
 
 /** Builds the schema; `deps` is read only when operations run. */

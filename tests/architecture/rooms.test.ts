@@ -23,6 +23,7 @@ const STORE_CLIENTS: Record<string, string> = {
   '@aws-sdk': 's3',
   openai: 'openai',
   ioredis: 'redis',
+  '@temporalio': 'temporal',
 };
 
 interface Import {

@@ -1,6 +1,9 @@
 /** Workers on PostgreSQL: one run to one claim, fenced while the lease lives, left to the next when it ends. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { postgresExhausted } from '#subgraphs/runs/drivers/postgres-leases.ts';
+import { LeaseSweep } from '#subgraphs/runs/lease-sweep.ts';
+import { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { Replica } from './runs-driver.ts';
 import { as, cancelled, finished, piece, rejection, upTo } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';
@@ -8,6 +11,7 @@ import { openPostgresStore } from './runs-postgres-store.ts';
 let store: Awaited<ReturnType<typeof openPostgresStore>>;
 let replicas: Replica[];
 let admin: pg.Client;
+let pools: Postgres[];
 const a = as('tenant-a', 'worker-1');
 const b = as('tenant-b');
 let agents = 0;
@@ -17,8 +21,10 @@ beforeAll(async () => {
   replicas = [await store.replica(), await store.replica()];
   admin = new pg.Client(store.url);
   await admin.connect();
+  pools = upTo(2).map(() => new Postgres({ url: store.url, poolSize: 4 }));
 });
 afterAll(async () => {
+  for (const postgres of pools ?? []) await postgres.close();
   await admin?.end();
   await store?.close();
 });
@@ -191,4 +197,72 @@ test('a key starts a run once, whatever was asked for besides the input', async 
   expect(run).toMatchObject({ priority: 3, scheduledAt: options.scheduledAt, maxAttempts: 7, attempts: 0 });
   expect((await driver().start(a, options)).id).toBe(run.id);
   expect(await rejection(driver().start(a, { ...options, priority: 4 }))).toMatchObject({ code: 'CONFLICT', runId: run.id });
+});
+
+describe('the sweep of leases, where nobody claims any more', () => {
+  const sweeps = () => pools.map((postgres, index) => new LeaseSweep(postgresExhausted(postgres, replicas[index]!.wakeUps)));
+  const used = async (context = a, options = {}): Promise<string> => {
+    const agentId = newAgent();
+    const { id } = await driver().start(context, { agentId, maxAttempts: 1, ...options });
+    const claimed = (await driver().claim(context, { agentId, leaseSeconds: 600 }))!;
+    await driver().append(context, { runId: id, events: [piece(1)], token: claimed.lease.token });
+    return id;
+  };
+
+  test('ends runs of every tenant whose attempts are used up, once, however many processes sweep', async () => {
+    const ids = [[a, await used()], [a, await used()], [b, await used(b)]] as const;
+    const [sweep] = sweeps();
+    expect(await sweep!.sweep()).toBe(0); // Their leases live.
+    for (const [, id] of ids) await expire(id);
+    const ended = await Promise.all([...sweeps(), ...sweeps()].map((one) => one.sweep()));
+    // One that comes upon a run that another has in hand leaves it.
+    expect(ended.reduce((sum, count) => sum + count, 0)).toBe(3);
+    for (const [context, id] of ids) {
+      const [run] = await driver().runsById(context, [id]);
+      expect(run).toMatchObject({ status: 'FAILED', error: { code: 'ATTEMPTS_EXHAUSTED' }, leaseExpiresAt: null, lastSequence: 3 });
+      const log = await driver().events(context, [{ runId: id, after: 0 }], { limit: 10 });
+      expect(log.map(({ type, actor }) => [type, actor]).slice(1)).toEqual([['TEXT_MESSAGE_CONTENT', context.principal.subject], ['RUN_ERROR', 'system:leases']]);
+    }
+    expect(await sweep!.sweep()).toBe(0);
+  });
+
+  test('leaves runs that may be claimed again, that wait, or that a worker brings to an end at this moment', async () => {
+    const agentId = newAgent();
+    const again = await start(agentId, { maxAttempts: 2 });
+    await claim(agentId);
+    await expire(again);
+    const waiting = await used();
+    await driver().append(a, { runId: waiting, events: [piece(2)], token: (await admin.query('SELECT lease_token FROM runs.runs WHERE id = $1', [waiting])).rows[0].lease_token, waiting: true });
+    const ending = await used();
+    await expire(ending);
+    await admin.query('BEGIN');
+    await admin.query('SELECT 1 FROM runs.runs WHERE id = $1 FOR UPDATE', [ending]);
+    const [sweep] = sweeps();
+    expect(await sweep!.sweep()).toBe(0);
+    await admin.query('ROLLBACK');
+    await driver().append(a, { runId: ending, events: [finished] });
+    expect(await sweep!.sweep()).toBe(0);
+    for (const [id, status] of [[again, 'QUEUED'], [waiting, 'WAITING'], [ending, 'SUCCEEDED']] as const) expect(await runOf(id)).toMatchObject({ status });
+  });
+
+  test('a worker that comes back late, before the sweep, may still finish; after it, it is told', async () => {
+    const [early, late] = [await used(), await used()];
+    const tokenOf = async (id: string): Promise<string> => (await admin.query('SELECT lease_token FROM runs.runs WHERE id = $1', [id])).rows[0].lease_token as string;
+    const tokens = [await tokenOf(early), await tokenOf(late)];
+    await expire(early);
+    await driver().append(a, { runId: early, events: [finished], token: tokens[0] });
+    await expire(late);
+    expect(await sweeps()[0]!.sweep()).toBe(1);
+    expect(await rejection(driver().append(a, { runId: late, events: [finished], token: tokens[1] }))).toMatchObject({ code: 'CONFLICT', status: 'FAILED' });
+    expect(await runOf(early)).toMatchObject({ status: 'SUCCEEDED' });
+  });
+
+  test('goes on by itself until it is closed', async () => {
+    const id = await used();
+    await expire(id);
+    const sweep = new LeaseSweep(postgresExhausted(pools[0]!, replicas[0]!.wakeUps), { everyMs: 1 });
+    sweep.start();
+    await expect.poll(async () => (await runOf(id)).status).toBe('FAILED');
+    await sweep.close();
+  });
 });

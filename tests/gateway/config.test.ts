@@ -69,6 +69,59 @@ describe('configuration', () => {
     expect(stores).toMatchObject({ postgres: 'off', neo4j: { uri: 'bolt://graph:7687' }, qdrant: 'off', s3: 'off', models: 'off' });
   });
 
+  test('what run streams need besides PostgreSQL is off until it is set', () => {
+    expect(loadConfig({}).runs).toEqual({ redisUrl: undefined, retention: { days: undefined, runs: undefined }, dispatch: undefined, temporal: undefined });
+    const { runs } = loadConfig({
+      REDIS_URL: 'rediss://:p@cache:6380/1', RUN_RETENTION_DAYS: '30', RUN_RETENTION_RUNS: '1000',
+      DISPATCH_ALLOWED_HOSTS: 'agents.example.com, *.example.org,', DISPATCH_SECRET: 's'.repeat(32), TEMPORAL_ADDRESS: 'temporal:7233',
+    }); // prettier-ignore
+    expect(runs).toEqual({
+      redisUrl: 'rediss://:p@cache:6380/1',
+      retention: { days: 30, runs: 1_000 },
+      dispatch: { allowedHosts: ['agents.example.com', '*.example.org'], secret: 's'.repeat(32) },
+      temporal: { address: 'temporal:7233', namespace: 'default', taskQueue: 'tributary-runs', workflowType: 'tributaryRun', tls: undefined, apiKey: undefined },
+    });
+  });
+
+  test.each<[Record<string, string>, string, RegExp]>([
+    [{ REDIS_URL: 'http://cache' }, 'REDIS_URL', /redis:\/\/ or rediss/],
+    [{ RUN_RETENTION_DAYS: '0' }, 'RUN_RETENTION_DAYS', /between 1 and 36500/],
+    [{ RUN_RETENTION_RUNS: 'many' }, 'RUN_RETENTION_RUNS', /whole number/],
+    [{ DISPATCH_ALLOWED_HOSTS: 'a.example' }, 'DISPATCH_SECRET', /must be set beside DISPATCH_ALLOWED_HOSTS/],
+    [{ DISPATCH_ALLOWED_HOSTS: 'a.example', DISPATCH_SECRET: 'short' }, 'DISPATCH_SECRET', /32 bytes/],
+    [{ DISPATCH_SECRET: 's'.repeat(32) }, 'DISPATCH_SECRET', /no effect without DISPATCH_ALLOWED_HOSTS/],
+    [{ TEMPORAL_ADDRESS: 'http://temporal:7233' }, 'TEMPORAL_ADDRESS', /host:port/],
+    [{ TEMPORAL_ADDRESS: 'temporal' }, 'TEMPORAL_ADDRESS', /host:port/],
+    [{ TEMPORAL_API_KEY: 'hunter2' }, 'TEMPORAL_API_KEY', /no effect without TEMPORAL_ADDRESS/],
+    [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS: 'yes' }, 'TEMPORAL_TLS', /`true` or `false`/],
+    [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: 'hunter2' }, 'TEMPORAL_API_KEY', /in the clear/],
+    [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS_CA: 'hunter2' }, 'TEMPORAL_TLS_CA', /PEM/],
+    [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS_CERT: '-----BEGIN CERTIFICATE-----' }, 'TEMPORAL_TLS_KEY', /beside TEMPORAL_TLS_CERT/],
+    [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS_KEY: '-----BEGIN PRIVATE KEY-----' }, 'TEMPORAL_TLS_CERT', /beside TEMPORAL_TLS_KEY/],
+  ])('runs: %j is refused for %s', (env, name, message) => {
+    const faults = faultsOf(env);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(new RegExp(`^${name} `));
+    expect(faults[0]).toMatch(message);
+    expect(faults[0]).not.toMatch(/hunter2/);
+  });
+
+  test('Temporal is asked over TLS where anything of TLS or a key is given, from files too', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tributary-config-'));
+    try {
+      const [cert, key] = ['-----BEGIN CERTIFICATE-----\nx', '-----BEGIN PRIVATE KEY-----\ny'];
+      await writeFile(join(folder, 'cert'), cert);
+      await writeFile(join(folder, 'key'), `${key}\n`);
+      const temporal = (env: Record<string, string>) => loadConfig({ TEMPORAL_ADDRESS: '[::1]:7233', ...env }).runs.temporal;
+      expect(temporal({ TEMPORAL_TLS_CERT_FILE: join(folder, 'cert'), TEMPORAL_TLS_KEY_FILE: join(folder, 'key') })?.tls).toEqual({ ca: undefined, cert, key });
+      expect(temporal({ TEMPORAL_API_KEY: 'k' })).toMatchObject({ apiKey: 'k', tls: {} });
+      expect(temporal({ TEMPORAL_TLS: 'true' })?.tls).toEqual({ ca: undefined, cert: undefined, key: undefined });
+      expect(temporal({})?.tls).toBeUndefined();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   test('the PG variables make one URL, special characters included', () => {
     const { stores } = loadConfig({ PGHOST: 'db', PGPORT: '5433', PGUSER: 'a b', PGPASSWORD: 'p@:/?', PGDATABASE: 'x', PGSSLMODE: 'require' });
     const url = new URL((stores.postgres as { url: string }).url);

@@ -9,6 +9,7 @@ import { isTerminal } from '../event-types.ts';
 import { inputHash } from '../idempotency.ts';
 import { PatchedDocument, type JsonPatch } from '../json-patch.ts';
 import type { WakeUps } from '../wake-ups.ts';
+import { workflowIdOf } from '../workflows.ts';
 import { EVENT_COLUMNS, RUN_COLUMNS, toEvent, toRun, type EventRow, type RunRow } from './postgres-rows.ts';
 
 type Events = AppendEvents['events'];
@@ -29,14 +30,15 @@ export async function startRun(postgres: Postgres, context: RequestContext, run:
   const id = randomId('Run');
   const key = run.idempotencyKey ?? null;
   const { priority, scheduledAt, maxAttempts, webhook } = run;
-  const hash = key === null ? null : inputHash({ input: run.input ?? null, threadId: run.threadId ?? null, ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts, webhook }) });
+  const workflow = run.workflow ? true : undefined;
+  const hash = key === null ? null : inputHash({ input: run.input ?? null, threadId: run.threadId ?? null, ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts, webhook, workflow }) });
   return await postgres.transaction(context, async (tx) => {
     const inserted = await tx.query<RunRow>({
-      sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash, priority, scheduled_at, max_attempts, webhook)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
+      sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash, priority, scheduled_at, max_attempts, webhook, workflow_id, workflow_due_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $13::text IS NOT NULL THEN COALESCE($10, now()) END) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
       parameters: [
         context.principal.tenantId, id, run.agentId ?? null, run.threadId ?? id, json(run.input), context.principal.subject, key, hash,
-        priority ?? 0, scheduledAt ?? null, maxAttempts ?? LEASE_LIMITS.attempts.default, webhook ?? null,
+        priority ?? 0, scheduledAt ?? null, maxAttempts ?? LEASE_LIMITS.attempts.default, webhook ?? null, workflow ? workflowIdOf(context.principal.tenantId, id) : null,
       ],
     });
     if (inserted[0]) return toRun(inserted[0]);
@@ -165,7 +167,8 @@ export async function writeEvents(
                    state = CASE WHEN $7 THEN $8::json ELSE r.state END,
                    lease_token = CASE WHEN $9 THEN NULL ELSE r.lease_token END,
                    lease_expires_at = CASE WHEN $9 THEN NULL ELSE r.lease_expires_at END,
-                   attempts = CASE WHEN $9 AND NOT $4 THEN 0 ELSE r.attempts END
+                   attempts = CASE WHEN $9 AND NOT $4 THEN 0 ELSE r.attempts END,
+                   workflow_due_at = CASE WHEN $4 AND r.workflow_id IS NOT NULL THEN now() ELSE r.workflow_due_at END
               FROM runs.run_events AS e
              WHERE r.id = $1 AND e.run_id = $1 AND e.sequence = $3
          RETURNING ${RUN_COLUMNS.replace(/\w+/g, 'r.$&')}`,

@@ -1,10 +1,11 @@
 /** Workers' leases in PostgreSQL: claiming the most urgent run, and keeping it. */
 import { randomBytes } from 'node:crypto';
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { conflict, notFound } from '#subgraphs/shared/errors.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
 import type { Lease, Run } from '../driver.ts';
+import type { ExhaustedStore } from '../lease-sweep.ts';
 import type { WakeUps } from '../wake-ups.ts';
 import { checkLease, LOCKED_COLUMNS, writeEvents, type LockedRun } from './postgres-append.ts';
 import { RUN_COLUMNS, toRun, type RunRow } from './postgres-rows.ts';
@@ -17,6 +18,8 @@ interface Candidate extends Omit<LockedRun, 'state'> {
   webhook: string | null;
   dispatch_error: string | null;
 }
+
+const CANDIDATE_COLUMNS = `id, attempts, max_attempts, fence, webhook, dispatch_error, ${LOCKED_COLUMNS}`;
 
 /** The most urgent run of an agent's workers, or one run of the dispatcher's. */
 type Claim = ({ agentId: string } | { runId: string }) & { leaseSeconds: number };
@@ -50,8 +53,8 @@ export async function claimRun(
 /** The first run that nobody holds, locked; what another claim has in hand is passed over, not waited for. */
 async function mostUrgent(tx: Transaction, claim: Claim): Promise<Candidate | undefined> {
   const [candidate] = await tx.query<Candidate>({
-    sql: `SELECT id, attempts, max_attempts, fence, webhook, dispatch_error, ${LOCKED_COLUMNS} FROM runs.runs
-           WHERE ${'agentId' in claim ? 'agent_id = $1 AND webhook IS NULL' : 'id = $1 AND webhook IS NOT NULL AND (dispatch_after IS NULL OR dispatch_after <= clock_timestamp())'}
+    sql: `SELECT ${CANDIDATE_COLUMNS} FROM runs.runs
+           WHERE ${'agentId' in claim ? 'agent_id = $1 AND webhook IS NULL AND workflow_id IS NULL' : 'id = $1 AND webhook IS NOT NULL AND (dispatch_after IS NULL OR dispatch_after <= clock_timestamp())'}
              AND (status = 'QUEUED' OR (status = 'RUNNING' AND fence > 0))
              AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
              AND (scheduled_at IS NULL OR scheduled_at <= clock_timestamp())
@@ -73,6 +76,36 @@ async function take(tx: Transaction, context: RequestContext, candidate: Candida
   });
   const run = toRun(row!);
   return { run, lease: { token, expiresAt: run.leaseExpiresAt! } };
+}
+
+/** Nobody holds the run, and nobody may claim it again. */
+const EXHAUSTED = `attempts >= max_attempts AND fence > 0 AND status IN ('QUEUED', 'RUNNING')
+  AND COALESCE(lease_expires_at, created_at) <= clock_timestamp() AND (dispatch_after IS NULL OR dispatch_after <= clock_timestamp())`;
+
+export function postgresExhausted(postgres: Postgres, wakeUps: WakeUps): ExhaustedStore {
+  const as = (tenantId: string, system = false) => createRequestContext({ tenantId, subject: SYSTEM_SUBJECT, roles: [], scopes: [], ...(system ? { system } : {}) });
+  return {
+    async exhausted(limit) {
+      return await postgres.systemTransaction(as('system', true), (tx) =>
+        tx.query<{ tenantId: string; runId: string }>({
+          sql: `SELECT tenant_id AS "tenantId", id AS "runId" FROM runs.runs WHERE ${EXHAUSTED} ORDER BY COALESCE(lease_expires_at, created_at) LIMIT $1`,
+          parameters: [limit],
+        }),
+      );
+    },
+    async giveUp(tenantId, runId) {
+      const context = as(tenantId);
+      const run = await postgres.transaction(context, async (tx) => {
+        const [candidate] = await tx.query<Candidate>({
+          sql: `SELECT ${CANDIDATE_COLUMNS} FROM runs.runs WHERE id = $1 AND ${EXHAUSTED} FOR UPDATE SKIP LOCKED`,
+          parameters: [runId],
+        });
+        return candidate ? await giveUp(tx, wakeUps, context, candidate) : undefined;
+      });
+      if (run) wakeUps.committed?.({ tenantId, runId, sequence: run.lastSequence });
+      return run !== undefined;
+    },
+  };
 }
 
 /** Ends a run that no worker has brought to an end. */

@@ -23,6 +23,7 @@ export interface RunRow {
   claimed_by: string | null;
   archive_key: string | null;
   webhook: string | null;
+  workflow_id: string | null;
   dispatch_error: string | null;
   created_at: Date;
   started_at: Date | null;
@@ -46,7 +47,7 @@ export interface Tables {
 
 export const RUN_COLUMNS =
   'id, agent_id, thread_id, status, input, output, error, state, last_sequence, first_available, actor, priority, scheduled_at, ' +
-  'attempts, max_attempts, lease_expires_at, claimed_by, archive_key, webhook, dispatch_error, created_at, started_at, finished_at';
+  'attempts, max_attempts, lease_expires_at, claimed_by, archive_key, webhook, workflow_id, dispatch_error, created_at, started_at, finished_at';
 export const EVENT_COLUMNS = 'run_id, sequence, type, payload, actor, created_at, octet_length(payload::text) AS bytes';
 
 export const toRun = (row: RunRow): Run => ({
@@ -69,6 +70,7 @@ export const toRun = (row: RunRow): Run => ({
   claimedBy: row.claimed_by,
   archiveKey: row.archive_key,
   webhook: row.webhook,
+  workflowId: row.workflow_id,
   dispatchError: row.dispatch_error,
   createdAt: row.created_at,
   startedAt: row.started_at,
