@@ -6,6 +6,7 @@ import { startPlanner, type Planner } from '#gateway/plan/planner.ts';
 import { conditionKey, specialiseOperation, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
 import { coerceVariables, VariablesError } from '#gateway/plan/variables.ts';
 import { ClientPaths } from '#gateway/respond/client-paths.ts';
+import { JsonText } from '#gateway/respond/json-text.ts';
 import { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import { ResponseShape, type DeferredPart } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -47,6 +48,11 @@ export interface EngineOperation {
   context: RequestContext;
   /** Adds `extensions.trace`: the plan, and what every fetch did. @default false */
   trace?: boolean;
+  /**
+   * For transports that send JSON and look no further: `data` is then {@link JsonText}, written without objects between. An engine may
+   * answer with objects all the same, as it does to what it refuses, and to what it answers in parts. @default false
+   */
+  asText?: boolean;
 }
 
 export interface Engine {
@@ -172,7 +178,7 @@ class PlanningEngine implements Engine {
     trace?.planned();
     const run = this.#run(prepared, variables, trace?.context ?? operation.context, trace);
     if (plan?.node !== undefined) await runNode(plan.node, run);
-    const result = this.#answer(prepared, run);
+    const result = this.#answer(prepared, run, operation.asText);
     if (trace !== undefined) result.extensions = { trace: trace.finish(plan?.node) };
     return result;
   }
@@ -323,9 +329,11 @@ class PlanningEngine implements Engine {
     };
   }
 
-  #answer(prepared: PreparedOperation, run: PlanRun): { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } {
+  #answer(prepared: PreparedOperation, run: PlanRun, asText = false): { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } {
     const { data, errors } = run;
-    const shaped = prepared.shape.apply(data, errors, this.#introspect(prepared, run));
+    const { shape } = prepared;
+    const introspection = this.#introspect(prepared, run);
+    const shaped = asText ? (new JsonText(shape.write(data, errors, introspection)) as unknown as ExecutionResult['data']) : shape.apply(data, errors, introspection);
     return errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
   }
 

@@ -6,6 +6,8 @@ export interface LeafCheck {
   accepts(value: unknown): boolean;
   /** Brings an accepted value into the type's own form; undefined when it is in it. */
   readonly convert: ((value: unknown) => unknown) | undefined;
+  /** Whether every string is accepted, and stays as it is. */
+  readonly isText: boolean;
   /** What to say of a value that is not accepted; never the value, which may be one that the schema hides. */
   complaint(fieldName: string): string;
 }
@@ -35,9 +37,11 @@ export function leafCheck(type: GraphQLNamedType): LeafCheck {
     return {
       accepts: (value) => values.has(value as string),
       convert: undefined,
+      isText: false,
       complaint: (fieldName) => `The value of ${fieldName} is not one that ${type.name} shows.`,
     };
   }
   const builtIn = Object.hasOwn(BUILT_IN, type.name) ? BUILT_IN[type.name] : undefined;
-  return builtIn === undefined ? { accepts: () => true, convert: undefined, complaint } : { ...builtIn, complaint };
+  const isText = type.name === 'String' || type.name === 'ID';
+  return builtIn === undefined ? { accepts: () => true, convert: undefined, isText, complaint } : { ...builtIn, isText, complaint };
 }

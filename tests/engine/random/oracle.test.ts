@@ -2,6 +2,7 @@
  * Random models, cut at random, asked at random: the federated answer must be that of graphql-js on the uncut schema. Errors may be told
  * at other depths, since a subgraph reports what it saw, but each must explain a null, and none may be lost.
  */
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { execute, parse, print, specifiedRules, validate, type DocumentNode, type ExecutionResult } from 'graphql';
 import { expect, test } from 'vitest';
@@ -76,6 +77,9 @@ async function check({ engine, uncut }: Federated, document: DocumentNode, varia
   const expected = received(await execute({ ...uncut, document, variableValues: variables }));
   const actual = received(await engine.execute({ document, variables, context: testContext() }));
   checkAnswer(actual, expected, document, variables);
+  const asText = received(await engine.execute({ document, variables, context: testContext(), asText: true }));
+  checkAnswer(asText, expected, document, variables);
+  if (!isDeepStrictEqual(asText.errors, actual.errors)) throw new Error(`${print(document)}\nother errors as text: ${JSON.stringify([actual.errors, asText.errors])}`);
 }
 
 /** Mutations run one after the other, in the order of the client's document. */

@@ -1,0 +1,120 @@
+/**
+ * What a shape is compiled to, and the rules that both of its outputs follow: which plan an object of an abstract type has, what is said of a
+ * value that is not of its type, and which null needs an error. See shape.ts.
+ */
+import { GraphQLError } from 'graphql';
+import type { LeafCheck } from './leaves.ts';
+import type { ResponseErrors } from './response-errors.ts';
+
+export type Data = Record<string, unknown>;
+
+export interface FieldPlan {
+  /** The key in the data. */
+  readonly from: string;
+  /** The client's name. */
+  readonly to: string;
+  /** The client's name as JSON, with the colon. */
+  readonly label: string;
+  readonly value: ValuePlan;
+}
+
+export interface ObjectPlan {
+  readonly fields: readonly FieldPlan[];
+  /** By label; undefined when there is none. */
+  readonly deferred: readonly (readonly [label: string, plan: ObjectPlan])[] | undefined;
+}
+
+/** What a value is. Numbers, because every value of every answer is told apart by them. */
+export const LEAF = 0;
+export const STRING = 1;
+export const LIST = 2;
+export const OBJECT = 3;
+export const TYPENAME = 4;
+export const INTROSPECTION = 5;
+
+/** How one value is completed; all have all properties, so that they are one class to the engine. */
+export interface ValuePlan {
+  /** `STRING` is a leaf that accepts strings, and passes them unchanged. */
+  readonly kind: typeof LEAF | typeof STRING | typeof LIST | typeof OBJECT | typeof TYPENAME | typeof INTROSPECTION;
+  readonly nonNull: boolean;
+  /** `Type.field`, for messages. */
+  readonly fieldName: string;
+  /** Of a leaf; of a list, that of its items when they are leaves and need no conversion. */
+  readonly check: LeafCheck | undefined;
+  /** Of a list. */
+  readonly item: ValuePlan | undefined;
+  /** Of an object. */
+  readonly type: ObjectTypePlan | undefined;
+  /** What `__typename` is. */
+  readonly typeName: string | undefined;
+}
+
+/** The plans of a selection, by runtime type; each is made when an object of the type first appears. */
+export interface ObjectTypePlan {
+  /** The name of the one type it can be. */
+  readonly only: string | undefined;
+  readonly known: Map<string, ObjectPlan>;
+  /** Makes the plan for objects of the named type; undefined when none such can be there. */
+  make(name: unknown): ObjectPlan | undefined;
+}
+
+/** One shaping. The path is that of the value at hand; its first `depth` entries hold. */
+export interface ShapeRun {
+  readonly errors: ResponseErrors;
+  readonly introspection: Data | undefined;
+  /** Where deferred parts are noted; there are none when it is undefined. */
+  readonly deferred: DeferredPart[] | undefined;
+  readonly path: (string | number)[];
+  depth: number;
+}
+
+/** A part of one object that is answered later. */
+export interface DeferredPart {
+  /** The engine's label. */
+  readonly label: string;
+  /** Where the object is in the answer. */
+  readonly path: readonly (string | number)[];
+  /** Shapes it. Parts that are deferred within it are noted in `deferred`; undefined when a null reached the part's own top. */
+  shape(errors: ResponseErrors, introspection: Data | undefined, deferred: DeferredPart[]): Data | undefined;
+}
+
+/** The plan of an object's fields; undefined when it cannot be shown, with the error reported. */
+export function planOf(value: unknown, plan: ValuePlan, key: string | number, run: ShapeRun): ObjectPlan | undefined {
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    report(`The value of ${plan.fieldName} should be an object.`, key, run);
+    return undefined;
+  }
+  const type = plan.type!;
+  const name = type.only ?? (value as Data).__typename;
+  const known = type.known.get(name as string) ?? type.make(name);
+  if (known === undefined) report(`The type of ${plan.fieldName} cannot be shown.`, key, run);
+  return known;
+}
+
+/** Reports a leaf of another type. */
+export const reportLeaf = ({ check, fieldName }: ValuePlan, key: string | number, run: ShapeRun): void => report(check!.complaint(fieldName), key, run);
+
+/** Reports what is no list. */
+export const reportList = ({ fieldName }: ValuePlan, key: string | number, run: ShapeRun): void =>
+  report(`The value of ${fieldName} should be a list.`, key, run);
+
+/** Reports a null where none may be, unless an error says already why it is there. */
+export function reportMissing({ fieldName }: ValuePlan, key: string | number, run: ShapeRun): void {
+  if (!run.errors.explains(pathTo(key, run))) report(`Cannot return null for non-nullable field ${fieldName}.`, key, run);
+}
+
+/** Whether the list is one of leaves that are right already. Vectors are long: such a list is the answer. */
+export function isReadyList(value: readonly unknown[], { check }: ValuePlan): boolean {
+  if (check === undefined) return false;
+  for (let index = 0; index < value.length; index++) {
+    const item = value[index];
+    if (item === null || item === undefined || !check.accepts(item)) return false;
+  }
+  return true;
+}
+
+const pathTo = (key: string | number, { path, depth }: ShapeRun): (string | number)[] => [...path.slice(0, depth), key];
+
+function report(message: string, key: string | number, run: ShapeRun): void {
+  run.errors.add(new GraphQLError(message, { path: pathTo(key, run), extensions: { code: 'INTERNAL_SERVER_ERROR' } }));
+}
