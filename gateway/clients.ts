@@ -1,7 +1,9 @@
 /** Which client speaks to which subgraph of a supergraph: in process for our own, over HTTP for all others. */
 import { inProcessClient, remoteClient, type SubgraphClient } from './execute/subgraph-client.ts';
 import type { InternalTokens } from './auth/internal-token.ts';
+import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { settingsOf, type RemoteSubgraphs } from './config-subgraphs.ts';
 import { isOwnSubgraph } from './mount.ts';
 import { LOCAL, SupergraphError, type SubgraphEntry } from './supergraph/supergraph-file.ts';
 
@@ -11,7 +13,8 @@ export interface ClientOptions {
   /** Names of own subgraphs that run as servers of their own: they, and only they, are told who asks. */
   readonly apart: Readonly<Record<string, string>>;
   readonly tokens: InternalTokens;
-  readonly timeoutMs: number;
+  /** How remote subgraphs are treated. */
+  readonly remote: RemoteSubgraphs;
 }
 
 /**
@@ -26,14 +29,28 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
     return deferredClient(name, mounted);
   }
   const own = isOwnSubgraph(name) && Object.hasOwn(options.apart, name);
+  const { forwardHeaders, ...settings } = settingsOf(options.remote, name);
   return remoteClient(name, {
     url: routingUrl,
-    timeoutMs: options.timeoutMs,
-    headers: async ({ principal, requestId }) => ({
-      'x-request-id': requestId,
-      ...(own ? { authorization: `Bearer ${await options.tokens.mint(principal, name)}` } : {}),
-    }),
+    ...settings,
+    forwarded: ({ headers }) => pick(headers, forwardHeaders),
+    headers: ({ principal, requestId }) => (own ? tokenHeaders(options.tokens, principal, name, requestId) : { 'x-request-id': requestId }),
   });
+}
+
+/** Who asks, in words that only our own subgraphs are told. */
+async function tokenHeaders(tokens: InternalTokens, principal: Principal, name: string, requestId: string): Promise<Record<string, string>> {
+  return { 'x-request-id': requestId, authorization: `Bearer ${await tokens.mint(principal, name)}` };
+}
+
+function pick(headers: RequestContext['headers'], names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  if (headers === undefined) return picked;
+  for (const name of names) {
+    const value = headers[name];
+    if (value !== undefined) picked[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return picked;
 }
 
 /** A client of a subgraph that may still be on its way up, so that engine and stores start side by side. */

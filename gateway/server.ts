@@ -126,7 +126,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     endings.push(async () => await (await postgres.catch(() => undefined))?.close());
     const names = options.subgraphs === undefined ? MOUNT_ORDER.filter((name) => config.subgraphUrls[name] === undefined) : Object.keys(options.subgraphs);
     const clients = new Map<string, SubgraphClient>();
-    const clientOptions = { apart: config.subgraphUrls, tokens, timeoutMs: config.limits.requestTimeoutMs };
+    const clientOptions = { apart: config.subgraphUrls, tokens, remote: config.remoteSubgraphs };
     const mounted = new Map<string, Promise<MountedSubgraph>>();
     const mounting = mountInOrder();
     mounting.catch(() => undefined); // Awaited below; until then it must not count as unhandled.

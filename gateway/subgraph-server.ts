@@ -76,7 +76,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
         endings.push(() => made.close());
         Object.assign(ports, made.provides);
       } else {
-        const client = clientOf({ name: needed, routingUrl: url, schema: { url } }, { apart: config.subgraphUrls, mounted: new Map(), tokens, timeoutMs: config.limits.requestTimeoutMs });
+        const client = clientOf({ name: needed, routingUrl: url, schema: { url } }, { apart: config.subgraphUrls, mounted: new Map(), tokens, remote: config.remoteSubgraphs });
         endings.push(() => client.close());
         Object.assign(ports, await remotePorts(needed, client, context));
       }

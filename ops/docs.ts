@@ -38,6 +38,9 @@ of them. To spread over machines, start one server on each, with the same stores
 \`SUBGRAPH_<NAME>_URL\` (such as \`SUBGRAPH_VECTOR_URL=http://vector:4103/graphql\`) sends a subgraph's requests to a server of its own, in
 the place of the \`routing_url\` in \`supergraph.yaml\`. The project's own six (\`npm run subgraph -- <name> --port <p>\`) are told who asks by a
 token that is signed with \`INTERNAL_TOKEN_SECRET\`; foreign subgraphs never receive it.
+
+Each \`SUBGRAPH_<SETTING>\` of the table above may also be said of one subgraph: \`SUBGRAPH_INVENTORY_TIMEOUT_MS=2000\`,
+\`SUBGRAPH_INVENTORY_SUBSCRIPTIONS=https://inventory:4001/graphql/stream\`. In names, whatever is not a letter or a digit is \`_\`.
 `;
 }
 

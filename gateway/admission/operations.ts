@@ -4,7 +4,7 @@
  */
 import { getOperationAST, GraphQLError, type DocumentNode, type ExecutionResult, type OperationTypeNode } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
-import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
+import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import { OperationRefused, type Documents } from './documents.ts';
@@ -16,6 +16,8 @@ export interface Caller {
   readonly requestId: string;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
+  /** Of the client's request; see {@link RequestContext.headers}. @default none */
+  readonly headers?: RequestContext['headers'];
   /** What this transport may carry. @default everything */
   readonly allow?: readonly `${OperationTypeNode}`[];
   /** Whether this transport can deliver an answer in parts (`@defer`); elsewhere it comes whole. @default false */
@@ -76,7 +78,7 @@ export function operations({ engines, documents, timeoutMs, mask, mutated }: Ope
         const { engine } = lease;
         const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
           const deadline = new Deadline(caller.signal, timeoutMs);
-          const context = createRequestContext(caller.principal, { requestId: caller.requestId, signal: deadline.signal });
+          const context = createRequestContext(caller.principal, { requestId: caller.requestId, signal: deadline.signal, headers: caller.headers });
           const operation = { document, operationName, variables, context };
           try {
             if (type !== 'subscription') {

@@ -57,7 +57,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
       import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
     ]);
     const server = new McpServer({ name: 'tributary', version: '0.1.0' }, { instructions: INSTRUCTIONS });
-    addTools(server, { search, query: (parameters) => query(options, parameters, { principal, requestId, signal }) });
+    addTools(server, { search, query: (parameters) => query(options, parameters, { principal, requestId, signal, headers: request.headers }) });
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
     response.once('close', () => void server.close());
     await server.connect(transport);

@@ -52,7 +52,7 @@ export interface RemoteClientOptions {
   /** Whether equal queries of equal callers that are under way at the same time are sent once. @default false */
   deduplicate?: boolean;
   /** How subscriptions are made. @default graphql-ws, at `url` */
-  subscriptions?: { protocol: SubscriptionProtocol; url?: string };
+  subscriptions?: { readonly protocol: SubscriptionProtocol; readonly url?: string };
 }
 
 /** What was received, with its text where others may need it. */

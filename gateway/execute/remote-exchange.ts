@@ -2,7 +2,7 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { Dispatcher } from 'undici';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { onAbort } from './abort-hooks.ts';
 import { cancelled } from './fetch-errors.ts';
 import { SubgraphFailure, tooLarge, tooLate, unreachable } from './subgraph-failure.ts';

@@ -8,7 +8,7 @@ import { cancelled } from './fetch-errors.ts';
 import { readResult } from './graphql-response.ts';
 import type { ExchangeBounds } from './remote-exchange.ts';
 import type { RemoteSubscriptions } from './remote-subscription.ts';
-import { subscriptionBroke, SubgraphFailure } from './subgraph-failure.ts';
+import { subscriptionBroke, type SubgraphFailure } from './subgraph-failure.ts';
 
 /** A quiet connection is asked this often whether it still is one, and may take as long to answer. */
 const PING_MS = 12_000;
@@ -31,12 +31,11 @@ function openSocket(
   signal: AbortSignal | undefined,
   open: Set<EventQueue<ExecutionResult>>,
 ): Promise<EventQueue<ExecutionResult>> {
-  let socket: WebSocket | undefined;
+  let socket: WebSocket | undefined; // Once it is open.
   class SubgraphSocket extends WebSocket {
     constructor(address: string, protocols?: string | string[]) {
       // Compression makes it hard to bound what waits.
       super(address, protocols, { headers, maxPayload: maxResponseBytes, handshakeTimeout: timeoutMs, perMessageDeflate: false });
-      socket = this;
     }
   }
   const client = createClient({
@@ -62,6 +61,7 @@ function openSocket(
     },
   });
   open.add(events);
+  client.on('opened', (opened) => (socket = opened as WebSocket));
   client.on('ping', (received) => {
     if (received) return;
     unanswered = setTimeout(() => {

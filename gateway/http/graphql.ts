@@ -127,6 +127,7 @@ function throughOperations({ operations, log, stopping }: GraphqlOptions): Plugi
             principal,
             requestId: exchange.requestId,
             signal: exchange.signal,
+            headers: request.headers,
             incremental: /text\/event-stream|multipart\/mixed/.test(accept),
             ...(request.method === 'GET' ? { allow: ['query', 'subscription'], allowHint: 'Send it with POST.' } : {}),
           });

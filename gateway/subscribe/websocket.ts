@@ -11,7 +11,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
-import type { AdmittedOperation, Operations } from '#gateway/admission/operations.ts';
+import type { AdmittedOperation, Caller, Operations } from '#gateway/admission/operations.ts';
 import { meaningOf } from '#gateway/errors.ts';
 import { requestIdOf } from '#gateway/http/request-id.ts';
 import type { RequestGuard } from '#gateway/http/request-guard.ts';
@@ -43,6 +43,8 @@ const TRY_AGAIN_LATER = 1013;
 interface Connection extends Extra {
   principal?: Principal;
   requestId?: string;
+  /** Of the upgrade, with the token that counted. */
+  headers?: Caller['headers'];
   /** Ends what runs for one subscription id. */
   running?: Map<string, AbortController>;
   count?: number;
@@ -121,7 +123,9 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
       extra.requestId = requestIdOf(extra.request.headers['x-request-id']);
       extra.running = new Map();
       try {
-        extra.principal = await authenticate(typeof fromParameters === 'string' ? fromParameters : extra.request.headers.authorization);
+        const authorization = typeof fromParameters === 'string' ? fromParameters : extra.request.headers.authorization;
+        extra.principal = await authenticate(authorization);
+        extra.headers = { ...extra.request.headers, authorization };
         return true;
       } catch (error) {
         if (!(error instanceof CodedError)) throw error;
@@ -137,7 +141,7 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
           throw new CodedError('RATE_LIMITED', `A socket may run at most ${maxOperationsPerSocket} operations at once.`);
         }
         extra.count = (extra.count ?? 0) + 1;
-        const operation = operations.admit(payload, { principal: extra.principal!, requestId: `${extra.requestId}:${extra.count}`, signal: cancel.signal });
+        const operation = operations.admit(payload, { principal: extra.principal!, requestId: `${extra.requestId}:${extra.count}`, signal: cancel.signal, headers: extra.headers });
         extra.running!.set(id, cancel);
         // graphql-ws asks for arguments of graphql-js; what runs is in the root value.
         return { schema: undefined as never, document: operation.document, operationName: payload.operationName || undefined, rootValue: operation } satisfies ExecutionArgs;

@@ -49,7 +49,7 @@ export async function openStores(config: Config, log: Logger): Promise<OpenStore
         Object.assign(ports, subgraph.provides);
       }
       const routingUrl = url ?? `local://${name}`;
-      const client = clientOf({ name, routingUrl, schema: { url: routingUrl } }, { mounted, apart: config.subgraphUrls, tokens, timeoutMs: config.limits.requestTimeoutMs });
+      const client = clientOf({ name, routingUrl, schema: { url: routingUrl } }, { mounted, apart: config.subgraphUrls, tokens, remote: config.remoteSubgraphs });
       endings.push(() => client.close());
       clients.set(name, client);
       if (url !== undefined) Object.assign(ports, await remotePorts(name, client, context));

@@ -55,18 +55,21 @@ export interface RequestContext {
   /** Aborted when the client goes away or the request's time is up. */
   readonly signal?: AbortSignal;
   readonly statements: StatementCounter;
+  /** Headers of the client's request as received, in lower case: what may be passed on to remote subgraphs is picked from them. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 /** Makes a context; the only place that decides its defaults. */
 export function createRequestContext(
   principal: Principal,
-  options: { requestId?: string; signal?: AbortSignal; statements?: StatementCounter } = {},
+  options: Partial<Omit<RequestContext, 'principal'>> = {},
 ): RequestContext {
   return {
     principal,
     requestId: options.requestId ?? crypto.randomUUID(),
     signal: options.signal,
     statements: options.statements ?? new StatementCounter(),
+    headers: options.headers,
   };
 }
 
