@@ -83,6 +83,7 @@ function principalOf(payload: JWTPayload, options: OidcOptions): Principal {
     subject: payload.sub!,
     roles: texts(claim(payload, options.rolesClaim)),
     scopes: texts(payload['scope'] ?? payload['scp']),
+    expiresAt: (payload.exp! + options.clockSkewSeconds) * 1_000,
   });
 }
 

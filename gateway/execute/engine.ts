@@ -1,4 +1,5 @@
 /** The federation engine: plans an operation on the supergraph, runs the plan on its subgraphs, and shapes the answer. */
+import { setMaxListeners } from 'node:events';
 import { buildSchema, executeSync, GraphQLError, parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
 import { PlanCache } from '#gateway/plan/plan-cache.ts';
@@ -17,6 +18,7 @@ import { compilePlan, type ExecutableFetch, type ExecutableNode, type Executable
 import { Cancellation, errorOfFailure, untilAborted } from './fetch-errors.ts';
 import { emptyObject } from './json-object.ts';
 import { pickVariables, requestOf, runNode, takeRootResult, type PlanRun } from './run-plan.ts';
+import { Groups, headersKey, isShareable, variablesBelowRoot, type DeliverableStream, type ShareableStream } from './shared-answers.ts';
 import type { SubgraphClient } from './subgraph-client.ts';
 import { mapEvents } from './subscription.ts';
 import { readSupergraphTypes, type SupergraphTypes } from './supergraph-types.ts';
@@ -112,6 +114,20 @@ interface ReadyOperation {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
+/** A subscription that is open. */
+interface OpenSubscription {
+  readonly prepared: PreparedOperation;
+  readonly primary: ExecutableFetch;
+  readonly rest: ExecutableNode | undefined;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+interface SubscriptionEnds {
+  readonly context: RequestContext;
+  release(): void;
+  failed(error: unknown): ExecutionResult;
+}
+
 /** Most operations kept for one document, and variants for one operation. The plan cache has its own bounds. */
 const MAX_KEPT = 64;
 
@@ -122,6 +138,7 @@ class PlanningEngine implements Engine {
   readonly #planner: Planner;
   readonly #plans: PlanCache<ExecutablePlan>;
   readonly #types: SupergraphTypes;
+  readonly #groups = new Groups();
   readonly #known = new WeakMap<DocumentNode, Map<string, KnownOperation>>();
 
   constructor(options: EngineOptions, planner: Planner) {
@@ -207,13 +224,8 @@ class PlanningEngine implements Engine {
     const release = ending.end;
     const context: RequestContext = { ...operation.context, signal: ending.signal };
     /** The answer to one event, or to the attempt to open the stream. */
-    const answer = async (event: ExecutionResult): Promise<ExecutionResult> => {
-      // Loaders live as long as a context: what they read for one event must not serve the next.
-      const run = this.#run(prepared, variables, { ...context }, undefined);
-      takeRootResult(primary, run, [run.data], event);
-      if (rest !== undefined) await runNode(rest, run);
-      return this.#answer(prepared, run);
-    };
+    // Loaders live as long as a context: what they read for one event must not serve the next.
+    const answer = async (event: ExecutionResult): Promise<ExecutionResult> => this.#answerEvent({ prepared, primary, rest, variables }, event, { ...context });
     const failed = (error: unknown): ExecutionResult => ({
       errors: [errorOfFailure(error, primary.service, prepared.clientPaths.of(primary.keys.slice(0, 1).map(({ key }) => key), {}) ?? [])],
     });
@@ -236,10 +248,40 @@ class PlanningEngine implements Engine {
       release();
       return { errors: (await answer(opened)).errors ?? [] };
     }
-    const events = mapEvents(opened, answer, release, failed);
+    const events = isShareable(opened)
+      ? this.#share(opened, { prepared, primary, rest, variables, context, release, failed })
+      : mapEvents(opened, answer, release, failed);
     ending.signal.addEventListener('abort', () => void events.return?.(), { once: true });
     if (ending.signal.aborted) void events.return?.();
     return events;
+  }
+
+  #answerEvent({ prepared, primary, rest, variables }: OpenSubscription, event: ExecutionResult, context: RequestContext): ExecutionResult | Promise<ExecutionResult> {
+    const run = this.#run(prepared, variables, context, undefined);
+    takeRootResult(primary, run, [run.data], event);
+    // At once where nothing is left to ask: most events of most streams.
+    return rest === undefined ? this.#answer(prepared, run) : runNode(rest, run).then(() => this.#answer(prepared, run));
+  }
+
+  /** A stream whose answers are made once for all who are to be told the same. */
+  #share(opened: ShareableStream, subscription: OpenSubscription & SubscriptionEnds): DeliverableStream {
+    const { context, release, failed } = subscription;
+    const { events, answer } = opened.shareable;
+    const group = this.#groups.join(shareKey(subscription), context, (event, own) => {
+      try {
+        const executed = answer(event, own);
+        if (!(executed instanceof Promise)) return untilAnswered(this.#answerEvent(subscription, executed, own), failed);
+        return executed.then((result) => this.#answerEvent(subscription, result, own)).catch(failed);
+      } catch (error) {
+        return failed(error);
+      }
+    });
+    const end = (): void => {
+      group.leave();
+      release();
+    };
+    const stream = mapEvents(events, (event) => group.answer(event).ready(), end, failed);
+    return Object.assign(stream, { delivery: { events, answer: group.answer, failed, fit: (result: ExecutionResult) => result } });
   }
 
   async warm(other: Engine): Promise<void> {
@@ -348,6 +390,7 @@ class PlanningEngine implements Engine {
 /** A signal that the client's own ends, and `end()`. */
 function endingOf(signal: AbortSignal | undefined, message: string): { readonly signal: AbortSignal; readonly end: () => void } {
   const controller = new AbortController();
+  setMaxListeners(0, controller.signal); // Fetches that run side by side all listen.
   const abort = () => controller.abort(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted === true) abort();
@@ -370,6 +413,15 @@ function clientNames(data: ExecutionResult['data'], names: ReadonlyMap<string, s
 function endStream(opened: AsyncIterable<ExecutionResult> | ExecutionResult): void {
   if (Symbol.asyncIterator in opened) opened[Symbol.asyncIterator]().return?.().then(undefined, () => undefined);
 }
+
+/** What the answers of a subscription depend on besides the event and the caller. */
+function shareKey({ prepared, variables, rest, context }: OpenSubscription & SubscriptionEnds): string {
+  const values = variablesBelowRoot(prepared).map((name) => [name, variables[name]]);
+  return JSON.stringify([prepared.text, [...prepared.responseNames], values, rest === undefined ? null : headersKey(context)]);
+}
+
+const untilAnswered = (answer: ExecutionResult | Promise<ExecutionResult>, failed: (error: unknown) => ExecutionResult): typeof answer =>
+  answer instanceof Promise ? answer.catch(failed) : answer;
 
 /** The answer to an operation that was not run. */
 function refused(error: unknown): ExecutionResult {

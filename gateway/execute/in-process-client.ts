@@ -1,5 +1,8 @@
 /** A subgraph in this very process: parsed documents straight into graphql-js, with no printing, parsing or JSON between. */
 import { createSourceEventStream, execute, GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { isShared, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import type { ShareableStream } from './shared-answers.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 
 /** Makes a client of an executable subgraph schema. Its resolvers receive the request's own context, so loaders are shared between fetches. */
@@ -19,10 +22,10 @@ export function inProcessClient(name: string, schema: GraphQLSchema): SubgraphCl
     async subscribe(request) {
       const source = await createSourceEventStream(argumentsOf(request));
       if (!(Symbol.asyncIterator in source)) return refusedAsBadInput(source);
-      return answers(source, (event) =>
-        // A context of its own for each event: what loaders read for one must not serve the next.
-        execute({ ...argumentsOf(request), contextValue: { ...request.context }, rootValue: event }),
-      );
+      const answer = (event: unknown, context: RequestContext) => execute({ ...argumentsOf(request), contextValue: context, rootValue: event });
+      // A context of its own for each event: what loaders read for one must not serve the next.
+      const stream = answers(source, (event) => answer(event, { ...request.context }));
+      return isShared(source) ? shareable(stream, source, answer) : stream;
     },
     close: () => Promise.resolve(),
   };
@@ -41,6 +44,9 @@ function refusedAsBadInput(result: ExecutionResult): ExecutionResult {
   );
   return { ...result, errors };
 }
+
+const shareable = (stream: AsyncIterableIterator<ExecutionResult>, events: SharedEvents, answer: ShareableStream['shareable']['answer']): ShareableStream =>
+  Object.assign(stream, { shareable: { events, answer } });
 
 /** The answers to events, one by one. Not a generator: one of those could not be ended while it waits for an event. */
 function answers(

@@ -8,9 +8,9 @@ import type { ExecutionResult } from 'graphql';
  * @param end ends the subscription upstream, also while the next event is awaited
  * @param failed makes the last answer when the stream of events itself fails
  */
-export function mapEvents(
-  events: AsyncIterable<ExecutionResult>,
-  answer: (event: ExecutionResult) => Promise<ExecutionResult>,
+export function mapEvents<Event>(
+  events: AsyncIterable<Event>,
+  answer: (event: Event) => Promise<ExecutionResult>,
   end: () => void,
   failed: (error: unknown) => ExecutionResult,
 ): AsyncIterableIterator<ExecutionResult> {

@@ -1,4 +1,5 @@
 /** One follower's view of a run's log: an async iterator that pulls, so that a slow follower holds a batch and no more. */
+import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import type { RunEvent } from './driver.ts';
 import { isTerminal, type RunEventType } from './event-types.ts';
 import type { SharedReader } from './shared-reader.ts';
@@ -16,7 +17,8 @@ export interface RunStreamOptions {
   signal?: AbortSignal;
 }
 
-export class RunStream implements AsyncIterableIterator<RunEvent> {
+export class RunStream implements SharedEvents<RunEvent> {
+  readonly [SHARED] = true;
   readonly #reader: SharedReader;
   readonly #options: RunStreamOptions;
   readonly #types: ReadonlySet<string> | undefined;
@@ -25,8 +27,9 @@ export class RunStream implements AsyncIterableIterator<RunEvent> {
   #at = 0;
   #ended = false;
   #resume: (() => void) | undefined;
-  /** Calls of `next` answer in order, as iterators must. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Calls of `next` that are unanswered; they answer in order, as iterators must. */
+  #calls = 0;
+  #last: Promise<unknown> | undefined;
 
   constructor(reader: SharedReader, options: RunStreamOptions) {
     this.#reader = reader;
@@ -45,9 +48,31 @@ export class RunStream implements AsyncIterableIterator<RunEvent> {
     return this.#reader.finished && this.#position >= this.#reader.head;
   }
 
+  poll(): RunEvent | undefined {
+    while (!this.#ended) {
+      const event = this.#batch[this.#at];
+      if (event === undefined) {
+        const kept = this.#position < this.#reader.head ? this.#reader.kept(this.#position) : undefined;
+        if (kept === undefined) return undefined;
+        this.#batch = kept;
+        this.#at = 0;
+        continue;
+      }
+      this.#at += 1;
+      this.#position = event.sequence;
+      const last = isTerminal(event.type);
+      if (last) this.#end();
+      if (last || this.#types === undefined || this.#types.has(event.type)) return event;
+    }
+    return undefined;
+  }
+
   next(): Promise<IteratorResult<RunEvent>> {
-    const next = this.#last.then(() => this.#pull());
-    this.#last = next.catch(() => undefined);
+    const pull = (): Promise<IteratorResult<RunEvent>> => this.#pull();
+    const alone = this.#calls === 0;
+    this.#calls += 1;
+    const next = alone ? pull() : this.#last!.then(pull, pull);
+    this.#last = next;
     return next;
   }
 
@@ -62,39 +87,31 @@ export class RunStream implements AsyncIterableIterator<RunEvent> {
     return Promise.reject(error as Error);
   }
 
+  /** Catch-up, hand-over and live are this one loop: take what is known, read what is behind, wait for what is to come. */
   async #pull(): Promise<IteratorResult<RunEvent>> {
     try {
-      const event = await this.#advance();
-      return event === undefined ? { done: true, value: undefined } : { done: false, value: event };
+      for (;;) {
+        const event = this.poll();
+        if (event !== undefined) return { done: false, value: event };
+        if (this.#ended) return { done: true, value: undefined };
+        if (this.#position < this.#reader.head) {
+          this.#batch = await this.#reader.read(this.#position);
+          this.#at = 0;
+        } else if (this.#reader.failure) {
+          throw this.#reader.failure;
+        } else if (this.#reader.finished) {
+          this.#end();
+        } else {
+          if (this.#options.caughtUp !== undefined) await this.#options.caughtUp(this.#reader.runId, this.#position);
+          await this.#change();
+        }
+      }
     } catch (error) {
       this.#end();
       throw error;
+    } finally {
+      this.#calls -= 1;
     }
-  }
-
-  /** Catch-up, hand-over and live are this one loop: take what is known, read what is behind, wait for what is to come. */
-  async #advance(): Promise<RunEvent | undefined> {
-    while (!this.#ended) {
-      const event = this.#batch[this.#at];
-      if (event !== undefined) {
-        this.#at += 1;
-        this.#position = event.sequence;
-        const last = isTerminal(event.type);
-        if (last) this.#end();
-        if (last || this.#types === undefined || this.#types.has(event.type)) return event;
-      } else if (this.#position < this.#reader.head) {
-        this.#batch = await this.#reader.read(this.#position);
-        this.#at = 0;
-      } else if (this.#reader.failure) {
-        throw this.#reader.failure;
-      } else if (this.#reader.finished) {
-        this.#end();
-      } else {
-        await this.#options.caughtUp?.(this.#reader.runId, this.#position);
-        await this.#change();
-      }
-    }
-    return undefined;
   }
 
   /** Looks and starts to wait without a pause between, so that no wake-up falls in a gap. */

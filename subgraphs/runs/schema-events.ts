@@ -6,7 +6,7 @@ import type { Run, RunEvent } from './driver.ts';
 import { EVENT_TYPES, graphqlTypeName, RUN_EVENT_TYPES, type EventField, type RunEventType } from './event-types.ts';
 import { referenceTo, type RunReference } from './schema-run.ts';
 import type { RunsSchemaDeps } from './schema.ts';
-import { runOfStreamed } from './shared-reader.ts';
+import { runOfStreamed } from './streamed-runs.ts';
 
 export interface EventTypes {
   readonly RunEvent: InterfaceRef<any, RunEvent>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter

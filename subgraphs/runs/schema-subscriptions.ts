@@ -5,7 +5,7 @@ import { checkAgentId, parseCursor } from './input.ts';
 import type { EventTypes } from './schema-events.ts';
 import type { RunsSchemaDeps } from './schema.ts';
 import { LOG_START, parsePosition } from './tenant-position.ts';
-import type { TenantEvent } from './tenant-stream.ts';
+import type { TenantEvent } from './tenant-reader.ts';
 
 export function addSubscriptions({ builder }: SubgraphSchema, deps: RunsSchemaDeps, events: EventTypes): void {
   builder.subscriptionField('runEvents', (t) =>

@@ -4,8 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { LogHead, Run, RunEvent, RunLog } from './driver.ts';
+import type { LogHead, RunEvent, RunLog } from './driver.ts';
 import { isTerminal } from './event-types.ts';
+import { StreamedRuns } from './streamed-runs.ts';
 
 export interface ReaderOptions {
   /** Events of one read. @default 200 */
@@ -19,19 +20,6 @@ export interface ReaderOptions {
   /** How long reads of a store that is away are tried again before the followers are told, in milliseconds. @default 30000 */
   patienceMs?: number;
 }
-
-/** For how long followers share one look at the run's row where the log has not grown, in milliseconds. */
-const RUN_SHARED_MS = 1_000;
-
-/** Which reader an event came through. */
-const readers = new WeakMap<RunEvent, SharedReader>();
-
-/**
- * The run of an event that came through a stream, as it stands: read once for all followers who ask at the same head.
- * @param load reads the run's row
- * @returns undefined for an event that came another way
- */
-export const runOfStreamed = (event: RunEvent, load: () => Promise<Run | null>): Promise<Run | null> | undefined => readers.get(event)?.run(load);
 
 export class SharedReader {
   readonly tenantId: string;
@@ -51,8 +39,7 @@ export class SharedReader {
   /** The largest sequence that a wake-up has named. */
   #wanted = -1;
   #following = false;
-
-  #run: { head: number; since: number; run: Promise<Run | null> } | undefined;
+  readonly #runs = new StreamedRuns(() => this.#head);
 
   /** True once the terminal event is within the head. */
   finished = false;
@@ -99,35 +86,27 @@ export class SharedReader {
     this.#waiting.delete(resume);
   }
 
+  /** The events behind `after` where they are in memory: at least one, dense, at most a batch. Call it where `after` is below the head. */
+  kept(after: number): readonly RunEvent[] | undefined {
+    const first = this.#tail[0];
+    if (first === undefined || after + 1 < first.sequence) return undefined;
+    const start = after + 1 - first.sequence;
+    return this.#tail.slice(start, start + this.#batch);
+  }
+
   /**
-   * The events behind `after`: at least one, dense, at most a batch. Call it where `after` is below the head.
+   * The events behind `after`, from memory or the log: at least one, dense, at most a batch. Call it where `after` is below the head.
    * @throws CodedError `CURSOR_EXPIRED` where retention has passed `after`; `STORE_UNAVAILABLE` past the patience
    */
   async read(after: number): Promise<readonly RunEvent[]> {
-    const first = this.#tail[0];
-    if (first !== undefined && after + 1 >= first.sequence) {
-      const start = after + 1 - first.sequence;
-      return this.#tail.slice(start, start + this.#batch);
-    }
+    const kept = this.kept(after);
+    if (kept !== undefined) return kept;
     let read = this.#reads.get(after);
     if (read === undefined) {
       read = this.#readBehind(after).finally(() => this.#reads.delete(after));
       this.#reads.set(after, read);
     }
     return await read;
-  }
-
-  /** The run's row at this head; see {@link runOfStreamed}. */
-  run(load: () => Promise<Run | null>): Promise<Run | null> {
-    const now = performance.now();
-    if (this.#run && this.#run.head === this.#head && now - this.#run.since < RUN_SHARED_MS) return this.#run.run;
-    const run = load();
-    const shared = { head: this.#head, since: now, run };
-    this.#run = shared;
-    run.catch(() => {
-      if (this.#run === shared) this.#run = undefined; // Who asks next tries again.
-    });
-    return run;
   }
 
   fail(error: Error): void {
@@ -139,6 +118,7 @@ export class SharedReader {
   end(): void {
     this.#ended.abort();
     this.#tail = [];
+    this.#runs.clear();
   }
 
   #follow(): void {
@@ -186,7 +166,7 @@ export class SharedReader {
     const events = await this.#patiently(() => this.#log.read(this.tenantId, this.runId, after, this.#batch, this.#batchBytes));
     // A log never has a hole. What is missing has been removed, and is never skipped silently.
     if (events.some(({ sequence }, index) => sequence !== after + 1 + index)) return await this.#explainHole(after);
-    for (const event of events) readers.set(event, this);
+    for (const event of events) this.#runs.mark(event);
     return events;
   }
 

@@ -1,12 +1,14 @@
 /** All streams of this process: a shared reader for each run that is followed, woken by wake-ups and by a slow poll. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, notFound } from '#subgraphs/shared/errors.ts';
+import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import type { LogHead, RunLog, TenantFilter, TenantLog } from './driver.ts';
 import type { RunEventType } from './event-types.ts';
 import { RunStream } from './run-stream.ts';
 import { cursorExpired, SharedReader, type ReaderOptions } from './shared-reader.ts';
 import type { TenantPosition } from './tenant-position.ts';
-import { TenantHub, type TenantEvent } from './tenant-stream.ts';
+import type { TenantEvent } from './tenant-reader.ts';
+import { TenantHub } from './tenant-stream.ts';
 import type { Wake, WakeUps } from './wake-ups.ts';
 
 export interface StreamHubOptions extends ReaderOptions {
@@ -98,7 +100,7 @@ export class StreamHub {
    * Follows all runs of the caller's tenant on one cursor, without end.
    * @throws CodedError `BAD_USER_INPUT`, at once or through the stream `CURSOR_EXPIRED`
    */
-  async followTenant(context: RequestContext, after: TenantPosition | 'now', filter: TenantFilter): Promise<AsyncIterableIterator<TenantEvent>> {
+  async followTenant(context: RequestContext, after: TenantPosition | 'now', filter: TenantFilter): Promise<SharedEvents<TenantEvent>> {
     this.#checkOpen();
     return await this.#tenants.follow(context, after, filter, () => this.#wakeUps.ready());
   }

@@ -5,14 +5,20 @@
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { TenantFilter, TenantLog, TenantLogEntry } from './driver.ts';
 import { patiently, type ReaderOptions } from './shared-reader.ts';
+import { StreamedRuns } from './streamed-runs.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
 
 /** The first and the longest pause before looking again for events above the horizon, in milliseconds. */
 const PENDING_MS = { first: 20, most: 1_000 } as const;
 
+/** An event of some run of the tenant, and the cursor behind it. The same object for all who follow. */
+export interface TenantEvent extends TenantLogEntry {
+  readonly cursor: string;
+}
+
 /** A part of the log: its entries that match, and how far it reaches. */
 export interface TenantBatch {
-  readonly entries: readonly TenantLogEntry[];
+  readonly entries: readonly TenantEvent[];
   readonly upTo: TenantPosition;
 }
 
@@ -23,7 +29,9 @@ export class TenantReader {
   readonly #ended = new AbortController();
   readonly #waiting = new Set<() => void>();
   /** The last entries up to the head, all of them from {@link #tailFrom} on. */
-  #tail: TenantLogEntry[] = [];
+  #tail: TenantEvent[] = [];
+  readonly #reads = new Map<string, Promise<TenantBatch>>();
+  readonly #runs = new StreamedRuns(() => this.#head);
   #tailFrom: TenantPosition = LOG_START;
   #head: TenantPosition | undefined;
   #opening: Promise<void> | undefined;
@@ -69,14 +77,34 @@ export class TenantReader {
     this.#waiting.delete(resume);
   }
 
+  /** What is behind `after` where it is in memory; perhaps nothing that matches. Call it where `after` is before the head. */
+  kept(after: TenantPosition, filter: TenantFilter): TenantBatch | undefined {
+    if (comparePositions(after, this.#tailFrom) < 0) return undefined;
+    let start = this.#tail.length;
+    // Most who ask are near the end.
+    while (start > 0 && comparePositions(this.#tail[start - 1]!.position, after) > 0) start -= 1;
+    const entries = this.#tail.slice(start);
+    return { entries: filter.types || filter.agentId ? entries.filter((entry) => matches(entry, filter)) : entries, upTo: this.head };
+  }
+
   /**
-   * What is behind `after`, at most a batch; perhaps nothing that matches. Call it where `after` is before the head.
+   * What is behind `after`, from memory or the log, at most a batch; perhaps nothing that matches. Call it where `after` is before the head.
    * @throws CodedError `CURSOR_EXPIRED` where retention has removed events behind `after`
    */
   async read(after: TenantPosition, filter: TenantFilter): Promise<TenantBatch> {
-    if (comparePositions(after, this.#tailFrom) >= 0) {
-      return { entries: this.#tail.filter((entry) => comparePositions(entry.position, after) > 0 && matches(entry, filter)), upTo: this.head };
+    const kept = this.kept(after, filter);
+    if (kept !== undefined) return kept;
+    // Equal reads at the same moment are one, so that what they give is the same to all.
+    const key = JSON.stringify([formatPosition(after), filter.types ?? null, filter.agentId ?? null]);
+    let read = this.#reads.get(key);
+    if (read === undefined) {
+      read = this.#readBehind(after, filter).finally(() => this.#reads.delete(key));
+      this.#reads.set(key, read);
     }
+    return await read;
+  }
+
+  async #readBehind(after: TenantPosition, filter: TenantFilter): Promise<TenantBatch> {
     const before = this.#tailFrom;
     const batch = await this.#patiently(() => this.#log.readTenant(this.tenantId, after, before, filter, this.#limits()));
     if (comparePositions(after, LOG_START) > 0) {
@@ -84,13 +112,14 @@ export class TenantReader {
       const expired = await this.#patiently(() => this.#log.expired(this.tenantId));
       if (expired && comparePositions(after, expired) < 0) throw tenantCursorExpired(expired);
     }
-    return { entries: batch.entries, upTo: batch.more ? batch.upTo : before };
+    return { entries: batch.entries.map((entry) => this.#told(entry)), upTo: batch.more ? batch.upTo : before };
   }
 
   end(): void {
     this.#ended.abort();
     clearTimeout(this.#again);
     this.#tail = [];
+    this.#runs.clear();
   }
 
   #follow(): void {
@@ -125,8 +154,13 @@ export class TenantReader {
     this.#again = setTimeout(() => this.wake(), this.#pause).unref();
   }
 
+  #told(entry: TenantLogEntry): TenantEvent {
+    this.#runs.mark(entry.event);
+    return { ...entry, cursor: formatPosition(entry.position) };
+  }
+
   #keep(entries: readonly TenantLogEntry[]): void {
-    this.#tail.push(...entries);
+    this.#tail.push(...entries.map((entry) => this.#told(entry)));
     const { tail = 500, tailBytes = 1024 * 1024 } = this.#options;
     let bytes = 0;
     let kept = 0;

@@ -1,16 +1,11 @@
 /** One follower's view of a tenant's log, and the readers behind all of them. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import type { RunEvent, TenantFilter, TenantLog } from './driver.ts';
+import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import type { TenantFilter, TenantLog } from './driver.ts';
 import type { ReaderOptions } from './shared-reader.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
-import { TenantReader, type TenantBatch } from './tenant-reader.ts';
-
-/** An event of some run of the tenant, and the cursor behind it. */
-export interface TenantEvent {
-  cursor: string;
-  event: RunEvent;
-}
+import { TenantReader, type TenantBatch, type TenantEvent } from './tenant-reader.ts';
 
 export interface TenantHubOptions extends ReaderOptions {
   /** How often to look for growth that no wake-up told of, in milliseconds; only while somebody follows. @default 5000 */
@@ -22,7 +17,7 @@ export class TenantHub {
   readonly #log: TenantLog;
   readonly #options: TenantHubOptions;
   readonly #readers = new Map<string, { reader: TenantReader; followers: number }>();
-  readonly #ends = new Set<() => void>();
+  readonly #streams = new Set<TenantStream>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(log: TenantLog, options: TenantHubOptions = {}) {
@@ -31,7 +26,7 @@ export class TenantHub {
   }
 
   get size(): number {
-    return this.#ends.size;
+    return this.#streams.size;
   }
 
   wake(tenantId: string): void {
@@ -47,7 +42,7 @@ export class TenantHub {
    * @param after a position, or `now`
    * @throws CodedError `BAD_USER_INPUT` for a cursor that the log has not reached
    */
-  async follow(context: RequestContext, after: TenantPosition | 'now', filter: TenantFilter, ready: () => Promise<void>): Promise<AsyncIterableIterator<TenantEvent>> {
+  async follow(context: RequestContext, after: TenantPosition | 'now', filter: TenantFilter, ready: () => Promise<void>): Promise<SharedEvents<TenantEvent>> {
     const { reader, detach } = this.#attach(context.principal.tenantId);
     try {
       // Attached first, looked second: what is appended after the look wakes this reader.
@@ -56,7 +51,15 @@ export class TenantHub {
       context.signal?.throwIfAborted();
       const position = after === 'now' ? reader.head : after;
       if (after !== 'now' && comparePositions(after, LOG_START) > 0) await this.#checkReached(context.principal.tenantId, after, reader);
-      return this.#stream(reader, position, filter, detach, context.signal);
+      const stream: TenantStream = new TenantStream(reader, position, filter, {
+        signal: context.signal,
+        onEnd: () => {
+          this.#streams.delete(stream);
+          detach();
+        },
+      });
+      this.#streams.add(stream);
+      return stream;
     } catch (error) {
       detach();
       throw error;
@@ -64,7 +67,7 @@ export class TenantHub {
   }
 
   close(): void {
-    for (const end of [...this.#ends]) end();
+    for (const stream of [...this.#streams]) void stream.return();
   }
 
   /** A cursor from another database (or made up) would wait for a time that never comes. */
@@ -98,68 +101,116 @@ export class TenantHub {
       },
     };
   }
+}
 
-  /** Pulls, so that a slow follower holds a batch and no more. */
-  #stream(reader: TenantReader, from: TenantPosition, filter: TenantFilter, detach: () => void, signal: AbortSignal | undefined): AsyncIterableIterator<TenantEvent> {
-    let position = from;
-    let batch: TenantBatch = { entries: [], upTo: from };
-    let at = 0;
-    let ended = false;
-    let resume: (() => void) | undefined;
-    let last: Promise<unknown> = Promise.resolve();
-    const end = (): void => {
-      if (ended) return;
-      ended = true;
-      signal?.removeEventListener('abort', end);
-      this.#ends.delete(end);
-      if (resume) {
-        reader.stopWaiting(resume);
-        resume();
+/** Pulls, so that a slow follower holds a batch and no more. */
+class TenantStream implements SharedEvents<TenantEvent> {
+  readonly [SHARED] = true;
+  readonly #reader: TenantReader;
+  readonly #filter: TenantFilter;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onEnd: () => void;
+  #position: TenantPosition;
+  #batch: TenantBatch;
+  #at = 0;
+  #ended = false;
+  #resume: (() => void) | undefined;
+  /** Calls of `next` that are unanswered; they answer in order, as iterators must. */
+  #calls = 0;
+  #last: Promise<unknown> | undefined;
+
+  constructor(reader: TenantReader, from: TenantPosition, filter: TenantFilter, options: { signal: AbortSignal | undefined; onEnd: () => void }) {
+    this.#reader = reader;
+    this.#position = from;
+    this.#batch = { entries: [], upTo: from };
+    this.#filter = filter;
+    this.#signal = options.signal;
+    this.#onEnd = options.onEnd;
+    this.#signal?.addEventListener('abort', this.#end, { once: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  poll(): TenantEvent | undefined {
+    while (!this.#ended) {
+      const entry = this.#batch.entries[this.#at];
+      if (entry !== undefined) {
+        this.#at += 1;
+        this.#position = entry.position;
+        return entry;
       }
-      detach();
-    };
-    this.#ends.add(end);
-    signal?.addEventListener('abort', end, { once: true });
+      if (comparePositions(this.#batch.upTo, this.#position) > 0) this.#position = this.#batch.upTo;
+      const kept = this.#behind ? this.#reader.kept(this.#position, this.#filter) : undefined;
+      if (kept === undefined) return undefined;
+      this.#take(kept);
+    }
+    return undefined;
+  }
 
-    const advance = async (): Promise<IteratorResult<TenantEvent>> => {
-      while (!ended) {
-        const entry = batch.entries[at];
-        if (entry) {
-          at += 1;
-          position = entry.position;
-          return { done: false, value: { cursor: formatPosition(position), event: entry.event } };
-        }
-        if (comparePositions(batch.upTo, position) > 0) position = batch.upTo;
-        if (comparePositions(position, reader.head) < 0) {
-          batch = await reader.read(position, filter);
-          at = 0;
-        } else if (reader.failure) {
-          throw reader.failure;
+  next(): Promise<IteratorResult<TenantEvent>> {
+    const pull = (): Promise<IteratorResult<TenantEvent>> => this.#pull();
+    const alone = this.#calls === 0;
+    this.#calls += 1;
+    const next = alone ? pull() : this.#last!.then(pull, pull);
+    this.#last = next;
+    return next;
+  }
+
+  return(): Promise<IteratorResult<TenantEvent>> {
+    this.#end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  throw(error?: unknown): Promise<IteratorResult<TenantEvent>> {
+    this.#end();
+    return Promise.reject(error as Error);
+  }
+
+  get #behind(): boolean {
+    return comparePositions(this.#position, this.#reader.head) < 0;
+  }
+
+  #take(batch: TenantBatch): void {
+    this.#batch = batch;
+    this.#at = 0;
+  }
+
+  async #pull(): Promise<IteratorResult<TenantEvent>> {
+    try {
+      for (;;) {
+        const entry = this.poll();
+        if (entry !== undefined) return { done: false, value: entry };
+        if (this.#ended) return { done: true, value: undefined };
+        if (this.#behind) {
+          this.#take(await this.#reader.read(this.#position, this.#filter));
+        } else if (this.#reader.failure) {
+          throw this.#reader.failure;
         } else {
           // Looks and starts to wait without a pause between, so that no wake-up falls in a gap.
           await new Promise<void>((wake) => {
-            resume = wake;
-            reader.wait(wake);
+            this.#resume = wake;
+            this.#reader.wait(wake);
           });
         }
       }
-      return { done: true, value: undefined };
-    };
-    const next = (): Promise<IteratorResult<TenantEvent>> => {
-      const result = last.then(advance).catch((error: unknown) => {
-        end();
-        throw error;
-      });
-      last = result.catch(() => undefined);
-      return result;
-    };
-    return {
-      next,
-      return: () => (end(), Promise.resolve({ done: true, value: undefined })),
-      throw: (error) => (end(), Promise.reject(error as Error)),
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    } catch (error) {
+      this.#end();
+      throw error;
+    } finally {
+      this.#calls -= 1;
+    }
   }
+
+  readonly #end = (): void => {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#signal?.removeEventListener('abort', this.#end);
+    if (this.#resume) {
+      this.#reader.stopWaiting(this.#resume);
+      this.#resume();
+    }
+    this.#onEnd();
+  };
 }

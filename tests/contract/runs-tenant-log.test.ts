@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { StreamHub } from '#subgraphs/runs/stream-hub.ts';
 import { LOG_START, parsePosition, type TenantPosition } from '#subgraphs/runs/tenant-position.ts';
-import type { TenantEvent } from '#subgraphs/runs/tenant-stream.ts';
+import type { TenantEvent } from '#subgraphs/runs/tenant-reader.ts';
 import type { TenantFilter } from '#subgraphs/runs/driver.ts';
 import { Postgres } from '#subgraphs/shared/postgres.ts';
 import { as, finished, hubOn, piece, rejection, upTo, type Replica } from './runs-driver.ts';

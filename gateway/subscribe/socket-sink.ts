@@ -1,0 +1,79 @@
+/** Writes shared answers to a WebSocket as frames of its own: a header and the subscription's id before bytes that all are sent. */
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import type { ExecutionResult } from 'graphql';
+import type { SharedAnswer } from '#gateway/execute/shared-answers.ts';
+import { framedNext, frameLength, messageLength, nextPrefix, writeNext } from './frames.ts';
+import type { Sink } from './pump.ts';
+
+/** Payloads up to this length are cheaper to copy than to write on their own; longer ones stay shared while slow clients take them. */
+const COPIED_BYTES = 16 * 1024;
+
+/** A WebSocket, and the connection under it, on which whole frames may be written between those of `ws`: it writes its own at once too. */
+export class FrameWriter {
+  readonly #socket: WebSocket;
+  readonly #connection: Duplex;
+  readonly #mayWrite: () => boolean;
+  readonly #waiting = new Set<() => void>();
+
+  /** @param mayWrite asked before every write; false where the client has been given up */
+  constructor(socket: WebSocket, connection: Duplex, mayWrite: () => boolean) {
+    this.#socket = socket;
+    this.#connection = connection;
+    this.#mayWrite = mayWrite;
+    // One listener for all subscriptions of the socket.
+    const wake = (): void => {
+      const waiting = [...this.#waiting];
+      this.#waiting.clear();
+      for (const resume of waiting) resume();
+    };
+    connection.on('drain', wake);
+    connection.on('close', wake);
+  }
+
+  /** Writes whole frames, in one go. */
+  write(frames: readonly Buffer[]): void {
+    if (this.#socket.readyState !== this.#socket.OPEN || !this.#mayWrite()) return;
+    if (frames.length === 1) return void this.#connection.write(frames[0]);
+    this.#connection.cork();
+    for (const frame of frames) this.#connection.write(frame);
+    this.#connection.uncork();
+  }
+
+  /** Whether more waits to be sent than the connection wants to keep. */
+  get full(): boolean {
+    return this.#connection.writableNeedDrain;
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      if (!this.full || this.#connection.destroyed) return resolve();
+      this.#waiting.add(resolve);
+    });
+  }
+}
+
+/**
+ * The sink of one subscription.
+ * @param fit makes a result with errors fit for this client
+ */
+export function socketSink(writer: FrameWriter, id: string, fit: (result: ExecutionResult) => ExecutionResult): Sink {
+  const prefix = nextPrefix(id);
+  const payloadOf = (answer: SharedAnswer): Buffer => answer.json ?? Buffer.from(JSON.stringify(fit(answer.result!)));
+  return {
+    write(answers) {
+      const payloads = answers.length === 1 ? [payloadOf(answers[0]!)] : answers.map(payloadOf);
+      if (payloads.some((payload) => payload.length > COPIED_BYTES)) return writer.write(payloads.flatMap((payload) => framedNext(prefix, payload)));
+      let length = 0;
+      for (const payload of payloads) length += frameLength(messageLength(prefix, payload));
+      const frames = Buffer.allocUnsafe(length);
+      let at = 0;
+      for (const payload of payloads) at = writeNext(frames, at, prefix, payload);
+      writer.write([frames]);
+    },
+    get full() {
+      return writer.full;
+    },
+    drained: () => writer.drained(),
+  };
+}
