@@ -2,9 +2,11 @@
  * The one way from a client's operation to the engine, for every transport: read, bounded, validated, run under a time
  * limit on the engine that serves now.
  */
+import { setMaxListeners } from 'node:events';
 import { getOperationAST, GraphQLError, type DocumentNode, type ExecutionResult, type OperationTypeNode } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
+import { isDeliverable } from '#gateway/execute/shared-answers.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import { OperationRefused, type Documents } from './documents.ts';
@@ -164,7 +166,9 @@ function masked(
     if (!ended) onEnd();
     ended = true;
   };
+  const fit = (result: ExecutionResult): ExecutionResult => mask(result, requestId);
   return {
+    ...(isDeliverable(events) ? { delivery: { ...events.delivery, failed: (error: unknown) => fit(events.delivery.failed(error)), fit } } : {}),
     async next() {
       try {
         const next = await source.next();
@@ -201,6 +205,7 @@ class Deadline {
 
   constructor(client: AbortSignal, ms: number) {
     this.#client = client;
+    setMaxListeners(0, this.#controller.signal); // Fetches that run side by side all listen.
     if (client.aborted) this.#onAbort();
     else client.addEventListener('abort', this.#onAbort, { once: true });
     this.#timer = setTimeout(() => {

@@ -12,10 +12,14 @@ import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import type { AdmittedOperation, Caller, Operations } from '#gateway/admission/operations.ts';
+import { isDeliverable, type DeliverableStream } from '#gateway/execute/shared-answers.ts';
+import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
 import { requestIdOf } from '#gateway/http/request-id.ts';
 import type { RequestGuard } from '#gateway/http/request-guard.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import { pump } from './pump.ts';
+import { FrameWriter, socketSink } from './socket-sink.ts';
 
 export interface WebSocketOptions {
   path: string;
@@ -45,15 +49,25 @@ interface Connection extends Extra {
   requestId?: string;
   /** Of the upgrade, with the token that counted. */
   headers?: Caller['headers'];
-  /** Ends what runs for one subscription id. */
-  running?: Map<string, AbortController>;
   count?: number;
+  /** Set while the caller's token is waited for to expire. */
+  forgetExpiry?: () => void;
+}
+
+/** An operation that runs; they are kept by the client's ids for them. */
+interface Running {
+  /** The message that asked for it: a client may use an id again as soon as it has ended what had it. */
+  readonly payload: unknown;
+  readonly cancel: AbortController;
 }
 
 export interface WebSocketEndpoint {
   /** Refuses new sockets and closes all with {@link RESUME}. */
   close(): Promise<void>;
 }
+
+/** What belongs to each socket. */
+const attachments = new WeakMap<WebSocket, { readonly writer: FrameWriter; readonly running: Map<string, Running> }>();
 
 /** Serves WebSockets on `server`. */
 export function graphqlOverWebSocket(server: Server, options: WebSocketOptions): WebSocketEndpoint {
@@ -71,8 +85,15 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
     const refusal = refusalOf(request);
     if (refusal !== undefined) return refuse(socket, refusal);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
-      boundBuffer(accepted, options.bufferLimitBytes);
+      const mayWrite = boundBuffer(accepted, options.bufferLimitBytes);
+      const running = new Map<string, Running>();
+      attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite), running });
       sockets.emit('connection', accepted, request);
+      // graphql-ws ends streams by itself; of a query that still runs it only forgets that somebody waits.
+      accepted.on('message', (data: Buffer) => {
+        const id = completedId(data);
+        if (id !== undefined) end(running, id);
+      });
       // graphql-ws writes every fault of a client (a message that is too long, bytes that are not UTF-8) to the console.
       accepted.removeAllListeners('error');
       accepted.on('error', (error) => options.log.debug({ err: error }, 'A WebSocket failed.'));
@@ -121,11 +142,11 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
       const { extra, connectionParams } = context;
       const fromParameters = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
       extra.requestId = requestIdOf(extra.request.headers['x-request-id']);
-      extra.running = new Map();
       try {
         const authorization = typeof fromParameters === 'string' ? fromParameters : extra.request.headers.authorization;
         extra.principal = await authenticate(authorization);
         extra.headers = { ...extra.request.headers, authorization };
+        closeOnExpiry(extra);
         return true;
       } catch (error) {
         if (!(error instanceof CodedError)) throw error;
@@ -135,14 +156,15 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
     },
     onSubscribe(context: SocketContext, id, payload) {
       const { extra } = context;
+      const { running } = attachments.get(extra.socket)!;
       const cancel = new AbortController();
       try {
-        if (extra.running!.size >= maxOperationsPerSocket) {
+        if (running.size >= maxOperationsPerSocket) {
           throw new CodedError('RATE_LIMITED', `A socket may run at most ${maxOperationsPerSocket} operations at once.`);
         }
         extra.count = (extra.count ?? 0) + 1;
         const operation = operations.admit(payload, { principal: extra.principal!, requestId: `${extra.requestId}:${extra.count}`, signal: cancel.signal, headers: extra.headers });
-        extra.running!.set(id, cancel);
+        running.set(id, { payload, cancel });
         // graphql-ws asks for arguments of graphql-js; what runs is in the root value.
         return { schema: undefined as never, document: operation.document, operationName: payload.operationName || undefined, rootValue: operation } satisfies ExecutionArgs;
       } catch (error) {
@@ -154,37 +176,92 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
     },
     execute: runAdmitted,
     subscribe: runAdmitted,
-    onComplete(context: SocketContext, id) {
-      end(context, id);
+    onOperation({ extra }: SocketContext, id, _payload, _args, result) {
+      return isDeliverable(result) ? pumped(result, extra.socket, id) : undefined;
     },
-    onDisconnect(context: SocketContext) {
-      for (const id of [...(context.extra.running?.keys() ?? [])]) end(context, id);
+    onComplete({ extra }: SocketContext, id, payload) {
+      const { running } = attachments.get(extra.socket)!;
+      if (running.get(id)?.payload === payload) end(running, id);
+    },
+    onClose({ extra }: SocketContext) {
+      extra.forgetExpiry?.();
+      const { running } = attachments.get(extra.socket)!;
+      for (const id of [...running.keys()]) end(running, id);
     },
   };
 }
 
+/** A stream that sends its events by itself, and as an iterator only says that it has ended. */
+function pumped(stream: DeliverableStream, socket: WebSocket, id: string): AsyncIterableIterator<ExecutionResult> {
+  let ended = false;
+  const finish = async (): Promise<IteratorReturnResult<undefined>> => {
+    ended = true;
+    await stream.return?.();
+    return { done: true, value: undefined };
+  };
+  return {
+    async next() {
+      if (ended) return { done: true, value: undefined };
+      const failure = await pump(stream.delivery, socketSink(attachments.get(socket)!.writer, id, stream.delivery.fit), () => ended);
+      await finish();
+      return failure === undefined ? { done: true, value: undefined } : { done: false, value: failure };
+    },
+    return: finish,
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/**
+ * Ends a socket when its caller's token does, as graphql-ws' own recipe has it: 4403, upon which its client connects again
+ * with a new token (it would not after 4401), and resumes.
+ */
+function closeOnExpiry(extra: Extra & Partial<Connection>): void {
+  extra.forgetExpiry = onExpiry(extra.principal!, () => extra.socket.close(CloseCode.Forbidden, 'UNAUTHENTICATED: The access token has expired.'));
+}
+
+/** The id of a message that ends an operation; undefined for every other message. */
+function completedId(data: Buffer): string | undefined {
+  // An id is as long as its client wants; what is longer than this ends with its stream all the same.
+  if (data.length > 1_000 || !data.includes('"complete"')) return undefined;
+  try {
+    const { type, id } = JSON.parse(data.toString()) as { type?: unknown; id?: unknown };
+    return type === 'complete' && typeof id === 'string' ? id : undefined;
+  } catch {
+    return undefined; // graphql-ws closes the socket for it.
+  }
+}
+
 const runAdmitted = (args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => (args.rootValue as AdmittedOperation).run();
 
-function end({ extra }: SocketContext, id: string): void {
-  const cancel = extra.running?.get(id);
-  extra.running?.delete(id);
+function end(running: Map<string, Running>, id: string): void {
+  const cancel = running.get(id)?.cancel;
+  running.delete(id);
   cancel?.abort(new DOMException('The client ended the operation.', 'AbortError'));
 }
 
-/** Cuts a client that does not read: what it misses it can resume, what it makes us keep is bounded. */
-function boundBuffer(socket: WebSocket, limit: number): void {
-  const send = socket.send.bind(socket) as (...parts: unknown[]) => void;
-  socket.send = ((...parts: unknown[]) => {
-    if (socket.bufferedAmount > limit) {
+/**
+ * Cuts a client that does not read: what it misses it can resume, what it makes us keep is bounded.
+ * @returns whether something may be written; where not, the client is given up
+ */
+function boundBuffer(socket: WebSocket, limit: number): () => boolean {
+  const mayWrite = (): boolean => {
+    if (socket.bufferedAmount <= limit) return true;
+    if (socket.readyState === socket.OPEN) {
       socket.close(RESUME.code, RESUME.reason);
       // The close frame waits behind everything else; a client that reads nothing will not see it.
       setTimeout(() => socket.terminate(), 5_000).unref();
-      const done = parts.at(-1);
-      if (typeof done === 'function') (done as () => void)();
-      return;
     }
-    send(...parts);
+    return false;
+  };
+  const send = socket.send.bind(socket) as (...parts: unknown[]) => void;
+  socket.send = ((...parts: unknown[]) => {
+    if (mayWrite()) return send(...parts);
+    const done = parts.at(-1);
+    if (typeof done === 'function') (done as () => void)();
   }) as typeof socket.send;
+  return mayWrite;
 }
 
 function refuse(socket: Duplex, error: CodedError): void {

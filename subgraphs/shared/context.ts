@@ -20,6 +20,8 @@ export interface Principal {
    * @default false
    */
   readonly system?: boolean;
+  /** When what says so expires, in milliseconds since 1970: streams end then. Never when absent. */
+  readonly expiresAt?: number;
 }
 
 /** Tenant ids are short and plain, because they become key prefixes, labels and setting values. */
