@@ -127,6 +127,8 @@ export const Variables = z.object({
   NEO4J_USERNAME: withDefault(text, 'graph', 'neo4j', 'The user to connect as.'),
   NEO4J_PASSWORD: optional(text, 'graph', 'The user’s password.', { secret }),
   NEO4J_DATABASE: optional(text, 'graph', 'The database on that server.', { absent: 'the user’s default database' }),
+  GRAPH_MODEL: optional(text, 'graph', 'A file of GraphQL type definitions (`@neo4j/graphql`) for labels of your own on that server: they join the API, read only (docs/graph-model.md). `npm run graph:introspect` writes a first one. Read once, at start.'),
+  GRAPH_MODEL_TENANT: withDefault(text.regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'must be the name of a property: letters, digits and `_`'), 'graph', 'tenantId', 'The property of every node of yours that holds its tenant. A node without it is nobody’s.'),
 
   QDRANT_URL: optional(store('http', 'https'), 'vector', 'The Qdrant server that vectors are kept in.', { absent: 'PostgreSQL, with pgvector where it is installed' }),
   QDRANT_API_KEY: optional(text, 'vector', 'The key of the Qdrant server.', { secret }),

@@ -58,6 +58,8 @@ export interface Config {
     readonly postgresReplica: { readonly url: string } | undefined;
     readonly preparedStatements: boolean;
     readonly neo4j: StoreAddress<{ readonly uri: string; readonly username: string; readonly password: string | undefined; readonly database: string | undefined }>;
+    /** The operator's own labels on that server. */
+    readonly graphModel: { readonly file: string; readonly tenantProperty: string } | undefined;
     readonly qdrant: StoreAddress<{ readonly url: string; readonly apiKey: string | undefined }>;
     readonly vectorCollection: string;
     readonly pgvector: VariableValues['PGVECTOR'];
@@ -213,6 +215,7 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
     if (isSet(name) && value('TEMPORAL_TLS') === false) faults.push(`${name} is set, but TEMPORAL_TLS is false: nothing secret may travel in the clear.`);
   }
   if (isSet('TEMPORAL_TLS_CERT') !== isSet('TEMPORAL_TLS_KEY')) faults.push(`${isSet('TEMPORAL_TLS_CERT') ? 'TEMPORAL_TLS_KEY must be set beside TEMPORAL_TLS_CERT' : 'TEMPORAL_TLS_CERT must be set beside TEMPORAL_TLS_KEY'}.`);
+  if (isSet('GRAPH_MODEL') && (!isSet('NEO4J_URI') || value('NEO4J_URI') === 'off')) faults.push('GRAPH_MODEL has no effect without NEO4J_URI: set it to the Neo4j server that the model is of.');
   const models = value('OPENAI_BASE_URL');
   for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
     if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
@@ -275,6 +278,7 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>, remote
       postgresReplica: env.DATABASE_REPLICA_URL === undefined ? undefined : { url: env.DATABASE_REPLICA_URL },
       preparedStatements: env.DATABASE_PREPARED_STATEMENTS === 'on',
       neo4j: address(env.NEO4J_URI, (uri) => ({ uri, username: env.NEO4J_USERNAME, password: env.NEO4J_PASSWORD, database: env.NEO4J_DATABASE })),
+      graphModel: env.GRAPH_MODEL === undefined ? undefined : { file: resolve(env.GRAPH_MODEL), tenantProperty: env.GRAPH_MODEL_TENANT },
       qdrant: address(env.QDRANT_URL, (url) => ({ url, apiKey: env.QDRANT_API_KEY })),
       vectorCollection: env.VECTOR_COLLECTION,
       pgvector: env.PGVECTOR,

@@ -30,12 +30,13 @@ import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
 import { requestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
-import { isOwnSubgraph, MOUNT_ORDER, mountSubgraph, type MountDeps } from './mount.ts';
+import { isOwnSubgraph, MOUNT_ORDER, mountGraphModel, mountSubgraph, type MountDeps } from './mount.ts';
 import { postgresOptions } from './postgres-options.ts';
 import { remotePorts } from './remote-ports.ts';
 import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
 import { openSupergraph, type SupergraphManager } from './supergraph/manager.ts';
+import { LOCAL } from './supergraph/supergraph-file.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 
 /** Where the example page is, in development mode. */
@@ -130,12 +131,19 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const mounted = new Map<string, Promise<MountedSubgraph>>();
     const mounting = mountInOrder();
     mounting.catch(() => undefined); // Awaited below; until then it must not count as unhandled.
+    // One whose schema is not in the project: it is made of the operator's file.
+    const graphModel = options.subgraphs === undefined ? await mountGraphModel(config) : undefined;
+    if (graphModel !== undefined) {
+      endings.push(() => graphModel.close());
+      mounted.set(graphModel.name, Promise.resolve(graphModel));
+    }
 
     const engines = new EngineHost<Engine>((error) => log.error({ err: error }, 'An engine that was replaced did not end.'));
     endings.push(() => engines.close());
     const supergraph = await openSupergraph({
       file: config.supergraphFile,
       overrides: config.subgraphUrls,
+      additional: graphModel === undefined ? [] : [{ name: graphModel.name, routingUrl: `${LOCAL}//${graphModel.name}`, schema: { sdl: graphModel.typeDefs, origin: config.stores.graphModel!.file } }],
       cacheFolder: join(config.dataDir, 'cache'),
       log,
       pollMs: options.pollMs,

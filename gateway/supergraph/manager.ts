@@ -6,6 +6,7 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import { startTypeScriptWorker } from '#ops/bootstrap/typescript-worker.ts';
 import { describe, type Composition } from './compose.ts';
 import { hashOf, readCache, writeCache } from './composition-cache.ts';
+import { refuseNameClashes } from './name-clashes.ts';
 import { loadSchema, type SubgraphSource } from './schema-source.ts';
 import { readSupergraphFile, SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
 import { watchFiles, type FileWatch } from './watch.ts';
@@ -22,6 +23,8 @@ export interface SupergraphManagerOptions {
   file: string;
   /** Routing URLs over those of the file, by subgraph. */
   overrides: Readonly<Record<string, string>>;
+  /** Subgraphs besides those of the file, which this process makes when it starts. @default none */
+  additional?: readonly SubgraphEntry[];
   /** Where the composed supergraph is kept between starts. */
   cacheFolder: string;
   log: Logger;
@@ -115,11 +118,15 @@ class Manager implements SupergraphManager {
 
   /** Returns whether there was anything new. */
   async #load(): Promise<boolean> {
-    const { file, overrides, activate, cacheFolder, log } = this.#options;
-    const { subgraphs } = await readSupergraphFile(file, overrides);
+    const { file, overrides, additional = [], activate, cacheFolder, log } = this.#options;
+    const named = await readSupergraphFile(file, overrides);
+    const twice = additional.find(({ name }) => named.subgraphs.some((entry) => entry.name === name));
+    if (twice !== undefined) throw new SupergraphError(`${named.path}: ${twice.name} is the name of a subgraph that this server makes itself.`);
+    const subgraphs = [...named.subgraphs, ...additional];
     // What is named is watched even if it is faulty, so that mending it is noticed.
     this.#watch?.set(this.#files(subgraphs));
     const sources = await Promise.all(subgraphs.map(loadSchema));
+    refuseNameClashes(sources, new Set(additional.map(({ name }) => name)));
     const hash = hashOf(sources);
     if (hash === this.#current?.hash) return false;
     const began = performance.now();

@@ -1,4 +1,4 @@
-/** Where a subgraph's schema comes from: a file, or the subgraph itself through `{ _service { sdl } }`. */
+/** Where a subgraph's schema comes from: a file, the subgraph itself through `{ _service { sdl } }`, or this process. */
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
@@ -18,6 +18,7 @@ const MAX_BYTES = 10_000_000;
 /** @throws SupergraphError naming the file or the URL */
 export async function loadSchema(entry: SubgraphEntry): Promise<SubgraphSource> {
   const { name, routingUrl, schema } = entry;
+  if ('sdl' in schema) return { name, url: routingUrl, ...schema };
   if ('url' in schema) return { name, url: routingUrl, sdl: await fetchSchema(name, schema.url), origin: schema.url };
   const origin = relative(process.cwd(), schema.file) || schema.file;
   try {

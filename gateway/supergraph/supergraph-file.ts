@@ -11,7 +11,7 @@ export interface SubgraphEntry {
   readonly name: string;
   /** `local://<name>`, or where an HTTP subgraph answers. */
   readonly routingUrl: string;
-  readonly schema: { readonly file: string } | { readonly url: string };
+  readonly schema: { readonly file: string } | { readonly url: string } | { readonly sdl: string; readonly origin: string };
 }
 
 export interface SupergraphFile {

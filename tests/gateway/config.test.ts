@@ -69,6 +69,13 @@ describe('configuration', () => {
     expect(stores).toMatchObject({ postgres: 'off', neo4j: { uri: 'bolt://graph:7687' }, qdrant: 'off', s3: 'off', models: 'off' });
   });
 
+  test('a graph model needs the Neo4j server that it is of', () => {
+    expect(faultsOf({ GRAPH_MODEL: 'films.graphql' })).toEqual([expect.stringMatching(/^GRAPH_MODEL .*NEO4J_URI/)]);
+    expect(faultsOf({ GRAPH_MODEL: 'films.graphql', NEO4J_URI: 'off', GRAPH_MODEL_TENANT: 'the tenant' })).toHaveLength(2);
+    const { graphModel } = loadConfig({ GRAPH_MODEL: 'films.graphql', NEO4J_URI: 'bolt://graph:7687' }).stores;
+    expect(graphModel).toEqual({ file: join(process.cwd(), 'films.graphql'), tenantProperty: 'tenantId' });
+  });
+
   test('what run streams need besides PostgreSQL is off until it is set', () => {
     expect(loadConfig({}).runs).toEqual({ redisUrl: undefined, retention: { days: undefined, runs: undefined }, dispatch: undefined, temporal: undefined });
     const { runs } = loadConfig({
