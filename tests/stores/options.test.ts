@@ -5,8 +5,11 @@ import { STORES } from './stores.ts';
 
 const names = (args: string[]) => parseOptions(args, STORES).stores.map(({ name }) => name);
 
-test('all stores, unless some are named', () => {
-  expect(names([])).toEqual(STORES.map(({ name }) => name));
+test('all stores but the slow ones, unless some are named', () => {
+  expect(names(['--all'])).toEqual(STORES.map(({ name }) => name));
+  expect(names([])).toEqual(STORES.filter(({ slow }) => slow !== true).map(({ name }) => name));
+  expect(names([])).not.toContain('temporal');
+  expect(names(['--only', 'temporal'])).toEqual(['temporal']);
   expect(names(['--only', 'redis,neo4j'])).toEqual(['neo4j', 'redis']);
   expect(names(['--only=s3'])).toEqual(['s3']);
 });

@@ -5,7 +5,7 @@ export interface StoreTestOptions {
   stores: readonly Store[];
   /** Whether they were named, so that each is needed. */
   named: boolean;
-  /** Whether slow suites run too. */
+  /** Whether slow stores and suites run too. */
   all: boolean;
   /** Take the servers from ops/compose. */
   compose: boolean;
@@ -30,6 +30,7 @@ export function parseOptions(args: readonly string[], known: readonly Store[]): 
     else if (arg === '--compose') options.compose = true;
     else options.vitest.push(arg);
   }
+  if (!options.named && !options.all) options.stores = known.filter(({ slow }) => slow !== true);
   return options;
 }
 

@@ -45,7 +45,12 @@ export interface Topology extends AsyncDisposable {
   reloadSupergraph(): Promise<void>;
 }
 
-export async function startTopology(gatewayCount: number): Promise<Topology> {
+export interface TopologyOptions {
+  /** Further variables of every gateway. */
+  env?: Readonly<Record<string, string>>;
+}
+
+export async function startTopology(gatewayCount: number, { env = {} }: TopologyOptions = {}): Promise<Topology> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-streams-'));
   const endings: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const end = async (): Promise<void> => {
@@ -77,7 +82,7 @@ export async function startTopology(gatewayCount: number): Promise<Topology> {
       endings.push(async () => await gateway.wire[Symbol.asyncDispose]());
       gateways.push(gateway);
       // One after the other: the first migrates.
-      await start(gateway, throughWire.href, supergraph.file);
+      await start(gateway, throughWire.href, supergraph.file, env);
     }
     // Wires end before gateways would wait for their clients.
     return {
@@ -88,7 +93,7 @@ export async function startTopology(gatewayCount: number): Promise<Topology> {
       },
       async killGateway(index) {
         await kill(gateways[index]!);
-        await start(gateways[index]!, throughWire.href, supergraph.file);
+        await start(gateways[index]!, throughWire.href, supergraph.file, env);
       },
       snapClients: (index) => gateways[index]!.wire.snap(),
       snapStore: () => storeWire.snap(),
@@ -125,12 +130,12 @@ export async function query(databaseUrl: string, sql: string): Promise<pg.QueryR
   }
 }
 
-async function start(gateway: Gateway, databaseUrl: string, supergraphFile: string): Promise<void> {
+async function start(gateway: Gateway, databaseUrl: string, supergraphFile: string, env: Readonly<Record<string, string>>): Promise<void> {
   const child = spawn(process.execPath, ['ops/start.mjs'], {
     cwd: ROOT,
     env: cleanEnvironment({
       DATABASE_URL: databaseUrl, DATA_DIR: gateway.dataDir, PORT: '0', SUPERGRAPH: supergraphFile,
-      INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false', LOG_LEVEL: 'warn',
+      INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false', LOG_LEVEL: 'warn', ...env,
     }), // prettier-ignore
     stdio: ['ignore', 'pipe', 'pipe'],
   });

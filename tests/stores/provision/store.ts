@@ -6,6 +6,8 @@ export interface Store {
   readonly name: string;
   /** What runs, for people: the product and its pinned version. */
   readonly title: string;
+  /** Whether it takes so long to build or to test that it is started only with `--all`, or when it is named. @default false */
+  readonly slow?: boolean;
   /** Files of tests that need it, relative to the project's folder. Each must run at least one test while the store is up. */
   readonly suites: readonly string[];
   /** Those that run with `--all` only. */
