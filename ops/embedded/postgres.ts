@@ -68,7 +68,8 @@ const SETTINGS: Record<string, string> = {
   timezone: 'UTC',
 };
 
-const READY = 'database system is ready to accept connections';
+/** Of a server, or of one that follows another. */
+const READY = /database system is ready to accept (read-only )?connections/;
 /** Long, because after a crash the server first replays its log, and giving up on that would make every later start as long. */
 const START_TIMEOUT_MS = 300_000;
 const STOP_TIMEOUT_MS = 20_000;
@@ -155,7 +156,7 @@ async function startServer(start: ServerStart): Promise<Server> {
         start.log(line);
         output.push(line);
         if (output.length > 20) output.shift();
-        if (line.includes(READY)) markReady();
+        if (READY.test(line)) markReady();
       },
     });
     const timeLeft = new AbortController();

@@ -1,5 +1,6 @@
 /** The inference subgraph: embeddings, chat, reranking and summaries, built in or from an OpenAI-compatible server. */
 import type { UsageSink } from '#subgraphs/shared/ports.ts';
+import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth, Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from './driver.ts';
 import { createDisabledChat, createDisabledEmbedding } from './drivers/disabled.ts';
@@ -13,7 +14,8 @@ export interface InferenceConfig {
   openai?: {
     /** Such as `http://127.0.0.1:11434/v1`. */
     baseUrl: string;
-    apiKey?: string;
+    /** Asked for with each request. */
+    apiKey?: Secret;
     /** Where embeddings are served, when elsewhere. Default: `baseUrl` */
     embeddingBaseUrl?: string;
   };

@@ -1,5 +1,6 @@
 /** The object subgraph: documents' and artifacts' bytes in S3 or in files, with signed URLs. */
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
+import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Route, Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { ObjectDriver, ObjectSigner } from './driver.ts';
 import { checkContentType } from './content-type.ts';
@@ -25,8 +26,9 @@ export interface S3Config {
   kind: 's3';
   /** Where the gateway reaches the store, such as `https://s3.eu-central-1.amazonaws.com`. */
   endpoint: string;
-  accessKey: string;
-  secretKey: string;
+  /** Asked for with each request, like the secret key. */
+  accessKey: Secret;
+  secretKey: Secret;
   bucket: string;
   region: string;
   /**

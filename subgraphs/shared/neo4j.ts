@@ -1,16 +1,18 @@
 /** One client of Neo4j: managed transactions with retries, cancellation, time limits, and errors in this project's codes. */
 import neo4j from 'neo4j-driver';
-import type { Driver, ManagedTransaction, QueryResult } from 'neo4j-driver';
+import type { AuthTokenManager, Driver, ManagedTransaction, QueryResult } from 'neo4j-driver';
 import type { RequestContext } from './context.ts';
 import { CodedError } from './errors.ts';
 import { checkNeo4jVersion, toNeo4jError } from './neo4j-errors.ts';
+import { reveal, type Secret } from './secret.ts';
 import type { StoreHealth } from './subgraph.ts';
 
 export interface Neo4jOptions {
   /** `bolt://`, `neo4j://` (routing), or either with `+s` for TLS. */
   readonly uri: string;
   readonly username: string;
-  readonly password: string;
+  /** Asked for whenever a connection is taken, which is then authenticated anew where it has changed. */
+  readonly password: Secret;
   /** The server's default database when absent. */
   readonly database?: string;
 }
@@ -29,6 +31,12 @@ const PREPARE_ATTEMPTS = 10;
 
 /** Runs one counted statement. */
 export type RunCypher = (cypher: string, parameters: Record<string, unknown>) => Promise<QueryResult>;
+
+/** What fails with a password that has been exchanged since is tried again with the new one. */
+const currentToken = (username: string, password: Secret): AuthTokenManager => ({
+  getToken: () => neo4j.auth.basic(username, reveal(password) ?? ''),
+  handleSecurityException: (token) => token.credentials !== (reveal(password) ?? ''),
+});
 
 /** Connects, looks at the server's version and applies the schema when it is first used (or first probed). */
 export class Neo4jClient {
@@ -113,7 +121,7 @@ export class Neo4jClient {
   #client(): Driver {
     if (this.#closed) throw new Error('The graph driver is closed.');
     const { uri, username, password } = this.#options;
-    this.#driver ??= neo4j.driver(uri, neo4j.auth.basic(username, password), {
+    this.#driver ??= neo4j.driver(uri, currentToken(username, password), {
       connectionTimeout: 5_000,
       connectionAcquisitionTimeout: 6_000,
       // Reads that wait for a server that is away hold up the answers of all other stores.

@@ -1,6 +1,7 @@
 /** The vector subgraph: similarity and keyword search over chunks, in Qdrant or PostgreSQL. */
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { checkCollectionName, DEFAULT_COLLECTION } from './collection.ts';
 import type { VectorDriver } from './driver.ts';
@@ -11,7 +12,7 @@ import { buildSchema } from './schema.ts';
 
 export interface VectorConfig {
   /** A Qdrant server; PostgreSQL keeps the vectors when absent. */
-  readonly qdrant?: { readonly url: string; readonly apiKey?: string };
+  readonly qdrant?: { readonly url: string; readonly apiKey?: Secret };
   /** Where vectors are kept. Another model needs another collection. @default 'chunks' */
   readonly collection?: string;
   /**

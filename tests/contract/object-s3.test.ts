@@ -34,7 +34,7 @@ if (TEST_S3_ENDPOINT) {
       endpoint: settings.endpoint,
       region: settings.region,
       forcePathStyle: true,
-      credentials: { accessKeyId: settings.accessKey, secretAccessKey: settings.secretKey },
+      credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey: TEST_S3_SECRET_KEY },
     });
     await admin.send(new CreateBucketCommand({ Bucket: settings.bucket }));
     admin.destroy();

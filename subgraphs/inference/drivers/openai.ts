@@ -4,6 +4,7 @@
  */
 import OpenAI from 'openai';
 import { Agent, fetch } from 'undici';
+import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { InferenceCall, ModelServer } from '../driver.ts';
 import { openaiError, type Asked } from './openai-errors.ts';
 
@@ -14,7 +15,7 @@ const PROBE_MS = 1_000;
 
 export interface OpenAIServerOptions {
   readonly baseUrl: string;
-  readonly apiKey?: string;
+  readonly apiKey?: Secret;
   /** For a whole answer, and between two pieces of a stream; in milliseconds. */
   readonly timeoutMs: number;
   /** The variable that named the server, for hints. */
@@ -52,7 +53,7 @@ export class OpenAIServer implements ModelServer {
     this.#client = new OpenAI({
       baseURL: this.baseUrl,
       // The library insists on a key; servers without one get no header.
-      apiKey: apiKey ?? 'none',
+      apiKey: typeof apiKey === 'function' ? async () => apiKey() ?? 'none' : (apiKey ?? 'none'),
       ...(apiKey ? {} : { defaultHeaders: { Authorization: null } }),
       // Else it would read these from the environment.
       organization: null,

@@ -13,6 +13,7 @@ import {
   type HeadObjectCommandOutput,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { reveal } from '#subgraphs/shared/secret.ts';
 import { attachment } from '../content-disposition.ts';
 import type { ObjectDriver, ObjectInfo, ObjectScope, ObjectSigner, ObjectSummary, OpenObject, PutOptions, SignedRequest, SignUploadOptions } from '../driver.ts';
 import type { S3Config } from '../index.ts';
@@ -244,7 +245,8 @@ function clientFor({ region, accessKey, secretKey, forcePathStyle = true, reques
     endpoint,
     region,
     forcePathStyle,
-    credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
+    // What has expired already is asked for anew with the next request.
+    credentials: async () => ({ accessKeyId: reveal(accessKey) ?? '', secretAccessKey: reveal(secretKey) ?? '', expiration: new Date() }),
     // Two attempts end before the time of a whole request does, so that its other fields are still answered.
     maxAttempts: 2,
     requestHandler: { connectionTimeout: 3_000, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true, socketAcquisitionWarningTimeout: 60_000 },

@@ -7,6 +7,7 @@ import { QdrantClient, type Schemas } from '@qdrant/js-client-rest';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, conflict } from '#subgraphs/shared/errors.ts';
+import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { checkModel } from '../collection.ts';
 import type {
@@ -38,7 +39,7 @@ const NEAR_CHUNKS = { first: 200, more: 1_000 } as const;
 
 export interface QdrantOptions {
   readonly url: string;
-  readonly apiKey?: string;
+  readonly apiKey?: Secret;
   /** Longest time for one request, in milliseconds. @default 10000 */
   readonly timeoutMs?: number;
 }
@@ -51,6 +52,8 @@ export class QdrantVectors implements VectorDriver {
   readonly #options: QdrantOptions;
   readonly #collection: string;
   #made: QdrantClient | undefined;
+  /** The key that it was made with. */
+  #key: string | undefined;
   /** Of this process's last look; a collection's model never changes. */
   #info: CollectionInfo | undefined;
   /** Whether the server's version has been looked at. */
@@ -381,12 +384,14 @@ export class QdrantVectors implements VectorDriver {
   }
 
   get #client(): QdrantClient {
-    if (this.#made === undefined) {
+    const apiKey = reveal(this.#options.apiKey);
+    if (this.#made === undefined || apiKey !== this.#key) {
+      this.#key = apiKey;
       const { origin, pathname } = new URL(this.#options.url);
       this.#made = new QdrantClient({
         url: origin,
         ...(pathname === '/' ? {} : { prefix: pathname.replace(/\/$/, '') }),
-        apiKey: this.#options.apiKey,
+        apiKey,
         timeout: this.#options.timeoutMs ?? 10_000,
         checkCompatibility: false,
       });

