@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { buildSchema, executeSync, GraphQLError, parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
+import { ProgressiveOverrides, type OverrideHook } from '#gateway/plan/overrides.ts';
 import { PlanCache } from '#gateway/plan/plan-cache.ts';
 import { startPlanner, type Planner } from '#gateway/plan/planner.ts';
 import { conditionKey, specialiseOperation, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
@@ -23,6 +24,8 @@ import type { SubgraphClient } from './subgraph-client.ts';
 import { mapEvents } from './subscription.ts';
 import { readSupergraphTypes, type SupergraphTypes } from './supergraph-types.ts';
 import { TraceRecorder } from './trace.ts';
+import { reportUnproduced, type Unproduced } from './unproduced.ts';
+import { WholePlanner, type PlanOutline, type WholePlan } from './whole-plan.ts';
 
 export interface EngineOptions {
   supergraphSdl: string;
@@ -38,6 +41,8 @@ export interface EngineOptions {
   };
   /** Most representations in one `_entities` call; more are split over several. @default 500 */
   entityBatchSize?: number;
+  /** Decides labels of `@override(label:)`; `percent(x)` is decided by the request's id where it says nothing. @default no other label holds */
+  overrides?: OverrideHook;
   /** Told of what no caller sees, such as a replaced planner. @default nothing */
   log?: (message: string, error?: unknown) => void;
 }
@@ -105,12 +110,12 @@ interface KnownOperation {
 interface PreparedOperation extends SpecialisedOperation {
   readonly shape: ResponseShape;
   readonly clientPaths: ClientPaths;
+  /** By the overrides that hold. */
+  readonly outlines: Map<string, PlanOutline>;
 }
 
-interface ReadyOperation {
+interface ReadyOperation extends WholePlan {
   readonly prepared: PreparedOperation;
-  /** Undefined when nothing need be fetched. */
-  readonly plan: ExecutablePlan | undefined;
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
@@ -119,6 +124,7 @@ interface OpenSubscription {
   readonly prepared: PreparedOperation;
   readonly primary: ExecutableFetch;
   readonly rest: ExecutableNode | undefined;
+  readonly unproduced: readonly Unproduced[];
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
@@ -137,6 +143,8 @@ class PlanningEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #planner: Planner;
   readonly #plans: PlanCache<ExecutablePlan>;
+  readonly #wholePlanner: WholePlanner;
+  readonly #overrides: ProgressiveOverrides;
   readonly #types: SupergraphTypes;
   readonly #groups = new Groups();
   readonly #known = new WeakMap<DocumentNode, Map<string, KnownOperation>>();
@@ -151,6 +159,8 @@ class PlanningEngine implements Engine {
       entries: options.planning?.cacheEntries,
       bytes: options.planning?.cacheBytes,
     });
+    this.#wholePlanner = new WholePlanner(this.#plans, this.schema, this.#types, options.log);
+    this.#overrides = new ProgressiveOverrides(this.#types.overrideLabels, options.overrides);
   }
 
   async execute(operation: EngineOperation): Promise<ExecutionResult> {
@@ -173,7 +183,8 @@ class PlanningEngine implements Engine {
     }
     const { prepared, plan, variables } = ready;
     const { labels } = prepared;
-    if (labels === undefined) return this.#complete(operation, ready, trace);
+    // What has no place in any fetch is told at once, wherever the client would have it.
+    if (labels === undefined || ready.unproduced.length > 0) return this.#complete(operation, ready, trace);
     trace?.planned();
     const ending = endingOf(operation.context.signal, 'The answer is no longer wanted.');
     const deferral = new Deferral();
@@ -191,10 +202,11 @@ class PlanningEngine implements Engine {
     }
   }
 
-  async #complete(operation: EngineOperation, { prepared, plan, variables }: ReadyOperation, trace: TraceRecorder | undefined): Promise<ExecutionResult> {
+  async #complete(operation: EngineOperation, { prepared, plan, variables, unproduced }: ReadyOperation, trace: TraceRecorder | undefined): Promise<ExecutionResult> {
     trace?.planned();
     const run = this.#run(prepared, variables, trace?.context ?? operation.context, trace);
     if (plan?.node !== undefined) await runNode(plan.node, run);
+    if (unproduced.length > 0) reportUnproduced(unproduced, run);
     const result = this.#answer(prepared, run, operation.asText);
     if (trace !== undefined) result.extensions = { trace: trace.finish(plan?.node) };
     return result;
@@ -208,24 +220,22 @@ class PlanningEngine implements Engine {
     } catch (error) {
       return refused(error);
     }
-    const { prepared, plan, variables } = ready;
+    const { prepared, plan, variables, unproduced } = ready;
     if (plan?.primary === undefined) return refused(new Error('A subscription was planned without a primary fetch.'));
-    return this.#open(operation, prepared, plan.primary, plan.node, variables);
+    return this.#open(operation, { prepared, primary: plan.primary, rest: plan.node, variables, unproduced });
   }
 
   async #open(
     operation: EngineOperation,
-    prepared: PreparedOperation,
-    primary: ExecutableFetch,
-    rest: ExecutableNode | undefined,
-    variables: Readonly<Record<string, unknown>>,
+    subscription: OpenSubscription,
   ): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+    const { prepared, primary, variables } = subscription;
     const ending = endingOf(operation.context.signal, 'The subscription has ended.');
     const release = ending.end;
     const context: RequestContext = { ...operation.context, signal: ending.signal };
     /** The answer to one event, or to the attempt to open the stream. */
     // Loaders live as long as a context: what they read for one event must not serve the next.
-    const answer = async (event: ExecutionResult): Promise<ExecutionResult> => this.#answerEvent({ prepared, primary, rest, variables }, event, { ...context });
+    const answer = async (event: ExecutionResult): Promise<ExecutionResult> => this.#answerEvent(subscription, event, { ...context });
     const failed = (error: unknown): ExecutionResult => ({
       errors: [errorOfFailure(error, primary.service, prepared.clientPaths.of(primary.keys.slice(0, 1).map(({ key }) => key), {}) ?? [])],
     });
@@ -249,18 +259,22 @@ class PlanningEngine implements Engine {
       return { errors: (await answer(opened)).errors ?? [] };
     }
     const events = isShareable(opened)
-      ? this.#share(opened, { prepared, primary, rest, variables, context, release, failed })
+      ? this.#share(opened, { ...subscription, context, release, failed })
       : mapEvents(opened, answer, release, failed);
     ending.signal.addEventListener('abort', () => void events.return?.(), { once: true });
     if (ending.signal.aborted) void events.return?.();
     return events;
   }
 
-  #answerEvent({ prepared, primary, rest, variables }: OpenSubscription, event: ExecutionResult, context: RequestContext): ExecutionResult | Promise<ExecutionResult> {
+  #answerEvent({ prepared, primary, rest, variables, unproduced }: OpenSubscription, event: ExecutionResult, context: RequestContext): ExecutionResult | Promise<ExecutionResult> {
     const run = this.#run(prepared, variables, context, undefined);
     takeRootResult(primary, run, [run.data], event);
     // At once where nothing is left to ask: most events of most streams.
-    return rest === undefined ? this.#answer(prepared, run) : runNode(rest, run).then(() => this.#answer(prepared, run));
+    const answer = (): ExecutionResult => {
+      if (unproduced.length > 0) reportUnproduced(unproduced, run);
+      return this.#answer(prepared, run);
+    };
+    return rest === undefined ? answer() : runNode(rest, run).then(answer);
   }
 
   /** A stream whose answers are made once for all who are to be told the same. */
@@ -286,10 +300,10 @@ class PlanningEngine implements Engine {
 
   async warm(other: Engine): Promise<void> {
     if (!(other instanceof PlanningEngine)) return;
-    for (const operation of other.#plans.operations()) {
-      if (validate(this.schema, parse(operation)).length > 0) continue;
+    for (const request of other.#plans.requests()) {
+      if (validate(this.schema, parse(request.operation)).length > 0) continue;
       try {
-        await this.#plans.get(operation);
+        await this.#plans.get(request);
       } catch (error) {
         this.#options.log?.('An operation could not be planned ahead.', error);
       }
@@ -340,12 +354,19 @@ class PlanningEngine implements Engine {
         ...specialised,
         shape: new ResponseShape(specialised, this.schema),
         clientPaths: new ClientPaths(specialised, this.#types.matches),
+        outlines: new Map(),
       };
       if (variants.size < MAX_KEPT) variants.set(key, prepared);
     }
-    const { text } = prepared;
-    const plan = text === undefined ? undefined : (this.#plans.peek(text) ?? (await this.#plans.get(text)));
-    return { prepared, plan, variables };
+    const overrides = this.#overrides.of(operation.context);
+    const overridesKey = overrides.length === 0 ? '' : overrides.join();
+    const outline = prepared.outlines.get(overridesKey);
+    let whole = outline && this.#wholePlanner.peek(outline, overrides);
+    if (whole === undefined) {
+      whole = await this.#wholePlanner.plan(prepared, overrides);
+      if (prepared.outlines.size < MAX_KEPT) prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
+    }
+    return { prepared, plan: whole.plan, unproduced: whole.unproduced, text: whole.text, variables };
   }
 
   #run(

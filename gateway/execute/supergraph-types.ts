@@ -8,12 +8,15 @@ export interface SupergraphTypes {
   isInterface(name: string): boolean;
   /** Names of all fields of objects and interfaces, and `__typename`. */
   readonly fieldNames: ReadonlySet<string>;
+  /** Labels of progressive overrides. */
+  readonly overrideLabels: ReadonlySet<string>;
 }
 
 /** Reads a supergraph's SDL. */
 export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
   const interfaces = new Set<string>();
   const fieldNames = new Set<string>(['__typename']);
+  const overrideLabels = new Set<string>();
   const abstractTypes = new Map<string, Set<string>>();
   const add = (abstractType: string, member: string) => {
     const members = abstractTypes.get(abstractType);
@@ -23,7 +26,12 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
   for (const definition of parse(supergraphSdl, { noLocation: true }).definitions) {
     if (definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.INTERFACE_TYPE_DEFINITION) {
       if (definition.kind === Kind.INTERFACE_TYPE_DEFINITION) interfaces.add(definition.name.value);
-      for (const field of definition.fields ?? []) fieldNames.add(field.name.value);
+      for (const field of definition.fields ?? []) {
+        fieldNames.add(field.name.value);
+        for (const { name, value } of (field.directives ?? []).flatMap((directive) => directive.arguments ?? [])) {
+          if (name.value === 'overrideLabel' && value.kind === Kind.STRING) overrideLabels.add(value.value);
+        }
+      }
       for (const implemented of definition.interfaces ?? []) add(implemented.name.value, definition.name.value);
     } else if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
       for (const member of definition.types ?? []) add(definition.name.value, member.name.value);
@@ -33,5 +41,6 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
     matches: (name, condition) => name === condition || abstractTypes.get(condition)?.has(name) === true,
     isInterface: (name) => interfaces.has(name),
     fieldNames,
+    overrideLabels,
   };
 }

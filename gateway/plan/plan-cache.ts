@@ -1,4 +1,4 @@
-/** Plans by the text of the normalised operation: kept by recent use, and planned once when asked for many times at once. */
+/** Plans by the text of the normalised operation and its overrides: kept by recent use, and planned once when asked for many times at once. */
 import { LRUCache } from 'lru-cache';
 import type { Planned, Planner } from './planner.ts';
 
@@ -12,11 +12,26 @@ export interface PlanCacheOptions {
 /** Memory of a ready plan for each byte of its JSON: mostly the parsed documents. */
 const MEMORY_PER_BYTE = 10;
 
+/** What there is a plan for. */
+export interface PlanRequest {
+  /** The text of one valid operation. */
+  readonly operation: string;
+  /** Labels of progressive overrides that hold, sorted. */
+  readonly overrides: readonly string[];
+}
+
+interface Kept<Compiled> {
+  readonly request: PlanRequest;
+  readonly compiled: Compiled;
+}
+
+const keyOf = ({ operation, overrides }: PlanRequest): string => (overrides.length === 0 ? operation : `${overrides.join()}\n${operation}`);
+
 /** A cache of what `compile` makes of plans. */
 export class PlanCache<Compiled extends object> {
   readonly #planner: Planner;
   readonly #compile: (planned: Planned) => Compiled;
-  readonly #plans: LRUCache<string, Compiled>;
+  readonly #plans: LRUCache<string, Kept<Compiled>>;
   readonly #planning = new Map<string, Promise<Compiled>>();
 
   constructor(planner: Planner, compile: (planned: Planned) => Compiled, options: PlanCacheOptions = {}) {
@@ -26,31 +41,32 @@ export class PlanCache<Compiled extends object> {
   }
 
   /** What is at hand, so that the common case need not wait. */
-  peek(operation: string): Compiled | undefined {
-    return this.#plans.get(operation);
+  peek(request: PlanRequest): Compiled | undefined {
+    return this.#plans.get(keyOf(request))?.compiled;
   }
 
   /** @throws CodedError as {@link Planner.plan} */
-  get(operation: string): Promise<Compiled> {
-    const kept = this.#plans.get(operation);
-    if (kept !== undefined) return Promise.resolve(kept);
-    const underWay = this.#planning.get(operation);
+  get(request: PlanRequest): Promise<Compiled> {
+    const key = keyOf(request);
+    const kept = this.#plans.get(key);
+    if (kept !== undefined) return Promise.resolve(kept.compiled);
+    const underWay = this.#planning.get(key);
     if (underWay !== undefined) return underWay;
     const planning = this.#planner
-      .plan(operation)
+      .plan(request)
       .then((planned) => {
         const compiled = this.#compile(planned);
-        this.#plans.set(operation, compiled, { size: (planned.bytes + operation.length) * MEMORY_PER_BYTE });
+        this.#plans.set(key, { request, compiled }, { size: (planned.bytes + key.length) * MEMORY_PER_BYTE });
         return compiled;
       })
-      .finally(() => this.#planning.delete(operation));
+      .finally(() => this.#planning.delete(key));
     planning.catch(() => undefined); // Reported to whoever waits, if anyone still does.
-    this.#planning.set(operation, planning);
+    this.#planning.set(key, planning);
     return planning;
   }
 
-  /** The operations kept, most recently used first. */
-  operations(): string[] {
-    return [...this.#plans.keys()];
+  /** What there are plans for, most recently used first. */
+  requests(): PlanRequest[] {
+    return [...this.#plans.values()].map(({ request }) => request);
   }
 }

@@ -2,7 +2,7 @@
 /*
  * The worker thread that plans. Plain JavaScript, because a loader for TypeScript would cost each worker some 30 MB.
  *
- * In: `{ id, operation }`, the text of one valid operation. Out, once: `{ ready: true, apiSdl }` or `{ failed: message }`; then for each
+ * In: `{ id, operation, overrides }`: the text of one valid operation, and the labels of overrides that hold. Out, once: `{ ready: true, apiSdl }` or `{ failed: message }`; then for each
  * operation `{ id, plan }` (JSON) or `{ id, error: message }`.
  */
 import { parentPort, workerData } from 'node:worker_threads';
@@ -28,9 +28,10 @@ try {
   port.postMessage({ failed: messageOf(error) });
 }
 
-port.on('message', ({ id, operation }) => {
+port.on('message', ({ id, operation, overrides }) => {
   try {
-    const plan = planner.buildQueryPlan(internals.operationFromDocument(api, parse(operation, { noLocation: true }), { validate: false }));
+    const overrideConditions = new Map(overrides.map((/** @type {string} */ label) => [label, true]));
+    const plan = planner.buildQueryPlan(internals.operationFromDocument(api, parse(operation, { noLocation: true }), { validate: false }), { overrideConditions });
     port.postMessage({ id, plan: JSON.stringify(plan) });
   } catch (error) {
     port.postMessage({ id, error: messageOf(error) });

@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import type { QueryPlan } from '@apollo/query-planner';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { PlanRequest } from './plan-cache.ts';
 import { preparePlanning } from './planning-supergraph.ts';
 
 export interface PlannerOptions {
@@ -26,16 +27,16 @@ export interface Planner {
   /** The supergraph's API schema as SDL, with `@defer`. */
   readonly apiSdl: string;
   /**
-   * Plans the text of one valid operation.
+   * Plans one valid operation.
    * @throws CodedError `PLANNING_TIMEOUT`; `INTERNAL_SERVER_ERROR` for what the planner itself refuses
    */
-  plan(operation: string): Promise<Planned>;
+  plan(request: PlanRequest): Promise<Planned>;
   /** Ends the workers; what waits is refused. Idempotent. */
   close(): Promise<void>;
 }
 
 interface Task {
-  readonly operation: string;
+  readonly request: PlanRequest;
   resolve(planned: Planned): void;
   reject(error: unknown): void;
 }
@@ -111,7 +112,7 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
       finish();
       next();
     };
-    worker.plan(task.operation).then(
+    worker.plan(task.request).then(
       ({ plan, bytes }) => settled(() => task.resolve({ plan: prepared.restore(plan), bytes })),
       (error: unknown) => settled(() => task.reject(error)),
     );
@@ -134,13 +135,13 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
 
   return {
     apiSdl,
-    plan(operation) {
+    plan(request) {
       const planning = new Promise<Planned>((resolve, reject) => {
         if (closed) {
           reject(new CodedError('INTERNAL_SERVER_ERROR', 'The query planner has ended.'));
           return;
         }
-        waiting.push({ operation, resolve, reject });
+        waiting.push({ request, resolve, reject });
         next();
       });
       // Whoever asked may have left when the planner closes; that must not end the process.
@@ -209,10 +210,10 @@ class PlanningWorker {
     this.ready.catch(() => undefined); // A replacement's is reported by the tasks that it fails.
   }
 
-  plan(operation: string): Promise<Planned> {
+  plan({ operation, overrides }: PlanRequest): Promise<Planned> {
     return new Promise((resolve, reject) => {
       this.#pending = { id: ++this.#id, resolve, reject };
-      this.#worker.postMessage({ id: this.#id, operation });
+      this.#worker.postMessage({ id: this.#id, operation, overrides });
     });
   }
 

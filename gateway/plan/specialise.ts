@@ -22,12 +22,15 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
+import type { OperationPart } from './flatten.ts';
 import type { NormalisedOperation } from './normalise.ts';
 
 /** An operation without conditions. */
 export interface SpecialisedOperation {
   /** The text to plan, and the key of its plan; undefined when nothing of it is for a subgraph. */
   readonly text: string | undefined;
+  /** What `text` is of: the operation without introspection. */
+  readonly planned: OperationPart | undefined;
   /** What the client selected; a selection set of which all was skipped is empty. */
   readonly operation: OperationDefinitionNode;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
@@ -42,10 +45,8 @@ export interface SpecialisedOperation {
   readonly introspection: DocumentNode | undefined;
 }
 
-interface Part {
-  labels?: ReadonlyMap<string, string | undefined>;
-  operation: OperationDefinitionNode;
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+interface Part extends OperationPart {
+  readonly labels?: ReadonlyMap<string, string | undefined>;
 }
 
 type Variables = Readonly<Record<string, unknown>>;
@@ -76,6 +77,7 @@ export function specialiseOperation(normalised: NormalisedOperation, variables: 
     planned?.operation.selectionSet.selections.every((selection) => selection.kind === Kind.FIELD && selection.name.value === '__typename') !== false;
   return {
     text: selectsOnlyTypename ? undefined : textOf(planned!),
+    planned: selectsOnlyTypename ? undefined : planned,
     operation: chosen.operation,
     fragments: chosen.fragments,
     responseNames: normalised.responseNames,
@@ -85,11 +87,19 @@ export function specialiseOperation(normalised: NormalisedOperation, variables: 
   };
 }
 
-function textOf({ operation, fragments }: Part): string {
+/**
+ * The text to plan.
+ * @param opened selection sets that ask for the type name besides
+ */
+export function textOf({ operation, fragments }: OperationPart, opened?: ReadonlySet<SelectionSetNode>): string {
   const definitions = [operation, ...fragments.values()].map((definition) =>
-    // GraphQL has no empty selection sets; the type name costs the least.
     visit(definition, {
-      SelectionSet: (node) => (node.selections.length > 0 ? undefined : { ...node, selections: [TYPENAME] }),
+      SelectionSet: {
+        // On leaving, a set in which something has changed is another; so the opened ones change on entering.
+        enter: (node) => (opened?.has(node) === true ? { ...node, selections: [TYPENAME, ...node.selections] } : undefined),
+        // GraphQL has no empty selection sets; the type name costs the least.
+        leave: (node) => (node.selections.length > 0 ? undefined : { ...node, selections: [TYPENAME] }),
+      },
     }),
   );
   return definitions.map(print).join('\n');

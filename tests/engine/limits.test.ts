@@ -11,15 +11,15 @@ test('an operation that takes too long to plan costs its own request only', asyn
   // The clock of the planner's limit moves only when told to, so a slow machine cannot change what happens.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
-    const slow = planner.plan('endless').catch((error: unknown) => error);
-    const behind = planner.plan('{ a }');
+    const slow = planner.plan({ operation: 'endless', overrides: [] }).catch((error: unknown) => error);
+    const behind = planner.plan({ operation: '{ a }', overrides: [] });
     while (vi.getTimerCount() === 0) await setImmediate();
     vi.advanceTimersByTime(399);
     expect(await Promise.race([slow, setImmediate('still planning')])).toBe('still planning');
     vi.advanceTimersByTime(1);
     expect(await slow).toMatchObject({ code: 'PLANNING_TIMEOUT' });
     expect((await behind).plan.kind).toBe('QueryPlan');
-    expect((await planner.plan('{ b }')).plan.kind).toBe('QueryPlan');
+    expect((await planner.plan({ operation: '{ b }', overrides: [] })).plan.kind).toBe('QueryPlan');
   } finally {
     vi.useRealTimers();
     await planner.close();
@@ -32,12 +32,12 @@ test('closing refuses what waits, whether or not anyone still does', async () =>
   process.on('unhandledRejection', note);
   try {
     const planner = await startPlanner('', { worker: new URL('./endless-planner.mjs', import.meta.url) });
-    void planner.plan('endless');
-    void planner.plan('{ a }');
-    const awaited = planner.plan('{ b }');
+    void planner.plan({ operation: 'endless', overrides: [] });
+    void planner.plan({ operation: '{ a }', overrides: [] });
+    const awaited = planner.plan({ operation: '{ b }', overrides: [] });
     await planner.close();
     await expect(awaited).rejects.toThrow('The query planner has ended.');
-    await expect(planner.plan('{ c }')).rejects.toThrow('The query planner has ended.');
+    await expect(planner.plan({ operation: '{ c }', overrides: [] })).rejects.toThrow('The query planner has ended.');
     await setImmediate();
     expect(unhandled).toEqual([]);
   } finally {

@@ -4,6 +4,7 @@ import { QueryPlanner, type QueryPlan } from '@apollo/query-planner';
 import { parse, printSchema } from 'graphql';
 import { preparePlanning } from '#gateway/plan/planning-supergraph.ts';
 import type { Planner } from '#gateway/plan/planner.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 
 export function plannerInThread(supergraphSdl: string): Planner {
   const prepared = preparePlanning(supergraphSdl);
@@ -12,9 +13,15 @@ export function plannerInThread(supergraphSdl: string): Planner {
   const api = supergraph.apiSchema();
   return {
     apiSdl: prepared.apiSdl(printSchema(api.toGraphQLJSSchema({ includeDefer: true }))),
-    plan: (operation) => {
-      const plan = planner.buildQueryPlan(operationFromDocument(api, parse(operation), { validate: false }));
-      return Promise.resolve({ plan: prepared.restore(JSON.parse(JSON.stringify(plan)) as QueryPlan), bytes: 1 });
+    plan: async ({ operation, overrides }) => {
+      await Promise.resolve(); // As the real one, it never answers at once.
+      try {
+        const overrideConditions = new Map(overrides.map((label) => [label, true]));
+        const plan = planner.buildQueryPlan(operationFromDocument(api, parse(operation), { validate: false }), { overrideConditions });
+        return { plan: prepared.restore(JSON.parse(JSON.stringify(plan)) as QueryPlan), bytes: 1 };
+      } catch (cause) {
+        throw new CodedError('INTERNAL_SERVER_ERROR', 'The operation could not be planned.', { cause });
+      }
     },
     close: () => Promise.resolve(),
   };

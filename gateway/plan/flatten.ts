@@ -1,0 +1,122 @@
+/**
+ * Writes an operation in the form that is easiest to plan: no named fragments, each field once, and below an abstract type one fragment for
+ * each object type. It means the same. The planner fails on some operations because of how they are written (it merges its own fetches in
+ * an order that makes a cycle), and then plans them in this form. It is not used at once, for it can be much longer.
+ */
+import {
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql';
+
+/** An operation and its fragments. */
+export interface OperationPart {
+  readonly operation: OperationDefinitionNode;
+  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+}
+
+/** Most selections of the flat form; an operation that would have more is left as it is. */
+const MAX_SELECTIONS = 10_000;
+
+class TooLong extends Error {}
+
+/**
+ * @param explodes whether fields of an interface are asked of each object type, too
+ * @returns undefined when the flat form would be too long
+ */
+export function flattenOperation({ operation, fragments }: OperationPart, schema: GraphQLSchema, explodes: boolean): OperationPart | undefined {
+  const root = schema.getRootType(operation.operation);
+  if (root === undefined || root === null) return undefined;
+  try {
+    const selectionSet = new Flattener(schema, fragments, explodes).flatten([operation.selectionSet], root);
+    return { operation: { ...operation, selectionSet }, fragments: new Map() };
+  } catch (error) {
+    if (error instanceof TooLong) return undefined;
+    throw error;
+  }
+}
+
+class Flattener {
+  readonly #schema: GraphQLSchema;
+  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly #explodes: boolean;
+  #count = 0;
+
+  constructor(schema: GraphQLSchema, fragments: ReadonlyMap<string, FragmentDefinitionNode>, explodes: boolean) {
+    this.#schema = schema;
+    this.#fragments = fragments;
+    this.#explodes = explodes;
+  }
+
+  flatten(selectionSets: readonly SelectionSetNode[], parent: GraphQLCompositeType): SelectionSetNode {
+    if (!isAbstractType(parent)) return { kind: Kind.SELECTION_SET, selections: this.#fields(selectionSets, parent, (condition) => this.#covers(condition, parent)) };
+    const isShared = (condition: string | undefined): boolean => this.#covers(condition, parent);
+    const shared = this.#fields(selectionSets, parent, isShared);
+    const staying = this.#explodes ? shared.filter(({ name }) => name.value === '__typename') : shared;
+    const selections: SelectionNode[] = [...staying];
+    for (const type of this.#schema.getPossibleTypes(parent)) {
+      const own = this.#fields(selectionSets, type, (condition) => this.#covers(condition, type), this.#explodes ? undefined : isShared);
+      if (own.length === 0) continue;
+      const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: type.name } } as const;
+      selections.push({ kind: Kind.INLINE_FRAGMENT, typeCondition, directives: [], selectionSet: { kind: Kind.SELECTION_SET, selections: own } });
+    }
+    return { kind: Kind.SELECTION_SET, selections };
+  }
+
+  /** Whether whatever has the type `type` matches the condition. */
+  #covers(condition: string | undefined, type: GraphQLCompositeType): boolean {
+    if (condition === undefined || condition === type.name) return true;
+    const conditionType = this.#schema.getType(condition);
+    return isAbstractType(conditionType) && (isObjectType(type) || isInterfaceType(type)) && this.#schema.isSubType(conditionType, type);
+  }
+
+  /**
+   * The fields of objects of `type`, each once.
+   * @param applies whether a fragment's fields are of the type
+   * @param isElsewhere whether the fragments to a field are such that it is asked for without this type
+   */
+  #fields(
+    selectionSets: readonly SelectionSetNode[],
+    type: GraphQLCompositeType,
+    applies: (condition: string | undefined) => boolean,
+    isElsewhere?: (condition: string | undefined) => boolean,
+  ): FieldNode[] {
+    const found = new Map<string, FieldNode[]>();
+    const collect = ({ selections }: SelectionSetNode, isNarrow: boolean): void => {
+      for (const selection of selections) {
+        if (++this.#count > MAX_SELECTIONS) throw new TooLong();
+        if (selection.kind === Kind.FIELD) {
+          if (!isNarrow) continue;
+          const key = selection.alias?.value ?? selection.name.value;
+          const known = found.get(key);
+          if (known === undefined) found.set(key, [selection]);
+          else known.push(selection);
+          continue;
+        }
+        const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value)! : selection;
+        const condition = fragment.typeCondition?.name.value;
+        if (!applies(condition)) continue;
+        collect(fragment.selectionSet, isNarrow || (isElsewhere !== undefined && !isElsewhere(condition)));
+      }
+    };
+    for (const selectionSet of selectionSets) collect(selectionSet, isElsewhere === undefined);
+    return [...found.values()].map((nodes) => {
+      const [first] = nodes as [FieldNode, ...FieldNode[]];
+      const below = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+      if (below.length === 0) return first;
+      const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[first.name.value] : undefined;
+      const named = field === undefined ? undefined : getNamedType(field.type);
+      return isCompositeType(named) ? { ...first, selectionSet: this.flatten(below, named) } : first;
+    });
+  }
+}
