@@ -49,13 +49,13 @@ export class EventQueue<T> implements AsyncIterableIterator<T> {
   /** No more events: after those that wait the reader is told why, or that it was all. */
   finish(error?: CodedError): void {
     if (this.#last !== undefined) return;
-    this.#last = error === undefined ? {} : { error };
-    this.#endConnection();
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (waiting === undefined) return;
-    if (error === undefined) waiting.resolve({ done: true, value: undefined });
-    else waiting.reject(error);
+    // A reader is told once.
+    this.#last = error === undefined || waiting !== undefined ? {} : { error };
+    this.#endConnection();
+    if (error === undefined) waiting?.resolve({ done: true, value: undefined });
+    else waiting?.reject(error);
   }
 
   /** One reader at a time. Rejects once when the stream broke. */

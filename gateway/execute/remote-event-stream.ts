@@ -35,7 +35,8 @@ async function openStream(
     const response = await pool.request({
       path: `${url.pathname}${url.search}`,
       method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream, application/graphql-response+json;q=0.9, application/json;q=0.8' },
+      // Exactly this: graphql-sse's own server understands no list.
+      headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream' },
       body: operation,
       signal: opening.signal,
     });
@@ -93,6 +94,7 @@ export class EventStreamParser {
   #event = '';
   #data: string[] = [];
   #size = 0;
+  #over = false;
 
   /** @param limit most characters of one event */
   constructor(limit: number, onEvent: (event: string, data: string) => void) {
@@ -111,7 +113,7 @@ export class EventStreamParser {
     lines[0] = this.#rest + lines[0]!;
     this.#rest = lines.pop()!;
     for (const line of lines) this.#line(line);
-    return this.#size + this.#rest.length <= this.#limit;
+    return !this.#over && this.#size + this.#rest.length <= this.#limit;
   }
 
   #line(line: string): void {
@@ -122,7 +124,7 @@ export class EventStreamParser {
       this.#data = [];
       this.#event = '';
       this.#size = 0;
-      if (has) this.#onEvent(event, data);
+      if (has && !this.#over) this.#onEvent(event, data);
       return;
     }
     const colon = line.indexOf(':');
@@ -132,5 +134,6 @@ export class EventStreamParser {
     if (field !== 'data') return;
     this.#data.push(value);
     this.#size += value.length;
+    if (this.#size > this.#limit) this.#over = true;
   }
 }

@@ -57,7 +57,8 @@ function openSocket(
       clearTimeout(unanswered);
       socket?.resume();
       unsubscribe();
-      void client.dispose();
+      // Of a connection that failed, it would tell again why.
+      Promise.resolve(client.dispose()).catch(() => undefined);
     },
   });
   open.add(events);
@@ -103,8 +104,11 @@ function openSocket(
           events.finish();
           return;
         }
-        const code = (error as { code?: unknown } | undefined)?.code;
-        fail(subscriptionBroke(name, { opened, closeCode: typeof code === 'number' ? code : undefined, cause: error }));
+        const { code, reason, error: inner } = (error ?? {}) as { code?: unknown; reason?: unknown; error?: unknown };
+        const closeCode = typeof code === 'number' ? code : undefined;
+        // What a socket's events hold besides is not fit for a log.
+        const cause = error instanceof Error ? error : (inner ?? new Error(`${String(code)} ${String(reason)}`));
+        fail(subscriptionBroke(name, { opened, closeCode, cause }));
       },
       complete: () => events.finish(),
     });
