@@ -1,30 +1,26 @@
-/** A subgraph in this very process: parsed documents straight into graphql-js, with no printing, parsing or JSON between. */
-import { createSourceEventStream, execute, GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
+/** A subgraph in this very process: parsed documents straight to its resolvers, with no printing, parsing or JSON between. */
+import { createSourceEventStream, GraphQLError, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { isShared, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import { executorOf } from './in-process/executor.ts';
 import type { ShareableStream } from './shared-answers.ts';
-import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
+import type { SubgraphClient } from './subgraph-client.ts';
 
 /** Makes a client of an executable subgraph schema. Its resolvers receive the request's own context, so loaders are shared between fetches. */
 export function inProcessClient(name: string, schema: GraphQLSchema): SubgraphClient {
-  const argumentsOf = (request: SubgraphRequest): ExecutionArgs => ({
-    schema,
-    document: request.document,
-    contextValue: request.context,
-    variableValues: request.variables,
-    operationName: request.operationName,
-  });
+  const run = executorOf(schema);
   return {
     name,
     async execute(request) {
-      return refusedAsBadInput(await execute(argumentsOf(request)));
+      return refusedAsBadInput(await run(request));
     },
     async subscribe(request) {
-      const source = await createSourceEventStream(argumentsOf(request));
+      const { document, context, variables, operationName } = request;
+      const source = await createSourceEventStream({ schema, document, contextValue: context, variableValues: variables, operationName });
       if (!(Symbol.asyncIterator in source)) return refusedAsBadInput(source);
-      const answer = (event: unknown, context: RequestContext) => execute({ ...argumentsOf(request), contextValue: context, rootValue: event });
+      const answer = (event: unknown, own: RequestContext) => run({ ...request, context: own, signal: own.signal }, event);
       // A context of its own for each event: what loaders read for one must not serve the next.
-      const stream = answers(source, (event) => answer(event, { ...request.context }));
+      const stream = answers(source, (event) => answer(event, { ...context }));
       return isShared(source) ? shareable(stream, source, answer) : stream;
     },
     close: () => Promise.resolve(),

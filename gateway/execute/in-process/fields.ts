@@ -1,0 +1,102 @@
+/** What an operation selects of an object: its fields without fragments, conditions and doubles, each ready to be asked for. */
+import {
+  getArgumentValues,
+  getDirectiveValues,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
+  isAbstractType,
+  Kind,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql';
+import type { Run } from './run.ts';
+
+/** Collects fields. Conditions are decided here, by the variables that they name. */
+export class FieldCollector {
+  readonly #schema: GraphQLSchema;
+  readonly #fragments: Readonly<Record<string, FragmentDefinitionNode>>;
+  readonly #conditions: Readonly<Record<string, unknown>>;
+
+  constructor(schema: GraphQLSchema, fragments: Readonly<Record<string, FragmentDefinitionNode>>, conditions: Readonly<Record<string, unknown>>) {
+    this.#schema = schema;
+    this.#fragments = fragments;
+    this.#conditions = conditions;
+  }
+
+  /** The fields by response key, in the order in which they are first selected (https://spec.graphql.org/October2021/#CollectFields()). */
+  collect(type: GraphQLObjectType, selectionSets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
+    const fields = new Map<string, FieldNode[]>();
+    const spread = new Set<string>();
+    for (const selectionSet of selectionSets) this.#collect(type, selectionSet, fields, spread);
+    return fields;
+  }
+
+  #collect(type: GraphQLObjectType, { selections }: SelectionSetNode, fields: Map<string, FieldNode[]>, spread: Set<string>): void {
+    for (const selection of selections) {
+      if (!this.#isIncluded(selection)) continue;
+      if (selection.kind === Kind.FIELD) {
+        const key = selection.alias?.value ?? selection.name.value;
+        const nodes = fields.get(key);
+        if (nodes === undefined) fields.set(key, [selection]);
+        else nodes.push(selection);
+        continue;
+      }
+      let fragment: Pick<FragmentDefinitionNode, 'selectionSet'> & { readonly typeCondition?: FragmentDefinitionNode['typeCondition'] } | undefined = undefined;
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        fragment = selection;
+      } else if (!spread.has(selection.name.value)) {
+        spread.add(selection.name.value);
+        fragment = this.#fragments[selection.name.value];
+      }
+      if (fragment !== undefined && this.#applies(fragment.typeCondition?.name.value, type)) this.#collect(type, fragment.selectionSet, fields, spread);
+    }
+  }
+
+  #isIncluded(node: SelectionNode): boolean {
+    if (node.directives === undefined || node.directives.length === 0) return true;
+    return (
+      getDirectiveValues(GraphQLSkipDirective, node, this.#conditions)?.if !== true &&
+      getDirectiveValues(GraphQLIncludeDirective, node, this.#conditions)?.if !== false
+    );
+  }
+
+  #applies(condition: string | undefined, type: GraphQLObjectType): boolean {
+    if (condition === undefined || condition === type.name) return true;
+    const conditionType = this.#schema.getType(condition);
+    return isAbstractType(conditionType) && this.#schema.isSubType(conditionType, type);
+  }
+}
+
+/** Gives the arguments for one call of a resolver, which may change them: each call has an object of its own. */
+export type ArgumentReader = (run: Run) => Record<string, unknown>;
+
+const NO_ARGUMENTS: ArgumentReader = () => ({});
+
+/**
+ * Reads a field's arguments: once for ever when they are plain values, once for each run when there are variables, lists or objects, which
+ * resolvers of other requests must not see.
+ * @returns a reader that throws when an argument is missing or wrong
+ */
+export function readArguments(field: GraphQLField<unknown, unknown>, node: FieldNode): ArgumentReader {
+  if (field.args.length === 0) return NO_ARGUMENTS;
+  if (!(node.arguments ?? []).some(({ value }) => value.kind === Kind.VARIABLE || value.kind === Kind.OBJECT || value.kind === Kind.LIST)) {
+    try {
+      const values = getArgumentValues(field, node, {});
+      if (Object.values(values).every((value) => typeof value !== 'object' || value === null)) return () => ({ ...values });
+    } catch {
+      // Thrown again, where it is an error of the field.
+    }
+  }
+  // Not the node: types that share a fragment have arguments of their own.
+  const key = {};
+  return (run) => {
+    let values = run.arguments.get(key);
+    if (values === undefined) run.arguments.set(key, (values = getArgumentValues(field, node, run.variables)));
+    return { ...values };
+  };
+}

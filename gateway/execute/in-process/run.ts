@@ -1,0 +1,218 @@
+/**
+ * One execution of a compiled operation: what it gathers, what failed, and what it still waits for. Values that are there are completed at
+ * once; one that is promised is written into its place when it comes, so that nothing above it has to be a promise too.
+ */
+import { locatedError, type FieldNode, type GraphQLError, type GraphQLResolveInfo } from 'graphql';
+import type { Path } from 'graphql/jsutils/Path.js';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { cancelled } from '../fetch-errors.ts';
+import type { JsonObject } from '../json-object.ts';
+
+/** What is known of a place before there is a value: of a field, or of the items of its list. */
+export interface Position {
+  readonly nullable: boolean;
+  /** The object type that has the field; undefined for an item. */
+  readonly typename: string | undefined;
+  /** `Type.field`, as errors name it. */
+  readonly name: string;
+  readonly nodes: readonly FieldNode[];
+  /**
+   * Completes a value that is there: not null, not a promise, not an error.
+   * @returns the completed value; {@link PENDING}; or undefined when a null that is not allowed took it away, whose error is reported
+   * @throws what is wrong with the value itself
+   */
+  readonly complete: Complete;
+}
+
+export type Complete = (value: unknown, up: Frame | undefined, key: string | number, run: Run) => unknown;
+
+/** Says that a value will be written into its place later. */
+export const PENDING = Symbol('pending');
+
+/** The place of a list, of an object, or of a value that is awaited. Leaves that are there have none. */
+export class Frame {
+  /** Undefined for the fields of the root. */
+  readonly up: Frame | undefined;
+  readonly key: string | number;
+  readonly position: Position;
+  /** The list or object that stands here. */
+  readonly value: JsonObject | unknown[] | undefined;
+  /** A null took the place of what stood here: what comes later is for nobody. */
+  gone = false;
+  #path: Path | undefined = undefined;
+
+  constructor(up: Frame | undefined, key: string | number, position: Position, value?: JsonObject | unknown[]) {
+    this.up = up;
+    this.key = key;
+    this.position = position;
+    this.value = value;
+  }
+
+  /** The place as resolvers know it. */
+  get path(): Path {
+    return (this.#path ??= { prev: this.up?.path, key: this.key, typename: this.position.typename });
+  }
+}
+
+/** What all executions of one operation share and `info` tells. */
+export type OperationInfo = Pick<GraphQLResolveInfo, 'schema' | 'fragments' | 'operation'>;
+
+export class Run {
+  readonly about: OperationInfo;
+  readonly context: RequestContext;
+  readonly variables: Record<string, unknown>;
+  readonly rootValue: unknown;
+  readonly errors: GraphQLError[] = [];
+  /** The answer, which grows; null when a null reached the root. */
+  data: JsonObject | null = null;
+  /** Arguments with variables or lists in them, coerced once for this run. */
+  readonly arguments = new Map<object, Record<string, unknown>>();
+  readonly #signal: AbortSignal | undefined;
+  #pending = 0;
+  #ended = false;
+  #settled: (() => void) | undefined = undefined;
+  #crashed: ((error: unknown) => void) | undefined = undefined;
+  #crash: { readonly error: unknown } | undefined = undefined;
+
+  constructor(about: OperationInfo, context: RequestContext, variables: Record<string, unknown>, rootValue: unknown, signal: AbortSignal | undefined) {
+    this.about = about;
+    this.context = context;
+    this.variables = variables;
+    this.rootValue = rootValue;
+    this.#signal = signal;
+  }
+
+  /** Whether everything asked so far is there. */
+  get isSettled(): boolean {
+    return this.#ended || this.#pending === 0;
+  }
+
+  /** Waits until everything asked so far is there. */
+  settled(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#crash !== undefined) return reject(this.#crash.error as Error);
+      if (this.isSettled) return resolve();
+      this.#settled = resolve;
+      this.#crashed = reject;
+    });
+  }
+
+  /** Ends without data: a null reached the root. */
+  end(): void {
+    this.data = null;
+    this.#ended = true;
+    this.#settled?.();
+  }
+
+  /** Notes a field's error, unless a null above it hides it already. */
+  report(error: unknown, nodes: readonly FieldNode[], up: Frame | undefined, key: string | number): void {
+    if (!this.#ended && !isGone(up)) this.errors.push(locatedError(error, nodes as FieldNode[], pathTo(up, key)));
+  }
+
+  /**
+   * Has the value of a promise completed and written when it comes.
+   * @param complete what is made of it; by default what the position makes of values
+   */
+  wait(promise: PromiseLike<unknown>, frame: Frame, complete?: (value: unknown) => unknown): typeof PENDING {
+    this.#pending += 1;
+    // Promise.resolve: a thenable of someone's own could call back at once, or twice.
+    Promise.resolve(promise).then(
+      (value) => this.#arrived(frame, value, complete),
+      (error: unknown) => this.#arrived(frame, undefined, () => rethrow(error)),
+    );
+    return PENDING;
+  }
+
+  #arrived(frame: Frame, value: unknown, complete: ((value: unknown) => unknown) | undefined): void {
+    try {
+      const { up, key, position } = frame;
+      if (!this.#ended && !isGone(up)) {
+        const left = this.#signal;
+        const completed =
+          left?.aborted === true
+            ? completeWith(position, value, up, key, this, () => rethrow(cancelled(left)))
+            : complete === undefined
+              ? completeAt(position, value, up, key, this)
+              : completeWith(position, value, up, key, this, complete);
+        if (completed === undefined) this.#remove(up);
+        else if (completed !== PENDING) this.#write(up, key, completed);
+      }
+    } catch (error) {
+      this.#crash = { error };
+      this.#crashed?.(error);
+    }
+    this.#pending -= 1;
+    if (this.#pending === 0) this.#settled?.();
+  }
+
+  /** Puts null where the nearest null may stand. */
+  #remove(from: Frame | undefined): void {
+    for (let frame = from; frame !== undefined; frame = frame.up) {
+      if (frame.gone) return;
+      frame.gone = true;
+      if (frame.position.nullable) return this.#write(frame.up, frame.key, null);
+    }
+    this.end();
+  }
+
+  #write(up: Frame | undefined, key: string | number, value: unknown): void {
+    const container = (up === undefined ? this.data : up.value) as JsonObject | null;
+    if (container !== null) container[key] = value;
+  }
+}
+
+/** Completes whatever a resolver or a list gave for a place. Like {@link Position.complete}, but never throws, and gives null where it may. */
+export function completeAt(position: Position, value: unknown, up: Frame | undefined, key: string | number, run: Run): unknown {
+  let completed: unknown;
+  try {
+    if (value === null || value === undefined) completed = null;
+    else if (isPromise(value)) return run.wait(value, new Frame(up, key, position));
+    else if (value instanceof Error) throw value;
+    else completed = position.complete(value, up, key, run);
+  } catch (error) {
+    run.report(error, position.nodes, up, key);
+    completed = undefined;
+  }
+  return completed ?? absent(completed, position, up, key, run);
+}
+
+function completeWith(
+  position: Position,
+  value: unknown,
+  up: Frame | undefined,
+  key: string | number,
+  run: Run,
+  complete: (value: unknown) => unknown,
+): unknown {
+  let completed: unknown;
+  try {
+    completed = complete(value);
+  } catch (error) {
+    run.report(error, position.nodes, up, key);
+  }
+  return completed ?? absent(completed, position, up, key, run);
+}
+
+/** What stands where there is no value: null, or undefined where that is not allowed. */
+export function absent(completed: null | undefined, position: Position, up: Frame | undefined, key: string | number, run: Run): null | undefined {
+  if (position.nullable) return null;
+  if (completed === null) run.report(new Error(`Cannot return null for non-nullable field ${position.name}.`), position.nodes, up, key);
+  return undefined;
+}
+
+export const isPromise = (value: unknown): value is PromiseLike<unknown> => typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+
+function isGone(from: Frame | undefined): boolean {
+  for (let frame = from; frame !== undefined; frame = frame.up) if (frame.gone) return true;
+  return false;
+}
+
+function pathTo(up: Frame | undefined, key: string | number): (string | number)[] {
+  const path = [key];
+  for (let frame = up; frame !== undefined; frame = frame.up) path.push(frame.key);
+  return path.reverse();
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
