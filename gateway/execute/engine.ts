@@ -16,6 +16,7 @@ import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { Deferral } from './deferral.ts';
 import { deliver, type IncrementalResult } from './deferred-answer.ts';
 import { compilePlan, type ExecutableFetch, type ExecutableNode, type ExecutablePlan } from './executable-plan.ts';
+import { eventContext } from './event-context.ts';
 import { Cancellation, errorOfFailure, untilAborted } from './fetch-errors.ts';
 import { emptyObject } from './json-object.ts';
 import { pickVariables, requestOf, runNode, takeRootResult, type PlanRun } from './run-plan.ts';
@@ -53,7 +54,7 @@ export interface EngineOperation {
   operationName?: string | null;
   variables?: Record<string, unknown> | null;
   context: RequestContext;
-  /** Adds `extensions.trace`: the plan, and what every fetch did. @default false */
+  /** Adds `extensions.trace`: the plan, and what every fetch did; to each event of a subscription its own. @default false */
   trace?: boolean;
   /**
    * For transports that send JSON and look no further: `data` is then {@link JsonText}, written without objects between. An engine may
@@ -234,8 +235,10 @@ class PlanningEngine implements Engine {
     const release = ending.end;
     const context: RequestContext = { ...operation.context, signal: ending.signal };
     /** The answer to one event, or to the attempt to open the stream. */
-    // Loaders live as long as a context: what they read for one event must not serve the next.
-    const answer = async (event: ExecutionResult): Promise<ExecutionResult> => this.#answerEvent(subscription, event, { ...context });
+    const answer = async (event: ExecutionResult): Promise<ExecutionResult> => {
+      const own = eventContext(context, event);
+      return operation.trace === true ? this.#traceEvent(subscription, event, own) : this.#answerEvent(subscription, event, own);
+    };
     const failed = (error: unknown): ExecutionResult => ({
       errors: [errorOfFailure(error, primary.service, prepared.clientPaths.of(primary.keys.slice(0, 1).map(({ key }) => key), {}) ?? [])],
     });
@@ -258,7 +261,8 @@ class PlanningEngine implements Engine {
       release();
       return { errors: (await answer(opened)).errors ?? [] };
     }
-    const events = isShareable(opened)
+    // A trace is one subscriber's own.
+    const events = isShareable(opened) && operation.trace !== true
       ? this.#share(opened, { ...subscription, context, release, failed })
       : mapEvents(opened, answer, release, failed);
     ending.signal.addEventListener('abort', () => void events.return?.(), { once: true });
@@ -266,8 +270,21 @@ class PlanningEngine implements Engine {
     return events;
   }
 
-  #answerEvent({ prepared, primary, rest, variables, unproduced }: OpenSubscription, event: ExecutionResult, context: RequestContext): ExecutionResult | Promise<ExecutionResult> {
-    const run = this.#run(prepared, variables, context, undefined);
+  /** The answer to an event with what its fetches did. */
+  async #traceEvent(subscription: OpenSubscription, event: ExecutionResult, context: RequestContext): Promise<ExecutionResult> {
+    const trace = new TraceRecorder(context);
+    trace.planned();
+    const result = await this.#answerEvent(subscription, event, trace.context, trace);
+    return { ...result, extensions: { trace: trace.finish(subscription.rest) } };
+  }
+
+  #answerEvent(
+    { prepared, primary, rest, variables, unproduced }: OpenSubscription,
+    event: ExecutionResult,
+    context: RequestContext,
+    trace?: TraceRecorder,
+  ): ExecutionResult | Promise<ExecutionResult> {
+    const run = this.#run(prepared, variables, context, trace);
     takeRootResult(primary, run, [run.data], event);
     // At once where nothing is left to ask: most events of most streams.
     const answer = (): ExecutionResult => {

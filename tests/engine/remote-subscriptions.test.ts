@@ -72,7 +72,7 @@ async function patientEventStream(counter: Counter, request: IncomingMessage, re
 }
 
 async function listen(protocol: Protocol, counter: Counter, patient = false): Promise<{ url: string; sockets: Set<Socket> }> {
-  const handler = createHandler({ schema, context: () => ({}), onSubscribe: (_, { operationName, query }) => ({ schema, document: parse(query), operationName, rootValue: counter.roots.subscription }) });
+  const handler = createHandler({ schema, context: () => ({}), onSubscribe: (_, { operationName, query }) => ({ schema, document: parse(query), operationName, rootValue: counter.roots.subscription, contextValue: {} }) });
   const server = createServer((request, response) => {
     counter.headers = request.headers;
     void (patient ? patientEventStream(counter, request, response) : handler(request, response));

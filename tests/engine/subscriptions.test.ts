@@ -1,7 +1,8 @@
 import { parse, type ExecutionResult } from 'graphql';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { perRequest } from '#subgraphs/shared/context.ts';
+import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
+import { createRequestContext, perRequest } from '#subgraphs/shared/context.ts';
 import { federate, received, testContext, type Federation, type TestSubgraph } from './federation.ts';
 
 let contexts = 0;
@@ -134,6 +135,60 @@ test('the caller’s signal ends it too, before and after it is open', async () 
     context: testContext({ signal: leaving.signal }),
   });
   expect((late as ExecutionResult).errors![0]!.extensions.code).toBe('REQUEST_TIMEOUT');
+});
+
+test('each event has a trace of its own where one is asked for', async () => {
+  await using federation = await federate(subgraphs({ ended: 0, aborted: 0 }));
+  const events = (await federation.engine.subscribe({
+    document: parse(`subscription { events(count: 2) { sequence agent { name } } }`),
+    context: testContext(),
+    trace: true,
+  })) as AsyncIterableIterator<ExecutionResult>;
+  const traces: unknown[] = [];
+  for await (const { extensions } of events) traces.push(extensions?.trace);
+  expect(traces).toHaveLength(2);
+  for (const trace of traces) {
+    expect(trace).toMatchObject({ planMs: expect.any(Number) as unknown, plan: { kind: 'Fetch', service: 'agents', ran: true, representations: 1, calls: 1 } });
+  }
+});
+
+describe('trace context', () => {
+  const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+  /** The trace parents that the fetches for three events were given; the second event says where it comes from. */
+  async function parentsOf(headers: Record<string, string>): Promise<(string | undefined)[]> {
+    const parents: (string | undefined)[] = [];
+    const say = (client: SubgraphClient): SubgraphClient => ({
+      ...client,
+      execute(request) {
+        parents.push(request.context.headers?.traceparent as string | undefined);
+        return client.execute(request);
+      },
+      async subscribe(request) {
+        const opened = (await client.subscribe(request)) as AsyncIterable<ExecutionResult>;
+        return (async function* () {
+          let index = 0;
+          for await (const event of opened) yield index++ === 1 ? { ...event, extensions: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } } : event;
+        })();
+      },
+    });
+    await using federation = await federate(subgraphs({ ended: 0, aborted: 0 }), { wrap: say });
+    const context = createRequestContext({ tenantId: 'test', subject: 'tester', roles: [], scopes: [] }, { headers });
+    const events = await federation.engine.subscribe({ document: parse(`subscription { events(count: 3) { agent { name } } }`), context });
+    for await (const event of events as AsyncIterable<ExecutionResult>) expect(event.data).toBeTruthy();
+    return parents;
+  }
+
+  test('each event’s fetches have a parent of their own, in the subscriber’s trace or in that which the event names', async () => {
+    const parents = await parentsOf({ traceparent: `00-${TRACE}-00f067aa0ba902b7-01` });
+    const own = new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`);
+    expect(parents).toEqual([expect.stringMatching(own), `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, expect.stringMatching(own)]);
+    expect(new Set(parents).size).toBe(3);
+    expect(parents).not.toContain(`00-${TRACE}-00f067aa0ba902b7-01`);
+  });
+
+  test.each([[{}], [{ traceparent: 'nonsense' }]])('nothing is made up for a subscriber with the headers %j', async (headers: Record<string, string>) => {
+    expect(await parentsOf(headers)).toEqual([headers.traceparent, `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, headers.traceparent]);
+  });
 });
 
 test('one that cannot be opened says why', async () => {
