@@ -1,15 +1,18 @@
-/** Sends the answers of a stream that many follow: pulled as fast as this client takes them, several in one write. */
+/**
+ * Sends the answers of a stream that many follow: pulled as fast as this client takes them, several in one write. Without a
+ * promise where nothing need be waited for, since each step is taken once for every subscriber.
+ */
 import type { ExecutionResult } from 'graphql';
 import type { Delivery, SharedAnswer } from '#gateway/execute/shared-answers.ts';
 
 /** Where one subscription's answers go. */
 export interface Sink {
-  /** Sends answers, in order. Those with errors are this client's own: see {@link Delivery.fit}. */
+  /** Sends answers that are there, in order. Those with errors are this client's own: see {@link Delivery.fit}. */
   write(answers: readonly SharedAnswer[]): void;
   /** Whether the client has yet to take what was written. */
   readonly full: boolean;
-  /** Resolves when it has, or is gone. */
-  drained(): Promise<void>;
+  /** Calls `resume` later, once: when the client has taken it, or is gone. Call it where it is {@link full}. */
+  drained(resume: () => void): void;
 }
 
 /** Most events that are answered ahead of one that has been sent. */
@@ -22,36 +25,52 @@ const WRITE_BYTES = 64 * 1024;
  * @param ended whether the client no longer wants it
  * @returns the answer to send last where the stream failed
  */
-export async function pump({ events, answer, failed }: Delivery, sink: Sink, ended: () => boolean): Promise<ExecutionResult | undefined> {
-  try {
-    for (;;) {
-      let event = events.poll();
-      if (event === undefined) {
-        const next = await events.next();
-        if (next.done === true || ended()) return undefined;
-        event = next.value;
-      }
-      const answers = [answer(event)];
-      while (answers.length < AHEAD && (event = events.poll()) !== undefined) answers.push(answer(event));
-      // One that waits, as for another subgraph, does not hold up those before it.
-      for (let start = 0; start < answers.length; ) {
-        const first = answers[start]!;
-        if (first.result === undefined) await first.ready();
-        if (ended()) return undefined;
-        let end = start + 1;
-        for (let bytes = first.size; end < answers.length && answers[end]!.result !== undefined; end += 1) {
-          bytes += answers[end]!.size;
-          if (bytes > WRITE_BYTES) break;
+export function pump({ events, answer, failed }: Delivery, sink: Sink, ended: () => boolean): Promise<ExecutionResult | undefined> {
+  let queue: SharedAnswer[] = [];
+  return new Promise((resolve) => {
+    const fail = (error: unknown): void => resolve(failed(error));
+    const take = (next: IteratorResult<object>): void => {
+      if (next.done === true) return resolve(undefined);
+      queue.push(answer(next.value));
+      step();
+    };
+    /** Goes on until something must be waited for. Never throws: it is called by others' loops. */
+    const step = (): void => {
+      try {
+        for (let more = true; !ended(); ) {
+          for (let event; more && queue.length < AHEAD; ) {
+            event = events.poll();
+            if (event === undefined) more = false;
+            else queue.push(answer(event));
+          }
+          const first = queue[0];
+          if (first === undefined) {
+            if (!events.whenMore(step)) events.next().then(take).catch(fail);
+            return;
+          }
+          if (sink.full) return sink.drained(step);
+          if (first.result === undefined) return void first.ready().then(step, fail);
+          const count = writable(queue);
+          sink.write(count === queue.length ? queue : queue.slice(0, count));
+          queue = count === queue.length ? [] : queue.slice(count);
         }
-        sink.write(start === 0 && end === answers.length ? answers : answers.slice(start, end));
-        start = end;
-        if (sink.full) {
-          await sink.drained();
-          if (ended()) return undefined;
-        }
+        resolve(undefined);
+      } catch (error) {
+        fail(error);
       }
-    }
-  } catch (error) {
-    return failed(error);
+    };
+    step();
+  });
+}
+
+/** How many go into the next write: an answer that waits, as for another subgraph, does not hold up those before it. */
+function writable(queue: readonly SharedAnswer[]): number {
+  if (queue.length === 1) return 1;
+  let bytes = queue[0]!.size;
+  for (let count = 1; count < queue.length; count += 1) {
+    if (queue[count]!.result === undefined) return count;
+    bytes += queue[count]!.size;
+    if (bytes > WRITE_BYTES) return count;
   }
+  return queue.length;
 }

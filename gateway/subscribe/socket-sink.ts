@@ -45,11 +45,9 @@ export class FrameWriter {
     return this.#connection.writableNeedDrain;
   }
 
-  drained(): Promise<void> {
-    return new Promise((resolve) => {
-      if (!this.full || this.#connection.destroyed) return resolve();
-      this.#waiting.add(resolve);
-    });
+  /** Calls `resume` once, when it is {@link full} no longer, or the connection gone. */
+  drained(resume: () => void): void {
+    this.#waiting.add(resume);
   }
 }
 
@@ -62,7 +60,7 @@ export function socketSink(writer: FrameWriter, id: string, fit: (result: Execut
   const payloadOf = (answer: SharedAnswer): Buffer => answer.json ?? Buffer.from(JSON.stringify(fit(answer.result!)));
   return {
     write(answers) {
-      const payloads = answers.length === 1 ? [payloadOf(answers[0]!)] : answers.map(payloadOf);
+      const payloads = answers.map(payloadOf);
       if (payloads.some((payload) => payload.length > COPIED_BYTES)) return writer.write(payloads.flatMap((payload) => framedNext(prefix, payload)));
       let length = 0;
       for (const payload of payloads) length += frameLength(messageLength(prefix, payload));
@@ -74,6 +72,6 @@ export function socketSink(writer: FrameWriter, id: string, fit: (result: Execut
     get full() {
       return writer.full;
     },
-    drained: () => writer.drained(),
+    drained: (resume) => writer.drained(resume),
   };
 }

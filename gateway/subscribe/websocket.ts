@@ -85,7 +85,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
     const refusal = refusalOf(request);
     if (refusal !== undefined) return refuse(socket, refusal);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
-      const mayWrite = boundBuffer(accepted, options.bufferLimitBytes);
+      const mayWrite = boundBuffer(accepted, socket, options.bufferLimitBytes);
       const running = new Map<string, Running>();
       attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite), running });
       sockets.emit('connection', accepted, request);
@@ -245,9 +245,9 @@ function end(running: Map<string, Running>, id: string): void {
  * Cuts a client that does not read: what it misses it can resume, what it makes us keep is bounded.
  * @returns whether something may be written; where not, the client is given up
  */
-function boundBuffer(socket: WebSocket, limit: number): () => boolean {
+function boundBuffer(socket: WebSocket, connection: Duplex, limit: number): () => boolean {
   const mayWrite = (): boolean => {
-    if (socket.bufferedAmount <= limit) return true;
+    if (connection.writableLength <= limit) return true;
     if (socket.readyState === socket.OPEN) {
       socket.close(RESUME.code, RESUME.reason);
       // The close frame waits behind everything else; a client that reads nothing will not see it.

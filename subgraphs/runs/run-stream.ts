@@ -67,6 +67,10 @@ export class RunStream implements SharedEvents<RunEvent> {
     return undefined;
   }
 
+  whenMore(resume: () => void): boolean {
+    return this.#options.caughtUp === undefined && this.#wait(resume);
+  }
+
   next(): Promise<IteratorResult<RunEvent>> {
     const pull = (): Promise<IteratorResult<RunEvent>> => this.#pull();
     const alone = this.#calls === 0;
@@ -103,7 +107,7 @@ export class RunStream implements SharedEvents<RunEvent> {
           this.#end();
         } else {
           if (this.#options.caughtUp !== undefined) await this.#options.caughtUp(this.#reader.runId, this.#position);
-          await this.#change();
+          await new Promise<void>((resume) => this.#wait(resume) || resume());
         }
       }
     } catch (error) {
@@ -115,13 +119,12 @@ export class RunStream implements SharedEvents<RunEvent> {
   }
 
   /** Looks and starts to wait without a pause between, so that no wake-up falls in a gap. */
-  #change(): Promise<void> {
+  #wait(resume: () => void): boolean {
     const { head, failure, finished } = this.#reader;
-    if (this.#ended || this.#position < head || failure || finished) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#resume = resolve;
-      this.#reader.wait(resolve);
-    });
+    if (this.#ended || this.#position < head || failure || finished) return false;
+    this.#resume = resume;
+    this.#reader.wait(resume);
+    return true;
   }
 
   readonly #end = (): void => {

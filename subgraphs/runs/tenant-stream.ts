@@ -149,6 +149,14 @@ class TenantStream implements SharedEvents<TenantEvent> {
     return undefined;
   }
 
+  /** Looks and starts to wait without a pause between, so that no wake-up falls in a gap. */
+  whenMore(resume: () => void): boolean {
+    if (this.#ended || this.#behind || this.#reader.failure) return false;
+    this.#resume = resume;
+    this.#reader.wait(resume);
+    return true;
+  }
+
   next(): Promise<IteratorResult<TenantEvent>> {
     const pull = (): Promise<IteratorResult<TenantEvent>> => this.#pull();
     const alone = this.#calls === 0;
@@ -188,11 +196,7 @@ class TenantStream implements SharedEvents<TenantEvent> {
         } else if (this.#reader.failure) {
           throw this.#reader.failure;
         } else {
-          // Looks and starts to wait without a pause between, so that no wake-up falls in a gap.
-          await new Promise<void>((wake) => {
-            this.#resume = wake;
-            this.#reader.wait(wake);
-          });
+          await new Promise<void>((resume) => this.whenMore(resume) || resume());
         }
       }
     } catch (error) {

@@ -16,6 +16,11 @@ export interface SharedEvents<Event extends object = object> extends AsyncIterab
    * called while a `next()` is unanswered.
    */
   poll(): Event | undefined;
+  /**
+   * Has `resume` called once, later: when `poll` gives an event, or `next()` says at once why there is none. Call it where `poll` gave none.
+   * @returns false where it will not be called, and `next()` is the way
+   */
+  whenMore(resume: () => void): boolean;
 }
 
 export const isShared = (stream: AsyncIterable<unknown>): stream is SharedEvents => SHARED in stream;
