@@ -9,6 +9,7 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
+  print,
   visit,
   type DirectiveNode,
   type DocumentNode,
@@ -100,6 +101,8 @@ class Normaliser {
   readonly #reserved: ReservedNames;
   readonly #source: OperationDefinitionNode;
   readonly #sourceFragments = new Map<string, FragmentDefinitionNode>();
+  /** For each response name: the names that it has in the engine, by what it stands for. */
+  readonly #uses = new Map<string, Map<string, string>>();
   /** Safe names by the client's variable names. */
   readonly #renamed = new Map<string, string>();
 
@@ -185,7 +188,7 @@ class Normaliser {
       // graphql-js answers it, names and all; its fragments are wanted whole.
       this.introspects = true;
       this.#keepFragments(field.selectionSet);
-      return this.#aliased(this.#introspection(field));
+      return this.#aliased(this.#introspection(field), field);
     }
     const definition = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
     const fieldType = definition === undefined ? undefined : getNamedType(definition.type);
@@ -201,17 +204,28 @@ class Normaliser {
       directives: this.#directives(field.directives),
       selectionSet:
         field.selectionSet === undefined ? undefined : this.#selectionSet(field.selectionSet, isCompositeType(fieldType) ? fieldType : parent),
-    });
+    }, field);
   }
 
-  #aliased(field: FieldNode): FieldNode {
+  /** @param source as the client wrote it */
+  #aliased(field: FieldNode, source: FieldNode): FieldNode {
     const responseName = field.alias?.value ?? field.name.value;
     const isAlias = responseName !== field.name.value;
-    const clashes = isAlias && this.#reserved.fieldNames.has(responseName);
-    if (!clashes && !isUnsafeName(responseName)) return field;
-    const value = safeName(responseName);
-    this.responseNames.set(value, responseName);
-    return { ...field, alias: { kind: Kind.NAME, value } };
+    let uses = this.#uses.get(responseName);
+    if (uses === undefined) {
+      uses = new Map();
+      this.#uses.set(responseName, uses);
+    }
+    const meaning = meaningOf(source);
+    let name = uses.get(meaning);
+    if (name === undefined) {
+      const clashes = isAlias && this.#reserved.fieldNames.has(responseName);
+      name = uses.size > 0 || clashes || isUnsafeName(responseName) ? safeName(responseName, uses.size) : responseName;
+      uses.set(meaning, name);
+    }
+    if (name === responseName) return field;
+    this.responseNames.set(name, responseName);
+    return { ...field, alias: { kind: Kind.NAME, value: name } };
   }
 
   #keepFragments(selectionSet: SelectionSetNode | undefined): void {
@@ -275,4 +289,17 @@ class Normaliser {
     const type = this.#schema.getType(name);
     return isCompositeType(type) ? type : otherwise;
   }
+}
+
+/** The field and its arguments as a text: equal for what validation lets merge. */
+function meaningOf({ name, arguments: given = [] }: FieldNode): string {
+  if (given.length === 0) return name.value;
+  const texts = given.map((argument) => `${argument.name.value}:${valueText(argument.value)}`);
+  return `${name.value}(${texts.sort().join()})`;
+}
+
+function valueText(value: ValueNode): string {
+  if (value.kind === Kind.LIST) return `[${value.values.map(valueText).join()}]`;
+  if (value.kind === Kind.OBJECT) return `{${value.fields.map((field) => `${field.name.value}:${valueText(field.value)}`).sort().join()}}`;
+  return print(value);
 }

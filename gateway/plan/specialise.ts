@@ -96,7 +96,7 @@ export function textOf({ operation, fragments }: OperationPart, opened?: Readonl
     visit(definition, {
       SelectionSet: {
         // On leaving, a set in which something has changed is another; so the opened ones change on entering.
-        enter: (node) => (opened?.has(node) === true ? { ...node, selections: [TYPENAME, ...node.selections] } : undefined),
+        enter: (node) => (opened?.has(node) === true ? { ...node, selections: [TYPENAME, STAYING_TYPENAME, ...node.selections] } : undefined),
         // GraphQL has no empty selection sets; the type name costs the least.
         leave: (node) => (node.selections.length > 0 ? undefined : { ...node, selections: [TYPENAME] }),
       },
@@ -106,6 +106,9 @@ export function textOf({ operation, fragments }: OperationPart, opened?: Readonl
 }
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };
+
+/** The planner ties the first type name of a selection set to the field beside it, and leaves both out together; a second one stays. */
+const STAYING_TYPENAME: FieldNode = { ...TYPENAME, alias: { kind: Kind.NAME, value: '_typename' } };
 
 /** Leaves out what is skipped, and with it the fragments and variables that nothing else uses. */
 function choose({ operation, fragments, conditions }: NormalisedOperation, variables: Variables): Part {

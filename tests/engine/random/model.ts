@@ -61,8 +61,11 @@ export const VALUE_FIELDS: readonly Pick<FieldModel, 'name' | 'type' | 'nonNull'
   { name: 'b', type: 'String', nonNull: false },
 ];
 
-/** @param isPlain without compound keys, as models were when the first failures were kept */
-export function randomModel(seed: number, isPlain = false): Model {
+/** How models are made: what is added changes what a seed makes, and failures are kept with the generation that they are of. */
+const GENERATION = 1;
+
+/** @param generation 0: without compound keys */
+export function randomModel(seed: number, generation = GENERATION): Model {
   const random = new Random(seed);
   const subgraphs = 2 + random.below(3);
   const names = ['A', 'B', 'C', 'D'].slice(0, 2 + random.below(3));
@@ -109,7 +112,7 @@ export function randomModel(seed: number, isPlain = false): Model {
   const fieldsOf = (least: number) => Array.from({ length: least + random.below(3) }, () => ({ ...field(random.pick(['one', 'many', 'abstract', 'leaf'] as const), [anySubgraph()]), nonNull: false }));
   const mutations = fieldsOf(2);
   const subscriptions = fieldsOf(1);
-  if (!isPlain) {
+  if (generation >= 1) {
     // Subgraph 0 knows both keys and so the compound one: it can be reached from each.
     for (const { keys } of entities) for (let index = 1; index < keys.length; index++) if (random.chance(0.25)) keys[index] = 'compound';
   }
