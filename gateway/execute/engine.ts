@@ -400,6 +400,7 @@ class PlanningEngine implements Engine {
       context,
       cancellation: context.signal === undefined ? undefined : new Cancellation(context.signal),
       data: emptyObject(),
+      meeting: false,
       errors: new ResponseErrors(),
       clientPaths,
       entityBatchSize: this.#options.entityBatchSize ?? 500,

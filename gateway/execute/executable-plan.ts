@@ -46,7 +46,7 @@ export interface ExecutableFetch {
   readonly shape: MergeShape;
   /** The keys that are lost, and on which types, when there is no answer. */
   readonly keys: readonly { readonly key: string; readonly types: readonly string[] }[];
-  /** Whether the plan has another fetch of the same text, which may ask the same at the same time. */
+  /** Whether the plan has another fetch of the same text, which may ask the same. */
   readonly shareable: boolean;
 }
 
@@ -76,6 +76,7 @@ class PlanCompiler {
   readonly #counts = new Map<string, number>();
   readonly #documents = new Map<string, DocumentNode>();
   readonly #ids = new Set<string>();
+  #mutates = false;
 
   constructor(types: SupergraphTypes) {
     this.#types = types;
@@ -84,6 +85,7 @@ class PlanCompiler {
   count(node: PlanNode): void {
     switch (node.kind) {
       case 'Fetch': {
+        if (node.operationKind === 'mutation') this.#mutates = true;
         const key = fetchKey(node.serviceName, textOf(node));
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
         if (node.id !== undefined) this.#ids.add(node.id);
@@ -162,7 +164,8 @@ class PlanCompiler {
       representations: node.requires === undefined ? undefined : compileRepresentations(node.requires, node.inputRewrites, this.#types),
       shape,
       keys: keysOf(selectionSet, shape, []),
-      shareable: repeatable && (this.#counts.get(fetchKey(node.serviceName, text)) ?? 0) > 1,
+      // Between two mutations the same question may have two answers.
+      shareable: repeatable && !this.#mutates && (this.#counts.get(fetchKey(node.serviceName, text)) ?? 0) > 1,
     };
   }
 }

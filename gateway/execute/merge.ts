@@ -12,6 +12,8 @@ export interface MergeShape {
   readonly fields: readonly MergeField[];
   /** Whether a key changes its name in this object or below, so that the answer's own objects cannot be kept. */
   readonly renames: boolean;
+  /** Whether all fields are leaves (or JSON of the subgraph's own), so that objects may share the answer's values. */
+  readonly isFlat: boolean;
 }
 
 export interface MergeField {
@@ -52,12 +54,18 @@ function shapeOf(selectionSets: readonly SelectionSetNode[], renames: readonly {
     );
     return { from, to: here?.to ?? from, shape: below.length === 0 ? undefined : shapeOf(below, inside) };
   });
-  return { fields, renames: fields.some(({ from, to, shape }) => from !== to || shape?.renames === true) };
+  return {
+    fields,
+    renames: fields.some(({ from, to, shape }) => from !== to || shape?.renames === true),
+    isFlat: fields.every(({ shape }) => shape === undefined),
+  };
 }
 
 /** Merges `source` into `target`. A value once known is not replaced by null: the subgraph that gave null failed, and says so in its errors. */
 export function mergeInto(target: JsonObject, source: JsonObject, shape: MergeShape, types: SupergraphTypes): void {
-  for (const { from, to, shape: below } of shape.fields) {
+  const { fields } = shape;
+  for (let index = 0; index < fields.length; index++) {
+    const { from, to, shape: below } = fields[index]!;
     const value = source[from];
     if (value === undefined) continue;
     const present = target[to];

@@ -6,6 +6,8 @@ import type { SupergraphTypes } from './supergraph-types.ts';
 export interface PathStep {
   /** The key, or undefined for `@`. */
   readonly key: string | undefined;
+  /** Whether every object inherits something by that name. */
+  readonly isUnsafe: boolean;
   /** Types of the object that the step arrives at; undefined for any. */
   readonly types: readonly string[] | undefined;
 }
@@ -16,73 +18,78 @@ export function compilePath(path: readonly (string | number)[]): PathStep[] {
     const [key, conditions] = String(part).split('|');
     return {
       key: key === '@' ? undefined : key,
+      isUnsafe: key! in Object.prototype,
       types: conditions === undefined ? undefined : conditions.slice(1, -1).split(','),
     };
   });
 }
 
-/** The distinct objects at `path` below `data`. An object that two entities share is there once. */
-export function objectsAt(data: JsonObject, path: readonly PathStep[], types: SupergraphTypes): JsonObject[] {
+/**
+ * The distinct objects at `path` below `data`.
+ * @param meet whether two places of the data may lead to one object, which is then there once
+ */
+export function objectsAt(data: JsonObject, path: readonly PathStep[], types: SupergraphTypes, meet = true): JsonObject[] {
   if (path.length === 0) return [data];
-  const found = new Set<JsonObject>();
-  visit(data, path, 0, types, undefined, (object) => found.add(object));
-  return [...found];
+  const found: JsonObject[] = [];
+  collect(data, path, 0, types, found);
+  return meet && found.length > 1 ? [...new Set(found)] : found;
+}
+
+function collect(value: unknown, path: readonly PathStep[], depth: number, types: SupergraphTypes, found: JsonObject[]): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    const next = depthOfItems(path, depth);
+    for (let index = 0; index < value.length; index++) collect(value[index], path, next, types, found);
+    return;
+  }
+  const object = value as JsonObject;
+  if (depth > 0) {
+    const conditions = path[depth - 1]!.types;
+    if (conditions !== undefined && !matchesOne(object, conditions, types)) return;
+  }
+  if (depth === path.length) {
+    found.push(object);
+    return;
+  }
+  const { key, isUnsafe } = path[depth]!;
+  if (key !== undefined) collect(isUnsafe ? own(object, key) : object[key], path, depth + 1, types, found);
 }
 
 /** All paths to the objects at `path`, by object. */
 export function pathsAt(data: JsonObject, path: readonly PathStep[], types: SupergraphTypes): Map<JsonObject, (string | number)[][]> {
   const paths = new Map<JsonObject, (string | number)[][]>();
-  visit(data, path, 0, types, [], (object, at) => {
-    const known = paths.get(object);
-    if (known === undefined) paths.set(object, [[...at!]]);
-    else known.push([...at!]);
-  });
+  const at: (string | number)[] = [];
+  const visit = (value: unknown, depth: number): void => {
+    if (Array.isArray(value)) {
+      const next = depthOfItems(path, depth);
+      for (let index = 0; index < value.length; index++) {
+        at.push(index);
+        visit(value[index], next);
+        at.pop();
+      }
+      return;
+    }
+    if (!isObject(value)) return;
+    const conditions = depth > 0 ? path[depth - 1]!.types : undefined;
+    if (conditions !== undefined && !matchesOne(value, conditions, types)) return;
+    if (depth === path.length) {
+      const known = paths.get(value);
+      if (known === undefined) paths.set(value, [[...at]]);
+      else known.push([...at]);
+      return;
+    }
+    const { key } = path[depth]!;
+    if (key === undefined) return;
+    at.push(key);
+    visit(own(value, key), depth + 1);
+    at.pop();
+  };
+  visit(data, 0);
   return paths;
 }
 
-function visit(
-  value: unknown,
-  path: readonly PathStep[],
-  depth: number,
-  types: SupergraphTypes,
-  at: (string | number)[] | undefined,
-  found: (object: JsonObject, at: readonly (string | number)[] | undefined) => void,
-): void {
-  if (value === null || value === undefined) return;
-  if (depth > 0) {
-    const conditions = path[depth - 1]!.types;
-    if (conditions !== undefined && isObject(value) && !matchesOne(value, conditions, types)) return;
-  }
-  if (depth === path.length) {
-    // A path that ends at a list means its items.
-    if (Array.isArray(value)) visitItems(value, path, depth, types, at, found);
-    else if (isObject(value)) found(value, at);
-    return;
-  }
-  const { key } = path[depth]!;
-  if (Array.isArray(value)) {
-    visitItems(value, path, key === undefined ? depth + 1 : depth, types, at, found);
-  } else if (isObject(value) && key !== undefined) {
-    at?.push(key);
-    visit(own(value, key), path, depth + 1, types, at, found);
-    at?.pop();
-  }
-}
-
-function visitItems(
-  items: readonly unknown[],
-  path: readonly PathStep[],
-  depth: number,
-  types: SupergraphTypes,
-  at: (string | number)[] | undefined,
-  found: (object: JsonObject, at: readonly (string | number)[] | undefined) => void,
-): void {
-  for (let index = 0; index < items.length; index++) {
-    at?.push(index);
-    visit(items[index], path, depth, types, at, found);
-    at?.pop();
-  }
-}
+/** The depth at which a list's items stand: past `@`; a path that ends at a list means its items. */
+const depthOfItems = (path: readonly PathStep[], depth: number): number => (depth < path.length && path[depth]!.key === undefined ? depth + 1 : depth);
 
 function matchesOne(value: JsonObject, conditions: readonly string[], types: SupergraphTypes): boolean {
   const name = value.__typename;

@@ -3,11 +3,13 @@ import type { FetchDataRewrite, QueryPlanSelectionNode } from '@apollo/query-pla
 import { emptyObject, isObject, own, type JsonObject } from './json-object.ts';
 import type { SupergraphTypes } from './supergraph-types.ts';
 
-/** The distinct representations and the objects that each stands for. */
+/** The distinct representations, and what each stands for. */
 export interface Representations {
   readonly values: JsonObject[];
-  /** Objects of the data, in the order of `values`. */
-  readonly targets: JsonObject[][];
+  /** The objects that have one. */
+  readonly objects: JsonObject[];
+  /** For each of `objects`, the index of its representation in `values`. */
+  readonly indices: number[];
 }
 
 /** Builds the representations of `objects`. One that lacks something required has none. */
@@ -23,38 +25,119 @@ export function compileRepresentations(
   types: SupergraphTypes,
 ): RepresentationBuilder {
   const steps = compileSteps(requires);
+  /** By type name. */
+  const plain = new Map<string, readonly string[] | undefined>();
+  const plainKeysOf = (name: string): readonly string[] | undefined => {
+    let keys = plain.get(name);
+    if (keys === undefined && !plain.has(name)) plain.set(name, (keys = rewrites === undefined ? plainKeys(steps, name, types) : undefined));
+    return keys;
+  };
   return (objects) => {
-    const values: JsonObject[] = [];
-    const targets: JsonObject[][] = [];
-    const known = new Map<string, JsonObject[]>();
-    for (const object of objects) {
+    const builder = new Builder();
+    for (let index = 0; index < objects.length; index++) {
+      const object = objects[index]!;
+      const name = object.__typename;
+      const keys = typeof name === 'string' ? plainKeysOf(name) : undefined;
+      if (keys !== undefined && builder.addPlain(object, name as string, keys)) continue;
       const representation = emptyObject();
       if (!select(object, steps, representation, types) || typeof representation.__typename !== 'string') continue;
-      if (rewrites !== undefined) {
-        const { __typename: name } = representation;
-        // The planner merges fetches through an interface's key with those through a type's own. Where the subgraph is asked for the type
-        // itself it gets the type itself: the interface's resolver knows nothing of what the type's fields require.
-        const isAskedItself = requires.some((selection) => selection.kind === 'InlineFragment' && selection.typeCondition === name);
-        for (const rewrite of rewrites) {
-          if (!isAskedItself || rewrite.kind === 'KeyRenamer' || rewrite.path[0] === `... on ${name}`) applyRewrite(representation, rewrite, 0, types);
-        }
-      }
-      if (objects.length > 1) {
-        const key = textOf(representation);
-        const same = known.get(key);
-        if (same !== undefined) {
-          same.push(object);
-          continue;
-        }
-        const mine = [object];
-        known.set(key, mine);
-        targets.push(mine);
-      } else {
-        targets.push([object]);
-      }
-      values.push(representation);
+      if (rewrites !== undefined) rewrite(representation, rewrites, requires, types);
+      builder.addAny(object, representation);
     }
-    return { values, targets };
+    return builder;
+  };
+}
+
+/** The representations of one type that were the first with a value of `key`, by that value. */
+interface FirstOfType {
+  readonly key: string;
+  readonly byValue: Map<unknown, number>;
+}
+
+/** Gathers the representations of one fetch. */
+class Builder implements Representations {
+  readonly values: JsonObject[] = [];
+  readonly objects: JsonObject[] = [];
+  readonly indices: number[] = [];
+  /** Indices by text. */
+  readonly #byText = new Map<string, number>();
+  readonly #byType = new Map<string, FirstOfType>();
+  #lastName: string | undefined;
+  #last: FirstOfType | undefined;
+
+  /** Adds one of scalars alone. False when it must be compared by its text: the key that was chosen does not tell it from another. */
+  addPlain(object: JsonObject, name: string, keys: readonly string[]): boolean {
+    for (let index = 0; index < keys.length; index++) {
+      const value = object[keys[index]!];
+      if (value === undefined) return true; // It lacks something required.
+      if (typeof value === 'object' && value !== null) return false;
+    }
+    const { key, byValue } = this.#firstOf(name, object, keys);
+    const value = object[key];
+    const same = byValue.get(value);
+    if (same === undefined) {
+      byValue.set(value, this.values.length);
+      const representation = emptyObject();
+      for (let index = 0; index < keys.length; index++) representation[keys[index]!] = object[keys[index]!];
+      this.#push(object, representation);
+      return true;
+    }
+    const representation = this.values[same]!;
+    for (let index = 0; index < keys.length; index++) if (representation[keys[index]!] !== object[keys[index]!]) return false;
+    this.objects.push(object);
+    this.indices.push(same);
+    return true;
+  }
+
+  addAny(object: JsonObject, representation: JsonObject): void {
+    const text = textOf(representation);
+    const same = this.#byText.get(text);
+    if (same === undefined) {
+      this.#byText.set(text, this.values.length);
+      this.#push(object, representation);
+    } else {
+      this.objects.push(object);
+      this.indices.push(same);
+    }
+  }
+
+  #firstOf(name: string, object: JsonObject, keys: readonly string[]): FirstOfType {
+    if (this.#lastName === name) return this.#last!;
+    let first = this.#byType.get(name);
+    if (first === undefined) {
+      // The type name says nothing; an identifier is a string, where there is one.
+      const key = keys.findLast((candidate) => candidate !== '__typename' && typeof object[candidate] === 'string') ?? keys.at(-1)!;
+      first = { key, byValue: new Map() };
+      this.#byType.set(name, first);
+    }
+    this.#lastName = name;
+    this.#last = first;
+    return first;
+  }
+
+  #push(object: JsonObject, representation: JsonObject): void {
+    this.objects.push(object);
+    this.indices.push(this.values.length);
+    this.values.push(representation);
+  }
+}
+
+/** The same representations in an order that does not depend on where they were found, so that equal questions are equal. */
+export function inCommonOrder({ values, objects, indices }: Representations): Representations {
+  if (values.length < 2) return { values, objects, indices };
+  const order = values.map((value, index) => ({ text: textOf(value), index })).sort((one, other) => (one.text < other.text ? -1 : 1));
+  const places = new Array<number>(values.length);
+  order.forEach(({ index }, place) => (places[index] = place));
+  return { values: order.map(({ index }) => values[index]!), objects, indices: indices.map((index) => places[index]!) };
+}
+
+/** Those of the representations from `start` on, at most `size`. */
+export function batchOf({ values, objects, indices }: Representations, start: number, size: number): Representations {
+  const isInBatch = (_: unknown, place: number) => indices[place]! >= start && indices[place]! < start + size;
+  return {
+    values: values.slice(start, start + size),
+    objects: objects.filter(isInBatch),
+    indices: indices.filter(isInBatch).map((index) => index - start),
   };
 }
 
@@ -68,6 +151,18 @@ const compileSteps = (selections: readonly QueryPlanSelectionNode[]): Step[] =>
     const key = selection.alias ?? selection.name;
     return { kind: 'field', key, isUnsafe: key in Object.prototype, steps: selection.selections && compileSteps(selection.selections) };
   });
+
+/** The keys to copy from an object of the type `name`; undefined when there is more to do than to copy leaves. */
+function plainKeys(steps: readonly Step[], name: string, types: SupergraphTypes): string[] | undefined {
+  const keys = new Set<string>();
+  const collect = (below: readonly Step[]): boolean =>
+    below.every((step) => {
+      if (step.kind === 'fragment') return (step.condition !== undefined && !types.matches(name, step.condition)) || collect(step.steps);
+      keys.add(step.key);
+      return step.steps === undefined && !step.isUnsafe;
+    });
+  return collect(steps) && keys.has('__typename') ? [...keys] : undefined;
+}
 
 /** A text that equal representations share and others do not. The length of each string keeps it apart from what follows. */
 function textOf(representation: JsonObject): string {
@@ -117,6 +212,21 @@ function selectValue(value: unknown, steps: readonly Step[], into: unknown, type
   if (!isObject(value)) return value;
   const copy = isObject(into) ? into : emptyObject();
   return select(value, steps, copy, types) ? copy : undefined;
+}
+
+function rewrite(
+  representation: JsonObject,
+  rewrites: readonly FetchDataRewrite[],
+  requires: readonly QueryPlanSelectionNode[],
+  types: SupergraphTypes,
+): void {
+  const { __typename: name } = representation;
+  // The planner merges fetches through an interface's key with those through a type's own. Where the subgraph is asked for the type
+  // itself it gets the type itself: the interface's resolver knows nothing of what the type's fields require.
+  const isAskedItself = requires.some((selection) => selection.kind === 'InlineFragment' && selection.typeCondition === name);
+  for (const each of rewrites) {
+    if (!isAskedItself || each.path[0] === `... on ${String(name)}`) applyRewrite(representation, each, 0, types);
+  }
 }
 
 /** Unlike `@apollo/gateway`'s, renames falsy values too. */

@@ -10,7 +10,7 @@ import { errorOfFailure, errorOfSubgraph, type Cancellation } from './fetch-erro
 import { emptyObject, isObject, type JsonObject } from './json-object.ts';
 import { mergeInto, renamedPath } from './merge.ts';
 import { objectsAt, pathsAt } from './positions.ts';
-import type { Representations } from './representations.ts';
+import { batchOf, inCommonOrder, type Representations } from './representations.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 import type { SupergraphTypes } from './supergraph-types.ts';
 import type { FetchTrace, TraceRecorder } from './trace.ts';
@@ -25,13 +25,15 @@ export interface PlanRun {
   readonly cancellation: Cancellation | undefined;
   /** What has been gathered; grows. */
   readonly data: JsonObject;
+  /** Whether several places of the data may lead to one object. */
+  meeting: boolean;
   readonly errors: ResponseErrors;
   readonly clientPaths: ClientPaths;
   readonly entityBatchSize: number;
   readonly trace: TraceRecorder | undefined;
   /** Of plans with deferred parts. */
   readonly deferral: Deferral | undefined;
-  /** Answers of shareable fetches under way, by what they ask. */
+  /** Answers of shareable fetches, by what they ask. */
   readonly shared: Map<string, Promise<ExecutionResult>>;
 }
 
@@ -64,7 +66,7 @@ export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void>
 }
 
 async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace | undefined): Promise<void> {
-  const objects = objectsAt(run.data, fetch.path, run.types);
+  const objects = objectsAt(run.data, fetch.path, run.types, run.meeting);
   if (objects.length === 0) {
     if (trace !== undefined) trace.ran = false;
     return;
@@ -74,17 +76,24 @@ async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace 
   if (fetch.representations === undefined) {
     await fetchFields(fetch, run, objects, variables, trace);
   } else {
-    const representations = fetch.representations(objects);
+    const found = fetch.representations(objects);
+    const representations = fetch.shareable ? inCommonOrder(found) : found;
+    if (found.objects.length > found.values.length && !fetch.shape.isFlat) run.meeting = true;
     if (trace !== undefined) {
       trace.objects = objects.length;
       trace.representations = representations.values.length;
       trace.ran = representations.values.length > 0;
     }
-    const batches: Promise<void>[] = [];
-    for (let start = 0; start < representations.values.length; start += run.entityBatchSize) {
-      batches.push(fetchEntities(fetch, run, sliceOf(representations, start, run.entityBatchSize), variables, trace));
+    const count = representations.values.length;
+    if (count > run.entityBatchSize) {
+      const batches: Promise<void>[] = [];
+      for (let start = 0; start < count; start += run.entityBatchSize) {
+        batches.push(fetchEntities(fetch, run, batchOf(representations, start, run.entityBatchSize), variables, trace));
+      }
+      await Promise.all(batches);
+    } else if (count > 0) {
+      await fetchEntities(fetch, run, representations, variables, trace);
     }
-    await Promise.all(batches);
   }
   if (trace !== undefined && run.errors.list.length > before) trace.errors = run.errors.list.length - before;
 }
@@ -94,11 +103,6 @@ export function pickVariables(fetch: ExecutableFetch, variables: Readonly<Record
   const picked = emptyObject();
   for (const name of fetch.variables) if (variables[name] !== undefined) picked[name] = variables[name];
   return picked;
-}
-
-function sliceOf({ values, targets }: Representations, start: number, size: number): Representations {
-  if (values.length <= size) return { values, targets };
-  return { values: values.slice(start, start + size), targets: targets.slice(start, start + size) };
 }
 
 /** Root fields, of the operation or of an object that has the root's type. */
@@ -123,6 +127,7 @@ async function fetchFields(
 export function takeRootResult(fetch: ExecutableFetch, run: PlanRun, objects: readonly JsonObject[], result: ExecutionResult): void {
   const { data } = result;
   if (isObject(data)) for (const object of objects) mergeInto(object, data, fetch.shape, run.types);
+  if (objects.length > 1) run.meeting = true;
   if (result.errors === undefined || result.errors.length === 0) {
     if (!isObject(data)) failAll(fetch, run, objects, notGraphQL(fetch.service));
     return;
@@ -141,45 +146,43 @@ export function takeRootResult(fetch: ExecutableFetch, run: PlanRun, objects: re
 async function fetchEntities(
   fetch: ExecutableFetch,
   run: PlanRun,
-  { values, targets }: Representations,
+  { values, objects, indices }: Representations,
   variables: Record<string, unknown>,
   trace: FetchTrace | undefined,
 ): Promise<void> {
-  const asked = () => targets.flat();
   let result: ExecutionResult;
   try {
     result = await send(fetch, run, { ...variables, representations: values }, trace);
   } catch (failure) {
-    failAll(fetch, run, asked(), failure);
+    failAll(fetch, run, objects, failure);
     return;
   }
   const entities: unknown = result.data?._entities;
   if (Array.isArray(entities) && entities.length === values.length) {
-    for (let index = 0; index < entities.length; index++) {
-      const entity: unknown = entities[index];
-      if (isObject(entity)) for (const target of targets[index]!) mergeInto(target, entity, fetch.shape, run.types);
+    for (let place = 0; place < objects.length; place++) {
+      const entity: unknown = entities[indices[place]!];
+      if (isObject(entity)) mergeInto(objects[place]!, entity, fetch.shape, run.types);
     }
   } else if (result.errors === undefined || result.errors.length === 0) {
-    failAll(fetch, run, asked(), notGraphQL(fetch.service));
+    failAll(fetch, run, objects, notGraphQL(fetch.service));
   }
   if (result.errors === undefined || result.errors.length === 0) return;
   const paths = pathsAt(run.data, fetch.path, run.types);
   for (const error of result.errors) {
     const index = error.path?.[1];
     if (typeof index !== 'number' || error.path![0] !== '_entities') {
-      failAll(fetch, run, asked(), error, paths);
+      failAll(fetch, run, objects, error, paths);
       continue;
     }
     const below = renamedPath(error.path!.slice(2), fetch.shape);
+    const targets = objects.filter((_, place) => indices[place] === index);
     // An entity that could not be found at all costs each of its fields.
-    if (below.length === 0) failAll(fetch, run, targets[index] ?? [], error, paths);
-    for (const target of below.length === 0 ? [] : (targets[index] ?? [])) {
-      for (const path of paths.get(target) ?? []) addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
-    }
+    if (below.length === 0) failAll(fetch, run, targets, error, paths);
+    else for (const target of targets) for (const path of paths.get(target) ?? []) addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
   }
 }
 
-/** Sends the fetch, or takes part in an equal one that is under way. */
+/** Sends the fetch, or takes the answer of an equal one of this run. */
 async function send(
   fetch: ExecutableFetch,
   run: PlanRun,
@@ -188,15 +191,20 @@ async function send(
 ): Promise<ExecutionResult> {
   if (!fetch.shareable) return call(fetch, run, variables, trace);
   const key = `${fetch.service}\n${fetch.text}\n${JSON.stringify(variables)}`;
-  const underWay = run.shared.get(key);
-  // The other fetch's answer becomes part of the data and changes there, so this one needs a copy.
-  if (underWay !== undefined) return copyOf(await underWay);
-  const answer = call(fetch, run, variables, trace);
-  // Copied before anyone merges: whoever asked second may be told later.
-  const pristine = answer.then(copyOf);
-  pristine.catch(() => undefined); // Reported where it is awaited.
-  run.shared.set(key, pristine);
-  return answer;
+  const known = run.shared.get(key);
+  if (known === undefined) {
+    const answer = call(fetch, run, variables, trace);
+    if (fetch.shape.isFlat) {
+      run.shared.set(key, answer);
+      return answer;
+    }
+    // Copied before anyone merges: objects of the answer become part of the data and change there.
+    const pristine = answer.then(copyOf);
+    pristine.catch(() => undefined); // Reported where it is awaited.
+    run.shared.set(key, pristine);
+    return answer;
+  }
+  return fetch.shape.isFlat ? known : copyOf(await known);
 }
 
 async function call(
