@@ -4,12 +4,13 @@
  * are ours.
  */
 import { createYoga, type GraphQLParams, type Plugin, type YogaLogger } from 'graphql-yoga';
-import { GraphQLError, type ExecutionResult } from 'graphql';
+import { GraphQLError, type ExecutionResult, type OperationTypeNode } from 'graphql';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Operations } from '#gateway/admission/operations.ts';
 import { meaningOf } from '#gateway/errors.ts';
+import { multipartSubscriptions } from '#gateway/subscribe/multipart.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { decodeUtf8, parseJson, readBody } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
@@ -27,6 +28,8 @@ export interface GraphqlOptions {
 interface ServerContext {
   exchange: Exchange;
   principal: Principal;
+  /** What was admitted. */
+  type?: `${OperationTypeNode}`;
 }
 
 export const GRAPHQL_PATH = '/graphql';
@@ -35,7 +38,7 @@ export const GRAPHQL_PATH = '/graphql';
 export function graphqlOverHttp(options: GraphqlOptions): Handler {
   const yoga = createYoga<ServerContext>({
     graphqlEndpoint: GRAPHQL_PATH,
-    plugins: [strictRequests(options), throughOperations(options)],
+    plugins: [strictRequests(options), throughOperations(options), multipartSubscriptions<ServerContext>(({ type }) => type === 'subscription')],
     // Each of these is done elsewhere: see server.ts.
     cors: false,
     graphiql: false,
@@ -115,7 +118,8 @@ function throughOperations({ operations, log, stopping }: GraphqlOptions): Plugi
   return {
     // The first parameters hook: Yoga's own checks after it have nothing left to find.
     onParams({ params, context, setResult, setParams }) {
-      const { exchange, principal } = context as unknown as ServerContext;
+      const serverContext = context as unknown as ServerContext;
+      const { exchange, principal } = serverContext;
       const { request } = exchange;
       const accept = request.headers.accept ?? '*/*';
       setParams({ query: '{ __typename }' });
@@ -131,6 +135,7 @@ function throughOperations({ operations, log, stopping }: GraphqlOptions): Plugi
             incremental: /text\/event-stream|multipart\/mixed/.test(accept),
             ...(request.method === 'GET' ? { allow: ['query', 'subscription'], allowHint: 'Send it with POST.' } : {}),
           });
+          serverContext.type = operation.type;
           if (operation.type === 'subscription' && !/text\/event-stream|multipart\/mixed/.test(accept)) {
             operation.discard();
             throw badUserInput('A subscription answers with a stream.', {

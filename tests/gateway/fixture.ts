@@ -42,12 +42,18 @@ export class Library {
   readonly waiting: RequestContext[] = [];
   listeners = new Set<(book: { id: string; title: string }) => void>();
   #changed: (() => void)[] = [];
+  readonly #ends = new Set<() => unknown>();
 
   add(title: string): { id: string; title: string } {
     const book = { id: String(this.books.length + 1), title };
     this.books.push(book);
     for (const listener of this.listeners) listener(book);
     return book;
+  }
+
+  /** Ends the subscriptions that are open, as a stream that has no more events. */
+  end(): void {
+    for (const end of this.#ends) end();
   }
 
   /** Resolves once `condition` holds; it is looked at when somebody comes or goes. */
@@ -69,11 +75,13 @@ export class Library {
     this.changed();
     const end = (): Promise<{ done: true; value: undefined }> => {
       ended = true;
+      this.#ends.delete(end);
       this.listeners.delete(listener);
       this.changed();
       wake();
       return Promise.resolve({ done: true, value: undefined });
     };
+    this.#ends.add(end);
     return {
       next: async () => {
         while (queue.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));

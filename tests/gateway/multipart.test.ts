@@ -1,0 +1,107 @@
+/** Subscriptions as a multipart answer, read strictly. */
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { ExecutionResult } from 'graphql';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestServer, type TestServer } from './fixture.ts';
+
+let it: TestServer;
+beforeAll(async () => {
+  it = await startTestServer();
+});
+afterAll(async () => await it[Symbol.asyncDispose]());
+
+const ACCEPT = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0, application/json';
+
+async function open(query: string, accept = ACCEPT, server = it): Promise<IncomingMessage> {
+  const request = httpRequest(`${server.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', accept } });
+  request.end(JSON.stringify({ query }));
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return response;
+}
+
+interface Part {
+  payload?: ExecutionResult | null;
+  errors?: unknown;
+}
+
+/** The parts of a body, each as soon as the delimiter behind it is there. Throws at whatever the format does not know. */
+async function* partsOf(response: IncomingMessage): AsyncGenerator<Part> {
+  expect(response.headers['content-type']).toBe('multipart/mixed;boundary="graphql";subscriptionSpec=1.0');
+  let buffer = '';
+  let first = true;
+  for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+    buffer += chunk;
+    for (let at = buffer.indexOf('\r\n--graphql'); at !== -1; at = buffer.indexOf('\r\n--graphql')) {
+      const before = buffer.slice(0, at);
+      buffer = buffer.slice(at + '\r\n--graphql'.length);
+      if (first) expect(before).toBe('');
+      else {
+        const [, headers, body] = /^\r\n([^]*?)\r\n\r\n([^]*)$/.exec(before)!;
+        expect(headers).toBe('content-type: application/json');
+        yield JSON.parse(body!) as Part;
+      }
+      first = false;
+    }
+  }
+  expect(buffer).toBe('--\r\n');
+}
+
+const payloads = async function* (response: IncomingMessage): AsyncGenerator<ExecutionResult> {
+  for await (const part of partsOf(response)) if ('payload' in part) yield part.payload!;
+};
+
+test('events come in order, with fields of other subgraphs, after a heartbeat', async () => {
+  const response = await open('subscription { bookAdded { title stars } }');
+  const parts = partsOf(response);
+  expect((await parts.next()).value).toEqual({});
+  await it.library.until(() => it.library.listeners.size === 1);
+  for (const title of ['A', 'B', 'C']) it.library.add(title);
+  for (const title of ['A', 'B', 'C']) expect((await parts.next()).value).toEqual({ payload: { data: { bookAdded: { title, stars: 5 } } } });
+  response.destroy();
+  await it.library.until(() => it.library.listeners.size === 0);
+});
+
+test('one that ends is closed with the last delimiter', async () => {
+  const response = await open('subscription { bookAdded { title } }');
+  await it.library.until(() => it.library.listeners.size === 1);
+  const events = payloads(response);
+  it.library.add('Last');
+  expect(await events.next()).toMatchObject({ value: { data: { bookAdded: { title: 'Last' } } } });
+  it.library.end();
+  expect((await events.next()).done).toBe(true);
+});
+
+test('one that is refused is answered with JSON and its status', async () => {
+  const response = await open('subscription { nope }');
+  expect([response.statusCode, response.headers['content-type']]).toEqual([400, expect.stringMatching(/^application\/json/)]);
+  const body = JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString()) as ExecutionResult;
+  expect(body.errors![0]!.extensions!.code).toBe('GRAPHQL_VALIDATION_FAILED');
+});
+
+test('what is no subscription is answered as always', async () => {
+  const response = await open('{ reviewCount }');
+  expect(response.headers['content-type']).toMatch(/^application\/json/);
+  expect(JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString())).toEqual({ data: { reviewCount: 3 } });
+});
+
+test('a client that reads nothing holds up itself alone', async () => {
+  const slow = await open('subscription { bookAdded { title } }');
+  const quick = await open('subscription { bookAdded { title } }');
+  slow.pause();
+  await it.library.until(() => it.library.listeners.size === 2);
+  const events = payloads(quick);
+  for (let index = 0; index < 50; index++) {
+    it.library.add(`${index} ${'x'.repeat(200_000)}`);
+    const { value } = (await events.next()) as { value: ExecutionResult };
+    expect((value.data as { bookAdded: { title: string } }).bookAdded.title.split(' ')[0]).toBe(String(index));
+  }
+  // And nothing is lost to it.
+  let index = 0;
+  for await (const { data } of payloads(slow)) {
+    expect((data as { bookAdded: { title: string } }).bookAdded.title.split(' ')[0]).toBe(String(index++));
+    if (index === 50) break;
+  }
+  quick.destroy();
+  await it.library.until(() => it.library.listeners.size === 0);
+});
