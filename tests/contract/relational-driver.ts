@@ -115,6 +115,20 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         expect(await audits(tenant)).toHaveLength(3);
       });
 
+      test('writers of one new artifact, document or entry of the outbox at once all succeed', async () => {
+        const tenant = newTenant();
+        for (let round = 0; round < 100; round++) {
+          const artifact = { runId: 'run_1', path: `${round}.txt`, contentType: 'text/plain', fileKey: null };
+          const made = await Promise.all(Array.from({ length: 10 }, () => driver.createArtifact(as(tenant), artifact)));
+          expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+          const document = prepared(tenant, `${round}.md`, 'text');
+          const entries = STORES.map((store) => ({ documentId: document.id, store, objectKey: 'documents/x' }));
+          const redelivering = Array.from({ length: 4 }, () => driver.redeliver(as(tenant), entries));
+          await Promise.all([...Array.from({ length: 4 }, () => driver.upsertDocuments(as(tenant), [document])), ...redelivering]);
+          expect(Object.keys(await states(tenant, document.id)).sort()).toEqual([...STORES].sort());
+        }
+      });
+
       test('writers of the same documents at once leave one of the states that they wrote', async () => {
         const tenant = newTenant();
         const sources = ['a', 'b', 'c', 'd'];

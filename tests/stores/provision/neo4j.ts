@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 import { missingPrograms, runClient } from './clients.ts';
-import { startServer } from './server.ts';
+import { startServer, type Server } from './server.ts';
 import { NotProvisioned, type Store } from './store.ts';
 import { NEO4J } from './versions.ts';
 import { cached, isCached, type Workplace } from './workplace.ts';
@@ -22,7 +22,7 @@ interface Jar {
 export const neo4j: Store = {
   name: 'neo4j',
   title: `Neo4j Community ${NEO4J.version}`,
-  suites: ['tests/stores/neo4j.test.ts', 'tests/stores/absent/neo4j.test.ts', 'tests/contract/graph-neo4j.test.ts'],
+  suites: ['tests/stores/neo4j.test.ts', 'tests/stores/absent/neo4j.test.ts', 'tests/contract/graph-neo4j.test.ts', 'tests/faults/neo4j.test.ts'],
   available: async (workplace) => {
     const missing = await missingPrograms('java', ...((await isCached(workplace, folderName)) ? [] : ['mvn']));
     if (missing) return missing;
@@ -31,28 +31,33 @@ export const neo4j: Store = {
     return (NEO4J.javaVersions as readonly string[]).includes(found) ? undefined : `Java ${NEO4J.javaVersions.join(' or ')} is needed; java is ${found}`;
   },
   start: async (workplace) => {
-    const jars = await pinnedJars();
-    const library = await cached(workplace, folderName, (folder) => fetch(workplace, jars, folder));
-    const classPath = jars.map(({ path }) => join(library, path)).join(delimiter);
-    const home = join(workplace.data, 'neo4j');
-    const conf = join(home, 'conf');
-    await mkdir(conf, { recursive: true, mode: 0o700 });
     const password = randomBytes(16).toString('hex');
-    const server = await startServer({
-      command: 'java',
-      args: async (port) => {
-        await writeFile(join(conf, 'neo4j.conf'), settings(port));
-        return [...JVM, '-cp', classPath, 'org.neo4j.server.CommunityEntryPoint', `--home-dir=${home}`, `--config-dir=${conf}`, '--console-mode'];
-      },
-      cwd: await withPassword(classPath, home, conf, password),
-      ready: /Started\.$/,
-    });
+    const server = await startNeo4j(workplace, join(workplace.data, 'neo4j'), password);
     return {
       env: { TEST_NEO4J_URI: `bolt://127.0.0.1:${server.port}`, TEST_NEO4J_USERNAME: 'neo4j', TEST_NEO4J_PASSWORD: password },
       close: server.close,
     };
   },
 };
+
+/** Starts the server over a folder; closing kills it, and another start finds the data again. @param password what it gets at the first start */
+export async function startNeo4j(workplace: Workplace, home: string, password: string): Promise<Server> {
+  const jars = await pinnedJars();
+  const library = await cached(workplace, folderName, (folder) => fetch(workplace, jars, folder));
+  const classPath = jars.map(({ path }) => join(library, path)).join(delimiter);
+  const conf = join(home, 'conf');
+  const isNew = (await mkdir(conf, { recursive: true, mode: 0o700 })) !== undefined;
+  if (isNew) await setPassword(classPath, home, conf, password);
+  return await startServer({
+    command: 'java',
+    args: async (port) => {
+      await writeFile(join(conf, 'neo4j.conf'), settings(port));
+      return [...JVM, '-cp', classPath, 'org.neo4j.server.CommunityEntryPoint', `--home-dir=${home}`, `--config-dir=${conf}`, '--console-mode'];
+    },
+    cwd: home,
+    ready: /Started\.$/,
+  });
+}
 
 /** The faster compiler alone, as the server lives for a minute or so; the rest is what Neo4j's own start script opens to it. */
 const JVM = [
@@ -77,11 +82,10 @@ function settings(port: number): string {
   ].join('\n');
 }
 
-async function withPassword(classPath: string, home: string, conf: string, password: string): Promise<string> {
+async function setPassword(classPath: string, home: string, conf: string, password: string): Promise<void> {
   await writeFile(join(conf, 'neo4j.conf'), '');
   const args = [...JVM, '-cp', classPath, 'org.neo4j.cli.AdminTool', 'dbms', 'set-initial-password', password];
   await runClient('java', args, { cwd: home, env: { NEO4J_HOME: home, NEO4J_CONF: conf } });
-  return home;
 }
 
 async function pinnedJars(): Promise<Jar[]> {
