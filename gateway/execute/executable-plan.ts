@@ -1,7 +1,7 @@
 /** A query plan made ready to run: documents parsed, paths read, merging and representations compiled. Made once and kept with the plan. */
 import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, type DocumentNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { compileContexts, type ContextArgument } from './contexts.ts';
 import { compileMergeShape, type MergeShape } from './merge.ts';
 import { compilePath, type PathStep } from './positions.ts';
 import { isRepeatable } from './repeatable.ts';
@@ -42,6 +42,8 @@ export interface ExecutableFetch {
   readonly path: readonly PathStep[];
   /** Undefined for a fetch of root fields. */
   readonly representations: RepresentationBuilder | undefined;
+  /** Where the values of `@fromContext` arguments are; undefined when there are none. */
+  readonly contexts: readonly ContextArgument[] | undefined;
   /** Of an entity, or of the root. */
   readonly shape: MergeShape;
   /** The keys that are lost, and on which types, when there is no answer. */
@@ -77,6 +79,7 @@ class PlanCompiler {
   readonly #documents = new Map<string, DocumentNode>();
   readonly #ids = new Set<string>();
   #mutates = false;
+  #hasContexts = false;
 
   constructor(types: SupergraphTypes) {
     this.#types = types;
@@ -86,6 +89,7 @@ class PlanCompiler {
     switch (node.kind) {
       case 'Fetch': {
         if (node.operationKind === 'mutation') this.#mutates = true;
+        if (node.contextRewrites !== undefined) this.#hasContexts = true;
         const key = fetchKey(node.serviceName, textOf(node));
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
         if (node.id !== undefined) this.#ids.add(node.id);
@@ -137,10 +141,6 @@ class PlanCompiler {
   }
 
   fetch(node: FetchNode, path: readonly (string | number)[]): ExecutableFetch {
-    if (node.contextRewrites !== undefined && node.contextRewrites.length > 0) {
-      // Leaving it out would answer with a null argument, silently.
-      throw new CodedError('INTERNAL_SERVER_ERROR', `A field of the subgraph ${node.serviceName} uses @fromContext, which is not supported yet.`);
-    }
     const text = textOf(node);
     let document = this.#documents.get(text);
     if (document === undefined) {
@@ -149,7 +149,7 @@ class PlanCompiler {
     }
     const operation = document.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION)!;
     const selectionSet = node.requires === undefined ? operation.selectionSet : entitiesSelection(operation);
-    const shape = compileMergeShape(selectionSet, entityRewrites(node));
+    const shape = compileMergeShape(selectionSet, entityRewrites(node), this.#hasContexts);
     const repeatable = isRepeatable(document);
     return {
       kind: 'fetch',
@@ -161,6 +161,7 @@ class PlanCompiler {
       document,
       variables: node.variableUsages ?? [],
       path: compilePath(path),
+      contexts: compileContexts(node.contextRewrites),
       representations: node.requires === undefined ? undefined : compileRepresentations(node.requires, node.inputRewrites, this.#types),
       shape,
       keys: keysOf(selectionSet, shape, []),

@@ -10,7 +10,7 @@ import type { SupergraphTypes } from './supergraph-types.ts';
 /** What a fetch selects of an object, whatever its type. */
 export interface MergeShape {
   readonly fields: readonly MergeField[];
-  /** Whether a key changes its name in this object or below, so that the answer's own objects cannot be kept. */
+  /** Whether the answer's own objects cannot be kept: a key changes its name in this object or below, or they must not be shared. */
   readonly renames: boolean;
   /** Whether all fields are leaves (or JSON of the subgraph's own), so that objects may share the answer's values. */
   readonly isFlat: boolean;
@@ -25,15 +25,18 @@ export interface MergeField {
   readonly shape: MergeShape | undefined;
 }
 
-/** Compiles the shape of a selection set of a fetch (which has no fragment spreads) and the renames that follow it. */
-export function compileMergeShape(selectionSet: SelectionSetNode, rewrites: readonly FetchDataRewrite[] = []): MergeShape {
+/**
+ * Compiles the shape of a selection set of a fetch (which has no fragment spreads) and the renames that follow it.
+ * @param copies whether each place in the data has objects of its own, even those of one entity: what is around them matters
+ */
+export function compileMergeShape(selectionSet: SelectionSetNode, rewrites: readonly FetchDataRewrite[] = [], copies = false): MergeShape {
   const renames = rewrites.flatMap((rewrite) =>
     rewrite.kind === 'KeyRenamer' ? [{ path: rewrite.path.filter((part) => !part.startsWith('... on ')), to: rewrite.renameKeyTo }] : [],
   );
-  return shapeOf([selectionSet], renames);
+  return shapeOf([selectionSet], renames, copies);
 }
 
-function shapeOf(selectionSets: readonly SelectionSetNode[], renames: readonly { path: readonly string[]; to: string }[]): MergeShape {
+function shapeOf(selectionSets: readonly SelectionSetNode[], renames: readonly { path: readonly string[]; to: string }[], copies: boolean): MergeShape {
   const selected = new Map<string, SelectionSetNode[]>();
   const collect = (selectionSet: SelectionSetNode): void => {
     for (const selection of selectionSet.selections) {
@@ -52,11 +55,11 @@ function shapeOf(selectionSets: readonly SelectionSetNode[], renames: readonly {
     const inside = renames.flatMap(({ path, to }) =>
       path.length > 1 && (path[0] === from || path[0] === here?.to) ? [{ path: path.slice(1), to }] : [],
     );
-    return { from, to: here?.to ?? from, shape: below.length === 0 ? undefined : shapeOf(below, inside) };
+    return { from, to: here?.to ?? from, shape: below.length === 0 ? undefined : shapeOf(below, inside, copies) };
   });
   return {
     fields,
-    renames: fields.some(({ from, to, shape }) => from !== to || shape?.renames === true),
+    renames: copies || fields.some(({ from, to, shape }) => from !== to || shape?.renames === true),
     isFlat: fields.every(({ shape }) => shape === undefined),
   };
 }

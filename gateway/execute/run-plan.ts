@@ -4,6 +4,7 @@ import type { ClientPaths } from '#gateway/respond/client-paths.ts';
 import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { groupByContext } from './contexts.ts';
 import type { Deferral } from './deferral.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
 import { errorOfFailure, errorOfSubgraph, type Cancellation } from './fetch-errors.ts';
@@ -73,29 +74,41 @@ async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace 
   }
   const before = run.errors.list.length;
   const variables = pickVariables(fetch, run.variables);
+  if (trace !== undefined && fetch.representations !== undefined) trace.objects = objects.length;
   if (fetch.representations === undefined) {
     await fetchFields(fetch, run, objects, variables, trace);
+  } else if (fetch.contexts === undefined) {
+    await fetchRepresentations(fetch, run, fetch.representations(objects), variables, trace);
   } else {
-    const found = fetch.representations(objects);
-    const representations = fetch.shareable ? inCommonOrder(found) : found;
-    if (found.objects.length > found.values.length && !fetch.shape.isFlat) run.meeting = true;
-    if (trace !== undefined) {
-      trace.objects = objects.length;
-      trace.representations = representations.values.length;
-      trace.ran = representations.values.length > 0;
-    }
-    const count = representations.values.length;
-    if (count > run.entityBatchSize) {
-      const batches: Promise<void>[] = [];
-      for (let start = 0; start < count; start += run.entityBatchSize) {
-        batches.push(fetchEntities(fetch, run, batchOf(representations, start, run.entityBatchSize), variables, trace));
-      }
-      await Promise.all(batches);
-    } else if (count > 0) {
-      await fetchEntities(fetch, run, representations, variables, trace);
-    }
+    const groups = groupByContext(fetch.contexts, run.data, fetch.path, run.types);
+    await Promise.all(groups.map((group) => fetchRepresentations(fetch, run, fetch.representations!(group.objects), { ...variables, ...group.variables }, trace)));
   }
   if (trace !== undefined && run.errors.list.length > before) trace.errors = run.errors.list.length - before;
+}
+
+async function fetchRepresentations(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  found: Representations,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<void> {
+  const representations = fetch.shareable ? inCommonOrder(found) : found;
+  const count = representations.values.length;
+  if (found.objects.length > count && !fetch.shape.isFlat) run.meeting = true;
+  if (trace !== undefined) {
+    trace.representations = (trace.representations ?? 0) + count;
+    trace.ran = trace.representations > 0;
+  }
+  if (count > run.entityBatchSize) {
+    const batches: Promise<void>[] = [];
+    for (let start = 0; start < count; start += run.entityBatchSize) {
+      batches.push(fetchEntities(fetch, run, batchOf(representations, start, run.entityBatchSize), variables, trace));
+    }
+    await Promise.all(batches);
+  } else if (count > 0) {
+    await fetchEntities(fetch, run, representations, variables, trace);
+  }
 }
 
 /** The variables that a fetch uses; one the client left out stays out. */

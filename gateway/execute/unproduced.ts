@@ -19,7 +19,7 @@ import {
 } from 'graphql';
 import type { ExecutableFetch, ExecutableNode, ExecutablePlan } from './executable-plan.ts';
 import type { MergeShape } from './merge.ts';
-import { pathsAt, type PathStep } from './positions.ts';
+import { compilePath, pathsAt, type PathStep } from './positions.ts';
 import type { PlanRun } from './run-plan.ts';
 import type { SupergraphTypes } from './supergraph-types.ts';
 
@@ -172,7 +172,7 @@ class Checker {
     }
     for (const [keyAndType, { type, selectionSets: inner }] of below) {
       const key = keyAndType.slice(0, keyAndType.indexOf(' '));
-      this.check([...inner], type, produced.get(key)!.below, [...path, { key, types: undefined }]);
+      this.check([...inner], type, produced.get(key)!.below, [...path, ...compilePath([key])]);
     }
   }
 

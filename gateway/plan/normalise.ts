@@ -116,8 +116,8 @@ class Normaliser {
     const names = (source.variableDefinitions ?? []).map((definition) => definition.variable.name.value);
     this.lifter = new LiteralLifter(new Set(names));
     for (const name of names) {
-      // `representations` is the planner's own variable in fetches of entities.
-      if (isUnsafeName(name) || name === 'representations') {
+      // The planner's own variables in fetches of entities.
+      if (isUnsafeName(name) || name === 'representations' || name.startsWith('contextualArgument_')) {
         this.#renamed.set(name, safeName(name));
         this.variableNames.set(safeName(name), name);
       }
