@@ -11,8 +11,13 @@ export function inProcessClient(name: string, schema: GraphQLSchema): SubgraphCl
   const run = executorOf(schema);
   return {
     name,
-    async execute(request) {
-      return refusedAsBadInput(await run(request));
+    execute(request) {
+      try {
+        const result = run(request);
+        return result instanceof Promise ? result.then(refusedAsBadInput) : Promise.resolve(refusedAsBadInput(result));
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
     },
     async subscribe(request) {
       const { document, context, variables, operationName } = request;

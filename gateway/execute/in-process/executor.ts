@@ -2,30 +2,25 @@
 import {
   assertValidSchema,
   execute,
-  getVariableValues,
   GraphQLIncludeDirective,
-  GraphQLScalarType,
   GraphQLSkipDirective,
-  isScalarType,
   Kind,
   OperationTypeNode,
-  print,
   SchemaMetaFieldDef,
   TypeMetaFieldDef,
   visit,
   type DocumentNode,
   type ExecutionResult,
   type FragmentDefinitionNode,
-  type GraphQLError,
   type GraphQLObjectType,
   type GraphQLSchema,
   type OperationDefinitionNode,
-  type VariableDefinitionNode,
 } from 'graphql';
 import type { SubgraphRequest } from '../subgraph-client.ts';
 import { compileEntities } from './entities.ts';
 import { Program } from './program.ts';
 import { Run } from './run.ts';
+import { readVariables, type VariableReader } from './variables.ts';
 
 /** The result of one operation: at once where every resolver answers at once. */
 export type Execution = (request: SubgraphRequest, rootValue?: unknown) => ExecutionResult | Promise<ExecutionResult>;
@@ -35,10 +30,7 @@ interface Operation {
   readonly node: OperationDefinitionNode;
   readonly rootType: GraphQLObjectType;
   readonly fragments: Record<string, FragmentDefinitionNode>;
-  /** Variables whose values must be checked. */
-  readonly checked: readonly VariableDefinitionNode[];
-  /** Whether there is a variable of representations besides, whose values pass as they are. */
-  readonly passesRepresentations: boolean;
+  readonly variables: VariableReader;
   /** The variables that `@skip` and `@include` name. */
   readonly conditions: readonly string[];
   /** Programs by the values of the conditions. */
@@ -47,9 +39,6 @@ interface Operation {
 
 /** Most programs kept for the conditions of one operation. */
 const MAX_PROGRAMS = 64;
-
-/** As many errors of variables as graphql-js tells. */
-const MAX_ERRORS = 50;
 
 /** Makes the executor of a schema. Errors and nulls are those that graphql-js would give. */
 export function executorOf(schema: GraphQLSchema): Execution {
@@ -69,7 +58,7 @@ export function executorOf(schema: GraphQLSchema): Execution {
   return (request, rootValue) => {
     const operation = operationOf(request.document, request.operationName);
     if (operation === null) return executeElsewhere(schema, request, rootValue);
-    const { values, errors } = coerceVariables(schema, operation, request.variables);
+    const { values, errors } = operation.variables(request.variables);
     if (errors !== undefined) return { errors };
     const program = programOf(schema, operation, values);
     if (program === undefined) return executeElsewhere(schema, request, rootValue);
@@ -110,41 +99,14 @@ function readOperation(schema: GraphQLSchema, document: DocumentNode, name: stri
     },
   });
   if (asksSchema) return null;
-  const variables = node.variableDefinitions ?? [];
   return {
     node,
     rootType,
     fragments,
-    checked: variables.filter((definition) => !isRepresentations(schema, definition)),
-    passesRepresentations: variables.some((definition) => isRepresentations(schema, definition)),
+    variables: readVariables(schema, node.variableDefinitions ?? []),
     conditions: [...conditions],
     programs: new Map(),
   };
-}
-
-/** Whether a variable's value needs no checking but that it is a list without nulls. */
-function isRepresentations(schema: GraphQLSchema, { variable, type, defaultValue }: VariableDefinitionNode): boolean {
-  if (variable.name.value !== 'representations' || defaultValue !== undefined || print(type) !== '[_Any!]!') return false;
-  const any = schema.getType('_Any');
-  return isScalarType(any) && any.parseValue === PLAIN_SCALAR.parseValue;
-}
-
-/** A scalar that takes values as they are. */
-const PLAIN_SCALAR = new GraphQLScalarType({ name: 'Plain' });
-
-interface Variables {
-  readonly values: Record<string, unknown>;
-  readonly errors?: readonly GraphQLError[];
-}
-
-function coerceVariables(schema: GraphQLSchema, operation: Operation, inputs: Readonly<Record<string, unknown>>): Variables {
-  const { representations } = inputs;
-  const passes = operation.passesRepresentations && Array.isArray(representations) && !representations.some((one) => one === null || one === undefined);
-  const definitions = passes ? operation.checked : (operation.node.variableDefinitions ?? []);
-  if (definitions.length === 0) return { values: passes ? { representations } : {} };
-  const { coerced, errors } = getVariableValues(schema, definitions, inputs, { maxErrors: MAX_ERRORS });
-  if (errors !== undefined) return { values: {}, errors };
-  return { values: passes ? { ...coerced, representations } : coerced };
 }
 
 /** @returns undefined when a condition is neither true nor false: graphql-js says what is wrong with it, and where */

@@ -5,7 +5,9 @@ import {
   GraphQLIncludeDirective,
   GraphQLSkipDirective,
   isAbstractType,
+  isNonNullType,
   Kind,
+  valueFromAST,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLField,
@@ -77,26 +79,56 @@ export type ArgumentReader = (run: Run) => Record<string, unknown>;
 
 const NO_ARGUMENTS: ArgumentReader = () => ({});
 
+/** An argument whose value needs no more than to be put there. */
+type PlainArgument = { readonly name: string; readonly value: unknown } | { readonly name: string; readonly variable: string; readonly nullable: boolean };
+
 /**
- * Reads a field's arguments: once for ever when they are plain values, once for each run when there are variables, lists or objects, which
- * resolvers of other requests must not see.
+ * Reads a field's arguments. Plain values are known once for ever; what holds lists or objects is coerced once for each run, since resolvers
+ * of other requests must not see it.
  * @returns a reader that throws when an argument is missing or wrong
  */
 export function readArguments(field: GraphQLField<unknown, unknown>, node: FieldNode): ArgumentReader {
   if (field.args.length === 0) return NO_ARGUMENTS;
-  if (!(node.arguments ?? []).some(({ value }) => value.kind === Kind.VARIABLE || value.kind === Kind.OBJECT || value.kind === Kind.LIST)) {
-    try {
-      const values = getArgumentValues(field, node, {});
-      if (Object.values(values).every((value) => typeof value !== 'object' || value === null)) return () => ({ ...values });
-    } catch {
-      // Thrown again, where it is an error of the field.
-    }
-  }
   // Not the node: types that share a fragment have arguments of their own.
   const key = {};
-  return (run) => {
+  const coerce: ArgumentReader = (run) => {
     let values = run.arguments.get(key);
     if (values === undefined) run.arguments.set(key, (values = getArgumentValues(field, node, run.variables)));
     return { ...values };
   };
+  const plain = plainArguments(field, node);
+  if (plain === undefined) return coerce;
+  return (run) => {
+    const values: Record<string, unknown> = {};
+    for (const argument of plain) {
+      if ('value' in argument) {
+        values[argument.name] = argument.value;
+      } else {
+        const value = run.variables[argument.variable];
+        if (value === undefined || (value === null && !argument.nullable)) return coerce(run);
+        values[argument.name] = value;
+      }
+    }
+    return values;
+  };
+}
+
+/** The arguments in the order of their definitions, if all are plain. */
+function plainArguments(field: GraphQLField<unknown, unknown>, node: FieldNode): PlainArgument[] | undefined {
+  const arguments_: PlainArgument[] = [];
+  for (const { name, type, defaultValue } of field.args) {
+    const given = node.arguments?.find((argument) => argument.name.value === name)?.value;
+    if (name in Object.prototype) return undefined;
+    if (given?.kind === Kind.VARIABLE) {
+      const variable = given.name.value;
+      if (variable in Object.prototype) return undefined;
+      arguments_.push({ name, variable, nullable: !isNonNullType(type) });
+      continue;
+    }
+    const value: unknown = given === undefined ? defaultValue : valueFromAST(given, type);
+    if (given === undefined && value === undefined && !isNonNullType(type)) continue;
+    if (value === undefined || (typeof value === 'object' && value !== null)) return undefined;
+    arguments_.push({ name, value });
+  }
+  return arguments_;
 }

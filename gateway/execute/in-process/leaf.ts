@@ -6,13 +6,22 @@ import type { Complete } from './run.ts';
 /** Values that a leaf's type gives back as they are, so that it need not be asked. */
 export type Kept = 'text' | 'integer' | 'number' | 'boolean' | undefined;
 
-/** Which values the type keeps. GraphQL's own scalars only, known by what they do: a schema may bring another `String`. */
-export function keptBy({ serialize }: GraphQLLeafType): Kept {
-  if (serialize === GraphQLString.serialize || serialize === GraphQLID.serialize) return 'text';
-  if (serialize === GraphQLInt.serialize) return 'integer';
-  if (serialize === GraphQLFloat.serialize) return 'number';
-  return serialize === GraphQLBoolean.serialize ? 'boolean' : undefined;
+/**
+ * Which values the type keeps. GraphQL's own scalars only, known by what they do: a schema may bring another `String`.
+ * @param direction `parseValue` for what comes in, `serialize` for what goes out
+ */
+export function keptBy(type: GraphQLLeafType, direction: 'parseValue' | 'serialize'): Kept {
+  const known = KEPT.find(([scalar]) => scalar[direction] === type[direction]);
+  return known?.[1];
 }
+
+const KEPT = [
+  [GraphQLString, 'text'],
+  [GraphQLID, 'text'],
+  [GraphQLInt, 'integer'],
+  [GraphQLFloat, 'number'],
+  [GraphQLBoolean, 'boolean'],
+] as const;
 
 /** Completes a leaf; throws what the type says of a value that is not one. */
 export function leafCompleter(type: GraphQLLeafType): Complete {

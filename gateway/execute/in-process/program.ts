@@ -87,7 +87,7 @@ export class Program {
       nodes,
       resolve: definition.resolve ?? defaultFieldResolver,
       arguments: readArguments(definition, nodes[0]!),
-      kept: isLeafType(bare) ? keptBy(bare) : undefined,
+      kept: isLeafType(bare) ? keptBy(bare, 'serialize') : undefined,
       position: this.#position(definition.type, { definition, parentType, nodes }, this.#planOf(nodes), parentType.name),
     };
   }
