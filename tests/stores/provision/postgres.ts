@@ -23,7 +23,10 @@ export const postgres: Store = {
     'tests/contract/vector-postgres.test.ts',
     'tests/contract/postgres-connections.test.ts',
     'tests/contract/postgres-replica.test.ts',
+    'tests/faults/gateway.test.ts',
+    'tests/faults/disk.test.ts',
   ],
+  limits: [{ test: 'on a full disk', why: 'only root may mount a small file system, on Linux' }],
   available: async (workplace) => {
     if (wheel === undefined) return `there is no pgvector for ${process.platform} ${process.arch}`;
     return (await isCached(workplace, folderName)) ? undefined : await missingPrograms('python3');
