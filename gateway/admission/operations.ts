@@ -24,6 +24,8 @@ export interface Caller {
   readonly allow?: readonly `${OperationTypeNode}`[];
   /** Whether this transport can deliver an answer in parts (`@defer`); elsewhere it comes whole. @default false */
   readonly incremental?: boolean;
+  /** Whether the transport sends JSON and looks no further: `data` of a whole answer may then be {@link JsonText}. @default false */
+  readonly asText?: boolean;
   /** Said to callers whose operation is not among {@link allow}. */
   readonly allowHint?: string;
 }
@@ -81,7 +83,7 @@ export function operations({ engines, documents, timeoutMs, mask, mutated }: Ope
         const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
           const deadline = new Deadline(caller.signal, timeoutMs);
           const context = createRequestContext(caller.principal, { requestId: caller.requestId, signal: deadline.signal, headers: caller.headers });
-          const operation = { document, operationName, variables, context };
+          const operation = { document, operationName, variables, context, asText: caller.asText };
           try {
             if (type !== 'subscription') {
               const result = await (caller.incremental === true && engine.executeIncrementally !== undefined

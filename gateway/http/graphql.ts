@@ -1,7 +1,7 @@
 /**
  * GraphQL over HTTP (the GraphQL-over-HTTP specification, and GraphQL over server-sent events in distinct connections
  * mode). Yoga negotiates content and writes answers, streams included; reading requests strictly and running operations
- * are ours.
+ * are ours, and so is the answer to a plain POST, which needs no more.
  */
 import { createYoga, type GraphQLParams, type Plugin, type YogaLogger } from 'graphql-yoga';
 import { GraphQLError, type ExecutionResult, type OperationTypeNode } from 'graphql';
@@ -14,6 +14,7 @@ import { multipartSubscriptions } from '#gateway/subscribe/multipart.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { decodeUtf8, parseJson, readBody } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
+import { plainMediaType, sendResult } from './plain-answer.ts';
 
 export interface GraphqlOptions {
   operations: Operations;
@@ -60,7 +61,9 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
     }
     const principal = await options.authenticate(request.headers.authorization);
     response.setHeader('cache-control', 'no-store');
-    await yoga(request, response, { exchange, principal });
+    const mediaType = plainMediaType(request);
+    if (mediaType === undefined) await yoga(request, response, { exchange, principal });
+    else sendResult(exchange, await plainResult(options, exchange, principal), mediaType);
     return true;
   };
 }
@@ -113,48 +116,67 @@ async function bodyParameters(request: Exchange['request'], limit: number): Prom
   return body;
 }
 
+/** The answer to a request that Yoga need not see. */
+async function plainResult(options: GraphqlOptions, exchange: Exchange, principal: Principal): Promise<ExecutionResult> {
+  let parameters: unknown;
+  try {
+    parameters = await bodyParameters(exchange.request, options.bodyLimitBytes);
+  } catch (error) {
+    return { errors: [toGraphQLError(error)] };
+  }
+  // Such a request accepts no stream, so that none is given.
+  return (await run(parameters, options, { exchange, principal }, true)) as ExecutionResult;
+}
+
 /** Runs what was read, in the place of Yoga's own parse, validate and execute. */
-function throughOperations({ operations, log, stopping }: GraphqlOptions): Plugin<object, ServerContext> {
+function throughOperations(options: GraphqlOptions): Plugin<object, ServerContext> {
   return {
     // The first parameters hook: Yoga's own checks after it have nothing left to find.
     onParams({ params, context, setResult, setParams }) {
-      const serverContext = context as unknown as ServerContext;
-      const { exchange, principal } = serverContext;
-      const { request } = exchange;
-      const accept = request.headers.accept ?? '*/*';
       setParams({ query: '{ __typename }' });
-      return run(params).then(setResult);
-
-      async function run(parameters: unknown): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
-        try {
-          const operation = operations.admit(parameters, {
-            principal,
-            requestId: exchange.requestId,
-            signal: exchange.signal,
-            headers: request.headers,
-            incremental: /text\/event-stream|multipart\/mixed/.test(accept),
-            ...(request.method === 'GET' ? { allow: ['query', 'subscription'], allowHint: 'Send it with POST.' } : {}),
-          });
-          serverContext.type = operation.type;
-          if (operation.type === 'subscription' && !/text\/event-stream|multipart\/mixed/.test(accept)) {
-            operation.discard();
-            throw badUserInput('A subscription answers with a stream.', {
-              hint: 'Send `accept: text/event-stream`, or use graphql-ws on the same path.',
-              extensions: { http: { status: 406 } },
-            });
-          }
-          const result = await operation.run();
-          // An event stream carries errors as events: its client could not read another status' body.
-          if (!isStream(result)) return withStatus(result, accept.includes('text/event-stream') ? 200 : undefined);
-          endWith(stopping, exchange.response);
-          return result;
-        } catch (error) {
-          if (!(error instanceof OperationRefused) && !(error instanceof CodedError)) log.error({ err: error, requestId: exchange.requestId }, 'A request failed.');
-          return withStatus({ errors: (error instanceof OperationRefused ? error.errors : [toGraphQLError(error)]).map((refused) => statusOf(refused)) });
-        }
-      }
+      return run(params, options, context as unknown as ServerContext, false).then(setResult);
     },
   };
+}
+
+/** @param asText whether the result goes to {@link sendResult} */
+async function run(
+  parameters: unknown,
+  { operations, log, stopping }: GraphqlOptions,
+  serverContext: ServerContext,
+  asText: boolean,
+): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
+  const { exchange, principal } = serverContext;
+  const { request } = exchange;
+  const accept = request.headers.accept ?? '*/*';
+  const takesStreams = !asText && /text\/event-stream|multipart\/mixed/.test(accept);
+  try {
+    const operation = operations.admit(parameters, {
+      principal,
+      requestId: exchange.requestId,
+      signal: exchange.signal,
+      headers: request.headers,
+      incremental: takesStreams,
+      asText,
+      ...(request.method === 'GET' ? { allow: ['query', 'subscription'], allowHint: 'Send it with POST.' } : {}),
+    });
+    serverContext.type = operation.type;
+    if (operation.type === 'subscription' && !takesStreams) {
+      operation.discard();
+      throw badUserInput('A subscription answers with a stream.', {
+        hint: 'Send `accept: text/event-stream`, or use graphql-ws on the same path.',
+        extensions: { http: { status: 406 } },
+      });
+    }
+    const result = await operation.run();
+    // An event stream carries errors as events: its client could not read another status' body.
+    if (!isStream(result)) return withStatus(result, accept.includes('text/event-stream') ? 200 : undefined);
+    endWith(stopping, exchange.response);
+    return result;
+  } catch (error) {
+    if (!(error instanceof OperationRefused) && !(error instanceof CodedError)) log.error({ err: error, requestId: exchange.requestId }, 'A request failed.');
+    return withStatus({ errors: (error instanceof OperationRefused ? error.errors : [toGraphQLError(error)]).map((refused) => statusOf(refused)) });
+  }
 }
 
 /** A whole answer that is only errors takes the status of the first (unless told which): there is no data to deliver with a 200. */
