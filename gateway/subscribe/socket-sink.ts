@@ -15,14 +15,24 @@ export class FrameWriter {
   readonly #connection: Duplex;
   readonly #mayWrite: () => boolean;
   readonly #waiting = new Set<() => void>();
+  readonly #stallMs: number;
+  readonly #giveUp: () => void;
+  #stalled: NodeJS.Timeout | undefined;
 
-  /** @param mayWrite asked before every write; false where the client has been given up */
-  constructor(socket: WebSocket, connection: Duplex, mayWrite: () => boolean) {
+  /**
+   * @param mayWrite asked before every write; false where the client has been given up
+   * @param stall how long the client may leave unread what waits for it, in milliseconds, and what is done then
+   */
+  constructor(socket: WebSocket, connection: Duplex, mayWrite: () => boolean, stall: { ms: number; giveUp: () => void }) {
     this.#socket = socket;
     this.#connection = connection;
     this.#mayWrite = mayWrite;
+    this.#stallMs = stall.ms;
+    this.#giveUp = stall.giveUp;
     // One listener for all subscriptions of the socket.
     const wake = (): void => {
+      clearTimeout(this.#stalled);
+      this.#stalled = undefined;
       const waiting = [...this.#waiting];
       this.#waiting.clear();
       for (const resume of waiting) resume();
@@ -47,6 +57,7 @@ export class FrameWriter {
 
   /** Calls `resume` once, when it is {@link full} no longer, or the connection gone. */
   drained(resume: () => void): void {
+    this.#stalled ??= setTimeout(this.#giveUp, this.#stallMs).unref();
     this.#waiting.add(resume);
   }
 }

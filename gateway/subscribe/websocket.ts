@@ -34,6 +34,8 @@ export interface WebSocketOptions {
   maxOperationsPerSocket: number;
   /** How many bytes may wait for a slow client before its socket is closed with {@link RESUME}. */
   bufferLimitBytes: number;
+  /** How long a client may leave unread what waits for it before its socket is closed with {@link RESUME}, in milliseconds. @default 10000 */
+  stallMs?: number;
   /** Time between pings, in milliseconds; a socket that misses one is cut. @default 12000 */
   pingMs?: number;
 }
@@ -87,7 +89,9 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       const mayWrite = boundBuffer(accepted, socket, options.bufferLimitBytes);
       const running = new Map<string, Running>();
-      attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite), running });
+      // Before a missed ping cuts it without a word.
+      const stall = { ms: options.stallMs ?? 10_000, giveUp: () => giveUp(accepted) };
+      attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite, stall), running });
       sockets.emit('connection', accepted, request);
       // graphql-ws ends streams by itself; of a query that still runs it only forgets that somebody waits.
       accepted.on('message', (data: Buffer) => {
@@ -185,8 +189,7 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
     },
     onClose({ extra }: SocketContext) {
       extra.forgetExpiry?.();
-      const { running } = attachments.get(extra.socket)!;
-      for (const id of [...running.keys()]) end(running, id);
+      endAll(attachments.get(extra.socket)!.running);
     },
   };
 }
@@ -235,10 +238,22 @@ function completedId(data: Buffer): string | undefined {
 
 const runAdmitted = (args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => (args.rootValue as AdmittedOperation).run();
 
+function endAll(running: Map<string, Running>): void {
+  for (const id of [...running.keys()]) end(running, id);
+}
+
 function end(running: Map<string, Running>, id: string): void {
   const cancel = running.get(id)?.cancel;
   running.delete(id);
   cancel?.abort(new DOMException('The client ended the operation.', 'AbortError'));
+}
+
+function giveUp(socket: WebSocket): void {
+  if (socket.readyState !== socket.OPEN) return;
+  socket.close(RESUME.code, RESUME.reason);
+  endAll(attachments.get(socket)!.running);
+  // The close frame waits behind everything else; a client that reads nothing will not see it.
+  setTimeout(() => socket.terminate(), 5_000).unref();
 }
 
 /**
@@ -248,11 +263,7 @@ function end(running: Map<string, Running>, id: string): void {
 function boundBuffer(socket: WebSocket, connection: Duplex, limit: number): () => boolean {
   const mayWrite = (): boolean => {
     if (connection.writableLength <= limit) return true;
-    if (socket.readyState === socket.OPEN) {
-      socket.close(RESUME.code, RESUME.reason);
-      // The close frame waits behind everything else; a client that reads nothing will not see it.
-      setTimeout(() => socket.terminate(), 5_000).unref();
-    }
+    giveUp(socket);
     return false;
   };
   const send = socket.send.bind(socket) as (...parts: unknown[]) => void;
