@@ -299,10 +299,11 @@ class PlanningEngine implements Engine {
     const { context, release, failed } = subscription;
     const { events, answer } = opened.shareable;
     const group = this.#groups.join(shareKey(subscription), context, (event, own) => {
+      const complete = (result: ExecutionResult): ExecutionResult | Promise<ExecutionResult> =>
+        this.#answerEvent(subscription, result, subscription.rest === undefined ? own : eventContext(own, result));
       try {
         const executed = answer(event, own);
-        if (!(executed instanceof Promise)) return untilAnswered(this.#answerEvent(subscription, executed, own), failed);
-        return executed.then((result) => this.#answerEvent(subscription, result, own)).catch(failed);
+        return executed instanceof Promise ? executed.then(complete).catch(failed) : untilAnswered(complete(executed), failed);
       } catch (error) {
         return failed(error);
       }
