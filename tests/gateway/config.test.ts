@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Variables } from '#gateway/config-variables.ts';
+import { settingsOf } from '#gateway/config-subgraphs.ts';
 import { ConfigError, loadConfig } from '#gateway/config.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
 import { printedDocs } from '#ops/docs.ts';
@@ -141,6 +142,37 @@ describe('configuration', () => {
     const config = loadConfig({ PORT: '', DATABASE_URL: '', OIDC_ISSUER: '' });
     expect(config.server.port).toBe(4000);
     expect(() => ((config.server as { port: number }).port = 1)).toThrow(TypeError);
+  });
+});
+
+describe('remote subgraphs', () => {
+  const settings = (env: Record<string, string>, name = 'inventory-v2') => settingsOf(loadConfig(env).remoteSubgraphs, name);
+
+  test('have settings for all, and each its own where it is named', () => {
+    expect(settings({ REQUEST_TIMEOUT_MS: '5000' })).toEqual({
+      timeoutMs: 5_000, concurrency: 64, queue: 1_000, retries: 2, maxResponseBytes: 33_554_432,
+      forwardHeaders: ['traceparent', 'tracestate'], deduplicate: true, subscriptions: { protocol: 'graphql-ws' },
+    });
+    const env = { SUBGRAPH_TIMEOUT_MS: '2000', SUBGRAPH_INVENTORY_V2_TIMEOUT_MS: '100', SUBGRAPH_INVENTORY_V2_DEDUPLICATE: 'false', SUBGRAPH_INVENTORY_V2_FORWARD_HEADERS: 'Authorization, X-A' };
+    expect(settings(env)).toMatchObject({ timeoutMs: 100, deduplicate: false, forwardHeaders: ['authorization', 'x-a'] });
+    expect(settings(env, 'other')).toMatchObject({ timeoutMs: 2_000, deduplicate: true });
+  });
+
+  test.each([
+    ['sse', { protocol: 'sse' }],
+    ['wss://a/b', { protocol: 'graphql-ws', url: 'wss://a/b' }],
+    ['https://a/b', { protocol: 'sse', url: 'https://a/b' }],
+  ])('stream over %s', (value, subscriptions) => {
+    expect(settings({ SUBGRAPH_INVENTORY_V2_SUBSCRIPTIONS: value }).subscriptions).toEqual(subscriptions);
+  });
+
+  test('faults are told by name; headers of one connection are never passed on', () => {
+    const faults = faultsOf({ SUBGRAPH_A_TIMEOUT_MS: 'soon', SUBGRAPH_A_SUBSCRIPTIONS: 'ftp://a', SUBGRAPH_SUBSCRIPTIONS: 'wss://a', SUBGRAPH_B_FORWARD_HEADERS: 'host', SUBGRAPH_FORWARD_HEADERS: 'x-a, transfer-encoding' });
+    for (const name of ['SUBGRAPH_A_TIMEOUT_MS', 'SUBGRAPH_A_SUBSCRIPTIONS', 'SUBGRAPH_SUBSCRIPTIONS', 'SUBGRAPH_B_FORWARD_HEADERS', 'SUBGRAPH_FORWARD_HEADERS']) {
+      expect(faults.filter((fault) => fault.startsWith(`${name} `)), name).toHaveLength(1);
+    }
+    expect(faults).toHaveLength(5);
+    expect(settings({ SUBGRAPH_FORWARD_HEADERS: 'none' }).forwardHeaders).toEqual([]);
   });
 });
 

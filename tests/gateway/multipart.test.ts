@@ -4,6 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from './fixture.ts';
+import { ACCEPT, partsOf, payloads } from './multipart-parts.ts';
 
 let it: TestServer;
 beforeAll(async () => {
@@ -11,45 +12,12 @@ beforeAll(async () => {
 });
 afterAll(async () => await it[Symbol.asyncDispose]());
 
-const ACCEPT = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0, application/json';
-
 async function open(query: string, accept = ACCEPT, server = it): Promise<IncomingMessage> {
   const request = httpRequest(`${server.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', accept } });
   request.end(JSON.stringify({ query }));
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   return response;
 }
-
-interface Part {
-  payload?: ExecutionResult | null;
-  errors?: unknown;
-}
-
-/** The parts of a body, each as soon as the delimiter behind it is there. Throws at whatever the format does not know. */
-async function* partsOf(response: IncomingMessage): AsyncGenerator<Part> {
-  expect(response.headers['content-type']).toBe('multipart/mixed;boundary="graphql";subscriptionSpec=1.0');
-  let buffer = '';
-  let first = true;
-  for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
-    buffer += chunk;
-    for (let at = buffer.indexOf('\r\n--graphql'); at !== -1; at = buffer.indexOf('\r\n--graphql')) {
-      const before = buffer.slice(0, at);
-      buffer = buffer.slice(at + '\r\n--graphql'.length);
-      if (first) expect(before).toBe('');
-      else {
-        const [, headers, body] = /^\r\n([^]*?)\r\n\r\n([^]*)$/.exec(before)!;
-        expect(headers).toBe('content-type: application/json');
-        yield JSON.parse(body!) as Part;
-      }
-      first = false;
-    }
-  }
-  expect(buffer).toBe('--\r\n');
-}
-
-const payloads = async function* (response: IncomingMessage): AsyncGenerator<ExecutionResult> {
-  for await (const part of partsOf(response)) if ('payload' in part) yield part.payload!;
-};
 
 test('events come in order, with fields of other subgraphs, after a heartbeat', async () => {
   const response = await open('subscription { bookAdded { title stars } }');
