@@ -190,6 +190,53 @@ describe('answers', () => {
   });
 });
 
+describe('nulls', () => {
+  const after = (turns: number, answer: () => unknown) => async () => {
+    for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+    return answer();
+  };
+  const fail = (message: string) => () => {
+    throw new Error(message);
+  };
+  const asked: string[] = [];
+  const schema = subgraphSchema({
+    typeDefs: `type Query { list: [Item!] item: Item must: Item! } type Item { id: ID! soon: String! later: String latest: Item }`,
+    resolvers: {
+      Query: { list: () => [{ id: 'i1' }, { id: 'i2' }], item: () => ({ id: 'i1' }), must: () => ({ id: 'i1' }) },
+      Item: { soon: after(1, fail('Soon.')), later: after(3, fail('Later.')), latest: after(3, () => ({ id: 'i3', get soon() { asked.push('soon'); return 'x'; } })) },
+    },
+  });
+
+  test.each([
+    ['an object', '{ item { soon later } }', ['item', 'soon'], { item: null }],
+    ['a list', '{ list { later soon } }', ['list', 0, 'soon'], { list: null }],
+    ['everything', '{ must { soon later } item { later } }', ['must', 'soon'], null],
+  ])('of %s hide what fails below them later', async (_, source, path, expected) => {
+    const { data, errors } = await ask(schema, source);
+    expect(received({ data })).toEqual({ data: expected });
+    expect(errors).toMatchObject([{ message: 'Soon.', path }]);
+    const { theirs } = await both(schema, source);
+    await after(4, () => undefined)();
+    expect(theirs.errors).toMatchObject([{ message: 'Soon.', path }]);
+  });
+
+  test('end what would be asked below them', async () => {
+    const { data } = await ask(schema, '{ item { soon latest { soon } } }');
+    expect(received({ data })).toEqual({ data: { item: null } });
+    expect(asked).toEqual([]);
+  });
+
+  test('that are there at once hide what comes later', async () => {
+    const mixed = subgraphSchema({
+      typeDefs: 'type Query { item: Item list: [Item!] } type Item { later: String at: String! }',
+      resolvers: { Query: { item: () => ({}), list: () => [{ at: 'x' }, null] }, Item: { later: after(1, fail('Later.')) } },
+    });
+    const { data, errors } = await ask(mixed, '{ item { later at } list { later at } }');
+    expect(received({ data })).toEqual({ data: { item: null, list: null } });
+    expect(errors?.map(({ path }) => path)).toEqual([['item', 'at'], ['list', 1]]);
+  });
+});
+
 const ENTITIES = 'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Book { id title } } }';
 const books = (...ids: string[]) => ({ variables: { representations: ids.map((id) => ({ __typename: 'Book', id })) } });
 
