@@ -162,7 +162,7 @@ class PlanCompiler {
       variables: node.variableUsages ?? [],
       path: compilePath(path),
       contexts: compileContexts(node.contextRewrites),
-      representations: node.requires === undefined ? undefined : compileRepresentations(node.requires, node.inputRewrites, this.#types),
+      representations: node.requires === undefined ? undefined : compileRepresentations(node.requires, typesOf(selectionSet), node.inputRewrites, this.#types),
       shape,
       keys: keysOf(selectionSet, shape, []),
       // Between two mutations the same question may have two answers.
@@ -186,6 +186,10 @@ function entitiesSelection(operation: OperationDefinitionNode): SelectionSetNode
   if (field?.kind !== Kind.FIELD || field.selectionSet === undefined) throw new Error('A fetch of entities selects something else.');
   return field.selectionSet;
 }
+
+/** The types that a fetch of entities asks for. */
+const typesOf = ({ selections }: SelectionSetNode): ReadonlySet<string> =>
+  new Set(selections.flatMap((selection) => (selection.kind === Kind.INLINE_FRAGMENT ? (selection.typeCondition?.name.value ?? []) : [])));
 
 /** Rewrites of entities start at the entity in some plans and at `_entities` in others. */
 function entityRewrites(node: FetchNode): FetchNode['outputRewrites'] {

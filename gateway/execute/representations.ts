@@ -17,10 +17,12 @@ export type RepresentationBuilder = (objects: readonly JsonObject[]) => Represen
 
 /**
  * @param requires what the subgraph needs to know of an entity
+ * @param asked the types that it is asked for
  * @param rewrites what changes in it, such as the type name for an interface object
  */
 export function compileRepresentations(
   requires: readonly QueryPlanSelectionNode[],
+  asked: ReadonlySet<string>,
   rewrites: readonly FetchDataRewrite[] | undefined,
   types: SupergraphTypes,
 ): RepresentationBuilder {
@@ -41,7 +43,7 @@ export function compileRepresentations(
       if (keys !== undefined && builder.addPlain(object, name as string, keys)) continue;
       const representation = emptyObject();
       if (!select(object, steps, representation, types) || typeof representation.__typename !== 'string') continue;
-      if (rewrites !== undefined) rewrite(representation, rewrites, requires, types);
+      if (rewrites !== undefined) rewrite(representation, rewrites, asked, types);
       builder.addAny(object, representation);
     }
     return builder;
@@ -217,15 +219,15 @@ function selectValue(value: unknown, steps: readonly Step[], into: unknown, type
 function rewrite(
   representation: JsonObject,
   rewrites: readonly FetchDataRewrite[],
-  requires: readonly QueryPlanSelectionNode[],
+  asked: ReadonlySet<string>,
   types: SupergraphTypes,
 ): void {
   const { __typename: name } = representation;
   // The planner merges fetches through an interface's key with those through a type's own. Where the subgraph is asked for the type
   // itself it gets the type itself: the interface's resolver knows nothing of what the type's fields require.
-  const isAskedItself = requires.some((selection) => selection.kind === 'InlineFragment' && selection.typeCondition === name);
+  const isAskedItself = asked.has(String(name));
   for (const each of rewrites) {
-    if (!isAskedItself || each.path[0] === `... on ${String(name)}`) applyRewrite(representation, each, 0, types);
+    if (!isAskedItself || each.kind === 'KeyRenamer' || each.path[0] === `... on ${String(name)}`) applyRewrite(representation, each, 0, types);
   }
 }
 

@@ -13,6 +13,8 @@ export interface TestSubgraph {
   /** Without the `@link`, which is added. */
   typeDefs: string;
   resolvers?: object;
+  /** Whether it is a schema of Federation 1, which has no `@link`. @default false */
+  isFederation1?: boolean;
 }
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
@@ -37,18 +39,20 @@ export interface Federation extends AsyncDisposable {
   run(source: string | DocumentNode, variables?: Record<string, unknown>, context?: RequestContext): Promise<ExecutionResult>;
 }
 
-export const testContext = (options: { signal?: AbortSignal } = {}): RequestContext =>
+export const testContext = (options: { signal?: AbortSignal; requestId?: string } = {}): RequestContext =>
   createRequestContext({ tenantId: 'test', subject: 'tester', roles: [], scopes: [] }, options);
 
 /** Composes; throws with every fault. */
 export function composeTest(subgraphs: Readonly<Record<string, TestSubgraph>>): string {
-  const composed = composeServices(Object.entries(subgraphs).map(([name, { typeDefs }]) => ({ name, typeDefs: parse(`${LINK}\n${typeDefs}`) })));
+  const composed = composeServices(Object.entries(subgraphs).map(([name, subgraph]) => ({ name, typeDefs: parse(textOf(subgraph)) })));
   if (composed.errors !== undefined) throw new Error(composed.errors.map((error) => error.message).join('\n'));
   return composed.supergraphSdl;
 }
 
-export function subgraphSchema({ typeDefs, resolvers }: TestSubgraph): GraphQLSchema {
-  return buildSubgraphSchema({ typeDefs: parse(`${LINK}\n${typeDefs}`), resolvers: (resolvers ?? {}) as Resolvers });
+const textOf = ({ typeDefs, isFederation1 = false }: TestSubgraph): string => (isFederation1 ? typeDefs : `${LINK}\n${typeDefs}`);
+
+export function subgraphSchema(subgraph: TestSubgraph): GraphQLSchema {
+  return buildSubgraphSchema({ typeDefs: parse(textOf(subgraph)), resolvers: (subgraph.resolvers ?? {}) as Resolvers });
 }
 
 /**

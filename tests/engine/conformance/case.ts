@@ -12,6 +12,8 @@ export interface Conformance {
 export interface ConformanceOperation {
   readonly query: string;
   readonly variables?: Record<string, unknown>;
+  /** Of the request; decides progressive overrides. @default a random one */
+  readonly requestId?: string;
   /** Reasoned from GraphQL's and Federation's specifications. */
   readonly data: unknown;
   /** @default none */

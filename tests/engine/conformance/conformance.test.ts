@@ -3,21 +3,25 @@
  */
 import { readdirSync } from 'node:fs';
 import type { ExecutionResult } from 'graphql';
-import { describe, expect, test } from 'vitest';
-import { federate, received } from '../federation.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { federate, received, testContext, type Federation } from '../federation.ts';
 import type { Conformance, ConformanceOperation } from './case.ts';
 
 const folders = readdirSync(new URL('.', import.meta.url), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
 
-test('there is a folder for every directive', () => expect(folders.length).toBeGreaterThan(0));
+test('there is a folder for every directive', () => expect(folders.length).toBeGreaterThan(25));
 
 describe.each(folders)('%s', async (folder) => {
   const { default: found } = (await import(`./${folder}/case.ts`)) as { default: Conformance };
-  describe.each([500, 1])('at most %i entities at once', async (entityBatchSize) => {
-    const federation = await federate(found.subgraphs, { inThread: true, entityBatchSize, ...found.engine });
+  describe.each([500, 1])('at most %i entities at once', (entityBatchSize) => {
+    let federation: Federation;
+    beforeAll(async () => {
+      federation = await federate(found.subgraphs, { inThread: true, entityBatchSize, ...found.engine });
+    });
     test.each(Object.entries(found.operations))('%s', async (_, operation) => {
       federation.calls.length = 0;
-      compare(received(await federation.run(operation.query, operation.variables)), operation);
+      const context = testContext({ requestId: operation.requestId });
+      compare(received(await federation.run(operation.query, operation.variables, context)), operation);
       if (operation.requests === undefined || entityBatchSize === 1) return;
       const requests = Object.fromEntries(Object.keys(operation.requests).map((name) => [name, federation.calls.filter(({ service }) => service === name).length]));
       expect(requests, JSON.stringify(federation.calls, null, 1)).toEqual(operation.requests);
