@@ -104,9 +104,9 @@ export class Run {
     this.#settled?.();
   }
 
-  /** Notes a field's error, unless a null above it hides it already. */
+  /** Notes a field's error. */
   report(error: unknown, nodes: readonly FieldNode[], up: Frame | undefined, key: string | number): void {
-    if (!this.#ended && !isGone(up)) this.errors.push(locatedError(error, nodes as FieldNode[], pathTo(up, key)));
+    this.errors.push(locatedError(error, nodes as FieldNode[], pathTo(up, key)));
   }
 
   /**
@@ -126,6 +126,7 @@ export class Run {
   #arrived(frame: Frame, value: unknown, complete: ((value: unknown) => unknown) | undefined): void {
     try {
       const { up, key, position } = frame;
+      // What would stand below a null is for nobody, and neither are its errors.
       if (!this.#ended && !isGone(up)) {
         const left = this.#signal;
         const completed =
