@@ -96,6 +96,12 @@ export interface DocumentGraph {
   readonly relations: readonly RelationWrite[];
 }
 
+/** What a store has of an entity or a relation, whichever wrote it. */
+export interface StoredItem {
+  readonly properties: Properties;
+  readonly byHand: boolean;
+}
+
 /** Top-level properties merge into those that are there; one given as null is removed. */
 export interface EntityWrite {
   readonly name: string;
@@ -185,6 +191,12 @@ export interface GraphDriver {
 
   /** The ids of the entities and relations that each document names; documents that name none are absent. */
   documentContents(context: RequestContext, documents: readonly string[]): Promise<Map<string, { entities: string[]; relations: string[] }>>;
+
+  /** The properties of entities and relations as stored, and whether a hand wrote them; unknown ids are absent. */
+  storedItems(context: RequestContext, entities: readonly string[], relations: readonly string[]): Promise<Map<string, StoredItem>>;
+
+  /** Documents that mention these entities or assert these relations, at most `limit` of each. */
+  documentsOf(context: RequestContext, entities: readonly string[], relations: readonly string[], limit: number): Promise<Map<string, string[]>>;
 
   /** Probes the stores; never throws. */
   health(): Promise<StoreHealth[]>;

@@ -3,11 +3,11 @@ import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
+import { differingDocuments, documentProperties, type DocumentProperty } from './agreement.ts';
 import type { DocumentGraph, GraphDriver } from './driver.ts';
 import { checkCount, checkEntity, checkRelation, checkText, INPUT_LIMITS } from './input.ts';
 import type { RelationInput } from './input.ts';
 import type { EntityInput } from './schema-mutations.ts';
-import { documentBatch } from './writes.ts';
 
 /** As the input arrives: what `properties` holds is checked, not assumed. */
 interface Checkable {
@@ -68,6 +68,17 @@ export function addIndexing(
   const indexPayload = donePayload('IndexDocumentGraphPayload', 'indexDocumentGraph');
   const removePayload = donePayload('RemoveDocumentGraphPayload', 'removeDocumentGraph');
 
+  const property = builder.objectRef<DocumentProperty>('DocumentGraphProperty').implement({
+    description: 'A property of an entity or a relation, as one document gives it.',
+    inaccessible: true,
+    fields: (t) => ({
+      documentId: t.exposeID('documentId', { nullable: false, description: 'The document’s id.' }),
+      itemId: t.exposeID('itemId', { nullable: false, description: 'The entity’s or relation’s id.' }),
+      key: t.exposeString('key', { nullable: false, description: 'The property’s name.' }),
+      agrees: t.exposeBoolean('agrees', { nullable: false, description: 'Whether it is stored so.' }),
+      documents: t.idList({ nullable: { list: false, items: false }, description: 'Documents that name the same entity or relation.', resolve: ({ documents }) => [...documents] }),
+    }),
+  });
   const index = async (context: RequestContext, documents: readonly DocumentGraph[]) => {
     await write(context, () => deps.driver.indexDocuments(context, documents));
     return { documentIds: documents.map(({ documentId }) => documentId) };
@@ -93,7 +104,21 @@ export function addIndexing(
       args: { input: t.arg({ type: indexInput, required: true, description: 'The documents as they should be.' }) },
       resolve: async (_, { input }, context) => {
         systemOnly(context);
-        return await differing(context, deps.driver, checkDocuments(input.documents));
+        return await differingDocuments(context, deps.driver, checkDocuments(input.documents));
+      },
+    }),
+    documentGraphProperties: t.field({
+      type: [property],
+      inaccessible: true,
+      nullable: { list: true, items: false },
+      description: 'For the gateway’s own indexing: properties that documents give and that are stored with another value, or not at all.',
+      args: {
+        input: t.arg({ type: indexInput, required: true, description: 'What the documents say.' }),
+        itemIds: t.arg.idList({ description: 'Only these entities and relations; and then also what is stored as it is given.' }),
+      },
+      resolve: async (_, { input, itemIds }, context) => {
+        systemOnly(context);
+        return await documentProperties(context, deps.driver, checkDocuments(input.documents), itemIds?.map(String));
       },
     }),
   }));
@@ -120,21 +145,6 @@ export function addIndexing(
       },
     }),
   }));
-}
-
-/** The documents whose mentions and assertions are not those given. */
-async function differing(context: RequestContext, driver: GraphDriver, documents: readonly DocumentGraph[]): Promise<string[]> {
-  const { documentIds, mentions, assertions } = documentBatch(context.principal.tenantId, documents);
-  const stored = await driver.documentContents(context, documentIds);
-  const same = (found: readonly string[], wanted: readonly string[]): boolean => {
-    const set = new Set(wanted);
-    return found.length === set.size && found.every((id) => set.has(id));
-  };
-  return documentIds.filter((id) => {
-    const { entities, relations } = stored.get(id) ?? { entities: [], relations: [] };
-    const wanted = mentions.flatMap(({ documentId, entityId }) => (documentId === id ? [entityId] : []));
-    return !same(entities, wanted) || !same(relations, assertions.flatMap(({ documentId, relationId }) => (documentId === id ? [relationId] : [])));
-  });
 }
 
 function systemOnly(context: RequestContext): void {

@@ -1,7 +1,7 @@
 /** What both drivers do with writes before they reach a store: ids, duplicates within one call, merged properties. */
 import { isDeepStrictEqual } from 'node:util';
 import { derivedId, entityId } from '#subgraphs/shared/ids.ts';
-import type { DocumentGraph, Entity, EntityReference, EntityWrite, Properties, Relation, RelationWrite } from './driver.ts';
+import type { DocumentGraph, Entity, EntityReference, EntityWrite, Properties, Relation, RelationWrite, StoredItem } from './driver.ts';
 
 /**
  * Merges top-level properties: a later value replaces an earlier one, and null removes it (as RFC 7396 does at its top
@@ -51,12 +51,6 @@ export function relationPatches(tenantId: string, writes: Iterable<RelationWrite
   return patches;
 }
 
-/** What a store has of an entity or a relation before it is written. */
-export interface Stored {
-  readonly properties: Properties;
-  readonly byHand: boolean;
-}
-
 /**
  * Decides what a write changes.
  * @param byHand whether to mark what is written as written by hand: all, only what is created, or none. A mark stays.
@@ -64,7 +58,7 @@ export interface Stored {
  */
 export function changesOf<Item extends { readonly id: string; readonly properties: Properties }>(
   patches: ReadonlyMap<string, Item>,
-  stored: ReadonlyMap<string, Stored>,
+  stored: ReadonlyMap<string, StoredItem>,
   byHand: boolean | 'when new',
 ): { now: Map<string, Item>; changed: (Item & { byHand: boolean })[] } {
   const now = new Map<string, Item>();

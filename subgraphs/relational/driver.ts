@@ -307,8 +307,8 @@ export interface RelationalDriver {
 
   /** Tenants that ever wrote, by name. System only. */
   tenantIds(context: RequestContext, page: ReferencePage): Promise<string[]>;
-  /** The tenant's documents by id, as every store should have them. */
-  referenceDocuments(context: RequestContext, page: ReferencePage): Promise<ReferenceDocument[]>;
+  /** The tenant's documents by id, as every store should have them. @param ids only those */
+  referenceDocuments(context: RequestContext, page: ReferencePage, ids?: readonly string[]): Promise<ReferenceDocument[]>;
   /** Those of `ids` that are documents, or are still being removed from the store. */
   knownDocuments(context: RequestContext, store: IndexedStore, ids: readonly string[]): Promise<string[]>;
   /** Makes entries due again, for documents that do not exist as deletions. @returns how many */

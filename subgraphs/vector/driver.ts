@@ -104,6 +104,9 @@ export interface KeptChunk extends ChunkAttributes {
   readonly contentHash: string;
 }
 
+/** What is stored of a chunk, but its text and vector. */
+export type StoredChunk = Omit<KeptChunk, 'chunkId' | 'title'>;
+
 /** Makes the stored chunks of `documentIds` exactly `changed` and `kept`. */
 export interface DocumentsWrite {
   readonly documentIds: readonly string[];
@@ -140,6 +143,8 @@ export interface VectorDriver {
   delete(context: RequestContext, chunkIds: readonly string[]): Promise<readonly string[]>;
   /** The content hash of every stored chunk of these documents. */
   storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>>;
+  /** Every stored chunk of these documents by id, to compare it with what it should be. */
+  storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>>;
   /**
    * Replaces the chunks of whole documents.
    * @param model of the vectors in `changed`; the collection's own when nothing changed

@@ -1,5 +1,6 @@
 /** Writes: checks the input, embeds what changed in one call, hands the driver what to store. */
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -106,7 +107,7 @@ export interface Indexed {
   removed: number;
 }
 
-/** Those of the given documents of which other chunks are stored than the input says, or none, or of other texts, titles or models. */
+/** Those of the given documents of which other chunks are stored than the input says, or none, or of other texts, titles, models or attributes. */
 export async function differingDocuments(
   context: RequestContext,
   driver: VectorDriver,
@@ -116,21 +117,18 @@ export async function differingDocuments(
   const documentIds = checkIds(documents.map((document) => document.documentId), '`documents.documentId`', WRITE_LIMITS.documents);
   const model = embedder.model;
   if (model === undefined) throw embeddingOff();
-  const differing: string[] = [];
-  if (documentIds.length === 0) return differing;
-  // Document by document, for the store tells hashes by chunk; a batch that agrees as a whole, which is the rule, costs one statement.
-  const expected = documents.map(({ documentId, title, chunks }) => ({
-    documentId,
-    hashes: new Map(chunks.map(({ id, text }) => [id, contentHash(model.name, title ?? '', text)])),
-  }));
-  const agrees = (stored: ReadonlyMap<string, string>, hashes: ReadonlyMap<string, string>): boolean =>
-    stored.size === hashes.size && [...hashes].every(([id, hash]) => stored.get(id) === hash);
-  const together = new Map(expected.flatMap(({ hashes }) => [...hashes]));
-  if (agrees(await driver.storedHashes(context, documentIds), together)) return differing;
-  for (const { documentId, hashes } of expected) {
-    if (!agrees(await driver.storedHashes(context, [documentId]), hashes)) differing.push(documentId);
-  }
-  return differing;
+  if (documentIds.length === 0) return [];
+  const stored = await driver.storedChunks(context, documentIds);
+  const counts = new Map<string, number>();
+  for (const { documentId } of stored.values()) counts.set(documentId, (counts.get(documentId) ?? 0) + 1);
+  return documents
+    .filter((document) => {
+      const { title, ...attributes } = checkAttributes(document);
+      const same = ({ id, text }: { id: string; text: string }): boolean =>
+        isDeepStrictEqual(stored.get(id), { ...attributes, contentHash: contentHash(model.name, title, text) });
+      return (counts.get(document.documentId) ?? 0) !== document.chunks.length || !document.chunks.every(same);
+    })
+    .map(({ documentId }) => documentId);
 }
 
 /** Makes the stored chunks of the given documents exactly the input, and embeds only what changed. */

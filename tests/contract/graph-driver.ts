@@ -474,6 +474,35 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       });
     });
 
+    test('what is stored of entities and relations, and which documents name them, can be compared', async () => {
+      const [context, other] = [freshTenant(), freshTenant()];
+      const linked = { ...link('a', 'USES', 'b'), properties: { since: 2020, nested: { list: [1, 'x'] } } };
+      for (const each of [context, other]) {
+        const of = (source: string) => docId(each, source);
+        await driver.indexDocuments(each, [
+          { documentId: of('one'), entities: [node('a', { weight: 1 }), node('b')], relations: [linked] },
+          { documentId: of('two'), entities: [node('a')], relations: [linked] },
+        ]);
+      }
+      await driver.upsertEntities(context, [node('b', { by: 'hand' })]);
+      const [a, b] = [idOf(context, 'a'), idOf(context, 'b')];
+      const [row] = (await driver.relationsOf(context, [a], EVERYTHING, { limit: 1, after: null })).get(a)!;
+      const relation = row!.relation.id;
+      expect(await driver.storedItems(context, [a, b, idOf(other, 'a')], [relation])).toEqual(
+        new Map([
+          [a, { properties: { weight: 1 }, byHand: false }],
+          [b, { properties: { by: 'hand' }, byHand: true }],
+          [relation, { properties: linked.properties, byHand: false }],
+        ]),
+      );
+      const both = [docId(context, 'one'), docId(context, 'two')].sort();
+      expect(await driver.documentsOf(context, [a, b, idOf(other, 'a')], [relation], 10)).toEqual(
+        new Map([[a, both], [b, [docId(context, 'one')]], [relation, both]]),
+      );
+      expect((await driver.documentsOf(context, [a], [relation], 1)).get(relation)).toEqual(both.slice(0, 1));
+      expect(await driver.storedItems(context, [], [])).toEqual(new Map());
+    });
+
     describe('tenants', () => {
       test('a tenant with 1 % of the data gets all of its own and nothing of the other’s', async () => {
         const big = freshTenant('big');

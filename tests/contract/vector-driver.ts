@@ -263,6 +263,9 @@ export function testVectorDriver(
       const inside = chunks.filter((c) => documentIds.includes(c.documentId));
       await driver.upsert(as('a'), chunks, MODEL);
       expect(await driver.storedHashes(as('a'), documentIds)).toEqual(new Map(inside.map((c) => [c.chunkId, c.contentHash])));
+      const stored = inside.map(({ chunkId, documentId, contentHash, source, mediaType, metadata }) => [chunkId, { documentId, contentHash, source, mediaType, metadata }] as const);
+      expect(await driver.storedChunks(as('a'), documentIds)).toEqual(new Map(stored));
+      expect(await driver.storedChunks(as('b'), documentIds)).toEqual(new Map());
 
       const [kept, rewritten] = [inside[0]!, inside[5]!];
       const newVector = unitVector(random(14));

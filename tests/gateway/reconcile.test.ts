@@ -108,6 +108,56 @@ test('finds what is missing, stale and orphaned in each store, mends it, and fin
   expect(object).not.toBeNull();
 });
 
+test('finds properties, attributes of chunks and nothing that is right, whichever document gave it last', async () => {
+  const [a, b, c] = [idOf('acme', 20), idOf('acme', 21), idOf('acme', 22)];
+  const shared = { name: 'shared', kind: 'topic' };
+  const write = async (n: number, weight: number, metadata: unknown) => {
+    const self = { name: `topic-${n}`, kind: 'topic', properties: { weight: n, nested: { list: [n, 'x'], none: null } } };
+    const input = {
+      title: `Document ${n}`, source: `made/${n}.md`, mediaType: 'text/markdown', text: `Text number ${n}.`, metadata,
+      entities: [self, { ...shared, properties: { weight } }], relations: [{ from: { name: self.name, kind: 'topic' }, to: shared, type: 'PART_OF', properties: { since: n } }],
+    };
+    const context = createRequestContext({ tenantId: 'acme', subject: 'somebody', roles: [], scopes: [] });
+    const { errors } = await server.services.clients.get('relational')!.execute({ document: UPSERT, operationType: 'mutation', variables: { input }, context });
+    expect(errors).toBeUndefined();
+    indexer.wake();
+    await indexer.idle();
+  };
+  // Two documents disagree about a property: the one that was delivered last is right, and neither differs.
+  await write(20, 1, { tags: ['a', { b: 1.5 }], none: null });
+  await write(21, 2, {});
+  await write(22, 2, { x: 1 });
+  expect((await run()).found).toEqual([]);
+  // What a hand has written since is right as well.
+  await call('graph', parse('mutation ($input: UpsertEntitiesInput!) { upsertEntities(input: $input) { entities { id } } }'), { input: { entities: [{ name: 'topic-22', kind: 'topic', properties: { weight: 99 } }] } }, 'acme');
+  expect((await run()).found).toEqual([]);
+
+  const graph = (table: string, set: string, where: string, values: unknown[]) => sql(`UPDATE graph.${table} SET properties = ${set} WHERE tenant_id = 'acme' AND ${where}`, values);
+  expect(await graph('entities', `jsonb_set(properties, '{nested,list}', '["other"]')`, 'name = $1', ['topic-20'])).toBe(1);
+  expect(await graph('relations', `properties - 'since'`, `from_name = $1 AND type = 'PART_OF'`, ['topic-21'])).toBe(1);
+  expect(await sql(`UPDATE vector.chunks SET metadata = '{"x": 2}' WHERE document_id = $1`, [c])).toBe(1);
+  expect(await sql(`UPDATE vector.chunks SET source = 'elsewhere' WHERE document_id = $1`, [a])).toBe(1);
+  expect(await sql(`UPDATE vector.chunks SET media_type = 'text/plain' WHERE document_id = $1`, [b])).toBe(1);
+  const planted = [`acme GRAPH DIFFERS ${a}`, `acme GRAPH DIFFERS ${b}`, ...[a, b, c].map((id) => `acme VECTOR DIFFERS ${id}`)].sort();
+  expect((await run()).found).toEqual(planted);
+  // A value that no document gives: all that give another are delivered again, and whichever comes last is right.
+  expect(await graph('entities', `jsonb_set(properties, '{weight}', '3')`, 'name = $1', ['shared'])).toBe(1);
+  expect((await run()).found).toEqual([...planted, `acme GRAPH DIFFERS ${c}`].sort());
+  expect((await run(true)).report).toMatchObject({ found: 6, redelivered: 6 });
+  indexer.wake();
+  await indexer.idle();
+  expect((await run()).found).toEqual([]);
+  const client = new pg.Client(server.databaseUrl);
+  await client.connect();
+  const { rows } = await client.query(`SELECT source, media_type, metadata FROM vector.chunks WHERE document_id = ANY($1) ORDER BY source`, [[a, b, c]]);
+  await client.end();
+  expect(rows).toEqual([
+    { source: 'made/20.md', media_type: 'text/markdown', metadata: { tags: ['a', { b: 1.5 }], none: null } },
+    { source: 'made/21.md', media_type: 'text/markdown', metadata: {} },
+    { source: 'made/22.md', media_type: 'text/markdown', metadata: { x: 1 } },
+  ]);
+});
+
 test('a tombstone yields to a writer who brings the document back', async () => {
   const id = idOf('globex', 99);
   await call('relational', parse('mutation ($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }'),
@@ -135,7 +185,7 @@ test('one tenant’s comparison sees nothing of another’s', async () => {
 
 test('nobody but the gateway itself may ask', async () => {
   const context = createRequestContext({ tenantId: 'acme', subject: 'somebody', roles: ['admin'], scopes: [] });
-  for (const [name, field] of [['relational', 'tenantIds(first: 1)'], ['relational', 'referenceDocuments(first: 1) { id }'], ['relational', 'knownDocuments(store: GRAPH, ids: [])'], ['vector', 'vectorDocuments(first: 1) { ids }'], ['graph', 'graphDocuments(first: 1)']] as const) {
+  for (const [name, field] of [['relational', 'tenantIds(first: 1)'], ['relational', 'referenceDocuments(first: 1) { id }'], ['relational', 'knownDocuments(store: GRAPH, ids: [])'], ['vector', 'vectorDocuments(first: 1) { ids }'], ['graph', 'graphDocuments(first: 1)'], ['graph', 'documentGraphProperties(input: { documents: [] }) { key }']] as const) {
     const { errors } = await server.services.clients.get(name)!.execute({ document: parse(`{ ${field} }`), operationType: 'query', variables: {}, context });
     expect(errors?.[0]?.extensions?.code, field).toBe('FORBIDDEN');
   }

@@ -20,6 +20,8 @@ export function createDisabledGraph(): GraphDriver {
     indexDocuments: refuse,
     documentIds: refuse,
     documentContents: refuse,
+    storedItems: refuse,
+    documentsOf: refuse,
     health: async () => [{ store: 'postgres', state: 'disabled', detail: 'Set NEO4J_URI or DATABASE_URL.' }],
     close: async () => undefined,
   };

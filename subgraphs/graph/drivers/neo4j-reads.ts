@@ -29,6 +29,8 @@ type Reads = Pick<
   | 'entityDocuments'
   | 'documentIds'
   | 'documentContents'
+  | 'storedItems'
+  | 'documentsOf'
 >;
 
 /** An entity as statements return it: properties as the JSON text that is stored. */
@@ -181,6 +183,39 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
         { documents },
       );
       return contentsOf(rows);
+    },
+
+    async storedItems(context, entities, relations) {
+      const rows = await rowsOf<{ id: string; properties: string; byHand: boolean }>(
+        context,
+        `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $entities
+         RETURN e.id AS id, e.properties AS properties, e.byHand AS byHand
+         UNION ALL
+         MATCH (x:TributaryRelation {tenantId: $tenantId}) WHERE x.id IN $relations
+         MATCH (a:TributaryEntity {tenantId: $tenantId, id: x.from})
+         MATCH (b:TributaryEntity {tenantId: $tenantId, id: x.to})
+         MATCH (a)-[r]->(b) WHERE r.id = x.id
+         RETURN x.id AS id, r.properties AS properties, x.byHand AS byHand`,
+        { entities, relations },
+      );
+      return new Map(rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]));
+    },
+
+    async documentsOf(context, entities, relations, limit) {
+      const rows = await rowsOf<{ id: string; document: string }>(
+        context,
+        `UNWIND $entities AS id
+         MATCH (e:TributaryEntity {tenantId: $tenantId, id: id})
+         CALL { WITH e MATCH (e)<-[:TRIBUTARY_MENTIONS]-(d:TributaryDocument {tenantId: $tenantId}) RETURN d.id AS document ORDER BY document LIMIT $limit }
+         RETURN id, document
+         UNION ALL
+         UNWIND $relations AS id
+         MATCH (x:TributaryRelation {tenantId: $tenantId, id: id})
+         CALL { WITH x MATCH (x)<-[:TRIBUTARY_ASSERTS]-(d:TributaryDocument {tenantId: $tenantId}) RETURN d.id AS document ORDER BY document LIMIT $limit }
+         RETURN id, document`,
+        { entities, relations, limit: neo4j.int(limit) },
+      );
+      return groupedBy(rows, ({ id }) => id, ({ document }) => document);
     },
 
     async entityDocuments(context, entities, { limit, after }) {

@@ -6,10 +6,9 @@
 import neo4j from 'neo4j-driver';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
-import type { DocumentGraph, Entity, EntityWrite, Properties, Relation, RelationWrite } from '../driver.ts';
+import type { DocumentGraph, Entity, EntityWrite, Properties, Relation, RelationWrite, StoredItem } from '../driver.ts';
 import { groupedBy } from '../grouping.ts';
 import { changesOf, documentBatch, entityPatches, namedEnds, presentIds, relationPatches } from '../writes.ts';
-import type { Stored } from '../writes.ts';
 import { nameOrder, quotedTypes } from './neo4j-reads.ts';
 import type { Query } from './neo4j.ts';
 
@@ -190,7 +189,7 @@ async function deleteOrphans(query: Query, ids: readonly string[]): Promise<void
 
 type StoredRow = { id: string; properties: string; byHand: boolean };
 
-const parsed = (rows: readonly StoredRow[]): Map<string, Stored> =>
+const parsed = (rows: readonly StoredRow[]): Map<string, StoredItem> =>
   new Map(rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]));
 
 const byDocument = <Row extends { documentId: string }>(rows: readonly Row[], idOf: (row: Row) => string): Record<string, string[]> =>

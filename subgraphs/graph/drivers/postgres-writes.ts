@@ -6,9 +6,8 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import type { Transaction } from '#subgraphs/shared/postgres.ts';
-import type { DocumentGraph, Entity, EntityWrite, Relation, RelationWrite } from '../driver.ts';
+import type { DocumentGraph, Entity, EntityWrite, Relation, RelationWrite, StoredItem } from '../driver.ts';
 import { changesOf, documentBatch, entityPatches, namedEnds, presentIds, relationPatches } from '../writes.ts';
-import type { Stored } from '../writes.ts';
 
 export async function upsertEntities(context: RequestContext, tx: Transaction, writes: readonly EntityWrite[]): Promise<Entity[]> {
   await takeTurn(context, tx);
@@ -191,8 +190,8 @@ async function storedRows(
   tx: Transaction,
   table: 'entities' | 'relations',
   patches: ReadonlyMap<string, unknown>,
-): Promise<Map<string, Stored>> {
-  const rows = await tx.query<Stored & { id: string }>({
+): Promise<Map<string, StoredItem>> {
+  const rows = await tx.query<StoredItem & { id: string }>({
     sql: `SELECT id, properties, by_hand AS "byHand" FROM graph.${table} WHERE id = ANY($1::text[])`,
     parameters: [[...patches.keys()]],
   });

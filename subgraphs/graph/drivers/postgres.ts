@@ -4,7 +4,7 @@
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
-import type { Direction, Entity, GraphDriver, Relation, RelationOfEntity, RelationSelection, Step } from '../driver.ts';
+import type { Direction, Entity, GraphDriver, Relation, RelationOfEntity, RelationSelection, Step, StoredItem } from '../driver.ts';
 import { contentsOf, groupedBy } from '../grouping.ts';
 import { entityCondition, Parameters } from './postgres-filter.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './postgres-writes.ts';
@@ -35,6 +35,8 @@ type Reads = Pick<
   | 'entityDocuments'
   | 'documentIds'
   | 'documentContents'
+  | 'storedItems'
+  | 'documentsOf'
 >;
 
 function reads(postgres: Postgres): Reads {
@@ -225,6 +227,28 @@ function reads(postgres: Postgres): Reads {
         [documents],
       );
       return contentsOf(rows);
+    },
+
+    async storedItems(context, entities, relations) {
+      const rows = await read<StoredItem & { id: string }>(
+        context,
+        `SELECT id, properties, by_hand AS "byHand" FROM graph.entities WHERE id = ANY($1::text[])
+         UNION ALL SELECT id, properties, by_hand FROM graph.relations WHERE id = ANY($2::text[])`,
+        [entities, relations],
+      );
+      return new Map(rows.map(({ id, properties, byHand }) => [id, { properties, byHand }]));
+    },
+
+    async documentsOf(context, entities, relations, limit) {
+      const of = (table: string, column: string, ids: string) =>
+        `SELECT i.id, x.document_id FROM unnest(${ids}::text[]) AS i(id)
+         CROSS JOIN LATERAL (SELECT t.document_id FROM graph.${table} t WHERE t.${column} = i.id ORDER BY t.document_id LIMIT $3) x`;
+      const rows = await read<{ id: string; document_id: string }>(
+        context,
+        `${of('mentions', 'entity_id', '$1')} UNION ALL ${of('assertions', 'relation_id', '$2')}`,
+        [entities, relations, limit],
+      );
+      return groupedBy(rows, ({ id }) => id, (row) => row.document_id);
     },
   };
 }

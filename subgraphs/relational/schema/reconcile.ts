@@ -51,10 +51,11 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       args: {
         first: t.arg.int({ required: true, description: `1 to ${ITEMS}.` }),
         after: t.arg.id({ description: 'The id that the page begins behind.' }),
+        ids: t.arg.idList({ description: 'Only these.' }),
       },
-      resolve: (_, { first, after }, context) => {
+      resolve: (_, { first, after, ids }, context) => {
         requireSystem(context);
-        return driver().referenceDocuments(context, { limit: limited('first', first), after: after ?? null });
+        return driver().referenceDocuments(context, { limit: limited('first', first), after: after ?? null }, ids?.map(String));
       },
     }),
     knownDocuments: t.idList({

@@ -15,6 +15,7 @@ export const disabledVectors: VectorDriver = {
   upsert: refuse,
   delete: refuse,
   storedHashes: refuse,
+  storedChunks: refuse,
   indexDocuments: refuse,
   removeDocuments: refuse,
   documentIds: refuse,

@@ -2,7 +2,7 @@
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 
 import { queryBuilder } from '#subgraphs/shared/kysely.ts';
-import type { ChunkFilter, ChunkVector, KeptChunk, KeywordQuery } from '../driver.ts';
+import type { ChunkFilter, ChunkVector, KeptChunk, KeywordQuery, StoredChunk } from '../driver.ts';
 import type { Position } from '../exact/matrix-cache.ts';
 
 const db = queryBuilder<Record<string, never>>('vector');
@@ -157,6 +157,11 @@ export const storedHashes = (collection: string, documentIds: readonly string[])
   compile<{ chunk_id: string; content_hash: string }>(sql`
     SELECT c.chunk_id, c.content_hash FROM vector.chunks c
     WHERE c.collection = ${collection} AND c.document_id = ANY (${documentIds}::text[])`);
+
+export const storedChunks = (collection: string, documentIds: readonly string[]) =>
+  compile<{ chunkId: string } & StoredChunk>(sql`
+    SELECT c.chunk_id AS "chunkId", c.document_id AS "documentId", c.content_hash AS "contentHash", c.source, c.media_type AS "mediaType", c.metadata
+    FROM vector.chunks c WHERE c.collection = ${collection} AND c.document_id = ANY (${documentIds}::text[])`);
 
 /** Each document's id is one step down the index. */
 export const documentIds = (collection: string, after: string, limit: number) =>

@@ -17,6 +17,7 @@ import type {
   RankedChunk,
   RankedDocument,
   Ranking,
+  StoredChunk,
   StoreQuery,
   VectorDriver,
   VectorModel,
@@ -114,6 +115,11 @@ export class PostgresVectors implements VectorDriver {
   async storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>> {
     const rows = await this.#postgres.read(context, statements.storedHashes(this.#collection, documentIds));
     return new Map(rows.map((row) => [row.chunk_id, row.content_hash]));
+  }
+
+  async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
+    const rows = await this.#postgres.read(context, statements.storedChunks(this.#collection, documentIds));
+    return new Map(rows.map(({ chunkId, ...chunk }) => [chunkId, chunk]));
   }
 
   async indexDocuments(context: RequestContext, write: DocumentsWrite, model: VectorModel | undefined): Promise<number> {

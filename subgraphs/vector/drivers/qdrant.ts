@@ -17,6 +17,7 @@ import type {
   RankedChunk,
   RankedDocument,
   Ranking,
+  StoredChunk,
   StoreQuery,
   VectorDriver,
   VectorModel,
@@ -217,6 +218,23 @@ export class QdrantVectors implements VectorDriver {
     if (documentIds.length === 0 || (await this.collectionInfo(context)) === undefined) return new Map();
     const points = await this.#scroll(context, documentIds, ['chunk_id', 'content_hash'], false);
     return new Map(points.map((point) => [String(point.payload!['chunk_id']), String(point.payload!['content_hash'])]));
+  }
+
+  async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
+    if (documentIds.length === 0 || (await this.collectionInfo(context)) === undefined) return new Map();
+    const points = await this.#scroll(context, documentIds, ['chunk_id', 'content_hash', PAYLOAD.documentId, PAYLOAD.source, PAYLOAD.mediaType, 'metadata'], false);
+    return new Map(
+      points.map(({ payload }) => [
+        String(payload!['chunk_id']),
+        {
+          documentId: String(payload![PAYLOAD.documentId]),
+          contentHash: String(payload!['content_hash']),
+          source: String(payload![PAYLOAD.source]),
+          mediaType: String(payload![PAYLOAD.mediaType]),
+          metadata: (payload!['metadata'] ?? {}) as StoredChunk['metadata'],
+        },
+      ]),
+    );
   }
 
   async indexDocuments(context: RequestContext, write: DocumentsWrite, model: VectorModel | undefined): Promise<number> {

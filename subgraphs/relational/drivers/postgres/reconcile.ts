@@ -25,10 +25,17 @@ export async function tenantIds(postgres: Postgres, context: RequestContext, { a
 }
 
 /** A page of the tenant's documents by id, in at most five statements. */
-export async function referenceDocuments(postgres: Postgres, context: RequestContext, { after, limit }: ReferencePage): Promise<ReferenceDocument[]> {
+export async function referenceDocuments(
+  postgres: Postgres,
+  context: RequestContext,
+  { after, limit }: ReferencePage,
+  only?: readonly string[],
+): Promise<ReferenceDocument[]> {
   return await postgres.transaction(context, async (tx) => {
     const page = await tx.query(
-      statement(sql<{ id: string }>`SELECT id FROM relational.documents WHERE id > ${after ?? ''} ORDER BY id LIMIT ${limit} FOR SHARE`),
+      statement(sql<{ id: string }>`
+        SELECT id FROM relational.documents WHERE id > ${after ?? ''} ${only === undefined ? sql`` : sql`AND id = ANY(${only}::text[])`}
+        ORDER BY id LIMIT ${limit} FOR SHARE`),
     );
     const ids = page.map(({ id }) => id);
     if (ids.length === 0) return [];
