@@ -1,6 +1,10 @@
 /** All runs of a tenant on one cursor: nothing lost although transactions commit out of order. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { StreamHub } from '#subgraphs/runs/stream-hub.ts';
 import { LOG_START, parsePosition, type TenantPosition } from '#subgraphs/runs/tenant-position.ts';
 import type { TenantEvent } from '#subgraphs/runs/tenant-reader.ts';
@@ -174,3 +178,108 @@ test('a cursor that the log has not reached, or that is none, is refused', async
     expect(() => parsePosition(cursor)).toThrow('is not a cursor');
   }
 });
+
+test('restored into another cluster, whose transactions count from the beginning, the log goes on behind itself', async () => {
+  await using moved = await openMovedStore();
+  const [a, b] = [newTenant(), newTenant()];
+  const run = async (tenant: ReturnType<typeof as>) => (await moved.replica.driver.start(tenant, {})).id;
+  const add = async (tenant: ReturnType<typeof as>, runId: string, text: string) => await moved.replica.driver.append(tenant, { runId, events: [piece(text)] });
+  const followed = async (tenant: ReturnType<typeof as>, after: TenantPosition | 'now' = LOG_START) => await hubOn(moved.replica).followTenant(tenant, after, {});
+  const [own, foreign] = [await run(a), await run(b)];
+  await add(a, own, 'one');
+  await add(b, foreign, 'foreign');
+  await add(a, own, 'two');
+  // As if all of it came from a cluster that has seen a million million transactions.
+  const far = 10n ** 12n;
+  await moved.admin.query(`UPDATE runs.run_events SET transaction_id = (transaction_id::text::bigint + ${far})::text::xid8`);
+  await moved.admin.query(`UPDATE runs.log_clock SET cluster = 1`);
+  // Before anything is written, what is there can be read.
+  const stream = await followed(a);
+  const before = await take(stream, 3);
+  expect(before.map(told)).toEqual([`${own}:1`, `${own}:2`, `${own}:3`]);
+  expect(parsePosition(before[2]!.cursor).transactionId).toBeGreaterThan(far);
+  const next = take(stream, 1);
+  await add(a, own, 'three');
+  moved.replica.wakeUps.deliver();
+  expect((await next).map(told)).toEqual([`${own}:4`]);
+  // Cursors of the time before are good, and `now` is behind everything.
+  expect((await take(await followed(a, parsePosition(before[1]!.cursor)), 2)).map(told)).toEqual([`${own}:3`, `${own}:4`]);
+  const late = await followed(a, 'now');
+  const last = take(late, 1);
+  await add(a, own, 'four');
+  moved.replica.wakeUps.deliver();
+  expect((await last).map(told)).toEqual([`${own}:5`]);
+  expect((await take(await followed(b), 2)).map(told)).toEqual([`${foreign}:1`, `${foreign}:2`]);
+
+  // And on to a third one, in which an append is the first to come; and everything that was there has been archived.
+  await moved.admin.query(`UPDATE runs.run_events SET transaction_id = (transaction_id::text::bigint + ${far})::text::xid8 WHERE tenant_id = '${b.principal.tenantId}'`);
+  await moved.admin.query(`UPDATE runs.log_clock SET cluster = 2`);
+  const appended = await Promise.all(upTo(4).map(async () => await add(a, await run(a), 'after the second move')));
+  expect(appended).toHaveLength(4);
+  const positions = await moved.admin.query<{ first: string; last: string }>(
+    `SELECT min(transaction_id::text::bigint) FILTER (WHERE run_id = ANY($1)) AS first, max(transaction_id::text::bigint) FILTER (WHERE run_id <> ALL($1)) AS last FROM runs.run_events`,
+    [appended.map(({ run: { id } }) => id)],
+  );
+  expect(BigInt(positions.rows[0]!.first)).toBeGreaterThan(BigInt(positions.rows[0]!.last));
+  expect((await take(await followed(a, parsePosition(before[0]!.cursor)), 12)).slice(0, 4).map(told)).toEqual([2, 3, 4, 5].map((sequence) => `${own}:${sequence}`));
+});
+
+test('copied into a cluster that is really another, young one, the log goes on and old cursors hold', async () => {
+  await using moved = await openMovedStore();
+  const [a, b] = [newTenant(), newTenant()];
+  const { id } = await moved.replica.driver.start(a, {});
+  const foreign = await moved.replica.driver.start(b, {});
+  // The old cluster has seen more transactions than the new one has.
+  for (let burnt = 0; burnt < 3_000; burnt += 100) await moved.admin.query(`DO $$ BEGIN FOR n IN 1..100 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$`);
+  await moved.replica.driver.append(a, { runId: id, events: [piece('one'), piece('two')] });
+  await moved.replica.driver.append(b, { runId: foreign.id, events: [piece('foreign')] });
+  const cursors = (await take(await hubOn(moved.replica).followTenant(a, LOG_START, {}), 3)).map(({ cursor }) => cursor);
+
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-cluster-'));
+  const cluster = await startEmbeddedPostgres({ dataDir: folder });
+  const pool = new Postgres({ url: cluster.url, poolSize: 4 });
+  const target = new pg.Client(cluster.url);
+  try {
+    await pool.migrate('runs', new URL('../../subgraphs/runs/migrations/', import.meta.url));
+    await target.connect();
+    await target.query('SET session_replication_role = replica; DELETE FROM runs.log_clock'); // As pg_restore --disable-triggers has it.
+    for (const table of ['runs', 'run_events', 'run_appends', 'tenant_logs', 'log_clock']) {
+      const { rows } = await moved.admin.query<{ rows: unknown }>(`SELECT COALESCE(json_agg(t), '[]') AS rows FROM runs.${table} AS t`);
+      await target.query(`INSERT INTO runs.${table} OVERRIDING SYSTEM VALUE SELECT * FROM json_populate_recordset(NULL::runs.${table}, $1)`, [JSON.stringify(rows[0]!.rows)]);
+    }
+    const there = manualReplica(pool);
+    const hub = hubOn(there);
+    const stream = await hub.followTenant(a, LOG_START, {});
+    expect((await take(stream, 3)).map(({ cursor }) => cursor)).toEqual(cursors);
+    const next = take(stream, 1);
+    const resumed = take(await hub.followTenant(a, parsePosition(cursors[1]!), {}), 2);
+    await there.driver.append(a, { runId: id, events: [finished] });
+    there.wakeUps.deliver();
+    expect((await next).map(told)).toEqual([`${id}:4`]);
+    expect((await resumed).map(told)).toEqual([`${id}:3`, `${id}:4`]);
+    expect((await take(await hub.followTenant(b, LOG_START, {}), 2)).map(told)).toEqual([`${foreign.id}:1`, `${foreign.id}:2`]);
+  } finally {
+    await target.end();
+    await pool.close();
+    await cluster.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 60_000);
+
+/** A store of its own, whose rows and clock a test makes look like those of another cluster. */
+async function openMovedStore() {
+  const own = await openPostgresStore();
+  await own.replica(); // Migrates.
+  const pool = new Postgres({ url: own.url, poolSize: 4 });
+  const admin = new pg.Client(own.url);
+  await admin.connect();
+  return {
+    replica: manualReplica(pool),
+    admin,
+    async [Symbol.asyncDispose]() {
+      await admin.end();
+      await pool.close();
+      await own.close();
+    },
+  };
+}

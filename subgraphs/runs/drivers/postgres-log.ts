@@ -3,6 +3,7 @@ import { createRequestContext, type RequestContext } from '#subgraphs/shared/con
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { RunLog, TenantLog } from '../driver.ts';
 import type { TenantPosition } from '../tenant-position.ts';
+import { settleClock } from './postgres-clock.ts';
 import { EVENT_COLUMNS, toEvent, type EventRow } from './postgres-rows.ts';
 
 const MIB = 1024 * 1024;
@@ -43,26 +44,37 @@ export function postgresLog(postgres: Postgres): RunLog & TenantLog {
     },
 
     async horizon(tenantId) {
-      const [row] = await postgres.read<{ horizon: string; pending: boolean }>(reader(tenantId), {
-        sql: `SELECT horizon::text, EXISTS (SELECT 1 FROM runs.run_events WHERE transaction_id >= horizon) AS pending
-                FROM pg_snapshot_xmin(pg_current_snapshot()) AS horizon`,
-        parameters: [],
-      });
-      return { horizon: position(row!.horizon, '0'), pending: row!.pending };
+      const look = async () => {
+        const [row] = await postgres.read<{ horizon: string; pending: boolean; settled: boolean | null }>(reader(tenantId), {
+          sql: `SELECT horizon::text, settled, EXISTS (SELECT 1 FROM runs.run_events WHERE transaction_id >= horizon) AS pending
+                  FROM (SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + shift)::text::xid8 AS horizon, cluster = runs.this_cluster() AS settled
+                          FROM runs.log_clock) AS clock`,
+          parameters: [],
+        });
+        return row!;
+      };
+      let row = await look();
+      if (row.settled !== true) {
+        await settleClock(postgres);
+        row = await look();
+      }
+      return { horizon: position(row.horizon, '0'), pending: row.pending };
     },
 
     async readTenant(tenantId, after, end, { types, agentId }, { events: limit, bytes }) {
       const rows = await postgres.read<TenantRow>(reader(tenantId), {
-        // What does not match comes back without its payload: it says how far the look went.
+        // What does not match comes back without its payload: it says how far the look went. The limit comes before the join, so
+        // that the log's index is followed whatever the planner thinks of the runs.
         sql: `SELECT * FROM (
                 SELECT e.*, sum(bytes) OVER (ORDER BY transaction_id, id) AS total, count(*) OVER () AS looked FROM (
                   SELECT e.transaction_id, e.id, e.run_id, e.sequence, e.type, e.actor, e.created_at, r.agent_id,
                          CASE WHEN m.matches THEN e.payload END AS payload, CASE WHEN m.matches THEN octet_length(e.payload::text) END AS bytes
-                    FROM runs.run_events AS e
+                    FROM (SELECT * FROM runs.run_events
+                           WHERE (transaction_id, id) > ($1::xid8, $2::bigint) AND (transaction_id, id) <= ($3::xid8, $4::bigint)
+                           ORDER BY transaction_id, id LIMIT $5) AS e
                     JOIN runs.runs AS r ON r.id = e.run_id AND r.tenant_id = e.tenant_id
                    CROSS JOIN LATERAL (SELECT ($6::text[] IS NULL OR e.type = ANY($6)) AND ($7::text IS NULL OR r.agent_id = $7) IS TRUE AS matches) AS m
-                   WHERE (e.transaction_id, e.id) > ($1::xid8, $2::bigint) AND (e.transaction_id, e.id) <= ($3::xid8, $4::bigint)
-                   ORDER BY e.transaction_id, e.id LIMIT $5) AS e) AS e
+                 ) AS e) AS e
                WHERE total IS NULL OR total <= $8 OR total = bytes ORDER BY transaction_id, id`,
         parameters: [String(after.transactionId), String(after.id), String(end.transactionId), String(end.id), limit, types ?? null, agentId ?? null, bytes],
       });

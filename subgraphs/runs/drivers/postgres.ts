@@ -6,6 +6,7 @@ import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/share
 import { RUN_LIMITS, type RunFilter, type RunLimits, type RunsDriver } from '../driver.ts';
 import type { WakeUps } from '../wake-ups.ts';
 import { appendEvents, startRun } from './postgres-append.ts';
+import { withClock } from './postgres-clock.ts';
 import { claimRun, heartbeatRun } from './postgres-leases.ts';
 import { postgresLog } from './postgres-log.ts';
 import { EVENT_COLUMNS, RUN_COLUMNS, toEvent, toRun, type EventRow, type RunRow, type Tables } from './postgres-rows.ts';
@@ -19,8 +20,8 @@ const db = queryBuilder<Tables>('runs');
 export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: RunLimits = RUN_LIMITS): RunsDriver {
   return {
     start: (context, run) => startRun(postgres, context, run),
-    append: (context, append) => appendEvents(postgres, wakeUps, limits, context, append),
-    claim: (context, claim) => claimRun(postgres, wakeUps, context, claim),
+    append: (context, append) => withClock(postgres, () => appendEvents(postgres, wakeUps, limits, context, append)),
+    claim: (context, claim) => withClock(postgres, () => claimRun(postgres, wakeUps, context, claim)),
     heartbeat: (context, beat) => heartbeatRun(postgres, context, beat),
     async runsById(context, ids) {
       const rows = await postgres.read<RunRow>(context, { sql: `SELECT ${RUN_COLUMNS} FROM runs.runs WHERE id = ANY($1)`, parameters: [ids] });
