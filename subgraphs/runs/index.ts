@@ -7,13 +7,14 @@ import type { RunsDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { PostgresWakeUps } from './drivers/postgres-wake-ups.ts';
 import { postgresDispatch } from './drivers/postgres-dispatch.ts';
-import { postgresRetention } from './drivers/postgres-retention.ts';
+import { addPartitions, postgresRetention } from './drivers/postgres-retention.ts';
 import { postgresExhausted } from './drivers/postgres-leases.ts';
 import { postgresWorkflows } from './drivers/postgres-workflows.ts';
 import { postgresDriver } from './drivers/postgres.ts';
 import type { TemporalOptions } from './drivers/temporal.ts';
 import { LeaseSweep } from './lease-sweep.ts';
-import { Retention, type RetentionRules } from './retention.ts';
+import { Periodic } from './periodic.ts';
+import { partitionDays, Retention, type RetentionRules } from './retention.ts';
 import { buildSchema } from './schema.ts';
 import { eventRoute, type SseOptions } from './sse.ts';
 import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
@@ -50,6 +51,7 @@ export interface RunsDeps {
 export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Subgraph> {
   const { postgres, log } = deps;
   await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
+  const partitions = postgres ? await openPartitions(postgres, config.retention, log) : undefined;
   const wakeUps = postgres ? await openWakeUps(config, postgres, log) : silentWakeUps;
   const driver = postgres ? postgresDriver(postgres, wakeUps) : disabledDriver();
   const retention = postgres ? openRetention(postgres, driver, config.retention, deps) : undefined;
@@ -65,7 +67,7 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
     provides: {},
     health: () => Promise.all([driver.health(), ...(wakeUps.health ? [wakeUps.health()] : []), ...(workflows ? [workflows.health()] : [])]),
     close: async () => {
-      await Promise.all([retention?.close(), dispatch?.dispatcher.close(), workflows?.close(), leases?.close()]);
+      await Promise.all([retention?.close(), dispatch?.dispatcher.close(), workflows?.close(), leases?.close(), partitions?.close()]);
       await hub.close();
     },
   };
@@ -76,6 +78,16 @@ function openDispatch(postgres: Postgres, wakeUps: WakeUps, { allowedHosts, secr
   const dispatcher = new Dispatcher(postgresDispatch(postgres, wakeUps), webhookSender({ policy, secret }), { log });
   dispatcher.start();
   return { policy, dispatcher };
+}
+
+/** Makes partitions of the log ahead, now and every few hours. One that is not made in time costs nothing but its moving later. */
+async function openPartitions(postgres: Postgres, rules: RetentionRules = {}, log: RunsDeps['log']): Promise<Periodic> {
+  const onError = (error: unknown): void => log?.('The next partitions of the run log could not be made; trying again.', error);
+  const add = () => addPartitions(postgres, partitionDays(rules));
+  await add().catch(onError);
+  const periodic = new Periodic(add, { everyMs: 3 * 3_600_000, onError });
+  periodic.start();
+  return periodic;
 }
 
 async function openWorkflows(postgres: Postgres, driver: RunsDriver, options: TemporalOptions, log: RunsDeps['log']): Promise<Workflows> {
@@ -92,7 +104,7 @@ function openRetention(postgres: Postgres, driver: RunsDriver, rules: RetentionR
     log?.('Nothing archives the events of old runs, so they are kept: retention needs an object store.');
     return undefined;
   }
-  const retention = new Retention(postgresRetention(postgres), driver, archiveSink, { ...rules, log });
+  const retention = new Retention(postgresRetention(postgres, log), driver, archiveSink, { ...rules, log });
   retention.start();
   return retention;
 }

@@ -1,6 +1,7 @@
 /**
  * Retention: events of ended runs that are past their age or their number are written to the object store as JSON Lines and
- * then removed, whole runs at a time. What could not be archived is not removed.
+ * then removed, whole runs at a time. What could not be archived is not removed. By age, a partition of the log is dropped
+ * as a whole once all its runs are due: removing event by event costs as much as writing them did.
  */
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
@@ -15,12 +16,37 @@ export interface RetentionRules {
   runs?: number;
 }
 
+/**
+ * How many days of runs a partition of the log holds: so many that retention by age goes in some thirty steps. Events may be
+ * kept for so much longer than the rule says.
+ */
+export const partitionDays = ({ days }: RetentionRules): number => Math.min(Math.max(Math.floor((days ?? 900) / 30), 1), 30);
+
+/** Runs of one range of ids, which is a range of time. */
+export interface LogRange {
+  /** From this id on … */
+  lowerId: string;
+  /** … to before this one. */
+  upperId: string;
+  /** Whether all of its runs are due or archived, and it is a partition: its events go with it. */
+  whole: boolean;
+}
+
 /** What retention needs of the store besides reading. It works across tenants. */
 export interface RetentionStore {
-  /** Ended runs whose events are no longer kept and still there, those that ended first first. */
-  due(rules: RetentionRules, limit: number): Promise<{ tenantId: string; runId: string }[]>;
-  /** Removes the events of an archived run, unless somebody has, and notes where they are. */
-  remove(archived: { tenantId: string; runId: string; archiveKey: string }): Promise<void>;
+  /** Ranges that hold runs which are due by their age, but for those that can be dropped as a whole in less than {@link partitionDays}. */
+  ranges(days: number): Promise<LogRange[]>;
+  /** Ended runs of a range whose events are no longer kept and still there, those that began first first. */
+  dueByAge(range: LogRange, days: number, limit: number): Promise<{ tenantId: string; runId: string }[]>;
+  /** As above, of those beyond the number of runs that each tenant keeps; those that ended first first. */
+  dueByNumber(runs: number, limit: number): Promise<{ tenantId: string; runId: string }[]>;
+  /**
+   * Notes where the events of an archived run are, unless somebody has, and removes them.
+   * @param withRange leaves the events to {@link dropArchived}
+   */
+  remove(archived: { tenantId: string; runId: string; archiveKey: string }, withRange: boolean): Promise<void>;
+  /** Drops past partitions of which all runs are archived. @returns how many; the rest are in use, and dropped by a later call */
+  dropArchived(): Promise<number>;
 }
 
 export interface RetentionOptions extends RetentionRules {
@@ -65,21 +91,32 @@ export class Retention {
    * @returns how many runs; a run that fails is logged, and tried again by a later look
    */
   async sweep(): Promise<number> {
+    const { days, runs } = this.#options;
+    let archived = 0;
+    for (const range of days === undefined ? [] : await this.#store.ranges(days)) {
+      archived += await this.#archiveAll(() => this.#store.dueByAge(range, days!, BATCH), range.whole);
+    }
+    if (runs !== undefined) archived += await this.#archiveAll(() => this.#store.dueByNumber(runs, BATCH), false);
+    await this.#store.dropArchived();
+    return archived;
+  }
+
+  async #archiveAll(due: () => Promise<{ tenantId: string; runId: string }[]>, withRange: boolean): Promise<number> {
     let archived = 0;
     for (;;) {
-      const due = await this.#store.due(this.#options, BATCH);
+      const found = await due();
       let done = 0;
-      for (const { tenantId, runId } of due) {
+      for (const { tenantId, runId } of found) {
         if (this.#periodic.closed) return archived + done;
         try {
-          if (await this.#archive(tenantId, runId)) done += 1;
+          if (await this.#archive(tenantId, runId, withRange)) done += 1;
         } catch (error) {
           this.#options.log?.(`The events of run ${runId} could not be archived; they are kept.`, error);
         }
       }
       archived += done;
       // Those that fail would be found again at once.
-      if (due.length < BATCH || done === 0) return archived;
+      if (found.length < BATCH || done === 0) return archived;
     }
   }
 
@@ -88,12 +125,12 @@ export class Retention {
   }
 
   /** @returns false where another process was faster */
-  async #archive(tenantId: string, runId: string): Promise<boolean> {
+  async #archive(tenantId: string, runId: string, withRange: boolean): Promise<boolean> {
     const context = createRequestContext({ tenantId, subject: 'system:retention', roles: [], scopes: [], system: true });
     const [run] = await this.#driver.runsById(context, [runId]);
     if (!run || run.archiveKey !== null) return false;
     if (!(await this.#write(context, run))) return false;
-    await this.#store.remove({ tenantId, runId, archiveKey: archiveKey(runId) });
+    await this.#store.remove({ tenantId, runId, archiveKey: archiveKey(runId) }, withRange);
     return true;
   }
 

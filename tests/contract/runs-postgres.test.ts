@@ -30,7 +30,7 @@ describe('what the database itself refuses', () => {
     ['a hole in a log', insert(row(4)), /do not follow/],
     ['a hole within an append', insert(`${row(3)}, ${row(5)}`), /do not follow/],
     ['an event behind the terminal one', insert(`${row(3, 'RUN_FINISHED')}, ${row(4)}`), /do not follow/],
-    ['two terminal events', insert(`${row(3, 'RUN_ERROR')}, ${row(4, 'RUN_FINISHED')}`), /run_events_terminal/],
+    ['two terminal events', insert(`${row(3, 'RUN_ERROR')}, ${row(4, 'RUN_FINISHED')}`), /run_events_first_terminal/],
     ['a second RUN_STARTED', insert(row(3, 'RUN_STARTED')), /violates check/],
     ['an event of an ended run', `${insert("('t', (SELECT id FROM runs.runs WHERE finished_at IS NOT NULL), 3, 'CUSTOM', '{}', 'x', now())")}`, /do not follow/],
     ['an unknown status', `UPDATE runs.runs SET status = 'LOST' WHERE id = '$run'`, /violates check|does not/],
