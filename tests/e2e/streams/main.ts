@@ -1,10 +1,14 @@
 /**
- * `npm run test:streams [-- --runs 200 --events 500 --writers 8 --gateways 3 --write]`: the full fault suite. Fails unless
- * every count of faults is 0. `--write` puts its figures into docs/reliability.md.
+ * `npm run test:streams [-- --runs 200 --events 500 --writers 8 --gateways 3 --without redis,toxiproxy --write]`: the full fault
+ * suite. Fails unless every count of faults is 0. Redis and Toxiproxy are had as `npm run test:stores` has them; what cannot be
+ * had fails the suite, unless it is done without. `--write` puts its figures into docs/reliability.md.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { redisProgram } from '#tests/stores/provision/redis.ts';
+import { toxiproxy as toxiproxyStore } from '#tests/stores/provision/toxiproxy.ts';
+import { openWorkplace } from '#tests/stores/provision/workplace.ts';
 import { runSuite, type Fault, type SuiteReport } from './suite.ts';
 
 const { values } = parseArgs({
@@ -13,6 +17,7 @@ const { values } = parseArgs({
     events: { type: 'string', default: '500' },
     writers: { type: 'string', default: '8' },
     gateways: { type: 'string', default: '3' },
+    without: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -23,15 +28,30 @@ const cut: Fault = 'all connections of clients to a gateway cut';
 const deaf: Fault = 'listeners ended, so that notifications are lost';
 const store: Fault = 'all connections of gateways to PostgreSQL cut';
 const reload: Fault = 'the supergraph changed and reloaded';
-const round: Fault[] = [cut, kill, deaf, kill, store, cut, reload, kill, 'PostgreSQL restarted', deaf, kill, cut, 'PostgreSQL killed with SIGKILL and started again'];
+const without = values.without.split(',').filter(Boolean);
+const [useRedis, useToxiproxy] = [!without.includes('redis'), !without.includes('toxiproxy')];
+const round: Fault[] = [
+  cut, kill, deaf, kill, store, cut, reload, kill, 'PostgreSQL restarted', deaf, kill, cut, 'PostgreSQL killed with SIGKILL and started again',
+  ...(useToxiproxy ? (['PostgreSQL refuses connections for 2 s (Toxiproxy)', 'answers of PostgreSQL cut in their middle for 2 s (Toxiproxy)', 'PostgreSQL slower by 0.1 to 0.5 s for 3 s (Toxiproxy)'] as const) : []),
+  ...(useRedis ? (['Redis killed with SIGKILL, started again after 1 s'] as const) : []),
+  ...(useRedis && useToxiproxy ? (['Redis refuses connections for 2 s (Toxiproxy)'] as const) : []),
+  ...(useRedis ? (['Redis killed with SIGKILL, started again after 1 s'] as const) : []),
+]; // prettier-ignore
 
 const [runs, events, writers, gateways] = [values.runs, values.events, values.writers, values.gateways].map(Number) as [number, number, number, number];
+const workplace = await openWorkplace((line) => console.error(line));
+const redis = useRedis ? await redisProgram(workplace) : undefined;
+const toxiproxy = useToxiproxy ? await toxiproxyStore.start(workplace) : undefined;
 const report = await runSuite({
   runs, events, writers, gateways,
   batch: 10,
   faults: [...round, ...round, ...round],
   deadlineMs: 3_600_000,
+  topology: { redis, toxiproxy: toxiproxy?.env['TEST_TOXIPROXY_URL'] },
   log: (line) => console.error(line),
+}).finally(async () => {
+  await toxiproxy?.close();
+  await workplace.close();
 }); // prettier-ignore
 
 const number = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 0 });
@@ -42,6 +62,7 @@ function figures({ readers, writing, faults, ...report }: SuiteReport): string {
 
 | | |
 | --- | --- |
+| between gateways and PostgreSQL; wake-ups over | ${useToxiproxy ? 'Toxiproxy' : 'a wire'}; ${useRedis ? 'Redis' : 'PostgreSQL’s NOTIFY'} |
 | runs × events | ${number(runs)} × ${number(events)}, and RUN_STARTED and RUN_FINISHED of each |
 | events in the table | ${number(report.stored)} |
 | events given to readers | ${number(report.delivered)} |

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { compare, readTable, type Comparison } from './compare.ts';
 import { read, WAYS, watchAll, type Reader } from './readers.ts';
-import { startTopology, type Topology } from './topology.ts';
+import { startTopology, type Topology, type TopologyOptions } from './topology.ts';
 import { startRun, write, type WriterReport } from './writers.ts';
 
 export interface SuiteOptions {
@@ -21,16 +21,23 @@ export interface SuiteOptions {
   faults: readonly Fault[];
   /** All must be over by then, in milliseconds from the start of the writing. */
   deadlineMs: number;
+  /** What is there besides PostgreSQL; faults of what is not cannot be asked for. */
+  topology?: TopologyOptions;
   log?: (line: string) => void;
 }
 
 export const FAULTS = {
   'a gateway killed with SIGKILL and started again': async (topology, index) => await topology.killGateway(index),
   'all connections of clients to a gateway cut': async (topology, index) => void topology.snapClients(index),
-  'all connections of gateways to PostgreSQL cut': async (topology) => void topology.snapStore(),
+  'all connections of gateways to PostgreSQL cut': async (topology) => await topology.snapStore(),
   'PostgreSQL restarted': async (topology) => await topology.restartPostgres('fast'),
   'PostgreSQL killed with SIGKILL and started again': async (topology) => await topology.restartPostgres('crash'),
-  'listeners ended, so that notifications are lost': async (topology) => void (await topology.loseNotifications()),
+  'listeners ended, so that notifications are lost': async (topology) => await topology.loseNotifications(),
+  'PostgreSQL refuses connections for 2 s (Toxiproxy)': async (topology) => await topology.disturbStore('refused', 2_000),
+  'PostgreSQL slower by 0.1 to 0.5 s for 3 s (Toxiproxy)': async (topology) => await topology.disturbStore('slow', 3_000),
+  'answers of PostgreSQL cut in their middle for 2 s (Toxiproxy)': async (topology) => await topology.disturbStore('cut', 2_000),
+  'Redis killed with SIGKILL, started again after 1 s': async (topology) => await topology.restartRedis(1_000),
+  'Redis refuses connections for 2 s (Toxiproxy)': async (topology) => await topology.cutRedis(2_000),
   'the supergraph changed and reloaded': async (topology) => await topology.reloadSupergraph(),
 } satisfies Record<string, (topology: Topology, index: number) => Promise<void>>;
 export type Fault = keyof typeof FAULTS;
@@ -48,7 +55,7 @@ const LATE = new Error('The deadline has passed.');
 
 export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const { log = () => undefined } = options;
-  await using topology = await startTopology(options.gateways);
+  await using topology = await startTopology(options.gateways, options.topology);
   log(`${options.gateways} gateways serve.`);
   const began = performance.now();
   const stop = new AbortController();

@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
 import pg from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { startProxy } from '#tests/faults/toxiproxy.ts';
 import { cleanEnvironment } from '#tests/ops/program.ts';
+import { openTestRedis } from '#tests/setup/redis.ts';
 import { wireTo, type Wire } from '../wire.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -38,9 +41,15 @@ export interface Topology extends AsyncDisposable {
   /** Stops PostgreSQL (`crash`: its main process with SIGKILL) and starts it again. */
   restartPostgres(how: 'fast' | 'crash'): Promise<void>;
   /** Breaks every gateway's connections to PostgreSQL. */
-  snapStore(): number;
-  /** Ends the sessions that listen for notifications; those that come before they are replaced are lost. */
-  loseNotifications(): Promise<number>;
+  snapStore(): Promise<void>;
+  /** What Toxiproxy does to the connections to PostgreSQL for so long; only where the topology has it. */
+  disturbStore(how: 'refused' | 'slow' | 'cut', forMs: number): Promise<void>;
+  /** Ends the sessions that listen for notifications (of PostgreSQL, or of Redis where there is one); those that come before they are replaced are lost. */
+  loseNotifications(): Promise<void>;
+  /** Kills Redis with SIGKILL, and starts it again after so long; only where the topology has it. */
+  restartRedis(awayMs: number): Promise<void>;
+  /** Breaks every gateway's connections to Redis, and refuses new ones for so long; only where the topology has Toxiproxy and Redis. */
+  cutRedis(forMs: number): Promise<void>;
   /** Changes the schema of a subgraph in its file, which every gateway watches. */
   reloadSupergraph(): Promise<void>;
 }
@@ -48,9 +57,53 @@ export interface Topology extends AsyncDisposable {
 export interface TopologyOptions {
   /** Further variables of every gateway. */
   env?: Readonly<Record<string, string>>;
+  /** The HTTP interface of a Toxiproxy, to put between gateways and stores. @default a wire of this process */
+  toxiproxy?: string;
+  /** The program of Redis, which then carries the wake-ups. @default PostgreSQL's NOTIFY */
+  redis?: { command: string; env: Readonly<Record<string, string>> };
 }
 
-export async function startTopology(gatewayCount: number, { env = {} }: TopologyOptions = {}): Promise<Topology> {
+/** What is between the gateways and a store. */
+interface StoreWire {
+  readonly port: number;
+  /** Breaks all connections. */
+  snap(): Promise<void>;
+  /** The store is at another port now. */
+  move(port: number): Promise<void>;
+  disturb(how: 'refused' | 'slow' | 'cut', forMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function wireToStore(port: number, toxiproxy: string | undefined): Promise<StoreWire> {
+  if (toxiproxy === undefined) {
+    const wire = await wireTo(port);
+    return {
+      port: wire.port,
+      snap: async () => void wire.snap(),
+      move: async (moved) => void (wire.target = moved),
+      disturb: () => Promise.reject(new Error('This fault needs Toxiproxy.')),
+      close: async () => await wire[Symbol.asyncDispose](),
+    };
+  }
+  const proxy = await startProxy(toxiproxy, `127.0.0.1:${port}`);
+  const within = async (begin: () => Promise<void>, forMs: number, end: () => Promise<void>): Promise<void> => {
+    await begin();
+    await delay(forMs);
+    await end();
+  };
+  return {
+    port: proxy.port,
+    snap: () => within(proxy.down, 0, () => proxy.up()),
+    move: (moved) => proxy.up(`127.0.0.1:${moved}`),
+    disturb: async (how, forMs) => {
+      if (how === 'refused') return await within(proxy.down, forMs, () => proxy.up());
+      await within(() => proxy.poison(how === 'slow' ? { type: 'latency', attributes: { latency: 300, jitter: 200 } } : { type: 'limit_data', attributes: { bytes: 4_000 } }), forMs, proxy.cure);
+    },
+    close: async () => await proxy[Symbol.asyncDispose](),
+  };
+}
+
+export async function startTopology(gatewayCount: number, { env: given = {}, toxiproxy, redis: program }: TopologyOptions = {}): Promise<Topology> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-streams-'));
   const endings: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const end = async (): Promise<void> => {
@@ -59,8 +112,13 @@ export async function startTopology(gatewayCount: number, { env = {} }: Topology
   try {
     let postgres: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
     endings.push(() => postgres.close());
-    const storeWire = await wireTo(postgres.port);
-    endings.push(async () => await storeWire[Symbol.asyncDispose]());
+    const storeWire = await wireToStore(postgres.port, toxiproxy);
+    endings.push(storeWire.close);
+    const redis = program && (await openTestRedis(program));
+    if (redis) endings.push(redis.close);
+    const redisWire = redis && (await wireToStore(Number(new URL(redis.url).port), toxiproxy));
+    if (redisWire) endings.push(redisWire.close);
+    const env = { ...(redisWire && { REDIS_URL: `redis://127.0.0.1:${redisWire.port}` }), ...given };
     const direct = new URL(postgres.url);
     const throughWire = new URL(postgres.url);
     throughWire.port = String(storeWire.port);
@@ -104,12 +162,24 @@ export async function startTopology(gatewayCount: number, { env = {} }: Topology
         }
         await postgres.close();
         postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
-        storeWire.target = postgres.port;
+        await storeWire.move(postgres.port);
         direct.port = String(postgres.port);
       },
+      disturbStore: (how, forMs) => storeWire.disturb(how, forMs),
       async loseNotifications() {
-        const { rows } = await query(direct.href, `SELECT count(pg_terminate_backend(pid))::integer AS ended FROM pg_stat_activity WHERE query ILIKE 'listen%' AND pid <> pg_backend_pid()`);
-        return rows[0]!['ended'] as number;
+        if (!redis) return void (await query(direct.href, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'listen%' AND pid <> pg_backend_pid()`));
+        const client = new Redis(redis.url);
+        await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub').finally(() => client.disconnect());
+      },
+      async restartRedis(awayMs) {
+        if (!redis) throw new Error('This fault needs Redis.');
+        await redis.stop!();
+        await delay(awayMs);
+        await redis.start!();
+      },
+      async cutRedis(forMs) {
+        if (!redisWire) throw new Error('This fault needs Redis.');
+        await redisWire.disturb('refused', forMs);
       },
       reloadSupergraph: () => supergraph.change(),
       [Symbol.asyncDispose]: end,

@@ -27,18 +27,12 @@ export const redis: Store = {
     return missing && `redis-server must be on the PATH (or Debian's ${missing})`;
   },
   start: async (workplace) => {
-    const program = await locate(workplace);
-    const env: Record<string, string> = program.libraries ? { LD_LIBRARY_PATH: program.libraries } : {};
-    const [version] = await runClient(program.command, ['--version'], { cwd: workplace.data, env });
-    const found = /v=(\d+)\./.exec(version ?? '')?.[1];
-    if (!found || Number(found) < Number(REDIS.oldest.split('.')[0])) {
-      throw new NotProvisioned(`${program.command} is "${version}"; Redis ${REDIS.oldest} or newer is needed.`);
-    }
+    const { command, env } = await redisProgram(workplace);
     const password = randomBytes(20).toString('hex');
     const folder = join(workplace.data, 'redis');
     await mkdir(folder, { mode: 0o700 });
     const server = await startServer({
-      command: program.command,
+      command,
       args: (port) => ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, '--requirepass', password],
       cwd: folder,
       env,
@@ -46,6 +40,18 @@ export const redis: Store = {
     return { env: { TEST_REDIS_URL: `redis://:${password}@127.0.0.1:${server.port}` }, close: server.close };
   },
 };
+
+/** The program, for those who start and kill one of their own, and what its environment must have. */
+export async function redisProgram(workplace: Workplace): Promise<{ command: string; env: Readonly<Record<string, string>> }> {
+  const { command, libraries } = await locate(workplace);
+  const env: Record<string, string> = libraries ? { LD_LIBRARY_PATH: libraries } : {};
+  const [version] = await runClient(command, ['--version'], { cwd: workplace.data, env });
+  const found = /v=(\d+)\./.exec(version ?? '')?.[1];
+  if (!found || Number(found) < Number(REDIS.oldest.split('.')[0])) {
+    throw new NotProvisioned(`${command} is "${version}"; Redis ${REDIS.oldest} or newer is needed.`);
+  }
+  return { command, env };
+}
 
 async function locate(workplace: Workplace): Promise<Program> {
   const installed = await findProgram('redis-server');
