@@ -1,18 +1,22 @@
 /** The gateways that are compared. Each runs alone in a process: see contestant.ts. */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { execute, parse, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { execute, parse, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { documents } from '#gateway/admission/documents.ts';
 import { maskResult } from '#gateway/admission/mask-result.ts';
 import { operations } from '#gateway/admission/operations.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
+import { internalTokens } from '#gateway/auth/internal-token.ts';
+import { clientOf } from '#gateway/clients.ts';
+import { loadConfig } from '#gateway/config.ts';
 import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import { inProcessClient, remoteClient } from '#gateway/execute/subgraph-client.ts';
 import { graphqlOverHttp } from '#gateway/http/graphql.ts';
+import { resultText } from '#gateway/respond/result-text.ts';
 import { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { oneSchema, subgraphSchemas } from './data.ts';
+import { ONE_SCHEMA, oneSchema, subgraphSchemas } from './data.ts';
 
 export interface Setting {
   supergraphSdl: string;
@@ -20,33 +24,47 @@ export interface Setting {
   urls: ReadonlyMap<string, string> | undefined;
 }
 
+/** Where a contestant can take part. */
+export type Mode = 'over HTTP' | 'in process';
+
 /** Makes the handler of a gateway's requests. */
 export type Contestant = (setting: Setting) => Promise<RequestListener>;
 
+/** The gateway as it serves: its clients of subgraphs, its HTTP handler, limits, masking. */
+async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, string>): Promise<RequestListener> {
+  const schemas = subgraphSchemas();
+  const mounted = new Map([...schemas].map(([name, schema]) => [name, Promise.resolve({ schema })]));
+  const options = { mounted, apart: {}, tokens: internalTokens('x'.repeat(32)), remote: loadConfig(env).remoteSubgraphs };
+  const clients = new Map([...schemas.keys()].map((name) => {
+    const routingUrl = urls?.get(name) ?? `local://${name}`;
+    return [name, clientOf({ name, routingUrl, schema: { url: routingUrl } }, options)];
+  }));
+  const engine = await createEngine({ supergraphSdl, clients });
+  const log = createLogger('error');
+  const engines = new EngineHost<Engine>((error) => log.error({ err: error }));
+  await engines.replace(engine, () => Promise.resolve());
+  const { limits } = loadConfig({});
+  const handler = graphqlOverHttp({
+    operations: operations({ engines, documents: documents(limits), timeoutMs: limits.requestTimeoutMs, mask: (result, requestId) => maskResult(result, { requestId, log }), mutated: () => undefined }),
+    authenticate: () => Promise.resolve(DEVELOPER),
+    bodyLimitBytes: limits.bodyBytes,
+    log,
+    stopping: new AbortController().signal,
+  });
+  return (request, response) => {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    void handler({ request, response, path: '/graphql', requestId: 'bench', signal: gone.signal } as never);
+  };
+}
+
 export const CONTESTANTS: Readonly<Record<string, Contestant>> = {
-  'tributary': async (setting) => {
-    const engine = await engineOf(setting);
-    const log = createLogger('error');
-    const engines = new EngineHost<Engine>((error) => log.error({ err: error }));
-    await engines.replace(engine, () => Promise.resolve());
-    const limits = { depth: 15, tokens: 10_000, aliases: 100, rootFields: 50 };
-    const handler = graphqlOverHttp({
-      operations: operations({ engines, documents: documents(limits), timeoutMs: 30_000, mask: (result, requestId) => maskResult(result, { requestId, log }), mutated: () => undefined }),
-      authenticate: () => Promise.resolve(DEVELOPER),
-      bodyLimitBytes: 1_000_000,
-      log,
-      stopping: new AbortController().signal,
-    });
-    return (request, response) => {
-      const gone = new AbortController();
-      response.once('close', () => gone.abort());
-      void handler({ request, response, path: '/graphql', requestId: 'bench', signal: gone.signal } as never);
-    };
-  },
+  'tributary': (setting) => tributary(setting, { SUBGRAPH_DEDUPLICATE: 'false' }),
+  'tributary, deduplicating': (setting) => tributary(setting, {}),
 
   'tributary, bare http': async (setting) => {
     const engine = await engineOf(setting);
-    return bare((document, variables) => engine.execute({ document, variables, context: createRequestContext(DEVELOPER, { requestId: 'bench' }) }));
+    return bare(async (document, variables) => resultText(await engine.execute({ document, variables, context: createRequestContext(DEVELOPER, { requestId: 'bench' }), asText: true })));
   },
 
   '@apollo/gateway under Yoga': async ({ supergraphSdl, urls }) => {
@@ -84,19 +102,47 @@ export const CONTESTANTS: Readonly<Record<string, Contestant>> = {
     return yogaOf(schema, [plugin]);
   },
 
-  'Hive Gateway': async ({ supergraphSdl, urls }) => {
-    if (urls === undefined) throw new Error('Only over HTTP.');
-    const { createGatewayRuntime } = (await import('./peers/hive-gateway.mjs' as string)) as { createGatewayRuntime(options: object): RequestListener };
-    return createGatewayRuntime({ supergraph: supergraphSdl, logging: false, landingPage: false, graphiql: false, maskedErrors: false });
-  },
+  'Hive Gateway': (setting) => hiveGateway(setting, false),
+  'Hive Gateway, Rust planner': (setting) => hiveGateway(setting, true),
 
   'one graphql-js schema under Yoga': () => Promise.resolve(yogaOf(oneSchema(), [])),
 
   'one graphql-js schema, bare http': () => {
     const schema = oneSchema();
-    return Promise.resolve(bare((document, variables) => execute({ schema, document, variableValues: variables })));
+    return Promise.resolve(bare(async (document, variables) => JSON.stringify(await execute({ schema, document, variableValues: variables }))));
+  },
+
+  'one graphql-jit schema, bare http': async () => {
+    const { compiledSchema } = (await import('./peers/graphql-jit.mjs' as string)) as {
+      compiledSchema(typeDefs: string, resolvers: object): (query: string, variables?: Record<string, unknown>) => object | Promise<object>;
+    };
+    const run = compiledSchema(ONE_SCHEMA.typeDefs, ONE_SCHEMA.resolvers);
+    return bare(async (_, variables, query) => JSON.stringify(await run(query, variables)));
   },
 };
+
+/** Which take part only over HTTP, or only in process. */
+export function takesPart(name: string, mode: Mode): boolean {
+  if (name.startsWith('one ')) return mode === 'in process';
+  return mode === 'over HTTP' || !/^Hive|deduplicating/.test(name);
+}
+
+async function hiveGateway({ supergraphSdl }: Setting, inRust: boolean): Promise<RequestListener> {
+  const { createGatewayRuntime, rustPlanner } = (await import('./peers/hive-gateway.mjs' as string)) as {
+    createGatewayRuntime(options: object): RequestListener;
+    rustPlanner: unknown;
+  };
+  return createGatewayRuntime({
+    supergraph: supergraphSdl,
+    ...(inRust ? { unifiedGraphHandler: rustPlanner } : {}),
+    // It shares equal fetches under way by default; here nobody does who is not said to.
+    transportEntries: { '*': { options: { deduplicateInflightRequests: false } } },
+    logging: false,
+    landingPage: false,
+    graphiql: false,
+    maskedErrors: false,
+  });
+}
 
 async function engineOf({ supergraphSdl, urls }: Setting): Promise<Engine> {
   const schemas = subgraphSchemas();
@@ -107,7 +153,7 @@ async function engineOf({ supergraphSdl, urls }: Setting): Promise<Engine> {
 const yogaOf = (schema: GraphQLSchema, plugins: Plugin[]): RequestListener => createYoga({ schema, plugins, graphiql: false, landingPage: false, logging: false, maskedErrors: false });
 
 /** As little HTTP as answers a query: what an engine costs by itself. */
-function bare(run: (document: DocumentNode, variables: Record<string, unknown> | undefined) => ExecutionResult | Promise<ExecutionResult>): RequestListener {
+function bare(run: (document: DocumentNode, variables: Record<string, unknown> | undefined, query: string) => Promise<string>): RequestListener {
   const parsed = new Map<string, DocumentNode>();
   return (request, response) => void answer(request, response);
 
@@ -117,7 +163,7 @@ function bare(run: (document: DocumentNode, variables: Record<string, unknown> |
     const { query, variables } = JSON.parse(Buffer.concat(chunks).toString()) as { query: string; variables?: Record<string, unknown> };
     let document = parsed.get(query);
     if (document === undefined) parsed.set(query, (document = parse(query)));
-    const body = Buffer.from(JSON.stringify(await run(document, variables)));
+    const body = Buffer.from(await run(document, variables, query));
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
   }
 }

@@ -97,19 +97,24 @@ export function composeSupergraph(url: (name: string) => string): string {
   return composed.supergraphSdl;
 }
 
-/** The same data as one schema. */
-export function oneSchema(): GraphQLSchema {
-  const schema = buildSchema(`
+/** The same data as one schema, in the parts that a build of it by another copy of graphql-js needs. */
+export const ONE_SCHEMA = {
+  typeDefs: `
     type Query { me: User users: [User] topProducts(first: Int = 5, after: Int = 0): [Product] }
     type User { id: ID! name: String username: String reviews: [Review] }
     type Product { upc: String! name: String price: Int weight: Int inStock: Boolean shippingEstimate: Int reviews: [Review] }
-    type Review { id: ID! body: String author: User product: Product }`);
-  const resolvers: Record<string, Record<string, unknown>> = {
+    type Review { id: ID! body: String author: User product: Product }`,
+  resolvers: {
     Query: { me: () => users[0], users: firstUsers, topProducts: top },
     User: { reviews: ({ id }: User) => reviewsByUser.get(id) ?? [] },
     Product: { reviews: ({ upc }: Product) => reviewsByProduct.get(upc) ?? [], inStock: ({ upc }: Product) => inStock(upc), shippingEstimate },
-  };
-  for (const [type, fields] of Object.entries(resolvers)) {
+  },
+};
+
+/** The same data as one schema. */
+export function oneSchema(): GraphQLSchema {
+  const schema = buildSchema(ONE_SCHEMA.typeDefs);
+  for (const [type, fields] of Object.entries<Record<string, unknown>>(ONE_SCHEMA.resolvers)) {
     const definitions = (schema.getType(type) as { getFields(): Record<string, { resolve?: unknown }> }).getFields();
     for (const [name, resolve] of Object.entries(fields)) definitions[name]!.resolve = resolve;
   }

@@ -1,0 +1,61 @@
+/** Tables of what was measured. */
+import { cpus } from 'node:os';
+import type { QueryName } from './data.ts';
+import { usageOf, type Runner, type Sample } from './load.ts';
+
+export interface ReportOptions {
+  queries: readonly QueryName[];
+  connections: readonly number[];
+  fetches: ReadonlyMap<Runner, ReadonlyMap<QueryName, number>>;
+  rounds: number;
+  seconds: number;
+}
+
+/** All ratios are to this one, over HTTP. */
+const BASELINE = '@apollo/gateway under Yoga';
+
+/** Prints one Markdown table for each query, and one of memory. */
+export async function report(runners: readonly Runner[], { queries, connections, fetches, rounds, seconds }: ReportOptions): Promise<void> {
+  console.log(`\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, medians of ${rounds} rounds of ${seconds} s\n`);
+  const baseline = runners.find(({ name, mode }) => name === BASELINE && mode === 'over HTTP');
+  const many = connections.at(-1)!;
+  for (const query of queries) {
+    const columns = connections.flatMap((count) => [`CPU ms, ${count} conn.`, '×', `p50 ms, ${count} conn.`]);
+    console.log(`### ${query}\n`);
+    console.log(row(['gateway', ...columns, `p99 ms, ${many} conn.`, `requests/s, ${many} conn.`, 'fetches']));
+    console.log(row(['---', ...Array<string>(columns.length + 3).fill('---:')]));
+    for (const runner of runners) {
+      const cells = connections.flatMap((count) => {
+        const samples = samplesOf(runner, query, count);
+        const cpu = cpuOf(samples);
+        const ratio = baseline === undefined ? '' : ratioOf(cpuOf(samplesOf(baseline, query, count)) / cpu);
+        return [cpu.toFixed(3), ratio, latency(samples, 0.5)];
+      });
+      const last = samplesOf(runner, query, many);
+      const rps = median(last.map((sample) => sample.rps)).toFixed(0);
+      console.log(row([`${runner.name}, ${runner.mode}`, ...cells, latency(last, 0.99), rps, String(fetches.get(runner)?.get(query) ?? '')]));
+    }
+    console.log('');
+  }
+  console.log(`### memory\n\n${row(['gateway', 'RSS MB', 'heap MB'])}\n${row(['---', '---:', '---:'])}`);
+  for (const runner of runners) {
+    const { rssMb, heapMb } = await usageOf(runner);
+    console.log(row([`${runner.name}, ${runner.mode}`, rssMb.toFixed(0), heapMb.toFixed(0)]));
+  }
+}
+
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+const samplesOf = (runner: Runner, query: QueryName, connections: number): Sample[] => runner.samples.get(`${query} ${connections}`)!;
+const cpuOf = (samples: readonly Sample[]): number => median(samples.map(({ cpuMs }) => cpuMs));
+
+/** What part of the baseline it costs, as a fraction with 1 above the line. */
+const ratioOf = (times: number): string => (times >= 1 ? `1/${times.toFixed(1)}` : `${(1 / times).toFixed(1)}`);
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+function latency(samples: readonly Sample[], share: number): string {
+  const sorted = samples.flatMap(({ latencies }) => latencies).sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!.toFixed(1);
+}
