@@ -1,6 +1,7 @@
 import { followNpm } from '#ops/bootstrap/follow-npm.mjs';
 import { runTests } from '#ops/bootstrap/run-tests.mjs';
 
+import { COMPOSE_JOINT_SUITES, composeStores } from './compose.ts';
 import { parseOptions, USAGE, type StoreTestOptions } from './options.ts';
 import { suitesOf, unproven } from './proof.ts';
 import { NotProvisioned, type RunningStore, type Store } from './provision/store.ts';
@@ -14,8 +15,7 @@ type Outcome = { store: Store; running: RunningStore } | { store: Store; missing
 export async function testStores(args: readonly string[]): Promise<never> {
   let options: StoreTestOptions;
   try {
-    options = parseOptions(args, STORES);
-    if (options.compose) throw new Error('--compose needs ops/compose, which is not there yet; without it, servers come from package registries.');
+    options = parseOptions(args, args.includes('--compose') ? composeStores() : STORES);
   } catch (error) {
     return await fail(`${(error as Error).message}\n${USAGE}`);
   }
@@ -38,7 +38,7 @@ export async function testStores(args: readonly string[]): Promise<never> {
   );
   const { failed, skipped } = report(outcomes, options.named || isCi());
   const started = [...running.keys()];
-  const joint = JOINT_SUITES.filter(({ needs }) => needs.every((name) => started.some((store) => store.name === name)));
+  const joint = (options.compose ? COMPOSE_JOINT_SUITES : JOINT_SUITES).filter(({ needs }) => needs.every((name) => started.some((store) => store.name === name)));
   const suites = [...started.flatMap((store) => suitesOf(store, options.all)), ...joint.map(({ suite }) => suite)];
   if (suites.length === 0) {
     await close();
