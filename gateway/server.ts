@@ -28,6 +28,7 @@ import { graphiql } from './http/graphiql.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
+import { remoteRunEvents } from './http/remote-run-events.ts';
 import { requestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
 import { isOwnSubgraph, MOUNT_ORDER, mountGraphModel, mountSubgraph, type MountDeps } from './mount.ts';
@@ -219,7 +220,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     timing('listening');
 
     const subgraphs = await mounting;
-    routes = subgraphRoutes(subgraphs.flatMap((subgraph): readonly Route[] => subgraph.routes), { authenticate, stopping: stopping.signal });
+    const elsewhere = options.subgraphs === undefined && config.subgraphUrls.runs !== undefined ? [remoteRunEvents(config.subgraphUrls.runs, tokens)] : [];
+    routes = subgraphRoutes([...subgraphs.flatMap((subgraph): readonly Route[] => subgraph.routes), ...elsewhere], { authenticate, stopping: stopping.signal });
     timing('subgraphs');
 
     // ── What goes on behind the requests ─────────────────────────────────────────────────────────────────────────────

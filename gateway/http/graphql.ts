@@ -3,12 +3,14 @@
  * mode). Yoga negotiates content and writes answers, streams included; reading requests strictly and running operations
  * are ours, and so is the answer to a plain POST, which needs no more.
  */
+import { setMaxListeners } from 'node:events';
 import { createYoga, type GraphQLParams, type Plugin, type YogaLogger } from 'graphql-yoga';
 import { GraphQLError, type ExecutionResult, type OperationTypeNode } from 'graphql';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Operations } from '#gateway/admission/operations.ts';
+import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
 import { multipartSubscriptions } from '#gateway/subscribe/multipart.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
@@ -37,6 +39,7 @@ export const GRAPHQL_PATH = '/graphql';
 
 /** Answers `GET` and `POST` at `/graphql`. */
 export function graphqlOverHttp(options: GraphqlOptions): Handler {
+  setMaxListeners(0, options.stopping); // Every stream that is open listens.
   const yoga = createYoga<ServerContext>({
     graphqlEndpoint: GRAPHQL_PATH,
     plugins: [strictRequests(options), throughOperations(options), multipartSubscriptions<ServerContext>(({ type }) => type === 'subscription')],
@@ -171,7 +174,7 @@ async function run(
     const result = await operation.run();
     // An event stream carries errors as events: its client could not read another status' body.
     if (!isStream(result)) return withStatus(result, accept.includes('text/event-stream') ? 200 : undefined);
-    endWith(stopping, exchange.response);
+    endWith(stopping, principal, exchange.response);
     return result;
   } catch (error) {
     if (!(error instanceof OperationRefused) && !(error instanceof CodedError)) log.error({ err: error, requestId: exchange.requestId }, 'A request failed.');
@@ -197,10 +200,14 @@ function statusOf(error: GraphQLError, status = meaningOf(error.extensions['code
 }
 
 /** A stream that is cut, and not completed, tells its client to come back. */
-function endWith(stopping: AbortSignal, response: Exchange['response']): void {
+function endWith(stopping: AbortSignal, principal: Principal, response: Exchange['response']): void {
   const cut = (): void => void response.destroy();
+  const forget = onExpiry(principal, cut);
   stopping.addEventListener('abort', cut, { once: true });
-  response.once('close', () => stopping.removeEventListener('abort', cut));
+  response.once('close', () => {
+    forget();
+    stopping.removeEventListener('abort', cut);
+  });
   if (stopping.aborted) cut();
 }
 

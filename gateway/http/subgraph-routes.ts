@@ -1,7 +1,9 @@
 /** Plain HTTP routes that subgraphs serve beside GraphQL, such as signed downloads. */
+import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
+import { onExpiry } from '#gateway/auth/expiry.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -16,6 +18,7 @@ export interface SubgraphRoutesOptions {
 
 /** Serves `routes`; the longest prefix wins. Bodies stream both ways, so that a file need not fit into memory. */
 export function subgraphRoutes(routes: readonly Route[], { authenticate, stopping }: SubgraphRoutesOptions): Handler {
+  setMaxListeners(0, stopping); // Every stream that is open listens.
   const byLength = [...routes].sort((a, b) => b.prefix.length - a.prefix.length);
   return async (exchange) => {
     const matching = byLength.filter((candidate) => exchange.path.startsWith(candidate.prefix));
@@ -31,7 +34,7 @@ export function subgraphRoutes(routes: readonly Route[], { authenticate, stoppin
       return true;
     }
     const principal = route.authenticated === true ? await authenticate(exchange.request.headers.authorization) : undefined;
-    await send(exchange, await route.handle(toRequest(exchange, method), principal), stopping);
+    await send(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });
     return true;
   };
 }
@@ -55,7 +58,8 @@ function toRequest({ request, signal }: Exchange, method: string): Request {
   }
 }
 
-async function send({ request, response, signal }: Exchange, answer: Response, stopping: AbortSignal): Promise<void> {
+/** @param ends what cuts a stream of events: the server's end, and that of the caller's token. Who is cut comes back, and is looked at anew. */
+async function send({ request, response, signal }: Exchange, answer: Response, ends: { stopping: AbortSignal; principal: Principal | undefined }): Promise<void> {
   for (const [name, value] of answer.headers) if (name !== 'set-cookie') response.setHeader(name, value);
   response.writeHead(answer.status);
   if (answer.body === null || request.method === 'HEAD') {
@@ -64,13 +68,34 @@ async function send({ request, response, signal }: Exchange, answer: Response, s
     return;
   }
   const events = answer.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  const { signal: cut, release } = events ? cutBy(ends) : { signal: undefined, release: () => undefined };
   if (events) response.flushHeaders();
   try {
-    await pipeline(Readable.fromWeb(answer.body as ReadableStream), response, ...(events ? [{ signal: stopping }] : []));
+    await pipeline(Readable.fromWeb(answer.body as ReadableStream), response, ...(cut === undefined ? [] : [{ signal: cut }]));
   } catch (error) {
     // A client that went away is no fault, and a stream of events that is cut is resumed.
-    if (!signal.aborted && !(events && isAbort(error))) throw error;
+    if (signal.aborted || (events && isAbort(error))) return;
+    // What `fetch` says of an answer that broke off.
+    if (error instanceof TypeError && error.message === 'terminated') throw new CodedError('SUBGRAPH_UNAVAILABLE', 'The stream broke off.', { cause: error });
+    throw error;
+  } finally {
+    release();
   }
+}
+
+function cutBy({ stopping, principal }: { stopping: AbortSignal; principal: Principal | undefined }): { signal: AbortSignal; release: () => void } {
+  const cut = new AbortController();
+  const abort = (): void => cut.abort(new DOMException('The stream is cut.', 'AbortError'));
+  const forget = principal === undefined ? () => undefined : onExpiry(principal, abort);
+  stopping.addEventListener('abort', abort, { once: true });
+  if (stopping.aborted) abort();
+  return {
+    signal: cut.signal,
+    release: () => {
+      forget();
+      stopping.removeEventListener('abort', abort);
+    },
+  };
 }
 
 const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
