@@ -33,7 +33,8 @@ function entitiesAnswer(field: FieldPlan, planOf: PlanOf, schema: GraphQLSchema,
   asUnion.complete = abstractCompleter(asUnion, union, planOf, field);
   /** Undefined for what is left to the `_entities` field: interfaces, and names that are no entity's. */
   function entityTypeOf(representation: unknown): EntityType | undefined {
-    const name = (representation as { readonly __typename?: unknown }).__typename as string;
+    const name = (representation as { readonly __typename?: unknown }).__typename;
+    if (typeof name !== 'string') return undefined;
     let known = types.get(name);
     if (known === undefined) {
       const type = schema.getType(name);

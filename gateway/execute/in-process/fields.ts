@@ -92,8 +92,9 @@ export function readArguments(field: GraphQLField<unknown, unknown>, node: Field
   // Not the node: types that share a fragment have arguments of their own.
   const key = {};
   const coerce: ArgumentReader = (run) => {
-    let values = run.arguments.get(key);
-    if (values === undefined) run.arguments.set(key, (values = getArgumentValues(field, node, run.variables)));
+    const known = (run.arguments ??= new Map());
+    let values = known.get(key);
+    if (values === undefined) known.set(key, (values = getArgumentValues(field, node, run.variables)));
     return { ...values };
   };
   const plain = plainArguments(field, node);

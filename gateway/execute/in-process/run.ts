@@ -66,7 +66,7 @@ export class Run {
   /** The answer, which grows; null when a null reached the root. */
   data: JsonObject | null = null;
   /** Arguments with variables or lists in them, coerced once for this run. */
-  readonly arguments = new Map<object, Record<string, unknown>>();
+  arguments: Map<object, Record<string, unknown>> | undefined = undefined;
   readonly #signal: AbortSignal | undefined;
   #pending = 0;
   #ended = false;
