@@ -1,6 +1,7 @@
 /** Bounds on an operation, measured on its syntax tree before anything that costs more than reading it. */
 import { GraphQLError, Kind, type ASTNode, type DocumentNode, type FragmentDefinitionNode, type SelectionSetNode, type ValueNode } from 'graphql';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { tooManyOverlaps } from './overlaps.ts';
 
 export interface OperationLimits {
   /** Nesting of fields; root fields are at depth 1. */
@@ -32,6 +33,8 @@ export function checkDocument(document: DocumentNode, limits: OperationLimits): 
       measure.fragment(definition.name.value); // Also those that nobody spreads: their literals are checked.
     }
   }
+  const overlapping = tooManyOverlaps(document);
+  if (overlapping !== undefined) throw tooDeep('Too many fields or fragments of the operation meet in one place to be compared.', overlapping);
 }
 
 /** `tooDeep` is also what stands for a parser that ran out of stack. */
