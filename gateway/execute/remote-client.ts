@@ -4,6 +4,7 @@ import {
   bulkhead,
   BulkheadRejectedError,
   circuitBreaker,
+  CircuitState,
   ConsecutiveBreaker,
   ExponentialBackoff,
   handleWhen,
@@ -16,7 +17,7 @@ import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { readResult } from './graphql-response.ts';
 import { InFlight } from './in-flight.ts';
-import { ACCEPTED_ENCODINGS, exchange } from './remote-exchange.ts';
+import { ACCEPTED_ENCODINGS, exchange, type RemoteAnswer } from './remote-exchange.ts';
 import { remoteSubscriptions, type SubscriptionProtocol } from './remote-subscription.ts';
 import { isRepeatable } from './repeatable.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
@@ -56,10 +57,14 @@ export interface RemoteClientOptions {
 }
 
 /** What was received, with its text where others may need it. */
-interface Answer {
+interface Answer extends RemoteAnswer {
   readonly result: ExecutionResult;
-  readonly status: number;
-  readonly text: string;
+}
+
+/** What is counted where somebody wants to know. */
+interface Count {
+  attempts: number;
+  receivedBytes: number;
 }
 
 /** Makes a client of a subgraph elsewhere. Connections are opened when first needed. */
@@ -74,13 +79,11 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   const inFlight = options.deduplicate === true ? new InFlight<Answer>() : undefined;
 
   // A full bulkhead says nothing about the subgraph's health, so the breaker is outside; every attempt takes a place of its own.
-  const guarded = wrap(
-    circuitBreaker(
-      handleWhen((error) => error instanceof SubgraphFailure && error.unhealthy),
-      { breaker: new ConsecutiveBreaker(options.breakAfter ?? 10), halfOpenAfter: options.breakForMs ?? 5_000 },
-    ),
-    bulkhead(concurrency, options.queue ?? 1_000),
+  const breaker = circuitBreaker(
+    handleWhen((error) => error instanceof SubgraphFailure && error.unhealthy),
+    { breaker: new ConsecutiveBreaker(options.breakAfter ?? 10), halfOpenAfter: options.breakForMs ?? 5_000 },
   );
+  const guarded = wrap(breaker, bulkhead(concurrency, options.queue ?? 1_000));
   const retrying = wrap(
     retry(
       handleWhen((error) => error instanceof SubgraphFailure && error.transient),
@@ -94,8 +97,15 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     return { ...passed, ...(own instanceof Promise ? await own : own) };
   }
 
-  async function attempt(context: RequestContext, body: string, passed: Record<string, string> | undefined, signal: AbortSignal | undefined): Promise<Answer> {
-    const { status, text } = await exchange(
+  async function attempt(
+    context: RequestContext,
+    body: string,
+    passed: Record<string, string> | undefined,
+    signal: AbortSignal | undefined,
+    count: Count | undefined,
+  ): Promise<Answer> {
+    if (count !== undefined) count.attempts += 1;
+    const { status, text, bytes } = await exchange(
       pool,
       {
         path,
@@ -111,12 +121,19 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
       bounds,
       signal,
     );
-    return { result: readResult(name, status, text), status, text };
+    if (count !== undefined) count.receivedBytes += bytes;
+    return { result: readResult(name, status, text), status, text, bytes };
   }
 
-  async function send({ context, document }: SubgraphRequest, body: string, passed: Record<string, string> | undefined, signal: AbortSignal | undefined): Promise<Answer> {
+  async function send(
+    { context, document }: SubgraphRequest,
+    body: string,
+    passed: Record<string, string> | undefined,
+    signal: AbortSignal | undefined,
+    count: Count | undefined,
+  ): Promise<Answer> {
     try {
-      return await (isRepeatable(document) ? retrying : guarded).execute(() => attempt(context, body, passed, signal));
+      return await (isRepeatable(document) ? retrying : guarded).execute(() => attempt(context, body, passed, signal, count));
     } catch (error) {
       throw clear(error);
     }
@@ -132,26 +149,35 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     return error;
   }
 
+  async function answerTo(request: SubgraphRequest, body: string, count: Count | undefined): Promise<ExecutionResult> {
+    const signal = request.signal ?? request.context.signal;
+    const passed = forwarded?.(request.context);
+    if (inFlight === undefined) return (await send(request, body, passed, signal, count)).result;
+    if (!isRepeatable(request.document)) {
+      try {
+        return (await send(request, body, passed, signal, count)).result;
+      } finally {
+        // Whoever reads after a write must see it: what was asked before the write ended is joined by nobody any more.
+        if (request.operationType === 'mutation') inFlight.forget();
+      }
+    }
+    const key = keyOf(request.context.principal, passed, body);
+    const { answer, first } = await inFlight.join(key, signal, (ending) => send(request, body, passed, ending, count));
+    // The first one's becomes part of its data, and changes there.
+    return first ? answer.result : readResult(name, answer.status, answer.text);
+  }
+
   return {
     name,
     async execute(request) {
-      const signal = request.signal ?? request.context.signal;
       const body = bodyOf(request);
-      const passed = forwarded?.(request.context);
-      if (inFlight === undefined) return (await send(request, body, passed, signal)).result;
-      if (!isRepeatable(request.document)) {
-        const answer = send(request, body, passed, signal);
-        try {
-          return (await answer).result;
-        } finally {
-          // Whoever reads after a write must see it: what was asked before the write ended is joined by nobody any more.
-          if (request.operationType === 'mutation') inFlight.forget();
-        }
+      if (request.report === undefined) return await answerTo(request, body, undefined);
+      const count: Count = { attempts: 0, receivedBytes: 0 };
+      try {
+        return await answerTo(request, body, count);
+      } finally {
+        request.report({ sentBytes: Buffer.byteLength(body), ...count, breaker: BREAKER_STATES[breaker.state] });
       }
-      const key = keyOf(request.context.principal, passed, body);
-      const { answer, first } = await inFlight.join(key, signal, (ending) => send(request, body, passed, ending));
-      // The first one's becomes part of its data, and changes there.
-      return first ? answer.result : readResult(name, answer.status, answer.text);
     },
     async subscribe(request) {
       return subscriptions.open(request, bodyOf(request), await headersOf(request.context, forwarded?.(request.context)));
@@ -161,6 +187,13 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     },
   };
 }
+
+const BREAKER_STATES = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.HalfOpen]: 'half-open',
+  [CircuitState.Open]: 'open',
+  [CircuitState.Isolated]: 'open',
+} as const;
 
 /** The part of the body that is the same for every request of a document. */
 const heads = new WeakMap<DocumentNode, { readonly operationName: string | undefined; readonly text: string }>();

@@ -21,6 +21,8 @@ export interface RemoteAnswer {
   readonly status: number;
   /** The body, decompressed. */
   readonly text: string;
+  /** Of the body as it came. */
+  readonly bytes: number;
 }
 
 /**
@@ -103,14 +105,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     const body = this.#body === undefined ? '' : Array.isArray(this.#body) ? Buffer.concat(this.#body, this.#size) : this.#body;
     if (this.#encoding === undefined || this.#encoding === 'identity' || body === '') {
       this.#settle();
-      this.#resolve({ status, text: body.toString() });
+      this.#resolve({ status, text: body.toString(), bytes: this.#size });
       return;
     }
     // Still under the time-out: a little that unpacks to much takes time too.
     decompress(this.#encoding, body, this.#bounds).then(
       (text) => {
         this.#settle();
-        this.#resolve({ status, text });
+        this.#resolve({ status, text, bytes: this.#size });
       },
       (error: SubgraphFailure) => this.#end(error),
     );

@@ -14,7 +14,7 @@ import { objectsAt, pathsAt } from './positions.ts';
 import { batchOf, inCommonOrder, type Representations } from './representations.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 import type { SupergraphTypes } from './supergraph-types.ts';
-import type { FetchTrace, TraceRecorder } from './trace.ts';
+import { addReport, type FetchTrace, type TraceRecorder } from './trace.ts';
 
 /** One run of a plan. */
 export interface PlanRun {
@@ -230,8 +230,12 @@ async function call(
   if (client === undefined) {
     throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${fetch.service} is not connected.`);
   }
-  if (trace !== undefined) trace.calls = (trace.calls ?? 0) + 1;
-  const answer = client.execute(requestOf(fetch, run, variables));
+  const request = requestOf(fetch, run, variables);
+  if (trace !== undefined) {
+    trace.calls = (trace.calls ?? 0) + 1;
+    request.report = (report) => addReport(trace, report);
+  }
+  const answer = client.execute(request);
   return run.cancellation === undefined ? answer : run.cancellation.guard(answer);
 }
 

@@ -2,6 +2,18 @@
 import type { DocumentNode, ExecutionResult, OperationTypeNode } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 
+/** What a call to a subgraph elsewhere did, for `extensions.trace`. */
+export interface CallReport {
+  /** Of the request's body. */
+  readonly sentBytes: number;
+  /** Of the answer's body as it came, compressed or not; 0 where there was none. */
+  readonly receivedBytes: number;
+  /** How often it was sent; 0 where another's equal call under way served, or none was let through. */
+  readonly attempts: number;
+  /** The state of the subgraph's circuit breaker afterwards. */
+  readonly breaker: 'closed' | 'open' | 'half-open';
+}
+
 /** One operation on one subgraph. */
 export interface SubgraphRequest {
   /** Parsed and valid. The same object for the same text, so that clients can cache by identity. */
@@ -14,6 +26,8 @@ export interface SubgraphRequest {
   variables: Record<string, unknown>;
   /** Who asks. In process it reaches every resolver; remotely it becomes headers. */
   context: RequestContext;
+  /** Told what the call did, by clients of subgraphs elsewhere, whether or not there was an answer. @default nobody */
+  report?: (report: CallReport) => void;
   /** Ends the call. Default: `context.signal`. */
   signal?: AbortSignal;
 }

@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { StatementCounter, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
+import type { CallReport } from './subgraph-client.ts';
 
 /** One node of the plan as it ran. Times are in milliseconds. */
 export type TraceNode =
@@ -28,6 +29,13 @@ export interface FetchTrace {
   representations?: number;
   /** Calls to the subgraph: more than one when representations were split, none when another fetch's answer served. */
   calls?: number;
+  /** Bytes of its requests and answers as they went over the wire; of subgraphs elsewhere only, and so the next two. */
+  sentBytes?: number;
+  receivedBytes?: number;
+  /** How often its calls were sent: more than calls after a retry, fewer where another request's equal call under way served. */
+  attempts?: number;
+  /** The state of the subgraph's circuit breaker afterwards. */
+  breaker?: CallReport['breaker'];
   /** Round trips to stores that this fetch caused, by store; of subgraphs in process only. */
   statements?: Record<string, number>;
   errors?: number;
@@ -122,6 +130,14 @@ export class TraceRecorder {
         return this.#fetches.get(node) ?? emptyTrace(node);
     }
   }
+}
+
+/** Adds what a call did. */
+export function addReport(trace: FetchTrace, { sentBytes, receivedBytes, attempts, breaker }: CallReport): void {
+  trace.sentBytes = (trace.sentBytes ?? 0) + sentBytes;
+  trace.receivedBytes = (trace.receivedBytes ?? 0) + receivedBytes;
+  trace.attempts = (trace.attempts ?? 0) + attempts;
+  trace.breaker = breaker;
 }
 
 function emptyTrace(fetch: ExecutableFetch): FetchTrace {

@@ -43,9 +43,9 @@ afterAll(async () => {
 });
 
 /** Runs the operation with `reviews` behind `listener`. */
-async function run(source: string, listener: RequestListener): Promise<ExecutionResult> {
+async function run(source: string, listener: RequestListener, trace = false): Promise<ExecutionResult> {
   answer = listener;
-  return received(await engine.execute({ document: parse(source), context: testContext() }));
+  return received(await engine.execute({ document: parse(source), context: testContext(), trace }));
 }
 
 const VERY_MUCH = Buffer.alloc(200_000_000, ' ');
@@ -98,4 +98,18 @@ test('a healthy one costs nothing', async () => {
     });
   });
   expect(result).toEqual({ data: { books: [{ title: 'One', stars: 5 }, { title: 'Two', stars: 5 }], latest: 'Good' } });
+});
+
+test('the trace says how much went over the wire, how often, and how the breaker stands', async () => {
+  const body = JSON.stringify({ data: { latest: 'é' } });
+  let sent = 0;
+  const listener: RequestListener = (request, response) => {
+    sent = Number(request.headers['content-length']);
+    response.end(body);
+  };
+  const { extensions } = await run('{ latest }', listener, true);
+  expect(extensions!.trace).toMatchObject({ plan: { service: 'reviews', calls: 1, attempts: 1, sentBytes: sent, receivedBytes: Buffer.byteLength(body), breaker: 'closed' } });
+  const failed = await run('{ latest }', (request) => void request.socket.destroy(), true);
+  expect(failed.extensions!.trace).toMatchObject({ plan: { calls: 1, attempts: 1, receivedBytes: 0, errors: 1 } });
+  expect((await run('{ latest }', listener)).extensions).toBeUndefined();
 });
