@@ -5,6 +5,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { NODE_FLAGS } from './node-flags.ts';
 import type { Logger } from './telemetry/logger.ts';
 
 /** What a worker is told when it starts. Over the channel between the two, because others can read an environment. */
@@ -80,7 +81,7 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
   // is killed would never be answered nor closed.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   // Not through npm's start program: what it does, this process has done.
-  cluster.setupPrimary({ exec: fileURLToPath(program), args: [], execArgv: ['--import', import.meta.resolve('tsx')] });
+  cluster.setupPrimary({ exec: fileURLToPath(program), args: [], execArgv: [...NODE_FLAGS, '--import', import.meta.resolve('tsx')] });
   const workers = new Set<Worker>();
   const timers = new Set<NodeJS.Timeout>();
   let closing = false;

@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Pool } from 'undici';
+import { NODE_FLAGS } from '#gateway/node-flags.ts';
 import type { Usage } from './contestant.ts';
 import type { Mode } from './contestants.ts';
 import { QUERIES, type QueryName } from './data.ts';
@@ -27,9 +28,9 @@ export interface Sample {
 
 const children: ChildProcess[] = [];
 
-/** Starts a process and waits for its first message. */
+/** Starts a process and waits for its first message. All run with the flags that `npm start` gives the product. */
 export async function start<Message>(file: string, role?: object, flags: readonly string[] = []): Promise<{ child: ChildProcess; message: Message }> {
-  const child = fork(new URL(file, import.meta.url), { execArgv: [...flags, '--import', 'tsx'], env: { ...process.env, NODE_ENV: 'production' } });
+  const child = fork(new URL(file, import.meta.url), { execArgv: [...NODE_FLAGS, ...flags, '--import', 'tsx'], env: { ...process.env, NODE_ENV: 'production' } });
   children.push(child);
   if (role !== undefined) child.send(role);
   const ended = once(child, 'exit').then(([code]) => {
