@@ -6,6 +6,9 @@ import { errorResponse } from './error-response.ts';
 import { sendJson, type Exchange, type Handler } from './exchange.ts';
 import { requestIdOf } from './request-id.ts';
 
+/** Connections that may wait to be taken; a thousand clients that come back at once are more than Node's 511. The system may allow fewer. */
+const BACKLOG = 4_096;
+
 export interface Listener {
   readonly server: Server;
   /** Binds the socket; resolves with the port. */
@@ -70,7 +73,7 @@ export function createListener(handlers: readonly Handler[], log: Logger): Liste
     listen: (host, port) =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen(port, host, () => {
+        server.listen({ port, host, backlog: BACKLOG }, () => {
           server.off('error', reject);
           server.on('error', (error) => log.error({ err: error }, 'The listening socket failed.'));
           resolve((server.address() as { port: number }).port);

@@ -165,17 +165,19 @@ class StoreLoop {
 }
 
 /** Faults of the store and not of one document: splitting the batch would only repeat them. */
-const STORE_FAULTS: ReadonlySet<string> = new Set(['STORE_DISABLED', 'STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'SUBGRAPH_UNAVAILABLE']);
+const STORE_FAULTS: ReadonlySet<string> = new Set(['STORE_DISABLED', 'STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'SUBGRAPH_UNAVAILABLE', 'RATE_LIMITED']);
 
 function failureOf({ id, revision, attempts }: OutboxEntry, error: CodedError): OutboxFailure {
   const disabled = error.code === 'STORE_DISABLED';
-  const hint = error.extensions.hint;
+  const { hint, retryAfterSeconds } = error.extensions;
+  const backoff = Math.min(LONGEST_RETRY_SECONDS, 2 ** Math.min(attempts, 10));
   return {
     id,
     revision,
     error: [error.message, hint].filter((part) => part !== undefined).join(' ').slice(0, 500),
     disabled,
-    retryInSeconds: disabled ? DISABLED_RETRY_SECONDS : Math.min(LONGEST_RETRY_SECONDS, 2 ** Math.min(attempts, 10)),
+    // A store that accepts no more at the moment may say when it will.
+    retryInSeconds: disabled ? DISABLED_RETRY_SECONDS : Math.max(backoff, typeof retryAfterSeconds === 'number' ? Math.min(retryAfterSeconds, LONGEST_RETRY_SECONDS) : 0),
   };
 }
 

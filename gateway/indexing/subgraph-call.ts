@@ -40,11 +40,11 @@ export function systemCalls(clients: ReadonlyMap<string, SubgraphClient>, signal
     const [error] = result.errors ?? [];
     if (error !== undefined) {
       const code = (error.extensions?.code ?? 'INTERNAL_SERVER_ERROR') as ErrorCode;
-      const hint = error.extensions?.hint;
+      const { hint, retryAfterSeconds } = error.extensions ?? {};
       throw new CodedError(code, error.message, {
         cause: error.originalError ?? error,
         ...(typeof hint === 'string' ? { hint } : {}),
-        extensions: { service: subgraph },
+        extensions: { service: subgraph, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) },
       });
     }
     return result.data as Data;

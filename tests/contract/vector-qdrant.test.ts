@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { describe, expect, test } from 'vitest';
 
+import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { ChunkVector, StoreQuery } from '#subgraphs/vector/driver.ts';
 import { metadataTerms, pointId, within } from '#subgraphs/vector/drivers/qdrant-filter.ts';
 import { sparseQuery, sparseText } from '#subgraphs/vector/drivers/qdrant-sparse.ts';
@@ -149,6 +150,33 @@ describe('Qdrant, against recorded exchanges', () => {
     const rejection = expect(open(server.url, 'secret-key').search(as('acme'), [dense])).rejects;
     await rejection.toMatchObject({ extensions: { code, hint: expect.stringMatching(hint) }, cause: expect.anything() });
     expect(server.received[0]!.headers['api-key']).toBe('secret-key');
+  });
+
+  test('waits once where a limit lifts soon, reading and writing, and not where it does not', async () => {
+    let limited = 0;
+    let retryAfter = '1';
+    await using server = await standIn('acme', (request) => {
+      const counted = isRoute(request, 'POST', '/points/query/batch') || request.method === 'PUT';
+      if (counted && limited-- > 0) return { ...recorded('rate_read_3'), headers: { 'retry-after': retryAfter } };
+      return replay(request);
+    });
+    const driver = open(server.url);
+    const searches = () => server.received.filter((request) => isRoute(request, 'POST', '/points/query/batch')).length;
+    limited = 1;
+    expect((await driver.search(as('acme'), [dense]))[0]!.items).toHaveLength(3);
+    expect(searches()).toBe(2);
+    // Twice in a row is not soon; neither is 30 seconds, of which the client passes one digit on.
+    limited = 2;
+    await expect(driver.search(as('acme'), [dense])).rejects.toMatchObject({ extensions: { code: 'RATE_LIMITED', retryAfterSeconds: 1 } });
+    expect(searches()).toBe(4);
+    [limited, retryAfter] = [1, '30'];
+    await expect(driver.search(as('acme'), [dense])).rejects.toMatchObject({ extensions: { code: 'RATE_LIMITED', retryAfterSeconds: 3 } });
+    expect(searches()).toBe(5);
+    // A request that ends does not wait.
+    [limited, retryAfter] = [1, '2'];
+    const ended = createRequestContext({ tenantId: 'acme', subject: 'test', roles: [], scopes: [] }, { signal: AbortSignal.timeout(50) });
+    await expect(driver.search(ended, [dense])).rejects.toMatchObject({ extensions: { code: 'REQUEST_TIMEOUT' } });
+    expect(searches()).toBe(6);
   });
 
   test('a server that hangs up, or is not there, is unavailable and recovers by itself', async () => {

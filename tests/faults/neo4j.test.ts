@@ -38,7 +38,7 @@ describe.skipIf(!process.env['TEST_NEO4J_URI'])('a Neo4j of its own', () => {
     });
     // A server that has just started makes its constraints slowly.
     for (let n = 0; n < 3; n++) await vi.waitFor(async () => expect((await upsert(`fixed-${n}`, 'fixed')).errors).toBeUndefined(), { timeout: 60_000 });
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
     await wire?.[Symbol.asyncDispose]();
@@ -105,7 +105,7 @@ describe.skipIf(!process.env['TEST_NEO4J_URI'])('a Neo4j of its own', () => {
         `${during.toFixed(1)} ms (${before.toFixed(1)} ms)`, `${Math.round(recovered)} ms`,
       ),
     );
-  }, 120_000);
+  }, 240_000);
 
   test('a password that is exchanged is followed, and told of while it is not', async () => {
     const other = randomBytes(8).toString('hex');
@@ -119,5 +119,5 @@ describe.skipIf(!process.env['TEST_NEO4J_URI'])('a Neo4j of its own', () => {
     }, { timeout: 20_000, interval: 100 });
     await writeFile(file, `${other}\n`);
     await vi.waitFor(async () => expect((await ask(server.url, `{ ${NEO4J} }`)).errors).toBeUndefined(), { timeout: 20_000, interval: 100 });
-  }, 60_000);
+  }, 120_000);
 });

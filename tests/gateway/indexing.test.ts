@@ -8,7 +8,7 @@ import { GraphQLError } from 'graphql';
 import pg from 'pg';
 
 type Delivery = { operation: string; tenantId: string; documents: string[] };
-type Refuse = (delivery: Delivery) => { code: string; hint?: string } | undefined;
+type Refuse = (delivery: Delivery) => { code: string; hint?: string; retryAfterSeconds?: number } | undefined;
 
 /** A store that keeps what it is given, by document, and refuses what the test says. */
 class OrderedStore {
@@ -106,6 +106,19 @@ describe('the indexer', () => {
     await indexer.idle();
     expect(stores.vector.kept.size).toBe(9);
     expect(await indexing('a', '4.md')).toMatchObject({ VECTOR: { state: 'DONE', error: null } });
+  });
+
+  test('a store that limits its requests is not asked the more for it, and is left alone for as long as it says', async () => {
+    for (let n = 0; n < 9; n++) await upsert('a', `${n}.md`);
+    stores.vector.refuse = () => ({ code: 'RATE_LIMITED', retryAfterSeconds: 90 });
+    const indexer = start();
+    await indexer.idle();
+    expect(stores.vector.deliveries).toHaveLength(1);
+    const client = new pg.Client(relational.url);
+    await client.connect();
+    const { rows } = await client.query(`SELECT DISTINCT round(extract(epoch FROM next_attempt_at - updated_at))::int AS seconds FROM relational.outbox WHERE state = 'FAILED'`);
+    await client.end();
+    expect(rows).toEqual([{ seconds: 90 }]);
   });
 
   test('a store that is down is asked once for each batch, delays nobody else, and waits longer each time', async () => {

@@ -1,4 +1,5 @@
 /** Writes bytes of any length to S3: small ones in one request, large ones in parts, of which one at a time is held in memory. */
+import { createHash } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -77,7 +78,8 @@ async function putParts(
       const PartNumber = completed.length + 1;
       count();
       const { ETag } = await client.send(
-        new UploadPartCommand({ ...object, UploadId, PartNumber, Body: bytes, ContentLength: bytes.byteLength }),
+        // Every server knows this checksum; that of the whole is known at the end only.
+        new UploadPartCommand({ ...object, UploadId, PartNumber, Body: bytes, ContentLength: bytes.byteLength, ContentMD5: createHash('md5').update(bytes).digest('base64') }),
         { abortSignal: signal, requestTimeout: REQUEST_TIMEOUT_MS },
       );
       completed.push({ ETag, PartNumber });

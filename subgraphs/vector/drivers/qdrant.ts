@@ -3,6 +3,8 @@
  * vector for meaning and a sparse one for words. Ranking is approximate, and writes of several chunks are not atomic:
  * a reader may see new chunks of a document before the old ones are gone.
  */
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { QdrantClient, type Schemas } from '@qdrant/js-client-rest';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -33,6 +35,8 @@ const SPARSE = 'text';
 /** Points in one request: 384 numbers as JSON are about 8 kB, a request at most 32 MB. */
 const BATCH = 256;
 const SCROLL = 1_000;
+/** A server that asks to wait for longer (`Retry-After`) is not waited for. */
+const LONGEST_WAIT_SECONDS = 2;
 /** Sources that a prefix may be looked for among. */
 const MAX_SOURCES = 10_000;
 /** Chunks that are read around a document to find the documents near it. */
@@ -418,9 +422,18 @@ export class QdrantVectors implements VectorDriver {
   }
 
   async #call<T>(context: RequestContext, call: (client: QdrantClient) => Promise<T>): Promise<T> {
-    context.signal?.throwIfAborted();
-    context.statements.add('qdrant');
-    return await this.#run((client) => untilAborted(call(client), context.signal));
+    for (let attempt = 1; ; attempt++) {
+      context.signal?.throwIfAborted();
+      context.statements.add('qdrant');
+      try {
+        return await this.#run((client) => untilAborted(call(client), context.signal));
+      } catch (error) {
+        // Nothing was done, so that every request may be sent again; longer waits are the caller's to decide about.
+        const seconds = error instanceof CodedError && error.code === 'RATE_LIMITED' ? Number(error.extensions['retryAfterSeconds']) : NaN;
+        if (attempt > 1 || !(seconds <= LONGEST_WAIT_SECONDS)) throw error;
+        await untilAborted(delay(seconds * 1_000), context.signal);
+      }
+    }
   }
 
   async #run<T>(call: (client: QdrantClient) => Promise<T>): Promise<T> {
