@@ -103,3 +103,26 @@ test('a webhook is refused where dispatch is off, or where its host is not allow
     runs = off;
   }
 });
+
+test('a workflow is refused where Temporal is off, and together with a webhook', async () => {
+  const refused = await ask(START, { input: { workflow: true } });
+  expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'STORE_DISABLED', hint: expect.stringContaining('TEMPORAL_ADDRESS') });
+  expect(await code(START, { input: { workflow: true, webhook: 'https://agents.example.com/' } })).toBe('BAD_USER_INPUT');
+  expect((await data(START, { input: { workflow: false } })).startRun.run.attempts).toBe(0);
+});
+
+test('a run for a workflow is acknowledged and can be cancelled while Temporal is away, which health tells', async () => {
+  const off = runs;
+  try {
+    runs = await createRuns({ temporal: { address: '127.0.0.1:1', taskQueue: 'q', workflowType: 'w', timeoutMs: 200 } }, { postgres });
+    const { run } = (await data(`mutation { startRun(input: { workflow: true, input: "x" }) { run { id status workflowId webhook } } }`)).startRun;
+    expect(run).toEqual({ id: run.id, status: 'QUEUED', workflowId: `tributary:tenant-a:${run.id}`, webhook: null });
+    const now = async () => (await data(`query ($id: ID!) { run(id: $id) { status dispatchError } }`, { id: run.id })).run;
+    await expect.poll(now, { timeout: 20_000 }).toEqual({ status: 'QUEUED', dispatchError: 'Temporal cannot be reached.' });
+    expect(await runs.health()).toContainEqual({ store: 'temporal', state: 'down', detail: expect.stringContaining('TEMPORAL_ADDRESS') });
+    expect((await data(CANCEL, { runId: run.id })).cancelRun.run.status).toBe('CANCELLED');
+  } finally {
+    await runs.close();
+    runs = off;
+  }
+});
