@@ -84,7 +84,7 @@ export function parseModel(text: string, path: string): GraphModel {
   const faults: string[] = [];
   const fault = (node: ASTNode, message: string): void => void faults.push(`${path}:${node.loc?.startToken.line ?? 1}: ${message}`);
   const model = examine(document, fault);
-  if (model.nodes.length === 0 && faults.length === 0) faults.push(`${path}: there is no type with @node.`);
+  if (model.nodes.length === 0 && faults.length === 0) faults.push(`${path}:1: there is no type with @node.`);
   if (faults.length > 0) throw invalid(faults);
   return model;
 }
