@@ -85,6 +85,17 @@ if (uri) {
     await client.close();
   });
 
+  test('Neo4j: by a routing table (neo4j://), whoever reads sees what was written before', async () => {
+    const driver = createNeo4jGraph({ uri: uri.replace(/^bolt/, 'neo4j'), username, password });
+    const context = freshTenant();
+    for (let n = 1; n <= 10; n++) {
+      await driver.upsertEntities(context, [{ name: `e${n}`, kind: 'routed', properties: {} }]);
+      expect(await driver.countEntities(context, {})).toBe(n);
+    }
+    expect(await driver.health()).toMatchObject([{ store: 'neo4j', state: 'ok' }]);
+    await driver.close();
+  });
+
   describe('Neo4j: actionable errors', () => {
     const read = async (options: Partial<Parameters<typeof createNeo4jGraph>[0]>): Promise<unknown> => {
       const driver = createNeo4jGraph({ uri, username, password, ...options });
