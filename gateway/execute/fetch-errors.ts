@@ -6,7 +6,8 @@ import type { Path } from '#gateway/respond/response-errors.ts';
 /** The error of one field of a subgraph, moved to `path`. What only a log may see stays in `originalError`. */
 export function errorOfSubgraph(error: GraphQLError | GraphQLFormattedError, service: string, path: Path): GraphQLError {
   const originalError = error instanceof GraphQLError ? error.originalError : undefined;
-  const extensions = error.extensions ?? {};
+  // What a subgraph has to say about its own HTTP answer (some servers obey `extensions.http`) is nothing to the client's.
+  const { http: _, ...extensions } = error.extensions ?? {};
   const code = extensions.code ?? (isBadArgument(error.message) ? 'BAD_USER_INPUT' : 'INTERNAL_SERVER_ERROR');
   return new GraphQLError(error.message, { path, originalError, extensions: { service, ...extensions, code } });
 }

@@ -1,6 +1,8 @@
 /** The plain way over HTTP and the way through Yoga must answer alike, to good input and bad. */
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { GraphQLError } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { errorOfSubgraph } from '#gateway/execute/fetch-errors.ts';
 import { plainMediaType } from '#gateway/http/plain-answer.ts';
 import { startTestServer, type TestServer } from './fixture.ts';
 
@@ -139,6 +141,11 @@ describe('answers alike', () => {
     expect((await bothWays(json({ query: '{ __typename }' }), { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
     expect((await bothWays(json({ query: '{ __typename }' }), { host: 'evil.example' })).status).toBe(403);
   });
+});
+
+test('what a subgraph says of its HTTP answer is not said of ours', () => {
+  const error = new GraphQLError('No.', { extensions: { code: 'X', http: { status: 500, headers: { 'set-cookie': 'a=b' } } } });
+  expect(errorOfSubgraph(error, 'library', ['book']).extensions).toEqual({ service: 'library', code: 'X' });
 });
 
 test('other methods keep their answers', async () => {
