@@ -52,24 +52,3 @@ test('what is no subscription is answered as always', async () => {
   expect(response.headers['content-type']).toMatch(/^application\/json/);
   expect(JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString())).toEqual({ data: { reviewCount: 3 } });
 });
-
-test('a client that reads nothing holds up itself alone', async () => {
-  const slow = await open('subscription { bookAdded { title } }');
-  const quick = await open('subscription { bookAdded { title } }');
-  slow.pause();
-  await it.library.until(() => it.library.listeners.size === 2);
-  const events = payloads(quick);
-  for (let index = 0; index < 50; index++) {
-    it.library.add(`${index} ${'x'.repeat(200_000)}`);
-    const { value } = (await events.next()) as { value: ExecutionResult };
-    expect((value.data as { bookAdded: { title: string } }).bookAdded.title.split(' ')[0]).toBe(String(index));
-  }
-  // And nothing is lost to it.
-  let index = 0;
-  for await (const { data } of payloads(slow)) {
-    expect((data as { bookAdded: { title: string } }).bookAdded.title.split(' ')[0]).toBe(String(index++));
-    if (index === 50) break;
-  }
-  quick.destroy();
-  await it.library.until(() => it.library.listeners.size === 0);
-});

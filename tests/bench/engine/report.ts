@@ -16,7 +16,7 @@ const BASELINE = '@apollo/gateway under Yoga';
 
 /** Prints one Markdown table for each query, and one of memory. */
 export async function report(runners: readonly Runner[], { queries, connections, fetches, rounds, seconds }: ReportOptions): Promise<void> {
-  console.log(`\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, medians of ${rounds} rounds of ${seconds} s\n`);
+  console.log(`\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, medians of ${rounds} rounds of ${seconds} s; × is to ${BASELINE} over HTTP in the same round\n`);
   const baseline = runners.find(({ name, mode }) => name === BASELINE && mode === 'over HTTP');
   const many = connections.at(-1)!;
   for (const query of queries) {
@@ -28,7 +28,7 @@ export async function report(runners: readonly Runner[], { queries, connections,
       const cells = connections.flatMap((count) => {
         const samples = samplesOf(runner, query, count);
         const cpu = cpuOf(samples);
-        const ratio = baseline === undefined ? '' : ratioOf(cpuOf(samplesOf(baseline, query, count)) / cpu);
+        const ratio = baseline === undefined ? '' : ratioOf(timesIn(samplesOf(baseline, query, count), samples));
         return [cpu.toFixed(3), ratio, latency(samples, 0.5)];
       });
       const last = samplesOf(runner, query, many);
@@ -47,6 +47,9 @@ export async function report(runners: readonly Runner[], { queries, connections,
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const samplesOf = (runner: Runner, query: QueryName, connections: number): Sample[] => runner.samples.get(`${query} ${connections}`)!;
 const cpuOf = (samples: readonly Sample[]): number => median(samples.map(({ cpuMs }) => cpuMs));
+
+/** How many times the baseline costs what this does: the median of what each round says, since rounds of one number ran side by side. */
+const timesIn = (baseline: readonly Sample[], samples: readonly Sample[]): number => median(samples.map(({ cpuMs }, round) => baseline[round]!.cpuMs / cpuMs));
 
 /** What part of the baseline it costs, as a fraction with 1 above the line. */
 const ratioOf = (times: number): string => (times >= 1 ? `1/${times.toFixed(1)}` : `${(1 / times).toFixed(1)}`);
