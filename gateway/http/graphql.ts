@@ -12,11 +12,12 @@ import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Operations } from '#gateway/admission/operations.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
+import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
 import { multipartSubscriptions } from '#gateway/subscribe/multipart.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { decodeUtf8, parseJson, readBody } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
-import { plainMediaType, sendResult } from './plain-answer.ts';
+import { plainMediaType, sendResult, statusOf as statusOfResult } from './plain-answer.ts';
 
 export interface GraphqlOptions {
   operations: Operations;
@@ -64,6 +65,11 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
     }
     const principal = await options.authenticate(request.headers.authorization);
     response.setHeader('cache-control', 'no-store');
+    if (request.headers.accept === 'text/event-stream') {
+      const result = await streamedResult(options, exchange, principal);
+      await sendEventStream(response, result, isStream(result) ? 200 : statusOfResult(result));
+      return true;
+    }
     const mediaType = plainMediaType(request);
     if (mediaType === undefined) await yoga(request, response, { exchange, principal });
     else sendResult(exchange, await plainResult(options, exchange, principal), mediaType);
@@ -129,6 +135,18 @@ async function plainResult(options: GraphqlOptions, exchange: Exchange, principa
   }
   // Such a request accepts no stream, so that none is given.
   return (await run(parameters, options, { exchange, principal }, true)) as ExecutionResult;
+}
+
+/** The answer to a request that takes server-sent events and nothing else: as the clients of streams say it. */
+async function streamedResult(options: GraphqlOptions, exchange: Exchange, principal: Principal): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
+  const { request } = exchange;
+  let parameters: unknown;
+  try {
+    parameters = request.method === 'GET' ? queryParameters(request.url!) : await bodyParameters(request, options.bodyLimitBytes);
+  } catch (error) {
+    return { errors: [toGraphQLError(error)] };
+  }
+  return await run(parameters, options, { exchange, principal }, false);
 }
 
 /** Runs what was read, in the place of Yoga's own parse, validate and execute. */

@@ -54,7 +54,7 @@ export function sendResult({ response }: Exchange, result: ExecutionResult, medi
 }
 
 /** The highest of the statuses that errors ask for. */
-function statusOf({ errors, data }: ExecutionResult): number {
+export function statusOf({ errors, data }: ExecutionResult): number {
   let status = 0;
   for (const { extensions } of data === undefined ? (errors ?? []) : []) {
     const { http } = extensions as { http?: { status?: number } };

@@ -67,11 +67,36 @@ export function toAgUi({ type, payload, createdAt }: RunEvent): Record<string, u
   return { timestamp, ...payload, type };
 }
 
-const frame = (event: RunEvent): string => `id: ${event.sequence}\ndata: ${JSON.stringify(toAgUi(event))}\n\n`;
+/** Frames of events that several may follow: encoded once, and kept as long as the event is. */
+const frames = new WeakMap<RunEvent, Uint8Array>();
+/** Bytes that are sent at once, but for a single event. */
+const CHUNK_BYTES = 64 * 1024;
+const text = new TextEncoder();
+
+function frameOf(event: RunEvent): Uint8Array {
+  let frame = frames.get(event);
+  if (frame === undefined) {
+    frame = text.encode(`id: ${event.sequence}\ndata: ${JSON.stringify(toAgUi(event))}\n\n`);
+    frames.set(event, frame);
+  }
+  return frame;
+}
+
+/** The frame of `first`, and of what else is at hand. */
+function chunkOf(first: RunEvent, stream: RunStream): Uint8Array {
+  const parts = [frameOf(first)];
+  for (let bytes = parts[0]!.length; bytes < CHUNK_BYTES; ) {
+    const event = stream.poll();
+    if (event === undefined) break;
+    const frame = frameOf(event);
+    parts.push(frame);
+    bytes += frame.length;
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
 
 /** Pulls from the stream as fast as the client reads; a client that stops reading is cut after a while. */
 function encode(stream: RunStream, { keepAliveMs = 15_000, stallMs = 60_000, log }: SseOptions): ReadableStream<Uint8Array> {
-  const text = new TextEncoder();
   let next: Promise<IteratorResult<RunEvent>> | undefined;
   let stalled: NodeJS.Timeout | undefined;
   let begun = false;
@@ -91,7 +116,7 @@ function encode(stream: RunStream, { keepAliveMs = 15_000, stallMs = 60_000, log
           } else {
             next = undefined;
             if (result.done === true) return controller.close();
-            controller.enqueue(text.encode(frame(result.value)));
+            controller.enqueue(chunkOf(result.value, stream));
           }
         }
         stalled = setTimeout(() => {

@@ -135,6 +135,38 @@ test('every client gets every event under its own id, whatever the length of the
   for (const client of clients) await client.dispose();
 });
 
+test('over server-sent events each client gets every event, and its own errors', async () => {
+  library.title = (title) => {
+    if (title === 'fault') throw new Error('hunter2');
+    return title;
+  };
+  const leaving = new AbortController();
+  const query = encodeURIComponent('subscription { bookAdded { title stars } }');
+  const responses = await Promise.all([1, 2, 3].map(() => fetch(`${it.url}/graphql?query=${query}`, { headers: { accept: 'text/event-stream' }, signal: leaving.signal })));
+  await library.until(() => library.listeners.size === 3);
+  expect(responses.map(({ status, headers }) => [status, headers.get('content-type')])).toEqual(responses.map(() => [200, 'text/event-stream']));
+  const titles = Array.from({ length: 60 }, (_, index) => `Book ${index} ${'é'.repeat(index % 7 === 0 ? 20_000 : 3)}`);
+  library.tell('alone');
+  library.tell(...titles, 'fault', 'last');
+  const ids: unknown[] = [];
+  for (const response of responses) {
+    let text = '';
+    const reader = response.body!.pipeThrough(new TextDecoderStream() as never).getReader() as ReadableStreamDefaultReader<string>;
+    while (!text.includes('"last"') || !text.endsWith('\n\n')) text += (await reader.read()).value ?? '';
+    const events = text.split('\n\n').filter((event) => event !== '' && event !== ':');
+    expect(events.every((event) => event.startsWith('event: next\ndata: {'))).toBe(true);
+    const results = events.map((event) => JSON.parse(event.slice('event: next\ndata: '.length)) as ExecutionResult);
+    const fault = results.splice(61, 1)[0]!;
+    expect(results).toEqual(['alone', ...titles, 'last'].map((title) => ({ data: { bookAdded: { title, stars: 5 } } })));
+    expect(fault).toMatchObject({ data: { bookAdded: { title: null } }, errors: [{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }] });
+    ids.push(fault.errors![0]!.extensions['requestId']);
+  }
+  expect(new Set(ids).size).toBe(3);
+  leaving.abort();
+  await library.until(() => library.listeners.size === 0);
+  library.title = (title) => title;
+});
+
 test('several subscriptions and queries share one socket with them', async () => {
   const client = connect();
   const followers = [collect(client, 'subscription { bookAdded { title } }'), collect(client, 'subscription { a: bookAdded { id } }'), collect(client, 'subscription { bookAdded { title stars } }')];
