@@ -3,6 +3,7 @@
  * client, `baseline.ts pubsub` is graphql-ws over Yoga's PubSub, as its documentation has it: one execution for each
  * subscriber and event. Both publish `?count=` events of `?bytes=` at `POST /publish`.
  */
+import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -11,6 +12,8 @@ import { createPubSub, createSchema } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 
 const kind = process.argv[2];
+// Every subscriber listens to one target of events: Node would take that for a leak.
+setMaxListeners(0);
 const http = createServer();
 const sockets = new WebSocketServer({ server: http, perMessageDeflate: false, handleProtocols: () => 'graphql-transport-ws' });
 

@@ -12,8 +12,10 @@ import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { startBaseline, startTributary, type MeasuredServer } from './servers.ts';
 import { FOLLOW, subscribe } from './subscribers.ts';
 
-const { values } = parseArgs({ options: { write: { type: 'boolean', default: false }, subscribers: { type: 'string', default: '1000' } } });
+const { values } = parseArgs({ options: { write: { type: 'boolean', default: false }, subscribers: { type: 'string', default: '10000' } } });
+/** A process may have some 20,000 files open, and each subscriber is one on both sides. */
 const MANY = Number(values.subscribers);
+const FEW = 1_000;
 const DOCS = new URL('../../../docs/reliability.md', import.meta.url);
 /** So that a message is of some 300 bytes. */
 const PAD = 150;
@@ -59,7 +61,7 @@ async function latency({ url }: MeasuredServer, subscribers: number): Promise<{ 
     if (mark >= WARM) took.push(performance.now() - sent[mark]!);
   });
   const WARM = 10;
-  const total = WARM + 100;
+  const total = WARM + (subscribers > FEW ? 40 : 100);
   for (let mark = 0; mark < total; mark++) {
     sent[mark] = performance.now();
     await append(url, runId, events(mark, 1));
@@ -77,15 +79,19 @@ interface Cost {
   bytes: number;
 }
 
-/** Server CPU for each delivered message, while `publish` makes events for MANY subscribers. */
-async function cost(server: MeasuredServer, runId: string, rounds: number, perRound: number, publish: (from: number, count: number) => Promise<unknown>): Promise<Cost> {
-  await using followers = await subscribe(server.url, runId, MANY);
+/** Server CPU for each delivered message, while `publish` makes events for so many subscribers. */
+async function cost(
+  server: MeasuredServer,
+  { runId, subscribers, rounds, perRound }: { runId: string; subscribers: number; rounds: number; perRound: number },
+  publish: (from: number, count: number) => Promise<unknown>,
+): Promise<Cost> {
+  await using followers = await subscribe(server.url, runId, subscribers);
   let made = 0;
   const round = async (): Promise<void> => {
     const before = followers.received;
     await publish(made, perRound);
     made += perRound;
-    await followers.until(before + perRound * MANY);
+    await followers.until(before + perRound * subscribers);
   };
   await round(); // Warms up, and takes RUN_STARTED with it.
   await delay(500);
@@ -93,6 +99,16 @@ async function cost(server: MeasuredServer, runId: string, rounds: number, perRo
   for (let done = 0; done < rounds; done++) await round();
   await delay(200);
   return { microseconds: ((await server.cpuMs()) - cpu) * 1_000 / (followers.received - received), bytes: followers.messageBytes };
+}
+
+/** Server CPU for an append of one event that nobody follows, in milliseconds. */
+async function appendCost(server: MeasuredServer): Promise<number> {
+  const runId = await newRun(server.url);
+  const count = 300;
+  for (let mark = 0; mark < count; mark++) await append(server.url, runId, events(mark, 1));
+  const before = await server.cpuMs();
+  for (let mark = 0; mark < count; mark++) await append(server.url, runId, events(mark, 1));
+  return ((await server.cpuMs()) - before) / count;
 }
 
 /** Resident bytes for each subscriber that only waits, in a process of its own: one that was larger before would show nothing. */
@@ -153,28 +169,34 @@ try {
   for (const [writers, size] of [[1, 1], [8, 1], [1, 100], [4, 100]] as const) {
     say(`appended, ${writers} ${writers === 1 ? 'writer' : 'writers'}, ${size === 1 ? 'single events' : `batches of ${size}`}`, `${number(await appendRate(server, writers, size))} events a second`);
   }
-  for (const subscribers of [1, 100, MANY]) {
+  for (const subscribers of [...new Set([1, 100, FEW, MANY])]) {
     const { p50, p99, max } = await latency(server, subscribers);
     say(`append to delivery, ${number(subscribers)} ${subscribers === 1 ? 'subscriber' : 'subscribers'}`, `p50 ${number(p50, 1)} ms, p99 ${number(p99, 1)} ms, longest ${number(max, 1)} ms`);
   }
-  const byBaseline: Record<string, Cost> = {};
-  for (const kind of ['broadcast', 'pubsub'] as const) {
-    await using baseline = await startBaseline(kind);
-    const publish = (from: number, count: number) => fetch(`${baseline.url}/publish?from=${from}&count=${count}&bytes=${PAD}`, { method: 'POST' }).then((response) => response.text());
-    byBaseline[kind] = await cost(baseline, 'run', 10, 50, publish);
+  const appending = await appendCost(server);
+  say('server CPU for an append of one event that nobody follows', `${number(appending, 2)} ms`);
+  for (const subscribers of [...new Set([FEW, MANY])]) {
+    const size = subscribers > FEW ? { subscribers, rounds: 3, perRound: 10 } : { subscribers, rounds: 10, perRound: 50 };
+    const byBaseline: Record<string, Cost> = {};
+    for (const kind of ['broadcast', 'pubsub'] as const) {
+      await using baseline = await startBaseline(kind);
+      const publish = (from: number, count: number) => fetch(`${baseline.url}/publish?from=${from}&count=${count}&bytes=${PAD}`, { method: 'POST' }).then((response) => response.text());
+      byBaseline[kind] = await cost(baseline, { runId: 'run', ...size }, publish);
+    }
+    const batchRun = await newRun(server.url);
+    const inBatches = await cost(server, { runId: batchRun, ...size }, (from, count) => append(server.url, batchRun, events(from, count)));
+    const singleRun = await newRun(server.url);
+    const single = await cost(server, { runId: singleRun, ...size }, async (from, count) => {
+      for (let mark = from; mark < from + count; mark++) await append(server.url, singleRun, events(mark, 1));
+    });
+    const { broadcast, pubsub } = byBaseline as { broadcast: Cost; pubsub: Cost };
+    const times = (microseconds: number): string => `${number(microseconds, 1)} µs (${number(microseconds / broadcast.microseconds, 2)} × the broadcast)`;
+    say(`server CPU for a delivered message of ${inBatches.bytes} bytes to ${number(subscribers)} subscribers: bare \`ws\` broadcast`, `${number(broadcast.microseconds, 1)} µs`);
+    say('… graphql-ws over Yoga’s PubSub', times(pubsub.microseconds));
+    say(`… Tributary, appended in batches of ${size.perRound}, the appending included`, times(inBatches.microseconds));
+    say('… Tributary, appended one by one, the appending included', times(single.microseconds));
+    say('… Tributary, appended one by one, less the appends’ own', times(single.microseconds - (appending * 1_000) / subscribers));
   }
-  const batchRun = await newRun(server.url);
-  const inBatches = await cost(server, batchRun, 10, 50, (from, count) => append(server.url, batchRun, events(from, count)));
-  const singleRun = await newRun(server.url);
-  const single = await cost(server, singleRun, 5, 50, async (from, count) => {
-    for (let mark = from; mark < from + count; mark++) await append(server.url, singleRun, events(mark, 1));
-  });
-  const { broadcast, pubsub } = byBaseline as { broadcast: Cost; pubsub: Cost };
-  const times = (one: Cost): string => `${number(one.microseconds, 1)} µs (${number(one.microseconds / broadcast.microseconds, 1)} × the broadcast)`;
-  say(`server CPU for a delivered message of ${inBatches.bytes} bytes to ${number(MANY)} subscribers: bare \`ws\` broadcast`, `${number(broadcast.microseconds, 1)} µs`);
-  say('… graphql-ws over Yoga’s PubSub', times(pubsub));
-  say('… Tributary, appended in batches of 50, the appending included', times(inBatches));
-  say('… Tributary, appended one by one, the appending included', times(single));
   say('memory for an idle subscriber', `${number((await memory(postgres.url)) / 1_024, 1)} KiB`);
   const { socket, sse, agUi } = await replay(server);
   say('replay of a run of 10,000 events', `WebSocket ${number(socket)} ms, SSE (graphql-sse) ${number(sse)} ms, SSE (AG-UI) ${number(agUi)} ms`);

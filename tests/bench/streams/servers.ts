@@ -17,7 +17,7 @@ export interface MeasuredServer extends AsyncDisposable {
 }
 
 export const startTributary = (databaseUrl: string, dataDir: string): Promise<MeasuredServer> =>
-  launch(['ops/start.mjs'], { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'warn', INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false' });
+  launch(['ops/start.mjs'], { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'warn', MAX_SOCKETS: '12000', INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false' });
 
 export const startBaseline = (kind: 'broadcast' | 'pubsub'): Promise<MeasuredServer> => launch(['--import', 'tsx', 'tests/bench/streams/baseline.ts', kind], {});
 

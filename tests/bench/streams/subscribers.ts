@@ -1,4 +1,5 @@
 /** Many subscribers in one process, as cheap as they can be: the protocol by hand, messages counted and not parsed. */
+import { randomUUID } from 'node:crypto';
 import WebSocket from 'ws';
 
 export const FOLLOW = 'subscription($runId: ID!, $after: String) { runEvents(runId: $runId, after: $after) { sequence type payload } }';
@@ -33,7 +34,8 @@ export async function subscribe(url: string, runId: string, count: number, onMes
           const { type } = JSON.parse(String(data)) as { type: string };
           if (type === 'ping') socket.send('{"type":"pong"}');
           if (type !== 'connection_ack') return;
-          socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: FOLLOW, variables: { runId, after: '0' } } }));
+          // As graphql-ws' own client has it: an id that nobody else has.
+          socket.send(JSON.stringify({ id: randomUUID(), type: 'subscribe', payload: { query: FOLLOW, variables: { runId, after: '0' } } }));
           return resolve();
         }
         received += 1;
