@@ -291,6 +291,15 @@ describe('retention by age', () => {
     expect(await logOf(now)).toEqual([1, 2, 3]);
   });
 
+  test('a vacuum of another partition is not in the way', async () => {
+    await history(150, 30);
+    await run(140, 139);
+    await admin.query(`BEGIN; LOCK TABLE runs.run_events_${suffixOf(startOf(30))} IN SHARE UPDATE EXCLUSIVE MODE`);
+    expect(await retention().sweep()).toBe(1);
+    await admin.query('COMMIT');
+    expect(await partitions()).not.toContain(suffixOf(startOf(150)));
+  });
+
   test('by two processes at once, beside appends: each run is archived once, and nothing of others is touched', async () => {
     await history(150, 30);
     const old: string[] = [];

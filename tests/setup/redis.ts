@@ -32,6 +32,10 @@ export async function openTestRedis(program?: { command: string; env: Readonly<R
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     server = child;
+    // Also when this process ends without closing it.
+    const kill = (): void => void child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}.`)));

@@ -1,5 +1,5 @@
 /**
- * `npm run test:streams [-- --runs 200 --events 500 --writers 8 --gateways 3 --without redis,toxiproxy --write]`: the full fault
+ * `npm run test:streams [-- --runs 200 --events 500 --writers 8 --gateways 3 --rounds 3 --without redis,toxiproxy --write]`: the full fault
  * suite. Fails unless every count of faults is 0. Redis and Toxiproxy are had as `npm run test:stores` has them; what cannot be
  * had fails the suite, unless it is done without. `--write` puts its figures into docs/reliability.md.
  */
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     writers: { type: 'string', default: '8' },
     gateways: { type: 'string', default: '3' },
     without: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '3' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -39,13 +40,15 @@ const round: Fault[] = [
 ]; // prettier-ignore
 
 const [runs, events, writers, gateways] = [values.runs, values.events, values.writers, values.gateways].map(Number) as [number, number, number, number];
+// What it has started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 const workplace = await openWorkplace((line) => console.error(line));
 const redis = useRedis ? await redisProgram(workplace) : undefined;
 const toxiproxy = useToxiproxy ? await toxiproxyStore.start(workplace) : undefined;
 const report = await runSuite({
   runs, events, writers, gateways,
   batch: 10,
-  faults: [...round, ...round, ...round],
+  faults: Array.from({ length: Number(values.rounds) }, () => round).flat(),
   deadlineMs: 3_600_000,
   topology: { redis, toxiproxy: toxiproxy?.env['TEST_TOXIPROXY_URL'] },
   log: (line) => console.error(line),
