@@ -71,8 +71,8 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   },
   runs: async ({ config, postgres, log }, { archiveSink }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
-    const { redisUrl, retention, dispatch, temporal } = config.runs;
-    return createRuns({ redisUrl, retention, dispatch, temporal }, { postgres, archiveSink, log: logTo(log, 'runs') });
+    const { retention, dispatch, temporal } = config.runs;
+    return createRuns({ redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal }, { postgres, archiveSink, log: logTo(log, 'runs') });
   },
 };
 

@@ -1,6 +1,7 @@
 /** Runs and their durable event streams, in PostgreSQL. */
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { RunsDriver } from './driver.ts';
@@ -25,7 +26,7 @@ import { Workflows } from './workflows.ts';
 
 export interface RunsConfig {
   /** Redis, for wake-ups; without it they travel through PostgreSQL. */
-  redisUrl?: string;
+  redisUrl?: Secret;
   /** Reading streams: batch, tail, poll, patience; see {@link StreamHubOptions}. */
   streams?: Omit<StreamHubOptions, 'log' | 'seams'>;
   /** When events of ended runs are archived and removed. @default never */

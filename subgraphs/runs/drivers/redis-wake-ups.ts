@@ -3,6 +3,7 @@
  * holds nothing that is needed: while it is away, streams go on by the poll, and look at their logs once it is back.
  */
 import { Redis, type RedisOptions } from 'ioredis';
+import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { formatWake, parseWake, type Wake, type WakeListener, type WakeUps } from '../wake-ups.ts';
 
@@ -17,7 +18,7 @@ export interface RedisWakeUpsOptions {
 }
 
 export class RedisWakeUps implements WakeUps {
-  readonly #url: string;
+  readonly #url: Secret;
   readonly #options: RedisWakeUpsOptions;
   readonly #publisher: Redis;
   #subscriber: Redis | undefined;
@@ -29,8 +30,8 @@ export class RedisWakeUps implements WakeUps {
   #outageLogged = false;
   #closed = false;
 
-  /** @param url `redis://` or `rediss://` */
-  constructor(url: string, options: RedisWakeUpsOptions = {}) {
+  /** @param url `redis://` or `rediss://`; asked again for user and password whenever the connection is made anew */
+  constructor(url: Secret, options: RedisWakeUpsOptions = {}) {
     this.#url = url;
     this.#options = options;
     // A wake-up is worth little after a moment: what cannot be sent soon is dropped, and the poll finds it.
@@ -104,12 +105,15 @@ export class RedisWakeUps implements WakeUps {
 
   #client(options: RedisOptions): Redis {
     const { backoffMs = 100, maxBackoffMs = 5_000 } = this.#options;
-    const client = new Redis(this.#url, {
+    const client = new Redis(reveal(this.#url)!, {
       lazyConnect: true,
       connectionName: 'tributary',
       connectTimeout: 5_000,
       // Half of the pause is random, so that the processes of a deployment do not come back all at once.
-      retryStrategy: (attempt) => Math.min(backoffMs * 2 ** Math.min(attempt - 1, 16), maxBackoffMs) * (0.5 + Math.random() / 2),
+      retryStrategy: (attempt) => {
+        Object.assign(client.options, credentialsOf(reveal(this.#url)!));
+        return Math.min(backoffMs * 2 ** Math.min(attempt - 1, 16), maxBackoffMs) * (0.5 + Math.random() / 2);
+      },
       ...options,
     });
     client.on('error', (error: Error) => this.#outage(error));
@@ -121,4 +125,10 @@ export class RedisWakeUps implements WakeUps {
     this.#outageLogged = true;
     this.#options.log?.('Redis does not carry wake-ups; streams of runs are polled until it does.', error);
   }
+}
+
+/** What the client, which knows no other way to exchange them, keeps among its options. */
+function credentialsOf(url: string): Pick<RedisOptions, 'username' | 'password'> {
+  const { username, password } = new URL(url);
+  return { username: decodeURIComponent(username) || undefined, password: decodeURIComponent(password) || undefined };
 }

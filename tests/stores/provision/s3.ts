@@ -29,7 +29,7 @@ export async function startS3(workplace: Workplace, folder: string, { access, se
 export const s3: Store = {
   name: 's3',
   title: `S3 (Versity Gateway ${VERSITYGW.version.slice(1)})`,
-  suites: ['tests/stores/s3.test.ts', 'tests/stores/absent/s3.test.ts', 'tests/contract/object-s3.test.ts'],
+  suites: ['tests/stores/s3.test.ts', 'tests/stores/absent/s3.test.ts', 'tests/contract/object-s3.test.ts', 'tests/faults/s3.test.ts'],
   limits: [{ test: 'keeps an object and a folder of one name apart', why: 'it keeps objects as files of their own names' }],
   available: (workplace) => goProgramUnavailable(workplace, 'versitygw', VERSITYGW),
   start: async (workplace) => {
