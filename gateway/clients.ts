@@ -30,17 +30,25 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
   }
   const own = isOwnSubgraph(name) && Object.hasOwn(options.apart, name);
   const { forwardHeaders, ...settings } = settingsOf(options.remote, name);
+  const deciding = forwardHeaders.filter((header) => !FOLLOWING.has(header));
+  const following = forwardHeaders.filter((header) => FOLLOWING.has(header));
   return remoteClient(name, {
     url: routingUrl,
     ...settings,
-    forwarded: ({ headers }) => pick(headers, forwardHeaders),
-    headers: ({ principal, requestId }) => (own ? tokenHeaders(options.tokens, principal, name, requestId) : { 'x-request-id': requestId }),
+    forwarded: ({ headers }) => pick(headers, deciding),
+    headers: ({ principal, requestId, headers }) => {
+      const tracing = { ...pick(headers, following), 'x-request-id': requestId };
+      return own ? withToken(tracing, options.tokens, principal, name) : tracing;
+    },
   });
 }
 
+/** Headers that only follow a request on its way: two requests that differ in nothing else are equal. */
+const FOLLOWING: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
+
 /** Who asks, in words that only our own subgraphs are told. */
-async function tokenHeaders(tokens: InternalTokens, principal: Principal, name: string, requestId: string): Promise<Record<string, string>> {
-  return { 'x-request-id': requestId, authorization: `Bearer ${await tokens.mint(principal, name)}` };
+async function withToken(headers: Record<string, string>, tokens: InternalTokens, principal: Principal, name: string): Promise<Record<string, string>> {
+  return { ...headers, authorization: `Bearer ${await tokens.mint(principal, name)}` };
 }
 
 function pick(headers: RequestContext['headers'], names: readonly string[]): Record<string, string> {
