@@ -49,6 +49,7 @@ export class RunStream implements SharedEvents<RunEvent> {
   }
 
   poll(): RunEvent | undefined {
+    this.#resume = undefined; // Who polls waits no longer: the end must not wake him within his own step.
     while (!this.#ended) {
       const event = this.#batch[this.#at];
       if (event === undefined) {

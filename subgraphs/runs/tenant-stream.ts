@@ -134,6 +134,7 @@ class TenantStream implements SharedEvents<TenantEvent> {
   }
 
   poll(): TenantEvent | undefined {
+    this.#resume = undefined; // Who polls waits no longer: the end must not wake him within his own step.
     while (!this.#ended) {
       const entry = this.#batch.entries[this.#at];
       if (entry !== undefined) {

@@ -139,6 +139,28 @@ describe('following', () => {
     expect(hub.size).toEqual(EMPTY);
   });
 
+  test('who polls, and is woken for more, is not woken again within his own step by the end that he takes', async () => {
+    const id = await runWith(0);
+    const stream = await hubOn(replica).follow(a, id, { after: 0 });
+    const seen: RunEvent[] = [];
+    let steps = 0;
+    let nested = false;
+    await new Promise<void>((ended) => {
+      const step = (): void => {
+        nested ||= steps > 0;
+        steps += 1;
+        for (let event = stream.poll(); event !== undefined; event = stream.poll()) seen.push(event);
+        steps -= 1;
+        if (!stream.whenMore(step)) ended();
+      };
+      step();
+      void replica.driver.append(a, { runId: id, events: [piece(1), finished] }).then(() => replica.wakeUps.deliver());
+    });
+    expect(nested).toBe(false);
+    expect(seen).toEqual(await table(id));
+    expect((await stream.next()).done).toBe(true);
+  });
+
   test('a wake-up that is lost delays, and the poll catches up', async () => {
     const id = await runWith(2);
     const hub = hubOn(replica);
