@@ -82,8 +82,8 @@ export class WholePlanner {
   }
 
   async #planFlat(part: OperationPart, overrides: readonly string[]): Promise<WholePlan | undefined> {
-    for (const explodes of [false, true]) {
-      const flat = flattenOperation(part, this.#schema, explodes);
+    for (const form of ['plain', 'wide', 'exploded'] as const) {
+      const flat = flattenOperation(part, this.#schema, form);
       if (flat === undefined) continue;
       try {
         return await this.#planPart(flat, overrides);
@@ -96,7 +96,7 @@ export class WholePlanner {
 
   /** Leaves out the root fields of a query that cannot be planned; they are errors of their own. */
   async #planByField(part: OperationPart, overrides: readonly string[]): Promise<WholePlan | undefined> {
-    const flat = flattenOperation(part, this.#schema, false);
+    const flat = flattenOperation(part, this.#schema, 'plain');
     const fields = flat?.operation.selectionSet.selections ?? [];
     if (part.operation.operation !== 'query' || fields.length > MAX_ROOT_FIELDS) return undefined;
     const planned: SelectionNode[] = [];

@@ -13,6 +13,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
+  type GraphQLObjectType,
   type GraphQLSchema,
   type OperationDefinitionNode,
   type SelectionNode,
@@ -25,20 +26,23 @@ export interface OperationPart {
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
 }
 
+/**
+ * How fields below an abstract type are asked for: as they are written; those of an interface for all of its types, though the client wants
+ * them of some (the planner cannot always follow what an interface object requires from one type on); or each of each object type.
+ */
+export type FlatForm = 'plain' | 'wide' | 'exploded';
+
 /** Most selections of the flat form; an operation that would have more is left as it is. */
 const MAX_SELECTIONS = 10_000;
 
 class TooLong extends Error {}
 
-/**
- * @param explodes whether fields of an interface are asked of each object type, too
- * @returns undefined when the flat form would be too long
- */
-export function flattenOperation({ operation, fragments }: OperationPart, schema: GraphQLSchema, explodes: boolean): OperationPart | undefined {
+/** @returns undefined when the flat form would be too long */
+export function flattenOperation({ operation, fragments }: OperationPart, schema: GraphQLSchema, form: FlatForm): OperationPart | undefined {
   const root = schema.getRootType(operation.operation);
   if (root === undefined || root === null) return undefined;
   try {
-    const selectionSet = new Flattener(schema, fragments, explodes).flatten([operation.selectionSet], root);
+    const selectionSet = new Flattener(schema, fragments, form).flatten([operation.selectionSet], root);
     return { operation: { ...operation, selectionSet }, fragments: new Map() };
   } catch (error) {
     if (error instanceof TooLong) return undefined;
@@ -49,28 +53,42 @@ export function flattenOperation({ operation, fragments }: OperationPart, schema
 class Flattener {
   readonly #schema: GraphQLSchema;
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly #explodes: boolean;
+  readonly #form: FlatForm;
   #count = 0;
 
-  constructor(schema: GraphQLSchema, fragments: ReadonlyMap<string, FragmentDefinitionNode>, explodes: boolean) {
+  constructor(schema: GraphQLSchema, fragments: ReadonlyMap<string, FragmentDefinitionNode>, form: FlatForm) {
     this.#schema = schema;
     this.#fragments = fragments;
-    this.#explodes = explodes;
+    this.#form = form;
   }
 
   flatten(selectionSets: readonly SelectionSetNode[], parent: GraphQLCompositeType): SelectionSetNode {
     if (!isAbstractType(parent)) return { kind: Kind.SELECTION_SET, selections: this.#fields(selectionSets, parent, (condition) => this.#covers(condition, parent)) };
     const isShared = (condition: string | undefined): boolean => this.#covers(condition, parent);
     const shared = this.#fields(selectionSets, parent, isShared);
-    const staying = this.#explodes ? shared.filter(({ name }) => name.value === '__typename') : shared;
-    const selections: SelectionNode[] = [...staying];
+    const explodes = this.#form === 'exploded';
+    const selections: SelectionNode[] = explodes ? shared.filter(({ name }) => name.value === '__typename') : [...shared];
     for (const type of this.#schema.getPossibleTypes(parent)) {
-      const own = this.#fields(selectionSets, type, (condition) => this.#covers(condition, type), this.#explodes ? undefined : isShared);
-      if (own.length === 0) continue;
-      const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: type.name } } as const;
-      selections.push({ kind: Kind.INLINE_FRAGMENT, typeCondition, directives: [], selectionSet: { kind: Kind.SELECTION_SET, selections: own } });
+      const own = this.#fields(selectionSets, type, (condition) => this.#covers(condition, type), explodes ? undefined : isShared);
+      for (const [condition, fields] of this.#form === 'wide' ? this.#widened(own, type) : [[type.name, own] as const]) {
+        if (fields.length === 0) continue;
+        const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: condition } } as const;
+        selections.push({ kind: Kind.INLINE_FRAGMENT, typeCondition, directives: [], selectionSet: { kind: Kind.SELECTION_SET, selections: fields } });
+      }
     }
     return { kind: Kind.SELECTION_SET, selections };
+  }
+
+  /** The fields of a type by what they are asked of: an interface of the type's, or the type itself. */
+  #widened(fields: readonly FieldNode[], type: GraphQLObjectType): Map<string, FieldNode[]> {
+    const widened = new Map<string, FieldNode[]>();
+    for (const field of fields) {
+      const owner = type.getInterfaces().find((candidate) => field.name.value in candidate.getFields())?.name ?? type.name;
+      const known = widened.get(owner);
+      if (known === undefined) widened.set(owner, [field]);
+      else known.push(field);
+    }
+    return widened;
   }
 
   /** Whether whatever has the type `type` matches the condition. */

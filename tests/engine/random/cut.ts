@@ -11,8 +11,8 @@ const typeOf = (field: FieldModel): string => {
 
 const declare = (field: FieldModel, directives = ''): string => `  ${field.name}${field.hasArgument ? '(x: Int = 3)' : ''}: ${typeOf(field)}${directives}`;
 
-const SHARED = (shareable: string): string => `
-enum Colour { ${COLOURS.join(' ')} }
+const SHARED = (shareable: string, colours: readonly string[] = COLOURS): string => `
+enum Colour { ${colours.join(' ')} }
 type V { ${VALUE_FIELDS.map(({ name, type, nonNull }) => `${name}: ${type}${nonNull ? '!' : ''}${shareable}`).join(' ')} }`;
 
 const ROOTS = [['Query', 'roots'], ['Mutation', 'mutations'], ['Subscription', 'subscriptions']] as const;
@@ -62,7 +62,7 @@ export function uncutSchema(model: Model): { schema: GraphQLSchema; fieldResolve
       if (fieldName === 'id' || fieldName === 'sku') return parent[fieldName];
       const entity = model.entities.find(({ name }) => name === parentType.name)!;
       const field = fieldsOf(model, entity).find(({ name }) => name === fieldName)!;
-      const required = field.requires === undefined ? undefined : data.required(entity.name, parent.id, field.requires);
+      const required = field.requires === undefined ? undefined : data.required(entity.name, parent.id, field.requires, field.requiresArgument);
       return data.resolve(entity.name, parent.id, field, x, required);
     },
   };
@@ -82,30 +82,44 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
   // Every subgraph knows every entity: what it owns nothing of, it can still refer to.
   const usesAbstract = true;
   const resolvers: Record<string, Record<string, unknown>> = {};
-  const sdl = [SHARED(' @shareable')];
+  const narrow = model.narrow?.[index];
+  const sdl = [SHARED(' @shareable', narrow?.colours)];
 
   const provided = new Set(model.entities.flatMap(({ fields }) => owned(fields).flatMap(({ provides }) => provides ?? [])));
   for (const entity of model.entities) {
+    const implementsI = entity.implementsI && (common.length > 0 || narrow?.outsideI.includes(entity.name) !== true);
     const key = usesAbstract && entity.keys[index] === 'sku' && (entity.implementsI || index === 0) ? 'both' : entity.keys[index]!;
-    const keyFields = [...(key === 'sku' ? [] : ['id']), ...(key === 'id' ? [] : ['sku'])];
-    const keys = key === 'compound' ? ['id sku'] : keyFields;
+    const keyFields = [...(key === 'sku' ? [] : ['id']), ...(key === 'id' || key === 'nested' ? [] : ['sku'])];
+    const knowsNested = key === 'nested' || (index === 0 && entity.keys.includes('nested'));
+    const keys = [...(key === 'compound' ? ['id sku'] : key === 'nested' ? [] : keyFields), ...(knowsNested ? ['ref { id }'] : [])];
     const fields = [...owned(entity.fields), ...(entity.implementsI ? common : [])];
+    // What was overridden stays behind; nobody may ask for it any more, but where the override has a label.
+    const left = entity.fields.filter(({ override }) => override?.from === index);
     const required = new Set(fields.flatMap(({ requires }) => requires ?? []));
     const external = entity.fields.filter((field) => required.has(field) || provided.has(field)).filter((field) => !fields.includes(field));
     const lines = [
-      ...keyFields.map((name) => `  ${name}: ${name === 'id' ? 'ID!' : 'String!'}`),
+      ...keyFields.map((name) => `  ${name}: ${name === 'id' ? 'ID!' : 'String!'}${key === 'nested' ? ' @shareable' : ''}`),
       ...external.map((field) => declare(field, ' @external')),
       ...fields.map((field) => declare(field, directivesOf(field))),
+      ...left.map((field) => declare(field)),
+      ...(knowsNested ? ['  ref: Ref! @inaccessible'] : []),
     ];
-    sdl.push(`type ${entity.name}${entity.implementsI ? ' implements I' : ''} ${keys.map((name) => `@key(fields: "${name}")`).join(' ')} {\n${lines.join('\n')}\n}`);
+    sdl.push(`type ${entity.name}${implementsI ? ' implements I' : ''} ${keys.map((name) => `@key(fields: "${name}")`).join(' ')} {\n${lines.join('\n')}\n}`);
     resolvers[entity.name] = {
-      __resolveReference: (given: Partial<Reference>) => key === 'compound' && given.sku !== `sku-${given.id}` ? null : ({ ...given, ...reference(entity.name, given.id ?? given.sku!.slice('sku-'.length)) }),
+      __resolveReference: (given: Partial<Reference>) => {
+        if (key === 'compound' && given.sku !== `sku-${given.id}`) return null;
+        const id = given.id ?? (given.ref as { id: string } | undefined)?.id ?? given.sku!.slice('sku-'.length);
+        return { ...given, ...reference(entity.name, id) };
+      },
+      ...(knowsNested ? { ref: ({ id }: Reference) => ({ id }) } : {}),
       ...Object.fromEntries(fields.map((field) => [field.name, entityResolver(data, entity, field)])),
+      ...Object.fromEntries(left.map((field) => [field.name, field.override!.label === undefined ? overridden : entityResolver(data, entity, field)])),
     };
   }
   const keyOfI = model.objectFields.length > 0 && index === 0 ? ' @key(fields: "id")' : '';
   sdl.push(`interface I${keyOfI} {\n  id: ID!\n${common.map((field) => declare(field)).join('\n')}\n}`);
-  sdl.push(`union U = ${model.entities.filter(({ inU }) => inU).map(({ name }) => name).join(' | ')}`);
+  sdl.push(`union U = ${(narrow?.union ?? model.entities.filter(({ inU }) => inU).map(({ name }) => name)).join(' | ')}`);
+  sdl.push('type Ref @shareable @inaccessible { id: ID! }');
   resolvers.I = {
     __resolveType: (value: Reference) => value.__typename,
     ...(keyOfI === '' ? {} : { __resolveReference: ({ id }: { id: string }) => reference(id[0]!.toUpperCase(), id) }),
@@ -114,12 +128,12 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
   resolvers.V = Object.fromEntries(VALUE_FIELDS.map(({ name }) => [name, (value: Reference) => value[name] ?? data.value(value.id, name)]));
   sdl.push(`type Query {\n  unused${index}: Int @inaccessible\n}`);
   for (const [name, of] of ROOTS) {
-    const fields = owned(model[of]);
+    const fields = [...owned(model[of]), ...model[of].filter(({ override }) => override?.from === index)];
     if (fields.length === 0) continue;
-    sdl.push(`extend type ${name} {\n${fields.map((field) => declare(field)).join('\n')}\n}`);
+    sdl.push(`extend type ${name} {\n${fields.map((field) => declare(field, field.owners.includes(index) ? directivesOf(field) : '')).join('\n')}\n}`);
     resolvers[name] = Object.fromEntries(
       fields.map((field) => {
-        const resolve = rootResolver(model, name, field);
+        const resolve = !field.owners.includes(index) && field.override?.label === undefined ? overridden : rootResolver(model, name, field);
         return [field.name, name === 'Subscription' ? { subscribe: eventsOf, resolve } : resolve];
       }),
     );
@@ -127,10 +141,16 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
   return { typeDefs: sdl.join('\n'), resolvers };
 }
 
+function overridden(): never {
+  throw new Error('This field is another subgraph’s now.');
+}
+
 function directivesOf(field: FieldModel): string {
-  const { requires, provides, owners, provided } = field;
+  const { requires, requiresArgument, provides, owners, provided, override } = field;
+  const given = requires?.hasArgument === true && requiresArgument !== undefined ? `(x: ${requiresArgument})` : '';
   return [
-    requires === undefined ? '' : ` @requires(fields: "${requires.name}${requires.shape === 'value' ? ' { a }' : ''}")`,
+    requires === undefined ? '' : ` @requires(fields: "${requires.name}${given}${requires.shape === 'value' ? ' { a }' : ''}")`,
+    override === undefined ? '' : ` @override(from: "s${override.from}"${override.label === undefined ? '' : `, label: "${override.label}"`})`,
     provides === undefined ? '' : ` @provides(fields: "${provides.name}")`,
     owners.length > 1 || provided ? ' @shareable' : '',
   ].join('');
@@ -149,7 +169,7 @@ function entityResolver(data: ModelData, entity: EntityModel, field: FieldModel)
 
 /** What the gateway sent: only what was required, so that a subgraph cannot know more. */
 function requiredOf(parent: Reference, field: FieldModel): unknown {
-  if (!(field.name in parent)) throw new Error(`${field.name} was required and not sent`);
+  if (!Object.hasOwn(parent, field.name)) throw new Error(`${field.name} was required and not sent`);
   const value = parent[field.name];
   return field.shape === 'value' && value !== null ? { a: (value as { a: unknown }).a } : value;
 }
@@ -157,16 +177,19 @@ function requiredOf(parent: Reference, field: FieldModel): unknown {
 /** A subgraph that knows the interface only, and adds fields to all who implement it. */
 function interfaceObjectSubgraph(model: Model): TestSubgraph {
   const data = new ModelData(model);
+  const required = [...new Set(model.objectFields.flatMap(({ requires }) => requires ?? []))];
+  const lines = [...required.map((field) => declare(field, ' @external')), ...model.objectFields.map((field) => declare(field, directivesOf(field)))];
   return {
     typeDefs: `enum Colour { ${COLOURS.join(' ')} }
-      type I @interfaceObject @key(fields: "id") {\n  id: ID!\n${model.objectFields.map((field) => declare(field)).join('\n')}\n}`,
+      type I @interfaceObject @key(fields: "id") {\n  id: ID!\n${lines.join('\n')}\n}`,
     resolvers: {
       I: {
-        __resolveReference: ({ id }: { id: string }) => ({ id }),
+        __resolveReference: (given: { id: string }) => given,
         ...Object.fromEntries(
           model.objectFields.map((field) => [
             field.name,
-            ({ id }: { id: string }, { x }: { x?: number }) => data.resolve(id[0]!.toUpperCase(), id, field, x),
+            (parent: Reference, { x }: { x?: number }) =>
+              data.resolve(parent.id[0]!.toUpperCase(), parent.id, field, x, field.requires === undefined ? undefined : requiredOf(parent, field.requires)),
           ]),
         ),
       },

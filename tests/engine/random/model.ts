@@ -3,6 +3,7 @@
  * and what the field requires: so the uncut schema and any cut of it must agree.
  */
 import { hash, Random } from './random.ts';
+import { varyModel } from './vary.ts';
 
 export type Shape = 'leaf' | 'one' | 'many' | 'value' | 'abstract' | 'abstracts';
 
@@ -18,6 +19,10 @@ export interface FieldModel {
   owners: number[];
   /** A nullable field of the same entity, owned elsewhere, that its answer is made of. */
   requires?: FieldModel;
+  /** The argument with which it requires it; undefined for none, which means 3 where there is one. */
+  requiresArgument?: number;
+  /** The subgraph that it was in before, which still has it. */
+  override?: { from: number; label: string | undefined };
   /** A field of its entities that its subgraph can tell at once though another owns it. */
   provides?: FieldModel;
   /** Whether another subgraph provides it somewhere. */
@@ -33,7 +38,7 @@ export interface EntityModel {
   implementsI: boolean;
   inU: boolean;
   /** By subgraph: the key with which it knows the entity. */
-  keys: ('id' | 'sku' | 'both' | 'compound')[];
+  keys: ('id' | 'sku' | 'both' | 'compound' | 'nested')[];
 }
 
 export interface Model {
@@ -48,6 +53,8 @@ export interface Model {
   mutations: FieldModel[];
   subscriptions: FieldModel[];
   errors: boolean;
+  /** What subgraphs know less of than others, by subgraph; undefined for all of it. */
+  narrow?: { union: string[] | undefined; colours: string[] | undefined; outsideI: string[] }[];
   /** Mutations in the order in which they ran. */
   readonly log: string[];
 }
@@ -62,9 +69,9 @@ export const VALUE_FIELDS: readonly Pick<FieldModel, 'name' | 'type' | 'nonNull'
 ];
 
 /** How models are made: what is added changes what a seed makes, and failures are kept with the generation that they are of. */
-const GENERATION = 1;
+const GENERATION = 2;
 
-/** @param generation 0: without compound keys */
+/** @param generation 0: without compound keys; 1: without what `vary.ts` adds */
 export function randomModel(seed: number, generation = GENERATION): Model {
   const random = new Random(seed);
   const subgraphs = 2 + random.below(3);
@@ -116,7 +123,9 @@ export function randomModel(seed: number, generation = GENERATION): Model {
     // Subgraph 0 knows both keys and so the compound one: it can be reached from each.
     for (const { keys } of entities) for (let index = 1; index < keys.length; index++) if (random.chance(0.25)) keys[index] = 'compound';
   }
-  return { seed, subgraphs, entities, common, objectFields, roots, mutations, subscriptions, errors, log: [] };
+  const model: Model = { seed, subgraphs, entities, common, objectFields, roots, mutations, subscriptions, errors, log: [] };
+  if (generation >= 2) varyModel(model);
+  return model;
 }
 
 function addRequires(entity: EntityModel, random: Random, name: () => string): void {
@@ -207,8 +216,8 @@ export class ModelData {
   }
 
   /** What a field that requires another gets of it: for a value, its `a`. */
-  required(typeName: string, id: string, field: FieldModel): unknown {
-    const value = this.resolve(typeName, id, field, undefined);
+  required(typeName: string, id: string, field: FieldModel, argument?: number): unknown {
+    const value = this.resolve(typeName, id, field, field.hasArgument ? (argument ?? 3) : undefined);
     if (field.shape !== 'value' || value === null) return value;
     return { a: this.value((value as Reference).id, 'a') };
   }
