@@ -112,3 +112,13 @@ describe.skipIf(!address)('workflows on Temporal (TEST_TEMPORAL_ADDRESS)', () =>
     await service.close();
   });
 });
+
+test('closing waits for requests that are under way, and leaves nothing that would end the process later', async () => {
+  const service = temporalWorkflows({ address: '127.0.0.1:1', taskQueue: 'nobody', workflowType: 'tributaryRun', timeoutMs: 5_000 });
+  const input: WorkflowInput = { tenantId: 'tenant-a', run: { id: 'run_1', agentId: null, threadId: 'run_1', input: null } };
+  // A repetition of the client's own, after the connection is closed, would be an uncaught exception; vitest fails the run for it.
+  const requests = Promise.allSettled([service.start('w', input), service.look('w'), service.cancel('w', ''), service.health()]);
+  await service.close();
+  const states = (await requests).map(({ status }) => status);
+  expect(states).toEqual(['rejected', 'rejected', 'rejected', 'fulfilled']);
+});

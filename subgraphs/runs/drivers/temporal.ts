@@ -44,13 +44,20 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
     ...(apiKey === undefined ? {} : { apiKey, metadata: { 'temporal-namespace': namespace } }),
     tls: tls === undefined ? apiKey !== undefined : tlsConfig(tls),
     connectTimeout: timeoutMs,
+    // The client's own repetition is not needed, who calls repeats; and one that is pending when the connection is closed ends the process.
+    interceptors: [],
   });
+  const pending = new Set<Promise<unknown>>();
   const client = new WorkflowClient({ connection, namespace });
   const within = async <T>(ms: number, request: () => Promise<T>): Promise<T> => {
+    const answer = connection.withDeadline(Date.now() + ms, request);
+    pending.add(answer);
     try {
-      return await connection.withDeadline(Date.now() + ms, request);
+      return await answer;
     } catch (error) {
       throw isAbout(error) ? error : faultOf(error, options, namespace);
+    } finally {
+      pending.delete(answer);
     }
   };
 
@@ -101,7 +108,10 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
         return { store: 'temporal', state: 'down', detail: [message, 'Runs for its workflows wait until it is back.', hint].filter(Boolean).join(' ') };
       }
     },
-    close: () => connection.close(),
+    async close() {
+      await Promise.allSettled([...pending]);
+      await connection.close();
+    },
   };
 }
 
