@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { runOfStreamed } from '#subgraphs/runs/streamed-runs.ts';
 import { StreamHub } from '#subgraphs/runs/stream-hub.ts';
 import { LOG_START, parsePosition, type TenantPosition } from '#subgraphs/runs/tenant-position.ts';
 import type { TenantEvent } from '#subgraphs/runs/tenant-reader.ts';
@@ -141,6 +142,29 @@ test('a lost wake-up delays, and the poll catches up', async () => {
   await append(a, id, 1);
   replica.wakeUps.lose();
   expect((await next).map(told)).toEqual([`${id}:1`, `${id}:2`]);
+});
+
+test('all followers are given the same events, whose run is read once for all of them until the log grows', async () => {
+  const a = newTenant();
+  const id = await start(a);
+  await append(a, id, 1);
+  const { hub, stream } = await follow(a);
+  const others = [await hub.followTenant(a, LOG_START, {}), await hub.followTenant(a, LOG_START, {})];
+  const given = (await Promise.all([stream, ...others].map((each) => take(each, 2)))).map(([event]) => event!);
+  for (const event of given) expect(event).toBe(given[0]);
+  let reads = 0;
+  const load = async () => (await replica.driver.runsById(a, [id]))[(reads += 1) && 0]!;
+  const look = (event: TenantEvent) => Promise.all([1, 2, 3].map(async () => await runOfStreamed(event.event, load)));
+  expect((await look(given[0]!)).map((run) => run?.lastSequence)).toEqual([2, 2, 2]);
+  expect(reads).toBe(1);
+  const live = Promise.all([stream, ...others].map((each) => take(each, 1)));
+  await append(a, id, 2);
+  replica.wakeUps.deliver();
+  const next = (await live).map(([event]) => event!);
+  for (const event of next) expect(event).toBe(next[0]);
+  expect((await look(next[0]!)).map((run) => run?.lastSequence)).toEqual([3, 3, 3]);
+  expect(reads).toBe(2);
+  await hub.close();
 });
 
 test('payloads are read in batches of bounded bytes', async () => {
