@@ -64,10 +64,10 @@ Over WebSocket, errors of one operation arrive in its \`error\` or \`next\` mess
 | --- | --- |
 | 4400 | A message that is not of the \`graphql-transport-ws\` protocol. |
 | 4401 | An operation before \`connection_init\`. |
-| 4403 | The token in \`connectionParams.authorization\` (or the upgrade's \`Authorization\` header) is not valid. |
+| 4403 | The token in \`connectionParams.authorization\` (or the upgrade's \`Authorization\` header) is not valid, or has expired while the socket was open. Connect again with a new one, and resume. |
 | 4408 | No \`connection_init\` within 10 seconds. |
 | 4409 | An operation id that is in use. |
-| 4499 | Nothing is wrong with the client: the server stops, or the socket was read too slowly. Connect again and resume from the last cursor. |
+| 4499 | Nothing is wrong with the client: the server stops, or what was sent was left unread for too long. Connect again and resume from the last cursor. |
 | 1007, 1009 | A message that is not UTF-8, or longer than \`BODY_LIMIT_BYTES\`. |
 | 1013 | The identity provider cannot be reached. Try again later. |
 `;
