@@ -89,8 +89,8 @@ export async function load(runner: Runner, query: QueryName, connections: number
   return { requests: sent, cpuMs: (cpuMs - before.cpuMs) / sent, rps: (sent * 1_000) / wall, latencies };
 }
 
-/** For {@link load}: so long, and at least ten requests. */
-export function forSeconds(seconds: number): (sent: number) => boolean {
+/** For {@link load}: so long, and at least so many requests. */
+export function forSeconds(seconds: number, atLeast: number): (sent: number) => boolean {
   const until = performance.now() + seconds * 1_000;
-  return (sent) => sent < 10 || performance.now() < until;
+  return (sent) => sent < atLeast || performance.now() < until;
 }

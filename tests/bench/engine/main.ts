@@ -12,7 +12,7 @@ import { Pool } from 'undici';
 import { CONTESTANTS, takesPart, type Mode } from './contestants.ts';
 import { QUERIES, type QueryName } from './data.ts';
 import { ask, endAll, forSeconds, load, request, start, usageOf, type Runner } from './load.ts';
-import { report } from './report.ts';
+import { reportConditions, reportMemory, reportQuery } from './report.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -29,6 +29,9 @@ const SECONDS = Number(options.seconds);
 const CONNECTIONS = options.connections.split(',').map(Number);
 const ASKED = options.queries.split(',') as QueryName[];
 
+/** Requests before any is counted. A round has at least a fifth of them. */
+const WARM_UP: Readonly<Record<QueryName, number>> = { 'large': 100, 'distinct': 100, 'small': 600, 'one field': 1_000 };
+
 try {
   const { child: subgraphs, message: { ports } } = await start<{ ports: Record<string, number> }>('./subgraph-servers.ts');
   if (options.memory !== undefined) await memory(Number(options.memory), ports);
@@ -36,10 +39,15 @@ try {
     const runners = await startAll(ports);
     await compareAnswers(runners);
     const fetches = await countFetches(runners, () => ask<{ asked: number }>(subgraphs, 'asked'));
+    const how = { connections: CONNECTIONS, fetches, rounds: ROUNDS, seconds: SECONDS };
+    reportConditions(how);
     for (const query of ASKED) {
+      // By number, not by time: on a busy machine little happens in a second, and code that has run little is not compiled yet.
+      for (const runner of runners) await load(runner, query, CONNECTIONS.at(-1)!, (sent) => sent < WARM_UP[query]);
       for (const connections of CONNECTIONS) await measure(runners, query, connections);
+      reportQuery(runners, query, how);
     }
-    await report(runners, { queries: ASKED, connections: CONNECTIONS, fetches, rounds: ROUNDS, seconds: SECONDS });
+    await reportMemory(runners);
   }
 } finally {
   endAll();
@@ -96,12 +104,11 @@ async function countFetches(runners: readonly Runner[], count: () => Promise<{ a
 }
 
 async function measure(runners: readonly Runner[], query: QueryName, connections: number): Promise<void> {
-  for (const runner of runners) await load(runner, query, connections, forSeconds(1)); // Warm-up.
   for (let round = 0; round < ROUNDS; round++) {
     for (const runner of runners) {
       const key = `${query} ${connections}`;
       const samples = runner.samples.get(key) ?? [];
-      samples.push(await load(runner, query, connections, forSeconds(SECONDS)));
+      samples.push(await load(runner, query, connections, forSeconds(SECONDS, WARM_UP[query] / 5)));
       runner.samples.set(key, samples);
     }
   }

@@ -4,7 +4,6 @@ import type { QueryName } from './data.ts';
 import { usageOf, type Runner, type Sample } from './load.ts';
 
 export interface ReportOptions {
-  queries: readonly QueryName[];
   connections: readonly number[];
   fetches: ReadonlyMap<Runner, ReadonlyMap<QueryName, number>>;
   rounds: number;
@@ -14,29 +13,34 @@ export interface ReportOptions {
 /** All ratios are to this one, over HTTP. */
 const BASELINE = '@apollo/gateway under Yoga';
 
-/** Prints one Markdown table for each query, and one of memory. */
-export async function report(runners: readonly Runner[], { queries, connections, fetches, rounds, seconds }: ReportOptions): Promise<void> {
+/** Prints under which conditions the tables hold. */
+export function reportConditions({ rounds, seconds }: ReportOptions): void {
   console.log(`\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, medians of ${rounds} rounds of ${seconds} s; × is to ${BASELINE} over HTTP in the same round\n`);
+}
+
+/** Prints a query's Markdown table. */
+export function reportQuery(runners: readonly Runner[], query: QueryName, { connections, fetches }: ReportOptions): void {
   const baseline = runners.find(({ name, mode }) => name === BASELINE && mode === 'over HTTP');
   const many = connections.at(-1)!;
-  for (const query of queries) {
-    const columns = connections.flatMap((count) => [`CPU ms, ${count} conn.`, '×', `p50 ms, ${count} conn.`]);
-    console.log(`### ${query}\n`);
-    console.log(row(['gateway', ...columns, `p99 ms, ${many} conn.`, `requests/s, ${many} conn.`, 'fetches']));
-    console.log(row(['---', ...Array<string>(columns.length + 3).fill('---:')]));
-    for (const runner of runners) {
-      const cells = connections.flatMap((count) => {
-        const samples = samplesOf(runner, query, count);
-        const cpu = cpuOf(samples);
-        const ratio = baseline === undefined ? '' : ratioOf(timesIn(samplesOf(baseline, query, count), samples));
-        return [cpu.toFixed(3), ratio, latency(samples, 0.5)];
-      });
-      const last = samplesOf(runner, query, many);
-      const rps = median(last.map((sample) => sample.rps)).toFixed(0);
-      console.log(row([`${runner.name}, ${runner.mode}`, ...cells, latency(last, 0.99), rps, String(fetches.get(runner)?.get(query) ?? '')]));
-    }
-    console.log('');
+  const columns = connections.flatMap((count) => [`CPU ms, ${count} conn.`, '×', `p50 ms, ${count} conn.`]);
+  console.log(`### ${query}\n`);
+  console.log(row(['gateway', ...columns, `p99 ms, ${many} conn.`, `requests/s, ${many} conn.`, 'fetches']));
+  console.log(row(['---', ...Array<string>(columns.length + 3).fill('---:')]));
+  for (const runner of runners) {
+    const cells = connections.flatMap((count) => {
+      const samples = samplesOf(runner, query, count);
+      const ratio = baseline === undefined ? '' : ratioOf(timesIn(samplesOf(baseline, query, count), samples));
+      return [cpuOf(samples).toFixed(3), ratio, latency(samples, 0.5)];
+    });
+    const last = samplesOf(runner, query, many);
+    const rps = median(last.map((sample) => sample.rps)).toFixed(0);
+    console.log(row([`${runner.name}, ${runner.mode}`, ...cells, latency(last, 0.99), rps, String(fetches.get(runner)?.get(query) ?? '')]));
   }
+  console.log('');
+}
+
+/** Prints what each process holds. */
+export async function reportMemory(runners: readonly Runner[]): Promise<void> {
   console.log(`### memory\n\n${row(['gateway', 'RSS MB', 'heap MB'])}\n${row(['---', '---:', '---:'])}`);
   for (const runner of runners) {
     const { rssMb, heapMb } = await usageOf(runner);
