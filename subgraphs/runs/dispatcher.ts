@@ -1,5 +1,6 @@
 /** Dispatches due runs to their webhooks. The runs table is the outbox: any number of processes may work on it at once. */
 import type { Lease, Run } from './driver.ts';
+import { Periodic } from './periodic.ts';
 import type { WebhookSender } from './webhook.ts';
 
 /** What the dispatcher needs of the store. It works across tenants. */
@@ -16,7 +17,7 @@ export interface DispatchStore {
 }
 
 export interface DispatcherOptions {
-  /** Time between two looks when nothing nudges, in milliseconds. @default 1000 */
+  /** Time between two looks when nothing nudges, in milliseconds; random by half. @default 1000 */
   everyMs?: number;
   /** Dispatches at the same time. @default 20 */
   concurrency?: number;
@@ -33,25 +34,25 @@ export class Dispatcher {
   readonly #store: DispatchStore;
   readonly #sender: WebhookSender;
   readonly #options: DispatcherOptions;
-  #running: Promise<void> | undefined;
-  #closed = false;
-  #nudge: () => void = () => undefined;
-  #nudged = false;
+  readonly #periodic: Periodic;
 
   constructor(store: DispatchStore, sender: WebhookSender, options: DispatcherOptions = {}) {
     this.#store = store;
     this.#sender = sender;
     this.#options = options;
+    const onError = (error: unknown): void => options.log?.('The runs to dispatch could not be looked up; trying again.', error);
+    this.#periodic = new Periodic(() => this.look(), { everyMs: options.everyMs ?? 1_000, onError });
   }
 
+  /** Looks at once, and from then on now and then. */
   start(): void {
-    this.#running ??= this.#loop();
+    this.#periodic.start();
+    this.#periodic.nudge();
   }
 
   /** A run to dispatch may be there: look now. */
   nudge(): void {
-    this.#nudged = true;
-    this.#nudge();
+    this.#periodic.nudge();
   }
 
   /** Dispatches what is due; resolves with how many receivers have accepted. */
@@ -67,29 +68,14 @@ export class Dispatcher {
         else this.#options.log?.('A run could not be dispatched; it is tried again.', result.reason);
       }
       accepted += done;
-      if (due.length < concurrency || done === 0 || this.#closed) return accepted;
+      if (due.length < concurrency || done === 0 || this.#periodic.closed) return accepted;
     }
   }
 
   /** Waits for what is on its way. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#nudge();
-    await this.#running;
+    await this.#periodic.close();
     await this.#sender.close();
-  }
-
-  async #loop(): Promise<void> {
-    const { everyMs = 1_000, log } = this.#options;
-    while (!this.#closed) {
-      this.#nudged = false;
-      await this.look().catch((error: unknown) => log?.('The runs to dispatch could not be looked up; trying again.', error));
-      if (this.#nudged || this.#closed) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, everyMs).unref();
-        this.#nudge = () => (clearTimeout(timer), resolve());
-      });
-    }
   }
 
   async #dispatch({ tenantId, runId }: { tenantId: string; runId: string }): Promise<boolean> {

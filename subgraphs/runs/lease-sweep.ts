@@ -2,7 +2,7 @@
  * Ends runs whose attempts are used up: the last worker's lease has expired, and nobody may claim the run again. A claim
  * ends those that it meets on its way; the sweep ends them also where no worker asks any more.
  */
-import { Periodic } from './periodic.ts';
+import { doDue, Periodic } from './periodic.ts';
 
 /** What the sweep needs of the store. It works across tenants. */
 export interface ExhaustedStore {
@@ -43,22 +43,11 @@ export class LeaseSweep {
 
   /** @returns how many runs were ended; one that fails is logged, and tried again by a later look */
   async sweep(): Promise<number> {
-    let ended = 0;
-    for (;;) {
-      const exhausted = await this.#store.exhausted(BATCH);
-      let done = 0;
-      for (const { tenantId, runId } of exhausted) {
-        if (this.#periodic.closed) return ended + done;
-        try {
-          if (await this.#store.giveUp(tenantId, runId)) done += 1;
-        } catch (error) {
-          this.#log(`Run ${runId} could not be ended, though its attempts are used up; trying again.`, error);
-        }
-      }
-      ended += done;
-      // Those that fail would be found again at once.
-      if (exhausted.length < BATCH || done === 0) return ended;
-    }
+    return await doDue(() => this.#store.exhausted(BATCH), ({ tenantId, runId }) => this.#store.giveUp(tenantId, runId), {
+      batch: BATCH,
+      closed: () => this.#periodic.closed,
+      failed: ({ runId }, error) => this.#log(`Run ${runId} could not be ended, though its attempts are used up; trying again.`, error),
+    });
   }
 
   async close(): Promise<void> {

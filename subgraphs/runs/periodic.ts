@@ -8,6 +8,33 @@ export interface PeriodicOptions {
   onError: (error: unknown) => void;
 }
 
+/**
+ * Does what is due, a batch at a time and in order, until few are left or none of a batch could be done: those would be found again at once.
+ * @param each false where another process was faster; what it raises goes to `failed`, and a later look tries again
+ * @returns how many were done
+ */
+export async function doDue<Item>(
+  due: () => Promise<readonly Item[]>,
+  each: (item: Item) => Promise<boolean>,
+  { batch, closed, failed }: { batch: number; closed: () => boolean; failed: (item: Item, error: unknown) => void },
+): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const found = await due();
+    let done = 0;
+    for (const item of found) {
+      if (closed()) return total + done;
+      try {
+        if (await each(item)) done += 1;
+      } catch (error) {
+        failed(item, error);
+      }
+    }
+    total += done;
+    if (found.length < batch || done === 0) return total;
+  }
+}
+
 export class Periodic {
   readonly #turn: () => Promise<unknown>;
   readonly #options: PeriodicOptions;

@@ -6,7 +6,7 @@
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Run, RunEvent, RunsDriver } from './driver.ts';
-import { Periodic } from './periodic.ts';
+import { doDue, Periodic } from './periodic.ts';
 
 /** When events of an ended run are no longer kept; each that is given applies. */
 export interface RetentionRules {
@@ -101,23 +101,12 @@ export class Retention {
     return archived;
   }
 
-  async #archiveAll(due: () => Promise<{ tenantId: string; runId: string }[]>, withRange: boolean): Promise<number> {
-    let archived = 0;
-    for (;;) {
-      const found = await due();
-      let done = 0;
-      for (const { tenantId, runId } of found) {
-        if (this.#periodic.closed) return archived + done;
-        try {
-          if (await this.#archive(tenantId, runId, withRange)) done += 1;
-        } catch (error) {
-          this.#options.log?.(`The events of run ${runId} could not be archived; they are kept.`, error);
-        }
-      }
-      archived += done;
-      // Those that fail would be found again at once.
-      if (found.length < BATCH || done === 0) return archived;
-    }
+  #archiveAll(due: () => Promise<{ tenantId: string; runId: string }[]>, withRange: boolean): Promise<number> {
+    return doDue(due, ({ tenantId, runId }) => this.#archive(tenantId, runId, withRange), {
+      batch: BATCH,
+      closed: () => this.#periodic.closed,
+      failed: ({ runId }, error) => this.#options.log?.(`The events of run ${runId} could not be archived; they are kept.`, error),
+    });
   }
 
   async close(): Promise<void> {
