@@ -17,6 +17,7 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { startS3 } from '#tests/stores/provision/s3.ts';
 import { openWorkplace } from '#tests/stores/provision/workplace.ts';
+import { ask as askAt, p50, startWriters, STORE_CODES, type Answer } from './asking.ts';
 import { startProxy, type Proxy, type Toxic } from './toxiproxy.ts';
 
 const { TEST_NEO4J_URI, TEST_NEO4J_USERNAME = '', TEST_NEO4J_PASSWORD = '', TEST_S3_ENDPOINT, TEST_S3_ACCESS_KEY = '', TEST_S3_SECRET_KEY = '', TEST_S3_REGION = '', TEST_TOXIPROXY_URL } = process.env;
@@ -33,13 +34,6 @@ const FIELDS = {
 } as const;
 type Name = 'postgres' | 'neo4j' | 's3';
 const ROOT: Record<Name | 'none', string> = { postgres: 'documents', neo4j: 'entities', s3: 'objects', none: 'embed' };
-const STORE_CODES = ['STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'REQUEST_TIMEOUT'];
-
-interface Answer {
-  data: Record<string, unknown> | null;
-  errors?: { message: string; path?: (string | number)[]; extensions: { code: string; hint?: string } }[];
-  ms: number;
-}
 
 describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)('faults between the server and its stores', () => {
   const run = randomBytes(4).toString('hex');
@@ -92,12 +86,7 @@ describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)('fa
     console.log(['', '| store | fault | answers | codes | slowest answer | other stores’ fields, p50 (before) | recovered after |', '| --- | --- | --- | --- | --- | --- | --- |', ...figures, ''].join('\n'));
   });
 
-  async function ask(query: string, variables: Record<string, unknown> = {}): Promise<Answer> {
-    const began = performance.now();
-    const response = await fetch(`${server.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }) });
-    const body = (await response.json()) as Omit<Answer, 'ms'>;
-    return { ...body, ms: performance.now() - began };
-  }
+  const ask = (query: string, variables?: Record<string, unknown>): Promise<Answer> => askAt(server.url, query, variables);
 
   /** An answer says the truth about each store or says why it does not; the fields of stores that are well have no excuse. */
   function check({ data, errors = [], ms }: Answer, sick: Name): 'whole' | 'partial' {
@@ -116,7 +105,6 @@ describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)('fa
   }
 
   const others = (sick: Name): string => Object.entries(FIELDS).flatMap(([name, field]) => (name === sick ? [] : [field])).join(' ');
-  const p50 = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
   async function latencyOfOthers(sick: Name, times = 15): Promise<number> {
     const times_: number[] = [];
     for (let n = 0; n < times; n++) {
@@ -191,19 +179,8 @@ describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)('fa
   });
 
   test('PostgreSQL, killed with SIGKILL and restarted under load: every acknowledged write is there', async () => {
-    const acknowledged: string[] = [];
-    const codes = new Set<string>();
-    let going = true;
-    const writer = async (id: number): Promise<void> => {
-      for (let n = 0; going; n++) {
-        const value = `${id}-${n}`;
-        const { data, errors } = await ask('mutation ($input: RememberFactInput!) { rememberFact(input: $input) { fact { id } } }', { input: { key: value, value } });
-        if (errors === undefined && (data!['rememberFact'] as { fact: unknown } | null)?.fact) acknowledged.push(value);
-        for (const { extensions } of errors ?? []) codes.add(extensions.code);
-        if (errors !== undefined) await delay(50);
-      }
-    };
     const answers: Answer[] = [];
+    let going = true;
     const reader = async (): Promise<void> => {
       while (going) {
         answers.push(await ask(`{ ${Object.values(FIELDS).join(' ')} }`));
@@ -211,7 +188,9 @@ describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)('fa
       }
     };
     const before = await latencyOfOthers('postgres');
-    const load = [writer(1), writer(2), writer(3), reader()];
+    const load = startWriters(3, (value) => ask('mutation ($input: RememberFactInput!) { rememberFact(input: $input) { fact { id } } }', { input: { key: value, value } }));
+    const { acknowledged, codes } = load;
+    const reading = reader();
     let during = 0;
     let recovered = 0;
     try {
@@ -229,7 +208,7 @@ describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)('fa
       recovered = performance.now() - restarted;
     } finally {
       going = false;
-      await Promise.all(load);
+      await Promise.all([load.stop(), reading]);
     }
     const client = new pg.Client(postgres.url);
     await client.connect();
