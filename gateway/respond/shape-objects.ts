@@ -58,12 +58,7 @@ function complete(value: unknown, plan: ValuePlan, key: string | number, run: Sh
 
 /** Completes a value that is there; gives undefined when it cannot be shown, with the error reported. */
 function completePresent(value: unknown, plan: ValuePlan, key: string | number, run: ShapeRun): unknown {
-  if (plan.kind === STRING) {
-    if (typeof value === 'string') return value;
-    if (plan.check!.accepts(value)) return plan.check!.convert === undefined ? value : plan.check!.convert(value);
-    reportLeaf(plan, key, run);
-    return undefined;
-  }
+  if (plan.kind === STRING && typeof value === 'string') return value;
   if (plan.kind === OBJECT) {
     const objectPlan = planOf(value, plan, key, run);
     if (objectPlan === undefined) return undefined;
