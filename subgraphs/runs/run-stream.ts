@@ -1,7 +1,7 @@
 /** One follower's view of a run's log: an async iterator that pulls, so that a slow follower holds a batch and no more. */
-import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import type { RunEvent } from './driver.ts';
 import { isTerminal, type RunEventType } from './event-types.ts';
+import { PulledStream } from './pulled-stream.ts';
 import type { SharedReader } from './shared-reader.ts';
 
 export interface RunStreamOptions {
@@ -17,8 +17,7 @@ export interface RunStreamOptions {
   signal?: AbortSignal;
 }
 
-export class RunStream implements SharedEvents<RunEvent> {
-  readonly [SHARED] = true;
+export class RunStream extends PulledStream<RunEvent> {
   readonly #reader: SharedReader;
   readonly #options: RunStreamOptions;
   readonly #types: ReadonlySet<string> | undefined;
@@ -27,20 +26,14 @@ export class RunStream implements SharedEvents<RunEvent> {
   #at = 0;
   #ended = false;
   #resume: (() => void) | undefined;
-  /** Calls of `next` that are unanswered; they answer in order, as iterators must. */
-  #calls = 0;
-  #last: Promise<unknown> | undefined;
 
   constructor(reader: SharedReader, options: RunStreamOptions) {
+    super();
     this.#reader = reader;
     this.#options = options;
     this.#position = options.after;
     this.#types = options.types ? new Set(options.types) : undefined;
-    options.signal?.addEventListener('abort', this.#end, { once: true });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
+    options.signal?.addEventListener('abort', this.end, { once: true });
   }
 
   /** Whether the run has ended and nothing is left to give. */
@@ -62,7 +55,7 @@ export class RunStream implements SharedEvents<RunEvent> {
       this.#at += 1;
       this.#position = event.sequence;
       const last = isTerminal(event.type);
-      if (last) this.#end();
+      if (last) this.end();
       if (last || this.#types === undefined || this.#types.has(event.type)) return event;
     }
     return undefined;
@@ -72,50 +65,23 @@ export class RunStream implements SharedEvents<RunEvent> {
     return this.#options.caughtUp === undefined && this.#wait(resume);
   }
 
-  next(): Promise<IteratorResult<RunEvent>> {
-    const pull = (): Promise<IteratorResult<RunEvent>> => this.#pull();
-    const alone = this.#calls === 0;
-    this.#calls += 1;
-    const next = alone ? pull() : this.#last!.then(pull, pull);
-    this.#last = next;
-    return next;
-  }
-
-  /** Ends at once, also while a `next` waits. */
-  return(): Promise<IteratorResult<RunEvent>> {
-    this.#end();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  throw(error?: unknown): Promise<IteratorResult<RunEvent>> {
-    this.#end();
-    return Promise.reject(error as Error);
-  }
-
   /** Catch-up, hand-over and live are this one loop: take what is known, read what is behind, wait for what is to come. */
-  async #pull(): Promise<IteratorResult<RunEvent>> {
-    try {
-      for (;;) {
-        const event = this.poll();
-        if (event !== undefined) return { done: false, value: event };
-        if (this.#ended) return { done: true, value: undefined };
-        if (this.#position < this.#reader.head) {
-          this.#batch = await this.#reader.read(this.#position);
-          this.#at = 0;
-        } else if (this.#reader.failure) {
-          throw this.#reader.failure;
-        } else if (this.#reader.finished) {
-          this.#end();
-        } else {
-          if (this.#options.caughtUp !== undefined) await this.#options.caughtUp(this.#reader.runId, this.#position);
-          await new Promise<void>((resume) => this.#wait(resume) || resume());
-        }
+  protected async pull(): Promise<RunEvent | undefined> {
+    for (;;) {
+      const event = this.poll();
+      if (event !== undefined) return event;
+      if (this.#ended) return undefined;
+      if (this.#position < this.#reader.head) {
+        this.#batch = await this.#reader.read(this.#position);
+        this.#at = 0;
+      } else if (this.#reader.failure) {
+        throw this.#reader.failure;
+      } else if (this.#reader.finished) {
+        this.end();
+      } else {
+        if (this.#options.caughtUp !== undefined) await this.#options.caughtUp(this.#reader.runId, this.#position);
+        await new Promise<void>((resume) => this.#wait(resume) || resume());
       }
-    } catch (error) {
-      this.#end();
-      throw error;
-    } finally {
-      this.#calls -= 1;
     }
   }
 
@@ -128,11 +94,11 @@ export class RunStream implements SharedEvents<RunEvent> {
     return true;
   }
 
-  readonly #end = (): void => {
+  protected readonly end = (): void => {
     if (this.#ended) return;
     this.#ended = true;
     this.#batch = [];
-    this.#options.signal?.removeEventListener('abort', this.#end);
+    this.#options.signal?.removeEventListener('abort', this.end);
     if (this.#resume) {
       this.#reader.stopWaiting(this.#resume);
       this.#resume();

@@ -1,8 +1,9 @@
 /** One follower's view of a tenant's log, and the readers behind all of them. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import type { TenantFilter, TenantLog } from './driver.ts';
+import { PulledStream } from './pulled-stream.ts';
 import type { ReaderOptions } from './shared-reader.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
 import { TenantReader, type TenantBatch, type TenantEvent } from './tenant-reader.ts';
@@ -104,8 +105,7 @@ export class TenantHub {
 }
 
 /** Pulls, so that a slow follower holds a batch and no more. */
-class TenantStream implements SharedEvents<TenantEvent> {
-  readonly [SHARED] = true;
+class TenantStream extends PulledStream<TenantEvent> {
   readonly #reader: TenantReader;
   readonly #filter: TenantFilter;
   readonly #signal: AbortSignal | undefined;
@@ -115,22 +115,16 @@ class TenantStream implements SharedEvents<TenantEvent> {
   #at = 0;
   #ended = false;
   #resume: (() => void) | undefined;
-  /** Calls of `next` that are unanswered; they answer in order, as iterators must. */
-  #calls = 0;
-  #last: Promise<unknown> | undefined;
 
   constructor(reader: TenantReader, from: TenantPosition, filter: TenantFilter, options: { signal: AbortSignal | undefined; onEnd: () => void }) {
+    super();
     this.#reader = reader;
     this.#position = from;
     this.#batch = { entries: [], upTo: from };
     this.#filter = filter;
     this.#signal = options.signal;
     this.#onEnd = options.onEnd;
-    this.#signal?.addEventListener('abort', this.#end, { once: true });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
+    this.#signal?.addEventListener('abort', this.end, { once: true });
   }
 
   poll(): TenantEvent | undefined {
@@ -158,25 +152,6 @@ class TenantStream implements SharedEvents<TenantEvent> {
     return true;
   }
 
-  next(): Promise<IteratorResult<TenantEvent>> {
-    const pull = (): Promise<IteratorResult<TenantEvent>> => this.#pull();
-    const alone = this.#calls === 0;
-    this.#calls += 1;
-    const next = alone ? pull() : this.#last!.then(pull, pull);
-    this.#last = next;
-    return next;
-  }
-
-  return(): Promise<IteratorResult<TenantEvent>> {
-    this.#end();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  throw(error?: unknown): Promise<IteratorResult<TenantEvent>> {
-    this.#end();
-    return Promise.reject(error as Error);
-  }
-
   get #behind(): boolean {
     return comparePositions(this.#position, this.#reader.head) < 0;
   }
@@ -186,32 +161,25 @@ class TenantStream implements SharedEvents<TenantEvent> {
     this.#at = 0;
   }
 
-  async #pull(): Promise<IteratorResult<TenantEvent>> {
-    try {
-      for (;;) {
-        const entry = this.poll();
-        if (entry !== undefined) return { done: false, value: entry };
-        if (this.#ended) return { done: true, value: undefined };
-        if (this.#behind) {
-          this.#take(await this.#reader.read(this.#position, this.#filter));
-        } else if (this.#reader.failure) {
-          throw this.#reader.failure;
-        } else {
-          await new Promise<void>((resume) => this.whenMore(resume) || resume());
-        }
+  protected async pull(): Promise<TenantEvent | undefined> {
+    for (;;) {
+      const entry = this.poll();
+      if (entry !== undefined) return entry;
+      if (this.#ended) return undefined;
+      if (this.#behind) {
+        this.#take(await this.#reader.read(this.#position, this.#filter));
+      } else if (this.#reader.failure) {
+        throw this.#reader.failure;
+      } else {
+        await new Promise<void>((resume) => this.whenMore(resume) || resume());
       }
-    } catch (error) {
-      this.#end();
-      throw error;
-    } finally {
-      this.#calls -= 1;
     }
   }
 
-  readonly #end = (): void => {
+  protected readonly end = (): void => {
     if (this.#ended) return;
     this.#ended = true;
-    this.#signal?.removeEventListener('abort', this.#end);
+    this.#signal?.removeEventListener('abort', this.end);
     if (this.#resume) {
       this.#reader.stopWaiting(this.#resume);
       this.#resume();
