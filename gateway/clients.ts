@@ -25,7 +25,10 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
   if (routingUrl.startsWith(LOCAL)) {
     const local = routingUrl.slice(`${LOCAL}//`.length);
     const mounted = options.mounted.get(local);
-    if (mounted === undefined) throw new SupergraphError(`${name}: there is no subgraph at ${routingUrl}; known are ${[...options.mounted.keys()].join(', ')}.`);
+    if (mounted === undefined)
+      throw new SupergraphError(
+        `${name}: there is no subgraph at ${routingUrl}; known are ${[...options.mounted.keys()].join(', ')}.`,
+      );
     return deferredClient(name, mounted);
   }
   const own = isOwnSubgraph(name) && Object.hasOwn(options.apart, name);
@@ -47,7 +50,12 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
 const FOLLOWING: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
 
 /** Who asks, in words that only our own subgraphs are told. */
-async function withToken(headers: Record<string, string>, tokens: InternalTokens, principal: Principal, name: string): Promise<Record<string, string>> {
+async function withToken(
+  headers: Record<string, string>,
+  tokens: InternalTokens,
+  principal: Principal,
+  name: string,
+): Promise<Record<string, string>> {
   return { ...headers, authorization: `Bearer ${await tokens.mint(principal, name)}` };
 }
 

@@ -35,8 +35,14 @@ const SETTINGS = {
 const OF_ONE = new RegExp(`^SUBGRAPH_([A-Z][A-Z0-9_]*)_(${Object.keys(SETTINGS).join('|')})$`);
 
 /** Reads the settings of single subgraphs; faults are added to `faults`. */
-export function readSubgraphSettings(env: Readonly<Record<string, string | undefined>>, faults: string[]): RemoteSubgraphs['byName'] {
-  if (env.SUBGRAPH_SUBSCRIPTIONS?.includes('://') === true) faults.push('SUBGRAPH_SUBSCRIPTIONS must be `graphql-ws` or `sse`; an address belongs to one subgraph: SUBGRAPH_<NAME>_SUBSCRIPTIONS.');
+export function readSubgraphSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  faults: string[],
+): RemoteSubgraphs['byName'] {
+  if (env.SUBGRAPH_SUBSCRIPTIONS?.includes('://') === true)
+    faults.push(
+      'SUBGRAPH_SUBSCRIPTIONS must be `graphql-ws` or `sse`; an address belongs to one subgraph: SUBGRAPH_<NAME>_SUBSCRIPTIONS.',
+    );
   const byName: Record<string, Record<string, unknown>> = {};
   for (const [variable, text] of Object.entries(env)) {
     const [, name, setting] = OF_ONE.exec(variable) ?? [];

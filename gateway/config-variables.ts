@@ -40,29 +40,54 @@ const integer = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be between ${min} and ${max}`);
 const flag = z.enum(['true', 'false'], 'must be `true` or `false`').transform((value) => value === 'true');
-const list = text.transform((value) => value.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+const list = text.transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
 const url = (...protocols: string[]) =>
   text.refine(
     (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol.slice(0, -1)),
     `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
   );
-const origin = (value: string): boolean => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value;
+const origin = (value: string): boolean =>
+  URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value;
 /** A store's address, or the word that switches the store off. */
-const store = (...protocols: string[]) => z.union([z.literal('off'), url(...protocols)], `must be \`off\`, or a URL that starts with ${protocols.map((p) => `${p}://`).join(' or ')}`);
+const store = (...protocols: string[]) =>
+  z.union(
+    [z.literal('off'), url(...protocols)],
+    `must be \`off\`, or a URL that starts with ${protocols.map((p) => `${p}://`).join(' or ')}`,
+  );
 const key = text.refine((value) => Buffer.byteLength(value) >= 32, 'must be at least 32 bytes long');
 const hostAndPort = text.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, 'must be `host:port`, without a scheme');
 const pem = text.regex(/-----BEGIN [A-Z ]+-----/, 'must be PEM text (`-----BEGIN …`)');
 
-/** Headers that belong to one connection, frame a body, or choose what is answered: passing them on would break or mislead. */
-const NOT_PASSED_ON = /^(accept|accept-encoding|connection|content-.*|expect|host|keep-alive|origin|proxy-.*|sec-.*|te|trailer|transfer-encoding|upgrade|x-request-id)$/;
+/**
+ * Headers that belong to one connection, frame a body, or choose what is answered: passing them on would break or
+ * mislead.
+ */
+const NOT_PASSED_ON =
+  /^(accept|accept-encoding|connection|content-.*|expect|host|keep-alive|origin|proxy-.*|sec-.*|te|trailer|transfer-encoding|upgrade|x-request-id)$/;
 const headerNames = list
   .transform((names) => (names.length === 1 && names[0] === 'none' ? [] : names.map((name) => name.toLowerCase())))
-  .refine((names) => names.every((name) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && !NOT_PASSED_ON.test(name)), 'must be names of headers that may be passed on, separated by commas, or `none`');
+  .refine(
+    (names) => names.every((name) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && !NOT_PASSED_ON.test(name)),
+    'must be names of headers that may be passed on, separated by commas, or `none`',
+  );
 /** A protocol, or an address whose scheme says which. */
 const subscriptions = text
-  .refine((value) => value === 'graphql-ws' || value === 'sse' || (URL.canParse(value) && /^(https?|wss?):$/.test(new URL(value).protocol)), 'must be `graphql-ws`, `sse`, or a URL that starts with ws://, wss://, http:// or https://')
+  .refine(
+    (value) =>
+      value === 'graphql-ws' ||
+      value === 'sse' ||
+      (URL.canParse(value) && /^(https?|wss?):$/.test(new URL(value).protocol)),
+    'must be `graphql-ws`, `sse`, or a URL that starts with ws://, wss://, http:// or https://',
+  )
   .transform((value): { protocol: 'graphql-ws' | 'sse'; url?: string } =>
-    value === 'graphql-ws' || value === 'sse' ? { protocol: value } : { protocol: value.startsWith('ws') ? 'graphql-ws' : 'sse', url: value },
+    value === 'graphql-ws' || value === 'sse'
+      ? { protocol: value }
+      : { protocol: value.startsWith('ws') ? 'graphql-ws' : 'sse', url: value },
   );
 
 type Section = keyof typeof SECTIONS;
@@ -77,107 +102,387 @@ const withDefault = <S extends z.ZodType>(schema: S, section: Section, fallback:
   schema.meta({ default: fallback, section: SECTIONS[section], description });
 
 export const Variables = z.object({
-  HOST: withDefault(text, 'server', '127.0.0.1', 'The address to listen on. Without `OIDC_ISSUER` only loopback addresses are accepted.'),
+  HOST: withDefault(
+    text,
+    'server',
+    '127.0.0.1',
+    'The address to listen on. Without `OIDC_ISSUER` only loopback addresses are accepted.',
+  ),
   PORT: withDefault(integer(0, 65_535), 'server', '4000', 'The port to listen on; 0 takes a free one.'),
-  PUBLIC_BASE_URL: optional(url('http', 'https'), 'server', 'Where clients reach the server, when that is not where it listens. Signed links start with it, and its host is accepted in `Host`.', { absent: 'http://HOST:PORT' }),
-  ALLOWED_HOSTS: withDefault(list, 'server', '', 'Further host names accepted in the `Host` header, separated by commas. Loopback names and that of `PUBLIC_BASE_URL` always are. Everything else is refused, or any web page could reach the server by rebinding its own name.'),
+  PUBLIC_BASE_URL: optional(
+    url('http', 'https'),
+    'server',
+    'Where clients reach the server, when that is not where it listens. Signed links start with it, and its host is accepted in `Host`.',
+    { absent: 'http://HOST:PORT' },
+  ),
+  ALLOWED_HOSTS: withDefault(
+    list,
+    'server',
+    '',
+    'Further host names accepted in the `Host` header, separated by commas. Loopback names and that of `PUBLIC_BASE_URL` always are. Everything else is refused, or any web page could reach the server by rebinding its own name.',
+  ),
   CORS_ORIGINS: withDefault(
-    list.refine((origins) => origins.every(origin), 'must be origins such as https://app.example.com, separated by commas'),
-    'server', '', 'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may.'),
+    list.refine(
+      (origins) => origins.every(origin),
+      'must be origins such as https://app.example.com, separated by commas',
+    ),
+    'server',
+    '',
+    'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may.',
+  ),
   DATA_DIR: withDefault(text, 'server', '.local-data', 'The folder of the embedded stores and of generated keys.'),
-  INGEST_ON_START: withDefault(flag, 'server', 'true', 'Whether the first start reads the texts of the installed packages into the stores. Only in development mode.'),
-  RUN_LIBRARIAN: withDefault(flag, 'server', 'true', 'Whether the example agent of examples/librarian works in the server’s process, answering runs that are started for it. Only in development mode, and with PostgreSQL.'),
-  LOG_LEVEL: withDefault(z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'server', 'info', 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.'),
-  SHUTDOWN_TIMEOUT_MS: withDefault(integer(0, 600_000), 'server', '10000', 'How long running requests may go on after the first signal to stop.'),
+  INGEST_ON_START: withDefault(
+    flag,
+    'server',
+    'true',
+    'Whether the first start reads the texts of the installed packages into the stores. Only in development mode.',
+  ),
+  RUN_LIBRARIAN: withDefault(
+    flag,
+    'server',
+    'true',
+    'Whether the example agent of examples/librarian works in the server’s process, answering runs that are started for it. Only in development mode, and with PostgreSQL.',
+  ),
+  LOG_LEVEL: withDefault(
+    z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    'server',
+    'info',
+    'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
+  ),
+  SHUTDOWN_TIMEOUT_MS: withDefault(
+    integer(0, 600_000),
+    'server',
+    '10000',
+    'How long running requests may go on after the first signal to stop.',
+  ),
 
-  BODY_LIMIT_BYTES: withDefault(integer(1_000, 1_000_000_000), 'limits', '5000000', 'The longest request body and WebSocket message, in bytes. Longer ones are answered with 413.'),
-  REQUEST_TIMEOUT_MS: withDefault(integer(100, 3_600_000), 'limits', '30000', 'The longest time for one query or mutation. Subscriptions have no end.'),
+  BODY_LIMIT_BYTES: withDefault(
+    integer(1_000, 1_000_000_000),
+    'limits',
+    '5000000',
+    'The longest request body and WebSocket message, in bytes. Longer ones are answered with 413.',
+  ),
+  REQUEST_TIMEOUT_MS: withDefault(
+    integer(100, 3_600_000),
+    'limits',
+    '30000',
+    'The longest time for one query or mutation. Subscriptions have no end.',
+  ),
   MAX_DEPTH: withDefault(integer(1, 1_000), 'limits', '25', 'The deepest nesting of fields in an operation.'),
   MAX_TOKENS: withDefault(integer(10, 1_000_000), 'limits', '10000', 'The most lexical tokens in an operation’s text.'),
   MAX_ALIASES: withDefault(integer(0, 100_000), 'limits', '100', 'The most aliases in an operation.'),
   MAX_ROOT_FIELDS: withDefault(integer(1, 100_000), 'limits', '50', 'The most root fields in an operation.'),
   MAX_SOCKETS: withDefault(integer(1, 1_000_000), 'limits', '10000', 'The most open WebSockets.'),
-  MAX_SUBSCRIPTIONS_PER_SOCKET: withDefault(integer(1, 100_000), 'limits', '100', 'The most operations running at once on one WebSocket.'),
-  SOCKET_BUFFER_BYTES: withDefault(integer(16_384, 1_000_000_000), 'limits', '4000000', 'How many bytes may wait for a slow WebSocket before it is closed with a code that says to resume.'),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: withDefault(
+    integer(1, 100_000),
+    'limits',
+    '100',
+    'The most operations running at once on one WebSocket.',
+  ),
+  SOCKET_BUFFER_BYTES: withDefault(
+    integer(16_384, 1_000_000_000),
+    'limits',
+    '4000000',
+    'How many bytes may wait for a slow WebSocket before it is closed with a code that says to resume.',
+  ),
 
-  OIDC_ISSUER: optional(url('http', 'https'), 'auth', 'The OpenID Connect issuer whose access tokens are accepted. Its metadata are read from `/.well-known/openid-configuration`.', { absent: 'development mode: everybody on this machine is the developer of the tenant `default`' }),
-  OIDC_AUDIENCE: optional(text, 'auth', 'The audience that access tokens must have.', { absent: 'the value of `OIDC_CLIENT_ID`' }),
+  OIDC_ISSUER: optional(
+    url('http', 'https'),
+    'auth',
+    'The OpenID Connect issuer whose access tokens are accepted. Its metadata are read from `/.well-known/openid-configuration`.',
+    { absent: 'development mode: everybody on this machine is the developer of the tenant `default`' },
+  ),
+  OIDC_AUDIENCE: optional(text, 'auth', 'The audience that access tokens must have.', {
+    absent: 'the value of `OIDC_CLIENT_ID`',
+  }),
   OIDC_CLIENT_ID: optional(text, 'auth', 'The client id of this server at the issuer.'),
-  OIDC_CLIENT_SECRET: optional(text, 'auth', 'The client secret of this server at the issuer. Not needed to verify tokens.', { secret }),
+  OIDC_CLIENT_SECRET: optional(
+    text,
+    'auth',
+    'The client secret of this server at the issuer. Not needed to verify tokens.',
+    { secret },
+  ),
   OIDC_TENANT_CLAIM: withDefault(text, 'auth', 'tenant', 'The claim that names the tenant; dots lead into objects.'),
-  OIDC_ROLES_CLAIM: withDefault(text, 'auth', 'roles', 'The claim that lists roles; dots lead into objects, such as `realm_access.roles`.'),
-  OIDC_CLOCK_SKEW_SECONDS: withDefault(integer(0, 600), 'auth', '30', 'By how much the clocks of issuer and server may differ.'),
-  INTERNAL_TOKEN_SECRET: optional(key, 'auth', 'Signs the tokens between the gateway and its own subgraphs that run as servers of their own; the same on all of them. At least 32 bytes.', { secret, absent: 'generated once into `DATA_DIR`' }),
+  OIDC_ROLES_CLAIM: withDefault(
+    text,
+    'auth',
+    'roles',
+    'The claim that lists roles; dots lead into objects, such as `realm_access.roles`.',
+  ),
+  OIDC_CLOCK_SKEW_SECONDS: withDefault(
+    integer(0, 600),
+    'auth',
+    '30',
+    'By how much the clocks of issuer and server may differ.',
+  ),
+  INTERNAL_TOKEN_SECRET: optional(
+    key,
+    'auth',
+    'Signs the tokens between the gateway and its own subgraphs that run as servers of their own; the same on all of them. At least 32 bytes.',
+    { secret, absent: 'generated once into `DATA_DIR`' },
+  ),
 
-  DATABASE_URL: optional(store('postgres', 'postgresql'), 'relational', 'The PostgreSQL server, as `postgres://user:password@host:5432/database`. `off` disables relational and runs, and graph and vector unless they have stores of their own.', { secret, absent: 'the `PG*` variables; without them the embedded PostgreSQL' }),
-  PGHOST: optional(text, 'relational', 'The host of the PostgreSQL server, or the folder of its socket, where `DATABASE_URL` is absent.'),
+  DATABASE_URL: optional(
+    store('postgres', 'postgresql'),
+    'relational',
+    'The PostgreSQL server, as `postgres://user:password@host:5432/database`. `off` disables relational and runs, and graph and vector unless they have stores of their own.',
+    { secret, absent: 'the `PG*` variables; without them the embedded PostgreSQL' },
+  ),
+  PGHOST: optional(
+    text,
+    'relational',
+    'The host of the PostgreSQL server, or the folder of its socket, where `DATABASE_URL` is absent.',
+  ),
   PGPORT: optional(integer(1, 65_535), 'relational', 'Its port.', { absent: '5432' }),
   PGUSER: optional(text, 'relational', 'The user to connect as.'),
   PGPASSWORD: optional(text, 'relational', 'The user’s password.', { secret }),
   PGDATABASE: optional(text, 'relational', 'The database.', { absent: 'the name of the user' }),
-  PGSSLMODE: optional(z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']), 'relational', 'Whether to use TLS, as for `psql`: `require` encrypts without looking at the certificate (but for one signed by `PGSSLROOTCERT`, where that is set), `verify-full` looks at everything. In `DATABASE_URL`: `?sslmode=`.', { absent: '`disable`' }),
-  PGSSLROOTCERT: optional(text, 'relational', 'The file of the authority’s certificate. In `DATABASE_URL`: `sslrootcert=`.', { absent: 'public authorities' }),
-  PGSSLCERT: optional(text, 'relational', 'The file of this client’s certificate, where the server asks for one. In `DATABASE_URL`: `sslcert=`.'),
+  PGSSLMODE: optional(
+    z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']),
+    'relational',
+    'Whether to use TLS, as for `psql`: `require` encrypts without looking at the certificate (but for one signed by `PGSSLROOTCERT`, where that is set), `verify-full` looks at everything. In `DATABASE_URL`: `?sslmode=`.',
+    { absent: '`disable`' },
+  ),
+  PGSSLROOTCERT: optional(
+    text,
+    'relational',
+    'The file of the authority’s certificate. In `DATABASE_URL`: `sslrootcert=`.',
+    { absent: 'public authorities' },
+  ),
+  PGSSLCERT: optional(
+    text,
+    'relational',
+    'The file of this client’s certificate, where the server asks for one. In `DATABASE_URL`: `sslcert=`.',
+  ),
   PGSSLKEY: optional(text, 'relational', 'The file of its key. In `DATABASE_URL`: `sslkey=`.'),
-  DATABASE_REPLICA_URL: optional(url('postgres', 'postgresql'), 'relational', 'A read replica of that server. Reads of documents, agents, the graph and vectors go there while it has what the tenant has written through this process and is not more than a second or two behind; everything else, and everything while it is away, goes to the primary. With several processes, what another one wrote may be seen that much later, unless the primary commits with `synchronous_commit=remote_apply`.', { secret }),
-  DATABASE_PREPARED_STATEMENTS: withDefault(z.enum(['on', 'off'], 'must be `on` or `off`'), 'relational', 'on', 'Whether statements are prepared. `off` for poolers that give each transaction another connection, such as PgBouncer in transaction mode (which must also have `ignore_startup_parameters = statement_timeout`).'),
-  POSTGRES_POOL_SIZE: withDefault(integer(2, 1_000), 'relational', '10', 'The most connections of one process to PostgreSQL.'),
+  DATABASE_REPLICA_URL: optional(
+    url('postgres', 'postgresql'),
+    'relational',
+    'A read replica of that server. Reads of documents, agents, the graph and vectors go there while it has what the tenant has written through this process and is not more than a second or two behind; everything else, and everything while it is away, goes to the primary. With several processes, what another one wrote may be seen that much later, unless the primary commits with `synchronous_commit=remote_apply`.',
+    { secret },
+  ),
+  DATABASE_PREPARED_STATEMENTS: withDefault(
+    z.enum(['on', 'off'], 'must be `on` or `off`'),
+    'relational',
+    'on',
+    'Whether statements are prepared. `off` for poolers that give each transaction another connection, such as PgBouncer in transaction mode (which must also have `ignore_startup_parameters = statement_timeout`).',
+  ),
+  POSTGRES_POOL_SIZE: withDefault(
+    integer(2, 1_000),
+    'relational',
+    '10',
+    'The most connections of one process to PostgreSQL.',
+  ),
 
-  NEO4J_URI: optional(store('neo4j', 'neo4j+s', 'neo4j+ssc', 'bolt', 'bolt+s', 'bolt+ssc'), 'graph', 'The Neo4j server that the graph is kept in.', { absent: 'PostgreSQL' }),
+  NEO4J_URI: optional(
+    store('neo4j', 'neo4j+s', 'neo4j+ssc', 'bolt', 'bolt+s', 'bolt+ssc'),
+    'graph',
+    'The Neo4j server that the graph is kept in.',
+    { absent: 'PostgreSQL' },
+  ),
   NEO4J_USERNAME: withDefault(text, 'graph', 'neo4j', 'The user to connect as.'),
   NEO4J_PASSWORD: optional(text, 'graph', 'The user’s password.', { secret }),
   NEO4J_DATABASE: optional(text, 'graph', 'The database on that server.', { absent: 'the user’s default database' }),
-  GRAPH_MODEL: optional(text, 'graph', 'A file of GraphQL type definitions (`@neo4j/graphql`) for labels of your own on that server: they join the API, read only (docs/graph-model.md). `npm run graph:introspect` writes a first one. Read once, at start.'),
-  GRAPH_MODEL_TENANT: withDefault(text.regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'must be the name of a property: letters, digits and `_`'), 'graph', 'tenantId', 'The property of every node of yours that holds its tenant. A node without it is nobody’s.'),
+  GRAPH_MODEL: optional(
+    text,
+    'graph',
+    'A file of GraphQL type definitions (`@neo4j/graphql`) for labels of your own on that server: they join the API, read only (docs/graph-model.md). `npm run graph:introspect` writes a first one. Read once, at start.',
+  ),
+  GRAPH_MODEL_TENANT: withDefault(
+    text.regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'must be the name of a property: letters, digits and `_`'),
+    'graph',
+    'tenantId',
+    'The property of every node of yours that holds its tenant. A node without it is nobody’s.',
+  ),
 
-  QDRANT_URL: optional(store('http', 'https'), 'vector', 'The Qdrant server that vectors are kept in.', { absent: 'PostgreSQL, with pgvector where it is installed' }),
+  QDRANT_URL: optional(store('http', 'https'), 'vector', 'The Qdrant server that vectors are kept in.', {
+    absent: 'PostgreSQL, with pgvector where it is installed',
+  }),
   QDRANT_API_KEY: optional(text, 'vector', 'The key of the Qdrant server.', { secret }),
-  VECTOR_COLLECTION: withDefault(text.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'must be 1 to 63 letters, digits, `_` or `-`'), 'vector', 'chunks', 'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model.'),
-  PGVECTOR: optional(z.enum(['vector', 'halfvec', 'off'], 'must be `vector`, `halfvec` or `off`'), 'vector', 'How vectors in PostgreSQL are ranked: by pgvector’s index of single (`vector`) or half precision (`halfvec`: half the size, up to 4,000 dimensions), which must then be installed; or `off`: by comparing all.', { absent: '`vector` where pgvector 0.8 or newer is installed, else `off`' }),
+  VECTOR_COLLECTION: withDefault(
+    text.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'must be 1 to 63 letters, digits, `_` or `-`'),
+    'vector',
+    'chunks',
+    'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model.',
+  ),
+  PGVECTOR: optional(
+    z.enum(['vector', 'halfvec', 'off'], 'must be `vector`, `halfvec` or `off`'),
+    'vector',
+    'How vectors in PostgreSQL are ranked: by pgvector’s index of single (`vector`) or half precision (`halfvec`: half the size, up to 4,000 dimensions), which must then be installed; or `off`: by comparing all.',
+    { absent: '`vector` where pgvector 0.8 or newer is installed, else `off`' },
+  ),
 
-  S3_ENDPOINT: optional(store('http', 'https'), 'object', 'The S3 server that objects are kept in. `off` disables objects.', { absent: 'files in `DATA_DIR`' }),
-  S3_PUBLIC_ENDPOINT: optional(store('http', 'https'), 'object', 'Where clients reach the S3 server, when not at `S3_ENDPOINT`; signed links start with it. `off` where they cannot reach it at all: then signed links lead to this server, which streams the bytes.', { absent: 'the value of `S3_ENDPOINT`' }),
-  S3_PATH_STYLE: withDefault(flag, 'object', 'true', 'Whether the bucket stands in the path (`https://host/bucket/key`) rather than in the host name (`https://bucket.host/key`).'),
+  S3_ENDPOINT: optional(
+    store('http', 'https'),
+    'object',
+    'The S3 server that objects are kept in. `off` disables objects.',
+    { absent: 'files in `DATA_DIR`' },
+  ),
+  S3_PUBLIC_ENDPOINT: optional(
+    store('http', 'https'),
+    'object',
+    'Where clients reach the S3 server, when not at `S3_ENDPOINT`; signed links start with it. `off` where they cannot reach it at all: then signed links lead to this server, which streams the bytes.',
+    { absent: 'the value of `S3_ENDPOINT`' },
+  ),
+  S3_PATH_STYLE: withDefault(
+    flag,
+    'object',
+    'true',
+    'Whether the bucket stands in the path (`https://host/bucket/key`) rather than in the host name (`https://bucket.host/key`).',
+  ),
   S3_ACCESS_KEY: optional(text, 'object', 'The access key.', { secret }),
   S3_SECRET_KEY: optional(text, 'object', 'The secret key.', { secret }),
   S3_BUCKET: withDefault(text, 'object', 'tributary', 'The bucket.'),
   S3_REGION: withDefault(text, 'object', 'us-east-1', 'The region.'),
-  OBJECT_SIGNING_KEY: optional(key, 'object', 'Signs links to objects that lead to this server (of files, or with `S3_PUBLIC_ENDPOINT=off`); the same on all replicas. At least 32 bytes.', { secret, absent: 'generated once into `DATA_DIR`' }),
+  OBJECT_SIGNING_KEY: optional(
+    key,
+    'object',
+    'Signs links to objects that lead to this server (of files, or with `S3_PUBLIC_ENDPOINT=off`); the same on all replicas. At least 32 bytes.',
+    { secret, absent: 'generated once into `DATA_DIR`' },
+  ),
 
-  OPENAI_BASE_URL: optional(store('http', 'https'), 'inference', 'An OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`. `off` disables embeddings and chat.', { absent: 'the built-in hashing embedder; no chat' }),
+  OPENAI_BASE_URL: optional(
+    store('http', 'https'),
+    'inference',
+    'An OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`. `off` disables embeddings and chat.',
+    { absent: 'the built-in hashing embedder; no chat' },
+  ),
   OPENAI_API_KEY: optional(text, 'inference', 'The key of that server.', { secret }),
   CHAT_MODEL: optional(text, 'inference', 'The model that `generate` asks.'),
-  RERANK_MODEL: optional(text, 'inference', 'The model that `rerank` asks, at `OPENAI_BASE_URL`, for servers whose `/rerank` needs a name.', { absent: 'the server’s own; by embeddings where it serves no reranking' }),
+  RERANK_MODEL: optional(
+    text,
+    'inference',
+    'The model that `rerank` asks, at `OPENAI_BASE_URL`, for servers whose `/rerank` needs a name.',
+    { absent: 'the server’s own; by embeddings where it serves no reranking' },
+  ),
   EMBEDDING_MODEL: optional(text, 'inference', 'The model that embeds.', { absent: 'the built-in hashing embedder' }),
-  EMBEDDING_BASE_URL: optional(url('http', 'https'), 'inference', 'An OpenAI-compatible server for embeddings alone.', { absent: 'the value of `OPENAI_BASE_URL`' }),
+  EMBEDDING_BASE_URL: optional(url('http', 'https'), 'inference', 'An OpenAI-compatible server for embeddings alone.', {
+    absent: 'the value of `OPENAI_BASE_URL`',
+  }),
 
-  REDIS_URL: optional(url('redis', 'rediss'), 'runs', 'Redis, which tells the readers of run streams that a log has grown. It holds nothing that is needed: while it is away, streams are late by up to some seconds.', { secret, absent: 'PostgreSQL’s NOTIFY' }),
-  RUN_RETENTION_DAYS: optional(integer(1, 36_500), 'runs', 'For how many days after its end a run’s events are kept. Older runs’ events are archived as objects (`archive/runs/<id>/`, JSON Lines) and then removed, a thirtieth of the time at once (at least a day’s runs, at most 30 days’), so that they may stay for so much longer; the run itself stays. Without an object store nothing is removed.', { absent: 'events are kept whatever their age' }),
-  RUN_RETENTION_RUNS: optional(integer(1, 1_000_000_000), 'runs', 'How many ended runs of a tenant keep their events; those that ended first are archived first.', { absent: 'events are kept however many' }),
-  DISPATCH_ALLOWED_HOSTS: withDefault(list, 'runs', '', 'Hosts that runs may be dispatched to (`startRun(input: { webhook })`), separated by commas: `agents.example.com`, `agents.example.com:8443`, `*.example.com`, or `*` for all public addresses. Private addresses need a name of their own here; link-local ones, where clouds serve their metadata, must be listed as addresses. Empty switches dispatch off.'),
-  DISPATCH_SECRET: optional(key, 'runs', 'Signs dispatched runs (Standard Webhooks, HMAC-SHA256); receivers verify with the same. At least 32 bytes.', { secret }),
-  TEMPORAL_ADDRESS: optional(hostAndPort, 'runs', 'The frontend of a Temporal server, as `host:port`: runs that are started with `startRun(input: { workflow: true })` are owned by its workflows (docs/temporal.md).', { absent: 'dispatch to Temporal is off' }),
+  REDIS_URL: optional(
+    url('redis', 'rediss'),
+    'runs',
+    'Redis, which tells the readers of run streams that a log has grown. It holds nothing that is needed: while it is away, streams are late by up to some seconds.',
+    { secret, absent: 'PostgreSQL’s NOTIFY' },
+  ),
+  RUN_RETENTION_DAYS: optional(
+    integer(1, 36_500),
+    'runs',
+    'For how many days after its end a run’s events are kept. Older runs’ events are archived as objects (`archive/runs/<id>/`, JSON Lines) and then removed, a thirtieth of the time at once (at least a day’s runs, at most 30 days’), so that they may stay for so much longer; the run itself stays. Without an object store nothing is removed.',
+    { absent: 'events are kept whatever their age' },
+  ),
+  RUN_RETENTION_RUNS: optional(
+    integer(1, 1_000_000_000),
+    'runs',
+    'How many ended runs of a tenant keep their events; those that ended first are archived first.',
+    { absent: 'events are kept however many' },
+  ),
+  DISPATCH_ALLOWED_HOSTS: withDefault(
+    list,
+    'runs',
+    '',
+    'Hosts that runs may be dispatched to (`startRun(input: { webhook })`), separated by commas: `agents.example.com`, `agents.example.com:8443`, `*.example.com`, or `*` for all public addresses. Private addresses need a name of their own here; link-local ones, where clouds serve their metadata, must be listed as addresses. Empty switches dispatch off.',
+  ),
+  DISPATCH_SECRET: optional(
+    key,
+    'runs',
+    'Signs dispatched runs (Standard Webhooks, HMAC-SHA256); receivers verify with the same. At least 32 bytes.',
+    { secret },
+  ),
+  TEMPORAL_ADDRESS: optional(
+    hostAndPort,
+    'runs',
+    'The frontend of a Temporal server, as `host:port`: runs that are started with `startRun(input: { workflow: true })` are owned by its workflows (docs/temporal.md).',
+    { absent: 'dispatch to Temporal is off' },
+  ),
   TEMPORAL_NAMESPACE: withDefault(text, 'runs', 'default', 'The namespace of the workflows.'),
-  TEMPORAL_TASK_QUEUE: withDefault(text, 'runs', 'tributary-runs', 'The task queue that the workers of the workflows poll.'),
-  TEMPORAL_WORKFLOW_TYPE: withDefault(text, 'runs', 'tributaryRun', 'The name under which the workers register the workflow.'),
-  TEMPORAL_TLS: optional(flag, 'runs', 'Whether Temporal is asked over TLS.', { absent: '`true` where TEMPORAL_API_KEY or one of the TEMPORAL_TLS_ variables is set' }),
-  TEMPORAL_TLS_CA: optional(pem, 'runs', 'The authorities that Temporal’s certificate may come from, as PEM text.', { secret, absent: 'those that Node.js trusts' }),
-  TEMPORAL_TLS_CERT: optional(pem, 'runs', 'The certificate that this server shows to Temporal, as PEM text.', { secret }),
+  TEMPORAL_TASK_QUEUE: withDefault(
+    text,
+    'runs',
+    'tributary-runs',
+    'The task queue that the workers of the workflows poll.',
+  ),
+  TEMPORAL_WORKFLOW_TYPE: withDefault(
+    text,
+    'runs',
+    'tributaryRun',
+    'The name under which the workers register the workflow.',
+  ),
+  TEMPORAL_TLS: optional(flag, 'runs', 'Whether Temporal is asked over TLS.', {
+    absent: '`true` where TEMPORAL_API_KEY or one of the TEMPORAL_TLS_ variables is set',
+  }),
+  TEMPORAL_TLS_CA: optional(pem, 'runs', 'The authorities that Temporal’s certificate may come from, as PEM text.', {
+    secret,
+    absent: 'those that Node.js trusts',
+  }),
+  TEMPORAL_TLS_CERT: optional(pem, 'runs', 'The certificate that this server shows to Temporal, as PEM text.', {
+    secret,
+  }),
   TEMPORAL_TLS_KEY: optional(pem, 'runs', 'The key of that certificate, as PEM text.', { secret }),
   TEMPORAL_API_KEY: optional(text, 'runs', 'An API key for Temporal.', { secret }),
 
-  SUPERGRAPH: withDefault(text, 'supergraph', 'supergraph.yaml', 'The file that names the subgraphs, in Rover’s format. It is watched: editing it recomposes.'),
+  SUPERGRAPH: withDefault(
+    text,
+    'supergraph',
+    'supergraph.yaml',
+    'The file that names the subgraphs, in Rover’s format. It is watched: editing it recomposes.',
+  ),
 
-  SUBGRAPH_TIMEOUT_MS: optional(integer(10, 3_600_000), 'remote', 'The longest wait for a whole answer of a remote subgraph, and for a subscription to open.', { absent: 'the value of `REQUEST_TIMEOUT_MS`' }),
-  SUBGRAPH_CONCURRENCY: withDefault(integer(1, 10_000), 'remote', '64', 'The most requests to one remote subgraph at once; each has a connection of its own, which is kept.'),
-  SUBGRAPH_QUEUE: withDefault(integer(0, 1_000_000), 'remote', '1000', 'The most requests that wait for one remote subgraph; further ones cost their fields at once (`SUBGRAPH_UNAVAILABLE`).'),
-  SUBGRAPH_RETRIES: withDefault(integer(0, 10), 'remote', '2', 'How often a query is sent again after the connection failed or a proxy answered 502, 503 or 504. Mutations never are.'),
-  SUBGRAPH_RESPONSE_LIMIT_BYTES: withDefault(integer(1_000, 1_000_000_000), 'remote', '33554432', 'The largest answer of a remote subgraph, before and after decompression, and its largest event.'),
-  SUBGRAPH_FORWARD_HEADERS: withDefault(headerNames, 'remote', 'traceparent,tracestate', 'Headers of clients that are passed on to remote subgraphs, separated by commas; `none` for none. Name `authorization` only where every such subgraph may act as the caller.'),
-  SUBGRAPH_DEDUPLICATE: withDefault(flag, 'remote', 'true', 'Whether equal queries to a remote subgraph that are under way at the same time are sent once: of callers with the same tenant, subject, roles, scopes and passed-on headers.'),
-  SUBGRAPH_SUBSCRIPTIONS: withDefault(subscriptions, 'remote', 'graphql-ws', 'How subscriptions of remote subgraphs are made: `graphql-ws` or `sse` (graphql-sse, distinct connections), at the `routing_url`; or for one subgraph a URL, where `ws://` and `wss://` mean graphql-ws, `http://` and `https://` SSE.'),
+  SUBGRAPH_TIMEOUT_MS: optional(
+    integer(10, 3_600_000),
+    'remote',
+    'The longest wait for a whole answer of a remote subgraph, and for a subscription to open.',
+    { absent: 'the value of `REQUEST_TIMEOUT_MS`' },
+  ),
+  SUBGRAPH_CONCURRENCY: withDefault(
+    integer(1, 10_000),
+    'remote',
+    '64',
+    'The most requests to one remote subgraph at once; each has a connection of its own, which is kept.',
+  ),
+  SUBGRAPH_QUEUE: withDefault(
+    integer(0, 1_000_000),
+    'remote',
+    '1000',
+    'The most requests that wait for one remote subgraph; further ones cost their fields at once (`SUBGRAPH_UNAVAILABLE`).',
+  ),
+  SUBGRAPH_RETRIES: withDefault(
+    integer(0, 10),
+    'remote',
+    '2',
+    'How often a query is sent again after the connection failed or a proxy answered 502, 503 or 504. Mutations never are.',
+  ),
+  SUBGRAPH_RESPONSE_LIMIT_BYTES: withDefault(
+    integer(1_000, 1_000_000_000),
+    'remote',
+    '33554432',
+    'The largest answer of a remote subgraph, before and after decompression, and its largest event.',
+  ),
+  SUBGRAPH_FORWARD_HEADERS: withDefault(
+    headerNames,
+    'remote',
+    'traceparent,tracestate',
+    'Headers of clients that are passed on to remote subgraphs, separated by commas; `none` for none. Name `authorization` only where every such subgraph may act as the caller.',
+  ),
+  SUBGRAPH_DEDUPLICATE: withDefault(
+    flag,
+    'remote',
+    'true',
+    'Whether equal queries to a remote subgraph that are under way at the same time are sent once: of callers with the same tenant, subject, roles, scopes and passed-on headers.',
+  ),
+  SUBGRAPH_SUBSCRIPTIONS: withDefault(
+    subscriptions,
+    'remote',
+    'graphql-ws',
+    'How subscriptions of remote subgraphs are made: `graphql-ws` or `sse` (graphql-sse, distinct connections), at the `routing_url`; or for one subgraph a URL, where `ws://` and `wss://` mean graphql-ws, `http://` and `https://` SSE.',
+  ),
 
-  OTEL_EXPORTER_OTLP_ENDPOINT: optional(url('http', 'https'), 'later', 'Read by a later version: where traces and metrics go.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(
+    url('http', 'https'),
+    'later',
+    'Read by a later version: where traces and metrics go.',
+  ),
 });
 
 export type VariableValues = z.output<typeof Variables>;
@@ -185,4 +490,7 @@ export type VariableName = keyof VariableValues;
 
 /** Names and meanings, in the order in which they are printed. */
 export const variableTable = (): { name: VariableName; meta: VariableMeta }[] =>
-  Object.entries(Variables.shape).map(([name, schema]) => ({ name: name as VariableName, meta: (schema as z.ZodType).meta() as unknown as VariableMeta }));
+  Object.entries(Variables.shape).map(([name, schema]) => ({
+    name: name as VariableName,
+    meta: (schema as z.ZodType).meta() as unknown as VariableMeta,
+  }));

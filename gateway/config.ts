@@ -57,7 +57,12 @@ export interface Config {
     readonly postgresPoolSize: number;
     readonly postgresReplica: { readonly url: string } | undefined;
     readonly preparedStatements: boolean;
-    readonly neo4j: StoreAddress<{ readonly uri: string; readonly username: string; readonly password: string | undefined; readonly database: string | undefined }>;
+    readonly neo4j: StoreAddress<{
+      readonly uri: string;
+      readonly username: string;
+      readonly password: string | undefined;
+      readonly database: string | undefined;
+    }>;
     /** The operator's own labels on that server. */
     readonly graphModel: { readonly file: string; readonly tenantProperty: string } | undefined;
     readonly qdrant: StoreAddress<{ readonly url: string; readonly apiKey: string | undefined }>;
@@ -96,7 +101,9 @@ export interface Config {
           readonly namespace: string;
           readonly taskQueue: string;
           readonly workflowType: string;
-          readonly tls: { readonly ca: string | undefined; readonly cert: string | undefined; readonly key: string | undefined } | undefined;
+          readonly tls:
+            | { readonly ca: string | undefined; readonly cert: string | undefined; readonly key: string | undefined }
+            | undefined;
           readonly apiKey: string | undefined;
         }
       | undefined;
@@ -119,7 +126,9 @@ export class ConfigError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
-    super(`The configuration has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(
+      `The configuration has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
     this.faults = faults;
   }
@@ -137,33 +146,44 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   const raw = rawValues(env, faults);
   const parsed = Variables.safeParse(raw);
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) faults.push(`${String(issue.path[0])} ${issue.message.replace(/^Invalid option: expected/, 'must be')}.`);
+    for (const issue of parsed.error.issues)
+      faults.push(`${String(issue.path[0])} ${issue.message.replace(/^Invalid option: expected/, 'must be')}.`);
   }
   const subgraphUrls = readSubgraphUrls(env, faults);
   const subgraphSettings = readSubgraphSettings(env, faults);
   // Rules between variables are checked on what could be read, so that nobody has to fix faults one by one.
   const bad = new Set(parsed.error?.issues.map((issue) => issue.path[0]));
   const value = <N extends VariableName>(name: N): VariableValues[N] | undefined =>
-    bad.has(name) ? undefined : (parsed.data?.[name] ?? (Variables.shape[name].safeParse(raw[name]).data as VariableValues[N] | undefined));
+    bad.has(name)
+      ? undefined
+      : (parsed.data?.[name] ?? (Variables.shape[name].safeParse(raw[name]).data as VariableValues[N] | undefined));
   checkTogether(value, (name) => raw[name] !== undefined, faults);
   if (faults.length > 0 || parsed.data === undefined) throw new ConfigError(faults);
-  return freeze(build(parsed.data, subgraphUrls, remoteSubgraphs(parsed.data, subgraphSettings), currentValues(env, raw)));
+  return freeze(
+    build(parsed.data, subgraphUrls, remoteSubgraphs(parsed.data, subgraphSettings), currentValues(env, raw)),
+  );
 }
 
 /** Texts by name: defaults filled in, secrets read from their files, empty values taken as absent. */
-function rawValues(env: Readonly<Record<string, string | undefined>>, faults: string[]): Partial<Record<VariableName, string>> {
+function rawValues(
+  env: Readonly<Record<string, string | undefined>>,
+  faults: string[],
+): Partial<Record<VariableName, string>> {
   const raw: Partial<Record<VariableName, string>> = {};
   for (const { name, meta } of variableTable()) {
     // Compose files and charts write `NAME=` for what is not set.
     let text = env[name] || undefined;
     const file = meta.secret ? env[`${name}_FILE`] || undefined : undefined;
-    if (file !== undefined && text !== undefined) faults.push(`${name} and ${name}_FILE are both set; keep one of them.`);
+    if (file !== undefined && text !== undefined)
+      faults.push(`${name} and ${name}_FILE are both set; keep one of them.`);
     else if (file !== undefined) {
       try {
         text = readFileSync(file, 'utf8').replace(/\r?\n$/, '') || undefined;
         if (text === undefined) faults.push(`${name}_FILE names an empty file.`);
       } catch (error) {
-        faults.push(`${name}_FILE names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`);
+        faults.push(
+          `${name}_FILE names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
+        );
       }
     }
     text ??= meta.default;
@@ -199,23 +219,44 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
   for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const) {
     if (isSet(name) && !isSet('OIDC_ISSUER')) faults.push(`${name} has no effect without OIDC_ISSUER.`);
   }
-  if (isSet('DATABASE_REPLICA_URL') && (value('DATABASE_URL') === 'off' || (!isSet('DATABASE_URL') && !isSet('PGHOST')))) {
+  if (
+    isSet('DATABASE_REPLICA_URL') &&
+    (value('DATABASE_URL') === 'off' || (!isSet('DATABASE_URL') && !isSet('PGHOST')))
+  ) {
     faults.push('DATABASE_REPLICA_URL has no effect without DATABASE_URL (or PGHOST).');
   }
   const s3 = value('S3_ENDPOINT');
   if (s3 !== undefined && s3 !== 'off') {
-    for (const name of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const) if (!isSet(name)) faults.push(`${name} must be set beside S3_ENDPOINT.`);
+    for (const name of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const)
+      if (!isSet(name)) faults.push(`${name} must be set beside S3_ENDPOINT.`);
   }
-  if (!isSet('S3_ENDPOINT') && isSet('S3_PUBLIC_ENDPOINT')) faults.push('S3_PUBLIC_ENDPOINT has no effect without S3_ENDPOINT.');
-  if (value('DISPATCH_ALLOWED_HOSTS')?.length && !isSet('DISPATCH_SECRET')) faults.push('DISPATCH_SECRET must be set beside DISPATCH_ALLOWED_HOSTS, or receivers could not tell who dispatches.');
-  if (isSet('DISPATCH_SECRET') && !value('DISPATCH_ALLOWED_HOSTS')?.length) faults.push('DISPATCH_SECRET has no effect without DISPATCH_ALLOWED_HOSTS.');
-  const temporal = ['TEMPORAL_TLS', 'TEMPORAL_TLS_CA', 'TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY', 'TEMPORAL_API_KEY'] as const;
-  for (const name of temporal) if (isSet(name) && !isSet('TEMPORAL_ADDRESS')) faults.push(`${name} has no effect without TEMPORAL_ADDRESS.`);
+  if (!isSet('S3_ENDPOINT') && isSet('S3_PUBLIC_ENDPOINT'))
+    faults.push('S3_PUBLIC_ENDPOINT has no effect without S3_ENDPOINT.');
+  if (value('DISPATCH_ALLOWED_HOSTS')?.length && !isSet('DISPATCH_SECRET'))
+    faults.push(
+      'DISPATCH_SECRET must be set beside DISPATCH_ALLOWED_HOSTS, or receivers could not tell who dispatches.',
+    );
+  if (isSet('DISPATCH_SECRET') && !value('DISPATCH_ALLOWED_HOSTS')?.length)
+    faults.push('DISPATCH_SECRET has no effect without DISPATCH_ALLOWED_HOSTS.');
+  const temporal = [
+    'TEMPORAL_TLS',
+    'TEMPORAL_TLS_CA',
+    'TEMPORAL_TLS_CERT',
+    'TEMPORAL_TLS_KEY',
+    'TEMPORAL_API_KEY',
+  ] as const;
+  for (const name of temporal)
+    if (isSet(name) && !isSet('TEMPORAL_ADDRESS')) faults.push(`${name} has no effect without TEMPORAL_ADDRESS.`);
   for (const name of temporal.slice(1)) {
-    if (isSet(name) && value('TEMPORAL_TLS') === false) faults.push(`${name} is set, but TEMPORAL_TLS is false: nothing secret may travel in the clear.`);
+    if (isSet(name) && value('TEMPORAL_TLS') === false)
+      faults.push(`${name} is set, but TEMPORAL_TLS is false: nothing secret may travel in the clear.`);
   }
-  if (isSet('TEMPORAL_TLS_CERT') !== isSet('TEMPORAL_TLS_KEY')) faults.push(`${isSet('TEMPORAL_TLS_CERT') ? 'TEMPORAL_TLS_KEY must be set beside TEMPORAL_TLS_CERT' : 'TEMPORAL_TLS_CERT must be set beside TEMPORAL_TLS_KEY'}.`);
-  if (isSet('GRAPH_MODEL') && (!isSet('NEO4J_URI') || value('NEO4J_URI') === 'off')) faults.push('GRAPH_MODEL has no effect without NEO4J_URI: set it to the Neo4j server that the model is of.');
+  if (isSet('TEMPORAL_TLS_CERT') !== isSet('TEMPORAL_TLS_KEY'))
+    faults.push(
+      `${isSet('TEMPORAL_TLS_CERT') ? 'TEMPORAL_TLS_KEY must be set beside TEMPORAL_TLS_CERT' : 'TEMPORAL_TLS_CERT must be set beside TEMPORAL_TLS_KEY'}.`,
+    );
+  if (isSet('GRAPH_MODEL') && (!isSet('NEO4J_URI') || value('NEO4J_URI') === 'off'))
+    faults.push('GRAPH_MODEL has no effect without NEO4J_URI: set it to the Neo4j server that the model is of.');
   const models = value('OPENAI_BASE_URL');
   for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
     if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
@@ -223,9 +264,20 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
   if (isSet('EMBEDDING_MODEL') && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
     faults.push('EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL.');
   }
-  if (isSet('EMBEDDING_BASE_URL') && !isSet('EMBEDDING_MODEL') && models !== 'off') faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL.');
-  for (const name of ['PGUSER', 'PGPASSWORD', 'PGDATABASE', 'PGPORT', 'PGSSLMODE', 'PGSSLROOTCERT', 'PGSSLCERT', 'PGSSLKEY'] as const) {
-    if (isSet(name) && !isSet('PGHOST') && !isSet('DATABASE_URL')) faults.push(`${name} is set without PGHOST; set PGHOST or DATABASE_URL.`);
+  if (isSet('EMBEDDING_BASE_URL') && !isSet('EMBEDDING_MODEL') && models !== 'off')
+    faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL.');
+  for (const name of [
+    'PGUSER',
+    'PGPASSWORD',
+    'PGDATABASE',
+    'PGPORT',
+    'PGSSLMODE',
+    'PGSSLROOTCERT',
+    'PGSSLCERT',
+    'PGSSLKEY',
+  ] as const) {
+    if (isSet(name) && !isSet('PGHOST') && !isSet('DATABASE_URL'))
+      faults.push(`${name} is set without PGHOST; set PGHOST or DATABASE_URL.`);
   }
 }
 
@@ -233,7 +285,12 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 
-function build(env: VariableValues, subgraphUrls: Record<string, string>, remoteSubgraphs: RemoteSubgraphs, value: Config['current']['value']): Config {
+function build(
+  env: VariableValues,
+  subgraphUrls: Record<string, string>,
+  remoteSubgraphs: RemoteSubgraphs,
+  value: Config['current']['value'],
+): Config {
   const host = env.HOST.replace(/^\[|\]$/g, '');
   return {
     mode: env.OIDC_ISSUER === undefined ? 'development' : 'oidc',
@@ -277,8 +334,16 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>, remote
       postgresPoolSize: env.POSTGRES_POOL_SIZE,
       postgresReplica: env.DATABASE_REPLICA_URL === undefined ? undefined : { url: env.DATABASE_REPLICA_URL },
       preparedStatements: env.DATABASE_PREPARED_STATEMENTS === 'on',
-      neo4j: address(env.NEO4J_URI, (uri) => ({ uri, username: env.NEO4J_USERNAME, password: env.NEO4J_PASSWORD, database: env.NEO4J_DATABASE })),
-      graphModel: env.GRAPH_MODEL === undefined ? undefined : { file: resolve(env.GRAPH_MODEL), tenantProperty: env.GRAPH_MODEL_TENANT },
+      neo4j: address(env.NEO4J_URI, (uri) => ({
+        uri,
+        username: env.NEO4J_USERNAME,
+        password: env.NEO4J_PASSWORD,
+        database: env.NEO4J_DATABASE,
+      })),
+      graphModel:
+        env.GRAPH_MODEL === undefined
+          ? undefined
+          : { file: resolve(env.GRAPH_MODEL), tenantProperty: env.GRAPH_MODEL_TENANT },
       qdrant: address(env.QDRANT_URL, (url) => ({ url, apiKey: env.QDRANT_API_KEY })),
       vectorCollection: env.VECTOR_COLLECTION,
       pgvector: env.PGVECTOR,
@@ -303,8 +368,12 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>, remote
     runs: {
       redisUrl: env.REDIS_URL,
       retention: { days: env.RUN_RETENTION_DAYS, runs: env.RUN_RETENTION_RUNS },
-      dispatch: env.DISPATCH_ALLOWED_HOSTS.length === 0 ? undefined : { allowedHosts: env.DISPATCH_ALLOWED_HOSTS, secret: env.DISPATCH_SECRET! },
-      temporal: env.TEMPORAL_ADDRESS === undefined ? undefined : { address: env.TEMPORAL_ADDRESS, ...temporalSettings(env) },
+      dispatch:
+        env.DISPATCH_ALLOWED_HOSTS.length === 0
+          ? undefined
+          : { allowedHosts: env.DISPATCH_ALLOWED_HOSTS, secret: env.DISPATCH_SECRET! },
+      temporal:
+        env.TEMPORAL_ADDRESS === undefined ? undefined : { address: env.TEMPORAL_ADDRESS, ...temporalSettings(env) },
     },
     subgraphUrls,
     remoteSubgraphs,
@@ -317,9 +386,20 @@ function build(env: VariableValues, subgraphUrls: Record<string, string>, remote
 }
 
 function temporalSettings(env: VariableValues) {
-  const [ca, cert, key, apiKey] = [env.TEMPORAL_TLS_CA, env.TEMPORAL_TLS_CERT, env.TEMPORAL_TLS_KEY, env.TEMPORAL_API_KEY];
+  const [ca, cert, key, apiKey] = [
+    env.TEMPORAL_TLS_CA,
+    env.TEMPORAL_TLS_CERT,
+    env.TEMPORAL_TLS_KEY,
+    env.TEMPORAL_API_KEY,
+  ];
   const encrypted = env.TEMPORAL_TLS ?? [ca, cert, apiKey].some((given) => given !== undefined);
-  return { namespace: env.TEMPORAL_NAMESPACE, taskQueue: env.TEMPORAL_TASK_QUEUE, workflowType: env.TEMPORAL_WORKFLOW_TYPE, tls: encrypted ? { ca, cert, key } : undefined, apiKey };
+  return {
+    namespace: env.TEMPORAL_NAMESPACE,
+    taskQueue: env.TEMPORAL_TASK_QUEUE,
+    workflowType: env.TEMPORAL_WORKFLOW_TYPE,
+    tls: encrypted ? { ca, cert, key } : undefined,
+    apiKey,
+  };
 }
 
 function address<T>(text: string | undefined, of: (text: string) => T): StoreAddress<T> {

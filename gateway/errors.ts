@@ -11,26 +11,95 @@ export interface ErrorMeaning {
 }
 
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
-  BAD_USER_INPUT: { status: 400, meaning: 'An argument or a body has a value that cannot be meant.', action: 'Correct the value that the message names.' },
-  GRAPHQL_PARSE_FAILED: { status: 400, meaning: 'The operation is not GraphQL.', action: 'Correct the syntax at the location given.' },
-  GRAPHQL_VALIDATION_FAILED: { status: 400, meaning: 'The operation does not fit the schema.', action: 'Compare it with the schema (GraphiQL, introspection, or MCP `search_schema`).' },
+  BAD_USER_INPUT: {
+    status: 400,
+    meaning: 'An argument or a body has a value that cannot be meant.',
+    action: 'Correct the value that the message names.',
+  },
+  GRAPHQL_PARSE_FAILED: {
+    status: 400,
+    meaning: 'The operation is not GraphQL.',
+    action: 'Correct the syntax at the location given.',
+  },
+  GRAPHQL_VALIDATION_FAILED: {
+    status: 400,
+    meaning: 'The operation does not fit the schema.',
+    action: 'Compare it with the schema (GraphiQL, introspection, or MCP `search_schema`).',
+  },
   UNAUTHENTICATED: { status: 401, meaning: 'The caller could not be verified.', action: 'Send a valid token.' },
-  FORBIDDEN: { status: 403, meaning: 'The caller is known but may not do this.', action: 'Ask for the scope or role that the message names.' },
-  NOT_FOUND: { status: 404, meaning: 'A mutation or a route named something that does not exist for this tenant. (Queries answer null instead.)', action: 'Check the id.' },
-  CONFLICT: { status: 409, meaning: 'The write contradicts the present state.', action: 'Read the present state and decide again.' },
-  STORE_DISABLED: { status: 503, meaning: 'The store behind the field is switched off or was never configured.', action: 'Set the variable that the hint names.' },
-  STORE_UNAVAILABLE: { status: 503, meaning: 'The store refused, cut or lost the connection.', action: 'Check the store; no restart of the gateway is needed once it is back.' },
+  FORBIDDEN: {
+    status: 403,
+    meaning: 'The caller is known but may not do this.',
+    action: 'Ask for the scope or role that the message names.',
+  },
+  NOT_FOUND: {
+    status: 404,
+    meaning:
+      'A mutation or a route named something that does not exist for this tenant. (Queries answer null instead.)',
+    action: 'Check the id.',
+  },
+  CONFLICT: {
+    status: 409,
+    meaning: 'The write contradicts the present state.',
+    action: 'Read the present state and decide again.',
+  },
+  STORE_DISABLED: {
+    status: 503,
+    meaning: 'The store behind the field is switched off or was never configured.',
+    action: 'Set the variable that the hint names.',
+  },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    meaning: 'The store refused, cut or lost the connection.',
+    action: 'Check the store; no restart of the gateway is needed once it is back.',
+  },
   STORE_TIMEOUT: { status: 504, meaning: 'The store did not answer in time.', action: 'Try again, or ask for less.' },
-  SUBGRAPH_UNAVAILABLE: { status: 503, meaning: 'A subgraph could not be reached or gave an answer that is not GraphQL.', action: 'Check the subgraph that `extensions.service` names.' },
-  CURSOR_EXPIRED: { status: 410, meaning: 'The cursor points at events that retention has removed.', action: 'Resume from `extensions.firstAvailable`.' },
-  QUERY_TOO_COSTLY: { status: 400, meaning: 'The operation would cost more than the limit.', action: 'Ask for smaller pages or fewer fields.' },
-  QUERY_TOO_DEEP: { status: 400, meaning: 'The operation is nested more deeply than the limit, or has more tokens or aliases.', action: 'Split it.' },
-  PAYLOAD_TOO_LARGE: { status: 413, meaning: 'The request body is over the limit.', action: 'Send less, or upload bytes with `requestUpload`.' },
-  PLANNING_TIMEOUT: { status: 503, meaning: 'Planning the operation took longer than the limit.', action: 'Simplify the operation.' },
-  REQUEST_TIMEOUT: { status: 504, meaning: 'The operation as a whole took longer than the limit.', action: 'Ask for less, or use a subscription.' },
+  SUBGRAPH_UNAVAILABLE: {
+    status: 503,
+    meaning: 'A subgraph could not be reached or gave an answer that is not GraphQL.',
+    action: 'Check the subgraph that `extensions.service` names.',
+  },
+  CURSOR_EXPIRED: {
+    status: 410,
+    meaning: 'The cursor points at events that retention has removed.',
+    action: 'Resume from `extensions.firstAvailable`.',
+  },
+  QUERY_TOO_COSTLY: {
+    status: 400,
+    meaning: 'The operation would cost more than the limit.',
+    action: 'Ask for smaller pages or fewer fields.',
+  },
+  QUERY_TOO_DEEP: {
+    status: 400,
+    meaning: 'The operation is nested more deeply than the limit, or has more tokens or aliases.',
+    action: 'Split it.',
+  },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    meaning: 'The request body is over the limit.',
+    action: 'Send less, or upload bytes with `requestUpload`.',
+  },
+  PLANNING_TIMEOUT: {
+    status: 503,
+    meaning: 'Planning the operation took longer than the limit.',
+    action: 'Simplify the operation.',
+  },
+  REQUEST_TIMEOUT: {
+    status: 504,
+    meaning: 'The operation as a whole took longer than the limit.',
+    action: 'Ask for less, or use a subscription.',
+  },
   RATE_LIMITED: { status: 429, meaning: 'Too many requests.', action: 'Wait for the time that `Retry-After` names.' },
-  PERSISTED_QUERY_NOT_FOUND: { status: 404, meaning: 'The hash of a persisted operation is not known here.', action: 'Send the full text once.' },
-  INTERNAL_SERVER_ERROR: { status: 500, meaning: 'A fault of the gateway itself; details are in its log under the request id.', action: 'Report it with the request id.' },
+  PERSISTED_QUERY_NOT_FOUND: {
+    status: 404,
+    meaning: 'The hash of a persisted operation is not known here.',
+    action: 'Send the full text once.',
+  },
+  INTERNAL_SERVER_ERROR: {
+    status: 500,
+    meaning: 'A fault of the gateway itself; details are in its log under the request id.',
+    action: 'Report it with the request id.',
+  },
 };
 
 /** The meaning of a code, also of codes that foreign subgraphs made up. */

@@ -11,7 +11,14 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import { ConfigError, loadConfig, type Config } from './config.ts';
 import { RUN_VIEWER_PATH, startServer, type RunningServer } from './server.ts';
 import { createLogger, redactText, type Logger } from './telemetry/logger.ts';
-import { ordersOfFirstProcess, startWorkers, tellReady, workerCount, WorkerError, type WorkerOrders } from './workers.ts';
+import {
+  ordersOfFirstProcess,
+  startWorkers,
+  tellReady,
+  workerCount,
+  WorkerError,
+  type WorkerOrders,
+} from './workers.ts';
 
 // `@apollo/gateway` and its relatives report to their vendor unless told not to, before they are loaded.
 process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
@@ -35,7 +42,8 @@ async function main(): Promise<void> {
   const isEnding = (): boolean => ending !== undefined;
   const end = (): Promise<void> =>
     (ending ??= (async () => {
-      for (const step of endings.reverse()) await step().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
+      for (const step of endings.reverse())
+        await step().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
     })());
   const stop = (exitCode: number): void => {
     void end().then(() => process.exit(exitCode));
@@ -47,13 +55,23 @@ async function main(): Promise<void> {
   });
 
   try {
-    if (orders !== undefined) return await serve(config, log, endings, orders, (server) => tellReady(server.url), isEnding);
+    if (orders !== undefined)
+      return await serve(config, log, endings, orders, (server) => tellReady(server.url), isEnding);
     const count = workerCount(process.argv.slice(2));
     const lock = await lockDataFolder(config.dataDir);
     endings.push(() => lock.release());
-    const embedded = config.stores.postgres === undefined ? startStore(config, count, log, endings, () => stop(1)) : undefined;
+    const embedded =
+      config.stores.postgres === undefined ? startStore(config, count, log, endings, () => stop(1)) : undefined;
     const embeddedPostgres = embedded?.then(({ url }) => url);
-    if (count === 1) return await serve(config, log, endings, { ordinal: 1, embeddedPostgres }, (server) => announce(server, config), isEnding);
+    if (count === 1)
+      return await serve(
+        config,
+        log,
+        endings,
+        { ordinal: 1, embeddedPostgres },
+        (server) => announce(server, config),
+        isEnding,
+      );
     const workers = startWorkers({
       count,
       program: new URL(import.meta.url),
@@ -76,7 +94,10 @@ async function serve(
   config: Config,
   log: Logger,
   endings: (() => Promise<void>)[],
-  { ordinal, embeddedPostgres }: Omit<WorkerOrders, 'embeddedPostgres'> & { embeddedPostgres: string | Promise<string> | undefined },
+  {
+    ordinal,
+    embeddedPostgres,
+  }: Omit<WorkerOrders, 'embeddedPostgres'> & { embeddedPostgres: string | Promise<string> | undefined },
   ready: (server: RunningServer) => void,
   isEnding: () => boolean,
 ): Promise<void> {
@@ -84,7 +105,11 @@ async function serve(
   // What must be done once is the first worker's.
   const corpus = config.ingestOnStart && ordinal === 1 ? { root: PROJECT, onProgress: bar.update } : undefined;
   const embedded = embeddedPostgres === undefined ? undefined : Promise.resolve(embeddedPostgres);
-  const server = await startServer(config, { log, embeddedPostgres: embedded, background: startBackground({ corpus }) });
+  const server = await startServer(config, {
+    log,
+    embeddedPostgres: embedded,
+    background: startBackground({ corpus }),
+  });
   endings.push(() => server.close());
   await server.ready;
   bar.end();
@@ -111,7 +136,13 @@ function firstStartBar(): { update(progress: FirstRunProgress): void; end(): voi
 }
 
 /** Starts the embedded PostgreSQL; one that ends by itself ends the process, which supervisors restart. */
-function startStore(config: Config, workers: number, log: Logger, endings: (() => Promise<void>)[], onLost: () => void): Promise<EmbeddedPostgres> {
+function startStore(
+  config: Config,
+  workers: number,
+  log: Logger,
+  endings: (() => Promise<void>)[],
+  onLost: () => void,
+): Promise<EmbeddedPostgres> {
   const starting = startEmbeddedPostgres({
     dataDir: join(config.dataDir, 'postgres'),
     log: (line) => log.debug({ store: 'postgres' }, line),
@@ -135,7 +166,10 @@ function startStore(config: Config, workers: number, log: Logger, endings: (() =
   return starting;
 }
 
-/** npm forwards the signals that the process group gets too, so one Ctrl-C arrives twice; only a later one is a second one. */
+/**
+ * npm forwards the signals that the process group gets too, so one Ctrl-C arrives twice; only a later one is a second
+ * one.
+ */
 const SAME_SIGNAL_MS = 2_000;
 
 /**
@@ -183,9 +217,14 @@ function explain(error: unknown): string {
   const { message, stack } = error as Error;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'EADDRINUSE') return `${message}\nSomething listens there already. Stop it, or set PORT.`;
-  if (error instanceof CodedError) return redactText(`${message}${error.extensions.hint === undefined ? '' : ` ${error.extensions.hint}`}${causeOf(error)}`);
+  if (error instanceof CodedError)
+    return redactText(
+      `${message}${error.extensions.hint === undefined ? '' : ` ${error.extensions.hint}`}${causeOf(error)}`,
+    );
   // Errors of our own say what is wrong; of others' only the stack says where they come from.
-  return redactText(error instanceof Error && error.name !== 'Error' && error.name !== 'TypeError' ? message : (stack ?? String(error)));
+  return redactText(
+    error instanceof Error && error.name !== 'Error' && error.name !== 'TypeError' ? message : (stack ?? String(error)),
+  );
 }
 
 const causeOf = ({ cause }: Error): string => (cause instanceof Error ? `\n  ${cause.message}` : '');

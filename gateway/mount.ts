@@ -35,20 +35,39 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const { createGraph } = await import('#subgraphs/graph/index.ts');
     const { neo4j } = config.stores;
     if (neo4j === 'off') return createGraph({}, {});
-    return createGraph(neo4j === undefined ? {} : { neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' } }, { postgres });
+    return createGraph(
+      neo4j === undefined ? {} : { neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' } },
+      { postgres },
+    );
   },
   vector: async ({ config, postgres }, { embedder }) => {
     const { createVector } = await import('#subgraphs/vector/index.ts');
     const { qdrant, vectorCollection: collection, pgvector } = config.stores;
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
-    return createVector({ collection, pgvector, ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }) }, { postgres, embedder: needed(embedder, 'embedder') });
+    return createVector(
+      {
+        collection,
+        pgvector,
+        ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),
+      },
+      { postgres, embedder: needed(embedder, 'embedder') },
+    );
   },
   object: async ({ config, objectSigningKey, publicBaseUrl }) => {
     const { createObject } = await import('#subgraphs/object/index.ts');
     const { s3 } = config.stores;
     if (s3 === 'off') return createObject({ driver: { kind: 'off' } });
     const gateway = { signingKey: new TextEncoder().encode(objectSigningKey), publicBaseUrl };
-    if (s3 !== undefined) return createObject({ driver: { kind: 's3', ...s3, accessKey: current(config, 'S3_ACCESS_KEY')!, secretKey: current(config, 'S3_SECRET_KEY')!, gateway } });
+    if (s3 !== undefined)
+      return createObject({
+        driver: {
+          kind: 's3',
+          ...s3,
+          accessKey: current(config, 'S3_ACCESS_KEY')!,
+          secretKey: current(config, 'S3_SECRET_KEY')!,
+          gateway,
+        },
+      });
     return createObject({ driver: { kind: 'files', dataDir: config.dataDir, ...gateway } });
   },
   inference: async ({ config, log }, { usageSink }) => {
@@ -60,7 +79,11 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const { baseUrl, embeddingBaseUrl, embeddingModel, chatModel, rerankModel } = models;
     return createInference(
       {
-        openai: { baseUrl: (baseUrl ?? embeddingBaseUrl)!, apiKey: current(config, 'OPENAI_API_KEY'), embeddingBaseUrl },
+        openai: {
+          baseUrl: (baseUrl ?? embeddingBaseUrl)!,
+          apiKey: current(config, 'OPENAI_API_KEY'),
+          embeddingBaseUrl,
+        },
         embeddingModel,
         chatModel,
         rerankModel,
@@ -72,7 +95,10 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   runs: async ({ config, postgres, log }, { archiveSink }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
     const { retention, dispatch, temporal } = config.runs;
-    return createRuns({ redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal }, { postgres, archiveSink, log: logTo(log, 'runs') });
+    return createRuns(
+      { redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal },
+      { postgres, archiveSink, log: logTo(log, 'runs') },
+    );
   },
 };
 
@@ -80,17 +106,22 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
  * Mounts one subgraph: migrates its store and builds its schema.
  * @param ports what other subgraphs provide
  */
-export const mountSubgraph = (name: SubgraphName, deps: MountDeps, ports: Partial<Ports>): Promise<Subgraph> => MOUNTS[name](deps, ports);
+export const mountSubgraph = (name: SubgraphName, deps: MountDeps, ports: Partial<Ports>): Promise<Subgraph> =>
+  MOUNTS[name](deps, ports);
 
 /** Makes the subgraph of the operator's own labels, where they are configured. Nothing of it is loaded otherwise. */
 export async function mountGraphModel(config: Config): Promise<GraphModelSubgraph | undefined> {
   const { neo4j, graphModel } = config.stores;
   if (graphModel === undefined || neo4j === undefined || neo4j === 'off') return undefined;
   const { createGraphModel } = await import('#subgraphs/graph-model/index.ts');
-  return await createGraphModel({ ...graphModel, neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' } });
+  return await createGraphModel({
+    ...graphModel,
+    neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' },
+  });
 }
 
-export const isOwnSubgraph = (name: string): name is SubgraphName => (SUBGRAPH_NAMES as readonly string[]).includes(name);
+export const isOwnSubgraph = (name: string): name is SubgraphName =>
+  (SUBGRAPH_NAMES as readonly string[]).includes(name);
 
 /** A secret that is asked for anew whenever it is used; undefined for one that is not configured. */
 const current = ({ current: { value } }: Config, name: VariableName): (() => string | undefined) | undefined =>

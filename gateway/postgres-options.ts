@@ -4,7 +4,11 @@ import type { Config } from './config.ts';
 import type { Logger } from './telemetry/logger.ts';
 
 /** @param url of the server; a function is asked before each connection */
-export function postgresOptions({ stores, current }: Config, url: PostgresOptions['url'], log: Logger): PostgresOptions {
+export function postgresOptions(
+  { stores, current }: Config,
+  url: PostgresOptions['url'],
+  log: Logger,
+): PostgresOptions {
   const { postgresPoolSize, postgresReplica, preparedStatements } = stores;
   return {
     url,
@@ -13,6 +17,8 @@ export function postgresOptions({ stores, current }: Config, url: PostgresOption
     preparedStatements,
     onIdleError: (error) => log.warn({ err: error }, 'A connection to PostgreSQL broke; the pool replaces it.'),
     onReplica: (state, detail) =>
-      state === 'ready' ? log.info('Reads go to the replica of PostgreSQL again.') : log.warn({ state, detail }, 'Reads go to the primary PostgreSQL.'),
+      state === 'ready'
+        ? log.info('Reads go to the replica of PostgreSQL again.')
+        : log.warn({ state, detail }, 'Reads go to the primary PostgreSQL.'),
   };
 }

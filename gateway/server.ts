@@ -97,7 +97,8 @@ export interface RunningServer {
 
 /**
  * Starts the server; resolves once it listens, serves the supergraph and has mounted its subgraphs.
- * @throws when a store cannot be migrated, the port is taken, or there is no supergraph to serve; nothing is left running then
+ * @throws when a store cannot be migrated, the port is taken, or there is no supergraph to serve; nothing is left
+ *   running then
  */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   const log = options.log ?? createLogger(config.logLevel);
@@ -110,7 +111,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const close = (): Promise<void> =>
     (closing ??= (async () => {
       state = 'stopping';
-      for (const end of endings.reverse()) await end().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
+      for (const end of endings.reverse())
+        await end().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
     })());
 
   try {
@@ -118,15 +120,22 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const guard = requestGuard(config.server);
     const authenticator = config.oidc === undefined ? developmentAuthenticator : oidcAuthenticator(config.oidc);
     const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
-    const tokens = internalTokens(config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')));
+    const tokens = internalTokens(
+      config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
+    );
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
 
     // ── What answers: subgraphs are mounted while the supergraph is composed and the engine starts ───────────────────
     let port = config.server.port;
-    const publicBaseUrl = (): string => config.server.publicBaseUrl ?? `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
+    const publicBaseUrl = (): string =>
+      config.server.publicBaseUrl ??
+      `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
     const postgres = openPostgres(config, options.embeddedPostgres, log);
     endings.push(async () => await (await postgres.catch(() => undefined))?.close());
-    const names = options.subgraphs === undefined ? MOUNT_ORDER.filter((name) => config.subgraphUrls[name] === undefined) : Object.keys(options.subgraphs);
+    const names =
+      options.subgraphs === undefined
+        ? MOUNT_ORDER.filter((name) => config.subgraphUrls[name] === undefined)
+        : Object.keys(options.subgraphs);
     const clients = new Map<string, SubgraphClient>();
     const clientOptions = { apart: config.subgraphUrls, tokens, remote: config.remoteSubgraphs };
     const mounted = new Map<string, Promise<MountedSubgraph>>();
@@ -139,20 +148,36 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       mounted.set(graphModel.name, Promise.resolve(graphModel));
     }
 
-    const engines = new EngineHost<Engine>((error) => log.error({ err: error }, 'An engine that was replaced did not end.'));
+    const engines = new EngineHost<Engine>((error) =>
+      log.error({ err: error }, 'An engine that was replaced did not end.'),
+    );
     endings.push(() => engines.close());
     const supergraph = await openSupergraph({
       file: config.supergraphFile,
       overrides: config.subgraphUrls,
-      additional: graphModel === undefined ? [] : [{ name: graphModel.name, routingUrl: `${LOCAL}//${graphModel.name}`, schema: { sdl: graphModel.typeDefs, origin: config.stores.graphModel!.file } }],
+      additional:
+        graphModel === undefined
+          ? []
+          : [
+              {
+                name: graphModel.name,
+                routingUrl: `${LOCAL}//${graphModel.name}`,
+                schema: { sdl: graphModel.typeDefs, origin: config.stores.graphModel!.file },
+              },
+            ],
       cacheFolder: join(config.dataDir, 'cache'),
       log,
       pollMs: options.pollMs,
       async activate({ sdl, subgraphs }) {
         const fresh = new Map(subgraphs.map((entry) => [entry.name, clientOf(entry, { ...clientOptions, mounted })]));
-        const endClients = async (): Promise<void> => void (await Promise.all([...fresh.values()].map((client) => client.close())));
+        const endClients = async (): Promise<void> =>
+          void (await Promise.all([...fresh.values()].map((client) => client.close())));
         try {
-          const engine = await createEngine({ supergraphSdl: sdl, clients: fresh, log: (message, error) => log.warn({ err: error }, message) });
+          const engine = await createEngine({
+            supergraphSdl: sdl,
+            clients: fresh,
+            log: (message, error) => log.warn({ err: error }, message),
+          });
           await engines.replace(engine, endClients);
         } catch (error) {
           await endClients();
@@ -165,7 +190,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     endings.push(() => supergraph.close());
     timing('engine');
 
-    const admitted = operations({ engines, documents: documents(config.limits), timeoutMs: config.limits.requestTimeoutMs, mask: (result, requestId) => maskResult(result, { requestId, log }), mutated: () => background?.mutated() });
+    const admitted = operations({
+      engines,
+      documents: documents(config.limits),
+      timeoutMs: config.limits.requestTimeoutMs,
+      mask: (result, requestId) => maskResult(result, { requestId, log }),
+      mutated: () => background?.mutated(),
+    });
 
     // ── What a request passes, in this order ─────────────────────────────────────────────────────────────────────────
     const stopping = new AbortController();
@@ -176,8 +207,17 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       health(
         {
           state: () => state,
-          stores: async () => probeAll(await Promise.all([...mounted].map(async ([name, subgraph]) => ({ name, health: async () => (await subgraph).health() })))),
-          supergraph: () => ({ since: supergraph.since, subgraphs: supergraph.current.subgraphs.map(({ name }) => name), failure: supergraph.failure }),
+          stores: async () =>
+            probeAll(
+              await Promise.all(
+                [...mounted].map(async ([name, subgraph]) => ({ name, health: async () => (await subgraph).health() })),
+              ),
+            ),
+          supergraph: () => ({
+            since: supergraph.since,
+            subgraphs: supergraph.current.subgraphs.map(({ name }) => name),
+            failure: supergraph.failure,
+          }),
           progress: async () => background?.progress(),
         },
         guard,
@@ -186,18 +226,35 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       guardRequests(guard),
       // Pages for people; everything they load comes from here.
       graphiql(EXAMPLES),
-      config.mode === 'development' ? examplePages({ [RUN_VIEWER_PATH]: new URL('../examples/run-viewer/index.html', import.meta.url) }) : () => false,
+      config.mode === 'development'
+        ? examplePages({ [RUN_VIEWER_PATH]: new URL('../examples/run-viewer/index.html', import.meta.url) })
+        : () => false,
       // Nothing below answers before the stores are there.
       () => {
-        if (state === 'starting') throw new CodedError('SUBGRAPH_UNAVAILABLE', 'The server is starting.', { hint: 'Wait until GET /health/ready answers 200.' });
+        if (state === 'starting')
+          throw new CodedError('SUBGRAPH_UNAVAILABLE', 'The server is starting.', {
+            hint: 'Wait until GET /health/ready answers 200.',
+          });
         return false;
       },
       // Signed links, whose signature is their authorization; runs' events, for verified callers.
       (exchange) => routes(exchange),
       // Agents.
-      mcpEndpoint({ operations: admitted, schema: () => engines.schema, authenticate, bodyLimitBytes: config.limits.bodyBytes, log }),
+      mcpEndpoint({
+        operations: admitted,
+        schema: () => engines.schema,
+        authenticate,
+        bodyLimitBytes: config.limits.bodyBytes,
+        log,
+      }),
       // Programs: queries, mutations, and streams over server-sent events.
-      graphqlOverHttp({ operations: admitted, authenticate, bodyLimitBytes: config.limits.bodyBytes, log, stopping: stopping.signal }),
+      graphqlOverHttp({
+        operations: admitted,
+        authenticate,
+        bodyLimitBytes: config.limits.bodyBytes,
+        log,
+        stopping: stopping.signal,
+      }),
     ];
     const listener = createListener(handlers, log);
     const sockets = graphqlOverWebSocket(listener.server, {
@@ -220,8 +277,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     timing('listening');
 
     const subgraphs = await mounting;
-    const elsewhere = options.subgraphs === undefined && config.subgraphUrls.runs !== undefined ? [remoteRunEvents(config.subgraphUrls.runs, tokens)] : [];
-    routes = subgraphRoutes([...subgraphs.flatMap((subgraph): readonly Route[] => subgraph.routes), ...elsewhere], { authenticate, stopping: stopping.signal });
+    const elsewhere =
+      options.subgraphs === undefined && config.subgraphUrls.runs !== undefined
+        ? [remoteRunEvents(config.subgraphUrls.runs, tokens)]
+        : [];
+    routes = subgraphRoutes([...subgraphs.flatMap((subgraph): readonly Route[] => subgraph.routes), ...elsewhere], {
+      authenticate,
+      stopping: stopping.signal,
+    });
     timing('subgraphs');
 
     // ── What goes on behind the requests ─────────────────────────────────────────────────────────────────────────────
@@ -238,7 +301,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     /** One after the other: each may need what the ones before provide, and migrations take one lock. */
     async function mountInOrder(): Promise<MountedSubgraph[]> {
       const ports: Partial<Ports> = {};
-      const context = createRequestContext({ tenantId: 'system', subject: 'system:mount', roles: [], scopes: [], system: true });
+      const context = createRequestContext({
+        tenantId: 'system',
+        subject: 'system:mount',
+        roles: [],
+        scopes: [],
+        system: true,
+      });
       let before: Promise<unknown> = Promise.resolve();
       for (const name of MOUNT_ORDER) {
         const url = options.subgraphs === undefined ? config.subgraphUrls[name] : undefined;
@@ -251,7 +320,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       for (const name of names) {
         const subgraph = before.then(async () => {
           const deps: MountDeps = { config, postgres: await postgres, objectSigningKey, publicBaseUrl, log };
-          const made = options.subgraphs === undefined && isOwnSubgraph(name) ? await mountSubgraph(name, deps, ports) : await options.subgraphs![name]!(deps, ports);
+          const made =
+            options.subgraphs === undefined && isOwnSubgraph(name)
+              ? await mountSubgraph(name, deps, ports)
+              : await options.subgraphs![name]!(deps, ports);
           Object.assign(ports, made.provides);
           return made as MountedSubgraph;
         });
@@ -269,7 +341,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   }
 }
 
-async function openPostgres(config: Config, embedded: Promise<string> | undefined, log: Logger): Promise<Postgres | undefined> {
+async function openPostgres(
+  config: Config,
+  embedded: Promise<string> | undefined,
+  log: Logger,
+): Promise<Postgres | undefined> {
   if (config.stores.postgres === 'off') return undefined;
   const url = config.stores.postgres === undefined ? await embedded : config.current.postgresUrl;
   if (url === undefined) throw new Error('The configuration names no PostgreSQL, and no embedded one was started.');

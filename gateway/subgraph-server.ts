@@ -43,21 +43,27 @@ export interface SubgraphServer {
 }
 
 /**
- * Serves `name` alone. What it needs of others is asked of them where `SUBGRAPH_<NAME>_URL` says where they are, and made
- * here otherwise.
+ * Serves `name` alone. What it needs of others is asked of them where `SUBGRAPH_<NAME>_URL` says where they are, and
+ * made here otherwise.
  */
 export async function startSubgraphServer(name: SubgraphName, config: Config, log: Logger): Promise<SubgraphServer> {
   const endings: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
-    for (const end of endings.splice(0).reverse()) await end().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
+    for (const end of endings.splice(0).reverse())
+      await end().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
   };
   try {
-    const tokens = internalTokens(config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')));
+    const tokens = internalTokens(
+      config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
+    );
     const open = config.mode === 'development' && isLoopback(config.server.host);
     const authenticator = subgraphAuthenticator(tokens.verifier(name), open);
     let port = config.server.port;
     const publicBaseUrl = (): string => config.server.publicBaseUrl ?? `http://${config.server.host}:${port}`;
-    const postgres = typeof config.stores.postgres === 'object' ? new Postgres(postgresOptions(config, config.current.postgresUrl, log)) : undefined;
+    const postgres =
+      typeof config.stores.postgres === 'object'
+        ? new Postgres(postgresOptions(config, config.current.postgresUrl, log))
+        : undefined;
     if (postgres !== undefined) endings.push(() => postgres.close());
     const deps: MountDeps = {
       config,
@@ -68,7 +74,13 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     };
 
     const ports: Partial<Ports> = {};
-    const context = createRequestContext({ tenantId: 'system', subject: 'system:mount', roles: [], scopes: [], system: true });
+    const context = createRequestContext({
+      tenantId: 'system',
+      subject: 'system:mount',
+      roles: [],
+      scopes: [],
+      system: true,
+    });
     for (const needed of MOUNT_ORDER.filter((other) => NEEDS[name].includes(other))) {
       const url = config.subgraphUrls[needed];
       if (url === undefined) {
@@ -76,7 +88,10 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
         endings.push(() => made.close());
         Object.assign(ports, made.provides);
       } else {
-        const client = clientOf({ name: needed, routingUrl: url, schema: { url } }, { apart: config.subgraphUrls, mounted: new Map(), tokens, remote: config.remoteSubgraphs });
+        const client = clientOf(
+          { name: needed, routingUrl: url, schema: { url } },
+          { apart: config.subgraphUrls, mounted: new Map(), tokens, remote: config.remoteSubgraphs },
+        );
         endings.push(() => client.close());
         Object.assign(ports, await remotePorts(needed, client, context));
       }
@@ -88,7 +103,13 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     await engines.replace(soleEngine(subgraph), () => Promise.resolve());
     // The gateway's fetches are longer than people's operations, and were bounded there.
     const limits = { depth: 1_000, tokens: 1_000_000, aliases: 100_000, rootFields: 100_000 };
-    const admitted = operations({ engines, documents: documents(limits), timeoutMs: config.limits.requestTimeoutMs, mask: (result, requestId) => maskResult(result, { requestId, log }), mutated: () => undefined });
+    const admitted = operations({
+      engines,
+      documents: documents(limits),
+      timeoutMs: config.limits.requestTimeoutMs,
+      mask: (result, requestId) => maskResult(result, { requestId, log }),
+      mutated: () => undefined,
+    });
     // Whoever has a token may come by any name; without tokens, names are what keeps web pages out.
     const guard = open ? requestGuard(config.server) : anyHost(requestGuard(config.server));
     const stopping = new AbortController();
@@ -96,7 +117,14 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const bodyLimitBytes = Math.max(config.limits.bodyBytes, 50_000_000);
     const listener = createListener(
       [
-        health({ state: () => 'ready', stores: () => probeAll([subgraph]), supergraph: () => ({ since: '', subgraphs: [name], failure: undefined }) }, guard),
+        health(
+          {
+            state: () => 'ready',
+            stores: () => probeAll([subgraph]),
+            supergraph: () => ({ since: '', subgraphs: [name], failure: undefined }),
+          },
+          guard,
+        ),
         guardRequests(guard),
         subgraphRoutes(subgraph.routes, { authenticate, stopping: stopping.signal }),
         graphqlOverHttp({ operations: admitted, authenticate, bodyLimitBytes, log, stopping: stopping.signal }),
@@ -129,7 +157,10 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
 
 /** Internal tokens; on a developer's own machine also nothing at all, for a look with curl. */
 function subgraphAuthenticator(verifier: Authenticator, open: boolean): Authenticator {
-  return { authenticate: async (authorization) => (open && authorization === undefined ? DEVELOPER : await verifier.authenticate(authorization)) };
+  return {
+    authenticate: async (authorization) =>
+      open && authorization === undefined ? DEVELOPER : await verifier.authenticate(authorization),
+  };
 }
 
 const anyHost = (guard: RequestGuard): RequestGuard => ({

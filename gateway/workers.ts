@@ -1,6 +1,7 @@
 /**
  * Several processes on one port (`npm start -- --workers N`). The first process holds the data folder and the embedded
- * store; the workers accept connections from one socket and serve them. A worker that ends is replaced; all end with the first process.
+ * store; the workers accept connections from one socket and serve them. A worker that ends is replaced; all end with
+ * the first process.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +18,10 @@ export interface WorkerOrders {
 }
 
 export interface WorkerPool {
-  /** Where clients reach the workers, once all serve. Rejects with a {@link WorkerError} where one ends before; it has said why. */
+  /**
+   * Where clients reach the workers, once all serve. Rejects with a {@link WorkerError} where one ends before; it has
+   * said why.
+   */
   readonly ready: Promise<string>;
   /** Ends all workers in good order, and those that take too long at once. */
   close(): Promise<void>;
@@ -54,7 +58,8 @@ export function workerCount(args: readonly string[]): number {
   }
   if (workers === undefined) return 1;
   const count = /^\d{1,3}$/.test(workers) ? Number(workers) : 0;
-  if (count < 1 || count > MOST_WORKERS) throw new WorkerError(`--workers must be a number from 1 to ${MOST_WORKERS}; got ${JSON.stringify(workers)}.`);
+  if (count < 1 || count > MOST_WORKERS)
+    throw new WorkerError(`--workers must be a number from 1 to ${MOST_WORKERS}; got ${JSON.stringify(workers)}.`);
   return count;
 }
 
@@ -77,11 +82,15 @@ export const tellReady = (url: string): void => void process.send?.({ ready: tru
 
 /** Starts the workers; the first alone, since it may have migrations to run and faults to report. */
 export function startWorkers({ count, program, embeddedPostgres, patienceMs, log }: WorkerPoolOptions): WorkerPool {
-  // Workers accept by themselves. Handing connections out in turn spreads them better, but one that is on its way to a worker that
-  // is killed would never be answered nor closed.
+  // Workers accept by themselves. Handing connections out in turn spreads them better, but one that is on its way to a
+  // worker that is killed would never be answered nor closed.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   // Not through npm's start program: what it does, this process has done.
-  cluster.setupPrimary({ exec: fileURLToPath(program), args: [], execArgv: [...NODE_FLAGS, '--import', import.meta.resolve('tsx')] });
+  cluster.setupPrimary({
+    exec: fileURLToPath(program),
+    args: [],
+    execArgv: [...NODE_FLAGS, '--import', import.meta.resolve('tsx')],
+  });
   const workers = new Set<Worker>();
   const timers = new Set<NodeJS.Timeout>();
   let closing = false;

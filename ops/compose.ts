@@ -1,6 +1,6 @@
 /**
- * `npm run compose [-- --strict] [--output <file>] [<supergraph.yaml>]`: composes the supergraph and prints what is wrong
- * with it, with file and line. Exit codes: 0 composed, 1 errors (or, with --strict, hints), 2 wrong usage.
+ * `npm run compose [-- --strict] [--output <file>] [<supergraph.yaml>]`: composes the supergraph and prints what is
+ * wrong with it, with file and line. Exit codes: 0 composed, 1 errors (or, with --strict, hints), 2 wrong usage.
  */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -12,7 +12,10 @@ import { readSupergraphFile, SupergraphError } from '#gateway/supergraph/supergr
 const USAGE = 'Usage: npm run compose [-- --strict] [--output <file>] [<supergraph.yaml>]';
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { strict: { type: 'boolean' }, output: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { strict: { type: 'boolean' }, output: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
   if (values.help === true || positionals.length > 1) {
     console.error(USAGE);
     return values.help === true ? 0 : 2;
@@ -26,14 +29,17 @@ async function main(): Promise<number> {
     return 1;
   }
   if (values.output !== undefined) await writeFile(values.output, supergraphSdl);
-  console.log(`Composed ${subgraphs.length} subgraphs (${subgraphs.map(({ name }) => name).join(', ')}): ${hints.length} ${hints.length === 1 ? 'hint' : 'hints'}.`);
+  console.log(
+    `Composed ${subgraphs.length} subgraphs (${subgraphs.map(({ name }) => name).join(', ')}): ${hints.length} ${hints.length === 1 ? 'hint' : 'hints'}.`,
+  );
   return values.strict === true && hints.length > 0 ? 1 : 0;
 }
 
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof SupergraphError) && (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
+  if (!(error instanceof SupergraphError) && (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') !== true)
+    throw error;
   console.error(`error  ${(error as Error).message}`);
   process.exitCode = error instanceof SupergraphError ? 1 : 2;
 }

@@ -10,11 +10,15 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\
 function configuration(): string {
   const sections = new Map<string, string[]>();
   for (const { name, meta } of variableTable()) {
-    const fallback = meta.default === undefined ? cell(meta.absent ?? '–') : meta.default === '' ? '(empty)' : `\`${meta.default}\``;
+    const fallback =
+      meta.default === undefined ? cell(meta.absent ?? '–') : meta.default === '' ? '(empty)' : `\`${meta.default}\``;
     const row = `| \`${name}\`${meta.secret === true ? ' (secret)' : ''} | ${cell(meta.description)} | ${fallback} |`;
     sections.set(meta.section, [...(sections.get(meta.section) ?? []), row]);
   }
-  const tables = [...sections].map(([section, rows]) => `## ${section}\n\n| variable | meaning | when absent |\n| --- | --- | --- |\n${rows.join('\n')}\n`);
+  const tables = [...sections].map(
+    ([section, rows]) =>
+      `## ${section}\n\n| variable | meaning | when absent |\n| --- | --- | --- |\n${rows.join('\n')}\n`,
+  );
   return `# Configuration
 
 <!-- Printed by \`npm run docs\` from gateway/config-variables.ts. Edit that. -->
@@ -45,7 +49,9 @@ Each \`SUBGRAPH_<SETTING>\` of the table above may also be said of one subgraph:
 }
 
 function errors(): string {
-  const rows = Object.entries(ERROR_CODES).map(([code, { status, meaning, action }]) => `| \`${code}\` | ${status} | ${cell(meaning)} | ${cell(action)} |`);
+  const rows = Object.entries(ERROR_CODES).map(
+    ([code, { status, meaning, action }]) => `| \`${code}\` | ${status} | ${cell(meaning)} | ${cell(action)} |`,
+  );
   return `# Errors
 
 <!-- Printed by \`npm run docs\` from gateway/errors.ts. Edit that. -->

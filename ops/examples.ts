@@ -4,11 +4,16 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 
 /**
- * Starts the librarian in this process (one of its own would cost some 60 MB), as a client of the server like any other.
+ * Starts the librarian in this process (one of its own would cost some 60 MB), as a client of the server like any
+ * other.
  * @param port where the server listens
  * @returns what ends it; a run that is under way goes on at the next start
  */
-export function startExamples(port: number, { runLibrarian: wanted, ingestOnStart, server: { host } }: Config, log: Logger): () => Promise<void> {
+export function startExamples(
+  port: number,
+  { runLibrarian: wanted, ingestOnStart, server: { host } }: Config,
+  log: Logger,
+): () => Promise<void> {
   if (!wanted) return () => Promise.resolve();
   const stop = new AbortController();
   const librarian = runLibrarian({

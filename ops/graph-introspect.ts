@@ -1,7 +1,7 @@
 /**
- * `npm run graph:introspect -- <file>`: writes a first model of the Neo4j at NEO4J_URI (see docs/graph-model.md): its labels, relations
- * and properties as type definitions, which a person then cuts to what is to be served. Our own labels are left out. It reads, and it
- * reads all tenants: run it as whoever administers the database.
+ * `npm run graph:introspect -- <file>`: writes a first model of the Neo4j at NEO4J_URI (see docs/graph-model.md): its
+ * labels, relations and properties as type definitions, which a person then cuts to what is to be served. Our own
+ * labels are left out. It reads, and it reads all tenants: run it as whoever administers the database.
  *
  * Exit codes: 0 the file is written, 1 it is not, and standard error says why.
  */
@@ -15,7 +15,10 @@ import { introspect } from './graph-introspect/introspect.ts';
 const USAGE = 'Usage: NEO4J_URI=… NEO4J_PASSWORD=… npm run graph:introspect -- [--force] <file>';
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ options: { force: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    options: { force: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+  });
   const [file] = positionals;
   if (values.help === true || file === undefined || positionals.length > 1) {
     console.log(USAGE);
@@ -37,14 +40,22 @@ async function main(): Promise<number> {
     return 1;
   }
   const tenantProperty = graphModel?.tenantProperty ?? 'tenantId';
-  const { text, types, without } = await introspect({ ...neo4j, password: config.current.value('NEO4J_PASSWORD') ?? '' }, tenantProperty);
+  const { text, types, without } = await introspect(
+    { ...neo4j, password: config.current.value('NEO4J_PASSWORD') ?? '' },
+    tenantProperty,
+  );
   if (types.length === 0) {
     console.error('The database has no labels of your own.');
     return 1;
   }
   await writeFile(file, text);
-  console.log(`Wrote ${types.length} ${types.length === 1 ? 'type' : 'types'} to ${file}. Read it, cut it to what is to be served, and set GRAPH_MODEL=${file}.`);
-  if (without.length > 0) console.log(`Nodes without ${tenantProperty} are nobody’s, and will not be seen: ${without.join(', ')}. Set GRAPH_MODEL_TENANT if your property has another name.`);
+  console.log(
+    `Wrote ${types.length} ${types.length === 1 ? 'type' : 'types'} to ${file}. Read it, cut it to what is to be served, and set GRAPH_MODEL=${file}.`,
+  );
+  if (without.length > 0)
+    console.log(
+      `Nodes without ${tenantProperty} are nobody’s, and will not be seen: ${without.join(', ')}. Set GRAPH_MODEL_TENANT if your property has another name.`,
+    );
   return 0;
 }
 

@@ -1,6 +1,7 @@
 /**
  * `npm run ingest -- <folder>`: sends a folder of Markdown and text to a running server through the public mutation
- * `upsertDocument`. Running it again completes an interrupted run; documents that have not changed are left as they are.
+ * `upsertDocument`. Running it again completes an interrupted run; documents that have not changed are left as they
+ * are.
  *
  * Exit codes: 0 all recorded, 1 some skipped (each is named), 2 nothing could be done.
  */
@@ -38,7 +39,9 @@ async function main(): Promise<number> {
   });
   progress.end();
   for (const { skipped, reason } of report.skipped) console.error(`Skipped ${skipped}: ${reason}.`);
-  console.log(`Recorded ${report.written} documents${report.skipped.length === 0 ? '' : `, skipped ${report.skipped.length}`}.`);
+  console.log(
+    `Recorded ${report.written} documents${report.skipped.length === 0 ? '' : `, skipped ${report.skipped.length}`}.`,
+  );
   return report.skipped.length === 0 ? 0 : 1;
 }
 
@@ -51,27 +54,41 @@ async function upsertOverHttp(url: string, token: string | undefined, input: Doc
   }
 }
 
-async function tryUpsert(url: string, token: string | undefined, input: DocumentInput): Promise<{ message: string; transient: boolean } | undefined> {
+async function tryUpsert(
+  url: string,
+  token: string | undefined,
+  input: DocumentInput,
+): Promise<{ message: string; transient: boolean } | undefined> {
   let response: Response;
   try {
     response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
       body: JSON.stringify({ query: UPSERT_DOCUMENT, variables: { input } }),
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
   } catch (cause) {
-    throw new FatalIngestError(`No server answers at ${url}. Start one with "npm start", or name another with --url.`, { cause });
+    throw new FatalIngestError(`No server answers at ${url}. Start one with "npm start", or name another with --url.`, {
+      cause,
+    });
   }
   if (response.status === 401 || response.status === 403) {
-    throw new FatalIngestError(`The server refused the caller (HTTP ${response.status}): pass an access token with --token.`);
+    throw new FatalIngestError(
+      `The server refused the caller (HTTP ${response.status}): pass an access token with --token.`,
+    );
   }
   const answer = (await response.json().catch((cause: unknown) => {
     throw new FatalIngestError(`What answers at ${url} is not this API (HTTP ${response.status}).`, { cause });
   })) as { data?: { upsertDocument?: unknown } | null; errors?: { message: string; extensions?: { code?: string } }[] };
   if (answer.errors === undefined && answer.data?.upsertDocument != null) return undefined;
   const [error] = answer.errors ?? [];
-  return { message: error?.message ?? 'the server recorded nothing', transient: TRANSIENT.has(error?.extensions?.code ?? '') };
+  return {
+    message: error?.message ?? 'the server recorded nothing',
+    transient: TRANSIENT.has(error?.extensions?.code ?? ''),
+  };
 }
 
 try {

@@ -12,7 +12,10 @@ export interface PrintedFile {
  * Writes the files that differ, or says which they are.
  * @returns the files that differed, as paths from the working directory
  */
-export async function writePrintedFiles(files: readonly PrintedFile[], { check }: { check: boolean }): Promise<string[]> {
+export async function writePrintedFiles(
+  files: readonly PrintedFile[],
+  { check }: { check: boolean },
+): Promise<string[]> {
   const stale: string[] = [];
   for (const { url, text } of files) {
     const path = fileURLToPath(url);
@@ -30,7 +33,10 @@ export async function writePrintedFiles(files: readonly PrintedFile[], { check }
 }
 
 /** Reports and sets the exit code as scripts with `--check` do. */
-export function reportPrintedFiles(stale: readonly string[], { check, command }: { check: boolean; command: string }): void {
+export function reportPrintedFiles(
+  stale: readonly string[],
+  { check, command }: { check: boolean; command: string },
+): void {
   if (stale.length === 0) console.log('Everything printed is up to date.');
   else if (check) console.error(`Stale: ${stale.join(', ')}. Run \`${command}\` and commit the result.`);
   else console.log(`Printed ${stale.join(', ')}.`);

@@ -1,7 +1,8 @@
 /**
- * `npm run reconcile [-- --mend]`: compares the object, vector and graph stores with the documents of the relational store, which is the
- * truth, and names what is missing, stale or orphaned. With `--mend` it has the outbox deliver all of that again, and waits until it has.
- * Configured by the same variables as the server, which may run beside it; only with the embedded store it must not.
+ * `npm run reconcile [-- --mend]`: compares the object, vector and graph stores with the documents of the relational
+ * store, which is the truth, and names what is missing, stale or orphaned. With `--mend` it has the outbox deliver all
+ * of that again, and waits until it has. Configured by the same variables as the server, which may run beside it; only
+ * with the embedded store it must not.
  *
  * Exit codes: 0 the stores agree (or do now), 1 they differ or could not all be compared, 2 nothing could be done.
  */
@@ -20,14 +21,20 @@ const USAGE = 'Usage: npm run reconcile [-- [--mend] [--tenant <id>] [--quiet]]'
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { mend: { type: 'boolean' }, tenant: { type: 'string' }, quiet: { type: 'boolean', short: 'q' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      mend: { type: 'boolean' },
+      tenant: { type: 'string' },
+      quiet: { type: 'boolean', short: 'q' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help === true) {
     console.log(USAGE);
     return 0;
   }
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort(new Error(`Stopped by ${signal}; running it again goes on.`)));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => stop.abort(new Error(`Stopped by ${signal}; running it again goes on.`)));
   const config = loadConfig();
   const log = createLogger(config.logLevel);
   await using stores = await openStores(config, log);
@@ -36,7 +43,8 @@ async function main(): Promise<number> {
   const onDifference = values.quiet === true ? undefined : (difference: Difference) => console.log(tell(difference));
   const report = await reconcile({ call, mend, tenantId: values.tenant, onDifference });
   console.log(summary(report));
-  for (const [store, why] of Object.entries(report.skipped)) console.error(`The ${store.toLowerCase()} store was not compared: ${why}`);
+  for (const [store, why] of Object.entries(report.skipped))
+    console.error(`The ${store.toLowerCase()} store was not compared: ${why}`);
   const compared = Object.keys(report.skipped).length === 0;
   if (!mend || report.found === 0) return report.found === 0 && compared ? 0 : 1;
 
@@ -44,7 +52,11 @@ async function main(): Promise<number> {
   try {
     await indexer.idle(stop.signal);
     const { pending, failed } = await indexer.status();
-    console.log(failed + pending === 0 ? 'Everything is delivered.' : `${pending} deliveries are still pending and ${failed} have failed; they will be tried again.`);
+    console.log(
+      failed + pending === 0
+        ? 'Everything is delivered.'
+        : `${pending} deliveries are still pending and ${failed} have failed; they will be tried again.`,
+    );
     return failed + pending === 0 && compared ? 0 : 1;
   } finally {
     await indexer.close();
@@ -57,7 +69,9 @@ const tell = ({ tenantId, store, kind, documentId }: Difference): string =>
     : `${tenantId}: the ${store.toLowerCase()} store has nothing, or something else, of ${documentId}.`;
 
 function summary({ tenants, documents, differences, found, redelivered }: ReconcileReport): string {
-  const parts = Object.entries(differences).flatMap(([store, { DIFFERS, ORPHAN }]) => (DIFFERS + ORPHAN === 0 ? [] : [`${store.toLowerCase()} ${DIFFERS} missing or stale, ${ORPHAN} orphaned`]));
+  const parts = Object.entries(differences).flatMap(([store, { DIFFERS, ORPHAN }]) =>
+    DIFFERS + ORPHAN === 0 ? [] : [`${store.toLowerCase()} ${DIFFERS} missing or stale, ${ORPHAN} orphaned`],
+  );
   const of = `${documents} ${documents === 1 ? 'document' : 'documents'} of ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}`;
   if (found === 0) return `Compared ${of}: no differences.`;
   return `Compared ${of}: ${parts.join('; ')}.${redelivered === 0 ? ' Run with --mend to deliver them again.' : ` ${redelivered} will be delivered again.`}`;
@@ -68,6 +82,10 @@ try {
 } catch (error) {
   const hint = error instanceof CodedError ? error.extensions.hint : (error as { hint?: string }).hint;
   const known = error instanceof ConfigError || error instanceof CodedError || hint !== undefined;
-  console.error(redactText(known ? [(error as Error).message, hint].filter(Boolean).join(' ') : String((error as Error).stack ?? error)));
+  console.error(
+    redactText(
+      known ? [(error as Error).message, hint].filter(Boolean).join(' ') : String((error as Error).stack ?? error),
+    ),
+  );
   process.exitCode = 2;
 }

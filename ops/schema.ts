@@ -1,6 +1,6 @@
 /**
- * `npm run schema [-- --check]`: prints the six schemas (`subgraphs/<name>/schema.graphql`) and the API that clients see
- * (`gateway/supergraph/api.graphql`).
+ * `npm run schema [-- --check]`: prints the six schemas (`subgraphs/<name>/schema.graphql`) and the API that clients
+ * see (`gateway/supergraph/api.graphql`).
  */
 import { Supergraph } from '@apollo/federation-internals';
 import { printSubgraphSchema } from '@apollo/subgraph';
@@ -11,9 +11,12 @@ import { SUBGRAPH_NAMES, type SubgraphName } from '#subgraphs/shared/subgraph.ts
 import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
 
 /** Building a schema must not touch what its resolvers will use; a use would say so by its name. */
-const untouched: never = new Proxy({}, {
-  get: (_, name) => (typeof name === 'symbol' ? undefined : untouched),
-}) as never;
+const untouched: never = new Proxy(
+  {},
+  {
+    get: (_, name) => (typeof name === 'symbol' ? undefined : untouched),
+  },
+) as never;
 
 const BUILDERS: Readonly<Record<SubgraphName, () => Promise<GraphQLSchema>>> = {
   relational: async () => (await import('#subgraphs/relational/schema.ts')).buildSchema(untouched),
@@ -26,7 +29,9 @@ const BUILDERS: Readonly<Record<SubgraphName, () => Promise<GraphQLSchema>>> = {
 
 /** The printed schema of every subgraph, in supergraph order. */
 export const printedSubgraphs = (): Promise<{ name: SubgraphName; sdl: string }[]> =>
-  Promise.all(SUBGRAPH_NAMES.map(async (name) => ({ name, sdl: `${printSubgraphSchema(await BUILDERS[name]()).trimEnd()}\n` })));
+  Promise.all(
+    SUBGRAPH_NAMES.map(async (name) => ({ name, sdl: `${printSubgraphSchema(await BUILDERS[name]()).trimEnd()}\n` })),
+  );
 
 /** What clients see of a supergraph, sorted, so that its diffs show what changed and nothing else. */
 export const printedApi = (supergraphSdl: string): string =>
@@ -36,8 +41,18 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { check: { type: 'boolean' } } });
   const check = values.check === true;
   const subgraphs = await printedSubgraphs();
-  const files: PrintedFile[] = subgraphs.map(({ name, sdl }) => ({ url: new URL(`../subgraphs/${name}/schema.graphql`, import.meta.url), text: sdl }));
-  const { supergraphSdl, errors } = compose(subgraphs.map(({ name, sdl }) => ({ name, sdl, url: `local://${name}`, origin: `subgraphs/${name}/schema.graphql` })));
+  const files: PrintedFile[] = subgraphs.map(({ name, sdl }) => ({
+    url: new URL(`../subgraphs/${name}/schema.graphql`, import.meta.url),
+    text: sdl,
+  }));
+  const { supergraphSdl, errors } = compose(
+    subgraphs.map(({ name, sdl }) => ({
+      name,
+      sdl,
+      url: `local://${name}`,
+      origin: `subgraphs/${name}/schema.graphql`,
+    })),
+  );
   if (supergraphSdl === undefined) {
     // The subgraphs' own files are printed all the same: their lines are what the errors speak of.
     if (!check) await writePrintedFiles(files, { check });

@@ -21,7 +21,9 @@ async function main(): Promise<void> {
   }
   const config = loadConfig(values.port === undefined ? process.env : { ...process.env, PORT: values.port });
   if (config.stores.postgres === undefined && name !== 'object' && name !== 'inference') {
-    console.error(`The embedded PostgreSQL belongs to the gateway's process. Set DATABASE_URL to a server that both reach (or to \`off\`).`);
+    console.error(
+      `The embedded PostgreSQL belongs to the gateway's process. Set DATABASE_URL to a server that both reach (or to \`off\`).`,
+    );
     process.exitCode = 1;
     return;
   }
@@ -36,7 +38,9 @@ async function main(): Promise<void> {
       void server.close().then(() => process.exit(0));
     });
   }
-  console.log(`The subgraph ${name} answers at ${server.url}/graphql. Point a gateway to it: SUBGRAPH_${name.toUpperCase()}_URL=${server.url}/graphql`);
+  console.log(
+    `The subgraph ${name} answers at ${server.url}/graphql. Point a gateway to it: SUBGRAPH_${name.toUpperCase()}_URL=${server.url}/graphql`,
+  );
 }
 
 try {

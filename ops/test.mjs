@@ -1,4 +1,5 @@
-// npm test: installs what is missing, then runs the tests. Arguments are vitest's, such as names of files or `-t pattern`.
+// npm test: installs what is missing, then runs the tests. Arguments are vitest's, such as names of files or `-t
+// pattern`.
 import { requireSupportedNode } from './bootstrap/node-version.mjs';
 
 requireSupportedNode();

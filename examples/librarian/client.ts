@@ -13,7 +13,10 @@ export class Failure extends Error {
 
 type Data = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- `npm run codegen` would type it; an example should need no build
 export interface Client {
-  /** Performs an operation, again and again while the server or a store of it is away: all that it sends may be repeated. */
+  /**
+   * Performs an operation, again and again while the server or a store of it is away: all that it sends may be
+   * repeated.
+   */
   request(name: string, variables?: object): Promise<Data>;
   /** The results of a subscription. */
   stream(name: string, variables?: object): AsyncGenerator<Data>;
@@ -21,7 +24,11 @@ export interface Client {
 
 const TRY_AGAIN = ['STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'SUBGRAPH_UNAVAILABLE', 'RATE_LIMITED'];
 const operations = Object.fromEntries(
-  [...readFileSync(new URL('operations.graphql', import.meta.url), 'utf8').matchAll(/^(?:query|mutation|subscription) (\w+)[\s\S]*?^}/gm)].map(([text, name]) => [name, text]),
+  [
+    ...readFileSync(new URL('operations.graphql', import.meta.url), 'utf8').matchAll(
+      /^(?:query|mutation|subscription) (\w+)[\s\S]*?^}/gm,
+    ),
+  ].map(([text, name]) => [name, text]),
 );
 
 export function graphqlClient(url: string, authorization: string | undefined, signal: AbortSignal): Client {
@@ -32,7 +39,13 @@ export function graphqlClient(url: string, authorization: string | undefined, si
       body: JSON.stringify({ query: operations[name], variables }),
       signal,
     });
-  const dataOf = ({ data, errors }: { data?: Data; errors?: { message: string; extensions?: { code?: string } }[] }): Data => {
+  const dataOf = ({
+    data,
+    errors,
+  }: {
+    data?: Data;
+    errors?: { message: string; extensions?: { code?: string } }[];
+  }): Data => {
     if (errors?.[0]) throw new Failure(errors[0]);
     return data;
   };

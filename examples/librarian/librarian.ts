@@ -1,9 +1,10 @@
 /**
- * An agent that answers questions from the corpus: it takes runs from the queue of its agent, searches, writes its answer
- * into the run's log piece by piece, leaves it as an artifact, and finishes. It knows the public API and nothing else.
+ * An agent that answers questions from the corpus: it takes runs from the queue of its agent, searches, writes its
+ * answer into the run's log piece by piece, leaves it as an artifact, and finishes. It knows the public API and nothing
+ * else.
  *
- * A lease makes the run its own; when it dies, the lease expires and the run is claimed again, here or elsewhere. The log is
- * its memory: what it finds there it does not do again. Each append names the place in the log where it belongs
+ * A lease makes the run its own; when it dies, the lease expires and the run is claimed again, here or elsewhere. The
+ * log is its memory: what it finds there it does not do again. Each append names the place in the log where it belongs
  * (`expectedSequence`), which is its idempotency key too, so that a retry appends once.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,7 +20,10 @@ export interface LibrarianOptions {
   signal: AbortSignal;
   /** Asked once ever, by whichever librarian is the first. @default nothing */
   firstQuestion?: string;
-  /** Pause between pieces of an extracted answer, so that people can watch; models bring their own. @default 120 milliseconds */
+  /**
+   * Pause between pieces of an extracted answer, so that people can watch; models bring their own. @default 120
+   * milliseconds
+   */
   paceMs?: number;
   /** Pause between looks into an empty queue. @default 1000 milliseconds */
   pollMs?: number;
@@ -43,7 +47,12 @@ export async function runLibrarian(options: LibrarianOptions): Promise<void> {
       if (agentId === undefined) {
         const own = await ownAgent(api);
         // The key makes it once ever, however often the librarian is started.
-        if (firstQuestion) await api.request('StartRun', { agentId: own, input: { question: firstQuestion }, idempotencyKey: 'first-question' });
+        if (firstQuestion)
+          await api.request('StartRun', {
+            agentId: own,
+            input: { question: firstQuestion },
+            idempotencyKey: 'first-question',
+          });
         agentId = own;
       }
       const { run, lease } = (await api.request('Claim', { input: { agentId, leaseSeconds } })).claimRun;
@@ -61,16 +70,25 @@ export async function runLibrarian(options: LibrarianOptions): Promise<void> {
 async function ownAgent(api: Client): Promise<string> {
   for (;;) {
     const { agents } = await api.request('FindAgent');
-    const own = agents.edges.find(({ node }: { node: { currentVersion: { config: { example?: string } } } }) => node.currentVersion.config.example === 'librarian');
+    const own = agents.edges.find(
+      ({ node }: { node: { currentVersion: { config: { example?: string } } } }) =>
+        node.currentVersion.config.example === 'librarian',
+    );
     if (own) return own.node.id as string;
     await api.request('CreateAgent');
   }
 }
 
-async function work(api: Client, run: Run, token: string, options: LibrarianOptions & { leaseSeconds: number }): Promise<void> {
+async function work(
+  api: Client,
+  run: Run,
+  token: string,
+  options: LibrarianOptions & { leaseSeconds: number },
+): Promise<void> {
   const { leaseSeconds } = options;
   // One that fails has nothing to add: the next append fails with the reason.
-  const beat = () => void api.request('Heartbeat', { input: { runId: run.id, token, leaseSeconds } }).catch(() => undefined);
+  const beat = () =>
+    void api.request('Heartbeat', { input: { runId: run.id, token, leaseSeconds } }).catch(() => undefined);
   const heart = setInterval(beat, (leaseSeconds * 1_000) / 3);
   try {
     const log = await RunLog.open(api, run.id, token);
@@ -105,23 +123,39 @@ async function search(api: Client, log: RunLog, question: string): Promise<Hit[]
   }
   const found = await api.request('Research', { question });
   const hits: Hit[] = found.search.edges.map(toHit);
-  await log.append(['TOOL_CALL_RESULT', { ...call, messageId: 'hits', content: JSON.stringify(hits) }], ['STEP_FINISHED', { stepName: 'search' }]);
+  await log.append(
+    ['TOOL_CALL_RESULT', { ...call, messageId: 'hits', content: JSON.stringify(hits) }],
+    ['STEP_FINISHED', { stepName: 'search' }],
+  );
   return hits;
 }
 
-async function write(api: Client, log: RunLog, question: string, hits: Hit[], { paceMs = 120, signal }: LibrarianOptions): Promise<string> {
+async function write(
+  api: Client,
+  log: RunLog,
+  question: string,
+  hits: Hit[],
+  { paceMs = 120, signal }: LibrarianOptions,
+): Promise<string> {
   if (log.find('TEXT_MESSAGE_END')) return log.text();
   const { models } = await api.request('Models');
-  const chat = models.some((model: { kind: string; available: boolean }) => model.kind === 'CHAT' && model.available) as boolean;
+  const chat = models.some(
+    (model: { kind: string; available: boolean }) => model.kind === 'CHAT' && model.available,
+  ) as boolean;
   // A model does not say the same twice: what was begun before a restart stands, and a new message says it anew.
   const messageId = chat || !log.messageId ? `answer-${log.events.length}` : log.messageId;
-  if (messageId !== log.messageId) await log.append(['STEP_STARTED', { stepName: 'answer' }], ['TEXT_MESSAGE_START', { messageId, role: 'assistant' }]);
+  if (messageId !== log.messageId)
+    await log.append(
+      ['STEP_STARTED', { stepName: 'answer' }],
+      ['TEXT_MESSAGE_START', { messageId, role: 'assistant' }],
+    );
   const say = (delta: string): Promise<void> => log.append(['TEXT_MESSAGE_CONTENT', { messageId, delta }]);
   if (chat) {
     const passages = hits.map(({ title, text }) => `[${title}]\n${text}`).join('\n\n');
     const system = 'Answer from the passages alone, briefly, and name the titles you used.';
     const messages = [{ role: 'SYSTEM', content: system }, { role: 'USER', content: `${passages}\n\nQuestion: ${question}` }]; // prettier-ignore
-    for await (const { generateStream } of api.stream('Generate', { input: { messages, maxTokens: 400 } })) if (generateStream.delta) await say(generateStream.delta as string);
+    for await (const { generateStream } of api.stream('Generate', { input: { messages, maxTokens: 400 } }))
+      if (generateStream.delta) await say(generateStream.delta as string);
   } else {
     for (let rest = sentencesAbout(question, hits).slice(log.deltas.length); rest.length > 0; rest = rest.slice(1)) {
       await say(rest[0]!);
@@ -140,7 +174,9 @@ async function keep(api: Client, log: RunLog, question: string, answer: string, 
   const fileKey = `artifacts/${log.runId}/answer.md`;
   const content = `# ${question}\n\n${answer}\n\n## Sources\n\n${sources}\n`;
   await api.request('PutObject', { input: { key: fileKey, contentType: 'text/markdown', encoding: 'UTF8', content } });
-  const { createArtifact } = await api.request('CreateArtifact', { input: { runId: log.runId, path: 'answer.md', contentType: 'text/markdown', fileKey } });
+  const { createArtifact } = await api.request('CreateArtifact', {
+    input: { runId: log.runId, path: 'answer.md', contentType: 'text/markdown', fileKey },
+  });
   await log.append(['ARTIFACT_CREATED', { artifactId: createArtifact.artifact.id }]);
   return createArtifact.artifact.id as string;
 }
@@ -160,8 +196,10 @@ class RunLog {
 
   static async open(api: Client, runId: string, token: string): Promise<RunLog> {
     const log = new RunLog(api, runId, token);
-    for (let after: string | null = null, more = true; more; ) {
-      const { run } = (await api.request('Log', { runId, after })) as { run: { events: { edges: { node: LogEvent }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } } };
+    for (let after: string | null = null, more = true; more;) {
+      const { run } = (await api.request('Log', { runId, after })) as {
+        run: { events: { edges: { node: LogEvent }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } };
+      };
       log.events.push(...run.events.edges.map(({ node }) => node));
       ({ hasNextPage: more, endCursor: after } = run.events.pageInfo);
     }
@@ -175,16 +213,24 @@ class RunLog {
     return this.events.findLast(({ type }) => type === 'TEXT_MESSAGE_START')?.payload.messageId;
   }
   get deltas(): string[] {
-    return this.events.filter(({ type, payload }) => type === 'TEXT_MESSAGE_CONTENT' && payload.messageId === this.messageId).map(({ payload }) => payload.delta!);
+    return this.events
+      .filter(({ type, payload }) => type === 'TEXT_MESSAGE_CONTENT' && payload.messageId === this.messageId)
+      .map(({ payload }) => payload.delta!);
   }
   text = (): string => this.deltas.join('').trim();
 
   async append(...events: [type: string, payload: Payload][]): Promise<void> {
     const expectedSequence = this.events.at(-1)?.sequence ?? 0;
     const place = { expectedSequence, idempotencyKey: `at-${expectedSequence}` };
-    const input = { runId: this.runId, token: this.token, ...place, events: events.map(([type, payload]) => ({ type, payload })) };
+    const input = {
+      runId: this.runId,
+      token: this.token,
+      ...place,
+      events: events.map(([type, payload]) => ({ type, payload })),
+    };
     this.events.push(...((await this.api.request('Append', { input })).appendRunEvents.events as LogEvent[]));
   }
 
-  finish = (end: { output?: object; error?: object }): Promise<unknown> => this.api.request('Finish', { input: { runId: this.runId, token: this.token, ...end } });
+  finish = (end: { output?: object; error?: object }): Promise<unknown> =>
+    this.api.request('Finish', { input: { runId: this.runId, token: this.token, ...end } });
 }

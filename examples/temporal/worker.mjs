@@ -1,8 +1,10 @@
 /**
- * `npm start` here: takes the workflows that own runs. Any number of workers may run; one that dies is replaced by any other.
+ * `npm start` here: takes the workflows that own runs. Any number of workers may run; one that dies is replaced by any
+ * other.
  *
- *   TEMPORAL_ADDRESS (127.0.0.1:7233), TEMPORAL_NAMESPACE (default), TEMPORAL_TASK_QUEUE (tributary-runs): as the server has them
- *   TRIBUTARY_URL (http://127.0.0.1:4000), TRIBUTARY_AUTHORIZATION (such as "Bearer …"): the API, and who calls it
+ * TEMPORAL_ADDRESS (127.0.0.1:7233), TEMPORAL_NAMESPACE (default), TEMPORAL_TASK_QUEUE (tributary-runs): as the server
+ * has them TRIBUTARY_URL (http://127.0.0.1:4000), TRIBUTARY_AUTHORIZATION (such as "Bearer …"): the API, and who calls
+ * it
  */
 import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';

@@ -4,7 +4,10 @@
  */
 import { ApplicationFailure, proxyActivities, sleep } from '@temporalio/workflow';
 
-const { append } = proxyActivities({ startToCloseTimeout: '10 seconds', retry: { initialInterval: '200 ms', maximumInterval: '5 seconds' } });
+const { append } = proxyActivities({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: '200 ms', maximumInterval: '5 seconds' },
+});
 
 /**
  * Works through the steps that the run's input names: `{ steps: ["collect", "compare"], pauseMs: 100 }`.
@@ -12,7 +15,8 @@ const { append } = proxyActivities({ startToCloseTimeout: '10 seconds', retry: {
  */
 export async function tributaryRun({ run }) {
   const { steps, pauseMs = 100 } = run.input ?? {};
-  if (!Array.isArray(steps)) throw ApplicationFailure.nonRetryable('The run’s input has no list of `steps`.', 'BadInput');
+  if (!Array.isArray(steps))
+    throw ApplicationFailure.nonRetryable('The run’s input has no list of `steps`.', 'BadInput');
   for (const [index, stepName] of steps.entries()) {
     await append(run.id, `${index} begins`, [{ type: 'STEP_STARTED', payload: { stepName } }]);
     await sleep(pauseMs); // Here an agent would think.
@@ -21,5 +25,7 @@ export async function tributaryRun({ run }) {
       { type: 'STEP_FINISHED', payload: { stepName } },
     ]);
   }
-  await append(run.id, 'end', [{ type: 'RUN_FINISHED', payload: { result: { steps: steps.length }, outcome: { type: 'success' } } }]);
+  await append(run.id, 'end', [
+    { type: 'RUN_FINISHED', payload: { result: { steps: steps.length }, outcome: { type: 'success' } } },
+  ]);
 }

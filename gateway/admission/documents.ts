@@ -1,6 +1,6 @@
 /**
- * Operations by their text: parsed, bounded and validated once, however often they are sent. Only what is valid is kept,
- * so that nobody can push it out with rubbish.
+ * Operations by their text: parsed, bounded and validated once, however often they are sent. Only what is valid is
+ * kept, so that nobody can push it out with rubbish.
  */
 import { LRUCache } from 'lru-cache';
 import { GraphQLError, parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
@@ -20,7 +20,8 @@ export class OperationRefused extends Error {
 export interface Documents {
   /**
    * The syntax tree of `text`, valid against `schema`.
-   * @throws OperationRefused with `GRAPHQL_PARSE_FAILED`, `QUERY_TOO_DEEP`, `BAD_USER_INPUT` or `GRAPHQL_VALIDATION_FAILED`
+   * @throws OperationRefused with `GRAPHQL_PARSE_FAILED`, `QUERY_TOO_DEEP`, `BAD_USER_INPUT` or
+   *   `GRAPHQL_VALIDATION_FAILED`
    */
   admit(text: string, schema: GraphQLSchema): DocumentNode;
 }
@@ -36,18 +37,26 @@ const MAX_ERRORS = 20;
 
 /** @param cacheBytes about how much text is kept; trees take some twenty times as much. @default 1 MB */
 export function documents(limits: OperationLimits, cacheBytes = 1_000_000): Documents {
-  const cache = new LRUCache<string, Entry>({ max: 2_000, maxSize: cacheBytes, sizeCalculation: (_, text) => text.length + 1 });
+  const cache = new LRUCache<string, Entry>({
+    max: 2_000,
+    maxSize: cacheBytes,
+    sizeCalculation: (_, text) => text.length + 1,
+  });
   return {
     admit(text, schema) {
       const known = cache.get(text);
       if (known?.schema === schema) return known.document;
       const document = known?.document ?? parseBounded(text, limits);
       const errors = validate(schema, document, undefined, { maxErrors: MAX_ERRORS });
-      // graphql-js gives up on documents whose fields and fragments would take too many comparisons, without saying why.
+      // graphql-js gives up on documents whose fields and fragments would take too many comparisons, without saying
+      // why.
       if (errors.some(({ message }) => message === 'Validation aborted.')) {
-        throw new OperationRefused([tooDeep('Too many fields or fragments of the operation meet in one place to be compared.')]);
+        throw new OperationRefused([
+          tooDeep('Too many fields or fragments of the operation meet in one place to be compared.'),
+        ]);
       }
-      if (errors.length > 0) throw new OperationRefused(errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
+      if (errors.length > 0)
+        throw new OperationRefused(errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')));
       cache.set(text, { document, schema });
       return document;
     },
@@ -60,7 +69,8 @@ function parseBounded(text: string, limits: OperationLimits): DocumentNode {
     checkDocument(document, limits);
     return document;
   } catch (error) {
-    if (error instanceof RangeError) throw new OperationRefused([tooDeep('The operation is nested too deeply to be read.')]);
+    if (error instanceof RangeError)
+      throw new OperationRefused([tooDeep('The operation is nested too deeply to be read.')]);
     if (!(error instanceof GraphQLError)) throw error;
     if (error.extensions['code'] !== undefined) throw new OperationRefused([error]);
     if (/more that \d+ tokens/.test(error.message)) {
@@ -71,4 +81,10 @@ function parseBounded(text: string, limits: OperationLimits): DocumentNode {
 }
 
 const withCode = (error: GraphQLError, code: string): GraphQLError =>
-  new GraphQLError(error.message, { nodes: error.nodes, source: error.source, positions: error.positions, path: error.path, extensions: { ...error.extensions, code } });
+  new GraphQLError(error.message, {
+    nodes: error.nodes,
+    source: error.source,
+    positions: error.positions,
+    path: error.path,
+    extensions: { ...error.extensions, code },
+  });

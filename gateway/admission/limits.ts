@@ -1,5 +1,13 @@
 /** Bounds on an operation, measured on its syntax tree before anything that costs more than reading it. */
-import { GraphQLError, Kind, type ASTNode, type DocumentNode, type FragmentDefinitionNode, type SelectionSetNode, type ValueNode } from 'graphql';
+import {
+  GraphQLError,
+  Kind,
+  type ASTNode,
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  type SelectionSetNode,
+  type ValueNode,
+} from 'graphql';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { tooManyOverlaps } from './overlaps.ts';
 
@@ -12,7 +20,9 @@ export interface OperationLimits {
   readonly rootFields: number;
 }
 
-/** Nesting of lists and objects in one literal or in the variables. Filters that nest `and`, `or` and `not` need some. */
+/**
+ * Nesting of lists and objects in one literal or in the variables. Filters that nest `and`, `or` and `not` need some.
+ */
 const VALUE_DEPTH = 64;
 
 /**
@@ -23,7 +33,8 @@ export function checkDocument(document: DocumentNode, limits: OperationLimits): 
   const measure = new Measure(document, limits);
   for (const definition of document.definitions) {
     if (definition.kind === Kind.OPERATION_DEFINITION) {
-      for (const variable of definition.variableDefinitions ?? []) if (variable.defaultValue !== undefined) checkValue(variable.defaultValue);
+      for (const variable of definition.variableDefinitions ?? [])
+        if (variable.defaultValue !== undefined) checkValue(variable.defaultValue);
       const { depth, aliases, fields, ownFields } = measure.selections(definition.selectionSet);
       exceeds('is nested', depth, limits.depth, 'levels deep', definition);
       exceeds('has', aliases, limits.aliases, 'aliases', definition);
@@ -34,7 +45,8 @@ export function checkDocument(document: DocumentNode, limits: OperationLimits): 
     }
   }
   const overlapping = tooManyOverlaps(document);
-  if (overlapping !== undefined) throw tooDeep('Too many fields or fragments of the operation meet in one place to be compared.', overlapping);
+  if (overlapping !== undefined)
+    throw tooDeep('Too many fields or fragments of the operation meet in one place to be compared.', overlapping);
 }
 
 /** `tooDeep` is also what stands for a parser that ran out of stack. */
@@ -42,7 +54,11 @@ export const tooDeep = (message: string, node?: ASTNode): GraphQLError =>
   new GraphQLError(message, { nodes: node, extensions: { code: 'QUERY_TOO_DEEP', hint: 'Split the operation.' } });
 
 function exceeds(verb: string, count: number, limit: number, what: string, node: ASTNode): void {
-  if (count > limit) throw tooDeep(`The operation ${verb} ${count === Infinity ? 'too many' : count} ${what}; at most ${limit} are accepted.`, node);
+  if (count > limit)
+    throw tooDeep(
+      `The operation ${verb} ${count === Infinity ? 'too many' : count} ${what}; at most ${limit} are accepted.`,
+      node,
+    );
 }
 
 interface Size {
@@ -84,7 +100,8 @@ class Measure {
     const total = { ...NOTHING };
     const names = new Map<string, number>();
     for (const selection of selections) {
-      for (const directive of selection.directives ?? []) for (const argument of directive.arguments ?? []) checkValue(argument.value);
+      for (const directive of selection.directives ?? [])
+        for (const argument of directive.arguments ?? []) checkValue(argument.value);
       if (selection.kind === Kind.FIELD) {
         for (const argument of selection.arguments ?? []) checkValue(argument.value);
         const inner = selection.selectionSet === undefined ? NOTHING : this.selections(selection.selectionSet);
@@ -95,10 +112,14 @@ class Measure {
         const name = selection.alias?.value ?? selection.name.value;
         const times = (names.get(name) ?? 0) + 1;
         // Validation compares each pair of fields that share a name, so a name that repeats costs the square.
-        if (times > REPEATS) throw tooDeep(`The field \`${name}\` is selected more than ${REPEATS} times in one place.`, selection);
+        if (times > REPEATS)
+          throw tooDeep(`The field \`${name}\` is selected more than ${REPEATS} times in one place.`, selection);
         names.set(name, times);
       } else {
-        const inner = selection.kind === Kind.FRAGMENT_SPREAD ? this.fragment(selection.name.value) : this.selections(selection.selectionSet);
+        const inner =
+          selection.kind === Kind.FRAGMENT_SPREAD
+            ? this.fragment(selection.name.value)
+            : this.selections(selection.selectionSet);
         total.depth = Math.max(total.depth, inner.depth);
         total.aliases += inner.aliases;
         total.fields += inner.fields;
@@ -119,8 +140,10 @@ function checkValue(value: ValueNode): void {
     if (item.depth > VALUE_DEPTH) throw tooDeep(`A value is nested more than ${VALUE_DEPTH} levels deep.`, value);
     const depth = item.depth + 1;
     if (item.value.kind === Kind.LIST) for (const inner of item.value.values) open.push({ value: inner, depth });
-    else if (item.value.kind === Kind.OBJECT) for (const field of item.value.fields) open.push({ value: field.value, depth });
-    else if (item.value.kind === Kind.STRING && item.value.value.includes('\0')) throw nulCharacter('A text in the operation', item.value);
+    else if (item.value.kind === Kind.OBJECT)
+      for (const field of item.value.fields) open.push({ value: field.value, depth });
+    else if (item.value.kind === Kind.STRING && item.value.value.includes('\0'))
+      throw nulCharacter('A text in the operation', item.value);
   }
 }
 
@@ -129,13 +152,18 @@ function checkValue(value: ValueNode): void {
  * @throws CodedError `BAD_USER_INPUT`
  */
 export function checkVariables(variables: Readonly<Record<string, unknown>>): void {
-  const open: { value: unknown; depth: number; variable: string }[] = Object.keys(variables).map((variable) => ({ value: variables[variable], depth: 1, variable }));
+  const open: { value: unknown; depth: number; variable: string }[] = Object.keys(variables).map((variable) => ({
+    value: variables[variable],
+    depth: 1,
+    variable,
+  }));
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
     const { value, depth, variable } = item;
     if (typeof value === 'string') {
       if (value.includes('\0')) throw nulCharacter(`The variable $${variable}`);
     } else if (typeof value === 'object' && value !== null) {
-      if (depth > VALUE_DEPTH) throw badUserInput(`The variable $${variable} is nested more than ${VALUE_DEPTH} levels deep.`);
+      if (depth > VALUE_DEPTH)
+        throw badUserInput(`The variable $${variable} is nested more than ${VALUE_DEPTH} levels deep.`);
       for (const key of Object.keys(value)) {
         if (key.includes('\0')) throw nulCharacter(`A key in the variable $${variable}`);
         open.push({ value: (value as Record<string, unknown>)[key], depth: depth + 1, variable });
@@ -146,5 +174,7 @@ export function checkVariables(variables: Readonly<Record<string, unknown>>): vo
 
 function nulCharacter(where: string, node?: ASTNode): Error {
   const message = `${where} contains the NUL character (U+0000), which no store can hold.`;
-  return node === undefined ? new CodedError('BAD_USER_INPUT', message) : new GraphQLError(message, { nodes: node, extensions: { code: 'BAD_USER_INPUT' } });
+  return node === undefined
+    ? new CodedError('BAD_USER_INPUT', message)
+    : new GraphQLError(message, { nodes: node, extensions: { code: 'BAD_USER_INPUT' } });
 }

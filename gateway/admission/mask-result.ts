@@ -1,4 +1,7 @@
-/** The last step of an operation: errors as clients may see them. What they may not see is logged under the request's id. */
+/**
+ * The last step of an operation: errors as clients may see them. What they may not see is logged under the request's
+ * id.
+ */
 import { GraphQLError } from 'graphql';
 import { maskError } from '#gateway/respond/mask-error.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
@@ -10,7 +13,10 @@ interface Maskable {
 }
 
 /** Masks every error that is not written for clients, those of deferred parts too. */
-export function maskResult<Result extends Maskable>(result: Result, { requestId, log }: { requestId: string; log: Logger }): Result {
+export function maskResult<Result extends Maskable>(
+  result: Result,
+  { requestId, log }: { requestId: string; log: Logger },
+): Result {
   if (result.incremental !== undefined) {
     return { ...result, incremental: result.incremental.map((part) => maskResult(part, { requestId, log })) };
   }
@@ -19,7 +25,10 @@ export function maskResult<Result extends Maskable>(result: Result, { requestId,
     const { error, hidden } = maskError(each, requestId);
     if (hidden !== undefined) {
       const fault = error.extensions['code'] === 'INTERNAL_SERVER_ERROR';
-      log[fault ? 'error' : 'debug']({ err: hidden, requestId, path: error.path, service: error.extensions['service'] }, 'A field failed.');
+      log[fault ? 'error' : 'debug'](
+        { err: hidden, requestId, path: error.path, service: error.extensions['service'] },
+        'A field failed.',
+      );
     }
     return coded(error);
   });
@@ -30,5 +39,12 @@ export function maskResult<Result extends Maskable>(result: Result, { requestId,
 function coded(error: GraphQLError): GraphQLError {
   if (error.extensions['code'] !== undefined) return error;
   const { nodes, source, positions, path, originalError, extensions } = error;
-  return new GraphQLError(error.message, { nodes, source, positions, path, originalError, extensions: { ...extensions, code: 'BAD_USER_INPUT' } });
+  return new GraphQLError(error.message, {
+    nodes,
+    source,
+    positions,
+    path,
+    originalError,
+    extensions: { ...extensions, code: 'BAD_USER_INPUT' },
+  });
 }

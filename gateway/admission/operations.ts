@@ -3,7 +3,13 @@
  * limit on the engine that serves now.
  */
 import { setMaxListeners } from 'node:events';
-import { getOperationAST, GraphQLError, type DocumentNode, type ExecutionResult, type OperationTypeNode } from 'graphql';
+import {
+  getOperationAST,
+  GraphQLError,
+  type DocumentNode,
+  type ExecutionResult,
+  type OperationTypeNode,
+} from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { isDeliverable } from '#gateway/execute/shared-answers.ts';
@@ -24,7 +30,10 @@ export interface Caller {
   readonly allow?: readonly `${OperationTypeNode}`[];
   /** Whether this transport can deliver an answer in parts (`@defer`); elsewhere it comes whole. @default false */
   readonly incremental?: boolean;
-  /** Whether the transport sends JSON and looks no further: `data` of a whole answer may then be {@link JsonText}. @default false */
+  /**
+   * Whether the transport sends JSON and looks no further: `data` of a whole answer may then be {@link JsonText}.
+   * @default false
+   */
   readonly asText?: boolean;
   /** Said to callers whose operation is not among {@link allow}. */
   readonly allowHint?: string;
@@ -82,7 +91,11 @@ export function operations({ engines, documents, timeoutMs, mask, mutated }: Ope
         const { engine } = lease;
         const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
           const deadline = new Deadline(caller.signal, timeoutMs);
-          const context = createRequestContext(caller.principal, { requestId: caller.requestId, signal: deadline.signal, headers: caller.headers });
+          const context = createRequestContext(caller.principal, {
+            requestId: caller.requestId,
+            signal: deadline.signal,
+            headers: caller.headers,
+          });
           const operation = { document, operationName, variables, context, asText: caller.asText };
           try {
             if (type !== 'subscription') {
@@ -91,21 +104,32 @@ export function operations({ engines, documents, timeoutMs, mask, mutated }: Ope
                 : engine.execute(operation));
               if (type === 'mutation') mutated();
               // The limit holds for all parts of a deferred answer.
-              if (isStream(result)) return masked(result, caller.requestId, mask, () => (deadline.end(), lease.release()));
+              if (isStream(result))
+                return masked(result, caller.requestId, mask, () => (deadline.end(), lease.release()));
               deadline.end();
               lease.release();
               return mask(result, caller.requestId);
             }
             const events = await engine.subscribe(operation);
             deadline.lift();
-            if (isStream(events)) return masked(events, caller.requestId, mask, () => (deadline.end(), lease.release()));
+            if (isStream(events))
+              return masked(events, caller.requestId, mask, () => (deadline.end(), lease.release()));
             deadline.end();
             lease.release();
             return mask(events, caller.requestId);
           } catch (error) {
             deadline.end();
             lease.release();
-            return mask({ errors: [error instanceof GraphQLError ? error : new GraphQLError((error as Error).message, { originalError: error as Error })] }, caller.requestId);
+            return mask(
+              {
+                errors: [
+                  error instanceof GraphQLError
+                    ? error
+                    : new GraphQLError((error as Error).message, { originalError: error as Error }),
+                ],
+              },
+              caller.requestId,
+            );
           }
         };
         return { type, document, run, discard: () => lease.release() };
@@ -117,26 +141,36 @@ export function operations({ engines, documents, timeoutMs, mask, mutated }: Ope
   };
 }
 
-export const isStream = (result: unknown): result is AsyncIterable<ExecutionResult> => typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
+export const isStream = (result: unknown): result is AsyncIterable<ExecutionResult> =>
+  typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
 
 /** An error that refuses the operation as a whole. */
 function refusal(error: CodedError): OperationRefused {
-  return new OperationRefused([new GraphQLError(error.message, { originalError: error, extensions: error.extensions })]);
+  return new OperationRefused([
+    new GraphQLError(error.message, { originalError: error, extensions: error.extensions }),
+  ]);
 }
 
 function readParameters(raw: unknown): Parameters {
   try {
-    if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) throw badUserInput('The request must be a JSON object with `query`.');
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
+      throw badUserInput('The request must be a JSON object with `query`.');
     const { query, operationName, variables, extensions } = raw as Record<string, unknown>;
     if (typeof query !== 'string') {
       const persisted = typeof extensions === 'object' && extensions !== null && 'persistedQuery' in extensions;
-      if (query == null && persisted) throw new CodedError('PERSISTED_QUERY_NOT_FOUND', 'Persisted operations are not kept here.', { hint: 'Send the full text.' });
+      if (query == null && persisted)
+        throw new CodedError('PERSISTED_QUERY_NOT_FOUND', 'Persisted operations are not kept here.', {
+          hint: 'Send the full text.',
+        });
       throw badUserInput(query == null ? 'The request has no `query`.' : '`query` must be a string.');
     }
     if (query.trim() === '') throw badUserInput('`query` is empty.');
-    if (operationName != null && typeof operationName !== 'string') throw badUserInput('`operationName` must be a string.');
-    if (variables != null && (typeof variables !== 'object' || Array.isArray(variables))) throw badUserInput('`variables` must be an object.');
-    if (extensions != null && (typeof extensions !== 'object' || Array.isArray(extensions))) throw badUserInput('`extensions` must be an object.');
+    if (operationName != null && typeof operationName !== 'string')
+      throw badUserInput('`operationName` must be a string.');
+    if (variables != null && (typeof variables !== 'object' || Array.isArray(variables)))
+      throw badUserInput('`variables` must be an object.');
+    if (extensions != null && (typeof extensions !== 'object' || Array.isArray(extensions)))
+      throw badUserInput('`extensions` must be an object.');
     const values = (variables ?? {}) as Record<string, unknown>;
     checkVariables(values);
     return { query, operationName: operationName || undefined, variables: values };
@@ -148,13 +182,16 @@ function readParameters(raw: unknown): Parameters {
 function operationType(document: DocumentNode, name: string | undefined): `${OperationTypeNode}` {
   const operation = getOperationAST(document, name);
   if (operation != null) return operation.operation;
-  const message = name === undefined ? 'The document has several operations (or none); `operationName` must say which to run.' : `The document has no operation named ${JSON.stringify(name.slice(0, 100))}.`;
+  const message =
+    name === undefined
+      ? 'The document has several operations (or none); `operationName` must say which to run.'
+      : `The document has no operation named ${JSON.stringify(name.slice(0, 100))}.`;
   throw refusal(new CodedError('GRAPHQL_VALIDATION_FAILED', message));
 }
 
 /**
- * A stream whose results are fit for clients; `onEnd` is called once, however it ends. Not a generator: the `return()` of
- * one would wait for the next event, which may never come.
+ * A stream whose results are fit for clients; `onEnd` is called once, however it ends. Not a generator: the `return()`
+ * of one would wait for the next event, which may never come.
  */
 function masked(
   events: AsyncIterable<ExecutionResult>,
@@ -170,7 +207,9 @@ function masked(
   };
   const fit = (result: ExecutionResult): ExecutionResult => mask(result, requestId);
   return {
-    ...(isDeliverable(events) ? { delivery: { ...events.delivery, failed: (error: unknown) => fit(events.delivery.failed(error)), fit } } : {}),
+    ...(isDeliverable(events)
+      ? { delivery: { ...events.delivery, failed: (error: unknown) => fit(events.delivery.failed(error)), fit } }
+      : {}),
     async next() {
       try {
         const next = await source.next();
@@ -211,7 +250,11 @@ class Deadline {
     if (client.aborted) this.#onAbort();
     else client.addEventListener('abort', this.#onAbort, { once: true });
     this.#timer = setTimeout(() => {
-      this.#controller.abort(new CodedError('REQUEST_TIMEOUT', `The operation took longer than ${ms} ms.`, { hint: 'Ask for less, or use a subscription.' }));
+      this.#controller.abort(
+        new CodedError('REQUEST_TIMEOUT', `The operation took longer than ${ms} ms.`, {
+          hint: 'Ask for less, or use a subscription.',
+        }),
+      );
     }, ms);
   }
 

@@ -1,20 +1,34 @@
 /**
- * Bounds what it costs to validate that fields with one response name can be merged (GraphQL's specification, section 5.3.2): each pair that
- * meets in one place is compared, and what is selected below them, too. Fragments and repeated fields make pairs by the square at each level.
+ * Bounds what it costs to validate that fields with one response name can be merged (GraphQL's specification, section
+ * 5.3.2): each pair that meets in one place is compared, and what is selected below them, too. Fragments and repeated
+ * fields make pairs by the square at each level.
  */
-import { Kind, visit, type ASTNode, type DocumentNode, type FragmentDefinitionNode, type SelectionSetNode } from 'graphql';
+import {
+  Kind,
+  visit,
+  type ASTNode,
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql';
 
-/** Most pairs of fields that may meet. Applications' own operations have tens; graphql-js compares this many in some 20 ms. */
+/**
+ * Most pairs of fields that may meet. Applications' own operations have tens; graphql-js compares this many in some 20
+ * ms.
+ */
 const MAX_PAIRS = 5_000;
 
 /**
- * Looks at each field once for each place it is in, so its cost is that of the document with fragments written out, which is bounded before.
+ * Looks at each field once for each place it is in, so its cost is that of the document with fragments written out,
+ * which is bounded before.
  * @returns an operation with too many pairs; undefined when there is none
  */
 export function tooManyOverlaps(document: DocumentNode): ASTNode | undefined {
   const counter = new OverlapCounter(document);
   if (counter.hasCycle()) return undefined; // Written out it would have no end; validation refuses it.
-  return document.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION && counter.exceeds(definition.selectionSet));
+  return document.definitions.find(
+    (definition) => definition.kind === Kind.OPERATION_DEFINITION && counter.exceeds(definition.selectionSet),
+  );
 }
 
 class OverlapCounter {

@@ -47,7 +47,13 @@ export function mcpEndpoint(options: McpOptions): Handler {
       // Stateless: there is no stream to open (GET) and no session to end (DELETE).
       request.resume();
       response.writeHead(405, { allow: 'POST, OPTIONS', 'content-type': 'application/json' });
-      response.end(JSON.stringify({ jsonrpc: '2.0', error: { code: -32000, message: 'Send messages with POST; this server keeps no sessions.' }, id: null }));
+      response.end(
+        JSON.stringify({
+          jsonrpc: '2.0',
+          error: { code: -32000, message: 'Send messages with POST; this server keeps no sessions.' },
+          id: null,
+        }),
+      );
       return true;
     }
     const principal = await options.authenticate(request.headers.authorization);
@@ -57,7 +63,10 @@ export function mcpEndpoint(options: McpOptions): Handler {
       import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
     ]);
     const server = new McpServer({ name: 'tributary', version: '0.1.0' }, { instructions: INSTRUCTIONS });
-    addTools(server, { search, query: (parameters) => query(options, parameters, { principal, requestId, signal, headers: request.headers }) });
+    addTools(server, {
+      search,
+      query: (parameters) => query(options, parameters, { principal, requestId, signal, headers: request.headers }),
+    });
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
     response.once('close', () => void server.close());
     await server.connect(transport);
@@ -74,7 +83,9 @@ async function readMessage({ request }: Exchange, limit: number): Promise<unknow
   return parseJson(decodeUtf8(await readBody(request, limit)));
 }
 
-/** Runs a query for a tool; everything that an operation may not do is told as a tool's error, which the model reads. */
+/**
+ * Runs a query for a tool; everything that an operation may not do is told as a tool's error, which the model reads.
+ */
 async function query({ operations, log }: McpOptions, parameters: unknown, caller: Caller): Promise<CallToolResult> {
   try {
     const operation = operations.admit(parameters, {
@@ -83,13 +94,21 @@ async function query({ operations, log }: McpOptions, parameters: unknown, calle
       allowHint: 'This tool only reads. Send mutations and subscriptions to the GraphQL endpoint.',
     });
     const result = await operation.run();
-    if (isStream(result)) throw new CodedError('BAD_USER_INPUT', 'This tool does not answer in parts; leave out `@defer`.');
+    if (isStream(result))
+      throw new CodedError('BAD_USER_INPUT', 'This tool does not answer in parts; leave out `@defer`.');
     return toToolResult(result);
   } catch (error) {
     if (error instanceof OperationRefused) return toToolResult({ errors: error.errors });
-    if (error instanceof CodedError) return toToolResult({ errors: [new GraphQLError(error.message, { extensions: error.extensions })] });
+    if (error instanceof CodedError)
+      return toToolResult({ errors: [new GraphQLError(error.message, { extensions: error.extensions })] });
     log.error({ err: error, requestId: caller.requestId }, 'A tool failed.');
-    return toToolResult({ errors: [new GraphQLError('Something went wrong in the gateway.', { extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: caller.requestId } })] });
+    return toToolResult({
+      errors: [
+        new GraphQLError('Something went wrong in the gateway.', {
+          extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: caller.requestId },
+        }),
+      ],
+    });
   }
 }
 

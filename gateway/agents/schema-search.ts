@@ -1,7 +1,21 @@
-/** Keyword search over the API schema, for agents that cannot read all of it: what fits, as SDL with its descriptions. */
+/**
+ * Keyword search over the API schema, for agents that cannot read all of it: what fits, as SDL with its descriptions.
+ */
 import {
-  getNamedType, isEnumType, isInputObjectType, isInterfaceType, isIntrospectionType, isObjectType, isSpecifiedScalarType, isUnionType,
-  printType, type GraphQLArgument, type GraphQLField, type GraphQLInputField, type GraphQLNamedType, type GraphQLSchema,
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isIntrospectionType,
+  isObjectType,
+  isSpecifiedScalarType,
+  isUnionType,
+  printType,
+  type GraphQLArgument,
+  type GraphQLField,
+  type GraphQLInputField,
+  type GraphQLNamedType,
+  type GraphQLSchema,
 } from 'graphql';
 
 /** One thing that can be found: a type, or a field of one. */
@@ -38,8 +52,12 @@ export function schemaSearch(schema: GraphQLSchema): SchemaSearch {
         .filter(({ score: value }) => value > 0)
         .sort((a, b) => b.score - a.score)
         .slice(0, limit);
-      if (scored.length === 0) return `Nothing fits ${JSON.stringify(query.slice(0, 100))}. Entry points:\n\n${rootFields(schema)}`;
-      return render(scored.map(({ entry }) => entry), roots as ReadonlySet<GraphQLNamedType>);
+      if (scored.length === 0)
+        return `Nothing fits ${JSON.stringify(query.slice(0, 100))}. Entry points:\n\n${rootFields(schema)}`;
+      return render(
+        scored.map(({ entry }) => entry),
+        roots as ReadonlySet<GraphQLNamedType>,
+      );
     },
   };
 
@@ -61,7 +79,8 @@ function entriesOf(schema: GraphQLSchema): Entry[] {
     const own = new Map<string, number>();
     add(own, type.name, WEIGHT.name);
     add(own, type.description, WEIGHT.description);
-    if (isEnumType(type)) for (const { name, description } of type.getValues()) add(own, `${name} ${description ?? ''}`, WEIGHT.argument);
+    if (isEnumType(type))
+      for (const { name, description } of type.getValues()) add(own, `${name} ${description ?? ''}`, WEIGHT.argument);
     entries.push({ type, field: undefined, words: own });
     if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) continue;
     const fields: (GraphQLField<unknown, unknown> | GraphQLInputField)[] = Object.values(type.getFields());
@@ -71,7 +90,8 @@ function entriesOf(schema: GraphQLSchema): Entry[] {
       add(words, type.name, WEIGHT.parent);
       add(words, field.description, WEIGHT.description);
       add(words, getNamedType(field.type).name, WEIGHT.argument);
-      if ('args' in field) for (const { name, description } of field.args) add(words, `${name} ${description ?? ''}`, WEIGHT.argument);
+      if ('args' in field)
+        for (const { name, description } of field.args) add(words, `${name} ${description ?? ''}`, WEIGHT.argument);
       entries.push({ type, field, words });
     }
   }
@@ -82,7 +102,32 @@ function add(words: Map<string, number>, text: string | null | undefined, weight
   for (const word of new Set(wordsOf(text ?? ''))) words.set(word, Math.max(words.get(word) ?? 0, weight));
 }
 
-const STOP = new Set(['a', 'an', 'and', 'are', 'by', 'for', 'from', 'how', 'in', 'is', 'it', 'its', 'of', 'on', 'one', 'or', 'that', 'the', 'this', 'to', 'what', 'when', 'which', 'with']);
+const STOP = new Set([
+  'a',
+  'an',
+  'and',
+  'are',
+  'by',
+  'for',
+  'from',
+  'how',
+  'in',
+  'is',
+  'it',
+  'its',
+  'of',
+  'on',
+  'one',
+  'or',
+  'that',
+  'the',
+  'this',
+  'to',
+  'what',
+  'when',
+  'which',
+  'with',
+]);
 
 /** Words of prose and of camelCase and SNAKE_CASE names, in lower case, without a plural's `s`. */
 const wordsOf = (text: string): string[] =>
@@ -109,15 +154,23 @@ function render(entries: readonly Entry[], roots: ReadonlySet<GraphQLNamedType>)
     const fields = found.flatMap(({ field }) => (field === undefined ? [] : [field]));
     if (fields.length === 0) continue;
     const keyword = isInputObjectType(type) ? 'input' : isInterfaceType(type) ? 'interface' : 'type';
-    blocks.push(`${keyword} ${type.name} { # some of its fields\n${fields.map((field) => printField(field)).join('\n')}\n}`);
+    blocks.push(
+      `${keyword} ${type.name} { # some of its fields\n${fields.map((field) => printField(field)).join('\n')}\n}`,
+    );
     for (const field of fields) {
       linked.push(getNamedType(field.type));
       if ('args' in field) linked.push(...field.args.map((argument) => getNamedType(argument.type)));
     }
   }
   // What the fields found lead to, in short: enough to write a selection.
-  const outlines = [...new Set(linked)].filter((type) => !shown.has(type.name)).slice(0, 12).flatMap(outline);
-  return [...blocks, ...(outlines.length === 0 ? [] : [`# Types that these lead to, in short:\n${outlines.join('\n')}`])].join('\n\n');
+  const outlines = [...new Set(linked)]
+    .filter((type) => !shown.has(type.name))
+    .slice(0, 12)
+    .flatMap(outline);
+  return [
+    ...blocks,
+    ...(outlines.length === 0 ? [] : [`# Types that these lead to, in short:\n${outlines.join('\n')}`]),
+  ].join('\n\n');
 }
 
 function printField(field: GraphQLField<unknown, unknown> | GraphQLInputField): string {
@@ -134,8 +187,20 @@ const printArgument = (argument: GraphQLArgument): string =>
   `${argument.name}: ${String(argument.type)}${argument.description ? ` /* ${argument.description.replace(/\s+/g, ' ')} */` : ''}`;
 
 function outline(type: GraphQLNamedType): string[] {
-  if (isEnumType(type)) return [`enum ${type.name} { ${type.getValues().map(({ name }) => name).join(' ')} }`];
-  if (isUnionType(type)) return [`union ${type.name} = ${type.getTypes().map(({ name }) => name).join(' | ')}`];
+  if (isEnumType(type))
+    return [
+      `enum ${type.name} { ${type
+        .getValues()
+        .map(({ name }) => name)
+        .join(' ')} }`,
+    ];
+  if (isUnionType(type))
+    return [
+      `union ${type.name} = ${type
+        .getTypes()
+        .map(({ name }) => name)
+        .join(' | ')}`,
+    ];
   if (isObjectType(type) || isInterfaceType(type) || isInputObjectType(type)) {
     const fields: (GraphQLField<unknown, unknown> | GraphQLInputField)[] = Object.values(type.getFields());
     const plain = (field: GraphQLField<unknown, unknown> | GraphQLInputField): string =>

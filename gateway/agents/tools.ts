@@ -7,7 +7,11 @@ import type { SchemaSearch } from './schema-search.ts';
 export interface ToolServices {
   search(): SchemaSearch;
   /** Runs one read-only operation as the caller. */
-  query(parameters: { query: string; variables?: Record<string, unknown>; operationName?: string }): Promise<CallToolResult>;
+  query(parameters: {
+    query: string;
+    variables?: Record<string, unknown>;
+    operationName?: string;
+  }): Promise<CallToolResult>;
 }
 
 const READ_ONLY = { readOnlyHint: true, openWorldHint: false } as const;

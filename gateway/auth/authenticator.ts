@@ -26,7 +26,8 @@ export function bearerToken(authorization: string | undefined): string {
     throw unauthenticated('No access token was sent.', 'Send `Authorization: Bearer <access token>`.');
   }
   const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1];
-  if (token === undefined) throw unauthenticated('The authorization is not a bearer token.', 'Send `Authorization: Bearer <access token>`.');
+  if (token === undefined)
+    throw unauthenticated('The authorization is not a bearer token.', 'Send `Authorization: Bearer <access token>`.');
   return token;
 }
 

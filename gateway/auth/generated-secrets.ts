@@ -35,7 +35,8 @@ export async function generatedSecret(dataDir: string, name: string): Promise<st
 async function read(path: string): Promise<string | undefined> {
   try {
     const secret = (await readFile(path, 'utf8')).trim();
-    if (secret.length < 32) throw new Error(`The key in ${path} is damaged. Restore it, or remove the file to have another made.`);
+    if (secret.length < 32)
+      throw new Error(`The key in ${path} is damaged. Restore it, or remove the file to have another made.`);
     return secret;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -49,7 +49,8 @@ export function internalTokens(secret: string): InternalTokens {
             requiredClaims: ['sub', 'exp'],
           });
           const { tenant, roles, scopes, system, sub } = payload as Record<string, unknown>;
-          if (typeof tenant !== 'string' || !TENANT_ID.test(tenant)) throw new errors.JWTInvalid('The tenant is missing.');
+          if (typeof tenant !== 'string' || !TENANT_ID.test(tenant))
+            throw new errors.JWTInvalid('The tenant is missing.');
           return Object.freeze({
             tenantId: tenant,
             subject: sub as string,
@@ -58,7 +59,11 @@ export function internalTokens(secret: string): InternalTokens {
             ...(system === true ? { system: true } : {}),
           });
         } catch (error) {
-          throw unauthenticated('The internal token is not valid here.', 'Set the same INTERNAL_TOKEN_SECRET on the gateway and its subgraphs.', error);
+          throw unauthenticated(
+            'The internal token is not valid here.',
+            'Set the same INTERNAL_TOKEN_SECRET on the gateway and its subgraphs.',
+            error,
+          );
         }
       },
     }),

@@ -1,4 +1,6 @@
-/** Access tokens of an OpenID Connect issuer, as JSON Web Tokens (RFC 9068), verified with the keys that it publishes. */
+/**
+ * Access tokens of an OpenID Connect issuer, as JSON Web Tokens (RFC 9068), verified with the keys that it publishes.
+ */
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
 import { storeUnavailable } from '#subgraphs/shared/errors.ts';
@@ -19,7 +21,19 @@ export interface OidcOptions {
 }
 
 // Symmetric algorithms are absent on purpose: a public key must never serve as a shared secret.
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 
 /** Verifies tokens of one issuer. Its metadata and keys are fetched on first use and cached; a failure is not. */
 export function oidcAuthenticator(options: OidcOptions): Authenticator {
@@ -53,24 +67,39 @@ export function oidcAuthenticator(options: OidcOptions): Authenticator {
 
 async function discoverKeys(issuer: string, timeoutMs: number): Promise<JWTVerifyGetKey> {
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const response = await fetch(address, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error', headers: { accept: 'application/json' } });
+  const response = await fetch(address, {
+    signal: AbortSignal.timeout(timeoutMs),
+    redirect: 'error',
+    headers: { accept: 'application/json' },
+  });
   if (!response.ok) throw new Error(`${address} answered ${response.status}.`);
   const metadata = (await response.json()) as { issuer?: unknown; jwks_uri?: unknown };
   // OpenID Connect Discovery 1.0, section 4.3: the two must be identical.
-  if (metadata.issuer !== issuer) throw new Error(`${address} is the metadata of another issuer (${JSON.stringify(metadata.issuer)}).`);
+  if (metadata.issuer !== issuer)
+    throw new Error(`${address} is the metadata of another issuer (${JSON.stringify(metadata.issuer)}).`);
   if (typeof metadata.jwks_uri !== 'string') throw new Error(`${address} names no jwks_uri.`);
-  return createRemoteJWKSet(new URL(metadata.jwks_uri), { timeoutDuration: timeoutMs, cooldownDuration: 30_000, cacheMaxAge: 600_000 });
+  return createRemoteJWKSet(new URL(metadata.jwks_uri), {
+    timeoutDuration: timeoutMs,
+    cooldownDuration: 30_000,
+    cacheMaxAge: 600_000,
+  });
 }
 
 function toAuthenticationError(error: unknown): Error {
-  if (error instanceof errors.JWTExpired) return unauthenticated('The access token has expired.', 'Get a new one.', error);
-  if (error instanceof errors.JWTClaimValidationFailed) return unauthenticated(`The access token’s claim \`${error.claim}\` is not accepted here.`, undefined, error);
+  if (error instanceof errors.JWTExpired)
+    return unauthenticated('The access token has expired.', 'Get a new one.', error);
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return unauthenticated(`The access token’s claim \`${error.claim}\` is not accepted here.`, undefined, error);
   if (error instanceof errors.JWKSTimeout) return storeUnavailable('The identity provider', error);
   if (error instanceof errors.JOSEError && !/Expected 200 OK|Failed to parse/.test(error.message)) {
     return unauthenticated('The access token is not valid.', undefined, error);
   }
   // Whatever is left happened between here and the issuer, and says nothing about the token.
-  return storeUnavailable('The identity provider', error, 'Check OIDC_ISSUER and that the issuer can be reached from here.');
+  return storeUnavailable(
+    'The identity provider',
+    error,
+    'Check OIDC_ISSUER and that the issuer can be reached from here.',
+  );
 }
 
 function principalOf(payload: JWTPayload, options: OidcOptions): Principal {

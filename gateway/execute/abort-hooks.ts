@@ -1,4 +1,6 @@
-/** What else ends when a request does. One listener for each signal: each costs, and Node warns of more than ten on one. */
+/**
+ * What else ends when a request does. One listener for each signal: each costs, and Node warns of more than ten on one.
+ */
 
 const hooksOf = new WeakMap<AbortSignal, Set<() => void>>();
 

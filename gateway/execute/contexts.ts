@@ -1,6 +1,6 @@
 /**
- * Reads the values of `@fromContext` arguments: from the objects around an entity, up to the one whose type sets the context. Entities that
- * differ in them are asked for apart, since a request has one set of variables.
+ * Reads the values of `@fromContext` arguments: from the objects around an entity, up to the one whose type sets the
+ * context. Entities that differ in them are asked for apart, since a request has one set of variables.
  * (https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/entities/use-contexts)
  */
 import type { FetchNode } from '@apollo/query-planner';
@@ -31,7 +31,9 @@ export function compileContexts(rewrites: FetchNode['contextRewrites']): readonl
   return rewrites.map(({ path, renameKeyTo }) => ({
     variable: renameKeyTo,
     levels: path.filter((part) => part === '..').length,
-    steps: path.flatMap((part): ContextStep[] => (part === '..' ? [] : part.startsWith('... on ') ? [{ type: part.slice('... on '.length) }] : [{ key: part }])),
+    steps: path.flatMap((part): ContextStep[] =>
+      part === '..' ? [] : part.startsWith('... on ') ? [{ type: part.slice('... on '.length) }] : [{ key: part }],
+    ),
   }));
 }
 
@@ -81,5 +83,7 @@ function valueFrom(value: unknown, steps: ContextArgument['steps'], depth: numbe
   if (!isObject(value)) return undefined;
   if ('key' in step) return valueFrom(own(value, step.key), steps, depth + 1, types);
   const name = value.__typename;
-  return typeof name !== 'string' || types.matches(name, step.type) ? valueFrom(value, steps, depth + 1, types) : undefined;
+  return typeof name !== 'string' || types.matches(name, step.type)
+    ? valueFrom(value, steps, depth + 1, types)
+    : undefined;
 }

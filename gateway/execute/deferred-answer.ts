@@ -1,7 +1,7 @@
 /**
- * The answer to an operation with deferred parts, as a stream: first the rest, then each part when its data is there. The format is that of
- * the incremental delivery proposal of 2022, which graphql-yoga, Apollo Client, urql and Relay read:
- * https://github.com/graphql/defer-stream-wg/discussions/48
+ * The answer to an operation with deferred parts, as a stream: first the rest, then each part when its data is there.
+ * The format is that of the incremental delivery proposal of 2022, which graphql-yoga, Apollo Client, urql and Relay
+ * read: https://github.com/graphql/defer-stream-wg/discussions/48
  */
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Path, ResponseErrors } from '#gateway/respond/response-errors.ts';
@@ -21,7 +21,9 @@ export interface IncrementalPatch {
   errors?: readonly GraphQLError[];
 }
 
-/** One message of the stream: `data` in the first, `incremental` in those that follow, neither in one that only ends it. */
+/**
+ * One message of the stream: `data` in the first, `incremental` in those that follow, neither in one that only ends it.
+ */
 export interface IncrementalResult extends ExecutionResult {
   incremental?: readonly IncrementalPatch[];
   hasNext: boolean;
@@ -73,7 +75,7 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
   /** Shapes what is ready, and then what is deferred within it and ready too. */
   function takeReady(): IncrementalPatch[] {
     const patches: IncrementalPatch[] = [];
-    for (let index = 0; index < waiting.length; ) {
+    for (let index = 0; index < waiting.length;) {
       const part = waiting[index]!;
       if (!deferral.isSettled(part.label)) {
         index += 1;
@@ -84,7 +86,12 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
       const shown = part.shape(errors, introspection, below) ?? null;
       keep(below, shown, part.path);
       const label = labels.get(part.label);
-      patches.push({ data: shown, path: part.path, ...(label !== undefined && { label }), ...errorsOf(shown, part.path, waiting.length === 0) });
+      patches.push({
+        data: shown,
+        path: part.path,
+        ...(label !== undefined && { label }),
+        ...errorsOf(shown, part.path, waiting.length === 0),
+      });
     }
     return patches;
   }
@@ -106,7 +113,7 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
         }
         await deferral.changed();
         // Read anew: return() may have been called meanwhile.
-        if ((finished as boolean)) return { done: true, value: undefined };
+        if (finished as boolean) return { done: true, value: undefined };
       }
     } catch (error) {
       finish();
@@ -148,7 +155,10 @@ function isPresent(shown: Data | null, path: Path): boolean {
   return value !== null && value !== undefined;
 }
 
-/** Whether the error at `path` is about what `shown`, which is at `at`, has or has lost; not about what is not in it at all. */
+/**
+ * Whether the error at `path` is about what `shown`, which is at `at`, has or has lost; not about what is not in it at
+ * all.
+ */
 function shows(shown: Data | null, at: Path, path: Path): boolean {
   if (path.length < at.length || !at.every((part, index) => part === path[index])) return false;
   let value: unknown = shown;

@@ -1,6 +1,17 @@
-/** The federation engine: plans an operation on the supergraph, runs the plan on its subgraphs, and shapes the answer. */
+/**
+ * The federation engine: plans an operation on the supergraph, runs the plan on its subgraphs, and shapes the answer.
+ */
 import { setMaxListeners } from 'node:events';
-import { buildSchema, executeSync, GraphQLError, parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import {
+  buildSchema,
+  executeSync,
+  GraphQLError,
+  parse,
+  validate,
+  type DocumentNode,
+  type ExecutionResult,
+  type GraphQLSchema,
+} from 'graphql';
 import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
 import { ProgressiveOverrides, type OverrideHook } from '#gateway/plan/overrides.ts';
 import { PlanCache } from '#gateway/plan/plan-cache.ts';
@@ -20,7 +31,14 @@ import { eventContext } from './event-context.ts';
 import { Cancellation, errorOfFailure, untilAborted } from './fetch-errors.ts';
 import { emptyObject } from './json-object.ts';
 import { pickVariables, requestOf, runNode, takeRootResult, type PlanRun } from './run-plan.ts';
-import { Groups, headersKey, isShareable, variablesBelowRoot, type DeliverableStream, type ShareableStream } from './shared-answers.ts';
+import {
+  Groups,
+  headersKey,
+  isShareable,
+  variablesBelowRoot,
+  type DeliverableStream,
+  type ShareableStream,
+} from './shared-answers.ts';
 import type { SubgraphClient } from './subgraph-client.ts';
 import { mapEvents } from './subscription.ts';
 import { readSupergraphTypes, type SupergraphTypes } from './supergraph-types.ts';
@@ -42,7 +60,10 @@ export interface EngineOptions {
   };
   /** Most representations in one `_entities` call; more are split over several. @default 500 */
   entityBatchSize?: number;
-  /** Decides labels of `@override(label:)`; `percent(x)` is decided by the request's id where it says nothing. @default no other label holds */
+  /**
+   * Decides labels of `@override(label:)`; `percent(x)` is decided by the request's id where it says nothing. @default
+   * no other label holds
+   */
   overrides?: OverrideHook;
   /** Told of what no caller sees, such as a replaced planner. @default nothing */
   log?: (message: string, error?: unknown) => void;
@@ -54,11 +75,15 @@ export interface EngineOperation {
   operationName?: string | null;
   variables?: Record<string, unknown> | null;
   context: RequestContext;
-  /** Adds `extensions.trace`: the plan, and what every fetch did; to each event of a subscription its own. @default false */
+  /**
+   * Adds `extensions.trace`: the plan, and what every fetch did; to each event of a subscription its own. @default
+   * false
+   */
   trace?: boolean;
   /**
-   * For transports that send JSON and look no further: `data` is then {@link JsonText}, written without objects between. An engine may
-   * answer with objects all the same, as it does to what it refuses, and to what it answers in parts. @default false
+   * For transports that send JSON and look no further: `data` is then {@link JsonText}, written without objects
+   * between. An engine may answer with objects all the same, as it does to what it refuses, and to what it answers in
+   * parts. @default false
    */
   asText?: boolean;
 }
@@ -68,19 +93,30 @@ export interface Engine {
   readonly schema: GraphQLSchema;
   readonly supergraphSdl: string;
   /**
-   * Runs a query or a mutation, deferred parts included. Never rejects for what the operation or a subgraph does: errors are in the result.
+   * Runs a query or a mutation, deferred parts included. Never rejects for what the operation or a subgraph does:
+   * errors are in the result.
    */
   execute(operation: EngineOperation): Promise<ExecutionResult>;
   /**
-   * The same for transports that can stream: what is deferred (`@defer`) comes later, each part when its data is there; `return()` ends what
-   * is under way. Without deferred parts it gives one result. An engine that lacks it answers at once.
+   * The same for transports that can stream: what is deferred (`@defer`) comes later, each part when its data is there;
+   * `return()` ends what is under way. Without deferred parts it gives one result. An engine that lacks it answers at
+   * once.
    */
   executeIncrementally?(operation: EngineOperation): Promise<AsyncIterable<IncrementalResult> | ExecutionResult>;
-  /** Opens a subscription. Each event is a whole result; errors in one do not end the stream; `return()` ends it upstream at once. */
+  /**
+   * Opens a subscription. Each event is a whole result; errors in one do not end the stream; `return()` ends it
+   * upstream at once.
+   */
   subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>;
-  /** Plans what `other` was asked most recently, before this engine takes its place. What cannot be planned any more is left out. */
+  /**
+   * Plans what `other` was asked most recently, before this engine takes its place. What cannot be planned any more is
+   * left out.
+   */
   warm(other: Engine): Promise<void>;
-  /** Ends the planner. Operations under way still finish; new ones that need planning fail. Clients are their maker's to close. */
+  /**
+   * Ends the planner. Operations under way still finish; new ones that need planning fail. Clients are their maker's to
+   * close.
+   */
   close(): Promise<void>;
 }
 
@@ -94,7 +130,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   return createEngineOn(planner, options);
 }
 
-/** Builds an engine on a planner of the caller's, which the engine closes. For tests that need many engines, and for planners elsewhere. */
+/**
+ * Builds an engine on a planner of the caller's, which the engine closes. For tests that need many engines, and for
+ * planners elsewhere.
+ */
 export function createEngineOn(planner: Planner, options: EngineOptions): Engine {
   return new PlanningEngine(options, planner);
 }
@@ -103,7 +142,10 @@ export function createEngineOn(planner: Planner, options: EngineOptions): Engine
 interface KnownOperation {
   readonly normalised: NormalisedOperation;
   readonly variants: Map<string, PreparedOperation>;
-  /** The planner failed on its deferred parts, as it does where a deferred field requires others: it is answered at once. */
+  /**
+   * The planner failed on its deferred parts, as it does where a deferred field requires others: it is answered at
+   * once.
+   */
   undeferrable?: true;
 }
 
@@ -178,7 +220,10 @@ class PlanningEngine implements Engine {
       const known = code === 'INTERNAL_SERVER_ERROR' ? this.#know(operation) : undefined;
       if (known?.normalised.deferConditions === undefined) return ready;
       known.undeferrable = true;
-      this.#options.log?.('An operation could not be planned with its deferred parts, and is answered at once.', ready.errors?.[0]);
+      this.#options.log?.(
+        'An operation could not be planned with its deferred parts, and is answered at once.',
+        ready.errors?.[0],
+      );
       ready = await this.#readyOrRefused(operation, false);
       if (!('plan' in ready)) return ready;
     }
@@ -189,7 +234,13 @@ class PlanningEngine implements Engine {
     trace?.planned();
     const ending = endingOf(operation.context.signal, 'The answer is no longer wanted.');
     const deferral = new Deferral();
-    const run = this.#run(prepared, variables, { ...(trace?.context ?? operation.context), signal: ending.signal }, trace, deferral);
+    const run = this.#run(
+      prepared,
+      variables,
+      { ...(trace?.context ?? operation.context), signal: ending.signal },
+      trace,
+      deferral,
+    );
     try {
       if (plan?.node !== undefined) await runNode(plan.node, run);
       const introspection = this.#introspect(prepared, run) ?? undefined;
@@ -203,7 +254,11 @@ class PlanningEngine implements Engine {
     }
   }
 
-  async #complete(operation: EngineOperation, { prepared, plan, variables, unproduced }: ReadyOperation, trace: TraceRecorder | undefined): Promise<ExecutionResult> {
+  async #complete(
+    operation: EngineOperation,
+    { prepared, plan, variables, unproduced }: ReadyOperation,
+    trace: TraceRecorder | undefined,
+  ): Promise<ExecutionResult> {
     trace?.planned();
     const run = this.#run(prepared, variables, trace?.context ?? operation.context, trace);
     if (plan?.node !== undefined) await runNode(plan.node, run);
@@ -237,16 +292,28 @@ class PlanningEngine implements Engine {
     /** The answer to one event, or to the attempt to open the stream. */
     const answer = async (event: ExecutionResult): Promise<ExecutionResult> => {
       const own = eventContext(context, event);
-      return operation.trace === true ? this.#traceEvent(subscription, event, own) : this.#answerEvent(subscription, event, own);
+      return operation.trace === true
+        ? this.#traceEvent(subscription, event, own)
+        : this.#answerEvent(subscription, event, own);
     };
     const failed = (error: unknown): ExecutionResult => ({
-      errors: [errorOfFailure(error, primary.service, prepared.clientPaths.of(primary.keys.slice(0, 1).map(({ key }) => key), {}) ?? [])],
+      errors: [
+        errorOfFailure(
+          error,
+          primary.service,
+          prepared.clientPaths.of(
+            primary.keys.slice(0, 1).map(({ key }) => key),
+            {},
+          ) ?? [],
+        ),
+      ],
     });
 
     let opened: AsyncIterable<ExecutionResult> | ExecutionResult;
     try {
       const client = this.#options.clients.get(primary.service);
-      if (client === undefined) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${primary.service} is not connected.`);
+      if (client === undefined)
+        throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${primary.service} is not connected.`);
       const opening = client.subscribe(requestOf(primary, { context }, pickVariables(primary, variables)));
       // One that opens after the client has left is closed at once.
       opened = await untilAborted(opening, ending.signal).catch((error: unknown) => {
@@ -262,16 +329,21 @@ class PlanningEngine implements Engine {
       return { errors: (await answer(opened)).errors ?? [] };
     }
     // A trace is one subscriber's own.
-    const events = isShareable(opened) && operation.trace !== true
-      ? this.#share(opened, { ...subscription, context, release, failed })
-      : mapEvents(opened, answer, release, failed);
+    const events =
+      isShareable(opened) && operation.trace !== true
+        ? this.#share(opened, { ...subscription, context, release, failed })
+        : mapEvents(opened, answer, release, failed);
     ending.signal.addEventListener('abort', () => void events.return?.(), { once: true });
     if (ending.signal.aborted) void events.return?.();
     return events;
   }
 
   /** The answer to an event with what its fetches did. */
-  async #traceEvent(subscription: OpenSubscription, event: ExecutionResult, context: RequestContext): Promise<ExecutionResult> {
+  async #traceEvent(
+    subscription: OpenSubscription,
+    event: ExecutionResult,
+    context: RequestContext,
+  ): Promise<ExecutionResult> {
     const trace = new TraceRecorder(context);
     trace.planned();
     const result = await this.#answerEvent(subscription, event, trace.context, trace);
@@ -303,7 +375,9 @@ class PlanningEngine implements Engine {
         this.#answerEvent(subscription, result, subscription.rest === undefined ? own : eventContext(own, result));
       try {
         const executed = answer(event, own);
-        return executed instanceof Promise ? executed.then(complete).catch(failed) : untilAnswered(complete(executed), failed);
+        return executed instanceof Promise
+          ? executed.then(complete).catch(failed)
+          : untilAnswered(complete(executed), failed);
       } catch (error) {
         return failed(error);
       }
@@ -313,7 +387,9 @@ class PlanningEngine implements Engine {
       release();
     };
     const stream = mapEvents(events, (event) => group.answer(event).ready(), end, failed);
-    return Object.assign(stream, { delivery: { events, answer: group.answer, failed, fit: (result: ExecutionResult) => result } });
+    return Object.assign(stream, {
+      delivery: { events, answer: group.answer, failed, fit: (result: ExecutionResult) => result },
+    });
   }
 
   async warm(other: Engine): Promise<void> {
@@ -341,7 +417,10 @@ class PlanningEngine implements Engine {
     const key = operationName ?? '';
     let known = byName.get(key);
     if (known === undefined) {
-      known = { normalised: normaliseOperation(document, operationName, this.schema, this.#types), variants: new Map() };
+      known = {
+        normalised: normaliseOperation(document, operationName, this.schema, this.#types),
+        variants: new Map(),
+      };
       if (byName.size < MAX_KEPT) byName.set(key, known);
     }
     return known;
@@ -382,7 +461,8 @@ class PlanningEngine implements Engine {
     let whole = outline && this.#wholePlanner.peek(outline, overrides);
     if (whole === undefined) {
       whole = await this.#wholePlanner.plan(prepared, overrides);
-      if (prepared.outlines.size < MAX_KEPT) prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
+      if (prepared.outlines.size < MAX_KEPT)
+        prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
     }
     return { prepared, plan: whole.plan, unproduced: whole.unproduced, text: whole.text, variables };
   }
@@ -411,15 +491,24 @@ class PlanningEngine implements Engine {
     };
   }
 
-  #answer(prepared: PreparedOperation, run: PlanRun, asText = false): { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } {
+  #answer(
+    prepared: PreparedOperation,
+    run: PlanRun,
+    asText = false,
+  ): { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } {
     const { data, errors } = run;
     const { shape } = prepared;
     const introspection = this.#introspect(prepared, run);
-    const shaped = asText ? (new JsonText(shape.write(data, errors, introspection)) as unknown as ExecutionResult['data']) : shape.apply(data, errors, introspection);
+    const shaped = asText
+      ? (new JsonText(shape.write(data, errors, introspection)) as unknown as ExecutionResult['data'])
+      : shape.apply(data, errors, introspection);
     return errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
   }
 
-  #introspect({ introspection, responseNames }: PreparedOperation, { variables, errors }: PlanRun): Record<string, unknown> | null | undefined {
+  #introspect(
+    { introspection, responseNames }: PreparedOperation,
+    { variables, errors }: PlanRun,
+  ): Record<string, unknown> | null | undefined {
     if (introspection === undefined) return undefined;
     const result = executeSync({ schema: this.schema, document: introspection, variableValues: variables });
     for (const error of result.errors ?? []) errors.add(error);
@@ -428,7 +517,10 @@ class PlanningEngine implements Engine {
 }
 
 /** A signal that the client's own ends, and `end()`. */
-function endingOf(signal: AbortSignal | undefined, message: string): { readonly signal: AbortSignal; readonly end: () => void } {
+function endingOf(
+  signal: AbortSignal | undefined,
+  message: string,
+): { readonly signal: AbortSignal; readonly end: () => void } {
   const controller = new AbortController();
   setMaxListeners(0, controller.signal); // Fetches that run side by side all listen.
   const abort = () => controller.abort(signal?.reason);
@@ -443,7 +535,10 @@ function endingOf(signal: AbortSignal | undefined, message: string): { readonly 
   };
 }
 
-function clientNames(data: ExecutionResult['data'], names: ReadonlyMap<string, string>): Record<string, unknown> | null {
+function clientNames(
+  data: ExecutionResult['data'],
+  names: ReadonlyMap<string, string>,
+): Record<string, unknown> | null {
   if (data === null || data === undefined) return null;
   const renamed = emptyObject();
   for (const [key, value] of Object.entries(data)) renamed[names.get(key) ?? key] = value;
@@ -451,17 +546,27 @@ function clientNames(data: ExecutionResult['data'], names: ReadonlyMap<string, s
 }
 
 function endStream(opened: AsyncIterable<ExecutionResult> | ExecutionResult): void {
-  if (Symbol.asyncIterator in opened) opened[Symbol.asyncIterator]().return?.().then(undefined, () => undefined);
+  if (Symbol.asyncIterator in opened)
+    opened[Symbol.asyncIterator]()
+      .return?.()
+      .then(undefined, () => undefined);
 }
 
 /** What the answers of a subscription depend on besides the event and the caller. */
 function shareKey({ prepared, variables, rest, context }: OpenSubscription & SubscriptionEnds): string {
   const values = variablesBelowRoot(prepared).map((name) => [name, variables[name]]);
-  return JSON.stringify([prepared.text, [...prepared.responseNames], values, rest === undefined ? null : headersKey(context)]);
+  return JSON.stringify([
+    prepared.text,
+    [...prepared.responseNames],
+    values,
+    rest === undefined ? null : headersKey(context),
+  ]);
 }
 
-const untilAnswered = (answer: ExecutionResult | Promise<ExecutionResult>, failed: (error: unknown) => ExecutionResult): typeof answer =>
-  answer instanceof Promise ? answer.catch(failed) : answer;
+const untilAnswered = (
+  answer: ExecutionResult | Promise<ExecutionResult>,
+  failed: (error: unknown) => ExecutionResult,
+): typeof answer => (answer instanceof Promise ? answer.catch(failed) : answer);
 
 /** The answer to an operation that was not run. */
 function refused(error: unknown): ExecutionResult {

@@ -7,18 +7,25 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
 /**
- * The context of the fetches for one event: a new object, since loaders live as long as a context and what they read for one event must not
- * serve the next; and a trace context of its own (https://www.w3.org/TR/trace-context/). An event that says where it comes from
- * (`extensions.traceparent`) goes on with that trace; else its fetches have a parent of their own in the trace of whoever subscribed.
+ * The context of the fetches for one event: a new object, since loaders live as long as a context and what they read
+ * for one event must not serve the next; and a trace context of its own (https://www.w3.org/TR/trace-context/). An
+ * event that says where it comes from (`extensions.traceparent`) goes on with that trace; else its fetches have a
+ * parent of their own in the trace of whoever subscribed.
  */
 export function eventContext(context: RequestContext, event: ExecutionResult): RequestContext {
   const given = event.extensions?.traceparent;
   if (typeof given === 'string' && TRACEPARENT.test(given)) {
     const state = event.extensions?.tracestate;
-    return { ...context, headers: { ...context.headers, traceparent: given, tracestate: typeof state === 'string' ? state : undefined } };
+    return {
+      ...context,
+      headers: { ...context.headers, traceparent: given, tracestate: typeof state === 'string' ? state : undefined },
+    };
   }
   const subscribed = context.headers?.traceparent;
   const parts = typeof subscribed === 'string' ? TRACEPARENT.exec(subscribed) : null;
   if (parts === null) return { ...context };
-  return { ...context, headers: { ...context.headers, traceparent: `00-${parts[1]!}-${randomBytes(8).toString('hex')}-${parts[2]!}` } };
+  return {
+    ...context,
+    headers: { ...context.headers, traceparent: `00-${parts[1]!}-${randomBytes(8).toString('hex')}-${parts[2]!}` },
+  };
 }

@@ -1,4 +1,7 @@
-/** Events between a connection that pushes and a reader that pulls: in order, none lost, and bounded by stopping the connection. */
+/**
+ * Events between a connection that pushes and a reader that pulls: in order, none lost, and bounded by stopping the
+ * connection.
+ */
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 
 export interface EventQueueOptions {

@@ -1,4 +1,7 @@
-/** A query plan made ready to run: documents parsed, paths read, merging and representations compiled. Made once and kept with the plan. */
+/**
+ * A query plan made ready to run: documents parsed, paths read, merging and representations compiled. Made once and
+ * kept with the plan.
+ */
 import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, type DocumentNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
 import { compileContexts, type ContextArgument } from './contexts.ts';
@@ -11,7 +14,12 @@ import type { SupergraphTypes } from './supergraph-types.ts';
 export type ExecutableNode =
   | { readonly kind: 'sequence'; readonly nodes: readonly ExecutableNode[] }
   | { readonly kind: 'parallel'; readonly nodes: readonly ExecutableNode[] }
-  | { readonly kind: 'condition'; readonly variable: string; readonly then: ExecutableNode | undefined; readonly otherwise: ExecutableNode | undefined }
+  | {
+      readonly kind: 'condition';
+      readonly variable: string;
+      readonly then: ExecutableNode | undefined;
+      readonly otherwise: ExecutableNode | undefined;
+    }
   | ExecutableDefer
   | ExecutableFetch;
 
@@ -69,7 +77,10 @@ export function compilePlan(plan: QueryPlan, types: SupergraphTypes): Executable
     return { node: compiler.compile(node, []), primary: undefined };
   }
   if (node.rest !== undefined) compiler.count(node.rest);
-  return { node: node.rest === undefined ? undefined : compiler.compile(node.rest, []), primary: compiler.fetch(node.primary, []) };
+  return {
+    node: node.rest === undefined ? undefined : compiler.compile(node.rest, []),
+    primary: compiler.fetch(node.primary, []),
+  };
 }
 
 class PlanCompiler {
@@ -162,7 +173,10 @@ class PlanCompiler {
       variables: node.variableUsages ?? [],
       path: compilePath(path),
       contexts: compileContexts(node.contextRewrites),
-      representations: node.requires === undefined ? undefined : compileRepresentations(node.requires, typesOf(selectionSet), node.inputRewrites, this.#types),
+      representations:
+        node.requires === undefined
+          ? undefined
+          : compileRepresentations(node.requires, typesOf(selectionSet), node.inputRewrites, this.#types),
       shape,
       keys: keysOf(selectionSet, shape, []),
       // Between two mutations the same question may have two answers.
@@ -173,7 +187,10 @@ class PlanCompiler {
 
 const fetchKey = (service: string, text: string): string => `${service}\n${text}`;
 
-/** The planner numbers fetches; without the number, equal fetches are equal, and a subgraph sees one operation under one name. */
+/**
+ * The planner numbers fetches; without the number, equal fetches are equal, and a subgraph sees one operation under one
+ * name.
+ */
 const nameOf = (node: FetchNode): string | undefined => node.operationName?.replace(/__\d+$/, '');
 
 function textOf(node: FetchNode): string {
@@ -183,24 +200,37 @@ function textOf(node: FetchNode): string {
 
 function entitiesSelection(operation: OperationDefinitionNode): SelectionSetNode {
   const [field] = operation.selectionSet.selections;
-  if (field?.kind !== Kind.FIELD || field.selectionSet === undefined) throw new Error('A fetch of entities selects something else.');
+  if (field?.kind !== Kind.FIELD || field.selectionSet === undefined)
+    throw new Error('A fetch of entities selects something else.');
   return field.selectionSet;
 }
 
 /** The types that a fetch of entities asks for. */
 const typesOf = ({ selections }: SelectionSetNode): ReadonlySet<string> =>
-  new Set(selections.flatMap((selection) => (selection.kind === Kind.INLINE_FRAGMENT ? (selection.typeCondition?.name.value ?? []) : [])));
+  new Set(
+    selections.flatMap((selection) =>
+      selection.kind === Kind.INLINE_FRAGMENT ? (selection.typeCondition?.name.value ?? []) : [],
+    ),
+  );
 
 /** Rewrites of entities start at the entity in some plans and at `_entities` in others. */
 function entityRewrites(node: FetchNode): FetchNode['outputRewrites'] {
-  return node.outputRewrites?.map((rewrite) => (rewrite.path[0] === '_entities' ? { ...rewrite, path: rewrite.path.slice(1) } : rewrite));
+  return node.outputRewrites?.map((rewrite) =>
+    rewrite.path[0] === '_entities' ? { ...rewrite, path: rewrite.path.slice(1) } : rewrite,
+  );
 }
 
-function keysOf(selectionSet: SelectionSetNode, shape: MergeShape, types: readonly string[]): { key: string; types: readonly string[] }[] {
+function keysOf(
+  selectionSet: SelectionSetNode,
+  shape: MergeShape,
+  types: readonly string[],
+): { key: string; types: readonly string[] }[] {
   return selectionSet.selections.flatMap((selection) => {
     if (selection.kind === Kind.FIELD) {
       const from = selection.alias?.value ?? selection.name.value;
-      return from === '__typename' ? [] : [{ key: shape.fields.find((field) => field.from === from)?.to ?? from, types }];
+      return from === '__typename'
+        ? []
+        : [{ key: shape.fields.find((field) => field.from === from)?.to ?? from, types }];
     }
     if (selection.kind !== Kind.INLINE_FRAGMENT) return [];
     const condition = selection.typeCondition?.name.value;

@@ -4,9 +4,14 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Path } from '#gateway/respond/response-errors.ts';
 
 /** The error of one field of a subgraph, moved to `path`. What only a log may see stays in `originalError`. */
-export function errorOfSubgraph(error: GraphQLError | GraphQLFormattedError, service: string, path: Path): GraphQLError {
+export function errorOfSubgraph(
+  error: GraphQLError | GraphQLFormattedError,
+  service: string,
+  path: Path,
+): GraphQLError {
   const originalError = error instanceof GraphQLError ? error.originalError : undefined;
-  // What a subgraph has to say about its own HTTP answer (some servers obey `extensions.http`) is nothing to the client's.
+  // What a subgraph has to say about its own HTTP answer (some servers obey `extensions.http`) is nothing to the
+  // client's.
   const { http: _, ...extensions } = error.extensions ?? {};
   const code = extensions.code ?? (isBadArgument(error.message) ? 'BAD_USER_INPUT' : 'INTERNAL_SERVER_ERROR');
   return new GraphQLError(error.message, { path, originalError, extensions: { service, ...extensions, code } });
@@ -28,7 +33,9 @@ export function errorOfFailure(failure: unknown, service: string, path: Path): G
 /** Why a fetch ended early: the client left, or the request's time is up. */
 export function cancelled(signal: AbortSignal): CodedError {
   const reason: unknown = signal.reason;
-  return reason instanceof CodedError ? reason : new CodedError('REQUEST_TIMEOUT', 'The request was ended before it was answered.', { cause: reason });
+  return reason instanceof CodedError
+    ? reason
+    : new CodedError('REQUEST_TIMEOUT', 'The request was ended before it was answered.', { cause: reason });
 }
 
 /** Settles as `promise` does, or rejects as soon as the signal is aborted. */

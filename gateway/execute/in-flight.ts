@@ -12,13 +12,18 @@ export class InFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
   /**
-   * Takes part in the fetch of `key`, or starts it. Whoever leaves (by `signal`) leaves alone; with the last one the fetch itself ends.
+   * Takes part in the fetch of `key`, or starts it. Whoever leaves (by `signal`) leaves alone; with the last one the
+   * fetch itself ends.
    * @param key must hold all that decides what the answer is, above all everything that authorisation depends on
    * @param start sends it, until its signal ends it
    * @returns the answer, and whether it was sent for this caller; the answer is shared, so nobody may change it
    * @throws what `start` throws, and the reason of `signal`
    */
-  async join(key: string, signal: AbortSignal | undefined, start: (signal: AbortSignal) => Promise<T>): Promise<{ answer: T; first: boolean }> {
+  async join(
+    key: string,
+    signal: AbortSignal | undefined,
+    start: (signal: AbortSignal) => Promise<T>,
+  ): Promise<{ answer: T; first: boolean }> {
     if (signal?.aborted === true) throw cancelled(signal);
     let flight = this.#flights.get(key);
     const first = flight === undefined;
@@ -48,7 +53,9 @@ export class InFlight<T> {
     });
   }
 
-  /** What is under way is finished for those who wait, and joined by nobody else: what it reads may be about to change. */
+  /**
+   * What is under way is finished for those who wait, and joined by nobody else: what it reads may be about to change.
+   */
   forget(): void {
     this.#flights.clear();
   }

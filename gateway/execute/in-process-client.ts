@@ -1,4 +1,7 @@
-/** A subgraph in this very process: parsed documents straight to its resolvers, with no printing, parsing or JSON between. */
+/**
+ * A subgraph in this very process: parsed documents straight to its resolvers, with no printing, parsing or JSON
+ * between.
+ */
 import { createSourceEventStream, GraphQLError, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { isShared, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
@@ -6,7 +9,10 @@ import { executorOf } from './in-process/executor.ts';
 import type { ShareableStream } from './shared-answers.ts';
 import type { SubgraphClient } from './subgraph-client.ts';
 
-/** Makes a client of an executable subgraph schema. Its resolvers receive the request's own context, so loaders are shared between fetches. */
+/**
+ * Makes a client of an executable subgraph schema. Its resolvers receive the request's own context, so loaders are
+ * shared between fetches.
+ */
 export function inProcessClient(name: string, schema: GraphQLSchema): SubgraphClient {
   const run = executorOf(schema);
   return {
@@ -21,9 +27,16 @@ export function inProcessClient(name: string, schema: GraphQLSchema): SubgraphCl
     },
     async subscribe(request) {
       const { document, context, variables, operationName } = request;
-      const source = await createSourceEventStream({ schema, document, contextValue: context, variableValues: variables, operationName });
+      const source = await createSourceEventStream({
+        schema,
+        document,
+        contextValue: context,
+        variableValues: variables,
+        operationName,
+      });
       if (!(Symbol.asyncIterator in source)) return refusedAsBadInput(source);
-      const answer = (event: unknown, own: RequestContext) => run({ ...request, context: own, signal: own.signal }, event);
+      const answer = (event: unknown, own: RequestContext) =>
+        run({ ...request, context: own, signal: own.signal }, event);
       // A context of its own for each event: what loaders read for one must not serve the next.
       const stream = answers(source, (event) => answer(event, { ...context }));
       return isShared(source) ? shareable(stream, source, answer) : stream;
@@ -33,8 +46,8 @@ export function inProcessClient(name: string, schema: GraphQLSchema): SubgraphCl
 }
 
 /**
- * A result without data was refused before a resolver ran: its variables did not fit the subgraph's own scalars, which know more than
- * the gateway's schema does. That is the caller's fault, and graphql-js gives no code.
+ * A result without data was refused before a resolver ran: its variables did not fit the subgraph's own scalars, which
+ * know more than the gateway's schema does. That is the caller's fault, and graphql-js gives no code.
  */
 function refusedAsBadInput(result: ExecutionResult): ExecutionResult {
   if (result.data !== undefined || result.errors === undefined) return result;
@@ -46,8 +59,11 @@ function refusedAsBadInput(result: ExecutionResult): ExecutionResult {
   return { ...result, errors };
 }
 
-const shareable = (stream: AsyncIterableIterator<ExecutionResult>, events: SharedEvents, answer: ShareableStream['shareable']['answer']): ShareableStream =>
-  Object.assign(stream, { shareable: { events, answer } });
+const shareable = (
+  stream: AsyncIterableIterator<ExecutionResult>,
+  events: SharedEvents,
+  answer: ShareableStream['shareable']['answer'],
+): ShareableStream => Object.assign(stream, { shareable: { events, answer } });
 
 /** The answers to events, one by one. Not a generator: one of those could not be ended while it waits for an event. */
 function answers(

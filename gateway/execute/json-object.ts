@@ -4,9 +4,13 @@ export interface JsonObject {
 }
 
 /** Whether the value is an object that is not a list. */
-export const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Makes objects that inherit nothing. One from Object.create(null) is a hash table to V8: twice as slow to fill, read and serialise. */
+/**
+ * Makes objects that inherit nothing. One from Object.create(null) is a hash table to V8: twice as slow to fill, read
+ * and serialise.
+ */
 const Bare = function () {} as unknown as new () => JsonObject;
 Bare.prototype = Object.freeze(Object.create(null));
 

@@ -1,6 +1,6 @@
 /**
- * Merges a fetch's answer into the data so far. What the fetch selected guides it, so that leaves are taken as they are (they may be JSON
- * of the subgraph's own) and the planner's aliases become the client's again.
+ * Merges a fetch's answer into the data so far. What the fetch selected guides it, so that leaves are taken as they are
+ * (they may be JSON of the subgraph's own) and the planner's aliases become the client's again.
  */
 import type { FetchDataRewrite } from '@apollo/query-planner';
 import { Kind, type SelectionSetNode } from 'graphql';
@@ -10,7 +10,10 @@ import type { SupergraphTypes } from './supergraph-types.ts';
 /** What a fetch selects of an object, whatever its type. */
 export interface MergeShape {
   readonly fields: readonly MergeField[];
-  /** Whether the answer's own objects cannot be kept: a key changes its name in this object or below, or they must not be shared. */
+  /**
+   * Whether the answer's own objects cannot be kept: a key changes its name in this object or below, or they must not
+   * be shared.
+   */
   readonly renames: boolean;
   /** Whether all fields are leaves (or JSON of the subgraph's own), so that objects may share the answer's values. */
   readonly isFlat: boolean;
@@ -27,16 +30,27 @@ export interface MergeField {
 
 /**
  * Compiles the shape of a selection set of a fetch (which has no fragment spreads) and the renames that follow it.
- * @param copies whether each place in the data has objects of its own, even those of one entity: what is around them matters
+ * @param copies whether each place in the data has objects of its own, even those of one entity: what is around them
+ *   matters
  */
-export function compileMergeShape(selectionSet: SelectionSetNode, rewrites: readonly FetchDataRewrite[] = [], copies = false): MergeShape {
+export function compileMergeShape(
+  selectionSet: SelectionSetNode,
+  rewrites: readonly FetchDataRewrite[] = [],
+  copies = false,
+): MergeShape {
   const renames = rewrites.flatMap((rewrite) =>
-    rewrite.kind === 'KeyRenamer' ? [{ path: rewrite.path.filter((part) => !part.startsWith('... on ')), to: rewrite.renameKeyTo }] : [],
+    rewrite.kind === 'KeyRenamer'
+      ? [{ path: rewrite.path.filter((part) => !part.startsWith('... on ')), to: rewrite.renameKeyTo }]
+      : [],
   );
   return shapeOf([selectionSet], renames, copies);
 }
 
-function shapeOf(selectionSets: readonly SelectionSetNode[], renames: readonly { path: readonly string[]; to: string }[], copies: boolean): MergeShape {
+function shapeOf(
+  selectionSets: readonly SelectionSetNode[],
+  renames: readonly { path: readonly string[]; to: string }[],
+  copies: boolean,
+): MergeShape {
   const selected = new Map<string, SelectionSetNode[]>();
   const collect = (selectionSet: SelectionSetNode): void => {
     for (const selection of selectionSet.selections) {
@@ -64,7 +78,10 @@ function shapeOf(selectionSets: readonly SelectionSetNode[], renames: readonly {
   };
 }
 
-/** Merges `source` into `target`. A value once known is not replaced by null: the subgraph that gave null failed, and says so in its errors. */
+/**
+ * Merges `source` into `target`. A value once known is not replaced by null: the subgraph that gave null failed, and
+ * says so in its errors.
+ */
 export function mergeInto(target: JsonObject, source: JsonObject, shape: MergeShape, types: SupergraphTypes): void {
   const { fields } = shape;
   for (let index = 0; index < fields.length; index++) {
@@ -88,7 +105,8 @@ function mergeValue(target: unknown, source: unknown, shape: MergeShape, types: 
     for (let index = 0; index < target.length && index < source.length; index++) {
       const present: unknown = target[index];
       const value: unknown = source[index];
-      if (present === undefined || present === null) target[index] = shape.renames ? renamed(value, shape, types) : value;
+      if (present === undefined || present === null)
+        target[index] = shape.renames ? renamed(value, shape, types) : value;
       else mergeValue(present, value, shape, types);
     }
   } else if (isObject(target) && isObject(source)) {

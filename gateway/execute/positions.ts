@@ -28,14 +28,25 @@ export function compilePath(path: readonly (string | number)[]): PathStep[] {
  * The distinct objects at `path` below `data`.
  * @param meet whether two places of the data may lead to one object, which is then there once
  */
-export function objectsAt(data: JsonObject, path: readonly PathStep[], types: SupergraphTypes, meet = true): JsonObject[] {
+export function objectsAt(
+  data: JsonObject,
+  path: readonly PathStep[],
+  types: SupergraphTypes,
+  meet = true,
+): JsonObject[] {
   if (path.length === 0) return [data];
   const found: JsonObject[] = [];
   collect(data, path, 0, types, found);
   return meet && found.length > 1 ? [...new Set(found)] : found;
 }
 
-function collect(value: unknown, path: readonly PathStep[], depth: number, types: SupergraphTypes, found: JsonObject[]): void {
+function collect(
+  value: unknown,
+  path: readonly PathStep[],
+  depth: number,
+  types: SupergraphTypes,
+  found: JsonObject[],
+): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
     const next = depthOfItems(path, depth);
@@ -56,7 +67,11 @@ function collect(value: unknown, path: readonly PathStep[], depth: number, types
 }
 
 /** All paths to the objects at `path`, by object. */
-export function pathsAt(data: JsonObject, path: readonly PathStep[], types: SupergraphTypes): Map<JsonObject, (string | number)[][]> {
+export function pathsAt(
+  data: JsonObject,
+  path: readonly PathStep[],
+  types: SupergraphTypes,
+): Map<JsonObject, (string | number)[][]> {
   const paths = new Map<JsonObject, (string | number)[][]>();
   const at: (string | number)[] = [];
   const visit = (value: unknown, depth: number): void => {
@@ -89,7 +104,8 @@ export function pathsAt(data: JsonObject, path: readonly PathStep[], types: Supe
 }
 
 /** The depth at which a list's items stand: past `@`; a path that ends at a list means its items. */
-const depthOfItems = (path: readonly PathStep[], depth: number): number => (depth < path.length && path[depth]!.key === undefined ? depth + 1 : depth);
+const depthOfItems = (path: readonly PathStep[], depth: number): number =>
+  depth < path.length && path[depth]!.key === undefined ? depth + 1 : depth;
 
 function matchesOne(value: JsonObject, conditions: readonly string[], types: SupergraphTypes): boolean {
   const name = value.__typename;

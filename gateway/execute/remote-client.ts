@@ -26,14 +26,20 @@ import { SubgraphFailure } from './subgraph-failure.ts';
 export interface RemoteClientOptions {
   /** The subgraph's GraphQL endpoint, `http(s)://…`. */
   url: string;
-  /** Headers that the client's request gave and that go to the subgraph, in lower case. They are part of what makes two fetches equal. @default none */
+  /**
+   * Headers that the client's request gave and that go to the subgraph, in lower case. They are part of what makes two
+   * fetches equal. @default none
+   */
   forwarded?: (context: RequestContext) => Record<string, string>;
   /**
-   * Further headers of each request: identity as the principal has it, tracing. They win over those forwarded, and are no part of what
-   * makes two fetches equal. @default none
+   * Further headers of each request: identity as the principal has it, tracing. They win over those forwarded, and are
+   * no part of what makes two fetches equal. @default none
    */
   headers?: (context: RequestContext) => Record<string, string> | Promise<Record<string, string>>;
-  /** Longest wait for a whole answer, and for a subscription to open, in milliseconds. Each attempt has its own. @default 30000 */
+  /**
+   * Longest wait for a whole answer, and for a subscription to open, in milliseconds. Each attempt has its own.
+   * @default 30000
+   */
   timeoutMs?: number;
   /** Largest answer in bytes, before and after decompression; also the largest event. @default 32 MiB */
   maxResponseBytes?: number;
@@ -42,8 +48,8 @@ export interface RemoteClientOptions {
   /** Most requests that wait for a connection; further ones are refused at once. @default 1000 */
   queue?: number;
   /**
-   * How often a query is sent again when the connection failed, or a proxy answered 502, 503 or 504 in the subgraph's place. Mutations and
-   * unrepeatable fields never are. @default 2
+   * How often a query is sent again when the connection failed, or a proxy answered 502, 503 or 504 in the subgraph's
+   * place. Mutations and unrepeatable fields never are. @default 2
    */
   retries?: number;
   /** Failures in a row after which the subgraph is left alone. @default 10 */
@@ -74,11 +80,21 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   const path = `${url.pathname}${url.search}`;
   const bounds = { name, timeoutMs, maxResponseBytes };
   // The exchange has a time-out of its own, which covers undici's.
-  const pool = new Pool(url.origin, { connections: concurrency, keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 });
-  const subscriptions = remoteSubscriptions(bounds, options.subscriptions?.protocol ?? 'graphql-ws', new URL(options.subscriptions?.url ?? options.url));
+  const pool = new Pool(url.origin, {
+    connections: concurrency,
+    keepAliveTimeout: 30_000,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const subscriptions = remoteSubscriptions(
+    bounds,
+    options.subscriptions?.protocol ?? 'graphql-ws',
+    new URL(options.subscriptions?.url ?? options.url),
+  );
   const inFlight = options.deduplicate === true ? new InFlight<Answer>() : undefined;
 
-  // A full bulkhead says nothing about the subgraph's health, so the breaker is outside; every attempt takes a place of its own.
+  // A full bulkhead says nothing about the subgraph's health, so the breaker is outside; every attempt takes a place of
+  // its own.
   const breaker = circuitBreaker(
     handleWhen((error) => error instanceof SubgraphFailure && error.unhealthy),
     { breaker: new ConsecutiveBreaker(options.breakAfter ?? 10), halfOpenAfter: options.breakForMs ?? 5_000 },
@@ -92,7 +108,10 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     guarded,
   );
 
-  async function headersOf(context: RequestContext, passed: Record<string, string> | undefined): Promise<Record<string, string>> {
+  async function headersOf(
+    context: RequestContext,
+    passed: Record<string, string> | undefined,
+  ): Promise<Record<string, string>> {
     const own = headers?.(context);
     return { ...passed, ...(own instanceof Promise ? await own : own) };
   }
@@ -133,7 +152,9 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     count: Count | undefined,
   ): Promise<Answer> {
     try {
-      return await (isRepeatable(document) ? retrying : guarded).execute(() => attempt(context, body, passed, signal, count));
+      return await (isRepeatable(document) ? retrying : guarded).execute(() =>
+        attempt(context, body, passed, signal, count),
+      );
     } catch (error) {
       throw clear(error);
     }
@@ -141,10 +162,18 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
 
   function clear(error: unknown): unknown {
     if (error instanceof BrokenCircuitError) {
-      return new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} has been failing and is left alone for a moment.`, { cause: error, hint: 'Try again in some seconds.' });
+      return new CodedError(
+        'SUBGRAPH_UNAVAILABLE',
+        `The subgraph ${name} has been failing and is left alone for a moment.`,
+        { cause: error, hint: 'Try again in some seconds.' },
+      );
     }
     if (error instanceof BulkheadRejectedError) {
-      return new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${name} has as many requests under way and waiting as it may have.`, { cause: error, hint: 'Try again later.' });
+      return new CodedError(
+        'SUBGRAPH_UNAVAILABLE',
+        `The subgraph ${name} has as many requests under way and waiting as it may have.`,
+        { cause: error, hint: 'Try again later.' },
+      );
     }
     return error;
   }
@@ -180,7 +209,11 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
       }
     },
     async subscribe(request) {
-      return subscriptions.open(request, bodyOf(request), await headersOf(request.context, forwarded?.(request.context)));
+      return subscriptions.open(
+        request,
+        bodyOf(request),
+        await headersOf(request.context, forwarded?.(request.context)),
+      );
     },
     async close() {
       await Promise.all([pool.close(), subscriptions.close()]);
@@ -210,7 +243,10 @@ function bodyOf({ document, query, operationName, variables }: SubgraphRequest):
 
 const callers = new WeakMap<Principal, string>();
 
-/** Equal only for equal questions of callers who may see the same: same tenant, subject, roles, scopes, and headers passed on. */
+/**
+ * Equal only for equal questions of callers who may see the same: same tenant, subject, roles, scopes, and headers
+ * passed on.
+ */
 function keyOf(principal: Principal, passed: Record<string, string> | undefined, body: string): string {
   let caller = callers.get(principal);
   if (caller === undefined) {

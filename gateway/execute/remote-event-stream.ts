@@ -11,10 +11,12 @@ import type { RemoteSubscriptions } from './remote-subscription.ts';
 import { subscriptionBroke, SubgraphFailure, tooLarge, tooLate } from './subgraph-failure.ts';
 
 export function remoteEventStreams(bounds: ExchangeBounds, url: URL): RemoteSubscriptions {
-  // Apart from the pool of queries: a stream keeps its connection for as long as it lives. Silence is no fault of a stream.
+  // Apart from the pool of queries: a stream keeps its connection for as long as it lives. Silence is no fault of a
+  // stream.
   const pool = new Pool(url.origin, { connections: null, headersTimeout: 0, bodyTimeout: 0 });
   return {
-    open: ({ signal, context }, body, headers) => openStream(bounds, pool, url, body, headers, signal ?? context.signal),
+    open: ({ signal, context }, body, headers) =>
+      openStream(bounds, pool, url, body, headers, signal ?? context.signal),
     close: () => pool.destroy(),
   };
 }
@@ -53,7 +55,10 @@ async function openStream(
 }
 
 /** A refusal. */
-async function wholeBody({ name, maxResponseBytes }: ExchangeBounds, body: Dispatcher.ResponseData['body']): Promise<string> {
+async function wholeBody(
+  { name, maxResponseBytes }: ExchangeBounds,
+  body: Dispatcher.ResponseData['body'],
+): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -64,8 +69,15 @@ async function wholeBody({ name, maxResponseBytes }: ExchangeBounds, body: Dispa
   return Buffer.concat(chunks).toString();
 }
 
-function read({ name, maxResponseBytes }: ExchangeBounds, body: Dispatcher.ResponseData['body']): EventQueue<ExecutionResult> {
-  const events = new EventQueue<ExecutionResult>({ pause: () => body.pause(), resume: () => body.resume(), end: () => body.destroy() });
+function read(
+  { name, maxResponseBytes }: ExchangeBounds,
+  body: Dispatcher.ResponseData['body'],
+): EventQueue<ExecutionResult> {
+  const events = new EventQueue<ExecutionResult>({
+    pause: () => body.pause(),
+    resume: () => body.resume(),
+    end: () => body.destroy(),
+  });
   const parser = new EventStreamParser(maxResponseBytes, (event, data) => {
     if (event === 'complete') events.finish();
     else if (event === 'next' || event === 'message') events.push(readResult(name, undefined, data));
@@ -84,7 +96,10 @@ function read({ name, maxResponseBytes }: ExchangeBounds, body: Dispatcher.Respo
   return events;
 }
 
-/** The event stream format of HTML's specification: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream */
+/**
+ * The event stream format of HTML's specification:
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+ */
 export class EventStreamParser {
   readonly #limit: number;
   readonly #onEvent: (event: string, data: string) => void;

@@ -1,4 +1,7 @@
-/** One HTTP request to a subgraph and its whole answer, bounded in size and time. Written on undici's `dispatch`: nothing costs less. */
+/**
+ * One HTTP request to a subgraph and its whole answer, bounded in size and time. Written on undici's `dispatch`:
+ * nothing costs less.
+ */
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import type { Dispatcher } from 'undici';
@@ -27,7 +30,8 @@ export interface RemoteAnswer {
 
 /**
  * Sends one request. Ending `signal` ends it on the wire too.
- * @throws SubgraphFailure when there is no whole answer; CodedError `REQUEST_TIMEOUT` (or the signal's own reason) when cancelled
+ * @throws SubgraphFailure when there is no whole answer; CodedError `REQUEST_TIMEOUT` (or the signal's own reason) when
+ *   cancelled
  */
 export function exchange(
   dispatcher: Dispatcher,
@@ -83,17 +87,23 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#ended !== undefined) controller.abort(this.#ended);
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     if (status < 200) return; // Informational; the answer follows.
     this.#status = status;
     const encoding = headers['content-encoding'];
     if (encoding !== undefined) this.#encoding = String(encoding).toLowerCase();
-    if (Number(headers['content-length']) > this.#bounds.maxResponseBytes) this.#end(tooLarge(this.#bounds.name, this.#bounds.maxResponseBytes));
+    if (Number(headers['content-length']) > this.#bounds.maxResponseBytes)
+      this.#end(tooLarge(this.#bounds.name, this.#bounds.maxResponseBytes));
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#size += chunk.length;
-    if (this.#size > this.#bounds.maxResponseBytes) this.#end(tooLarge(this.#bounds.name, this.#bounds.maxResponseBytes));
+    if (this.#size > this.#bounds.maxResponseBytes)
+      this.#end(tooLarge(this.#bounds.name, this.#bounds.maxResponseBytes));
     else if (this.#body === undefined) this.#body = chunk;
     else if (Array.isArray(this.#body)) this.#body.push(chunk);
     else this.#body = [this.#body, chunk];
@@ -102,7 +112,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#ended !== undefined) return;
     const status = this.#status;
-    const body = this.#body === undefined ? '' : Array.isArray(this.#body) ? Buffer.concat(this.#body, this.#size) : this.#body;
+    const body =
+      this.#body === undefined ? '' : Array.isArray(this.#body) ? Buffer.concat(this.#body, this.#size) : this.#body;
     if (this.#encoding === undefined || this.#encoding === 'identity' || body === '') {
       this.#settle();
       this.#resolve({ status, text: body.toString(), bytes: this.#size });
@@ -149,7 +160,8 @@ export const ACCEPTED_ENCODINGS = 'gzip, br';
 
 async function decompress(encoding: string, body: Buffer, { name, maxResponseBytes }: ExchangeBounds): Promise<string> {
   const decode = Object.hasOwn(unpack, encoding) ? unpack[encoding] : undefined;
-  if (decode === undefined) throw new SubgraphFailure(`The subgraph ${name} answered in an encoding that was not offered.`);
+  if (decode === undefined)
+    throw new SubgraphFailure(`The subgraph ${name} answered in an encoding that was not offered.`);
   try {
     return (await decode(body, { maxOutputLength: maxResponseBytes })).toString();
   } catch (error) {

@@ -16,7 +16,8 @@ const PING_MS = 12_000;
 export function remoteSockets(bounds: ExchangeBounds, url: URL): RemoteSubscriptions {
   const open = new Set<EventQueue<ExecutionResult>>();
   return {
-    open: ({ signal, context }, body, headers) => openSocket(bounds, url, JSON.parse(body) as SubscribePayload, headers, signal ?? context.signal, open),
+    open: ({ signal, context }, body, headers) =>
+      openSocket(bounds, url, JSON.parse(body) as SubscribePayload, headers, signal ?? context.signal, open),
     async close() {
       await Promise.all([...open].map((events) => events.return()));
     },
@@ -35,7 +36,12 @@ function openSocket(
   class SubgraphSocket extends WebSocket {
     constructor(address: string, protocols?: string | string[]) {
       // Compression makes it hard to bound what waits.
-      super(address, protocols, { headers, maxPayload: maxResponseBytes, handshakeTimeout: timeoutMs, perMessageDeflate: false });
+      super(address, protocols, {
+        headers,
+        maxPayload: maxResponseBytes,
+        handshakeTimeout: timeoutMs,
+        perMessageDeflate: false,
+      });
     }
   }
   const client = createClient({

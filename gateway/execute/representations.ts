@@ -31,7 +31,8 @@ export function compileRepresentations(
   const plain = new Map<string, readonly string[] | undefined>();
   const plainKeysOf = (name: string): readonly string[] | undefined => {
     let keys = plain.get(name);
-    if (keys === undefined && !plain.has(name)) plain.set(name, (keys = rewrites === undefined ? plainKeys(steps, name, types) : undefined));
+    if (keys === undefined && !plain.has(name))
+      plain.set(name, (keys = rewrites === undefined ? plainKeys(steps, name, types) : undefined));
     return keys;
   };
   return (objects) => {
@@ -67,7 +68,10 @@ class Builder implements Representations {
   #lastName: string | undefined;
   #last: FirstOfType | undefined;
 
-  /** Adds one of scalars alone. False when it must be compared by its text: the key that was chosen does not tell it from another. */
+  /**
+   * Adds one of scalars alone. False when it must be compared by its text: the key that was chosen does not tell it
+   * from another.
+   */
   addPlain(object: JsonObject, name: string, keys: readonly string[]): boolean {
     for (let index = 0; index < keys.length; index++) {
       const value = object[keys[index]!];
@@ -85,7 +89,8 @@ class Builder implements Representations {
       return true;
     }
     const representation = this.values[same]!;
-    for (let index = 0; index < keys.length; index++) if (representation[keys[index]!] !== object[keys[index]!]) return false;
+    for (let index = 0; index < keys.length; index++)
+      if (representation[keys[index]!] !== object[keys[index]!]) return false;
     this.objects.push(object);
     this.indices.push(same);
     return true;
@@ -108,7 +113,9 @@ class Builder implements Representations {
     let first = this.#byType.get(name);
     if (first === undefined) {
       // The type name says nothing; an identifier is a string, where there is one.
-      const key = keys.findLast((candidate) => candidate !== '__typename' && typeof object[candidate] === 'string') ?? keys.at(-1)!;
+      const key =
+        keys.findLast((candidate) => candidate !== '__typename' && typeof object[candidate] === 'string') ??
+        keys.at(-1)!;
       first = { key, byValue: new Map() };
       this.#byType.set(name, first);
     }
@@ -124,10 +131,15 @@ class Builder implements Representations {
   }
 }
 
-/** The same representations in an order that does not depend on where they were found, so that equal questions are equal. */
+/**
+ * The same representations in an order that does not depend on where they were found, so that equal questions are
+ * equal.
+ */
 export function inCommonOrder({ values, objects, indices }: Representations): Representations {
   if (values.length < 2) return { values, objects, indices };
-  const order = values.map((value, index) => ({ text: textOf(value), index })).sort((one, other) => (one.text < other.text ? -1 : 1));
+  const order = values
+    .map((value, index) => ({ text: textOf(value), index }))
+    .sort((one, other) => (one.text < other.text ? -1 : 1));
   const places = new Array<number>(values.length);
   order.forEach(({ index }, place) => (places[index] = place));
   return { values: order.map(({ index }) => values[index]!), objects, indices: indices.map((index) => places[index]!) };
@@ -145,13 +157,24 @@ export function batchOf({ values, objects, indices }: Representations, start: nu
 
 type Step =
   | { readonly kind: 'fragment'; readonly condition: string | undefined; readonly steps: readonly Step[] }
-  | { readonly kind: 'field'; readonly key: string; readonly isUnsafe: boolean; readonly steps: readonly Step[] | undefined };
+  | {
+      readonly kind: 'field';
+      readonly key: string;
+      readonly isUnsafe: boolean;
+      readonly steps: readonly Step[] | undefined;
+    };
 
 const compileSteps = (selections: readonly QueryPlanSelectionNode[]): Step[] =>
   selections.map((selection): Step => {
-    if (selection.kind === 'InlineFragment') return { kind: 'fragment', condition: selection.typeCondition, steps: compileSteps(selection.selections) };
+    if (selection.kind === 'InlineFragment')
+      return { kind: 'fragment', condition: selection.typeCondition, steps: compileSteps(selection.selections) };
     const key = selection.alias ?? selection.name;
-    return { kind: 'field', key, isUnsafe: key in Object.prototype, steps: selection.selections && compileSteps(selection.selections) };
+    return {
+      kind: 'field',
+      key,
+      isUnsafe: key in Object.prototype,
+      steps: selection.selections && compileSteps(selection.selections),
+    };
   });
 
 /** The keys to copy from an object of the type `name`; undefined when there is more to do than to copy leaves. */
@@ -159,14 +182,18 @@ function plainKeys(steps: readonly Step[], name: string, types: SupergraphTypes)
   const keys = new Set<string>();
   const collect = (below: readonly Step[]): boolean =>
     below.every((step) => {
-      if (step.kind === 'fragment') return (step.condition !== undefined && !types.matches(name, step.condition)) || collect(step.steps);
+      if (step.kind === 'fragment')
+        return (step.condition !== undefined && !types.matches(name, step.condition)) || collect(step.steps);
       keys.add(step.key);
       return step.steps === undefined && !step.isUnsafe;
     });
   return collect(steps) && keys.has('__typename') ? [...keys] : undefined;
 }
 
-/** A text that equal representations share and others do not. The length of each string keeps it apart from what follows. */
+/**
+ * A text that equal representations share and others do not. The length of each string keeps it apart from what
+ * follows.
+ */
 function textOf(representation: JsonObject): string {
   let text = '';
   for (const key in representation) {
@@ -223,11 +250,13 @@ function rewrite(
   types: SupergraphTypes,
 ): void {
   const { __typename: name } = representation;
-  // The planner merges fetches through an interface's key with those through a type's own. Where the subgraph is asked for the type
-  // itself it gets the type itself: the interface's resolver knows nothing of what the type's fields require.
+  // The planner merges fetches through an interface's key with those through a type's own. Where the subgraph is asked
+  // for the type itself it gets the type itself: the interface's resolver knows nothing of what the type's fields
+  // require.
   const isAskedItself = asked.has(String(name));
   for (const each of rewrites) {
-    if (!isAskedItself || each.kind === 'KeyRenamer' || each.path[0] === `... on ${String(name)}`) applyRewrite(representation, each, 0, types);
+    if (!isAskedItself || each.kind === 'KeyRenamer' || each.path[0] === `... on ${String(name)}`)
+      applyRewrite(representation, each, 0, types);
   }
 }
 
@@ -241,7 +270,8 @@ function applyRewrite(value: unknown, rewrite: FetchDataRewrite, depth: number, 
   const part = rewrite.path[depth]!;
   if (part.startsWith('... on ')) {
     const name = value.__typename;
-    if (typeof name !== 'string' || types.matches(name, part.slice('... on '.length))) applyRewrite(value, rewrite, depth + 1, types);
+    if (typeof name !== 'string' || types.matches(name, part.slice('... on '.length)))
+      applyRewrite(value, rewrite, depth + 1, types);
   } else if (depth < rewrite.path.length - 1) {
     applyRewrite(own(value, part), rewrite, depth + 1, types);
   } else if (rewrite.kind === 'ValueSetter') {

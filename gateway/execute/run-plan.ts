@@ -61,7 +61,9 @@ export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void>
       return;
     }
     case 'fetch':
-      await (run.trace === undefined ? runFetch(node, run, undefined) : run.trace.record(node, (trace) => runFetch(node, run, trace)));
+      await (run.trace === undefined
+        ? runFetch(node, run, undefined)
+        : run.trace.record(node, (trace) => runFetch(node, run, trace)));
       if (node.id !== undefined) run.deferral?.fetched(node.id);
   }
 }
@@ -81,7 +83,17 @@ async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace 
     await fetchRepresentations(fetch, run, fetch.representations(objects), variables, trace);
   } else {
     const groups = groupByContext(fetch.contexts, run.data, fetch.path, run.types);
-    await Promise.all(groups.map((group) => fetchRepresentations(fetch, run, fetch.representations!(group.objects), { ...variables, ...group.variables }, trace)));
+    await Promise.all(
+      groups.map((group) =>
+        fetchRepresentations(
+          fetch,
+          run,
+          fetch.representations!(group.objects),
+          { ...variables, ...group.variables },
+          trace,
+        ),
+      ),
+    );
   }
   if (trace !== undefined && run.errors.list.length > before) trace.errors = run.errors.list.length - before;
 }
@@ -112,7 +124,10 @@ async function fetchRepresentations(
 }
 
 /** The variables that a fetch uses; one the client left out stays out. */
-export function pickVariables(fetch: ExecutableFetch, variables: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function pickVariables(
+  fetch: ExecutableFetch,
+  variables: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const picked = emptyObject();
   for (const name of fetch.variables) if (variables[name] !== undefined) picked[name] = variables[name];
   return picked;
@@ -137,7 +152,12 @@ async function fetchFields(
 }
 
 /** Merges the answer of a fetch of root fields, or the event of a subscription. */
-export function takeRootResult(fetch: ExecutableFetch, run: PlanRun, objects: readonly JsonObject[], result: ExecutionResult): void {
+export function takeRootResult(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  objects: readonly JsonObject[],
+  result: ExecutionResult,
+): void {
   const { data } = result;
   if (isObject(data)) for (const object of objects) mergeInto(object, data, fetch.shape, run.types);
   if (objects.length > 1) run.meeting = true;
@@ -152,7 +172,9 @@ export function takeRootResult(fetch: ExecutableFetch, run: PlanRun, objects: re
       continue;
     }
     const below = renamedPath(error.path, fetch.shape);
-    for (const object of objects) for (const path of paths.get(object) ?? []) addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
+    for (const object of objects)
+      for (const path of paths.get(object) ?? [])
+        addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
   }
 }
 
@@ -191,7 +213,10 @@ async function fetchEntities(
     const targets = objects.filter((_, place) => indices[place] === index);
     // An entity that could not be found at all costs each of its fields.
     if (below.length === 0) failAll(fetch, run, targets, error, paths);
-    else for (const target of targets) for (const path of paths.get(target) ?? []) addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
+    else
+      for (const target of targets)
+        for (const path of paths.get(target) ?? [])
+          addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
   }
 }
 
@@ -240,7 +265,11 @@ async function call(
 }
 
 /** The request of a fetch, or of a subscription's primary. */
-export function requestOf(fetch: ExecutableFetch, run: Pick<PlanRun, 'context'>, variables: Record<string, unknown>): SubgraphRequest {
+export function requestOf(
+  fetch: ExecutableFetch,
+  run: Pick<PlanRun, 'context'>,
+  variables: Record<string, unknown>,
+): SubgraphRequest {
   return {
     document: fetch.document,
     query: fetch.text,
@@ -276,9 +305,12 @@ function failAll(
   failure: unknown,
   paths = pathsAt(run.data, fetch.path, run.types),
 ): void {
-  const isOfSubgraph = (error: unknown): error is GraphQLError => isObject(error) && !(error instanceof CodedError) && 'extensions' in error;
+  const isOfSubgraph = (error: unknown): error is GraphQLError =>
+    isObject(error) && !(error instanceof CodedError) && 'extensions' in error;
   const at = (path: (string | number)[]) =>
-    isOfSubgraph(failure) ? errorOfSubgraph(failure, fetch.service, path) : errorOfFailure(failure, fetch.service, path);
+    isOfSubgraph(failure)
+      ? errorOfSubgraph(failure, fetch.service, path)
+      : errorOfFailure(failure, fetch.service, path);
   for (const object of objects) {
     const name = object.__typename;
     for (const path of paths.get(object) ?? []) {

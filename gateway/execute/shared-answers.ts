@@ -1,9 +1,18 @@
 /**
- * Answers to the events of subscriptions, made once for all subscribers who are to be told the same: who follow one stream
- * ({@link SharedEvents}), ask for the same fields, and are the same to every subgraph (tenant, subject, roles, scopes).
+ * Answers to the events of subscriptions, made once for all subscribers who are to be told the same: who follow one
+ * stream ({@link SharedEvents}), ask for the same fields, and are the same to every subgraph (tenant, subject, roles,
+ * scopes).
  */
 import { setMaxListeners } from 'node:events';
-import { Kind, type ExecutionResult, type SelectionSetNode, type FragmentDefinitionNode, type OperationDefinitionNode, type ASTNode, visit } from 'graphql';
+import {
+  Kind,
+  type ExecutionResult,
+  type SelectionSetNode,
+  type FragmentDefinitionNode,
+  type OperationDefinitionNode,
+  type ASTNode,
+  visit,
+} from 'graphql';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 
@@ -38,7 +47,10 @@ export class SharedAnswer {
     return this.result === undefined ? this.#made! : Promise.resolve(this.result);
   }
 
-  /** The result as JSON, encoded once; undefined where it has errors, of which each client sees its own. Call it once {@link result} is there. */
+  /**
+   * The result as JSON, encoded once; undefined where it has errors, of which each client sees its own. Call it once
+   * {@link result} is there.
+   */
   get json(): Buffer | undefined {
     if (this.result?.errors !== undefined) return undefined;
     return (this.#json ??= Buffer.from(JSON.stringify(this.result)));
@@ -50,7 +62,10 @@ export class SharedAnswer {
   }
 }
 
-/** How transports that can send one answer to many read a stream, in the place of its own `next()`. `return()` ends it as ever. */
+/**
+ * How transports that can send one answer to many read a stream, in the place of its own `next()`. `return()` ends it
+ * as ever.
+ */
 export interface Delivery {
   readonly events: SharedEvents;
   /** The answer to one of the events, the same object for everybody who is to be told the same. */
@@ -66,7 +81,8 @@ export interface DeliverableStream extends AsyncIterableIterator<ExecutionResult
   readonly delivery: Delivery;
 }
 
-export const isDeliverable = (stream: unknown): stream is DeliverableStream => typeof stream === 'object' && stream !== null && 'delivery' in stream;
+export const isDeliverable = (stream: unknown): stream is DeliverableStream =>
+  typeof stream === 'object' && stream !== null && 'delivery' in stream;
 
 /** Those for whom answers are made once. */
 export interface Group {
@@ -92,7 +108,8 @@ export class Groups {
 
   /**
    * @param what all that answers depend on besides the event and the caller, as text
-   * @param context of the one who joins; answers are made under a context of the group's, which ends with its last member
+   * @param context of the one who joins; answers are made under a context of the group's, which ends with its last
+   *   member
    */
   join(what: string, context: RequestContext, answerer: Answerer): Group {
     const key = `${callerKey(context.principal)}\n${what}`;
@@ -128,7 +145,8 @@ export class Groups {
       answers: new WeakMap(),
       ending,
       // A context of its own for each event: what loaders read for one must not serve the next.
-      answer: (event) => answerer(event, createRequestContext(principal, { requestId, headers, signal: ending.signal })),
+      answer: (event) =>
+        answerer(event, createRequestContext(principal, { requestId, headers, signal: ending.signal })),
     };
   }
 }
@@ -136,14 +154,30 @@ export class Groups {
 /** Headers of a request that every request has its own of, and that no subgraph is told. */
 const OF_ONE_REQUEST = /^(sec-websocket-.*|connection|upgrade|host|content-length|x-request-id|last-event-id)$/;
 
-/** What of a request may be passed on to other subgraphs, as text: callers who differ in it may be told different things there. */
+/**
+ * What of a request may be passed on to other subgraphs, as text: callers who differ in it may be told different things
+ * there.
+ */
 export const headersKey = ({ headers = {} }: RequestContext): string =>
-  JSON.stringify(Object.entries(headers).filter(([name]) => !OF_ONE_REQUEST.test(name)).sort(([left], [right]) => (left < right ? -1 : 1)));
+  JSON.stringify(
+    Object.entries(headers)
+      .filter(([name]) => !OF_ONE_REQUEST.test(name))
+      .sort(([left], [right]) => (left < right ? -1 : 1)),
+  );
 
-const callerKey = ({ tenantId, subject, roles, scopes, system }: Principal): string => JSON.stringify([tenantId, subject, roles, scopes, system === true]);
+const callerKey = ({ tenantId, subject, roles, scopes, system }: Principal): string =>
+  JSON.stringify([tenantId, subject, roles, scopes, system === true]);
 
-/** The variables on which the answer to an event may depend: all but those that only the root field's arguments name. */
-export function variablesBelowRoot({ operation, fragments }: { operation: OperationDefinitionNode; fragments: ReadonlyMap<string, FragmentDefinitionNode> }): readonly string[] {
+/**
+ * The variables on which the answer to an event may depend: all but those that only the root field's arguments name.
+ */
+export function variablesBelowRoot({
+  operation,
+  fragments,
+}: {
+  operation: OperationDefinitionNode;
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+}): readonly string[] {
   const names = new Set<string>();
   const seen = new Set<string>();
   const spread = (name: string, root: boolean): void => {
@@ -154,7 +188,10 @@ export function variablesBelowRoot({ operation, fragments }: { operation: Operat
     if (fragment !== undefined) (root ? rootSelections : below)(fragment.selectionSet);
   };
   const below = (node: ASTNode): void => {
-    visit(node, { Variable: ({ name }) => void names.add(name.value), FragmentSpread: ({ name }) => spread(name.value, false) });
+    visit(node, {
+      Variable: ({ name }) => void names.add(name.value),
+      FragmentSpread: ({ name }) => spread(name.value, false),
+    });
   };
   const rootSelections = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {

@@ -37,7 +37,8 @@ export interface SubgraphClient {
   readonly name: string;
   /**
    * Runs a query or a mutation. Errors of fields are in the result.
-   * @throws CodedError `SUBGRAPH_UNAVAILABLE` when there is no answer, or one that is not GraphQL; `REQUEST_TIMEOUT` when cancelled
+   * @throws CodedError `SUBGRAPH_UNAVAILABLE` when there is no answer, or one that is not GraphQL; `REQUEST_TIMEOUT`
+   *   when cancelled
    */
   execute(request: SubgraphRequest): Promise<ExecutionResult>;
   /**

@@ -2,7 +2,9 @@
 import { CodedError, type CodedErrorOptions } from '#subgraphs/shared/errors.ts';
 
 export interface FailureMeaning {
-  /** Another attempt may mend it: the connection failed, or a proxy says that nobody is there just now. @default false */
+  /**
+   * Another attempt may mend it: the connection failed, or a proxy says that nobody is there just now. @default false
+   */
   transient?: boolean;
   /** It says something about the subgraph's health, not only about this one request. @default true */
   unhealthy?: boolean;
@@ -13,7 +15,10 @@ export class SubgraphFailure extends CodedError {
   readonly transient: boolean;
   readonly unhealthy: boolean;
 
-  constructor(message: string, { transient = false, unhealthy = true, ...options }: FailureMeaning & CodedErrorOptions = {}) {
+  constructor(
+    message: string,
+    { transient = false, unhealthy = true, ...options }: FailureMeaning & CodedErrorOptions = {},
+  ) {
     super('SUBGRAPH_UNAVAILABLE', message, options);
     this.transient = transient;
     this.unhealthy = unhealthy;
@@ -23,11 +28,15 @@ export class SubgraphFailure extends CodedError {
 export const unreachable = (name: string, cause: unknown): SubgraphFailure =>
   new SubgraphFailure(`The subgraph ${name} cannot be reached.`, { transient: true, cause });
 
-export const tooLate = (name: string, ms: number): SubgraphFailure => new SubgraphFailure(`The subgraph ${name} did not answer within ${ms} ms.`);
+export const tooLate = (name: string, ms: number): SubgraphFailure =>
+  new SubgraphFailure(`The subgraph ${name} did not answer within ${ms} ms.`);
 
 /** One caller's greed must not close the subgraph to others, so this says nothing of its health. */
 export const tooLarge = (name: string, limit: number): SubgraphFailure =>
-  new SubgraphFailure(`The subgraph ${name} answered with more than ${limit} bytes.`, { unhealthy: false, hint: 'Ask for less at a time.' });
+  new SubgraphFailure(`The subgraph ${name} answered with more than ${limit} bytes.`, {
+    unhealthy: false,
+    hint: 'Ask for less at a time.',
+  });
 
 /** @param status of HTTP, where there was one */
 export function notGraphQL(name: string, status: number | undefined, cause?: unknown): SubgraphFailure {
@@ -41,9 +50,15 @@ export function notGraphQL(name: string, status: number | undefined, cause?: unk
 }
 
 /** @param closeCode of the WebSocket, where that is how it ended */
-export function subscriptionBroke(name: string, { opened, closeCode, cause }: { opened: boolean; closeCode?: number; cause?: unknown }): SubgraphFailure {
+export function subscriptionBroke(
+  name: string,
+  { opened, closeCode, cause }: { opened: boolean; closeCode?: number; cause?: unknown },
+): SubgraphFailure {
   const how = closeCode === undefined ? '' : ` (close code ${closeCode})`;
   return opened
-    ? new SubgraphFailure(`The subscription on the subgraph ${name} broke${how}.`, { hint: 'Subscribe again; from the last cursor, where the field takes one.', cause })
+    ? new SubgraphFailure(`The subscription on the subgraph ${name} broke${how}.`, {
+        hint: 'Subscribe again; from the last cursor, where the field takes one.',
+        cause,
+      })
     : new SubgraphFailure(`A subscription on the subgraph ${name} could not be opened${how}.`, { cause });
 }

@@ -1,4 +1,7 @@
-/** Subscriptions: the plan's primary gives events; what other subgraphs know of each is fetched before the client sees it. */
+/**
+ * Subscriptions: the plan's primary gives events; what other subgraphs know of each is fetched before the client sees
+ * it.
+ */
 import type { ExecutionResult } from 'graphql';
 
 /**
@@ -20,7 +23,10 @@ export function mapEvents<Event>(
   let tail: Promise<unknown> = Promise.resolve();
   let wake: () => void = () => undefined;
 
-  /** Settles as the promise does, or to undefined at the end. (A race against one long-lived promise would keep a trace of every event.) */
+  /**
+   * Settles as the promise does, or to undefined at the end. (A race against one long-lived promise would keep a trace
+   * of every event.)
+   */
   const untilEnd = <T>(promise: Promise<T>): Promise<T | undefined> =>
     new Promise((resolve, reject) => {
       wake = () => resolve(undefined);

@@ -1,4 +1,7 @@
-/** What the executor must know of the supergraph's types, inaccessible ones included: which are abstract, and what belongs to them. */
+/**
+ * What the executor must know of the supergraph's types, inaccessible ones included: which are abstract, and what
+ * belongs to them.
+ */
 import { Kind, parse } from 'graphql';
 
 export interface SupergraphTypes {

@@ -32,7 +32,10 @@ export interface FetchTrace {
   /** Bytes of its requests and answers as they went over the wire; of subgraphs elsewhere only, and so the next two. */
   sentBytes?: number;
   receivedBytes?: number;
-  /** How often its calls were sent: more than calls after a retry, fewer where another request's equal call under way served. */
+  /**
+   * How often its calls were sent: more than calls after a retry, fewer where another request's equal call under way
+   * served.
+   */
   attempts?: number;
   /** The state of the subgraph's circuit breaker afterwards. */
   breaker?: CallReport['breaker'];

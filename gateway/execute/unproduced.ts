@@ -1,6 +1,7 @@
 /**
- * Finds what an operation selects and no fetch of its plan produces. `@apollo/query-planner` drops a field of an interface without a word
- * where the subgraph it comes from has no type that implements it; the client is owed an error for the null.
+ * Finds what an operation selects and no fetch of its plan produces. `@apollo/query-planner` drops a field of an
+ * interface without a word where the subgraph it comes from has no type that implements it; the client is owed an error
+ * for the null.
  */
 import {
   getNamedType,
@@ -50,7 +51,12 @@ interface Produced {
 }
 
 /** @param plan undefined when nothing need be fetched */
-export function findUnproduced(plan: ExecutablePlan | undefined, { operation, fragments }: CheckedOperation, schema: GraphQLSchema, types: SupergraphTypes): readonly Unproduced[] {
+export function findUnproduced(
+  plan: ExecutablePlan | undefined,
+  { operation, fragments }: CheckedOperation,
+  schema: GraphQLSchema,
+  types: SupergraphTypes,
+): readonly Unproduced[] {
   const root = schema.getRootType(operation.operation);
   if (plan === undefined || root === null || root === undefined) return [];
   const produced = new Map<string, Produced>();
@@ -75,7 +81,11 @@ function report(path: (string | number)[], cause: Error | undefined, run: PlanRu
   const clientPath = run.clientPaths.of(path, run.data);
   if (clientPath === undefined) return;
   const message = cause?.message ?? 'No subgraph can resolve this field here.';
-  const error = new GraphQLError(message, { path, originalError: cause, extensions: { code: 'INTERNAL_SERVER_ERROR' } });
+  const error = new GraphQLError(message, {
+    path,
+    originalError: cause,
+    extensions: { code: 'INTERNAL_SERVER_ERROR' },
+  });
   run.errors.addOnce(error, clientPath);
 }
 
@@ -88,7 +98,8 @@ function addNode(node: ExecutableNode, into: Map<string, Produced>): void {
       if (node.otherwise !== undefined) addNode(node.otherwise, into);
       return;
     case 'defer':
-      for (const part of [node.primary, ...node.parts.map((deferred) => deferred.node)]) if (part !== undefined) addNode(part, into);
+      for (const part of [node.primary, ...node.parts.map((deferred) => deferred.node)])
+        if (part !== undefined) addNode(part, into);
       return;
     default:
       for (const child of node.nodes) addNode(child, into);
@@ -107,7 +118,8 @@ function addFetch(fetch: ExecutableFetch, root: Map<string, Produced>): void {
   }
   const operation = fetch.document.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION)!;
   const [first] = operation.selectionSet.selections;
-  const selectionSet = fetch.representations === undefined || first?.kind !== Kind.FIELD ? operation.selectionSet : first.selectionSet!;
+  const selectionSet =
+    fetch.representations === undefined || first?.kind !== Kind.FIELD ? operation.selectionSet : first.selectionSet!;
   addSelections(selectionSet, fetch.shape, conditions, into);
 }
 
@@ -120,17 +132,28 @@ function entryOf(into: Map<string, Produced>, key: string): Produced {
   return entry;
 }
 
-function addSelections({ selections }: SelectionSetNode, shape: MergeShape, conditions: readonly (readonly string[])[], into: Map<string, Produced>): void {
+function addSelections(
+  { selections }: SelectionSetNode,
+  shape: MergeShape,
+  conditions: readonly (readonly string[])[],
+  into: Map<string, Produced>,
+): void {
   for (const selection of selections) {
     if (selection.kind === Kind.FIELD) {
       const from = selection.alias?.value ?? selection.name.value;
       const merged = shape.fields.find((field) => field.from === from);
       const entry = entryOf(into, merged?.to ?? from);
       entry.conditions.push(conditions);
-      if (selection.selectionSet !== undefined && merged?.shape !== undefined) addSelections(selection.selectionSet, merged.shape, [], entry.below);
+      if (selection.selectionSet !== undefined && merged?.shape !== undefined)
+        addSelections(selection.selectionSet, merged.shape, [], entry.below);
     } else if (selection.kind === Kind.INLINE_FRAGMENT) {
       const condition = selection.typeCondition?.name.value;
-      addSelections(selection.selectionSet, shape, condition === undefined ? conditions : [...conditions, [condition]], into);
+      addSelections(
+        selection.selectionSet,
+        shape,
+        condition === undefined ? conditions : [...conditions, [condition]],
+        into,
+      );
     }
   }
 }
@@ -147,8 +170,15 @@ class Checker {
     this.#types = types;
   }
 
-  check(selectionSets: readonly SelectionSetNode[], parent: GraphQLCompositeType, produced: ReadonlyMap<string, Produced>, path: readonly PathStep[]): void {
-    /** What is selected below a key, for all types together: one walk for each place, however many types can be there. */
+  check(
+    selectionSets: readonly SelectionSetNode[],
+    parent: GraphQLCompositeType,
+    produced: ReadonlyMap<string, Produced>,
+    path: readonly PathStep[],
+  ): void {
+    /**
+     * What is selected below a key, for all types together: one walk for each place, however many types can be there.
+     */
     const below = new Map<string, { type: GraphQLCompositeType; selectionSets: Set<SelectionSetNode> }>();
     for (const type of isAbstractType(parent) ? this.#schema.getPossibleTypes(parent) : [parent]) {
       if (!isObjectType(type)) continue;
@@ -157,9 +187,16 @@ class Checker {
         const definition = name.startsWith('__') ? undefined : type.getFields()[name];
         if (definition === undefined) continue;
         const entry = produced.get(key);
-        const isProduced = entry?.conditions.some((conditions) => conditions.every((oneOf) => oneOf.some((condition) => this.#types.matches(type.name, condition))));
+        const isProduced = entry?.conditions.some((conditions) =>
+          conditions.every((oneOf) => oneOf.some((condition) => this.#types.matches(type.name, condition))),
+        );
         if (isProduced !== true) {
-          this.found.push({ path, type: parent === type ? undefined : type.name, key, selectionSets: field.flatMap(({ selectionSet }) => selectionSet ?? []) });
+          this.found.push({
+            path,
+            type: parent === type ? undefined : type.name,
+            key,
+            selectionSets: field.flatMap(({ selectionSet }) => selectionSet ?? []),
+          });
           continue;
         }
         const named = getNamedType(definition.type);
@@ -192,13 +229,14 @@ class Checker {
           if (spread.has(selection.name.value)) continue;
           spread.add(selection.name.value);
         }
-        const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value) : selection;
+        const fragment =
+          selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value) : selection;
         const condition = fragment?.typeCondition?.name.value;
-        if (fragment !== undefined && (condition === undefined || this.#types.matches(type.name, condition))) collect(fragment.selectionSet);
+        if (fragment !== undefined && (condition === undefined || this.#types.matches(type.name, condition)))
+          collect(fragment.selectionSet);
       }
     };
     for (const selectionSet of selectionSets) collect(selectionSet);
     return fields;
   }
 }
-

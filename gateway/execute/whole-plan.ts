@@ -1,8 +1,9 @@
 /**
  * Plans an operation so that all of it is answered, whatever the planner leaves out or refuses:
- * - where it refuses the operation as it is written, it is given the same in another form (`flatten.ts`), then without the root fields that
- *   it refuses in any form;
- * - where it leaves out an object with everything below it, the object is asked for again, so that a null is the subgraph's own;
+ * - where it refuses the operation as it is written, it is given the same in another form (`flatten.ts`), then without
+ *   the root fields that it refuses in any form;
+ * - where it leaves out an object with everything below it, the object is asked for again, so that a null is the
+ *   subgraph's own;
  * - what no fetch produces then is an error of its own (`unproduced.ts`).
  */
 import { Kind, type FieldNode, type GraphQLSchema, type SelectionNode, type SelectionSetNode } from 'graphql';
@@ -38,7 +39,12 @@ export class WholePlanner {
   readonly #types: SupergraphTypes;
   readonly #log: (message: string, error?: unknown) => void;
 
-  constructor(plans: PlanCache<ExecutablePlan>, schema: GraphQLSchema, types: SupergraphTypes, log: (message: string, error?: unknown) => void = () => undefined) {
+  constructor(
+    plans: PlanCache<ExecutablePlan>,
+    schema: GraphQLSchema,
+    types: SupergraphTypes,
+    log: (message: string, error?: unknown) => void = () => undefined,
+  ) {
     this.#plans = plans;
     this.#schema = schema;
     this.#types = types;
@@ -75,7 +81,9 @@ export class WholePlanner {
       const request = { operation: text, overrides };
       const plan = this.#plans.peek(request) ?? (await this.#plans.get(request));
       const unproduced = findUnproduced(plan, part, this.#schema, this.#types);
-      const closed = unproduced.flatMap(({ selectionSets }) => selectionSets).filter((selectionSet) => !opened.has(selectionSet));
+      const closed = unproduced
+        .flatMap(({ selectionSets }) => selectionSets)
+        .filter((selectionSet) => !opened.has(selectionSet));
       if (closed.length === 0 || round === MAX_ROUNDS) return { plan, text, unproduced };
       for (const selectionSet of closed) opened.add(selectionSet);
     }
@@ -112,7 +120,13 @@ export class WholePlanner {
         planned.push(field);
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        refused.push({ path: [], type: undefined, key: field.alias?.value ?? field.name.value, selectionSets: [], cause: error });
+        refused.push({
+          path: [],
+          type: undefined,
+          key: field.alias?.value ?? field.name.value,
+          selectionSets: [],
+          cause: error,
+        });
       }
     }
     if (planned.length === 0) return { plan: undefined, text: undefined, unproduced: refused };
@@ -130,4 +144,5 @@ function withRootFields({ operation, fragments }: OperationPart, selections: rea
 }
 
 /** What the planner says of an operation that it fails on; one that takes too long would take too long in any form. */
-const isRefusal = (error: unknown): error is CodedError => error instanceof CodedError && error.code === 'INTERNAL_SERVER_ERROR';
+const isRefusal = (error: unknown): error is CodedError =>
+  error instanceof CodedError && error.code === 'INTERNAL_SERVER_ERROR';

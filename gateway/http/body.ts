@@ -3,7 +3,9 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 
-/** How much of a body that is too long is still read, so that its sender sees the answer and not a broken connection. */
+/**
+ * How much of a body that is too long is still read, so that its sender sees the answer and not a broken connection.
+ */
 const DISCARD_FACTOR = 8;
 const DISCARD_MS = 10_000;
 
@@ -13,7 +15,9 @@ const DISCARD_MS = 10_000;
  */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const tooLarge = () =>
-    new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, { hint: 'Send less, upload bytes with `requestUpload`, or raise BODY_LIMIT_BYTES.' });
+    new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, {
+      hint: 'Send less, upload bytes with `requestUpload`, or raise BODY_LIMIT_BYTES.',
+    });
   const began = performance.now();
   const chunks: Buffer[] = [];
   let length = 0;
@@ -47,7 +51,9 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
 export function decodeUtf8(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw badUserInput('The body is not valid UTF-8.');
   // A byte order mark is no part of the text.
-  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.toString('utf8', 3) : bytes.toString('utf8');
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
+    ? bytes.toString('utf8', 3)
+    : bytes.toString('utf8');
 }
 
 /** @throws CodedError `BAD_USER_INPUT` when the text is not JSON; says where */
@@ -57,7 +63,12 @@ export function parseJson(text: string, what = 'The body'): unknown {
   } catch (cause) {
     // The engine's message quotes the text around the fault, which may be long or a secret; the position says enough.
     const position = /position (\d+)/.exec((cause as Error).message)?.[1];
-    const reason = text === '' ? 'it is empty' : position === undefined ? 'it ends too early or has a stray character' : `at character ${position}`;
+    const reason =
+      text === ''
+        ? 'it is empty'
+        : position === undefined
+          ? 'it ends too early or has a stray character'
+          : `at character ${position}`;
     throw badUserInput(`${what} is not valid JSON: ${reason}.`, { cause });
   }
 }

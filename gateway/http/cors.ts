@@ -2,7 +2,8 @@
 import type { Handler } from './exchange.ts';
 import type { RequestGuard } from './request-guard.ts';
 
-const ALLOWED_HEADERS = 'authorization, content-type, accept, x-request-id, mcp-session-id, mcp-protocol-version, last-event-id';
+const ALLOWED_HEADERS =
+  'authorization, content-type, accept, x-request-id, mcp-session-id, mcp-protocol-version, last-event-id';
 
 /** Refuses foreign hosts and origins; answers preflights of those that are allowed. */
 export const guardRequests =
@@ -19,7 +20,11 @@ export const guardRequests =
     response.writeHead(204, {
       ...(origin === undefined
         ? {}
-        : { 'access-control-allow-methods': 'GET, POST, PUT, DELETE', 'access-control-allow-headers': ALLOWED_HEADERS, 'access-control-max-age': '600' }),
+        : {
+            'access-control-allow-methods': 'GET, POST, PUT, DELETE',
+            'access-control-allow-headers': ALLOWED_HEADERS,
+            'access-control-max-age': '600',
+          }),
       allow: 'GET, POST, OPTIONS',
     });
     response.end();

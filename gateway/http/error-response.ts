@@ -14,7 +14,10 @@ export interface ErrorResponse {
  */
 export function errorResponse(error: unknown, requestId: string, onFault: (error: unknown) => void): ErrorResponse {
   if (!(error instanceof CodedError)) onFault(error);
-  const known = error instanceof CodedError ? error : new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.');
+  const known =
+    error instanceof CodedError
+      ? error
+      : new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.');
   return {
     status: meaningOf(known.code).status,
     headers: {

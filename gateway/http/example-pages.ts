@@ -1,4 +1,7 @@
-/** The pages of examples/, for development mode: whole files, from this server alone, under a policy that runs nothing else. */
+/**
+ * The pages of examples/, for development mode: whole files, from this server alone, under a policy that runs nothing
+ * else.
+ */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Handler } from './exchange.ts';
@@ -11,7 +14,8 @@ interface Page {
 /**
  * Serves each page at its path. A page carries its script and style in itself; the policy admits exactly these by their
  * digests (Content Security Policy 3), and connections to this server.
- * @param pages file by path, such as `{ '/examples/run-viewer': new URL('…/index.html', import.meta.url) }`; read at the first request
+ * @param pages file by path, such as `{ '/examples/run-viewer': new URL('…/index.html', import.meta.url) }`; read at
+ *   the first request
  */
 export function examplePages(pages: Readonly<Record<string, URL>>): Handler {
   const loaded = new Map<string, Promise<Page>>();
@@ -40,7 +44,9 @@ export function examplePages(pages: Readonly<Record<string, URL>>): Handler {
 
 function policyOf(html: string): string {
   const digests = (element: string): string =>
-    [...html.matchAll(new RegExp(`<${element}>([\\s\\S]*?)</${element}>`, 'g'))].map(([, text]) => `'sha256-${createHash('sha256').update(text!).digest('base64')}'`).join(' ') || "'none'";
+    [...html.matchAll(new RegExp(`<${element}>([\\s\\S]*?)</${element}>`, 'g'))]
+      .map(([, text]) => `'sha256-${createHash('sha256').update(text!).digest('base64')}'`)
+      .join(' ') || "'none'";
   return [
     "default-src 'none'",
     `script-src ${digests('script')}`,

@@ -7,7 +7,9 @@ export interface Exchange {
   readonly requestId: string;
   /** The request's path without its query, percent-encoded as sent. */
   readonly path: string;
-  /** Aborted when the client goes away before the answer is complete, and when the server's patience at shutdown ends. */
+  /**
+   * Aborted when the client goes away before the answer is complete, and when the server's patience at shutdown ends.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -15,7 +17,12 @@ export interface Exchange {
 export type Handler = (exchange: Exchange) => boolean | Promise<boolean>;
 
 /** Sends a JSON body. */
-export function sendJson({ request, response }: Exchange, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function sendJson(
+  { request, response }: Exchange,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',

@@ -16,7 +16,8 @@ function between(start, end) {
   return page.slice(from, to);
 }
 
-// The page calls its own renderer with options written inline. A script with a policy against inline scripts reads them from the page.
+// The page calls its own renderer with options written inline. A script with a policy against inline scripts reads them
+// from the page.
 const call = `{"title":${OPTIONS}}`;
 const script = between('<script>', '</script>');
 if (!script.includes(call)) throw new Error("GraphiQL's page does not call its renderer as expected.");
@@ -28,8 +29,8 @@ function graphiqlOptions() {
   // GraphiQL shows the query of the first default tab, but not its variables.
   return restored ? options : { ...options, query: first.query, variables: first.variables };
 }
-// Where there are more tabs than fit, GraphiQL moves a tab from under the pointer between press and release, so that no click
-// comes of it: the press has to do.
+// Where there are more tabs than fit, GraphiQL moves a tab from under the pointer between press and release, so that no
+// click comes of it: the press has to do.
 document.addEventListener('pointerdown', (event) => {
   const tab = event.button === 0 && event.target instanceof Element ? event.target.closest('.graphiql-tab-button') : null;
   if (tab === null) return;

@@ -1,4 +1,6 @@
-/** What GraphiQL opens with: the operations that the tests hold the API to, with variables that suit the first-run data. */
+/**
+ * What GraphiQL opens with: the operations that the tests hold the API to, with variables that suit the first-run data.
+ */
 import type { GraphiqlOptions } from './graphiql.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { entityId, documentId } from '#subgraphs/shared/ids.ts';
@@ -11,7 +13,7 @@ export const EXAMPLES: GraphiqlOptions = {
   variables: {
     Research: { question: 'retry with backoff' },
     FromGraph: { name: 'graphql-yoga' },
-    Path: { from: entityId(tenant, 'package', 'graphql-yoga'), to: entityId(tenant, 'package', 'tslib'), },
+    Path: { from: entityId(tenant, 'package', 'graphql-yoga'), to: entityId(tenant, 'package', 'tslib') },
     Documents: { after: null },
     Generate: { prompt: 'What is a query plan?' },
     GenerateStream: { prompt: 'What is a query plan?' },

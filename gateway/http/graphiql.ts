@@ -1,4 +1,7 @@
-/** GraphiQL for browsers, complete and from this server alone: a page under a strict policy, one script, one style sheet. */
+/**
+ * GraphiQL for browsers, complete and from this server alone: a page under a strict policy, one script, one style
+ * sheet.
+ */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
@@ -66,12 +69,31 @@ export function graphiql(options: GraphiqlOptions): Handler {
     if (path !== '/graphql' || !wantsPage(exchange)) return false;
     const { scriptPath, stylePath } = await load();
     tabs ??= exampleTabs(options);
-    sendPage(exchange, pageOf({ scriptPath, stylePath, options: { title: 'Tributary', endpoint: '/graphql', defaultTabs: await tabs, headers: headersText(options), ...EDITOR } }));
+    sendPage(
+      exchange,
+      pageOf({
+        scriptPath,
+        stylePath,
+        options: {
+          title: 'Tributary',
+          endpoint: '/graphql',
+          defaultTabs: await tabs,
+          headers: headersText(options),
+          ...EDITOR,
+        },
+      }),
+    );
     return true;
   };
 }
 
-const EDITOR = { subscriptionsProtocol: 'WS', shouldPersistHeaders: false, defaultEditorToolsVisibility: 'variables', schemaDescription: true, inputValueDeprecation: true };
+const EDITOR = {
+  subscriptionsProtocol: 'WS',
+  shouldPersistHeaders: false,
+  defaultEditorToolsVisibility: 'variables',
+  schemaDescription: true,
+  inputValueDeprecation: true,
+};
 
 interface Tab {
   query: string;
@@ -84,8 +106,10 @@ const headersText = (options: GraphiqlOptions): string => JSON.stringify(options
 /** One tab for each operation, with the comment that stands before it. */
 async function exampleTabs(options: GraphiqlOptions): Promise<Tab[]> {
   const text = await readFile(options.examples, 'utf8');
-  return parse(text).definitions
-    .filter((definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION)
+  return parse(text)
+    .definitions.filter(
+      (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
+    )
     .map((operation) => ({
       query: print(operation),
       variables: JSON.stringify(options.variables[operation.name?.value ?? ''] ?? {}, null, 2),
@@ -101,7 +125,15 @@ function wantsPage({ request }: Exchange): boolean {
   return html !== -1 && (json === -1 || html < json);
 }
 
-function pageOf({ scriptPath, stylePath, options }: { scriptPath: string; stylePath: string; options: unknown }): string {
+function pageOf({
+  scriptPath,
+  stylePath,
+  options,
+}: {
+  scriptPath: string;
+  stylePath: string;
+  options: unknown;
+}): string {
   // Inside a script element only `</` and `<!--` could end or confuse it.
   const json = JSON.stringify(options).replaceAll('<', '\\u003c');
   return `<!doctype html>

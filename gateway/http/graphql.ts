@@ -43,7 +43,11 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
   setMaxListeners(0, options.stopping); // Every stream that is open listens.
   const yoga = createYoga<ServerContext>({
     graphqlEndpoint: GRAPHQL_PATH,
-    plugins: [strictRequests(options), throughOperations(options), multipartSubscriptions<ServerContext>(({ type }) => type === 'subscription')],
+    plugins: [
+      strictRequests(options),
+      throughOperations(options),
+      multipartSubscriptions<ServerContext>(({ type }) => type === 'subscription'),
+    ],
     // Each of these is done elsewhere: see server.ts.
     cors: false,
     graphiql: false,
@@ -84,7 +88,9 @@ function strictRequests({ bodyLimitBytes }: GraphqlOptions): Plugin<object, Serv
       const { request } = serverContext!.exchange;
       setRequestParser(async () => {
         try {
-          return (request.method === 'GET' ? queryParameters(request.url!) : await bodyParameters(request, bodyLimitBytes)) as GraphQLParams;
+          return (
+            request.method === 'GET' ? queryParameters(request.url!) : await bodyParameters(request, bodyLimitBytes)
+          ) as GraphQLParams;
         } catch (error) {
           throw toGraphQLError(error);
         }
@@ -106,7 +112,12 @@ function queryParameters(url: string): Record<string, unknown> {
     const text = parameters.get(name);
     return text === null || text === '' ? undefined : parseJson(text, `\`${name}\``);
   };
-  return { query: parameters.get('query') ?? undefined, operationName: parameters.get('operationName') ?? undefined, variables: json('variables'), extensions: json('extensions') };
+  return {
+    query: parameters.get('query') ?? undefined,
+    operationName: parameters.get('operationName') ?? undefined,
+    variables: json('variables'),
+    extensions: json('extensions'),
+  };
 }
 
 async function bodyParameters(request: Exchange['request'], limit: number): Promise<unknown> {
@@ -114,10 +125,14 @@ async function bodyParameters(request: Exchange['request'], limit: number): Prom
   if (type !== 'application/json' && type !== 'application/graphql+json' && type !== 'application/graphql') {
     // A form or a text is what a page of any origin may send without asking (no CORS preflight).
     request.resume();
-    throw new CodedError('BAD_USER_INPUT', `The content type ${type === '' ? '(none)' : JSON.stringify(type.slice(0, 100))} is not accepted.`, {
-      hint: 'Send `content-type: application/json`.',
-      extensions: { http: { status: 415 } },
-    });
+    throw new CodedError(
+      'BAD_USER_INPUT',
+      `The content type ${type === '' ? '(none)' : JSON.stringify(type.slice(0, 100))} is not accepted.`,
+      {
+        hint: 'Send `content-type: application/json`.',
+        extensions: { http: { status: 415 } },
+      },
+    );
   }
   const text = decodeUtf8(await readBody(request, limit));
   const body = type === 'application/graphql' ? { query: text } : parseJson(text);
@@ -126,7 +141,11 @@ async function bodyParameters(request: Exchange['request'], limit: number): Prom
 }
 
 /** The answer to a request that Yoga need not see. */
-async function plainResult(options: GraphqlOptions, exchange: Exchange, principal: Principal): Promise<ExecutionResult> {
+async function plainResult(
+  options: GraphqlOptions,
+  exchange: Exchange,
+  principal: Principal,
+): Promise<ExecutionResult> {
   let parameters: unknown;
   try {
     parameters = await bodyParameters(exchange.request, options.bodyLimitBytes);
@@ -138,11 +157,16 @@ async function plainResult(options: GraphqlOptions, exchange: Exchange, principa
 }
 
 /** The answer to a request that takes server-sent events and nothing else: as the clients of streams say it. */
-async function streamedResult(options: GraphqlOptions, exchange: Exchange, principal: Principal): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
+async function streamedResult(
+  options: GraphqlOptions,
+  exchange: Exchange,
+  principal: Principal,
+): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
   const { request } = exchange;
   let parameters: unknown;
   try {
-    parameters = request.method === 'GET' ? queryParameters(request.url!) : await bodyParameters(request, options.bodyLimitBytes);
+    parameters =
+      request.method === 'GET' ? queryParameters(request.url!) : await bodyParameters(request, options.bodyLimitBytes);
   } catch (error) {
     return { errors: [toGraphQLError(error)] };
   }
@@ -195,15 +219,26 @@ async function run(
     endWith(stopping, principal, exchange.response);
     return result;
   } catch (error) {
-    if (!(error instanceof OperationRefused) && !(error instanceof CodedError)) log.error({ err: error, requestId: exchange.requestId }, 'A request failed.');
-    return withStatus({ errors: (error instanceof OperationRefused ? error.errors : [toGraphQLError(error)]).map((refused) => statusOf(refused)) });
+    if (!(error instanceof OperationRefused) && !(error instanceof CodedError))
+      log.error({ err: error, requestId: exchange.requestId }, 'A request failed.');
+    return withStatus({
+      errors: (error instanceof OperationRefused ? error.errors : [toGraphQLError(error)]).map((refused) =>
+        statusOf(refused),
+      ),
+    });
   }
 }
 
-/** A whole answer that is only errors takes the status of the first (unless told which): there is no data to deliver with a 200. */
+/**
+ * A whole answer that is only errors takes the status of the first (unless told which): there is no data to deliver
+ * with a 200.
+ */
 function withStatus(result: ExecutionResult, status?: number): ExecutionResult {
   if (result.data !== undefined || result.errors === undefined) return result;
-  return { ...result, errors: result.errors.map((error) => (error instanceof GraphQLError ? statusOf(error, status) : error)) };
+  return {
+    ...result,
+    errors: result.errors.map((error) => (error instanceof GraphQLError ? statusOf(error, status) : error)),
+  };
 }
 
 function statusOf(error: GraphQLError, status = meaningOf(error.extensions['code']).status): GraphQLError {
@@ -231,15 +266,23 @@ function endWith(stopping: AbortSignal, principal: Principal, response: Exchange
 
 function toGraphQLError(error: unknown): GraphQLError {
   if (error instanceof GraphQLError) return statusOf(error);
-  const coded = error instanceof CodedError ? error : new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.', { cause: error });
+  const coded =
+    error instanceof CodedError
+      ? error
+      : new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.', { cause: error });
   return statusOf(new GraphQLError(coded.message, { extensions: coded.extensions }));
 }
 
 /** What Yoga has to say is either about its own inner steps or already answered. */
 function quiet(log: Logger): YogaLogger {
-  const write = (level: 'debug' | 'warn' | 'error') => (...parts: unknown[]) => {
-    const [error] = parts.filter((part) => part instanceof Error);
-    log[level]({ ...(error === undefined ? {} : { err: error }), source: 'yoga' }, parts.filter((part) => typeof part === 'string').join(' '));
-  };
+  const write =
+    (level: 'debug' | 'warn' | 'error') =>
+    (...parts: unknown[]) => {
+      const [error] = parts.filter((part) => part instanceof Error);
+      log[level](
+        { ...(error === undefined ? {} : { err: error }), source: 'yoga' },
+        parts.filter((part) => typeof part === 'string').join(' '),
+      );
+    };
   return { debug: () => undefined, info: () => undefined, warn: write('warn'), error: write('error') };
 }

@@ -42,7 +42,9 @@ export function health(sources: HealthSources, guard: RequestGuard): Handler {
     }
     const stores = await sources.stores();
     const progress = await withTimeout(sources.progress?.());
-    const states = Object.values(stores).flat().map((store) => store.state);
+    const states = Object.values(stores)
+      .flat()
+      .map((store) => store.state);
     sendJson(exchange, status, {
       status: state,
       degraded: states.includes('down') || sources.supergraph().failure !== undefined,
@@ -55,7 +57,9 @@ export function health(sources: HealthSources, guard: RequestGuard): Handler {
 }
 
 /** Probes of all subgraphs at once; one that fails or hangs is itself a finding. */
-export async function probeAll(subgraphs: readonly { name: string; health(): Promise<StoreHealth[]> }[]): Promise<Record<string, readonly StoreHealth[]>> {
+export async function probeAll(
+  subgraphs: readonly { name: string; health(): Promise<StoreHealth[]> }[],
+): Promise<Record<string, readonly StoreHealth[]>> {
   const probes = subgraphs.map(async ({ name, health: probe }) => {
     const down = (detail: string): StoreHealth[] => [{ store: name, state: 'down', detail }];
     try {

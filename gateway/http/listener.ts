@@ -1,4 +1,6 @@
-/** The HTTP server: gives each request its id, sends it through the handlers in order, and answers whatever they throw. */
+/**
+ * The HTTP server: gives each request its id, sends it through the handlers in order, and answers whatever they throw.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
@@ -6,7 +8,10 @@ import { errorResponse } from './error-response.ts';
 import { sendJson, type Exchange, type Handler } from './exchange.ts';
 import { requestIdOf } from './request-id.ts';
 
-/** Connections that may wait to be taken; a thousand clients that come back at once are more than Node's 511. The system may allow fewer. */
+/**
+ * Connections that may wait to be taken; a thousand clients that come back at once are more than Node's 511. The system
+ * may allow fewer.
+ */
 const BACKLOG = 4_096;
 
 export interface Listener {
@@ -39,7 +44,16 @@ export function createListener(handlers: readonly Handler[], log: Logger): Liste
     const began = performance.now();
     if (log.isLevelEnabled('debug')) {
       response.once('finish', () => {
-        log.debug({ requestId, method: request.method, path, status: response.statusCode, ms: Math.round((performance.now() - began) * 10) / 10 }, 'request');
+        log.debug(
+          {
+            requestId,
+            method: request.method,
+            path,
+            status: response.statusCode,
+            ms: Math.round((performance.now() - began) * 10) / 10,
+          },
+          'request',
+        );
       });
     }
     try {
@@ -55,7 +69,8 @@ export function createListener(handlers: readonly Handler[], log: Logger): Liste
     const { status, headers, body } = errorResponse(error, exchange.requestId, (fault) =>
       log.error({ err: fault, requestId: exchange.requestId, path: exchange.path }, 'A request failed.'),
     );
-    if (exchange.response.headersSent) exchange.response.destroy(); // Half an answer must not look like a whole one.
+    if (exchange.response.headersSent)
+      exchange.response.destroy(); // Half an answer must not look like a whole one.
     else sendJson(exchange, status, body, headers);
   };
 
@@ -63,9 +78,18 @@ export function createListener(handlers: readonly Handler[], log: Logger): Liste
   // What cannot even be read as HTTP.
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
-    const body = JSON.stringify({ errors: [{ message: 'The request is not valid HTTP.', extensions: { code: 'BAD_USER_INPUT' } }] });
-    socket.end(`HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+    const status =
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+          ? '408 Request Timeout'
+          : '400 Bad Request';
+    const body = JSON.stringify({
+      errors: [{ message: 'The request is not valid HTTP.', extensions: { code: 'BAD_USER_INPUT' } }],
+    });
+    socket.end(
+      `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    );
   });
 
   return {

@@ -1,6 +1,6 @@
 /**
- * The answer to a plain request: one JSON text, sent as it is. Yoga, which answers everything else, would make a Request and a Response of
- * the Fetch standard on the way, at several times the price of a small operation.
+ * The answer to a plain request: one JSON text, sent as it is. Yoga, which answers everything else, would make a
+ * Request and a Response of the Fetch standard on the way, at several times the price of a small operation.
  */
 import type { IncomingMessage } from 'node:http';
 import type { ExecutionResult } from 'graphql';
@@ -14,10 +14,13 @@ const known = new Map<string, MediaType | undefined>();
 const MAX_KNOWN = 100;
 
 /**
- * The media type of a whole answer to the request; undefined when the request is not plain: not a `POST`, or willing to read a stream, or
- * asking for what is neither. Takes what stands first in `accept`, as Yoga does.
+ * The media type of a whole answer to the request; undefined when the request is not plain: not a `POST`, or willing to
+ * read a stream, or asking for what is neither. Takes what stands first in `accept`, as Yoga does.
  */
-export function plainMediaType({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): MediaType | undefined {
+export function plainMediaType({
+  method,
+  headers,
+}: Pick<IncomingMessage, 'method' | 'headers'>): MediaType | undefined {
   if (method !== 'POST') return undefined;
   const { accept } = headers;
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'application/json';
@@ -29,7 +32,13 @@ export function plainMediaType({ method, headers }: Pick<IncomingMessage, 'metho
 
 function mediaTypeOf(accept: string): MediaType | undefined {
   const ranges = accept.replace(/\s/g, '').toLowerCase().split(',');
-  if (ranges.some((range) => /^(text\/event-stream|multipart\/mixed|text\/\*|multipart\/\*)/.test(range) || range.includes('charset='))) return undefined;
+  if (
+    ranges.some(
+      (range) =>
+        /^(text\/event-stream|multipart\/mixed|text\/\*|multipart\/\*)/.test(range) || range.includes('charset='),
+    )
+  )
+    return undefined;
   for (const range of ranges) {
     const [name] = range.split(';');
     if (name === 'application/graphql-response+json') return name;

@@ -1,4 +1,7 @@
-/** Runs' events as server-sent events where the runs subgraph is a server of its own: asked there in the caller's name, and passed on. */
+/**
+ * Runs' events as server-sent events where the runs subgraph is a server of its own: asked there in the caller's name,
+ * and passed on.
+ */
 import type { InternalTokens } from '#gateway/auth/internal-token.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -29,7 +32,10 @@ export function remoteRunEvents(url: string, tokens: InternalTokens): Route {
       try {
         answer = await fetch(target, { headers, redirect: 'error', signal: request.signal });
       } catch (cause) {
-        throw new CodedError('SUBGRAPH_UNAVAILABLE', 'The subgraph runs cannot be reached.', { cause, hint: 'Connect again with the last id seen.' });
+        throw new CodedError('SUBGRAPH_UNAVAILABLE', 'The subgraph runs cannot be reached.', {
+          cause,
+          hint: 'Connect again with the last id seen.',
+        });
       }
       const passedOn = PASSED_ON.flatMap((name) => {
         const value = answer.headers.get(name);

@@ -30,7 +30,11 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 export function requestGuard(options: RequestGuardOptions): RequestGuard {
   const publicUrl = options.publicBaseUrl === undefined ? undefined : new URL(options.publicBaseUrl);
-  const hosts = new Set([...LOOPBACK, ...(publicUrl === undefined ? [] : [publicUrl.hostname]), ...options.allowedHosts.map((host) => host.toLowerCase())]);
+  const hosts = new Set([
+    ...LOOPBACK,
+    ...(publicUrl === undefined ? [] : [publicUrl.hostname]),
+    ...options.allowedHosts.map((host) => host.toLowerCase()),
+  ]);
   const origins = new Set([...options.corsOrigins, ...(publicUrl === undefined ? [] : [publicUrl.origin])]);
 
   const knowsHost = (host: string | undefined): boolean => {
@@ -39,7 +43,8 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
     return name !== undefined && (hosts.has(name) || hosts.has(host.toLowerCase()));
   };
   // A proxy that ends TLS leaves `Host` as the client sent it, so the scheme need not match.
-  const sameOrigin = (origin: string, host: string): boolean => /^https?:\/\//.test(origin) && origin.slice(origin.indexOf('//') + 2) === host.toLowerCase();
+  const sameOrigin = (origin: string, host: string): boolean =>
+    /^https?:\/\//.test(origin) && origin.slice(origin.indexOf('//') + 2) === host.toLowerCase();
 
   return {
     knowsHost,
@@ -52,11 +57,15 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
         });
       }
       const trusted = origin === undefined || sameOrigin(origin, host!) || origins.has(origin);
-      // Without an Origin, browsers still say that another site's page asks (a form, an image, a script), but for a link.
+      // Without an Origin, browsers still say that another site's page asks (a form, an image, a script), but for a
+      // link.
       const site = headers['sec-fetch-site'];
-      const foreignEmbed = origin === undefined && (site === 'cross-site' || site === 'same-site') && !isNavigation(headers, method);
+      const foreignEmbed =
+        origin === undefined && (site === 'cross-site' || site === 'same-site') && !isNavigation(headers, method);
       if (!trusted || foreignEmbed) {
-        throw new CodedError('FORBIDDEN', 'Pages of this origin may not call the server.', { hint: 'Add the origin to CORS_ORIGINS.' });
+        throw new CodedError('FORBIDDEN', 'Pages of this origin may not call the server.', {
+          hint: 'Add the origin to CORS_ORIGINS.',
+        });
       }
     },
   };

@@ -33,7 +33,8 @@ export function subgraphRoutes(routes: readonly Route[], { authenticate, stoppin
       exchange.request.resume();
       return true;
     }
-    const principal = route.authenticated === true ? await authenticate(exchange.request.headers.authorization) : undefined;
+    const principal =
+      route.authenticated === true ? await authenticate(exchange.request.headers.authorization) : undefined;
     await send(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });
     return true;
   };
@@ -58,8 +59,15 @@ function toRequest({ request, signal }: Exchange, method: string): Request {
   }
 }
 
-/** @param ends what cuts a stream of events: the server's end, and that of the caller's token. Who is cut comes back, and is looked at anew. */
-async function send({ request, response, signal }: Exchange, answer: Response, ends: { stopping: AbortSignal; principal: Principal | undefined }): Promise<void> {
+/**
+ * @param ends what cuts a stream of events: the server's end, and that of the caller's token. Who is cut comes back,
+ * and is looked at anew.
+ */
+async function send(
+  { request, response, signal }: Exchange,
+  answer: Response,
+  ends: { stopping: AbortSignal; principal: Principal | undefined },
+): Promise<void> {
   for (const [name, value] of answer.headers) if (name !== 'set-cookie') response.setHeader(name, value);
   response.writeHead(answer.status);
   if (answer.body === null || request.method === 'HEAD') {
@@ -71,19 +79,27 @@ async function send({ request, response, signal }: Exchange, answer: Response, e
   const { signal: cut, release } = events ? cutBy(ends) : { signal: undefined, release: () => undefined };
   if (events) response.flushHeaders();
   try {
-    await pipeline(Readable.fromWeb(answer.body as ReadableStream), response, ...(cut === undefined ? [] : [{ signal: cut }]));
+    await pipeline(
+      Readable.fromWeb(answer.body as ReadableStream),
+      response,
+      ...(cut === undefined ? [] : [{ signal: cut }]),
+    );
   } catch (error) {
     // A client that went away is no fault, and a stream of events that is cut is resumed.
     if (signal.aborted || (events && isAbort(error))) return;
     // What `fetch` says of an answer that broke off.
-    if (error instanceof TypeError && error.message === 'terminated') throw new CodedError('SUBGRAPH_UNAVAILABLE', 'The stream broke off.', { cause: error });
+    if (error instanceof TypeError && error.message === 'terminated')
+      throw new CodedError('SUBGRAPH_UNAVAILABLE', 'The stream broke off.', { cause: error });
     throw error;
   } finally {
     release();
   }
 }
 
-function cutBy({ stopping, principal }: { stopping: AbortSignal; principal: Principal | undefined }): { signal: AbortSignal; release: () => void } {
+function cutBy({ stopping, principal }: { stopping: AbortSignal; principal: Principal | undefined }): {
+  signal: AbortSignal;
+  release: () => void;
+} {
   const cut = new AbortController();
   const abort = (): void => cut.abort(new DOMException('The stream is cut.', 'AbortError'));
   const forget = principal === undefined ? () => undefined : onExpiry(principal, abort);

@@ -3,26 +3,54 @@ import { parse } from 'graphql';
 import type { IndexedStore, OutboxEntry } from './outbox.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
 
-/** Delivers entries of one store and one tenant; rejects when any of them was not taken. Delivering twice is harmless. */
+/**
+ * Delivers entries of one store and one tenant; rejects when any of them was not taken. Delivering twice is harmless.
+ */
 export type Deliver = (call: SubgraphCall, tenantId: string, entries: readonly OutboxEntry[]) => Promise<void>;
 
 const INDEX_GRAPH = parse(/* GraphQL */ `
-  mutation IndexDocumentGraph($input: IndexDocumentGraphInput!) { indexDocumentGraph(input: $input) { documentIds } }
+  mutation IndexDocumentGraph($input: IndexDocumentGraphInput!) {
+    indexDocumentGraph(input: $input) {
+      documentIds
+    }
+  }
 `);
 const REMOVE_GRAPH = parse(/* GraphQL */ `
-  mutation RemoveDocumentGraph($input: RemoveDocumentGraphInput!) { removeDocumentGraph(input: $input) { documentIds } }
+  mutation RemoveDocumentGraph($input: RemoveDocumentGraphInput!) {
+    removeDocumentGraph(input: $input) {
+      documentIds
+    }
+  }
 `);
 const INDEX_VECTORS = parse(/* GraphQL */ `
-  mutation IndexDocumentVectors($input: IndexDocumentVectorsInput!) { indexDocumentVectors(input: $input) { documentIds } }
+  mutation IndexDocumentVectors($input: IndexDocumentVectorsInput!) {
+    indexDocumentVectors(input: $input) {
+      documentIds
+    }
+  }
 `);
 const REMOVE_VECTORS = parse(/* GraphQL */ `
-  mutation RemoveDocumentVectors($input: RemoveDocumentVectorsInput!) { removeDocumentVectors(input: $input) { documentIds } }
+  mutation RemoveDocumentVectors($input: RemoveDocumentVectorsInput!) {
+    removeDocumentVectors(input: $input) {
+      documentIds
+    }
+  }
 `);
 const PUT_OBJECT = parse(/* GraphQL */ `
-  mutation PutObject($input: PutObjectInput!) { putObject(input: $input) { object { key } } }
+  mutation PutObject($input: PutObjectInput!) {
+    putObject(input: $input) {
+      object {
+        key
+      }
+    }
+  }
 `);
 const DELETE_OBJECT = parse(/* GraphQL */ `
-  mutation DeleteObject($input: DeleteObjectInput!) { deleteObject(input: $input) { key } }
+  mutation DeleteObject($input: DeleteObjectInput!) {
+    deleteObject(input: $input) {
+      key
+    }
+  }
 `);
 
 /** Objects written at once; each is a file or a request of its own. */
@@ -34,7 +62,8 @@ const deliverGraph: Deliver = async (call, tenantId, entries) => {
     const documents = upserts.map(({ documentId, entities, relations }) => ({ documentId, entities, relations }));
     await call('graph', INDEX_GRAPH, { input: { documents } }, tenantId);
   }
-  if (deletions.length > 0) await call('graph', REMOVE_GRAPH, { input: { documentIds: deletions.map((e) => e.documentId) } }, tenantId);
+  if (deletions.length > 0)
+    await call('graph', REMOVE_GRAPH, { input: { documentIds: deletions.map((e) => e.documentId) } }, tenantId);
 };
 
 const deliverVectors: Deliver = async (call, tenantId, entries) => {
@@ -50,7 +79,8 @@ const deliverVectors: Deliver = async (call, tenantId, entries) => {
     }));
     await call('vector', INDEX_VECTORS, { input: { documents } }, tenantId);
   }
-  if (deletions.length > 0) await call('vector', REMOVE_VECTORS, { input: { documentIds: deletions.map((e) => e.documentId) } }, tenantId);
+  if (deletions.length > 0)
+    await call('vector', REMOVE_VECTORS, { input: { documentIds: deletions.map((e) => e.documentId) } }, tenantId);
 };
 
 const deliverObjects: Deliver = async (call, tenantId, entries) => {

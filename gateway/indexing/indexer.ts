@@ -1,18 +1,27 @@
 /**
- * Delivers the outbox of `upsertDocument` to the stores that follow it. One loop for each store, so that a store that is
- * down delays only itself. Any number of processes may run it: entries are leased, deliveries are idempotent, and an entry
- * is settled only at the revision that was delivered.
+ * Delivers the outbox of `upsertDocument` to the stores that follow it. One loop for each store, so that a store that
+ * is down delays only itself. Any number of processes may run it: entries are leased, deliveries are idempotent, and an
+ * entry is settled only at the revision that was delivered.
  */
 import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { DELIVERIES } from './deliver.ts';
-import { INDEXED_STORES, Outbox, type IndexedStore, type OutboxEntry, type OutboxFailure, type OutboxStatus } from './outbox.ts';
+import {
+  INDEXED_STORES,
+  Outbox,
+  type IndexedStore,
+  type OutboxEntry,
+  type OutboxFailure,
+  type OutboxStatus,
+} from './outbox.ts';
 import { systemCalls, type SubgraphCall } from './subgraph-call.ts';
 
 export interface IndexerOptions {
   clients: ReadonlyMap<string, SubgraphClient>;
   log: { warn(details: object, message: string): void };
-  /** Longest time between two looks at the outbox, in milliseconds; {@link Indexer.wake} looks at once. @default 2000 */
+  /**
+   * Longest time between two looks at the outbox, in milliseconds; {@link Indexer.wake} looks at once. @default 2000
+   */
   pollMs?: number;
 }
 
@@ -128,22 +137,34 @@ class StoreLoop {
     await this.#outbox.fail(failures);
     if (failures.length > 0) {
       const [{ error }] = failures as [OutboxFailure];
-      this.#options.log.warn({ store: this.#store, documents: failures.length, error }, 'Documents could not be indexed; they will be retried.');
+      this.#options.log.warn(
+        { store: this.#store, documents: failures.length, error },
+        'Documents could not be indexed; they will be retried.',
+      );
     }
     return entries.length;
   }
 
-  async #deliver(tenantId: string, entries: readonly OutboxEntry[]): Promise<{ entry: OutboxEntry; error?: CodedError }[]> {
+  async #deliver(
+    tenantId: string,
+    entries: readonly OutboxEntry[],
+  ): Promise<{ entry: OutboxEntry; error?: CodedError }[]> {
     try {
       await DELIVERIES[this.#store].deliver(this.#call, tenantId, entries);
       return entries.map((entry) => ({ entry }));
     } catch (error) {
       if (this.#signal.aborted) throw error;
-      const coded = error instanceof CodedError ? error : new CodedError('INTERNAL_SERVER_ERROR', 'The delivery failed.', { cause: error });
+      const coded =
+        error instanceof CodedError
+          ? error
+          : new CodedError('INTERNAL_SERVER_ERROR', 'The delivery failed.', { cause: error });
       // One document that a store refuses must not hold back the others of its batch.
       if (entries.length > 1 && !STORE_FAULTS.has(coded.code)) {
         const half = Math.ceil(entries.length / 2);
-        return [...(await this.#deliver(tenantId, entries.slice(0, half))), ...(await this.#deliver(tenantId, entries.slice(half)))];
+        return [
+          ...(await this.#deliver(tenantId, entries.slice(0, half))),
+          ...(await this.#deliver(tenantId, entries.slice(half))),
+        ];
       }
       return entries.map((entry) => ({ entry, error: coded }));
     }
@@ -165,7 +186,13 @@ class StoreLoop {
 }
 
 /** Faults of the store and not of one document: splitting the batch would only repeat them. */
-const STORE_FAULTS: ReadonlySet<string> = new Set(['STORE_DISABLED', 'STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'SUBGRAPH_UNAVAILABLE', 'RATE_LIMITED']);
+const STORE_FAULTS: ReadonlySet<string> = new Set([
+  'STORE_DISABLED',
+  'STORE_UNAVAILABLE',
+  'STORE_TIMEOUT',
+  'SUBGRAPH_UNAVAILABLE',
+  'RATE_LIMITED',
+]);
 
 function failureOf({ id, revision, attempts }: OutboxEntry, error: CodedError): OutboxFailure {
   const disabled = error.code === 'STORE_DISABLED';
@@ -174,10 +201,18 @@ function failureOf({ id, revision, attempts }: OutboxEntry, error: CodedError): 
   return {
     id,
     revision,
-    error: [error.message, hint].filter((part) => part !== undefined).join(' ').slice(0, 500),
+    error: [error.message, hint]
+      .filter((part) => part !== undefined)
+      .join(' ')
+      .slice(0, 500),
     disabled,
     // A store that accepts no more at the moment may say when it will.
-    retryInSeconds: disabled ? DISABLED_RETRY_SECONDS : Math.max(backoff, typeof retryAfterSeconds === 'number' ? Math.min(retryAfterSeconds, LONGEST_RETRY_SECONDS) : 0),
+    retryInSeconds: disabled
+      ? DISABLED_RETRY_SECONDS
+      : Math.max(
+          backoff,
+          typeof retryAfterSeconds === 'number' ? Math.min(retryAfterSeconds, LONGEST_RETRY_SECONDS) : 0,
+        ),
   };
 }
 

@@ -1,4 +1,6 @@
-/** The outbox of `upsertDocument`, as the relational subgraph hands it out: system-only fields, not in the public API. */
+/**
+ * The outbox of `upsertDocument`, as the relational subgraph hands it out: system-only fields, not in the public API.
+ */
 import { parse } from 'graphql';
 import type { SubgraphCall } from './subgraph-call.ts';
 
@@ -67,22 +69,61 @@ const CLAIM = parse(/* GraphQL */ `
         operation
         attempts
         objectKey
-        document { title source mediaType text metadata }
-        chunks { id text }
-        entities { name kind properties }
-        relations { from { name kind } to { name kind } type properties }
+        document {
+          title
+          source
+          mediaType
+          text
+          metadata
+        }
+        chunks {
+          id
+          text
+        }
+        entities {
+          name
+          kind
+          properties
+        }
+        relations {
+          from {
+            name
+            kind
+          }
+          to {
+            name
+            kind
+          }
+          type
+          properties
+        }
       }
     }
   }
 `);
 const COMPLETE = parse(/* GraphQL */ `
-  mutation CompleteOutbox($input: CompleteOutboxInput!) { completeOutbox(input: $input) { completed } }
+  mutation CompleteOutbox($input: CompleteOutboxInput!) {
+    completeOutbox(input: $input) {
+      completed
+    }
+  }
 `);
 const FAIL = parse(/* GraphQL */ `
-  mutation FailOutbox($input: FailOutboxInput!) { failOutbox(input: $input) { failed } }
+  mutation FailOutbox($input: FailOutboxInput!) {
+    failOutbox(input: $input) {
+      failed
+    }
+  }
 `);
 const STATUS = parse(/* GraphQL */ `
-  query OutboxStatus { outboxStatus { pending failed done oldestPendingSeconds } }
+  query OutboxStatus {
+    outboxStatus {
+      pending
+      failed
+      done
+      oldestPendingSeconds
+    }
+  }
 `);
 
 /** Reads and settles outbox entries through the relational subgraph. */
@@ -103,7 +144,9 @@ export class Outbox {
 
   async complete(entries: readonly OutboxEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    await this.#call('relational', COMPLETE, { input: { entries: entries.map(({ id, revision }) => ({ id, revision })) } });
+    await this.#call('relational', COMPLETE, {
+      input: { entries: entries.map(({ id, revision }) => ({ id, revision })) },
+    });
   }
 
   async fail(entries: readonly OutboxFailure[]): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * Compares the stores that follow documents with the relational store, which is the truth, and has the outbox deliver again what differs.
- * Tenant by tenant and page by page, so that its memory does not depend on how much there is. What the outbox is still going to deliver is
- * no difference.
+ * Compares the stores that follow documents with the relational store, which is the truth, and has the outbox deliver
+ * again what differs. Tenant by tenant and page by page, so that its memory does not depend on how much there is. What
+ * the outbox is still going to deliver is no difference.
  */
 import { parse } from 'graphql';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -60,30 +60,93 @@ const REFERENCES = parse(/* GraphQL */ `
       id
       objectKey
       delivered
-      document { title source mediaType text contentHash metadata }
-      chunks { id text }
-      entities { name kind properties }
-      relations { from { name kind } to { name kind } type properties }
+      document {
+        title
+        source
+        mediaType
+        text
+        contentHash
+        metadata
+      }
+      chunks {
+        id
+        text
+      }
+      entities {
+        name
+        kind
+        properties
+      }
+      relations {
+        from {
+          name
+          kind
+        }
+        to {
+          name
+          kind
+        }
+        type
+        properties
+      }
     }
   }
 `);
-const KNOWN = parse('query KnownDocuments($store: IndexedStore!, $ids: [ID!]!) { knownDocuments(store: $store, ids: $ids) }');
-const REDELIVER = parse('mutation RedeliverDocuments($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }');
+const KNOWN = parse(
+  'query KnownDocuments($store: IndexedStore!, $ids: [ID!]!) { knownDocuments(store: $store, ids: $ids) }',
+);
+const REDELIVER = parse(
+  'mutation RedeliverDocuments($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }',
+);
 const OBJECTS = parse(/* GraphQL */ `
-  query StoredObjects($keys: [_Any!]!) { _entities(representations: $keys) { ... on StoredObject { key checksum sizeBytes } } }
-`);
-const OBJECT_KEYS = parse(/* GraphQL */ `
-  query ObjectKeys($prefix: String!, $after: String) { objects(prefix: $prefix, first: 200, after: $after) { edges { node { key } } pageInfo { hasNextPage endCursor } } }
-`);
-const VECTORS = parse('query DifferingVectors($input: IndexDocumentVectorsInput!) { differingDocumentVectors(input: $input) }');
-const VECTOR_DOCUMENTS = parse('query VectorDocuments($first: Int!, $after: String) { vectorDocuments(first: $first, after: $after) { ids next } }');
-const GRAPHS = parse('query DifferingGraphs($input: IndexDocumentGraphInput!) { differingDocumentGraphs(input: $input) }');
-const GRAPH_PROPERTIES = parse(/* GraphQL */ `
-  query GraphProperties($input: IndexDocumentGraphInput!, $itemIds: [ID!]) {
-    documentGraphProperties(input: $input, itemIds: $itemIds) { documentId itemId key agrees documents }
+  query StoredObjects($keys: [_Any!]!) {
+    _entities(representations: $keys) {
+      ... on StoredObject {
+        key
+        checksum
+        sizeBytes
+      }
+    }
   }
 `);
-const GRAPH_DOCUMENTS = parse('query GraphDocuments($first: Int!, $after: ID) { graphDocuments(first: $first, after: $after) }');
+const OBJECT_KEYS = parse(/* GraphQL */ `
+  query ObjectKeys($prefix: String!, $after: String) {
+    objects(prefix: $prefix, first: 200, after: $after) {
+      edges {
+        node {
+          key
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`);
+const VECTORS = parse(
+  'query DifferingVectors($input: IndexDocumentVectorsInput!) { differingDocumentVectors(input: $input) }',
+);
+const VECTOR_DOCUMENTS = parse(
+  'query VectorDocuments($first: Int!, $after: String) { vectorDocuments(first: $first, after: $after) { ids next } }',
+);
+const GRAPHS = parse(
+  'query DifferingGraphs($input: IndexDocumentGraphInput!) { differingDocumentGraphs(input: $input) }',
+);
+const GRAPH_PROPERTIES = parse(/* GraphQL */ `
+  query GraphProperties($input: IndexDocumentGraphInput!, $itemIds: [ID!]) {
+    documentGraphProperties(input: $input, itemIds: $itemIds) {
+      documentId
+      itemId
+      key
+      agrees
+      documents
+    }
+  }
+`);
+const GRAPH_DOCUMENTS = parse(
+  'query GraphDocuments($first: Int!, $after: ID) { graphDocuments(first: $first, after: $after) }',
+);
 
 const PAGE = 200;
 /** Other documents that are read at once. */
@@ -99,7 +162,7 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   const run = new Run(options);
   if (options.tenantId !== undefined) await run.tenant(options.tenantId);
   else {
-    for (let after = null as string | null; ; ) {
+    for (let after = null as string | null; ;) {
       const { tenantIds } = await options.call<{ tenantIds: string[] }>('relational', TENANTS, { first: PAGE, after });
       for (const tenantId of tenantIds) await run.tenant(tenantId);
       if (tenantIds.length < PAGE) break;
@@ -111,7 +174,10 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
 
 class Run {
   readonly #options: ReconcileOptions;
-  readonly #counts = Object.fromEntries(INDEXED_STORES.map((store) => [store, { DIFFERS: 0, ORPHAN: 0 }])) as Record<IndexedStore, Record<DifferenceKind, number>>;
+  readonly #counts = Object.fromEntries(INDEXED_STORES.map((store) => [store, { DIFFERS: 0, ORPHAN: 0 }])) as Record<
+    IndexedStore,
+    Record<DifferenceKind, number>
+  >;
   readonly #skipped: Partial<Record<IndexedStore, string>> = {};
   #tenants = 0;
   #documents = 0;
@@ -123,7 +189,14 @@ class Run {
 
   report(): ReconcileReport {
     const found = Object.values(this.#counts).reduce((sum, { DIFFERS, ORPHAN }) => sum + DIFFERS + ORPHAN, 0);
-    return { tenants: this.#tenants, documents: this.#documents, differences: this.#counts, found, redelivered: this.#redelivered, skipped: this.#skipped };
+    return {
+      tenants: this.#tenants,
+      documents: this.#documents,
+      differences: this.#counts,
+      found,
+      redelivered: this.#redelivered,
+      skipped: this.#skipped,
+    };
   }
 
   async tenant(tenantId: string): Promise<void> {
@@ -136,15 +209,22 @@ class Run {
 
   async #compareDocuments(tenantId: string): Promise<void> {
     const { call, pageSize: first = 25 } = this.#options;
-    for (let after = null as string | null; ; ) {
-      const { referenceDocuments: page } = await call<{ referenceDocuments: Reference[] }>('relational', REFERENCES, { first, after }, tenantId);
+    for (let after = null as string | null; ;) {
+      const { referenceDocuments: page } = await call<{ referenceDocuments: Reference[] }>(
+        'relational',
+        REFERENCES,
+        { first, after },
+        tenantId,
+      );
       this.#documents += page.length;
       for (const store of INDEXED_STORES) {
         const delivered = page.filter((document) => document.delivered.includes(store));
         if (delivered.length === 0) continue;
         await this.#unlessDown(store, async () => {
           const ids = await DIFFERING[store](call, tenantId, delivered);
-          await this.#found(ids.map((documentId) => ({ tenantId, store, kind: 'DIFFERS', documentId, objectKey: null })));
+          await this.#found(
+            ids.map((documentId) => ({ tenantId, store, kind: 'DIFFERS', documentId, objectKey: null })),
+          );
         });
       }
       if (page.length < first) return;
@@ -153,14 +233,16 @@ class Run {
   }
 
   async #orphanedObjects(tenantId: string): Promise<void> {
-    for (let after = null as string | null; ; ) {
-      const { objects } = await this.#options.call<{ objects: { edges: { node: { key: string } }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } }>(
-        'object', OBJECT_KEYS, { prefix: 'documents/', after }, tenantId,
+    for (let after = null as string | null; ;) {
+      const { objects } = await this.#options.call<{
+        objects: { edges: { node: { key: string } }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
+      }>('object', OBJECT_KEYS, { prefix: 'documents/', after }, tenantId);
+      const keys = new Map(
+        objects.edges.flatMap(({ node: { key } }) => {
+          const id = DOCUMENT_KEY.exec(key)?.[1];
+          return id === undefined ? [] : [[id, key] as const];
+        }),
       );
-      const keys = new Map(objects.edges.flatMap(({ node: { key } }) => {
-        const id = DOCUMENT_KEY.exec(key)?.[1];
-        return id === undefined ? [] : [[id, key] as const];
-      }));
       await this.#orphans(tenantId, 'OBJECT', keys);
       if (!objects.pageInfo.hasNextPage) return;
       after = objects.pageInfo.endCursor;
@@ -168,8 +250,13 @@ class Run {
   }
 
   async #orphanedVectors(tenantId: string): Promise<void> {
-    for (let after = null as string | null; ; ) {
-      const { vectorDocuments } = await this.#options.call<{ vectorDocuments: { ids: string[]; next: string | null } }>('vector', VECTOR_DOCUMENTS, { first: PAGE, after }, tenantId);
+    for (let after = null as string | null; ;) {
+      const { vectorDocuments } = await this.#options.call<{ vectorDocuments: { ids: string[]; next: string | null } }>(
+        'vector',
+        VECTOR_DOCUMENTS,
+        { first: PAGE, after },
+        tenantId,
+      );
       await this.#orphans(tenantId, 'VECTOR', new Map(vectorDocuments.ids.map((id) => [id, null])));
       if (vectorDocuments.next === null) return;
       after = vectorDocuments.next;
@@ -177,22 +264,43 @@ class Run {
   }
 
   async #orphanedGraphs(tenantId: string): Promise<void> {
-    for (let after = null as string | null; ; ) {
-      const { graphDocuments } = await this.#options.call<{ graphDocuments: string[] }>('graph', GRAPH_DOCUMENTS, { first: PAGE, after }, tenantId);
+    for (let after = null as string | null; ;) {
+      const { graphDocuments } = await this.#options.call<{ graphDocuments: string[] }>(
+        'graph',
+        GRAPH_DOCUMENTS,
+        { first: PAGE, after },
+        tenantId,
+      );
       await this.#orphans(tenantId, 'GRAPH', new Map(graphDocuments.map((id) => [id, null])));
       if (graphDocuments.length < PAGE) return;
       after = graphDocuments.at(-1)!;
     }
   }
 
-  /** @param keys where a store has something, by document; only ids that `upsertDocument` makes are the outbox's business */
+  /**
+   * @param keys where a store has something, by document; only ids that `upsertDocument` makes are the outbox's
+   * business
+   */
   async #orphans(tenantId: string, store: IndexedStore, keys: ReadonlyMap<string, string | null>): Promise<void> {
     const ids = [...keys.keys()].filter((id) => isIdOf('Document', id));
     if (ids.length === 0) return;
-    const { knownDocuments } = await this.#options.call<{ knownDocuments: string[] }>('relational', KNOWN, { store, ids }, tenantId);
+    const { knownDocuments } = await this.#options.call<{ knownDocuments: string[] }>(
+      'relational',
+      KNOWN,
+      { store, ids },
+      tenantId,
+    );
     const known = new Set(knownDocuments);
     await this.#found(
-      ids.filter((id) => !known.has(id)).map((documentId) => ({ tenantId, store, kind: 'ORPHAN', documentId, objectKey: keys.get(documentId) ?? null })),
+      ids
+        .filter((id) => !known.has(id))
+        .map((documentId) => ({
+          tenantId,
+          store,
+          kind: 'ORPHAN',
+          documentId,
+          objectKey: keys.get(documentId) ?? null,
+        })),
     );
   }
 
@@ -205,7 +313,10 @@ class Run {
     if (!this.#options.mend) return;
     const entries = differences.map(({ documentId, store, objectKey }) => ({ documentId, store, objectKey }));
     const { redeliverDocuments } = await this.#options.call<{ redeliverDocuments: { redelivered: number } }>(
-      'relational', REDELIVER, { input: { entries } }, differences[0]!.tenantId,
+      'relational',
+      REDELIVER,
+      { input: { entries } },
+      differences[0]!.tenantId,
     );
     this.#redelivered += redeliverDocuments.redelivered;
   }
@@ -229,27 +340,48 @@ const DIFFERING: Readonly<Record<IndexedStore, Differing>> = {
   OBJECT: async (call, tenantId, documents) => {
     const kept = documents.filter(({ objectKey }) => objectKey !== null);
     const keys = kept.map(({ objectKey }) => ({ __typename: 'StoredObject', key: objectKey }));
-    const { _entities } = await call<{ _entities: { checksum: string | null; sizeBytes: number | null }[] }>('object', OBJECTS, { keys }, tenantId);
+    const { _entities } = await call<{ _entities: { checksum: string | null; sizeBytes: number | null }[] }>(
+      'object',
+      OBJECTS,
+      { keys },
+      tenantId,
+    );
     return kept.flatMap(({ id, document }, index) => {
       const { checksum, sizeBytes } = _entities[index]!;
       // A store that keeps no checksum still knows the length.
-      const same = checksum === null ? sizeBytes === Buffer.byteLength(document.text) : checksum === document.contentHash;
+      const same =
+        checksum === null ? sizeBytes === Buffer.byteLength(document.text) : checksum === document.contentHash;
       return same ? [] : [id];
     });
   },
   VECTOR: async (call, tenantId, documents) => {
     const input = {
-      documents: documents.map(({ id, document: { title, source, mediaType, metadata }, chunks }) => ({ documentId: id, title, source, mediaType, metadata, chunks })),
+      documents: documents.map(({ id, document: { title, source, mediaType, metadata }, chunks }) => ({
+        documentId: id,
+        title,
+        source,
+        mediaType,
+        metadata,
+        chunks,
+      })),
     };
-    return (await call<{ differingDocumentVectors: string[] }>('vector', VECTORS, { input }, tenantId)).differingDocumentVectors;
+    return (await call<{ differingDocumentVectors: string[] }>('vector', VECTORS, { input }, tenantId))
+      .differingDocumentVectors;
   },
   GRAPH: async (call, tenantId, documents) => {
-    const { differingDocumentGraphs } = await call<{ differingDocumentGraphs: string[] }>('graph', GRAPHS, { input: graphInput(documents) }, tenantId);
+    const { differingDocumentGraphs } = await call<{ differingDocumentGraphs: string[] }>(
+      'graph',
+      GRAPHS,
+      { input: graphInput(documents) },
+      tenantId,
+    );
     return [...new Set([...differingDocumentGraphs, ...(await changedProperties(call, tenantId, documents))])];
   },
 };
 
-const graphInput = (documents: readonly Reference[]) => ({ documents: documents.map(({ id, entities, relations }) => ({ documentId: id, entities, relations })) });
+const graphInput = (documents: readonly Reference[]) => ({
+  documents: documents.map(({ id, entities, relations }) => ({ documentId: id, entities, relations })),
+});
 
 interface GraphProperty {
   documentId: string;
@@ -260,12 +392,23 @@ interface GraphProperty {
 }
 
 /**
- * Documents that give an entity or a relation a property which is stored otherwise, and as no other document gives it: several may give it,
- * and then the one that was delivered last is right.
+ * Documents that give an entity or a relation a property which is stored otherwise, and as no other document gives it:
+ * several may give it, and then the one that was delivered last is right.
  */
-async function changedProperties(call: SubgraphCall, tenantId: string, documents: readonly Reference[]): Promise<string[]> {
+async function changedProperties(
+  call: SubgraphCall,
+  tenantId: string,
+  documents: readonly Reference[],
+): Promise<string[]> {
   const ask = async (of: readonly Reference[], itemIds?: readonly string[]): Promise<GraphProperty[]> =>
-    (await call<{ documentGraphProperties: GraphProperty[] }>('graph', GRAPH_PROPERTIES, { input: graphInput(of), itemIds }, tenantId)).documentGraphProperties;
+    (
+      await call<{ documentGraphProperties: GraphProperty[] }>(
+        'graph',
+        GRAPH_PROPERTIES,
+        { input: graphInput(of), itemIds },
+        tenantId,
+      )
+    ).documentGraphProperties;
   const differing = await ask(documents);
   const given = (property: GraphProperty): string => JSON.stringify([property.itemId, property.key]);
   const agreeing = new Set<string>();
@@ -273,7 +416,12 @@ async function changedProperties(call: SubgraphCall, tenantId: string, documents
   const itemIds = [...new Set(differing.map(({ itemId }) => itemId))];
   for (let from = 0; from < others.length; from += OTHERS) {
     const ids = others.slice(from, from + OTHERS);
-    const { referenceDocuments } = await call<{ referenceDocuments: Reference[] }>('relational', REFERENCES, { first: OTHERS, after: null, ids }, tenantId);
+    const { referenceDocuments } = await call<{ referenceDocuments: Reference[] }>(
+      'relational',
+      REFERENCES,
+      { first: OTHERS, after: null, ids },
+      tenantId,
+    );
     for (const property of await ask(referenceDocuments, itemIds)) if (property.agrees) agreeing.add(given(property));
   }
   return differing.filter((property) => !agreeing.has(given(property))).map(({ documentId }) => documentId);

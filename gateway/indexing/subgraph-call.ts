@@ -24,7 +24,12 @@ export type SubgraphCall = <Data>(
 
 /** Makes calls with the system principal of the tenant named; `signal` ends those under way. */
 export function systemCalls(clients: ReadonlyMap<string, SubgraphClient>, signal: AbortSignal): SubgraphCall {
-  return async <Data>(subgraph: string, document: DocumentNode, variables: Record<string, unknown>, tenantId = SYSTEM_TENANT) => {
+  return async <Data>(
+    subgraph: string,
+    document: DocumentNode,
+    variables: Record<string, unknown>,
+    tenantId = SYSTEM_TENANT,
+  ) => {
     const client = clients.get(subgraph);
     if (client === undefined) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${subgraph} is not mounted.`);
     const [operation] = document.definitions;

@@ -1,7 +1,8 @@
 /**
- * Writes an operation in the form that is easiest to plan: no named fragments, each field once, and below an abstract type one fragment for
- * each object type. It means the same. The planner fails on some operations because of how they are written (it merges its own fetches in
- * an order that makes a cycle), and then plans them in this form. It is not used at once, for it can be much longer.
+ * Writes an operation in the form that is easiest to plan: no named fragments, each field once, and below an abstract
+ * type one fragment for each object type. It means the same. The planner fails on some operations because of how they
+ * are written (it merges its own fetches in an order that makes a cycle), and then plans them in this form. It is not
+ * used at once, for it can be much longer.
  */
 import {
   getNamedType,
@@ -27,8 +28,9 @@ export interface OperationPart {
 }
 
 /**
- * How fields below an abstract type are asked for: as they are written; those of an interface for all of its types, though the client wants
- * them of some (the planner cannot always follow what an interface object requires from one type on); or each of each object type.
+ * How fields below an abstract type are asked for: as they are written; those of an interface for all of its types,
+ * though the client wants them of some (the planner cannot always follow what an interface object requires from one
+ * type on); or each of each object type.
  */
 export type FlatForm = 'plain' | 'wide' | 'exploded';
 
@@ -38,7 +40,11 @@ const MAX_SELECTIONS = 10_000;
 class TooLong extends Error {}
 
 /** @returns undefined when the flat form would be too long */
-export function flattenOperation({ operation, fragments }: OperationPart, schema: GraphQLSchema, form: FlatForm): OperationPart | undefined {
+export function flattenOperation(
+  { operation, fragments }: OperationPart,
+  schema: GraphQLSchema,
+  form: FlatForm,
+): OperationPart | undefined {
   const root = schema.getRootType(operation.operation);
   if (root === undefined || root === null) return undefined;
   try {
@@ -63,17 +69,35 @@ class Flattener {
   }
 
   flatten(selectionSets: readonly SelectionSetNode[], parent: GraphQLCompositeType): SelectionSetNode {
-    if (!isAbstractType(parent)) return { kind: Kind.SELECTION_SET, selections: this.#fields(selectionSets, parent, (condition) => this.#covers(condition, parent)) };
+    if (!isAbstractType(parent))
+      return {
+        kind: Kind.SELECTION_SET,
+        selections: this.#fields(selectionSets, parent, (condition) => this.#covers(condition, parent)),
+      };
     const isShared = (condition: string | undefined): boolean => this.#covers(condition, parent);
     const shared = this.#fields(selectionSets, parent, isShared);
     const explodes = this.#form === 'exploded';
-    const selections: SelectionNode[] = explodes ? shared.filter(({ name }) => name.value === '__typename') : [...shared];
+    const selections: SelectionNode[] = explodes
+      ? shared.filter(({ name }) => name.value === '__typename')
+      : [...shared];
     for (const type of this.#schema.getPossibleTypes(parent)) {
-      const own = this.#fields(selectionSets, type, (condition) => this.#covers(condition, type), explodes ? undefined : isShared);
-      for (const [condition, fields] of this.#form === 'wide' ? this.#widened(own, type) : [[type.name, own] as const]) {
+      const own = this.#fields(
+        selectionSets,
+        type,
+        (condition) => this.#covers(condition, type),
+        explodes ? undefined : isShared,
+      );
+      for (const [condition, fields] of this.#form === 'wide'
+        ? this.#widened(own, type)
+        : [[type.name, own] as const]) {
         if (fields.length === 0) continue;
         const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: condition } } as const;
-        selections.push({ kind: Kind.INLINE_FRAGMENT, typeCondition, directives: [], selectionSet: { kind: Kind.SELECTION_SET, selections: fields } });
+        selections.push({
+          kind: Kind.INLINE_FRAGMENT,
+          typeCondition,
+          directives: [],
+          selectionSet: { kind: Kind.SELECTION_SET, selections: fields },
+        });
       }
     }
     return { kind: Kind.SELECTION_SET, selections };
@@ -83,7 +107,8 @@ class Flattener {
   #widened(fields: readonly FieldNode[], type: GraphQLObjectType): Map<string, FieldNode[]> {
     const widened = new Map<string, FieldNode[]>();
     for (const field of fields) {
-      const owner = type.getInterfaces().find((candidate) => field.name.value in candidate.getFields())?.name ?? type.name;
+      const owner =
+        type.getInterfaces().find((candidate) => field.name.value in candidate.getFields())?.name ?? type.name;
       const known = widened.get(owner);
       if (known === undefined) widened.set(owner, [field]);
       else known.push(field);
@@ -95,7 +120,11 @@ class Flattener {
   #covers(condition: string | undefined, type: GraphQLCompositeType): boolean {
     if (condition === undefined || condition === type.name) return true;
     const conditionType = this.#schema.getType(condition);
-    return isAbstractType(conditionType) && (isObjectType(type) || isInterfaceType(type)) && this.#schema.isSubType(conditionType, type);
+    return (
+      isAbstractType(conditionType) &&
+      (isObjectType(type) || isInterfaceType(type)) &&
+      this.#schema.isSubType(conditionType, type)
+    );
   }
 
   /**
@@ -121,7 +150,8 @@ class Flattener {
           else known.push(selection);
           continue;
         }
-        const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value)! : selection;
+        const fragment =
+          selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value)! : selection;
         const condition = fragment.typeCondition?.name.value;
         if (!applies(condition)) continue;
         collect(fragment.selectionSet, isNarrow || (isElsewhere !== undefined && !isElsewhere(condition)));

@@ -1,5 +1,6 @@
 /**
- * Lifts literals in arguments of fields into variables: agents write literals, and operations that differ only in them share one plan.
+ * Lifts literals in arguments of fields into variables: agents write literals, and operations that differ only in them
+ * share one plan.
  */
 import {
   type GraphQLInputObjectType,
@@ -31,7 +32,9 @@ export class LiteralLifter {
     this.#taken = taken;
   }
 
-  /** The value with its literals lifted: a variable in its place, or the same shape around variables of the client's. */
+  /**
+   * The value with its literals lifted: a variable in its place, or the same shape around variables of the client's.
+   */
   lift(value: ValueNode, type: GraphQLInputType): ValueNode {
     if (value.kind === Kind.VARIABLE) return value;
     if (containsVariable(value)) return this.#liftInside(value, type);

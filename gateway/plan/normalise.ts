@@ -1,6 +1,6 @@
 /**
- * Brings an operation into the engine's own form: only what it uses, without literals, and under names that are safe. Operations that
- * differ in nothing else share a plan.
+ * Brings an operation into the engine's own form: only what it uses, without literals, and under names that are safe.
+ * Operations that differ in nothing else share a plan.
  */
 import {
   getNamedType,
@@ -38,7 +38,10 @@ export interface NormalisedOperation {
   readonly introspects: boolean;
   /** Variables of `@skip` and `@include`. */
   readonly conditions: readonly string[];
-  /** Variables that decide whether a `@defer` holds; undefined when there is none. Its absence or null means that it does. */
+  /**
+   * Variables that decide whether a `@defer` holds; undefined when there is none. Its absence or null means that it
+   * does.
+   */
   readonly deferConditions: readonly string[] | undefined;
   /** Values of the variables that stand for literals. */
   readonly literals: Readonly<Record<string, unknown>>;
@@ -70,7 +73,8 @@ export function normaliseOperation(
     introspects: normaliser.introspects,
     conditions: [...normaliser.conditions].sort(),
     // A stream's events are whole: a server may ignore `@defer`.
-    deferConditions: normaliser.defers && source.operation !== 'subscription' ? [...normaliser.deferConditions].sort() : undefined,
+    deferConditions:
+      normaliser.defers && source.operation !== 'subscription' ? [...normaliser.deferConditions].sort() : undefined,
     literals: normaliser.lifter.values,
     responseNames: normaliser.responseNames,
     variableNames: normaliser.variableNames,
@@ -81,7 +85,11 @@ function findOperation(document: DocumentNode, name: string | null | undefined):
   const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
   if (name === undefined || name === null) {
     if (operations.length === 1) return operations[0]!;
-    throw badUserInput(operations.length === 0 ? 'The document has no operation.' : 'The document has several operations: say which with `operationName`.');
+    throw badUserInput(
+      operations.length === 0
+        ? 'The document has no operation.'
+        : 'The document has several operations: say which with `operationName`.',
+    );
   }
   const found = operations.find((operation) => operation.name?.value === name);
   if (found === undefined) throw badUserInput(`The document has no operation named ${JSON.stringify(name)}.`);
@@ -146,7 +154,10 @@ class Normaliser {
   }
 
   #selectionSet(selectionSet: SelectionSetNode, parent: GraphQLCompositeType): SelectionSetNode {
-    return { kind: Kind.SELECTION_SET, selections: selectionSet.selections.map((selection) => this.#selection(selection, parent)) };
+    return {
+      kind: Kind.SELECTION_SET,
+      selections: selectionSet.selections.map((selection) => this.#selection(selection, parent)),
+    };
   }
 
   #selection(selection: SelectionNode, parent: GraphQLCompositeType): SelectionNode {
@@ -154,7 +165,10 @@ class Normaliser {
       case Kind.FIELD:
         return this.#field(selection, parent);
       case Kind.INLINE_FRAGMENT: {
-        const type = selection.typeCondition === undefined ? parent : this.#compositeType(selection.typeCondition.name.value, parent);
+        const type =
+          selection.typeCondition === undefined
+            ? parent
+            : this.#compositeType(selection.typeCondition.name.value, parent);
         return {
           kind: Kind.INLINE_FRAGMENT,
           typeCondition: selection.typeCondition,
@@ -192,19 +206,30 @@ class Normaliser {
     }
     const definition = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
     const fieldType = definition === undefined ? undefined : getNamedType(definition.type);
-    return this.#aliased({
-      kind: Kind.FIELD,
-      alias: field.alias,
-      name: field.name,
-      arguments: field.arguments?.map((argument) => {
-        const type = definition?.args.find((candidate: GraphQLArgument) => candidate.name === argument.name.value)?.type;
-        const value = this.#value(argument.value);
-        return { kind: Kind.ARGUMENT, name: argument.name, value: isInputType(type) ? this.lifter.lift(value, type) : value };
-      }),
-      directives: this.#directives(field.directives),
-      selectionSet:
-        field.selectionSet === undefined ? undefined : this.#selectionSet(field.selectionSet, isCompositeType(fieldType) ? fieldType : parent),
-    }, field);
+    return this.#aliased(
+      {
+        kind: Kind.FIELD,
+        alias: field.alias,
+        name: field.name,
+        arguments: field.arguments?.map((argument) => {
+          const type = definition?.args.find(
+            (candidate: GraphQLArgument) => candidate.name === argument.name.value,
+          )?.type;
+          const value = this.#value(argument.value);
+          return {
+            kind: Kind.ARGUMENT,
+            name: argument.name,
+            value: isInputType(type) ? this.lifter.lift(value, type) : value,
+          };
+        }),
+        directives: this.#directives(field.directives),
+        selectionSet:
+          field.selectionSet === undefined
+            ? undefined
+            : this.#selectionSet(field.selectionSet, isCompositeType(fieldType) ? fieldType : parent),
+      },
+      field,
+    );
   }
 
   /** @param source as the client wrote it */
@@ -300,6 +325,10 @@ function meaningOf({ name, arguments: given = [] }: FieldNode): string {
 
 function valueText(value: ValueNode): string {
   if (value.kind === Kind.LIST) return `[${value.values.map(valueText).join()}]`;
-  if (value.kind === Kind.OBJECT) return `{${value.fields.map((field) => `${field.name.value}:${valueText(field.value)}`).sort().join()}}`;
+  if (value.kind === Kind.OBJECT)
+    return `{${value.fields
+      .map((field) => `${field.name.value}:${valueText(field.value)}`)
+      .sort()
+      .join()}}`;
   return print(value);
 }

@@ -1,7 +1,7 @@
 /**
- * Decides progressive overrides (`@override(from:, label:)`) for each request. `percent(x)` holds for x percent of requests, by a hash of the
- * label and the request's id: the same request falls on the same side wherever and whenever it is asked.
- * (https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/entities/migrate-fields)
+ * Decides progressive overrides (`@override(from:, label:)`) for each request. `percent(x)` holds for x percent of
+ * requests, by a hash of the label and the request's id: the same request falls on the same side wherever and whenever
+ * it is asked. (https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/entities/migrate-fields)
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 
@@ -30,13 +30,18 @@ export class ProgressiveOverrides {
   of(context: RequestContext): readonly string[] {
     if (this.#labels.length === 0) return NONE;
     return this.#labels.flatMap(({ label, percent }) => {
-      const decided = this.#hook?.(label, context) ?? (percent !== undefined && percentile(`${label} ${context.requestId}`) < percent);
+      const decided =
+        this.#hook?.(label, context) ??
+        (percent !== undefined && percentile(`${label} ${context.requestId}`) < percent);
       return decided ? [label] : [];
     });
   }
 }
 
-/** Where a text falls in [0, 100), evenly over texts (FNV-1a with a final mix, http://www.isthe.com/chongo/tech/comp/fnv/). */
+/**
+ * Where a text falls in [0, 100), evenly over texts (FNV-1a with a final mix,
+ * http://www.isthe.com/chongo/tech/comp/fnv/).
+ */
 export function percentile(text: string): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);

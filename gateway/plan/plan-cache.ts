@@ -1,4 +1,7 @@
-/** Plans by the text of the normalised operation and its overrides: kept by recent use, and planned once when asked for many times at once. */
+/**
+ * Plans by the text of the normalised operation and its overrides: kept by recent use, and planned once when asked for
+ * many times at once.
+ */
 import { LRUCache } from 'lru-cache';
 import type { Planned, Planner } from './planner.ts';
 
@@ -25,7 +28,8 @@ interface Kept<Compiled> {
   readonly compiled: Compiled;
 }
 
-const keyOf = ({ operation, overrides }: PlanRequest): string => (overrides.length === 0 ? operation : `${overrides.join()}\n${operation}`);
+const keyOf = ({ operation, overrides }: PlanRequest): string =>
+  overrides.length === 0 ? operation : `${overrides.join()}\n${operation}`;
 
 /** A cache of what `compile` makes of plans. */
 export class PlanCache<Compiled extends object> {

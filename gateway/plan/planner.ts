@@ -1,6 +1,7 @@
 /**
- * Plans operations with `@apollo/query-planner` in a worker thread. Planning can take exponential time, and a thread can be killed: an
- * operation that takes too long costs its own request, and those behind it wait for the worker that takes the place.
+ * Plans operations with `@apollo/query-planner` in a worker thread. Planning can take exponential time, and a thread
+ * can be killed: an operation that takes too long costs its own request, and those behind it wait for the worker that
+ * takes the place.
  */
 import { Worker } from 'node:worker_threads';
 import type { QueryPlan } from '@apollo/query-planner';
@@ -55,7 +56,11 @@ const WORKER_HEAP_MB = 384;
  * @throws Error when the supergraph is not one
  */
 export async function startPlanner(supergraphSdl: string, options: PlannerOptions = {}): Promise<Planner> {
-  const { timeoutMs = 5_000, log = () => undefined, worker: program = new URL('./planner-worker.mjs', import.meta.url) } = options;
+  const {
+    timeoutMs = 5_000,
+    log = () => undefined,
+    worker: program = new URL('./planner-worker.mjs', import.meta.url),
+  } = options;
   const waiting: Task[] = [];
   let running: RunningTask | undefined;
   let current: PlanningWorker | undefined;
@@ -101,7 +106,8 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
       () => {
         if (running !== started) return;
         started.timer = setTimeout(() => tooSlow(task, worker), timeoutMs);
-        // A worker takes longer to start than most operations to plan: when one looks as if it might be killed, have another ready.
+        // A worker takes longer to start than most operations to plan: when one looks as if it might be killed, have
+        // another ready.
         started.spareTimer = setTimeout(() => (spare ??= start()), timeoutMs / 3).unref();
       },
       () => undefined, // The worker's failure is reported by `onFailure`.
@@ -124,7 +130,9 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
     void worker.end();
     log('Planning an operation took too long; the query planner is replaced.');
     task.reject(
-      new CodedError('PLANNING_TIMEOUT', 'The operation is too complex to plan in time.', { hint: 'Select less, or split it into several operations.' }),
+      new CodedError('PLANNING_TIMEOUT', 'The operation is too complex to plan in time.', {
+        hint: 'Select less, or split it into several operations.',
+      }),
     );
     next();
   }
@@ -162,10 +170,7 @@ function planningFailed(cause: unknown): CodedError {
 }
 
 type WorkerMessage =
-  | { ready: true; apiSdl?: string }
-  | { failed: string }
-  | { id: number; plan: string }
-  | { id: number; error: string };
+  { ready: true; apiSdl?: string } | { failed: string } | { id: number; plan: string } | { id: number; error: string };
 
 /** One worker thread; plans one operation at a time. */
 class PlanningWorker {

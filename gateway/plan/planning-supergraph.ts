@@ -1,10 +1,12 @@
 /**
- * The supergraph as the planner is given it. Two faults of `@apollo/query-planner` 2.14 are mended by writing the same supergraph another way:
+ * The supergraph as the planner is given it. Two faults of `@apollo/query-planner` 2.14 are mended by writing the same
+ * supergraph another way:
  *
- * - It re-enters a subgraph by the first key of a type that has no external field, even one that is `resolvable: false`. So resolvable keys
- *   come first.
- * - It tells fields apart by their response names alone, so that a `@requires` of a field with arguments means whatever else asks for that
- *   field: another `@requires`, or the client. So each such field stands beside its own stand-in (`required-fields.ts`).
+ * - It re-enters a subgraph by the first key of a type that has no external field, even one that is `resolvable:
+ *   false`. So resolvable keys come first.
+ * - It tells fields apart by their response names alone, so that a `@requires` of a field with arguments means whatever
+ *   else asks for that field: another `@requires`, or the client. So each such field stands beside its own stand-in
+ *   (`required-fields.ts`).
  */
 import type { QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, print, type ConstDirectiveNode, type DefinitionNode, type DocumentNode } from 'graphql';
@@ -36,15 +38,22 @@ export function preparePlanning(supergraphSdl: string): PlanningSupergraph {
 }
 
 function resolvableKeysFirst(definition: DefinitionNode): DefinitionNode {
-  if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION) return definition;
+  if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION)
+    return definition;
   const { directives = [] } = definition;
   const unresolvable = directives.filter(isUnresolvable);
   if (unresolvable.length === 0) return definition;
-  return { ...definition, directives: [...directives.filter((directive) => !isUnresolvable(directive)), ...unresolvable] };
+  return {
+    ...definition,
+    directives: [...directives.filter((directive) => !isUnresolvable(directive)), ...unresolvable],
+  };
 }
 
 const isUnresolvable = ({ name, arguments: given = [] }: ConstDirectiveNode): boolean =>
-  name.value === 'join__type' && given.some((argument) => argument.name.value === 'resolvable' && argument.value.kind === Kind.BOOLEAN && !argument.value.value);
+  name.value === 'join__type' &&
+  given.some(
+    (argument) => argument.name.value === 'resolvable' && argument.value.kind === Kind.BOOLEAN && !argument.value.value,
+  );
 
 function withoutStandIns(apiSdl: string, required: RequiredFields): string {
   if (required.byStandIn.size === 0) return apiSdl;

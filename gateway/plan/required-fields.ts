@@ -1,6 +1,6 @@
 /**
- * Gives each field that some `@requires` names, and that takes arguments, a stand-in without arguments: `parts(first: 5)` becomes
- * `_required_0_parts`, of the same type, in the same subgraphs. The planner then plans each use for itself.
+ * Gives each field that some `@requires` names, and that takes arguments, a stand-in without arguments: `parts(first:
+ * 5)` becomes `_required_0_parts`, of the same type, in the same subgraphs. The planner then plans each use for itself.
  */
 import {
   Kind,
@@ -38,10 +38,17 @@ export const requiringField = (service: string, type: string, field: string): st
 /** @param supergraph not changed; what needs no stand-in is in the result as it is */
 export function standInForRequired(supergraph: DocumentNode): { document: DocumentNode; required: RequiredFields } {
   const maker = new StandInMaker(supergraph);
-  const definitions = supergraph.definitions.map((definition) => (isComposite(definition) ? maker.rewriteRequires(definition) : definition));
+  const definitions = supergraph.definitions.map((definition) =>
+    isComposite(definition) ? maker.rewriteRequires(definition) : definition,
+  );
   const required = { byStandIn: maker.byStandIn, byField: maker.byField };
   if (required.byStandIn.size === 0) return { document: supergraph, required };
-  const document = { ...supergraph, definitions: definitions.map((definition) => (isComposite(definition) ? maker.addStandIns(definition) : definition)) };
+  const document = {
+    ...supergraph,
+    definitions: definitions.map((definition) =>
+      isComposite(definition) ? maker.addStandIns(definition) : definition,
+    ),
+  };
   const touched = new Set([...required.byStandIn].flatMap(([standIn, { name }]) => [standIn, name]));
   return { document: withoutUnusedExternals(document, touched), required };
 }
@@ -99,22 +106,46 @@ class StandInMaker {
     if (at.size === 0) return directive;
     this.byField.set(requiringField(this.#services.get(graph.value) ?? graph.value, type, field), at);
     const value = stripIgnoredCharacters(print(selectionSet)).slice(1, -1);
-    return { ...directive, arguments: directive.arguments!.map((argument) => (argument.name.value === 'requires' ? { ...argument, value: { kind: Kind.STRING, value } } : argument)) };
+    return {
+      ...directive,
+      arguments: directive.arguments!.map((argument) =>
+        argument.name.value === 'requires' ? { ...argument, value: { kind: Kind.STRING, value } } : argument,
+      ),
+    };
   }
 
-  #rewrite(selectionSet: SelectionSetNode, typeName: string, path: readonly string[], at: Map<string, string>): SelectionSetNode {
+  #rewrite(
+    selectionSet: SelectionSetNode,
+    typeName: string,
+    path: readonly string[],
+    at: Map<string, string>,
+  ): SelectionSetNode {
     return {
       kind: Kind.SELECTION_SET,
       selections: selectionSet.selections.map((selection): SelectionNode => {
         if (selection.kind === Kind.FRAGMENT_SPREAD) return selection;
         if (selection.kind === Kind.INLINE_FRAGMENT) {
-          return { ...selection, selectionSet: this.#rewrite(selection.selectionSet, selection.typeCondition?.name.value ?? typeName, path, at) };
+          return {
+            ...selection,
+            selectionSet: this.#rewrite(
+              selection.selectionSet,
+              selection.typeCondition?.name.value ?? typeName,
+              path,
+              at,
+            ),
+          };
         }
         const name = selection.name.value;
         const definition = this.#types.get(typeName)?.fields?.find((candidate) => candidate.name.value === name);
         if (definition === undefined) return selection;
         const below = [...path, name];
-        const rewritten = selection.selectionSet === undefined ? selection : { ...selection, selectionSet: this.#rewrite(selection.selectionSet, namedType(definition.type), below, at) };
+        const rewritten =
+          selection.selectionSet === undefined
+            ? selection
+            : {
+                ...selection,
+                selectionSet: this.#rewrite(selection.selectionSet, namedType(definition.type), below, at),
+              };
         if (definition.arguments === undefined || definition.arguments.length === 0) return rewritten;
         const standIn = this.#standIn(name, selection.arguments ?? []);
         this.#need(typeName, name, standIn);
@@ -136,7 +167,10 @@ class StandInMaker {
     return standIn;
   }
 
-  /** An interface's implementers need what it needs; and it needs what they do, for a subgraph may have it as an interface object. */
+  /**
+   * An interface's implementers need what it needs; and it needs what they do, for a subgraph may have it as an
+   * interface object.
+   */
   #need(typeName: string, field: string, standIn: string): void {
     const type = this.#types.get(typeName);
     if (!type?.fields?.some(({ name }) => name.value === field)) return;

@@ -46,7 +46,11 @@ class Restorer {
       case 'Parallel':
         return { ...node, nodes: node.nodes.map((child) => this.node(child)) };
       case 'Condition':
-        return { ...node, ifClause: node.ifClause && this.node(node.ifClause), elseClause: node.elseClause && this.node(node.elseClause) };
+        return {
+          ...node,
+          ifClause: node.ifClause && this.node(node.ifClause),
+          elseClause: node.elseClause && this.node(node.elseClause),
+        };
       case 'Defer':
         return {
           ...node,
@@ -61,7 +65,9 @@ class Restorer {
     const asks = fetch.operation.includes(STAND_IN_PREFIX);
     const sends = fetch.requires !== undefined && JSON.stringify(fetch.requires).includes(STAND_IN_PREFIX);
     if (!asks && !sends) return [fetch];
-    const restored = asks ? { ...fetch, operation: textOf(this.#withFields(parse(fetch.operation, { noLocation: true }))) } : fetch;
+    const restored = asks
+      ? { ...fetch, operation: textOf(this.#withFields(parse(fetch.operation, { noLocation: true }))) }
+      : fetch;
     if (!sends) return [restored];
     const groups = this.#conflicts(fetch.requires!) ? this.#groups(restored) : [];
     if (groups.length < 2) return [this.#renaming(restored)];
@@ -73,7 +79,12 @@ class Restorer {
       Field: (field): FieldNode | undefined => {
         const stoodFor = this.#required.byStandIn.get(field.name.value);
         if (stoodFor === undefined) return undefined;
-        return { ...field, alias: field.alias ?? field.name, name: { kind: Kind.NAME, value: stoodFor.name }, arguments: stoodFor.arguments };
+        return {
+          ...field,
+          alias: field.alias ?? field.name,
+          name: { kind: Kind.NAME, value: stoodFor.name },
+          arguments: stoodFor.arguments,
+        };
       },
     });
   }
@@ -87,7 +98,10 @@ class Restorer {
         const at = `${path}.${this.#nameOf(selection.name)}`;
         const before = known.get(at);
         known.set(at, selection.name);
-        return (before !== undefined && before !== selection.name) || (selection.selections !== undefined && conflicts(selection.selections, at));
+        return (
+          (before !== undefined && before !== selection.name) ||
+          (selection.selections !== undefined && conflicts(selection.selections, at))
+        );
       });
     return conflicts(requires, '');
   }
@@ -101,8 +115,13 @@ class Restorer {
     const document = parse(fetch.operation, { noLocation: true });
     const groups: Group[] = [];
     const place = (field: FieldNode, type: string | undefined): void => {
-      const at = type === undefined ? undefined : this.#required.byField.get(requiringField(fetch.serviceName, type, field.name.value));
-      let group = groups.find(({ required }) => [...(at ?? [])].every(([path, standIn]) => (required.get(path) ?? standIn) === standIn));
+      const at =
+        type === undefined
+          ? undefined
+          : this.#required.byField.get(requiringField(fetch.serviceName, type, field.name.value));
+      let group = groups.find(({ required }) =>
+        [...(at ?? [])].every(([path, standIn]) => (required.get(path) ?? standIn) === standIn),
+      );
       if (group === undefined) {
         group = { fields: new Set(), required: new Map(), document, standIns: this.#required.byStandIn };
         groups.push(group);
@@ -113,7 +132,8 @@ class Restorer {
     const walk = ({ selections }: SelectionSetNode, type: string | undefined): void => {
       for (const selection of selections) {
         if (selection.kind === Kind.FIELD) place(selection, type);
-        else if (selection.kind === Kind.INLINE_FRAGMENT) walk(selection.selectionSet, selection.typeCondition?.name.value ?? type);
+        else if (selection.kind === Kind.INLINE_FRAGMENT)
+          walk(selection.selectionSet, selection.typeCondition?.name.value ?? type);
       }
     };
     walk(entitiesOf(document).selectionSet!, undefined);
@@ -125,7 +145,10 @@ class Restorer {
     const walk = (selections: readonly QueryPlanSelectionNode[], path: readonly string[]): void => {
       for (const selection of selections) {
         if (selection.kind === 'InlineFragment') {
-          walk(selection.selections, selection.typeCondition === undefined ? path : [...path, `... on ${selection.typeCondition}`]);
+          walk(
+            selection.selections,
+            selection.typeCondition === undefined ? path : [...path, `... on ${selection.typeCondition}`],
+          );
           continue;
         }
         const at = [...path, selection.name];
@@ -155,7 +178,8 @@ function only(fetch: FetchNode, { fields, required, document, standIns }: Group,
   const filtered = (selectionSet: SelectionSetNode): SelectionSetNode => ({
     ...selectionSet,
     selections: selectionSet.selections.flatMap((selection): SelectionNode[] => {
-      if (selection.kind !== Kind.INLINE_FRAGMENT) return selection.kind !== Kind.FIELD || fields.has(selection) ? [selection] : [];
+      if (selection.kind !== Kind.INLINE_FRAGMENT)
+        return selection.kind !== Kind.FIELD || fields.has(selection) ? [selection] : [];
       const below = filtered(selection.selectionSet);
       return below.selections.length === 0 ? [] : [{ ...selection, selectionSet: below }];
     }),
@@ -163,10 +187,13 @@ function only(fetch: FetchNode, { fields, required, document, standIns }: Group,
   const entities = entitiesOf(document);
   const used = new Set<string>();
   const selecting = visit(document, {
-    Field: { enter: (field) => (field === entities ? { ...field, selectionSet: filtered(field.selectionSet!) } : undefined) },
+    Field: {
+      enter: (field) => (field === entities ? { ...field, selectionSet: filtered(field.selectionSet!) } : undefined),
+    },
   });
   for (const definition of selecting.definitions) {
-    if (definition.kind === Kind.OPERATION_DEFINITION) visit(definition.selectionSet, { Variable: ({ name }) => void used.add(name.value) });
+    if (definition.kind === Kind.OPERATION_DEFINITION)
+      visit(definition.selectionSet, { Variable: ({ name }) => void used.add(name.value) });
   }
   const operation = visit(selecting, {
     OperationDefinition: (definition): OperationDefinitionNode => ({
@@ -180,7 +207,9 @@ function only(fetch: FetchNode, { fields, required, document, standIns }: Group,
       const stoodFor = standIns.get(selection.name);
       const at = [...path, stoodFor?.name ?? selection.name];
       if (stoodFor !== undefined && required.get(at.join('.')) !== selection.name) return [];
-      return [selection.selections === undefined ? selection : { ...selection, selections: sent(selection.selections, at) }];
+      return [
+        selection.selections === undefined ? selection : { ...selection, selections: sent(selection.selections, at) },
+      ];
     });
   return {
     ...fetch,

@@ -1,7 +1,8 @@
 /**
- * Decides `@skip`, `@include` and the `if` of `@defer` before planning: an operation is planned as if the client had written only what is included. So the
- * planner never sees a condition, with which it makes longer plans and, where `@requires` meets them, wrong ones: it merges fetches whose
- * conditions differ, and then waits for required fields that were skipped.
+ * Decides `@skip`, `@include` and the `if` of `@defer` before planning: an operation is planned as if the client had
+ * written only what is included. So the planner never sees a condition, with which it makes longer plans and, where
+ * `@requires` meets them, wrong ones: it merges fetches whose conditions differ, and then waits for required fields
+ * that were skipped.
  */
 import {
   getNamedType,
@@ -37,8 +38,8 @@ export interface SpecialisedOperation {
   /** The client's response names by the safe names that stand for them. */
   readonly responseNames: ReadonlyMap<string, string>;
   /**
-   * Labels of what is deferred: the client's (undefined where it gave none) by the engine's, which are unique. Undefined when nothing is.
-   * The `@defer` left in `operation` have the engine's labels, and `fragments` is empty.
+   * Labels of what is deferred: the client's (undefined where it gave none) by the engine's, which are unique.
+   * Undefined when nothing is. The `@defer` left in `operation` have the engine's labels, and `fragments` is empty.
    */
   readonly labels: ReadonlyMap<string, string | undefined> | undefined;
   /** Only the introspection in it, for graphql-js; undefined when there is none. */
@@ -55,7 +56,11 @@ type Variables = Readonly<Record<string, unknown>>;
  * Text of the values that decide what `operation` selects, and when: equal texts, equal selections.
  * @param incremental whether parts may be deferred
  */
-export function conditionKey({ conditions, deferConditions }: NormalisedOperation, variables: Variables, incremental: boolean): string {
+export function conditionKey(
+  { conditions, deferConditions }: NormalisedOperation,
+  variables: Variables,
+  incremental: boolean,
+): string {
   const chosen = conditions.map((name) => (variables[name] === true ? '1' : '0')).join('');
   if (!incremental || deferConditions === undefined) return chosen;
   return `${chosen} ${deferConditions.map((name) => (variables[name] === false ? '0' : '1')).join('')}`;
@@ -65,16 +70,24 @@ export function conditionKey({ conditions, deferConditions }: NormalisedOperatio
  * @param variables coerced; only the operation's conditions are read
  * @param incremental whether parts may be deferred; without it `@defer` is left out
  */
-export function specialiseOperation(normalised: NormalisedOperation, variables: Variables, schema: GraphQLSchema, incremental: boolean): SpecialisedOperation {
+export function specialiseOperation(
+  normalised: NormalisedOperation,
+  variables: Variables,
+  schema: GraphQLSchema,
+  incremental: boolean,
+): SpecialisedOperation {
   const queryTypeName = schema.getQueryType()!.name;
-  const deferred = incremental && normalised.deferConditions !== undefined ? deferParts(normalised, variables, schema) : undefined;
+  const deferred =
+    incremental && normalised.deferConditions !== undefined ? deferParts(normalised, variables, schema) : undefined;
   const chosen = deferred ?? choose(normalised, variables);
   const isIntrospection = ({ name }: FieldNode) => name.value === '__schema' || name.value === '__type';
   const planned = normalised.introspects ? rootPart(chosen, queryTypeName, (field) => !isIntrospection(field)) : chosen;
   const introspection = normalised.introspects ? rootPart(chosen, queryTypeName, isIntrospection) : undefined;
   const selectsOnlyTypename =
     normalised.type !== 'subscription' &&
-    planned?.operation.selectionSet.selections.every((selection) => selection.kind === Kind.FIELD && selection.name.value === '__typename') !== false;
+    planned?.operation.selectionSet.selections.every(
+      (selection) => selection.kind === Kind.FIELD && selection.name.value === '__typename',
+    ) !== false;
   return {
     text: selectsOnlyTypename ? undefined : textOf(planned!),
     planned: selectsOnlyTypename ? undefined : planned,
@@ -83,7 +96,9 @@ export function specialiseOperation(normalised: NormalisedOperation, variables: 
     responseNames: normalised.responseNames,
     labels: chosen.labels,
     introspection:
-      introspection === undefined ? undefined : { kind: Kind.DOCUMENT, definitions: [introspection.operation, ...introspection.fragments.values()] },
+      introspection === undefined
+        ? undefined
+        : { kind: Kind.DOCUMENT, definitions: [introspection.operation, ...introspection.fragments.values()] },
   };
 }
 
@@ -96,7 +111,10 @@ export function textOf({ operation, fragments }: OperationPart, opened?: Readonl
     visit(definition, {
       SelectionSet: {
         // On leaving, a set in which something has changed is another; so the opened ones change on entering.
-        enter: (node) => (opened?.has(node) === true ? { ...node, selections: [TYPENAME, STAYING_TYPENAME, ...node.selections] } : undefined),
+        enter: (node) =>
+          opened?.has(node) === true
+            ? { ...node, selections: [TYPENAME, STAYING_TYPENAME, ...node.selections] }
+            : undefined,
         // GraphQL has no empty selection sets; the type name costs the least.
         leave: (node) => (node.selections.length > 0 ? undefined : { ...node, selections: [TYPENAME] }),
       },
@@ -107,7 +125,10 @@ export function textOf({ operation, fragments }: OperationPart, opened?: Readonl
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };
 
-/** The planner ties the first type name of a selection set to the field beside it, and leaves both out together; a second one stays. */
+/**
+ * The planner ties the first type name of a selection set to the field beside it, and leaves both out together; a
+ * second one stays.
+ */
 const STAYING_TYPENAME: FieldNode = { ...TYPENAME, alias: { kind: Kind.NAME, value: '_typename' } };
 
 /** Leaves out what is skipped, and with it the fragments and variables that nothing else uses. */
@@ -115,7 +136,9 @@ function choose({ operation, fragments, conditions }: NormalisedOperation, varia
   const kept = new Map<string, FragmentDefinitionNode>();
   const selectionSetOf = (selectionSet: SelectionSetNode): SelectionSetNode => ({
     kind: Kind.SELECTION_SET,
-    selections: selectionSet.selections.flatMap((selection) => (isIncluded(selection, variables) ? selectionOf(selection) : [])),
+    selections: selectionSet.selections.flatMap((selection) =>
+      isIncluded(selection, variables) ? selectionOf(selection) : [],
+    ),
   });
   const selectionOf = (selection: SelectionNode): SelectionNode => {
     if (selection.kind === Kind.FRAGMENT_SPREAD) {
@@ -138,21 +161,45 @@ function choose({ operation, fragments, conditions }: NormalisedOperation, varia
 /** Selections past which an operation is not worth deferring: fragments of fragments can multiply without end. */
 const MAX_INLINED = 10_000;
 
-/** Leaves out what is skipped and puts fragments in their places, so that each deferred part is one place; undefined when nothing is deferred. */
-function deferParts({ type, operation, fragments }: NormalisedOperation, variables: Variables, schema: GraphQLSchema): Part | undefined {
+/**
+ * Leaves out what is skipped and puts fragments in their places, so that each deferred part is one place; undefined
+ * when nothing is deferred.
+ */
+function deferParts(
+  { type, operation, fragments }: NormalisedOperation,
+  variables: Variables,
+  schema: GraphQLSchema,
+): Part | undefined {
   const labels = new Map<string, string | undefined>();
   let count = 0;
-  const selectionSetOf = (selectionSet: SelectionSetNode, parent: GraphQLNamedType | undefined, isRoot = false): SelectionSetNode => ({
+  const selectionSetOf = (
+    selectionSet: SelectionSetNode,
+    parent: GraphQLNamedType | undefined,
+    isRoot = false,
+  ): SelectionSetNode => ({
     kind: Kind.SELECTION_SET,
-    selections: selectionSet.selections.flatMap((selection) => (isIncluded(selection, variables) ? selectionOf(selection, parent, isRoot) : [])),
+    selections: selectionSet.selections.flatMap((selection) =>
+      isIncluded(selection, variables) ? selectionOf(selection, parent, isRoot) : [],
+    ),
   });
-  const selectionOf = (selection: SelectionNode, parent: GraphQLNamedType | undefined, isRoot: boolean): SelectionNode[] => {
+  const selectionOf = (
+    selection: SelectionNode,
+    parent: GraphQLNamedType | undefined,
+    isRoot: boolean,
+  ): SelectionNode[] => {
     count += 1;
     if (count > MAX_INLINED) return [];
     if (selection.kind === Kind.FIELD) {
-      const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[selection.name.value] : undefined;
+      const field =
+        isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[selection.name.value] : undefined;
       const below = field === undefined ? undefined : getNamedType(field.type);
-      return [{ ...selection, directives: [], selectionSet: selection.selectionSet && selectionSetOf(selection.selectionSet, below) }];
+      return [
+        {
+          ...selection,
+          directives: [],
+          selectionSet: selection.selectionSet && selectionSetOf(selection.selectionSet, below),
+        },
+      ];
     }
     const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)! : selection;
     let { typeCondition } = fragment;
@@ -165,18 +212,34 @@ function deferParts({ type, operation, fragments }: NormalisedOperation, variabl
       inner = parent;
     }
     // A mutation's own fields run in order and at once: only what follows from them may come later.
-    const defer = isRoot && type === 'mutation' ? undefined : selection.directives?.find(({ name }) => name.value === 'defer');
+    const defer =
+      isRoot && type === 'mutation' ? undefined : selection.directives?.find(({ name }) => name.value === 'defer');
     const directives = defer !== undefined && isDeferred(defer, variables) ? [labelled(defer)] : [];
-    return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, directives, selectionSet: selectionSetOf(fragment.selectionSet, inner, isRoot) }];
+    return [
+      {
+        kind: Kind.INLINE_FRAGMENT,
+        typeCondition,
+        directives,
+        selectionSet: selectionSetOf(fragment.selectionSet, inner, isRoot),
+      },
+    ];
   };
   const labelled = (defer: DirectiveNode): DirectiveNode => {
     const given = defer.arguments?.find(({ name }) => name.value === 'label')?.value;
     const label = `d${labels.size}`;
     labels.set(label, given?.kind === Kind.STRING ? given.value : undefined);
     const value: ValueNode = { kind: Kind.STRING, value: label };
-    return { kind: Kind.DIRECTIVE, name: defer.name, arguments: [{ kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: 'label' }, value }] };
+    return {
+      kind: Kind.DIRECTIVE,
+      name: defer.name,
+      arguments: [{ kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: 'label' }, value }],
+    };
   };
-  const selectionSet = selectionSetOf(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, true);
+  const selectionSet = selectionSetOf(
+    operation.selectionSet,
+    schema.getRootType(operation.operation) ?? undefined,
+    true,
+  );
   if (labels.size === 0 || count > MAX_INLINED) return undefined;
   return { ...withUsedVariables({ operation: { ...operation, selectionSet }, fragments: new Map() }), labels };
 }
@@ -190,7 +253,10 @@ function isDeferred(defer: DirectiveNode, variables: Variables): boolean {
 function isIncluded(selection: SelectionNode, variables: Variables): boolean {
   return (selection.directives ?? []).every(({ name, arguments: given }) => {
     const condition = given?.[0]?.value;
-    const value = condition?.kind === Kind.VARIABLE ? variables[condition.name.value] === true : condition?.kind === Kind.BOOLEAN && condition.value;
+    const value =
+      condition?.kind === Kind.VARIABLE
+        ? variables[condition.name.value] === true
+        : condition?.kind === Kind.BOOLEAN && condition.value;
     return name.value === 'skip' ? !value : name.value === 'include' ? value : true;
   });
 }
@@ -200,12 +266,18 @@ function withUsedVariables(part: Part): Part {
   for (const definition of [part.operation.selectionSet, ...part.fragments.values()]) {
     visit(definition, { Variable: ({ name }) => void used.add(name.value) });
   }
-  const variableDefinitions = part.operation.variableDefinitions?.filter(({ variable }) => used.has(variable.name.value));
+  const variableDefinitions = part.operation.variableDefinitions?.filter(({ variable }) =>
+    used.has(variable.name.value),
+  );
   return { operation: { ...part.operation, variableDefinitions }, fragments: part.fragments };
 }
 
 /** The part of a query that selects some of its root fields; undefined when it selects none. */
-function rootPart({ operation, fragments }: Part, queryTypeName: string, wanted: (field: FieldNode) => boolean): Part | undefined {
+function rootPart(
+  { operation, fragments }: Part,
+  queryTypeName: string,
+  wanted: (field: FieldNode) => boolean,
+): Part | undefined {
   const kept = new Map<string, FragmentDefinitionNode>();
   const keepBelow = (selectionSet: SelectionSetNode | undefined): void => {
     for (const selection of selectionSet?.selections ?? []) {
@@ -226,7 +298,10 @@ function rootPart({ operation, fragments }: Part, queryTypeName: string, wanted:
         return [selection];
       }
       // A fragment on the root becomes an inline one: another use of it may keep the other half.
-      const inner = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)!.selectionSet : selection.selectionSet;
+      const inner =
+        selection.kind === Kind.FRAGMENT_SPREAD
+          ? fragments.get(selection.name.value)!.selectionSet
+          : selection.selectionSet;
       const filtered = filter(inner);
       if (filtered === undefined) return [];
       const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: queryTypeName } } as const;
@@ -235,5 +310,7 @@ function rootPart({ operation, fragments }: Part, queryTypeName: string, wanted:
     return selections.length === 0 ? undefined : { kind: Kind.SELECTION_SET, selections };
   };
   const selectionSet = filter(operation.selectionSet);
-  return selectionSet === undefined ? undefined : withUsedVariables({ operation: { ...operation, selectionSet }, fragments: kept });
+  return selectionSet === undefined
+    ? undefined
+    : withUsedVariables({ operation: { ...operation, selectionSet }, fragments: kept });
 }

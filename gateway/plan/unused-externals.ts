@@ -1,6 +1,7 @@
 /**
- * Leaves out `@join__field(external: true)` where nothing in that subgraph uses the field any more: the planner refuses a supergraph that has
- * one. When a stand-in takes over what a `@requires` says, the field itself may lose its only use there.
+ * Leaves out `@join__field(external: true)` where nothing in that subgraph uses the field any more: the planner refuses
+ * a supergraph that has one. When a stand-in takes over what a `@requires` says, the field itself may lose its only use
+ * there.
  */
 import {
   Kind,
@@ -19,7 +20,12 @@ export function withoutUnusedExternals(supergraph: DocumentNode, fields: Readonl
     const { directives = [] } = field;
     const kept = directives.filter((directive) => {
       const graph = argumentOf(directive, 'graph');
-      return directive.name.value !== 'join__field' || graph === undefined || argumentOf(directive, 'external') !== true || used.has(String(graph), type, field.name.value);
+      return (
+        directive.name.value !== 'join__field' ||
+        graph === undefined ||
+        argumentOf(directive, 'external') !== true ||
+        used.has(String(graph), type, field.name.value)
+      );
     });
     if (kept.length === directives.length) return [field];
     // Without the directive the field would be in every subgraph.
@@ -29,7 +35,12 @@ export function withoutUnusedExternals(supergraph: DocumentNode, fields: Readonl
     ...supergraph,
     definitions: supergraph.definitions.map((definition): DefinitionNode => {
       if (!isComposite(definition) || !definition.fields?.some(({ name }) => fields.has(name.value))) return definition;
-      return { ...definition, fields: definition.fields.flatMap((field) => (fields.has(field.name.value) ? filtered(definition.name.value, field) : [field])) };
+      return {
+        ...definition,
+        fields: definition.fields.flatMap((field) =>
+          fields.has(field.name.value) ? filtered(definition.name.value, field) : [field],
+        ),
+      };
     }),
   };
 }
@@ -43,7 +54,8 @@ class UsedFields {
   readonly #implementers = new Map<string, string[]>();
 
   constructor(supergraph: DocumentNode) {
-    for (const definition of supergraph.definitions) if (isComposite(definition)) this.#types.set(definition.name.value, definition);
+    for (const definition of supergraph.definitions)
+      if (isComposite(definition)) this.#types.set(definition.name.value, definition);
     for (const type of this.#types.values()) this.#readImplements(type);
     for (const type of this.#types.values()) {
       this.#readFieldSets(type);
@@ -85,16 +97,24 @@ class UsedFields {
 
   /** What an interface has in a subgraph, its implementers there must have. */
   #readInterface(type: Composite): void {
-    const graphs = new Set((type.directives ?? []).filter(({ name }) => name.value === 'join__type').map((directive) => String(argumentOf(directive, 'graph'))));
+    const graphs = new Set(
+      (type.directives ?? [])
+        .filter(({ name }) => name.value === 'join__type')
+        .map((directive) => String(argumentOf(directive, 'graph'))),
+    );
     for (const field of type.fields ?? []) {
-      const placed = (field.directives ?? []).filter(({ name }) => name.value === 'join__field').map((directive) => String(argumentOf(directive, 'graph')));
-      for (const graph of placed.length === 0 ? graphs : placed) this.#useImplementations(graph, type.name.value, field.name.value);
+      const placed = (field.directives ?? [])
+        .filter(({ name }) => name.value === 'join__field')
+        .map((directive) => String(argumentOf(directive, 'graph')));
+      for (const graph of placed.length === 0 ? graphs : placed)
+        this.#useImplementations(graph, type.name.value, field.name.value);
     }
   }
 
   #useAll(graph: string, { selections }: SelectionSetNode, typeName: string): void {
     for (const selection of selections) {
-      if (selection.kind === Kind.INLINE_FRAGMENT) this.#useAll(graph, selection.selectionSet, selection.typeCondition?.name.value ?? typeName);
+      if (selection.kind === Kind.INLINE_FRAGMENT)
+        this.#useAll(graph, selection.selectionSet, selection.typeCondition?.name.value ?? typeName);
       if (selection.kind !== Kind.FIELD) continue;
       const field = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === selection.name.value);
       if (field === undefined) continue;
@@ -105,11 +125,14 @@ class UsedFields {
   }
 
   #useImplementations(graph: string, typeName: string, field: string): void {
-    for (const implementer of this.#implementers.get(`${graph} ${typeName}`) ?? []) this.#used.add(`${graph} ${implementer}.${field}`);
+    for (const implementer of this.#implementers.get(`${graph} ${typeName}`) ?? [])
+      this.#used.add(`${graph} ${implementer}.${field}`);
   }
 }
 
 function argumentOf(directive: ConstDirectiveNode, name: string): string | boolean | undefined {
   const value = directive.arguments?.find((argument) => argument.name.value === name)?.value;
-  return value?.kind === Kind.STRING || value?.kind === Kind.ENUM || value?.kind === Kind.BOOLEAN ? value.value : undefined;
+  return value?.kind === Kind.STRING || value?.kind === Kind.ENUM || value?.kind === Kind.BOOLEAN
+    ? value.value
+    : undefined;
 }

@@ -11,7 +11,9 @@ export class VariablesError extends Error {
 
   constructor(errors: readonly GraphQLError[]) {
     super(errors.map(({ message }) => message).join('\n'));
-    this.errors = errors.map(({ message, nodes }) => new GraphQLError(message, { nodes, extensions: { code: 'BAD_USER_INPUT' } }));
+    this.errors = errors.map(
+      ({ message, nodes }) => new GraphQLError(message, { nodes, extensions: { code: 'BAD_USER_INPUT' } }),
+    );
   }
 }
 
@@ -36,7 +38,10 @@ export function coerceVariables(
     const clientName = variableNames.get(name) ?? name;
     if (given !== null && given !== undefined && Object.hasOwn(given, clientName)) inputs[name] = given[clientName];
   }
-  const { coerced, errors } = own.length === 0 ? { coerced: undefined, errors: undefined } : getVariableValues(schema, own, inputs, { maxErrors: MAX_ERRORS });
+  const { coerced, errors } =
+    own.length === 0
+      ? { coerced: undefined, errors: undefined }
+      : getVariableValues(schema, own, inputs, { maxErrors: MAX_ERRORS });
   if (errors !== undefined) throw new VariablesError(errors);
   return Object.assign(Object.create(null) as Record<string, unknown>, coerced, literals);
 }

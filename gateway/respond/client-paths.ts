@@ -27,9 +27,11 @@ export class ClientPaths {
   }
 
   /**
-   * The path in the client's names, ending where the client's selection does: what only the plan fetched has no place in the answer.
+   * The path in the client's names, ending where the client's selection does: what only the plan fetched has no place
+   * in the answer.
    * @param data what the path is of
-   * @returns undefined when the client selects the field of other types only: subgraphs may be asked for more than they need be
+   * @returns undefined when the client selects the field of other types only: subgraphs may be asked for more than they
+   *   need be
    */
   of(path: Path, data: unknown): (string | number)[] | undefined {
     const result: (string | number)[] = [];
@@ -44,7 +46,11 @@ export class ClientPaths {
       }
       const selected = fields.get(part);
       if (selected === undefined) break;
-      if (typeof typeName === 'string' && !selected.conditions.some((conditions) => conditions.every((type) => this.#matches(typeName, type)))) return undefined;
+      if (
+        typeof typeName === 'string' &&
+        !selected.conditions.some((conditions) => conditions.every((type) => this.#matches(typeName, type)))
+      )
+        return undefined;
       result.push(selected.name);
       fields = selected.below ??= this.#select(selected.selectionSets);
     }
@@ -59,15 +65,22 @@ export class ClientPaths {
           const key = selection.alias?.value ?? selection.name.value;
           let selected = fields.get(key);
           if (selected === undefined) {
-            selected = { name: this.#source.responseNames.get(key) ?? key, conditions: [], selectionSets: [], below: undefined };
+            selected = {
+              name: this.#source.responseNames.get(key) ?? key,
+              conditions: [],
+              selectionSets: [],
+              below: undefined,
+            };
             fields.set(key, selected);
           }
           selected.conditions.push(conditions);
           if (selection.selectionSet !== undefined) selected.selectionSets.push(selection.selectionSet);
         } else {
-          const below = selection.kind === Kind.INLINE_FRAGMENT ? selection : this.#source.fragments.get(selection.name.value);
+          const below =
+            selection.kind === Kind.INLINE_FRAGMENT ? selection : this.#source.fragments.get(selection.name.value);
           const condition = below?.typeCondition?.name.value;
-          if (below !== undefined) collect(below.selectionSet, condition === undefined ? conditions : [...conditions, condition]);
+          if (below !== undefined)
+            collect(below.selectionSet, condition === undefined ? conditions : [...conditions, condition]);
         }
       }
     };

@@ -21,4 +21,5 @@ const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 export const quoted = (value: string): string => (ESCAPED.test(value) ? JSON.stringify(value) : `"${value}"`);
 
 /** Any value as JSON; null where JSON has nothing for it. */
-export const jsonOf = (value: unknown): string => (typeof value === 'string' ? quoted(value) : ((JSON.stringify(value) as string | undefined) ?? 'null'));
+export const jsonOf = (value: unknown): string =>
+  typeof value === 'string' ? quoted(value) : ((JSON.stringify(value) as string | undefined) ?? 'null');

@@ -1,4 +1,7 @@
-/** What a subgraph may answer for a leaf: another type than the schema's is that subgraph's fault, and must not reach the client. */
+/**
+ * What a subgraph may answer for a leaf: another type than the schema's is that subgraph's fault, and must not reach
+ * the client.
+ */
 import { isEnumType, type GraphQLNamedType } from 'graphql';
 
 export interface LeafCheck {
@@ -16,7 +19,8 @@ const MAX_INT = 2_147_483_647;
 
 const BUILT_IN: Readonly<Record<string, Pick<LeafCheck, 'accepts' | 'convert'>>> = {
   Int: {
-    accepts: (value) => typeof value === 'number' && Number.isInteger(value) && value <= MAX_INT && value >= -MAX_INT - 1,
+    accepts: (value) =>
+      typeof value === 'number' && Number.isInteger(value) && value <= MAX_INT && value >= -MAX_INT - 1,
     convert: undefined,
   },
   Float: { accepts: (value) => typeof value === 'number' && Number.isFinite(value), convert: undefined },
@@ -43,5 +47,7 @@ export function leafCheck(type: GraphQLNamedType): LeafCheck {
   }
   const builtIn = Object.hasOwn(BUILT_IN, type.name) ? BUILT_IN[type.name] : undefined;
   const isText = type.name === 'String' || type.name === 'ID';
-  return builtIn === undefined ? { accepts: () => true, convert: undefined, isText, complaint } : { ...builtIn, isText, complaint };
+  return builtIn === undefined
+    ? { accepts: () => true, convert: undefined, isText, complaint }
+    : { ...builtIn, isText, complaint };
 }

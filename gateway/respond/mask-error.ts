@@ -10,14 +10,18 @@ export interface MaskedError {
 }
 
 /**
- * Passes errors that were written for people: coded ones, GraphQL's own, and those of foreign subgraphs, which answer for their words.
- * Anything else becomes `INTERNAL_SERVER_ERROR` with the request's id, at the same path; the caller logs `hidden` under that id.
+ * Passes errors that were written for people: coded ones, GraphQL's own, and those of foreign subgraphs, which answer
+ * for their words. Anything else becomes `INTERNAL_SERVER_ERROR` with the request's id, at the same path; the caller
+ * logs `hidden` under that id.
  */
 export function maskError(error: unknown, requestId: string): MaskedError {
   const graphQLError = error instanceof GraphQLError ? error : undefined;
   const origin = originOf(error);
   if (origin instanceof CodedError && graphQLError === undefined) {
-    return { error: new GraphQLError(origin.message, { originalError: origin, extensions: origin.extensions }), hidden: origin.cause };
+    return {
+      error: new GraphQLError(origin.message, { originalError: origin, extensions: origin.extensions }),
+      hidden: origin.cause,
+    };
   }
   if (graphQLError !== undefined && (origin instanceof CodedError || origin instanceof GraphQLError)) {
     return { error: graphQLError, hidden: origin instanceof CodedError ? origin.cause : undefined };
@@ -34,6 +38,7 @@ export function maskError(error: unknown, requestId: string): MaskedError {
 /** What was thrown first: GraphQL wraps errors as they pass. */
 function originOf(error: unknown): unknown {
   let origin = error;
-  while (origin instanceof GraphQLError && origin.originalError !== undefined && origin.originalError !== null) origin = origin.originalError;
+  while (origin instanceof GraphQLError && origin.originalError !== undefined && origin.originalError !== null)
+    origin = origin.originalError;
   return origin;
 }

@@ -17,15 +17,17 @@ export class ResponseErrors {
   }
 
   /**
-   * Adds the error at `path`, unless the same is there already: an error of something that only the plan fetched moves up to what the
-   * client selected, where several may meet.
+   * Adds the error at `path`, unless the same is there already: an error of something that only the plan fetched moves
+   * up to what the client selected, where several may meet.
    */
   addOnce(error: GraphQLError, path: Path): void {
     const key = JSON.stringify([path, error.message, error.extensions.code]);
     if (this.#known.has(key)) return;
     this.#known.add(key);
     const at = path.length === 0 ? undefined : path;
-    this.add(new GraphQLError(error.message, { path: at, originalError: error.originalError, extensions: error.extensions }));
+    this.add(
+      new GraphQLError(error.message, { path: at, originalError: error.originalError, extensions: error.extensions }),
+    );
   }
 
   /** Whether an error at, above or below `path` says why there is nothing at `path`. */
@@ -37,7 +39,8 @@ export class ResponseErrors {
     }
     const { leading, exact } = this.#index;
     if (leading.has(JSON.stringify(path))) return true;
-    for (let length = path.length; length >= 0; length--) if (exact.has(JSON.stringify(path.slice(0, length)))) return true;
+    for (let length = path.length; length >= 0; length--)
+      if (exact.has(JSON.stringify(path.slice(0, length)))) return true;
     return false;
   }
 }

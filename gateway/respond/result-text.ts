@@ -7,7 +7,8 @@ export function resultText({ data, errors, extensions }: ExecutionResult): strin
   let text = '{';
   if (errors !== undefined) text += `"errors":[${errors.map(errorText).join()}]`;
   // Anything may stand for data: JSON that is ready, or objects of an engine that does not write text.
-  if (data !== undefined) text += `${text.length > 1 ? ',' : ''}"data":${(data as unknown) instanceof JsonText ? (data as unknown as JsonText).text : jsonOf(data)}`;
+  if (data !== undefined)
+    text += `${text.length > 1 ? ',' : ''}"data":${(data as unknown) instanceof JsonText ? (data as unknown as JsonText).text : jsonOf(data)}`;
   if (extensions !== undefined) text += `${text.length > 1 ? ',' : ''}"extensions":${jsonOf(extensions)}`;
   return `${text}}`;
 }

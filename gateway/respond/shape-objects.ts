@@ -39,11 +39,15 @@ function deferredPart(label: string, plan: ObjectPlan, data: Data, path: readonl
   return {
     label,
     path,
-    shape: (errors, introspection, deferred) => completeFields(data, plan, { errors, introspection, deferred, path: [...path], depth: path.length }),
+    shape: (errors, introspection, deferred) =>
+      completeFields(data, plan, { errors, introspection, deferred, path: [...path], depth: path.length }),
   };
 }
 
-/** Completes one value. Gives null only where null is allowed, and undefined for a violation of non-null, whose error is reported. */
+/**
+ * Completes one value. Gives null only where null is allowed, and undefined for a violation of non-null, whose error is
+ * reported.
+ */
 function complete(value: unknown, plan: ValuePlan, key: string | number, run: ShapeRun): unknown {
   if (plan.kind === TYPENAME) return plan.typeName;
   if (plan.kind === INTROSPECTION) return run.introspection?.[key] ?? null;

@@ -1,6 +1,6 @@
 /**
- * What a shape is compiled to, and the rules that both of its outputs follow: which plan an object of an abstract type has, what is said of a
- * value that is not of its type, and which null needs an error. See shape.ts.
+ * What a shape is compiled to, and the rules that both of its outputs follow: which plan an object of an abstract type
+ * has, what is said of a value that is not of its type, and which null needs an error. See shape.ts.
  */
 import { GraphQLError } from 'graphql';
 import type { LeafCheck } from './leaves.ts';
@@ -74,7 +74,10 @@ export interface DeferredPart {
   readonly label: string;
   /** Where the object is in the answer. */
   readonly path: readonly (string | number)[];
-  /** Shapes it. Parts that are deferred within it are noted in `deferred`; undefined when a null reached the part's own top. */
+  /**
+   * Shapes it. Parts that are deferred within it are noted in `deferred`; undefined when a null reached the part's own
+   * top.
+   */
   shape(errors: ResponseErrors, introspection: Data | undefined, deferred: DeferredPart[]): Data | undefined;
 }
 
@@ -92,7 +95,8 @@ export function planOf(value: unknown, plan: ValuePlan, key: string | number, ru
 }
 
 /** Reports a leaf of another type. */
-export const reportLeaf = ({ check, fieldName }: ValuePlan, key: string | number, run: ShapeRun): void => report(check!.complaint(fieldName), key, run);
+export const reportLeaf = ({ check, fieldName }: ValuePlan, key: string | number, run: ShapeRun): void =>
+  report(check!.complaint(fieldName), key, run);
 
 /** Reports what is no list. */
 export const reportList = ({ fieldName }: ValuePlan, key: string | number, run: ShapeRun): void =>
@@ -100,7 +104,8 @@ export const reportList = ({ fieldName }: ValuePlan, key: string | number, run: 
 
 /** Reports a null where none may be, unless an error says already why it is there. */
 export function reportMissing({ fieldName }: ValuePlan, key: string | number, run: ShapeRun): void {
-  if (!run.errors.explains(pathTo(key, run))) report(`Cannot return null for non-nullable field ${fieldName}.`, key, run);
+  if (!run.errors.explains(pathTo(key, run)))
+    report(`Cannot return null for non-nullable field ${fieldName}.`, key, run);
 }
 
 /** Whether the list is one of leaves that are right already. Vectors are long: such a list is the answer. */

@@ -17,12 +17,18 @@ import {
   type ValuePlan,
 } from './shape-plan.ts';
 
-/** The text grows at its end; what must be taken back (a null that moves up) is taken back by keeping the text from before. */
+/**
+ * The text grows at its end; what must be taken back (a null that moves up) is taken back by keeping the text from
+ * before.
+ */
 export interface TextRun extends ShapeRun {
   text: string;
 }
 
-/** Writes the object. False when a field that must not be null is, with the error reported: what was written since is void. */
+/**
+ * Writes the object. False when a field that must not be null is, with the error reported: what was written since is
+ * void.
+ */
 export function writeFields(data: Data, plan: ObjectPlan, run: TextRun): boolean {
   const { fields } = plan;
   for (let index = 0; index < fields.length; index++) {

@@ -1,8 +1,9 @@
 /**
- * Shapes the data that a plan gathered into the answer that the client asked for: its names, its order, its types, with nulls propagated as
- * GraphQL's specification says (section 6.4.4, https://spec.graphql.org/October2021/#sec-Handling-Field-Errors). Compiled once for each
- * operation; for each runtime type when it first appears. One shape has two outputs: objects, for callers that go on working with them, and
- * JSON text, which HTTP sends as it is.
+ * Shapes the data that a plan gathered into the answer that the client asked for: its names, its order, its types, with
+ * nulls propagated as GraphQL's specification says (section 6.4.4,
+ * https://spec.graphql.org/October2021/#sec-Handling-Field-Errors). Compiled once for each operation; for each runtime
+ * type when it first appears. One shape has two outputs: objects, for callers that go on working with them, and JSON
+ * text, which HTTP sends as it is.
  */
 import {
   isAbstractType,
@@ -69,16 +70,32 @@ export class ResponseShape {
    * @param data what the plan gathered; not changed
    * @param errors those known so far; errors of shaping are added
    * @param introspection the answer to the introspection in the operation
-   * @param deferred where the parts that come later are noted, those of objects included that a null above them took out of the answer
+   * @param deferred where the parts that come later are noted, those of objects included that a null above them took
+   *   out of the answer
    * @returns the answer's `data`: null when a null reached the root
    */
   apply(data: Data, errors: ResponseErrors, introspection?: Data | null, deferred?: DeferredPart[]): Data | null {
-    return completeFields(data, this.#root, { errors, introspection: introspection ?? undefined, deferred, path: [], depth: 0 }) ?? null;
+    return (
+      completeFields(data, this.#root, {
+        errors,
+        introspection: introspection ?? undefined,
+        deferred,
+        path: [],
+        depth: 0,
+      }) ?? null
+    );
   }
 
   /** The same as JSON text; nothing is deferred. */
   write(data: Data, errors: ResponseErrors, introspection?: Data | null): string {
-    const run: TextRun = { errors, introspection: introspection ?? undefined, deferred: undefined, path: [], depth: 0, text: '' };
+    const run: TextRun = {
+      errors,
+      introspection: introspection ?? undefined,
+      deferred: undefined,
+      path: [],
+      depth: 0,
+      text: '',
+    };
     return writeFields(data, this.#root, run) ? run.text : 'null';
   }
 
@@ -124,7 +141,8 @@ export class ResponseShape {
           const fragment = this.#source.fragments.get(selection.name.value);
           if (fragment === undefined || spread.has(selection.name.value)) break;
           spread.add(selection.name.value);
-          if (this.#applies(fragment.typeCondition.name.value, type)) this.#collect(fragment.selectionSet, type, collected, spread, parts);
+          if (this.#applies(fragment.typeCondition.name.value, type))
+            this.#collect(fragment.selectionSet, type, collected, spread, parts);
         }
       }
     }
@@ -133,16 +151,28 @@ export class ResponseShape {
   #applies(condition: string | undefined, type: GraphQLNamedType): boolean {
     if (condition === undefined || condition === type.name) return true;
     const conditionType = this.#schema.getType(condition);
-    return isAbstractType(conditionType) && (isObjectType(type) || isInterfaceType(type)) && this.#schema.isSubType(conditionType, type);
+    return (
+      isAbstractType(conditionType) &&
+      (isObjectType(type) || isInterfaceType(type)) &&
+      this.#schema.isSubType(conditionType, type)
+    );
   }
 
-  #fieldValue(from: string, nodes: readonly FieldNode[], parent: GraphQLObjectType | GraphQLInterfaceType): ValuePlan | undefined {
+  #fieldValue(
+    from: string,
+    nodes: readonly FieldNode[],
+    parent: GraphQLObjectType | GraphQLInterfaceType,
+  ): ValuePlan | undefined {
     const name = nodes[0]!.name.value;
     if (name === '__typename') return valuePlan({ kind: TYPENAME, fieldName: name, typeName: parent.name });
     if (name === '__schema' || name === '__type') return valuePlan({ kind: INTROSPECTION, fieldName: name });
     const field = parent.getFields()[name];
     if (field === undefined) return undefined;
-    return this.#valuePlan(field.type, nodes.flatMap((node) => node.selectionSet ?? []), `${parent.name}.${name}`);
+    return this.#valuePlan(
+      field.type,
+      nodes.flatMap((node) => node.selectionSet ?? []),
+      `${parent.name}.${name}`,
+    );
   }
 
   #valuePlan(type: GraphQLOutputType, selectionSets: readonly SelectionSetNode[], fieldName: string): ValuePlan {
@@ -150,9 +180,16 @@ export class ResponseShape {
     const inner = nonNull ? (type.ofType as GraphQLOutputType) : type;
     if (isListType(inner)) {
       const itemType = inner.ofType as GraphQLOutputType;
-      return valuePlan({ kind: LIST, nonNull, fieldName, check: checkOfItems(itemType), item: this.#valuePlan(itemType, selectionSets, fieldName) });
+      return valuePlan({
+        kind: LIST,
+        nonNull,
+        fieldName,
+        check: checkOfItems(itemType),
+        item: this.#valuePlan(itemType, selectionSets, fieldName),
+      });
     }
-    if (isCompositeType(inner)) return valuePlan({ kind: OBJECT, nonNull, fieldName, type: this.#objectTypePlan(inner, selectionSets) });
+    if (isCompositeType(inner))
+      return valuePlan({ kind: OBJECT, nonNull, fieldName, type: this.#objectTypePlan(inner, selectionSets) });
     const check = leafCheck(inner as GraphQLNamedType);
     return valuePlan({ kind: check.isText ? STRING : LEAF, nonNull, fieldName, check });
   }
@@ -163,9 +200,14 @@ export class ResponseShape {
       only: isObjectType(type) ? type.name : undefined,
       known,
       make: (given) => {
-        // A subgraph with an interface object is not asked for a type name when the client needs none: the interface will do.
+        // A subgraph with an interface object is not asked for a type name when the client needs none: the interface
+        // will do.
         const name = given ?? type.name;
-        const runtimeType = isObjectType(type) ? type : typeof name === 'string' ? this.#runtimeType(name, type) : undefined;
+        const runtimeType = isObjectType(type)
+          ? type
+          : typeof name === 'string'
+            ? this.#runtimeType(name, type)
+            : undefined;
         if (runtimeType === undefined) return undefined;
         const plan = known.get(runtimeType.name) ?? this.#objectPlan(selectionSets, runtimeType);
         known.set(runtimeType.name, plan);
@@ -174,7 +216,10 @@ export class ResponseShape {
     };
   }
 
-  /** An interface's own name is one: a subgraph with an interface object may know no more, where the client asks for no more. */
+  /**
+   * An interface's own name is one: a subgraph with an interface object may know no more, where the client asks for no
+   * more.
+   */
   #runtimeType(name: string, type: GraphQLCompositeType): GraphQLObjectType | GraphQLInterfaceType | undefined {
     const named = this.#schema.getType(name);
     if (named === type && isInterfaceType(named)) return named;
@@ -199,6 +244,14 @@ function checkOfItems(type: GraphQLOutputType): LeafCheck | undefined {
 }
 
 /** All plans have the same properties in the same order. */
-function valuePlan({ kind, nonNull = false, fieldName, check, item, type, typeName }: Partial<ValuePlan> & Pick<ValuePlan, 'kind' | 'fieldName'>): ValuePlan {
+function valuePlan({
+  kind,
+  nonNull = false,
+  fieldName,
+  check,
+  item,
+  type,
+  typeName,
+}: Partial<ValuePlan> & Pick<ValuePlan, 'kind' | 'fieldName'>): ValuePlan {
   return { kind, nonNull, fieldName, check, item, type, typeName };
 }

@@ -1,7 +1,7 @@
 /**
  * GraphQL over server-sent events in distinct connections mode
- * (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md), written to the response itself: what many are sent is
- * encoded once.
+ * (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md), written to the response itself: what many are
+ * sent is encoded once.
  */
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
@@ -20,9 +20,17 @@ const ALIVE_MS = 12_000;
  * Sends a result, or results until they end or the client leaves.
  * @param status of the answer; 200 for a stream
  */
-export async function sendEventStream(response: ServerResponse, result: ExecutionResult | AsyncIterable<ExecutionResult>, status: number): Promise<void> {
+export async function sendEventStream(
+  response: ServerResponse,
+  result: ExecutionResult | AsyncIterable<ExecutionResult>,
+  status: number,
+): Promise<void> {
   if (response.destroyed) return await leave(result);
-  response.writeHead(status, { 'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' });
+  response.writeHead(status, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+  });
   response.write(ALIVE);
   const alive = setInterval(() => {
     if (!response.writableNeedDrain) response.write(ALIVE);
@@ -46,7 +54,11 @@ export async function sendEventStream(response: ServerResponse, result: Executio
 }
 
 async function sendShared(response: ServerResponse, stream: DeliverableStream, gone: () => boolean): Promise<void> {
-  const frameOf = (answer: SharedAnswer): Buffer[] => [HEAD, answer.json ?? Buffer.from(resultText(stream.delivery.fit(answer.result!))), END];
+  const frameOf = (answer: SharedAnswer): Buffer[] => [
+    HEAD,
+    answer.json ?? Buffer.from(resultText(stream.delivery.fit(answer.result!))),
+    END,
+  ];
   const sink: Sink = {
     write(answers) {
       response.write(Buffer.concat(answers.flatMap(frameOf)));
@@ -61,7 +73,8 @@ async function sendShared(response: ServerResponse, stream: DeliverableStream, g
 }
 
 async function write(response: ServerResponse, json: string): Promise<void> {
-  if (!response.write(`event: next\ndata: ${json}\n\n`) && !response.destroyed) await new Promise<void>((resolve) => onceWritable(response, resolve));
+  if (!response.write(`event: next\ndata: ${json}\n\n`) && !response.destroyed)
+    await new Promise<void>((resolve) => onceWritable(response, resolve));
 }
 
 function onceWritable(response: ServerResponse, resume: () => void): void {
@@ -74,7 +87,8 @@ function onceWritable(response: ServerResponse, resume: () => void): void {
   response.on('close', done);
 }
 
-const isStream = (result: ExecutionResult | AsyncIterable<ExecutionResult>): result is AsyncIterable<ExecutionResult> => Symbol.asyncIterator in result;
+const isStream = (result: ExecutionResult | AsyncIterable<ExecutionResult>): result is AsyncIterable<ExecutionResult> =>
+  Symbol.asyncIterator in result;
 
 async function leave(result: ExecutionResult | AsyncIterable<ExecutionResult>): Promise<void> {
   if (isStream(result)) await result[Symbol.asyncIterator]().return?.();

@@ -1,4 +1,7 @@
-/** Messages of the `graphql-transport-ws` protocol as whole WebSocket frames, so that what many are sent is encoded once. */
+/**
+ * Messages of the `graphql-transport-ws` protocol as whole WebSocket frames, so that what many are sent is encoded
+ * once.
+ */
 
 /** First byte of a frame that is a whole text message (RFC 6455, section 5.2). */
 const TEXT = 0x81;

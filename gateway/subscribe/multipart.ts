@@ -1,6 +1,7 @@
 /**
  * Subscriptions over HTTP as a multipart answer: Apollo's `multipart/mixed;subscriptionSpec=1.0`
- * (https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol). Asked for in `accept`.
+ * (https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol). Asked for in
+ * `accept`.
  */
 import type { ExecutionResult } from 'graphql';
 import type { FetchAPI, Plugin } from 'graphql-yoga';
@@ -12,29 +13,44 @@ const DELIMITER = '\r\n--graphql';
 const HEARTBEAT_MS = 10_000;
 
 /** Whether a request's `accept` asks for this protocol. */
-export const acceptsMultipartSubscription = (accept: string): boolean => /multipart\/mixed[^,]*;\s*subscriptionspec\s*=\s*"?1\.0\b/i.test(accept);
+export const acceptsMultipartSubscription = (accept: string): boolean =>
+  /multipart\/mixed[^,]*;\s*subscriptionspec\s*=\s*"?1\.0\b/i.test(accept);
 
 /**
  * Answers subscriptions this way where a client asks for it.
  * @param isSubscription tells subscriptions from other answers in parts (`@defer`)
  */
-export function multipartSubscriptions<ServerContext extends object>(isSubscription: (context: ServerContext) => boolean): Plugin<object, ServerContext> {
+export function multipartSubscriptions<ServerContext extends object>(
+  isSubscription: (context: ServerContext) => boolean,
+): Plugin<object, ServerContext> {
   return {
     onResultProcess({ request, result, serverContext, setResultProcessor }) {
-      if (!isSubscription(serverContext as ServerContext) || !acceptsMultipartSubscription(request.headers.get('accept') ?? '')) return;
+      if (
+        !isSubscription(serverContext as ServerContext) ||
+        !acceptsMultipartSubscription(request.headers.get('accept') ?? '')
+      )
+        return;
       // One that could not be opened is answered as everything else is, where the client takes that.
       if (!isEventStream(result)) return;
-      setResultProcessor((events, fetchAPI) => respond(events as AsyncIterable<ExecutionResult>, fetchAPI), 'multipart/mixed');
+      setResultProcessor(
+        (events, fetchAPI) => respond(events as AsyncIterable<ExecutionResult>, fetchAPI),
+        'multipart/mixed',
+      );
     },
   };
 }
 
-const isEventStream = (result: unknown): result is AsyncIterable<ExecutionResult> => typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
+const isEventStream = (result: unknown): result is AsyncIterable<ExecutionResult> =>
+  typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
 
 /** One part. The delimiter stands behind it: a client knows then that it is whole. */
-const part = (content: unknown): string => `\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(content)}${DELIMITER}`;
+const part = (content: unknown): string =>
+  `\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(content)}${DELIMITER}`;
 
-function respond(events: AsyncIterable<ExecutionResult>, { ReadableStream, Response, TextEncoder }: FetchAPI): Response {
+function respond(
+  events: AsyncIterable<ExecutionResult>,
+  { ReadableStream, Response, TextEncoder }: FetchAPI,
+): Response {
   const encoder = new TextEncoder();
   const iterator = events[Symbol.asyncIterator]();
   let heartbeat: NodeJS.Timeout;

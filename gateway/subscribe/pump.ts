@@ -1,6 +1,6 @@
 /**
- * Sends the answers of a stream that many follow: pulled as fast as this client takes them, several in one write. Without a
- * promise where nothing need be waited for, since each step is taken once for every subscriber.
+ * Sends the answers of a stream that many follow: pulled as fast as this client takes them, several in one write.
+ * Without a promise where nothing need be waited for, since each step is taken once for every subscriber.
  */
 import type { ExecutionResult } from 'graphql';
 import type { Delivery, SharedAnswer } from '#gateway/execute/shared-answers.ts';
@@ -25,7 +25,11 @@ const WRITE_BYTES = 64 * 1024;
  * @param ended whether the client no longer wants it
  * @returns the answer to send last where the stream failed
  */
-export function pump({ events, answer, failed }: Delivery, sink: Sink, ended: () => boolean): Promise<ExecutionResult | undefined> {
+export function pump(
+  { events, answer, failed }: Delivery,
+  sink: Sink,
+  ended: () => boolean,
+): Promise<ExecutionResult | undefined> {
   let queue: SharedAnswer[] = [];
   return new Promise((resolve) => {
     const fail = (error: unknown): void => resolve(failed(error));
@@ -37,8 +41,8 @@ export function pump({ events, answer, failed }: Delivery, sink: Sink, ended: ()
     /** Goes on until something must be waited for. Never throws: it is called by others' loops. */
     const step = (): void => {
       try {
-        for (let more = true; !ended(); ) {
-          for (let event; more && queue.length < AHEAD; ) {
+        for (let more = true; !ended();) {
+          for (let event; more && queue.length < AHEAD;) {
             event = events.poll();
             if (event === undefined) more = false;
             else queue.push(answer(event));

@@ -1,4 +1,7 @@
-/** Writes shared answers to a WebSocket as frames of its own: a header and the subscription's id before bytes that all are sent. */
+/**
+ * Writes shared answers to a WebSocket as frames of its own: a header and the subscription's id before bytes that all
+ * are sent.
+ */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { ExecutionResult } from 'graphql';
@@ -6,10 +9,16 @@ import type { SharedAnswer } from '#gateway/execute/shared-answers.ts';
 import { framedNext, frameLength, messageLength, nextPrefix, writeNext } from './frames.ts';
 import type { Sink } from './pump.ts';
 
-/** Payloads up to this length are cheaper to copy than to write on their own; longer ones stay shared while slow clients take them. */
+/**
+ * Payloads up to this length are cheaper to copy than to write on their own; longer ones stay shared while slow clients
+ * take them.
+ */
 const COPIED_BYTES = 16 * 1024;
 
-/** A WebSocket, and the connection under it, on which whole frames may be written between those of `ws`: it writes its own at once too. */
+/**
+ * A WebSocket, and the connection under it, on which whole frames may be written between those of `ws`: it writes its
+ * own at once too.
+ */
 export class FrameWriter {
   readonly #socket: WebSocket;
   readonly #connection: Duplex;
@@ -23,7 +32,12 @@ export class FrameWriter {
    * @param mayWrite asked before every write; false where the client has been given up
    * @param stall how long the client may leave unread what waits for it, in milliseconds, and what is done then
    */
-  constructor(socket: WebSocket, connection: Duplex, mayWrite: () => boolean, stall: { ms: number; giveUp: () => void }) {
+  constructor(
+    socket: WebSocket,
+    connection: Duplex,
+    mayWrite: () => boolean,
+    stall: { ms: number; giveUp: () => void },
+  ) {
     this.#socket = socket;
     this.#connection = connection;
     this.#mayWrite = mayWrite;
@@ -72,7 +86,8 @@ export function socketSink(writer: FrameWriter, id: string, fit: (result: Execut
   return {
     write(answers) {
       const payloads = answers.map(payloadOf);
-      if (payloads.some((payload) => payload.length > COPIED_BYTES)) return writer.write(payloads.flatMap((payload) => framedNext(prefix, payload)));
+      if (payloads.some((payload) => payload.length > COPIED_BYTES))
+        return writer.write(payloads.flatMap((payload) => framedNext(prefix, payload)));
       let length = 0;
       for (const payload of payloads) length += frameLength(messageLength(prefix, payload));
       const frames = Buffer.allocUnsafe(length);

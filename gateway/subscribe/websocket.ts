@@ -1,6 +1,6 @@
 /**
- * GraphQL over WebSocket (the `graphql-transport-ws` protocol of graphql-ws) on the path of the HTTP endpoint, through the
- * same checks, limits and engine.
+ * GraphQL over WebSocket (the `graphql-transport-ws` protocol of graphql-ws) on the path of the HTTP endpoint, through
+ * the same checks, limits and engine.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -34,7 +34,10 @@ export interface WebSocketOptions {
   maxOperationsPerSocket: number;
   /** How many bytes may wait for a slow client before its socket is closed with {@link RESUME}. */
   bufferLimitBytes: number;
-  /** How long a client may leave unread what waits for it before its socket is closed with {@link RESUME}, in milliseconds. @default 10000 */
+  /**
+   * How long a client may leave unread what waits for it before its socket is closed with {@link RESUME}, in
+   * milliseconds. @default 10000
+   */
   stallMs?: number;
   /** Time between pings, in milliseconds; a socket that misses one is cut. @default 12000 */
   pingMs?: number;
@@ -98,7 +101,8 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
         const id = completedId(data);
         if (id !== undefined) end(running, id);
       });
-      // graphql-ws writes every fault of a client (a message that is too long, bytes that are not UTF-8) to the console.
+      // graphql-ws writes every fault of a client (a message that is too long, bytes that are not UTF-8) to the
+      // console.
       accepted.removeAllListeners('error');
       accepted.on('error', (error) => options.log.debug({ err: error }, 'A WebSocket failed.'));
     });
@@ -106,11 +110,16 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
 
   const refusalOf = (request: IncomingMessage): CodedError | undefined => {
     try {
-      if (new URL(request.url ?? '/', 'http://localhost').pathname !== options.path) throw new CodedError('NOT_FOUND', 'There is nothing at this path.');
+      if (new URL(request.url ?? '/', 'http://localhost').pathname !== options.path)
+        throw new CodedError('NOT_FOUND', 'There is nothing at this path.');
       options.guard.check(request);
       const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
-      if (!protocols.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL)) throw new CodedError('BAD_USER_INPUT', `The WebSocket’s subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
-      if (closing || sockets.clients.size >= options.maxSockets) throw new CodedError('RATE_LIMITED', 'There are too many open sockets.', { hint: 'Try again later, or raise MAX_SOCKETS.' });
+      if (!protocols.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL))
+        throw new CodedError('BAD_USER_INPUT', `The WebSocket’s subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
+      if (closing || sockets.clients.size >= options.maxSockets)
+        throw new CodedError('RATE_LIMITED', 'There are too many open sockets.', {
+          hint: 'Try again later, or raise MAX_SOCKETS.',
+        });
       return undefined;
     } catch (error) {
       if (error instanceof CodedError) return error;
@@ -119,7 +128,11 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
   };
 
   server.on('upgrade', onUpgrade);
-  const protocol = useServer<Record<string, unknown> | undefined, Partial<Connection>>(protocolHandlers(options), sockets, options.pingMs ?? 12_000);
+  const protocol = useServer<Record<string, unknown> | undefined, Partial<Connection>>(
+    protocolHandlers(options),
+    sockets,
+    options.pingMs ?? 12_000,
+  );
 
   return {
     async close() {
@@ -127,7 +140,9 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       for (const socket of sockets.clients) socket.close(RESUME.code, RESUME.reason);
       // Sockets that do not answer the close within a moment are cut.
       const late = setTimeout(() => sockets.clients.forEach((socket) => socket.terminate()), 1_000);
-      await Promise.all([...sockets.clients].map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))));
+      await Promise.all(
+        [...sockets.clients].map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))),
+      );
       clearTimeout(late);
       await protocol.dispose();
       server.off('upgrade', onUpgrade);
@@ -154,7 +169,10 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
         return true;
       } catch (error) {
         if (!(error instanceof CodedError)) throw error;
-        extra.socket.close(error.code === 'UNAUTHENTICATED' ? CloseCode.Forbidden : TRY_AGAIN_LATER, `${error.code}: ${error.message}`.slice(0, 120));
+        extra.socket.close(
+          error.code === 'UNAUTHENTICATED' ? CloseCode.Forbidden : TRY_AGAIN_LATER,
+          `${error.code}: ${error.message}`.slice(0, 120),
+        );
         return false;
       }
     },
@@ -164,18 +182,35 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
       const cancel = new AbortController();
       try {
         if (running.size >= maxOperationsPerSocket) {
-          throw new CodedError('RATE_LIMITED', `A socket may run at most ${maxOperationsPerSocket} operations at once.`);
+          throw new CodedError(
+            'RATE_LIMITED',
+            `A socket may run at most ${maxOperationsPerSocket} operations at once.`,
+          );
         }
         extra.count = (extra.count ?? 0) + 1;
-        const operation = operations.admit(payload, { principal: extra.principal!, requestId: `${extra.requestId}:${extra.count}`, signal: cancel.signal, headers: extra.headers });
+        const operation = operations.admit(payload, {
+          principal: extra.principal!,
+          requestId: `${extra.requestId}:${extra.count}`,
+          signal: cancel.signal,
+          headers: extra.headers,
+        });
         running.set(id, { payload, cancel });
         // graphql-ws asks for arguments of graphql-js; what runs is in the root value.
-        return { schema: undefined as never, document: operation.document, operationName: payload.operationName || undefined, rootValue: operation } satisfies ExecutionArgs;
+        return {
+          schema: undefined as never,
+          document: operation.document,
+          operationName: payload.operationName || undefined,
+          rootValue: operation,
+        } satisfies ExecutionArgs;
       } catch (error) {
         if (error instanceof OperationRefused) return error.errors;
         if (error instanceof CodedError) return [new GraphQLError(error.message, { extensions: error.extensions })];
         log.error({ err: error, requestId: extra.requestId }, 'A WebSocket message failed.');
-        return [new GraphQLError('Something went wrong in the gateway.', { extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: extra.requestId } })];
+        return [
+          new GraphQLError('Something went wrong in the gateway.', {
+            extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: extra.requestId },
+          }),
+        ];
       }
     },
     execute: runAdmitted,
@@ -205,7 +240,11 @@ function pumped(stream: DeliverableStream, socket: WebSocket, id: string): Async
   return {
     async next() {
       if (ended) return { done: true, value: undefined };
-      const failure = await pump(stream.delivery, socketSink(attachments.get(socket)!.writer, id, stream.delivery.fit), () => ended);
+      const failure = await pump(
+        stream.delivery,
+        socketSink(attachments.get(socket)!.writer, id, stream.delivery.fit),
+        () => ended,
+      );
       await finish();
       return failure === undefined ? { done: true, value: undefined } : { done: false, value: failure };
     },
@@ -217,11 +256,13 @@ function pumped(stream: DeliverableStream, socket: WebSocket, id: string): Async
 }
 
 /**
- * Ends a socket when its caller's token does, as graphql-ws' own recipe has it: 4403, upon which its client connects again
- * with a new token (it would not after 4401), and resumes.
+ * Ends a socket when its caller's token does, as graphql-ws' own recipe has it: 4403, upon which its client connects
+ * again with a new token (it would not after 4401), and resumes.
  */
 function closeOnExpiry(extra: Extra & Partial<Connection>): void {
-  extra.forgetExpiry = onExpiry(extra.principal!, () => extra.socket.close(CloseCode.Forbidden, 'UNAUTHENTICATED: The access token has expired.'));
+  extra.forgetExpiry = onExpiry(extra.principal!, () =>
+    extra.socket.close(CloseCode.Forbidden, 'UNAUTHENTICATED: The access token has expired.'),
+  );
 }
 
 /** The id of a message that ends an operation; undefined for every other message. */
@@ -236,7 +277,8 @@ function completedId(data: Buffer): string | undefined {
   }
 }
 
-const runAdmitted = (args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => (args.rootValue as AdmittedOperation).run();
+const runAdmitted = (args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> =>
+  (args.rootValue as AdmittedOperation).run();
 
 function endAll(running: Map<string, Running>): void {
   for (const id of [...running.keys()]) end(running, id);

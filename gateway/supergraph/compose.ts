@@ -28,7 +28,11 @@ export function compose(sources: readonly SubgraphSource[]): Composition {
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
       const at = error.locations?.[0];
-      errors.push({ code: 'SYNTAX', message: error.message, places: [at === undefined ? origin : `${origin}:${at.line}:${at.column}`] });
+      errors.push({
+        code: 'SYNTAX',
+        message: error.message,
+        places: [at === undefined ? origin : `${origin}:${at.line}:${at.column}`],
+      });
     }
   }
   if (errors.length > 0) return { supergraphSdl: undefined, errors, hints: [] };

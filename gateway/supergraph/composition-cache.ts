@@ -15,7 +15,8 @@ export interface CachedSupergraph {
 /** What a composition depends on. */
 export function hashOf(sources: readonly SubgraphSource[]): string {
   const hash = createHash('sha256').update(COMPOSER);
-  for (const { name, url, sdl } of sources) for (const part of [name, url, sdl]) hash.update(`\0${Buffer.byteLength(part)}\0`).update(part);
+  for (const { name, url, sdl } of sources)
+    for (const part of [name, url, sdl]) hash.update(`\0${Buffer.byteLength(part)}\0`).update(part);
   return hash.digest('hex');
 }
 
@@ -23,7 +24,9 @@ export function hashOf(sources: readonly SubgraphSource[]): string {
 export async function readCache(folder: string): Promise<CachedSupergraph | undefined> {
   try {
     const cached = JSON.parse(await readFile(path(folder), 'utf8')) as Partial<CachedSupergraph>;
-    return typeof cached.hash === 'string' && typeof cached.supergraphSdl === 'string' ? (cached as CachedSupergraph) : undefined;
+    return typeof cached.hash === 'string' && typeof cached.supergraphSdl === 'string'
+      ? (cached as CachedSupergraph)
+      : undefined;
   } catch {
     return undefined; // It is only a cache: composing again replaces it.
   }

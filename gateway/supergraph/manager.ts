@@ -33,7 +33,10 @@ export interface SupergraphManagerOptions {
    * composition. Calls never overlap.
    */
   activate(supergraph: Supergraph): Promise<void>;
-  /** How often files are looked at even when the system reports no change, and schemas fetched from subgraphs anew, in milliseconds. @default 10000 */
+  /**
+   * How often files are looked at even when the system reports no change, and schemas fetched from subgraphs anew, in
+   * milliseconds. @default 10000
+   */
   pollMs?: number;
 }
 
@@ -96,13 +99,20 @@ class Manager implements SupergraphManager {
     this.#reloading = this.#reloading.then(async () => {
       if (this.#closed) return;
       try {
-        if (await this.#load()) this.#options.log.info({ subgraphs: this.current.subgraphs.map(({ name }) => name) }, 'A new supergraph serves.');
+        if (await this.#load())
+          this.#options.log.info(
+            { subgraphs: this.current.subgraphs.map(({ name }) => name) },
+            'A new supergraph serves.',
+          );
         this.#failure = undefined;
       } catch (error) {
         const message = (error as Error).message;
         // The file is looked at again and again; one fault is reported once.
         if (message !== this.#failure) {
-          this.#options.log.error(error instanceof SupergraphError ? { reason: message } : { err: error }, 'The supergraph was not replaced; the one before goes on serving.');
+          this.#options.log.error(
+            error instanceof SupergraphError ? { reason: message } : { err: error },
+            'The supergraph was not replaced; the one before goes on serving.',
+          );
         }
         this.#failure = message;
       }
@@ -121,7 +131,10 @@ class Manager implements SupergraphManager {
     const { file, overrides, additional = [], activate, cacheFolder, log } = this.#options;
     const named = await readSupergraphFile(file, overrides);
     const twice = additional.find(({ name }) => named.subgraphs.some((entry) => entry.name === name));
-    if (twice !== undefined) throw new SupergraphError(`${named.path}: ${twice.name} is the name of a subgraph that this server makes itself.`);
+    if (twice !== undefined)
+      throw new SupergraphError(
+        `${named.path}: ${twice.name} is the name of a subgraph that this server makes itself.`,
+      );
     const subgraphs = [...named.subgraphs, ...additional];
     // What is named is watched even if it is faulty, so that mending it is noticed.
     this.#watch?.set(this.#files(subgraphs));
@@ -135,11 +148,20 @@ class Manager implements SupergraphManager {
     const composed = performance.now();
     const supergraph: Supergraph = Object.freeze({ hash, sdl, subgraphs });
     await activate(supergraph);
-    log.debug({ composeMs: Math.round(composed - began), cached: cached?.hash === hash, activateMs: Math.round(performance.now() - composed) }, 'supergraph');
+    log.debug(
+      {
+        composeMs: Math.round(composed - began),
+        cached: cached?.hash === hash,
+        activateMs: Math.round(performance.now() - composed),
+      },
+      'supergraph',
+    );
     this.#current = supergraph;
     this.#since = new Date().toISOString();
     if (cached?.hash !== hash) {
-      await writeCache(cacheFolder, { hash, supergraphSdl: sdl }).catch((error: unknown) => log.warn({ err: error }, 'The composed supergraph cannot be kept.'));
+      await writeCache(cacheFolder, { hash, supergraphSdl: sdl }).catch((error: unknown) =>
+        log.warn({ err: error }, 'The composed supergraph cannot be kept.'),
+      );
     }
     return true;
   }
@@ -152,7 +174,8 @@ class Manager implements SupergraphManager {
 async function composeOrThrow(sources: readonly SubgraphSource[], log: Logger): Promise<string> {
   const { supergraphSdl, errors, hints } = await composeInThread(sources);
   for (const hint of hints) log.warn({ hint: describe(hint) }, 'Composition hint.');
-  if (supergraphSdl === undefined) throw new SupergraphError(`The subgraphs do not compose:\n${errors.map(describe).join('\n')}`);
+  if (supergraphSdl === undefined)
+    throw new SupergraphError(`The subgraphs do not compose:\n${errors.map(describe).join('\n')}`);
   return supergraphSdl;
 }
 

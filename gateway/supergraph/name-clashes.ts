@@ -1,6 +1,6 @@
 /**
- * What a subgraph that is made at start may not define: its names are the operator's, who cannot see what else there is.
- * Composition would refuse some of it in words about sharing, and merge the rest silently.
+ * What a subgraph that is made at start may not define: its names are the operator's, who cannot see what else there
+ * is. Composition would refuse some of it in words about sharing, and merge the rest silently.
  */
 import { Kind, parse, type DefinitionNode, type DocumentNode } from 'graphql';
 import type { SubgraphSource } from './schema-source.ts';
@@ -8,7 +8,8 @@ import { SupergraphError } from './supergraph-file.ts';
 
 /**
  * @param added names of the subgraphs that are looked at
- * @throws SupergraphError with every type and root field that another subgraph has too, and every link that leads nowhere
+ * @throws SupergraphError with every type and root field that another subgraph has too, and every link that leads
+ *   nowhere
  */
 export function refuseNameClashes(sources: readonly SubgraphSource[], added: ReadonlySet<string>): void {
   if (added.size === 0) return;
@@ -17,18 +18,35 @@ export function refuseNameClashes(sources: readonly SubgraphSource[], added: Rea
   for (const { name, origin, document } of documents.filter((source) => added.has(source.name))) {
     const others = documents.filter((source) => source.name !== name);
     for (const definition of document.definitions) {
-      if (!('name' in definition) || definition.name === undefined || definition.kind === Kind.SCALAR_TYPE_DEFINITION || definition.kind === Kind.DIRECTIVE_DEFINITION) continue;
+      if (
+        !('name' in definition) ||
+        definition.name === undefined ||
+        definition.kind === Kind.SCALAR_TYPE_DEFINITION ||
+        definition.kind === Kind.DIRECTIVE_DEFINITION
+      )
+        continue;
       const type = definition.name.value;
-      const owner = others.find((source) => source.document.definitions.some((other) => 'name' in other && other.name?.value === type && !isStub(other)));
+      const owner = others.find((source) =>
+        source.document.definitions.some((other) => 'name' in other && other.name?.value === type && !isStub(other)),
+      );
       if (isStub(definition)) {
         if (owner === undefined) faults.push(`${origin}: no other subgraph has an entity ${type} to refer to.`);
       } else if (type === 'Query') {
         for (const field of fieldsOf(definition)) {
-          const same = others.find((source) => source.document.definitions.some((other) => 'name' in other && other.name?.value === 'Query' && fieldsOf(other).includes(field)));
-          if (same !== undefined) faults.push(`${origin}: the root field ${field} is also one of the subgraph ${same.name}. Name it otherwise with @plural(value:) on its type.`);
+          const same = others.find((source) =>
+            source.document.definitions.some(
+              (other) => 'name' in other && other.name?.value === 'Query' && fieldsOf(other).includes(field),
+            ),
+          );
+          if (same !== undefined)
+            faults.push(
+              `${origin}: the root field ${field} is also one of the subgraph ${same.name}. Name it otherwise with @plural(value:) on its type.`,
+            );
         }
       } else if (owner !== undefined) {
-        faults.push(`${origin}: the type ${type} is also one of the subgraph ${owner.name}. Rename it; its label stays with @node(labels: ["${type}"]).`);
+        faults.push(
+          `${origin}: the type ${type} is also one of the subgraph ${owner.name}. Rename it; its label stays with @node(labels: ["${type}"]).`,
+        );
       }
     }
   }
@@ -48,9 +66,15 @@ function parsed(sdl: string): DocumentNode {
 const isStub = (definition: DefinitionNode): boolean =>
   'directives' in definition &&
   (definition.directives?.some(
-    (directive) => directive.name.value === 'key' && directive.arguments?.some(({ name, value }) => name.value === 'resolvable' && value.kind === Kind.BOOLEAN && !value.value),
+    (directive) =>
+      directive.name.value === 'key' &&
+      directive.arguments?.some(
+        ({ name, value }) => name.value === 'resolvable' && value.kind === Kind.BOOLEAN && !value.value,
+      ),
   ) ??
     false);
 
 const fieldsOf = (definition: DefinitionNode): string[] =>
-  definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.OBJECT_TYPE_EXTENSION ? (definition.fields ?? []).map(({ name }) => name.value) : [];
+  definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.OBJECT_TYPE_EXTENSION
+    ? (definition.fields ?? []).map(({ name }) => name.value)
+    : [];

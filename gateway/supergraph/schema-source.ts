@@ -1,4 +1,6 @@
-/** Where a subgraph's schema comes from: a file, the subgraph itself through `{ _service { sdl } }`, or this process. */
+/**
+ * Where a subgraph's schema comes from: a file, the subgraph itself through `{ _service { sdl } }`, or this process.
+ */
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
@@ -24,7 +26,10 @@ export async function loadSchema(entry: SubgraphEntry): Promise<SubgraphSource> 
   try {
     return { name, url: routingUrl, sdl: await readFile(schema.file, 'utf8'), origin };
   } catch (cause) {
-    throw new SupergraphError(`${origin}: the schema of ${name} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { cause });
+    throw new SupergraphError(
+      `${origin}: the schema of ${name} cannot be read (${(cause as NodeJS.ErrnoException).code}).`,
+      { cause },
+    );
   }
 }
 
@@ -43,6 +48,8 @@ async function fetchSchema(name: string, url: string): Promise<string> {
     if (typeof sdl !== 'string') throw new Error(`it answered ${response.status} without a schema`);
     return sdl;
   } catch (cause) {
-    throw new SupergraphError(`${url}: the schema of ${name} cannot be fetched: ${(cause as Error).message}.`, { cause });
+    throw new SupergraphError(`${url}: the schema of ${name} cannot be fetched: ${(cause as Error).message}.`, {
+      cause,
+    });
   }
 }

@@ -1,4 +1,6 @@
-/** `supergraph.yaml` in Rover's format: which subgraphs there are, where they answer, and where their schemas come from. */
+/**
+ * `supergraph.yaml` in Rover's format: which subgraphs there are, where they answer, and where their schemas come from.
+ */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
@@ -11,7 +13,8 @@ export interface SubgraphEntry {
   readonly name: string;
   /** `local://<name>`, or where an HTTP subgraph answers. */
   readonly routingUrl: string;
-  readonly schema: { readonly file: string } | { readonly url: string } | { readonly sdl: string; readonly origin: string };
+  readonly schema:
+    { readonly file: string } | { readonly url: string } | { readonly sdl: string; readonly origin: string };
 }
 
 export interface SupergraphFile {
@@ -30,13 +33,20 @@ export class SupergraphError extends Error {
 
 const http = z.string().regex(/^https?:\/\/\S+$/, 'must be an http or https URL');
 const Format = z.strictObject({
-  federation_version: z.union([z.string(), z.number()]).refine((version) => /^=?2(\.\d+)*$/.test(String(version)), 'must be a version 2 of Federation, such as =2.9.0'),
+  federation_version: z
+    .union([z.string(), z.number()])
+    .refine((version) => /^=?2(\.\d+)*$/.test(String(version)), 'must be a version 2 of Federation, such as =2.9.0'),
   subgraphs: z
     .record(
       z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'must be a letter followed by letters, digits, - or _'),
       z.strictObject({
-        routing_url: z.string().regex(/^(https?:\/\/\S+|local:\/\/[A-Za-z0-9_-]+)$/, 'must be an http or https URL, or local://<name>'),
-        schema: z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ subgraph_url: http })], 'must have either `file` or `subgraph_url`'),
+        routing_url: z
+          .string()
+          .regex(/^(https?:\/\/\S+|local:\/\/[A-Za-z0-9_-]+)$/, 'must be an http or https URL, or local://<name>'),
+        schema: z.union(
+          [z.strictObject({ file: z.string().min(1) }), z.strictObject({ subgraph_url: http })],
+          'must have either `file` or `subgraph_url`',
+        ),
       }),
     )
     .refine((subgraphs) => Object.keys(subgraphs).length > 0, 'must name at least one subgraph'),
@@ -46,7 +56,10 @@ const Format = z.strictObject({
  * @param overrides routing URLs by lower-case subgraph name, with `-` as `_` (`SUBGRAPH_<NAME>_URL`)
  * @throws SupergraphError with file and line
  */
-export async function readSupergraphFile(path: string, overrides: Readonly<Record<string, string>> = {}): Promise<SupergraphFile> {
+export async function readSupergraphFile(
+  path: string,
+  overrides: Readonly<Record<string, string>> = {},
+): Promise<SupergraphFile> {
   const shown = relative(process.cwd(), path) || path;
   let text: string;
   try {
@@ -57,7 +70,8 @@ export async function readSupergraphFile(path: string, overrides: Readonly<Recor
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const [fault] = document.errors;
-  if (fault !== undefined) throw new SupergraphError(`${shown}:${lines.linePos(fault.pos[0]).line}: ${fault.message.split('\n')[0]}`);
+  if (fault !== undefined)
+    throw new SupergraphError(`${shown}:${lines.linePos(fault.pos[0]).line}: ${fault.message.split('\n')[0]}`);
   const parsed = Format.safeParse(document.toJS());
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => {

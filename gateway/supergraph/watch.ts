@@ -1,4 +1,7 @@
-/** Notices changes of files. Folders are watched, since editors replace files; a slow poll covers file systems that report nothing. */
+/**
+ * Notices changes of files. Folders are watched, since editors replace files; a slow poll covers file systems that
+ * report nothing.
+ */
 import { watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
 

@@ -4,7 +4,18 @@ import { pino, type Logger } from 'pino';
 export type { Logger } from 'pino';
 
 /** Fields whose values are never written, at the top of a log entry and one or two objects down. */
-const SECRET_FIELDS = ['authorization', 'cookie', '["set-cookie"]', 'password', 'secret', 'token', 'apiKey', 'accessKey', 'secretKey', 'connectionParams'];
+const SECRET_FIELDS = [
+  'authorization',
+  'cookie',
+  '["set-cookie"]',
+  'password',
+  'secret',
+  'token',
+  'apiKey',
+  'accessKey',
+  'secretKey',
+  'connectionParams',
+];
 
 const paths = SECRET_FIELDS.flatMap((field) => {
   const join = (parent: string) => (field.startsWith('[') ? `${parent}${field}` : `${parent}.${field}`);
@@ -13,7 +24,9 @@ const paths = SECRET_FIELDS.flatMap((field) => {
 
 /** Replaces the user part of every URL in `text`, and the value of every bearer token. */
 export const redactText = (text: string): string =>
-  text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1[redacted]@').replace(/\b(Bearer) +[A-Za-z0-9._~+/=-]+/gi, '$1 [redacted]');
+  text
+    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1[redacted]@')
+    .replace(/\b(Bearer) +[A-Za-z0-9._~+/=-]+/gi, '$1 [redacted]');
 
 /**
  * @param level the least level that is written; `silent` writes nothing
@@ -42,7 +55,10 @@ interface LoggedError {
   cause?: unknown;
 }
 
-/** An error with its causes. Fields that libraries hang on their errors (whole requests, connection options) are left out. */
+/**
+ * An error with its causes. Fields that libraries hang on their errors (whole requests, connection options) are left
+ * out.
+ */
 function serializeError(error: unknown, depth: number): LoggedError | string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as { extensions?: { code?: unknown } }).extensions?.code ?? (error as NodeJS.ErrnoException).code;

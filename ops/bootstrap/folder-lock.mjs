@@ -8,10 +8,10 @@ import { processStartTime } from './processes.mjs';
 
 // Plain JavaScript, because the installer needs a lock before there is anything that reads TypeScript.
 //
-// Node has no file locks of the kernel's, so a lock is a file that names its holder, and whether it counts is whether the holder lives.
-// The files are numbered, and only the highest number counts. Taking a lock over from a dead holder is creating the next number, which
-// exactly one contender can do; the file that counts is never removed or replaced by anybody but its holder, so no contender can remove
-// a lock that somebody else has just taken.
+// Node has no file locks of the kernel's, so a lock is a file that names its holder, and whether it counts is whether
+// the holder lives. The files are numbered, and only the highest number counts. Taking a lock over from a dead holder
+// is creating the next number, which exactly one contender can do; the file that counts is never removed or replaced by
+// anybody but its holder, so no contender can remove a lock that somebody else has just taken.
 
 const HEARTBEAT_MS = 4_000;
 const LOCK_FILE = /^lock-(\d+)\.json$/;
@@ -47,7 +47,8 @@ export async function lockFolder(path) {
     if (other !== undefined) throw new FolderLockedError(folder, other);
     const file = join(folder, `lock-${newest.number + 1}.json`);
     if (!(await createWhole(file, holder))) continue;
-    // A listing that is read while files come and go may miss the newest one: then it is there now, and this one does not count.
+    // A listing that is read while files come and go may miss the newest one: then it is there now, and this one does
+    // not count.
     if ((await newestLock(folder)).file !== file) {
       await rm(file, { force: true });
       continue;
@@ -91,7 +92,8 @@ async function livingHolder(file, here) {
     const startTime = await processStartTime(holder.pid);
     return startTime !== undefined && startTime === holder.startTime ? holder : undefined;
   }
-  // Taken on another machine, in another container, or before a reboot: its process ids mean nothing here, but its heartbeat shows.
+  // Taken on another machine, in another container, or before a reboot: its process ids mean nothing here, but its
+  // heartbeat shows.
   const { mtimeMs } = await stat(file);
   if (Date.now() - mtimeMs > 15 * HEARTBEAT_MS) return undefined;
   const deadline = performance.now() + 3 * HEARTBEAT_MS;
@@ -107,7 +109,10 @@ async function livingHolder(file, here) {
 /** What tells apart the places whose process ids are not comparable. */
 async function machine() {
   if (process.platform !== 'linux') return hostname();
-  const [boot, namespace] = await Promise.all([readFile('/proc/sys/kernel/random/boot_id', 'utf8'), readlink('/proc/self/ns/pid')]);
+  const [boot, namespace] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    readlink('/proc/self/ns/pid'),
+  ]);
   return `${boot.trim()} ${namespace}`;
 }
 

@@ -1,8 +1,8 @@
 import { parentProcess, processCommandLine, processStartTime } from './processes.mjs';
 
 /**
- * Ends this process in good order when the npm that runs it is gone. npm passes signals on, but cannot pass on a SIGKILL, and a server
- * that nobody holds any more would keep the port and the data folder from the next start.
+ * Ends this process in good order when the npm that runs it is gone. npm passes signals on, but cannot pass on a
+ * SIGKILL, and a server that nobody holds any more would keep the port and the data folder from the next start.
  *
  * @param {() => void} [onGone] @default a SIGTERM to this process
  */

@@ -14,9 +14,11 @@ const AT_WORK = new URL('npm.json', TURNS);
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
- * Installs what package-lock.json names, unless it is installed already. Processes that need this at the same time take turns.
+ * Installs what package-lock.json names, unless it is installed already. Processes that need this at the same time take
+ * turns.
  *
- * @param {{ dev: boolean }} options whether development dependencies are needed, whatever NODE_ENV or npm's configuration say.
+ * @param {{ dev: boolean }} options whether development dependencies are needed, whatever NODE_ENV or npm's
+ *   configuration say.
  */
 export async function ensureInstalled({ dev }) {
   if (missingPackages({ dev }).length === 0) return;
@@ -26,15 +28,23 @@ export async function ensureInstalled({ dev }) {
     const missing = missingPackages({ dev });
     if (missing.length === 0) return;
     console.error(`Installing dependencies (${missing.length} missing or out of date) …`);
-    await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=optional', ...(dev ? ['--include=dev'] : []), ...quietly()]);
+    await npm([
+      'ci',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--include=optional',
+      ...(dev ? ['--include=dev'] : []),
+      ...quietly(),
+    ]);
   } finally {
     await lock.release();
   }
 }
 
 /**
- * The packages that package-lock.json names and node_modules lacks or has in another version. npm writes the list of what it installed
- * last of all, so an installation that was interrupted has none, and everything counts as missing.
+ * The packages that package-lock.json names and node_modules lacks or has in another version. npm writes the list of
+ * what it installed last of all, so an installation that was interrupted has none, and everything counts as missing.
  *
  * @param {{ dev: boolean, root?: URL }} options
  * @returns {string[]} their paths, such as `node_modules/pg`.
@@ -56,7 +66,10 @@ export function missingPackages({ dev, root = ROOT }) {
     .map(([path]) => path);
 }
 
-/** What npm warns of (a dependency's dependency is deprecated, or wants a newer Node) is for who changes the lock file, not for who runs it. */
+/**
+ * What npm warns of (a dependency's dependency is deprecated, or wants a newer Node) is for who changes the lock file,
+ * not for who runs it.
+ */
 function quietly() {
   return process.env.npm_config_loglevel === undefined ? ['--loglevel=error'] : [];
 }

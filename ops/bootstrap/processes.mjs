@@ -5,10 +5,12 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * When a process began, as an opaque token: two processes that had the same id at different times have different tokens.
+ * When a process began, as an opaque token: two processes that had the same id at different times have different
+ * tokens.
  *
  * @param {number} pid
- * @returns {Promise<string | undefined>} undefined when there is no such process, or it has ended and only waits to be reaped.
+ * @returns {Promise<string | undefined>} undefined when there is no such process, or it has ended and only waits to be
+ *   reaped.
  */
 export async function processStartTime(pid) {
   if (process.platform !== 'linux') return psField(pid, 'lstart');
@@ -39,7 +41,10 @@ export async function processCommandLine(pid) {
   return commandLine?.replaceAll('\0', ' ').trim();
 }
 
-/** The fields of proc(5)'s stat after the command name, which is in parentheses and may itself hold spaces and parentheses. */
+/**
+ * The fields of proc(5)'s stat after the command name, which is in parentheses and may itself hold spaces and
+ * parentheses.
+ */
 async function linuxStat(pid) {
   const stat = await readUnlessGone(`/proc/${pid}/stat`);
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -56,7 +61,9 @@ async function readUnlessGone(path) {
 
 async function psField(pid, field) {
   try {
-    const { stdout } = await run('ps', ['-o', `${field}=`, '-p', String(pid)], { env: { ...process.env, LC_ALL: 'C' } });
+    const { stdout } = await run('ps', ['-o', `${field}=`, '-p', String(pid)], {
+      env: { ...process.env, LC_ALL: 'C' },
+    });
     return stdout.trim() || undefined;
   } catch (error) {
     // ps ends with 1 when nothing matches; anything else (no ps at all) is a real failure.

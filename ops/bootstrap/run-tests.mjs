@@ -39,7 +39,13 @@ async function runVitest(args, totals, examine) {
   const vitest = await startVitest('test', filter, { ...options, watch: false });
   try {
     const files = vitest.state.getTestModules().map((module) => {
-      const file = { path: relative(process.cwd(), module.moduleId), passed: 0, failed: 0, skipped: 0, skippedTests: [] };
+      const file = {
+        path: relative(process.cwd(), module.moduleId),
+        passed: 0,
+        failed: 0,
+        skipped: 0,
+        skippedTests: [],
+      };
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         if (state in totals) file[state] += 1;

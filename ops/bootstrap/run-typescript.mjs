@@ -2,8 +2,8 @@ import { followNpm } from './follow-npm.mjs';
 import { ensureInstalled } from './install.mjs';
 
 /**
- * Runs a TypeScript program in this process, installing its dependencies first. A second process for it would cost some 40 MB and would
- * have to be killed, waited for and followed.
+ * Runs a TypeScript program in this process, installing its dependencies first. A second process for it would cost some
+ * 40 MB and would have to be killed, waited for and followed.
  *
  * Worker threads of the program do not inherit the loader: start them with `startTypeScriptWorker`.
  *

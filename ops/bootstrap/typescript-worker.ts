@@ -1,9 +1,9 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /**
- * Starts a worker thread whose program is TypeScript. A worker inherits neither the loader that the main thread registered nor the test
- * runner's, and on Node 20 `execArgv: ['--import', 'tsx']` has no effect in workers; so its entry is a JavaScript file that registers the
- * loader and then imports the program.
+ * Starts a worker thread whose program is TypeScript. A worker inherits neither the loader that the main thread
+ * registered nor the test runner's, and on Node 20 `execArgv: ['--import', 'tsx']` has no effect in workers; so its
+ * entry is a JavaScript file that registers the loader and then imports the program.
  *
  *     const worker = startTypeScriptWorker(new URL('./planner-worker.ts', import.meta.url), { workerData: { … } });
  *
@@ -12,5 +12,9 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
  */
 export function startTypeScriptWorker(program: URL, options: Omit<WorkerOptions, 'argv'> = {}): Worker {
   // Without execArgv a worker repeats the main thread's, which may hold a loader of its own.
-  return new Worker(new URL('./typescript-worker-entry.mjs', import.meta.url), { execArgv: [], ...options, argv: [program.href] });
+  return new Worker(new URL('./typescript-worker-entry.mjs', import.meta.url), {
+    execArgv: [],
+    ...options,
+    argv: [program.href],
+  });
 }

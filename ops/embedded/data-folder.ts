@@ -3,8 +3,8 @@ import { FolderLockedError, lockFolder, type FolderLock } from '#ops/bootstrap/f
 import { EmbeddedStoreError } from './embedded-store-error.ts';
 
 /**
- * Makes this process the only one that works in a data folder. Take it before anything in the folder is touched; the end of the process
- * releases it in any case, and a lock whose holder is gone is taken over.
+ * Makes this process the only one that works in a data folder. Take it before anything in the folder is touched; the
+ * end of the process releases it in any case, and a lock whose holder is gone is taken over.
  *
  * @throws EmbeddedStoreError (`DATA_FOLDER_LOCKED`) naming the process that has it.
  */

@@ -1,4 +1,7 @@
-/** Why an embedded store could not be started, stopped or locked. `code` is stable; `hint` says what a person can do about it. */
+/**
+ * Why an embedded store could not be started, stopped or locked. `code` is stable; `hint` says what a person can do
+ * about it.
+ */
 export class EmbeddedStoreError extends Error {
   readonly code: EmbeddedStoreErrorCode;
   readonly hint: string | undefined;

@@ -1,5 +1,18 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -17,9 +30,11 @@ export interface PostgresBinaries {
 }
 
 /**
- * Finds PostgreSQL's programs and makes them runnable by `identity`: in the installed package if possible, else in a copy.
+ * Finds PostgreSQL's programs and makes them runnable by `identity`: in the installed package if possible, else in a
+ * copy.
  *
- * @throws EmbeddedStoreError (`EMBEDDED_STORE_UNSUPPORTED`) when this platform has no build, or its build does not run here.
+ * @throws EmbeddedStoreError (`EMBEDDED_STORE_UNSUPPORTED`) when this platform has no build, or its build does not run
+ *   here.
  */
 export async function locatePostgresBinaries(identity: ProcessIdentity | undefined): Promise<PostgresBinaries> {
   const native = join(packageRoot(), 'native');
@@ -28,7 +43,8 @@ export async function locatePostgresBinaries(identity: ProcessIdentity | undefin
     await linkLibraries(native);
     return await tryBinaries(native, identity);
   } catch (error) {
-    // Read-only node_modules, or a checkout under a folder (such as /root) that `identity` cannot enter: a copy helps with both.
+    // Read-only node_modules, or a checkout under a folder (such as /root) that `identity` cannot enter: a copy helps
+    // with both.
     if (!isAccessError(error)) throw unusable(error);
     failures.push(error);
   }
@@ -64,11 +80,14 @@ function unusable(cause: unknown): EmbeddedStoreError {
 }
 
 /**
- * Creates the links between versions of a library. The package does it in an install script, which npm may have been told not to run.
- * Each link is put in place by a rename, so that processes starting together never see half of it.
+ * Creates the links between versions of a library. The package does it in an install script, which npm may have been
+ * told not to run. Each link is put in place by a rename, so that processes starting together never see half of it.
  */
 async function linkLibraries(native: string): Promise<void> {
-  const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+  const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as {
+    source: string;
+    target: string;
+  }[];
   for (const { source, target } of links) {
     const path = join(native, '..', target);
     const points = relative(dirname(path), join(native, '..', source));
@@ -94,7 +113,10 @@ function cacheFolders(): string[] {
   return [join(caches, 'tributary'), join(tmpdir(), `tributary-${process.getuid?.() ?? 'user'}`)];
 }
 
-/** Copies what running needs (not the headers, static libraries and translations) and returns the copy; shared by version. */
+/**
+ * Copies what running needs (not the headers, static libraries and translations) and returns the copy; shared by
+ * version.
+ */
 async function copyBinaries(native: string, cache: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
   const name = `postgres-${version}-${process.platform}-${process.arch}`;
@@ -113,7 +135,8 @@ async function copyBinaries(native: string, cache: string): Promise<string> {
   await cp(native, target, {
     recursive: true,
     verbatimSymlinks: true,
-    filter: (source) => !source.endsWith('.a') && !['pkgconfig', 'locale'].some((folder) => source.endsWith(`/${folder}`)),
+    filter: (source) =>
+      !source.endsWith('.a') && !['pkgconfig', 'locale'].some((folder) => source.endsWith(`/${folder}`)),
   });
   await openToAll(temporary);
   await linkLibraries(target);

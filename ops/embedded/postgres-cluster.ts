@@ -10,7 +10,10 @@ import type { ProcessIdentity } from './process-identity.ts';
 import { signalIfAlive, waitForExit } from './processes.ts';
 import { supervise } from './supervisor.ts';
 
-/** The database superuser of an embedded cluster. Nothing but migrations should work as it: it passes row-level security. */
+/**
+ * The database superuser of an embedded cluster. Nothing but migrations should work as it: it passes row-level
+ * security.
+ */
 export const SUPERUSER = 'tributary';
 
 /** A database cluster on disk, ready to be served. */
@@ -25,14 +28,20 @@ export interface PostgresCluster {
 }
 
 /**
- * Opens the cluster under `dataDir`, creating it on the first call. Creation is atomic: an interrupted one leaves nothing that counts.
+ * Opens the cluster under `dataDir`, creating it on the first call. Creation is atomic: an interrupted one leaves
+ * nothing that counts.
  *
  *     <dataDir>/cluster    PostgreSQL's data directory
  *     <dataDir>/password   the superuser's password, readable by this user only
  *
- * @throws EmbeddedStoreError (`EMBEDDED_STORE_DATA`) when what lies there was made by another major version, or is incomplete.
+ * @throws EmbeddedStoreError (`EMBEDDED_STORE_DATA`) when what lies there was made by another major version, or is
+ *   incomplete.
  */
-export async function openCluster(dataDir: string, binaries: PostgresBinaries, identity?: ProcessIdentity): Promise<PostgresCluster> {
+export async function openCluster(
+  dataDir: string,
+  binaries: PostgresBinaries,
+  identity?: ProcessIdentity,
+): Promise<PostgresCluster> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const directory = join(dataDir, 'cluster');
   for (const entry of await readdir(dataDir)) {
@@ -41,15 +50,23 @@ export async function openCluster(dataDir: string, binaries: PostgresBinaries, i
   const version = await readIfPresent(join(directory, 'PG_VERSION'));
   if (version === undefined) await createCluster(dataDir, directory, binaries, identity);
   else if (version.trim() !== '18') {
-    throw new EmbeddedStoreError('EMBEDDED_STORE_DATA', `${directory} was made by PostgreSQL ${version.trim()}; the embedded one is 18.`, {
-      hint: 'Move the data with pg_dump of that version, or set DATA_DIR to a new folder.',
-    });
+    throw new EmbeddedStoreError(
+      'EMBEDDED_STORE_DATA',
+      `${directory} was made by PostgreSQL ${version.trim()}; the embedded one is 18.`,
+      {
+        hint: 'Move the data with pg_dump of that version, or set DATA_DIR to a new folder.',
+      },
+    );
   }
   const password = await readIfPresent(join(dataDir, 'password'));
   if (!password) {
-    throw new EmbeddedStoreError('EMBEDDED_STORE_DATA', `${join(dataDir, 'password')} is missing, so ${directory} cannot be opened.`, {
-      hint: 'Restore it from a backup, or remove the folder to begin again.',
-    });
+    throw new EmbeddedStoreError(
+      'EMBEDDED_STORE_DATA',
+      `${join(dataDir, 'password')} is missing, so ${directory} cannot be opened.`,
+      {
+        hint: 'Restore it from a backup, or remove the folder to begin again.',
+      },
+    );
   }
   const { dev, ino } = await stat(directory);
   // Device and inode: the name follows the folder when it is moved, and a copy of the folder gets another one.
@@ -58,9 +75,9 @@ export async function openCluster(dataDir: string, binaries: PostgresBinaries, i
 }
 
 /**
- * How PostgreSQL is told where the cluster is. It needs an absolute path that it can enter, but as `nobody` it may have no way through
- * the folders above (a checkout under /root, a private home). It is started inside the folder, where it stays, and Linux lets every
- * process back into the folder it is in, so this path needs no way through anything.
+ * How PostgreSQL is told where the cluster is. It needs an absolute path that it can enter, but as `nobody` it may have
+ * no way through the folders above (a checkout under /root, a private home). It is started inside the folder, where it
+ * stays, and Linux lets every process back into the folder it is in, so this path needs no way through anything.
  */
 function addressOf(directory: string, identity: ProcessIdentity | undefined): string {
   return identity && process.platform === 'linux' ? '/proc/self/cwd' : directory;
@@ -99,15 +116,18 @@ async function createCluster(
   const { status } = await initdb.exited;
   if (status !== 0) {
     await rm(temporary, { recursive: true, force: true });
-    throw new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `initdb could not create ${directory}:\n${output.slice(-10).join('\n')}`);
+    throw new EmbeddedStoreError(
+      'EMBEDDED_STORE_FAILED',
+      `initdb could not create ${directory}:\n${output.slice(-10).join('\n')}`,
+    );
   }
   await rename(temporary, directory);
   await syncFolder(dataDir);
 }
 
 /**
- * Ends a server of this cluster that a previous life left behind, and removes a lock file that speaks of an unrelated process. Call it
- * only while holding the data folder's lock: then a server found running is nobody's.
+ * Ends a server of this cluster that a previous life left behind, and removes a lock file that speaks of an unrelated
+ * process. Call it only while holding the data folder's lock: then a server found running is nobody's.
  */
 export async function clearPreviousLife(cluster: PostgresCluster, log: (line: string) => void): Promise<void> {
   const lockFile = join(cluster.directory, 'postmaster.pid');
@@ -127,7 +147,10 @@ export async function clearPreviousLife(cluster: PostgresCluster, log: (line: st
     signalIfAlive(pid, signal);
     if (await waitForExit(pid, 10_000)) return;
   }
-  throw new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `A PostgreSQL that a previous run left behind (process ${pid}) does not end.`);
+  throw new EmbeddedStoreError(
+    'EMBEDDED_STORE_FAILED',
+    `A PostgreSQL that a previous run left behind (process ${pid}) does not end.`,
+  );
 }
 
 async function readIfPresent(path: string): Promise<string | undefined> {

@@ -38,7 +38,10 @@ export interface EmbeddedPostgres {
   close(): Promise<void>;
 }
 
-/** Small in memory and processes. What a client was told is committed survives a crash: fsync and synchronous_commit keep their defaults. */
+/**
+ * Small in memory and processes. What a client was told is committed survives a crash: fsync and synchronous_commit
+ * keep their defaults.
+ */
 const SETTINGS: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -70,14 +73,19 @@ const SETTINGS: Record<string, string> = {
 
 /** Of a server, or of one that follows another. */
 const READY = /database system is ready to accept (read-only )?connections/;
-/** Long, because after a crash the server first replays its log, and giving up on that would make every later start as long. */
+/**
+ * Long, because after a crash the server first replays its log, and giving up on that would make every later start as
+ * long.
+ */
 const START_TIMEOUT_MS = 300_000;
 const STOP_TIMEOUT_MS = 20_000;
 
 /**
- * Starts a PostgreSQL server that lives as long as this process, at most. The first call for a folder creates the database cluster.
+ * Starts a PostgreSQL server that lives as long as this process, at most. The first call for a folder creates the
+ * database cluster.
  *
- * @throws EmbeddedStoreError when the platform has no build, the data cannot be used or is in use, or the server does not start.
+ * @throws EmbeddedStoreError when the platform has no build, the data cannot be used or is in use, or the server does
+ *   not start.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
@@ -89,7 +97,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const binaries = await locatePostgresBinaries(identity);
     const cluster = await openCluster(dataDir, binaries, identity);
     await clearPreviousLife(cluster, log);
-    const server = await startServer({ cluster, binaries, identity, log, settings: { ...SETTINGS, ...options.settings } });
+    const server = await startServer({
+      cluster,
+      binaries,
+      identity,
+      log,
+      settings: { ...SETTINGS, ...options.settings },
+    });
     return await running(cluster, server, lock);
   } catch (error) {
     await lock.release();
@@ -97,7 +111,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-async function running(cluster: PostgresCluster, { program, port }: Server, lock: FolderLock): Promise<EmbeddedPostgres> {
+async function running(
+  cluster: PostgresCluster,
+  { program, port }: Server,
+  lock: FolderLock,
+): Promise<EmbeddedPostgres> {
   const pid = Number((await readFile(join(cluster.directory, 'postmaster.pid'), 'utf8')).split('\n', 1)[0]);
   const exited = program.exited.then(async (exit) => {
     // A supervisor that was killed cannot stop its server any more; one that ended by itself has seen it end.
@@ -111,7 +129,10 @@ async function running(cluster: PostgresCluster, { program, port }: Server, lock
     program.stop();
     if (!(await settlesWithin(exited, STOP_TIMEOUT_MS))) {
       signalIfAlive(pid, 'SIGKILL');
-      throw new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `PostgreSQL (process ${pid}) did not shut down in its time and was killed.`);
+      throw new EmbeddedStoreError(
+        'EMBEDDED_STORE_FAILED',
+        `PostgreSQL (process ${pid}) did not shut down in its time and was killed.`,
+      );
     }
     await lock.release();
   };
@@ -149,7 +170,11 @@ async function startServer(start: ServerStart): Promise<Server> {
     const settings = { ...start.settings, port: String(port), cluster_name: start.cluster.name };
     const program = await supervise({
       command: start.binaries.postgres,
-      args: ['-D', start.cluster.address, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+      args: [
+        '-D',
+        start.cluster.address,
+        ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ],
       cwd: start.cluster.directory,
       identity: start.identity,
       onLine: (line) => {
@@ -163,7 +188,9 @@ async function startServer(start: ServerStart): Promise<Server> {
     const outcome = await Promise.race([
       isReady,
       program.exited,
-      delay(Math.max(0, deadline - performance.now()), 'late' as const, { signal: timeLeft.signal }).catch(() => 'late' as const),
+      delay(Math.max(0, deadline - performance.now()), 'late' as const, { signal: timeLeft.signal }).catch(
+        () => 'late' as const,
+      ),
     ]);
     timeLeft.abort();
     if (outcome === 'ready') return { program, port };
@@ -172,7 +199,8 @@ async function startServer(start: ServerStart): Promise<Server> {
     if (outcome === 'late' || !retry) {
       throw new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `PostgreSQL did not start:\n${output.join('\n')}`);
     }
-    // Server processes whose main process was killed end by themselves within moments; the port is another one in any case.
+    // Server processes whose main process was killed end by themselves within moments; the port is another one in any
+    // case.
     await delay(100);
   }
 }

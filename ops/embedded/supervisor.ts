@@ -5,12 +5,14 @@ import { EmbeddedStoreError } from './embedded-store-error.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
 /**
- * Runs a program that must not outlive this process, not even when this process is killed with SIGKILL and can do nothing about it.
+ * Runs a program that must not outlive this process, not even when this process is killed with SIGKILL and can do
+ * nothing about it.
  *
- * A shell stands between the two. Its standard input is a pipe of which this process holds the only other end, so the end of the file is
- * the end of this process, however it came. The first line of the pipe is handed on to the program (a secret that may not stand in an
- * argument); then a watcher waits for the end, asks the program to stop with one signal and, after ten seconds, with another. Both ignore
- * the signals of the terminal and of process groups: the gateway gets those too, and needs the store until it has finished its requests.
+ * A shell stands between the two. Its standard input is a pipe of which this process holds the only other end, so the
+ * end of the file is the end of this process, however it came. The first line of the pipe is handed on to the program
+ * (a secret that may not stand in an argument); then a watcher waits for the end, asks the program to stop with one
+ * signal and, after ten seconds, with another. Both ignore the signals of the terminal and of process groups: the
+ * gateway gets those too, and needs the store until it has finished its requests.
  */
 const SUPERVISE = `
 trap '' INT TERM HUP
@@ -38,7 +40,10 @@ export type StopSignal = 'INT' | 'TERM' | 'QUIT' | 'KILL';
 
 /** How a supervised program ended. */
 export interface ProgramExit {
-  /** Exit status; 128 plus the signal's number when a signal ended the program; null when the supervisor itself was killed. */
+  /**
+   * Exit status; 128 plus the signal's number when a signal ended the program; null when the supervisor itself was
+   * killed.
+   */
   status: number | null;
   signal: NodeJS.Signals | null;
 }
@@ -53,7 +58,10 @@ export interface SupervisedProgram {
 export interface SuperviseOptions {
   command: string;
   args: readonly string[];
-  /** The program's working directory, entered before the change of identity, so it may lie where `identity` has no way in. */
+  /**
+   * The program's working directory, entered before the change of identity, so it may lie where `identity` has no way
+   * in.
+   */
   cwd: string;
   identity?: ProcessIdentity | undefined;
   /** One line for the program's standard input. @default '' */
@@ -65,8 +73,8 @@ export interface SuperviseOptions {
    */
   env?: Readonly<Record<string, string | undefined>>;
   /**
-   * How the program is stopped: the signal that asks, and the one that insists ten seconds later. A program that does not install handlers
-   * ignores INT, TERM and HUP, because it is started with these ignored.
+   * How the program is stopped: the signal that asks, and the one that insists ten seconds later. A program that does
+   * not install handlers ignores INT, TERM and HUP, because it is started with these ignored.
    *
    * @default PostgreSQL's fast and immediate shutdown
    */
@@ -82,14 +90,18 @@ export interface SuperviseOptions {
  */
 export async function supervise(options: SuperviseOptions): Promise<SupervisedProgram> {
   const { ask, insist } = options.signals ?? { ask: 'INT', insist: 'QUIT' };
-  const child = spawn('/bin/sh', ['-c', SUPERVISE, 'tributary-supervisor', ask, insist, options.command, ...options.args], {
-    cwd: options.cwd,
-    // A session of its own: Ctrl-C in the terminal and `kill -- -group` reach the gateway, not the store.
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC', ...options.env },
-    ...(options.identity && { uid: options.identity.uid, gid: options.identity.gid }),
-  });
+  const child = spawn(
+    '/bin/sh',
+    ['-c', SUPERVISE, 'tributary-supervisor', ask, insist, options.command, ...options.args],
+    {
+      cwd: options.cwd,
+      // A session of its own: Ctrl-C in the terminal and `kill -- -group` reach the gateway, not the store.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC', ...options.env },
+      ...(options.identity && { uid: options.identity.uid, gid: options.identity.gid }),
+    },
+  );
   const exit = new Promise<ProgramExit>((resolve) => {
     child.once('exit', (status, signal) => resolve({ status, signal }));
   });
@@ -98,7 +110,8 @@ export async function supervise(options: SuperviseOptions): Promise<SupervisedPr
     const lines = createInterface({ input }).on('line', options.onLine);
     return new Promise<void>((resolve) => lines.once('close', () => resolve()));
   });
-  // The last lines say why a program ended, so its end waits for them; but a program whose supervisor was killed may still be writing.
+  // The last lines say why a program ended, so its end waits for them; but a program whose supervisor was killed may
+  // still be writing.
   const exited = exit.then(async (ended) => {
     if (ended.signal === null) await Promise.all(outputs);
     return ended;
@@ -113,7 +126,9 @@ function spawned(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once('spawn', () => resolve());
     child.once('error', (cause) =>
-      reject(new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `Could not start a process: ${cause.message}.`, { cause })),
+      reject(
+        new EmbeddedStoreError('EMBEDDED_STORE_FAILED', `Could not start a process: ${cause.message}.`, { cause }),
+      ),
     );
   });
 }

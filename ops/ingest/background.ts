@@ -16,7 +16,13 @@ export const startBackground =
   ({ corpus }: BackgroundOptions = {}) =>
   (services: BackgroundServices): BackgroundWork => {
     const { clients, log, config, database } = services;
-    if (database === undefined) return { ready: Promise.resolve(), progress: () => Promise.resolve(undefined), mutated: () => undefined, close: () => Promise.resolve() };
+    if (database === undefined)
+      return {
+        ready: Promise.resolve(),
+        progress: () => Promise.resolve(undefined),
+        mutated: () => undefined,
+        close: () => Promise.resolve(),
+      };
     const indexer = startIndexer({ clients, log });
     const stop = new AbortController();
     const firstRun =
@@ -30,7 +36,8 @@ export const startBackground =
             indexed: (signal) => indexer.idle(signal),
             signal: stop.signal,
             onProgress: corpus.onProgress,
-            onSkipped: ({ skipped, reason }) => log.warn({ skipped, reason }, 'A document of the first corpus was not ingested.'),
+            onSkipped: ({ skipped, reason }) =>
+              log.warn({ skipped, reason }, 'A document of the first corpus was not ingested.'),
           });
     void firstRun?.all.then((ingested) => {
       if (ingested) releaseMemory();

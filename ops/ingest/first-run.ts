@@ -1,6 +1,6 @@
 /**
- * First start: ingests the packages that this project has installed, so that the first query has real answers. The direct
- * dependencies come before the server is ready; the rest goes on behind.
+ * First start: ingests the packages that this project has installed, so that the first query has real answers. The
+ * direct dependencies come before the server is ready; the rest goes on behind.
  */
 import { createHash } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -41,7 +41,10 @@ export interface FirstRunProgress {
 export interface FirstRun {
   /** Resolves when the direct dependencies can be searched; rejects when they could not be ingested. */
   readonly direct: Promise<void>;
-  /** Resolves when everything was recorded and indexed, failed (see {@link progress}) or was stopped; true when there was work. */
+  /**
+   * Resolves when everything was recorded and indexed, failed (see {@link progress}) or was stopped; true when there
+   * was work.
+   */
   readonly all: Promise<boolean>;
   progress(): FirstRunProgress;
 }
@@ -50,7 +53,13 @@ export interface FirstRun {
 const CORPUS_VERSION = 1;
 
 export function startFirstRun(options: FirstRunOptions): FirstRun {
-  const progress: FirstRunProgress = { state: 'running', documents: 0, packages: 0, directPackages: 0, packagesDone: 0 };
+  const progress: FirstRunProgress = {
+    state: 'running',
+    documents: 0,
+    packages: 0,
+    directPackages: 0,
+    packagesDone: 0,
+  };
   const report = (change: Partial<FirstRunProgress>): void => {
     Object.assign(progress, change);
     options.onProgress?.({ ...progress });
@@ -68,7 +77,12 @@ export function startFirstRun(options: FirstRunOptions): FirstRun {
     await options.indexed(options.signal);
     return {
       rest: async () => {
-        await ingestPart(packages.filter((one) => !one.direct), options, report, progress);
+        await ingestPart(
+          packages.filter((one) => !one.direct),
+          options,
+          report,
+          progress,
+        );
         await options.indexed(options.signal);
         if (options.signal.aborted) return false;
         await markComplete(options.dataDir, fingerprint);
@@ -114,7 +128,10 @@ async function ingestPart(
 
 async function prepare(options: FirstRunOptions): Promise<{ fingerprint: string; complete: boolean }> {
   const lock = await readFile(join(options.root, 'package-lock.json'));
-  const fingerprint = createHash('sha256').update(`${CORPUS_VERSION}\0${options.database}\0`).update(lock).digest('hex');
+  const fingerprint = createHash('sha256')
+    .update(`${CORPUS_VERSION}\0${options.database}\0`)
+    .update(lock)
+    .digest('hex');
   const noted = await readFile(notePath(options.dataDir), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;

@@ -21,8 +21,8 @@ export const MAX_FILE_BYTES = 2 * 1024 * 1024;
 const MAX_LINKS = 400;
 
 /**
- * Reads every Markdown and text file below `folder`, in the order of their paths. Hidden files, `node_modules` and links
- * are passed over; what cannot be read is reported and the rest goes on.
+ * Reads every Markdown and text file below `folder`, in the order of their paths. Hidden files, `node_modules` and
+ * links are passed over; what cannot be read is reported and the rest goes on.
  * @throws Error when the folder itself cannot be read
  */
 export async function* folderDocuments(folder: string): AsyncGenerator<DocumentInput | Skipped> {
@@ -57,10 +57,16 @@ async function textFiles(root: string, folder: string, unreadable: Skipped[]): P
 const mediaTypeOf = (name: string): DocumentInput['mediaType'] | undefined =>
   MEDIA_TYPES[name.slice(name.lastIndexOf('.') + 1).toLowerCase()];
 
-async function readDocument(root: string, prefix: string, path: string, known: ReadonlySet<string>): Promise<DocumentInput | Skipped> {
+async function readDocument(
+  root: string,
+  prefix: string,
+  path: string,
+  known: ReadonlySet<string>,
+): Promise<DocumentInput | Skipped> {
   try {
     const { size, mtime } = await lstat(join(root, path));
-    if (size > MAX_FILE_BYTES) return { skipped: path, reason: `it is ${size} bytes long; at most ${MAX_FILE_BYTES} are accepted` };
+    if (size > MAX_FILE_BYTES)
+      return { skipped: path, reason: `it is ${size} bytes long; at most ${MAX_FILE_BYTES} are accepted` };
     const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(join(root, path)));
     if (text.includes('\0')) return { skipped: path, reason: 'it contains NUL characters, so it is not text' };
     if (text.trim() === '') return { skipped: path, reason: 'it is empty' };
@@ -75,8 +81,12 @@ async function readDocument(root: string, prefix: string, path: string, known: R
       metadata: { path, folder: prefix, sizeBytes: size, modifiedAt: mtime.toISOString() },
       entities: [self],
       relations: [
-        ...links.files.slice(0, MAX_LINKS).map((file) => ({ from: self, to: { name: `${prefix}/${file}`, kind: 'file' }, type: 'LINKS_TO' })),
-        ...links.sites.slice(0, MAX_LINKS).map((site) => ({ from: self, to: { name: site, kind: 'site' }, type: 'REFERENCES' })),
+        ...links.files
+          .slice(0, MAX_LINKS)
+          .map((file) => ({ from: self, to: { name: `${prefix}/${file}`, kind: 'file' }, type: 'LINKS_TO' })),
+        ...links.sites
+          .slice(0, MAX_LINKS)
+          .map((site) => ({ from: self, to: { name: site, kind: 'site' }, type: 'REFERENCES' })),
       ],
     };
   } catch (error) {

@@ -9,12 +9,16 @@ const WIKI_LINK = /\[\[([^\]|#\n]{1,300})(?:#[^\]|\n]*)?(?:\|[^\]\n]*)?\]\]/g;
 /** The first heading (or the front matter's `title`), or undefined. */
 export function titleOf(markdown: string): string | undefined {
   const frontMatter = /^---\n([\s\S]{0,10000}?)\n---\s*(?:\n|$)/.exec(markdown)?.[1];
-  const named = frontMatter === undefined ? undefined : /^title:\s*(.+)$/m.exec(frontMatter)?.[1]?.replace(/^["']|["']$/g, '');
+  const named =
+    frontMatter === undefined ? undefined : /^title:\s*(.+)$/m.exec(frontMatter)?.[1]?.replace(/^["']|["']$/g, '');
   const heading =
     named ??
     /^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*$/m.exec(markdown.replace(FENCE, ''))?.[1] ??
     /^(\S.*)\n(?:=+|-{3,})\s*$/m.exec(markdown)?.[1];
-  const plain = heading?.replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/<[^>]*>|[*_`]/g, '').trim();
+  const plain = heading
+    ?.replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/<[^>]*>|[*_`]/g, '')
+    .trim();
   return plain === undefined || plain === '' ? undefined : plain.slice(0, 200);
 }
 
@@ -49,7 +53,13 @@ export function linksOf(markdown: string, path: string, known: ReadonlySet<strin
   for (const match of text.matchAll(WIKI_LINK)) {
     const name = match[1]!.trim().toLowerCase();
     for (const file of known) {
-      if (file !== path && posix.basename(file).replace(/\.[^.]+$/, '').toLowerCase() === posix.basename(name).replace(/\.(md|markdown|txt)$/, '')) {
+      if (
+        file !== path &&
+        posix
+          .basename(file)
+          .replace(/\.[^.]+$/, '')
+          .toLowerCase() === posix.basename(name).replace(/\.(md|markdown|txt)$/, '')
+      ) {
         files.add(file);
         break;
       }
@@ -60,8 +70,12 @@ export function linksOf(markdown: string, path: string, known: ReadonlySet<strin
 
 function resolve(target: string, from: string, known: ReadonlySet<string>): string | undefined {
   if (target === '') return undefined;
-  const path = target.startsWith('/') ? posix.normalize(target.slice(1)) : posix.normalize(posix.join(posix.dirname(from), target));
-  return [path, `${path}.md`, `${path.replace(/\/$/, '')}/README.md`, `${path.replace(/\/$/, '')}/index.md`].find((candidate) => known.has(candidate));
+  const path = target.startsWith('/')
+    ? posix.normalize(target.slice(1))
+    : posix.normalize(posix.join(posix.dirname(from), target));
+  return [path, `${path}.md`, `${path.replace(/\/$/, '')}/README.md`, `${path.replace(/\/$/, '')}/index.md`].find(
+    (candidate) => known.has(candidate),
+  );
 }
 
 function decode(path: string): string {

@@ -22,7 +22,8 @@ export interface InstalledPackage {
 }
 
 /**
- * The packages of the lock file that are installed, direct dependencies first, each name once (the copy nearest the root).
+ * The packages of the lock file that are installed, direct dependencies first, each name once (the copy nearest the
+ * root).
  * @param root the project's folder
  */
 export async function installedPackages(root: string): Promise<InstalledPackage[]> {
@@ -32,7 +33,9 @@ export async function installedPackages(root: string): Promise<InstalledPackage[
   const own = lock.packages[''] ?? {};
   const direct = new Set(Object.keys({ ...own.dependencies, ...own.devDependencies, ...own.optionalDependencies }));
   const nearest = new Map<string, string>();
-  for (const path of Object.keys(lock.packages).filter((key) => key !== '').sort((a, b) => a.length - b.length || (a < b ? -1 : 1))) {
+  for (const path of Object.keys(lock.packages)
+    .filter((key) => key !== '')
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))) {
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
     if (!nearest.has(name)) nearest.set(name, path);
   }
@@ -46,7 +49,9 @@ export async function installedPackages(root: string): Promise<InstalledPackage[
 }
 
 /** The README and the licence of each package, with its dependencies, licence and keywords as relations. */
-export async function* packageDocuments(packages: readonly InstalledPackage[]): AsyncGenerator<DocumentInput | Skipped> {
+export async function* packageDocuments(
+  packages: readonly InstalledPackage[],
+): AsyncGenerator<DocumentInput | Skipped> {
   for (const { folder, direct } of packages) {
     try {
       yield* documentsOf(folder, direct);
@@ -69,10 +74,18 @@ async function* documentsOf(folder: string, direct: boolean): AsyncGenerator<Doc
     source: `npm/${manifest.name}/README.md`,
     mediaType: 'text/markdown',
     // A package without a README still has its description, and its place in the graph.
-    text: readme ?? `# ${manifest.name}\n\n${manifest.description ?? 'This package has neither a README nor a description.'}\n`,
+    text:
+      readme ??
+      `# ${manifest.name}\n\n${manifest.description ?? 'This package has neither a README nor a description.'}\n`,
     metadata: { ...metadata, kind: 'readme', keywords: manifest.keywords },
     entities: [
-      { ...self, properties: { version: manifest.version, ...(manifest.description === undefined ? {} : { description: manifest.description }) } },
+      {
+        ...self,
+        properties: {
+          version: manifest.version,
+          ...(manifest.description === undefined ? {} : { description: manifest.description }),
+        },
+      },
       ...licenseEntity,
       ...manifest.keywords.map((name) => ({ name, kind: 'keyword' })),
     ],
@@ -112,7 +125,8 @@ async function firstText(folder: string, files: readonly string[], pattern: RegE
 async function readManifest(folder: string): Promise<Manifest> {
   const json = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>;
   const { license, keywords, description, dependencies } = json;
-  if (typeof json.name !== 'string' || typeof json.version !== 'string') throw new Error('package.json has no name or version');
+  if (typeof json.name !== 'string' || typeof json.version !== 'string')
+    throw new Error('package.json has no name or version');
   const licenseName = typeof license === 'string' ? license : (license as { type?: unknown } | undefined)?.type;
   const words = Array.isArray(keywords) ? keywords.filter((word): word is string => typeof word === 'string') : [];
   return {
@@ -120,7 +134,9 @@ async function readManifest(folder: string): Promise<Manifest> {
     version: json.version,
     description: typeof description === 'string' && description.trim() !== '' ? description.slice(0, 2_000) : undefined,
     license: typeof licenseName === 'string' && licenseName !== '' ? licenseName.slice(0, 200) : undefined,
-    keywords: [...new Set(words.map((word) => word.trim().toLowerCase().slice(0, 100)).filter((word) => word !== ''))].slice(0, 50),
+    keywords: [
+      ...new Set(words.map((word) => word.trim().toLowerCase().slice(0, 100)).filter((word) => word !== '')),
+    ].slice(0, 50),
     dependencies: Object.keys((dependencies as object | undefined) ?? {}).slice(0, 400),
   };
 }

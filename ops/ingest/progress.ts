@@ -21,7 +21,9 @@ export function showProgress(label: string, total: number, out: NodeJS.WriteStre
     update: (done) => {
       if (out.isTTY) {
         const filled = Math.round(part(done) * WIDTH);
-        out.write(`\r${label} [${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}] ${done}${total === 0 ? '' : `/${total}`}`);
+        out.write(
+          `\r${label} [${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}] ${done}${total === 0 ? '' : `/${total}`}`,
+        );
         lastShown = done;
         return;
       }

@@ -23,7 +23,10 @@ export interface IngestOptions {
  * Ingests every document. A document that is refused is reported among `skipped` and the rest goes on.
  * @throws the error of `fatal` kind that `upsert` raised: see {@link FatalIngestError}
  */
-export async function ingest(documents: AsyncIterable<DocumentInput | Skipped>, options: IngestOptions): Promise<IngestReport> {
+export async function ingest(
+  documents: AsyncIterable<DocumentInput | Skipped>,
+  options: IngestOptions,
+): Promise<IngestReport> {
   const report: IngestReport = { written: 0, skipped: [] };
   const iterator = documents[Symbol.asyncIterator]();
   let fatal: FatalIngestError | undefined;

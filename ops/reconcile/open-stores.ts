@@ -21,21 +21,30 @@ export interface OpenStores extends AsyncDisposable {
 }
 
 /**
- * Mounts them in this process, or connects to those that `SUBGRAPH_<NAME>_URL` names. An embedded PostgreSQL is started, for which no
- * server may run on the same data folder.
+ * Mounts them in this process, or connects to those that `SUBGRAPH_<NAME>_URL` names. An embedded PostgreSQL is
+ * started, for which no server may run on the same data folder.
  * @throws EmbeddedStoreError when one does; CodedError when the relational store cannot be reached
  */
 export async function openStores(config: Config, log: Logger): Promise<OpenStores> {
   const endings: (() => Promise<void>)[] = [];
   const dispose = async (): Promise<void> => {
-    for (const end of endings.splice(0).reverse()) await end().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
+    for (const end of endings.splice(0).reverse())
+      await end().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
   };
   try {
     const postgres = await openPostgres(config, log, endings);
-    const tokens = internalTokens(config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')));
+    const tokens = internalTokens(
+      config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
+    );
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
     const deps: MountDeps = { config, postgres, objectSigningKey, publicBaseUrl: () => 'http://127.0.0.1', log };
-    const context = createRequestContext({ tenantId: 'system', subject: 'system:mount', roles: [], scopes: [], system: true });
+    const context = createRequestContext({
+      tenantId: 'system',
+      subject: 'system:mount',
+      roles: [],
+      scopes: [],
+      system: true,
+    });
     const mounted = new Map<string, Promise<Subgraph>>();
     const clients = new Map<string, SubgraphClient>();
     const ports: Partial<Ports> = {};
@@ -49,7 +58,10 @@ export async function openStores(config: Config, log: Logger): Promise<OpenStore
         Object.assign(ports, subgraph.provides);
       }
       const routingUrl = url ?? `local://${name}`;
-      const client = clientOf({ name, routingUrl, schema: { url: routingUrl } }, { mounted, apart: config.subgraphUrls, tokens, remote: config.remoteSubgraphs });
+      const client = clientOf(
+        { name, routingUrl, schema: { url: routingUrl } },
+        { mounted, apart: config.subgraphUrls, tokens, remote: config.remoteSubgraphs },
+      );
       endings.push(() => client.close());
       clients.set(name, client);
       if (url !== undefined) Object.assign(ports, await remotePorts(name, client, context));
@@ -61,14 +73,21 @@ export async function openStores(config: Config, log: Logger): Promise<OpenStore
   }
 }
 
-async function openPostgres(config: Config, log: Logger, endings: (() => Promise<void>)[]): Promise<Postgres | undefined> {
+async function openPostgres(
+  config: Config,
+  log: Logger,
+  endings: (() => Promise<void>)[],
+): Promise<Postgres | undefined> {
   const { stores, dataDir } = config;
   if (stores.postgres === 'off') return undefined;
   let url: string | (() => string) = config.current.postgresUrl;
   if (stores.postgres === undefined) {
     const lock = await lockDataFolder(dataDir);
     endings.push(() => lock.release());
-    const embedded = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), log: (line) => log.debug({ store: 'postgres' }, line) });
+    const embedded = await startEmbeddedPostgres({
+      dataDir: join(dataDir, 'postgres'),
+      log: (line) => log.debug({ store: 'postgres' }, line),
+    });
     endings.push(() => embedded.close());
     url = embedded.url;
   }

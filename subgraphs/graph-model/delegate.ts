@@ -1,9 +1,20 @@
 /**
- * Asks the library's schema what the API was asked: the same selection under the library's names. One root field, or one
- * batch of references, is one operation there, and one statement.
+ * Asks the library's schema what the API was asked: the same selection under the library's names. One root field, or
+ * one batch of references, is one operation there, and one statement.
  */
 import { execute, isAbstractType, Kind, OperationTypeNode, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
-import type { ArgumentNode, DocumentNode, FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, GraphQLOutputType, GraphQLSchema, SelectionNode, SelectionSetNode, VariableDefinitionNode } from 'graphql';
+import type {
+  ArgumentNode,
+  DocumentNode,
+  FieldNode,
+  FragmentDefinitionNode,
+  GraphQLResolveInfo,
+  GraphQLOutputType,
+  GraphQLSchema,
+  SelectionNode,
+  SelectionSetNode,
+  VariableDefinitionNode,
+} from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { libraryContext, type RunStatement } from './library.ts';
@@ -29,7 +40,18 @@ export interface Delegate {
    * A field of the library's `Query`, with arguments of ours.
    * @param selections in the API's names, on `typeName`
    */
-  field(context: RequestContext, info: GraphQLResolveInfo, field: { name: string; typeName: string; arguments: readonly ArgumentNode[]; selections: readonly SelectionNode[]; extra: readonly SelectionNode[] }, own: OwnVariables): Promise<unknown>;
+  field(
+    context: RequestContext,
+    info: GraphQLResolveInfo,
+    field: {
+      name: string;
+      typeName: string;
+      arguments: readonly ArgumentNode[];
+      selections: readonly SelectionNode[];
+      extra: readonly SelectionNode[];
+    },
+    own: OwnVariables,
+  ): Promise<unknown>;
 }
 
 export interface DelegateOptions {
@@ -52,13 +74,21 @@ export function createDelegate({ library, names, references, tenantProperty, run
       visitWithTypeInfo(typeInfo, {
         NamedType: (type) => {
           const value = names.toLibrary(type.name.value);
-          return value === undefined || value === type.name.value ? undefined : { ...type, name: { ...type.name, value } };
+          return value === undefined || value === type.name.value
+            ? undefined
+            : { ...type, name: { ...type.name, value } };
         },
         Field: {
           enter: (field) => {
             const reference = byField.get(`${typeInfo.getParentType()?.name}.${field.name.value}`);
             if (reference === undefined) return undefined;
-            return { ...field, alias: nameNode(idsAlias(reference)), name: nameNode(reference.by), arguments: [], selectionSet: undefined };
+            return {
+              ...field,
+              alias: nameNode(idsAlias(reference)),
+              name: nameNode(reference.by),
+              arguments: [],
+              selectionSet: undefined,
+            };
           },
         },
         SelectionSet: {
@@ -79,7 +109,12 @@ export function createDelegate({ library, names, references, tenantProperty, run
     return found;
   }
 
-  async function ask(context: RequestContext, info: GraphQLResolveInfo, fields: readonly FieldNode[], own: OwnVariables): Promise<unknown> {
+  async function ask(
+    context: RequestContext,
+    info: GraphQLResolveInfo,
+    fields: readonly FieldNode[],
+    own: OwnVariables,
+  ): Promise<unknown> {
     const variables = (info.operation.variableDefinitions ?? []).flatMap((definition): VariableDefinitionNode[] => {
       const type = renamedType(definition.type);
       return type === undefined ? [] : [{ ...definition, type }];
@@ -88,7 +123,12 @@ export function createDelegate({ library, names, references, tenantProperty, run
     const document: DocumentNode = {
       kind: Kind.DOCUMENT,
       definitions: [
-        { kind: Kind.OPERATION_DEFINITION, operation: OperationTypeNode.QUERY, variableDefinitions: [...variables, ...own.definitions], selectionSet: { kind: Kind.SELECTION_SET, selections: fields } },
+        {
+          kind: Kind.OPERATION_DEFINITION,
+          operation: OperationTypeNode.QUERY,
+          variableDefinitions: [...variables, ...own.definitions],
+          selectionSet: { kind: Kind.SELECTION_SET, selections: fields },
+        },
         ...fragments,
       ],
     };
@@ -99,7 +139,8 @@ export function createDelegate({ library, names, references, tenantProperty, run
       contextValue: libraryContext(context, run, tenantProperty),
     });
     const [error] = errors ?? [];
-    if (error !== undefined) throw error.originalError instanceof CodedError ? error.originalError : (error.originalError ?? error);
+    if (error !== undefined)
+      throw error.originalError instanceof CodedError ? error.originalError : (error.originalError ?? error);
     return Object.values(data ?? {})[0];
   }
 
@@ -124,7 +165,19 @@ export function createDelegate({ library, names, references, tenantProperty, run
     field: (context, info, { name, typeName, arguments: args, selections, extra }, own) => {
       const onType = api().getType(typeName) as GraphQLOutputType;
       const set = translated({ kind: Kind.SELECTION_SET, selections }, new TypeInfo(api(), onType));
-      return ask(context, info, [{ kind: Kind.FIELD, name: nameNode(name), arguments: args, selectionSet: { ...set, selections: [...set.selections, ...extra] } }], own);
+      return ask(
+        context,
+        info,
+        [
+          {
+            kind: Kind.FIELD,
+            name: nameNode(name),
+            arguments: args,
+            selectionSet: { ...set, selections: [...set.selections, ...extra] },
+          },
+        ],
+        own,
+      );
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The operator's own graph: types of nodes that a file names, read from Neo4j, as one more subgraph. Its schema is made of
- * the file when the server starts, so it is not among the printed ones.
+ * The operator's own graph: types of nodes that a file names, read from Neo4j, as one more subgraph. Its schema is made
+ * of the file when the server starts, so it is not among the printed ones.
  */
 import { relative } from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
@@ -44,16 +44,35 @@ export async function createGraphModel(config: GraphModelConfig): Promise<GraphM
   const model = await readModel(relative(process.cwd(), config.file) || config.file);
   const driver = createNeo4jModelDriver(config.neo4j);
   const { schema, typeDefs } = await buildSchema(model, driver, config.tenantProperty);
-  return { name: GRAPH_MODEL, schema, typeDefs, routes: [], provides: {}, health: async () => [await driver.health()], close: () => driver.close() };
+  return {
+    name: GRAPH_MODEL,
+    schema,
+    typeDefs,
+    routes: [],
+    provides: {},
+    health: async () => [await driver.health()],
+    close: () => driver.close(),
+  };
 }
 
 /** Builds the schema that serves, and what composition gets of it. */
-export async function buildSchema(model: GraphModel, driver: GraphModelDriver, tenantProperty: string): Promise<{ schema: GraphQLSchema; typeDefs: string }> {
+export async function buildSchema(
+  model: GraphModel,
+  driver: GraphModelDriver,
+  tenantProperty: string,
+): Promise<{ schema: GraphQLSchema; typeDefs: string }> {
   const library = await librarySchema(model, tenantProperty);
   await proveTenancy(library, tenantProperty);
   const names = namesOf(library, model);
   const typeDefs = apiTypeDefs(library, model, names);
-  const delegate = createDelegate({ library, names, references: model.references, tenantProperty, run: (...statement) => driver.read(...statement), api: () => schema });
+  const delegate = createDelegate({
+    library,
+    names,
+    references: model.references,
+    tenantProperty,
+    run: (...statement) => driver.read(...statement),
+    api: () => schema,
+  });
   const entities = createEntities(model, library, () => schema, delegate);
   const schema = buildSubgraphSchema({ typeDefs: parse(typeDefs, { noLocation: true }) });
   resolve(schema, model, delegate, entities);
@@ -74,12 +93,18 @@ function resolve(schema: GraphQLSchema, model: GraphModel, delegate: Delegate, e
     if (!isObjectType(type)) continue;
     for (const field of Object.values(type.getFields())) {
       if (type === query) {
-        if (field.name === '_entities') field.resolve = (_, { representations }, context: RequestContext, info) => entities(context, representations as never, info);
-        else if (field.name !== '_service') field.resolve = (_, __, context: RequestContext, info) => delegate.root(context, info);
+        if (field.name === '_entities')
+          field.resolve = (_, { representations }, context: RequestContext, info) =>
+            entities(context, representations as never, info);
+        else if (field.name !== '_service')
+          field.resolve = (_, __, context: RequestContext, info) => delegate.root(context, info);
         continue;
       }
       const reference = references.get(`${type.name}.${field.name}`);
-      field.resolve = reference === undefined ? (fromAnswer as GraphQLFieldResolver<unknown, unknown>) : (source) => referred((source as Record<string, unknown>)[idsAlias(reference)], reference.to);
+      field.resolve =
+        reference === undefined
+          ? (fromAnswer as GraphQLFieldResolver<unknown, unknown>)
+          : (source) => referred((source as Record<string, unknown>)[idsAlias(reference)], reference.to);
     }
     keepStub(type, model);
   }
@@ -92,5 +117,6 @@ function referred(ids: unknown, to: string): unknown {
 }
 
 function keepStub(type: GraphQLObjectType, model: GraphModel): void {
-  if (model.references.some(({ to }) => to === type.name)) type.getFields()['id']!.resolve = (source: { id: string }) => source.id;
+  if (model.references.some(({ to }) => to === type.name))
+    type.getFields()['id']!.resolve = (source: { id: string }) => source.id;
 }

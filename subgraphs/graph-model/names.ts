@@ -19,12 +19,20 @@ export interface Names {
 export function namesOf(library: GraphQLSchema, model: GraphModel): Names {
   const toApi = new Map<string, string>();
   for (const type of Object.values(library.getTypeMap())) {
-    const kept = isScalarType(type) || isSpecifiedScalarType(type) || isIntrospectionType(type) || type.name === 'Query' || model.names.has(type.name);
+    const kept =
+      isScalarType(type) ||
+      isSpecifiedScalarType(type) ||
+      isIntrospectionType(type) ||
+      type.name === 'Query' ||
+      model.names.has(type.name);
     toApi.set(type.name, kept ? type.name : PREFIX + type.name);
   }
   const toLibrary = new Map<string, string>();
   for (const [inLibrary, inApi] of toApi) {
-    if (toLibrary.has(inApi)) throw badUserInput(`GRAPH_MODEL: ${inApi} is also the name of what is made of another type.`, { hint: `Rename the type; its label stays with @node(labels: [${JSON.stringify(inApi)}]).` });
+    if (toLibrary.has(inApi))
+      throw badUserInput(`GRAPH_MODEL: ${inApi} is also the name of what is made of another type.`, {
+        hint: `Rename the type; its label stays with @node(labels: [${JSON.stringify(inApi)}]).`,
+      });
     toLibrary.set(inApi, inLibrary);
   }
   return { toApi: (name) => toApi.get(name) ?? name, toLibrary: (name) => toLibrary.get(name) };

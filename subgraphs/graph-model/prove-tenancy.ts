@@ -16,11 +16,18 @@ export async function proveTenancy(library: GraphQLSchema, tenantProperty: strin
       statements.push(cypher);
       return Promise.resolve({ records: [], summary: { counters: { updates: () => ({}) } } });
     };
-    const result = await execute({ schema: library, document: parse(`{ ${field.name} ${selectionOf(getNamedType(field.type).name)} }`), contextValue: libraryContext(context, record, tenantProperty) });
+    const result = await execute({
+      schema: library,
+      document: parse(`{ ${field.name} ${selectionOf(getNamedType(field.type).name)} }`),
+      contextValue: libraryContext(context, record, tenantProperty),
+    });
     const property = `{ \`${tenantProperty}\`: `;
     const bare = statements.find((cypher) => nodePatterns(cypher).some((pattern) => !pattern.includes(property)));
     if (statements.length === 0 || bare !== undefined) {
-      throw new Error(`The Cypher of ${field.name} does not name the tenant in every node pattern, so the model is not served.`, { cause: result.errors?.[0] });
+      throw new Error(
+        `The Cypher of ${field.name} does not name the tenant in every node pattern, so the model is not served.`,
+        { cause: result.errors?.[0] },
+      );
     }
   }
 }

@@ -1,17 +1,19 @@
 /**
  * The tenant in every node pattern of every statement.
  *
- * The library's authorization rules guard the nodes that are answered. They do not guard those that a filter, a sort or an
- * aggregation looks at on the way: `movies(where: { actors: { some: { name: … } } })` would tell of another tenant's actors
- * where a relation crosses tenants. All its Cypher is made of `Pattern`s of `@neo4j/cypher-builder`, so that is where the
- * tenant is put in: a node of another tenant matches no pattern, whatever a statement is for.
+ * The library's authorization rules guard the nodes that are answered. They do not guard those that a filter, a sort or
+ * an aggregation looks at on the way: `movies(where: { actors: { some: { name: … } } })` would tell of another tenant's
+ * actors where a relation crosses tenants. All its Cypher is made of `Pattern`s of `@neo4j/cypher-builder`, so that is
+ * where the tenant is put in: a node of another tenant matches no pattern, whatever a statement is for.
  */
 import Cypher from '@neo4j/cypher-builder';
 
 /** The parameter that holds the tenant. */
 export const TENANT_PARAMETER = 'tributaryTenant';
 
-/** Stands for the tenant's property until the statement is run, since models differ in it and `Pattern` is one for all. */
+/**
+ * Stands for the tenant's property until the statement is run, since models differ in it and `Pattern` is one for all.
+ */
 const PLACEHOLDER = 'tributary tenant';
 
 /** As patterns show it; what users send is never part of a statement's text. */

@@ -20,7 +20,11 @@ export interface DocumentProperty {
 const MOST_DOCUMENTS = 200;
 
 /** The documents of which the graph knows other entities or relations than they name. */
-export async function differingDocuments(context: RequestContext, driver: GraphDriver, documents: readonly DocumentGraph[]): Promise<string[]> {
+export async function differingDocuments(
+  context: RequestContext,
+  driver: GraphDriver,
+  documents: readonly DocumentGraph[],
+): Promise<string[]> {
   const { documentIds, mentions, assertions } = documentBatch(context.principal.tenantId, documents);
   const stored = await driver.documentContents(context, documentIds);
   const same = (found: readonly string[], wanted: readonly string[]): boolean => {
@@ -30,12 +34,19 @@ export async function differingDocuments(context: RequestContext, driver: GraphD
   return documentIds.filter((id) => {
     const { entities, relations } = stored.get(id) ?? { entities: [], relations: [] };
     const wanted = mentions.flatMap(({ documentId, entityId }) => (documentId === id ? [entityId] : []));
-    return !same(entities, wanted) || !same(relations, assertions.flatMap(({ documentId, relationId }) => (documentId === id ? [relationId] : [])));
+    return (
+      !same(entities, wanted) ||
+      !same(
+        relations,
+        assertions.flatMap(({ documentId, relationId }) => (documentId === id ? [relationId] : [])),
+      )
+    );
   });
 }
 
 /**
- * Compares the properties that documents give with those stored. What a hand wrote is left out: it may say something else, and rightly.
+ * Compares the properties that documents give with those stored. What a hand wrote is left out: it may say something
+ * else, and rightly.
  * @param only these entities and relations, whether they agree or not; where absent, properties that do not agree
  */
 export async function documentProperties(
@@ -52,7 +63,10 @@ export async function documentProperties(
       ([id, { properties }]) => (wanted?.has(id) ?? true) && Object.keys(properties).length > 0,
     ),
   }));
-  const [relations, entities] = partition([...new Set(given.flatMap(({ items }) => items.map(([id]) => id)))], given.flatMap(({ items }) => items));
+  const [relations, entities] = partition(
+    [...new Set(given.flatMap(({ items }) => items.map(([id]) => id)))],
+    given.flatMap(({ items }) => items),
+  );
   if (entities.length + relations.length === 0) return [];
   const stored = await driver.storedItems(context, entities, relations);
   const found = given.flatMap(({ documentId, items }) =>
@@ -64,7 +78,10 @@ export async function documentProperties(
         documentId,
         itemId,
         key,
-        agrees: value === null ? !Object.hasOwn(item.properties, key) : Object.hasOwn(item.properties, key) && isDeepStrictEqual(item.properties[key], value),
+        agrees:
+          value === null
+            ? !Object.hasOwn(item.properties, key)
+            : Object.hasOwn(item.properties, key) && isDeepStrictEqual(item.properties[key], value),
         documents: [] as readonly string[],
       }));
     }),
@@ -73,7 +90,12 @@ export async function documentProperties(
   const differing = found.filter(({ agrees }) => !agrees);
   if (differing.length === 0) return [];
   const ids = new Set(differing.map(({ itemId }) => itemId));
-  const documentsOf = await driver.documentsOf(context, entities.filter((id) => ids.has(id)), relations.filter((id) => ids.has(id)), MOST_DOCUMENTS);
+  const documentsOf = await driver.documentsOf(
+    context,
+    entities.filter((id) => ids.has(id)),
+    relations.filter((id) => ids.has(id)),
+    MOST_DOCUMENTS,
+  );
   return differing.map((property) => ({ ...property, documents: documentsOf.get(property.itemId) ?? [] }));
 }
 

@@ -50,7 +50,12 @@ export interface RelationOfEntity {
 export type RelationKey = readonly [type: string, otherName: string, otherId: string, direction: 'OUT' | 'IN'];
 
 /** The key by which {@link GraphDriver.relationsOf} sorts. */
-export const relationKey = ({ relation, direction, node }: RelationOfEntity): RelationKey => [relation.type, node.name, node.id, direction];
+export const relationKey = ({ relation, direction, node }: RelationOfEntity): RelationKey => [
+  relation.type,
+  node.name,
+  node.id,
+  direction,
+];
 
 /** Which relations to follow. */
 export interface RelationSelection {
@@ -85,7 +90,9 @@ export interface Step {
 export interface Expansion {
   /** Ordered by the place of `node` in the request, then type, name and id of the other end. */
   readonly steps: readonly Step[];
-  /** True where the row cap cut the steps: those of the last step's node, and of the nodes behind it, may be missing. */
+  /**
+   * True where the row cap cut the steps: those of the last step's node, and of the nodes behind it, may be missing.
+   */
   readonly cut: boolean;
 }
 
@@ -125,7 +132,11 @@ export interface GraphDriver {
   entitiesByIds(context: RequestContext, ids: readonly string[]): Promise<Map<string, Entity>>;
 
   /** Entities that match `filter`, ordered by name and id. */
-  findEntities(context: RequestContext, filter: EntityFilter, slice: Slice<readonly [name: string, id: string]>): Promise<Entity[]>;
+  findEntities(
+    context: RequestContext,
+    filter: EntityFilter,
+    slice: Slice<readonly [name: string, id: string]>,
+  ): Promise<Entity[]>;
 
   /** How many entities match `filter`. */
   countEntities(context: RequestContext, filter: EntityFilter): Promise<number>;
@@ -145,7 +156,12 @@ export interface GraphDriver {
    * One level of a traversal: the steps from every one of `nodes`, in one statement.
    * @param maxRows how many steps to return at most, for all nodes together
    */
-  expandFrontier(context: RequestContext, nodes: readonly string[], selection: RelationSelection, maxRows: number): Promise<Expansion>;
+  expandFrontier(
+    context: RequestContext,
+    nodes: readonly string[],
+    selection: RelationSelection,
+    maxRows: number,
+  ): Promise<Expansion>;
 
   /** The entities that each document names, in the document's order. `kinds` null means every kind. */
   documentEntities(
@@ -190,13 +206,25 @@ export interface GraphDriver {
   documentIds(context: RequestContext, after: string | null, limit: number): Promise<string[]>;
 
   /** The ids of the entities and relations that each document names; documents that name none are absent. */
-  documentContents(context: RequestContext, documents: readonly string[]): Promise<Map<string, { entities: string[]; relations: string[] }>>;
+  documentContents(
+    context: RequestContext,
+    documents: readonly string[],
+  ): Promise<Map<string, { entities: string[]; relations: string[] }>>;
 
   /** The properties of entities and relations as stored, and whether a hand wrote them; unknown ids are absent. */
-  storedItems(context: RequestContext, entities: readonly string[], relations: readonly string[]): Promise<Map<string, StoredItem>>;
+  storedItems(
+    context: RequestContext,
+    entities: readonly string[],
+    relations: readonly string[],
+  ): Promise<Map<string, StoredItem>>;
 
   /** Documents that mention these entities or assert these relations, at most `limit` of each. */
-  documentsOf(context: RequestContext, entities: readonly string[], relations: readonly string[], limit: number): Promise<Map<string, string[]>>;
+  documentsOf(
+    context: RequestContext,
+    entities: readonly string[],
+    relations: readonly string[],
+    limit: number,
+  ): Promise<Map<string, string[]>>;
 
   /** Probes the stores; never throws. */
   health(): Promise<StoreHealth[]>;

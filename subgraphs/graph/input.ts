@@ -25,19 +25,26 @@ export const INPUT_LIMITS = {
 export function checkText(what: string, text: string, limits: { min: number; max: number }): string {
   if (text.includes('\0')) throw badUserInput(`${what} cannot contain the NUL character (U+0000).`);
   if (/\p{Surrogate}/u.test(text)) throw badUserInput(`${what} cannot contain half of a surrogate pair.`);
-  if (text.length > limits.max) throw badUserInput(`${what} is at most ${limits.max} characters long; got ${text.length}.`);
+  if (text.length > limits.max)
+    throw badUserInput(`${what} is at most ${limits.max} characters long; got ${text.length}.`);
   if (text.trim().length < limits.min) throw badUserInput(`${what} must not be empty.`);
   return text;
 }
 
 export function checkCount(what: string, count: number, max: number): void {
-  if (count > max) throw badUserInput(`At most ${max} ${what} are accepted in one call; got ${count}.`, { hint: 'Split the call.' });
+  if (count > max)
+    throw badUserInput(`At most ${max} ${what} are accepted in one call; got ${count}.`, { hint: 'Split the call.' });
 }
 
 /** Returns a bounded number, or its default where it is absent. */
-export function checkRange(what: string, value: number | null | undefined, bounds: { min: number; max: number; default: number }): number {
+export function checkRange(
+  what: string,
+  value: number | null | undefined,
+  bounds: { min: number; max: number; default: number },
+): number {
   const number = value ?? bounds.default;
-  if (number < bounds.min || number > bounds.max) throw badUserInput(`\`${what}\` must be ${bounds.min} to ${bounds.max}; got ${number}.`);
+  if (number < bounds.min || number > bounds.max)
+    throw badUserInput(`\`${what}\` must be ${bounds.min} to ${bounds.max}; got ${number}.`);
   return number;
 }
 
@@ -85,7 +92,8 @@ export interface ReferenceInput {
 }
 
 export function checkReference({ id, name, kind }: ReferenceInput): EntityReference {
-  if (typeof id === 'string' && name == null && kind == null) return { id: checkText('An id', id, { min: 1, max: 100 }) };
+  if (typeof id === 'string' && name == null && kind == null)
+    return { id: checkText('An id', id, { min: 1, max: 100 }) };
   if (id == null && typeof name === 'string' && typeof kind === 'string') {
     const { name: checkedName, kind: checkedKind } = checkEntity({ name, kind });
     return { name: checkedName, kind: checkedKind };
@@ -122,7 +130,8 @@ export function checkFilter(filter: EntityFilter | null | undefined): EntityFilt
     if (not) text(what, not, depth + 1);
   };
   const count = (depth: number): void => {
-    if (++conditions > INPUT_LIMITS.conditions) throw badUserInput(`A filter has at most ${INPUT_LIMITS.conditions} conditions.`);
+    if (++conditions > INPUT_LIMITS.conditions)
+      throw badUserInput(`A filter has at most ${INPUT_LIMITS.conditions} conditions.`);
     if (depth > INPUT_LIMITS.depth) throw badUserInput(`A filter is nested at most ${INPUT_LIMITS.depth} levels deep.`);
   };
   const visit = (part: EntityFilter, depth: number): void => {
@@ -130,7 +139,8 @@ export function checkFilter(filter: EntityFilter | null | undefined): EntityFilt
     if (part.id) text('An id', part.id, depth + 1);
     if (part.name) text('A name', part.name, depth + 1);
     if (part.kind) text('A kind', part.kind, depth + 1);
-    for (const inner of [...(part.and ?? []), ...(part.or ?? []), ...(part.not ? [part.not] : [])]) visit(inner, depth + 1);
+    for (const inner of [...(part.and ?? []), ...(part.or ?? []), ...(part.not ? [part.not] : [])])
+      visit(inner, depth + 1);
   };
   if (filter) visit(filter, 0);
   return filter ?? {};

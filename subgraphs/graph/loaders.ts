@@ -10,11 +10,14 @@ import type { Entity, GraphDriver, RelationKey, RelationOfEntity, RelationSelect
 import { neighborhoods, TRAVERSAL_LIMITS } from './traversal.ts';
 import type { Neighbor } from './traversal.ts';
 
-export interface NeighborsArguments extends RelationSelection, Slice<readonly [depth: number, name: string, id: string]> {
+export interface NeighborsArguments
+  extends RelationSelection, Slice<readonly [depth: number, name: string, id: string]> {
   readonly depth: number;
 }
 
-/** What {@link GraphLoaders.neighbors} finds from one entity: `limit` neighbours behind `after`, as far as there are. */
+/**
+ * What {@link GraphLoaders.neighbors} finds from one entity: `limit` neighbours behind `after`, as far as there are.
+ */
 export interface NeighborSlice {
   readonly neighbors: (Neighbor & { entity: Entity })[];
   readonly truncated: boolean;
@@ -61,15 +64,22 @@ export const createLoaders = (deps: { readonly driver: GraphDriver }): ((context
 
     return {
       entity,
-      relations: (options) => loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options), []),
+      relations: (options) =>
+        loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options), []),
       neighbors: (options) =>
         loaderFor('neighbors', options, (ids) => neighborSlices(driver, context, entity, ids, options), {
           neighbors: [],
           truncated: false,
         }),
       documentEntities: (options) =>
-        loaderFor('documentEntities', options, (ids) => driver.documentEntities(context, ids, options.kinds, options), []),
-      entityDocuments: (options) => loaderFor('entityDocuments', options, (ids) => driver.entityDocuments(context, ids, options), []),
+        loaderFor(
+          'documentEntities',
+          options,
+          (ids) => driver.documentEntities(context, ids, options.kinds, options),
+          [],
+        ),
+      entityDocuments: (options) =>
+        loaderFor('entityDocuments', options, (ids) => driver.entityDocuments(context, ids, options), []),
       clear() {
         entity.clearAll();
         byArguments.clear();
@@ -89,12 +99,20 @@ async function neighborSlices(
     return start < 0 ? [] : neighbors.slice(start, start + limit);
   };
   const walked = await neighborhoods(
-    (nodes) => driver.expandFrontier(context, nodes, { direction: selection.direction, types: selection.types }, TRAVERSAL_LIMITS.rows),
+    (nodes) =>
+      driver.expandFrontier(
+        context,
+        nodes,
+        { direction: selection.direction, types: selection.types },
+        TRAVERSAL_LIMITS.rows,
+      ),
     sources,
     depth,
     (neighbors) => slice(neighbors).length >= limit,
   );
-  const slices = new Map([...walked].map(([source, { neighbors, truncated }]) => [source, { neighbors: slice(neighbors), truncated }]));
+  const slices = new Map(
+    [...walked].map(([source, { neighbors, truncated }]) => [source, { neighbors: slice(neighbors), truncated }]),
+  );
   const ids = [...new Set([...slices.values()].flatMap(({ neighbors }) => neighbors.map(({ id }) => id)))];
   const entities = new Map((await entity.loadMany(ids)).map((found, index) => [ids[index], orThrow(found)]));
   return new Map(

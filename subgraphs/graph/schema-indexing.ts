@@ -33,7 +33,11 @@ export function addIndexing(
     inaccessible: true,
     fields: (t) => ({
       documentId: t.id({ required: true, description: 'The document’s id.' }),
-      entities: t.field({ type: [entityInput], required: true, description: 'The entities that it names, in its order.' }),
+      entities: t.field({
+        type: [entityInput],
+        required: true,
+        description: 'The entities that it names, in its order.',
+      }),
       relations: t.field({
         type: [relationInput],
         required: true,
@@ -45,13 +49,19 @@ export function addIndexing(
     description: 'What documents say.',
     inaccessible: true,
     fields: (t) => ({
-      documents: t.field({ type: [documentInput], required: true, description: `The documents, at most ${INPUT_LIMITS.documents}.` }),
+      documents: t.field({
+        type: [documentInput],
+        required: true,
+        description: `The documents, at most ${INPUT_LIMITS.documents}.`,
+      }),
     }),
   });
   const removeInput = builder.inputRef<{ documentIds: string[] }>('RemoveDocumentGraphInput').implement({
     description: 'Which documents to forget.',
     inaccessible: true,
-    fields: (t) => ({ documentIds: t.idList({ required: true, description: `The documents’ ids, at most ${INPUT_LIMITS.documents}.` }) }),
+    fields: (t) => ({
+      documentIds: t.idList({ required: true, description: `The documents’ ids, at most ${INPUT_LIMITS.documents}.` }),
+    }),
   });
   const donePayload = (name: string, of: string) =>
     builder.objectRef<{ documentIds: string[] }>(name).implement({
@@ -76,7 +86,11 @@ export function addIndexing(
       itemId: t.exposeID('itemId', { nullable: false, description: 'The entity’s or relation’s id.' }),
       key: t.exposeString('key', { nullable: false, description: 'The property’s name.' }),
       agrees: t.exposeBoolean('agrees', { nullable: false, description: 'Whether it is stored so.' }),
-      documents: t.idList({ nullable: { list: false, items: false }, description: 'Documents that name the same entity or relation.', resolve: ({ documents }) => [...documents] }),
+      documents: t.idList({
+        nullable: { list: false, items: false },
+        description: 'Documents that name the same entity or relation.',
+        resolve: ({ documents }) => [...documents],
+      }),
     }),
   });
   const index = async (context: RequestContext, documents: readonly DocumentGraph[]) => {
@@ -100,7 +114,8 @@ export function addIndexing(
     differingDocumentGraphs: t.idList({
       inaccessible: true,
       nullable: { list: true, items: false },
-      description: 'For the gateway’s own indexing: those of the given documents of which the graph knows something else.',
+      description:
+        'For the gateway’s own indexing: those of the given documents of which the graph knows something else.',
       args: { input: t.arg({ type: indexInput, required: true, description: 'The documents as they should be.' }) },
       resolve: async (_, { input }, context) => {
         systemOnly(context);
@@ -111,10 +126,13 @@ export function addIndexing(
       type: [property],
       inaccessible: true,
       nullable: { list: true, items: false },
-      description: 'For the gateway’s own indexing: properties that documents give and that are stored with another value, or not at all.',
+      description:
+        'For the gateway’s own indexing: properties that documents give and that are stored with another value, or not at all.',
       args: {
         input: t.arg({ type: indexInput, required: true, description: 'What the documents say.' }),
-        itemIds: t.arg.idList({ description: 'Only these entities and relations; and then also what is stored as it is given.' }),
+        itemIds: t.arg.idList({
+          description: 'Only these entities and relations; and then also what is stored as it is given.',
+        }),
       },
       resolve: async (_, { input, itemIds }, context) => {
         systemOnly(context);
@@ -141,7 +159,10 @@ export function addIndexing(
       args: { input: t.arg({ type: removeInput, required: true, description: 'What to remove.' }) },
       resolve: async (_, { input }, context) => {
         systemOnly(context);
-        return await index(context, checkDocuments(input.documentIds.map((documentId) => ({ documentId, entities: [], relations: [] }))));
+        return await index(
+          context,
+          checkDocuments(input.documentIds.map((documentId) => ({ documentId, entities: [], relations: [] }))),
+        );
       },
     }),
   }));
@@ -160,7 +181,8 @@ function checkDocuments(documents: readonly Checkable[]): DocumentGraph[] {
     entities: entities.map(checkEntity),
     relations: relations.map((input) => {
       const relation = checkRelation(input);
-      if ('id' in relation.from || 'id' in relation.to) throw badUserInput('A document’s relations take `name` and `kind` at both ends.');
+      if ('id' in relation.from || 'id' in relation.to)
+        throw badUserInput('A document’s relations take `name` and `kind` at both ends.');
       return relation;
     }),
   }));

@@ -62,9 +62,13 @@ export function addMutations(
       to: t.field({ type: reference, required: true, description: 'Where it ends; may be where it starts.' }),
       type: t.string({
         required: true,
-        description: 'Capital letters, digits and underscores, starting with a letter, at most 64, such as `DEPENDS_ON`.',
+        description:
+          'Capital letters, digits and underscores, starting with a letter, at most 64, such as `DEPENDS_ON`.',
       }),
-      properties: t.field({ type: 'JSON', description: 'A JSON object, merged into what is stored as an entity’s is.' }),
+      properties: t.field({
+        type: 'JSON',
+        description: 'A JSON object, merged into what is stored as an entity’s is.',
+      }),
     }),
   });
 

@@ -38,12 +38,17 @@ export function addQueries(
       not: t.field({ type: filter, description: 'This must not hold.' }),
     }),
   });
-  const entities = connectionType<Entity>(schema, 'Entity', { node: types.Entity, items: 'entities', totalCount: true });
+  const entities = connectionType<Entity>(schema, 'Entity', {
+    node: types.Entity,
+    items: 'entities',
+    totalCount: true,
+  });
   const path = builder.objectRef<GraphPath>('GraphPath').implement({
     description: 'A shortest path between two entities.',
     fields: (t) => ({
       length: t.exposeInt('length', {
-        description: 'The number of relations on the path; 0 from an entity to itself. Null when `truncated` and no path was found.',
+        description:
+          'The number of relations on the path; 0 from an entity to itself. Null when `truncated` and no path was found.',
       }),
       nodes: t.field({
         type: [types.Entity],
@@ -107,12 +112,25 @@ export function addQueries(
         }),
       },
       resolve: async (_, args, context) => {
-        const maxLength = checkRange('maxDepth', args.maxDepth, { min: 1, max: TRAVERSAL_LIMITS.pathLength, default: 6 });
+        const maxLength = checkRange('maxDepth', args.maxDepth, {
+          min: 1,
+          max: TRAVERSAL_LIMITS.pathLength,
+          default: 6,
+        });
         const direction = args.direction ?? 'BOTH';
         const relationTypes = checkRelationTypes(args.types);
         for (const id of [args.from, args.to]) checkText('An id', id, { min: 0, max: 100 });
         if (!isIdOf('Entity', args.from) || !isIdOf('Entity', args.to)) return null;
-        return await findPath(deps.driver, loaders(context), context, args.from, args.to, direction, relationTypes, maxLength);
+        return await findPath(
+          deps.driver,
+          loaders(context),
+          context,
+          args.from,
+          args.to,
+          direction,
+          relationTypes,
+          maxLength,
+        );
       },
     }),
   }));

@@ -99,8 +99,14 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
       }),
     }),
   });
-  const documents = connectionType<{ id: string }>(schema, 'EntityDocument', { node: document, items: 'documents that name an entity' });
-  const documentEntities = connectionType<Entity>(schema, 'DocumentEntity', { node: entity, items: 'entities that a document names' });
+  const documents = connectionType<{ id: string }>(schema, 'EntityDocument', {
+    node: document,
+    items: 'documents that name an entity',
+  });
+  const documentEntities = connectionType<Entity>(schema, 'DocumentEntity', {
+    node: entity,
+    items: 'entities that a document names',
+  });
 
   const relation = builder.objectRef<Relation>('GraphRelation').implement({
     description: 'A directed, typed relation. From one entity to another there is at most one of each type.',
@@ -128,7 +134,8 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
 
   builder.asEntity(entity, {
     key: builder.selection<{ id: string }>('id'),
-    resolveReference: ({ id }, context) => (isIdOf('Entity', id) ? (loaders(context).entity.load(id) as Promise<Entity>) : (null as never)),
+    resolveReference: ({ id }, context) =>
+      isIdOf('Entity', id) ? (loaders(context).entity.load(id) as Promise<Entity>) : (null as never),
   });
   entity.implement({
     description:
@@ -181,7 +188,10 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
             description:
               'Which relations to follow at each step: `OUT` when absent, because following both ways through a hub, such as a licence, reaches everything.',
           }),
-          depth: t.arg.int({ defaultValue: 1, description: `How many relations to go at most: 1 to ${TRAVERSAL_LIMITS.depth}.` }),
+          depth: t.arg.int({
+            defaultValue: 1,
+            description: `How many relations to go at most: 1 to ${TRAVERSAL_LIMITS.depth}.`,
+          }),
           ...pageArguments(t.arg as never),
         },
         resolve: async ({ id }, args, context) => {

@@ -28,7 +28,9 @@ export interface Neighbor {
 export interface Neighborhood {
   /** Ordered by depth, name and id; without the source. */
   readonly neighbors: Neighbor[];
-  /** True where the row cap hid steps from a node that this walk came through: neighbours may be missing or too deep. */
+  /**
+   * True where the row cap hid steps from a node that this walk came through: neighbours may be missing or too deep.
+   */
   readonly truncated: boolean;
 }
 
@@ -176,7 +178,8 @@ class Adjacency {
     const { steps, cut } = await this.#expand(missing);
     for (const { node, other, otherName } of steps) this.#steps.get(node)?.push({ other, otherName });
     // The steps follow the order of `missing`: all nodes before that of the last step are complete.
-    if (cut) for (const node of missing.slice(Math.max(missing.indexOf(steps.at(-1)?.node ?? ''), 0))) this.#cut.add(node);
+    if (cut)
+      for (const node of missing.slice(Math.max(missing.indexOf(steps.at(-1)?.node ?? ''), 0))) this.#cut.add(node);
   }
 
   stepsFrom(node: string): readonly { other: string; otherName: string }[] {

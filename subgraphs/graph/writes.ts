@@ -1,7 +1,16 @@
 /** What both drivers do with writes before they reach a store: ids, duplicates within one call, merged properties. */
 import { isDeepStrictEqual } from 'node:util';
 import { derivedId, entityId } from '#subgraphs/shared/ids.ts';
-import type { DocumentGraph, Entity, EntityReference, EntityWrite, Properties, Relation, RelationWrite, StoredItem } from './driver.ts';
+import type {
+  DocumentGraph,
+  Entity,
+  EntityReference,
+  EntityWrite,
+  Properties,
+  Relation,
+  RelationWrite,
+  StoredItem,
+} from './driver.ts';
 
 /**
  * Merges top-level properties: a later value replaces an earlier one, and null removes it (as RFC 7396 does at its top
@@ -46,7 +55,13 @@ export function relationPatches(tenantId: string, writes: Iterable<RelationWrite
     const to = referencedId(tenantId, toReference);
     const id = relationId(tenantId, from, type, to);
     const before = patches.get(id);
-    patches.set(id, { id, type, from, to, properties: before ? joinPatches(before.properties, properties) : properties });
+    patches.set(id, {
+      id,
+      type,
+      from,
+      to,
+      properties: before ? joinPatches(before.properties, properties) : properties,
+    });
   }
   return patches;
 }
@@ -109,7 +124,10 @@ export function documentBatch(tenantId: string, given: readonly DocumentGraph[])
       [...entityPatches(tenantId, entities).keys()].map((id, position) => ({ documentId, entityId: id, position })),
     ),
     assertions: documents.flatMap((document) =>
-      [...relationPatches(tenantId, document.relations).keys()].map((id) => ({ documentId: document.documentId, relationId: id })),
+      [...relationPatches(tenantId, document.relations).keys()].map((id) => ({
+        documentId: document.documentId,
+        relationId: id,
+      })),
     ),
   };
 }

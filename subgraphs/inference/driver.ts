@@ -25,7 +25,10 @@ export interface EmbeddingDriver {
   /** Whether a call costs tokens that are worth recording. */
   readonly metered: boolean;
   /** One L2-normalised vector for each input, in order. `usage` is absent where the provider counts none. */
-  embed(call: InferenceCall, input: readonly string[]): Promise<{ vectors: Float32Array[]; dimensions: number; usage?: TokenCount }>;
+  embed(
+    call: InferenceCall,
+    input: readonly string[],
+  ): Promise<{ vectors: Float32Array[]; dimensions: number; usage?: TokenCount }>;
 }
 
 export type ChatRole = 'SYSTEM' | 'USER' | 'ASSISTANT';
@@ -70,7 +73,11 @@ export interface ChatDriver {
 export interface RerankDriver {
   readonly provider: string;
   /** Scores by index of the document, highest first; null where the server serves no reranking. */
-  rerank(call: InferenceCall, query: string, documents: readonly string[]): Promise<{ model: string | null; results: RerankScore[]; usage?: TokenCount } | null>;
+  rerank(
+    call: InferenceCall,
+    query: string,
+    documents: readonly string[],
+  ): Promise<{ model: string | null; results: RerankScore[]; usage?: TokenCount } | null>;
 }
 
 export interface RerankScore {

@@ -5,8 +5,8 @@ import type { EmbeddingDriver } from './driver.ts';
 import type { RecordUsage } from './usage.ts';
 
 /**
- * The port over a driver. Tokens are recorded for every caller, the gateway's own indexing included: a provider bills it all the same.
- * The built-in embedder costs nothing, so nothing is recorded for it.
+ * The port over a driver. Tokens are recorded for every caller, the gateway's own indexing included: a provider bills
+ * it all the same. The built-in embedder costs nothing, so nothing is recorded for it.
  */
 export function createEmbedder(driver: EmbeddingDriver, recordUsage: RecordUsage): Embedder {
   return {
@@ -14,7 +14,8 @@ export function createEmbedder(driver: EmbeddingDriver, recordUsage: RecordUsage
       return driver.model === undefined ? undefined : { name: driver.model, dimensions: driver.dimensions };
     },
     async embed(context: RequestContext, input: readonly string[]): Promise<Embeddings> {
-      if (input.length === 0 && driver.model !== undefined) return { model: driver.model, dimensions: driver.dimensions ?? 0, vectors: [] };
+      if (input.length === 0 && driver.model !== undefined)
+        return { model: driver.model, dimensions: driver.dimensions ?? 0, vectors: [] };
       const { vectors, dimensions, usage } = await driver.embed(context, input);
       const model = driver.model!;
       if (driver.metered) {

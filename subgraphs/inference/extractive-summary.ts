@@ -1,6 +1,6 @@
 /**
- * A summary made of the document's own sentences, without a model: TextRank (Mihalcea and Tarau, "TextRank: Bringing Order into Texts",
- * EMNLP 2004), with a preference for sentences near the start, where texts say what they are about.
+ * A summary made of the document's own sentences, without a model: TextRank (Mihalcea and Tarau, "TextRank: Bringing
+ * Order into Texts", EMNLP 2004), with a preference for sentences near the start, where texts say what they are about.
  */
 import { isStopWordText } from './stop-words.ts';
 import { paragraphsOf } from './plain-text.ts';
@@ -14,8 +14,9 @@ const DAMPING = 0.85;
 const ITERATIONS = 30;
 
 /**
- * Up to `maxSentences` sentences of `text`, in their order, joined by spaces. Markdown and HTML are reduced to their prose first. A text
- * without a sentence (a list of names, code only) gives the start of what it has; an empty one gives the empty text.
+ * Up to `maxSentences` sentences of `text`, in their order, joined by spaces. Markdown and HTML are reduced to their
+ * prose first. A text without a sentence (a list of names, code only) gives the start of what it has; an empty one
+ * gives the empty text.
  */
 export async function summarizeExtractively(text: string, maxSentences: number): Promise<string> {
   // Summaries of many documents are made in one request: others get their turn between them.
@@ -41,16 +42,24 @@ export function sentencesOf(text: string): string[] {
     for (const { segment } of segmenter.segment(paragraph)) {
       open += segment;
       // The segmenter takes `e.g. This` for an end.
-      if (/(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|Mr|Mrs|Dr|No|St)\.\s*$/.test(open.slice(-12)) && open.length < MAX_SENTENCE) continue;
+      if (
+        /(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|Mr|Mrs|Dr|No|St)\.\s*$/.test(open.slice(-12)) &&
+        open.length < MAX_SENTENCE
+      )
+        continue;
       all.add(open.trim());
       open = '';
     }
     if (open.trim() !== '') all.add(open.trim());
   }
   const candidates = [...all].filter((sentence) => sentence.length <= MAX_SENTENCE);
-  const whole = candidates.filter((sentence) => sentence.length >= 20 && /\p{L}/u.test(sentence) && /[.!?…。！？]["'”’)\]]*$/u.test(sentence));
+  const whole = candidates.filter(
+    (sentence) => sentence.length >= 20 && /\p{L}/u.test(sentence) && /[.!?…。！？]["'”’)\]]*$/u.test(sentence),
+  );
   if (whole.length > 0) return whole;
-  return (candidates.length > 0 ? candidates : [...all].map((sentence) => sentence.slice(0, MAX_SENTENCE))).filter((sentence) => sentence !== '');
+  return (candidates.length > 0 ? candidates : [...all].map((sentence) => sentence.slice(0, MAX_SENTENCE))).filter(
+    (sentence) => sentence !== '',
+  );
 }
 
 function wordsOf(sentence: string): Set<string> {
@@ -58,14 +67,18 @@ function wordsOf(sentence: string): Set<string> {
   return new Set(words.filter((word) => word.length > 1 && !isStopWordText(word)));
 }
 
-/** TextRank's score of each sentence; the similarity of two is the words they share over the logarithms of their lengths. */
+/**
+ * TextRank's score of each sentence; the similarity of two is the words they share over the logarithms of their
+ * lengths.
+ */
 function rank(sentences: readonly ReadonlySet<string>[]): number[] {
   const count = sentences.length;
   const similarity = Array.from({ length: count }, () => new Float64Array(count));
   const sums = new Float64Array(count);
   for (let a = 0; a < count; a++) {
     for (let b = a + 1; b < count; b++) {
-      const [small, large] = sentences[a]!.size < sentences[b]!.size ? [sentences[a]!, sentences[b]!] : [sentences[b]!, sentences[a]!];
+      const [small, large] =
+        sentences[a]!.size < sentences[b]!.size ? [sentences[a]!, sentences[b]!] : [sentences[b]!, sentences[a]!];
       let shared = 0;
       for (const word of small) if (large.has(word)) shared++;
       if (shared === 0) continue;

@@ -26,7 +26,10 @@ export interface InferenceConfig {
   /** For servers whose `/rerank` needs a model's name. Reranking goes by embeddings where none is served. */
   rerankModel?: string;
   embeddings: 'hashing' | 'openai' | 'off';
-  /** The longest wait for a model, in milliseconds: for a whole answer, and between two pieces of a stream. Default: 60,000 */
+  /**
+   * The longest wait for a model, in milliseconds: for a whole answer, and between two pieces of a stream. Default:
+   * 60,000
+   */
   timeoutMs?: number;
 }
 
@@ -40,7 +43,10 @@ export interface InferencePorts {
 /** Builds the subgraph. A model server that is down does not fail this: its fields do, until it is back. */
 export async function createInference(config: InferenceConfig, ports: InferencePorts): Promise<Subgraph> {
   const { embedding, chat, reranker, servers } = await openDrivers(config);
-  const recordUsage = createUsageRecorder(ports.usageSink, ports.log ?? ((message, error) => console.error(message, error)));
+  const recordUsage = createUsageRecorder(
+    ports.usageSink,
+    ports.log ?? ((message, error) => console.error(message, error)),
+  );
   const embedder = createEmbedder(embedding, recordUsage);
   return {
     name: 'inference',
@@ -61,23 +67,41 @@ interface Drivers {
   servers: readonly ModelServer[];
 }
 
-async function openDrivers({ openai, embeddings, embeddingModel, chatModel, rerankModel, timeoutMs = 60_000 }: InferenceConfig): Promise<Drivers> {
+async function openDrivers({
+  openai,
+  embeddings,
+  embeddingModel,
+  chatModel,
+  rerankModel,
+  timeoutMs = 60_000,
+}: InferenceConfig): Promise<Drivers> {
   const hashing = embeddings === 'hashing' ? createHashingDriver() : undefined;
-  if (!openai) return { embedding: hashing ?? createDisabledEmbedding(), chat: createDisabledChat(), reranker: undefined, servers: [] };
+  if (!openai)
+    return {
+      embedding: hashing ?? createDisabledEmbedding(),
+      chat: createDisabledChat(),
+      reranker: undefined,
+      servers: [],
+    };
 
-  const [{ OpenAIServer }, { createOpenAIEmbedding }, { createOpenAIChat }, { createOpenAIRerank }] = await Promise.all([
-    import('./drivers/openai.ts'),
-    import('./drivers/openai-embeddings.ts'),
-    import('./drivers/openai-chat.ts'),
-    import('./drivers/openai-rerank.ts'),
-  ]);
+  const [{ OpenAIServer }, { createOpenAIEmbedding }, { createOpenAIChat }, { createOpenAIRerank }] = await Promise.all(
+    [
+      import('./drivers/openai.ts'),
+      import('./drivers/openai-embeddings.ts'),
+      import('./drivers/openai-chat.ts'),
+      import('./drivers/openai-rerank.ts'),
+    ],
+  );
   const { baseUrl, apiKey, embeddingBaseUrl } = openai;
   const main = new OpenAIServer({ baseUrl, apiKey, timeoutMs, urlVariable: 'OPENAI_BASE_URL' });
   const servers = [main];
   let embedding = hashing ?? createDisabledEmbedding();
   if (embeddings === 'openai' && embeddingModel) {
     const elsewhere = embeddingBaseUrl !== undefined && embeddingBaseUrl !== baseUrl;
-    if (elsewhere) servers.push(new OpenAIServer({ baseUrl: embeddingBaseUrl, apiKey, timeoutMs, urlVariable: 'EMBEDDING_BASE_URL' }));
+    if (elsewhere)
+      servers.push(
+        new OpenAIServer({ baseUrl: embeddingBaseUrl, apiKey, timeoutMs, urlVariable: 'EMBEDDING_BASE_URL' }),
+      );
     embedding = createOpenAIEmbedding(servers.at(-1)!, embeddingModel);
   }
   return {

@@ -3,7 +3,14 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 
 export const LIMITS = {
   embed: { inputs: 256, characters: 8_000 },
-  generate: { messages: 200, characters: 400_000, maxTokens: 32_768, defaultMaxTokens: 1_024, stops: 4, stopCharacters: 200 },
+  generate: {
+    messages: 200,
+    characters: 400_000,
+    maxTokens: 32_768,
+    defaultMaxTokens: 1_024,
+    stops: 4,
+    stopCharacters: 200,
+  },
   rerank: { documents: 200, characters: 8_000, queryCharacters: 8_000 },
   summary: { sentences: 20, defaultSentences: 3 },
 } as const;
@@ -15,7 +22,8 @@ export const LIMITS = {
  */
 export function checkText(what: string, text: string, maxCharacters: number): string {
   if (text.trim() === '') throw badUserInput(`${what} is empty.`);
-  if (text.length > maxCharacters) throw badUserInput(`${what} has ${text.length} characters; at most ${maxCharacters} are accepted.`);
+  if (text.length > maxCharacters)
+    throw badUserInput(`${what} has ${text.length} characters; at most ${maxCharacters} are accepted.`);
   if (text.includes('\0')) throw badUserInput(`${what} contains the NUL character (U+0000).`);
   return text;
 }

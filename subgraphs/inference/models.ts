@@ -14,8 +14,14 @@ export interface ModelEntry {
   detail: string | null;
 }
 
-/** The configured models first, then what the servers list. A server that does not answer makes its models unavailable, and says why. */
-export async function listModels({ embedding, chat, servers }: InferenceDeps, context: RequestContext): Promise<ModelEntry[]> {
+/**
+ * The configured models first, then what the servers list. A server that does not answer makes its models unavailable,
+ * and says why.
+ */
+export async function listModels(
+  { embedding, chat, servers }: InferenceDeps,
+  context: RequestContext,
+): Promise<ModelEntry[]> {
   const served = new Map<string, Served>();
   await Promise.all(servers.map(async (server) => served.set(server.provider, await ask(server, context))));
   const entries = new Map<string, ModelEntry>();
@@ -30,7 +36,13 @@ export async function listModels({ embedding, chat, servers }: InferenceDeps, co
     if (model === undefined) continue;
     const list = served.get(provider);
     if (list === undefined) {
-      add({ id: model, kind, provider, available: true, detail: `${use}: hashed words and character n-grams, without a trained model.` });
+      add({
+        id: model,
+        kind,
+        provider,
+        available: true,
+        detail: `${use}: hashed words and character n-grams, without a trained model.`,
+      });
     } else if (typeof list === 'string') {
       add({ id: model, kind, provider, available: false, detail: list });
     } else if (list === null) {
@@ -38,13 +50,25 @@ export async function listModels({ embedding, chat, servers }: InferenceDeps, co
     } else {
       // Ollama lists `name:latest` for what is asked for as `name`.
       const available = list.includes(model) || list.includes(`${model}:latest`);
-      add({ id: model, kind, provider, available, detail: available ? `${use}.` : 'The server does not list this model.' });
+      add({
+        id: model,
+        kind,
+        provider,
+        available,
+        detail: available ? `${use}.` : 'The server does not list this model.',
+      });
     }
   }
   for (const [provider, list] of served) {
     if (typeof list === 'string' || list === null) continue;
     for (const id of list) {
-      add({ id, kind: guessKind(id), provider, available: true, detail: 'Served, but not used here; its kind is guessed from its name.' });
+      add({
+        id,
+        kind: guessKind(id),
+        provider,
+        available: true,
+        detail: 'Served, but not used here; its kind is guessed from its name.',
+      });
     }
   }
   return [...entries.values()];

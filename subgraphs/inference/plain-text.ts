@@ -4,8 +4,8 @@
 const MAX_PARAGRAPHS = 2_000;
 
 /**
- * The paragraphs of `text`, each on one line: without front matter, code, tables, badges, images, headings, HTML, link targets and marks of
- * emphasis. Plain text comes through as it is.
+ * The paragraphs of `text`, each on one line: without front matter, code, tables, badges, images, headings, HTML, link
+ * targets and marks of emphasis. Plain text comes through as it is.
  */
 export function paragraphsOf(text: string): string[] {
   const paragraphs: string[] = [];
@@ -48,11 +48,20 @@ function* prose(text: string): Generator<string> {
       yield '';
     } else if (/^(?: {4}|\t)/.test(line) && lines[at - 1]?.trim() === '' && !/^(?:[-*+]|\d+[.)])\s/.test(trimmed)) {
       yield ''; // Indented code.
-    } else if (/^#{1,6}(?:\s|$)/.test(trimmed) || /^\|/.test(trimmed) || /^:?-{2,}:?\s*\|/.test(trimmed) || /^\[[^\]]+\]:\s/.test(trimmed)) {
+    } else if (
+      /^#{1,6}(?:\s|$)/.test(trimmed) ||
+      /^\|/.test(trimmed) ||
+      /^:?-{2,}:?\s*\|/.test(trimmed) ||
+      /^\[[^\]]+\]:\s/.test(trimmed)
+    ) {
       yield ''; // Headings, tables, link definitions.
     } else if (/^(?:=+|-+|\*{3,}|_{3,})$/.test(trimmed)) {
       yield '';
-    } else if (/^(?:=+|-+)$/.test(lines[at + 1]?.trim() ?? '') && trimmed !== '' && (lines[at + 1]?.trim().length ?? 0) >= 3) {
+    } else if (
+      /^(?:=+|-+)$/.test(lines[at + 1]?.trim() ?? '') &&
+      trimmed !== '' &&
+      (lines[at + 1]?.trim().length ?? 0) >= 3
+    ) {
       yield ''; // A heading that the next line underlines.
     } else {
       yield trimmed.replace(/^(?:>\s?)+/, '').replace(/^\[!\w+\]$/, '');
@@ -61,8 +70,8 @@ function* prose(text: string): Generator<string> {
 }
 
 /**
- * Inline marks away, what they mark stays. Every repetition is bounded, so that a text of brackets costs no more than another: a link or an
- * emphasis longer than that is no prose.
+ * Inline marks away, what they mark stays. Every repetition is bounded, so that a text of brackets costs no more than
+ * another: a link or an emphasis longer than that is no prose.
  */
 function plain(text: string): string {
   return text

@@ -25,7 +25,10 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     description: 'A text as a vector: texts with a small angle between their vectors are alike.',
     fields: (t) => ({
       index: t.exposeInt('index', { nullable: false, description: 'The place of the text in `input`, from 0.' }),
-      model: t.exposeString('model', { nullable: false, description: 'The model that made it; vectors of different models cannot be compared.' }),
+      model: t.exposeString('model', {
+        nullable: false,
+        description: 'The model that made it; vectors of different models cannot be compared.',
+      }),
       dimensions: t.exposeInt('dimensions', { nullable: false, description: 'The length of the vector.' }),
       vector: t.field({
         type: ['Float'],
@@ -50,7 +53,10 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The name of the model.' }),
       kind: t.expose('kind', { type: modelKind, nullable: false, description: 'What the model does.' }),
-      provider: t.exposeString('provider', { nullable: false, description: 'Who runs it: `built-in`, or the host of the model server.' }),
+      provider: t.exposeString('provider', {
+        nullable: false,
+        description: 'Who runs it: `built-in`, or the host of the model server.',
+      }),
       available: t.exposeBoolean('available', { nullable: false, description: 'Whether it can be used now.' }),
       detail: t.exposeString('detail', { description: 'What the model is used for, or why it cannot be used.' }),
     }),
@@ -84,7 +90,9 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       maxTokens: t.int({
         description: `The longest answer in tokens: 1 to ${LIMITS.generate.maxTokens}; ${LIMITS.generate.defaultMaxTokens} when absent.`,
       }),
-      temperature: t.float({ description: '0 (always the likeliest next token) to 2; the model’s default when absent.' }),
+      temperature: t.float({
+        description: '0 (always the likeliest next token) to 2; the model’s default when absent.',
+      }),
       stop: t.stringList({
         description: `Up to ${LIMITS.generate.stops} texts of up to ${LIMITS.generate.stopCharacters} characters at which the answer ends, without them.`,
       }),
@@ -118,7 +126,11 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     fields: (t) => ({
       text: t.exposeString('text', { nullable: false, description: 'The answer.' }),
       model: t.exposeString('model', { nullable: false, description: 'The model that answered.' }),
-      finishReason: t.expose('finishReason', { type: finishReason, nullable: false, description: 'Why the answer ended.' }),
+      finishReason: t.expose('finishReason', {
+        type: finishReason,
+        nullable: false,
+        description: 'Why the answer ended.',
+      }),
       usage: t.expose('usage', { type: usage, nullable: false, description: 'The tokens that it took.' }),
     }),
   });
@@ -127,8 +139,14 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     description: 'A piece of an answer that is being generated.',
     fields: (t) => ({
       delta: t.exposeString('delta', { nullable: false, description: 'The text to append; empty in the last piece.' }),
-      done: t.exposeBoolean('done', { nullable: false, description: 'True in the last piece, which comes exactly once.' }),
-      finishReason: t.expose('finishReason', { type: finishReason, description: 'Why the answer ended; in the last piece only.' }),
+      done: t.exposeBoolean('done', {
+        nullable: false,
+        description: 'True in the last piece, which comes exactly once.',
+      }),
+      finishReason: t.expose('finishReason', {
+        type: finishReason,
+        description: 'Why the answer ended; in the last piece only.',
+      }),
       usage: t.expose('usage', { type: usage, description: 'The tokens that it took; in the last piece only.' }),
     }),
   });
@@ -137,15 +155,23 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     description: 'How documents were scored.',
     values: {
       MODEL: { description: 'By a reranking model of the model server; scores are the model’s own.' },
-      EMBEDDING: { description: 'By the cosine of the embeddings of query and document, since no reranking model is served.' },
+      EMBEDDING: {
+        description: 'By the cosine of the embeddings of query and document, since no reranking model is served.',
+      },
     } as const,
   });
 
   const reranked = builder.objectRef<Reranking['results'][number]>('RerankedDocument').implement({
     description: 'A document with its score.',
     fields: (t) => ({
-      index: t.exposeInt('index', { nullable: false, description: 'The place of the document in `documents`, from 0.' }),
-      score: t.exposeFloat('score', { nullable: false, description: 'How well it answers the query; comparable within this answer only.' }),
+      index: t.exposeInt('index', {
+        nullable: false,
+        description: 'The place of the document in `documents`, from 0.',
+      }),
+      score: t.exposeFloat('score', {
+        nullable: false,
+        description: 'How well it answers the query; comparable within this answer only.',
+      }),
       document: t.exposeString('document', { nullable: false, description: 'The document as it was given.' }),
     }),
   });
@@ -184,7 +210,8 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     }),
     generate: t.field({
       type: generation,
-      description: 'Asks the chat model, once: a failure is never retried, nothing is cached. Tokens are recorded as usage.',
+      description:
+        'Asks the chat model, once: a failure is never retried, nothing is cached. Tokens are recorded as usage.',
       args: { input: t.arg({ type: generateInput, required: true, description: 'The conversation.' }) },
       resolve: (_root, { input }, context) => service.generate(context, input),
     }),
@@ -192,12 +219,17 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       type: reranking,
       description: 'Orders documents by how well they answer a query; says by which method.',
       args: {
-        query: t.arg.string({ required: true, description: `The query: up to ${LIMITS.rerank.queryCharacters} characters.` }),
+        query: t.arg.string({
+          required: true,
+          description: `The query: up to ${LIMITS.rerank.queryCharacters} characters.`,
+        }),
         documents: t.arg.stringList({
           required: true,
           description: `1 to ${LIMITS.rerank.documents} documents of up to ${LIMITS.rerank.characters} characters, none of them empty.`,
         }),
-        first: t.arg.int({ description: `How many of the best to return: 1 to ${LIMITS.rerank.documents}; all when absent.` }),
+        first: t.arg.int({
+          description: `How many of the best to return: 1 to ${LIMITS.rerank.documents}; all when absent.`,
+        }),
       },
       resolve: (_root, { query, documents, first }, context) => service.rerank(context, query, documents, first),
     }),
@@ -206,7 +238,8 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
   builder.subscriptionFields((t) => ({
     generateStream: t.field({
       type: delta,
-      description: 'Asks the chat model and sends the answer as it is made. Ending the subscription ends the generation.',
+      description:
+        'Asks the chat model and sends the answer as it is made. Ending the subscription ends the generation.',
       args: { input: t.arg({ type: generateInput, required: true, description: 'The conversation.' }) },
       subscribe: (_root, { input }, context) => service.generateStream(context, input),
       resolve: (piece) => piece,
@@ -224,7 +257,10 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
   const summary = builder.objectRef<Summary>('Summary').implement({
     description: 'What a document is about, in a few sentences.',
     fields: (t) => ({
-      text: t.exposeString('text', { nullable: false, description: 'The summary, as plain text; empty for a document without prose.' }),
+      text: t.exposeString('text', {
+        nullable: false,
+        description: 'The summary, as plain text; empty for a document without prose.',
+      }),
       method: t.expose('method', { type: summaryMethod, nullable: false, description: 'How it was made.' }),
       model: t.exposeString('model', { description: 'The model that wrote it; null for `EXTRACTIVE`.' }),
     }),
@@ -234,7 +270,10 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
   builder
     .externalRef('Document', builder.selection<{ id: string }>('id'), (document) => document)
     .implement({
-      externalFields: (t) => ({ id: t.id({ nullable: false, description: 'The id.' }), text: t.string({ description: 'The whole text.' }) }),
+      externalFields: (t) => ({
+        id: t.id({ nullable: false, description: 'The id.' }),
+        text: t.string({ description: 'The whole text.' }),
+      }),
       fields: (t) => ({
         summary: t.field({
           type: summary,
@@ -248,7 +287,8 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
             method: t.arg({
               type: summaryMethod,
               defaultValue: 'EXTRACTIVE',
-              description: 'How to make it. `MODEL` falls back to `EXTRACTIVE` where no chat model is configured; the answer says what was used.',
+              description:
+                'How to make it. `MODEL` falls back to `EXTRACTIVE` where no chat model is configured; the answer says what was used.',
             }),
           },
           resolve: (document, args, context) => service.summary(context, document.text, args),

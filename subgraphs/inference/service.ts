@@ -1,7 +1,15 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
-import type { ChatDriver, ChatRequest, EmbeddingDriver, FinishReason, ModelServer, RerankDriver, TokenCount } from './driver.ts';
+import type {
+  ChatDriver,
+  ChatRequest,
+  EmbeddingDriver,
+  FinishReason,
+  ModelServer,
+  RerankDriver,
+  TokenCount,
+} from './driver.ts';
 import { summarizeExtractively } from './extractive-summary.ts';
 import { checkBetween, checkCount, checkText, LIMITS } from './limits.ts';
 import { listModels, type ModelEntry } from './models.ts';
@@ -94,7 +102,12 @@ export function createService(deps: InferenceDeps) {
       return streamGeneration(deps, context, request);
     },
 
-    async rerank(context: RequestContext, query: string, documents: readonly string[], first: number | null | undefined): Promise<Reranking> {
+    async rerank(
+      context: RequestContext,
+      query: string,
+      documents: readonly string[],
+      first: number | null | undefined,
+    ): Promise<Reranking> {
       checkText('`query`', query, LIMITS.rerank.queryCharacters);
       checkCount('`documents`', documents.length, LIMITS.rerank.documents);
       documents.forEach((text, at) => checkText(`\`documents[${at}]\``, text, LIMITS.rerank.characters));
@@ -113,7 +126,11 @@ export function createService(deps: InferenceDeps) {
       const { method, model, results } = served
         ? ({ method: 'MODEL', ...served } as const)
         : ({ method: 'EMBEDDING', ...(await rerankByEmbedding(deps.embedder, context, query, documents)) } as const);
-      return { method, model, results: results.slice(0, count).map((result) => ({ ...result, document: documents[result.index]! })) };
+      return {
+        method,
+        model,
+        results: results.slice(0, count).map((result) => ({ ...result, document: documents[result.index]! })),
+      };
     },
 
     async summary(
@@ -121,28 +138,48 @@ export function createService(deps: InferenceDeps) {
       text: string | null | undefined,
       args: { maxSentences?: number | null; method?: 'EXTRACTIVE' | 'MODEL' | null },
     ): Promise<Summary | null> {
-      const sentences = checkBetween('`maxSentences`', args.maxSentences ?? LIMITS.summary.defaultSentences, 1, LIMITS.summary.sentences);
+      const sentences = checkBetween(
+        '`maxSentences`',
+        args.maxSentences ?? LIMITS.summary.defaultSentences,
+        1,
+        LIMITS.summary.sentences,
+      );
       // The text's own store did not answer, or there is none: then there is nothing to sum up.
       if (text === null || text === undefined) return null;
-      if (args.method === 'MODEL' && deps.chat.model !== undefined) return summarizeWithModel(deps, context, text, sentences);
+      if (args.method === 'MODEL' && deps.chat.model !== undefined)
+        return summarizeWithModel(deps, context, text, sentences);
       return { text: await summarizeExtractively(text, sentences), method: 'EXTRACTIVE', model: null };
     },
   };
 }
 
 /** The provider's count, or an estimate that says that it is one. */
-export function usageOf(counted: TokenCount | undefined, inputCharacters: number, outputCharacters: number): GenerationUsage {
+export function usageOf(
+  counted: TokenCount | undefined,
+  inputCharacters: number,
+  outputCharacters: number,
+): GenerationUsage {
   if (counted) return { ...counted, estimated: false };
-  return { inputTokens: estimateTokens(inputCharacters), outputTokens: estimateTokens(outputCharacters), estimated: true };
+  return {
+    inputTokens: estimateTokens(inputCharacters),
+    outputTokens: estimateTokens(outputCharacters),
+    estimated: true,
+  };
 }
 
-export const charactersOf = (request: ChatRequest): number => request.messages.reduce((sum, { content }) => sum + content.length, 0);
+export const charactersOf = (request: ChatRequest): number =>
+  request.messages.reduce((sum, { content }) => sum + content.length, 0);
 
 function checkRequest({ messages, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {
   const limits = LIMITS.generate;
   checkCount('`messages`', messages.length, limits.messages);
   messages.forEach(({ content }, at) => checkText(`\`messages[${at}].content\``, content, limits.characters));
-  checkBetween('The number of characters in `messages`', messages.reduce((sum, { content }) => sum + content.length, 0), 1, limits.characters);
+  checkBetween(
+    'The number of characters in `messages`',
+    messages.reduce((sum, { content }) => sum + content.length, 0),
+    1,
+    limits.characters,
+  );
   if (stop && stop.length > 0) checkCount('`stop`', stop.length, limits.stops);
   stop?.forEach((text, at) => checkBetween(`The length of \`stop[${at}]\``, text.length, 1, limits.stopCharacters));
   return {

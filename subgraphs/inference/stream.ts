@@ -1,4 +1,6 @@
-/** A streamed answer as the API's deltas: exactly one last delta, with the usage; ending it early ends the model's work. */
+/**
+ * A streamed answer as the API's deltas: exactly one last delta, with the usage; ending it early ends the model's work.
+ */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { ChatRequest, FinishReason, TokenCount } from './driver.ts';
 import { charactersOf, usageOf, type GenerationUsage, type InferenceDeps } from './service.ts';
@@ -11,8 +13,8 @@ export interface GenerationDelta {
 }
 
 /**
- * Starts the generation on the first `next()`. `return()` aborts the request to the model at once, even while a `next()` is waiting.
- * What was generated until then is recorded: it was paid for.
+ * Starts the generation on the first `next()`. `return()` aborts the request to the model at once, even while a
+ * `next()` is waiting. What was generated until then is recorded: it was paid for.
  */
 export function streamGeneration(
   { chat, recordUsage }: Pick<InferenceDeps, 'chat' | 'recordUsage'>,
@@ -51,7 +53,12 @@ export function streamGeneration(
         counted = piece.usage ?? counted;
         if (piece.text !== '') yield { delta: piece.text, done: false, finishReason: null, usage: null };
       }
-      yield { delta: '', done: true, finishReason: finishReason ?? 'OTHER', usage: usageOf(counted, inputCharacters, characters) };
+      yield {
+        delta: '',
+        done: true,
+        finishReason: finishReason ?? 'OTHER',
+        usage: usageOf(counted, inputCharacters, characters),
+      };
       return undefined;
     } catch (error) {
       // Ended by the reader: nobody is left to be told.

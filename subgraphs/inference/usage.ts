@@ -6,14 +6,24 @@ import type { TokenCount } from './driver.ts';
 /** Takes note of a call that is over. Returns at once; a record that cannot be written is logged. */
 export type RecordUsage = (
   context: RequestContext,
-  call: { operation: Usage['operation']; provider: string; model: string; counted: TokenCount | undefined; input: () => number; output: () => number },
+  call: {
+    operation: Usage['operation'];
+    provider: string;
+    model: string;
+    counted: TokenCount | undefined;
+    input: () => number;
+    output: () => number;
+  },
 ) => void;
 
 /**
  * @param sink where records go; without one nothing is recorded
  * @param log receives what went wrong
  */
-export function createUsageRecorder(sink: UsageSink | undefined, log: (message: string, error: unknown) => void): RecordUsage {
+export function createUsageRecorder(
+  sink: UsageSink | undefined,
+  log: (message: string, error: unknown) => void,
+): RecordUsage {
   return (context, { operation, provider, model, counted, input, output }) => {
     if (!sink) return;
     const usage: Usage = {
@@ -34,5 +44,8 @@ export function createUsageRecorder(sink: UsageSink | undefined, log: (message: 
   };
 }
 
-/** Tokens of a text of so many characters where the provider counted none: four characters a token, the usual figure for English. */
+/**
+ * Tokens of a text of so many characters where the provider counted none: four characters a token, the usual figure for
+ * English.
+ */
 export const estimateTokens = (characters: number): number => Math.ceil(characters / 4);

@@ -6,7 +6,8 @@ export type RangeAnswer =
   | { readonly kind: 'unsatisfiable' };
 
 /**
- * What to send. Units other than bytes, several ranges at once and malformed headers are ignored, as the RFC allows: the whole object.
+ * What to send. Units other than bytes, several ranges at once and malformed headers are ignored, as the RFC allows:
+ * the whole object.
  * @param header the header's value; null where there is none
  * @param size the object's size in bytes
  */

@@ -2,8 +2,11 @@
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
-// RFC 9110, section 8.3.1, in printable ASCII. The length is bounded before, so that the pattern cannot be made to work hard.
-const CONTENT_TYPE = new RegExp(`^${TOKEN}/${TOKEN}(?:\\s*;\\s*${TOKEN}=(?:${TOKEN}|"[\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]*"))*$`);
+// RFC 9110, section 8.3.1, in printable ASCII. The length is bounded before, so that the pattern cannot be made to work
+// hard.
+const CONTENT_TYPE = new RegExp(
+  `^${TOKEN}/${TOKEN}(?:\\s*;\\s*${TOKEN}=(?:${TOKEN}|"[\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]*"))*$`,
+);
 
 /** The longest content type accepted. */
 export const MAX_CONTENT_TYPE = 200;
@@ -14,12 +17,15 @@ export const MAX_CONTENT_TYPE = 200;
  */
 export function checkContentType(contentType: string): string {
   if (contentType.length > MAX_CONTENT_TYPE || !CONTENT_TYPE.test(contentType)) {
-    throw badUserInput(`\`contentType\` must be a media type of at most ${MAX_CONTENT_TYPE} characters, such as "text/markdown".`);
+    throw badUserInput(
+      `\`contentType\` must be a media type of at most ${MAX_CONTENT_TYPE} characters, such as "text/markdown".`,
+    );
   }
   return contentType;
 }
 
-const TEXT = /^(?:text\/|application\/(?:json|ld\+json|x-ndjson|xml|yaml|x-yaml|toml|javascript|ecmascript|typescript|graphql|sql|x-sh|x-httpd-php|rtf|x-tex|x-www-form-urlencoded)$|[^;]*\+(?:json|xml|yaml)$|image\/svg)/i;
+const TEXT =
+  /^(?:text\/|application\/(?:json|ld\+json|x-ndjson|xml|yaml|x-yaml|toml|javascript|ecmascript|typescript|graphql|sql|x-sh|x-httpd-php|rtf|x-tex|x-www-form-urlencoded)$|[^;]*\+(?:json|xml|yaml)$|image\/svg)/i;
 
 /**
  * The encoding to read an object of this type with; null where the type is not text.

@@ -25,7 +25,10 @@ export interface ObjectInfo extends ObjectSummary {
   readonly checksum: string | null;
 }
 
-/** An object opened for reading: what it is and its bytes, consistent with each other even when it is replaced meanwhile. */
+/**
+ * An object opened for reading: what it is and its bytes, consistent with each other even when it is replaced
+ * meanwhile.
+ */
 export interface OpenObject {
   readonly info: ObjectInfo;
   /**
@@ -40,7 +43,9 @@ export interface PutOptions {
   readonly contentType: string;
   /** The number of bytes that must arrive; any other number stores nothing and raises `BAD_USER_INPUT`. */
   readonly sizeBytes?: number;
-  /** SHA-256 in lower-case hexadecimal that the bytes must have; another one stores nothing and raises `BAD_USER_INPUT`. */
+  /**
+   * SHA-256 in lower-case hexadecimal that the bytes must have; another one stores nothing and raises `BAD_USER_INPUT`.
+   */
   readonly sha256?: string;
 }
 
@@ -83,7 +88,11 @@ export interface ObjectDriver {
    */
   list(scope: ObjectScope, options: { prefix: string; after: string | null; limit: number }): Promise<ObjectSummary[]>;
   /** The first `maxBytes` bytes of each key; keys that do not exist are absent from the map. */
-  readStart(scope: ObjectScope, keys: readonly string[], maxBytes: number): Promise<Map<string, { info: ObjectInfo; bytes: Uint8Array }>>;
+  readStart(
+    scope: ObjectScope,
+    keys: readonly string[],
+    maxBytes: number,
+  ): Promise<Map<string, { info: ObjectInfo; bytes: Uint8Array }>>;
   /** Opens one object; null where it does not exist. */
   open(scope: ObjectScope, key: string): Promise<OpenObject | null>;
   /** Stores the bytes, replacing what is there at one stroke. Acknowledged bytes survive a crash. */

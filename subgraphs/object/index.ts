@@ -18,7 +18,10 @@ export interface FilesConfig {
   dataDir: string;
   /** Signs URLs: at least 16 bytes, equal in all replicas that share the folder. */
   signingKey: Uint8Array;
-  /** Where clients reach the gateway, such as `http://127.0.0.1:4000`; asked for each URL, since the port may be known late. */
+  /**
+   * Where clients reach the gateway, such as `http://127.0.0.1:4000`; asked for each URL, since the port may be known
+   * late.
+   */
   publicBaseUrl: () => string;
 }
 
@@ -32,15 +35,18 @@ export interface S3Config {
   bucket: string;
   region: string;
   /**
-   * Where clients reach the store, when that differs: signed URLs name it. `off` where they cannot reach it at all: then signed URLs
-   * name the gateway, through which the bytes stream; needs `gateway`. Default: `endpoint`.
+   * Where clients reach the store, when that differs: signed URLs name it. `off` where they cannot reach it at all:
+   * then signed URLs name the gateway, through which the bytes stream; needs `gateway`. Default: `endpoint`.
    */
   publicEndpoint?: string;
   /** Signs URLs of the gateway's own; see `publicEndpoint`. */
   gateway?: Pick<FilesConfig, 'signingKey' | 'publicBaseUrl'>;
   /** `https://host/bucket/key` instead of `https://bucket.host/key`. Default: true, which every server understands. */
   forcePathStyle?: boolean;
-  /** How long the store may take to answer one attempt of a request, in milliseconds; uploads take longer. Default: 10,000 */
+  /**
+   * How long the store may take to answer one attempt of a request, in milliseconds; uploads take longer. Default:
+   * 10,000
+   */
   requestTimeoutMs?: number;
 }
 
@@ -52,14 +58,18 @@ export interface ObjectConfig {
 export type ObjectPorts = Record<string, never>;
 
 /**
- * Opens the store and builds the subgraph. An S3 server that is down does not fail this: its fields do, until it is back.
+ * Opens the store and builds the subgraph. An S3 server that is down does not fail this: its fields do, until it is
+ * back.
  * @throws Error where the data folder cannot be made
  */
 export async function createObject(config: ObjectConfig, _ports: ObjectPorts = {}): Promise<Subgraph> {
   const { driver, signer, routes } = await openStore(config.driver);
   const archiveSink: ArchiveSink = {
     async put(context, key, contentType, body) {
-      await driver.put(scopeOf(context), checkKey(key), once(body), { contentType: checkContentType(contentType), sizeBytes: body.byteLength });
+      await driver.put(scopeOf(context), checkKey(key), once(body), {
+        contentType: checkContentType(contentType),
+        sizeBytes: body.byteLength,
+      });
     },
   };
   return {
@@ -72,7 +82,9 @@ export async function createObject(config: ObjectConfig, _ports: ObjectPorts = {
   };
 }
 
-async function openStore(config: ObjectConfig['driver']): Promise<{ driver: ObjectDriver; signer: ObjectSigner; routes: readonly Route[] }> {
+async function openStore(
+  config: ObjectConfig['driver'],
+): Promise<{ driver: ObjectDriver; signer: ObjectSigner; routes: readonly Route[] }> {
   if (config.kind === 'files') {
     const { createFilesDriver } = await import('./drivers/files.ts');
     const driver = await createFilesDriver(config);
@@ -85,7 +97,8 @@ async function openStore(config: ObjectConfig['driver']): Promise<{ driver: Obje
       const driver = createS3Driver(config);
       return { driver, signer: driver.signer, routes: [] };
     }
-    if (config.gateway === undefined) throw new Error('Bytes that stream through the gateway need its signing key and its address.');
+    if (config.gateway === undefined)
+      throw new Error('Bytes that stream through the gateway need its signing key and its address.');
     const driver = createS3Driver({ ...config, publicEndpoint: undefined });
     const signer = new UrlSigner(config.gateway);
     return { driver, signer, routes: createSignedRoutes(driver, signer) };

@@ -10,9 +10,9 @@ const LONE_SURROGATE = /\p{Cs}/u;
 /**
  * Why `key` cannot be the key of an object, as a sentence; undefined when it can.
  *
- * A key is one or more segments joined by `/`, such as `documents/readme.md`: no empty segment (so no leading, trailing or double
- * slash), no `.` or `..`, no backslash, no control character, at most {@link MAX_KEY_BYTES} bytes. Keys are compared byte by byte:
- * no case is folded and no Unicode form is changed, so that what was written is what is listed.
+ * A key is one or more segments joined by `/`, such as `documents/readme.md`: no empty segment (so no leading, trailing
+ * or double slash), no `.` or `..`, no backslash, no control character, at most {@link MAX_KEY_BYTES} bytes. Keys are
+ * compared byte by byte: no case is folded and no Unicode form is changed, so that what was written is what is listed.
  */
 export function keyFault(key: string): string | undefined {
   if (key === '') return 'A key cannot be empty.';
@@ -54,7 +54,8 @@ export function checkPrefix(prefix: string): string {
 
 function textFault(text: string): string | undefined {
   // Four bytes a character at most; the cheap check first spares measuring a text of megabytes.
-  if (text.length > MAX_KEY_BYTES || Buffer.byteLength(text) > MAX_KEY_BYTES) return `A key is at most ${MAX_KEY_BYTES} bytes long.`;
+  if (text.length > MAX_KEY_BYTES || Buffer.byteLength(text) > MAX_KEY_BYTES)
+    return `A key is at most ${MAX_KEY_BYTES} bytes long.`;
   if (LONE_SURROGATE.test(text)) return 'A key must be well-formed Unicode.';
   if (CONTROL.test(text)) return 'A key cannot contain control characters.';
   if (text.includes('\\')) return 'A key cannot contain a backslash.';

@@ -21,7 +21,11 @@ export interface ObjectLoaders {
 }
 
 /** The driver's scope of a request. */
-export const scopeOf = ({ principal, statements, signal }: RequestContext): ObjectScope => ({ tenantId: principal.tenantId, statements, signal });
+export const scopeOf = ({ principal, statements, signal }: RequestContext): ObjectScope => ({
+  tenantId: principal.tenantId,
+  statements,
+  signal,
+});
 
 /** Loaders over `driver()`, one set for each request. */
 export const createLoaders = (driver: () => ObjectDriver): ((context: RequestContext) => ObjectLoaders) =>
@@ -40,9 +44,13 @@ export const createLoaders = (driver: () => ObjectDriver): ((context: RequestCon
     let last: Promise<unknown> = Promise.resolve();
     const readTexts = async (keys: readonly string[], maxBytes: number): Promise<(string | null)[]> => {
       if (spent > TEXT_BUDGET.request) {
-        throw new CodedError('QUERY_TOO_COSTLY', `One request may read at most ${TEXT_BUDGET.request} bytes of objects as text.`, {
-          hint: 'Lower `maxBytes`, or ask for fewer objects.',
-        });
+        throw new CodedError(
+          'QUERY_TOO_COSTLY',
+          `One request may read at most ${TEXT_BUDGET.request} bytes of objects as text.`,
+          {
+            hint: 'Lower `maxBytes`, or ask for fewer objects.',
+          },
+        );
       }
       const found = await askFor(keys, (valid) => driver().readStart(scope, valid, maxBytes));
       return keys.map((key) => {
@@ -79,7 +87,10 @@ export const createLoaders = (driver: () => ObjectDriver): ((context: RequestCon
   });
 
 /** Asks for the keys that can exist; a reference to any other is simply not found. */
-async function askFor<T>(keys: readonly string[], ask: (valid: readonly string[]) => Promise<Map<string, T>>): Promise<Map<string, T>> {
+async function askFor<T>(
+  keys: readonly string[],
+  ask: (valid: readonly string[]) => Promise<Map<string, T>>,
+): Promise<Map<string, T>> {
   const valid = keys.filter((key) => keyFault(key) === undefined);
   return valid.length === 0 ? new Map<string, T>() : ask(valid);
 }

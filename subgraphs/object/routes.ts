@@ -9,9 +9,9 @@ import type { ObjectDriver, ObjectScope } from './driver.ts';
 import { SIGNED_PREFIX, type SignedGrant, type UrlSigner } from './signed-urls.ts';
 
 /**
- * What goes with every answer. Objects are anybody's bytes and share GraphiQL's origin: nothing in them may run there, be guessed to
- * be HTML, or be kept by a cache that other people read. Other origins may embed them (an image in a frontend): who has the URL may
- * have the bytes.
+ * What goes with every answer. Objects are anybody's bytes and share GraphiQL's origin: nothing in them may run there,
+ * be guessed to be HTML, or be kept by a cache that other people read. Other origins may embed them (an image in a
+ * frontend): who has the URL may have the bytes.
  */
 const SAFE_HEADERS: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
@@ -30,15 +30,27 @@ export function createSignedRoutes(driver: ObjectDriver, signer: UrlSigner): rea
       async handle(request) {
         const grant = signer.verify(new URL(request.url));
         const needed = request.method === 'HEAD' ? 'GET' : request.method;
-        if (grant.method !== needed) throw forbidden(`This URL is signed for ${grant.method}, not for ${request.method}.`);
-        const scope: ObjectScope = { tenantId: grant.tenantId, statements: new StatementCounter(), signal: request.signal };
-        return grant.upload ? upload(driver, scope, grant, grant.upload, request) : download(driver, scope, grant, request);
+        if (grant.method !== needed)
+          throw forbidden(`This URL is signed for ${grant.method}, not for ${request.method}.`);
+        const scope: ObjectScope = {
+          tenantId: grant.tenantId,
+          statements: new StatementCounter(),
+          signal: request.signal,
+        };
+        return grant.upload
+          ? upload(driver, scope, grant, grant.upload, request)
+          : download(driver, scope, grant, request);
       },
     },
   ];
 }
 
-async function download(driver: ObjectDriver, scope: ObjectScope, { key }: SignedGrant, request: Request): Promise<Response> {
+async function download(
+  driver: ObjectDriver,
+  scope: ObjectScope,
+  { key }: SignedGrant,
+  request: Request,
+): Promise<Response> {
   const opened = await driver.open(scope, key);
   if (!opened) throw notFound('object', key);
   try {
@@ -54,7 +66,10 @@ async function download(driver: ObjectDriver, scope: ObjectScope, { key }: Signe
     });
     const condition = request.headers.get('if-range');
     // A part of another version than the client has the rest of would be a corrupt file: then it gets the whole.
-    const range = condition !== null && condition !== etag ? ({ kind: 'whole' } as const) : parseRange(request.headers.get('range'), info.sizeBytes);
+    const range =
+      condition !== null && condition !== etag
+        ? ({ kind: 'whole' } as const)
+        : parseRange(request.headers.get('range'), info.sizeBytes);
     if (range.kind === 'unsatisfiable') {
       await opened.close();
       headers.set('Content-Range', `bytes */${info.sizeBytes}`);
@@ -69,7 +84,10 @@ async function download(driver: ObjectDriver, scope: ObjectScope, { key }: Signe
       await opened.close();
       return new Response(null, { status, headers });
     }
-    return new Response(Readable.toWeb(opened.stream({ start, end })) as ReadableStream<Uint8Array>, { status, headers });
+    return new Response(Readable.toWeb(opened.stream({ start, end })) as ReadableStream<Uint8Array>, {
+      status,
+      headers,
+    });
   } catch (error) {
     await opened.close().catch(() => undefined); // The first error is the one that matters.
     throw error;
@@ -87,10 +105,14 @@ async function upload(
   if (request.headers.get('content-type') !== contentType) {
     throw badUserInput(`This upload was announced with \`Content-Type: ${contentType}\`; send exactly that.`);
   }
-  if (request.headers.get('content-encoding')) throw badUserInput('Send the bytes as they are, without `Content-Encoding`.');
+  if (request.headers.get('content-encoding'))
+    throw badUserInput('Send the bytes as they are, without `Content-Encoding`.');
   const announced = request.headers.get('content-length');
   if (announced !== null && Number(announced) > sizeBytes) {
-    throw new CodedError('PAYLOAD_TOO_LARGE', `This upload was announced with ${sizeBytes} bytes; ${announced} are coming.`);
+    throw new CodedError(
+      'PAYLOAD_TOO_LARGE',
+      `This upload was announced with ${sizeBytes} bytes; ${announced} are coming.`,
+    );
   }
   const body = (request.body ?? emptyBody()) as AsyncIterable<Uint8Array>;
   const info = await driver.put(scope, key, body, promised);

@@ -25,7 +25,10 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       'Bytes kept in the object store under a key. Fields other than `key` are null as long as no such object exists, ' +
       'as with a document whose bytes are still being delivered.',
     fields: (t) => ({
-      key: t.exposeString('key', { nullable: false, description: 'The key: segments joined by `/`, unique within the tenant.' }),
+      key: t.exposeString('key', {
+        nullable: false,
+        description: 'The key: segments joined by `/`, unique within the tenant.',
+      }),
       sizeBytes: t.float({
         description: 'The number of bytes; a whole number (Float, since Int ends at 2 GiB).',
         resolve: (object, _args, context) => service.info(context, object, 'sizeBytes'),
@@ -35,7 +38,8 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
         resolve: (object, _args, context) => service.info(context, object, 'contentType'),
       }),
       checksum: t.string({
-        description: 'SHA-256 of the bytes in lower-case hexadecimal; null where the store was filled by somebody who left none.',
+        description:
+          'SHA-256 of the bytes in lower-case hexadecimal; null where the store was filled by somebody who left none.',
         resolve: (object, _args, context) => service.info(context, object, 'checksum'),
       }),
       updatedAt: t.field({
@@ -87,7 +91,9 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       type: connection,
       description: 'Stored objects in the order of their keys (compared as UTF-8 bytes).',
       args: {
-        prefix: t.arg.string({ description: 'Only keys that start with this, such as `documents/`; all keys when absent.' }),
+        prefix: t.arg.string({
+          description: 'Only keys that start with this, such as `documents/`; all keys when absent.',
+        }),
         ...pageArguments(t.arg),
       },
       resolve: (_root, args, context) => service.objects(context, args),
@@ -115,35 +121,49 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     fields: (t) => ({
       key: t.string({
         required: true,
-        description: 'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.',
+        description:
+          'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.',
       }),
       contentType: t.string({ required: true, description: 'The media type, such as `text/markdown`.' }),
-      sizeBytes: t.float({ required: true, description: `The exact number of bytes: a whole number up to ${MAX_UPLOAD_BYTES} (5 GiB).` }),
-      sha256: t.string({ description: 'SHA-256 of the bytes in hexadecimal; bytes with another checksum are refused.' }),
-      expiresIn: t.int({ description: `For how many seconds the upload may begin: 1 to ${EXPIRES_IN.max}; ${EXPIRES_IN.default} when absent.` }),
+      sizeBytes: t.float({
+        required: true,
+        description: `The exact number of bytes: a whole number up to ${MAX_UPLOAD_BYTES} (5 GiB).`,
+      }),
+      sha256: t.string({
+        description: 'SHA-256 of the bytes in hexadecimal; bytes with another checksum are refused.',
+      }),
+      expiresIn: t.int({
+        description: `For how many seconds the upload may begin: 1 to ${EXPIRES_IN.max}; ${EXPIRES_IN.default} when absent.`,
+      }),
     }),
   });
 
-  const uploadPayload = builder.objectRef<Awaited<ReturnType<typeof service.requestUpload>>>('RequestUploadPayload').implement({
-    description: 'A signed request that stores the bytes; send it as it is, with the bytes as body.',
-    fields: (t) => ({
-      url: t.exposeString('url', { description: 'Where to send the bytes.' }),
-      method: t.exposeString('method', { description: 'The HTTP method to use.' }),
-      headers: t.expose('headers', {
-        type: [header],
-        nullable: { list: true, items: false },
-        description: 'The headers that must be sent with exactly these values.',
+  const uploadPayload = builder
+    .objectRef<Awaited<ReturnType<typeof service.requestUpload>>>('RequestUploadPayload')
+    .implement({
+      description: 'A signed request that stores the bytes; send it as it is, with the bytes as body.',
+      fields: (t) => ({
+        url: t.exposeString('url', { description: 'Where to send the bytes.' }),
+        method: t.exposeString('method', { description: 'The HTTP method to use.' }),
+        headers: t.expose('headers', {
+          type: [header],
+          nullable: { list: true, items: false },
+          description: 'The headers that must be sent with exactly these values.',
+        }),
+        object: t.expose('object', {
+          type: storedObject,
+          description: 'The object as it is now: its fields are null until the bytes have arrived.',
+        }),
       }),
-      object: t.expose('object', { type: storedObject, description: 'The object as it is now: its fields are null until the bytes have arrived.' }),
-    }),
-  });
+    });
 
   const putInput = builder.inputRef<PutRequest>('PutObjectInput').implement({
     description: `A small object with its bytes: at most ${MAX_PUT_BYTES} (8 MiB), or what the gateway accepts as request body.`,
     fields: (t) => ({
       key: t.string({
         required: true,
-        description: 'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.',
+        description:
+          'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.',
       }),
       contentType: t.string({ required: true, description: 'The media type, such as `text/markdown`.' }),
       content: t.string({ required: true, description: 'The bytes, written as `encoding` says.' }),
@@ -153,7 +173,9 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
 
   const putPayload = builder.objectRef<{ object: StoredObject }>('PutObjectPayload').implement({
     description: 'The stored object.',
-    fields: (t) => ({ object: t.expose('object', { type: storedObject, description: 'The object as it was stored.' }) }),
+    fields: (t) => ({
+      object: t.expose('object', { type: storedObject, description: 'The object as it was stored.' }),
+    }),
   });
 
   const deleteInput = builder.inputRef<{ key: string }>('DeleteObjectInput').implement({
@@ -165,7 +187,9 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     description: 'What became of the object.',
     fields: (t) => ({
       key: t.exposeString('key', { description: 'The key that was given.' }),
-      deleted: t.exposeBoolean('deleted', { description: 'Whether there was such an object; deleting twice is no error.' }),
+      deleted: t.exposeBoolean('deleted', {
+        description: 'Whether there was such an object; deleting twice is no error.',
+      }),
     }),
   });
 

@@ -51,8 +51,14 @@ export interface PutRequest {
 export function createService(deps: ObjectDeps) {
   const loaders = createLoaders(() => deps.driver);
 
-  /** Fields of an object that does not exist are null, so a document whose bytes are still on their way needs no error. */
-  const info = async <K extends keyof ObjectInfo>(context: RequestContext, object: StoredObject, field: K): Promise<ObjectInfo[K] | null> => {
+  /**
+   * Fields of an object that does not exist are null, so a document whose bytes are still on their way needs no error.
+   */
+  const info = async <K extends keyof ObjectInfo>(
+    context: RequestContext,
+    object: StoredObject,
+    field: K,
+  ): Promise<ObjectInfo[K] | null> => {
     const known = object.known?.[field];
     if (known !== undefined) return known;
     return (await loaders(context).info.load(object.key))?.[field] ?? null;
@@ -81,7 +87,11 @@ export function createService(deps: ObjectDeps) {
     },
 
     /** A URL for the bytes; null where there are none. */
-    async downloadUrl(context: RequestContext, object: StoredObject, expiresIn: number | null | undefined): Promise<string | null> {
+    async downloadUrl(
+      context: RequestContext,
+      object: StoredObject,
+      expiresIn: number | null | undefined,
+    ): Promise<string | null> {
       const seconds = checkExpiresIn(expiresIn);
       if ((await info(context, object, 'sizeBytes')) === null) return null;
       return deps.signer.signDownload(context.principal.tenantId, object.key, seconds);
@@ -89,19 +99,30 @@ export function createService(deps: ObjectDeps) {
 
     text(context: RequestContext, object: StoredObject, maxBytes: number | null | undefined): Promise<string | null> {
       const bytes = maxBytes ?? TEXT_BYTES.default;
-      if (bytes < 1 || bytes > TEXT_BYTES.max) throw badUserInput(`\`maxBytes\` must be from 1 to ${TEXT_BYTES.max}; got ${bytes}.`);
+      if (bytes < 1 || bytes > TEXT_BYTES.max)
+        throw badUserInput(`\`maxBytes\` must be from 1 to ${TEXT_BYTES.max}; got ${bytes}.`);
       return loaders(context).text(bytes).load(object.key);
     },
 
-    async requestUpload(context: RequestContext, input: UploadRequest): Promise<SignedRequest & { object: StoredObject }> {
+    async requestUpload(
+      context: RequestContext,
+      input: UploadRequest,
+    ): Promise<SignedRequest & { object: StoredObject }> {
       const key = checkKey(input.key);
       const contentType = checkContentType(input.contentType);
       const { sizeBytes } = input;
-      if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw badUserInput(`\`sizeBytes\` must be a whole number that is not negative; got ${sizeBytes}.`);
-      if (sizeBytes > MAX_UPLOAD_BYTES) throw badUserInput(`\`sizeBytes\` is at most ${MAX_UPLOAD_BYTES} (5 GiB); got ${sizeBytes}.`);
+      if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
+        throw badUserInput(`\`sizeBytes\` must be a whole number that is not negative; got ${sizeBytes}.`);
+      if (sizeBytes > MAX_UPLOAD_BYTES)
+        throw badUserInput(`\`sizeBytes\` is at most ${MAX_UPLOAD_BYTES} (5 GiB); got ${sizeBytes}.`);
       const sha256 = input.sha256 == null ? undefined : checkSha256(input.sha256);
       const expiresIn = checkExpiresIn(input.expiresIn);
-      const signed = await deps.signer.signUpload(context.principal.tenantId, key, { contentType, sizeBytes, sha256, expiresIn });
+      const signed = await deps.signer.signUpload(context.principal.tenantId, key, {
+        contentType,
+        sizeBytes,
+        sha256,
+        expiresIn,
+      });
       return { ...signed, object: { key } };
     },
 
@@ -112,8 +133,13 @@ export function createService(deps: ObjectDeps) {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       // Delivered twice is stored once: an equal object keeps its date.
       const present = await loaders(context).info.load(key);
-      if (present && present.checksum === sha256 && present.contentType === contentType) return { object: { key, known: present } };
-      const known = await deps.driver.put(scopeOf(context), key, once(bytes), { contentType, sizeBytes: bytes.byteLength, sha256 });
+      if (present && present.checksum === sha256 && present.contentType === contentType)
+        return { object: { key, known: present } };
+      const known = await deps.driver.put(scopeOf(context), key, once(bytes), {
+        contentType,
+        sizeBytes: bytes.byteLength,
+        sha256,
+      });
       loaders(context).clear(key);
       return { object: { key, known } };
     },
@@ -133,7 +159,8 @@ export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 function checkExpiresIn(expiresIn: number | null | undefined): number {
   const seconds = expiresIn ?? EXPIRES_IN.default;
-  if (seconds < 1 || seconds > EXPIRES_IN.max) throw badUserInput(`\`expiresIn\` must be from 1 to ${EXPIRES_IN.max} seconds; got ${seconds}.`);
+  if (seconds < 1 || seconds > EXPIRES_IN.max)
+    throw badUserInput(`\`expiresIn\` must be from 1 to ${EXPIRES_IN.max} seconds; got ${seconds}.`);
   return seconds;
 }
 
@@ -153,11 +180,13 @@ function decodeContent({ content, encoding }: PutRequest): Uint8Array {
     }
     bytes = Buffer.from(content, 'base64');
   } else {
-    if (/\p{Cs}/u.test(content)) throw badUserInput('`content` must be well-formed Unicode.', { hint: 'Send bytes that are not text as BASE64.' });
+    if (/\p{Cs}/u.test(content))
+      throw badUserInput('`content` must be well-formed Unicode.', { hint: 'Send bytes that are not text as BASE64.' });
     bytes = Buffer.from(content, 'utf8');
   }
   if (bytes.byteLength > MAX_PUT_BYTES) throw tooLarge(hint);
   return bytes;
 }
 
-const tooLarge = (hint: string) => new CodedError('PAYLOAD_TOO_LARGE', `\`content\` is at most ${MAX_PUT_BYTES} bytes (8 MiB).`, { hint });
+const tooLarge = (hint: string) =>
+  new CodedError('PAYLOAD_TOO_LARGE', `\`content\` is at most ${MAX_PUT_BYTES} bytes (8 MiB).`, { hint });

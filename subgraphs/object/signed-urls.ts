@@ -1,6 +1,6 @@
 /**
- * Signed URLs that the gateway itself answers: HMAC-SHA256 over everything that the holder may not change. Every replica that has the
- * same key accepts what another signed; nothing is stored.
+ * Signed URLs that the gateway itself answers: HMAC-SHA256 over everything that the holder may not change. Every
+ * replica that has the same key accepts what another signed; nothing is stored.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
@@ -34,7 +34,8 @@ export class UrlSigner implements ObjectSigner {
    * @param options.now the time in milliseconds. Default: the clock
    */
   constructor(options: { signingKey: Uint8Array; publicBaseUrl: () => string; now?: () => number }) {
-    if (options.signingKey.byteLength < 16) throw new Error('The signing key of the file store needs at least 16 bytes.');
+    if (options.signingKey.byteLength < 16)
+      throw new Error('The signing key of the file store needs at least 16 bytes.');
     this.#key = Uint8Array.from(options.signingKey);
     this.#baseUrl = options.publicBaseUrl;
     this.#now = options.now ?? Date.now;
@@ -100,7 +101,12 @@ export class UrlSigner implements ObjectSigner {
     if (method === 'GET') return { method, tenantId, key };
     if (method !== 'PUT') throw tampered();
     const sha256 = parameter('sha256');
-    return { method, tenantId, key, upload: { contentType: parameter('type'), sizeBytes: Number(parameter('size')), ...(sha256 ? { sha256 } : {}) } };
+    return {
+      method,
+      tenantId,
+      key,
+      upload: { contentType: parameter('type'), sizeBytes: Number(parameter('size')), ...(sha256 ? { sha256 } : {}) },
+    };
   }
 
   #sign({ method, tenantId, key, upload }: SignedGrant, expires: number): string {
@@ -113,4 +119,7 @@ export class UrlSigner implements ObjectSigner {
   }
 }
 
-const tampered = () => forbidden('This URL was not signed here, or was changed since.', { hint: 'Ask the API for a new one and use it as it is.' });
+const tampered = () =>
+  forbidden('This URL was not signed here, or was changed since.', {
+    hint: 'Ask the API for a new one and use it as it is.',
+  });

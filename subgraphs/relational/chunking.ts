@@ -1,10 +1,10 @@
 /**
  * Cuts a text into the passages that are embedded and searched. Pure and deterministic.
  *
- * Text is split at headings, then paragraphs, lines, sentences, words and, where nothing else helps, characters, and packed
- * greedily into chunks of about {@link CHUNK}.target characters. No overlap: instead each chunk starts with the headings that
- * it stands under, so that a passage can be understood on its own. A heading begins a new chunk unless the one before is
- * still short, so boundaries fall back into step behind an edit and most chunks stay as they were.
+ * Text is split at headings, then paragraphs, lines, sentences, words and, where nothing else helps, characters, and
+ * packed greedily into chunks of about {@link CHUNK}.target characters. No overlap: instead each chunk starts with the
+ * headings that it stands under, so that a passage can be understood on its own. A heading begins a new chunk unless
+ * the one before is still short, so boundaries fall back into step behind an edit and most chunks stay as they were.
  */
 
 /** Changes with the algorithm: a document that is written again is then cut again, though nothing in it changed. */
@@ -95,7 +95,9 @@ function fit(block: Block): Block[] {
   return split(block.text, 0).map((text) => ({ text, level: 0 }));
 }
 
-/** Where a text may be cut, the best places first. The pieces keep their separators, so that joining them loses nothing. */
+/**
+ * Where a text may be cut, the best places first. The pieces keep their separators, so that joining them loses nothing.
+ */
 const CUTS = [/(?<=\n)/, /(?<=[.!?…][)"'’”\]]?\s)|(?<=[。！？])/, /(?<=\s)/];
 
 function split(text: string, cut: number): string[] {
@@ -119,13 +121,15 @@ function split(text: string, cut: number): string[] {
 
 const trimmed = (text: string): string[] => [stripped(text)].filter((piece) => piece !== '');
 
-/** Without empty lines in front and space behind; indentation stays. (No pattern: `\s+$` is quadratic in runs of space.) */
+/**
+ * Without empty lines in front and space behind; indentation stays. (No pattern: `\s+$` is quadratic in runs of space.)
+ */
 const stripped = (text: string): string => text.trimEnd().replace(/^\n+/, '');
 
 /** Cuts between characters, never within a surrogate pair. */
 function hardCuts(text: string): string[] {
   const pieces: string[] = [];
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     let end = Math.min(start + CHUNK.target, text.length);
     if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end -= 1;
     pieces.push(...trimmed(text.slice(start, end)));
@@ -169,7 +173,10 @@ function pack(blocks: readonly Block[]): string[] {
   return chunks;
 }
 
-/** The headings of the trail that a chunk starting with `first` stands under, the innermost ones where not all have room. */
+/**
+ * The headings of the trail that a chunk starting with `first` stands under, the innermost ones where not all have
+ * room.
+ */
 function visible(trail: readonly Block[], first: Block): Block[] {
   const shown: Block[] = [];
   let room = TRAIL;

@@ -65,7 +65,8 @@ export function prepareDocuments(tenantId: string, inputs: readonly UpsertDocume
   const sources = new Set<string>();
   let bytes = 0;
   for (const { source, text } of inputs) {
-    if (sources.has(source)) throw badUserInput(`\`documents\` names the source ${JSON.stringify(source.slice(0, 200))} twice.`);
+    if (sources.has(source))
+      throw badUserInput(`\`documents\` names the source ${JSON.stringify(source.slice(0, 200))} twice.`);
     sources.add(source);
     bytes += Buffer.byteLength(text);
   }
@@ -82,15 +83,21 @@ export function prepareDocument(tenantId: string, input: UpsertDocumentInput): P
   const mediaType = checkMediaType('mediaType', input.mediaType);
   const bytes = Buffer.byteLength(input.text);
   if (bytes > DOCUMENT_LIMITS.textBytes) {
-    throw badUserInput(`\`text\` is ${bytes} bytes long; at most ${DOCUMENT_LIMITS.textBytes} are accepted.`, { hint: 'Split the document.' });
+    throw badUserInput(`\`text\` is ${bytes} bytes long; at most ${DOCUMENT_LIMITS.textBytes} are accepted.`, {
+      hint: 'Split the document.',
+    });
   }
   const text = checkText('text', input.text, { max: DOCUMENT_LIMITS.textBytes, blank: true });
   const metadata = jsonObject('metadata', input.metadata);
   const entities = checkEntities(input.entities ?? []);
   const relations = checkRelations(input.relations ?? []);
-  const propertyBytes = Buffer.byteLength(JSON.stringify([entities, relations].map((list) => list.map(({ properties }) => properties))));
+  const propertyBytes = Buffer.byteLength(
+    JSON.stringify([entities, relations].map((list) => list.map(({ properties }) => properties))),
+  );
   if (propertyBytes > DOCUMENT_LIMITS.propertyBytes) {
-    throw badUserInput(`The properties of all entities and relations are ${propertyBytes} bytes; at most ${DOCUMENT_LIMITS.propertyBytes} are accepted.`);
+    throw badUserInput(
+      `The properties of all entities and relations are ${propertyBytes} bytes; at most ${DOCUMENT_LIMITS.propertyBytes} are accepted.`,
+    );
   }
 
   const id = documentId(tenantId, source);
@@ -107,9 +114,15 @@ export function prepareDocument(tenantId: string, input: UpsertDocumentInput): P
     entities,
     relations,
     // The document's id is the tenant's own, so the chunk's is too. Without the index, a text that moves keeps its id.
-    chunks: chunkText(text, mediaType).map((chunk, index) => ({ id: derivedId('Chunk', id, chunk), index, text: chunk })),
+    chunks: chunkText(text, mediaType).map((chunk, index) => ({
+      id: derivedId('Chunk', id, chunk),
+      index,
+      text: chunk,
+    })),
     digest: sha256(
-      JSON.stringify(canonical([CHUNKING, title, source, mediaType, contentHash, metadata, entities as never, relations as never])),
+      JSON.stringify(
+        canonical([CHUNKING, title, source, mediaType, contentHash, metadata, entities as never, relations as never]),
+      ),
     ),
   };
 }
@@ -126,11 +139,15 @@ function checkEntities(entities: NonNullable<UpsertDocumentInput['entities']>): 
 
 function checkRelations(relations: NonNullable<UpsertDocumentInput['relations']>): DocumentRelation[] {
   if (relations.length > DOCUMENT_LIMITS.relations) {
-    throw badUserInput(`\`relations\` has ${relations.length} items; at most ${DOCUMENT_LIMITS.relations} are accepted.`);
+    throw badUserInput(
+      `\`relations\` has ${relations.length} items; at most ${DOCUMENT_LIMITS.relations} are accepted.`,
+    );
   }
   return relations.map((relation, index) => {
     if (!RELATION_TYPE.test(relation.type)) {
-      throw badUserInput(`\`relations[${index}].type\` must be 1 to 64 capitals, digits and underscores, starting with a letter, such as DEPENDS_ON.`);
+      throw badUserInput(
+        `\`relations[${index}].type\` must be 1 to 64 capitals, digits and underscores, starting with a letter, such as DEPENDS_ON.`,
+      );
     }
     return {
       from: entityName(`relations[${index}].from`, relation.from),
@@ -163,7 +180,9 @@ function canonical(value: JsonValue): JsonValue {
   return ['object', ...entries.map(([key, item]): JsonValue => [key, canonical(item)])];
 }
 
-/** Where a document's bytes are kept. The basename is for people who browse the object store; the id makes it unique. */
+/**
+ * Where a document's bytes are kept. The basename is for people who browse the object store; the id makes it unique.
+ */
 export function documentKey(id: string, source: string): string {
   const basename = source.split(/[\\/]/).findLast((part) => part.trim() !== '') ?? '';
   const safe = basename

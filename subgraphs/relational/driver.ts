@@ -267,7 +267,12 @@ export interface RelationalDriver {
    * Records a new version where anything differs from the current one.
    * @throws CodedError `CONFLICT` when `expectedVersion` is given and is not the current one
    */
-  updateAgent(context: RequestContext, id: string, changes: Partial<AgentDraft>, expectedVersion?: number): Promise<AgentRow>;
+  updateAgent(
+    context: RequestContext,
+    id: string,
+    changes: Partial<AgentDraft>,
+    expectedVersion?: number,
+  ): Promise<AgentRow>;
   /** Removes the agent with its versions and its memory. */
   deleteAgent(context: RequestContext, id: string): Promise<AgentRow>;
 
@@ -308,7 +313,11 @@ export interface RelationalDriver {
   /** Tenants that ever wrote, by name. System only. */
   tenantIds(context: RequestContext, page: ReferencePage): Promise<string[]>;
   /** The tenant's documents by id, as every store should have them. @param ids only those */
-  referenceDocuments(context: RequestContext, page: ReferencePage, ids?: readonly string[]): Promise<ReferenceDocument[]>;
+  referenceDocuments(
+    context: RequestContext,
+    page: ReferencePage,
+    ids?: readonly string[],
+  ): Promise<ReferenceDocument[]>;
   /** Those of `ids` that are documents, or are still being removed from the store. */
   knownDocuments(context: RequestContext, store: IndexedStore, ids: readonly string[]): Promise<string[]>;
   /** Makes entries due again, for documents that do not exist as deletions. @returns how many */

@@ -42,7 +42,10 @@ export function filterInput(subgraph: SubgraphSchema, model: Model): InputRef<Fi
                   type: [jsonFilterInput(subgraph, `${model.name}${field[0]?.toUpperCase()}${field.slice(1)}Filter`)],
                   description: `Conditions on \`${field}\`; all of them must hold.`,
                 })
-              : t.field({ type: byType[column.type](), description: `Conditions on \`${field}\`.${column.nullable ? ' `eq: null` means that it has no value.' : ''}` }),
+              : t.field({
+                  type: byType[column.type](),
+                  description: `Conditions on \`${field}\`.${column.nullable ? ' `eq: null` means that it has no value.' : ''}`,
+                }),
           ]),
       ),
     }),
@@ -54,10 +57,18 @@ function jsonFilterInput({ builder }: SubgraphSchema, name: string) {
   const implement = ref.implement.bind(ref) as unknown as (options: unknown) => InputRef<FilterInput>;
   return implement({
     description: 'A condition on the value at a path of a JSON object.',
-    fields: (t: PothosSchemaTypes.InputFieldBuilder<any, 'InputObject'>) => ({ // eslint-disable-line @typescript-eslint/no-explicit-any -- any subgraph's builder
-      path: t.stringList({ required: true, description: 'Keys from the outside in, such as `["author", "name"]`; list items by index.' }),
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any subgraph's builder
+    fields: (t: PothosSchemaTypes.InputFieldBuilder<any, 'InputObject'>) => ({
+      path: t.stringList({
+        required: true,
+        description: 'Keys from the outside in, such as `["author", "name"]`; list items by index.',
+      }),
       eq: t.field({ type: 'JSON', description: 'The value there equals this, as JSON.' }),
-      in: t.field({ type: ['JSON'], required: { list: false, items: false }, description: 'The value there equals one of these; an empty list matches nothing. At most 500.' }),
+      in: t.field({
+        type: ['JSON'],
+        required: { list: false, items: false },
+        description: 'The value there equals one of these; an empty list matches nothing. At most 500.',
+      }),
       exists: t.boolean({ description: 'Whether there is a value, null included.' }),
       not: t.boolean({ description: 'Turns the condition into its opposite.' }),
     }),
@@ -88,7 +99,10 @@ class FilterParser {
     for (const [field, value] of Object.entries(filter)) {
       if (value === null || value === undefined) continue;
       if (field === 'and' || field === 'or') {
-        all.push({ kind: field, of: (value as (FilterInput | null)[]).map((part) => this.parse(part ?? {}, depth + 1)) });
+        all.push({
+          kind: field,
+          of: (value as (FilterInput | null)[]).map((part) => this.parse(part ?? {}, depth + 1)),
+        });
       } else if (field === 'not') {
         all.push({ kind: 'not', of: this.parse(value as FilterInput, depth + 1) });
       } else if (columnOf(this.#model, field).type === 'json') {
@@ -106,7 +120,8 @@ class FilterParser {
     for (const [name, value] of Object.entries(operators)) {
       if (value === undefined) continue;
       if (name === 'eq' && value === null) all.push(this.#count({ kind: 'null', column: field }));
-      else if (value === null) throw badUserInput(`\`${field}: { ${name}: null }\` means nothing; leave it out, or use \`eq: null\`.`);
+      else if (value === null)
+        throw badUserInput(`\`${field}: { ${name}: null }\` means nothing; leave it out, or use \`eq: null\`.`);
       else if (name === 'not') all.push({ kind: 'not', of: this.#column(field, value as FilterInput, depth + 1) });
       else all.push(this.#operator(field, name, value));
     }
@@ -116,7 +131,11 @@ class FilterParser {
   #operator(column: string, name: string, value: unknown): Condition {
     switch (name) {
       case 'in':
-        return this.#count({ kind: 'in', column, values: boundedIn(column, value as unknown[]).map((item) => operand(column, item)) });
+        return this.#count({
+          kind: 'in',
+          column,
+          values: boundedIn(column, value as unknown[]).map((item) => operand(column, item)),
+        });
       case 'contains':
       case 'startsWith':
         return this.#count({ kind: name, column, text: String(operand(column, value)) });
@@ -134,12 +153,20 @@ class FilterParser {
   #json(column: string, { path, eq, in: values, exists, not }: FilterInput): Condition {
     const keys = (path as string[]).map((key) => String(operand(`${column}.path`, key)));
     if (keys.length === 0) throw badUserInput(`\`${column}\`: a path must not be empty.`);
-    if (keys.length > FILTER_LIMITS.path) throw badUserInput(`\`${column}\`: a path has at most ${FILTER_LIMITS.path} keys.`);
+    if (keys.length > FILTER_LIMITS.path)
+      throw badUserInput(`\`${column}\`: a path has at most ${FILTER_LIMITS.path} keys.`);
     const all: Condition[] = [];
     // Null is a JSON value here: `eq: null` finds a null that is there.
     if (eq !== undefined) all.push(this.#count({ kind: 'json', column, path: keys, values: [eq as JsonValue] }));
     if (values !== undefined && values !== null) {
-      all.push(this.#count({ kind: 'json', column, path: keys, values: boundedIn(column, values as unknown[]) as JsonValue[] }));
+      all.push(
+        this.#count({
+          kind: 'json',
+          column,
+          path: keys,
+          values: boundedIn(column, values as unknown[]) as JsonValue[],
+        }),
+      );
     }
     if (exists !== undefined && exists !== null) {
       const there: Condition = this.#count({ kind: 'jsonExists', column, path: keys });
@@ -151,7 +178,8 @@ class FilterParser {
   }
 
   #count(condition: Condition): Condition {
-    if (++this.#conditions > FILTER_LIMITS.conditions) throw badUserInput(`A filter has at most ${FILTER_LIMITS.conditions} conditions.`);
+    if (++this.#conditions > FILTER_LIMITS.conditions)
+      throw badUserInput(`A filter has at most ${FILTER_LIMITS.conditions} conditions.`);
     return condition;
   }
 
@@ -164,17 +192,20 @@ class FilterParser {
 const OPERATORS = { eq: '=', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
 function boundedIn(field: string, values: unknown[]): unknown[] {
-  if (values.length > FILTER_LIMITS.in) throw badUserInput(`\`${field}: { in }\` has ${values.length} values; at most ${FILTER_LIMITS.in} are accepted.`);
+  if (values.length > FILTER_LIMITS.in)
+    throw badUserInput(`\`${field}: { in }\` has ${values.length} values; at most ${FILTER_LIMITS.in} are accepted.`);
   return values;
 }
 
 function operand(field: string, value: unknown): Operand {
   if (value instanceof Date) return value.toISOString();
   if (typeof value === 'string') {
-    if (value.length > FILTER_LIMITS.text) throw badUserInput(`\`${field}\`: texts in filters have at most ${FILTER_LIMITS.text} characters.`);
+    if (value.length > FILTER_LIMITS.text)
+      throw badUserInput(`\`${field}\`: texts in filters have at most ${FILTER_LIMITS.text} characters.`);
     if (value.includes('\0')) throw badUserInput(`\`${field}\`: texts cannot contain the NUL character (U+0000).`);
     return value;
   }
-  if (value === null || value === undefined) throw badUserInput(`\`${field}\`: a value to compare with must not be null.`);
+  if (value === null || value === undefined)
+    throw badUserInput(`\`${field}\`: a value to compare with must not be null.`);
   return value as Operand;
 }

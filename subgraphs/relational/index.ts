@@ -31,7 +31,9 @@ export async function createRelational(_config: RelationalConfig, { postgres }: 
   };
 }
 
-/** Providers count in whole numbers that PostgreSQL's integer holds; anything else is brought there rather than lost. */
+/**
+ * Providers count in whole numbers that PostgreSQL's integer holds; anything else is brought there rather than lost.
+ */
 const whole = (tokens: number): number => Math.min(Math.max(Math.round(tokens) || 0, 0), 0x7fffffff);
 
 function usageSink(driver: RelationalDriver): UsageSink {

@@ -3,7 +3,13 @@ import DataLoader from 'dataloader';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import { ID_PREFIX, isIdOf } from '#subgraphs/shared/ids.ts';
 import type {
-  AgentVersionRow, ChildRequest, ChunkRow, IndexingRow, ModelName, RelationalDriver, Rows,
+  AgentVersionRow,
+  ChildRequest,
+  ChunkRow,
+  IndexingRow,
+  ModelName,
+  RelationalDriver,
+  Rows,
 } from './driver.ts';
 import { MODELS } from './models.ts';
 

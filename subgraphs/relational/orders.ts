@@ -24,7 +24,10 @@ export function orderInput({ builder, shared }: SubgraphSchema, model: Model): I
         .filter(([, column]) => column.sortable)
         .map(([name]) => [
           name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(),
-          { value: name, description: `By \`${name}\`${columnOf(model, name).type === 'text' ? ', by code point' : ''}.` },
+          {
+            value: name,
+            description: `By \`${name}\`${columnOf(model, name).type === 'text' ? ', by code point' : ''}.`,
+          },
         ]),
     ),
   }) as unknown as EnumRef<any, string>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
@@ -32,7 +35,12 @@ export function orderInput({ builder, shared }: SubgraphSchema, model: Model): I
     description: `How to sort ${model.items}. Items without a value count as the largest.`,
     fields: (t) => ({
       field: t.field({ type: field, required: true, description: 'What to sort by.' }),
-      direction: t.field({ type: shared.OrderDirection, required: true, defaultValue: 'ASC', description: 'Which way.' }),
+      direction: t.field({
+        type: shared.OrderDirection,
+        required: true,
+        defaultValue: 'ASC',
+        description: 'Which way.',
+      }),
     }),
   });
 }
@@ -43,10 +51,15 @@ export function orderInput({ builder, shared }: SubgraphSchema, model: Model): I
  */
 export function parseOrder(model: Model, orderBy: readonly Order[] | null | undefined): Order[] {
   const asked = orderBy?.length ? orderBy : [model.defaultOrder];
-  if (asked.length > ORDER_FIELDS) throw badUserInput(`\`orderBy\` has at most ${ORDER_FIELDS} fields; got ${asked.length}.`);
-  if (new Set(asked.map(({ field }) => field)).size < asked.length) throw badUserInput('`orderBy` names a field twice.');
+  if (asked.length > ORDER_FIELDS)
+    throw badUserInput(`\`orderBy\` has at most ${ORDER_FIELDS} fields; got ${asked.length}.`);
+  if (new Set(asked.map(({ field }) => field)).size < asked.length)
+    throw badUserInput('`orderBy` names a field twice.');
   // The id goes the way of the last field, so that an index on both can be read in one direction.
-  return [...asked.map(({ field, direction }) => ({ field, direction })), { field: 'id', direction: asked.at(-1)?.direction ?? 'ASC' }];
+  return [
+    ...asked.map(({ field, direction }) => ({ field, direction })),
+    { field: 'id', direction: asked.at(-1)?.direction ?? 'ASC' },
+  ];
 }
 
 const listName = (model: Model, order: readonly Order[]): string =>
@@ -69,7 +82,8 @@ export function parseCursor(model: Model, order: readonly Order[], cursor: strin
   const values = decodeCursor(listName(model, order), cursor, order.length);
   values.forEach((value, index) => {
     const column = columnOf(model, order[index]?.field ?? 'id');
-    if (!fits(column.type, value) && !(value === null && column.nullable)) throw badUserInput('`after` is not a cursor of this list.');
+    if (!fits(column.type, value) && !(value === null && column.nullable))
+      throw badUserInput('`after` is not a cursor of this list.');
   });
   return values;
 }

@@ -28,7 +28,9 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     builder,
     driver: () => deps.driver,
     loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
-    types: Object.fromEntries((Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)])) as unknown as SchemaParts['types'],
+    types: Object.fromEntries(
+      (Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)]),
+    ) as unknown as SchemaParts['types'],
     stubs: addStubs(builder),
     indexedStore: builder.enumType('IndexedStore', {
       description: 'A store that follows documents.',

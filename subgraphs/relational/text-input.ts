@@ -1,7 +1,10 @@
 /** Checks on texts that callers send. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 
-/** The longest names, in UTF-16 code units: titles, sources, keys, paths, entity names. Bounded because they are indexed. */
+/**
+ * The longest names, in UTF-16 code units: titles, sources, keys, paths, entity names. Bounded because they are
+ * indexed.
+ */
 export const NAME_LENGTH = 512;
 
 // Matches only surrogates that are not half of a pair.
@@ -35,6 +38,7 @@ const MEDIA_TYPE = /^[A-Za-z0-9!#$&^_.+-]{1,127}\/[A-Za-z0-9!#$&^_.+-]{1,127}(\s
 /** Checks a media type: RFC 6838 names, with parameters. */
 export function checkMediaType(name: string, value: string): string {
   checkText(name, value, { max: 255 });
-  if (!MEDIA_TYPE.test(value)) throw badUserInput(`\`${name}\` is not a media type; write one such as \`text/markdown\`.`);
+  if (!MEDIA_TYPE.test(value))
+    throw badUserInput(`\`${name}\` is not a media type; write one such as \`text/markdown\`.`);
   return value;
 }

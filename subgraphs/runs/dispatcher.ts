@@ -1,4 +1,6 @@
-/** Dispatches due runs to their webhooks. The runs table is the outbox: any number of processes may work on it at once. */
+/**
+ * Dispatches due runs to their webhooks. The runs table is the outbox: any number of processes may work on it at once.
+ */
 import type { Lease, Run } from './driver.ts';
 import { Periodic } from './periodic.ts';
 import type { WebhookSender } from './webhook.ts';
@@ -7,13 +9,24 @@ import type { WebhookSender } from './webhook.ts';
 export interface DispatchStore {
   /** Runs with a webhook that are due and that nobody holds, the most urgent first. */
   due(limit: number): Promise<{ tenantId: string; runId: string }[]>;
-  /** As a worker claims, but this very run: null where another was faster, or where its attempts were used up and it was ended. */
-  claim(tenantId: string, runId: string, leaseSeconds: number): Promise<{ run: Run; lease: Lease; webhook: string } | null>;
   /**
-   * Hands the run back after a failed dispatch, for another attempt in so many milliseconds; unless its log has grown since it
-   * was claimed: then the receiver is at work, and only its answer was lost.
+   * As a worker claims, but this very run: null where another was faster, or where its attempts were used up and it was
+   * ended.
    */
-  release(tenantId: string, claimed: { run: Run; lease: Lease }, failure: { retryInMs: number; error: string }): Promise<void>;
+  claim(
+    tenantId: string,
+    runId: string,
+    leaseSeconds: number,
+  ): Promise<{ run: Run; lease: Lease; webhook: string } | null>;
+  /**
+   * Hands the run back after a failed dispatch, for another attempt in so many milliseconds; unless its log has grown
+   * since it was claimed: then the receiver is at work, and only its answer was lost.
+   */
+  release(
+    tenantId: string,
+    claimed: { run: Run; lease: Lease },
+    failure: { retryInMs: number; error: string },
+  ): Promise<void>;
 }
 
 export interface DispatcherOptions {
@@ -21,14 +34,21 @@ export interface DispatcherOptions {
   everyMs?: number;
   /** Dispatches at the same time. @default 20 */
   concurrency?: number;
-  /** The lease that goes to the receiver, in seconds: its first heartbeat, or the end of the run, is expected within. @default 300 */
+  /**
+   * The lease that goes to the receiver, in seconds: its first heartbeat, or the end of the run, is expected within.
+   * @default 300
+   */
   leaseSeconds?: number;
-  /** The pause before the next attempt, by the number of attempts so far. @default 1 s, doubling to 5 minutes, random by half */
+  /**
+   * The pause before the next attempt, by the number of attempts so far. @default 1 s, doubling to 5 minutes, random by
+   * half
+   */
   backoffMs?: (attempts: number) => number;
   log?: (message: string, error?: unknown) => void;
 }
 
-const defaultBackoff = (attempts: number): number => Math.min(1_000 * 2 ** (attempts - 1), 300_000) * (0.5 + Math.random());
+const defaultBackoff = (attempts: number): number =>
+  Math.min(1_000 * 2 ** (attempts - 1), 300_000) * (0.5 + Math.random());
 
 export class Dispatcher {
   readonly #store: DispatchStore;
@@ -40,7 +60,8 @@ export class Dispatcher {
     this.#store = store;
     this.#sender = sender;
     this.#options = options;
-    const onError = (error: unknown): void => options.log?.('The runs to dispatch could not be looked up; trying again.', error);
+    const onError = (error: unknown): void =>
+      options.log?.('The runs to dispatch could not be looked up; trying again.', error);
     this.#periodic = new Periodic(() => this.look(), { everyMs: options.everyMs ?? 1_000, onError });
   }
 
@@ -84,7 +105,10 @@ export class Dispatcher {
     if (claimed === null) return false;
     const answer = await this.#sender.send(tenantId, claimed.run, claimed.lease, claimed.webhook);
     if (answer.accepted) return true;
-    await this.#store.release(tenantId, claimed, { retryInMs: Math.ceil(backoffMs(claimed.run.attempts)), error: answer.why });
+    await this.#store.release(tenantId, claimed, {
+      retryInMs: Math.ceil(backoffMs(claimed.run.attempts)),
+      error: answer.why,
+    });
     return false;
   }
 }

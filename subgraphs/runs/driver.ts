@@ -157,7 +157,10 @@ export interface LogHead {
 export interface RunLog {
   /** The heads of those runs that exist for the tenant. */
   heads(tenantId: string, runIds: readonly string[]): Promise<LogHead[]>;
-  /** The events behind `after`, in order, at most `limit`, and no more than `maxBytes` of payloads but for one event. @param maxBytes 1 MiB */
+  /**
+   * The events behind `after`, in order, at most `limit`, and no more than `maxBytes` of payloads but for one event.
+   * @param maxBytes 1 MiB
+   */
   read(tenantId: string, runId: string, after: number, limit: number, maxBytes?: number): Promise<RunEvent[]>;
 }
 
@@ -177,13 +180,14 @@ export interface TenantLogEntry {
 /** All runs of a tenant as one log, ordered by (transaction id, event number). */
 export interface TenantLog {
   /**
-   * How far the log can be read: every transaction before `horizon` has ended, so nothing can appear before it any more.
-   * `pending` where committed events are at or behind it, waiting for an earlier transaction to end.
+   * How far the log can be read: every transaction before `horizon` has ended, so nothing can appear before it any
+   * more. `pending` where committed events are at or behind it, waiting for an earlier transaction to end.
    */
   horizon(tenantId: string): Promise<{ horizon: TenantPosition; pending: boolean }>;
   /**
    * The events behind `after` up to and with `end` that match, in order.
-   * @param limits how many events one call looks at, and the payloads' bytes that it answers with at most (but for one event)
+   * @param limits how many events one call looks at, and the payloads' bytes that it answers with at most (but for one
+   *   event)
    * @returns where the look ended (`upTo`), and whether there may be more
    */
   readTenant(
@@ -216,16 +220,24 @@ export interface RunsDriver {
    */
   append(context: RequestContext, append: AppendEvents): Promise<{ run: Run; events: RunEvent[] }>;
   /**
-   * Gives a worker the agent's most urgent run: queued and due, or left by a lease that expired. Runs whose attempts are
-   * used up are ended (RUN_ERROR, `ATTEMPTS_EXHAUSTED`) on the way.
+   * Gives a worker the agent's most urgent run: queued and due, or left by a lease that expired. Runs whose attempts
+   * are used up are ended (RUN_ERROR, `ATTEMPTS_EXHAUSTED`) on the way.
    * @returns null where there is none
    */
-  claim(context: RequestContext, claim: { agentId: string; leaseSeconds: number }): Promise<{ run: Run; lease: Lease } | null>;
+  claim(
+    context: RequestContext,
+    claim: { agentId: string; leaseSeconds: number },
+  ): Promise<{ run: Run; lease: Lease } | null>;
   /**
-   * Prolongs the lease of `token` to `leaseSeconds` from now, also after it expired, where nobody else has claimed the run.
-   * @throws CodedError `NOT_FOUND`; `CONFLICT` where the lease is over: claimed by another, handed back, or the run ended
+   * Prolongs the lease of `token` to `leaseSeconds` from now, also after it expired, where nobody else has claimed the
+   * run.
+   * @throws CodedError `NOT_FOUND`; `CONFLICT` where the lease is over: claimed by another, handed back, or the run
+   *   ended
    */
-  heartbeat(context: RequestContext, beat: { runId: string; token: string; leaseSeconds: number }): Promise<{ run: Run; lease: Lease }>;
+  heartbeat(
+    context: RequestContext,
+    beat: { runId: string; token: string; leaseSeconds: number },
+  ): Promise<{ run: Run; lease: Lease }>;
   /** Those of the runs that exist, in any order. */
   runsById(context: RequestContext, ids: readonly string[]): Promise<Run[]>;
   /** A page of the tenant's runs by creation time, in one statement. */

@@ -48,7 +48,9 @@ export interface RunsDeps {
   log?: (message: string, error?: unknown) => void;
 }
 
-/** Applies migrations and mounts the subgraph. `close` ends its streams and its listening connection, not `postgres`. */
+/**
+ * Applies migrations and mounts the subgraph. `close` ends its streams and its listening connection, not `postgres`.
+ */
 export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Subgraph> {
   const { postgres, log } = deps;
   await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
@@ -57,7 +59,8 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   const driver = postgres ? postgresDriver(postgres, wakeUps) : disabledDriver();
   const retention = postgres ? openRetention(postgres, driver, config.retention, deps) : undefined;
   const dispatch = postgres && config.dispatch ? openDispatch(postgres, wakeUps, config.dispatch, log) : undefined;
-  const workflows = postgres && config.temporal ? await openWorkflows(postgres, driver, config.temporal, log) : undefined;
+  const workflows =
+    postgres && config.temporal ? await openWorkflows(postgres, driver, config.temporal, log) : undefined;
   const leases = postgres ? new LeaseSweep(postgresExhausted(postgres, wakeUps), { log }) : undefined;
   leases?.start();
   const hub = new StreamHub(driver.log, wakeUps, { ...config.streams, log });
@@ -66,24 +69,44 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
     schema: buildSchema({ driver, hub, dispatch, workflows }),
     routes: [eventRoute(hub, { ...config.sse, log })],
     provides: {},
-    health: () => Promise.all([driver.health(), ...(wakeUps.health ? [wakeUps.health()] : []), ...(workflows ? [workflows.health()] : [])]),
+    health: () =>
+      Promise.all([
+        driver.health(),
+        ...(wakeUps.health ? [wakeUps.health()] : []),
+        ...(workflows ? [workflows.health()] : []),
+      ]),
     close: async () => {
-      await Promise.all([retention?.close(), dispatch?.dispatcher.close(), workflows?.close(), leases?.close(), partitions?.close()]);
+      await Promise.all([
+        retention?.close(),
+        dispatch?.dispatcher.close(),
+        workflows?.close(),
+        leases?.close(),
+        partitions?.close(),
+      ]);
       await hub.close();
     },
   };
 }
 
-function openDispatch(postgres: Postgres, wakeUps: WakeUps, { allowedHosts, secret }: NonNullable<RunsConfig['dispatch']>, log: RunsDeps['log']) {
+function openDispatch(
+  postgres: Postgres,
+  wakeUps: WakeUps,
+  { allowedHosts, secret }: NonNullable<RunsConfig['dispatch']>,
+  log: RunsDeps['log'],
+) {
   const policy = webhookPolicy(allowedHosts);
   const dispatcher = new Dispatcher(postgresDispatch(postgres, wakeUps), webhookSender({ policy, secret }), { log });
   dispatcher.start();
   return { policy, dispatcher };
 }
 
-/** Makes partitions of the log ahead, now and every few hours. One that is not made in time costs nothing but its moving later. */
+/**
+ * Makes partitions of the log ahead, now and every few hours. One that is not made in time costs nothing but its moving
+ * later.
+ */
 async function openPartitions(postgres: Postgres, rules: RetentionRules = {}, log: RunsDeps['log']): Promise<Periodic> {
-  const onError = (error: unknown): void => log?.('The next partitions of the run log could not be made; trying again.', error);
+  const onError = (error: unknown): void =>
+    log?.('The next partitions of the run log could not be made; trying again.', error);
   const add = () => addPartitions(postgres, partitionDays(rules));
   await add().catch(onError);
   const periodic = new Periodic(add, { everyMs: 3 * 3_600_000, onError });
@@ -91,7 +114,12 @@ async function openPartitions(postgres: Postgres, rules: RetentionRules = {}, lo
   return periodic;
 }
 
-async function openWorkflows(postgres: Postgres, driver: RunsDriver, options: TemporalOptions, log: RunsDeps['log']): Promise<Workflows> {
+async function openWorkflows(
+  postgres: Postgres,
+  driver: RunsDriver,
+  options: TemporalOptions,
+  log: RunsDeps['log'],
+): Promise<Workflows> {
   // Loaded where it is used: most installations have no Temporal, and its client is large.
   const { temporalWorkflows } = await import('./drivers/temporal.ts');
   const workflows = new Workflows(postgresWorkflows(postgres), driver, temporalWorkflows(options), { log });
@@ -99,7 +127,12 @@ async function openWorkflows(postgres: Postgres, driver: RunsDriver, options: Te
   return workflows;
 }
 
-function openRetention(postgres: Postgres, driver: RunsDriver, rules: RetentionRules = {}, { archiveSink, log }: RunsDeps): Retention | undefined {
+function openRetention(
+  postgres: Postgres,
+  driver: RunsDriver,
+  rules: RetentionRules = {},
+  { archiveSink, log }: RunsDeps,
+): Retention | undefined {
   if (rules.days === undefined && rules.runs === undefined) return undefined;
   if (archiveSink === undefined) {
     log?.('Nothing archives the events of old runs, so they are kept: retention needs an object store.');
@@ -118,4 +151,8 @@ async function openWakeUps({ redisUrl }: RunsConfig, postgres: Postgres, log: Ru
 }
 
 /** Without a store nothing grows. */
-const silentWakeUps: WakeUps = { start: () => undefined, ready: () => Promise.resolve(), close: () => Promise.resolve() };
+const silentWakeUps: WakeUps = {
+  start: () => undefined,
+  ready: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};

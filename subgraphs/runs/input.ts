@@ -17,16 +17,22 @@ const LONG_TEXT = 10_000;
 export function checkText(name: string, value: string | null | undefined, limit = SHORT_TEXT): string | null {
   if (value === null || value === undefined) return null;
   if (value === '') throw badUserInput(`\`${name}\` must not be empty; leave it out.`);
-  if (value.length > limit) throw badUserInput(`\`${name}\` is ${value.length} characters long; at most ${limit} are accepted.`);
+  if (value.length > limit)
+    throw badUserInput(`\`${name}\` is ${value.length} characters long; at most ${limit} are accepted.`);
   if (value.includes('\0')) throw badUserInput(`\`${name}\` cannot contain the NUL character (U+0000).`);
   return value;
 }
-export const checkLongText = (name: string, value: string | null | undefined): string | null => checkText(name, value, LONG_TEXT);
+export const checkLongText = (name: string, value: string | null | undefined): string | null =>
+  checkText(name, value, LONG_TEXT);
 
 /**
  * @throws CodedError `BAD_USER_INPUT` where a number is out of its bounds
  */
-export function checkNumber(name: string, value: number | null | undefined, { min, max }: { min: number; max: number }): number | null {
+export function checkNumber(
+  name: string,
+  value: number | null | undefined,
+  { min, max }: { min: number; max: number },
+): number | null {
   if (value === null || value === undefined) return null;
   if (value < min || value > max) throw badUserInput(`\`${name}\` must be from ${min} to ${max}; got ${value}.`);
   return value;
@@ -41,14 +47,18 @@ const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
 export function checkMoment(name: string, value: Date | string | null | undefined): Date | null {
   if (value === null || value === undefined) return null;
   const moment = new Date(value);
-  if (moment.getTime() < 0 || moment.getTime() > LAST_MOMENT) throw badUserInput(`\`${name}\` must be between 1970 and 9999.`);
+  if (moment.getTime() < 0 || moment.getTime() > LAST_MOMENT)
+    throw badUserInput(`\`${name}\` must be between 1970 and 9999.`);
   return moment;
 }
 
 /** An agent's id, by its form: agents are another subgraph's. */
 export function checkAgentId(id: string | null | undefined): string | null {
   if (id === null || id === undefined) return null;
-  if (!isIdOf('Agent', id)) throw badUserInput(`${JSON.stringify(id.slice(0, 80))} is not an agent’s id.`, { hint: 'Agent ids look like `agt_…`.' });
+  if (!isIdOf('Agent', id))
+    throw badUserInput(`${JSON.stringify(id.slice(0, 80))} is not an agent’s id.`, {
+      hint: 'Agent ids look like `agt_…`.',
+    });
   return id;
 }
 
@@ -60,7 +70,9 @@ export function checkAgentId(id: string | null | undefined): string | null {
 export function parseCursor(after: string | null | undefined): number {
   if (after === null || after === undefined) return 0;
   if (!/^(0|[1-9]\d{0,8})$/.test(after)) {
-    throw badUserInput('`after` is not a cursor of a run’s events.', { hint: 'Use the `sequence` of the last event seen, or leave it out.' });
+    throw badUserInput('`after` is not a cursor of a run’s events.', {
+      hint: 'Use the `sequence` of the last event seen, or leave it out.',
+    });
   }
   return Number(after);
 }
@@ -75,15 +87,20 @@ export function checkEvents(
 ): AppendEvents['events'] {
   if (events.length === 0) throw badUserInput('`events` must not be empty.');
   if (events.length > limits.eventsPerAppend) {
-    throw badUserInput(`An append holds at most ${limits.eventsPerAppend} events; got ${events.length}.`, { hint: 'Split it.' });
+    throw badUserInput(`An append holds at most ${limits.eventsPerAppend} events; got ${events.length}.`, {
+      hint: 'Split it.',
+    });
   }
   return events.map(({ type, payload }, index) => {
     const where = `events[${index}] (${type})`;
-    if (isTerminal(type) && index < events.length - 1) throw badUserInput(`${where}: nothing can follow it; make it the last event.`);
+    if (isTerminal(type) && index < events.length - 1)
+      throw badUserInput(`${where}: nothing can follow it; make it the last event.`);
     if (type === 'RUN_STARTED' && index > 0) throw badUserInput(`${where}: it can only be the first event of a run.`);
     const given = checkJson(payload ?? {});
-    if (typeof given !== 'object' || given === null || Array.isArray(given)) throw badUserInput(`${where}: the payload must be an object.`);
-    if (Object.hasOwn(given, 'type') && given['type'] !== type) throw badUserInput(`${where}: \`type\` in the payload differs from the event’s.`);
+    if (typeof given !== 'object' || given === null || Array.isArray(given))
+      throw badUserInput(`${where}: the payload must be an object.`);
+    if (Object.hasOwn(given, 'type') && given['type'] !== type)
+      throw badUserInput(`${where}: \`type\` in the payload differs from the event’s.`);
     const checked = EVENT_TYPES[type].payload.safeParse(given);
     if (!checked.success) {
       const issue = checked.error.issues[0]!;
@@ -100,7 +117,8 @@ export function checkFilter(where: RunFilter | null | undefined, depth = 0): voi
   if (!where) return;
   if (depth > 8) throw badUserInput('`where` is nested more than 8 levels deep.');
   for (const list of [where.status?.in, where.agentId?.in, where.createdAt?.in, where.and, where.or]) {
-    if (list && list.length > 500) throw badUserInput(`A list in \`where\` has ${list.length} items; at most 500 are accepted.`);
+    if (list && list.length > 500)
+      throw badUserInput(`A list in \`where\` has ${list.length} items; at most 500 are accepted.`);
   }
   for (const inner of [...(where.and ?? []), ...(where.or ?? []), where.not]) checkFilter(inner, depth + 1);
 }

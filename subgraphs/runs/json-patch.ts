@@ -1,8 +1,8 @@
 /**
  * JSON Patch (RFC 6902) over JSON Pointer (RFC 6901), for untrusted patches: only own properties are seen, so that
- * `__proto__` and `toString` are ordinary keys; the document may be replaced as a whole; a patch applies entirely or not
- * at all; and what a patch may build (bytes, depth) and cost (bytes touched) is bounded, because `copy` can double a
- * document with every operation. (The packages at hand skip such keys, or cannot replace the whole.)
+ * `__proto__` and `toString` are ordinary keys; the document may be replaced as a whole; a patch applies entirely or
+ * not at all; and what a patch may build (bytes, depth) and cost (bytes touched) is bounded, because `copy` can double
+ * a document with every operation. (The packages at hand skip such keys, or cannot replace the whole.)
  */
 import { z } from 'zod';
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
@@ -11,7 +11,10 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 /** What a document may be (bytes of JSON, levels), and how many bytes one series of patches may touch. */
 export const PATCH_LIMITS = { bytes: 256 * 1024, depth: 32, work: 32 * 1024 * 1024 } as const;
 
-const pointer = z.string().max(1_024).regex(/^(\/([^/~]|~[01])*)*$/, 'must be a JSON Pointer (RFC 6901)');
+const pointer = z
+  .string()
+  .max(1_024)
+  .regex(/^(\/([^/~]|~[01])*)*$/, 'must be a JSON Pointer (RFC 6901)');
 const value = z.unknown().refine((given) => given !== undefined, 'is required');
 
 /** The form of a patch; whether it applies is up to the document. */
@@ -34,8 +37,8 @@ const fail = (why: string): never => {
 };
 
 /**
- * A JSON document under a series of patches, such as those of one append: all apply, or an error is thrown and the whole
- * series is to be dropped. The document given is changed in place; values of patches are copied.
+ * A JSON document under a series of patches, such as those of one append: all apply, or an error is thrown and the
+ * whole series is to be dropped. The document given is changed in place; values of patches are copied.
  */
 export class PatchedDocument {
   /** The document sits under the key '' of a holder, so that the whole is replaced like any part. */
@@ -63,7 +66,10 @@ export class PatchedDocument {
         this.#apply(operation);
       } catch (cause) {
         if (!(cause instanceof DoesNotApply)) throw cause;
-        throw badUserInput(`Operation ${index} of the patch (${operation.op} ${JSON.stringify(operation.path)}) does not apply: ${cause.message}`, { cause });
+        throw badUserInput(
+          `Operation ${index} of the patch (${operation.op} ${JSON.stringify(operation.path)}) does not apply: ${cause.message}`,
+          { cause },
+        );
       }
     });
   }
@@ -85,7 +91,8 @@ export class PatchedDocument {
         return this.#add(path, this.#clone(this.#get(tokens(operation.from))));
       case 'move': {
         const from = tokens(operation.from);
-        if (from.length < path.length && from.every((token, at) => token === path[at])) fail('a value cannot move into itself.');
+        if (from.length < path.length && from.every((token, at) => token === path[at]))
+          fail('a value cannot move into itself.');
         const moved = this.#get(from);
         if (operation.from === operation.path) return;
         this.#remove(from);
@@ -133,9 +140,12 @@ export class PatchedDocument {
     else delete parent[key];
   }
 
-  /** Keeps the document within its limits; its exact size is measured only when the sum of what was added may pass them. */
+  /**
+   * Keeps the document within its limits; its exact size is measured only when the sum of what was added may pass them.
+   */
   #grow(path: readonly string[], given: JsonValue, dropped: JsonValue | undefined): void {
-    if (path.length - 1 + depth(given) > PATCH_LIMITS.depth) fail(`the document would be nested more than ${PATCH_LIMITS.depth} levels deep.`);
+    if (path.length - 1 + depth(given) > PATCH_LIMITS.depth)
+      fail(`the document would be nested more than ${PATCH_LIMITS.depth} levels deep.`);
     const bytes = size(given);
     this.#spend(bytes);
     this.#bytes += bytes;
@@ -148,7 +158,10 @@ export class PatchedDocument {
 
   #spend(bytes: number): void {
     this.#work -= bytes;
-    if (this.#work < 0) throw badUserInput('The patches of this batch copy or compare too much.', { hint: 'Send a STATE_SNAPSHOT instead.' });
+    if (this.#work < 0)
+      throw badUserInput('The patches of this batch copy or compare too much.', {
+        hint: 'Send a STATE_SNAPSHOT instead.',
+      });
   }
 
   #clone(given: JsonValue): JsonValue {
@@ -163,10 +176,18 @@ export class PatchedDocument {
     if (left === right) return true;
     if (left === null || right === null || typeof left !== 'object' || typeof right !== 'object') return false;
     if (Array.isArray(left) || Array.isArray(right)) {
-      return Array.isArray(left) && Array.isArray(right) && left.length === right.length && left.every((item, at) => this.#equal(item, right[at]!));
+      return (
+        Array.isArray(left) &&
+        Array.isArray(right) &&
+        left.length === right.length &&
+        left.every((item, at) => this.#equal(item, right[at]!))
+      );
     }
     const keys = Object.keys(left);
-    return keys.length === Object.keys(right).length && keys.every((key) => Object.hasOwn(right, key) && this.#equal(left[key]!, right[key]!));
+    return (
+      keys.length === Object.keys(right).length &&
+      keys.every((key) => Object.hasOwn(right, key) && this.#equal(left[key]!, right[key]!))
+    );
   }
 }
 
@@ -185,12 +206,15 @@ function child(parent: JsonValue, token: string): JsonValue {
 }
 
 function arrayIndex(token: string): number {
-  return /^(0|[1-9]\d{0,8})$/.test(token) ? Number(token) : fail(`${JSON.stringify(token.slice(0, 40))} is no index of a list.`);
+  return /^(0|[1-9]\d{0,8})$/.test(token)
+    ? Number(token)
+    : fail(`${JSON.stringify(token.slice(0, 40))} is no index of a list.`);
 }
 
 /** Assigning to `__proto__` would set the prototype. */
 function setOwn(target: { [key: string]: JsonValue }, key: string, given: JsonValue): void {
-  if (key === '__proto__') Object.defineProperty(target, key, { value: given, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__')
+    Object.defineProperty(target, key, { value: given, enumerable: true, configurable: true, writable: true });
   else target[key] = given;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Ends runs whose attempts are used up: the last worker's lease has expired, and nobody may claim the run again. A claim
- * ends those that it meets on its way; the sweep ends them also where no worker asks any more.
+ * Ends runs whose attempts are used up: the last worker's lease has expired, and nobody may claim the run again. A
+ * claim ends those that it meets on its way; the sweep ends them also where no worker asks any more.
  */
 import { doDue, Periodic } from './periodic.ts';
 
@@ -32,7 +32,8 @@ export class LeaseSweep {
   constructor(store: ExhaustedStore, { everyMs = 15_000, log = () => undefined }: LeaseSweepOptions = {}) {
     this.#store = store;
     this.#log = log;
-    const onError = (error: unknown): void => log('Runs whose workers are gone could not be looked up; trying again.', error);
+    const onError = (error: unknown): void =>
+      log('Runs whose workers are gone could not be looked up; trying again.', error);
     this.#periodic = new Periodic(() => this.sweep(), { everyMs, onError });
   }
 
@@ -43,11 +44,16 @@ export class LeaseSweep {
 
   /** @returns how many runs were ended; one that fails is logged, and tried again by a later look */
   async sweep(): Promise<number> {
-    return await doDue(() => this.#store.exhausted(BATCH), ({ tenantId, runId }) => this.#store.giveUp(tenantId, runId), {
-      batch: BATCH,
-      closed: () => this.#periodic.closed,
-      failed: ({ runId }, error) => this.#log(`Run ${runId} could not be ended, though its attempts are used up; trying again.`, error),
-    });
+    return await doDue(
+      () => this.#store.exhausted(BATCH),
+      ({ tenantId, runId }) => this.#store.giveUp(tenantId, runId),
+      {
+        batch: BATCH,
+        closed: () => this.#periodic.closed,
+        failed: ({ runId }, error) =>
+          this.#log(`Run ${runId} could not be ended, though its attempts are used up; trying again.`, error),
+      },
+    );
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Per-request loaders. They batch and do not remember: the events of one subscription share a request, and a run changes
- * while it is followed.
+ * Per-request loaders. They batch and do not remember: the events of one subscription share a request, and a run
+ * changes while it is followed.
  */
 import DataLoader from 'dataloader';
 import { perRequest } from '#subgraphs/shared/context.ts';
@@ -36,8 +36,16 @@ export const createLoaders = (driver: () => RunsDriver) =>
         for (const group of groups.values()) {
           const { after, limit, types } = group[0]!;
           const runIds = [...new Set(group.map(({ runId }) => runId))];
-          const events = await driver().events(context, runIds.map((runId) => ({ runId, after })), { limit, types });
-          for (const key of group) answers.set(key, events.filter(({ runId }) => runId === key.runId));
+          const events = await driver().events(
+            context,
+            runIds.map((runId) => ({ runId, after })),
+            { limit, types },
+          );
+          for (const key of group)
+            answers.set(
+              key,
+              events.filter(({ runId }) => runId === key.runId),
+            );
         }
         return keys.map((key) => answers.get(key) ?? []);
       },

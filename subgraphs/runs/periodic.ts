@@ -9,7 +9,8 @@ export interface PeriodicOptions {
 }
 
 /**
- * Does what is due, a batch at a time and in order, until few are left or none of a batch could be done: those would be found again at once.
+ * Does what is due, a batch at a time and in order, until few are left or none of a batch could be done: those would be
+ * found again at once.
  * @param each false where another process was faster; what it raises goes to `failed`, and a later look tries again
  * @returns how many were done
  */

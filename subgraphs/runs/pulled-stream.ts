@@ -1,4 +1,7 @@
-/** What all streams of run logs are from outside: async iterators that pull, whose calls answer in order and which end at once. */
+/**
+ * What all streams of run logs are from outside: async iterators that pull, whose calls answer in order and which end
+ * at once.
+ */
 import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
 
 export abstract class PulledStream<Event extends object> implements SharedEvents<Event> {

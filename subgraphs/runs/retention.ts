@@ -1,7 +1,7 @@
 /**
- * Retention: events of ended runs that are past their age or their number are written to the object store as JSON Lines and
- * then removed, whole runs at a time. What could not be archived is not removed. By age, a partition of the log is dropped
- * as a whole once all its runs are due: removing event by event costs as much as writing them did.
+ * Retention: events of ended runs that are past their age or their number are written to the object store as JSON Lines
+ * and then removed, whole runs at a time. What could not be archived is not removed. By age, a partition of the log is
+ * dropped as a whole once all its runs are due: removing event by event costs as much as writing them did.
  */
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
@@ -17,10 +17,11 @@ export interface RetentionRules {
 }
 
 /**
- * How many days of runs a partition of the log holds: so many that retention by age goes in some thirty steps. Events may be
- * kept for so much longer than the rule says.
+ * How many days of runs a partition of the log holds: so many that retention by age goes in some thirty steps. Events
+ * may be kept for so much longer than the rule says.
  */
-export const partitionDays = ({ days }: RetentionRules): number => Math.min(Math.max(Math.floor((days ?? 900) / 30), 1), 30);
+export const partitionDays = ({ days }: RetentionRules): number =>
+  Math.min(Math.max(Math.floor((days ?? 900) / 30), 1), 30);
 
 /** Runs of one range of ids, which is a range of time. */
 export interface LogRange {
@@ -34,7 +35,10 @@ export interface LogRange {
 
 /** What retention needs of the store besides reading. It works across tenants. */
 export interface RetentionStore {
-  /** Ranges that hold runs which are due by their age, but for those that can be dropped as a whole in less than {@link partitionDays}. */
+  /**
+   * Ranges that hold runs which are due by their age, but for those that can be dropped as a whole in less than {@link
+   * partitionDays}.
+   */
   ranges(days: number): Promise<LogRange[]>;
   /** Ended runs of a range whose events are no longer kept and still there, those that began first first. */
   dueByAge(range: LogRange, days: number, limit: number): Promise<{ tenantId: string; runId: string }[]>;
@@ -45,14 +49,20 @@ export interface RetentionStore {
    * @param withRange leaves the events to {@link dropArchived}
    */
   remove(archived: { tenantId: string; runId: string; archiveKey: string }, withRange: boolean): Promise<void>;
-  /** Drops past partitions of which all runs are archived. @returns how many; the rest are in use, and dropped by a later call */
+  /**
+   * Drops past partitions of which all runs are archived. @returns how many; the rest are in use, and dropped by a
+   * later call
+   */
   dropArchived(): Promise<number>;
 }
 
 export interface RetentionOptions extends RetentionRules {
   /** Time between two looks, in milliseconds; random by half, so that processes spread. @default 60000 */
   everyMs?: number;
-  /** Bytes of one archived object; a longer run takes several. @default 4 MiB, which a remote object store's API takes too */
+  /**
+   * Bytes of one archived object; a longer run takes several. @default 4 MiB, which a remote object store's API takes
+   * too
+   */
   partBytes?: number;
   log?: (message: string, error?: unknown) => void;
 }
@@ -63,7 +73,8 @@ const BATCH = 20;
 const READ = 1_000;
 
 /** The key of the n-th object of an archived run, from 1. Parts follow until the run's last sequence is reached. */
-export const archiveKey = (runId: string, part = 1): string => `archive/runs/${runId}/${String(part).padStart(6, '0')}.jsonl`;
+export const archiveKey = (runId: string, part = 1): string =>
+  `archive/runs/${runId}/${String(part).padStart(6, '0')}.jsonl`;
 
 export class Retention {
   readonly #store: RetentionStore;
@@ -72,12 +83,18 @@ export class Retention {
   readonly #options: RetentionOptions;
   readonly #periodic: Periodic;
 
-  constructor(store: RetentionStore, driver: Pick<RunsDriver, 'runsById' | 'log'>, sink: ArchiveSink, options: RetentionOptions) {
+  constructor(
+    store: RetentionStore,
+    driver: Pick<RunsDriver, 'runsById' | 'log'>,
+    sink: ArchiveSink,
+    options: RetentionOptions,
+  ) {
     this.#store = store;
     this.#driver = driver;
     this.#sink = sink;
     this.#options = options;
-    const onError = (error: unknown): void => options.log?.('Retention could not look for old runs; it tries again.', error);
+    const onError = (error: unknown): void =>
+      options.log?.('Retention could not look for old runs; it tries again.', error);
     this.#periodic = new Periodic(() => this.sweep(), { everyMs: options.everyMs ?? 60_000, onError });
   }
 
@@ -105,7 +122,8 @@ export class Retention {
     return doDue(due, ({ tenantId, runId }) => this.#archive(tenantId, runId, withRange), {
       batch: BATCH,
       closed: () => this.#periodic.closed,
-      failed: ({ runId }, error) => this.#options.log?.(`The events of run ${runId} could not be archived; they are kept.`, error),
+      failed: ({ runId }, error) =>
+        this.#options.log?.(`The events of run ${runId} could not be archived; they are kept.`, error),
     });
   }
 
@@ -115,7 +133,13 @@ export class Retention {
 
   /** @returns false where another process was faster */
   async #archive(tenantId: string, runId: string, withRange: boolean): Promise<boolean> {
-    const context = createRequestContext({ tenantId, subject: 'system:retention', roles: [], scopes: [], system: true });
+    const context = createRequestContext({
+      tenantId,
+      subject: 'system:retention',
+      roles: [],
+      scopes: [],
+      system: true,
+    });
     const [run] = await this.#driver.runsById(context, [runId]);
     if (!run || run.archiveKey !== null) return false;
     if (!(await this.#write(context, run))) return false;
@@ -155,4 +179,5 @@ export class Retention {
   }
 }
 
-const lineOf = ({ sequence, type, payload, actor, createdAt }: RunEvent): string => JSON.stringify({ sequence, type, payload, actor, createdAt });
+const lineOf = ({ sequence, type, payload, actor, createdAt }: RunEvent): string =>
+  JSON.stringify({ sequence, type, payload, actor, createdAt });

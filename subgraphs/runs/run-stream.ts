@@ -1,4 +1,6 @@
-/** One follower's view of a run's log: an async iterator that pulls, so that a slow follower holds a batch and no more. */
+/**
+ * One follower's view of a run's log: an async iterator that pulls, so that a slow follower holds a batch and no more.
+ */
 import type { RunEvent } from './driver.ts';
 import { isTerminal, type RunEventType } from './event-types.ts';
 import { PulledStream } from './pulled-stream.ts';
@@ -65,7 +67,9 @@ export class RunStream extends PulledStream<RunEvent> {
     return this.#options.caughtUp === undefined && this.#wait(resume);
   }
 
-  /** Catch-up, hand-over and live are this one loop: take what is known, read what is behind, wait for what is to come. */
+  /**
+   * Catch-up, hand-over and live are this one loop: take what is known, read what is behind, wait for what is to come.
+   */
   protected async pull(): Promise<RunEvent | undefined> {
     for (;;) {
       const event = this.poll();

@@ -1,4 +1,6 @@
-/** The GraphQL types of events, generated from the table of event types: an interface, and an object type for each type. */
+/**
+ * The GraphQL types of events, generated from the table of event types: an interface, and an object type for each type.
+ */
 import type { EnumRef, InterfaceRef, ObjectRef } from '@pothos/core';
 import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
@@ -21,20 +23,37 @@ export function addEventTypes(
 ): EventTypes {
   const RunEventType = builder.enumType('RunEventType', {
     description: 'What an event says. Names follow AG-UI 1.0; `ARTIFACT_CREATED` is added.',
-    values: Object.fromEntries(RUN_EVENT_TYPES.map((type) => [type, { value: type, description: EVENT_TYPES[type].description }])),
+    values: Object.fromEntries(
+      RUN_EVENT_TYPES.map((type) => [type, { value: type, description: EVENT_TYPES[type].description }]),
+    ),
   }) as unknown as EventTypes['RunEventType'];
 
   const RunEvent = builder.interfaceRef<RunEvent>('RunEvent').implement({
-    description: 'One event of a run’s log. The log only grows: an event never changes, moves or goes before its run does.',
+    description:
+      'One event of a run’s log. The log only grows: an event never changes, moves or goes before its run does.',
     resolveType: ({ type }) => graphqlTypeName(type),
     fields: (t) => ({
       sequence: t.exposeInt('sequence', {
         nullable: false,
-        description: 'The event’s place in the run’s log: 1, 2, 3 … without a hole. As text it is the cursor behind this event.',
+        description:
+          'The event’s place in the run’s log: 1, 2, 3 … without a hole. As text it is the cursor behind this event.',
       }),
-      type: t.field({ type: RunEventType, nullable: false, description: 'What the event says.', resolve: ({ type }) => type }),
-      createdAt: t.expose('createdAt', { type: 'DateTime', nullable: false, description: 'When it was appended; never before the event before it.' }),
-      payload: t.expose('payload', { type: 'JSON', nullable: false, description: 'What belongs to the event, as AG-UI defines it for the type, further keys included.' }),
+      type: t.field({
+        type: RunEventType,
+        nullable: false,
+        description: 'What the event says.',
+        resolve: ({ type }) => type,
+      }),
+      createdAt: t.expose('createdAt', {
+        type: 'DateTime',
+        nullable: false,
+        description: 'When it was appended; never before the event before it.',
+      }),
+      payload: t.expose('payload', {
+        type: 'JSON',
+        nullable: false,
+        description: 'What belongs to the event, as AG-UI defines it for the type, further keys included.',
+      }),
       actor: t.exposeString('actor', { nullable: false, description: 'Who appended it.' }),
       run: t.field({
         type: run,
@@ -88,6 +107,10 @@ export function addEventTypes(
 }
 
 /** For all followers of a run: so not under the signal of the one who happens to ask first. */
-async function readRun({ driver }: RunsSchemaDeps, { principal, statements }: RequestContext, id: string): Promise<Run | null> {
+async function readRun(
+  { driver }: RunsSchemaDeps,
+  { principal, statements }: RequestContext,
+  id: string,
+): Promise<Run | null> {
   return (await driver.runsById(createRequestContext(principal, { statements }), [id]))[0] ?? null;
 }

@@ -19,7 +19,13 @@ export function addMutations(
   const runPayload = (name: string, description: string) =>
     builder.objectRef<{ run: Run }>(name).implement({
       description,
-      fields: (t) => ({ run: t.field({ type: run, description: 'The run after the change.', resolve: (payload) => referenceTo(payload.run) }) }),
+      fields: (t) => ({
+        run: t.field({
+          type: run,
+          description: 'The run after the change.',
+          resolve: (payload) => referenceTo(payload.run),
+        }),
+      }),
     });
 
   const StartRunInput = builder.inputType('StartRunInput', {
@@ -27,9 +33,16 @@ export function addMutations(
     fields: (t) => ({
       agentId: t.id({ description: 'The agent that is to run.' }),
       input: t.field({ type: 'JSON', description: 'What the agent is to work on.' }),
-      threadId: t.id({ description: 'The conversation that the run belongs to, at most 200 characters; the run’s own id when absent.' }),
-      priority: t.int({ description: `Runs of a greater priority are claimed first: ${LEASE_LIMITS.priority.min} to ${LEASE_LIMITS.priority.max}; 0 when absent.` }),
-      scheduledAt: t.field({ type: 'DateTime', description: 'Workers do not claim the run before this moment; at once when absent.' }),
+      threadId: t.id({
+        description: 'The conversation that the run belongs to, at most 200 characters; the run’s own id when absent.',
+      }),
+      priority: t.int({
+        description: `Runs of a greater priority are claimed first: ${LEASE_LIMITS.priority.min} to ${LEASE_LIMITS.priority.max}; 0 when absent.`,
+      }),
+      scheduledAt: t.field({
+        type: 'DateTime',
+        description: 'Workers do not claim the run before this moment; at once when absent.',
+      }),
       maxAttempts: t.int({
         description: `How often workers may claim the run before it fails: ${LEASE_LIMITS.attempts.min} to ${LEASE_LIMITS.attempts.max}; ${LEASE_LIMITS.attempts.default} when absent.`,
       }),
@@ -44,21 +57,25 @@ export function addMutations(
           'can be reached, however long that takes, and fails where the workflow ends without ending it. Not together with `webhook`; `maxAttempts` has no effect.',
       }),
       idempotencyKey: t.string({
-        description: 'At most 200 characters, unique for the agent. Starting again with the same key and input returns the same run.',
+        description:
+          'At most 200 characters, unique for the agent. Starting again with the same key and input returns the same run.',
       }),
     }),
   });
   builder.mutationField('startRun', (t) =>
     t.field({
       type: runPayload('StartRunPayload', 'What `startRun` did.'),
-      description: 'Queues a run, for workers to claim (`claimRun`) or for whoever writes to it first. It leaves the queue with its first event.',
+      description:
+        'Queues a run, for workers to claim (`claimRun`) or for whoever writes to it first. It leaves the queue with its first event.',
       args: { input: t.arg({ type: StartRunInput, required: true, description: 'The run to start.' }) },
       resolve: async (_root, { input }, context) => {
         const { webhook } = input;
         const workflow = input.workflow ?? false;
-        if (workflow && webhook) throw badUserInput('A run is dispatched to a `webhook` or to a `workflow`, not to both.');
+        if (workflow && webhook)
+          throw badUserInput('A run is dispatched to a `webhook` or to a `workflow`, not to both.');
         if (workflow && !deps.workflows) throw storeDisabled('Dispatch of runs to Temporal', 'TEMPORAL_ADDRESS');
-        if (webhook && !deps.dispatch) throw storeDisabled('Dispatch of runs to webhooks', 'DISPATCH_ALLOWED_HOSTS and DISPATCH_SECRET');
+        if (webhook && !deps.dispatch)
+          throw storeDisabled('Dispatch of runs to webhooks', 'DISPATCH_ALLOWED_HOSTS and DISPATCH_SECRET');
         const run = await deps.driver.start(context, {
           agentId: checkAgentId(input.agentId),
           threadId: checkText('threadId', input.threadId),
@@ -83,7 +100,8 @@ export function addMutations(
       type: t.field({ type: RunEventType, required: true, description: 'What the event says.' }),
       payload: t.field({
         type: 'JSON',
-        description: 'What belongs to it, as AG-UI defines it for the type: an object of at most 64 KiB; an empty one when absent. Unknown keys are kept.',
+        description:
+          'What belongs to it, as AG-UI defines it for the type: an object of at most 64 KiB; an empty one when absent. Unknown keys are kept.',
       }),
     }),
   });
@@ -97,26 +115,40 @@ export function addMutations(
         description: `1 to ${RUN_LIMITS.eventsPerAppend} events, in order. A terminal one (RUN_FINISHED, RUN_ERROR) must be the last, and ends the run.`,
       }),
       idempotencyKey: t.string({
-        description: 'At most 200 characters, unique for the run. Appending again with the same key and events returns the same events.',
+        description:
+          'At most 200 characters, unique for the run. Appending again with the same key and events returns the same events.',
       }),
-      expectedSequence: t.int({ description: 'Refuse with CONFLICT unless this is the sequence of the run’s last event (0 before the first).' }),
+      expectedSequence: t.int({
+        description: 'Refuse with CONFLICT unless this is the sequence of the run’s last event (0 before the first).',
+      }),
       waiting: t.boolean({
-        description: 'Whether the run now waits for something outside it (status WAITING) until the next append; false when absent. A worker hands the run back with it.',
+        description:
+          'Whether the run now waits for something outside it (status WAITING) until the next append; false when absent. A worker hands the run back with it.',
       }),
-      token: t.string({ description: 'The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over.' }),
+      token: t.string({
+        description:
+          'The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over.',
+      }),
     }),
   });
-  const AppendRunEventsPayload = builder.objectRef<Awaited<ReturnType<typeof deps.driver.append>>>('AppendRunEventsPayload').implement({
-    description: 'What `appendRunEvents` did.',
-    fields: (t) => ({
-      events: t.field({
-        type: [RunEvent],
-        description: 'The events given, as they are in the log now; without the RUN_STARTED that a first append puts before them.',
-        resolve: (payload) => payload.events,
+  const AppendRunEventsPayload = builder
+    .objectRef<Awaited<ReturnType<typeof deps.driver.append>>>('AppendRunEventsPayload')
+    .implement({
+      description: 'What `appendRunEvents` did.',
+      fields: (t) => ({
+        events: t.field({
+          type: [RunEvent],
+          description:
+            'The events given, as they are in the log now; without the RUN_STARTED that a first append puts before them.',
+          resolve: (payload) => payload.events,
+        }),
+        run: t.field({
+          type: run,
+          description: 'The run after the change.',
+          resolve: (payload) => referenceTo(payload.run),
+        }),
       }),
-      run: t.field({ type: run, description: 'The run after the change.', resolve: (payload) => referenceTo(payload.run) }),
-    }),
-  });
+    });
   builder.mutationField('appendRunEvents', (t) =>
     t.field({
       type: AppendRunEventsPayload,
@@ -125,7 +157,8 @@ export function addMutations(
         `A run holds at most ${RUN_LIMITS.eventsPerRun} events; nothing follows a terminal one (CONFLICT).`,
       args: { input: t.arg({ type: AppendRunEventsInput, required: true, description: 'The events to append.' }) },
       resolve: (_root, { input }, context) => {
-        if (typeof input.expectedSequence === 'number' && input.expectedSequence < 0) throw badUserInput('`expectedSequence` must not be negative.');
+        if (typeof input.expectedSequence === 'number' && input.expectedSequence < 0)
+          throw badUserInput('`expectedSequence` must not be negative.');
         return deps.driver.append(context, {
           runId: input.runId,
           events: checkEvents(input.events as { type: RunEventType; payload?: JsonValue }[]),
@@ -138,8 +171,13 @@ export function addMutations(
     }),
   );
 
-  const end = async (context: RequestContext, runId: string, type: RunEventType, payload: { [key: string]: JsonValue }, lease: { token?: string | null; regardless?: boolean }) =>
-    await deps.driver.append(context, { runId, events: checkEvents([{ type, payload }]), ...lease });
+  const end = async (
+    context: RequestContext,
+    runId: string,
+    type: RunEventType,
+    payload: { [key: string]: JsonValue },
+    lease: { token?: string | null; regardless?: boolean },
+  ) => await deps.driver.append(context, { runId, events: checkEvents([{ type, payload }]), ...lease });
 
   const RunErrorInput = builder.inputType('RunErrorInput', {
     description: 'How a run failed.',
@@ -154,21 +192,32 @@ export function addMutations(
       runId: t.id({ required: true, description: 'The run.' }),
       output: t.field({ type: 'JSON', description: 'What the run produced.' }),
       error: t.field({ type: RunErrorInput, description: 'How the run failed; absent where it succeeded.' }),
-      token: t.string({ description: 'The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over.' }),
+      token: t.string({
+        description:
+          'The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over.',
+      }),
     }),
   });
   builder.mutationField('finishRun', (t) =>
     t.field({
       type: runPayload('FinishRunPayload', 'What `finishRun` did.'),
-      description: 'Ends a run, queued or under way: appends RUN_FINISHED, or RUN_ERROR where `error` is given. CONFLICT where it has ended already.',
+      description:
+        'Ends a run, queued or under way: appends RUN_FINISHED, or RUN_ERROR where `error` is given. CONFLICT where it has ended already.',
       args: { input: t.arg({ type: FinishRunInput, required: true, description: 'The run to finish.' }) },
       resolve: async (_root, { input: { runId, output, error, token } }, context) => {
         const lease = { token: checkText('token', token) };
         const result: { [key: string]: JsonValue } = output === null || output === undefined ? {} : { result: output };
-        if (!error) return await end(context, runId, 'RUN_FINISHED', { ...result, outcome: { type: 'success' } }, lease);
+        if (!error)
+          return await end(context, runId, 'RUN_FINISHED', { ...result, outcome: { type: 'success' } }, lease);
         const code = checkText('error.code', error.code);
         const message = checkLongText('error.message', error.message)!;
-        return await end(context, runId, 'RUN_ERROR', { message, ...(code === null ? {} : { code }), ...result }, lease);
+        return await end(
+          context,
+          runId,
+          'RUN_ERROR',
+          { message, ...(code === null ? {} : { code }), ...result },
+          lease,
+        );
       },
     }),
   );
@@ -190,7 +239,13 @@ export function addMutations(
       resolve: async (_root, { input }, context) => {
         const reason = checkLongText('reason', input.reason);
         try {
-          const cancelled = await end(context, input.runId, 'RUN_FINISHED', { outcome: { type: 'cancelled' }, ...(reason === null ? {} : { reason }) }, { regardless: true });
+          const cancelled = await end(
+            context,
+            input.runId,
+            'RUN_FINISHED',
+            { outcome: { type: 'cancelled' }, ...(reason === null ? {} : { reason }) },
+            { regardless: true },
+          );
           if (cancelled.run.workflowId !== null) deps.workflows?.nudge();
           return cancelled;
         } catch (error) {

@@ -21,7 +21,10 @@ export function addQueries(
     description: 'Conditions on a run’s status. All that are given must hold.',
     fields: (t) => ({
       eq: t.field({ type: RunStatus, description: 'Equal to this.' }),
-      in: t.field({ type: [RunStatus], description: `Equal to one of these, at most ${RUN_STATUSES.length}; an empty list matches nothing.` }),
+      in: t.field({
+        type: [RunStatus],
+        description: `Equal to one of these, at most ${RUN_STATUSES.length}; an empty list matches nothing.`,
+      }),
     }),
   });
   const RunFilterInput = builder.inputRef<RunFilter>('RunFilter');
@@ -32,7 +35,10 @@ export function addQueries(
       agentId: t.field({ type: shared.IdFilter, description: 'On the agent that the run was started for.' }),
       createdAt: t.field({ type: shared.DateTimeFilter, description: 'On when the run was queued.' }),
       and: t.field({ type: [RunFilterInput], description: 'All of these must match.' }),
-      or: t.field({ type: [RunFilterInput], description: 'At least one of these must match; an empty list matches nothing.' }),
+      or: t.field({
+        type: [RunFilterInput],
+        description: 'At least one of these must match; an empty list matches nothing.',
+      }),
       not: t.field({ type: RunFilterInput, description: 'Must not match this.' }),
     }),
   });
@@ -66,7 +72,10 @@ export function addQueries(
       description: 'The tenant’s runs, the newest first unless `orderBy` says otherwise.',
       args: {
         where: t.arg({ type: RunFilterInput, description: 'Which runs; all when absent.' }),
-        orderBy: t.arg({ type: [RunOrder], description: 'How to sort: at most one criterion. The newest first when absent.' }),
+        orderBy: t.arg({
+          type: [RunOrder],
+          description: 'How to sort: at most one criterion. The newest first when absent.',
+        }),
         ...pageArguments(t.arg as never),
       },
       resolve: async (_root, { where, orderBy, first, after }, context) => {
@@ -75,7 +84,12 @@ export function addQueries(
         if (orderBy && orderBy.length > 1) throw badUserInput('Runs are sorted by one criterion.');
         const direction = orderBy?.[0] ? (orderBy[0].direction ?? 'ASC') : 'DESC';
         const list = `runs:CREATED_AT:${direction}`;
-        const rows = await deps.driver.runs(context, { where, direction, after: decodeAfter(list, after as string | null | undefined), limit: size + 1 });
+        const rows = await deps.driver.runs(context, {
+          where,
+          direction,
+          after: decodeAfter(list, after as string | null | undefined),
+          limit: size + 1,
+        });
         return {
           ...pageOf(rows.map(referenceTo), size, (node) => ({
             cursor: encodeCursor(list, [node.run!.createdAt.toISOString(), node.id]),
@@ -92,7 +106,9 @@ function decodeAfter(list: string, after: string | null | undefined): readonly [
   if (after === null || after === undefined) return null;
   const [createdAt, id] = decodeCursor(list, after, 2);
   if (typeof createdAt !== 'string' || typeof id !== 'string' || Number.isNaN(Date.parse(createdAt))) {
-    throw badUserInput('`after` is not a cursor of this list.', { hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.' });
+    throw badUserInput('`after` is not a cursor of this list.', {
+      hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.',
+    });
   }
   return [createdAt, id];
 }

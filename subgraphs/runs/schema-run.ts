@@ -31,11 +31,15 @@ export function addRunType(
   ref: ImplementableObjectRef<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>, RunReference>,
   events: EventTypes,
   loaders: Loaders,
-): { RunStatus: EnumRef<any, RunStatus> } { // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+): { RunStatus: EnumRef<any, RunStatus> } {
   const { builder } = schema;
   const RunStatus = builder.enumType('RunStatus', {
-    description: 'Where a run stands: QUEUED, then RUNNING and WAITING in turn, then one of SUCCEEDED, FAILED and CANCELLED for good.',
-    values: Object.fromEntries(RUN_STATUSES.map((status) => [status, { value: status, description: STATUS_DESCRIPTIONS[status] }])),
+    description:
+      'Where a run stands: QUEUED, then RUNNING and WAITING in turn, then one of SUCCEEDED, FAILED and CANCELLED for good.',
+    values: Object.fromEntries(
+      RUN_STATUSES.map((status) => [status, { value: status, description: STATUS_DESCRIPTIONS[status] }]),
+    ),
   }) as unknown as EnumRef<any, RunStatus>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   const RunError = builder.objectRef<NonNullable<Run['error']>>('RunError').implement({
     description: 'How a run failed.',
@@ -58,7 +62,10 @@ export function addRunType(
   });
   // Its owner describes the key.
   StoredObject.implement({ fields: (t) => ({ key: t.exposeString('key', { nullable: false }) }) });
-  const RunEventConnection = connectionType<RunEvent>(schema, 'RunEvent', { node: events.RunEvent, items: 'events of a run' });
+  const RunEventConnection = connectionType<RunEvent>(schema, 'RunEvent', {
+    node: events.RunEvent,
+    items: 'events of a run',
+  });
 
   const rowOf = async (reference: RunReference, context: RequestContext): Promise<Run | null> =>
     reference.run ?? (await loaders(context).run.load(reference.id));
@@ -69,7 +76,8 @@ export function addRunType(
       (await rowOf(reference, context))?.[key] ?? null;
 
   ref.implement({
-    description: 'One execution of an agent: a durable log of events that can be read as a list, followed as a stream, and resumed anywhere.',
+    description:
+      'One execution of an agent: a durable log of events that can be read as a list, followed as a stream, and resumed anywhere.',
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
       agent: t.field({
@@ -98,27 +106,50 @@ export function addRunType(
       error: t.field({ type: RunError, description: 'How the run failed, where it did.', resolve: column('error') }),
       state: t.field({
         type: 'JSON',
-        description: 'The run’s state: the last STATE_SNAPSHOT with every STATE_DELTA since applied; null before the first of either.',
+        description:
+          'The run’s state: the last STATE_SNAPSHOT with every STATE_DELTA since applied; null before the first of either.',
         resolve: column('state'),
       }),
       lastSequence: t.int({
-        description: 'The sequence of the last event; 0 while there is none. As text it is the cursor at the log’s end.',
+        description:
+          'The sequence of the last event; 0 while there is none. As text it is the cursor at the log’s end.',
         resolve: column('lastSequence'),
       }),
       priority: t.int({ description: 'Runs of a greater priority are claimed first.', resolve: column('priority') }),
-      scheduledAt: t.field({ type: 'DateTime', description: 'Workers do not claim the run before this moment; null for at once.', resolve: column('scheduledAt') }),
-      attempts: t.int({ description: 'How often workers have claimed the run since one handed it back in order.', resolve: column('attempts') }),
-      maxAttempts: t.int({ description: 'The run fails instead of being claimed more often than this.', resolve: column('maxAttempts') }),
-      claimedBy: t.string({ description: 'Who claimed the run last; null where no worker has.', resolve: column('claimedBy') }),
+      scheduledAt: t.field({
+        type: 'DateTime',
+        description: 'Workers do not claim the run before this moment; null for at once.',
+        resolve: column('scheduledAt'),
+      }),
+      attempts: t.int({
+        description: 'How often workers have claimed the run since one handed it back in order.',
+        resolve: column('attempts'),
+      }),
+      maxAttempts: t.int({
+        description: 'The run fails instead of being claimed more often than this.',
+        resolve: column('maxAttempts'),
+      }),
+      claimedBy: t.string({
+        description: 'Who claimed the run last; null where no worker has.',
+        resolve: column('claimedBy'),
+      }),
       leaseExpiresAt: t.field({
         type: 'DateTime',
-        description: 'When the present worker’s lease ends, or ended where nobody has claimed the run since; null where no worker holds it.',
+        description:
+          'When the present worker’s lease ends, or ended where nobody has claimed the run since; null where no worker holds it.',
         resolve: column('leaseExpiresAt'),
       }),
-      webhook: t.string({ description: 'The URL that the run is dispatched to; null where workers claim it.', resolve: column('webhook') }),
-      workflowId: t.string({ description: 'The Temporal workflow that owns the run; null where none does.', resolve: column('workflowId') }),
+      webhook: t.string({
+        description: 'The URL that the run is dispatched to; null where workers claim it.',
+        resolve: column('webhook'),
+      }),
+      workflowId: t.string({
+        description: 'The Temporal workflow that owns the run; null where none does.',
+        resolve: column('workflowId'),
+      }),
       dispatchError: t.string({
-        description: 'Why the last dispatch to the webhook or to Temporal failed; null where it was accepted, or none has been made.',
+        description:
+          'Why the last dispatch to the webhook or to Temporal failed; null where it was accepted, or none has been made.',
         resolve: column('dispatchError'),
       }),
       archive: t.field({
@@ -145,7 +176,8 @@ export function addRunType(
       }),
       events: t.field({
         type: RunEventConnection,
-        description: 'The run’s log from a cursor on. CURSOR_EXPIRED where retention has archived it (see `archive`). A cursor is an event’s sequence in decimal, the same as for `runEvents`.',
+        description:
+          'The run’s log from a cursor on. CURSOR_EXPIRED where retention has archived it (see `archive`). A cursor is an event’s sequence in decimal, the same as for `runEvents`.',
         args: {
           ...pageArguments(t.arg as never),
           types: t.arg({ type: [events.RunEventType], description: 'Only events of these types; all when absent.' }),
@@ -155,8 +187,22 @@ export function addRunType(
           const position = parseCursor(after as string | null | undefined);
           const run = await rowOf(reference, context);
           if (!run) return null;
-          checkCursor({ runId: run.id, lastSequence: run.lastSequence, firstAvailable: run.firstAvailable, finished: run.finishedAt !== null, archiveKey: run.archiveKey }, position);
-          const rows = await loaders(context).events.load({ runId: run.id, after: position, limit: size + 1, types: types ?? null });
+          checkCursor(
+            {
+              runId: run.id,
+              lastSequence: run.lastSequence,
+              firstAvailable: run.firstAvailable,
+              finished: run.finishedAt !== null,
+              archiveKey: run.archiveKey,
+            },
+            position,
+          );
+          const rows = await loaders(context).events.load({
+            runId: run.id,
+            after: position,
+            limit: size + 1,
+            types: types ?? null,
+          });
           return pageOf(rows, size, (event) => ({ cursor: String(event.sequence), node: event }));
         },
       }),

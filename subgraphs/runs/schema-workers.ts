@@ -16,24 +16,39 @@ export function addWorkerMutations(
   run: ObjectRef<any, RunReference>, // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
 ): void {
   const RunLease = builder.objectRef<Lease>('RunLease').implement({
-    description: 'A worker’s hold on a run. While it lives, nobody else can append to the run or finish it; cancelling is still possible.',
+    description:
+      'A worker’s hold on a run. While it lives, nobody else can append to the run or finish it; cancelling is still possible.',
     fields: (t) => ({
       token: t.exposeString('token', {
         nullable: false,
-        description: 'The fencing token, to be sent with every append, heartbeat and finish of this run. A later claim’s token begins with a greater number.',
+        description:
+          'The fencing token, to be sent with every append, heartbeat and finish of this run. A later claim’s token begins with a greater number.',
       }),
-      expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: false, description: 'When the lease ends unless a heartbeat prolongs it; another worker may then claim the run.' }),
+      expiresAt: t.expose('expiresAt', {
+        type: 'DateTime',
+        nullable: false,
+        description: 'When the lease ends unless a heartbeat prolongs it; another worker may then claim the run.',
+      }),
     }),
   });
   const leasePayload = (name: string, mutation: string) =>
     builder.objectRef<{ run: Run; lease: Lease } | { run: null; lease: null }>(name).implement({
       description: `What \`${mutation}\` did.`,
       fields: (t) => ({
-        run: t.field({ type: run, description: 'The run, its log and state as the last worker left them; null where there was none to claim.', resolve: (payload) => payload.run && referenceTo(payload.run) }),
-        lease: t.field({ type: RunLease, description: 'The lease; null where there was no run to claim.', resolve: (payload) => payload.lease }),
+        run: t.field({
+          type: run,
+          description: 'The run, its log and state as the last worker left them; null where there was none to claim.',
+          resolve: (payload) => payload.run && referenceTo(payload.run),
+        }),
+        lease: t.field({
+          type: RunLease,
+          description: 'The lease; null where there was no run to claim.',
+          resolve: (payload) => payload.lease,
+        }),
       }),
     });
-  const leaseSeconds = (given: number | null | undefined): number => checkNumber('leaseSeconds', given, seconds) ?? seconds.default;
+  const leaseSeconds = (given: number | null | undefined): number =>
+    checkNumber('leaseSeconds', given, seconds) ?? seconds.default;
 
   const ClaimRunInput = builder.inputType('ClaimRunInput', {
     description: 'Which run to claim.',
@@ -51,7 +66,10 @@ export function addWorkerMutations(
         'No two claims get one run; the claimed run leaves the queue with its first event.',
       args: { input: t.arg({ type: ClaimRunInput, required: true, description: 'Which run to claim.' }) },
       resolve: async (_root, { input }, context) =>
-        (await deps.driver.claim(context, { agentId: checkAgentId(input.agentId)!, leaseSeconds: leaseSeconds(input.leaseSeconds) })) ?? { run: null, lease: null },
+        (await deps.driver.claim(context, {
+          agentId: checkAgentId(input.agentId)!,
+          leaseSeconds: leaseSeconds(input.leaseSeconds),
+        })) ?? { run: null, lease: null },
     }),
   );
 
@@ -73,7 +91,11 @@ export function addWorkerMutations(
       resolve: async (_root, { input }, context) => {
         const token = checkText('token', input.token);
         if (token === null) throw badUserInput('`token` is missing.');
-        return await deps.driver.heartbeat(context, { runId: input.runId, token, leaseSeconds: leaseSeconds(input.leaseSeconds) });
+        return await deps.driver.heartbeat(context, {
+          runId: input.runId,
+          token,
+          leaseSeconds: leaseSeconds(input.leaseSeconds),
+        });
       },
     }),
   );

@@ -1,6 +1,6 @@
 /**
- * The one reader of a run's log in this process, however many follow the run. It follows the head of the log and keeps a
- * bounded tail; who is further behind than the tail reads the log (equal reads at the same moment are one).
+ * The one reader of a run's log in this process, however many follow the run. It follows the head of the log and keeps
+ * a bounded tail; who is further behind than the tail reads the log (equal reads at the same moment are one).
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -17,7 +17,10 @@ export interface ReaderOptions {
   tail?: number;
   /** Payload bytes that stay in memory for those who are up to date. @default 1 MiB */
   tailBytes?: number;
-  /** How long reads of a store that is away are tried again before the followers are told, in milliseconds. @default 30000 */
+  /**
+   * How long reads of a store that is away are tried again before the followers are told, in milliseconds. @default
+   * 30000
+   */
   patienceMs?: number;
 }
 
@@ -86,7 +89,10 @@ export class SharedReader {
     this.#waiting.delete(resume);
   }
 
-  /** The events behind `after` where they are in memory: at least one, dense, at most a batch. Call it where `after` is below the head. */
+  /**
+   * The events behind `after` where they are in memory: at least one, dense, at most a batch. Call it where `after` is
+   * below the head.
+   */
   kept(after: number): readonly RunEvent[] | undefined {
     const first = this.#tail[0];
     if (first === undefined || after + 1 < first.sequence) return undefined;
@@ -95,7 +101,8 @@ export class SharedReader {
   }
 
   /**
-   * The events behind `after`, from memory or the log: at least one, dense, at most a batch. Call it where `after` is below the head.
+   * The events behind `after`, from memory or the log: at least one, dense, at most a batch. Call it where `after` is
+   * below the head.
    * @throws CodedError `CURSOR_EXPIRED` where retention has passed `after`; `STORE_UNAVAILABLE` past the patience
    */
   async read(after: number): Promise<readonly RunEvent[]> {
@@ -122,7 +129,8 @@ export class SharedReader {
   }
 
   #follow(): void {
-    if (this.#following || this.finished || this.failure || this.#ended.signal.aborted || this.#wanted <= this.#head) return;
+    if (this.#following || this.finished || this.failure || this.#ended.signal.aborted || this.#wanted <= this.#head)
+      return;
     this.#following = true;
     this.#catchUp()
       .catch((error: unknown) => this.fail(error as Error))
@@ -163,7 +171,9 @@ export class SharedReader {
   }
 
   async #readLog(after: number): Promise<RunEvent[]> {
-    const events = await this.#patiently(() => this.#log.read(this.tenantId, this.runId, after, this.#batch, this.#batchBytes));
+    const events = await this.#patiently(() =>
+      this.#log.read(this.tenantId, this.runId, after, this.#batch, this.#batchBytes),
+    );
     // A log never has a hole. What is missing has been removed, and is never skipped silently.
     if (events.some(({ sequence }, index) => sequence !== after + 1 + index)) return await this.#explainHole(after);
     for (const event of events) this.#runs.mark(event);
@@ -197,7 +207,8 @@ export async function patiently<T>(read: () => Promise<T>, patienceMs: number, e
     try {
       return await read();
     } catch (error) {
-      const away = error instanceof CodedError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_TIMEOUT');
+      const away =
+        error instanceof CodedError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_TIMEOUT');
       if (!away || performance.now() + pause > until || ended.aborted) throw error;
       await delay(pause, undefined, { signal: ended, ref: false }).catch(() => undefined);
     }
@@ -212,8 +223,12 @@ export function cursorExpired({ runId, firstAvailable, lastSequence, archiveKey 
       extensions: { firstAvailable: String(firstAvailable), lastSequence },
     });
   }
-  return new CodedError('CURSOR_EXPIRED', `The events of run ${runId} have been archived as the object ${archiveKey}.`, {
-    hint: `Read them with object(key: "${archiveKey}") { downloadUrl }, or by the run’s \`archive\`.`,
-    extensions: { firstAvailable: String(firstAvailable), lastSequence, archiveKey },
-  });
+  return new CodedError(
+    'CURSOR_EXPIRED',
+    `The events of run ${runId} have been archived as the object ${archiveKey}.`,
+    {
+      hint: `Read them with object(key: "${archiveKey}") { downloadUrl }, or by the run’s \`archive\`.`,
+      extensions: { firstAvailable: String(firstAvailable), lastSequence, archiveKey },
+    },
+  );
 }

@@ -1,7 +1,7 @@
 /**
- * `GET /runs/:id/events`: a run's log as server-sent events in AG-UI's encoding, for EventSource and AG-UI clients as they
- * are. Every event has its sequence as `id`, so that a client that comes back with `Last-Event-ID` goes on behind it.
- * (HTML standard, section 9.2: a cut stream is connected again after `retry`; 204 says not to.)
+ * `GET /runs/:id/events`: a run's log as server-sent events in AG-UI's encoding, for EventSource and AG-UI clients as
+ * they are. Every event has its sequence as `id`, so that a client that comes back with `Last-Event-ID` goes on behind
+ * it. (HTML standard, section 9.2: a cut stream is connected again after `retry`; 204 says not to.)
  */
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
@@ -15,7 +15,9 @@ import type { StreamHub } from './stream-hub.ts';
 export interface SseOptions {
   /** How often an idle stream says that it lives, in milliseconds: less than proxies' usual minute. @default 15000 */
   keepAliveMs?: number;
-  /** How long a client may leave what was sent unread before it is cut, to resume later, in milliseconds. @default 60000 */
+  /**
+   * How long a client may leave what was sent unread before it is cut, to resume later, in milliseconds. @default 60000
+   */
   stallMs?: number;
   log?: (message: string, error?: unknown) => void;
 }
@@ -33,8 +35,12 @@ export function eventRoute(hub: StreamHub, options: SseOptions = {}): Route {
     async handle(request, principal) {
       const url = new URL(request.url);
       const runId = /^\/runs\/([^/]+)\/events$/.exec(url.pathname)?.[1];
-      if (runId === undefined) throw new CodedError('NOT_FOUND', 'There is nothing at this path.', { hint: 'A run’s events are at /runs/<id>/events.' });
-      // The browser sends `Last-Event-ID` when it comes back to the URL that it began with: it is the younger of the two.
+      if (runId === undefined)
+        throw new CodedError('NOT_FOUND', 'There is nothing at this path.', {
+          hint: 'A run’s events are at /runs/<id>/events.',
+        });
+      // The browser sends `Last-Event-ID` when it comes back to the URL that it began with: it is the younger of the
+      // two.
       const after = parseCursor(request.headers.get('last-event-id') ?? url.searchParams.get('after'));
       const context = createRequestContext(principal as Principal, { signal: request.signal });
       const stream = await hub.follow(context, runId, { after, types: parseTypes(url.searchParams.get('types')) });
@@ -43,7 +49,11 @@ export function eventRoute(hub: StreamHub, options: SseOptions = {}): Route {
         return new Response(null, { status: 204 });
       }
       return new Response(encode(stream, options), {
-        headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' },
+        headers: {
+          'content-type': 'text/event-stream; charset=utf-8',
+          'cache-control': 'no-store, no-transform',
+          'x-accel-buffering': 'no',
+        },
       });
     },
   };
@@ -56,7 +66,8 @@ function parseTypes(text: string | null): readonly RunEventType[] | null {
   if (text === null || text === '') return null;
   const types = text.split(',');
   const unknown = types.find((type) => !(RUN_EVENT_TYPES as readonly string[]).includes(type));
-  if (unknown !== undefined) throw badUserInput(`\`types\` names no event type: ${JSON.stringify(unknown.slice(0, 80))}.`);
+  if (unknown !== undefined)
+    throw badUserInput(`\`types\` names no event type: ${JSON.stringify(unknown.slice(0, 80))}.`);
   return types as RunEventType[];
 }
 
@@ -85,7 +96,7 @@ function frameOf(event: RunEvent): Uint8Array {
 /** The frame of `first`, and of what else is at hand. */
 function chunkOf(first: RunEvent, stream: RunStream): Uint8Array {
   const parts = [frameOf(first)];
-  for (let bytes = parts[0]!.length; bytes < CHUNK_BYTES; ) {
+  for (let bytes = parts[0]!.length; bytes < CHUNK_BYTES;) {
     const event = stream.poll();
     if (event === undefined) break;
     const frame = frameOf(event);
@@ -96,7 +107,10 @@ function chunkOf(first: RunEvent, stream: RunStream): Uint8Array {
 }
 
 /** Pulls from the stream as fast as the client reads; a client that stops reading is cut after a while. */
-function encode(stream: RunStream, { keepAliveMs = 15_000, stallMs = 60_000, log }: SseOptions): ReadableStream<Uint8Array> {
+function encode(
+  stream: RunStream,
+  { keepAliveMs = 15_000, stallMs = 60_000, log }: SseOptions,
+): ReadableStream<Uint8Array> {
   let next: Promise<IteratorResult<RunEvent>> | undefined;
   let stalled: NodeJS.Timeout | undefined;
   let begun = false;

@@ -12,7 +12,9 @@ import { TenantHub } from './tenant-stream.ts';
 import type { Wake, WakeUps } from './wake-ups.ts';
 
 export interface StreamHubOptions extends ReaderOptions {
-  /** How often to look for growth that no wake-up told of, in milliseconds; only while somebody follows. @default 5000 */
+  /**
+   * How often to look for growth that no wake-up told of, in milliseconds; only while somebody follows. @default 5000
+   */
   pollMs?: number;
   log?: (message: string, error?: unknown) => void;
   /** For tests: stops at the seams between catching up and following. */
@@ -100,7 +102,11 @@ export class StreamHub {
    * Follows all runs of the caller's tenant on one cursor, without end.
    * @throws CodedError `BAD_USER_INPUT`, at once or through the stream `CURSOR_EXPIRED`
    */
-  async followTenant(context: RequestContext, after: TenantPosition | 'now', filter: TenantFilter): Promise<SharedEvents<TenantEvent>> {
+  async followTenant(
+    context: RequestContext,
+    after: TenantPosition | 'now',
+    filter: TenantFilter,
+  ): Promise<SharedEvents<TenantEvent>> {
     this.#checkOpen();
     return await this.#tenants.follow(context, after, filter, () => this.#wakeUps.ready());
   }
@@ -126,7 +132,10 @@ export class StreamHub {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new CodedError('STORE_UNAVAILABLE', 'The server is shutting down.', { hint: 'Resume with the last cursor.' });
+    if (this.#closed)
+      throw new CodedError('STORE_UNAVAILABLE', 'The server is shutting down.', {
+        hint: 'Resume with the last cursor.',
+      });
   }
 
   #wake({ tenantId, runId, sequence }: Wake): void {
@@ -159,11 +168,19 @@ export class StreamHub {
 
   async #look(): Promise<void> {
     const byTenant = new Map<string, SharedReader[]>();
-    for (const { reader } of this.#readers.values()) byTenant.set(reader.tenantId, [...(byTenant.get(reader.tenantId) ?? []), reader]);
+    for (const { reader } of this.#readers.values())
+      byTenant.set(reader.tenantId, [...(byTenant.get(reader.tenantId) ?? []), reader]);
     for (const [tenantId, readers] of byTenant) {
       for (let start = 0; start < readers.length; start += POLL_CHUNK) {
         const chunk = readers.slice(start, start + POLL_CHUNK);
-        const heads = new Map((await this.#log.heads(tenantId, chunk.map(({ runId }) => runId))).map((head) => [head.runId, head]));
+        const heads = new Map(
+          (
+            await this.#log.heads(
+              tenantId,
+              chunk.map(({ runId }) => runId),
+            )
+          ).map((head) => [head.runId, head]),
+        );
         for (const reader of chunk) {
           const head = heads.get(reader.runId);
           if (head) reader.wake(head.lastSequence);
@@ -175,7 +192,8 @@ export class StreamHub {
 }
 
 /**
- * @throws CodedError `CURSOR_EXPIRED` where events behind the cursor are gone; `BAD_USER_INPUT` where it is past the end
+ * @throws CodedError `CURSOR_EXPIRED` where events behind the cursor are gone; `BAD_USER_INPUT` where it is past the
+ *   end
  */
 export function checkCursor(head: LogHead, after: number): void {
   if (after > head.lastSequence) {

@@ -1,4 +1,6 @@
-/** The runs of events that come through a stream: each row is read once for all followers, not once for each of them. */
+/**
+ * The runs of events that come through a stream: each row is read once for all followers, not once for each of them.
+ */
 import type { Run, RunEvent } from './driver.ts';
 
 /** For how long followers share one look at a run's row where the log has not grown, in milliseconds. */
@@ -14,7 +16,8 @@ const readers = new WeakMap<RunEvent, StreamedRuns>();
  * @param load reads the run's row
  * @returns undefined for an event that came another way
  */
-export const runOfStreamed = (event: RunEvent, load: () => Promise<Run | null>): Promise<Run | null> | undefined => readers.get(event)?.run(event.runId, load);
+export const runOfStreamed = (event: RunEvent, load: () => Promise<Run | null>): Promise<Run | null> | undefined =>
+  readers.get(event)?.run(event.runId, load);
 
 /** The rows that followers of one log ask for. */
 export class StreamedRuns {

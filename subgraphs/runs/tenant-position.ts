@@ -1,4 +1,7 @@
-/** Places in a tenant's log: events are ordered by the transaction that appended them, then by their number in the database. */
+/**
+ * Places in a tenant's log: events are ordered by the transaction that appended them, then by their number in the
+ * database.
+ */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 
 export interface TenantPosition {
@@ -12,7 +15,11 @@ export const LOG_START: TenantPosition = { transactionId: 0n, id: 0n };
 
 /** Negative where `left` is before `right`. */
 export const comparePositions = (left: TenantPosition, right: TenantPosition): number =>
-  left.transactionId === right.transactionId ? Number(left.id - right.id) : left.transactionId < right.transactionId ? -1 : 1;
+  left.transactionId === right.transactionId
+    ? Number(left.id - right.id)
+    : left.transactionId < right.transactionId
+      ? -1
+      : 1;
 
 /** A position as clients see and return it. */
 export const formatPosition = ({ transactionId, id }: TenantPosition): string => `${transactionId}-${id}`;
@@ -28,5 +35,7 @@ export function parsePosition(cursor: string): TenantPosition {
   if (transactionId !== undefined && id !== undefined && BigInt(transactionId) <= MOST && BigInt(id) <= MOST) {
     return { transactionId: BigInt(transactionId), id: BigInt(id) };
   }
-  throw badUserInput('`after` is not a cursor of the tenant’s events.', { hint: 'Use the `cursor` of the last event seen, `now`, or leave it out.' });
+  throw badUserInput('`after` is not a cursor of the tenant’s events.', {
+    hint: 'Use the `cursor` of the last event seen, `now`, or leave it out.',
+  });
 }

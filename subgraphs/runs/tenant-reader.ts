@@ -1,6 +1,7 @@
 /**
- * The one reader of a tenant's log in this process, however many follow it. It advances only to the horizon below which no
- * transaction runs any more, so that nothing can appear behind it; where events wait above the horizon, it looks again soon.
+ * The one reader of a tenant's log in this process, however many follow it. It advances only to the horizon below which
+ * no transaction runs any more, so that nothing can appear behind it; where events wait above the horizon, it looks
+ * again soon.
  */
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { TenantFilter, TenantLog, TenantLogEntry } from './driver.ts';
@@ -77,18 +78,25 @@ export class TenantReader {
     this.#waiting.delete(resume);
   }
 
-  /** What is behind `after` where it is in memory; perhaps nothing that matches. Call it where `after` is before the head. */
+  /**
+   * What is behind `after` where it is in memory; perhaps nothing that matches. Call it where `after` is before the
+   * head.
+   */
   kept(after: TenantPosition, filter: TenantFilter): TenantBatch | undefined {
     if (comparePositions(after, this.#tailFrom) < 0) return undefined;
     let start = this.#tail.length;
     // Most who ask are near the end.
     while (start > 0 && comparePositions(this.#tail[start - 1]!.position, after) > 0) start -= 1;
     const entries = this.#tail.slice(start);
-    return { entries: filter.types || filter.agentId ? entries.filter((entry) => matches(entry, filter)) : entries, upTo: this.head };
+    return {
+      entries: filter.types || filter.agentId ? entries.filter((entry) => matches(entry, filter)) : entries,
+      upTo: this.head,
+    };
   }
 
   /**
-   * What is behind `after`, from memory or the log, at most a batch; perhaps nothing that matches. Call it where `after` is before the head.
+   * What is behind `after`, from memory or the log, at most a batch; perhaps nothing that matches. Call it where
+   * `after` is before the head.
    * @throws CodedError `CURSOR_EXPIRED` where retention has removed events behind `after`
    */
   async read(after: TenantPosition, filter: TenantFilter): Promise<TenantBatch> {
@@ -106,7 +114,9 @@ export class TenantReader {
 
   async #readBehind(after: TenantPosition, filter: TenantFilter): Promise<TenantBatch> {
     const before = this.#tailFrom;
-    const batch = await this.#patiently(() => this.#log.readTenant(this.tenantId, after, before, filter, this.#limits()));
+    const batch = await this.#patiently(() =>
+      this.#log.readTenant(this.tenantId, after, before, filter, this.#limits()),
+    );
     if (comparePositions(after, LOG_START) > 0) {
       // Asked after the read: what retention removed meanwhile is seen here at the latest.
       const expired = await this.#patiently(() => this.#log.expired(this.tenantId));
@@ -141,7 +151,9 @@ export class TenantReader {
     const { horizon, pending } = await this.#patiently(() => this.#log.horizon(this.tenantId));
     let moved = false;
     while (comparePositions(this.head, horizon) < 0 && !this.#ended.signal.aborted) {
-      const { entries, upTo, more } = await this.#patiently(() => this.#log.readTenant(this.tenantId, this.head, horizon, {}, this.#limits()));
+      const { entries, upTo, more } = await this.#patiently(() =>
+        this.#log.readTenant(this.tenantId, this.head, horizon, {}, this.#limits()),
+      );
       this.#keep(entries);
       this.#head = more ? upTo : horizon;
       moved ||= entries.length > 0;
@@ -164,7 +176,8 @@ export class TenantReader {
     const { tail = 500, tailBytes = 1024 * 1024 } = this.#options;
     let bytes = 0;
     let kept = 0;
-    while (kept < Math.min(this.#tail.length, tail) && (bytes += this.#tail.at(-1 - kept)!.event.bytes) <= tailBytes) kept += 1;
+    while (kept < Math.min(this.#tail.length, tail) && (bytes += this.#tail.at(-1 - kept)!.event.bytes) <= tailBytes)
+      kept += 1;
     const dropped = this.#tail.splice(0, this.#tail.length - kept);
     if (dropped.length > 0) this.#tailFrom = dropped.at(-1)!.position;
   }

@@ -9,7 +9,9 @@ import { comparePositions, formatPosition, LOG_START, type TenantPosition } from
 import { TenantReader, type TenantBatch, type TenantEvent } from './tenant-reader.ts';
 
 export interface TenantHubOptions extends ReaderOptions {
-  /** How often to look for growth that no wake-up told of, in milliseconds; only while somebody follows. @default 5000 */
+  /**
+   * How often to look for growth that no wake-up told of, in milliseconds; only while somebody follows. @default 5000
+   */
   pollMs?: number;
 }
 
@@ -43,7 +45,12 @@ export class TenantHub {
    * @param after a position, or `now`
    * @throws CodedError `BAD_USER_INPUT` for a cursor that the log has not reached
    */
-  async follow(context: RequestContext, after: TenantPosition | 'now', filter: TenantFilter, ready: () => Promise<void>): Promise<SharedEvents<TenantEvent>> {
+  async follow(
+    context: RequestContext,
+    after: TenantPosition | 'now',
+    filter: TenantFilter,
+    ready: () => Promise<void>,
+  ): Promise<SharedEvents<TenantEvent>> {
     const { reader, detach } = this.#attach(context.principal.tenantId);
     try {
       // Attached first, looked second: what is appended after the look wakes this reader.
@@ -51,7 +58,8 @@ export class TenantHub {
       await reader.open();
       context.signal?.throwIfAborted();
       const position = after === 'now' ? reader.head : after;
-      if (after !== 'now' && comparePositions(after, LOG_START) > 0) await this.#checkReached(context.principal.tenantId, after, reader);
+      if (after !== 'now' && comparePositions(after, LOG_START) > 0)
+        await this.#checkReached(context.principal.tenantId, after, reader);
       const stream: TenantStream = new TenantStream(reader, position, filter, {
         signal: context.signal,
         onEnd: () => {
@@ -76,7 +84,10 @@ export class TenantHub {
     if (comparePositions(after, reader.head) <= 0) return;
     const { horizon } = await this.#log.horizon(tenantId);
     if (comparePositions(after, horizon) > 0) {
-      throw badUserInput('`after` is past the end of the tenant’s events.', { hint: 'Use the `cursor` of the last event seen, or `now`.', extensions: { last: formatPosition(horizon) } });
+      throw badUserInput('`after` is past the end of the tenant’s events.', {
+        hint: 'Use the `cursor` of the last event seen, or `now`.',
+        extensions: { last: formatPosition(horizon) },
+      });
     }
   }
 
@@ -116,7 +127,12 @@ class TenantStream extends PulledStream<TenantEvent> {
   #ended = false;
   #resume: (() => void) | undefined;
 
-  constructor(reader: TenantReader, from: TenantPosition, filter: TenantFilter, options: { signal: AbortSignal | undefined; onEnd: () => void }) {
+  constructor(
+    reader: TenantReader,
+    from: TenantPosition,
+    filter: TenantFilter,
+    options: { signal: AbortSignal | undefined; onEnd: () => void },
+  ) {
     super();
     this.#reader = reader;
     this.#position = from;

@@ -1,6 +1,6 @@
 /**
- * Wake-ups tell the readers of every process that a log has grown. They carry no events: readers read the log. A lost one
- * delays a reader until the next poll; it never loses an event.
+ * Wake-ups tell the readers of every process that a log has grown. They carry no events: readers read the log. A lost
+ * one delays a reader until the next poll; it never loses an event.
  */
 import type { Statement } from '#subgraphs/shared/postgres.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
@@ -29,8 +29,8 @@ export interface WakeUps {
   /** Names the one listener of this process. Nothing is connected yet. */
   start(listener: WakeListener): void;
   /**
-   * Resolves when wake-ups sent from now on will arrive, or when connecting failed: reconnecting goes on behind, and the
-   * poll covers the time until then. Never rejects.
+   * Resolves when wake-ups sent from now on will arrive, or when connecting failed: reconnecting goes on behind, and
+   * the poll covers the time until then. Never rejects.
    */
   ready(): Promise<void>;
   /** The state of what carries them, where that is a store of its own. Never rejects. */

@@ -1,21 +1,41 @@
 /**
- * Where runs may be dispatched to. Tenants name the URLs, so that without bounds they could make this server ask whatever
- * it can reach: services of its own network, and the metadata service of its cloud (server-side request forgery).
+ * Where runs may be dispatched to. Tenants name the URLs, so that without bounds they could make this server ask
+ * whatever it can reach: services of its own network, and the metadata service of its cloud (server-side request
+ * forgery).
  */
 import { BlockList, isIP } from 'node:net';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 
-/** Refused wherever a name leads there, unless the address itself is listed: link-local, metadata, and what is no host. */
+/**
+ * Refused wherever a name leads there, unless the address itself is listed: link-local, metadata, and what is no host.
+ */
 const NEVER = blockList(
-  ['169.254.0.0', 16], ['fe80::', 10], // Link-local (RFC 3927, RFC 4291); 169.254.169.254 is most clouds' metadata service.
-  ['100.100.100.200', 32], ['192.0.0.0', 24], ['fd00:ec2::254', 128], // Metadata services elsewhere.
-  ['0.0.0.0', 8], ['::', 128], ['224.0.0.0', 4], ['240.0.0.0', 4], ['ff00::', 8], // This network, multicast, reserved.
-  ['64:ff9b::', 96], ['64:ff9b:1::', 48], ['2002::', 16], ['2001::', 32], // IPv4 behind IPv6: NAT64, 6to4, Teredo.
+  ['169.254.0.0', 16],
+  ['fe80::', 10], // Link-local (RFC 3927, RFC 4291); 169.254.169.254 is most clouds' metadata service.
+  ['100.100.100.200', 32],
+  ['192.0.0.0', 24],
+  ['fd00:ec2::254', 128], // Metadata services elsewhere.
+  ['0.0.0.0', 8],
+  ['::', 128],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+  ['ff00::', 8], // This network, multicast, reserved.
+  ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
+  ['2002::', 16],
+  ['2001::', 32], // IPv4 behind IPv6: NAT64, 6to4, Teredo.
 );
 
 /** Refused where only a pattern covers the name: who lists a name says that its network is meant. */
 const PRIVATE = blockList(
-  ['10.0.0.0', 8], ['172.16.0.0', 12], ['192.168.0.0', 16], ['127.0.0.0', 8], ['100.64.0.0', 10], ['198.18.0.0', 15], ['::1', 128], ['fc00::', 7],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['127.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['198.18.0.0', 15],
+  ['::1', 128],
+  ['fc00::', 7],
 );
 
 function blockList(...subnets: readonly [address: string, prefix: number][]): BlockList {
@@ -32,7 +52,10 @@ export interface WebhookPolicy {
    * @throws CodedError `BAD_USER_INPUT`
    */
   check(url: string): URL;
-  /** Why a connection for `url` may not go to this address (of the URL itself, or what its name resolved to); undefined where it may. */
+  /**
+   * Why a connection for `url` may not go to this address (of the URL itself, or what its name resolved to); undefined
+   * where it may.
+   */
   refusal(url: URL, address: string): string | undefined;
 }
 
@@ -43,27 +66,38 @@ export function webhookPolicy(allowedHosts: readonly string[]): WebhookPolicy {
   const allowed = allowedHosts.map((host) => host.toLowerCase());
   const exact = new Set(allowed.filter((host) => !host.startsWith('*')));
   const suffixes = allowed.filter((host) => host.startsWith('*.')).map((host) => host.slice(1));
-  const listed = (url: URL): boolean => exact.has(url.hostname) || exact.has(url.host) || exact.has(`${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`);
-  const covered = (url: URL): boolean => allowed.includes('*') || suffixes.some((suffix) => url.hostname.endsWith(suffix));
+  const listed = (url: URL): boolean =>
+    exact.has(url.hostname) ||
+    exact.has(url.host) ||
+    exact.has(`${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`);
+  const covered = (url: URL): boolean =>
+    allowed.includes('*') || suffixes.some((suffix) => url.hostname.endsWith(suffix));
 
   const refusal = (url: URL, address: string): string | undefined => {
     if (isIP(address) === 0) return `${address} is no address.`;
-    if (isIn(NEVER, address) && !exact.has(address) && !exact.has(`[${address}]`)) return `${address} is a link-local, metadata or otherwise special address.`;
+    if (isIn(NEVER, address) && !exact.has(address) && !exact.has(`[${address}]`))
+      return `${address} is a link-local, metadata or otherwise special address.`;
     if (isIn(PRIVATE, address) && !listed(url)) return `${address} is a private address.`;
     return undefined;
   };
   return {
     refusal,
     check(text) {
-      if (text.length > 2_000) throw badUserInput(`\`webhook\` is ${text.length} characters long; at most 2000 are accepted.`);
+      if (text.length > 2_000)
+        throw badUserInput(`\`webhook\` is ${text.length} characters long; at most 2000 are accepted.`);
       if (!URL.canParse(text)) throw badUserInput('`webhook` is not a URL.');
       const url = new URL(text);
-      if (url.protocol !== 'https:' && url.protocol !== 'http:') throw badUserInput('`webhook` must start with https:// or http://.');
-      if (url.username !== '' || url.password !== '') throw badUserInput('`webhook` must not carry a user or password; dispatches are signed.');
+      if (url.protocol !== 'https:' && url.protocol !== 'http:')
+        throw badUserInput('`webhook` must start with https:// or http://.');
+      if (url.username !== '' || url.password !== '')
+        throw badUserInput('`webhook` must not carry a user or password; dispatches are signed.');
       if (!listed(url) && !covered(url)) {
-        throw badUserInput(`Runs may not be dispatched to ${url.host}.`, { hint: 'The operator adds hosts to DISPATCH_ALLOWED_HOSTS.' });
+        throw badUserInput(`Runs may not be dispatched to ${url.host}.`, {
+          hint: 'The operator adds hosts to DISPATCH_ALLOWED_HOSTS.',
+        });
       }
-      if (url.protocol === 'http:' && !listed(url)) throw badUserInput('`webhook` must start with https://, unless its host is listed by name.');
+      if (url.protocol === 'http:' && !listed(url))
+        throw badUserInput('`webhook` must start with https://, unless its host is listed by name.');
       const literal = url.hostname.replace(/^\[|\]$/g, '');
       const refused = isIP(literal) === 0 ? undefined : refusal(url, literal);
       if (refused !== undefined) throw badUserInput(`Runs may not be dispatched to ${url.host}: ${refused}`);

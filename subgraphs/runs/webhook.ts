@@ -1,6 +1,7 @@
 /**
  * Sends a dispatched run to its webhook, signed as Standard Webhooks 1.0 says (https://www.standardwebhooks.com): the
- * headers `webhook-id`, `webhook-timestamp` and `webhook-signature: v1,<base64 of HMAC-SHA256 over "id.timestamp.body">`.
+ * headers `webhook-id`, `webhook-timestamp` and `webhook-signature: v1,<base64 of HMAC-SHA256 over
+ * "id.timestamp.body">`.
  */
 import { createHmac } from 'node:crypto';
 import { lookup as resolveName, type LookupAddress, type LookupOptions } from 'node:dns';
@@ -17,7 +18,11 @@ export interface WebhookSender {
   close(): Promise<void>;
 }
 
-type Resolve = (hostname: string, options: LookupOptions & { all: true }, done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void) => void;
+type Resolve = (
+  hostname: string,
+  options: LookupOptions & { all: true },
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
 
 export interface WebhookOptions {
   policy: WebhookPolicy;
@@ -33,7 +38,12 @@ export interface WebhookOptions {
 export const sign = (secret: string, id: string, timestamp: number, body: string): string =>
   `v1,${createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 
-export function webhookSender({ policy, secret, timeoutMs = 10_000, resolve = resolveName as Resolve }: WebhookOptions): WebhookSender {
+export function webhookSender({
+  policy,
+  secret,
+  timeoutMs = 10_000,
+  resolve = resolveName as Resolve,
+}: WebhookOptions): WebhookSender {
   // One connection for each message: receivers are many, and each connection's address is checked for its own URL.
   const agentFor = (url: URL): Agent =>
     new Agent({
@@ -42,13 +52,17 @@ export function webhookSender({ policy, secret, timeoutMs = 10_000, resolve = re
       maxResponseSize: 64 * 1024,
       connect: {
         timeout: Math.min(timeoutMs, 5_000),
-        // Checked where the connection is made: a name that was harmless a moment ago may lead elsewhere now (DNS rebinding).
+        // Checked where the connection is made: a name that was harmless a moment ago may lead elsewhere now (DNS
+        // rebinding).
         lookup: (hostname, options, done) =>
           resolve(hostname, { ...options, all: true }, (error, addresses) => {
             if (error) return done(error, '', 0);
-            const refused = addresses.map(({ address }) => policy.refusal(url, address)).find((refusal) => refusal !== undefined);
+            const refused = addresses
+              .map(({ address }) => policy.refusal(url, address))
+              .find((refusal) => refusal !== undefined);
             const [first] = addresses;
-            if (refused !== undefined || first === undefined) return done(new Refused(refused ?? `${hostname} has no address.`), '', 0);
+            if (refused !== undefined || first === undefined)
+              return done(new Refused(refused ?? `${hostname} has no address.`), '', 0);
             if (options.all === true) (done as unknown as (error: null, all: LookupAddress[]) => void)(null, addresses);
             else done(null, first.address, first.family);
           }),
@@ -64,17 +78,29 @@ export function webhookSender({ policy, secret, timeoutMs = 10_000, resolve = re
         agent = agentFor(url);
         const id = `${run.id}.${lease.token.split('-')[0]}`;
         const timestamp = Math.floor(Date.now() / 1_000);
-        const body = JSON.stringify({ type: 'run.dispatched', timestamp: new Date(timestamp * 1_000).toISOString(), data: messageOf(tenantId, run, lease) });
+        const body = JSON.stringify({
+          type: 'run.dispatched',
+          timestamp: new Date(timestamp * 1_000).toISOString(),
+          data: messageOf(tenantId, run, lease),
+        });
         const response = await request(url, {
           method: 'POST',
           dispatcher: agent,
-          headers: { 'content-type': 'application/json', 'user-agent': 'tributary', 'webhook-id': id, 'webhook-timestamp': String(timestamp), 'webhook-signature': sign(secret, id, timestamp, body) },
+          headers: {
+            'content-type': 'application/json',
+            'user-agent': 'tributary',
+            'webhook-id': id,
+            'webhook-timestamp': String(timestamp),
+            'webhook-signature': sign(secret, id, timestamp, body),
+          },
           body,
           signal: AbortSignal.timeout(timeoutMs),
         });
         await response.body.dump().catch(() => undefined); // What it says besides its status is not needed.
         const { statusCode } = response;
-        return statusCode >= 200 && statusCode < 300 ? { accepted: true } : { accepted: false, why: `The receiver answered ${statusCode}.` };
+        return statusCode >= 200 && statusCode < 300
+          ? { accepted: true }
+          : { accepted: false, why: `The receiver answered ${statusCode}.` };
       } catch (error) {
         return { accepted: false, why: explain(error) };
       } finally {
@@ -87,10 +113,19 @@ export function webhookSender({ policy, secret, timeoutMs = 10_000, resolve = re
 
 class Refused extends Error {}
 
-/** What the receiver needs to work on the run: what to do, and the lease to do it under. The rest it reads from the API. */
+/**
+ * What the receiver needs to work on the run: what to do, and the lease to do it under. The rest it reads from the API.
+ */
 const messageOf = (tenantId: string, run: Run, lease: Lease) => ({
   tenantId,
-  run: { id: run.id, agentId: run.agentId, threadId: run.threadId, input: run.input, lastSequence: run.lastSequence, attempt: run.attempts },
+  run: {
+    id: run.id,
+    agentId: run.agentId,
+    threadId: run.threadId,
+    input: run.input,
+    lastSequence: run.lastSequence,
+    attempt: run.attempts,
+  },
   lease: { token: lease.token, expiresAt: lease.expiresAt.toISOString() },
 });
 

@@ -1,7 +1,8 @@
 /**
- * Runs that a Temporal workflow owns: starts the workflow, tells it of a cancellation, and ends the run where the workflow
- * is dead. The runs table is the outbox, so that an acknowledged `startRun` is dispatched although this process ends, or
- * Temporal is away for hours; every step may be taken twice. Any number of processes may work on it at once.
+ * Runs that a Temporal workflow owns: starts the workflow, tells it of a cancellation, and ends the run where the
+ * workflow is dead. The runs table is the outbox, so that an acknowledged `startRun` is dispatched although this
+ * process ends, or Temporal is away for hours; every step may be taken twice. Any number of processes may work on it at
+ * once.
  */
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
@@ -64,7 +65,10 @@ export interface DueWorkflow {
 export interface WorkflowStore {
   /** Takes what is due; should this process die, it is due again after `againInMs`. */
   due(limit: number, againInMs: number): Promise<DueWorkflow[]>;
-  /** @param next when to come back, in milliseconds from now; null for never. A run that has ended since it was taken is due at once. */
+  /**
+   * @param next when to come back, in milliseconds from now; null for never. A run that has ended since it was taken is
+   * due at once.
+   */
   note(taken: DueWorkflow, next: number | null, change: { started?: true; error?: string | null }): Promise<void>;
 }
 
@@ -73,7 +77,10 @@ export interface WorkflowsOptions {
   everyMs?: number;
   /** Steps at the same time. @default 20 */
   concurrency?: number;
-  /** When to look after an open workflow again, and to try again what failed; in milliseconds by the run's age in seconds. @default a quarter of the age, 2 s to 2 min (30 s after a failure) */
+  /**
+   * When to look after an open workflow again, and to try again what failed; in milliseconds by the run's age in
+   * seconds. @default a quarter of the age, 2 s to 2 min (30 s after a failure)
+   */
   lookMs?: (ageSeconds: number) => number;
   log?: (message: string, error?: unknown) => void;
 }
@@ -96,12 +103,18 @@ export class Workflows {
   /** What was logged last, so that an outage is told once. */
   #told = '';
 
-  constructor(store: WorkflowStore, driver: Pick<RunsDriver, 'runsById' | 'append'>, service: WorkflowService, options: WorkflowsOptions = {}) {
+  constructor(
+    store: WorkflowStore,
+    driver: Pick<RunsDriver, 'runsById' | 'append'>,
+    service: WorkflowService,
+    options: WorkflowsOptions = {},
+  ) {
     this.#store = store;
     this.#driver = driver;
     this.#service = service;
     this.#options = options;
-    const onError = (error: unknown): void => options.log?.('The runs that workflows own could not be looked up; trying again.', error);
+    const onError = (error: unknown): void =>
+      options.log?.('The runs that workflows own could not be looked up; trying again.', error);
     this.#periodic = new Periodic(() => this.look(), { everyMs: options.everyMs ?? 1_000, onError });
   }
 
@@ -125,7 +138,9 @@ export class Workflows {
     for (;;) {
       const due = await this.#store.due(concurrency, STEP_MS);
       const results = await Promise.allSettled(due.map((run) => this.#step(run)));
-      for (const result of results) if (result.status === 'rejected') log?.('A step of a run that a workflow owns failed; it is tried again.', result.reason);
+      for (const result of results)
+        if (result.status === 'rejected')
+          log?.('A step of a run that a workflow owns failed; it is tried again.', result.reason);
       steps += due.length;
       if (due.length < concurrency || this.#periodic.closed) return steps;
     }
@@ -146,17 +161,22 @@ export class Workflows {
     } catch (error) {
       if (!(error instanceof WorkflowFault)) throw error;
       const told = [error.message, error.hint].filter(Boolean).join(' ');
-      if (told !== this.#told) this.#options.log?.(`${told} Runs that wait for it are kept and tried again.`, error.cause);
+      if (told !== this.#told)
+        this.#options.log?.(`${told} Runs that wait for it are kept and tried again.`, error.cause);
       this.#told = told;
       await this.#store.note(due, Math.ceil(Math.min(lookMs(due.ageSeconds), 30_000)), { error: error.message });
     }
   }
 
-  async #take({ tenantId, runId, workflowId, started, status, dispatchError }: DueWorkflow, later: number): Promise<{ next: number | null; started?: true; error?: string | null }> {
+  async #take(
+    { tenantId, runId, workflowId, started, status, dispatchError }: DueWorkflow,
+    later: number,
+  ): Promise<{ next: number | null; started?: true; error?: string | null }> {
     const context = createRequestContext({ tenantId, subject: 'system:temporal', roles: [], scopes: [] });
     if (status === 'CANCELLED') {
       await this.#service.cancel(workflowId, 'The run was cancelled.');
-      // Another process may have begun to start it and died since: asked again when no start can be on its way any more.
+      // Another process may have begun to start it and died since: asked again when no start can be on its way any
+      // more.
       if (!started) return { next: STEP_MS, started: true };
     }
     // A workflow that has ended its run may have something left to do; nobody waits for that.
@@ -165,17 +185,26 @@ export class Workflows {
     const found = await this.#service.look(workflowId);
     if (found.state === 'open') return { next: later, error: null };
     // Once could be a server that is being put back from a copy.
-    if (found.state === 'missing' && dispatchError !== MISSING) return { next: Math.min(later, 30_000), error: MISSING };
+    if (found.state === 'missing' && dispatchError !== MISSING)
+      return { next: Math.min(later, 30_000), error: MISSING };
     await this.#end(context, runId, endingOf(found));
     return { next: null };
   }
 
-  async #begin(context: RequestContext, runId: string, workflowId: string, later: number): Promise<{ next: number | null; started?: true; error?: string | null }> {
+  async #begin(
+    context: RequestContext,
+    runId: string,
+    workflowId: string,
+    later: number,
+  ): Promise<{ next: number | null; started?: true; error?: string | null }> {
     const [run] = await this.#driver.runsById(context, [runId]);
     if (!run) return { next: null };
     const { id, agentId, threadId, input } = run;
     try {
-      await this.#service.start(workflowId, { tenantId: context.principal.tenantId, run: { id, agentId, threadId, input } });
+      await this.#service.start(workflowId, {
+        tenantId: context.principal.tenantId,
+        run: { id, agentId, threadId, input },
+      });
     } catch (error) {
       if (!(error instanceof WorkflowFault && error.final)) throw error;
       await this.#end(context, runId, failed('DISPATCH_FAILED', error.message));
@@ -199,12 +228,18 @@ function endingOf(found: WorkflowState): Ending {
     case 'failed':
       return failed('WORKFLOW_FAILED', `The workflow that owned the run failed: ${found.why}`);
     case 'cancelled':
-      return { type: 'RUN_FINISHED', payload: { outcome: { type: 'cancelled' }, reason: 'The workflow that owned the run was cancelled.' } };
+      return {
+        type: 'RUN_FINISHED',
+        payload: { outcome: { type: 'cancelled' }, reason: 'The workflow that owned the run was cancelled.' },
+      };
     case 'missing':
       return failed('WORKFLOW_LOST', 'The workflow that owned the run is gone.');
     case 'completed':
       return failed('WORKFLOW_COMPLETED', 'The workflow that owned the run completed without ending the run.');
     default:
-      return failed(`WORKFLOW_${found.state.replace(' ', '_').toUpperCase()}`, `The workflow that owned the run was ${found.state === 'timed out' ? 'timed out' : 'terminated'}.`);
+      return failed(
+        `WORKFLOW_${found.state.replace(' ', '_').toUpperCase()}`,
+        `The workflow that owned the run was ${found.state === 'timed out' ? 'timed out' : 'terminated'}.`,
+      );
   }
 }

@@ -48,7 +48,12 @@ export function createSubgraphSchema(
     plugins: [DirectivesPlugin, FederationPlugin],
   });
   if (roots.query) builder.queryType({ description: 'Reads. Every field sees only the caller’s tenant.' });
-  if (roots.mutation) builder.mutationType({ description: 'Writes. The fields of one operation run one after the other.' });
+  if (roots.mutation)
+    builder.mutationType({ description: 'Writes. The fields of one operation run one after the other.' });
   if (roots.subscription) builder.subscriptionType({ description: 'Streams, over graphql-ws or server-sent events.' });
-  return { builder, shared: addSharedTypes(builder), build: () => builder.toSubGraphSchema({ linkUrl: FEDERATION_LINK }) };
+  return {
+    builder,
+    shared: addSharedTypes(builder),
+    build: () => builder.toSubGraphSchema({ linkUrl: FEDERATION_LINK }),
+  };
 }

@@ -33,7 +33,8 @@ export interface PageArguments {
 export function pageSize(first: number | null | undefined, limits: { default: number; max: number } = PAGE): number {
   const size = first ?? limits.default;
   if (size < 0) throw badUserInput(`\`first\` must not be negative; got ${size}.`);
-  if (size > limits.max) throw badUserInput(`\`first\` is at most ${limits.max}; got ${size}.`, { hint: 'Page with `after`.' });
+  if (size > limits.max)
+    throw badUserInput(`\`first\` is at most ${limits.max}; got ${size}.`, { hint: 'Page with `after`.' });
   return size;
 }
 
@@ -41,7 +42,11 @@ export function pageSize(first: number | null | undefined, limits: { default: nu
  * Turns `size + 1` rows into a page of `size`: the extra row only says that more follow.
  * @param cursorOf the cursor of one row: see {@link encodeCursor}
  */
-export function pageOf<Node, E extends Edge<Node>>(rows: readonly Node[], size: number, edgeOf: (node: Node) => E): Page<Node, E> {
+export function pageOf<Node, E extends Edge<Node>>(
+  rows: readonly Node[],
+  size: number,
+  edgeOf: (node: Node) => E,
+): Page<Node, E> {
   return { edges: rows.slice(0, size).map(edgeOf), hasNextPage: rows.length > size };
 }
 
@@ -64,7 +69,8 @@ export function connectionType<Node, E extends Edge<Node> = Edge<Node>, P extend
     edgeFields?: (t: PothosSchemaTypes.ObjectFieldBuilder<any, E>) => Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
     fields?: (t: PothosSchemaTypes.ObjectFieldBuilder<any, P>) => Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   },
-): ObjectRef<any, P> { // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+): ObjectRef<any, P> {
   const edge = builder.objectRef<E>(`${name}Edge`).implement({
     description: `One of the ${options.items}, with its place in the list.`,
     fields: (t) => ({

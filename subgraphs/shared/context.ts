@@ -57,7 +57,10 @@ export interface RequestContext {
   /** Aborted when the client goes away or the request's time is up. */
   readonly signal?: AbortSignal;
   readonly statements: StatementCounter;
-  /** Headers of the client's request as received, in lower case: what may be passed on to remote subgraphs is picked from them. */
+  /**
+   * Headers of the client's request as received, in lower case: what may be passed on to remote subgraphs is picked
+   * from them.
+   */
   readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
 }
 

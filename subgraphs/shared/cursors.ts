@@ -5,7 +5,8 @@ type CursorValue = string | number | boolean | null;
 
 /**
  * Encodes the sort key of a row.
- * @param list names the list and its order (such as `documents:TITLE:ASC`), so that a cursor of one list is refused by another
+ * @param list names the list and its order (such as `documents:TITLE:ASC`), so that a cursor of one list is refused by
+ *   another
  * @param values the row's sort key, ending in a unique column
  */
 export const encodeCursor = (list: string, values: readonly CursorValue[]): string =>
@@ -35,4 +36,7 @@ export function decodeCursor(list: string, cursor: string, length: number): Curs
 }
 
 const malformed = (cause?: unknown) =>
-  badUserInput('`after` is not a cursor of this API.', { cause, hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.' });
+  badUserInput('`after` is not a cursor of this API.', {
+    cause,
+    hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.',
+  });

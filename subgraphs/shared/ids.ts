@@ -24,9 +24,9 @@ export const ID_PREFIX = {
 export type IdType = keyof typeof ID_PREFIX;
 
 /**
- * An id derived from its parts: 27 characters of base 36 (136 bits of a SHA-256), so equal parts give the same id in every
- * process. Parts are length-prefixed, so that no two lists of parts can be confused.
- * Include the tenant among the parts: ids of two tenants must never be equal.
+ * An id derived from its parts: 27 characters of base 36 (136 bits of a SHA-256), so equal parts give the same id in
+ * every process. Parts are length-prefixed, so that no two lists of parts can be confused. Include the tenant among the
+ * parts: ids of two tenants must never be equal.
  */
 export function derivedId(type: IdType, ...parts: readonly string[]): string {
   const hash = createHash('sha256');
@@ -53,4 +53,6 @@ export const isIdOf = (type: IdType, id: string): boolean =>
   id.startsWith(`${ID_PREFIX[type]}_`) && /^[a-z0-9]{1,40}$/.test(id.slice(4));
 
 const base36 = (bytes: Uint8Array): string =>
-  BigInt(`0x${Buffer.from(bytes).toString('hex')}`).toString(36).padStart(27, '0');
+  BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
+    .toString(36)
+    .padStart(27, '0');

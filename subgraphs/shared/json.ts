@@ -12,7 +12,10 @@ const LONE_SURROGATE = /\p{Cs}/u;
  * Returns `value` where it is JSON within {@link JSON_LIMITS}. Keys such as `__proto__` are ordinary keys.
  * @throws CodedError `BAD_USER_INPUT` that names the limit that was passed
  */
-export function checkJson(value: unknown, limits: { bytes: number; depth: number; keys: number } = JSON_LIMITS): JsonValue {
+export function checkJson(
+  value: unknown,
+  limits: { bytes: number; depth: number; keys: number } = JSON_LIMITS,
+): JsonValue {
   let keys = 0;
   const visit = (node: unknown, depth: number): void => {
     if (depth > limits.depth) throw badUserInput(`JSON is nested more than ${limits.depth} levels deep.`);

@@ -3,7 +3,8 @@ import { CodedError, conflict, storeTimeout, storeUnavailable } from './errors.t
 
 const STORE = 'Neo4j';
 /** What to look at when the server does not answer. */
-const ADDRESS = 'Check that Neo4j runs at NEO4J_URI, and that its scheme fits the server (bolt://, neo4j://, or with +s for TLS).';
+const ADDRESS =
+  'Check that Neo4j runs at NEO4J_URI, and that its scheme fits the server (bolt://, neo4j://, or with +s for TLS).';
 /** The oldest major version whose Cypher (`CREATE CONSTRAINT … REQUIRE`) is spoken here. */
 export const OLDEST_NEO4J = 5;
 
@@ -24,19 +25,33 @@ export function toNeo4jError(error: unknown): Error {
   if (error instanceof CodedError || !(error instanceof Error)) return error as Error;
   const code = String((error as { code?: unknown }).code ?? '');
   if (code.startsWith('Neo.ClientError.Security.')) {
-    return storeUnavailable(STORE, error, 'Neo4j refused the user or password: check NEO4J_USERNAME and NEO4J_PASSWORD.');
+    return storeUnavailable(
+      STORE,
+      error,
+      'Neo4j refused the user or password: check NEO4J_USERNAME and NEO4J_PASSWORD.',
+    );
   }
   if (code === 'Neo.ClientError.Database.DatabaseNotFound') {
-    return storeUnavailable(STORE, error, 'The database in NEO4J_DATABASE does not exist: create it, or leave the variable unset.');
+    return storeUnavailable(
+      STORE,
+      error,
+      'The database in NEO4J_DATABASE does not exist: create it, or leave the variable unset.',
+    );
   }
   if (/TransactionTimedOut|LockAcquisitionTimeout/.test(code) || /timed? ?out|did not answer/i.test(error.message)) {
     return storeTimeout(STORE, error, ADDRESS);
   }
-  if (code === 'ServiceUnavailable' || code === 'SessionExpired' || /encryption|scheme|URL|handshake/i.test(error.message)) {
+  if (
+    code === 'ServiceUnavailable' ||
+    code === 'SessionExpired' ||
+    /encryption|scheme|URL|handshake/i.test(error.message)
+  ) {
     return storeUnavailable(STORE, error, ADDRESS);
   }
-  if (/DeadlockDetected/.test(code)) return conflict('The write conflicts with another one; try again.', { cause: error });
-  if (/^Neo\.TransientError\.|DatabaseUnavailable|ReadOnlyDatabase|NotALeader/.test(code)) return storeUnavailable(STORE, error, ADDRESS);
+  if (/DeadlockDetected/.test(code))
+    return conflict('The write conflicts with another one; try again.', { cause: error });
+  if (/^Neo\.TransientError\.|DatabaseUnavailable|ReadOnlyDatabase|NotALeader/.test(code))
+    return storeUnavailable(STORE, error, ADDRESS);
   if (/closed/i.test(error.message)) return storeUnavailable(STORE, error, ADDRESS);
   return error;
 }

@@ -1,4 +1,7 @@
-/** One client of Neo4j: managed transactions with retries, cancellation, time limits, and errors in this project's codes. */
+/**
+ * One client of Neo4j: managed transactions with retries, cancellation, time limits, and errors in this project's
+ * codes.
+ */
 import neo4j from 'neo4j-driver';
 import type { AuthTokenManager, Driver, ManagedTransaction, QueryResult } from 'neo4j-driver';
 import type { RequestContext } from './context.ts';
@@ -47,7 +50,10 @@ export class Neo4jClient {
   readonly #bookmarkManager = neo4j.bookmarkManager();
   #driver: Driver | undefined;
   #prepared: Promise<void> | undefined;
-  /** The last transaction could not reach the server: the next one asks first, since the client would go on trying for seconds. */
+  /**
+   * The last transaction could not reach the server: the next one asks first, since the client would go on trying for
+   * seconds.
+   */
   #doubtful = false;
   #closed = false;
 
@@ -61,7 +67,11 @@ export class Neo4jClient {
    * Runs `work` in one transaction, again when the server says that it may succeed then.
    * @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT`, `CONFLICT`, or the reason for which the request ended
    */
-  async transaction<T>(context: RequestContext, mode: 'executeRead' | 'executeWrite', work: (run: RunCypher) => Promise<T>): Promise<T> {
+  async transaction<T>(
+    context: RequestContext,
+    mode: 'executeRead' | 'executeWrite',
+    work: (run: RunCypher) => Promise<T>,
+  ): Promise<T> {
     context.signal?.throwIfAborted();
     try {
       await this.#prepare();
@@ -98,10 +108,16 @@ export class Neo4jClient {
     const began = performance.now();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`Neo4j did not answer within ${HEALTH_TIMEOUT_MS} ms.`)), HEALTH_TIMEOUT_MS);
+      timer = setTimeout(
+        () => reject(new Error(`Neo4j did not answer within ${HEALTH_TIMEOUT_MS} ms.`)),
+        HEALTH_TIMEOUT_MS,
+      );
     });
     try {
-      await Promise.race([this.#prepare().then(() => this.#client().verifyConnectivity({ database: this.#options.database })), late]);
+      await Promise.race([
+        this.#prepare().then(() => this.#client().verifyConnectivity({ database: this.#options.database })),
+        late,
+      ]);
       return { store: 'neo4j', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
     } catch (error) {
       const { message, extensions } = toNeo4jError(error) as Error & { extensions?: { hint?: string } };
@@ -137,7 +153,10 @@ export class Neo4jClient {
     return this.#client().session({ database: this.#options.database, bookmarkManager: this.#bookmarkManager });
   }
 
-  /** Looks at the server's version and creates constraints and indexes, once; a failure is tried again by the next caller. */
+  /**
+   * Looks at the server's version and creates constraints and indexes, once; a failure is tried again by the next
+   * caller.
+   */
   #prepare(): Promise<void> {
     this.#prepared ??= (async () => {
       checkNeo4jVersion((await this.#client().getServerInfo({ database: this.#options.database })).agent);
@@ -155,7 +174,10 @@ export class Neo4jClient {
   }
 }
 
-/** Gateways that start together on an empty database get into each other's locks, for longer than transactions are retried. */
+/**
+ * Gateways that start together on an empty database get into each other's locks, for longer than transactions are
+ * retried.
+ */
 async function persistently(work: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -163,7 +185,9 @@ async function persistently(work: () => Promise<unknown>): Promise<void> {
       return;
     } catch (error) {
       // Two that create one thing at once may both find that it does not exist; tried again, both find that it does.
-      const passing = /^Neo\.(TransientError\.|ClientError\.Schema\.\w*AlreadyExists$)/.test(String((error as { code?: unknown }).code));
+      const passing = /^Neo\.(TransientError\.|ClientError\.Schema\.\w*AlreadyExists$)/.test(
+        String((error as { code?: unknown }).code),
+      );
       if (!passing || attempt === PREPARE_ATTEMPTS) throw error;
     }
   }
@@ -171,4 +195,9 @@ async function persistently(work: () => Promise<unknown>): Promise<void> {
 
 /** Why a transaction ended early: the client left, or the request's time is up. */
 const requestEnded = ({ reason }: AbortSignal, cause: unknown): Error =>
-  reason instanceof CodedError ? reason : new CodedError('REQUEST_TIMEOUT', 'The request ended before Neo4j had answered.', { cause, hint: 'Ask for less, or check the server at NEO4J_URI.' });
+  reason instanceof CodedError
+    ? reason
+    : new CodedError('REQUEST_TIMEOUT', 'The request ended before Neo4j had answered.', {
+        cause,
+        hint: 'Ask for less, or check the server at NEO4J_URI.',
+      });

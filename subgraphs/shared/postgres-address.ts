@@ -1,6 +1,7 @@
 /**
- * Where a PostgreSQL server is and how to speak to it: a URL that may change under a running process (its password is rotated), and
- * TLS by libpq's rules, so that a URL means here what it means to `psql` (PostgreSQL manual, 32.19 SSL Support).
+ * Where a PostgreSQL server is and how to speak to it: a URL that may change under a running process (its password is
+ * rotated), and TLS by libpq's rules, so that a URL means here what it means to `psql` (PostgreSQL manual, 32.19 SSL
+ * Support).
  */
 import { readFileSync } from 'node:fs';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
@@ -33,19 +34,34 @@ const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-ful
 export function credentialsOf(url: string): Credentials {
   const [base, query = ''] = splitOnce(url, '?');
   const parameters = new URLSearchParams(query);
-  const given = Object.fromEntries(TLS_PARAMETERS.map((name) => [name, parameters.get(name) ?? undefined])) as Record<(typeof TLS_PARAMETERS)[number], string | undefined>;
+  const given = Object.fromEntries(TLS_PARAMETERS.map((name) => [name, parameters.get(name) ?? undefined])) as Record<
+    (typeof TLS_PARAMETERS)[number],
+    string | undefined
+  >;
   for (const name of TLS_PARAMETERS) parameters.delete(name);
   const rest = parameters.toString();
-  const mode = given.sslmode ?? (given.sslrootcert || given.sslcert || ['true', '1'].includes(given.ssl ?? '') ? 'verify-full' : 'disable');
+  const mode =
+    given.sslmode ??
+    (given.sslrootcert || given.sslcert || ['true', '1'].includes(given.ssl ?? '') ? 'verify-full' : 'disable');
   if (!MODES.includes(mode)) throw faulty(`sslmode must be one of ${MODES.slice(0, -1).join(', ')}.`);
-  return { connectionString: rest === '' ? base : `${base}?${rest}`, ssl: tlsOf(mode, given, hostOf(base, parameters)) };
+  return {
+    connectionString: rest === '' ? base : `${base}?${rest}`,
+    ssl: tlsOf(mode, given, hostOf(base, parameters)),
+  };
 }
 
-function tlsOf(mode: string, { sslrootcert, sslcert, sslkey }: { sslrootcert?: string; sslcert?: string; sslkey?: string }, host: string): false | ConnectionOptions {
+function tlsOf(
+  mode: string,
+  { sslrootcert, sslcert, sslkey }: { sslrootcert?: string; sslcert?: string; sslkey?: string },
+  host: string,
+): false | ConnectionOptions {
   if (mode === 'disable') return false;
-  const authority = sslrootcert === undefined || sslrootcert === 'system' ? undefined : fileOf('sslrootcert', sslrootcert);
+  const authority =
+    sslrootcert === undefined || sslrootcert === 'system' ? undefined : fileOf('sslrootcert', sslrootcert);
   if (mode === 'verify-ca' && authority === undefined) {
-    throw faulty('sslmode=verify-ca needs sslrootcert (PGSSLROOTCERT), the file of the authority’s certificate; or use verify-full.');
+    throw faulty(
+      'sslmode=verify-ca needs sslrootcert (PGSSLROOTCERT), the file of the authority’s certificate; or use verify-full.',
+    );
   }
   const verified = mode.startsWith('verify-') || (mode === 'require' && authority !== undefined);
   return {
@@ -54,7 +70,8 @@ function tlsOf(mode: string, { sslrootcert, sslcert, sslkey }: { sslrootcert?: s
     ...(sslkey === undefined ? {} : { key: fileOf('sslkey', sslkey) }),
     rejectUnauthorized: verified,
     // Of the host by name: without one, Node would compare the name of an address with `localhost`.
-    checkServerIdentity: (_, certificate) => (mode === 'verify-full' ? checkServerIdentity(host, certificate) : undefined),
+    checkServerIdentity: (_, certificate) =>
+      mode === 'verify-full' ? checkServerIdentity(host, certificate) : undefined,
   };
 }
 
@@ -73,7 +90,10 @@ export class PostgresAddress {
     this.#credentials = credentialsOf(this.#used);
   }
 
-  /** What the next connection is made with. What has become unreadable stays as it was: connections that are open go on, too. */
+  /**
+   * What the next connection is made with. What has become unreadable stays as it was: connections that are open go on,
+   * too.
+   */
   current(): Credentials {
     try {
       const url = this.#url();
@@ -112,13 +132,19 @@ export class PostgresAddress {
 }
 
 const faulty = (message: string, cause?: unknown): CodedError =>
-  new CodedError('STORE_UNAVAILABLE', `The connection to PostgreSQL is misconfigured: ${message}`, { cause, hint: 'Correct DATABASE_URL (or the PG variables).' });
+  new CodedError('STORE_UNAVAILABLE', `The connection to PostgreSQL is misconfigured: ${message}`, {
+    cause,
+    hint: 'Correct DATABASE_URL (or the PG variables).',
+  });
 
 function fileOf(parameter: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw faulty(`the file that ${parameter} names cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`, error);
+    throw faulty(
+      `the file that ${parameter} names cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
+      error,
+    );
   }
 }
 

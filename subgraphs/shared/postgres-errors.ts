@@ -1,4 +1,7 @@
-/** PostgreSQL's and the socket's errors, mapped to this project's codes. Table of SQLSTATEs: PostgreSQL manual, appendix A. */
+/**
+ * PostgreSQL's and the socket's errors, mapped to this project's codes. Table of SQLSTATEs: PostgreSQL manual, appendix
+ * A.
+ */
 import { isPreparedFault } from './postgres-prepared.ts';
 import { badUserInput, CodedError, conflict, storeTimeout, storeUnavailable } from './errors.ts';
 
@@ -16,15 +19,34 @@ export function toStoreError(error: unknown): Error {
   const sqlState = typeof code === 'string' ? code : '';
 
   if (sqlState === '28P01' || sqlState === '28000') {
-    return storeUnavailable(STORE, error, 'PostgreSQL refused the user or password: check DATABASE_URL (or PGUSER and PGPASSWORD).');
+    return storeUnavailable(
+      STORE,
+      error,
+      'PostgreSQL refused the user or password: check DATABASE_URL (or PGUSER and PGPASSWORD).',
+    );
   }
   if (sqlState === '3D000') {
-    return storeUnavailable(STORE, error, 'The database in DATABASE_URL (or PGDATABASE) does not exist: run CREATE DATABASE, or name another.');
+    return storeUnavailable(
+      STORE,
+      error,
+      'The database in DATABASE_URL (or PGDATABASE) does not exist: run CREATE DATABASE, or name another.',
+    );
   }
-  if (sqlState === '53300') return storeUnavailable(STORE, error, 'PostgreSQL has no free connection: raise max_connections or lower POSTGRES_POOL_SIZE.');
+  if (sqlState === '53300')
+    return storeUnavailable(
+      STORE,
+      error,
+      'PostgreSQL has no free connection: raise max_connections or lower POSTGRES_POOL_SIZE.',
+    );
   if (sqlState === '53100') return storeUnavailable(STORE, error, 'PostgreSQL’s disk is full.');
-  if (sqlState === '57014') return storeTimeout(STORE, error, 'Ask for less; if everything is slow, check the PostgreSQL server.');
-  if (sqlState === '57P03') return storeUnavailable(STORE, error, 'PostgreSQL is starting up or shutting down; nothing needs to be done but wait.');
+  if (sqlState === '57014')
+    return storeTimeout(STORE, error, 'Ask for less; if everything is slow, check the PostgreSQL server.');
+  if (sqlState === '57P03')
+    return storeUnavailable(
+      STORE,
+      error,
+      'PostgreSQL is starting up or shutting down; nothing needs to be done but wait.',
+    );
   if (isPreparedFault(error)) {
     return storeUnavailable(
       STORE,
@@ -33,23 +55,40 @@ export function toStoreError(error: unknown): Error {
     );
   }
   if (/^(08|57P0|58)/.test(sqlState)) return storeUnavailable(STORE, error, ADDRESS);
-  // A database without the tables, or (restored from a dump, which has no roles) without the roles that migrations make.
+  // A database without the tables, or (restored from a dump, which has no roles) without the roles that migrations
+  // make.
   if (['42P01', '3F000'].includes(sqlState) || (sqlState === '22023' && /^role /.test(error.message))) {
-    return storeUnavailable(STORE, error, 'A migration is pending on the database in DATABASE_URL: restart the server, which applies it.');
+    return storeUnavailable(
+      STORE,
+      error,
+      'A migration is pending on the database in DATABASE_URL: restart the server, which applies it.',
+    );
   }
-  if (sqlState === '22021' || sqlState === '22P05') return badUserInput('Texts cannot contain the NUL character (U+0000).', { cause: error });
+  if (sqlState === '22021' || sqlState === '22P05')
+    return badUserInput('Texts cannot contain the NUL character (U+0000).', { cause: error });
   if (/^22/.test(sqlState)) return badUserInput('A value is out of the range that can be stored.', { cause: error });
-  if (/^23505|^40/.test(sqlState)) return conflict('The write conflicts with another one; try again.', { cause: error });
-  if (['ECONNREFUSED', 'ENOTFOUND', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE', 'EAI_AGAIN'].includes(sqlState)) {
+  if (/^23505|^40/.test(sqlState))
+    return conflict('The write conflicts with another one; try again.', { cause: error });
+  if (
+    ['ECONNREFUSED', 'ENOTFOUND', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE', 'EAI_AGAIN'].includes(sqlState)
+  ) {
     return storeUnavailable(STORE, error, ADDRESS);
   }
   if (/exceeded when trying to connect/i.test(error.message)) {
-    return storeTimeout(STORE, error, `No connection in time. ${ADDRESS} If it does, all connections are busy: raise POSTGRES_POOL_SIZE.`);
+    return storeTimeout(
+      STORE,
+      error,
+      `No connection in time. ${ADDRESS} If it does, all connections are busy: raise POSTGRES_POOL_SIZE.`,
+    );
   }
   if (sqlState === 'ETIMEDOUT' || /timeout/i.test(error.message)) return storeTimeout(STORE, error, ADDRESS);
   if (/terminated|not queryable|ended|closed/i.test(error.message)) return storeUnavailable(STORE, error, ADDRESS);
   if (/SSL|TLS|certificate|self.signed/i.test(error.message)) {
-    return storeUnavailable(STORE, error, 'PostgreSQL and this server do not agree on TLS: check `sslmode` and `sslrootcert` in DATABASE_URL (or PGSSLMODE and PGSSLROOTCERT).');
+    return storeUnavailable(
+      STORE,
+      error,
+      'PostgreSQL and this server do not agree on TLS: check `sslmode` and `sslrootcert` in DATABASE_URL (or PGSSLMODE and PGSSLROOTCERT).',
+    );
   }
   return error;
 }

@@ -55,7 +55,9 @@ export async function runMigrations(client: pg.ClientBase, schema: string, folde
       `CREATE TABLE IF NOT EXISTS ${schema}.migrations (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
     );
     await client.query(`GRANT USAGE ON SCHEMA ${schema} TO ${TENANT_ROLE}, ${SYSTEM_ROLE}`);
-    const applied = await client.query<{ name: string; checksum: string }>(`SELECT name, checksum FROM ${schema}.migrations`);
+    const applied = await client.query<{ name: string; checksum: string }>(
+      `SELECT name, checksum FROM ${schema}.migrations`,
+    );
     const checksums = new Map(applied.rows.map((row) => [row.name, row.checksum]));
     for (const name of checksums.keys()) {
       if (!known.has(name)) {
@@ -70,9 +72,13 @@ export async function runMigrations(client: pg.ClientBase, schema: string, folde
       const before = checksums.get(name);
       if (before === checksum) continue;
       if (before !== undefined) {
-        throw new CodedError('STORE_UNAVAILABLE', `The migration ${schema}/${name} was changed after it had been applied.`, {
-          hint: 'Migrations are forward only: undo the change and write a new file.',
-        });
+        throw new CodedError(
+          'STORE_UNAVAILABLE',
+          `The migration ${schema}/${name} was changed after it had been applied.`,
+          {
+            hint: 'Migrations are forward only: undo the change and write a new file.',
+          },
+        );
       }
       await client.query('BEGIN');
       try {

@@ -1,6 +1,7 @@
 /**
- * The connections to one PostgreSQL server, and transactions on them: each first takes on a role that cannot bypass row-level security
- * and names the caller's tenant. The pool pipelines, so a read with its transaction costs one round trip.
+ * The connections to one PostgreSQL server, and transactions on them: each first takes on a role that cannot bypass
+ * row-level security and names the caller's tenant. The pool pipelines, so a read with its transaction costs one round
+ * trip.
  */
 import pg from 'pg';
 import type { CompiledQuery } from 'kysely';
@@ -39,7 +40,10 @@ export interface TransactionOptions<T> {
   readonly readOnly?: boolean;
   /** Sends the end behind the statements that `work` sends at once, so that everything takes one round trip. */
   readonly pipelined?: boolean;
-  /** Told where the server's log stands once the transaction is committed, if it wrote anything; `undefined` where that is not known. */
+  /**
+   * Told where the server's log stands once the transaction is committed, if it wrote anything; `undefined` where that
+   * is not known.
+   */
   readonly onWritten?: (position: string | undefined) => void;
   readonly work: (tx: Transaction) => Promise<T>;
 }
@@ -87,7 +91,11 @@ export class PostgresPool {
   async alone(): Promise<pg.Client> {
     const { address, connectTimeoutMs } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const client = new (address.clientClass())({ connectionTimeoutMillis: connectTimeoutMs, application_name: 'tributary', keepAlive: true });
+      const client = new (address.clientClass())({
+        connectionTimeoutMillis: connectTimeoutMs,
+        application_name: 'tributary',
+        keepAlive: true,
+      });
       client.on('error', () => undefined); // The statement that was running reports it.
       try {
         await client.connect();
@@ -112,7 +120,8 @@ export class PostgresPool {
   }
 
   /**
-   * Runs a transaction; a rejection of `work` rolls it back. What fails because a statement was prepared is run once more without.
+   * Runs a transaction; a rejection of `work` rolls it back. What fails because a statement was prepared is run once
+   * more without.
    * @throws CodedError
    */
   async transact<T>(context: RequestContext, options: TransactionOptions<T>): Promise<T> {
@@ -132,12 +141,19 @@ export class PostgresPool {
     }
   }
 
-  /** Ends once running statements have, and waits (for {@link GOODBYE_MS} at most) until the connections are gone. Idempotent. */
+  /**
+   * Ends once running statements have, and waits (for {@link GOODBYE_MS} at most) until the connections are gone.
+   * Idempotent.
+   */
   async close(): Promise<void> {
     await (this.#closing ??= this.#end());
   }
 
-  async #transact<T>(context: RequestContext, options: TransactionOptions<T>, prepared: PreparedStatements | undefined): Promise<T> {
+  async #transact<T>(
+    context: RequestContext,
+    options: TransactionOptions<T>,
+    prepared: PreparedStatements | undefined,
+  ): Promise<T> {
     const { principal, signal } = context;
     const { role, readOnly, pipelined, onWritten, work } = options;
     const client = await this.#connect();
@@ -145,7 +161,9 @@ export class PostgresPool {
     const run = async <R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<R[]> => {
       // What has no parameters is short and may be several statements, which cannot be prepared.
       const name = values === undefined ? undefined : prepared?.nameOf(client, text);
-      const { rows } = await (name === undefined ? client.query<R>(text, values) : client.query<R>({ text, values, name }));
+      const { rows } = await (name === undefined
+        ? client.query<R>(text, values)
+        : client.query<R>({ text, values, name }));
       return rows;
     };
     try {
@@ -179,7 +197,8 @@ export class PostgresPool {
         });
       }
       if (isPreparedFault(error)) broken ??= error as Error;
-      if (error instanceof pg.DatabaseError === false && !(error instanceof CodedError)) broken ??= connectionFault(error);
+      if (error instanceof pg.DatabaseError === false && !(error instanceof CodedError))
+        broken ??= connectionFault(error);
       throw error;
     } finally {
       // Not awaited: whoever is lent the connection next sends behind it. What fails is forgotten with the connection.
@@ -236,5 +255,7 @@ async function settle(...steps: Promise<unknown>[]): Promise<void> {
 
 /** Errors of the connection itself (not of a statement) make it unfit for the pool. */
 function connectionFault(error: unknown): Error | undefined {
-  return error instanceof Error && /timeout|terminated|not queryable|ECONN|EPIPE|socket/i.test(error.message) ? error : undefined;
+  return error instanceof Error && /timeout|terminated|not queryable|ECONN|EPIPE|socket/i.test(error.message)
+    ? error
+    : undefined;
 }

@@ -1,6 +1,7 @@
 /**
- * Prepared statements: what a connection has parsed once it need not parse again, which is half of what the server spends on a small
- * read. They are planned anew each time (`force_custom_plan`), since one plan serves a tenant of one row and one of a million badly.
+ * Prepared statements: what a connection has parsed once it need not parse again, which is half of what the server
+ * spends on a small read. They are planned anew each time (`force_custom_plan`), since one plan serves a tenant of one
+ * row and one of a million badly.
  */
 import type pg from 'pg';
 
@@ -49,13 +50,17 @@ export class PreparedStatements {
     return name;
   }
 
-  /** Statements that make the server forget what gave way on this connection; to be run outside a transaction, which may have failed. */
+  /**
+   * Statements that make the server forget what gave way on this connection; to be run outside a transaction, which may
+   * have failed.
+   */
   forgetting(client: pg.ClientBase): string[] {
     const connection = this.#connections.get(client);
     if (connection === undefined || connection.gone.length === 0) return [];
     const gone = connection.gone.splice(0);
     // The client keeps texts by name for as long as it lives, and has no way to tell it.
-    const { parsedStatements } = (client as unknown as { connection?: { parsedStatements?: Record<string, string> } }).connection ?? {};
+    const { parsedStatements } =
+      (client as unknown as { connection?: { parsedStatements?: Record<string, string> } }).connection ?? {};
     for (const name of gone) delete parsedStatements?.[name];
     return gone.map((name) => `DEALLOCATE ${name}`);
   }
@@ -72,8 +77,9 @@ export class PreparedStatements {
 }
 
 /**
- * The server does not know the name (a pooler between us gave the connection to somebody else), knows it for something else, or its
- * tables have changed under a statement. The connection is of no use any more; the statement is, without a name.
+ * The server does not know the name (a pooler between us gave the connection to somebody else), knows it for something
+ * else, or its tables have changed under a statement. The connection is of no use any more; the statement is, without a
+ * name.
  */
 export function isPreparedFault(error: unknown): boolean {
   const { code, message = '' } = error as { code?: unknown; message?: string };

@@ -1,7 +1,8 @@
 /**
- * A read replica of a PostgreSQL server. A read goes there only where it sees what the tenant has written through this process: the
- * position of the server's log after each write is kept, and the replica must have replayed it (`pg_last_wal_replay_lsn`). Writes of
- * other processes are seen a second or two later at most: a replica that is further behind, or away, is not asked.
+ * A read replica of a PostgreSQL server. A read goes there only where it sees what the tenant has written through this
+ * process: the position of the server's log after each write is kept, and the replica must have replayed it
+ * (`pg_last_wal_replay_lsn`). Writes of other processes are seen a second or two later at most: a replica that is
+ * further behind, or away, is not asked.
  */
 import type { RequestContext } from './context.ts';
 import { CodedError } from './errors.ts';
@@ -11,7 +12,10 @@ import type { PostgresPool, Statement } from './postgres-pool.ts';
 export interface ReplicaOptions {
   readonly primary: PostgresPool;
   readonly replica: PostgresPool;
-  /** Time between two looks at both servers while reads come, in milliseconds, which bounds how far behind the replica may be. @default 1000 */
+  /**
+   * Time between two looks at both servers while reads come, in milliseconds, which bounds how far behind the replica
+   * may be. @default 1000
+   */
   readonly probeMs?: number;
   /** Called when the replica goes out of use or comes back into it. */
   readonly onChange?: (state: ReplicaState, detail?: string) => void;
@@ -37,7 +41,10 @@ interface ServerRow {
 
 export class ReadReplica {
   readonly #options: ReplicaOptions;
-  /** Where the log stood after the last write of each tenant that the replica may lack; `undefined` stands for those of the system. */
+  /**
+   * Where the log stood after the last write of each tenant that the replica may lack; `undefined` stands for those of
+   * the system.
+   */
   readonly #written = new Map<string | undefined, bigint>();
   /** What the replica had replayed when last seen. */
   #replayed = 0n;
@@ -94,7 +101,10 @@ export class ReadReplica {
       attempt.catch(() => undefined); // Heard by nobody when the replica was lost first.
       const [position, ...rows] = await Promise.race([attempt, this.#lost.promise]);
       if (position !== undefined) {
-        this.#replayed = max(this.#replayed, positionOf((position as { position: string | null }[])[0]?.position ?? '0/0'));
+        this.#replayed = max(
+          this.#replayed,
+          positionOf((position as { position: string | null }[])[0]?.position ?? '0/0'),
+        );
         if (this.#replayed < needed) {
           this.#notBefore = performance.now() + PATIENCE_MS;
           return undefined;
@@ -113,18 +123,26 @@ export class ReadReplica {
   /** Looks at both servers. Never rejects. */
   async probe(): Promise<void> {
     try {
-      const [primary, replica] = await Promise.all([look(this.#options.primary, 'primary'), look(this.#options.replica, 'replica')]);
+      const [primary, replica] = await Promise.all([
+        look(this.#options.primary, 'primary'),
+        look(this.#options.replica, 'replica'),
+      ]);
       const now = positionOf(primary.position ?? '0/0');
       for (const [tenantId, at] of this.#written) if (at === UNKNOWN_POSITION) this.#written.set(tenantId, now);
-      if (!replica.replica) return this.#become('away', 'The server at DATABASE_REPLICA_URL is no replica: it takes writes.');
-      if (replica.system !== primary.system) return this.#become('away', 'The server at DATABASE_REPLICA_URL is a replica of another server.');
+      if (!replica.replica)
+        return this.#become('away', 'The server at DATABASE_REPLICA_URL is no replica: it takes writes.');
+      if (replica.system !== primary.system)
+        return this.#become('away', 'The server at DATABASE_REPLICA_URL is a replica of another server.');
       const replayed = positionOf(replica.position ?? '0/0');
       // A replica that was restored from an older backup is further back than it was.
       this.#replayed = replayed;
       for (const [tenantId, at] of this.#written) if (at <= replayed) this.#written.delete(tenantId);
       const enough = replayed >= (this.#seen ?? now);
       this.#seen = now;
-      this.#become(enough ? 'ready' : 'behind', enough ? undefined : 'The replica is behind; the primary is read until it has caught up.');
+      this.#become(
+        enough ? 'ready' : 'behind',
+        enough ? undefined : 'The replica is behind; the primary is read until it has caught up.',
+      );
     } catch (error) {
       if (error instanceof LookError && error.which === 'primary') return; // Nothing is known of the replica.
       this.#become('away', describe(error instanceof LookError ? error.cause : error));

@@ -1,7 +1,7 @@
 /**
- * One PostgreSQL per process, shared by the subgraphs that keep their data there: a pool of connections, and where there is a replica,
- * another one. This file is the only way to it: every statement runs in a transaction that first takes on a role that cannot bypass
- * row-level security and names the caller's tenant.
+ * One PostgreSQL per process, shared by the subgraphs that keep their data there: a pool of connections, and where
+ * there is a replica, another one. This file is the only way to it: every statement runs in a transaction that first
+ * takes on a role that cannot bypass row-level security and names the caller's tenant.
  */
 import pg from 'pg';
 import type { CompiledQuery } from 'kysely';
@@ -17,9 +17,14 @@ import type { StoreHealth } from './subgraph.ts';
 export type { Statement, Transaction } from './postgres-pool.ts';
 
 export interface PostgresOptions {
-  /** `postgres://…`, or what tells it before each connection, as when passwords are rotated. TLS: {@link credentialsOf}. */
+  /**
+   * `postgres://…`, or what tells it before each connection, as when passwords are rotated. TLS: {@link credentialsOf}.
+   */
   url: string | (() => string);
-  /** A read replica of that server. Reads that allow it go there while it has what the tenant wrote through this process. */
+  /**
+   * A read replica of that server. Reads that allow it go there while it has what the tenant wrote through this
+   * process.
+   */
   replicaUrl?: string | (() => string) | undefined;
   /** Connections that each pool may open. @default 10 */
   poolSize?: number;
@@ -27,7 +32,10 @@ export interface PostgresOptions {
   connectTimeoutMs?: number;
   /** Longest time for one statement, in milliseconds. @default 10000 */
   statementTimeoutMs?: number;
-  /** Whether statements are prepared. Poolers that give each transaction another connection may not allow it. @default true */
+  /**
+   * Whether statements are prepared. Poolers that give each transaction another connection may not allow it. @default
+   * true
+   */
   preparedStatements?: boolean;
   /** Called when an idle connection breaks; the pool replaces it. */
   onIdleError?: (error: Error) => void;
@@ -39,8 +47,8 @@ export interface PostgresOptions {
 
 export interface ReadOptions {
   /**
-   * The replica may answer: what others wrote a second or two ago may be missing. Not for what decides a write, or what is followed
-   * position by position.
+   * The replica may answer: what others wrote a second or two ago may be missing. Not for what decides a write, or what
+   * is followed position by position.
    * @default false
    */
   replica?: boolean;
@@ -52,16 +60,34 @@ export class Postgres {
   readonly #replica: ReadReplica | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @throws CodedError `STORE_UNAVAILABLE` for a URL whose TLS parameters contradict each other or name files that cannot be read */
+  /**
+   * @throws CodedError `STORE_UNAVAILABLE` for a URL whose TLS parameters contradict each other or name files that
+   * cannot be read
+   */
   constructor(options: PostgresOptions) {
-    const { poolSize = 10, connectTimeoutMs = 5_000, statementTimeoutMs = 10_000, preparedStatements = true, onIdleError } = options;
+    const {
+      poolSize = 10,
+      connectTimeoutMs = 5_000,
+      statementTimeoutMs = 10_000,
+      preparedStatements = true,
+      onIdleError,
+    } = options;
     const shared = { poolSize, statementTimeoutMs, preparedStatements, onIdleError };
     this.#pool = new PostgresPool({ ...shared, connectTimeoutMs, address: new PostgresAddress(options.url) });
     if (options.replicaUrl !== undefined) {
       // The primary can answer as well, so the replica is not waited for.
-      const replica = new PostgresPool({ ...shared, connectTimeoutMs: Math.min(connectTimeoutMs, 1_000), address: new PostgresAddress(options.replicaUrl) });
+      const replica = new PostgresPool({
+        ...shared,
+        connectTimeoutMs: Math.min(connectTimeoutMs, 1_000),
+        address: new PostgresAddress(options.replicaUrl),
+      });
       this.#replicaPool = replica;
-      this.#replica = new ReadReplica({ primary: this.#pool, replica, onChange: options.onReplica, probeMs: options.replicaProbeMs });
+      this.#replica = new ReadReplica({
+        primary: this.#pool,
+        replica,
+        onChange: options.onReplica,
+        probeMs: options.replicaProbeMs,
+      });
     }
   }
 
@@ -76,8 +102,15 @@ export class Postgres {
     return rows as Row[];
   }
 
-  /** Runs reading statements in one transaction, as the caller's tenant, in one round trip. They see the same settings, not one snapshot. */
-  async readAll(context: RequestContext, statements: readonly Statement[], { replica = false }: ReadOptions = {}): Promise<unknown[][]> {
+  /**
+   * Runs reading statements in one transaction, as the caller's tenant, in one round trip. They see the same settings,
+   * not one snapshot.
+   */
+  async readAll(
+    context: RequestContext,
+    statements: readonly Statement[],
+    { replica = false }: ReadOptions = {},
+  ): Promise<unknown[][]> {
     const answered = replica ? await this.#replica?.read(context, statements) : undefined;
     if (answered !== undefined) return answered;
     return await this.#pool.transact(context, {
@@ -91,7 +124,11 @@ export class Postgres {
   /** Runs several statements as the caller's tenant in one transaction, which a rejection rolls back. */
   async transaction<T>(context: RequestContext, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const { tenantId } = context.principal;
-    return await this.#pool.transact(context, { role: TENANT_ROLE, work, onWritten: this.#replica && ((position) => this.#replica!.wrote(tenantId, position)) });
+    return await this.#pool.transact(context, {
+      role: TENANT_ROLE,
+      work,
+      onWritten: this.#replica && ((position) => this.#replica!.wrote(tenantId, position)),
+    });
   }
 
   /**
@@ -100,14 +137,22 @@ export class Postgres {
    */
   async systemTransaction<T>(context: RequestContext, work: (tx: Transaction) => Promise<T>): Promise<T> {
     if (context.principal.system !== true) throw new CodedError('FORBIDDEN', 'Only the gateway itself may do this.');
-    return await this.#pool.transact(context, { role: SYSTEM_ROLE, work, onWritten: this.#replica && ((position) => this.#replica!.wrote(undefined, position)) });
+    return await this.#pool.transact(context, {
+      role: SYSTEM_ROLE,
+      work,
+      onWritten: this.#replica && ((position) => this.#replica!.wrote(undefined, position)),
+    });
   }
 
   /**
    * Opens a connection of its own for LISTEN. The caller ends it; a broken one reports through `onError` and is over.
    * Notifications carry no tenant, so payloads hold ids only.
    */
-  async listen(channel: string, onNotify: (payload: string) => void, onError: (error: Error) => void): Promise<{ close(): Promise<void> }> {
+  async listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onError: (error: Error) => void,
+  ): Promise<{ close(): Promise<void> }> {
     let client: pg.Client | undefined;
     try {
       client = await this.#pool.alone();
@@ -140,7 +185,9 @@ export class Postgres {
     let client: pg.Client | undefined;
     try {
       client = await this.#pool.alone();
-      const { rows } = await client.query<{ version: number }>(`SELECT current_setting('server_version_num')::int AS version`);
+      const { rows } = await client.query<{ version: number }>(
+        `SELECT current_setting('server_version_num')::int AS version`,
+      );
       checkPostgresVersion(rows[0]!.version);
       await ensureRoles(client);
       await runMigrations(client, schema, folder);
@@ -152,8 +199,8 @@ export class Postgres {
   }
 
   /**
-   * Runs statements one after the other as the connecting user, each by itself and without a time-out, on a connection of its own: making
-   * indexes, renewing statistics. Session locks that they take end with it.
+   * Runs statements one after the other as the connecting user, each by itself and without a time-out, on a connection
+   * of its own: making indexes, renewing statistics. Session locks that they take end with it.
    */
   async maintain(statements: readonly Statement[]): Promise<void> {
     let client: pg.Client | undefined;

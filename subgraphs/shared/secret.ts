@@ -4,4 +4,5 @@
 export type Secret = string | (() => string | undefined);
 
 /** The secret as it is now; undefined where there is none. */
-export const reveal = (secret: Secret | undefined): string | undefined => (typeof secret === 'function' ? secret() : secret);
+export const reveal = (secret: Secret | undefined): string | undefined =>
+  typeof secret === 'function' ? secret() : secret;

@@ -12,12 +12,13 @@ export const SHARED = Symbol('shared events');
 export interface SharedEvents<Event extends object = object> extends AsyncIterableIterator<Event> {
   readonly [SHARED]: true;
   /**
-   * The next event where it is at hand. Undefined where it must be waited for, and at the end: `next()` tells. Not to be
-   * called while a `next()` is unanswered.
+   * The next event where it is at hand. Undefined where it must be waited for, and at the end: `next()` tells. Not to
+   * be called while a `next()` is unanswered.
    */
   poll(): Event | undefined;
   /**
-   * Has `resume` called once, later: when `poll` gives an event, or `next()` says at once why there is none. Call it where `poll` gave none.
+   * Has `resume` called once, later: when `poll` gives an event, or `next()` says at once why there is none. Call it
+   * where `poll` gave none.
    * @returns false where it will not be called, and `next()` is the way
    */
   whenMore(resume: () => void): boolean;

@@ -70,11 +70,12 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
     const implement = ref.implement as unknown as (options: unknown) => InputRef<Shape>;
     return implement.call(ref, {
       description: `Conditions on ${what}. All that are given must hold.`,
-      fields: (t: {
-        field(o: { type: unknown; description: string }): unknown;
-      }) => ({
+      fields: (t: { field(o: { type: unknown; description: string }): unknown }) => ({
         eq: t.field({ type, description: 'Equal to this.' }),
-        in: t.field({ type: [type], description: 'Equal to one of these; an empty list matches nothing. At most 500.' }),
+        in: t.field({
+          type: [type],
+          description: 'Equal to one of these; an empty list matches nothing. At most 500.',
+        }),
         gt: t.field({ type, description: 'Greater than this.' }),
         gte: t.field({ type, description: 'Greater than or equal to this.' }),
         lt: t.field({ type, description: 'Less than this.' }),
@@ -91,8 +92,13 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
           description: 'Where a page ends, and whether another follows.',
           shareable: true,
           fields: (t) => ({
-            hasNextPage: t.exposeBoolean('hasNextPage', { nullable: false, description: 'Whether more items follow this page.' }),
-            endCursor: t.exposeString('endCursor', { description: 'Pass it as `after` to get the next page; null for an empty page.' }),
+            hasNextPage: t.exposeBoolean('hasNextPage', {
+              nullable: false,
+              description: 'Whether more items follow this page.',
+            }),
+            endCursor: t.exposeString('endCursor', {
+              description: 'Pass it as `after` to get the next page; null for an empty page.',
+            }),
           }),
         }),
       );
@@ -162,7 +168,8 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
 
 function addScalars(builder: SubgraphBuilder): void {
   builder.scalarType('DateTime', {
-    description: 'A moment as ISO 8601 text with a time zone, such as `2026-01-31T09:30:00Z`; answers are in UTC with milliseconds.',
+    description:
+      'A moment as ISO 8601 text with a time zone, such as `2026-01-31T09:30:00Z`; answers are in UTC with milliseconds.',
     serialize: (value) => (value instanceof Date ? value.toISOString() : new Date(value).toISOString()),
     parseValue: parseDateTime,
     parseLiteral: (node) => {
@@ -184,7 +191,9 @@ const ISO_MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d
 function parseDateTime(value: unknown): Date {
   if (value instanceof Date) return value;
   if (typeof value !== 'string' || !ISO_MOMENT.test(value)) {
-    throw new GraphQLError(`DateTime must be ISO 8601 with a time zone, such as 2026-01-31T09:30:00Z; got ${JSON.stringify(value)?.slice(0, 80)}.`);
+    throw new GraphQLError(
+      `DateTime must be ISO 8601 with a time zone, such as 2026-01-31T09:30:00Z; got ${JSON.stringify(value)?.slice(0, 80)}.`,
+    );
   }
   const date = new Date(value);
   if (Number.isNaN(date.getTime())) throw new GraphQLError(`DateTime does not exist: ${value}.`);

@@ -26,13 +26,17 @@ export function checkModel(collection: CollectionInfo, wanted: VectorModel): voi
   if (collection.model !== wanted.model) {
     throw conflict(
       `The collection ${JSON.stringify(collection.name)} was embedded with the model ${JSON.stringify(collection.model)}, not ${JSON.stringify(wanted.model)}.`,
-      { hint: `Set EMBEDDING_MODEL back to ${JSON.stringify(collection.model)}, or embed the documents again: into another collection (VECTOR_COLLECTION), or after removing their vectors.` },
+      {
+        hint: `Set EMBEDDING_MODEL back to ${JSON.stringify(collection.model)}, or embed the documents again: into another collection (VECTOR_COLLECTION), or after removing their vectors.`,
+      },
     );
   }
   if (collection.dimensions !== wanted.dimensions) {
     throw conflict(
       `The collection ${JSON.stringify(collection.name)} holds vectors of ${collection.dimensions} dimensions; got ${wanted.dimensions}.`,
-      { hint: 'Send vectors of the model that the collection was embedded with, or embed the documents again: into another collection (VECTOR_COLLECTION), or after removing their vectors.' },
+      {
+        hint: 'Send vectors of the model that the collection was embedded with, or embed the documents again: into another collection (VECTOR_COLLECTION), or after removing their vectors.',
+      },
     );
   }
 }

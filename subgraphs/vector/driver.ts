@@ -123,7 +123,8 @@ export interface Capabilities {
  * A vector store.
  *
  * Every call may throw a CodedError `STORE_DISABLED`, `STORE_UNAVAILABLE` or `STORE_TIMEOUT`. A model or a number of
- * dimensions that is not the collection's is a `CONFLICT` (see `checkModel`), never a ranking over what does not compare.
+ * dimensions that is not the collection's is a `CONFLICT` (see `checkModel`), never a ranking over what does not
+ * compare.
  */
 export interface VectorDriver {
   /** The store's name in health and statement counts. */
@@ -133,9 +134,20 @@ export interface VectorDriver {
   /** Answers every query, in order. */
   search(context: RequestContext, queries: readonly StoreQuery[]): Promise<readonly Ranking<RankedChunk>[]>;
   /** For each chunk that has a vector: the nearest other chunks. Chunks without one are absent from the map. */
-  similarToChunks(context: RequestContext, chunkIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedChunk>>>;
-  /** For each document that has vectors: the nearest other documents, by the cosine of the means of their chunks' vectors. */
-  similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>>;
+  similarToChunks(
+    context: RequestContext,
+    chunkIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedChunk>>>;
+  /**
+   * For each document that has vectors: the nearest other documents, by the cosine of the means of their chunks'
+   * vectors.
+   */
+  similarToDocuments(
+    context: RequestContext,
+    documentIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedDocument>>>;
 
   /** Stores chunks, replacing those with the same ids. Visible to the next read. */
   upsert(context: RequestContext, chunks: readonly ChunkVector[], model: VectorModel): Promise<void>;
@@ -159,7 +171,11 @@ export interface VectorDriver {
    * Documents of which chunks are stored, each at least once, in pages.
    * @param after what the page before gave as `next`; null for the first
    */
-  documentIds(context: RequestContext, after: string | null, limit: number): Promise<{ ids: readonly string[]; next: string | null }>;
+  documentIds(
+    context: RequestContext,
+    after: string | null,
+    limit: number,
+  ): Promise<{ ids: readonly string[]; next: string | null }>;
 
   /** What the tenant's collection was made with; undefined before its first write. */
   collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined>;

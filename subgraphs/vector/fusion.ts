@@ -20,7 +20,9 @@ export const byScoreThenId = (a: RankedChunk, b: RankedChunk): number =>
  */
 function ranksOf(items: readonly RankedChunk[]): number[] {
   const ranks: number[] = [];
-  items.forEach((item, index) => ranks.push(index > 0 && items[index - 1]!.score === item.score ? ranks[index - 1]! : index + 1));
+  items.forEach((item, index) =>
+    ranks.push(index > 0 && items[index - 1]!.score === item.score ? ranks[index - 1]! : index + 1),
+  );
   return ranks;
 }
 

@@ -16,8 +16,8 @@ export interface VectorConfig {
   /** Where vectors are kept. Another model needs another collection. @default 'chunks' */
   readonly collection?: string;
   /**
-   * How vectors in PostgreSQL are ranked: by an index of this precision, or by comparing all (`off`). Default: `vector` where pgvector
-   * can be used, else `off`; one that is asked for and cannot be used is an error.
+   * How vectors in PostgreSQL are ranked: by an index of this precision, or by comparing all (`off`). Default: `vector`
+   * where pgvector can be used, else `off`; one that is asked for and cannot be used is an error.
    */
   readonly pgvector?: VectorType | 'off';
 }
@@ -29,7 +29,8 @@ export interface VectorDeps {
 
 /**
  * Picks the store: Qdrant where configured, else PostgreSQL where injected, else none.
- * @throws CodedError `BAD_USER_INPUT` for a collection name that no store takes; `STORE_UNAVAILABLE` when a migration fails
+ * @throws CodedError `BAD_USER_INPUT` for a collection name that no store takes; `STORE_UNAVAILABLE` when a migration
+ *   fails
  */
 export async function createVector(config: VectorConfig, deps: VectorDeps): Promise<Subgraph> {
   const driver = await createDriver(config, deps);
@@ -43,7 +44,10 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
   };
 }
 
-async function createDriver({ collection = DEFAULT_COLLECTION, qdrant, pgvector }: VectorConfig, { postgres }: VectorDeps): Promise<VectorDriver> {
+async function createDriver(
+  { collection = DEFAULT_COLLECTION, qdrant, pgvector }: VectorConfig,
+  { postgres }: VectorDeps,
+): Promise<VectorDriver> {
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
     const { QdrantVectors } = await import('./drivers/qdrant.ts'); // The client is loaded only where it is used.
@@ -55,7 +59,11 @@ async function createDriver({ collection = DEFAULT_COLLECTION, qdrant, pgvector 
 }
 
 /** Ranking by pgvector where it can be used; comparing all needs nobody's leave. */
-async function ranking(postgres: Postgres, collection: string, wanted: VectorConfig['pgvector']): Promise<PostgresVectorsOptions> {
+async function ranking(
+  postgres: Postgres,
+  collection: string,
+  wanted: VectorConfig['pgvector'],
+): Promise<PostgresVectorsOptions> {
   if (wanted === 'off') return {};
   try {
     return { ranker: new AnnRanker(postgres, collection, await ensureVectorExtension(postgres), wanted) };

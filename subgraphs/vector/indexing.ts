@@ -37,38 +37,59 @@ export async function upsertVectors(
   items: readonly VectorItem[],
   model?: string | null,
 ): Promise<{ chunkIds: readonly string[]; collection: CollectionInfo | undefined }> {
-  const chunkIds = checkIds(items.map((item) => item.chunkId), '`items.chunkId`', WRITE_LIMITS.items);
-  const own = items.map((item, index) => (item.vector ? callersVector(item.vector, `The vector of \`items[${index}]\``) : undefined));
+  const chunkIds = checkIds(
+    items.map((item) => item.chunkId),
+    '`items.chunkId`',
+    WRITE_LIMITS.items,
+  );
+  const own = items.map((item, index) =>
+    item.vector ? callersVector(item.vector, `The vector of \`items[${index}]\``) : undefined,
+  );
   const attributes = items.map((item) => checkAttributes(item));
   const toEmbed = items.filter((_, index) => own[index] === undefined);
-  const made = toEmbed.length === 0 ? undefined : await embed(context, embedder, toEmbed.map((item) => embeddedText(item.title ?? '', item.text)));
+  const made =
+    toEmbed.length === 0
+      ? undefined
+      : await embed(
+          context,
+          embedder,
+          toEmbed.map((item) => embeddedText(item.title ?? '', item.text)),
+        );
 
   const written = made?.model ?? (await claimedModel(context, driver, embedder, own, model));
   if (written === undefined) return { chunkIds, collection: await driver.collectionInfo(context) };
   if (model && model !== written.model) {
-    throw badUserInput(`Items without a vector are embedded with ${JSON.stringify(written.model)}, which cannot stand beside vectors of ${JSON.stringify(model)}.`);
+    throw badUserInput(
+      `Items without a vector are embedded with ${JSON.stringify(written.model)}, which cannot stand beside vectors of ${JSON.stringify(model)}.`,
+    );
   }
   own.forEach((vector, index) => {
     if (vector !== undefined && vector.length !== written.dimensions) {
-      throw badUserInput(`The vector of \`items[${index}]\` has ${vector.length} dimensions; others of the same input have ${written.dimensions}.`);
+      throw badUserInput(
+        `The vector of \`items[${index}]\` has ${vector.length} dimensions; others of the same input have ${written.dimensions}.`,
+      );
     }
   });
   let next = 0;
-  const chunks = items.map(
-    (item, index): ChunkVector => ({
-      ...attributes[index]!,
-      chunkId: item.chunkId,
-      text: item.text,
-      // A caller's vector is of no text that could be compared: indexing the document embeds it anew.
-      contentHash: own[index] === undefined ? contentHash(embedder.model!.name, item.title ?? '', item.text) : `own:${digest(item.text)}`,
-      vector: own[index] ?? made!.vectors[next++]!,
-    }),
-  );
+  const chunks = items.map((item, index): ChunkVector => ({
+    ...attributes[index]!,
+    chunkId: item.chunkId,
+    text: item.text,
+    // A caller's vector is of no text that could be compared: indexing the document embeds it anew.
+    contentHash:
+      own[index] === undefined
+        ? contentHash(embedder.model!.name, item.title ?? '', item.text)
+        : `own:${digest(item.text)}`,
+    vector: own[index] ?? made!.vectors[next++]!,
+  }));
   await driver.upsert(context, chunks, written);
   return { chunkIds, collection: await driver.collectionInfo(context) };
 }
 
-/** What made the caller's vectors: what the caller says, else the configured embedder, else what the collection was made with. */
+/**
+ * What made the caller's vectors: what the caller says, else the configured embedder, else what the collection was made
+ * with.
+ */
 async function claimedModel(
   context: RequestContext,
   driver: VectorDriver,
@@ -78,13 +99,21 @@ async function claimedModel(
 ): Promise<VectorModel | undefined> {
   const dimensions = own[0]?.length;
   if (dimensions === undefined) return undefined;
-  const model = claimed ? checkText(claimed, '`model`', LIMITS.id, 1) : (embedder.model?.name ?? (await driver.collectionInfo(context))?.model);
+  const model = claimed
+    ? checkText(claimed, '`model`', LIMITS.id, 1)
+    : (embedder.model?.name ?? (await driver.collectionInfo(context))?.model);
   if (model === embedder.model?.name && dimensions !== (embedder.model?.dimensions ?? dimensions)) {
-    throw badUserInput(`The model ${JSON.stringify(model)} makes vectors of ${embedder.model?.dimensions} dimensions; got ${dimensions}.`, {
-      hint: 'Name the model that made these vectors in `model`.',
-    });
+    throw badUserInput(
+      `The model ${JSON.stringify(model)} makes vectors of ${embedder.model?.dimensions} dimensions; got ${dimensions}.`,
+      {
+        hint: 'Name the model that made these vectors in `model`.',
+      },
+    );
   }
-  if (model === undefined) throw badUserInput('Say in `model` what made these vectors: embedding is not configured, and the collection is new.');
+  if (model === undefined)
+    throw badUserInput(
+      'Say in `model` what made these vectors: embedding is not configured, and the collection is new.',
+    );
   return { model, dimensions };
 }
 
@@ -107,14 +136,21 @@ export interface Indexed {
   removed: number;
 }
 
-/** Those of the given documents of which other chunks are stored than the input says, or none, or of other texts, titles, models or attributes. */
+/**
+ * Those of the given documents of which other chunks are stored than the input says, or none, or of other texts,
+ * titles, models or attributes.
+ */
 export async function differingDocuments(
   context: RequestContext,
   driver: VectorDriver,
   embedder: Embedder,
   documents: readonly DocumentInput[],
 ): Promise<string[]> {
-  const documentIds = checkIds(documents.map((document) => document.documentId), '`documents.documentId`', WRITE_LIMITS.documents);
+  const documentIds = checkIds(
+    documents.map((document) => document.documentId),
+    '`documents.documentId`',
+    WRITE_LIMITS.documents,
+  );
   const model = embedder.model;
   if (model === undefined) throw embeddingOff();
   if (documentIds.length === 0) return [];
@@ -138,8 +174,16 @@ export async function indexDocuments(
   embedder: Embedder,
   documents: readonly DocumentInput[],
 ): Promise<Indexed> {
-  const documentIds = checkIds(documents.map((document) => document.documentId), '`documents.documentId`', WRITE_LIMITS.documents);
-  checkIds(documents.flatMap((document) => document.chunks.map((chunk) => chunk.id)), '`documents.chunks.id`', WRITE_LIMITS.chunks);
+  const documentIds = checkIds(
+    documents.map((document) => document.documentId),
+    '`documents.documentId`',
+    WRITE_LIMITS.documents,
+  );
+  checkIds(
+    documents.flatMap((document) => document.chunks.map((chunk) => chunk.id)),
+    '`documents.chunks.id`',
+    WRITE_LIMITS.chunks,
+  );
   if (documents.length === 0) return { documentIds, embedded: 0, kept: 0, removed: 0 };
   const model = embedder.model;
   if (model === undefined) throw embeddingOff();
@@ -150,12 +194,23 @@ export async function indexDocuments(
   for (const document of documents) {
     const attributes = checkAttributes(document);
     for (const { id, text } of document.chunks) {
-      const chunk = { ...attributes, chunkId: id, contentHash: contentHash(model.name, attributes.title, checkText(text, '`chunks.text`', LIMITS.text)) };
+      const chunk = {
+        ...attributes,
+        chunkId: id,
+        contentHash: contentHash(model.name, attributes.title, checkText(text, '`chunks.text`', LIMITS.text)),
+      };
       if (stored.get(id) === chunk.contentHash) kept.push(chunk);
       else changed.push({ ...chunk, text });
     }
   }
-  const made = changed.length === 0 ? undefined : await embed(context, embedder, changed.map((chunk) => embeddedText(chunk.title, chunk.text)));
+  const made =
+    changed.length === 0
+      ? undefined
+      : await embed(
+          context,
+          embedder,
+          changed.map((chunk) => embeddedText(chunk.title, chunk.text)),
+        );
   const removed = await driver.indexDocuments(
     context,
     { documentIds, kept, changed: changed.map((chunk, index) => ({ ...chunk, vector: made!.vectors[index]! })) },
@@ -172,7 +227,8 @@ interface Embedded {
 async function embed(context: RequestContext, embedder: Embedder, texts: readonly string[]): Promise<Embedded> {
   if (embedder.model === undefined) throw embeddingOff();
   const { model, dimensions, vectors } = await embedder.embed(context, texts);
-  if (vectors.length !== texts.length) throw new Error(`The embedder sent ${vectors.length} vectors for ${texts.length} texts.`);
+  if (vectors.length !== texts.length)
+    throw new Error(`The embedder sent ${vectors.length} vectors for ${texts.length} texts.`);
   return { model: { model, dimensions }, vectors: vectors.map((vector) => modelsVector(vector, dimensions)) };
 }
 

@@ -18,7 +18,8 @@ export const LIMITS = {
 
 /** @throws CodedError `BAD_USER_INPUT` for a text that is too long or holds what stores cannot */
 export function checkText(value: string, label: string, most: number, least = 0): string {
-  if (value.length > most) throw badUserInput(`${label} is ${value.length} characters long; at most ${most} are accepted.`);
+  if (value.length > most)
+    throw badUserInput(`${label} is ${value.length} characters long; at most ${most} are accepted.`);
   if (value.trim().length < least) throw badUserInput(`${label} must not be empty.`);
   if (value.includes('\0')) throw badUserInput(`${label} cannot contain the NUL character (U+0000).`);
   // A half of a surrogate pair has no UTF-8 form: the store would keep another text than was sent.
@@ -70,32 +71,47 @@ export function checkFilter(where: SearchFilterShape | null | undefined): ChunkF
   const prefix = where?.source?.startsWith;
   if (typeof prefix === 'string') filter.sourcePrefix = checkText(prefix, 'where.source.startsWith', LIMITS.source);
   const metadata = where?.metadata ?? [];
-  if (metadata.length > LIMITS.conditions) throw badUserInput(`\`where.metadata\` has at most ${LIMITS.conditions} conditions.`);
+  if (metadata.length > LIMITS.conditions)
+    throw badUserInput(`\`where.metadata\` has at most ${LIMITS.conditions} conditions.`);
   if (metadata.length > 0) filter.metadata = metadata.map(metadataCondition);
   return filter;
 }
 
 /** `eq` and `in` together as one list; undefined where neither is given. */
-function oneOf(given: { eq?: string | null; in?: string[] | null } | null | undefined, label: string, most: number): string[] | undefined {
+function oneOf(
+  given: { eq?: string | null; in?: string[] | null } | null | undefined,
+  label: string,
+  most: number,
+): string[] | undefined {
   const { eq, in: list } = given ?? {};
-  if (list && list.length > LIMITS.listed) throw badUserInput(`\`${label}.in\` has at most ${LIMITS.listed} values; got ${list.length}.`);
-  for (const value of [...(list ?? []), ...(typeof eq === 'string' ? [eq] : [])]) checkText(value, `\`${label}\``, most);
+  if (list && list.length > LIMITS.listed)
+    throw badUserInput(`\`${label}.in\` has at most ${LIMITS.listed} values; got ${list.length}.`);
+  for (const value of [...(list ?? []), ...(typeof eq === 'string' ? [eq] : [])])
+    checkText(value, `\`${label}\``, most);
   if (typeof eq !== 'string') return list ?? undefined;
   return list === null || list === undefined || list.includes(eq) ? [eq] : [];
 }
 
 type Scalar = MetadataCondition['any'][number];
 
-function metadataCondition({ path, eq, in: list }: NonNullable<SearchFilterShape['metadata']>[number]): MetadataCondition {
-  if (path.length === 0 || path.length > LIMITS.path) throw badUserInput(`\`where.metadata.path\` has 1 to ${LIMITS.path} keys; got ${path.length}.`);
+function metadataCondition({
+  path,
+  eq,
+  in: list,
+}: NonNullable<SearchFilterShape['metadata']>[number]): MetadataCondition {
+  if (path.length === 0 || path.length > LIMITS.path)
+    throw badUserInput(`\`where.metadata.path\` has 1 to ${LIMITS.path} keys; got ${path.length}.`);
   for (const key of path) checkText(key, '`where.metadata.path`', LIMITS.id);
   if (eq === undefined && (list === undefined || list === null)) {
     throw badUserInput('A condition of `where.metadata` needs `eq` or `in`.');
   }
-  if (list && list.length > LIMITS.listed) throw badUserInput(`\`where.metadata.in\` has at most ${LIMITS.listed} values; got ${list.length}.`);
+  if (list && list.length > LIMITS.listed)
+    throw badUserInput(`\`where.metadata.in\` has at most ${LIMITS.listed} values; got ${list.length}.`);
   const scalar = (value: JsonValue): Scalar => {
     if (typeof value === 'object' && value !== null) {
-      throw badUserInput('`where.metadata` compares with texts, numbers, booleans and null, not with objects or lists.');
+      throw badUserInput(
+        '`where.metadata` compares with texts, numbers, booleans and null, not with objects or lists.',
+      );
     }
     return value;
   };

@@ -19,7 +19,9 @@ export interface VectorLoaders {
   clearAll(): void;
 }
 
-export function createLoaders(deps: () => { driver: VectorDriver; embedder: Embedder }): (context: RequestContext) => VectorLoaders {
+export function createLoaders(
+  deps: () => { driver: VectorDriver; embedder: Embedder },
+): (context: RequestContext) => VectorLoaders {
   return perRequest((context) => {
     const similar = <Item>(read: (ids: readonly string[], limit: number) => Promise<Map<string, Ranking<Item>>>) => {
       const loaders = new Map<number, DataLoader<string, Ranking<Item> | null>>();

@@ -31,7 +31,11 @@ export function addIndexing(
       source: t.string({ required: true, description: 'The source.' }),
       mediaType: t.string({ required: true, description: 'The media type.' }),
       metadata: t.field({ type: 'JSON', description: 'The metadata, a JSON object.' }),
-      chunks: t.field({ type: [Chunk], required: true, description: 'All chunks of the document; stored ones that are not among them are removed.' }),
+      chunks: t.field({
+        type: [Chunk],
+        required: true,
+        description: 'All chunks of the document; stored ones that are not among them are removed.',
+      }),
     }),
     inaccessible,
   });
@@ -55,27 +59,41 @@ export function addIndexing(
         description: 'The documents, in the order of the input.',
         resolve: (payload) => payload.documentIds.map((id) => ({ id })),
       }),
-      embedded: t.exposeInt('embedded', { nullable: false, description: 'Chunks that were embedded, because their text was new.' }),
-      kept: t.exposeInt('kept', { nullable: false, description: 'Chunks whose vector was kept, because their text was the same.' }),
+      embedded: t.exposeInt('embedded', {
+        nullable: false,
+        description: 'Chunks that were embedded, because their text was new.',
+      }),
+      kept: t.exposeInt('kept', {
+        nullable: false,
+        description: 'Chunks whose vector was kept, because their text was the same.',
+      }),
       removed: t.exposeInt('removed', { nullable: false, description: 'Stored chunks that were removed.' }),
     }),
     inaccessible,
   });
   const RemoveInput = builder.inputRef<{ documentIds: string[] }>('RemoveDocumentVectorsInput').implement({
     description: 'The documents whose chunks to remove.',
-    fields: (t) => ({ documentIds: t.idList({ required: true, description: `The documents’ ids; at most ${WRITE_LIMITS.items}.` }) }),
+    fields: (t) => ({
+      documentIds: t.idList({ required: true, description: `The documents’ ids; at most ${WRITE_LIMITS.items}.` }),
+    }),
     inaccessible,
   });
   const RemovePayload = builder.objectRef<{ removed: number }>('RemoveDocumentVectorsPayload').implement({
     description: 'What removing did.',
-    fields: (t) => ({ removed: t.exposeInt('removed', { nullable: false, description: 'Stored chunks that were removed.' }) }),
+    fields: (t) => ({
+      removed: t.exposeInt('removed', { nullable: false, description: 'Stored chunks that were removed.' }),
+    }),
     inaccessible,
   });
 
   const Page = builder.objectRef<{ ids: readonly string[]; next: string | null }>('VectorDocumentPage').implement({
     description: 'Documents of which chunks are stored.',
     fields: (t) => ({
-      ids: t.idList({ nullable: { list: false, items: false }, description: 'Their ids; some may come again in later pages.', resolve: ({ ids }) => [...ids] }),
+      ids: t.idList({
+        nullable: { list: false, items: false },
+        description: 'Their ids; some may come again in later pages.',
+        resolve: ({ ids }) => [...ids],
+      }),
       next: t.exposeString('next', { description: 'Where the next page begins; null after the last.' }),
     }),
     inaccessible,
@@ -97,7 +115,8 @@ export function addIndexing(
     differingDocumentVectors: t.idList({
       inaccessible,
       nullable: { list: true, items: false },
-      description: 'Those of the given documents of which other chunks are stored than the input says. For the gateway itself.',
+      description:
+        'Those of the given documents of which other chunks are stored than the input says. For the gateway itself.',
       args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents as they should be.' }) },
       resolve: async (_, { input }, context) => {
         checkSystem(context);
@@ -110,7 +129,8 @@ export function addIndexing(
     indexDocumentVectors: t.field({
       type: IndexPayload,
       inaccessible,
-      description: 'Makes the stored chunks of the given documents exactly the input, and embeds only texts that are new. Idempotent. For the gateway itself.',
+      description:
+        'Makes the stored chunks of the given documents exactly the input, and embeds only texts that are new. Idempotent. For the gateway itself.',
       args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents.' }) },
       resolve: async (_, { input }, context) => {
         checkSystem(context);
@@ -126,7 +146,10 @@ export function addIndexing(
       args: { input: t.arg({ type: RemoveInput, required: true, description: 'The documents.' }) },
       resolve: async (_, { input }, context) => {
         checkSystem(context);
-        const removed = await deps.driver.removeDocuments(context, checkIds(input.documentIds, '`documentIds`', WRITE_LIMITS.items));
+        const removed = await deps.driver.removeDocuments(
+          context,
+          checkIds(input.documentIds, '`documentIds`', WRITE_LIMITS.items),
+        );
         loaders(context).clearAll();
         return { removed };
       },

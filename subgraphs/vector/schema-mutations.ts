@@ -18,8 +18,14 @@ export function addMutations(
     description: 'Where a tenant’s vectors are kept, as the first write defined it.',
     fields: (t) => ({
       name: t.exposeString('name', { nullable: false, description: 'The collection’s name.' }),
-      model: t.exposeString('model', { nullable: false, description: 'The model that made its vectors. Vectors of another are refused.' }),
-      dimensions: t.exposeInt('dimensions', { nullable: false, description: 'The numbers in each vector. Others are refused.' }),
+      model: t.exposeString('model', {
+        nullable: false,
+        description: 'The model that made its vectors. Vectors of another are refused.',
+      }),
+      dimensions: t.exposeInt('dimensions', {
+        nullable: false,
+        description: 'The numbers in each vector. Others are refused.',
+      }),
     }),
   });
 
@@ -28,9 +34,18 @@ export function addMutations(
     fields: (t) => ({
       chunkId: t.id({ required: true, description: 'The chunk’s id; what is stored under it is replaced.' }),
       documentId: t.id({ required: true, description: 'The id of the document that the chunk belongs to.' }),
-      text: t.string({ required: true, description: 'The text that keyword search sees, and that is embedded where `vector` is absent. At most 65,536 characters.' }),
-      vector: t.floatList({ description: 'The chunk’s vector, in the collection’s dimensions; made from `text` when absent. Finite numbers, not all zero; stored with length 1.' }),
-      title: t.string({ description: 'The document’s title; embedded with the text, and counts more in keyword search.' }),
+      text: t.string({
+        required: true,
+        description:
+          'The text that keyword search sees, and that is embedded where `vector` is absent. At most 65,536 characters.',
+      }),
+      vector: t.floatList({
+        description:
+          'The chunk’s vector, in the collection’s dimensions; made from `text` when absent. Finite numbers, not all zero; stored with length 1.',
+      }),
+      title: t.string({
+        description: 'The document’s title; embedded with the text, and counts more in keyword search.',
+      }),
       metadata: t.field({ type: 'JSON', description: 'A JSON object that `where.metadata` can filter on.' }),
       mediaType: t.string({ description: 'The document’s media type, such as `text/markdown`.' }),
       source: t.string({ description: 'Where the document comes from, such as `notes/field.md`.' }),
@@ -39,8 +54,15 @@ export function addMutations(
   const UpsertInput = builder.inputRef<{ items: VectorItem[]; model?: string | null }>('UpsertVectorsInput').implement({
     description: 'The chunks to store.',
     fields: (t) => ({
-      items: t.field({ type: [Item], required: true, description: `The chunks, each id once; at most ${WRITE_LIMITS.items}.` }),
-      model: t.string({ description: 'The model that made the given vectors; the configured embedding model when absent. Must be the collection’s.' }),
+      items: t.field({
+        type: [Item],
+        required: true,
+        description: `The chunks, each id once; at most ${WRITE_LIMITS.items}.`,
+      }),
+      model: t.string({
+        description:
+          'The model that made the given vectors; the configured embedding model when absent. Must be the collection’s.',
+      }),
     }),
   });
   const UpsertPayload = builder
@@ -54,12 +76,18 @@ export function addMutations(
           description: 'The chunks, in the order of the input. They can be searched for at once.',
           resolve: (payload) => payload.chunkIds.map((id) => ({ id })),
         }),
-        collection: t.field({ type: Collection, description: 'The collection that they are in.', resolve: (payload) => payload.collection ?? null }),
+        collection: t.field({
+          type: Collection,
+          description: 'The collection that they are in.',
+          resolve: (payload) => payload.collection ?? null,
+        }),
       }),
     });
   const DeleteInput = builder.inputRef<{ chunkIds: string[] }>('DeleteVectorsInput').implement({
     description: 'The chunks whose vectors to delete.',
-    fields: (t) => ({ chunkIds: t.idList({ required: true, description: `The chunks’ ids, each once; at most ${WRITE_LIMITS.items}.` }) }),
+    fields: (t) => ({
+      chunkIds: t.idList({ required: true, description: `The chunks’ ids, each once; at most ${WRITE_LIMITS.items}.` }),
+    }),
   });
   const DeletePayload = builder.objectRef<{ deletedChunkIds: readonly string[] }>('DeleteVectorsPayload').implement({
     description: 'What was deleted.',
@@ -79,7 +107,13 @@ export function addMutations(
         'Stores vectors and texts of single chunks. Documents written with `upsertDocument` get theirs by themselves; this is for vectors that come from elsewhere.',
       args: { input: t.arg({ type: UpsertInput, required: true, description: 'The chunks.' }) },
       resolve: async (_, { input }, context) => {
-        const payload = await upsertVectors(context, deps.driver, deps.embedder, input.items as VectorItem[], input.model);
+        const payload = await upsertVectors(
+          context,
+          deps.driver,
+          deps.embedder,
+          input.items as VectorItem[],
+          input.model,
+        );
         loaders(context).clearAll();
         return payload;
       },
@@ -89,11 +123,13 @@ export function addMutations(
       description: 'Deletes the vectors of single chunks, so that no search finds them. The chunks themselves stay.',
       args: { input: t.arg({ type: DeleteInput, required: true, description: 'The chunks.' }) },
       resolve: async (_, { input }, context) => {
-        const deletedChunkIds = await deps.driver.delete(context, checkIds(input.chunkIds, '`chunkIds`', WRITE_LIMITS.items));
+        const deletedChunkIds = await deps.driver.delete(
+          context,
+          checkIds(input.chunkIds, '`chunkIds`', WRITE_LIMITS.items),
+        );
         loaders(context).clearAll();
         return { deletedChunkIds };
       },
     }),
   }));
 }
-

@@ -21,7 +21,10 @@ interface SimilarPage extends Page<Stub, ScoredEdge> {
   approximate: boolean;
 }
 
-export function addSimilar(subgraph: SubgraphSchema, loaders: (context: RequestContext) => VectorLoaders): { Chunk: StubRef; Document: StubRef } {
+export function addSimilar(
+  subgraph: SubgraphSchema,
+  loaders: (context: RequestContext) => VectorLoaders,
+): { Chunk: StubRef; Document: StubRef } {
   const { builder } = subgraph;
   const Chunk = builder.objectRef<Stub>('Chunk');
   const Document = builder.objectRef<Stub>('Document');
@@ -30,11 +33,14 @@ export function addSimilar(subgraph: SubgraphSchema, loaders: (context: RequestC
     connectionType<Stub, ScoredEdge, SimilarPage>(subgraph, name, {
       node,
       items,
-      edgeFields: (t) => ({ score: t.float({ nullable: false, description: score, resolve: (edge: ScoredEdge) => edge.score }) }),
+      edgeFields: (t) => ({
+        score: t.float({ nullable: false, description: score, resolve: (edge: ScoredEdge) => edge.score }),
+      }),
       fields: (t) => ({
         approximate: t.boolean({
           nullable: false,
-          description: 'Whether an approximate index ranked, which may have missed an item; false when everything was compared.',
+          description:
+            'Whether an approximate index ranked, which may have missed an item; false when everything was compared.',
           resolve: (page: SimilarPage) => page.approximate,
         }),
       }),
@@ -95,9 +101,13 @@ export function addSimilar(subgraph: SubgraphSchema, loaders: (context: RequestC
 
 type SimilarArguments = { first?: number | null; after?: string | null };
 
-/** First pages read no more than themselves, one row over to know whether there is more; later ones the whole window. */
+/**
+ * First pages read no more than themselves, one row over to know whether there is more; later ones the whole window.
+ */
 const limitOf = ({ first, after }: SimilarArguments): number =>
-  after === null || after === undefined ? Math.min(pageSize(first) + 1, SEARCH_WINDOW) : (pageSize(first), SEARCH_WINDOW);
+  after === null || after === undefined
+    ? Math.min(pageSize(first) + 1, SEARCH_WINDOW)
+    : (pageSize(first), SEARCH_WINDOW);
 
 function similarPage<Item extends { score: number }>(
   list: string,
@@ -109,6 +119,10 @@ function similarPage<Item extends { score: number }>(
   return {
     hasNextPage,
     approximate: ranking.approximate,
-    edges: items.map((item) => ({ score: item.score, node: { id: idOf(item) }, cursor: writeCursor(list, item.score, idOf(item)) })),
+    edges: items.map((item) => ({
+      score: item.score,
+      node: { id: idOf(item) },
+      cursor: writeCursor(list, item.score, idOf(item)),
+    })),
   };
 }

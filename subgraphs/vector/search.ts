@@ -1,4 +1,7 @@
-/** A search from its arguments to a page: embeds the query, asks the driver, fuses, and cuts the page from a bounded window. */
+/**
+ * A search from its arguments to a page: embeds the query, asks the driver, fuses, and cuts the page from a bounded
+ * window.
+ */
 import { createHash } from 'node:crypto';
 
 import { pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
@@ -60,7 +63,10 @@ export function checkSearch(args: SearchArguments): SearchRequest {
   const text = checkText(args.query, '`query`', LIMITS.query, 1).trim();
   const mode = args.mode ?? 'HYBRID';
   const filter = checkFilter(args.where);
-  const list = `search:${createHash('sha256').update(JSON.stringify([text, mode, filter])).digest('base64url').slice(0, 16)}`;
+  const list = `search:${createHash('sha256')
+    .update(JSON.stringify([text, mode, filter]))
+    .digest('base64url')
+    .slice(0, 16)}`;
   return { text, mode, filter, size: pageSize(args.first), after: readCursor(list, args.after), list };
 }
 
@@ -71,7 +77,11 @@ export async function searchAll(
   embedder: Embedder,
   requests: readonly SearchRequest[],
 ): Promise<SearchPage[]> {
-  const embedded = await embedTexts(context, embedder, requests.filter(({ mode }) => mode !== 'KEYWORD').map(({ text }) => text));
+  const embedded = await embedTexts(
+    context,
+    embedder,
+    requests.filter(({ mode }) => mode !== 'KEYWORD').map(({ text }) => text),
+  );
   const plans = requests.map((request): StoreQuery[] => {
     const { text, mode, filter } = request;
     // A first page needs no more than itself; a later one is cut from behind its cursor, wherever that item is by now.
@@ -79,7 +89,8 @@ export async function searchAll(
     if (mode === 'KEYWORD') return [{ kind: 'KEYWORD', text, filter, limit }];
     const { vector, model } = embedded.get(text)!;
     if (mode === 'VECTOR') return [{ kind: 'VECTOR', vector, model, filter, limit }];
-    if (driver.capabilities.fusesHybrid) return [{ kind: 'HYBRID', vector, model, text, filter, limit: SEARCH_WINDOW, depth: FUSION_DEPTH }];
+    if (driver.capabilities.fusesHybrid)
+      return [{ kind: 'HYBRID', vector, model, text, filter, limit: SEARCH_WINDOW, depth: FUSION_DEPTH }];
     return [
       { kind: 'VECTOR', vector, model, filter, limit: FUSION_DEPTH },
       { kind: 'KEYWORD', text, filter, limit: FUSION_DEPTH },
@@ -102,7 +113,8 @@ async function embedTexts(
   if (unique.length === 0) return new Map();
   if (embedder.model === undefined) throw embeddingOff();
   const { model, dimensions, vectors } = await embedder.embed(context, unique);
-  if (vectors.length !== unique.length) throw new Error(`The embedder sent ${vectors.length} vectors for ${unique.length} texts.`);
+  if (vectors.length !== unique.length)
+    throw new Error(`The embedder sent ${vectors.length} vectors for ${unique.length} texts.`);
   return new Map(unique.map((text, index) => [text, { model, vector: modelsVector(vectors[index]!, dimensions) }]));
 }
 
@@ -138,8 +150,8 @@ export function readCursor(list: string, cursor: string | null | undefined): Cur
 
 /**
  * Cuts a page out of a ranking. It goes on behind the cursor's item, wherever that is by now, so that neither writes
- * above it nor an embedder whose vectors differ in the last digit make an item appear twice; an item that is gone leaves
- * its score as the place.
+ * above it nor an embedder whose vectors differ in the last digit make an item appear twice; an item that is gone
+ * leaves its score as the place.
  */
 export function cut<Item extends { score: number }>(
   ranking: readonly Item[],
@@ -151,7 +163,9 @@ export function cut<Item extends { score: number }>(
   if (after !== undefined) {
     start = ranking.findIndex((item) => idOf(item) === after.id) + 1;
     if (start === 0) {
-      start = ranking.findIndex((item) => item.score < after.score || (item.score === after.score && idOf(item) > after.id));
+      start = ranking.findIndex(
+        (item) => item.score < after.score || (item.score === after.score && idOf(item) > after.id),
+      );
       if (start === -1) start = ranking.length;
     }
   }

@@ -1,4 +1,6 @@
-/** Vectors as callers and models send them: checked and normalised once, so that a cosine is a dot product from then on. */
+/**
+ * Vectors as callers and models send them: checked and normalised once, so that a cosine is a dot product from then on.
+ */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 
 /** The most dimensions that a collection may have; pgvector's HNSW index takes 2,000 of 32-bit floats. */
@@ -28,7 +30,8 @@ export function callersVector(values: readonly number[], label: string): Float32
  * @throws Error when the model sent something that is no vector
  */
 export function modelsVector(values: Float32Array, dimensions: number): Float32Array {
-  if (values.length !== dimensions) throw new Error(`The embedder announced ${dimensions} dimensions and sent ${values.length}.`);
+  if (values.length !== dimensions)
+    throw new Error(`The embedder announced ${dimensions} dimensions and sent ${values.length}.`);
   let squares = 0;
   for (const value of values) squares += value * value;
   if (!Number.isFinite(squares)) throw new Error('The embedder sent a number that is not finite.');

@@ -7,8 +7,8 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 /*
- * The rooms of the project, and who may enter which. A room is a folder of gateway/, subgraphs/, ops/, tests/ or examples/; the files
- * directly in gateway/ are one room of their own.
+ * The rooms of the project, and who may enter which. A room is a folder of gateway/, subgraphs/, ops/, tests/ or
+ * examples/; the files directly in gateway/ are one room of their own.
  */
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -36,16 +36,20 @@ interface Import {
 
 const files = ['gateway', 'subgraphs', 'ops', 'tests', 'examples']
   .filter((folder) => existsSync(join(ROOT, folder)))
-  .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)))
+  .flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+  )
   .filter((path) => path.endsWith('.ts') && !path.split('/').includes('node_modules'));
 const imports = files.flatMap(importsOf);
 
 function importsOf(file: string): Import[] {
-  return ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'), true, true).importedFiles.map(({ fileName: specifier }) => ({
-    file,
-    specifier,
-    target: targetOf(file, specifier),
-  }));
+  return ts
+    .preProcessFile(readFileSync(join(ROOT, file), 'utf8'), true, true)
+    .importedFiles.map(({ fileName: specifier }) => ({
+      file,
+      specifier,
+      target: targetOf(file, specifier),
+    }));
 }
 
 function targetOf(file: string, specifier: string): string | undefined {
@@ -66,7 +70,9 @@ function packageOf(specifier: string): string {
 }
 
 function storeOf({ specifier, target }: Import): string | undefined {
-  return target === undefined ? (STORE_CLIENTS[packageOf(specifier)] ?? STORE_CLIENTS[packageOf(specifier).split('/')[0]!]) : undefined;
+  return target === undefined
+    ? (STORE_CLIENTS[packageOf(specifier)] ?? STORE_CLIENTS[packageOf(specifier).split('/')[0]!])
+    : undefined;
 }
 
 const isTest = (file: string): boolean => file.endsWith('.test.ts') || file.startsWith('tests/');
@@ -78,7 +84,9 @@ const ofCode = imports.filter(({ file }) => !isTest(file));
 
 describe('imports', () => {
   test('no relative path climbs out of its room', () => {
-    const climbing = imports.filter(({ file, specifier, target }) => specifier.startsWith('..') && roomOf(target!) !== roomOf(file));
+    const climbing = imports.filter(
+      ({ file, specifier, target }) => specifier.startsWith('..') && roomOf(target!) !== roomOf(file),
+    );
     expect(climbing.map(told)).toEqual([]);
   });
 
@@ -97,26 +105,33 @@ describe('imports', () => {
 
   test('the gateway enters a subgraph by its index, and only where it mounts them', () => {
     const entering = ofCode.filter(({ file, target }) => {
-      if (!file.startsWith('gateway/') || !target?.startsWith('subgraphs/') || target.startsWith('subgraphs/shared/')) return false;
+      if (!file.startsWith('gateway/') || !target?.startsWith('subgraphs/') || target.startsWith('subgraphs/shared/'))
+        return false;
       return roomOf(file) !== 'gateway' || !/^subgraphs\/[^/]+\/index\.ts$/.test(target);
     });
     expect(entering.map(told)).toEqual([]);
   });
 
   test('the rooms of the gateway have no store clients; stores are behind ports', () => {
-    const clients = ofCode.filter((found) => found.file.startsWith('gateway/') && roomOf(found.file) !== 'gateway' && storeOf(found));
+    const clients = ofCode.filter(
+      (found) => found.file.startsWith('gateway/') && roomOf(found.file) !== 'gateway' && storeOf(found),
+    );
     expect(clients.map(told)).toEqual([]);
   });
 
   test('planning, composing and transport do not execute', () => {
     const executing = ofCode.filter(
-      ({ file, target }) => ['gateway/plan', 'gateway/supergraph', 'gateway/http'].includes(roomOf(file)) && target?.startsWith('gateway/execute/'),
+      ({ file, target }) =>
+        ['gateway/plan', 'gateway/supergraph', 'gateway/http'].includes(roomOf(file)) &&
+        target?.startsWith('gateway/execute/'),
     );
     expect(executing.map(told)).toEqual([]);
   });
 
   test('transport parses no tokens', () => {
-    const parsing = ofCode.filter(({ file, specifier }) => roomOf(file) === 'gateway/http' && packageOf(specifier) === 'jose');
+    const parsing = ofCode.filter(
+      ({ file, specifier }) => roomOf(file) === 'gateway/http' && packageOf(specifier) === 'jose',
+    );
     expect(parsing.map(told)).toEqual([]);
   });
 
@@ -140,10 +155,19 @@ describe('imports', () => {
   });
 
   test('packages that running needs are dependencies, and all are declared', () => {
-    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<string, object>;
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
+      string,
+      object
+    >;
     const undeclared = imports.filter(({ file, specifier, target }) => {
       const name = packageOf(specifier);
-      if (target !== undefined || specifier.startsWith('node:') || builtinModules.includes(name) || name in dependencies!) return false;
+      if (
+        target !== undefined ||
+        specifier.startsWith('node:') ||
+        builtinModules.includes(name) ||
+        name in dependencies!
+      )
+        return false;
       const running = !isTest(file) && (file.startsWith('gateway/') || file.startsWith('subgraphs/'));
       return running || !(name in devDependencies!);
     });
@@ -153,8 +177,11 @@ describe('imports', () => {
 
 test('the environment is read in gateway/main.ts and gateway/config.ts, and around the gateway', () => {
   const readers = files.filter((file) => {
-    if (isTest(file) || !/^(gateway|subgraphs)\//.test(file) || ['gateway/main.ts', 'gateway/config.ts'].includes(file)) return false;
-    return /\bprocess\s*\.\s*env\b|\benv\b[^;]*from 'node:process'/.test(withoutComments(readFileSync(join(ROOT, file), 'utf8')));
+    if (isTest(file) || !/^(gateway|subgraphs)\//.test(file) || ['gateway/main.ts', 'gateway/config.ts'].includes(file))
+      return false;
+    return /\bprocess\s*\.\s*env\b|\benv\b[^;]*from 'node:process'/.test(
+      withoutComments(readFileSync(join(ROOT, file), 'utf8')),
+    );
   });
   expect(readers).toEqual([]);
 });

@@ -37,11 +37,20 @@ interface EntityRow {
   kind: string;
 }
 
-export async function handWritten(options: { databaseUrl: string; dataDir: string; signingKey: string; baseUrl: string; principal: Principal }): Promise<HandWritten> {
+export async function handWritten(options: {
+  databaseUrl: string;
+  dataDir: string;
+  signingKey: string;
+  baseUrl: string;
+  principal: Principal;
+}): Promise<HandWritten> {
   const postgres = new Postgres({ url: options.databaseUrl });
   const vectors = new PostgresVectors(postgres, 'chunks', {});
   const files = await createFilesDriver({ dataDir: options.dataDir });
-  const signer = new UrlSigner({ signingKey: new TextEncoder().encode(options.signingKey), publicBaseUrl: () => options.baseUrl });
+  const signer = new UrlSigner({
+    signingKey: new TextEncoder().encode(options.signingKey),
+    publicBaseUrl: () => options.baseUrl,
+  });
   const embedder = new HashingEmbedder();
 
   const documentsFiles = async (context: RequestContext, keys: string[]) => {
@@ -65,7 +74,9 @@ export async function handWritten(options: { databaseUrl: string; dataDir: strin
     const neighbors = await documentsNeighbors(context, [...new Set(entities.map(({ id }) => id))]);
     const byDocument = groupBy(entities, ({ document_id: id }) => id);
     return (documentId: string) => ({
-      edges: (byDocument.get(documentId) ?? []).map(({ id, name, kind }) => ({ node: { id, name, kind, neighbors: { edges: neighbors(id) } } })),
+      edges: (byDocument.get(documentId) ?? []).map(({ id, name, kind }) => ({
+        node: { id, name, kind, neighbors: { edges: neighbors(id) } },
+      })),
     });
   };
 
@@ -88,20 +99,34 @@ export async function handWritten(options: { databaseUrl: string; dataDir: strin
         level.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1));
         for (const { id } of level) seen.get(source)!.add(id);
         found.get(source)!.push(...level);
-        if (found.get(source)!.length < 5) next.set(source, level.map(({ id }) => id));
+        if (found.get(source)!.length < 5)
+          next.set(
+            source,
+            level.map(({ id }) => id),
+          );
       }
       frontier = next;
     }
-    return (id: string) => found.get(id)!.slice(0, 5).map(({ depth, name }) => ({ depth, node: { name } }));
+    return (id: string) =>
+      found
+        .get(id)!
+        .slice(0, 5)
+        .map(({ depth, name }) => ({ depth, node: { name } }));
   };
 
   const documentsSimilar = async (context: RequestContext, documentIds: string[]) => {
     const rankings = await vectors.similarToDocuments(context, documentIds, 3);
     const ids = [...new Set([...rankings.values()].flatMap(({ items }) => items.map(({ documentId }) => documentId)))];
-    const rows = await postgres.read<{ id: string; title: string }>(context, { sql: 'SELECT id, title FROM relational.documents WHERE id = ANY($1::text[])', parameters: [ids] });
+    const rows = await postgres.read<{ id: string; title: string }>(context, {
+      sql: 'SELECT id, title FROM relational.documents WHERE id = ANY($1::text[])',
+      parameters: [ids],
+    });
     const titles = new Map(rows.map(({ id, title }) => [id, title]));
     return (id: string) => ({
-      edges: rankings.get(id)!.items.slice(0, 3).map(({ documentId, score }) => ({ score, node: { title: titles.get(documentId) ?? null } })),
+      edges: rankings
+        .get(id)!
+        .items.slice(0, 3)
+        .map(({ documentId, score }) => ({ score, node: { title: titles.get(documentId) ?? null } })),
     });
   };
 
@@ -127,10 +152,32 @@ export async function handWritten(options: { databaseUrl: string; dataDir: strin
       ]);
       return {
         edges: hits.map(({ chunkId, score }) => {
-          const { id, index, text, document_id: documentId, title, source, media_type: mediaType, object_key: key } = chunks.get(chunkId)!;
+          const {
+            id,
+            index,
+            text,
+            document_id: documentId,
+            title,
+            source,
+            media_type: mediaType,
+            object_key: key,
+          } = chunks.get(chunkId)!;
           return {
             score,
-            node: { id, index, text, document: { id: documentId, title, source, mediaType, file: file(key), entities: entities(documentId), similar: similar(documentId) } },
+            node: {
+              id,
+              index,
+              text,
+              document: {
+                id: documentId,
+                title,
+                source,
+                mediaType,
+                file: file(key),
+                entities: entities(documentId),
+                similar: similar(documentId),
+              },
+            },
           };
         }),
       };

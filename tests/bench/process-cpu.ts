@@ -12,7 +12,13 @@ export async function serverCpuMs(pid: number): Promise<number> {
     const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => undefined);
     if (stat === undefined) continue;
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [parent, user, system, childUser, childSystem] = [fields[1], ...fields.slice(11, 15)].map(Number) as [number, number, number, number, number];
+    const [parent, user, system, childUser, childSystem] = [fields[1], ...fields.slice(11, 15)].map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     if (Number(entry) === pid) ticks += user + system + childUser + childSystem;
     else if (parent === pid) ticks += user + system;
   }

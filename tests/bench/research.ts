@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: the contract's `Research` against its hand-written equivalent (see hand-written.ts), in one process and
- * one interleaved run over the first-run corpus. Prints CPU time of this process, CPU time of PostgreSQL, and wall time, as
- * medians of rounds, and the ratio of each pair.
+ * `npm run bench`: the contract's `Research` against its hand-written equivalent (see hand-written.ts), in one process
+ * and one interleaved run over the first-run corpus. Prints CPU time of this process, CPU time of PostgreSQL, and wall
+ * time, as medians of rounds, and the ratio of each pair.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,13 @@ import { serverCpuMs } from './process-cpu.ts';
 const ROUNDS = 15;
 const PER_ROUND = 20;
 const SIGNING_KEY = 'bench-signing-key-of-32-characters';
-const QUESTIONS = ['retry with exponential backoff', 'parse a GraphQL document', 'stream server-sent events', 'connection pool time-out', 'validate JSON schema'];
+const QUESTIONS = [
+  'retry with exponential backoff',
+  'parse a GraphQL document',
+  'stream server-sent events',
+  'connection pool time-out',
+  'validate JSON schema',
+];
 
 interface Cost {
   cpu: number;
@@ -31,7 +37,13 @@ interface Cost {
 
 const folder = await mkdtemp(join(tmpdir(), 'tributary-bench-'));
 const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
-const config = loadConfig({ DATABASE_URL: postgres.url, DATA_DIR: folder, PORT: '0', LOG_LEVEL: 'error', OBJECT_SIGNING_KEY: SIGNING_KEY });
+const config = loadConfig({
+  DATABASE_URL: postgres.url,
+  DATA_DIR: folder,
+  PORT: '0',
+  LOG_LEVEL: 'error',
+  OBJECT_SIGNING_KEY: SIGNING_KEY,
+});
 let services: BackgroundServices | undefined;
 let corpusDone = (): void => undefined;
 const corpusIngested = new Promise<void>((resolve) => (corpusDone = resolve));
@@ -46,8 +58,17 @@ const background = startBackground({
   },
 });
 let progress: ReturnType<typeof showProgress> | undefined;
-const server = await startServer(config, { log: createLogger('error'), background: (given) => background((services = given)) });
-const byHand = await handWritten({ databaseUrl: postgres.url, dataDir: folder, signingKey: SIGNING_KEY, baseUrl: server.url, principal: DEVELOPER });
+const server = await startServer(config, {
+  log: createLogger('error'),
+  background: (given) => background((services = given)),
+});
+const byHand = await handWritten({
+  databaseUrl: postgres.url,
+  dataDir: folder,
+  signingKey: SIGNING_KEY,
+  baseUrl: server.url,
+  principal: DEVELOPER,
+});
 try {
   await corpusIngested;
   progress?.end();
@@ -76,17 +97,25 @@ async function compare(): Promise<void> {
     });
     return await response.json();
   };
-  const contestants = { 'by hand': (question: string) => byHand.research(question), federated, 'federated, over HTTP': overHttp };
+  const contestants = {
+    'by hand': (question: string) => byHand.research(question),
+    federated,
+    'federated, over HTTP': overHttp,
+  };
 
-  for (const question of QUESTIONS) await mustAgree(question, await byHand.research(question), await federated(question));
-  for (let i = 0; i < 20; i++) for (const ask of Object.values(contestants)) for (const question of QUESTIONS) await ask(question);
+  for (const question of QUESTIONS)
+    await mustAgree(question, await byHand.research(question), await federated(question));
+  for (let i = 0; i < 20; i++)
+    for (const ask of Object.values(contestants)) for (const question of QUESTIONS) await ask(question);
 
   const costs = new Map<string, Cost[]>(Object.keys(contestants).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, ask] of Object.entries(contestants)) costs.get(name)!.push(await measure(ask));
   }
 
-  console.log(`\nResearch over ${QUESTIONS.length} questions; medians of ${ROUNDS} interleaved rounds of ${PER_ROUND}; ms per query\n`);
+  console.log(
+    `\nResearch over ${QUESTIONS.length} questions; medians of ${ROUNDS} interleaved rounds of ${PER_ROUND}; ms per query\n`,
+  );
   console.log(row('', 'CPU here', 'CPU PostgreSQL', 'CPU in all', 'wall', 'CPU ratio', 'wall ratio'));
   const base = costs.get('by hand')!;
   for (const [name, own] of costs) {
@@ -112,15 +141,23 @@ async function measure(ask: (question: string) => Promise<unknown>): Promise<Cos
   for (let i = 0; i < PER_ROUND; i++) await ask(QUESTIONS[i % QUESTIONS.length]!);
   const wall = performance.now() - began;
   const { user, system } = process.cpuUsage(cpu);
-  return { cpu: (user + system) / 1_000 / PER_ROUND, storeCpu: ((await serverCpuMs(postgres.pid)) - store) / PER_ROUND, wall: wall / PER_ROUND };
+  return {
+    cpu: (user + system) / 1_000 / PER_ROUND,
+    storeCpu: ((await serverCpuMs(postgres.pid)) - store) / PER_ROUND,
+    wall: wall / PER_ROUND,
+  };
 }
 
 /** A comparison of two programs that answer differently says nothing. */
 async function mustAgree(question: string, hand: unknown, federatedAnswer: unknown): Promise<void> {
-  const withoutUrls = (value: unknown): unknown => JSON.parse(JSON.stringify(value, (key, inner: unknown) => (key === 'downloadUrl' ? typeof inner : inner)));
+  const withoutUrls = (value: unknown): unknown =>
+    JSON.parse(JSON.stringify(value, (key, inner: unknown) => (key === 'downloadUrl' ? typeof inner : inner)));
   const { data } = federatedAnswer as { data: { search: { edges: unknown } } };
   const [a, b] = [withoutUrls(hand), withoutUrls({ edges: data.search.edges })];
-  if (!isDeepStrictEqual(a, b)) throw new Error(`The answers to ${JSON.stringify(question)} differ:\n${JSON.stringify(a).slice(0, 2_000)}\n${JSON.stringify(b).slice(0, 2_000)}`);
+  if (!isDeepStrictEqual(a, b))
+    throw new Error(
+      `The answers to ${JSON.stringify(question)} differ:\n${JSON.stringify(a).slice(0, 2_000)}\n${JSON.stringify(b).slice(0, 2_000)}`,
+    );
 }
 
 function median(values: readonly number[]): number {

@@ -1,4 +1,7 @@
-/** What every graph driver must do, run on each store. Tenants are fresh for each test, so that a shared store needs no wiping. */
+/**
+ * What every graph driver must do, run on each store. Tenants are fresh for each test, so that a shared store needs no
+ * wiping.
+ */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
@@ -36,7 +39,12 @@ const EVERYTHING: RelationSelection = { direction: 'BOTH', types: null };
 const whole = { limit: 1_000, after: null } as const;
 const node = (name: string, properties = {}) => ({ name, kind: 'node', properties });
 const named = (name: string) => ({ name, kind: 'node' });
-const link = (from: string, type: string, to: string, properties = {}) => ({ from: named(from), to: named(to), type, properties });
+const link = (from: string, type: string, to: string, properties = {}) => ({
+  from: named(from),
+  to: named(to),
+  type,
+  properties,
+});
 const idOf = (context: RequestContext, name: string) => entityId(context.principal.tenantId, 'node', name);
 const relId = (context: RequestContext, from: string, type: string, to: string) =>
   derivedId('Relation', context.principal.tenantId, idOf(context, from), type, idOf(context, to));
@@ -59,13 +67,14 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
     const entitiesOf = async (context: RequestContext): Promise<string[]> =>
       (await driver.findEntities(context, {}, whole)).map((entity) => entity.name);
     const relationsOf = async (context: RequestContext, entity: string): Promise<string[]> =>
-      ((await driver.relationsOf(context, [idOf(context, entity)], EVERYTHING, whole)).get(idOf(context, entity)) ?? []).map(
-        ({ direction, relation, node: other }) => `${direction} ${relation.type} ${other.name}`,
-      );
+      (
+        (await driver.relationsOf(context, [idOf(context, entity)], EVERYTHING, whole)).get(idOf(context, entity)) ?? []
+      ).map(({ direction, relation, node: other }) => `${direction} ${relation.type} ${other.name}`);
     const mentionsOf = async (context: RequestContext, source: string): Promise<string[]> =>
-      ((await driver.documentEntities(context, [docId(context, source)], null, whole)).get(docId(context, source)) ?? []).map(
-        ({ entity }) => entity.name,
-      );
+      (
+        (await driver.documentEntities(context, [docId(context, source)], null, whole)).get(docId(context, source)) ??
+        []
+      ).map(({ entity }) => entity.name);
 
     describe('entities', () => {
       test('are created, found by id, merged on the second write, and joined within one call', async () => {
@@ -76,12 +85,21 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           node('a', { two: 'zwei' }),
         ]);
         expect(created).toEqual([
-          { id: idOf(context, 'a'), name: 'a', kind: 'node', properties: { one: 1, nested: { x: [1, 2, null] }, two: 'zwei' } },
+          {
+            id: idOf(context, 'a'),
+            name: 'a',
+            kind: 'node',
+            properties: { one: 1, nested: { x: [1, 2, null] }, two: 'zwei' },
+          },
           { id: idOf(context, 'b'), name: 'b', kind: 'node', properties: {} },
         ]);
         const [changed] = await driver.upsertEntities(context, [node('a', { one: null, two: 2, three: false })]);
         expect(changed?.properties).toEqual({ nested: { x: [1, 2, null] }, two: 2, three: false });
-        const found = await driver.entitiesByIds(context, [idOf(context, 'b'), idOf(context, 'a'), idOf(context, 'nowhere')]);
+        const found = await driver.entitiesByIds(context, [
+          idOf(context, 'b'),
+          idOf(context, 'a'),
+          idOf(context, 'nowhere'),
+        ]);
         expect(found.get(idOf(context, 'a'))).toEqual(changed);
         expect([...found.keys()].sort()).toEqual([idOf(context, 'a'), idOf(context, 'b')].sort());
         expect(await driver.countEntities(context, {})).toBe(2);
@@ -122,7 +140,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(await find({ kind: { in: [] } })).toEqual([]);
         expect(await find({ kind: { not: { eq: 'package' } } })).toEqual(['100%_sure\\', 'MIT', 'ÄPFEL']);
         expect(
-          await find({ or: [{ name: { eq: 'MIT' } }, { and: [{ kind: { eq: 'package' } }, { not: { name: { contains: '-' } } }] }] }),
+          await find({
+            or: [{ name: { eq: 'MIT' } }, { and: [{ kind: { eq: 'package' } }, { not: { name: { contains: '-' } } }] }],
+          }),
         ).toEqual(['MIT', 'React']);
         expect(await find({ or: [] })).toEqual([]);
         expect(await find({ and: [] })).toHaveLength(5);
@@ -134,7 +154,10 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       test('page by code point order, without gap or repetition, also while others are inserted', async () => {
         const context = freshTenant();
         const names = ['a', 'B', 'ab', 'é', '\u{1F600}', '\uFF21', '~', 'Z', '_', 'a b'];
-        await driver.upsertEntities(context, [...names.map((each) => node(each)), { name: 'a', kind: 'other', properties: {} }]);
+        await driver.upsertEntities(context, [
+          ...names.map((each) => node(each)),
+          { name: 'a', kind: 'other', properties: {} },
+        ]);
         const seen: string[] = [];
         let after: readonly [string, string] | null = null;
         for (let page = 0; page < 20; page++) {
@@ -168,7 +191,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const id = relId(context, 'a', 'USES', 'b');
         expect((await driver.relationsByIds(context, [id, 'rel_unknown'])).get(id)?.properties).toEqual({ weight: 3 });
         expect(await relationsOf(context, 'a')).toEqual(['OUT LIKES b', 'IN USES b', 'OUT USES b']);
-        expect((await driver.entitiesByIds(context, [idOf(context, 'a')])).get(idOf(context, 'a'))?.properties).toEqual({ kept: true });
+        expect((await driver.entitiesByIds(context, [idOf(context, 'a')])).get(idOf(context, 'a'))?.properties).toEqual(
+          { kept: true },
+        );
       });
 
       test('with an end that does not exist write nothing at all', async () => {
@@ -197,10 +222,12 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           const all: RelationOfEntity[] = [];
           let after: RelationKey | null = null;
           for (;;) {
-            const rows: RelationOfEntity[] = (await driver.relationsOf(context, [hub], selection, { limit, after })).get(hub) ?? [];
+            const rows: RelationOfEntity[] =
+              (await driver.relationsOf(context, [hub], selection, { limit, after })).get(hub) ?? [];
             all.push(...rows);
             const last = rows.at(-1);
-            if (!last) return all.map(({ direction, relation, node: other }) => `${direction} ${relation.type} ${other.name}`);
+            if (!last)
+              return all.map(({ direction, relation, node: other }) => `${direction} ${relation.type} ${other.name}`);
             expect(rows.length).toBeLessThanOrEqual(limit);
             after = relationKey(last);
           }
@@ -226,12 +253,18 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const gone = relId(context, 'a', 'USES', 'b');
         expect(await driver.deleteRelations(context, [gone, gone, 'rel_unknown'])).toEqual([gone]);
         expect(await relationsOf(context, 'a')).toEqual(['IN USES b']);
-        expect(await driver.deleteEntities(context, [idOf(context, 'b'), idOf(context, 'unknown')])).toEqual([idOf(context, 'b')]);
+        expect(await driver.deleteEntities(context, [idOf(context, 'b'), idOf(context, 'unknown')])).toEqual([
+          idOf(context, 'b'),
+        ]);
         expect(await relationsOf(context, 'a')).toEqual([]);
         expect(await entitiesOf(context)).toEqual(['a', 'c']);
 
         await driver.indexDocuments(context, [
-          { documentId: docId(context, 'd'), entities: [node('m')], relations: [link('m', 'USES', 'n'), link('a', 'USES', 'n')] },
+          {
+            documentId: docId(context, 'd'),
+            entities: [node('m')],
+            relations: [link('m', 'USES', 'n'), link('a', 'USES', 'n')],
+          },
         ]);
         await driver.deleteEntities(context, [idOf(context, 'a')]);
         expect(await entitiesOf(context)).toEqual(['c', 'm', 'n']);
@@ -270,7 +303,11 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
             for (const source of graph.nodes) {
               const expected = [...oracleDistances(adjacency, source)]
                 .filter(([other, distance]) => other !== source && distance <= depth)
-                .map(([other, distance]) => ({ depth: distance, name: nodeName(other), id: idOf(context, nodeName(other)) }))
+                .map(([other, distance]) => ({
+                  depth: distance,
+                  name: nodeName(other),
+                  id: idOf(context, nodeName(other)),
+                }))
                 .sort((a, b) => a.depth - b.depth || (a.name < b.name ? -1 : 1));
               expect(found.get(idOf(context, nodeName(source)))).toEqual({ neighbors: expected, truncated: false });
             }
@@ -301,14 +338,19 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
               expect(path?.relations.length).toBe(expected !== undefined && expected <= most ? expected : undefined);
               if (!path) continue;
               const relations = await driver.relationsByIds(context, path.relations);
-              expect([path.nodes[0], path.nodes.at(-1)]).toEqual([idOf(context, nodeName(from)), idOf(context, nodeName(to))]);
+              expect([path.nodes[0], path.nodes.at(-1)]).toEqual([
+                idOf(context, nodeName(from)),
+                idOf(context, nodeName(to)),
+              ]);
               path.relations.forEach((id, index) => {
                 const relation = relations.get(id);
                 const [here, there] = [path.nodes[index], path.nodes[index + 1]];
                 const forth = relation?.from === here && relation?.to === there;
                 const back = relation?.to === here && relation?.from === there;
                 expect({ OUT: forth, IN: back, BOTH: forth || back }[selection.direction]).toBe(true);
-                expect(selection.types === null || (selection.types as readonly string[]).includes(relation?.type ?? '')).toBe(true);
+                expect(
+                  selection.types === null || (selection.types as readonly string[]).includes(relation?.type ?? ''),
+                ).toBe(true);
               });
             }
           }),
@@ -325,13 +367,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           link('far', 'A', 'hub'),
           link('leaf29', 'A', 'goal'),
         ]);
-        const [hub, small, far, leaf, goal] = ['hub', 'small', 'far', 'leaf05', 'goal'].map((each) => idOf(context, each)) as [
-          string,
-          string,
-          string,
-          string,
-          string,
-        ];
+        const [hub, small, far, leaf, goal] = ['hub', 'small', 'far', 'leaf05', 'goal'].map((each) =>
+          idOf(context, each),
+        ) as [string, string, string, string, string];
         const out: RelationSelection = { direction: 'OUT', types: null };
         const cut = await driver.expandFrontier(context, [small, hub], out, 10);
         expect(cut.cut).toBe(true);
@@ -347,9 +385,21 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(walked.get(small)).toMatchObject({ truncated: false });
         expect(walked.get(hub)).toMatchObject({ truncated: true });
         expect(walked.get(far)).toMatchObject({ truncated: true });
-        const path = await shortestPath(expand(context, out, 10), expand(context, { direction: 'IN', types: null }, 10), far, goal, 10);
+        const path = await shortestPath(
+          expand(context, out, 10),
+          expand(context, { direction: 'IN', types: null }, 10),
+          far,
+          goal,
+          10,
+        );
         expect(path.path?.nodes).toHaveLength(4); // From the goal's side the hub is a narrow way in.
-        const blind = await shortestPath(expand(context, out, 10), () => Promise.resolve({ steps: [], cut: true }), far, goal, 10);
+        const blind = await shortestPath(
+          expand(context, out, 10),
+          () => Promise.resolve({ steps: [], cut: true }),
+          far,
+          goal,
+          10,
+        );
         expect(blind).toEqual({ path: null, truncated: true });
       });
     });
@@ -369,16 +419,26 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       test('name entities in their order, page, filter by kind, and are found from the entity', async () => {
         const context = freshTenant();
         await driver.indexDocuments(context, [
-          document(context, 'one', [node('z'), { name: 'MIT', kind: 'licence', properties: {} }, node('a'), node('z', { again: true })]),
+          document(context, 'one', [
+            node('z'),
+            { name: 'MIT', kind: 'licence', properties: {} },
+            node('a'),
+            node('z', { again: true }),
+          ]),
           document(context, 'two', [node('a')]),
         ]);
         expect(await mentionsOf(context, 'one')).toEqual(['z', 'MIT', 'a']);
         const one = docId(context, 'one');
         const first =
-          (await driver.documentEntities(context, [one, docId(context, 'two')], null, { limit: 2, after: null })).get(one) ?? [];
+          (await driver.documentEntities(context, [one, docId(context, 'two')], null, { limit: 2, after: null })).get(
+            one,
+          ) ?? [];
         expect(first.map(({ entity }) => entity.name)).toEqual(['z', 'MIT']);
         const last = first[1];
-        const rest = await driver.documentEntities(context, [one], null, { limit: 2, after: [last?.position ?? 0, last?.entity.id ?? ''] });
+        const rest = await driver.documentEntities(context, [one], null, {
+          limit: 2,
+          after: [last?.position ?? 0, last?.entity.id ?? ''],
+        });
         expect(rest.get(one)?.map(({ entity }) => entity.name)).toEqual(['a']);
         const licences = await driver.documentEntities(context, [one], ['licence'], whole);
         expect(licences.get(one)?.map(({ entity }) => entity.name)).toEqual(['MIT']);
@@ -389,7 +449,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const documents = await driver.entityDocuments(context, [a, z], whole);
         expect(documents.get(a)).toEqual(both);
         expect(documents.get(z)).toEqual([one]);
-        expect((await driver.entityDocuments(context, [a], { limit: 1, after: [both[0] ?? ''] })).get(a)).toEqual([both[1]]);
+        expect((await driver.entityDocuments(context, [a], { limit: 1, after: [both[0] ?? ''] })).get(a)).toEqual([
+          both[1],
+        ]);
       });
 
       test('indexing again makes it exactly the new input; a relation goes with its last witness', async () => {
@@ -413,7 +475,12 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const context = freshTenant();
         await driver.upsertRelations(context, [link('a', 'USES', 'b')]);
         await driver.indexDocuments(context, [
-          document(context, 'one', [node('a'), node('d')], [link('a', 'USES', 'b'), link('a', 'USES', 'c'), link('d', 'USES', 'e')]),
+          document(
+            context,
+            'one',
+            [node('a'), node('d')],
+            [link('a', 'USES', 'b'), link('a', 'USES', 'c'), link('d', 'USES', 'e')],
+          ),
         ]);
         await driver.upsertRelations(context, [
           { from: { id: idOf(context, 'a') }, to: { id: idOf(context, 'c') }, type: 'USES', properties: {} },
@@ -426,11 +493,18 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
 
       test('indexing twice changes nothing; the last of two equal documents in a call counts', async () => {
         const context = freshTenant();
-        const one = document(context, 'one', [node('a', { p: 1 })], [link('a', 'USES', 'b', { q: 1 }), link('a', 'USES', 'a')]);
+        const one = document(
+          context,
+          'one',
+          [node('a', { p: 1 })],
+          [link('a', 'USES', 'b', { q: 1 }), link('a', 'USES', 'a')],
+        );
         await driver.indexDocuments(context, [document(context, 'one', [node('old')]), one]);
         const before = [await relationsOf(context, 'a'), await entitiesOf(context), await mentionsOf(context, 'one')];
         await driver.indexDocuments(context, [one]);
-        expect([await relationsOf(context, 'a'), await entitiesOf(context), await mentionsOf(context, 'one')]).toEqual(before);
+        expect([await relationsOf(context, 'a'), await entitiesOf(context), await mentionsOf(context, 'one')]).toEqual(
+          before,
+        );
         expect(before).toEqual([['OUT USES a', 'OUT USES b'], ['a', 'b'], ['a']]);
       });
 
@@ -460,7 +534,12 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       test('written at the same time by many neither fail nor lose anything', async () => {
         const context = freshTenant();
         const documents = Array.from({ length: 12 }, (_, index) =>
-          document(context, `doc${index}`, [node('shared'), node(`own${index}`)], [link(`own${index}`, 'USES', 'shared')]),
+          document(
+            context,
+            `doc${index}`,
+            [node('shared'), node(`own${index}`)],
+            [link(`own${index}`, 'USES', 'shared')],
+          ),
         );
         await Promise.all(documents.map((each) => driver.indexDocuments(again(context), [each])));
         expect(await relationsOf(context, 'shared')).toHaveLength(12);
@@ -497,7 +576,11 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       );
       const both = [docId(context, 'one'), docId(context, 'two')].sort();
       expect(await driver.documentsOf(context, [a, b, idOf(other, 'a')], [relation], 10)).toEqual(
-        new Map([[a, both], [b, [docId(context, 'one')]], [relation, both]]),
+        new Map([
+          [a, both],
+          [b, [docId(context, 'one')]],
+          [relation, both],
+        ]),
       );
       expect((await driver.documentsOf(context, [a], [relation], 1)).get(relation)).toEqual(both.slice(0, 1));
       expect(await driver.storedItems(context, [], [])).toEqual(new Map());
@@ -507,7 +590,8 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       test('a tenant with 1 % of the data gets all of its own and nothing of the other’s', async () => {
         const big = freshTenant('big');
         const small = freshTenant('small');
-        const chain = (count: number) => Array.from({ length: count }, (_, index) => link(`n${index}`, 'NEXT', `n${index + 1}`));
+        const chain = (count: number) =>
+          Array.from({ length: count }, (_, index) => link(`n${index}`, 'NEXT', `n${index + 1}`));
         await driver.upsertRelations(big, [
           ...chain(990),
           ...Array.from({ length: 10 }, (_, index) => link('n0', 'NEXT', `extra${index}`)),
@@ -517,22 +601,43 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         await driver.indexDocuments(big, [document('big'), document('small')]);
         await driver.indexDocuments(small, [{ documentId: docId(small, 'd'), entities, relations: [] }]);
         function document(source: string): DocumentGraph {
-          return { documentId: docId(small, source === 'small' ? 'd' : 'other'), entities: [...entities, node('n3')], relations: [] };
+          return {
+            documentId: docId(small, source === 'small' ? 'd' : 'other'),
+            entities: [...entities, node('n3')],
+            relations: [],
+          };
         }
 
         expect(await driver.countEntities(small, {})).toBe(11);
-        expect(await driver.findEntities(small, { name: { startsWith: 'n' } }, { limit: 200, after: null })).toHaveLength(11);
-        const walked = await neighborhoods((nodes) => driver.expandFrontier(small, nodes, EVERYTHING, 10_000), [idOf(small, 'n0')], 6);
-        expect(walked.get(idOf(small, 'n0'))?.neighbors.map(({ name: each }) => each)).toEqual(['n1', 'n2', 'n3', 'n4', 'n5', 'n6']);
+        expect(
+          await driver.findEntities(small, { name: { startsWith: 'n' } }, { limit: 200, after: null }),
+        ).toHaveLength(11);
+        const walked = await neighborhoods(
+          (nodes) => driver.expandFrontier(small, nodes, EVERYTHING, 10_000),
+          [idOf(small, 'n0')],
+          6,
+        );
+        expect(walked.get(idOf(small, 'n0'))?.neighbors.map(({ name: each }) => each)).toEqual([
+          'n1',
+          'n2',
+          'n3',
+          'n4',
+          'n5',
+          'n6',
+        ]);
         expect(await relationsOf(small, 'n0')).toEqual(['OUT NEXT n1']);
-        expect((await driver.documentEntities(small, [docId(small, 'd')], null, whole)).get(docId(small, 'd'))).toHaveLength(3);
+        expect(
+          (await driver.documentEntities(small, [docId(small, 'd')], null, whole)).get(docId(small, 'd')),
+        ).toHaveLength(3);
       });
 
       test('another tenant’s ids do not exist, to read or to write', async () => {
         const owner = freshTenant('owner');
         const thief = freshTenant('thief');
         await driver.upsertRelations(owner, [link('a', 'USES', 'b', { secret: true })]);
-        await driver.indexDocuments(owner, [{ documentId: docId(owner, 'd'), entities: [node('a')], relations: [link('a', 'USES', 'c')] }]);
+        await driver.indexDocuments(owner, [
+          { documentId: docId(owner, 'd'), entities: [node('a')], relations: [link('a', 'USES', 'c')] },
+        ]);
         await driver.upsertEntities(thief, [node('mine')]);
         const [a, b] = [idOf(owner, 'a'), idOf(owner, 'b')];
         const relation = relId(owner, 'a', 'USES', 'b');
@@ -554,7 +659,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         ).rejects.toMatchObject({ code: 'NOT_FOUND' });
         expect(await driver.deleteEntities(thief, [a, b])).toEqual([]);
         expect(await driver.deleteRelations(thief, [relation])).toEqual([]);
-        await driver.indexDocuments(thief, [{ documentId: docId(owner, 'd'), entities: [node('theirs')], relations: [] }]);
+        await driver.indexDocuments(thief, [
+          { documentId: docId(owner, 'd'), entities: [node('theirs')], relations: [] },
+        ]);
         await driver.indexDocuments(thief, [{ documentId: docId(owner, 'd'), entities: [], relations: [] }]);
 
         expect(await relationsOf(owner, 'a')).toEqual(['OUT USES b', 'OUT USES c']);

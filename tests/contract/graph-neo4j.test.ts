@@ -27,7 +27,11 @@ if (uri) {
     const write = async (label: string, count: number): Promise<string> => {
       const context = freshTenant(label);
       const driver = createNeo4jGraph({ uri, username, password });
-      const entities = Array.from({ length: count }, (_, i) => ({ name: `name ${i}`, kind: i % 2 === 0 ? 'even' : 'odd', properties: {} }));
+      const entities = Array.from({ length: count }, (_, i) => ({
+        name: `name ${i}`,
+        kind: i % 2 === 0 ? 'even' : 'odd',
+        properties: {},
+      }));
       for (let i = 0; i < count; i += 1_000) await driver.upsertEntities(context, entities.slice(i, i + 1_000));
       await driver.close();
       return context.principal.tenantId;
@@ -45,42 +49,71 @@ if (uri) {
       await client.close();
     });
 
-    /** How many entries of indexes the statement reads to find its rows, how many nodes it scans for them, and whether it sorts. */
-    const entriesRead = async ({ cypher, parameters }: ReturnType<typeof countStatement>): Promise<{ index: number; other: number; sorts: boolean }> => {
+    /**
+     * How many entries of indexes the statement reads to find its rows, how many nodes it scans for them, and whether
+     * it sorts.
+     */
+    const entriesRead = async ({
+      cypher,
+      parameters,
+    }: ReturnType<typeof countStatement>): Promise<{ index: number; other: number; sorts: boolean }> => {
       const { summary } = await client.executeQuery(`PROFILE ${cypher}`, { ...parameters, tenantId });
       const operators = (plan: ProfiledPlan): ProfiledPlan[] => [plan, ...plan.children.flatMap(operators)];
       const all = operators(summary.profile as ProfiledPlan);
       const sum = (pattern: RegExp): number =>
         all.filter(({ operatorType }) => pattern.test(operatorType)).reduce((total, { dbHits }) => total + dbHits, 0);
-      return { index: sum(/Index/), other: sum(/ByLabelScan|AllNodesScan/), sorts: all.some(({ operatorType }) => /Sort|Top/.test(operatorType)) };
+      return {
+        index: sum(/Index/),
+        other: sum(/ByLabelScan|AllNodesScan/),
+        sorts: all.some(({ operatorType }) => /Sort|Top/.test(operatorType)),
+      };
     };
 
     test('a page reads a page of an index, wherever it begins', async () => {
       for (const filter of [{}, { kind: { eq: 'odd' } }, { name: { startsWith: 'name' } }]) {
         for (const after of [null, ['name 50', 'ent_'] as const]) {
           const read = await entriesRead(findStatement(filter, { limit: 10, after }));
-          expect(read, JSON.stringify({ filter, after })).toEqual({ index: expect.toSatisfy((entries: number) => entries <= 15), other: 0, sorts: false });
+          expect(read, JSON.stringify({ filter, after })).toEqual({
+            index: expect.toSatisfy((entries: number) => entries <= 15),
+            other: 0,
+            sorts: false,
+          });
         }
       }
     });
 
     test('a name is looked up, and counting reads the tenant’s own', async () => {
-      expect((await entriesRead(findStatement({ name: { eq: 'name 3' } }, { limit: 10, after: null }))).index).toBeLessThanOrEqual(3);
-      expect(await entriesRead(countStatement({}))).toMatchObject({ index: expect.toSatisfy((entries: number) => entries <= 101), other: 0 });
-      expect(await entriesRead(countStatement({ kind: { eq: 'odd' } }))).toMatchObject({ index: expect.toSatisfy((entries: number) => entries <= 51), other: 0 });
+      expect(
+        (await entriesRead(findStatement({ name: { eq: 'name 3' } }, { limit: 10, after: null }))).index,
+      ).toBeLessThanOrEqual(3);
+      expect(await entriesRead(countStatement({}))).toMatchObject({
+        index: expect.toSatisfy((entries: number) => entries <= 101),
+        other: 0,
+      });
+      expect(await entriesRead(countStatement({ kind: { eq: 'odd' } }))).toMatchObject({
+        index: expect.toSatisfy((entries: number) => entries <= 51),
+        other: 0,
+      });
     });
   });
 
   test('Neo4j: gateways that start together on an empty database all find their schema', async () => {
     const client = neo4j.driver(uri, neo4j.auth.basic(username, password));
-    for (const [kind, kinds] of [['CONSTRAINT', 'CONSTRAINTS'], ['INDEX', 'INDEXES']]) {
-      const { records } = await client.executeQuery(`SHOW ${kinds} YIELD name WHERE name STARTS WITH 'tributary_' RETURN name`);
+    for (const [kind, kinds] of [
+      ['CONSTRAINT', 'CONSTRAINTS'],
+      ['INDEX', 'INDEXES'],
+    ]) {
+      const { records } = await client.executeQuery(
+        `SHOW ${kinds} YIELD name WHERE name STARTS WITH 'tributary_' RETURN name`,
+      );
       for (const record of records) await client.executeQuery(`DROP ${kind} ${record.get('name') as string} IF EXISTS`);
     }
     const drivers = Array.from({ length: 8 }, () => createNeo4jGraph({ uri, username, password }));
     await Promise.all(drivers.map((driver) => driver.entitiesByIds(freshTenant(), ['ent_x'])));
     await Promise.all(drivers.map((driver) => driver.close()));
-    const { records } = await client.executeQuery(`SHOW INDEXES YIELD name, state WHERE name STARTS WITH 'tributary_' RETURN state`);
+    const { records } = await client.executeQuery(
+      `SHOW INDEXES YIELD name, state WHERE name STARTS WITH 'tributary_' RETURN state`,
+    );
     expect(records.map((record) => record.get('state') as string)).toEqual(Array.from({ length: 6 }, () => 'ONLINE'));
     await client.close();
   });

@@ -18,7 +18,10 @@ export const graphs: fc.Arbitrary<RandomGraph> = fc
   .array(fc.tuple(fc.nat({ max: 13 }), fc.constantFrom(...TYPES), fc.nat({ max: 13 })), { minLength: 1, maxLength: 40 })
   .map((edges) => ({ edges, nodes: [...new Set(edges.flatMap(([from, , to]) => [from, to]))] }));
 
-export function adjacencyOf({ nodes, edges }: RandomGraph, { direction, types }: RelationSelection): Map<number, Set<number>> {
+export function adjacencyOf(
+  { nodes, edges }: RandomGraph,
+  { direction, types }: RelationSelection,
+): Map<number, Set<number>> {
   const adjacency = new Map(nodes.map((node) => [node, new Set<number>()]));
   for (const [from, type, to] of edges) {
     if (types !== null && !types.includes(type)) continue;
@@ -29,7 +32,10 @@ export function adjacencyOf({ nodes, edges }: RandomGraph, { direction, types }:
 }
 
 /** The distance of every node that can be reached, the source itself at 0. */
-export function oracleDistances(adjacency: ReadonlyMap<number, ReadonlySet<number>>, source: number): Map<number, number> {
+export function oracleDistances(
+  adjacency: ReadonlyMap<number, ReadonlySet<number>>,
+  source: number,
+): Map<number, number> {
   const distances = new Map([[source, 0]]);
   const queue = [source];
   for (let node = queue.shift(); node !== undefined; node = queue.shift()) {

@@ -11,7 +11,11 @@ import { startStandIn, type StandIn, type StandInOptions } from './openai-server
 const { TEST_OPENAI_BASE_URL, TEST_OPENAI_API_KEY, TEST_EMBEDDING_MODEL, TEST_CHAT_MODEL } = process.env;
 
 const call = (signal?: AbortSignal) => ({ statements: new StatementCounter(), signal });
-const ask = (content: string, options: Partial<ChatRequest> = {}): ChatRequest => ({ messages: [{ role: 'USER', content }], maxTokens: 50, ...options });
+const ask = (content: string, options: Partial<ChatRequest> = {}): ChatRequest => ({
+  messages: [{ role: 'USER', content }],
+  maxTokens: 50,
+  ...options,
+});
 const collect = async (deltas: AsyncIterable<ChatDelta>) => {
   const all: ChatDelta[] = [];
   for await (const delta of deltas) all.push(delta);
@@ -91,7 +95,12 @@ openaiContract('stand-in', async () => {
 
 if (TEST_OPENAI_BASE_URL) {
   openaiContract('TEST_OPENAI_BASE_URL', () => {
-    const server = new OpenAIServer({ baseUrl: TEST_OPENAI_BASE_URL, apiKey: TEST_OPENAI_API_KEY, timeoutMs: 60_000, urlVariable: 'OPENAI_BASE_URL' });
+    const server = new OpenAIServer({
+      baseUrl: TEST_OPENAI_BASE_URL,
+      apiKey: TEST_OPENAI_API_KEY,
+      timeoutMs: 60_000,
+      urlVariable: 'OPENAI_BASE_URL',
+    });
     return Promise.resolve({
       server,
       embedding: TEST_EMBEDDING_MODEL ? createOpenAIEmbedding(server, TEST_EMBEDDING_MODEL) : undefined,
@@ -121,8 +130,13 @@ describe('openai drivers against faults', () => {
 
   it('say which variable is wrong', async () => {
     await using wrong = await start({ key: 'sk-secret-value', model: 'absent' });
-    const refused = await wrong.chat.generate(call(), ask('x')).catch((error: unknown) => error as { code: string; message: string; extensions: { hint: string } });
-    expect(refused).toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('OPENAI_API_KEY') as string } });
+    const refused = await wrong.chat
+      .generate(call(), ask('x'))
+      .catch((error: unknown) => error as { code: string; message: string; extensions: { hint: string } });
+    expect(refused).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      extensions: { hint: expect.stringContaining('OPENAI_API_KEY') as string },
+    });
     expect(JSON.stringify(refused)).not.toContain('sk-secret-value');
 
     await using unserved = await start({ model: 'absent' });
@@ -131,10 +145,19 @@ describe('openai drivers against faults', () => {
       message: expect.stringContaining('"absent"') as string,
       extensions: { hint: expect.stringContaining('CHAT_MODEL') as string },
     });
-    await expect(unserved.embedding.embed(call(), ['x'])).rejects.toMatchObject({ extensions: { hint: expect.stringContaining('EMBEDDING_MODEL') as string } });
+    await expect(unserved.embedding.embed(call(), ['x'])).rejects.toMatchObject({
+      extensions: { hint: expect.stringContaining('EMBEDDING_MODEL') as string },
+    });
 
-    const nobody = new OpenAIServer({ baseUrl: 'http://127.0.0.1:1/v1', timeoutMs: 5_000, urlVariable: 'OPENAI_BASE_URL' });
-    const down = { code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('OPENAI_BASE_URL') as string } };
+    const nobody = new OpenAIServer({
+      baseUrl: 'http://127.0.0.1:1/v1',
+      timeoutMs: 5_000,
+      urlVariable: 'OPENAI_BASE_URL',
+    });
+    const down = {
+      code: 'STORE_UNAVAILABLE',
+      extensions: { hint: expect.stringContaining('OPENAI_BASE_URL') as string },
+    };
     await expect(createOpenAIChat(nobody, 'm').generate(call(), ask('x'))).rejects.toMatchObject(down);
     await expect(collect(createOpenAIChat(nobody, 'm').stream(call(), ask('x')))).rejects.toMatchObject(down);
     await expect(nobody.probe()).rejects.toMatchObject(down);
@@ -159,9 +182,19 @@ describe('openai drivers against faults', () => {
   it('pass on how long to wait', async () => {
     await using it = await start();
     it.standIn.next({ kind: 'status', status: 429, headers: { 'retry-after': '7' } });
-    await expect(it.chat.generate(call(), ask('x'))).rejects.toMatchObject({ code: 'RATE_LIMITED', extensions: { retryAfterSeconds: 7, hint: 'Try again in 7 s.' } });
-    it.standIn.next({ kind: 'status', status: 400, body: { error: { message: 'maximum context length is 8 tokens' } } });
-    await expect(it.chat.generate(call(), ask('x'))).rejects.toMatchObject({ code: 'BAD_USER_INPUT', message: expect.stringContaining('maximum context length') as string });
+    await expect(it.chat.generate(call(), ask('x'))).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+      extensions: { retryAfterSeconds: 7, hint: 'Try again in 7 s.' },
+    });
+    it.standIn.next({
+      kind: 'status',
+      status: 400,
+      body: { error: { message: 'maximum context length is 8 tokens' } },
+    });
+    await expect(it.chat.generate(call(), ask('x'))).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+      message: expect.stringContaining('maximum context length') as string,
+    });
   });
 
   it('end a call that hangs', async () => {
@@ -206,13 +239,26 @@ describe('openai drivers against faults', () => {
 
   it('send no key where there is none, and what was asked as the protocol writes it', async () => {
     await using it = await start({ apiKey: '', key: '' });
-    await it.chat.generate(call(), { messages: [{ role: 'SYSTEM', content: 's' }, { role: 'ASSISTANT', content: 'a' }, { role: 'USER', content: 'u' }], maxTokens: 9, temperature: 0, stop: ['\n'] });
+    await it.chat.generate(call(), {
+      messages: [
+        { role: 'SYSTEM', content: 's' },
+        { role: 'ASSISTANT', content: 'a' },
+        { role: 'USER', content: 'u' },
+      ],
+      maxTokens: 9,
+      temperature: 0,
+      stop: ['\n'],
+    });
     expect(it.standIn.requests[0]).toEqual({
       path: '/v1/chat/completions',
       authorization: undefined,
       body: {
         model: 'test-chat',
-        messages: [{ role: 'system', content: 's' }, { role: 'assistant', content: 'a' }, { role: 'user', content: 'u' }],
+        messages: [
+          { role: 'system', content: 's' },
+          { role: 'assistant', content: 'a' },
+          { role: 'user', content: 'u' },
+        ],
         max_tokens: 9,
         temperature: 0,
         stop: ['\n'],
@@ -223,15 +269,26 @@ describe('openai drivers against faults', () => {
 
   it('refuse vectors that cannot be meant', async () => {
     await using it = await start();
-    const answer = (data: unknown) => it.standIn.next({ kind: 'status', status: 200, body: { object: 'list', data, model: 'test-embedding' } });
-    for (const data of [[], [{ index: 0, embedding: [] }], [{ index: 0, embedding: [0, 0] }], [{ index: 1, embedding: [1, 2] }], [{ index: 0, embedding: 'AAAA' }]]) {
+    const answer = (data: unknown) =>
+      it.standIn.next({ kind: 'status', status: 200, body: { object: 'list', data, model: 'test-embedding' } });
+    for (const data of [
+      [],
+      [{ index: 0, embedding: [] }],
+      [{ index: 0, embedding: [0, 0] }],
+      [{ index: 1, embedding: [1, 2] }],
+      [{ index: 0, embedding: 'AAAA' }],
+    ]) {
       answer(data);
-      await expect(it.embedding.embed(call(), ['x']), JSON.stringify(data)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      await expect(it.embedding.embed(call(), ['x']), JSON.stringify(data)).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+      });
     }
     expect(it.embedding.dimensions).toBeUndefined();
     await it.embedding.embed(call(), ['x']);
     answer([{ index: 0, embedding: [3, 4, 0] }]);
-    await expect(it.embedding.embed(call(), ['x'])).rejects.toMatchObject({ message: expect.stringContaining('3 dimensions where it had 16') as string });
+    await expect(it.embedding.embed(call(), ['x'])).rejects.toMatchObject({
+      message: expect.stringContaining('3 dimensions where it had 16') as string,
+    });
   });
 
   it.each(['jina', 'tei'] as const)('rerank where it is served, in %s’s form', async (rerank) => {
@@ -262,7 +319,12 @@ describe('openai drivers against faults', () => {
 
 function connect(standIn: StandIn, options: { timeoutMs?: number; key?: string; model?: string } = {}) {
   const apiKey = options.key ?? standIn.apiKey;
-  const server = new OpenAIServer({ baseUrl: standIn.baseUrl, ...(apiKey ? { apiKey } : {}), timeoutMs: options.timeoutMs ?? 10_000, urlVariable: 'OPENAI_BASE_URL' });
+  const server = new OpenAIServer({
+    baseUrl: standIn.baseUrl,
+    ...(apiKey ? { apiKey } : {}),
+    timeoutMs: options.timeoutMs ?? 10_000,
+    urlVariable: 'OPENAI_BASE_URL',
+  });
   return {
     server,
     embedding: createOpenAIEmbedding(server, options.model ?? standIn.embeddingModel),

@@ -44,19 +44,40 @@ describe('plain text of Markdown', () => {
     const text = paragraphsOf(README).join('\n');
     expect(text).toContain('Retry runs failed operations again, with exponential backoff');
     expect(text).toContain('The option retries says how often');
-    for (const gone of ['front matter', 'shields', 'logo', 'comment', 'const', 'indented', '|', 'Option |', '**', '`', 'https://example.com/never', 'Options', '#']) {
+    for (const gone of [
+      'front matter',
+      'shields',
+      'logo',
+      'comment',
+      'const',
+      'indented',
+      '|',
+      'Option |',
+      '**',
+      '`',
+      'https://example.com/never',
+      'Options',
+      '#',
+    ]) {
       expect(text, gone).not.toContain(gone);
     }
   });
 
   it('leaves plain text as it is', () => {
-    expect(paragraphsOf('One line.\nSame paragraph: a * b * c, snake_case_name.\n\nNext.')).toEqual(['One line. Same paragraph: a * b * c, snake_case_name.', 'Next.']);
+    expect(paragraphsOf('One line.\nSame paragraph: a * b * c, snake_case_name.\n\nNext.')).toEqual([
+      'One line. Same paragraph: a * b * c, snake_case_name.',
+      'Next.',
+    ]);
   });
 });
 
 describe('sentences', () => {
   it('end where sentences end', () => {
-    expect(sentencesOf('It waits, e.g. one second, then two seconds. Version 2.0 of the file a.txt came later! Was that all there is? Yes.')).toEqual([
+    expect(
+      sentencesOf(
+        'It waits, e.g. one second, then two seconds. Version 2.0 of the file a.txt came later! Was that all there is? Yes.',
+      ),
+    ).toEqual([
       'It waits, e.g. one second, then two seconds.',
       'Version 2.0 of the file a.txt came later!',
       'Was that all there is?',
@@ -84,12 +105,16 @@ describe('extractive summary', () => {
 
   it('takes any text, and no longer for odd ones', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 400 }), fc.integer({ min: 1, max: 20 }), async (text, sentences) => {
-        expect(typeof (await summarizeExtractively(text, sentences))).toBe('string');
-      }),
+      fc.asyncProperty(
+        fc.string({ unit: 'binary', maxLength: 400 }),
+        fc.integer({ min: 1, max: 20 }),
+        async (text, sentences) => {
+          expect(typeof (await summarizeExtractively(text, sentences))).toBe('string');
+        },
+      ),
       { numRuns: 25 },
     );
-    for (const odd of ['[', '![', '`', '*', '<a ', '<!--', '(', '**a', '# ', 'a. ', '[!['])  {
+    for (const odd of ['[', '![', '`', '*', '<a ', '<!--', '(', '**a', '# ', 'a. ', '[![']) {
       expect(typeof (await summarizeExtractively(odd.repeat(200_000 / odd.length), 3))).toBe('string');
     }
   });

@@ -16,18 +16,30 @@ export interface ObjectStoreUnderTest {
 
 /**
  * Registers the suite.
- * @param options.nested whether the server takes `a` beside `a/b`; some that keep objects as plain files do not. Default: true
+ * @param options.nested whether the server takes `a` beside `a/b`; some that keep objects as plain files do not.
+ *   Default: true
  */
-export function objectDriverContract(name: string, open: () => Promise<ObjectStoreUnderTest>, { nested = true }: { nested?: boolean } = {}): void {
+export function objectDriverContract(
+  name: string,
+  open: () => Promise<ObjectStoreUnderTest>,
+  { nested = true }: { nested?: boolean } = {},
+): void {
   describe(`object driver: ${name}`, () => {
     let store: ObjectStoreUnderTest;
     // A name of its own for each run, since a real server keeps what earlier runs left.
     const run = randomBytes(4).toString('hex');
-    const scope = (tenantId: string): ObjectScope => ({ tenantId: `${tenantId}-${run}`, statements: new StatementCounter() });
+    const scope = (tenantId: string): ObjectScope => ({
+      tenantId: `${tenantId}-${run}`,
+      statements: new StatementCounter(),
+    });
     const alice = scope('alice');
     const bob = scope('bob');
-    const put = (of: ObjectScope, key: string, text: string, options: { contentType?: string; sizeBytes?: number; sha256?: string } = {}) =>
-      store.driver.put(of, key, once(Buffer.from(text)), { contentType: 'text/plain', ...options });
+    const put = (
+      of: ObjectScope,
+      key: string,
+      text: string,
+      options: { contentType?: string; sizeBytes?: number; sha256?: string } = {},
+    ) => store.driver.put(of, key, once(Buffer.from(text)), { contentType: 'text/plain', ...options });
     const text = async (of: ObjectScope, key: string, maxBytes = 1_000) => {
       const read = (await store.driver.readStart(of, [key], maxBytes)).get(key);
       return read && Buffer.from(read.bytes).toString();
@@ -43,9 +55,19 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
     it('keeps bytes with what they are', async () => {
       const before = Date.now() - 2_000; // A server's clock may count whole seconds.
       const info = await put(alice, 'kept/readme.md', 'hello', { contentType: 'text/markdown' });
-      expect(info).toMatchObject({ key: 'kept/readme.md', sizeBytes: 5, contentType: 'text/markdown', checksum: sha256('hello') });
+      expect(info).toMatchObject({
+        key: 'kept/readme.md',
+        sizeBytes: 5,
+        contentType: 'text/markdown',
+        checksum: sha256('hello'),
+      });
       const found = (await store.driver.stat(alice, ['kept/readme.md', 'kept/absent'])).get('kept/readme.md')!;
-      expect(found).toMatchObject({ key: 'kept/readme.md', sizeBytes: 5, contentType: 'text/markdown', checksum: sha256('hello') });
+      expect(found).toMatchObject({
+        key: 'kept/readme.md',
+        sizeBytes: 5,
+        contentType: 'text/markdown',
+        checksum: sha256('hello'),
+      });
       expect(found.updatedAt.getTime()).toBeGreaterThan(before);
       expect((await store.driver.stat(alice, ['kept/absent'])).size).toBe(0);
     });
@@ -63,9 +85,13 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
 
     it('stores nothing where size or checksum are not as announced', async () => {
       await put(alice, 'verified', 'before');
-      await expect(put(alice, 'verified', 'after', { sizeBytes: 4 })).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
+      await expect(put(alice, 'verified', 'after', { sizeBytes: 4 })).rejects.toMatchObject({
+        code: 'PAYLOAD_TOO_LARGE',
+      });
       await expect(put(alice, 'verified', 'after', { sizeBytes: 6 })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
-      await expect(put(alice, 'verified', 'after', { sha256: sha256('other') })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+      await expect(put(alice, 'verified', 'after', { sha256: sha256('other') })).rejects.toMatchObject({
+        code: 'BAD_USER_INPUT',
+      });
       expect(await text(alice, 'verified')).toBe('before');
       await put(alice, 'verified', 'after', { sizeBytes: 5, sha256: sha256('after') });
       expect(await text(alice, 'verified')).toBe('after');
@@ -92,7 +118,10 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
       const whole = createHash('sha256');
       for (let at = 0; at < 18; at++) whole.update(piece);
       const checksum = whole.digest('hex');
-      const info = await store.driver.put(alice, 'sizes/large', pieces(), { contentType: 'application/octet-stream', sha256: checksum });
+      const info = await store.driver.put(alice, 'sizes/large', pieces(), {
+        contentType: 'application/octet-stream',
+        sha256: checksum,
+      });
       expect(info).toMatchObject({ sizeBytes: 18 * piece.length, checksum });
       const opened = (await store.driver.open(alice, 'sizes/large'))!;
       expect(opened.info).toMatchObject({ sizeBytes: 18 * piece.length, checksum });
@@ -108,12 +137,31 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
     });
 
     it('lists in the order of UTF-8 bytes, page by page, by prefix', async () => {
-      const names = ['B', 'a', 'a!b', 'a-', 'a0', 'aa', 'b/c/d', 'b/c0', 'z', 'é', 'ￗ', '😀', 'x'.repeat(79), 'x'.repeat(80), 'x'.repeat(81), `${'x'.repeat(80)}!`];
-      const expected = names.map((name) => `list/${name}`).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      const names = [
+        'B',
+        'a',
+        'a!b',
+        'a-',
+        'a0',
+        'aa',
+        'b/c/d',
+        'b/c0',
+        'z',
+        'é',
+        'ￗ',
+        '😀',
+        'x'.repeat(79),
+        'x'.repeat(80),
+        'x'.repeat(81),
+        `${'x'.repeat(80)}!`,
+      ];
+      const expected = names
+        .map((name) => `list/${name}`)
+        .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
       await Promise.all(expected.map((key) => put(alice, key, key)));
       expect(await keys(alice, 'list/')).toEqual(expected);
       const paged: string[] = [];
-      for (let after: string | null = null; ; ) {
+      for (let after: string | null = null; ;) {
         const page = await keys(alice, 'list/', after, 3);
         paged.push(...page);
         if (page.length < 3) break;
@@ -128,7 +176,17 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
     });
 
     it('keeps names apart that differ in case or form, or look special', async () => {
-      const names = ['strange/a', 'strange/A', 'strange/caf\u00e9', 'strange/cafe\u0301', 'strange/con.txt', 'strange/ends.', 'strange/%41', 'strange/f~x', 'strange/a b+c&d=e?f#g'];
+      const names = [
+        'strange/a',
+        'strange/A',
+        'strange/caf\u00e9',
+        'strange/cafe\u0301',
+        'strange/con.txt',
+        'strange/ends.',
+        'strange/%41',
+        'strange/f~x',
+        'strange/a b+c&d=e?f#g',
+      ];
       const expected = [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
       for (const key of names) await put(alice, key, `this is ${key}`);
       for (const key of names) expect(await text(alice, key)).toBe(`this is ${key}`);
@@ -195,7 +253,11 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
     });
 
     it('is healthy', async () => {
-      expect(await store.driver.health()).toMatchObject({ store: store.driver.store, state: 'ok', latencyMs: expect.any(Number) as number });
+      expect(await store.driver.health()).toMatchObject({
+        store: store.driver.store,
+        state: 'ok',
+        latencyMs: expect.any(Number) as number,
+      });
     });
 
     describe('signed requests', () => {
@@ -206,12 +268,18 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
         const url = await store.signer.signDownload(alice.tenantId, 'signed/Übersicht "1".txt', 60);
         const whole = await get(url);
         expect(whole.status).toBe(200);
-        expect(whole.headers.get('content-disposition')).toBe(`attachment; filename="_bersicht _1_.txt"; filename*=UTF-8''%C3%9Cbersicht%20%221%22.txt`);
+        expect(whole.headers.get('content-disposition')).toBe(
+          `attachment; filename="_bersicht _1_.txt"; filename*=UTF-8''%C3%9Cbersicht%20%221%22.txt`,
+        );
         expect(whole.headers.get('content-type')).toBe('text/html');
         expect(whole.headers.get('cache-control')).toBe('private, no-store');
         expect(await whole.text()).toBe('0123456789');
         const part = await get(url, { headers: { range: 'bytes=2-4' } });
-        expect([part.status, part.headers.get('content-range'), await part.text()]).toEqual([206, 'bytes 2-4/10', '234']);
+        expect([part.status, part.headers.get('content-range'), await part.text()]).toEqual([
+          206,
+          'bytes 2-4/10',
+          '234',
+        ]);
         const suffix = await get(url, { headers: { range: 'bytes=-3' } });
         expect([suffix.status, await suffix.text()]).toEqual([206, '789']);
         const outside = await get(url, { headers: { range: 'bytes=20-' } });
@@ -250,22 +318,42 @@ export function objectDriverContract(name: string, open: () => Promise<ObjectSto
         await answer.body?.cancel();
       });
 
-      const upload = async (body: string, options: { contentType?: string; sizeBytes?: number; sha256?: string; key?: string; as?: string }) => {
-        const { key = 'uploaded/key', contentType = 'text/plain', sizeBytes = Buffer.byteLength(body), sha256: checksum } = options;
-        const signed = await store.signer.signUpload(alice.tenantId, key, { contentType, sizeBytes, sha256: checksum, expiresIn: 60 });
+      const upload = async (
+        body: string,
+        options: { contentType?: string; sizeBytes?: number; sha256?: string; key?: string; as?: string },
+      ) => {
+        const {
+          key = 'uploaded/key',
+          contentType = 'text/plain',
+          sizeBytes = Buffer.byteLength(body),
+          sha256: checksum,
+        } = options;
+        const signed = await store.signer.signUpload(alice.tenantId, key, {
+          contentType,
+          sizeBytes,
+          sha256: checksum,
+          expiresIn: 60,
+        });
         const headers = new Headers(signed.headers.map(({ name: header, value }): [string, string] => [header, value]));
         if (options.as) headers.set('content-type', options.as);
-        const answer = await store.fetch(new Request(signed.url, { method: signed.method, headers, body: Buffer.from(body) }));
+        const answer = await store.fetch(
+          new Request(signed.url, { method: signed.method, headers, body: Buffer.from(body) }),
+        );
         await answer.body?.cancel();
         return answer.status;
       };
 
       it('upload', async () => {
         expect(await upload('hello', { contentType: 'text/markdown' })).toBeLessThan(300);
-        expect((await store.driver.stat(alice, ['uploaded/key'])).get('uploaded/key')).toMatchObject({ sizeBytes: 5, contentType: 'text/markdown' });
+        expect((await store.driver.stat(alice, ['uploaded/key'])).get('uploaded/key')).toMatchObject({
+          sizeBytes: 5,
+          contentType: 'text/markdown',
+        });
         expect(await text(alice, 'uploaded/key')).toBe('hello');
         expect(await upload('verified', { sha256: sha256('verified') })).toBeLessThan(300);
-        expect((await store.driver.stat(alice, ['uploaded/key'])).get('uploaded/key')).toMatchObject({ checksum: sha256('verified') });
+        expect((await store.driver.stat(alice, ['uploaded/key'])).get('uploaded/key')).toMatchObject({
+          checksum: sha256('verified'),
+        });
         expect(await upload('', { key: 'uploaded/empty' })).toBeLessThan(300);
       });
 

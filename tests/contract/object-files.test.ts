@@ -76,14 +76,22 @@ describe('files driver', () => {
     await symlink(join(root, 'd~real', 'f~secret'), join(root, 'f~link'));
     await symlink(join(root, 'd~real'), join(root, 'd~folder'));
     await symlink(outside, join(root, 'd~outside'));
-    expect([...(await driver.stat(scope('a'), ['link', 'folder/secret', 'real/secret'])).keys()]).toEqual(['real/secret']);
-    expect((await driver.list(scope('a'), { prefix: '', after: null, limit: 10 })).map(({ key }) => key)).toEqual(['real/secret']);
+    expect([...(await driver.stat(scope('a'), ['link', 'folder/secret', 'real/secret'])).keys()]).toEqual([
+      'real/secret',
+    ]);
+    expect((await driver.list(scope('a'), { prefix: '', after: null, limit: 10 })).map(({ key }) => key)).toEqual([
+      'real/secret',
+    ]);
     expect(await driver.delete(scope('a'), 'folder/secret')).toBe(false);
-    await expect(driver.put(scope('a'), 'outside/x', text('x'), { contentType: 'text/plain' })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(driver.put(scope('a'), 'outside/x', text('x'), { contentType: 'text/plain' })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
     expect(await readdir(outside)).toEqual([]);
     // A link in an object's place is replaced, not written through.
     await driver.put(scope('a'), 'link', text('new'), { contentType: 'text/plain' });
-    expect((await driver.readStart(scope('a'), ['real/secret'], 100)).get('real/secret')!.bytes.toString()).toBe('secret');
+    expect((await driver.readStart(scope('a'), ['real/secret'], 100)).get('real/secret')!.bytes.toString()).toBe(
+      'secret',
+    );
   });
 
   it('takes files that it did not write, or not wholly, for no objects', async () => {
@@ -106,17 +114,28 @@ describe('files driver', () => {
     const { driver } = await openFiles(dataDir);
     for (const key of ['a', 'c', 'e']) await driver.put(scope('a'), key, text(key), { contentType: 'text/plain' });
     for (const name of ['b', 'd']) await writeFile(join(dataDir, 'objects', 't~a', `f~${name}`), 'foreign');
-    expect((await driver.list(scope('a'), { prefix: '', after: null, limit: 3 })).map(({ key }) => key)).toEqual(['a', 'c', 'e']);
+    expect((await driver.list(scope('a'), { prefix: '', after: null, limit: 3 })).map(({ key }) => key)).toEqual([
+      'a',
+      'c',
+      'e',
+    ]);
   });
 
   it('pages through a folder of many without missing or repeating one', async () => {
     const { driver } = await openFiles(await temporary());
-    const expected = Array.from({ length: 700 }, (_, at) => `many/${String(at * 7919 % 100_003).padStart(6, '0')}`).sort();
+    const expected = Array.from(
+      { length: 700 },
+      (_, at) => `many/${String((at * 7919) % 100_003).padStart(6, '0')}`,
+    ).sort();
     for (let from = 0; from < expected.length; from += 50) {
-      await Promise.all(expected.slice(from, from + 50).map((key) => driver.put(scope('a'), key, text(key), { contentType: 'text/plain' })));
+      await Promise.all(
+        expected
+          .slice(from, from + 50)
+          .map((key) => driver.put(scope('a'), key, text(key), { contentType: 'text/plain' })),
+      );
     }
     const found: string[] = [];
-    for (let after: string | null = null; ; ) {
+    for (let after: string | null = null; ;) {
       const page = await driver.list(scope('a'), { prefix: 'many/', after, limit: 33 });
       found.push(...page.map(({ key }) => key));
       if (page.length < 33) break;
@@ -129,7 +148,9 @@ describe('files driver', () => {
     const dataDir = await temporary();
     const incoming = join(dataDir, 'objects', 'incoming');
     const first = await openFiles(dataDir);
-    await expect(first.driver.put(scope('a'), 'k', text('abc'), { contentType: 'text/plain', sizeBytes: 9 })).rejects.toThrow();
+    await expect(
+      first.driver.put(scope('a'), 'k', text('abc'), { contentType: 'text/plain', sizeBytes: 9 }),
+    ).rejects.toThrow();
     expect(await readdir(incoming)).toEqual([]);
     await writeFile(join(incoming, 'old'), 'half');
     await utimes(join(incoming, 'old'), new Date(0), new Date(0));
@@ -140,8 +161,14 @@ describe('files driver', () => {
 
   it('says what is wrong with the disk', () => {
     const failed = (code: string) => filesError(Object.assign(new Error(code), { code }));
-    expect(failed('ENOSPC')).toMatchObject({ code: 'STORE_UNAVAILABLE', message: expect.stringContaining('full') as string });
-    expect(failed('EACCES')).toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('DATA_DIR') as string } });
+    expect(failed('ENOSPC')).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringContaining('full') as string,
+    });
+    expect(failed('EACCES')).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      extensions: { hint: expect.stringContaining('DATA_DIR') as string },
+    });
     expect(failed('ENAMETOOLONG')).toMatchObject({ code: 'BAD_USER_INPUT' });
   });
 });
@@ -150,7 +177,9 @@ describe('signed URLs of the gateway', () => {
   it('expire, and are capped at a day', async () => {
     let now = Date.now();
     const store = await openFiles(await temporary(), () => now);
-    await store.driver.put({ tenantId: 'a', statements: new StatementCounter() }, 'k', once(Buffer.from('x')), { contentType: 'text/plain' });
+    await store.driver.put({ tenantId: 'a', statements: new StatementCounter() }, 'k', once(Buffer.from('x')), {
+      contentType: 'text/plain',
+    });
     const url = await store.signer.signDownload('a', 'k', 300);
     const long = await store.signer.signDownload('a', 'k', 10 * 86_400);
     now += 299_000;
@@ -177,8 +206,18 @@ describe('signed URLs of the gateway', () => {
 
   it('refuse every change of what they bind', async () => {
     const { signer } = await openFiles(await temporary());
-    const { url } = await signer.signUpload('a', 'k/l', { contentType: 'text/plain', sizeBytes: 10, sha256: 'ab'.repeat(32), expiresIn: 60 });
-    expect(signer.verify(new URL(url))).toEqual({ method: 'PUT', tenantId: 'a', key: 'k/l', upload: { contentType: 'text/plain', sizeBytes: 10, sha256: 'ab'.repeat(32) } });
+    const { url } = await signer.signUpload('a', 'k/l', {
+      contentType: 'text/plain',
+      sizeBytes: 10,
+      sha256: 'ab'.repeat(32),
+      expiresIn: 60,
+    });
+    expect(signer.verify(new URL(url))).toEqual({
+      method: 'PUT',
+      tenantId: 'a',
+      key: 'k/l',
+      upload: { contentType: 'text/plain', sizeBytes: 10, sha256: 'ab'.repeat(32) },
+    });
     const changes: [string, string][] = [
       ['size=10', 'size=11'],
       ['type=text%2Fplain', 'type=text%2Fhtml'],
@@ -208,7 +247,12 @@ describe('signed URLs of the gateway', () => {
 
   it('serve bytes so that a browser does not run them', async () => {
     const store = await openFiles(await temporary());
-    await store.driver.put({ tenantId: 'a', statements: new StatementCounter() }, 'page.html', once(Buffer.from('<script>')), { contentType: 'text/html' });
+    await store.driver.put(
+      { tenantId: 'a', statements: new StatementCounter() },
+      'page.html',
+      once(Buffer.from('<script>')),
+      { contentType: 'text/html' },
+    );
     const url = await store.signer.signDownload('a', 'page.html', 60);
     for (const method of ['GET', 'HEAD']) {
       const answer = await store.fetch(new Request(url, { method }));
@@ -226,10 +270,13 @@ describe('signed URLs of the gateway', () => {
 
   it('give the whole of a version that is not the one asked for', async () => {
     const store = await openFiles(await temporary());
-    await store.driver.put({ tenantId: 'a', statements: new StatementCounter() }, 'k', once(Buffer.from('0123')), { contentType: 'text/plain' });
+    await store.driver.put({ tenantId: 'a', statements: new StatementCounter() }, 'k', once(Buffer.from('0123')), {
+      contentType: 'text/plain',
+    });
     const url = await store.signer.signDownload('a', 'k', 60);
     const etag = (await store.fetch(new Request(url, { method: 'HEAD' }))).headers.get('etag')!;
-    const part = (ifRange: string) => store.fetch(new Request(url, { headers: { range: 'bytes=1-2', 'if-range': ifRange } }));
+    const part = (ifRange: string) =>
+      store.fetch(new Request(url, { headers: { range: 'bytes=1-2', 'if-range': ifRange } }));
     expect((await part(etag)).status).toBe(206);
     expect((await part('"other"')).status).toBe(200);
   });

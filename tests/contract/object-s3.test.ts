@@ -13,7 +13,13 @@ import { createRequestContext, StatementCounter } from '#subgraphs/shared/contex
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { objectDriverContract } from './object-driver.ts';
 
-const { TEST_S3_ENDPOINT, TEST_S3_ACCESS_KEY = '', TEST_S3_SECRET_KEY = '', TEST_S3_REGION = 'us-east-1', TEST_S3_PLAIN_FILES } = process.env;
+const {
+  TEST_S3_ENDPOINT,
+  TEST_S3_ACCESS_KEY = '',
+  TEST_S3_SECRET_KEY = '',
+  TEST_S3_REGION = 'us-east-1',
+  TEST_S3_PLAIN_FILES,
+} = process.env;
 
 const config = (changes: Partial<S3Config> = {}): Omit<S3Config, 'kind'> & { kind: 's3' } => ({
   kind: 's3',
@@ -25,7 +31,10 @@ const config = (changes: Partial<S3Config> = {}): Omit<S3Config, 'kind'> & { kin
   ...changes,
 });
 const list = (changes: Partial<S3Config>) =>
-  createS3Driver(config(changes)).list({ tenantId: 'a', statements: new StatementCounter() }, { prefix: '', after: null, limit: 1 });
+  createS3Driver(config(changes)).list(
+    { tenantId: 'a', statements: new StatementCounter() },
+    { prefix: '', after: null, limit: 1 },
+  );
 
 if (TEST_S3_ENDPOINT) {
   const settingsOfNewBucket = async () => {
@@ -62,7 +71,10 @@ if (TEST_S3_ENDPOINT) {
       const answer = (request: Request) =>
         route!.handle(request).catch((error: unknown) => {
           if (!(error instanceof CodedError)) throw error;
-          return Response.json({ message: error.message, ...error.extensions }, { status: meaningOf(error.code).status });
+          return Response.json(
+            { message: error.message, ...error.extensions },
+            { status: meaningOf(error.code).status },
+          );
         });
       return { driver, signer, fetch: answer, close: () => driver.close() };
     },
@@ -71,19 +83,33 @@ if (TEST_S3_ENDPOINT) {
 
   describe('s3 with S3_PUBLIC_ENDPOINT=off', () => {
     it('signs links to the gateway, and streams many megabytes through it without holding them', async () => {
-      const subgraph = await createObject({ driver: { ...(await settingsOfNewBucket()), publicEndpoint: 'off', gateway } });
+      const subgraph = await createObject({
+        driver: { ...(await settingsOfNewBucket()), publicEndpoint: 'off', gateway },
+      });
       const contextValue = createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] });
-      const ask = async (source: string) => (await graphql({ schema: subgraph.schema, source, contextValue })).data as Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are looked into, and a wrong shape fails the test
+      const ask = async (source: string) =>
+        (await graphql({ schema: subgraph.schema, source, contextValue })).data as Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are looked into, and a wrong shape fails the test
       const [route] = subgraph.routes;
       const piece = randomBytes(1024 * 1024);
       const pieces = 40;
       async function* body() {
         for (let n = 0; n < pieces; n++) yield piece;
       }
-      const { requestUpload } = await ask(`mutation { requestUpload(input: { key: "large.bin", contentType: "application/octet-stream", sizeBytes: ${pieces * piece.length} }) { url method headers { name value } } }`);
+      const { requestUpload } = await ask(
+        `mutation { requestUpload(input: { key: "large.bin", contentType: "application/octet-stream", sizeBytes: ${pieces * piece.length} }) { url method headers { name value } } }`,
+      );
       expect(requestUpload.url).toMatch(/^http:\/\/gateway\.test\/objects\/a\/large\.bin\?/);
-      const headers = new Headers((requestUpload.headers as { name: string; value: string }[]).map(({ name, value }) => [name, value] as [string, string]));
-      const put = await route!.handle(new Request(requestUpload.url as string, { method: 'PUT', headers, body: Readable.toWeb(Readable.from(body())), duplex: 'half' } as RequestInit));
+      const headers = new Headers(
+        (requestUpload.headers as { name: string; value: string }[]).map(
+          ({ name, value }) => [name, value] as [string, string],
+        ),
+      );
+      const put = await route!.handle(
+        new Request(
+          requestUpload.url as string,
+          { method: 'PUT', headers, body: Readable.toWeb(Readable.from(body())), duplex: 'half' } as RequestInit,
+        ),
+      );
       expect(put.status).toBe(201);
       const { object } = await ask('{ object(key: "large.bin") { sizeBytes downloadUrl } }');
       expect(object.sizeBytes).toBe(pieces * piece.length);
@@ -101,11 +127,26 @@ if (TEST_S3_ENDPOINT) {
 
   describe('s3 driver', () => {
     it('says which variable is wrong', async () => {
-      await expect(list({})).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('S3_BUCKET') as string } });
-      await expect(list({ accessKey: 'nobody' })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('S3_ACCESS_KEY') as string } });
-      await expect(list({ secretKey: 'wrong' })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('S3_SECRET_KEY') as string } });
-      await expect(list({ region: 'eu-nowhere-1' })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('S3_REGION') as string } });
-      expect(await createS3Driver(config()).health()).toMatchObject({ state: 'down', detail: expect.stringContaining('S3_BUCKET') as string });
+      await expect(list({})).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        extensions: { hint: expect.stringContaining('S3_BUCKET') as string },
+      });
+      await expect(list({ accessKey: 'nobody' })).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        extensions: { hint: expect.stringContaining('S3_ACCESS_KEY') as string },
+      });
+      await expect(list({ secretKey: 'wrong' })).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        extensions: { hint: expect.stringContaining('S3_SECRET_KEY') as string },
+      });
+      await expect(list({ region: 'eu-nowhere-1' })).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        extensions: { hint: expect.stringContaining('S3_REGION') as string },
+      });
+      expect(await createS3Driver(config()).health()).toMatchObject({
+        state: 'down',
+        detail: expect.stringContaining('S3_BUCKET') as string,
+      });
     });
   });
 } else {
@@ -117,14 +158,33 @@ if (TEST_S3_ENDPOINT) {
 describe('s3 driver without a server', () => {
   it('says that S3_ENDPOINT does not answer', async () => {
     const endpoint = 'http://127.0.0.1:1';
-    await expect(list({ endpoint })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('S3_ENDPOINT') as string } });
-    expect(await createS3Driver(config({ endpoint })).health()).toMatchObject({ store: 's3', state: 'down', detail: expect.stringContaining('S3_ENDPOINT') as string });
+    await expect(list({ endpoint })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      extensions: { hint: expect.stringContaining('S3_ENDPOINT') as string },
+    });
+    expect(await createS3Driver(config({ endpoint })).health()).toMatchObject({
+      store: 's3',
+      state: 'down',
+      detail: expect.stringContaining('S3_ENDPOINT') as string,
+    });
   });
 
   it('signs for the address at which clients reach the store', async () => {
-    const driver = createS3Driver(config({ publicEndpoint: 'https://files.example.com', accessKey: 'k', secretKey: 's', bucket: 'bytes' }));
-    expect(await driver.signer.signDownload('a', 'b/c d', 60)).toMatch(/^https:\/\/files\.example\.com\/bytes\/a\/b\/c%20d\?/);
-    const hosted = createS3Driver(config({ publicEndpoint: 'https://example.com', forcePathStyle: false, accessKey: 'k', secretKey: 's', bucket: 'bytes' }));
+    const driver = createS3Driver(
+      config({ publicEndpoint: 'https://files.example.com', accessKey: 'k', secretKey: 's', bucket: 'bytes' }),
+    );
+    expect(await driver.signer.signDownload('a', 'b/c d', 60)).toMatch(
+      /^https:\/\/files\.example\.com\/bytes\/a\/b\/c%20d\?/,
+    );
+    const hosted = createS3Driver(
+      config({
+        publicEndpoint: 'https://example.com',
+        forcePathStyle: false,
+        accessKey: 'k',
+        secretKey: 's',
+        bucket: 'bytes',
+      }),
+    );
     expect(await hosted.signer.signDownload('a', 'b', 60)).toMatch(/^https:\/\/bytes\.example\.com\/a\/b\?/);
   });
 });

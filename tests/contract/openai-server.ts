@@ -1,6 +1,7 @@
 /**
- * A strict stand-in for an OpenAI-compatible server, for tests: speaks the documented protocol (models, embeddings, chat completions whole
- * and streamed, `/rerank` in Jina's or TEI's form) and refuses what the protocol does not allow. Faults are ordered one at a time.
+ * A strict stand-in for an OpenAI-compatible server, for tests: speaks the documented protocol (models, embeddings,
+ * chat completions whole and streamed, `/rerank` in Jina's or TEI's form) and refuses what the protocol does not allow.
+ * Faults are ordered one at a time.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -56,25 +57,41 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       waiting.splice(0).forEach((resolve) => resolve());
     });
     handle(request, response).catch((error: unknown) => {
-      if (error instanceof Refusal) sendJson(response, error.status, { error: { message: error.message, type: 'invalid_request_error', code: error.code, param: null } });
+      if (error instanceof Refusal)
+        sendJson(response, error.status, {
+          error: { message: error.message, type: 'invalid_request_error', code: error.code, param: null },
+        });
       else response.destroy(error as Error);
     });
   });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '/';
-    if (apiKey !== '' && request.headers.authorization !== `Bearer ${apiKey}`) throw new Refusal(401, 'Incorrect API key provided.', 'invalid_api_key');
+    if (apiKey !== '' && request.headers.authorization !== `Bearer ${apiKey}`)
+      throw new Refusal(401, 'Incorrect API key provided.', 'invalid_api_key');
     if (request.method === 'GET' && path === '/v1/models') {
-      const models = [embeddingModel, chatModel, 'other-embed-large'].map((id) => ({ id, object: 'model', created: 1, owned_by: 'test' }));
+      const models = [embeddingModel, chatModel, 'other-embed-large'].map((id) => ({
+        id,
+        object: 'model',
+        created: 1,
+        owned_by: 'test',
+      }));
       return sendJson(response, 200, { object: 'list', data: models });
     }
     if (request.method !== 'POST') throw new Refusal(404, 'Not found.');
-    if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) throw new Refusal(415, 'Content-Type must be application/json.');
+    if (!/^application\/json\b/.test(request.headers['content-type'] ?? ''))
+      throw new Refusal(415, 'Content-Type must be application/json.');
     const body = await readJson(request);
     requests.push({ path, body, authorization: request.headers.authorization });
     const fault = faults.shift();
     if (fault?.kind === 'hang') return;
-    if (fault?.kind === 'status') return sendJson(response, fault.status, fault.body ?? { error: { message: 'Ordered by the test.', type: 'error', code: null } }, fault.headers);
+    if (fault?.kind === 'status')
+      return sendJson(
+        response,
+        fault.status,
+        fault.body ?? { error: { message: 'Ordered by the test.', type: 'error', code: null } },
+        fault.headers,
+      );
     if (path === '/v1/embeddings') return embeddings(body, response);
     if (path === '/v1/chat/completions') return chat(body, response, fault);
     if (path === '/v1/rerank' && options.rerank === 'jina') return rerankJina(body, response);
@@ -84,40 +101,79 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
 
   function embeddings(body: Record<string, unknown>, response: ServerResponse): void {
     allow(body, ['model', 'input', 'encoding_format', 'dimensions', 'user']);
-    if (body.model !== embeddingModel) throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model_not_found');
+    if (body.model !== embeddingModel)
+      throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model_not_found');
     const input = typeof body.input === 'string' ? [body.input] : body.input;
-    if (!Array.isArray(input) || input.length === 0 || !input.every((text) => typeof text === 'string' && text !== '')) throw new Refusal(400, 'input must be a list of texts that are not empty.');
+    if (!Array.isArray(input) || input.length === 0 || !input.every((text) => typeof text === 'string' && text !== ''))
+      throw new Refusal(400, 'input must be a list of texts that are not empty.');
     if (input.length > 32) throw new Refusal(422, 'batch size > maximum allowed batch size 32');
     if (body.encoding_format !== 'float') throw new Refusal(400, 'encoding_format must be float.');
-    const data = (input as string[]).map((text, index) => ({ object: 'embedding', index, embedding: vectorOf(text, dimensions) }));
+    const data = (input as string[]).map((text, index) => ({
+      object: 'embedding',
+      index,
+      embedding: vectorOf(text, dimensions),
+    }));
     // The protocol orders by `index`, not by place.
     data.reverse();
     sendJson(response, 200, { object: 'list', model: embeddingModel, data, ...usage(countWords(input.join(' ')), 0) });
   }
 
-  async function chat(body: Record<string, unknown>, response: ServerResponse, fault: Fault | undefined): Promise<void> {
-    allow(body, ['model', 'messages', 'max_tokens', 'max_completion_tokens', 'temperature', 'stop', 'stream', 'stream_options']);
-    if (body.model !== chatModel) throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model_not_found');
-    if (options.newTokensParameter && 'max_tokens' in body) throw new Refusal(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", 'unsupported_parameter');
+  async function chat(
+    body: Record<string, unknown>,
+    response: ServerResponse,
+    fault: Fault | undefined,
+  ): Promise<void> {
+    allow(body, [
+      'model',
+      'messages',
+      'max_tokens',
+      'max_completion_tokens',
+      'temperature',
+      'stop',
+      'stream',
+      'stream_options',
+    ]);
+    if (body.model !== chatModel)
+      throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model_not_found');
+    if (options.newTokensParameter && 'max_tokens' in body)
+      throw new Refusal(
+        400,
+        "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+        'unsupported_parameter',
+      );
     const limit = (body.max_tokens ?? body.max_completion_tokens) as number;
     if (!Number.isInteger(limit) || limit < 1) throw new Refusal(400, 'max_tokens must be at least 1.');
-    if (body.stream_options !== undefined && body.stream !== true) throw new Refusal(400, 'stream_options needs stream.');
+    if (body.stream_options !== undefined && body.stream !== true)
+      throw new Refusal(400, 'stream_options needs stream.');
     const messages = body.messages as { role: string; content: string }[];
     if (!Array.isArray(messages) || messages.length === 0) throw new Refusal(400, 'messages must not be empty.');
     for (const message of messages) {
       allow(message, ['role', 'content']);
-      if (!['system', 'user', 'assistant'].includes(message.role) || typeof message.content !== 'string') throw new Refusal(400, 'A message is malformed.');
+      if (!['system', 'user', 'assistant'].includes(message.role) || typeof message.content !== 'string')
+        throw new Refusal(400, 'A message is malformed.');
     }
     const words = messages.at(-1)!.content.split(/\s+/).reverse();
     const said = words.slice(0, limit);
     const finish = said.length < words.length ? 'length' : 'stop';
     const counted = usage(countWords(messages.map(({ content }) => content).join(' ')), said.length);
     if (body.stream !== true) {
-      const choices = [{ index: 0, message: { role: 'assistant', content: said.join(' ') }, finish_reason: finish, logprobs: null }];
-      return sendJson(response, 200, { id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: chatModel, choices, ...counted });
+      const choices = [
+        { index: 0, message: { role: 'assistant', content: said.join(' ') }, finish_reason: finish, logprobs: null },
+      ];
+      return sendJson(response, 200, {
+        id: 'chatcmpl-1',
+        object: 'chat.completion',
+        created: 1,
+        model: chatModel,
+        choices,
+        ...counted,
+      });
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    const send = (event: object) => response.write(`data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: chatModel, ...event })}\n\n`);
+    const send = (event: object) =>
+      response.write(
+        `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: chatModel, ...event })}\n\n`,
+      );
     send({ choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }] });
     for (const [at, word] of said.entries()) {
       if ((fault?.kind === 'cut' || fault?.kind === 'silent') && fault.after === at) {
@@ -128,13 +184,16 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       await turn();
     }
     send({ choices: [{ index: 0, delta: {}, finish_reason: finish }] });
-    if ((body.stream_options as { include_usage?: boolean } | undefined)?.include_usage && !options.withoutUsage) send({ choices: [], ...counted });
+    if ((body.stream_options as { include_usage?: boolean } | undefined)?.include_usage && !options.withoutUsage)
+      send({ choices: [], ...counted });
     response.end('data: [DONE]\n\n');
   }
 
   function rerankJina(body: Record<string, unknown>, response: ServerResponse): void {
     allow(body, ['model', 'query', 'documents', 'top_n', 'return_documents']);
-    const results = score(body.query as string, body.documents as string[]).map(({ index, score: relevance_score }) => ({ index, relevance_score }));
+    const results = score(body.query as string, body.documents as string[]).map(
+      ({ index, score: relevance_score }) => ({ index, relevance_score }),
+    );
     sendJson(response, 200, { model: 'test-rerank', results, usage: { total_tokens: 7 } });
   }
 
@@ -144,7 +203,9 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   }
 
   const usage = (prompt: number, completion: number) =>
-    options.withoutUsage ? {} : { usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion } };
+    options.withoutUsage
+      ? {}
+      : { usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion } };
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -174,7 +235,8 @@ class Refusal extends Error {
 }
 
 function allow(body: object, names: readonly string[]): void {
-  for (const name of Object.keys(body)) if (!names.includes(name)) throw new Refusal(400, `Unrecognized request argument supplied: ${name}`);
+  for (const name of Object.keys(body))
+    if (!names.includes(name)) throw new Refusal(400, `Unrecognized request argument supplied: ${name}`);
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
@@ -203,5 +265,12 @@ function vectorOf(text: string, dimensions: number): number[] {
 /** Scores by the words that a document shares with the query. */
 function score(query: string, documents: readonly string[]): { index: number; score: number }[] {
   const asked = new Set(query.toLowerCase().split(/\s+/));
-  return documents.map((text, index) => ({ index, score: text.toLowerCase().split(/\s+/).filter((word) => asked.has(word)).length / 10 }));
+  return documents.map((text, index) => ({
+    index,
+    score:
+      text
+        .toLowerCase()
+        .split(/\s+/)
+        .filter((word) => asked.has(word)).length / 10,
+  }));
 }

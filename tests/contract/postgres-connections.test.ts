@@ -1,4 +1,7 @@
-/** How PostgreSQL is connected to, on a real server: TLS by `psql`'s rules, passwords that are exchanged, prepared statements, sockets. */
+/**
+ * How PostgreSQL is connected to, on a real server: TLS by `psql`'s rules, passwords that are exchanged, prepared
+ * statements, sockets.
+ */
 import { chmod, chown, copyFile, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,25 +44,38 @@ beforeAll(async () => {
 afterAll(() => database?.[Symbol.asyncDispose]());
 
 describe('prepared statements', () => {
-  const one = (options: Partial<PostgresOptions> = {}): PostgresOptions => ({ url: database.url, poolSize: 1, ...options });
+  const one = (options: Partial<PostgresOptions> = {}): PostgresOptions => ({
+    url: database.url,
+    poolSize: 1,
+    ...options,
+  });
   const prepared = async (postgres: Postgres): Promise<string[]> =>
-    (await postgres.read<{ statement: string }>(as('a'), raw('SELECT statement FROM pg_prepared_statements'))).map(({ statement }) => statement);
-  const insert = (id: string) => raw(`INSERT INTO relational.memory_facts (id, key, value) VALUES ($1, 'prepared', '')`, [id]);
+    (await postgres.read<{ statement: string }>(as('a'), raw('SELECT statement FROM pg_prepared_statements'))).map(
+      ({ statement }) => statement,
+    );
+  const insert = (id: string) =>
+    raw(`INSERT INTO relational.memory_facts (id, key, value) VALUES ($1, 'prepared', '')`, [id]);
 
   test('what is used again is prepared, planned for each tenant, and shows each tenant its own rows', async () => {
     await open(one(), async (postgres) => {
-      for (const tenant of ['a', 'b']) await postgres.transaction(as(tenant), (tx) => tx.query(insert(`fact_${tenant}`)));
+      for (const tenant of ['a', 'b'])
+        await postgres.transaction(as(tenant), (tx) => tx.query(insert(`fact_${tenant}`)));
       const mine = raw('SELECT id FROM relational.memory_facts WHERE key = $1', ['prepared']);
-      for (let n = 0; n < 8; n++) for (const tenant of ['a', 'b']) expect(await postgres.read(as(tenant), mine)).toEqual([{ id: `fact_${tenant}` }]);
+      for (let n = 0; n < 8; n++)
+        for (const tenant of ['a', 'b'])
+          expect(await postgres.read(as(tenant), mine)).toEqual([{ id: `fact_${tenant}` }]);
       expect(await prepared(postgres)).toContain(mine.sql);
-      expect(await postgres.read(as('a'), raw('SHOW plan_cache_mode'))).toEqual([{ plan_cache_mode: 'force_custom_plan' }]);
+      expect(await postgres.read(as('a'), raw('SHOW plan_cache_mode'))).toEqual([
+        { plan_cache_mode: 'force_custom_plan' },
+      ]);
     });
   });
 
   test('not more than a bounded number of them, on the server and in the client, and what gave way still answers', async () => {
     await open(one(), async (postgres) => {
       for (let round = 0; round < 3; round++) {
-        for (let n = 0; n < 150; n++) expect(await postgres.read(as('a'), raw(`SELECT $1::int + ${n} AS sum`, [1]))).toEqual([{ sum: n + 1 }]);
+        for (let n = 0; n < 150; n++)
+          expect(await postgres.read(as('a'), raw(`SELECT $1::int + ${n} AS sum`, [1]))).toEqual([{ sum: n + 1 }]);
       }
       const names = await prepared(postgres);
       expect(names.length).toBeGreaterThan(50);
@@ -70,15 +86,22 @@ describe('prepared statements', () => {
   test('one that fails spoils nothing', async () => {
     await open(one(), async (postgres) => {
       for (let n = 0; n < 4; n++) {
-        await expect(postgres.read(as('a'), raw('SELECT 1 / $1::int AS x', [0]))).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
-        await expect(postgres.read(as('a'), raw('SELECT $1::int FROM relational.nowhere', [1]))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+        await expect(postgres.read(as('a'), raw('SELECT 1 / $1::int AS x', [0]))).rejects.toMatchObject({
+          code: 'BAD_USER_INPUT',
+        });
+        await expect(postgres.read(as('a'), raw('SELECT $1::int FROM relational.nowhere', [1]))).rejects.toMatchObject({
+          code: 'STORE_UNAVAILABLE',
+        });
         expect(await postgres.read(as('a'), raw('SELECT 4 / $1::int AS x', [2]))).toEqual([{ x: 2 }]);
       }
     });
   });
 
   test('reads outlive a change of their tables, and a pooler that forgets', async () => {
-    await sql(database.url, 'CREATE TABLE relational.changing (v int); GRANT SELECT ON relational.changing TO tributary_tenant; INSERT INTO relational.changing VALUES (1)');
+    await sql(
+      database.url,
+      'CREATE TABLE relational.changing (v int); GRANT SELECT ON relational.changing TO tributary_tenant; INSERT INTO relational.changing VALUES (1)',
+    );
     await open(one(), async (postgres) => {
       const changing = raw('SELECT v FROM relational.changing WHERE $1::int = 1', [1]);
       for (let n = 0; n < 3; n++) expect(await postgres.read(as('a'), changing)).toEqual([{ v: 1 }]);
@@ -90,13 +113,20 @@ describe('prepared statements', () => {
       await postgres.read(as('a'), raw('DEALLOCATE ALL'));
       // A write may not be sent twice; whoever asked is told, and the connection is not used again.
       const write = postgres.transaction(as('a'), (tx) => tx.query(changing));
-      await expect(write).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('DATABASE_PREPARED_STATEMENTS=off') as string } });
+      await expect(write).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        extensions: { hint: expect.stringContaining('DATABASE_PREPARED_STATEMENTS=off') as string },
+      });
       expect(await postgres.transaction(as('a'), (tx) => tx.query(changing))).toEqual([{ v: '1' }]);
     });
   });
 
   test('can be switched off', async () => {
-    const { preparedStatements } = postgresOptions(loadConfig({ DATABASE_URL: database.url, DATABASE_PREPARED_STATEMENTS: 'off' }), database.url, createLogger('silent'));
+    const { preparedStatements } = postgresOptions(
+      loadConfig({ DATABASE_URL: database.url, DATABASE_PREPARED_STATEMENTS: 'off' }),
+      database.url,
+      createLogger('silent'),
+    );
     await open(one({ preparedStatements }), async (postgres) => {
       for (let n = 0; n < 5; n++) await postgres.read(as('a'), raw('SELECT $1::int AS x', [n]));
       expect(await prepared(postgres)).toEqual([]);
@@ -109,25 +139,43 @@ describe('a password that is exchanged under a running server', () => {
     const folder = await mkdtemp(join(tmpdir(), 'tributary-rotation-'));
     const role = `rotated_${Date.now().toString(36)}`;
     const name = new URL(database.url).pathname.slice(1);
-    await sql(database.url, `CREATE ROLE ${role} LOGIN PASSWORD 'first'; GRANT tributary_tenant, tributary_system TO ${role}; GRANT CREATE ON DATABASE ${name} TO ${role}`);
+    await sql(
+      database.url,
+      `CREATE ROLE ${role} LOGIN PASSWORD 'first'; GRANT tributary_tenant, tributary_system TO ${role}; GRANT CREATE ON DATABASE ${name} TO ${role}`,
+    );
     const file = join(folder, 'password');
     await writeFile(file, 'first\n');
     const { hostname, port } = new URL(database.url);
     try {
-      const config = loadConfig({ PGHOST: hostname, PGPORT: port, PGUSER: role, PGPASSWORD_FILE: file, PGDATABASE: name });
+      const config = loadConfig({
+        PGHOST: hostname,
+        PGPORT: port,
+        PGUSER: role,
+        PGPASSWORD_FILE: file,
+        PGDATABASE: name,
+      });
       await open(postgresOptions(config, config.current.postgresUrl, createLogger('silent')), async (postgres) => {
         const who = raw('SELECT session_user AS me, pg_backend_pid() AS pid');
         const [before] = await postgres.read<{ me: string; pid: number }>(as('a'), who);
         expect(before!.me).toBe(role);
-        await sql(database.url, `ALTER ROLE ${role} PASSWORD 'second'; SELECT pg_terminate_backend(${before!.pid}, 5000)`);
+        await sql(
+          database.url,
+          `ALTER ROLE ${role} PASSWORD 'second'; SELECT pg_terminate_backend(${before!.pid}, 5000)`,
+        );
         // Without the new password, whoever asks is told which variable is wrong.
         await expect(postgres.read(as('a'), who)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-        await expect(postgres.read(as('a'), who)).rejects.toMatchObject({ extensions: { hint: expect.stringContaining('PGPASSWORD') as string } });
+        await expect(postgres.read(as('a'), who)).rejects.toMatchObject({
+          extensions: { hint: expect.stringContaining('PGPASSWORD') as string },
+        });
         await writeFile(file, 'second\n');
         const [after] = await postgres.read<{ me: string; pid: number }>(as('a'), who);
         expect(after!.me).toBe(role);
         expect(after!.pid).not.toBe(before!.pid);
-        const listening = await postgres.listen('rotated', () => undefined, () => undefined);
+        const listening = await postgres.listen(
+          'rotated',
+          () => undefined,
+          () => undefined,
+        );
         await listening.close();
         await postgres.maintain([raw('SELECT 1')]);
         // A file that is away or empty for a moment changes nothing.
@@ -166,7 +214,11 @@ describe('TLS', () => {
     await open({ url }, async (postgres) => {
       await postgres.migrate('relational', MIGRATIONS);
       await postgres.maintain([raw('CREATE EXTENSION IF NOT EXISTS sslinfo')]);
-      const listening = await postgres.listen('tls', () => undefined, () => undefined);
+      const listening = await postgres.listen(
+        'tls',
+        () => undefined,
+        () => undefined,
+      );
       await listening.close();
       return (await postgres.read<{ tls: boolean }>(as('a'), raw('SELECT ssl_is_used() AS tls')))[0]?.tls;
     });
@@ -180,7 +232,10 @@ describe('TLS', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tributary-tls-'));
-    secured = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { fsync: 'off', listen_addresses: 'localhost', unix_socket_directories: '.' } });
+    secured = await startEmbeddedPostgres({
+      dataDir: join(folder, 'postgres'),
+      settings: { fsync: 'off', listen_addresses: 'localhost', unix_socket_directories: '.' },
+    });
     const cluster = join(folder, 'postgres', 'cluster');
     const owner = await stat(cluster);
     for (const name of ['server.pem', 'server-key.pem']) {
@@ -188,9 +243,16 @@ describe('TLS', () => {
       await chown(join(cluster, name), owner.uid, owner.gid);
     }
     await chmod(join(cluster, 'server-key.pem'), 0o600);
-    for (const [name, value] of [['ssl_cert_file', 'server.pem'], ['ssl_key_file', 'server-key.pem'], ['ssl', 'on']]) await sql(secured.url, `ALTER SYSTEM SET ${name} = '${value}'`);
+    for (const [name, value] of [
+      ['ssl_cert_file', 'server.pem'],
+      ['ssl_key_file', 'server-key.pem'],
+      ['ssl', 'on'],
+    ])
+      await sql(secured.url, `ALTER SYSTEM SET ${name} = '${value}'`);
     await sql(secured.url, 'SELECT pg_reload_conf()');
-    await vi.waitUntil(() => isEncrypted(at('127.0.0.1', { sslmode: 'require' })).catch(() => false), { timeout: 10_000 });
+    await vi.waitUntil(() => isEncrypted(at('127.0.0.1', { sslmode: 'require' })).catch(() => false), {
+      timeout: 10_000,
+    });
   });
   afterAll(async () => {
     await secured?.close();
@@ -212,15 +274,43 @@ describe('TLS', () => {
   });
 
   test.each<[string, string, Record<string, string>, RegExp]>([
-    ['require, with another authority', '127.0.0.1', { sslmode: 'require', sslrootcert: file('other-authority.pem') }, /PGSSLROOTCERT/],
-    ['verify-ca, with another authority', '127.0.0.1', { sslmode: 'verify-ca', sslrootcert: file('other-authority.pem') }, /PGSSLROOTCERT/],
+    [
+      'require, with another authority',
+      '127.0.0.1',
+      { sslmode: 'require', sslrootcert: file('other-authority.pem') },
+      /PGSSLROOTCERT/,
+    ],
+    [
+      'verify-ca, with another authority',
+      '127.0.0.1',
+      { sslmode: 'verify-ca', sslrootcert: file('other-authority.pem') },
+      /PGSSLROOTCERT/,
+    ],
     ['verify-ca without an authority', '127.0.0.1', { sslmode: 'verify-ca' }, /PGSSLROOTCERT/],
-    ['verify-full of a certificate that no public authority signed', 'localhost', { sslmode: 'verify-full' }, /PGSSLMODE/],
-    ['verify-full of another host', '127.0.0.1', { sslmode: 'verify-full', sslrootcert: file('authority.pem') }, /PGSSLMODE/],
+    [
+      'verify-full of a certificate that no public authority signed',
+      'localhost',
+      { sslmode: 'verify-full' },
+      /PGSSLMODE/,
+    ],
+    [
+      'verify-full of another host',
+      '127.0.0.1',
+      { sslmode: 'verify-full', sslrootcert: file('authority.pem') },
+      /PGSSLMODE/,
+    ],
     ['a mode that does not exist', 'localhost', { sslmode: 'strict' }, /sslmode must be one of/],
-    ['a file that does not exist', 'localhost', { sslmode: 'verify-full', sslrootcert: '/nowhere.pem' }, /sslrootcert names cannot be read.*ENOENT/],
+    [
+      'a file that does not exist',
+      'localhost',
+      { sslmode: 'verify-full', sslrootcert: '/nowhere.pem' },
+      /sslrootcert names cannot be read.*ENOENT/,
+    ],
   ])('%s is refused', async (_, host, parameters, told) => {
-    const error = await isEncrypted(at(host, parameters)).then(() => undefined, (thrown: unknown) => thrown as Error & { code: string; extensions: { hint: string } });
+    const error = await isEncrypted(at(host, parameters)).then(
+      () => undefined,
+      (thrown: unknown) => thrown as Error & { code: string; extensions: { hint: string } },
+    );
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(`${error!.message} ${error!.extensions.hint}`).toMatch(told);
   });
@@ -232,14 +322,19 @@ describe('TLS', () => {
       return plain.href;
     };
     for (const mode of ['prefer', 'allow']) expect(await isEncrypted(url(mode))).toBe(false);
-    await expect(isEncrypted(url('require'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('PGSSLMODE') as string } });
+    await expect(isEncrypted(url('require'))).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      extensions: { hint: expect.stringContaining('PGSSLMODE') as string },
+    });
   });
 
   test('and sockets by the PG variables', async () => {
     const { port, username, password } = new URL(secured.url);
     const parts = { PGPORT: port, PGUSER: username, PGPASSWORD: decodeURIComponent(password), PGDATABASE: 'postgres' };
     const by = (env: Record<string, string>) => loadConfig({ ...parts, ...env }).current.postgresUrl();
-    expect(await isEncrypted(by({ PGHOST: 'localhost', PGSSLMODE: 'verify-full', PGSSLROOTCERT: file('authority.pem') }))).toBe(true);
+    expect(
+      await isEncrypted(by({ PGHOST: 'localhost', PGSSLMODE: 'verify-full', PGSSLROOTCERT: file('authority.pem') })),
+    ).toBe(true);
     expect(await isEncrypted(by({ PGHOST: '127.0.0.1', PGSSLMODE: 'disable' }))).toBe(false);
     expect(await isEncrypted(by({ PGHOST: join(folder, 'postgres', 'cluster') }))).toBe(false);
     expect(() => loadConfig({ PGSSLROOTCERT: 'x' })).toThrow(/PGSSLROOTCERT is set without PGHOST/);

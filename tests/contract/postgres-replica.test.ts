@@ -1,4 +1,7 @@
-/** A read replica of PostgreSQL, real: reads go there while it has what the tenant wrote, and nowhere is anything stale or lost. */
+/**
+ * A read replica of PostgreSQL, real: reads go there while it has what the tenant wrote, and nowhere is anything stale
+ * or lost.
+ */
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -13,7 +16,10 @@ import { silence } from '#tests/stores/absent/absent.ts';
 const as = (tenantId: string) => createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });
 const system = createRequestContext({ tenantId: 'system', subject: 'test', roles: [], scopes: [], system: true });
 const WHERE = { sql: 'SELECT pg_is_in_recovery() AS replica', parameters: [] };
-const FACTS = { sql: 'SELECT pg_is_in_recovery() AS replica, (SELECT count(*)::int FROM relational.memory_facts) AS facts', parameters: [] };
+const FACTS = {
+  sql: 'SELECT pg_is_in_recovery() AS replica, (SELECT count(*)::int FROM relational.memory_facts) AS facts',
+  parameters: [],
+};
 const SETTINGS = { fsync: 'off', wal_level: 'replica', max_wal_senders: '4', wal_keep_size: '64MB', hot_standby: 'on' };
 
 let folder: string;
@@ -29,7 +35,8 @@ async function sql<Row>(url: string, text: string): Promise<Row[]> {
   const { rows } = await client.query(text).finally(() => client.end());
   return rows as Row[];
 }
-const startStandby = () => startEmbeddedPostgres({ dataDir: join(folder, 'standby'), settings: { ...SETTINGS, primary_conninfo: conninfo() } });
+const startStandby = () =>
+  startEmbeddedPostgres({ dataDir: join(folder, 'standby'), settings: { ...SETTINGS, primary_conninfo: conninfo() } });
 function conninfo(): string {
   const { username, password, port } = new URL(primary.url);
   return `host=127.0.0.1 port=${port} user=${username} password=${password}`;
@@ -43,9 +50,14 @@ async function copyCluster(): Promise<void> {
   const [from, to] = [join(folder, 'primary'), join(folder, 'standby')];
   await mkdir(to);
   const left = new Set(['postmaster.pid', 'postmaster.opts', 'pg_wal']);
-  await cp(join(from, 'cluster'), join(to, 'cluster'), { recursive: true, filter: (path) => !left.has(basename(path)) });
+  await cp(join(from, 'cluster'), join(to, 'cluster'), {
+    recursive: true,
+    filter: (path) => !left.has(basename(path)),
+  });
   await cp(join(from, 'password'), join(to, 'password'));
-  const { rows } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)');
+  const { rows } = await client.query<{ labelfile: string }>(
+    'SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)',
+  );
   await client.end();
   await mkdir(join(to, 'cluster', 'pg_wal'));
   await writeFile(join(to, 'cluster', 'backup_label'), rows[0]!.labelfile);
@@ -76,23 +88,46 @@ afterAll(async () => {
 });
 
 const open = (replicaUrl: string, replicaProbeMs = 600_000) =>
-  new Postgres({ url: primary.url, replicaUrl, replicaProbeMs, poolSize: 4, onReplica: (state) => changes.push(state) });
-const place = async (tenantId: string) => (await postgres.read<{ replica: boolean }>(as(tenantId), WHERE, { replica: true }))[0]!.replica;
+  new Postgres({
+    url: primary.url,
+    replicaUrl,
+    replicaProbeMs,
+    poolSize: 4,
+    onReplica: (state) => changes.push(state),
+  });
+const place = async (tenantId: string) =>
+  (await postgres.read<{ replica: boolean }>(as(tenantId), WHERE, { replica: true }))[0]!.replica;
 const remember = async (tenantId: string) =>
-  await postgres.transaction(as(tenantId), (tx) => tx.query({ sql: `INSERT INTO relational.memory_facts (id, key, value) VALUES ($1, 'k', 'v')`, parameters: [`fact_${tenantId}_${facts++}`] }));
+  await postgres.transaction(as(tenantId), (tx) =>
+    tx.query({
+      sql: `INSERT INTO relational.memory_facts (id, key, value) VALUES ($1, 'k', 'v')`,
+      parameters: [`fact_${tenantId}_${facts++}`],
+    }),
+  );
 /** Looks until the replica is in use. */
 const ready = async () =>
-  await vi.waitFor(async () => {
-    await postgres.health();
-    expect(postgres.replicaState).toBe('ready');
-  }, { timeout: 20_000, interval: 50 });
+  await vi.waitFor(
+    async () => {
+      await postgres.health();
+      expect(postgres.replicaState).toBe('ready');
+    },
+    { timeout: 20_000, interval: 50 },
+  );
 /** Until the replica has everything that is on the primary now. */
 const caughtUp = async () => {
-  const [{ at }] = (await sql<{ at: string }>(primary.url, 'SELECT pg_current_wal_flush_lsn()::text AS at')) as [{ at: string }];
-  await vi.waitFor(async () => {
-    const [{ replayed }] = (await sql<{ replayed: string }>(standby.url, 'SELECT pg_last_wal_replay_lsn()::text AS replayed')) as [{ replayed: string }];
-    expect(positionOf(replayed) >= positionOf(at)).toBe(true);
-  }, { timeout: 20_000, interval: 20 });
+  const [{ at }] = (await sql<{ at: string }>(primary.url, 'SELECT pg_current_wal_flush_lsn()::text AS at')) as [
+    { at: string },
+  ];
+  await vi.waitFor(
+    async () => {
+      const [{ replayed }] = (await sql<{ replayed: string }>(
+        standby.url,
+        'SELECT pg_last_wal_replay_lsn()::text AS replayed',
+      )) as [{ replayed: string }];
+      expect(positionOf(replayed) >= positionOf(at)).toBe(true);
+    },
+    { timeout: 20_000, interval: 20 },
+  );
 };
 
 describe('a read replica', () => {
@@ -110,7 +145,10 @@ describe('a read replica', () => {
   test('answers reads that allow it, and no others', async () => {
     expect(await place('a')).toBe(true);
     expect(await postgres.read(as('a'), WHERE)).toEqual([{ replica: false }]);
-    expect(await postgres.readAll(as('a'), [WHERE, WHERE], { replica: true })).toEqual([[{ replica: true }], [{ replica: true }]]);
+    expect(await postgres.readAll(as('a'), [WHERE, WHERE], { replica: true })).toEqual([
+      [{ replica: true }],
+      [{ replica: true }],
+    ]);
     await postgres.transaction(as('a'), async (tx) => expect(await tx.query(WHERE)).toEqual([{ replica: false }]));
     await postgres.systemTransaction(system, async (tx) => expect(await tx.query(WHERE)).toEqual([{ replica: false }]));
   });
@@ -135,10 +173,17 @@ describe('a read replica', () => {
 
   test('is not asked by anybody for what the system has written', async () => {
     await sql(standby.url, 'SELECT pg_wal_replay_pause()');
-    await postgres.systemTransaction(system, (tx) => tx.query({ sql: 'UPDATE relational.outbox SET attempts = attempts WHERE false', parameters: [] }));
+    await postgres.systemTransaction(system, (tx) =>
+      tx.query({ sql: 'UPDATE relational.outbox SET attempts = attempts WHERE false', parameters: [] }),
+    );
     expect(await place('b'), 'nothing was written').toBe(true);
-    await sql(primary.url, `INSERT INTO relational.outbox (tenant_id, id, document_id, store, operation, revision) VALUES ('a', 'o${facts}', 'd${facts++}', 'OBJECT', 'UPSERT', 1)`);
-    await postgres.systemTransaction(system, (tx) => tx.query({ sql: 'UPDATE relational.outbox SET attempts = attempts + 1', parameters: [] }));
+    await sql(
+      primary.url,
+      `INSERT INTO relational.outbox (tenant_id, id, document_id, store, operation, revision) VALUES ('a', 'o${facts}', 'd${facts++}', 'OBJECT', 'UPSERT', 1)`,
+    );
+    await postgres.systemTransaction(system, (tx) =>
+      tx.query({ sql: 'UPDATE relational.outbox SET attempts = attempts + 1', parameters: [] }),
+    );
     expect(await place('b')).toBe(false);
   });
 
@@ -149,7 +194,9 @@ describe('a read replica', () => {
       for (let n = 1; n <= 60; n++) {
         await remember(tenantId);
         for (let again = 0; again < 3; again++) {
-          const [row] = await postgres.read<{ facts: number; replica: boolean }>(as(tenantId), FACTS, { replica: true });
+          const [row] = await postgres.read<{ facts: number; replica: boolean }>(as(tenantId), FACTS, {
+            replica: true,
+          });
           expect(row!.facts).toBe(first!.facts + n);
           places.add(row!.replica);
         }
@@ -161,7 +208,10 @@ describe('a read replica', () => {
 
   test('that is behind is left alone until it has caught up', async () => {
     await sql(standby.url, 'SELECT pg_wal_replay_pause()');
-    await sql(primary.url, 'CREATE TABLE IF NOT EXISTS other_processes_write (v int); INSERT INTO other_processes_write VALUES (1)');
+    await sql(
+      primary.url,
+      'CREATE TABLE IF NOT EXISTS other_processes_write (v int); INSERT INTO other_processes_write VALUES (1)',
+    );
     // The first look sees where the primary is, the second that the replica has not come so far since.
     await postgres.health();
     const { state, detail } = await postgres.health();
@@ -177,7 +227,13 @@ describe('a read replica', () => {
   test('that is killed costs no answer, and is used again once it is back', async () => {
     await postgres.close();
     let url = standby.url;
-    postgres = new Postgres({ url: primary.url, replicaUrl: () => url, replicaProbeMs: 50, poolSize: 4, onReplica: (state) => changes.push(state) });
+    postgres = new Postgres({
+      url: primary.url,
+      replicaUrl: () => url,
+      replicaProbeMs: 50,
+      poolSize: 4,
+      onReplica: (state) => changes.push(state),
+    });
     await ready();
     let going = true;
     const reader = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 /**
  * A stand-in that replays exchanges recorded from a Qdrant 1.19 server, and holds each request against what that server
- * accepted: the route, the body's keys, the tenant in every filter, `wait=true` on writes. A fault in the request is the
- * answer 418, which no driver expects.
+ * accepted: the route, the body's keys, the tenant in every filter, `wait=true` on writes. A fault in the request is
+ * the answer 418, which no driver expects.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -31,14 +31,25 @@ export const recorded = (name: string): Exchange['response'] => {
 
 const route = (method: string, path: string) => `${method} ${path.replace(/\/collections\/[^/?]+/, '/collections/*')}`;
 
-/** The keys that the server accepted in bodies of this route. Beyond the recorded ones: those of the client's generated types. */
+/**
+ * The keys that the server accepted in bodies of this route. Beyond the recorded ones: those of the client's generated
+ * types.
+ */
 const GENERATED: Record<string, string[]> = {
-  'PUT /collections/*': ['metadata', 'hnsw_config', 'strict_mode_config', 'on_disk_payload', 'sparse_vectors', 'vectors'],
+  'PUT /collections/*': [
+    'metadata',
+    'hnsw_config',
+    'strict_mode_config',
+    'on_disk_payload',
+    'sparse_vectors',
+    'vectors',
+  ],
 };
 function keysOf(wanted: string): Set<string> {
   const keys = new Set(GENERATED[wanted] ?? []);
   for (const { request, response } of RECORDED) {
-    if (response.status === 200 && route(request.method, request.path) === wanted) for (const key of Object.keys((request.body as object) ?? {})) keys.add(key);
+    if (response.status === 200 && route(request.method, request.path) === wanted)
+      for (const key of Object.keys((request.body as object) ?? {})) keys.add(key);
   }
   return keys;
 }
@@ -49,7 +60,8 @@ function fault({ method, path, body }: Received, tenant: string): string | undef
   if (!RECORDED.some(({ request }) => route(request.method, request.path) === wanted)) return `unknown route ${wanted}`;
   for (const key of Object.keys(body ?? {})) if (!keysOf(wanted).has(key)) return `unknown key ${key} in ${wanted}`;
   if (/\/points(\/delete|\/batch)?\?/.test(path) && !path.includes('wait=true')) return 'a write without wait=true';
-  const filtered = (holder: any, what: string): string | undefined => { // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- JSON
+  const filtered = (holder: any, what: string): string | undefined => {
     const must: Json[] = holder.filter?.must ?? [];
     const own = must.filter((each: any) => each.key === 'tenant' && each.match?.value === tenant); // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON
     return own.length === 1 ? undefined : `${what} without the tenant in must`;
@@ -59,7 +71,8 @@ function fault({ method, path, body }: Received, tenant: string): string | undef
       for (const part of [search, ...(search.prefetch ?? [])]) {
         const wrong = filtered(part, 'a search or prefetch');
         if (wrong) return wrong;
-        if (part.query?.indices && new Set(part.query.indices).size !== part.query.indices.length) return 'repeated sparse indices';
+        if (part.query?.indices && new Set(part.query.indices).size !== part.query.indices.length)
+          return 'repeated sparse indices';
       }
     }
   }
@@ -73,23 +86,38 @@ function fault({ method, path, body }: Received, tenant: string): string | undef
  * @param answer picks the answer to a request that is in order
  * @param version what it says it is. Default: the recorded server's
  */
-export async function standIn(tenant: string, answer: (request: Received) => Exchange['response'] | 'hang up' | 'silence', version?: string) {
+export async function standIn(
+  tenant: string,
+  answer: (request: Received) => Exchange['response'] | 'hang up' | 'silence',
+  version?: string,
+) {
   const received: Received[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       // Every driver asks for the version first; it is no part of what tests look at.
-      if (request.method === 'GET' && request.url === '/') return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ...(recorded('root').body as object), ...(version === undefined ? {} : { version }) }));
+      if (request.method === 'GET' && request.url === '/')
+        return void response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ ...(recorded('root').body as object), ...(version === undefined ? {} : { version }) }));
       const text = Buffer.concat(chunks).toString();
-      const each: Received = { method: request.method!, path: request.url!, body: text === '' ? null : JSON.parse(text), headers: request.headers };
+      const each: Received = {
+        method: request.method!,
+        path: request.url!,
+        body: text === '' ? null : JSON.parse(text),
+        headers: request.headers,
+      };
       received.push(each);
       const wrong = fault(each, tenant);
       const answered = wrong === undefined ? answer(each) : { status: 418, body: wrong };
       if (answered === 'hang up') return void request.socket.destroy();
       if (answered === 'silence') return;
       const json = typeof answered.body === 'string' ? answered.body : JSON.stringify(answered.body);
-      response.writeHead(answered.status, { 'content-type': typeof answered.body === 'string' ? 'text/plain' : 'application/json', ...('headers' in answered ? answered.headers : {}) });
+      response.writeHead(answered.status, {
+        'content-type': typeof answered.body === 'string' ? 'text/plain' : 'application/json',
+        ...('headers' in answered ? answered.headers : {}),
+      });
       response.end(json);
     });
   });

@@ -11,13 +11,16 @@ export interface RelationalUnderTest extends AsyncDisposable {
   driver: RelationalDriver;
 }
 
-const as = (tenantId: string): RequestContext => createRequestContext({ tenantId, subject: `${tenantId}-user`, roles: [], scopes: [] });
-const system = (): RequestContext => createRequestContext({ tenantId: 'system', subject: 'system:test', roles: [], scopes: [], system: true });
+const as = (tenantId: string): RequestContext =>
+  createRequestContext({ tenantId, subject: `${tenantId}-user`, roles: [], scopes: [] });
+const system = (): RequestContext =>
+  createRequestContext({ tenantId: 'system', subject: 'system:test', roles: [], scopes: [], system: true });
 
 const prepared = (tenantId: string, source: string, text: string, more: Partial<UpsertDocumentInput> = {}) =>
   prepareDocument(tenantId, { title: source, source, mediaType: 'text/markdown', text, ...more });
 
-const paragraphs = (...names: string[]): string => names.map((name) => `# ${name}\n\n${`All about ${name}. `.repeat(40)}`).join('\n\n');
+const paragraphs = (...names: string[]): string =>
+  names.map((name) => `# ${name}\n\n${`All about ${name}. `.repeat(40)}`).join('\n\n');
 
 export function relationalDriverContract(name: string, setUp: () => Promise<RelationalUnderTest>): void {
   describe(`a relational driver on ${name}`, () => {
@@ -36,10 +39,20 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
     const upsert = (tenantId: string, source: string, text: string, more?: Partial<UpsertDocumentInput>) =>
       driver.upsertDocuments(as(tenantId), [prepared(tenantId, source, text, more)]);
     const audits = async (tenantId: string) =>
-      await driver.list(as(tenantId), 'AuditEntry', { where: undefined, order: parseOrder(MODELS.AuditEntry as Model, null), after: undefined, limit: 100 });
+      await driver.list(as(tenantId), 'AuditEntry', {
+        where: undefined,
+        order: parseOrder(MODELS.AuditEntry as Model, null),
+        after: undefined,
+        limit: 100,
+      });
     const claim = (documentIds: string[], more: Partial<OutboxClaim> = {}): Promise<OutboxEntryRow[]> =>
       driver.claimOutbox(system(), {
-        limit: 100, leaseSeconds: 60, stores: STORES, documentIds, content: { text: true, graph: true, chunks: true }, ...more,
+        limit: 100,
+        leaseSeconds: 60,
+        stores: STORES,
+        documentIds,
+        content: { text: true, graph: true, chunks: true },
+        ...more,
       });
     const states = async (tenantId: string, id: string) =>
       Object.fromEntries((await driver.indexing(as(tenantId), [id])).map(({ store, state }) => [store, state]));
@@ -50,8 +63,16 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         const document = prepared(tenant, 'a.md', paragraphs('one', 'two'), { metadata: { topic: 'x' } });
         await driver.upsertDocuments(as(tenant), [document]);
         const [row] = await driver.byIds(as(tenant), 'Document', [document.id]);
-        expect(row).toMatchObject({ id: document.id, source: 'a.md', contentHash: document.contentHash, metadata: { topic: 'x' }, objectKey: `documents/${document.id}/a.md` });
-        expect(await driver.documentTexts(as(tenant), [document.id])).toEqual([{ id: document.id, text: document.text }]);
+        expect(row).toMatchObject({
+          id: document.id,
+          source: 'a.md',
+          contentHash: document.contentHash,
+          metadata: { topic: 'x' },
+          objectKey: `documents/${document.id}/a.md`,
+        });
+        expect(await driver.documentTexts(as(tenant), [document.id])).toEqual([
+          { id: document.id, text: document.text },
+        ]);
         const chunks = await driver.chunksOfDocuments(as(tenant), [document.id], { after: undefined, limit: 100 });
         expect(chunks).toEqual(document.chunks.map((chunk) => ({ ...chunk, documentId: document.id })));
         expect(await states(tenant, document.id)).toEqual({ OBJECT: 'PENDING', VECTOR: 'PENDING', GRAPH: 'PENDING' });
@@ -64,10 +85,17 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
       test('the same again changes nothing, whatever the order of keys', async () => {
         const tenant = newTenant();
         const { id } = prepared(tenant, 'a', '');
-        await upsert(tenant, 'a', 'Text.', { metadata: { a: 1, b: { c: 2, d: 3 } }, entities: [{ name: 'n', kind: 'k' }] });
+        await upsert(tenant, 'a', 'Text.', {
+          metadata: { a: 1, b: { c: 2, d: 3 } },
+          entities: [{ name: 'n', kind: 'k' }],
+        });
         const [before] = await driver.byIds(as(tenant), 'Document', [id]);
         await driver.completeOutbox(system(), await claim([id]));
-        await upsert(tenant, 'a', 'Text.', { metadata: { b: { d: 3, c: 2 }, a: 1 }, entities: [{ name: 'n', kind: 'k', properties: {} }], relations: [] });
+        await upsert(tenant, 'a', 'Text.', {
+          metadata: { b: { d: 3, c: 2 }, a: 1 },
+          entities: [{ name: 'n', kind: 'k', properties: {} }],
+          relations: [],
+        });
         expect(await driver.byIds(as(tenant), 'Document', [id])).toEqual([before]);
         expect(await states(tenant, id)).toEqual({ OBJECT: 'DONE', VECTOR: 'DONE', GRAPH: 'DONE' });
         expect(await audits(tenant)).toHaveLength(1);
@@ -124,7 +152,10 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           const document = prepared(tenant, `${round}.md`, 'text');
           const entries = STORES.map((store) => ({ documentId: document.id, store, objectKey: 'documents/x' }));
           const redelivering = Array.from({ length: 4 }, () => driver.redeliver(as(tenant), entries));
-          await Promise.all([...Array.from({ length: 4 }, () => driver.upsertDocuments(as(tenant), [document])), ...redelivering]);
+          await Promise.all([
+            ...Array.from({ length: 4 }, () => driver.upsertDocuments(as(tenant), [document])),
+            ...redelivering,
+          ]);
           expect(Object.keys(await states(tenant, document.id)).sort()).toEqual([...STORES].sort());
         }
       });
@@ -132,9 +163,14 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
       test('writers of the same documents at once leave one of the states that they wrote', async () => {
         const tenant = newTenant();
         const sources = ['a', 'b', 'c', 'd'];
-        const batch = (version: number) => sources.map((source) => prepared(tenant, source, paragraphs(`${source}${version}`, source)));
+        const batch = (version: number) =>
+          sources.map((source) => prepared(tenant, source, paragraphs(`${source}${version}`, source)));
         // Half of them name the documents the other way round, which must not make two of them wait for each other.
-        await Promise.all(Array.from({ length: 12 }, (_, version) => driver.upsertDocuments(as(tenant), version % 2 ? batch(version) : batch(version).reverse())));
+        await Promise.all(
+          Array.from({ length: 12 }, (_, version) =>
+            driver.upsertDocuments(as(tenant), version % 2 ? batch(version) : batch(version).reverse()),
+          ),
+        );
         const ids = batch(0).map(({ id }) => id);
         const texts = await driver.documentTexts(as(tenant), ids);
         const chunks = await driver.chunksOfDocuments(as(tenant), ids, { after: undefined, limit: 100 });
@@ -142,7 +178,9 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         expect(texts).toHaveLength(4);
         for (const { id, text } of texts) {
           const source = written.find((document) => document.id === id && document.text === text);
-          expect(chunks.filter(({ documentId }) => documentId === id)).toEqual(source?.chunks.map((chunk) => ({ ...chunk, documentId: id })));
+          expect(chunks.filter(({ documentId }) => documentId === id)).toEqual(
+            source?.chunks.map((chunk) => ({ ...chunk, documentId: id })),
+          );
         }
       });
 
@@ -158,20 +196,31 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         await expect(driver.deleteDocument(as(tenant), id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 
         const tombstones = await claim([id]);
-        expect(tombstones.map(({ store, operation, objectKey, content }) => ({ store, operation, objectKey, content }))).toEqual(
-          expect.arrayContaining(STORES.map((store) => ({ store, operation: 'DELETE', objectKey: `documents/${id}/a`, content: null }))),
+        expect(
+          tombstones.map(({ store, operation, objectKey, content }) => ({ store, operation, objectKey, content })),
+        ).toEqual(
+          expect.arrayContaining(
+            STORES.map((store) => ({ store, operation: 'DELETE', objectKey: `documents/${id}/a`, content: null })),
+          ),
         );
         // Brought back while the deletion is on its way: the stores must end up with the document.
         await upsert(tenant, 'a', 'Back.');
         expect(await driver.completeOutbox(system(), tombstones)).toBe(0);
         const again = await claim([id]);
-        expect(again.map(({ operation, content }) => [operation, content?.text])).toEqual(STORES.map(() => ['UPSERT', 'Back.']));
+        expect(again.map(({ operation, content }) => [operation, content?.text])).toEqual(
+          STORES.map(() => ['UPSERT', 'Back.']),
+        );
         await driver.completeOutbox(system(), again);
 
         await driver.deleteDocument(as(tenant), id);
         expect(await driver.completeOutbox(system(), await claim([id]))).toBe(3);
         expect(await driver.indexing(as(tenant), [id])).toEqual([]);
-        expect((await audits(tenant)).map(({ action }) => action).sort()).toEqual(['document.delete', 'document.delete', 'document.upsert', 'document.upsert']);
+        expect((await audits(tenant)).map(({ action }) => action).sort()).toEqual([
+          'document.delete',
+          'document.delete',
+          'document.upsert',
+          'document.upsert',
+        ]);
       });
     });
 
@@ -182,7 +231,9 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           prepared(tenant, 's', paragraphs('one', 'two'), {
             metadata: { of: tenant },
             entities: [{ name: 'n', kind: 'k', properties: { x: 1 } }],
-            relations: [{ from: { name: 'n', kind: 'k' }, to: { name: 'm', kind: 'k' }, type: 'KNOWS', properties: { since: 1 } }],
+            relations: [
+              { from: { name: 'n', kind: 'k' }, to: { name: 'm', kind: 'k' }, type: 'KNOWS', properties: { since: 1 } },
+            ],
           }),
         );
         await driver.upsertDocuments(as(a), [documents[0]!]);
@@ -190,7 +241,11 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         const ids = documents.map(({ id }) => id);
         const context = system();
         const entries = await driver.claimOutbox(context, {
-          limit: 100, leaseSeconds: 60, stores: STORES, documentIds: ids, content: { text: true, graph: true, chunks: true },
+          limit: 100,
+          leaseSeconds: 60,
+          stores: STORES,
+          documentIds: ids,
+          content: { text: true, graph: true, chunks: true },
         });
         expect(context.statements.counts()).toEqual({ postgres: 4 });
         expect(entries).toHaveLength(6);
@@ -200,11 +255,23 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           expect(mine.map(({ store }) => store).sort()).toEqual([...STORES].sort());
           for (const entry of mine) {
             expect(entry).toMatchObject({
-              tenantId, operation: 'UPSERT', attempts: 1, objectKey: document.objectKey,
+              tenantId,
+              operation: 'UPSERT',
+              attempts: 1,
+              objectKey: document.objectKey,
               content: {
-                title: 's', text: document.text, metadata: { of: tenantId },
+                title: 's',
+                text: document.text,
+                metadata: { of: tenantId },
                 entities: [{ name: 'n', kind: 'k', properties: { x: 1 } }],
-                relations: [{ from: { name: 'n', kind: 'k' }, to: { name: 'm', kind: 'k' }, type: 'KNOWS', properties: { since: 1 } }],
+                relations: [
+                  {
+                    from: { name: 'n', kind: 'k' },
+                    to: { name: 'm', kind: 'k' },
+                    type: 'KNOWS',
+                    properties: { since: 1 },
+                  },
+                ],
                 chunks: document.chunks.map((chunk) => ({ ...chunk, documentId: document.id })),
               },
             });
@@ -230,9 +297,15 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         const tenant = newTenant();
         const { id } = prepared(tenant, 'a', '');
         await upsert(tenant, 'a', 'Text.');
-        const [entry, ...others] = await claim([id], { stores: ['VECTOR'], content: { text: false, graph: false, chunks: true } });
+        const [entry, ...others] = await claim([id], {
+          stores: ['VECTOR'],
+          content: { text: false, graph: false, chunks: true },
+        });
         expect(others).toEqual([]);
-        expect(entry).toMatchObject({ store: 'VECTOR', content: { title: 'a', text: '', entities: [], chunks: [{ text: 'Text.' }] } });
+        expect(entry).toMatchObject({
+          store: 'VECTOR',
+          content: { title: 'a', text: '', entities: [], chunks: [{ text: 'Text.' }] },
+        });
       });
 
       test('an upsert during a delivery waits for the lease, and the older completion does not settle it', async () => {
@@ -261,7 +334,12 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         await upsert(tenant, 'a', 'New.');
         const second = await claim([id], { leaseSeconds: 60 });
         expect(second.map(({ content }) => content?.text)).toEqual(STORES.map(() => 'New.'));
-        expect(await driver.failOutbox(system(), first.map((entry) => ({ ...entry, error: 'late', disabled: false, retryInSeconds: 0 })))).toBe(0);
+        expect(
+          await driver.failOutbox(
+            system(),
+            first.map((entry) => ({ ...entry, error: 'late', disabled: false, retryInSeconds: 0 })),
+          ),
+        ).toBe(0);
         expect(await claim([id])).toEqual([]);
         expect(await driver.completeOutbox(system(), second)).toBe(3);
       });
@@ -273,7 +351,13 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         const fail = async (retryInSeconds: number) =>
           await driver.failOutbox(
             system(),
-            (await claim([id])).map((entry) => ({ id: entry.id, revision: entry.revision, error: `no ${entry.store}`, disabled: entry.store === 'GRAPH', retryInSeconds })),
+            (await claim([id])).map((entry) => ({
+              id: entry.id,
+              revision: entry.revision,
+              error: `no ${entry.store}`,
+              disabled: entry.store === 'GRAPH',
+              retryInSeconds,
+            })),
           );
         expect(await fail(0)).toBe(3);
         expect(await driver.indexing(as(tenant), [id])).toMatchObject([
@@ -301,7 +385,13 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           () => driver.outboxStatus(as(tenant)),
           () => driver.completeOutbox(as(tenant), settled),
           () => driver.failOutbox(as(tenant), settled),
-          () => driver.claimOutbox(as(tenant), { limit: 1, leaseSeconds: 1, stores: STORES, content: { text: true, graph: true, chunks: true } }),
+          () =>
+            driver.claimOutbox(as(tenant), {
+              limit: 1,
+              leaseSeconds: 1,
+              stores: STORES,
+              content: { text: true, graph: true, chunks: true },
+            }),
         ]) {
           await expect(attempt()).rejects.toMatchObject({ code: 'FORBIDDEN' });
         }
@@ -311,10 +401,13 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
     describe('lists', () => {
       const fields = ['key', 'source', 'createdAt', 'updatedAt'] as const;
       const anyOrder: fc.Arbitrary<Order[]> = fc
-        .uniqueArray(fc.record({ field: fc.constantFrom(...fields), direction: fc.constantFrom('ASC' as const, 'DESC' as const) }), {
-          selector: ({ field }) => field,
-          maxLength: 3,
-        })
+        .uniqueArray(
+          fc.record({ field: fc.constantFrom(...fields), direction: fc.constantFrom('ASC' as const, 'DESC' as const) }),
+          {
+            selector: ({ field }) => field,
+            maxLength: 3,
+          },
+        )
         .map((order) => order);
       const anyFact = fc.record({
         key: fc.stringMatching(/^[ab%é😀]{1,3}$/u),
@@ -339,17 +432,24 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
                 initial.set(row.key, row.id);
               }
               const order = parseOrder(model, orderBy);
-              const all = (await driver.list(context, 'MemoryFact', { where: undefined, order, after: undefined, limit: 100 })).map(({ id }) => id);
+              const all = (
+                await driver.list(context, 'MemoryFact', { where: undefined, order, after: undefined, limit: 100 })
+              ).map(({ id }) => id);
               expect(new Set(all)).toEqual(new Set(initial.values()));
 
               const seen: string[] = [];
               const cursors: string[] = [];
               let after: string | undefined;
               // Added once each: a row that is changed meanwhile may move, and be met again.
-              const additions = [...new Map(later.filter(({ key }) => !initial.has(key)).map((fact) => [fact.key, fact])).values()];
+              const additions = [
+                ...new Map(later.filter(({ key }) => !initial.has(key)).map((fact) => [fact.key, fact])).values(),
+              ];
               for (;;) {
                 const page = await driver.list(context, 'MemoryFact', {
-                  where: undefined, order, after: after === undefined ? undefined : parseCursor(model, order, after), limit: size,
+                  where: undefined,
+                  order,
+                  after: after === undefined ? undefined : parseCursor(model, order, after),
+                  limit: size,
                 });
                 seen.push(...page.map(({ id }) => id));
                 cursors.push(...page.map((row) => rowCursor(model, order, row)));
@@ -372,9 +472,14 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           await driver.rememberFact(context, { agentId: null, key: `k${index}`, value: '', source });
         }
         const sources = async (direction: 'ASC' | 'DESC') =>
-          (await driver.list(context, 'MemoryFact', { where: undefined, order: parseOrder(model, [{ field: 'source', direction }]), after: undefined, limit: 100 })).map(
-            ({ source }) => source,
-          );
+          (
+            await driver.list(context, 'MemoryFact', {
+              where: undefined,
+              order: parseOrder(model, [{ field: 'source', direction }]),
+              after: undefined,
+              limit: 100,
+            })
+          ).map(({ source }) => source);
         const expected = ['B', 'a', 'b', 'é', '\uFFFD', '😀', null, null];
         expect(await sources('ASC')).toEqual(expected);
         expect(await sources('DESC')).toEqual(expected.reverse());
@@ -386,20 +491,44 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         const [a, b] = [newTenant(), newTenant()];
         const document = prepared(a, 'same', paragraphs('secret'));
         await driver.upsertDocuments(as(a), [document]);
-        const agent = await driver.createAgent(as(a), { name: 'x', description: null, instructions: 'secret', model: null, config: {} });
+        const agent = await driver.createAgent(as(a), {
+          name: 'x',
+          description: null,
+          instructions: 'secret',
+          model: null,
+          config: {},
+        });
         const fact = await driver.rememberFact(as(a), { agentId: agent.id, key: 'k', value: 'secret', source: null });
-        const artifact = await driver.createArtifact(as(a), { runId: 'run_1', path: 'p', contentType: 'text/plain', fileKey: null });
+        const artifact = await driver.createArtifact(as(a), {
+          runId: 'run_1',
+          path: 'p',
+          contentType: 'text/plain',
+          fileKey: null,
+        });
         const usage = await driver.recordUsage(
-          as(a), { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false }, { audit: true },
+          as(a),
+          { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false },
+          { audit: true },
         );
         const audit = await audits(a);
         expect(audit).toHaveLength(5);
 
-        const ids = { Document: document.id, Chunk: document.chunks[0]!.id, Agent: agent.id, MemoryFact: fact.id, Artifact: artifact.id, UsageRecord: usage.id, AuditEntry: audit[0]!.id };
+        const ids = {
+          Document: document.id,
+          Chunk: document.chunks[0]!.id,
+          Agent: agent.id,
+          MemoryFact: fact.id,
+          Artifact: artifact.id,
+          UsageRecord: usage.id,
+          AuditEntry: audit[0]!.id,
+        };
         for (const [model, id] of Object.entries(ids) as [keyof typeof ids, string][]) {
           expect(await driver.byIds(as(a), model, [id]), model).toHaveLength(1);
           expect(await driver.byIds(as(b), model, [id]), model).toEqual([]);
-          expect(await driver.count(as(b), model, { kind: 'compare', column: 'id', operator: '=', value: id }), model).toBe(0);
+          expect(
+            await driver.count(as(b), model, { kind: 'compare', column: 'id', operator: '=', value: id }),
+            model,
+          ).toBe(0);
         }
         expect(await driver.documentTexts(as(b), [document.id])).toEqual([]);
         expect(await driver.chunksOfDocuments(as(b), [document.id], { after: undefined, limit: 9 })).toEqual([]);
@@ -423,7 +552,9 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         expect(await driver.count(as(b), 'Document', undefined)).toBe(1);
         expect(await audits(b)).toHaveLength(2);
         // A foreign id in a write of one's own is refused, and not overwritten.
-        await expect(driver.upsertDocuments(as(b), [{ ...prepared(b, 'other', 'x'), chunks: document.chunks }])).resolves.toBeUndefined();
+        await expect(
+          driver.upsertDocuments(as(b), [{ ...prepared(b, 'other', 'x'), chunks: document.chunks }]),
+        ).resolves.toBeUndefined();
         expect((await driver.byIds(as(a), 'Chunk', [document.chunks[0]!.id]))[0]?.documentId).toBe(document.id);
       });
     });

@@ -32,7 +32,17 @@ describe('the tables', () => {
   let owner: pg.Client;
   let running: Awaited<ReturnType<typeof start>>;
   const TABLES = [
-    'tenants', 'agents', 'agent_versions', 'documents', 'document_contents', 'chunks', 'outbox', 'memory_facts', 'artifacts', 'usage_records', 'audit_entries',
+    'tenants',
+    'agents',
+    'agent_versions',
+    'documents',
+    'document_contents',
+    'chunks',
+    'outbox',
+    'memory_facts',
+    'artifacts',
+    'usage_records',
+    'audit_entries',
   ];
 
   beforeAll(async () => {
@@ -42,11 +52,23 @@ describe('the tables', () => {
     await owner.connect();
     for (const tenant of ['a', 'b']) {
       const { driver } = running;
-      await driver.upsertDocuments(as(tenant), [prepareDocument(tenant, { title: 't', source: 's', mediaType: 'text/plain', text: `Text of ${tenant}.` })]);
-      const agent = await driver.createAgent(as(tenant), { name: 'n', description: null, instructions: null, model: null, config: {} });
+      await driver.upsertDocuments(as(tenant), [
+        prepareDocument(tenant, { title: 't', source: 's', mediaType: 'text/plain', text: `Text of ${tenant}.` }),
+      ]);
+      const agent = await driver.createAgent(as(tenant), {
+        name: 'n',
+        description: null,
+        instructions: null,
+        model: null,
+        config: {},
+      });
       await driver.rememberFact(as(tenant), { agentId: agent.id, key: 'k', value: 'v', source: null });
       await driver.createArtifact(as(tenant), { runId: 'run_1', path: 'p', contentType: 'text/plain', fileKey: null });
-      await driver.recordUsage(as(tenant), { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false }, { audit: true });
+      await driver.recordUsage(
+        as(tenant),
+        { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false },
+        { audit: true },
+      );
     }
   });
   afterAll(async () => {
@@ -55,15 +77,22 @@ describe('the tables', () => {
   });
 
   test('are all known to this test', async () => {
-    const { rows } = await owner.query<{ name: string }>(`SELECT tablename AS name FROM pg_tables WHERE schemaname = 'relational' AND tablename <> 'migrations'`);
+    const { rows } = await owner.query<{ name: string }>(
+      `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'relational' AND tablename <> 'migrations'`,
+    );
     expect(rows.map(({ name }) => name).sort()).toEqual([...TABLES].sort());
   });
 
   test.each(TABLES)('%s: a SELECT that names no tenant returns the caller’s rows alone', async (table) => {
-    const everything = await owner.query<{ tenant_id: string }>(`SELECT DISTINCT tenant_id FROM relational.${table} ORDER BY 1`);
+    const everything = await owner.query<{ tenant_id: string }>(
+      `SELECT DISTINCT tenant_id FROM relational.${table} ORDER BY 1`,
+    );
     expect(everything.rows.map((row) => row.tenant_id)).toEqual(['a', 'b']);
     for (const tenant of ['a', 'b']) {
-      const rows = await postgres.read<{ tenant_id: string }>(as(tenant), { sql: `SELECT DISTINCT tenant_id FROM relational.${table}`, parameters: [] });
+      const rows = await postgres.read<{ tenant_id: string }>(as(tenant), {
+        sql: `SELECT DISTINCT tenant_id FROM relational.${table}`,
+        parameters: [],
+      });
       expect(rows).toEqual([{ tenant_id: tenant }]);
     }
   });
@@ -74,21 +103,33 @@ describe('the tables', () => {
       [table],
     );
     const columns = rows.map(({ name }) => `"${name}"`).join();
-    const copy = { sql: `INSERT INTO relational.${table} (tenant_id, ${columns}) SELECT 'c', ${columns} FROM relational.${table}`, parameters: [] };
-    await expect(postgres.transaction(as('a'), (tx) => tx.query(copy))).rejects.toThrow(/row-level security|permission denied/);
+    const copy = {
+      sql: `INSERT INTO relational.${table} (tenant_id, ${columns}) SELECT 'c', ${columns} FROM relational.${table}`,
+      parameters: [],
+    };
+    await expect(postgres.transaction(as('a'), (tx) => tx.query(copy))).rejects.toThrow(
+      /row-level security|permission denied/,
+    );
     const move = { sql: `UPDATE relational.${table} SET tenant_id = 'b'`, parameters: [] };
-    await expect(postgres.transaction(as('a'), (tx) => tx.query(move))).rejects.toThrow(/row-level security|permission denied/);
+    await expect(postgres.transaction(as('a'), (tx) => tx.query(move))).rejects.toThrow(
+      /row-level security|permission denied/,
+    );
   });
 
   test('the system reads what it delivers and nothing else', async () => {
     for (const table of TABLES) {
-      const count = postgres.systemTransaction(as('a', true), (tx) => tx.query({ sql: `SELECT DISTINCT tenant_id FROM relational.${table} ORDER BY 1`, parameters: [] }));
-      if (['outbox', 'documents', 'document_contents', 'chunks'].includes(table)) expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
+      const count = postgres.systemTransaction(as('a', true), (tx) =>
+        tx.query({ sql: `SELECT DISTINCT tenant_id FROM relational.${table} ORDER BY 1`, parameters: [] }),
+      );
+      if (['outbox', 'documents', 'document_contents', 'chunks'].includes(table))
+        expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       // Of the audit log it may know who wrote, for the tenants' names, and nothing of what.
       else if (table === 'audit_entries') expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       else await expect(count).rejects.toThrow(/permission denied/);
     }
-    const actors = postgres.systemTransaction(as('a', true), (tx) => tx.query({ sql: 'SELECT actor FROM relational.audit_entries', parameters: [] }));
+    const actors = postgres.systemTransaction(as('a', true), (tx) =>
+      tx.query({ sql: 'SELECT actor FROM relational.audit_entries', parameters: [] }),
+    );
     await expect(actors).rejects.toThrow(/permission denied/);
   });
 
@@ -100,7 +141,9 @@ describe('the tables', () => {
   ])('%s is refused to the tenant, and to the superuser who owns the table', async (change) => {
     const before = await owner.query('SELECT * FROM relational.audit_entries ORDER BY id');
     expect(before.rows.length).toBeGreaterThan(0);
-    await expect(postgres.transaction(as('a'), (tx) => tx.query({ sql: change, parameters: [] }))).rejects.toThrow(/permission denied/);
+    await expect(postgres.transaction(as('a'), (tx) => tx.query({ sql: change, parameters: [] }))).rejects.toThrow(
+      /permission denied/,
+    );
     await expect(owner.query(change)).rejects.toThrow(/cannot be changed or removed/);
     await owner.query(`SET session_replication_role = replica`);
     await expect(owner.query(change)).rejects.toThrow(/cannot be changed or removed/);
@@ -124,12 +167,20 @@ describe('the tables', () => {
       FROM generate_series(1, 20000) AS n`);
     await owner.query('ANALYZE relational.documents');
     const plan = async (query: string): Promise<string> =>
-      (await postgres.read<{ 'QUERY PLAN': string }>(as('a'), { sql: `EXPLAIN ${query}`, parameters: [] })).map((row) => row['QUERY PLAN']).join('\n');
-    const keyset = await plan(`SELECT id FROM relational.documents WHERE title >= 'title 50' AND ((title > 'title 50') OR (title = 'title 50' AND id > 'doc_5')) ORDER BY title, id LIMIT 21`);
+      (await postgres.read<{ 'QUERY PLAN': string }>(as('a'), { sql: `EXPLAIN ${query}`, parameters: [] }))
+        .map((row) => row['QUERY PLAN'])
+        .join('\n');
+    const keyset = await plan(
+      `SELECT id FROM relational.documents WHERE title >= 'title 50' AND ((title > 'title 50') OR (title = 'title 50' AND id > 'doc_5')) ORDER BY title, id LIMIT 21`,
+    );
     expect(keyset).toMatch(/Index.*documents_tenant_id_title_id_idx[\s\S]*Index Cond: .*title >= /);
     expect(keyset).not.toContain('Sort');
-    const prefix = await plan(`SELECT id FROM relational.documents WHERE (source >= 'source 777' AND source < 'source 778' AND starts_with(source, 'source 777'))`);
+    const prefix = await plan(
+      `SELECT id FROM relational.documents WHERE (source >= 'source 777' AND source < 'source 778' AND starts_with(source, 'source 777'))`,
+    );
     expect(prefix).toMatch(/Index Cond: .*source >= /);
-    expect(await plan(`SELECT id FROM relational.documents ORDER BY created_at DESC, id DESC LIMIT 21`)).toMatch(/Index.*Backward.*created_at_id_idx/);
+    expect(await plan(`SELECT id FROM relational.documents ORDER BY created_at DESC, id DESC LIMIT 21`)).toMatch(
+      /Index.*Backward.*created_at_id_idx/,
+    );
   });
 });

@@ -42,11 +42,13 @@ afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
-const byId = (field: string) => (id: () => string): [string, () => Record<string, unknown>, unknown] => [
-  `query ($id: ID!) { ${field}(id: $id) { id } }`,
-  () => ({ id: id() }),
-  { [field]: null },
-];
+const byId =
+  (field: string) =>
+  (id: () => string): [string, () => Record<string, unknown>, unknown] => [
+    `query ($id: ID!) { ${field}(id: $id) { id } }`,
+    () => ({ id: id() }),
+    { [field]: null },
+  ];
 const list = (field: string, filter: string, id: () => string): [string, () => Record<string, unknown>, unknown] => [
   `query ($where: ${filter}) { ${field}(where: $where) { totalCount edges { node { id } } } }`,
   () => ({ where: { or: [{ id: { eq: id() } }, { id: { not: { eq: 'x' } } }] } }),
@@ -73,22 +75,49 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
     `query ($representations: [_Any!]!) { _entities(representations: $representations) { __typename } }`,
     () => ({
       representations: [
-        ['Document', ids.document], ['Chunk', ids.chunk], ['Agent', ids.agent], ['AgentVersion', ids.version], ['MemoryFact', ids.fact],
-        ['Artifact', ids.artifact], ['UsageRecord', ids.usage], ['AuditEntry', ids.audit], ['Tenant', 'a'],
+        ['Document', ids.document],
+        ['Chunk', ids.chunk],
+        ['Agent', ids.agent],
+        ['AgentVersion', ids.version],
+        ['MemoryFact', ids.fact],
+        ['Artifact', ids.artifact],
+        ['UsageRecord', ids.usage],
+        ['AuditEntry', ids.audit],
+        ['Tenant', 'a'],
       ].map(([__typename, id]) => ({ __typename, id })),
     }),
     { _entities: Array.from({ length: 9 }, () => null) },
   ],
-  deleteDocument: [`mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`, () => ({ id: ids.document }), 'NOT_FOUND'],
-  updateAgent: [`mutation ($id: ID!) { updateAgent(input: { id: $id, name: "mine" }) { agent { id } } }`, () => ({ id: ids.agent }), 'NOT_FOUND'],
-  deleteAgent: [`mutation ($id: ID!) { deleteAgent(input: { id: $id }) { agent { id } } }`, () => ({ id: ids.agent }), 'NOT_FOUND'],
-  forgetFact: [`mutation ($id: ID!) { forgetFact(input: { id: $id }) { fact { id } } }`, () => ({ id: ids.fact }), 'NOT_FOUND'],
+  deleteDocument: [
+    `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`,
+    () => ({ id: ids.document }),
+    'NOT_FOUND',
+  ],
+  updateAgent: [
+    `mutation ($id: ID!) { updateAgent(input: { id: $id, name: "mine" }) { agent { id } } }`,
+    () => ({ id: ids.agent }),
+    'NOT_FOUND',
+  ],
+  deleteAgent: [
+    `mutation ($id: ID!) { deleteAgent(input: { id: $id }) { agent { id } } }`,
+    () => ({ id: ids.agent }),
+    'NOT_FOUND',
+  ],
+  forgetFact: [
+    `mutation ($id: ID!) { forgetFact(input: { id: $id }) { fact { id } } }`,
+    () => ({ id: ids.fact }),
+    'NOT_FOUND',
+  ],
   claimOutbox: [
     `mutation ($id: ID!) { claimOutbox(input: { limit: 1, leaseSeconds: 1, documentIds: [$id] }) { entries { id } } }`,
     () => ({ id: ids.document }),
     'FORBIDDEN',
   ],
-  completeOutbox: [`mutation { completeOutbox(input: { entries: [{ id: "obx_1", revision: 1 }] }) { completed } }`, () => ({}), 'FORBIDDEN'],
+  completeOutbox: [
+    `mutation { completeOutbox(input: { entries: [{ id: "obx_1", revision: 1 }] }) { completed } }`,
+    () => ({}),
+    'FORBIDDEN',
+  ],
   failOutbox: [
     `mutation { failOutbox(input: { entries: [{ id: "obx_1", revision: 1, error: "x", retryInSeconds: 1 }] }) { failed } }`,
     () => ({}),
@@ -96,7 +125,11 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
   ],
   tenantIds: ['{ tenantIds(first: 10) }', () => ({}), 'FORBIDDEN'],
   referenceDocuments: ['{ referenceDocuments(first: 10) { id } }', () => ({}), 'FORBIDDEN'],
-  knownDocuments: ['query ($ids: [ID!]!) { knownDocuments(store: GRAPH, ids: $ids) }', () => ({ ids: [ids.document] }), 'FORBIDDEN'],
+  knownDocuments: [
+    'query ($ids: [ID!]!) { knownDocuments(store: GRAPH, ids: $ids) }',
+    () => ({ ids: [ids.document] }),
+    'FORBIDDEN',
+  ],
   redeliverDocuments: [
     `mutation ($id: ID!) { redeliverDocuments(input: { entries: [{ documentId: $id, store: GRAPH }] }) { redelivered } }`,
     () => ({ id: ids.document }),
@@ -112,7 +145,9 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
 const WRITES_OF_ITS_OWN = ['upsertDocument', 'upsertDocuments', 'createAgent', 'createArtifact', 'recordUsage'];
 
 test('every root field is tried', () => {
-  const fields = [fixture.subgraph.schema.getQueryType(), fixture.subgraph.schema.getMutationType()].flatMap((type) => Object.keys(type!.getFields()));
+  const fields = [fixture.subgraph.schema.getQueryType(), fixture.subgraph.schema.getMutationType()].flatMap((type) =>
+    Object.keys(type!.getFields()),
+  );
   expect([...Object.keys(ATTEMPTS), ...WRITES_OF_ITS_OWN].sort()).toEqual(fields.sort());
 });
 
@@ -126,23 +161,35 @@ test.each(Object.keys(ATTEMPTS))('%s as tenant b, with the ids of tenant a', asy
 test('writing under the same names, tenant b writes its own, and what tenant a has stays as it was', async () => {
   const before = await fixture.get('a', EVERYTHING);
   const { document } = (await fixture.get('b', UPSERT, note('secret', 'Another text.'))).upsertDocument;
-  await fixture.get('b', `mutation ($input: UpsertDocumentsInput!) { upsertDocuments(input: $input) { documents { id } } }`, {
-    input: { documents: [note('secret', 'A secret text.').input] },
-  });
+  await fixture.get(
+    'b',
+    `mutation ($input: UpsertDocumentsInput!) { upsertDocuments(input: $input) { documents { id } } }`,
+    {
+      input: { documents: [note('secret', 'A secret text.').input] },
+    },
+  );
   const made = await fixture.get('b', CREATE);
   expect(document.id).not.toBe(ids.document);
   expect(made.rememberFact.fact.id).not.toBe(ids.fact);
   expect(made.createArtifact.artifact.id).not.toBe(ids.artifact);
   // The very same text is another chunk.
-  expect(await fixture.get('b', `query ($id: ID!) { chunk(id: $id) { id } }`, { id: ids.chunk })).toEqual({ chunk: null });
-  await fixture.get('b', `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`, { id: document.id });
+  expect(await fixture.get('b', `query ($id: ID!) { chunk(id: $id) { id } }`, { id: ids.chunk })).toEqual({
+    chunk: null,
+  });
+  await fixture.get('b', `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`, {
+    id: document.id,
+  });
   expect(await fixture.get('a', EVERYTHING)).toEqual(before);
 });
 
 test('a cursor of tenant a shows tenant b nothing of it', async () => {
   const { documents } = await fixture.get('a', `{ documents(orderBy: [{ field: TITLE }]) { edges { cursor } } }`);
-  const page = await fixture.get('b', `query ($after: String) { documents(orderBy: [{ field: TITLE }], after: $after) { edges { node { id } } } }`, {
-    after: documents.edges[0].cursor,
-  });
+  const page = await fixture.get(
+    'b',
+    `query ($after: String) { documents(orderBy: [{ field: TITLE }], after: $after) { edges { node { id } } } }`,
+    {
+      after: documents.edges[0].cursor,
+    },
+  );
   expect(page.documents.edges).toEqual([]);
 });

@@ -41,7 +41,11 @@ beforeAll(async () => {
     let body = '';
     request.setEncoding('utf8').on('data', (data: string) => (body += data));
     request.on('end', () => {
-      const message: Received = { headers: request.headers, body, data: (JSON.parse(body) as { data: Received['data'] }).data };
+      const message: Received = {
+        headers: request.headers,
+        body,
+        data: (JSON.parse(body) as { data: Received['data'] }).data,
+      };
       received.push(message);
       void Promise.resolve(answer(message)).then((status) => {
         if (status === undefined) return request.socket.destroy();
@@ -58,8 +62,13 @@ beforeEach(() => {
 });
 afterEach(async () => {
   // No run is left to the next test.
-  for (const { rows } of [await admin.query<{ tenant_id: string; id: string }>('SELECT tenant_id, id FROM runs.runs WHERE finished_at IS NULL')]) {
-    for (const { tenant_id, id } of rows) await replica.driver.append(as(tenant_id), { runId: id, events: [finished], regardless: true });
+  for (const { rows } of [
+    await admin.query<{ tenant_id: string; id: string }>(
+      'SELECT tenant_id, id FROM runs.runs WHERE finished_at IS NULL',
+    ),
+  ]) {
+    for (const { tenant_id, id } of rows)
+      await replica.driver.append(as(tenant_id), { runId: id, events: [finished], regardless: true });
   }
 });
 afterAll(async () => {
@@ -70,8 +79,13 @@ afterAll(async () => {
 });
 
 const dispatcher = (options: DispatcherOptions = {}, sender: Partial<WebhookOptions> = {}) =>
-  new Dispatcher(postgresDispatch(postgres, replica.wakeUps), webhookSender({ policy: webhookPolicy([new URL(webhook).host]), secret: SECRET, timeoutMs: 5_000, ...sender }), { backoffMs: () => 0, ...options });
-const start = async (options = {}, context = a) => (await replica.driver.start(context, { agentId: 'agt_d', input: { question: 'why' }, webhook, ...options })).id;
+  new Dispatcher(
+    postgresDispatch(postgres, replica.wakeUps),
+    webhookSender({ policy: webhookPolicy([new URL(webhook).host]), secret: SECRET, timeoutMs: 5_000, ...sender }),
+    { backoffMs: () => 0, ...options },
+  );
+const start = async (options = {}, context = a) =>
+  (await replica.driver.start(context, { agentId: 'agt_d', input: { question: 'why' }, webhook, ...options })).id;
 const runOf = async (id: string) => (await replica.driver.runsById(a, [id]))[0]!;
 
 test('a run goes to its webhook, signed, with a lease under which the receiver works', async () => {
@@ -82,12 +96,19 @@ test('a run goes to its webhook, signed, with a lease under which the receiver w
   const id = await start();
   expect(await dispatcher().look()).toBe(1);
   const [{ headers, body, data }] = received as [Received];
-  expect(data).toMatchObject({ tenantId: 'tenant-a', run: { id, agentId: 'agt_d', threadId: id, input: { question: 'why' }, lastSequence: 0, attempt: 1 } });
+  expect(data).toMatchObject({
+    tenantId: 'tenant-a',
+    run: { id, agentId: 'agt_d', threadId: id, input: { question: 'why' }, lastSequence: 0, attempt: 1 },
+  });
   expect(headers['webhook-id']).toBe(`${id}.1`);
   expect(headers['webhook-signature']).toBe(sign(SECRET, `${id}.1`, Number(headers['webhook-timestamp']), body));
-  expect(sign('x'.repeat(32), `${id}.1`, Number(headers['webhook-timestamp']), body)).not.toBe(headers['webhook-signature']);
+  expect(sign('x'.repeat(32), `${id}.1`, Number(headers['webhook-timestamp']), body)).not.toBe(
+    headers['webhook-signature'],
+  );
   expect(await runOf(id)).toMatchObject({ status: 'RUNNING', claimedBy: 'system:dispatch', dispatchError: null });
-  expect(await rejection(replica.driver.append(a, { runId: id, events: [finished] }))).toMatchObject({ code: 'CONFLICT' });
+  expect(await rejection(replica.driver.append(a, { runId: id, events: [finished] }))).toMatchObject({
+    code: 'CONFLICT',
+  });
   await replica.driver.append(a, { runId: id, events: [finished], token: data.lease.token });
   expect(await dispatcher().look()).toBe(0);
 });
@@ -116,7 +137,9 @@ test.each<[string, () => number | undefined, string]>([
   expect(received).toHaveLength(1);
   expect(await runOf(id)).toMatchObject({ status: 'QUEUED', attempts: 1, leaseExpiresAt: null, dispatchError: why });
   const stale = received[0]!.data.lease.token;
-  expect(await rejection(replica.driver.append(a, { runId: id, events: [piece(1)], token: stale }))).toMatchObject({ code: 'CONFLICT' });
+  expect(await rejection(replica.driver.append(a, { runId: id, events: [piece(1)], token: stale }))).toMatchObject({
+    code: 'CONFLICT',
+  });
   expect(await dispatcher().look()).toBe(0);
   await admin.query('UPDATE runs.runs SET dispatch_after = now() WHERE id = $1', [id]);
   answer = () => 200;
@@ -150,7 +173,10 @@ test('too often in vain, the run fails and says why', async () => {
   answer = () => 503;
   for (const _ of upTo(5)) await dispatcher().look();
   expect(received).toHaveLength(3);
-  expect(await runOf(id)).toMatchObject({ status: 'FAILED', error: { code: 'DISPATCH_FAILED', message: expect.stringContaining('The receiver answered 503.') } });
+  expect(await runOf(id)).toMatchObject({
+    status: 'FAILED',
+    error: { code: 'DISPATCH_FAILED', message: expect.stringContaining('The receiver answered 503.') },
+  });
 });
 
 test('a receiver that accepted and died: the run is dispatched again when its lease has expired', async () => {
@@ -167,7 +193,8 @@ test('three dispatchers at once, over tenants: each run goes out once', async ()
   await Promise.all(upTo(3).map(() => dispatcher({ concurrency: 7 }).look()));
   await dispatcher().look();
   expect(received.map(({ data }) => data.run.id).sort()).toEqual([...ids].sort());
-  for (const { data } of received) expect(await replica.driver.runsById(as(data.tenantId), [data.run.id])).toHaveLength(1);
+  for (const { data } of received)
+    expect(await replica.driver.runsById(as(data.tenantId), [data.run.id])).toHaveLength(1);
 });
 
 test('runs by itself, when nudged and when nobody nudges, and ends', async () => {
@@ -180,26 +207,63 @@ test('runs by itself, when nudged and when nobody nudges, and ends', async () =>
 });
 
 describe('where runs may go', () => {
-  const policy = webhookPolicy(['agents.example.com', 'other.example.com:8443', '*.wild.example', '127.0.0.1:8080', 'internal', '[::1]']);
+  const policy = webhookPolicy([
+    'agents.example.com',
+    'other.example.com:8443',
+    '*.wild.example',
+    '127.0.0.1:8080',
+    'internal',
+    '[::1]',
+  ]);
   const anywhere = webhookPolicy(['*']);
 
   test.each([
-    'https://agents.example.com/x', 'http://agents.example.com/x', 'https://agents.example.com:444/', 'https://other.example.com:8443/', 'https://a.wild.example/', 'http://127.0.0.1:8080/', 'http://internal:9/', 'http://[::1]:5/',
+    'https://agents.example.com/x',
+    'http://agents.example.com/x',
+    'https://agents.example.com:444/',
+    'https://other.example.com:8443/',
+    'https://a.wild.example/',
+    'http://127.0.0.1:8080/',
+    'http://internal:9/',
+    'http://[::1]:5/',
   ])('%s', (url) => {
     expect(policy.check(url).href).toBe(new URL(url).href);
   });
 
   test.each([
-    ['x', /not a URL/], ['ftp://agents.example.com/', /https/], ['https://u:p@agents.example.com/', /user or password/], ['https://example.com/', /may not be dispatched/],
-    ['https://other.example.com/', /may not be dispatched/], ['https://wild.example/', /may not/], ['https://evilwild.example/', /may not/], ['http://a.wild.example/', /https/],
-    ['http://127.0.0.1:8081/', /may not/], ['https://agents.example.com.evil.com/', /may not/], [`https://agents.example.com/${'x'.repeat(2_000)}`, /at most 2000/],
+    ['x', /not a URL/],
+    ['ftp://agents.example.com/', /https/],
+    ['https://u:p@agents.example.com/', /user or password/],
+    ['https://example.com/', /may not be dispatched/],
+    ['https://other.example.com/', /may not be dispatched/],
+    ['https://wild.example/', /may not/],
+    ['https://evilwild.example/', /may not/],
+    ['http://a.wild.example/', /https/],
+    ['http://127.0.0.1:8081/', /may not/],
+    ['https://agents.example.com.evil.com/', /may not/],
+    [`https://agents.example.com/${'x'.repeat(2_000)}`, /at most 2000/],
   ])('not %s', (url, message) => {
     expect(() => policy.check(url)).toThrow(message);
   });
 
   test.each([
-    'https://169.254.169.254/latest/meta-data', 'https://[fe80::1]/', 'https://0xa9fea9fe/', 'https://2852039166/', 'https://[::ffff:169.254.169.254]/', 'https://[64:ff9b::a9fe:a9fe]/', 'https://[2002:a9fe:a9fe::]/',
-    'https://0.0.0.0/', 'https://10.0.0.1/', 'https://127.1/', 'https://[::1]/', 'https://192.168.1.1/', 'https://172.16.0.1/', 'https://100.100.100.200/', 'https://[fd00:ec2::254]/', 'https://[::ffff:10.0.0.1]/', 'https://169.254.169.254./',
+    'https://169.254.169.254/latest/meta-data',
+    'https://[fe80::1]/',
+    'https://0xa9fea9fe/',
+    'https://2852039166/',
+    'https://[::ffff:169.254.169.254]/',
+    'https://[64:ff9b::a9fe:a9fe]/',
+    'https://[2002:a9fe:a9fe::]/',
+    'https://0.0.0.0/',
+    'https://10.0.0.1/',
+    'https://127.1/',
+    'https://[::1]/',
+    'https://192.168.1.1/',
+    'https://172.16.0.1/',
+    'https://100.100.100.200/',
+    'https://[fd00:ec2::254]/',
+    'https://[::ffff:10.0.0.1]/',
+    'https://169.254.169.254./',
   ])('not %s, where all public addresses are allowed', (url) => {
     expect(() => anywhere.check(url)).toThrow(/may not be dispatched/);
   });

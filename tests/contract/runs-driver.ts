@@ -26,9 +26,18 @@ export const piece = (number: number | string): AppendEvents['events'][number] =
   type: 'TEXT_MESSAGE_CONTENT',
   payload: { messageId: 'm', delta: String(number) },
 });
-export const finished: AppendEvents['events'][number] = { type: 'RUN_FINISHED', payload: { outcome: { type: 'success' } } };
-export const failed: AppendEvents['events'][number] = { type: 'RUN_ERROR', payload: { message: 'no luck', code: 'E1' } };
-export const cancelled: AppendEvents['events'][number] = { type: 'RUN_FINISHED', payload: { outcome: { type: 'cancelled' } } };
+export const finished: AppendEvents['events'][number] = {
+  type: 'RUN_FINISHED',
+  payload: { outcome: { type: 'success' } },
+};
+export const failed: AppendEvents['events'][number] = {
+  type: 'RUN_ERROR',
+  payload: { message: 'no luck', code: 'E1' },
+};
+export const cancelled: AppendEvents['events'][number] = {
+  type: 'RUN_FINISHED',
+  payload: { outcome: { type: 'cancelled' } },
+};
 
 export const sequences = (events: readonly RunEvent[]) => events.map(({ sequence }) => sequence);
 export const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
@@ -53,60 +62,100 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
     afterAll(async () => {
       await store?.close();
     });
-    const wholeLog = (context: RequestContext, runId: string) => driver.events(context, [{ runId, after: 0 }], { limit: 5_000 });
+    const wholeLog = (context: RequestContext, runId: string) =>
+      driver.events(context, [{ runId, after: 0 }], { limit: 5_000 });
     const start = async (context = a) => (await driver.start(context, { input: { question: 'why' } })).id;
 
     describe('starting', () => {
       test('queues a run with an empty log', async () => {
         const run = await driver.start(a, { agentId: 'agt_1', input: { question: 'why' } });
-        expect(run).toMatchObject({ agentId: 'agt_1', status: 'QUEUED', lastSequence: 0, input: { question: 'why' }, actor: 'tester', startedAt: null });
+        expect(run).toMatchObject({
+          agentId: 'agt_1',
+          status: 'QUEUED',
+          lastSequence: 0,
+          input: { question: 'why' },
+          actor: 'tester',
+          startedAt: null,
+        });
         expect(run.threadId).toBe(run.id);
         expect(await driver.runsById(a, [run.id])).toEqual([run]);
         expect(await wholeLog(a, run.id)).toEqual([]);
       });
 
       test('with a key queues once, also when asked at once', async () => {
-        const runs = await Promise.all(Array.from({ length: 8 }, () => driver.start(a, { agentId: 'agt_2', input: { b: 1, a: [2] }, idempotencyKey: 'q-1' })));
+        const runs = await Promise.all(
+          Array.from({ length: 8 }, () =>
+            driver.start(a, { agentId: 'agt_2', input: { b: 1, a: [2] }, idempotencyKey: 'q-1' }),
+          ),
+        );
         expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
         // Keys in another order are the same input; another agent's or tenant's key is another key.
         const again = await driver.start(a, { agentId: 'agt_2', input: { a: [2], b: 1 }, idempotencyKey: 'q-1' });
         expect(again.id).toBe(runs[0]!.id);
-        for (const [context, agentId] of [[a, 'agt_3'], [a, null], [b, 'agt_2']] as const) {
-          expect((await driver.start(context, { agentId, input: { b: 1, a: [2] }, idempotencyKey: 'q-1' })).id).not.toBe(again.id);
+        for (const [context, agentId] of [
+          [a, 'agt_3'],
+          [a, null],
+          [b, 'agt_2'],
+        ] as const) {
+          expect(
+            (await driver.start(context, { agentId, input: { b: 1, a: [2] }, idempotencyKey: 'q-1' })).id,
+          ).not.toBe(again.id);
         }
       });
 
       test('with a used key and other input is a conflict', async () => {
         const run = await driver.start(a, { input: 1, idempotencyKey: 'q-2' });
-        expect(await rejection(driver.start(a, { input: 2, idempotencyKey: 'q-2' }))).toMatchObject({ code: 'CONFLICT', runId: run.id });
-        expect(await rejection(driver.start(a, { input: 1, threadId: 't', idempotencyKey: 'q-2' }))).toMatchObject({ code: 'CONFLICT' });
+        expect(await rejection(driver.start(a, { input: 2, idempotencyKey: 'q-2' }))).toMatchObject({
+          code: 'CONFLICT',
+          runId: run.id,
+        });
+        expect(await rejection(driver.start(a, { input: 1, threadId: 't', idempotencyKey: 'q-2' }))).toMatchObject({
+          code: 'CONFLICT',
+        });
       });
     });
 
     describe('appending', () => {
       test('starts a queued run with RUN_STARTED and returns what was given', async () => {
         const id = await start();
-        const { run, events } = await driver.append(as('tenant-a', 'worker'), { runId: id, events: [piece('a'), piece('b')] });
+        const { run, events } = await driver.append(as('tenant-a', 'worker'), {
+          runId: id,
+          events: [piece('a'), piece('b')],
+        });
         expect(run).toMatchObject({ status: 'RUNNING', lastSequence: 3 });
         expect(sequences(events)).toEqual([2, 3]);
         const log = await wholeLog(a, id);
         expect(log.map(({ type }) => type)).toEqual(['RUN_STARTED', 'TEXT_MESSAGE_CONTENT', 'TEXT_MESSAGE_CONTENT']);
-        expect(log[0]).toMatchObject({ payload: { runId: id, threadId: id }, actor: 'worker', createdAt: run.startedAt });
+        expect(log[0]).toMatchObject({
+          payload: { runId: id, threadId: id },
+          actor: 'worker',
+          createdAt: run.startedAt,
+        });
         expect(log.slice(1)).toEqual(events);
       });
 
       test('takes RUN_STARTED from the agent where it comes first, and only then', async () => {
         const id = await start();
-        const { events } = await driver.append(a, { runId: id, events: [{ type: 'RUN_STARTED', payload: { extra: true } }, piece(1)] });
+        const { events } = await driver.append(a, {
+          runId: id,
+          events: [{ type: 'RUN_STARTED', payload: { extra: true } }, piece(1)],
+        });
         expect(events[0]).toMatchObject({ sequence: 1, payload: { extra: true, runId: id, threadId: id } });
-        expect(await rejection(driver.append(a, { runId: id, events: [{ type: 'RUN_STARTED', payload: {} }] }))).toMatchObject({ code: 'CONFLICT' });
-        expect(await rejection(driver.append(a, { runId: await start(), events: [piece(1), { type: 'RUN_STARTED', payload: {} }] }))).toMatchObject({ code: 'CONFLICT' });
+        expect(
+          await rejection(driver.append(a, { runId: id, events: [{ type: 'RUN_STARTED', payload: {} }] })),
+        ).toMatchObject({ code: 'CONFLICT' });
+        expect(
+          await rejection(
+            driver.append(a, { runId: await start(), events: [piece(1), { type: 'RUN_STARTED', payload: {} }] }),
+          ),
+        ).toMatchObject({ code: 'CONFLICT' });
       });
 
       test('by eight at once gives a dense log in which each append is whole and in order', async () => {
         const id = await start();
         const writers = upTo(8).map(async (writer) => {
-          for (const round of upTo(10)) await driver.append(a, { runId: id, events: upTo(writer).map((n) => piece(`${writer}/${round}/${n}`)) });
+          for (const round of upTo(10))
+            await driver.append(a, { runId: id, events: upTo(writer).map((n) => piece(`${writer}/${round}/${n}`)) });
         });
         await Promise.all(writers);
         const log = await wholeLog(a, id);
@@ -131,26 +180,38 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         expect((await driver.append(a, append)).events).toEqual(answers[0]!.events);
         expect((await driver.append(a, { ...append, expectedSequence: 77 })).events).toEqual(answers[0]!.events);
         expect(sequences(await wholeLog(a, id))).toEqual([1, 2, 3, 4]);
-        expect(await rejection(driver.append(a, { ...append, events: [piece('z')] }))).toMatchObject({ code: 'CONFLICT', firstSequence: 2, lastSequence: 3 });
+        expect(await rejection(driver.append(a, { ...append, events: [piece('z')] }))).toMatchObject({
+          code: 'CONFLICT',
+          firstSequence: 2,
+          lastSequence: 3,
+        });
         // The key is the run's own.
         expect((await driver.append(a, { ...append, runId: await start() })).run.lastSequence).toBe(3);
       });
 
       test('at an expected sequence is refused elsewhere, with the present one', async () => {
         const id = await start();
-        const claims = await Promise.allSettled(upTo(5).map((n) => driver.append(a, { runId: id, events: [piece(n)], expectedSequence: 0 })));
+        const claims = await Promise.allSettled(
+          upTo(5).map((n) => driver.append(a, { runId: id, events: [piece(n)], expectedSequence: 0 })),
+        );
         expect(claims.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-        expect(await rejection(driver.append(a, { runId: id, events: [piece(9)], expectedSequence: 0 }))).toMatchObject({
-          code: 'CONFLICT',
-          lastSequence: 2,
-          status: 'RUNNING',
-        });
-        expect((await driver.append(a, { runId: id, events: [piece(9)], expectedSequence: 2 })).run.lastSequence).toBe(3);
+        expect(await rejection(driver.append(a, { runId: id, events: [piece(9)], expectedSequence: 0 }))).toMatchObject(
+          {
+            code: 'CONFLICT',
+            lastSequence: 2,
+            status: 'RUNNING',
+          },
+        );
+        expect((await driver.append(a, { runId: id, events: [piece(9)], expectedSequence: 2 })).run.lastSequence).toBe(
+          3,
+        );
       });
 
       test('keeps payloads as they came', async () => {
         const id = await start();
-        const payload = JSON.parse('{"name":"é\\u2028","value":{"__proto__":{"x":1},"constructor":2,"b":1,"a":1e-7,"list":[null,[],{}]}}') as Record<string, never>;
+        const payload = JSON.parse(
+          '{"name":"é\\u2028","value":{"__proto__":{"x":1},"constructor":2,"b":1,"a":1e-7,"list":[null,[],{}]}}',
+        ) as Record<string, never>;
         await driver.append(a, { runId: id, events: [{ type: 'CUSTOM', payload }] });
         expect(JSON.stringify((await wholeLog(a, id))[1]!.payload)).toBe(JSON.stringify(payload));
       });
@@ -169,12 +230,21 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         await driver.append(a, { runId: id, events: [delta({ op: 'add', path: '/list', value: [1] })] });
         const { run } = await driver.append(a, {
           runId: id,
-          events: [delta({ op: 'add', path: '/list/-', value: 2 }), piece(2), delta({ op: 'copy', from: '/list', path: '/again' })],
+          events: [
+            delta({ op: 'add', path: '/list/-', value: 2 }),
+            piece(2),
+            delta({ op: 'copy', from: '/list', path: '/again' }),
+          ],
         });
         expect(run.state).toEqual({ list: [1, 2], again: [1, 2] });
-        expect(await rejection(driver.append(a, { runId: id, events: [piece(3), delta({ op: 'remove', path: '/none' })] }))).toMatchObject({ code: 'BAD_USER_INPUT' });
+        expect(
+          await rejection(driver.append(a, { runId: id, events: [piece(3), delta({ op: 'remove', path: '/none' })] })),
+        ).toMatchObject({ code: 'BAD_USER_INPUT' });
         const snapshot: AppendEvents['events'][number] = { type: 'STATE_SNAPSHOT', payload: { snapshot: { n: [] } } };
-        const after = await driver.append(a, { runId: id, events: [snapshot, delta({ op: 'add', path: '/n/0', value: 1 })] });
+        const after = await driver.append(a, {
+          runId: id,
+          events: [snapshot, delta({ op: 'add', path: '/n/0', value: 1 })],
+        });
         expect(after.run.state).toEqual({ n: [1] });
         expect(after.events[0]!.payload).toEqual({ snapshot: { n: [] } });
         expect(sequences(await wholeLog(a, id))).toEqual(upTo(8));
@@ -184,9 +254,15 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         const { driver: small } = await store.replica({ limits: { eventsPerRun: 5 } });
         const id = await start();
         await small.append(a, { runId: id, events: [piece(1), piece(2)] });
-        expect(await rejection(small.append(a, { runId: id, events: [piece(3), piece(4), piece(5)] }))).toMatchObject({ code: 'CONFLICT', lastSequence: 3 });
+        expect(await rejection(small.append(a, { runId: id, events: [piece(3), piece(4), piece(5)] }))).toMatchObject({
+          code: 'CONFLICT',
+          lastSequence: 3,
+        });
         await small.append(a, { runId: id, events: [piece(3), piece(4)] });
-        expect((await small.append(a, { runId: id, events: [finished] })).run).toMatchObject({ status: 'SUCCEEDED', lastSequence: 6 });
+        expect((await small.append(a, { runId: id, events: [finished] })).run).toMatchObject({
+          status: 'SUCCEEDED',
+          lastSequence: 6,
+        });
       });
     });
 
@@ -197,16 +273,32 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         ['cancellation', cancelled, { status: 'CANCELLED', error: null }],
       ] as const)('by %s, from the queue as well', async (_name, event, expected) => {
         const id = await start();
-        const { run, events } = await driver.append(a, { runId: id, events: [{ ...event, payload: { ...event.payload, result: { ok: 1 } } }] });
-        expect(run).toMatchObject({ ...expected, output: { ok: 1 }, lastSequence: 2, finishedAt: events[0]!.createdAt });
-        expect(await rejection(driver.append(a, { runId: id, events: [piece(1)] }))).toMatchObject({ code: 'CONFLICT', status: expected.status, lastSequence: 2 });
-        expect(await rejection(driver.append(a, { runId: id, events: [finished] }))).toMatchObject({ code: 'CONFLICT' });
+        const { run, events } = await driver.append(a, {
+          runId: id,
+          events: [{ ...event, payload: { ...event.payload, result: { ok: 1 } } }],
+        });
+        expect(run).toMatchObject({
+          ...expected,
+          output: { ok: 1 },
+          lastSequence: 2,
+          finishedAt: events[0]!.createdAt,
+        });
+        expect(await rejection(driver.append(a, { runId: id, events: [piece(1)] }))).toMatchObject({
+          code: 'CONFLICT',
+          status: expected.status,
+          lastSequence: 2,
+        });
+        expect(await rejection(driver.append(a, { runId: id, events: [finished] }))).toMatchObject({
+          code: 'CONFLICT',
+        });
       });
 
       test('happens once, whoever races', async () => {
         for (const _round of upTo(10)) {
           const id = await start();
-          const attempts = [finished, failed, cancelled, piece(1), piece(2), finished].map((event) => driver.append(a, { runId: id, events: [event] }));
+          const attempts = [finished, failed, cancelled, piece(1), piece(2), finished].map((event) =>
+            driver.append(a, { runId: id, events: [event] }),
+          );
           await Promise.allSettled(attempts);
           const log = await wholeLog(a, id);
           const ends = log.filter(({ type }) => type === 'RUN_FINISHED' || type === 'RUN_ERROR');
@@ -232,9 +324,13 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
           seen.push(...page.map(({ id }) => id));
           after = [page.at(-1)!.createdAt.toISOString(), page.at(-1)!.id];
         }
-        const expected = started.sort((left, right) => left.createdAt.getTime() - right.createdAt.getTime() || (left.id < right.id ? -1 : 1));
+        const expected = started.sort(
+          (left, right) => left.createdAt.getTime() - right.createdAt.getTime() || (left.id < right.id ? -1 : 1),
+        );
         expect(seen).toEqual(expected.map(({ id }) => id));
-        expect((await driver.runs(c, { direction: 'DESC', after: null, limit: 10 })).map(({ id }) => id)).toEqual([...seen].reverse());
+        expect((await driver.runs(c, { direction: 'DESC', after: null, limit: 10 })).map(({ id }) => id)).toEqual(
+          [...seen].reverse(),
+        );
         const count = (where: Parameters<RunsDriver['countRuns']>[1]) => driver.countRuns(c, where);
         expect(await count(null)).toBe(7);
         expect(await count({ status: { eq: 'SUCCEEDED' } })).toBe(1);
@@ -250,12 +346,25 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
 
       test('gives many runs’ events in one statement', async () => {
         const ids = [await start(), await start(), await start()];
-        for (const [index, runId] of ids.entries()) await driver.append(a, { runId, events: upTo(index + 2).map(piece) });
+        for (const [index, runId] of ids.entries())
+          await driver.append(a, { runId, events: upTo(index + 2).map(piece) });
         const counted = as('tenant-a');
-        const events = await driver.events(counted, ids.map((runId, index) => ({ runId, after: index })), { limit: 2 });
+        const events = await driver.events(
+          counted,
+          ids.map((runId, index) => ({ runId, after: index })),
+          { limit: 2 },
+        );
         expect(counted.statements.total).toBe(1);
-        expect(ids.map((id) => sequences(events.filter(({ runId }) => runId === id)))).toEqual([[1, 2], [2, 3], [3, 4]]);
-        const started = await driver.events(a, ids.map((runId) => ({ runId, after: 0 })), { limit: 2, types: ['RUN_STARTED'] });
+        expect(ids.map((id) => sequences(events.filter(({ runId }) => runId === id)))).toEqual([
+          [1, 2],
+          [2, 3],
+          [3, 4],
+        ]);
+        const started = await driver.events(
+          a,
+          ids.map((runId) => ({ runId, after: 0 })),
+          { limit: 2, types: ['RUN_STARTED'] },
+        );
         expect(started.map(({ sequence }) => sequence)).toEqual([1, 1, 1]);
       });
     });
@@ -268,7 +377,9 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
       expect(await rejection(driver.append(b, { runId: id, events: [finished] }))).toMatchObject({ code: 'NOT_FOUND' });
       expect(await driver.log.heads('tenant-b', [id])).toEqual([]);
       expect(await driver.log.read('tenant-b', id, 0, 10)).toEqual([]);
-      expect((await driver.runs(b, { direction: 'DESC', after: null, limit: 200 })).map((run) => run.id)).not.toContain(id);
+      expect((await driver.runs(b, { direction: 'DESC', after: null, limit: 200 })).map((run) => run.id)).not.toContain(
+        id,
+      );
       expect(sequences(await wholeLog(a, id))).toEqual([1, 2]);
     });
   });

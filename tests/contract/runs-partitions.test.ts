@@ -1,4 +1,7 @@
-/** The log's partitions on PostgreSQL: made ahead, dropped as a whole once archived, and nobody's but through the whole table. */
+/**
+ * The log's partitions on PostgreSQL: made ahead, dropped as a whole once archived, and nobody's but through the whole
+ * table.
+ */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,20 +43,27 @@ afterEach(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-const rows = async <Row>(sql: string, parameters: unknown[] = []): Promise<Row[]> => (await admin.query(sql, parameters)).rows as Row[];
-const partitions = async () => (await rows<{ suffix: string }>('SELECT suffix FROM runs.event_partitions()')).map(({ suffix }) => suffix);
+const rows = async <Row>(sql: string, parameters: unknown[] = []): Promise<Row[]> =>
+  (await admin.query(sql, parameters)).rows as Row[];
+const partitions = async () =>
+  (await rows<{ suffix: string }>('SELECT suffix FROM runs.event_partitions()')).map(({ suffix }) => suffix);
 const startOf = (daysAgo: number): Date => new Date(Math.floor(Date.now() / DAY) * DAY - daysAgo * DAY);
 const suffixOf = (moment: Date): string => moment.toISOString().slice(0, 10).replaceAll('-', '');
-const idFrom = async (moment: Date): Promise<string> => (await rows<{ id: string }>('SELECT runs.run_id_from($1) AS id', [moment]))[0]!.id;
+const idFrom = async (moment: Date): Promise<string> =>
+  (await rows<{ id: string }>('SELECT runs.run_id_from($1) AS id', [moment]))[0]!.id;
 
 /** Ends the first partition so many days ago, and puts partitions of `days` behind it, as time would have. */
 async function history(daysAgo: number, days: number): Promise<void> {
   for (const table of ['run_events', 'run_appends']) {
     await admin.query(`DROP TABLE runs.${table}_first`);
-    await admin.query(`CREATE TABLE runs.${table}_first PARTITION OF runs.${table} FOR VALUES FROM (MINVALUE) TO ('${await idFrom(startOf(daysAgo))}')`);
+    await admin.query(
+      `CREATE TABLE runs.${table}_first PARTITION OF runs.${table} FOR VALUES FROM (MINVALUE) TO ('${await idFrom(startOf(daysAgo))}')`,
+    );
     for (let at = daysAgo; at > 0; at -= days) {
       const [from, to] = [startOf(at), startOf(at - days)];
-      await admin.query(`CREATE TABLE runs.${table}_${suffixOf(from)} PARTITION OF runs.${table} FOR VALUES FROM ('${await idFrom(from)}') TO ('${await idFrom(to)}')`);
+      await admin.query(
+        `CREATE TABLE runs.${table}_${suffixOf(from)} PARTITION OF runs.${table} FOR VALUES FROM ('${await idFrom(from)}') TO ('${await idFrom(to)}')`,
+      );
       await admin.query(`ALTER TABLE runs.${table}_${suffixOf(from)} ENABLE ROW LEVEL SECURITY`);
     }
   }
@@ -70,11 +80,21 @@ async function end(id: string, daysAgo: number, context = a): Promise<void> {
   await driver.append(context, { runId: id, events: [finished] });
   // The end of an ended run cannot be changed, not even by an administrator's UPDATE.
   await admin.query('ALTER TABLE runs.runs DISABLE TRIGGER check_run');
-  await admin.query('UPDATE runs.runs SET finished_at = now() - make_interval(secs => $2) WHERE id = $1', [id, daysAgo * 86_400]);
+  await admin.query('UPDATE runs.runs SET finished_at = now() - make_interval(secs => $2) WHERE id = $1', [
+    id,
+    daysAgo * 86_400,
+  ]);
   await admin.query('ALTER TABLE runs.runs ENABLE TRIGGER check_run');
 }
-const partitionOf = async (id: string, table = 'run_events') => (await rows<{ name: string }>(`SELECT DISTINCT tableoid::regclass::text AS name FROM runs.${table} WHERE run_id = $1`, [id])).map(({ name }) => name);
-const logOf = async (id: string, context = a) => sequences(await driver.events(context, [{ runId: id, after: 0 }], { limit: 100 }));
+const partitionOf = async (id: string, table = 'run_events') =>
+  (
+    await rows<{ name: string }>(
+      `SELECT DISTINCT tableoid::regclass::text AS name FROM runs.${table} WHERE run_id = $1`,
+      [id],
+    )
+  ).map(({ name }) => name);
+const logOf = async (id: string, context = a) =>
+  sequences(await driver.events(context, [{ runId: id, after: 0 }], { limit: 100 }));
 const runOf = async (id: string, context = a) => (await driver.runsById(context, [id]))[0]!;
 
 /** What was archived, by key. */
@@ -103,8 +123,12 @@ describe('making partitions', () => {
 
   test('ahead, without holes, once, by however many processes', async () => {
     await Promise.all(upTo(4).map(() => addPartitions(postgres, 3)));
-    const made = await rows<{ suffix: string; lower_id: string; upper_id: string; upper_at: Date }>('SELECT * FROM runs.event_partitions()');
-    expect(made.map(({ suffix }) => suffix)).toEqual(['first', suffixOf(startOf(-1)), suffixOf(startOf(-4)), suffixOf(startOf(-7))].slice(0, made.length));
+    const made = await rows<{ suffix: string; lower_id: string; upper_id: string; upper_at: Date }>(
+      'SELECT * FROM runs.event_partitions()',
+    );
+    expect(made.map(({ suffix }) => suffix)).toEqual(
+      ['first', suffixOf(startOf(-1)), suffixOf(startOf(-4)), suffixOf(startOf(-7))].slice(0, made.length),
+    );
     expect(made.length).toBeGreaterThan(2);
     for (const [index, { lower_id }] of made.slice(1).entries()) expect(lower_id).toBe(made[index]!.upper_id);
     expect(made.at(-1)!.upper_at.getTime()).toBeGreaterThan(Date.now() + 6 * DAY);
@@ -114,7 +138,8 @@ describe('making partitions', () => {
 
   test('after a long absence fills the gap with one, and takes back what was put into the rest', async () => {
     await history(60, 30);
-    for (const table of ['run_events', 'run_appends']) await admin.query(`DROP TABLE runs.${table}_${suffixOf(startOf(30))}`);
+    for (const table of ['run_events', 'run_appends'])
+      await admin.query(`DROP TABLE runs.${table}_${suffixOf(startOf(30))}`);
     const [gap, today] = [await run(20, 19), await run(0)];
     expect(await partitionOf(gap)).toEqual(['runs.run_events_rest']);
     expect(await partitionOf(today)).toEqual(['runs.run_events_rest']);
@@ -139,7 +164,14 @@ describe('making partitions', () => {
     expect(await partitions()).not.toHaveLength(1);
   });
 
-  test.each([[1, 1], [30, 1], [90, 3], [365, 12], [10_000, 30], [undefined, 30]])('for %s days of retention each holds %s days', (days, width) => {
+  test.each([
+    [1, 1],
+    [30, 1],
+    [90, 3],
+    [365, 12],
+    [10_000, 30],
+    [undefined, 30],
+  ])('for %s days of retention each holds %s days', (days, width) => {
     expect(partitionDays({ days })).toBe(width);
   });
 });
@@ -170,13 +202,22 @@ describe('partitions themselves', () => {
     };
     for (const role of ['tributary_tenant', 'tributary_system']) {
       for (const table of [name!, name!.replace('events', 'appends'), 'runs.run_events_rest']) {
-        for (const sql of [`SELECT run_id FROM ${table}`, `DELETE FROM ${table}`, `INSERT INTO ${table} SELECT * FROM ${table}`, `DROP TABLE ${table}`]) {
+        for (const sql of [
+          `SELECT run_id FROM ${table}`,
+          `DELETE FROM ${table}`,
+          `INSERT INTO ${table} SELECT * FROM ${table}`,
+          `DROP TABLE ${table}`,
+        ]) {
           await expect(query(role, sql)).rejects.toThrow(/permission denied|must be owner/);
         }
       }
-      await expect(query(role, `SELECT runs.add_event_partitions(now(), '1 day')`)).rejects.toThrow(/permission denied/);
+      await expect(query(role, `SELECT runs.add_event_partitions(now(), '1 day')`)).rejects.toThrow(
+        /permission denied/,
+      );
     }
-    await expect(query('tributary_tenant', `SELECT runs.drop_event_partition('first')`)).rejects.toThrow(/permission denied/);
+    await expect(query('tributary_tenant', `SELECT runs.drop_event_partition('first')`)).rejects.toThrow(
+      /permission denied/,
+    );
     await admin.query(`GRANT SELECT ON ${name} TO tributary_tenant`);
     expect((await query('tributary_tenant', `SELECT * FROM ${name}`)).rows).toEqual([]);
     expect((await query('tributary_tenant', `SELECT sequence FROM runs.run_events`)).rows).toHaveLength(2);
@@ -193,15 +234,30 @@ describe('partitions themselves', () => {
   test('keep what the database holds of a log: dense, once, of a run, its positions its own', async () => {
     await history(60, 30);
     const id = await run(40);
-    const insert = (values: string, columns = '') => admin.query(`INSERT INTO runs.run_events (tenant_id, run_id, sequence, type, payload, actor, created_at${columns}) VALUES ${values}`);
-    await expect(insert(`('tenant-a', '${id}', 2, 'CUSTOM', '{}', 'x', now())`)).rejects.toThrow(/do not follow|duplicate key/);
+    const insert = (values: string, columns = '') =>
+      admin.query(
+        `INSERT INTO runs.run_events (tenant_id, run_id, sequence, type, payload, actor, created_at${columns}) VALUES ${values}`,
+      );
+    await expect(insert(`('tenant-a', '${id}', 2, 'CUSTOM', '{}', 'x', now())`)).rejects.toThrow(
+      /do not follow|duplicate key/,
+    );
     await expect(insert(`('tenant-a', '${id}', 4, 'CUSTOM', '{}', 'x', now())`)).rejects.toThrow(/do not follow/);
-    await expect(insert(`('tenant-a', '${await idFrom(startOf(40))}', 1, 'RUN_STARTED', '{}', 'x', now())`)).rejects.toThrow(/do not follow/);
-    await expect(insert(`('tenant-a', '${id}', 3, 'RUN_ERROR', '{}', 'x', now()), ('tenant-a', '${id}', 4, 'RUN_FINISHED', '{}', 'x', now())`)).rejects.toThrow(/duplicate key/);
-    await expect(admin.query(`INSERT INTO runs.run_appends VALUES ('tenant-a', 'run_none', 'k', 'h', 1, 1)`)).rejects.toThrow(/of no run/);
+    await expect(
+      insert(`('tenant-a', '${await idFrom(startOf(40))}', 1, 'RUN_STARTED', '{}', 'x', now())`),
+    ).rejects.toThrow(/do not follow/);
+    await expect(
+      insert(
+        `('tenant-a', '${id}', 3, 'RUN_ERROR', '{}', 'x', now()), ('tenant-a', '${id}', 4, 'RUN_FINISHED', '{}', 'x', now())`,
+      ),
+    ).rejects.toThrow(/duplicate key/);
+    await expect(
+      admin.query(`INSERT INTO runs.run_appends VALUES ('tenant-a', 'run_none', 'k', 'h', 1, 1)`),
+    ).rejects.toThrow(/of no run/);
     await expect(admin.query('DELETE FROM runs.runs WHERE id = $1', [id])).rejects.toThrow(/has a log/);
     await admin.query(`BEGIN; SET LOCAL ROLE tributary_tenant; SELECT set_config('app.tenant_id', 'tenant-a', true)`);
-    await expect(insert(`('tenant-a', '${id}', 3, 'CUSTOM', '{}', 'x', now(), 1)`, ', id')).rejects.toThrow(/permission denied/);
+    await expect(insert(`('tenant-a', '${id}', 3, 'CUSTOM', '{}', 'x', now(), 1)`, ', id')).rejects.toThrow(
+      /permission denied/,
+    );
     await admin.query('ROLLBACK');
   });
 });
@@ -209,22 +265,49 @@ describe('partitions themselves', () => {
 describe('retention by age', () => {
   test('archives a past partition’s runs, of every tenant, and then drops it', async () => {
     await history(150, 30);
-    const old = [[a, await run(140, 139)], [a, await run(125, 121)], [b, await run(130, 130, b)]] as const;
+    const old = [
+      [a, await run(140, 139)],
+      [a, await run(125, 121)],
+      [b, await run(130, 130, b)],
+    ] as const;
     const kept = await run(50, 49);
     expect(await retention().sweep()).toBe(3);
     expect(await partitions()).not.toContain(suffixOf(startOf(150)));
-    expect(await rows(`SELECT FROM pg_class WHERE relname = ANY($1)`, [['run_events', 'run_appends'].map((table) => `${table}_${suffixOf(startOf(150))}`)])).toEqual([]);
+    expect(
+      await rows(`SELECT FROM pg_class WHERE relname = ANY($1)`, [
+        ['run_events', 'run_appends'].map((table) => `${table}_${suffixOf(startOf(150))}`),
+      ]),
+    ).toEqual([]);
     for (const [context, id] of old) {
-      expect(await runOf(id, context)).toMatchObject({ status: 'SUCCEEDED', firstAvailable: 4, lastSequence: 3, archiveKey: archiveKey(id) });
+      expect(await runOf(id, context)).toMatchObject({
+        status: 'SUCCEEDED',
+        firstAvailable: 4,
+        lastSequence: 3,
+        archiveKey: archiveKey(id),
+      });
       expect(await logOf(id, context)).toEqual([]);
-      const lines = archive.get(`${context.principal.tenantId}/${archiveKey(id)}`)!.trimEnd().split('\n').map((line) => JSON.parse(line) as { sequence?: number });
+      const lines = archive
+        .get(`${context.principal.tenantId}/${archiveKey(id)}`)!
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { sequence?: number });
       expect(lines.slice(1).map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
-      expect(await rejection(hubOn({ driver, wakeUps: manualReplica(postgres).wakeUps }).follow(context, id, { after: 1 }))).toMatchObject({ code: 'CURSOR_EXPIRED', firstAvailable: '4', archiveKey: archiveKey(id) });
+      expect(
+        await rejection(hubOn({ driver, wakeUps: manualReplica(postgres).wakeUps }).follow(context, id, { after: 1 })),
+      ).toMatchObject({ code: 'CURSOR_EXPIRED', firstAvailable: '4', archiveKey: archiveKey(id) });
       // What retries an append of long ago is told, not served a second one.
-      expect(await rejection(driver.append(context, { runId: id, events: [piece(1)], idempotencyKey: 'k' }))).toMatchObject({ code: 'CONFLICT', status: 'SUCCEEDED' });
+      expect(
+        await rejection(driver.append(context, { runId: id, events: [piece(1)], idempotencyKey: 'k' })),
+      ).toMatchObject({ code: 'CONFLICT', status: 'SUCCEEDED' });
     }
     expect(await driver.log.expired('tenant-a')).not.toBeNull();
-    const { entries } = await driver.log.readTenant('tenant-a', LOG_START, (await driver.log.horizon('tenant-a')).horizon, {}, { events: 100, bytes: 100_000 });
+    const { entries } = await driver.log.readTenant(
+      'tenant-a',
+      LOG_START,
+      (await driver.log.horizon('tenant-a')).horizon,
+      {},
+      { events: 100, bytes: 100_000 },
+    );
     expect(entries.map(({ event }) => event.runId)).toEqual([kept, kept, kept]);
     expect(await retention().sweep()).toBe(0);
   });
@@ -325,9 +408,13 @@ describe('as an owner who is no superuser', () => {
     const name = `owner_${process.pid}_${Date.now()}`;
     // Whatever runs first makes the roles; here they are the administrator's to give.
     for (const role of ['tributary_tenant', 'tributary_system']) {
-      await client.query(`DO $$ BEGIN CREATE ROLE ${role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`);
+      await client.query(
+        `DO $$ BEGIN CREATE ROLE ${role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
+      );
     }
-    await client.query(`CREATE ROLE ${name} LOGIN PASSWORD 'x' NOSUPERUSER; GRANT tributary_tenant, tributary_system TO ${name}`);
+    await client.query(
+      `CREATE ROLE ${name} LOGIN PASSWORD 'x' NOSUPERUSER; GRANT tributary_tenant, tributary_system TO ${name}`,
+    );
     await client.query(`GRANT CREATE ON DATABASE ${new URL(cluster.url).pathname.slice(1)} TO ${name}`);
     const url = new URL(cluster.url);
     [url.username, url.password] = [name, 'x'];
@@ -350,7 +437,10 @@ describe('as an owner who is no superuser', () => {
     await admin.connect();
     const folder = await mkdtemp(join(tmpdir(), 'tributary-migrations-'));
     try {
-      await cp(MIGRATIONS, folder, { recursive: true, filter: (source) => !/\/(0008_|0009_|00[1-9]\d_).*\.sql$/.test(source) });
+      await cp(MIGRATIONS, folder, {
+        recursive: true,
+        filter: (source) => !/\/(0008_|0009_|00[1-9]\d_).*\.sql$/.test(source),
+      });
       await postgres.migrate('runs', pathToFileURL(`${folder}/`));
     } finally {
       await rm(folder, { recursive: true });
@@ -362,12 +452,24 @@ describe('as an owner who is no superuser', () => {
     await open(owned.url); // As a new version is started.
     await addPartitions(postgres, 1);
     expect(await driver.events(a, [{ runId: before, after: 0 }], { limit: 10 })).toEqual(log);
-    expect((await driver.append(a, { runId: before, events: [piece(1)], idempotencyKey: 'k' })).events.map(({ sequence }) => sequence)).toEqual([2]); // Its key has been kept, too.
+    expect(
+      (await driver.append(a, { runId: before, events: [piece(1)], idempotencyKey: 'k' })).events.map(
+        ({ sequence }) => sequence,
+      ),
+    ).toEqual([2]); // Its key has been kept, too.
     await driver.append(a, { runId: before, events: [piece(2)] });
     await driver.append(b, { runId: elsewhere, events: [piece(2)] });
-    const { entries } = await driver.log.readTenant('tenant-a', LOG_START, (await driver.log.horizon('tenant-a')).horizon, {}, { events: 100, bytes: 100_000 });
+    const { entries } = await driver.log.readTenant(
+      'tenant-a',
+      LOG_START,
+      (await driver.log.horizon('tenant-a')).horizon,
+      {},
+      { events: 100, bytes: 100_000 },
+    );
     expect(entries.map(({ event }) => event.sequence)).toEqual([1, 2, 3]);
-    expect(entries.map(({ position }) => position.id)).toEqual([...entries.map(({ position }) => position.id)].sort((left, right) => Number(left - right)));
+    expect(entries.map(({ position }) => position.id)).toEqual(
+      [...entries.map(({ position }) => position.id)].sort((left, right) => Number(left - right)),
+    );
 
     // Whoever owns the tables sees no rows of forced policies; what is dropped must not be decided by that.
     const wide = new Postgres({ url: owned.url });
@@ -375,7 +477,9 @@ describe('as an owner who is no superuser', () => {
       const store = postgresRetention(wide);
       const cut = await idFrom(startOf(1));
       for (const table of ['run_events', 'run_appends']) {
-        await admin.query(`ALTER TABLE runs.${table} DETACH PARTITION runs.${table}_first; ALTER TABLE runs.${table} ATTACH PARTITION runs.${table}_first FOR VALUES FROM (MINVALUE) TO ('${cut}')`);
+        await admin.query(
+          `ALTER TABLE runs.${table} DETACH PARTITION runs.${table}_first; ALTER TABLE runs.${table} ATTACH PARTITION runs.${table}_first FOR VALUES FROM (MINVALUE) TO ('${cut}')`,
+        );
       }
       expect(await store.dropArchived()).toBe(0);
       expect(await logOf(before)).toEqual([1, 2, 3]);

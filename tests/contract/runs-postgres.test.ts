@@ -23,8 +23,10 @@ describe('what the database itself refuses', () => {
     await client?.end();
     await store?.close();
   });
-  const insert = (values: string) => `INSERT INTO runs.run_events (tenant_id, run_id, sequence, type, payload, actor, created_at) VALUES ${values}`;
-  const row = (sequence: number, type = 'CUSTOM', run = '$run') => `('t', '${run}', ${sequence}, '${type}', '{}', 'x', now())`;
+  const insert = (values: string) =>
+    `INSERT INTO runs.run_events (tenant_id, run_id, sequence, type, payload, actor, created_at) VALUES ${values}`;
+  const row = (sequence: number, type = 'CUSTOM', run = '$run') =>
+    `('t', '${run}', ${sequence}, '${type}', '{}', 'x', now())`;
 
   test.each([
     ['a hole in a log', insert(row(4)), /do not follow/],
@@ -32,12 +34,28 @@ describe('what the database itself refuses', () => {
     ['an event behind the terminal one', insert(`${row(3, 'RUN_FINISHED')}, ${row(4)}`), /do not follow/],
     ['two terminal events', insert(`${row(3, 'RUN_ERROR')}, ${row(4, 'RUN_FINISHED')}`), /run_events_first_terminal/],
     ['a second RUN_STARTED', insert(row(3, 'RUN_STARTED')), /violates check/],
-    ['an event of an ended run', `${insert("('t', (SELECT id FROM runs.runs WHERE finished_at IS NOT NULL), 3, 'CUSTOM', '{}', 'x', now())")}`, /do not follow/],
+    [
+      'an event of an ended run',
+      `${insert("('t', (SELECT id FROM runs.runs WHERE finished_at IS NOT NULL), 3, 'CUSTOM', '{}', 'x', now())")}`,
+      /do not follow/,
+    ],
     ['an unknown status', `UPDATE runs.runs SET status = 'LOST' WHERE id = '$run'`, /violates check|does not/],
-    ['an end without a terminal event', `UPDATE runs.runs SET status = 'SUCCEEDED', finished_at = now() WHERE id = '$run'`, /does not say/],
-    ['a way back to the queue', `UPDATE runs.runs SET status = 'QUEUED', started_at = NULL, last_sequence = 0 WHERE id = '$run'`, /cannot/],
+    [
+      'an end without a terminal event',
+      `UPDATE runs.runs SET status = 'SUCCEEDED', finished_at = now() WHERE id = '$run'`,
+      /does not say/,
+    ],
+    [
+      'a way back to the queue',
+      `UPDATE runs.runs SET status = 'QUEUED', started_at = NULL, last_sequence = 0 WHERE id = '$run'`,
+      /cannot/,
+    ],
     ['a last sequence that the log lacks', `UPDATE runs.runs SET last_sequence = 9 WHERE id = '$run'`, /does not say/],
-    ['a change of an ended run’s status', `UPDATE runs.runs SET status = 'FAILED' WHERE finished_at IS NOT NULL`, /has ended/],
+    [
+      'a change of an ended run’s status',
+      `UPDATE runs.runs SET status = 'FAILED' WHERE finished_at IS NOT NULL`,
+      /has ended/,
+    ],
   ])('%s', async (_name, sql, message) => {
     await expect(client.query(sql.replaceAll('$run', id))).rejects.toThrow(message);
   });

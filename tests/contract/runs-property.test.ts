@@ -1,4 +1,7 @@
-/** Random interleavings of appends, wake-ups, polls and reads on two processes: every reader sees exactly the table's log. */
+/**
+ * Random interleavings of appends, wake-ups, polls and reads on two processes: every reader sees exactly the table's
+ * log.
+ */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunEvent } from '#subgraphs/runs/driver.ts';
@@ -22,10 +25,30 @@ afterAll(async () => {
 
 const place = fc.nat({ max: 1 });
 const step = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('append' as const), at: place, events: fc.integer({ min: 1, max: 9 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('follow' as const), at: place, share: fc.double({ min: 0, max: 1, noNaN: true }) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('pull' as const), reader: fc.nat(), events: fc.integer({ min: 1, max: 12 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('deliver' as const, 'lose' as const, 'poll' as const), at: place }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('append' as const), at: place, events: fc.integer({ min: 1, max: 9 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('follow' as const),
+      at: place,
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('pull' as const),
+      reader: fc.nat(),
+      events: fc.integer({ min: 1, max: 12 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('deliver' as const, 'lose' as const, 'poll' as const), at: place }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reconnect' as const), reader: fc.nat(), at: place }) },
 );
 
@@ -42,13 +65,19 @@ test('each reader sees exactly the log behind its cursor', { timeout: 120_000 },
       // A pull past the end of the log waits; it is counted as it comes, and the last drain follows it.
       const pull = (reader: (typeof readers)[number], events: number) => {
         for (let n = 0; n < events; n += 1) {
-          reader.pulls.push(reader.stream.next().then(({ done, value }) => done === true || reader.seen.push(value as RunEvent)));
+          reader.pulls.push(
+            reader.stream.next().then(({ done, value }) => done === true || reader.seen.push(value as RunEvent)),
+          );
         }
       };
-      const tell = (at: number, how: 'deliver' | 'lose' | 'poll') => (how === 'poll' ? hubs[at]!.poll() : replicas[at]!.wakeUps[how]());
+      const tell = (at: number, how: 'deliver' | 'lose' | 'poll') =>
+        how === 'poll' ? hubs[at]!.poll() : replicas[at]!.wakeUps[how]();
       for (const [index, action] of steps.entries()) {
         if (action.do === 'append') {
-          const appending = replicas[action.at]!.driver.append(a, { runId: id, events: upTo(action.events).map((n) => piece(`${index}/${n}`)) });
+          const appending = replicas[action.at]!.driver.append(a, {
+            runId: id,
+            events: upTo(action.events).map((n) => piece(`${index}/${n}`)),
+          });
           length = (await appending).run.lastSequence;
           // Both processes hear of it, when and if they do.
           replicas[1 - action.at]!.wakeUps.held.push(...replicas[action.at]!.wakeUps.held.slice(-1));

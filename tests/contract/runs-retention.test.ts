@@ -34,7 +34,14 @@ beforeAll(async () => {
   admin = new pg.Client(store.url);
   await admin.connect();
   folder = await mkdtemp(join(tmpdir(), 'tributary-archive-'));
-  objects = await createObject({ driver: { kind: 'files', dataDir: folder, signingKey: Buffer.alloc(32, 1), publicBaseUrl: () => 'http://localhost' } });
+  objects = await createObject({
+    driver: {
+      kind: 'files',
+      dataDir: folder,
+      signingKey: Buffer.alloc(32, 1),
+      publicBaseUrl: () => 'http://localhost',
+    },
+  });
 });
 afterAll(async () => {
   await admin?.end();
@@ -44,29 +51,49 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const retention = (options: RetentionOptions, sink: ArchiveSink = objects.provides.archiveSink!) => new Retention(postgresRetention(postgres), replica.driver, sink, options);
+const retention = (options: RetentionOptions, sink: ArchiveSink = objects.provides.archiveSink!) =>
+  new Retention(postgresRetention(postgres), replica.driver, sink, options);
 async function endedRun(context: ReturnType<typeof as>, events = 3, daysAgo = 0): Promise<string> {
   const { id } = await replica.driver.start(context, { input: { n: events } });
-  await replica.driver.append(context, { runId: id, events: upTo(events).map((n) => piece(`${n}é`)), idempotencyKey: 'k' });
+  await replica.driver.append(context, {
+    runId: id,
+    events: upTo(events).map((n) => piece(`${n}é`)),
+    idempotencyKey: 'k',
+  });
   await replica.driver.append(context, { runId: id, events: [finished] });
-  await admin.query(`UPDATE runs.runs SET created_at = created_at - make_interval(days => $2), started_at = started_at - make_interval(days => $2) WHERE id = $1`, [id, daysAgo]);
+  await admin.query(
+    `UPDATE runs.runs SET created_at = created_at - make_interval(days => $2), started_at = started_at - make_interval(days => $2) WHERE id = $1`,
+    [id, daysAgo],
+  );
   // The end of an ended run cannot be changed, not even by an administrator's UPDATE.
   await admin.query('ALTER TABLE runs.runs DISABLE TRIGGER check_run');
-  await admin.query(`UPDATE runs.runs SET finished_at = finished_at - make_interval(days => $2) WHERE id = $1`, [id, daysAgo]);
+  await admin.query(`UPDATE runs.runs SET finished_at = finished_at - make_interval(days => $2) WHERE id = $1`, [
+    id,
+    daysAgo,
+  ]);
   await admin.query('ALTER TABLE runs.runs ENABLE TRIGGER check_run');
   return id;
 }
 const runOf = async (context: ReturnType<typeof as>, id: string) => (await replica.driver.runsById(context, [id]))[0]!;
-const logOf = async (context: ReturnType<typeof as>, runId: string) => await replica.driver.events(context, [{ runId, after: 0 }], { limit: 1_000 });
+const logOf = async (context: ReturnType<typeof as>, runId: string) =>
+  await replica.driver.events(context, [{ runId, after: 0 }], { limit: 1_000 });
 /** The lines of an archived object, read as clients read it. */
 async function lines(context: ReturnType<typeof as>, key: string): Promise<Record<string, unknown>[] | null> {
   const { data } = (await execute({
     schema: objects.schema,
-    document: parse('query ($key: ID!) { object(key: $key) { text(maxBytes: 1000000) } }'.replace('$key: ID!', '$key: String!')),
+    document: parse(
+      'query ($key: ID!) { object(key: $key) { text(maxBytes: 1000000) } }'.replace('$key: ID!', '$key: String!'),
+    ),
     variableValues: { key },
     contextValue: createRequestContext(context.principal),
   })) as unknown as { data: { object: { text: string } | null } };
-  return data.object && data.object.text.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  return (
+    data.object &&
+    data.object.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  );
 }
 
 test('by age: the whole run is archived, then its events are removed; the run stays', async () => {
@@ -81,7 +108,13 @@ test('by age: the whole run is archived, then its events are removed; the run st
   expect(await runOf(a, open)).toMatchObject({ archiveKey: null });
   const [run, ...events] = (await lines(a, archiveKey(old)))!;
   expect(run).toEqual({ run: JSON.parse(JSON.stringify(before)) });
-  expect(events).toEqual(JSON.parse(JSON.stringify(log.map(({ sequence, type, payload, actor, createdAt }) => ({ sequence, type, payload, actor, createdAt })))));
+  expect(events).toEqual(
+    JSON.parse(
+      JSON.stringify(
+        log.map(({ sequence, type, payload, actor, createdAt }) => ({ sequence, type, payload, actor, createdAt })),
+      ),
+    ),
+  );
   expect(await lines(newTenant(), archiveKey(old))).toBeNull();
   expect(await retention({ days: 30 }).sweep()).toBe(0);
 });
@@ -127,7 +160,9 @@ test('two processes at once archive a run once, and write nothing that is not wh
   for (const n of upTo(4)) ids.push(await endedRun(a, 30 * n, 400));
   await Promise.all([retention({ days: 365 }).sweep(), retention({ days: 365 }).sweep()]);
   for (const [index, id] of ids.entries()) {
-    expect((await lines(a, archiveKey(id)))!.slice(1).map(({ sequence }) => sequence)).toEqual(upTo(30 * (index + 1) + 2));
+    expect((await lines(a, archiveKey(id)))!.slice(1).map(({ sequence }) => sequence)).toEqual(
+      upTo(30 * (index + 1) + 2),
+    );
     expect((await runOf(a, id)).archiveKey).toBe(archiveKey(id));
   }
 });
@@ -138,10 +173,18 @@ test('a cursor into an archived log is CURSOR_EXPIRED and says where the events 
   await retention({ days: 365 }).sweep();
   const hub = hubOn(replica);
   for (const after of [0, 2, 4]) {
-    expect(await rejection(hub.follow(a, id, { after }))).toMatchObject({ code: 'CURSOR_EXPIRED', firstAvailable: '6', lastSequence: 5, archiveKey: archiveKey(id) });
+    expect(await rejection(hub.follow(a, id, { after }))).toMatchObject({
+      code: 'CURSOR_EXPIRED',
+      firstAvailable: '6',
+      lastSequence: 5,
+      archiveKey: archiveKey(id),
+    });
   }
   expect(await drain(await hub.follow(a, id, { after: 5 }))).toEqual([]);
-  expect(await rejection(replica.driver.append(a, { runId: id, events: [piece(1)] }))).toMatchObject({ code: 'CONFLICT', status: 'SUCCEEDED' });
+  expect(await rejection(replica.driver.append(a, { runId: id, events: [piece(1)] }))).toMatchObject({
+    code: 'CONFLICT',
+    status: 'SUCCEEDED',
+  });
 });
 
 test('a follower who is in the middle when the events go is told, and skips nothing', async () => {
@@ -182,7 +225,10 @@ test('a cursor of the tenant’s log before the hole is CURSOR_EXPIRED; from the
   const kept = await take(LOG_START, 8);
   expect(kept.events.map(({ runId }) => runId)).toEqual([...Array(4).fill(first), ...Array(4).fill(last)]);
   for (const early of [cursors[0]!, cursors[3]!, cursors[5]!]) {
-    expect(await rejection(take(parsePosition(early), 1))).toMatchObject({ code: 'CURSOR_EXPIRED', firstAvailable: cursors[7] });
+    expect(await rejection(take(parsePosition(early), 1))).toMatchObject({
+      code: 'CURSOR_EXPIRED',
+      firstAvailable: cursors[7],
+    });
   }
   for (const late of [cursors[7]!, cursors[8]!]) {
     expect(sequences((await take(parsePosition(late), 2)).events).at(-1)).toBe(late === cursors[7] ? 2 : 3);
@@ -200,7 +246,12 @@ test('the system reads no payload, input or output', async () => {
     }
   };
   await query('SELECT id FROM runs.runs');
-  for (const sql of ['SELECT payload FROM runs.run_events', 'SELECT input FROM runs.runs', 'SELECT lease_token FROM runs.runs', `UPDATE runs.runs SET status = 'FAILED'`]) {
+  for (const sql of [
+    'SELECT payload FROM runs.run_events',
+    'SELECT input FROM runs.runs',
+    'SELECT lease_token FROM runs.runs',
+    `UPDATE runs.runs SET status = 'FAILED'`,
+  ]) {
     await expect(query(sql)).rejects.toThrow(/permission denied/);
   }
 });

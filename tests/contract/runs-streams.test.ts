@@ -35,12 +35,14 @@ afterAll(async () => {
 /** A run with so many events (0, or 2 and more, since RUN_STARTED is one), and one more where it ends. */
 async function runWith(events: number, { end = false } = {}): Promise<string> {
   const { id } = await replica.driver.start(a, {});
-  for (let left = events - 1; left > 0; left -= 400) await replica.driver.append(a, { runId: id, events: upTo(Math.min(left, 400)).map(piece) });
+  for (let left = events - 1; left > 0; left -= 400)
+    await replica.driver.append(a, { runId: id, events: upTo(Math.min(left, 400)).map(piece) });
   if (end) await replica.driver.append(a, { runId: id, events: [finished] });
   replica.wakeUps.lose();
   return id;
 }
-const table = async (runId: string): Promise<RunEvent[]> => await replica.driver.events(a, [{ runId, after: 0 }], { limit: 100_000 });
+const table = async (runId: string): Promise<RunEvent[]> =>
+  await replica.driver.events(a, [{ runId, after: 0 }], { limit: 100_000 });
 async function take(stream: AsyncIterator<RunEvent>, count: number): Promise<RunEvent[]> {
   const events: RunEvent[] = [];
   while (events.length < count) {
@@ -67,45 +69,57 @@ describe('a finished run', () => {
   });
 
   test('gives the types asked for, and the end', async () => {
-    const events = await drain(await hubOn(replica).follow(a, await runWith(300, { end: true }), { after: 0, types: ['RUN_STARTED'] }));
+    const events = await drain(
+      await hubOn(replica).follow(a, await runWith(300, { end: true }), { after: 0, types: ['RUN_STARTED'] }),
+    );
     expect(sequences(events)).toEqual([1, 301]);
   });
 });
 
 describe('the hand-over from the log to live', () => {
   const seams = ['attached', 'caughtUp'] as const;
-  test.each(seams.flatMap((seam) => [[seam, 'delivered'], [seam, 'lost, and polled'], [seam, 'delivered twice']] as const))(
-    'loses and repeats nothing that is appended at the seam "%s", its wake-up %s',
-    async (seam, fate) => {
-      const id = await runWith(3);
-      let crossings = 0;
-      let witnessing = false;
-      const cross = async () => {
-        if (witnessing || crossings === 3) return;
-        crossings += 1;
-        const { run } = await replica.driver.append(a, { runId: id, events: [piece(1), crossings === 3 || seam === 'attached' ? finished : piece(2)] });
-        if (fate === 'delivered twice') replica.wakeUps.held.push(...replica.wakeUps.held);
-        if (fate === 'lost, and polled') {
-          replica.wakeUps.lose();
-          await hub.poll();
-        } else {
-          replica.wakeUps.deliver();
-        }
-        if (seam === 'attached') return;
-        // Another follower has the events before this one starts to wait: the shared reader has moved, and will not be woken again.
-        witnessing = true;
-        const witness = await hub.follow(a, id, { after: run.lastSequence - 2 });
-        expect(sequences(await take(witness, 2))).toEqual([run.lastSequence - 1, run.lastSequence]);
-        await witness.return();
-        witnessing = false;
-      };
-      const hub = hubOn(replica, { seams: { [seam]: cross } });
-      const events = await drain(await hub.follow(a, id, { after: 3 }));
-      expect(events).toEqual((await table(id)).slice(3));
-      expect(crossings).toBe(seam === 'attached' ? 1 : 3);
-      expect(hub.size).toEqual(EMPTY);
-    },
-  );
+  test.each(
+    seams.flatMap(
+      (seam) =>
+        [
+          [seam, 'delivered'],
+          [seam, 'lost, and polled'],
+          [seam, 'delivered twice'],
+        ] as const,
+    ),
+  )('loses and repeats nothing that is appended at the seam "%s", its wake-up %s', async (seam, fate) => {
+    const id = await runWith(3);
+    let crossings = 0;
+    let witnessing = false;
+    const cross = async () => {
+      if (witnessing || crossings === 3) return;
+      crossings += 1;
+      const { run } = await replica.driver.append(a, {
+        runId: id,
+        events: [piece(1), crossings === 3 || seam === 'attached' ? finished : piece(2)],
+      });
+      if (fate === 'delivered twice') replica.wakeUps.held.push(...replica.wakeUps.held);
+      if (fate === 'lost, and polled') {
+        replica.wakeUps.lose();
+        await hub.poll();
+      } else {
+        replica.wakeUps.deliver();
+      }
+      if (seam === 'attached') return;
+      // Another follower has the events before this one starts to wait: the shared reader has moved, and will not be
+      // woken again.
+      witnessing = true;
+      const witness = await hub.follow(a, id, { after: run.lastSequence - 2 });
+      expect(sequences(await take(witness, 2))).toEqual([run.lastSequence - 1, run.lastSequence]);
+      await witness.return();
+      witnessing = false;
+    };
+    const hub = hubOn(replica, { seams: { [seam]: cross } });
+    const events = await drain(await hub.follow(a, id, { after: 3 }));
+    expect(events).toEqual((await table(id)).slice(3));
+    expect(crossings).toBe(seam === 'attached' ? 1 : 3);
+    expect(hub.size).toEqual(EMPTY);
+  });
 
   test('a wake-up that comes while the head is read wakes the reader that it finds', async () => {
     const id = await runWith(2);
@@ -118,7 +132,9 @@ describe('the hand-over from the log to live', () => {
         return heads;
       },
     };
-    const events = await drain(await new StreamHub(log, replica.wakeUps, { pollMs: 3_600_000 }).follow(a, id, { after: 2 }));
+    const events = await drain(
+      await new StreamHub(log, replica.wakeUps, { pollMs: 3_600_000 }).follow(a, id, { after: 2 }),
+    );
     expect(sequences(events)).toEqual([3]);
   });
 });
@@ -179,7 +195,10 @@ describe('following', () => {
     const hub = hubOn(replica);
     const stream = await hub.follow(a, id, { after: 2 });
     const next = stream.next();
-    replica.wakeUps.held.push({ tenantId: 'tenant-a', runId: id, sequence: 999_999 }, { tenantId: 'tenant-b', runId: id, sequence: 5 });
+    replica.wakeUps.held.push(
+      { tenantId: 'tenant-a', runId: id, sequence: 999_999 },
+      { tenantId: 'tenant-b', runId: id, sequence: 5 },
+    );
     replica.wakeUps.deliver();
     await replica.driver.append(a, { runId: id, events: [finished] });
     replica.wakeUps.deliver();
@@ -190,7 +209,10 @@ describe('following', () => {
   test('costs one read a wake-up, however many follow', async () => {
     const id = await runWith(0);
     let reads = 0;
-    const log: RunsDriver['log'] = { ...replica.driver.log, read: (...given) => ((reads += 1), replica.driver.log.read(...given)) };
+    const log: RunsDriver['log'] = {
+      ...replica.driver.log,
+      read: (...given) => ((reads += 1), replica.driver.log.read(...given)),
+    };
     const hub = new StreamHub(log, replica.wakeUps, { pollMs: 3_600_000 });
     const streams = await Promise.all(upTo(50).map(() => hub.follow(a, id, { after: 0 })));
     expect(hub.size).toEqual({ readers: 1, streams: 50 });
@@ -226,7 +248,10 @@ describe('following', () => {
     let failures = 0;
     const log: RunsDriver['log'] = {
       ...replica.driver.log,
-      read: (...given) => (failures-- > 0 ? Promise.reject(storeUnavailable('PostgreSQL', new Error('gone'))) : replica.driver.log.read(...given)),
+      read: (...given) =>
+        failures-- > 0
+          ? Promise.reject(storeUnavailable('PostgreSQL', new Error('gone')))
+          : replica.driver.log.read(...given),
     };
     const options: StreamHubOptions = { pollMs: 3_600_000, patienceMs: 400 };
     const hub = new StreamHub(log, replica.wakeUps, options);
@@ -266,8 +291,15 @@ describe('a cursor', () => {
     await admin.query(`DELETE FROM runs.run_events WHERE run_id = $1 AND sequence < 120`, [id]);
     await admin.query(`UPDATE runs.runs SET first_available = 120 WHERE id = $1`, [id]);
     await admin.query(`COMMIT`);
-    expect(await rejection(slow.next())).toMatchObject({ code: 'CURSOR_EXPIRED', firstAvailable: '120', lastSequence: 500 });
-    expect(await rejection(hub.follow(a, id, { after: 118 }))).toMatchObject({ code: 'CURSOR_EXPIRED', firstAvailable: '120' });
+    expect(await rejection(slow.next())).toMatchObject({
+      code: 'CURSOR_EXPIRED',
+      firstAvailable: '120',
+      lastSequence: 500,
+    });
+    expect(await rejection(hub.follow(a, id, { after: 118 }))).toMatchObject({
+      code: 'CURSOR_EXPIRED',
+      firstAvailable: '120',
+    });
     expect(await rejection(hub.follow(a, id, { after: 0 }))).toMatchObject({ code: 'CURSOR_EXPIRED' });
     const stream = await hub.follow(a, id, { after: 119 });
     expect(sequences(await take(stream, 381))).toEqual(upTo(500, 120));
@@ -364,7 +396,9 @@ describe('over LISTEN and NOTIFY', () => {
     const first = stream.next();
     await there.driver.append(a, { runId: id, events: [piece(1)] });
     expect((await first).value).toMatchObject({ sequence: 1 });
-    await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`);
+    await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`,
+    );
     await again;
     await there.driver.append(a, { runId: id, events: [finished] });
     letThrough!();
@@ -390,7 +424,9 @@ describe('over LISTEN and NOTIFY', () => {
     await there.driver.append(a, { runId: id, events: [finished] });
     expect(await all).toEqual(await table(id));
     await hub.close();
-    const { rows } = await admin.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`);
+    const { rows } = await admin.query(
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`,
+    );
     expect(rows).toEqual([]);
   });
 
@@ -399,7 +435,8 @@ describe('over LISTEN and NOTIFY', () => {
     const { id } = await here.driver.start(a, {});
     const hub = hubOn(here);
     const all = drain(await hub.follow(a, id, { after: 0 }));
-    for (const text of ['', 'x', 'a b c d', `tenant-a ${id} -1`, `tenant-a ${id} 99999999999`]) await admin.query(`SELECT pg_notify('tributary_runs', $1)`, [text]);
+    for (const text of ['', 'x', 'a b c d', `tenant-a ${id} -1`, `tenant-a ${id} 99999999999`])
+      await admin.query(`SELECT pg_notify('tributary_runs', $1)`, [text]);
     await here.driver.append(a, { runId: id, events: [finished] });
     expect(sequences(await all)).toEqual([1, 2]);
     await hub.close();

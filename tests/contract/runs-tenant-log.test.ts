@@ -36,7 +36,8 @@ afterAll(async () => {
   await store?.close();
 });
 
-const start = async (context: ReturnType<typeof as>, agentId: string | null = null) => (await replica.driver.start(context, { agentId })).id;
+const start = async (context: ReturnType<typeof as>, agentId: string | null = null) =>
+  (await replica.driver.start(context, { agentId })).id;
 const append = async (context: ReturnType<typeof as>, runId: string, ...texts: (string | number)[]) =>
   await replica.driver.append(context, { runId, events: texts.map(piece) });
 const told = ({ event }: TenantEvent): string => `${event.runId}:${event.sequence}`;
@@ -45,7 +46,12 @@ async function take(stream: AsyncIterator<TenantEvent>, count: number): Promise<
   while (events.length < count) events.push((await stream.next()).value as TenantEvent);
   return events;
 }
-const follow = async (context: ReturnType<typeof as>, after: TenantPosition | 'now' = LOG_START, filter: TenantFilter = {}, options = {}) => {
+const follow = async (
+  context: ReturnType<typeof as>,
+  after: TenantPosition | 'now' = LOG_START,
+  filter: TenantFilter = {},
+  options = {},
+) => {
   const hub = hubOn(replica, options);
   return { hub, stream: await hub.followTenant(context, after, filter) };
 };
@@ -59,7 +65,10 @@ test('an append that is held open holds back what commits after it, and then com
   // The slow append takes its transaction id, and does not commit.
   await other.query(`BEGIN; SELECT set_config('app.tenant_id', '${a.principal.tenantId}', false)`);
   await other.query('SELECT 1 FROM runs.runs WHERE id = $1 FOR UPDATE', [slow]);
-  await other.query(`INSERT INTO runs.run_events (tenant_id, run_id, sequence, type, payload, actor, created_at) VALUES ($1, $2, 3, 'CUSTOM', '{}', 'x', now())`, [a.principal.tenantId, slow]);
+  await other.query(
+    `INSERT INTO runs.run_events (tenant_id, run_id, sequence, type, payload, actor, created_at) VALUES ($1, $2, 3, 'CUSTOM', '{}', 'x', now())`,
+    [a.principal.tenantId, slow],
+  );
   await other.query(`UPDATE runs.runs SET last_sequence = 3 WHERE id = $1`, [slow]);
   await append(a, fast, 'f1');
   replica.wakeUps.deliver();
@@ -95,7 +104,8 @@ test('eight writers at once: every follower gets every event once, the events of
   for (const log of logs) {
     expect(log.map(told)).toEqual(logs[0]!.map(told));
     expect(new Set(log.map(told)).size).toBe(total);
-    for (const runId of runs) expect(log.filter(({ event }) => event.runId === runId).map(({ event }) => event.sequence)).toEqual(upTo(16));
+    for (const runId of runs)
+      expect(log.filter(({ event }) => event.runId === runId).map(({ event }) => event.sequence)).toEqual(upTo(16));
   }
   // Resuming behind any cursor gives exactly the rest.
   const middle = logs[0]![50]!;
@@ -110,7 +120,9 @@ test('filters by type and agent, from the log and from memory', async () => {
   for (const n of upTo(30)) await append(a, n % 3 === 0 ? mine : yours, n);
   const filter = { agentId: 'agt_mine', types: ['TEXT_MESSAGE_CONTENT', 'RUN_FINISHED'] as const };
   const { stream } = await follow(a, LOG_START, filter, { batch: 4 });
-  expect((await take(stream, 10)).map(({ event }) => event.payload['delta'])).toEqual(upTo(10).map((n) => String(3 * n)));
+  expect((await take(stream, 10)).map(({ event }) => event.payload['delta'])).toEqual(
+    upTo(10).map((n) => String(3 * n)),
+  );
   const next = take(stream, 1);
   await replica.driver.append(a, { runId: yours, events: [finished] });
   await replica.driver.append(a, { runId: mine, events: [finished] });
@@ -188,7 +200,13 @@ test('payloads are read in batches of bounded bytes', async () => {
   const stream = await hub.follow(a, id, { after: 0 });
   for (const sequence of upTo(5)) expect((await stream.next()).value).toMatchObject({ sequence });
   expect(reads).toEqual([2, 2, 1]);
-  const first = await log.readTenant(a.principal.tenantId, LOG_START, { transactionId: 2n ** 62n, id: 0n }, {}, { events: 100, bytes: 1 });
+  const first = await log.readTenant(
+    a.principal.tenantId,
+    LOG_START,
+    { transactionId: 2n ** 62n, id: 0n },
+    {},
+    { events: 100, bytes: 1 },
+  );
   expect(first).toMatchObject({ entries: [{ event: { sequence: 1 } }], more: true });
   await hub.close();
 });
@@ -207,15 +225,19 @@ test('restored into another cluster, whose transactions count from the beginning
   await using moved = await openMovedStore();
   const [a, b] = [newTenant(), newTenant()];
   const run = async (tenant: ReturnType<typeof as>) => (await moved.replica.driver.start(tenant, {})).id;
-  const add = async (tenant: ReturnType<typeof as>, runId: string, text: string) => await moved.replica.driver.append(tenant, { runId, events: [piece(text)] });
-  const followed = async (tenant: ReturnType<typeof as>, after: TenantPosition | 'now' = LOG_START) => await hubOn(moved.replica).followTenant(tenant, after, {});
+  const add = async (tenant: ReturnType<typeof as>, runId: string, text: string) =>
+    await moved.replica.driver.append(tenant, { runId, events: [piece(text)] });
+  const followed = async (tenant: ReturnType<typeof as>, after: TenantPosition | 'now' = LOG_START) =>
+    await hubOn(moved.replica).followTenant(tenant, after, {});
   const [own, foreign] = [await run(a), await run(b)];
   await add(a, own, 'one');
   await add(b, foreign, 'foreign');
   await add(a, own, 'two');
   // As if all of it came from a cluster that has seen a million million transactions.
   const far = 10n ** 12n;
-  await moved.admin.query(`UPDATE runs.run_events SET transaction_id = (transaction_id::text::bigint + ${far})::text::xid8`);
+  await moved.admin.query(
+    `UPDATE runs.run_events SET transaction_id = (transaction_id::text::bigint + ${far})::text::xid8`,
+  );
   await moved.admin.query(`UPDATE runs.log_clock SET cluster = 1`);
   // Before anything is written, what is there can be read.
   const stream = await followed(a);
@@ -227,7 +249,10 @@ test('restored into another cluster, whose transactions count from the beginning
   moved.replica.wakeUps.deliver();
   expect((await next).map(told)).toEqual([`${own}:4`]);
   // Cursors of the time before are good, and `now` is behind everything.
-  expect((await take(await followed(a, parsePosition(before[1]!.cursor)), 2)).map(told)).toEqual([`${own}:3`, `${own}:4`]);
+  expect((await take(await followed(a, parsePosition(before[1]!.cursor)), 2)).map(told)).toEqual([
+    `${own}:3`,
+    `${own}:4`,
+  ]);
   const late = await followed(a, 'now');
   const last = take(late, 1);
   await add(a, own, 'four');
@@ -236,7 +261,9 @@ test('restored into another cluster, whose transactions count from the beginning
   expect((await take(await followed(b), 2)).map(told)).toEqual([`${foreign}:1`, `${foreign}:2`]);
 
   // And on to a third one, in which an append is the first to come; and everything that was there has been archived.
-  await moved.admin.query(`UPDATE runs.run_events SET transaction_id = (transaction_id::text::bigint + ${far})::text::xid8 WHERE tenant_id = '${b.principal.tenantId}'`);
+  await moved.admin.query(
+    `UPDATE runs.run_events SET transaction_id = (transaction_id::text::bigint + ${far})::text::xid8 WHERE tenant_id = '${b.principal.tenantId}'`,
+  );
   await moved.admin.query(`UPDATE runs.log_clock SET cluster = 2`);
   const appended = await Promise.all(upTo(4).map(async () => await add(a, await run(a), 'after the second move')));
   expect(appended).toHaveLength(4);
@@ -245,7 +272,9 @@ test('restored into another cluster, whose transactions count from the beginning
     [appended.map(({ run: { id } }) => id)],
   );
   expect(BigInt(positions.rows[0]!.first)).toBeGreaterThan(BigInt(positions.rows[0]!.last));
-  expect((await take(await followed(a, parsePosition(before[0]!.cursor)), 12)).slice(0, 4).map(told)).toEqual([2, 3, 4, 5].map((sequence) => `${own}:${sequence}`));
+  expect((await take(await followed(a, parsePosition(before[0]!.cursor)), 12)).slice(0, 4).map(told)).toEqual(
+    [2, 3, 4, 5].map((sequence) => `${own}:${sequence}`),
+  );
 });
 
 test('copied into a cluster that is really another, young one, the log goes on and old cursors hold', async () => {
@@ -254,10 +283,13 @@ test('copied into a cluster that is really another, young one, the log goes on a
   const { id } = await moved.replica.driver.start(a, {});
   const foreign = await moved.replica.driver.start(b, {});
   // The old cluster has seen more transactions than the new one has.
-  for (let burnt = 0; burnt < 3_000; burnt += 100) await moved.admin.query(`DO $$ BEGIN FOR n IN 1..100 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$`);
+  for (let burnt = 0; burnt < 3_000; burnt += 100)
+    await moved.admin.query(`DO $$ BEGIN FOR n IN 1..100 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$`);
   await moved.replica.driver.append(a, { runId: id, events: [piece('one'), piece('two')] });
   await moved.replica.driver.append(b, { runId: foreign.id, events: [piece('foreign')] });
-  const cursors = (await take(await hubOn(moved.replica).followTenant(a, LOG_START, {}), 3)).map(({ cursor }) => cursor);
+  const cursors = (await take(await hubOn(moved.replica).followTenant(a, LOG_START, {}), 3)).map(
+    ({ cursor }) => cursor,
+  );
 
   const folder = await mkdtemp(join(tmpdir(), 'tributary-cluster-'));
   const cluster = await startEmbeddedPostgres({ dataDir: folder });
@@ -268,8 +300,13 @@ test('copied into a cluster that is really another, young one, the log goes on a
     await target.connect();
     await target.query('SET session_replication_role = replica; DELETE FROM runs.log_clock'); // As pg_restore --disable-triggers has it.
     for (const table of ['runs', 'run_events', 'run_appends', 'tenant_logs', 'log_clock']) {
-      const { rows } = await moved.admin.query<{ rows: unknown }>(`SELECT COALESCE(json_agg(t), '[]') AS rows FROM runs.${table} AS t`);
-      await target.query(`INSERT INTO runs.${table} OVERRIDING SYSTEM VALUE SELECT * FROM json_populate_recordset(NULL::runs.${table}, $1)`, [JSON.stringify(rows[0]!.rows)]);
+      const { rows } = await moved.admin.query<{ rows: unknown }>(
+        `SELECT COALESCE(json_agg(t), '[]') AS rows FROM runs.${table} AS t`,
+      );
+      await target.query(
+        `INSERT INTO runs.${table} OVERRIDING SYSTEM VALUE SELECT * FROM json_populate_recordset(NULL::runs.${table}, $1)`,
+        [JSON.stringify(rows[0]!.rows)],
+      );
     }
     const there = manualReplica(pool);
     const hub = hubOn(there);
@@ -281,7 +318,10 @@ test('copied into a cluster that is really another, young one, the log goes on a
     there.wakeUps.deliver();
     expect((await next).map(told)).toEqual([`${id}:4`]);
     expect((await resumed).map(told)).toEqual([`${id}:3`, `${id}:4`]);
-    expect((await take(await hub.followTenant(b, LOG_START, {}), 2)).map(told)).toEqual([`${foreign.id}:1`, `${foreign.id}:2`]);
+    expect((await take(await hub.followTenant(b, LOG_START, {}), 2)).map(told)).toEqual([
+      `${foreign.id}:1`,
+      `${foreign.id}:2`,
+    ]);
   } finally {
     await target.end();
     await pool.close();

@@ -34,9 +34,13 @@ const newAgent = () => `agt_w${(agents += 1)}`;
 const start = async (agentId: string, options = {}) => (await driver().start(a, { agentId, ...options })).id;
 const claim = async (agentId: string, leaseSeconds = 600) => await driver().claim(a, { agentId, leaseSeconds });
 const expire = async (runId: string) =>
-  await admin.query(`UPDATE runs.runs SET lease_expires_at = now() - interval '1 second' WHERE id = $1 AND lease_token IS NOT NULL`, [runId]);
+  await admin.query(
+    `UPDATE runs.runs SET lease_expires_at = now() - interval '1 second' WHERE id = $1 AND lease_token IS NOT NULL`,
+    [runId],
+  );
 const runOf = async (id: string) => (await driver().runsById(a, [id]))[0]!;
-const types = async (runId: string) => (await driver().events(a, [{ runId, after: 0 }], { limit: 100 })).map(({ type }) => type);
+const types = async (runId: string) =>
+  (await driver().events(a, [{ runId, after: 0 }], { limit: 100 })).map(({ type }) => type);
 
 describe('claiming', () => {
   test('gives an agent’s run with a token, and then none', async () => {
@@ -44,7 +48,13 @@ describe('claiming', () => {
     const id = await start(agentId);
     await start(newAgent());
     const claimed = (await claim(agentId))!;
-    expect(claimed.run).toMatchObject({ id, status: 'QUEUED', attempts: 1, claimedBy: 'worker-1', leaseExpiresAt: claimed.lease.expiresAt });
+    expect(claimed.run).toMatchObject({
+      id,
+      status: 'QUEUED',
+      attempts: 1,
+      claimedBy: 'worker-1',
+      leaseExpiresAt: claimed.lease.expiresAt,
+    });
     expect(claimed.lease.token).toMatch(/^1-\S{16}$/);
     expect(await claim(agentId)).toBeNull();
     expect(await driver().claim(b, { agentId, leaseSeconds: 60 })).toBeNull();
@@ -68,7 +78,9 @@ describe('claiming', () => {
   test('by many at once, over two processes, gives each run to one', async () => {
     const agentId = newAgent();
     const started = await Promise.all(upTo(20).map(() => start(agentId)));
-    const claims = await Promise.all(upTo(30).map((n) => replicas[n % 2]!.driver.claim(a, { agentId, leaseSeconds: 60 })));
+    const claims = await Promise.all(
+      upTo(30).map((n) => replicas[n % 2]!.driver.claim(a, { agentId, leaseSeconds: 60 })),
+    );
     const claimed = claims.flatMap((answer) => (answer ? [answer.run.id] : []));
     // A claim passes over what another has in hand, so one may find nothing while runs are left.
     for (let next = await claim(agentId); next; next = await claim(agentId)) claimed.push(next.run.id);
@@ -92,13 +104,25 @@ describe('while a lease lives', () => {
     const id = await start(agentId);
     const { lease } = (await claim(agentId))!;
     const refused = await rejection(driver().append(a, { runId: id, events: [piece(1)] }));
-    expect(refused).toMatchObject({ code: 'CONFLICT', status: 'QUEUED', leaseExpiresAt: lease.expiresAt.toISOString() });
+    expect(refused).toMatchObject({
+      code: 'CONFLICT',
+      status: 'QUEUED',
+      leaseExpiresAt: lease.expiresAt.toISOString(),
+    });
     expect(await rejection(driver().append(a, { runId: id, events: [finished] }))).toMatchObject({ code: 'CONFLICT' });
-    expect(await rejection(driver().append(a, { runId: id, events: [piece(1)], token: '1-x' }))).toMatchObject({ code: 'CONFLICT' });
-    expect((await driver().append(a, { runId: id, events: [piece(1)], token: lease.token })).run).toMatchObject({ status: 'RUNNING', leaseExpiresAt: lease.expiresAt });
+    expect(await rejection(driver().append(a, { runId: id, events: [piece(1)], token: '1-x' }))).toMatchObject({
+      code: 'CONFLICT',
+    });
+    expect((await driver().append(a, { runId: id, events: [piece(1)], token: lease.token })).run).toMatchObject({
+      status: 'RUNNING',
+      leaseExpiresAt: lease.expiresAt,
+    });
     await driver().append(a, { runId: id, events: [cancelled], regardless: true });
     expect(await runOf(id)).toMatchObject({ status: 'CANCELLED', leaseExpiresAt: null });
-    expect(await rejection(driver().heartbeat(a, { runId: id, token: lease.token, leaseSeconds: 60 }))).toMatchObject({ code: 'CONFLICT', status: 'CANCELLED' });
+    expect(await rejection(driver().heartbeat(a, { runId: id, token: lease.token, leaseSeconds: 60 }))).toMatchObject({
+      code: 'CONFLICT',
+      status: 'CANCELLED',
+    });
   });
 
   test('the worker finishes, and nothing is left to claim', async () => {
@@ -117,8 +141,12 @@ describe('while a lease lives', () => {
     const prolonged = await driver().heartbeat(a, { runId: id, token: lease.token, leaseSeconds: 1_000 });
     expect(prolonged.lease.token).toBe(lease.token);
     expect(prolonged.lease.expiresAt.getTime() - lease.expiresAt.getTime()).toBeGreaterThan(900_000);
-    expect(await rejection(driver().heartbeat(a, { runId: id, token: '1-other', leaseSeconds: 60 }))).toMatchObject({ code: 'CONFLICT' });
-    expect(await rejection(driver().heartbeat(b, { runId: id, token: lease.token, leaseSeconds: 60 }))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await rejection(driver().heartbeat(a, { runId: id, token: '1-other', leaseSeconds: 60 }))).toMatchObject({
+      code: 'CONFLICT',
+    });
+    expect(await rejection(driver().heartbeat(b, { runId: id, token: lease.token, leaseSeconds: 60 }))).toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 });
 
@@ -137,7 +165,8 @@ describe('when a lease has expired', () => {
       () => driver().append(a, { runId: id, events: [piece(2)], token }),
       () => driver().append(a, { runId: id, events: [finished], token }),
       () => driver().heartbeat(a, { runId: id, token, leaseSeconds: 600 }),
-    ]) expect(await rejection(attempt())).toMatchObject({ code: 'CONFLICT' });
+    ])
+      expect(await rejection(attempt())).toMatchObject({ code: 'CONFLICT' });
     await driver().append(a, { runId: id, events: [finished], token: second.lease.token });
     expect(await types(id)).toEqual(['RUN_STARTED', 'TEXT_MESSAGE_CONTENT', 'RUN_FINISHED']);
   });
@@ -154,7 +183,10 @@ describe('when a lease has expired', () => {
     expect(await rejection(driver().append(a, { runId: id, events: [piece(3)] }))).toMatchObject({ code: 'CONFLICT' });
   });
 
-  test.each([['with an empty log', 0], ['with events', 1]])('too often, the run %s fails, with one terminal event', async (_name, events) => {
+  test.each([
+    ['with an empty log', 0],
+    ['with events', 1],
+  ])('too often, the run %s fails, with one terminal event', async (_name, events) => {
     const agentId = newAgent();
     const id = await start(agentId, { maxAttempts: 2, priority: 1 });
     const other = await start(agentId);
@@ -166,7 +198,12 @@ describe('when a lease has expired', () => {
     }
     const [third, fourth] = await Promise.all([claim(agentId), claim(agentId)]);
     expect([third?.run.id, fourth?.run.id].filter((claimed) => claimed !== undefined)).toEqual([other]);
-    expect(await runOf(id)).toMatchObject({ status: 'FAILED', attempts: 2, error: { code: 'ATTEMPTS_EXHAUSTED' }, leaseExpiresAt: null });
+    expect(await runOf(id)).toMatchObject({
+      status: 'FAILED',
+      attempts: 2,
+      error: { code: 'ATTEMPTS_EXHAUSTED' },
+      leaseExpiresAt: null,
+    });
     expect((await types(id)).filter((type) => type === 'RUN_ERROR')).toHaveLength(1);
   });
 
@@ -192,15 +229,25 @@ test('waiting hands the run back; who resumes it makes it claimable, with all at
 
 test('a key starts a run once, whatever was asked for besides the input', async () => {
   const agentId = newAgent();
-  const options = { agentId, idempotencyKey: 'k', priority: 3, scheduledAt: new Date('2999-01-01T00:00:00Z'), maxAttempts: 7 };
+  const options = {
+    agentId,
+    idempotencyKey: 'k',
+    priority: 3,
+    scheduledAt: new Date('2999-01-01T00:00:00Z'),
+    maxAttempts: 7,
+  };
   const run = await driver().start(a, options);
   expect(run).toMatchObject({ priority: 3, scheduledAt: options.scheduledAt, maxAttempts: 7, attempts: 0 });
   expect((await driver().start(a, options)).id).toBe(run.id);
-  expect(await rejection(driver().start(a, { ...options, priority: 4 }))).toMatchObject({ code: 'CONFLICT', runId: run.id });
+  expect(await rejection(driver().start(a, { ...options, priority: 4 }))).toMatchObject({
+    code: 'CONFLICT',
+    runId: run.id,
+  });
 });
 
 describe('the sweep of leases, where nobody claims any more', () => {
-  const sweeps = () => pools.map((postgres, index) => new LeaseSweep(postgresExhausted(postgres, replicas[index]!.wakeUps)));
+  const sweeps = () =>
+    pools.map((postgres, index) => new LeaseSweep(postgresExhausted(postgres, replicas[index]!.wakeUps)));
   const used = async (context = a, options = {}): Promise<string> => {
     const agentId = newAgent();
     const { id } = await driver().start(context, { agentId, maxAttempts: 1, ...options });
@@ -210,7 +257,11 @@ describe('the sweep of leases, where nobody claims any more', () => {
   };
 
   test('ends runs of every tenant whose attempts are used up, once, however many processes sweep', async () => {
-    const ids = [[a, await used()], [a, await used()], [b, await used(b)]] as const;
+    const ids = [
+      [a, await used()],
+      [a, await used()],
+      [b, await used(b)],
+    ] as const;
     const [sweep] = sweeps();
     expect(await sweep!.sweep()).toBe(0); // Their leases live.
     for (const [, id] of ids) await expire(id);
@@ -219,9 +270,17 @@ describe('the sweep of leases, where nobody claims any more', () => {
     expect(ended.reduce((sum, count) => sum + count, 0)).toBe(3);
     for (const [context, id] of ids) {
       const [run] = await driver().runsById(context, [id]);
-      expect(run).toMatchObject({ status: 'FAILED', error: { code: 'ATTEMPTS_EXHAUSTED' }, leaseExpiresAt: null, lastSequence: 3 });
+      expect(run).toMatchObject({
+        status: 'FAILED',
+        error: { code: 'ATTEMPTS_EXHAUSTED' },
+        leaseExpiresAt: null,
+        lastSequence: 3,
+      });
       const log = await driver().events(context, [{ runId: id, after: 0 }], { limit: 10 });
-      expect(log.map(({ type, actor }) => [type, actor]).slice(1)).toEqual([['TEXT_MESSAGE_CONTENT', context.principal.subject], ['RUN_ERROR', 'system:leases']]);
+      expect(log.map(({ type, actor }) => [type, actor]).slice(1)).toEqual([
+        ['TEXT_MESSAGE_CONTENT', context.principal.subject],
+        ['RUN_ERROR', 'system:leases'],
+      ]);
     }
     expect(await sweep!.sweep()).toBe(0);
   });
@@ -232,7 +291,12 @@ describe('the sweep of leases, where nobody claims any more', () => {
     await claim(agentId);
     await expire(again);
     const waiting = await used();
-    await driver().append(a, { runId: waiting, events: [piece(2)], token: (await admin.query('SELECT lease_token FROM runs.runs WHERE id = $1', [waiting])).rows[0].lease_token, waiting: true });
+    await driver().append(a, {
+      runId: waiting,
+      events: [piece(2)],
+      token: (await admin.query('SELECT lease_token FROM runs.runs WHERE id = $1', [waiting])).rows[0].lease_token,
+      waiting: true,
+    });
     const ending = await used();
     await expire(ending);
     await admin.query('BEGIN');
@@ -242,18 +306,27 @@ describe('the sweep of leases, where nobody claims any more', () => {
     await admin.query('ROLLBACK');
     await driver().append(a, { runId: ending, events: [finished] });
     expect(await sweep!.sweep()).toBe(0);
-    for (const [id, status] of [[again, 'QUEUED'], [waiting, 'WAITING'], [ending, 'SUCCEEDED']] as const) expect(await runOf(id)).toMatchObject({ status });
+    for (const [id, status] of [
+      [again, 'QUEUED'],
+      [waiting, 'WAITING'],
+      [ending, 'SUCCEEDED'],
+    ] as const)
+      expect(await runOf(id)).toMatchObject({ status });
   });
 
   test('a worker that comes back late, before the sweep, may still finish; after it, it is told', async () => {
     const [early, late] = [await used(), await used()];
-    const tokenOf = async (id: string): Promise<string> => (await admin.query('SELECT lease_token FROM runs.runs WHERE id = $1', [id])).rows[0].lease_token as string;
+    const tokenOf = async (id: string): Promise<string> =>
+      (await admin.query('SELECT lease_token FROM runs.runs WHERE id = $1', [id])).rows[0].lease_token as string;
     const tokens = [await tokenOf(early), await tokenOf(late)];
     await expire(early);
     await driver().append(a, { runId: early, events: [finished], token: tokens[0] });
     await expire(late);
     expect(await sweeps()[0]!.sweep()).toBe(1);
-    expect(await rejection(driver().append(a, { runId: late, events: [finished], token: tokens[1] }))).toMatchObject({ code: 'CONFLICT', status: 'FAILED' });
+    expect(await rejection(driver().append(a, { runId: late, events: [finished], token: tokens[1] }))).toMatchObject({
+      code: 'CONFLICT',
+      status: 'FAILED',
+    });
     expect(await runOf(early)).toMatchObject({ status: 'SUCCEEDED' });
   });
 

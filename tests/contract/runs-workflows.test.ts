@@ -1,8 +1,19 @@
-/** Runs that workflows own, on PostgreSQL, with a server of workflows whose answers a test gives. The real one is tests/e2e/temporal. */
+/**
+ * Runs that workflows own, on PostgreSQL, with a server of workflows whose answers a test gives. The real one is
+ * tests/e2e/temporal.
+ */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { postgresWorkflows } from '#subgraphs/runs/drivers/postgres-workflows.ts';
-import { WorkflowFault, workflowIdOf, Workflows, type WorkflowInput, type WorkflowService, type WorkflowsOptions, type WorkflowState } from '#subgraphs/runs/workflows.ts';
+import {
+  WorkflowFault,
+  workflowIdOf,
+  Workflows,
+  type WorkflowInput,
+  type WorkflowService,
+  type WorkflowsOptions,
+  type WorkflowState,
+} from '#subgraphs/runs/workflows.ts';
 import { Postgres } from '#subgraphs/shared/postgres.ts';
 import { as, cancelled, finished, piece, rejection, upTo, type Replica } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';
@@ -66,23 +77,41 @@ afterAll(async () => {
   await store?.close();
 });
 
-const workflows = (options: WorkflowsOptions = {}) => new Workflows(postgresWorkflows(postgres), replica.driver, server, { lookMs: () => 3_600_000, ...options });
-const start = async (context = a, options = {}) => (await replica.driver.start(context, { agentId: 'agt_t', input: { question: 'why' }, workflow: true, ...options })).id;
+const workflows = (options: WorkflowsOptions = {}) =>
+  new Workflows(postgresWorkflows(postgres), replica.driver, server, { lookMs: () => 3_600_000, ...options });
+const start = async (context = a, options = {}) =>
+  (await replica.driver.start(context, { agentId: 'agt_t', input: { question: 'why' }, workflow: true, ...options }))
+    .id;
 const runOf = async (id: string, context = a) => (await replica.driver.runsById(context, [id]))[0]!;
-const typesOf = async (id: string, context = a) => (await replica.driver.events(context, [{ runId: id, after: 0 }], { limit: 100 })).map(({ type }) => type);
-const dueNow = async (id: string) => await admin.query('UPDATE runs.runs SET workflow_due_at = now() WHERE id = $1', [id]);
-const isDue = async (id: string) => (await admin.query<{ due: Date | null }>('SELECT workflow_due_at AS due FROM runs.runs WHERE id = $1', [id])).rows[0]!.due;
+const typesOf = async (id: string, context = a) =>
+  (await replica.driver.events(context, [{ runId: id, after: 0 }], { limit: 100 })).map(({ type }) => type);
+const dueNow = async (id: string) =>
+  await admin.query('UPDATE runs.runs SET workflow_due_at = now() WHERE id = $1', [id]);
+const isDue = async (id: string) =>
+  (await admin.query<{ due: Date | null }>('SELECT workflow_due_at AS due FROM runs.runs WHERE id = $1', [id])).rows[0]!
+    .due;
 const workflowOf = (id: string, context = a) => server.workflows.get(workflowIdOf(context.principal.tenantId, id));
 const away = new WorkflowFault('Temporal cannot be reached.', { hint: 'Look there.' });
 
 describe('starting', () => {
   test('each run of each tenant is started as one workflow, with what it needs to know', async () => {
-    const ids = [[a, await start(a)], [b, await start(b, { threadId: 'thread' })]] as const;
+    const ids = [
+      [a, await start(a)],
+      [b, await start(b, { threadId: 'thread' })],
+    ] as const;
     expect(await workflows().look()).toBe(2);
     for (const [context, id] of ids) {
       const { threadId } = await runOf(id, context);
-      expect(workflowOf(id, context)?.input).toEqual({ tenantId: context.principal.tenantId, run: { id, agentId: 'agt_t', threadId, input: { question: 'why' } } });
-      expect(await runOf(id, context)).toMatchObject({ status: 'QUEUED', workflowId: workflowIdOf(context.principal.tenantId, id), dispatchError: null, attempts: 0 });
+      expect(workflowOf(id, context)?.input).toEqual({
+        tenantId: context.principal.tenantId,
+        run: { id, agentId: 'agt_t', threadId, input: { question: 'why' } },
+      });
+      expect(await runOf(id, context)).toMatchObject({
+        status: 'QUEUED',
+        workflowId: workflowIdOf(context.principal.tenantId, id),
+        dispatchError: null,
+        attempts: 0,
+      });
     }
     expect(await workflows().look()).toBe(0);
     expect(server.starts).toBe(2);
@@ -132,14 +161,20 @@ describe('starting', () => {
     const id = await start();
     server.fault = new WorkflowFault('Temporal refuses the run: it is too large.', { final: true });
     await workflows().look();
-    expect(await runOf(id)).toMatchObject({ status: 'FAILED', error: { code: 'DISPATCH_FAILED', message: 'Temporal refuses the run: it is too large.' } });
+    expect(await runOf(id)).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'DISPATCH_FAILED', message: 'Temporal refuses the run: it is too large.' },
+    });
     expect(await isDue(id)).toBeNull();
   });
 
   test('a key starts a run once, and a workflow is part of what is started', async () => {
     const id = await start(a, { idempotencyKey: 'k' });
     expect(await start(a, { idempotencyKey: 'k' })).toBe(id);
-    expect(await rejection(start(a, { idempotencyKey: 'k', workflow: false }))).toMatchObject({ code: 'CONFLICT', runId: id });
+    expect(await rejection(start(a, { idempotencyKey: 'k', workflow: false }))).toMatchObject({
+      code: 'CONFLICT',
+      runId: id,
+    });
   });
 });
 
@@ -156,10 +191,25 @@ describe('a workflow under way', () => {
   });
 
   test.each<[WorkflowState, object]>([
-    [{ state: 'failed', why: 'TypeError: x is not a function' }, { status: 'FAILED', error: { code: 'WORKFLOW_FAILED', message: expect.stringContaining('x is not a function') as string } }],
-    [{ state: 'terminated' }, { status: 'FAILED', error: { code: 'WORKFLOW_TERMINATED', message: expect.any(String) as string } }],
-    [{ state: 'timed out' }, { status: 'FAILED', error: { code: 'WORKFLOW_TIMED_OUT', message: expect.any(String) as string } }],
-    [{ state: 'completed' }, { status: 'FAILED', error: { code: 'WORKFLOW_COMPLETED', message: expect.any(String) as string } }],
+    [
+      { state: 'failed', why: 'TypeError: x is not a function' },
+      {
+        status: 'FAILED',
+        error: { code: 'WORKFLOW_FAILED', message: expect.stringContaining('x is not a function') as string },
+      },
+    ],
+    [
+      { state: 'terminated' },
+      { status: 'FAILED', error: { code: 'WORKFLOW_TERMINATED', message: expect.any(String) as string } },
+    ],
+    [
+      { state: 'timed out' },
+      { status: 'FAILED', error: { code: 'WORKFLOW_TIMED_OUT', message: expect.any(String) as string } },
+    ],
+    [
+      { state: 'completed' },
+      { status: 'FAILED', error: { code: 'WORKFLOW_COMPLETED', message: expect.any(String) as string } },
+    ],
     [{ state: 'cancelled' }, { status: 'CANCELLED', error: null }],
   ])('that ends %j without ending its run: the run ends, once', async (state, expected) => {
     const id = await start();
@@ -169,7 +219,11 @@ describe('a workflow under way', () => {
     await dueNow(id);
     await Promise.all(upTo(3).map(() => workflows().look()));
     expect(await runOf(id)).toMatchObject(expected);
-    expect(await typesOf(id)).toEqual(['RUN_STARTED', 'TEXT_MESSAGE_CONTENT', (expected as { status: string }).status === 'FAILED' ? 'RUN_ERROR' : 'RUN_FINISHED']);
+    expect(await typesOf(id)).toEqual([
+      'RUN_STARTED',
+      'TEXT_MESSAGE_CONTENT',
+      (expected as { status: string }).status === 'FAILED' ? 'RUN_ERROR' : 'RUN_FINISHED',
+    ]);
     await dueNow(id);
     await workflows().look();
     expect(await typesOf(id)).toHaveLength(3);
@@ -181,7 +235,10 @@ describe('a workflow under way', () => {
       await workflows().look();
       workflowOf(id)!.state = { state: 'completed' };
       await dueNow(id);
-      await Promise.all([workflows().look(), replica.driver.append(a, { runId: id, events: [finished] }).catch(() => undefined)]);
+      await Promise.all([
+        workflows().look(),
+        replica.driver.append(a, { runId: id, events: [finished] }).catch(() => undefined),
+      ]);
       expect((await typesOf(id)).filter((type) => type !== 'RUN_STARTED')).toHaveLength(1);
     }
   });
@@ -235,7 +292,8 @@ describe('cancelling', () => {
 
   test('while another process starts it: the workflow hears of it', async () => {
     const id = await start();
-    server.started = async () => void (await replica.driver.append(a, { runId: id, events: [cancelled], regardless: true }));
+    server.started = async () =>
+      void (await replica.driver.append(a, { runId: id, events: [cancelled], regardless: true }));
     await workflows().look();
     await workflows().look();
     expect(workflowOf(id)!.asked).toEqual(['The run was cancelled.']);
@@ -273,6 +331,8 @@ test('works by itself, when nudged and when nobody nudges, and ends', async () =
 
 test('the system reads nothing that a run says', async () => {
   await admin.query('BEGIN; SET LOCAL ROLE tributary_system');
-  await expect(admin.query('SELECT input FROM runs.runs WHERE workflow_id IS NOT NULL')).rejects.toThrow(/permission denied/);
+  await expect(admin.query('SELECT input FROM runs.runs WHERE workflow_id IS NOT NULL')).rejects.toThrow(
+    /permission denied/,
+  );
   await admin.query('ROLLBACK');
 });

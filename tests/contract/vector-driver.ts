@@ -2,7 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import type { ChunkFilter, ChunkVector, RankedChunk, StoreQuery, VectorDriver, VectorModel } from '#subgraphs/vector/driver.ts';
+import type {
+  ChunkFilter,
+  ChunkVector,
+  RankedChunk,
+  StoreQuery,
+  VectorDriver,
+  VectorModel,
+} from '#subgraphs/vector/driver.ts';
 import { byScoreThenId } from '#subgraphs/vector/fusion.ts';
 
 export const MODEL: VectorModel = { model: 'test-model', dimensions: 24 };
@@ -18,7 +25,8 @@ export interface VectorStoreUnderTest {
   close(): Promise<void>;
 }
 
-export const as = (tenantId: string): RequestContext => createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });
+export const as = (tenantId: string): RequestContext =>
+  createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });
 
 /** The same numbers in every run (mulberry32). */
 export function random(seed: number): () => number {
@@ -50,10 +58,16 @@ export function corpus(tenant: string, count: number, seed: number): ChunkVector
       chunkId: `chk_${tenant}_${String(i).padStart(6, '0')}`,
       documentId: `doc_${tenant}_${document}`,
       title: '',
-      text: copy?.text ?? `${WORDS[Math.floor(next() * WORDS.length)]} ${WORDS[Math.floor(next() * WORDS.length)]} number${i}`,
+      text:
+        copy?.text ??
+        `${WORDS[Math.floor(next() * WORDS.length)]} ${WORDS[Math.floor(next() * WORDS.length)]} number${i}`,
       source: `${document % 2 === 0 ? 'notes' : 'guides'}/${document}.md`,
       mediaType: document % 3 === 0 ? 'text/plain' : 'text/markdown',
-      metadata: { topic: document % 4 === 0 ? 'resilience' : 'other', level: { depth: document % 5 }, tags: document % 7 === 0 ? ['a', 'b'] : ['c'] },
+      metadata: {
+        topic: document % 4 === 0 ? 'resilience' : 'other',
+        level: { depth: document % 5 },
+        tags: document % 7 === 0 ? ['a', 'b'] : ['c'],
+      },
       contentHash: `hash-${i}`,
       vector: copy?.vector ?? unitVector(next),
     });
@@ -64,7 +78,11 @@ export function corpus(tenant: string, count: number, seed: number): ChunkVector
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 
 /** The answer by brute force, over all. */
-function oracle(chunks: readonly ChunkVector[], query: Float32Array, keep: (chunk: ChunkVector) => boolean): RankedChunk[] {
+function oracle(
+  chunks: readonly ChunkVector[],
+  query: Float32Array,
+  keep: (chunk: ChunkVector) => boolean,
+): RankedChunk[] {
   return chunks
     .filter(keep)
     .map((chunk) => ({ chunkId: chunk.chunkId, documentId: chunk.documentId, score: dot(chunk.vector, query) }))
@@ -84,19 +102,36 @@ function sameRanking(got: readonly RankedChunk[], wanted: readonly RankedChunk[]
 const FILTERS: { name: string; filter: ChunkFilter; keep: (chunk: ChunkVector) => boolean }[] = [
   { name: 'nothing', filter: {}, keep: () => true },
   { name: 'media type', filter: { mediaTypes: ['text/plain'] }, keep: (c) => c.mediaType === 'text/plain' },
-  { name: 'source', filter: { sources: ['notes/0.md', 'guides/1.md'] }, keep: (c) => ['notes/0.md', 'guides/1.md'].includes(c.source) },
+  {
+    name: 'source',
+    filter: { sources: ['notes/0.md', 'guides/1.md'] },
+    keep: (c) => ['notes/0.md', 'guides/1.md'].includes(c.source),
+  },
   { name: 'source prefix', filter: { sourcePrefix: 'guides/' }, keep: (c) => c.source.startsWith('guides/') },
-  { name: 'metadata', filter: { metadata: [{ path: ['topic'], any: ['resilience'] }] }, keep: (c) => c.metadata['topic'] === 'resilience' },
+  {
+    name: 'metadata',
+    filter: { metadata: [{ path: ['topic'], any: ['resilience'] }] },
+    keep: (c) => c.metadata['topic'] === 'resilience',
+  },
   {
     name: 'nested metadata, one of several',
     filter: { metadata: [{ path: ['level', 'depth'], any: [1, 2] }] },
     keep: (c) => [1, 2].includes((c.metadata['level'] as { depth: number }).depth),
   },
-  { name: 'an element of a list', filter: { metadata: [{ path: ['tags'], any: ['b'] }] }, keep: (c) => (c.metadata['tags'] as string[]).includes('b') },
+  {
+    name: 'an element of a list',
+    filter: { metadata: [{ path: ['tags'], any: ['b'] }] },
+    keep: (c) => (c.metadata['tags'] as string[]).includes('b'),
+  },
   {
     name: 'all together',
-    filter: { sourcePrefix: 'notes/', mediaTypes: ['text/markdown'], metadata: [{ path: ['topic'], any: ['resilience', 'nothing'] }] },
-    keep: (c) => c.source.startsWith('notes/') && c.mediaType === 'text/markdown' && c.metadata['topic'] === 'resilience',
+    filter: {
+      sourcePrefix: 'notes/',
+      mediaTypes: ['text/markdown'],
+      metadata: [{ path: ['topic'], any: ['resilience', 'nothing'] }],
+    },
+    keep: (c) =>
+      c.source.startsWith('notes/') && c.mediaType === 'text/markdown' && c.metadata['topic'] === 'resilience',
   },
   { name: 'what nothing has', filter: { metadata: [{ path: ['absent'], any: [null, 'x'] }] }, keep: () => false },
   { name: 'an empty list', filter: { mediaTypes: [] }, keep: () => false },
@@ -106,7 +141,11 @@ const FILTERS: { name: string; filter: ChunkFilter; keep: (chunk: ChunkVector) =
 export function testVectorDriver(
   name: string,
   setup: () => Promise<VectorStoreUnderTest>,
-  sizes: { large: number; small: number; /** Whether a reader never sees half of a write. @default true */ atomic?: boolean } = { large: 2_000, small: 20 },
+  sizes: {
+    large: number;
+    small: number;
+    /** Whether a reader never sees half of a write. @default true */ atomic?: boolean;
+  } = { large: 2_000, small: 20 },
 ): void {
   describe(name, () => {
     let store: VectorStoreUnderTest;
@@ -118,15 +157,26 @@ export function testVectorDriver(
       { tenant: 'small', chunks: small },
     ];
 
-    const vectorSearch = async (driver: VectorDriver, tenant: string, vector: Float32Array, limit: number, filter: ChunkFilter = {}) =>
-      (await driver.search(as(tenant), [{ kind: 'VECTOR', vector, model: MODEL.model, limit, filter }]))[0]!.items;
-    const keywordSearch = async (driver: VectorDriver, tenant: string, text: string, limit: number, filter: ChunkFilter = {}) =>
-      (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit, filter }]))[0]!.items;
+    const vectorSearch = async (
+      driver: VectorDriver,
+      tenant: string,
+      vector: Float32Array,
+      limit: number,
+      filter: ChunkFilter = {},
+    ) => (await driver.search(as(tenant), [{ kind: 'VECTOR', vector, model: MODEL.model, limit, filter }]))[0]!.items;
+    const keywordSearch = async (
+      driver: VectorDriver,
+      tenant: string,
+      text: string,
+      limit: number,
+      filter: ChunkFilter = {},
+    ) => (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit, filter }]))[0]!.items;
 
     beforeAll(async () => {
       store = await setup();
       for (const { tenant, chunks } of tenants) {
-        for (let i = 0; i < chunks.length; i += 500) await store.driver.upsert(as(tenant), chunks.slice(i, i + 500), MODEL);
+        for (let i = 0; i < chunks.length; i += 500)
+          await store.driver.upsert(as(tenant), chunks.slice(i, i + 500), MODEL);
       }
       await store.settle?.();
     });
@@ -145,7 +195,13 @@ export function testVectorDriver(
       });
 
       test('ranks only the documents that are named', async () => {
-        const documentIds = [chunks[0]!.documentId, chunks[12]!.documentId, 'doc_large_3', 'doc_small_3', 'doc_nowhere'];
+        const documentIds = [
+          chunks[0]!.documentId,
+          chunks[12]!.documentId,
+          'doc_large_3',
+          'doc_small_3',
+          'doc_nowhere',
+        ];
         const query = unitVector(random(4));
         const wanted = oracle(chunks, query, (c) => documentIds.includes(c.documentId));
         sameRanking(await vectorSearch(store.driver, tenant, query, 100, { documentIds }), wanted);
@@ -176,9 +232,14 @@ export function testVectorDriver(
         for (const { documentId } of chunks) {
           if (means.has(documentId)) continue;
           const own = chunks.filter((c) => c.documentId === documentId);
-          const sum = Float64Array.from({ length: MODEL.dimensions }, (_, i) => own.reduce((total, c) => total + c.vector[i]!, 0));
+          const sum = Float64Array.from({ length: MODEL.dimensions }, (_, i) =>
+            own.reduce((total, c) => total + c.vector[i]!, 0),
+          );
           const length = Math.hypot(...sum);
-          means.set(documentId, Float32Array.from(sum, (value) => value / length));
+          means.set(
+            documentId,
+            Float32Array.from(sum, (value) => value / length),
+          );
         }
         const ids = [chunks[0]!.documentId, chunks[17]!.documentId];
         const found = await store.driver.similarToDocuments(as(tenant), [...ids, 'doc_nowhere'], 3);
@@ -201,7 +262,13 @@ export function testVectorDriver(
       const queries: StoreQuery[] = [
         { kind: 'VECTOR', vector: unitVector(next), model: MODEL.model, limit: 3, filter: {} },
         { kind: 'KEYWORD', text: 'jitter', limit: 4, filter: {} },
-        { kind: 'VECTOR', vector: unitVector(next), model: MODEL.model, limit: 5, filter: { mediaTypes: ['text/plain'] } },
+        {
+          kind: 'VECTOR',
+          vector: unitVector(next),
+          model: MODEL.model,
+          limit: 5,
+          filter: { mediaTypes: ['text/plain'] },
+        },
         { kind: 'KEYWORD', text: 'backoff', limit: 6, filter: { sourcePrefix: 'notes/' } },
       ];
       const together = await store.driver.search(as('large'), queries);
@@ -214,8 +281,14 @@ export function testVectorDriver(
 
     test('shows a tenant nothing of another', async () => {
       const theirs = small[0]!;
-      expect((await vectorSearch(store.driver, 'large', theirs.vector, 50)).every((item) => item.chunkId.startsWith('chk_large'))).toBe(true);
-      expect(await vectorSearch(store.driver, 'large', theirs.vector, 50, { documentIds: [theirs.documentId] })).toEqual([]);
+      expect(
+        (await vectorSearch(store.driver, 'large', theirs.vector, 50)).every((item) =>
+          item.chunkId.startsWith('chk_large'),
+        ),
+      ).toBe(true);
+      expect(
+        await vectorSearch(store.driver, 'large', theirs.vector, 50, { documentIds: [theirs.documentId] }),
+      ).toEqual([]);
       expect(await keywordSearch(store.driver, 'large', 'number3', 50)).toHaveLength(1);
       expect(await keywordSearch(store.driver, 'stranger', 'retry', 50)).toEqual([]);
       expect(await vectorSearch(store.driver, 'stranger', theirs.vector, 50)).toEqual([]);
@@ -244,13 +317,26 @@ export function testVectorDriver(
       const driver = await store.fresh();
       const [chunk, another] = corpus('x', 2, 12) as [ChunkVector, ChunkVector];
       await driver.upsert(as('a'), [chunk], MODEL);
-      await expect(driver.upsert(as('a'), [another], { ...MODEL, model: 'other' })).rejects.toMatchObject({ extensions: { code: 'CONFLICT', hint: expect.stringContaining('embed') } });
+      await expect(driver.upsert(as('a'), [another], { ...MODEL, model: 'other' })).rejects.toMatchObject({
+        extensions: { code: 'CONFLICT', hint: expect.stringContaining('embed') },
+      });
       const short = { ...another, vector: unitVector(random(1), 8) };
-      await expect(driver.upsert(as('a'), [short], { ...MODEL, dimensions: 8 })).rejects.toMatchObject({ extensions: { code: 'CONFLICT' } });
-      await expect(driver.upsert(as('a'), [short], MODEL)).rejects.toMatchObject({ extensions: { code: 'BAD_USER_INPUT' } });
-      const ask = (model: string, vector: Float32Array) => driver.search(as('a'), [{ kind: 'VECTOR', vector, model, limit: 1, filter: {} }]);
-      await expect(ask('other', chunk.vector)).rejects.toMatchObject({ extensions: { code: 'CONFLICT' }, message: expect.stringContaining('test-model') });
-      await expect(ask(MODEL.model, short.vector)).rejects.toMatchObject({ extensions: { code: 'CONFLICT' }, message: expect.stringContaining('24') });
+      await expect(driver.upsert(as('a'), [short], { ...MODEL, dimensions: 8 })).rejects.toMatchObject({
+        extensions: { code: 'CONFLICT' },
+      });
+      await expect(driver.upsert(as('a'), [short], MODEL)).rejects.toMatchObject({
+        extensions: { code: 'BAD_USER_INPUT' },
+      });
+      const ask = (model: string, vector: Float32Array) =>
+        driver.search(as('a'), [{ kind: 'VECTOR', vector, model, limit: 1, filter: {} }]);
+      await expect(ask('other', chunk.vector)).rejects.toMatchObject({
+        extensions: { code: 'CONFLICT' },
+        message: expect.stringContaining('test-model'),
+      });
+      await expect(ask(MODEL.model, short.vector)).rejects.toMatchObject({
+        extensions: { code: 'CONFLICT' },
+        message: expect.stringContaining('24'),
+      });
       expect(await driver.collectionInfo(as('a'))).toMatchObject(MODEL);
       expect(await vectorSearch(driver, 'a', chunk.vector, 9)).toHaveLength(1);
       await driver.close();
@@ -262,8 +348,13 @@ export function testVectorDriver(
       const documentIds = ['doc_x_0', 'doc_x_1'];
       const inside = chunks.filter((c) => documentIds.includes(c.documentId));
       await driver.upsert(as('a'), chunks, MODEL);
-      expect(await driver.storedHashes(as('a'), documentIds)).toEqual(new Map(inside.map((c) => [c.chunkId, c.contentHash])));
-      const stored = inside.map(({ chunkId, documentId, contentHash, source, mediaType, metadata }) => [chunkId, { documentId, contentHash, source, mediaType, metadata }] as const);
+      expect(await driver.storedHashes(as('a'), documentIds)).toEqual(
+        new Map(inside.map((c) => [c.chunkId, c.contentHash])),
+      );
+      const stored = inside.map(
+        ({ chunkId, documentId, contentHash, source, mediaType, metadata }) =>
+          [chunkId, { documentId, contentHash, source, mediaType, metadata }] as const,
+      );
       expect(await driver.storedChunks(as('a'), documentIds)).toEqual(new Map(stored));
       expect(await driver.storedChunks(as('b'), documentIds)).toEqual(new Map());
 
@@ -282,10 +373,16 @@ export function testVectorDriver(
         );
         expect((await vectorSearch(driver, 'a', newVector, 1))[0]).toMatchObject({ chunkId: rewritten.chunkId });
         expect(await keywordSearch(driver, 'a', 'entirely', 5)).toHaveLength(1);
-        expect(await vectorSearch(driver, 'a', newVector, 9, { mediaTypes: ['application/x-kept'] })).toMatchObject([{ chunkId: kept.chunkId }]);
+        expect(await vectorSearch(driver, 'a', newVector, 9, { mediaTypes: ['application/x-kept'] })).toMatchObject([
+          { chunkId: kept.chunkId },
+        ]);
       }
       await expect(
-        driver.indexDocuments(as('a'), { documentIds, changed: [], kept: [{ ...kept, contentHash: 'other' }] }, undefined),
+        driver.indexDocuments(
+          as('a'),
+          { documentIds, changed: [], kept: [{ ...kept, contentHash: 'other' }] },
+          undefined,
+        ),
       ).rejects.toMatchObject({ extensions: { code: 'CONFLICT' } });
       expect(await driver.indexDocuments(as('a'), { documentIds, changed: [], kept: [] }, undefined)).toBe(2);
       expect(await driver.removeDocuments(as('a'), ['doc_x_2', 'doc_nowhere'])).toBe(5);
@@ -302,10 +399,15 @@ export function testVectorDriver(
         const [chunk] = corpus('replica', 1, 100 + round) as [ChunkVector];
         const written = { ...chunk, chunkId: `chk_replica_${round % 3}`, vector: unitVector(next) };
         await writer.upsert(as('replica'), [written], MODEL);
-        expect((await vectorSearch(reader, 'replica', written.vector, 1))[0]).toMatchObject({ chunkId: written.chunkId, score: expect.closeTo(1, 4) });
+        expect((await vectorSearch(reader, 'replica', written.vector, 1))[0]).toMatchObject({
+          chunkId: written.chunkId,
+          score: expect.closeTo(1, 4),
+        });
         if (round % 3 === 2) {
           expect(await writer.delete(as('replica'), [written.chunkId, 'chk_nowhere'])).toEqual([written.chunkId]);
-          expect((await vectorSearch(reader, 'replica', written.vector, 9)).map((item) => item.chunkId)).not.toContain(written.chunkId);
+          expect((await vectorSearch(reader, 'replica', written.vector, 9)).map((item) => item.chunkId)).not.toContain(
+            written.chunkId,
+          );
         }
       }
     });
@@ -313,13 +415,26 @@ export function testVectorDriver(
     test.skipIf(sizes.atomic === false)('readers see whole writes while others write', async () => {
       // Each write replaces all chunks of one document with chunks of one generation; no reader may see two.
       const generation = (n: number): ChunkVector[] =>
-        corpus('busy', 5, 200 + n).map((c, i) => ({ ...c, chunkId: `chk_busy_${n}_${i}`, documentId: 'doc_busy', text: `generation${n}` }));
-      await store.driver.indexDocuments(as('busy'), { documentIds: ['doc_busy'], changed: generation(0), kept: [] }, MODEL);
+        corpus('busy', 5, 200 + n).map((c, i) => ({
+          ...c,
+          chunkId: `chk_busy_${n}_${i}`,
+          documentId: 'doc_busy',
+          text: `generation${n}`,
+        }));
+      await store.driver.indexDocuments(
+        as('busy'),
+        { documentIds: ['doc_busy'], changed: generation(0), kept: [] },
+        MODEL,
+      );
       let writing = true;
       const write = (async () => {
         for (let n = 1; n <= 25; n++) {
           const writer = n % 2 === 0 ? store.driver : store.replica;
-          await writer.indexDocuments(as('busy'), { documentIds: ['doc_busy'], changed: generation(n), kept: [] }, MODEL);
+          await writer.indexDocuments(
+            as('busy'),
+            { documentIds: ['doc_busy'], changed: generation(n), kept: [] },
+            MODEL,
+          );
         }
         writing = false;
       })();
@@ -337,7 +452,11 @@ export function testVectorDriver(
         }
       };
       await Promise.all([write, read(store.driver, 1), read(store.driver, 2), read(store.replica, 3)]);
-      expect((await vectorSearch(store.replica, 'busy', unitVector(random(9)), 100)).every((item) => item.chunkId.startsWith('chk_busy_25_'))).toBe(true);
+      expect(
+        (await vectorSearch(store.replica, 'busy', unitVector(random(9)), 100)).every((item) =>
+          item.chunkId.startsWith('chk_busy_25_'),
+        ),
+      ).toBe(true);
     });
 
     test('is healthy', async () => {

@@ -19,7 +19,11 @@ async function open(options: PostgresVectorsOptions = {}, server?: string, type?
   await postgres.migrate('vector', MIGRATIONS);
   const home = server === undefined ? undefined : await ensureVectorExtension(postgres);
   const create = (collection: string) =>
-    new PostgresVectors(postgres, collection, home === undefined ? options : { ranker: new AnnRanker(postgres, collection, home, type) });
+    new PostgresVectors(
+      postgres,
+      collection,
+      home === undefined ? options : { ranker: new AnnRanker(postgres, collection, home, type) },
+    );
   const [driver, replica] = [create('chunks'), create('chunks')];
   let collections = 0;
   return {
@@ -49,44 +53,66 @@ async function createDatabaseOn(server: string): Promise<TestDatabase> {
   await execute(server, `CREATE DATABASE ${name}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  return { url: url.href, [Symbol.asyncDispose]: () => execute(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  return {
+    url: url.href,
+    [Symbol.asyncDispose]: () => execute(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
 }
 
 testVectorDriver('PostgreSQL, exact', () => open());
-testVectorDriver('PostgreSQL, exact, always in a worker thread', () => open({ workerBound: 0 }), { large: 500, small: 5 * 5 });
+testVectorDriver('PostgreSQL, exact, always in a worker thread', () => open({ workerBound: 0 }), {
+  large: 500,
+  small: 5 * 5,
+});
 
 // A PostgreSQL with pgvector, as a superuser: the embedded one has none.
 const pgvector = process.env['TEST_PGVECTOR_URL'];
 describe.skipIf(!pgvector)('with TEST_PGVECTOR_URL', () => {
   testVectorDriver('PostgreSQL, pgvector', () => open({}, pgvector), { large: 4_000, small: 40 });
 
-  test.each(['vector', 'halfvec'] as const)('the index orders (%s), also where the tenant owns one row of a hundred', async (type) => {
-    await using store = disposable(await open({}, pgvector, type));
-    for (let seed = 0; seed < 5; seed++) {
-      const chunks = corpus('a', 2_000, seed).map((c) => ({ ...c, chunkId: `${c.chunkId}_${seed}`, documentId: `${c.documentId}_${seed}` }));
-      await store.driver.upsert(as('a'), chunks, MODEL);
-    }
-    const theirs = corpus('b', 100, 9);
-    await store.driver.upsert(as('b'), theirs, MODEL);
-    // Nobody asked for statistics; the driver sees to them after large writes. Closing waits until it has.
-    await store.driver.close();
-    // A query in the middle of the other tenant's vectors.
-    for (const limit of [1, 10, 100]) expect(await nearest(store.driver as PostgresVectors, 'b', unitVector(random(3)), limit)).toHaveLength(limit);
-    const [exact] = await new PostgresVectors(store.postgres, 'chunks').search(as('a'), [{ kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10, filter: {} }]);
-    const [approximate] = await store.driver.search(as('a'), [{ kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10, filter: {} }]);
-    expect(approximate!.approximate).toBe(true);
-    const found = new Set(approximate!.items.map((item) => item.chunkId));
-    expect(exact!.items.filter((item) => found.has(item.chunkId)).length).toBeGreaterThanOrEqual(9);
-    const plan = await store.postgres.transaction(as('a'), async (tx) => {
-      return await tx.query<{ 'QUERY PLAN': string }>({
-        sql: `EXPLAIN SELECT chunk_id FROM vector.chunks WHERE collection = 'chunks' AND dimensions = 24
+  test.each(['vector', 'halfvec'] as const)(
+    'the index orders (%s), also where the tenant owns one row of a hundred',
+    async (type) => {
+      await using store = disposable(await open({}, pgvector, type));
+      for (let seed = 0; seed < 5; seed++) {
+        const chunks = corpus('a', 2_000, seed).map((c) => ({
+          ...c,
+          chunkId: `${c.chunkId}_${seed}`,
+          documentId: `${c.documentId}_${seed}`,
+        }));
+        await store.driver.upsert(as('a'), chunks, MODEL);
+      }
+      const theirs = corpus('b', 100, 9);
+      await store.driver.upsert(as('b'), theirs, MODEL);
+      // Nobody asked for statistics; the driver sees to them after large writes. Closing waits until it has.
+      await store.driver.close();
+      // A query in the middle of the other tenant's vectors.
+      for (const limit of [1, 10, 100])
+        expect(await nearest(store.driver as PostgresVectors, 'b', unitVector(random(3)), limit)).toHaveLength(limit);
+      const [exact] = await new PostgresVectors(store.postgres, 'chunks').search(as('a'), [
+        { kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10, filter: {} },
+      ]);
+      const [approximate] = await store.driver.search(as('a'), [
+        { kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10, filter: {} },
+      ]);
+      expect(approximate!.approximate).toBe(true);
+      const found = new Set(approximate!.items.map((item) => item.chunkId));
+      expect(exact!.items.filter((item) => found.has(item.chunkId)).length).toBeGreaterThanOrEqual(9);
+      const plan = await store.postgres.transaction(as('a'), async (tx) => {
+        return await tx.query<{ 'QUERY PLAN': string }>({
+          sql: `EXPLAIN SELECT chunk_id FROM vector.chunks WHERE collection = 'chunks' AND dimensions = 24
               ORDER BY (embedding::${type}(24)) <=> '[${unitVector(random(1)).join(',')}]'::${type}(24) LIMIT 10`,
-        parameters: [],
+          parameters: [],
+        });
       });
-    });
-    expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain(type === 'halfvec' ? 'chunks_ann_half_24' : 'chunks_ann_24');
-    // Each row's place in the index is searched for when it is written: seconds alone, many times that on a busy machine.
-  }, 180_000);
+      expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain(
+        type === 'halfvec' ? 'chunks_ann_half_24' : 'chunks_ann_24',
+      );
+      // Each row's place in the index is searched for when it is written: seconds alone, many times that on a busy
+      // machine.
+    },
+    180_000,
+  );
 });
 
 const nearest = async (driver: PostgresVectors, tenant: string, vector: Float32Array, limit = 5) =>
@@ -98,7 +124,9 @@ test('a query reads only what changed since the one before', async () => {
   await store.driver.upsert(as('a'), chunks, MODEL);
   const statementsOf = async () => {
     const context = as('a');
-    await store.driver.search(context, [{ kind: 'VECTOR', vector: chunks[0]!.vector, model: MODEL.model, limit: 3, filter: {} }]);
+    await store.driver.search(context, [
+      { kind: 'VECTOR', vector: chunks[0]!.vector, model: MODEL.model, limit: 3, filter: {} },
+    ]);
     return context.statements.total;
   };
   expect(await statementsOf()).toBe(3); // State, count, rows.
@@ -117,7 +145,10 @@ test('more rows than a scan may read are refused with what to do, without being 
   const refusal = { extensions: { code: 'QUERY_TOO_COSTLY', hint: expect.stringMatching(/pgvector.*QDRANT_URL/) } };
   await expect(nearest(store.driver as PostgresVectors, 'a', chunks[0]!.vector)).rejects.toMatchObject(refusal);
   await expect(nearest(store.replica as PostgresVectors, 'a', chunks[0]!.vector)).rejects.toMatchObject(refusal);
-  await store.driver.delete(as('a'), chunks.slice(0, 6).map((chunk) => chunk.chunkId));
+  await store.driver.delete(
+    as('a'),
+    chunks.slice(0, 6).map((chunk) => chunk.chunkId),
+  );
   expect(await nearest(store.driver as PostgresVectors, 'a', chunks[7]!.vector)).toHaveLength(5);
 });
 
@@ -143,7 +174,9 @@ test('an empty collection takes on another model', async () => {
   await store.driver.removeDocuments(as('a'), [chunk!.documentId]);
   const vector = unitVector(random(2), 8);
   await store.driver.upsert(as('a'), [{ ...chunk!, vector }], { model: 'next', dimensions: 8 });
-  const [ranking] = await store.replica.search(as('a'), [{ kind: 'VECTOR', vector, model: 'next', limit: 5, filter: {} }]);
+  const [ranking] = await store.replica.search(as('a'), [
+    { kind: 'VECTOR', vector, model: 'next', limit: 5, filter: {} },
+  ]);
   expect(ranking!.items).toHaveLength(1);
 });
 

@@ -20,7 +20,10 @@ export async function wireTo(target: number): Promise<Wire> {
   const server = createServer((client) => {
     if (!whole) return void client.destroy();
     const onward = connect(wire.target, '127.0.0.1');
-    for (const [one, other] of [[client, onward], [onward, client]] as const) {
+    for (const [one, other] of [
+      [client, onward],
+      [onward, client],
+    ] as const) {
       one.setNoDelay(true);
       sockets.add(one);
       one.on('error', () => other.destroy());

@@ -15,7 +15,13 @@ const people = (slow: Promise<unknown> = Promise.resolve()) => ({
     typeDefs: `type Query { me: Person people: [Person!]! } type Mutation { rename(name: String!): Person }
       type Person @key(fields: "id") { id: ID! name: String }`,
     resolvers: {
-      Query: { me: () => ({ id: '1', name: 'Ada' }), people: () => [{ id: '1', name: 'Ada' }, { id: '2', name: 'Bob' }] },
+      Query: {
+        me: () => ({ id: '1', name: 'Ada' }),
+        people: () => [
+          { id: '1', name: 'Ada' },
+          { id: '2', name: 'Bob' },
+        ],
+      },
       Mutation: { rename: (_: unknown, { name }: { name: string }) => ({ id: '1', name }) },
     },
   },
@@ -40,7 +46,12 @@ const people = (slow: Promise<unknown> = Promise.resolve()) => ({
   },
 });
 
-async function stream(federation: Federation, source: string, variables: Record<string, unknown> = {}, context = testContext()): Promise<AsyncIterator<IncrementalResult>> {
+async function stream(
+  federation: Federation,
+  source: string,
+  variables: Record<string, unknown> = {},
+  context = testContext(),
+): Promise<AsyncIterator<IncrementalResult>> {
   const result = await federation.engine.executeIncrementally!({ document: parse(source), variables, context });
   if (!(Symbol.asyncIterator in result)) throw new Error(`No stream: ${JSON.stringify(result)}`);
   return (result as AsyncIterable<IncrementalResult>)[Symbol.asyncIterator]();
@@ -48,7 +59,8 @@ async function stream(federation: Federation, source: string, variables: Record<
 
 async function all(messages: AsyncIterator<IncrementalResult>): Promise<IncrementalResult[]> {
   const seen: IncrementalResult[] = [];
-  for (let next = await messages.next(); next.done !== true; next = await messages.next()) seen.push(JSON.parse(JSON.stringify(next.value)) as IncrementalResult);
+  for (let next = await messages.next(); next.done !== true; next = await messages.next())
+    seen.push(JSON.parse(JSON.stringify(next.value)) as IncrementalResult);
   return seen;
 }
 
@@ -58,13 +70,18 @@ test('the first part does not wait for the slow subgraph', async () => {
   const messages = await stream(federation, '{ me { name ... @defer(label: "later") { posts { title } } } }');
   expect((await messages.next()).value).toEqual({ data: { me: { name: 'Ada' } }, hasNext: true });
   slow.open();
-  expect(await all(messages)).toEqual([{ incremental: [{ data: { posts: [{ title: 'Post of 1' }] }, path: ['me'], label: 'later' }], hasNext: false }]);
+  expect(await all(messages)).toEqual([
+    { incremental: [{ data: { posts: [{ title: 'Post of 1' }] }, path: ['me'], label: 'later' }], hasNext: false },
+  ]);
 });
 
 test('every object of a list has its part, and parts have parts of their own', async () => {
   await using federation = await federate(people());
   const [first, ...rest] = await all(
-    await stream(federation, '{ people { id ...P @defer(label: "p") } } fragment P on Person { posts { id ... @defer(label: "l") { likes } } }'),
+    await stream(
+      federation,
+      '{ people { id ...P @defer(label: "p") } } fragment P on Person { posts { id ... @defer(label: "l") { likes } } }',
+    ),
   );
   expect(first).toEqual({ data: { people: [{ id: '1' }, { id: '2' }] }, hasNext: true });
   const patches = rest.flatMap(({ incremental }) => incremental ?? []);
@@ -83,11 +100,19 @@ test('`if` decides, by literal and by variable; without a stream the answer is w
   await using federation = await federate(people());
   const source = 'query ($later: Boolean! = false) { me { name ... @defer(if: $later) { posts { id } } } }';
   const whole = { data: { me: { name: 'Ada', posts: [{ id: 'p1' }] } } };
-  for (const [text, variables] of [[source, {}], [source, { later: false }], ['{ me { name ... @defer(if: false) { posts { id } } } }', {}]] as const) {
-    expect(await federation.engine.executeIncrementally!({ document: parse(text), variables, context: testContext() })).toEqual(whole);
+  for (const [text, variables] of [
+    [source, {}],
+    [source, { later: false }],
+    ['{ me { name ... @defer(if: false) { posts { id } } } }', {}],
+  ] as const) {
+    expect(
+      await federation.engine.executeIncrementally!({ document: parse(text), variables, context: testContext() }),
+    ).toEqual(whole);
   }
   expect(await all(await stream(federation, source, { later: true }))).toHaveLength(2);
-  expect(await federation.engine.execute({ document: parse(source), variables: { later: true }, context: testContext() })).toEqual(whole);
+  expect(
+    await federation.engine.execute({ document: parse(source), variables: { later: true }, context: testContext() }),
+  ).toEqual(whole);
 });
 
 test('an error belongs to its part, and a null that must not be ends there', async () => {
@@ -99,14 +124,18 @@ test('an error belongs to its part, and a null that must not be ends there', asy
     {
       path: ['people', 1],
       data: null,
-      errors: [{ message: 'Not yours.', path: ['people', 1, 'secret'], extensions: { code: 'FORBIDDEN', service: 'posts' } }],
+      errors: [
+        { message: 'Not yours.', path: ['people', 1, 'secret'], extensions: { code: 'FORBIDDEN', service: 'posts' } },
+      ],
     },
   ]);
 });
 
 test('a mutation defers what follows from it, not itself', async () => {
   await using federation = await federate(people());
-  const messages = await all(await stream(federation, 'mutation { ... @defer { a: rename(name: "Eve") { name ... @defer { posts { id } } } } }'));
+  const messages = await all(
+    await stream(federation, 'mutation { ... @defer { a: rename(name: "Eve") { name ... @defer { posts { id } } } } }'),
+  );
   expect(messages).toEqual([
     { data: { a: { name: 'Eve' } }, hasNext: true },
     { incremental: [{ data: { posts: [{ id: 'p1' }] }, path: ['a'] }], hasNext: false },
@@ -120,25 +149,52 @@ test('a client that leaves ends what is under way', async () => {
   await using federation = await federate(people(left.opened), {
     wrap: (client) => ({ ...client, execute: (request) => (signals.push(request.signal!), client.execute(request)) }),
   });
-  const messages = await stream(federation, '{ me { name ... @defer { posts { id } } } }', {}, testContext({ signal: leaving.signal }));
+  const messages = await stream(
+    federation,
+    '{ me { name ... @defer { posts { id } } } }',
+    {},
+    testContext({ signal: leaving.signal }),
+  );
   await messages.next();
   await messages.return!();
   expect(signals.map(({ aborted }) => aborted)).toEqual(signals.map(() => true));
   expect(await messages.next()).toEqual({ done: true, value: undefined });
 
-  const again = await stream(federation, '{ me { name ... @defer { posts { id } } } }', {}, testContext({ signal: leaving.signal }));
+  const again = await stream(
+    federation,
+    '{ me { name ... @defer { posts { id } } } }',
+    {},
+    testContext({ signal: leaving.signal }),
+  );
   await again.next();
   leaving.abort(new CodedError('REQUEST_TIMEOUT', 'Too slow.'));
   expect(await all(again)).toEqual([
-    { incremental: [{ path: ['me'], data: { posts: null }, errors: [{ message: 'Too slow.', path: ['me', 'posts'], extensions: { code: 'REQUEST_TIMEOUT', service: 'posts' } }] }], hasNext: false },
+    {
+      incremental: [
+        {
+          path: ['me'],
+          data: { posts: null },
+          errors: [
+            { message: 'Too slow.', path: ['me', 'posts'], extensions: { code: 'REQUEST_TIMEOUT', service: 'posts' } },
+          ],
+        },
+      ],
+      hasNext: false,
+    },
   ]);
   left.open();
 });
 
 test('the trace comes with the last part', async () => {
   await using federation = await federate(people());
-  const result = await federation.engine.executeIncrementally!({ document: parse('{ me { name ... @defer { posts { id } } } }'), context: testContext(), trace: true });
+  const result = await federation.engine.executeIncrementally!({
+    document: parse('{ me { name ... @defer { posts { id } } } }'),
+    context: testContext(),
+    trace: true,
+  });
   const messages = await all((result as AsyncIterable<IncrementalResult>)[Symbol.asyncIterator]());
   expect(messages[0]).not.toHaveProperty('extensions');
-  expect(messages.at(-1)!.extensions!.trace).toMatchObject({ plan: { kind: 'Defer', primary: { service: 'people', ran: true }, deferred: [{ service: 'posts', ran: true }] } });
+  expect(messages.at(-1)!.extensions!.trace).toMatchObject({
+    plan: { kind: 'Defer', primary: { service: 'people', ran: true }, deferred: [{ service: 'posts', ran: true }] },
+  });
 });

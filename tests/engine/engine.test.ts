@@ -28,7 +28,11 @@ const subgraphs: Record<string, TestSubgraph> = {
         },
       },
       Mutation: {
-        rename: (_: unknown, { id, name }: { id: string; name: string }) => Object.assign(products.find((product) => product.id === id)!, { name }),
+        rename: (_: unknown, { id, name }: { id: string; name: string }) =>
+          Object.assign(
+            products.find((product) => product.id === id)!,
+            { name },
+          ),
       },
       Subscription: {
         renamed: {
@@ -38,7 +42,10 @@ const subgraphs: Record<string, TestSubgraph> = {
         },
       },
       Node: { __resolveType: () => 'Product' },
-      Product: { owner: ({ ownerId }: { ownerId: string }) => ({ id: ownerId }), constructor: () => 'a field of this name' },
+      Product: {
+        owner: ({ ownerId }: { ownerId: string }) => ({ id: ownerId }),
+        constructor: () => 'a field of this name',
+      },
     },
   },
   users: {
@@ -80,7 +87,9 @@ afterAll(() => federation[Symbol.asyncDispose]());
 describe('queries', () => {
   test('one answer from three subgraphs, each asked once', async () => {
     federation.calls.length = 0;
-    const result = await federation.run(`query Shop { products { name owner { id name } express: shipping(express: true) shipping } }`);
+    const result = await federation.run(
+      `query Shop { products { name owner { id name } express: shipping(express: true) shipping } }`,
+    );
     expect(received(result)).toEqual({
       data: {
         products: [
@@ -111,17 +120,25 @@ describe('queries', () => {
   test('skip and include by variable, default and literal', async () => {
     const source = `query ($yes: Boolean!, $no: Boolean = false) {
       product(id: "p1") { name @skip(if: $yes) price @include(if: $no) owner @include(if: $yes) { name } weight @skip(if: true) id @include(if: true) } }`;
-    expect(received(await federation.run(source, { yes: true })).data).toEqual({ product: { owner: { name: 'Ada' }, id: 'p1' } });
-    expect(received(await federation.run(source, { yes: false, no: true })).data).toEqual({ product: { name: 'Table', price: 899, id: 'p1' } });
+    expect(received(await federation.run(source, { yes: true })).data).toEqual({
+      product: { owner: { name: 'Ada' }, id: 'p1' },
+    });
+    expect(received(await federation.run(source, { yes: false, no: true })).data).toEqual({
+      product: { name: 'Table', price: 899, id: 'p1' },
+    });
   });
 
   test('abstract types', async () => {
-    const result = await federation.run(`{ node(id: "p2") { __typename id ... on Product { stock } } none: node(id: "x") { id } }`);
+    const result = await federation.run(
+      `{ node(id: "p2") { __typename id ... on Product { stock } } none: node(id: "x") { id } }`,
+    );
     expect(received(result).data).toEqual({ node: { __typename: 'Product', id: 'p2', stock: 50 }, none: null });
   });
 
   test('introspection, alone and mixed', async () => {
-    const result = await federation.run(`{ __type(name: "User") { name fields { name } } me { name } s: __schema { queryType { name } } }`);
+    const result = await federation.run(
+      `{ __type(name: "User") { name fields { name } } me { name } s: __schema { queryType { name } } }`,
+    );
     expect(JSON.stringify(result.data)).toBe(
       '{"__type":{"name":"User","fields":[{"name":"id"},{"name":"name"},{"name":"secret"}]},"me":{"name":"Ada"},"s":{"queryType":{"name":"Query"}}}',
     );
@@ -164,11 +181,23 @@ describe('errors', () => {
   test('a field’s error keeps its code, names its service and has the client’s path', async () => {
     const result = await federation.run(`{ all: products { stock } }`);
     expect(received(result)).toEqual({
-      errors: [{ message: 'Inventory did not answer in time.', path: ['all', 2, 'stock'], extensions: { code: 'STORE_TIMEOUT', service: 'inventory' } }],
+      errors: [
+        {
+          message: 'Inventory did not answer in time.',
+          path: ['all', 2, 'stock'],
+          extensions: { code: 'STORE_TIMEOUT', service: 'inventory' },
+        },
+      ],
       data: { all: null },
     });
     const nullable = await federation.run(`{ list: products { owner { mine: secret } n: name } }`);
-    expect(received(nullable).data).toEqual({ list: [{ owner: null, n: 'Table' }, { owner: null, n: 'Chair' }, { owner: null, n: 'Couch' }] });
+    expect(received(nullable).data).toEqual({
+      list: [
+        { owner: null, n: 'Table' },
+        { owner: null, n: 'Chair' },
+        { owner: null, n: 'Couch' },
+      ],
+    });
     expect(received(nullable).errors!.map(({ path }) => path)).toEqual([
       ['list', 0, 'owner', 'mine'],
       ['list', 2, 'owner', 'mine'],
@@ -179,16 +208,33 @@ describe('errors', () => {
 
   test('a subgraph that is down costs its own fields only', async () => {
     const partial = await federate(subgraphs, {
-      wrap: (client) => (client.name === 'users' ? { ...client, execute: () => Promise.reject(new CodedError('SUBGRAPH_UNAVAILABLE', 'Gone.')) } : client),
+      wrap: (client) =>
+        client.name === 'users'
+          ? { ...client, execute: () => Promise.reject(new CodedError('SUBGRAPH_UNAVAILABLE', 'Gone.')) }
+          : client,
     });
     await using _ = partial;
     expect(received(await partial.run(`{ products(first: 2) { name o: owner { n: name } } me { id } }`))).toEqual({
       errors: [
         { message: 'Gone.', path: ['me'], extensions: { code: 'SUBGRAPH_UNAVAILABLE', service: 'users' } },
-        { message: 'Gone.', path: ['products', 0, 'o', 'n'], extensions: { code: 'SUBGRAPH_UNAVAILABLE', service: 'users' } },
-        { message: 'Gone.', path: ['products', 1, 'o', 'n'], extensions: { code: 'SUBGRAPH_UNAVAILABLE', service: 'users' } },
+        {
+          message: 'Gone.',
+          path: ['products', 0, 'o', 'n'],
+          extensions: { code: 'SUBGRAPH_UNAVAILABLE', service: 'users' },
+        },
+        {
+          message: 'Gone.',
+          path: ['products', 1, 'o', 'n'],
+          extensions: { code: 'SUBGRAPH_UNAVAILABLE', service: 'users' },
+        },
       ],
-      data: { products: [{ name: 'Table', o: { n: null } }, { name: 'Chair', o: { n: null } }], me: null },
+      data: {
+        products: [
+          { name: 'Table', o: { n: null } },
+          { name: 'Chair', o: { n: null } },
+        ],
+        me: null,
+      },
     });
   });
 
@@ -200,14 +246,20 @@ describe('errors', () => {
 });
 
 test('mutations run in order, and read what they wrote', async () => {
-  const result = await federation.run(`mutation { a: rename(id: "p2", name: "Stool") { name } b: rename(id: "p2", name: "Chair") { name shipping } }`);
+  const result = await federation.run(
+    `mutation { a: rename(id: "p2", name: "Stool") { name } b: rename(id: "p2", name: "Chair") { name shipping } }`,
+  );
   expect(JSON.stringify(result)).toBe('{"data":{"a":{"name":"Stool"},"b":{"name":"Chair","shipping":10}}}');
 });
 
 test('the trace tells what each fetch did', async () => {
   const { parse } = await import('graphql');
   const { testContext } = await import('./federation.ts');
-  const result = await federation.engine.execute({ document: parse(`{ products { owner { name } } }`), context: testContext(), trace: true });
+  const result = await federation.engine.execute({
+    document: parse(`{ products { owner { name } } }`),
+    context: testContext(),
+    trace: true,
+  });
   expect(result.extensions).toMatchObject({
     trace: {
       plan: {

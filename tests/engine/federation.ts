@@ -7,7 +7,9 @@ import { inProcessClient, type SubgraphClient, type SubgraphRequest } from '#gat
 import { plannerInThread } from './random/planner.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 
-export type Resolvers = NonNullable<Extract<Parameters<typeof buildSubgraphSchema>[0], { typeDefs: unknown }>['resolvers']>;
+export type Resolvers = NonNullable<
+  Extract<Parameters<typeof buildSubgraphSchema>[0], { typeDefs: unknown }>['resolvers']
+>;
 
 export interface TestSubgraph {
   /** Without the `@link`, which is added. */
@@ -36,7 +38,11 @@ export interface Federation extends AsyncDisposable {
   /** What the subgraphs were asked, in order; empty it to start again. */
   readonly calls: Call[];
   /** Runs an operation; throws when it is not valid. */
-  run(source: string | DocumentNode, variables?: Record<string, unknown>, context?: RequestContext): Promise<ExecutionResult>;
+  run(
+    source: string | DocumentNode,
+    variables?: Record<string, unknown>,
+    context?: RequestContext,
+  ): Promise<ExecutionResult>;
 }
 
 export const testContext = (options: { signal?: AbortSignal; requestId?: string } = {}): RequestContext =>
@@ -44,12 +50,15 @@ export const testContext = (options: { signal?: AbortSignal; requestId?: string 
 
 /** Composes; throws with every fault. */
 export function composeTest(subgraphs: Readonly<Record<string, TestSubgraph>>): string {
-  const composed = composeServices(Object.entries(subgraphs).map(([name, subgraph]) => ({ name, typeDefs: parse(textOf(subgraph)) })));
+  const composed = composeServices(
+    Object.entries(subgraphs).map(([name, subgraph]) => ({ name, typeDefs: parse(textOf(subgraph)) })),
+  );
   if (composed.errors !== undefined) throw new Error(composed.errors.map((error) => error.message).join('\n'));
   return composed.supergraphSdl;
 }
 
-const textOf = ({ typeDefs, isFederation1 = false }: TestSubgraph): string => (isFederation1 ? typeDefs : `${LINK}\n${typeDefs}`);
+const textOf = ({ typeDefs, isFederation1 = false }: TestSubgraph): string =>
+  isFederation1 ? typeDefs : `${LINK}\n${typeDefs}`;
 
 export function subgraphSchema(subgraph: TestSubgraph): GraphQLSchema {
   return buildSubgraphSchema({ typeDefs: parse(textOf(subgraph)), resolvers: (subgraph.resolvers ?? {}) as Resolvers });
@@ -66,7 +75,9 @@ export async function federate(
   const calls: Call[] = [];
   const schemas = new Map(Object.entries(subgraphs).map(([name, subgraph]) => [name, subgraphSchema(subgraph)]));
   const { wrap = (client) => client, inThread = false, ...engineOptions } = options;
-  const clients = new Map([...schemas].map(([name, schema]) => [name, recording(wrap(inProcessClient(name, schema)), calls)]));
+  const clients = new Map(
+    [...schemas].map(([name, schema]) => [name, recording(wrap(inProcessClient(name, schema)), calls)]),
+  );
   const given = { supergraphSdl: composeTest(subgraphs), clients, ...engineOptions };
   const engine = inThread ? createEngineOn(plannerInThread(given.supergraphSdl), given) : await createEngine(given);
   return {
@@ -100,4 +111,5 @@ function recording(client: SubgraphClient, calls: Call[]): SubgraphClient {
 }
 
 /** An answer as a client receives it: through JSON, so without prototypes, undefined or error classes. */
-export const received = (result: ExecutionResult): ExecutionResult => JSON.parse(JSON.stringify(result)) as ExecutionResult;
+export const received = (result: ExecutionResult): ExecutionResult =>
+  JSON.parse(JSON.stringify(result)) as ExecutionResult;

@@ -1,9 +1,20 @@
 /**
- * The compiled executor against graphql-js: the same data and the same errors, for random schemas, operations and resolvers; 1,500 cases.
- * ENGINE_SEED and IN_PROCESS_CASES explore further.
+ * The compiled executor against graphql-js: the same data and the same errors, for random schemas, operations and
+ * resolvers; 1,500 cases. ENGINE_SEED and IN_PROCESS_CASES explore further.
  */
 import fc from 'fast-check';
-import { execute, GraphQLError, GraphQLList, GraphQLObjectType, GraphQLSchema, parse, validate, type DocumentNode, type GraphQLUnionType, type OperationTypeNode } from 'graphql';
+import {
+  execute,
+  GraphQLError,
+  GraphQLList,
+  GraphQLObjectType,
+  GraphQLSchema,
+  parse,
+  validate,
+  type DocumentNode,
+  type GraphQLUnionType,
+  type OperationTypeNode,
+} from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { executorOf } from '#gateway/execute/in-process/executor.ts';
 import { received, testContext } from './federation.ts';
@@ -25,7 +36,11 @@ interface Case {
 
 type Told = Pick<GraphQLError, 'message' | 'path' | 'locations' | 'extensions'>;
 
-async function explore(later: boolean, makeCase: (made: RandomSchema, seed: number) => Case | undefined, cases: number): Promise<void> {
+async function explore(
+  later: boolean,
+  makeCase: (made: RandomSchema, seed: number) => Case | undefined,
+  cases: number,
+): Promise<void> {
   let compared = 0;
   let withErrors = 0;
   await fc.assert(
@@ -40,7 +55,10 @@ async function explore(later: boolean, makeCase: (made: RandomSchema, seed: numb
         try {
           if (await compare(made, run, one, later)) withErrors += 1;
         } catch (error) {
-          throw new Error(`schema ${seed}, operation ${seed + operation}:\n${one.document.loc?.source.body}\n${JSON.stringify(one.variables)}\n${(error as Error).message}`, { cause: error });
+          throw new Error(
+            `schema ${seed}, operation ${seed + operation}:\n${one.document.loc?.source.body}\n${JSON.stringify(one.variables)}\n${(error as Error).message}`,
+            { cause: error },
+          );
         }
       }
     }),
@@ -52,32 +70,48 @@ async function explore(later: boolean, makeCase: (made: RandomSchema, seed: numb
 }
 
 /** @returns whether there were errors */
-async function compare(made: RandomSchema, run: ReturnType<typeof executorOf>, { document, variables, rootValue }: Case, later: boolean): Promise<boolean> {
+async function compare(
+  made: RandomSchema,
+  run: ReturnType<typeof executorOf>,
+  { document, variables, rootValue }: Case,
+  later: boolean,
+): Promise<boolean> {
   const context = testContext();
   made.records = !later;
   made.log.length = 0;
   made.rejects = true;
-  const expected = await execute({ schema: made.schema, document, variableValues: variables, contextValue: context, rootValue });
+  const expected = await execute({
+    schema: made.schema,
+    document,
+    variableValues: variables,
+    contextValue: context,
+    rootValue,
+  });
   const asked = made.log.splice(0);
   made.rejects = false;
   const started = run({ document, operationType: 'query', variables, context }, rootValue);
   const actual = await started;
   if (JSON.stringify(actual.data) !== JSON.stringify(expected.data)) {
-    throw new Error(`expected ${JSON.stringify(expected.data)}\n     got ${JSON.stringify(actual.data)}\nerrors ${JSON.stringify(expected.errors)}\n   got ${JSON.stringify(actual.errors)}`);
+    throw new Error(
+      `expected ${JSON.stringify(expected.data)}\n     got ${JSON.stringify(actual.data)}\nerrors ${JSON.stringify(expected.errors)}\n   got ${JSON.stringify(actual.errors)}`,
+    );
   }
   compareErrors(received(actual).errors ?? [], received(expected).errors ?? [], expected.data, later);
   if (!later && !document.loc!.source.body.includes('_entities')) expect(made.log).toEqual(asked);
   return expected.errors !== undefined;
 }
 
-const textOf = ({ message, path, locations, extensions }: Told): string => JSON.stringify([path, message, locations, extensions]);
+const textOf = ({ message, path, locations, extensions }: Told): string =>
+  JSON.stringify([path, message, locations, extensions]);
 
 function compareErrors(actual: readonly Told[], expected: readonly Told[], data: unknown, later: boolean): void {
-  // Of siblings that fail later and take the same place away, either may be told, and one below it may have been told before.
+  // Of siblings that fail later and take the same place away, either may be told, and one below it may have been told
+  // before.
   const isSole = ({ path }: Told) => !later || nullAt(data, path).length === path?.length;
   const sorted = (errors: readonly Told[]) => errors.filter(isSole).map(textOf).sort();
   expect(sorted(actual)).toEqual(sorted(expected));
-  const places = (errors: readonly Told[]) => [...new Set(errors.filter((error) => !isSole(error)).map(({ path }) => JSON.stringify(nullAt(data, path))))].sort();
+  const places = (errors: readonly Told[]) =>
+    [...new Set(errors.filter((error) => !isSole(error)).map(({ path }) => JSON.stringify(nullAt(data, path))))].sort();
   expect(places(actual)).toEqual(places(expected));
 }
 
@@ -95,7 +129,9 @@ function operationCase(type: `${OperationTypeNode}`) {
   return (made: RandomSchema, seed: number): Case | undefined => {
     const { source, variables } = randomOperation(made.schema, seed, type);
     const random = new Random(seed);
-    const document = parse(source.replaceAll(/\bconstructor: /g, () => random.pick(['constructor: ', '__proto__: ', 'toString: '])));
+    const document = parse(
+      source.replaceAll(/\bconstructor: /g, () => random.pick(['constructor: ', '__proto__: ', 'toString: '])),
+    );
     if (validate(made.schema, document).length > 0) return undefined;
     return { document, variables, rootValue: random.chance(0.5) ? undefined : { id: 'root' } };
   };
@@ -105,24 +141,38 @@ function operationCase(type: `${OperationTypeNode}`) {
 function entitiesCase(made: RandomSchema, seed: number): Case | undefined {
   const random = new Random(seed);
   const { source, variables } = randomOperation(askingEntities(made.schema), seed);
-  const named = source.replaceAll(/\bentities\b(?=( @\w+\(if: [^)]*\))? \{)/g, '_entities(representations: $representations)');
-  const document = parse(named.replace(/^query Random(\()?/, (_, more: unknown) => `query Random($representations: [_Any!]!${more === undefined ? ')' : ', '}`));
+  const named = source.replaceAll(
+    /\bentities\b(?=( @\w+\(if: [^)]*\))? \{)/g,
+    '_entities(representations: $representations)',
+  );
+  const document = parse(
+    named.replace(
+      /^query Random(\()?/,
+      (_, more: unknown) => `query Random($representations: [_Any!]!${more === undefined ? ')' : ', '}`,
+    ),
+  );
   if (validate(made.schema, document).length > 0) return undefined;
-  const representations = Array.from({ length: random.below(6) }, () => ({ __typename: random.pick(['A', 'B', 'C', 'D']), id: String(random.below(40)) }));
+  const representations = Array.from({ length: random.below(6) }, () => ({
+    __typename: random.pick(['A', 'B', 'C', 'D']),
+    id: String(random.below(40)),
+  }));
   return { document, variables: { ...variables, representations }, rootValue: undefined };
 }
 
 /** The schema's types, with a field for entities that random operations can ask. */
 function askingEntities(schema: GraphQLSchema): GraphQLSchema {
   const type = new GraphQLList(schema.getType('_Entity') as GraphQLUnionType);
-  return new GraphQLSchema({ query: new GraphQLObjectType({ name: 'Query', fields: { entities: { type } } }), assumeValid: true });
+  return new GraphQLSchema({
+    query: new GraphQLObjectType({ name: 'Query', fields: { entities: { type } } }),
+    assumeValid: true,
+  });
 }
 
 const listeners = process.listeners('unhandledRejection');
 const unhandled: unknown[] = [];
 beforeAll(() => {
-  // graphql-js leaves promises of lists unhandled that end early: they reject with errors that it has located, or under its own functions.
-  // The compiled executor has no promise that could. What others leave is a fault.
+  // graphql-js leaves promises of lists unhandled that end early: they reject with errors that it has located, or under
+  // its own functions. The compiled executor has no promise that could. What others leave is a fault.
   process.removeAllListeners('unhandledRejection').on('unhandledRejection', (error) => {
     const isLocated = error instanceof GraphQLError && error.path !== undefined;
     if (!isLocated && (error as Error).stack?.includes('graphql/execution/execute.js') !== true) unhandled.push(error);

@@ -50,7 +50,12 @@ test('a supergraph that is none is refused', async () => {
 });
 
 test('equal operations asked at once are planned once, and a closed engine says so', async () => {
-  const federation = await federate({ a: { typeDefs: 'type Query { a(x: Int): Int }', resolvers: { Query: { a: (_: unknown, { x }: { x: number }) => x } } } });
+  const federation = await federate({
+    a: {
+      typeDefs: 'type Query { a(x: Int): Int }',
+      resolvers: { Query: { a: (_: unknown, { x }: { x: number }) => x } },
+    },
+  });
   const results = await Promise.all([1, 2, 3].map((x) => federation.run(`{ a(x: ${x}) }`)));
   expect(results.map(({ data }) => data!.a)).toEqual([1, 2, 3]);
   await federation.engine.close();
@@ -79,7 +84,9 @@ test('a caller who leaves gets what was known, at once', async () => {
   });
   const result = await federation.run('{ fast item { slow } }', {}, testContext({ signal: leaving.signal }));
   expect(received(result)).toEqual({
-    errors: [{ message: 'Too slow.', path: ['item', 'slow'], extensions: { code: 'REQUEST_TIMEOUT', service: 'slow' } }],
+    errors: [
+      { message: 'Too slow.', path: ['item', 'slow'], extensions: { code: 'REQUEST_TIMEOUT', service: 'slow' } },
+    ],
     data: { fast: 1, item: { slow: null } },
   });
 });
@@ -110,7 +117,11 @@ test('representations are split at the batch size', async () => {
     Array.from({ length: 25 }, (_, id) => (id === 13 ? null : `n${id}`)),
   );
   expect(result.errors!.map(({ path }) => path)).toEqual([['items', 13, 'name']]);
-  expect(federation.calls.filter(({ service }) => service === 'names').map(({ variables }) => (variables.representations as unknown[]).length)).toEqual([10, 10, 5]);
+  expect(
+    federation.calls
+      .filter(({ service }) => service === 'names')
+      .map(({ variables }) => (variables.representations as unknown[]).length),
+  ).toEqual([10, 10, 5]);
 });
 
 test('what one engine was asked, the next has planned before it takes over', async () => {
@@ -118,9 +129,13 @@ test('what one engine was asked, the next has planned before it takes over', asy
   await using before = await federate(subgraphs);
   await before.run('{ a(x: 1) }');
   await before.run('{ gone }');
-  await using after = await federate({ a: { typeDefs: 'type Query { a(x: Int): Int }', resolvers: { Query: { a: () => 5 } } } });
+  await using after = await federate({
+    a: { typeDefs: 'type Query { a(x: Int): Int }', resolvers: { Query: { a: () => 5 } } },
+  });
   await after.engine.warm(before.engine);
   await after.engine.close(); // Nothing can be planned any more.
   expect((await after.run('{ a(x: 2) }')).data).toEqual({ a: 5 });
-  expect((await after.engine.execute({ document: parse('{ other: a(x: 2) }'), context: testContext() })).errors).toHaveLength(1);
+  expect(
+    (await after.engine.execute({ document: parse('{ other: a(x: 2) }'), context: testContext() })).errors,
+  ).toHaveLength(1);
 });

@@ -20,8 +20,15 @@ test('GraphQL’s own errors and those of foreign subgraphs pass', () => {
 
 test('anything else keeps its place and loses its words', () => {
   const secret = new TypeError('postgres://user:hunter2@host');
-  const wrapped = new GraphQLError(secret.message, { originalError: secret, path: ['a', 0], extensions: { code: 'INTERNAL_SERVER_ERROR', service: 'runs', query: 'SELECT 1' } });
-  const { error, hidden } = maskError(new GraphQLError(secret.message, { originalError: wrapped, path: ['a', 0], extensions: { service: 'runs' } }), 'r1');
+  const wrapped = new GraphQLError(secret.message, {
+    originalError: secret,
+    path: ['a', 0],
+    extensions: { code: 'INTERNAL_SERVER_ERROR', service: 'runs', query: 'SELECT 1' },
+  });
+  const { error, hidden } = maskError(
+    new GraphQLError(secret.message, { originalError: wrapped, path: ['a', 0], extensions: { service: 'runs' } }),
+    'r1',
+  );
   expect(error.toJSON()).toEqual({
     message: 'Something went wrong. The log has the details under the request id.',
     path: ['a', 0],

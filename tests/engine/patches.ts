@@ -6,8 +6,10 @@ type Data = Record<string, unknown>;
 type Path = readonly (string | number)[];
 
 /**
- * @param plain the answer's data without `@defer`; a null that stayed inside a deferred part goes as far up as it does there, and must go up
- * @throws Error when a patch is for a place that is not in the answer, a part comes twice, or the stream goes on after its end
+ * @param plain the answer's data without `@defer`; a null that stayed inside a deferred part goes as far up as it does
+ *   there, and must go up
+ * @throws Error when a patch is for a place that is not in the answer, a part comes twice, or the stream goes on after
+ *   its end
  */
 export async function applyPatches(stream: AsyncIterable<ExecutionResult>, plain?: unknown): Promise<ExecutionResult> {
   let data: unknown;
@@ -33,17 +35,22 @@ export async function applyPatches(stream: AsyncIterable<ExecutionResult>, plain
 
 function applyPatch(data: unknown, { path, data: patch }: IncrementalPatch, nulls: Path[]): void {
   const target = path.reduce((value, part) => (value as Data | null | undefined)?.[part], data);
-  if (typeof target !== 'object' || target === null) throw new Error(`A patch is for ${JSON.stringify(path)}, where there is nothing.`);
+  if (typeof target !== 'object' || target === null)
+    throw new Error(`A patch is for ${JSON.stringify(path)}, where there is nothing.`);
   if (patch === null) nulls.push(path);
   else merge(target as Data, patch);
 }
 
-/** Of a field that is asked for twice, one may be null for what was selected below it there: in the plain answer it is null for both. */
+/**
+ * Of a field that is asked for twice, one may be null for what was selected below it there: in the plain answer it is
+ * null for both.
+ */
 function merge(target: Data, patch: Data): void {
   for (const [key, value] of Object.entries(patch)) {
     const present = target[key];
     if (present === null) continue;
-    if (typeof present === 'object' && present !== null && typeof value === 'object' && value !== null) merge(present as Data, value as Data);
+    if (typeof present === 'object' && present !== null && typeof value === 'object' && value !== null)
+      merge(present as Data, value as Data);
     else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   }
 }
@@ -61,5 +68,9 @@ function withNull(data: unknown, plain: unknown, path: Path): unknown {
 export function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)).map(([key, below]) => [key, sorted(below)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, below]) => [key, sorted(below)]),
+  );
 }

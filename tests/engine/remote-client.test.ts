@@ -22,8 +22,14 @@ async function subgraph(
     request.on('end', () => answer(response, JSON.parse(text) as Record<string, unknown>, request));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const client = remoteClient('far', { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`, ...options });
-  closing.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()), () => client.close());
+  const client = remoteClient('far', {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    ...options,
+  });
+  closing.push(
+    () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
+    () => client.close(),
+  );
   return client;
 }
 
@@ -43,7 +49,11 @@ function endless(response: ServerResponse, bytes: number): void {
   more();
 }
 
-const ask = (client: SubgraphClient, source = '{ a }', options: { signal?: AbortSignal } = {}): Promise<ExecutionResult> =>
+const ask = (
+  client: SubgraphClient,
+  source = '{ a }',
+  options: { signal?: AbortSignal } = {},
+): Promise<ExecutionResult> =>
   client.execute({
     document: parse(source),
     operationType: source.startsWith('mutation') ? 'mutation' : 'query',
@@ -56,23 +66,40 @@ describe('answers', () => {
     const client = await subgraph(
       (response, body, request) => {
         expect(request.headers).toMatchObject({ authorization: 'Bearer test', 'x-more': 'yes' });
-        response.setHeader('content-encoding', 'gzip').end(gzipSync(JSON.stringify({ data: { a: body.variables }, extensions: { cost: 1 } })));
+        response
+          .setHeader('content-encoding', 'gzip')
+          .end(gzipSync(JSON.stringify({ data: { a: body.variables }, extensions: { cost: 1 } })));
       },
-      { headers: ({ principal }) => Promise.resolve({ authorization: `Bearer ${principal.tenantId}` }), forwarded: () => ({ authorization: 'Bearer of the client', 'x-more': 'yes' }) },
+      {
+        headers: ({ principal }) => Promise.resolve({ authorization: `Bearer ${principal.tenantId}` }),
+        forwarded: () => ({ authorization: 'Bearer of the client', 'x-more': 'yes' }),
+      },
     );
     expect(await ask(client)).toEqual({ data: { a: { x: 1 } }, extensions: { cost: 1 } });
   });
 
   test.each([
-    ['HTML', (response: ServerResponse) => response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>'), /not GraphQL.*502/],
+    [
+      'HTML',
+      (response: ServerResponse) =>
+        response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>'),
+      /not GraphQL.*502/,
+    ],
     ['half a JSON', (response: ServerResponse) => response.end('{"data": {"a"'), /not GraphQL/],
     ['a list', (response: ServerResponse) => response.end('[]'), /not GraphQL/],
     ['data of the wrong type', (response: ServerResponse) => response.end('{"data": 7}'), /not GraphQL/],
     ['nothing', (response: ServerResponse) => response.writeHead(500).end(), /not GraphQL.*500/],
-    ['too much', (response: ServerResponse) => response.end(JSON.stringify({ data: { a: 'x'.repeat(20_000) } })), /more than 10000 bytes/],
+    [
+      'too much',
+      (response: ServerResponse) => response.end(JSON.stringify({ data: { a: 'x'.repeat(20_000) } })),
+      /more than 10000 bytes/,
+    ],
     [
       'too much, compressed',
-      (response: ServerResponse) => response.setHeader('content-encoding', 'gzip').end(gzipSync(JSON.stringify({ data: { a: 'x'.repeat(20_000) } }))),
+      (response: ServerResponse) =>
+        response
+          .setHeader('content-encoding', 'gzip')
+          .end(gzipSync(JSON.stringify({ data: { a: 'x'.repeat(20_000) } }))),
       /more than 10000 bytes/,
     ],
     [
@@ -80,24 +107,65 @@ describe('answers', () => {
       (response: ServerResponse) => response.setHeader('content-encoding', 'br').end(BOMB),
       /more than 10000 bytes/,
     ],
-    ['200 MB without a length', (response: ServerResponse) => void endless(response, 200_000_000), /more than 10000 bytes/],
-    ['200 MB', (response: ServerResponse) => void endless(response.setHeader('content-length', 200_000_000), 200_000_000), /more than 10000 bytes/],
-    ['an encoding of its own', (response: ServerResponse) => response.setHeader('content-encoding', 'zstd').end('?'), /not offered/],
-    ['an answer and then nothing', (response: ServerResponse) => void response.setHeader('content-length', 100).write('{"data":'), /within 300 ms/],
-    ['half an answer', (response: ServerResponse) => response.setHeader('content-length', 100).write('{"data":', () => response.socket!.destroy()), /cannot be reached/],
-    ['a redirect', (response: ServerResponse) => response.writeHead(302, { location: '/elsewhere' }).end(), /not GraphQL.*302/],
+    [
+      '200 MB without a length',
+      (response: ServerResponse) => void endless(response, 200_000_000),
+      /more than 10000 bytes/,
+    ],
+    [
+      '200 MB',
+      (response: ServerResponse) => void endless(response.setHeader('content-length', 200_000_000), 200_000_000),
+      /more than 10000 bytes/,
+    ],
+    [
+      'an encoding of its own',
+      (response: ServerResponse) => response.setHeader('content-encoding', 'zstd').end('?'),
+      /not offered/,
+    ],
+    [
+      'an answer and then nothing',
+      (response: ServerResponse) => void response.setHeader('content-length', 100).write('{"data":'),
+      /within 300 ms/,
+    ],
+    [
+      'half an answer',
+      (response: ServerResponse) =>
+        response.setHeader('content-length', 100).write('{"data":', () => response.socket!.destroy()),
+      /cannot be reached/,
+    ],
+    [
+      'a redirect',
+      (response: ServerResponse) => response.writeHead(302, { location: '/elsewhere' }).end(),
+      /not GraphQL.*302/,
+    ],
     ['no HTTP', (response: ServerResponse) => response.socket!.end('SSH-2.0-OpenSSH\r\n'), /cannot be reached/],
-    ['a damaged body', (response: ServerResponse) => response.setHeader('content-encoding', 'gzip').end('not gzip'), /damaged/],
+    [
+      'a damaged body',
+      (response: ServerResponse) => response.setHeader('content-encoding', 'gzip').end('not gzip'),
+      /damaged/,
+    ],
     ['silence', () => undefined, /within 300 ms/],
     ['a cut connection', (response: ServerResponse) => response.socket!.destroy(), /cannot be reached/],
   ])('of one that gives %s', async (_, answer, message) => {
-    const client = await subgraph((response) => void answer(response), { maxResponseBytes: 10_000, timeoutMs: message.source.includes('within') ? 300 : 30_000, retries: 0 });
-    await expect(ask(client)).rejects.toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE', message: expect.stringMatching(message) as string });
+    const client = await subgraph((response) => void answer(response), {
+      maxResponseBytes: 10_000,
+      timeoutMs: message.source.includes('within') ? 300 : 30_000,
+      retries: 0,
+    });
+    await expect(ask(client)).rejects.toMatchObject({
+      code: 'SUBGRAPH_UNAVAILABLE',
+      message: expect.stringMatching(message) as string,
+    });
   });
 
   test('errors with data, whatever the status', async () => {
     const client = await subgraph((response) =>
-      response.writeHead(500).end(JSON.stringify({ data: { a: null }, errors: [{ message: 'no', path: ['a'], extensions: { code: 'ODD' } }, 7] })),
+      response.writeHead(500).end(
+        JSON.stringify({
+          data: { a: null },
+          errors: [{ message: 'no', path: ['a'], extensions: { code: 'ODD' } }, 7],
+        }),
+      ),
     );
     const result = await ask(client);
     expect(result.data).toEqual({ a: null });
@@ -142,10 +210,12 @@ describe('attempts', () => {
 
   test('what one caller asks too much of does not close the subgraph to others', async () => {
     const client = await subgraph(
-      (response, { variables }) => void response.end(JSON.stringify({ data: { a: 'x'.repeat((variables as { size: number }).size) } })),
+      (response, { variables }) =>
+        void response.end(JSON.stringify({ data: { a: 'x'.repeat((variables as { size: number }).size) } })),
       { breakAfter: 2, maxResponseBytes: 1_000 },
     );
-    const sized = (size: number) => client.execute({ document: parse('{ a }'), operationType: 'query', variables: { size }, context: testContext() });
+    const sized = (size: number) =>
+      client.execute({ document: parse('{ a }'), operationType: 'query', variables: { size }, context: testContext() });
     for (let index = 0; index < 4; index++) await expect(sized(2_000)).rejects.toThrow(/more than 1000 bytes/);
     expect(await sized(1)).toEqual({ data: { a: 'x' } });
   });
@@ -155,7 +225,10 @@ describe('attempts', () => {
     let came = (): void => undefined;
     const client = await subgraph((response) => (waiting.push(response), came()), { concurrency: 2, queue: 1 });
     const answers = [ask(client), ask(client), ask(client)];
-    await expect(ask(client)).rejects.toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE', message: expect.stringMatching(/far .*under way and waiting/) as string });
+    await expect(ask(client)).rejects.toMatchObject({
+      code: 'SUBGRAPH_UNAVAILABLE',
+      message: expect.stringMatching(/far .*under way and waiting/) as string,
+    });
     for (let index = 0; index < 3; index++) {
       while (waiting.length <= index) await new Promise<void>((resolve) => (came = resolve));
       expect(waiting.length).toBeLessThanOrEqual(index + 2);
@@ -184,7 +257,8 @@ describe('attempts', () => {
       },
       { breakAfter: 2, breakForMs: 60_000 },
     );
-    for (let index = 0; index < 4; index++) await expect(ask(client)).rejects.toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE' });
+    for (let index = 0; index < 4; index++)
+      await expect(ask(client)).rejects.toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE' });
     expect(attempts).toBe(2);
   });
 });
@@ -212,11 +286,20 @@ describe('deduplication', () => {
     return { client, waiting, closed, until };
   }
   const as = (principal: Partial<Principal>, headers?: Record<string, string>, signal?: AbortSignal) =>
-    createRequestContext({ tenantId: 'a', subject: 'ann', roles: ['r'], scopes: ['s'], ...principal }, { headers, signal });
+    createRequestContext(
+      { tenantId: 'a', subject: 'ann', roles: ['r'], scopes: ['s'], ...principal },
+      { headers, signal },
+    );
   const query = (client: SubgraphClient, context: RequestContext, source = '{ a }') =>
-    client.execute({ document: documentOf(source), operationType: source.startsWith('mutation') ? 'mutation' : 'query', variables: {}, context });
+    client.execute({
+      document: documentOf(source),
+      operationType: source.startsWith('mutation') ? 'mutation' : 'query',
+      variables: {},
+      context,
+    });
   const documents = new Map<string, DocumentNode>();
-  const documentOf = (source: string): DocumentNode => documents.get(source) ?? documents.set(source, parse(source)).get(source)!;
+  const documentOf = (source: string): DocumentNode =>
+    documents.get(source) ?? documents.set(source, parse(source)).get(source)!;
 
   test('equal queries of equal callers are sent once, and each caller gets an answer of its own', async () => {
     const { client, waiting, until } = await slow();
@@ -242,7 +325,9 @@ describe('deduplication', () => {
     ['system flag', as({ system: true })],
     ['passed-on headers', as({}, { authorization: 'Bearer other' })],
   ])('callers that differ in %s share nothing', async (_, other) => {
-    const { client, waiting, until } = await slow({ forwarded: ({ headers }) => ({ authorization: String(headers?.authorization ?? '') }) });
+    const { client, waiting, until } = await slow({
+      forwarded: ({ headers }) => ({ authorization: String(headers?.authorization ?? '') }),
+    });
     const answers = Promise.all([query(client, as({})), query(client, other)]);
     await until(() => waiting.length === 2);
     waiting.forEach(({ answer }, index) => answer({ a: index }));
@@ -301,7 +386,10 @@ describe('deduplication', () => {
   test('a failure reaches everybody who waits', async () => {
     const client = await subgraph((response) => response.end('no'), { deduplicate: true });
     const results = await Promise.allSettled([query(client, as({})), query(client, as({}))]);
-    expect(results.map((result) => (result as PromiseRejectedResult).reason as unknown)).toMatchObject([{ code: 'SUBGRAPH_UNAVAILABLE' }, { code: 'SUBGRAPH_UNAVAILABLE' }]);
+    expect(results.map((result) => (result as PromiseRejectedResult).reason as unknown)).toMatchObject([
+      { code: 'SUBGRAPH_UNAVAILABLE' },
+      { code: 'SUBGRAPH_UNAVAILABLE' },
+    ]);
   });
 
   test('without it, each query is sent', async () => {

@@ -10,11 +10,21 @@ import { composeTest, received, subgraphSchema, testContext, type TestSubgraph }
 const subgraphs = {
   books: {
     typeDefs: `type Query { books: [Book!] } type Book @key(fields: "id") { id: ID! title: String }`,
-    resolvers: { Query: { books: () => [{ id: '1', title: 'One' }, { id: '2', title: 'Two' }] } },
+    resolvers: {
+      Query: {
+        books: () => [
+          { id: '1', title: 'One' },
+          { id: '2', title: 'Two' },
+        ],
+      },
+    },
   },
   reviews: {
     typeDefs: `type Query { latest: String } type Book @key(fields: "id") { id: ID! stars: Int }`,
-    resolvers: { Query: { latest: () => 'Good' }, Book: { __resolveReference: ({ id }: { id: string }) => ({ id, stars: 5 }) } },
+    resolvers: {
+      Query: { latest: () => 'Good' },
+      Book: { __resolveReference: ({ id }: { id: string }) => ({ id, stars: 5 }) },
+    },
   },
 } satisfies Record<string, TestSubgraph>;
 
@@ -32,7 +42,10 @@ beforeAll(async () => {
     timeoutMs: 1_000,
     maxResponseBytes: 10_000,
   });
-  const clients = new Map([['books', inProcessClient('books', subgraphSchema(subgraphs.books))], ['reviews', far]]);
+  const clients = new Map([
+    ['books', inProcessClient('books', subgraphSchema(subgraphs.books))],
+    ['reviews', far],
+  ]);
   engine = await createEngine({ supergraphSdl: composeTest(subgraphs), clients });
 });
 afterAll(async () => {
@@ -49,10 +62,17 @@ async function run(source: string, listener: RequestListener, trace = false): Pr
 }
 
 const VERY_MUCH = Buffer.alloc(200_000_000, ' ');
-const json = (body: unknown): RequestListener => (_, response) => void response.end(JSON.stringify(body));
+const json =
+  (body: unknown): RequestListener =>
+  (_, response) =>
+    void response.end(JSON.stringify(body));
 
 test.each<[string, RequestListener, RegExp]>([
-  ['HTML', (_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Welcome</h1>'), /not GraphQL/],
+  [
+    'HTML',
+    (_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Welcome</h1>'),
+    /not GraphQL/,
+  ],
   ['500', (_, response) => void response.writeHead(500).end('Internal error'), /HTTP status 500/],
   ['half a JSON', (_, response) => void response.end('{"data":{"_entities":[{"st'), /not GraphQL/],
   ['a list', json([{ data: {} }]), /not GraphQL/],
@@ -66,7 +86,12 @@ test.each<[string, RequestListener, RegExp]>([
   ['a cut connection', (request) => void request.socket.destroy(), /cannot be reached/],
 ])('%s costs the fields that need the subgraph', async (_, listener, message) => {
   const { data, errors } = await run('{ books { title stars } }', listener);
-  expect(data).toEqual({ books: [{ title: 'One', stars: null }, { title: 'Two', stars: null }] });
+  expect(data).toEqual({
+    books: [
+      { title: 'One', stars: null },
+      { title: 'Two', stars: null },
+    ],
+  });
   expect(errors).toEqual(
     [0, 1].map((index) => ({
       message: expect.stringMatching(message) as unknown,
@@ -84,8 +109,16 @@ test('a root field is one of them', async () => {
 });
 
 test('values of the wrong type cost themselves', async () => {
-  const { data, errors } = await run('{ books { title stars } }', json({ data: { _entities: [{ stars: 'many' }, { stars: 4 }] } }));
-  expect(data).toEqual({ books: [{ title: 'One', stars: null }, { title: 'Two', stars: 4 }] });
+  const { data, errors } = await run(
+    '{ books { title stars } }',
+    json({ data: { _entities: [{ stars: 'many' }, { stars: 4 }] } }),
+  );
+  expect(data).toEqual({
+    books: [
+      { title: 'One', stars: null },
+      { title: 'Two', stars: 4 },
+    ],
+  });
   expect(errors).toMatchObject([{ path: ['books', 0, 'stars'] }]);
 });
 
@@ -93,11 +126,22 @@ test('a healthy one costs nothing', async () => {
   const schema = subgraphSchema(subgraphs.reviews);
   const result = await run('{ books { title stars } latest }', (request, response) => {
     void request.toArray().then(async (chunks) => {
-      const { query, variables } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as { query: string; variables: Record<string, unknown> };
+      const { query, variables } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as {
+        query: string;
+        variables: Record<string, unknown>;
+      };
       response.end(JSON.stringify(await execute({ schema, document: parse(query), variableValues: variables })));
     });
   });
-  expect(result).toEqual({ data: { books: [{ title: 'One', stars: 5 }, { title: 'Two', stars: 5 }], latest: 'Good' } });
+  expect(result).toEqual({
+    data: {
+      books: [
+        { title: 'One', stars: 5 },
+        { title: 'Two', stars: 5 },
+      ],
+      latest: 'Good',
+    },
+  });
 });
 
 test('the trace says how much went over the wire, how often, and how the breaker stands', async () => {
@@ -108,7 +152,16 @@ test('the trace says how much went over the wire, how often, and how the breaker
     response.end(body);
   };
   const { extensions } = await run('{ latest }', listener, true);
-  expect(extensions!.trace).toMatchObject({ plan: { service: 'reviews', calls: 1, attempts: 1, sentBytes: sent, receivedBytes: Buffer.byteLength(body), breaker: 'closed' } });
+  expect(extensions!.trace).toMatchObject({
+    plan: {
+      service: 'reviews',
+      calls: 1,
+      attempts: 1,
+      sentBytes: sent,
+      receivedBytes: Buffer.byteLength(body),
+      breaker: 'closed',
+    },
+  });
   const failed = await run('{ latest }', (request) => void request.socket.destroy(), true);
   expect(failed.extensions!.trace).toMatchObject({ plan: { calls: 1, attempts: 1, receivedBytes: 0, errors: 1 } });
   expect((await run('{ latest }', listener)).extensions).toBeUndefined();

@@ -65,14 +65,33 @@ type Protocol = 'graphql-ws' | 'sse';
 /** graphql-sse's own server takes all events at once; this one waits until they are read. */
 async function patientEventStream(counter: Counter, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { query } = JSON.parse(Buffer.concat((await request.toArray()) as Buffer[]).toString()) as { query: string };
-  const events = (await subscribe({ schema, document: parse(query), rootValue: counter.roots.subscription })) as AsyncIterable<ExecutionResult>;
+  const events = (await subscribe({
+    schema,
+    document: parse(query),
+    rootValue: counter.roots.subscription,
+  })) as AsyncIterable<ExecutionResult>;
   response.writeHead(200, { 'content-type': 'text/event-stream' });
-  for await (const event of events) if (!response.write(`event: next\ndata: ${JSON.stringify(event)}\n\n`)) await once(response, 'drain');
+  for await (const event of events)
+    if (!response.write(`event: next\ndata: ${JSON.stringify(event)}\n\n`)) await once(response, 'drain');
   response.end('event: complete\n\n');
 }
 
-async function listen(protocol: Protocol, counter: Counter, patient = false): Promise<{ url: string; sockets: Set<Socket> }> {
-  const handler = createHandler({ schema, context: () => ({}), onSubscribe: (_, { operationName, query }) => ({ schema, document: parse(query), operationName, rootValue: counter.roots.subscription, contextValue: {} }) });
+async function listen(
+  protocol: Protocol,
+  counter: Counter,
+  patient = false,
+): Promise<{ url: string; sockets: Set<Socket> }> {
+  const handler = createHandler({
+    schema,
+    context: () => ({}),
+    onSubscribe: (_, { operationName, query }) => ({
+      schema,
+      document: parse(query),
+      operationName,
+      rootValue: counter.roots.subscription,
+      contextValue: {},
+    }),
+  });
   const server = createServer((request, response) => {
     counter.headers = request.headers;
     void (patient ? patientEventStream(counter, request, response) : handler(request, response));
@@ -98,10 +117,17 @@ function client(protocol: Protocol, url: string, options: Partial<RemoteClientOp
   const made = remoteClient('far', { url, subscriptions: { protocol }, ...options });
   closing.push(() => made.close());
   return (source: string, signal?: AbortSignal) =>
-    made.subscribe({ document: parse(source), operationType: 'subscription', variables: {}, context: testContext({ signal }) });
+    made.subscribe({
+      document: parse(source),
+      operationType: 'subscription',
+      variables: {},
+      context: testContext({ signal }),
+    });
 }
 
-const stream = async (opening: Promise<AsyncIterable<ExecutionResult> | ExecutionResult>): Promise<AsyncIterableIterator<ExecutionResult>> => {
+const stream = async (
+  opening: Promise<AsyncIterable<ExecutionResult> | ExecutionResult>,
+): Promise<AsyncIterableIterator<ExecutionResult>> => {
   const opened = await opening;
   expect(Symbol.asyncIterator in opened).toBe(true);
   return opened as AsyncIterableIterator<ExecutionResult>;
@@ -113,7 +139,10 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
   test('events come in order, with the caller’s headers, and end', async () => {
     const counter = new Counter();
     const { url } = await listen(protocol, counter);
-    const open = client(protocol, url, { headers: ({ principal }) => ({ authorization: `Bearer ${principal.tenantId}` }), forwarded: () => ({ 'x-more': 'yes' }) });
+    const open = client(protocol, url, {
+      headers: ({ principal }) => ({ authorization: `Bearer ${principal.tenantId}` }),
+      forwarded: () => ({ 'x-more': 'yes' }),
+    });
     const seen: number[] = [];
     for await (const event of await stream(open('subscription { count(to: 5) }'))) seen.push(numberOf(event));
     expect(seen).toEqual([0, 1, 2, 3, 4]);
@@ -134,7 +163,9 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
   test('one that is refused says why', async () => {
     const { url } = await listen(protocol, new Counter());
     const opened = await client(protocol, url)('subscription { missing }');
-    const { errors } = (Symbol.asyncIterator in opened ? (await opened[Symbol.asyncIterator]().next()).value : opened) as ExecutionResult;
+    const { errors } = (
+      Symbol.asyncIterator in opened ? (await opened[Symbol.asyncIterator]().next()).value : opened
+    ) as ExecutionResult;
     expect(errors![0]!.message).toMatch(/missing/);
   });
 
@@ -152,16 +183,26 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
       }
     })().catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(CodedError);
-    expect(failure).toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE', message: expect.stringMatching(/far broke/) as unknown, extensions: { hint: expect.stringContaining('cursor') as unknown } });
+    expect(failure).toMatchObject({
+      code: 'SUBGRAPH_UNAVAILABLE',
+      message: expect.stringMatching(/far broke/) as unknown,
+      extensions: { hint: expect.stringContaining('cursor') as unknown },
+    });
     expect((await events.next()).done).toBe(true);
   });
 
   test.each<[string, (socket: Socket) => void, RegExp]>([
     ['never answers', () => undefined, /far/],
     ['hangs up', (socket) => void socket.destroy(), /could not be opened/],
-    ['answers with something else', (socket) => void socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno'), /far/],
+    [
+      'answers with something else',
+      (socket) => void socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno'),
+      /far/,
+    ],
   ])('a subgraph that %s costs the subscription', async (_, answer, message) => {
-    const server = createServer().on('connection', (socket: Socket) => socket.once('data', () => answer(socket)).on('error', () => undefined));
+    const server = createServer().on('connection', (socket: Socket) =>
+      socket.once('data', () => answer(socket)).on('error', () => undefined),
+    );
     server.removeAllListeners('request').listen(0, '127.0.0.1');
     await once(server, 'listening');
     closing.push(() => {
@@ -169,7 +210,10 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
       server.close();
     });
     const open = client(protocol, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { timeoutMs: 300 });
-    await expect(open('subscription { count(to: 1) }')).rejects.toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE', message: expect.stringMatching(message) as unknown });
+    await expect(open('subscription { count(to: 1) }')).rejects.toMatchObject({
+      code: 'SUBGRAPH_UNAVAILABLE',
+      message: expect.stringMatching(message) as unknown,
+    });
   });
 
   test('one that has not opened yet ends with its caller', async () => {
@@ -184,7 +228,10 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
       server.close();
     });
     const leaving = new AbortController();
-    const opening = client(protocol, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)('subscription { count(to: 1) }', leaving.signal);
+    const opening = client(protocol, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)(
+      'subscription { count(to: 1) }',
+      leaving.signal,
+    );
     opening.catch(() => undefined);
     await connected;
     leaving.abort();
@@ -193,7 +240,9 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
 
   test('an event over the limit ends the stream', async () => {
     const { url } = await listen(protocol, new Counter());
-    const events = await stream(client(protocol, url, { maxResponseBytes: 10_000 })('subscription { count(to: 3, size: 20000) }'));
+    const events = await stream(
+      client(protocol, url, { maxResponseBytes: 10_000 })('subscription { count(to: 3, size: 20000) }'),
+    );
     await expect(events.next()).rejects.toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE' });
     expect((await events.next()).done).toBe(true);
   });
@@ -209,7 +258,8 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
     }
     // What the system's own buffers and ours hold is far from 60 MB.
     expect(counter.produced).toBeLessThan(total / 2);
-    for (let index = 20; index < total; index++) expect(numberOf((await events.next()).value as ExecutionResult)).toBe(index);
+    for (let index = 20; index < total; index++)
+      expect(numberOf((await events.next()).value as ExecutionResult)).toBe(index);
     expect((await events.next()).done).toBe(true);
   });
 });
@@ -217,7 +267,12 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
 describe('the queue between', () => {
   test('stops the connection when it is full, and lets it go on when half is taken', async () => {
     const log: string[] = [];
-    const queue = new EventQueue<number>({ highWater: 4, pause: () => log.push('pause'), resume: () => log.push('resume'), end: () => log.push('end') });
+    const queue = new EventQueue<number>({
+      highWater: 4,
+      pause: () => log.push('pause'),
+      resume: () => log.push('resume'),
+      end: () => log.push('end'),
+    });
     for (let index = 0; index < 5; index++) queue.push(index);
     expect([log, queue.paused]).toEqual([['pause'], true]);
     for (let index = 0; index < 3; index++) expect((await queue.next()).value).toBe(index);
@@ -249,7 +304,11 @@ describe('the event stream format', () => {
     return seen;
   };
   const text = ': hello\n\nevent: next\ndata: {"é": 1}\n\ndata: a\ndata:b\nid: 7\n\nevent: complete\n\nevent: cut';
-  const events = [['next', '{"é": 1}'], ['message', 'a\nb'], ['complete', '']];
+  const events = [
+    ['next', '{"é": 1}'],
+    ['message', 'a\nb'],
+    ['complete', ''],
+  ];
 
   test.each([['\n'], ['\r'], ['\r\n']])('is read with the line end %j, wherever chunks end', (end) => {
     const bytes = Buffer.from(text.replaceAll('\n', end));

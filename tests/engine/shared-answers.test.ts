@@ -34,7 +34,7 @@ class Source {
     };
     return {
       [SHARED]: true,
-      poll: () => (ended ? undefined : events[at++] ?? (at--, undefined)),
+      poll: () => (ended ? undefined : (events[at++] ?? (at--, undefined))),
       whenMore: (resume) => !ended && (wait(resume), true),
       async next() {
         while (!ended && at >= events.length) await new Promise<void>((resolve) => wait(resolve));
@@ -61,7 +61,8 @@ interface Probe {
   gate: Promise<void> | undefined;
 }
 
-const who = ({ principal }: RequestContext): string => `${principal.tenantId}/${principal.subject}/${principal.roles.join('+')}/${principal.scopes.join('+')}`;
+const who = ({ principal }: RequestContext): string =>
+  `${principal.tenantId}/${principal.subject}/${principal.roles.join('+')}/${principal.scopes.join('+')}`;
 
 function subgraphs(probe: Probe): Record<string, TestSubgraph> {
   return {
@@ -81,7 +82,8 @@ function subgraphs(probe: Probe): Record<string, TestSubgraph> {
           times: ({ number }: Event, { by }: { by: number }) => number * by,
           agent: ({ number }: Event) => ({ id: `a${number}` }),
           secret: (_: Event, __: unknown, { principal }: RequestContext) => {
-            if (!principal.scopes.includes('secrets')) throw new CodedError('FORBIDDEN', 'The scope `secrets` is needed.');
+            if (!principal.scopes.includes('secrets'))
+              throw new CodedError('FORBIDDEN', 'The scope `secrets` is needed.');
             return 'open sesame';
           },
         },
@@ -109,20 +111,34 @@ const probeOf = (): Probe => ({ source: new Source(), resolved: [], named: [], g
 async function open(
   federation: Federation,
   source: string,
-  { principal = {}, variables, signal, headers }: { principal?: Partial<Principal>; variables?: Record<string, unknown>; signal?: AbortSignal; headers?: Record<string, string> } = {},
+  {
+    principal = {},
+    variables,
+    signal,
+    headers,
+  }: {
+    principal?: Partial<Principal>;
+    variables?: Record<string, unknown>;
+    signal?: AbortSignal;
+    headers?: Record<string, string>;
+  } = {},
 ): Promise<DeliverableStream> {
   const context = createRequestContext({ ...PRINCIPAL, ...principal }, { signal, headers });
   const stream = await federation.engine.subscribe({ document: parse(source), variables, context });
   if (!isDeliverable(stream)) throw new Error(JSON.stringify(stream));
   return stream;
 }
-const take = async (stream: AsyncIterator<ExecutionResult>): Promise<ExecutionResult> => received((await stream.next()).value as ExecutionResult);
+const take = async (stream: AsyncIterator<ExecutionResult>): Promise<ExecutionResult> =>
+  received((await stream.next()).value as ExecutionResult);
 
 test('those who ask the same are told the same object, resolved once, whatever the arguments of the root field', async () => {
   const probe = probeOf();
   await using federation = await federate(subgraphs(probe));
-  const source = 'subscription ($from: Int, $tag: String) { events(from: $from, tag: $tag) { number caller agent { name } } }';
-  const streams = await Promise.all(Array.from({ length: 20 }, (_, index) => open(federation, source, { variables: { from: index, tag: `${index}` } })));
+  const source =
+    'subscription ($from: Int, $tag: String) { events(from: $from, tag: $tag) { number caller agent { name } } }';
+  const streams = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => open(federation, source, { variables: { from: index, tag: `${index}` } })),
+  );
   // Literals are arguments too.
   streams.push(await open(federation, source.replace('$from)', '5)').replace('from: $from', 'from: 5')));
   probe.source.add();
@@ -136,7 +152,8 @@ test('those who ask the same are told the same object, resolved once, whatever t
 });
 
 describe('never shared are answers of those who differ in', () => {
-  const source = 'subscription ($by: Int! = 2, $skip: Boolean! = false) { events { caller times(by: $by) agent @skip(if: $skip) { name } } }';
+  const source =
+    'subscription ($by: Int! = 2, $skip: Boolean! = false) { events { caller times(by: $by) agent @skip(if: $skip) { name } } }';
   test.each<[string, Parameters<typeof open>[2], string?]>([
     ['the tenant', { principal: { tenantId: 'b' } }],
     ['the subject', { principal: { subject: 't' } }],
@@ -154,7 +171,10 @@ describe('never shared are answers of those who differ in', () => {
   ])('%s', async (_, options, other = source) => {
     const probe = probeOf();
     await using federation = await federate(subgraphs(probe));
-    const [one, two] = [await open(federation, source, { headers: { 'accept-language': 'la' } }), await open(federation, other, { headers: { 'accept-language': 'la' }, ...options })];
+    const [one, two] = [
+      await open(federation, source, { headers: { 'accept-language': 'la' } }),
+      await open(federation, other, { headers: { 'accept-language': 'la' }, ...options }),
+    ];
     probe.source.add();
     const results = [(await one.next()).value as ExecutionResult, (await two.next()).value as ExecutionResult];
     expect(results[0]).not.toBe(results[1]);
@@ -164,8 +184,11 @@ describe('never shared are answers of those who differ in', () => {
     expect(caller).toBe(who(createRequestContext(principal)));
     expect(probe.resolved).toHaveLength(2);
     // Each asks other subgraphs as itself.
-    expect(new Set(probe.named.map((asked) => asked.caller))).toEqual(new Set(options?.variables?.['skip'] === true ? ['a/s/r/x'] : ['a/s/r/x', caller]));
-    if (options?.headers !== undefined) expect(probe.named.map(({ headers }) => headers?.['accept-language'])).toEqual(['la', 'eo']);
+    expect(new Set(probe.named.map((asked) => asked.caller))).toEqual(
+      new Set(options?.variables?.['skip'] === true ? ['a/s/r/x'] : ['a/s/r/x', caller]),
+    );
+    if (options?.headers !== undefined)
+      expect(probe.named.map(({ headers }) => headers?.['accept-language'])).toEqual(['la', 'eo']);
     await one.return!();
     await two.return!();
   });
@@ -175,13 +198,20 @@ test('permissions are each caller’s own, event by event', async () => {
   const probe = probeOf();
   await using federation = await federate(subgraphs(probe));
   const source = 'subscription { events { number secret } }';
-  const streams = [await open(federation, source, { principal: { scopes: ['secrets'] } }), await open(federation, source), await open(federation, source, { principal: { scopes: ['secrets'] } })];
+  const streams = [
+    await open(federation, source, { principal: { scopes: ['secrets'] } }),
+    await open(federation, source),
+    await open(federation, source, { principal: { scopes: ['secrets'] } }),
+  ];
   for (const number of [1, 2]) {
     probe.source.add();
     const [may, mayNot, mayToo] = [await take(streams[0]!), await take(streams[1]!), await take(streams[2]!)];
     expect(may).toEqual({ data: { events: { number, secret: 'open sesame' } } });
     expect(mayToo).toEqual(may);
-    expect(mayNot).toMatchObject({ data: { events: { number, secret: null } }, errors: [{ path: ['events', 'secret'], extensions: { code: 'FORBIDDEN' } }] });
+    expect(mayNot).toMatchObject({
+      data: { events: { number, secret: null } },
+      errors: [{ path: ['events', 'secret'], extensions: { code: 'FORBIDDEN' } }],
+    });
   }
   for (const stream of streams) await stream.return!();
 });
@@ -189,12 +219,23 @@ test('permissions are each caller’s own, event by event', async () => {
 test('an error of another subgraph costs one event, for all alike', async () => {
   const probe = probeOf();
   await using federation = await federate(subgraphs(probe));
-  const streams = await Promise.all([1, 2, 3].map(() => open(federation, 'subscription { e: events { number agent { n: name } } }')));
+  const streams = await Promise.all(
+    [1, 2, 3].map(() => open(federation, 'subscription { e: events { number agent { n: name } } }')),
+  );
   for (const _ of [1, 2, 3]) probe.source.add();
   for (const stream of streams) {
     expect([await take(stream), await take(stream), await take(stream)]).toEqual([
       { data: { e: { number: 1, agent: { n: 'a1 of a' } } } },
-      { data: { e: { number: 2, agent: { n: null } } }, errors: [{ message: 'Agents cannot be reached.', path: ['e', 'agent', 'n'], extensions: { code: 'STORE_UNAVAILABLE', service: 'agents' } }] },
+      {
+        data: { e: { number: 2, agent: { n: null } } },
+        errors: [
+          {
+            message: 'Agents cannot be reached.',
+            path: ['e', 'agent', 'n'],
+            extensions: { code: 'STORE_UNAVAILABLE', service: 'agents' },
+          },
+        ],
+      },
       { data: { e: { number: 3, agent: { n: 'a3 of a' } } } },
     ]);
     await stream.return!();
@@ -219,7 +260,8 @@ test('who asked first may leave: the others are told all the same; with the last
   expect((await asked).done).toBe(true);
   expect(probe.named[0]!.signal?.aborted).toBe(false);
   pass();
-  for (const answer of await Promise.all(waiting)) expect(received(answer.value as ExecutionResult)).toEqual({ data: { events: { agent: { name: 'a1 of a' } } } });
+  for (const answer of await Promise.all(waiting))
+    expect(received(answer.value as ExecutionResult)).toEqual({ data: { events: { agent: { name: 'a1 of a' } } } });
   probe.gate = new Promise(() => undefined);
   probe.source.add();
   for (const stream of others) void stream.next();

@@ -46,9 +46,15 @@ function subgraphs(probe: Probe): Record<string, TestSubgraph> {
         Event: { context: (_: unknown, __: unknown, context: never) => numberOfContext(context) },
         Subscription: {
           events: {
-            subscribe: (_: unknown, { count, endless }: { count: number; endless: boolean }, context: { signal: AbortSignal }) => {
+            subscribe: (
+              _: unknown,
+              { count, endless }: { count: number; endless: boolean },
+              context: { signal: AbortSignal },
+            ) => {
               context.signal.addEventListener('abort', () => (probe.aborted += 1));
-              const values = Array.from({ length: count }, (__, index) => ({ events: { sequence: index, agent: { id: `a${index}` } } }));
+              const values = Array.from({ length: count }, (__, index) => ({
+                events: { sequence: index, agent: { id: `a${index}` } },
+              }));
               return stream(values, () => (probe.ended += 1), endless);
             },
           },
@@ -77,17 +83,30 @@ function subgraphs(probe: Probe): Record<string, TestSubgraph> {
 }
 
 const open = async (federation: Federation, source: string, signal?: AbortSignal) =>
-  (await federation.engine.subscribe({ document: parse(source), context: testContext({ signal }) })) as AsyncIterableIterator<ExecutionResult>;
+  (await federation.engine.subscribe({
+    document: parse(source),
+    context: testContext({ signal }),
+  })) as AsyncIterableIterator<ExecutionResult>;
 
 test('each event has fields of other subgraphs, in order; an error in one does not end the stream', async () => {
   const probe = { ended: 0, aborted: 0 };
   await using federation = await federate(subgraphs(probe));
   const events: ExecutionResult[] = [];
-  for await (const event of await open(federation, `subscription { e: events(count: 3) { sequence agent { n: name } } }`)) events.push(received(event));
+  for await (const event of await open(
+    federation,
+    `subscription { e: events(count: 3) { sequence agent { n: name } } }`,
+  ))
+    events.push(received(event));
   expect(events).toEqual([
     { data: { e: { sequence: 0, agent: { n: 'Agent a0' } } } },
     {
-      errors: [{ message: 'Agents cannot be reached.', path: ['e', 'agent', 'n'], extensions: { code: 'STORE_UNAVAILABLE', service: 'agents' } }],
+      errors: [
+        {
+          message: 'Agents cannot be reached.',
+          path: ['e', 'agent', 'n'],
+          extensions: { code: 'STORE_UNAVAILABLE', service: 'agents' },
+        },
+      ],
       data: { e: { sequence: 1, agent: { n: null } } },
     },
     { data: { e: { sequence: 2, agent: { n: 'Agent a2' } } } },
@@ -97,8 +116,12 @@ test('each event has fields of other subgraphs, in order; an error in one does n
 test('a null where none may be costs one event', async () => {
   await using federation = await federate(subgraphs({ ended: 0, aborted: 0 }));
   const events: ExecutionResult[] = [];
-  for await (const event of await open(federation, `subscription { nothing { sequence } }`)) events.push(received(event));
-  expect(events.map(({ data, errors }) => [data, errors?.length])).toEqual([[null, 1], [{ nothing: { sequence: 1 } }, undefined]]);
+  for await (const event of await open(federation, `subscription { nothing { sequence } }`))
+    events.push(received(event));
+  expect(events.map(({ data, errors }) => [data, errors?.length])).toEqual([
+    [null, 1],
+    [{ nothing: { sequence: 1 } }, undefined],
+  ]);
 });
 
 test('loaders of one event do not serve the next', async () => {
@@ -125,7 +148,11 @@ test('the caller’s signal ends it too, before and after it is open', async () 
   const probe = { ended: 0, aborted: 0 };
   await using federation = await federate(subgraphs(probe));
   const leaving = new AbortController();
-  const events = await open(federation, `subscription { events(count: 0, endless: true) { sequence } }`, leaving.signal);
+  const events = await open(
+    federation,
+    `subscription { events(count: 0, endless: true) { sequence } }`,
+    leaving.signal,
+  );
   const waiting = events.next();
   leaving.abort();
   expect((await waiting).done).toBe(true);
@@ -148,7 +175,10 @@ test('each event has a trace of its own where one is asked for', async () => {
   for await (const { extensions } of events) traces.push(extensions?.trace);
   expect(traces).toHaveLength(2);
   for (const trace of traces) {
-    expect(trace).toMatchObject({ planMs: expect.any(Number) as unknown, plan: { kind: 'Fetch', service: 'agents', ran: true, representations: 1, calls: 1 } });
+    expect(trace).toMatchObject({
+      planMs: expect.any(Number) as unknown,
+      plan: { kind: 'Fetch', service: 'agents', ran: true, representations: 1, calls: 1 },
+    });
   }
 });
 
@@ -167,13 +197,19 @@ describe('trace context', () => {
         const opened = (await client.subscribe(request)) as AsyncIterable<ExecutionResult>;
         return (async function* () {
           let index = 0;
-          for await (const event of opened) yield index++ === 1 ? { ...event, extensions: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } } : event;
+          for await (const event of opened)
+            yield index++ === 1
+              ? { ...event, extensions: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } }
+              : event;
         })();
       },
     });
     await using federation = await federate(subgraphs({ ended: 0, aborted: 0 }), { wrap: say });
     const context = createRequestContext({ tenantId: 'test', subject: 'tester', roles: [], scopes: [] }, { headers });
-    const events = await federation.engine.subscribe({ document: parse(`subscription { events(count: 3) { agent { name } } }`), context });
+    const events = await federation.engine.subscribe({
+      document: parse(`subscription { events(count: 3) { agent { name } } }`),
+      context,
+    });
     for await (const event of events as AsyncIterable<ExecutionResult>) expect(event.data).toBeTruthy();
     return parents;
   }
@@ -181,19 +217,33 @@ describe('trace context', () => {
   test('each event’s fetches have a parent of their own, in the subscriber’s trace or in that which the event names', async () => {
     const parents = await parentsOf({ traceparent: `00-${TRACE}-00f067aa0ba902b7-01` });
     const own = new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`);
-    expect(parents).toEqual([expect.stringMatching(own), `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, expect.stringMatching(own)]);
+    expect(parents).toEqual([
+      expect.stringMatching(own),
+      `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+      expect.stringMatching(own),
+    ]);
     expect(new Set(parents).size).toBe(3);
     expect(parents).not.toContain(`00-${TRACE}-00f067aa0ba902b7-01`);
   });
 
-  test.each([[{}], [{ traceparent: 'nonsense' }]])('nothing is made up for a subscriber with the headers %j', async (headers: Record<string, string>) => {
-    expect(await parentsOf(headers)).toEqual([headers.traceparent, `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, headers.traceparent]);
-  });
+  test.each([[{}], [{ traceparent: 'nonsense' }]])(
+    'nothing is made up for a subscriber with the headers %j',
+    async (headers: Record<string, string>) => {
+      expect(await parentsOf(headers)).toEqual([
+        headers.traceparent,
+        `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+        headers.traceparent,
+      ]);
+    },
+  );
 });
 
 test('one that cannot be opened says why', async () => {
   await using federation = await federate(subgraphs({ ended: 0, aborted: 0 }));
-  const result = (await federation.engine.subscribe({ document: parse(`subscription { r: refused { sequence } }`), context: testContext() })) as ExecutionResult;
+  const result = (await federation.engine.subscribe({
+    document: parse(`subscription { r: refused { sequence } }`),
+    context: testContext(),
+  })) as ExecutionResult;
   expect(received(result)).toEqual({
     errors: [{ message: 'There is no such run.', path: ['r'], extensions: { code: 'NOT_FOUND', service: 'runs' } }],
   });

@@ -12,12 +12,17 @@ export const STORE_CODES = ['STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'REQUEST_TIMEO
 
 export async function ask(url: string, query: string, variables: Record<string, unknown> = {}): Promise<Answer> {
   const began = performance.now();
-  const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }) });
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
   const body = (await response.json()) as Omit<Answer, 'ms'>;
   return { ...body, ms: performance.now() - began };
 }
 
-export const p50 = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+export const p50 = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 export interface Load {
   readonly acknowledged: readonly string[];
@@ -36,7 +41,8 @@ export function startWriters(count: number, write: (value: string) => Promise<An
       const value = `${id}-${n}`;
       try {
         const { data, errors } = await write(value);
-        if (errors === undefined && Object.values(data ?? {}).every((field) => field !== null)) acknowledged.push(value);
+        if (errors === undefined && Object.values(data ?? {}).every((field) => field !== null))
+          acknowledged.push(value);
         for (const { extensions } of errors ?? []) codes.add(extensions.code);
         if (errors !== undefined) await delay(50);
       } catch {
@@ -57,7 +63,15 @@ export function startWriters(count: number, write: (value: string) => Promise<An
 }
 
 /** A row of the table in docs/reliability.md, printed for whoever renews it. */
-export function figure(store: string, fault: string, answers: string, codes: Iterable<string>, slowestMs: number | undefined, others: string, after: string): string {
+export function figure(
+  store: string,
+  fault: string,
+  answers: string,
+  codes: Iterable<string>,
+  slowestMs: number | undefined,
+  others: string,
+  after: string,
+): string {
   const told = [...codes].map((code) => `\`${code}\``).join(', ') || '–';
   return `| ${store} | ${fault} | ${answers} | ${told} | ${slowestMs === undefined ? '–' : `${Math.round(slowestMs)} ms`} | ${others} | ${after} |`;
 }

@@ -1,6 +1,6 @@
 /**
- * Delivers the outbox to the configured stores and kills itself (SIGKILL, as a machine does) before or after the call that KILL_AT names,
- * such as `after IndexDocumentVectors`; without it, delivers everything and says so.
+ * Delivers the outbox to the configured stores and kills itself (SIGKILL, as a machine does) before or after the call
+ * that KILL_AT names, such as `after IndexDocumentVectors`; without it, delivers everything and says so.
  */
 import { Kind } from 'graphql';
 import { loadConfig } from '#gateway/config.ts';

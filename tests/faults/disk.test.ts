@@ -1,4 +1,7 @@
-/** Full disks, real ones: a small file system in memory, which only root may mount, under the file driver and under PostgreSQL. */
+/**
+ * Full disks, real ones: a small file system in memory, which only root may mount, under the file driver and under
+ * PostgreSQL.
+ */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -35,7 +38,14 @@ function smallDisk(megabytes: number): Disk {
     fill: async () => {
       const file = await open(ballast, 'a');
       for (const size of [1 << 20, 4_096, 1]) {
-        for (;;) if (await file.write(Buffer.alloc(size)).then(() => false, () => true)) break;
+        for (;;)
+          if (
+            await file.write(Buffer.alloc(size)).then(
+              () => false,
+              () => true,
+            )
+          )
+            break;
       }
       await file.close();
     },
@@ -49,8 +59,8 @@ function smallDisk(megabytes: number): Disk {
 }
 
 /**
- * Has PostgreSQL keep write-ahead log files for what is written next. Where it is the log for which there is no space, PostgreSQL stops as
- * a whole and recovers, which is another fault than that tables cannot grow.
+ * Has PostgreSQL keep write-ahead log files for what is written next. Where it is the log for which there is no space,
+ * PostgreSQL stops as a whole and recovers, which is another fault than that tables cannot grow.
  */
 async function spareWal(url: string): Promise<void> {
   const client = new pg.Client(url);
@@ -85,19 +95,35 @@ test('what systems say of a full disk is told as such', () => {
   const full = (code: string) => Object.assign(new Error('no space left on device'), { code });
   for (const error of [filesError(full('ENOSPC')), filesError(full('EDQUOT')), toStoreError(full('53100'))]) {
     expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', cause: expect.any(Error) as Error });
-    expect(`${(error as Error).message} ${(error as { extensions: { hint: string } }).extensions.hint}`).toMatch(/full/);
+    expect(`${(error as Error).message} ${(error as { extensions: { hint: string } }).extensions.hint}`).toMatch(
+      /full/,
+    );
   }
 });
 
 describe.skipIf(!canMount())('on a full disk', () => {
   test('the file driver refuses, keeps what it has, leaves no remains, and goes on once there is space', async () => {
     using disk = smallDisk(8);
-    const subgraph = await createObject({ driver: { kind: 'files', dataDir: disk.folder, signingKey: randomBytes(32), publicBaseUrl: () => 'http://127.0.0.1' } });
+    const subgraph = await createObject({
+      driver: {
+        kind: 'files',
+        dataDir: disk.folder,
+        signingKey: randomBytes(32),
+        publicBaseUrl: () => 'http://127.0.0.1',
+      },
+    });
     const run = async (tenantId: string, source: string) =>
-      await graphql({ schema: subgraph.schema, source, contextValue: createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] }) });
+      await graphql({
+        schema: subgraph.schema,
+        source,
+        contextValue: createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] }),
+      });
     const text = 'x'.repeat(700_000);
     const put = (tenantId: string, key: string) =>
-      run(tenantId, `mutation { putObject(input: { key: "${key}", contentType: "text/plain", content: "${text}", encoding: UTF8 }) { object { key } } }`);
+      run(
+        tenantId,
+        `mutation { putObject(input: { key: "${key}", contentType: "text/plain", content: "${text}", encoding: UTF8 }) { object { key } } }`,
+      );
     const acknowledged: [string, string][] = [];
     let refused: unknown;
     for (let n = 0; refused === undefined && n < 50; n++) {
@@ -108,12 +134,16 @@ describe.skipIf(!canMount())('on a full disk', () => {
     }
     expect(acknowledged.length).toBeGreaterThan(3);
     expect(refused).toMatchObject({ code: 'STORE_UNAVAILABLE', hint: expect.stringContaining('DATA_DIR') as string });
-    const files = async () => (await readdir(disk.folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).length;
+    const files = async () =>
+      (await readdir(disk.folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).length;
     const held = await files();
     for (let n = 0; n < 20; n++) expect((await put('a', `more-${n}`)).errors).toHaveLength(1);
     expect(await files()).toBe(held);
     const readAll = async () => {
-      for (const [tenant, key] of acknowledged) expect((await run(tenant, `{ object(key: "${key}") { sizeBytes } }`)).data, key).toEqual({ object: { sizeBytes: text.length } });
+      for (const [tenant, key] of acknowledged)
+        expect((await run(tenant, `{ object(key: "${key}") { sizeBytes } }`)).data, key).toEqual({
+          object: { sizeBytes: text.length },
+        });
     };
     await readAll();
     expect((await run('a', 'mutation { deleteObject(input: { key: "key-0" }) { key } }')).errors).toBeUndefined();
@@ -121,7 +151,17 @@ describe.skipIf(!canMount())('on a full disk', () => {
     expect((await put('b', 'after')).errors).toBeUndefined();
     await readAll();
     await subgraph.close();
-    figures.push(figure('files', `disk full (${acknowledged.length} objects, all kept)`, '–', ['STORE_UNAVAILABLE'], undefined, '–', 'the first write after space was freed'));
+    figures.push(
+      figure(
+        'files',
+        `disk full (${acknowledged.length} objects, all kept)`,
+        '–',
+        ['STORE_UNAVAILABLE'],
+        undefined,
+        '–',
+        'the first write after space was freed',
+      ),
+    );
   }, 60_000);
 
   test('PostgreSQL refuses writes, goes on reading, and writes again once there is space', async () => {
@@ -130,14 +170,26 @@ describe.skipIf(!canMount())('on a full disk', () => {
     try {
       await using server = await startTestServer({ DATABASE_URL: postgres.url, LOG_LEVEL: 'silent' });
       const upsert = (source: string) =>
-        ask(server.url, 'mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }', {
-          // Random, so that it is as long when it is compressed.
-          input: { title: source, source, mediaType: 'text/plain', text: randomBytes(150_000).toString('base64') },
-        });
+        ask(
+          server.url,
+          'mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
+          {
+            // Random, so that it is as long when it is compressed.
+            input: { title: source, source, mediaType: 'text/plain', text: randomBytes(150_000).toString('base64') },
+          },
+        );
       const sources = async () => {
-        const { data, errors, ms } = await ask(server.url, '{ documents(first: 100) { edges { node { source } } } embed(input: ["a word"]) { dimensions } }');
+        const { data, errors, ms } = await ask(
+          server.url,
+          '{ documents(first: 100) { edges { node { source } } } embed(input: ["a word"]) { dimensions } }',
+        );
         expect(errors).toBeUndefined();
-        return { ms, sources: (data!['documents'] as { edges: { node: { source: string } }[] }).edges.map(({ node }) => node.source) };
+        return {
+          ms,
+          sources: (data!['documents'] as { edges: { node: { source: string } }[] }).edges.map(
+            ({ node }) => node.source,
+          ),
+        };
       };
       const acknowledged: string[] = [];
       for (let n = 0; n < 5; n++) {
@@ -161,7 +213,17 @@ describe.skipIf(!canMount())('on a full disk', () => {
       expect((await upsert('after')).errors).toBeUndefined();
       acknowledged.push('after');
       expect((await sources()).sources.sort()).toEqual([...acknowledged].sort());
-      figures.push(figure('postgres', `disk full (${acknowledged.length} acknowledged writes, all kept)`, 'reads whole', ['STORE_UNAVAILABLE'], slowest, '–', 'the first write after space was freed'));
+      figures.push(
+        figure(
+          'postgres',
+          `disk full (${acknowledged.length} acknowledged writes, all kept)`,
+          'reads whole',
+          ['STORE_UNAVAILABLE'],
+          slowest,
+          '–',
+          'the first write after space was freed',
+        ),
+      );
     } finally {
       await postgres.close();
     }

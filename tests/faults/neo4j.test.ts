@@ -13,7 +13,8 @@ import { ask, figure, p50, startWriters, STORE_CODES, type Answer } from './aski
 
 const TIMEOUT_MS = 8_000;
 const NEO4J = 'entities(where: { kind: { eq: "fixed" } }, first: 5) { edges { node { name } } }';
-const OTHERS = 'documents(first: 1) { edges { node { id } } } objects(first: 1) { edges { node { key } } } embed(input: ["a word"]) { dimensions }';
+const OTHERS =
+  'documents(first: 1) { edges { node { id } } } objects(first: 1) { edges { node { key } } } embed(input: ["a word"]) { dimensions }';
 const UPSERT = 'mutation ($input: UpsertEntitiesInput!) { upsertEntities(input: $input) { entities { id } } }';
 
 describe.skipIf(!process.env['TEST_NEO4J_URI'])('a Neo4j of its own', () => {
@@ -34,10 +35,16 @@ describe.skipIf(!process.env['TEST_NEO4J_URI'])('a Neo4j of its own', () => {
     file = join(workplace.data, 'password');
     await writeFile(file, password);
     server = await startTestServer({
-      NEO4J_URI: `bolt://127.0.0.1:${wire.port}`, NEO4J_PASSWORD_FILE: file, REQUEST_TIMEOUT_MS: String(TIMEOUT_MS), LOG_LEVEL: 'silent',
+      NEO4J_URI: `bolt://127.0.0.1:${wire.port}`,
+      NEO4J_PASSWORD_FILE: file,
+      REQUEST_TIMEOUT_MS: String(TIMEOUT_MS),
+      LOG_LEVEL: 'silent',
     });
     // A server that has just started makes its constraints slowly.
-    for (let n = 0; n < 3; n++) await vi.waitFor(async () => expect((await upsert(`fixed-${n}`, 'fixed')).errors).toBeUndefined(), { timeout: 60_000 });
+    for (let n = 0; n < 3; n++)
+      await vi.waitFor(async () => expect((await upsert(`fixed-${n}`, 'fixed')).errors).toBeUndefined(), {
+        timeout: 60_000,
+      });
   }, 300_000);
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
@@ -100,9 +107,13 @@ describe.skipIf(!process.env['TEST_NEO4J_URI'])('a Neo4j of its own', () => {
     expect(partial.length).toBeGreaterThan(0);
     figures.push(
       figure(
-        'neo4j', `\`kill -9\`, restarted (${load.acknowledged.length} acknowledged writes, all kept)`, `${answers.length - partial.length} whole, ${partial.length} partial`,
-        new Set(partial.flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions.code))), Math.max(...answers.map(({ ms }) => ms)),
-        `${during.toFixed(1)} ms (${before.toFixed(1)} ms)`, `${Math.round(recovered)} ms`,
+        'neo4j',
+        `\`kill -9\`, restarted (${load.acknowledged.length} acknowledged writes, all kept)`,
+        `${answers.length - partial.length} whole, ${partial.length} partial`,
+        new Set(partial.flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions.code))),
+        Math.max(...answers.map(({ ms }) => ms)),
+        `${during.toFixed(1)} ms (${before.toFixed(1)} ms)`,
+        `${Math.round(recovered)} ms`,
       ),
     );
   }, 240_000);
@@ -110,14 +121,27 @@ describe.skipIf(!process.env['TEST_NEO4J_URI'])('a Neo4j of its own', () => {
   test('a password that is exchanged is followed, and told of while it is not', async () => {
     const other = randomBytes(8).toString('hex');
     const driver = neo4j.driver(`bolt://127.0.0.1:${store.port}`, neo4j.auth.basic('neo4j', password));
-    await driver.executeQuery('ALTER CURRENT USER SET PASSWORD FROM $from TO $to', { from: password, to: other }, { database: 'system' });
+    await driver.executeQuery(
+      'ALTER CURRENT USER SET PASSWORD FROM $from TO $to',
+      { from: password, to: other },
+      { database: 'system' },
+    );
     await driver.close();
     wire.snap();
-    await vi.waitFor(async () => {
-      const { errors } = await ask(server.url, `{ ${NEO4J} }`);
-      expect(errors?.[0]?.extensions).toMatchObject({ code: 'STORE_UNAVAILABLE', hint: expect.stringContaining('NEO4J_PASSWORD') as string });
-    }, { timeout: 20_000, interval: 100 });
+    await vi.waitFor(
+      async () => {
+        const { errors } = await ask(server.url, `{ ${NEO4J} }`);
+        expect(errors?.[0]?.extensions).toMatchObject({
+          code: 'STORE_UNAVAILABLE',
+          hint: expect.stringContaining('NEO4J_PASSWORD') as string,
+        });
+      },
+      { timeout: 20_000, interval: 100 },
+    );
     await writeFile(file, `${other}\n`);
-    await vi.waitFor(async () => expect((await ask(server.url, `{ ${NEO4J} }`)).errors).toBeUndefined(), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(async () => expect((await ask(server.url, `{ ${NEO4J} }`)).errors).toBeUndefined(), {
+      timeout: 20_000,
+      interval: 100,
+    });
   }, 120_000);
 });

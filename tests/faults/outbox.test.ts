@@ -1,4 +1,6 @@
-/** Writes that span stores, on real ones: killed at every step, delivered twice, and with a store that is down for long. */
+/**
+ * Writes that span stores, on real ones: killed at every step, delivered twice, and with a store that is down for long.
+ */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -21,123 +23,183 @@ import { cleanEnvironment, startProgram } from '#tests/ops/program.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { startProxy, type Proxy } from './toxiproxy.ts';
 
-const { TEST_PGVECTOR_URL, TEST_NEO4J_URI, TEST_NEO4J_USERNAME = '', TEST_NEO4J_PASSWORD = '', TEST_S3_ENDPOINT, TEST_S3_ACCESS_KEY = '', TEST_S3_SECRET_KEY = '', TEST_S3_REGION = '', TEST_TOXIPROXY_URL } = process.env;
+const {
+  TEST_PGVECTOR_URL,
+  TEST_NEO4J_URI,
+  TEST_NEO4J_USERNAME = '',
+  TEST_NEO4J_PASSWORD = '',
+  TEST_S3_ENDPOINT,
+  TEST_S3_ACCESS_KEY = '',
+  TEST_S3_SECRET_KEY = '',
+  TEST_S3_REGION = '',
+  TEST_TOXIPROXY_URL,
+} = process.env;
 const CHILD = fileURLToPath(new URL('delivering-child.ts', import.meta.url));
 const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const UPSERT = parse('mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }');
 const DELETE = parse('mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }');
 
-describe.skipIf(!TEST_PGVECTOR_URL || !TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)('the outbox on PostgreSQL, Neo4j and S3', () => {
-  const run = randomBytes(4).toString('hex');
-  const tenants = [`fault-a-${run}`, `fault-b-${run}`];
-  let database: TestDatabase;
-  let dataDir: string;
-  let proxy: Proxy;
-  let env: Record<string, string>;
-  let stores: OpenStores;
-  const stop = new AbortController();
+describe.skipIf(!TEST_PGVECTOR_URL || !TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)(
+  'the outbox on PostgreSQL, Neo4j and S3',
+  () => {
+    const run = randomBytes(4).toString('hex');
+    const tenants = [`fault-a-${run}`, `fault-b-${run}`];
+    let database: TestDatabase;
+    let dataDir: string;
+    let proxy: Proxy;
+    let env: Record<string, string>;
+    let stores: OpenStores;
+    const stop = new AbortController();
 
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    dataDir = await mkdtemp(join(tmpdir(), 'tributary-faults-'));
-    proxy = await startProxy(TEST_TOXIPROXY_URL!, new URL(TEST_NEO4J_URI!).host);
-    const s3 = new S3Client({ endpoint: TEST_S3_ENDPOINT!, region: TEST_S3_REGION, forcePathStyle: true, credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey: TEST_S3_SECRET_KEY } });
-    await s3.send(new CreateBucketCommand({ Bucket: `outbox-${run}` }));
-    s3.destroy();
-    env = {
-      DATABASE_URL: database.url, DATA_DIR: dataDir, LOG_LEVEL: 'fatal',
-      NEO4J_URI: `bolt://${proxy.host}:${proxy.port}`, NEO4J_USERNAME: TEST_NEO4J_USERNAME, NEO4J_PASSWORD: TEST_NEO4J_PASSWORD,
-      S3_ENDPOINT: TEST_S3_ENDPOINT!, S3_ACCESS_KEY: TEST_S3_ACCESS_KEY, S3_SECRET_KEY: TEST_S3_SECRET_KEY, S3_REGION: TEST_S3_REGION, S3_BUCKET: `outbox-${run}`,
+    beforeAll(async () => {
+      database = await createTestDatabase();
+      dataDir = await mkdtemp(join(tmpdir(), 'tributary-faults-'));
+      proxy = await startProxy(TEST_TOXIPROXY_URL!, new URL(TEST_NEO4J_URI!).host);
+      const s3 = new S3Client({
+        endpoint: TEST_S3_ENDPOINT!,
+        region: TEST_S3_REGION,
+        forcePathStyle: true,
+        credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey: TEST_S3_SECRET_KEY },
+      });
+      await s3.send(new CreateBucketCommand({ Bucket: `outbox-${run}` }));
+      s3.destroy();
+      env = {
+        DATABASE_URL: database.url,
+        DATA_DIR: dataDir,
+        LOG_LEVEL: 'fatal',
+        NEO4J_URI: `bolt://${proxy.host}:${proxy.port}`,
+        NEO4J_USERNAME: TEST_NEO4J_USERNAME,
+        NEO4J_PASSWORD: TEST_NEO4J_PASSWORD,
+        S3_ENDPOINT: TEST_S3_ENDPOINT!,
+        S3_ACCESS_KEY: TEST_S3_ACCESS_KEY,
+        S3_SECRET_KEY: TEST_S3_SECRET_KEY,
+        S3_REGION: TEST_S3_REGION,
+        S3_BUCKET: `outbox-${run}`,
+      };
+      const config = loadConfig(env);
+      stores = await openStores(config, createLogger('fatal'));
+    });
+    afterAll(async () => {
+      stop.abort();
+      await stores?.[Symbol.asyncDispose]();
+      await proxy?.[Symbol.asyncDispose]();
+      await database?.[Symbol.asyncDispose]();
+      if (dataDir) await rm(dataDir, { recursive: true, force: true });
+    });
+
+    const write = async (
+      document: typeof UPSERT,
+      tenantId: string,
+      variables: Record<string, unknown>,
+    ): Promise<void> => {
+      const context = createRequestContext({ tenantId, subject: 'somebody', roles: [], scopes: [] });
+      const { errors } = await stores.clients
+        .get('relational')!
+        .execute({ document, operationType: 'mutation', variables, context });
+      expect(errors).toBeUndefined();
     };
-    const config = loadConfig(env);
-    stores = await openStores(config, createLogger('fatal'));
-  });
-  afterAll(async () => {
-    stop.abort();
-    await stores?.[Symbol.asyncDispose]();
-    await proxy?.[Symbol.asyncDispose]();
-    await database?.[Symbol.asyncDispose]();
-    if (dataDir) await rm(dataDir, { recursive: true, force: true });
-  });
+    const upsert = (tenantId: string, source: string, text: string) =>
+      write(UPSERT, tenantId, {
+        input: {
+          title: source,
+          source,
+          mediaType: 'text/markdown',
+          text,
+          entities: [{ name: `${source} ${text}`, kind: 'topic' }],
+          relations: [{ from: { name: source, kind: 'topic' }, to: { name: 'all', kind: 'topic' }, type: 'PART_OF' }],
+        },
+      });
+    const sql = async (text: string): Promise<void> => {
+      const client = new pg.Client(database.url);
+      await client.connect();
+      await client.query(text).finally(() => client.end());
+    };
+    const deliver = async (killAt?: string): Promise<number | null> => {
+      using child = startProgram(process.execPath, ['--import', LOADER, CHILD], {
+        env: cleanEnvironment({ ...env, ...(killAt === undefined ? {} : { KILL_AT: killAt }) }),
+      });
+      const status = await child.exited();
+      if (killAt === undefined && status !== 0) throw new Error(child.output);
+      return status;
+    };
+    /** As if the leases of those who were killed, and all waits, had run out. */
+    const later = () => sql('UPDATE relational.outbox SET lease_until = now(), next_attempt_at = now()');
+    const differences = async () => {
+      const found: string[] = [];
+      const call = systemCalls(stores.clients, stop.signal);
+      const report = await reconcile({
+        call,
+        mend: false,
+        onDifference: ({ tenantId, store, kind, documentId: id }) => found.push(`${tenantId} ${store} ${kind} ${id}`),
+      });
+      expect(report.skipped).toEqual({});
+      return found;
+    };
+    const here = async (): Promise<{ pending: number; failed: number; done: number }> => {
+      const indexer = startIndexer({ clients: stores.clients, log: { warn: () => undefined } });
+      await indexer.idle().finally(() => indexer.close());
+      return await systemCalls(stores.clients, stop.signal)<{
+        outboxStatus: { pending: number; failed: number; done: number };
+      }>('relational', parse('{ outboxStatus { pending failed done } }'), {}).then(({ outboxStatus }) => outboxStatus);
+    };
 
-  const write = async (document: typeof UPSERT, tenantId: string, variables: Record<string, unknown>): Promise<void> => {
-    const context = createRequestContext({ tenantId, subject: 'somebody', roles: [], scopes: [] });
-    const { errors } = await stores.clients.get('relational')!.execute({ document, operationType: 'mutation', variables, context });
-    expect(errors).toBeUndefined();
-  };
-  const upsert = (tenantId: string, source: string, text: string) =>
-    write(UPSERT, tenantId, { input: { title: source, source, mediaType: 'text/markdown', text, entities: [{ name: `${source} ${text}`, kind: 'topic' }], relations: [{ from: { name: source, kind: 'topic' }, to: { name: 'all', kind: 'topic' }, type: 'PART_OF' }] } });
-  const sql = async (text: string): Promise<void> => {
-    const client = new pg.Client(database.url);
-    await client.connect();
-    await client.query(text).finally(() => client.end());
-  };
-  const deliver = async (killAt?: string): Promise<number | null> => {
-    using child = startProgram(process.execPath, ['--import', LOADER, CHILD], { env: cleanEnvironment({ ...env, ...(killAt === undefined ? {} : { KILL_AT: killAt }) }) });
-    const status = await child.exited();
-    if (killAt === undefined && status !== 0) throw new Error(child.output);
-    return status;
-  };
-  /** As if the leases of those who were killed, and all waits, had run out. */
-  const later = () => sql('UPDATE relational.outbox SET lease_until = now(), next_attempt_at = now()');
-  const differences = async () => {
-    const found: string[] = [];
-    const call = systemCalls(stores.clients, stop.signal);
-    const report = await reconcile({ call, mend: false, onDifference: ({ tenantId, store, kind, documentId: id }) => found.push(`${tenantId} ${store} ${kind} ${id}`) });
-    expect(report.skipped).toEqual({});
-    return found;
-  };
-  const here = async (): Promise<{ pending: number; failed: number; done: number }> => {
-    const indexer = startIndexer({ clients: stores.clients, log: { warn: () => undefined } });
-    await indexer.idle().finally(() => indexer.close());
-    return await systemCalls(stores.clients, stop.signal)<{ outboxStatus: { pending: number; failed: number; done: number } }>('relational', parse('{ outboxStatus { pending failed done } }'), {}).then(({ outboxStatus }) => outboxStatus);
-  };
+    const STEPS = [
+      'before ClaimOutbox',
+      'after ClaimOutbox',
+      'before PutObject',
+      'after PutObject',
+      'after IndexDocumentVectors',
+      'after IndexDocumentGraph',
+      'before CompleteOutbox',
+      'after CompleteOutbox',
+    ];
+    test('killed at every step of an upsert: nothing is lost, nothing is orphaned, and the newest text is everywhere', async () => {
+      for (const [round, step] of STEPS.entries()) {
+        for (const tenantId of tenants)
+          for (let n = 0; n < 3; n++) await upsert(tenantId, `${n}.md`, `Round ${round}.`);
+        expect(await deliver(step), step).toBeNull();
+        await later();
+      }
+      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 18 });
+      expect(await differences()).toEqual([]);
+    }, 180_000);
 
-  const STEPS = [
-    'before ClaimOutbox', 'after ClaimOutbox',
-    'before PutObject', 'after PutObject', 'after IndexDocumentVectors', 'after IndexDocumentGraph',
-    'before CompleteOutbox', 'after CompleteOutbox',
-  ];
-  test('killed at every step of an upsert: nothing is lost, nothing is orphaned, and the newest text is everywhere', async () => {
-    for (const [round, step] of STEPS.entries()) {
-      for (const tenantId of tenants) for (let n = 0; n < 3; n++) await upsert(tenantId, `${n}.md`, `Round ${round}.`);
-      expect(await deliver(step), step).toBeNull();
+    test('killed at every step of a deletion', async () => {
+      for (const [n, step] of [
+        'after DeleteObject',
+        'after RemoveDocumentVectors',
+        'after RemoveDocumentGraph',
+      ].entries()) {
+        for (const tenantId of tenants) await write(DELETE, tenantId, { id: documentId(tenantId, `${n}.md`) });
+        expect(await deliver(step), step).toBeNull();
+        await later();
+      }
+      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 0 });
+      expect(await differences()).toEqual([]);
+    }, 120_000);
+
+    test('delivered twice', async () => {
+      for (const tenantId of tenants) await upsert(tenantId, 'twice.md', 'Twice.');
+      await here();
+      await sql(`UPDATE relational.outbox SET state = 'PENDING'`);
+      expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 6 });
+      expect(await differences()).toEqual([]);
+    });
+
+    test('with a store down for long, the others follow, and it catches up', async () => {
+      await proxy.down();
+      for (const tenantId of tenants)
+        for (let n = 0; n < 3; n++) await upsert(tenantId, `down-${n}.md`, 'Written while the graph was away.');
+      await write(DELETE, tenants[0]!, { id: documentId(tenants[0]!, 'twice.md') });
+      for (let hour = 0; hour < 2; hour++) {
+        // The graph alone waits: six documents and one removal.
+        expect(await here()).toMatchObject({ pending: 0, failed: 7 });
+        await later();
+      }
+      await proxy.up();
       await later();
-    }
-    expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 18 });
-    expect(await differences()).toEqual([]);
-  }, 180_000);
-
-  test('killed at every step of a deletion', async () => {
-    for (const [n, step] of ['after DeleteObject', 'after RemoveDocumentVectors', 'after RemoveDocumentGraph'].entries()) {
-      for (const tenantId of tenants) await write(DELETE, tenantId, { id: documentId(tenantId, `${n}.md`) });
-      expect(await deliver(step), step).toBeNull();
-      await later();
-    }
-    expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 0 });
-    expect(await differences()).toEqual([]);
-  }, 120_000);
-
-  test('delivered twice', async () => {
-    for (const tenantId of tenants) await upsert(tenantId, 'twice.md', 'Twice.');
-    await here();
-    await sql(`UPDATE relational.outbox SET state = 'PENDING'`);
-    expect(await here()).toMatchObject({ pending: 0, failed: 0, done: 6 });
-    expect(await differences()).toEqual([]);
-  });
-
-  test('with a store down for long, the others follow, and it catches up', async () => {
-    await proxy.down();
-    for (const tenantId of tenants) for (let n = 0; n < 3; n++) await upsert(tenantId, `down-${n}.md`, 'Written while the graph was away.');
-    await write(DELETE, tenants[0]!, { id: documentId(tenants[0]!, 'twice.md') });
-    for (let hour = 0; hour < 2; hour++) {
-      // The graph alone waits: six documents and one removal.
-      expect(await here()).toMatchObject({ pending: 0, failed: 7 });
-      await later();
-    }
-    await proxy.up();
-    await later();
-    expect(await here()).toMatchObject({ pending: 0, failed: 0 });
-    expect(await differences()).toEqual([]);
-  }, 120_000);
-});
+      expect(await here()).toMatchObject({ pending: 0, failed: 0 });
+      expect(await differences()).toEqual([]);
+    }, 120_000);
+  },
+);

@@ -17,13 +17,33 @@ describe.skipIf(!process.env['TEST_S3_ENDPOINT'])('an S3 server of its own', () 
     let server = await start(first);
     await using wire = await wireTo(server.port);
     const endpoint = `http://127.0.0.1:${wire.port}`;
-    const admin = new S3Client({ endpoint, region: 'eu-test-1', forcePathStyle: true, credentials: { accessKeyId: 'rotated', secretAccessKey: first } });
+    const admin = new S3Client({
+      endpoint,
+      region: 'eu-test-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'rotated', secretAccessKey: first },
+    });
     await admin.send(new CreateBucketCommand({ Bucket: 'rotated' }));
     admin.destroy();
     let secret = first;
-    const driver = createS3Driver({ kind: 's3', endpoint, accessKey: 'rotated', secretKey: () => secret, bucket: 'rotated', region: 'eu-test-1' });
+    const driver = createS3Driver({
+      kind: 's3',
+      endpoint,
+      accessKey: 'rotated',
+      secretKey: () => secret,
+      bucket: 'rotated',
+      region: 'eu-test-1',
+    });
     const scope = { tenantId: 'a', statements: new StatementCounter() };
-    const put = (key: string) => driver.put(scope, key, (async function* () { yield Buffer.from(key); })(), { contentType: 'text/plain' });
+    const put = (key: string) =>
+      driver.put(
+        scope,
+        key,
+        (async function* () {
+          yield Buffer.from(key);
+        })(),
+        { contentType: 'text/plain' },
+      );
     const read = async (key: string) => await fetch(await driver.signer.signDownload('a', key, 60));
     try {
       await put('before');
@@ -31,7 +51,10 @@ describe.skipIf(!process.env['TEST_S3_ENDPOINT'])('an S3 server of its own', () 
       server = await start(second);
       wire.snap();
       wire.target = server.port;
-      await expect(put('meanwhile')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining('S3_SECRET_KEY') as string } });
+      await expect(put('meanwhile')).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        extensions: { hint: expect.stringContaining('S3_SECRET_KEY') as string },
+      });
       expect((await read('before')).status).toBe(403);
       secret = second;
       await put('after');

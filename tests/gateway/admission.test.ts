@@ -16,7 +16,10 @@ const refusal = (text: string): OperationRefused => {
 
 test.each([
   ['inline fragments that all meet in one place', `{ books { ${'... on Book { id } '.repeat(1_600)} } }`],
-  ['fragments that all meet in one place', `{ books { ${Array.from({ length: 1_000 }, (_, i) => `...f${i}`).join(' ')} } } ${Array.from({ length: 1_000 }, (_, i) => `fragment f${i} on Book { id }`).join(' ')}`],
+  [
+    'fragments that all meet in one place',
+    `{ books { ${Array.from({ length: 1_000 }, (_, i) => `...f${i}`).join(' ')} } } ${Array.from({ length: 1_000 }, (_, i) => `fragment f${i} on Book { id }`).join(' ')}`,
+  ],
   ['one name many times', `{ books { ${'id '.repeat(3_000)} } }`],
 ])('%s are refused with a reason', (_, text) => {
   const { errors } = refusal(text);
@@ -25,7 +28,9 @@ test.each([
 });
 
 test('errors are bounded in number', () => {
-  expect(refusal(`{ ${Array.from({ length: 50 }, (_, i) => `nope${i}`).join(' ')} }`).errors.length).toBeLessThanOrEqual(21);
+  expect(
+    refusal(`{ ${Array.from({ length: 50 }, (_, i) => `nope${i}`).join(' ')} }`).errors.length,
+  ).toBeLessThanOrEqual(21);
 });
 
 test('what was valid against one schema is validated anew against the next', () => {

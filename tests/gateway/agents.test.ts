@@ -22,7 +22,13 @@ async function call(name: string, args: Record<string, unknown>): Promise<{ text
 }
 
 const post = async (query: string, variables: Record<string, unknown> = {}) =>
-  (await (await fetch(`${it.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }) })).json()) as {
+  (await (
+    await fetch(`${it.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables }),
+    })
+  ).json()) as {
     // eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the API answers
     data: any;
   };
@@ -55,7 +61,10 @@ describe('MCP', () => {
 
   test('execute reads, with variables', async () => {
     await post('mutation { rememberFact(input: { key: "colour", value: "green", source: "test" }) { fact { id } } }');
-    const { text, isError } = await call('execute', { query: 'query ($k: String) { memoryFacts(where: { key: { eq: $k } }) { edges { node { value } } } }', variables: { k: 'colour' } });
+    const { text, isError } = await call('execute', {
+      query: 'query ($k: String) { memoryFacts(where: { key: { eq: $k } }) { edges { node { value } } } }',
+      variables: { k: 'colour' },
+    });
     expect(isError).toBe(false);
     expect(JSON.parse(text)).toEqual({ data: { memoryFacts: { edges: [{ node: { value: 'green' } }] } } });
   });
@@ -75,14 +84,23 @@ describe('MCP', () => {
   });
 
   test('run_events pages through a run by its cursor', async () => {
-    const agent = (await post('mutation { createAgent(input: { name: "a" }) { agent { id } } }')).data.createAgent.agent.id as string;
-    const run = (await post('mutation ($a: ID!) { startRun(input: { agentId: $a }) { run { id } } }', { a: agent })).data.startRun.run.id as string;
-    await post('mutation ($r: ID!) { appendRunEvents(input: { runId: $r, events: [{ type: STEP_STARTED, payload: { stepName: "one" } }] }) { events { sequence } } }', { r: run });
+    const agent = (await post('mutation { createAgent(input: { name: "a" }) { agent { id } } }')).data.createAgent.agent
+      .id as string;
+    const run = (await post('mutation ($a: ID!) { startRun(input: { agentId: $a }) { run { id } } }', { a: agent }))
+      .data.startRun.run.id as string;
+    await post(
+      'mutation ($r: ID!) { appendRunEvents(input: { runId: $r, events: [{ type: STEP_STARTED, payload: { stepName: "one" } }] }) { events { sequence } } }',
+      { r: run },
+    );
     await post('mutation ($r: ID!) { finishRun(input: { runId: $r }) { run { id } } }', { r: run });
     const types: string[] = [];
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       const page = JSON.parse((await call('run_events', { runId: run, after, first: 1 })).text) as {
-        data: { run: { events: { edges: { node: { type: string } }[]; pageInfo: { hasNextPage: boolean; endCursor: string } } } };
+        data: {
+          run: {
+            events: { edges: { node: { type: string } }[]; pageInfo: { hasNextPage: boolean; endCursor: string } };
+          };
+        };
       };
       const { edges, pageInfo } = page.data.run.events;
       types.push(...edges.map(({ node }) => node.type));
@@ -97,7 +115,11 @@ describe('MCP', () => {
     ['not JSON', '{', 400],
     ['not a message', '{}', 400],
   ])('a body that is %s is refused', async (_, body, status) => {
-    const answer = await fetch(`${it.url}/mcp`, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }, body });
+    const answer = await fetch(`${it.url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      body,
+    });
     expect(answer.status).toBe(status);
   });
 

@@ -1,5 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { buildSchema, isEnumType, isInputObjectType, isInterfaceType, isIntrospectionType, isObjectType, isSpecifiedScalarType, parse, validate } from 'graphql';
+import {
+  buildSchema,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isIntrospectionType,
+  isObjectType,
+  isSpecifiedScalarType,
+  parse,
+  validate,
+} from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { compose, describe as describeFinding } from '#gateway/supergraph/compose.ts';
 import { loadSchema } from '#gateway/supergraph/schema-source.ts';
@@ -24,7 +34,8 @@ describe('the API', () => {
       if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) continue;
       for (const field of Object.values(type.getFields())) {
         check(`${type.name}.${field.name}`, field);
-        if ('args' in field) for (const argument of field.args) check(`${type.name}.${field.name}(${argument.name}:)`, argument);
+        if ('args' in field)
+          for (const argument of field.args) check(`${type.name}.${field.name}(${argument.name}:)`, argument);
       }
     }
     expect(bare).toEqual([]);
@@ -32,14 +43,26 @@ describe('the API', () => {
 
   test('what only the gateway itself may call is not part of it', async () => {
     const api = await read('gateway/supergraph/api.graphql');
-    for (const name of ['claimOutbox', 'completeOutbox', 'failOutbox', 'outboxStatus', 'indexDocumentGraph', 'removeDocumentGraph', 'indexDocumentVectors', 'removeDocumentVectors', '_entities']) {
+    for (const name of [
+      'claimOutbox',
+      'completeOutbox',
+      'failOutbox',
+      'outboxStatus',
+      'indexDocumentGraph',
+      'removeDocumentGraph',
+      'indexDocumentVectors',
+      'removeDocumentVectors',
+      '_entities',
+    ]) {
       expect(api).not.toContain(name);
     }
   });
 
   test('the contract’s operations fit it', async () => {
     // `@defer` is the engine's to announce; see the engine's own tests.
-    const schema = buildSchema(`${await read('gateway/supergraph/api.graphql')}\ndirective @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT`);
+    const schema = buildSchema(
+      `${await read('gateway/supergraph/api.graphql')}\ndirective @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT`,
+    );
     expect(validate(schema, parse(await read('tests/contract/operations.graphql')))).toEqual([]);
   });
 });
@@ -49,11 +72,13 @@ describe('what is printed is up to date', () => {
     const { subgraphs } = await readSupergraphFile(file);
     const { supergraphSdl, errors, hints } = compose(await Promise.all(subgraphs.map(loadSchema)));
     expect([...errors, ...hints].map(describeFinding)).toEqual([]);
-    for (const { name, sdl } of await printedSubgraphs()) expect(await read(`subgraphs/${name}/schema.graphql`), `${name}: run npm run schema`).toBe(sdl);
+    for (const { name, sdl } of await printedSubgraphs())
+      expect(await read(`subgraphs/${name}/schema.graphql`), `${name}: run npm run schema`).toBe(sdl);
     expect(await read('gateway/supergraph/api.graphql'), 'run npm run schema').toBe(printedApi(supergraphSdl!));
   });
 
   test('typed operations', async () => {
-    for (const { filename, content } of await generatedFiles()) expect(await read(filename), 'run npm run codegen').toBe(content);
+    for (const { filename, content } of await generatedFiles())
+      expect(await read(filename), 'run npm run codegen').toBe(content);
   }, 60_000);
 });

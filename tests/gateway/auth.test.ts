@@ -21,7 +21,12 @@ let issuer: Issuer;
 let it: TestServer;
 beforeAll(async () => {
   issuer = await startIssuer();
-  it = await startTestServer({ OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: 'tributary', OIDC_TENANT_CLAIM: 'org.tenant', OIDC_ROLES_CLAIM: 'realm_access.roles' });
+  it = await startTestServer({
+    OIDC_ISSUER: issuer.url,
+    OIDC_AUDIENCE: 'tributary',
+    OIDC_TENANT_CLAIM: 'org.tenant',
+    OIDC_ROLES_CLAIM: 'realm_access.roles',
+  });
 });
 afterAll(async () => {
   await it[Symbol.asyncDispose]();
@@ -32,13 +37,21 @@ const org = (tenant: unknown) => ({ org: { tenant } });
 
 describe('access tokens', () => {
   test('name tenant, subject and scopes, which nothing in the request can change', async () => {
-    const token = await issuer.token({ ...org('acme'), scope: 'read write', system: true, realm_access: { roles: ['admin'] } });
+    const token = await issuer.token({
+      ...org('acme'),
+      scope: 'read write',
+      system: true,
+      realm_access: { roles: ['admin'] },
+    });
     const { json } = await it.post({ query: WHO }, { authorization: `Bearer ${token}`, 'x-tenant-id': 'other' });
-    expect(json.data).toEqual({ whoAmI: { tenantId: 'acme', subject: 'alice', scopes: ['read', 'write'], system: false } });
+    expect(json.data).toEqual({
+      whoAmI: { tenantId: 'acme', subject: 'alice', scopes: ['read', 'write'], system: false },
+    });
   });
 
   test('keys and metadata are fetched once', async () => {
-    for (let i = 0; i < 5; i++) await it.post({ query: WHO }, { authorization: `Bearer ${await issuer.token(org('acme'))}` });
+    for (let i = 0; i < 5; i++)
+      await it.post({ query: WHO }, { authorization: `Bearer ${await issuer.token(org('acme'))}` });
     expect(Object.fromEntries(issuer.fetched)).toEqual({ '/.well-known/openid-configuration': 1, '/keys': 1 });
   });
 
@@ -53,28 +66,67 @@ describe('access tokens', () => {
     ['one without a tenant', async () => `Bearer ${await issuer.token({})}`],
     ['one with a tenant that is no id', async () => `Bearer ${await issuer.token(org("a'; DROP TABLE x"))}`],
     ['one with several tenants', async () => `Bearer ${await issuer.token(org(['a', 'b']))}`],
-    ['one that is not signed', async () => `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"x"}').toString('base64url')}.`],
+    [
+      'one that is not signed',
+      async () =>
+        `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"x"}').toString('base64url')}.`,
+    ],
     [
       'one signed with a shared secret',
-      async () => `Bearer ${await new SignJWT({ ...org('acme'), iss: issuer.url, aud: 'tributary', sub: 'x' }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1h').sign(new TextEncoder().encode('x'.repeat(32)))}`,
+      async () =>
+        `Bearer ${await new SignJWT({ ...org('acme'), iss: issuer.url, aud: 'tributary', sub: 'x' })
+          .setProtectedHeader({ alg: 'HS256' })
+          .setExpirationTime('1h')
+          .sign(new TextEncoder().encode('x'.repeat(32)))}`,
     ],
-    ['an internal one', async () => `Bearer ${await internalTokens('x'.repeat(32)).mint({ tenantId: 'acme', subject: 'x', roles: [], scopes: [] }, 'library')}`],
+    [
+      'an internal one',
+      async () =>
+        `Bearer ${await internalTokens('x'.repeat(32)).mint({ tenantId: 'acme', subject: 'x', roles: [], scopes: [] }, 'library')}`,
+    ],
   ];
   test.each(refused)('%s is refused over HTTP, MCP and WebSocket', async (_, make) => {
     const authorization = await make();
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
     const { status, headers: answered, json } = await it.post({ query: WHO }, headers);
-    expect([status, json.errors?.[0]?.extensions['code'], answered.get('www-authenticate')]).toEqual([401, 'UNAUTHENTICATED', 'Bearer']);
-    const mcp = await fetch(`${it.url}/mcp`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: '{}' });
+    expect([status, json.errors?.[0]?.extensions['code'], answered.get('www-authenticate')]).toEqual([
+      401,
+      'UNAUTHENTICATED',
+      'Bearer',
+    ]);
+    const mcp = await fetch(`${it.url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: '{}',
+    });
     expect(mcp.status).toBe(401);
-    const client = createClient({ url: `${it.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0, connectionParams: { authorization } });
-    await expect(new Promise((resolve, reject) => client.subscribe({ query: WHO }, { next: resolve, error: reject, complete: () => resolve('complete') }))).rejects.toMatchObject({ code: 4403 });
+    const client = createClient({
+      url: `${it.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+      connectionParams: { authorization },
+    });
+    await expect(
+      new Promise((resolve, reject) =>
+        client.subscribe({ query: WHO }, { next: resolve, error: reject, complete: () => resolve('complete') }),
+      ),
+    ).rejects.toMatchObject({ code: 4403 });
     await client.dispose();
   });
 
   test('over WebSocket the token is in the connection parameters', async () => {
-    const client = createClient({ url: `${it.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0, connectionParams: { authorization: `Bearer ${await issuer.token(org('acme'))}` } });
-    const result = await new Promise<ExecutionResult>((resolve, reject) => client.subscribe({ query: WHO }, { next: (event) => resolve(event as ExecutionResult), error: reject, complete: () => undefined }));
+    const client = createClient({
+      url: `${it.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+      connectionParams: { authorization: `Bearer ${await issuer.token(org('acme'))}` },
+    });
+    const result = await new Promise<ExecutionResult>((resolve, reject) =>
+      client.subscribe(
+        { query: WHO },
+        { next: (event) => resolve(event as ExecutionResult), error: reject, complete: () => undefined },
+      ),
+    );
     expect(result.data).toMatchObject({ whoAmI: { tenantId: 'acme' } });
     await client.dispose();
   });
@@ -82,9 +134,16 @@ describe('access tokens', () => {
   test('an issuer that cannot be reached is no reason to call a token invalid, and is asked again', async () => {
     await using other = await startIssuer();
     other.down = true;
-    await using server = await startTestServer({ OIDC_ISSUER: other.url, OIDC_AUDIENCE: 'tributary', OIDC_TENANT_CLAIM: 'tenant' });
+    await using server = await startTestServer({
+      OIDC_ISSUER: other.url,
+      OIDC_AUDIENCE: 'tributary',
+      OIDC_TENANT_CLAIM: 'tenant',
+    });
     const headers = { authorization: `Bearer ${await other.token({ tenant: 'acme' })}` };
-    expect(await server.post({ query: WHO }, headers)).toMatchObject({ status: 503, json: { errors: [{ extensions: { code: 'STORE_UNAVAILABLE' } }] } });
+    expect(await server.post({ query: WHO }, headers)).toMatchObject({
+      status: 503,
+      json: { errors: [{ extensions: { code: 'STORE_UNAVAILABLE' } }] },
+    });
     other.down = false;
     expect((await server.post({ query: WHO }, headers)).json.data).toMatchObject({ whoAmI: { tenantId: 'acme' } });
   });
@@ -97,11 +156,17 @@ describe('internal tokens', () => {
   test('carry the whole principal to one subgraph', async () => {
     const token = await tokens.mint(system, 'vector');
     expect(await tokens.verifier('vector').authenticate(`Bearer ${token}`)).toEqual(system);
-    await expect(tokens.verifier('graph').authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
-    await expect(internalTokens('t'.repeat(32)).verifier('vector').authenticate(`Bearer ${token}`)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(tokens.verifier('graph').authenticate(`Bearer ${token}`)).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+    await expect(
+      internalTokens('t'.repeat(32)).verifier('vector').authenticate(`Bearer ${token}`),
+    ).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     const [head, , signature] = token.split('.');
     const forged = `${head}.${Buffer.from(JSON.stringify({ sub: 'x', tenant: 'other', system: true })).toString('base64url')}.${signature}`;
-    await expect(tokens.verifier('vector').authenticate(`Bearer ${forged}`)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(tokens.verifier('vector').authenticate(`Bearer ${forged}`)).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
   });
 
   test('generated keys are made once, for their owner alone, also by processes that start together', async () => {
@@ -120,29 +185,67 @@ test('subgraphs that run apart know whose request it is, and refuse everybody bu
   await using database = await createTestDatabase();
   const folder = await mkdtemp(join(tmpdir(), 'tributary-apart-'));
   const oidc = { OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: 'tributary' };
-  const shared = { DATABASE_URL: database.url, DATA_DIR: folder, PORT: '0', INTERNAL_TOKEN_SECRET: 'k'.repeat(32), ...oidc };
+  const shared = {
+    DATABASE_URL: database.url,
+    DATA_DIR: folder,
+    PORT: '0',
+    INTERNAL_TOKEN_SECRET: 'k'.repeat(32),
+    ...oidc,
+  };
   const log = createLogger('silent');
-  const apart = await Promise.all((['relational', 'inference'] as const).map((name) => startSubgraphServer(name, loadConfig(shared), log)));
-  const vector = await startSubgraphServer('vector', loadConfig({ ...shared, SUBGRAPH_RELATIONAL_URL: `${apart[0]!.url}/graphql`, SUBGRAPH_INFERENCE_URL: `${apart[1]!.url}/graphql` }), log);
+  const apart = await Promise.all(
+    (['relational', 'inference'] as const).map((name) => startSubgraphServer(name, loadConfig(shared), log)),
+  );
+  const vector = await startSubgraphServer(
+    'vector',
+    loadConfig({
+      ...shared,
+      SUBGRAPH_RELATIONAL_URL: `${apart[0]!.url}/graphql`,
+      SUBGRAPH_INFERENCE_URL: `${apart[1]!.url}/graphql`,
+    }),
+    log,
+  );
   const gateway = await startServer(
-    loadConfig({ ...shared, SUBGRAPH_RELATIONAL_URL: `${apart[0]!.url}/graphql`, SUBGRAPH_INFERENCE_URL: `${apart[1]!.url}/graphql`, SUBGRAPH_VECTOR_URL: `${vector.url}/graphql` }),
+    loadConfig({
+      ...shared,
+      SUBGRAPH_RELATIONAL_URL: `${apart[0]!.url}/graphql`,
+      SUBGRAPH_INFERENCE_URL: `${apart[1]!.url}/graphql`,
+      SUBGRAPH_VECTOR_URL: `${vector.url}/graphql`,
+    }),
     { log },
   );
   try {
     const ask = async (tenant: string, query: string): Promise<GraphqlAnswer> =>
-      (await (await fetch(`${gateway.url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${await issuer.token({ tenant })}` },
-        body: JSON.stringify({ query }),
-      })).json()) as GraphqlAnswer;
-    const written = await ask('acme', 'mutation { rememberFact(input: { key: "k", value: "v", source: "test" }) { fact { id } } }');
+      (await (
+        await fetch(`${gateway.url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', authorization: `Bearer ${await issuer.token({ tenant })}` },
+          body: JSON.stringify({ query }),
+        })
+      ).json()) as GraphqlAnswer;
+    const written = await ask(
+      'acme',
+      'mutation { rememberFact(input: { key: "k", value: "v", source: "test" }) { fact { id } } }',
+    );
     expect(written.errors).toBeUndefined();
-    const facts = '{ memoryFacts { edges { node { id key } } } embed(input: ["a"]) { dimensions } search(query: "a") { edges { score } } }';
-    expect((await ask('acme', facts)).data).toMatchObject({ memoryFacts: { edges: [{ node: { key: 'k' } }] }, embed: [{ dimensions: 384 }], search: { edges: [] } });
+    const facts =
+      '{ memoryFacts { edges { node { id key } } } embed(input: ["a"]) { dimensions } search(query: "a") { edges { score } } }';
+    expect((await ask('acme', facts)).data).toMatchObject({
+      memoryFacts: { edges: [{ node: { key: 'k' } }] },
+      embed: [{ dimensions: 384 }],
+      search: { edges: [] },
+    });
     expect((await ask('globex', facts)).data).toMatchObject({ memoryFacts: { edges: [] } });
     for (const { url } of [...apart, vector]) {
-      for (const headers of [{}, { authorization: `Bearer ${await issuer.token({ tenant: 'acme' })}` }] as Record<string, string>[]) {
-        const answer = await fetch(`${url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: '{"query":"{ __typename }"}' });
+      for (const headers of [{}, { authorization: `Bearer ${await issuer.token({ tenant: 'acme' })}` }] as Record<
+        string,
+        string
+      >[]) {
+        const answer = await fetch(`${url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+          body: '{"query":"{ __typename }"}',
+        });
         expect(answer.status).toBe(401);
       }
     }

@@ -26,7 +26,10 @@ async function far(env: Record<string, string>): Promise<{ client: SubgraphClien
     { name: 'far', routingUrl, schema: { url: routingUrl } },
     { mounted: new Map(), apart: {}, tokens: internalTokens('x'.repeat(32)), remote: loadConfig(env).remoteSubgraphs },
   );
-  closing.push(() => void server.close(), () => client.close());
+  closing.push(
+    () => void server.close(),
+    () => client.close(),
+  );
   return { client, seen };
 }
 
@@ -35,7 +38,10 @@ const document = parse('{ a }');
 const askTwice = (client: SubgraphClient, ...headers: [Record<string, string>, Record<string, string>]) =>
   Promise.all(
     headers.map((given, index) => {
-      const context = createRequestContext({ tenantId: 't', subject: 'ann', roles: [], scopes: [] }, { headers: given, requestId: `r${index}` });
+      const context = createRequestContext(
+        { tenantId: 't', subject: 'ann', roles: [], scopes: [] },
+        { headers: given, requestId: `r${index}` },
+      );
       return client.execute({ document, operationType: 'query', variables: {}, context });
     }),
   );

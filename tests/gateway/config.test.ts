@@ -21,8 +21,18 @@ function faultsOf(env: Record<string, string>): readonly string[] {
 describe('configuration', () => {
   test('an empty environment is development mode on loopback with the embedded stores', () => {
     const config = loadConfig({});
-    expect(config).toMatchObject({ mode: 'development', server: { host: '127.0.0.1', port: 4000 }, ingestOnStart: true });
-    expect(config.stores).toMatchObject({ postgres: undefined, neo4j: undefined, qdrant: undefined, s3: undefined, models: undefined });
+    expect(config).toMatchObject({
+      mode: 'development',
+      server: { host: '127.0.0.1', port: 4000 },
+      ingestOnStart: true,
+    });
+    expect(config.stores).toMatchObject({
+      postgres: undefined,
+      neo4j: undefined,
+      qdrant: undefined,
+      s3: undefined,
+      models: undefined,
+    });
   });
 
   test('reports every fault at once, by name, and tells no secret', () => {
@@ -42,8 +52,18 @@ describe('configuration', () => {
     });
     const named = (name: string) => faults.filter((fault) => fault.startsWith(`${name} `));
     for (const name of [
-      'HOST', 'PORT', 'LOG_LEVEL', 'MAX_DEPTH', 'CORS_ORIGINS', 'DATABASE_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY',
-      'INTERNAL_TOKEN_SECRET', 'SUBGRAPH_VECTOR_URL', 'OPENAI_API_KEY', 'NEO4J_PASSWORD_FILE',
+      'HOST',
+      'PORT',
+      'LOG_LEVEL',
+      'MAX_DEPTH',
+      'CORS_ORIGINS',
+      'DATABASE_URL',
+      'S3_ACCESS_KEY',
+      'S3_SECRET_KEY',
+      'INTERNAL_TOKEN_SECRET',
+      'SUBGRAPH_VECTOR_URL',
+      'OPENAI_API_KEY',
+      'NEO4J_PASSWORD_FILE',
     ]) {
       expect(named(name), name).toHaveLength(1);
     }
@@ -55,30 +75,55 @@ describe('configuration', () => {
   test('a token issuer lifts the bond to loopback, and needs an audience', () => {
     expect(faultsOf({ HOST: '0.0.0.0', OIDC_ISSUER: 'https://id.example.com' })[0]).toContain('OIDC_AUDIENCE');
     const config = loadConfig({ HOST: '0.0.0.0', OIDC_ISSUER: 'https://id.example.com', OIDC_CLIENT_ID: 'tributary' });
-    expect(config).toMatchObject({ mode: 'oidc', oidc: { audience: 'tributary', tenantClaim: 'tenant' }, ingestOnStart: false });
+    expect(config).toMatchObject({
+      mode: 'oidc',
+      oidc: { audience: 'tributary', tenantClaim: 'tenant' },
+      ingestOnStart: false,
+    });
   });
 
   test('secrets may come from files, whose last line end does not count', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tributary-config-'));
     await writeFile(join(folder, 'url'), 'postgres://a:b@db/x\n');
-    expect(loadConfig({ DATABASE_URL_FILE: join(folder, 'url') }).stores.postgres).toEqual({ url: 'postgres://a:b@db/x' });
+    expect(loadConfig({ DATABASE_URL_FILE: join(folder, 'url') }).stores.postgres).toEqual({
+      url: 'postgres://a:b@db/x',
+    });
     await rm(folder, { recursive: true });
   });
 
   test('`off` switches single stores off', () => {
-    const { stores } = loadConfig({ DATABASE_URL: 'off', NEO4J_URI: 'bolt://graph:7687', QDRANT_URL: 'off', S3_ENDPOINT: 'off', OPENAI_BASE_URL: 'off' });
-    expect(stores).toMatchObject({ postgres: 'off', neo4j: { uri: 'bolt://graph:7687' }, qdrant: 'off', s3: 'off', models: 'off' });
+    const { stores } = loadConfig({
+      DATABASE_URL: 'off',
+      NEO4J_URI: 'bolt://graph:7687',
+      QDRANT_URL: 'off',
+      S3_ENDPOINT: 'off',
+      OPENAI_BASE_URL: 'off',
+    });
+    expect(stores).toMatchObject({
+      postgres: 'off',
+      neo4j: { uri: 'bolt://graph:7687' },
+      qdrant: 'off',
+      s3: 'off',
+      models: 'off',
+    });
   });
 
   test('a graph model needs the Neo4j server that it is of', () => {
     expect(faultsOf({ GRAPH_MODEL: 'films.graphql' })).toEqual([expect.stringMatching(/^GRAPH_MODEL .*NEO4J_URI/)]);
-    expect(faultsOf({ GRAPH_MODEL: 'films.graphql', NEO4J_URI: 'off', GRAPH_MODEL_TENANT: 'the tenant' })).toHaveLength(2);
+    expect(faultsOf({ GRAPH_MODEL: 'films.graphql', NEO4J_URI: 'off', GRAPH_MODEL_TENANT: 'the tenant' })).toHaveLength(
+      2,
+    );
     const { graphModel } = loadConfig({ GRAPH_MODEL: 'films.graphql', NEO4J_URI: 'bolt://graph:7687' }).stores;
     expect(graphModel).toEqual({ file: join(process.cwd(), 'films.graphql'), tenantProperty: 'tenantId' });
   });
 
   test('what run streams need besides PostgreSQL is off until it is set', () => {
-    expect(loadConfig({}).runs).toEqual({ redisUrl: undefined, retention: { days: undefined, runs: undefined }, dispatch: undefined, temporal: undefined });
+    expect(loadConfig({}).runs).toEqual({
+      redisUrl: undefined,
+      retention: { days: undefined, runs: undefined },
+      dispatch: undefined,
+      temporal: undefined,
+    });
     const { runs } = loadConfig({
       REDIS_URL: 'rediss://:p@cache:6380/1', RUN_RETENTION_DAYS: '30', RUN_RETENTION_RUNS: '1000',
       DISPATCH_ALLOWED_HOSTS: 'agents.example.com, *.example.org,', DISPATCH_SECRET: 's'.repeat(32), TEMPORAL_ADDRESS: 'temporal:7233',
@@ -87,7 +132,14 @@ describe('configuration', () => {
       redisUrl: 'rediss://:p@cache:6380/1',
       retention: { days: 30, runs: 1_000 },
       dispatch: { allowedHosts: ['agents.example.com', '*.example.org'], secret: 's'.repeat(32) },
-      temporal: { address: 'temporal:7233', namespace: 'default', taskQueue: 'tributary-runs', workflowType: 'tributaryRun', tls: undefined, apiKey: undefined },
+      temporal: {
+        address: 'temporal:7233',
+        namespace: 'default',
+        taskQueue: 'tributary-runs',
+        workflowType: 'tributaryRun',
+        tls: undefined,
+        apiKey: undefined,
+      },
     });
   });
 
@@ -102,10 +154,22 @@ describe('configuration', () => {
     [{ TEMPORAL_ADDRESS: 'temporal' }, 'TEMPORAL_ADDRESS', /host:port/],
     [{ TEMPORAL_API_KEY: 'hunter2' }, 'TEMPORAL_API_KEY', /no effect without TEMPORAL_ADDRESS/],
     [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS: 'yes' }, 'TEMPORAL_TLS', /`true` or `false`/],
-    [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: 'hunter2' }, 'TEMPORAL_API_KEY', /in the clear/],
+    [
+      { TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: 'hunter2' },
+      'TEMPORAL_API_KEY',
+      /in the clear/,
+    ],
     [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS_CA: 'hunter2' }, 'TEMPORAL_TLS_CA', /PEM/],
-    [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS_CERT: '-----BEGIN CERTIFICATE-----' }, 'TEMPORAL_TLS_KEY', /beside TEMPORAL_TLS_CERT/],
-    [{ TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS_KEY: '-----BEGIN PRIVATE KEY-----' }, 'TEMPORAL_TLS_CERT', /beside TEMPORAL_TLS_KEY/],
+    [
+      { TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS_CERT: '-----BEGIN CERTIFICATE-----' },
+      'TEMPORAL_TLS_KEY',
+      /beside TEMPORAL_TLS_CERT/,
+    ],
+    [
+      { TEMPORAL_ADDRESS: 't:1', TEMPORAL_TLS_KEY: '-----BEGIN PRIVATE KEY-----' },
+      'TEMPORAL_TLS_CERT',
+      /beside TEMPORAL_TLS_KEY/,
+    ],
   ])('runs: %j is refused for %s', (env, name, message) => {
     const faults = faultsOf(env);
     expect(faults).toHaveLength(1);
@@ -120,8 +184,11 @@ describe('configuration', () => {
       const [cert, key] = ['-----BEGIN CERTIFICATE-----\nx', '-----BEGIN PRIVATE KEY-----\ny'];
       await writeFile(join(folder, 'cert'), cert);
       await writeFile(join(folder, 'key'), `${key}\n`);
-      const temporal = (env: Record<string, string>) => loadConfig({ TEMPORAL_ADDRESS: '[::1]:7233', ...env }).runs.temporal;
-      expect(temporal({ TEMPORAL_TLS_CERT_FILE: join(folder, 'cert'), TEMPORAL_TLS_KEY_FILE: join(folder, 'key') })?.tls).toEqual({ ca: undefined, cert, key });
+      const temporal = (env: Record<string, string>) =>
+        loadConfig({ TEMPORAL_ADDRESS: '[::1]:7233', ...env }).runs.temporal;
+      expect(
+        temporal({ TEMPORAL_TLS_CERT_FILE: join(folder, 'cert'), TEMPORAL_TLS_KEY_FILE: join(folder, 'key') })?.tls,
+      ).toEqual({ ca: undefined, cert, key });
       expect(temporal({ TEMPORAL_API_KEY: 'k' })).toMatchObject({ apiKey: 'k', tls: {} });
       expect(temporal({ TEMPORAL_TLS: 'true' })?.tls).toEqual({ ca: undefined, cert: undefined, key: undefined });
       expect(temporal({})?.tls).toBeUndefined();
@@ -131,11 +198,23 @@ describe('configuration', () => {
   });
 
   test('the PG variables make one URL, special characters included', () => {
-    const { stores } = loadConfig({ PGHOST: 'db', PGPORT: '5433', PGUSER: 'a b', PGPASSWORD: 'p@:/?', PGDATABASE: 'x', PGSSLMODE: 'require' });
+    const { stores } = loadConfig({
+      PGHOST: 'db',
+      PGPORT: '5433',
+      PGUSER: 'a b',
+      PGPASSWORD: 'p@:/?',
+      PGDATABASE: 'x',
+      PGSSLMODE: 'require',
+    });
     const url = new URL((stores.postgres as { url: string }).url);
-    expect([url.hostname, url.port, decodeURIComponent(url.username), decodeURIComponent(url.password), url.pathname, url.searchParams.get('sslmode')]).toEqual([
-      'db', '5433', 'a b', 'p@:/?', '/x', 'require',
-    ]);
+    expect([
+      url.hostname,
+      url.port,
+      decodeURIComponent(url.username),
+      decodeURIComponent(url.password),
+      url.pathname,
+      url.searchParams.get('sslmode'),
+    ]).toEqual(['db', '5433', 'a b', 'p@:/?', '/x', 'require']);
   });
 
   test('empty values count as absent, and the result cannot be changed', () => {
@@ -146,15 +225,31 @@ describe('configuration', () => {
 });
 
 describe('remote subgraphs', () => {
-  const settings = (env: Record<string, string>, name = 'inventory-v2') => settingsOf(loadConfig(env).remoteSubgraphs, name);
+  const settings = (env: Record<string, string>, name = 'inventory-v2') =>
+    settingsOf(loadConfig(env).remoteSubgraphs, name);
 
   test('have settings for all, and each its own where it is named', () => {
     expect(settings({ REQUEST_TIMEOUT_MS: '5000' })).toEqual({
-      timeoutMs: 5_000, concurrency: 64, queue: 1_000, retries: 2, maxResponseBytes: 33_554_432,
-      forwardHeaders: ['traceparent', 'tracestate'], deduplicate: true, subscriptions: { protocol: 'graphql-ws' },
+      timeoutMs: 5_000,
+      concurrency: 64,
+      queue: 1_000,
+      retries: 2,
+      maxResponseBytes: 33_554_432,
+      forwardHeaders: ['traceparent', 'tracestate'],
+      deduplicate: true,
+      subscriptions: { protocol: 'graphql-ws' },
     });
-    const env = { SUBGRAPH_TIMEOUT_MS: '2000', SUBGRAPH_INVENTORY_V2_TIMEOUT_MS: '100', SUBGRAPH_INVENTORY_V2_DEDUPLICATE: 'false', SUBGRAPH_INVENTORY_V2_FORWARD_HEADERS: 'Authorization, X-A' };
-    expect(settings(env)).toMatchObject({ timeoutMs: 100, deduplicate: false, forwardHeaders: ['authorization', 'x-a'] });
+    const env = {
+      SUBGRAPH_TIMEOUT_MS: '2000',
+      SUBGRAPH_INVENTORY_V2_TIMEOUT_MS: '100',
+      SUBGRAPH_INVENTORY_V2_DEDUPLICATE: 'false',
+      SUBGRAPH_INVENTORY_V2_FORWARD_HEADERS: 'Authorization, X-A',
+    };
+    expect(settings(env)).toMatchObject({
+      timeoutMs: 100,
+      deduplicate: false,
+      forwardHeaders: ['authorization', 'x-a'],
+    });
     expect(settings(env, 'other')).toMatchObject({ timeoutMs: 2_000, deduplicate: true });
   });
 
@@ -167,9 +262,24 @@ describe('remote subgraphs', () => {
   });
 
   test('faults are told by name; headers of one connection are never passed on', () => {
-    const faults = faultsOf({ SUBGRAPH_A_TIMEOUT_MS: 'soon', SUBGRAPH_A_SUBSCRIPTIONS: 'ftp://a', SUBGRAPH_SUBSCRIPTIONS: 'wss://a', SUBGRAPH_B_FORWARD_HEADERS: 'host', SUBGRAPH_FORWARD_HEADERS: 'x-a, transfer-encoding' });
-    for (const name of ['SUBGRAPH_A_TIMEOUT_MS', 'SUBGRAPH_A_SUBSCRIPTIONS', 'SUBGRAPH_SUBSCRIPTIONS', 'SUBGRAPH_B_FORWARD_HEADERS', 'SUBGRAPH_FORWARD_HEADERS']) {
-      expect(faults.filter((fault) => fault.startsWith(`${name} `)), name).toHaveLength(1);
+    const faults = faultsOf({
+      SUBGRAPH_A_TIMEOUT_MS: 'soon',
+      SUBGRAPH_A_SUBSCRIPTIONS: 'ftp://a',
+      SUBGRAPH_SUBSCRIPTIONS: 'wss://a',
+      SUBGRAPH_B_FORWARD_HEADERS: 'host',
+      SUBGRAPH_FORWARD_HEADERS: 'x-a, transfer-encoding',
+    });
+    for (const name of [
+      'SUBGRAPH_A_TIMEOUT_MS',
+      'SUBGRAPH_A_SUBSCRIPTIONS',
+      'SUBGRAPH_SUBSCRIPTIONS',
+      'SUBGRAPH_B_FORWARD_HEADERS',
+      'SUBGRAPH_FORWARD_HEADERS',
+    ]) {
+      expect(
+        faults.filter((fault) => fault.startsWith(`${name} `)),
+        name,
+      ).toHaveLength(1);
     }
     expect(faults).toHaveLength(5);
     expect(settings({ SUBGRAPH_FORWARD_HEADERS: 'none' }).forwardHeaders).toEqual([]);
@@ -178,7 +288,8 @@ describe('remote subgraphs', () => {
 
 describe('documentation', () => {
   test('docs/configuration.md and docs/errors.md are printed from the tables', async () => {
-    for (const { url, text } of printedDocs()) expect(await readFile(url, 'utf8'), `${url.pathname}: run npm run docs`).toBe(text);
+    for (const { url, text } of printedDocs())
+      expect(await readFile(url, 'utf8'), `${url.pathname}: run npm run docs`).toBe(text);
   });
 
   test('they name every variable and every code', async () => {

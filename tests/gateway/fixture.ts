@@ -105,7 +105,10 @@ export function librarySubgraph(library: Library): MountedSubgraph {
           if (first !== undefined && first < 0) throw badUserInput('`first` must not be negative.');
           return library.books.slice(0, first ?? 20);
         },
-        whoAmI: (_: unknown, __: unknown, { principal }: RequestContext) => ({ ...principal, system: principal.system === true }),
+        whoAmI: (_: unknown, __: unknown, { principal }: RequestContext) => ({
+          ...principal,
+          system: principal.system === true,
+        }),
         never: (_: unknown, __: unknown, context: RequestContext) =>
           new Promise((_resolve, reject) => {
             context.signal?.addEventListener('abort', () => {
@@ -129,15 +132,32 @@ export function librarySubgraph(library: Library): MountedSubgraph {
       Book: { __resolveReference: ({ id }: { id: string }) => library.books.find((book) => book.id === id) ?? null },
     } as never,
   });
-  return { name: 'library', schema, routes: [], provides: {}, health: async () => [{ store: 'memory', state: 'ok', latencyMs: 0 }], close: async () => undefined };
+  return {
+    name: 'library',
+    schema,
+    routes: [],
+    provides: {},
+    health: async () => [{ store: 'memory', state: 'ok', latencyMs: 0 }],
+    close: async () => undefined,
+  };
 }
 
 function reviewsSubgraph(): MountedSubgraph {
   const schema = buildSubgraphSchema({
     typeDefs: parse(REVIEWS_SDL),
-    resolvers: { Query: { reviewCount: () => 3 }, Book: { __resolveReference: ({ id }: { id: string }) => ({ id, stars: 5 }) } } as never,
+    resolvers: {
+      Query: { reviewCount: () => 3 },
+      Book: { __resolveReference: ({ id }: { id: string }) => ({ id, stars: 5 }) },
+    } as never,
   });
-  return { name: 'reviews', schema, routes: [], provides: {}, health: async () => [{ store: 'memory', state: 'ok', latencyMs: 0 }], close: async () => undefined };
+  return {
+    name: 'reviews',
+    schema,
+    routes: [],
+    provides: {},
+    health: async () => [{ store: 'memory', state: 'ok', latencyMs: 0 }],
+    close: async () => undefined,
+  };
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -148,21 +168,38 @@ export interface TestServer extends AsyncDisposable {
   readonly folder: string;
   /** What was logged, one line each. */
   readonly log: string[];
-  post(body: unknown, headers?: Record<string, string>): Promise<{ status: number; headers: Headers; json: GraphqlAnswer }>;
+  post(
+    body: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; headers: Headers; json: GraphqlAnswer }>;
 }
 
-// Answers of a server under test are whatever it sends.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type GraphqlAnswer = { data?: any; errors?: { message: string; path?: (string | number)[]; extensions: Record<string, any> }[]; [key: string]: any };
+/* eslint-disable @typescript-eslint/no-explicit-any -- answers of a server under test are whatever it sends */
+export type GraphqlAnswer = {
+  data?: any;
+  errors?: { message: string; path?: (string | number)[]; extensions: Record<string, any> }[];
+  [key: string]: any;
+};
+/* eslint-enable @typescript-eslint/no-explicit-any */
 
-export async function startTestServer(env: Record<string, string> = {}, options: Partial<ServerOptions> = {}): Promise<TestServer> {
+export async function startTestServer(
+  env: Record<string, string> = {},
+  options: Partial<ServerOptions> = {},
+): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-gateway-'));
   await writeFile(join(folder, 'library.graphql'), LIBRARY_SDL);
   await writeFile(join(folder, 'reviews.graphql'), REVIEWS_SDL);
   await writeFile(join(folder, 'supergraph.yaml'), supergraphYaml());
   const library = new Library();
   const log: string[] = [];
-  const config = loadConfig({ PORT: '0', DATABASE_URL: 'off', DATA_DIR: join(folder, 'data'), SUPERGRAPH: join(folder, 'supergraph.yaml'), SHUTDOWN_TIMEOUT_MS: '2000', ...env });
+  const config = loadConfig({
+    PORT: '0',
+    DATABASE_URL: 'off',
+    DATA_DIR: join(folder, 'data'),
+    SUPERGRAPH: join(folder, 'supergraph.yaml'),
+    SHUTDOWN_TIMEOUT_MS: '2000',
+    ...env,
+  });
   const server = await startServer(config, {
     log: createLogger('info', { write: (line) => void log.push(line) }),
     subgraphs: { library: async () => librarySubgraph(library), reviews: async () => reviewsSubgraph() },

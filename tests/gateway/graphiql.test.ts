@@ -33,8 +33,20 @@ describe.skipIf(chromiumPath === undefined)('GraphiQL in a browser without a net
     await page.goto(`${it.url}/graphql`);
     await page.waitForSelector('.graphiql-tab', { timeout: 60_000 });
     const tabs = await page.locator('.graphiql-tab').allTextContents();
-    for (const name of ['Research', 'FromGraph', 'Documents', 'Embed', 'Models', 'UpsertDocument', 'Follow', 'Deferred']) {
-      expect(tabs.some((tab) => tab.includes(name)), `${name} among ${tabs.join()}`).toBe(true);
+    for (const name of [
+      'Research',
+      'FromGraph',
+      'Documents',
+      'Embed',
+      'Models',
+      'UpsertDocument',
+      'Follow',
+      'Deferred',
+    ]) {
+      expect(
+        tabs.some((tab) => tab.includes(name)),
+        `${name} among ${tabs.join()}`,
+      ).toBe(true);
     }
 
     await expect.poll(() => page.locator('.graphiql-editor-tool').first().innerText()).toContain('question');
@@ -53,7 +65,9 @@ describe.skipIf(chromiumPath === undefined)('GraphiQL in a browser without a net
     await page.locator('.graphiql-query-editor .view-lines').click();
     await page.keyboard.press('Control+End');
     await page.keyboard.type('\nquery  Wrong{nothingOfTheKind}');
-    await expect.poll(() => page.locator('.graphiql-query-editor .squiggly-error').count(), { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect
+      .poll(() => page.locator('.graphiql-query-editor .squiggly-error').count(), { timeout: 30_000 })
+      .toBeGreaterThan(0);
     await page.locator('button[aria-label^="Prettify"]').click();
     await expect.poll(() => page.locator('.graphiql-query-editor').innerText()).toMatch(/query\sWrong\s\{/);
     await page.locator('button[aria-label="Show Documentation Explorer"]').click();
@@ -66,7 +80,9 @@ describe.skipIf(chromiumPath === undefined)('GraphiQL in a browser without a net
   }, 120_000);
 
   test('the page cannot be framed, and a link to a query opens it', async () => {
-    const response = await fetch(`${it.url}/graphql?query=%7B__typename%7D`, { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
+    const response = await fetch(`${it.url}/graphql?query=%7B__typename%7D`, {
+      headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' },
+    });
     expect(response.headers.get('content-type')).toMatch(/^text\/html/);
     expect(response.headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
     const json = await fetch(`${it.url}/graphql?query=%7B__typename%7D`, { headers: { accept: 'application/json' } });
@@ -79,7 +95,11 @@ test('assets are compressed, named for their content, and nothing else is served
   const page = await (await fetch(`${it.url}/graphql`, { headers: { accept: 'text/html' } })).text();
   const [script] = /\/graphiql\/[0-9a-f]{16}\.js/.exec(page)!;
   const asset = await fetch(`${it.url}${script}`);
-  expect([asset.status, asset.headers.get('content-encoding'), asset.headers.get('cache-control')]).toEqual([200, 'gzip', 'public, max-age=31536000, immutable']);
+  expect([asset.status, asset.headers.get('content-encoding'), asset.headers.get('cache-control')]).toEqual([
+    200,
+    'gzip',
+    'public, max-age=31536000, immutable',
+  ]);
   expect((await fetch(`${it.url}/graphiql/${'0'.repeat(16)}.js`)).status).toBe(404);
   expect((await fetch(`${it.url}/graphiql/..%2f..%2fpackage.json`)).status).toBe(404);
   expect(page).not.toContain(fileURLToPath(new URL('../..', import.meta.url)));

@@ -5,16 +5,30 @@ import { startTestServer, type GraphqlAnswer, type TestServer } from './fixture.
 
 let it: TestServer;
 beforeAll(async () => {
-  it = await startTestServer({ BODY_LIMIT_BYTES: '200000', REQUEST_TIMEOUT_MS: '500', MAX_DEPTH: '8', MAX_TOKENS: '2000', MAX_ALIASES: '10', MAX_ROOT_FIELDS: '12' });
+  it = await startTestServer({
+    BODY_LIMIT_BYTES: '200000',
+    REQUEST_TIMEOUT_MS: '500',
+    MAX_DEPTH: '8',
+    MAX_TOKENS: '2000',
+    MAX_ALIASES: '10',
+    MAX_ROOT_FIELDS: '12',
+  });
 });
 afterAll(async () => await it[Symbol.asyncDispose]());
 
 /** fetch() sets Host and Origin itself, so these go by hand. */
-function raw(path: string, headers: Record<string, string>, options: { method?: string; body?: string } = {}): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
+function raw(
+  path: string,
+  headers: Record<string, string>,
+  options: { method?: string; body?: string } = {},
+): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(`${it.url}${path}`, { method: options.method ?? 'GET', headers }, (response) => {
       let body = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }));
+      response
+        .setEncoding('utf8')
+        .on('data', (chunk: string) => (body += chunk))
+        .on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }));
     });
     request.on('error', reject);
     request.end(options.body);
@@ -27,8 +41,13 @@ describe('operations', () => {
   test('POST and GET answer the same', async () => {
     const query = 'query Book($id: ID!) { book(id: $id) { title stars } }';
     const posted = await it.post({ query, variables: { id: '1' } });
-    expect(posted).toMatchObject({ status: 200, json: { data: { book: { title: 'The Left Hand of Darkness', stars: 5 } } } });
-    const got = await fetch(`${it.url}/graphql?${new URLSearchParams({ query, variables: '{"id":"1"}', operationName: 'Book' })}`);
+    expect(posted).toMatchObject({
+      status: 200,
+      json: { data: { book: { title: 'The Left Hand of Darkness', stars: 5 } } },
+    });
+    const got = await fetch(
+      `${it.url}/graphql?${new URLSearchParams({ query, variables: '{"id":"1"}', operationName: 'Book' })}`,
+    );
     expect(await got.json()).toEqual(posted.json);
   });
 
@@ -39,19 +58,27 @@ describe('operations', () => {
 
   test('a mutation by GET is refused and does nothing', async () => {
     const before = it.library.books.length;
-    const response = await fetch(`${it.url}/graphql?query=${encodeURIComponent('mutation { addBook(title: "x") { id } }')}`);
+    const response = await fetch(
+      `${it.url}/graphql?query=${encodeURIComponent('mutation { addBook(title: "x") { id } }')}`,
+    );
     expect(response.status).toBe(403);
     expect(codes((await response.json()) as GraphqlAnswer)).toEqual(['FORBIDDEN']);
     expect(it.library.books).toHaveLength(before);
   });
 
   test('the tenant is the developer’s whatever the headers say', async () => {
-    const { json } = await it.post({ query: '{ whoAmI { tenantId subject } }' }, { 'x-tenant-id': 'other', authorization: 'Bearer nonsense' });
+    const { json } = await it.post(
+      { query: '{ whoAmI { tenantId subject } }' },
+      { 'x-tenant-id': 'other', authorization: 'Bearer nonsense' },
+    );
     expect(json.data).toEqual({ whoAmI: { tenantId: 'default', subject: 'developer' } });
   });
 
   test('introspection answers, within the limits on depth', async () => {
-    const { json } = await it.post({ query: '{ __schema { queryType { name } } __type(name: "Book") { fields { name type { kind ofType { name } } } } }' });
+    const { json } = await it.post({
+      query:
+        '{ __schema { queryType { name } } __type(name: "Book") { fields { name type { kind ofType { name } } } } }',
+    });
     expect(json.data.__type.fields.map(({ name }: { name: string }) => name)).toEqual(['id', 'title', 'stars']);
   });
 });
@@ -60,7 +87,13 @@ describe('bad input', () => {
   const cases: [name: string, body: unknown, status: number, code: string, message: RegExp][] = [
     ['malformed JSON', '{"query": "{ __typename }', 400, 'BAD_USER_INPUT', /not valid JSON/],
     ['an empty body', '', 400, 'BAD_USER_INPUT', /empty/],
-    ['invalid UTF-8', Buffer.from([...Buffer.from('{"query":"{ echo(text: \\"'), 0xff, 0xfe, ...Buffer.from('\\") }"}')]), 400, 'BAD_USER_INPUT', /UTF-8/],
+    [
+      'invalid UTF-8',
+      Buffer.from([...Buffer.from('{"query":"{ echo(text: \\"'), 0xff, 0xfe, ...Buffer.from('\\") }"}')]),
+      400,
+      'BAD_USER_INPUT',
+      /UTF-8/,
+    ],
     ['a number as the body', '7', 400, 'BAD_USER_INPUT', /JSON object/],
     ['null as the body', 'null', 400, 'BAD_USER_INPUT', /JSON object/],
     ['a batch', [{ query: '{ __typename }' }], 400, 'BAD_USER_INPUT', /Batches/],
@@ -70,24 +103,112 @@ describe('bad input', () => {
     ['a syntax error', { query: '{ book(' }, 400, 'GRAPHQL_PARSE_FAILED', /Syntax Error/],
     ['an unknown field', { query: '{ nope }' }, 400, 'GRAPHQL_VALIDATION_FAILED', /nope/],
     ['a wrong argument type', { query: '{ books(first: "many") { id } }' }, 400, 'GRAPHQL_VALIDATION_FAILED', /Int/],
-    ['a wrong variable type', { query: 'query ($n: Int) { books(first: $n) { id } }', variables: { n: 'many' } }, 400, 'BAD_USER_INPUT', /\$n/],
-    ['an integer that is too large', { query: 'query ($n: Int) { books(first: $n) { id } }', variables: { n: 9_999_999_999 } }, 400, 'BAD_USER_INPUT', /32-bit/],
+    [
+      'a wrong variable type',
+      { query: 'query ($n: Int) { books(first: $n) { id } }', variables: { n: 'many' } },
+      400,
+      'BAD_USER_INPUT',
+      /\$n/,
+    ],
+    [
+      'an integer that is too large',
+      { query: 'query ($n: Int) { books(first: $n) { id } }', variables: { n: 9_999_999_999 } },
+      400,
+      'BAD_USER_INPUT',
+      /32-bit/,
+    ],
     ['a missing variable', { query: 'query ($id: ID!) { book(id: $id) { id } }' }, 400, 'BAD_USER_INPUT', /\$id/],
-    ['an unknown operation', { query: 'query A { __typename }', operationName: 'B' }, 400, 'GRAPHQL_VALIDATION_FAILED', /"B"/],
-    ['two operations and no name', { query: 'query A { __typename } query B { __typename }' }, 400, 'GRAPHQL_VALIDATION_FAILED', /operationName/],
-    ['a subscription without a stream', { query: 'subscription { bookAdded { id } }' }, 406, 'BAD_USER_INPUT', /stream/],
-    ['too much depth', { query: `query { echo ${'... on Query { ... on Query { '.repeat(1)} whoAmI { tenantId } } } __schema { types { fields { type { ofType { ofType { ofType { ofType { name } } } } } } } } }` }, 400, 'QUERY_TOO_DEEP', /levels deep/],
+    [
+      'an unknown operation',
+      { query: 'query A { __typename }', operationName: 'B' },
+      400,
+      'GRAPHQL_VALIDATION_FAILED',
+      /"B"/,
+    ],
+    [
+      'two operations and no name',
+      { query: 'query A { __typename } query B { __typename }' },
+      400,
+      'GRAPHQL_VALIDATION_FAILED',
+      /operationName/,
+    ],
+    [
+      'a subscription without a stream',
+      { query: 'subscription { bookAdded { id } }' },
+      406,
+      'BAD_USER_INPUT',
+      /stream/,
+    ],
+    [
+      'too much depth',
+      {
+        query: `query { echo ${'... on Query { ... on Query { '.repeat(1)} whoAmI { tenantId } } } __schema { types { fields { type { ofType { ofType { ofType { ofType { name } } } } } } } } }`,
+      },
+      400,
+      'QUERY_TOO_DEEP',
+      /levels deep/,
+    ],
     ['too many tokens', { query: `{ ${'echo '.repeat(3_000)} }` }, 400, 'QUERY_TOO_DEEP', /tokens/],
-    ['too many aliases', { query: `{ ${Array.from({ length: 11 }, (_, i) => `a${i}: echo`).join(' ')} }` }, 400, 'QUERY_TOO_DEEP', /aliases/],
+    [
+      'too many aliases',
+      { query: `{ ${Array.from({ length: 11 }, (_, i) => `a${i}: echo`).join(' ')} }` },
+      400,
+      'QUERY_TOO_DEEP',
+      /aliases/,
+    ],
     ['too many root fields', { query: `{ ${'echo '.repeat(13)} }` }, 400, 'QUERY_TOO_DEEP', /root fields/],
-    ['fragments that double', { query: `{ books { ...f0 } } ${Array.from({ length: 30 }, (_, i) => `fragment f${i} on Book { ${i < 29 ? `...f${i + 1} ...f${i + 1}` : 'id'} }`).join(' ')}` }, 400, 'QUERY_TOO_DEEP', /fragments written out/],
-    ['fragments in a circle', { query: '{ books { ...a } } fragment a on Book { ...b } fragment b on Book { ...a }' }, 400, 'GRAPHQL_VALIDATION_FAILED', /spread/],
-    ['brackets without end', { query: `{ echo(any: ${'['.repeat(900)}${']'.repeat(900)}) }` }, 400, 'QUERY_TOO_DEEP', /nested/],
-    ['variables nested without end', `{"query":"query ($a: [In!]) { echo(any: $a) }","variables":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`, 400, 'BAD_USER_INPUT', /levels deep/],
-    ['NUL in a variable', { query: 'query ($t: String) { echo(text: $t) }', variables: { t: 'a\0b' } }, 400, 'BAD_USER_INPUT', /NUL/],
+    [
+      'fragments that double',
+      {
+        query: `{ books { ...f0 } } ${Array.from({ length: 30 }, (_, i) => `fragment f${i} on Book { ${i < 29 ? `...f${i + 1} ...f${i + 1}` : 'id'} }`).join(' ')}`,
+      },
+      400,
+      'QUERY_TOO_DEEP',
+      /fragments written out/,
+    ],
+    [
+      'fragments in a circle',
+      { query: '{ books { ...a } } fragment a on Book { ...b } fragment b on Book { ...a }' },
+      400,
+      'GRAPHQL_VALIDATION_FAILED',
+      /spread/,
+    ],
+    [
+      'brackets without end',
+      { query: `{ echo(any: ${'['.repeat(900)}${']'.repeat(900)}) }` },
+      400,
+      'QUERY_TOO_DEEP',
+      /nested/,
+    ],
+    [
+      'variables nested without end',
+      `{"query":"query ($a: [In!]) { echo(any: $a) }","variables":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`,
+      400,
+      'BAD_USER_INPUT',
+      /levels deep/,
+    ],
+    [
+      'NUL in a variable',
+      { query: 'query ($t: String) { echo(text: $t) }', variables: { t: 'a\0b' } },
+      400,
+      'BAD_USER_INPUT',
+      /NUL/,
+    ],
     ['NUL in a literal', { query: '{ echo(text: "a\\u0000b") }' }, 400, 'BAD_USER_INPUT', /NUL/],
-    ['NUL deep in a variable', { query: 'query ($a: [In!]) { echo(any: $a) }', variables: { a: [{ in: { text: '\0' } }] } }, 400, 'BAD_USER_INPUT', /NUL/],
-    ['a persisted operation', { extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } }, 404, 'PERSISTED_QUERY_NOT_FOUND', /not kept/],
+    [
+      'NUL deep in a variable',
+      { query: 'query ($a: [In!]) { echo(any: $a) }', variables: { a: [{ in: { text: '\0' } }] } },
+      400,
+      'BAD_USER_INPUT',
+      /NUL/,
+    ],
+    [
+      'a persisted operation',
+      { extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } },
+      404,
+      'PERSISTED_QUERY_NOT_FOUND',
+      /not kept/,
+    ],
   ];
   test.each(cases)('%s', async (_, body, status, code, message) => {
     const answer = await it.post(body);
@@ -121,7 +242,9 @@ describe('bad input', () => {
       '{"query":"query ($__proto__: Int, $constructor: String) { __proto__: books(first: $__proto__) { constructor: title toString: id } hasOwnProperty: echo(text: $constructor) }","variables":{"__proto__":1,"constructor":"c"}}',
     );
     expect(json.errors).toBeUndefined();
-    expect(JSON.stringify(json)).toBe('{"data":{"__proto__":[{"constructor":"The Left Hand of Darkness","toString":"1"}],"hasOwnProperty":"c"}}');
+    expect(JSON.stringify(json)).toBe(
+      '{"data":{"__proto__":[{"constructor":"The Left Hand of Darkness","toString":"1"}],"hasOwnProperty":"c"}}',
+    );
     expect(({} as { x?: number }).x).toBeUndefined();
   });
 
@@ -129,7 +252,12 @@ describe('bad input', () => {
     const { json, status } = await it.post({ query: '{ fail books { id } }' }, { 'x-request-id': 'find-me' });
     expect(status).toBe(200);
     expect(json.data).toMatchObject({ fail: null, books: [{ id: '1' }] });
-    expect(json.errors).toEqual([expect.objectContaining({ path: ['fail'], extensions: { code: 'INTERNAL_SERVER_ERROR', service: 'library', requestId: 'find-me' } })]);
+    expect(json.errors).toEqual([
+      expect.objectContaining({
+        path: ['fail'],
+        extensions: { code: 'INTERNAL_SERVER_ERROR', service: 'library', requestId: 'find-me' },
+      }),
+    ]);
     expect(JSON.stringify(json)).not.toContain('hunter2');
     const logged = it.log.filter((line) => line.includes('find-me')).join('');
     expect(logged).toContain('postgres://[redacted]@db:5432');
@@ -138,7 +266,13 @@ describe('bad input', () => {
 
   test('an error written for people arrives as it is', async () => {
     const { json } = await it.post({ query: '{ refuse }' });
-    expect(json.errors).toEqual([expect.objectContaining({ message: 'No.', path: ['refuse'], extensions: { code: 'BAD_USER_INPUT', hint: 'Ask otherwise.', service: 'library' } })]);
+    expect(json.errors).toEqual([
+      expect.objectContaining({
+        message: 'No.',
+        path: ['refuse'],
+        extensions: { code: 'BAD_USER_INPUT', hint: 'Ask otherwise.', service: 'library' },
+      }),
+    ]);
   });
 
   test('an operation that takes too long ends, and its subgraph is told', async () => {
@@ -149,7 +283,12 @@ describe('bad input', () => {
 
   test('a client that goes away ends its operation', async () => {
     const gone = new AbortController();
-    const request = fetch(`${it.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"query":"{ never }"}', signal: gone.signal });
+    const request = fetch(`${it.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"query":"{ never }"}',
+      signal: gone.signal,
+    });
     request.catch(() => undefined);
     await it.library.until(() => it.library.waiting.length === 1);
     gone.abort();
@@ -160,16 +299,23 @@ describe('bad input', () => {
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(it.server.port, '127.0.0.1', () => socket.write('\x16\x03\x01 nonsense\r\n\r\n'));
       let text = '';
-      socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('close', () => resolve(text)).on('error', reject);
+      socket
+        .setEncoding('utf8')
+        .on('data', (chunk: string) => (text += chunk))
+        .on('close', () => resolve(text))
+        .on('error', reject);
     });
     expect(answer).toMatch(/^HTTP\/1.1 400 .*BAD_USER_INPUT/s);
   });
 
-  test.each(['/graphql?query={book(id:%22%ff%22){id}}', '/graphql?query=%', '/graphql?query={__typename}&variables={'])('a GET that cannot be read: %s', async (path) => {
-    const { status, body } = await raw(path, {});
-    expect(status).toBe(400);
-    expect(codes(JSON.parse(body) as GraphqlAnswer)).toEqual(['BAD_USER_INPUT']);
-  });
+  test.each(['/graphql?query={book(id:%22%ff%22){id}}', '/graphql?query=%', '/graphql?query={__typename}&variables={'])(
+    'a GET that cannot be read: %s',
+    async (path) => {
+      const { status, body } = await raw(path, {});
+      expect(status).toBe(400);
+      expect(codes(JSON.parse(body) as GraphqlAnswer)).toEqual(['BAD_USER_INPUT']);
+    },
+  );
 
   test.each([
     ['PUT', '/graphql', 405],
@@ -181,7 +327,13 @@ describe('bad input', () => {
 describe('who may ask', () => {
   const query = '/graphql?query={__typename}';
 
-  test.each(['evil.example', 'evil.example:4000', 'localhost.evil.example', '127.0.0.1.evil.example', 'localhost@evil.example'])('Host %j is refused', async (host) => {
+  test.each([
+    'evil.example',
+    'evil.example:4000',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    'localhost@evil.example',
+  ])('Host %j is refused', async (host) => {
     const { status, body } = await raw(query, { host });
     expect([400, 403]).toContain(status);
     expect(body).not.toContain('"data"');
@@ -191,35 +343,70 @@ describe('who may ask', () => {
     expect((await raw(query, { host })).status).toBe(200);
   });
 
-  test.each(['https://evil.example', 'null', 'http://localhost:1', 'http://127.0.0.1.evil.example', 'file://'])('Origin %j is refused', async (origin) => {
-    for (const [path, options] of [[query, {}], ['/graphql', { method: 'POST', body: '{"query":"{ __typename }"}' }], ['/mcp', { method: 'POST', body: '{}' }], ['/graphql', { method: 'OPTIONS' }]] as const) {
-      const { status, headers, body } = await raw(path, { origin, 'content-type': 'application/json' }, options);
-      expect(status).toBe(403);
-      expect(headers['access-control-allow-origin']).toBeUndefined();
-      expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] });
-    }
-  });
+  test.each(['https://evil.example', 'null', 'http://localhost:1', 'http://127.0.0.1.evil.example', 'file://'])(
+    'Origin %j is refused',
+    async (origin) => {
+      for (const [path, options] of [
+        [query, {}],
+        ['/graphql', { method: 'POST', body: '{"query":"{ __typename }"}' }],
+        ['/mcp', { method: 'POST', body: '{}' }],
+        ['/graphql', { method: 'OPTIONS' }],
+      ] as const) {
+        const { status, headers, body } = await raw(path, { origin, 'content-type': 'application/json' }, options);
+        expect(status).toBe(403);
+        expect(headers['access-control-allow-origin']).toBeUndefined();
+        expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] });
+      }
+    },
+  );
 
   test('our own origin may ask, and so may those configured, after a preflight', async () => {
     expect((await raw(query, { origin: it.url })).status).toBe(200);
-    await using open = await startTestServer({ CORS_ORIGINS: 'https://app.example.com', ALLOWED_HOSTS: 'gateway.internal' });
-    const answer = await fetch(`${open.url}/graphql`, { method: 'OPTIONS', headers: { origin: 'https://app.example.com', 'access-control-request-method': 'POST' } });
-    expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, 'https://app.example.com']);
+    await using open = await startTestServer({
+      CORS_ORIGINS: 'https://app.example.com',
+      ALLOWED_HOSTS: 'gateway.internal',
+    });
+    const answer = await fetch(`${open.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://app.example.com', 'access-control-request-method': 'POST' },
+    });
+    expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([
+      204,
+      'https://app.example.com',
+    ]);
     expect(answer.headers.get('access-control-allow-headers')).toContain('content-type');
     const { headers } = await open.post({ query: '{ __typename }' }, { origin: 'https://app.example.com' });
     expect(headers.get('access-control-allow-origin')).toBe('https://app.example.com');
   });
 
-  test.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain', ''])('a form or text of the type %j is refused', async (type) => {
-    const { status, body } = await raw('/graphql', type === '' ? {} : { 'content-type': type }, { method: 'POST', body: '{"query":"mutation { addBook(title: \\"x\\") { id } }"}' });
-    expect(status).toBe(415);
-    expect(codes(JSON.parse(body) as GraphqlAnswer)).toEqual(['BAD_USER_INPUT']);
-    expect(it.library.books).toHaveLength(1);
-  });
+  test.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain', ''])(
+    'a form or text of the type %j is refused',
+    async (type) => {
+      const { status, body } = await raw('/graphql', type === '' ? {} : { 'content-type': type }, {
+        method: 'POST',
+        body: '{"query":"mutation { addBook(title: \\"x\\") { id } }"}',
+      });
+      expect(status).toBe(415);
+      expect(codes(JSON.parse(body) as GraphqlAnswer)).toEqual(['BAD_USER_INPUT']);
+      expect(it.library.books).toHaveLength(1);
+    },
+  );
 
   test('what another site embeds is refused, but a link to the page works', async () => {
-    expect((await raw(query, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' })).status).toBe(403);
-    expect((await raw('/graphql', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', accept: 'text/html' })).status).toBe(200);
+    expect(
+      (await raw(query, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }))
+        .status,
+    ).toBe(403);
+    expect(
+      (
+        await raw('/graphql', {
+          'sec-fetch-site': 'cross-site',
+          'sec-fetch-mode': 'navigate',
+          'sec-fetch-dest': 'document',
+          accept: 'text/html',
+        })
+      ).status,
+    ).toBe(200);
   });
 
   test('request ids are taken over when plain, and made otherwise', async () => {

@@ -1,4 +1,7 @@
-/** Delivery of the outbox: a real outbox, and stores that do as they are told, so that every way of failing can be ordered. */
+/**
+ * Delivery of the outbox: a real outbox, and stores that do as they are told, so that every way of failing can be
+ * ordered.
+ */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { inProcessClient, type SubgraphClient, type SubgraphRequest } from '#gateway/execute/subgraph-client.ts';
 import { startIndexer, type Indexer } from '#gateway/indexing/indexer.ts';
@@ -22,8 +25,15 @@ class OrderedStore {
       execute: async ({ document, variables, context }: SubgraphRequest) => {
         const [definition] = document.definitions;
         const operation = definition?.kind === 'OperationDefinition' ? definition.name!.value : '';
-        const input = (variables as { input: { key?: string; content?: string; documents?: { documentId: string }[]; documentIds?: string[] } }).input;
-        const documents = input.key !== undefined ? [input.key.split('/')[1]!] : (input.documentIds ?? input.documents!.map((each) => each.documentId));
+        const input = (
+          variables as {
+            input: { key?: string; content?: string; documents?: { documentId: string }[]; documentIds?: string[] };
+          }
+        ).input;
+        const documents =
+          input.key !== undefined
+            ? [input.key.split('/')[1]!]
+            : (input.documentIds ?? input.documents!.map((each) => each.documentId));
         const delivery = { operation, tenantId: context.principal.tenantId, documents };
         this.deliveries.push(delivery);
         const fault = this.refuse(delivery);
@@ -55,16 +65,31 @@ const sql = async (text: string): Promise<void> => {
   await client.connect();
   await client.query(text).finally(() => client.end());
 };
-const upsert = (tenantId: string, source: string, text = `All about ${source}.`) => relational.get(tenantId, UPSERT, note(source, text));
-const indexing = async (tenantId: string, source: string): Promise<Record<string, { state: string; error: string | null }>> => {
-  const { document } = await relational.get(tenantId, 'query ($id: ID!) { document(id: $id) { indexing { store state error } } }', { id: documentId(tenantId, source) });
-  return Object.fromEntries((document.indexing as { store: string; state: string; error: string | null }[]).map(({ store, ...rest }) => [store, rest]));
+const upsert = (tenantId: string, source: string, text = `All about ${source}.`) =>
+  relational.get(tenantId, UPSERT, note(source, text));
+const indexing = async (
+  tenantId: string,
+  source: string,
+): Promise<Record<string, { state: string; error: string | null }>> => {
+  const { document } = await relational.get(
+    tenantId,
+    'query ($id: ID!) { document(id: $id) { indexing { store state error } } }',
+    { id: documentId(tenantId, source) },
+  );
+  return Object.fromEntries(
+    (document.indexing as { store: string; state: string; error: string | null }[]).map(({ store, ...rest }) => [
+      store,
+      rest,
+    ]),
+  );
 };
 
 beforeEach(async () => {
   relational = await createRelationalFixture();
   stores = { object: new OrderedStore(), vector: new OrderedStore(), graph: new OrderedStore() };
-  clients = new Map<string, SubgraphClient>([['relational', inProcessClient('relational', relational.subgraph.schema)]]);
+  clients = new Map<string, SubgraphClient>([
+    ['relational', inProcessClient('relational', relational.subgraph.schema)],
+  ]);
   for (const [name, store] of Object.entries(stores)) clients.set(name, store.client(name));
   warnings = [];
   indexers = [];
@@ -82,9 +107,12 @@ describe('the indexer', () => {
     await indexer.idle();
     for (const store of Object.values(stores)) {
       expect([...store.kept.keys()].sort()).toEqual([documentId('a', 'one.md'), documentId('b', 'one.md')].sort());
-      for (const { tenantId, documents } of store.deliveries) expect(documents).toEqual([documentId(tenantId, 'one.md')]);
+      for (const { tenantId, documents } of store.deliveries)
+        expect(documents).toEqual([documentId(tenantId, 'one.md')]);
     }
-    await relational.get('a', 'mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }', { id: documentId('a', 'one.md') });
+    await relational.get('a', 'mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }', {
+      id: documentId('a', 'one.md'),
+    });
     await indexer.idle();
     for (const store of Object.values(stores)) expect([...store.kept.keys()]).toEqual([documentId('b', 'one.md')]);
     expect(await indexer.status()).toMatchObject({ pending: 0, failed: 0, done: 3 });
@@ -98,7 +126,11 @@ describe('the indexer', () => {
     await indexer.idle();
     expect(stores.vector.kept.size).toBe(8);
     expect(stores.graph.kept.size).toBe(9);
-    expect(await indexing('a', '4.md')).toMatchObject({ VECTOR: { state: 'FAILED', error: 'The store says no.' }, GRAPH: { state: 'DONE' }, OBJECT: { state: 'DONE' } });
+    expect(await indexing('a', '4.md')).toMatchObject({
+      VECTOR: { state: 'FAILED', error: 'The store says no.' },
+      GRAPH: { state: 'DONE' },
+      OBJECT: { state: 'DONE' },
+    });
     // Splitting in halves: a poison costs a few calls more, not one for each document.
     expect(stores.vector.deliveries.length).toBeLessThanOrEqual(9);
     stores.vector.refuse = () => undefined;
@@ -116,7 +148,9 @@ describe('the indexer', () => {
     expect(stores.vector.deliveries).toHaveLength(1);
     const client = new pg.Client(relational.url);
     await client.connect();
-    const { rows } = await client.query(`SELECT DISTINCT round(extract(epoch FROM next_attempt_at - updated_at))::int AS seconds FROM relational.outbox WHERE state = 'FAILED'`);
+    const { rows } = await client.query(
+      `SELECT DISTINCT round(extract(epoch FROM next_attempt_at - updated_at))::int AS seconds FROM relational.outbox WHERE state = 'FAILED'`,
+    );
     await client.end();
     expect(rows).toEqual([{ seconds: 90 }]);
   });
@@ -128,14 +162,18 @@ describe('the indexer', () => {
     await indexer.idle();
     expect(stores.graph.deliveries).toHaveLength(1);
     expect([stores.object.kept.size, stores.vector.kept.size]).toEqual([9, 9]);
-    expect(await indexing('a', '0.md')).toMatchObject({ GRAPH: { state: 'FAILED', error: 'The store says no. Check that it runs.' } });
+    expect(await indexing('a', '0.md')).toMatchObject({
+      GRAPH: { state: 'FAILED', error: 'The store says no. Check that it runs.' },
+    });
     const waits: number[] = [];
     const client = new pg.Client(relational.url);
     await client.connect();
     for (let attempt = 2; attempt <= 12; attempt++) {
       await client.query('UPDATE relational.outbox SET next_attempt_at = now()');
       await indexer.idle();
-      const { rows } = await client.query<{ seconds: number }>(`SELECT max(extract(epoch FROM next_attempt_at - updated_at))::float AS seconds FROM relational.outbox WHERE state = 'FAILED'`);
+      const { rows } = await client.query<{ seconds: number }>(
+        `SELECT max(extract(epoch FROM next_attempt_at - updated_at))::float AS seconds FROM relational.outbox WHERE state = 'FAILED'`,
+      );
       waits.push(Math.round(rows[0]!.seconds));
     }
     await client.end();
@@ -151,7 +189,10 @@ describe('the indexer', () => {
     stores.object.refuse = () => ({ code: 'STORE_DISABLED', hint: 'Set S3_ENDPOINT and restart.' });
     await upsert('a', 'one.md');
     await start().idle();
-    expect(await indexing('a', 'one.md')).toMatchObject({ OBJECT: { state: 'DISABLED', error: expect.stringContaining('S3_ENDPOINT') as string }, VECTOR: { state: 'DONE' } });
+    expect(await indexing('a', 'one.md')).toMatchObject({
+      OBJECT: { state: 'DISABLED', error: expect.stringContaining('S3_ENDPOINT') as string },
+      VECTOR: { state: 'DONE' },
+    });
   });
 
   test('what changes while it is delivered is delivered again, and the newest wins', async () => {
@@ -175,10 +216,13 @@ describe('the indexer', () => {
   test('many workers deliver everything, and an entry is leased to one of them', async () => {
     for (let n = 0; n < 60; n++) await upsert('a', `${n}.md`);
     const workers = [start(), start(), start(), start()];
-    await vi.waitFor(async () => {
-      await Promise.all(workers.map((worker) => worker.idle()));
-      expect(await workers[0]!.status()).toMatchObject({ pending: 0, failed: 0 });
-    }, { timeout: 20_000 });
+    await vi.waitFor(
+      async () => {
+        await Promise.all(workers.map((worker) => worker.idle()));
+        expect(await workers[0]!.status()).toMatchObject({ pending: 0, failed: 0 });
+      },
+      { timeout: 20_000 },
+    );
     for (const store of Object.values(stores)) {
       expect(store.kept.size).toBe(60);
       expect(store.deliveries.flatMap(({ documents }) => documents)).toHaveLength(60);
@@ -202,7 +246,15 @@ describe('the indexer', () => {
     let down = true;
     clients.set('relational', {
       ...inner,
-      execute: async (request) => (down ? { data: null, errors: [new GraphQLError('PostgreSQL cannot be reached.', { extensions: { code: 'STORE_UNAVAILABLE' } })] } : await inner.execute(request)),
+      execute: async (request) =>
+        down
+          ? {
+              data: null,
+              errors: [
+                new GraphQLError('PostgreSQL cannot be reached.', { extensions: { code: 'STORE_UNAVAILABLE' } }),
+              ],
+            }
+          : await inner.execute(request),
     });
     const indexer = start();
     await vi.waitFor(() => expect(warnings).toContain('The outbox cannot be read; indexing waits.'));
@@ -214,7 +266,13 @@ describe('the indexer', () => {
 
   test('closing ends what is under way, and the lease brings it back', async () => {
     await upsert('a', 'one.md');
-    clients.set('vector', { ...clients.get('vector')!, execute: ({ context }) => new Promise((_, reject) => context.signal!.addEventListener('abort', () => reject(context.signal!.reason as Error))) });
+    clients.set('vector', {
+      ...clients.get('vector')!,
+      execute: ({ context }) =>
+        new Promise((_, reject) =>
+          context.signal!.addEventListener('abort', () => reject(context.signal!.reason as Error)),
+        ),
+    });
     const first = start();
     await vi.waitFor(async () => expect((await indexing('a', 'one.md'))['GRAPH']?.state).toBe('DONE'));
     await first.close();

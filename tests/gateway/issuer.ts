@@ -8,8 +8,13 @@ export interface Issuer extends AsyncDisposable {
   readonly fetched: Map<string, number>;
   /** While true, every request fails. */
   down: boolean;
-  /** An access token for the audience `tributary` that is valid for five minutes, but for what `claims` says otherwise. */
-  token(claims: Record<string, unknown>, options?: { expiresInSeconds?: number; foreignKey?: boolean }): Promise<string>;
+  /**
+   * An access token for the audience `tributary` that is valid for five minutes, but for what `claims` says otherwise.
+   */
+  token(
+    claims: Record<string, unknown>,
+    options?: { expiresInSeconds?: number; foreignKey?: boolean },
+  ): Promise<string>;
 }
 
 export async function startIssuer(): Promise<Issuer> {
@@ -22,7 +27,8 @@ export async function startIssuer(): Promise<Issuer> {
     fetched.set(path, (fetched.get(path) ?? 0) + 1);
     if (issuer.down) return void response.writeHead(500).end();
     response.setHeader('content-type', 'application/json');
-    if (path === '/.well-known/openid-configuration') response.end(JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` }));
+    if (path === '/.well-known/openid-configuration')
+      response.end(JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` }));
     else if (path === '/keys') response.end(JSON.stringify({ keys: [jwk] }));
     else response.writeHead(404).end();
   });

@@ -12,7 +12,9 @@ export interface Part {
   errors?: unknown;
 }
 
-/** The parts of a body, each as soon as the delimiter behind it is there. Throws at whatever the format does not know. */
+/**
+ * The parts of a body, each as soon as the delimiter behind it is there. Throws at whatever the format does not know.
+ */
 export async function* partsOf(response: IncomingMessage): AsyncGenerator<Part> {
   expect(response.headers['content-type']).toBe('multipart/mixed;boundary="graphql";subscriptionSpec=1.0');
   let buffer = '';

@@ -13,7 +13,10 @@ beforeAll(async () => {
 afterAll(async () => await it[Symbol.asyncDispose]());
 
 async function open(query: string, accept = ACCEPT, server = it): Promise<IncomingMessage> {
-  const request = httpRequest(`${server.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', accept } });
+  const request = httpRequest(`${server.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept },
+  });
   request.end(JSON.stringify({ query }));
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   return response;
@@ -25,7 +28,8 @@ test('events come in order, with fields of other subgraphs, after a heartbeat', 
   expect((await parts.next()).value).toEqual({});
   await it.library.until(() => it.library.listeners.size === 1);
   for (const title of ['A', 'B', 'C']) it.library.add(title);
-  for (const title of ['A', 'B', 'C']) expect((await parts.next()).value).toEqual({ payload: { data: { bookAdded: { title, stars: 5 } } } });
+  for (const title of ['A', 'B', 'C'])
+    expect((await parts.next()).value).toEqual({ payload: { data: { bookAdded: { title, stars: 5 } } } });
   response.destroy();
   await it.library.until(() => it.library.listeners.size === 0);
 });
@@ -42,7 +46,10 @@ test('one that ends is closed with the last delimiter', async () => {
 
 test('one that is refused is answered with JSON and its status', async () => {
   const response = await open('subscription { nope }');
-  expect([response.statusCode, response.headers['content-type']]).toEqual([400, expect.stringMatching(/^application\/json/)]);
+  expect([response.statusCode, response.headers['content-type']]).toEqual([
+    400,
+    expect.stringMatching(/^application\/json/),
+  ]);
   const body = JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString()) as ExecutionResult;
   expect(body.errors![0]!.extensions!.code).toBe('GRAPHQL_VALIDATION_FAILED');
 });
@@ -50,5 +57,7 @@ test('one that is refused is answered with JSON and its status', async () => {
 test('what is no subscription is answered as always', async () => {
   const response = await open('{ reviewCount }');
   expect(response.headers['content-type']).toMatch(/^application\/json/);
-  expect(JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString())).toEqual({ data: { reviewCount: 3 } });
+  expect(JSON.parse(Buffer.concat((await response.toArray()) as Buffer[]).toString())).toEqual({
+    data: { reviewCount: 3 },
+  });
 });

@@ -8,7 +8,12 @@ import { startTestServer, type TestServer } from './fixture.ts';
 
 let it: TestServer;
 beforeAll(async () => {
-  it = await startTestServer({ BODY_LIMIT_BYTES: '20000', REQUEST_TIMEOUT_MS: '500', MAX_DEPTH: '8', CORS_ORIGINS: 'https://friend.example' });
+  it = await startTestServer({
+    BODY_LIMIT_BYTES: '20000',
+    REQUEST_TIMEOUT_MS: '500',
+    MAX_DEPTH: '8',
+    CORS_ORIGINS: 'https://friend.example',
+  });
 });
 afterAll(async () => await it[Symbol.asyncDispose]());
 
@@ -18,14 +23,30 @@ interface Answer {
   body: unknown;
 }
 
-function send(headers: Record<string, string>, body: string | Buffer | undefined, method = 'POST', path = '/graphql'): Promise<Answer> {
+function send(
+  headers: Record<string, string>,
+  body: string | Buffer | undefined,
+  method = 'POST',
+  path = '/graphql',
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(`${it.url}${path}`, { method, headers: { 'x-request-id': 'same', ...headers } }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => {
-        resolve({ status: response.statusCode!, headers: response.headers, body: text === '' ? '' : (JSON.parse(text) as unknown) });
-      });
-    });
+    const request = httpRequest(
+      `${it.url}${path}`,
+      { method, headers: { 'x-request-id': 'same', ...headers } },
+      (response) => {
+        let text = '';
+        response
+          .setEncoding('utf8')
+          .on('data', (chunk: string) => (text += chunk))
+          .on('end', () => {
+            resolve({
+              status: response.statusCode!,
+              headers: response.headers,
+              body: text === '' ? '' : (JSON.parse(text) as unknown),
+            });
+          });
+      },
+    );
     request.on('error', reject);
     request.end(body);
   });
@@ -60,12 +81,32 @@ const json = (value: unknown): string => JSON.stringify(value);
 describe('answers alike', () => {
   const cases: [name: string, body: string | Buffer, status: number][] = [
     ['data', json({ query: '{ book(id: "1") { __typename id title stars } }' }), 200],
-    ['variables', json({ query: 'query Book($id: ID!) { book(id: $id) { title } }', operationName: 'Book', variables: { id: '1' } }), 200],
-    ['null where objects may be', json({ query: '{ __typename }', variables: null, extensions: null, operationName: null }), 200],
+    [
+      'variables',
+      json({
+        query: 'query Book($id: ID!) { book(id: $id) { title } }',
+        operationName: 'Book',
+        variables: { id: '1' },
+      }),
+      200,
+    ],
+    [
+      'null where objects may be',
+      json({ query: '{ __typename }', variables: null, extensions: null, operationName: null }),
+      200,
+    ],
     ['extensions', json({ query: '{ __typename }', extensions: { client: 'x' } }), 200],
     ['introspection', json({ query: '{ __schema { queryType { name } } book(id: "1") { id } }' }), 200],
-    ['names from Object.prototype', '{"query":"query ($__proto__: Int) { __proto__: books(first: $__proto__) { constructor: title toString: id } }","variables":{"__proto__":1}}', 200],
-    ['a mutation', json({ query: 'mutation ($title: String!) { addBook(title: $title) { title } }', variables: { title: TITLE } }), 200],
+    [
+      'names from Object.prototype',
+      '{"query":"query ($__proto__: Int) { __proto__: books(first: $__proto__) { constructor: title toString: id } }","variables":{"__proto__":1}}',
+      200,
+    ],
+    [
+      'a mutation',
+      json({ query: 'mutation ($title: String!) { addBook(title: $title) { title } }', variables: { title: TITLE } }),
+      200,
+    ],
     ['data that is not there', json({ query: '{ book(id: "none") { id } }' }), 200],
     ['an error beside data', json({ query: '{ fail books { id } }' }), 200],
     ['an error written for people', json({ query: '{ refuse }' }), 200],
@@ -76,7 +117,11 @@ describe('answers alike', () => {
     ['null as the body', 'null', 400],
     ['no query', '{}', 400],
     ['what is not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 400],
-    ['a byte order mark', Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(json({ query: '{ __typename }' }))]), 200],
+    [
+      'a byte order mark',
+      Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(json({ query: '{ __typename }' }))]),
+      200,
+    ],
     ['a huge body', json({ query: '{ __typename }', variables: { pad: 'x'.repeat(30_000) } }), 413],
     ['a syntax error', json({ query: '{ book(' }), 400],
     ['an unknown field', json({ query: '{ nope }' }), 400],
@@ -84,7 +129,13 @@ describe('answers alike', () => {
     ['an unknown operation', json({ query: 'query A { __typename }', operationName: 'B' }), 400],
     ['a subscription', json({ query: 'subscription { bookAdded { id } }' }), 406],
     ['deferred parts, to one who takes none', json({ query: '{ book(id: "1") { id ... @defer { stars } } }' }), 200],
-    ['too much depth', json({ query: `{ __schema { types { fields { type { ofType { ofType { ofType { ofType { name } } } } } } } } }` }), 400],
+    [
+      'too much depth',
+      json({
+        query: `{ __schema { types { fields { type { ofType { ofType { ofType { ofType { name } } } } } } } } }`,
+      }),
+      400,
+    ],
     ['a persisted operation', json({ extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } }), 404],
   ];
   const isMutation = (name: string) => name === 'a mutation';
@@ -107,7 +158,9 @@ describe('answers alike', () => {
   });
 
   test('to a query alone as the body', async () => {
-    expect((await bothWays('{ __typename }', { 'content-type': 'application/graphql' })).body).toEqual({ data: { __typename: 'Query' } });
+    expect((await bothWays('{ __typename }', { 'content-type': 'application/graphql' })).body).toEqual({
+      data: { __typename: 'Query' },
+    });
   });
 
   test.each([
@@ -115,7 +168,10 @@ describe('answers alike', () => {
     ['application/*', 'application/json'],
     ['application/json', 'application/json'],
     ['application/graphql-response+json', 'application/graphql-response+json'],
-    ['application/graphql-response+json; charset=utf-8, application/json; charset=utf-8', 'application/graphql-response+json'],
+    [
+      'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8',
+      'application/graphql-response+json',
+    ],
     ['application/graphql-response+json, application/json;q=0.9', 'application/graphql-response+json'],
     ['application/json, application/graphql-response+json;q=0.9', 'application/json'],
     ['image/png, APPLICATION/JSON', 'application/json'],
@@ -124,13 +180,21 @@ describe('answers alike', () => {
   ])('in a media type of %s', async (accept, type) => {
     const answer = await send({ 'content-type': 'application/json', accept }, json({ query: '{ __typename }' }));
     expect(answer.headers['content-type']).toBe(`${type}; charset=utf-8`);
-    const throughYoga = await send({ 'content-type': 'application/json', accept: `${accept}, ${ONLY_YOGA}` }, json({ query: '{ __typename }' }));
+    const throughYoga = await send(
+      { 'content-type': 'application/json', accept: `${accept}, ${ONLY_YOGA}` },
+      json({ query: '{ __typename }' }),
+    );
     expect(comparable(answer)).toEqual(comparable(throughYoga));
   });
 
   test('without an accept, and to what is in no media type', async () => {
-    expect((await send({ 'content-type': 'application/json' }, json({ query: '{ __typename }' }))).headers['content-type']).toBe('application/json; charset=utf-8');
-    expect((await send({ 'content-type': 'application/json', accept: 'image/png' }, json({ query: '{ __typename }' }))).status).toBe(406);
+    expect(
+      (await send({ 'content-type': 'application/json' }, json({ query: '{ __typename }' }))).headers['content-type'],
+    ).toBe('application/json; charset=utf-8');
+    expect(
+      (await send({ 'content-type': 'application/json', accept: 'image/png' }, json({ query: '{ __typename }' })))
+        .status,
+    ).toBe(406);
   });
 
   test('to pages of this and other origins', async () => {
@@ -144,12 +208,16 @@ describe('answers alike', () => {
 });
 
 test('what a subgraph says of its HTTP answer is not said of ours', () => {
-  const error = new GraphQLError('No.', { extensions: { code: 'X', http: { status: 500, headers: { 'set-cookie': 'a=b' } } } });
+  const error = new GraphQLError('No.', {
+    extensions: { code: 'X', http: { status: 500, headers: { 'set-cookie': 'a=b' } } },
+  });
   expect(errorOfSubgraph(error, 'library', ['book']).extensions).toEqual({ service: 'library', code: 'X' });
 });
 
 test('other methods keep their answers', async () => {
-  expect((await send({ accept: 'application/json' }, undefined, 'GET', '/graphql?query=%7B__typename%7D')).body).toEqual({ data: { __typename: 'Query' } });
+  expect(
+    (await send({ accept: 'application/json' }, undefined, 'GET', '/graphql?query=%7B__typename%7D')).body,
+  ).toEqual({ data: { __typename: 'Query' } });
   expect((await send({}, undefined, 'OPTIONS')).status).toBe(204);
   expect((await send({}, undefined, 'HEAD')).status).toBe(405);
   expect((await send({}, '{}', 'PUT')).status).toBe(405);
@@ -166,7 +234,10 @@ test('a client that goes away ends its operation', async () => {
 
 test('a client that breaks off within its body is no fault', async () => {
   const before = it.log.length;
-  const request = httpRequest(`${it.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': '100' } });
+  const request = httpRequest(`${it.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': '100' },
+  });
   const closed = new Promise((resolve) => request.on('error', resolve));
   request.write('{"query":', () => request.destroy());
   await closed;

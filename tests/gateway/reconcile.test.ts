@@ -29,18 +29,27 @@ async function sql(text: string, values: unknown[] = []): Promise<number> {
 const upsert = async (tenantId: string, n: number): Promise<void> => {
   const self = { name: `topic-${n}`, kind: 'topic' };
   const input = {
-    title: `Document ${n}`, source: `made/${n}.md`, mediaType: 'text/markdown', text: `Text number ${n} of ${tenantId}.`,
-    entities: [self], relations: [{ from: self, to: { name: 'all', kind: 'topic' }, type: 'PART_OF' }],
+    title: `Document ${n}`,
+    source: `made/${n}.md`,
+    mediaType: 'text/markdown',
+    text: `Text number ${n} of ${tenantId}.`,
+    entities: [self],
+    relations: [{ from: self, to: { name: 'all', kind: 'topic' }, type: 'PART_OF' }],
   };
   const context = createRequestContext({ tenantId, subject: 'somebody', roles: [], scopes: [] });
-  const { errors } = await server.services.clients.get('relational')!.execute({ document: UPSERT, operationType: 'mutation', variables: { input }, context });
+  const { errors } = await server.services.clients
+    .get('relational')!
+    .execute({ document: UPSERT, operationType: 'mutation', variables: { input }, context });
   expect(errors).toBeUndefined();
 };
 const idOf = (tenantId: string, n: number): string => documentId(tenantId, `made/${n}.md`);
 const run = async (mend = false) => {
   const found: Difference[] = [];
   const report = await reconcile({ call, mend, pageSize: 5, onDifference: (difference) => found.push(difference) });
-  return { report, found: found.map(({ tenantId, store, kind, documentId: id }) => `${tenantId} ${store} ${kind} ${id}`).sort() };
+  return {
+    report,
+    found: found.map(({ tenantId, store, kind, documentId: id }) => `${tenantId} ${store} ${kind} ${id}`).sort(),
+  };
 };
 /** The file that keeps a document's bytes. */
 async function fileOf(id: string): Promise<string> {
@@ -76,23 +85,56 @@ test('finds what is missing, stale and orphaned in each store, mends it, and fin
   expect(await sql('DELETE FROM graph.mentions WHERE document_id = $1', [ids[2]])).toBeGreaterThan(0);
   expect(await sql('DELETE FROM graph.assertions WHERE document_id = $1', [ids[3]])).toBeGreaterThan(0);
   // Stale: the bytes of another text, the vector of another text, a mention too many.
-  await call('object', parse('mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key } } }'),
-    { input: { key: `documents/${ids[4]}/4.md`, contentType: 'text/markdown', content: 'Something else.', encoding: 'UTF8' } }, 'acme');
-  expect(await sql(`UPDATE vector.chunks SET content_hash = 'of another text' WHERE document_id = $1`, [ids[5]])).toBeGreaterThan(0);
-  expect(await sql(`INSERT INTO graph.mentions SELECT tenant_id, $1, entity_id, 9 FROM graph.mentions WHERE document_id = $2`, [ids[6], ids[7]])).toBe(1);
+  await call(
+    'object',
+    parse('mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key } } }'),
+    {
+      input: {
+        key: `documents/${ids[4]}/4.md`,
+        contentType: 'text/markdown',
+        content: 'Something else.',
+        encoding: 'UTF8',
+      },
+    },
+    'acme',
+  );
+  expect(
+    await sql(`UPDATE vector.chunks SET content_hash = 'of another text' WHERE document_id = $1`, [ids[5]]),
+  ).toBeGreaterThan(0);
+  expect(
+    await sql(
+      `INSERT INTO graph.mentions SELECT tenant_id, $1, entity_id, 9 FROM graph.mentions WHERE document_id = $2`,
+      [ids[6], ids[7]],
+    ),
+  ).toBe(1);
   // Orphaned: a document that went while nobody looked.
-  for (const table of ['outbox', 'documents']) await sql(`DELETE FROM relational.${table} WHERE ${table === 'outbox' ? 'document_id' : 'id'} = $1`, [ids[8]]);
+  for (const table of ['outbox', 'documents'])
+    await sql(`DELETE FROM relational.${table} WHERE ${table === 'outbox' ? 'document_id' : 'id'} = $1`, [ids[8]]);
   // Pending, and so no difference.
   await sql(`DELETE FROM vector.chunks WHERE document_id = $1`, [ids[9]]);
-  await sql(`UPDATE relational.outbox SET state = 'FAILED', next_attempt_at = now() + interval '1 hour' WHERE document_id = $1`, [ids[9]]);
+  await sql(
+    `UPDATE relational.outbox SET state = 'FAILED', next_attempt_at = now() + interval '1 hour' WHERE document_id = $1`,
+    [ids[9]],
+  );
   // What people keep beside documents is theirs.
-  await call('object', parse('mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key } } }'),
-    { input: { key: 'documents/by-hand.md', contentType: 'text/markdown', content: 'Mine.', encoding: 'UTF8' } }, 'acme');
+  await call(
+    'object',
+    parse('mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key } } }'),
+    { input: { key: 'documents/by-hand.md', contentType: 'text/markdown', content: 'Mine.', encoding: 'UTF8' } },
+    'acme',
+  );
 
   const planted = [
-    `acme OBJECT DIFFERS ${ids[0]}`, `acme VECTOR DIFFERS ${ids[1]}`, `acme GRAPH DIFFERS ${ids[2]}`, `acme GRAPH DIFFERS ${ids[3]}`,
-    `acme OBJECT DIFFERS ${ids[4]}`, `acme VECTOR DIFFERS ${ids[5]}`, `acme GRAPH DIFFERS ${ids[6]}`,
-    `acme OBJECT ORPHAN ${ids[8]}`, `acme VECTOR ORPHAN ${ids[8]}`, `acme GRAPH ORPHAN ${ids[8]}`,
+    `acme OBJECT DIFFERS ${ids[0]}`,
+    `acme VECTOR DIFFERS ${ids[1]}`,
+    `acme GRAPH DIFFERS ${ids[2]}`,
+    `acme GRAPH DIFFERS ${ids[3]}`,
+    `acme OBJECT DIFFERS ${ids[4]}`,
+    `acme VECTOR DIFFERS ${ids[5]}`,
+    `acme GRAPH DIFFERS ${ids[6]}`,
+    `acme OBJECT ORPHAN ${ids[8]}`,
+    `acme VECTOR ORPHAN ${ids[8]}`,
+    `acme GRAPH ORPHAN ${ids[8]}`,
   ].sort();
   expect((await run()).found).toEqual(planted);
   const mended = await run(true);
@@ -104,7 +146,12 @@ test('finds what is missing, stale and orphaned in each store, mends it, and fin
   expect(await sql('SELECT FROM vector.chunks WHERE document_id = $1', [ids[8]])).toBe(0);
   expect(await sql('SELECT FROM graph.mentions WHERE document_id = $1', [ids[8]])).toBe(0);
   expect(await sql('SELECT FROM relational.outbox WHERE document_id = $1', [ids[8]])).toBe(0);
-  const { object } = await call<{ object: unknown }>('object', parse('{ object(key: "documents/by-hand.md") { key } }'), {}, 'acme');
+  const { object } = await call<{ object: unknown }>(
+    'object',
+    parse('{ object(key: "documents/by-hand.md") { key } }'),
+    {},
+    'acme',
+  );
   expect(object).not.toBeNull();
 });
 
@@ -112,13 +159,24 @@ test('finds properties, attributes of chunks and nothing that is right, whicheve
   const [a, b, c] = [idOf('acme', 20), idOf('acme', 21), idOf('acme', 22)];
   const shared = { name: 'shared', kind: 'topic' };
   const write = async (n: number, weight: number, metadata: unknown) => {
-    const self = { name: `topic-${n}`, kind: 'topic', properties: { weight: n, nested: { list: [n, 'x'], none: null } } };
+    const self = {
+      name: `topic-${n}`,
+      kind: 'topic',
+      properties: { weight: n, nested: { list: [n, 'x'], none: null } },
+    };
     const input = {
-      title: `Document ${n}`, source: `made/${n}.md`, mediaType: 'text/markdown', text: `Text number ${n}.`, metadata,
-      entities: [self, { ...shared, properties: { weight } }], relations: [{ from: { name: self.name, kind: 'topic' }, to: shared, type: 'PART_OF', properties: { since: n } }],
+      title: `Document ${n}`,
+      source: `made/${n}.md`,
+      mediaType: 'text/markdown',
+      text: `Text number ${n}.`,
+      metadata,
+      entities: [self, { ...shared, properties: { weight } }],
+      relations: [{ from: { name: self.name, kind: 'topic' }, to: shared, type: 'PART_OF', properties: { since: n } }],
     };
     const context = createRequestContext({ tenantId: 'acme', subject: 'somebody', roles: [], scopes: [] });
-    const { errors } = await server.services.clients.get('relational')!.execute({ document: UPSERT, operationType: 'mutation', variables: { input }, context });
+    const { errors } = await server.services.clients
+      .get('relational')!
+      .execute({ document: UPSERT, operationType: 'mutation', variables: { input }, context });
     expect(errors).toBeUndefined();
     indexer.wake();
     await indexer.idle();
@@ -129,16 +187,28 @@ test('finds properties, attributes of chunks and nothing that is right, whicheve
   await write(22, 2, { x: 1 });
   expect((await run()).found).toEqual([]);
   // What a hand has written since is right as well.
-  await call('graph', parse('mutation ($input: UpsertEntitiesInput!) { upsertEntities(input: $input) { entities { id } } }'), { input: { entities: [{ name: 'topic-22', kind: 'topic', properties: { weight: 99 } }] } }, 'acme');
+  await call(
+    'graph',
+    parse('mutation ($input: UpsertEntitiesInput!) { upsertEntities(input: $input) { entities { id } } }'),
+    { input: { entities: [{ name: 'topic-22', kind: 'topic', properties: { weight: 99 } }] } },
+    'acme',
+  );
   expect((await run()).found).toEqual([]);
 
-  const graph = (table: string, set: string, where: string, values: unknown[]) => sql(`UPDATE graph.${table} SET properties = ${set} WHERE tenant_id = 'acme' AND ${where}`, values);
-  expect(await graph('entities', `jsonb_set(properties, '{nested,list}', '["other"]')`, 'name = $1', ['topic-20'])).toBe(1);
+  const graph = (table: string, set: string, where: string, values: unknown[]) =>
+    sql(`UPDATE graph.${table} SET properties = ${set} WHERE tenant_id = 'acme' AND ${where}`, values);
+  expect(
+    await graph('entities', `jsonb_set(properties, '{nested,list}', '["other"]')`, 'name = $1', ['topic-20']),
+  ).toBe(1);
   expect(await graph('relations', `properties - 'since'`, `from_name = $1 AND type = 'PART_OF'`, ['topic-21'])).toBe(1);
   expect(await sql(`UPDATE vector.chunks SET metadata = '{"x": 2}' WHERE document_id = $1`, [c])).toBe(1);
   expect(await sql(`UPDATE vector.chunks SET source = 'elsewhere' WHERE document_id = $1`, [a])).toBe(1);
   expect(await sql(`UPDATE vector.chunks SET media_type = 'text/plain' WHERE document_id = $1`, [b])).toBe(1);
-  const planted = [`acme GRAPH DIFFERS ${a}`, `acme GRAPH DIFFERS ${b}`, ...[a, b, c].map((id) => `acme VECTOR DIFFERS ${id}`)].sort();
+  const planted = [
+    `acme GRAPH DIFFERS ${a}`,
+    `acme GRAPH DIFFERS ${b}`,
+    ...[a, b, c].map((id) => `acme VECTOR DIFFERS ${id}`),
+  ].sort();
   expect((await run()).found).toEqual(planted);
   // A value that no document gives: all that give another are delivered again, and whichever comes last is right.
   expect(await graph('entities', `jsonb_set(properties, '{weight}', '3')`, 'name = $1', ['shared'])).toBe(1);
@@ -149,7 +219,10 @@ test('finds properties, attributes of chunks and nothing that is right, whicheve
   expect((await run()).found).toEqual([]);
   const client = new pg.Client(server.databaseUrl);
   await client.connect();
-  const { rows } = await client.query(`SELECT source, media_type, metadata FROM vector.chunks WHERE document_id = ANY($1) ORDER BY source`, [[a, b, c]]);
+  const { rows } = await client.query(
+    `SELECT source, media_type, metadata FROM vector.chunks WHERE document_id = ANY($1) ORDER BY source`,
+    [[a, b, c]],
+  );
   await client.end();
   expect(rows).toEqual([
     { source: 'made/20.md', media_type: 'text/markdown', metadata: { tags: ['a', { b: 1.5 }], none: null } },
@@ -160,8 +233,19 @@ test('finds properties, attributes of chunks and nothing that is right, whicheve
 
 test('a tombstone yields to a writer who brings the document back', async () => {
   const id = idOf('globex', 99);
-  await call('relational', parse('mutation ($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }'),
-    { input: { entries: [{ documentId: id, store: 'VECTOR' }, { documentId: id, store: 'VECTOR' }] } }, 'globex');
+  await call(
+    'relational',
+    parse('mutation ($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }'),
+    {
+      input: {
+        entries: [
+          { documentId: id, store: 'VECTOR' },
+          { documentId: id, store: 'VECTOR' },
+        ],
+      },
+    },
+    'globex',
+  );
   await upsert('globex', 99);
   indexer.wake();
   await indexer.idle();
@@ -171,10 +255,30 @@ test('a tombstone yields to a writer who brings the document back', async () => 
 
 test('one tenant’s comparison sees nothing of another’s', async () => {
   const id = idOf('acme', 0);
-  const { knownDocuments } = await call<{ knownDocuments: string[] }>('relational', parse('query ($ids: [ID!]!) { knownDocuments(store: GRAPH, ids: $ids) }'), { ids: [id] }, 'globex');
-  const { referenceDocuments } = await call<{ referenceDocuments: { id: string }[] }>('relational', parse('{ referenceDocuments(first: 200) { id } }'), {}, 'globex');
-  const { vectorDocuments } = await call<{ vectorDocuments: { ids: string[] } }>('vector', parse('{ vectorDocuments(first: 200) { ids } }'), {}, 'globex');
-  const { graphDocuments } = await call<{ graphDocuments: string[] }>('graph', parse('{ graphDocuments(first: 200) }'), {}, 'globex');
+  const { knownDocuments } = await call<{ knownDocuments: string[] }>(
+    'relational',
+    parse('query ($ids: [ID!]!) { knownDocuments(store: GRAPH, ids: $ids) }'),
+    { ids: [id] },
+    'globex',
+  );
+  const { referenceDocuments } = await call<{ referenceDocuments: { id: string }[] }>(
+    'relational',
+    parse('{ referenceDocuments(first: 200) { id } }'),
+    {},
+    'globex',
+  );
+  const { vectorDocuments } = await call<{ vectorDocuments: { ids: string[] } }>(
+    'vector',
+    parse('{ vectorDocuments(first: 200) { ids } }'),
+    {},
+    'globex',
+  );
+  const { graphDocuments } = await call<{ graphDocuments: string[] }>(
+    'graph',
+    parse('{ graphDocuments(first: 200) }'),
+    {},
+    'globex',
+  );
   expect(knownDocuments).toEqual([]);
   const theirs = new Set(Array.from({ length: DOCUMENTS }, (_, n) => idOf('acme', n)));
   for (const found of [referenceDocuments.map((document) => document.id), vectorDocuments.ids, graphDocuments]) {
@@ -185,8 +289,17 @@ test('one tenant’s comparison sees nothing of another’s', async () => {
 
 test('nobody but the gateway itself may ask', async () => {
   const context = createRequestContext({ tenantId: 'acme', subject: 'somebody', roles: ['admin'], scopes: [] });
-  for (const [name, field] of [['relational', 'tenantIds(first: 1)'], ['relational', 'referenceDocuments(first: 1) { id }'], ['relational', 'knownDocuments(store: GRAPH, ids: [])'], ['vector', 'vectorDocuments(first: 1) { ids }'], ['graph', 'graphDocuments(first: 1)'], ['graph', 'documentGraphProperties(input: { documents: [] }) { key }']] as const) {
-    const { errors } = await server.services.clients.get(name)!.execute({ document: parse(`{ ${field} }`), operationType: 'query', variables: {}, context });
+  for (const [name, field] of [
+    ['relational', 'tenantIds(first: 1)'],
+    ['relational', 'referenceDocuments(first: 1) { id }'],
+    ['relational', 'knownDocuments(store: GRAPH, ids: [])'],
+    ['vector', 'vectorDocuments(first: 1) { ids }'],
+    ['graph', 'graphDocuments(first: 1)'],
+    ['graph', 'documentGraphProperties(input: { documents: [] }) { key }'],
+  ] as const) {
+    const { errors } = await server.services.clients
+      .get(name)!
+      .execute({ document: parse(`{ ${field} }`), operationType: 'query', variables: {}, context });
     expect(errors?.[0]?.extensions?.code, field).toBe('FORBIDDEN');
   }
 });

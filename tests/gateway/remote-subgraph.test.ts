@@ -50,7 +50,10 @@ class Clock {
         },
       };
     };
-    const schema = buildSubgraphSchema({ typeDefs: parse(SDL), resolvers: { Query: { now: () => 'noon' }, Subscription: { ticks: { subscribe } } } as never });
+    const schema = buildSubgraphSchema({
+      typeDefs: parse(SDL),
+      resolvers: { Query: { now: () => 'noon' }, Subscription: { ticks: { subscribe } } } as never,
+    });
     const sse = createHandler({ schema });
     const server = createServer((request, response) => {
       if (request.headers.accept === 'text/event-stream') {
@@ -84,7 +87,10 @@ async function start(env: (clock: Clock) => Record<string, string>): Promise<{ c
   const it = await startTestServer(env(clock));
   closing.push(async () => await it[Symbol.asyncDispose]());
   await writeFile(join(it.folder, 'clock.graphql'), SDL);
-  await replaceFile(join(it.folder, 'supergraph.yaml'), supergraphYaml(`  clock:\n    routing_url: ${clock.url}\n    schema: { file: clock.graphql }\n`));
+  await replaceFile(
+    join(it.folder, 'supergraph.yaml'),
+    supergraphYaml(`  clock:\n    routing_url: ${clock.url}\n    schema: { file: clock.graphql }\n`),
+  );
   await it.server.supergraph.reload();
   return { clock, it };
 }
@@ -95,27 +101,41 @@ interface Following {
 }
 
 /** The clients of each transport. */
-const TRANSPORTS: Record<string, (url: string, query: string, headers?: Record<string, string>) => Promise<Following>> = {
-  'graphql-ws': (url, query, headers = {}) => {
-    class Socket extends WebSocket {
-      constructor(address: string, protocols?: string | string[]) {
-        super(address, protocols, { headers });
+const TRANSPORTS: Record<string, (url: string, query: string, headers?: Record<string, string>) => Promise<Following>> =
+  {
+    'graphql-ws': (url, query, headers = {}) => {
+      class Socket extends WebSocket {
+        constructor(address: string, protocols?: string | string[]) {
+          super(address, protocols, { headers });
+        }
       }
-    }
-    const client = createWsClient({ url: `${url.replace('http', 'ws')}/graphql`, webSocketImpl: Socket, retryAttempts: 0 });
-    return Promise.resolve({ events: client.iterate({ query }) as AsyncIterator<ExecutionResult>, leave: () => client.dispose() });
-  },
-  'server-sent events': (url, query, headers = {}) => {
-    const client = createSseClient({ url: `${url}/graphql`, headers, retryAttempts: 0 });
-    return Promise.resolve({ events: client.iterate({ query }) as AsyncIterator<ExecutionResult>, leave: () => client.dispose() });
-  },
-  'multipart': async (url, query, headers = {}) => {
-    const request = httpRequest(`${url}/graphql`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json', accept: ACCEPT } });
-    request.end(JSON.stringify({ query }));
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    return { events: payloads(response), leave: () => void response.destroy() };
-  },
-};
+      const client = createWsClient({
+        url: `${url.replace('http', 'ws')}/graphql`,
+        webSocketImpl: Socket,
+        retryAttempts: 0,
+      });
+      return Promise.resolve({
+        events: client.iterate({ query }) as AsyncIterator<ExecutionResult>,
+        leave: () => client.dispose(),
+      });
+    },
+    'server-sent events': (url, query, headers = {}) => {
+      const client = createSseClient({ url: `${url}/graphql`, headers, retryAttempts: 0 });
+      return Promise.resolve({
+        events: client.iterate({ query }) as AsyncIterator<ExecutionResult>,
+        leave: () => client.dispose(),
+      });
+    },
+    multipart: async (url, query, headers = {}) => {
+      const request = httpRequest(`${url}/graphql`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json', accept: ACCEPT },
+      });
+      request.end(JSON.stringify({ query }));
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      return { events: payloads(response), leave: () => void response.destroy() };
+    },
+  };
 
 const QUERY = 'subscription { ticks { id title stars } }';
 
@@ -129,10 +149,14 @@ describe.each([
     const following = await Promise.all(Object.values(TRANSPORTS).map((follow) => follow(it.url, QUERY)));
     const first = following.map(({ events }) => events.next());
     await clock.listening(following.length);
-    expect(clock.headers.ticks.map(({ upgrade }) => upgrade)).toEqual(following.map(() => (protocol.startsWith('graphql-ws') ? 'websocket' : undefined)));
+    expect(clock.headers.ticks.map(({ upgrade }) => upgrade)).toEqual(
+      following.map(() => (protocol.startsWith('graphql-ws') ? 'websocket' : undefined)),
+    );
     for (const id of ['1', '7', '2']) clock.tick(id);
     for (const [index, { events }] of following.entries()) {
-      expect((await first[index]!).value).toMatchObject({ data: { ticks: { id: '1', title: 'The Left Hand of Darkness', stars: 5 } } });
+      expect((await first[index]!).value).toMatchObject({
+        data: { ticks: { id: '1', title: 'The Left Hand of Darkness', stars: 5 } },
+      });
       // Nobody has that one.
       expect((await events.next()).value).toMatchObject({ data: { ticks: { id: '7', title: null, stars: 5 } } });
       expect((await events.next()).value).toMatchObject({ data: { ticks: { id: '2', title: 'Second', stars: 5 } } });
@@ -153,7 +177,13 @@ describe.each(['graphql-ws', 'sse'])('a stream over %s', (protocol) => {
     for (const socket of clock.sockets) socket.destroy();
     for (const { events, leave } of following) {
       expect((await events.next()).value).toMatchObject({
-        errors: [{ path: ['ticks'], message: expect.stringContaining('clock') as unknown, extensions: { code: 'SUBGRAPH_UNAVAILABLE', service: 'clock', hint: expect.any(String) as unknown } }],
+        errors: [
+          {
+            path: ['ticks'],
+            message: expect.stringContaining('clock') as unknown,
+            extensions: { code: 'SUBGRAPH_UNAVAILABLE', service: 'clock', hint: expect.any(String) as unknown },
+          },
+        ],
       });
       expect((await events.next()).done).toBe(true);
       await leave();
@@ -178,7 +208,14 @@ describe.each(['graphql-ws', 'sse'])('a stream over %s', (protocol) => {
 
 test('only the headers on the list are passed on, with queries and subscriptions alike', async () => {
   const { clock, it } = await start(() => ({ SUBGRAPH_CLOCK_FORWARD_HEADERS: 'X-Caller, Accept-Language' }));
-  const headers = { 'x-caller': 'ann', 'x-secret': 's3cret', 'authorization': 'Bearer t', 'cookie': 'a=b', 'accept-language': 'de', 'traceparent': `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
+  const headers = {
+    'x-caller': 'ann',
+    'x-secret': 's3cret',
+    authorization: 'Bearer t',
+    cookie: 'a=b',
+    'accept-language': 'de',
+    traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+  };
   expect((await it.post({ query: '{ now }' }, headers)).json).toEqual({ data: { now: 'noon' } });
   for (const [index, follow] of Object.values(TRANSPORTS).entries()) {
     const { events, leave } = await follow(it.url, QUERY, headers);
@@ -190,7 +227,11 @@ test('only the headers on the list are passed on, with queries and subscriptions
     await clock.listening(0);
   }
   for (const seen of [...clock.headers.now, ...clock.headers.ticks]) {
-    expect(seen).toMatchObject({ 'x-caller': 'ann', 'accept-language': 'de', 'x-request-id': expect.any(String) as unknown });
+    expect(seen).toMatchObject({
+      'x-caller': 'ann',
+      'accept-language': 'de',
+      'x-request-id': expect.any(String) as unknown,
+    });
     for (const name of ['x-secret', 'authorization', 'cookie', 'traceparent']) expect(seen).not.toHaveProperty(name);
   }
 });

@@ -1,4 +1,6 @@
-/** Streams that many follow over WebSockets: every client is sent whole frames of its own around bytes that all share. */
+/**
+ * Streams that many follow over WebSockets: every client is sent whole frames of its own around bytes that all share.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buildSubgraphSchema } from '@apollo/subgraph';
@@ -71,22 +73,38 @@ let it: TestServer;
 let library: SharedLibrary;
 let issuer: Issuer;
 
-const startServer = async (env: Record<string, string> = {}): Promise<{ server: TestServer; library: SharedLibrary }> => {
+const startServer = async (
+  env: Record<string, string> = {},
+): Promise<{ server: TestServer; library: SharedLibrary }> => {
   const shared = new SharedLibrary();
   const schema = buildSubgraphSchema({
     typeDefs: parse(LIBRARY_SDL),
     resolvers: {
-      Query: { never: (_: unknown, __: unknown, context: never) => (librarySubgraph(shared).schema.getQueryType()!.getFields()['never']!.resolve as (...given: unknown[]) => unknown)(_, __, context, undefined) },
+      Query: {
+        never: (_: unknown, __: unknown, context: never) =>
+          (
+            librarySubgraph(shared).schema.getQueryType()!.getFields()['never']!.resolve as (
+              ...given: unknown[]
+            ) => unknown
+          )(_, __, context, undefined),
+      },
       Subscription: { bookAdded: { subscribe: () => shared.follow() } },
       Book: { title: ({ title }: { title: string }) => shared.title(title) },
     } as never,
   });
   const reviews = buildSubgraphSchema({
-    typeDefs: parse('type Query { reviewCount: Int } type Book @key(fields: "id") { id: ID! stars: Int } extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])'),
+    typeDefs: parse(
+      'type Query { reviewCount: Int } type Book @key(fields: "id") { id: ID! stars: Int } extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])',
+    ),
     resolvers: { Book: { __resolveReference: ({ id }: { id: string }) => ({ id, stars: 5 }) } } as never,
   });
   const rest = { routes: [], provides: {}, health: async () => [], close: async () => undefined };
-  const server = await startTestServer(env, { subgraphs: { library: async () => ({ name: 'library', schema, ...rest }), reviews: async () => ({ name: 'reviews', schema: reviews, ...rest }) } });
+  const server = await startTestServer(env, {
+    subgraphs: {
+      library: async () => ({ name: 'library', schema, ...rest }),
+      reviews: async () => ({ name: 'reviews', schema: reviews, ...rest }),
+    },
+  });
   return { server, library: shared };
 };
 
@@ -100,13 +118,29 @@ afterAll(async () => {
 });
 
 const urlOf = (server: TestServer): string => `${server.url.replace('http', 'ws')}/graphql`;
-const connect = (generateID?: () => string): Client => createClient({ url: urlOf(it), webSocketImpl: WebSocket, retryAttempts: 0, ...(generateID === undefined ? {} : { generateID }) });
+const connect = (generateID?: () => string): Client =>
+  createClient({
+    url: urlOf(it),
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+    ...(generateID === undefined ? {} : { generateID }),
+  });
 
 /** Everything that comes, and a wait for so many. */
-function collect(client: Client, query: string): { events: ExecutionResult[]; until(count: number): Promise<void>; end(): void } {
+function collect(
+  client: Client,
+  query: string,
+): { events: ExecutionResult[]; until(count: number): Promise<void>; end(): void } {
   const events: ExecutionResult[] = [];
   let wake: () => void = () => undefined;
-  const end = client.subscribe({ query }, { next: (event) => (events.push(event as ExecutionResult), wake()), error: (error) => events.push({ errors: [error as never] }), complete: () => undefined });
+  const end = client.subscribe(
+    { query },
+    {
+      next: (event) => (events.push(event as ExecutionResult), wake()),
+      error: (error) => events.push({ errors: [error as never] }),
+      complete: () => undefined,
+    },
+  );
   return {
     events,
     end,
@@ -117,18 +151,33 @@ function collect(client: Client, query: string): { events: ExecutionResult[]; un
 }
 
 test('every client gets every event under its own id, whatever the length of the message', async () => {
-  const clients = [connect(), connect(() => '1'), connect(() => 'an id “with” signs\n'), connect(() => 'x'.repeat(300))];
+  const clients = [
+    connect(),
+    connect(() => '1'),
+    connect(() => 'an id “with” signs\n'),
+    connect(() => 'x'.repeat(300)),
+  ];
   const followers = clients.map((client) => collect(client, 'subscription { bookAdded { title } }'));
   await library.until(() => library.listeners.size === 4);
-  // Around the lengths at which a frame's header grows, of 7, 16 and 64 bits, for each id; and where payloads are no longer copied.
-  const around = (length: number, by: number): number[] => Array.from({ length: 2 * by }, (_, index) => Math.max(length - by + index, 0));
-  const titles = [...around(60, 60), ...around(16_350, 40), ...around(65_100, 400).filter((length) => length % 5 === 0)].map((length) => 'é'.repeat(length % 2) + 'x'.repeat(length));
+  // Around the lengths at which a frame's header grows, of 7, 16 and 64 bits, for each id; and where payloads are no
+  // longer copied.
+  const around = (length: number, by: number): number[] =>
+    Array.from({ length: 2 * by }, (_, index) => Math.max(length - by + index, 0));
+  const titles = [
+    ...around(60, 60),
+    ...around(16_350, 40),
+    ...around(65_100, 400).filter((length) => length % 5 === 0),
+  ].map((length) => 'é'.repeat(length % 2) + 'x'.repeat(length));
   for (const title of titles) library.tell(title);
   library.tell(...titles);
   for (const follower of followers) {
     await follower.until(2 * titles.length);
-    expect(follower.events.map(({ data }) => (data as { bookAdded: { title: string } }).bookAdded.title.length)).toEqual([...titles, ...titles].map((title) => title.length));
-    expect(follower.events.slice(0, 3)).toEqual(titles.slice(0, 3).map((title) => ({ data: { bookAdded: { title } } })));
+    expect(
+      follower.events.map(({ data }) => (data as { bookAdded: { title: string } }).bookAdded.title.length),
+    ).toEqual([...titles, ...titles].map((title) => title.length));
+    expect(follower.events.slice(0, 3)).toEqual(
+      titles.slice(0, 3).map((title) => ({ data: { bookAdded: { title } } })),
+    );
   }
   for (const follower of followers) follower.end();
   await library.until(() => library.listeners.size === 0);
@@ -142,23 +191,36 @@ test('over server-sent events each client gets every event, and its own errors',
   };
   const leaving = new AbortController();
   const query = encodeURIComponent('subscription { bookAdded { title stars } }');
-  const responses = await Promise.all([1, 2, 3].map(() => fetch(`${it.url}/graphql?query=${query}`, { headers: { accept: 'text/event-stream' }, signal: leaving.signal })));
+  const responses = await Promise.all(
+    [1, 2, 3].map(() =>
+      fetch(`${it.url}/graphql?query=${query}`, { headers: { accept: 'text/event-stream' }, signal: leaving.signal }),
+    ),
+  );
   await library.until(() => library.listeners.size === 3);
-  expect(responses.map(({ status, headers }) => [status, headers.get('content-type')])).toEqual(responses.map(() => [200, 'text/event-stream']));
+  expect(responses.map(({ status, headers }) => [status, headers.get('content-type')])).toEqual(
+    responses.map(() => [200, 'text/event-stream']),
+  );
   const titles = Array.from({ length: 60 }, (_, index) => `Book ${index} ${'é'.repeat(index % 7 === 0 ? 20_000 : 3)}`);
   library.tell('alone');
   library.tell(...titles, 'fault', 'last');
   const ids: unknown[] = [];
   for (const response of responses) {
     let text = '';
-    const reader = response.body!.pipeThrough(new TextDecoderStream() as never).getReader() as ReadableStreamDefaultReader<string>;
+    const reader = response
+      .body!.pipeThrough(new TextDecoderStream() as never)
+      .getReader() as ReadableStreamDefaultReader<string>;
     while (!text.includes('"last"') || !text.endsWith('\n\n')) text += (await reader.read()).value ?? '';
     const events = text.split('\n\n').filter((event) => event !== '' && event !== ':');
     expect(events.every((event) => event.startsWith('event: next\ndata: {'))).toBe(true);
     const results = events.map((event) => JSON.parse(event.slice('event: next\ndata: '.length)) as ExecutionResult);
     const fault = results.splice(61, 1)[0]!;
-    expect(results).toEqual(['alone', ...titles, 'last'].map((title) => ({ data: { bookAdded: { title, stars: 5 } } })));
-    expect(fault).toMatchObject({ data: { bookAdded: { title: null } }, errors: [{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }] });
+    expect(results).toEqual(
+      ['alone', ...titles, 'last'].map((title) => ({ data: { bookAdded: { title, stars: 5 } } })),
+    );
+    expect(fault).toMatchObject({
+      data: { bookAdded: { title: null } },
+      errors: [{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+    });
     ids.push(fault.errors![0]!.extensions['requestId']);
   }
   expect(new Set(ids).size).toBe(3);
@@ -169,7 +231,11 @@ test('over server-sent events each client gets every event, and its own errors',
 
 test('several subscriptions and queries share one socket with them', async () => {
   const client = connect();
-  const followers = [collect(client, 'subscription { bookAdded { title } }'), collect(client, 'subscription { a: bookAdded { id } }'), collect(client, 'subscription { bookAdded { title stars } }')];
+  const followers = [
+    collect(client, 'subscription { bookAdded { title } }'),
+    collect(client, 'subscription { a: bookAdded { id } }'),
+    collect(client, 'subscription { bookAdded { title stars } }'),
+  ];
   await library.until(() => library.listeners.size === 3);
   const titles = Array.from({ length: 100 }, (_, index) => `Book ${index}`);
   library.tell(...titles);
@@ -177,7 +243,16 @@ test('several subscriptions and queries share one socket with them', async () =>
   await query.until(1);
   for (const [index, follower] of followers.entries()) {
     await follower.until(100);
-    expect(follower.events.map(({ data }) => data)).toEqual(titles.map((title, at) => [{ bookAdded: { title } }, { a: { id: `${library.added.length - 100 + at}` } }, { bookAdded: { title, stars: 5 } }][index]));
+    expect(follower.events.map(({ data }) => data)).toEqual(
+      titles.map(
+        (title, at) =>
+          [
+            { bookAdded: { title } },
+            { a: { id: `${library.added.length - 100 + at}` } },
+            { bookAdded: { title, stars: 5 } },
+          ][index],
+      ),
+    );
   }
   followers[0]!.end();
   await library.until(() => library.listeners.size === 2);
@@ -200,9 +275,15 @@ test('what a fault says stays hidden, and each client is told its own request’
   const ids = [];
   for (const follower of followers) {
     await follower.until(3);
-    expect([follower.events[0], follower.events[2]]).toEqual([{ data: { bookAdded: { title: 'before' } } }, { data: { bookAdded: { title: 'after' } } }]);
+    expect([follower.events[0], follower.events[2]]).toEqual([
+      { data: { bookAdded: { title: 'before' } } },
+      { data: { bookAdded: { title: 'after' } } },
+    ]);
     const fault = follower.events[1]!;
-    expect(fault).toMatchObject({ data: { bookAdded: { title: null } }, errors: [{ path: ['bookAdded', 'title'], extensions: { code: 'INTERNAL_SERVER_ERROR' } }] });
+    expect(fault).toMatchObject({
+      data: { bookAdded: { title: null } },
+      errors: [{ path: ['bookAdded', 'title'], extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+    });
     expect(JSON.stringify(fault)).not.toContain('hunter2');
     ids.push(fault.errors![0]!.extensions['requestId']);
   }
@@ -219,7 +300,8 @@ test('a client that does not read holds up nobody, and goes on where it stopped'
   await new Promise((resolve) => slow.once('message', resolve));
   // Many on one socket, all waiting for the same drain.
   const got = new Map<string, number[]>(Array.from({ length: 20 }, (_, id) => [`${id}`, []]));
-  for (const id of got.keys()) slow.send(JSON.stringify({ id, type: 'subscribe', payload: { query: 'subscription { bookAdded { id title } }' } }));
+  for (const id of got.keys())
+    slow.send(JSON.stringify({ id, type: 'subscribe', payload: { query: 'subscription { bookAdded { id title } }' } }));
   const client = connect();
   const fast = collect(client, 'subscription { bookAdded { title } }');
   await library.until(() => library.listeners.size === 21);
@@ -232,7 +314,10 @@ test('a client that does not read holds up nobody, and goes on where it stopped'
   const all = new Promise<void>((resolve) => {
     let left = 100 * got.size;
     slow.on('message', (data: Buffer) => {
-      const { id, payload } = JSON.parse(data.toString()) as { id: string; payload: { data: { bookAdded: { id: string } } } };
+      const { id, payload } = JSON.parse(data.toString()) as {
+        id: string;
+        payload: { data: { bookAdded: { id: string } } };
+      };
       got.get(id)!.push(Number(payload.data.bookAdded.id));
       if (--left === 0) resolve();
     });
@@ -254,13 +339,27 @@ test('a client that leaves what it was sent unread for too long is closed with t
   const run = async (signal: AbortSignal): Promise<DeliverableStream> => {
     const events = source.follow();
     signal.addEventListener('abort', () => void events.return!());
-    const answer = (event: object): SharedAnswer => answers.get(event) ?? answers.set(event, new SharedAnswer({ data: event as never })).get(event)!;
-    const stream = { next: () => Promise.reject(new Error('Not read this way.')), return: () => ((ended += 1), events.return!() as never), [Symbol.asyncIterator]: () => stream };
-    return Object.assign(stream, { delivery: { events, answer, failed: () => ({}), fit: (result: ExecutionResult) => result } }) as never;
+    const answer = (event: object): SharedAnswer =>
+      answers.get(event) ?? answers.set(event, new SharedAnswer({ data: event as never })).get(event)!;
+    const stream = {
+      next: () => Promise.reject(new Error('Not read this way.')),
+      return: () => ((ended += 1), events.return!() as never),
+      [Symbol.asyncIterator]: () => stream,
+    };
+    return Object.assign(stream, {
+      delivery: { events, answer, failed: () => ({}), fit: (result: ExecutionResult) => result },
+    }) as never;
   };
   const sockets = graphqlOverWebSocket(http, {
     path: '/',
-    operations: { admit: (_, { signal }) => ({ type: 'subscription', document: parse('subscription { x }'), run: () => run(signal), discard: () => undefined }) },
+    operations: {
+      admit: (_, { signal }) => ({
+        type: 'subscription',
+        document: parse('subscription { x }'),
+        run: () => run(signal),
+        discard: () => undefined,
+      }),
+    },
     guard: { check: () => undefined } as never,
     authenticate: () => Promise.resolve({ tenantId: 'a', subject: 's', roles: [], scopes: [] }),
     log: createLogger('silent'),
@@ -272,7 +371,9 @@ test('a client that leaves what it was sent unread for too long is closed with t
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const slow = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`, 'graphql-transport-ws');
-  const closed = new Promise<[number, string]>((resolve) => slow.on('close', (code, reason) => resolve([code, reason.toString()])));
+  const closed = new Promise<[number, string]>((resolve) =>
+    slow.on('close', (code, reason) => resolve([code, reason.toString()])),
+  );
   await new Promise((resolve) => slow.on('open', resolve));
   slow.send('{"type":"connection_init"}');
   await new Promise((resolve) => slow.once('message', resolve));
@@ -302,7 +403,11 @@ test('completing a query that runs ends its work at once', async () => {
 });
 
 test('a token that expires ends its socket with the code upon which clients come back with a new one', async () => {
-  const { server, library: own } = await startServer({ OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: 'tributary', OIDC_CLOCK_SKEW_SECONDS: '0' });
+  const { server, library: own } = await startServer({
+    OIDC_ISSUER: issuer.url,
+    OIDC_AUDIENCE: 'tributary',
+    OIDC_CLOCK_SKEW_SECONDS: '0',
+  });
   await using _ = server;
   const short = await issuer.token({ tenant: 'acme' }, { expiresInSeconds: 8 });
   const long = await issuer.token({ tenant: 'acme' });
@@ -313,7 +418,10 @@ test('a token that expires ends its socket with the code upon which clients come
     url: urlOf(server),
     webSocketImpl: WebSocket,
     retryAttempts: 3,
-    connectionParams: () => (opened.push(tokens[0]!), { authorization: `Bearer ${tokens.length > 1 ? tokens.shift()! : tokens[0]!}` }),
+    connectionParams: () => (
+      opened.push(tokens[0]!),
+      { authorization: `Bearer ${tokens.length > 1 ? tokens.shift()! : tokens[0]!}` }
+    ),
     on: { closed: (event) => closings.push(event as { code: number; reason: string }) },
   });
   const follower = collect(client, 'subscription { bookAdded { title } }');
@@ -325,6 +433,9 @@ test('a token that expires ends its socket with the code upon which clients come
   await follower.until(2);
   expect(closings[0]).toMatchObject({ code: 4403, reason: expect.stringContaining('expired') as unknown });
   expect(opened).toHaveLength(2);
-  expect(follower.events.map(({ data }) => data)).toEqual([{ bookAdded: { title: 'while it holds' } }, { bookAdded: { title: 'with the next' } }]);
+  expect(follower.events.map(({ data }) => data)).toEqual([
+    { bookAdded: { title: 'while it holds' } },
+    { bookAdded: { title: 'with the next' } },
+  ]);
   await client.dispose();
 }, 90_000);

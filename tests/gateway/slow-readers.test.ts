@@ -29,11 +29,15 @@ test.each([
   ['server-sent events', 'text/event-stream', serverSentEvents],
 ])('over %s it holds up itself alone, and misses nothing', async (_, accept, eventsOf) => {
   const open = async (): Promise<IncomingMessage> => {
-    const request = httpRequest(`${it.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', accept } });
+    const request = httpRequest(`${it.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept },
+    });
     request.end(JSON.stringify({ query: 'subscription { bookAdded { title } }' }));
     return ((await once(request, 'response')) as [IncomingMessage])[0];
   };
-  const numberOf = ({ data }: ExecutionResult): string => (data as { bookAdded: { title: string } }).bookAdded.title.split(' ')[0]!;
+  const numberOf = ({ data }: ExecutionResult): string =>
+    (data as { bookAdded: { title: string } }).bookAdded.title.split(' ')[0]!;
   const slow = await open();
   slow.pause();
   const quick = await open();

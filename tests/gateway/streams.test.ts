@@ -6,7 +6,11 @@ import { startTestServer, type TestServer } from './fixture.ts';
 
 let it: TestServer;
 beforeAll(async () => {
-  it = await startTestServer({ BODY_LIMIT_BYTES: '20000', MAX_SUBSCRIPTIONS_PER_SOCKET: '2', REQUEST_TIMEOUT_MS: '400' });
+  it = await startTestServer({
+    BODY_LIMIT_BYTES: '20000',
+    MAX_SUBSCRIPTIONS_PER_SOCKET: '2',
+    REQUEST_TIMEOUT_MS: '400',
+  });
 });
 afterAll(async () => await it[Symbol.asyncDispose]());
 
@@ -35,13 +39,24 @@ function follow(client: { subscribe: Client['subscribe'] }, query: string): Stre
       complete: () => undefined,
     },
   );
-  return { next: () => (events.length > 0 ? Promise.resolve(events.shift()!) : new Promise((resolve) => waiting.push(resolve))), end };
+  return {
+    next: () =>
+      events.length > 0 ? Promise.resolve(events.shift()!) : new Promise((resolve) => waiting.push(resolve)),
+    end,
+  };
 }
 
-const once = (client: Client, payload: { query: string; variables?: Record<string, unknown> }): Promise<ExecutionResult> =>
+const once = (
+  client: Client,
+  payload: { query: string; variables?: Record<string, unknown> },
+): Promise<ExecutionResult> =>
   new Promise((resolve, reject) => {
     let last: ExecutionResult | undefined;
-    client.subscribe(payload, { next: (event) => (last = event as ExecutionResult), error: reject, complete: () => resolve(last!) });
+    client.subscribe(payload, {
+      next: (event) => (last = event as ExecutionResult),
+      error: reject,
+      complete: () => resolve(last!),
+    });
   });
 
 describe.each(['graphql-ws', 'server-sent events'])('subscriptions over %s', (transport) => {
@@ -55,7 +70,8 @@ describe.each(['graphql-ws', 'server-sent events'])('subscriptions over %s', (tr
     const stream = follow(client, 'subscription { bookAdded { title stars } }');
     await it.library.until(() => it.library.listeners.size === 1);
     for (const title of ['A', 'B', 'C']) it.library.add(title);
-    for (const title of ['A', 'B', 'C']) expect(await stream.next()).toMatchObject({ data: { bookAdded: { title, stars: 5 } } });
+    for (const title of ['A', 'B', 'C'])
+      expect(await stream.next()).toMatchObject({ data: { bookAdded: { title, stars: 5 } } });
     stream.end();
     await it.library.until(() => it.library.listeners.size === 0);
     await client.dispose();
@@ -73,29 +89,47 @@ describe.each(['graphql-ws', 'server-sent events'])('subscriptions over %s', (tr
 describe('WebSocket', () => {
   test('queries and mutations work on it too', async () => {
     const client = connectWs();
-    expect(await once(client, { query: '{ whoAmI { tenantId } }' })).toEqual({ data: { whoAmI: { tenantId: 'default' } } });
-    expect(await once(client, { query: 'mutation { addBook(title: "By socket") { title } }' })).toEqual({ data: { addBook: { title: 'By socket' } } });
+    expect(await once(client, { query: '{ whoAmI { tenantId } }' })).toEqual({
+      data: { whoAmI: { tenantId: 'default' } },
+    });
+    expect(await once(client, { query: 'mutation { addBook(title: "By socket") { title } }' })).toEqual({
+      data: { addBook: { title: 'By socket' } },
+    });
     await client.dispose();
   });
 
   test.each([
     ['a syntax error', { query: '{ book(' }, 'GRAPHQL_PARSE_FAILED'],
     ['an unknown field', { query: 'subscription { nope }' }, 'GRAPHQL_VALIDATION_FAILED'],
-    ['two subscriptions in one', { query: 'subscription { bookAdded { id } b: bookAdded { id } }' }, 'GRAPHQL_VALIDATION_FAILED'],
-    ['too much depth', { query: `{ __type(name: "Book") { ${'ofType { '.repeat(30)}name${' }'.repeat(30)} } }` }, 'QUERY_TOO_DEEP'],
+    [
+      'two subscriptions in one',
+      { query: 'subscription { bookAdded { id } b: bookAdded { id } }' },
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    [
+      'too much depth',
+      { query: `{ __type(name: "Book") { ${'ofType { '.repeat(30)}name${' }'.repeat(30)} } }` },
+      'QUERY_TOO_DEEP',
+    ],
     ['NUL in a variable', { query: 'query ($t: String) { echo(text: $t) }', variables: { t: '\0' } }, 'BAD_USER_INPUT'],
     ['an empty query', { query: '' }, 'BAD_USER_INPUT'],
   ])('%s is refused, and the socket goes on', async (_, payload, code) => {
     const client = connectWs();
-    await expect(once(client, payload)).rejects.toEqual([expect.objectContaining({ extensions: expect.objectContaining({ code }) as unknown })]);
+    await expect(once(client, payload)).rejects.toEqual([
+      expect.objectContaining({ extensions: expect.objectContaining({ code }) as unknown }),
+    ]);
     expect(await once(client, { query: '{ __typename }' })).toEqual({ data: { __typename: 'Query' } });
     await client.dispose();
   });
 
   test('values that do not fit are told as an answer', async () => {
     const client = connectWs();
-    expect(await once(client, { query: 'query ($n: Int) { books(first: $n) { id } }', variables: { n: 'x' } })).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
-    expect(await once(client, { query: '{ never }' })).toMatchObject({ errors: [{ extensions: { code: 'REQUEST_TIMEOUT' } }] });
+    expect(
+      await once(client, { query: 'query ($n: Int) { books(first: $n) { id } }', variables: { n: 'x' } }),
+    ).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+    expect(await once(client, { query: '{ never }' })).toMatchObject({
+      errors: [{ extensions: { code: 'REQUEST_TIMEOUT' } }],
+    });
     await client.dispose();
   });
 
@@ -104,7 +138,9 @@ describe('WebSocket', () => {
     const first = follow(client, 'subscription { bookAdded { id } }');
     const second = follow(client, 'subscription { bookAdded { id } }');
     await it.library.until(() => it.library.listeners.size === 2);
-    await expect(once(client, { query: '{ __typename }' })).rejects.toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }]);
+    await expect(once(client, { query: '{ __typename }' })).rejects.toMatchObject([
+      { extensions: { code: 'RATE_LIMITED' } },
+    ]);
     first.end();
     second.end();
     await it.library.until(() => it.library.listeners.size === 0);
@@ -113,19 +149,27 @@ describe('WebSocket', () => {
   });
 
   /** Opens a bare socket, sends, and tells how it ended. */
-  const bare = (sent: (string | Buffer)[], headers: Record<string, string> = {}): Promise<{ code: number; reason: string } | { status: number; body: string }> =>
+  const bare = (
+    sent: (string | Buffer)[],
+    headers: Record<string, string> = {},
+  ): Promise<{ code: number; reason: string } | { status: number; body: string }> =>
     new Promise((resolve, reject) => {
       const socket = new WebSocket(wsUrl(), 'graphql-transport-ws', { headers });
-      const send = (messages: (string | Buffer)[]): void => messages.forEach((message) => socket.send(message, { binary: false }));
+      const send = (messages: (string | Buffer)[]): void =>
+        messages.forEach((message) => socket.send(message, { binary: false }));
       const afterInit = sent[0] === INIT ? 1 : sent.length;
       socket.on('open', () => send(sent.slice(0, afterInit)));
       socket.once('message', () => send(sent.slice(afterInit)));
       socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
       socket.on('unexpected-response', (_, response) => {
         let body = '';
-        response.on('data', (chunk: Buffer) => (body += chunk.toString())).on('end', () => resolve({ status: response.statusCode!, body }));
+        response
+          .on('data', (chunk: Buffer) => (body += chunk.toString()))
+          .on('end', () => resolve({ status: response.statusCode!, body }));
       });
-      socket.on('error', (error) => (/Unexpected server response|Opening handshake/.test(error.message) ? undefined : reject(error)));
+      socket.on('error', (error) =>
+        /Unexpected server response|Opening handshake/.test(error.message) ? undefined : reject(error),
+      );
     });
   const INIT = '{"type":"connection_init"}';
 
@@ -134,8 +178,24 @@ describe('WebSocket', () => {
     ['no protocol message', [INIT, '{"type":"nonsense"}'], 4400],
     ['an operation before the handshake', ['{"id":"1","type":"subscribe","payload":{"query":"{ __typename }"}}'], 4401],
     ['invalid UTF-8', [INIT, Buffer.from([0x22, 0xff, 0xfe, 0x22])], 1007],
-    ['a message over the limit', [INIT, JSON.stringify({ id: '1', type: 'subscribe', payload: { query: `{ echo(text: "${'x'.repeat(30_000)}") }` } })], 1009],
-    ['a subscription whose id is in use', [INIT, ...Array<string>(2).fill('{"id":"1","type":"subscribe","payload":{"query":"subscription { bookAdded { id } }"}}')], 4409],
+    [
+      'a message over the limit',
+      [
+        INIT,
+        JSON.stringify({ id: '1', type: 'subscribe', payload: { query: `{ echo(text: "${'x'.repeat(30_000)}") }` } }),
+      ],
+      1009,
+    ],
+    [
+      'a subscription whose id is in use',
+      [
+        INIT,
+        ...Array<string>(2).fill(
+          '{"id":"1","type":"subscribe","payload":{"query":"subscription { bookAdded { id } }"}}',
+        ),
+      ],
+      4409,
+    ],
   ])('%s closes the socket with its code', async (_, sent, code) => {
     expect(await bare(sent)).toMatchObject({ code });
     await it.library.until(() => it.library.listeners.size === 0);
@@ -177,7 +237,8 @@ describe('WebSocket', () => {
     await new Promise<void>((resolve) => socket.on('open', () => resolve()));
     socket.send(INIT);
     await new Promise<void>((resolve) => socket.once('message', () => resolve()));
-    for (const id of [1, 2]) socket.send(`{"id":"${id}","type":"subscribe","payload":{"query":"subscription { bookAdded { title } }"}}`);
+    for (const id of [1, 2])
+      socket.send(`{"id":"${id}","type":"subscribe","payload":{"query":"subscription { bookAdded { title } }"}}`);
     await slow.library.until(() => slow.library.listeners.size === 2);
     socket.pause();
     const client = connectWs({ url: wsUrl(slow) });
@@ -186,7 +247,9 @@ describe('WebSocket', () => {
     // More than the system's own socket buffers hold, so that some of it has to wait here.
     for (let i = 0; i < 200 && slow.library.listeners.size === 3; i++) {
       slow.library.add(`${i} ${'x'.repeat(200_000)}`);
-      expect(await other.next()).toMatchObject({ data: { bookAdded: { title: expect.stringMatching(new RegExp(`^${i} `)) as unknown } } });
+      expect(await other.next()).toMatchObject({
+        data: { bookAdded: { title: expect.stringMatching(new RegExp(`^${i} `)) as unknown } },
+      });
     }
     await slow.library.until(() => slow.library.listeners.size === 1);
     socket.terminate();
@@ -201,7 +264,10 @@ describe('shutdown', () => {
     const client = connectWs({ url: wsUrl(stopping) });
     const closed = new Promise<CloseEvent>((resolve) => client.on('closed', (event) => resolve(event as CloseEvent)));
     follow(client, 'subscription { bookAdded { id } }');
-    const sse = await fetch(`${stopping.url}/graphql?query=${encodeURIComponent('subscription { bookAdded { id } }')}`, { headers: { accept: 'text/event-stream' } });
+    const sse = await fetch(
+      `${stopping.url}/graphql?query=${encodeURIComponent('subscription { bookAdded { id } }')}`,
+      { headers: { accept: 'text/event-stream' } },
+    );
     await stopping.library.until(() => stopping.library.listeners.size === 2);
     const reading = sse.text();
     const running = stopping.post({ query: '{ never }' });

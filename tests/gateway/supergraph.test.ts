@@ -31,8 +31,14 @@ describe('supergraph.yaml', () => {
   test.each([
     ['subgraphs: [', /yaml:\d+: /],
     ['federation_version: =1.0\nsubgraphs: {}', /yaml:1: federation_version/],
-    [supergraphYaml('  third:\n    routing_url: ftp://x\n    schema: { file: x.graphql }\n'), /yaml:10: subgraphs\.third\.routing_url/],
-    [supergraphYaml('  third:\n    routing_url: http://x\n    schema: {}\n'), /yaml:11: subgraphs\.third\.schema .*subgraph_url/],
+    [
+      supergraphYaml('  third:\n    routing_url: ftp://x\n    schema: { file: x.graphql }\n'),
+      /yaml:10: subgraphs\.third\.routing_url/,
+    ],
+    [
+      supergraphYaml('  third:\n    routing_url: http://x\n    schema: {}\n'),
+      /yaml:11: subgraphs\.third\.schema .*subgraph_url/,
+    ],
   ])('faults are named with their line: %j', async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);
   });
@@ -40,13 +46,16 @@ describe('supergraph.yaml', () => {
 
 describe('composition', () => {
   test('errors and hints name file and line', () => {
-    const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])\n';
+    const link =
+      'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])\n';
     const conflict = compose([
       { name: 'a', url: 'http://a', origin: 'a.graphql', sdl: `${link}type Query { x: Int @shareable }` },
       { name: 'b', url: 'http://b', origin: 'b.graphql', sdl: `${link}\ntype Query {\n  x: String @shareable\n}` },
     ]);
     expect(conflict.supergraphSdl).toBeUndefined();
-    expect(conflict.errors.map(describeFinding).join()).toMatch(/a\.graphql:2:\d+.*b\.graphql:4:\d+.*FIELD_TYPE_MISMATCH/);
+    expect(conflict.errors.map(describeFinding).join()).toMatch(
+      /a\.graphql:2:\d+.*b\.graphql:4:\d+.*FIELD_TYPE_MISMATCH/,
+    );
     const hinted = compose([
       { name: 'a', url: 'http://a', origin: 'a.graphql', sdl: `${link}type Query { "One." x: Int @shareable }` },
       { name: 'b', url: 'http://b', origin: 'b.graphql', sdl: `${link}type Query {\n  "Two." x: Int @shareable }` },
@@ -59,17 +68,33 @@ describe('composition', () => {
 });
 
 describe('reload', () => {
-  const EXTENDED = LIBRARY_SDL.replace('type Book @key', '"Not resolvable yet." type Shelf { name: String }\n  type Book @key').replace('fail: String', 'fail: String shelf: Shelf');
+  const EXTENDED = LIBRARY_SDL.replace(
+    'type Book @key',
+    '"Not resolvable yet." type Shelf { name: String }\n  type Book @key',
+  ).replace('fail: String', 'fail: String shelf: Shelf');
 
   test('a changed schema serves new operations, and a running subscription and request do not notice', async () => {
     await using it = await startTestServer();
-    const client = createClient({ url: `${it.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0 });
+    const client = createClient({
+      url: `${it.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+    });
     const events: unknown[] = [];
     let arrived = (): void => undefined;
-    client.subscribe({ query: 'subscription { bookAdded { title stars } }' }, { next: (event) => (events.push(event), arrived()), error: (error) => events.push(error), complete: () => events.push('complete') });
+    client.subscribe(
+      { query: 'subscription { bookAdded { title stars } }' },
+      {
+        next: (event) => (events.push(event), arrived()),
+        error: (error) => events.push(error),
+        complete: () => events.push('complete'),
+      },
+    );
     const slow = it.post({ query: '{ never }' });
     await it.library.until(() => it.library.listeners.size === 1 && it.library.waiting.length === 1);
-    expect((await it.post({ query: '{ shelf { name } }' })).json.errors?.[0]?.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED');
+    expect((await it.post({ query: '{ shelf { name } }' })).json.errors?.[0]?.extensions['code']).toBe(
+      'GRAPHQL_VALIDATION_FAILED',
+    );
 
     const before = it.server.supergraph.current.hash;
     await replaceFile(join(it.folder, 'library.graphql'), EXTENDED);
@@ -90,11 +115,22 @@ describe('reload', () => {
 
   test('a composition that fails is reported, and what served before goes on; mending it serves', async () => {
     await using it = await startTestServer();
-    const ready = async () => (await (await fetch(`${it.url}/health/ready`)).json()) as { status: string; degraded: boolean; supergraph: { failure?: string } };
+    const ready = async () =>
+      (await (await fetch(`${it.url}/health/ready`)).json()) as {
+        status: string;
+        degraded: boolean;
+        supergraph: { failure?: string };
+      };
     await replaceFile(join(it.folder, 'reviews.graphql'), 'type Query { book(id: ID!): Int }');
     await it.server.supergraph.reload();
-    expect((await it.post({ query: '{ books { title stars } }' })).json.data.books).toEqual([{ title: 'The Left Hand of Darkness', stars: 5 }]);
-    expect(await ready()).toMatchObject({ status: 'ready', degraded: true, supergraph: { failure: expect.stringContaining('do not compose') as unknown } });
+    expect((await it.post({ query: '{ books { title stars } }' })).json.data.books).toEqual([
+      { title: 'The Left Hand of Darkness', stars: 5 },
+    ]);
+    expect(await ready()).toMatchObject({
+      status: 'ready',
+      degraded: true,
+      supergraph: { failure: expect.stringContaining('do not compose') as unknown },
+    });
     expect(it.log.filter((line) => line.includes('do not compose'))).toHaveLength(1);
     await it.server.supergraph.reload();
     expect(it.log.filter((line) => line.includes('do not compose'))).toHaveLength(1);
@@ -107,21 +143,30 @@ describe('reload', () => {
     await replaceFile(join(it.folder, 'reviews.graphql'), 'type Query { reviewCount: Int }');
     await it.server.supergraph.reload();
     expect((await ready()).supergraph.failure).toBeUndefined();
-    expect((await it.post({ query: '{ books { stars } }' })).json.errors?.[0]?.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED');
+    expect((await it.post({ query: '{ books { stars } }' })).json.errors?.[0]?.extensions['code']).toBe(
+      'GRAPHQL_VALIDATION_FAILED',
+    );
     expect((await it.post({ query: '{ books { title } reviewCount }' })).json.data).toMatchObject({ reviewCount: 3 });
   });
 
   test('the change of a file is noticed without being told', async () => {
     await using it = await startTestServer({}, { pollMs: 200 });
     await replaceFile(join(it.folder, 'library.graphql'), EXTENDED);
-    await expect.poll(async () => (await it.post({ query: '{ __type(name: "Shelf") { name } }' })).json.data, { timeout: 15_000 }).toEqual({ __type: { name: 'Shelf' } });
+    await expect
+      .poll(async () => (await it.post({ query: '{ __type(name: "Shelf") { name } }' })).json.data, { timeout: 15_000 })
+      .toEqual({ __type: { name: 'Shelf' } });
   });
 
   test('three lines join a foreign subgraph, which never sees an internal token', async () => {
     const seen: (string | undefined)[] = [];
     const schema = buildSubgraphSchema({
-      typeDefs: parse('extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"]) type Query { planets: [String!] } type Book @key(fields: "id") { id: ID! pages: Int }'),
-      resolvers: { Query: { planets: () => ['Gethen'] }, Book: { __resolveReference: ({ id }: { id: string }) => ({ id, pages: 300 }) } } as never,
+      typeDefs: parse(
+        'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"]) type Query { planets: [String!] } type Book @key(fields: "id") { id: ID! pages: Int }',
+      ),
+      resolvers: {
+        Query: { planets: () => ['Gethen'] },
+        Book: { __resolveReference: ({ id }: { id: string }) => ({ id, pages: 300 }) },
+      } as never,
     });
     const yoga = createYoga({ schema, logging: false });
     const foreign = createServer((request, response) => {
@@ -132,7 +177,10 @@ describe('reload', () => {
     const url = `http://127.0.0.1:${(foreign.address() as { port: number }).port}/graphql`;
     try {
       await using it = await startTestServer();
-      await replaceFile(join(it.folder, 'supergraph.yaml'), supergraphYaml(`  planets:\n    routing_url: ${url}\n    schema: { subgraph_url: ${url} }\n`));
+      await replaceFile(
+        join(it.folder, 'supergraph.yaml'),
+        supergraphYaml(`  planets:\n    routing_url: ${url}\n    schema: { subgraph_url: ${url} }\n`),
+      );
       await it.server.supergraph.reload();
       expect(it.server.supergraph.failure).toBeUndefined();
       expect((await it.post({ query: '{ planets books { title pages } }' })).json).toEqual({

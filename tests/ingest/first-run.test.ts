@@ -90,7 +90,8 @@ test('an interrupted one is completed by the next start', async () => {
 test('what is refused is named, and does not keep the rest from coming', async () => {
   await writeFile(join(root, 'node_modules', 'indirect', 'package.json'), 'not JSON');
   const run = start({
-    upsert: (document) => (document.metadata['package'] === 'deep' ? Promise.reject(new Error('refused')) : Promise.resolve()),
+    upsert: (document) =>
+      document.metadata['package'] === 'deep' ? Promise.reject(new Error('refused')) : Promise.resolve(),
   });
   expect(await run.all).toBe(true);
   expect(skipped.sort()).toEqual([join(root, 'node_modules', 'indirect'), 'npm/deep/README.md'].sort());

@@ -32,8 +32,14 @@ test('a package gives its README with the relations that its manifest states, an
   }
 
   const [readme] = documents;
-  expect(readme).toMatchObject({ title: 'graphql-yoga README', source: 'npm/graphql-yoga/README.md', mediaType: 'text/markdown' });
-  expect(readme!.relations.filter(({ type }) => type === 'DEPENDS_ON').map(({ to }) => to.name)).toEqual(Object.keys(manifest.dependencies));
+  expect(readme).toMatchObject({
+    title: 'graphql-yoga README',
+    source: 'npm/graphql-yoga/README.md',
+    mediaType: 'text/markdown',
+  });
+  expect(readme!.relations.filter(({ type }) => type === 'DEPENDS_ON').map(({ to }) => to.name)).toEqual(
+    Object.keys(manifest.dependencies),
+  );
   expect(readme!.relations).toContainEqual({
     from: { name: 'graphql-yoga', kind: 'package' },
     to: { name: manifest.license, kind: 'license' },

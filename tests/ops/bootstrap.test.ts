@@ -20,7 +20,8 @@ let project: string;
 beforeEach(() => {
   project = mkdtempSync(join(tmpdir(), 'tributary-test-'));
   cpSync(join(ROOT, 'ops/bootstrap'), join(project, 'ops/bootstrap'), { recursive: true });
-  for (const name of ['start.mjs', 'test.mjs', 'install.mjs']) cpSync(join(ROOT, 'ops', name), join(project, 'ops', name));
+  for (const name of ['start.mjs', 'test.mjs', 'install.mjs'])
+    cpSync(join(ROOT, 'ops', name), join(project, 'ops', name));
 });
 
 afterEach(() => {
@@ -39,7 +40,10 @@ describe('with everything installed', () => {
   });
 
   test('npm start runs the gateway with its arguments, in one process, and passes its exit status on', async () => {
-    write('gateway/main.ts', `const args: string[] = process.argv.slice(2); console.log(JSON.stringify({ args })); process.exitCode = 3;`);
+    write(
+      'gateway/main.ts',
+      `const args: string[] = process.argv.slice(2); console.log(JSON.stringify({ args })); process.exitCode = 3;`,
+    );
     using npm = startProgram('npm', ['start', '--', '--port', '0'], { cwd: project });
     expect(await npm.next()).toEqual({ args: ['--port', '0'] });
     expect(await npm.exited()).toBe(3);
@@ -60,7 +64,10 @@ describe('with everything installed', () => {
   });
 
   test('workers run TypeScript', async () => {
-    write('gateway/worker.ts', `import { parentPort } from 'node:worker_threads'; enum Kind { A = 7 } parentPort!.postMessage(Kind.A);`);
+    write(
+      'gateway/worker.ts',
+      `import { parentPort } from 'node:worker_threads'; enum Kind { A = 7 } parentPort!.postMessage(Kind.A);`,
+    );
     write(
       'gateway/main.ts',
       `import { startTypeScriptWorker } from '../ops/bootstrap/typescript-worker.ts';
@@ -75,17 +82,40 @@ describe('with everything installed', () => {
   const passing = `import { test } from 'vitest'; test('a', () => {}); test.skip('b', () => {});`;
   test.each([
     ['all is well', passing, 'export default {}', 0, '1 passed, 0 failed, 1 skipped'],
-    ['a test fails', `${passing} test('c', () => { throw new Error('no'); });`, 'export default {}', 1, '1 passed, 1 failed, 1 skipped'],
+    [
+      'a test fails',
+      `${passing} test('c', () => { throw new Error('no'); });`,
+      'export default {}',
+      1,
+      '1 passed, 1 failed, 1 skipped',
+    ],
     ['a file cannot be loaded', `throw new Error('no');`, 'export default {}', 1, '0 passed, 1 failed, 0 skipped'],
-    ['the set-up fails', passing, `export default { test: { globalSetup: './absent.ts' } }`, 1, '0 passed, 1 failed, 0 skipped'],
-    ['something throws where no test looks', `${passing} setTimeout(() => { throw new Error('no'); });`, 'export default {}', 1, '1 passed, 1 failed, 1 skipped'],
+    [
+      'the set-up fails',
+      passing,
+      `export default { test: { globalSetup: './absent.ts' } }`,
+      1,
+      '0 passed, 1 failed, 0 skipped',
+    ],
+    [
+      'something throws where no test looks',
+      `${passing} setTimeout(() => { throw new Error('no'); });`,
+      'export default {}',
+      1,
+      '1 passed, 1 failed, 1 skipped',
+    ],
     ['there is nothing to run', undefined, 'export default {}', 1, '0 passed, 1 failed, 0 skipped'],
   ])('npm test counts and tells the truth when %s', async (_, tests, config, status, line) => {
     if (tests !== undefined) write('some.test.ts', tests);
     write('vitest.config.ts', config);
     using program = startProgram('npm', ['test'], { cwd: project, env: cleanEnvironment({ CI: 'true' }) });
     expect(await program.exited(), program.output).toBe(status);
-    expect(program.output.trimEnd().split('\n').filter((written) => / passed, /.test(written))).toEqual([line]);
+    expect(
+      program.output
+        .trimEnd()
+        .split('\n')
+        .filter((written) => / passed, /.test(written)),
+    ).toEqual([line]);
   });
 });
 
@@ -102,7 +132,10 @@ describe('installation', () => {
       dependencies: { needed: 'file:needed-1.0.0.tgz' },
       devDependencies: { tool: 'file:tool-1.0.0.tgz' },
     });
-    execFileSync('npm', ['install', '--package-lock-only', '--offline', '--no-audit'], { cwd: project, stdio: 'ignore' });
+    execFileSync('npm', ['install', '--package-lock-only', '--offline', '--no-audit'], {
+      cwd: project,
+      stdio: 'ignore',
+    });
   });
 
   function missing(dev: boolean): string[] {
@@ -124,7 +157,10 @@ describe('installation', () => {
   });
 
   test('notices what was interrupted, left out or removed', () => {
-    execFileSync('npm', ['ci', '--ignore-scripts', '--offline', '--omit=dev', '--no-audit'], { cwd: project, stdio: 'ignore' });
+    execFileSync('npm', ['ci', '--ignore-scripts', '--offline', '--omit=dev', '--no-audit'], {
+      cwd: project,
+      stdio: 'ignore',
+    });
     expect(missing(false)).toEqual([]);
     expect(missing(true)).toEqual(['node_modules/tool']);
     rmSync(join(project, 'node_modules/needed'), { recursive: true });
@@ -136,11 +172,17 @@ describe('installation', () => {
   });
 
   test('waits for an npm that a killed process left behind', async () => {
-    using npm = startProgram(process.execPath, ['-e', 'console.log("{}"); process.stdin.on("end", () => process.exit()).resume()']);
+    using npm = startProgram(process.execPath, [
+      '-e',
+      'console.log("{}"); process.stdin.on("end", () => process.exit()).resume()',
+    ]);
     await npm.next();
     write('.local-data/install/npm.json', { pid: npm.pid, startTime: await processStartTime(npm.pid) });
     using program = startProgram(process.execPath, ['ops/install.mjs'], { cwd: project });
-    const first = await Promise.race([program.exited(), new Promise((resolve) => program.child.stderr!.once('data', () => resolve('waiting')))]);
+    const first = await Promise.race([
+      program.exited(),
+      new Promise((resolve) => program.child.stderr!.once('data', () => resolve('waiting'))),
+    ]);
     expect(first).toBe('waiting');
     expect(program.output).not.toContain('Installing');
     npm.child.stdin!.end();
@@ -150,7 +192,10 @@ describe('installation', () => {
 
   test('that is told to stop ends npm first', async () => {
     // An npm that ends a while after it was told to.
-    write('npm-cli.js', `console.error('at work'); process.on('SIGTERM', () => setTimeout(() => { console.error('npm ends'); process.exit(1); }, 200)); setInterval(() => {}, 1000);`);
+    write(
+      'npm-cli.js',
+      `console.error('at work'); process.on('SIGTERM', () => setTimeout(() => { console.error('npm ends'); process.exit(1); }, 200)); setInterval(() => {}, 1000);`,
+    );
     using program = startProgram(process.execPath, ['ops/start.mjs'], {
       cwd: project,
       env: cleanEnvironment({ npm_execpath: join(project, 'npm-cli.js') }),
@@ -164,7 +209,11 @@ describe('installation', () => {
   test('that fails says so and starts nothing', async () => {
     write('gateway/main.ts', `console.log(JSON.stringify({ started: true }));`);
     // The lock file does not know of this one.
-    write('package.json', { name: 'project', engines: { node: '>=20.19.0' }, dependencies: { unlocked: 'file:tool-1.0.0.tgz' } });
+    write('package.json', {
+      name: 'project',
+      engines: { node: '>=20.19.0' },
+      dependencies: { unlocked: 'file:tool-1.0.0.tgz' },
+    });
     using program = startProgram(process.execPath, ['ops/start.mjs'], { cwd: project });
     expect(await program.exited()).toBe(1);
     expect(program.output).toContain('npm ci failed');

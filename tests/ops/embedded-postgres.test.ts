@@ -189,13 +189,18 @@ test('data of another major version is left alone', async () => {
 });
 
 test('settings that the server does not take are reported with its words', async () => {
-  await expect(startEmbeddedPostgres({ dataDir, settings: { shared_buffers: 'plenty' } })).rejects.toThrow(/invalid value.*shared_buffers/s);
+  await expect(startEmbeddedPostgres({ dataDir, settings: { shared_buffers: 'plenty' } })).rejects.toThrow(
+    /invalid value.*shared_buffers/s,
+  );
   // The failure let go of the folder.
   await (await startEmbeddedPostgres({ dataDir })).close();
 });
 
 test.runIf(isRoot)('works for an ordinary user', async ({ skip }) => {
-  const nobody = { uid: Number(execFileSync('id', ['-u', 'nobody'])), gid: Number(execFileSync('id', ['-g', 'nobody'])) };
+  const nobody = {
+    uid: Number(execFileSync('id', ['-u', 'nobody'])),
+    gid: Number(execFileSync('id', ['-g', 'nobody'])),
+  };
   try {
     execFileSync('cat', [fixturePath('postgres-host.ts')], { ...nobody, stdio: 'ignore' });
   } catch {
@@ -204,7 +209,10 @@ test.runIf(isRoot)('works for an ordinary user', async ({ skip }) => {
   const home = join(dataDir, '..');
   chownSync(home, nobody.uid, nobody.gid);
   // The temporary folder is its own, so that nothing of another user's is in its way there.
-  using host = startFixture('postgres-host.ts', [dataDir], { ...nobody, env: cleanEnvironment({ HOME: home, TMPDIR: home }) });
+  using host = startFixture('postgres-host.ts', [dataDir], {
+    ...nobody,
+    env: cleanEnvironment({ HOME: home, TMPDIR: home }),
+  });
   const { url } = await host.next<Started>();
   expect(await query(url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   host.child.kill('SIGTERM');

@@ -39,7 +39,10 @@ async function contend(program: Program): Promise<Outcome> {
 async function rewrite(change: object): Promise<string> {
   const [name] = await readdir(folder);
   const file = join(folder, name!);
-  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), released: undefined, ...change }));
+  await writeFile(
+    file,
+    JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), released: undefined, ...change }),
+  );
   return file;
 }
 

@@ -4,10 +4,17 @@ import { expect, test } from 'vitest';
 import { modelOf } from '#ops/graph-introspect/introspect.ts';
 import { parseModel } from '#subgraphs/graph-model/model-file.ts';
 
-const types = (text: string) => parse(text).definitions.filter((definition): definition is ObjectTypeDefinitionNode => definition.kind === Kind.OBJECT_TYPE_DEFINITION);
+const types = (text: string) =>
+  parse(text).definitions.filter(
+    (definition): definition is ObjectTypeDefinitionNode => definition.kind === Kind.OBJECT_TYPE_DEFINITION,
+  );
 
 test('a first model leaves the tenant and our own labels out, says what nobody would see, and is a model', () => {
-  const { text, types: names, without } = modelOf(
+  const {
+    text,
+    types: names,
+    without,
+  } = modelOf(
     types(`
       type OrbitsProperties @relationshipProperties { days: BigInt! }
       type MentionsProperties @relationshipProperties { position: BigInt! }
@@ -17,7 +24,10 @@ test('a first model leaves the tenant and our own labels out, says what nobody w
       type TributaryDocument @node { id: String! owner: String! stars: [Star!]! @relationship(type: "M", direction: OUT, properties: "MentionsProperties") }`),
     'owner',
   );
-  expect([names, without]).toEqual([['Planet', 'Star', 'Comet'], ['Star', 'Comet']]);
+  expect([names, without]).toEqual([
+    ['Planet', 'Star', 'Comet'],
+    ['Star', 'Comet'],
+  ]);
   expect(text).not.toMatch(/^[^#]*(owner:|Tributary|mutation|nestedOperations|position)/m);
   expect(text).toContain('# Star: nodes without `owner` are seen by nobody.');
   expect(text).toContain('# Comet: no node has `owner`');

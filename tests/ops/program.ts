@@ -11,7 +11,9 @@ export interface Program extends Disposable {
   readonly pid: number;
   /** Everything it has written so far. */
   readonly output: string;
-  /** The next line of standard output that is JSON; rejects with the output when the program ends before there is one. */
+  /**
+   * The next line of standard output that is JSON; rejects with the output when the program ends before there is one.
+   */
   next<T>(): Promise<T>;
   /** Waits for its end: the exit status, or null when a signal ended it. */
   exited(): Promise<number | null>;

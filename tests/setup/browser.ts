@@ -8,11 +8,20 @@ export const chromiumPath: string | undefined =
   process.env['CHROMIUM_PATH'] ??
   (process.env['PATH'] ?? '')
     .split(delimiter)
-    .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].map((name) => join(folder, name)))
+    .flatMap((folder) =>
+      ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].map((name) => join(folder, name)),
+    )
     .find(existsSync);
 
 export const startBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath: chromiumPath!,
-    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   });

@@ -13,7 +13,10 @@ declare module 'vitest' {
   }
 }
 
-/** One PostgreSQL server for the whole run: an outside one (`TEST_DATABASE_URL`, a role that may create databases), else an embedded one. */
+/**
+ * One PostgreSQL server for the whole run: an outside one (`TEST_DATABASE_URL`, a role that may create databases), else
+ * an embedded one.
+ */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const outside = process.env['TEST_DATABASE_URL'];
   if (outside) {

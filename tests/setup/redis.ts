@@ -16,21 +16,30 @@ export interface TestRedis {
 /** Why there is no Redis to test with; undefined where there is one. */
 export function whyNoRedis(): string | undefined {
   if (process.env['TEST_REDIS_URL']) return undefined;
-  return spawnSync('redis-server', ['--version']).status === 0 ? undefined : 'no TEST_REDIS_URL, and no redis-server on the PATH';
+  return spawnSync('redis-server', ['--version']).status === 0
+    ? undefined
+    : 'no TEST_REDIS_URL, and no redis-server on the PATH';
 }
 
 /** @param program one to start in any case, where the PATH has none or the outside one must not be touched */
-export async function openTestRedis(program?: { command: string; env: Readonly<Record<string, string>> }): Promise<TestRedis> {
+export async function openTestRedis(program?: {
+  command: string;
+  env: Readonly<Record<string, string>>;
+}): Promise<TestRedis> {
   const outside = process.env['TEST_REDIS_URL'];
   if (outside && program === undefined) return { url: outside, close: async () => undefined };
   const folder = await mkdtemp(join(tmpdir(), 'tributary-redis-'));
   const port = await freePort();
   let server: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    const child = spawn(program?.command ?? 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder], {
-      env: { ...process.env, ...program?.env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      program?.command ?? 'redis-server',
+      ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
+      {
+        env: { ...process.env, ...program?.env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     server = child;
     // Also when this process ends without closing it.
     const kill = (): void => void child.kill('SIGKILL');

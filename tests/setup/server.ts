@@ -13,7 +13,9 @@ import { createTestDatabase } from './postgres.ts';
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly server: RunningServer;
-  /** What the server gives to work behind the requests: its clients of the subgraphs, and the way in of all operations. */
+  /**
+   * What the server gives to work behind the requests: its clients of the subgraphs, and the way in of all operations.
+   */
   readonly services: BackgroundServices;
   /** Superuser's connection string of its database. */
   readonly databaseUrl: string;
@@ -21,7 +23,8 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /**
- * Starts the six subgraphs behind a real gateway on a free port, in development mode, with an outbox worker and no corpus.
+ * Starts the six subgraphs behind a real gateway on a free port, in development mode, with an outbox worker and no
+ * corpus.
  * @param env further variables, as an operator would set them
  */
 export async function startTestServer(env: Record<string, string> = {}): Promise<TestServer> {
@@ -32,10 +35,20 @@ export async function startTestServer(env: Record<string, string> = {}): Promise
     await database[Symbol.asyncDispose]();
   };
   try {
-    const config = loadConfig({ DATABASE_URL: database.url, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'error', INGEST_ON_START: 'false', ...env });
+    const config = loadConfig({
+      DATABASE_URL: database.url,
+      DATA_DIR: dataDir,
+      PORT: '0',
+      LOG_LEVEL: 'error',
+      INGEST_ON_START: 'false',
+      ...env,
+    });
     let services: BackgroundServices | undefined;
     const background = startBackground();
-    const server = await startServer(config, { log: createLogger(config.logLevel), background: (given) => background((services = given)) });
+    const server = await startServer(config, {
+      log: createLogger(config.logLevel),
+      background: (given) => background((services = given)),
+    });
     await server.ready;
     return {
       url: server.url,

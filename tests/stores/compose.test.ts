@@ -22,15 +22,20 @@ const { services } = parse(await readFile(COMPOSE_FILE, 'utf8')) as { services: 
 const workplace = { cache: '', data: '', say: () => undefined, close: async () => undefined };
 
 describe('ops/compose/stores.yaml', () => {
-  test.each(Object.entries(services))('%s is pinned, reached from this machine alone, and leaves nothing behind', (_, service) => {
-    expect(service.image).toMatch(/:v?[A-Z0-9][\w.-]*\d/);
-    expect(service.image).not.toContain('latest');
-    for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1::\d+$/);
-    if (service.ports === undefined) expect([service.network_mode, service.command?.[0]]).toEqual(['host', '-host=127.0.0.1']);
-    else expect(service.healthcheck?.test[0]).toMatch(/^CMD/);
-    expect(service.volumes).toBeUndefined();
-    for (const [name, value] of Object.entries(service.environment ?? {})) if (/PASSWORD|AUTH|KEY/.test(name)) expect(value).toContain('${STORES_PASSWORD:?');
-  });
+  test.each(Object.entries(services))(
+    '%s is pinned, reached from this machine alone, and leaves nothing behind',
+    (_, service) => {
+      expect(service.image).toMatch(/:v?[A-Z0-9][\w.-]*\d/);
+      expect(service.image).not.toContain('latest');
+      for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1::\d+$/);
+      if (service.ports === undefined)
+        expect([service.network_mode, service.command?.[0]]).toEqual(['host', '-host=127.0.0.1']);
+      else expect(service.healthcheck?.test[0]).toMatch(/^CMD/);
+      expect(service.volumes).toBeUndefined();
+      for (const [name, value] of Object.entries(service.environment ?? {}))
+        if (/PASSWORD|AUTH|KEY/.test(name)) expect(value).toContain('${STORES_PASSWORD:?');
+    },
+  );
 
   test('runs the versions that come from package registries', () => {
     expect(services['postgres']!.image).toContain(`:${PGVECTOR.version}-pg18`);
@@ -41,9 +46,16 @@ describe('ops/compose/stores.yaml', () => {
   test('has a service for each store that the runner starts, and Qdrant besides', () => {
     const names = composeStores(async () => []).map(({ name }) => name);
     expect(names.sort()).toEqual(Object.keys(services).sort());
-    expect(names).toEqual(expect.arrayContaining([...STORES.filter(({ slow }) => slow !== true).map(({ name }) => name), 'qdrant']));
+    expect(names).toEqual(
+      expect.arrayContaining([...STORES.filter(({ slow }) => slow !== true).map(({ name }) => name), 'qdrant']),
+    );
     for (const { needs } of COMPOSE_JOINT_SUITES) expect(names).toEqual(expect.arrayContaining([...needs]));
-    expect(parseOptions(['--compose', '--only', 'qdrant'], composeStores(async () => [])).stores.map(({ name }) => name)).toEqual(['qdrant']);
+    expect(
+      parseOptions(
+        ['--compose', '--only', 'qdrant'],
+        composeStores(async () => []),
+      ).stores.map(({ name }) => name),
+    ).toEqual(['qdrant']);
   });
 });
 
@@ -56,7 +68,13 @@ test('a store is started as a service, found where Docker says, and the last one
   const docker: Docker = async (args, env) => {
     told.push(args.slice(5).join(' '));
     secrets.add(env['STORES_PASSWORD']!);
-    expect(args.slice(0, 5)).toEqual(['compose', '--project-name', expect.stringMatching(/^tributary-stores-/), '--file', COMPOSE_FILE]);
+    expect(args.slice(0, 5)).toEqual([
+      'compose',
+      '--project-name',
+      expect.stringMatching(/^tributary-stores-/),
+      '--file',
+      COMPOSE_FILE,
+    ]);
     return args.includes('port') ? ['a warning', `127.0.0.1:${port}`] : [];
   };
   const stores = composeStores(docker);
@@ -69,12 +87,20 @@ test('a store is started as a service, found where Docker says, and the last one
   await redis.close();
   await qdrant.close();
   expect(told).toEqual([
-    'up --detach --wait --quiet-pull qdrant', 'port qdrant 6333', 'up --detach --wait --quiet-pull redis', 'port redis 6379',
-    'rm --stop --force --volumes redis', 'down --volumes --timeout 1',
+    'up --detach --wait --quiet-pull qdrant',
+    'port qdrant 6333',
+    'up --detach --wait --quiet-pull redis',
+    'port redis 6379',
+    'rm --stop --force --volumes redis',
+    'down --volumes --timeout 1',
   ]);
   server.close();
 });
 
 test('a Docker that does not say where a service is, is told of', async () => {
-  await expect(composeStores(async () => ['no port']).find(({ name }) => name === 'redis')!.start(workplace)).rejects.toThrow(/said no address/);
+  await expect(
+    composeStores(async () => ['no port'])
+      .find(({ name }) => name === 'redis')!
+      .start(workplace),
+  ).rejects.toThrow(/said no address/);
 });

@@ -38,7 +38,11 @@ const SERVICES: readonly Service[] = [
     title: neo4j.title,
     suites: suitesOf(neo4j),
     port: 7687,
-    env: (address, password) => ({ TEST_NEO4J_URI: `bolt://${address}`, TEST_NEO4J_USERNAME: 'neo4j', TEST_NEO4J_PASSWORD: password }),
+    env: (address, password) => ({
+      TEST_NEO4J_URI: `bolt://${address}`,
+      TEST_NEO4J_USERNAME: 'neo4j',
+      TEST_NEO4J_PASSWORD: password,
+    }),
   },
   {
     name: 'qdrant',
@@ -52,7 +56,12 @@ const SERVICES: readonly Service[] = [
     title: 'S3 (MinIO)',
     suites: ['tests/stores/s3.test.ts', 'tests/stores/absent/s3.test.ts', 'tests/contract/object-s3.test.ts'],
     port: 9000,
-    env: (address, password) => ({ TEST_S3_ENDPOINT: `http://${address}`, TEST_S3_ACCESS_KEY: 'tributary', TEST_S3_SECRET_KEY: password, TEST_S3_REGION: 'eu-test-1' }),
+    env: (address, password) => ({
+      TEST_S3_ENDPOINT: `http://${address}`,
+      TEST_S3_ACCESS_KEY: 'tributary',
+      TEST_S3_SECRET_KEY: password,
+      TEST_S3_REGION: 'eu-test-1',
+    }),
   },
   {
     name: 'postgres',
@@ -65,8 +74,19 @@ const SERVICES: readonly Service[] = [
       return { TEST_DATABASE_URL: url, TEST_PGVECTOR_URL: url };
     },
   },
-  { name: 'redis', title: redis.title, suites: suitesOf(redis), port: 6379, env: (address, password) => ({ TEST_REDIS_URL: `redis://:${password}@${address}` }) },
-  { name: 'toxiproxy', title: toxiproxy.title, suites: suitesOf(toxiproxy), env: (address) => ({ TEST_TOXIPROXY_URL: `http://${address}` }) },
+  {
+    name: 'redis',
+    title: redis.title,
+    suites: suitesOf(redis),
+    port: 6379,
+    env: (address, password) => ({ TEST_REDIS_URL: `redis://:${password}@${address}` }),
+  },
+  {
+    name: 'toxiproxy',
+    title: toxiproxy.title,
+    suites: suitesOf(toxiproxy),
+    env: (address) => ({ TEST_TOXIPROXY_URL: `http://${address}` }),
+  },
 ];
 
 /** Suites that need several of these at once. */
@@ -75,11 +95,13 @@ export const COMPOSE_JOINT_SUITES: readonly { suite: string; needs: readonly str
 ];
 
 /**
- * The stores of ops/compose, each a service of one project that this run makes and removes. A run that is killed outright leaves its
- * containers: `docker compose ls` names them.
+ * The stores of ops/compose, each a service of one project that this run makes and removes. A run that is killed
+ * outright leaves its containers: `docker compose ls` names them.
  * @param docker @default the `docker` of the PATH
  */
-export function composeStores(docker: Docker = (args, env) => runClient('docker', args, { cwd: process.cwd(), env })): readonly Store[] {
+export function composeStores(
+  docker: Docker = (args, env) => runClient('docker', args, { cwd: process.cwd(), env }),
+): readonly Store[] {
   const project = `tributary-stores-${randomBytes(4).toString('hex')}`;
   const password = randomBytes(16).toString('hex');
   const running = new Set<string>();
@@ -100,7 +122,8 @@ export function composeStores(docker: Docker = (args, env) => runClient('docker'
       workplace.say(`${name}: docker compose up …`);
       running.add(name);
       await compose('up', '--detach', '--wait', '--quiet-pull', name);
-      const address = port === undefined ? `127.0.0.1:${await listening}` : addressOf(await compose('port', name, String(port)));
+      const address =
+        port === undefined ? `127.0.0.1:${await listening}` : addressOf(await compose('port', name, String(port)));
       await accepting(address);
       return {
         env: env(address, password),

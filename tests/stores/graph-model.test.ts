@@ -9,7 +9,11 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { probes } from './graph-model/operations.ts';
 
-const { TEST_NEO4J_URI: uri = '', TEST_NEO4J_USERNAME: username = 'neo4j', TEST_NEO4J_PASSWORD: password = '' } = process.env;
+const {
+  TEST_NEO4J_URI: uri = '',
+  TEST_NEO4J_USERNAME: username = 'neo4j',
+  TEST_NEO4J_PASSWORD: password = '',
+} = process.env;
 const FILE = fileURLToPath(new URL('graph-model/films.graphql', import.meta.url));
 const unique = Math.random().toString(36).slice(2);
 /** Owns 99 % of the nodes. */
@@ -24,7 +28,8 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
   let subgraph: GraphModelSubgraph;
   let schema: GraphQLSchema;
 
-  const cypher = async (text: string, parameters: Record<string, unknown> = {}) => await client.executeQuery(text, { acme: ACME, globex: GLOBEX, twin: TWIN, ...parameters });
+  const cypher = async (text: string, parameters: Record<string, unknown> = {}) =>
+    await client.executeQuery(text, { acme: ACME, globex: GLOBEX, twin: TWIN, ...parameters });
 
   /** What a tenant is answered, and in how many statements. */
   async function ask(tenantId: string, query: string, variableValues: Record<string, unknown> = {}) {
@@ -33,7 +38,14 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
     expect(validate(schema, document).map(({ message }) => message)).toEqual([]);
     const { data, errors } = await execute({ schema, document, variableValues, contextValue: context });
     // graphql-js has null prototypes.
-    return { ...(JSON.parse(JSON.stringify({ data, errors: errors?.map(({ message }) => message) })) as { data: Record<string, any>; errors?: string[] }), statements: context.statements.total }; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are checked by content
+    return {
+      ...(JSON.parse(JSON.stringify({ data, errors: errors?.map(({ message }) => message) })) as {
+        // eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers are checked by content
+        data: Record<string, any>;
+        errors?: string[];
+      }),
+      statements: context.statements.total,
+    };
   }
 
   const plantSmall = (tenant: string) =>
@@ -48,7 +60,10 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
       { tenant },
     );
 
-  /** A hundred times as much, and relations that cross tenants both ways, which no driver of ours would make: to what probes guess at. */
+  /**
+   * A hundred times as much, and relations that cross tenants both ways, which no driver of ours would make: to what
+   * probes guess at.
+   */
   const plantAcme = async () => {
     await cypher(`
       UNWIND range(1, 100) AS i
@@ -72,7 +87,8 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
 
   beforeAll(async () => {
     client = neo4j.driver(uri, neo4j.auth.basic(username, password));
-    for (const label of ['Movie', 'Person', 'Series']) await client.executeQuery(`CREATE INDEX films_${label} IF NOT EXISTS FOR (n:${label}) ON (n.tenantId)`);
+    for (const label of ['Movie', 'Person', 'Series'])
+      await client.executeQuery(`CREATE INDEX films_${label} IF NOT EXISTS FOR (n:${label}) ON (n.tenantId)`);
     await client.executeQuery('CREATE INDEX films_Movie_id IF NOT EXISTS FOR (n:Movie) ON (n.tenantId, n.id)');
     await client.executeQuery('CALL db.awaitIndexes(60)');
     subgraph = await createGraphModel({ file: FILE, tenantProperty: 'tenantId', neo4j: { uri, username, password } });
@@ -82,7 +98,8 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
   });
   afterAll(async () => {
     await cypher('MATCH (n) WHERE n.tenantId IN [$acme, $globex, $twin] DETACH DELETE n');
-    for (const name of ['films_Movie', 'films_Person', 'films_Series', 'films_Movie_id']) await client.executeQuery(`DROP INDEX ${name} IF EXISTS`);
+    for (const name of ['films_Movie', 'films_Person', 'films_Series', 'films_Movie_id'])
+      await client.executeQuery(`DROP INDEX ${name} IF EXISTS`);
     await Promise.all([subgraph.close(), client.close()]);
   });
 
@@ -112,7 +129,12 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
       },
     });
     expect(related).toHaveLength(2);
-    expect(related).toEqual(expect.arrayContaining([{ __typename: 'Film', title: 'Second' }, { __typename: 'Series', title: 'Three' }]));
+    expect(related).toEqual(
+      expect.arrayContaining([
+        { __typename: 'Film', title: 'Second' },
+        { __typename: 'Series', title: 'Three' },
+      ]),
+    );
     expect(answer.data['films'][1]).toMatchObject({ name: 'Second', premiere: null, script: null, subjects: null });
     expect(answer.statements).toBe(1);
   });
@@ -132,7 +154,12 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
     expect(answer.data).toEqual({
       byActor: [{ title: 'One' }],
       byRole: [{ name: 'Leonard', films: [{ t: 'One' }] }],
-      page: { totalCount: 2, pageInfo: { hasNextPage: true }, edges: [{ node: { title: 'Second' } }], aggregate: { node: { released: { min: 2001, max: 2002 } } } },
+      page: {
+        totalCount: 2,
+        pageInfo: { hasNextPage: true },
+        edges: [{ node: { title: 'Second' } }],
+        aggregate: { node: { released: { min: 2001, max: 2002 } } },
+      },
       productions: [
         { __typename: 'Film', title: 'One', genre: 'DRAMA' },
         { __typename: 'Film', title: 'Second', genre: 'COMEDY' },
@@ -151,27 +178,53 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
       const answer = await ask(GLOBEX, query, variables);
       expect(answer.errors, query).toBeUndefined();
       expect(JSON.stringify(answer), query).not.toContain('secret');
-      // The same as for who owns the same and has no relation to others: what cannot be seen is not counted, compared or sorted by either.
-      expect(sorted(answer), `${query} ${JSON.stringify(variables)}`).toEqual(sorted(await ask(TWIN, query, variables)));
+      // The same as for who owns the same and has no relation to others: what cannot be seen is not counted, compared
+      // or sorted by either.
+      expect(sorted(answer), `${query} ${JSON.stringify(variables)}`).toEqual(
+        sorted(await ask(TWIN, query, variables)),
+      );
       // It does ask for something: who has what it guesses at is answered otherwise.
-      if (Object.keys(variables).length > 0 && JSON.stringify((await ask(ACME, query, variables)).data) !== JSON.stringify(answer.data)) told += 1;
+      if (
+        Object.keys(variables).length > 0 &&
+        JSON.stringify((await ask(ACME, query, variables)).data) !== JSON.stringify(answer.data)
+      )
+        told += 1;
     }
     expect(told).toBeGreaterThan(operations.length / 2);
   }, 600_000);
 
   test('answers five hundred references of two tenants’ ids in one statement, by the tenant’s own', async () => {
-    const representations = [...Array.from({ length: 498 }, (_, i) => ({ __typename: 'Film', id: i % 2 === 0 ? `a${i}` : `g${i}` })), { __typename: 'Person', name: 'Kim', born: 1970 }, { __typename: 'Person', name: 'secret', born: 900 }];
-    const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { __typename ... on Film { id t: title actors { name } } ... on Person { born films { title } } } }';
+    const representations = [
+      ...Array.from({ length: 498 }, (_, i) => ({ __typename: 'Film', id: i % 2 === 0 ? `a${i}` : `g${i}` })),
+      { __typename: 'Person', name: 'Kim', born: 1970 },
+      { __typename: 'Person', name: 'secret', born: 900 },
+    ];
+    const query =
+      'query ($r: [_Any!]!) { _entities(representations: $r) { __typename ... on Film { id t: title actors { name } } ... on Person { born films { title } } } }';
     const { data, errors, statements } = await ask(GLOBEX, query, { r: representations });
     expect(errors).toBeUndefined();
     expect(statements).toBe(2);
-    const found = (data['_entities'] as ({ id?: string } | null)[]).flatMap((entity, i) => (entity === null ? [] : [[i, entity]]));
+    const found = (data['_entities'] as ({ id?: string } | null)[]).flatMap((entity, i) =>
+      entity === null ? [] : [[i, entity]],
+    );
     expect(found).toEqual([
-      [1, { __typename: 'Film', id: 'g1', t: 'One', actors: expect.arrayContaining([{ name: 'Kim' }, { name: 'Leonard' }]) }],
+      [
+        1,
+        {
+          __typename: 'Film',
+          id: 'g1',
+          t: 'One',
+          actors: expect.arrayContaining([{ name: 'Kim' }, { name: 'Leonard' }]),
+        },
+      ],
       [498, { __typename: 'Person', born: 1970, films: [{ title: 'One' }] }],
     ]);
     const theirs = await ask(ACME, query, { r: representations });
-    expect((theirs.data['_entities'] as ({ t?: string } | null)[]).filter((entity) => entity !== null && entity.t === undefined)).toHaveLength(1);
+    expect(
+      (theirs.data['_entities'] as ({ t?: string } | null)[]).filter(
+        (entity) => entity !== null && entity.t === undefined,
+      ),
+    ).toHaveLength(1);
     expect((theirs.data['_entities'] as ({ t?: string } | null)[])[1]).toMatchObject({ t: 'homonym' });
   });
 
@@ -183,19 +236,33 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
 
   test('ends its statement when the client leaves', async () => {
     const gone = new AbortController();
-    const context = createRequestContext({ tenantId: ACME, subject: 'u', roles: [], scopes: [] }, { signal: gone.signal });
+    const context = createRequestContext(
+      { tenantId: ACME, subject: 'u', roles: [], scopes: [] },
+      { signal: gone.signal },
+    );
     gone.abort(new DOMException('gone', 'AbortError'));
     const { errors } = await execute({ schema, document: parse('{ people { name } }'), contextValue: context });
     expect(errors).toMatchObject([{ message: 'gone' }]);
   });
 
   test('a server that is away, or that refuses the password, is told by its code', async () => {
-    for (const [wrong, hint] of [[{ uri: 'bolt://127.0.0.1:1', password }, 'NEO4J_URI'], [{ uri, password: 'a guess' }, 'NEO4J_PASSWORD']] as const) {
+    for (const [wrong, hint] of [
+      [{ uri: 'bolt://127.0.0.1:1', password }, 'NEO4J_URI'],
+      [{ uri, password: 'a guess' }, 'NEO4J_PASSWORD'],
+    ] as const) {
       const other = await createGraphModel({ file: FILE, tenantProperty: 'tenantId', neo4j: { username, ...wrong } });
       const contextValue = createRequestContext({ tenantId: GLOBEX, subject: 'u', roles: [], scopes: [] });
-      const { data, errors } = await execute({ schema: other.schema, document: parse('{ films { title } people { name } }'), contextValue });
+      const { data, errors } = await execute({
+        schema: other.schema,
+        document: parse('{ films { title } people { name } }'),
+        contextValue,
+      });
       expect(data).toEqual({ films: null, people: null });
-      expect(errors).toMatchObject([1, 2].map(() => ({ originalError: { code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining(hint) } } })));
+      expect(errors).toMatchObject(
+        [1, 2].map(() => ({
+          originalError: { code: 'STORE_UNAVAILABLE', extensions: { hint: expect.stringContaining(hint) } },
+        })),
+      );
       expect(await other.health()).toMatchObject([{ store: 'neo4j', state: 'down' }]);
       await other.close();
     }
@@ -203,13 +270,23 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
 
   describe('in the whole server', () => {
     let it: TestServer;
-    const post = async (query: string): Promise<{ data: Record<string, any>; errors?: unknown[] }> => { // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are checked by content
-      const response = await fetch(`${it.url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query }) });
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers are checked by content
+    const post = async (query: string): Promise<{ data: Record<string, any>; errors?: unknown[] }> => {
+      const response = await fetch(`${it.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+      });
       return (await response.json()) as never;
     };
     const tenant = `default`;
     beforeAll(async () => {
-      it = await startTestServer({ NEO4J_URI: uri, NEO4J_USERNAME: username, NEO4J_PASSWORD: password, GRAPH_MODEL: FILE });
+      it = await startTestServer({
+        NEO4J_URI: uri,
+        NEO4J_USERNAME: username,
+        NEO4J_PASSWORD: password,
+        GRAPH_MODEL: FILE,
+      });
     });
     afterAll(async () => {
       await cypher('MATCH (n) WHERE n.marker = $marker DETACH DELETE n', { marker: unique });
@@ -222,19 +299,37 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
       );
       const documentId = data['upsertDocument'].document.id as string;
       const entityId = data['upsertEntities'].entities[0].id as string;
-      await cypher("CREATE (:Movie {tenantId: $tenant, marker: $marker, id: $marker, title: 'One', scriptId: $documentId, subjectIds: [$entityId, 'ent_of_nobody']})", { tenant, marker: unique, documentId, entityId });
-      const answer = await post(`{ films(where: { id: { eq: "${unique}" } }) { title script { title text: chunks(first: 1) { edges { node { text } } } } subjects { id name kind } } }`);
+      await cypher(
+        "CREATE (:Movie {tenantId: $tenant, marker: $marker, id: $marker, title: 'One', scriptId: $documentId, subjectIds: [$entityId, 'ent_of_nobody']})",
+        { tenant, marker: unique, documentId, entityId },
+      );
+      const answer = await post(
+        `{ films(where: { id: { eq: "${unique}" } }) { title script { title text: chunks(first: 1) { edges { node { text } } } } subjects { id name kind } } }`,
+      );
       expect(answer.errors).toBeUndefined();
       expect(answer.data['films']).toEqual([
-        { title: 'One', script: { title: 'The script of One', text: { edges: [{ node: { text: 'INT. NIGHT' } }] } }, subjects: [{ id: entityId, name: 'Night', kind: 'theme' }, { id: 'ent_of_nobody', name: null, kind: null }] },
+        {
+          title: 'One',
+          script: { title: 'The script of One', text: { edges: [{ node: { text: 'INT. NIGHT' } }] } },
+          subjects: [
+            { id: entityId, name: 'Night', kind: 'theme' },
+            { id: 'ent_of_nobody', name: null, kind: null },
+          ],
+        },
       ]);
-      const { supergraph } = (await (await fetch(`${it.url}/health/ready`)).json()) as { supergraph: { subgraphs: string[] } };
+      const { supergraph } = (await (await fetch(`${it.url}/health/ready`)).json()) as {
+        supergraph: { subgraphs: string[] };
+      };
       expect(supergraph.subgraphs).toContain('graph-model');
     });
 
     test('no field of it writes', async () => {
       const { data } = await post('{ __schema { mutationType { fields { name type { name } } } } }');
-      expect((data['__schema'].mutationType.fields as { name: string }[]).filter(({ name }) => /film|person|people|series/i.test(name))).toEqual([]);
+      expect(
+        (data['__schema'].mutationType.fields as { name: string }[]).filter(({ name }) =>
+          /film|person|people|series/i.test(name),
+        ),
+      ).toEqual([]);
     });
   });
 });
@@ -242,6 +337,9 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
 /** Without the order of lists that no sort was asked for, and cursors, which count in it: Neo4j promises none. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted).sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).flatMap(([key, each]) => (/cursor/i.test(key) ? [] : [[key, sorted(each)]])));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, each]) => (/cursor/i.test(key) ? [] : [[key, sorted(each)]])),
+    );
   return value;
 }

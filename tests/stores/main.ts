@@ -9,7 +9,8 @@ import { openWorkplace, type Workplace } from './provision/workplace.ts';
 import { JOINT_SUITES, STORES } from './stores.ts';
 
 /** What became of a store: it runs, it cannot be had here, or it was had and does not run. */
-type Outcome = { store: Store; running: RunningStore } | { store: Store; missing: string } | { store: Store; broken: unknown };
+type Outcome =
+  { store: Store; running: RunningStore } | { store: Store; missing: string } | { store: Store; broken: unknown };
 
 /** Starts the stores, runs the suites that need them, and ends the process as `runTests` does. */
 export async function testStores(args: readonly string[]): Promise<never> {
@@ -38,7 +39,9 @@ export async function testStores(args: readonly string[]): Promise<never> {
   );
   const { failed, skipped } = report(outcomes, options.named || isCi());
   const started = [...running.keys()];
-  const joint = (options.compose ? COMPOSE_JOINT_SUITES : JOINT_SUITES).filter(({ needs }) => needs.every((name) => started.some((store) => store.name === name)));
+  const joint = (options.compose ? COMPOSE_JOINT_SUITES : JOINT_SUITES).filter(({ needs }) =>
+    needs.every((name) => started.some((store) => store.name === name)),
+  );
   const suites = [...started.flatMap((store) => suitesOf(store, options.all)), ...joint.map(({ suite }) => suite)];
   if (suites.length === 0) {
     await close();
@@ -48,10 +51,19 @@ export async function testStores(args: readonly string[]): Promise<never> {
   return await runTests([...suites, ...options.vitest], {
     close,
     examine: (files) => {
-      const gaps = selects(options.vitest) ? [] : unproven([...started, ...joint.map(({ suite, needs }) => ({ name: needs.join(', '), suites: [suite] }))], options.all, files);
+      const gaps = selects(options.vitest)
+        ? []
+        : unproven(
+            [...started, ...joint.map(({ suite, needs }) => ({ name: needs.join(', '), suites: [suite] }))],
+            options.all,
+            files,
+          );
       for (const gap of gaps) console.error(`NOT PROVEN  ${gap}`);
       // Again, because what is far above is not visible.
-      report(outcomes.filter((outcome) => !('running' in outcome)), options.named || isCi());
+      report(
+        outcomes.filter((outcome) => !('running' in outcome)),
+        options.named || isCi(),
+      );
       return { failed: failed + gaps.length, skipped };
     },
   });
@@ -70,20 +82,27 @@ async function start(store: Store, workplace: Workplace): Promise<Outcome> {
   }
 }
 
-/** Says which stores are not there. One that cannot be had is skipped, or fails the run where it is needed; one that does not run fails it. */
+/**
+ * Says which stores are not there. One that cannot be had is skipped, or fails the run where it is needed; one that
+ * does not run fails it.
+ */
 function report(outcomes: readonly Outcome[], needed: boolean): { failed: number; skipped: number } {
   let [failed, skipped] = [0, 0];
   for (const outcome of outcomes) {
     if ('running' in outcome) continue;
     if ('missing' in outcome && !needed) skipped += 1;
     else failed += 1;
-    if ('missing' in outcome) console.error(`${needed ? 'FAILED' : 'SKIPPED'}  ${outcome.store.name} cannot be had here: ${outcome.missing}`);
+    if ('missing' in outcome)
+      console.error(`${needed ? 'FAILED' : 'SKIPPED'}  ${outcome.store.name} cannot be had here: ${outcome.missing}`);
     else console.error(`FAILED  ${outcome.store.name} does not run:`, outcome.broken);
   }
   return { failed, skipped };
 }
 
-/** Ends the servers and removes their data when somebody wants this process to end; what is killed outright, the supervisors end. */
+/**
+ * Ends the servers and removes their data when somebody wants this process to end; what is killed outright, the
+ * supervisors end.
+ */
 function endInOrder(close: () => Promise<void>): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {

@@ -9,8 +9,12 @@ describe.skipIf(!uri)('Neo4j (TEST_NEO4J_URI)', () => {
   test('is the pinned Community edition', async () => {
     const driver = neo4j.driver(uri!, neo4j.auth.basic(TEST_NEO4J_USERNAME, TEST_NEO4J_PASSWORD));
     try {
-      const { records } = await driver.executeQuery(`CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel' RETURN *`);
-      expect(records.map((record) => record.toObject())).toEqual([{ name: 'Neo4j Kernel', versions: [NEO4J.version], edition: 'community' }]);
+      const { records } = await driver.executeQuery(
+        `CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel' RETURN *`,
+      );
+      expect(records.map((record) => record.toObject())).toEqual([
+        { name: 'Neo4j Kernel', versions: [NEO4J.version], edition: 'community' },
+      ]);
     } finally {
       await driver.close();
     }
@@ -19,7 +23,9 @@ describe.skipIf(!uri)('Neo4j (TEST_NEO4J_URI)', () => {
   test('refuses a wrong password', async () => {
     const driver = neo4j.driver(uri!, neo4j.auth.basic(TEST_NEO4J_USERNAME, 'a guess'));
     try {
-      await expect(driver.executeQuery('RETURN 1')).rejects.toMatchObject({ code: 'Neo.ClientError.Security.Unauthorized' });
+      await expect(driver.executeQuery('RETURN 1')).rejects.toMatchObject({
+        code: 'Neo.ClientError.Security.Unauthorized',
+      });
     } finally {
       await driver.close();
     }

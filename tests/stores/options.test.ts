@@ -21,5 +21,10 @@ test('what is not known is refused by name', () => {
 });
 
 test('the rest is vitest’s', () => {
-  expect(parseOptions(['--all', '-t', 'tenants', '--compose'], STORES)).toMatchObject({ all: true, compose: true, named: false, vitest: ['-t', 'tenants'] });
+  expect(parseOptions(['--all', '-t', 'tenants', '--compose'], STORES)).toMatchObject({
+    all: true,
+    compose: true,
+    named: false,
+    vitest: ['-t', 'tenants'],
+  });
 });

@@ -24,7 +24,7 @@ export function parseOptions(args: readonly string[], known: readonly Store[]): 
   const options = { stores: known, named: false, all: false, compose: false, vitest: [] as string[] };
   for (let i = 0; i < args.length; i += 1) {
     const arg = args[i]!;
-    const only = arg === '--only' ? args[(i += 1)] ?? '' : /^--only=(.*)$/.exec(arg)?.[1];
+    const only = arg === '--only' ? (args[(i += 1)] ?? '') : /^--only=(.*)$/.exec(arg)?.[1];
     if (only !== undefined) Object.assign(options, { stores: named(only, known), named: true });
     else if (arg === '--all') options.all = true;
     else if (arg === '--compose') options.compose = true;
@@ -35,11 +35,16 @@ export function parseOptions(args: readonly string[], known: readonly Store[]): 
 }
 
 function named(list: string, known: readonly Store[]): Store[] {
-  const names = list.split(',').map((name) => name.trim()).filter(Boolean);
+  const names = list
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
   const there = known.map(({ name }) => name);
   const unknown = names.filter((name) => !there.includes(name));
   if (unknown.length > 0 || names.length === 0) {
-    throw new Error(`--only takes some of ${there.join(', ')}${unknown.length > 0 ? `; there is no ${unknown.join(', ')}` : ''}.`);
+    throw new Error(
+      `--only takes some of ${there.join(', ')}${unknown.length > 0 ? `; there is no ${unknown.join(', ')}` : ''}.`,
+    );
   }
   return known.filter(({ name }) => names.includes(name));
 }

@@ -21,7 +21,9 @@ const file = (path: string, passed: number, failed: number, ...skippedTests: str
 });
 
 test('a suite that ran is proof, whether it passed or failed', () => {
-  expect(unproven([store], false, [file('tests/contract/one.test.ts', 2, 0), file('tests/other.test.ts', 0, 0, 'skips')])).toEqual([]);
+  expect(
+    unproven([store], false, [file('tests/contract/one.test.ts', 2, 0), file('tests/other.test.ts', 0, 0, 'skips')]),
+  ).toEqual([]);
   expect(unproven([store], false, [file('tests/contract/one.test.ts', 0, 1)])).toEqual([]);
   expect(unproven([store], false, [file('tests\\contract\\one.test.ts', 2, 0)])).toEqual([]);
 });

@@ -11,8 +11,8 @@ export function suitesOf(store: Proven, all: boolean): readonly string[] {
 }
 
 /**
- * What a run left unproven: suites of stores that were up which did not run, or skipped tests. A suite that does not find its server
- * skips, so a misspelt variable would otherwise look like success.
+ * What a run left unproven: suites of stores that were up which did not run, or skipped tests. A suite that does not
+ * find its server skips, so a misspelt variable would otherwise look like success.
  *
  * @returns one sentence for each.
  */

@@ -1,6 +1,9 @@
 import { connect } from 'node:net';
 
-/** Sends inline commands one after the other and returns the answers as they came, without the last line end: no client is needed to say hello. */
+/**
+ * Sends inline commands one after the other and returns the answers as they came, without the last line end: no client
+ * is needed to say hello.
+ */
 export async function redisConversation(port: number, host: string, commands: readonly string[]): Promise<string[]> {
   const socket = connect(port, host);
   const answers: string[] = [];
@@ -30,5 +33,7 @@ export async function redisConversation(port: number, host: string, commands: re
 function isWhole(answer: string): boolean {
   if (!answer.startsWith('$')) return answer.endsWith('\r\n');
   const end = answer.indexOf('\r\n');
-  return end > 0 && Buffer.byteLength(answer) === Buffer.byteLength(answer.slice(0, end)) + Number(answer.slice(1, end)) + 4;
+  return (
+    end > 0 && Buffer.byteLength(answer) === Buffer.byteLength(answer.slice(0, end)) + Number(answer.slice(1, end)) + 4
+  );
 }

@@ -9,7 +9,12 @@ const url = process.env['TEST_REDIS_URL'];
 describe.skipIf(!url)('Redis (TEST_REDIS_URL)', () => {
   test('answers who has the password', async () => {
     const { hostname, port, password } = new URL(url!);
-    const answers = await redisConversation(Number(port), hostname, [`AUTH ${password}`, 'SET greeting hello', 'GET greeting', 'INFO server']);
+    const answers = await redisConversation(Number(port), hostname, [
+      `AUTH ${password}`,
+      'SET greeting hello',
+      'GET greeting',
+      'INFO server',
+    ]);
     expect(answers.slice(0, 2)).toEqual(['+OK', '+OK']);
     expect(answers[2]).toBe('$5\r\nhello');
     expect(answers[3]).toMatch(/redis_version:([7-9]|\d\d)\./);
@@ -18,14 +23,20 @@ describe.skipIf(!url)('Redis (TEST_REDIS_URL)', () => {
   test('lets wake-ups go on with another password once they are told of it', async () => {
     const { hostname, port, password } = new URL(url!);
     const user = `rotated-${process.pid}`;
-    const admin = async (...commands: string[]) => await redisConversation(Number(port), hostname, [`AUTH ${password}`, ...commands]);
+    const admin = async (...commands: string[]) =>
+      await redisConversation(Number(port), hostname, [`AUTH ${password}`, ...commands]);
     await admin(`ACL SETUSER ${user} on >first ~* &* +@all`);
     let secret = 'first';
-    const wakeUps = new RedisWakeUps(() => `redis://${user}:${secret}@${hostname}:${port}`, { backoffMs: 10, maxBackoffMs: 50 });
+    const wakeUps = new RedisWakeUps(() => `redis://${user}:${secret}@${hostname}:${port}`, {
+      backoffMs: 10,
+      maxBackoffMs: 50,
+    });
     try {
       expect(await wakeUps.health()).toMatchObject({ state: 'ok' });
       await admin(`ACL SETUSER ${user} resetpass >second`, `CLIENT KILL USER ${user}`);
-      await vi.waitFor(async () => expect(await wakeUps.health()).toMatchObject({ state: 'down' }), { timeout: 20_000 });
+      await vi.waitFor(async () => expect(await wakeUps.health()).toMatchObject({ state: 'down' }), {
+        timeout: 20_000,
+      });
       secret = 'second';
       await vi.waitFor(async () => expect(await wakeUps.health()).toMatchObject({ state: 'ok' }), { timeout: 20_000 });
     } finally {

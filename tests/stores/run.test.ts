@@ -24,7 +24,10 @@ const start = (args: string[], env: NodeJS.ProcessEnv): Program =>
   startProgram(process.execPath, [RUN, ...args], { env: cleanEnvironment({ CI: '', TMPDIR: home, ...env }) });
 
 /** Runs where there is neither a package client nor anything in the cache. */
-async function runBare(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ status: number | null; output: string; last: string | undefined }> {
+async function runBare(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ status: number | null; output: string; last: string | undefined }> {
   using run = start(args, { PATH: home, XDG_CACHE_HOME: home, ...env });
   // Apart from standard error, which comes through a pipe of its own and so in no order with this.
   let printed = '';
@@ -36,7 +39,11 @@ async function runBare(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ s
 describe('on a machine without package clients', () => {
   test('every store is skipped visibly, says what is missing, and nothing passes for a success', async () => {
     const { status, output, last } = await runBare([]);
-    for (const missing of ['neo4j cannot be had here: java and mvn', 's3 cannot be had here: go ', 'postgres cannot be had here: python3']) {
+    for (const missing of [
+      'neo4j cannot be had here: java and mvn',
+      's3 cannot be had here: go ',
+      'postgres cannot be had here: python3',
+    ]) {
       expect(output).toContain(`SKIPPED  ${missing}`);
     }
     expect({ status, last }).toEqual({ status: 1, last: '0 passed, 1 failed, 5 skipped' });
@@ -66,7 +73,8 @@ describe.skipIf(!process.env['TEST_TOXIPROXY_URL'] || process.platform !== 'linu
     await run.exited();
     await vi.waitUntil(async () => !(await processCommandLine(server)), { timeout: 20_000, interval: 20 });
     // Nobody removes the data of a run that was killed outright, until the next run.
-    if (signal !== 'SIGKILL') expect((await readdir(home)).filter((name) => name.startsWith('tributary-stores-'))).toEqual([]);
+    if (signal !== 'SIGKILL')
+      expect((await readdir(home)).filter((name) => name.startsWith('tributary-stores-'))).toEqual([]);
   });
 });
 

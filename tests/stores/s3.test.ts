@@ -1,10 +1,20 @@
 import { CreateBucketCommand, DeleteBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 
-const { TEST_S3_ENDPOINT: endpoint, TEST_S3_ACCESS_KEY = '', TEST_S3_SECRET_KEY = '', TEST_S3_REGION = '' } = process.env;
+const {
+  TEST_S3_ENDPOINT: endpoint,
+  TEST_S3_ACCESS_KEY = '',
+  TEST_S3_SECRET_KEY = '',
+  TEST_S3_REGION = '',
+} = process.env;
 
 const client = (secretAccessKey = TEST_S3_SECRET_KEY) =>
-  new S3Client({ endpoint, region: TEST_S3_REGION, forcePathStyle: true, credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey } });
+  new S3Client({
+    endpoint,
+    region: TEST_S3_REGION,
+    forcePathStyle: true,
+    credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey },
+  });
 
 describe.skipIf(!endpoint)('S3 (TEST_S3_ENDPOINT)', () => {
   test('creates, lists and deletes buckets', async () => {

@@ -10,7 +10,12 @@ describe.skipIf(!url)('Toxiproxy (TEST_TOXIPROXY_URL)', () => {
     await once(upstream, 'listening');
     const created = await fetch(`${url}/proxies`, {
       method: 'POST',
-      body: JSON.stringify({ name: 'echo', listen: '127.0.0.1:0', upstream: `127.0.0.1:${(upstream.address() as AddressInfo).port}`, enabled: true }),
+      body: JSON.stringify({
+        name: 'echo',
+        listen: '127.0.0.1:0',
+        upstream: `127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+        enabled: true,
+      }),
     });
     expect(created.status).toBe(201);
     const { listen } = (await created.json()) as { listen: string };

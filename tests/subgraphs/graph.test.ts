@@ -45,13 +45,22 @@ interface Answer {
   statements: number;
 }
 
-async function ask(source: string, variableValues: Record<string, unknown> = {}, context = as(tenant), subgraph = graph): Promise<Answer> {
+async function ask(
+  source: string,
+  variableValues: Record<string, unknown> = {},
+  context = as(tenant),
+  subgraph = graph,
+): Promise<Answer> {
   const document = parsed.get(source) ?? parse(source);
   parsed.set(source, document);
   expect(validate(subgraph.schema, document)).toEqual([]);
   const before = context.statements.total;
   const { data, errors } = await execute({ schema: subgraph.schema, document, variableValues, contextValue: context });
-  return { data: data === undefined ? undefined : JSON.parse(JSON.stringify(data)), errors, statements: context.statements.total - before };
+  return {
+    data: data === undefined ? undefined : JSON.parse(JSON.stringify(data)),
+    errors,
+    statements: context.statements.total - before,
+  };
 }
 const must = async (...args: Parameters<typeof ask>): Promise<Answer> => {
   const answer = await ask(...args);
@@ -81,7 +90,13 @@ describe('reading', () => {
     await must(
       INDEX,
       {
-        documents: [{ documentId: documentId(tenant, 'readme'), entities: [pkg('yoga'), { name: 'MIT', kind: 'licence' }], relations: [] }],
+        documents: [
+          {
+            documentId: documentId(tenant, 'readme'),
+            entities: [pkg('yoga'), { name: 'MIT', kind: 'licence' }],
+            relations: [],
+          },
+        ],
       },
       as(tenant, true),
     );
@@ -137,7 +152,9 @@ describe('reading', () => {
       } } }`,
       { document: [documentRef('readme')] },
     );
-    expect(research.data._entities[0].entities.edges.map((edge: { node: { name: string } }) => edge.node.name)).toEqual(['yoga', 'MIT']);
+    expect(research.data._entities[0].entities.edges.map((edge: { node: { name: string } }) => edge.node.name)).toEqual(
+      ['yoga', 'MIT'],
+    );
     expect(research.data._entities[0].entities.edges[0].node.neighbors).toEqual({
       edges: [
         { depth: 1, node: { name: 'graphql' } },
@@ -151,8 +168,12 @@ describe('reading', () => {
   test('shortestPath respects direction, length and missing ends; a path to itself is empty', async () => {
     await relate(link('a', 'b'), link('b', 'c'), link('c', 'a', 'OTHER'), link('a', 'a'));
     const path = async (from: string, to: string, rest = ''): Promise<unknown> =>
-      (await must(`query ($from: ID!, $to: ID!) { shortestPath(from: $from, to: $to ${rest}) { length } }`, { from, to })).data
-        .shortestPath;
+      (
+        await must(`query ($from: ID!, $to: ID!) { shortestPath(from: $from, to: $to ${rest}) { length } }`, {
+          from,
+          to,
+        })
+      ).data.shortestPath;
     const [a, c] = [pkgId('a'), pkgId('c')];
     expect(await path(a, c)).toEqual({ length: 1 });
     expect(await path(a, c, ', direction: OUT')).toEqual({ length: 2 });
@@ -189,7 +210,16 @@ describe('reading', () => {
         }
         return seen;
       };
-      expect(await walk('neighbors(depth: 3, first: $first, after: $after)')).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'y', 'z']);
+      expect(await walk('neighbors(depth: 3, first: $first, after: $after)')).toEqual([
+        'a',
+        'b',
+        'c',
+        'd',
+        'e',
+        'f',
+        'y',
+        'z',
+      ]);
       expect(await walk('relations(first: $first, after: $after)')).toEqual(['a', 'a', 'b', 'c', 'd', 'e', 'f', 'hub']);
     }
   });
@@ -217,7 +247,10 @@ describe('reading', () => {
       }`,
       { hub: pkgId('hub'), away: pkgId('away'), leaf: 'ent_hub9' },
     );
-    expect(data.hub.neighbors).toEqual({ edges: [{ node: { name: 'leaf0' } }, { node: { name: 'leaf1' } }], truncated: true });
+    expect(data.hub.neighbors).toEqual({
+      edges: [{ node: { name: 'leaf0' } }, { node: { name: 'leaf1' } }],
+      truncated: true,
+    });
     expect(data.near.neighbors).toEqual({ edges: [{ node: { name: 'hub' } }], truncated: false });
     expect(data.far.neighbors).toEqual({ truncated: true, pageInfo: { hasNextPage: true } });
     expect(data.way.length === 1 || data.way.truncated).toBe(true);
@@ -244,10 +277,18 @@ describe('reading', () => {
 describe('statements', () => {
   test('do not depend on how many entities an answer holds', async () => {
     const names = Array.from({ length: 300 }, (_, index) => `n${String(index).padStart(3, '0')}`);
-    await relate(...names.flatMap((name, index) => [1, 2, 3].map((step) => link(name, names[(index * 3 + step) % names.length] ?? ''))));
+    await relate(
+      ...names.flatMap((name, index) =>
+        [1, 2, 3].map((step) => link(name, names[(index * 3 + step) % names.length] ?? '')),
+      ),
+    );
     await must(
       INDEX,
-      { documents: names.slice(0, 200).map((name) => ({ documentId: documentId(tenant, name), entities: [pkg(name)], relations: [] })) },
+      {
+        documents: names
+          .slice(0, 200)
+          .map((name) => ({ documentId: documentId(tenant, name), entities: [pkg(name)], relations: [] })),
+      },
       as(tenant, true),
     );
     const query = (first: number) => `{ entities(first: ${first}) { edges { node {
@@ -263,17 +304,23 @@ describe('statements', () => {
 
   test('of references are one for all, in their order, with null for what is not there', async () => {
     await relate(link('a', 'b'), link('c', 'd'));
-    const { data, statements } = await must('query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Entity { id name } } }', {
-      refs: [entityRef('d'), entityRef('missing'), entityRef('a'), { __typename: 'Entity', id: 'run_x' }],
-    });
+    const { data, statements } = await must(
+      'query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Entity { id name } } }',
+      {
+        refs: [entityRef('d'), entityRef('missing'), entityRef('a'), { __typename: 'Entity', id: 'run_x' }],
+      },
+    );
     expect(data._entities).toEqual([{ id: pkgId('d'), name: 'd' }, null, { id: pkgId('a'), name: 'a' }, null]);
     expect(statements).toBe(1);
   });
 
   test('of a document’s reference alone are none', async () => {
-    const { data, statements } = await must('query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Document { id } } }', {
-      refs: [documentRef('any')],
-    });
+    const { data, statements } = await must(
+      'query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Document { id } } }',
+      {
+        refs: [documentRef('any')],
+      },
+    );
     expect(data._entities).toEqual([{ id: documentId(tenant, 'any') }]);
     expect(statements).toBe(0);
   });
@@ -291,7 +338,9 @@ describe('writing', () => {
     }`,
       { id: pkgId('a') },
     );
-    expect(data.one.entities).toEqual([{ id: pkgId('a'), name: 'a', kind: 'package', properties: { x: 1, y: { z: [1] } } }]);
+    expect(data.one.entities).toEqual([
+      { id: pkgId('a'), name: 'a', kind: 'package', properties: { x: 1, y: { z: [1] } } },
+    ]);
     expect(data.two.entities).toEqual([{ properties: { y: { z: [1] }, w: 'new' }, relations: { edges: [] } }]);
     expect(data.three.relations[0].from).toMatchObject({
       name: 'a',
@@ -310,9 +359,9 @@ describe('writing', () => {
       { relations: [first.id, 'rel_unknown'], entities: [pkgId('c'), pkgId('missing')] },
     );
     expect(data).toEqual({ deleteRelations: { ids: [first.id] }, deleteEntities: { ids: [pkgId('c')] } });
-    expect((await must('{ entities { edges { node { name relations { edges { type } } } } } }')).data.entities.edges).toEqual(
-      ['a', 'b'].map((name) => ({ node: { name, relations: { edges: [] } } })),
-    );
+    expect(
+      (await must('{ entities { edges { node { name relations { edges { type } } } } } }')).data.entities.edges,
+    ).toEqual(['a', 'b'].map((name) => ({ node: { name, relations: { edges: [] } } })));
   });
 
   test('the gateway’s indexing is closed to everybody else', async () => {
@@ -345,7 +394,11 @@ describe('writing', () => {
     expect(await names()).toEqual([]);
     const { errors } = await ask(
       INDEX,
-      { documents: [{ documentId: id, entities: [], relations: [{ from: { id: pkgId('a') }, to: pkg('b'), type: 'X' }] }] },
+      {
+        documents: [
+          { documentId: id, entities: [], relations: [{ from: { id: pkgId('a') }, to: pkg('b'), type: 'X' }] },
+        ],
+      },
       system(),
     );
     expect(errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
@@ -355,7 +408,11 @@ describe('writing', () => {
 describe('tenants', () => {
   test('another tenant’s ids read as nothing on every field, and cannot be written', async () => {
     const { data: written } = await relate(link('a', 'b'));
-    await must(INDEX, { documents: [{ documentId: documentId(tenant, 'd'), entities: [pkg('a')], relations: [] }] }, as(tenant, true));
+    await must(
+      INDEX,
+      { documents: [{ documentId: documentId(tenant, 'd'), entities: [pkg('a')], relations: [] }] },
+      as(tenant, true),
+    );
     const [a, b, relation] = [pkgId('a'), pkgId('b'), written.upsertRelations.relations[0].id];
     const thief = as(`${tenant}-thief`);
     const { data } = await must(
@@ -390,7 +447,11 @@ describe('tenants', () => {
       [a, b],
       [a, a],
     ]) {
-      const { errors } = await ask(UPSERT_RELATIONS, { relations: [{ from: { id: from }, to: { id: to }, type: 'STEALS' }] }, thief);
+      const { errors } = await ask(
+        UPSERT_RELATIONS,
+        { relations: [{ from: { id: from }, to: { id: to }, type: 'STEALS' }] },
+        thief,
+      );
       expect(errors?.[0]?.extensions['code']).toBe('NOT_FOUND');
     }
     const removing = as(`${tenant}-thief`, true);
@@ -437,72 +498,99 @@ describe('tenants', () => {
 });
 
 describe('bad input', () => {
-  const entity = (field: string) => `query ($id: ID = "ent_x") { entity(id: $id) { ${field} { edges { node { id } } } } }`;
+  const entity = (field: string) =>
+    `query ($id: ID = "ent_x") { entity(id: $id) { ${field} { edges { node { id } } } } }`;
 
   test('to fields of an entity', async () => {
     await relate(link('a', 'b'));
     const id = pkgId('a');
     for (const types of ['depends_on', 'A B', 'A`]-() DELETE', '', 'A\u0000', 'A'.repeat(65)]) {
       expect(
-        await refused('query ($id: ID!, $types: [String!]) { entity(id: $id) { relations(types: $types) { edges { type } } } }', {
-          id,
-          types: [types],
-        }),
+        await refused(
+          'query ($id: ID!, $types: [String!]) { entity(id: $id) { relations(types: $types) { edges { type } } } }',
+          {
+            id,
+            types: [types],
+          },
+        ),
       ).toContain('is not a relation type');
     }
     expect(await refused(entity('relations(first: -1)'), { id })).toContain('must not be negative');
     expect(await refused(entity('relations(first: 201)'), { id })).toContain('at most 200');
     expect(await refused(entity('neighbors(first: 1000000)'), { id })).toContain('at most 200');
-    for (const depth of [-1, 0, 7]) expect(await refused(entity(`neighbors(depth: ${depth})`), { id })).toContain('`depth` must be 1 to 6');
+    for (const depth of [-1, 0, 7])
+      expect(await refused(entity(`neighbors(depth: ${depth})`), { id })).toContain('`depth` must be 1 to 6');
     expect(await refused(entity('relations(after: "nonsense")'), { id })).toContain('not a cursor');
     expect(await refused(entity('neighbors(after: "")'), { id })).toContain('not a cursor');
     const cursor = (list: string, ...values: (string | number | boolean | null)[]) => encodeCursor(list, values);
-    expect(await refused(entity(`neighbors(after: "${cursor('relations:BOTH', 'A', 'b', 'c', 'OUT')}")`), { id })).toContain('cursor');
     expect(
-      await refused(entity(`relations(direction: OUT, after: "${cursor('relations:BOTH', 'A', 'b', 'c', 'OUT')}")`), { id }),
+      await refused(entity(`neighbors(after: "${cursor('relations:BOTH', 'A', 'b', 'c', 'OUT')}")`), { id }),
+    ).toContain('cursor');
+    expect(
+      await refused(entity(`relations(direction: OUT, after: "${cursor('relations:BOTH', 'A', 'b', 'c', 'OUT')}")`), {
+        id,
+      }),
     ).toContain('another list');
     for (const values of [
       [1, 'b', 'c', 'OUT'],
       ['A', 'b', 'c', 'SIDEWAYS'],
       ['A', null, 'c', 'OUT'],
     ] as const) {
-      expect(await refused(entity(`relations(after: "${cursor('relations:BOTH', ...values)}")`), { id })).toContain('not a cursor');
+      expect(await refused(entity(`relations(after: "${cursor('relations:BOTH', ...values)}")`), { id })).toContain(
+        'not a cursor',
+      );
     }
     for (const depth of [1.5, 1e300, 'x', null])
-      expect(await refused(entity(`neighbors(after: "${cursor('neighbors:OUT', depth, 'b', 'c')}")`), { id })).toContain('not a cursor');
-    expect(await refused(entity(`documents(after: "${cursor('entity.documents', true)}")`), { id })).toContain('not a cursor');
+      expect(
+        await refused(entity(`neighbors(after: "${cursor('neighbors:OUT', depth, 'b', 'c')}")`), { id }),
+      ).toContain('not a cursor');
+    expect(await refused(entity(`documents(after: "${cursor('entity.documents', true)}")`), { id })).toContain(
+      'not a cursor',
+    );
   });
 
   test('to root fields', async () => {
     expect(await refused('{ entities(first: -1) { edges { cursor } } }')).toContain('negative');
     expect(
-      await refused('query ($name: String) { entities(where: { name: { eq: $name } }) { edges { cursor } } }', { name: 'a\0b' }),
+      await refused('query ($name: String) { entities(where: { name: { eq: $name } }) { edges { cursor } } }', {
+        name: 'a\0b',
+      }),
     ).toContain('NUL');
     expect(
-      await refused('query ($ids: [ID!]) { entities(where: { id: { in: $ids } }) { edges { cursor } } }', { ids: Array(501).fill('x') }),
+      await refused('query ($ids: [ID!]) { entities(where: { id: { in: $ids } }) { edges { cursor } } }', {
+        ids: Array(501).fill('x'),
+      }),
     ).toContain('At most 500');
     const deep = (levels: number): object => (levels === 0 ? { name: { eq: 'x' } } : { not: deep(levels - 1) });
-    expect(await refused('query ($where: EntityFilter) { entities(where: $where) { edges { cursor } } }', { where: deep(20) })).toContain(
-      'nested',
-    );
+    expect(
+      await refused('query ($where: EntityFilter) { entities(where: $where) { edges { cursor } } }', {
+        where: deep(20),
+      }),
+    ).toContain('nested');
     expect(
       await refused('query ($where: EntityFilter) { entities(where: $where) { edges { cursor } } }', {
         where: { or: Array(200).fill({}) },
       }),
     ).toContain('conditions');
     expect(
-      await refused('query ($after: String) { entities(after: $after) { edges { cursor } } }', { after: encodeCursor('entities', ['a']) }),
+      await refused('query ($after: String) { entities(after: $after) { edges { cursor } } }', {
+        after: encodeCursor('entities', ['a']),
+      }),
     ).toContain('cursor');
     expect(await refused('{ shortestPath(from: "ent_a", to: "ent_b", maxDepth: 11) { length } }')).toContain('1 to 10');
     expect(await refused('{ shortestPath(from: "ent_a", to: "ent_b", maxDepth: -3) { length } }')).toContain('1 to 10');
-    expect(await refused('{ shortestPath(from: "ent_a", to: "ent_b", types: ["x"]) { length } }')).toContain('relation type');
+    expect(await refused('{ shortestPath(from: "ent_a", to: "ent_b", types: ["x"]) { length } }')).toContain(
+      'relation type',
+    );
     expect(
-      (await must('query ($id: ID!) { entity(id: $id) { id } }', { id: "ent_'; DROP TABLE graph.entities; --\0" })).data.entity,
+      (await must('query ($id: ID!) { entity(id: $id) { id } }', { id: "ent_'; DROP TABLE graph.entities; --\0" })).data
+        .entity,
     ).toBeNull();
   });
 
   test('to mutations writes nothing', async () => {
-    const upsert = 'mutation ($entities: [GraphEntityInput!]!) { upsertEntities(input: { entities: $entities }) { entities { id } } }';
+    const upsert =
+      'mutation ($entities: [GraphEntityInput!]!) { upsertEntities(input: { entities: $entities }) { entities { id } } }';
     const good = { name: 'good', kind: 'k' };
     for (const [bad, message] of [
       [{ name: '', kind: 'k' }, 'must not be empty'],
@@ -517,15 +605,27 @@ describe('bad input', () => {
       expect(await refused(upsert, { entities: [good, bad] })).toContain(message);
     }
     expect(await refused(upsert, { entities: Array(1_001).fill(good) })).toContain('At most 1000');
-    for (const end of [{}, { id: 'ent_x', name: 'a' }, { name: 'a' }, { kind: 'k' }, { id: 'ent_x', name: 'a', kind: 'k' }]) {
-      expect(await refused(UPSERT_RELATIONS, { relations: [link('a', 'b'), { from: end, to: pkg('b'), type: 'A' }] })).toContain(
-        'either `id`, or `name` and `kind`',
-      );
+    for (const end of [
+      {},
+      { id: 'ent_x', name: 'a' },
+      { name: 'a' },
+      { kind: 'k' },
+      { id: 'ent_x', name: 'a', kind: 'k' },
+    ]) {
+      expect(
+        await refused(UPSERT_RELATIONS, { relations: [link('a', 'b'), { from: end, to: pkg('b'), type: 'A' }] }),
+      ).toContain('either `id`, or `name` and `kind`');
     }
-    expect(await refused(UPSERT_RELATIONS, { relations: [link('a', 'b'), link('a', 'b', 'lower')] })).toContain('relation type');
-    expect(await refused('mutation ($ids: [ID!]!) { deleteEntities(input: { ids: $ids }) { ids } }', { ids: ['a\0'] })).toContain('NUL');
+    expect(await refused(UPSERT_RELATIONS, { relations: [link('a', 'b'), link('a', 'b', 'lower')] })).toContain(
+      'relation type',
+    );
     expect(
-      await refused('mutation ($ids: [ID!]!) { deleteRelations(input: { ids: $ids }) { ids } }', { ids: Array(1_001).fill('x') }),
+      await refused('mutation ($ids: [ID!]!) { deleteEntities(input: { ids: $ids }) { ids } }', { ids: ['a\0'] }),
+    ).toContain('NUL');
+    expect(
+      await refused('mutation ($ids: [ID!]!) { deleteRelations(input: { ids: $ids }) { ids } }', {
+        ids: Array(1_001).fill('x'),
+      }),
     ).toContain('At most 1000');
     expect((await must('{ entities { edges { node { name } } } }')).data.entities.edges).toEqual([]);
   });
@@ -533,7 +633,9 @@ describe('bad input', () => {
   test('the longest names fit', async () => {
     const names = ['\u{1F600}'.repeat(250), 'ü'.repeat(500), '中'.repeat(500)];
     await relate(...names.flatMap((name) => names.map((other) => link(name, other, 'A'.repeat(64)))));
-    const { data } = await must('{ entities { edges { node { name relations(direction: OUT) { edges { node { name } } } } } } }');
+    const { data } = await must(
+      '{ entities { edges { node { name relations(direction: OUT) { edges { node { name } } } } } } }',
+    );
     expect(data.entities.edges.map((edge: { node: { name: string } }) => edge.node.name)).toEqual([
       'ü'.repeat(500),
       '中'.repeat(500),
@@ -553,10 +655,14 @@ describe('without a store', () => {
       as(tenant),
       off,
     );
-    expect(data).toEqual({ entity: null, entities: null, _entities: [{ id: documentId(tenant, 'd'), entities: null }] });
-    expect(errors?.map(({ extensions }) => [extensions['code'], String(extensions['hint']).includes('DATABASE_URL')])).toEqual(
-      Array(3).fill(['STORE_DISABLED', true]),
-    );
+    expect(data).toEqual({
+      entity: null,
+      entities: null,
+      _entities: [{ id: documentId(tenant, 'd'), entities: null }],
+    });
+    expect(
+      errors?.map(({ extensions }) => [extensions['code'], String(extensions['hint']).includes('DATABASE_URL')]),
+    ).toEqual(Array(3).fill(['STORE_DISABLED', true]));
     await off.close();
   });
 });

@@ -13,20 +13,34 @@ let dataDir: string;
 let object: Subgraph;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'tributary-object-'));
-  object = await createObject({ driver: { kind: 'files', dataDir, signingKey: new Uint8Array(32).fill(1), publicBaseUrl: () => 'http://gateway.test/' } });
+  object = await createObject({
+    driver: {
+      kind: 'files',
+      dataDir,
+      signingKey: new Uint8Array(32).fill(1),
+      publicBaseUrl: () => 'http://gateway.test/',
+    },
+  });
 });
 afterAll(async () => {
   await object.close();
   await rm(dataDir, { recursive: true, force: true });
 });
 
-const as = (tenantId: string): RequestContext => createRequestContext({ tenantId, subject: 'tester', roles: [], scopes: [] });
+const as = (tenantId: string): RequestContext =>
+  createRequestContext({ tenantId, subject: 'tester', roles: [], scopes: [] });
 const run = async (source: string, variables: Record<string, unknown> = {}, context = as('a'), subgraph = object) =>
-  (await graphql({ schema: subgraph.schema, source, variableValues: variables, contextValue: context })) as ExecutionResult<Record<string, any>>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of any shape
+  (await graphql({
+    schema: subgraph.schema,
+    source,
+    variableValues: variables,
+    contextValue: context,
+  })) as ExecutionResult<Record<string, any>>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers of any shape
 const codes = (result: ExecutionResult) => result.errors?.map(({ extensions }) => extensions.code) ?? [];
 
 const PUT = `mutation ($input: PutObjectInput!) { putObject(input: $input) { object { key sizeBytes contentType checksum updatedAt text } } }`;
-const put = (input: Record<string, unknown>, context?: RequestContext) => run(PUT, { input: { contentType: 'text/plain', encoding: 'UTF8', content: 'x', ...input } }, context);
+const put = (input: Record<string, unknown>, context?: RequestContext) =>
+  run(PUT, { input: { contentType: 'text/plain', encoding: 'UTF8', content: 'x', ...input } }, context);
 const FIELDS = `{ key sizeBytes contentType checksum updatedAt downloadUrl text }`;
 
 describe('writing', () => {
@@ -45,7 +59,12 @@ describe('writing', () => {
 
   it('takes bytes as base64', async () => {
     const bytes = Buffer.from([0, 255, 1, 254]);
-    const { data } = await put({ key: 'bytes', content: bytes.toString('base64'), encoding: 'BASE64', contentType: 'application/octet-stream' });
+    const { data } = await put({
+      key: 'bytes',
+      content: bytes.toString('base64'),
+      encoding: 'BASE64',
+      contentType: 'application/octet-stream',
+    });
     expect(data!.putObject.object).toMatchObject({ sizeBytes: 4, text: null });
   });
 
@@ -73,10 +92,24 @@ describe('writing', () => {
       `mutation Upload { requestUpload(input: { key: "notes/today.md", contentType: "text/markdown", sizeBytes: 12 }) { url method headers { name value } object { key sizeBytes } } }`,
     );
     expect(errors).toBeUndefined();
-    const { url, method, headers, object: announced } = data!.requestUpload as { url: string; method: string; headers: { name: string; value: string }[]; object: unknown };
+    const {
+      url,
+      method,
+      headers,
+      object: announced,
+    } = data!.requestUpload as {
+      url: string;
+      method: string;
+      headers: { name: string; value: string }[];
+      object: unknown;
+    };
     expect(url).toMatch(/^http:\/\/gateway\.test\/objects\/a\/notes\/today\.md\?/);
     expect(announced).toEqual({ key: 'notes/today.md', sizeBytes: null });
-    const request = new Request(url, { method, headers: headers.map(({ name, value }): [string, string] => [name, value]), body: 'Hello there!' });
+    const request = new Request(url, {
+      method,
+      headers: headers.map(({ name, value }): [string, string] => [name, value]),
+      body: 'Hello there!',
+    });
     expect((await object.routes[0]!.handle(request)).status).toBe(201);
     expect((await run(`{ object(key: "notes/today.md") { text } }`)).data!.object.text).toBe('Hello there!');
   });
@@ -97,23 +130,49 @@ describe('writing', () => {
   };
   it.each(Object.entries(keys))('refuses a key with %s everywhere', async (_what, key) => {
     expect(codes(await put({ key }))).toEqual(['BAD_USER_INPUT']);
-    expect(codes(await run(`query ($key: String!) { object(key: $key) { key } }`, { key }))).toEqual(['BAD_USER_INPUT']);
-    expect(codes(await run(`mutation ($key: String!) { deleteObject(input: { key: $key }) { key } }`, { key }))).toEqual(['BAD_USER_INPUT']);
-    expect(codes(await run(`mutation ($key: String!) { requestUpload(input: { key: $key, contentType: "a/b", sizeBytes: 1 }) { url } }`, { key }))).toEqual(['BAD_USER_INPUT']);
+    expect(codes(await run(`query ($key: String!) { object(key: $key) { key } }`, { key }))).toEqual([
+      'BAD_USER_INPUT',
+    ]);
+    expect(
+      codes(await run(`mutation ($key: String!) { deleteObject(input: { key: $key }) { key } }`, { key })),
+    ).toEqual(['BAD_USER_INPUT']);
+    expect(
+      codes(
+        await run(
+          `mutation ($key: String!) { requestUpload(input: { key: $key, contentType: "a/b", sizeBytes: 1 }) { url } }`,
+          { key },
+        ),
+      ),
+    ).toEqual(['BAD_USER_INPUT']);
   });
 
   it('accepts the longest key', async () => {
     for (const key of [`long/${'ü'.repeat(509)}x`, Array.from({ length: 512 }, () => 'K').join('/')]) {
       expect(Buffer.byteLength(key)).toBeGreaterThan(1_022);
       expect((await put({ key })).errors).toBeUndefined();
-      expect((await run(`query ($prefix: String!) { objects(prefix: $prefix) { edges { node { key } } } }`, { prefix: key })).data!.objects.edges).toEqual([{ node: { key } }]);
+      expect(
+        (await run(`query ($prefix: String!) { objects(prefix: $prefix) { edges { node { key } } } }`, { prefix: key }))
+          .data!.objects.edges,
+      ).toEqual([{ node: { key } }]);
     }
   });
 
   it('refuses other input that cannot be meant', async () => {
     const upload = (input: Record<string, unknown>) =>
-      run(`mutation ($input: RequestUploadInput!) { requestUpload(input: $input) { url } }`, { input: { key: 'k', contentType: 'a/b', sizeBytes: 1, ...input } });
-    for (const input of [{ sizeBytes: -1 }, { sizeBytes: 1.5 }, { sizeBytes: 1e15 }, { sha256: 'xyz' }, { expiresIn: 0 }, { expiresIn: 86_401 }, { contentType: 'text' }, { contentType: 'a/b\r\nx: y' }, { contentType: `a/${'b'.repeat(300)}` }]) {
+      run(`mutation ($input: RequestUploadInput!) { requestUpload(input: $input) { url } }`, {
+        input: { key: 'k', contentType: 'a/b', sizeBytes: 1, ...input },
+      });
+    for (const input of [
+      { sizeBytes: -1 },
+      { sizeBytes: 1.5 },
+      { sizeBytes: 1e15 },
+      { sha256: 'xyz' },
+      { expiresIn: 0 },
+      { expiresIn: 86_401 },
+      { contentType: 'text' },
+      { contentType: 'a/b\r\nx: y' },
+      { contentType: `a/${'b'.repeat(300)}` },
+    ]) {
       expect(codes(await upload(input)), JSON.stringify(input)).toEqual(['BAD_USER_INPUT']);
     }
     expect(codes(await put({ key: 'k', content: 'not base64!', encoding: 'BASE64' }))).toEqual(['BAD_USER_INPUT']);
@@ -138,30 +197,65 @@ describe('reading', () => {
   });
 
   it('refuses pages that cannot be meant', async () => {
-    for (const args of ['first: -1', 'first: 201', 'after: "nonsense"', 'prefix: "a/../"', 'prefix: "/a"', 'prefix: "a\\u0000"', `prefix: "${'x'.repeat(2_000)}"`]) {
+    for (const args of [
+      'first: -1',
+      'first: 201',
+      'after: "nonsense"',
+      'prefix: "a/../"',
+      'prefix: "/a"',
+      'prefix: "a\\u0000"',
+      `prefix: "${'x'.repeat(2_000)}"`,
+    ]) {
       expect(codes(await run(`{ objects(${args}) { edges { node { key } } } }`)), args).toEqual(['BAD_USER_INPUT']);
     }
-    expect((await run(`{ objects(first: 0) { edges { node { key } } pageInfo { hasNextPage } } }`)).data!.objects.edges).toEqual([]);
+    expect(
+      (await run(`{ objects(first: 0) { edges { node { key } } pageInfo { hasNextPage } } }`)).data!.objects.edges,
+    ).toEqual([]);
   });
 
   it('never cuts a character, and marks bytes that are no text', async () => {
     await put({ key: 'text/utf8', content: 'aé€😀' });
-    const texts = await run(`{ object(key: "text/utf8") { ${[1, 2, 3, 5, 6, 9, 10, 11].map((bytes) => `b${bytes}: text(maxBytes: ${bytes})`).join(' ')} } }`);
-    expect(texts.data!.object).toEqual({ b1: 'a', b2: 'a', b3: 'aé', b5: 'aé', b6: 'aé€', b9: 'aé€', b10: 'aé€😀', b11: 'aé€😀' });
-    const base64 = (key: string, bytes: number[], contentType: string) => put({ key, content: Buffer.from(bytes).toString('base64'), encoding: 'BASE64', contentType });
-    expect((await base64('text/broken', [0x61, 0xff, 0x62, 0xc3], 'text/plain')).data!.putObject.object.text).toBe('a\ufffdb\ufffd');
-    expect((await base64('text/latin1', [0xe9], 'text/plain; charset=iso-8859-1')).data!.putObject.object.text).toBe('é');
+    const texts = await run(
+      `{ object(key: "text/utf8") { ${[1, 2, 3, 5, 6, 9, 10, 11].map((bytes) => `b${bytes}: text(maxBytes: ${bytes})`).join(' ')} } }`,
+    );
+    expect(texts.data!.object).toEqual({
+      b1: 'a',
+      b2: 'a',
+      b3: 'aé',
+      b5: 'aé',
+      b6: 'aé€',
+      b9: 'aé€',
+      b10: 'aé€😀',
+      b11: 'aé€😀',
+    });
+    const base64 = (key: string, bytes: number[], contentType: string) =>
+      put({ key, content: Buffer.from(bytes).toString('base64'), encoding: 'BASE64', contentType });
+    expect((await base64('text/broken', [0x61, 0xff, 0x62, 0xc3], 'text/plain')).data!.putObject.object.text).toBe(
+      'a\ufffdb\ufffd',
+    );
+    expect((await base64('text/latin1', [0xe9], 'text/plain; charset=iso-8859-1')).data!.putObject.object.text).toBe(
+      'é',
+    );
     expect((await base64('text/png', [0x61], 'image/png')).data!.putObject.object.text).toBeNull();
-    expect((await base64('text/json', [0x7b, 0x7d], 'application/vnd.api+json')).data!.putObject.object.text).toBe('{}');
-    for (const bytes of [0, -1, 1024 * 1024 + 1]) expect(codes(await run(`{ object(key: "text/utf8") { text(maxBytes: ${bytes}) } }`))).toEqual(['BAD_USER_INPUT']);
+    expect((await base64('text/json', [0x7b, 0x7d], 'application/vnd.api+json')).data!.putObject.object.text).toBe(
+      '{}',
+    );
+    for (const bytes of [0, -1, 1024 * 1024 + 1])
+      expect(codes(await run(`{ object(key: "text/utf8") { text(maxBytes: ${bytes}) } }`))).toEqual(['BAD_USER_INPUT']);
   });
 
   it('bounds how much text one request reads', async () => {
     const content = 'x'.repeat(1024 * 1024);
     const keys = Array.from({ length: 50 }, (_, at) => `big/${at}`);
     for (const key of keys) await put({ key, content }, as('big'));
-    const result = await run(`{ objects(prefix: "big/", first: 50) { edges { node { key text(maxBytes: 1048576) } } } }`, {}, as('big'));
-    const read = (result.data!.objects.edges as { node: { text: string | null } }[]).filter(({ node }) => node.text !== null).length;
+    const result = await run(
+      `{ objects(prefix: "big/", first: 50) { edges { node { key text(maxBytes: 1048576) } } } }`,
+      {},
+      as('big'),
+    );
+    const read = (result.data!.objects.edges as { node: { text: string | null } }[]).filter(
+      ({ node }) => node.text !== null,
+    ).length;
     expect(read).toBeGreaterThanOrEqual(32);
     expect(read).toBeLessThan(48);
     expect(new Set(codes(result))).toEqual(new Set(['QUERY_TOO_COSTLY']));
@@ -175,27 +269,52 @@ describe('references from other subgraphs', () => {
   it('are all resolved with one statement for what they are and one for their text', async () => {
     for (let at = 0; at < 30; at++) await put({ key: `many/${at}`, content: `${at}` });
     const context = as('a');
-    const { data, errors } = await run(ENTITIES, references(...Array.from({ length: 30 }, (_, at) => `many/${29 - at}`)), context);
+    const { data, errors } = await run(
+      ENTITIES,
+      references(...Array.from({ length: 30 }, (_, at) => `many/${29 - at}`)),
+      context,
+    );
     expect(errors).toBeUndefined();
-    expect((data!._entities as { text: string }[]).map(({ text }) => text)).toEqual(Array.from({ length: 30 }, (_, at) => `${29 - at}`));
+    expect((data!._entities as { text: string }[]).map(({ text }) => text)).toEqual(
+      Array.from({ length: 30 }, (_, at) => `${29 - at}`),
+    );
     expect(context.statements.counts()).toEqual({ files: 2 });
   });
 
   it('are null, without an error, where nothing is or can be stored', async () => {
-    const nothing = { sizeBytes: null, contentType: null, checksum: null, updatedAt: null, downloadUrl: null, text: null };
+    const nothing = {
+      sizeBytes: null,
+      contentType: null,
+      checksum: null,
+      updatedAt: null,
+      downloadUrl: null,
+      text: null,
+    };
     const { data, errors } = await run(ENTITIES, references('not/yet', '../../etc/passwd', ''));
     expect(errors).toBeUndefined();
-    expect(data!._entities).toEqual([{ key: 'not/yet', ...nothing }, { key: '../../etc/passwd', ...nothing }, { key: '', ...nothing }]);
+    expect(data!._entities).toEqual([
+      { key: 'not/yet', ...nothing },
+      { key: '../../etc/passwd', ...nothing },
+      { key: '', ...nothing },
+    ]);
   });
 
   it('show nothing of another tenant', async () => {
     await put({ key: 'secret', content: 'of a' }, as('a'));
     const { data } = await run(ENTITIES, references('secret'), as('b'));
     expect(data!._entities[0]).toMatchObject({ sizeBytes: null, downloadUrl: null, text: null });
-    expect((await run(`{ object(key: "secret") { key } objects { edges { node { key } } } }`, {}, as('b'))).data).toEqual({ object: null, objects: { edges: [] } });
-    expect((await run(`mutation { deleteObject(input: { key: "secret" }) { deleted } }`, {}, as('b'))).data!.deleteObject.deleted).toBe(false);
-    const mine = (await run(`{ object(key: "secret") { downloadUrl } }`, {}, as('a'))).data!.object.downloadUrl as string;
-    await expect(object.routes[0]!.handle(new Request(mine.replace('/objects/a/', '/objects/b/')))).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(
+      (await run(`{ object(key: "secret") { key } objects { edges { node { key } } } }`, {}, as('b'))).data,
+    ).toEqual({ object: null, objects: { edges: [] } });
+    expect(
+      (await run(`mutation { deleteObject(input: { key: "secret" }) { deleted } }`, {}, as('b'))).data!.deleteObject
+        .deleted,
+    ).toBe(false);
+    const mine = (await run(`{ object(key: "secret") { downloadUrl } }`, {}, as('a'))).data!.object
+      .downloadUrl as string;
+    await expect(
+      object.routes[0]!.handle(new Request(mine.replace('/objects/a/', '/objects/b/'))),
+    ).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 });
 
@@ -203,7 +322,9 @@ describe('the subgraph', () => {
   it('archives for other subgraphs', async () => {
     await object.provides.archiveSink!.put(as('a'), 'runs/1.jsonl', 'application/x-ndjson', Buffer.from('{}\n'));
     expect((await run(`{ object(key: "runs/1.jsonl") { text } }`)).data!.object.text).toBe('{}\n');
-    await expect(object.provides.archiveSink!.put(as('a'), '../x', 'a/b', new Uint8Array())).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+    await expect(object.provides.archiveSink!.put(as('a'), '../x', 'a/b', new Uint8Array())).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+    });
   });
 
   it('has the same shape and clear errors when it is switched off', async () => {
@@ -218,12 +339,18 @@ describe('the subgraph', () => {
   it('is healthy, and down when its folder is gone', async () => {
     expect(await object.health()).toMatchObject([{ store: 'files', state: 'ok' }]);
     const folder = await mkdtemp(join(tmpdir(), 'tributary-object-'));
-    const other = await createObject({ driver: { kind: 'files', dataDir: folder, signingKey: new Uint8Array(16), publicBaseUrl: () => '' } });
+    const other = await createObject({
+      driver: { kind: 'files', dataDir: folder, signingKey: new Uint8Array(16), publicBaseUrl: () => '' },
+    });
     await rm(folder, { recursive: true });
     // That nothing is found there must not look as if nothing was stored.
     const result = await run(`{ object(key: "k") { key } objects { edges { node { key } } } }`, {}, as('a'), other);
     expect(codes(result)).toEqual(['STORE_UNAVAILABLE', 'STORE_UNAVAILABLE']);
-    expect(codes(await run(`mutation { deleteObject(input: { key: "k" }) { deleted } }`, {}, as('a'), other))).toEqual(['STORE_UNAVAILABLE']);
-    expect(await other.health()).toMatchObject([{ store: 'files', state: 'down', detail: expect.stringContaining('DATA_DIR') as string }]);
+    expect(codes(await run(`mutation { deleteObject(input: { key: "k" }) { deleted } }`, {}, as('a'), other))).toEqual([
+      'STORE_UNAVAILABLE',
+    ]);
+    expect(await other.health()).toMatchObject([
+      { store: 'files', state: 'down', detail: expect.stringContaining('DATA_DIR') as string },
+    ]);
   });
 });

@@ -3,15 +3,31 @@ import { describe, expect, test } from 'vitest';
 import { CHUNK, chunkText } from '#subgraphs/relational/chunking.ts';
 
 const markdown = (text: string): string[] => chunkText(text, 'text/markdown');
-const sentence = (n: number): string => `Sentence number ${n} tells something about retries and about the jitter that keeps clients apart.`;
-const prose = (from: number, to: number): string => Array.from({ length: to - from }, (_, index) => sentence(from + index)).join(' ');
+const sentence = (n: number): string =>
+  `Sentence number ${n} tells something about retries and about the jitter that keeps clients apart.`;
+const prose = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, index) => sentence(from + index)).join(' ');
 
 /** Words, headings, fences and odd characters, in any order. */
 const anyText = fc
   .array(
     fc.oneof(
       fc.lorem({ maxCount: 60 }),
-      fc.constantFrom('# One', '## Two', '### Three', '```', '~~~~', '---', '===', '- item', '\r\n', '\n\n', ' '.repeat(50), '😀'.repeat(40), '。'),
+      fc.constantFrom(
+        '# One',
+        '## Two',
+        '### Three',
+        '```',
+        '~~~~',
+        '---',
+        '===',
+        '- item',
+        '\r\n',
+        '\n\n',
+        ' '.repeat(50),
+        '😀'.repeat(40),
+        '。',
+      ),
       fc.string({ unit: 'grapheme', maxLength: 200 }),
       fc.integer({ min: 0, max: 3000 }).map((length) => 'x'.repeat(length)),
     ),
@@ -41,7 +57,9 @@ describe('any text', () => {
       fc.property(words, fc.constantFrom(' ', '\n', '\n\n', '. ', '\n\n# Head\n\n'), (given, joint) => {
         // Numbered, so that no two are equal.
         const numbered = given.map((word, index) => `${word}${index}`);
-        const found = markdown(numbered.join(joint)).join(' ').match(/[a-z]+\d+/g);
+        const found = markdown(numbered.join(joint))
+          .join(' ')
+          .match(/[a-z]+\d+/g);
         expect([...new Set(found)]).toEqual(numbered);
       }),
       { numRuns: 100 },
@@ -69,16 +87,21 @@ test('long sections are cut between sentences, and each piece stands under its h
 
 test('a heading is never the last thing of a chunk while text follows', () => {
   for (let sentences = 1; sentences < 12; sentences++) {
-    for (const chunk of markdown(`${prose(0, sentences)}\n\n# A\n\n## B\n\n${prose(20, 30)}`)) expect(chunk).not.toMatch(/#+ \w$/);
+    for (const chunk of markdown(`${prose(0, sentences)}\n\n# A\n\n## B\n\n${prose(20, 30)}`))
+      expect(chunk).not.toMatch(/#+ \w$/);
   }
 });
 
 test('small sections share a chunk', () => {
-  expect(markdown('# A\n\nOne.\n\n# B\n\nTwo.\n\nC\n=\n\nThree.')).toEqual(['# A\n\nOne.\n\n# B\n\nTwo.\n\nC\n=\n\nThree.']);
+  expect(markdown('# A\n\nOne.\n\n# B\n\nTwo.\n\nC\n=\n\nThree.')).toEqual([
+    '# A\n\nOne.\n\n# B\n\nTwo.\n\nC\n=\n\nThree.',
+  ]);
 });
 
 test('marks within a code fence are no headings, and a fence is kept whole where it fits', () => {
-  const code = ['```sh', ...Array.from({ length: 20 }, (_, line) => `# comment ${line}\n\nrun ${line}`), '```'].join('\n');
+  const code = ['```sh', ...Array.from({ length: 20 }, (_, line) => `# comment ${line}\n\nrun ${line}`), '```'].join(
+    '\n',
+  );
   const chunks = markdown(`# Real\n\n${prose(0, 8)}\n\n${code}\n\n${prose(8, 16)}`);
   expect(chunks.filter((chunk) => chunk.includes('```sh'))).toEqual([`# Real\n\n${code}`]);
   expect(chunks.at(-1)?.startsWith('# Real\n\nSentence number 8')).toBe(true);
@@ -90,9 +113,20 @@ test('plain text has no headings', () => {
 });
 
 test('an edit leaves most chunks as they were', () => {
-  const sections = Array.from({ length: 30 }, (_, index) => `## Part ${index}\n\n${prose(index * 10, index * 10 + 10)}`);
+  const sections = Array.from(
+    { length: 30 },
+    (_, index) => `## Part ${index}\n\n${prose(index * 10, index * 10 + 10)}`,
+  );
   const before = new Set(markdown(['# Book', ...sections].join('\n\n')));
-  const after = markdown(['# Book', ...sections.slice(0, 10), '## New\n\nAn added section.', sections[10]!.replace('tells', 'told'), ...sections.slice(11)].join('\n\n'));
+  const after = markdown(
+    [
+      '# Book',
+      ...sections.slice(0, 10),
+      '## New\n\nAn added section.',
+      sections[10]!.replace('tells', 'told'),
+      ...sections.slice(11),
+    ].join('\n\n'),
+  );
   const fresh = after.filter((chunk) => !before.has(chunk));
   expect(fresh.length).toBeGreaterThan(0);
   expect(fresh.length).toBeLessThanOrEqual(3);

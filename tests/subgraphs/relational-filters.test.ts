@@ -13,17 +13,37 @@ interface Row {
 
 let fixture: RelationalFixture;
 let rows: Row[];
-const TITLES = ['GraphQL', 'graphql-js', 'a_b', 'a%b', 'aXb', 'back\\slash', 'Über', 'über', 'été', 'x😀y', '', 'Zoo'].map((title) => title || ' .');
+const TITLES = [
+  'GraphQL',
+  'graphql-js',
+  'a_b',
+  'a%b',
+  'aXb',
+  'back\\slash',
+  'Über',
+  'über',
+  'été',
+  'x😀y',
+  '',
+  'Zoo',
+].map((title) => title || ' .');
 
 beforeAll(async () => {
   fixture = await createRelationalFixture();
   for (const [index, title] of TITLES.entries()) {
     const metadata = [{ topic: 'x' }, { topic: ['x', 1] }, { topic: null, deep: { n: 1 } }, {}][index % 4];
-    await fixture.get('filters', UPSERT, note(`s${index}`, 'text', { title, metadata, mediaType: index % 3 ? 'text/plain' : 'text/markdown' }));
+    await fixture.get(
+      'filters',
+      UPSERT,
+      note(`s${index}`, 'text', { title, metadata, mediaType: index % 3 ? 'text/plain' : 'text/markdown' }),
+    );
   }
-  rows = (await fixture.get('filters', `{ documents(first: 200) { edges { node { id title source mediaType createdAt metadata } } } }`)).documents.edges.map(
-    (edge: { node: Row }) => edge.node,
-  );
+  rows = (
+    await fixture.get(
+      'filters',
+      `{ documents(first: 200) { edges { node { id title source mediaType createdAt metadata } } } }`,
+    )
+  ).documents.edges.map((edge: { node: Row }) => edge.node);
 });
 afterAll(async () => {
   await fixture[Symbol.asyncDispose]();
@@ -43,13 +63,18 @@ function matches(row: Row, where: Record<string, unknown>): boolean {
     if (name === 'and') return (value as Record<string, unknown>[]).every((part) => matches(row, part));
     if (name === 'or') return (value as Record<string, unknown>[]).some((part) => matches(row, part));
     if (name === 'not') return !matches(row, value as Record<string, unknown>);
-    return holds(name === 'createdAt' ? Date.parse(row.createdAt) : row[name as keyof Row], value as Operators, name === 'createdAt');
+    return holds(
+      name === 'createdAt' ? Date.parse(row.createdAt) : row[name as keyof Row],
+      value as Operators,
+      name === 'createdAt',
+    );
   });
 }
 function holds(value: unknown, operators: Operators, moment: boolean): boolean {
   return Object.entries(operators).every(([operator, operand]) => {
     if (operator === 'not') return !holds(value, operand as Operators, moment);
-    if (operator === 'in') return (operand as unknown[]).map((one) => (moment ? Date.parse(one as string) : one)).includes(value);
+    if (operator === 'in')
+      return (operand as unknown[]).map((one) => (moment ? Date.parse(one as string) : one)).includes(value);
     if (operator === 'contains') return String(value).toLowerCase().includes(String(operand).toLowerCase());
     if (operator === 'startsWith') return String(value).startsWith(String(operand));
     if (operator === 'eq' && operand === null) return value === null;
@@ -69,9 +94,9 @@ const stringFilter = (nots: number): fc.Arbitrary<Operators> =>
     fc.record({ contains: part, startsWith: part }, { requiredKeys: [] }),
     ...(nots > 0 ? [fc.record({ not: stringFilter(nots - 1) })] : []),
   );
-const dateFilter = fc.constantFrom('gt', 'gte', 'lt', 'lte', 'eq').chain((operator) =>
-  fc.nat().map((index) => ({ [operator]: rows[index % rows.length]!.createdAt })),
-);
+const dateFilter = fc
+  .constantFrom('gt', 'gte', 'lt', 'lte', 'eq')
+  .chain((operator) => fc.nat().map((index) => ({ [operator]: rows[index % rows.length]!.createdAt })));
 const filter = (levels: number): fc.Arbitrary<Record<string, unknown>> =>
   fc.record(
     {
@@ -79,7 +104,11 @@ const filter = (levels: number): fc.Arbitrary<Record<string, unknown>> =>
       mediaType: fc.constantFrom({ eq: 'text/plain' }, { not: { eq: 'text/plain' } }, { startsWith: 'text/m' }),
       createdAt: dateFilter,
       ...(levels > 0
-        ? { and: fc.array(filter(levels - 1), { maxLength: 2 }), or: fc.array(filter(levels - 1), { maxLength: 2 }), not: filter(levels - 1) }
+        ? {
+            and: fc.array(filter(levels - 1), { maxLength: 2 }),
+            or: fc.array(filter(levels - 1), { maxLength: 2 }),
+            not: filter(levels - 1),
+          }
         : {}),
     },
     { requiredKeys: [] },
@@ -88,7 +117,12 @@ const filter = (levels: number): fc.Arbitrary<Record<string, unknown>> =>
 test('filters mean what the oracle says', async () => {
   await fc.assert(
     fc.asyncProperty(filter(2), async (where) => {
-      expect(await found(where)).toEqual(rows.filter((row) => matches(row, where)).map(({ id }) => id).sort());
+      expect(await found(where)).toEqual(
+        rows
+          .filter((row) => matches(row, where))
+          .map(({ id }) => id)
+          .sort(),
+      );
     }),
     { numRuns: 200 },
   );
@@ -97,7 +131,11 @@ test('filters mean what the oracle says', async () => {
 describe('by metadata', () => {
   const titles = async (...metadata: object[]): Promise<string[]> => {
     const ids = await found({ metadata });
-    return rows.filter(({ id }) => ids.includes(id)).map(({ metadata: given }) => JSON.stringify(given)).filter((one, index, all) => all.indexOf(one) === index).sort();
+    return rows
+      .filter(({ id }) => ids.includes(id))
+      .map(({ metadata: given }) => JSON.stringify(given))
+      .filter((one, index, all) => all.indexOf(one) === index)
+      .sort();
   };
   test.each([
     ['a value', [{ path: ['topic'], eq: 'x' }], ['{"topic":"x"}']],
@@ -108,8 +146,19 @@ describe('by metadata', () => {
     ['one of several', [{ path: ['topic'], in: ['x', null] }], ['{"deep":{"n":1},"topic":null}', '{"topic":"x"}']],
     ['none of none', [{ path: ['topic'], in: [] }], []],
     ['absence', [{ path: ['topic'], exists: false }], ['{}']],
-    ['the opposite, where it is absent too', [{ path: ['topic'], eq: 'x', not: true }], ['{"deep":{"n":1},"topic":null}', '{"topic":["x",1]}', '{}']],
-    ['all of several', [{ path: ['topic'], exists: true }, { path: ['deep'], exists: true }], ['{"deep":{"n":1},"topic":null}']],
+    [
+      'the opposite, where it is absent too',
+      [{ path: ['topic'], eq: 'x', not: true }],
+      ['{"deep":{"n":1},"topic":null}', '{"topic":["x",1]}', '{}'],
+    ],
+    [
+      'all of several',
+      [
+        { path: ['topic'], exists: true },
+        { path: ['deep'], exists: true },
+      ],
+      ['{"deep":{"n":1},"topic":null}'],
+    ],
     ['special keys', [{ path: ['__proto__'], exists: true }], []],
   ])('%s', async (_, metadata, expected) => {
     expect(await titles(...metadata)).toEqual(expected);
@@ -122,7 +171,11 @@ describe('what passes the bounds is refused', () => {
     ['depth', nested(5), /5 levels/],
     ['depth within a column', { title: { not: { not: { not: { not: { not: { eq: 'x' } } } } } } }, /5 levels/],
     ['values of in', { title: { in: Array.from({ length: 501 }, String) } }, /at most 500/],
-    ['conditions', { or: Array.from({ length: 101 }, (_, index) => ({ title: { eq: String(index) } })) }, /at most 100/],
+    [
+      'conditions',
+      { or: Array.from({ length: 101 }, (_, index) => ({ title: { eq: String(index) } })) },
+      /at most 100/,
+    ],
     ['a long text', { title: { contains: 'x'.repeat(1_000_000) } }, /at most 2000/],
     ['NUL', { title: { eq: 'a\0b' } }, /NUL/],
     ['null where it means nothing', { title: { contains: null } }, /means nothing/],

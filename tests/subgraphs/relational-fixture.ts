@@ -19,13 +19,29 @@ export interface RelationalFixture extends AsyncDisposable {
   postgres: Postgres;
   url: string;
   /** Executes as a tenant; `system` as the gateway itself. */
-  ask(tenantId: string, source: string, variables?: Record<string, unknown>, options?: { system?: boolean }): Promise<Answer>;
+  ask(
+    tenantId: string,
+    source: string,
+    variables?: Record<string, unknown>,
+    options?: { system?: boolean },
+  ): Promise<Answer>;
   /** Like `ask`, and fails on any error. */
-  get(tenantId: string, source: string, variables?: Record<string, unknown>, options?: { system?: boolean }): Promise<Answer['data']>;
+  get(
+    tenantId: string,
+    source: string,
+    variables?: Record<string, unknown>,
+    options?: { system?: boolean },
+  ): Promise<Answer['data']>;
 }
 
 export const contextOf = (tenantId: string, system = false): RequestContext =>
-  createRequestContext({ tenantId, subject: system ? 'system:test' : `${tenantId}-user`, roles: [], scopes: [], system });
+  createRequestContext({
+    tenantId,
+    subject: system ? 'system:test' : `${tenantId}-user`,
+    roles: [],
+    scopes: [],
+    system,
+  });
 
 export async function createRelationalFixture(): Promise<RelationalFixture> {
   const database = await createTestDatabase();
@@ -33,7 +49,12 @@ export async function createRelationalFixture(): Promise<RelationalFixture> {
   const subgraph = await createRelational({}, { postgres });
   const ask: RelationalFixture['ask'] = async (tenantId, source, variables, options) => {
     const context = contextOf(tenantId, options?.system);
-    const { data, errors } = await graphql({ schema: subgraph.schema, source, variableValues: variables, contextValue: context });
+    const { data, errors } = await graphql({
+      schema: subgraph.schema,
+      source,
+      variableValues: variables,
+      contextValue: context,
+    });
     return { data, errors, codes: (errors ?? []).map((error) => error.extensions['code'] ?? error.message), context };
   };
   return {
@@ -43,7 +64,12 @@ export async function createRelationalFixture(): Promise<RelationalFixture> {
     ask,
     get: async (...given) => {
       const { data, errors } = await ask(...given);
-      if (errors) throw new Error(errors.map((error) => `${error.message} ${JSON.stringify(error.extensions)} ${String((error as Error).cause)}`).join('\n'));
+      if (errors)
+        throw new Error(
+          errors
+            .map((error) => `${error.message} ${JSON.stringify(error.extensions)} ${String((error as Error).cause)}`)
+            .join('\n'),
+        );
       return data;
     },
     [Symbol.asyncDispose]: async () => {
@@ -57,7 +83,33 @@ export async function createRelationalFixture(): Promise<RelationalFixture> {
 export const UPSERT = /* GraphQL */ `
   mutation ($input: UpsertDocumentInput!) {
     upsertDocument(input: $input) {
-      document { id title source text contentHash createdAt updatedAt file { key } indexing { store state error attempts } chunks(first: 200) { edges { node { id index text } } } }
+      document {
+        id
+        title
+        source
+        text
+        contentHash
+        createdAt
+        updatedAt
+        file {
+          key
+        }
+        indexing {
+          store
+          state
+          error
+          attempts
+        }
+        chunks(first: 200) {
+          edges {
+            node {
+              id
+              index
+              text
+            }
+          }
+        }
+      }
     }
   }
 `;

@@ -21,20 +21,48 @@ describe('documents that are refused leave nothing behind', () => {
     ['metadata that is no object', { metadata: [1] }, /`metadata` must be a JSON object/],
     ['deep metadata', { metadata: { a: deep(20) } }, /12 levels/],
     ['large metadata', { metadata: { a: 'x'.repeat(70_000) } }, /65536/],
-    ['many keys', { metadata: Object.fromEntries(Array.from({ length: 1_001 }, (_, index) => [`k${index}`, 1])) }, /1000 keys/],
+    [
+      'many keys',
+      { metadata: Object.fromEntries(Array.from({ length: 1_001 }, (_, index) => [`k${index}`, 1])) },
+      /1000 keys/,
+    ],
     ['a text over 2 MiB', { text: 'é'.repeat(2 ** 20 + 1) }, /at most 2097152/],
     ['an empty title', { title: ' ' }, /`title` must not be empty/],
     ['an empty source', { source: '' }, /`source` must not be empty/],
     ['a long source', { source: 'x'.repeat(513) }, /`source` is 513/],
     ['no media type', { mediaType: 'markdown' }, /media type/],
-    ['many entities', { entities: Array.from({ length: 501 }, (_, index) => ({ name: `n${index}`, kind: 'k' })) }, /at most 500/],
-    ['many relations', { relations: Array.from({ length: 2_001 }, () => ({ from: { name: 'a', kind: 'k' }, to: { name: 'b', kind: 'k' }, type: 'X' })) }, /at most 2000/],
+    [
+      'many entities',
+      { entities: Array.from({ length: 501 }, (_, index) => ({ name: `n${index}`, kind: 'k' })) },
+      /at most 500/,
+    ],
+    [
+      'many relations',
+      {
+        relations: Array.from({ length: 2_001 }, () => ({
+          from: { name: 'a', kind: 'k' },
+          to: { name: 'b', kind: 'k' },
+          type: 'X',
+        })),
+      },
+      /at most 2000/,
+    ],
     ['a nameless entity', { entities: [{ name: '', kind: 'k' }] }, /entities\[0\]\.name/],
-    ['a relation type that is none', { relations: [{ from: { name: 'a', kind: 'k' }, to: { name: 'b', kind: 'k' }, type: 'a b' }] }, /relations\[0\]\.type/],
+    [
+      'a relation type that is none',
+      { relations: [{ from: { name: 'a', kind: 'k' }, to: { name: 'b', kind: 'k' }, type: 'a b' }] },
+      /relations\[0\]\.type/,
+    ],
     ['properties that are no object', { entities: [{ name: 'a', kind: 'k', properties: 'x' }] }, /properties` must be/],
     [
       'large properties altogether',
-      { entities: Array.from({ length: 20 }, (_, index) => ({ name: `n${index}`, kind: 'k', properties: { a: 'x'.repeat(60_000) } })) },
+      {
+        entities: Array.from({ length: 20 }, (_, index) => ({
+          name: `n${index}`,
+          kind: 'k',
+          properties: { a: 'x'.repeat(60_000) },
+        })),
+      },
       /at most 1048576/,
     ],
   ])('%s', async (_, change, message) => {
@@ -42,14 +70,19 @@ describe('documents that are refused leave nothing behind', () => {
     expect(errors?.[0]?.message).toMatch(message);
     // What a scalar refuses is refused while variables are read; the gateway gives it its code.
     if (!errors?.[0]?.message.startsWith('Variable')) expect(codes).toEqual(['BAD_USER_INPUT']);
-    const { documents, auditEntries } = await fixture.get('refused', `{ documents { totalCount } auditEntries { totalCount } }`);
+    const { documents, auditEntries } = await fixture.get(
+      'refused',
+      `{ documents { totalCount } auditEntries { totalCount } }`,
+    );
     expect({ documents, auditEntries }).toEqual({ documents: { totalCount: 0 }, auditEntries: { totalCount: 0 } });
   });
 
   test('a batch that names a source twice, or has too many', async () => {
     const many = `mutation ($input: UpsertDocumentsInput!) { upsertDocuments(input: $input) { documents { id } } }`;
     const { input } = note('s', 'text');
-    expect((await fixture.ask('refused', many, { input: { documents: [input, input] } })).codes).toEqual(['BAD_USER_INPUT']);
+    expect((await fixture.ask('refused', many, { input: { documents: [input, input] } })).codes).toEqual([
+      'BAD_USER_INPUT',
+    ]);
     const documents = Array.from({ length: 51 }, (_, index) => note(`s${index}`, 'text').input);
     expect((await fixture.ask('refused', many, { input: { documents } })).codes).toEqual(['BAD_USER_INPUT']);
   });
@@ -57,13 +90,23 @@ describe('documents that are refused leave nothing behind', () => {
 
 test('the largest document, odd keys and odd texts are kept as they are', async () => {
   const text = `${'word '.repeat(2 ** 18)}😀`;
-  const metadata = JSON.parse('{"__proto__":{"x":1},"constructor":"y","toString":null,"1e3":1e3,"":[-0.5,1e21]}') as object;
-  const { upsertDocument } = await fixture.get('odd', UPSERT, note('../../etc/pass wd\n.md', text, { metadata, title: `';DROP TABLE documents;--` }));
+  const metadata = JSON.parse(
+    '{"__proto__":{"x":1},"constructor":"y","toString":null,"1e3":1e3,"":[-0.5,1e21]}',
+  ) as object;
+  const { upsertDocument } = await fixture.get(
+    'odd',
+    UPSERT,
+    note('../../etc/pass wd\n.md', text, { metadata, title: `';DROP TABLE documents;--` }),
+  );
   expect(upsertDocument.document.text).toBe(text);
   expect(upsertDocument.document.file.key).toBe(`documents/${upsertDocument.document.id}/pass-wd-.md`);
-  const { document } = await fixture.get('odd', `query ($id: ID!) { __proto__: document(id: $id) { constructor: metadata } document(id: $id) { title metadata } }`, {
-    id: upsertDocument.document.id,
-  });
+  const { document } = await fixture.get(
+    'odd',
+    `query ($id: ID!) { __proto__: document(id: $id) { constructor: metadata } document(id: $id) { title metadata } }`,
+    {
+      id: upsertDocument.document.id,
+    },
+  );
   expect(document.title).toBe(`';DROP TABLE documents;--`);
   expect(JSON.stringify(document.metadata)).toContain('"__proto__":{"x":1}');
   expect(document.metadata).toEqual(metadata);
@@ -80,10 +123,22 @@ describe('reads', () => {
     ['a huge first', `{ documents(first: 201) { totalCount } }`],
     ['a malformed cursor', `{ documents(after: "%%%") { totalCount } }`],
     ['a cursor that is no list', `{ documents(after: "${Buffer.from('{}').toString('base64url')}") { totalCount } }`],
-    ['a cursor of another list', `{ documents(after: "${Buffer.from('["agents:createdAt DESC,id DESC","2020-01-01T00:00:00.000Z","x"]').toString('base64url')}") { totalCount } }`],
-    ['a cursor with a value of another type', `{ documents(after: "${Buffer.from('["documents:createdAt DESC,id DESC",5,"x"]').toString('base64url')}") { totalCount } }`],
-    ['a cursor with a moment that is none', `{ documents(after: "${Buffer.from('["documents:createdAt DESC,id DESC","soon","x"]').toString('base64url')}") { totalCount } }`],
-    ['an order that names a field twice', `{ documents(orderBy: [{ field: TITLE }, { field: TITLE, direction: DESC }]) { totalCount } }`],
+    [
+      'a cursor of another list',
+      `{ documents(after: "${Buffer.from('["agents:createdAt DESC,id DESC","2020-01-01T00:00:00.000Z","x"]').toString('base64url')}") { totalCount } }`,
+    ],
+    [
+      'a cursor with a value of another type',
+      `{ documents(after: "${Buffer.from('["documents:createdAt DESC,id DESC",5,"x"]').toString('base64url')}") { totalCount } }`,
+    ],
+    [
+      'a cursor with a moment that is none',
+      `{ documents(after: "${Buffer.from('["documents:createdAt DESC,id DESC","soon","x"]').toString('base64url')}") { totalCount } }`,
+    ],
+    [
+      'an order that names a field twice',
+      `{ documents(orderBy: [{ field: TITLE }, { field: TITLE, direction: DESC }]) { totalCount } }`,
+    ],
   ])('%s', async (_, query) => {
     const { data, codes } = await fixture.ask('reads', query);
     expect(codes).toEqual(['BAD_USER_INPUT']);
@@ -92,33 +147,85 @@ describe('reads', () => {
 
   test('a page of none is a page, with its count', async () => {
     await fixture.get('reads', UPSERT, note('s', 'text'));
-    const context = await fixture.ask('reads', `{ documents(first: 0) { totalCount edges { node { id } } pageInfo { hasNextPage endCursor } } }`);
-    expect(context.data.documents).toEqual({ totalCount: 1, edges: [], pageInfo: { hasNextPage: false, endCursor: null } });
+    const context = await fixture.ask(
+      'reads',
+      `{ documents(first: 0) { totalCount edges { node { id } } pageInfo { hasNextPage endCursor } } }`,
+    );
+    expect(context.data.documents).toEqual({
+      totalCount: 1,
+      edges: [],
+      pageInfo: { hasNextPage: false, endCursor: null },
+    });
     expect(context.context.statements.counts()).toEqual({ postgres: 1 });
   });
 
-  test.each(['agt_1', 'doc_', 'doc_\0', "doc_' OR 1=1", '', 'x'.repeat(1_000_000), 'chk_aaaaaaaaaaaaaaaaaaaaaaaaaaa'])('an id that is no document’s is not found (%#)', async (id) => {
-    expect(await fixture.get('reads', `query ($id: ID!) { document(id: $id) { id } }`, { id })).toEqual({ document: null });
-  });
+  test.each(['agt_1', 'doc_', 'doc_\0', "doc_' OR 1=1", '', 'x'.repeat(1_000_000), 'chk_aaaaaaaaaaaaaaaaaaaaaaaaaaa'])(
+    'an id that is no document’s is not found (%#)',
+    async (id) => {
+      expect(await fixture.get('reads', `query ($id: ID!) { document(id: $id) { id } }`, { id })).toEqual({
+        document: null,
+      });
+    },
+  );
 
-  test.each([['doc_\0', 'BAD_USER_INPUT'], ['agt_1', 'NOT_FOUND'], ['', 'NOT_FOUND']])('nor can it be removed (%#)', async (id, code) => {
-    const { codes } = await fixture.ask('reads', `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`, { id });
+  test.each([
+    ['doc_\0', 'BAD_USER_INPUT'],
+    ['agt_1', 'NOT_FOUND'],
+    ['', 'NOT_FOUND'],
+  ])('nor can it be removed (%#)', async (id, code) => {
+    const { codes } = await fixture.ask(
+      'reads',
+      `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`,
+      { id },
+    );
     expect(codes).toEqual([code]);
   });
 });
 
 describe('other mutations', () => {
   test.each([
-    ['a negative count of tokens', `mutation { recordUsage(input: { operation: EMBED, provider: "p", model: "m", inputTokens: -1, outputTokens: 0 }) { record { id } } }`, 'BAD_USER_INPUT'],
-    ['an artifact of no run', `mutation { createArtifact(input: { runId: "doc_1", path: "p", contentType: "a/b" }) { artifact { id } } }`, 'BAD_USER_INPUT'],
-    ['a key that climbs', `mutation { createArtifact(input: { runId: "run_1", path: "p", contentType: "a/b", fileKey: "a/../b" }) { artifact { id } } }`, 'BAD_USER_INPUT'],
-    ['an absolute key', `mutation { createArtifact(input: { runId: "run_1", path: "p", contentType: "a/b", fileKey: "/etc/passwd" }) { artifact { id } } }`, 'BAD_USER_INPUT'],
+    [
+      'a negative count of tokens',
+      `mutation { recordUsage(input: { operation: EMBED, provider: "p", model: "m", inputTokens: -1, outputTokens: 0 }) { record { id } } }`,
+      'BAD_USER_INPUT',
+    ],
+    [
+      'an artifact of no run',
+      `mutation { createArtifact(input: { runId: "doc_1", path: "p", contentType: "a/b" }) { artifact { id } } }`,
+      'BAD_USER_INPUT',
+    ],
+    [
+      'a key that climbs',
+      `mutation { createArtifact(input: { runId: "run_1", path: "p", contentType: "a/b", fileKey: "a/../b" }) { artifact { id } } }`,
+      'BAD_USER_INPUT',
+    ],
+    [
+      'an absolute key',
+      `mutation { createArtifact(input: { runId: "run_1", path: "p", contentType: "a/b", fileKey: "/etc/passwd" }) { artifact { id } } }`,
+      'BAD_USER_INPUT',
+    ],
     ['an agent without a name', `mutation { createAgent(input: { name: "" }) { agent { id } } }`, 'BAD_USER_INPUT'],
-    ['an agent whose name is taken away', `mutation { updateAgent(input: { id: "agt_1", name: null }) { agent { id } } }`, 'BAD_USER_INPUT'],
+    [
+      'an agent whose name is taken away',
+      `mutation { updateAgent(input: { id: "agt_1", name: null }) { agent { id } } }`,
+      'BAD_USER_INPUT',
+    ],
     ['an unknown agent', `mutation { updateAgent(input: { id: "agt_1", name: "x" }) { agent { id } } }`, 'NOT_FOUND'],
-    ['a memory of an unknown agent', `mutation { rememberFact(input: { key: "k", value: "v", agentId: "agt_1" }) { fact { id } } }`, 'NOT_FOUND'],
-    ['a memory of no agent', `mutation { rememberFact(input: { key: "k", value: "v", agentId: "run_1" }) { fact { id } } }`, 'NOT_FOUND'],
-    ['a key with NUL', `mutation { rememberFact(input: { key: "a\\u0000", value: "v" }) { fact { id } } }`, 'BAD_USER_INPUT'],
+    [
+      'a memory of an unknown agent',
+      `mutation { rememberFact(input: { key: "k", value: "v", agentId: "agt_1" }) { fact { id } } }`,
+      'NOT_FOUND',
+    ],
+    [
+      'a memory of no agent',
+      `mutation { rememberFact(input: { key: "k", value: "v", agentId: "run_1" }) { fact { id } } }`,
+      'NOT_FOUND',
+    ],
+    [
+      'a key with NUL',
+      `mutation { rememberFact(input: { key: "a\\u0000", value: "v" }) { fact { id } } }`,
+      'BAD_USER_INPUT',
+    ],
   ])('%s', async (_, mutation, code) => {
     expect((await fixture.ask('mutations', mutation)).codes).toEqual([code]);
     expect((await fixture.get('mutations', `{ auditEntries { totalCount } }`)).auditEntries.totalCount).toBe(0);

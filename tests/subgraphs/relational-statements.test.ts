@@ -4,17 +4,31 @@ import { createRelationalFixture, note, UPSERT, type RelationalFixture } from '.
 let fixture: RelationalFixture;
 beforeAll(async () => {
   fixture = await createRelationalFixture();
-  for (const [tenant, count] of [['few', 2], ['many', 120]] as const) {
-    const all = Array.from({ length: count }, (_, index) => note(`s${index}`, `# One\n\n${`Text ${index}. `.repeat(80)}\n\n# Two\n\nMore.`).input);
+  for (const [tenant, count] of [
+    ['few', 2],
+    ['many', 120],
+  ] as const) {
+    const all = Array.from(
+      { length: count },
+      (_, index) => note(`s${index}`, `# One\n\n${`Text ${index}. `.repeat(80)}\n\n# Two\n\nMore.`).input,
+    );
     for (let start = 0; start < all.length; start += 50) {
       await fixture.get(tenant, UPSERT_MANY, { input: { documents: all.slice(start, start + 50) } });
     }
     for (let index = 0; index < Math.min(count, 20); index++) {
-      const { createAgent } = await fixture.get(tenant, `mutation { createAgent(input: { name: "a" }) { agent { id } } }`);
+      const { createAgent } = await fixture.get(
+        tenant,
+        `mutation { createAgent(input: { name: "a" }) { agent { id } } }`,
+      );
       for (let version = 0; version < index % 3; version++) {
-        await fixture.get(tenant, `mutation ($id: ID!, $model: String!) { updateAgent(input: { id: $id, model: $model }) { agent { id } } }`, {
-          id: createAgent.agent.id, model: `m${version}`,
-        });
+        await fixture.get(
+          tenant,
+          `mutation ($id: ID!, $model: String!) { updateAgent(input: { id: $id, model: $model }) { agent { id } } }`,
+          {
+            id: createAgent.agent.id,
+            model: `m${version}`,
+          },
+        );
       }
     }
   }
@@ -26,14 +40,22 @@ afterAll(async () => {
 const UPSERT_MANY = `mutation ($input: UpsertDocumentsInput!) { upsertDocuments(input: $input) { documents { id } } }`;
 
 test.each<[string, string, number]>([
-  ['documents with their chunks and files', `{ documents(first: 100) { edges { node { id title file { key } chunks(first: 5) { edges { node { id index text } } } } } } }`, 2],
+  [
+    'documents with their chunks and files',
+    `{ documents(first: 100) { edges { node { id title file { key } chunks(first: 5) { edges { node { id index text } } } } } } }`,
+    2,
+  ],
   [
     'all that hangs on documents',
     `{ documents(first: 100) { totalCount edges { node { text indexing { store state } chunks { edges { node { document { title } } } } } } } }`,
     // The list, the count, the texts, the outbox and the chunks; the chunks' documents are there already.
     5,
   ],
-  ['chunks by two sets of arguments', `{ documents(first: 100) { edges { node { a: chunks(first: 1) { edges { node { id } } } b: chunks(first: 2) { edges { node { id } } } } } } }`, 3],
+  [
+    'chunks by two sets of arguments',
+    `{ documents(first: 100) { edges { node { a: chunks(first: 1) { edges { node { id } } } b: chunks(first: 2) { edges { node { id } } } } } } }`,
+    3,
+  ],
   [
     'agents with their versions',
     `{ agents(first: 100) { edges { node { currentVersion { number agent { name } } versions(first: 2) { edges { node { number } } } } } } }`,
@@ -51,12 +73,17 @@ test.each<[string, string, number]>([
 });
 
 test('entities of several types are loaded in one statement each', async () => {
-  const { documents } = await fixture.get('many', `{ documents(first: 100) { edges { node { id chunks(first: 1) { edges { node { id } } } } } } }`);
-  const representations = documents.edges.flatMap(({ node }: { node: { id: string; chunks: { edges: { node: { id: string } }[] } } }) => [
-    { __typename: 'Document', id: node.id },
-    { __typename: 'Chunk', id: node.chunks.edges[0]!.node.id },
-    { __typename: 'Document', id: node.id },
-  ]);
+  const { documents } = await fixture.get(
+    'many',
+    `{ documents(first: 100) { edges { node { id chunks(first: 1) { edges { node { id } } } } } } }`,
+  );
+  const representations = documents.edges.flatMap(
+    ({ node }: { node: { id: string; chunks: { edges: { node: { id: string } }[] } } }) => [
+      { __typename: 'Document', id: node.id },
+      { __typename: 'Chunk', id: node.chunks.edges[0]!.node.id },
+      { __typename: 'Document', id: node.id },
+    ],
+  );
   const { data, context } = await fixture.ask(
     'many',
     `query ($of: [_Any!]!) { _entities(representations: $of) { ... on Document { id title } ... on Chunk { id document { id title } } } }`,
@@ -73,7 +100,11 @@ test('entities of several types are loaded in one statement each', async () => {
 test('a document is written in three statements, and left alone in one, whatever it holds', async () => {
   const input = note('large', `${'A sentence. '.repeat(20_000)}`, {
     entities: Array.from({ length: 500 }, (_, index) => ({ name: `n${index}`, kind: 'k' })),
-    relations: Array.from({ length: 2_000 }, (_, index) => ({ from: { name: `n${index}`, kind: 'k' }, to: { name: 'm', kind: 'k' }, type: 'KNOWS' })),
+    relations: Array.from({ length: 2_000 }, (_, index) => ({
+      from: { name: `n${index}`, kind: 'k' },
+      to: { name: 'm', kind: 'k' },
+      type: 'KNOWS',
+    })),
   });
   const source = UPSERT.replace(/document \{[\s\S]*\}\s*\}\s*\}/, '__typename } }');
   expect((await fixture.ask('writes', source, input)).context.statements.counts()).toEqual({ postgres: 3 });
@@ -94,38 +125,84 @@ test('mutations of one operation see what those before them wrote', async () => 
   );
   expect(codes).toEqual([]);
   expect(data.one.document).toMatchObject({ title: 's', text: 'First.' });
-  expect(data.two.document).toEqual({ id: data.one.document.id, title: 'Changed', text: 'Second.', chunks: { edges: [{ node: { text: 'Second.' } }] } });
+  expect(data.two.document).toEqual({
+    id: data.one.document.id,
+    title: 'Changed',
+    text: 'Second.',
+    chunks: { edges: [{ node: { text: 'Second.' } }] },
+  });
 });
 
 test('the gateway claims, completes and fails over GraphQL, and reads only what it selects', async () => {
-  const { upsertDocument } = await fixture.get('outbox', UPSERT, note('s', 'Text.', { entities: [{ name: 'n', kind: 'k' }] }));
+  const { upsertDocument } = await fixture.get(
+    'outbox',
+    UPSERT,
+    note('s', 'Text.', { entities: [{ name: 'n', kind: 'k' }] }),
+  );
   const documentIds = [upsertDocument.document.id];
   const claim = (fields: string, stores: string[]) =>
-    fixture.ask('gateway', `mutation ($input: ClaimOutboxInput!) { claimOutbox(input: $input) { entries { id revision store ...More } } } fragment More on OutboxEntry { ${fields} }`, {
-      input: { limit: 10, leaseSeconds: 60, stores, documentIds },
-    }, { system: true });
+    fixture.ask(
+      'gateway',
+      `mutation ($input: ClaimOutboxInput!) { claimOutbox(input: $input) { entries { id revision store ...More } } } fragment More on OutboxEntry { ${fields} }`,
+      {
+        input: { limit: 10, leaseSeconds: 60, stores, documentIds },
+      },
+      { system: true },
+    );
   const vector = await claim('tenantId document { title } chunks { text }', ['VECTOR']);
   expect(vector.context.statements.counts()).toEqual({ postgres: 3 });
-  expect(vector.data.claimOutbox.entries).toMatchObject([{ tenantId: 'outbox', store: 'VECTOR', document: { title: 's' }, chunks: [{ text: 'Text.' }] }]);
+  expect(vector.data.claimOutbox.entries).toMatchObject([
+    { tenantId: 'outbox', store: 'VECTOR', document: { title: 's' }, chunks: [{ text: 'Text.' }] },
+  ]);
   const graph = await claim('entities { name } relations { type } objectKey operation attempts', ['GRAPH', 'OBJECT']);
   expect(graph.data.claimOutbox.entries).toHaveLength(2);
-  expect(graph.data.claimOutbox.entries[0]).toMatchObject({ entities: [{ name: 'n' }], relations: [], operation: 'UPSERT', attempts: 1 });
+  expect(graph.data.claimOutbox.entries[0]).toMatchObject({
+    entities: [{ name: 'n' }],
+    relations: [],
+    operation: 'UPSERT',
+    attempts: 1,
+  });
 
   const settle = (entries: { id: string; revision: number }[]) => entries.map(({ id, revision }) => ({ id, revision }));
-  const completed = await fixture.get('gateway', `mutation ($input: CompleteOutboxInput!) { completeOutbox(input: $input) { completed } }`, {
-    input: { entries: settle(vector.data.claimOutbox.entries) },
-  }, { system: true });
+  const completed = await fixture.get(
+    'gateway',
+    `mutation ($input: CompleteOutboxInput!) { completeOutbox(input: $input) { completed } }`,
+    {
+      input: { entries: settle(vector.data.claimOutbox.entries) },
+    },
+    { system: true },
+  );
   expect(completed.completeOutbox).toEqual({ completed: 1 });
-  const failed = await fixture.get('gateway', `mutation ($input: FailOutboxInput!) { failOutbox(input: $input) { failed } }`, {
-    input: { entries: settle(graph.data.claimOutbox.entries).map((entry) => ({ ...entry, error: `bad \0 ${'x'.repeat(900)}`, retryInSeconds: 0.5 })) },
-  }, { system: true });
+  const failed = await fixture.get(
+    'gateway',
+    `mutation ($input: FailOutboxInput!) { failOutbox(input: $input) { failed } }`,
+    {
+      input: {
+        entries: settle(graph.data.claimOutbox.entries).map((entry) => ({
+          ...entry,
+          error: `bad \0 ${'x'.repeat(900)}`,
+          retryInSeconds: 0.5,
+        })),
+      },
+    },
+    { system: true },
+  );
   expect(failed.failOutbox).toEqual({ failed: 2 });
-  const { document } = await fixture.get('outbox', `query ($id: ID!) { document(id: $id) { indexing { store state error attempts } } }`, { id: documentIds[0] });
+  const { document } = await fixture.get(
+    'outbox',
+    `query ($id: ID!) { document(id: $id) { indexing { store state error attempts } } }`,
+    { id: documentIds[0] },
+  );
   expect(document.indexing).toMatchObject([
     { store: 'OBJECT', state: 'FAILED', error: expect.stringMatching(/^bad \uFFFD x+$/) },
     { store: 'VECTOR', state: 'DONE', error: null, attempts: 1 },
     { store: 'GRAPH', state: 'FAILED' },
   ]);
-  const { outboxStatus } = await fixture.get('gateway', `{ outboxStatus { pending failed disabled done oldestPendingSeconds } }`, {}, { system: true });
+  const { outboxStatus } = await fixture.get(
+    'gateway',
+    `{ outboxStatus { pending failed disabled done oldestPendingSeconds } }`,
+    {},
+    { system: true },
+  );
   expect(outboxStatus).toMatchObject({ failed: 2, done: 1, disabled: 0 });
 });

@@ -32,17 +32,28 @@ describe('the contract’s operations', () => {
   });
 
   test('Documents, filtered by title and date', async () => {
-    for (const title of ['About GraphQL', 'graphql-js', 'Something else']) await fixture.get('contract-list', UPSERT, note(title, 'text'));
+    for (const title of ['About GraphQL', 'graphql-js', 'Something else'])
+      await fixture.get('contract-list', UPSERT, note(title, 'text'));
     const data = await fixture.get('contract-list', operation('Documents'));
     expect(data.documents.totalCount).toBe(2);
-    expect(data.documents.edges.map((edge: { node: { title: string } }) => edge.node.title)).toEqual(['About GraphQL', 'graphql-js']);
+    expect(data.documents.edges.map((edge: { node: { title: string } }) => edge.node.title)).toEqual([
+      'About GraphQL',
+      'graphql-js',
+    ]);
     expect(data.documents.pageInfo).toEqual({ hasNextPage: false, endCursor: data.documents.edges[1].cursor });
-    expect((await fixture.get('contract-list', operation('Documents'), { after: data.documents.edges[0].cursor })).documents.edges).toHaveLength(1);
+    expect(
+      (await fixture.get('contract-list', operation('Documents'), { after: data.documents.edges[0].cursor })).documents
+        .edges,
+    ).toHaveLength(1);
   });
 
   test('CreateAgent, Remember and Recall', async () => {
     const created = await fixture.get('contract', operation('CreateAgent'));
-    expect(created.createAgent.agent).toEqual({ id: expect.stringMatching(/^agt_/), name: 'librarian', currentVersion: { number: 1 } });
+    expect(created.createAgent.agent).toEqual({
+      id: expect.stringMatching(/^agt_/),
+      name: 'librarian',
+      currentVersion: { number: 1 },
+    });
     const remembered = await fixture.get('contract', operation('Remember'));
     expect(remembered.rememberFact.fact).toMatchObject({ key: 'preferred_license', value: 'MIT', source: 'user' });
     const recalled = await fixture.get('contract', operation('Recall'));
@@ -58,14 +69,23 @@ test('an agent’s versions: each change adds one, no change adds none, a stale 
   const id = createAgent.agent.id as string;
   const update = `mutation ($input: UpdateAgentInput!) { updateAgent(input: $input) { agent { name currentVersion { number name instructions model config } } } }`;
   const changed = await fixture.get('agents', update, { input: { id, model: 'm', expectedVersion: 1 } });
-  expect(changed.updateAgent.agent.currentVersion).toEqual({ number: 2, name: 'a', instructions: 'One', model: 'm', config: { deep: { x: [1] } } });
+  expect(changed.updateAgent.agent.currentVersion).toEqual({
+    number: 2,
+    name: 'a',
+    instructions: 'One',
+    model: 'm',
+    config: { deep: { x: [1] } },
+  });
   await fixture.get('agents', update, { input: { id, config: { deep: { x: [1] } } } });
-  expect((await fixture.ask('agents', update, { input: { id, name: 'b', expectedVersion: 1 } })).codes).toEqual(['CONFLICT']);
+  expect((await fixture.ask('agents', update, { input: { id, name: 'b', expectedVersion: 1 } })).codes).toEqual([
+    'CONFLICT',
+  ]);
   await fixture.get('agents', update, { input: { id, name: 'b', instructions: null } });
 
   const list = `query ($id: ID!, $after: String) { agent(id: $id) { name versions(first: 2, after: $after) { edges { cursor node { number name instructions agent { name } } } pageInfo { hasNextPage endCursor } } } }`;
   const first = (await fixture.get('agents', list, { id })).agent;
-  expect(first.versions.edges.map((edge: any) => edge.node)).toEqual([ // eslint-disable-line @typescript-eslint/no-explicit-any -- as answered
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as answered
+  expect(first.versions.edges.map((edge: any) => edge.node)).toEqual([
     { number: 3, name: 'b', instructions: null, agent: { name: 'b' } },
     { number: 2, name: 'a', instructions: 'One', agent: { name: 'b' } },
   ]);
@@ -77,31 +97,47 @@ test('an agent’s versions: each change adds one, no change adds none, a stale 
 test('removing an agent removes its memory and versions', async () => {
   const make = `mutation { createAgent(input: { name: "gone" }) { agent { id currentVersion { id } } } }`;
   const { id, currentVersion } = (await fixture.get('removal', make)).createAgent.agent;
-  const { rememberFact } = await fixture.get('removal', `mutation ($id: ID!) { rememberFact(input: { key: "k", value: "v", agentId: $id }) { fact { id agent { id } } } }`, { id });
+  const { rememberFact } = await fixture.get(
+    'removal',
+    `mutation ($id: ID!) { rememberFact(input: { key: "k", value: "v", agentId: $id }) { fact { id agent { id } } } }`,
+    { id },
+  );
   expect(rememberFact.fact.agent.id).toBe(id);
   await fixture.get('removal', `mutation ($id: ID!) { deleteAgent(input: { id: $id }) { agent { name } } }`, { id });
-  const left = await fixture.get('removal', `query ($fact: ID!, $id: ID!, $representations: [_Any!]!) {
+  const left = await fixture.get(
+    'removal',
+    `query ($fact: ID!, $id: ID!, $representations: [_Any!]!) {
     agent(id: $id) { id } memoryFact(id: $fact) { id } _entities(representations: $representations) { __typename }
-  }`, {
-    fact: rememberFact.fact.id,
-    id,
-    representations: [{ __typename: 'AgentVersion', id: currentVersion.id }],
-  });
+  }`,
+    {
+      fact: rememberFact.fact.id,
+      id,
+      representations: [{ __typename: 'AgentVersion', id: currentVersion.id }],
+    },
+  );
   expect(left).toEqual({ agent: null, memoryFact: null, _entities: [null] });
 });
 
 test('remembering a key again replaces its value and keeps its id; agents have memories of their own', async () => {
   const remember = `mutation ($input: RememberFactInput!) { rememberFact(input: $input) { fact { id value source createdAt } } }`;
-  const first = (await fixture.get('memory', remember, { input: { key: 'k', value: '1', source: 'user' } })).rememberFact.fact;
+  const first = (await fixture.get('memory', remember, { input: { key: 'k', value: '1', source: 'user' } }))
+    .rememberFact.fact;
   const second = (await fixture.get('memory', remember, { input: { key: 'k', value: '2' } })).rememberFact.fact;
   expect(second).toEqual({ id: first.id, value: '2', source: null, createdAt: first.createdAt });
-  const { createAgent } = await fixture.get('memory', `mutation { createAgent(input: { name: "a" }) { agent { id } } }`);
-  const own = (await fixture.get('memory', remember, { input: { key: 'k', value: '3', agentId: createAgent.agent.id } })).rememberFact.fact;
+  const { createAgent } = await fixture.get(
+    'memory',
+    `mutation { createAgent(input: { name: "a" }) { agent { id } } }`,
+  );
+  const own = (
+    await fixture.get('memory', remember, { input: { key: 'k', value: '3', agentId: createAgent.agent.id } })
+  ).rememberFact.fact;
   expect(own.id).not.toBe(first.id);
   const forget = `mutation ($id: ID!) { forgetFact(input: { id: $id }) { fact { value } } }`;
   expect((await fixture.get('memory', forget, { id: first.id })).forgetFact.fact.value).toBe('2');
   expect((await fixture.ask('memory', forget, { id: first.id })).codes).toEqual(['NOT_FOUND']);
-  expect((await fixture.get('memory', `query { memoryFacts { totalCount edges { node { value } } } }`)).memoryFacts).toEqual({
+  expect(
+    (await fixture.get('memory', `query { memoryFacts { totalCount edges { node { value } } } }`)).memoryFacts,
+  ).toEqual({
     totalCount: 1,
     edges: [{ node: { value: '3' } }],
   });
@@ -113,20 +149,34 @@ test('an artifact is answered again as it is, and another one at its path is a c
   const first = (await fixture.get('artifacts', create, { input })).createArtifact.artifact;
   expect(first).toMatchObject({ path: 'out/report.md', run: { id: 'run_1' }, file: { key: 'artifacts/1' } });
   expect((await fixture.get('artifacts', create, { input })).createArtifact.artifact).toEqual(first);
-  expect((await fixture.ask('artifacts', create, { input: { ...input, fileKey: 'artifacts/2' } })).codes).toEqual(['CONFLICT']);
-  expect((await fixture.get('artifacts', create, { input: { ...input, runId: 'run_2', fileKey: null } })).createArtifact.artifact.file).toBeNull();
+  expect((await fixture.ask('artifacts', create, { input: { ...input, fileKey: 'artifacts/2' } })).codes).toEqual([
+    'CONFLICT',
+  ]);
+  expect(
+    (await fixture.get('artifacts', create, { input: { ...input, runId: 'run_2', fileKey: null } })).createArtifact
+      .artifact.file,
+  ).toBeNull();
 });
 
 test('usage is recorded by the mutation and by the port', async () => {
-  await fixture.get('usage', `mutation { recordUsage(input: { operation: GENERATE, provider: "p", model: "m", inputTokens: 3, outputTokens: 4 }) { record { id } } }`);
+  await fixture.get(
+    'usage',
+    `mutation { recordUsage(input: { operation: GENERATE, provider: "p", model: "m", inputTokens: 3, outputTokens: 4 }) { record { id } } }`,
+  );
   await fixture.subgraph.provides.usageSink!.record(contextOf('usage'), {
-    operation: 'EMBED', provider: 'builtin', model: 'hashing', inputTokens: 1.5, outputTokens: 0, estimated: true,
+    operation: 'EMBED',
+    provider: 'builtin',
+    model: 'hashing',
+    inputTokens: 1.5,
+    outputTokens: 0,
+    estimated: true,
   });
   const { usageRecords } = await fixture.get(
     'usage',
     `{ usageRecords(where: { inputTokens: { gte: 1 } }, orderBy: [{ field: CREATED_AT }]) { totalCount edges { node { operation model inputTokens outputTokens estimated subject } } } }`,
   );
-  expect(usageRecords.edges.map((edge: any) => edge.node)).toEqual([ // eslint-disable-line @typescript-eslint/no-explicit-any -- as answered
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as answered
+  expect(usageRecords.edges.map((edge: any) => edge.node)).toEqual([
     { operation: 'GENERATE', model: 'm', inputTokens: 3, outputTokens: 4, estimated: false, subject: 'usage-user' },
     { operation: 'EMBED', model: 'hashing', inputTokens: 2, outputTokens: 0, estimated: true, subject: 'usage-user' },
   ]);
@@ -135,12 +185,27 @@ test('usage is recorded by the mutation and by the port', async () => {
 });
 
 test('the tenant’s row is there once it has written', async () => {
-  expect((await fixture.get('newcomer', `{ tenant { id name createdAt } }`)).tenant).toEqual({ id: 'newcomer', name: 'newcomer', createdAt: null });
+  expect((await fixture.get('newcomer', `{ tenant { id name createdAt } }`)).tenant).toEqual({
+    id: 'newcomer',
+    name: 'newcomer',
+    createdAt: null,
+  });
   await fixture.get('newcomer', UPSERT, note('a', 'text'));
   expect((await fixture.get('newcomer', `{ tenant { id name createdAt } }`)).tenant.createdAt).toMatch(/^\d{4}-/);
-  expect((await fixture.ask('newcomer', `query ($of: [_Any!]!) { _entities(representations: $of) { ... on Tenant { id } } }`, {
-    of: [{ __typename: 'Tenant', id: 'newcomer' }, { __typename: 'Tenant', id: 'usage' }],
-  })).data._entities).toEqual([{ id: 'newcomer' }, null]);
+  expect(
+    (
+      await fixture.ask(
+        'newcomer',
+        `query ($of: [_Any!]!) { _entities(representations: $of) { ... on Tenant { id } } }`,
+        {
+          of: [
+            { __typename: 'Tenant', id: 'newcomer' },
+            { __typename: 'Tenant', id: 'usage' },
+          ],
+        },
+      )
+    ).data._entities,
+  ).toEqual([{ id: 'newcomer' }, null]);
 });
 
 test('switched off, every field says what to set', async () => {

@@ -13,22 +13,99 @@ const refuses = (document: unknown, patch: unknown) => expect(() => patched(docu
 // After the examples of RFC 6902, appendix A, and the cases that implementations are known to miss.
 test.each<[string, unknown, unknown[], unknown]>([
   ['A.1 adds a member', { foo: 'bar' }, [{ op: 'add', path: '/baz', value: 'qux' }], { baz: 'qux', foo: 'bar' }],
-  ['A.2 adds an element', { foo: ['bar', 'baz'] }, [{ op: 'add', path: '/foo/1', value: 'qux' }], { foo: ['bar', 'qux', 'baz'] }],
+  [
+    'A.2 adds an element',
+    { foo: ['bar', 'baz'] },
+    [{ op: 'add', path: '/foo/1', value: 'qux' }],
+    { foo: ['bar', 'qux', 'baz'] },
+  ],
   ['A.3 removes a member', { baz: 'qux', foo: 'bar' }, [{ op: 'remove', path: '/baz' }], { foo: 'bar' }],
-  ['A.4 removes an element', { foo: ['bar', 'qux', 'baz'] }, [{ op: 'remove', path: '/foo/1' }], { foo: ['bar', 'baz'] }],
+  [
+    'A.4 removes an element',
+    { foo: ['bar', 'qux', 'baz'] },
+    [{ op: 'remove', path: '/foo/1' }],
+    { foo: ['bar', 'baz'] },
+  ],
   ['A.5 replaces', { baz: 'qux' }, [{ op: 'replace', path: '/baz', value: 'boo' }], { baz: 'boo' }],
-  ['A.6 moves a value', { foo: { bar: 'baz', waldo: 'fred' }, qux: { a: 1 } }, [{ op: 'move', from: '/foo/waldo', path: '/qux/thud' }], { foo: { bar: 'baz' }, qux: { a: 1, thud: 'fred' } }],
-  ['A.7 moves an element', { foo: ['all', 'grass', 'cows', 'eat'] }, [{ op: 'move', from: '/foo/1', path: '/foo/3' }], { foo: ['all', 'cows', 'eat', 'grass'] }],
-  ['A.8 tests', { baz: 'qux', foo: ['a', 2] }, [{ op: 'test', path: '/baz', value: 'qux' }, { op: 'test', path: '/foo/1', value: 2 }], { baz: 'qux', foo: ['a', 2] }],
-  ['A.10 adds a nested member', { foo: 'bar' }, [{ op: 'add', path: '/child', value: { g: {} } }], { foo: 'bar', child: { g: {} } }],
-  ['A.11 ignores what it does not know', { foo: 'bar' }, [{ op: 'add', path: '/baz', value: 'qux', xyz: 123 }], { foo: 'bar', baz: 'qux' }],
-  ['A.14 unescapes in the right order', { '/': 9, '~1': 10 }, [{ op: 'test', path: '/~01', value: 10 }], { '/': 9, '~1': 10 }],
-  ['A.16 appends', { foo: ['bar'] }, [{ op: 'add', path: '/foo/-', value: ['abc', 'def'] }], { foo: ['bar', ['abc', 'def']] }],
-  ['replaces the whole', { foo: 1 }, [{ op: 'replace', path: '', value: [1] }, { op: 'add', path: '/0', value: 0 }], [0, 1]],
-  ['copies a value, not a reference', { a: [1] }, [{ op: 'copy', from: '/a', path: '/b' }, { op: 'add', path: '/b/0', value: 0 }], { a: [1], b: [0, 1] }],
-  ['compares regardless of the order of keys', { a: { x: 1, y: [null] } }, [{ op: 'test', path: '/a', value: { y: [null], x: 1 } }], { a: { x: 1, y: [null] } }],
+  [
+    'A.6 moves a value',
+    { foo: { bar: 'baz', waldo: 'fred' }, qux: { a: 1 } },
+    [{ op: 'move', from: '/foo/waldo', path: '/qux/thud' }],
+    { foo: { bar: 'baz' }, qux: { a: 1, thud: 'fred' } },
+  ],
+  [
+    'A.7 moves an element',
+    { foo: ['all', 'grass', 'cows', 'eat'] },
+    [{ op: 'move', from: '/foo/1', path: '/foo/3' }],
+    { foo: ['all', 'cows', 'eat', 'grass'] },
+  ],
+  [
+    'A.8 tests',
+    { baz: 'qux', foo: ['a', 2] },
+    [
+      { op: 'test', path: '/baz', value: 'qux' },
+      { op: 'test', path: '/foo/1', value: 2 },
+    ],
+    { baz: 'qux', foo: ['a', 2] },
+  ],
+  [
+    'A.10 adds a nested member',
+    { foo: 'bar' },
+    [{ op: 'add', path: '/child', value: { g: {} } }],
+    { foo: 'bar', child: { g: {} } },
+  ],
+  [
+    'A.11 ignores what it does not know',
+    { foo: 'bar' },
+    [{ op: 'add', path: '/baz', value: 'qux', xyz: 123 }],
+    { foo: 'bar', baz: 'qux' },
+  ],
+  [
+    'A.14 unescapes in the right order',
+    { '/': 9, '~1': 10 },
+    [{ op: 'test', path: '/~01', value: 10 }],
+    { '/': 9, '~1': 10 },
+  ],
+  [
+    'A.16 appends',
+    { foo: ['bar'] },
+    [{ op: 'add', path: '/foo/-', value: ['abc', 'def'] }],
+    { foo: ['bar', ['abc', 'def']] },
+  ],
+  [
+    'replaces the whole',
+    { foo: 1 },
+    [
+      { op: 'replace', path: '', value: [1] },
+      { op: 'add', path: '/0', value: 0 },
+    ],
+    [0, 1],
+  ],
+  [
+    'copies a value, not a reference',
+    { a: [1] },
+    [
+      { op: 'copy', from: '/a', path: '/b' },
+      { op: 'add', path: '/b/0', value: 0 },
+    ],
+    { a: [1], b: [0, 1] },
+  ],
+  [
+    'compares regardless of the order of keys',
+    { a: { x: 1, y: [null] } },
+    [{ op: 'test', path: '/a', value: { y: [null], x: 1 } }],
+    { a: { x: 1, y: [null] } },
+  ],
   ['knows the empty key', { '': 1 }, [{ op: 'replace', path: '/', value: 2 }], { '': 2 }],
-  ['stores null', {}, [{ op: 'add', path: '/a', value: null }, { op: 'test', path: '/a', value: null }], { a: null }],
+  [
+    'stores null',
+    {},
+    [
+      { op: 'add', path: '/a', value: null },
+      { op: 'test', path: '/a', value: null },
+    ],
+    { a: null },
+  ],
 ])('%s', (_name, document, patch, expected) => {
   expect(patched(document, patch)).toEqual(expected);
 });
@@ -54,7 +131,12 @@ test.each<[string, unknown, unknown[]]>([
 });
 
 test('treats __proto__ as a key like any other', () => {
-  const document = patched({}, JSON.parse('[{"op":"add","path":"/__proto__","value":{"polluted":true}},{"op":"add","path":"/__proto__/more","value":1}]'));
+  const document = patched(
+    {},
+    JSON.parse(
+      '[{"op":"add","path":"/__proto__","value":{"polluted":true}},{"op":"add","path":"/__proto__/more","value":1}]',
+    ),
+  );
   expect(JSON.stringify(document)).toBe('{"__proto__":{"polluted":true,"more":1}}');
   expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   expect((document as { polluted?: unknown }).polluted).toBeUndefined();
@@ -76,7 +158,10 @@ describe('bounds', () => {
   });
   test('a document that is replaced over and over is not mistaken for a long one', () => {
     const value = 'x'.repeat(50_000);
-    const document = patched({}, Array.from({ length: 40 }, () => ({ op: 'add', path: '/a', value })));
+    const document = patched(
+      {},
+      Array.from({ length: 40 }, () => ({ op: 'add', path: '/a', value })),
+    );
     expect(document).toEqual({ a: value });
   });
   test('work', () => {
@@ -96,7 +181,8 @@ test('adding and then removing, anywhere in any document, changes nothing', () =
           node.forEach((item, at) => walk(item, `${path}/${at}`));
         } else if (typeof node === 'object' && node !== null) {
           places.push(`${path}/new~1key`);
-          for (const [key, item] of Object.entries(node)) walk(item, `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+          for (const [key, item] of Object.entries(node))
+            walk(item, `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
         }
       };
       walk(document, '');
@@ -104,7 +190,11 @@ test('adding and then removing, anywhere in any document, changes nothing', () =
       const path = places[pick % places.length]!;
       const before = JSON.stringify(document);
       fc.pre(!before.includes('new/key'));
-      const after = patched(document, [{ op: 'add', path, value }, { op: 'test', path, value }, { op: 'remove', path }]);
+      const after = patched(document, [
+        { op: 'add', path, value },
+        { op: 'test', path, value },
+        { op: 'remove', path },
+      ]);
       expect(after).toEqual(JSON.parse(before));
     }),
   );

@@ -1,4 +1,7 @@
-/** What streams of runs look like from outside the subgraph: tenantEvents, plain server-sent events, and what followers share. */
+/**
+ * What streams of runs look like from outside the subgraph: tenantEvents, plain server-sent events, and what followers
+ * share.
+ */
 import { execute, parse, subscribe, validate, type ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRuns } from '#subgraphs/runs/index.ts';
@@ -27,18 +30,32 @@ afterAll(async () => {
 
 async function data(source: string, variables: Record<string, unknown>, tenantId = 'tenant-a'): Promise<any> {
   const contextValue = createRequestContext(principal(tenantId));
-  const result = (await execute({ schema: runs.schema, document: parse(source), variableValues: variables, contextValue })) as ExecutionResult<any>;
+  const result = (await execute({
+    schema: runs.schema,
+    document: parse(source),
+    variableValues: variables,
+    contextValue,
+  })) as ExecutionResult<any>;
   expect(result.errors).toBeUndefined();
   return result.data;
 }
-async function stream(source: string, variables: Record<string, unknown> = {}, context = createRequestContext(principal('tenant-a'))): Promise<any> {
+async function stream(
+  source: string,
+  variables: Record<string, unknown> = {},
+  context = createRequestContext(principal('tenant-a')),
+): Promise<any> {
   const document = parse(source);
   expect(validate(runs.schema, document)).toEqual([]);
   return await subscribe({ schema: runs.schema, document, variableValues: variables, contextValue: context });
 }
-const start = async (agentId?: string): Promise<string> => (await data(`mutation ($input: StartRunInput!) { startRun(input: $input) { run { id } } }`, { input: { agentId } })).startRun.run.id;
+const start = async (agentId?: string): Promise<string> =>
+  (await data(`mutation ($input: StartRunInput!) { startRun(input: $input) { run { id } } }`, { input: { agentId } }))
+    .startRun.run.id;
 const append = async (runId: string, ...events: { type: string; payload: unknown }[]) =>
-  await data(`mutation ($runId: ID!, $events: [RunEventInput!]!) { appendRunEvents(input: { runId: $runId, events: $events }) { run { id } } }`, { runId, events });
+  await data(
+    `mutation ($runId: ID!, $events: [RunEventInput!]!) { appendRunEvents(input: { runId: $runId, events: $events }) { run { id } } }`,
+    { runId, events },
+  );
 const text = (delta: string) => ({ type: 'TEXT_MESSAGE_CONTENT', payload: { messageId: 'm', delta } });
 const artifact = { type: 'ARTIFACT_CREATED', payload: { artifactId: 'art_1' } };
 const finish = { type: 'RUN_FINISHED', payload: {} };
@@ -53,17 +70,39 @@ describe('tenantEvents', () => {
     await append(two, text('b'));
     const events = await stream(FOLLOW, { agentId: 'agt_one' });
     const first = (await events.next()).value.data.tenantEvents;
-    expect(first).toMatchObject({ event: { __typename: 'RunStartedEvent', sequence: 1, run: { id: one, agent: { id: 'agt_one' }, status: 'RUNNING' } } });
+    expect(first).toMatchObject({
+      event: {
+        __typename: 'RunStartedEvent',
+        sequence: 1,
+        run: { id: one, agent: { id: 'agt_one' }, status: 'RUNNING' },
+      },
+    });
     await events.return();
-    const resumed = await stream(FOLLOW, { agentId: 'agt_one', after: first.cursor, types: ['RUN_FINISHED', 'TEXT_MESSAGE_CONTENT'] });
-    expect((await resumed.next()).value.data.tenantEvents.event).toMatchObject({ sequence: 2, type: 'TEXT_MESSAGE_CONTENT' });
+    const resumed = await stream(FOLLOW, {
+      agentId: 'agt_one',
+      after: first.cursor,
+      types: ['RUN_FINISHED', 'TEXT_MESSAGE_CONTENT'],
+    });
+    expect((await resumed.next()).value.data.tenantEvents.event).toMatchObject({
+      sequence: 2,
+      type: 'TEXT_MESSAGE_CONTENT',
+    });
     const next = resumed.next();
     await append(one, finish);
-    expect((await next).value.data.tenantEvents.event).toMatchObject({ sequence: 3, run: { id: one, status: 'SUCCEEDED' } });
+    expect((await next).value.data.tenantEvents.event).toMatchObject({
+      sequence: 3,
+      run: { id: one, status: 'SUCCEEDED' },
+    });
     await resumed.return();
   });
 
-  test.each([[{ after: 'then' }], [{ after: '' }], [{ after: '1' }], [{ agentId: 'doc_1' }], [{ after: '9000000000000000000-1' }]])('refuses %j', async (variables) => {
+  test.each([
+    [{ after: 'then' }],
+    [{ after: '' }],
+    [{ after: '1' }],
+    [{ agentId: 'doc_1' }],
+    [{ after: '9000000000000000000-1' }],
+  ])('refuses %j', async (variables) => {
     expect((await stream(FOLLOW, variables)).errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT' });
   });
 });
@@ -71,10 +110,15 @@ describe('tenantEvents', () => {
 test('followers share the reading of a run that they all ask for', async () => {
   const runId = await start();
   const contexts = Array.from({ length: 20 }, () => createRequestContext(principal('tenant-a')));
-  const streams = await Promise.all(contexts.map((context) => stream(`subscription ($runId: ID!) { runEvents(runId: $runId) { sequence run { status } } }`, { runId }, context)));
+  const streams = await Promise.all(
+    contexts.map((context) =>
+      stream(`subscription ($runId: ID!) { runEvents(runId: $runId) { sequence run { status } } }`, { runId }, context),
+    ),
+  );
   const nexts = streams.map((each) => each.next());
   await append(runId, text('x'));
-  for (const next of nexts) expect((await next).value.data.runEvents).toEqual({ sequence: 1, run: { status: 'RUNNING' } });
+  for (const next of nexts)
+    expect((await next).value.data.runEvents).toEqual({ sequence: 1, run: { status: 'RUNNING' } });
   const reads = contexts.reduce((sum, { statements }) => sum + statements.total, 0);
   expect(reads).toBeGreaterThan(0);
   expect(reads).toBeLessThan(5);
@@ -87,12 +131,23 @@ test('followers share the reading of a run that they all ask for', async () => {
 });
 
 describe('GET /runs/:id/events', () => {
-  const get = async (path: string, { tenantId = 'tenant-a', headers = {}, of = runs }: { tenantId?: string; headers?: Record<string, string>; of?: Subgraph } = {}): Promise<Response> => {
+  const get = async (
+    path: string,
+    {
+      tenantId = 'tenant-a',
+      headers = {},
+      of = runs,
+    }: { tenantId?: string; headers?: Record<string, string>; of?: Subgraph } = {},
+  ): Promise<Response> => {
     const [route] = of.routes;
     expect(route).toMatchObject({ methods: ['GET'], prefix: '/runs/', authenticated: true });
     return await route!.handle(new Request(`http://localhost${path}`, { headers }), principal(tenantId));
   };
-  const refused = async (promise: Promise<Response>) => await promise.then(() => expect.fail('It should have been refused.'), (error: CodedError) => error.code);
+  const refused = async (promise: Promise<Response>) =>
+    await promise.then(
+      () => expect.fail('It should have been refused.'),
+      (error: CodedError) => error.code,
+    );
   const frames = (body: string) =>
     body.split('\n\n').flatMap((block) => {
       const id = /^id: (\d+)$/m.exec(block)?.[1];
@@ -100,7 +155,9 @@ describe('GET /runs/:id/events', () => {
     });
   /** Reads until a frame with this id has come. */
   const until = async (response: Response, id: number): Promise<string> => {
-    const reader = response.body!.pipeThrough(new TextDecoderStream() as never).getReader() as ReadableStreamDefaultReader<string>;
+    const reader = response
+      .body!.pipeThrough(new TextDecoderStream() as never)
+      .getReader() as ReadableStreamDefaultReader<string>;
     let body = '';
     while (!body.includes(`id: ${id}\n`)) {
       const { done, value } = await reader.read();
@@ -130,7 +187,8 @@ describe('GET /runs/:id/events', () => {
   test('goes on behind Last-Event-ID, which outranks the URL, and says when nothing will come', async () => {
     const runId = await start();
     await append(runId, text('a'), text('b'), finish);
-    const ids = async (path: string, headers = {}) => frames(await (await get(path, { headers })).text()).map(({ id }) => id);
+    const ids = async (path: string, headers = {}) =>
+      frames(await (await get(path, { headers })).text()).map(({ id }) => id);
     expect(await ids(`/runs/${runId}/events?after=1`)).toEqual([2, 3, 4]);
     expect(await ids(`/runs/${runId}/events?after=1`, { 'last-event-id': '3' })).toEqual([4]);
     expect(await ids(`/runs/${runId}/events?types=RUN_STARTED`)).toEqual([1, 4]);
@@ -167,18 +225,25 @@ describe('GET /runs/:id/events', () => {
     await impatient.close();
     // It resumes where it was.
     await append(runId, finish);
-    expect(frames(await until(await get(`/runs/${runId}/events`, { headers: { 'last-event-id': '1' } }), 3)).map(({ id }) => id)).toEqual([2, 3]);
+    expect(
+      frames(await until(await get(`/runs/${runId}/events`, { headers: { 'last-event-id': '1' } }), 3)).map(
+        ({ id }) => id,
+      ),
+    ).toEqual([2, 3]);
   });
 
   test('looks anew who asks, and what for', async () => {
     const runId = await start();
     await append(runId, text('a'));
-    expect(await refused(get(`/runs/${runId}/events`, { tenantId: 'tenant-b', headers: { 'last-event-id': '1' } }))).toBe('NOT_FOUND');
+    expect(
+      await refused(get(`/runs/${runId}/events`, { tenantId: 'tenant-b', headers: { 'last-event-id': '1' } })),
+    ).toBe('NOT_FOUND');
     expect(await refused(get(`/runs/run_none/events`))).toBe('NOT_FOUND');
     expect(await refused(get(`/runs/${runId}`))).toBe('NOT_FOUND');
     expect(await refused(get(`/runs/${runId}/events/more`))).toBe('NOT_FOUND');
     expect(await refused(get(`/runs/%00/events`))).toMatch(/NOT_FOUND|BAD_USER_INPUT/);
-    for (const after of ['-1', 'x', '3', '1.5', '']) expect(await refused(get(`/runs/${runId}/events?after=${after}`))).toBe('BAD_USER_INPUT');
+    for (const after of ['-1', 'x', '3', '1.5', ''])
+      expect(await refused(get(`/runs/${runId}/events?after=${after}`))).toBe('BAD_USER_INPUT');
     expect(await refused(get(`/runs/${runId}/events?types=NONE`))).toBe('BAD_USER_INPUT');
   });
 });

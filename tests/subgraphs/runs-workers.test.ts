@@ -23,11 +23,20 @@ afterAll(async () => {
   await database?.[Symbol.asyncDispose]();
 });
 
-async function ask(source: string, variables: Record<string, unknown> = {}, tenantId = 'tenant-a'): Promise<ExecutionResult<any>> {
+async function ask(
+  source: string,
+  variables: Record<string, unknown> = {},
+  tenantId = 'tenant-a',
+): Promise<ExecutionResult<any>> {
   const document = parse(source);
   expect(validate(runs.schema, document)).toEqual([]);
   const contextValue = createRequestContext({ tenantId, subject: 'worker', roles: [], scopes: [] });
-  return (await execute({ schema: runs.schema, document, variableValues: variables, contextValue })) as ExecutionResult<any>;
+  return (await execute({
+    schema: runs.schema,
+    document,
+    variableValues: variables,
+    contextValue,
+  })) as ExecutionResult<any>;
 }
 async function data(source: string, variables: Record<string, unknown> = {}): Promise<any> {
   const { data: answer, errors } = await ask(source, variables);
@@ -48,10 +57,25 @@ test('a worker’s life', async () => {
   const agentId = 'agt_life';
   expect((await data(CLAIM, { agentId })).claimRun).toEqual({ lease: null, run: null });
   const scheduledAt = '2020-01-01T00:00:00.000Z';
-  const { run } = (await data(START, { input: { agentId, input: 'work', priority: 7, scheduledAt, maxAttempts: 2 } })).startRun;
-  expect(run).toMatchObject({ priority: 7, scheduledAt, maxAttempts: 2, attempts: 0, claimedBy: null, leaseExpiresAt: null });
+  const { run } = (await data(START, { input: { agentId, input: 'work', priority: 7, scheduledAt, maxAttempts: 2 } }))
+    .startRun;
+  expect(run).toMatchObject({
+    priority: 7,
+    scheduledAt,
+    maxAttempts: 2,
+    attempts: 0,
+    claimedBy: null,
+    leaseExpiresAt: null,
+  });
   const claimed = (await data(CLAIM, { agentId, leaseSeconds: 120 })).claimRun;
-  expect(claimed.run).toEqual({ id: run.id, status: 'QUEUED', input: 'work', attempts: 1, claimedBy: 'worker', leaseExpiresAt: claimed.lease.expiresAt });
+  expect(claimed.run).toEqual({
+    id: run.id,
+    status: 'QUEUED',
+    input: 'work',
+    attempts: 1,
+    claimedBy: 'worker',
+    leaseExpiresAt: claimed.lease.expiresAt,
+  });
   const own = { runId: run.id, token: claimed.lease.token };
   expect(await code(APPEND, { runId: run.id })).toBe('CONFLICT');
   expect((await data(APPEND, own)).appendRunEvents.run.status).toBe('RUNNING');
@@ -88,15 +112,31 @@ test.each([
 
 test('a webhook is refused where dispatch is off, or where its host is not allowed', async () => {
   const refused = await ask(START, { input: { webhook: 'https://agents.example.com/' } });
-  expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'STORE_DISABLED', hint: expect.stringContaining('DISPATCH_ALLOWED_HOSTS') });
+  expect(refused.errors?.[0]?.extensions).toMatchObject({
+    code: 'STORE_DISABLED',
+    hint: expect.stringContaining('DISPATCH_ALLOWED_HOSTS'),
+  });
   const off = runs;
   try {
-    runs = await createRuns({ dispatch: { allowedHosts: ['agents.example.com'], secret: 's'.repeat(32) } }, { postgres });
-    for (const webhook of ['x', 'https://169.254.169.254/', 'https://example.com/', 'http://localhost:1/', 'file:///etc/passwd', 'a\0b']) {
+    runs = await createRuns(
+      { dispatch: { allowedHosts: ['agents.example.com'], secret: 's'.repeat(32) } },
+      { postgres },
+    );
+    for (const webhook of [
+      'x',
+      'https://169.254.169.254/',
+      'https://example.com/',
+      'http://localhost:1/',
+      'file:///etc/passwd',
+      'a\0b',
+    ]) {
       expect(await code(START, { input: { webhook } })).toBe('BAD_USER_INPUT');
     }
     const scheduledAt = '2999-01-01T00:00:00Z';
-    const started = await data(`mutation ($input: StartRunInput!) { startRun(input: $input) { run { webhook dispatchError } } }`, { input: { webhook: 'https://agents.example.com/hook', scheduledAt } });
+    const started = await data(
+      `mutation ($input: StartRunInput!) { startRun(input: $input) { run { webhook dispatchError } } }`,
+      { input: { webhook: 'https://agents.example.com/hook', scheduledAt } },
+    );
     expect(started.startRun.run).toEqual({ webhook: 'https://agents.example.com/hook', dispatchError: null });
   } finally {
     await runs.close();
@@ -106,20 +146,39 @@ test('a webhook is refused where dispatch is off, or where its host is not allow
 
 test('a workflow is refused where Temporal is off, and together with a webhook', async () => {
   const refused = await ask(START, { input: { workflow: true } });
-  expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'STORE_DISABLED', hint: expect.stringContaining('TEMPORAL_ADDRESS') });
-  expect(await code(START, { input: { workflow: true, webhook: 'https://agents.example.com/' } })).toBe('BAD_USER_INPUT');
+  expect(refused.errors?.[0]?.extensions).toMatchObject({
+    code: 'STORE_DISABLED',
+    hint: expect.stringContaining('TEMPORAL_ADDRESS'),
+  });
+  expect(await code(START, { input: { workflow: true, webhook: 'https://agents.example.com/' } })).toBe(
+    'BAD_USER_INPUT',
+  );
   expect((await data(START, { input: { workflow: false } })).startRun.run.attempts).toBe(0);
 });
 
 test('a run for a workflow is acknowledged and can be cancelled while Temporal is away, which health tells', async () => {
   const off = runs;
   try {
-    runs = await createRuns({ temporal: { address: '127.0.0.1:1', taskQueue: 'q', workflowType: 'w', timeoutMs: 200 } }, { postgres });
-    const { run } = (await data(`mutation { startRun(input: { workflow: true, input: "x" }) { run { id status workflowId webhook } } }`)).startRun;
+    runs = await createRuns(
+      { temporal: { address: '127.0.0.1:1', taskQueue: 'q', workflowType: 'w', timeoutMs: 200 } },
+      { postgres },
+    );
+    const { run } = (
+      await data(
+        `mutation { startRun(input: { workflow: true, input: "x" }) { run { id status workflowId webhook } } }`,
+      )
+    ).startRun;
     expect(run).toEqual({ id: run.id, status: 'QUEUED', workflowId: `tributary:tenant-a:${run.id}`, webhook: null });
-    const now = async () => (await data(`query ($id: ID!) { run(id: $id) { status dispatchError } }`, { id: run.id })).run;
-    await expect.poll(now, { timeout: 20_000 }).toEqual({ status: 'QUEUED', dispatchError: 'Temporal cannot be reached.' });
-    expect(await runs.health()).toContainEqual({ store: 'temporal', state: 'down', detail: expect.stringContaining('TEMPORAL_ADDRESS') });
+    const now = async () =>
+      (await data(`query ($id: ID!) { run(id: $id) { status dispatchError } }`, { id: run.id })).run;
+    await expect
+      .poll(now, { timeout: 20_000 })
+      .toEqual({ status: 'QUEUED', dispatchError: 'Temporal cannot be reached.' });
+    expect(await runs.health()).toContainEqual({
+      store: 'temporal',
+      state: 'down',
+      detail: expect.stringContaining('TEMPORAL_ADDRESS'),
+    });
     expect((await data(CANCEL, { runId: run.id })).cancelRun.run.status).toBe('CANCELLED');
   } finally {
     await runs.close();

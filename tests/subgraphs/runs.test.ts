@@ -31,29 +31,58 @@ afterAll(async () => {
   await database?.[Symbol.asyncDispose]();
 });
 
-async function ask(source: string, variables: Record<string, unknown> = {}, context: RequestContext = a(), schema = runs.schema): Promise<ExecutionResult<any>> {
+async function ask(
+  source: string,
+  variables: Record<string, unknown> = {},
+  context: RequestContext = a(),
+  schema = runs.schema,
+): Promise<ExecutionResult<any>> {
   const document = parse(source);
   expect(validate(schema, document)).toEqual([]);
-  return (await execute({ schema, document, variableValues: variables, contextValue: context })) as ExecutionResult<any>;
+  return (await execute({
+    schema,
+    document,
+    variableValues: variables,
+    contextValue: context,
+  })) as ExecutionResult<any>;
 }
-async function data(source: string, variables: Record<string, unknown> = {}, context: RequestContext = a()): Promise<any> {
+async function data(
+  source: string,
+  variables: Record<string, unknown> = {},
+  context: RequestContext = a(),
+): Promise<any> {
   const result = await ask(source, variables, context);
   expect(result.errors).toBeUndefined();
   return result.data;
 }
 const codes = (result: ExecutionResult<any>) => result.errors?.map(({ extensions }) => extensions['code']);
-async function refused(source: string, variables: Record<string, unknown> = {}, context: RequestContext = a()): Promise<unknown> {
+async function refused(
+  source: string,
+  variables: Record<string, unknown> = {},
+  context: RequestContext = a(),
+): Promise<unknown> {
   const result = await ask(source, variables, context);
   return codes(result)?.[0];
 }
-async function stream(source: string, variables: Record<string, unknown>, context: RequestContext = a()): Promise<AsyncIterableIterator<ExecutionResult<any>> | ExecutionResult<any>> {
+async function stream(
+  source: string,
+  variables: Record<string, unknown>,
+  context: RequestContext = a(),
+): Promise<AsyncIterableIterator<ExecutionResult<any>> | ExecutionResult<any>> {
   const document = parse(source);
   expect(validate(runs.schema, document)).toEqual([]);
-  return (await subscribe({ schema: runs.schema, document, variableValues: variables, contextValue: context })) as never;
+  return (await subscribe({
+    schema: runs.schema,
+    document,
+    variableValues: variables,
+    contextValue: context,
+  })) as never;
 }
 async function all(source: string, variables: Record<string, unknown>): Promise<any[]> {
   const events: any[] = [];
-  for await (const { data: event, errors } of (await stream(source, variables)) as AsyncIterableIterator<ExecutionResult<any>>) {
+  for await (const { data: event, errors } of (await stream(source, variables)) as AsyncIterableIterator<
+    ExecutionResult<any>
+  >) {
     expect(errors).toBeUndefined();
     events.push(event.runEvents);
   }
@@ -72,13 +101,21 @@ const EVENTS = `query Events($runId: ID!, $after: String, $first: Int = 100) {
 }`;
 const FOLLOW = `subscription Follow($runId: ID!, $after: String, $types: [RunEventType!]) { runEvents(runId: $runId, after: $after, types: $types) {
   __typename sequence type createdAt payload run { id status agent { id } } ... on ArtifactCreatedEvent { artifact { id } } ... on TextMessageContentEvent { delta messageId } ... on StateDeltaEvent { patch } } }`;
-const start = async (context = a()): Promise<string> => (await data(START, { input: {} }, context)).startRun.run.id as string;
+const start = async (context = a()): Promise<string> =>
+  (await data(START, { input: {} }, context)).startRun.run.id as string;
 const text = (delta: string) => ({ type: 'TEXT_MESSAGE_CONTENT', payload: { messageId: 'm1', delta } });
 
 test('a run’s life, as the contract tells it', async () => {
   const input = { agentId: 'agt_1', input: { question: 'Which packages retry?' }, idempotencyKey: 'q-1' };
   const { run } = (await data(START, { input })).startRun;
-  expect(run).toMatchObject({ status: 'QUEUED', lastSequence: 0, agent: { id: 'agt_1' }, input: input.input, threadId: run.id, startedBy: 'ann' });
+  expect(run).toMatchObject({
+    status: 'QUEUED',
+    lastSequence: 0,
+    agent: { id: 'agt_1' },
+    input: input.input,
+    threadId: run.id,
+    startedBy: 'ann',
+  });
   expect((await data(START, { input })).startRun.run.id).toBe(run.id);
 
   const appended = await data(
@@ -91,22 +128,43 @@ test('a run’s life, as the contract tells it', async () => {
     { runId: run.id },
   );
   expect(appended.appendRunEvents).toEqual({
-    events: [{ sequence: 2, type: 'STEP_STARTED' }, { sequence: 3, type: 'TEXT_MESSAGE_CONTENT' }, { sequence: 4, type: 'ARTIFACT_CREATED' }],
+    events: [
+      { sequence: 2, type: 'STEP_STARTED' },
+      { sequence: 3, type: 'TEXT_MESSAGE_CONTENT' },
+      { sequence: 4, type: 'ARTIFACT_CREATED' },
+    ],
     run: { status: 'RUNNING' },
   });
   const finish = (await data(FINISH, { runId: run.id, output: { answer: 'undici' } })).finishRun.run;
   expect(finish).toMatchObject({ id: run.id, status: 'SUCCEEDED', output: { answer: 'undici' }, error: null });
 
   const log = (await data(EVENTS, { runId: run.id })).run.events;
-  expect(log.edges.map(({ node }: any) => node.__typename)).toEqual(['RunStartedEvent', 'StepStartedEvent', 'TextMessageContentEvent', 'ArtifactCreatedEvent', 'RunFinishedEvent']);
-  expect(log.edges.at(-1).node.payload).toEqual({ threadId: run.id, runId: run.id, result: { answer: 'undici' }, outcome: { type: 'success' } });
+  expect(log.edges.map(({ node }: any) => node.__typename)).toEqual([
+    'RunStartedEvent',
+    'StepStartedEvent',
+    'TextMessageContentEvent',
+    'ArtifactCreatedEvent',
+    'RunFinishedEvent',
+  ]);
+  expect(log.edges.at(-1).node.payload).toEqual({
+    threadId: run.id,
+    runId: run.id,
+    result: { answer: 'undici' },
+    outcome: { type: 'success' },
+  });
   expect(log.pageInfo).toEqual({ hasNextPage: false, endCursor: '5' });
   const followed = await all(FOLLOW, { runId: run.id });
   expect(followed.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5]);
-  expect(followed[2]).toMatchObject({ delta: 'Found ', messageId: 'm1', run: { id: run.id, status: 'SUCCEEDED', agent: { id: 'agt_1' } } });
+  expect(followed[2]).toMatchObject({
+    delta: 'Found ',
+    messageId: 'm1',
+    run: { id: run.id, status: 'SUCCEEDED', agent: { id: 'agt_1' } },
+  });
   expect(followed[3]).toMatchObject({ artifact: { id: 'art_1' } });
   expect((await all(FOLLOW, { runId: run.id, after: '3' })).map(({ sequence }) => sequence)).toEqual([4, 5]);
-  expect((await all(FOLLOW, { runId: run.id, types: ['STEP_STARTED'] })).map(({ sequence }) => sequence)).toEqual([2, 5]);
+  expect((await all(FOLLOW, { runId: run.id, types: ['STEP_STARTED'] })).map(({ sequence }) => sequence)).toEqual([
+    2, 5,
+  ]);
 });
 
 test('the log pages by the stream’s cursors', async () => {
@@ -121,7 +179,10 @@ test('the log pages by the stream’s cursors', async () => {
     after = pageInfo.endCursor;
   }
   expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-  expect((await data(EVENTS, { runId, after: '10' })).run.events).toEqual({ edges: [], pageInfo: { hasNextPage: false, endCursor: null } });
+  expect((await data(EVENTS, { runId, after: '10' })).run.events).toEqual({
+    edges: [],
+    pageInfo: { hasNextPage: false, endCursor: null },
+  });
   const texts = `query ($id: ID!) { run(id: $id) { events(types: [RUN_STARTED, CUSTOM]) { edges { cursor } } } }`;
   expect((await data(texts, { id: runId })).run.events.edges).toEqual([{ cursor: '1' }]);
 });
@@ -136,7 +197,12 @@ test('a live stream sends each event as it is appended, with the run as it is th
   expect(await next()).toMatchObject({ sequence: 2, delta: 'a' });
   const last = next();
   expect((await data(CANCEL, { runId })).cancelRun.run).toEqual({ id: runId, status: 'CANCELLED' });
-  expect(await last).toMatchObject({ sequence: 3, type: 'RUN_FINISHED', run: { status: 'CANCELLED' }, payload: { outcome: { type: 'cancelled' }, reason: 'no longer needed' } });
+  expect(await last).toMatchObject({
+    sequence: 3,
+    type: 'RUN_FINISHED',
+    run: { status: 'CANCELLED' },
+    payload: { outcome: { type: 'cancelled' }, reason: 'no longer needed' },
+  });
   expect((await events.next()).done).toBe(true);
   expect((await data(CANCEL, { runId })).cancelRun.run.status).toBe('CANCELLED');
   expect(await refused(FINISH, { runId })).toBe('CONFLICT');
@@ -144,7 +210,8 @@ test('a live stream sends each event as it is appended, with the run as it is th
 
 test('a failed run says how', async () => {
   const runId = await start();
-  const { run } = (await data(FINISH, { runId, output: { partial: 1 }, error: { message: 'no luck', code: 'E1' } })).finishRun;
+  const { run } = (await data(FINISH, { runId, output: { partial: 1 }, error: { message: 'no luck', code: 'E1' } }))
+    .finishRun;
   expect(run).toMatchObject({ status: 'FAILED', output: { partial: 1 }, error: { message: 'no luck', code: 'E1' } });
   expect(await refused(CANCEL, { runId })).toBe('CONFLICT');
 });
@@ -157,7 +224,12 @@ test('idempotency, expected sequence and state come through', async () => {
   expect(await data(APPEND, { runId, events, key: 'k', expected: 0 })).toEqual(one);
   const stale = await ask(APPEND, { runId, events: [text('x')], expected: 0 });
   expect(stale.errors?.[0]?.extensions).toMatchObject({ code: 'CONFLICT', lastSequence: 2, status: 'RUNNING' });
-  expect(await refused(APPEND, { runId, events: [{ type: 'STATE_DELTA', payload: { delta: [{ op: 'remove', path: '/none' }] } }] })).toBe('BAD_USER_INPUT');
+  expect(
+    await refused(APPEND, {
+      runId,
+      events: [{ type: 'STATE_DELTA', payload: { delta: [{ op: 'remove', path: '/none' }] } }],
+    }),
+  ).toBe('BAD_USER_INPUT');
 });
 
 test('runs are listed by filter, page by page, and counted only when asked', async () => {
@@ -178,9 +250,16 @@ test('runs are listed by filter, page by page, and counted only when asked', asy
     {},
     as('tenant-c'),
   );
-  expect(filtered.runs).toEqual({ totalCount: 2, edges: [{ node: { agent: { id: 'agt_x' } } }, { node: { agent: { id: 'agt_x' } } }] });
+  expect(filtered.runs).toEqual({
+    totalCount: 2,
+    edges: [{ node: { agent: { id: 'agt_x' } } }, { node: { agent: { id: 'agt_x' } } }],
+  });
   const context = as('tenant-c');
-  await data(`{ runs { edges { node { id status events(first: 3) { edges { node { sequence run { id } } } } } } } }`, {}, context);
+  await data(
+    `{ runs { edges { node { id status events(first: 3) { edges { node { sequence run { id } } } } } } } }`,
+    {},
+    context,
+  );
   expect(context.statements.total).toBe(2);
 });
 
@@ -190,10 +269,16 @@ test('the number of statements does not depend on the number of runs and events'
     await data(APPEND, { runId, events: [text('a'), text('b')].slice(0, n + 1) }, as('tenant-d'));
   }
   const context = as('tenant-d');
-  const ids = (await data(`{ runs { edges { node { id } } } }`, {}, context)).runs.edges.map(({ node }: any) => node.id);
+  const ids = (await data(`{ runs { edges { node { id } } } }`, {}, context)).runs.edges.map(
+    ({ node }: any) => node.id,
+  );
   const before = context.statements.total;
   const query = `query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Run { id status agent { id } events { edges { node { sequence run { id status } } } } } } }`;
-  const { _entities } = await data(query, { representations: [...ids, 'run_none'].map((id) => ({ __typename: 'Run', id })) }, context);
+  const { _entities } = await data(
+    query,
+    { representations: [...ids, 'run_none'].map((id) => ({ __typename: 'Run', id })) },
+    context,
+  );
   expect(_entities.map((run: any) => run?.events.edges.length ?? null).sort()).toEqual([2, 3, 3, null]);
   expect(context.statements.total - before).toBe(3); // Runs, their events, and the events' runs as they are now.
 });
@@ -216,19 +301,46 @@ describe('bad input', () => {
   const cases: [string, (runId: string) => [string, Record<string, unknown>]][] = [
     ['no events', (runId) => [APPEND, { runId, events: [] }]],
     ['too many events', (runId) => [APPEND, { runId, events: many }]],
-    ['a payload without what its type needs', (runId) => [APPEND, { runId, events: [{ type: 'TEXT_MESSAGE_CONTENT', payload: { messageId: 'm' } }] }]],
+    [
+      'a payload without what its type needs',
+      (runId) => [APPEND, { runId, events: [{ type: 'TEXT_MESSAGE_CONTENT', payload: { messageId: 'm' } }] }],
+    ],
     ['a payload that is a list', (runId) => [APPEND, { runId, events: [{ type: 'CUSTOM', payload: [] }] }]],
     ['a payload that is absent', (runId) => [APPEND, { runId, events: [{ type: 'STEP_STARTED' }] }]],
-    ['another type in the payload', (runId) => [APPEND, { runId, events: [{ type: 'STEP_STARTED', payload: { stepName: 's', type: 'RAW' } }] }]],
-    ['an artifact that is none', (runId) => [APPEND, { runId, events: [{ type: 'ARTIFACT_CREATED', payload: { artifactId: 'doc_1' } }] }]],
-    ['a patch that is none', (runId) => [APPEND, { runId, events: [{ type: 'STATE_DELTA', payload: { delta: [{ op: 'grow', path: '/' }] } }] }]],
-    ['an event behind the terminal one', (runId) => [APPEND, { runId, events: [{ type: 'RUN_ERROR', payload: { message: 'm' } }, text('x')] }]],
-    ['another run’s lifecycle', (runId) => [APPEND, { runId, events: [{ type: 'RUN_FINISHED', payload: { runId: 'other' } }] }]],
+    [
+      'another type in the payload',
+      (runId) => [APPEND, { runId, events: [{ type: 'STEP_STARTED', payload: { stepName: 's', type: 'RAW' } }] }],
+    ],
+    [
+      'an artifact that is none',
+      (runId) => [APPEND, { runId, events: [{ type: 'ARTIFACT_CREATED', payload: { artifactId: 'doc_1' } }] }],
+    ],
+    [
+      'a patch that is none',
+      (runId) => [
+        APPEND,
+        { runId, events: [{ type: 'STATE_DELTA', payload: { delta: [{ op: 'grow', path: '/' }] } }] },
+      ],
+    ],
+    [
+      'an event behind the terminal one',
+      (runId) => [APPEND, { runId, events: [{ type: 'RUN_ERROR', payload: { message: 'm' } }, text('x')] }],
+    ],
+    [
+      'another run’s lifecycle',
+      (runId) => [APPEND, { runId, events: [{ type: 'RUN_FINISHED', payload: { runId: 'other' } }] }],
+    ],
     ['a negative expected sequence', (runId) => [APPEND, { runId, events: [text('x')], expected: -1 }]],
     ['an empty key', (runId) => [APPEND, { runId, events: [text('x')], key: '' }]],
     ['a long key', (runId) => [APPEND, { runId, events: [text('x')], key: 'k'.repeat(201) }]],
     ['NUL in a key', (runId) => [APPEND, { runId, events: [text('x')], key: 'a\0b' }]],
-    ['NUL in a reason', (runId) => [`mutation ($runId: ID!, $reason: String) { cancelRun(input: { runId: $runId, reason: $reason }) { run { id } } }`, { runId, reason: '\0' }]],
+    [
+      'NUL in a reason',
+      (runId) => [
+        `mutation ($runId: ID!, $reason: String) { cancelRun(input: { runId: $runId, reason: $reason }) { run { id } } }`,
+        { runId, reason: '\0' },
+      ],
+    ],
     ['an agent that is none', () => [START, { input: { agentId: 'doc_1' } }]],
     ['a malformed cursor', (runId) => [EVENTS, { runId, after: 'x' }]],
     ['a negative cursor', (runId) => [EVENTS, { runId, after: '-1' }]],
@@ -236,8 +348,17 @@ describe('bad input', () => {
     ['a negative page', (runId) => [EVENTS, { runId, first: -1 }]],
     ['a huge page', (runId) => [EVENTS, { runId, first: 201 }]],
     ['a cursor of another list', () => [`{ runs(after: "x") { edges { cursor } } }`, {}]],
-    ['two criteria', () => [`{ runs(orderBy: [{ field: CREATED_AT }, { field: CREATED_AT }]) { edges { cursor } } }`, {}]],
-    ['a long list in a filter', () => [`query ($ids: [ID!]) { runs(where: { agentId: { in: $ids } }) { totalCount } }`, { ids: Array.from({ length: 501 }, () => 'agt_1') }]],
+    [
+      'two criteria',
+      () => [`{ runs(orderBy: [{ field: CREATED_AT }, { field: CREATED_AT }]) { edges { cursor } } }`, {}],
+    ],
+    [
+      'a long list in a filter',
+      () => [
+        `query ($ids: [ID!]) { runs(where: { agentId: { in: $ids } }) { totalCount } }`,
+        { ids: Array.from({ length: 501 }, () => 'agt_1') },
+      ],
+    ],
   ];
   test.each(cases)('%s', async (_name, make) => {
     const runId = await start();
@@ -248,29 +369,43 @@ describe('bad input', () => {
 
   test('in an event is named by its place and part', async () => {
     const runId = await start();
-    const result = await ask(APPEND, { runId, events: [text('x'), { type: 'TOOL_CALL_ARGS', payload: { toolCallId: 7, delta: '' } }] });
+    const result = await ask(APPEND, {
+      runId,
+      events: [text('x'), { type: 'TOOL_CALL_ARGS', payload: { toolCallId: 7, delta: '' } }],
+    });
     expect(result.errors?.[0]?.message).toMatch(/^events\[1\] \(TOOL_CALL_ARGS\): payload\.toolCallId: /);
   });
 
   test('of variables is refused before anything runs', async () => {
-    for (const events of [[{ type: 'NO_SUCH', payload: {} }], [{ type: 'CUSTOM', payload: { name: 'n', value: 'x'.repeat(70_000) } }], 'x']) {
+    for (const events of [
+      [{ type: 'NO_SUCH', payload: {} }],
+      [{ type: 'CUSTOM', payload: { name: 'n', value: 'x'.repeat(70_000) } }],
+      'x',
+    ]) {
       expect((await ask(APPEND, { runId: 'run_1', events })).errors).toHaveLength(1);
     }
   });
 
-  test.each([['x', 'BAD_USER_INPUT'], ['-1', 'BAD_USER_INPUT'], ['1.0', 'BAD_USER_INPUT'], ['01', 'BAD_USER_INPUT'], ['', 'BAD_USER_INPUT'], ['7', 'BAD_USER_INPUT'], ['99999999999999', 'BAD_USER_INPUT']])(
-    'a subscription’s cursor %j',
-    async (after, code) => {
-      expect(codes((await stream(FOLLOW, { runId: await start(), after })) as ExecutionResult)).toEqual([code]);
-    },
-  );
+  test.each([
+    ['x', 'BAD_USER_INPUT'],
+    ['-1', 'BAD_USER_INPUT'],
+    ['1.0', 'BAD_USER_INPUT'],
+    ['01', 'BAD_USER_INPUT'],
+    ['', 'BAD_USER_INPUT'],
+    ['7', 'BAD_USER_INPUT'],
+    ['99999999999999', 'BAD_USER_INPUT'],
+  ])('a subscription’s cursor %j', async (after, code) => {
+    expect(codes((await stream(FOLLOW, { runId: await start(), after })) as ExecutionResult)).toEqual([code]);
+  });
 
   test('unknown runs and strange ids are not found', async () => {
     for (const runId of ['run_none', 'doc_1', '', '\0', '__proto__', 'x'.repeat(10_000)]) {
       const read = await ask(EVENTS, { runId });
       expect(read.data?.run).toBeNull();
       expect(['NOT_FOUND', 'BAD_USER_INPUT']).toContain(await refused(FINISH, { runId }));
-      expect(['NOT_FOUND', 'BAD_USER_INPUT']).toContain(codes((await stream(FOLLOW, { runId })) as ExecutionResult)?.[0]);
+      expect(['NOT_FOUND', 'BAD_USER_INPUT']).toContain(
+        codes((await stream(FOLLOW, { runId })) as ExecutionResult)?.[0],
+      );
     }
   });
 });
@@ -279,18 +414,30 @@ test('without a store each field says what to set, and the schema is the same', 
   const off = await createRuns({}, {});
   expect(printSubgraphSchema(off.schema)).toBe(printSubgraphSchema(runs.schema));
   expect(await off.health()).toMatchObject([{ store: 'postgres', state: 'disabled' }]);
-  for (const source of [`{ run(id: "run_1") { id } }`, `{ runs { totalCount } }`, `mutation { startRun(input: {}) { run { id } } }`]) {
+  for (const source of [
+    `{ run(id: "run_1") { id } }`,
+    `{ runs { totalCount } }`,
+    `mutation { startRun(input: {}) { run { id } } }`,
+  ]) {
     const result = await ask(source, {}, a(), off.schema);
-    expect(result.errors?.[0]?.extensions).toMatchObject({ code: 'STORE_DISABLED', hint: expect.stringContaining('DATABASE_URL') });
+    expect(result.errors?.[0]?.extensions).toMatchObject({
+      code: 'STORE_DISABLED',
+      hint: expect.stringContaining('DATABASE_URL'),
+    });
   }
   const document = parse(`subscription { runEvents(runId: "run_1") { sequence } }`);
-  expect(codes((await subscribe({ schema: off.schema, document, contextValue: a() })) as ExecutionResult)).toEqual(['STORE_DISABLED']);
+  expect(codes((await subscribe({ schema: off.schema, document, contextValue: a() })) as ExecutionResult)).toEqual([
+    'STORE_DISABLED',
+  ]);
   await off.close();
 });
 
 describe('the schema', () => {
   test('is built without its dependencies and printed as committed', async () => {
-    const untouched = new Proxy({}, { get: () => expect.fail('The schema touched what it runs on.') }) as RunsSchemaDeps;
+    const untouched = new Proxy(
+      {},
+      { get: () => expect.fail('The schema touched what it runs on.') },
+    ) as RunsSchemaDeps;
     const committed = await readFile(new URL('../../subgraphs/runs/schema.graphql', import.meta.url), 'utf8');
     expect(`${printSubgraphSchema(buildSchema(untouched))}\n`).toBe(committed);
   });
@@ -308,7 +455,9 @@ describe('the schema', () => {
       const fields = Object.keys(object.getFields()).filter((name) => !['run', 'artifact'].includes(name));
       return `... on ${object.name} { ${fields.join(' ')} }`;
     });
-    expect(validate(runs.schema, parse(`subscription { runEvents(runId: "r") { ${selections.join(' ')} } }`))).toEqual([]);
+    expect(validate(runs.schema, parse(`subscription { runEvents(runId: "r") { ${selections.join(' ')} } }`))).toEqual(
+      [],
+    );
   });
 
   test('composes with the owners of Agent and Artifact without an error or a hint', async () => {

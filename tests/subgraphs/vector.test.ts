@@ -44,8 +44,18 @@ let embedder: ReturnType<typeof counting>;
 const as = (tenantId: string, system = false): RequestContext =>
   createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [], system });
 
-async function run(source: string, variables: Record<string, unknown> = {}, context = as('a'), subgraph = vector): Promise<ExecutionResult<Answer>> {
-  return await execute({ schema: subgraph.schema, document: parse(source), variableValues: variables, contextValue: context });
+async function run(
+  source: string,
+  variables: Record<string, unknown> = {},
+  context = as('a'),
+  subgraph = vector,
+): Promise<ExecutionResult<Answer>> {
+  return await execute({
+    schema: subgraph.schema,
+    document: parse(source),
+    variableValues: variables,
+    contextValue: context,
+  });
 }
 async function data(...args: Parameters<typeof run>): Promise<Answer> {
   const result = await run(...args);
@@ -57,15 +67,35 @@ const codeOf = (result: ExecutionResult) => result.errors?.map((error) => error.
 const SEARCH = /* GraphQL */ `
   query ($query: String!, $mode: SearchMode, $where: SearchFilter, $first: Int, $after: String) {
     search(query: $query, mode: $mode, where: $where, first: $first, after: $after) {
-      approximate mode candidates
-      edges { cursor score node { id } }
-      pageInfo { hasNextPage endCursor }
+      approximate
+      mode
+      candidates
+      edges {
+        cursor
+        score
+        node {
+          id
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
     }
-  }`;
+  }
+`;
 const INDEX = /* GraphQL */ `
   mutation ($documents: [IndexDocumentVectorsItem!]!) {
-    indexDocumentVectors(input: { documents: $documents }) { embedded kept removed documents { id } }
-  }`;
+    indexDocumentVectors(input: { documents: $documents }) {
+      embedded
+      kept
+      removed
+      documents {
+        id
+      }
+    }
+  }
+`;
 const ids = (answer: Answer): string[] => answer.search.edges.map((edge: Answer) => edge.node.id);
 
 const document = (n: number, texts: string[], more: Record<string, unknown> = {}) => ({
@@ -80,7 +110,10 @@ const document = (n: number, texts: string[], more: Record<string, unknown> = {}
 const CORPUS = [
   document(1, ['Retries need jitter, or clients stampede.', 'Backoff grows exponentially between retries.']),
   document(2, ['A parser turns tokens into a tree.', 'The lexer reads characters and emits tokens.']),
-  document(3, ['Retrying a request twice is harmless when it is idempotent.', 'Timeouts bound how long a retry may take.']),
+  document(3, [
+    'Retrying a request twice is harmless when it is idempotent.',
+    'Timeouts bound how long a retry may take.',
+  ]),
   document(4, ['Permission is hereby granted, free of charge, to any person.']),
   document(5, ['Permission is hereby granted, free of charge, to any person.'], { title: 'Document 4' }),
 ];
@@ -92,7 +125,19 @@ beforeAll(async () => {
   embedder = counting(inference.provides.embedder!);
   vector = await createVector({}, { postgres, embedder });
   await data(INDEX, { documents: CORPUS }, as('a', true));
-  await data(INDEX, { documents: [{ ...document(1, ['Jitter of another tenant.']), documentId: 'doc_b' , chunks: [{ id: 'chk_b', text: 'Jitter of another tenant.' }] }] }, as('b', true));
+  await data(
+    INDEX,
+    {
+      documents: [
+        {
+          ...document(1, ['Jitter of another tenant.']),
+          documentId: 'doc_b',
+          chunks: [{ id: 'chk_b', text: 'Jitter of another tenant.' }],
+        },
+      ],
+    },
+    as('b', true),
+  );
 });
 afterAll(async () => {
   await vector?.close();
@@ -111,7 +156,9 @@ describe('search', () => {
 
   test('is HYBRID by default: the sum of 1 / (60 + rank) over both rankings', async () => {
     const [hybrid, byVector, byKeyword] = await Promise.all(
-      ['HYBRID', 'VECTOR', 'KEYWORD'].map((mode) => data(SEARCH, { query: 'retries', mode: mode === 'HYBRID' ? undefined : mode, first: 50 })),
+      ['HYBRID', 'VECTOR', 'KEYWORD'].map((mode) =>
+        data(SEARCH, { query: 'retries', mode: mode === 'HYBRID' ? undefined : mode, first: 50 }),
+      ),
     );
     expect(hybrid.search.mode).toBe('HYBRID');
     for (const { score, node } of hybrid.search.edges) {
@@ -130,7 +177,7 @@ describe('search', () => {
       const query = 'permission granted';
       const whole = ids(await data(SEARCH, { query, mode, first: 100 }));
       const seen: string[] = [];
-      for (let after: string | null = null, more = true; more; ) {
+      for (let after: string | null = null, more = true; more;) {
         const answer = await data(SEARCH, { query, mode, first: 1, after });
         seen.push(...ids(answer));
         ({ hasNextPage: more, endCursor: after } = answer.search.pageInfo);
@@ -142,14 +189,27 @@ describe('search', () => {
 
   test('goes on behind a cursor whose chunk was written over or deleted meanwhile', async () => {
     const item = (n: number) => ({ chunkId: `chk_p_${n}`, documentId: 'doc_p', text: `pelican number ${n}` });
-    await data(`mutation ($items: [UpsertVectorsItem!]!) { upsertVectors(input: { items: $items }) { collection { model } } }`, { items: [1, 2, 3, 4, 5, 6].map(item) });
+    await data(
+      `mutation ($items: [UpsertVectorsItem!]!) { upsertVectors(input: { items: $items }) { collection { model } } }`,
+      { items: [1, 2, 3, 4, 5, 6].map(item) },
+    );
     const query = { query: 'pelican', mode: 'KEYWORD' };
     const first = await data(SEARCH, { ...query, first: 2 });
     expect(ids(first)).toEqual(['chk_p_1', 'chk_p_2']);
     await data(`mutation { deleteVectors(input: { chunkIds: ["chk_p_2"] }) { deletedChunkIds } }`);
-    await data(`mutation ($items: [UpsertVectorsItem!]!) { upsertVectors(input: { items: $items }) { collection { model } } }`, { items: [item(0)] });
-    expect(ids(await data(SEARCH, { ...query, first: 9, after: first.search.pageInfo.endCursor }))).toEqual(['chk_p_3', 'chk_p_4', 'chk_p_5', 'chk_p_6']);
-    await data(`mutation { deleteVectors(input: { chunkIds: ["chk_p_0", "chk_p_1", "chk_p_3", "chk_p_4", "chk_p_5", "chk_p_6"] }) { deletedChunkIds } }`);
+    await data(
+      `mutation ($items: [UpsertVectorsItem!]!) { upsertVectors(input: { items: $items }) { collection { model } } }`,
+      { items: [item(0)] },
+    );
+    expect(ids(await data(SEARCH, { ...query, first: 9, after: first.search.pageInfo.endCursor }))).toEqual([
+      'chk_p_3',
+      'chk_p_4',
+      'chk_p_5',
+      'chk_p_6',
+    ]);
+    await data(
+      `mutation { deleteVectors(input: { chunkIds: ["chk_p_0", "chk_p_1", "chk_p_3", "chk_p_4", "chk_p_5", "chk_p_6"] }) { deletedChunkIds } }`,
+    );
   });
 
   test('a cursor belongs to its query, mode and filter', async () => {
@@ -166,11 +226,21 @@ describe('search', () => {
   });
 
   test('filters by document, media type, source and metadata', async () => {
-    const only = async (where: unknown, mode = 'VECTOR') => [...new Set(ids(await data(SEARCH, { query: 'retry', mode, where, first: 100 })).map((id) => id.split('_')[1]))].sort();
+    const only = async (where: unknown, mode = 'VECTOR') =>
+      [
+        ...new Set(ids(await data(SEARCH, { query: 'retry', mode, where, first: 100 })).map((id) => id.split('_')[1])),
+      ].sort();
     expect(await only({ documentId: { in: ['doc_1', 'doc_b', 'doc_9'] } })).toEqual(['1']);
     expect(await only({ source: { startsWith: 'notes/3' } })).toEqual(['3']);
     expect(await only({ metadata: [{ path: ['topic'], eq: 'even' }] })).toEqual(['2', '4']);
-    expect(await only({ metadata: [{ path: ['topic'], eq: 'odd' }, { path: ['number'], in: [3, 4] }] })).toEqual(['3']);
+    expect(
+      await only({
+        metadata: [
+          { path: ['topic'], eq: 'odd' },
+          { path: ['number'], in: [3, 4] },
+        ],
+      }),
+    ).toEqual(['3']);
     expect(await only({ metadata: [{ path: ['topic'], eq: 'odd' }] }, 'KEYWORD')).toEqual(['1', '3']);
     expect(await only({ documentId: { eq: 'doc_1', in: ['doc_2'] } })).toEqual([]);
     expect(await only({ mediaType: { in: [] } })).toEqual([]);
@@ -192,18 +262,34 @@ describe('search', () => {
     ['with NUL', 'a\0b'],
     ['half of a surrogate pair', 'a\ud800b'],
   ])('refuses a query that is %s', async (_, query) => {
-    for (const mode of ['HYBRID', 'VECTOR', 'KEYWORD']) expect(codeOf(await run(SEARCH, { query, mode }))).toEqual(['BAD_USER_INPUT']);
+    for (const mode of ['HYBRID', 'VECTOR', 'KEYWORD'])
+      expect(codeOf(await run(SEARCH, { query, mode }))).toEqual(['BAD_USER_INPUT']);
   });
 
   test('answers odd queries', async () => {
-    const odd = ['the', '"', '-', '-jitter', '&|!()', ':*', "'; DROP TABLE chunks; --", '\\', '<->', '$1', 'x'.repeat(8_000), 'a b '.repeat(2_000), '"a b" or -c'];
+    const odd = [
+      'the',
+      '"',
+      '-',
+      '-jitter',
+      '&|!()',
+      ':*',
+      "'; DROP TABLE chunks; --",
+      '\\',
+      '<->',
+      '$1',
+      'x'.repeat(8_000),
+      'a b '.repeat(2_000),
+      '"a b" or -c',
+    ];
     for (const query of odd) {
       for (const mode of ['HYBRID', 'VECTOR', 'KEYWORD']) await data(SEARCH, { query, mode });
     }
   });
 
   test('refuses page sizes that are negative or huge', async () => {
-    for (const first of [-1, 201]) expect(codeOf(await run(SEARCH, { query: 'retry', first }))).toEqual(['BAD_USER_INPUT']);
+    for (const first of [-1, 201])
+      expect(codeOf(await run(SEARCH, { query: 'retry', first }))).toEqual(['BAD_USER_INPUT']);
     expect((await data(SEARCH, { query: 'retry', first: 0 })).search.edges).toEqual([]);
   });
 
@@ -218,7 +304,11 @@ describe('search', () => {
     expect(await cost(50)).toBe(2);
     const context = as('a');
     const before = { ...embedder };
-    await data(`{ a: search(query: "retry") { mode } b: search(query: "parser", mode: VECTOR) { mode } c: search(query: "retry", mode: KEYWORD) { mode } }`, {}, context);
+    await data(
+      `{ a: search(query: "retry") { mode } b: search(query: "parser", mode: VECTOR) { mode } c: search(query: "retry", mode: KEYWORD) { mode } }`,
+      {},
+      context,
+    );
     expect(embedder.calls - before.calls).toBe(1);
     expect(embedder.texts - before.texts).toBe(2);
     expect(context.statements.counts()['postgres']).toBe(2);
@@ -237,16 +327,47 @@ describe('similar', () => {
   const ENTITIES = /* GraphQL */ `
     query ($of: [_Any!]!, $first: Int, $after: String) {
       _entities(representations: $of) {
-        ... on Chunk { id similar(first: $first, after: $after) { approximate edges { cursor score node { id } } pageInfo { hasNextPage endCursor } } }
-        ... on Document { id similar(first: $first) { edges { score node { id } } } }
+        ... on Chunk {
+          id
+          similar(first: $first, after: $after) {
+            approximate
+            edges {
+              cursor
+              score
+              node {
+                id
+              }
+            }
+            pageInfo {
+              hasNextPage
+              endCursor
+            }
+          }
+        }
+        ... on Document {
+          id
+          similar(first: $first) {
+            edges {
+              score
+              node {
+                id
+              }
+            }
+          }
+        }
       }
-    }`;
+    }
+  `;
 
   test('finds similar chunks and documents for many parents with one statement each', async () => {
     const context = as('a');
     const chunks = CORPUS.flatMap((each) => each.chunks.map(({ id }) => ({ __typename: 'Chunk', id })));
     const documents = CORPUS.map(({ documentId }) => ({ __typename: 'Document', id: documentId }));
-    const { _entities } = await data(ENTITIES, { of: [...chunks, ...documents, { __typename: 'Chunk', id: 'chk_b' }], first: 2 }, context);
+    const { _entities } = await data(
+      ENTITIES,
+      { of: [...chunks, ...documents, { __typename: 'Chunk', id: 'chk_b' }], first: 2 },
+      context,
+    );
     expect(context.statements.counts()).toEqual({ postgres: 2 });
     const byId = new Map<string, Answer>(_entities.map((each: Answer) => [each.id, each.similar]));
     expect(byId.get('chk_4_0').edges[0]).toMatchObject({ node: { id: 'chk_5_0' }, score: expect.closeTo(1, 5) });
@@ -261,9 +382,10 @@ describe('similar', () => {
   });
 
   test('pages', async () => {
-    const page = async (after: string | null) => (await data(ENTITIES, { of: [{ __typename: 'Chunk', id: 'chk_1_0' }], first: 3, after }))._entities[0].similar;
+    const page = async (after: string | null) =>
+      (await data(ENTITIES, { of: [{ __typename: 'Chunk', id: 'chk_1_0' }], first: 3, after }))._entities[0].similar;
     const seen: string[] = [];
-    for (let after: string | null = null, more = true; more; ) {
+    for (let after: string | null = null, more = true; more;) {
       const similar = await page(after);
       seen.push(...similar.edges.map((edge: Answer) => edge.node.id));
       ({ hasNextPage: more, endCursor: after } = similar.pageInfo);
@@ -275,16 +397,41 @@ describe('similar', () => {
 
 describe('writes', () => {
   const UPSERT = `mutation ($input: UpsertVectorsInput!) { upsertVectors(input: $input) { chunks { id } collection { name model dimensions } } }`;
-  const item = (more: Record<string, unknown> = {}) => ({ chunkId: 'chk_w', documentId: 'doc_w', text: 'walrus', ...more });
-  const upsert = (items: unknown[], tenant = 'w', more: Record<string, unknown> = {}) => run(UPSERT, { input: { items, ...more } }, as(tenant));
+  const item = (more: Record<string, unknown> = {}) => ({
+    chunkId: 'chk_w',
+    documentId: 'doc_w',
+    text: 'walrus',
+    ...more,
+  });
+  const upsert = (items: unknown[], tenant = 'w', more: Record<string, unknown> = {}) =>
+    run(UPSERT, { input: { items, ...more } }, as(tenant));
 
   test('a chunk is found as soon as it is stored, and not once it is deleted', async () => {
-    const { upsertVectors } = await data(UPSERT, { input: { items: [item({ metadata: { kind: 'animal' } })] } }, as('w'));
-    expect(upsertVectors).toEqual({ chunks: [{ id: 'chk_w' }], collection: { name: 'chunks', model: embedder.model!.name, dimensions: 384 } });
+    const { upsertVectors } = await data(
+      UPSERT,
+      { input: { items: [item({ metadata: { kind: 'animal' } })] } },
+      as('w'),
+    );
+    expect(upsertVectors).toEqual({
+      chunks: [{ id: 'chk_w' }],
+      collection: { name: 'chunks', model: embedder.model!.name, dimensions: 384 },
+    });
     for (const mode of ['HYBRID', 'VECTOR', 'KEYWORD']) {
-      expect(ids(await data(SEARCH, { query: 'walrus', mode, where: { metadata: [{ path: ['kind'], eq: 'animal' }] } }, as('w')))).toEqual(['chk_w']);
+      expect(
+        ids(
+          await data(
+            SEARCH,
+            { query: 'walrus', mode, where: { metadata: [{ path: ['kind'], eq: 'animal' }] } },
+            as('w'),
+          ),
+        ),
+      ).toEqual(['chk_w']);
     }
-    const gone = await data(`mutation { deleteVectors(input: { chunkIds: ["chk_w", "chk_1_0"] }) { deletedChunkIds } }`, {}, as('w'));
+    const gone = await data(
+      `mutation { deleteVectors(input: { chunkIds: ["chk_w", "chk_1_0"] }) { deletedChunkIds } }`,
+      {},
+      as('w'),
+    );
     expect(gone.deleteVectors.deletedChunkIds).toEqual(['chk_w']);
     expect(ids(await data(SEARCH, { query: 'walrus' }, as('w')))).toEqual([]);
     expect(ids(await data(SEARCH, { query: 'jitter', mode: 'KEYWORD' }))).toContain('chk_1_0');
@@ -302,9 +449,15 @@ describe('writes', () => {
       // As variables GraphQL itself refuses them; the room's own check is behind that.
       expect((await own([number, ...new Array(383).fill(0)])).errors).toHaveLength(1);
     }
-    expect(codeOf(await upsert([item({ vector: new Array(384).fill(1) })], 'w', { model: 'another' }))).toEqual(['CONFLICT']);
+    expect(codeOf(await upsert([item({ vector: new Array(384).fill(1) })], 'w', { model: 'another' }))).toEqual([
+      'CONFLICT',
+    ]);
     expect(codeOf(await upsert([item({ vector: new Array(384).fill(1e300) })]))).toBeUndefined();
-    expect(codeOf(await upsert([item({ vector: [1, 2] }), item({ chunkId: 'chk_w2', vector: [1] })], 'new', { model: 'another' }))).toEqual(['BAD_USER_INPUT']);
+    expect(
+      codeOf(
+        await upsert([item({ vector: [1, 2] }), item({ chunkId: 'chk_w2', vector: [1] })], 'new', { model: 'another' }),
+      ),
+    ).toEqual(['BAD_USER_INPUT']);
   });
 
   test('refuses input that stores cannot hold, and writes nothing of it', async () => {
@@ -322,7 +475,15 @@ describe('writes', () => {
     expect(ids(await data(SEARCH, { query: 'walrus' }, as('untouched')))).toEqual([]);
     const keys = JSON.parse('{"__proto__": {"constructor": 1}}');
     expect((await upsert([item({ metadata: keys })], 'odd')).errors).toBeUndefined();
-    expect(ids(await data(SEARCH, { query: 'walrus', where: { metadata: [{ path: ['__proto__', 'constructor'], eq: 1 }] } }, as('odd')))).toEqual(['chk_w']);
+    expect(
+      ids(
+        await data(
+          SEARCH,
+          { query: 'walrus', where: { metadata: [{ path: ['__proto__', 'constructor'], eq: 1 }] } },
+          as('odd'),
+        ),
+      ),
+    ).toEqual(['chk_w']);
   });
 
   test('indexing embeds what is new in one call, keeps the rest and removes what is gone', async () => {
@@ -330,30 +491,48 @@ describe('writes', () => {
     const system = as('i', true);
     const documents = [document(1, ['one', 'two']), document(2, ['three'])];
     const index = async (input: unknown[]) => (await data(INDEX, { documents: input }, system)).indexDocumentVectors;
-    expect(await index(documents)).toMatchObject({ embedded: 3, kept: 0, removed: 0, documents: [{ id: 'doc_1' }, { id: 'doc_2' }] });
+    expect(await index(documents)).toMatchObject({
+      embedded: 3,
+      kept: 0,
+      removed: 0,
+      documents: [{ id: 'doc_1' }, { id: 'doc_2' }],
+    });
     expect(embedder.calls - before.calls).toBe(1);
     expect(await index(documents)).toMatchObject({ embedded: 0, kept: 3, removed: 0 });
     expect(embedder.calls - before.calls).toBe(1);
-    expect(await index([{ ...documents[0]!, chunks: [documents[0]!.chunks[0], { id: 'chk_1_9', text: 'nine' }] }])).toMatchObject({ embedded: 1, kept: 1, removed: 1 });
+    expect(
+      await index([{ ...documents[0]!, chunks: [documents[0]!.chunks[0], { id: 'chk_1_9', text: 'nine' }] }]),
+    ).toMatchObject({ embedded: 1, kept: 1, removed: 1 });
     expect(ids(await data(SEARCH, { query: 'two', mode: 'KEYWORD' }, as('i')))).toEqual([]);
     // The title is embedded with the text.
     expect(await index([{ ...documents[1]!, title: 'Renamed' }])).toMatchObject({ embedded: 1, kept: 0, removed: 0 });
     expect(ids(await data(SEARCH, { query: 'renamed', mode: 'KEYWORD' }, as('i')))).toEqual(['chk_2_0']);
-    const removed = await data(`mutation { removeDocumentVectors(input: { documentIds: ["doc_1", "doc_9"] }) { removed } }`, {}, system);
+    const removed = await data(
+      `mutation { removeDocumentVectors(input: { documentIds: ["doc_1", "doc_9"] }) { removed } }`,
+      {},
+      system,
+    );
     expect(removed.removeDocumentVectors.removed).toBe(2);
     expect(await index([])).toMatchObject({ embedded: 0 });
   });
 
   test('indexing a hundred documents takes a handful of statements', async () => {
     const context = as('many', true);
-    const documents = Array.from({ length: 100 }, (_, n) => document(n, Array.from({ length: 20 }, (_, i) => `chunk ${i} of ${n}`)));
+    const documents = Array.from({ length: 100 }, (_, n) =>
+      document(
+        n,
+        Array.from({ length: 20 }, (_, i) => `chunk ${i} of ${n}`),
+      ),
+    );
     await data(INDEX, { documents }, context);
     expect(context.statements.counts()['postgres']).toBeLessThanOrEqual(4);
   });
 
   test('only the gateway itself may index', async () => {
     expect(codeOf(await run(INDEX, { documents: [document(1, ['x'])] }))).toEqual(['FORBIDDEN']);
-    expect(codeOf(await run(`mutation { removeDocumentVectors(input: { documentIds: ["doc_1"] }) { removed } }`))).toEqual(['FORBIDDEN']);
+    expect(
+      codeOf(await run(`mutation { removeDocumentVectors(input: { documentIds: ["doc_1"] }) { removed } }`)),
+    ).toEqual(['FORBIDDEN']);
   });
 });
 
@@ -373,10 +552,15 @@ describe('what is off says so', () => {
   test('a model that is not the collection’s is an error, never a ranking', async () => {
     const other: Embedder = {
       model: { name: 'other', dimensions: 384 },
-      embed: async (_, input) => ({ model: 'other', dimensions: 384, vectors: input.map(() => new Float32Array(384).fill(1 / Math.sqrt(384))) }),
+      embed: async (_, input) => ({
+        model: 'other',
+        dimensions: 384,
+        vectors: input.map(() => new Float32Array(384).fill(1 / Math.sqrt(384))),
+      }),
     };
     const subgraph = await createVector({}, { postgres, embedder: other });
-    for (const mode of ['HYBRID', 'VECTOR']) expect(codeOf(await run(SEARCH, { query: 'jitter', mode }, as('a'), subgraph))).toEqual(['CONFLICT']);
+    for (const mode of ['HYBRID', 'VECTOR'])
+      expect(codeOf(await run(SEARCH, { query: 'jitter', mode }, as('a'), subgraph))).toEqual(['CONFLICT']);
     expect(codeOf(await run(INDEX, { documents: CORPUS }, as('a', true), subgraph))).toEqual(['CONFLICT']);
     await subgraph.close();
     const elsewhere = await createVector({ collection: 'others' }, { postgres, embedder: other });
@@ -395,6 +579,8 @@ describe('what is off says so', () => {
   });
 
   test('a collection name that no store takes stops the start', async () => {
-    await expect(createVector({ collection: '../chunks' }, { postgres, embedder })).rejects.toMatchObject({ extensions: { code: 'BAD_USER_INPUT' } });
+    await expect(createVector({ collection: '../chunks' }, { postgres, embedder })).rejects.toMatchObject({
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
   });
 });

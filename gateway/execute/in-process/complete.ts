@@ -1,6 +1,6 @@
 /**
- * Completes values as GraphQL's specification says (https://spec.graphql.org/October2021/#sec-Value-Completion), in the order and with the
- * words of graphql-js, which is what the subgraph would run elsewhere.
+ * Completes values as GraphQL's specification says (https://spec.graphql.org/October2021/#sec-Value-Completion), in the
+ * order and with the words of graphql-js, which is what the subgraph would run elsewhere.
  */
 import {
   defaultTypeResolver,
@@ -50,7 +50,11 @@ export type PlanOf = (type: GraphQLObjectType) => ObjectPlan;
 type Field = Pick<FieldPlan, 'definition' | 'parentType' | 'nodes'>;
 
 /** What a resolver may ask about its field: the same as in graphql-js. */
-export function infoOf({ definition, parentType, nodes }: Field, path: GraphQLResolveInfo['path'], { about, rootValue, variables }: Run): GraphQLResolveInfo {
+export function infoOf(
+  { definition, parentType, nodes }: Field,
+  path: GraphQLResolveInfo['path'],
+  { about, rootValue, variables }: Run,
+): GraphQLResolveInfo {
   return {
     fieldName: definition.name,
     fieldNodes: nodes,
@@ -71,7 +75,12 @@ export function runField(field: FieldPlan, source: unknown, here: Frame | undefi
   let value: unknown;
   try {
     const args = field.arguments(run);
-    value = field.resolve(source, args, run.context, infoOf(field, { prev: here?.path, key, typename: position.typename }, run));
+    value = field.resolve(
+      source,
+      args,
+      run.context,
+      infoOf(field, { prev: here?.path, key, typename: position.typename }, run),
+    );
   } catch (error) {
     return failed(field, error, here, run);
   }
@@ -84,7 +93,14 @@ function failed({ position, key }: FieldPlan, error: unknown, here: Frame | unde
 }
 
 /** Completes an object of the plan's type; gives undefined when a null that is not allowed took it away. */
-export function completeFields(plan: ObjectPlan, source: unknown, up: Frame | undefined, key: string | number, position: Position, run: Run): JsonObject | undefined {
+export function completeFields(
+  plan: ObjectPlan,
+  source: unknown,
+  up: Frame | undefined,
+  key: string | number,
+  position: Position,
+  run: Run,
+): JsonObject | undefined {
   const into = emptyObject();
   const { fields } = plan;
   const hasProperties = typeof source === 'object' || typeof source === 'function';
@@ -105,7 +121,10 @@ export function completeFields(plan: ObjectPlan, source: unknown, up: Frame | un
           continue;
         }
         here ??= new Frame(up, key, position, into);
-        completed = typeof value === 'function' ? runField(field, source, here, run) : completeAt(field.position, value, here, field.key, run);
+        completed =
+          typeof value === 'function'
+            ? runField(field, source, here, run)
+            : completeAt(field.position, value, here, field.key, run);
       } catch (error) {
         here ??= new Frame(up, key, position, into);
         completed = failed(field, error, here, run);
@@ -166,7 +185,10 @@ export function completeObject(
 ): unknown {
   if (!type.isTypeOf) return completeFields(planOf(type), value, up, key, position, run);
   const accept = (isOne: unknown): unknown => {
-    if (!isOne) throw new GraphQLError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`, { nodes: field.nodes });
+    if (!isOne)
+      throw new GraphQLError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`, {
+        nodes: field.nodes,
+      });
     return completeFields(planOf(type), value, up, key, position, run);
   };
   const isOne = type.isTypeOf(value, run.context, fieldInfo(field, up, key, position, run));
@@ -174,31 +196,68 @@ export function completeObject(
 }
 
 /** Completes objects of an interface or a union. */
-export function abstractCompleter(position: Position, type: GraphQLAbstractType, planOf: PlanOf, field: Field): Complete {
+export function abstractCompleter(
+  position: Position,
+  type: GraphQLAbstractType,
+  planOf: PlanOf,
+  field: Field,
+): Complete {
   return (value, up, key, run) => {
-    const complete = (name: unknown): unknown => completeObject(runtimeType(name, type, value, position, run), planOf, value, up, key, position, field, run);
-    const name = (type.resolveType ?? defaultTypeResolver)(value, run.context, fieldInfo(field, up, key, position, run), type);
+    const complete = (name: unknown): unknown =>
+      completeObject(runtimeType(name, type, value, position, run), planOf, value, up, key, position, field, run);
+    const name = (type.resolveType ?? defaultTypeResolver)(
+      value,
+      run.context,
+      fieldInfo(field, up, key, position, run),
+      type,
+    );
     return isPromise(name) ? run.wait(name, new Frame(up, key, position), complete) : complete(name);
   };
 }
 
 /** What the type of a value is told of its field: the path is the field's, also for an item of its list. */
-function fieldInfo(field: Field, up: Frame | undefined, key: string | number, position: Position, run: Run): GraphQLResolveInfo {
+function fieldInfo(
+  field: Field,
+  up: Frame | undefined,
+  key: string | number,
+  position: Position,
+  run: Run,
+): GraphQLResolveInfo {
   let at = { up, key, position };
   while (at.position.typename === undefined) at = at.up!;
   return infoOf(field, { prev: at.up?.path, key: at.key, typename: at.position.typename }, run);
 }
 
-function runtimeType(name: unknown, type: GraphQLAbstractType, value: unknown, { name: fieldName, nodes }: Position, { about: { schema } }: Run): GraphQLObjectType {
+function runtimeType(
+  name: unknown,
+  type: GraphQLAbstractType,
+  value: unknown,
+  { name: fieldName, nodes }: Position,
+  { about: { schema } }: Run,
+): GraphQLObjectType {
   if (typeof name !== 'string') throw badTypeName(name, type, value, fieldName, nodes);
   const runtime = schema.getType(name);
-  if (runtime === undefined) throw new GraphQLError(`Abstract type "${type.name}" was resolved to a type "${name}" that does not exist inside the schema.`, { nodes });
-  if (!isObjectType(runtime)) throw new GraphQLError(`Abstract type "${type.name}" was resolved to a non-object type "${name}".`, { nodes });
-  if (!schema.isSubType(type, runtime)) throw new GraphQLError(`Runtime Object type "${runtime.name}" is not a possible type for "${type.name}".`, { nodes });
+  if (runtime === undefined)
+    throw new GraphQLError(
+      `Abstract type "${type.name}" was resolved to a type "${name}" that does not exist inside the schema.`,
+      { nodes },
+    );
+  if (!isObjectType(runtime))
+    throw new GraphQLError(`Abstract type "${type.name}" was resolved to a non-object type "${name}".`, { nodes });
+  if (!schema.isSubType(type, runtime))
+    throw new GraphQLError(`Runtime Object type "${runtime.name}" is not a possible type for "${type.name}".`, {
+      nodes,
+    });
   return runtime;
 }
 
-function badTypeName(name: unknown, { name: typeName }: GraphQLAbstractType, value: unknown, fieldName: string, nodes: readonly FieldNode[]): GraphQLError {
+function badTypeName(
+  name: unknown,
+  { name: typeName }: GraphQLAbstractType,
+  value: unknown,
+  fieldName: string,
+  nodes: readonly FieldNode[],
+): GraphQLError {
   const must = `Abstract type "${typeName}" must resolve to an Object type at runtime for field "${fieldName}"`;
   if (name === null || name === undefined) {
     return new GraphQLError(
@@ -207,7 +266,9 @@ function badTypeName(name: unknown, { name: typeName }: GraphQLAbstractType, val
     );
   }
   if (isObjectType(name)) {
-    return new GraphQLError('Support for returning GraphQLObjectType from resolveType was removed in graphql-js@16.0.0 please return type name instead.');
+    return new GraphQLError(
+      'Support for returning GraphQLObjectType from resolveType was removed in graphql-js@16.0.0 please return type name instead.',
+    );
   }
   return new GraphQLError(`${must} with value ${inspect(value)}, received "${inspect(name)}".`);
 }

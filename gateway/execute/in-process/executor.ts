@@ -1,4 +1,7 @@
-/** Executes operations on a subgraph's schema in this process: each is compiled once; what is unusual is left to graphql-js. */
+/**
+ * Executes operations on a subgraph's schema in this process: each is compiled once; what is unusual is left to
+ * graphql-js.
+ */
 import {
   assertValidSchema,
   execute,
@@ -63,7 +66,8 @@ export function executorOf(schema: GraphQLSchema): Execution {
     const program = programOf(schema, operation, values);
     if (program === undefined) return executeElsewhere(schema, request, rootValue);
     const run = new Run(program.about, request.context, values, rootValue, request.signal ?? request.context.signal);
-    if (operation.node.operation === OperationTypeNode.MUTATION) return program.runSerially(run).then(() => resultOf(run));
+    if (operation.node.operation === OperationTypeNode.MUTATION)
+      return program.runSerially(run).then(() => resultOf(run));
     program.run(run);
     return run.isSettled ? resultOf(run) : run.settled().then(() => resultOf(run));
   };
@@ -71,7 +75,11 @@ export function executorOf(schema: GraphQLSchema): Execution {
 
 const resultOf = ({ errors, data }: Run): ExecutionResult => (errors.length === 0 ? { data } : { errors, data });
 
-function executeElsewhere(schema: GraphQLSchema, request: SubgraphRequest, rootValue: unknown): ExecutionResult | Promise<ExecutionResult> {
+function executeElsewhere(
+  schema: GraphQLSchema,
+  request: SubgraphRequest,
+  rootValue: unknown,
+): ExecutionResult | Promise<ExecutionResult> {
   const { document, context, variables, operationName } = request;
   return execute({ schema, document, contextValue: context, variableValues: variables, operationName, rootValue });
 }
@@ -88,14 +96,16 @@ function readOperation(schema: GraphQLSchema, document: DocumentNode, name: stri
   const fragments = Object.create(null) as Record<string, FragmentDefinitionNode>;
   const conditions = new Set<string>();
   let asksSchema = false;
-  for (const definition of document.definitions) if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition;
+  for (const definition of document.definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition;
   visit(document, {
     Field: ({ name: { value } }) => {
       if (value === SchemaMetaFieldDef.name || value === TypeMetaFieldDef.name) asksSchema = true;
     },
     Directive: ({ name: { value }, arguments: given = [] }) => {
       if (value !== GraphQLSkipDirective.name && value !== GraphQLIncludeDirective.name) return;
-      for (const argument of given) if (argument.value.kind === Kind.VARIABLE) conditions.add(argument.value.name.value);
+      for (const argument of given)
+        if (argument.value.kind === Kind.VARIABLE) conditions.add(argument.value.name.value);
     },
   });
   if (asksSchema) return null;
@@ -110,7 +120,11 @@ function readOperation(schema: GraphQLSchema, document: DocumentNode, name: stri
 }
 
 /** @returns undefined when a condition is neither true nor false: graphql-js says what is wrong with it, and where */
-function programOf(schema: GraphQLSchema, operation: Operation, values: Readonly<Record<string, unknown>>): Program | undefined {
+function programOf(
+  schema: GraphQLSchema,
+  operation: Operation,
+  values: Readonly<Record<string, unknown>>,
+): Program | undefined {
   const { conditions, programs } = operation;
   let key = '';
   for (const name of conditions) {
@@ -121,7 +135,9 @@ function programOf(schema: GraphQLSchema, operation: Operation, values: Readonly
   let program = programs.get(key);
   if (program === undefined) {
     const { node, rootType, fragments } = operation;
-    program = new Program({ schema, operation: node, fragments, rootType, conditions: values }, (field, planOf) => compileEntities(field, planOf, schema));
+    program = new Program({ schema, operation: node, fragments, rootType, conditions: values }, (field, planOf) =>
+      compileEntities(field, planOf, schema),
+    );
     if (programs.size < MAX_PROGRAMS) programs.set(key, program);
   }
   return program;

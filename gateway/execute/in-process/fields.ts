@@ -1,4 +1,7 @@
-/** What an operation selects of an object: its fields without fragments, conditions and doubles, each ready to be asked for. */
+/**
+ * What an operation selects of an object: its fields without fragments, conditions and doubles, each ready to be asked
+ * for.
+ */
 import {
   getArgumentValues,
   getDirectiveValues,
@@ -24,13 +27,20 @@ export class FieldCollector {
   readonly #fragments: Readonly<Record<string, FragmentDefinitionNode>>;
   readonly #conditions: Readonly<Record<string, unknown>>;
 
-  constructor(schema: GraphQLSchema, fragments: Readonly<Record<string, FragmentDefinitionNode>>, conditions: Readonly<Record<string, unknown>>) {
+  constructor(
+    schema: GraphQLSchema,
+    fragments: Readonly<Record<string, FragmentDefinitionNode>>,
+    conditions: Readonly<Record<string, unknown>>,
+  ) {
     this.#schema = schema;
     this.#fragments = fragments;
     this.#conditions = conditions;
   }
 
-  /** The fields by response key, in the order in which they are first selected (https://spec.graphql.org/October2021/#CollectFields()). */
+  /**
+   * The fields by response key, in the order in which they are first selected
+   * (https://spec.graphql.org/October2021/#CollectFields()).
+   */
   collect(type: GraphQLObjectType, selectionSets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
     const fields = new Map<string, FieldNode[]>();
     const spread = new Set<string>();
@@ -38,7 +48,12 @@ export class FieldCollector {
     return fields;
   }
 
-  #collect(type: GraphQLObjectType, { selections }: SelectionSetNode, fields: Map<string, FieldNode[]>, spread: Set<string>): void {
+  #collect(
+    type: GraphQLObjectType,
+    { selections }: SelectionSetNode,
+    fields: Map<string, FieldNode[]>,
+    spread: Set<string>,
+  ): void {
     for (const selection of selections) {
       if (!this.#isIncluded(selection)) continue;
       if (selection.kind === Kind.FIELD) {
@@ -48,14 +63,19 @@ export class FieldCollector {
         else nodes.push(selection);
         continue;
       }
-      let fragment: Pick<FragmentDefinitionNode, 'selectionSet'> & { readonly typeCondition?: FragmentDefinitionNode['typeCondition'] } | undefined = undefined;
+      let fragment:
+        | (Pick<FragmentDefinitionNode, 'selectionSet'> & {
+            readonly typeCondition?: FragmentDefinitionNode['typeCondition'];
+          })
+        | undefined = undefined;
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         fragment = selection;
       } else if (!spread.has(selection.name.value)) {
         spread.add(selection.name.value);
         fragment = this.#fragments[selection.name.value];
       }
-      if (fragment !== undefined && this.#applies(fragment.typeCondition?.name.value, type)) this.#collect(type, fragment.selectionSet, fields, spread);
+      if (fragment !== undefined && this.#applies(fragment.typeCondition?.name.value, type))
+        this.#collect(type, fragment.selectionSet, fields, spread);
     }
   }
 
@@ -80,11 +100,13 @@ export type ArgumentReader = (run: Run) => Record<string, unknown>;
 const NO_ARGUMENTS: ArgumentReader = () => ({});
 
 /** An argument whose value needs no more than to be put there. */
-type PlainArgument = { readonly name: string; readonly value: unknown } | { readonly name: string; readonly variable: string; readonly nullable: boolean };
+type PlainArgument =
+  | { readonly name: string; readonly value: unknown }
+  | { readonly name: string; readonly variable: string; readonly nullable: boolean };
 
 /**
- * Reads a field's arguments. Plain values are known once for ever; what holds lists or objects is coerced once for each run, since resolvers
- * of other requests must not see it.
+ * Reads a field's arguments. Plain values are known once for ever; what holds lists or objects is coerced once for each
+ * run, since resolvers of other requests must not see it.
  * @returns a reader that throws when an argument is missing or wrong
  */
 export function readArguments(field: GraphQLField<unknown, unknown>, node: FieldNode): ArgumentReader {

@@ -28,7 +28,9 @@ export function leafCompleter(type: GraphQLLeafType): Complete {
   return (value) => {
     const serialized: unknown = type.serialize(value);
     if (serialized === null || serialized === undefined) {
-      throw new Error(`Expected \`${inspect(type)}.serialize(${inspect(value)})\` to return non-nullable value, returned: ${inspect(serialized)}`);
+      throw new Error(
+        `Expected \`${inspect(type)}.serialize(${inspect(value)})\` to return non-nullable value, returned: ${inspect(serialized)}`,
+      );
     }
     return serialized;
   };

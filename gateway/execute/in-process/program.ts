@@ -1,6 +1,6 @@
 /**
- * An operation compiled for one subgraph's schema: for each type of object that it meets, the fields to ask for and what to make of their
- * values. Types are compiled when they are first met.
+ * An operation compiled for one subgraph's schema: for each type of object that it meets, the fields to ask for and
+ * what to make of their values. Types are compiled when they are first met.
  */
 import {
   defaultFieldResolver,
@@ -16,7 +16,15 @@ import {
   type GraphQLOutputType,
 } from 'graphql';
 import { emptyObject, type JsonObject } from '../json-object.ts';
-import { abstractCompleter, listCompleter, objectCompleter, runField, type FieldPlan, type ObjectPlan, type PlanOf } from './complete.ts';
+import {
+  abstractCompleter,
+  listCompleter,
+  objectCompleter,
+  runField,
+  type FieldPlan,
+  type ObjectPlan,
+  type PlanOf,
+} from './complete.ts';
 import { FieldCollector, readArguments } from './fields.ts';
 import { keptBy, leafCompleter } from './leaf.ts';
 import { PENDING, type Complete, type OperationInfo, type Position, type Run } from './run.ts';
@@ -67,9 +75,18 @@ export class Program {
   }
 
   #objectPlan(type: GraphQLObjectType, nodes: readonly Pick<FieldNode, 'selectionSet'>[]): ObjectPlan {
-    const selected = this.#collector.collect(type, nodes.flatMap(({ selectionSet }) => selectionSet ?? []));
+    const selected = this.#collector.collect(
+      type,
+      nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
+    );
     const fields = [...selected].flatMap(([key, fieldNodes]) => this.#fieldPlan(type, key, fieldNodes) ?? []);
-    return { type, fields, needsFrame: fields.some(({ constant, property, kept }) => constant === undefined && (property === undefined || kept === undefined)) };
+    return {
+      type,
+      fields,
+      needsFrame: fields.some(
+        ({ constant, property, kept }) => constant === undefined && (property === undefined || kept === undefined),
+      ),
+    };
   }
 
   #fieldPlan(parentType: GraphQLObjectType, key: string, nodes: FieldNode[]): FieldPlan | undefined {
@@ -88,7 +105,12 @@ export class Program {
       resolve: definition.resolve ?? defaultFieldResolver,
       arguments: readArguments(definition, nodes[0]!),
       kept: isLeafType(bare) ? keptBy(bare, 'serialize') : undefined,
-      position: this.#position(definition.type, { definition, parentType, nodes }, this.#planOf(nodes), parentType.name),
+      position: this.#position(
+        definition.type,
+        { definition, parentType, nodes },
+        this.#planOf(nodes),
+        parentType.name,
+      ),
     };
   }
 
@@ -102,11 +124,23 @@ export class Program {
     };
   }
 
-  #position(type: GraphQLOutputType, field: Pick<FieldPlan, 'definition' | 'parentType' | 'nodes'>, planOf: PlanOf, typename?: string): Position {
+  #position(
+    type: GraphQLOutputType,
+    field: Pick<FieldPlan, 'definition' | 'parentType' | 'nodes'>,
+    planOf: PlanOf,
+    typename?: string,
+  ): Position {
     const bare = nullable(type);
     const name = `${field.parentType.name}.${field.definition.name}`;
-    const position: MutablePosition = { nullable: bare === type, typename, name, nodes: field.nodes, complete: neverYet };
-    if (isListType(bare)) position.complete = listCompleter(position, this.#position(bare.ofType as GraphQLOutputType, field, planOf));
+    const position: MutablePosition = {
+      nullable: bare === type,
+      typename,
+      name,
+      nodes: field.nodes,
+      complete: neverYet,
+    };
+    if (isListType(bare))
+      position.complete = listCompleter(position, this.#position(bare.ofType as GraphQLOutputType, field, planOf));
     else if (isLeafType(bare)) position.complete = leafCompleter(bare);
     else if (isObjectType(bare)) position.complete = objectCompleter(position, bare, planOf, field);
     else position.complete = abstractCompleter(position, bare as GraphQLAbstractType, planOf, field);
@@ -118,12 +152,19 @@ const neverYet: Complete = () => {
   throw new Error('A position has no completer yet.');
 };
 
-const nullable = (type: GraphQLOutputType): GraphQLOutputType => (isNonNullType(type) ? (type.ofType as GraphQLOutputType) : type);
+const nullable = (type: GraphQLOutputType): GraphQLOutputType =>
+  isNonNullType(type) ? (type.ofType as GraphQLOutputType) : type;
 
-/** The property that a field without a resolver of its own reads; Pothos gives exposed fields a resolver that does just that. */
+/**
+ * The property that a field without a resolver of its own reads; Pothos gives exposed fields a resolver that does just
+ * that.
+ */
 function propertyOf({ name, resolve, extensions }: GraphQLField<unknown, unknown>): string | undefined {
   if (resolve === undefined || resolve === defaultFieldResolver) return name;
-  const { pothosExposedField: exposed, pothosResolveWrapped: isWrapped } = (extensions ?? {}) as Record<string, unknown>;
+  const { pothosExposedField: exposed, pothosResolveWrapped: isWrapped } = (extensions ?? {}) as Record<
+    string,
+    unknown
+  >;
   return typeof exposed === 'string' && isWrapped === false ? exposed : undefined;
 }
 

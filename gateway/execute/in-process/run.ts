@@ -1,6 +1,7 @@
 /**
- * One execution of a compiled operation: what it gathers, what failed, and what it still waits for. Values that are there are completed at
- * once; one that is promised is written into its place when it comes, so that nothing above it has to be a promise too.
+ * One execution of a compiled operation: what it gathers, what failed, and what it still waits for. Values that are
+ * there are completed at once; one that is promised is written into its place when it comes, so that nothing above it
+ * has to be a promise too.
  */
 import { locatedError, type FieldNode, type GraphQLError, type GraphQLResolveInfo } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
@@ -18,7 +19,8 @@ export interface Position {
   readonly nodes: readonly FieldNode[];
   /**
    * Completes a value that is there: not null, not a promise, not an error.
-   * @returns the completed value; {@link PENDING}; or undefined when a null that is not allowed took it away, whose error is reported
+   * @returns the completed value; {@link PENDING}; or undefined when a null that is not allowed took it away, whose
+   *   error is reported
    * @throws what is wrong with the value itself
    */
   readonly complete: Complete;
@@ -74,7 +76,13 @@ export class Run {
   #crashed: ((error: unknown) => void) | undefined = undefined;
   #crash: { readonly error: unknown } | undefined = undefined;
 
-  constructor(about: OperationInfo, context: RequestContext, variables: Record<string, unknown>, rootValue: unknown, signal: AbortSignal | undefined) {
+  constructor(
+    about: OperationInfo,
+    context: RequestContext,
+    variables: Record<string, unknown>,
+    rootValue: unknown,
+    signal: AbortSignal | undefined,
+  ) {
     this.about = about;
     this.context = context;
     this.variables = variables;
@@ -162,8 +170,17 @@ export class Run {
   }
 }
 
-/** Completes whatever a resolver or a list gave for a place. Like {@link Position.complete}, but never throws, and gives null where it may. */
-export function completeAt(position: Position, value: unknown, up: Frame | undefined, key: string | number, run: Run): unknown {
+/**
+ * Completes whatever a resolver or a list gave for a place. Like {@link Position.complete}, but never throws, and gives
+ * null where it may.
+ */
+export function completeAt(
+  position: Position,
+  value: unknown,
+  up: Frame | undefined,
+  key: string | number,
+  run: Run,
+): unknown {
   let completed: unknown;
   try {
     if (value === null || value === undefined) completed = null;
@@ -195,13 +212,21 @@ function completeWith(
 }
 
 /** What stands where there is no value: null, or undefined where that is not allowed. */
-export function absent(completed: null | undefined, position: Position, up: Frame | undefined, key: string | number, run: Run): null | undefined {
+export function absent(
+  completed: null | undefined,
+  position: Position,
+  up: Frame | undefined,
+  key: string | number,
+  run: Run,
+): null | undefined {
   if (position.nullable) return null;
-  if (completed === null) run.report(new Error(`Cannot return null for non-nullable field ${position.name}.`), position.nodes, up, key);
+  if (completed === null)
+    run.report(new Error(`Cannot return null for non-nullable field ${position.name}.`), position.nodes, up, key);
   return undefined;
 }
 
-export const isPromise = (value: unknown): value is PromiseLike<unknown> => typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+export const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
 function isGone(from: Frame | undefined): boolean {
   for (let frame = from; frame !== undefined; frame = frame.up) if (frame.gone) return true;

@@ -32,7 +32,10 @@ interface Passing {
   readonly passes: (value: unknown) => boolean;
 }
 
-/** Compiles the coercion of variables: values that would stay as they are, as most do, are taken; all others go to graphql-js. */
+/**
+ * Compiles the coercion of variables: values that would stay as they are, as most do, are taken; all others go to
+ * graphql-js.
+ */
 export function readVariables(schema: GraphQLSchema, definitions: readonly VariableDefinitionNode[]): VariableReader {
   const coerce: VariableReader = (inputs) => {
     const { coerced, errors } = getVariableValues(schema, definitions, inputs, { maxErrors: MAX_ERRORS });
@@ -56,7 +59,10 @@ function passingOf(schema: GraphQLSchema, { variable, type }: VariableDefinition
   const name = variable.name.value;
   if (name in Object.prototype) return undefined;
   if (print(type) === '[_Any!]!' && takesAll(schema.getType('_Any'))) {
-    return { name, passes: (value) => Array.isArray(value) && !value.some((item) => item === null || item === undefined) };
+    return {
+      name,
+      passes: (value) => Array.isArray(value) && !value.some((item) => item === null || item === undefined),
+    };
   }
   const kept = scalarOf(schema, type);
   return kept === undefined ? undefined : { name, passes: (value) => keeps(kept, value) };

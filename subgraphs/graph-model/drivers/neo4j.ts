@@ -4,8 +4,8 @@ import { Neo4jClient, type Neo4jOptions } from '#subgraphs/shared/neo4j.ts';
 import type { GraphModelDriver } from '../driver.ts';
 
 /**
- * The client has connections of its own, beside those of the graph contract: here whole numbers must come exactly, and the
- * client knows this for a whole driver only.
+ * The client has connections of its own, beside those of the graph contract: here whole numbers must come exactly, and
+ * the client knows this for a whole driver only.
  */
 export function createNeo4jModelDriver(options: Neo4jOptions): GraphModelDriver {
   const client = new Neo4jClient(options, { exactIntegers: true });
@@ -25,6 +25,13 @@ export function createNeo4jModelDriver(options: Neo4jOptions): GraphModelDriver 
 
 /** What the library asks of APOC, a server without it does not know. */
 function withoutApoc(error: unknown): CodedError | undefined {
-  if (!(error instanceof Error) || !/Unknown (function|procedure) 'apoc\.|There is no (function|procedure) with the name `apoc\./.test(error.message)) return undefined;
-  return new CodedError('STORE_UNAVAILABLE', 'Neo4j has no APOC, which this field needs.', { cause: error, hint: 'Install APOC core on the server at NEO4J_URI.' });
+  if (
+    !(error instanceof Error) ||
+    !/Unknown (function|procedure) 'apoc\.|There is no (function|procedure) with the name `apoc\./.test(error.message)
+  )
+    return undefined;
+  return new CodedError('STORE_UNAVAILABLE', 'Neo4j has no APOC, which this field needs.', {
+    cause: error,
+    hint: 'Install APOC core on the server at NEO4J_URI.',
+  });
 }

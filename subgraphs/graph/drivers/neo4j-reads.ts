@@ -53,7 +53,9 @@ const toRelation = ({ id, type, from, to, properties }: RelationRow): Relation =
   properties: JSON.parse(properties) as Properties,
 });
 
-export function neo4jReads(read: <T>(context: RequestContext, work: (query: Query) => Promise<T>) => Promise<T>): Reads {
+export function neo4jReads(
+  read: <T>(context: RequestContext, work: (query: Query) => Promise<T>) => Promise<T>,
+): Reads {
   const rowsOf = <Row>(context: RequestContext, cypher: string, parameters: Record<string, unknown>): Promise<Row[]> =>
     read(context, (query) => query<Row>(cypher, parameters));
 
@@ -107,7 +109,11 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
       return groupedBy(
         rows,
         (row) => row.source,
-        (row): RelationOfEntity => ({ relation: toRelation(row.relation), direction: row.direction, node: toEntity(row) }),
+        (row): RelationOfEntity => ({
+          relation: toRelation(row.relation),
+          direction: row.direction,
+          node: toEntity(row),
+        }),
       );
     },
 
@@ -198,7 +204,9 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
          RETURN x.id AS id, r.properties AS properties, x.byHand AS byHand`,
         { entities, relations },
       );
-      return new Map(rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]));
+      return new Map(
+        rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]),
+      );
     },
 
     async documentsOf(context, entities, relations, limit) {
@@ -215,7 +223,11 @@ export function neo4jReads(read: <T>(context: RequestContext, work: (query: Quer
          RETURN id, document`,
         { entities, relations, limit: neo4j.int(limit) },
       );
-      return groupedBy(rows, ({ id }) => id, ({ document }) => document);
+      return groupedBy(
+        rows,
+        ({ id }) => id,
+        ({ document }) => document,
+      );
     },
 
     async entityDocuments(context, entities, { limit, after }) {
@@ -248,19 +260,31 @@ interface Statement {
 }
 
 /**
- * Matches the tenant's entities in their order, from `$name` on. A composite index serves only a query that says something of each of
- * its properties, so this does, though every entity has them all: otherwise Neo4j reads the entities of all tenants.
+ * Matches the tenant's entities in their order, from `$name` on. A composite index serves only a query that says
+ * something of each of its properties, so this does, though every entity has them all: otherwise Neo4j reads the
+ * entities of all tenants.
  */
 const ORDERED = 'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.nameOrder >= $name AND e.id IS NOT NULL';
 
-/** The statement of `findEntities`. It reads no more entries of an index than it answers, where the filter is served by that index. */
-export function findStatement(filter: EntityFilter, { limit, after }: Parameters<GraphDriver['findEntities']>[2]): Statement {
-  const parameters: Record<string, unknown> = { limit: neo4j.int(limit), name: after ? nameOrder(after[0]) : '', id: after?.[1] };
+/**
+ * The statement of `findEntities`. It reads no more entries of an index than it answers, where the filter is served by
+ * that index.
+ */
+export function findStatement(
+  filter: EntityFilter,
+  { limit, after }: Parameters<GraphDriver['findEntities']>[2],
+): Statement {
+  const parameters: Record<string, unknown> = {
+    limit: neo4j.int(limit),
+    name: after ? nameOrder(after[0]) : '',
+    id: after?.[1],
+  };
   const condition = entityCondition(filter, parameters);
-  // Not `nameOrder > $name OR id > $id`, of which Neo4j makes two searches, each to the end. And what the filter fixes leads the order as
-  // it leads the index, or Neo4j does not see that the index has it.
+  // Not `nameOrder > $name OR id > $id`, of which Neo4j makes two searches, each to the end. And what the filter fixes
+  // leads the order as it leads the index, or Neo4j does not see that the index has it.
   const behind = after ? 'AND CASE WHEN e.nameOrder = $name THEN e.id > $id ELSE true END' : '';
-  const order = typeof filter.kind?.eq === 'string' ? 'e.tenantId, e.kind, e.nameOrder, e.id' : 'e.tenantId, e.nameOrder, e.id';
+  const order =
+    typeof filter.kind?.eq === 'string' ? 'e.tenantId, e.kind, e.nameOrder, e.id' : 'e.tenantId, e.nameOrder, e.id';
   const cypher = `${ORDERED} AND (${condition}) ${behind} RETURN ${ENTITY('e')} ORDER BY ${order} LIMIT $limit`;
   return { cypher, parameters };
 }
@@ -278,9 +302,13 @@ export function countStatement(filter: EntityFilter): Statement {
  */
 export const nameOrder = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
-/** Quotes relation types into Cypher. The pattern was checked at the edge; here it is what stands between input and code. */
+/**
+ * Quotes relation types into Cypher. The pattern was checked at the edge; here it is what stands between input and
+ * code.
+ */
 export function quotedTypes(types: readonly string[]): string {
-  for (const type of types) if (!RELATION_TYPE.test(type)) throw new Error('A relation type reached the store unchecked.');
+  for (const type of types)
+    if (!RELATION_TYPE.test(type)) throw new Error('A relation type reached the store unchecked.');
   return types.map((type) => `\`${type}\``).join('|');
 }
 
@@ -304,14 +332,17 @@ function entityCondition(filter: EntityFilter, parameters: Record<string, unknow
     const { eq, in: oneOf, contains, startsWith, not } = condition as StringFilterShape;
     const parts: string[] = [];
     // Names are found by what they sort by, which is indexed and stands for exactly one well-formed name.
-    const indexed = property === 'e.name' ? { name: 'e.nameOrder', of: nameOrder } : { name: property, of: (value: string) => value };
+    const indexed =
+      property === 'e.name' ? { name: 'e.nameOrder', of: nameOrder } : { name: property, of: (value: string) => value };
     if (typeof eq === 'string') parts.push(`${indexed.name} = ${add(indexed.of(eq))}`);
     if (oneOf) parts.push(`${indexed.name} IN ${add(oneOf.map(indexed.of))}`);
     if (typeof contains === 'string') parts.push(`toLower(${property}) CONTAINS toLower(${add(contains)})`);
     if (typeof startsWith === 'string') {
-      // For names a range, because Neo4j begins a page where the range and the cursor both allow. No UTF-8 has the byte 255.
+      // For names a range, because Neo4j begins a page where the range and the cursor both allow. No UTF-8 has the byte
+      // 255.
       const prefix = indexed.of(startsWith);
-      if (property === 'e.name') parts.push(`(${indexed.name} >= ${add(prefix)} AND ${indexed.name} < ${add(`${prefix}\u00ff`)})`);
+      if (property === 'e.name')
+        parts.push(`(${indexed.name} >= ${add(prefix)} AND ${indexed.name} < ${add(`${prefix}\u00ff`)})`);
       else parts.push(`${property} STARTS WITH ${add(prefix)}`);
     }
     if (not) parts.push(`NOT (${text(property, not)})`);

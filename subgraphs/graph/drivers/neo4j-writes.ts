@@ -12,19 +12,30 @@ import { changesOf, documentBatch, entityPatches, namedEnds, presentIds, relatio
 import { nameOrder, quotedTypes } from './neo4j-reads.ts';
 import type { Query } from './neo4j.ts';
 
-export async function upsertEntities(context: RequestContext, query: Query, writes: readonly EntityWrite[]): Promise<Entity[]> {
+export async function upsertEntities(
+  context: RequestContext,
+  query: Query,
+  writes: readonly EntityWrite[],
+): Promise<Entity[]> {
   await takeTurn(query);
   return [...(await writeEntities(query, entityPatches(context.principal.tenantId, writes), true)).values()];
 }
 
-export async function upsertRelations(context: RequestContext, query: Query, writes: readonly RelationWrite[]): Promise<Relation[]> {
+export async function upsertRelations(
+  context: RequestContext,
+  query: Query,
+  writes: readonly RelationWrite[],
+): Promise<Relation[]> {
   const { tenantId } = context.principal;
   await takeTurn(query);
   const ids = writes.flatMap(({ from, to }) => [from, to]).flatMap((end) => ('id' in end ? [end.id] : []));
   if (ids.length > 0) {
-    const found = await query<{ id: string }>('MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids RETURN e.id AS id', {
-      ids,
-    });
+    const found = await query<{ id: string }>(
+      'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids RETURN e.id AS id',
+      {
+        ids,
+      },
+    );
     const present = new Set(found.map(({ id }) => id));
     const missing = ids.find((id) => !present.has(id));
     if (missing !== undefined) throw notFound('entity', missing);
@@ -61,7 +72,11 @@ export async function deleteRelations(query: Query, ids: readonly string[]): Pro
   return presentIds(ids, deleted);
 }
 
-export async function indexDocuments(context: RequestContext, query: Query, documents: readonly DocumentGraph[]): Promise<void> {
+export async function indexDocuments(
+  context: RequestContext,
+  query: Query,
+  documents: readonly DocumentGraph[],
+): Promise<void> {
   const batch = documentBatch(context.principal.tenantId, documents);
   const { documentIds } = batch;
   await takeTurn(query);
@@ -103,7 +118,9 @@ export async function indexDocuments(context: RequestContext, query: Query, docu
     'NOT x.byHand AND NOT (x)<-[:TRIBUTARY_ASSERTS]-()',
   );
   await deleteOrphans(query, [...dropped.map(({ id }) => id), ...gone.flatMap(({ from, to }) => [from, to])]);
-  await query('MATCH (d:TributaryDocument {tenantId: $tenantId}) WHERE d.id IN $documentIds AND NOT (d)--() DELETE d', { documentIds });
+  await query('MATCH (d:TributaryDocument {tenantId: $tenantId}) WHERE d.id IN $documentIds AND NOT (d)--() DELETE d', {
+    documentIds,
+  });
 }
 
 /** Writing to the tenant's node locks it until the transaction ends. */
@@ -127,13 +144,23 @@ async function writeEntities(
       `UNWIND $rows AS row
        MERGE (e:TributaryEntity {tenantId: $tenantId, id: row.id})
        SET e.name = row.name, e.nameOrder = row.nameOrder, e.kind = row.kind, e.properties = row.properties, e.byHand = row.byHand`,
-      { rows: changed.map((row) => ({ ...row, nameOrder: nameOrder(row.name), properties: JSON.stringify(row.properties) })) },
+      {
+        rows: changed.map((row) => ({
+          ...row,
+          nameOrder: nameOrder(row.name),
+          properties: JSON.stringify(row.properties),
+        })),
+      },
     );
   }
   return now;
 }
 
-async function writeRelations(query: Query, patches: ReadonlyMap<string, Relation>, byHand: boolean): Promise<Map<string, Relation>> {
+async function writeRelations(
+  query: Query,
+  patches: ReadonlyMap<string, Relation>,
+  byHand: boolean,
+): Promise<Map<string, Relation>> {
   if (patches.size === 0) return new Map();
   const stored = await query<StoredRow>(
     `MATCH (x:TributaryRelation {tenantId: $tenantId}) WHERE x.id IN $ids
@@ -154,7 +181,11 @@ async function writeRelations(query: Query, patches: ReadonlyMap<string, Relatio
        SET r.id = row.id, r.tenantId = $tenantId, r.properties = row.properties
        MERGE (x:TributaryRelation {tenantId: $tenantId, id: row.id})
        SET x.from = row.from, x.to = row.to, x.byHand = row.byHand`,
-      { rows: changed.filter((row) => row.type === type).map((row) => ({ ...row, properties: JSON.stringify(row.properties) })) },
+      {
+        rows: changed
+          .filter((row) => row.type === type)
+          .map((row) => ({ ...row, properties: JSON.stringify(row.properties) })),
+      },
     );
   }
   return now;
@@ -182,9 +213,12 @@ async function deleteRelationsWhere(
 /** Deletes those of the entities that nothing mentions or relates to and no hand wrote. */
 async function deleteOrphans(query: Query, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
-  await query('MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids AND NOT e.byHand AND NOT (e)--() DELETE e', {
-    ids: [...new Set(ids)],
-  });
+  await query(
+    'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids AND NOT e.byHand AND NOT (e)--() DELETE e',
+    {
+      ids: [...new Set(ids)],
+    },
+  );
 }
 
 type StoredRow = { id: string; properties: string; byHand: boolean };
@@ -192,5 +226,7 @@ type StoredRow = { id: string; properties: string; byHand: boolean };
 const parsed = (rows: readonly StoredRow[]): Map<string, StoredItem> =>
   new Map(rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]));
 
-const byDocument = <Row extends { documentId: string }>(rows: readonly Row[], idOf: (row: Row) => string): Record<string, string[]> =>
-  Object.fromEntries(groupedBy(rows, ({ documentId }) => documentId, idOf));
+const byDocument = <Row extends { documentId: string }>(
+  rows: readonly Row[],
+  idOf: (row: Row) => string,
+): Record<string, string[]> => Object.fromEntries(groupedBy(rows, ({ documentId }) => documentId, idOf));

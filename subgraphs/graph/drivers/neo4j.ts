@@ -34,7 +34,11 @@ const SCHEMA = [
 /** The client is made, and constraints and indexes are created, when the driver is first used (or first probed). */
 export function createNeo4jGraph(options: Neo4jOptions): GraphDriver {
   const client = new Neo4jClient(options, { schema: SCHEMA });
-  const transaction = <T>(context: RequestContext, mode: 'executeRead' | 'executeWrite', work: (query: Query) => Promise<T>): Promise<T> =>
+  const transaction = <T>(
+    context: RequestContext,
+    mode: 'executeRead' | 'executeWrite',
+    work: (query: Query) => Promise<T>,
+  ): Promise<T> =>
     client.transaction(context, mode, (run) =>
       work(async <Row>(cypher: string, parameters: Record<string, unknown> = {}) => {
         const { records } = await run(cypher, { ...parameters, tenantId: context.principal.tenantId });
@@ -43,11 +47,14 @@ export function createNeo4jGraph(options: Neo4jOptions): GraphDriver {
     );
   return {
     ...neo4jReads((context, work) => transaction(context, 'executeRead', work)),
-    upsertEntities: (context, entities) => transaction(context, 'executeWrite', (query) => upsertEntities(context, query, entities)),
-    upsertRelations: (context, relations) => transaction(context, 'executeWrite', (query) => upsertRelations(context, query, relations)),
+    upsertEntities: (context, entities) =>
+      transaction(context, 'executeWrite', (query) => upsertEntities(context, query, entities)),
+    upsertRelations: (context, relations) =>
+      transaction(context, 'executeWrite', (query) => upsertRelations(context, query, relations)),
     deleteEntities: (context, ids) => transaction(context, 'executeWrite', (query) => deleteEntities(query, ids)),
     deleteRelations: (context, ids) => transaction(context, 'executeWrite', (query) => deleteRelations(query, ids)),
-    indexDocuments: (context, documents) => transaction(context, 'executeWrite', (query) => indexDocuments(context, query, documents)),
+    indexDocuments: (context, documents) =>
+      transaction(context, 'executeWrite', (query) => indexDocuments(context, query, documents)),
     health: async () => [await client.health()],
     close: () => client.close(),
   };

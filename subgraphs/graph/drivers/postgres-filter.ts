@@ -24,7 +24,11 @@ export function entityCondition(filter: EntityFilter, parameters: Parameters): s
   return every(conditions);
 }
 
-function textCondition(column: string, filter: StringFilterShape | IdFilterShape | null | undefined, parameters: Parameters): string {
+function textCondition(
+  column: string,
+  filter: StringFilterShape | IdFilterShape | null | undefined,
+  parameters: Parameters,
+): string {
   if (!filter) return 'true';
   const conditions: string[] = [];
   const { eq, in: oneOf, contains, startsWith, not } = filter as StringFilterShape;
@@ -32,7 +36,9 @@ function textCondition(column: string, filter: StringFilterShape | IdFilterShape
   if (oneOf) conditions.push(`${column} = ANY(${parameters.add(oneOf)}::text[])`);
   // The column's own collation knows no upper and lower case beyond ASCII.
   if (typeof contains === 'string') {
-    conditions.push(`strpos(lower(${column} COLLATE "default"), lower(${parameters.add(contains)}::text COLLATE "default")) > 0`);
+    conditions.push(
+      `strpos(lower(${column} COLLATE "default"), lower(${parameters.add(contains)}::text COLLATE "default")) > 0`,
+    );
   }
   if (typeof startsWith === 'string') conditions.push(`starts_with(${column}, ${parameters.add(startsWith)})`);
   if (not) conditions.push(`NOT (${textCondition(column, not, parameters)})`);

@@ -9,13 +9,21 @@ import type { Transaction } from '#subgraphs/shared/postgres.ts';
 import type { DocumentGraph, Entity, EntityWrite, Relation, RelationWrite, StoredItem } from '../driver.ts';
 import { changesOf, documentBatch, entityPatches, namedEnds, presentIds, relationPatches } from '../writes.ts';
 
-export async function upsertEntities(context: RequestContext, tx: Transaction, writes: readonly EntityWrite[]): Promise<Entity[]> {
+export async function upsertEntities(
+  context: RequestContext,
+  tx: Transaction,
+  writes: readonly EntityWrite[],
+): Promise<Entity[]> {
   await takeTurn(context, tx);
   const written = await writeEntities(context, tx, entityPatches(context.principal.tenantId, writes), true);
   return [...written.values()];
 }
 
-export async function upsertRelations(context: RequestContext, tx: Transaction, writes: readonly RelationWrite[]): Promise<Relation[]> {
+export async function upsertRelations(
+  context: RequestContext,
+  tx: Transaction,
+  writes: readonly RelationWrite[],
+): Promise<Relation[]> {
   const { tenantId } = context.principal;
   await takeTurn(context, tx);
   const byId = writes.flatMap(({ from, to }) => [from, to]).filter((end) => 'id' in end);
@@ -31,7 +39,11 @@ export async function upsertRelations(context: RequestContext, tx: Transaction, 
   return [...written.values()];
 }
 
-export async function deleteEntities(context: RequestContext, tx: Transaction, ids: readonly string[]): Promise<string[]> {
+export async function deleteEntities(
+  context: RequestContext,
+  tx: Transaction,
+  ids: readonly string[],
+): Promise<string[]> {
   await takeTurn(context, tx);
   const others = await tx.query<{ id: string }>({
     sql: `SELECT to_id AS id FROM graph.relations WHERE from_id = ANY($1::text[])
@@ -49,7 +61,11 @@ export async function deleteEntities(context: RequestContext, tx: Transaction, i
   return presentIds(ids, deleted);
 }
 
-export async function deleteRelations(context: RequestContext, tx: Transaction, ids: readonly string[]): Promise<string[]> {
+export async function deleteRelations(
+  context: RequestContext,
+  tx: Transaction,
+  ids: readonly string[],
+): Promise<string[]> {
   await takeTurn(context, tx);
   const deleted = await tx.query<{ id: string; from_id: string; to_id: string }>({
     sql: 'DELETE FROM graph.relations WHERE id = ANY($1::text[]) RETURNING id, from_id, to_id',
@@ -62,13 +78,23 @@ export async function deleteRelations(context: RequestContext, tx: Transaction, 
   return presentIds(ids, deleted);
 }
 
-export async function indexDocuments(context: RequestContext, tx: Transaction, documents: readonly DocumentGraph[]): Promise<void> {
+export async function indexDocuments(
+  context: RequestContext,
+  tx: Transaction,
+  documents: readonly DocumentGraph[],
+): Promise<void> {
   const { tenantId } = context.principal;
   const batch = documentBatch(tenantId, documents);
   await takeTurn(context, tx);
 
   const entities = await writeEntities(context, tx, batch.entities, false);
-  await writeRelations(context, tx, batch.relations, new Map([...entities.values()].map(({ id, name }) => [id, name])), false);
+  await writeRelations(
+    context,
+    tx,
+    batch.relations,
+    new Map([...entities.values()].map(({ id, name }) => [id, name])),
+    false,
+  );
 
   const mentionColumns = [batch.mentions.map((m) => m.documentId), batch.mentions.map((m) => m.entityId)];
   const dropped = await tx.query<{ id: string }>({

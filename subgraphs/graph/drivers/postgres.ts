@@ -4,7 +4,16 @@
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
-import type { Direction, Entity, GraphDriver, Relation, RelationOfEntity, RelationSelection, Step, StoredItem } from '../driver.ts';
+import type {
+  Direction,
+  Entity,
+  GraphDriver,
+  Relation,
+  RelationOfEntity,
+  RelationSelection,
+  Step,
+  StoredItem,
+} from '../driver.ts';
 import { contentsOf, groupedBy } from '../grouping.ts';
 import { entityCondition, Parameters } from './postgres-filter.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './postgres-writes.ts';
@@ -14,10 +23,12 @@ export function createPostgresGraph(postgres: Postgres): GraphDriver {
   return {
     ...reads(postgres),
     upsertEntities: (context, entities) => postgres.transaction(context, (tx) => upsertEntities(context, tx, entities)),
-    upsertRelations: (context, relations) => postgres.transaction(context, (tx) => upsertRelations(context, tx, relations)),
+    upsertRelations: (context, relations) =>
+      postgres.transaction(context, (tx) => upsertRelations(context, tx, relations)),
     deleteEntities: (context, ids) => postgres.transaction(context, (tx) => deleteEntities(context, tx, ids)),
     deleteRelations: (context, ids) => postgres.transaction(context, (tx) => deleteRelations(context, tx, ids)),
-    indexDocuments: (context, documents) => postgres.transaction(context, (tx) => indexDocuments(context, tx, documents)),
+    indexDocuments: (context, documents) =>
+      postgres.transaction(context, (tx) => indexDocuments(context, tx, documents)),
     health: async () => [await postgres.health()],
     close: async () => undefined,
   };
@@ -47,7 +58,11 @@ function reads(postgres: Postgres): Reads {
   return {
     async entitiesByIds(context, ids) {
       if (ids.length === 0) return new Map();
-      const rows = await read<Entity>(context, 'SELECT id, name, kind, properties FROM graph.entities WHERE id = ANY($1::text[])', [ids]);
+      const rows = await read<Entity>(
+        context,
+        'SELECT id, name, kind, properties FROM graph.entities WHERE id = ANY($1::text[])',
+        [ids],
+      );
       return new Map(rows.map((row) => [row.id, row]));
     },
 
@@ -248,7 +263,11 @@ function reads(postgres: Postgres): Reads {
         `${of('mentions', 'entity_id', '$1')} UNION ALL ${of('assertions', 'relation_id', '$2')}`,
         [entities, relations, limit],
       );
-      return groupedBy(rows, ({ id }) => id, (row) => row.document_id);
+      return groupedBy(
+        rows,
+        ({ id }) => id,
+        (row) => row.document_id,
+      );
     },
   };
 }

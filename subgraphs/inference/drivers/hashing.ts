@@ -1,13 +1,14 @@
 /**
- * The built-in embedder: signed feature hashing, after Weinberger, Dasgupta, Langford, Smola and Attenberg, "Feature Hashing for Large
- * Scale Multitask Learning", ICML 2009 (https://arxiv.org/abs/0902.2206).
+ * The built-in embedder: signed feature hashing, after Weinberger, Dasgupta, Langford, Smola and Attenberg, "Feature
+ * Hashing for Large Scale Multitask Learning", ICML 2009 (https://arxiv.org/abs/0902.2206).
  *
- * A text's features are its words, its pairs of neighbouring words and the character n-grams of its words. Each feature is hashed to one
- * of 384 dimensions and to a sign, and adds its weight (class weight times 1 + ln of its count) there; the vector is then L2-normalised.
+ * A text's features are its words, its pairs of neighbouring words and the character n-grams of its words. Each feature
+ * is hashed to one of 384 dimensions and to a sign, and adds its weight (class weight times 1 + ln of its count) there;
+ * the vector is then L2-normalised.
  *
- * What it is: a lexical measure. It finds texts that share words, word forms, misspellings and phrases, in any language, at once and
- * without a model. It knows no synonyms and no meaning; a trained model does (`EMBEDDING_MODEL`). Equal text gives equal vectors on every
- * machine and in every version of `hashing-384-v1`.
+ * What it is: a lexical measure. It finds texts that share words, word forms, misspellings and phrases, in any
+ * language, at once and without a model. It knows no synonyms and no meaning; a trained model does (`EMBEDDING_MODEL`).
+ * Equal text gives equal vectors on every machine and in every version of `hashing-384-v1`.
  */
 import type { EmbeddingDriver, InferenceCall } from '../driver.ts';
 import { forEachWord } from './hashing-tokens.ts';
@@ -17,8 +18,9 @@ export const HASHING_MODEL = 'hashing-384-v1';
 export const HASHING_DIMENSIONS = 384;
 
 /**
- * How much each class of features counts; part of the model's version. Found by ranking the chunks of 496 packages' READMEs by the packages'
- * descriptions (mean reciprocal rank 0.63; 0.55 with a letter missing from every other long word), where n-grams of 0.4 to 0.5 did best.
+ * How much each class of features counts; part of the model's version. Found by ranking the chunks of 496 packages'
+ * READMEs by the packages' descriptions (mean reciprocal rank 0.63; 0.55 with a letter missing from every other long
+ * word), where n-grams of 0.4 to 0.5 did best.
  */
 const WEIGHT = { word: 1, pair: 0.25, gram: 0.45, stopWord: 0.12 } as const;
 /** Work for so long, then let other requests have a turn. */
@@ -85,7 +87,8 @@ export class HashingEmbedder {
       const stop = isStopWord(units, start, end);
       features.add(word, stop ? WEIGHT.stopWord : WEIGHT.word);
       // A pair with a stop word in it says little that the other word does not say.
-      if (!stop && !previousIsStop && start - previousEnd <= 3) features.add(mix(Math.imul(previous, 31) + word, SEED.pair), WEIGHT.pair);
+      if (!stop && !previousIsStop && start - previousEnd <= 3)
+        features.add(mix(Math.imul(previous, 31) + word, SEED.pair), WEIGHT.pair);
       if (!stop) addGrams(features, units, start, end);
       previous = word;
       previousIsStop = stop;
@@ -177,7 +180,8 @@ class FeatureCounts {
     let squares = 0;
     for (const sum of sums) squares += sum * sum;
     const vector = new Float32Array(HASHING_DIMENSIONS);
-    if (squares === 0) vector[0] = 1; // Two features can cancel out exactly; a vector must have a direction.
+    if (squares === 0)
+      vector[0] = 1; // Two features can cancel out exactly; a vector must have a direction.
     else for (let at = 0, norm = Math.sqrt(squares); at < HASHING_DIMENSIONS; at++) vector[at] = sums[at]! / norm;
     return vector;
   }
@@ -190,7 +194,13 @@ class FeatureCounts {
   }
 
   #grow(): void {
-    const old = { hashes: this.#hashes, counts: this.#counts, weights: this.#weights, slots: this.#slots, size: this.size };
+    const old = {
+      hashes: this.#hashes,
+      counts: this.#counts,
+      weights: this.#weights,
+      slots: this.#slots,
+      size: this.size,
+    };
     this.#capacity *= 2;
     this.#hashes = new Uint32Array(this.#capacity);
     this.#counts = new Uint32Array(this.#capacity);

@@ -30,7 +30,10 @@ class OpenAIEmbedding implements EmbeddingDriver {
     return this.#dimensions;
   }
 
-  async embed(call: InferenceCall, input: readonly string[]): Promise<{ vectors: Float32Array[]; dimensions: number; usage?: TokenCount }> {
+  async embed(
+    call: InferenceCall,
+    input: readonly string[],
+  ): Promise<{ vectors: Float32Array[]; dimensions: number; usage?: TokenCount }> {
     const vectors = new Array<Float32Array>(input.length);
     let inputTokens: number | undefined = 0;
     let next = 0;
@@ -44,22 +47,31 @@ class OpenAIEmbedding implements EmbeddingDriver {
       }
     };
     await Promise.all(Array.from({ length: Math.min(CONCURRENCY, Math.ceil(input.length / BATCH)) }, work));
-    return { vectors, dimensions: this.#dimensions!, ...(inputTokens === undefined ? {} : { usage: { inputTokens, outputTokens: 0 } }) };
+    return {
+      vectors,
+      dimensions: this.#dimensions!,
+      ...(inputTokens === undefined ? {} : { usage: { inputTokens, outputTokens: 0 } }),
+    };
   }
 
-  async #embedBatch(call: InferenceCall, input: string[]): Promise<{ vectors: Float32Array[]; tokens: number | undefined }> {
+  async #embedBatch(
+    call: InferenceCall,
+    input: string[],
+  ): Promise<{ vectors: Float32Array[]; tokens: number | undefined }> {
     const asked = { model: this.model, modelVariable: 'EMBEDDING_MODEL', retries: 2 };
     const answer = await this.#server.ask(call, asked, (client, request) =>
       // Not every server knows the library's default, base64.
       client.embeddings.create({ model: this.model, input, encoding_format: 'float' }, request),
     );
     const vectors = new Array<Float32Array>(input.length);
-    for (const { index, embedding } of Array.isArray(answer.data) ? answer.data : []) vectors[index] = this.#normalised(embedding);
+    for (const { index, embedding } of Array.isArray(answer.data) ? answer.data : [])
+      vectors[index] = this.#normalised(embedding);
     if (vectors.length !== input.length || Array.from(vectors).some((vector) => vector === undefined)) {
       throw this.#nonsense(`${answer.data?.length ?? 0} vectors for ${input.length} texts`);
     }
     const expected = (this.#dimensions ??= vectors[0]!.length);
-    // Vectors of two lengths in one collection would make every ranking wrong, so a model that was exchanged behind its name is refused.
+    // Vectors of two lengths in one collection would make every ranking wrong, so a model that was exchanged behind its
+    // name is refused.
     const other = vectors.find((vector) => vector.length !== expected);
     if (other) throw this.#nonsense(`${other.length} dimensions where it had ${expected} before`);
     return { vectors, tokens: answer.usage?.prompt_tokens };
@@ -76,8 +88,12 @@ class OpenAIEmbedding implements EmbeddingDriver {
   }
 
   #nonsense(what: string): CodedError {
-    return new CodedError('STORE_UNAVAILABLE', `The embedding model ${JSON.stringify(this.model)} answered with ${what}.`, {
-      hint: 'Check that EMBEDDING_MODEL names an embedding model, and restart after exchanging it.',
-    });
+    return new CodedError(
+      'STORE_UNAVAILABLE',
+      `The embedding model ${JSON.stringify(this.model)} answered with ${what}.`,
+      {
+        hint: 'Check that EMBEDDING_MODEL names an embedding model, and restart after exchanging it.',
+      },
+    );
   }
 }

@@ -20,23 +20,38 @@ export interface Asked {
 export function openaiError(error: unknown, { model, modelVariable, urlVariable, signal }: Asked): unknown {
   if (error instanceof CodedError) return error;
   if (signal?.aborted && signal.reason instanceof CodedError) return signal.reason;
-  if (signal?.aborted) return new CodedError('REQUEST_TIMEOUT', 'The request ended before the model had answered.', { cause: error });
+  if (signal?.aborted)
+    return new CodedError('REQUEST_TIMEOUT', 'The request ended before the model had answered.', { cause: error });
   if (isTimeout(error)) return storeTimeout(STORE, error, `Check the server at ${urlVariable}, or ask for less.`);
   // Ended neither by the caller nor by a time-out that was recognised: what is left is the total time of the call.
-  if (error instanceof APIUserAbortError) return storeTimeout(STORE, error, `Check the server at ${urlVariable}, or ask for less.`);
+  if (error instanceof APIUserAbortError)
+    return storeTimeout(STORE, error, `Check the server at ${urlVariable}, or ask for less.`);
   if (!(error instanceof APIError) || error.status === undefined) {
-    return storeUnavailable(STORE, error, `Check that the server at ${urlVariable} is running and speaks OpenAI's protocol.`);
+    return storeUnavailable(
+      STORE,
+      error,
+      `Check that the server at ${urlVariable} is running and speaks OpenAI's protocol.`,
+    );
   }
   const status = error.status as number;
   switch (status) {
     case 401:
     case 403:
-      return new CodedError('STORE_UNAVAILABLE', `${STORE} refused the key.`, { cause: error, hint: 'Set OPENAI_API_KEY to a key that it accepts.' });
-    case 404:
-      return new CodedError('STORE_UNAVAILABLE', model === undefined ? `${STORE} does not serve this.` : `${STORE} does not serve the model ${JSON.stringify(model)}.`, {
+      return new CodedError('STORE_UNAVAILABLE', `${STORE} refused the key.`, {
         cause: error,
-        hint: `Set ${modelVariable ? `${modelVariable} to a model that it serves, or ` : ''}${urlVariable} to a server that does (it often ends in /v1).`,
+        hint: 'Set OPENAI_API_KEY to a key that it accepts.',
       });
+    case 404:
+      return new CodedError(
+        'STORE_UNAVAILABLE',
+        model === undefined
+          ? `${STORE} does not serve this.`
+          : `${STORE} does not serve the model ${JSON.stringify(model)}.`,
+        {
+          cause: error,
+          hint: `Set ${modelVariable ? `${modelVariable} to a model that it serves, or ` : ''}${urlVariable} to a server that does (it often ends in /v1).`,
+        },
+      );
     case 408:
     case 504:
       return storeTimeout(STORE, error, `Check the server at ${urlVariable}, or ask for less.`);
@@ -57,11 +72,21 @@ export function openaiError(error: unknown, { model, modelVariable, urlVariable,
   }
 }
 
-const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']);
+const TIMEOUT_CODES = new Set([
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ETIMEDOUT',
+]);
 
 function isTimeout(error: unknown): boolean {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    if (at instanceof APIConnectionTimeoutError || at.name === 'TimeoutError' || TIMEOUT_CODES.has((at as NodeJS.ErrnoException).code ?? '')) return true;
+    if (
+      at instanceof APIConnectionTimeoutError ||
+      at.name === 'TimeoutError' ||
+      TIMEOUT_CODES.has((at as NodeJS.ErrnoException).code ?? '')
+    )
+      return true;
   }
   return false;
 }

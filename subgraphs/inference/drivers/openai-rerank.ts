@@ -1,6 +1,6 @@
 /**
- * Reranking of servers that serve it beside OpenAI's protocol, which has none: Jina's and Cohere's form (vLLM, LiteLLM, Infinity,
- * llama.cpp) at `<base>/rerank`, or TEI's at the root. Which one, if any, is found out by asking.
+ * Reranking of servers that serve it beside OpenAI's protocol, which has none: Jina's and Cohere's form (vLLM, LiteLLM,
+ * Infinity, llama.cpp) at `<base>/rerank`, or TEI's at the root. Which one, if any, is found out by asking.
  */
 import type { InferenceCall, RerankDriver, RerankScore, TokenCount } from '../driver.ts';
 import type { OpenAIServer } from './openai.ts';
@@ -60,8 +60,10 @@ class OpenAIRerank implements RerankDriver {
   }
 
   async #send(call: InferenceCall, form: Form, query: string, documents: readonly string[]) {
-    const answer = await this.#server.ask(call, { model: this.#model, modelVariable: 'RERANK_MODEL', retries: 1 }, (client, options) =>
-      client.post<unknown>(form.path, { ...options, body: form.body(query, documents) }),
+    const answer = await this.#server.ask(
+      call,
+      { model: this.#model, modelVariable: 'RERANK_MODEL', retries: 1 },
+      (client, options) => client.post<unknown>(form.path, { ...options, body: form.body(query, documents) }),
     );
     const results = scoresOf(answer, documents.length);
     return results && { model: modelOf(answer) ?? this.#model ?? null, results, usage: usageOf(answer) };
@@ -70,13 +72,16 @@ class OpenAIRerank implements RerankDriver {
 
 /** The scores, highest first; null where the answer is not one to this question. */
 function scoresOf(answer: unknown, count: number): RerankScore[] | null {
-  const list: unknown = Array.isArray(answer) ? answer : ((answer as Record<string, unknown> | null)?.results ?? (answer as Record<string, unknown> | null)?.data);
+  const list: unknown = Array.isArray(answer)
+    ? answer
+    : ((answer as Record<string, unknown> | null)?.results ?? (answer as Record<string, unknown> | null)?.data);
   if (!Array.isArray(list) || list.length === 0) return null;
   const scores: RerankScore[] = [];
   for (const item of list as Record<string, unknown>[]) {
     const index = item?.index;
     const score = item?.relevance_score ?? item?.score;
-    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= count || typeof score !== 'number') return null;
+    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= count || typeof score !== 'number')
+      return null;
     scores.push({ index: index as number, score });
   }
   return scores.sort((a, b) => b.score - a.score || a.index - b.index);

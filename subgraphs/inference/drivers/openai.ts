@@ -1,6 +1,7 @@
 /**
- * The connection to one OpenAI-compatible server (OpenAI, vLLM, Ollama, TEI, LiteLLM, llama.cpp): client, pool, time-outs and the list of
- * its models. What is asked of it is in `openai-embeddings.ts`, `openai-chat.ts` and `openai-rerank.ts`.
+ * The connection to one OpenAI-compatible server (OpenAI, vLLM, Ollama, TEI, LiteLLM, llama.cpp): client, pool,
+ * time-outs and the list of its models. What is asked of it is in `openai-embeddings.ts`, `openai-chat.ts` and
+ * `openai-rerank.ts`.
  */
 import OpenAI from 'openai';
 import { Agent, fetch } from 'undici';
@@ -49,7 +50,11 @@ export class OpenAIServer implements ModelServer {
     this.baseUrl = options.baseUrl.replace(/\/+$/, '');
     this.provider = new URL(this.baseUrl).host;
     const { apiKey, timeoutMs } = options;
-    this.#dispatcher = new Agent({ connect: { timeout: CONNECT_MS }, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+    this.#dispatcher = new Agent({
+      connect: { timeout: CONNECT_MS },
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    });
     this.#client = new OpenAI({
       baseURL: this.baseUrl,
       // The library insists on a key; servers without one get no header.
@@ -70,19 +75,34 @@ export class OpenAIServer implements ModelServer {
    * Calls the server and maps what goes wrong. Each call is counted as one statement, its repetitions are not.
    * @param use receives the client and the options to pass on with the request
    */
-  async ask<T>(call: InferenceCall, options: AskOptions, use: (client: OpenAI, request: RequestOptions) => Promise<T>): Promise<T> {
+  async ask<T>(
+    call: InferenceCall,
+    options: AskOptions,
+    use: (client: OpenAI, request: RequestOptions) => Promise<T>,
+  ): Promise<T> {
     call.statements.add('openai');
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs;
-    const signals = [...(call.signal ? [call.signal] : []), ...(options.stream ? [] : [AbortSignal.timeout(timeoutMs)])];
+    const signals = [
+      ...(call.signal ? [call.signal] : []),
+      ...(options.stream ? [] : [AbortSignal.timeout(timeoutMs)]),
+    ];
     try {
-      return await use(this.#client, { signal: AbortSignal.any(signals), maxRetries: options.retries ?? 0, timeout: timeoutMs });
+      return await use(this.#client, {
+        signal: AbortSignal.any(signals),
+        maxRetries: options.retries ?? 0,
+        timeout: timeoutMs,
+      });
     } catch (error) {
       throw this.error(error, call, options);
     }
   }
 
   /** What `error`, thrown by the client library outside of {@link ask}, means. */
-  error(error: unknown, { signal }: InferenceCall, { model, modelVariable }: Pick<Asked, 'model' | 'modelVariable'>): unknown {
+  error(
+    error: unknown,
+    { signal }: InferenceCall,
+    { model, modelVariable }: Pick<Asked, 'model' | 'modelVariable'>,
+  ): unknown {
     return openaiError(error, { model, modelVariable, urlVariable: this.#options.urlVariable, signal });
   }
 

@@ -1,5 +1,11 @@
-/** Runs `work` on every item, at most `limit` at a time; results in the order of the items. The first rejection ends it. */
-export async function mapBounded<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
+/**
+ * Runs `work` on every item, at most `limit` at a time; results in the order of the items. The first rejection ends it.
+ */
+export async function mapBounded<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
   const worker = async (): Promise<void> => {

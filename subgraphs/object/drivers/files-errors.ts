@@ -3,8 +3,12 @@ import { badUserInput, CodedError, storeUnavailable } from '#subgraphs/shared/er
 
 const STORE = 'The file store';
 
-/** True where the path leads to nothing: absent, below something that is no folder, a symbolic link, or longer than paths can be. */
-export const isAbsent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'].includes(codeOf(error));
+/**
+ * True where the path leads to nothing: absent, below something that is no folder, a symbolic link, or longer than
+ * paths can be.
+ */
+export const isAbsent = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'].includes(codeOf(error));
 
 /** The error to raise for `error`; errors that do not come from the file system are returned as they are. */
 export function filesError(error: unknown): unknown {
@@ -18,12 +22,20 @@ export function filesError(error: unknown): unknown {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return storeUnavailable(STORE, error, 'The folder DATA_DIR must be writable for the user that runs this process.');
+      return storeUnavailable(
+        STORE,
+        error,
+        'The folder DATA_DIR must be writable for the user that runs this process.',
+      );
     case 'EMFILE':
     case 'ENFILE':
       return storeUnavailable(STORE, error, 'Raise the limit on open files (`ulimit -n`).');
     case 'EFBIG':
-      return new CodedError('PAYLOAD_TOO_LARGE', 'The object is larger than the file system accepts; nothing was stored.', { cause: error });
+      return new CodedError(
+        'PAYLOAD_TOO_LARGE',
+        'The object is larger than the file system accepts; nothing was stored.',
+        { cause: error },
+      );
     case 'ENAMETOOLONG':
       return badUserInput('The key is too long for the file system that keeps it.', { cause: error });
     case 'EIO':

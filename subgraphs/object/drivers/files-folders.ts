@@ -29,7 +29,8 @@ export async function syncFolder(folder: string): Promise<void> {
  * @param folder an absolute path below a root that has been resolved
  */
 export async function refuseLinks(folder: string): Promise<void> {
-  if ((await realpath(folder)) !== folder) throw Object.assign(new Error(`A symbolic link leads away from ${folder}.`), { code: 'ELOOP' });
+  if ((await realpath(folder)) !== folder)
+    throw Object.assign(new Error(`A symbolic link leads away from ${folder}.`), { code: 'ELOOP' });
 }
 
 /** Removes `folder` and those above it up to `root` as long as they are empty. */

@@ -13,14 +13,27 @@ export interface ListedFile {
  * The files whose keys start with `prefix` and sort behind `after` (byte texts), in order, one at a time.
  * Every folder on the way is scanned once for each `batch` of its names that are needed.
  */
-export async function* walk(root: string, prefix: string, after: string | null, batch: number): AsyncGenerator<ListedFile> {
+export async function* walk(
+  root: string,
+  prefix: string,
+  after: string | null,
+  batch: number,
+): AsyncGenerator<ListedFile> {
   yield* walkFolder(root, '', prefix, after, batch);
 }
 
-async function* walkFolder(folder: string, base: string, prefix: string, after: string | null, batch: number): AsyncGenerator<ListedFile> {
+async function* walkFolder(
+  folder: string,
+  base: string,
+  prefix: string,
+  after: string | null,
+  batch: number,
+): AsyncGenerator<ListedFile> {
   let behind: string | null = null;
   for (;;) {
-    const { names, more } = await nextNames(folder, behind, batch, (entry) => mayHold(base + entry.adds, entry.kind, prefix, after));
+    const { names, more } = await nextNames(folder, behind, batch, (entry) =>
+      mayHold(base + entry.adds, entry.kind, prefix, after),
+    );
     for (const entry of names) {
       const key = base + entry.adds;
       const path = join(folder, entry.name);

@@ -1,8 +1,9 @@
 /**
  * Where the files driver keeps an object, and back.
  *
- * Each segment of a key becomes a name that no file system folds, forbids or normalises: ASCII lower-case letters, digits, `-`, `_` and
- * `.` stay, every other byte is written `%xx`. A prefix tells what the name is, so that an object `a` and a folder `a/` are two names:
+ * Each segment of a key becomes a name that no file system folds, forbids or normalises: ASCII lower-case letters,
+ * digits, `-`, `_` and `.` stay, every other byte is written `%xx`. A prefix tells what the name is, so that an object
+ * `a` and a folder `a/` are two names:
  *
  *     f~readme.md     the object whose last segment is `readme.md`
  *     d~notes         the folder of the segment `notes`
@@ -46,8 +47,8 @@ export interface DecodedName {
   readonly kind: 'object' | 'folder';
   readonly name: string;
   /**
-   * What the entry adds to the key so far, as a byte text. For a folder, every key inside starts with it, and no key of another
-   * entry lies between those: entries in the order of `adds` give keys in order.
+   * What the entry adds to the key so far, as a byte text. For a folder, every key inside starts with it, and no key of
+   * another entry lies between those: entries in the order of `adds` give keys in order.
    */
   readonly adds: string;
 }

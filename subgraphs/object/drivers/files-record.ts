@@ -1,7 +1,7 @@
 /**
- * What a file of the files driver holds: the object's bytes as they are, then one line of JSON padded to {@link TRAILER_BYTES} that
- * says what they are. One file, so that bytes and description appear, change and go together; at the end, because size and checksum
- * are known only when the bytes have been written.
+ * What a file of the files driver holds: the object's bytes as they are, then one line of JSON padded to {@link
+ * TRAILER_BYTES} that says what they are. One file, so that bytes and description appear, change and go together; at
+ * the end, because size and checksum are known only when the bytes have been written.
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { ObjectInfo } from '../driver.ts';
@@ -44,6 +44,13 @@ export async function readTrailer(handle: FileHandle, key: string): Promise<Obje
   } catch {
     return null; // A file that something else put here.
   }
-  if (trailer.tributaryObject !== 1 || trailer.sizeBytes !== sizeBytes || !trailer.contentType || !trailer.updatedAt) return null;
-  return { key, sizeBytes, contentType: trailer.contentType, checksum: trailer.sha256 ?? null, updatedAt: new Date(trailer.updatedAt) };
+  if (trailer.tributaryObject !== 1 || trailer.sizeBytes !== sizeBytes || !trailer.contentType || !trailer.updatedAt)
+    return null;
+  return {
+    key,
+    sizeBytes,
+    contentType: trailer.contentType,
+    checksum: trailer.sha256 ?? null,
+    updatedAt: new Date(trailer.updatedAt),
+  };
 }

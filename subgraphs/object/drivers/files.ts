@@ -1,8 +1,8 @@
 /**
  * Objects as files below the data folder: `objects/<tenant>/<segments>`, see `files-names.ts` and `files-record.ts`.
  *
- * A put writes beside the tree, syncs, and renames into place: readers see the old object or the new one, and an acknowledged one
- * survives a crash. Several processes may share the folder. Symbolic links are never followed.
+ * A put writes beside the tree, syncs, and renames into place: readers see the old object or the new one, and an
+ * acknowledged one survives a crash. Several processes may share the folder. Symbolic links are never followed.
  */
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, realpath, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
@@ -40,7 +40,10 @@ class FilesDriver implements ObjectDriver {
     this.#incoming = join(root, 'incoming');
   }
 
-  /** A batch counts as one statement, whatever its size: it is one round trip to the disk's queue, and no network is crossed. */
+  /**
+   * A batch counts as one statement, whatever its size: it is one round trip to the disk's queue, and no network is
+   * crossed.
+   */
   async stat(scope: ObjectScope, keys: readonly string[]): Promise<Map<string, ObjectInfo>> {
     scope.statements.add(this.store);
     const found = new Map<string, ObjectInfo>();
@@ -74,10 +77,18 @@ class FilesDriver implements ObjectDriver {
     return found;
   }
 
-  async list(scope: ObjectScope, { prefix, after, limit }: { prefix: string; after: string | null; limit: number }): Promise<ObjectSummary[]> {
+  async list(
+    scope: ObjectScope,
+    { prefix, after, limit }: { prefix: string; after: string | null; limit: number },
+  ): Promise<ObjectSummary[]> {
     scope.statements.add(this.store);
     const found: ObjectSummary[] = [];
-    const files = walk(this.#tenantRoot(scope), byteText(prefix), after === null ? null : byteText(after), Math.max(limit, 64));
+    const files = walk(
+      this.#tenantRoot(scope),
+      byteText(prefix),
+      after === null ? null : byteText(after),
+      Math.max(limit, 64),
+    );
     try {
       while (found.length < limit) {
         scope.signal?.throwIfAborted();
@@ -109,7 +120,12 @@ class FilesDriver implements ObjectDriver {
     };
   }
 
-  async put(scope: ObjectScope, key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectInfo> {
+  async put(
+    scope: ObjectScope,
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options: PutOptions,
+  ): Promise<ObjectInfo> {
     scope.statements.add(this.store);
     const temporary = join(this.#incoming, randomUUID());
     try {
@@ -144,7 +160,11 @@ class FilesDriver implements ObjectDriver {
       await access(this.#incoming, constants.R_OK | constants.W_OK);
       return { store: this.store, state: 'ok' as const, latencyMs: performance.now() - started };
     } catch (error) {
-      return { store: this.store, state: 'down' as const, detail: `DATA_DIR is not readable and writable: ${(error as NodeJS.ErrnoException).code}.` };
+      return {
+        store: this.store,
+        state: 'down' as const,
+        detail: `DATA_DIR is not readable and writable: ${(error as NodeJS.ErrnoException).code}.`,
+      };
     }
   }
 
@@ -170,7 +190,11 @@ class FilesDriver implements ObjectDriver {
     return filePath(this.#tenantRoot(scope), key);
   }
 
-  async #with<T>(scope: ObjectScope, key: string, use: (handle: FileHandle, info: ObjectInfo) => Promise<T>): Promise<T | null> {
+  async #with<T>(
+    scope: ObjectScope,
+    key: string,
+    use: (handle: FileHandle, info: ObjectInfo) => Promise<T>,
+  ): Promise<T | null> {
     scope.signal?.throwIfAborted();
     const opened = await this.#open(scope, key);
     if (!opened) return null;
@@ -228,7 +252,13 @@ class FilesDriver implements ObjectDriver {
     }
   }
 
-  async #write(temporary: string, scope: ObjectScope, key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectInfo> {
+  async #write(
+    temporary: string,
+    scope: ObjectScope,
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options: PutOptions,
+  ): Promise<ObjectInfo> {
     const bytes = new VerifiedBytes(options);
     const handle = await open(temporary, 'wx', 0o600);
     try {
@@ -238,7 +268,13 @@ class FilesDriver implements ObjectDriver {
         await writeAll(handle, chunk);
       }
       const { sizeBytes, sha256 } = bytes.finish();
-      const info: ObjectInfo = { key, sizeBytes, contentType: options.contentType, checksum: sha256, updatedAt: new Date() };
+      const info: ObjectInfo = {
+        key,
+        sizeBytes,
+        contentType: options.contentType,
+        checksum: sha256,
+        updatedAt: new Date(),
+      };
       await writeAll(handle, encodeTrailer(info));
       await handle.sync();
       return info;
@@ -284,7 +320,7 @@ async function take<T>(items: AsyncGenerator<T>, count: number): Promise<T[]> {
 }
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < chunk.byteLength; ) {
+  for (let offset = 0; offset < chunk.byteLength;) {
     const { bytesWritten } = await handle.write(chunk, offset, chunk.byteLength - offset);
     offset += bytesWritten;
   }

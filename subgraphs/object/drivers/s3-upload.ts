@@ -1,4 +1,7 @@
-/** Writes bytes of any length to S3: small ones in one request, large ones in parts, of which one at a time is held in memory. */
+/**
+ * Writes bytes of any length to S3: small ones in one request, large ones in parts, of which one at a time is held in
+ * memory.
+ */
 import { createHash } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
@@ -31,7 +34,11 @@ export interface UploadTarget {
  * Stores the bytes; they become visible at once and only when size and checksum are as promised.
  * @throws CodedError see {@link VerifiedBytes}; otherwise the client library's errors
  */
-export async function uploadBytes(target: UploadTarget, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<{ sizeBytes: number; sha256: string }> {
+export async function uploadBytes(
+  target: UploadTarget,
+  body: AsyncIterable<Uint8Array>,
+  options: PutOptions,
+): Promise<{ sizeBytes: number; sha256: string }> {
   const verified = new VerifiedBytes(options);
   const parts = partsOf(body, verified);
   const first = await parts.next();
@@ -40,7 +47,12 @@ export async function uploadBytes(target: UploadTarget, body: AsyncIterable<Uint
   return putParts(target, first.value!, second.value, parts, verified, options);
 }
 
-async function putWhole({ client, bucket, key, signal, count }: UploadTarget, bytes: Uint8Array, done: { sizeBytes: number; sha256: string }, options: PutOptions) {
+async function putWhole(
+  { client, bucket, key, signal, count }: UploadTarget,
+  bytes: Uint8Array,
+  done: { sizeBytes: number; sha256: string },
+  options: PutOptions,
+) {
   count();
   await client.send(
     new PutObjectCommand({
@@ -69,7 +81,11 @@ async function putParts(
   const object = { Bucket: bucket, Key: key };
   count();
   const { UploadId } = await client.send(
-    new CreateMultipartUploadCommand({ ...object, ContentType: options.contentType, ...(options.sha256 ? { Metadata: { sha256: options.sha256 } } : {}) }),
+    new CreateMultipartUploadCommand({
+      ...object,
+      ContentType: options.contentType,
+      ...(options.sha256 ? { Metadata: { sha256: options.sha256 } } : {}),
+    }),
     { abortSignal: signal },
   );
   try {
@@ -79,7 +95,14 @@ async function putParts(
       count();
       const { ETag } = await client.send(
         // Every server knows this checksum; that of the whole is known at the end only.
-        new UploadPartCommand({ ...object, UploadId, PartNumber, Body: bytes, ContentLength: bytes.byteLength, ContentMD5: createHash('md5').update(bytes).digest('base64') }),
+        new UploadPartCommand({
+          ...object,
+          UploadId,
+          PartNumber,
+          Body: bytes,
+          ContentLength: bytes.byteLength,
+          ContentMD5: createHash('md5').update(bytes).digest('base64'),
+        }),
         { abortSignal: signal, requestTimeout: REQUEST_TIMEOUT_MS },
       );
       completed.push({ ETag, PartNumber });
@@ -89,7 +112,10 @@ async function putParts(
     for await (const part of rest) await send(part);
     const done = verified.finish();
     count();
-    await client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts: completed } }), { abortSignal: signal });
+    await client.send(
+      new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts: completed } }),
+      { abortSignal: signal },
+    );
     return done;
   } catch (error) {
     count();

@@ -1,6 +1,6 @@
 /**
- * Objects in a bucket of an S3 server (MinIO, Ceph, AWS), under `<tenant>/<key>`. Clients fetch and upload bytes at the server itself,
- * with presigned URLs.
+ * Objects in a bucket of an S3 server (MinIO, Ceph, AWS), under `<tenant>/<key>`. Clients fetch and upload bytes at the
+ * server itself, with presigned URLs.
  */
 import { Readable } from 'node:stream';
 import {
@@ -15,7 +15,17 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { reveal } from '#subgraphs/shared/secret.ts';
 import { attachment } from '../content-disposition.ts';
-import type { ObjectDriver, ObjectInfo, ObjectScope, ObjectSigner, ObjectSummary, OpenObject, PutOptions, SignedRequest, SignUploadOptions } from '../driver.ts';
+import type {
+  ObjectDriver,
+  ObjectInfo,
+  ObjectScope,
+  ObjectSigner,
+  ObjectSummary,
+  OpenObject,
+  PutOptions,
+  SignedRequest,
+  SignUploadOptions,
+} from '../driver.ts';
 import type { S3Config } from '../index.ts';
 import { keyFault } from '../keys.ts';
 import { mapBounded } from './bounded.ts';
@@ -59,12 +69,20 @@ class S3Driver implements ObjectDriver {
     return found;
   }
 
-  async list(scope: ObjectScope, { prefix, after, limit }: { prefix: string; after: string | null; limit: number }): Promise<ObjectSummary[]> {
+  async list(
+    scope: ObjectScope,
+    { prefix, after, limit }: { prefix: string; after: string | null; limit: number },
+  ): Promise<ObjectSummary[]> {
     const tenant = tenantPrefix(scope.tenantId);
     const found: ObjectSummary[] = [];
     let startAfter = after === null ? undefined : tenant + after;
     while (found.length < limit) {
-      const command = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: tenant + prefix, StartAfter: startAfter, MaxKeys: Math.min(limit, 1_000) });
+      const command = new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: tenant + prefix,
+        StartAfter: startAfter,
+        MaxKeys: Math.min(limit, 1_000),
+      });
       const page = await this.#ask(scope, () => this.#client.send(command, { abortSignal: scope.signal }));
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
         if (Key === undefined) continue;
@@ -79,7 +97,11 @@ class S3Driver implements ObjectDriver {
     return found;
   }
 
-  async readStart(scope: ObjectScope, keys: readonly string[], maxBytes: number): Promise<Map<string, { info: ObjectInfo; bytes: Uint8Array }>> {
+  async readStart(
+    scope: ObjectScope,
+    keys: readonly string[],
+    maxBytes: number,
+  ): Promise<Map<string, { info: ObjectInfo; bytes: Uint8Array }>> {
     const found = new Map<string, { info: ObjectInfo; bytes: Uint8Array }>();
     await mapBounded(keys, CONCURRENCY, async (key) => {
       const read = await this.#readStart(scope, key, maxBytes);
@@ -98,7 +120,12 @@ class S3Driver implements ObjectDriver {
     };
   }
 
-  async put(scope: ObjectScope, key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectInfo> {
+  async put(
+    scope: ObjectScope,
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options: PutOptions,
+  ): Promise<ObjectInfo> {
     try {
       const { sizeBytes, sha256 } = await uploadBytes(
         {
@@ -122,18 +149,28 @@ class S3Driver implements ObjectDriver {
     if (!(await this.#head(scope, key))) return false;
     // Some servers say so when another deleted it in between.
     const command = new DeleteObjectCommand(this.#object(scope, key));
-    return (await this.#ask(scope, () => this.#client.send(command, { abortSignal: scope.signal }).catch(nullWhereAbsent))) !== null;
+    return (
+      (await this.#ask(scope, () =>
+        this.#client.send(command, { abortSignal: scope.signal }).catch(nullWhereAbsent),
+      )) !== null
+    );
   }
 
   async health() {
     const started = performance.now();
     try {
       // Not HeadBucket, whose errors do not say what is wrong.
-      await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, MaxKeys: 1 }), { abortSignal: AbortSignal.timeout(1_000) });
+      await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, MaxKeys: 1 }), {
+        abortSignal: AbortSignal.timeout(1_000),
+      });
       return { store: this.store, state: 'ok' as const, latencyMs: performance.now() - started };
     } catch (error) {
       const failure = s3Error(error, this.#bucket) as Error & { extensions?: { hint?: string } };
-      return { store: this.store, state: 'down' as const, detail: [failure.message, failure.extensions?.hint].filter(Boolean).join(' ') };
+      return {
+        store: this.store,
+        state: 'down' as const,
+        detail: [failure.message, failure.extensions?.hint].filter(Boolean).join(' '),
+      };
     }
   }
 
@@ -161,8 +198,16 @@ class S3Driver implements ObjectDriver {
     return this.#ask(scope, () => this.#client.send(command, { abortSignal: scope.signal }).catch(nullWhereAbsent));
   }
 
-  async #readStart(scope: ObjectScope, key: string, maxBytes: number): Promise<{ info: ObjectInfo; bytes: Uint8Array } | null> {
-    const command = new GetObjectCommand({ ...this.#object(scope, key), Range: `bytes=0-${maxBytes - 1}`, ChecksumMode: 'ENABLED' });
+  async #readStart(
+    scope: ObjectScope,
+    key: string,
+    maxBytes: number,
+  ): Promise<{ info: ObjectInfo; bytes: Uint8Array } | null> {
+    const command = new GetObjectCommand({
+      ...this.#object(scope, key),
+      Range: `bytes=0-${maxBytes - 1}`,
+      ChecksumMode: 'ENABLED',
+    });
     return this.#ask(scope, async () => {
       try {
         const answer = await this.#client.send(command, { abortSignal: scope.signal });
@@ -172,26 +217,48 @@ class S3Driver implements ObjectDriver {
       } catch (error) {
         if (isAbsent(error)) return null;
         // An empty object has no first byte.
-        if ((error as Error).name !== 'InvalidRange' && (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== 416) throw error;
+        if (
+          (error as Error).name !== 'InvalidRange' &&
+          (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== 416
+        )
+          throw error;
       }
       const head = await this.#head(scope, key);
       return head && { info: infoOf(key, head), bytes: new Uint8Array() };
     });
   }
 
-  async *#bytes(scope: ObjectScope, key: string, etag: string | undefined, start: number, end: number): AsyncGenerator<Uint8Array> {
+  async *#bytes(
+    scope: ObjectScope,
+    key: string,
+    etag: string | undefined,
+    start: number,
+    end: number,
+  ): AsyncGenerator<Uint8Array> {
     // The version that was described, or none.
-    const command = new GetObjectCommand({ ...this.#object(scope, key), Range: `bytes=${start}-${end}`, IfMatch: etag });
+    const command = new GetObjectCommand({
+      ...this.#object(scope, key),
+      Range: `bytes=${start}-${end}`,
+      IfMatch: etag,
+    });
     const answer = await this.#ask(scope, () => this.#client.send(command, { abortSignal: scope.signal }));
     yield* answer.Body as Readable;
   }
 
   async #signDownload(tenantId: string, key: string, expiresIn: number): Promise<string> {
-    const command = new GetObjectCommand({ ...this.#object({ tenantId }, key), ResponseContentDisposition: attachment(key), ResponseCacheControl: 'private, no-store' });
+    const command = new GetObjectCommand({
+      ...this.#object({ tenantId }, key),
+      ResponseContentDisposition: attachment(key),
+      ResponseCacheControl: 'private, no-store',
+    });
     return getSignedUrl(this.#publicClient, command, { expiresIn });
   }
 
-  async #signUpload(tenantId: string, key: string, { contentType, sizeBytes, sha256, expiresIn }: SignUploadOptions): Promise<SignedRequest> {
+  async #signUpload(
+    tenantId: string,
+    key: string,
+    { contentType, sizeBytes, sha256, expiresIn }: SignUploadOptions,
+  ): Promise<SignedRequest> {
     const checksum = sha256 === undefined ? undefined : Buffer.from(sha256, 'hex').toString('base64');
     const command = new PutObjectCommand({
       ...this.#object({ tenantId }, key),
@@ -240,17 +307,30 @@ function metadataChecksum(metadata: Record<string, string> | undefined): string 
   return sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null;
 }
 
-function clientFor({ region, accessKey, secretKey, forcePathStyle = true, requestTimeoutMs = REQUEST_TIMEOUT_MS }: S3Config, endpoint: string): S3Client {
+function clientFor(
+  { region, accessKey, secretKey, forcePathStyle = true, requestTimeoutMs = REQUEST_TIMEOUT_MS }: S3Config,
+  endpoint: string,
+): S3Client {
   return new S3Client({
     endpoint,
     region,
     forcePathStyle,
     // What has expired already is asked for anew with the next request.
-    credentials: async () => ({ accessKeyId: reveal(accessKey) ?? '', secretAccessKey: reveal(secretKey) ?? '', expiration: new Date() }),
+    credentials: async () => ({
+      accessKeyId: reveal(accessKey) ?? '',
+      secretAccessKey: reveal(secretKey) ?? '',
+      expiration: new Date(),
+    }),
     // Two attempts end before the time of a whole request does, so that its other fields are still answered.
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: 3_000, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true, socketAcquisitionWarningTimeout: 60_000 },
-    // The library's newer default adds CRC32 checksums that not every server knows, and that presigned URLs would demand of clients.
+    requestHandler: {
+      connectionTimeout: 3_000,
+      requestTimeout: requestTimeoutMs,
+      throwOnRequestTimeout: true,
+      socketAcquisitionWarningTimeout: 60_000,
+    },
+    // The library's newer default adds CRC32 checksums that not every server knows, and that presigned URLs would
+    // demand of clients.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });

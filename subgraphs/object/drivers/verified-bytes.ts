@@ -21,7 +21,10 @@ export class VerifiedBytes {
     this.#size += chunk.byteLength;
     const { sizeBytes } = this.#expected;
     if (sizeBytes !== undefined && this.#size > sizeBytes) {
-      throw new CodedError('PAYLOAD_TOO_LARGE', `More than the announced ${sizeBytes} bytes arrived; nothing was stored.`);
+      throw new CodedError(
+        'PAYLOAD_TOO_LARGE',
+        `More than the announced ${sizeBytes} bytes arrived; nothing was stored.`,
+      );
     }
     this.#hash.update(chunk);
   }
@@ -37,7 +40,9 @@ export class VerifiedBytes {
     }
     const sha256 = this.#hash.digest('hex');
     if (expected !== undefined && sha256 !== expected) {
-      throw badUserInput(`The bytes have the SHA-256 checksum ${sha256}, not the announced ${expected}; nothing was stored.`);
+      throw badUserInput(
+        `The bytes have the SHA-256 checksum ${sha256}, not the announced ${expected}; nothing was stored.`,
+      );
     }
     return { sizeBytes: this.#size, sha256 };
   }

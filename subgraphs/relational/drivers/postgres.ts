@@ -14,8 +14,10 @@ import { statement } from './postgres/sql.ts';
 export async function createPostgresDriver(postgres: Postgres): Promise<RelationalDriver> {
   await postgres.migrate('relational', new URL('../migrations/', import.meta.url));
   return {
-    list: async (context, model, request) => await postgres.read(context, listStatement(model, request), { replica: true }),
-    count: async (context, model, where) => Number((await postgres.read(context, countStatement(model, where), { replica: true }))[0]?.count ?? 0),
+    list: async (context, model, request) =>
+      await postgres.read(context, listStatement(model, request), { replica: true }),
+    count: async (context, model, where) =>
+      Number((await postgres.read(context, countStatement(model, where), { replica: true }))[0]?.count ?? 0),
     byIds: async (context, model, ids) => await postgres.read(context, byIdsStatement(model, ids), { replica: true }),
     tenant: async (context) => {
       const rows = await postgres.read(

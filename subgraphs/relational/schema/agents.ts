@@ -24,7 +24,10 @@ interface AgentInput {
 
 export function addAgents(parts: SchemaParts): void {
   const { subgraph, types, loaders } = parts;
-  const versions = connectionType<AgentVersionRow>(subgraph, 'AgentVersion', { node: types.AgentVersion, items: 'versions of an agent' });
+  const versions = connectionType<AgentVersionRow>(subgraph, 'AgentVersion', {
+    node: types.AgentVersion,
+    items: 'versions of an agent',
+  });
   entityType(
     parts,
     'Agent',
@@ -34,7 +37,8 @@ export function addAgents(parts: SchemaParts): void {
       currentVersion: t.field({
         type: types.AgentVersion,
         description: 'How the agent is set up now.',
-        resolve: ({ id, versionNumber }, _, context) => loaders(context).byId.AgentVersion.load(agentVersionId(id, versionNumber)),
+        resolve: ({ id, versionNumber }, _, context) =>
+          loaders(context).byId.AgentVersion.load(agentVersionId(id, versionNumber)),
       }),
       versions: t.field({
         type: versions,
@@ -43,7 +47,12 @@ export function addAgents(parts: SchemaParts): void {
         resolve: async ({ id }, args: { first?: number | null; after?: string | null }, context) => {
           const size = pageSize(args.first);
           const after = args.after == null ? undefined : position(VERSIONS, args.after);
-          const rows = size === 0 ? [] : await loaders(context).agentVersions({ after, limit: size + 1 }).load(id);
+          const rows =
+            size === 0
+              ? []
+              : await loaders(context)
+                  .agentVersions({ after, limit: size + 1 })
+                  .load(id);
           return pageOf(rows, size, (node) => ({ cursor: encodeCursor(VERSIONS, [node.number]), node }));
         },
       }),
@@ -101,13 +110,17 @@ function addAgentMutations(parts: SchemaParts): void {
   });
 
   addMutation<AgentInput & { id: string; expectedVersion?: number | null }, { agent: AgentRow }>(parts, 'updateAgent', {
-    description: 'Changes an agent by recording a new version; earlier ones stay. Where nothing differs, nothing is recorded.',
+    description:
+      'Changes an agent by recording a new version; earlier ones stay. Where nothing differs, nothing is recorded.',
     input: 'What to change. What is left out stays as it is; null empties it.',
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The agent’s id.' }),
       name: t.string({ description: 'A new name: 1 to 512 characters.' }),
       ...versionFields(t),
-      expectedVersion: t.int({ description: 'The number of the version that the change was made for; `CONFLICT` where it is no longer current.' }),
+      expectedVersion: t.int({
+        description:
+          'The number of the version that the change was made for; `CONFLICT` where it is no longer current.',
+      }),
     }),
     payload: 'The agent that was changed.',
     payloadFields: agentField,
@@ -132,7 +145,9 @@ function changesOf({ name, description, instructions, model, config }: AgentInpu
   return {
     ...(name === undefined ? {} : { name: checkName('name', name) }),
     ...(description === undefined ? {} : { description: optionalText('description', description, LENGTH.description) }),
-    ...(instructions === undefined ? {} : { instructions: optionalText('instructions', instructions, LENGTH.instructions) }),
+    ...(instructions === undefined
+      ? {}
+      : { instructions: optionalText('instructions', instructions, LENGTH.instructions) }),
     ...(model === undefined ? {} : { model: optionalText('model', model, 512) }),
     // Through text, so that it compares with what the store returns: literals have no prototype.
     ...(config === undefined ? {} : { config: JSON.parse(JSON.stringify(jsonObject('config', config))) as JsonValue }),

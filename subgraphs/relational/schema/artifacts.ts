@@ -25,31 +25,45 @@ export function addArtifacts(parts: SchemaParts): void {
   rootItem(parts, 'Artifact', 'artifact', 'artifact');
   rootList(parts, 'Artifact', 'artifacts');
 
-  addMutation<{ runId: string; path: string; contentType: string; fileKey?: string | null }, { artifact: ArtifactRow }>(parts, 'createArtifact', {
-    description:
-      'Records that a run made something. Upload its bytes first (`requestUpload`, `putObject`) and name them by `fileKey`. The same artifact ' +
-      'again is answered as it is; another one at the same path of the run is a `CONFLICT`.',
-    input: 'The artifact to record.',
-    inputFields: (t) => ({
-      runId: t.id({ required: true, description: 'The run that made it.' }),
-      path: t.string({ required: true, description: 'Its name within the run, such as `report/summary.md`: 1 to 512 characters.' }),
-      contentType: t.string({ required: true, description: 'Its media type.' }),
-      fileKey: t.string({ description: 'The key of its bytes in the object store.' }),
-    }),
-    payload: 'The artifact that was recorded.',
-    payloadFields: (t) => ({ artifact: t.field({ type: types.Artifact, description: 'The artifact.', resolve: (payload) => payload.artifact }) }),
-    run: async ({ runId, path, contentType, fileKey }, context) => {
-      // Whether the run exists is another store's knowledge; that it could is checked here.
-      if (!isIdOf('Run', runId)) throw badUserInput(`\`runId\` is not the id of a run: ${JSON.stringify(runId.slice(0, 80))}.`);
-      const artifact = await driver().createArtifact(context, {
-        runId,
-        path: checkName('path', path),
-        contentType: checkMediaType('contentType', contentType),
-        fileKey: fileKey == null ? null : checkKey(fileKey),
-      });
-      return { artifact };
+  addMutation<{ runId: string; path: string; contentType: string; fileKey?: string | null }, { artifact: ArtifactRow }>(
+    parts,
+    'createArtifact',
+    {
+      description:
+        'Records that a run made something. Upload its bytes first (`requestUpload`, `putObject`) and name them by `fileKey`. The same artifact ' +
+        'again is answered as it is; another one at the same path of the run is a `CONFLICT`.',
+      input: 'The artifact to record.',
+      inputFields: (t) => ({
+        runId: t.id({ required: true, description: 'The run that made it.' }),
+        path: t.string({
+          required: true,
+          description: 'Its name within the run, such as `report/summary.md`: 1 to 512 characters.',
+        }),
+        contentType: t.string({ required: true, description: 'Its media type.' }),
+        fileKey: t.string({ description: 'The key of its bytes in the object store.' }),
+      }),
+      payload: 'The artifact that was recorded.',
+      payloadFields: (t) => ({
+        artifact: t.field({
+          type: types.Artifact,
+          description: 'The artifact.',
+          resolve: (payload) => payload.artifact,
+        }),
+      }),
+      run: async ({ runId, path, contentType, fileKey }, context) => {
+        // Whether the run exists is another store's knowledge; that it could is checked here.
+        if (!isIdOf('Run', runId))
+          throw badUserInput(`\`runId\` is not the id of a run: ${JSON.stringify(runId.slice(0, 80))}.`);
+        const artifact = await driver().createArtifact(context, {
+          runId,
+          path: checkName('path', path),
+          contentType: checkMediaType('contentType', contentType),
+          fileKey: fileKey == null ? null : checkKey(fileKey),
+        });
+        return { artifact };
+      },
     },
-  });
+  );
 }
 
 /** A key as the object store accepts it: relative, without `.` and `..`, at most 1,024 bytes. */
@@ -57,7 +71,9 @@ function checkKey(key: string): string {
   checkText('fileKey', key, { max: 1_024 });
   const whole = Buffer.byteLength(key) <= 1_024 && !/[\p{Cc}\\]/u.test(key);
   if (!whole || key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')) {
-    throw badUserInput('`fileKey` is not a key of the object store.', { hint: 'Use segments joined by "/", such as "reports/today.md".' });
+    throw badUserInput('`fileKey` is not a key of the object store.', {
+      hint: 'Use segments joined by "/", such as "reports/today.md".',
+    });
   }
   return key;
 }

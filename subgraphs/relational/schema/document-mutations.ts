@@ -12,13 +12,23 @@ export function addDocumentMutations(parts: SchemaParts): void {
     title: t.string({ required: true, description: 'The title, for people: 1 to 512 characters.' }),
     source: t.string({
       required: true,
-      description: 'Where the text comes from, such as a path or URL: 1 to 512 characters. Writing the same source again replaces the document.',
+      description:
+        'Where the text comes from, such as a path or URL: 1 to 512 characters. Writing the same source again replaces the document.',
     }),
     mediaType: t.string({ required: true, description: 'The text’s media type; Markdown is cut at its headings.' }),
     text: t.string({ required: true, description: 'The whole text: at most 2 MiB of UTF-8. May be empty.' }),
-    metadata: t.field({ type: 'JSON', description: 'Whatever is to be known about it, as a JSON object; empty when absent.' }),
-    entities: t.field({ type: [entity], description: `What the document is about: at most ${DOCUMENT_LIMITS.entities}.` }),
-    relations: t.field({ type: [relation], description: `What the document says about entities: at most ${DOCUMENT_LIMITS.relations}.` }),
+    metadata: t.field({
+      type: 'JSON',
+      description: 'Whatever is to be known about it, as a JSON object; empty when absent.',
+    }),
+    entities: t.field({
+      type: [entity],
+      description: `What the document is about: at most ${DOCUMENT_LIMITS.entities}.`,
+    }),
+    relations: t.field({
+      type: [relation],
+      description: `What the document says about entities: at most ${DOCUMENT_LIMITS.relations}.`,
+    }),
   });
 
   addMutation<UpsertDocumentInput, { id: string }>(parts, 'upsertDocument', {
@@ -63,7 +73,8 @@ export function addDocumentMutations(parts: SchemaParts): void {
         type: [types.Document],
         nullable: { list: true, items: true },
         description: 'The documents, in the order of the input.',
-        resolve: ({ ids }, _, context) => Promise.all(ids.map((id) => loaders(context).byId.Document.load(id))) as never,
+        resolve: ({ ids }, _, context) =>
+          Promise.all(ids.map((id) => loaders(context).byId.Document.load(id))) as never,
       }),
     }),
     run: async ({ documents: inputs }, context) => {
@@ -79,7 +90,11 @@ export function addDocumentMutations(parts: SchemaParts): void {
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The document’s id.' }) }),
     payload: 'The document that was removed.',
     payloadFields: (t) => ({
-      document: t.field({ type: types.Document, description: 'The document as it was; its text and chunks are gone.', resolve: (payload) => payload.document }),
+      document: t.field({
+        type: types.Document,
+        description: 'The document as it was; its text and chunks are gone.',
+        resolve: (payload) => payload.document,
+      }),
     }),
     run: async ({ id }, context) => ({ document: await driver().deleteDocument(context, id) }),
   });
@@ -91,25 +106,38 @@ function addGraphInputs({ builder }: SchemaParts) {
     description: 'Names an entity: the same name and kind is the same entity, whoever writes it.',
     fields: (t) => ({
       name: t.string({ required: true, description: 'The entity’s name: 1 to 500 characters.' }),
-      kind: t.string({ required: true, description: 'What sort of thing it is, such as `package`: 1 to 100 characters.' }),
+      kind: t.string({
+        required: true,
+        description: 'What sort of thing it is, such as `package`: 1 to 100 characters.',
+      }),
     }),
   });
-  const entity = builder.inputRef<NonNullable<UpsertDocumentInput['entities']>[number]>('DocumentEntityInput').implement({
-    description: 'An entity that a document is about.',
-    fields: (t) => ({
-      name: t.string({ required: true, description: 'The entity’s name: 1 to 500 characters.' }),
-      kind: t.string({ required: true, description: 'What sort of thing it is, such as `package`: 1 to 100 characters.' }),
-      properties: t.field({ type: 'JSON', description: 'What is known about it, as a JSON object.' }),
-    }),
-  });
-  const relation = builder.inputRef<NonNullable<UpsertDocumentInput['relations']>[number]>('DocumentRelationInput').implement({
-    description: 'A relation between two entities that a document tells of. They need not be among its `entities`.',
-    fields: (t) => ({
-      from: t.field({ type: name, required: true, description: 'Where it starts.' }),
-      to: t.field({ type: name, required: true, description: 'Where it ends.' }),
-      type: t.string({ required: true, description: 'Capitals, digits and underscores, starting with a letter, such as `DEPENDS_ON`.' }),
-      properties: t.field({ type: 'JSON', description: 'More about the relation, as a JSON object.' }),
-    }),
-  });
+  const entity = builder
+    .inputRef<NonNullable<UpsertDocumentInput['entities']>[number]>('DocumentEntityInput')
+    .implement({
+      description: 'An entity that a document is about.',
+      fields: (t) => ({
+        name: t.string({ required: true, description: 'The entity’s name: 1 to 500 characters.' }),
+        kind: t.string({
+          required: true,
+          description: 'What sort of thing it is, such as `package`: 1 to 100 characters.',
+        }),
+        properties: t.field({ type: 'JSON', description: 'What is known about it, as a JSON object.' }),
+      }),
+    });
+  const relation = builder
+    .inputRef<NonNullable<UpsertDocumentInput['relations']>[number]>('DocumentRelationInput')
+    .implement({
+      description: 'A relation between two entities that a document tells of. They need not be among its `entities`.',
+      fields: (t) => ({
+        from: t.field({ type: name, required: true, description: 'Where it starts.' }),
+        to: t.field({ type: name, required: true, description: 'Where it ends.' }),
+        type: t.string({
+          required: true,
+          description: 'Capitals, digits and underscores, starting with a letter, such as `DEPENDS_ON`.',
+        }),
+        properties: t.field({ type: 'JSON', description: 'More about the relation, as a JSON object.' }),
+      }),
+    });
   return { entity, relation };
 }

@@ -8,7 +8,10 @@ import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 export function addDocuments(parts: SchemaParts): void {
   const { subgraph, types, stubs, loaders } = parts;
   const indexing = addIndexing(parts);
-  const chunks = connectionType<ChunkRow>(subgraph, 'DocumentChunk', { node: types.Chunk, items: 'chunks of a document' });
+  const chunks = connectionType<ChunkRow>(subgraph, 'DocumentChunk', {
+    node: types.Chunk,
+    items: 'chunks of a document',
+  });
 
   entityType(
     parts,
@@ -22,7 +25,8 @@ export function addDocuments(parts: SchemaParts): void {
       }),
       file: t.field({
         type: stubs.StoredObject,
-        description: 'Its bytes in the object store; null only when it has none. They may still be on their way: see `indexing`.',
+        description:
+          'Its bytes in the object store; null only when it has none. They may still be on their way: see `indexing`.',
         resolve: ({ objectKey }) => (objectKey === null ? null : { key: objectKey }),
       }),
       chunks: t.field({
@@ -32,7 +36,12 @@ export function addDocuments(parts: SchemaParts): void {
         resolve: async ({ id }, args: { first?: number | null; after?: string | null }, context) => {
           const size = pageSize(args.first);
           const after = args.after == null ? undefined : position(CHUNKS, args.after);
-          const rows = size === 0 ? [] : await loaders(context).documentChunks({ after, limit: size + 1 }).load(id);
+          const rows =
+            size === 0
+              ? []
+              : await loaders(context)
+                  .documentChunks({ after, limit: size + 1 })
+                  .load(id);
           return pageOf(rows, size, (node) => ({ cursor: encodeCursor(CHUNKS, [node.index]), node }));
         },
       }),
@@ -47,13 +56,19 @@ export function addDocuments(parts: SchemaParts): void {
   rootItem(parts, 'Document', 'document', 'document');
   rootList(parts, 'Document', 'documents');
 
-  entityType(parts, 'Chunk', 'A passage of a document: what is embedded and found by search.', ['id', 'index', 'text'], (t) => ({
-    document: t.field({
-      type: types.Document,
-      description: 'The document that it is a passage of.',
-      resolve: ({ documentId }, _, context) => loaders(context).byId.Document.load(documentId),
+  entityType(
+    parts,
+    'Chunk',
+    'A passage of a document: what is embedded and found by search.',
+    ['id', 'index', 'text'],
+    (t) => ({
+      document: t.field({
+        type: types.Document,
+        description: 'The document that it is a passage of.',
+        resolve: ({ documentId }, _, context) => loaders(context).byId.Document.load(documentId),
+      }),
     }),
-  }));
+  );
   rootItem(parts, 'Chunk', 'chunk', 'chunk');
 }
 
@@ -82,10 +97,23 @@ function addIndexing({ builder, indexedStore }: SchemaParts) {
     description: 'How far one store has come in following a document.',
     fields: (t) => ({
       store: t.field({ type: indexedStore, nullable: false, description: 'The store.', resolve: (row) => row.store }),
-      state: t.field({ type: state, nullable: false, description: 'How far it has come.', resolve: (row) => row.state }),
+      state: t.field({
+        type: state,
+        nullable: false,
+        description: 'How far it has come.',
+        resolve: (row) => row.state,
+      }),
       error: t.exposeString('error', { description: 'Why the last delivery failed; null when it did not.' }),
-      attempts: t.exposeInt('attempts', { nullable: false, description: 'Deliveries tried since the document last changed.' }),
-      updatedAt: t.field({ type: 'DateTime', nullable: false, description: 'When this last changed.', resolve: (row) => row.updatedAt }),
+      attempts: t.exposeInt('attempts', {
+        nullable: false,
+        description: 'Deliveries tried since the document last changed.',
+      }),
+      updatedAt: t.field({
+        type: 'DateTime',
+        nullable: false,
+        description: 'When this last changed.',
+        resolve: (row) => row.updatedAt,
+      }),
     }),
   });
 }

@@ -40,13 +40,22 @@ const GRAPHQL_TYPE: Record<ColumnType, string> = {
 };
 
 /** Fields that return a column as it is. All but the key are nullable, because another subgraph may extend the type. */
-export function columnFields<M extends ModelName>(t: ObjectFields<Rows[M]>, name: M, fields: readonly (keyof Rows[M] & string)[]) {
+export function columnFields<M extends ModelName>(
+  t: ObjectFields<Rows[M]>,
+  name: M,
+  fields: readonly (keyof Rows[M] & string)[],
+) {
   return Object.fromEntries(
     fields.map((field) => {
       const { type, description } = columnOf(MODELS[name] as Model, field);
       return [
         field,
-        t.field({ type: GRAPHQL_TYPE[type] as 'String', nullable: field !== 'id', description, resolve: (row) => row[field] as never }),
+        t.field({
+          type: GRAPHQL_TYPE[type] as 'String',
+          nullable: field !== 'id',
+          description,
+          resolve: (row) => row[field] as never,
+        }),
       ];
     }),
   );
@@ -67,7 +76,8 @@ export function entityType<M extends ModelName>(
   const ref = types[name];
   builder.asEntity(ref as Ref<object>, {
     key: builder.selection<{ id: string }>('id'),
-    resolveReference: (({ id }: { id: string }, context: RequestContext) => loaders(context).byId[name].load(id)) as never,
+    resolveReference: (({ id }: { id: string }, context: RequestContext) =>
+      loaders(context).byId[name].load(id)) as never,
   });
   (ref as Ref<object>).implement({
     description,
@@ -76,7 +86,12 @@ export function entityType<M extends ModelName>(
 }
 
 /** Adds the root field that loads one row by its id. */
-export function rootItem<M extends ModelName>({ builder, types, loaders }: SchemaParts, name: M, field: string, what: string): void {
+export function rootItem<M extends ModelName>(
+  { builder, types, loaders }: SchemaParts,
+  name: M,
+  field: string,
+  what: string,
+): void {
   builder.queryField(field, (t) =>
     t.field({
       type: types[name],
@@ -88,9 +103,17 @@ export function rootItem<M extends ModelName>({ builder, types, loaders }: Schem
 }
 
 /** Adds the root field that lists a model: filter, order, keyset pages, a count when asked for. */
-export function rootList<M extends ModelName>({ subgraph, builder, types, driver, loaders }: SchemaParts, name: M, field: string): void {
+export function rootList<M extends ModelName>(
+  { subgraph, builder, types, driver, loaders }: SchemaParts,
+  name: M,
+  field: string,
+): void {
   const model = MODELS[name] as Model;
-  const connection = connectionType<Rows[M]>(subgraph, name, { node: types[name], items: model.items, totalCount: true });
+  const connection = connectionType<Rows[M]>(subgraph, name, {
+    node: types[name],
+    items: model.items,
+    totalCount: true,
+  });
   const where = filterInput(subgraph, model);
   const orderBy = orderInput(subgraph, model);
   const byDefault = `by \`${model.defaultOrder.field}\`, ${model.defaultOrder.direction === 'DESC' ? 'largest' : 'smallest'} first`;
@@ -100,16 +123,25 @@ export function rootList<M extends ModelName>({ subgraph, builder, types, driver
       description: `The ${model.items} that match. Pages stay stable while items are added.`,
       args: {
         where: t.arg({ type: where, description: `Which ${model.items}; all of them when absent.` }),
-        orderBy: t.arg({ type: [orderBy], description: `How to sort, the most important first; ${byDefault}, when absent. At most 5 fields.` }),
+        orderBy: t.arg({
+          type: [orderBy],
+          description: `How to sort, the most important first; ${byDefault}, when absent. At most 5 fields.`,
+        }),
         ...pageArguments(t.arg as never),
       },
       resolve: async (_, args, context) => {
-        const given = args as { where?: FilterInput | null; orderBy?: Order[] | null; first?: number | null; after?: string | null };
+        const given = args as {
+          where?: FilterInput | null;
+          orderBy?: Order[] | null;
+          first?: number | null;
+          after?: string | null;
+        };
         const size = pageSize(given.first);
         const condition = parseFilter(model, given.where);
         const order = parseOrder(model, given.orderBy);
         const after = given.after == null ? undefined : parseCursor(model, order, given.after);
-        const rows = size === 0 ? [] : await driver().list(context, name, { where: condition, order, after, limit: size + 1 });
+        const rows =
+          size === 0 ? [] : await driver().list(context, name, { where: condition, order, after, limit: size + 1 });
         // What refers back to these rows need not load them again.
         for (const row of rows) loaders(context).byId[name].prime(row.id, row);
         return {

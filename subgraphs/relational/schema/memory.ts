@@ -26,30 +26,36 @@ export function addMemory(parts: SchemaParts): void {
   rootItem(parts, 'MemoryFact', 'memoryFact', 'remembered fact');
   rootList(parts, 'MemoryFact', 'memoryFacts');
 
-  addMutation<{ key: string; value: string; source?: string | null; agentId?: string | null }, { fact: MemoryFactRow }>(parts, 'rememberFact', {
-    description:
-      'Remembers a value under a key. Remembering the key again replaces value and source; earlier values are not kept, so that ' +
-      'forgetting forgets. The audit log says when and by whom.',
-    input: 'What to remember.',
-    inputFields: (t) => ({
-      key: t.string({ required: true, description: 'What the fact is about: 1 to 512 characters.' }),
-      value: t.string({ required: true, description: 'What to remember: at most 65,536 characters.' }),
-      source: t.string({ description: 'Where it was learned, such as `user` or a URL: at most 512 characters.' }),
-      agentId: t.id({ description: 'The agent whose memory it goes to; the tenant’s own when absent.' }),
-    }),
-    payload: 'The fact that is remembered.',
-    payloadFields: (t) => ({ fact: t.field({ type: types.MemoryFact, description: 'The fact.', resolve: (payload) => payload.fact }) }),
-    run: async ({ key, value, source, agentId }, context) => {
-      if (agentId != null && !isIdOf('Agent', agentId)) throw notFound('agent', agentId);
-      const fact = await driver().rememberFact(context, {
-        agentId: agentId ?? null,
-        key: checkName('key', key),
-        value: checkText('value', value, { max: VALUE_LENGTH, blank: true }),
-        source: optionalText('source', source, 512),
-      });
-      return { fact };
+  addMutation<{ key: string; value: string; source?: string | null; agentId?: string | null }, { fact: MemoryFactRow }>(
+    parts,
+    'rememberFact',
+    {
+      description:
+        'Remembers a value under a key. Remembering the key again replaces value and source; earlier values are not kept, so that ' +
+        'forgetting forgets. The audit log says when and by whom.',
+      input: 'What to remember.',
+      inputFields: (t) => ({
+        key: t.string({ required: true, description: 'What the fact is about: 1 to 512 characters.' }),
+        value: t.string({ required: true, description: 'What to remember: at most 65,536 characters.' }),
+        source: t.string({ description: 'Where it was learned, such as `user` or a URL: at most 512 characters.' }),
+        agentId: t.id({ description: 'The agent whose memory it goes to; the tenant’s own when absent.' }),
+      }),
+      payload: 'The fact that is remembered.',
+      payloadFields: (t) => ({
+        fact: t.field({ type: types.MemoryFact, description: 'The fact.', resolve: (payload) => payload.fact }),
+      }),
+      run: async ({ key, value, source, agentId }, context) => {
+        if (agentId != null && !isIdOf('Agent', agentId)) throw notFound('agent', agentId);
+        const fact = await driver().rememberFact(context, {
+          agentId: agentId ?? null,
+          key: checkName('key', key),
+          value: checkText('value', value, { max: VALUE_LENGTH, blank: true }),
+          source: optionalText('source', source, 512),
+        });
+        return { fact };
+      },
     },
-  });
+  );
 
   addMutation<{ id: string }, { fact: MemoryFactRow }>(parts, 'forgetFact', {
     description: 'Removes a remembered fact for good.',

@@ -73,7 +73,8 @@ function selectionOf(info: GraphQLResolveInfo): Selected {
           if (rest.length === 0) return true;
           if (node.selectionSet) below.push(node.selectionSet);
         } else {
-          const inner = node.kind === Kind.INLINE_FRAGMENT ? node.selectionSet : info.fragments[node.name.value]?.selectionSet;
+          const inner =
+            node.kind === Kind.INLINE_FRAGMENT ? node.selectionSet : info.fragments[node.name.value]?.selectionSet;
           if (inner && visit(inner)) return true;
         }
       }

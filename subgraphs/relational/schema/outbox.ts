@@ -2,8 +2,16 @@
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import {
   STORES,
-  type ChunkRow, type DocumentEntity, type DocumentRelation, type EntityName, type IndexedStore, type OutboxContent, type OutboxEntryRow,
-  type OutboxFailure, type OutboxSettlement, type OutboxStatus,
+  type ChunkRow,
+  type DocumentEntity,
+  type DocumentRelation,
+  type EntityName,
+  type IndexedStore,
+  type OutboxContent,
+  type OutboxEntryRow,
+  type OutboxFailure,
+  type OutboxSettlement,
+  type OutboxStatus,
 } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
 import { addMutation, requireSystem } from './mutation.ts';
@@ -55,7 +63,8 @@ function addClaim(parts: SchemaParts, content: ContentTypes): void {
     }),
     run: async ({ limit, leaseSeconds, stores, documentIds }, context, selected) => {
       if (limit < 1 || limit > ENTRIES) throw badUserInput(`\`limit\` is 1 to ${ENTRIES}; got ${limit}.`);
-      if (leaseSeconds < 1 || leaseSeconds > 3_600) throw badUserInput(`\`leaseSeconds\` is 1 to 3,600; got ${leaseSeconds}.`);
+      if (leaseSeconds < 1 || leaseSeconds > 3_600)
+        throw badUserInput(`\`leaseSeconds\` is 1 to 3,600; got ${leaseSeconds}.`);
       const has = selected();
       const entries = await driver().claimOutbox(context, {
         limit,
@@ -85,9 +94,22 @@ function contentTypes({ builder }: SchemaParts) {
       source: t.exposeString('source', { nullable: false, description: 'The source.' }),
       mediaType: t.exposeString('mediaType', { nullable: false, description: 'The text’s media type.' }),
       text: t.exposeString('text', { nullable: false, description: 'The whole text; read only when selected.' }),
-      contentHash: t.exposeString('contentHash', { nullable: false, description: 'SHA-256 of the text, in hexadecimal.' }),
-      metadata: t.field({ type: 'JSON', nullable: false, description: 'The metadata.', resolve: (row) => row.metadata }),
-      createdAt: t.field({ type: 'DateTime', nullable: false, description: 'When it was created.', resolve: (row) => row.createdAt }),
+      contentHash: t.exposeString('contentHash', {
+        nullable: false,
+        description: 'SHA-256 of the text, in hexadecimal.',
+      }),
+      metadata: t.field({
+        type: 'JSON',
+        nullable: false,
+        description: 'The metadata.',
+        resolve: (row) => row.metadata,
+      }),
+      createdAt: t.field({
+        type: 'DateTime',
+        nullable: false,
+        description: 'When it was created.',
+        resolve: (row) => row.createdAt,
+      }),
     }),
   });
   const chunk = builder.objectRef<ChunkRow>('OutboxChunk').implement({
@@ -105,7 +127,12 @@ function contentTypes({ builder }: SchemaParts) {
     fields: (t) => ({
       name: t.exposeString('name', { nullable: false, description: 'Its name.' }),
       kind: t.exposeString('kind', { nullable: false, description: 'Its kind.' }),
-      properties: t.field({ type: 'JSON', nullable: false, description: 'Its properties.', resolve: (row) => row.properties }),
+      properties: t.field({
+        type: 'JSON',
+        nullable: false,
+        description: 'Its properties.',
+        resolve: (row) => row.properties,
+      }),
     }),
   });
   const end = builder.objectRef<EntityName>('OutboxEntityName').implement({
@@ -123,7 +150,12 @@ function contentTypes({ builder }: SchemaParts) {
       from: t.field({ type: end, nullable: false, description: 'Where it starts.', resolve: (row) => row.from }),
       to: t.field({ type: end, nullable: false, description: 'Where it ends.', resolve: (row) => row.to }),
       type: t.exposeString('type', { nullable: false, description: 'Its type.' }),
-      properties: t.field({ type: 'JSON', nullable: false, description: 'Its properties.', resolve: (row) => row.properties }),
+      properties: t.field({
+        type: 'JSON',
+        nullable: false,
+        description: 'Its properties.',
+        resolve: (row) => row.properties,
+      }),
     }),
   });
   return { document, chunk, entity, relation };
@@ -133,7 +165,10 @@ function addEntryTypes({ builder, indexedStore }: SchemaParts, { document, chunk
   const operation = builder.enumType('OutboxOperation', {
     description: 'What is to be done to a store.',
     inaccessible,
-    values: { UPSERT: { description: 'Make it what the document is.' }, DELETE: { description: 'Remove the document from it.' } } as const,
+    values: {
+      UPSERT: { description: 'Make it what the document is.' },
+      DELETE: { description: 'Remove the document from it.' },
+    } as const,
   });
   return builder.objectRef<OutboxEntryRow>('OutboxEntry').implement({
     description: 'One store’s work on one document. Its content is that of its revision.',
@@ -142,12 +177,32 @@ function addEntryTypes({ builder, indexedStore }: SchemaParts, { document, chunk
       id: t.exposeID('id', { nullable: false, description: 'The entry’s id: one for each document and store.' }),
       tenantId: t.exposeID('tenantId', { nullable: false, description: 'The tenant to deliver as.' }),
       documentId: t.exposeID('documentId', { nullable: false, description: 'The document’s id.' }),
-      revision: t.exposeInt('revision', { nullable: false, description: 'Names the state that is delivered; settle with it. Only equality means anything.' }),
-      store: t.field({ type: indexedStore, nullable: false, description: 'The store to deliver to.', resolve: (row) => row.store }),
-      operation: t.field({ type: operation, nullable: false, description: 'What is to be done.', resolve: (row) => row.operation }),
-      attempts: t.exposeInt('attempts', { nullable: false, description: 'Deliveries tried since the document last changed, this one included.' }),
+      revision: t.exposeInt('revision', {
+        nullable: false,
+        description: 'Names the state that is delivered; settle with it. Only equality means anything.',
+      }),
+      store: t.field({
+        type: indexedStore,
+        nullable: false,
+        description: 'The store to deliver to.',
+        resolve: (row) => row.store,
+      }),
+      operation: t.field({
+        type: operation,
+        nullable: false,
+        description: 'What is to be done.',
+        resolve: (row) => row.operation,
+      }),
+      attempts: t.exposeInt('attempts', {
+        nullable: false,
+        description: 'Deliveries tried since the document last changed, this one included.',
+      }),
       objectKey: t.exposeString('objectKey', { description: 'Where the bytes are kept, also for a deletion.' }),
-      document: t.field({ type: document, description: 'The document; null for a deletion.', resolve: (row) => row.content }),
+      document: t.field({
+        type: document,
+        description: 'The document; null for a deletion.',
+        resolve: (row) => row.content,
+      }),
       chunks: t.field({
         type: [chunk],
         nullable: { list: false, items: false },
@@ -184,9 +239,13 @@ function addSettling(parts: SchemaParts): void {
     system: true,
     description: 'Records deliveries. An entry with a newer revision stays to be delivered.',
     input: 'What was delivered.',
-    inputFields: (t) => ({ entries: t.field({ type: [settlement], required: true, description: `At most ${ENTRIES}.` }) }),
+    inputFields: (t) => ({
+      entries: t.field({ type: [settlement], required: true, description: `At most ${ENTRIES}.` }),
+    }),
     payload: 'What completing did.',
-    payloadFields: (t) => ({ completed: t.exposeInt('completed', { nullable: false, description: 'Entries that are done now.' }) }),
+    payloadFields: (t) => ({
+      completed: t.exposeInt('completed', { nullable: false, description: 'Entries that are done now.' }),
+    }),
     run: async ({ entries }, context) => ({ completed: await driver().completeOutbox(context, checkEntries(entries)) }),
   });
 
@@ -196,8 +255,15 @@ function addSettling(parts: SchemaParts): void {
     fields: (t) => ({
       id: t.id({ required: true, description: 'The entry’s id.' }),
       revision: t.int({ required: true, description: 'The revision that was tried.' }),
-      error: t.string({ required: true, description: `Why, for people and without secrets; cut to ${ERROR_LENGTH} characters.` }),
-      disabled: t.boolean({ required: true, defaultValue: false, description: 'Whether the store is switched off, which is no fault.' }),
+      error: t.string({
+        required: true,
+        description: `Why, for people and without secrets; cut to ${ERROR_LENGTH} characters.`,
+      }),
+      disabled: t.boolean({
+        required: true,
+        defaultValue: false,
+        description: 'Whether the store is switched off, which is no fault.',
+      }),
       retryInSeconds: t.float({ required: true, description: 'When it is due again: 0 to 86,400.' }),
     }),
   });
@@ -207,7 +273,12 @@ function addSettling(parts: SchemaParts): void {
     input: 'What failed.',
     inputFields: (t) => ({ entries: t.field({ type: [failure], required: true, description: `At most ${ENTRIES}.` }) }),
     payload: 'What failing did.',
-    payloadFields: (t) => ({ failed: t.exposeInt('failed', { nullable: false, description: 'Entries that were recorded as failed or disabled.' }) }),
+    payloadFields: (t) => ({
+      failed: t.exposeInt('failed', {
+        nullable: false,
+        description: 'Entries that were recorded as failed or disabled.',
+      }),
+    }),
     run: async ({ entries }, context) => {
       const checked = checkEntries(entries).map((entry) => {
         if (!(entry.retryInSeconds >= 0 && entry.retryInSeconds <= 86_400)) {
@@ -221,12 +292,16 @@ function addSettling(parts: SchemaParts): void {
 }
 
 function checkEntries<E extends OutboxSettlement>(entries: E[]): E[] {
-  if (entries.length > ENTRIES) throw badUserInput(`\`entries\` has ${entries.length} items; at most ${ENTRIES} are accepted.`);
+  if (entries.length > ENTRIES)
+    throw badUserInput(`\`entries\` has ${entries.length} items; at most ${ENTRIES} are accepted.`);
   if (new Set(entries.map(({ id }) => id)).size < entries.length) throw badUserInput('`entries` names an entry twice.');
   return entries;
 }
 
-/** An error's text may hold anything; what PostgreSQL cannot hold is replaced, for a failure must not fail to be recorded. */
+/**
+ * An error's text may hold anything; what PostgreSQL cannot hold is replaced, for a failure must not fail to be
+ * recorded.
+ */
 const cleaned = (error: string): string => [...error.slice(0, ERROR_LENGTH)].join('').replace(/\0|\p{Cs}/gu, '\uFFFD');
 
 function addStatus({ builder, driver }: SchemaParts): void {

@@ -1,4 +1,7 @@
-/** How the gateway compares the other stores with this one, which is the truth: absent from the public API, and for the gateway alone. */
+/**
+ * How the gateway compares the other stores with this one, which is the truth: absent from the public API, and for the
+ * gateway alone.
+ */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Redelivery, ReferenceDocument } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
@@ -22,11 +25,31 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The document’s id.' }),
       objectKey: t.exposeString('objectKey', { description: 'Where its bytes are kept.' }),
-      delivered: t.field({ type: [indexedStore], nullable: { list: false, items: false }, description: 'The stores that were told of this state; the others will be.', resolve: (row) => row.delivered }),
+      delivered: t.field({
+        type: [indexedStore],
+        nullable: { list: false, items: false },
+        description: 'The stores that were told of this state; the others will be.',
+        resolve: (row) => row.delivered,
+      }),
       document: t.field({ type: document, nullable: false, description: 'The document.', resolve: (row) => row }),
-      chunks: t.field({ type: [chunk], nullable: { list: false, items: false }, description: 'Its passages.', resolve: (row) => row.chunks }),
-      entities: t.field({ type: [entity], nullable: { list: false, items: false }, description: 'The entities that it is about.', resolve: (row) => row.entities }),
-      relations: t.field({ type: [relation], nullable: { list: false, items: false }, description: 'The relations that it tells of.', resolve: (row) => row.relations }),
+      chunks: t.field({
+        type: [chunk],
+        nullable: { list: false, items: false },
+        description: 'Its passages.',
+        resolve: (row) => row.chunks,
+      }),
+      entities: t.field({
+        type: [entity],
+        nullable: { list: false, items: false },
+        description: 'The entities that it is about.',
+        resolve: (row) => row.entities,
+      }),
+      relations: t.field({
+        type: [relation],
+        nullable: { list: false, items: false },
+        description: 'The relations that it tells of.',
+        resolve: (row) => row.relations,
+      }),
     }),
   });
   builder.queryFields((t) => ({
@@ -55,7 +78,11 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       },
       resolve: (_, { first, after, ids }, context) => {
         requireSystem(context);
-        return driver().referenceDocuments(context, { limit: limited('first', first), after: after ?? null }, ids?.map(String));
+        return driver().referenceDocuments(
+          context,
+          { limit: limited('first', first), after: after ?? null },
+          ids?.map(String),
+        );
       },
     }),
     knownDocuments: t.idList({
@@ -74,26 +101,41 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
     }),
   }));
 
-  const redelivery = builder.inputRef<{ documentId: string; store: Redelivery['store']; objectKey?: string | null }>('RedeliveryInput').implement({
-    description: 'What to deliver again.',
-    inaccessible,
-    fields: (t) => ({
-      documentId: t.id({ required: true, description: 'The document’s id.' }),
-      store: t.field({ type: indexedStore, required: true, description: 'The store to deliver to.' }) as never,
-      objectKey: t.string({ description: 'Where a document that does not exist any more left bytes.' }),
-    }),
-  });
-  addMutation<{ entries: { documentId: string; store: Redelivery['store']; objectKey?: string | null }[] }, { redelivered: number }>(parts, 'redeliverDocuments', {
+  const redelivery = builder
+    .inputRef<{ documentId: string; store: Redelivery['store']; objectKey?: string | null }>('RedeliveryInput')
+    .implement({
+      description: 'What to deliver again.',
+      inaccessible,
+      fields: (t) => ({
+        documentId: t.id({ required: true, description: 'The document’s id.' }),
+        store: t.field({ type: indexedStore, required: true, description: 'The store to deliver to.' }) as never,
+        objectKey: t.string({ description: 'Where a document that does not exist any more left bytes.' }),
+      }),
+    });
+  addMutation<
+    { entries: { documentId: string; store: Redelivery['store']; objectKey?: string | null }[] },
+    { redelivered: number }
+  >(parts, 'redeliverDocuments', {
     system: true,
     description: 'Makes entries of the outbox due again, for documents that do not exist as deletions.',
     input: 'What to deliver again.',
-    inputFields: (t) => ({ entries: t.field({ type: [redelivery], required: true, description: `At most ${ITEMS}.` }) }),
+    inputFields: (t) => ({
+      entries: t.field({ type: [redelivery], required: true, description: `At most ${ITEMS}.` }),
+    }),
     payload: 'What delivering again did.',
-    payloadFields: (t) => ({ redelivered: t.exposeInt('redelivered', { nullable: false, description: 'Entries that are due now.' }) }),
+    payloadFields: (t) => ({
+      redelivered: t.exposeInt('redelivered', { nullable: false, description: 'Entries that are due now.' }),
+    }),
     run: async ({ entries }, context) => {
-      if (entries.length > ITEMS) throw badUserInput(`\`entries\` has ${entries.length} items; at most ${ITEMS} are accepted.`);
+      if (entries.length > ITEMS)
+        throw badUserInput(`\`entries\` has ${entries.length} items; at most ${ITEMS} are accepted.`);
       // An entry of the outbox is one for each document and store.
-      const distinct = new Map(entries.map((entry) => [`${entry.store} ${entry.documentId}`, { ...entry, objectKey: entry.objectKey ?? null }]));
+      const distinct = new Map(
+        entries.map((entry) => [
+          `${entry.store} ${entry.documentId}`,
+          { ...entry, objectKey: entry.objectKey ?? null },
+        ]),
+      );
       return { redelivered: await driver().redeliver(context, [...distinct.values()]) };
     },
   });

@@ -23,7 +23,11 @@ export function addTenant({ builder, driver }: SchemaParts): void {
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
       name: t.exposeString('name', { description: 'The name, for people.' }),
-      createdAt: t.field({ type: 'DateTime', description: 'When it first wrote something; null when it has not yet.', resolve: (row) => row.createdAt }),
+      createdAt: t.field({
+        type: 'DateTime',
+        description: 'When it first wrote something; null when it has not yet.',
+        resolve: (row) => row.createdAt,
+      }),
     }),
   });
   builder.queryField('tenant', (t) =>
@@ -31,7 +35,9 @@ export function addTenant({ builder, driver }: SchemaParts): void {
   );
 }
 
-type UsageInput = Pick<UsageRecordRow, 'operation' | 'provider' | 'model' | 'inputTokens' | 'outputTokens'> & { estimated?: boolean | null };
+type UsageInput = Pick<UsageRecordRow, 'operation' | 'provider' | 'model' | 'inputTokens' | 'outputTokens'> & {
+  estimated?: boolean | null;
+};
 
 export function addUsage(parts: SchemaParts): void {
   const { builder, types, driver } = parts;
@@ -48,7 +54,13 @@ export function addUsage(parts: SchemaParts): void {
     'UsageRecord',
     'Tokens that were spent on a model.',
     ['id', 'provider', 'model', 'inputTokens', 'outputTokens', 'estimated', 'subject', 'requestId', 'createdAt'],
-    (t) => ({ operation: t.field({ type: operation, description: 'What the tokens were spent on.', resolve: (row) => row.operation }) }),
+    (t) => ({
+      operation: t.field({
+        type: operation,
+        description: 'What the tokens were spent on.',
+        resolve: (row) => row.operation,
+      }),
+    }),
   );
   rootList(parts, 'UsageRecord', 'usageRecords');
 
@@ -64,7 +76,9 @@ export function addUsage(parts: SchemaParts): void {
       estimated: t.boolean({ description: 'Whether the counts are estimates; false when absent.' }),
     }),
     payload: 'The record that was written.',
-    payloadFields: (t) => ({ record: t.field({ type: types.UsageRecord, description: 'The record.', resolve: (payload) => payload.record }) }),
+    payloadFields: (t) => ({
+      record: t.field({ type: types.UsageRecord, description: 'The record.', resolve: (payload) => payload.record }),
+    }),
     run: async ({ operation, provider, model, inputTokens, outputTokens, estimated }, context) => {
       for (const [name, tokens] of Object.entries({ inputTokens, outputTokens })) {
         if (tokens < 0) throw badUserInput(`\`${name}\` must not be negative; got ${tokens}.`);

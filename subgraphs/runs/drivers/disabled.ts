@@ -3,7 +3,6 @@ import { storeDisabled } from '#subgraphs/shared/errors.ts';
 import type { RunsDriver } from '../driver.ts';
 
 export function disabledDriver(): RunsDriver {
-   
   const refuse = async (): Promise<never> => {
     throw storeDisabled('The store of runs', 'DATABASE_URL');
   };

@@ -4,7 +4,16 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, conflict, notFound } from '#subgraphs/shared/errors.ts';
 import { randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
-import { LEASE_LIMITS, type AppendEvents, type Run, type RunEvent, type RunFailure, type RunLimits, type RunStatus, type StartRun } from '../driver.ts';
+import {
+  LEASE_LIMITS,
+  type AppendEvents,
+  type Run,
+  type RunEvent,
+  type RunFailure,
+  type RunLimits,
+  type RunStatus,
+  type StartRun,
+} from '../driver.ts';
 import { isTerminal } from '../event-types.ts';
 import { inputHash } from '../idempotency.ts';
 import { PatchedDocument, type JsonPatch } from '../json-patch.ts';
@@ -24,21 +33,40 @@ export interface LockedRun {
   /** Whether the lease lives. */
   leased: boolean;
 }
-export const LOCKED_COLUMNS = 'status, thread_id, last_sequence, lease_token, lease_expires_at, COALESCE(lease_expires_at > clock_timestamp(), false) AS leased';
+export const LOCKED_COLUMNS =
+  'status, thread_id, last_sequence, lease_token, lease_expires_at, COALESCE(lease_expires_at > clock_timestamp(), false) AS leased';
 
 export async function startRun(postgres: Postgres, context: RequestContext, run: StartRun): Promise<Run> {
   const id = randomId('Run');
   const key = run.idempotencyKey ?? null;
   const { priority, scheduledAt, maxAttempts, webhook } = run;
   const workflow = run.workflow ? true : undefined;
-  const hash = key === null ? null : inputHash({ input: run.input ?? null, threadId: run.threadId ?? null, ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts, webhook, workflow }) });
+  const hash =
+    key === null
+      ? null
+      : inputHash({
+          input: run.input ?? null,
+          threadId: run.threadId ?? null,
+          ...present({ priority, scheduledAt: scheduledAt?.toISOString(), maxAttempts, webhook, workflow }),
+        });
   return await postgres.transaction(context, async (tx) => {
     const inserted = await tx.query<RunRow>({
       sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash, priority, scheduled_at, max_attempts, webhook, workflow_id, workflow_due_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $13::text IS NOT NULL THEN COALESCE($10, now()) END) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
       parameters: [
-        context.principal.tenantId, id, run.agentId ?? null, run.threadId ?? id, json(run.input), context.principal.subject, key, hash,
-        priority ?? 0, scheduledAt ?? null, maxAttempts ?? LEASE_LIMITS.attempts.default, webhook ?? null, workflow ? workflowIdOf(context.principal.tenantId, id) : null,
+        context.principal.tenantId,
+        id,
+        run.agentId ?? null,
+        run.threadId ?? id,
+        json(run.input),
+        context.principal.subject,
+        key,
+        hash,
+        priority ?? 0,
+        scheduledAt ?? null,
+        maxAttempts ?? LEASE_LIMITS.attempts.default,
+        webhook ?? null,
+        workflow ? workflowIdOf(context.principal.tenantId, id) : null,
       ],
     });
     if (inserted[0]) return toRun(inserted[0]);
@@ -85,7 +113,11 @@ export async function appendEvents(
 }
 
 /** What the same key wrote before; its own statement, whose snapshot is younger than the lock. */
-async function earlierAppend(tx: Transaction, append: AppendEvents, hash: string): Promise<{ run: Run; events: RunEvent[] } | undefined> {
+async function earlierAppend(
+  tx: Transaction,
+  append: AppendEvents,
+  hash: string,
+): Promise<{ run: Run; events: RunEvent[] } | undefined> {
   const [before] = await tx.query<{ input_hash: string; first_sequence: number; last_sequence: number }>({
     sql: `SELECT input_hash, first_sequence, last_sequence FROM runs.run_appends WHERE run_id = $1 AND idempotency_key = $2`,
     parameters: [append.runId, append.idempotencyKey],
@@ -143,7 +175,9 @@ export async function writeEvents(
   const { tenantId, subject } = context.principal;
   const given = append.events.map((event) => withIds(event, append.runId, locked.thread_id));
   const starts = locked.status === 'QUEUED' && given[0]?.type !== 'RUN_STARTED';
-  const events = starts ? [withIds({ type: 'RUN_STARTED', payload: {} }, append.runId, locked.thread_id), ...given] : given;
+  const events = starts
+    ? [withIds({ type: 'RUN_STARTED', payload: {} }, append.runId, locked.thread_id), ...given]
+    : given;
   const first = locked.last_sequence + 1;
   const last = locked.last_sequence + events.length;
   const firstGiven = starts ? first + 1 : first;
@@ -157,7 +191,14 @@ export async function writeEvents(
             SELECT $1, $2, $3::integer - 1 + e.place, e.type, e.payload::json, $4, statement_timestamp()
               FROM unnest($5::text[], $6::text[]) WITH ORDINALITY AS e (type, payload, place)
             RETURNING ${EVENT_COLUMNS}`,
-      parameters: [tenantId, append.runId, first, subject, events.map(({ type }) => type), events.map(({ payload }) => JSON.stringify(payload))],
+      parameters: [
+        tenantId,
+        append.runId,
+        first,
+        subject,
+        events.map(({ type }) => type),
+        events.map(({ payload }) => JSON.stringify(payload)),
+      ],
     }),
     tx.query<RunRow>({
       // The moments are those of the events that made them.
@@ -173,7 +214,14 @@ export async function writeEvents(
              WHERE r.id = $1 AND e.run_id = $1 AND e.sequence = $3
          RETURNING ${RUN_COLUMNS.replace(/\w+/g, 'r.$&')}`,
       parameters: [
-        append.runId, outcome.status, last, outcome.ended, json(outcome.output), json(outcome.error), state.touched, json(state.value),
+        append.runId,
+        outcome.status,
+        last,
+        outcome.ended,
+        json(outcome.output),
+        json(outcome.error),
+        state.touched,
+        json(state.value),
         // A worker that waits, or is done, hands the run back.
         outcome.ended || outcome.status === 'WAITING',
       ],
@@ -199,7 +247,10 @@ export function checkLease(locked: LockedRun, token: string | null | undefined):
   const extensions = { status: locked.status, lastSequence: locked.last_sequence };
   if (token !== null && token !== undefined) {
     if (token === locked.lease_token) return;
-    throw conflict('This lease is over: the run was claimed by another worker or handed back.', { hint: 'Stop working on it; claim again.', extensions });
+    throw conflict('This lease is over: the run was claimed by another worker or handed back.', {
+      hint: 'Stop working on it; claim again.',
+      extensions,
+    });
   }
   if (!locked.leased) return;
   throw conflict('A worker holds a lease of this run.', {
@@ -212,7 +263,8 @@ export function checkLease(locked: LockedRun, token: string | null | undefined):
 function withIds(event: Events[number], runId: string, threadId: string): Events[number] {
   if (event.type !== 'RUN_STARTED' && event.type !== 'RUN_FINISHED') return event;
   const named = event.payload['runId'];
-  if (named !== undefined && named !== runId) throw badUserInput(`${event.type}: \`runId\` in the payload is another run’s.`);
+  if (named !== undefined && named !== runId)
+    throw badUserInput(`${event.type}: \`runId\` in the payload is another run’s.`);
   return { type: event.type, payload: { threadId, ...event.payload, runId } };
 }
 
@@ -243,15 +295,22 @@ function outcomeOf(events: Events, waiting: boolean): Outcome {
 
 function stateAfter(present: JsonValue, events: Events): { touched: boolean; value: JsonValue } {
   const start = events.findLastIndex(({ type }) => type === 'STATE_SNAPSHOT');
-  const changes = events.slice(Math.max(start, 0)).filter(({ type }) => type === 'STATE_SNAPSHOT' || type === 'STATE_DELTA');
+  const changes = events
+    .slice(Math.max(start, 0))
+    .filter(({ type }) => type === 'STATE_SNAPSHOT' || type === 'STATE_DELTA');
   if (changes.length === 0) return { touched: false, value: null };
-  // AG-UI's state is an empty object until something is said of it. A snapshot is copied: deltas must not change its event.
-  const state = new PatchedDocument(start >= 0 ? (JSON.parse(JSON.stringify(events[start]!.payload['snapshot'])) as JsonValue) : (present ?? {}));
-  for (const { type, payload } of changes) if (type === 'STATE_DELTA') state.patch(payload['delta'] as unknown as JsonPatch);
+  // AG-UI's state is an empty object until something is said of it. A snapshot is copied: deltas must not change its
+  // event.
+  const state = new PatchedDocument(
+    start >= 0 ? (JSON.parse(JSON.stringify(events[start]!.payload['snapshot'])) as JsonValue) : (present ?? {}),
+  );
+  for (const { type, payload } of changes)
+    if (type === 'STATE_DELTA') state.patch(payload['delta'] as unknown as JsonPatch);
   return { touched: true, value: state.value };
 }
 
 /** Only what was given: a key's earlier digest must not change with the options that runs have learned since. */
-const present = (options: Record<string, unknown>) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null && value !== undefined));
+const present = (options: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null && value !== undefined));
 
 const json = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value));

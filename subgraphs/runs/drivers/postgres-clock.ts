@@ -8,7 +8,13 @@ import type { Postgres } from '#subgraphs/shared/postgres.ts';
 /** Raised for an append while the clock is another cluster's. */
 const UNSETTLED = 'TR001';
 
-const system = createRequestContext({ tenantId: 'system', subject: 'system:log-clock', roles: [], scopes: [], system: true });
+const system = createRequestContext({
+  tenantId: 'system',
+  subject: 'system:log-clock',
+  roles: [],
+  scopes: [],
+  system: true,
+});
 
 /** Sets the clock for this cluster, behind every position that the log has or had; does nothing where it is set. */
 export async function settleClock(postgres: Postgres): Promise<void> {
@@ -18,7 +24,8 @@ export async function settleClock(postgres: Postgres): Promise<void> {
       parameters: [],
     });
     if (clock?.settled === true) return;
-    // The last position of each tenant, by the index; a transaction that will write has no smaller id than the snapshot's smallest.
+    // The last position of each tenant, by the index; a transaction that will write has no smaller id than the
+    // snapshot's smallest.
     await tx.query({
       sql: `UPDATE runs.log_clock SET cluster = runs.this_cluster(), shift = GREATEST(0, 1 - pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (
               SELECT COALESCE(max(last::text::bigint), 0) FROM (
@@ -41,4 +48,5 @@ export async function withClock<T>(postgres: Postgres, write: () => Promise<T>):
   }
 }
 
-const isUnsettled = (error: unknown): boolean => error instanceof Error && ((error as { code?: unknown }).code === UNSETTLED || isUnsettled(error.cause));
+const isUnsettled = (error: unknown): boolean =>
+  error instanceof Error && ((error as { code?: unknown }).code === UNSETTLED || isUnsettled(error.cause));

@@ -37,15 +37,23 @@ export async function claimRun(
   claim: Claim,
 ): Promise<{ run: Run; lease: Lease } | null> {
   for (let ended = 0; ended < MOST_EXHAUSTED; ended += 1) {
-    const step = await postgres.transaction(context, async (tx): Promise<{ claimed: { run: Run; lease: Lease } } | { exhausted: Run } | null> => {
-      const candidate = await mostUrgent(tx, claim);
-      if (!candidate) return null;
-      if (candidate.attempts >= candidate.max_attempts) return { exhausted: await giveUp(tx, wakeUps, context, candidate) };
-      return { claimed: await take(tx, context, candidate, claim.leaseSeconds) };
-    });
+    const step = await postgres.transaction(
+      context,
+      async (tx): Promise<{ claimed: { run: Run; lease: Lease } } | { exhausted: Run } | null> => {
+        const candidate = await mostUrgent(tx, claim);
+        if (!candidate) return null;
+        if (candidate.attempts >= candidate.max_attempts)
+          return { exhausted: await giveUp(tx, wakeUps, context, candidate) };
+        return { claimed: await take(tx, context, candidate, claim.leaseSeconds) };
+      },
+    );
     if (step === null) return null;
     if ('claimed' in step) return step.claimed;
-    wakeUps.committed?.({ tenantId: context.principal.tenantId, runId: step.exhausted.id, sequence: step.exhausted.lastSequence });
+    wakeUps.committed?.({
+      tenantId: context.principal.tenantId,
+      runId: step.exhausted.id,
+      sequence: step.exhausted.lastSequence,
+    });
   }
   return null;
 }
@@ -65,7 +73,12 @@ async function mostUrgent(tx: Transaction, claim: Claim): Promise<Candidate | un
   return candidate;
 }
 
-async function take(tx: Transaction, context: RequestContext, candidate: Candidate, leaseSeconds: number): Promise<{ run: Run; lease: Lease }> {
+async function take(
+  tx: Transaction,
+  context: RequestContext,
+  candidate: Candidate,
+  leaseSeconds: number,
+): Promise<{ run: Run; lease: Lease }> {
   const token = `${candidate.fence + 1}-${randomBytes(12).toString('base64url')}`;
   const [row] = await tx.query<RunRow>({
     sql: `UPDATE runs.runs
@@ -83,7 +96,8 @@ const EXHAUSTED = `attempts >= max_attempts AND fence > 0 AND status IN ('QUEUED
   AND COALESCE(lease_expires_at, created_at) <= clock_timestamp() AND (dispatch_after IS NULL OR dispatch_after <= clock_timestamp())`;
 
 export function postgresExhausted(postgres: Postgres, wakeUps: WakeUps): ExhaustedStore {
-  const as = (tenantId: string, system = false) => createRequestContext({ tenantId, subject: SYSTEM_SUBJECT, roles: [], scopes: [], ...(system ? { system } : {}) });
+  const as = (tenantId: string, system = false) =>
+    createRequestContext({ tenantId, subject: SYSTEM_SUBJECT, roles: [], scopes: [], ...(system ? { system } : {}) });
   return {
     async exhausted(limit) {
       return await postgres.systemTransaction(as('system', true), (tx) =>
@@ -113,9 +127,22 @@ async function giveUp(tx: Transaction, wakeUps: WakeUps, context: RequestContext
   const system = { ...context, principal: { ...context.principal, subject: SYSTEM_SUBJECT } };
   const payload: { [key: string]: JsonValue } =
     candidate.webhook !== null && candidate.dispatch_error !== null
-      ? { message: `The run was dispatched ${candidate.attempts} times without success. ${candidate.dispatch_error}`, code: 'DISPATCH_FAILED' }
-      : { message: `The run was claimed ${candidate.attempts} times, and no worker brought it to an end.`, code: 'ATTEMPTS_EXHAUSTED' };
-  const { run } = await writeEvents(tx, wakeUps, system, { ...candidate, state: null }, { runId: candidate.id, events: [{ type: 'RUN_ERROR', payload }] }, null);
+      ? {
+          message: `The run was dispatched ${candidate.attempts} times without success. ${candidate.dispatch_error}`,
+          code: 'DISPATCH_FAILED',
+        }
+      : {
+          message: `The run was claimed ${candidate.attempts} times, and no worker brought it to an end.`,
+          code: 'ATTEMPTS_EXHAUSTED',
+        };
+  const { run } = await writeEvents(
+    tx,
+    wakeUps,
+    system,
+    { ...candidate, state: null },
+    { runId: candidate.id, events: [{ type: 'RUN_ERROR', payload }] },
+    null,
+  );
   return run;
 }
 
@@ -131,7 +158,10 @@ export async function heartbeatRun(
     });
     if (!locked) throw notFound('run', runId);
     if (['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(locked.status)) {
-      throw conflict(`The run has ended (${locked.status}).`, { hint: 'Stop working on it.', extensions: { status: locked.status, lastSequence: locked.last_sequence } });
+      throw conflict(`The run has ended (${locked.status}).`, {
+        hint: 'Stop working on it.',
+        extensions: { status: locked.status, lastSequence: locked.last_sequence },
+      });
     }
     checkLease(locked, token);
     const [row] = await tx.query<RunRow>({

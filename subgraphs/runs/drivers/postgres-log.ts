@@ -17,8 +17,12 @@ interface TenantRow extends Omit<EventRow, 'bytes'> {
   looked: string;
 }
 
-const reader = (tenantId: string): RequestContext => createRequestContext({ tenantId, subject: 'system:run-reader', roles: [], scopes: [] });
-const position = (transactionId: string, id: string): TenantPosition => ({ transactionId: BigInt(transactionId), id: BigInt(id) });
+const reader = (tenantId: string): RequestContext =>
+  createRequestContext({ tenantId, subject: 'system:run-reader', roles: [], scopes: [] });
+const position = (transactionId: string, id: string): TenantPosition => ({
+  transactionId: BigInt(transactionId),
+  id: BigInt(id),
+});
 
 export function postgresLog(postgres: Postgres): RunLog & TenantLog {
   return {
@@ -45,12 +49,15 @@ export function postgresLog(postgres: Postgres): RunLog & TenantLog {
 
     async horizon(tenantId) {
       const look = async () => {
-        const [row] = await postgres.read<{ horizon: string; pending: boolean; settled: boolean | null }>(reader(tenantId), {
-          sql: `SELECT horizon::text, settled, EXISTS (SELECT 1 FROM runs.run_events WHERE transaction_id >= horizon) AS pending
+        const [row] = await postgres.read<{ horizon: string; pending: boolean; settled: boolean | null }>(
+          reader(tenantId),
+          {
+            sql: `SELECT horizon::text, settled, EXISTS (SELECT 1 FROM runs.run_events WHERE transaction_id >= horizon) AS pending
                   FROM (SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint + shift)::text::xid8 AS horizon, cluster = runs.this_cluster() AS settled
                           FROM runs.log_clock) AS clock`,
-          parameters: [],
-        });
+            parameters: [],
+          },
+        );
         return row!;
       };
       let row = await look();
@@ -63,8 +70,8 @@ export function postgresLog(postgres: Postgres): RunLog & TenantLog {
 
     async readTenant(tenantId, after, end, { types, agentId }, { events: limit, bytes }) {
       const rows = await postgres.read<TenantRow>(reader(tenantId), {
-        // What does not match comes back without its payload: it says how far the look went. The limit comes before the join, so
-        // that the log's index is followed whatever the planner thinks of the runs.
+        // What does not match comes back without its payload: it says how far the look went. The limit comes before the
+        // join, so that the log's index is followed whatever the planner thinks of the runs.
         sql: `SELECT * FROM (
                 SELECT e.*, sum(bytes) OVER (ORDER BY transaction_id, id) AS total, count(*) OVER () AS looked FROM (
                   SELECT e.transaction_id, e.id, e.run_id, e.sequence, e.type, e.actor, e.created_at, r.agent_id,
@@ -76,12 +83,29 @@ export function postgresLog(postgres: Postgres): RunLog & TenantLog {
                    CROSS JOIN LATERAL (SELECT ($6::text[] IS NULL OR e.type = ANY($6)) AND ($7::text IS NULL OR r.agent_id = $7) IS TRUE AS matches) AS m
                  ) AS e) AS e
                WHERE total IS NULL OR total <= $8 OR total = bytes ORDER BY transaction_id, id`,
-        parameters: [String(after.transactionId), String(after.id), String(end.transactionId), String(end.id), limit, types ?? null, agentId ?? null, bytes],
+        parameters: [
+          String(after.transactionId),
+          String(after.id),
+          String(end.transactionId),
+          String(end.id),
+          limit,
+          types ?? null,
+          agentId ?? null,
+          bytes,
+        ],
       });
       const last = rows.at(-1);
       return {
         entries: rows.flatMap((row) =>
-          row.bytes === null ? [] : [{ position: position(row.transaction_id, row.id), agentId: row.agent_id, event: toEvent(row as EventRow) }],
+          row.bytes === null
+            ? []
+            : [
+                {
+                  position: position(row.transaction_id, row.id),
+                  agentId: row.agent_id,
+                  event: toEvent(row as EventRow),
+                },
+              ],
         ),
         upTo: last ? position(last.transaction_id, last.id) : end,
         more: last !== undefined && (rows.length < Number(last.looked) || rows.length === limit),

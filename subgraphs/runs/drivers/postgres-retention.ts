@@ -1,12 +1,17 @@
-/** Retention in PostgreSQL: what is due, removing what has been archived, and the log's partitions. As the system, across tenants. */
+/**
+ * Retention in PostgreSQL: what is due, removing what has been archived, and the log's partitions. As the system,
+ * across tenants.
+ */
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
 import { partitionDays, type LogRange, type RetentionStore } from '../retention.ts';
 
-const system = (tenantId = 'system'): RequestContext => createRequestContext({ tenantId, subject: 'system:retention', roles: [], scopes: [], system: true });
+const system = (tenantId = 'system'): RequestContext =>
+  createRequestContext({ tenantId, subject: 'system:retention', roles: [], scopes: [], system: true });
 
 /** Runs of a range that are not archived. The index is by bytes, as the partitions are. */
-const UNARCHIVED = (range: string): string => `SELECT FROM runs.runs AS r WHERE r.archived_at IS NULL AND r.id COLLATE "C" >= ${range}.lower_id AND r.id COLLATE "C" < ${range}.upper_id`;
+const UNARCHIVED = (range: string): string =>
+  `SELECT FROM runs.runs AS r WHERE r.archived_at IS NULL AND r.id COLLATE "C" >= ${range}.lower_id AND r.id COLLATE "C" < ${range}.upper_id`;
 
 /** Partitions, and what lies before and behind them; those two have no moment at which they are past. */
 const RANGES = `
@@ -20,8 +25,12 @@ const RANGES = `
 const DROPPABLE = `p.upper_at < now() - interval '1 day' AND NOT EXISTS (${UNARCHIVED('p')})`;
 
 /** @param log told of partitions that are in use */
-export function postgresRetention(postgres: Postgres, log: (message: string, error?: unknown) => void = () => undefined): RetentionStore {
-  const inSystem = <Row>(sql: string, parameters: unknown[]): Promise<Row[]> => postgres.systemTransaction(system(), (tx) => tx.query<Row>({ sql, parameters }));
+export function postgresRetention(
+  postgres: Postgres,
+  log: (message: string, error?: unknown) => void = () => undefined,
+): RetentionStore {
+  const inSystem = <Row>(sql: string, parameters: unknown[]): Promise<Row[]> =>
+    postgres.systemTransaction(system(), (tx) => tx.query<Row>({ sql, parameters }));
   return {
     async ranges(days) {
       return await inSystem<LogRange>(
@@ -59,7 +68,11 @@ export function postgresRetention(postgres: Postgres, log: (message: string, err
           parameters: [tenantId, runId],
         });
         if (!locked || locked.archived) return;
-        if (!withRange) await tx.query({ sql: 'DELETE FROM runs.run_appends WHERE tenant_id = $1 AND run_id = $2', parameters: [tenantId, runId] });
+        if (!withRange)
+          await tx.query({
+            sql: 'DELETE FROM runs.run_appends WHERE tenant_id = $1 AND run_id = $2',
+            parameters: [tenantId, runId],
+          });
         await expire(tx, tenantId, runId, withRange);
         await tx.query({
           sql: `UPDATE runs.runs SET first_available = last_sequence + 1, archived_at = now(), archive_key = $3 WHERE tenant_id = $1 AND id = $2`,
@@ -68,11 +81,17 @@ export function postgresRetention(postgres: Postgres, log: (message: string, err
       });
     },
     async dropArchived() {
-      const archived = await inSystem<{ suffix: string }>(`SELECT p.suffix FROM runs.event_partitions() AS p WHERE ${DROPPABLE}`, []);
+      const archived = await inSystem<{ suffix: string }>(
+        `SELECT p.suffix FROM runs.event_partitions() AS p WHERE ${DROPPABLE}`,
+        [],
+      );
       let dropped = 0;
       for (const { suffix } of archived) {
         try {
-          const [answer] = await inSystem<{ done: boolean }>(`SELECT runs.drop_event_partition(p.suffix) AS done FROM runs.event_partitions() AS p WHERE p.suffix = $1 AND ${DROPPABLE}`, [suffix]);
+          const [answer] = await inSystem<{ done: boolean }>(
+            `SELECT runs.drop_event_partition(p.suffix) AS done FROM runs.event_partitions() AS p WHERE p.suffix = $1 AND ${DROPPABLE}`,
+            [suffix],
+          );
           if (answer?.done === true) dropped += 1;
         } catch (error) {
           // The others could wait as long, and everybody behind them.

@@ -1,4 +1,7 @@
-/** Wake-ups by LISTEN/NOTIFY: one listening connection a process, opened for the first reader, reconnecting while there are any. */
+/**
+ * Wake-ups by LISTEN/NOTIFY: one listening connection a process, opened for the first reader, reconnecting while there
+ * are any.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Postgres, Statement } from '#subgraphs/shared/postgres.ts';
 import { formatWake, parseWake, type Wake, type WakeListener, type WakeUps } from '../wake-ups.ts';
@@ -99,7 +102,9 @@ export class PostgresWakeUps implements WakeUps {
     if (connection === undefined || this.#connection !== connection) return;
     this.#connection = undefined;
     this.#options.log?.('The runs subgraph lost its listening connection; it reconnects.', error);
-    connection.close().catch((cause: unknown) => this.#options.log?.('Closing a broken listening connection failed.', cause));
+    connection
+      .close()
+      .catch((cause: unknown) => this.#options.log?.('Closing a broken listening connection failed.', cause));
     this.#reconnect();
   }
 
@@ -113,7 +118,9 @@ export class PostgresWakeUps implements WakeUps {
     let pause = this.#options.backoffMs ?? 100;
     while (this.#connection === undefined && this.#listener?.needed() === true && !this.#closing.signal.aborted) {
       // Half of the pause is random, so that the processes of a deployment do not come back all at once.
-      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
+      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal, ref: false }).catch(
+        () => undefined,
+      );
       pause = Math.min(pause * 2, this.#options.maxBackoffMs ?? 5_000);
       await this.#connect();
     }

@@ -1,9 +1,18 @@
-/** What is due of the runs that workflows own, in PostgreSQL. As the system, across tenants; it reads nothing that a run says. */
+/**
+ * What is due of the runs that workflows own, in PostgreSQL. As the system, across tenants; it reads nothing that a run
+ * says.
+ */
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres.ts';
 import type { DueWorkflow, WorkflowStore } from '../workflows.ts';
 
-const system = createRequestContext({ tenantId: 'system', subject: 'system:temporal', roles: [], scopes: [], system: true });
+const system = createRequestContext({
+  tenantId: 'system',
+  subject: 'system:temporal',
+  roles: [],
+  scopes: [],
+  system: true,
+});
 
 export function postgresWorkflows(postgres: Postgres): WorkflowStore {
   return {
@@ -27,7 +36,15 @@ export function postgresWorkflows(postgres: Postgres): WorkflowStore {
                                               WHEN finished_at IS NULL OR status = $7 THEN now() + make_interval(secs => $3 / 1000) ELSE now() END,
                        workflow_started = workflow_started OR $4, dispatch_error = CASE WHEN $5 THEN $6 ELSE dispatch_error END
                  WHERE tenant_id = $1 AND id = $2`,
-          parameters: [tenantId, runId, next, started === true, error !== undefined, error?.slice(0, 500) ?? null, status],
+          parameters: [
+            tenantId,
+            runId,
+            next,
+            started === true,
+            error !== undefined,
+            error?.slice(0, 500) ?? null,
+            status,
+          ],
         }),
       );
     },

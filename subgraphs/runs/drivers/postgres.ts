@@ -9,7 +9,15 @@ import { appendEvents, startRun } from './postgres-append.ts';
 import { withClock } from './postgres-clock.ts';
 import { claimRun, heartbeatRun } from './postgres-leases.ts';
 import { postgresLog } from './postgres-log.ts';
-import { EVENT_COLUMNS, RUN_COLUMNS, toEvent, toRun, type EventRow, type RunRow, type Tables } from './postgres-rows.ts';
+import {
+  EVENT_COLUMNS,
+  RUN_COLUMNS,
+  toEvent,
+  toRun,
+  type EventRow,
+  type RunRow,
+  type Tables,
+} from './postgres-rows.ts';
 
 const db = queryBuilder<Tables>('runs');
 
@@ -24,7 +32,10 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
     claim: (context, claim) => withClock(postgres, () => claimRun(postgres, wakeUps, context, claim)),
     heartbeat: (context, beat) => heartbeatRun(postgres, context, beat),
     async runsById(context, ids) {
-      const rows = await postgres.read<RunRow>(context, { sql: `SELECT ${RUN_COLUMNS} FROM runs.runs WHERE id = ANY($1)`, parameters: [ids] });
+      const rows = await postgres.read<RunRow>(context, {
+        sql: `SELECT ${RUN_COLUMNS} FROM runs.runs WHERE id = ANY($1)`,
+        parameters: [ids],
+      });
       return rows.map(toRun);
     },
     async runs(context, { where, direction, after, limit }) {
@@ -74,13 +85,25 @@ function conditions(where: RunFilter): Expression<SqlBool> {
   return eb.and(parts);
 }
 
-/** SQL's NOT of an unknown is unknown; a filter's `not` is true there: what does not match, a missing value included. */
-const no = (eb: Builder, condition: Expression<SqlBool>) => eb(eb.fn.coalesce(condition, eb.lit(false)), '=', eb.lit(false));
+/**
+ * SQL's NOT of an unknown is unknown; a filter's `not` is true there: what does not match, a missing value included.
+ */
+const no = (eb: Builder, condition: Expression<SqlBool>) =>
+  eb(eb.fn.coalesce(condition, eb.lit(false)), '=', eb.lit(false));
 
 type ColumnFilter = RunFilter['status'] | IdFilterShape | DateTimeFilterShape;
-const COMPARISONS = [['gt', '>'], ['gte', '>='], ['lt', '<'], ['lte', '<=']] as const;
+const COMPARISONS = [
+  ['gt', '>'],
+  ['gte', '>='],
+  ['lt', '<'],
+  ['lte', '<='],
+] as const;
 
-function column(eb: Builder, name: 'status' | 'agent_id' | 'created_at', filter: ColumnFilter | null | undefined): Expression<SqlBool>[] {
+function column(
+  eb: Builder,
+  name: 'status' | 'agent_id' | 'created_at',
+  filter: ColumnFilter | null | undefined,
+): Expression<SqlBool>[] {
   if (!filter) return [];
   const parts: Expression<SqlBool>[] = [];
   if (filter.eq !== null && filter.eq !== undefined) parts.push(eb(name, '=', filter.eq));

@@ -1,6 +1,7 @@
 /**
- * Wake-ups by Redis pub/sub: they cost PostgreSQL's commits nothing (NOTIFY takes a lock of the whole database there). Redis
- * holds nothing that is needed: while it is away, streams go on by the poll, and look at their logs once it is back.
+ * Wake-ups by Redis pub/sub: they cost PostgreSQL's commits nothing (NOTIFY takes a lock of the whole database there).
+ * Redis holds nothing that is needed: while it is away, streams go on by the poll, and look at their logs once it is
+ * back.
  */
 import { Redis, type RedisOptions } from 'ioredis';
 import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
@@ -92,7 +93,11 @@ export class RedisWakeUps implements WakeUps {
       await this.#publisher.ping();
       return { store: 'redis', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
     } catch {
-      return { store: 'redis', state: 'down', detail: 'Redis does not answer: streams of runs are delayed by up to some seconds. Check REDIS_URL.' };
+      return {
+        store: 'redis',
+        state: 'down',
+        detail: 'Redis does not answer: streams of runs are delayed by up to some seconds. Check REDIS_URL.',
+      };
     }
   }
 

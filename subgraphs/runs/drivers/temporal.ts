@@ -44,7 +44,8 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
     ...(apiKey === undefined ? {} : { apiKey, metadata: { 'temporal-namespace': namespace } }),
     tls: tls === undefined ? apiKey !== undefined : tlsConfig(tls),
     connectTimeout: timeoutMs,
-    // The client's own repetition is not needed, who calls repeats; and one that is pending when the connection is closed ends the process.
+    // The client's own repetition is not needed, who calls repeats; and one that is pending when the connection is
+    // closed ends the process.
     interceptors: [],
   });
   const pending = new Set<Promise<unknown>>();
@@ -90,12 +91,24 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
       }
     },
     async cancel(workflowId, reason) {
-      const request = { namespace, workflowExecution: { workflowId }, reason, requestId: workflowId, identity: 'tributary' };
+      const request = {
+        namespace,
+        workflowExecution: { workflowId },
+        reason,
+        requestId: workflowId,
+        identity: 'tributary',
+      };
       try {
         await within(timeoutMs, () => connection.workflowService.requestCancelWorkflowExecution(request));
       } catch (error) {
         // Ended, or never started.
-        if (!(error instanceof WorkflowFault && isGrpcServiceError(error.cause) && error.cause.code === 5 && !isNamespaceMissing(error.cause))) throw error;
+        if (!(
+          error instanceof WorkflowFault &&
+          isGrpcServiceError(error.cause) &&
+          error.cause.code === 5 &&
+          !isNamespaceMissing(error.cause)
+        ))
+          throw error;
       }
     },
     async health() {
@@ -105,7 +118,11 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
         return { store: 'temporal', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
       } catch (error) {
         const { message, hint } = error as WorkflowFault;
-        return { store: 'temporal', state: 'down', detail: [message, 'Runs for its workflows wait until it is back.', hint].filter(Boolean).join(' ') };
+        return {
+          store: 'temporal',
+          state: 'down',
+          detail: [message, 'Runs for its workflows wait until it is back.', hint].filter(Boolean).join(' '),
+        };
       }
     },
     async close() {
@@ -117,22 +134,28 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
 
 const tlsConfig = ({ ca, cert, key }: NonNullable<TemporalOptions['tls']>): TLSConfig => ({
   ...(ca === undefined ? {} : { serverRootCACertificate: Buffer.from(ca) }),
-  ...(cert === undefined || key === undefined ? {} : { clientCertPair: { crt: Buffer.from(cert), key: Buffer.from(key) } }),
+  ...(cert === undefined || key === undefined
+    ? {}
+    : { clientCertPair: { crt: Buffer.from(cert), key: Buffer.from(key) } }),
 });
 
 /** Answers about a workflow, not about the server. */
-const isAbout = (error: unknown): boolean => error instanceof WorkflowExecutionAlreadyStartedError || error instanceof WorkflowNotFoundError;
+const isAbout = (error: unknown): boolean =>
+  error instanceof WorkflowExecutionAlreadyStartedError || error instanceof WorkflowNotFoundError;
 
 /** What the workflow itself threw: wrappers such as "Activity task failed" say nothing. */
 function whyFailed(error: unknown): string {
   if (!(error instanceof WorkflowFailedError)) throw error;
   let cause: unknown = error.cause;
-  while ((cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) && cause.cause !== undefined) ({ cause } = cause);
+  while ((cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) && cause.cause !== undefined)
+    ({ cause } = cause);
   const { message } = (cause ?? error) as Error;
   return `${cause instanceof ApplicationFailure && cause.type ? `${cause.type}: ` : ''}${message}`.slice(0, 500);
 }
 
-const isNamespaceMissing = (error: unknown): boolean => error instanceof NamespaceNotFoundError || (isGrpcServiceError(error) && error.code === 5 && /namespace/i.test(error.details));
+const isNamespaceMissing = (error: unknown): boolean =>
+  error instanceof NamespaceNotFoundError ||
+  (isGrpcServiceError(error) && error.code === 5 && /namespace/i.test(error.details));
 
 /** Messages are shown to tenants, and name neither address nor namespace; hints are the operator's. */
 function faultOf(error: unknown, { address }: TemporalOptions, namespace: string): WorkflowFault {
@@ -149,7 +172,10 @@ function faultOf(error: unknown, { address }: TemporalOptions, namespace: string
         return new WorkflowFault(`Temporal refuses the run: ${cause.details.slice(0, 300)}`, { final: true, cause });
       case PERMISSION_DENIED:
       case UNAUTHENTICATED:
-        return new WorkflowFault('Temporal refuses this server.', { cause, hint: 'Check TEMPORAL_API_KEY, TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY, and what they may do in TEMPORAL_NAMESPACE.' });
+        return new WorkflowFault('Temporal refuses this server.', {
+          cause,
+          hint: 'Check TEMPORAL_API_KEY, TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY, and what they may do in TEMPORAL_NAMESPACE.',
+        });
       case RESOURCE_EXHAUSTED:
         return new WorkflowFault('Temporal has too much to do.', { cause });
       case UNAVAILABLE:
@@ -163,4 +189,7 @@ function faultOf(error: unknown, { address }: TemporalOptions, namespace: string
 }
 
 const away = (address: string, cause: unknown): WorkflowFault =>
-  new WorkflowFault('Temporal cannot be reached.', { cause, hint: `Nothing answers at ${address}: check TEMPORAL_ADDRESS (host:port), and TEMPORAL_TLS where the server wants TLS.` });
+  new WorkflowFault('Temporal cannot be reached.', {
+    cause,
+    hint: `Nothing answers at ${address}: check TEMPORAL_ADDRESS (host:port), and TEMPORAL_TLS where the server wants TLS.`,
+  });

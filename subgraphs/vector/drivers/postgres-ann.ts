@@ -1,6 +1,7 @@
 /**
- * Ranks by pgvector's HNSW index. Rows of other tenants and rows that a filter leaves out are met on the way, so the scan
- * goes on until enough are found (`hnsw.iterative_scan`), and where even that ends too early, every row is compared.
+ * Ranks by pgvector's HNSW index. Rows of other tenants and rows that a filter leaves out are met on the way, so the
+ * scan goes on until enough are found (`hnsw.iterative_scan`), and where even that ends too early, every row is
+ * compared.
  */
 import { sql, type RawBuilder } from 'kysely';
 
@@ -20,15 +21,18 @@ export type VectorType = 'vector' | 'halfvec';
 const MAX_INDEXED: Readonly<Record<VectorType, number>> = { vector: 2_000, halfvec: 4_000 };
 /** The first version that goes on scanning until enough is found. */
 const OLDEST_PGVECTOR = [0, 8] as const;
-/** Rows written by this process after which statistics are renewed; from then on, whenever as many have come as there were. */
+/**
+ * Rows written by this process after which statistics are renewed; from then on, whenever as many have come as there
+ * were.
+ */
 const ANALYZE_FROM = 500;
 /** One process at a time makes the index. */
 const INDEX_LOCK = 7_283_914_002;
 /**
- * Bounds on one scan: how wide it searches, and after how many rows it gives up. Rows come roughly by distance (pgvector's
- * `relaxed_order`), and behind a filter the graph leads past some of the nearest at first: so more are taken than are asked for, put in
- * order, and cut: `spare` times as many, but no more than `width`. For the ten nearest of 100,000 behind a filter that leaves a tenth, this
- * lifts recall from 0.76 to 0.99.
+ * Bounds on one scan: how wide it searches, and after how many rows it gives up. Rows come roughly by distance
+ * (pgvector's `relaxed_order`), and behind a filter the graph leads past some of the nearest at first: so more are
+ * taken than are asked for, put in order, and cut: `spare` times as many, but no more than `width`. For the ten nearest
+ * of 100,000 behind a filter that leaves a tenth, this lifts recall from 0.76 to 0.99.
  */
 const SCAN = { width: 200, tuples: 40_000, spare: 16 } as const;
 /** Chunks read around a document to find the documents near it. */
@@ -36,7 +40,8 @@ const NEAR_CHUNKS = 1_000;
 
 const db = queryBuilder<Record<string, never>>('vector');
 const compile = <Row>(query: RawBuilder<Row>) => query.compile(db);
-const system = () => createRequestContext({ tenantId: 'system', subject: 'system:vector', roles: [], scopes: [], system: true });
+const system = () =>
+  createRequestContext({ tenantId: 'system', subject: 'system:vector', roles: [], scopes: [], system: true });
 
 /**
  * Creates the extension where it is missing.
@@ -45,23 +50,39 @@ const system = () => createRequestContext({ tenantId: 'system', subject: 'system
  */
 export async function ensureVectorExtension(postgres: Postgres): Promise<string> {
   if (!(await postgres.availableExtensions()).has('vector')) {
-    throw extensionFault('pgvector is not installed on the PostgreSQL server.', 'Install pgvector there, or set PGVECTOR=off (or leave it unset), or set QDRANT_URL.');
+    throw extensionFault(
+      'pgvector is not installed on the PostgreSQL server.',
+      'Install pgvector there, or set PGVECTOR=off (or leave it unset), or set QDRANT_URL.',
+    );
   }
   try {
     return await postgres.systemTransaction(system(), async (tx) => {
-      const [made] = await tx.query<{ home: string }>({ sql: 'SELECT vector.ensure_vector_extension() AS home', parameters: [] });
+      const [made] = await tx.query<{ home: string }>({
+        sql: 'SELECT vector.ensure_vector_extension() AS home',
+        parameters: [],
+      });
       // A statement of its own: the one that makes the extension does not see it.
-      const [there] = await tx.query<{ version: string }>({ sql: `SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'`, parameters: [] });
+      const [there] = await tx.query<{ version: string }>({
+        sql: `SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'`,
+        parameters: [],
+      });
       const [{ home }, { version }] = [made!, there!];
       const [major = 0, minor = 0] = version.split('.').map(Number);
       if (major < OLDEST_PGVECTOR[0] || (major === OLDEST_PGVECTOR[0] && minor < OLDEST_PGVECTOR[1])) {
-        throw extensionFault(`pgvector ${version} is too old.`, `Install pgvector ${OLDEST_PGVECTOR.join('.')} or newer and run: ALTER EXTENSION vector UPDATE`);
+        throw extensionFault(
+          `pgvector ${version} is too old.`,
+          `Install pgvector ${OLDEST_PGVECTOR.join('.')} or newer and run: ALTER EXTENSION vector UPDATE`,
+        );
       }
       return home;
     });
   } catch (error) {
     if ((error as { code?: unknown }).code !== '42501') throw error;
-    throw extensionFault('This user may not create the extension pgvector.', 'As an administrator, run in the database of DATABASE_URL: CREATE EXTENSION vector', error);
+    throw extensionFault(
+      'This user may not create the extension pgvector.',
+      'As an administrator, run in the database of DATABASE_URL: CREATE EXTENSION vector',
+      error,
+    );
   }
 }
 
@@ -69,7 +90,8 @@ const extensionFault = (message: string, hint: string, cause?: unknown) =>
   new CodedError('STORE_UNAVAILABLE', message, { hint, cause, extensions: { extension: 'vector' } });
 
 /** Whether `error` says that pgvector cannot be used here, for whatever reason. */
-export const isExtensionFault = (error: unknown): error is CodedError => error instanceof CodedError && error.extensions['extension'] === 'vector';
+export const isExtensionFault = (error: unknown): error is CodedError =>
+  error instanceof CodedError && error.extensions['extension'] === 'vector';
 
 interface NeighborRow {
   parent: string;
@@ -98,22 +120,44 @@ export class AnnRanker implements Ranker {
 
   async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
     const widest = Math.max(...queries.map((query) => query.limit));
-    const [states, neighbors] = await this.#scan(context, widest, [readState(this.#collection, []), this.#nearest(queries, true)]);
+    const [states, neighbors] = await this.#scan(context, widest, [
+      readState(this.#collection, []),
+      this.#nearest(queries, true),
+    ]);
     const [state, found] = [states as CollectionRow[], neighbors as NeighborRow[]];
     if (state[0] === undefined) return queries.map(() => ({ items: [], approximate: false }));
     for (const query of queries) {
-      checkModel({ name: this.#collection, ...dimensionsOf(state[0]) }, { model: query.model, dimensions: query.vector.length });
+      checkModel(
+        { name: this.#collection, ...dimensionsOf(state[0]) },
+        { model: query.model, dimensions: query.vector.length },
+      );
     }
-    const rankings = queries.map((query, index): Ranking<RankedChunk> => ({ items: ranked(found, String(index)), approximate: true }));
+    const rankings = queries.map((query, index): Ranking<RankedChunk> => ({
+      items: ranked(found, String(index)),
+      approximate: true,
+    }));
     const short = queries.flatMap((query, index) => (rankings[index]!.items.length < query.limit ? [index] : []));
     if (short.length > 0) {
-      const rows = await this.#postgres.read(context, this.#nearest(short.map((index) => queries[index]!), false), { replica: true });
-      short.forEach((index, position) => (rankings[index] = { items: ranked(rows, String(position)), approximate: false }));
+      const rows = await this.#postgres.read(
+        context,
+        this.#nearest(
+          short.map((index) => queries[index]!),
+          false,
+        ),
+        { replica: true },
+      );
+      short.forEach(
+        (index, position) => (rankings[index] = { items: ranked(rows, String(position)), approximate: false }),
+      );
     }
     return rankings;
   }
 
-  async similarToChunks(context: RequestContext, chunkIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedChunk>>> {
+  async similarToChunks(
+    context: RequestContext,
+    chunkIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedChunk>>> {
     const dimensions = await this.#dimensions(context);
     if (dimensions === undefined) return new Map();
     const near = (ids: readonly string[], indexed: boolean) =>
@@ -125,7 +169,8 @@ export class AnnRanker implements Ranker {
     const [neighbors] = await this.#scan(context, limit, [near(chunkIds, true)]);
     const rows = neighbors as NeighborRow[];
     const result = new Map<string, Ranking<RankedChunk>>();
-    for (const parent of new Set(rows.map((row) => row.parent))) result.set(parent, { items: ranked(rows, parent), approximate: true });
+    for (const parent of new Set(rows.map((row) => row.parent)))
+      result.set(parent, { items: ranked(rows, parent), approximate: true });
     const short = [...result].filter(([, { items }]) => items.length < limit).map(([parent]) => parent);
     if (short.length > 0) {
       const exact = await this.#postgres.read(context, near(short, false), { replica: true });
@@ -134,13 +179,17 @@ export class AnnRanker implements Ranker {
     return result;
   }
 
-  async similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>> {
+  async similarToDocuments(
+    context: RequestContext,
+    documentIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedDocument>>> {
     const dimensions = await this.#dimensions(context);
     if (dimensions === undefined) return new Map();
     const mean = sql`avg(c.embedding::${this.#vector(dimensions)})`;
     const own = sql`c.collection = ${this.#collection} AND c.dimensions = ${sql.lit(dimensions)}`;
-    // Near documents are those of near chunks; their own means then rank them. Materialised, because a planner that takes
-    // a part for one row would compute the means anew for each.
+    // Near documents are those of near chunks; their own means then rank them. Materialised, because a planner that
+    // takes a part for one row would compute the means anew for each.
     const near = (ids: readonly string[], indexed: boolean) =>
       compile<NeighborRow>(sql`
         WITH parents AS MATERIALIZED (
@@ -167,7 +216,8 @@ export class AnnRanker implements Ranker {
         .map((row) => ({ documentId: row.document_id, score: row.score }))
         .sort((a, b) => b.score - a.score || (a.documentId < b.documentId ? -1 : 1))
         .slice(0, limit);
-    for (const parent of new Set(rows.map((row) => row.parent))) result.set(parent, { items: rankedFor(rows, parent), approximate: true });
+    for (const parent of new Set(rows.map((row) => row.parent)))
+      result.set(parent, { items: rankedFor(rows, parent), approximate: true });
     const short = [...result].filter(([, { items }]) => items.length < limit).map(([parent]) => parent);
     if (short.length > 0) {
       const exact = await this.#postgres.read(context, near(short, false), { replica: true });
@@ -176,7 +226,10 @@ export class AnnRanker implements Ranker {
     return result;
   }
 
-  /** Makes the index of these dimensions, once in a process. On a table that is full already this takes its time, which no time-out cuts. */
+  /**
+   * Makes the index of these dimensions, once in a process. On a table that is full already this takes its time, which
+   * no time-out cuts.
+   */
   async prepare({ dimensions }: VectorModel): Promise<void> {
     if (dimensions > MAX_INDEXED[this.#type]) return;
     let preparing = this.#prepared.get(dimensions);
@@ -192,15 +245,20 @@ export class AnnRanker implements Ranker {
   }
 
   /**
-   * Renews the table's statistics behind the caller's back once many rows were written: without them the planner takes the table for
-   * tiny and compares every row. The server does so by itself, but only minutes later.
+   * Renews the table's statistics behind the caller's back once many rows were written: without them the planner takes
+   * the table for tiny and compares every row. The server does so by itself, but only minutes later.
    */
   written(rows: number): void {
     this.#written += rows;
     if (this.#written < this.#analyzeAt || this.#analysis !== undefined) return;
     this.#analyzeAt = this.#written * 2;
     this.#analysis = this.#postgres
-      .maintain([{ sql: 'ANALYZE vector.chunks (tenant_id, collection, chunk_id, document_id, dimensions, media_type, source)', parameters: [] }])
+      .maintain([
+        {
+          sql: 'ANALYZE vector.chunks (tenant_id, collection, chunk_id, document_id, dimensions, media_type, source)',
+          parameters: [],
+        },
+      ])
       .catch(() => undefined) // Nothing depends on it but speed, and the server's own turn comes.
       .finally(() => (this.#analysis = undefined));
   }
@@ -233,7 +291,13 @@ export class AnnRanker implements Ranker {
   }
 
   /** The rows nearest to `query`, as a derived table. @param indexed whether the index may order them */
-  #ordered(dimensions: number, query: RawBuilder<unknown>, where: RawBuilder<unknown>, limit: number, indexed: boolean): RawBuilder<unknown> {
+  #ordered(
+    dimensions: number,
+    query: RawBuilder<unknown>,
+    where: RawBuilder<unknown>,
+    limit: number,
+    indexed: boolean,
+  ): RawBuilder<unknown> {
     const row = sql`c.embedding::${this.#vector(dimensions)}`;
     const distance = sql`(${row}) OPERATOR(${this.#home}.<=>) ${query}`;
     const rows = (order: RawBuilder<unknown>, most: number): RawBuilder<unknown> => sql`

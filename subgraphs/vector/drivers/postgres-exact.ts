@@ -27,39 +27,65 @@ export class ExactRanker implements Ranker {
   }
 
   async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
-    // Documents are known to the cache; everything else about a chunk is asked of the store, together with the revision.
+    // Documents are known to the cache; everything else about a chunk is asked of the store, together with the
+    // revision.
     const asked = queries.filter((query) => needsStore(query.filter));
-    const state = await this.#state(context, asked.map((query) => query.filter));
+    const state = await this.#state(
+      context,
+      asked.map((query) => query.filter),
+    );
     if (state === undefined) return queries.map(() => ({ items: [], approximate: false }));
     for (const query of queries) {
       checkModel({ name: this.#collection, ...state }, { model: query.model, dimensions: query.vector.length });
     }
     const { chunks } = state.vectors;
     const { version } = chunks;
-    const rowsOf = queries.map((query) => matchingRows(chunks, query.filter, needsStore(query.filter) ? state.matching[asked.indexOf(query)] : undefined));
+    const rowsOf = queries.map((query) =>
+      matchingRows(chunks, query.filter, needsStore(query.filter) ? state.matching[asked.indexOf(query)] : undefined),
+    );
 
     // Queries over all rows share one pass; each filtered one reads its own rows.
     const rankings: Ranking<RankedChunk>[] = [];
     const whole = queries.flatMap((_, index) => (rowsOf[index] === undefined ? [index] : []));
-    const wholeScores = await this.#scores(chunks, whole.map((index) => queries[index]!.vector), undefined);
+    const wholeScores = await this.#scores(
+      chunks,
+      whole.map((index) => queries[index]!.vector),
+      undefined,
+    );
     for (const [index, query] of queries.entries()) {
       const rows = rowsOf[index];
-      const scores = rows === undefined ? wholeScores[whole.indexOf(index)]! : (await this.#scores(chunks, [query.vector], rows))[0]!;
+      const scores =
+        rows === undefined
+          ? wholeScores[whole.indexOf(index)]!
+          : (await this.#scores(chunks, [query.vector], rows))[0]!;
       rankings.push({ items: best(chunks, version, scores, query.limit, rows), approximate: false });
     }
     return rankings;
   }
 
-  async similarToChunks(context: RequestContext, chunkIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedChunk>>> {
+  async similarToChunks(
+    context: RequestContext,
+    chunkIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedChunk>>> {
     const state = await this.#state(context, []);
     if (state === undefined) return new Map();
     const { chunks } = state.vectors;
     const { version } = chunks;
     const rankings = await this.#similar(chunks, chunkIds);
-    return new Map(rankings.map(({ id, row, scores }) => [id, { items: best(chunks, version, scores, limit, undefined, row), approximate: false }]));
+    return new Map(
+      rankings.map(({ id, row, scores }) => [
+        id,
+        { items: best(chunks, version, scores, limit, undefined, row), approximate: false },
+      ]),
+    );
   }
 
-  async similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>> {
+  async similarToDocuments(
+    context: RequestContext,
+    documentIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedDocument>>> {
     const state = await this.#state(context, []);
     if (state === undefined) return new Map();
     const documents = state.vectors.documents();
@@ -68,7 +94,13 @@ export class ExactRanker implements Ranker {
     return new Map(
       rankings.map(({ id, row, scores }) => [
         id,
-        { items: best(documents, version, scores, limit, undefined, row).map(({ documentId, score }) => ({ documentId, score })), approximate: false },
+        {
+          items: best(documents, version, scores, limit, undefined, row).map(({ documentId, score }) => ({
+            documentId,
+            score,
+          })),
+          approximate: false,
+        },
       ]),
     );
   }
@@ -82,16 +114,27 @@ export class ExactRanker implements Ranker {
     await this.#scorer.close();
   }
 
-  async #similar(matrix: VectorMatrix, ids: readonly string[]): Promise<{ id: string; row: number; scores: Float64Array }[]> {
+  async #similar(
+    matrix: VectorMatrix,
+    ids: readonly string[],
+  ): Promise<{ id: string; row: number; scores: Float64Array }[]> {
     const known = ids.flatMap((id) => {
       const row = matrix.rowOf(id);
       return row === undefined ? [] : [{ id, row }];
     });
-    const scores = await this.#scores(matrix, known.map(({ row }) => matrix.vector(row)), undefined);
+    const scores = await this.#scores(
+      matrix,
+      known.map(({ row }) => matrix.vector(row)),
+      undefined,
+    );
     return known.map((each, index) => ({ ...each, scores: scores[index]! }));
   }
 
-  async #scores(matrix: VectorMatrix, queries: readonly Float32Array[], rows: Int32Array | undefined): Promise<Float64Array[]> {
+  async #scores(
+    matrix: VectorMatrix,
+    queries: readonly Float32Array[],
+    rows: Int32Array | undefined,
+  ): Promise<Float64Array[]> {
     return queries.length === 0 ? [] : await this.#scorer.scores(matrix.job(queries, rows));
   }
 
@@ -103,7 +146,9 @@ export class ExactRanker implements Ranker {
     const [row] = await this.#postgres.read(context, readState(this.#collection, filters));
     if (row === undefined) return undefined;
     const vectors = await this.#cache.at(context.principal.tenantId, Number(row.revision), this.#reader(context));
-    return vectors && { model: vectors.model, dimensions: vectors.chunks.dimensions, vectors, matching: row.matching ?? [] };
+    return (
+      vectors && { model: vectors.model, dimensions: vectors.chunks.dimensions, vectors, matching: row.matching ?? [] }
+    );
   }
 
   #reader(context: RequestContext): ChangeReader {
@@ -112,7 +157,10 @@ export class ExactRanker implements Ranker {
     return {
       count: async (atMost) => (await this.#postgres.read(shared, countRows(this.#collection, atMost)))[0]?.rows ?? 0,
       changes: async (after, deletedAfter) => {
-        const rows = await this.#postgres.read(shared, readChanges(this.#collection, after, deletedAfter, ROWS_PER_READ));
+        const rows = await this.#postgres.read(
+          shared,
+          readChanges(this.#collection, after, deletedAfter, ROWS_PER_READ),
+        );
         const [state] = rows;
         if (state === undefined) return undefined;
         const written = rows.filter((row) => row.gone === false);
@@ -146,10 +194,17 @@ const changedRow = (row: ChangeRow) => ({
 });
 
 const needsStore = (filter: ChunkFilter): boolean =>
-  filter.mediaTypes !== undefined || filter.sources !== undefined || filter.sourcePrefix !== undefined || filter.metadata !== undefined;
+  filter.mediaTypes !== undefined ||
+  filter.sources !== undefined ||
+  filter.sourcePrefix !== undefined ||
+  filter.metadata !== undefined;
 
 /** The rows that a filter lets through, in order; undefined for all. */
-function matchingRows(chunks: VectorMatrix, filter: ChunkFilter, ordinals: Buffer | null | undefined): Int32Array | undefined {
+function matchingRows(
+  chunks: VectorMatrix,
+  filter: ChunkFilter,
+  ordinals: Buffer | null | undefined,
+): Int32Array | undefined {
   if (ordinals !== undefined) {
     const rows: number[] = [];
     for (let at = 0; ordinals !== null && at < ordinals.length; at += 8) {
@@ -168,7 +223,14 @@ function matchingRows(chunks: VectorMatrix, filter: ChunkFilter, ordinals: Buffe
  * @param rows which rows `scores` speaks of; all when absent
  * @param without a row to leave out
  */
-function best(matrix: VectorMatrix, version: number, scores: Float64Array, limit: number, rows?: Int32Array, without?: number): RankedChunk[] {
+function best(
+  matrix: VectorMatrix,
+  version: number,
+  scores: Float64Array,
+  limit: number,
+  rows?: Int32Array,
+  without?: number,
+): RankedChunk[] {
   const rowAt = (index: number) => (rows === undefined ? index : rows[index]!);
   return topK(
     scores.length,
@@ -176,5 +238,9 @@ function best(matrix: VectorMatrix, version: number, scores: Float64Array, limit
     (index) => scores[index]!,
     (index) => matrix.ids[rowAt(index)]!,
     (index) => rowAt(index) !== without && matrix.isAlive(rowAt(index), version),
-  ).map((index) => ({ chunkId: matrix.ids[rowAt(index)]!, documentId: matrix.groups[rowAt(index)]!, score: scores[index]! }));
+  ).map((index) => ({
+    chunkId: matrix.ids[rowAt(index)]!,
+    documentId: matrix.groups[rowAt(index)]!,
+    score: scores[index]!,
+  }));
 }

@@ -28,7 +28,8 @@ export function conditions(filter: ChunkFilter): RawBuilder<unknown> {
 /** The collection's state and, for each filter, the ordinals of the rows that match it, packed as 8 bytes each. */
 export function readState(collection: string, filters: readonly ChunkFilter[]) {
   const matching = filters.map(
-    (filter) => sql`(SELECT string_agg(int8send(c.ordinal), ''::bytea) FROM vector.chunks c WHERE c.collection = ${collection} AND ${conditions(filter)})`,
+    (filter) =>
+      sql`(SELECT string_agg(int8send(c.ordinal), ''::bytea) FROM vector.chunks c WHERE c.collection = ${collection} AND ${conditions(filter)})`,
   );
   return compile<CollectionRow & { matching: (Buffer | null)[] }>(sql`
     SELECT model, dimensions, revision, ${matching.length === 0 ? sql`NULL` : sql`ARRAY[${sql.join(matching)}]::bytea[]`} AS matching
@@ -68,7 +69,12 @@ export const countRows = (collection: string, atMost: number) =>
 
 /** All keyword queries in one statement; see the migration for why a function answers them. */
 export function keywordSearch(collection: string, queries: readonly KeywordQuery[]) {
-  const input = queries.map((query, position) => ({ position, text: query.text, take: query.limit, filter: query.filter }));
+  const input = queries.map((query, position) => ({
+    position,
+    text: query.text,
+    take: query.limit,
+    filter: query.filter,
+  }));
   return compile<{ position: number; chunk_id: string; document_id: string; score: number }>(sql`
     SELECT q.position, k.chunk_id, k.document_id, k.score
     FROM jsonb_to_recordset(${JSON.stringify(input)}::jsonb) AS q(position int, text text, take int, filter jsonb)
@@ -76,7 +82,10 @@ export function keywordSearch(collection: string, queries: readonly KeywordQuery
     ORDER BY q.position, k.score DESC, k.chunk_id COLLATE "C"`);
 }
 
-/** Takes the collection's next revision, and the collection's row until the transaction ends; makes it where it is missing. */
+/**
+ * Takes the collection's next revision, and the collection's row until the transaction ends; makes it where it is
+ * missing.
+ */
 export const takeRevision = (tenant: string, collection: string, model: string, dimensions: number) =>
   compile<CollectionRow>(sql`
     INSERT INTO vector.collections AS c (tenant_id, name, model, dimensions, revision)
@@ -96,7 +105,13 @@ export const redefineEmpty = (collection: string, model: string, dimensions: num
     WHERE name = ${collection} AND NOT EXISTS (SELECT 1 FROM vector.chunks c WHERE c.collection = ${collection})
     RETURNING model, dimensions, revision`);
 
-export function upsertChunks(tenant: string, collection: string, revision: string, dimensions: number, chunks: readonly ChunkVector[]) {
+export function upsertChunks(
+  tenant: string,
+  collection: string,
+  revision: string,
+  dimensions: number,
+  chunks: readonly ChunkVector[],
+) {
   const column = <T>(pick: (chunk: ChunkVector) => T): T[] => chunks.map(pick);
   return compile(sql`
     INSERT INTO vector.chunks

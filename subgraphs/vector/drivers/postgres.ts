@@ -33,8 +33,16 @@ const TOMBSTONES_KEPT = 4_096;
 /** How vectors are ranked; the driver does everything else. */
 export interface Ranker {
   search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]>;
-  similarToChunks(context: RequestContext, chunkIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedChunk>>>;
-  similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>>;
+  similarToChunks(
+    context: RequestContext,
+    chunkIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedChunk>>>;
+  similarToDocuments(
+    context: RequestContext,
+    documentIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedDocument>>>;
   /** Called before the first vectors of a model are written. */
   prepare(model: VectorModel): Promise<void>;
   /** Called after rows were written and committed. */
@@ -80,17 +88,28 @@ export class PostgresVectors implements VectorDriver {
   }
 
   async #keywordSearch(context: RequestContext, queries: readonly KeywordQuery[]): Promise<Ranking<RankedChunk>[]> {
-    const rows = await this.#postgres.read(context, statements.keywordSearch(this.#collection, queries), { replica: true });
+    const rows = await this.#postgres.read(context, statements.keywordSearch(this.#collection, queries), {
+      replica: true,
+    });
     const items: RankedChunk[][] = queries.map(() => []);
-    for (const row of rows) items[row.position]!.push({ chunkId: row.chunk_id, documentId: row.document_id, score: row.score });
+    for (const row of rows)
+      items[row.position]!.push({ chunkId: row.chunk_id, documentId: row.document_id, score: row.score });
     return items.map((each) => ({ items: each, approximate: false }));
   }
 
-  async similarToChunks(context: RequestContext, chunkIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedChunk>>> {
+  async similarToChunks(
+    context: RequestContext,
+    chunkIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedChunk>>> {
     return await this.#ranker.similarToChunks(context, chunkIds, limit);
   }
 
-  async similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>> {
+  async similarToDocuments(
+    context: RequestContext,
+    documentIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedDocument>>> {
     return await this.#ranker.similarToDocuments(context, documentIds, limit);
   }
 
@@ -99,7 +118,15 @@ export class PostgresVectors implements VectorDriver {
     await this.#ranker.prepare(model);
     await this.#postgres.transaction(context, async (tx) => {
       const revision = await this.#revisionFor(tx, context, model);
-      await tx.query(statements.upsertChunks(context.principal.tenantId, this.#collection, revision, model.dimensions, checked(chunks, model)));
+      await tx.query(
+        statements.upsertChunks(
+          context.principal.tenantId,
+          this.#collection,
+          revision,
+          model.dimensions,
+          checked(chunks, model),
+        ),
+      );
     });
     this.#ranker.written(chunks.length);
   }
@@ -122,13 +149,18 @@ export class PostgresVectors implements VectorDriver {
     return new Map(rows.map(({ chunkId, ...chunk }) => [chunkId, chunk]));
   }
 
-  async indexDocuments(context: RequestContext, write: DocumentsWrite, model: VectorModel | undefined): Promise<number> {
+  async indexDocuments(
+    context: RequestContext,
+    write: DocumentsWrite,
+    model: VectorModel | undefined,
+  ): Promise<number> {
     if (write.changed.length > 0 && model === undefined) throw new Error('Changed chunks need a model.');
     if (model !== undefined) await this.#ranker.prepare(model);
     const { tenantId } = context.principal;
     const removedCount = await this.#postgres.transaction(context, async (tx) => {
       let revision: string | undefined;
-      if (model === undefined) revision = (await tx.query(statements.takeRevisionOfKnown(this.#collection)))[0]?.revision;
+      if (model === undefined)
+        revision = (await tx.query(statements.takeRevisionOfKnown(this.#collection)))[0]?.revision;
       else revision = await this.#revisionFor(tx, context, model);
       if (revision === undefined) {
         if (write.kept.length > 0) throw changedMeanwhile();
@@ -142,7 +174,15 @@ export class PostgresVectors implements VectorDriver {
         sql`c.document_id = ANY (${write.documentIds}::text[]) AND NOT c.chunk_id = ANY (${stay}::text[])`,
       );
       if (model !== undefined && write.changed.length > 0) {
-        await tx.query(statements.upsertChunks(tenantId, this.#collection, revision, model.dimensions, checked(write.changed, model)));
+        await tx.query(
+          statements.upsertChunks(
+            tenantId,
+            this.#collection,
+            revision,
+            model.dimensions,
+            checked(write.changed, model),
+          ),
+        );
       }
       if (write.kept.length > 0) {
         const [kept] = await tx.query(statements.keepChunks(this.#collection, write.kept));
@@ -154,7 +194,11 @@ export class PostgresVectors implements VectorDriver {
     return removedCount;
   }
 
-  async documentIds(context: RequestContext, after: string | null, limit: number): Promise<{ ids: readonly string[]; next: string | null }> {
+  async documentIds(
+    context: RequestContext,
+    after: string | null,
+    limit: number,
+  ): Promise<{ ids: readonly string[]; next: string | null }> {
     const rows = await this.#postgres.read(context, statements.documentIds(this.#collection, after ?? '', limit));
     return { ids: rows.map(({ id }) => id), next: rows.length < limit ? null : rows.at(-1)!.id };
   }
@@ -180,7 +224,8 @@ export class PostgresVectors implements VectorDriver {
     const stored = row!;
     if (stored.model === model.model && stored.dimensions === model.dimensions) return stored.revision;
     const [redefined] = await tx.query(statements.redefineEmpty(this.#collection, model.model, model.dimensions));
-    if (redefined === undefined) checkModel({ name: this.#collection, model: stored.model, dimensions: stored.dimensions }, model);
+    if (redefined === undefined)
+      checkModel({ name: this.#collection, model: stored.model, dimensions: stored.dimensions }, model);
     return stored.revision;
   }
 
@@ -191,7 +236,12 @@ export class PostgresVectors implements VectorDriver {
     });
   }
 
-  async #deleteIn(tx: Transaction, tenantId: string, revision: string, which: ReturnType<typeof sql>): Promise<readonly string[]> {
+  async #deleteIn(
+    tx: Transaction,
+    tenantId: string,
+    revision: string,
+    which: ReturnType<typeof sql>,
+  ): Promise<readonly string[]> {
     const rows = await tx.query(statements.deleteChunks(tenantId, this.#collection, revision, which));
     // Now and then is enough.
     if (Number(revision) % 256 === 0 && Number(revision) > TOMBSTONES_KEPT) {
@@ -205,11 +255,15 @@ export class PostgresVectors implements VectorDriver {
 function checked(chunks: readonly ChunkVector[], model: VectorModel): readonly ChunkVector[] {
   for (const { chunkId, vector } of chunks) {
     if (vector.length !== model.dimensions) {
-      throw badUserInput(`The vector of ${JSON.stringify(chunkId)} has ${vector.length} dimensions; ${JSON.stringify(model.model)} has ${model.dimensions}.`);
+      throw badUserInput(
+        `The vector of ${JSON.stringify(chunkId)} has ${vector.length} dimensions; ${JSON.stringify(model.model)} has ${model.dimensions}.`,
+      );
     }
   }
   return chunks;
 }
 
 const changedMeanwhile = () =>
-  conflict('The documents’ chunks were changed by another writer at the same time.', { hint: 'Send the same input again.' });
+  conflict('The documents’ chunks were changed by another writer at the same time.', {
+    hint: 'Send the same input again.',
+  });

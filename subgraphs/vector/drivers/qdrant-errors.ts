@@ -15,7 +15,9 @@ export function checkQdrantVersion(version: string | undefined): void {
   const [major, minor] = (/^(\d+)\.(\d+)/.exec(version ?? '') ?? []).slice(1).map(Number);
   const [oldMajor, oldMinor] = OLDEST_QDRANT.split('.').map(Number) as [number, number];
   if (major === undefined || major > oldMajor || (major === oldMajor && minor! >= oldMinor)) return;
-  throw new CodedError('STORE_UNAVAILABLE', `Qdrant ${version} is too old.`, { hint: `Set QDRANT_URL to a Qdrant ${OLDEST_QDRANT} or newer.` });
+  throw new CodedError('STORE_UNAVAILABLE', `Qdrant ${version} is too old.`, {
+    hint: `Set QDRANT_URL to a Qdrant ${OLDEST_QDRANT} or newer.`,
+  });
 }
 
 interface Thrown {
@@ -46,7 +48,8 @@ export function toQdrantError(error: unknown, collection: string): Error {
   }
   if (error.constructor.name === 'QdrantClientTimeoutError') return storeTimeout(STORE, error, ADDRESS);
   const { status } = thrown;
-  if (status === 401 || status === 403) return storeUnavailable(STORE, error, 'Qdrant refused the key: check QDRANT_API_KEY; it must allow writes.');
+  if (status === 401 || status === 403)
+    return storeUnavailable(STORE, error, 'Qdrant refused the key: check QDRANT_API_KEY; it must allow writes.');
   if (status === 404 && /collection/i.test(messageOf(thrown))) return unknownCollection(collection, error);
   if (status === 400 && /dimension/i.test(messageOf(thrown))) {
     return conflict(`The collection ${JSON.stringify(collection)} holds vectors of other dimensions.`, {
@@ -56,6 +59,11 @@ export function toQdrantError(error: unknown, collection: string): Error {
   }
   if (status === undefined || status >= 500) return storeUnavailable(STORE, error, ADDRESS);
   // An answer of something else: a path that Qdrant does not know.
-  if (status === 404) return storeUnavailable(STORE, error, `What answers at QDRANT_URL is not Qdrant ${OLDEST_QDRANT} or newer, or not at that path.`);
+  if (status === 404)
+    return storeUnavailable(
+      STORE,
+      error,
+      `What answers at QDRANT_URL is not Qdrant ${OLDEST_QDRANT} or newer, or not at that path.`,
+    );
   return error;
 }

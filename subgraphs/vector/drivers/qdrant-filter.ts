@@ -20,7 +20,11 @@ export const PAYLOAD = {
 } as const;
 
 /** Points of one tenant that meet all conditions, without those named in `except`. */
-export function within(tenantId: string, conditions: readonly Condition[] = [], except: readonly string[] = []): Schemas['Filter'] {
+export function within(
+  tenantId: string,
+  conditions: readonly Condition[] = [],
+  except: readonly string[] = [],
+): Schemas['Filter'] {
   if (tenantId === '') throw new Error('A filter needs a tenant.');
   return {
     must: [{ key: PAYLOAD.tenant, match: { value: tenantId } }, ...conditions],
@@ -41,20 +45,26 @@ export function conditionsOf(filter: ChunkFilter, sources: readonly string[] | u
     [PAYLOAD.mediaType, filter.mediaTypes],
     [PAYLOAD.source, filter.sources],
     [PAYLOAD.source, sources],
-    ...(filter.metadata ?? []).map(({ path, any }): [string, string[]] => [PAYLOAD.metadata, any.map((value) => metadataTerm(path, value))]),
+    ...(filter.metadata ?? []).map(({ path, any }): [string, string[]] => [
+      PAYLOAD.metadata,
+      any.map((value) => metadataTerm(path, value)),
+    ]),
   ];
   const given = lists.filter((each): each is [string, readonly string[]] => each[1] !== undefined);
   if (given.some(([, values]) => values.length === 0)) return undefined;
   return given.map(([key, values]) => oneOf(key, values));
 }
 
-/** Every scalar in the metadata, and every scalar element of its lists, as one word each: one index serves all paths. */
+/**
+ * Every scalar in the metadata, and every scalar element of its lists, as one word each: one index serves all paths.
+ */
 export function metadataTerms(metadata: { readonly [key: string]: JsonValue }): string[] {
   const terms = new Set<string>();
   const visit = (path: readonly string[], value: JsonValue): void => {
     if (value === null || typeof value !== 'object') terms.add(metadataTerm(path, value));
     else if (Array.isArray(value)) {
-      for (const element of value) if (element === null || typeof element !== 'object') terms.add(metadataTerm(path, element));
+      for (const element of value)
+        if (element === null || typeof element !== 'object') terms.add(metadataTerm(path, element));
     } else for (const [key, inner] of Object.entries(value)) visit([...path, key], inner);
   };
   visit([], metadata as JsonValue);
@@ -62,7 +72,10 @@ export function metadataTerms(metadata: { readonly [key: string]: JsonValue }): 
 }
 
 const metadataTerm = (path: readonly string[], value: string | number | boolean | null): string =>
-  createHash('sha256').update(JSON.stringify([path, value])).digest('base64url').slice(0, 22);
+  createHash('sha256')
+    .update(JSON.stringify([path, value]))
+    .digest('base64url')
+    .slice(0, 22);
 
 /** The id of a tenant's chunk as Qdrant takes ids: a UUID (version 8, RFC 9562) of 122 bits of a SHA-256. */
 export function pointId(tenantId: string, chunkId: string): string {

@@ -33,7 +33,11 @@ function sparse(words: readonly string[], weigh: (frequency: number) => number):
   return { indices: sorted.map(([index]) => index), values: sorted.map(([, frequency]) => weigh(frequency)) };
 }
 
-const wordsOf = (text: string): string[] => text.normalize('NFKC').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+const wordsOf = (text: string): string[] =>
+  text
+    .normalize('NFKC')
+    .toLowerCase()
+    .match(/[\p{L}\p{N}]+/gu) ?? [];
 
 /** FNV-1a, 32 bits, over UTF-16 code units. */
 function hash(word: string): number {

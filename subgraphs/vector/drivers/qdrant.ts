@@ -74,20 +74,35 @@ export class QdrantVectors implements VectorDriver {
     for (const query of queries) {
       if (query.kind !== 'KEYWORD') checkModel(info, { model: query.model, dimensions: query.vector.length });
     }
-    const prefixed = queries.some((query) => query.filter.sourcePrefix !== undefined) ? await this.#sources(context) : [];
+    const prefixed = queries.some((query) => query.filter.sourcePrefix !== undefined)
+      ? await this.#sources(context)
+      : [];
     const searches = queries.map((query) => this.#request(context, query, prefixed));
     const sent = searches.filter((search) => search !== undefined);
-    const answers = sent.length === 0 ? [] : await this.#call(context, (client) => client.queryBatch(this.#collection, { searches: sent }));
+    const answers =
+      sent.length === 0
+        ? []
+        : await this.#call(context, (client) => client.queryBatch(this.#collection, { searches: sent }));
     let next = 0;
     return searches.map((search, index) => ({
-      items: search === undefined ? [] : chunksOf(answers[next++]!.points).sort(byScoreThenId).slice(0, queries[index]!.limit),
+      items:
+        search === undefined
+          ? []
+          : chunksOf(answers[next++]!.points).sort(byScoreThenId).slice(0, queries[index]!.limit),
       approximate: true,
     }));
   }
 
-  #request({ principal }: RequestContext, query: StoreQuery, allSources: readonly string[]): Schemas['QueryRequest'] | undefined {
+  #request(
+    { principal }: RequestContext,
+    query: StoreQuery,
+    allSources: readonly string[],
+  ): Schemas['QueryRequest'] | undefined {
     const { sourcePrefix } = query.filter;
-    const conditions = conditionsOf(query.filter, sourcePrefix === undefined ? undefined : allSources.filter((source) => source.startsWith(sourcePrefix)));
+    const conditions = conditionsOf(
+      query.filter,
+      sourcePrefix === undefined ? undefined : allSources.filter((source) => source.startsWith(sourcePrefix)),
+    );
     const words = query.kind === 'VECTOR' ? undefined : sparseQuery(query.text);
     if (conditions === undefined || (query.kind === 'KEYWORD' && words!.indices.length === 0)) return undefined;
     const filter = within(principal.tenantId, conditions);
@@ -111,20 +126,35 @@ export class QdrantVectors implements VectorDriver {
   async #sources({ principal, statements }: RequestContext): Promise<string[]> {
     statements.add('qdrant');
     const { hits } = await this.#run((client) =>
-      client.facet(this.#collection, { key: PAYLOAD.source, limit: MAX_SOURCES + 1, filter: within(principal.tenantId), exact: true }),
+      client.facet(this.#collection, {
+        key: PAYLOAD.source,
+        limit: MAX_SOURCES + 1,
+        filter: within(principal.tenantId),
+        exact: true,
+      }),
     );
     if (hits.length > MAX_SOURCES) {
-      throw badUserInput(`\`where.source.startsWith\` works among at most ${MAX_SOURCES} sources on Qdrant.`, { hint: 'Filter by `documentId` or metadata.' });
+      throw badUserInput(`\`where.source.startsWith\` works among at most ${MAX_SOURCES} sources on Qdrant.`, {
+        hint: 'Filter by `documentId` or metadata.',
+      });
     }
     return hits.map((hit) => String(hit.value));
   }
 
-  async similarToChunks(context: RequestContext, chunkIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedChunk>>> {
+  async similarToChunks(
+    context: RequestContext,
+    chunkIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedChunk>>> {
     const { tenantId } = context.principal;
     await this.#known(context);
     const idOf = new Map(chunkIds.map((chunkId) => [pointId(tenantId, chunkId), chunkId]));
     const points = await this.#call(context, (client) =>
-      client.retrieve(this.#collection, { ids: [...idOf.keys()], with_payload: [PAYLOAD.tenant], with_vector: [DENSE] }),
+      client.retrieve(this.#collection, {
+        ids: [...idOf.keys()],
+        with_payload: [PAYLOAD.tenant],
+        with_vector: [DENSE],
+      }),
     );
     // Retrieving by id takes no filter; the ids are of this tenant by construction, and checked to be.
     const own = points.filter((point) => point.payload?.[PAYLOAD.tenant] === tenantId);
@@ -140,10 +170,19 @@ export class QdrantVectors implements VectorDriver {
         })),
       }),
     );
-    return new Map(own.map((point, index) => [idOf.get(String(point.id))!, { items: chunksOf(answers[index]!.points).sort(byScoreThenId), approximate: true }]));
+    return new Map(
+      own.map((point, index) => [
+        idOf.get(String(point.id))!,
+        { items: chunksOf(answers[index]!.points).sort(byScoreThenId), approximate: true },
+      ]),
+    );
   }
 
-  async similarToDocuments(context: RequestContext, documentIds: readonly string[], limit: number): Promise<Map<string, Ranking<RankedDocument>>> {
+  async similarToDocuments(
+    context: RequestContext,
+    documentIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedDocument>>> {
     const { tenantId } = context.principal;
     const { dimensions } = await this.#known(context);
     const means = await this.#means(context, documentIds, dimensions);
@@ -166,8 +205,18 @@ export class QdrantVectors implements VectorDriver {
           })),
         }),
       );
-      near = new Map(known.map((documentId, index) => [documentId, [...new Set(chunksOf(answers[index]!.points).map((chunk) => chunk.documentId))]]));
-      if (known.every((documentId, index) => near.get(documentId)!.length >= limit || answers[index]!.points.length < chunks)) break;
+      near = new Map(
+        known.map((documentId, index) => [
+          documentId,
+          [...new Set(chunksOf(answers[index]!.points).map((chunk) => chunk.documentId))],
+        ]),
+      );
+      if (
+        known.every(
+          (documentId, index) => near.get(documentId)!.length >= limit || answers[index]!.points.length < chunks,
+        )
+      )
+        break;
     }
     const others = await this.#means(context, [...new Set([...near.values()].flat())], dimensions);
     return new Map(
@@ -187,7 +236,9 @@ export class QdrantVectors implements VectorDriver {
     await this.#prepare(context, model);
     for (const { chunkId, vector } of chunks) {
       if (vector.length !== model.dimensions) {
-        throw badUserInput(`The vector of ${JSON.stringify(chunkId)} has ${vector.length} dimensions; ${JSON.stringify(model.model)} has ${model.dimensions}.`);
+        throw badUserInput(
+          `The vector of ${JSON.stringify(chunkId)} has ${vector.length} dimensions; ${JSON.stringify(model.model)} has ${model.dimensions}.`,
+        );
       }
     }
     const { tenantId } = context.principal;
@@ -195,7 +246,14 @@ export class QdrantVectors implements VectorDriver {
       const points = chunks.slice(from, from + BATCH).map((chunk) => ({
         id: pointId(tenantId, chunk.chunkId),
         vector: { [DENSE]: Array.from(chunk.vector), [SPARSE]: sparseText(chunk.title, chunk.text) },
-        payload: { tenant: tenantId, chunk_id: chunk.chunkId, title: chunk.title, text: chunk.text, content_hash: chunk.contentHash, ...attributesOf(chunk) },
+        payload: {
+          tenant: tenantId,
+          chunk_id: chunk.chunkId,
+          title: chunk.title,
+          text: chunk.text,
+          content_hash: chunk.contentHash,
+          ...attributesOf(chunk),
+        },
       }));
       await this.#call(context, (client) => client.upsert(this.#collection, { wait: true, points }));
     }
@@ -213,7 +271,9 @@ export class QdrantVectors implements VectorDriver {
     );
     const own = points.filter((point) => point.payload?.[PAYLOAD.tenant] === tenantId);
     if (own.length > 0) {
-      await this.#call(context, (client) => client.delete(this.#collection, { wait: true, points: own.map((point) => point.id) }));
+      await this.#call(context, (client) =>
+        client.delete(this.#collection, { wait: true, points: own.map((point) => point.id) }),
+      );
     }
     return own.map((point) => String(point.payload!['chunk_id']));
   }
@@ -226,7 +286,12 @@ export class QdrantVectors implements VectorDriver {
 
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
     if (documentIds.length === 0 || (await this.collectionInfo(context)) === undefined) return new Map();
-    const points = await this.#scroll(context, documentIds, ['chunk_id', 'content_hash', PAYLOAD.documentId, PAYLOAD.source, PAYLOAD.mediaType, 'metadata'], false);
+    const points = await this.#scroll(
+      context,
+      documentIds,
+      ['chunk_id', 'content_hash', PAYLOAD.documentId, PAYLOAD.source, PAYLOAD.mediaType, 'metadata'],
+      false,
+    );
     return new Map(
       points.map(({ payload }) => [
         String(payload!['chunk_id']),
@@ -241,14 +306,19 @@ export class QdrantVectors implements VectorDriver {
     );
   }
 
-  async indexDocuments(context: RequestContext, write: DocumentsWrite, model: VectorModel | undefined): Promise<number> {
+  async indexDocuments(
+    context: RequestContext,
+    write: DocumentsWrite,
+    model: VectorModel | undefined,
+  ): Promise<number> {
     const { tenantId } = context.principal;
     const { documentIds, changed, kept } = write;
     if (kept.length > 0) {
       const stored = await this.storedHashes(context, documentIds);
       if (kept.some((chunk) => stored.get(chunk.chunkId) !== chunk.contentHash)) throw changedMeanwhile();
     }
-    // New before old: killed in between, a document has chunks too many rather than none, and the next delivery mends it.
+    // New before old: killed in between, a document has chunks too many rather than none, and the next delivery mends
+    // it.
     if (changed.length > 0) await this.upsert(context, changed, model!);
     else if ((await this.collectionInfo(context)) === undefined) return 0;
     const byDocument = new Map(kept.map((chunk) => [chunk.documentId, chunk]));
@@ -261,7 +331,11 @@ export class QdrantVectors implements VectorDriver {
       }));
       await this.#call(context, (client) => client.batchUpdate(this.#collection, { wait: true, operations }));
     }
-    return await this.#deleteWhere(context, documentIds, [...changed, ...kept].map((chunk) => pointId(tenantId, chunk.chunkId)));
+    return await this.#deleteWhere(
+      context,
+      documentIds,
+      [...changed, ...kept].map((chunk) => pointId(tenantId, chunk.chunkId)),
+    );
   }
 
   async removeDocuments(context: RequestContext, documentIds: readonly string[]): Promise<number> {
@@ -269,7 +343,11 @@ export class QdrantVectors implements VectorDriver {
     return await this.#deleteWhere(context, documentIds, []);
   }
 
-  async #deleteWhere(context: RequestContext, documentIds: readonly string[], except: readonly string[]): Promise<number> {
+  async #deleteWhere(
+    context: RequestContext,
+    documentIds: readonly string[],
+    except: readonly string[],
+  ): Promise<number> {
     const filter = within(context.principal.tenantId, [oneOf(PAYLOAD.documentId, documentIds)], except);
     const { count } = await this.#call(context, (client) => client.count(this.#collection, { filter, exact: true }));
     if (count > 0) await this.#call(context, (client) => client.delete(this.#collection, { wait: true, filter }));
@@ -277,7 +355,11 @@ export class QdrantVectors implements VectorDriver {
   }
 
   /** Pages go by point, since Qdrant has no order of documents; a document may come again in a later page. */
-  async documentIds(context: RequestContext, after: string | null, limit: number): Promise<{ ids: readonly string[]; next: string | null }> {
+  async documentIds(
+    context: RequestContext,
+    after: string | null,
+    limit: number,
+  ): Promise<{ ids: readonly string[]; next: string | null }> {
     if ((await this.collectionInfo(context)) === undefined) return { ids: [], next: null };
     const page = await this.#call(context, (client) =>
       client.scroll(this.#collection, {
@@ -289,7 +371,10 @@ export class QdrantVectors implements VectorDriver {
       }),
     );
     const next = page.next_page_offset;
-    return { ids: [...new Set(page.points.map((point) => String(point.payload!['document_id'])))], next: next == null ? null : String(next) };
+    return {
+      ids: [...new Set(page.points.map((point) => String(point.payload!['document_id'])))],
+      next: next == null ? null : String(next),
+    };
   }
 
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
@@ -308,9 +393,12 @@ export class QdrantVectors implements VectorDriver {
     const dense = (vectors as Record<string, Schemas['VectorParams'] | undefined> | undefined)?.[DENSE];
     const model = (config.metadata as Record<string, unknown> | null | undefined)?.['model'];
     if (dense === undefined || typeof model !== 'string') {
-      throw conflict(`The collection ${JSON.stringify(this.#collection)} in Qdrant was not made by this gateway: it does not say which model embedded it.`, {
-        hint: 'Set VECTOR_COLLECTION to another name; the first document that is indexed makes that collection.',
-      });
+      throw conflict(
+        `The collection ${JSON.stringify(this.#collection)} in Qdrant was not made by this gateway: it does not say which model embedded it.`,
+        {
+          hint: 'Set VECTOR_COLLECTION to another name; the first document that is indexed makes that collection.',
+        },
+      );
     }
     return (this.#info = { name: this.#collection, model, dimensions: dense.size });
   }
@@ -371,7 +459,11 @@ export class QdrantVectors implements VectorDriver {
   }
 
   /** The means of documents' vectors; documents without any are absent. */
-  async #means(context: RequestContext, documentIds: readonly string[], dimensions: number): Promise<Map<string, Float32Array>> {
+  async #means(
+    context: RequestContext,
+    documentIds: readonly string[],
+    dimensions: number,
+  ): Promise<Map<string, Float32Array>> {
     if (documentIds.length === 0) return new Map();
     const vectors = new Map<string, Float32Array[]>();
     for (const point of await this.#scroll(context, documentIds, ['document_id'], true)) {
@@ -384,7 +476,12 @@ export class QdrantVectors implements VectorDriver {
     return new Map([...vectors].map(([documentId, own]) => [documentId, meanVector(own, dimensions)]));
   }
 
-  async #scroll(context: RequestContext, documentIds: readonly string[], payload: string[], vectors: boolean): Promise<Schemas['Record'][]> {
+  async #scroll(
+    context: RequestContext,
+    documentIds: readonly string[],
+    payload: string[],
+    vectors: boolean,
+  ): Promise<Schemas['Record'][]> {
     const filter = within(context.principal.tenantId, [oneOf(PAYLOAD.documentId, documentIds)]);
     const points: Schemas['Record'][] = [];
     let offset: Schemas['ScrollResult']['next_page_offset'];
@@ -429,7 +526,10 @@ export class QdrantVectors implements VectorDriver {
         return await this.#run((client) => untilAborted(call(client), context.signal));
       } catch (error) {
         // Nothing was done, so that every request may be sent again; longer waits are the caller's to decide about.
-        const seconds = error instanceof CodedError && error.code === 'RATE_LIMITED' ? Number(error.extensions['retryAfterSeconds']) : NaN;
+        const seconds =
+          error instanceof CodedError && error.code === 'RATE_LIMITED'
+            ? Number(error.extensions['retryAfterSeconds'])
+            : NaN;
         if (attempt > 1 || !(seconds <= LONGEST_WAIT_SECONDS)) throw error;
         await untilAborted(delay(seconds * 1_000), context.signal);
       }
@@ -457,7 +557,12 @@ const chunksOf = (points: readonly Point[]): RankedChunk[] =>
 
 const denseOf = (point: Schemas['Record']): number[] => (point.vector as Record<string, number[]>)[DENSE]!;
 
-const attributesOf = (chunk: { documentId: string; source: string; mediaType: string; metadata: ChunkVector['metadata'] }) => ({
+const attributesOf = (chunk: {
+  documentId: string;
+  source: string;
+  mediaType: string;
+  metadata: ChunkVector['metadata'];
+}) => ({
   document_id: chunk.documentId,
   source: chunk.source,
   media_type: chunk.mediaType,
@@ -476,7 +581,15 @@ async function untilAborted<T>(request: Promise<T>, signal: AbortSignal | undefi
   if (signal === undefined) return await request;
   let abort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason instanceof CodedError ? signal.reason : new CodedError('REQUEST_TIMEOUT', 'The request ended before Qdrant had answered.', { cause: signal.reason, hint: 'Ask for less, or check the server at QDRANT_URL.' }));
+    abort = () =>
+      reject(
+        signal.reason instanceof CodedError
+          ? signal.reason
+          : new CodedError('REQUEST_TIMEOUT', 'The request ended before Qdrant had answered.', {
+              cause: signal.reason,
+              hint: 'Ask for less, or check the server at QDRANT_URL.',
+            }),
+      );
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });
@@ -489,4 +602,6 @@ async function untilAborted<T>(request: Promise<T>, signal: AbortSignal | undefi
 }
 
 const changedMeanwhile = () =>
-  conflict('The documents’ chunks were changed by another writer at the same time.', { hint: 'Send the same input again.' });
+  conflict('The documents’ chunks were changed by another writer at the same time.', {
+    hint: 'Send the same input again.',
+  });

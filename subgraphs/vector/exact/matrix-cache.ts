@@ -99,7 +99,9 @@ export class TenantVectors {
       }
       const ordinal = this.#nextDocument++;
       this.#ordinalOf.set(documentId, ordinal);
-      this.#documents.append({ ordinal, id: documentId, group: documentId }, (target) => target.set(this.chunks.meanOf(documentId)));
+      this.#documents.append({ ordinal, id: documentId, group: documentId }, (target) =>
+        target.set(this.chunks.meanOf(documentId)),
+      );
     }
     this.#stale.clear();
     if (this.#documents.wasteful) this.#documents = this.#documents.compacted();
@@ -190,7 +192,10 @@ export class MatrixCache {
     }
   }
 
-  /** Applies what changed, at once, so that no query sees half of a write. @returns false when it cannot be told what was deleted */
+  /**
+   * Applies what changed, at once, so that no query sees half of a write. @returns false when it cannot be told what
+   * was deleted
+   */
   async #update(vectors: TenantVectors, reader: ChangeReader): Promise<boolean> {
     const pieces: Changes[] = [];
     let written = 0;
@@ -235,6 +240,10 @@ const differs = (vectors: TenantVectors, changes: Changes): boolean =>
   vectors.model !== changes.model || vectors.chunks.dimensions !== changes.dimensions;
 
 const tooMany = (rows: number) =>
-  new CodedError('QUERY_TOO_COSTLY', `This tenant has more than ${rows.toLocaleString('en')} vectors, too many to compare with each of them.`, {
-    hint: 'Install the pgvector extension in the database of DATABASE_URL, or set QDRANT_URL.',
-  });
+  new CodedError(
+    'QUERY_TOO_COSTLY',
+    `This tenant has more than ${rows.toLocaleString('en')} vectors, too many to compare with each of them.`,
+    {
+      hint: 'Install the pgvector extension in the database of DATABASE_URL, or set QDRANT_URL.',
+    },
+  );

@@ -52,7 +52,10 @@ export class VectorMatrix {
     return this.#dead.size > 1_024 && this.#dead.size > this.size;
   }
 
-  /** Grows with every removal. A scan notes it when it begins, so that what is removed while it runs is still there for it. */
+  /**
+   * Grows with every removal. A scan notes it when it begins, so that what is removed while it runs is still there for
+   * it.
+   */
   get version(): number {
     return this.#version;
   }
@@ -121,7 +124,10 @@ export class VectorMatrix {
 
   /** The normalised mean of a group's vectors. */
   meanOf(group: string): Float32Array {
-    return meanVector(Array.from(this.rowsOfGroup(group), (row) => this.vector(row)), this.dimensions);
+    return meanVector(
+      Array.from(this.rowsOfGroup(group), (row) => this.vector(row)),
+      this.dimensions,
+    );
   }
 
   /** A job for the scorer over the rows of now. @param rows in ascending order; all, dead ones included, when absent */
@@ -134,7 +140,9 @@ export class VectorMatrix {
     const copy = new VectorMatrix(this.dimensions);
     for (let row = 0; row < this.ids.length; row++) {
       if (this.#dead.has(row)) continue;
-      copy.append({ ordinal: this.#ordinals[row]!, id: this.ids[row]!, group: this.groups[row]! }, (target) => target.set(this.vector(row)));
+      copy.append({ ordinal: this.#ordinals[row]!, id: this.ids[row]!, group: this.groups[row]! }, (target) =>
+        target.set(this.vector(row)),
+      );
     }
     return copy;
   }

@@ -1,4 +1,7 @@
-/** Scores rows where it is cheapest: here while that takes milliseconds, else in a worker thread that all requests share. */
+/**
+ * Scores rows where it is cheapest: here while that takes milliseconds, else in a worker thread that all requests
+ * share.
+ */
 import { Worker } from 'node:worker_threads';
 
 import { computeScores, type ScoringJob } from './scores.mjs';

@@ -6,7 +6,10 @@ import { computeScores } from './scores.mjs';
 parentPort.on('message', ({ id, job }) => {
   try {
     const scores = computeScores(job);
-    parentPort.postMessage({ id, scores }, scores.map((each) => each.buffer));
+    parentPort.postMessage(
+      { id, scores },
+      scores.map((each) => each.buffer),
+    );
   } catch (error) {
     parentPort.postMessage({ id, error });
   }

@@ -1,6 +1,6 @@
 /**
- * Dot products of query vectors with the rows of a matrix. Plain JavaScript, because a worker thread starts on it without
- * a TypeScript loader, on every version of Node.
+ * Dot products of query vectors with the rows of a matrix. Plain JavaScript, because a worker thread starts on it
+ * without a TypeScript loader, on every version of Node.
  */
 
 /**

@@ -21,7 +21,7 @@ export function topK(
   // A binary heap with the worst of the best at its root.
   const heap: number[] = [];
   const sink = (from: number) => {
-    for (let at = from; ; ) {
+    for (let at = from; ;) {
       const left = 2 * at + 1;
       if (left >= heap.length) return;
       const right = left + 1;
@@ -38,7 +38,7 @@ export function topK(
       sink(0);
     } else if (accepts(index)) {
       heap.push(index);
-      for (let at = heap.length - 1; at > 0; ) {
+      for (let at = heap.length - 1; at > 0;) {
         const parent = (at - 1) >> 1;
         if (!worse(heap[at]!, heap[parent]!)) break;
         [heap[at], heap[parent]] = [heap[parent]!, heap[at]!];

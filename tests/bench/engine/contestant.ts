@@ -31,7 +31,8 @@ function usage(): Usage {
 }
 
 async function start({ name, ports }: Role): Promise<void> {
-  const urls = ports && new Map(Object.entries(ports).map(([subgraph, port]) => [subgraph, `http://127.0.0.1:${port}/graphql`]));
+  const urls =
+    ports && new Map(Object.entries(ports).map(([subgraph, port]) => [subgraph, `http://127.0.0.1:${port}/graphql`]));
   const supergraphSdl = composeSupergraph((subgraph) => urls?.get(subgraph) ?? `http://${subgraph}.invalid/graphql`);
   try {
     const server = serve(await CONTESTANTS[name]!({ supergraphSdl, urls }));

@@ -34,18 +34,31 @@ export type Contestant = (setting: Setting) => Promise<RequestListener>;
 async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, string>): Promise<RequestListener> {
   const schemas = subgraphSchemas();
   const mounted = new Map([...schemas].map(([name, schema]) => [name, Promise.resolve({ schema })]));
-  const options = { mounted, apart: {}, tokens: internalTokens('x'.repeat(32)), remote: loadConfig(env).remoteSubgraphs };
-  const clients = new Map([...schemas.keys()].map((name) => {
-    const routingUrl = urls?.get(name) ?? `local://${name}`;
-    return [name, clientOf({ name, routingUrl, schema: { url: routingUrl } }, options)];
-  }));
+  const options = {
+    mounted,
+    apart: {},
+    tokens: internalTokens('x'.repeat(32)),
+    remote: loadConfig(env).remoteSubgraphs,
+  };
+  const clients = new Map(
+    [...schemas.keys()].map((name) => {
+      const routingUrl = urls?.get(name) ?? `local://${name}`;
+      return [name, clientOf({ name, routingUrl, schema: { url: routingUrl } }, options)];
+    }),
+  );
   const engine = await createEngine({ supergraphSdl, clients });
   const log = createLogger('error');
   const engines = new EngineHost<Engine>((error) => log.error({ err: error }));
   await engines.replace(engine, () => Promise.resolve());
   const { limits } = loadConfig({});
   const handler = graphqlOverHttp({
-    operations: operations({ engines, documents: documents(limits), timeoutMs: limits.requestTimeoutMs, mask: (result, requestId) => maskResult(result, { requestId, log }), mutated: () => undefined }),
+    operations: operations({
+      engines,
+      documents: documents(limits),
+      timeoutMs: limits.requestTimeoutMs,
+      mask: (result, requestId) => maskResult(result, { requestId, log }),
+      mutated: () => undefined,
+    }),
     authenticate: () => Promise.resolve(DEVELOPER),
     bodyLimitBytes: limits.bodyBytes,
     log,
@@ -59,12 +72,21 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
 }
 
 export const CONTESTANTS: Readonly<Record<string, Contestant>> = {
-  'tributary': (setting) => tributary(setting, { SUBGRAPH_DEDUPLICATE: 'false' }),
+  tributary: (setting) => tributary(setting, { SUBGRAPH_DEDUPLICATE: 'false' }),
   'tributary, deduplicating': (setting) => tributary(setting, {}),
 
   'tributary, bare http': async (setting) => {
     const engine = await engineOf(setting);
-    return bare(async (document, variables) => resultText(await engine.execute({ document, variables, context: createRequestContext(DEVELOPER, { requestId: 'bench' }), asText: true })));
+    return bare(async (document, variables) =>
+      resultText(
+        await engine.execute({
+          document,
+          variables,
+          context: createRequestContext(DEVELOPER, { requestId: 'bench' }),
+          asText: true,
+        }),
+      ),
+    );
   },
 
   '@apollo/gateway under Yoga': async ({ supergraphSdl, urls }) => {
@@ -73,11 +95,17 @@ export const CONTESTANTS: Readonly<Record<string, Contestant>> = {
     const schemas = subgraphSchemas();
     const gateway = new ApolloGateway({
       supergraphSdl,
-      buildService: ({ name, url }) => (urls === undefined ? new LocalGraphQLDataSource(schemas.get(name)!) : new RemoteGraphQLDataSource({ url })),
+      buildService: ({ name, url }) =>
+        urls === undefined ? new LocalGraphQLDataSource(schemas.get(name)!) : new RemoteGraphQLDataSource({ url }),
     });
     const { schema, executor } = await gateway.load();
     const { createHash } = await import('node:crypto');
-    const run = (args: { document: DocumentNode; contextValue: object; operationName?: string; variableValues?: Record<string, unknown> }) =>
+    const run = (args: {
+      document: DocumentNode;
+      contextValue: object;
+      operationName?: string;
+      variableValues?: Record<string, unknown>;
+    }) =>
       executor({
         document: args.document,
         request: { query: '', variables: args.variableValues ?? {}, http: { headers: new Headers() } as never },
@@ -95,7 +123,8 @@ export const CONTESTANTS: Readonly<Record<string, Contestant>> = {
     const hashes = new WeakMap<DocumentNode, string>();
     const hashOf = (document: DocumentNode): string => {
       let hash = hashes.get(document);
-      if (hash === undefined) hashes.set(document, (hash = createHash('sha256').update(JSON.stringify(document)).digest('hex')));
+      if (hash === undefined)
+        hashes.set(document, (hash = createHash('sha256').update(JSON.stringify(document)).digest('hex')));
       return hash;
     };
     const plugin: Plugin = { onExecute: ({ setExecuteFn }) => setExecuteFn(run as never) };
@@ -109,12 +138,19 @@ export const CONTESTANTS: Readonly<Record<string, Contestant>> = {
 
   'one graphql-js schema, bare http': () => {
     const schema = oneSchema();
-    return Promise.resolve(bare(async (document, variables) => JSON.stringify(await execute({ schema, document, variableValues: variables }))));
+    return Promise.resolve(
+      bare(async (document, variables) =>
+        JSON.stringify(await execute({ schema, document, variableValues: variables })),
+      ),
+    );
   },
 
   'one graphql-jit schema, bare http': async () => {
     const { compiledSchema } = (await import('./peers/graphql-jit.mjs' as string)) as {
-      compiledSchema(typeDefs: string, resolvers: object): (query: string, variables?: Record<string, unknown>) => object | Promise<object>;
+      compiledSchema(
+        typeDefs: string,
+        resolvers: object,
+      ): (query: string, variables?: Record<string, unknown>) => object | Promise<object>;
     };
     const run = compiledSchema(ONE_SCHEMA.typeDefs, ONE_SCHEMA.resolvers);
     return bare(async (_, variables, query) => JSON.stringify(await run(query, variables)));
@@ -146,21 +182,32 @@ async function hiveGateway({ supergraphSdl }: Setting, inRust: boolean): Promise
 
 async function engineOf({ supergraphSdl, urls }: Setting): Promise<Engine> {
   const schemas = subgraphSchemas();
-  const clients = new Map([...schemas].map(([name, schema]) => [name, urls === undefined ? inProcessClient(name, schema) : remoteClient(name, { url: urls.get(name)! })]));
+  const clients = new Map(
+    [...schemas].map(([name, schema]) => [
+      name,
+      urls === undefined ? inProcessClient(name, schema) : remoteClient(name, { url: urls.get(name)! }),
+    ]),
+  );
   return await createEngine({ supergraphSdl, clients });
 }
 
-const yogaOf = (schema: GraphQLSchema, plugins: Plugin[]): RequestListener => createYoga({ schema, plugins, graphiql: false, landingPage: false, logging: false, maskedErrors: false });
+const yogaOf = (schema: GraphQLSchema, plugins: Plugin[]): RequestListener =>
+  createYoga({ schema, plugins, graphiql: false, landingPage: false, logging: false, maskedErrors: false });
 
 /** As little HTTP as answers a query: what an engine costs by itself. */
-function bare(run: (document: DocumentNode, variables: Record<string, unknown> | undefined, query: string) => Promise<string>): RequestListener {
+function bare(
+  run: (document: DocumentNode, variables: Record<string, unknown> | undefined, query: string) => Promise<string>,
+): RequestListener {
   const parsed = new Map<string, DocumentNode>();
   return (request, response) => void answer(request, response);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const { query, variables } = JSON.parse(Buffer.concat(chunks).toString()) as { query: string; variables?: Record<string, unknown> };
+    const { query, variables } = JSON.parse(Buffer.concat(chunks).toString()) as {
+      query: string;
+      variables?: Record<string, unknown>;
+    };
     let document = parsed.get(query);
     if (document === undefined) parsed.set(query, (document = parse(query)));
     const body = Buffer.from(await run(document, variables, query));
@@ -168,4 +215,5 @@ function bare(run: (document: DocumentNode, variables: Record<string, unknown> |
   }
 }
 
-export const serve = (listener: RequestListener): ReturnType<typeof createServer> => createServer({ keepAliveTimeout: 60_000 }, listener);
+export const serve = (listener: RequestListener): ReturnType<typeof createServer> =>
+  createServer({ keepAliveTimeout: 60_000 }, listener);

@@ -29,8 +29,15 @@ export interface Sample {
 const children: ChildProcess[] = [];
 
 /** Starts a process and waits for its first message. All run with the flags that `npm start` gives the product. */
-export async function start<Message>(file: string, role?: object, flags: readonly string[] = []): Promise<{ child: ChildProcess; message: Message }> {
-  const child = fork(new URL(file, import.meta.url), { execArgv: [...NODE_FLAGS, ...flags, '--import', 'tsx'], env: { ...process.env, NODE_ENV: 'production' } });
+export async function start<Message>(
+  file: string,
+  role?: object,
+  flags: readonly string[] = [],
+): Promise<{ child: ChildProcess; message: Message }> {
+  const child = fork(new URL(file, import.meta.url), {
+    execArgv: [...NODE_FLAGS, ...flags, '--import', 'tsx'],
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
   children.push(child);
   if (role !== undefined) child.send(role);
   const ended = once(child, 'exit').then(([code]) => {
@@ -69,7 +76,12 @@ export async function request({ pool }: Runner, query: QueryName): Promise<strin
 }
 
 /** Keeps `connections` requests under way until `more` says that it is enough. */
-export async function load(runner: Runner, query: QueryName, connections: number, more: (sent: number) => boolean): Promise<Sample> {
+export async function load(
+  runner: Runner,
+  query: QueryName,
+  connections: number,
+  more: (sent: number) => boolean,
+): Promise<Sample> {
   const latencies: number[] = [];
   let sent = 0;
   const before = await usageOf(runner);

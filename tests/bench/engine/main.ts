@@ -1,8 +1,9 @@
 /**
- * `npm run bench:engine`: the engine and its peers on the four-subgraph benchmark, in one interleaved run. Every gateway has a process of
- * its own, whose CPU time is what counts; its answers are compared with those of the plain schema first.
+ * `npm run bench:engine`: the engine and its peers on the four-subgraph benchmark, in one interleaved run. Every
+ * gateway has a process of its own, whose CPU time is what counts; its answers are compared with those of the plain
+ * schema first.
  *
- *     npm run bench:engine -- [--rounds 5] [--seconds 1] [--connections 1,50] [--only tributary] [--queries large,small]
+ * npm run bench:engine -- [--rounds 5] [--seconds 1] [--connections 1,50] [--only tributary] [--queries large,small]
  *     npm run bench:engine -- --memory 200000     # what is left in memory behind so many requests
  *
  * Hive Gateway and graphql-jit take part once `npm install --ignore-scripts` has run in `peers/`.
@@ -30,10 +31,13 @@ const CONNECTIONS = options.connections.split(',').map(Number);
 const ASKED = options.queries.split(',') as QueryName[];
 
 /** Requests before any is counted. A round has at least a fifth of them. */
-const WARM_UP: Readonly<Record<QueryName, number>> = { 'large': 100, 'distinct': 100, 'small': 600, 'one field': 1_000 };
+const WARM_UP: Readonly<Record<QueryName, number>> = { large: 100, distinct: 100, small: 600, 'one field': 1_000 };
 
 try {
-  const { child: subgraphs, message: { ports } } = await start<{ ports: Record<string, number> }>('./subgraph-servers.ts');
+  const {
+    child: subgraphs,
+    message: { ports },
+  } = await start<{ ports: Record<string, number> }>('./subgraph-servers.ts');
   if (options.memory !== undefined) await memory(Number(options.memory), ports);
   else {
     const runners = await startAll(ports);
@@ -42,7 +46,8 @@ try {
     const how = { connections: CONNECTIONS, fetches, rounds: ROUNDS, seconds: SECONDS };
     reportConditions(how);
     for (const query of ASKED) {
-      // By number, not by time: on a busy machine little happens in a second, and code that has run little is not compiled yet.
+      // By number, not by time: on a busy machine little happens in a second, and code that has run little is not
+      // compiled yet.
       for (const runner of runners) await load(runner, query, CONNECTIONS.at(-1)!, (sent) => sent < WARM_UP[query]);
       for (const connections of CONNECTIONS) await measure(runners, query, connections);
       reportQuery(runners, query, how);
@@ -66,8 +71,17 @@ async function startAll(ports: Record<string, number>): Promise<Runner[]> {
   return runners;
 }
 
-async function startOne(name: string, mode: Mode, ports: Record<string, number>, flags?: readonly string[]): Promise<Runner | undefined> {
-  const { child, message } = await start<{ port?: number; failed?: string }>('./contestant.ts', { name, ports: mode === 'over HTTP' ? ports : undefined }, flags);
+async function startOne(
+  name: string,
+  mode: Mode,
+  ports: Record<string, number>,
+  flags?: readonly string[],
+): Promise<Runner | undefined> {
+  const { child, message } = await start<{ port?: number; failed?: string }>(
+    './contestant.ts',
+    { name, ports: mode === 'over HTTP' ? ports : undefined },
+    flags,
+  );
   if (message.port === undefined) {
     console.log(`${name} takes no part ${mode}: ${message.failed}`);
     return undefined;
@@ -82,14 +96,18 @@ async function compareAnswers(runners: readonly Runner[]): Promise<void> {
     const expected = await request(reference, query);
     for (const runner of runners) {
       const answer = await request(runner, query);
-      if (!isDeepStrictEqual(JSON.parse(answer), JSON.parse(expected))) throw new Error(`${runner.name} ${runner.mode} answers ${query} otherwise: ${answer.slice(0, 500)}`);
+      if (!isDeepStrictEqual(JSON.parse(answer), JSON.parse(expected)))
+        throw new Error(`${runner.name} ${runner.mode} answers ${query} otherwise: ${answer.slice(0, 500)}`);
     }
     console.log(`${query}: ${expected.length} bytes, equal everywhere`);
   }
 }
 
 /** Requests to subgraphs for one request, by runner and query. */
-async function countFetches(runners: readonly Runner[], count: () => Promise<{ asked: number }>): Promise<Map<Runner, Map<QueryName, number>>> {
+async function countFetches(
+  runners: readonly Runner[],
+  count: () => Promise<{ asked: number }>,
+): Promise<Map<Runner, Map<QueryName, number>>> {
   const fetches = new Map<Runner, Map<QueryName, number>>();
   for (const runner of runners.filter(({ mode }) => mode === 'over HTTP')) {
     const byQuery = new Map<QueryName, number>();
@@ -120,7 +138,9 @@ async function memory(requests: number, ports: Record<string, number>): Promise<
   for (const mode of ['over HTTP', 'in process'] as const) {
     const runner = (await startOne('tributary', mode, ports, ['--expose-gc']))!;
     await load(runner, 'small', 50, (sent) => sent < 5_000);
-    console.log(`\ntributary, ${mode}, the query *small*\n\n| requests | heap after a collection, MB | RSS, MB |\n| ---: | ---: | ---: |`);
+    console.log(
+      `\ntributary, ${mode}, the query *small*\n\n| requests | heap after a collection, MB | RSS, MB |\n| ---: | ---: | ---: |`,
+    );
     for (let step = 0; step <= steps; step++) {
       const { heapMb, rssMb } = await usageOf(runner);
       console.log(`| ${((requests / steps) * step).toFixed(0)} | ${heapMb.toFixed(1)} | ${rssMb.toFixed(0)} |`);

@@ -15,11 +15,17 @@ const BASELINE = '@apollo/gateway under Yoga';
 
 /** Prints under which conditions the tables hold. */
 export function reportConditions({ rounds, seconds }: ReportOptions): void {
-  console.log(`\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, medians of ${rounds} rounds of ${seconds} s; × is to ${BASELINE} over HTTP in the same round\n`);
+  console.log(
+    `\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, medians of ${rounds} rounds of ${seconds} s; × is to ${BASELINE} over HTTP in the same round\n`,
+  );
 }
 
 /** Prints a query's Markdown table. */
-export function reportQuery(runners: readonly Runner[], query: QueryName, { connections, fetches }: ReportOptions): void {
+export function reportQuery(
+  runners: readonly Runner[],
+  query: QueryName,
+  { connections, fetches }: ReportOptions,
+): void {
   const baseline = runners.find(({ name, mode }) => name === BASELINE && mode === 'over HTTP');
   const many = connections.at(-1)!;
   const columns = connections.flatMap((count) => [`CPU ms, ${count} conn.`, '×', `p50 ms, ${count} conn.`]);
@@ -34,7 +40,15 @@ export function reportQuery(runners: readonly Runner[], query: QueryName, { conn
     });
     const last = samplesOf(runner, query, many);
     const rps = median(last.map((sample) => sample.rps)).toFixed(0);
-    console.log(row([`${runner.name}, ${runner.mode}`, ...cells, latency(last, 0.99), rps, String(fetches.get(runner)?.get(query) ?? '')]));
+    console.log(
+      row([
+        `${runner.name}, ${runner.mode}`,
+        ...cells,
+        latency(last, 0.99),
+        rps,
+        String(fetches.get(runner)?.get(query) ?? ''),
+      ]),
+    );
   }
   console.log('');
 }
@@ -49,11 +63,16 @@ export async function reportMemory(runners: readonly Runner[]): Promise<void> {
 }
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const samplesOf = (runner: Runner, query: QueryName, connections: number): Sample[] => runner.samples.get(`${query} ${connections}`)!;
+const samplesOf = (runner: Runner, query: QueryName, connections: number): Sample[] =>
+  runner.samples.get(`${query} ${connections}`)!;
 const cpuOf = (samples: readonly Sample[]): number => median(samples.map(({ cpuMs }) => cpuMs));
 
-/** How many times the baseline costs what this does: the median of what each round says, since rounds of one number ran side by side. */
-const timesIn = (baseline: readonly Sample[], samples: readonly Sample[]): number => median(samples.map(({ cpuMs }, round) => baseline[round]!.cpuMs / cpuMs));
+/**
+ * How many times the baseline costs what this does: the median of what each round says, since rounds of one number ran
+ * side by side.
+ */
+const timesIn = (baseline: readonly Sample[], samples: readonly Sample[]): number =>
+  median(samples.map(({ cpuMs }, round) => baseline[round]!.cpuMs / cpuMs));
 
 /** What part of the baseline it costs, as a fraction with 1 above the line. */
 const ratioOf = (times: number): string => (times >= 1 ? `1/${times.toFixed(1)}` : `${(1 / times).toFixed(1)}`);

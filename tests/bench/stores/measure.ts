@@ -33,7 +33,14 @@ export async function measure(reads: readonly Read[], rounds: number, plan: Plan
     }
     times.sort((a, b) => a - b);
     const at = (share: number): number => times[Math.min(times.length - 1, Math.floor(times.length * share))]!;
-    figures.push({ name: read.name, tenant: read.tenant, found: found / rounds, p50: at(0.5), p99: at(0.99), plan: await plan(read) });
+    figures.push({
+      name: read.name,
+      tenant: read.tenant,
+      found: found / rounds,
+      p50: at(0.5),
+      p99: at(0.99),
+      plan: await plan(read),
+    });
   }
   return figures;
 }
@@ -47,7 +54,8 @@ interface Counter {
 /** From the server's own counters: every index that was scanned, and every table that was read without one. */
 export function postgresPlan(admin: Client, postgres: Postgres): Plan {
   const counters = async (): Promise<Map<string, [number, number]>> => {
-    // Backends report once in a while; the one that has just answered, which is the one that answers next, is to do so now.
+    // Backends report once in a while; the one that has just answered, which is the one that answers next, is to do so
+    // now.
     await postgres.read(contextOf('nobody'), { sql: 'SELECT pg_stat_force_next_flush()', parameters: [] });
     await admin.query('SELECT pg_stat_clear_snapshot()');
     const { rows } = await admin.query<Counter>(`
@@ -71,16 +79,26 @@ export function postgresPlan(admin: Client, postgres: Postgres): Plan {
 const SCANS = /Index|Scan/;
 
 /** Runs the read's own statements once more under PROFILE. */
-export function neo4jPlan({ uri, username, password }: Neo4jOptions, readsOf: (driver: GraphDriver) => readonly Read[]): Plan {
+export function neo4jPlan(
+  { uri, username, password }: Neo4jOptions,
+  readsOf: (driver: GraphDriver) => readonly Read[],
+): Plan {
   return async ({ name, tenant }) => {
     const driver = neo4j.driver(uri, neo4j.auth.basic(username, password as string), { disableLosslessIntegers: true });
     const seen: string[] = [];
     const profiled = neo4jReads(async (context, work) =>
       work(async <Row>(cypher: string, parameters: Record<string, unknown> = {}) => {
-        const { records, summary } = await driver.executeQuery(`PROFILE ${cypher}`, { ...parameters, tenantId: context.principal.tenantId });
+        const { records, summary } = await driver.executeQuery(`PROFILE ${cypher}`, {
+          ...parameters,
+          tenantId: context.principal.tenantId,
+        });
         const operators = (plan: ProfiledPlan): ProfiledPlan[] => [plan, ...plan.children.flatMap(operators)];
         const all = operators(summary.profile as ProfiledPlan);
-        const scans = new Set(all.filter(({ operatorType }) => SCANS.test(operatorType)).map(({ operatorType }) => operatorType.replace(/@.*/, '')));
+        const scans = new Set(
+          all
+            .filter(({ operatorType }) => SCANS.test(operatorType))
+            .map(({ operatorType }) => operatorType.replace(/@.*/, '')),
+        );
         seen.push(`${[...scans].join(', ')} (${all.reduce((sum, { dbHits }) => sum + dbHits, 0)} hits)`);
         return records.map((record) => record.toObject() as Row);
       }),
@@ -95,6 +113,14 @@ export function neo4jPlan({ uri, username, password }: Neo4jOptions, readsOf: (d
 
 /** A table in Markdown. */
 export function printed(title: string, figures: readonly Figure[]): string {
-  const rows = figures.map(({ name, tenant, found, p50, p99, plan }) => `| ${name} | ${tenant} | ${found.toFixed(1)} | ${p50.toFixed(1)} | ${p99.toFixed(1)} | ${plan} |`);
-  return [`\n### ${title}\n`, '| read | tenant | found | p50 ms | p99 ms | indexes, and entries read |', '| --- | --- | ---: | ---: | ---: | --- |', ...rows].join('\n');
+  const rows = figures.map(
+    ({ name, tenant, found, p50, p99, plan }) =>
+      `| ${name} | ${tenant} | ${found.toFixed(1)} | ${p50.toFixed(1)} | ${p99.toFixed(1)} | ${plan} |`,
+  );
+  return [
+    `\n### ${title}\n`,
+    '| read | tenant | found | p50 ms | p99 ms | indexes, and entries read |',
+    '| --- | --- | ---: | ---: | ---: | --- |',
+    ...rows,
+  ].join('\n');
 }

@@ -14,7 +14,9 @@ export async function recall(driver: VectorDriver, admin: Client, sizes: Sizes, 
       let wanted = 0;
       for (let i = 0; i < QUERIES; i += 1) {
         const vector = vectorOf(20_000_000 + i);
-        const [ranking] = await driver.search(contextOf(tenant), [{ kind: 'VECTOR', vector, model: 'bench', filter: mediaTypes === undefined ? {} : { mediaTypes }, limit: 10 }]);
+        const [ranking] = await driver.search(contextOf(tenant), [
+          { kind: 'VECTOR', vector, model: 'bench', filter: mediaTypes === undefined ? {} : { mediaTypes }, limit: 10 },
+        ]);
         // No index: what is ordered by an expression that the index does not have is compared with every row.
         const { rows } = await admin.query<{ chunk_id: string }>(
           `SELECT chunk_id FROM vector.chunks WHERE tenant_id = $1 AND ($2::text[] IS NULL OR media_type = ANY ($2))
@@ -25,8 +27,17 @@ export async function recall(driver: VectorDriver, admin: Client, sizes: Sizes, 
         wanted += exact.size;
         hits += ranking!.items.filter(({ chunkId }) => exact.has(chunkId)).length;
       }
-      lines.push(`| ${tenant}${mediaTypes === undefined ? '' : ', of a media type (10 %)'} | ${(hits / wanted).toFixed(3)} | ${wanted / QUERIES} |`);
+      lines.push(
+        `| ${tenant}${mediaTypes === undefined ? '' : ', of a media type (10 %)'} | ${(hits / wanted).toFixed(3)} | ${wanted / QUERIES} |`,
+      );
     }
   }
-  return ['\n### Recall@10\n', `${QUERIES} queries, ${sizes.vectors} vectors.`, '', '| tenant | recall@10 | of |', '| --- | ---: | ---: |', ...lines].join('\n');
+  return [
+    '\n### Recall@10\n',
+    `${QUERIES} queries, ${sizes.vectors} vectors.`,
+    '',
+    '| tenant | recall@10 | of |',
+    '| --- | ---: | ---: |',
+    ...lines,
+  ].join('\n');
 }

@@ -28,7 +28,8 @@ export const MENTIONS = 3;
 
 export const tenantOf = (i: number): string => (i % 100 === 0 ? SMALL : BIG);
 /** The tenant's number nearest to `i`. */
-export const ownOf = (tenant: string, i: number): number => (tenant === SMALL ? i - (i % 100) : i % 100 === 0 ? i + 1 : i);
+export const ownOf = (tenant: string, i: number): number =>
+  tenant === SMALL ? i - (i % 100) : i % 100 === 0 ? i + 1 : i;
 
 /** A generator of numbers in [0, 1) that every run repeats (mulberry32). */
 export function random(seed: number): () => number {

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:streams [-- --write]`: what appending to runs and delivering their events costs, beside a bare broadcast and
- * graphql-ws over a PubSub that are measured in the same run. `--write` puts the figures into docs/reliability.md. Linux.
+ * `npm run bench:streams [-- --write]`: what appending to runs and delivering their events costs, beside a bare
+ * broadcast and graphql-ws over a PubSub that are measured in the same run. `--write` puts the figures into
+ * docs/reliability.md. Linux.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -12,7 +13,9 @@ import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { startBaseline, startTributary, type MeasuredServer } from './servers.ts';
 import { FOLLOW, subscribe } from './subscribers.ts';
 
-const { values } = parseArgs({ options: { write: { type: 'boolean', default: false }, subscribers: { type: 'string', default: '10000' } } });
+const { values } = parseArgs({
+  options: { write: { type: 'boolean', default: false }, subscribers: { type: 'string', default: '10000' } },
+});
 /** A process may have some 20,000 files open, and each subscriber is one on both sides. */
 const MANY = Number(values.subscribers);
 const FEW = 1_000;
@@ -22,14 +25,26 @@ const PAD = 150;
 const START = 'mutation { startRun(input: {}) { run { id } } }';
 const APPEND = 'mutation($input: AppendRunEventsInput!) { appendRunEvents(input: $input) { run { lastSequence } } }';
 
-async function ask(url: string, query: string, variables: object = {}): Promise<Record<string, { run: { id: string } }>> {
-  const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json' }, body: JSON.stringify({ query, variables }) });
-  const { data, errors } = (await response.json()) as { data: Record<string, { run: { id: string } }>; errors?: { message: string }[] };
+async function ask(
+  url: string,
+  query: string,
+  variables: object = {},
+): Promise<Record<string, { run: { id: string } }>> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = (await response.json()) as {
+    data: Record<string, { run: { id: string } }>;
+    errors?: { message: string }[];
+  };
   if (errors?.[0] !== undefined) throw new Error(errors[0].message);
   return data;
 }
 const newRun = async (url: string): Promise<string> => (await ask(url, START))['startRun']!.run.id;
-const events = (from: number, count: number, type = 'CUSTOM') => Array.from({ length: count }, (_, index) => ({ type, payload: { name: 'x'.repeat(PAD), value: from + index } }));
+const events = (from: number, count: number, type = 'CUSTOM') =>
+  Array.from({ length: count }, (_, index) => ({ type, payload: { name: 'x'.repeat(PAD), value: from + index } }));
 const append = (url: string, runId: string, given: object[]) => ask(url, APPEND, { input: { runId, events: given } });
 
 /** Events a second while `writers` append to a run each for some seconds, `size` events at a time. */
@@ -53,7 +68,10 @@ async function appendRate({ url }: MeasuredServer, writers: number, size: number
 }
 
 /** Milliseconds from sending an append of one event to a subscriber's having it, over all subscribers. */
-async function latency({ url }: MeasuredServer, subscribers: number): Promise<{ p50: number; p99: number; max: number }> {
+async function latency(
+  { url }: MeasuredServer,
+  subscribers: number,
+): Promise<{ p50: number; p99: number; max: number }> {
   const runId = await newRun(url);
   const sent: number[] = [];
   const took: number[] = [];
@@ -98,7 +116,10 @@ async function cost(
   const [cpu, received] = [await server.cpuMs(), followers.received];
   for (let done = 0; done < rounds; done++) await round();
   await delay(200);
-  return { microseconds: ((await server.cpuMs()) - cpu) * 1_000 / (followers.received - received), bytes: followers.messageBytes };
+  return {
+    microseconds: (((await server.cpuMs()) - cpu) * 1_000) / (followers.received - received),
+    bytes: followers.messageBytes,
+  };
 }
 
 /** Server CPU for an append of one event that nobody follows, in milliseconds. */
@@ -111,7 +132,10 @@ async function appendCost(server: MeasuredServer): Promise<number> {
   return ((await server.cpuMs()) - before) / count;
 }
 
-/** Resident bytes for each subscriber that only waits, in a process of its own: one that was larger before would show nothing. */
+/**
+ * Resident bytes for each subscriber that only waits, in a process of its own: one that was larger before would show
+ * nothing.
+ */
 async function memory(databaseUrl: string): Promise<number> {
   await using server = await startTributary(databaseUrl, join(folder, 'fresh'));
   const runId = await newRun(server.url);
@@ -149,7 +173,9 @@ async function replay({ url }: MeasuredServer): Promise<{ socket: number; sse: n
     if (count !== 10_002) throw new Error(`${count} events came.`);
   });
   const agUi = await timed(async () => {
-    const text = await (await fetch(`${url}/runs/${runId}/events`, { headers: { accept: 'text/event-stream' } })).text();
+    const text = await (
+      await fetch(`${url}/runs/${runId}/events`, { headers: { accept: 'text/event-stream' } })
+    ).text();
     if (text.split('\nid: ').length !== 10_003) throw new Error('Not all events came.');
   });
   return { socket, sse, agUi };
@@ -162,44 +188,72 @@ const say = (what: string, value: string): void => {
   rows.push([what, value]);
   console.error(`${what}: ${value}`);
 };
-const number = (value: number, digits = 0): string => value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+const number = (value: number, digits = 0): string =>
+  value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 try {
   await using server = await startTributary(postgres.url, join(folder, 'data'));
   await appendRate(server, 4, 1); // Warms up.
-  for (const [writers, size] of [[1, 1], [8, 1], [1, 100], [4, 100]] as const) {
-    say(`appended, ${writers} ${writers === 1 ? 'writer' : 'writers'}, ${size === 1 ? 'single events' : `batches of ${size}`}`, `${number(await appendRate(server, writers, size))} events a second`);
+  for (const [writers, size] of [
+    [1, 1],
+    [8, 1],
+    [1, 100],
+    [4, 100],
+  ] as const) {
+    say(
+      `appended, ${writers} ${writers === 1 ? 'writer' : 'writers'}, ${size === 1 ? 'single events' : `batches of ${size}`}`,
+      `${number(await appendRate(server, writers, size))} events a second`,
+    );
   }
   for (const subscribers of [...new Set([1, 100, FEW, MANY])]) {
     const { p50, p99, max } = await latency(server, subscribers);
-    say(`append to delivery, ${number(subscribers)} ${subscribers === 1 ? 'subscriber' : 'subscribers'}`, `p50 ${number(p50, 1)} ms, p99 ${number(p99, 1)} ms, longest ${number(max, 1)} ms`);
+    say(
+      `append to delivery, ${number(subscribers)} ${subscribers === 1 ? 'subscriber' : 'subscribers'}`,
+      `p50 ${number(p50, 1)} ms, p99 ${number(p99, 1)} ms, longest ${number(max, 1)} ms`,
+    );
   }
   const appending = await appendCost(server);
   say('server CPU for an append of one event that nobody follows', `${number(appending, 2)} ms`);
   for (const subscribers of [...new Set([FEW, MANY])]) {
-    const size = subscribers > FEW ? { subscribers, rounds: 3, perRound: 10 } : { subscribers, rounds: 10, perRound: 50 };
+    const size =
+      subscribers > FEW ? { subscribers, rounds: 3, perRound: 10 } : { subscribers, rounds: 10, perRound: 50 };
     const byBaseline: Record<string, Cost> = {};
     for (const kind of ['broadcast', 'pubsub'] as const) {
       await using baseline = await startBaseline(kind);
-      const publish = (from: number, count: number) => fetch(`${baseline.url}/publish?from=${from}&count=${count}&bytes=${PAD}`, { method: 'POST' }).then((response) => response.text());
+      const publish = (from: number, count: number) =>
+        fetch(`${baseline.url}/publish?from=${from}&count=${count}&bytes=${PAD}`, { method: 'POST' }).then((response) =>
+          response.text(),
+        );
       byBaseline[kind] = await cost(baseline, { runId: 'run', ...size }, publish);
     }
     const batchRun = await newRun(server.url);
-    const inBatches = await cost(server, { runId: batchRun, ...size }, (from, count) => append(server.url, batchRun, events(from, count)));
+    const inBatches = await cost(server, { runId: batchRun, ...size }, (from, count) =>
+      append(server.url, batchRun, events(from, count)),
+    );
     const singleRun = await newRun(server.url);
     const single = await cost(server, { runId: singleRun, ...size }, async (from, count) => {
       for (let mark = from; mark < from + count; mark++) await append(server.url, singleRun, events(mark, 1));
     });
     const { broadcast, pubsub } = byBaseline as { broadcast: Cost; pubsub: Cost };
-    const times = (microseconds: number): string => `${number(microseconds, 1)} µs (${number(microseconds / broadcast.microseconds, 2)} × the broadcast)`;
-    say(`server CPU for a delivered message of ${inBatches.bytes} bytes to ${number(subscribers)} subscribers: bare \`ws\` broadcast`, `${number(broadcast.microseconds, 1)} µs`);
+    const times = (microseconds: number): string =>
+      `${number(microseconds, 1)} µs (${number(microseconds / broadcast.microseconds, 2)} × the broadcast)`;
+    say(
+      `server CPU for a delivered message of ${inBatches.bytes} bytes to ${number(subscribers)} subscribers: bare \`ws\` broadcast`,
+      `${number(broadcast.microseconds, 1)} µs`,
+    );
     say('… graphql-ws over Yoga’s PubSub', times(pubsub.microseconds));
     say(`… Tributary, appended in batches of ${size.perRound}, the appending included`, times(inBatches.microseconds));
     say('… Tributary, appended one by one, the appending included', times(single.microseconds));
-    say('… Tributary, appended one by one, less the appends’ own', times(single.microseconds - (appending * 1_000) / subscribers));
+    say(
+      '… Tributary, appended one by one, less the appends’ own',
+      times(single.microseconds - (appending * 1_000) / subscribers),
+    );
   }
   say('memory for an idle subscriber', `${number((await memory(postgres.url)) / 1_024, 1)} KiB`);
   const { socket, sse, agUi } = await replay(server);
-  say('replay of a run of 10,000 events', `WebSocket ${number(socket)} ms, SSE (graphql-sse) ${number(sse)} ms, SSE (AG-UI) ${number(agUi)} ms`);
+  say(
+    'replay of a run of 10,000 events',
+    `WebSocket ${number(socket)} ms, SSE (graphql-sse) ${number(sse)} ms, SSE (AG-UI) ${number(agUi)} ms`,
+  );
 } finally {
   await postgres.close();
   await rm(folder, { recursive: true, force: true });
@@ -214,5 +268,11 @@ ${rows.map(([what, value]) => `| ${what} | ${value} |`).join('\n')}
 console.log(figures);
 if (values.write) {
   const text = await readFile(DOCS, 'utf8');
-  await writeFile(DOCS, text.replace(/(<!-- costs -->\n)[\s\S]*?(<!-- end of costs -->)/, (_, start: string, end: string) => `${start}${figures}${end}`));
+  await writeFile(
+    DOCS,
+    text.replace(
+      /(<!-- costs -->\n)[\s\S]*?(<!-- end of costs -->)/,
+      (_, start: string, end: string) => `${start}${figures}${end}`,
+    ),
+  );
 }

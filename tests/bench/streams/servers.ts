@@ -17,12 +17,25 @@ export interface MeasuredServer extends AsyncDisposable {
 }
 
 export const startTributary = (databaseUrl: string, dataDir: string): Promise<MeasuredServer> =>
-  launch(['ops/start.mjs'], { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'warn', MAX_SOCKETS: '12000', INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false' });
+  launch(['ops/start.mjs'], {
+    DATABASE_URL: databaseUrl,
+    DATA_DIR: dataDir,
+    PORT: '0',
+    LOG_LEVEL: 'warn',
+    MAX_SOCKETS: '12000',
+    INGEST_ON_START: 'false',
+    RUN_LIBRARIAN: 'false',
+  });
 
-export const startBaseline = (kind: 'broadcast' | 'pubsub'): Promise<MeasuredServer> => launch(['--import', 'tsx', 'tests/bench/streams/baseline.ts', kind], {});
+export const startBaseline = (kind: 'broadcast' | 'pubsub'): Promise<MeasuredServer> =>
+  launch(['--import', 'tsx', 'tests/bench/streams/baseline.ts', kind], {});
 
 async function launch(args: string[], env: Record<string, string>): Promise<MeasuredServer> {
-  const child = spawn(process.execPath, args, { cwd: ROOT, env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    env: cleanEnvironment(env),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const gone = once(child, 'exit');
   const stop = (): void => void child.kill('SIGKILL');
   process.once('exit', stop);
@@ -40,7 +53,8 @@ async function launch(args: string[], env: Record<string, string>): Promise<Meas
   return {
     url,
     cpuMs: () => serverCpuMs(child.pid!),
-    residentBytes: async () => Number(/^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))![1]) * 1_024,
+    residentBytes: async () =>
+      Number(/^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))![1]) * 1_024,
     [Symbol.asyncDispose]: async () => {
       process.off('exit', stop);
       child.kill('SIGTERM');

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import WebSocket from 'ws';
 
-export const FOLLOW = 'subscription($runId: ID!, $after: String) { runEvents(runId: $runId, after: $after) { sequence type payload } }';
+export const FOLLOW =
+  'subscription($runId: ID!, $after: String) { runEvents(runId: $runId, after: $after) { sequence type payload } }';
 
 export interface Subscribers extends AsyncDisposable {
   /** Messages that came, at all subscribers together. */
@@ -16,14 +17,21 @@ export interface Subscribers extends AsyncDisposable {
 /**
  * @param onMessage told each event's mark: the payload's `value`
  */
-export async function subscribe(url: string, runId: string, count: number, onMessage?: (mark: number) => void): Promise<Subscribers> {
+export async function subscribe(
+  url: string,
+  runId: string,
+  count: number,
+  onMessage?: (mark: number) => void,
+): Promise<Subscribers> {
   const sockets: WebSocket[] = [];
   let received = 0;
   let messageBytes = 0;
   let waiting: { count: number; resolve: () => void; reject: (error: Error) => void } | undefined;
   let closing = false;
   const open = async (): Promise<void> => {
-    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws', { perMessageDeflate: false });
+    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws', {
+      perMessageDeflate: false,
+    });
     sockets.push(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
@@ -35,7 +43,13 @@ export async function subscribe(url: string, runId: string, count: number, onMes
           if (type === 'ping') socket.send('{"type":"pong"}');
           if (type !== 'connection_ack') return;
           // As graphql-ws' own client has it: an id that nobody else has.
-          socket.send(JSON.stringify({ id: randomUUID(), type: 'subscribe', payload: { query: FOLLOW, variables: { runId, after: '0' } } }));
+          socket.send(
+            JSON.stringify({
+              id: randomUUID(),
+              type: 'subscribe',
+              payload: { query: FOLLOW, variables: { runId, after: '0' } },
+            }),
+          );
           return resolve();
         }
         received += 1;
@@ -48,7 +62,8 @@ export async function subscribe(url: string, runId: string, count: number, onMes
       });
     });
   };
-  for (let begun = 0; begun < count; begun += 50) await Promise.all(Array.from({ length: Math.min(50, count - begun) }, open));
+  for (let begun = 0; begun < count; begun += 50)
+    await Promise.all(Array.from({ length: Math.min(50, count - begun) }, open));
   return {
     get received() {
       return received;

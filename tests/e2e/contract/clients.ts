@@ -7,7 +7,12 @@ import WebSocket from 'ws';
 export type Answer = ExecutionResult<Record<string, any>>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are checked by content
 
 /** One query or mutation over HTTP POST. */
-export async function post(url: string, query: string, variables: Record<string, unknown> = {}, operationName?: string): Promise<Answer> {
+export async function post(
+  url: string,
+  query: string,
+  variables: Record<string, unknown> = {},
+  operationName?: string,
+): Promise<Answer> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
@@ -27,7 +32,11 @@ export type Subscribe = (
 
 /** What both clients can do. */
 interface StreamClient {
-  iterate(request: { query: string; variables: Record<string, unknown>; operationName: string }): AsyncIterable<unknown>;
+  iterate(request: {
+    query: string;
+    variables: Record<string, unknown>;
+    operationName: string;
+  }): AsyncIterable<unknown>;
   dispose(): void | Promise<void>;
 }
 
@@ -51,7 +60,12 @@ export const overWebSocket = subscribeWith((url) =>
 export const overEventStream = subscribeWith((url) => createSseClient({ url: `${url}/graphql`, retryAttempts: 0 }));
 
 /** Every part of an answer over `multipart/mixed` (RFC 2046, section 5.1), with its boundary and lengths checked. */
-export async function* overMultipart(url: string, query: string, variables: Record<string, unknown>, operationName: string): AsyncGenerator<Answer> {
+export async function* overMultipart(
+  url: string,
+  query: string,
+  variables: Record<string, unknown>,
+  operationName: string,
+): AsyncGenerator<Answer> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'multipart/mixed, application/json' },
@@ -75,7 +89,10 @@ export async function* overMultipart(url: string, query: string, variables: Reco
   if (text !== '--\r\n') throw new Error(`The answer does not end: ${text}`);
 }
 
-async function collect(events: AsyncIterable<Answer>, onEvent: (event: Answer, count: number) => Promise<void> | void): Promise<Answer[]> {
+async function collect(
+  events: AsyncIterable<Answer>,
+  onEvent: (event: Answer, count: number) => Promise<void> | void,
+): Promise<Answer[]> {
   const seen: Answer[] = [];
   for await (const event of events) {
     seen.push(event);

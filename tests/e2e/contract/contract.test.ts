@@ -1,6 +1,6 @@
 /**
- * Every operation of tests/contract/operations.graphql, verbatim, against a started server over real HTTP, WebSocket and
- * server-sent events; the answers are compared with what the stores themselves hold.
+ * Every operation of tests/contract/operations.graphql, verbatim, against a started server over real HTTP, WebSocket
+ * and server-sent events; the answers are compared with what the stores themselves hold.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -16,7 +16,16 @@ import { applyPatches } from '#tests/engine/patches.ts';
 import { overEventStream, overMultipart, overWebSocket, post, type Answer } from './clients.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const PACKAGES = ['graphql-yoga', 'cockatiel', 'undici', 'pg', 'graphql', '@graphql-yoga/render-graphiql', 'tslib', 'pg-pool'];
+const PACKAGES = [
+  'graphql-yoga',
+  'cockatiel',
+  'undici',
+  'pg',
+  'graphql',
+  '@graphql-yoga/render-graphiql',
+  'tslib',
+  'pg-pool',
+];
 
 let server: TestServer;
 let database: pg.Client;
@@ -24,10 +33,12 @@ let operations: string;
 let corpus: DocumentInput[];
 
 /** Runs an operation of the contract by name. */
-const run = (name: string, variables: Record<string, unknown> = {}): Promise<Answer> => post(server.url, operations, variables, name);
+const run = (name: string, variables: Record<string, unknown> = {}): Promise<Answer> =>
+  post(server.url, operations, variables, name);
 
 /** Rows that PostgreSQL holds, read past every policy. */
-const rows = async <Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> => (await database.query(sql, values)).rows as Row[];
+const rows = async <Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> =>
+  (await database.query(sql, values)).rows as Row[];
 
 async function* streamOf(parts: readonly Answer[]): AsyncGenerator<Answer> {
   for (const part of parts) yield await Promise.resolve(part);
@@ -49,7 +60,9 @@ beforeAll(async () => {
   database = new pg.Client(server.databaseUrl);
   await database.connect();
   corpus = [];
-  const packages = (await installedPackages(ROOT)).filter(({ folder }) => PACKAGES.some((name) => folder.endsWith(`node_modules/${name}`)));
+  const packages = (await installedPackages(ROOT)).filter(({ folder }) =>
+    PACKAGES.some((name) => folder.endsWith(`node_modules/${name}`)),
+  );
   for await (const item of packageDocuments(packages)) {
     if ('skipped' in item) throw new Error(item.reason);
     corpus.push(item);
@@ -64,10 +77,16 @@ afterAll(async () => {
 
 /** Waits until every store has followed every document. */
 const indexed = (): Promise<void> =>
-  vi.waitFor(async () => expect(await rows(`SELECT store, state, error FROM relational.outbox WHERE state <> 'DONE'`)).toEqual([]), { timeout: 20_000 });
+  vi.waitFor(
+    async () =>
+      expect(await rows(`SELECT store, state, error FROM relational.outbox WHERE state <> 'DONE'`)).toEqual([]),
+    { timeout: 20_000 },
+  );
 
 test('the list of operations is complete', () => {
-  const names = parse(operations).definitions.map((definition) => (definition.kind === 'OperationDefinition' ? definition.name?.value : undefined));
+  const names = parse(operations).definitions.map((definition) =>
+    definition.kind === 'OperationDefinition' ? definition.name?.value : undefined,
+  );
   expect(names).toEqual([
     'Research', 'FromGraph', 'Path', 'Documents', 'Embed', 'Models', 'Generate', 'GenerateStream', 'UpsertDocument', 'CreateAgent', 'Remember', 'Recall',
     'StartRun', 'Append', 'Finish', 'Cancel', 'Follow', 'Events', 'Objects', 'Upload', 'Deferred',
@@ -79,11 +98,18 @@ describe('reads across stores', () => {
     const { search } = data(await run('Research', { question: 'retry with exponential backoff' }));
     expect(search.edges).toHaveLength(5);
     for (const { node } of search.edges) {
-      const [chunk] = await rows<{ index: number; text: string; document_id: string }>('SELECT * FROM relational.chunks WHERE id = $1', [node.id]);
+      const [chunk] = await rows<{ index: number; text: string; document_id: string }>(
+        'SELECT * FROM relational.chunks WHERE id = $1',
+        [node.id],
+      );
       expect(node).toMatchObject({ index: chunk!.index, text: chunk!.text, document: { id: chunk!.document_id } });
 
       const input = corpus.find(({ source }) => source === node.document.source)!;
-      expect(node.document).toMatchObject({ id: documentId('default', input.source), title: input.title, mediaType: input.mediaType });
+      expect(node.document).toMatchObject({
+        id: documentId('default', input.source),
+        title: input.title,
+        mediaType: input.mediaType,
+      });
       expect(node.document.file).toMatchObject({
         sizeBytes: Buffer.byteLength(input.text),
         contentType: input.mediaType,
@@ -102,7 +128,9 @@ describe('reads across stores', () => {
       expect(mentioned.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
       expect(names).toHaveLength(Math.min(5, mentioned.length));
       expect(node.document.similar.edges).toHaveLength(3);
-      expect(node.document.similar.edges.map((edge: { node: { title: string } }) => edge.node.title)).not.toContain(node.document.title);
+      expect(node.document.similar.edges.map((edge: { node: { title: string } }) => edge.node.title)).not.toContain(
+        node.document.title,
+      );
     }
     const titles = search.edges.map((edge: { node: { document: { title: string } } }) => edge.node.document.title);
     expect(titles).toContain('cockatiel README');
@@ -111,7 +139,11 @@ describe('reads across stores', () => {
   test('FromGraph: a package, its relations and its documents', async () => {
     const { entities } = data(await run('FromGraph', { name: 'graphql-yoga' }));
     const [{ node }] = entities.edges;
-    expect(node).toMatchObject({ id: entityId('default', 'package', 'graphql-yoga'), name: 'graphql-yoga', kind: 'package' });
+    expect(node).toMatchObject({
+      id: entityId('default', 'package', 'graphql-yoga'),
+      name: 'graphql-yoga',
+      kind: 'package',
+    });
     const input = corpus.find(({ title }) => title === 'graphql-yoga README')!;
     expect(node.properties).toEqual(input.entities[0]!.properties);
     const dependsOn = input.relations.filter(({ type }) => type === 'DEPENDS_ON').map(({ to }) => to.name);
@@ -119,7 +151,10 @@ describe('reads across stores', () => {
     expect(related).toHaveLength(Math.min(10, dependsOn.length));
     expect(dependsOn).toEqual(expect.arrayContaining(related));
     expect(node.documents.edges.map((edge: { node: { title: string } }) => edge.node.title).sort()).toEqual(
-      corpus.filter(({ entities: of }) => of.some(({ name, kind }) => name === 'graphql-yoga' && kind === 'package')).map(({ title }) => title).sort(),
+      corpus
+        .filter(({ entities: of }) => of.some(({ name, kind }) => name === 'graphql-yoga' && kind === 'package'))
+        .map(({ title }) => title)
+        .sort(),
     );
   });
 
@@ -128,7 +163,10 @@ describe('reads across stores', () => {
     const { shortestPath } = data(await run('Path', { from: id('pg'), to: id('pg-pool') }));
     expect(shortestPath).toEqual({
       length: 1,
-      nodes: [{ id: id('pg'), name: 'pg' }, { id: id('pg-pool'), name: 'pg-pool' }],
+      nodes: [
+        { id: id('pg'), name: 'pg' },
+        { id: id('pg-pool'), name: 'pg-pool' },
+      ],
       relations: [{ type: 'DEPENDS_ON' }],
     });
     expect(data(await run('Path', { from: id('pg-pool'), to: id('cockatiel') })).shortestPath).toBeNull();
@@ -136,20 +174,27 @@ describe('reads across stores', () => {
 
   test('Deferred: answers in full, at once or in parts', async () => {
     const answer = await run('Deferred', { id: documentId('default', 'npm/pg/README.md') });
-    expect(data(answer).document).toMatchObject({ title: 'pg README', entities: { edges: expect.arrayContaining([{ node: { name: 'pg' } }]) as unknown } });
+    expect(data(answer).document).toMatchObject({
+      title: 'pg README',
+      entities: { edges: expect.arrayContaining([{ node: { name: 'pg' } }]) as unknown },
+    });
   });
 
-  test.each(['multipart', 'event stream'])('Deferred over %s: the document first, then the graph', async (transport) => {
-    const variables = { id: documentId('default', 'npm/pg/README.md') };
-    const whole = data(await run('Deferred', variables));
-    const parts: Answer[] = [];
-    if (transport === 'multipart') for await (const part of overMultipart(server.url, operations, variables, 'Deferred')) parts.push(part);
-    else parts.push(...(await overEventStream(server.url, operations, variables, 'Deferred')));
-    expect(parts[0]).toEqual({ data: { document: { id: variables.id, title: 'pg README' } }, hasNext: true });
-    expect(parts[1]).toMatchObject({ incremental: [{ label: 'graph', path: ['document'] }], hasNext: false });
-    expect(parts).toHaveLength(2);
-    expect((await applyPatches(streamOf(parts))).data).toEqual(whole);
-  });
+  test.each(['multipart', 'event stream'])(
+    'Deferred over %s: the document first, then the graph',
+    async (transport) => {
+      const variables = { id: documentId('default', 'npm/pg/README.md') };
+      const whole = data(await run('Deferred', variables));
+      const parts: Answer[] = [];
+      if (transport === 'multipart')
+        for await (const part of overMultipart(server.url, operations, variables, 'Deferred')) parts.push(part);
+      else parts.push(...(await overEventStream(server.url, operations, variables, 'Deferred')));
+      expect(parts[0]).toEqual({ data: { document: { id: variables.id, title: 'pg README' } }, hasNext: true });
+      expect(parts[1]).toMatchObject({ incremental: [{ label: 'graph', path: ['document'] }], hasNext: false });
+      expect(parts).toHaveLength(2);
+      expect((await applyPatches(streamOf(parts))).data).toEqual(whole);
+    },
+  );
 
   test('Deferred: what has no parts is answered whole, as JSON', async () => {
     const response = await fetch(`${server.url}/graphql`, {
@@ -168,7 +213,7 @@ test('Documents: filter, order and every page, once', async () => {
   );
   expect(expected.length).toBeGreaterThan(4);
   const seen: string[] = [];
-  for (let after: string | null = null; ; ) {
+  for (let after: string | null = null; ;) {
     // The contract asks for pages of 20; smaller ones show that pages join.
     const text = operations.replace('first: 20\n    after: $after', 'first: 2\n    after: $after');
     const { documents } = data(await post(server.url, text, { after }, 'Documents'));
@@ -197,20 +242,33 @@ describe('inference', () => {
   test('Models: the built-in embedder is there, a chat model is not', async () => {
     const { models } = data(await run('Models'));
     expect(models).toContainEqual(expect.objectContaining({ kind: 'EMBEDDING', available: true }));
-    expect(models.filter((model: { kind: string; available: boolean }) => model.kind === 'CHAT' && model.available)).toEqual([]);
+    expect(
+      models.filter((model: { kind: string; available: boolean }) => model.kind === 'CHAT' && model.available),
+    ).toEqual([]);
   });
 
   test('Generate and GenerateStream without a model say what to set', async () => {
     const answer = await run('Generate', { prompt: 'Hello' });
     expect(answer.data).toEqual({ generate: null });
-    expect(answer.errors).toEqual([expect.objectContaining({ path: ['generate'], extensions: expect.objectContaining({ code: 'STORE_DISABLED', service: 'inference', hint: expect.stringContaining('CHAT_MODEL') as string }) as object })]);
+    expect(answer.errors).toEqual([
+      expect.objectContaining({
+        path: ['generate'],
+        extensions: expect.objectContaining({
+          code: 'STORE_DISABLED',
+          service: 'inference',
+          hint: expect.stringContaining('CHAT_MODEL') as string,
+        }) as object,
+      }),
+    ]);
 
     for (const stream of [overWebSocket, overEventStream]) {
       const failure = await stream(server.url, operations, { prompt: 'Hello' }, 'GenerateStream').then(
         (events) => events.flatMap(({ errors }) => errors ?? []),
         (errors: unknown) => errors as { extensions: object }[],
       );
-      expect(failure).toEqual([expect.objectContaining({ extensions: expect.objectContaining({ code: 'STORE_DISABLED' }) as object })]);
+      expect(failure).toEqual([
+        expect.objectContaining({ extensions: expect.objectContaining({ code: 'STORE_DISABLED' }) as object }),
+      ]);
     }
   });
 });
@@ -227,17 +285,24 @@ test('UpsertDocument: the row at once, the other stores soon, and twice is once'
   expect(again).toMatchObject({ id, contentHash });
   expect(again.indexing.map(({ state }: { state: string }) => state)).toEqual(['DONE', 'DONE', 'DONE']);
   expect(await rows('SELECT count(*)::int AS n FROM vector.chunks WHERE document_id = $1', [id])).toEqual([{ n: 1 }]);
-  expect(await rows('SELECT e.name, e.kind FROM graph.mentions m JOIN graph.entities e USING (tenant_id) WHERE e.id = m.entity_id AND m.document_id = $1', [id])).toEqual([
-    { name: 'jitter', kind: 'concept' },
+  expect(
+    await rows(
+      'SELECT e.name, e.kind FROM graph.mentions m JOIN graph.entities e USING (tenant_id) WHERE e.id = m.entity_id AND m.document_id = $1',
+      [id],
+    ),
+  ).toEqual([{ name: 'jitter', kind: 'concept' }]);
+  const audited = await rows<{ action: string }>('SELECT action FROM relational.audit_entries WHERE subject_id = $1', [
+    id,
   ]);
-  const audited = await rows<{ action: string }>('SELECT action FROM relational.audit_entries WHERE subject_id = $1', [id]);
   expect(audited.length).toBeGreaterThanOrEqual(1);
 });
 
 test('Remember and Recall', async () => {
   const { fact } = data(await run('Remember')).rememberFact;
   expect(fact).toMatchObject({ key: 'preferred_license', value: 'MIT', source: 'user' });
-  expect(await rows('SELECT key, value FROM relational.memory_facts WHERE id = $1', [fact.id])).toEqual([{ key: 'preferred_license', value: 'MIT' }]);
+  expect(await rows('SELECT key, value FROM relational.memory_facts WHERE id = $1', [fact.id])).toEqual([
+    { key: 'preferred_license', value: 'MIT' },
+  ]);
   expect(data(await run('Recall')).memoryFacts.edges).toEqual([{ node: { key: 'preferred_license', value: 'MIT' } }]);
 });
 
@@ -264,7 +329,9 @@ describe('runs', () => {
 
     // Both readers have caught up before the rest is written, so that part of the log reaches them live.
     const caughtUp = [deferred(), deferred()] as const;
-    const logged = (await rows<{ n: number }>('SELECT count(*)::int AS n FROM runs.run_events WHERE run_id = $1', [started.id]))[0]!.n;
+    const logged = (
+      await rows<{ n: number }>('SELECT count(*)::int AS n FROM runs.run_events WHERE run_id = $1', [started.id])
+    )[0]!.n;
     const follow = (stream: typeof overWebSocket, reader: 0 | 1): Promise<Answer[]> =>
       stream(server.url, operations, { runId: started.id }, 'Follow', (_, count) => {
         if (count === logged) caughtUp[reader].resolve();
@@ -272,16 +339,29 @@ describe('runs', () => {
     const followed = [follow(overWebSocket, 0), follow(overEventStream, 1)];
     await Promise.race([Promise.all(caughtUp.map(({ promise }) => promise)), ...followed]);
     data(
-      await post(server.url, `mutation($runId: ID!, $artifactId: ID!) { appendRunEvents(input: { runId: $runId, events: [{ type: ARTIFACT_CREATED, payload: { artifactId: $artifactId } }] }) { events { sequence } } }`, {
-        runId: started.id,
-        artifactId: artifact.id,
-      }),
+      await post(
+        server.url,
+        `mutation($runId: ID!, $artifactId: ID!) { appendRunEvents(input: { runId: $runId, events: [{ type: ARTIFACT_CREATED, payload: { artifactId: $artifactId } }] }) { events { sequence } } }`,
+        {
+          runId: started.id,
+          artifactId: artifact.id,
+        },
+      ),
     );
     const finished = data(await run('Finish', { runId: started.id })).finishRun.run;
     expect(finished).toEqual({ id: started.id, status: 'SUCCEEDED', output: { answer: 'undici' } });
 
-    const log = await rows<{ sequence: number; type: string; payload: unknown }>('SELECT sequence, type, payload FROM runs.run_events WHERE run_id = $1 ORDER BY sequence', [started.id]);
-    expect(log.map(({ type }) => type)).toEqual(['RUN_STARTED', 'STEP_STARTED', 'TEXT_MESSAGE_CONTENT', 'ARTIFACT_CREATED', 'RUN_FINISHED']);
+    const log = await rows<{ sequence: number; type: string; payload: unknown }>(
+      'SELECT sequence, type, payload FROM runs.run_events WHERE run_id = $1 ORDER BY sequence',
+      [started.id],
+    );
+    expect(log.map(({ type }) => type)).toEqual([
+      'RUN_STARTED',
+      'STEP_STARTED',
+      'TEXT_MESSAGE_CONTENT',
+      'ARTIFACT_CREATED',
+      'RUN_FINISHED',
+    ]);
     for (const events of await Promise.all(followed)) {
       const received = events.map((event) => data(event).runEvents);
       expect(received.map(({ sequence, type, payload }) => ({ sequence, type, payload }))).toEqual(log);
@@ -303,8 +383,13 @@ describe('runs', () => {
   });
 
   test('Cancel ends a run once', async () => {
-    const { run: started } = data(await post(server.url, 'mutation { startRun(input: { input: {} }) { run { id } } }')).startRun;
-    expect(data(await run('Cancel', { runId: started.id })).cancelRun.run).toEqual({ id: started.id, status: 'CANCELLED' });
+    const { run: started } = data(
+      await post(server.url, 'mutation { startRun(input: { input: {} }) { run { id } } }'),
+    ).startRun;
+    expect(data(await run('Cancel', { runId: started.id })).cancelRun.run).toEqual({
+      id: started.id,
+      status: 'CANCELLED',
+    });
     expect((await run('Finish', { runId: started.id })).errors?.[0]?.extensions).toMatchObject({ code: 'CONFLICT' });
   });
 });
@@ -313,7 +398,9 @@ describe('objects', () => {
   test('Objects: the bytes of the documents', async () => {
     const { objects } = data(await run('Objects'));
     expect(objects.edges).toHaveLength(10);
-    const keys = (await rows<{ object_key: string }>('SELECT object_key FROM relational.documents')).map(({ object_key }) => object_key);
+    const keys = (await rows<{ object_key: string }>('SELECT object_key FROM relational.documents')).map(
+      ({ object_key }) => object_key,
+    );
     for (const { node } of objects.edges) expect(keys).toContain(node.key);
     expect(objects.pageInfo).toMatchObject({ hasNextPage: true });
   });
@@ -322,10 +409,23 @@ describe('objects', () => {
     const { url, method, headers, object } = data(await run('Upload')).requestUpload;
     expect(object.key).toBe('notes/today.md');
     const send = (body: string): Promise<Response> =>
-      fetch(url as string, { method: method as string, headers: Object.fromEntries(headers.map(({ name, value }: Record<string, string>) => [name, value])) as Record<string, string>, body });
+      fetch(url as string, {
+        method: method as string,
+        headers: Object.fromEntries(headers.map(({ name, value }: Record<string, string>) => [name, value])) as Record<
+          string,
+          string
+        >,
+        body,
+      });
     expect((await send('too long for twelve')).status).toBeGreaterThanOrEqual(400);
     expect((await send('twelve bytes')).status).toBeLessThan(300);
-    const { object: stored } = data(await post(server.url, '{ object(key: "notes/today.md") { sizeBytes text checksum } }'));
-    expect(stored).toEqual({ sizeBytes: 12, text: 'twelve bytes', checksum: createHash('sha256').update('twelve bytes').digest('hex') });
+    const { object: stored } = data(
+      await post(server.url, '{ object(key: "notes/today.md") { sizeBytes text checksum } }'),
+    );
+    expect(stored).toEqual({
+      sizeBytes: 12,
+      text: 'twelve bytes',
+      checksum: createHash('sha256').update('twelve bytes').digest('hex'),
+    });
   });
 });

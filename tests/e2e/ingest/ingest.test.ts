@@ -24,7 +24,10 @@ interface Ended {
 
 /** Runs the command; `stopAfter` kills it hard once the server holds that many documents. */
 function runIngest(args: string[], started: (kill: () => void) => void = () => undefined): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'ops/ingest.ts', ...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', 'ops/ingest.ts', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -45,7 +48,10 @@ beforeAll(async () => {
   folder = join(await mkdtemp(join(tmpdir(), 'tributary-notes-')), 'notes');
   await mkdir(folder);
   for (let i = 0; i < FILES; i++) {
-    await writeFile(join(folder, `${String(i).padStart(3, '0')}.md`), `# Note ${i}\n\nSee [the next](${String((i + 1) % FILES).padStart(3, '0')}.md).\n`);
+    await writeFile(
+      join(folder, `${String(i).padStart(3, '0')}.md`),
+      `# Note ${i}\n\nSee [the next](${String((i + 1) % FILES).padStart(3, '0')}.md).\n`,
+    );
   }
   await writeFile(join(folder, 'broken.md'), Buffer.from([0xff, 0xfe, 0x00]));
 });
@@ -68,7 +74,10 @@ test('an interrupted run is completed by running it again, and what cannot be re
   expect(again.code).toBe(1);
   expect(await recorded()).toBe(FILES);
 
-  const [first, next] = [0, 1].map((i) => ({ id: entityId('default', 'file', `notes/00${i}.md`), name: `notes/00${i}.md` }));
+  const [first, next] = [0, 1].map((i) => ({
+    id: entityId('default', 'file', `notes/00${i}.md`),
+    name: `notes/00${i}.md`,
+  }));
   await vi.waitFor(
     async () => {
       const { data } = await post(
@@ -89,10 +98,19 @@ test('an interrupted run is completed by running it again, and what cannot be re
 
 test('a folder without faults ends with 0, and running it once more changes nothing', async () => {
   await rm(join(folder, 'broken.md'));
-  const before = await post(server.url, '{ documents(first: 1, orderBy: [{ field: UPDATED_AT, direction: DESC }]) { edges { node { id updatedAt } } } }');
+  const before = await post(
+    server.url,
+    '{ documents(first: 1, orderBy: [{ field: UPDATED_AT, direction: DESC }]) { edges { node { id updatedAt } } } }',
+  );
   const { code, output } = await runIngest([folder, '--url', `${server.url}/graphql`]);
-  expect({ code, output: output.trim() }).toEqual({ code: 0, output: expect.stringContaining(`Recorded ${FILES} documents.`) as string });
-  const after = await post(server.url, '{ documents(first: 1, orderBy: [{ field: UPDATED_AT, direction: DESC }]) { edges { node { id updatedAt } } } }');
+  expect({ code, output: output.trim() }).toEqual({
+    code: 0,
+    output: expect.stringContaining(`Recorded ${FILES} documents.`) as string,
+  });
+  const after = await post(
+    server.url,
+    '{ documents(first: 1, orderBy: [{ field: UPDATED_AT, direction: DESC }]) { edges { node { id updatedAt } } } }',
+  );
   expect(after).toEqual(before);
 });
 
@@ -105,6 +123,12 @@ test('without a server, a folder or a GraphQL API behind the address it says wha
   const noServer = await runIngest([folder, '--url', `http://127.0.0.1:${port}/graphql`]);
   expect(noServer).toEqual({ code: 2, output: expect.stringContaining('npm start') as string });
   expect(await runIngest([])).toEqual({ code: 2, output: expect.stringContaining('Usage') as string });
-  expect(await runIngest([join(folder, 'missing'), '--url', `${server.url}/graphql`])).toEqual({ code: 2, output: expect.stringContaining('ENOENT') as string });
-  expect(await runIngest([folder, '--url', `${server.url}/health/live`])).toEqual({ code: 2, output: expect.stringContaining('not this API') as string });
+  expect(await runIngest([join(folder, 'missing'), '--url', `${server.url}/graphql`])).toEqual({
+    code: 2,
+    output: expect.stringContaining('ENOENT') as string,
+  });
+  expect(await runIngest([folder, '--url', `${server.url}/health/live`])).toEqual({
+    code: 2,
+    output: expect.stringContaining('not this API') as string,
+  });
 });

@@ -6,25 +6,36 @@ import { startStandIn } from '#tests/contract/openai-server.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = {
-  Jitter: 'Retries need jitter, or clients stampede. Wait longer after each failure, and never the same time as everybody else.',
+  Jitter:
+    'Retries need jitter, or clients stampede. Wait longer after each failure, and never the same time as everybody else.',
   Breakers: 'A circuit breaker stops retries while a service is down. It closes again when a trial request succeeds.',
   Pigeons: 'Pigeons carry messages over long distances. They do not try twice.',
 };
 const QUESTION = 'How do retries fail?';
-const LOG = 'query($id: ID!) { run(id: $id) { status output attempts events(first: 200) { edges { node { sequence type payload ... on ArtifactCreatedEvent { artifact { path file { text } } } } } } } }';
+const LOG =
+  'query($id: ID!) { run(id: $id) { status output attempts events(first: 200) { edges { node { sequence type payload ... on ArtifactCreatedEvent { artifact { path file { text } } } } } } } }';
 
 interface Log {
   status: string;
   output: { answer: string; artifactId: string; sources: string[] } | null;
   attempts: number;
-  events: { sequence: number; type: string; payload: Record<string, string>; artifact?: { path: string; file: { text: string } } }[];
+  events: {
+    sequence: number;
+    type: string;
+    payload: Record<string, string>;
+    artifact?: { path: string; file: { text: string } };
+  }[];
 }
 
 let server: TestServer;
 let agentId: string;
 
 const ask = async (question: unknown): Promise<string> => {
-  const { data, errors } = await post(server.url, 'mutation($agentId: ID!, $input: JSON) { startRun(input: { agentId: $agentId, input: $input }) { run { id } } }', { agentId, input: question });
+  const { data, errors } = await post(
+    server.url,
+    'mutation($agentId: ID!, $input: JSON) { startRun(input: { agentId: $agentId, input: $input }) { run { id } } }',
+    { agentId, input: question },
+  );
   expect(errors).toBeUndefined();
   return data!['startRun'].run.id as string;
 };
@@ -41,13 +52,28 @@ const ended = (id: string): Promise<Log> =>
     },
     { timeout: 25_000, interval: 100 },
   );
-const textOf = ({ events }: Log): string => events.filter(({ type }) => type === 'TEXT_MESSAGE_CONTENT').map(({ payload }) => payload['delta']).join('');
+const textOf = ({ events }: Log): string =>
+  events
+    .filter(({ type }) => type === 'TEXT_MESSAGE_CONTENT')
+    .map(({ payload }) => payload['delta'])
+    .join('');
 
 /** A librarian; stopping it is as abrupt as a crash to everybody else: it hands nothing back. */
-function librarian(options: { paceMs?: number; firstQuestion?: string } = {}): { errors: unknown[]; stop(): Promise<void> } {
+function librarian(options: { paceMs?: number; firstQuestion?: string } = {}): {
+  errors: unknown[];
+  stop(): Promise<void>;
+} {
   const stop = new AbortController();
   const errors: unknown[] = [];
-  const done = runLibrarian({ url: server.url, signal: stop.signal, pollMs: 50, leaseSeconds: 1, paceMs: 0, onError: (error) => errors.push(error), ...options });
+  const done = runLibrarian({
+    url: server.url,
+    signal: stop.signal,
+    pollMs: 50,
+    leaseSeconds: 1,
+    paceMs: 0,
+    onError: (error) => errors.push(error),
+    ...options,
+  });
   return {
     errors,
     stop: async () => {
@@ -60,10 +86,27 @@ function librarian(options: { paceMs?: number; firstQuestion?: string } = {}): {
 beforeAll(async () => {
   server = await startTestServer();
   for (const [title, text] of Object.entries(DOCUMENTS)) {
-    const input = { title, text, source: `made/${title}.md`, mediaType: 'text/markdown', entities: [{ name: title, kind: 'package' }] };
-    await post(server.url, 'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }', { input });
+    const input = {
+      title,
+      text,
+      source: `made/${title}.md`,
+      mediaType: 'text/markdown',
+      entities: [{ name: title, kind: 'package' }],
+    };
+    await post(
+      server.url,
+      'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
+      { input },
+    );
   }
-  await vi.waitFor(async () => expect((await post(server.url, '{ search(query: "jitter", first: 1) { edges { node { id } } } }')).data!['search'].edges).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(
+    async () =>
+      expect(
+        (await post(server.url, '{ search(query: "jitter", first: 1) { edges { node { id } } } }')).data!['search']
+          .edges,
+      ).toHaveLength(1),
+    { timeout: 20_000 },
+  );
   // It makes its agent by itself.
   const first = librarian({ firstQuestion: QUESTION });
   const agent = await vi.waitFor(async () => {
@@ -79,7 +122,10 @@ afterAll(() => server?.[Symbol.asyncDispose]());
 
 test('answers with steps, a tool call, text and an artifact, and asks its first question once ever', async () => {
   const worker = librarian({ firstQuestion: QUESTION });
-  const { data } = await post(server.url, '{ runs(first: 10) { totalCount edges { node { id } } } agents(first: 10) { totalCount } }');
+  const { data } = await post(
+    server.url,
+    '{ runs(first: 10) { totalCount edges { node { id } } } agents(first: 10) { totalCount } }',
+  );
   expect(data).toMatchObject({ runs: { totalCount: 1 }, agents: { totalCount: 1 } });
   const id = data!['runs'].edges[0].node.id as string;
   const log = await ended(id);
@@ -89,8 +135,20 @@ test('answers with steps, a tool call, text and an artifact, and asks its first 
   expect(log.status).toBe('SUCCEEDED');
   const types = log.events.map(({ type }) => type);
   expect(types.filter((type, index) => type !== types[index - 1])).toEqual([
-    'RUN_STARTED', 'STEP_STARTED', 'TOOL_CALL_START', 'TOOL_CALL_ARGS', 'TOOL_CALL_END', 'TOOL_CALL_RESULT', 'STEP_FINISHED', 'STEP_STARTED',
-    'TEXT_MESSAGE_START', 'TEXT_MESSAGE_CONTENT', 'TEXT_MESSAGE_END', 'STEP_FINISHED', 'ARTIFACT_CREATED', 'RUN_FINISHED',
+    'RUN_STARTED',
+    'STEP_STARTED',
+    'TOOL_CALL_START',
+    'TOOL_CALL_ARGS',
+    'TOOL_CALL_END',
+    'TOOL_CALL_RESULT',
+    'STEP_FINISHED',
+    'STEP_STARTED',
+    'TEXT_MESSAGE_START',
+    'TEXT_MESSAGE_CONTENT',
+    'TEXT_MESSAGE_END',
+    'STEP_FINISHED',
+    'ARTIFACT_CREATED',
+    'RUN_FINISHED',
   ]);
   expect(textOf(log)).toContain('Jitter: “Retries need jitter, or clients stampede.”');
   expect(textOf(log)).not.toContain('Pigeons');
@@ -103,11 +161,22 @@ test('answers with steps, a tool call, text and an artifact, and asks its first 
 
 describe('stopped after any event', () => {
   test.each([1, 6, 9, 11])('%i events into the log, the next one goes on and says nothing twice', async (events) => {
-    const reference = await vi.waitFor(async () => (await post(server.url, '{ runs(where: { status: { eq: SUCCEEDED } }, orderBy: [{ field: CREATED_AT, direction: ASC }], first: 1) { edges { node { id } } } }')).data!['runs'].edges[0].node.id as string);
+    const reference = await vi.waitFor(
+      async () =>
+        (
+          await post(
+            server.url,
+            '{ runs(where: { status: { eq: SUCCEEDED } }, orderBy: [{ field: CREATED_AT, direction: ASC }], first: 1) { edges { node { id } } } }',
+          )
+        ).data!['runs'].edges[0].node.id as string,
+    );
     const whole = await logOf(reference);
     const id = await ask({ question: QUESTION });
     const first = librarian({ paceMs: 150 });
-    await vi.waitFor(async () => expect((await logOf(id)).events.length).toBeGreaterThanOrEqual(events), { interval: 10, timeout: 10_000 });
+    await vi.waitFor(async () => expect((await logOf(id)).events.length).toBeGreaterThanOrEqual(events), {
+      interval: 10,
+      timeout: 10_000,
+    });
     await first.stop();
     const second = librarian();
     const log = await ended(id);
@@ -115,7 +184,9 @@ describe('stopped after any event', () => {
 
     expect([...first.errors, ...second.errors]).toEqual([]);
     expect(log.attempts).toBe(2);
-    expect(log.events.map(({ sequence, type }) => [sequence, type])).toEqual(whole.events.map(({ sequence, type }) => [sequence, type]));
+    expect(log.events.map(({ sequence, type }) => [sequence, type])).toEqual(
+      whole.events.map(({ sequence, type }) => [sequence, type]),
+    );
     expect(textOf(log)).toBe(textOf(whole));
   });
 });
@@ -133,7 +204,11 @@ test('three at once share the queue, each run worked on by one', async () => {
 });
 
 test('a run without a question fails, and holds nobody up', async () => {
-  const [bad, cancelled, good] = [await ask({ questions: [] }), await ask({ question: QUESTION }), await ask({ question: QUESTION })];
+  const [bad, cancelled, good] = [
+    await ask({ questions: [] }),
+    await ask({ question: QUESTION }),
+    await ask({ question: QUESTION }),
+  ];
   await post(server.url, 'mutation($id: ID!) { cancelRun(input: { runId: $id }) { run { id } } }', { id: cancelled });
   const worker = librarian();
   expect(await ended(bad)).toMatchObject({ status: 'FAILED' });
@@ -144,14 +219,29 @@ test('a run without a question fails, and holds nobody up', async () => {
 
 test('with a chat model it passes the model’s words on, and says it anew in a second message when the model fails half-way', async () => {
   await using models = await startStandIn();
-  await using other = await startTestServer({ OPENAI_BASE_URL: models.baseUrl, OPENAI_API_KEY: models.apiKey, CHAT_MODEL: models.chatModel });
-  const { data } = await post(other.url, 'mutation { createAgent(input: { name: "librarian", config: { example: "librarian" } }) { agent { id } } }');
-  const start = 'mutation($agentId: ID!) { startRun(input: { agentId: $agentId, input: { question: "one two three" } }) { run { id } } }';
-  const runId = (await post(other.url, start, { agentId: data!['createAgent'].agent.id })).data!['startRun'].run.id as string;
+  await using other = await startTestServer({
+    OPENAI_BASE_URL: models.baseUrl,
+    OPENAI_API_KEY: models.apiKey,
+    CHAT_MODEL: models.chatModel,
+  });
+  const { data } = await post(
+    other.url,
+    'mutation { createAgent(input: { name: "librarian", config: { example: "librarian" } }) { agent { id } } }',
+  );
+  const start =
+    'mutation($agentId: ID!) { startRun(input: { agentId: $agentId, input: { question: "one two three" } }) { run { id } } }';
+  const runId = (await post(other.url, start, { agentId: data!['createAgent'].agent.id })).data!['startRun'].run
+    .id as string;
   models.next({ kind: 'cut', after: 2 });
   const stop = new AbortController();
   const errors: unknown[] = [];
-  const done = runLibrarian({ url: other.url, signal: stop.signal, pollMs: 50, leaseSeconds: 1, onError: (error) => errors.push(error) });
+  const done = runLibrarian({
+    url: other.url,
+    signal: stop.signal,
+    pollMs: 50,
+    leaseSeconds: 1,
+    onError: (error) => errors.push(error),
+  });
   const run = await vi.waitFor(
     async () => {
       const answer = await post(other.url, LOG, { id: runId });
@@ -164,10 +254,19 @@ test('with a chat model it passes the model’s words on, and says it anew in a 
   await done;
   expect(errors).toHaveLength(1);
   const events = run.events.edges.map(({ node }: { node: unknown }) => node) as Log['events'];
-  const messages = events.filter(({ type }) => type === 'TEXT_MESSAGE_START').map(({ payload }) => payload['messageId']);
+  const messages = events
+    .filter(({ type }) => type === 'TEXT_MESSAGE_START')
+    .map(({ payload }) => payload['messageId']);
   expect(new Set(messages).size).toBe(2);
   // The stand-in answers with the question's words, reversed.
   expect(run.output.answer).toContain('three two one');
-  const last = events.filter(({ type, payload }) => type === 'TEXT_MESSAGE_CONTENT' && payload['messageId'] === messages[1]);
-  expect(last.map(({ payload }) => payload['delta']).join('').trim()).toBe(run.output.answer);
+  const last = events.filter(
+    ({ type, payload }) => type === 'TEXT_MESSAGE_CONTENT' && payload['messageId'] === messages[1],
+  );
+  expect(
+    last
+      .map(({ payload }) => payload['delta'])
+      .join('')
+      .trim(),
+  ).toBe(run.output.answer);
 });

@@ -27,16 +27,37 @@ describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')('the
     for (const name of ['undici', 'cockatiel', 'got', 'ky', 'pg']) {
       const text = `${name} retries requests that failed, waits a while between attempts, and gives up in the end.\n\nIt is one of several that do.`;
       const input = { title: `${name} README`, source: `npm/${name}`, mediaType: 'text/markdown', text };
-      await post(server.url, 'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }', { input });
+      await post(
+        server.url,
+        'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
+        { input },
+      );
     }
-    await vi.waitFor(async () => expect((await post(server.url, '{ search(query: "retries", first: 5) { edges { node { id } } } }')).data!['search'].edges).toHaveLength(5), { timeout: 20_000 });
+    await vi.waitFor(
+      async () =>
+        expect(
+          (await post(server.url, '{ search(query: "retries", first: 5) { edges { node { id } } } }')).data!['search']
+            .edges,
+        ).toHaveLength(5),
+      { timeout: 20_000 },
+    );
     // Through the server's own port: the wire is the browser's.
     librarian = runLibrarian({ url: server.url, signal: stop.signal, pollMs: 50, paceMs: 250 });
-    await vi.waitFor(async () => expect((await post(server.url, '{ agents(first: 1) { edges { node { name } } } }')).data!['agents'].edges).toHaveLength(1));
+    await vi.waitFor(async () =>
+      expect(
+        (await post(server.url, '{ agents(first: 1) { edges { node { name } } } }')).data!['agents'].edges,
+      ).toHaveLength(1),
+    );
     browser = await startBrowser();
     page = await browser.newPage({ viewport: { width: 1240, height: 800 }, colorScheme: 'light' });
     page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && !/ERR_CONNECTION|WebSocket connection|Failed to fetch/.test(message.text()) && faults.push(message.text()));
+    page.on(
+      'console',
+      (message) =>
+        message.type() === 'error' &&
+        !/ERR_CONNECTION|WebSocket connection|Failed to fetch/.test(message.text()) &&
+        faults.push(message.text()),
+    );
   });
   afterAll(async () => {
     stop.abort();
@@ -50,14 +71,23 @@ describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')('the
     await page.goto(`http://127.0.0.1:${wire.port}${PATH}`);
     await page.getByRole('button', { name: 'Ask' }).click();
     await page.locator('#answer.live').waitFor();
-    await vi.waitFor(async () => expect(await textOf('answer')).toContain('What the documents say'), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await textOf('answer')).toContain('What the documents say'), {
+      timeout: 10_000,
+    });
     const before = Number(await textOf('cursor'));
 
     wire.cut();
     await vi.waitFor(async () => expect(await textOf('connection')).toMatch(/^reconnecting/));
     const runId = new URL(page.url()).hash.slice(1);
     // The run goes on without its reader.
-    await vi.waitFor(async () => expect((await post(server.url, 'query($id: ID!) { run(id: $id) { lastSequence } }', { id: runId })).data!['run'].lastSequence).toBeGreaterThan(before + 2), { timeout: 10_000 });
+    await vi.waitFor(
+      async () =>
+        expect(
+          (await post(server.url, 'query($id: ID!) { run(id: $id) { lastSequence } }', { id: runId })).data!['run']
+            .lastSequence,
+        ).toBeGreaterThan(before + 2),
+      { timeout: 10_000 },
+    );
     expect(Number(await textOf('cursor'))).toBeLessThanOrEqual(before + 2);
     wire.mend();
     await vi.waitFor(async () => expect(await textOf('connection')).toBe('live'), { timeout: 10_000 });
@@ -65,12 +95,33 @@ describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')('the
     await page.getByRole('button', { name: 'Cut the connection' }).click();
     await vi.waitFor(async () => expect(await textOf('status')).toBe('SUCCEEDED'), { timeout: 20_000 });
 
-    const { run } = (await post(server.url, 'query($id: ID!) { run(id: $id) { lastSequence output events(first: 200) { edges { node { sequence type } } } } }', { id: runId })).data!;
-    const stored = run.events.edges.map(({ node }: { node: { sequence: number; type: string } }) => `${node.sequence} ${node.type}`);
-    const rows = async (): Promise<string[]> => await page.locator('#events li:not(.seam)').evaluateAll((items) => items.map((item) => [...item.children].slice(0, 2).map(({ textContent }) => textContent).join(' ')));
+    const { run } = (
+      await post(
+        server.url,
+        'query($id: ID!) { run(id: $id) { lastSequence output events(first: 200) { edges { node { sequence type } } } } }',
+        { id: runId },
+      )
+    ).data!;
+    const stored = run.events.edges.map(
+      ({ node }: { node: { sequence: number; type: string } }) => `${node.sequence} ${node.type}`,
+    );
+    const rows = async (): Promise<string[]> =>
+      await page.locator('#events li:not(.seam)').evaluateAll((items) =>
+        items.map((item) =>
+          [...item.children]
+            .slice(0, 2)
+            .map(({ textContent }) => textContent)
+            .join(' '),
+        ),
+      );
     expect(await rows()).toEqual(stored);
     expect((await textOf('answer')).trim()).toBe(run.output.answer);
-    expect(await Promise.all(['count', 'cursor', 'lost', 'repeated'].map(textOf))).toEqual([String(run.lastSequence), String(run.lastSequence), '0', '0']);
+    expect(await Promise.all(['count', 'cursor', 'lost', 'repeated'].map(textOf))).toEqual([
+      String(run.lastSequence),
+      String(run.lastSequence),
+      '0',
+      '0',
+    ]);
     expect(Number(await textOf('reconnects'))).toBeGreaterThanOrEqual(2);
     expect(await page.locator('#artifact').getAttribute('href')).toMatch(/^http/);
     const picture = process.env['RUN_VIEWER_SCREENSHOT'];
@@ -86,7 +137,9 @@ describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')('the
     const policy = response.headers.get('content-security-policy')!;
     expect(policy).toMatch(/default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'/);
     expect(policy).not.toContain('unsafe');
-    expect(await response.text()).toBe(await readFile(new URL('../../../examples/run-viewer/index.html', import.meta.url), 'utf8'));
+    expect(await response.text()).toBe(
+      await readFile(new URL('../../../examples/run-viewer/index.html', import.meta.url), 'utf8'),
+    );
     await page.evaluate(() => {
       const script = document.createElement('script');
       script.textContent = 'window.intruded = true';

@@ -1,6 +1,6 @@
 /**
- * A second oracle: `@apollo/gateway` with its own planner and its own executor, on the supergraph that the server composed and
- * on the same subgraphs, must load it and answer the contract's queries as the server's engine does.
+ * A second oracle: `@apollo/gateway` with its own planner and its own executor, on the supergraph that the server
+ * composed and on the same subgraphs, must load it and answer the contract's queries as the server's engine does.
  */
 import { readFile } from 'node:fs/promises';
 import { parse, print, type DocumentNode, type ExecutionResult } from 'graphql';
@@ -54,8 +54,12 @@ beforeAll(async () => {
       entities: [self],
       relations: [{ from: self, to: { name: `package-${(i + 1) % 12}`, kind: 'package' }, type: 'DEPENDS_ON' }],
     };
-    const document = parse('mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }');
-    expect((await engine.execute({ document, variables: { input }, context: createRequestContext(DEVELOPER) })).errors).toBeUndefined();
+    const document = parse(
+      'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
+    );
+    expect(
+      (await engine.execute({ document, variables: { input }, context: createRequestContext(DEVELOPER) })).errors,
+    ).toBeUndefined();
   }
   const indexing = parse('{ documents(first: 50) { edges { node { indexing { state } } } } }');
   await vi.waitFor(
@@ -74,12 +78,18 @@ afterAll(async () => {
 });
 
 /** The same operation, by the other planner and the other executor. */
-async function byApollo(document: DocumentNode, operationName: string, variables: Record<string, unknown>): Promise<ExecutionResult> {
+async function byApollo(
+  document: DocumentNode,
+  operationName: string,
+  variables: Record<string, unknown>,
+): Promise<ExecutionResult> {
   const { executor } = gateway as unknown as { executor: (context: object) => Promise<ExecutionResult> };
   return await executor({
     document,
     operationName,
-    operation: document.definitions.find((definition) => definition.kind === 'OperationDefinition' && definition.name?.value === operationName),
+    operation: document.definitions.find(
+      (definition) => definition.kind === 'OperationDefinition' && definition.name?.value === operationName,
+    ),
     source: print(document),
     queryHash: operationName,
     request: { query: print(document), operationName, variables, http: undefined },
@@ -94,7 +104,12 @@ async function byApollo(document: DocumentNode, operationName: string, variables
 
 /** Signed links hold the moment at which they were made. */
 const comparable = (result: ExecutionResult): unknown =>
-  JSON.parse(JSON.stringify({ data: result.data, errors: result.errors?.map(({ message, path }) => ({ message, path })) }, (key, value: unknown) => (key === 'downloadUrl' ? typeof value : value)));
+  JSON.parse(
+    JSON.stringify(
+      { data: result.data, errors: result.errors?.map(({ message, path }) => ({ message, path })) },
+      (key, value: unknown) => (key === 'downloadUrl' ? typeof value : value),
+    ),
+  );
 
 const QUERIES: [string, Record<string, unknown>][] = [
   ['Research', { question: 'retry with backoff' }],
@@ -110,7 +125,12 @@ const QUERIES: [string, Record<string, unknown>][] = [
 test.each(QUERIES)('%s', async (name, variables) => {
   // `@defer` is not for the other executor, which would refuse the document.
   const document = parse(operations.slice(0, operations.indexOf('# 7. @defer')));
-  const ours = await engine.execute({ document, operationName: name, variables, context: createRequestContext(DEVELOPER) });
+  const ours = await engine.execute({
+    document,
+    operationName: name,
+    variables,
+    context: createRequestContext(DEVELOPER),
+  });
   expect(ours.errors).toBeUndefined();
   expect(comparable(ours)).toEqual(comparable(await byApollo(document, name, variables)));
 });

@@ -13,7 +13,11 @@ let server: TestServer;
 let engine: Engine;
 
 /** Runs a query and returns its answer with the statements that it cost, by store. */
-async function cost(query: string, variables: Record<string, unknown> = {}, operationName?: string): Promise<{ answer: ExecutionResult; statements: Record<string, number> }> {
+async function cost(
+  query: string,
+  variables: Record<string, unknown> = {},
+  operationName?: string,
+): Promise<{ answer: ExecutionResult; statements: Record<string, number> }> {
   const context = createRequestContext(DEVELOPER);
   const answer = await engine.execute({ document: parse(query), variables, operationName, context });
   expect(answer.errors).toBeUndefined();
@@ -22,7 +26,10 @@ async function cost(query: string, variables: Record<string, unknown> = {}, oper
 
 beforeAll(async () => {
   server = await startTestServer();
-  engine = await createEngine({ supergraphSdl: server.server.supergraph.current.sdl, clients: server.services.clients });
+  engine = await createEngine({
+    supergraphSdl: server.server.supergraph.current.sdl,
+    clients: server.services.clients,
+  });
   const UPSERT = 'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }';
   for (let i = 0; i < DOCUMENTS; i++) {
     const self = { name: `package-${i}`, kind: 'package' };
@@ -34,7 +41,11 @@ beforeAll(async () => {
       text: `Pigeon number ${i} retries with backoff.\n\n${i === 0 ? 'The falcon is alone.' : 'No other bird.'}`,
       metadata: {},
       entities: [self, { name: `topic-${i % 7}`, kind: 'topic' }],
-      relations: [1, 2, 3].map((step) => ({ from: self, to: { name: `package-${(i * 3 + step) % DOCUMENTS}`, kind: 'package' }, type: 'DEPENDS_ON' })),
+      relations: [1, 2, 3].map((step) => ({
+        from: self,
+        to: { name: `package-${(i * 3 + step) % DOCUMENTS}`, kind: 'package' },
+        type: 'DEPENDS_ON',
+      })),
     };
     await cost(UPSERT, { input });
   }
@@ -42,7 +53,9 @@ beforeAll(async () => {
   await vi.waitFor(
     async () => {
       const context = createRequestContext({ ...DEVELOPER, system: true });
-      const { data } = await server.services.clients.get('relational')!.execute({ document: parse(`{ ${pending} }`), operationType: 'query', variables: {}, context });
+      const { data } = await server.services.clients
+        .get('relational')!
+        .execute({ document: parse(`{ ${pending} }`), operationType: 'query', variables: {}, context });
       expect(data).toEqual({ outboxStatus: { pending: 0, failed: 0 } });
     },
     { timeout: 20_000 },
@@ -64,7 +77,10 @@ test('Research costs the same few statements however many hits there are', async
     const { answer, statements } = await cost(text, { question: 'pigeon retries with backoff' }, 'Research');
     const { edges } = answer.data!['search'] as { edges: { node: { document: object } }[] };
     expect(edges).toHaveLength(first);
-    expect(edges.at(-1)!.node.document).toMatchObject({ file: { text: expect.stringContaining('Pigeon') as string }, similar: { edges: { length: 3 } } });
+    expect(edges.at(-1)!.node.document).toMatchObject({
+      file: { text: expect.stringContaining('Pigeon') as string },
+      similar: { edges: { length: 3 } },
+    });
     costs.push(statements);
   }
   expect(costs[1]).toEqual(costs[0]);
@@ -86,7 +102,9 @@ test('a page of documents with its chunks, entities and files costs a constant n
   }`;
   const few = await cost(query(1));
   const many = await cost(query(100));
-  const { edges } = many.answer.data!['documents'] as { edges: { node: { file: object; entities: { edges: unknown[] } } }[] };
+  const { edges } = many.answer.data!['documents'] as {
+    edges: { node: { file: object; entities: { edges: unknown[] } } }[];
+  };
   expect(edges).toHaveLength(100);
   expect(edges.every(({ node }) => node.file !== null && node.entities.edges.length === 2)).toBe(true);
   expect(many.statements).toEqual(few.statements);

@@ -15,7 +15,10 @@ export interface Comparison {
   outOfOrder: number;
   /** Events that a reader was given and that the table does not hold so. */
   invented: number;
-  /** Runs whose log in the table is not exactly RUN_STARTED, the marks 1 … n in order, one terminal event, without a hole. */
+  /**
+   * Runs whose log in the table is not exactly RUN_STARTED, the marks 1 … n in order, one terminal event, without a
+   * hole.
+   */
   wrongLogs: number;
   /** Readers of a run that were given other than one terminal event. */
   wrongEndings: number;
@@ -28,24 +31,48 @@ const asText = ({ type, mark }: Pick<Seen, 'type' | 'mark'>): string => `${type}
 
 /** Every event in the table. */
 export async function readTable(databaseUrl: string): Promise<Seen[]> {
-  const { rows } = await query(databaseUrl, `SELECT run_id, sequence, type, payload->'value' AS mark FROM runs.run_events ORDER BY run_id, sequence`);
-  return (rows as { run_id: string; sequence: number; type: string; mark: number | null }[]).map(({ run_id: runId, sequence, type, mark }) => ({ runId, sequence, type, mark: mark ?? undefined }));
+  const { rows } = await query(
+    databaseUrl,
+    `SELECT run_id, sequence, type, payload->'value' AS mark FROM runs.run_events ORDER BY run_id, sequence`,
+  );
+  return (rows as { run_id: string; sequence: number; type: string; mark: number | null }[]).map(
+    ({ run_id: runId, sequence, type, mark }) => ({ runId, sequence, type, mark: mark ?? undefined }),
+  );
 }
 
 /**
  * @param held what the table holds
  * @param events the marked events of each run
  */
-export function compare(held: readonly Seen[], runIds: readonly string[], events: number, readers: readonly Pick<Reader, 'way' | 'runId' | 'log'>[]): Comparison {
+export function compare(
+  held: readonly Seen[],
+  runIds: readonly string[],
+  events: number,
+  readers: readonly Pick<Reader, 'way' | 'runId' | 'log'>[],
+): Comparison {
   const table = new Map(runIds.map((runId) => [runId, new Map<number, string>()]));
-  const report: Comparison = { stored: 0, delivered: 0, lost: 0, duplicated: 0, outOfOrder: 0, invented: 0, wrongLogs: 0, wrongEndings: 0, examples: [] };
+  const report: Comparison = {
+    stored: 0,
+    delivered: 0,
+    lost: 0,
+    duplicated: 0,
+    outOfOrder: 0,
+    invented: 0,
+    wrongLogs: 0,
+    wrongEndings: 0,
+    examples: [],
+  };
   const note = (text: string): void => void (report.examples.length < 20 && report.examples.push(text));
   for (const { runId, sequence, type, mark } of held) {
     table.get(runId)?.set(sequence, asText({ type, mark }));
     report.stored += 1;
   }
 
-  const whole = ['RUN_STARTED ', ...Array.from({ length: events }, (_, index) => `CUSTOM ${index + 1}`), 'RUN_FINISHED '];
+  const whole = [
+    'RUN_STARTED ',
+    ...Array.from({ length: events }, (_, index) => `CUSTOM ${index + 1}`),
+    'RUN_FINISHED ',
+  ];
   for (const [runId, log] of table) {
     const right = log.size === whole.length && whole.every((text, index) => log.get(index + 1) === text);
     if (right) continue;
@@ -55,7 +82,9 @@ export function compare(held: readonly Seen[], runIds: readonly string[], events
 
   for (const reader of readers) {
     report.delivered += reader.log.length;
-    const byRun = new Map<string, Seen[]>(reader.runId === undefined ? runIds.map((runId) => [runId, []]) : [[reader.runId, []]]);
+    const byRun = new Map<string, Seen[]>(
+      reader.runId === undefined ? runIds.map((runId) => [runId, []]) : [[reader.runId, []]],
+    );
     for (const seen of reader.log) {
       const log = byRun.get(seen.runId);
       if (log === undefined) report.invented += 1;
@@ -71,7 +100,10 @@ export function compare(held: readonly Seen[], runIds: readonly string[], events
       report.invented += log.filter((seen) => stored.get(seen.sequence) !== asText(seen)).length;
       const endings = log.filter(({ type }) => TERMINAL.includes(type)).length;
       if (endings !== 1) report.wrongEndings += 1;
-      if (lost.length > 0 || log.length !== distinct.size || endings !== 1) note(`${reader.way}, ${runId}: ${lost.length} lost (${lost.slice(0, 3).join(', ')}), ${log.length - distinct.size} twice, ${endings} endings`);
+      if (lost.length > 0 || log.length !== distinct.size || endings !== 1)
+        note(
+          `${reader.way}, ${runId}: ${lost.length} lost (${lost.slice(0, 3).join(', ')}), ${log.length - distinct.size} twice, ${endings} endings`,
+        );
     }
   }
   return report;

@@ -1,7 +1,8 @@
 /**
- * `npm run test:streams [-- --runs 200 --events 500 --writers 8 --gateways 3 --rounds 3 --without redis,toxiproxy --write]`: the full fault
- * suite. Fails unless every count of faults is 0. Redis and Toxiproxy are had as `npm run test:stores` has them; what cannot be
- * had fails the suite, unless it is done without. `--write` puts its figures into docs/reliability.md.
+ * `npm run test:streams [-- --runs 200 --events 500 --writers 8 --gateways 3 --rounds 3 --without redis,toxiproxy
+ * --write]`: the full fault suite. Fails unless every count of faults is 0. Redis and Toxiproxy are had as `npm run
+ * test:stores` has them; what cannot be had fails the suite, unless it is done without. `--write` puts its figures into
+ * docs/reliability.md.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -39,7 +40,12 @@ const round: Fault[] = [
   ...(useRedis ? (['Redis killed with SIGKILL, started again after 1 s'] as const) : []),
 ]; // prettier-ignore
 
-const [runs, events, writers, gateways] = [values.runs, values.events, values.writers, values.gateways].map(Number) as [number, number, number, number];
+const [runs, events, writers, gateways] = [values.runs, values.events, values.writers, values.gateways].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
 // What it has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 const workplace = await openWorkplace((line) => console.error(line));
@@ -58,7 +64,11 @@ const report = await runSuite({
 }); // prettier-ignore
 
 const number = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 0 });
-const listed = (counts: Record<string, number>): string => Object.entries(counts).sort(([, a], [, b]) => b - a).map(([name, count]) => `${number(count)} × ${name}`).join(', ');
+const listed = (counts: Record<string, number>): string =>
+  Object.entries(counts)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${number(count)} × ${name}`)
+    .join(', ');
 
 function figures({ readers, writing, faults, ...report }: SuiteReport): string {
   return `Measured ${new Date().toISOString().slice(0, 10)} with Node ${process.versions.node} on ${cpus().length} cores (${cpus()[0]?.model.trim() || process.arch}), all processes on that one machine.
@@ -80,7 +90,9 @@ function figures({ readers, writing, faults, ...report }: SuiteReport): string {
 
 | fault | times |
 | --- | --- |
-${Object.entries(faults).map(([fault, times]) => `| ${fault} | ${times} |`).join('\n')}
+${Object.entries(faults)
+  .map(([fault, times]) => `| ${fault} | ${times} |`)
+  .join('\n')}
 
 | readers | number | events | resumed |
 | --- | --- | --- | --- |
@@ -93,7 +105,13 @@ for (const { way, reasons } of report.readers) console.log(`${way} resumed after
 console.log(`writers sent again after: ${listed(report.writing.reasons)}`);
 if (values.write) {
   const text = await readFile(DOCS, 'utf8');
-  await writeFile(DOCS, text.replace(/(<!-- figures -->\n)[\s\S]*?(<!-- end of figures -->)/, (_, start: string, end: string) => `${start}${figures(report)}${end}`));
+  await writeFile(
+    DOCS,
+    text.replace(
+      /(<!-- figures -->\n)[\s\S]*?(<!-- end of figures -->)/,
+      (_, start: string, end: string) => `${start}${figures(report)}${end}`,
+    ),
+  );
 }
 const { lost, duplicated, outOfOrder, invented, wrongLogs, wrongEndings } = report;
 if (lost + duplicated + outOfOrder + invented + wrongLogs + wrongEndings > 0) {

@@ -17,7 +17,8 @@ test('a transaction whose connection breaks between two statements fails, and th
       const [own] = await tx.query<{ pid: number }>({ sql: 'SELECT pg_backend_pid() AS pid', parameters: [] });
       await other.query('SELECT pg_terminate_backend($1)', [own!.pid]);
       // Until it is gone, and the end of its connection has surely arrived here.
-      const gone = async (): Promise<boolean> => (await other.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [own!.pid])).rowCount === 0;
+      const gone = async (): Promise<boolean> =>
+        (await other.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [own!.pid])).rowCount === 0;
       while (!(await gone()));
       for (let turn = 0; turn < 20; turn++) await other.query('SELECT 1');
       await tx.query({ sql: 'SELECT 1', parameters: [] });

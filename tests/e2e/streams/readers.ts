@@ -1,4 +1,7 @@
-/** Readers of run streams, as clients write them: follow, and after any cut go on behind the last event seen, on any gateway. */
+/**
+ * Readers of run streams, as clients write them: follow, and after any cut go on behind the last event seen, on any
+ * gateway.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
@@ -36,17 +39,26 @@ interface EventNode {
 }
 
 const TERMINAL = ['RUN_FINISHED', 'RUN_ERROR'];
-const FOLLOW = 'subscription Follow($runId: ID!, $after: String) { runEvents(runId: $runId, after: $after) { sequence type payload } }';
-const PAGE = 'query Page($runId: ID!, $after: String) { run(id: $runId) { events(after: $after, first: 200) { edges { node { sequence type payload } } } } }';
-const DASHBOARD = 'subscription Dashboard($after: String) { tenantEvents(after: $after) { cursor event { sequence type payload run { id } } } }';
+const FOLLOW =
+  'subscription Follow($runId: ID!, $after: String) { runEvents(runId: $runId, after: $after) { sequence type payload } }';
+const PAGE =
+  'query Page($runId: ID!, $after: String) { run(id: $runId) { events(after: $after, first: 200) { edges { node { sequence type payload } } } } }';
+const DASHBOARD =
+  'subscription Dashboard($after: String) { tenantEvents(after: $after) { cursor event { sequence type payload run { id } } } }';
 
-const seen = (runId: string, { sequence, type, payload }: EventNode): Seen => ({ runId, sequence, type, mark: typeof payload.value === 'number' ? payload.value : undefined });
+const seen = (runId: string, { sequence, type, payload }: EventNode): Seen => ({
+  runId,
+  sequence,
+  type,
+  mark: typeof payload.value === 'number' ? payload.value : undefined,
+});
 
 type Source = (url: string, runId: string, after: number, signal: AbortSignal) => AsyncIterable<EventNode>;
 
 /** Each way gives events behind `after` until the stream ends or is cut; going on is {@link read}'s. */
 export const WAYS: Record<string, Source> = {
-  'WebSocket (graphql-ws)': (url, runId, after) => overSocket(url, FOLLOW, { runId, after: String(after) }, 'runEvents') as AsyncIterable<EventNode>,
+  'WebSocket (graphql-ws)': (url, runId, after) =>
+    overSocket(url, FOLLOW, { runId, after: String(after) }, 'runEvents') as AsyncIterable<EventNode>,
   async *'SSE (graphql-sse)'(url, runId, after) {
     const client = createSseClient({ url: `${url}/graphql`, retryAttempts: 0 });
     try {
@@ -58,7 +70,10 @@ export const WAYS: Record<string, Source> = {
     }
   },
   async *'SSE (AG-UI)'(url, runId, after, signal) {
-    const response = await fetch(`${url}/runs/${runId}/events`, { headers: { accept: 'text/event-stream', ...(after > 0 && { 'last-event-id': String(after) }) }, signal });
+    const response = await fetch(`${url}/runs/${runId}/events`, {
+      headers: { accept: 'text/event-stream', ...(after > 0 && { 'last-event-id': String(after) }) },
+      signal,
+    });
     if (response.status === 204) return;
     if (!response.ok) throw new Error(`status ${response.status}`);
     let text = '';
@@ -74,8 +89,10 @@ export const WAYS: Record<string, Source> = {
     }
   },
   async *paging(url, runId, after, signal) {
-    for (let position = after; ; ) {
-      const { run } = await ask(url, PAGE, { runId, after: String(position) }, signal) as { run: { events: { edges: { node: EventNode }[] } } };
+    for (let position = after; ;) {
+      const { run } = (await ask(url, PAGE, { runId, after: String(position) }, signal)) as {
+        run: { events: { edges: { node: EventNode }[] } };
+      };
       for (const { node } of run.events.edges) {
         yield node;
         position = node.sequence;
@@ -90,7 +107,8 @@ export const WAYS: Record<string, Source> = {
 export async function read(reader: Reader & { runId: string }, { url, signal }: ReaderContext): Promise<void> {
   const position = (): number => reader.log.at(-1)?.sequence ?? 0;
   await persistently(reader, signal, async () => {
-    for await (const event of WAYS[reader.way]!(url(), reader.runId, position(), signal)) reader.log.push(seen(reader.runId, event));
+    for await (const event of WAYS[reader.way]!(url(), reader.runId, position(), signal))
+      reader.log.push(seen(reader.runId, event));
     // The server ends a stream behind the terminal event; one that ends before it was cut.
     if (!TERMINAL.includes(reader.log.at(-1)?.type ?? '')) throw new Error('ended early');
   });
@@ -100,7 +118,10 @@ export async function read(reader: Reader & { runId: string }, { url, signal }: 
 export async function watchAll(reader: Reader, { url, signal }: ReaderContext, done: () => boolean): Promise<void> {
   let cursor: string | null = null;
   await persistently(reader, signal, async () => {
-    for await (const next of overSocket(url(), DASHBOARD, { after: cursor }, 'tenantEvents') as AsyncIterable<{ cursor: string; event: EventNode & { run: { id: string } } }>) {
+    for await (const next of overSocket(url(), DASHBOARD, { after: cursor }, 'tenantEvents') as AsyncIterable<{
+      cursor: string;
+      event: EventNode & { run: { id: string } };
+    }>) {
       reader.log.push(seen(next.event.run.id, next.event));
       cursor = next.cursor;
       if (done()) return;
@@ -110,7 +131,7 @@ export async function watchAll(reader: Reader, { url, signal }: ReaderContext, d
 }
 
 async function persistently(reader: Reader, signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
-  for (let failures = 0; ; ) {
+  for (let failures = 0; ;) {
     const before = reader.log.length;
     try {
       return await attempt();
@@ -125,8 +146,17 @@ async function persistently(reader: Reader, signal: AbortSignal, attempt: () => 
   }
 }
 
-async function* overSocket(url: string, query: string, variables: Record<string, unknown>, field: string): AsyncGenerator<unknown> {
-  const client = createSocketClient({ url: `${url.replace(/^http/, 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0 });
+async function* overSocket(
+  url: string,
+  query: string,
+  variables: Record<string, unknown>,
+  field: string,
+): AsyncGenerator<unknown> {
+  const client = createSocketClient({
+    url: `${url.replace(/^http/, 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+  });
   try {
     for await (const result of client.iterate({ query, variables })) yield dataOf(result as Answer)[field];
   } finally {
@@ -157,7 +187,12 @@ function dataOf({ data, errors }: Answer): Record<string, unknown> {
 }
 
 /** One query or mutation over HTTP, once. */
-export async function ask(url: string, query: string, variables: Record<string, unknown>, signal: AbortSignal): Promise<Record<string, unknown>> {
+export async function ask(
+  url: string,
+  query: string,
+  variables: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },

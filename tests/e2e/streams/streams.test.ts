@@ -6,7 +6,12 @@ import { runSuite } from './suite.ts';
 
 test('the comparison sees every kind of fault', () => {
   const marks = [undefined, 1, 2, 3, undefined];
-  const whole: Seen[] = marks.map((mark, index) => ({ runId: 'run', sequence: index + 1, type: ['RUN_STARTED', 'CUSTOM', 'CUSTOM', 'CUSTOM', 'RUN_FINISHED'][index]!, mark }));
+  const whole: Seen[] = marks.map((mark, index) => ({
+    runId: 'run',
+    sequence: index + 1,
+    type: ['RUN_STARTED', 'CUSTOM', 'CUSTOM', 'CUSTOM', 'RUN_FINISHED'][index]!,
+    mark,
+  }));
   const [first, second, third, fourth, last] = whole as [Seen, Seen, Seen, Seen, Seen];
   const found = (log: Seen[], held = whole) => compare(held, ['run'], 3, [{ way: 'test', runId: 'run', log }]);
   const nothing = { lost: 0, duplicated: 0, outOfOrder: 0, invented: 0, wrongLogs: 0, wrongEndings: 0 };
@@ -19,34 +24,53 @@ test('the comparison sees every kind of fault', () => {
   expect(found([...whole, last])).toMatchObject({ ...nothing, duplicated: 1, wrongEndings: 1 });
   const holed = [first, second, fourth, last];
   expect(found(holed, holed)).toMatchObject({ ...nothing, wrongLogs: 1 });
-  const twice = [first, second, { ...second, sequence: 3 }, { ...third, sequence: 4 }, { ...fourth, sequence: 5 }, { ...last, sequence: 6 }];
+  const twice = [
+    first,
+    second,
+    { ...second, sequence: 3 },
+    { ...third, sequence: 4 },
+    { ...fourth, sequence: 5 },
+    { ...last, sequence: 6 },
+  ];
   expect(found(twice, twice)).toMatchObject({ ...nothing, wrongLogs: 1 });
 });
 
-test('nothing is lost, repeated or out of order while gateways and PostgreSQL are killed and connections cut', { timeout: 240_000 }, async () => {
-  const log: string[] = [];
-  const report = await runSuite({
-    runs: 12,
-    events: 60,
-    writers: 3,
-    batch: 4,
-    gateways: 2,
-    faults: [
-      'all connections of clients to a gateway cut',
-      'a gateway killed with SIGKILL and started again',
-      'listeners ended, so that notifications are lost',
-      'PostgreSQL killed with SIGKILL and started again',
-      'all connections of clients to a gateway cut',
-      'all connections of gateways to PostgreSQL cut',
-      'the supergraph changed and reloaded',
-    ],
-    deadlineMs: 180_000,
-    log: (line) => log.push(line),
-  });
-  const why = [...log, ...report.examples].join('\n');
-  expect({ ...report, lost: report.lost, examples: [] }, why).toMatchObject({ stored: 12 * 62, delivered: 4 * 12 * 62, lost: 0, duplicated: 0, outOfOrder: 0, invented: 0, wrongLogs: 0, wrongEndings: 0 });
-  // The faults have reached the readers, or nothing was proved.
-  for (const { way, resumes } of report.readers) expect(resumes, way).toBeGreaterThan(0);
-  expect(report.writing.retries).toBeGreaterThan(0);
-});
-
+test(
+  'nothing is lost, repeated or out of order while gateways and PostgreSQL are killed and connections cut',
+  { timeout: 240_000 },
+  async () => {
+    const log: string[] = [];
+    const report = await runSuite({
+      runs: 12,
+      events: 60,
+      writers: 3,
+      batch: 4,
+      gateways: 2,
+      faults: [
+        'all connections of clients to a gateway cut',
+        'a gateway killed with SIGKILL and started again',
+        'listeners ended, so that notifications are lost',
+        'PostgreSQL killed with SIGKILL and started again',
+        'all connections of clients to a gateway cut',
+        'all connections of gateways to PostgreSQL cut',
+        'the supergraph changed and reloaded',
+      ],
+      deadlineMs: 180_000,
+      log: (line) => log.push(line),
+    });
+    const why = [...log, ...report.examples].join('\n');
+    expect({ ...report, lost: report.lost, examples: [] }, why).toMatchObject({
+      stored: 12 * 62,
+      delivered: 4 * 12 * 62,
+      lost: 0,
+      duplicated: 0,
+      outOfOrder: 0,
+      invented: 0,
+      wrongLogs: 0,
+      wrongEndings: 0,
+    });
+    // The faults have reached the readers, or nothing was proved.
+    for (const { way, resumes } of report.readers) expect(resumes, way).toBeGreaterThan(0);
+    expect(report.writing.retries).toBeGreaterThan(0);
+  },
+);

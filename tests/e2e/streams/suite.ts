@@ -1,7 +1,8 @@
 /**
  * The fault suite: runs are written and read while everything below is killed, restarted and cut; at the end what every
- * reader was given is compared with the table. Faults come at equal steps of progress, and writers wait at the step behind a
- * fault that is not over, so that every fault falls into the middle of the writing, however fast the machine is.
+ * reader was given is compared with the table. Faults come at equal steps of progress, and writers wait at the step
+ * behind a fault that is not over, so that every fault falls into the middle of the writing, however fast the machine
+ * is.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { compare, readTable, type Comparison } from './compare.ts';
@@ -33,9 +34,12 @@ export const FAULTS = {
   'PostgreSQL restarted': async (topology) => await topology.restartPostgres('fast'),
   'PostgreSQL killed with SIGKILL and started again': async (topology) => await topology.restartPostgres('crash'),
   'listeners ended, so that notifications are lost': async (topology) => await topology.loseNotifications(),
-  'PostgreSQL refuses connections for 2 s (Toxiproxy)': async (topology) => await topology.disturbStore('refused', 2_000),
-  'PostgreSQL slower by 0.1 to 0.5 s for 3 s (Toxiproxy)': async (topology) => await topology.disturbStore('slow', 3_000),
-  'answers of PostgreSQL cut in their middle for 2 s (Toxiproxy)': async (topology) => await topology.disturbStore('cut', 2_000),
+  'PostgreSQL refuses connections for 2 s (Toxiproxy)': async (topology) =>
+    await topology.disturbStore('refused', 2_000),
+  'PostgreSQL slower by 0.1 to 0.5 s for 3 s (Toxiproxy)': async (topology) =>
+    await topology.disturbStore('slow', 3_000),
+  'answers of PostgreSQL cut in their middle for 2 s (Toxiproxy)': async (topology) =>
+    await topology.disturbStore('cut', 2_000),
   'Redis killed with SIGKILL, started again after 1 s': async (topology) => await topology.restartRedis(1_000),
   'Redis refuses connections for 2 s (Toxiproxy)': async (topology) => await topology.cutRedis(2_000),
   'the supergraph changed and reloaded': async (topology) => await topology.reloadSupergraph(),
@@ -69,29 +73,46 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
 
     const runIds: string[] = [];
     for (let number = 0; number < options.runs; number += 8) {
-      const some = Array.from({ length: Math.min(8, options.runs - number) }, (_, index) => startRun(writer, writing, number + index));
+      const some = Array.from({ length: Math.min(8, options.runs - number) }, (_, index) =>
+        startRun(writer, writing, number + index),
+      );
       runIds.push(...(await Promise.all(some)));
     }
     const readers = readersOf(runIds);
     const total = options.runs * (options.events + 2);
-    const dashboard: Reader = { way: 'WebSocket (all runs on one cursor)', runId: undefined, log: [], resumes: 0, reasons: new Map() };
+    const dashboard: Reader = {
+      way: 'WebSocket (all runs on one cursor)',
+      runId: undefined,
+      log: [],
+      resumes: 0,
+      reasons: new Map(),
+    };
     const reading = [
       ...readers.map((reader) => read(reader, context)),
       watchAll(dashboard, context, () => dashboard.log.length >= total),
-    ].map((promise) => promise.catch((error: unknown) => {
-      // The reason that all were stopped for is told once, by the end of the suite.
-      if (!stop.signal.aborted) log(`A reader gave up: ${String(error)}`);
-    }));
+    ].map((promise) =>
+      promise.catch((error: unknown) => {
+        // The reason that all were stopped for is told once, by the end of the suite.
+        if (!stop.signal.aborted) log(`A reader gave up: ${String(error)}`);
+      }),
+    );
     log(`${reading.length} readers follow ${options.runs} runs.`);
 
-    const shares = Array.from({ length: options.writers }, (_, index) => runIds.filter((_id, place) => place % options.writers === index));
+    const shares = Array.from({ length: options.writers }, (_, index) =>
+      runIds.filter((_id, place) => place % options.writers === index),
+    );
     const startedWriting = performance.now();
-    const written = Promise.all(shares.map((share) => write(share, options.events, options.batch, writer, writing))).then(() => performance.now() - startedWriting);
+    const written = Promise.all(
+      shares.map((share) => write(share, options.events, options.batch, writer, writing)),
+    ).then(() => performance.now() - startedWriting);
     const failedWriting = written.catch((error: unknown) => {
       stop.abort(error);
       throw error;
     });
-    const [writingMs, faults] = await Promise.all([failedWriting, disturb(options, topology, progress, log, stop.signal)]);
+    const [writingMs, faults] = await Promise.all([
+      failedWriting,
+      disturb(options, topology, progress, log, stop.signal),
+    ]);
     log(`Written after ${Math.round(writingMs / 1_000)} s.`);
     await Promise.all(reading);
     if (stop.signal.aborted && stop.signal.reason !== LATE) throw stop.signal.reason;
@@ -102,7 +123,12 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
       seconds,
       writingSeconds: writingMs / 1_000,
       faults,
-      readers: [...Object.keys(WAYS), dashboard.way].map((way) => summary(way, [...readers, dashboard].filter((reader) => reader.way === way))),
+      readers: [...Object.keys(WAYS), dashboard.way].map((way) =>
+        summary(
+          way,
+          [...readers, dashboard].filter((reader) => reader.way === way),
+        ),
+      ),
       writing: { ...writing, reasons: Object.fromEntries(writing.reasons) },
     };
   } finally {
@@ -114,7 +140,15 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
 /** Three readers of each run: a WebSocket, server-sent events (of GraphQL and of AG-UI in turn), and pages. */
 function readersOf(runIds: readonly string[]): (Reader & { runId: string })[] {
   const [socket, sse, agUi, paging] = Object.keys(WAYS) as [string, string, string, string];
-  return runIds.flatMap((runId, index) => [socket, index % 2 === 0 ? sse : agUi, paging].map((way) => ({ way, runId, log: [], resumes: 0, reasons: new Map<string, number>() })));
+  return runIds.flatMap((runId, index) =>
+    [socket, index % 2 === 0 ? sse : agUi, paging].map((way) => ({
+      way,
+      runId,
+      log: [],
+      resumes: 0,
+      reasons: new Map<string, number>(),
+    })),
+  );
 }
 
 interface Gates {
@@ -155,9 +189,17 @@ function gates({ runs, events, faults }: SuiteOptions): Gates {
   };
 }
 
-async function disturb({ faults }: SuiteOptions, topology: Topology, progress: Gates, log: (line: string) => void, signal: AbortSignal): Promise<Record<string, number>> {
+async function disturb(
+  { faults }: SuiteOptions,
+  topology: Topology,
+  progress: Gates,
+  log: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+  const aborted = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+  );
   aborted.catch(() => undefined);
   for (const [index, fault] of faults.entries()) {
     await Promise.race([progress.reached(index + 1), aborted]);
@@ -175,7 +217,14 @@ async function disturb({ faults }: SuiteOptions, topology: Topology, progress: G
 
 function summary(way: string, readers: readonly Reader[]): SuiteReport['readers'][number] {
   const reasons: Record<string, number> = {};
-  for (const reader of readers) for (const [reason, count] of reader.reasons) reasons[reason] = (reasons[reason] ?? 0) + count;
+  for (const reader of readers)
+    for (const [reason, count] of reader.reasons) reasons[reason] = (reasons[reason] ?? 0) + count;
   const sum = (of: (reader: Reader) => number): number => readers.reduce((total, reader) => total + of(reader), 0);
-  return { way, readers: readers.length, events: sum(({ log }) => log.length), resumes: sum(({ resumes }) => resumes), reasons };
+  return {
+    way,
+    readers: readers.length,
+    events: sum(({ log }) => log.length),
+    resumes: sum(({ resumes }) => resumes),
+    reasons,
+  };
 }

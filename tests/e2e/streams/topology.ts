@@ -44,11 +44,17 @@ export interface Topology extends AsyncDisposable {
   snapStore(): Promise<void>;
   /** What Toxiproxy does to the connections to PostgreSQL for so long; only where the topology has it. */
   disturbStore(how: 'refused' | 'slow' | 'cut', forMs: number): Promise<void>;
-  /** Ends the sessions that listen for notifications (of PostgreSQL, or of Redis where there is one); those that come before they are replaced are lost. */
+  /**
+   * Ends the sessions that listen for notifications (of PostgreSQL, or of Redis where there is one); those that come
+   * before they are replaced are lost.
+   */
   loseNotifications(): Promise<void>;
   /** Kills Redis with SIGKILL, and starts it again after so long; only where the topology has it. */
   restartRedis(awayMs: number): Promise<void>;
-  /** Breaks every gateway's connections to Redis, and refuses new ones for so long; only where the topology has Toxiproxy and Redis. */
+  /**
+   * Breaks every gateway's connections to Redis, and refuses new ones for so long; only where the topology has
+   * Toxiproxy and Redis.
+   */
   cutRedis(forMs: number): Promise<void>;
   /** Changes the schema of a subgraph in its file, which every gateway watches. */
   reloadSupergraph(): Promise<void>;
@@ -97,13 +103,25 @@ async function wireToStore(port: number, toxiproxy: string | undefined): Promise
     move: (moved) => proxy.up(`127.0.0.1:${moved}`),
     disturb: async (how, forMs) => {
       if (how === 'refused') return await within(proxy.down, forMs, () => proxy.up());
-      await within(() => proxy.poison(how === 'slow' ? { type: 'latency', attributes: { latency: 300, jitter: 200 } } : { type: 'limit_data', attributes: { bytes: 4_000 } }), forMs, proxy.cure);
+      await within(
+        () =>
+          proxy.poison(
+            how === 'slow'
+              ? { type: 'latency', attributes: { latency: 300, jitter: 200 } }
+              : { type: 'limit_data', attributes: { bytes: 4_000 } },
+          ),
+        forMs,
+        proxy.cure,
+      );
     },
     close: async () => await proxy[Symbol.asyncDispose](),
   };
 }
 
-export async function startTopology(gatewayCount: number, { env: given = {}, toxiproxy, redis: program }: TopologyOptions = {}): Promise<Topology> {
+export async function startTopology(
+  gatewayCount: number,
+  { env: given = {}, toxiproxy, redis: program }: TopologyOptions = {},
+): Promise<Topology> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-streams-'));
   const endings: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const end = async (): Promise<void> => {
@@ -136,7 +154,14 @@ export async function startTopology(gatewayCount: number, { env: given = {}, tox
       process.off('exit', killAll);
     });
     for (let index = 0; index < gatewayCount; index++) {
-      const gateway: Gateway = { wire: await wireTo(0), dataDir: join(folder, `gateway-${index}`), process: undefined, killed: false, output: '', onDeath };
+      const gateway: Gateway = {
+        wire: await wireTo(0),
+        dataDir: join(folder, `gateway-${index}`),
+        process: undefined,
+        killed: false,
+        output: '',
+        onDeath,
+      };
       endings.push(async () => await gateway.wire[Symbol.asyncDispose]());
       gateways.push(gateway);
       // One after the other: the first migrates.
@@ -167,7 +192,11 @@ export async function startTopology(gatewayCount: number, { env: given = {}, tox
       },
       disturbStore: (how, forMs) => storeWire.disturb(how, forMs),
       async loseNotifications() {
-        if (!redis) return void (await query(direct.href, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'listen%' AND pid <> pg_backend_pid()`));
+        if (!redis)
+          return void (await query(
+            direct.href,
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'listen%' AND pid <> pg_backend_pid()`,
+          ));
         const client = new Redis(redis.url);
         await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub').finally(() => client.disconnect());
       },
@@ -200,7 +229,12 @@ export async function query(databaseUrl: string, sql: string): Promise<pg.QueryR
   }
 }
 
-async function start(gateway: Gateway, databaseUrl: string, supergraphFile: string, env: Readonly<Record<string, string>>): Promise<void> {
+async function start(
+  gateway: Gateway,
+  databaseUrl: string,
+  supergraphFile: string,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
   const child = spawn(process.execPath, ['ops/start.mjs'], {
     cwd: ROOT,
     env: cleanEnvironment({
@@ -231,7 +265,8 @@ async function start(gateway: Gateway, databaseUrl: string, supergraphFile: stri
   if (port === undefined) throw new Error(`A gateway did not start:\n${gateway.output}`);
   gateway.wire.target = port;
   child.once('exit', (status, signal) => {
-    if (!gateway.killed) gateway.onDeath(new Error(`A gateway ended by itself (${signal ?? status}):\n${gateway.output}`));
+    if (!gateway.killed)
+      gateway.onDeath(new Error(`A gateway ended by itself (${signal ?? status}):\n${gateway.output}`));
   });
 }
 
@@ -258,7 +293,10 @@ async function copySupergraph(folder: string): Promise<{ file: string; change():
     file,
     change: async () => {
       const schema = await readFile(changed, 'utf8');
-      await writeFile(changed, schema.replace(/"""Queues a run[^"]*"""/, `"""Queues a run. Schema number ${++changes}."""`));
+      await writeFile(
+        changed,
+        schema.replace(/"""Queues a run[^"]*"""/, `"""Queues a run. Schema number ${++changes}."""`),
+      );
     },
   };
 }

@@ -1,8 +1,12 @@
-/** Writers: append what they have to, in batches under idempotency keys, again and again until they are told that it is there. */
+/**
+ * Writers: append what they have to, in batches under idempotency keys, again and again until they are told that it is
+ * there.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask, reasonOf, Refused, type ReaderContext } from './readers.ts';
 
-const START = 'mutation($key: String!, $input: JSON) { startRun(input: { idempotencyKey: $key, input: $input }) { run { id } } }';
+const START =
+  'mutation($key: String!, $input: JSON) { startRun(input: { idempotencyKey: $key, input: $input }) { run { id } } }';
 const APPEND = 'mutation($input: AppendRunEventsInput!) { appendRunEvents(input: $input) { events { sequence } } }';
 const FINISH = 'mutation($input: FinishRunInput!) { finishRun(input: $input) { run { status } } }';
 
@@ -24,16 +28,25 @@ export const startRun = async (context: WriterContext, report: WriterReport, num
 };
 
 /**
- * Writes `events` events into each run, marked 1, 2, 3 …, taking the runs in turn so that all grow at once, and ends each.
- * Half of the runs end by `finishRun`, half by an appended RUN_FINISHED.
+ * Writes `events` events into each run, marked 1, 2, 3 …, taking the runs in turn so that all grow at once, and ends
+ * each. Half of the runs end by `finishRun`, half by an appended RUN_FINISHED.
  */
-export async function write(runIds: readonly string[], events: number, batch: number, context: WriterContext, report: WriterReport): Promise<void> {
+export async function write(
+  runIds: readonly string[],
+  events: number,
+  batch: number,
+  context: WriterContext,
+  report: WriterReport,
+): Promise<void> {
   const open = runIds.map((runId, index) => ({ runId, marked: 0, byMutation: index % 2 === 0 }));
   while (open.length > 0) {
     const run = open[Math.floor(Math.random() * open.length)]!;
     const size = Math.min(1 + Math.floor(Math.random() * (2 * batch - 1)), events - run.marked);
     await context.admitted(size);
-    const given: { type: string; payload?: unknown }[] = Array.from({ length: size }, (_, index) => ({ type: 'CUSTOM', payload: { name: 'mark', value: run.marked + 1 + index } }));
+    const given: { type: string; payload?: unknown }[] = Array.from({ length: size }, (_, index) => ({
+      type: 'CUSTOM',
+      payload: { name: 'mark', value: run.marked + 1 + index },
+    }));
     const ends = run.marked + size === events;
     if (ends && !run.byMutation) given.push({ type: 'RUN_FINISHED' });
     // Where the log must stand, and the key: RUN_STARTED comes first.
@@ -59,7 +72,12 @@ async function finish(context: WriterContext, report: WriterReport, runId: strin
 /** Refusals that say something of the request, and would be the same the next time. */
 const FINAL = ['BAD_USER_INPUT', 'CONFLICT', 'NOT_FOUND', 'FORBIDDEN', 'GRAPHQL_VALIDATION_FAILED'];
 
-async function again(context: WriterContext, report: WriterReport, query: string, variables: Record<string, unknown>): Promise<Record<string, unknown>> {
+async function again(
+  context: WriterContext,
+  report: WriterReport,
+  query: string,
+  variables: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
   for (let failures = 0; ; failures++) {
     try {
       return await ask(context.url(), query, variables, context.signal);

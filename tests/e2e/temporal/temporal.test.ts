@@ -1,6 +1,7 @@
 /**
- * Runs that workflows own, with a real Temporal server (`TEST_TEMPORAL_ADDRESS`), the example's worker (`TEST_TEMPORAL_WORKER`) and
- * gateways as processes: whatever is killed, each run ends once, and nothing is lost or written twice.
+ * Runs that workflows own, with a real Temporal server (`TEST_TEMPORAL_ADDRESS`), the example's worker
+ * (`TEST_TEMPORAL_WORKER`) and gateways as processes: whatever is killed, each run ends once, and nothing is lost or
+ * written twice.
  */
 import { once } from 'node:events';
 import { Connection, WorkflowClient } from '@temporalio/client';
@@ -44,7 +45,8 @@ describe.skipIf(!address || !folder)('runs that workflows own (TEST_TEMPORAL_ADD
   });
 
   /** Any gateway that answers; what is asked may be asked again. */
-  async function ask(source: string, variables: Record<string, unknown>): Promise<Record<string, any>> { // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are checked by their content
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers are checked by their content
+  async function ask(source: string, variables: Record<string, unknown>): Promise<Record<string, any>> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await askOnce(topology.urls[attempt % 2]!, source, variables, AbortSignal.timeout(60_000));
@@ -55,7 +57,10 @@ describe.skipIf(!address || !folder)('runs that workflows own (TEST_TEMPORAL_ADD
   }
   /** A worker writes through the first gateway's wire, which outlives that gateway. */
   async function startWorker(): Promise<Program> {
-    const worker = startProgram(process.execPath, ['worker.mjs'], { cwd: folder!, env: cleanEnvironment({ TEMPORAL_ADDRESS: address!, TRIBUTARY_URL: topology.urls[0]! }) });
+    const worker = startProgram(process.execPath, ['worker.mjs'], {
+      cwd: folder!,
+      env: cleanEnvironment({ TEMPORAL_ADDRESS: address!, TRIBUTARY_URL: topology.urls[0]! }),
+    });
     workers.push(worker);
     await expect.poll(() => worker.output, { timeout: 60_000 }).toContain('takes workflows');
     return worker;
@@ -65,61 +70,98 @@ describe.skipIf(!address || !folder)('runs that workflows own (TEST_TEMPORAL_ADD
     worker.child.kill('SIGKILL');
     await gone;
   }
-  const start = async (input: unknown): Promise<{ id: string; workflowId: string }> => (await ask(START, { input }))['startRun'].run;
-  const runOf = async (id: string) => (await ask(RUN, { id }))['run'] as { status: string; output: unknown; error: { code: string; message: string } | null; dispatchError: string | null; lastSequence: number };
+  const start = async (input: unknown): Promise<{ id: string; workflowId: string }> =>
+    (await ask(START, { input }))['startRun'].run;
+  const runOf = async (id: string) =>
+    (await ask(RUN, { id }))['run'] as {
+      status: string;
+      output: unknown;
+      error: { code: string; message: string } | null;
+      dispatchError: string | null;
+      lastSequence: number;
+    };
   const ended = async (id: string, timeout = 150_000) => {
-    await expect.poll(async () => (await runOf(id)).status, { timeout, interval: 200 }).toMatch(/SUCCEEDED|FAILED|CANCELLED/);
+    await expect
+      .poll(async () => (await runOf(id)).status, { timeout, interval: 200 })
+      .toMatch(/SUCCEEDED|FAILED|CANCELLED/);
     return await runOf(id);
   };
   const logOf = async (id: string): Promise<Event[]> =>
-    (await query(topology.databaseUrl, `SELECT sequence, type, payload FROM runs.run_events WHERE run_id = '${id}' ORDER BY sequence`)).rows as unknown as Event[];
+    (
+      await query(
+        topology.databaseUrl,
+        `SELECT sequence, type, payload FROM runs.run_events WHERE run_id = '${id}' ORDER BY sequence`,
+      )
+    ).rows as unknown as Event[];
   const statusOf = async (workflowId: string) => (await client.getHandle(workflowId).describe()).status.name;
   const terminalOf = (log: Event[]) => log.filter(({ type }) => type === 'RUN_FINISHED' || type === 'RUN_ERROR');
 
-  test('survive the death of worker and gateways: every step once and in order, one end', { timeout: 300_000 }, async () => {
-    const steps = Array.from({ length: 25 }, (_, index) => `step ${index + 1}`);
-    let worker = await startWorker();
-    const runs = await Promise.all(Array.from({ length: 12 }, () => start({ steps, pauseMs: 300 })));
-    const written = async () => Number((await query(topology.databaseUrl, 'SELECT count(*) AS events FROM runs.run_events')).rows[0]!['events']);
-    const total = runs.length * (steps.length * 3 + 2);
-    const disturb = [
-      async () => (await kill(worker), (worker = await startWorker())),
-      async () => await topology.killGateway(0),
-      async () => (await Promise.all([kill(worker), topology.killGateway(0)]), (worker = await startWorker())),
-      async () => await topology.killGateway(1),
-      async () => temporal.snap(),
-      async () => (await kill(worker), (worker = await startWorker())),
-    ];
-    for (const [index, fault] of disturb.entries()) {
-      const until = (total * (index + 1)) / (disturb.length + 2);
-      await expect.poll(written, { timeout: 150_000, interval: 100 }).toBeGreaterThan(until);
-      await fault();
-    }
-    // All of them fell into the writing, or nothing was proved.
-    expect(await written()).toBeLessThan(total);
-    for (const { id, workflowId } of runs) {
-      expect(await ended(id)).toMatchObject({ status: 'SUCCEEDED', output: { steps: steps.length }, error: null, dispatchError: null });
-      const log = await logOf(id);
-      expect(log.map(({ sequence }) => sequence)).toEqual(log.map((_, index) => index + 1));
-      expect(log.map(({ type, payload }) => payload.stepName ?? payload.delta ?? type)).toEqual(['RUN_STARTED', ...steps.flatMap((step) => [step, `${step} is done.`, step]), 'RUN_FINISHED']);
-      await expect.poll(() => statusOf(workflowId), { timeout: 60_000 }).toBe('COMPLETED');
-    }
-    await kill(worker);
-  });
+  test(
+    'survive the death of worker and gateways: every step once and in order, one end',
+    { timeout: 300_000 },
+    async () => {
+      const steps = Array.from({ length: 25 }, (_, index) => `step ${index + 1}`);
+      let worker = await startWorker();
+      const runs = await Promise.all(Array.from({ length: 12 }, () => start({ steps, pauseMs: 300 })));
+      const written = async () =>
+        Number(
+          (await query(topology.databaseUrl, 'SELECT count(*) AS events FROM runs.run_events')).rows[0]!['events'],
+        );
+      const total = runs.length * (steps.length * 3 + 2);
+      const disturb = [
+        async () => (await kill(worker), (worker = await startWorker())),
+        async () => await topology.killGateway(0),
+        async () => (await Promise.all([kill(worker), topology.killGateway(0)]), (worker = await startWorker())),
+        async () => await topology.killGateway(1),
+        async () => temporal.snap(),
+        async () => (await kill(worker), (worker = await startWorker())),
+      ];
+      for (const [index, fault] of disturb.entries()) {
+        const until = (total * (index + 1)) / (disturb.length + 2);
+        await expect.poll(written, { timeout: 150_000, interval: 100 }).toBeGreaterThan(until);
+        await fault();
+      }
+      // All of them fell into the writing, or nothing was proved.
+      expect(await written()).toBeLessThan(total);
+      for (const { id, workflowId } of runs) {
+        expect(await ended(id)).toMatchObject({
+          status: 'SUCCEEDED',
+          output: { steps: steps.length },
+          error: null,
+          dispatchError: null,
+        });
+        const log = await logOf(id);
+        expect(log.map(({ sequence }) => sequence)).toEqual(log.map((_, index) => index + 1));
+        expect(log.map(({ type, payload }) => payload.stepName ?? payload.delta ?? type)).toEqual([
+          'RUN_STARTED',
+          ...steps.flatMap((step) => [step, `${step} is done.`, step]),
+          'RUN_FINISHED',
+        ]);
+        await expect.poll(() => statusOf(workflowId), { timeout: 60_000 }).toBe('COMPLETED');
+      }
+      await kill(worker);
+    },
+  );
 
-  test('are started although Temporal is away and the gateway that acknowledged them dies', { timeout: 300_000 }, async () => {
-    temporal.cut();
-    const run = await start({ steps: ['only'] });
-    await expect.poll(async () => (await runOf(run.id)).dispatchError, { timeout: 60_000 }).toBe('Temporal cannot be reached.');
-    expect(await statusOf(run.workflowId).catch(() => 'absent')).toBe('absent');
-    await topology.killGateway(0);
-    await topology.killGateway(1);
-    expect(await runOf(run.id)).toMatchObject({ status: 'QUEUED' });
-    temporal.mend();
-    const worker = await startWorker();
-    expect(await ended(run.id)).toMatchObject({ status: 'SUCCEEDED', dispatchError: null, lastSequence: 5 });
-    await kill(worker);
-  });
+  test(
+    'are started although Temporal is away and the gateway that acknowledged them dies',
+    { timeout: 300_000 },
+    async () => {
+      temporal.cut();
+      const run = await start({ steps: ['only'] });
+      await expect
+        .poll(async () => (await runOf(run.id)).dispatchError, { timeout: 60_000 })
+        .toBe('Temporal cannot be reached.');
+      expect(await statusOf(run.workflowId).catch(() => 'absent')).toBe('absent');
+      await topology.killGateway(0);
+      await topology.killGateway(1);
+      expect(await runOf(run.id)).toMatchObject({ status: 'QUEUED' });
+      temporal.mend();
+      const worker = await startWorker();
+      expect(await ended(run.id)).toMatchObject({ status: 'SUCCEEDED', dispatchError: null, lastSequence: 5 });
+      await kill(worker);
+    },
+  );
 
   test('cancel their workflows when they are cancelled, and end once', { timeout: 180_000 }, async () => {
     const worker = await startWorker();
@@ -131,16 +173,28 @@ describe.skipIf(!address || !folder)('runs that workflows own (TEST_TEMPORAL_ADD
     await kill(worker);
   });
 
-  test('fail where their workflow failed, was terminated, or was cancelled elsewhere; once', { timeout: 180_000 }, async () => {
-    const worker = await startWorker();
-    const [failing, terminated, cancelled] = [await start({ steps: 'none' }), await start({ steps: ['long'], pauseMs: 3_600_000 }), await start({ steps: ['long'], pauseMs: 3_600_000 })];
-    for (const { id } of [terminated, cancelled]) await expect.poll(async () => (await runOf(id)).lastSequence, { timeout: 60_000 }).toBe(2);
-    await client.getHandle(terminated.workflowId).terminate('an operator’s hand');
-    await client.getHandle(cancelled.workflowId).cancel();
-    expect(await ended(failing.id)).toMatchObject({ status: 'FAILED', error: { code: 'WORKFLOW_FAILED', message: expect.stringContaining('no list of `steps`') as string } });
-    expect(await ended(terminated.id)).toMatchObject({ status: 'FAILED', error: { code: 'WORKFLOW_TERMINATED' } });
-    expect(await ended(cancelled.id)).toMatchObject({ status: 'CANCELLED', error: null });
-    for (const { id } of [failing, terminated, cancelled]) expect(terminalOf(await logOf(id))).toHaveLength(1);
-    await kill(worker);
-  });
+  test(
+    'fail where their workflow failed, was terminated, or was cancelled elsewhere; once',
+    { timeout: 180_000 },
+    async () => {
+      const worker = await startWorker();
+      const [failing, terminated, cancelled] = [
+        await start({ steps: 'none' }),
+        await start({ steps: ['long'], pauseMs: 3_600_000 }),
+        await start({ steps: ['long'], pauseMs: 3_600_000 }),
+      ];
+      for (const { id } of [terminated, cancelled])
+        await expect.poll(async () => (await runOf(id)).lastSequence, { timeout: 60_000 }).toBe(2);
+      await client.getHandle(terminated.workflowId).terminate('an operator’s hand');
+      await client.getHandle(cancelled.workflowId).cancel();
+      expect(await ended(failing.id)).toMatchObject({
+        status: 'FAILED',
+        error: { code: 'WORKFLOW_FAILED', message: expect.stringContaining('no list of `steps`') as string },
+      });
+      expect(await ended(terminated.id)).toMatchObject({ status: 'FAILED', error: { code: 'WORKFLOW_TERMINATED' } });
+      expect(await ended(cancelled.id)).toMatchObject({ status: 'CANCELLED', error: null });
+      for (const { id } of [failing, terminated, cancelled]) expect(terminalOf(await logOf(id))).toHaveLength(1);
+      await kill(worker);
+    },
+  );
 });

@@ -10,11 +10,24 @@ import { childrenOf, cleanEnvironment, startProgram, type Program } from '#tests
 
 const onLinux = process.platform === 'linux';
 
-test.each([[[], 1], [['--workers', '4'], 4], [['--workers=64'], 64]])('the command line %j means %i', (args, count) => {
+test.each([
+  [[], 1],
+  [['--workers', '4'], 4],
+  [['--workers=64'], 64],
+])('the command line %j means %i', (args, count) => {
   expect(workerCount(args)).toBe(count);
 });
 
-test.each([['--workers'], ['--workers=0'], ['--workers=65'], ['--workers=-1'], ['--workers=two'], ['--workers=1.5'], ['--speed=9'], ['more']])('the argument %s is refused', (argument) => {
+test.each([
+  ['--workers'],
+  ['--workers=0'],
+  ['--workers=65'],
+  ['--workers=-1'],
+  ['--workers=two'],
+  ['--workers=1.5'],
+  ['--speed=9'],
+  ['more'],
+])('the argument %s is refused', (argument) => {
   expect(() => workerCount([argument])).toThrow(expect.objectContaining({ name: 'WorkerError' }));
 });
 
@@ -39,7 +52,8 @@ test.runIf(onLinux)('two workers', { timeout: 60_000 }, async () => {
   // One worker dies: its streams are cut and resume, the other's go on, and another takes its place.
   process.kill(workers[0]!, 'SIGKILL');
   await append(runId, 'c');
-  for (const stream of streams) if ((await stream.until(4)) === 'cut') expect(await (await follow(runId, stream.last())).until(4)).toBe('seen');
+  for (const stream of streams)
+    if ((await stream.until(4)) === 'cut') expect(await (await follow(runId, stream.last())).until(4)).toBe('seen');
   await until(async () => (await workersOf(server)).filter((pid) => !workers.includes(pid)).length === 1);
 
   const all = [...(await workersOf(server)), server.pid];
@@ -55,7 +69,15 @@ let url: string;
 const startServer = (args: string[]): Program => {
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   const main = fileURLToPath(new URL('../../../gateway/main.ts', import.meta.url));
-  const env = cleanEnvironment({ DATA_DIR: dataDir, PORT: '0', INGEST_ON_START: 'false', RUN_LIBRARIAN: 'false', LOG_LEVEL: 'warn', DATABASE_URL: '', SHUTDOWN_TIMEOUT_MS: '2000' });
+  const env = cleanEnvironment({
+    DATA_DIR: dataDir,
+    PORT: '0',
+    INGEST_ON_START: 'false',
+    RUN_LIBRARIAN: 'false',
+    LOG_LEVEL: 'warn',
+    DATABASE_URL: '',
+    SHUTDOWN_TIMEOUT_MS: '2000',
+  });
   return startProgram(process.execPath, ['--import', loader, main, ...args], { env });
 };
 
@@ -98,7 +120,11 @@ async function ask<T>(query: string, variables: Record<string, unknown> = {}): P
   // A connection of its own each time; one that the dying worker had is tried again.
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json', connection: 'close' }, body: JSON.stringify({ query, variables }) });
+      const response = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', connection: 'close' },
+        body: JSON.stringify({ query, variables }),
+      });
       const { data, errors } = (await response.json()) as { data: T; errors?: unknown };
       expect(errors).toBeUndefined();
       return data;
@@ -107,15 +133,23 @@ async function ask<T>(query: string, variables: Record<string, unknown> = {}): P
     }
   }
 }
-const start = async () => (await ask<{ startRun: { run: { id: string } } }>('mutation { startRun(input: {}) { run { id } } }')).startRun.run.id;
+const start = async () =>
+  (await ask<{ startRun: { run: { id: string } } }>('mutation { startRun(input: {}) { run { id } } }')).startRun.run.id;
 const append = async (runId: string, key: string) =>
-  await ask('mutation ($runId: ID!, $key: String!) { appendRunEvents(input: { runId: $runId, idempotencyKey: $key, events: [{ type: CUSTOM, payload: { name: "n", value: 1 } }] }) { run { id } } }', { runId, key });
-const health = async () => ((await (await fetch(`${url}/health/ready`, { headers: { connection: 'close' } })).json()) as { status: string }).status;
+  await ask(
+    'mutation ($runId: ID!, $key: String!) { appendRunEvents(input: { runId: $runId, idempotencyKey: $key, events: [{ type: CUSTOM, payload: { name: "n", value: 1 } }] }) { run { id } } }',
+    { runId, key },
+  );
+const health = async () =>
+  ((await (await fetch(`${url}/health/ready`, { headers: { connection: 'close' } })).json()) as { status: string })
+    .status;
 
 async function follow(runId: string, after = 0) {
   const response = await fetch(`${url}/runs/${runId}/events?after=${after}`);
   expect(response.status).toBe(200);
-  const reader = response.body!.pipeThrough(new TextDecoderStream() as never).getReader() as ReadableStreamDefaultReader<string>;
+  const reader = response
+    .body!.pipeThrough(new TextDecoderStream() as never)
+    .getReader() as ReadableStreamDefaultReader<string>;
   let body = '';
   const last = () => Number([...body.matchAll(/^id: (\d+)$/gm)].at(-1)?.[1] ?? after);
   return {

@@ -7,7 +7,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { federate, received, testContext, type Federation } from '../federation.ts';
 import type { Conformance, ConformanceOperation } from './case.ts';
 
-const folders = readdirSync(new URL('.', import.meta.url), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+const folders = readdirSync(new URL('.', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
 test('there is a folder for every directive', () => expect(folders.length).toBeGreaterThan(25));
 
@@ -23,7 +25,12 @@ describe.each(folders)('%s', async (folder) => {
       const context = testContext({ requestId: operation.requestId });
       compare(received(await federation.run(operation.query, operation.variables, context)), operation);
       if (operation.requests === undefined || entityBatchSize === 1) return;
-      const requests = Object.fromEntries(Object.keys(operation.requests).map((name) => [name, federation.calls.filter(({ service }) => service === name).length]));
+      const requests = Object.fromEntries(
+        Object.keys(operation.requests).map((name) => [
+          name,
+          federation.calls.filter(({ service }) => service === name).length,
+        ]),
+      );
       expect(requests, JSON.stringify(federation.calls, null, 1)).toEqual(operation.requests);
     });
   });
@@ -34,9 +41,16 @@ function compare(actual: ExecutionResult, { data, errors = [] }: ConformanceOper
   // As text: the order of fields belongs to the answer.
   expect(JSON.stringify(actual.data), told).toBe(JSON.stringify(data));
   const sorted = (paths: readonly (readonly (string | number)[])[]) => paths.map((path) => JSON.stringify(path)).sort();
-  expect(sorted((actual.errors ?? []).map(({ path }) => path ?? [])), told).toEqual(sorted(errors.map(({ path }) => path)));
+  expect(sorted((actual.errors ?? []).map(({ path }) => path ?? [])), told).toEqual(
+    sorted(errors.map(({ path }) => path)),
+  );
   for (const { path, code } of errors) {
     if (code === undefined) continue;
-    expect(actual.errors?.filter((error) => JSON.stringify(error.path) === JSON.stringify(path)).map(({ extensions }) => extensions?.code), told).toContain(code);
+    expect(
+      actual.errors
+        ?.filter((error) => JSON.stringify(error.path) === JSON.stringify(path))
+        .map(({ extensions }) => extensions?.code),
+      told,
+    ).toContain(code);
   }
 }

@@ -9,8 +9,9 @@ interface Media {
 }
 
 /**
- * `@apollo/query-planner` fails ("Cannot add fragment of condition …") where one object type is at hand, its subgraph has the interface's key,
- * and a field of the interface object requires a field whose subgraph has no key on the interface.
+ * `@apollo/query-planner` fails ("Cannot add fragment of condition …") where one object type is at hand, its subgraph
+ * has the interface's key, and a field of the interface object requires a field whose subgraph has no key on the
+ * interface.
  */
 test.fails('a field of an interface object that requires another, asked of one type', async () => {
   const media = (id: string): Media => ({ __typename: id.startsWith('b') ? 'Book' : 'Film', id });

@@ -1,6 +1,7 @@
 /**
- * Random schemas whose resolvers do all that resolvers may: answer at once or later, with values, nulls, errors and rubbish. What a field
- * answers depends on nothing but the seed, the object, the field and its arguments, so that two executors can be compared.
+ * Random schemas whose resolvers do all that resolvers may: answer at once or later, with values, nulls, errors and
+ * rubbish. What a field answers depends on nothing but the seed, the object, the field and its arguments, so that two
+ * executors can be compared.
  */
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { GraphQLError, isObjectType, isUnionType, parse, type GraphQLResolveInfo, type GraphQLSchema } from 'graphql';
@@ -51,9 +52,18 @@ export function randomSchema(seed: number, { later }: RandomSchemaOptions): Rand
   });
   const fields = (least: number) => Array.from({ length: least + random.below(5) }, field);
   const common = Array.from({ length: 2 }, field);
-  const models = new Map<string, FieldModel[]>(OBJECTS.map((name) => [name, [...fields(2), ...(name === 'D' ? [] : common)]]));
-  for (const [name, least] of [['Query', 3], ['Mutation', 3], ['Subscription', 2]] as const) {
-    models.set(name, fields(least).map((root) => ({ ...root, kind: 'resolver' as const })));
+  const models = new Map<string, FieldModel[]>(
+    OBJECTS.map((name) => [name, [...fields(2), ...(name === 'D' ? [] : common)]]),
+  );
+  for (const [name, least] of [
+    ['Query', 3],
+    ['Mutation', 3],
+    ['Subscription', 2],
+  ] as const) {
+    models.set(
+      name,
+      fields(least).map((root) => ({ ...root, kind: 'resolver' as const })),
+    );
   }
   const recognition: Recognition = random.pick(['property', 'resolveType', 'isTypeOf'] as const);
 
@@ -75,7 +85,14 @@ export function randomSchema(seed: number, { later }: RandomSchemaOptions): Rand
     Colour: { RED: 'RED', GREEN: 7, BLUE: 'blue' },
   };
   for (const [name, list] of models) {
-    resolvers[name] = { ...(OBJECTS.includes(name as never) ? { __resolveReference: (reference: { id: string; __typename: string }) => values.entity(name, reference, made.rejects) } : {}) };
+    resolvers[name] = {
+      ...(OBJECTS.includes(name as never)
+        ? {
+            __resolveReference: (reference: { id: string; __typename: string }) =>
+              values.entity(name, reference, made.rejects),
+          }
+        : {}),
+    };
     for (const model of list) {
       if (model.kind !== 'resolver') continue;
       const resolve = (source: unknown, args: object, context: unknown, info: GraphQLResolveInfo): unknown => {
@@ -86,12 +103,14 @@ export function randomSchema(seed: number, { later }: RandomSchemaOptions): Rand
     }
   }
   for (const name of ['I', 'W', 'U']) {
-    if (recognition === 'resolveType') resolvers[name] = { __resolveType: (value: { of?: unknown }) => values.typeOf(value) };
+    if (recognition === 'resolveType')
+      resolvers[name] = { __resolveType: (value: { of?: unknown }) => values.typeOf(value) };
   }
   const schema = buildSubgraphSchema({ typeDefs: parse(typeDefs), resolvers: resolvers as never });
   if (recognition === 'isTypeOf') {
     for (const type of Object.values(schema.getTypeMap())) {
-      if (isObjectType(type) && OBJECTS.includes(type.name as never)) type.isTypeOf = (value: { of?: unknown }) => values.isTypeOf(value, type.name) as boolean;
+      if (isObjectType(type) && OBJECTS.includes(type.name as never))
+        type.isTypeOf = (value: { of?: unknown }) => values.isTypeOf(value, type.name) as boolean;
       // Apollo's own way with abstract types would hide graphql-js's.
       if (isUnionType(type) && type.name === 'U') type.resolveType = undefined;
     }
@@ -113,11 +132,23 @@ function implementsOf(name: string): string {
 
 function told(source: unknown, args: object, context: unknown, info: GraphQLResolveInfo): string {
   const path: unknown[] = [];
-  for (let at: GraphQLResolveInfo['path'] | undefined = info.path; at !== undefined; at = at.prev) path.push(at.key, at.typename);
+  for (let at: GraphQLResolveInfo['path'] | undefined = info.path; at !== undefined; at = at.prev)
+    path.push(at.key, at.typename);
   return JSON.stringify([
-    (source as { id?: unknown } | undefined)?.id, args, typeof context, Object.keys(info).sort(), info.fieldName, String(info.returnType), info.parentType.name, path,
-    info.fieldNodes.map((node) => [node.alias?.value, node.name.value, node.selectionSet?.selections.length]), info.variableValues, Object.keys(info.fragments),
-    info.operation.operation, typeof info.rootValue, typeof info.schema.getType,
+    (source as { id?: unknown } | undefined)?.id,
+    args,
+    typeof context,
+    Object.keys(info).sort(),
+    info.fieldName,
+    String(info.returnType),
+    info.parentType.name,
+    path,
+    info.fieldNodes.map((node) => [node.alias?.value, node.name.value, node.selectionSet?.selections.length]),
+    info.variableValues,
+    Object.keys(info.fragments),
+    info.operation.operation,
+    typeof info.rootValue,
+    typeof info.schema.getType,
   ]);
 }
 
@@ -128,7 +159,12 @@ class Values {
   readonly #models: ReadonlyMap<string, readonly FieldModel[]>;
   readonly #recognition: Recognition;
 
-  constructor(seed: number, later: boolean, models: ReadonlyMap<string, readonly FieldModel[]>, recognition: Recognition) {
+  constructor(
+    seed: number,
+    later: boolean,
+    models: ReadonlyMap<string, readonly FieldModel[]>,
+    recognition: Recognition,
+  ) {
     this.#seed = seed;
     this.#later = later;
     this.#models = models;
@@ -136,7 +172,10 @@ class Values {
   }
 
   answer(typeName: string, source: unknown, { name, type }: FieldModel, args: object): unknown {
-    return this.#value(type, hash(this.#seed, typeName, String((source as { id?: unknown } | undefined)?.id ?? source), name, args));
+    return this.#value(
+      type,
+      hash(this.#seed, typeName, String((source as { id?: unknown } | undefined)?.id ?? source), name, args),
+    );
   }
 
   /** A value of the type, or not. */
@@ -171,17 +210,24 @@ class Values {
 
   #object(type: string, h: number): unknown {
     if (h % 97 === 0) return 'no object';
-    const candidates = type === 'I' ? ['A', 'B', 'C'] : type === 'U' ? ['A', 'B', 'D'] : type === 'W' ? OBJECTS : [type];
+    const candidates =
+      type === 'I' ? ['A', 'B', 'C'] : type === 'U' ? ['A', 'B', 'D'] : type === 'W' ? OBJECTS : [type];
     const name = candidates[h % candidates.length]!;
     return this.object(h % 89 === 0 ? 'C' : name, String((h >>> 8) % 6), type !== name);
   }
 
   object(name: string, id: string, isAbstract: boolean): object {
     const object: Record<string, unknown> = { id, of: name };
-    if (isAbstract && this.#recognition === 'property') object.__typename = hash(id, name) % 50 === 0 ? 'Nothing' : name;
+    if (isAbstract && this.#recognition === 'property')
+      object.__typename = hash(id, name) % 50 === 0 ? 'Nothing' : name;
     for (const field of this.#models.get(name) ?? []) {
       if (field.kind === 'method') object[field.name] = (args: object) => this.answer(name, object, field, args);
-      if (field.kind === 'property') Object.defineProperty(object, field.name, { enumerable: true, configurable: true, get: () => this.answer(name, object, field, {}) });
+      if (field.kind === 'property')
+        Object.defineProperty(object, field.name, {
+          enumerable: true,
+          configurable: true,
+          get: () => this.answer(name, object, field, {}),
+        });
     }
     return object;
   }

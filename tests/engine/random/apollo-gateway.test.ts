@@ -1,6 +1,7 @@
 /**
- * A second oracle: `@apollo/gateway`'s own planner and executor on the same random models and operations. Where it has no error and differs,
- * the uncut schema decides: it must agree with the engine. (`oracle.test.ts` compares all answers with the uncut schema.)
+ * A second oracle: `@apollo/gateway`'s own planner and executor on the same random models and operations. Where it has
+ * no error and differs, the uncut schema decides: it must agree with the engine. (`oracle.test.ts` compares all answers
+ * with the uncut schema.)
  */
 import { execute, parse, print, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { expect, test, vi } from 'vitest';
@@ -28,7 +29,12 @@ async function apolloGateway(supergraphSdl: string, schemas: ReadonlyMap<string,
     logger: QUIET,
     buildService: ({ name }) => ({
       async process({ request }) {
-        const result = await execute({ schema: schemas.get(name!)!, document: parse(request.query!), variableValues: request.variables ?? {}, contextValue: testContext() });
+        const result = await execute({
+          schema: schemas.get(name!)!,
+          document: parse(request.query!),
+          variableValues: request.variables ?? {},
+          contextValue: testContext(),
+        });
         return JSON.parse(JSON.stringify(result)) as never;
       },
     }),
@@ -37,7 +43,18 @@ async function apolloGateway(supergraphSdl: string, schemas: ReadonlyMap<string,
   return async (document, variables) => {
     const source = print(document);
     const operation = document.definitions.find((definition) => definition.kind === 'OperationDefinition');
-    const request = { document, operation, operationName: 'Random', source, queryHash: source, request: { query: source, variables }, metrics: {}, context: {}, logger: QUIET, schema: gateway.schema };
+    const request = {
+      document,
+      operation,
+      operationName: 'Random',
+      source,
+      queryHash: source,
+      request: { query: source, variables },
+      metrics: {},
+      context: {},
+      logger: QUIET,
+      schema: gateway.schema,
+    };
     return (await executor(request as never)) as ExecutionResult;
   };
 }
@@ -71,6 +88,8 @@ test('answers equal those of @apollo/gateway, or else those of the uncut schema'
     }
   }
   vi.unstubAllEnvs();
-  console.log(`Of ${counts.equal + counts.refused + counts.wrong} answers, @apollo/gateway gave ${counts.equal} alike, ${counts.refused} with errors and ${counts.wrong} that the uncut schema refutes.`);
+  console.log(
+    `Of ${counts.equal + counts.refused + counts.wrong} answers, @apollo/gateway gave ${counts.equal} alike, ${counts.refused} with errors and ${counts.wrong} that the uncut schema refutes.`,
+  );
   expect(counts.equal).toBeGreaterThan(MODELS * 3);
 });

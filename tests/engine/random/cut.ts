@@ -1,7 +1,16 @@
 /** The uncut schema of a model, and its cut into subgraphs. */
 import { buildSchema, type GraphQLFieldResolver, type GraphQLSchema, type GraphQLTypeResolver } from 'graphql';
 import type { TestSubgraph } from '../federation.ts';
-import { COLOURS, ModelData, reference, VALUE_FIELDS, type EntityModel, type FieldModel, type Model, type Reference } from './model.ts';
+import {
+  COLOURS,
+  ModelData,
+  reference,
+  VALUE_FIELDS,
+  type EntityModel,
+  type FieldModel,
+  type Model,
+  type Reference,
+} from './model.ts';
 
 const typeOf = (field: FieldModel): string => {
   const isList = field.shape === 'many' || field.shape === 'abstracts';
@@ -9,13 +18,18 @@ const typeOf = (field: FieldModel): string => {
   return field.nonNull ? `${named}!` : named;
 };
 
-const declare = (field: FieldModel, directives = ''): string => `  ${field.name}${field.hasArgument ? '(x: Int = 3)' : ''}: ${typeOf(field)}${directives}`;
+const declare = (field: FieldModel, directives = ''): string =>
+  `  ${field.name}${field.hasArgument ? '(x: Int = 3)' : ''}: ${typeOf(field)}${directives}`;
 
 const SHARED = (shareable: string, colours: readonly string[] = COLOURS): string => `
 enum Colour { ${colours.join(' ')} }
 type V { ${VALUE_FIELDS.map(({ name, type, nonNull }) => `${name}: ${type}${nonNull ? '!' : ''}${shareable}`).join(' ')} }`;
 
-const ROOTS = [['Query', 'roots'], ['Mutation', 'mutations'], ['Subscription', 'subscriptions']] as const;
+const ROOTS = [
+  ['Query', 'roots'],
+  ['Mutation', 'mutations'],
+  ['Subscription', 'subscriptions'],
+] as const;
 
 /** Events of a subscription are numbers, which its answers depend on. */
 const EVENTS = [1, 2, 3];
@@ -39,14 +53,26 @@ const fieldsOf = (model: Model, entity: EntityModel): FieldModel[] => [
 ];
 
 /** The whole model as one schema. */
-export function uncutSchema(model: Model): { schema: GraphQLSchema; fieldResolver: GraphQLFieldResolver<unknown, unknown>; typeResolver: GraphQLTypeResolver<unknown, unknown> } {
+export function uncutSchema(model: Model): {
+  schema: GraphQLSchema;
+  fieldResolver: GraphQLFieldResolver<unknown, unknown>;
+  typeResolver: GraphQLTypeResolver<unknown, unknown>;
+} {
   const sdl = [
     SHARED(''),
     `interface I {\n  id: ID!\n${[...model.common, ...model.objectFields].map((field) => declare(field)).join('\n')}\n}`,
-    `union U = ${model.entities.filter(({ inU }) => inU).map(({ name }) => name).join(' | ')}`,
+    `union U = ${model.entities
+      .filter(({ inU }) => inU)
+      .map(({ name }) => name)
+      .join(' | ')}`,
     ...model.entities.map(
       (entity) =>
-        `type ${entity.name}${entity.implementsI ? ' implements I' : ''} {\n  id: ID!\n  sku: String!\n${fieldsOf(model, entity).map((field) => declare(field)).join('\n')}\n}`,
+        `type ${entity.name}${entity.implementsI ? ' implements I' : ''} {\n  id: ID!\n  sku: String!\n${fieldsOf(
+          model,
+          entity,
+        )
+          .map((field) => declare(field))
+          .join('\n')}\n}`,
     ),
     ...ROOTS.map(([name, of]) => `type ${name} {\n${model[of].map((field) => declare(field)).join('\n')}\n}`),
   ].join('\n');
@@ -56,13 +82,21 @@ export function uncutSchema(model: Model): { schema: GraphQLSchema; fieldResolve
     typeResolver: (value) => (value as Reference).__typename,
     fieldResolver: (source, { x }: { x?: number }, _context, { parentType, fieldName }) => {
       const root = ROOTS.find(([name]) => name === parentType.name);
-      if (root !== undefined) return rootResolver(model, root[0], model[root[1]].find(({ name }) => name === fieldName)!)(source, { x });
+      if (root !== undefined)
+        return rootResolver(
+          model,
+          root[0],
+          model[root[1]].find(({ name }) => name === fieldName)!,
+        )(source, { x });
       const parent = source as Reference;
       if (parentType.name === 'V') return data.value(parent.id, fieldName);
       if (fieldName === 'id' || fieldName === 'sku') return parent[fieldName];
       const entity = model.entities.find(({ name }) => name === parentType.name)!;
       const field = fieldsOf(model, entity).find(({ name }) => name === fieldName)!;
-      const required = field.requires === undefined ? undefined : data.required(entity.name, parent.id, field.requires, field.requiresArgument);
+      const required =
+        field.requires === undefined
+          ? undefined
+          : data.required(entity.name, parent.id, field.requires, field.requiresArgument);
       return data.resolve(entity.name, parent.id, field, x, required);
     },
   };
@@ -70,7 +104,9 @@ export function uncutSchema(model: Model): { schema: GraphQLSchema; fieldResolve
 
 /** The subgraphs of a model. */
 export function cutModel(model: Model): Record<string, TestSubgraph> {
-  const subgraphs = Object.fromEntries(Array.from({ length: model.subgraphs }, (_, index) => [`s${index}`, subgraphOf(model, index)]));
+  const subgraphs = Object.fromEntries(
+    Array.from({ length: model.subgraphs }, (_, index) => [`s${index}`, subgraphOf(model, index)]),
+  );
   if (model.objectFields.length > 0) subgraphs.objects = interfaceObjectSubgraph(model);
   return subgraphs;
 }
@@ -85,26 +121,40 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
   const narrow = model.narrow?.[index];
   const sdl = [SHARED(' @shareable', narrow?.colours)];
 
-  const provided = new Set(model.entities.flatMap(({ fields }) => owned(fields).flatMap(({ provides }) => provides ?? [])));
+  const provided = new Set(
+    model.entities.flatMap(({ fields }) => owned(fields).flatMap(({ provides }) => provides ?? [])),
+  );
   for (const entity of model.entities) {
     const implementsI = entity.implementsI && (common.length > 0 || narrow?.outsideI.includes(entity.name) !== true);
-    const key = usesAbstract && entity.keys[index] === 'sku' && (entity.implementsI || index === 0) ? 'both' : entity.keys[index]!;
+    const key =
+      usesAbstract && entity.keys[index] === 'sku' && (entity.implementsI || index === 0)
+        ? 'both'
+        : entity.keys[index]!;
     const keyFields = [...(key === 'sku' ? [] : ['id']), ...(key === 'id' || key === 'nested' ? [] : ['sku'])];
     const knowsNested = key === 'nested' || (index === 0 && entity.keys.includes('nested'));
-    const keys = [...(key === 'compound' ? ['id sku'] : key === 'nested' ? [] : keyFields), ...(knowsNested ? ['ref { id }'] : [])];
+    const keys = [
+      ...(key === 'compound' ? ['id sku'] : key === 'nested' ? [] : keyFields),
+      ...(knowsNested ? ['ref { id }'] : []),
+    ];
     const fields = [...owned(entity.fields), ...(entity.implementsI ? common : [])];
     // What was overridden stays behind; nobody may ask for it any more, but where the override has a label.
     const left = entity.fields.filter(({ override }) => override?.from === index);
     const required = new Set(fields.flatMap(({ requires }) => requires ?? []));
-    const external = entity.fields.filter((field) => required.has(field) || provided.has(field)).filter((field) => !fields.includes(field));
+    const external = entity.fields
+      .filter((field) => required.has(field) || provided.has(field))
+      .filter((field) => !fields.includes(field));
     const lines = [
-      ...keyFields.map((name) => `  ${name}: ${name === 'id' ? 'ID!' : 'String!'}${key === 'nested' ? ' @shareable' : ''}`),
+      ...keyFields.map(
+        (name) => `  ${name}: ${name === 'id' ? 'ID!' : 'String!'}${key === 'nested' ? ' @shareable' : ''}`,
+      ),
       ...external.map((field) => declare(field, ' @external')),
       ...fields.map((field) => declare(field, directivesOf(field))),
       ...left.map((field) => declare(field)),
       ...(knowsNested ? ['  ref: Ref! @inaccessible'] : []),
     ];
-    sdl.push(`type ${entity.name}${implementsI ? ' implements I' : ''} ${keys.map((name) => `@key(fields: "${name}")`).join(' ')} {\n${lines.join('\n')}\n}`);
+    sdl.push(
+      `type ${entity.name}${implementsI ? ' implements I' : ''} ${keys.map((name) => `@key(fields: "${name}")`).join(' ')} {\n${lines.join('\n')}\n}`,
+    );
     resolvers[entity.name] = {
       __resolveReference: (given: Partial<Reference>) => {
         if (key === 'compound' && given.sku !== `sku-${given.id}`) return null;
@@ -113,27 +163,41 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
       },
       ...(knowsNested ? { ref: ({ id }: Reference) => ({ id }) } : {}),
       ...Object.fromEntries(fields.map((field) => [field.name, entityResolver(data, entity, field)])),
-      ...Object.fromEntries(left.map((field) => [field.name, field.override!.label === undefined ? overridden : entityResolver(data, entity, field)])),
+      ...Object.fromEntries(
+        left.map((field) => [
+          field.name,
+          field.override!.label === undefined ? overridden : entityResolver(data, entity, field),
+        ]),
+      ),
     };
   }
   const keyOfI = model.objectFields.length > 0 && index === 0 ? ' @key(fields: "id")' : '';
   sdl.push(`interface I${keyOfI} {\n  id: ID!\n${common.map((field) => declare(field)).join('\n')}\n}`);
-  sdl.push(`union U = ${(narrow?.union ?? model.entities.filter(({ inU }) => inU).map(({ name }) => name)).join(' | ')}`);
+  sdl.push(
+    `union U = ${(narrow?.union ?? model.entities.filter(({ inU }) => inU).map(({ name }) => name)).join(' | ')}`,
+  );
   sdl.push('type Ref @shareable @inaccessible { id: ID! }');
   resolvers.I = {
     __resolveType: (value: Reference) => value.__typename,
     ...(keyOfI === '' ? {} : { __resolveReference: ({ id }: { id: string }) => reference(id[0]!.toUpperCase(), id) }),
   };
   resolvers.U = { __resolveType: (value: Reference) => value.__typename };
-  resolvers.V = Object.fromEntries(VALUE_FIELDS.map(({ name }) => [name, (value: Reference) => value[name] ?? data.value(value.id, name)]));
+  resolvers.V = Object.fromEntries(
+    VALUE_FIELDS.map(({ name }) => [name, (value: Reference) => value[name] ?? data.value(value.id, name)]),
+  );
   sdl.push(`type Query {\n  unused${index}: Int @inaccessible\n}`);
   for (const [name, of] of ROOTS) {
     const fields = [...owned(model[of]), ...model[of].filter(({ override }) => override?.from === index)];
     if (fields.length === 0) continue;
-    sdl.push(`extend type ${name} {\n${fields.map((field) => declare(field, field.owners.includes(index) ? directivesOf(field) : '')).join('\n')}\n}`);
+    sdl.push(
+      `extend type ${name} {\n${fields.map((field) => declare(field, field.owners.includes(index) ? directivesOf(field) : '')).join('\n')}\n}`,
+    );
     resolvers[name] = Object.fromEntries(
       fields.map((field) => {
-        const resolve = !field.owners.includes(index) && field.override?.label === undefined ? overridden : rootResolver(model, name, field);
+        const resolve =
+          !field.owners.includes(index) && field.override?.label === undefined
+            ? overridden
+            : rootResolver(model, name, field);
         return [field.name, name === 'Subscription' ? { subscribe: eventsOf, resolve } : resolve];
       }),
     );
@@ -149,8 +213,12 @@ function directivesOf(field: FieldModel): string {
   const { requires, requiresArgument, provides, owners, provided, override } = field;
   const given = requires?.hasArgument === true && requiresArgument !== undefined ? `(x: ${requiresArgument})` : '';
   return [
-    requires === undefined ? '' : ` @requires(fields: "${requires.name}${given}${requires.shape === 'value' ? ' { a }' : ''}")`,
-    override === undefined ? '' : ` @override(from: "s${override.from}"${override.label === undefined ? '' : `, label: "${override.label}"`})`,
+    requires === undefined
+      ? ''
+      : ` @requires(fields: "${requires.name}${given}${requires.shape === 'value' ? ' { a }' : ''}")`,
+    override === undefined
+      ? ''
+      : ` @override(from: "s${override.from}"${override.label === undefined ? '' : `, label: "${override.label}"`})`,
     provides === undefined ? '' : ` @provides(fields: "${provides.name}")`,
     owners.length > 1 || provided ? ' @shareable' : '',
   ].join('');
@@ -162,7 +230,13 @@ function entityResolver(data: ModelData, entity: EntityModel, field: FieldModel)
     const answer = data.resolve(entity.name, parent.id, field, x, required);
     const { provides } = field;
     if (provides === undefined || answer === null) return answer;
-    const provide = (item: Reference | null) => item && { ...item, get [provides.name]() { return data.resolve(item.__typename, item.id, provides, undefined); } };
+    const provide = (item: Reference | null) =>
+      item && {
+        ...item,
+        get [provides.name]() {
+          return data.resolve(item.__typename, item.id, provides, undefined);
+        },
+      };
     return Array.isArray(answer) ? answer.map(provide) : provide(answer as Reference);
   };
 }
@@ -178,7 +252,10 @@ function requiredOf(parent: Reference, field: FieldModel): unknown {
 function interfaceObjectSubgraph(model: Model): TestSubgraph {
   const data = new ModelData(model);
   const required = [...new Set(model.objectFields.flatMap(({ requires }) => requires ?? []))];
-  const lines = [...required.map((field) => declare(field, ' @external')), ...model.objectFields.map((field) => declare(field, directivesOf(field)))];
+  const lines = [
+    ...required.map((field) => declare(field, ' @external')),
+    ...model.objectFields.map((field) => declare(field, directivesOf(field))),
+  ];
   return {
     typeDefs: `enum Colour { ${COLOURS.join(' ')} }
       type I @interfaceObject @key(fields: "id") {\n  id: ID!\n${lines.join('\n')}\n}`,
@@ -189,7 +266,13 @@ function interfaceObjectSubgraph(model: Model): TestSubgraph {
           model.objectFields.map((field) => [
             field.name,
             (parent: Reference, { x }: { x?: number }) =>
-              data.resolve(parent.id[0]!.toUpperCase(), parent.id, field, x, field.requires === undefined ? undefined : requiredOf(parent, field.requires)),
+              data.resolve(
+                parent.id[0]!.toUpperCase(),
+                parent.id,
+                field,
+                x,
+                field.requires === undefined ? undefined : requiredOf(parent, field.requires),
+              ),
           ]),
         ),
       },

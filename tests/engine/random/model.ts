@@ -1,6 +1,6 @@
 /**
- * Random data models, and what their fields answer. An answer depends on nothing but the model's seed, the object, the field, its argument
- * and what the field requires: so the uncut schema and any cut of it must agree.
+ * Random data models, and what their fields answer. An answer depends on nothing but the model's seed, the object, the
+ * field, its argument and what the field requires: so the uncut schema and any cut of it must agree.
  */
 import { hash, Random } from './random.ts';
 import { varyModel } from './vary.ts';
@@ -68,7 +68,10 @@ export const VALUE_FIELDS: readonly Pick<FieldModel, 'name' | 'type' | 'nonNull'
   { name: 'b', type: 'String', nonNull: false },
 ];
 
-/** How models are made: what is added changes what a seed makes, and failures are kept with the generation that they are of. */
+/**
+ * How models are made: what is added changes what a seed makes, and failures are kept with the generation that they are
+ * of.
+ */
 const GENERATION = 2;
 
 /** @param generation 0: without compound keys; 1: without what `vary.ts` adds */
@@ -89,7 +92,14 @@ export function randomModel(seed: number, generation = GENERATION): Model {
   const field = (shape: Shape, owners: number[]): FieldModel => ({
     name: `f${count++}`,
     shape,
-    type: shape === 'leaf' ? random.pick(SCALARS) : shape === 'value' ? 'V' : shape.startsWith('abstract') ? random.pick(['I', 'U']) : random.pick(names),
+    type:
+      shape === 'leaf'
+        ? random.pick(SCALARS)
+        : shape === 'value'
+          ? 'V'
+          : shape.startsWith('abstract')
+            ? random.pick(['I', 'U'])
+            : random.pick(names),
     nonNull: random.chance(0.25),
     itemNonNull: random.chance(0.3),
     hasArgument: random.chance(0.2),
@@ -101,8 +111,11 @@ export function randomModel(seed: number, generation = GENERATION): Model {
   const shapes: readonly Shape[] = ['leaf', 'leaf', 'leaf', 'one', 'many', 'value', 'abstract', 'abstracts'];
 
   const common = Array.from({ length: random.below(3) }, () => field('leaf', [anySubgraph()]));
-  const objectFields = hasInterfaceObject ? Array.from({ length: 1 + random.below(2) }, () => field('leaf', [subgraphs])) : [];
-  // The planner asks an interface object's subgraph for more types than the client names: a violation there would reach further.
+  const objectFields = hasInterfaceObject
+    ? Array.from({ length: 1 + random.below(2) }, () => field('leaf', [subgraphs]))
+    : [];
+  // The planner asks an interface object's subgraph for more types than the client names: a violation there would reach
+  // further.
   for (const objectField of objectFields) objectField.nonNull = false;
   for (const entity of entities) {
     for (let index = 1 + random.below(5); index > 0; index--) {
@@ -110,26 +123,48 @@ export function randomModel(seed: number, generation = GENERATION): Model {
       entity.fields.push(field(random.pick(shapes), owners));
     }
     // Subgraph 0 knows both keys, so that each subgraph can be reached from each.
-    entity.keys = Array.from({ length: subgraphs }, (_, subgraph) => (subgraph === 0 ? 'both' : random.chance(0.2) ? 'sku' : random.chance(0.2) ? 'both' : 'id'));
+    entity.keys = Array.from({ length: subgraphs }, (_, subgraph) =>
+      subgraph === 0 ? 'both' : random.chance(0.2) ? 'sku' : random.chance(0.2) ? 'both' : 'id',
+    );
     addRequires(entity, random, () => `f${count++}`);
   }
   for (const entity of entities) addProvides(entity, entities, random);
-  const roots = Array.from({ length: 2 + random.below(3) }, () => field(random.pick(['one', 'many', 'abstract', 'abstracts', 'leaf'] as const), [anySubgraph()]));
+  const roots = Array.from({ length: 2 + random.below(3) }, () =>
+    field(random.pick(['one', 'many', 'abstract', 'abstracts', 'leaf'] as const), [anySubgraph()]),
+  );
   for (const root of roots) root.nonNull = false;
-  const fieldsOf = (least: number) => Array.from({ length: least + random.below(3) }, () => ({ ...field(random.pick(['one', 'many', 'abstract', 'leaf'] as const), [anySubgraph()]), nonNull: false }));
+  const fieldsOf = (least: number) =>
+    Array.from({ length: least + random.below(3) }, () => ({
+      ...field(random.pick(['one', 'many', 'abstract', 'leaf'] as const), [anySubgraph()]),
+      nonNull: false,
+    }));
   const mutations = fieldsOf(2);
   const subscriptions = fieldsOf(1);
   if (generation >= 1) {
     // Subgraph 0 knows both keys and so the compound one: it can be reached from each.
-    for (const { keys } of entities) for (let index = 1; index < keys.length; index++) if (random.chance(0.25)) keys[index] = 'compound';
+    for (const { keys } of entities)
+      for (let index = 1; index < keys.length; index++) if (random.chance(0.25)) keys[index] = 'compound';
   }
-  const model: Model = { seed, subgraphs, entities, common, objectFields, roots, mutations, subscriptions, errors, log: [] };
+  const model: Model = {
+    seed,
+    subgraphs,
+    entities,
+    common,
+    objectFields,
+    roots,
+    mutations,
+    subscriptions,
+    errors,
+    log: [],
+  };
   if (generation >= 2) varyModel(model);
   return model;
 }
 
 function addRequires(entity: EntityModel, random: Random, name: () => string): void {
-  const required = entity.fields.filter(({ shape, nonNull, owners }) => (shape === 'leaf' || shape === 'value') && !nonNull && owners.length === 1);
+  const required = entity.fields.filter(
+    ({ shape, nonNull, owners }) => (shape === 'leaf' || shape === 'value') && !nonNull && owners.length === 1,
+  );
   for (const needed of required) {
     if (!random.chance(0.35)) continue;
     const elsewhere = entity.keys.map((_, subgraph) => subgraph).filter((subgraph) => subgraph !== needed.owners[0]);
@@ -155,7 +190,11 @@ function addProvides(entity: EntityModel, entities: readonly EntityModel[], rand
     if ((field.shape !== 'one' && field.shape !== 'many') || field.owners.length > 1 || !random.chance(0.4)) continue;
     const target = entities.find(({ name }) => name === field.type)!;
     const candidates = target.fields.filter(
-      (candidate) => candidate.shape === 'leaf' && !candidate.owners.includes(field.owners[0]!) && candidate.requires === undefined && !candidate.hasArgument,
+      (candidate) =>
+        candidate.shape === 'leaf' &&
+        !candidate.owners.includes(field.owners[0]!) &&
+        candidate.requires === undefined &&
+        !candidate.hasArgument,
     );
     if (candidates.length === 0) continue;
     field.provides = random.pick(candidates);
@@ -188,7 +227,8 @@ export class ModelData {
   resolve(typeName: string, id: string, field: FieldModel, argument: unknown, required?: unknown): unknown {
     const h = hash(this.#model.seed, typeName, id, field.name, argument ?? null, required ?? null);
     const roll = h % 100;
-    if (this.#model.errors && !field.safe && roll < 8) throw new InjectedError(`${typeName}.${field.name} of ${id} failed`);
+    if (this.#model.errors && !field.safe && roll < 8)
+      throw new InjectedError(`${typeName}.${field.name} of ${id} failed`);
     if (!field.nonNull && roll < 20) return null;
     // Of fields that may not be null, few are: the null would reach the root too often.
     if (this.#model.errors && !field.safe && field.nonNull && roll === 99) return null;
@@ -224,7 +264,12 @@ export class ModelData {
 
   #reference(type: string, h: number): Reference {
     const { entities } = this.#model;
-    const candidates = type === 'I' ? entities.filter(({ implementsI }) => implementsI) : type === 'U' ? entities.filter(({ inU }) => inU) : [];
+    const candidates =
+      type === 'I'
+        ? entities.filter(({ implementsI }) => implementsI)
+        : type === 'U'
+          ? entities.filter(({ inU }) => inU)
+          : [];
     const typeName = candidates.length === 0 ? type : candidates[h % candidates.length]!.name;
     return reference(typeName, `${typeName.toLowerCase()}${(h >>> 8) % 4}`);
   }

@@ -1,5 +1,15 @@
 /** Random operations on a schema. */
-import { getNamedType, isAbstractType, isCompositeType, isLeafType, isObjectType, type GraphQLCompositeType, type GraphQLField, type GraphQLSchema, type OperationTypeNode } from 'graphql';
+import {
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isLeafType,
+  isObjectType,
+  type GraphQLCompositeType,
+  type GraphQLField,
+  type GraphQLSchema,
+  type OperationTypeNode,
+} from 'graphql';
 import { Random } from './random.ts';
 
 export interface RandomOperation {
@@ -11,7 +21,12 @@ export interface RandomOperation {
  * May be invalid, when aliases clash: validate it.
  * @param defers whether some fragments are deferred
  */
-export function randomOperation(schema: GraphQLSchema, seed: number, type: `${OperationTypeNode}` = 'query', defers = false): RandomOperation {
+export function randomOperation(
+  schema: GraphQLSchema,
+  seed: number,
+  type: `${OperationTypeNode}` = 'query',
+  defers = false,
+): RandomOperation {
   return new OperationMaker(schema, new Random(seed), defers).make(type);
 }
 
@@ -32,10 +47,18 @@ class OperationMaker {
   make(type: `${OperationTypeNode}`): RandomOperation {
     const root = this.#schema.getRootType(type as OperationTypeNode)!;
     // A subscription has one root field, whose condition nobody knows when it starts.
-    const selection = type === 'subscription' ? `{ ${this.#field(this.#random.pick(Object.values(root.getFields())), 4, true)} }` : this.#selectionSet(root, 4);
+    const selection =
+      type === 'subscription'
+        ? `{ ${this.#field(this.#random.pick(Object.values(root.getFields())), 4, true)} }`
+        : this.#selectionSet(root, 4);
     const definitions = [...this.#variables].map(([name, { type: of }]) => `$${name}: ${of}`);
     const source = `${type} Random${definitions.length > 0 ? `(${definitions.join(', ')})` : ''} ${selection}\n${this.#fragments.join('\n')}`;
-    return { source, variables: Object.fromEntries([...this.#variables].flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value]]))) };
+    return {
+      source,
+      variables: Object.fromEntries(
+        [...this.#variables].flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value]])),
+      ),
+    };
   }
 
   #selectionSet(type: GraphQLCompositeType, depth: number): string {
@@ -60,7 +83,8 @@ class OperationMaker {
       if (isAbstractType(other) && random.chance(0.25)) conditions.push(other);
       return conditions;
     }
-    if (isObjectType(type) && random.chance(this.#defers ? 0.5 : 0.2)) return [random.pick([type, ...type.getInterfaces()])];
+    if (isObjectType(type) && random.chance(this.#defers ? 0.5 : 0.2))
+      return [random.pick([type, ...type.getInterfaces()])];
     return [];
   }
 
@@ -85,7 +109,8 @@ class OperationMaker {
       argument !== undefined || random.chance(0.2)
         ? `${random.chance(0.1) ? `f${random.below(12)}` : random.chance(0.1) ? 'constructor' : `a_${field.name}_${argument ?? ''}`}: `
         : '';
-    const written = argument === undefined ? '' : `(x: ${random.chance(0.5) ? argument : this.#variable('Int', argument)})`;
+    const written =
+      argument === undefined ? '' : `(x: ${random.chance(0.5) ? argument : this.#variable('Int', argument)})`;
     return `${alias}${field.name}${written}${isAlways ? '' : this.#condition()}${isLeafType(type) ? '' : ` ${this.#selectionSet(type as GraphQLCompositeType, depth - 1)}`}`;
   }
 
@@ -100,12 +125,17 @@ class OperationMaker {
     const random = this.#random;
     if (!this.#defers || !random.chance(0.6)) return '';
     const label = random.chance(0.5) ? `label: "l${this.#labels++}"` : '';
-    const condition = random.chance(0.3) ? `if: ${random.chance(0.5) ? this.#variable('Boolean!', random.chance(0.8)) : random.chance(0.7)}` : '';
-    return label === '' && condition === '' ? ' @defer' : ` @defer(${[label, condition].filter((part) => part !== '').join(', ')})`;
+    const condition = random.chance(0.3)
+      ? `if: ${random.chance(0.5) ? this.#variable('Boolean!', random.chance(0.8)) : random.chance(0.7)}`
+      : '';
+    return label === '' && condition === ''
+      ? ' @defer'
+      : ` @defer(${[label, condition].filter((part) => part !== '').join(', ')})`;
   }
 
   #variable(type: string, value: unknown): string {
-    for (const [name, known] of this.#variables) if (known.type === type && known.value === value && this.#random.chance(0.7)) return `$${name}`;
+    for (const [name, known] of this.#variables)
+      if (known.type === type && known.value === value && this.#random.chance(0.7)) return `$${name}`;
     const name = `v${this.#variables.size}`;
     this.#variables.set(name, { type, value });
     return `$${name}`;

@@ -1,6 +1,7 @@
 /**
- * Random models, cut at random, asked at random: the federated answer must be that of graphql-js on the uncut schema. Errors may be told
- * at other depths, since a subgraph reports what it saw, but each must explain a null, and none may be lost.
+ * Random models, cut at random, asked at random: the federated answer must be that of graphql-js on the uncut schema.
+ * Errors may be told at other depths, since a subgraph reports what it saw, but each must explain a null, and none may
+ * be lost.
  */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
@@ -20,8 +21,8 @@ import { shrinkOperation } from './shrink.ts';
 /** Models for queries; a fifth of it for each other kind of operation: 2,080 cases in all. */
 const MODELS = Number(process.env.ENGINE_MODELS ?? 100);
 /**
- * Where the random models begin. Fixed, so that a change is judged by the same cases as the one before it; another number
- * explores others: ENGINE_SEED=$RANDOM npx vitest run tests/engine/random
+ * Where the random models begin. Fixed, so that a change is judged by the same cases as the one before it; another
+ * number explores others: ENGINE_SEED=$RANDOM npx vitest run tests/engine/random
  */
 const SEED = Number(process.env.ENGINE_SEED ?? 7);
 /** Operations on each model. */
@@ -38,18 +39,28 @@ const REGRESSIONS: readonly (readonly [model: number, operation: number, generat
   [1027010673, 1027010690, 1], // the planner refuses its own groups ("is a child of")
 ];
 
-function federateModel(seed: number, generation?: number): { model: Model; engine: Engine; uncut: ReturnType<typeof uncutSchema> } {
+function federateModel(
+  seed: number,
+  generation?: number,
+): { model: Model; engine: Engine; uncut: ReturnType<typeof uncutSchema> } {
   const model = randomModel(seed, generation);
   const subgraphs = cutModel(model);
   const supergraphSdl = composeTest(subgraphs);
-  const clients = new Map(Object.entries(subgraphs).map(([name, subgraph]) => [name, inProcessClient(name, subgraphSchema(subgraph))]));
-  return { model, engine: createEngineOn(plannerInThread(supergraphSdl), { supergraphSdl, clients, entityBatchSize: 1 + (seed % 5) }), uncut: uncutSchema(model) };
+  const clients = new Map(
+    Object.entries(subgraphs).map(([name, subgraph]) => [name, inProcessClient(name, subgraphSchema(subgraph))]),
+  );
+  return {
+    model,
+    engine: createEngineOn(plannerInThread(supergraphSdl), { supergraphSdl, clients, entityBatchSize: 1 + (seed % 5) }),
+    uncut: uncutSchema(model),
+  };
 }
 
 type Federated = ReturnType<typeof federateModel>;
 type Check = (federated: Federated, document: DocumentNode, variables: Record<string, unknown>) => Promise<void>;
 
-const typeOf = (check: Check) => (check === checkMutation ? 'mutation' : check === checkSubscription ? 'subscription' : 'query');
+const typeOf = (check: Check) =>
+  check === checkMutation ? 'mutation' : check === checkSubscription ? 'subscription' : 'query';
 
 /** @returns whether the operation was valid, and so compared */
 async function compare(federated: Federated, seed: number, check: Check): Promise<boolean> {
@@ -61,7 +72,10 @@ async function compare(federated: Federated, seed: number, check: Check): Promis
   } catch {
     const smallest = await shrinkOperation(document, async (candidate) => {
       if (validate(federated.engine.schema, candidate, FOR_SHRINKING).length > 0) return false;
-      return check(federated, candidate, variables).then(() => false, () => true);
+      return check(federated, candidate, variables).then(
+        () => false,
+        () => true,
+      );
     });
     await check(federated, smallest, variables);
   }
@@ -73,28 +87,42 @@ const contextOf = (document: DocumentNode) => testContext({ requestId: `request 
 
 const FOR_SHRINKING = specifiedRules.filter(({ name }) => !name.startsWith('NoUnused'));
 
-async function check({ engine, uncut }: Federated, document: DocumentNode, variables: Record<string, unknown>): Promise<void> {
+async function check(
+  { engine, uncut }: Federated,
+  document: DocumentNode,
+  variables: Record<string, unknown>,
+): Promise<void> {
   const expected = received(await execute({ ...uncut, document, variableValues: variables }));
   const actual = received(await engine.execute({ document, variables, context: contextOf(document) }));
   checkAnswer(actual, expected, document, variables);
   const asText = received(await engine.execute({ document, variables, context: contextOf(document), asText: true }));
   checkAnswer(asText, expected, document, variables);
-  if (!isDeepStrictEqual(asText.errors, actual.errors)) throw new Error(`${print(document)}\nother errors as text: ${JSON.stringify([actual.errors, asText.errors])}`);
+  if (!isDeepStrictEqual(asText.errors, actual.errors))
+    throw new Error(`${print(document)}\nother errors as text: ${JSON.stringify([actual.errors, asText.errors])}`);
 }
 
 /** Mutations run one after the other, in the order of the client's document. */
-async function checkMutation(federated: Federated, document: DocumentNode, variables: Record<string, unknown>): Promise<void> {
+async function checkMutation(
+  federated: Federated,
+  document: DocumentNode,
+  variables: Record<string, unknown>,
+): Promise<void> {
   const { log } = federated.model;
   log.length = 0;
   await execute({ ...federated.uncut, document, variableValues: variables });
   const inOrder = log.splice(0);
   await federated.engine.execute({ document, variables, context: contextOf(document) });
-  if (log.join() !== inOrder.join()) throw new Error(`${print(document)}\nexpected the order ${inOrder.join()}\ngot ${log.join()}`);
+  if (log.join() !== inOrder.join())
+    throw new Error(`${print(document)}\nexpected the order ${inOrder.join()}\ngot ${log.join()}`);
   await check(federated, document, variables);
 }
 
 /** Each event's answer is that of the uncut schema. */
-async function checkSubscription({ engine, uncut }: Federated, document: DocumentNode, variables: Record<string, unknown>): Promise<void> {
+async function checkSubscription(
+  { engine, uncut }: Federated,
+  document: DocumentNode,
+  variables: Record<string, unknown>,
+): Promise<void> {
   const answers = await engine.subscribe({ document, variables, context: contextOf(document) });
   if (!(Symbol.asyncIterator in answers)) throw new Error(`${print(document)}\nno stream: ${JSON.stringify(answers)}`);
   const events = eventsOf();
@@ -109,25 +137,42 @@ async function checkSubscription({ engine, uncut }: Federated, document: Documen
 let streamed = 0;
 
 /** The patches of a stream, applied in order, must give the plain answer. */
-async function checkDeferred({ engine, uncut }: Federated, document: DocumentNode, variables: Record<string, unknown>): Promise<void> {
+async function checkDeferred(
+  { engine, uncut }: Federated,
+  document: DocumentNode,
+  variables: Record<string, unknown>,
+): Promise<void> {
   const expected = received(await execute({ ...uncut, document, variableValues: variables }));
   const result = await engine.executeIncrementally!({ document, variables, context: contextOf(document) });
   if (Symbol.asyncIterator in result) streamed += 1;
   const actual = Symbol.asyncIterator in result ? await applyPatches(result, expected.data) : received(result);
-  checkAnswer({ ...actual, data: sorted(actual.data) as typeof actual.data }, { ...expected, data: sorted(expected.data) as typeof expected.data }, document, variables);
+  checkAnswer(
+    { ...actual, data: sorted(actual.data) as typeof actual.data },
+    { ...expected, data: sorted(expected.data) as typeof expected.data },
+    document,
+    variables,
+  );
 }
 
-function checkAnswer(actual: ExecutionResult, expected: ExecutionResult, document: DocumentNode, variables: Record<string, unknown>): void {
+function checkAnswer(
+  actual: ExecutionResult,
+  expected: ExecutionResult,
+  document: DocumentNode,
+  variables: Record<string, unknown>,
+): void {
   const told = `${print(document)}\n${JSON.stringify(variables)}\n${JSON.stringify(actual.errors)}\n`;
   const same = JSON.stringify(actual.data) === JSON.stringify(expected.data);
-  if (!same) throw new Error(`${told}expected ${JSON.stringify(expected.data)}\n     got ${JSON.stringify(actual.data)}`);
+  if (!same)
+    throw new Error(`${told}expected ${JSON.stringify(expected.data)}\n     got ${JSON.stringify(actual.data)}`);
   for (const { path, message } of actual.errors ?? []) {
-    if (!leadsToNull(actual.data, path ?? [])) throw new Error(`${told}no null for ${message} at ${JSON.stringify(path)}`);
+    if (!leadsToNull(actual.data, path ?? []))
+      throw new Error(`${told}no null for ${message} at ${JSON.stringify(path)}`);
   }
   for (const { path, message } of expected.errors ?? []) {
     // Of siblings that fail, either may be told: what counts is that the null they led to is explained.
     const at = nullAt(actual.data, path ?? []);
-    if (!actual.errors?.some((error) => related(error.path ?? [], at))) throw new Error(`${told}lost ${message} at ${JSON.stringify(path)}`);
+    if (!actual.errors?.some((error) => related(error.path ?? [], at)))
+      throw new Error(`${told}lost ${message} at ${JSON.stringify(path)}`);
   }
 }
 
@@ -167,7 +212,9 @@ async function explore(check: Check, models: number): Promise<void> {
         try {
           if (await compare(federated, seed + operation, check)) compared += 1;
         } catch (error) {
-          throw new Error(`model ${seed}, operation ${seed + operation}: ${(error as Error).message}`, { cause: error });
+          throw new Error(`model ${seed}, operation ${seed + operation}: ${(error as Error).message}`, {
+            cause: error,
+          });
         }
       }
     }),
@@ -181,9 +228,13 @@ const LONG = { timeout: 900_000 };
 
 test('answers equal those of the uncut schema', LONG, () => explore(check, MODELS));
 
-test('mutations run in order, and their answers equal those of the uncut schema', LONG, () => explore(checkMutation, Math.ceil(MODELS / 5)));
+test('mutations run in order, and their answers equal those of the uncut schema', LONG, () =>
+  explore(checkMutation, Math.ceil(MODELS / 5)),
+);
 
-test('the answers to events equal those of the uncut schema', LONG, () => explore(checkSubscription, Math.ceil(MODELS / 5)));
+test('the answers to events equal those of the uncut schema', LONG, () =>
+  explore(checkSubscription, Math.ceil(MODELS / 5)),
+);
 
 test('deferred parts, applied in order, make the same answers', LONG, async () => {
   const models = Math.ceil(MODELS / 5);

@@ -9,7 +9,10 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 export function plannerInThread(supergraphSdl: string): Planner {
   const prepared = preparePlanning(supergraphSdl);
   const supergraph = Supergraph.build(prepared.sdl, { supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES });
-  const planner = new QueryPlanner(supergraph, { reuseQueryFragments: false, incrementalDelivery: { enableDefer: true } });
+  const planner = new QueryPlanner(supergraph, {
+    reuseQueryFragments: false,
+    incrementalDelivery: { enableDefer: true },
+  });
   const api = supergraph.apiSchema();
   return {
     apiSdl: prepared.apiSdl(printSchema(api.toGraphQLJSSchema({ includeDefer: true }))),
@@ -17,7 +20,9 @@ export function plannerInThread(supergraphSdl: string): Planner {
       await Promise.resolve(); // As the real one, it never answers at once.
       try {
         const overrideConditions = new Map(overrides.map((label) => [label, true]));
-        const plan = planner.buildQueryPlan(operationFromDocument(api, parse(operation), { validate: false }), { overrideConditions });
+        const plan = planner.buildQueryPlan(operationFromDocument(api, parse(operation), { validate: false }), {
+          overrideConditions,
+        });
         return { plan: prepared.restore(JSON.parse(JSON.stringify(plan)) as QueryPlan), bytes: 1 };
       } catch (cause) {
         throw new CodedError('INTERNAL_SERVER_ERROR', 'The operation could not be planned.', { cause });

@@ -1,4 +1,7 @@
-/** A small seeded generator of choices, so that a case is told by one number. (Mulberry32, public domain, Tommy Ettinger.) */
+/**
+ * A small seeded generator of choices, so that a case is told by one number. (Mulberry32, public domain, Tommy
+ * Ettinger.)
+ */
 export class Random {
   #state: number;
 

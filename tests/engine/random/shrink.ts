@@ -2,9 +2,12 @@
 import { Kind, visit, type ASTNode, type DocumentNode } from 'graphql';
 
 /** @param fails whether a (possibly invalid) document still shows the fault */
-export async function shrinkOperation(document: DocumentNode, fails: (document: DocumentNode) => Promise<boolean>): Promise<DocumentNode> {
+export async function shrinkOperation(
+  document: DocumentNode,
+  fails: (document: DocumentNode) => Promise<boolean>,
+): Promise<DocumentNode> {
   let smallest = document;
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (let index = 0; index < removable(smallest).length; index++) {
       const candidate = without(smallest, index);
@@ -19,7 +22,15 @@ export async function shrinkOperation(document: DocumentNode, fails: (document: 
 }
 
 const isRemovable = ({ kind }: ASTNode): boolean =>
-  [Kind.FIELD, Kind.INLINE_FRAGMENT, Kind.FRAGMENT_SPREAD, Kind.DIRECTIVE, Kind.ARGUMENT, Kind.VARIABLE_DEFINITION, Kind.FRAGMENT_DEFINITION].includes(kind as Kind.FIELD);
+  [
+    Kind.FIELD,
+    Kind.INLINE_FRAGMENT,
+    Kind.FRAGMENT_SPREAD,
+    Kind.DIRECTIVE,
+    Kind.ARGUMENT,
+    Kind.VARIABLE_DEFINITION,
+    Kind.FRAGMENT_DEFINITION,
+  ].includes(kind as Kind.FIELD);
 
 function removable(document: DocumentNode): ASTNode[] {
   const nodes: ASTNode[] = [];

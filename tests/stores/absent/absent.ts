@@ -1,4 +1,7 @@
-/** What every way in which a store can be absent must come to: the right code, words that a person can act on, and no secret anywhere. */
+/**
+ * What every way in which a store can be absent must come to: the right code, words that a person can act on, and no
+ * secret anywhere.
+ */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { graphql, GraphQLError } from 'graphql';
 import { describe, expect, test } from 'vitest';
@@ -37,7 +40,8 @@ export function absences(store: string, rows: readonly Absence[], secrets: reado
       let logged = '';
       createLogger('trace', { write: (line) => (logged += line) }).error({ err: error }, told);
       expect(logged).toContain(code);
-      for (const secret of [SECRET, ...secrets]) for (const text of [told, logged, JSON.stringify(extensions)]) expect(text).not.toContain(secret);
+      for (const secret of [SECRET, ...secrets])
+        for (const text of [told, logged, JSON.stringify(extensions)]) expect(text).not.toContain(secret);
     });
   });
 }
@@ -60,7 +64,10 @@ export async function silence(): Promise<{ port: number } & AsyncDisposable> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    socket.on('error', () => undefined).on('close', () => sockets.delete(socket)).resume();
+    socket
+      .on('error', () => undefined)
+      .on('close', () => sockets.delete(socket))
+      .resume();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -9,13 +9,25 @@ import { absences, ask, SECRET, silence, type Absence } from './absent.ts';
 
 const { TEST_NEO4J_URI, TEST_NEO4J_USERNAME: username = 'neo4j', TEST_NEO4J_PASSWORD: password = '' } = process.env;
 const QUERY = '{ entities(first: 1) { edges { node { id } } } }';
-const graph = (options: { uri?: string; password?: string; username?: string; database?: string }, signal?: AbortSignal) =>
-  ask(createGraph({ neo4j: { uri: TEST_NEO4J_URI!, username, password, ...options } }, {}), QUERY, signal);
+const graph = (
+  options: { uri?: string; password?: string; username?: string; database?: string },
+  signal?: AbortSignal,
+) => ask(createGraph({ neo4j: { uri: TEST_NEO4J_URI!, username, password, ...options } }, {}), QUERY, signal);
 
 const everywhere: Absence[] = [
   { how: 'off', attempt: () => ask(createGraph({}, {}), QUERY), code: 'STORE_DISABLED', names: /NEO4J_URI/ },
-  { how: 'wrong host', attempt: () => graph({ uri: 'bolt://no-such-host.invalid:7687', password: SECRET }), code: 'STORE_UNAVAILABLE', names: /NEO4J_URI/ },
-  { how: 'refused', attempt: () => graph({ uri: 'neo4j://127.0.0.1:1', password: SECRET }), code: 'STORE_UNAVAILABLE', names: /NEO4J_URI/ },
+  {
+    how: 'wrong host',
+    attempt: () => graph({ uri: 'bolt://no-such-host.invalid:7687', password: SECRET }),
+    code: 'STORE_UNAVAILABLE',
+    names: /NEO4J_URI/,
+  },
+  {
+    how: 'refused',
+    attempt: () => graph({ uri: 'neo4j://127.0.0.1:1', password: SECRET }),
+    code: 'STORE_UNAVAILABLE',
+    names: /NEO4J_URI/,
+  },
   {
     how: 'silent',
     attempt: async () => {
@@ -25,21 +37,42 @@ const everywhere: Absence[] = [
     code: 'STORE_TIMEOUT',
     names: /NEO4J_URI/,
   },
-  { how: 'too old', attempt: async () => checkNeo4jVersion('Neo4j/4.4.39'), code: 'STORE_UNAVAILABLE', names: /Neo4j 4\.4\.39 .*NEO4J_URI.*5/ },
+  {
+    how: 'too old',
+    attempt: async () => checkNeo4jVersion('Neo4j/4.4.39'),
+    code: 'STORE_UNAVAILABLE',
+    names: /Neo4j 4\.4\.39 .*NEO4J_URI.*5/,
+  },
 ];
 absences('Neo4j', everywhere, password ? [password] : []);
 
 describe.skipIf(!TEST_NEO4J_URI)('Neo4j (TEST_NEO4J_URI)', () => {
   const onServer: Absence[] = [
-    { how: 'wrong password', attempt: () => graph({ password: SECRET }), code: 'STORE_UNAVAILABLE', names: /NEO4J_USERNAME.*NEO4J_PASSWORD/ },
-    { how: 'missing database', attempt: () => graph({ database: 'nowhere' }), code: 'STORE_UNAVAILABLE', names: /NEO4J_DATABASE/ },
-    { how: 'wrong scheme', attempt: () => graph({ uri: TEST_NEO4J_URI!.replace('bolt:', 'bolt+s:') }), code: 'STORE_UNAVAILABLE', names: /NEO4J_URI.*scheme/ },
+    {
+      how: 'wrong password',
+      attempt: () => graph({ password: SECRET }),
+      code: 'STORE_UNAVAILABLE',
+      names: /NEO4J_USERNAME.*NEO4J_PASSWORD/,
+    },
+    {
+      how: 'missing database',
+      attempt: () => graph({ database: 'nowhere' }),
+      code: 'STORE_UNAVAILABLE',
+      names: /NEO4J_DATABASE/,
+    },
+    {
+      how: 'wrong scheme',
+      attempt: () => graph({ uri: TEST_NEO4J_URI!.replace('bolt:', 'bolt+s:') }),
+      code: 'STORE_UNAVAILABLE',
+      names: /NEO4J_URI.*scheme/,
+    },
   ];
   absences('Neo4j', onServer, [password]);
 
   test('a request that ended is not waited for, and its transaction is over on the server too', async () => {
     const tenantId = `abort-${Date.now().toString(36)}`;
-    const context = (signal?: AbortSignal) => createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] }, { signal });
+    const context = (signal?: AbortSignal) =>
+      createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] }, { signal });
     const driver = createNeo4jGraph({ uri: TEST_NEO4J_URI!, username, password });
     const client = neo4j.driver(TEST_NEO4J_URI!, neo4j.auth.basic(username, password));
     const entity = (name: string) => [{ name, kind: 'topic', properties: {} }];
@@ -49,11 +82,16 @@ describe.skipIf(!TEST_NEO4J_URI)('Neo4j (TEST_NEO4J_URI)', () => {
       const session = client.session();
       const holding = await session.beginTransaction();
       await holding.run('MATCH (t:TributaryTenant {tenantId: $tenantId}) SET t.held = true', { tenantId });
-      await expect(driver.upsertEntities(context(AbortSignal.timeout(300)), entity('second'))).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT' });
+      await expect(driver.upsertEntities(context(AbortSignal.timeout(300)), entity('second'))).rejects.toMatchObject({
+        code: 'REQUEST_TIMEOUT',
+      });
       await holding.rollback();
       await session.close();
       await driver.upsertEntities(context(), entity('third'));
-      expect((await driver.findEntities(context(), {}, { limit: 10, after: null })).map(({ name }) => name)).toEqual(['first', 'third']);
+      expect((await driver.findEntities(context(), {}, { limit: 10, after: null })).map(({ name }) => name)).toEqual([
+        'first',
+        'third',
+      ]);
     } finally {
       await client.close();
       await driver.close();
@@ -62,5 +100,6 @@ describe.skipIf(!TEST_NEO4J_URI)('Neo4j (TEST_NEO4J_URI)', () => {
 });
 
 test('a version that is new enough passes, and so does another server of the protocol', () => {
-  for (const agent of ['Neo4j/5.26.19', 'Neo4j/2025.06.0', 'Memgraph/2.1', undefined]) expect(() => checkNeo4jVersion(agent)).not.toThrow();
+  for (const agent of ['Neo4j/5.26.19', 'Neo4j/2025.06.0', 'Memgraph/2.1', undefined])
+    expect(() => checkNeo4jVersion(agent)).not.toThrow();
 });

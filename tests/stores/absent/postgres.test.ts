@@ -22,7 +22,10 @@ let bare: { postgres: EmbeddedPostgres; folder: string };
 beforeAll(async () => {
   database = await createTestDatabase();
   const folder = await mkdtemp(join(tmpdir(), 'tributary-absent-'));
-  bare = { folder, postgres: await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { fsync: 'off' } }) };
+  bare = {
+    folder,
+    postgres: await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), settings: { fsync: 'off' } }),
+  };
   const client = new pg.Client(server.href);
   await client.connect();
   await client.query(`CREATE ROLE ${user} LOGIN PASSWORD '${SECRET}'`);
@@ -55,16 +58,44 @@ const start = (url: string) => withPostgres(url, (postgres) => ask(createRelatio
 /** Reading alone, as when the database was exchanged under a running server. */
 const read = (url: string) =>
   withPostgres(url, (postgres) =>
-    postgres.read(createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] }), { sql: 'SELECT id FROM relational.documents', parameters: [] }),
+    postgres.read(createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] }), {
+      sql: 'SELECT id FROM relational.documents',
+      parameters: [],
+    }),
   );
 const vectors = (url: string, pgvector: VectorConfig['pgvector']) =>
-  withPostgres(url, (postgres) => createVector({ pgvector }, { postgres, embedder: { model: undefined, embed: () => Promise.reject(new Error('not needed')) } }));
+  withPostgres(url, (postgres) =>
+    createVector(
+      { pgvector },
+      { postgres, embedder: { model: undefined, embed: () => Promise.reject(new Error('not needed')) } },
+    ),
+  );
 
 const rows: Absence[] = [
-  { how: 'off', attempt: () => ask(createRelational({}, {}), DOCUMENTS), code: 'STORE_DISABLED', names: /DATABASE_URL/ },
-  { how: 'wrong host', attempt: () => start(at({ hostname: 'no-such-host.invalid', password: SECRET })), code: 'STORE_UNAVAILABLE', names: /DATABASE_URL/ },
-  { how: 'refused', attempt: () => start(at({ port: '1', password: SECRET })), code: 'STORE_UNAVAILABLE', names: /DATABASE_URL/ },
-  { how: 'refused while reading', attempt: () => read(at({ port: '1', password: SECRET })), code: 'STORE_UNAVAILABLE', names: /DATABASE_URL/ },
+  {
+    how: 'off',
+    attempt: () => ask(createRelational({}, {}), DOCUMENTS),
+    code: 'STORE_DISABLED',
+    names: /DATABASE_URL/,
+  },
+  {
+    how: 'wrong host',
+    attempt: () => start(at({ hostname: 'no-such-host.invalid', password: SECRET })),
+    code: 'STORE_UNAVAILABLE',
+    names: /DATABASE_URL/,
+  },
+  {
+    how: 'refused',
+    attempt: () => start(at({ port: '1', password: SECRET })),
+    code: 'STORE_UNAVAILABLE',
+    names: /DATABASE_URL/,
+  },
+  {
+    how: 'refused while reading',
+    attempt: () => read(at({ port: '1', password: SECRET })),
+    code: 'STORE_UNAVAILABLE',
+    names: /DATABASE_URL/,
+  },
   {
     how: 'silent',
     attempt: async () => {
@@ -74,22 +105,71 @@ const rows: Absence[] = [
     code: 'STORE_TIMEOUT',
     names: /DATABASE_URL/,
   },
-  { how: 'wrong password', attempt: () => start(at({ password: SECRET })), code: 'STORE_UNAVAILABLE', names: /DATABASE_URL.*PGPASSWORD/ },
-  { how: 'unknown user', attempt: () => start(at({ username: 'nobody', password: SECRET })), code: 'STORE_UNAVAILABLE', names: /PGUSER/ },
-  { how: 'missing database', attempt: () => start(at({ pathname: '/nowhere' })), code: 'STORE_UNAVAILABLE', names: /CREATE DATABASE/ },
-  { how: 'migration pending', attempt: () => read(database.url), code: 'STORE_UNAVAILABLE', names: /migration is pending.*restart/ },
-  { how: 'a user that may not migrate', attempt: () => start(at({ username: user, password: SECRET })), code: 'STORE_UNAVAILABLE', names: /GRANT CREATE ON DATABASE|CREATE ROLE/ },
-  { how: 'missing extension', attempt: () => vectors(bare.postgres.url, 'vector'), code: 'STORE_UNAVAILABLE', names: /Install pgvector.*PGVECTOR/ },
-  { how: 'missing extension for half precision', attempt: () => vectors(bare.postgres.url, 'halfvec'), code: 'STORE_UNAVAILABLE', names: /PGVECTOR/ },
-  { how: 'too old', attempt: async () => checkPostgresVersion(140_012), code: 'STORE_UNAVAILABLE', names: /PostgreSQL 14 .*DATABASE_URL.*15/ },
+  {
+    how: 'wrong password',
+    attempt: () => start(at({ password: SECRET })),
+    code: 'STORE_UNAVAILABLE',
+    names: /DATABASE_URL.*PGPASSWORD/,
+  },
+  {
+    how: 'unknown user',
+    attempt: () => start(at({ username: 'nobody', password: SECRET })),
+    code: 'STORE_UNAVAILABLE',
+    names: /PGUSER/,
+  },
+  {
+    how: 'missing database',
+    attempt: () => start(at({ pathname: '/nowhere' })),
+    code: 'STORE_UNAVAILABLE',
+    names: /CREATE DATABASE/,
+  },
+  {
+    how: 'migration pending',
+    attempt: () => read(database.url),
+    code: 'STORE_UNAVAILABLE',
+    names: /migration is pending.*restart/,
+  },
+  {
+    how: 'a user that may not migrate',
+    attempt: () => start(at({ username: user, password: SECRET })),
+    code: 'STORE_UNAVAILABLE',
+    names: /GRANT CREATE ON DATABASE|CREATE ROLE/,
+  },
+  {
+    how: 'missing extension',
+    attempt: () => vectors(bare.postgres.url, 'vector'),
+    code: 'STORE_UNAVAILABLE',
+    names: /Install pgvector.*PGVECTOR/,
+  },
+  {
+    how: 'missing extension for half precision',
+    attempt: () => vectors(bare.postgres.url, 'halfvec'),
+    code: 'STORE_UNAVAILABLE',
+    names: /PGVECTOR/,
+  },
+  {
+    how: 'too old',
+    attempt: async () => checkPostgresVersion(140_012),
+    code: 'STORE_UNAVAILABLE',
+    names: /PostgreSQL 14 .*DATABASE_URL.*15/,
+  },
 ];
-absences('PostgreSQL', rows, [decodeURIComponent(server.password)].filter((secret) => secret.length > 3));
+absences(
+  'PostgreSQL',
+  rows,
+  [decodeURIComponent(server.password)].filter((secret) => secret.length > 3),
+);
 
 describe('PostgreSQL, there', () => {
   test('without pgvector, vectors are compared one by one, and health says so', async () => {
     await withPostgres(bare.postgres.url, async (postgres) => {
-      const vector = await createVector({}, { postgres, embedder: { model: undefined, embed: () => Promise.reject(new Error('not needed')) } });
-      expect(await vector.health()).toMatchObject([{ state: 'ok', detail: expect.stringContaining('Install pgvector') as string }]);
+      const vector = await createVector(
+        {},
+        { postgres, embedder: { model: undefined, embed: () => Promise.reject(new Error('not needed')) } },
+      );
+      expect(await vector.health()).toMatchObject([
+        { state: 'ok', detail: expect.stringContaining('Install pgvector') as string },
+      ]);
       await vector.close();
     });
   });

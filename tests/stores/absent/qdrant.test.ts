@@ -16,16 +16,31 @@ const answering = async (answer: Parameters<typeof standIn>[1], version?: string
 };
 
 const rows: Absence[] = [
-  { how: 'off', attempt: () => ask(createVector({}, { embedder }), SEARCH), code: 'STORE_DISABLED', names: /QDRANT_URL/ },
-  { how: 'wrong host', attempt: () => vectors('http://no-such-host.invalid:6333'), code: 'STORE_UNAVAILABLE', names: /QDRANT_URL/ },
+  {
+    how: 'off',
+    attempt: () => ask(createVector({}, { embedder }), SEARCH),
+    code: 'STORE_DISABLED',
+    names: /QDRANT_URL/,
+  },
+  {
+    how: 'wrong host',
+    attempt: () => vectors('http://no-such-host.invalid:6333'),
+    code: 'STORE_UNAVAILABLE',
+    names: /QDRANT_URL/,
+  },
   { how: 'refused', attempt: () => vectors('http://127.0.0.1:1'), code: 'STORE_UNAVAILABLE', names: /QDRANT_URL/ },
   { how: 'hanging up', attempt: () => answering(() => 'hang up'), code: 'STORE_UNAVAILABLE', names: /QDRANT_URL/ },
   {
     how: 'silent',
     attempt: async () => {
       await using nobody = await silence();
-      const driver = new QdrantVectors({ url: `http://127.0.0.1:${nobody.port}`, apiKey: SECRET, timeoutMs: 200 }, 'chunks');
-      return await driver.collectionInfo(createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] }));
+      const driver = new QdrantVectors(
+        { url: `http://127.0.0.1:${nobody.port}`, apiKey: SECRET, timeoutMs: 200 },
+        'chunks',
+      );
+      return await driver.collectionInfo(
+        createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] }),
+      );
     },
     code: 'STORE_TIMEOUT',
     names: /QDRANT_URL/,
@@ -36,18 +51,36 @@ const rows: Absence[] = [
       await using nobody = await silence();
       const driver = new QdrantVectors({ url: `http://127.0.0.1:${nobody.port}`, apiKey: SECRET }, 'chunks');
       const signal = AbortSignal.timeout(100);
-      return await driver.collectionInfo(createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] }, { signal }));
+      return await driver.collectionInfo(
+        createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] }, { signal }),
+      );
     },
     code: 'REQUEST_TIMEOUT',
     names: /Qdrant/,
   },
-  { how: 'wrong key', attempt: () => answering(() => recorded('auth_wrong_key')), code: 'STORE_UNAVAILABLE', names: /QDRANT_API_KEY/ },
-  { how: 'collection absent', attempt: () => answering(() => recorded('get_unknown_collection')), code: 'CONFLICT', names: /QDRANT_URL.*VECTOR_COLLECTION/ },
-  { how: 'too old', attempt: () => answering(() => recorded('get_unknown_collection'), '1.9.7'), code: 'STORE_UNAVAILABLE', names: /Qdrant 1\.9\.7 .*QDRANT_URL.*1\.10/ },
+  {
+    how: 'wrong key',
+    attempt: () => answering(() => recorded('auth_wrong_key')),
+    code: 'STORE_UNAVAILABLE',
+    names: /QDRANT_API_KEY/,
+  },
+  {
+    how: 'collection absent',
+    attempt: () => answering(() => recorded('get_unknown_collection')),
+    code: 'CONFLICT',
+    names: /QDRANT_URL.*VECTOR_COLLECTION/,
+  },
+  {
+    how: 'too old',
+    attempt: () => answering(() => recorded('get_unknown_collection'), '1.9.7'),
+    code: 'STORE_UNAVAILABLE',
+    names: /Qdrant 1\.9\.7 .*QDRANT_URL.*1\.10/,
+  },
 ];
 absences('Qdrant', rows);
 
 test('versions compare as numbers', () => {
-  for (const version of ['1.10.0', '1.19.0', '2.0.1', 'dev', undefined]) expect(() => checkQdrantVersion(version)).not.toThrow();
+  for (const version of ['1.10.0', '1.19.0', '2.0.1', 'dev', undefined])
+    expect(() => checkQdrantVersion(version)).not.toThrow();
   for (const version of ['0.11.0', '1.9.12']) expect(() => checkQdrantVersion(version)).toThrow(/too old/);
 });

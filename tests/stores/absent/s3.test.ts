@@ -4,7 +4,12 @@ import { describe } from 'vitest';
 import { createObject, type S3Config } from '#subgraphs/object/index.ts';
 import { absences, ask, SECRET, silence, type Absence } from './absent.ts';
 
-const { TEST_S3_ENDPOINT, TEST_S3_ACCESS_KEY = '', TEST_S3_SECRET_KEY = '', TEST_S3_REGION = 'us-east-1' } = process.env;
+const {
+  TEST_S3_ENDPOINT,
+  TEST_S3_ACCESS_KEY = '',
+  TEST_S3_SECRET_KEY = '',
+  TEST_S3_REGION = 'us-east-1',
+} = process.env;
 const QUERY = '{ objects(first: 1) { edges { node { key } } } }';
 const objects = (changes: Partial<S3Config>, signal?: AbortSignal) =>
   ask(
@@ -25,9 +30,24 @@ const objects = (changes: Partial<S3Config>, signal?: AbortSignal) =>
 const wrongKeys = { accessKey: 'somebody', secretKey: SECRET };
 
 const everywhere: Absence[] = [
-  { how: 'off', attempt: () => ask(createObject({ driver: { kind: 'off' } }), QUERY), code: 'STORE_DISABLED', names: /S3_ENDPOINT/ },
-  { how: 'wrong host', attempt: () => objects({ endpoint: 'http://no-such-host.invalid', ...wrongKeys }), code: 'STORE_UNAVAILABLE', names: /S3_ENDPOINT/ },
-  { how: 'refused', attempt: () => objects({ endpoint: 'http://127.0.0.1:1', ...wrongKeys }), code: 'STORE_UNAVAILABLE', names: /S3_ENDPOINT/ },
+  {
+    how: 'off',
+    attempt: () => ask(createObject({ driver: { kind: 'off' } }), QUERY),
+    code: 'STORE_DISABLED',
+    names: /S3_ENDPOINT/,
+  },
+  {
+    how: 'wrong host',
+    attempt: () => objects({ endpoint: 'http://no-such-host.invalid', ...wrongKeys }),
+    code: 'STORE_UNAVAILABLE',
+    names: /S3_ENDPOINT/,
+  },
+  {
+    how: 'refused',
+    attempt: () => objects({ endpoint: 'http://127.0.0.1:1', ...wrongKeys }),
+    code: 'STORE_UNAVAILABLE',
+    names: /S3_ENDPOINT/,
+  },
   {
     how: 'silent',
     attempt: async () => {
@@ -52,9 +72,19 @@ absences('S3', everywhere, TEST_S3_SECRET_KEY ? [TEST_S3_SECRET_KEY] : []);
 describe.skipIf(!TEST_S3_ENDPOINT)('S3 (TEST_S3_ENDPOINT)', () => {
   const onServer: Absence[] = [
     { how: 'unknown key', attempt: () => objects(wrongKeys), code: 'STORE_UNAVAILABLE', names: /S3_ACCESS_KEY/ },
-    { how: 'wrong secret', attempt: () => objects({ secretKey: SECRET }), code: 'STORE_UNAVAILABLE', names: /S3_SECRET_KEY/ },
+    {
+      how: 'wrong secret',
+      attempt: () => objects({ secretKey: SECRET }),
+      code: 'STORE_UNAVAILABLE',
+      names: /S3_SECRET_KEY/,
+    },
     { how: 'bucket absent', attempt: () => objects({}), code: 'STORE_UNAVAILABLE', names: /S3_BUCKET.*aws s3 mb/ },
-    { how: 'wrong region', attempt: () => objects({ region: 'eu-nowhere-1' }), code: 'STORE_UNAVAILABLE', names: /S3_REGION/ },
+    {
+      how: 'wrong region',
+      attempt: () => objects({ region: 'eu-nowhere-1' }),
+      code: 'STORE_UNAVAILABLE',
+      names: /S3_REGION/,
+    },
   ];
   absences('S3', onServer, [TEST_S3_SECRET_KEY]);
 });

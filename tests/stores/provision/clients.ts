@@ -34,7 +34,9 @@ export async function runClient(command: string, args: readonly string[], option
   const { status } = await client.exited;
   clearTimeout(limit);
   if (status === 0) return lines;
-  throw new NotProvisioned(`${[command, ...args].join(' ')} failed (exit status ${status}):\n${lines.slice(-15).join('\n')}`);
+  throw new NotProvisioned(
+    `${[command, ...args].join(' ')} failed (exit status ${status}):\n${lines.slice(-15).join('\n')}`,
+  );
 }
 
 /** The path of a program, if it is on the PATH. */

@@ -20,7 +20,11 @@ const folderOf = (name: string, { version, sum }: GoProgram): string =>
   `${name}-${version}-${process.platform}-${process.arch}-${Buffer.from(sum).toString('hex').slice(6, 22)}`;
 
 /** Why this program cannot be built here; undefined when it can, or has been. */
-export async function goProgramUnavailable(workplace: Workplace, name: string, program: GoProgram): Promise<string | undefined> {
+export async function goProgramUnavailable(
+  workplace: Workplace,
+  name: string,
+  program: GoProgram,
+): Promise<string | undefined> {
   return (await isCached(workplace, folderOf(name, program))) ? undefined : await missingPrograms('go');
 }
 

@@ -22,25 +22,39 @@ interface Jar {
 export const neo4j: Store = {
   name: 'neo4j',
   title: `Neo4j Community ${NEO4J.version}`,
-  suites: ['tests/stores/neo4j.test.ts', 'tests/stores/absent/neo4j.test.ts', 'tests/contract/graph-neo4j.test.ts', 'tests/faults/neo4j.test.ts'],
+  suites: [
+    'tests/stores/neo4j.test.ts',
+    'tests/stores/absent/neo4j.test.ts',
+    'tests/contract/graph-neo4j.test.ts',
+    'tests/faults/neo4j.test.ts',
+  ],
   available: async (workplace) => {
     const missing = await missingPrograms('java', ...((await isCached(workplace, folderName)) ? [] : ['mvn']));
     if (missing) return missing;
     const version = (await runClient('java', ['-version'], { cwd: workplace.data })).join('\n');
     const found = /version "(\d+)/.exec(version)?.[1] ?? 'unknown';
-    return (NEO4J.javaVersions as readonly string[]).includes(found) ? undefined : `Java ${NEO4J.javaVersions.join(' or ')} is needed; java is ${found}`;
+    return (NEO4J.javaVersions as readonly string[]).includes(found)
+      ? undefined
+      : `Java ${NEO4J.javaVersions.join(' or ')} is needed; java is ${found}`;
   },
   start: async (workplace) => {
     const password = randomBytes(16).toString('hex');
     const server = await startNeo4j(workplace, join(workplace.data, 'neo4j'), password);
     return {
-      env: { TEST_NEO4J_URI: `bolt://127.0.0.1:${server.port}`, TEST_NEO4J_USERNAME: 'neo4j', TEST_NEO4J_PASSWORD: password },
+      env: {
+        TEST_NEO4J_URI: `bolt://127.0.0.1:${server.port}`,
+        TEST_NEO4J_USERNAME: 'neo4j',
+        TEST_NEO4J_PASSWORD: password,
+      },
       close: server.close,
     };
   },
 };
 
-/** Starts the server over a folder; closing kills it, and another start finds the data again. @param password what it gets at the first start */
+/**
+ * Starts the server over a folder; closing kills it, and another start finds the data again. @param password what it
+ * gets at the first start
+ */
 export async function startNeo4j(workplace: Workplace, home: string, password: string): Promise<Server> {
   const jars = await pinnedJars();
   const library = await cached(workplace, folderName, (folder) => fetch(workplace, jars, folder));
@@ -52,19 +66,32 @@ export async function startNeo4j(workplace: Workplace, home: string, password: s
     command: 'java',
     args: async (port) => {
       await writeFile(join(conf, 'neo4j.conf'), settings(port));
-      return [...JVM, '-cp', classPath, 'org.neo4j.server.CommunityEntryPoint', `--home-dir=${home}`, `--config-dir=${conf}`, '--console-mode'];
+      return [
+        ...JVM,
+        '-cp',
+        classPath,
+        'org.neo4j.server.CommunityEntryPoint',
+        `--home-dir=${home}`,
+        `--config-dir=${conf}`,
+        '--console-mode',
+      ];
     },
     cwd: home,
     ready: /Started\.$/,
   });
 }
 
-/** The faster compiler alone, as the server lives for a minute or so; the rest is what Neo4j's own start script opens to it. */
+/**
+ * The faster compiler alone, as the server lives for a minute or so; the rest is what Neo4j's own start script opens to
+ * it.
+ */
 const JVM = [
   '-Xmx768m',
   '-XX:+UseSerialGC',
   '-XX:TieredStopAtLevel=1',
-  ...['java.nio', 'java.io', 'sun.nio.ch', 'java.util.concurrent'].map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
+  ...['java.nio', 'java.io', 'sun.nio.ch', 'java.util.concurrent'].map(
+    (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`,
+  ),
 ];
 
 function settings(port: number): string {
@@ -104,7 +131,16 @@ async function fetch(workplace: Workplace, jars: readonly Jar[], folder: string)
   await mkdir(project);
   await writeFile(join(project, 'pom.xml'), POM);
   const goal = `org.apache.maven.plugins:maven-dependency-plugin:${NEO4J.dependencyPlugin}:resolve`;
-  const args = ['-B', '-q', '-C', '-f', join(project, 'pom.xml'), `-Dmaven.repo.local=${repository}`, '-DincludeScope=runtime', goal];
+  const args = [
+    '-B',
+    '-q',
+    '-C',
+    '-f',
+    join(project, 'pom.xml'),
+    `-Dmaven.repo.local=${repository}`,
+    '-DincludeScope=runtime',
+    goal,
+  ];
   await runClient('mvn', args, { cwd: project });
   for (const { sha256, path } of jars) {
     const file = join(repository, path);
@@ -115,7 +151,8 @@ async function fetch(workplace: Workplace, jars: readonly Jar[], folder: string)
       throw new NotProvisioned(`Maven did not deliver ${path}, which neo4j.sha256 names.`, { cause });
     }
     const found = hash.digest('hex');
-    if (found !== sha256) throw new NotProvisioned(`${path} was to have the SHA-256 ${sha256}; Maven delivered ${found}.`);
+    if (found !== sha256)
+      throw new NotProvisioned(`${path} was to have the SHA-256 ${sha256}; Maven delivered ${found}.`);
   }
   for (const { path } of jars) {
     await mkdir(dirname(join(folder, path)), { recursive: true });

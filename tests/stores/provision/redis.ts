@@ -20,7 +20,12 @@ export const redis: Store = {
   name: 'redis',
   title: `Redis ${REDIS.oldest.split('.')[0]} or newer`,
   suites: ['tests/stores/redis.test.ts', 'tests/contract/runs-redis.test.ts'],
-  limits: [{ test: 'a Redis that is killed and comes back', why: 'this server is not the suite’s to kill; in `npm test` it kills one of its own' }],
+  limits: [
+    {
+      test: 'a Redis that is killed and comes back',
+      why: 'this server is not the suite’s to kill; in `npm test` it kills one of its own',
+    },
+  ],
   available: async (workplace) => {
     if ((await findProgram('redis-server')) || (await isCached(workplace, folderName))) return undefined;
     const missing = await missingPrograms('apt-get', 'apt-cache', 'dpkg-deb');
@@ -33,7 +38,18 @@ export const redis: Store = {
     await mkdir(folder, { mode: 0o700 });
     const server = await startServer({
       command,
-      args: (port) => ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, '--requirepass', password],
+      args: (port) => [
+        '--port',
+        String(port),
+        '--bind',
+        '127.0.0.1',
+        '--save',
+        '',
+        '--dir',
+        folder,
+        '--requirepass',
+        password,
+      ],
       cwd: folder,
       env,
     });
@@ -42,7 +58,9 @@ export const redis: Store = {
 };
 
 /** The program, for those who start and kill one of their own, and what its environment must have. */
-export async function redisProgram(workplace: Workplace): Promise<{ command: string; env: Readonly<Record<string, string>> }> {
+export async function redisProgram(
+  workplace: Workplace,
+): Promise<{ command: string; env: Readonly<Record<string, string>> }> {
   const { command, libraries } = await locate(workplace);
   const env: Record<string, string> = libraries ? { LD_LIBRARY_PATH: libraries } : {};
   const [version] = await runClient(command, ['--version'], { cwd: workplace.data, env });
@@ -58,24 +76,35 @@ async function locate(workplace: Workplace): Promise<Program> {
   if (installed) return { command: installed };
   const folder = await cached(workplace, folderName, (folder) => unpack(workplace, folder));
   const jemalloc = (await readdir(folder, { recursive: true })).find((path) => /(^|\/)libjemalloc\.so/.test(path));
-  return { command: join(folder, 'usr/bin/redis-server'), ...(jemalloc && { libraries: dirname(join(folder, jemalloc)) }) };
+  return {
+    command: join(folder, 'usr/bin/redis-server'),
+    ...(jemalloc && { libraries: dirname(join(folder, jemalloc)) }),
+  };
 }
 
 /**
- * Unpacks Debian's package of Redis and its libraries, as any user: apt is given lists and a cache of its own. Nothing is installed, so
- * no service is started at Redis's usual port. The package of the server holds but a service and a link to the program of redis-tools.
+ * Unpacks Debian's package of Redis and its libraries, as any user: apt is given lists and a cache of its own. Nothing
+ * is installed, so no service is started at Redis's usual port. The package of the server holds but a service and a
+ * link to the program of redis-tools.
  */
 async function unpack(workplace: Workplace, folder: string): Promise<void> {
   workplace.say('redis: apt-get download redis-tools …');
   const downloads = join(workplace.data, 'apt');
-  for (const name of ['state/lists/partial', 'cache/archives/partial', 'packages']) await mkdir(join(downloads, name), { recursive: true });
-  const options = [`Dir::State=${downloads}/state`, 'Dir::State::status=/var/lib/dpkg/status', `Dir::Cache=${downloads}/cache`];
+  for (const name of ['state/lists/partial', 'cache/archives/partial', 'packages'])
+    await mkdir(join(downloads, name), { recursive: true });
+  const options = [
+    `Dir::State=${downloads}/state`,
+    'Dir::State::status=/var/lib/dpkg/status',
+    `Dir::Cache=${downloads}/cache`,
+  ];
   const settings = [...options, 'Debug::NoLocking=1', 'APT::Sandbox::User='].flatMap((option) => ['-o', option]);
   const cwd = join(downloads, 'packages');
   await runClient('apt-get', [...settings, 'update', '-qq'], { cwd });
   const depends = await runClient('apt-cache', [...settings, 'depends', 'redis-tools'], { cwd });
   // The C library must be the machine's own.
-  const libraries = depends.map((line) => /^\s*\|?Depends: (lib\S+)/.exec(line)?.[1]).filter((name) => name && name !== 'libc6') as string[];
+  const libraries = depends
+    .map((line) => /^\s*\|?Depends: (lib\S+)/.exec(line)?.[1])
+    .filter((name) => name && name !== 'libc6') as string[];
   await runClient('apt-get', [...settings, 'download', 'redis-tools', ...libraries], { cwd });
   for (const name of await readdir(cwd)) await runClient('dpkg-deb', ['-x', name, folder], { cwd });
   await symlink('redis-check-rdb', join(folder, 'usr/bin/redis-server'));

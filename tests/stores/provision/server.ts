@@ -22,8 +22,8 @@ const START_LIMIT_MS = 120_000;
 const TRIES = 3;
 
 /**
- * Starts a server that lives no longer than this process, and waits until it serves. When somebody else took the port in between, it
- * tries another one. Closing kills: the data are thrown away.
+ * Starts a server that lives no longer than this process, and waits until it serves. When somebody else took the port
+ * in between, it tries another one. Closing kills: the data are thrown away.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   for (let attempt = 1; ; attempt += 1) {
@@ -59,7 +59,9 @@ async function serving(program: SupervisedProgram, port: number, printed: Promis
     return 'serving';
   };
   const exits = program.exited.then(({ status }) => `ended with exit status ${status}`);
-  const late = delay(START_LIMIT_MS, `did not serve within ${START_LIMIT_MS / 1000} s`, { signal: over.signal }).catch(() => 'aborted');
+  const late = delay(START_LIMIT_MS, `did not serve within ${START_LIMIT_MS / 1000} s`, { signal: over.signal }).catch(
+    () => 'aborted',
+  );
   try {
     return await Promise.race([serves(), exits, late]);
   } finally {

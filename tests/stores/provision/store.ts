@@ -6,15 +6,23 @@ export interface Store {
   readonly name: string;
   /** What runs, for people: the product and its pinned version. */
   readonly title: string;
-  /** Whether it takes so long to build or to test that it is started only with `--all`, or when it is named. @default false */
+  /**
+   * Whether it takes so long to build or to test that it is started only with `--all`, or when it is named. @default
+   * false
+   */
   readonly slow?: boolean;
-  /** Files of tests that need it, relative to the project's folder. Each must run at least one test while the store is up. */
+  /**
+   * Files of tests that need it, relative to the project's folder. Each must run at least one test while the store is
+   * up.
+   */
   readonly suites: readonly string[];
   /** Those that run with `--all` only. */
   readonly slowSuites?: readonly string[];
   /** What this server, unlike its kind, cannot do: tests of which the name contains `test` may skip. */
   readonly limits?: readonly { test: string; why: string }[];
-  /** Why it cannot be had on this machine, naming what to install; undefined when it can. Asks nothing of the network. */
+  /**
+   * Why it cannot be had on this machine, naming what to install; undefined when it can. Asks nothing of the network.
+   */
   available(workplace: Workplace): Promise<string | undefined>;
   /**
    * Fetches what is not in the cache and starts the server on loopback, on a port that was free.

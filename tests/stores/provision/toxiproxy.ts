@@ -3,7 +3,10 @@ import { startServer } from './server.ts';
 import type { Store } from './store.ts';
 import { TOXIPROXY } from './versions.ts';
 
-/** A proxy before other stores that makes them slow, silent or gone. Tests create the proxies they need through its HTTP interface. */
+/**
+ * A proxy before other stores that makes them slow, silent or gone. Tests create the proxies they need through its HTTP
+ * interface.
+ */
 export const toxiproxy: Store = {
   name: 'toxiproxy',
   title: `Toxiproxy ${TOXIPROXY.version.slice(1)}`,

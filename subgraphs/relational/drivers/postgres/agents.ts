@@ -21,7 +21,9 @@ export async function createAgent(postgres: Postgres, context: RequestContext, d
       ),
     );
     await insertVersion(tx, id, 1, draft);
-    await audit(tx, context, [{ action: 'agent.create', subjectType: 'Agent', subjectId: id, details: { name: draft.name } }]);
+    await audit(tx, context, [
+      { action: 'agent.create', subjectType: 'Agent', subjectId: id, details: { name: draft.name } },
+    ]);
     return row!;
   });
 }
@@ -34,10 +36,14 @@ export async function updateAgent(
   expectedVersion?: number,
 ): Promise<AgentRow> {
   return await postgres.transaction(context, async (tx) => {
-    const [agent] = await tx.query(rowsOf('Agent', sql`SELECT ${selection('Agent')} FROM relational.agents WHERE id = ${id} FOR UPDATE`));
+    const [agent] = await tx.query(
+      rowsOf('Agent', sql`SELECT ${selection('Agent')} FROM relational.agents WHERE id = ${id} FOR UPDATE`),
+    );
     if (agent === undefined) throw notFound('agent', id);
     if (expectedVersion !== undefined && expectedVersion !== agent.versionNumber) {
-      throw conflict(`The agent’s version is ${agent.versionNumber}, not ${expectedVersion}.`, { hint: 'Read the agent and decide again.' });
+      throw conflict(`The agent’s version is ${agent.versionNumber}, not ${expectedVersion}.`, {
+        hint: 'Read the agent and decide again.',
+      });
     }
     const [current] = await tx.query(
       rowsOf(
@@ -47,7 +53,10 @@ export async function updateAgent(
     );
     const { name, description, instructions, model, config } = current!;
     const before: AgentDraft = { name, description, instructions, model, config };
-    const after: AgentDraft = { ...before, ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) };
+    const after: AgentDraft = {
+      ...before,
+      ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)),
+    };
     if (isDeepStrictEqual(before, after)) return agent;
     const number = agent.versionNumber + 1;
     const [row] = await tx.query(
@@ -58,7 +67,9 @@ export async function updateAgent(
       ),
     );
     await insertVersion(tx, id, number, after);
-    await audit(tx, context, [{ action: 'agent.update', subjectType: 'Agent', subjectId: id, details: { version: number } }]);
+    await audit(tx, context, [
+      { action: 'agent.update', subjectType: 'Agent', subjectId: id, details: { version: number } },
+    ]);
     return row!;
   });
 }
@@ -74,9 +85,13 @@ async function insertVersion(tx: Transaction, agentId: string, number: number, d
 
 export async function deleteAgent(postgres: Postgres, context: RequestContext, id: string): Promise<AgentRow> {
   return await postgres.transaction(context, async (tx) => {
-    const [row] = await tx.query(rowsOf('Agent', sql`DELETE FROM relational.agents WHERE id = ${id} RETURNING ${selection('Agent')}`));
+    const [row] = await tx.query(
+      rowsOf('Agent', sql`DELETE FROM relational.agents WHERE id = ${id} RETURNING ${selection('Agent')}`),
+    );
     if (row === undefined) throw notFound('agent', id);
-    await audit(tx, context, [{ action: 'agent.delete', subjectType: 'Agent', subjectId: id, details: { name: row.name } }]);
+    await audit(tx, context, [
+      { action: 'agent.delete', subjectType: 'Agent', subjectId: id, details: { name: row.name } },
+    ]);
     return row;
   });
 }

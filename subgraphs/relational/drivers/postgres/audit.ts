@@ -16,7 +16,11 @@ export interface AuditedChange {
 }
 
 /** Writes one audit entry for each change, and the tenant's row where this is its first write, in one statement. */
-export async function audit(tx: Transaction, context: RequestContext, changes: readonly AuditedChange[]): Promise<void> {
+export async function audit(
+  tx: Transaction,
+  context: RequestContext,
+  changes: readonly AuditedChange[],
+): Promise<void> {
   const { tenantId, subject } = context.principal;
   const rows = changes.map(({ action, subjectType, subjectId, details }) => ({
     id: randomId('AuditEntry'),

@@ -53,8 +53,8 @@ const toJson = (value: JsonValue): string => JSON.stringify(value);
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, (character) => `\\${character}`);
 
 /**
- * Under row-level security an index is used for leakproof operators only, which `starts_with` is not and comparisons are:
- * so the range says the same for the index. Its columns collate "C".
+ * Under row-level security an index is used for leakproof operators only, which `starts_with` is not and comparisons
+ * are: so the range says the same for the index. Its columns collate "C".
  */
 function startsWith(column: Sql, prefix: string): Sql {
   const next = behindPrefix(prefix);

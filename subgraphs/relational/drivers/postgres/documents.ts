@@ -4,13 +4,24 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import { derivedId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
-import { STORES, type ChildRequest, type ChunkRow, type DocumentRow, type IndexingRow, type OutboxOperation } from '../../driver.ts';
+import {
+  STORES,
+  type ChildRequest,
+  type ChunkRow,
+  type DocumentRow,
+  type IndexingRow,
+  type OutboxOperation,
+} from '../../driver.ts';
 import type { PreparedDocument } from '../../document-input.ts';
 import { audit } from './audit.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
 /** Writes a batch in one transaction of three statements, however many documents it has. */
-export async function upsertDocuments(postgres: Postgres, context: RequestContext, documents: readonly PreparedDocument[]): Promise<void> {
+export async function upsertDocuments(
+  postgres: Postgres,
+  context: RequestContext,
+  documents: readonly PreparedDocument[],
+): Promise<void> {
   if (documents.length === 0) return;
   await postgres.transaction(context, async (tx) => {
     const changed = await writeRows(tx, documents);
@@ -35,9 +46,19 @@ export async function upsertDocuments(postgres: Postgres, context: RequestContex
  * Writes the rows that differ, which locks them until the transaction ends: what follows sees the outcome of any other
  * writer of the same document. Batches lock in the order of ids, so that two of them cannot wait for each other.
  */
-async function writeRows(tx: Transaction, documents: readonly PreparedDocument[]): Promise<{ id: string; created: boolean }[]> {
+async function writeRows(
+  tx: Transaction,
+  documents: readonly PreparedDocument[],
+): Promise<{ id: string; created: boolean }[]> {
   const rows = documents.map(({ id, title, source, mediaType, contentHash, metadata, objectKey, digest }) => ({
-    id, title, source, media_type: mediaType, content_hash: contentHash, metadata, object_key: objectKey, digest,
+    id,
+    title,
+    source,
+    media_type: mediaType,
+    content_hash: contentHash,
+    metadata,
+    object_key: objectKey,
+    digest,
   }));
   return await tx.query(
     statement(sql<{ id: string; created: boolean }>`
@@ -84,12 +105,17 @@ async function writeContents(tx: Transaction, documents: readonly PreparedDocume
 }
 
 /**
- * Makes the entries of a document pending with a new revision. A lease that is running stays: until it ends, nobody else
- * delivers to that store, so an older revision cannot overtake a newer one.
+ * Makes the entries of a document pending with a new revision. A lease that is running stays: until it ends, nobody
+ * else delivers to that store, so an older revision cannot overtake a newer one.
  */
 function bumpOutbox(operation: OutboxOperation, documents: readonly { id: string; objectKey: string | null }[]) {
   const entries = documents.flatMap(({ id: documentId, objectKey }) =>
-    STORES.map((store) => ({ id: derivedId('OutboxEntry', documentId, store), document_id: documentId, store, object_key: objectKey })),
+    STORES.map((store) => ({
+      id: derivedId('OutboxEntry', documentId, store),
+      document_id: documentId,
+      store,
+      object_key: objectKey,
+    })),
   );
   return sql`
     INSERT INTO relational.outbox (id, document_id, store, operation, object_key, revision)
@@ -104,15 +130,23 @@ function bumpOutbox(operation: OutboxOperation, documents: readonly { id: string
 /** Removes a document; its chunks and contents go with it, and the stores follow its tombstones. */
 export async function deleteDocument(postgres: Postgres, context: RequestContext, id: string): Promise<DocumentRow> {
   return await postgres.transaction(context, async (tx) => {
-    const [row] = await tx.query(rowsOf('Document', sql`DELETE FROM relational.documents WHERE id = ${id} RETURNING ${selection('Document')}`));
+    const [row] = await tx.query(
+      rowsOf('Document', sql`DELETE FROM relational.documents WHERE id = ${id} RETURNING ${selection('Document')}`),
+    );
     if (row === undefined) throw notFound('document', id);
     await tx.query(statement(bumpOutbox('DELETE', [row])));
-    await audit(tx, context, [{ action: 'document.delete', subjectType: 'Document', subjectId: id, details: { source: row.source } }]);
+    await audit(tx, context, [
+      { action: 'document.delete', subjectType: 'Document', subjectId: id, details: { source: row.source } },
+    ]);
     return row;
   });
 }
 
-export const documentTexts = async (postgres: Postgres, context: RequestContext, ids: readonly string[]): Promise<{ id: string; text: string }[]> =>
+export const documentTexts = async (
+  postgres: Postgres,
+  context: RequestContext,
+  ids: readonly string[],
+): Promise<{ id: string; text: string }[]> =>
   await postgres.read(
     context,
     statement(sql<{ id: string; text: string }>`
@@ -140,7 +174,11 @@ export const chunksOfDocuments = async (
     { replica: true },
   );
 
-export const indexing = async (postgres: Postgres, context: RequestContext, documentIds: readonly string[]): Promise<IndexingRow[]> =>
+export const indexing = async (
+  postgres: Postgres,
+  context: RequestContext,
+  documentIds: readonly string[],
+): Promise<IndexingRow[]> =>
   await postgres.read(
     context,
     statement(sql<IndexingRow>`

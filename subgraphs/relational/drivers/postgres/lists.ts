@@ -9,7 +9,10 @@ import { columnRef, rowsOf, selection, statement, tableOf } from './sql.ts';
 
 type Sql = RawBuilder<unknown>;
 
-export function listStatement<M extends ModelName>(name: M, { where, order, after, limit }: ListRequest): CompiledQuery<Rows[M]> {
+export function listStatement<M extends ModelName>(
+  name: M,
+  { where, order, after, limit }: ListRequest,
+): CompiledQuery<Rows[M]> {
   const model = MODELS[name] as Model;
   const conditions = [
     ...(where === undefined ? [] : [conditionSql(model, where)]),
@@ -25,14 +28,17 @@ export function listStatement<M extends ModelName>(name: M, { where, order, afte
 export function countStatement(name: ModelName, where: Condition | undefined): CompiledQuery<{ count: string }> {
   const model = MODELS[name] as Model;
   return statement(
-    sql<{ count: string }>`SELECT count(*) FROM ${tableOf(model)} ${whereSql(where === undefined ? [] : [conditionSql(model, where)])}`,
+    sql<{
+      count: string;
+    }>`SELECT count(*) FROM ${tableOf(model)} ${whereSql(where === undefined ? [] : [conditionSql(model, where)])}`,
   );
 }
 
 export const byIdsStatement = <M extends ModelName>(name: M, ids: readonly string[]): CompiledQuery<Rows[M]> =>
   rowsOf(name, sql`SELECT ${selection(name)} FROM ${tableOf(MODELS[name] as Model)} WHERE id = ANY(${ids}::text[])`);
 
-const whereSql = (conditions: readonly Sql[]): Sql => (conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`);
+const whereSql = (conditions: readonly Sql[]): Sql =>
+  conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`;
 
 /**
  * The rows behind a sort key, in an order of several fields with directions of their own. PostgreSQL sorts nulls as the
@@ -51,7 +57,9 @@ function behind(model: Model, order: readonly Order[], after: readonly SortValue
   const seek: Sql[] =
     first === undefined || value === null || columnOf(model, first.field).nullable
       ? []
-      : [sql`${columnRef(model, first.field)} ${sql.raw(first.direction === 'ASC' ? '>=' : '<=')} ${typed(model, first.field, value)}`];
+      : [
+          sql`${columnRef(model, first.field)} ${sql.raw(first.direction === 'ASC' ? '>=' : '<=')} ${typed(model, first.field, value)}`,
+        ];
   return [...seek, sql`(${sql.join(possible, sql` OR `)})`];
 }
 
@@ -59,7 +67,9 @@ const typed = (model: Model, field: string, value: SortValue): Sql =>
   sql`${value}::${sql.raw(SQL_TYPE[columnOf(model, field).type])}`;
 
 const equals = (model: Model, field: string, value: SortValue): Sql =>
-  value === null ? sql`${columnRef(model, field)} IS NULL` : sql`${columnRef(model, field)} = ${typed(model, field, value)}`;
+  value === null
+    ? sql`${columnRef(model, field)} IS NULL`
+    : sql`${columnRef(model, field)} = ${typed(model, field, value)}`;
 
 /** Strictly behind `value` in one field; undefined where nothing can be. */
 function past(model: Model, field: string, direction: 'ASC' | 'DESC', value: SortValue): Sql | undefined {

@@ -2,21 +2,43 @@
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
-import type { ChunkRow, DocumentRow, OutboxClaim, OutboxContent, OutboxEntryRow, OutboxFailure, OutboxSettlement, OutboxStatus } from '../../driver.ts';
+import type {
+  ChunkRow,
+  DocumentRow,
+  OutboxClaim,
+  OutboxContent,
+  OutboxEntryRow,
+  OutboxFailure,
+  OutboxSettlement,
+  OutboxStatus,
+} from '../../driver.ts';
 import { selection, statement } from './sql.ts';
 
 /** Leases entries and loads what they deliver, in at most four statements. */
-export async function claimOutbox(postgres: Postgres, context: RequestContext, claim: OutboxClaim): Promise<OutboxEntryRow[]> {
+export async function claimOutbox(
+  postgres: Postgres,
+  context: RequestContext,
+  claim: OutboxClaim,
+): Promise<OutboxEntryRow[]> {
   return await postgres.systemTransaction(context, async (tx) => {
     const entries = await lease(tx, claim);
-    const ids = [...new Set(entries.filter(({ operation }) => operation === 'UPSERT').map(({ documentId }) => documentId))];
-    // The entries are locked until this commits, so no writer can change a document between its revision and its content.
+    const ids = [
+      ...new Set(entries.filter(({ operation }) => operation === 'UPSERT').map(({ documentId }) => documentId)),
+    ];
+    // The entries are locked until this commits, so no writer can change a document between its revision and its
+    // content.
     const contents = ids.length === 0 ? new Map<string, OutboxContent>() : await loadContents(tx, ids, claim.content);
-    return entries.map((entry) => ({ ...entry, content: entry.operation === 'UPSERT' ? (contents.get(entry.documentId) ?? null) : null }));
+    return entries.map((entry) => ({
+      ...entry,
+      content: entry.operation === 'UPSERT' ? (contents.get(entry.documentId) ?? null) : null,
+    }));
   });
 }
 
-async function lease(tx: Transaction, { limit, leaseSeconds, stores, documentIds }: OutboxClaim): Promise<Omit<OutboxEntryRow, 'content'>[]> {
+async function lease(
+  tx: Transaction,
+  { limit, leaseSeconds, stores, documentIds }: OutboxClaim,
+): Promise<Omit<OutboxEntryRow, 'content'>[]> {
   const only = documentIds === undefined ? sql`` : sql`AND document_id = ANY(${documentIds}::text[])`;
   return await tx.query(
     statement(sql<Omit<OutboxEntryRow, 'content'>>`
@@ -39,7 +61,11 @@ async function lease(tx: Transaction, { limit, leaseSeconds, stores, documentIds
 const NOTHING = { text: '', entities: [], relations: [] };
 
 /** The content of documents, by id. */
-export async function loadContents(tx: Transaction, ids: readonly string[], parts: OutboxClaim['content']): Promise<Map<string, OutboxContent>> {
+export async function loadContents(
+  tx: Transaction,
+  ids: readonly string[],
+  parts: OutboxClaim['content'],
+): Promise<Map<string, OutboxContent>> {
   // Pipelined. Parts that nobody asked for are not read.
   const [documents, contents, chunks] = await Promise.all([
     tx.query(
@@ -72,12 +98,20 @@ export async function loadContents(tx: Transaction, ids: readonly string[], part
   );
 }
 
-export const completeOutbox = async (postgres: Postgres, context: RequestContext, entries: readonly OutboxSettlement[]): Promise<number> =>
+export const completeOutbox = async (
+  postgres: Postgres,
+  context: RequestContext,
+  entries: readonly OutboxSettlement[],
+): Promise<number> =>
   await settle(postgres, context, entries, async (tx, settled) => {
     const ids = settled.map(({ id }) => id);
     // A tombstone that was followed has done its work; another writer may have brought the document back meanwhile.
     const removed = await tx.query(
-      statement(sql<{ id: string }>`DELETE FROM relational.outbox WHERE id = ANY(${ids}::text[]) AND operation = 'DELETE' RETURNING id`),
+      statement(
+        sql<{
+          id: string;
+        }>`DELETE FROM relational.outbox WHERE id = ANY(${ids}::text[]) AND operation = 'DELETE' RETURNING id`,
+      ),
     );
     const done = await tx.query(
       statement(sql<{ id: string }>`
@@ -87,7 +121,11 @@ export const completeOutbox = async (postgres: Postgres, context: RequestContext
     return removed.length + done.length;
   });
 
-export const failOutbox = async (postgres: Postgres, context: RequestContext, entries: readonly OutboxFailure[]): Promise<number> =>
+export const failOutbox = async (
+  postgres: Postgres,
+  context: RequestContext,
+  entries: readonly OutboxFailure[],
+): Promise<number> =>
   await settle(postgres, context, entries, async (tx, settled) => {
     const failed = await tx.query(
       statement(sql<{ id: string }>`
@@ -104,8 +142,8 @@ export const failOutbox = async (postgres: Postgres, context: RequestContext, en
   });
 
 /**
- * Locks the entries in one order, settles those whose revision is the present one, and leaves the others to be delivered
- * again: the older revision may have reached the store last.
+ * Locks the entries in one order, settles those whose revision is the present one, and leaves the others to be
+ * delivered again: the older revision may have reached the store last.
  */
 async function settle<E extends OutboxSettlement>(
   postgres: Postgres,

@@ -1,4 +1,7 @@
-/** What comparing the other stores with this one needs: tenants, documents as they should be everywhere, and delivering again. */
+/**
+ * What comparing the other stores with this one needs: tenants, documents as they should be everywhere, and delivering
+ * again.
+ */
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { derivedId } from '#subgraphs/shared/ids.ts';
@@ -8,7 +11,11 @@ import { loadContents } from './outbox.ts';
 import { statement } from './sql.ts';
 
 /** Tenants that ever wrote, by name; each is found by one step down an index. */
-export async function tenantIds(postgres: Postgres, context: RequestContext, { after, limit }: { after: string | null; limit: number }): Promise<string[]> {
+export async function tenantIds(
+  postgres: Postgres,
+  context: RequestContext,
+  { after, limit }: { after: string | null; limit: number },
+): Promise<string[]> {
   return await postgres.systemTransaction(context, async (tx) => {
     const rows = await tx.query(
       statement(sql<{ id: string }>`
@@ -44,7 +51,14 @@ export async function referenceDocuments(
     return ids.flatMap((id) => {
       const content = contents.get(id);
       if (content === undefined) return [];
-      return [{ ...content, delivered: states.filter(({ documentId, state }) => documentId === id && state === 'DONE').map(({ store }) => store) }];
+      return [
+        {
+          ...content,
+          delivered: states
+            .filter(({ documentId, state }) => documentId === id && state === 'DONE')
+            .map(({ store }) => store),
+        },
+      ];
     });
   });
 }
@@ -53,8 +67,16 @@ const outboxOf = (ids: readonly string[]) =>
   statement(sql<{ documentId: string; store: IndexedStore; state: IndexingState }>`
     SELECT document_id AS "documentId", store, state FROM relational.outbox WHERE document_id = ANY(${ids}::text[])`);
 
-/** Which of these ids are documents, or are still being removed from the store: what it has of the others nobody looks after. */
-export async function knownDocuments(postgres: Postgres, context: RequestContext, store: IndexedStore, ids: readonly string[]): Promise<string[]> {
+/**
+ * Which of these ids are documents, or are still being removed from the store: what it has of the others nobody looks
+ * after.
+ */
+export async function knownDocuments(
+  postgres: Postgres,
+  context: RequestContext,
+  store: IndexedStore,
+  ids: readonly string[],
+): Promise<string[]> {
   const rows = await postgres.read(
     context,
     statement(sql<{ id: string }>`
@@ -66,12 +88,19 @@ export async function knownDocuments(postgres: Postgres, context: RequestContext
 }
 
 /**
- * Makes entries due again at a new revision. Of a document that does not exist a tombstone is left, unless somebody brings it back: then
- * that writer's entry stays, whoever was first.
+ * Makes entries due again at a new revision. Of a document that does not exist a tombstone is left, unless somebody
+ * brings it back: then that writer's entry stays, whoever was first.
  */
-export async function redeliver(postgres: Postgres, context: RequestContext, entries: readonly Redelivery[]): Promise<number> {
+export async function redeliver(
+  postgres: Postgres,
+  context: RequestContext,
+  entries: readonly Redelivery[],
+): Promise<number> {
   const rows = entries.map(({ documentId, store, objectKey }) => ({
-    id: derivedId('OutboxEntry', documentId, store), document_id: documentId, store, object_key: objectKey,
+    id: derivedId('OutboxEntry', documentId, store),
+    document_id: documentId,
+    store,
+    object_key: objectKey,
   }));
   return await postgres.transaction(context, async (tx) => {
     const given = sql`json_to_recordset(${JSON.stringify(rows)}::json) AS given(id text, document_id text, store text, object_key text)`;

@@ -29,16 +29,25 @@ export async function rememberFact(
           RETURNING ${selection('MemoryFact')}`,
       ),
     );
-    await audit(tx, context, [{ action: 'memory.remember', subjectType: 'MemoryFact', subjectId: id, details: { key } }]);
+    await audit(tx, context, [
+      { action: 'memory.remember', subjectType: 'MemoryFact', subjectId: id, details: { key } },
+    ]);
     return row!;
   });
 }
 
 export async function forgetFact(postgres: Postgres, context: RequestContext, id: string): Promise<MemoryFactRow> {
   return await postgres.transaction(context, async (tx) => {
-    const [row] = await tx.query(rowsOf('MemoryFact', sql`DELETE FROM relational.memory_facts WHERE id = ${id} RETURNING ${selection('MemoryFact')}`));
+    const [row] = await tx.query(
+      rowsOf(
+        'MemoryFact',
+        sql`DELETE FROM relational.memory_facts WHERE id = ${id} RETURNING ${selection('MemoryFact')}`,
+      ),
+    );
     if (row === undefined) throw notFound('fact', id);
-    await audit(tx, context, [{ action: 'memory.forget', subjectType: 'MemoryFact', subjectId: id, details: { key: row.key } }]);
+    await audit(tx, context, [
+      { action: 'memory.forget', subjectType: 'MemoryFact', subjectId: id, details: { key: row.key } },
+    ]);
     return row;
   });
 }
@@ -60,10 +69,14 @@ export async function createArtifact(
       ),
     );
     if (row !== undefined) {
-      await audit(tx, context, [{ action: 'artifact.create', subjectType: 'Artifact', subjectId: id, details: { runId, path } }]);
+      await audit(tx, context, [
+        { action: 'artifact.create', subjectType: 'Artifact', subjectId: id, details: { runId, path } },
+      ]);
       return row;
     }
-    const [existing] = await tx.query(rowsOf('Artifact', sql`SELECT ${selection('Artifact')} FROM relational.artifacts WHERE id = ${id}`));
+    const [existing] = await tx.query(
+      rowsOf('Artifact', sql`SELECT ${selection('Artifact')} FROM relational.artifacts WHERE id = ${id}`),
+    );
     if (existing?.contentType === contentType && existing.fileKey === fileKey) return existing;
     throw conflict(`The run has another artifact at ${JSON.stringify(path)}.`, { hint: 'Choose another path.' });
   });
@@ -90,7 +103,12 @@ export async function recordUsage(
     );
     if (options.audit) {
       await audit(tx, context, [
-        { action: 'usage.record', subjectType: 'UsageRecord', subjectId: id, details: { operation: usage.operation, model: usage.model } },
+        {
+          action: 'usage.record',
+          subjectType: 'UsageRecord',
+          subjectId: id,
+          details: { operation: usage.operation, model: usage.model },
+        },
       ]);
     }
     return row!;

@@ -18,7 +18,9 @@ export const columnRef = (model: Model, field: string, of: string = model.table)
 
 /** All columns of a model under the names of its row's fields. */
 export function selection(name: ModelName, of: string = MODELS[name].table): RawBuilder<unknown> {
-  return sql.join(columnsOf(MODELS[name] as Model).map(([field, { column }]) => sql`${sql.id(of, column)} AS ${sql.id(field)}`));
+  return sql.join(
+    columnsOf(MODELS[name] as Model).map(([field, { column }]) => sql`${sql.id(of, column)} AS ${sql.id(field)}`),
+  );
 }
 
 /** A statement whose rows are a model's; the caller writes `selection(model)` into it. */

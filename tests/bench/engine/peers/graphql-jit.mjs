@@ -1,5 +1,5 @@
-// Here, because a peer's packages are this folder's own and nobody else's. Its graphql is another copy than the gateway's, so that the schema
-// is built with it.
+// Here, because a peer's packages are this folder's own and nobody else's. Its graphql is another copy than the
+// gateway's, so that the schema is built with it.
 import { buildSchema, parse } from 'graphql';
 import { compileQuery } from 'graphql-jit';
 

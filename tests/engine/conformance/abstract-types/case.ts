@@ -14,8 +14,15 @@ export default conformance({
         type DeepB { n: String! }`,
       resolvers: {
         Query: {
-          things: () => [{ __typename: 'A', id: 'a', value: 0, deep: { n: 0 }, list: [1, null] }, null, { __typename: 'B', id: 'b', value: '', deep: { n: 'x' }, list: ['x'] }],
-          nodes: () => [{ __typename: 'B', id: 'b' }, { __typename: 'A', id: 'a' }],
+          things: () => [
+            { __typename: 'A', id: 'a', value: 0, deep: { n: 0 }, list: [1, null] },
+            null,
+            { __typename: 'B', id: 'b', value: '', deep: { n: 'x' }, list: ['x'] },
+          ],
+          nodes: () => [
+            { __typename: 'B', id: 'b' },
+            { __typename: 'A', id: 'a' },
+          ],
           node: () => ({ __typename: 'A', id: 'a' }),
         },
       },
@@ -28,7 +35,11 @@ export default conformance({
         type A @key(fields: "id") { id: ID! size: Int }
         type B @key(fields: "id") { id: ID! size: String }
         type C implements Node @key(fields: "id") { id: ID! }`,
-      resolvers: { Query: { anything: () => ({ __typename: 'A', id: 'a' }) }, A: { size: () => 5 }, B: { size: () => 'big' } },
+      resolvers: {
+        Query: { anything: () => ({ __typename: 'A', id: 'a' }) },
+        A: { size: () => 5 },
+        B: { size: () => 'big' },
+      },
     },
   },
   operations: {
@@ -42,7 +53,13 @@ export default conformance({
     },
     'type names, where every type has one': {
       query: `{ nodes { __typename id kind: __typename ... on A { size } } node { ... on B { id } ... on A { __typename } } }`,
-      data: { nodes: [{ __typename: 'B', id: 'b', kind: 'B' }, { __typename: 'A', id: 'a', kind: 'A', size: 5 }], node: { __typename: 'A' } },
+      data: {
+        nodes: [
+          { __typename: 'B', id: 'b', kind: 'B' },
+          { __typename: 'A', id: 'a', kind: 'A', size: 5 },
+        ],
+        node: { __typename: 'A' },
+      },
     },
     'a union of one subgraph, fields of another': {
       query: `{ anything { ... on Node { id } ... on A { value size } } }`,

@@ -1,4 +1,6 @@
-/** `@context` and `@fromContext`: an argument whose value the router finds in the objects around. Clients do not see it. */
+/**
+ * `@context` and `@fromContext`: an argument whose value the router finds in the objects around. Clients do not see it.
+ */
 import { conformance } from '../case.ts';
 
 interface Account {
@@ -37,7 +39,12 @@ export default conformance({
         }`,
       resolvers: {
         Holder: { __resolveType: ({ currency }: Account) => (currency === undefined ? 'Shop' : 'User') },
-        Query: { users: () => accounts, me: () => accounts[0], shop: () => ({ id: 's1', till: 'GBP' }), holders: () => [...accounts, { id: 's1', till: 'GBP' }] },
+        Query: {
+          users: () => accounts,
+          me: () => accounts[0],
+          shop: () => ({ id: 's1', till: 'GBP' }),
+          holders: () => [...accounts, { id: 's1', till: 'GBP' }],
+        },
         User: {
           __resolveReference: ({ id }: Account) => accounts.find((account) => account.id === id),
           payments: () => payments,
@@ -46,8 +53,10 @@ export default conformance({
         },
         Shop: { payments: () => payments },
         Payment: {
-          amount: ({ id }: { id: string }, { currency, digits }: { currency?: string; digits: number }) => `${id} in ${currency} with ${digits}`,
-          note: ({ id }: { id: string }, { language }: { language?: string }) => `${id} ${language ?? 'in no language'}`,
+          amount: ({ id }: { id: string }, { currency, digits }: { currency?: string; digits: number }) =>
+            `${id} in ${currency} with ${digits}`,
+          note: ({ id }: { id: string }, { language }: { language?: string }) =>
+            `${id} ${language ?? 'in no language'}`,
         },
       },
     },
@@ -56,7 +65,11 @@ export default conformance({
         type Query { top: User }
         type User @key(fields: "id") { id: ID! rank: Int }
         type Payment @key(fields: "id") { id: ID! memo: String }`,
-      resolvers: { Query: { top: () => ({ id: 'u2' }) }, User: { rank: () => 1 }, Payment: { memo: ({ id }: { id: string }) => `memo ${id}` } },
+      resolvers: {
+        Query: { top: () => ({ id: 'u2' }) },
+        User: { rank: () => 1 },
+        Payment: { memo: ({ id }: { id: string }) => `memo ${id}` },
+      },
     },
   },
   operations: {
@@ -69,8 +82,20 @@ export default conformance({
       variables: { digits: 0 },
       data: {
         users: [
-          { id: 'u1', payments: [{ amount: 'p1 in EUR with 0', memo: 'memo p1' }, { amount: 'p2 in EUR with 0', memo: 'memo p2' }] },
-          { id: 'u2', payments: [{ amount: 'p1 in USD with 0', memo: 'memo p1' }, { amount: 'p2 in USD with 0', memo: 'memo p2' }] },
+          {
+            id: 'u1',
+            payments: [
+              { amount: 'p1 in EUR with 0', memo: 'memo p1' },
+              { amount: 'p2 in EUR with 0', memo: 'memo p2' },
+            ],
+          },
+          {
+            id: 'u2',
+            payments: [
+              { amount: 'p1 in USD with 0', memo: 'memo p1' },
+              { amount: 'p2 in USD with 0', memo: 'memo p2' },
+            ],
+          },
         ],
       },
     },
@@ -80,7 +105,12 @@ export default conformance({
     },
     'a value further inside, and one that is null': {
       query: `{ users { payments { note } } }`,
-      data: { users: [{ payments: [{ note: 'p1 de' }, { note: 'p2 de' }] }, { payments: [{ note: 'p1 in no language' }, { note: 'p2 in no language' }] }] },
+      data: {
+        users: [
+          { payments: [{ note: 'p1 de' }, { note: 'p2 de' }] },
+          { payments: [{ note: 'p1 in no language' }, { note: 'p2 in no language' }] },
+        ],
+      },
     },
     'of several types that set the context, the one that is there': {
       query: `{ shop { payments { amount } } holders { ... on User { best { amount note } } ... on Shop { payments { note } } } }`,
@@ -100,7 +130,13 @@ export default conformance({
     'the same field at two places of one operation, under names that mean something else to the planner': {
       query: `query ($contextualArgument_1_0: Int!) { me { currency: id best { amount(digits: $contextualArgument_1_0) } locale: payments { amount } } }`,
       variables: { contextualArgument_1_0: 5 },
-      data: { me: { currency: 'u1', best: { amount: 'p1 in EUR with 5' }, locale: [{ amount: 'p1 in EUR with 2' }, { amount: 'p2 in EUR with 2' }] } },
+      data: {
+        me: {
+          currency: 'u1',
+          best: { amount: 'p1 in EUR with 5' },
+          locale: [{ amount: 'p1 in EUR with 2' }, { amount: 'p2 in EUR with 2' }],
+        },
+      },
     },
   },
 });

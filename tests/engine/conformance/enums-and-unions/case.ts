@@ -14,7 +14,13 @@ export default conformance({
         type Y @shareable { y: Int }
         type Shelf @key(fields: "id") { id: ID! top: U @shareable }`,
       resolvers: {
-        Query: { a: () => 'RED', u: () => ({ __typename: 'X', x: 1 }), both: () => ({ __typename: 'Y', y: 5 }), same: (_: unknown, { size }: { size: string }) => `a ${size}`, shelf: () => ({ id: 1 }) },
+        Query: {
+          a: () => 'RED',
+          u: () => ({ __typename: 'X', x: 1 }),
+          both: () => ({ __typename: 'Y', y: 5 }),
+          same: (_: unknown, { size }: { size: string }) => `a ${size}`,
+          shelf: () => ({ id: 1 }),
+        },
         Shelf: { top: () => ({ __typename: 'X', x: 3 }) },
       },
     },
@@ -27,7 +33,15 @@ export default conformance({
         type X @shareable { x: Int }
         type Y @shareable { y: Int }`,
       resolvers: {
-        Query: { b: () => 'BLUE', v: () => ({ __typename: 'Y', y: 2 }), list: () => [{ __typename: 'X', x: 1 }, { __typename: 'Y', y: 2 }], other: (_: unknown, { size }: { size: string }) => `b ${size}` },
+        Query: {
+          b: () => 'BLUE',
+          v: () => ({ __typename: 'Y', y: 2 }),
+          list: () => [
+            { __typename: 'X', x: 1 },
+            { __typename: 'Y', y: 2 },
+          ],
+          other: (_: unknown, { size }: { size: string }) => `b ${size}`,
+        },
       },
     },
   },
@@ -37,7 +51,14 @@ export default conformance({
       query: `{ u { ... on X { x } ... on Y { y } } v { __typename ... on Y { y } } list { ... on X { x } ... on Y { y } } }`,
       data: { u: { x: 1 }, v: { __typename: 'Y', y: 2 }, list: [{ x: 1 }, { y: 2 }] },
     },
-    'below entities': { query: `{ shelf { top { __typename ... on X { x } ... on Y { y } } } }`, data: { shelf: { top: { __typename: 'X', x: 3 } } } },
-    'what all know may be given': { query: `query ($size: Size) { same(size: $size) other(size: M) }`, variables: { size: 'M' }, data: { same: 'a M', other: 'b M' } },
+    'below entities': {
+      query: `{ shelf { top { __typename ... on X { x } ... on Y { y } } } }`,
+      data: { shelf: { top: { __typename: 'X', x: 3 } } },
+    },
+    'what all know may be given': {
+      query: `query ($size: Size) { same(size: $size) other(size: M) }`,
+      variables: { size: 'M' },
+      data: { same: 'a M', other: 'b M' },
+    },
   },
 });

@@ -13,7 +13,12 @@ export default conformance({
         type User @key(fields: "id") { id: ID! best: User name: String }
         type Team { lead: User! members: [User!]! }`,
       resolvers: {
-        Query: { users: () => [{ id: 1 }, { id: 2 }], strict: () => [{ id: 1 }, { id: 2 }], team: () => ({ lead: { id: 2 }, members: [{ id: 1 }] }), safe: () => 1 },
+        Query: {
+          users: () => [{ id: 1 }, { id: 2 }],
+          strict: () => [{ id: 1 }, { id: 2 }],
+          team: () => ({ lead: { id: 2 }, members: [{ id: 1 }] }),
+          safe: () => 1,
+        },
         User: { best: ({ id }: { id: string }) => ({ id: Number(id) + 1 }), name: fail('no names today') },
       },
     },
@@ -33,7 +38,12 @@ export default conformance({
   operations: {
     'an error of one of many, under an alias': {
       query: `{ people: users { id called: nick } }`,
-      data: { people: [{ id: '1', called: 'nick 1' }, { id: '2', called: null }] },
+      data: {
+        people: [
+          { id: '1', called: 'nick 1' },
+          { id: '2', called: null },
+        ],
+      },
       errors: [{ path: ['people', 1, 'called'], code: 'INTERNAL_SERVER_ERROR' }],
     },
     'each object that has it is told': {
@@ -58,8 +68,14 @@ export default conformance({
     },
     'an entity that cannot be found costs its fields, wherever it is': {
       query: `{ users { best { nick friends { nick } } } }`,
-      data: { users: [{ best: { nick: null, friends: [{ nick: 'nick 1' }, null] } }, { best: { nick: null, friends: null } }] },
-      errors: [{ path: ['users', 0, 'best', 'nick'] }, { path: ['users', 1, 'best', 'nick'] }, { path: ['users', 1, 'best', 'friends'] }],
+      data: {
+        users: [{ best: { nick: null, friends: [{ nick: 'nick 1' }, null] } }, { best: { nick: null, friends: null } }],
+      },
+      errors: [
+        { path: ['users', 0, 'best', 'nick'] },
+        { path: ['users', 1, 'best', 'nick'] },
+        { path: ['users', 1, 'best', 'friends'] },
+      ],
     },
   },
 });

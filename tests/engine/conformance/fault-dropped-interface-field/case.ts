@@ -1,6 +1,6 @@
 /**
- * Where a subgraph has an interface but no type that implements it, the planner drops what is selected of it, and the objects around it,
- * without a word. The client is owed the subgraph’s own null, or an error.
+ * Where a subgraph has an interface but no type that implements it, the planner drops what is selected of it, and the
+ * objects around it, without a word. The client is owed the subgraph’s own null, or an error.
  */
 import { conformance } from '../case.ts';
 
@@ -13,7 +13,8 @@ export default conformance({
         type Box { item: Item inner: Box size: Int }`,
       resolvers: {
         Query: {
-          // A type that this subgraph does not have: an error by GraphQL's specification (section 6.4.3, ResolveAbstractType).
+          // A type that this subgraph does not have: an error by GraphQL's specification (section 6.4.3,
+          // ResolveAbstractType).
           item: () => ({ __typename: 'Book', id: '1' }),
           nothing: () => null,
           items: () => [],
@@ -30,7 +31,10 @@ export default conformance({
         type Book implements Item @key(fields: "id") { id: ID! title: String sequel: Item }`,
       resolvers: {
         Query: { book: () => ({ __typename: 'Book', id: '9' }) },
-        Book: { title: ({ id }: { id: string }) => `Book ${id}`, sequel: ({ id }: { id: string }) => (id === '9' ? { __typename: 'Book', id: '10' } : null) },
+        Book: {
+          title: ({ id }: { id: string }) => `Book ${id}`,
+          sequel: ({ id }: { id: string }) => (id === '9' ? { __typename: 'Book', id: '10' } : null),
+        },
       },
     },
   },

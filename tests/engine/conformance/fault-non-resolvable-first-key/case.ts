@@ -20,10 +20,14 @@ export default conformance({
           postage: Int @requires(fields: "weight")
         }`,
       resolvers: {
-        Query: { bestseller: () => ({ id: '1', upc: 'u1', name: 'n1' }), shelf: () => ['1', '2'].map((id) => ({ id, upc: `u${id}`, name: `n${id}` })) },
+        Query: {
+          bestseller: () => ({ id: '1', upc: 'u1', name: 'n1' }),
+          shelf: () => ['1', '2'].map((id) => ({ id, upc: `u${id}`, name: `n${id}` })),
+        },
         Product: {
           // By its `upc` alone this subgraph knows no product: it said so.
-          __resolveReference: ({ id, weight }: Product) => (id === undefined ? null : { id, upc: `u${id}`, name: `n${id}`, weight }),
+          __resolveReference: ({ id, weight }: Product) =>
+            id === undefined ? null : { id, upc: `u${id}`, name: `n${id}`, weight },
           postage: ({ weight }: Product) => weight! * 2,
         },
       },
@@ -40,7 +44,12 @@ export default conformance({
     },
     'in lists': {
       query: `{ shelf { upc postage name } }`,
-      data: { shelf: [{ upc: 'u1', postage: 20, name: 'n1' }, { upc: 'u2', postage: 40, name: 'n2' }] },
+      data: {
+        shelf: [
+          { upc: 'u1', postage: 20, name: 'n1' },
+          { upc: 'u2', postage: 40, name: 'n2' },
+        ],
+      },
     },
   },
 });

@@ -1,6 +1,7 @@
 /**
- * GraphQL lets two object types use one response name for different things (section 5.3.2, FieldsInSetCanMerge: objects of different types
- * are never the same object). For a subgraph with an interface object all of them are one type, and the planner takes them for one field.
+ * GraphQL lets two object types use one response name for different things (section 5.3.2, FieldsInSetCanMerge: objects
+ * of different types are never the same object). For a subgraph with an interface object all of them are one type, and
+ * the planner takes them for one field.
  */
 import { conformance } from '../case.ts';
 
@@ -28,7 +29,8 @@ export default conformance({
         type Review { text(words: Int): String }`,
       resolvers: {
         Media: {
-          stars: ({ id }: { id: string }, { of, by }: { of: number; by?: { role?: string; name?: string } }) => `${id} of ${of} by ${by?.role ?? '-'}/${by?.name ?? '-'}`,
+          stars: ({ id }: { id: string }, { of, by }: { of: number; by?: { role?: string; name?: string } }) =>
+            `${id} of ${of} by ${by?.role ?? '-'}/${by?.name ?? '-'}`,
           review: () => ({}),
         },
         Review: { text: (_: unknown, { words }: { words?: number }) => 'word '.repeat(words ?? 1).trim() },
@@ -62,8 +64,12 @@ export default conformance({
       query: `{ media { _own_id: id _own_1_stars: stars(of: 1) stars(of: 2) __proto__: __typename _typename: id } }`,
       data: {
         media: [
-          JSON.parse('{"_own_id":"b1","_own_1_stars":"b1 of 1 by -/-","stars":"b1 of 2 by -/-","__proto__":"Book","_typename":"b1"}'),
-          JSON.parse('{"_own_id":"f1","_own_1_stars":"f1 of 1 by -/-","stars":"f1 of 2 by -/-","__proto__":"Film","_typename":"f1"}'),
+          JSON.parse(
+            '{"_own_id":"b1","_own_1_stars":"b1 of 1 by -/-","stars":"b1 of 2 by -/-","__proto__":"Book","_typename":"b1"}',
+          ),
+          JSON.parse(
+            '{"_own_id":"f1","_own_1_stars":"f1 of 1 by -/-","stars":"f1 of 2 by -/-","__proto__":"Film","_typename":"f1"}',
+          ),
         ],
       },
     },

@@ -1,4 +1,7 @@
-/** The planner takes a field for the same whatever its arguments: those of one `@requires`, of another, and of the client. */
+/**
+ * The planner takes a field for the same whatever its arguments: those of one `@requires`, of another, and of the
+ * client.
+ */
 import { conformance } from '../case.ts';
 
 interface Chunk {
@@ -29,11 +32,18 @@ export default conformance({
       resolvers: {
         Query: { document: () => ({ id: '1' }) },
         Document: {
-          chunks: (_: unknown, { first, order }: { first: number; order: string }) => (order === 'UP' ? numbers(first) : numbers(first).reverse()),
+          chunks: (_: unknown, { first, order }: { first: number; order: string }) =>
+            order === 'UP' ? numbers(first) : numbers(first).reverse(),
           best: (_: unknown, { by }: { by?: number[] }) => ({ by: by ?? [] }),
-          related: () => [{ __typename: 'Book', id: 'b' }, { __typename: 'Film', id: 'f' }],
+          related: () => [
+            { __typename: 'Book', id: 'b' },
+            { __typename: 'Film', id: 'f' },
+          ],
         },
-        Best: { score: ({ by }: { by: number[] }, { scale }: { scale: number }) => by.reduce((sum, number) => sum + number, 0) * scale },
+        Best: {
+          score: ({ by }: { by: number[] }, { scale }: { scale: number }) =>
+            by.reduce((sum, number) => sum + number, 0) * scale,
+        },
         Book: { pages: (_: unknown, { format }: { format?: string }) => (format === 'A5' ? 200 : 100) },
         Film: { pages: (_: unknown, { format }: { format?: string }) => format?.length ?? 0 },
       },
@@ -69,7 +79,8 @@ export default conformance({
           two: ({ chunks }: Document) => chunks.map(({ n }) => n),
           three: ({ chunks }: Document) => chunks.map(({ n }) => n),
           again: ({ chunks }: Document) => chunks.map(({ n }) => n),
-          usual: ({ chunks }: Document, { plus }: { plus?: number }) => chunks.length * 100 + chunks[0]!.size! + (plus ?? 0),
+          usual: ({ chunks }: Document, { plus }: { plus?: number }) =>
+            chunks.length * 100 + chunks[0]!.size! + (plus ?? 0),
           bits: ({ chunks }: Document) => chunks.reduce((sum, { size }) => sum + size!, 0),
           low: ({ best }: Document) => best!.score,
           high: ({ best }: Document) => best!.score,
@@ -83,7 +94,9 @@ export default conformance({
     'the client’s own arguments stay its own': {
       query: `query ($n: Int) { document { chunks(first: 2) { n } three many: chunks(first: $n) { n } } }`,
       variables: { n: 4 },
-      data: { document: { chunks: [{ n: 0 }, { n: 1 }], three: [2, 1, 0], many: [{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }] } },
+      data: {
+        document: { chunks: [{ n: 0 }, { n: 1 }], three: [2, 1, 0], many: [{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }] },
+      },
     },
     'two fields that require one field with different arguments each get their own': {
       query: `{ document { two three } }`,

@@ -23,7 +23,12 @@ export default conformance({
           inStock: Boolean
           postage: Int @requires(fields: "weight price")
         }`,
-      resolvers: { Product: { inStock: () => true, postage: ({ weight, price }: { weight: number; price: number }) => weight * price } },
+      resolvers: {
+        Product: {
+          inStock: () => true,
+          postage: ({ weight, price }: { weight: number; price: number }) => weight * price,
+        },
+      },
     },
     reviews: {
       isFederation1: true,
@@ -34,7 +39,9 @@ export default conformance({
         extend type Query { review: Review }
         type Size { width: Int }`,
       resolvers: {
-        Query: { review: () => ({ body: 'Nice', product: { upc: 'u1' }, author: { id: '1', name: 'told by reviews' } }) },
+        Query: {
+          review: () => ({ body: 'Nice', product: { upc: 'u1' }, author: { id: '1', name: 'told by reviews' } }),
+        },
         Product: { reviews: () => [{ body: 'Nice', author: { id: '1', name: 'told by reviews' } }] },
       },
     },
@@ -44,7 +51,10 @@ export default conformance({
     },
   },
   operations: {
-    'extended types': { query: `{ top { upc inStock postage dimensions { width } } }`, data: { top: [{ upc: 'u1', inStock: true, postage: 50, dimensions: { width: 2 } }] } },
+    'extended types': {
+      query: `{ top { upc inStock postage dimensions { width } } }`,
+      data: { top: [{ upc: 'u1', inStock: true, postage: 50, dimensions: { width: 2 } }] },
+    },
     'with @provides, beside a schema of Federation 2': {
       query: `{ review { product { price reviews { author { name email } } } } }`,
       data: { review: { product: { price: 10, reviews: [{ author: { name: 'told by reviews', email: '1@x' } }] } } },

@@ -17,12 +17,18 @@ export default conformance({
         type Kept implements Node @inaccessible { id: ID }`,
       resolvers: {
         Query: {
-          things: () => [{ __typename: 'Open', a: 1 }, { __typename: 'Hidden', b: 2 }],
+          things: () => [
+            { __typename: 'Open', a: 1 },
+            { __typename: 'Hidden', b: 2 },
+          ],
           colour: () => 'BLACK',
           colours: () => ['RED', 'BLACK'],
           item: () => ({ secret: 's1', price: 5 }),
           sure: () => ({ colour: 'BLACK' }),
-          nodes: () => [{ __typename: 'Shown', id: 1 }, { __typename: 'Kept', id: 2 }],
+          nodes: () => [
+            { __typename: 'Shown', id: 1 },
+            { __typename: 'Kept', id: 2 },
+          ],
         },
       },
     },
@@ -32,10 +38,26 @@ export default conformance({
     },
   },
   operations: {
-    'types of a union stay hidden': { query: `{ things { __typename ... on Open { a } } }`, data: { things: [{ __typename: 'Open', a: 1 }, null] }, errors: [{ path: ['things', 1], code: 'INTERNAL_SERVER_ERROR' }] },
-    'and of an interface': { query: `{ nodes { id } }`, data: { nodes: [{ id: '1' }, null] }, errors: [{ path: ['nodes', 1] }] },
-    'enum values stay hidden': { query: `{ colour colours }`, data: { colour: null, colours: null }, errors: [{ path: ['colour'] }, { path: ['colours', 1] }] },
-    'where null may not be, the object goes': { query: `{ sure { colour } }`, data: { sure: null }, errors: [{ path: ['sure', 'colour'] }] },
+    'types of a union stay hidden': {
+      query: `{ things { __typename ... on Open { a } } }`,
+      data: { things: [{ __typename: 'Open', a: 1 }, null] },
+      errors: [{ path: ['things', 1], code: 'INTERNAL_SERVER_ERROR' }],
+    },
+    'and of an interface': {
+      query: `{ nodes { id } }`,
+      data: { nodes: [{ id: '1' }, null] },
+      errors: [{ path: ['nodes', 1] }],
+    },
+    'enum values stay hidden': {
+      query: `{ colour colours }`,
+      data: { colour: null, colours: null },
+      errors: [{ path: ['colour'] }, { path: ['colours', 1] }],
+    },
+    'where null may not be, the object goes': {
+      query: `{ sure { colour } }`,
+      data: { sure: null },
+      errors: [{ path: ['sure', 'colour'] }],
+    },
     'keys and required fields serve unseen': { query: `{ item { double } }`, data: { item: { double: 10 } } },
   },
 });

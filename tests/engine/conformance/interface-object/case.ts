@@ -30,7 +30,11 @@ export default conformance({
         type Query { best: Media lost: Media ranked: [Media] }
         type Media @interfaceObject @key(fields: "id") { id: ID! stars: Int similar: [Media] title: String @external shout: String @requires(fields: "title") }`,
       resolvers: {
-        Query: { best: () => ({ id: 'b' }), lost: () => ({ id: 'nobody' }), ranked: () => [{ id: 'f' }, null, { id: 'b' }] },
+        Query: {
+          best: () => ({ id: 'b' }),
+          lost: () => ({ id: 'nobody' }),
+          ranked: () => [{ id: 'f' }, null, { id: 'b' }],
+        },
         Media: {
           stars: ({ id }: Media) => id.charCodeAt(0),
           similar: ({ id }: Media) => [{ id: id === 'b' ? 'f' : 'b' }],
@@ -46,19 +50,46 @@ export default conformance({
   operations: {
     'a field of all implementations': {
       query: `{ media { __typename id stars ... on Book { pages } } }`,
-      data: { media: [{ __typename: 'Book', id: 'b', stars: 98, pages: 9 }, { __typename: 'Film', id: 'f', stars: 102 }] },
+      data: {
+        media: [
+          { __typename: 'Book', id: 'b', stars: 98, pages: 9 },
+          { __typename: 'Film', id: 'f', stars: 102 },
+        ],
+      },
     },
     'on one type, and through a union': {
       query: `{ book { stars language } things { ... on Film { stars } ... on Media { language } } }`,
-      data: { book: { stars: 98, language: 'language of b' }, things: [{ stars: 102, language: 'language of f' }, { language: 'language of b' }] },
+      data: {
+        book: { stars: 98, language: 'language of b' },
+        things: [{ stars: 102, language: 'language of f' }, { language: 'language of b' }],
+      },
     },
     'from the interface object to the types': {
       query: `{ best { __typename id stars title ... on Book { pages } ... on Film { id stars } } }`,
       data: { best: { __typename: 'Book', id: 'b', stars: 98, title: 'A book', pages: 9 } },
     },
-    'no other subgraph is asked for what the interface object has': { query: `{ best { id stars } }`, data: { best: { id: 'b', stars: 98 } }, requests: { library: 0, reviews: 1 } },
-    'from one interface object to another': { query: `{ ranked { language similar { stars language } } }`, data: { ranked: [{ language: 'language of f', similar: [{ stars: 98, language: 'language of b' }] }, null, { language: 'language of b', similar: [{ stars: 102, language: 'language of f' }] }] } },
-    '@requires of the interface’s fields': { query: `{ media { shout } best { shout } }`, data: { media: [{ shout: 'A BOOK' }, { shout: 'A FILM' }], best: { shout: 'A BOOK' } } },
-    'fields of one type only': { query: `{ ranked { ... on Film { stars title } } }`, data: { ranked: [{ stars: 102, title: 'A film' }, null, {}] } },
+    'no other subgraph is asked for what the interface object has': {
+      query: `{ best { id stars } }`,
+      data: { best: { id: 'b', stars: 98 } },
+      requests: { library: 0, reviews: 1 },
+    },
+    'from one interface object to another': {
+      query: `{ ranked { language similar { stars language } } }`,
+      data: {
+        ranked: [
+          { language: 'language of f', similar: [{ stars: 98, language: 'language of b' }] },
+          null,
+          { language: 'language of b', similar: [{ stars: 102, language: 'language of f' }] },
+        ],
+      },
+    },
+    '@requires of the interface’s fields': {
+      query: `{ media { shout } best { shout } }`,
+      data: { media: [{ shout: 'A BOOK' }, { shout: 'A FILM' }], best: { shout: 'A BOOK' } },
+    },
+    'fields of one type only': {
+      query: `{ ranked { ... on Film { stars title } } }`,
+      data: { ranked: [{ stars: 102, title: 'A film' }, null, {}] },
+    },
   },
 });

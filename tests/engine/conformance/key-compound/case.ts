@@ -7,7 +7,11 @@ interface Item {
   owner: { org: { id: string }; name?: string };
 }
 
-const item = (kind: string, number: number, id: string): Item => ({ kind, number, owner: { org: { id }, name: `owner ${id}` } });
+const item = (kind: string, number: number, id: string): Item => ({
+  kind,
+  number,
+  owner: { org: { id }, name: `owner ${id}` },
+});
 
 export default conformance({
   subgraphs: {
@@ -17,7 +21,9 @@ export default conformance({
         type Item @key(fields: "kind number owner { org { id } }") { kind: String! number: Int! owner: Owner! }
         type Owner { org: Org! @shareable name: String }
         type Org @shareable { id: ID! }`,
-      resolvers: { Query: { items: () => [item('k', 0, 'o1'), item('k', 0, 'o2'), item('', 1, 'o1'), item('k', 0, 'o1')] } },
+      resolvers: {
+        Query: { items: () => [item('k', 0, 'o1'), item('k', 0, 'o2'), item('', 1, 'o1'), item('k', 0, 'o1')] },
+      },
     },
     b: {
       typeDefs: `

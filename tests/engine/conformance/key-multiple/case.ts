@@ -27,14 +27,25 @@ export default conformance({
           id: ({ id, sku }: { id?: string; sku: string }) => id ?? sku.slice(1),
           sku: ({ id, sku }: { id: string; sku?: string }) => sku ?? `s${id}`,
           region: ({ region }: { region?: string }) => region ?? 'eu',
-          price: ({ id, sku }: { id?: string; sku?: string }) => (id === undefined ? Number(sku!.slice(1)) : Number(id)) * 100,
+          price: ({ id, sku }: { id?: string; sku?: string }) =>
+            (id === undefined ? Number(sku!.slice(1)) : Number(id)) * 100,
         },
       },
     },
   },
   operations: {
-    'from one key to another, over a subgraph that knows both': { query: `{ product { stock } }`, data: { product: { stock: 4 } } },
-    'the nearest way, where the key is at hand': { query: `{ inStock { stock price } }`, data: { inStock: [{ stock: 4, price: 700 }] }, requests: { stock: 1, prices: 1, catalogue: 0 } },
-    'and back': { query: `{ inStock { id price } product { price id title } }`, data: { inStock: [{ id: '7', price: 700 }], product: { price: 100, id: '1', title: 'Title' } } },
+    'from one key to another, over a subgraph that knows both': {
+      query: `{ product { stock } }`,
+      data: { product: { stock: 4 } },
+    },
+    'the nearest way, where the key is at hand': {
+      query: `{ inStock { stock price } }`,
+      data: { inStock: [{ stock: 4, price: 700 }] },
+      requests: { stock: 1, prices: 1, catalogue: 0 },
+    },
+    'and back': {
+      query: `{ inStock { id price } product { price id title } }`,
+      data: { inStock: [{ id: '7', price: 700 }], product: { price: 100, id: '1', title: 'Title' } },
+    },
   },
 });

@@ -9,7 +9,14 @@ export default conformance({
         type Seat @key(fields: "user { id } team { id }") { user: User! team: Team! }
         type User @key(fields: "id") { id: ID! }
         type Team @key(fields: "id") { id: ID! title: String }`,
-      resolvers: { Query: { seats: () => [{ user: { id: 'u1' }, team: { id: 't1', title: 'Team 1' } }, { user: { id: 'u2' }, team: { id: 't1', title: 'Team 1' } }] } },
+      resolvers: {
+        Query: {
+          seats: () => [
+            { user: { id: 'u1' }, team: { id: 't1', title: 'Team 1' } },
+            { user: { id: 'u2' }, team: { id: 't1', title: 'Team 1' } },
+          ],
+        },
+      },
     },
     people: {
       typeDefs: `type User @key(fields: "id") { id: ID! name: String }`,
@@ -24,7 +31,11 @@ export default conformance({
         type Limits { runs: Int @shareable }`,
       resolvers: {
         Seat: {
-          plan: ({ user, team }: { user: { id: string }; team: { id: string } }) => ({ code: `${user.id}@${team.id}`, holder: user, limits: { runs: 3 } }),
+          plan: ({ user, team }: { user: { id: string }; team: { id: string } }) => ({
+            code: `${user.id}@${team.id}`,
+            holder: user,
+            limits: { runs: 3 },
+          }),
         },
       },
     },
@@ -34,11 +45,22 @@ export default conformance({
       query: `{ seats { plan { code holder { name } } user { name } team { title } } }`,
       data: {
         seats: [
-          { plan: { code: 'u1@t1', holder: { name: 'User u1' } }, user: { name: 'User u1' }, team: { title: 'Team 1' } },
-          { plan: { code: 'u2@t1', holder: { name: 'User u2' } }, user: { name: 'User u2' }, team: { title: 'Team 1' } },
+          {
+            plan: { code: 'u1@t1', holder: { name: 'User u1' } },
+            user: { name: 'User u1' },
+            team: { title: 'Team 1' },
+          },
+          {
+            plan: { code: 'u2@t1', holder: { name: 'User u2' } },
+            user: { name: 'User u2' },
+            team: { title: 'Team 1' },
+          },
         ],
       },
     },
-    'objects without a key come with their parents': { query: `{ seats { plan { limits { runs } } } }`, data: { seats: [{ plan: { limits: { runs: 3 } } }, { plan: { limits: { runs: 3 } } }] } },
+    'objects without a key come with their parents': {
+      query: `{ seats { plan { limits { runs } } } }`,
+      data: { seats: [{ plan: { limits: { runs: 3 } } }, { plan: { limits: { runs: 3 } } }] },
+    },
   },
 });

@@ -23,7 +23,14 @@ export default conformance({
     },
   },
   operations: {
-    'it gives the key, the other the rest': { query: `{ comment { author { name } text } me { name } }`, data: { comment: { author: { name: 'User u1' }, text: 'Hi' }, me: { name: 'User u2' } } },
-    'its own key needs no other': { query: `{ comment { author { id } } }`, data: { comment: { author: { id: 'u1' } } }, requests: { comments: 1, users: 0 } },
+    'it gives the key, the other the rest': {
+      query: `{ comment { author { name } text } me { name } }`,
+      data: { comment: { author: { name: 'User u1' }, text: 'Hi' }, me: { name: 'User u2' } },
+    },
+    'its own key needs no other': {
+      query: `{ comment { author { id } } }`,
+      data: { comment: { author: { id: 'u1' } } },
+      requests: { comments: 1, users: 0 },
+    },
   },
 });

@@ -10,8 +10,16 @@ export default conformance({
         type Query { things: [Thing] thing: Thing missing: Thing strange: Thing }
         type Thing @key(fields: "id") { id: ID! twin: Thing others: [[Thing!]] }`,
       resolvers: {
-        Query: { things: () => [{ id: '1' }, null, { id: '2' }, { id: '1' }], thing: () => ({ id: '2' }), missing: () => null, strange: () => ({ id: 'nobody' }) },
-        Thing: { twin: ({ id }: { id: string }) => ({ id }), others: () => [[{ id: '1' }], [], [{ id: '2' }, { id: '1' }]] },
+        Query: {
+          things: () => [{ id: '1' }, null, { id: '2' }, { id: '1' }],
+          thing: () => ({ id: '2' }),
+          missing: () => null,
+          strange: () => ({ id: 'nobody' }),
+        },
+        Thing: {
+          twin: ({ id }: { id: string }) => ({ id }),
+          others: () => [[{ id: '1' }], [], [{ id: '2' }, { id: '1' }]],
+        },
       },
     },
     names: {
@@ -19,7 +27,11 @@ export default conformance({
         type Query { named(name: String!): Thing }
         type Thing @key(fields: "id") { id: ID! name: String strict: String! }`,
       resolvers: {
-        Query: { named: (_: unknown, { name }: { name: string }) => ({ id: Object.keys(names).find((id) => names[id] === name) }) },
+        Query: {
+          named: (_: unknown, { name }: { name: string }) => ({
+            id: Object.keys(names).find((id) => names[id] === name),
+          }),
+        },
         Thing: {
           __resolveReference: ({ id }: { id: string }) => (id in names ? { id } : null),
           name: ({ id }: { id: string }) => names[id],

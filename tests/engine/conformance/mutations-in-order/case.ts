@@ -1,4 +1,7 @@
-/** The root fields of a mutation run one after the other (GraphQL's specification, section 6.2.2), whatever subgraphs they are of. */
+/**
+ * The root fields of a mutation run one after the other (GraphQL's specification, section 6.2.2), whatever subgraphs
+ * they are of.
+ */
 import { conformance } from '../case.ts';
 
 const log: string[] = [];
@@ -34,7 +37,10 @@ export default conformance({
         type Mutation { double: Account note(text: String!): String }
         type Account @key(fields: "id") { id: ID! seen: Int }`,
       resolvers: {
-        Mutation: { double: () => ({ id: `was ${(balance *= 2)}` }), note: (_: unknown, { text }: { text: string }) => note(text) },
+        Mutation: {
+          double: () => ({ id: `was ${(balance *= 2)}` }),
+          note: (_: unknown, { text }: { text: string }) => note(text),
+        },
         Account: { seen: () => balance },
       },
     },
@@ -42,7 +48,13 @@ export default conformance({
   operations: {
     'in the order of the document, each with what follows from it': {
       query: `mutation { reset { balance } one: add(by: 1) { balance seen } double { id } two: add(by: 3) { balance } again: double { id seen } }`,
-      data: { reset: { balance: 0 }, one: { balance: 1, seen: 1 }, double: { id: 'was 2' }, two: { balance: 5 }, again: { id: 'was 10', seen: 10 } },
+      data: {
+        reset: { balance: 0 },
+        one: { balance: 1, seen: 1 },
+        double: { id: 'was 2' },
+        two: { balance: 5 },
+        again: { id: 'was 10', seen: 10 },
+      },
     },
     'fragments do not change the order, nor does a failure': {
       query: `mutation ($by: Int!) { ...R fail { id } ... { double { id } } add(by: $by) { balance } } fragment R on Mutation { reset { id } }`,
@@ -50,6 +62,9 @@ export default conformance({
       data: { reset: { id: 'acc' }, fail: null, double: { id: 'was 0' }, add: { balance: 2 } },
       errors: [{ path: ['fail'] }],
     },
-    'fields of one subgraph, too': { query: `mutation { a: note(text: "a") b: note(text: "b") c: note(text: "c") }`, data: { a: 'a', b: 'a b', c: 'a b c' } },
+    'fields of one subgraph, too': {
+      query: `mutation { a: note(text: "a") b: note(text: "b") c: note(text: "c") }`,
+      data: { a: 'a', b: 'a b', c: 'a b c' },
+    },
   },
 });

@@ -25,7 +25,15 @@ export default conformance({
       query: `{ bill { amount owner due } }`,
       data: { bill: { amount: 100, owner: 'old', due: 'old' } },
     },
-    'the hook decides for this request': { query: `{ bill { note } }`, requestId: 'canary-1', data: { bill: { note: 'next' } } },
-    'and for that one, of the same operation': { query: `{ bill { note } }`, requestId: 'other', data: { bill: { note: 'old' } } },
+    'the hook decides for this request': {
+      query: `{ bill { note } }`,
+      requestId: 'canary-1',
+      data: { bill: { note: 'next' } },
+    },
+    'and for that one, of the same operation': {
+      query: `{ bill { note } }`,
+      requestId: 'other',
+      data: { bill: { note: 'old' } },
+    },
   },
 });

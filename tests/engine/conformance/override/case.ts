@@ -8,7 +8,12 @@ export default conformance({
         type Query { bill: Bill moved: String }
         type Bill @key(fields: "id") { id: ID! amount: Int note: String payer: Payer }
         type Payer @key(fields: "id") { id: ID! name: String }`,
-      resolvers: { Query: { bill: () => ({ id: 1, amount: 1, note: 'old', payer: { id: 'p', name: 'old name' } }), moved: () => 'old' } },
+      resolvers: {
+        Query: {
+          bill: () => ({ id: 1, amount: 1, note: 'old', payer: { id: 'p', name: 'old name' } }),
+          moved: () => 'old',
+        },
+      },
     },
     next: {
       typeDefs: `
@@ -17,7 +22,10 @@ export default conformance({
         type Payer @key(fields: "id") { id: ID! name: String @override(from: "old") }`,
       resolvers: {
         Query: { moved: () => 'next', newest: () => ({ id: 2 }) },
-        Bill: { amount: ({ id }: { id: string }) => Number(id) * 100, tax: ({ note }: { note: string }) => note.length },
+        Bill: {
+          amount: ({ id }: { id: string }) => Number(id) * 100,
+          tax: ({ note }: { note: string }) => note.length,
+        },
         Payer: { name: () => 'new name' },
       },
     },
@@ -27,9 +35,18 @@ export default conformance({
     },
   },
   operations: {
-    'the new owner answers, of objects and of the root': { query: `{ bill { amount note } moved }`, data: { bill: { amount: 100, note: 'old' }, moved: 'next' } },
+    'the new owner answers, of objects and of the root': {
+      query: `{ bill { amount note } moved }`,
+      data: { bill: { amount: 100, note: 'old' }, moved: 'next' },
+    },
     'also what others require of it': { query: `{ bill { total tax } }`, data: { bill: { total: 101, tax: 3 } } },
-    'and below other objects': { query: `{ bill { payer { name } } newest { amount note } }`, data: { bill: { payer: { name: 'new name' } }, newest: { amount: 200, note: null } } },
-    'an override of a subgraph that is not there changes nothing': { query: `{ newest { gone } }`, data: { newest: { gone: 0 } } },
+    'and below other objects': {
+      query: `{ bill { payer { name } } newest { amount note } }`,
+      data: { bill: { payer: { name: 'new name' } }, newest: { amount: 200, note: null } },
+    },
+    'an override of a subgraph that is not there changes nothing': {
+      query: `{ newest { gone } }`,
+      data: { newest: { gone: 0 } },
+    },
   },
 });

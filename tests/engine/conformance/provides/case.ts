@@ -15,7 +15,10 @@ export default conformance({
         type Film implements Media @key(fields: "id") { id: ID! title: String @shareable }`,
       resolvers: {
         Query: {
-          post: () => ({ author: { id: 1, name: 'told by posts', address: { city: 'posts’ city' } }, reader: { id: 1 } }),
+          post: () => ({
+            author: { id: 1, name: 'told by posts', address: { city: 'posts’ city' } },
+            reader: { id: 1 },
+          }),
           feed: () => [{ __typename: 'Book', id: 'b', title: 'B' }],
           latest: () => ({ __typename: 'Film', id: 'f', title: 'F' }),
         },
@@ -25,7 +28,13 @@ export default conformance({
       typeDefs: `
         type User @key(fields: "id") { id: ID! name: String @shareable address: Address @shareable age: Int }
         type Address @shareable { city: String street: String }`,
-      resolvers: { User: { name: () => 'told by users', address: () => ({ city: 'users’ city', street: 'users’ street' }), age: () => 30 } },
+      resolvers: {
+        User: {
+          name: () => 'told by users',
+          address: () => ({ city: 'users’ city', street: 'users’ street' }),
+          age: () => 30,
+        },
+      },
     },
     catalogue: {
       typeDefs: `
@@ -36,7 +45,10 @@ export default conformance({
         type Film implements Media @key(fields: "id") { id: ID! title: String @shareable minutes: Int @external }`,
       resolvers: {
         Query: {
-          shelf: () => [{ __typename: 'Book', id: 'b', title: 'B', pages: 1 }, { __typename: 'Film', id: 'f', title: 'F' }],
+          shelf: () => [
+            { __typename: 'Book', id: 'b', title: 'B', pages: 1 },
+            { __typename: 'Film', id: 'f', title: 'F' },
+          ],
           favourite: () => ({ __typename: 'Film', id: 'f', title: 'F', minutes: 1 }),
         },
       },

@@ -21,7 +21,14 @@ export default conformance({
       resolvers: {
         Query: {
           pages: () => [
-            { id: 1, content: { __typename: 'Text', title: 'T', words: 5 }, parts: [{ __typename: 'Image', pixels: 7 }, { __typename: 'Text', words: 2 }] },
+            {
+              id: 1,
+              content: { __typename: 'Text', title: 'T', words: 5 },
+              parts: [
+                { __typename: 'Image', pixels: 7 },
+                { __typename: 'Text', words: 2 },
+              ],
+            },
             { id: 2, content: { __typename: 'Image', title: 'I', pixels: 3 }, parts: [] },
             { id: 3, content: null, parts: null },
           ],
@@ -43,8 +50,10 @@ export default conformance({
         union Part = Text | Image`,
       resolvers: {
         Page: {
-          size: ({ content }: { content: Content | null }) => content && `${content.title} ${content.__typename} ${content.words ?? content.pixels}`,
-          sum: ({ parts }: { parts: Content[] | null }) => parts && parts.reduce((sum, { words = 0, pixels = 0 }) => sum + words + pixels, 0),
+          size: ({ content }: { content: Content | null }) =>
+            content && `${content.title} ${content.__typename} ${content.words ?? content.pixels}`,
+          sum: ({ parts }: { parts: Content[] | null }) =>
+            parts && parts.reduce((sum, { words = 0, pixels = 0 }) => sum + words + pixels, 0),
         },
         Content: { __resolveType: ({ __typename }: Content) => __typename },
         Part: { __resolveType: ({ __typename }: Content) => __typename },
@@ -54,11 +63,23 @@ export default conformance({
   operations: {
     'each object sends what its type has': {
       query: `{ pages { size sum } }`,
-      data: { pages: [{ size: 'T Text 5', sum: 9 }, { size: 'I Image 3', sum: 0 }, { size: null, sum: null }] },
+      data: {
+        pages: [
+          { size: 'T Text 5', sum: 9 },
+          { size: 'I Image 3', sum: 0 },
+          { size: null, sum: null },
+        ],
+      },
     },
     'beside the client’s own fragments': {
       query: `{ pages { content { ... on Text { title: words } ... on Image { words: title } } size } }`,
-      data: { pages: [{ content: { title: 5 }, size: 'T Text 5' }, { content: { words: 'I' }, size: 'I Image 3' }, { content: null, size: null }] },
+      data: {
+        pages: [
+          { content: { title: 5 }, size: 'T Text 5' },
+          { content: { words: 'I' }, size: 'I Image 3' },
+          { content: null, size: null },
+        ],
+      },
     },
   },
 });

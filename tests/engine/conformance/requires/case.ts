@@ -44,7 +44,10 @@ export default conformance({
         type Line { price: Int @external amount: Int @external }`,
       resolvers: {
         Order: {
-          total: ({ lines }: { lines: (Line | null)[] | null }) => (lines === null ? null : lines.reduce((sum, line) => sum + (line === null ? 0 : line.price * line.amount), 0)),
+          total: ({ lines }: { lines: (Line | null)[] | null }) =>
+            lines === null
+              ? null
+              : lines.reduce((sum, line) => sum + (line === null ? 0 : line.price * line.amount), 0),
           postage: ({ weight, country }: { weight: number | null; country: string }) => `${weight} to ${country}`,
           doomed: ({ broken }: { broken: number | null }) => (broken === null ? null : 1),
         },
@@ -52,7 +55,12 @@ export default conformance({
     },
     insurance: {
       typeDefs: `type Order @key(fields: "id") { id: ID! postage: String @external total: Int @external fee(rate: Int!): String @requires(fields: "postage total") }`,
-      resolvers: { Order: { fee: ({ postage, total }: { postage: string; total: number }, { rate }: { rate: number }) => `${rate} % of ${total} and ${postage}` } },
+      resolvers: {
+        Order: {
+          fee: ({ postage, total }: { postage: string; total: number }, { rate }: { rate: number }) =>
+            `${rate} % of ${total} and ${postage}`,
+        },
+      },
     },
   },
   operations: {
@@ -65,7 +73,10 @@ export default conformance({
         ],
       },
     },
-    'what is required need not be selected': { query: `{ box { order { postage } } }`, data: { box: { order: { postage: '9 to FR' } } } },
+    'what is required need not be selected': {
+      query: `{ box { order { postage } } }`,
+      data: { box: { order: { postage: '9 to FR' } } },
+    },
     'a required field that requires others': {
       query: `query ($rate: Int!) { orders { fee(rate: $rate) } }`,
       variables: { rate: 5 },

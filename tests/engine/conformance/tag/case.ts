@@ -10,7 +10,15 @@ export default conformance({
         type Thing @key(fields: "id") @tag(name: "internal") { id: ID! @tag(name: "key") }`,
       resolvers: { Query: { kind: () => 'A', of: (_: unknown, { x }: { x: number }) => ({ id: x }) } },
     },
-    b: { typeDefs: `type Thing @key(fields: "id") @tag(name: "b") { id: ID! name: String @tag(name: "b") }`, resolvers: { Thing: { name: ({ id }: { id: string }) => `Thing ${id}` } } },
+    b: {
+      typeDefs: `type Thing @key(fields: "id") @tag(name: "b") { id: ID! name: String @tag(name: "b") }`,
+      resolvers: { Thing: { name: ({ id }: { id: string }) => `Thing ${id}` } },
+    },
   },
-  operations: { 'changes no answer': { query: `{ kind of(x: 3) { id name } }`, data: { kind: 'A', of: { id: '3', name: 'Thing 3' } } } },
+  operations: {
+    'changes no answer': {
+      query: `{ kind of(x: 3) { id name } }`,
+      data: { kind: 'A', of: { id: '3', name: 'Thing 3' } },
+    },
+  },
 });

@@ -13,15 +13,31 @@ export default conformance({
     a: {
       typeDefs: `${type} type Query { a(filter: Filter): Money item: Item } type Item implements Priced @key(fields: "id") { id: ID! price: Money }`,
       resolvers: {
-        Query: { a: (_: unknown, { filter }: { filter?: { currency: string; limits?: number[] } }) => ({ amount: filter?.limits?.length ?? 0, currency: filter?.currency ?? 'USD', range: { low: 0, high: 1 } }), item: () => ({ id: 1 }) },
+        Query: {
+          a: (_: unknown, { filter }: { filter?: { currency: string; limits?: number[] } }) => ({
+            amount: filter?.limits?.length ?? 0,
+            currency: filter?.currency ?? 'USD',
+            range: { low: 0, high: 1 },
+          }),
+          item: () => ({ id: 1 }),
+        },
         Item: { price: () => ({ amount: 1, currency: 'EUR' }) },
       },
     },
     b: {
       typeDefs: `${type} type Query { b(filter: Filter): Money } type Item implements Priced @key(fields: "id") { id: ID! price: Money @external was: Money full: String @requires(fields: "price { amount range { low } }") }`,
       resolvers: {
-        Query: { b: (_: unknown, { filter }: { filter?: { nested?: { currency: string } } }) => ({ amount: 2, currency: filter?.nested?.currency ?? 'USD', range: null }) },
-        Item: { was: () => ({ amount: 9, currency: 'USD', range: { low: 8, high: 10 } }), full: ({ price }: { price: unknown }) => JSON.stringify(price) },
+        Query: {
+          b: (_: unknown, { filter }: { filter?: { nested?: { currency: string } } }) => ({
+            amount: 2,
+            currency: filter?.nested?.currency ?? 'USD',
+            range: null,
+          }),
+        },
+        Item: {
+          was: () => ({ amount: 9, currency: 'USD', range: { low: 8, high: 10 } }),
+          full: ({ price }: { price: unknown }) => JSON.stringify(price),
+        },
       },
     },
   },
@@ -38,7 +54,9 @@ export default conformance({
     },
     'as parts of entities, of two subgraphs': {
       query: `{ item { price { amount } was { amount range { high } } full } }`,
-      data: { item: { price: { amount: 1 }, was: { amount: 9, range: { high: 10 } }, full: '{"amount":1,"range":null}' } },
+      data: {
+        item: { price: { amount: 1 }, was: { amount: 9, range: { high: 10 } }, full: '{"amount":1,"range":null}' },
+      },
     },
   },
 });
