@@ -1,6 +1,6 @@
 /** `npm run docs [-- --check]`: prints docs/configuration.md and docs/errors.md from the tables that the code uses. */
 import { parseArgs } from 'node:util';
-import { variableTable } from '#gateway/config-variables.ts';
+import { variableTable } from '#gateway/config/variables.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
 import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
 
@@ -21,7 +21,7 @@ function configuration(): string {
   );
   return `# Configuration
 
-<!-- Printed by \`npm run docs\` from gateway/config-variables.ts. Edit that. -->
+<!-- Printed by \`npm run docs\` from gateway/config/variables.ts. Edit that. -->
 
 Everything is configured by environment variables, read once at start. Whatever is wrong with them is reported at once, by name, and the
 server does not start. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it.

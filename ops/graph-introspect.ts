@@ -7,7 +7,7 @@
  */
 import { access, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '#gateway/config.ts';
+import { ConfigError, loadConfig } from '#gateway/config/config.ts';
 import { redactText } from '#gateway/telemetry/logger.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { introspect } from './graph-introspect/introspect.ts';

@@ -7,7 +7,7 @@
  * Exit codes: 0 the stores agree (or do now), 1 they differ or could not all be compared, 2 nothing could be done.
  */
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '#gateway/config.ts';
+import { ConfigError, loadConfig } from '#gateway/config/config.ts';
 import { startIndexer } from '#gateway/indexing/indexer.ts';
 import { reconcile, type Difference, type ReconcileReport } from '#gateway/indexing/reconcile.ts';
 import { systemCalls } from '#gateway/indexing/subgraph-call.ts';

@@ -19,12 +19,12 @@ const untouched: never = new Proxy(
 ) as never;
 
 const BUILDERS: Readonly<Record<SubgraphName, () => Promise<GraphQLSchema>>> = {
-  relational: async () => (await import('#subgraphs/relational/schema.ts')).buildSchema(untouched),
-  graph: async () => (await import('#subgraphs/graph/schema.ts')).buildSchema(untouched),
-  vector: async () => (await import('#subgraphs/vector/schema.ts')).buildSchema(untouched),
-  object: async () => (await import('#subgraphs/object/schema.ts')).buildSchema(untouched),
-  inference: async () => (await import('#subgraphs/inference/schema.ts')).buildSchema(untouched),
-  runs: async () => (await import('#subgraphs/runs/schema.ts')).buildSchema(untouched),
+  relational: async () => (await import('#subgraphs/relational/schema/index.ts')).buildSchema(untouched),
+  graph: async () => (await import('#subgraphs/graph/schema/index.ts')).buildSchema(untouched),
+  vector: async () => (await import('#subgraphs/vector/schema/index.ts')).buildSchema(untouched),
+  object: async () => (await import('#subgraphs/object/schema/index.ts')).buildSchema(untouched),
+  inference: async () => (await import('#subgraphs/inference/schema/index.ts')).buildSchema(untouched),
+  runs: async () => (await import('#subgraphs/runs/schema/index.ts')).buildSchema(untouched),
 };
 
 /** The printed schema of every subgraph, in supergraph order. */

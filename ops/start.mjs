@@ -8,4 +8,4 @@ process.env.NODE_ENV ??= 'production';
 
 // Only now: what follows is written for the versions of Node that passed.
 const { runTypeScript } = await import('./bootstrap/run-typescript.mjs');
-await runTypeScript(new URL('../gateway/main.ts', import.meta.url));
+await runTypeScript(new URL('./serve/main.ts', import.meta.url));

@@ -3,8 +3,8 @@
  * configured by the same variables as the gateway.
  */
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '#gateway/config.ts';
-import { isOwnSubgraph } from '#gateway/mount.ts';
+import { ConfigError, loadConfig } from '#gateway/config/config.ts';
+import { isOwnSubgraph } from '#gateway/mount/mount.ts';
 import { startSubgraphServer } from '#gateway/subgraph-server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { SUBGRAPH_NAMES } from '#subgraphs/shared/subgraph.ts';

@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
-import { isDeliverable } from '#gateway/execute/shared-answers.ts';
+import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import { OperationRefused, type Documents } from './documents.ts';

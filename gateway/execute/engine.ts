@@ -24,13 +24,13 @@ import { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import { ResponseShape, type DeferredPart } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
-import { Deferral } from './deferral.ts';
-import { deliver, type IncrementalResult } from './deferred-answer.ts';
-import { compilePlan, type ExecutableFetch, type ExecutableNode, type ExecutablePlan } from './executable-plan.ts';
-import { eventContext } from './event-context.ts';
-import { Cancellation, errorOfFailure, untilAborted } from './fetch-errors.ts';
+import { Deferral } from './answers/deferral.ts';
+import { deliver, type IncrementalResult } from './answers/deferred-answer.ts';
+import { compilePlan, type ExecutableFetch, type ExecutableNode, type ExecutablePlan } from './run/executable-plan.ts';
+import { eventContext } from './answers/event-context.ts';
+import { Cancellation, errorOfFailure, untilAborted } from './run/fetch-errors.ts';
 import { emptyObject } from './json-object.ts';
-import { pickVariables, requestOf, runNode, takeRootResult, type PlanRun } from './run-plan.ts';
+import { pickVariables, requestOf, runNode, takeRootResult, type PlanRun } from './run/run-plan.ts';
 import {
   Groups,
   headersKey,
@@ -38,13 +38,13 @@ import {
   variablesBelowRoot,
   type DeliverableStream,
   type ShareableStream,
-} from './shared-answers.ts';
-import type { SubgraphClient } from './subgraph-client.ts';
-import { mapEvents } from './subscription.ts';
+} from './answers/shared-answers.ts';
+import type { SubgraphClient } from './clients/subgraph-client.ts';
+import { mapEvents } from './answers/subscription.ts';
 import { readSupergraphTypes, type SupergraphTypes } from './supergraph-types.ts';
-import { TraceRecorder } from './trace.ts';
-import { reportUnproduced, type Unproduced } from './unproduced.ts';
-import { WholePlanner, type PlanOutline, type WholePlan } from './whole-plan.ts';
+import { TraceRecorder } from './run/trace.ts';
+import { reportUnproduced, type Unproduced } from './run/unproduced.ts';
+import { WholePlanner, type PlanOutline, type WholePlan } from './run/whole-plan.ts';
 
 export interface EngineOptions {
   supergraphSdl: string;

@@ -3,7 +3,7 @@
  * is down delays only itself. Any number of processes may run it: entries are leased, deliveries are idempotent, and an
  * entry is settled only at the revision that was delivered.
  */
-import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { DELIVERIES } from './deliver.ts';
 import {

@@ -1,7 +1,7 @@
 /** One operation on one subgraph as the system, outside any client's request. */
 import type { DocumentNode } from 'graphql';
 import { Kind } from 'graphql';
-import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
 

@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
-import { isDeliverable, type DeliverableStream, type SharedAnswer } from '#gateway/execute/shared-answers.ts';
+import { isDeliverable, type DeliverableStream, type SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { pump, type Sink } from './pump.ts';
 

@@ -3,7 +3,7 @@
  * Without a promise where nothing need be waited for, since each step is taken once for every subscriber.
  */
 import type { ExecutionResult } from 'graphql';
-import type { Delivery, SharedAnswer } from '#gateway/execute/shared-answers.ts';
+import type { Delivery, SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
 
 /** Where one subscription's answers go. */
 export interface Sink {

@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { ExecutionResult } from 'graphql';
-import type { SharedAnswer } from '#gateway/execute/shared-answers.ts';
+import type { SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
 import { framedNext, frameLength, messageLength, nextPrefix, writeNext } from './frames.ts';
 import type { Sink } from './pump.ts';
 

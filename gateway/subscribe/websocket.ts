@@ -12,7 +12,7 @@ import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import type { AdmittedOperation, Caller, Operations } from '#gateway/admission/operations.ts';
-import { isDeliverable, type DeliverableStream } from '#gateway/execute/shared-answers.ts';
+import { isDeliverable, type DeliverableStream } from '#gateway/execute/answers/shared-answers.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
 import { requestIdOf } from '#gateway/http/request-id.ts';

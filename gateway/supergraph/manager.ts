@@ -3,7 +3,7 @@
  * fails is reported, and what served before goes on serving.
  */
 import type { Logger } from '#gateway/telemetry/logger.ts';
-import { startTypeScriptWorker } from '#ops/bootstrap/typescript-worker.ts';
+import { startTypeScriptWorker } from './typescript-worker.ts';
 import { describe, type Composition } from './compose.ts';
 import { hashOf, readCache, writeCache } from './composition-cache.ts';
 import { refuseNameClashes } from './name-clashes.ts';

@@ -3,7 +3,7 @@ import { toGraphQLTypeDefs } from '@neo4j/introspector';
 import { Kind, parse, print } from 'graphql';
 import type { ConstDirectiveNode, FieldDefinitionNode, ObjectTypeDefinitionNode, TypeNode } from 'graphql';
 import neo4j from 'neo4j-driver';
-import { toNeo4jError } from '#subgraphs/shared/neo4j-errors.ts';
+import { toNeo4jError } from '#subgraphs/shared/neo4j/errors.ts';
 
 /** Where to look. */
 export interface Database {

@@ -2,17 +2,17 @@
 import { join } from 'node:path';
 import { generatedSecret } from '#gateway/auth/generated-secrets.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
-import { clientOf } from '#gateway/clients.ts';
-import type { Config } from '#gateway/config.ts';
-import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
-import { MOUNT_ORDER, mountSubgraph, type MountDeps } from '#gateway/mount.ts';
-import { postgresOptions } from '#gateway/postgres-options.ts';
-import { remotePorts } from '#gateway/remote-ports.ts';
+import { clientOf } from '#gateway/mount/clients.ts';
+import type { Config } from '#gateway/config/config.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { MOUNT_ORDER, mountSubgraph, type MountDeps } from '#gateway/mount/mount.ts';
+import { postgresOptions } from '#gateway/mount/postgres-options.ts';
+import { remotePorts } from '#gateway/mount/remote-ports.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 

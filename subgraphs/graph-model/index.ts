@@ -7,17 +7,17 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { isAbstractType, isIntrospectionType, isObjectType, parse } from 'graphql';
 import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLSchema } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { Neo4jOptions } from '#subgraphs/shared/neo4j.ts';
+import type { Neo4jOptions } from '#subgraphs/shared/neo4j/neo4j.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
-import { apiTypeDefs } from './api-schema.ts';
-import { createDelegate, idsAlias, TYPENAME, type Delegate } from './delegate.ts';
+import { apiTypeDefs } from './schema/api-schema.ts';
+import { createDelegate, idsAlias, TYPENAME, type Delegate } from './schema/delegate.ts';
 import type { GraphModelDriver } from './driver.ts';
-import { createNeo4jModelDriver } from './drivers/neo4j.ts';
-import { createEntities, type ResolveEntities } from './entities.ts';
-import { librarySchema } from './library.ts';
-import { readModel, type GraphModel } from './model-file.ts';
-import { namesOf } from './names.ts';
-import { proveTenancy } from './prove-tenancy.ts';
+import { createNeo4jModelDriver } from './drivers/neo4j/index.ts';
+import { createEntities, type ResolveEntities } from './schema/entities.ts';
+import { librarySchema } from './model/library.ts';
+import { readModel, type GraphModel } from './model/file.ts';
+import { namesOf } from './model/names.ts';
+import { proveTenancy } from './tenancy/prove.ts';
 
 export interface GraphModelConfig {
   /** The file of type definitions. */

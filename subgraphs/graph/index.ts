@@ -1,12 +1,12 @@
 /** Entities and the relations between them: Neo4j where it is configured, else PostgreSQL, else switched off. */
-import type { Neo4jOptions } from '#subgraphs/shared/neo4j.ts';
-import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Neo4jOptions } from '#subgraphs/shared/neo4j/neo4j.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { GraphDriver } from './driver.ts';
 import { createDisabledGraph } from './drivers/disabled.ts';
-import { createNeo4jGraph } from './drivers/neo4j.ts';
-import { createPostgresGraph } from './drivers/postgres.ts';
-import { buildSchema } from './schema.ts';
+import { createNeo4jGraph } from './drivers/neo4j/index.ts';
+import { createPostgresGraph } from './drivers/postgres/index.ts';
+import { buildSchema } from './schema/index.ts';
 
 export interface GraphConfig {
   /** Keeps the graph in Neo4j (5.x). */

@@ -5,10 +5,10 @@
 import DataLoader from 'dataloader';
 import { perRequest } from '#subgraphs/shared/context.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { compareCodePoints } from './code-points.ts';
+import { compareCodePoints } from './traversal/code-points.ts';
 import type { Entity, GraphDriver, RelationKey, RelationOfEntity, RelationSelection, Slice } from './driver.ts';
-import { neighborhoods, TRAVERSAL_LIMITS } from './traversal.ts';
-import type { Neighbor } from './traversal.ts';
+import { neighborhoods, TRAVERSAL_LIMITS } from './traversal/traversal.ts';
+import type { Neighbor } from './traversal/traversal.ts';
 
 export interface NeighborsArguments
   extends RelationSelection, Slice<readonly [depth: number, name: string, id: string]> {

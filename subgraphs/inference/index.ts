@@ -4,10 +4,10 @@ import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth, Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from './driver.ts';
 import { createDisabledChat, createDisabledEmbedding } from './drivers/disabled.ts';
-import { createHashingDriver } from './drivers/hashing.ts';
-import { createEmbedder } from './embedding.ts';
-import { buildSchema } from './schema.ts';
-import { createUsageRecorder } from './usage.ts';
+import { createHashingDriver } from './drivers/hashing/index.ts';
+import { createEmbedder } from './calls/embedding.ts';
+import { buildSchema } from './schema/index.ts';
+import { createUsageRecorder } from './calls/usage.ts';
 
 export interface InferenceConfig {
   /** The OpenAI-compatible server; absent when there is none. */
@@ -86,10 +86,10 @@ async function openDrivers({
 
   const [{ OpenAIServer }, { createOpenAIEmbedding }, { createOpenAIChat }, { createOpenAIRerank }] = await Promise.all(
     [
-      import('./drivers/openai.ts'),
-      import('./drivers/openai-embeddings.ts'),
-      import('./drivers/openai-chat.ts'),
-      import('./drivers/openai-rerank.ts'),
+      import('./drivers/openai/index.ts'),
+      import('./drivers/openai/embeddings.ts'),
+      import('./drivers/openai/chat.ts'),
+      import('./drivers/openai/rerank.ts'),
     ],
   );
   const { baseUrl, apiKey, embeddingBaseUrl } = openai;

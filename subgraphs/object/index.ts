@@ -3,14 +3,14 @@ import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Route, Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { ObjectDriver, ObjectSigner } from './driver.ts';
-import { checkContentType } from './content-type.ts';
+import { checkContentType } from './bytes/content-type.ts';
 import { createDisabledDriver } from './drivers/disabled.ts';
-import { checkKey } from './keys.ts';
+import { checkKey } from './input.ts';
 import { scopeOf } from './loaders.ts';
-import { createSignedRoutes } from './routes.ts';
-import { buildSchema } from './schema.ts';
-import { once } from './service.ts';
-import { UrlSigner } from './signed-urls.ts';
+import { createSignedRoutes } from './links/routes.ts';
+import { buildSchema } from './schema/index.ts';
+import { once } from './bytes/service.ts';
+import { UrlSigner } from './links/signed-urls.ts';
 
 export interface FilesConfig {
   kind: 'files';
@@ -86,13 +86,13 @@ async function openStore(
   config: ObjectConfig['driver'],
 ): Promise<{ driver: ObjectDriver; signer: ObjectSigner; routes: readonly Route[] }> {
   if (config.kind === 'files') {
-    const { createFilesDriver } = await import('./drivers/files.ts');
+    const { createFilesDriver } = await import('./drivers/files/index.ts');
     const driver = await createFilesDriver(config);
     const signer = new UrlSigner(config);
     return { driver, signer, routes: createSignedRoutes(driver, signer) };
   }
   if (config.kind === 's3') {
-    const { createS3Driver } = await import('./drivers/s3.ts');
+    const { createS3Driver } = await import('./drivers/s3/index.ts');
     if (config.publicEndpoint !== 'off') {
       const driver = createS3Driver(config);
       return { driver, signer: driver.signer, routes: [] };

@@ -2,9 +2,9 @@
 import DataLoader from 'dataloader';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { decodeText } from './content-type.ts';
+import { decodeText } from './bytes/content-type.ts';
 import type { ObjectDriver, ObjectInfo, ObjectScope } from './driver.ts';
-import { keyFault } from './keys.ts';
+import { keyFault } from './input.ts';
 
 /** Bytes that all `text` fields of one request may read together, and that one batch may hold in memory. */
 export const TEXT_BUDGET = { request: 32 * 1024 * 1024, batch: 8 * 1024 * 1024 } as const;

@@ -2,9 +2,9 @@
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
-import type { Condition } from './conditions.ts';
-import type { Order } from './orders.ts';
-import type { PreparedDocument } from './document-input.ts';
+import type { Condition } from './models/conditions.ts';
+import type { Order } from './models/orders.ts';
+import type { PreparedDocument } from './documents/input.ts';
 
 export interface TenantRow {
   id: string;

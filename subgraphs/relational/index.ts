@@ -1,11 +1,11 @@
 /** Agents, documents, memory, artifacts, usage and the audit log: on PostgreSQL, else switched off. */
 import type { UsageSink } from '#subgraphs/shared/ports.ts';
-import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { RelationalDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
-import { createPostgresDriver } from './drivers/postgres.ts';
-import { buildSchema } from './schema.ts';
+import { createPostgresDriver } from './drivers/postgres/index.ts';
+import { buildSchema } from './schema/index.ts';
 
 /** There is nothing to choose: the store is PostgreSQL. */
 export type RelationalConfig = Record<string, never>;

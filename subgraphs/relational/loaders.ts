@@ -11,7 +11,7 @@ import type {
   RelationalDriver,
   Rows,
 } from './driver.ts';
-import { MODELS } from './models.ts';
+import { MODELS } from './models/models.ts';
 
 export interface Loaders {
   /** Rows by id; null for an id that is unknown here, is another tenant's or another type's. */

@@ -3,8 +3,8 @@ import type { JsonValue } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
-import type { RunEventType } from './event-types.ts';
-import type { TenantPosition } from './tenant-position.ts';
+import type { RunEventType } from './events/event-types.ts';
+import type { TenantPosition } from './streams/tenant-position.ts';
 
 export const RUN_STATUSES = ['QUEUED', 'RUNNING', 'WAITING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];

@@ -1,28 +1,28 @@
 /** Runs and their durable event streams, in PostgreSQL. */
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
-import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { RunsDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
-import { PostgresWakeUps } from './drivers/postgres-wake-ups.ts';
-import { postgresDispatch } from './drivers/postgres-dispatch.ts';
-import { addPartitions, postgresRetention } from './drivers/postgres-retention.ts';
-import { postgresExhausted } from './drivers/postgres-leases.ts';
-import { postgresWorkflows } from './drivers/postgres-workflows.ts';
-import { postgresDriver } from './drivers/postgres.ts';
-import type { TemporalOptions } from './drivers/temporal.ts';
-import { LeaseSweep } from './lease-sweep.ts';
-import { Periodic } from './periodic.ts';
-import { partitionDays, Retention, type RetentionRules } from './retention.ts';
-import { buildSchema } from './schema.ts';
-import { eventRoute, type SseOptions } from './sse.ts';
-import { StreamHub, type StreamHubOptions } from './stream-hub.ts';
-import type { WakeUps } from './wake-ups.ts';
-import { webhookPolicy } from './webhook-addresses.ts';
-import { webhookSender } from './webhook.ts';
-import { Workflows } from './workflows.ts';
+import { PostgresWakeUps } from './drivers/postgres/wake-ups.ts';
+import { postgresDispatch } from './drivers/postgres/dispatch.ts';
+import { addPartitions, postgresRetention } from './drivers/postgres/retention.ts';
+import { postgresExhausted } from './drivers/postgres/leases.ts';
+import { postgresWorkflows } from './drivers/postgres/workflows.ts';
+import { postgresDriver } from './drivers/postgres/index.ts';
+import type { TemporalOptions } from './drivers/temporal/index.ts';
+import { LeaseSweep } from './leases/sweep.ts';
+import { Periodic } from './background/periodic.ts';
+import { partitionDays, Retention, type RetentionRules } from './retention/retention.ts';
+import { buildSchema } from './schema/index.ts';
+import { eventRoute, type SseOptions } from './streams/sse.ts';
+import { StreamHub, type StreamHubOptions } from './streams/stream-hub.ts';
+import type { WakeUps } from './streams/wake-ups.ts';
+import { webhookPolicy } from './dispatch/webhook-addresses.ts';
+import { webhookSender } from './dispatch/webhook.ts';
+import { Workflows } from './dispatch/workflows.ts';
 
 export interface RunsConfig {
   /** Redis, for wake-ups; without it they travel through PostgreSQL. */
@@ -121,7 +121,7 @@ async function openWorkflows(
   log: RunsDeps['log'],
 ): Promise<Workflows> {
   // Loaded where it is used: most installations have no Temporal, and its client is large.
-  const { temporalWorkflows } = await import('./drivers/temporal.ts');
+  const { temporalWorkflows } = await import('./drivers/temporal/index.ts');
   const workflows = new Workflows(postgresWorkflows(postgres), driver, temporalWorkflows(options), { log });
   workflows.start();
   return workflows;
@@ -146,7 +146,7 @@ function openRetention(
 async function openWakeUps({ redisUrl }: RunsConfig, postgres: Postgres, log: RunsDeps['log']): Promise<WakeUps> {
   if (redisUrl === undefined) return new PostgresWakeUps(postgres, { log });
   // Loaded where it is used: most installations have no Redis.
-  const { RedisWakeUps } = await import('./drivers/redis-wake-ups.ts');
+  const { RedisWakeUps } = await import('./drivers/redis/wake-ups.ts');
   return new RedisWakeUps(redisUrl, { log });
 }
 

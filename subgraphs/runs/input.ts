@@ -4,7 +4,7 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { checkJson } from '#subgraphs/shared/json.ts';
 import { RUN_LIMITS, type AppendEvents, type RunFilter, type RunLimits } from './driver.ts';
-import { EVENT_TYPES, isTerminal, type RunEventType } from './event-types.ts';
+import { EVENT_TYPES, isTerminal, type RunEventType } from './events/event-types.ts';
 
 /** The longest of the short texts: idempotency keys, thread ids, error codes. In characters. */
 const SHORT_TEXT = 200;

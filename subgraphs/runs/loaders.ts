@@ -5,7 +5,7 @@
 import DataLoader from 'dataloader';
 import { perRequest } from '#subgraphs/shared/context.ts';
 import type { Run, RunEvent, RunsDriver } from './driver.ts';
-import type { RunEventType } from './event-types.ts';
+import type { RunEventType } from './events/event-types.ts';
 
 export interface EventsKey {
   runId: string;

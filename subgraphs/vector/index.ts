@@ -1,14 +1,14 @@
 /** The vector subgraph: similarity and keyword search over chunks, in Qdrant or PostgreSQL. */
 import type { Embedder } from '#subgraphs/shared/ports.ts';
-import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
-import { checkCollectionName, DEFAULT_COLLECTION } from './collection.ts';
+import { checkCollectionName, DEFAULT_COLLECTION } from './indexing/collection.ts';
 import type { VectorDriver } from './driver.ts';
 import { disabledVectors } from './drivers/disabled.ts';
-import { AnnRanker, ensureVectorExtension, isExtensionFault, type VectorType } from './drivers/postgres-ann.ts';
-import { PostgresVectors, type PostgresVectorsOptions } from './drivers/postgres.ts';
-import { buildSchema } from './schema.ts';
+import { AnnRanker, ensureVectorExtension, isExtensionFault, type VectorType } from './drivers/postgres/ann.ts';
+import { PostgresVectors, type PostgresVectorsOptions } from './drivers/postgres/index.ts';
+import { buildSchema } from './schema/index.ts';
 
 export interface VectorConfig {
   /** A Qdrant server; PostgreSQL keeps the vectors when absent. */
@@ -50,7 +50,7 @@ async function createDriver(
 ): Promise<VectorDriver> {
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
-    const { QdrantVectors } = await import('./drivers/qdrant.ts'); // The client is loaded only where it is used.
+    const { QdrantVectors } = await import('./drivers/qdrant/index.ts'); // The client is loaded only where it is used.
     return new QdrantVectors(qdrant, name);
   }
   if (postgres === undefined) return disabledVectors;

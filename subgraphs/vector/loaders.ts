@@ -4,7 +4,7 @@ import DataLoader from 'dataloader';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorDriver } from './driver.ts';
-import { searchAll, type SearchPage, type SearchRequest } from './search.ts';
+import { searchAll, type SearchPage, type SearchRequest } from './search/search.ts';
 
 /** One loader for each page length, because all parents of one load share it. */
 type ByLimit<Item> = (limit: number) => DataLoader<string, Ranking<Item> | null>;

@@ -2,15 +2,15 @@
  * `Research` as a program would write it by hand: the same stores, called directly with their clients, under row-level
  * security, in parallel where one step does not need another. What the federated query is measured against.
  */
-import { createFilesDriver } from '#subgraphs/object/drivers/files.ts';
+import { createFilesDriver } from '#subgraphs/object/drivers/files/index.ts';
 import type { ObjectInfo } from '#subgraphs/object/driver.ts';
-import { UrlSigner } from '#subgraphs/object/signed-urls.ts';
-import { HASHING_MODEL, HashingEmbedder } from '#subgraphs/inference/drivers/hashing.ts';
+import { UrlSigner } from '#subgraphs/object/links/signed-urls.ts';
+import { HASHING_MODEL, HashingEmbedder } from '#subgraphs/inference/drivers/hashing/index.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
-import { PostgresVectors } from '#subgraphs/vector/drivers/postgres.ts';
-import { fuse } from '#subgraphs/vector/fusion.ts';
-import { FUSION_DEPTH, SEARCH_WINDOW } from '#subgraphs/vector/search.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { PostgresVectors } from '#subgraphs/vector/drivers/postgres/index.ts';
+import { fuse } from '#subgraphs/vector/search/fusion.ts';
+import { FUSION_DEPTH, SEARCH_WINDOW } from '#subgraphs/vector/search/search.ts';
 
 export interface HandWritten {
   /** Answers what `Research` answers, without its `pageInfo`. */

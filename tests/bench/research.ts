@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
-import { loadConfig } from '#gateway/config.ts';
+import { loadConfig } from '#gateway/config/config.ts';
 import { startServer, type BackgroundServices } from '#gateway/server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';

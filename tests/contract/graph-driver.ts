@@ -17,7 +17,7 @@ import type {
   RelationOfEntity,
   RelationSelection,
 } from '#subgraphs/graph/driver.ts';
-import { neighborhoods, shortestPath } from '#subgraphs/graph/traversal.ts';
+import { neighborhoods, shortestPath } from '#subgraphs/graph/traversal/traversal.ts';
 import { adjacencyOf, graphs, nodeName, oracleDistances, TYPES } from './graph-oracle.ts';
 import type { RandomGraph } from './graph-oracle.ts';
 

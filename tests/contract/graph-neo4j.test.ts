@@ -2,8 +2,8 @@
 import neo4j from 'neo4j-driver';
 import type { Driver, ProfiledPlan } from 'neo4j-driver';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j.ts';
-import { countStatement, findStatement, quotedTypes } from '#subgraphs/graph/drivers/neo4j-reads.ts';
+import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j/index.ts';
+import { countStatement, findStatement, quotedTypes } from '#subgraphs/graph/drivers/neo4j/reads.ts';
 import { freshTenant, graphDriverContract } from './graph-driver.ts';
 
 const uri = process.env['TEST_NEO4J_URI'];

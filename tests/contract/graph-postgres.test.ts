@@ -1,5 +1,5 @@
-import { Postgres } from '#subgraphs/shared/postgres.ts';
-import { createPostgresGraph } from '#subgraphs/graph/drivers/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { createPostgresGraph } from '#subgraphs/graph/drivers/postgres/index.ts';
 import { createGraph } from '#subgraphs/graph/index.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
 import { graphDriverContract } from './graph-driver.ts';

@@ -2,7 +2,11 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createHashingDriver, HASHING_DIMENSIONS, HashingEmbedder } from '#subgraphs/inference/drivers/hashing.ts';
+import {
+  createHashingDriver,
+  HASHING_DIMENSIONS,
+  HashingEmbedder,
+} from '#subgraphs/inference/drivers/hashing/index.ts';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
 
 const embedder = new HashingEmbedder();

@@ -1,10 +1,10 @@
 /** The OpenAI drivers, on the stand-in and, where TEST_OPENAI_BASE_URL is set, on the server that it names. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatDelta, ChatDriver, ChatRequest, EmbeddingDriver } from '#subgraphs/inference/driver.ts';
-import { OpenAIServer } from '#subgraphs/inference/drivers/openai.ts';
-import { createOpenAIChat } from '#subgraphs/inference/drivers/openai-chat.ts';
-import { createOpenAIEmbedding } from '#subgraphs/inference/drivers/openai-embeddings.ts';
-import { createOpenAIRerank } from '#subgraphs/inference/drivers/openai-rerank.ts';
+import { OpenAIServer } from '#subgraphs/inference/drivers/openai/index.ts';
+import { createOpenAIChat } from '#subgraphs/inference/drivers/openai/chat.ts';
+import { createOpenAIEmbedding } from '#subgraphs/inference/drivers/openai/embeddings.ts';
+import { createOpenAIRerank } from '#subgraphs/inference/drivers/openai/rerank.ts';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { startStandIn, type StandIn, type StandInOptions } from './openai-server.ts';
 

@@ -1,8 +1,8 @@
 /** Extractive summaries: what counts as prose, and which sentences are chosen. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sentencesOf, summarizeExtractively } from '#subgraphs/inference/extractive-summary.ts';
-import { paragraphsOf } from '#subgraphs/inference/plain-text.ts';
+import { sentencesOf, summarizeExtractively } from '#subgraphs/inference/summaries/extractive.ts';
+import { paragraphsOf } from '#subgraphs/inference/summaries/plain-text.ts';
 
 const README = `---
 title: front matter

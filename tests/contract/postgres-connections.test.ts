@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { loadConfig } from '#gateway/config.ts';
-import { postgresOptions } from '#gateway/postgres-options.ts';
+import { loadConfig } from '#gateway/config/config.ts';
+import { postgresOptions } from '#gateway/mount/postgres-options.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres, type PostgresOptions } from '#subgraphs/shared/postgres.ts';
+import { Postgres, type PostgresOptions } from '#subgraphs/shared/postgres/postgres.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 
 const as = (tenantId: string) => createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });

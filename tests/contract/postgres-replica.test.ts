@@ -9,8 +9,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { positionOf, type ReplicaState } from '#subgraphs/shared/postgres-replica.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { positionOf, type ReplicaState } from '#subgraphs/shared/postgres/replica.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { silence } from '#tests/stores/absent/absent.ts';
 
 const as = (tenantId: string) => createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });

@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import { prepareDocument, type UpsertDocumentInput } from '#subgraphs/relational/document-input.ts';
+import { prepareDocument, type UpsertDocumentInput } from '#subgraphs/relational/documents/input.ts';
 import { STORES, type OutboxClaim, type OutboxEntryRow, type RelationalDriver } from '#subgraphs/relational/driver.ts';
-import { MODELS, type Model } from '#subgraphs/relational/models.ts';
-import { parseCursor, parseOrder, rowCursor, type Order } from '#subgraphs/relational/orders.ts';
+import { MODELS, type Model } from '#subgraphs/relational/models/models.ts';
+import { parseCursor, parseOrder, rowCursor, type Order } from '#subgraphs/relational/models/orders.ts';
 
 export interface RelationalUnderTest extends AsyncDisposable {
   driver: RelationalDriver;

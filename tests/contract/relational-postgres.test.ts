@@ -1,9 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
-import { prepareDocument } from '#subgraphs/relational/document-input.ts';
-import { createPostgresDriver } from '#subgraphs/relational/drivers/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { prepareDocument } from '#subgraphs/relational/documents/input.ts';
+import { createPostgresDriver } from '#subgraphs/relational/drivers/postgres/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { relationalDriverContract } from './relational-driver.ts';
 

@@ -2,12 +2,12 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Dispatcher, type DispatcherOptions } from '#subgraphs/runs/dispatcher.ts';
-import { postgresDispatch } from '#subgraphs/runs/drivers/postgres-dispatch.ts';
+import { Dispatcher, type DispatcherOptions } from '#subgraphs/runs/dispatch/dispatcher.ts';
+import { postgresDispatch } from '#subgraphs/runs/drivers/postgres/dispatch.ts';
 import type { Lease, Run } from '#subgraphs/runs/driver.ts';
-import { webhookPolicy } from '#subgraphs/runs/webhook-addresses.ts';
-import { sign, webhookSender, type WebhookOptions } from '#subgraphs/runs/webhook.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { webhookPolicy } from '#subgraphs/runs/dispatch/webhook-addresses.ts';
+import { sign, webhookSender, type WebhookOptions } from '#subgraphs/runs/dispatch/webhook.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, finished, piece, rejection, upTo, type Replica } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';
 import { manualReplica } from './runs-wake-ups.ts';

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 import type { AppendEvents, Run, RunEvent, RunLimits, RunsDriver } from '#subgraphs/runs/driver.ts';
-import { StreamHub, type StreamHubOptions } from '#subgraphs/runs/stream-hub.ts';
-import type { WakeUps } from '#subgraphs/runs/wake-ups.ts';
+import { StreamHub, type StreamHubOptions } from '#subgraphs/runs/streams/stream-hub.ts';
+import type { WakeUps } from '#subgraphs/runs/streams/wake-ups.ts';
 
 /** One process's driver on a store that all replicas of a suite share. */
 export interface Replica {

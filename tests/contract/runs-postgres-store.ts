@@ -1,7 +1,7 @@
-import { postgresDriver } from '#subgraphs/runs/drivers/postgres.ts';
-import { PostgresWakeUps } from '#subgraphs/runs/drivers/postgres-wake-ups.ts';
+import { postgresDriver } from '#subgraphs/runs/drivers/postgres/index.ts';
+import { PostgresWakeUps } from '#subgraphs/runs/drivers/postgres/wake-ups.ts';
 import { RUN_LIMITS } from '#subgraphs/runs/driver.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
 import type { Store } from './runs-driver.ts';
 

@@ -5,8 +5,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunEvent } from '#subgraphs/runs/driver.ts';
-import type { RunStream } from '#subgraphs/runs/run-stream.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { RunStream } from '#subgraphs/runs/streams/run-stream.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, drain, finished, hubOn, piece, upTo } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';
 import { manualReplica } from './runs-wake-ups.ts';

@@ -1,11 +1,11 @@
 /** Wake-ups by Redis: they carry, they may be lost, and nothing that is read depends on them. */
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { postgresDriver } from '#subgraphs/runs/drivers/postgres.ts';
-import { REDIS_CHANNEL, RedisWakeUps } from '#subgraphs/runs/drivers/redis-wake-ups.ts';
+import { postgresDriver } from '#subgraphs/runs/drivers/postgres/index.ts';
+import { REDIS_CHANNEL, RedisWakeUps } from '#subgraphs/runs/drivers/redis/wake-ups.ts';
 import type { RunEvent } from '#subgraphs/runs/driver.ts';
-import type { StreamHub } from '#subgraphs/runs/stream-hub.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { StreamHub } from '#subgraphs/runs/streams/stream-hub.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { openTestRedis, whyNoRedis, type TestRedis } from '#tests/setup/redis.ts';
 import { as, drain, finished, hubOn, piece, sequences, upTo, type Replica } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';

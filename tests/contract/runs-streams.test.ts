@@ -2,11 +2,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunEvent, RunsDriver } from '#subgraphs/runs/driver.ts';
-import { PostgresWakeUps } from '#subgraphs/runs/drivers/postgres-wake-ups.ts';
-import { StreamHub, type StreamHubOptions } from '#subgraphs/runs/stream-hub.ts';
+import { PostgresWakeUps } from '#subgraphs/runs/drivers/postgres/wake-ups.ts';
+import { StreamHub, type StreamHubOptions } from '#subgraphs/runs/streams/stream-hub.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, drain, finished, hubOn, piece, rejection, sequences, upTo, type Replica } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';
 import { manualReplica, type ManualWakeUps } from './runs-wake-ups.ts';

@@ -6,13 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { Connection, WorkflowClient } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { temporalWorkflows, type TemporalOptions } from '#subgraphs/runs/drivers/temporal.ts';
+import { temporalWorkflows, type TemporalOptions } from '#subgraphs/runs/drivers/temporal/index.ts';
 import {
   workflowIdOf,
   type WorkflowFault,
   type WorkflowInput,
   type WorkflowService,
-} from '#subgraphs/runs/workflows.ts';
+} from '#subgraphs/runs/dispatch/workflows.ts';
 import { wireTo } from '#tests/e2e/wire.ts';
 
 const address = process.env['TEST_TEMPORAL_ADDRESS'];

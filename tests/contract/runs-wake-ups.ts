@@ -1,8 +1,8 @@
 /** Wake-ups that a test delivers, holds or loses by hand. */
 import type { Replica } from './runs-driver.ts';
-import { postgresDriver } from '#subgraphs/runs/drivers/postgres.ts';
-import type { Wake, WakeListener, WakeUps } from '#subgraphs/runs/wake-ups.ts';
-import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import { postgresDriver } from '#subgraphs/runs/drivers/postgres/index.ts';
+import type { Wake, WakeListener, WakeUps } from '#subgraphs/runs/streams/wake-ups.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 
 export class ManualWakeUps implements WakeUps {
   /** What has been sent and not yet delivered. */

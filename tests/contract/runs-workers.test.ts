@@ -1,9 +1,9 @@
 /** Workers on PostgreSQL: one run to one claim, fenced while the lease lives, left to the next when it ends. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { postgresExhausted } from '#subgraphs/runs/drivers/postgres-leases.ts';
-import { LeaseSweep } from '#subgraphs/runs/lease-sweep.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { postgresExhausted } from '#subgraphs/runs/drivers/postgres/leases.ts';
+import { LeaseSweep } from '#subgraphs/runs/leases/sweep.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Replica } from './runs-driver.ts';
 import { as, cancelled, finished, piece, rejection, upTo } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';

@@ -4,7 +4,7 @@
  */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { postgresWorkflows } from '#subgraphs/runs/drivers/postgres-workflows.ts';
+import { postgresWorkflows } from '#subgraphs/runs/drivers/postgres/workflows.ts';
 import {
   WorkflowFault,
   workflowIdOf,
@@ -13,8 +13,8 @@ import {
   type WorkflowService,
   type WorkflowsOptions,
   type WorkflowState,
-} from '#subgraphs/runs/workflows.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+} from '#subgraphs/runs/dispatch/workflows.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, cancelled, finished, piece, rejection, upTo, type Replica } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';
 import { manualReplica } from './runs-wake-ups.ts';

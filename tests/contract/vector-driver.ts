@@ -10,7 +10,7 @@ import type {
   VectorDriver,
   VectorModel,
 } from '#subgraphs/vector/driver.ts';
-import { byScoreThenId } from '#subgraphs/vector/fusion.ts';
+import { byScoreThenId } from '#subgraphs/vector/search/fusion.ts';
 
 export const MODEL: VectorModel = { model: 'test-model', dimensions: 24 };
 

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 
-import { Postgres } from '#subgraphs/shared/postgres.ts';
-import { AnnRanker, ensureVectorExtension, type VectorType } from '#subgraphs/vector/drivers/postgres-ann.ts';
-import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { AnnRanker, ensureVectorExtension, type VectorType } from '#subgraphs/vector/drivers/postgres/ann.ts';
+import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { as, corpus, MODEL, random, testVectorDriver, unitVector, type VectorStoreUnderTest } from './vector-driver.ts';
 

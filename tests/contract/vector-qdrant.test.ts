@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { ChunkVector, StoreQuery } from '#subgraphs/vector/driver.ts';
-import { metadataTerms, pointId, within } from '#subgraphs/vector/drivers/qdrant-filter.ts';
-import { sparseQuery, sparseText } from '#subgraphs/vector/drivers/qdrant-sparse.ts';
-import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant.ts';
+import { metadataTerms, pointId, within } from '#subgraphs/vector/drivers/qdrant/filter.ts';
+import { sparseQuery, sparseText } from '#subgraphs/vector/drivers/qdrant/sparse.ts';
+import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant/index.ts';
 import { recorded, standIn, type Received } from './qdrant-stand-in.ts';
 import { as, corpus, testVectorDriver } from './vector-driver.ts';
 

@@ -1,6 +1,6 @@
 import { parse } from 'graphql';
 import { expect, test } from 'vitest';
-import type { IncrementalResult } from '#gateway/execute/deferred-answer.ts';
+import type { IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { federate, testContext, type Federation } from './federation.ts';
 

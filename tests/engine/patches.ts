@@ -1,6 +1,6 @@
 /** Puts an answer that came in parts together, as a client does. */
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import type { IncrementalPatch, IncrementalResult } from '#gateway/execute/deferred-answer.ts';
+import type { IncrementalPatch, IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
 
 type Data = Record<string, unknown>;
 type Path = readonly (string | number)[];

@@ -7,9 +7,9 @@ import { useServer } from 'graphql-ws/use/ws';
 import { buildSchema, parse, subscribe, type ExecutionResult } from 'graphql';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { EventQueue } from '#gateway/execute/event-queue.ts';
-import { EventStreamParser } from '#gateway/execute/remote-event-stream.ts';
-import { remoteClient, type RemoteClientOptions } from '#gateway/execute/subgraph-client.ts';
+import { EventQueue } from '#gateway/execute/clients/event-queue.ts';
+import { EventStreamParser } from '#gateway/execute/clients/remote-event-stream.ts';
+import { remoteClient, type RemoteClientOptions } from '#gateway/execute/clients/subgraph-client.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { testContext } from './federation.ts';
 

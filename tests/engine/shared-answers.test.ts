@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
-import { isDeliverable, type DeliverableStream } from '#gateway/execute/shared-answers.ts';
+import { isDeliverable, type DeliverableStream } from '#gateway/execute/answers/shared-answers.ts';
 import { federate, received, type Federation, type TestSubgraph } from './federation.ts';
 
 interface Event {

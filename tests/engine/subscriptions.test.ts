@@ -1,7 +1,7 @@
 import { parse, type ExecutionResult } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { createRequestContext, perRequest } from '#subgraphs/shared/context.ts';
 import { federate, received, testContext, type Federation, type TestSubgraph } from './federation.ts';
 

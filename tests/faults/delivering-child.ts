@@ -3,8 +3,8 @@
  * that KILL_AT names, such as `after IndexDocumentVectors`; without it, delivers everything and says so.
  */
 import { Kind } from 'graphql';
-import { loadConfig } from '#gateway/config.ts';
-import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
+import { loadConfig } from '#gateway/config/config.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { startIndexer } from '#gateway/indexing/indexer.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { openStores } from '#ops/reconcile/open-stores.ts';

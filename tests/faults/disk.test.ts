@@ -13,9 +13,9 @@ import pg from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { createObject } from '#subgraphs/object/index.ts';
-import { filesError } from '#subgraphs/object/drivers/files-errors.ts';
+import { filesError } from '#subgraphs/object/drivers/files/errors.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { toStoreError } from '#subgraphs/shared/postgres-errors.ts';
+import { toStoreError } from '#subgraphs/shared/postgres/errors.ts';
 import { startTestServer } from '#tests/setup/server.ts';
 import { ask, figure } from './asking.ts';
 

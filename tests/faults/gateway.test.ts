@@ -18,7 +18,7 @@ import { createTestDatabase } from '#tests/setup/postgres.ts';
 import { startTestServer } from '#tests/setup/server.ts';
 import { ask, figure, startWriters, STORE_CODES } from './asking.ts';
 
-const MAIN = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../ops/serve/main.ts', import.meta.url));
 const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const CLIENTS = 1_000;
 const POOL = 6;

@@ -11,7 +11,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '#gateway/config.ts';
+import { loadConfig } from '#gateway/config/config.ts';
 import { startIndexer } from '#gateway/indexing/indexer.ts';
 import { reconcile } from '#gateway/indexing/reconcile.ts';
 import { systemCalls } from '#gateway/indexing/subgraph-call.ts';

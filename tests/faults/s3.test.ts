@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
-import { createS3Driver } from '#subgraphs/object/drivers/s3.ts';
+import { createS3Driver } from '#subgraphs/object/drivers/s3/index.ts';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { wireTo } from '#tests/e2e/wire.ts';
 import { startS3 } from '#tests/stores/provision/s3.ts';

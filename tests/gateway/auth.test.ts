@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generatedSecret } from '#gateway/auth/generated-secrets.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
-import { loadConfig } from '#gateway/config.ts';
+import { loadConfig } from '#gateway/config/config.ts';
 import { startServer } from '#gateway/server.ts';
 import { startSubgraphServer } from '#gateway/subgraph-server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { parse } from 'graphql';
 import { afterEach, expect, test } from 'vitest';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
-import { clientOf } from '#gateway/clients.ts';
-import { loadConfig } from '#gateway/config.ts';
-import type { SubgraphClient } from '#gateway/execute/subgraph-client.ts';
+import { clientOf } from '#gateway/mount/clients.ts';
+import { loadConfig } from '#gateway/config/config.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 
 const closing: (() => Promise<unknown> | void)[] = [];

@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Variables } from '#gateway/config-variables.ts';
-import { settingsOf } from '#gateway/config-subgraphs.ts';
-import { ConfigError, loadConfig } from '#gateway/config.ts';
+import { Variables } from '#gateway/config/variables.ts';
+import { settingsOf } from '#gateway/config/subgraphs.ts';
+import { ConfigError, loadConfig } from '#gateway/config/config.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
 import { printedDocs } from '#ops/docs.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
-import { loadConfig } from '#gateway/config.ts';
+import { loadConfig } from '#gateway/config/config.ts';
 import { startServer, type MountedSubgraph, type RunningServer, type ServerOptions } from '#gateway/server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';

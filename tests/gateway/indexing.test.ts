@@ -3,7 +3,11 @@
  * ordered.
  */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { inProcessClient, type SubgraphClient, type SubgraphRequest } from '#gateway/execute/subgraph-client.ts';
+import {
+  inProcessClient,
+  type SubgraphClient,
+  type SubgraphRequest,
+} from '#gateway/execute/clients/subgraph-client.ts';
 import { startIndexer, type Indexer } from '#gateway/indexing/indexer.ts';
 import { documentId } from '#subgraphs/shared/ids.ts';
 import { createRelationalFixture, note, UPSERT, type RelationalFixture } from '#tests/subgraphs/relational-fixture.ts';

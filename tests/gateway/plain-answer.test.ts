@@ -2,7 +2,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { GraphQLError } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorOfSubgraph } from '#gateway/execute/fetch-errors.ts';
+import { errorOfSubgraph } from '#gateway/execute/run/fetch-errors.ts';
 import { plainMediaType } from '#gateway/http/plain-answer.ts';
 import { startTestServer, type TestServer } from './fixture.ts';
 

@@ -8,7 +8,7 @@ import { createClient, type Client, type ExecutionResult } from 'graphql-ws';
 import { parse } from 'graphql';
 import { WebSocket } from 'ws';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { SharedAnswer, type DeliverableStream } from '#gateway/execute/shared-answers.ts';
+import { SharedAnswer, type DeliverableStream } from '#gateway/execute/answers/shared-answers.ts';
 import { graphqlOverWebSocket } from '#gateway/subscribe/websocket.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';

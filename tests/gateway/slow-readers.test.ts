@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { EventStreamParser } from '#gateway/execute/remote-event-stream.ts';
+import { EventStreamParser } from '#gateway/execute/clients/remote-event-stream.ts';
 import { startTestServer, type TestServer } from './fixture.ts';
 import { ACCEPT, payloads } from './multipart-parts.ts';
 

@@ -41,7 +41,7 @@ describe('with everything installed', () => {
 
   test('npm start runs the gateway with its arguments, in one process, and passes its exit status on', async () => {
     write(
-      'gateway/main.ts',
+      'ops/serve/main.ts',
       `const args: string[] = process.argv.slice(2); console.log(JSON.stringify({ args })); process.exitCode = 3;`,
     );
     using npm = startProgram('npm', ['start', '--', '--port', '0'], { cwd: project });
@@ -51,7 +51,7 @@ describe('with everything installed', () => {
 
   test('the gateway shuts down when npm is killed', async () => {
     write(
-      'gateway/main.ts',
+      'ops/serve/main.ts',
       `const timer: NodeJS.Timeout = setInterval(() => {}, 1000);
        process.on('SIGTERM', () => { console.log(JSON.stringify({ closing: true })); clearInterval(timer); });
        console.log(JSON.stringify({ pid: process.pid }));`,
@@ -64,13 +64,17 @@ describe('with everything installed', () => {
   });
 
   test('workers run TypeScript', async () => {
+    for (const name of ['typescript-worker.ts', 'typescript-worker-entry.mjs']) {
+      mkdirSync(join(project, 'gateway/supergraph'), { recursive: true });
+      cpSync(join(ROOT, 'gateway/supergraph', name), join(project, 'gateway/supergraph', name));
+    }
     write(
-      'gateway/worker.ts',
+      'ops/serve/worker.ts',
       `import { parentPort } from 'node:worker_threads'; enum Kind { A = 7 } parentPort!.postMessage(Kind.A);`,
     );
     write(
-      'gateway/main.ts',
-      `import { startTypeScriptWorker } from '../ops/bootstrap/typescript-worker.ts';
+      'ops/serve/main.ts',
+      `import { startTypeScriptWorker } from '../../gateway/supergraph/typescript-worker.ts';
        startTypeScriptWorker(new URL('./worker.ts', import.meta.url)).once('message', (kind: number) => console.log(JSON.stringify({ kind })));`,
     );
     // From another folder, in which no package can be found.
@@ -207,7 +211,7 @@ describe('installation', () => {
   });
 
   test('that fails says so and starts nothing', async () => {
-    write('gateway/main.ts', `console.log(JSON.stringify({ started: true }));`);
+    write('ops/serve/main.ts', `console.log(JSON.stringify({ started: true }));`);
     // The lock file does not know of this one.
     write('package.json', {
       name: 'project',

@@ -2,7 +2,7 @@ import { Kind, parse, type ObjectTypeDefinitionNode } from 'graphql';
 import { expect, test } from 'vitest';
 
 import { modelOf } from '#ops/graph-introspect/introspect.ts';
-import { parseModel } from '#subgraphs/graph-model/model-file.ts';
+import { parseModel } from '#subgraphs/graph-model/model/file.ts';
 
 const types = (text: string) =>
   parse(text).definitions.filter(

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { loadConfig } from '#gateway/config.ts';
+import { loadConfig } from '#gateway/config/config.ts';
 import { startServer, type BackgroundServices, type RunningServer } from '#gateway/server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { startBackground } from '#ops/ingest/background.ts';

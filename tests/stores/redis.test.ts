@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 
-import { RedisWakeUps } from '#subgraphs/runs/drivers/redis-wake-ups.ts';
+import { RedisWakeUps } from '#subgraphs/runs/drivers/redis/wake-ups.ts';
 
 import { redisConversation } from './redis-conversation.ts';
 

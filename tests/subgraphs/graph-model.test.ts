@@ -9,7 +9,7 @@ import { loadSchema } from '#gateway/supergraph/schema-source.ts';
 import { readSupergraphFile } from '#gateway/supergraph/supergraph-file.ts';
 import type { GraphModelDriver } from '#subgraphs/graph-model/driver.ts';
 import { buildSchema, createGraphModel } from '#subgraphs/graph-model/index.ts';
-import { parseModel } from '#subgraphs/graph-model/model-file.ts';
+import { parseModel } from '#subgraphs/graph-model/model/file.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 
 const FILMS = readFileSync(new URL('../stores/graph-model/films.graphql', import.meta.url), 'utf8');

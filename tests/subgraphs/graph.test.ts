@@ -6,7 +6,7 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { documentId, entityId } from '#subgraphs/shared/ids.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { createGraph } from '#subgraphs/graph/index.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CHUNK, chunkText } from '#subgraphs/relational/chunking.ts';
+import { CHUNK, chunkText } from '#subgraphs/relational/documents/chunking.ts';
 
 const markdown = (text: string): string[] => chunkText(text, 'text/markdown');
 const sentence = (n: number): string =>

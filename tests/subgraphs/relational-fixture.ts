@@ -2,7 +2,7 @@
 import { graphql, type GraphQLFormattedError } from 'graphql';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { createRelational } from '#subgraphs/relational/index.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
 

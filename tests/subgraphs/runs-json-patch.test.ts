@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { JSON_PATCH, PATCH_LIMITS, PatchedDocument, type JsonPatch } from '#subgraphs/runs/json-patch.ts';
+import { JSON_PATCH, PATCH_LIMITS, PatchedDocument, type JsonPatch } from '#subgraphs/runs/events/json-patch.ts';
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
 
 const patched = (document: unknown, patch: unknown): JsonValue => {

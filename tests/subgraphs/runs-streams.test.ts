@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRuns } from '#subgraphs/runs/index.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 

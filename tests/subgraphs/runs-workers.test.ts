@@ -3,7 +3,7 @@ import { execute, parse, validate, type ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRuns } from '#subgraphs/runs/index.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 

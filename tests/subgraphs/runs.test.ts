@@ -4,11 +4,11 @@ import { printSubgraphSchema } from '@apollo/subgraph';
 import { execute, isObjectType, parse, subscribe, validate, type ExecutionResult } from 'graphql';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { graphqlTypeName, RUN_EVENT_TYPES } from '#subgraphs/runs/event-types.ts';
+import { graphqlTypeName, RUN_EVENT_TYPES } from '#subgraphs/runs/events/event-types.ts';
 import { createRuns } from '#subgraphs/runs/index.ts';
-import { buildSchema, type RunsSchemaDeps } from '#subgraphs/runs/schema.ts';
+import { buildSchema, type RunsSchemaDeps } from '#subgraphs/runs/schema/index.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 

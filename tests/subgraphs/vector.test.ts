@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { createInference } from '#subgraphs/inference/index.ts';
 import { createVector } from '#subgraphs/vector/index.ts';

@@ -19,7 +19,7 @@ import {
   type GraphQLSchema,
   type OperationDefinitionNode,
 } from 'graphql';
-import type { SubgraphRequest } from '../subgraph-client.ts';
+import type { SubgraphRequest } from '../clients/subgraph-client.ts';
 import { compileEntities } from './entities.ts';
 import { Program } from './program.ts';
 import { Run } from './run.ts';

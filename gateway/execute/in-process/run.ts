@@ -6,7 +6,7 @@
 import { locatedError, type FieldNode, type GraphQLError, type GraphQLResolveInfo } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { cancelled } from '../fetch-errors.ts';
+import { cancelled } from '../run/fetch-errors.ts';
 import type { JsonObject } from '../json-object.ts';
 
 /** What is known of a place before there is a value: of a field, or of the items of its list. */

@@ -1,6 +1,6 @@
 /** Embedding and chat where none is configured: every call says what to set. */
 import type { ChatDriver, EmbeddingDriver } from '../driver.ts';
-import { chatNotConfigured, embeddingNotConfigured } from '../not-configured.ts';
+import { chatNotConfigured, embeddingNotConfigured } from '../calls/not-configured.ts';
 
 /** An embedding driver that raises `STORE_DISABLED`. */
 export function createDisabledEmbedding(): EmbeddingDriver {

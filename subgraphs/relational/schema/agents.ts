@@ -3,10 +3,10 @@ import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shar
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
-import { agentVersionId } from '../agent-version-id.ts';
-import { jsonObject } from '../document-input.ts';
+import { agentVersionId } from '../agents/version-id.ts';
+import { jsonObject } from '../documents/input.ts';
 import type { AgentDraft, AgentRow, AgentVersionRow } from '../driver.ts';
-import { checkName, optionalText } from '../text-input.ts';
+import { checkName, optionalText } from '../input.ts';
 import { position } from './documents.ts';
 import { entityType, rootItem, rootList, type InputFields, type ObjectFields, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';

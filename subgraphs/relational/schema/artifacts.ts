@@ -2,7 +2,7 @@
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import type { ArtifactRow } from '../driver.ts';
-import { checkMediaType, checkName, checkText } from '../text-input.ts';
+import { checkMediaType, checkName, checkText } from '../input.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
 

@@ -1,6 +1,6 @@
 /** Writing documents. */
 import type { InputRef } from '@pothos/core';
-import { DOCUMENT_LIMITS, prepareDocuments, type UpsertDocumentInput } from '../document-input.ts';
+import { DOCUMENT_LIMITS, prepareDocuments, type UpsertDocumentInput } from '../documents/input.ts';
 import type { DocumentRow, EntityName } from '../driver.ts';
 import type { InputFields, SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';

@@ -4,10 +4,10 @@ import type { SubgraphBuilder, SubgraphSchema, SubgraphTypes } from '#subgraphs/
 import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
-import { filterInput, parseFilter, type FilterInput } from '../filters.ts';
+import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
 import type { Loaders } from '../loaders.ts';
-import { columnOf, MODELS, type ColumnType, type Model } from '../models.ts';
-import { orderInput, parseCursor, parseOrder, rowCursor, type Order } from '../orders.ts';
+import { columnOf, MODELS, type ColumnType, type Model } from '../models/models.ts';
+import { orderInput, parseCursor, parseOrder, rowCursor, type Order } from '../models/orders.ts';
 
 type Types = PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>;
 export type Ref<Shape> = ImplementableObjectRef<Types, Shape>;

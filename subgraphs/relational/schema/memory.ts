@@ -2,7 +2,7 @@
 import type { MemoryFactRow } from '../driver.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
-import { checkName, checkText, optionalText } from '../text-input.ts';
+import { checkName, checkText, optionalText } from '../input.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
 

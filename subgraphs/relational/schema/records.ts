@@ -1,7 +1,7 @@
 /** What is kept for the record: the tenant, usage and the audit log. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { TenantRow, UsageRecordRow } from '../driver.ts';
-import { checkName } from '../text-input.ts';
+import { checkName } from '../input.ts';
 import { entityType, rootList, type Ref, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
 

@@ -2,7 +2,7 @@
  * The vectors of one tenant's collection in memory, with the ids of their chunks and documents. Rows are only appended
  * and marked dead, never overwritten, so that a scan in a worker thread reads what was there when it began.
  */
-import { meanVector } from '../vectors.ts';
+import { meanVector } from '../indexing/vectors.ts';
 import type { ScoringJob } from './scores.mjs';
 
 // The first segments are small, so that many small tenants fit; large ones need few allocations.

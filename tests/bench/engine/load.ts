@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Pool } from 'undici';
-import { NODE_FLAGS } from '#gateway/node-flags.ts';
+import { NODE_FLAGS } from '#ops/serve/node-flags.ts';
 import type { Usage } from './contestant.ts';
 import type { Mode } from './contestants.ts';
 import { QUERIES, type QueryName } from './data.ts';

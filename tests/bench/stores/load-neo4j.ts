@@ -1,6 +1,6 @@
 /** Fills Neo4j as the driver would have, in batches that the server makes of ranges of numbers. */
 import neo4j from 'neo4j-driver';
-import type { Neo4jOptions } from '#subgraphs/shared/neo4j.ts';
+import type { Neo4jOptions } from '#subgraphs/shared/neo4j/neo4j.ts';
 import { BIG, KINDS, MENTIONS, SMALL, type Sizes } from './sizes.ts';
 
 const BATCH = 20_000;

@@ -6,11 +6,11 @@
  */
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
-import { createPostgresGraph } from '#subgraphs/graph/drivers/postgres.ts';
-import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j.ts';
-import { ensureVectorExtension, AnnRanker } from '#subgraphs/vector/drivers/postgres-ann.ts';
-import { PostgresVectors } from '#subgraphs/vector/drivers/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { createPostgresGraph } from '#subgraphs/graph/drivers/postgres/index.ts';
+import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j/index.ts';
+import { ensureVectorExtension, AnnRanker } from '#subgraphs/vector/drivers/postgres/ann.ts';
+import { PostgresVectors } from '#subgraphs/vector/drivers/postgres/index.ts';
 import { createRelational } from '#subgraphs/relational/index.ts';
 import { neo4j } from '#tests/stores/provision/neo4j.ts';
 import { postgres as postgresStore } from '#tests/stores/provision/postgres.ts';

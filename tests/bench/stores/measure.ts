@@ -2,9 +2,9 @@
 import type { Client } from 'pg';
 import neo4j, { type ProfiledPlan } from 'neo4j-driver';
 import type { GraphDriver } from '#subgraphs/graph/driver.ts';
-import { neo4jReads } from '#subgraphs/graph/drivers/neo4j-reads.ts';
-import type { Neo4jOptions } from '#subgraphs/shared/neo4j.ts';
-import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import { neo4jReads } from '#subgraphs/graph/drivers/neo4j/reads.ts';
+import type { Neo4jOptions } from '#subgraphs/shared/neo4j/neo4j.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { contextOf, type Read } from './reads.ts';
 
 /** What one run of a read did in the store. */

@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
-import { postgresRetention } from '#subgraphs/runs/drivers/postgres-retention.ts';
-import { postgresDriver } from '#subgraphs/runs/drivers/postgres.ts';
+import { postgresRetention } from '#subgraphs/runs/drivers/postgres/retention.ts';
+import { postgresDriver } from '#subgraphs/runs/drivers/postgres/index.ts';
 import type { RunsDriver } from '#subgraphs/runs/driver.ts';
-import { LOG_START } from '#subgraphs/runs/tenant-position.ts';
+import { LOG_START } from '#subgraphs/runs/streams/tenant-position.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 
 const MIGRATIONS = new URL('../../../subgraphs/runs/migrations/', import.meta.url);
 const context = () => createRequestContext({ tenantId: 'tenant-a', subject: 'bench', roles: [], scopes: [] });

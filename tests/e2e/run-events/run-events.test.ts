@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEventSource } from 'eventsource-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '#gateway/config.ts';
+import { loadConfig } from '#gateway/config/config.ts';
 import { startServer } from '#gateway/server.ts';
 import { startSubgraphServer } from '#gateway/subgraph-server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';

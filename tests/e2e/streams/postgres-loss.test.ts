@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
 
 test('a transaction whose connection breaks between two statements fails, and the process lives', async () => {

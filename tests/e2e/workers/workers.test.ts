@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { workerCount } from '#gateway/workers.ts';
+import { workerCount } from '#ops/serve/workers.ts';
 import { childrenOf, cleanEnvironment, startProgram, type Program } from '#tests/ops/program.ts';
 
 const onLinux = process.platform === 'linux';
@@ -68,7 +68,7 @@ let url: string;
 
 const startServer = (args: string[]): Program => {
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const main = fileURLToPath(new URL('../../../gateway/main.ts', import.meta.url));
+  const main = fileURLToPath(new URL('../../../ops/serve/main.ts', import.meta.url));
   const env = cleanEnvironment({
     DATA_DIR: dataDir,
     PORT: '0',

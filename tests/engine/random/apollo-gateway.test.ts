@@ -6,7 +6,7 @@
 import { execute, parse, print, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { expect, test, vi } from 'vitest';
 import { createEngineOn } from '#gateway/execute/engine.ts';
-import { inProcessClient } from '#gateway/execute/subgraph-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { composeTest, received, subgraphSchema, testContext } from '../federation.ts';
 import { cutModel, uncutSchema } from './cut.ts';
 import { randomModel } from './model.ts';

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { execute, parse, print, specifiedRules, validate, type DocumentNode, type ExecutionResult } from 'graphql';
 import { expect, test } from 'vitest';
 import { createEngineOn, type Engine } from '#gateway/execute/engine.ts';
-import { inProcessClient } from '#gateway/execute/subgraph-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { composeTest, received, subgraphSchema, testContext } from '../federation.ts';
 import { applyPatches, sorted } from '../patches.ts';
 import { cutModel, eventsOf, uncutSchema } from './cut.ts';

@@ -1,8 +1,8 @@
 /** Neo4j in every way absent, on the real server of this run. */
 import neo4j from 'neo4j-driver';
 import { describe, expect, test } from 'vitest';
-import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j.ts';
-import { checkNeo4jVersion } from '#subgraphs/shared/neo4j-errors.ts';
+import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j/index.ts';
+import { checkNeo4jVersion } from '#subgraphs/shared/neo4j/errors.ts';
 import { createGraph } from '#subgraphs/graph/index.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { absences, ask, SECRET, silence, type Absence } from './absent.ts';

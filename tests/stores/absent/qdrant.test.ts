@@ -1,7 +1,7 @@
 /** Qdrant in every way absent, on what a real server answered (see tests/contract/qdrant-stand-in.ts). */
 import { test, expect } from 'vitest';
-import { checkQdrantVersion } from '#subgraphs/vector/drivers/qdrant-errors.ts';
-import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant.ts';
+import { checkQdrantVersion } from '#subgraphs/vector/drivers/qdrant/errors.ts';
+import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant/index.ts';
 import { createVector } from '#subgraphs/vector/index.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { recorded, standIn } from '#tests/contract/qdrant-stand-in.ts';

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { JsonValue } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { randomId } from '#subgraphs/shared/ids.ts';
-import type { Transaction } from '#subgraphs/shared/postgres.ts';
+import type { Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { statement } from './sql.ts';
 
 export interface AuditedChange {

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import { derivedId } from '#subgraphs/shared/ids.ts';
-import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
+import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import {
   STORES,
   type ChildRequest,
@@ -12,7 +12,7 @@ import {
   type IndexingRow,
   type OutboxOperation,
 } from '../../driver.ts';
-import type { PreparedDocument } from '../../document-input.ts';
+import type { PreparedDocument } from '../../documents/input.ts';
 import { audit } from './audit.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 

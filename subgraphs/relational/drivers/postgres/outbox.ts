@@ -1,7 +1,7 @@
 /** The outbox, across tenants: leasing entries, and settling them at the revision that was delivered. */
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { Postgres, Transaction } from '#subgraphs/shared/postgres.ts';
+import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import type {
   ChunkRow,
   DocumentRow,

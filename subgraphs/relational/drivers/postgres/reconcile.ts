@@ -5,7 +5,7 @@
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { derivedId } from '#subgraphs/shared/ids.ts';
-import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { IndexedStore, IndexingState, Redelivery, ReferenceDocument, ReferencePage } from '../../driver.ts';
 import { loadContents } from './outbox.ts';
 import { statement } from './sql.ts';

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { conflict, notFound } from '#subgraphs/shared/errors.ts';
 import { derivedId, randomId } from '#subgraphs/shared/ids.ts';
-import type { Postgres } from '#subgraphs/shared/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { ArtifactRow, MemoryFactRow, UsageRecordRow } from '../../driver.ts';
 import { audit } from './audit.ts';
 import { rowsOf, selection, statement } from './sql.ts';

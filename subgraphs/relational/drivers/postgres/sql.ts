@@ -1,8 +1,8 @@
 /** How this driver writes SQL: Kysely's `sql` tag, compiled and run through `Postgres`. */
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
-import { queryBuilder } from '#subgraphs/shared/kysely.ts';
+import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { ModelName, Rows } from '../../driver.ts';
-import { columnOf, columnsOf, MODELS, type Model } from '../../models.ts';
+import { columnOf, columnsOf, MODELS, type Model } from '../../models/models.ts';
 
 const builder = queryBuilder<unknown>('relational');
 

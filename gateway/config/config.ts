@@ -1,0 +1,419 @@
+/**
+ * The configuration: read from the environment once, checked as a whole, frozen. This is the only
+ * file that may read `process.env`.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './subgraphs.ts';
+import { currentValues, urlOfParts } from './credentials.ts';
+import { Variables, variableTable, type VariableName, type VariableValues } from './variables.ts';
+
+/** A store's address; `undefined` means the embedded default, `off` that the operator switched it off. */
+export type StoreAddress<T> = T | 'off' | undefined;
+
+export interface Config {
+  /** Without an issuer everybody who reaches the loopback interface is the developer. */
+  readonly mode: 'development' | 'oidc';
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly publicBaseUrl: string | undefined;
+    readonly allowedHosts: readonly string[];
+    readonly corsOrigins: readonly string[];
+    readonly shutdownTimeoutMs: number;
+  };
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Absolute path of the supergraph's configuration. */
+  readonly supergraphFile: string;
+  readonly ingestOnStart: boolean;
+  readonly runLibrarian: boolean;
+  readonly logLevel: VariableValues['LOG_LEVEL'];
+  readonly limits: {
+    readonly bodyBytes: number;
+    readonly requestTimeoutMs: number;
+    readonly depth: number;
+    readonly tokens: number;
+    readonly aliases: number;
+    readonly rootFields: number;
+    readonly sockets: number;
+    readonly subscriptionsPerSocket: number;
+    readonly socketBufferBytes: number;
+  };
+  readonly oidc:
+    | {
+        readonly issuer: string;
+        readonly audience: string;
+        readonly tenantClaim: string;
+        readonly rolesClaim: string;
+        readonly clockSkewSeconds: number;
+      }
+    | undefined;
+  /** Configured keys; absent ones are generated into the data folder. */
+  readonly keys: { readonly internalToken: string | undefined; readonly objectSigning: string | undefined };
+  readonly stores: {
+    /** `undefined`: start the embedded PostgreSQL. */
+    readonly postgres: StoreAddress<{ readonly url: string }>;
+    readonly postgresPoolSize: number;
+    readonly postgresReplica: { readonly url: string } | undefined;
+    readonly preparedStatements: boolean;
+    readonly neo4j: StoreAddress<{
+      readonly uri: string;
+      readonly username: string;
+      readonly password: string | undefined;
+      readonly database: string | undefined;
+    }>;
+    /** The operator's own labels on that server. */
+    readonly graphModel: { readonly file: string; readonly tenantProperty: string } | undefined;
+    readonly qdrant: StoreAddress<{ readonly url: string; readonly apiKey: string | undefined }>;
+    readonly vectorCollection: string;
+    readonly pgvector: VariableValues['PGVECTOR'];
+    readonly s3: StoreAddress<{
+      readonly endpoint: string;
+      /** `off`: clients cannot reach the store, so bytes stream through this server. */
+      readonly publicEndpoint: string | undefined;
+      readonly accessKey: string;
+      readonly secretKey: string;
+      readonly bucket: string;
+      readonly region: string;
+      readonly forcePathStyle: boolean;
+    }>;
+    /** `off` disables embeddings and chat; `undefined` leaves the built-in embedder. */
+    readonly models: StoreAddress<{
+      readonly baseUrl: string | undefined;
+      readonly apiKey: string | undefined;
+      readonly chatModel: string | undefined;
+      readonly rerankModel: string | undefined;
+      readonly embeddingModel: string | undefined;
+      readonly embeddingBaseUrl: string | undefined;
+    }>;
+  };
+  readonly runs: {
+    readonly redisUrl: string | undefined;
+    /** When events of ended runs are archived and removed; `undefined` for never. */
+    readonly retention: { readonly days: number | undefined; readonly runs: number | undefined };
+    /** Where runs may be dispatched to; `undefined` when dispatch is off. */
+    readonly dispatch: { readonly allowedHosts: readonly string[]; readonly secret: string } | undefined;
+    /** The Temporal server whose workflows own runs; `undefined` when there is none. */
+    readonly temporal:
+      | {
+          readonly address: string;
+          readonly namespace: string;
+          readonly taskQueue: string;
+          readonly workflowType: string;
+          readonly tls:
+            | { readonly ca: string | undefined; readonly cert: string | undefined; readonly key: string | undefined }
+            | undefined;
+          readonly apiKey: string | undefined;
+        }
+      | undefined;
+  };
+  /** URLs of own subgraphs that run as servers of their own (`SUBGRAPH_<NAME>_URL`), by lower-case name. */
+  readonly subgraphUrls: Readonly<Record<string, string>>;
+  readonly remoteSubgraphs: RemoteSubgraphs;
+  /** Variables that are set but that this version does not act on. */
+  readonly unused: readonly VariableName[];
+  /** Credentials as they are now, for passwords are changed under running servers. */
+  readonly current: {
+    value(name: VariableName): string | undefined;
+    /** Of the configured PostgreSQL. */
+    postgresUrl(): string;
+  };
+}
+
+/** Everything that is wrong with the environment, one line each. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+const SUBGRAPH_URL = /^SUBGRAPH_([A-Z][A-Z0-9_]*)_URL$/;
+
+/**
+ * Reads the environment.
+ * @param env @default process.env
+ * @throws ConfigError with every fault, each naming its variable and none telling a secret
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const faults: string[] = [];
+  const raw = rawValues(env, faults);
+  const parsed = Variables.safeParse(raw);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues)
+      faults.push(`${String(issue.path[0])} ${issue.message.replace(/^Invalid option: expected/, 'must be')}.`);
+  }
+  const subgraphUrls = readSubgraphUrls(env, faults);
+  const subgraphSettings = readSubgraphSettings(env, faults);
+  // Rules between variables are checked on what could be read, so that nobody has to fix faults one by one.
+  const bad = new Set(parsed.error?.issues.map((issue) => issue.path[0]));
+  const value = <N extends VariableName>(name: N): VariableValues[N] | undefined =>
+    bad.has(name)
+      ? undefined
+      : (parsed.data?.[name] ?? (Variables.shape[name].safeParse(raw[name]).data as VariableValues[N] | undefined));
+  checkTogether(value, (name) => raw[name] !== undefined, faults);
+  if (faults.length > 0 || parsed.data === undefined) throw new ConfigError(faults);
+  return freeze(
+    build(parsed.data, subgraphUrls, remoteSubgraphs(parsed.data, subgraphSettings), currentValues(env, raw)),
+  );
+}
+
+/** Texts by name: defaults filled in, secrets read from their files, empty values taken as absent. */
+function rawValues(
+  env: Readonly<Record<string, string | undefined>>,
+  faults: string[],
+): Partial<Record<VariableName, string>> {
+  const raw: Partial<Record<VariableName, string>> = {};
+  for (const { name, meta } of variableTable()) {
+    // Compose files and charts write `NAME=` for what is not set.
+    let text = env[name] || undefined;
+    const file = meta.secret ? env[`${name}_FILE`] || undefined : undefined;
+    if (file !== undefined && text !== undefined)
+      faults.push(`${name} and ${name}_FILE are both set; keep one of them.`);
+    else if (file !== undefined) {
+      try {
+        text = readFileSync(file, 'utf8').replace(/\r?\n$/, '') || undefined;
+        if (text === undefined) faults.push(`${name}_FILE names an empty file.`);
+      } catch (error) {
+        faults.push(
+          `${name}_FILE names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
+        );
+      }
+    }
+    text ??= meta.default;
+    if (text !== undefined) raw[name] = text;
+  }
+  return raw;
+}
+
+function readSubgraphUrls(env: Readonly<Record<string, string | undefined>>, faults: string[]): Record<string, string> {
+  const urls: Record<string, string> = {};
+  for (const [name, text] of Object.entries(env)) {
+    const subgraph = SUBGRAPH_URL.exec(name)?.[1];
+    if (subgraph === undefined || !text) continue;
+    if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) urls[subgraph.toLowerCase()] = text;
+    else faults.push(`${name} must be a URL that starts with http:// or https://.`);
+  }
+  return urls;
+}
+
+type Values = <N extends VariableName>(name: N) => VariableValues[N] | undefined;
+
+function checkTogether(value: Values, isSet: (name: VariableName) => boolean, faults: string[]): void {
+  const host = value('HOST');
+  if (!isSet('OIDC_ISSUER') && host !== undefined && !isLoopback(host)) {
+    faults.push(
+      `HOST is ${host}, but without OIDC_ISSUER the server is in development mode, where everybody who reaches it is the developer. ` +
+        'Set OIDC_ISSUER (and OIDC_AUDIENCE), or HOST=127.0.0.1.',
+    );
+  }
+  if (isSet('OIDC_ISSUER') && !isSet('OIDC_AUDIENCE') && !isSet('OIDC_CLIENT_ID')) {
+    faults.push('OIDC_AUDIENCE must be set beside OIDC_ISSUER, or any token of that issuer would be accepted.');
+  }
+  for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const) {
+    if (isSet(name) && !isSet('OIDC_ISSUER')) faults.push(`${name} has no effect without OIDC_ISSUER.`);
+  }
+  if (
+    isSet('DATABASE_REPLICA_URL') &&
+    (value('DATABASE_URL') === 'off' || (!isSet('DATABASE_URL') && !isSet('PGHOST')))
+  ) {
+    faults.push('DATABASE_REPLICA_URL has no effect without DATABASE_URL (or PGHOST).');
+  }
+  const s3 = value('S3_ENDPOINT');
+  if (s3 !== undefined && s3 !== 'off') {
+    for (const name of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const)
+      if (!isSet(name)) faults.push(`${name} must be set beside S3_ENDPOINT.`);
+  }
+  if (!isSet('S3_ENDPOINT') && isSet('S3_PUBLIC_ENDPOINT'))
+    faults.push('S3_PUBLIC_ENDPOINT has no effect without S3_ENDPOINT.');
+  if (value('DISPATCH_ALLOWED_HOSTS')?.length && !isSet('DISPATCH_SECRET'))
+    faults.push(
+      'DISPATCH_SECRET must be set beside DISPATCH_ALLOWED_HOSTS, or receivers could not tell who dispatches.',
+    );
+  if (isSet('DISPATCH_SECRET') && !value('DISPATCH_ALLOWED_HOSTS')?.length)
+    faults.push('DISPATCH_SECRET has no effect without DISPATCH_ALLOWED_HOSTS.');
+  const temporal = [
+    'TEMPORAL_TLS',
+    'TEMPORAL_TLS_CA',
+    'TEMPORAL_TLS_CERT',
+    'TEMPORAL_TLS_KEY',
+    'TEMPORAL_API_KEY',
+  ] as const;
+  for (const name of temporal)
+    if (isSet(name) && !isSet('TEMPORAL_ADDRESS')) faults.push(`${name} has no effect without TEMPORAL_ADDRESS.`);
+  for (const name of temporal.slice(1)) {
+    if (isSet(name) && value('TEMPORAL_TLS') === false)
+      faults.push(`${name} is set, but TEMPORAL_TLS is false: nothing secret may travel in the clear.`);
+  }
+  if (isSet('TEMPORAL_TLS_CERT') !== isSet('TEMPORAL_TLS_KEY'))
+    faults.push(
+      `${isSet('TEMPORAL_TLS_CERT') ? 'TEMPORAL_TLS_KEY must be set beside TEMPORAL_TLS_CERT' : 'TEMPORAL_TLS_CERT must be set beside TEMPORAL_TLS_KEY'}.`,
+    );
+  if (isSet('GRAPH_MODEL') && (!isSet('NEO4J_URI') || value('NEO4J_URI') === 'off'))
+    faults.push('GRAPH_MODEL has no effect without NEO4J_URI: set it to the Neo4j server that the model is of.');
+  const models = value('OPENAI_BASE_URL');
+  for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
+    if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
+  }
+  if (isSet('EMBEDDING_MODEL') && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
+    faults.push('EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL.');
+  }
+  if (isSet('EMBEDDING_BASE_URL') && !isSet('EMBEDDING_MODEL') && models !== 'off')
+    faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL.');
+  for (const name of [
+    'PGUSER',
+    'PGPASSWORD',
+    'PGDATABASE',
+    'PGPORT',
+    'PGSSLMODE',
+    'PGSSLROOTCERT',
+    'PGSSLCERT',
+    'PGSSLKEY',
+  ] as const) {
+    if (isSet(name) && !isSet('PGHOST') && !isSet('DATABASE_URL'))
+      faults.push(`${name} is set without PGHOST; set PGHOST or DATABASE_URL.`);
+  }
+}
+
+/** Whether only this machine can connect to `host`. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+
+function build(
+  env: VariableValues,
+  subgraphUrls: Record<string, string>,
+  remoteSubgraphs: RemoteSubgraphs,
+  value: Config['current']['value'],
+): Config {
+  const host = env.HOST.replace(/^\[|\]$/g, '');
+  return {
+    mode: env.OIDC_ISSUER === undefined ? 'development' : 'oidc',
+    server: {
+      host,
+      port: env.PORT,
+      publicBaseUrl: env.PUBLIC_BASE_URL?.replace(/\/+$/, ''),
+      allowedHosts: env.ALLOWED_HOSTS,
+      corsOrigins: env.CORS_ORIGINS,
+      shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
+    },
+    dataDir: resolve(env.DATA_DIR),
+    supergraphFile: resolve(env.SUPERGRAPH),
+    ingestOnStart: env.INGEST_ON_START && env.OIDC_ISSUER === undefined,
+    runLibrarian: env.RUN_LIBRARIAN && env.OIDC_ISSUER === undefined && env.DATABASE_URL !== 'off',
+    logLevel: env.LOG_LEVEL,
+    limits: {
+      bodyBytes: env.BODY_LIMIT_BYTES,
+      requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+      depth: env.MAX_DEPTH,
+      tokens: env.MAX_TOKENS,
+      aliases: env.MAX_ALIASES,
+      rootFields: env.MAX_ROOT_FIELDS,
+      sockets: env.MAX_SOCKETS,
+      subscriptionsPerSocket: env.MAX_SUBSCRIPTIONS_PER_SOCKET,
+      socketBufferBytes: env.SOCKET_BUFFER_BYTES,
+    },
+    oidc:
+      env.OIDC_ISSUER === undefined
+        ? undefined
+        : {
+            issuer: env.OIDC_ISSUER,
+            audience: (env.OIDC_AUDIENCE ?? env.OIDC_CLIENT_ID)!,
+            tenantClaim: env.OIDC_TENANT_CLAIM,
+            rolesClaim: env.OIDC_ROLES_CLAIM,
+            clockSkewSeconds: env.OIDC_CLOCK_SKEW_SECONDS,
+          },
+    keys: { internalToken: env.INTERNAL_TOKEN_SECRET, objectSigning: env.OBJECT_SIGNING_KEY },
+    stores: {
+      postgres: postgresAddress(env),
+      postgresPoolSize: env.POSTGRES_POOL_SIZE,
+      postgresReplica: env.DATABASE_REPLICA_URL === undefined ? undefined : { url: env.DATABASE_REPLICA_URL },
+      preparedStatements: env.DATABASE_PREPARED_STATEMENTS === 'on',
+      neo4j: address(env.NEO4J_URI, (uri) => ({
+        uri,
+        username: env.NEO4J_USERNAME,
+        password: env.NEO4J_PASSWORD,
+        database: env.NEO4J_DATABASE,
+      })),
+      graphModel:
+        env.GRAPH_MODEL === undefined
+          ? undefined
+          : { file: resolve(env.GRAPH_MODEL), tenantProperty: env.GRAPH_MODEL_TENANT },
+      qdrant: address(env.QDRANT_URL, (url) => ({ url, apiKey: env.QDRANT_API_KEY })),
+      vectorCollection: env.VECTOR_COLLECTION,
+      pgvector: env.PGVECTOR,
+      s3: address(env.S3_ENDPOINT, (endpoint) => ({
+        endpoint,
+        publicEndpoint: env.S3_PUBLIC_ENDPOINT,
+        accessKey: env.S3_ACCESS_KEY!,
+        secretKey: env.S3_SECRET_KEY!,
+        bucket: env.S3_BUCKET,
+        region: env.S3_REGION,
+        forcePathStyle: env.S3_PATH_STYLE,
+      })),
+      models: address(env.OPENAI_BASE_URL ?? env.EMBEDDING_BASE_URL, () => ({
+        baseUrl: env.OPENAI_BASE_URL,
+        apiKey: env.OPENAI_API_KEY,
+        chatModel: env.CHAT_MODEL,
+        rerankModel: env.RERANK_MODEL,
+        embeddingModel: env.EMBEDDING_MODEL,
+        embeddingBaseUrl: env.EMBEDDING_BASE_URL,
+      })),
+    },
+    runs: {
+      redisUrl: env.REDIS_URL,
+      retention: { days: env.RUN_RETENTION_DAYS, runs: env.RUN_RETENTION_RUNS },
+      dispatch:
+        env.DISPATCH_ALLOWED_HOSTS.length === 0
+          ? undefined
+          : { allowedHosts: env.DISPATCH_ALLOWED_HOSTS, secret: env.DISPATCH_SECRET! },
+      temporal:
+        env.TEMPORAL_ADDRESS === undefined ? undefined : { address: env.TEMPORAL_ADDRESS, ...temporalSettings(env) },
+    },
+    subgraphUrls,
+    remoteSubgraphs,
+    unused: (['OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
+    current: {
+      value,
+      postgresUrl: () => value('DATABASE_URL') ?? urlOfParts({ ...env, PGPASSWORD: value('PGPASSWORD') })!,
+    },
+  };
+}
+
+function temporalSettings(env: VariableValues) {
+  const [ca, cert, key, apiKey] = [
+    env.TEMPORAL_TLS_CA,
+    env.TEMPORAL_TLS_CERT,
+    env.TEMPORAL_TLS_KEY,
+    env.TEMPORAL_API_KEY,
+  ];
+  const encrypted = env.TEMPORAL_TLS ?? [ca, cert, apiKey].some((given) => given !== undefined);
+  return {
+    namespace: env.TEMPORAL_NAMESPACE,
+    taskQueue: env.TEMPORAL_TASK_QUEUE,
+    workflowType: env.TEMPORAL_WORKFLOW_TYPE,
+    tls: encrypted ? { ca, cert, key } : undefined,
+    apiKey,
+  };
+}
+
+function address<T>(text: string | undefined, of: (text: string) => T): StoreAddress<T> {
+  return text === undefined || text === 'off' ? text : of(text);
+}
+
+function postgresAddress(env: VariableValues): StoreAddress<{ url: string }> {
+  return address(env.DATABASE_URL ?? urlOfParts(env), (url) => ({ url }));
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    Object.values(value).forEach(freeze);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,55 @@
+/**
+ * Credentials that change under a running server: what was given as a file is read anew whenever a connection is made.
+ */
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { Variables, type VariableName, type VariableValues } from './variables.ts';
+
+/**
+ * A function that tells a variable's value as it is now; the one before, while its file cannot be read or holds nothing
+ * that may stand there.
+ * @param raw the values at start, by name
+ */
+export function currentValues(
+  env: Readonly<Record<string, string | undefined>>,
+  raw: Readonly<Partial<Record<VariableName, string>>>,
+): (name: VariableName) => string | undefined {
+  const last = new Map(Object.entries(raw));
+  return (name) => {
+    const file = env[`${name}_FILE`] || undefined;
+    if (file !== undefined) {
+      try {
+        const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+        if (text !== '' && Variables.shape[name].safeParse(text).success) last.set(name, text);
+      } catch {
+        // While it is being exchanged; the next connection finds it.
+      }
+    }
+    return last.get(name);
+  };
+}
+
+/**
+ * The URL that the `PG*` variables stand for, so that nothing below reads the environment; undefined without `PGHOST`.
+ */
+export function urlOfParts(env: VariableValues): string | undefined {
+  if (env.PGHOST === undefined) return undefined;
+  const user =
+    env.PGUSER === undefined
+      ? ''
+      : encodeURIComponent(env.PGUSER) +
+        (env.PGPASSWORD === undefined ? '' : `:${encodeURIComponent(env.PGPASSWORD)}`) +
+        '@';
+  // The folder of a socket is a host whose name has slashes.
+  const host = env.PGHOST.startsWith('/')
+    ? encodeURIComponent(env.PGHOST)
+    : isIPv6(env.PGHOST)
+      ? `[${env.PGHOST}]`
+      : env.PGHOST;
+  const port = env.PGPORT === undefined ? '' : `:${env.PGPORT}`;
+  const tls = { sslmode: env.PGSSLMODE, sslrootcert: env.PGSSLROOTCERT, sslcert: env.PGSSLCERT, sslkey: env.PGSSLKEY };
+  const query = new URLSearchParams(
+    Object.entries(tls).filter((each): each is [string, string] => each[1] !== undefined),
+  ).toString();
+  return `postgres://${user}${host}${port}/${encodeURIComponent(env.PGDATABASE ?? env.PGUSER ?? '')}${query === '' ? '' : `?${query}`}`;
+}

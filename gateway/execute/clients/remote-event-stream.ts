@@ -1,0 +1,154 @@
+/** Subscriptions to a subgraph elsewhere over server-sent events (graphql-sse, distinct connections mode). */
+import { StringDecoder } from 'node:string_decoder';
+import type { ExecutionResult } from 'graphql';
+import { Pool, type Dispatcher } from 'undici';
+import { onAbort } from './abort-hooks.ts';
+import { EventQueue } from './event-queue.ts';
+import { cancelled } from '../run/fetch-errors.ts';
+import { readResult } from './graphql-response.ts';
+import type { ExchangeBounds } from './remote-exchange.ts';
+import type { RemoteSubscriptions } from './remote-subscription.ts';
+import { subscriptionBroke, SubgraphFailure, tooLarge, tooLate } from './subgraph-failure.ts';
+
+export function remoteEventStreams(bounds: ExchangeBounds, url: URL): RemoteSubscriptions {
+  // Apart from the pool of queries: a stream keeps its connection for as long as it lives. Silence is no fault of a
+  // stream.
+  const pool = new Pool(url.origin, { connections: null, headersTimeout: 0, bodyTimeout: 0 });
+  return {
+    open: ({ signal, context }, body, headers) =>
+      openStream(bounds, pool, url, body, headers, signal ?? context.signal),
+    close: () => pool.destroy(),
+  };
+}
+
+async function openStream(
+  bounds: ExchangeBounds,
+  pool: Pool,
+  url: URL,
+  operation: string,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<EventQueue<ExecutionResult> | ExecutionResult> {
+  const { name, timeoutMs } = bounds;
+  const opening = new AbortController();
+  const release = onAbort(signal, () => opening.abort(cancelled(signal!)));
+  const timer = setTimeout(() => opening.abort(tooLate(name, timeoutMs)), timeoutMs);
+  try {
+    const response = await pool.request({
+      path: `${url.pathname}${url.search}`,
+      method: 'POST',
+      // Exactly this: graphql-sse's own server understands no list.
+      headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: operation,
+      signal: opening.signal,
+    });
+    const type = String(response.headers['content-type'] ?? '');
+    if (response.statusCode === 200 && type.startsWith('text/event-stream')) return read(bounds, response.body);
+    return readResult(name, response.statusCode, await wholeBody(bounds, response.body));
+  } catch (error) {
+    if (opening.signal.aborted) throw opening.signal.reason as Error;
+    throw error instanceof SubgraphFailure ? error : subscriptionBroke(name, { opened: false, cause: error });
+  } finally {
+    clearTimeout(timer);
+    release();
+  }
+}
+
+/** A refusal. */
+async function wholeBody(
+  { name, maxResponseBytes }: ExchangeBounds,
+  body: Dispatcher.ResponseData['body'],
+): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxResponseBytes) throw tooLarge(name, maxResponseBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function read(
+  { name, maxResponseBytes }: ExchangeBounds,
+  body: Dispatcher.ResponseData['body'],
+): EventQueue<ExecutionResult> {
+  const events = new EventQueue<ExecutionResult>({
+    pause: () => body.pause(),
+    resume: () => body.resume(),
+    end: () => body.destroy(),
+  });
+  const parser = new EventStreamParser(maxResponseBytes, (event, data) => {
+    if (event === 'complete') events.finish();
+    else if (event === 'next' || event === 'message') events.push(readResult(name, undefined, data));
+  });
+  const broke = (cause?: unknown): void => events.finish(subscriptionBroke(name, { opened: true, cause }));
+  body.on('data', (chunk: Buffer) => {
+    try {
+      if (!parser.write(chunk)) events.finish(tooLarge(name, maxResponseBytes));
+    } catch (error) {
+      events.finish(error as SubgraphFailure);
+    }
+  });
+  body.on('error', broke);
+  // A stream that ends without `complete` was cut, however politely.
+  body.on('end', () => broke());
+  return events;
+}
+
+/**
+ * The event stream format of HTML's specification:
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+ */
+export class EventStreamParser {
+  readonly #limit: number;
+  readonly #onEvent: (event: string, data: string) => void;
+  readonly #decoder = new StringDecoder('utf8');
+  #rest = '';
+  #afterReturn = false;
+  #event = '';
+  #data: string[] = [];
+  #size = 0;
+  #over = false;
+
+  /** @param limit most characters of one event */
+  constructor(limit: number, onEvent: (event: string, data: string) => void) {
+    this.#limit = limit;
+    this.#onEvent = onEvent;
+  }
+
+  /** @returns false when an event is over the limit */
+  write(chunk: Buffer): boolean {
+    let text = this.#decoder.write(chunk);
+    // A line may end with \n, \r or \r\n, and a chunk between the two.
+    if (this.#afterReturn && text.startsWith('\n')) text = text.slice(1);
+    if (text !== '') this.#afterReturn = text.endsWith('\r');
+    // Only what is new is searched, or a long line would be searched again with every chunk.
+    const lines = text.split(/\r\n|\n|\r/);
+    lines[0] = this.#rest + lines[0]!;
+    this.#rest = lines.pop()!;
+    for (const line of lines) this.#line(line);
+    return !this.#over && this.#size + this.#rest.length <= this.#limit;
+  }
+
+  #line(line: string): void {
+    if (line === '') {
+      const data = this.#data.join('\n');
+      const event = this.#event === '' ? 'message' : this.#event;
+      const has = this.#data.length > 0 || this.#event !== '';
+      this.#data = [];
+      this.#event = '';
+      this.#size = 0;
+      if (has && !this.#over) this.#onEvent(event, data);
+      return;
+    }
+    const colon = line.indexOf(':');
+    const field = colon === -1 ? line : line.slice(0, colon);
+    const value = colon === -1 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
+    if (field === 'event') this.#event = value;
+    if (field !== 'data') return;
+    this.#data.push(value);
+    this.#size += value.length;
+    if (this.#size > this.#limit) this.#over = true;
+  }
+}

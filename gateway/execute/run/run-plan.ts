@@ -1,0 +1,329 @@
+/** Runs a plan: fetches from subgraphs in the plan's order, and gathers their answers in one tree of data. */
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { ClientPaths } from '#gateway/respond/client-paths.ts';
+import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import { groupByContext } from './contexts.ts';
+import type { Deferral } from '../answers/deferral.ts';
+import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
+import { errorOfFailure, errorOfSubgraph, type Cancellation } from './fetch-errors.ts';
+import { emptyObject, isObject, type JsonObject } from '../json-object.ts';
+import { mergeInto, renamedPath } from './merge.ts';
+import { objectsAt, pathsAt } from './positions.ts';
+import { batchOf, inCommonOrder, type Representations } from './representations.ts';
+import type { SubgraphClient, SubgraphRequest } from '../clients/subgraph-client.ts';
+import type { SupergraphTypes } from '../supergraph-types.ts';
+import { addReport, type FetchTrace, type TraceRecorder } from './trace.ts';
+
+/** One run of a plan. */
+export interface PlanRun {
+  readonly clients: ReadonlyMap<string, SubgraphClient>;
+  readonly types: SupergraphTypes;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly context: RequestContext;
+  /** By the context's signal. */
+  readonly cancellation: Cancellation | undefined;
+  /** What has been gathered; grows. */
+  readonly data: JsonObject;
+  /** Whether several places of the data may lead to one object. */
+  meeting: boolean;
+  readonly errors: ResponseErrors;
+  readonly clientPaths: ClientPaths;
+  readonly entityBatchSize: number;
+  readonly trace: TraceRecorder | undefined;
+  /** Of plans with deferred parts. */
+  readonly deferral: Deferral | undefined;
+  /** Answers of shareable fetches, by what they ask. */
+  readonly shared: Map<string, Promise<ExecutionResult>>;
+}
+
+/** Runs a node to its end, but for what it defers. Never rejects for what a subgraph does: that is in `run.errors`. */
+export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void> {
+  switch (node.kind) {
+    case 'sequence':
+      for (const child of node.nodes) await runNode(child, run);
+      return;
+    case 'parallel':
+      await Promise.all(node.nodes.map((child) => runNode(child, run)));
+      return;
+    case 'condition': {
+      const chosen = run.variables[node.variable] === true ? node.then : node.otherwise;
+      if (chosen !== undefined) await runNode(chosen, run);
+      return;
+    }
+    case 'defer': {
+      const deferral = run.deferral!;
+      for (const { label, depends, node: below } of node.parts) {
+        deferral.begin(label, depends, () => (below === undefined ? Promise.resolve() : runNode(below, run)));
+      }
+      if (node.primary !== undefined) await runNode(node.primary, run);
+      return;
+    }
+    case 'fetch':
+      await (run.trace === undefined
+        ? runFetch(node, run, undefined)
+        : run.trace.record(node, (trace) => runFetch(node, run, trace)));
+      if (node.id !== undefined) run.deferral?.fetched(node.id);
+  }
+}
+
+async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace | undefined): Promise<void> {
+  const objects = objectsAt(run.data, fetch.path, run.types, run.meeting);
+  if (objects.length === 0) {
+    if (trace !== undefined) trace.ran = false;
+    return;
+  }
+  const before = run.errors.list.length;
+  const variables = pickVariables(fetch, run.variables);
+  if (trace !== undefined && fetch.representations !== undefined) trace.objects = objects.length;
+  if (fetch.representations === undefined) {
+    await fetchFields(fetch, run, objects, variables, trace);
+  } else if (fetch.contexts === undefined) {
+    await fetchRepresentations(fetch, run, fetch.representations(objects), variables, trace);
+  } else {
+    const groups = groupByContext(fetch.contexts, run.data, fetch.path, run.types);
+    await Promise.all(
+      groups.map((group) =>
+        fetchRepresentations(
+          fetch,
+          run,
+          fetch.representations!(group.objects),
+          { ...variables, ...group.variables },
+          trace,
+        ),
+      ),
+    );
+  }
+  if (trace !== undefined && run.errors.list.length > before) trace.errors = run.errors.list.length - before;
+}
+
+async function fetchRepresentations(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  found: Representations,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<void> {
+  const representations = fetch.shareable ? inCommonOrder(found) : found;
+  const count = representations.values.length;
+  if (found.objects.length > count && !fetch.shape.isFlat) run.meeting = true;
+  if (trace !== undefined) {
+    trace.representations = (trace.representations ?? 0) + count;
+    trace.ran = trace.representations > 0;
+  }
+  if (count > run.entityBatchSize) {
+    const batches: Promise<void>[] = [];
+    for (let start = 0; start < count; start += run.entityBatchSize) {
+      batches.push(fetchEntities(fetch, run, batchOf(representations, start, run.entityBatchSize), variables, trace));
+    }
+    await Promise.all(batches);
+  } else if (count > 0) {
+    await fetchEntities(fetch, run, representations, variables, trace);
+  }
+}
+
+/** The variables that a fetch uses; one the client left out stays out. */
+export function pickVariables(
+  fetch: ExecutableFetch,
+  variables: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const picked = emptyObject();
+  for (const name of fetch.variables) if (variables[name] !== undefined) picked[name] = variables[name];
+  return picked;
+}
+
+/** Root fields, of the operation or of an object that has the root's type. */
+async function fetchFields(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  objects: readonly JsonObject[],
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<void> {
+  let result: ExecutionResult;
+  try {
+    result = await send(fetch, run, variables, trace);
+  } catch (failure) {
+    failAll(fetch, run, objects, failure);
+    return;
+  }
+  takeRootResult(fetch, run, objects, result);
+}
+
+/** Merges the answer of a fetch of root fields, or the event of a subscription. */
+export function takeRootResult(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  objects: readonly JsonObject[],
+  result: ExecutionResult,
+): void {
+  const { data } = result;
+  if (isObject(data)) for (const object of objects) mergeInto(object, data, fetch.shape, run.types);
+  if (objects.length > 1) run.meeting = true;
+  if (result.errors === undefined || result.errors.length === 0) {
+    if (!isObject(data)) failAll(fetch, run, objects, notGraphQL(fetch.service));
+    return;
+  }
+  const paths = pathsAt(run.data, fetch.path, run.types);
+  for (const error of result.errors) {
+    if (error.path === undefined || error.path.length === 0) {
+      failAll(fetch, run, objects, error, paths);
+      continue;
+    }
+    const below = renamedPath(error.path, fetch.shape);
+    for (const object of objects)
+      for (const path of paths.get(object) ?? [])
+        addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
+  }
+}
+
+async function fetchEntities(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  { values, objects, indices }: Representations,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<void> {
+  let result: ExecutionResult;
+  try {
+    result = await send(fetch, run, { ...variables, representations: values }, trace);
+  } catch (failure) {
+    failAll(fetch, run, objects, failure);
+    return;
+  }
+  const entities: unknown = result.data?._entities;
+  if (Array.isArray(entities) && entities.length === values.length) {
+    for (let place = 0; place < objects.length; place++) {
+      const entity: unknown = entities[indices[place]!];
+      if (isObject(entity)) mergeInto(objects[place]!, entity, fetch.shape, run.types);
+    }
+  } else if (result.errors === undefined || result.errors.length === 0) {
+    failAll(fetch, run, objects, notGraphQL(fetch.service));
+  }
+  if (result.errors === undefined || result.errors.length === 0) return;
+  const paths = pathsAt(run.data, fetch.path, run.types);
+  for (const error of result.errors) {
+    const index = error.path?.[1];
+    if (typeof index !== 'number' || error.path![0] !== '_entities') {
+      failAll(fetch, run, objects, error, paths);
+      continue;
+    }
+    const below = renamedPath(error.path!.slice(2), fetch.shape);
+    const targets = objects.filter((_, place) => indices[place] === index);
+    // An entity that could not be found at all costs each of its fields.
+    if (below.length === 0) failAll(fetch, run, targets, error, paths);
+    else
+      for (const target of targets)
+        for (const path of paths.get(target) ?? [])
+          addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
+  }
+}
+
+/** Sends the fetch, or takes the answer of an equal one of this run. */
+async function send(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<ExecutionResult> {
+  if (!fetch.shareable) return call(fetch, run, variables, trace);
+  const key = `${fetch.service}\n${fetch.text}\n${JSON.stringify(variables)}`;
+  const known = run.shared.get(key);
+  if (known === undefined) {
+    const answer = call(fetch, run, variables, trace);
+    if (fetch.shape.isFlat) {
+      run.shared.set(key, answer);
+      return answer;
+    }
+    // Copied before anyone merges: objects of the answer become part of the data and change there.
+    const pristine = answer.then(copyOf);
+    pristine.catch(() => undefined); // Reported where it is awaited.
+    run.shared.set(key, pristine);
+    return answer;
+  }
+  return fetch.shape.isFlat ? known : copyOf(await known);
+}
+
+async function call(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<ExecutionResult> {
+  const client = run.clients.get(fetch.service);
+  if (client === undefined) {
+    throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${fetch.service} is not connected.`);
+  }
+  const request = requestOf(fetch, run, variables);
+  if (trace !== undefined) {
+    trace.calls = (trace.calls ?? 0) + 1;
+    request.report = (report) => addReport(trace, report);
+  }
+  const answer = client.execute(request);
+  return run.cancellation === undefined ? answer : run.cancellation.guard(answer);
+}
+
+/** The request of a fetch, or of a subscription's primary. */
+export function requestOf(
+  fetch: ExecutableFetch,
+  run: Pick<PlanRun, 'context'>,
+  variables: Record<string, unknown>,
+): SubgraphRequest {
+  return {
+    document: fetch.document,
+    query: fetch.text,
+    operationType: fetch.operationType,
+    operationName: fetch.operationName,
+    variables,
+    context: run.context,
+    signal: run.context.signal,
+  };
+}
+
+/** Copies the lists and objects of an answer; its leaves are shared. */
+function copyOf(result: ExecutionResult): ExecutionResult {
+  return { ...result, data: copyValue(result.data) as ExecutionResult['data'] };
+}
+
+function copyValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyValue);
+  if (!isObject(value)) return value;
+  const copy = emptyObject();
+  for (const key of Object.keys(value)) copy[key] = copyValue(value[key]);
+  return copy;
+}
+
+const notGraphQL = (service: string): CodedError =>
+  new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${service} gave an answer that is not one to its question.`);
+
+/** Reports what `failure` costs: each field that the fetch was for, of each object. */
+function failAll(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  objects: readonly JsonObject[],
+  failure: unknown,
+  paths = pathsAt(run.data, fetch.path, run.types),
+): void {
+  const isOfSubgraph = (error: unknown): error is GraphQLError =>
+    isObject(error) && !(error instanceof CodedError) && 'extensions' in error;
+  const at = (path: (string | number)[]) =>
+    isOfSubgraph(failure)
+      ? errorOfSubgraph(failure, fetch.service, path)
+      : errorOfFailure(failure, fetch.service, path);
+  for (const object of objects) {
+    const name = object.__typename;
+    for (const path of paths.get(object) ?? []) {
+      for (const { key, types } of fetch.keys) {
+        const applies = types.every((type) => typeof name !== 'string' || run.types.matches(name, type));
+        if (applies) addError(run, at([...path, key]));
+      }
+    }
+  }
+}
+
+/** Adds an error at the client's path, once for each place and message. */
+function addError(run: PlanRun, error: GraphQLError): void {
+  const path = run.clientPaths.of(error.path!, run.data);
+  if (path !== undefined) run.errors.addOnce(error, path);
+}

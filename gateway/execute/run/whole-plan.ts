@@ -1,0 +1,148 @@
+/**
+ * Plans an operation so that all of it is answered, whatever the planner leaves out or refuses:
+ * - where it refuses the operation as it is written, it is given the same in another form (`flatten.ts`), then without
+ *   the root fields that it refuses in any form;
+ * - where it leaves out an object with everything below it, the object is asked for again, so that a null is the
+ *   subgraph's own;
+ * - what no fetch produces then is an error of its own (`unproduced.ts`).
+ */
+import { Kind, type FieldNode, type GraphQLSchema, type SelectionNode, type SelectionSetNode } from 'graphql';
+import { flattenOperation, type OperationPart } from '#gateway/plan/flatten.ts';
+import type { PlanCache } from '#gateway/plan/plan-cache.ts';
+import { textOf, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { ExecutablePlan } from './executable-plan.ts';
+import type { SupergraphTypes } from '../supergraph-types.ts';
+import { findUnproduced, type Unproduced } from './unproduced.ts';
+
+/** A plan, and what it leaves out. */
+export interface WholePlan {
+  /** Undefined when nothing need be fetched. */
+  readonly plan: ExecutablePlan | undefined;
+  /** The text that it is the plan of. */
+  readonly text: string | undefined;
+  readonly unproduced: readonly Unproduced[];
+}
+
+/** What to remember of a plan: the plan itself is the cache's to keep. */
+export type PlanOutline = Omit<WholePlan, 'plan'>;
+
+/** How often an operation is planned again for what the plan leaves out; each time it may be one level deeper. */
+const MAX_ROUNDS = 8;
+
+/** Most root fields of an operation that is planned field by field. */
+const MAX_ROOT_FIELDS = 20;
+
+export class WholePlanner {
+  readonly #plans: PlanCache<ExecutablePlan>;
+  readonly #schema: GraphQLSchema;
+  readonly #types: SupergraphTypes;
+  readonly #log: (message: string, error?: unknown) => void;
+
+  constructor(
+    plans: PlanCache<ExecutablePlan>,
+    schema: GraphQLSchema,
+    types: SupergraphTypes,
+    log: (message: string, error?: unknown) => void = () => undefined,
+  ) {
+    this.#plans = plans;
+    this.#schema = schema;
+    this.#types = types;
+    this.#log = log;
+  }
+
+  /** The plan, if it is still kept. */
+  peek(outline: PlanOutline, overrides: readonly string[]): WholePlan | undefined {
+    const { text, unproduced } = outline;
+    if (text === undefined) return { plan: undefined, text, unproduced };
+    const plan = this.#plans.peek({ operation: text, overrides });
+    return plan === undefined ? undefined : { plan, text, unproduced };
+  }
+
+  /** @throws CodedError as the planner */
+  async plan({ planned, labels }: SpecialisedOperation, overrides: readonly string[]): Promise<WholePlan> {
+    if (planned === undefined) return { plan: undefined, text: undefined, unproduced: [] };
+    try {
+      return await this.#planPart(planned, overrides);
+    } catch (error) {
+      // Deferred parts have a fallback of their own: to be answered at once.
+      if (!isRefusal(error) || labels !== undefined) throw error;
+      const whole = (await this.#planFlat(planned, overrides)) ?? (await this.#planByField(planned, overrides));
+      if (whole === undefined) throw error;
+      this.#log('An operation could be planned only in another form.', error);
+      return whole;
+    }
+  }
+
+  async #planPart(part: OperationPart, overrides: readonly string[]): Promise<WholePlan> {
+    const opened = new Set<SelectionSetNode>();
+    for (let round = 0; ; round++) {
+      const text = textOf(part, opened);
+      const request = { operation: text, overrides };
+      const plan = this.#plans.peek(request) ?? (await this.#plans.get(request));
+      const unproduced = findUnproduced(plan, part, this.#schema, this.#types);
+      const closed = unproduced
+        .flatMap(({ selectionSets }) => selectionSets)
+        .filter((selectionSet) => !opened.has(selectionSet));
+      if (closed.length === 0 || round === MAX_ROUNDS) return { plan, text, unproduced };
+      for (const selectionSet of closed) opened.add(selectionSet);
+    }
+  }
+
+  async #planFlat(part: OperationPart, overrides: readonly string[]): Promise<WholePlan | undefined> {
+    for (const form of ['plain', 'wide', 'exploded'] as const) {
+      const flat = flattenOperation(part, this.#schema, form);
+      if (flat === undefined) continue;
+      try {
+        return await this.#planPart(flat, overrides);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** Leaves out the root fields of a query that cannot be planned; they are errors of their own. */
+  async #planByField(part: OperationPart, overrides: readonly string[]): Promise<WholePlan | undefined> {
+    const flat = flattenOperation(part, this.#schema, 'plain');
+    const fields = flat?.operation.selectionSet.selections ?? [];
+    if (part.operation.operation !== 'query' || fields.length > MAX_ROOT_FIELDS) return undefined;
+    const planned: SelectionNode[] = [];
+    const refused: Unproduced[] = [];
+    for (const field of fields as FieldNode[]) {
+      const alone = withRootFields(flat!, [field]);
+      try {
+        const { unproduced } = await this.#planPart(alone, overrides).catch((error: unknown) => {
+          if (!isRefusal(error)) throw error;
+          return this.#planFlat(alone, overrides).then((whole) => whole ?? Promise.reject(error as CodedError));
+        });
+        refused.push(...unproduced);
+        planned.push(field);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        refused.push({
+          path: [],
+          type: undefined,
+          key: field.alias?.value ?? field.name.value,
+          selectionSets: [],
+          cause: error,
+        });
+      }
+    }
+    if (planned.length === 0) return { plan: undefined, text: undefined, unproduced: refused };
+    const rest = withRootFields(flat!, planned);
+    const whole = await this.#planPart(rest, overrides).catch((error: unknown) => {
+      if (!isRefusal(error)) throw error;
+      return this.#planFlat(rest, overrides);
+    });
+    return whole === undefined ? undefined : { ...whole, unproduced: refused };
+  }
+}
+
+function withRootFields({ operation, fragments }: OperationPart, selections: readonly SelectionNode[]): OperationPart {
+  return { operation: { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections } }, fragments };
+}
+
+/** What the planner says of an operation that it fails on; one that takes too long would take too long in any form. */
+const isRefusal = (error: unknown): error is CodedError =>
+  error instanceof CodedError && error.code === 'INTERNAL_SERVER_ERROR';

@@ -1,0 +1,138 @@
+/**
+ * Makes the project's own subgraphs from the configuration. Modules are loaded when they are mounted, so that a process
+ * carries only the clients of stores that it uses.
+ */
+import type { GraphModelSubgraph } from '#subgraphs/graph-model/index.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Ports } from '#subgraphs/shared/ports.ts';
+import { SUBGRAPH_NAMES, type Subgraph, type SubgraphName } from '#subgraphs/shared/subgraph.ts';
+import type { VariableName } from '#gateway/config/variables.ts';
+import type { Config } from '#gateway/config/config.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
+
+/** What subgraphs are given. */
+export interface MountDeps {
+  readonly config: Config;
+  /** `undefined` when PostgreSQL is switched off. */
+  readonly postgres: Postgres | undefined;
+  readonly objectSigningKey: string;
+  /** Where clients reach the server; known once it listens. */
+  readonly publicBaseUrl: () => string;
+  readonly log: Logger;
+}
+
+/** In an order in which each finds its ports provided: relational records usage, inference embeds, object archives. */
+export const MOUNT_ORDER: readonly SubgraphName[] = ['relational', 'object', 'inference', 'graph', 'vector', 'runs'];
+
+type Mount = (deps: MountDeps, ports: Partial<Ports>) => Promise<Subgraph>;
+
+const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
+  relational: async ({ postgres }) => {
+    const { createRelational } = await import('#subgraphs/relational/index.ts');
+    return createRelational({}, { postgres });
+  },
+  graph: async ({ config, postgres }) => {
+    const { createGraph } = await import('#subgraphs/graph/index.ts');
+    const { neo4j } = config.stores;
+    if (neo4j === 'off') return createGraph({}, {});
+    return createGraph(
+      neo4j === undefined ? {} : { neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' } },
+      { postgres },
+    );
+  },
+  vector: async ({ config, postgres }, { embedder }) => {
+    const { createVector } = await import('#subgraphs/vector/index.ts');
+    const { qdrant, vectorCollection: collection, pgvector } = config.stores;
+    if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
+    return createVector(
+      {
+        collection,
+        pgvector,
+        ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),
+      },
+      { postgres, embedder: needed(embedder, 'embedder') },
+    );
+  },
+  object: async ({ config, objectSigningKey, publicBaseUrl }) => {
+    const { createObject } = await import('#subgraphs/object/index.ts');
+    const { s3 } = config.stores;
+    if (s3 === 'off') return createObject({ driver: { kind: 'off' } });
+    const gateway = { signingKey: new TextEncoder().encode(objectSigningKey), publicBaseUrl };
+    if (s3 !== undefined)
+      return createObject({
+        driver: {
+          kind: 's3',
+          ...s3,
+          accessKey: current(config, 'S3_ACCESS_KEY')!,
+          secretKey: current(config, 'S3_SECRET_KEY')!,
+          gateway,
+        },
+      });
+    return createObject({ driver: { kind: 'files', dataDir: config.dataDir, ...gateway } });
+  },
+  inference: async ({ config, log }, { usageSink }) => {
+    const { createInference } = await import('#subgraphs/inference/index.ts');
+    const { models } = config.stores;
+    const ports = { usageSink, log: logTo(log, 'inference') };
+    if (models === 'off') return createInference({ embeddings: 'off' }, ports);
+    if (models === undefined) return createInference({ embeddings: 'hashing' }, ports);
+    const { baseUrl, embeddingBaseUrl, embeddingModel, chatModel, rerankModel } = models;
+    return createInference(
+      {
+        openai: {
+          baseUrl: (baseUrl ?? embeddingBaseUrl)!,
+          apiKey: current(config, 'OPENAI_API_KEY'),
+          embeddingBaseUrl,
+        },
+        embeddingModel,
+        chatModel,
+        rerankModel,
+        embeddings: embeddingModel === undefined ? 'hashing' : 'openai',
+      },
+      ports,
+    );
+  },
+  runs: async ({ config, postgres, log }, { archiveSink }) => {
+    const { createRuns } = await import('#subgraphs/runs/index.ts');
+    const { retention, dispatch, temporal } = config.runs;
+    return createRuns(
+      { redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal },
+      { postgres, archiveSink, log: logTo(log, 'runs') },
+    );
+  },
+};
+
+/**
+ * Mounts one subgraph: migrates its store and builds its schema.
+ * @param ports what other subgraphs provide
+ */
+export const mountSubgraph = (name: SubgraphName, deps: MountDeps, ports: Partial<Ports>): Promise<Subgraph> =>
+  MOUNTS[name](deps, ports);
+
+/** Makes the subgraph of the operator's own labels, where they are configured. Nothing of it is loaded otherwise. */
+export async function mountGraphModel(config: Config): Promise<GraphModelSubgraph | undefined> {
+  const { neo4j, graphModel } = config.stores;
+  if (graphModel === undefined || neo4j === undefined || neo4j === 'off') return undefined;
+  const { createGraphModel } = await import('#subgraphs/graph-model/index.ts');
+  return await createGraphModel({
+    ...graphModel,
+    neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' },
+  });
+}
+
+export const isOwnSubgraph = (name: string): name is SubgraphName =>
+  (SUBGRAPH_NAMES as readonly string[]).includes(name);
+
+/** A secret that is asked for anew whenever it is used; undefined for one that is not configured. */
+const current = ({ current: { value } }: Config, name: VariableName): (() => string | undefined) | undefined =>
+  value(name) === undefined ? undefined : () => value(name);
+
+function needed<T>(port: T | undefined, name: string): T {
+  if (port === undefined) throw new Error(`The port ${name} is not provided.`);
+  return port;
+}
+
+const logTo =
+  (log: Logger, subgraph: string) =>
+  (message: string, error?: unknown): void =>
+    log.warn({ subgraph, ...(error === undefined ? {} : { err: error }) }, message);

@@ -1,0 +1,232 @@
+/** The process: reads the configuration, holds the data folder, starts stores and server, and ends them in order. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { lockDataFolder } from '#ops/embedded/data-folder.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { startExamples } from './examples.ts';
+import { startBackground } from '#ops/ingest/background.ts';
+import type { FirstRunProgress } from '#ops/ingest/first-run.ts';
+import { showProgress, type Progress } from '#ops/ingest/progress.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import { ConfigError, loadConfig, type Config } from '#gateway/config/config.ts';
+import { RUN_VIEWER_PATH, startServer, type RunningServer } from '#gateway/server.ts';
+import { createLogger, redactText, type Logger } from '#gateway/telemetry/logger.ts';
+import {
+  ordersOfFirstProcess,
+  startWorkers,
+  tellReady,
+  workerCount,
+  WorkerError,
+  type WorkerOrders,
+} from './workers.ts';
+
+// `@apollo/gateway` and its relatives report to their vendor unless told not to, before they are loaded.
+process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
+
+/** The project's own folder, where its lock file and packages are. */
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** One query to paste, which touches all five kinds of store. */
+const FIRST_QUERY =
+  '{ search(query: "retry with backoff", first: 3) { edges { score node { text document { title file { sizeBytes } entities(first: 3) { edges { node { name } } } } } } } }';
+
+async function main(): Promise<void> {
+  const orders = await ordersOfFirstProcess();
+  const config = loadConfig();
+  const log = createLogger(config.logLevel);
+  // A promise that nobody awaits has failed: worth knowing, never worth everybody's connection.
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled rejection.'));
+
+  const endings: (() => Promise<void>)[] = [];
+  let ending: Promise<void> | undefined;
+  const isEnding = (): boolean => ending !== undefined;
+  const end = (): Promise<void> =>
+    (ending ??= (async () => {
+      for (const step of endings.reverse())
+        await step().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
+    })());
+  const stop = (exitCode: number): void => {
+    void end().then(() => process.exit(exitCode));
+  };
+  handleSignals(stop, log, orders !== undefined);
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'Uncaught exception; stopping.');
+    stop(1);
+  });
+
+  try {
+    if (orders !== undefined)
+      return await serve(config, log, endings, orders, (server) => tellReady(server.url), isEnding);
+    const count = workerCount(process.argv.slice(2));
+    const lock = await lockDataFolder(config.dataDir);
+    endings.push(() => lock.release());
+    const embedded =
+      config.stores.postgres === undefined ? startStore(config, count, log, endings, () => stop(1)) : undefined;
+    const embeddedPostgres = embedded?.then(({ url }) => url);
+    if (count === 1)
+      return await serve(
+        config,
+        log,
+        endings,
+        { ordinal: 1, embeddedPostgres },
+        (server) => announce(server, config),
+        isEnding,
+      );
+    const workers = startWorkers({
+      count,
+      program: new URL(import.meta.url),
+      embeddedPostgres: await embeddedPostgres,
+      patienceMs: config.server.shutdownTimeoutMs + 5_000,
+      log,
+    });
+    endings.push(() => workers.close());
+    const url = await workers.ready;
+    if (ending === undefined) announce({ url }, config);
+  } catch (error) {
+    if (ending === undefined) console.error(explain(error));
+    await end();
+    process.exit(1);
+  }
+}
+
+/** Serves in this process, alone or as one of several workers. */
+async function serve(
+  config: Config,
+  log: Logger,
+  endings: (() => Promise<void>)[],
+  {
+    ordinal,
+    embeddedPostgres,
+  }: Omit<WorkerOrders, 'embeddedPostgres'> & { embeddedPostgres: string | Promise<string> | undefined },
+  ready: (server: RunningServer) => void,
+  isEnding: () => boolean,
+): Promise<void> {
+  const bar = firstStartBar();
+  // What must be done once is the first worker's.
+  const corpus = config.ingestOnStart && ordinal === 1 ? { root: PROJECT, onProgress: bar.update } : undefined;
+  const embedded = embeddedPostgres === undefined ? undefined : Promise.resolve(embeddedPostgres);
+  const server = await startServer(config, {
+    log,
+    embeddedPostgres: embedded,
+    background: startBackground({ corpus }),
+  });
+  endings.push(() => server.close());
+  await server.ready;
+  bar.end();
+  if (isEnding()) return;
+  ready(server);
+  if (ordinal === 1) endings.push(startExamples(server.port, config, log));
+}
+
+/** Shows the ingestion of the direct dependencies, which the first start waits for. */
+function firstStartBar(): { update(progress: FirstRunProgress): void; end(): void } {
+  let bar: Progress | undefined;
+  let ended = false;
+  return {
+    update: ({ state, directPackages, packagesDone }) => {
+      if (ended || state !== 'running' || directPackages === 0) return;
+      bar ??= showProgress('Ingesting the documentation of the installed packages', directPackages);
+      bar.update(Math.min(packagesDone, directPackages));
+    },
+    end: () => {
+      ended = true;
+      bar?.end();
+    },
+  };
+}
+
+/** Starts the embedded PostgreSQL; one that ends by itself ends the process, which supervisors restart. */
+function startStore(
+  config: Config,
+  workers: number,
+  log: Logger,
+  endings: (() => Promise<void>)[],
+  onLost: () => void,
+): Promise<EmbeddedPostgres> {
+  const starting = startEmbeddedPostgres({
+    dataDir: join(config.dataDir, 'postgres'),
+    log: (line) => log.debug({ store: 'postgres' }, line),
+    // Each worker has a pool, a listening connection, and one for migrations while it starts.
+    ...(workers > 1 && { settings: { max_connections: String(10 + workers * (config.stores.postgresPoolSize + 3)) } }),
+  });
+  let closing = false;
+  starting.then(
+    ({ exited }) =>
+      exited.then(() => {
+        if (closing) return;
+        log.fatal('The embedded PostgreSQL has ended; stopping.');
+        onLost();
+      }),
+    () => undefined, // Whoever awaits `starting` reports it.
+  );
+  endings.push(async () => {
+    closing = true;
+    await (await starting.catch(() => undefined))?.close();
+  });
+  return starting;
+}
+
+/**
+ * npm forwards the signals that the process group gets too, so one Ctrl-C arrives twice; only a later one is a second
+ * one.
+ */
+const SAME_SIGNAL_MS = 2_000;
+
+/**
+ * The first signal stops in order; a second one at once.
+ * @param worker a terminal signals the workers as well: they wait for the first process to tell them
+ */
+function handleSignals(stop: (exitCode: number) => void, log: Logger, worker: boolean): void {
+  if (worker) {
+    for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+    process.on('SIGTERM', () => stop(0));
+    return;
+  }
+  let signalledAt: number | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (signalledAt !== undefined) {
+        if (performance.now() - signalledAt > SAME_SIGNAL_MS) process.exit(130);
+        return;
+      }
+      signalledAt = performance.now();
+      log.info({ signal }, 'Stopping; once more to stop at once.');
+      stop(0);
+    });
+  }
+}
+
+function announce({ url }: Pick<RunningServer, 'url'>, config: Config): void {
+  const authorization = config.mode === 'development' ? '' : " -H 'authorization: Bearer <access token>'";
+  console.log(`
+Tributary is ready.
+
+  GraphiQL   ${url}/graphql
+  MCP        ${url}/mcp
+${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
+
+One query to paste into GraphiQL (or a terminal):
+
+  curl -s ${url}/graphql -H 'content-type: application/json'${authorization} -d '${JSON.stringify({ query: FIRST_QUERY })}'
+`);
+}
+
+/** What a person needs to know of a failed start. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof WorkerError) return error.message;
+  const { message, stack } = error as Error;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'EADDRINUSE') return `${message}\nSomething listens there already. Stop it, or set PORT.`;
+  if (error instanceof CodedError)
+    return redactText(
+      `${message}${error.extensions.hint === undefined ? '' : ` ${error.extensions.hint}`}${causeOf(error)}`,
+    );
+  // Errors of our own say what is wrong; of others' only the stack says where they come from.
+  return redactText(
+    error instanceof Error && error.name !== 'Error' && error.name !== 'TypeError' ? message : (stack ?? String(error)),
+  );
+}
+
+const causeOf = ({ cause }: Error): string => (cause instanceof Error ? `\n  ${cause.message}` : '');
+
+await main();

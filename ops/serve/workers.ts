@@ -1,0 +1,153 @@
+/**
+ * Several processes on one port (`npm start -- --workers N`). The first process holds the data folder and the embedded
+ * store; the workers accept connections from one socket and serve them. A worker that ends is replaced; all end with
+ * the first process.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { NODE_FLAGS } from './node-flags.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
+
+/** What a worker is told when it starts. Over the channel between the two, because others can read an environment. */
+export interface WorkerOrders {
+  /** 1 for the worker that also does what one process must do alone: the first ingestion, the example agent. */
+  readonly ordinal: number;
+  /** The embedded PostgreSQL, where there is one. */
+  readonly embeddedPostgres: string | undefined;
+}
+
+export interface WorkerPool {
+  /**
+   * Where clients reach the workers, once all serve. Rejects with a {@link WorkerError} where one ends before; it has
+   * said why.
+   */
+  readonly ready: Promise<string>;
+  /** Ends all workers in good order, and those that take too long at once. */
+  close(): Promise<void>;
+}
+
+export interface WorkerPoolOptions {
+  count: number;
+  /** The program of a worker. */
+  program: URL;
+  embeddedPostgres: string | undefined;
+  /** How long a worker may take to end, in milliseconds. */
+  patienceMs: number;
+  log: Logger;
+}
+
+/** What a worker says: that it waits for its orders, then that it serves. */
+type WorkerMessage = { readonly ready: false } | { readonly ready: true; readonly url: string };
+
+/** The first and the longest pause before a worker is replaced, in milliseconds. */
+const PAUSE_MS = { first: 100, most: 10_000 } as const;
+
+const MOST_WORKERS = 64;
+
+/**
+ * How many processes are to serve, by the command line; 1 unless it says otherwise.
+ * @throws Error for arguments that cannot be meant
+ */
+export function workerCount(args: readonly string[]): number {
+  let workers: string | undefined;
+  try {
+    ({ workers } = parseArgs({ args: [...args], options: { workers: { type: 'string' } } }).values);
+  } catch (cause) {
+    throw new WorkerError((cause as Error).message, { cause });
+  }
+  if (workers === undefined) return 1;
+  const count = /^\d{1,3}$/.test(workers) ? Number(workers) : 0;
+  if (count < 1 || count > MOST_WORKERS)
+    throw new WorkerError(`--workers must be a number from 1 to ${MOST_WORKERS}; got ${JSON.stringify(workers)}.`);
+  return count;
+}
+
+export class WorkerError extends Error {
+  override readonly name = 'WorkerError';
+}
+
+/** In a worker: what the first process has to say; undefined in any other process. */
+export async function ordersOfFirstProcess(): Promise<WorkerOrders | undefined> {
+  if (!cluster.isWorker) return undefined;
+  return await new Promise((resolve) => {
+    process.once('message', (orders) => resolve(orders as WorkerOrders));
+    // Asked for, because what is said before anybody listens is lost.
+    process.send!({ ready: false } satisfies WorkerMessage);
+  });
+}
+
+/** In a worker: says that it serves. */
+export const tellReady = (url: string): void => void process.send?.({ ready: true, url } satisfies WorkerMessage);
+
+/** Starts the workers; the first alone, since it may have migrations to run and faults to report. */
+export function startWorkers({ count, program, embeddedPostgres, patienceMs, log }: WorkerPoolOptions): WorkerPool {
+  // Workers accept by themselves. Handing connections out in turn spreads them better, but one that is on its way to a
+  // worker that is killed would never be answered nor closed.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  // Not through npm's start program: what it does, this process has done.
+  cluster.setupPrimary({
+    exec: fileURLToPath(program),
+    args: [],
+    execArgv: [...NODE_FLAGS, '--import', import.meta.resolve('tsx')],
+  });
+  const workers = new Set<Worker>();
+  const timers = new Set<NodeJS.Timeout>();
+  let closing = false;
+
+  const start = (ordinal: number, pause: number = PAUSE_MS.first): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const worker = cluster.fork();
+      workers.add(worker);
+      let ready = false;
+      worker.on('message', (message: WorkerMessage) => {
+        if (!message.ready) return void worker.send({ ordinal, embeddedPostgres } satisfies WorkerOrders);
+        ready = true;
+        resolve(message.url);
+      });
+      worker.on('error', (error) => log.error({ err: error, worker: ordinal }, 'The channel to a worker failed.'));
+      worker.once('exit', (code, signal) => {
+        workers.delete(worker);
+        reject(new WorkerError(`Worker ${ordinal} ended before it was ready (${signal ?? code}).`));
+        if (closing) return;
+        if (ready) replace(ordinal, PAUSE_MS.first, code, signal);
+        else if (started) replace(ordinal, Math.min(pause * 2, PAUSE_MS.most), code, signal);
+      });
+    });
+
+  const replace = (ordinal: number, pause: number, code: number, signal: string | null): void => {
+    log.error({ worker: ordinal, code, signal, pauseMs: pause }, 'A worker has ended; another takes its place.');
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      // One that ends again before it is ready is replaced again, after a longer pause.
+      if (!closing) start(ordinal, pause).catch(() => undefined);
+    }, pause);
+    timers.add(timer);
+  };
+
+  const close = async (): Promise<void> => {
+    closing = true;
+    for (const timer of timers) clearTimeout(timer);
+    await Promise.all(
+      [...workers].map(
+        (worker) =>
+          new Promise<void>((resolve) => {
+            const late = setTimeout(() => worker.process.kill('SIGKILL'), patienceMs);
+            worker.once('exit', () => (clearTimeout(late), resolve()));
+            worker.process.kill('SIGTERM');
+          }),
+      ),
+    );
+  };
+
+  let started = false;
+  const startAll = async (): Promise<string> => {
+    const url = await start(1);
+    await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 2)));
+    started = true;
+    return url;
+  };
+  const ready = startAll();
+  ready.catch(() => undefined); // For who awaits it.
+  return { ready, close };
+}

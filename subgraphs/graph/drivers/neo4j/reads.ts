@@ -1,0 +1,366 @@
+/** Reads from Neo4j: one statement each, whatever many ids they are given. */
+import neo4j from 'neo4j-driver';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
+import { RELATION_TYPE } from '../../driver.ts';
+import type {
+  Direction,
+  Entity,
+  EntityFilter,
+  GraphDriver,
+  Properties,
+  Relation,
+  RelationOfEntity,
+  RelationSelection,
+  Step,
+} from '../../driver.ts';
+import { contentsOf, groupedBy } from '../grouping.ts';
+import type { Query } from './index.ts';
+
+type Reads = Pick<
+  GraphDriver,
+  | 'entitiesByIds'
+  | 'findEntities'
+  | 'countEntities'
+  | 'relationsOf'
+  | 'relationsByIds'
+  | 'expandFrontier'
+  | 'documentEntities'
+  | 'entityDocuments'
+  | 'documentIds'
+  | 'documentContents'
+  | 'storedItems'
+  | 'documentsOf'
+>;
+
+/** An entity as statements return it: properties as the JSON text that is stored. */
+type EntityRow = Omit<Entity, 'properties'> & { properties: string };
+type RelationRow = Omit<Relation, 'properties'> & { properties: string };
+
+const ENTITY = (variable: string) =>
+  `${variable}.id AS id, ${variable}.name AS name, ${variable}.kind AS kind, ${variable}.properties AS properties`;
+const toEntity = ({ id, name, kind, properties }: EntityRow): Entity => ({
+  id,
+  name,
+  kind,
+  properties: JSON.parse(properties) as Properties,
+});
+const toRelation = ({ id, type, from, to, properties }: RelationRow): Relation => ({
+  id,
+  type,
+  from,
+  to,
+  properties: JSON.parse(properties) as Properties,
+});
+
+export function neo4jReads(
+  read: <T>(context: RequestContext, work: (query: Query) => Promise<T>) => Promise<T>,
+): Reads {
+  const rowsOf = <Row>(context: RequestContext, cypher: string, parameters: Record<string, unknown>): Promise<Row[]> =>
+    read(context, (query) => query<Row>(cypher, parameters));
+
+  return {
+    async entitiesByIds(context, ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await rowsOf<EntityRow>(
+        context,
+        `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids RETURN ${ENTITY('e')}`,
+        { ids },
+      );
+      return new Map(rows.map((row) => [row.id, toEntity(row)]));
+    },
+
+    async findEntities(context, filter, page) {
+      const { cypher, parameters } = findStatement(filter, page);
+      return (await rowsOf<EntityRow>(context, cypher, parameters)).map(toEntity);
+    },
+
+    async countEntities(context, filter) {
+      const { cypher, parameters } = countStatement(filter);
+      return (await rowsOf<{ count: number }>(context, cypher, parameters))[0]?.count ?? 0;
+    },
+
+    async relationsOf(context, entities, selection, { limit, after }) {
+      if (entities.length === 0 || selection.types?.length === 0) return new Map();
+      const side = (direction: 'OUT' | 'IN'): string => {
+        // Within one (type, name, id), IN comes before OUT.
+        const comparison = after && direction > after[3] ? '>=' : '>';
+        const behind = after
+          ? `AND (type(r) > $type OR (type(r) = $type AND (m.nameOrder > $name OR (m.nameOrder = $name AND m.id ${comparison} $id))))`
+          : '';
+        return `WITH n MATCH ${pattern(direction, selection)}
+          WHERE r.tenantId = $tenantId ${direction === 'IN' && selection.direction === 'BOTH' ? 'AND m <> n' : ''} ${behind}
+          RETURN r, m, '${direction}' AS direction ORDER BY type(r), m.nameOrder, m.id LIMIT $limit`;
+      };
+      const rows = await rowsOf<EntityRow & { source: string; direction: 'OUT' | 'IN'; relation: RelationRow }>(
+        context,
+        `UNWIND $entities AS source
+         MATCH (n:TributaryEntity {tenantId: $tenantId, id: source})
+         CALL {
+           WITH n
+           CALL { ${sides(selection.direction, side)} }
+           RETURN r, m, direction ORDER BY type(r), m.nameOrder, m.id, direction LIMIT $limit
+         }
+         RETURN source, direction, ${ENTITY('m')},
+           {id: r.id, type: type(r), from: startNode(r).id, to: endNode(r).id, properties: r.properties} AS relation
+         ORDER BY source, type(r), m.nameOrder, id, direction`,
+        { entities, limit: neo4j.int(limit), type: after?.[0], name: after && nameOrder(after[1]), id: after?.[2] },
+      );
+      return groupedBy(
+        rows,
+        (row) => row.source,
+        (row): RelationOfEntity => ({
+          relation: toRelation(row.relation),
+          direction: row.direction,
+          node: toEntity(row),
+        }),
+      );
+    },
+
+    async relationsByIds(context, ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await rowsOf<RelationRow>(
+        context,
+        `MATCH (x:TributaryRelation {tenantId: $tenantId}) WHERE x.id IN $ids
+         MATCH (a:TributaryEntity {tenantId: $tenantId, id: x.from})
+         MATCH (b:TributaryEntity {tenantId: $tenantId, id: x.to})
+         MATCH (a)-[r]->(b) WHERE r.id = x.id
+         RETURN r.id AS id, type(r) AS type, x.from AS from, x.to AS to, r.properties AS properties`,
+        { ids },
+      );
+      return new Map(rows.map((row) => [row.id, toRelation(row)]));
+    },
+
+    async expandFrontier(context, nodes, selection, maxRows) {
+      if (nodes.length === 0 || selection.types?.length === 0) return { steps: [], cut: false };
+      const side = (direction: 'OUT' | 'IN'): string =>
+        `WITH n MATCH ${pattern(direction, selection)} WHERE r.tenantId = $tenantId AND m <> n
+         RETURN r, m, '${direction}' AS direction ORDER BY type(r), m.nameOrder, m.id LIMIT $limit`;
+      const steps = await rowsOf<Step>(
+        context,
+        `UNWIND range(0, size($nodes) - 1) AS position
+         MATCH (n:TributaryEntity {tenantId: $tenantId, id: $nodes[position]})
+         CALL { ${sides(selection.direction, side)} }
+         WITH position, n, r, m, direction ORDER BY position, type(r), m.nameOrder, m.id, direction LIMIT $limit
+         RETURN n.id AS node, m.id AS other, m.name AS otherName, r.id AS relation`,
+        { nodes, limit: neo4j.int(maxRows + 1) },
+      );
+      return { steps: steps.slice(0, maxRows), cut: steps.length > maxRows };
+    },
+
+    async documentEntities(context, documents, kinds, { limit, after }) {
+      if (documents.length === 0) return new Map();
+      const rows = await rowsOf<EntityRow & { document: string; position: number }>(
+        context,
+        `UNWIND $documents AS document
+         MATCH (d:TributaryDocument {tenantId: $tenantId, id: document})
+         CALL {
+           WITH d
+           MATCH (d)-[m:TRIBUTARY_MENTIONS]->(e:TributaryEntity {tenantId: $tenantId})
+           WHERE true ${kinds ? 'AND e.kind IN $kinds' : ''}
+             ${after ? 'AND (m.position > $position OR (m.position = $position AND e.id > $id))' : ''}
+           RETURN m, e ORDER BY m.position, e.id LIMIT $limit
+         }
+         RETURN document, m.position AS position, ${ENTITY('e')} ORDER BY document, position, id`,
+        { documents, kinds, limit: neo4j.int(limit), position: after?.[0], id: after?.[1] },
+      );
+      return groupedBy(
+        rows,
+        (row) => row.document,
+        (row) => ({ position: row.position, entity: toEntity(row) }),
+      );
+    },
+
+    async documentIds(context, after, limit) {
+      const rows = await rowsOf<{ id: string }>(
+        context,
+        'MATCH (d:TributaryDocument {tenantId: $tenantId}) WHERE d.id > $after RETURN d.id AS id ORDER BY id LIMIT $limit',
+        { after: after ?? '', limit: neo4j.int(limit) },
+      );
+      return rows.map(({ id }) => id);
+    },
+
+    async documentContents(context, documents) {
+      if (documents.length === 0) return new Map();
+      const rows = await rowsOf<{ document: string; entity: string | null; relation: string | null }>(
+        context,
+        `MATCH (d:TributaryDocument {tenantId: $tenantId})-[:TRIBUTARY_MENTIONS|TRIBUTARY_ASSERTS]->(x) WHERE d.id IN $documents
+         RETURN d.id AS document, CASE WHEN x:TributaryEntity THEN x.id END AS entity, CASE WHEN x:TributaryRelation THEN x.id END AS relation`,
+        { documents },
+      );
+      return contentsOf(rows);
+    },
+
+    async storedItems(context, entities, relations) {
+      const rows = await rowsOf<{ id: string; properties: string; byHand: boolean }>(
+        context,
+        `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $entities
+         RETURN e.id AS id, e.properties AS properties, e.byHand AS byHand
+         UNION ALL
+         MATCH (x:TributaryRelation {tenantId: $tenantId}) WHERE x.id IN $relations
+         MATCH (a:TributaryEntity {tenantId: $tenantId, id: x.from})
+         MATCH (b:TributaryEntity {tenantId: $tenantId, id: x.to})
+         MATCH (a)-[r]->(b) WHERE r.id = x.id
+         RETURN x.id AS id, r.properties AS properties, x.byHand AS byHand`,
+        { entities, relations },
+      );
+      return new Map(
+        rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]),
+      );
+    },
+
+    async documentsOf(context, entities, relations, limit) {
+      const rows = await rowsOf<{ id: string; document: string }>(
+        context,
+        `UNWIND $entities AS id
+         MATCH (e:TributaryEntity {tenantId: $tenantId, id: id})
+         CALL { WITH e MATCH (e)<-[:TRIBUTARY_MENTIONS]-(d:TributaryDocument {tenantId: $tenantId}) RETURN d.id AS document ORDER BY document LIMIT $limit }
+         RETURN id, document
+         UNION ALL
+         UNWIND $relations AS id
+         MATCH (x:TributaryRelation {tenantId: $tenantId, id: id})
+         CALL { WITH x MATCH (x)<-[:TRIBUTARY_ASSERTS]-(d:TributaryDocument {tenantId: $tenantId}) RETURN d.id AS document ORDER BY document LIMIT $limit }
+         RETURN id, document`,
+        { entities, relations, limit: neo4j.int(limit) },
+      );
+      return groupedBy(
+        rows,
+        ({ id }) => id,
+        ({ document }) => document,
+      );
+    },
+
+    async entityDocuments(context, entities, { limit, after }) {
+      if (entities.length === 0) return new Map();
+      const rows = await rowsOf<{ entity: string; document: string }>(
+        context,
+        `UNWIND $entities AS entity
+         MATCH (e:TributaryEntity {tenantId: $tenantId, id: entity})
+         CALL {
+           WITH e
+           MATCH (e)<-[:TRIBUTARY_MENTIONS]-(d:TributaryDocument {tenantId: $tenantId})
+           ${after ? 'WHERE d.id > $id' : ''}
+           RETURN d ORDER BY d.id LIMIT $limit
+         }
+         RETURN entity, d.id AS document ORDER BY entity, document`,
+        { entities, limit: neo4j.int(limit), id: after?.[0] },
+      );
+      return groupedBy(
+        rows,
+        (row) => row.entity,
+        (row) => row.document,
+      );
+    },
+  };
+}
+
+interface Statement {
+  readonly cypher: string;
+  readonly parameters: Record<string, unknown>;
+}
+
+/**
+ * Matches the tenant's entities in their order, from `$name` on. A composite index serves only a query that says
+ * something of each of its properties, so this does, though every entity has them all: otherwise Neo4j reads the
+ * entities of all tenants.
+ */
+const ORDERED = 'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.nameOrder >= $name AND e.id IS NOT NULL';
+
+/**
+ * The statement of `findEntities`. It reads no more entries of an index than it answers, where the filter is served by
+ * that index.
+ */
+export function findStatement(
+  filter: EntityFilter,
+  { limit, after }: Parameters<GraphDriver['findEntities']>[2],
+): Statement {
+  const parameters: Record<string, unknown> = {
+    limit: neo4j.int(limit),
+    name: after ? nameOrder(after[0]) : '',
+    id: after?.[1],
+  };
+  const condition = entityCondition(filter, parameters);
+  // Not `nameOrder > $name OR id > $id`, of which Neo4j makes two searches, each to the end. And what the filter fixes
+  // leads the order as it leads the index, or Neo4j does not see that the index has it.
+  const behind = after ? 'AND CASE WHEN e.nameOrder = $name THEN e.id > $id ELSE true END' : '';
+  const order =
+    typeof filter.kind?.eq === 'string' ? 'e.tenantId, e.kind, e.nameOrder, e.id' : 'e.tenantId, e.nameOrder, e.id';
+  const cypher = `${ORDERED} AND (${condition}) ${behind} RETURN ${ENTITY('e')} ORDER BY ${order} LIMIT $limit`;
+  return { cypher, parameters };
+}
+
+/** The statement of `countEntities`. */
+export function countStatement(filter: EntityFilter): Statement {
+  const parameters: Record<string, unknown> = { name: '' };
+  const condition = entityCondition(filter, parameters);
+  return { cypher: `${ORDERED} AND (${condition}) RETURN count(e) AS count`, parameters };
+}
+
+/**
+ * A text that sorts by code point wherever it is compared: the bytes of the name's UTF-8, one character each. An ASCII
+ * name is its own.
+ */
+export const nameOrder = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
+
+/**
+ * Quotes relation types into Cypher. The pattern was checked at the edge; here it is what stands between input and
+ * code.
+ */
+export function quotedTypes(types: readonly string[]): string {
+  for (const type of types)
+    if (!RELATION_TYPE.test(type)) throw new Error('A relation type reached the store unchecked.');
+  return types.map((type) => `\`${type}\``).join('|');
+}
+
+function pattern(direction: 'OUT' | 'IN', { types }: RelationSelection): string {
+  const relation = `[r${types === null ? '' : `:${quotedTypes(types)}`}]`;
+  return `(n)${direction === 'OUT' ? `-${relation}->` : `<-${relation}-`}(m:TributaryEntity {tenantId: $tenantId})`;
+}
+
+const sides = (direction: Direction, side: (direction: 'OUT' | 'IN') => string): string =>
+  direction === 'BOTH' ? `${side('OUT')} UNION ALL ${side('IN')}` : side(direction);
+
+/** The condition that `filter` puts on the node `e`; adds its values to `parameters`. */
+function entityCondition(filter: EntityFilter, parameters: Record<string, unknown>): string {
+  const add = (value: unknown): string => {
+    const name = `p${Object.keys(parameters).length}`;
+    parameters[name] = value;
+    return `$${name}`;
+  };
+  const text = (property: string, condition: StringFilterShape | IdFilterShape | null | undefined): string => {
+    if (!condition) return 'true';
+    const { eq, in: oneOf, contains, startsWith, not } = condition as StringFilterShape;
+    const parts: string[] = [];
+    // Names are found by what they sort by, which is indexed and stands for exactly one well-formed name.
+    const indexed =
+      property === 'e.name' ? { name: 'e.nameOrder', of: nameOrder } : { name: property, of: (value: string) => value };
+    if (typeof eq === 'string') parts.push(`${indexed.name} = ${add(indexed.of(eq))}`);
+    if (oneOf) parts.push(`${indexed.name} IN ${add(oneOf.map(indexed.of))}`);
+    if (typeof contains === 'string') parts.push(`toLower(${property}) CONTAINS toLower(${add(contains)})`);
+    if (typeof startsWith === 'string') {
+      // For names a range, because Neo4j begins a page where the range and the cursor both allow. No UTF-8 has the byte
+      // 255.
+      const prefix = indexed.of(startsWith);
+      if (property === 'e.name')
+        parts.push(`(${indexed.name} >= ${add(prefix)} AND ${indexed.name} < ${add(`${prefix}\u00ff`)})`);
+      else parts.push(`${property} STARTS WITH ${add(prefix)}`);
+    }
+    if (not) parts.push(`NOT (${text(property, not)})`);
+    return all(parts);
+  };
+  const visit = (part: EntityFilter): string =>
+    all([
+      text('e.id', part.id),
+      text('e.name', part.name),
+      text('e.kind', part.kind),
+      ...(part.and ?? []).map(visit),
+      ...(part.or ? [part.or.length === 0 ? 'false' : part.or.map((each) => `(${visit(each)})`).join(' OR ')] : []),
+      ...(part.not ? [`NOT (${visit(part.not)})`] : []),
+    ]);
+  return visit(filter);
+}
+
+const all = (conditions: readonly string[]): string => {
+  const real = conditions.filter((condition) => condition !== 'true');
+  return real.length === 0 ? 'true' : real.map((condition) => `(${condition})`).join(' AND ');
+};

@@ -1,0 +1,22 @@
+/** The graph subgraph's schema: entities, the relations between them, and the documents that name them. */
+import type { GraphQLSchema } from 'graphql';
+import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { GraphDriver } from '../driver.ts';
+import { createLoaders } from '../loaders.ts';
+import { addMutations } from './mutations.ts';
+import { addQueries } from './queries.ts';
+import { addEntityTypes } from './types.ts';
+
+export interface GraphSchemaDeps {
+  readonly driver: GraphDriver;
+}
+
+/** Builds the executable schema; `deps` is used by resolvers only, never while building. */
+export function buildSchema(deps: GraphSchemaDeps): GraphQLSchema {
+  const schema = createSubgraphSchema({ query: true, mutation: true });
+  const loaders = createLoaders(deps);
+  const types = addEntityTypes(schema, loaders);
+  addQueries(schema, types, deps, loaders);
+  addMutations(schema, types, deps, loaders);
+  return schema.build();
+}

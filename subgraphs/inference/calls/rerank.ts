@@ -1,0 +1,24 @@
+/** Reranking where no server serves it: by the cosine between query and document. */
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { RerankScore } from '../driver.ts';
+
+/** Scores are cosines, from -1 to 1, highest first; equal ones in the order of the documents. */
+export async function rerankByEmbedding(
+  embedder: Embedder,
+  context: RequestContext,
+  query: string,
+  documents: readonly string[],
+): Promise<{ model: string; results: RerankScore[] }> {
+  const { model, vectors } = await embedder.embed(context, [query, ...documents]);
+  const [of, ...others] = vectors;
+  const results = others.map((vector, index) => ({ index, score: dot(of!, vector) }));
+  return { model, results: results.sort((a, b) => b.score - a.score || a.index - b.index) };
+}
+
+/** The cosine of two vectors that are L2-normalised, as all of an `Embedder` are. */
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let at = 0; at < a.length; at++) sum += a[at]! * b[at]!;
+  return sum;
+}

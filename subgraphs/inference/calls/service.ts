@@ -1,0 +1,191 @@
+/** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type {
+  ChatDriver,
+  ChatRequest,
+  EmbeddingDriver,
+  FinishReason,
+  ModelServer,
+  RerankDriver,
+  TokenCount,
+} from '../driver.ts';
+import { summarizeExtractively } from '../summaries/extractive.ts';
+import { checkBetween, checkCount, checkText, LIMITS } from '../input.ts';
+import { listModels, type ModelEntry } from './models.ts';
+import { chatNotConfigured } from './not-configured.ts';
+import { rerankByEmbedding } from './rerank.ts';
+import { streamGeneration, type GenerationDelta } from './stream.ts';
+import { summarizeWithModel } from '../summaries/by-model.ts';
+import { estimateTokens, type RecordUsage } from './usage.ts';
+
+/** What `schema.ts` builds on. */
+export interface InferenceDeps {
+  readonly embedder: Embedder;
+  readonly embedding: EmbeddingDriver;
+  readonly chat: ChatDriver;
+  readonly reranker: RerankDriver | undefined;
+  /** The server behind `embedding` and `chat`, where there is one. */
+  readonly servers: readonly ModelServer[];
+  readonly recordUsage: RecordUsage;
+}
+
+export interface GenerateRequest {
+  messages: { role: 'SYSTEM' | 'USER' | 'ASSISTANT'; content: string }[];
+  maxTokens?: number | null;
+  temperature?: number | null;
+  stop?: string[] | null;
+}
+
+export interface Embedding {
+  index: number;
+  model: string;
+  dimensions: number;
+  vector: Float32Array;
+}
+
+export interface GenerationUsage extends TokenCount {
+  /** Whether the tokens were estimated here from the number of characters. */
+  estimated: boolean;
+}
+
+export interface Generation {
+  text: string;
+  model: string;
+  finishReason: FinishReason;
+  usage: GenerationUsage;
+}
+
+export interface Reranking {
+  method: 'MODEL' | 'EMBEDDING';
+  model: string | null;
+  results: { index: number; score: number; document: string }[];
+}
+
+export interface Summary {
+  text: string;
+  method: 'EXTRACTIVE' | 'MODEL';
+  model: string | null;
+}
+
+/** The operations of the inference subgraph. `deps` is read when they run, never before. */
+export function createService(deps: InferenceDeps) {
+  return {
+    async embed(context: RequestContext, input: readonly string[]): Promise<Embedding[]> {
+      checkCount('`input`', input.length, LIMITS.embed.inputs);
+      input.forEach((text, at) => checkText(`\`input[${at}]\``, text, LIMITS.embed.characters));
+      const { model, dimensions, vectors } = await deps.embedder.embed(context, input);
+      return vectors.map((vector, index) => ({ index, model, dimensions, vector }));
+    },
+
+    models: (context: RequestContext): Promise<ModelEntry[]> => listModels(deps, context),
+
+    async generate(context: RequestContext, input: GenerateRequest): Promise<Generation> {
+      const request = checkRequest(input);
+      const answer = await deps.chat.generate(context, request);
+      const inputCharacters = charactersOf(request);
+      deps.recordUsage(context, {
+        operation: 'GENERATE',
+        provider: deps.chat.provider,
+        model: answer.model,
+        counted: answer.usage,
+        input: () => inputCharacters,
+        output: () => answer.text.length,
+      });
+      return { ...answer, usage: usageOf(answer.usage, inputCharacters, answer.text.length) };
+    },
+
+    generateStream(context: RequestContext, input: GenerateRequest): AsyncIterableIterator<GenerationDelta> {
+      const request = checkRequest(input);
+      // Refused at once, before a stream is open that could only fail.
+      if (deps.chat.model === undefined) throw chatNotConfigured();
+      return streamGeneration(deps, context, request);
+    },
+
+    async rerank(
+      context: RequestContext,
+      query: string,
+      documents: readonly string[],
+      first: number | null | undefined,
+    ): Promise<Reranking> {
+      checkText('`query`', query, LIMITS.rerank.queryCharacters);
+      checkCount('`documents`', documents.length, LIMITS.rerank.documents);
+      documents.forEach((text, at) => checkText(`\`documents[${at}]\``, text, LIMITS.rerank.characters));
+      const count = checkBetween('`first`', first ?? documents.length, 1, LIMITS.rerank.documents);
+      const served = await deps.reranker?.rerank(context, query, documents);
+      if (served) {
+        deps.recordUsage(context, {
+          operation: 'RERANK',
+          provider: deps.reranker!.provider,
+          model: served.model ?? 'unknown',
+          counted: served.usage,
+          input: () => documents.reduce((sum, text) => sum + text.length, query.length),
+          output: () => 0,
+        });
+      }
+      const { method, model, results } = served
+        ? ({ method: 'MODEL', ...served } as const)
+        : ({ method: 'EMBEDDING', ...(await rerankByEmbedding(deps.embedder, context, query, documents)) } as const);
+      return {
+        method,
+        model,
+        results: results.slice(0, count).map((result) => ({ ...result, document: documents[result.index]! })),
+      };
+    },
+
+    async summary(
+      context: RequestContext,
+      text: string | null | undefined,
+      args: { maxSentences?: number | null; method?: 'EXTRACTIVE' | 'MODEL' | null },
+    ): Promise<Summary | null> {
+      const sentences = checkBetween(
+        '`maxSentences`',
+        args.maxSentences ?? LIMITS.summary.defaultSentences,
+        1,
+        LIMITS.summary.sentences,
+      );
+      // The text's own store did not answer, or there is none: then there is nothing to sum up.
+      if (text === null || text === undefined) return null;
+      if (args.method === 'MODEL' && deps.chat.model !== undefined)
+        return summarizeWithModel(deps, context, text, sentences);
+      return { text: await summarizeExtractively(text, sentences), method: 'EXTRACTIVE', model: null };
+    },
+  };
+}
+
+/** The provider's count, or an estimate that says that it is one. */
+export function usageOf(
+  counted: TokenCount | undefined,
+  inputCharacters: number,
+  outputCharacters: number,
+): GenerationUsage {
+  if (counted) return { ...counted, estimated: false };
+  return {
+    inputTokens: estimateTokens(inputCharacters),
+    outputTokens: estimateTokens(outputCharacters),
+    estimated: true,
+  };
+}
+
+export const charactersOf = (request: ChatRequest): number =>
+  request.messages.reduce((sum, { content }) => sum + content.length, 0);
+
+function checkRequest({ messages, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {
+  const limits = LIMITS.generate;
+  checkCount('`messages`', messages.length, limits.messages);
+  messages.forEach(({ content }, at) => checkText(`\`messages[${at}].content\``, content, limits.characters));
+  checkBetween(
+    'The number of characters in `messages`',
+    messages.reduce((sum, { content }) => sum + content.length, 0),
+    1,
+    limits.characters,
+  );
+  if (stop && stop.length > 0) checkCount('`stop`', stop.length, limits.stops);
+  stop?.forEach((text, at) => checkBetween(`The length of \`stop[${at}]\``, text.length, 1, limits.stopCharacters));
+  return {
+    messages,
+    maxTokens: checkBetween('`maxTokens`', maxTokens ?? limits.defaultMaxTokens, 1, limits.maxTokens),
+    ...(temperature == null ? {} : { temperature: checkBetween('`temperature`', temperature, 0, 2) }),
+    ...(stop && stop.length > 0 ? { stop } : {}),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * A streamed answer as the API's deltas: exactly one last delta, with the usage; ending it early ends the model's work.
+ */
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { ChatRequest, FinishReason, TokenCount } from '../driver.ts';
+import { charactersOf, usageOf, type GenerationUsage, type InferenceDeps } from './service.ts';
+
+export interface GenerationDelta {
+  delta: string;
+  done: boolean;
+  finishReason: FinishReason | null;
+  usage: GenerationUsage | null;
+}
+
+/**
+ * Starts the generation on the first `next()`. `return()` aborts the request to the model at once, even while a
+ * `next()` is waiting. What was generated until then is recorded: it was paid for.
+ */
+export function streamGeneration(
+  { chat, recordUsage }: Pick<InferenceDeps, 'chat' | 'recordUsage'>,
+  context: RequestContext,
+  request: ChatRequest,
+): AsyncIterableIterator<GenerationDelta> {
+  const ended = new AbortController();
+  const signal = context.signal ? AbortSignal.any([context.signal, ended.signal]) : ended.signal;
+  const deltas = generate();
+  return {
+    next: () => deltas.next(),
+    return: () => {
+      ended.abort();
+      return deltas.return(undefined);
+    },
+    throw: (error) => {
+      ended.abort();
+      return deltas.throw(error);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+
+  async function* generate(): AsyncGenerator<GenerationDelta, undefined> {
+    let finishReason: FinishReason | null = null;
+    let counted: TokenCount | undefined;
+    let characters = 0;
+    const inputCharacters = charactersOf(request);
+    let begun = false;
+    try {
+      for await (const piece of chat.stream({ statements: context.statements, signal }, request)) {
+        begun = true;
+        characters += piece.text.length;
+        finishReason = piece.finishReason ?? finishReason;
+        counted = piece.usage ?? counted;
+        if (piece.text !== '') yield { delta: piece.text, done: false, finishReason: null, usage: null };
+      }
+      yield {
+        delta: '',
+        done: true,
+        finishReason: finishReason ?? 'OTHER',
+        usage: usageOf(counted, inputCharacters, characters),
+      };
+      return undefined;
+    } catch (error) {
+      // Ended by the reader: nobody is left to be told.
+      if (ended.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      if (begun) {
+        recordUsage(context, {
+          operation: 'GENERATE',
+          provider: chat.provider,
+          model: chat.model!,
+          counted,
+          input: () => inputCharacters,
+          output: () => characters,
+        });
+      }
+    }
+  }
+}

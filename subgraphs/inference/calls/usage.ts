@@ -1,0 +1,51 @@
+/** Records what models were paid for, without ever standing in the way of the answer. */
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
+import type { Usage, UsageSink } from '#subgraphs/shared/ports.ts';
+import type { TokenCount } from '../driver.ts';
+
+/** Takes note of a call that is over. Returns at once; a record that cannot be written is logged. */
+export type RecordUsage = (
+  context: RequestContext,
+  call: {
+    operation: Usage['operation'];
+    provider: string;
+    model: string;
+    counted: TokenCount | undefined;
+    input: () => number;
+    output: () => number;
+  },
+) => void;
+
+/**
+ * @param sink where records go; without one nothing is recorded
+ * @param log receives what went wrong
+ */
+export function createUsageRecorder(
+  sink: UsageSink | undefined,
+  log: (message: string, error: unknown) => void,
+): RecordUsage {
+  return (context, { operation, provider, model, counted, input, output }) => {
+    if (!sink) return;
+    const usage: Usage = {
+      operation,
+      provider,
+      model,
+      inputTokens: counted?.inputTokens ?? estimateTokens(input()),
+      outputTokens: counted?.outputTokens ?? estimateTokens(output()),
+      estimated: counted === undefined,
+    };
+    // Tokens of a request that was ended are spent all the same: the record must not end with it.
+    const { principal, requestId, statements } = context;
+    const lasting = createRequestContext(principal, { requestId, statements });
+    // A sink may throw as well as reject.
+    Promise.resolve()
+      .then(() => sink.record(lasting, usage))
+      .catch((error: unknown) => log('A usage record could not be written.', error));
+  };
+}
+
+/**
+ * Tokens of a text of so many characters where the provider counted none: four characters a token, the usual figure for
+ * English.
+ */
+export const estimateTokens = (characters: number): number => Math.ceil(characters / 4);

@@ -1,0 +1,99 @@
+/**
+ * Reranking of servers that serve it beside OpenAI's protocol, which has none: Jina's and Cohere's form (vLLM, LiteLLM,
+ * Infinity, llama.cpp) at `<base>/rerank`, or TEI's at the root. Which one, if any, is found out by asking.
+ */
+import type { InferenceCall, RerankDriver, RerankScore, TokenCount } from '../../driver.ts';
+import type { OpenAIServer } from './index.ts';
+
+/** For so long a server that does not serve reranking is not asked again. */
+const ASK_AGAIN_MS = 5 * 60_000;
+/** Statuses of a server that does not know the path, the form, or reranking. */
+const NOT_SERVED = new Set([400, 404, 405, 422, 501]);
+
+interface Form {
+  readonly path: string;
+  body(query: string, documents: readonly string[]): Record<string, unknown>;
+}
+
+/** @param model the reranking model's name; servers that have just one do without */
+export function createOpenAIRerank(server: OpenAIServer, model: string | undefined): RerankDriver {
+  return new OpenAIRerank(server, model);
+}
+
+class OpenAIRerank implements RerankDriver {
+  readonly provider: string;
+  readonly #server: OpenAIServer;
+  readonly #model: string | undefined;
+  readonly #forms: readonly Form[];
+  #served: Form | undefined;
+  #notServedUntil = 0;
+
+  constructor(server: OpenAIServer, model: string | undefined) {
+    this.#server = server;
+    this.#model = model;
+    this.provider = server.provider;
+    const root = server.baseUrl.replace(/\/v\d+$/, '');
+    const jina = (query: string, documents: readonly string[]) => ({ ...(model ? { model } : {}), query, documents });
+    const tei = (query: string, documents: readonly string[]) => ({ query, texts: documents, truncate: true });
+    this.#forms = [
+      { path: `${server.baseUrl}/rerank`, body: jina },
+      { path: `${root}/rerank`, body: tei },
+      ...(root === server.baseUrl ? [] : [{ path: `${root}/rerank`, body: jina }]),
+    ];
+  }
+
+  async rerank(call: InferenceCall, query: string, documents: readonly string[]) {
+    if (this.#served) return this.#send(call, this.#served, query, documents);
+    if (Date.now() < this.#notServedUntil) return null;
+    for (const form of this.#forms) {
+      const answer = await this.#send(call, form, query, documents).catch((error: unknown) => {
+        const status = (error as { cause?: { status?: number } }).cause?.status;
+        if (status !== undefined && NOT_SERVED.has(status)) return null;
+        throw error;
+      });
+      if (!answer) continue;
+      this.#served = form;
+      return answer;
+    }
+    this.#notServedUntil = Date.now() + ASK_AGAIN_MS;
+    return null;
+  }
+
+  async #send(call: InferenceCall, form: Form, query: string, documents: readonly string[]) {
+    const answer = await this.#server.ask(
+      call,
+      { model: this.#model, modelVariable: 'RERANK_MODEL', retries: 1 },
+      (client, options) => client.post<unknown>(form.path, { ...options, body: form.body(query, documents) }),
+    );
+    const results = scoresOf(answer, documents.length);
+    return results && { model: modelOf(answer) ?? this.#model ?? null, results, usage: usageOf(answer) };
+  }
+}
+
+/** The scores, highest first; null where the answer is not one to this question. */
+function scoresOf(answer: unknown, count: number): RerankScore[] | null {
+  const list: unknown = Array.isArray(answer)
+    ? answer
+    : ((answer as Record<string, unknown> | null)?.results ?? (answer as Record<string, unknown> | null)?.data);
+  if (!Array.isArray(list) || list.length === 0) return null;
+  const scores: RerankScore[] = [];
+  for (const item of list as Record<string, unknown>[]) {
+    const index = item?.index;
+    const score = item?.relevance_score ?? item?.score;
+    if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= count || typeof score !== 'number')
+      return null;
+    scores.push({ index: index as number, score });
+  }
+  return scores.sort((a, b) => b.score - a.score || a.index - b.index);
+}
+
+function modelOf(answer: unknown): string | undefined {
+  const model = (answer as { model?: unknown } | null)?.model;
+  return typeof model === 'string' ? model : undefined;
+}
+
+function usageOf(answer: unknown): TokenCount | undefined {
+  const usage = (answer as { usage?: { total_tokens?: number; prompt_tokens?: number } } | null)?.usage;
+  const inputTokens = usage?.prompt_tokens ?? usage?.total_tokens;
+  return typeof inputTokens === 'number' ? { inputTokens, outputTokens: 0 } : undefined;
+}

@@ -1,0 +1,300 @@
+/** The inference subgraph's part of the API: embeddings, generation, reranking and summaries. */
+import type { GraphQLSchema } from 'graphql';
+import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { LIMITS } from '../input.ts';
+import type { ModelEntry } from '../calls/models.ts';
+import {
+  createService,
+  type Embedding,
+  type GenerateRequest,
+  type Generation,
+  type GenerationUsage,
+  type InferenceDeps,
+  type Reranking,
+  type Summary,
+} from '../calls/service.ts';
+import type { GenerationDelta } from '../calls/stream.ts';
+
+/** Builds the schema; `deps` is only read when fields are resolved. */
+export function buildSchema(deps: InferenceDeps): GraphQLSchema {
+  const subgraph = createSubgraphSchema({ query: true, subscription: true });
+  const { builder } = subgraph;
+  const service = createService(deps);
+
+  const embedding = builder.objectRef<Embedding>('Embedding').implement({
+    description: 'A text as a vector: texts with a small angle between their vectors are alike.',
+    fields: (t) => ({
+      index: t.exposeInt('index', { nullable: false, description: 'The place of the text in `input`, from 0.' }),
+      model: t.exposeString('model', {
+        nullable: false,
+        description: 'The model that made it; vectors of different models cannot be compared.',
+      }),
+      dimensions: t.exposeInt('dimensions', { nullable: false, description: 'The length of the vector.' }),
+      vector: t.field({
+        type: ['Float'],
+        nullable: { list: false, items: false },
+        description: 'The vector, of length 1 (L2-normalised): the dot product of two is their cosine.',
+        resolve: ({ vector }) => Array.from(vector),
+      }),
+    }),
+  });
+
+  const modelKind = builder.enumType('ModelKind', {
+    description: 'What a model does.',
+    values: {
+      EMBEDDING: { description: 'Turns texts into vectors.' },
+      CHAT: { description: 'Answers messages with text.' },
+      RERANK: { description: 'Scores how well documents answer a query.' },
+    } as const,
+  });
+
+  const model = builder.objectRef<ModelEntry>('Model').implement({
+    description: 'A model that this API uses, or that its model server serves besides.',
+    fields: (t) => ({
+      id: t.exposeID('id', { nullable: false, description: 'The name of the model.' }),
+      kind: t.expose('kind', { type: modelKind, nullable: false, description: 'What the model does.' }),
+      provider: t.exposeString('provider', {
+        nullable: false,
+        description: 'Who runs it: `built-in`, or the host of the model server.',
+      }),
+      available: t.exposeBoolean('available', { nullable: false, description: 'Whether it can be used now.' }),
+      detail: t.exposeString('detail', { description: 'What the model is used for, or why it cannot be used.' }),
+    }),
+  });
+
+  const role = builder.enumType('ChatRole', {
+    description: 'Who says a message.',
+    values: {
+      SYSTEM: { description: 'Instructions for the model.' },
+      USER: { description: 'The person or agent that asks.' },
+      ASSISTANT: { description: 'An earlier answer of the model.' },
+    } as const,
+  });
+
+  const message = builder.inputRef<GenerateRequest['messages'][number]>('ChatMessageInput').implement({
+    description: 'A message of a conversation.',
+    fields: (t) => ({
+      role: t.field({ type: role, required: true, description: 'Who says it.' }),
+      content: t.string({ required: true, description: 'What is said.' }),
+    }),
+  });
+
+  const generateInput = builder.inputRef<GenerateRequest>('GenerateInput').implement({
+    description: 'A conversation for the chat model to continue.',
+    fields: (t) => ({
+      messages: t.field({
+        type: [message],
+        required: true,
+        description: `The conversation, oldest first: up to ${LIMITS.generate.messages} messages with ${LIMITS.generate.characters} characters together.`,
+      }),
+      maxTokens: t.int({
+        description: `The longest answer in tokens: 1 to ${LIMITS.generate.maxTokens}; ${LIMITS.generate.defaultMaxTokens} when absent.`,
+      }),
+      temperature: t.float({
+        description: '0 (always the likeliest next token) to 2; the model’s default when absent.',
+      }),
+      stop: t.stringList({
+        description: `Up to ${LIMITS.generate.stops} texts of up to ${LIMITS.generate.stopCharacters} characters at which the answer ends, without them.`,
+      }),
+    }),
+  });
+
+  const finishReason = builder.enumType('FinishReason', {
+    description: 'Why an answer ended.',
+    values: {
+      STOP: { description: 'The model was done, or met a `stop` text.' },
+      LENGTH: { description: 'It reached `maxTokens` or the model’s own limit: the answer is cut off.' },
+      CONTENT_FILTER: { description: 'The provider’s filter withheld the rest.' },
+      OTHER: { description: 'The provider named another reason, or none.' },
+    } as const,
+  });
+
+  const usage = builder.objectRef<GenerationUsage>('GenerationUsage').implement({
+    description: 'The tokens that a generation took.',
+    fields: (t) => ({
+      inputTokens: t.exposeInt('inputTokens', { nullable: false, description: 'Tokens of the messages.' }),
+      outputTokens: t.exposeInt('outputTokens', { nullable: false, description: 'Tokens of the answer.' }),
+      estimated: t.exposeBoolean('estimated', {
+        nullable: false,
+        description: 'True where the provider counted none, and the figures are a quarter of the characters.',
+      }),
+    }),
+  });
+
+  const generation = builder.objectRef<Generation>('Generation').implement({
+    description: 'An answer of the chat model.',
+    fields: (t) => ({
+      text: t.exposeString('text', { nullable: false, description: 'The answer.' }),
+      model: t.exposeString('model', { nullable: false, description: 'The model that answered.' }),
+      finishReason: t.expose('finishReason', {
+        type: finishReason,
+        nullable: false,
+        description: 'Why the answer ended.',
+      }),
+      usage: t.expose('usage', { type: usage, nullable: false, description: 'The tokens that it took.' }),
+    }),
+  });
+
+  const delta = builder.objectRef<GenerationDelta>('GenerationDelta').implement({
+    description: 'A piece of an answer that is being generated.',
+    fields: (t) => ({
+      delta: t.exposeString('delta', { nullable: false, description: 'The text to append; empty in the last piece.' }),
+      done: t.exposeBoolean('done', {
+        nullable: false,
+        description: 'True in the last piece, which comes exactly once.',
+      }),
+      finishReason: t.expose('finishReason', {
+        type: finishReason,
+        description: 'Why the answer ended; in the last piece only.',
+      }),
+      usage: t.expose('usage', { type: usage, description: 'The tokens that it took; in the last piece only.' }),
+    }),
+  });
+
+  const rerankMethod = builder.enumType('RerankMethod', {
+    description: 'How documents were scored.',
+    values: {
+      MODEL: { description: 'By a reranking model of the model server; scores are the model’s own.' },
+      EMBEDDING: {
+        description: 'By the cosine of the embeddings of query and document, since no reranking model is served.',
+      },
+    } as const,
+  });
+
+  const reranked = builder.objectRef<Reranking['results'][number]>('RerankedDocument').implement({
+    description: 'A document with its score.',
+    fields: (t) => ({
+      index: t.exposeInt('index', {
+        nullable: false,
+        description: 'The place of the document in `documents`, from 0.',
+      }),
+      score: t.exposeFloat('score', {
+        nullable: false,
+        description: 'How well it answers the query; comparable within this answer only.',
+      }),
+      document: t.exposeString('document', { nullable: false, description: 'The document as it was given.' }),
+    }),
+  });
+
+  const reranking = builder.objectRef<Reranking>('Reranking').implement({
+    description: 'Documents in the order in which they answer a query.',
+    fields: (t) => ({
+      method: t.expose('method', { type: rerankMethod, nullable: false, description: 'How they were scored.' }),
+      model: t.exposeString('model', { description: 'The model that was used, where its server names it.' }),
+      results: t.expose('results', {
+        type: [reranked],
+        nullable: { list: false, items: false },
+        description: 'The best documents, best first.',
+      }),
+    }),
+  });
+
+  builder.queryFields((t) => ({
+    embed: t.field({
+      type: [embedding],
+      nullable: { list: true, items: false },
+      description: 'Embeds texts with the model that search uses: one vector for each text, in order.',
+      args: {
+        input: t.arg.stringList({
+          required: true,
+          description: `1 to ${LIMITS.embed.inputs} texts of up to ${LIMITS.embed.characters} characters, none of them empty.`,
+        }),
+      },
+      resolve: (_root, { input }, context) => service.embed(context, input),
+    }),
+    models: t.field({
+      type: [model],
+      nullable: { list: true, items: false },
+      description: 'The models that this API uses, then the others that its model server serves.',
+      resolve: (_root, _args, context) => service.models(context),
+    }),
+    generate: t.field({
+      type: generation,
+      description:
+        'Asks the chat model, once: a failure is never retried, nothing is cached. Tokens are recorded as usage.',
+      args: { input: t.arg({ type: generateInput, required: true, description: 'The conversation.' }) },
+      resolve: (_root, { input }, context) => service.generate(context, input),
+    }),
+    rerank: t.field({
+      type: reranking,
+      description: 'Orders documents by how well they answer a query; says by which method.',
+      args: {
+        query: t.arg.string({
+          required: true,
+          description: `The query: up to ${LIMITS.rerank.queryCharacters} characters.`,
+        }),
+        documents: t.arg.stringList({
+          required: true,
+          description: `1 to ${LIMITS.rerank.documents} documents of up to ${LIMITS.rerank.characters} characters, none of them empty.`,
+        }),
+        first: t.arg.int({
+          description: `How many of the best to return: 1 to ${LIMITS.rerank.documents}; all when absent.`,
+        }),
+      },
+      resolve: (_root, { query, documents, first }, context) => service.rerank(context, query, documents, first),
+    }),
+  }));
+
+  builder.subscriptionFields((t) => ({
+    generateStream: t.field({
+      type: delta,
+      description:
+        'Asks the chat model and sends the answer as it is made. Ending the subscription ends the generation.',
+      args: { input: t.arg({ type: generateInput, required: true, description: 'The conversation.' }) },
+      subscribe: (_root, { input }, context) => service.generateStream(context, input),
+      resolve: (piece) => piece,
+    }),
+  }));
+
+  const summaryMethod = builder.enumType('SummaryMethod', {
+    description: 'How a summary is made.',
+    values: {
+      EXTRACTIVE: { description: 'Sentences of the document itself, chosen by TextRank; costs no tokens.' },
+      MODEL: { description: 'Written by the chat model; costs tokens for every document.' },
+    } as const,
+  });
+
+  const summary = builder.objectRef<Summary>('Summary').implement({
+    description: 'What a document is about, in a few sentences.',
+    fields: (t) => ({
+      text: t.exposeString('text', {
+        nullable: false,
+        description: 'The summary, as plain text; empty for a document without prose.',
+      }),
+      method: t.expose('method', { type: summaryMethod, nullable: false, description: 'How it was made.' }),
+      model: t.exposeString('model', { description: 'The model that wrote it; null for `EXTRACTIVE`.' }),
+    }),
+  });
+
+  // `text` is the relational subgraph's; the planner fetches it and sends it along.
+  builder
+    .externalRef('Document', builder.selection<{ id: string }>('id'), (document) => document)
+    .implement({
+      externalFields: (t) => ({
+        id: t.id({ nullable: false, description: 'The id.' }),
+        text: t.string({ description: 'The whole text.' }),
+      }),
+      fields: (t) => ({
+        summary: t.field({
+          type: summary,
+          requires: builder.selection<{ text?: string | null }>('text'),
+          description: 'What the document is about, in a few of its own sentences or in the chat model’s.',
+          args: {
+            maxSentences: t.arg.int({
+              defaultValue: LIMITS.summary.defaultSentences,
+              description: `The longest summary, in sentences: 1 to ${LIMITS.summary.sentences}.`,
+            }),
+            method: t.arg({
+              type: summaryMethod,
+              defaultValue: 'EXTRACTIVE',
+              description:
+                'How to make it. `MODEL` falls back to `EXTRACTIVE` where no chat model is configured; the answer says what was used.',
+            }),
+          },
+          resolve: (document, args, context) => service.summary(context, document.text, args),
+        }),
+      }),
+    });
+
+  return subgraph.build();
+}

@@ -1,0 +1,192 @@
+/** What the schema's fields do, apart from GraphQL: checks what callers send, and asks loaders, driver and signer. */
+import { createHash } from 'node:crypto';
+import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
+import { pageOf, pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { checkContentType } from './content-type.ts';
+import type { ObjectDriver, ObjectInfo, ObjectSigner, SignedRequest } from '../driver.ts';
+import { checkKey, checkPrefix } from '../input.ts';
+import { createLoaders, scopeOf } from '../loaders.ts';
+import { MAX_EXPIRES_IN } from '../links/signed-urls.ts';
+
+/** What `schema.ts` builds on. */
+export interface ObjectDeps {
+  readonly driver: ObjectDriver;
+  /** Signs URLs: the store's own signer, or the gateway's. */
+  readonly signer: ObjectSigner;
+}
+
+/** An object as the schema passes it on: its key, and what a listing has told of it already. */
+export interface StoredObject {
+  readonly key: string;
+  readonly known?: Partial<ObjectInfo>;
+}
+
+/** The largest object that one upload may announce: S3's bound for a single PUT. */
+export const MAX_UPLOAD_BYTES = 5 * 1024 ** 3;
+/** The largest content of `putObject`; larger ones go through `requestUpload`. */
+export const MAX_PUT_BYTES = 8 * 1024 * 1024;
+/** Bounds of `text(maxBytes:)`. */
+export const TEXT_BYTES = { default: 64 * 1024, max: 1024 * 1024 } as const;
+/** Bounds of `expiresIn`, in seconds. */
+export const EXPIRES_IN = { default: 300, max: MAX_EXPIRES_IN } as const;
+
+export interface UploadRequest {
+  key: string;
+  contentType: string;
+  sizeBytes: number;
+  sha256?: string | null;
+  expiresIn?: number | null;
+}
+
+export interface PutRequest {
+  key: string;
+  contentType: string;
+  content: string;
+  encoding: 'UTF8' | 'BASE64';
+}
+
+/** The operations of the object subgraph. `deps` is read when they run, never before. */
+export function createService(deps: ObjectDeps) {
+  const loaders = createLoaders(() => deps.driver);
+
+  /**
+   * Fields of an object that does not exist are null, so a document whose bytes are still on their way needs no error.
+   */
+  const info = async <K extends keyof ObjectInfo>(
+    context: RequestContext,
+    object: StoredObject,
+    field: K,
+  ): Promise<ObjectInfo[K] | null> => {
+    const known = object.known?.[field];
+    if (known !== undefined) return known;
+    return (await loaders(context).info.load(object.key))?.[field] ?? null;
+  };
+
+  return {
+    info,
+
+    /** The object of `key` where it exists, else null. */
+    async object(context: RequestContext, key: string): Promise<StoredObject | null> {
+      const known = await loaders(context).info.load(checkKey(key));
+      return known && { key, known };
+    },
+
+    async objects(
+      context: RequestContext,
+      args: { prefix?: string | null; first?: number | null; after?: string | null },
+    ): Promise<Page<StoredObject, Edge<StoredObject>>> {
+      const prefix = checkPrefix(args.prefix ?? '');
+      const size = pageSize(args.first);
+      const after = args.after == null ? null : decodeCursor('objects', args.after, 1)[0];
+      if (after !== null && typeof after !== 'string') throw badUserInput('`after` is not a cursor of this API.');
+      const found = await deps.driver.list(scopeOf(context), { prefix, after, limit: size + 1 });
+      const objects = found.map((known): StoredObject => ({ key: known.key, known }));
+      return pageOf(objects, size, (node) => ({ node, cursor: encodeCursor('objects', [node.key]) }));
+    },
+
+    /** A URL for the bytes; null where there are none. */
+    async downloadUrl(
+      context: RequestContext,
+      object: StoredObject,
+      expiresIn: number | null | undefined,
+    ): Promise<string | null> {
+      const seconds = checkExpiresIn(expiresIn);
+      if ((await info(context, object, 'sizeBytes')) === null) return null;
+      return deps.signer.signDownload(context.principal.tenantId, object.key, seconds);
+    },
+
+    text(context: RequestContext, object: StoredObject, maxBytes: number | null | undefined): Promise<string | null> {
+      const bytes = maxBytes ?? TEXT_BYTES.default;
+      if (bytes < 1 || bytes > TEXT_BYTES.max)
+        throw badUserInput(`\`maxBytes\` must be from 1 to ${TEXT_BYTES.max}; got ${bytes}.`);
+      return loaders(context).text(bytes).load(object.key);
+    },
+
+    async requestUpload(
+      context: RequestContext,
+      input: UploadRequest,
+    ): Promise<SignedRequest & { object: StoredObject }> {
+      const key = checkKey(input.key);
+      const contentType = checkContentType(input.contentType);
+      const { sizeBytes } = input;
+      if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
+        throw badUserInput(`\`sizeBytes\` must be a whole number that is not negative; got ${sizeBytes}.`);
+      if (sizeBytes > MAX_UPLOAD_BYTES)
+        throw badUserInput(`\`sizeBytes\` is at most ${MAX_UPLOAD_BYTES} (5 GiB); got ${sizeBytes}.`);
+      const sha256 = input.sha256 == null ? undefined : checkSha256(input.sha256);
+      const expiresIn = checkExpiresIn(input.expiresIn);
+      const signed = await deps.signer.signUpload(context.principal.tenantId, key, {
+        contentType,
+        sizeBytes,
+        sha256,
+        expiresIn,
+      });
+      return { ...signed, object: { key } };
+    },
+
+    async putObject(context: RequestContext, input: PutRequest): Promise<{ object: StoredObject }> {
+      const key = checkKey(input.key);
+      const contentType = checkContentType(input.contentType);
+      const bytes = decodeContent(input);
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      // Delivered twice is stored once: an equal object keeps its date.
+      const present = await loaders(context).info.load(key);
+      if (present && present.checksum === sha256 && present.contentType === contentType)
+        return { object: { key, known: present } };
+      const known = await deps.driver.put(scopeOf(context), key, once(bytes), {
+        contentType,
+        sizeBytes: bytes.byteLength,
+        sha256,
+      });
+      loaders(context).clear(key);
+      return { object: { key, known } };
+    },
+
+    async deleteObject(context: RequestContext, key: string): Promise<{ key: string; deleted: boolean }> {
+      const deleted = await deps.driver.delete(scopeOf(context), checkKey(key));
+      loaders(context).clear(key);
+      return { key, deleted };
+    },
+  };
+}
+
+/** A body of one piece. */
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function checkExpiresIn(expiresIn: number | null | undefined): number {
+  const seconds = expiresIn ?? EXPIRES_IN.default;
+  if (seconds < 1 || seconds > EXPIRES_IN.max)
+    throw badUserInput(`\`expiresIn\` must be from 1 to ${EXPIRES_IN.max} seconds; got ${seconds}.`);
+  return seconds;
+}
+
+function checkSha256(sha256: string): string {
+  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw badUserInput('`sha256` must be 64 hexadecimal digits.');
+  return sha256.toLowerCase();
+}
+
+function decodeContent({ content, encoding }: PutRequest): Uint8Array {
+  const hint = 'Use `requestUpload` for larger objects.';
+  // Before decoding: base64 has four characters for three bytes.
+  if (content.length > Math.ceil(MAX_PUT_BYTES / 3) * 4) throw tooLarge(hint);
+  let bytes: Buffer;
+  if (encoding === 'BASE64') {
+    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(content) || content.length % 4 !== 0) {
+      throw badUserInput('`content` is not base64 (RFC 4648, with padding and without line breaks).');
+    }
+    bytes = Buffer.from(content, 'base64');
+  } else {
+    if (/\p{Cs}/u.test(content))
+      throw badUserInput('`content` must be well-formed Unicode.', { hint: 'Send bytes that are not text as BASE64.' });
+    bytes = Buffer.from(content, 'utf8');
+  }
+  if (bytes.byteLength > MAX_PUT_BYTES) throw tooLarge(hint);
+  return bytes;
+}
+
+const tooLarge = (hint: string) =>
+  new CodedError('PAYLOAD_TOO_LARGE', `\`content\` is at most ${MAX_PUT_BYTES} bytes (8 MiB).`, { hint });

@@ -1,0 +1,218 @@
+/** The object subgraph's part of the API: the bytes behind documents and artifacts, and uploads. */
+import type { GraphQLSchema } from 'graphql';
+import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
+import {
+  createService,
+  EXPIRES_IN,
+  MAX_PUT_BYTES,
+  MAX_UPLOAD_BYTES,
+  TEXT_BYTES,
+  type ObjectDeps,
+  type PutRequest,
+  type StoredObject,
+  type UploadRequest,
+} from '../bytes/service.ts';
+
+/** Builds the schema; `deps` is only read when fields are resolved. */
+export function buildSchema(deps: ObjectDeps): GraphQLSchema {
+  const subgraph = createSubgraphSchema({ query: true, mutation: true });
+  const { builder } = subgraph;
+  const service = createService(deps);
+
+  const storedObject = builder.objectRef<StoredObject>('StoredObject').implement({
+    description:
+      'Bytes kept in the object store under a key. Fields other than `key` are null as long as no such object exists, ' +
+      'as with a document whose bytes are still being delivered.',
+    fields: (t) => ({
+      key: t.exposeString('key', {
+        nullable: false,
+        description: 'The key: segments joined by `/`, unique within the tenant.',
+      }),
+      sizeBytes: t.float({
+        description: 'The number of bytes; a whole number (Float, since Int ends at 2 GiB).',
+        resolve: (object, _args, context) => service.info(context, object, 'sizeBytes'),
+      }),
+      contentType: t.string({
+        description: 'The media type that was given when the object was stored, such as `text/markdown`.',
+        resolve: (object, _args, context) => service.info(context, object, 'contentType'),
+      }),
+      checksum: t.string({
+        description:
+          'SHA-256 of the bytes in lower-case hexadecimal; null where the store was filled by somebody who left none.',
+        resolve: (object, _args, context) => service.info(context, object, 'checksum'),
+      }),
+      updatedAt: t.field({
+        type: 'DateTime',
+        description: 'When the bytes were stored last.',
+        resolve: (object, _args, context) => service.info(context, object, 'updatedAt'),
+      }),
+      downloadUrl: t.string({
+        description:
+          'A signed URL from which the bytes can be fetched with GET, without further credentials, by anybody who has it. ' +
+          'Ranges are supported.',
+        args: {
+          expiresIn: t.arg.int({
+            defaultValue: EXPIRES_IN.default,
+            description: `For how many seconds the URL works: 1 to ${EXPIRES_IN.max}.`,
+          }),
+        },
+        resolve: (object, { expiresIn }, context) => service.downloadUrl(context, object, expiresIn),
+      }),
+      text: t.string({
+        description:
+          'The start of the bytes as text; null where the content type is not text. A character that `maxBytes` would cut in two is ' +
+          'left out; bytes that are not text in the type’s charset (UTF-8 when it names none) become U+FFFD.',
+        args: {
+          maxBytes: t.arg.int({
+            defaultValue: TEXT_BYTES.default,
+            description: `How many bytes to read at most: 1 to ${TEXT_BYTES.max}.`,
+          }),
+        },
+        resolve: (object, { maxBytes }, context) => service.text(context, object, maxBytes),
+      }),
+    }),
+  });
+  builder.asEntity(storedObject, {
+    key: builder.selection<{ key: string }>('key'),
+    resolveReference: ({ key }) => ({ key }),
+  });
+
+  const connection = connectionType<StoredObject>(subgraph, 'Object', { node: storedObject, items: 'stored objects' });
+
+  builder.queryFields((t) => ({
+    object: t.field({
+      type: storedObject,
+      description: 'The object with this key; null where there is none.',
+      args: { key: t.arg.string({ required: true, description: 'The key, such as `notes/today.md`.' }) },
+      resolve: (_root, { key }, context) => service.object(context, key),
+    }),
+    objects: t.field({
+      type: connection,
+      description: 'Stored objects in the order of their keys (compared as UTF-8 bytes).',
+      args: {
+        prefix: t.arg.string({
+          description: 'Only keys that start with this, such as `documents/`; all keys when absent.',
+        }),
+        ...pageArguments(t.arg),
+      },
+      resolve: (_root, args, context) => service.objects(context, args),
+    }),
+  }));
+
+  const encoding = builder.enumType('ContentEncoding', {
+    description: 'How bytes are written as text.',
+    values: {
+      UTF8: { description: 'The bytes are the UTF-8 encoding of the text.' },
+      BASE64: { description: 'The text is the bytes in base64 (RFC 4648, with padding).' },
+    } as const,
+  });
+
+  const header = builder.objectRef<{ name: string; value: string }>('HttpHeader').implement({
+    description: 'A header of an HTTP request.',
+    fields: (t) => ({
+      name: t.exposeString('name', { nullable: false, description: 'The name of the header.' }),
+      value: t.exposeString('value', { nullable: false, description: 'Its value, to be sent as it is.' }),
+    }),
+  });
+
+  const uploadInput = builder.inputRef<UploadRequest>('RequestUploadInput').implement({
+    description: 'The object that is going to be uploaded.',
+    fields: (t) => ({
+      key: t.string({
+        required: true,
+        description:
+          'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.',
+      }),
+      contentType: t.string({ required: true, description: 'The media type, such as `text/markdown`.' }),
+      sizeBytes: t.float({
+        required: true,
+        description: `The exact number of bytes: a whole number up to ${MAX_UPLOAD_BYTES} (5 GiB).`,
+      }),
+      sha256: t.string({
+        description: 'SHA-256 of the bytes in hexadecimal; bytes with another checksum are refused.',
+      }),
+      expiresIn: t.int({
+        description: `For how many seconds the upload may begin: 1 to ${EXPIRES_IN.max}; ${EXPIRES_IN.default} when absent.`,
+      }),
+    }),
+  });
+
+  const uploadPayload = builder
+    .objectRef<Awaited<ReturnType<typeof service.requestUpload>>>('RequestUploadPayload')
+    .implement({
+      description: 'A signed request that stores the bytes; send it as it is, with the bytes as body.',
+      fields: (t) => ({
+        url: t.exposeString('url', { description: 'Where to send the bytes.' }),
+        method: t.exposeString('method', { description: 'The HTTP method to use.' }),
+        headers: t.expose('headers', {
+          type: [header],
+          nullable: { list: true, items: false },
+          description: 'The headers that must be sent with exactly these values.',
+        }),
+        object: t.expose('object', {
+          type: storedObject,
+          description: 'The object as it is now: its fields are null until the bytes have arrived.',
+        }),
+      }),
+    });
+
+  const putInput = builder.inputRef<PutRequest>('PutObjectInput').implement({
+    description: `A small object with its bytes: at most ${MAX_PUT_BYTES} (8 MiB), or what the gateway accepts as request body.`,
+    fields: (t) => ({
+      key: t.string({
+        required: true,
+        description:
+          'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.',
+      }),
+      contentType: t.string({ required: true, description: 'The media type, such as `text/markdown`.' }),
+      content: t.string({ required: true, description: 'The bytes, written as `encoding` says.' }),
+      encoding: t.field({ type: encoding, required: true, description: 'How `content` writes the bytes.' }),
+    }),
+  });
+
+  const putPayload = builder.objectRef<{ object: StoredObject }>('PutObjectPayload').implement({
+    description: 'The stored object.',
+    fields: (t) => ({
+      object: t.expose('object', { type: storedObject, description: 'The object as it was stored.' }),
+    }),
+  });
+
+  const deleteInput = builder.inputRef<{ key: string }>('DeleteObjectInput').implement({
+    description: 'The object to delete.',
+    fields: (t) => ({ key: t.string({ required: true, description: 'Its key.' }) }),
+  });
+
+  const deletePayload = builder.objectRef<{ key: string; deleted: boolean }>('DeleteObjectPayload').implement({
+    description: 'What became of the object.',
+    fields: (t) => ({
+      key: t.exposeString('key', { description: 'The key that was given.' }),
+      deleted: t.exposeBoolean('deleted', {
+        description: 'Whether there was such an object; deleting twice is no error.',
+      }),
+    }),
+  });
+
+  builder.mutationFields((t) => ({
+    requestUpload: t.field({
+      type: uploadPayload,
+      description: 'Signs an upload: nothing is stored until the request that it returns has been sent with the bytes.',
+      args: { input: t.arg({ type: uploadInput, required: true, description: 'What is going to be uploaded.' }) },
+      resolve: (_root, { input }, context) => service.requestUpload(context, input),
+    }),
+    putObject: t.field({
+      type: putPayload,
+      description: 'Stores a small object, replacing what is there. Storing the same bytes again changes nothing.',
+      args: { input: t.arg({ type: putInput, required: true, description: 'The object.' }) },
+      resolve: (_root, { input }, context) => service.putObject(context, input),
+    }),
+    deleteObject: t.field({
+      type: deletePayload,
+      description: 'Deletes an object. URLs that were signed for it answer 404 from then on.',
+      args: { input: t.arg({ type: deleteInput, required: true, description: 'The object.' }) },
+      resolve: (_root, { input }, context) => service.deleteObject(context, input.key),
+    }),
+  }));
+
+  return subgraph.build();
+}

@@ -1,0 +1,193 @@
+/** What `upsertDocument` accepts, and what it makes of it before a store is touched: ids, hash, chunks. */
+import { createHash } from 'node:crypto';
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
+import { CHUNKING, chunkText } from './chunking.ts';
+import type { DocumentEntity, DocumentRelation, EntityName } from '../driver.ts';
+import { checkMediaType, checkName, checkText } from '../input.ts';
+
+/** The bounds on one document, and on one batch of them. */
+export const DOCUMENT_LIMITS = {
+  /** Bytes of UTF-8. */
+  textBytes: 2 * 1024 * 1024,
+  entities: 500,
+  relations: 2_000,
+  /** Of entities, in UTF-16 code units: what the graph accepts. */
+  entityName: 500,
+  entityKind: 100,
+  /** Bytes of all properties of entities and relations together, as JSON. */
+  propertyBytes: 1024 * 1024,
+  /** Documents in one `upsertDocuments`. */
+  batch: 50,
+  /** Bytes of all texts of a batch. */
+  batchBytes: 16 * 1024 * 1024,
+} as const;
+
+/** Relation types are what Cypher takes without quoting, in the customary capitals. */
+const RELATION_TYPE = /^[A-Z][A-Z0-9_]{0,63}$/;
+
+export interface UpsertDocumentInput {
+  title: string;
+  source: string;
+  mediaType: string;
+  text: string;
+  metadata?: JsonValue | null;
+  entities?: (EntityName & { properties?: JsonValue | null })[] | null;
+  relations?: { from: EntityName; to: EntityName; type: string; properties?: JsonValue | null }[] | null;
+}
+
+/** A document as a store writes it. */
+export interface PreparedDocument {
+  id: string;
+  title: string;
+  source: string;
+  mediaType: string;
+  text: string;
+  contentHash: string;
+  metadata: JsonValue;
+  objectKey: string;
+  entities: DocumentEntity[];
+  relations: DocumentRelation[];
+  chunks: { id: string; index: number; text: string }[];
+  /** Equal for two inputs that mean the same, whatever the order of keys in their JSON. */
+  digest: string;
+}
+
+/**
+ * Checks a batch and prepares each document.
+ * @throws CodedError `BAD_USER_INPUT` that names the field at fault
+ */
+export function prepareDocuments(tenantId: string, inputs: readonly UpsertDocumentInput[]): PreparedDocument[] {
+  if (inputs.length > DOCUMENT_LIMITS.batch) {
+    throw badUserInput(`\`documents\` has ${inputs.length} items; at most ${DOCUMENT_LIMITS.batch} are accepted.`);
+  }
+  const sources = new Set<string>();
+  let bytes = 0;
+  for (const { source, text } of inputs) {
+    if (sources.has(source))
+      throw badUserInput(`\`documents\` names the source ${JSON.stringify(source.slice(0, 200))} twice.`);
+    sources.add(source);
+    bytes += Buffer.byteLength(text);
+  }
+  if (bytes > DOCUMENT_LIMITS.batchBytes) {
+    throw badUserInput(`\`documents\` has ${bytes} bytes of text; at most ${DOCUMENT_LIMITS.batchBytes} are accepted.`);
+  }
+  return inputs.map((input) => prepareDocument(tenantId, input));
+}
+
+/** Checks and prepares one document; see {@link prepareDocuments}. */
+export function prepareDocument(tenantId: string, input: UpsertDocumentInput): PreparedDocument {
+  const title = checkName('title', input.title);
+  const source = checkName('source', input.source);
+  const mediaType = checkMediaType('mediaType', input.mediaType);
+  const bytes = Buffer.byteLength(input.text);
+  if (bytes > DOCUMENT_LIMITS.textBytes) {
+    throw badUserInput(`\`text\` is ${bytes} bytes long; at most ${DOCUMENT_LIMITS.textBytes} are accepted.`, {
+      hint: 'Split the document.',
+    });
+  }
+  const text = checkText('text', input.text, { max: DOCUMENT_LIMITS.textBytes, blank: true });
+  const metadata = jsonObject('metadata', input.metadata);
+  const entities = checkEntities(input.entities ?? []);
+  const relations = checkRelations(input.relations ?? []);
+  const propertyBytes = Buffer.byteLength(
+    JSON.stringify([entities, relations].map((list) => list.map(({ properties }) => properties))),
+  );
+  if (propertyBytes > DOCUMENT_LIMITS.propertyBytes) {
+    throw badUserInput(
+      `The properties of all entities and relations are ${propertyBytes} bytes; at most ${DOCUMENT_LIMITS.propertyBytes} are accepted.`,
+    );
+  }
+
+  const id = documentId(tenantId, source);
+  const contentHash = sha256(text);
+  return {
+    id,
+    title,
+    source,
+    mediaType,
+    text,
+    contentHash,
+    metadata,
+    objectKey: documentKey(id, source),
+    entities,
+    relations,
+    // The document's id is the tenant's own, so the chunk's is too. Without the index, a text that moves keeps its id.
+    chunks: chunkText(text, mediaType).map((chunk, index) => ({
+      id: derivedId('Chunk', id, chunk),
+      index,
+      text: chunk,
+    })),
+    digest: sha256(
+      JSON.stringify(
+        canonical([CHUNKING, title, source, mediaType, contentHash, metadata, entities as never, relations as never]),
+      ),
+    ),
+  };
+}
+
+function checkEntities(entities: NonNullable<UpsertDocumentInput['entities']>): DocumentEntity[] {
+  if (entities.length > DOCUMENT_LIMITS.entities) {
+    throw badUserInput(`\`entities\` has ${entities.length} items; at most ${DOCUMENT_LIMITS.entities} are accepted.`);
+  }
+  return entities.map((entity, index) => ({
+    ...entityName(`entities[${index}]`, entity),
+    properties: jsonObject(`entities[${index}].properties`, entity.properties),
+  }));
+}
+
+function checkRelations(relations: NonNullable<UpsertDocumentInput['relations']>): DocumentRelation[] {
+  if (relations.length > DOCUMENT_LIMITS.relations) {
+    throw badUserInput(
+      `\`relations\` has ${relations.length} items; at most ${DOCUMENT_LIMITS.relations} are accepted.`,
+    );
+  }
+  return relations.map((relation, index) => {
+    if (!RELATION_TYPE.test(relation.type)) {
+      throw badUserInput(
+        `\`relations[${index}].type\` must be 1 to 64 capitals, digits and underscores, starting with a letter, such as DEPENDS_ON.`,
+      );
+    }
+    return {
+      from: entityName(`relations[${index}].from`, relation.from),
+      to: entityName(`relations[${index}].to`, relation.to),
+      type: relation.type,
+      properties: jsonObject(`relations[${index}].properties`, relation.properties),
+    };
+  });
+}
+
+const entityName = (name: string, entity: EntityName): EntityName => ({
+  name: checkText(`${name}.name`, entity.name, { max: DOCUMENT_LIMITS.entityName }),
+  kind: checkText(`${name}.kind`, entity.kind, { max: DOCUMENT_LIMITS.entityKind }),
+});
+
+/** Returns a JSON object, empty where none was given. */
+export function jsonObject(name: string, value: JsonValue | null | undefined): JsonValue {
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw badUserInput(`\`${name}\` must be a JSON object.`);
+  return value;
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** JSON with the keys of every object in one order. Objects become lists, so that no key (`__proto__`) is special. */
+function canonical(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return ['list', ...value.map(canonical)];
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return ['object', ...entries.map(([key, item]): JsonValue => [key, canonical(item)])];
+}
+
+/**
+ * Where a document's bytes are kept. The basename is for people who browse the object store; the id makes it unique.
+ */
+export function documentKey(id: string, source: string): string {
+  const basename = source.split(/[\\/]/).findLast((part) => part.trim() !== '') ?? '';
+  const safe = basename
+    .normalize('NFC')
+    .replace(/[^\p{L}\p{N}._-]+/gu, '-')
+    .replace(/^[.-]+|[.-]+$/g, '');
+  return `documents/${id}/${[...safe].slice(0, 100).join('') || 'document'}`;
+}

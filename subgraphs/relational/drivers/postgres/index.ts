@@ -1,0 +1,58 @@
+/** The relational store on PostgreSQL, in the schema `relational`. */
+import { sql } from 'kysely';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { RelationalDriver, TenantRow } from '../../driver.ts';
+import * as agents from './agents.ts';
+import * as documents from './documents.ts';
+import { byIdsStatement, countStatement, listStatement } from './lists.ts';
+import * as outbox from './outbox.ts';
+import * as reconcile from './reconcile.ts';
+import * as records from './records.ts';
+import { statement } from './sql.ts';
+
+/** Applies the migrations, and returns the driver. */
+export async function createPostgresDriver(postgres: Postgres): Promise<RelationalDriver> {
+  await postgres.migrate('relational', new URL('../../migrations/', import.meta.url));
+  return {
+    list: async (context, model, request) =>
+      await postgres.read(context, listStatement(model, request), { replica: true }),
+    count: async (context, model, where) =>
+      Number((await postgres.read(context, countStatement(model, where), { replica: true }))[0]?.count ?? 0),
+    byIds: async (context, model, ids) => await postgres.read(context, byIdsStatement(model, ids), { replica: true }),
+    tenant: async (context) => {
+      const rows = await postgres.read(
+        context,
+        statement(sql<TenantRow>`SELECT tenant_id AS id, name, created_at AS "createdAt" FROM relational.tenants`),
+      );
+      return rows[0];
+    },
+
+    documentTexts: (...given) => documents.documentTexts(postgres, ...given),
+    chunksOfDocuments: (...given) => documents.chunksOfDocuments(postgres, ...given),
+    indexing: (...given) => documents.indexing(postgres, ...given),
+    upsertDocuments: (...given) => documents.upsertDocuments(postgres, ...given),
+    deleteDocument: (...given) => documents.deleteDocument(postgres, ...given),
+
+    versionsOfAgents: (...given) => agents.versionsOfAgents(postgres, ...given),
+    createAgent: (...given) => agents.createAgent(postgres, ...given),
+    updateAgent: (...given) => agents.updateAgent(postgres, ...given),
+    deleteAgent: (...given) => agents.deleteAgent(postgres, ...given),
+
+    rememberFact: (...given) => records.rememberFact(postgres, ...given),
+    forgetFact: (...given) => records.forgetFact(postgres, ...given),
+    createArtifact: (...given) => records.createArtifact(postgres, ...given),
+    recordUsage: (...given) => records.recordUsage(postgres, ...given),
+
+    claimOutbox: (...given) => outbox.claimOutbox(postgres, ...given),
+    completeOutbox: (...given) => outbox.completeOutbox(postgres, ...given),
+    failOutbox: (...given) => outbox.failOutbox(postgres, ...given),
+    outboxStatus: (...given) => outbox.outboxStatus(postgres, ...given),
+
+    tenantIds: (...given) => reconcile.tenantIds(postgres, ...given),
+    referenceDocuments: (...given) => reconcile.referenceDocuments(postgres, ...given),
+    knownDocuments: (...given) => reconcile.knownDocuments(postgres, ...given),
+    redeliver: (...given) => reconcile.redeliver(postgres, ...given),
+
+    health: async () => [await postgres.health()],
+  };
+}

@@ -1,0 +1,294 @@
+/**
+ * What each listed type's columns are: the one description that drives its GraphQL fields, its filter, its order, its
+ * SQL and its cursors.
+ */
+import type { ModelName, Rows } from '../driver.ts';
+
+export type ColumnType = 'id' | 'text' | 'int' | 'boolean' | 'moment' | 'json';
+
+export interface Column {
+  /** The column's name in SQL. */
+  readonly column: string;
+  readonly type: ColumnType;
+  /** Of the GraphQL field. */
+  readonly description: string;
+  readonly nullable?: true;
+  readonly filterable?: true;
+  readonly sortable?: true;
+}
+
+export interface Model<M extends ModelName = ModelName> {
+  /** The GraphQL type. */
+  readonly name: M;
+  readonly table: string;
+  /** What a list holds, for descriptions and cursors. */
+  readonly items: string;
+  /** By field of the row. */
+  readonly columns: Readonly<Record<keyof Rows[M] & string, Column>>;
+  /** The order of a list that asks for none; the id comes behind it by itself. */
+  readonly defaultOrder: { readonly field: keyof Rows[M] & string; readonly direction: 'ASC' | 'DESC' };
+}
+
+const id: Column = { column: 'id', type: 'id', description: 'The id.', filterable: true };
+const createdAt: Column = {
+  column: 'created_at',
+  type: 'moment',
+  description: 'When it was created.',
+  filterable: true,
+  sortable: true,
+};
+const updatedAt: Column = {
+  column: 'updated_at',
+  type: 'moment',
+  description: 'When it last changed.',
+  filterable: true,
+  sortable: true,
+};
+const both = { filterable: true, sortable: true } as const;
+
+export const MODELS: { readonly [M in ModelName]: Model<M> } = {
+  Agent: {
+    name: 'Agent',
+    table: 'agents',
+    items: 'agents',
+    columns: {
+      id,
+      name: { column: 'name', type: 'text', description: 'The agent’s name; several agents may share one.', ...both },
+      description: {
+        column: 'description',
+        type: 'text',
+        description: 'What the agent is for.',
+        nullable: true,
+        filterable: true,
+      },
+      versionNumber: { column: 'version_number', type: 'int', description: 'The number of the current version.' },
+      createdAt,
+      updatedAt,
+    },
+    defaultOrder: { field: 'createdAt', direction: 'DESC' },
+  },
+  AgentVersion: {
+    name: 'AgentVersion',
+    table: 'agent_versions',
+    items: 'versions of an agent',
+    columns: {
+      id,
+      agentId: { column: 'agent_id', type: 'id', description: 'The agent’s id.' },
+      number: { column: 'number', type: 'int', description: 'Counts the agent’s versions, from 1 without gaps.' },
+      name: { column: 'name', type: 'text', description: 'The agent’s name in this version.' },
+      description: {
+        column: 'description',
+        type: 'text',
+        description: 'What the agent was for in this version.',
+        nullable: true,
+      },
+      instructions: { column: 'instructions', type: 'text', description: 'The system prompt.', nullable: true },
+      model: {
+        column: 'model',
+        type: 'text',
+        description: 'The model that the agent is meant to use.',
+        nullable: true,
+      },
+      config: {
+        column: 'config',
+        type: 'json',
+        description: 'Further settings, as the agent’s own code understands them.',
+      },
+      createdAt,
+    },
+    defaultOrder: { field: 'number', direction: 'DESC' },
+  },
+  Document: {
+    name: 'Document',
+    table: 'documents',
+    items: 'documents',
+    columns: {
+      id,
+      title: { column: 'title', type: 'text', description: 'The title, for people.', ...both },
+      source: {
+        column: 'source',
+        type: 'text',
+        description: 'Where the document comes from, such as a path or URL; it names the document within the tenant.',
+        ...both,
+      },
+      mediaType: {
+        column: 'media_type',
+        type: 'text',
+        description: 'The text’s media type, such as `text/markdown`.',
+        ...both,
+      },
+      contentHash: {
+        column: 'content_hash',
+        type: 'text',
+        description: 'SHA-256 of the text as UTF-8, in hexadecimal: equal texts have equal hashes.',
+        filterable: true,
+      },
+      metadata: {
+        column: 'metadata',
+        type: 'json',
+        description: 'Whatever the writer recorded about it, as a JSON object.',
+        filterable: true,
+      },
+      objectKey: {
+        column: 'object_key',
+        type: 'text',
+        description: 'The key of its bytes in the object store.',
+        nullable: true,
+      },
+      createdAt,
+      updatedAt,
+    },
+    defaultOrder: { field: 'createdAt', direction: 'DESC' },
+  },
+  Chunk: {
+    name: 'Chunk',
+    table: 'chunks',
+    items: 'chunks of a document',
+    columns: {
+      id,
+      documentId: { column: 'document_id', type: 'id', description: 'The document’s id.' },
+      index: { column: 'index', type: 'int', description: 'Its place within the document, from 0.' },
+      text: {
+        column: 'text',
+        type: 'text',
+        description: 'A passage of the document, under the headings that it stands under; at most 1,200 characters.',
+      },
+    },
+    defaultOrder: { field: 'index', direction: 'ASC' },
+  },
+  MemoryFact: {
+    name: 'MemoryFact',
+    table: 'memory_facts',
+    items: 'remembered facts',
+    columns: {
+      id,
+      agentId: {
+        column: 'agent_id',
+        type: 'id',
+        description: 'The id of the agent whose memory it is in.',
+        nullable: true,
+        filterable: true,
+      },
+      key: {
+        column: 'key',
+        type: 'text',
+        description: 'What the fact is about; unique within the agent’s memory.',
+        ...both,
+      },
+      value: { column: 'value', type: 'text', description: 'What is remembered.', filterable: true },
+      source: {
+        column: 'source',
+        type: 'text',
+        description: 'Where it was learned, such as `user` or a URL.',
+        nullable: true,
+        ...both,
+      },
+      createdAt,
+      updatedAt,
+    },
+    defaultOrder: { field: 'createdAt', direction: 'DESC' },
+  },
+  Artifact: {
+    name: 'Artifact',
+    table: 'artifacts',
+    items: 'artifacts',
+    columns: {
+      id,
+      runId: { column: 'run_id', type: 'id', description: 'The id of the run that made it.', filterable: true },
+      path: {
+        column: 'path',
+        type: 'text',
+        description: 'Its name within the run, such as `report/summary.md`.',
+        ...both,
+      },
+      contentType: { column: 'content_type', type: 'text', description: 'Its media type.', ...both },
+      fileKey: {
+        column: 'file_key',
+        type: 'text',
+        description: 'The key of its bytes in the object store.',
+        nullable: true,
+      },
+      createdAt,
+    },
+    defaultOrder: { field: 'createdAt', direction: 'DESC' },
+  },
+  UsageRecord: {
+    name: 'UsageRecord',
+    table: 'usage_records',
+    items: 'usage records',
+    columns: {
+      id,
+      operation: { column: 'operation', type: 'text', description: 'What the tokens were spent on.', filterable: true },
+      provider: { column: 'provider', type: 'text', description: 'Who served the model.', filterable: true },
+      model: { column: 'model', type: 'text', description: 'The model that was used.', filterable: true },
+      inputTokens: { column: 'input_tokens', type: 'int', description: 'Tokens sent to the model.', filterable: true },
+      outputTokens: {
+        column: 'output_tokens',
+        type: 'int',
+        description: 'Tokens that the model made.',
+        filterable: true,
+      },
+      estimated: {
+        column: 'estimated',
+        type: 'boolean',
+        description: 'Whether the counts are estimates of this gateway, because the provider gave none.',
+        filterable: true,
+      },
+      subject: { column: 'subject', type: 'text', description: 'Who spent them.', filterable: true },
+      requestId: {
+        column: 'request_id',
+        type: 'text',
+        description: 'The request in which they were spent.',
+        filterable: true,
+      },
+      createdAt,
+    },
+    defaultOrder: { field: 'createdAt', direction: 'DESC' },
+  },
+  AuditEntry: {
+    name: 'AuditEntry',
+    table: 'audit_entries',
+    items: 'audit entries',
+    columns: {
+      id,
+      actor: {
+        column: 'actor',
+        type: 'text',
+        description: 'Who acted: the subject of the caller’s token or key.',
+        filterable: true,
+      },
+      action: {
+        column: 'action',
+        type: 'text',
+        description: 'What was done, such as `document.upsert`.',
+        filterable: true,
+      },
+      subjectType: {
+        column: 'subject_type',
+        type: 'text',
+        description: 'The type of what was changed, such as `Document`.',
+        filterable: true,
+      },
+      subjectId: { column: 'subject_id', type: 'id', description: 'The id of what was changed.', filterable: true },
+      requestId: {
+        column: 'request_id',
+        type: 'text',
+        description: 'The request in which it was done.',
+        filterable: true,
+      },
+      details: { column: 'details', type: 'json', description: 'More about the change, as a JSON object.' },
+      createdAt,
+    },
+    defaultOrder: { field: 'createdAt', direction: 'DESC' },
+  },
+};
+
+/** The columns of a model as a list, generic code's view of it. */
+export const columnsOf = (model: Model): [field: string, column: Column][] => Object.entries(model.columns);
+
+/** The column of a field; a field that the model does not have is a fault of the code. */
+export function columnOf(model: Model, field: string): Column {
+  const column = (model.columns as Record<string, Column>)[field];
+  if (column === undefined) throw new Error(`${model.name} has no column for ${field}.`);
+  return column;
+}

@@ -1,0 +1,96 @@
+/** A model's order: its GraphQL input types, what a caller's input means, and the cursors of a list in that order. */
+import type { EnumRef, InputRef } from '@pothos/core';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { SortValue } from '../driver.ts';
+import { columnOf, columnsOf, type Model } from './models.ts';
+
+/** One level of a sort; nulls are the largest values. */
+export interface Order {
+  readonly field: string;
+  readonly direction: 'ASC' | 'DESC';
+}
+
+/** The most fields that one order names. */
+export const ORDER_FIELDS = 5;
+
+/** Defines `<Model>Order` and `<Model>OrderField` from the sortable columns of a model. */
+export function orderInput({ builder, shared }: SubgraphSchema, model: Model): InputRef<Order> {
+  const field = builder.enumType(`${model.name}OrderField`, {
+    description: `What ${model.items} can be sorted by.`,
+    values: Object.fromEntries(
+      columnsOf(model)
+        .filter(([, column]) => column.sortable)
+        .map(([name]) => [
+          name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(),
+          {
+            value: name,
+            description: `By \`${name}\`${columnOf(model, name).type === 'text' ? ', by code point' : ''}.`,
+          },
+        ]),
+    ),
+  }) as unknown as EnumRef<any, string>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  return builder.inputRef<Order>(`${model.name}Order`).implement({
+    description: `How to sort ${model.items}. Items without a value count as the largest.`,
+    fields: (t) => ({
+      field: t.field({ type: field, required: true, description: 'What to sort by.' }),
+      direction: t.field({
+        type: shared.OrderDirection,
+        required: true,
+        defaultValue: 'ASC',
+        description: 'Which way.',
+      }),
+    }),
+  });
+}
+
+/**
+ * The order that a caller asked for, or the model's own, with the id behind it so that it is total.
+ * @throws CodedError `BAD_USER_INPUT` for more than {@link ORDER_FIELDS} fields, or a field named twice
+ */
+export function parseOrder(model: Model, orderBy: readonly Order[] | null | undefined): Order[] {
+  const asked = orderBy?.length ? orderBy : [model.defaultOrder];
+  if (asked.length > ORDER_FIELDS)
+    throw badUserInput(`\`orderBy\` has at most ${ORDER_FIELDS} fields; got ${asked.length}.`);
+  if (new Set(asked.map(({ field }) => field)).size < asked.length)
+    throw badUserInput('`orderBy` names a field twice.');
+  // The id goes the way of the last field, so that an index on both can be read in one direction.
+  return [
+    ...asked.map(({ field, direction }) => ({ field, direction })),
+    { field: 'id', direction: asked.at(-1)?.direction ?? 'ASC' },
+  ];
+}
+
+const listName = (model: Model, order: readonly Order[]): string =>
+  `${model.table}:${order.map(({ field, direction }) => `${field} ${direction}`).join()}`;
+
+/** The cursor of a row in a list of this order. */
+export function rowCursor(model: Model, order: readonly Order[], row: object): string {
+  const values = order.map(({ field }) => {
+    const value = (row as Record<string, unknown>)[field] ?? null;
+    return value instanceof Date ? value.toISOString() : (value as SortValue);
+  });
+  return encodeCursor(listName(model, order), values);
+}
+
+/**
+ * The sort key in a cursor.
+ * @throws CodedError `BAD_USER_INPUT` when the cursor is malformed, or of another list or order
+ */
+export function parseCursor(model: Model, order: readonly Order[], cursor: string): SortValue[] {
+  const values = decodeCursor(listName(model, order), cursor, order.length);
+  values.forEach((value, index) => {
+    const column = columnOf(model, order[index]?.field ?? 'id');
+    if (!fits(column.type, value) && !(value === null && column.nullable))
+      throw badUserInput('`after` is not a cursor of this list.');
+  });
+  return values;
+}
+
+function fits(type: string, value: SortValue): boolean {
+  if (type === 'int') return Number.isInteger(value);
+  if (type === 'boolean') return typeof value === 'boolean';
+  if (type === 'moment') return typeof value === 'string' && !Number.isNaN(Date.parse(value));
+  return typeof value === 'string';
+}

@@ -1,0 +1,56 @@
+/** The relational subgraph's schema: agents, documents, memory, artifacts, and what is kept for the record. */
+import type { GraphQLSchema } from 'graphql';
+import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { STORES, type ModelName, type RelationalDriver } from '../driver.ts';
+import { createLoaders } from '../loaders.ts';
+import { MODELS } from '../models/models.ts';
+import { addAgents } from './agents.ts';
+import { addArtifacts } from './artifacts.ts';
+import { addDocumentMutations } from './document-mutations.ts';
+import { addDocuments } from './documents.ts';
+import type { SchemaParts } from './entity.ts';
+import { addMemory } from './memory.ts';
+import { addOutbox } from './outbox.ts';
+import { addAudit, addTenant, addUsage } from './records.ts';
+import { addStubs } from './stubs.ts';
+
+export interface RelationalSchemaDeps {
+  readonly driver: RelationalDriver;
+}
+
+/** Builds the executable schema; `deps` is used by resolvers only, never while building. */
+export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
+  const subgraph = createSubgraphSchema({ query: true, mutation: true });
+  const { builder } = subgraph;
+  let loaders: SchemaParts['loaders'] | undefined;
+  const parts: SchemaParts = {
+    subgraph,
+    builder,
+    driver: () => deps.driver,
+    loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
+    types: Object.fromEntries(
+      (Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)]),
+    ) as unknown as SchemaParts['types'],
+    stubs: addStubs(builder),
+    indexedStore: builder.enumType('IndexedStore', {
+      description: 'A store that follows documents.',
+      values: Object.fromEntries(STORES.map((store) => [store, { description: FOLLOWS[store] }])) as never,
+    }) as unknown as SchemaParts['indexedStore'],
+  };
+  addTenant(parts);
+  addAgents(parts);
+  addDocuments(parts);
+  addDocumentMutations(parts);
+  addMemory(parts);
+  addArtifacts(parts);
+  addUsage(parts);
+  addAudit(parts);
+  addOutbox(parts);
+  return subgraph.build();
+}
+
+const FOLLOWS = {
+  OBJECT: 'The object store, which has the bytes.',
+  VECTOR: 'The vector store, which finds the chunks.',
+  GRAPH: 'The graph, which has the entities and relations.',
+} as const;

@@ -1,0 +1,114 @@
+/** `Query.run` and `Query.runs`. */
+import type { EnumRef, ObjectRef } from '@pothos/core';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
+import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { RUN_STATUSES, type RunFilter, type RunStatus as RunStatusValue } from '../driver.ts';
+import { checkFilter } from '../input.ts';
+import { referenceTo, type RunReference } from './run.ts';
+import type { Loaders, RunsSchemaDeps } from './index.ts';
+
+export function addQueries(
+  schema: SubgraphSchema,
+  deps: RunsSchemaDeps,
+  run: ObjectRef<any, RunReference>, // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  RunStatus: EnumRef<any, RunStatusValue>, // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  loaders: Loaders,
+): void {
+  const { builder, shared } = schema;
+  const RunStatusFilter = builder.inputType('RunStatusFilter', {
+    description: 'Conditions on a run’s status. All that are given must hold.',
+    fields: (t) => ({
+      eq: t.field({ type: RunStatus, description: 'Equal to this.' }),
+      in: t.field({
+        type: [RunStatus],
+        description: `Equal to one of these, at most ${RUN_STATUSES.length}; an empty list matches nothing.`,
+      }),
+    }),
+  });
+  const RunFilterInput = builder.inputRef<RunFilter>('RunFilter');
+  RunFilterInput.implement({
+    description: 'Which runs. All conditions that are given must hold.',
+    fields: (t) => ({
+      status: t.field({ type: RunStatusFilter, description: 'On where the run stands.' }),
+      agentId: t.field({ type: shared.IdFilter, description: 'On the agent that the run was started for.' }),
+      createdAt: t.field({ type: shared.DateTimeFilter, description: 'On when the run was queued.' }),
+      and: t.field({ type: [RunFilterInput], description: 'All of these must match.' }),
+      or: t.field({
+        type: [RunFilterInput],
+        description: 'At least one of these must match; an empty list matches nothing.',
+      }),
+      not: t.field({ type: RunFilterInput, description: 'Must not match this.' }),
+    }),
+  });
+  const RunOrderField = builder.enumType('RunOrderField', {
+    description: 'What runs can be sorted by.',
+    values: { CREATED_AT: { description: 'When the run was queued.' } } as const,
+  });
+  const RunOrder = builder.inputType('RunOrder', {
+    description: 'One criterion of an order.',
+    fields: (t) => ({
+      field: t.field({ type: RunOrderField, required: true, description: 'What to sort by.' }),
+      direction: t.field({ type: shared.OrderDirection, description: 'Which way; ascending when absent.' }),
+    }),
+  });
+  const RunConnection = connectionType<RunReference>(schema, 'Run', { node: run, items: 'runs', totalCount: true });
+
+  builder.queryField('run', (t) =>
+    t.field({
+      type: run,
+      description: 'The run with this id; null where there is none.',
+      args: { id: t.arg.id({ required: true, description: 'The run’s id.' }) },
+      resolve: async (_root, { id }, context) => {
+        const found = await loaders(context).run.load(id);
+        return found && referenceTo(found);
+      },
+    }),
+  );
+  builder.queryField('runs', (t) =>
+    t.field({
+      type: RunConnection,
+      description: 'The tenant’s runs, the newest first unless `orderBy` says otherwise.',
+      args: {
+        where: t.arg({ type: RunFilterInput, description: 'Which runs; all when absent.' }),
+        orderBy: t.arg({
+          type: [RunOrder],
+          description: 'How to sort: at most one criterion. The newest first when absent.',
+        }),
+        ...pageArguments(t.arg as never),
+      },
+      resolve: async (_root, { where, orderBy, first, after }, context) => {
+        const size = pageSize(first);
+        checkFilter(where);
+        if (orderBy && orderBy.length > 1) throw badUserInput('Runs are sorted by one criterion.');
+        const direction = orderBy?.[0] ? (orderBy[0].direction ?? 'ASC') : 'DESC';
+        const list = `runs:CREATED_AT:${direction}`;
+        const rows = await deps.driver.runs(context, {
+          where,
+          direction,
+          after: decodeAfter(list, after as string | null | undefined),
+          limit: size + 1,
+        });
+        return {
+          ...pageOf(rows.map(referenceTo), size, (node) => ({
+            cursor: encodeCursor(list, [node.run!.createdAt.toISOString(), node.id]),
+            node,
+          })),
+          totalCount: () => deps.driver.countRuns(context, where),
+        };
+      },
+    }),
+  );
+}
+
+function decodeAfter(list: string, after: string | null | undefined): readonly [string, string] | null {
+  if (after === null || after === undefined) return null;
+  const [createdAt, id] = decodeCursor(list, after, 2);
+  if (typeof createdAt !== 'string' || typeof id !== 'string' || Number.isNaN(Date.parse(createdAt))) {
+    throw badUserInput('`after` is not a cursor of this list.', {
+      hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.',
+    });
+  }
+  return [createdAt, id];
+}

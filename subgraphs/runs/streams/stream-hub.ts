@@ -1,0 +1,206 @@
+/** All streams of this process: a shared reader for each run that is followed, woken by wake-ups and by a slow poll. */
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { badUserInput, CodedError, notFound } from '#subgraphs/shared/errors.ts';
+import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import type { LogHead, RunLog, TenantFilter, TenantLog } from '../driver.ts';
+import type { RunEventType } from '../events/event-types.ts';
+import { RunStream } from './run-stream.ts';
+import { cursorExpired, SharedReader, type ReaderOptions } from './shared-reader.ts';
+import type { TenantPosition } from './tenant-position.ts';
+import type { TenantEvent } from './tenant-reader.ts';
+import { TenantHub } from './tenant-stream.ts';
+import type { Wake, WakeUps } from './wake-ups.ts';
+
+export interface StreamHubOptions extends ReaderOptions {
+  /**
+   * How often to look for growth that no wake-up told of, in milliseconds; only while somebody follows. @default 5000
+   */
+  pollMs?: number;
+  log?: (message: string, error?: unknown) => void;
+  /** For tests: stops at the seams between catching up and following. */
+  seams?: {
+    /** The follower is attached to wake-ups and has not yet looked at the log. */
+    attached?: (runId: string) => Promise<void>;
+    /** The follower has read to the head and is about to wait. */
+    caughtUp?: (runId: string, after: number) => Promise<void>;
+  };
+}
+
+/** Runs of one tenant that are asked for in one statement of the poll. */
+const POLL_CHUNK = 1_000;
+
+export class StreamHub {
+  readonly #log: RunLog;
+  readonly #tenants: TenantHub;
+  readonly #wakeUps: WakeUps;
+  readonly #options: StreamHubOptions;
+  readonly #readers = new Map<string, { reader: SharedReader; followers: number }>();
+  readonly #streams = new Set<RunStream>();
+  #timer: NodeJS.Timeout | undefined;
+  #polling: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(log: RunLog & TenantLog, wakeUps: WakeUps, options: StreamHubOptions = {}) {
+    this.#log = log;
+    this.#wakeUps = wakeUps;
+    this.#options = options;
+    this.#tenants = new TenantHub(log, options);
+    wakeUps.start({
+      onWake: (wake) => this.#wake(wake),
+      onGap: () => {
+        this.#tenants.poll();
+        void this.poll();
+      },
+      needed: () => this.#readers.size + this.#tenants.size > 0,
+    });
+  }
+
+  /** Runs that are read, and streams that follow them; both 0 when nobody is left. */
+  get size(): { readers: number; streams: number } {
+    return { readers: this.#readers.size, streams: this.#streams.size + this.#tenants.size };
+  }
+
+  /**
+   * Follows a run: everything behind `after`, then what comes, to the terminal event.
+   * @throws CodedError `NOT_FOUND`; `BAD_USER_INPUT` for a cursor past the log's end; `CURSOR_EXPIRED`
+   */
+  async follow(
+    context: RequestContext,
+    runId: string,
+    options: { after: number; types?: readonly RunEventType[] | null },
+  ): Promise<RunStream> {
+    this.#checkOpen();
+    const { tenantId } = context.principal;
+    // Attach first, look second: what is appended after the look wakes this reader.
+    const { reader, detach } = this.#attach(tenantId, runId);
+    try {
+      await this.#wakeUps.ready();
+      await this.#options.seams?.attached?.(runId);
+      const [head] = await this.#log.heads(tenantId, [runId]);
+      if (!head) throw notFound('run', runId);
+      checkCursor(head, options.after);
+      context.signal?.throwIfAborted();
+      reader.open(head);
+    } catch (error) {
+      detach();
+      throw error;
+    }
+    const stream: RunStream = new RunStream(reader, {
+      ...options,
+      signal: context.signal,
+      caughtUp: this.#options.seams?.caughtUp,
+      onEnd: () => {
+        this.#streams.delete(stream);
+        detach();
+      },
+    });
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  /**
+   * Follows all runs of the caller's tenant on one cursor, without end.
+   * @throws CodedError `BAD_USER_INPUT`, at once or through the stream `CURSOR_EXPIRED`
+   */
+  async followTenant(
+    context: RequestContext,
+    after: TenantPosition | 'now',
+    filter: TenantFilter,
+  ): Promise<SharedEvents<TenantEvent>> {
+    this.#checkOpen();
+    return await this.#tenants.follow(context, after, filter, () => this.#wakeUps.ready());
+  }
+
+  /** Looks for logs that have grown without a wake-up: one statement for each tenant that has followers. */
+  poll(): Promise<void> {
+    this.#polling ??= this.#look()
+      .catch((error: unknown) => this.#options.log?.('The runs subgraph could not poll; it tries again.', error))
+      .finally(() => {
+        this.#polling = undefined;
+      });
+    return this.#polling;
+  }
+
+  /** Ends all streams; their clients resume elsewhere. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#tenants.close();
+    for (const stream of [...this.#streams]) await stream.return();
+    clearInterval(this.#timer);
+    await this.#polling;
+    await this.#wakeUps.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed)
+      throw new CodedError('STORE_UNAVAILABLE', 'The server is shutting down.', {
+        hint: 'Resume with the last cursor.',
+      });
+  }
+
+  #wake({ tenantId, runId, sequence }: Wake): void {
+    this.#tenants.wake(tenantId);
+    this.#readers.get(`${tenantId} ${runId}`)?.reader.wake(sequence);
+  }
+
+  #attach(tenantId: string, runId: string): { reader: SharedReader; detach: () => void } {
+    const key = `${tenantId} ${runId}`;
+    let entry = this.#readers.get(key);
+    // A reader that gave up is not joined: its followers are being told.
+    if (entry === undefined || entry.reader.failure) {
+      entry = { reader: new SharedReader(this.#log, tenantId, runId, this.#options), followers: 0 };
+      this.#readers.set(key, entry);
+    }
+    entry.followers += 1;
+    this.#timer ??= setInterval(() => void this.poll(), this.#options.pollMs ?? 5_000).unref();
+    const attached = entry;
+    const detach = () => {
+      attached.followers -= 1;
+      if (attached.followers > 0) return;
+      attached.reader.end();
+      if (this.#readers.get(key) === attached) this.#readers.delete(key);
+      if (this.#readers.size > 0) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    };
+    return { reader: attached.reader, detach };
+  }
+
+  async #look(): Promise<void> {
+    const byTenant = new Map<string, SharedReader[]>();
+    for (const { reader } of this.#readers.values())
+      byTenant.set(reader.tenantId, [...(byTenant.get(reader.tenantId) ?? []), reader]);
+    for (const [tenantId, readers] of byTenant) {
+      for (let start = 0; start < readers.length; start += POLL_CHUNK) {
+        const chunk = readers.slice(start, start + POLL_CHUNK);
+        const heads = new Map(
+          (
+            await this.#log.heads(
+              tenantId,
+              chunk.map(({ runId }) => runId),
+            )
+          ).map((head) => [head.runId, head]),
+        );
+        for (const reader of chunk) {
+          const head = heads.get(reader.runId);
+          if (head) reader.wake(head.lastSequence);
+          else reader.fail(notFound('run', reader.runId)); // Removed under its followers.
+        }
+      }
+    }
+  }
+}
+
+/**
+ * @throws CodedError `CURSOR_EXPIRED` where events behind the cursor are gone; `BAD_USER_INPUT` where it is past the
+ *   end
+ */
+export function checkCursor(head: LogHead, after: number): void {
+  if (after > head.lastSequence) {
+    throw badUserInput(`\`after\` (${after}) is past the last event of the run (${head.lastSequence}).`, {
+      hint: 'Use the `sequence` of the last event seen.',
+      extensions: { lastSequence: head.lastSequence },
+    });
+  }
+  if (after + 1 < head.firstAvailable) throw cursorExpired(head);
+}

@@ -1,0 +1,104 @@
+/** Migrations as plain SQL files, forward only, each in a transaction of its own, all under one advisory lock. */
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import type pg from 'pg';
+import { CodedError } from '../errors.ts';
+
+/** The role of every request: it owns nothing and cannot bypass row-level security. Migrations grant to it. */
+export const TENANT_ROLE = 'tributary_tenant';
+
+/** The role of the gateway's own cross-tenant work: migrations give it policies on single tables. */
+export const SYSTEM_ROLE = 'tributary_system';
+
+// Any constant does, as long as every process of every version uses it.
+const MIGRATION_LOCK = 7_283_914_001;
+
+/** Creates both roles where they are missing, and lets the connecting user take them on. */
+export async function ensureRoles(client: pg.ClientBase): Promise<void> {
+  for (const role of [TENANT_ROLE, SYSTEM_ROLE]) {
+    await locked(client, async () => {
+      const { rows } = await client.query<{ member: boolean; bypass: boolean }>(
+        `SELECT pg_has_role(current_user, oid, 'MEMBER') AS member, rolsuper OR rolbypassrls AS bypass FROM pg_roles WHERE rolname = $1`,
+        [role],
+      );
+      if (rows[0]?.bypass === true) {
+        throw new CodedError('STORE_UNAVAILABLE', `The role ${role} can bypass row-level security.`, {
+          hint: `Run: ALTER ROLE ${role} NOSUPERUSER NOBYPASSRLS`,
+        });
+      }
+      if (rows[0]?.member === true) return;
+      try {
+        // Roles belong to the cluster, so another database's migration may create one at this very moment.
+        if (rows.length === 0) {
+          await client.query(
+            `DO $$ BEGIN CREATE ROLE ${role} NOLOGIN NOSUPERUSER NOBYPASSRLS; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
+          );
+        }
+        await client.query(`GRANT ${role} TO current_user`);
+      } catch (cause) {
+        throw new CodedError('STORE_UNAVAILABLE', `The role ${role} is missing and this user may not create it.`, {
+          cause,
+          hint: `As an administrator run: CREATE ROLE ${role} NOLOGIN; GRANT ${role} TO <the user of DATABASE_URL>`,
+        });
+      }
+    });
+  }
+}
+
+/** Applies the files of `folder` that `schema` has not seen yet. */
+export async function runMigrations(client: pg.ClientBase, schema: string, folder: URL): Promise<void> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort();
+  const known = new Set(files);
+  await locked(client, async () => {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    await client.query(
+      `CREATE TABLE IF NOT EXISTS ${schema}.migrations (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+    );
+    await client.query(`GRANT USAGE ON SCHEMA ${schema} TO ${TENANT_ROLE}, ${SYSTEM_ROLE}`);
+    const applied = await client.query<{ name: string; checksum: string }>(
+      `SELECT name, checksum FROM ${schema}.migrations`,
+    );
+    const checksums = new Map(applied.rows.map((row) => [row.name, row.checksum]));
+    for (const name of checksums.keys()) {
+      if (!known.has(name)) {
+        throw new CodedError('STORE_UNAVAILABLE', `The database was migrated by a newer version (${schema}/${name}).`, {
+          hint: 'Start that version, or restore a backup made before it.',
+        });
+      }
+    }
+    for (const name of files) {
+      const sql = await readFile(new URL(name, folder), 'utf8');
+      const checksum = createHash('sha256').update(sql).digest('hex');
+      const before = checksums.get(name);
+      if (before === checksum) continue;
+      if (before !== undefined) {
+        throw new CodedError(
+          'STORE_UNAVAILABLE',
+          `The migration ${schema}/${name} was changed after it had been applied.`,
+          {
+            hint: 'Migrations are forward only: undo the change and write a new file.',
+          },
+        );
+      }
+      await client.query('BEGIN');
+      try {
+        await client.query(`SET LOCAL search_path TO ${schema}, public; SET LOCAL statement_timeout TO 0`);
+        await client.query(sql);
+        await client.query(`INSERT INTO ${schema}.migrations (name, checksum) VALUES ($1, $2)`, [name, checksum]);
+        await client.query('COMMIT');
+      } catch (error) {
+        await client.query('ROLLBACK');
+        throw error;
+      }
+    }
+  });
+}
+
+async function locked(client: pg.ClientBase, work: () => Promise<void>): Promise<void> {
+  await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  try {
+    await work();
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * The connections to one PostgreSQL server, and transactions on them: each first takes on a role that cannot bypass
+ * row-level security and names the caller's tenant. The pool pipelines, so a read with its transaction costs one round
+ * trip.
+ */
+import pg from 'pg';
+import type { CompiledQuery } from 'kysely';
+import type { RequestContext } from '../context.ts';
+import { TENANT_ID } from '../context.ts';
+import { CodedError, storeTimeout } from '../errors.ts';
+import type { PostgresAddress } from './address.ts';
+import { toStoreError } from './errors.ts';
+import { isPreparedFault, PreparedStatements } from './prepared.ts';
+
+/** Anything that carries SQL with parameters: what Kysely's `compile()` returns, or one written by hand. */
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+/** An open transaction of one tenant (or of the system). */
+export interface Transaction {
+  /** Runs one statement. */
+  query<Row>(statement: CompiledQuery<Row>): Promise<Row[]>;
+  query<Row>(statement: Statement): Promise<Row[]>;
+}
+
+export interface PoolOptions {
+  readonly address: PostgresAddress;
+  readonly poolSize: number;
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  readonly preparedStatements: boolean;
+  readonly onIdleError?: (error: Error) => void;
+}
+
+/** One transaction to run. */
+export interface TransactionOptions<T> {
+  readonly role: string;
+  readonly readOnly?: boolean;
+  /** Sends the end behind the statements that `work` sends at once, so that everything takes one round trip. */
+  readonly pipelined?: boolean;
+  /**
+   * Told where the server's log stands once the transaction is committed, if it wrote anything; `undefined` where that
+   * is not known.
+   */
+  readonly onWritten?: (position: string | undefined) => void;
+  readonly work: (tx: Transaction) => Promise<T>;
+}
+
+/** A server that does not take part in the goodbye is not waited for longer than this. */
+const GOODBYE_MS = 2_000;
+
+export class PostgresPool {
+  readonly #options: PoolOptions;
+  readonly #pool: pg.Pool;
+  readonly #prepared: PreparedStatements | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#prepared = options.preparedStatements ? new PreparedStatements() : undefined;
+    this.#pool = new pg.Pool({
+      Client: options.address.clientClass(),
+      max: options.poolSize,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      idleTimeoutMillis: 10_000,
+      statement_timeout: options.statementTimeoutMs,
+      // The server's own time-out comes first; this one catches a server that has stopped answering.
+      query_timeout: options.statementTimeoutMs + 2_000,
+      application_name: 'tributary',
+      keepAlive: true,
+      pipeline: true,
+    } as pg.PoolConfig);
+    this.#pool.on('error', options.onIdleError ?? (() => undefined));
+    this.#pool.on('connect', (client) => {
+      // The pool listens to connections that are idle only. One that breaks while a transaction holds it between two
+      // statements tells nobody else; the transaction's next statement fails with the reason.
+      client.on('error', () => undefined);
+      // Goes before the connection's first transaction, whose own statements tell of a connection that is broken.
+      if (this.#prepared !== undefined) client.query('SET plan_cache_mode = force_custom_plan').catch(() => undefined);
+    });
+  }
+
+  /** Connections that are open, in use or not. */
+  get size(): number {
+    return this.#pool.totalCount;
+  }
+
+  /** A connection of its own, without time-outs for statements; the caller ends it. */
+  async alone(): Promise<pg.Client> {
+    const { address, connectTimeoutMs } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const client = new (address.clientClass())({
+        connectionTimeoutMillis: connectTimeoutMs,
+        application_name: 'tributary',
+        keepAlive: true,
+      });
+      client.on('error', () => undefined); // The statement that was running reports it.
+      try {
+        await client.connect();
+        return client;
+      } catch (error) {
+        await client.end().catch(() => undefined); // The first failure is the one to report.
+        if (attempt > 1 || !address.mayRetry(error)) throw error;
+      }
+    }
+  }
+
+  /** Lends a connection to statements outside a tenant's transaction. @throws CodedError */
+  async lend<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#connect();
+    try {
+      return await work(client);
+    } catch (error) {
+      throw toStoreError(error);
+    } finally {
+      client.release();
+    }
+  }
+
+  /**
+   * Runs a transaction; a rejection of `work` rolls it back. What fails because a statement was prepared is run once
+   * more without.
+   * @throws CodedError
+   */
+  async transact<T>(context: RequestContext, options: TransactionOptions<T>): Promise<T> {
+    const { principal, signal } = context;
+    if (!TENANT_ID.test(principal.tenantId)) throw new CodedError('UNAUTHENTICATED', 'The caller has no valid tenant.');
+    signal?.throwIfAborted();
+    try {
+      try {
+        return await this.#transact(context, options, this.#prepared);
+      } catch (error) {
+        if (this.#prepared === undefined || !isPreparedFault(error) || options.readOnly !== true) throw error;
+        return await this.#transact(context, options, undefined);
+      }
+    } catch (error) {
+      if (signal?.aborted === true && error === signal.reason) throw storeTimeout('PostgreSQL', error);
+      throw toStoreError(error);
+    }
+  }
+
+  /**
+   * Ends once running statements have, and waits (for {@link GOODBYE_MS} at most) until the connections are gone.
+   * Idempotent.
+   */
+  async close(): Promise<void> {
+    await (this.#closing ??= this.#end());
+  }
+
+  async #transact<T>(
+    context: RequestContext,
+    options: TransactionOptions<T>,
+    prepared: PreparedStatements | undefined,
+  ): Promise<T> {
+    const { principal, signal } = context;
+    const { role, readOnly, pipelined, onWritten, work } = options;
+    const client = await this.#connect();
+    let broken: Error | undefined;
+    const run = async <R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<R[]> => {
+      // What has no parameters is short and may be several statements, which cannot be prepared.
+      const name = values === undefined ? undefined : prepared?.nameOf(client, text);
+      const { rows } = await (name === undefined
+        ? client.query<R>(text, values)
+        : client.query<R>({ text, values, name }));
+      return rows;
+    };
+    try {
+      // Not awaited one by one: the pipeline sends them together. Each has a handler, so none can reject unheard.
+      const opening = settle(
+        run(`BEGIN${readOnly === true ? ' READ ONLY' : ''}; SET LOCAL ROLE ${role}`),
+        run("SELECT set_config('app.tenant_id', $1, true)", [principal.tenantId]),
+      );
+      const tx: Transaction = {
+        query: async <Row>(statement: Statement) => {
+          context.statements.add('postgres');
+          return (await run(statement.sql, statement.parameters as unknown[])) as Row[];
+        },
+      };
+      if (pipelined === true) {
+        const result = work(tx);
+        const [opened, done, closed] = await Promise.allSettled([opening, result, run('COMMIT')]);
+        for (const step of [opened, done, closed]) if (step.status === 'rejected') throw step.reason;
+        return (done as PromiseFulfilledResult<Awaited<T>>).value;
+      }
+      await opening;
+      const result = await work(tx);
+      signal?.throwIfAborted();
+      if (onWritten === undefined) await run('COMMIT');
+      else await commit(run, onWritten);
+      return result;
+    } catch (error) {
+      if (pipelined !== true) {
+        await run('ROLLBACK').catch((rollback: unknown) => {
+          broken = rollback as Error; // The connection is not fit for another transaction; the pool drops it.
+        });
+      }
+      if (isPreparedFault(error)) broken ??= error as Error;
+      if (error instanceof pg.DatabaseError === false && !(error instanceof CodedError))
+        broken ??= connectionFault(error);
+      throw error;
+    } finally {
+      // Not awaited: whoever is lent the connection next sends behind it. What fails is forgotten with the connection.
+      for (const forgetting of prepared?.forgetting(client) ?? []) client.query(forgetting).catch(() => undefined);
+      client.release(broken);
+    }
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      try {
+        return await this.#pool.connect();
+      } catch (error) {
+        if (!this.#options.address.mayRetry(error)) throw error;
+        return await this.#pool.connect();
+      }
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  async #end(): Promise<void> {
+    // `end()` resolves when the goodbyes are sent; a server that is stopped right after would still see connections.
+    let open = this.#pool.totalCount;
+    const gone = new Promise<void>((resolve) => {
+      if (open === 0) resolve();
+      this.#pool.on('remove', () => --open <= 0 && resolve());
+    });
+    await this.#pool.end();
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([gone, new Promise<void>((resolve) => (timer = setTimeout(resolve, GOODBYE_MS)))]);
+    clearTimeout(timer);
+  }
+}
+
+type Run = <R extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<R[]>;
+
+/** Commits, and learns in the same round trip where the log stands. */
+async function commit(run: Run, onWritten: (position: string | undefined) => void): Promise<void> {
+  const [wrote, committed, position] = await Promise.allSettled([
+    run<{ wrote: boolean }>('SELECT pg_current_xact_id_if_assigned() IS NOT NULL AS wrote', []),
+    run('COMMIT'),
+    run<{ position: string }>('SELECT pg_current_wal_insert_lsn()::text AS position', []),
+  ]);
+  for (const step of [wrote, committed]) if (step.status === 'rejected') throw step.reason;
+  if ((wrote as PromiseFulfilledResult<{ wrote: boolean }[]>).value[0]?.wrote !== true) return;
+  // Committed is committed, even if the connection broke right after.
+  onWritten(position.status === 'fulfilled' ? position.value[0]?.position : undefined);
+}
+
+async function settle(...steps: Promise<unknown>[]): Promise<void> {
+  for (const step of await Promise.allSettled(steps)) if (step.status === 'rejected') throw step.reason;
+}
+
+/** Errors of the connection itself (not of a statement) make it unfit for the pool. */
+function connectionFault(error: unknown): Error | undefined {
+  return error instanceof Error && /timeout|terminated|not queryable|ECONN|EPIPE|socket/i.test(error.message)
+    ? error
+    : undefined;
+}

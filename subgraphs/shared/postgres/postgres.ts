@@ -1,0 +1,250 @@
+/**
+ * One PostgreSQL per process, shared by the subgraphs that keep their data there: a pool of connections, and where
+ * there is a replica, another one. This file is the only way to it: every statement runs in a transaction that first
+ * takes on a role that cannot bypass row-level security and names the caller's tenant.
+ */
+import pg from 'pg';
+import type { CompiledQuery } from 'kysely';
+import type { RequestContext } from '../context.ts';
+import { CodedError } from '../errors.ts';
+import { PostgresAddress } from './address.ts';
+import { checkPostgresVersion, toMigrationError, toStoreError } from './errors.ts';
+import { ensureRoles, runMigrations, SYSTEM_ROLE, TENANT_ROLE } from './migrations.ts';
+import { PostgresPool, type Statement, type Transaction } from './pool.ts';
+import { ReadReplica, type ReplicaState } from './replica.ts';
+import type { StoreHealth } from '../subgraph.ts';
+
+export type { Statement, Transaction } from './pool.ts';
+
+export interface PostgresOptions {
+  /**
+   * `postgres://…`, or what tells it before each connection, as when passwords are rotated. TLS: {@link credentialsOf}.
+   */
+  url: string | (() => string);
+  /**
+   * A read replica of that server. Reads that allow it go there while it has what the tenant wrote through this
+   * process.
+   */
+  replicaUrl?: string | (() => string) | undefined;
+  /** Connections that each pool may open. @default 10 */
+  poolSize?: number;
+  /** Longest time to wait for a connection, in milliseconds. @default 5000 */
+  connectTimeoutMs?: number;
+  /** Longest time for one statement, in milliseconds. @default 10000 */
+  statementTimeoutMs?: number;
+  /**
+   * Whether statements are prepared. Poolers that give each transaction another connection may not allow it. @default
+   * true
+   */
+  preparedStatements?: boolean;
+  /** Called when an idle connection breaks; the pool replaces it. */
+  onIdleError?: (error: Error) => void;
+  /** Called when the replica goes out of use or comes back into it. */
+  onReplica?: (state: ReplicaState, detail?: string) => void;
+  /** Time between two looks at the replica, in milliseconds. @default 1000 */
+  replicaProbeMs?: number;
+}
+
+export interface ReadOptions {
+  /**
+   * The replica may answer: what others wrote a second or two ago may be missing. Not for what decides a write, or what
+   * is followed position by position.
+   * @default false
+   */
+  replica?: boolean;
+}
+
+export class Postgres {
+  readonly #pool: PostgresPool;
+  readonly #replicaPool: PostgresPool | undefined;
+  readonly #replica: ReadReplica | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @throws CodedError `STORE_UNAVAILABLE` for a URL whose TLS parameters contradict each other or name files that
+   * cannot be read
+   */
+  constructor(options: PostgresOptions) {
+    const {
+      poolSize = 10,
+      connectTimeoutMs = 5_000,
+      statementTimeoutMs = 10_000,
+      preparedStatements = true,
+      onIdleError,
+    } = options;
+    const shared = { poolSize, statementTimeoutMs, preparedStatements, onIdleError };
+    this.#pool = new PostgresPool({ ...shared, connectTimeoutMs, address: new PostgresAddress(options.url) });
+    if (options.replicaUrl !== undefined) {
+      // The primary can answer as well, so the replica is not waited for.
+      const replica = new PostgresPool({
+        ...shared,
+        connectTimeoutMs: Math.min(connectTimeoutMs, 1_000),
+        address: new PostgresAddress(options.replicaUrl),
+      });
+      this.#replicaPool = replica;
+      this.#replica = new ReadReplica({
+        primary: this.#pool,
+        replica,
+        onChange: options.onReplica,
+        probeMs: options.replicaProbeMs,
+      });
+    }
+  }
+
+  /**
+   * Runs one reading statement as the caller's tenant, in one round trip.
+   * @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT`, `BAD_USER_INPUT` (a value that PostgreSQL cannot hold)
+   */
+  async read<Row>(context: RequestContext, statement: CompiledQuery<Row>, options?: ReadOptions): Promise<Row[]>;
+  async read<Row>(context: RequestContext, statement: Statement, options?: ReadOptions): Promise<Row[]>;
+  async read<Row>(context: RequestContext, statement: Statement, options?: ReadOptions): Promise<Row[]> {
+    const [rows] = await this.readAll(context, [statement], options);
+    return rows as Row[];
+  }
+
+  /**
+   * Runs reading statements in one transaction, as the caller's tenant, in one round trip. They see the same settings,
+   * not one snapshot.
+   */
+  async readAll(
+    context: RequestContext,
+    statements: readonly Statement[],
+    { replica = false }: ReadOptions = {},
+  ): Promise<unknown[][]> {
+    const answered = replica ? await this.#replica?.read(context, statements) : undefined;
+    if (answered !== undefined) return answered;
+    return await this.#pool.transact(context, {
+      role: TENANT_ROLE,
+      readOnly: true,
+      pipelined: true,
+      work: async (tx) => await Promise.all(statements.map((statement) => tx.query(statement))),
+    });
+  }
+
+  /** Runs several statements as the caller's tenant in one transaction, which a rejection rolls back. */
+  async transaction<T>(context: RequestContext, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const { tenantId } = context.principal;
+    return await this.#pool.transact(context, {
+      role: TENANT_ROLE,
+      work,
+      onWritten: this.#replica && ((position) => this.#replica!.wrote(tenantId, position)),
+    });
+  }
+
+  /**
+   * Runs statements across tenants, under the role that migrations grant single tables to (outbox, run log). Only for
+   * the gateway's own work: the context must be the system's.
+   */
+  async systemTransaction<T>(context: RequestContext, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (context.principal.system !== true) throw new CodedError('FORBIDDEN', 'Only the gateway itself may do this.');
+    return await this.#pool.transact(context, {
+      role: SYSTEM_ROLE,
+      work,
+      onWritten: this.#replica && ((position) => this.#replica!.wrote(undefined, position)),
+    });
+  }
+
+  /**
+   * Opens a connection of its own for LISTEN. The caller ends it; a broken one reports through `onError` and is over.
+   * Notifications carry no tenant, so payloads hold ids only.
+   */
+  async listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onError: (error: Error) => void,
+  ): Promise<{ close(): Promise<void> }> {
+    let client: pg.Client | undefined;
+    try {
+      client = await this.#pool.alone();
+      client.on('notification', (message) => onNotify(message.payload ?? ''));
+      await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    } catch (error) {
+      await client?.end().catch(() => undefined); // The first failure is the one to report.
+      throw toStoreError(error);
+    }
+    const listening = client;
+    listening.on('error', onError);
+    const ended = (): void => onError(new Error('The listening connection ended.'));
+    listening.on('end', ended);
+    return {
+      close: async () => {
+        listening.removeListener('end', ended);
+        listening.removeListener('error', onError); // A connection that breaks while it is being closed has nothing more to tell.
+        await listening.end();
+      },
+    };
+  }
+
+  /**
+   * Applies a subgraph's migrations: the `.sql` files of `folder`, in the order of their names, forward only, under an
+   * advisory lock. The subgraph's tables live in the PostgreSQL schema `schema`.
+   * @throws CodedError `STORE_UNAVAILABLE`, also for a server that is too old or a user that may not migrate
+   */
+  async migrate(schema: string, folder: URL): Promise<void> {
+    // A connection of its own: migrations, and waiting for another process's, may outlast every statement time-out.
+    let client: pg.Client | undefined;
+    try {
+      client = await this.#pool.alone();
+      const { rows } = await client.query<{ version: number }>(
+        `SELECT current_setting('server_version_num')::int AS version`,
+      );
+      checkPostgresVersion(rows[0]!.version);
+      await ensureRoles(client);
+      await runMigrations(client, schema, folder);
+    } catch (error) {
+      throw toMigrationError(error);
+    } finally {
+      await client?.end().catch(() => undefined); // Ending a connection that broke has nothing more to tell.
+    }
+  }
+
+  /**
+   * Runs statements one after the other as the connecting user, each by itself and without a time-out, on a connection
+   * of its own: making indexes, renewing statistics. Session locks that they take end with it.
+   */
+  async maintain(statements: readonly Statement[]): Promise<void> {
+    let client: pg.Client | undefined;
+    try {
+      client = await this.#pool.alone();
+      for (const { sql, parameters } of statements) await client.query(sql, parameters as unknown[]);
+    } catch (error) {
+      throw toStoreError(error);
+    } finally {
+      await client?.end().catch(() => undefined); // Ending a connection that broke has nothing more to tell.
+    }
+  }
+
+  /** Names of the extensions that can be created here or are, such as `vector`. */
+  async availableExtensions(): Promise<ReadonlySet<string>> {
+    return await this.#pool.lend(async (client) => {
+      const { rows } = await client.query<{ name: string }>('SELECT name FROM pg_available_extensions');
+      return new Set(rows.map((row) => row.name));
+    });
+  }
+
+  /** Probes the server, and the replica; never throws. Without its replica the store works. */
+  async health(): Promise<StoreHealth> {
+    const began = performance.now();
+    try {
+      await this.#pool.lend((client) => client.query('SELECT 1'));
+      const latencyMs = Math.round((performance.now() - began) * 10) / 10;
+      await this.#replica?.probe();
+      const detail = this.#replica?.detail;
+      return { store: 'postgres', state: 'ok', latencyMs, ...(detail === undefined ? {} : { detail }) };
+    } catch (error) {
+      const { message, extensions } = error as Error & { extensions?: { hint?: string } };
+      return { store: 'postgres', state: 'down', detail: [message, extensions?.hint].filter(Boolean).join(' ') };
+    }
+  }
+
+  /** Whether reads go to the replica; undefined where there is none. */
+  get replicaState(): ReplicaState | undefined {
+    return this.#replica?.state;
+  }
+
+  /** Ends the pools once their running statements have. Idempotent. */
+  async close(): Promise<void> {
+    this.#replica?.close();
+    await (this.#closing ??= Promise.all([this.#pool.close(), this.#replicaPool?.close()]).then(() => undefined));
+  }
+}

@@ -1,0 +1,246 @@
+/** Ranks by comparing with every vector of the tenant, from a cache that the collection's revision keeps fresh. */
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { checkModel } from '../../indexing/collection.ts';
+import type { ChunkFilter, RankedChunk, RankedDocument, Ranking, VectorQuery } from '../../driver.ts';
+import { MatrixCache, type CacheOptions, type ChangeReader, type TenantVectors } from '../../exact/matrix-cache.ts';
+import type { VectorMatrix } from '../../exact/matrix.ts';
+import { Scorer } from '../../exact/scorer.ts';
+import { topK } from '../../exact/top-k.ts';
+import type { Ranker } from './index.ts';
+import { countRows, readChanges, readState, type ChangeRow } from './statements.ts';
+
+// Rows of one read while loading: about 12 MB on the wire at 384 dimensions.
+const ROWS_PER_READ = 2_000;
+
+export class ExactRanker implements Ranker {
+  readonly #postgres: Postgres;
+  readonly #collection: string;
+  readonly #cache: MatrixCache;
+  readonly #scorer: Scorer;
+
+  constructor(postgres: Postgres, collection: string, options: { workerBound?: number; cache?: CacheOptions } = {}) {
+    this.#postgres = postgres;
+    this.#collection = collection;
+    this.#cache = new MatrixCache(options.cache);
+    this.#scorer = new Scorer(options.workerBound);
+  }
+
+  async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
+    // Documents are known to the cache; everything else about a chunk is asked of the store, together with the
+    // revision.
+    const asked = queries.filter((query) => needsStore(query.filter));
+    const state = await this.#state(
+      context,
+      asked.map((query) => query.filter),
+    );
+    if (state === undefined) return queries.map(() => ({ items: [], approximate: false }));
+    for (const query of queries) {
+      checkModel({ name: this.#collection, ...state }, { model: query.model, dimensions: query.vector.length });
+    }
+    const { chunks } = state.vectors;
+    const { version } = chunks;
+    const rowsOf = queries.map((query) =>
+      matchingRows(chunks, query.filter, needsStore(query.filter) ? state.matching[asked.indexOf(query)] : undefined),
+    );
+
+    // Queries over all rows share one pass; each filtered one reads its own rows.
+    const rankings: Ranking<RankedChunk>[] = [];
+    const whole = queries.flatMap((_, index) => (rowsOf[index] === undefined ? [index] : []));
+    const wholeScores = await this.#scores(
+      chunks,
+      whole.map((index) => queries[index]!.vector),
+      undefined,
+    );
+    for (const [index, query] of queries.entries()) {
+      const rows = rowsOf[index];
+      const scores =
+        rows === undefined
+          ? wholeScores[whole.indexOf(index)]!
+          : (await this.#scores(chunks, [query.vector], rows))[0]!;
+      rankings.push({ items: best(chunks, version, scores, query.limit, rows), approximate: false });
+    }
+    return rankings;
+  }
+
+  async similarToChunks(
+    context: RequestContext,
+    chunkIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedChunk>>> {
+    const state = await this.#state(context, []);
+    if (state === undefined) return new Map();
+    const { chunks } = state.vectors;
+    const { version } = chunks;
+    const rankings = await this.#similar(chunks, chunkIds);
+    return new Map(
+      rankings.map(({ id, row, scores }) => [
+        id,
+        { items: best(chunks, version, scores, limit, undefined, row), approximate: false },
+      ]),
+    );
+  }
+
+  async similarToDocuments(
+    context: RequestContext,
+    documentIds: readonly string[],
+    limit: number,
+  ): Promise<Map<string, Ranking<RankedDocument>>> {
+    const state = await this.#state(context, []);
+    if (state === undefined) return new Map();
+    const documents = state.vectors.documents();
+    const { version } = documents;
+    const rankings = await this.#similar(documents, documentIds);
+    return new Map(
+      rankings.map(({ id, row, scores }) => [
+        id,
+        {
+          items: best(documents, version, scores, limit, undefined, row).map(({ documentId, score }) => ({
+            documentId,
+            score,
+          })),
+          approximate: false,
+        },
+      ]),
+    );
+  }
+
+  async prepare(): Promise<void> {}
+
+  written(): void {}
+
+  async close(): Promise<void> {
+    this.#cache.clear();
+    await this.#scorer.close();
+  }
+
+  async #similar(
+    matrix: VectorMatrix,
+    ids: readonly string[],
+  ): Promise<{ id: string; row: number; scores: Float64Array }[]> {
+    const known = ids.flatMap((id) => {
+      const row = matrix.rowOf(id);
+      return row === undefined ? [] : [{ id, row }];
+    });
+    const scores = await this.#scores(
+      matrix,
+      known.map(({ row }) => matrix.vector(row)),
+      undefined,
+    );
+    return known.map((each, index) => ({ ...each, scores: scores[index]! }));
+  }
+
+  async #scores(
+    matrix: VectorMatrix,
+    queries: readonly Float32Array[],
+    rows: Int32Array | undefined,
+  ): Promise<Float64Array[]> {
+    return queries.length === 0 ? [] : await this.#scorer.scores(matrix.job(queries, rows));
+  }
+
+  /** Reads the revision and what the filters match, and brings the cache to it. */
+  async #state(
+    context: RequestContext,
+    filters: readonly ChunkFilter[],
+  ): Promise<{ model: string; dimensions: number; vectors: TenantVectors; matching: (Buffer | null)[] } | undefined> {
+    const [row] = await this.#postgres.read(context, readState(this.#collection, filters));
+    if (row === undefined) return undefined;
+    const vectors = await this.#cache.at(context.principal.tenantId, Number(row.revision), this.#reader(context));
+    return (
+      vectors && { model: vectors.model, dimensions: vectors.chunks.dimensions, vectors, matching: row.matching ?? [] }
+    );
+  }
+
+  #reader(context: RequestContext): ChangeReader {
+    // A load serves every request that waits for it, so one client's departure must not end it.
+    const shared = { ...context, signal: undefined };
+    return {
+      count: async (atMost) => (await this.#postgres.read(shared, countRows(this.#collection, atMost)))[0]?.rows ?? 0,
+      changes: async (after, deletedAfter) => {
+        const rows = await this.#postgres.read(
+          shared,
+          readChanges(this.#collection, after, deletedAfter, ROWS_PER_READ),
+        );
+        const [state] = rows;
+        if (state === undefined) return undefined;
+        const written = rows.filter((row) => row.gone === false);
+        return {
+          model: state.model,
+          dimensions: state.dimensions,
+          revision: Number(state.revision),
+          tombstonesFrom: Number(state.tombstones_from),
+          rows: written.map(changedRow).sort((a, b) => a.revision - b.revision || a.ordinal - b.ordinal),
+          deleted: rows.filter((row) => row.gone === true).map((row) => Number(row.ordinal)),
+          complete: written.length < ROWS_PER_READ,
+        };
+      },
+    };
+  }
+}
+
+// PostgreSQL's binary form of an array of one dimension: a header of 20 bytes, then each element behind its length.
+const ARRAY_HEADER = 20;
+const ELEMENT = 8;
+
+const changedRow = (row: ChangeRow) => ({
+  revision: Number(row.row_revision),
+  ordinal: Number(row.ordinal),
+  chunkId: row.chunk_id,
+  documentId: row.document_id,
+  write: (target: Float32Array) => {
+    const { embedding } = row;
+    for (let i = 0; i < target.length; i++) target[i] = embedding.readFloatBE(ARRAY_HEADER + i * ELEMENT + 4);
+  },
+});
+
+const needsStore = (filter: ChunkFilter): boolean =>
+  filter.mediaTypes !== undefined ||
+  filter.sources !== undefined ||
+  filter.sourcePrefix !== undefined ||
+  filter.metadata !== undefined;
+
+/** The rows that a filter lets through, in order; undefined for all. */
+function matchingRows(
+  chunks: VectorMatrix,
+  filter: ChunkFilter,
+  ordinals: Buffer | null | undefined,
+): Int32Array | undefined {
+  if (ordinals !== undefined) {
+    const rows: number[] = [];
+    for (let at = 0; ordinals !== null && at < ordinals.length; at += 8) {
+      // A row that was written after the cache's revision is not known here, and not in the answer.
+      const row = chunks.rowOfOrdinal(ordinals.readUInt32BE(at) * 2 ** 32 + ordinals.readUInt32BE(at + 4));
+      if (row !== undefined) rows.push(row);
+    }
+    return Int32Array.from(rows).sort();
+  }
+  if (filter.documentIds === undefined) return undefined;
+  return Int32Array.from([...new Set(filter.documentIds)].flatMap((id) => [...chunks.rowsOfGroup(id)])).sort();
+}
+
+/**
+ * @param version of the matrix when the scan began
+ * @param rows which rows `scores` speaks of; all when absent
+ * @param without a row to leave out
+ */
+function best(
+  matrix: VectorMatrix,
+  version: number,
+  scores: Float64Array,
+  limit: number,
+  rows?: Int32Array,
+  without?: number,
+): RankedChunk[] {
+  const rowAt = (index: number) => (rows === undefined ? index : rows[index]!);
+  return topK(
+    scores.length,
+    limit,
+    (index) => scores[index]!,
+    (index) => matrix.ids[rowAt(index)]!,
+    (index) => rowAt(index) !== without && matrix.isAlive(rowAt(index), version),
+  ).map((index) => ({
+    chunkId: matrix.ids[rowAt(index)]!,
+    documentId: matrix.groups[rowAt(index)]!,
+    score: scores[index]!,
+  }));
+}

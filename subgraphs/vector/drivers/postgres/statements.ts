@@ -1,0 +1,190 @@
+/** The SQL of the PostgreSQL driver. The tenant is never a parameter of a read: row-level security adds it. */
+import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
+
+import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
+import type { ChunkFilter, ChunkVector, KeptChunk, KeywordQuery, StoredChunk } from '../../driver.ts';
+import type { Position } from '../../exact/matrix-cache.ts';
+
+const db = queryBuilder<Record<string, never>>('vector');
+const compile = <Row>(query: RawBuilder<Row>): CompiledQuery<Row> => query.compile(db);
+
+export interface CollectionRow {
+  model: string;
+  dimensions: number;
+  revision: string;
+}
+
+/** A filter as conditions on the row `c`. */
+export function conditions(filter: ChunkFilter): RawBuilder<unknown> {
+  const all: RawBuilder<unknown>[] = [sql`true`];
+  if (filter.documentIds) all.push(sql`c.document_id = ANY (${filter.documentIds}::text[])`);
+  if (filter.mediaTypes) all.push(sql`c.media_type = ANY (${filter.mediaTypes}::text[])`);
+  if (filter.sources) all.push(sql`c.source = ANY (${filter.sources}::text[])`);
+  if (filter.sourcePrefix !== undefined) all.push(sql`starts_with(c.source, ${filter.sourcePrefix})`);
+  if (filter.metadata) all.push(sql`vector.metadata_matches(c.metadata, ${JSON.stringify(filter.metadata)}::jsonb)`);
+  return sql.join(all, sql` AND `);
+}
+
+/** The collection's state and, for each filter, the ordinals of the rows that match it, packed as 8 bytes each. */
+export function readState(collection: string, filters: readonly ChunkFilter[]) {
+  const matching = filters.map(
+    (filter) =>
+      sql`(SELECT string_agg(int8send(c.ordinal), ''::bytea) FROM vector.chunks c WHERE c.collection = ${collection} AND ${conditions(filter)})`,
+  );
+  return compile<CollectionRow & { matching: (Buffer | null)[] }>(sql`
+    SELECT model, dimensions, revision, ${matching.length === 0 ? sql`NULL` : sql`ARRAY[${sql.join(matching)}]::bytea[]`} AS matching
+    FROM vector.collections WHERE name = ${collection}`);
+}
+
+export interface ChangeRow extends CollectionRow {
+  tombstones_from: string;
+  gone: boolean | null;
+  row_revision: string;
+  ordinal: string;
+  chunk_id: string;
+  document_id: string;
+  embedding: Buffer;
+}
+
+/** What was written after a position and deleted after a revision, with the state that the same snapshot shows. */
+export function readChanges(collection: string, after: Position, deletedAfter: number, limit: number) {
+  return compile<ChangeRow>(sql`
+    SELECT s.model, s.dimensions, s.revision, s.tombstones_from, d.*
+    FROM vector.collections s
+    LEFT JOIN LATERAL (
+      (SELECT false AS gone, c.revision AS row_revision, c.ordinal, c.chunk_id, c.document_id, array_send(c.embedding) AS embedding
+       FROM vector.chunks c
+       WHERE c.collection = ${collection} AND (c.revision, c.ordinal) > (${after.revision}::bigint, ${after.ordinal}::bigint)
+       ORDER BY c.revision, c.ordinal LIMIT ${limit})
+      UNION ALL
+      (SELECT true, t.revision, t.ordinal, NULL, NULL, NULL
+       FROM vector.tombstones t WHERE t.collection = ${collection} AND t.revision > ${deletedAfter}::bigint)
+    ) d ON true
+    WHERE s.name = ${collection}`);
+}
+
+export const countRows = (collection: string, atMost: number) =>
+  compile<{ rows: number }>(sql`
+    SELECT count(*)::int AS rows FROM (SELECT 1 FROM vector.chunks c WHERE c.collection = ${collection} LIMIT ${atMost}) counted`);
+
+/** All keyword queries in one statement; see the migration for why a function answers them. */
+export function keywordSearch(collection: string, queries: readonly KeywordQuery[]) {
+  const input = queries.map((query, position) => ({
+    position,
+    text: query.text,
+    take: query.limit,
+    filter: query.filter,
+  }));
+  return compile<{ position: number; chunk_id: string; document_id: string; score: number }>(sql`
+    SELECT q.position, k.chunk_id, k.document_id, k.score
+    FROM jsonb_to_recordset(${JSON.stringify(input)}::jsonb) AS q(position int, text text, take int, filter jsonb)
+    CROSS JOIN LATERAL vector.keyword_search(${collection}, q.text, q.filter, q.take) AS k
+    ORDER BY q.position, k.score DESC, k.chunk_id COLLATE "C"`);
+}
+
+/**
+ * Takes the collection's next revision, and the collection's row until the transaction ends; makes it where it is
+ * missing.
+ */
+export const takeRevision = (tenant: string, collection: string, model: string, dimensions: number) =>
+  compile<CollectionRow>(sql`
+    INSERT INTO vector.collections AS c (tenant_id, name, model, dimensions, revision)
+    VALUES (${tenant}, ${collection}, ${model}, ${dimensions}, 1)
+    ON CONFLICT (tenant_id, name) DO UPDATE SET revision = c.revision + 1
+    RETURNING model, dimensions, revision`);
+
+/** As {@link takeRevision}, where there is nothing to write unless the collection exists. */
+export const takeRevisionOfKnown = (collection: string) =>
+  compile<CollectionRow>(sql`
+    UPDATE vector.collections SET revision = revision + 1 WHERE name = ${collection} RETURNING model, dimensions, revision`);
+
+/** Lets an empty collection take on another model. @returns a row where it was empty */
+export const redefineEmpty = (collection: string, model: string, dimensions: number) =>
+  compile<CollectionRow>(sql`
+    UPDATE vector.collections SET model = ${model}, dimensions = ${dimensions}
+    WHERE name = ${collection} AND NOT EXISTS (SELECT 1 FROM vector.chunks c WHERE c.collection = ${collection})
+    RETURNING model, dimensions, revision`);
+
+export function upsertChunks(
+  tenant: string,
+  collection: string,
+  revision: string,
+  dimensions: number,
+  chunks: readonly ChunkVector[],
+) {
+  const column = <T>(pick: (chunk: ChunkVector) => T): T[] => chunks.map(pick);
+  return compile(sql`
+    INSERT INTO vector.chunks
+      (tenant_id, collection, revision, dimensions, chunk_id, document_id, title, text, source, media_type, metadata, content_hash, embedding)
+    SELECT ${tenant}, ${collection}, ${revision}::bigint, ${dimensions}::int,
+           r.chunk_id, r.document_id, r.title, r.text, r.source, r.media_type, r.metadata::jsonb, r.content_hash, r.embedding::real[]
+    FROM unnest(
+      ${column((c) => c.chunkId)}::text[], ${column((c) => c.documentId)}::text[], ${column((c) => c.title)}::text[],
+      ${column((c) => c.text)}::text[], ${column((c) => c.source)}::text[], ${column((c) => c.mediaType)}::text[],
+      ${column((c) => JSON.stringify(c.metadata))}::text[], ${column((c) => c.contentHash)}::text[],
+      ${column((c) => `{${c.vector.join(',')}}`)}::text[]
+    ) AS r(chunk_id, document_id, title, text, source, media_type, metadata, content_hash, embedding)
+    ON CONFLICT (tenant_id, collection, chunk_id) DO UPDATE SET
+      revision = excluded.revision, dimensions = excluded.dimensions, document_id = excluded.document_id, title = excluded.title,
+      text = excluded.text, source = excluded.source, media_type = excluded.media_type, metadata = excluded.metadata,
+      content_hash = excluded.content_hash, embedding = excluded.embedding`);
+}
+
+/** Writes the attributes of chunks that stay. @returns how many of them are stored with the expected hash */
+export function keepChunks(collection: string, chunks: readonly KeptChunk[]) {
+  const column = <T>(pick: (chunk: KeptChunk) => T): T[] => chunks.map(pick);
+  return compile<{ found: number }>(sql`
+    WITH r AS (
+      SELECT * FROM unnest(
+        ${column((c) => c.chunkId)}::text[], ${column((c) => c.documentId)}::text[], ${column((c) => c.contentHash)}::text[],
+        ${column((c) => c.source)}::text[], ${column((c) => c.mediaType)}::text[], ${column((c) => JSON.stringify(c.metadata))}::text[]
+      ) AS r(chunk_id, document_id, content_hash, source, media_type, metadata)
+    ), written AS (
+      UPDATE vector.chunks c SET source = r.source, media_type = r.media_type, metadata = r.metadata::jsonb
+      FROM r
+      WHERE c.collection = ${collection} AND c.chunk_id = r.chunk_id
+        AND (c.source, c.media_type, c.metadata) IS DISTINCT FROM (r.source, r.media_type, r.metadata::jsonb)
+    )
+    SELECT count(*)::int AS found FROM r JOIN vector.chunks c
+      ON c.collection = ${collection} AND c.chunk_id = r.chunk_id AND c.document_id = r.document_id AND c.content_hash = r.content_hash`);
+}
+
+/** Deletes rows and leaves a tombstone for each. */
+export const deleteChunks = (tenant: string, collection: string, revision: string, which: RawBuilder<unknown>) =>
+  compile<{ chunk_id: string }>(sql`
+    WITH gone AS (
+      DELETE FROM vector.chunks c WHERE c.collection = ${collection} AND ${which} RETURNING c.ordinal, c.chunk_id
+    ), marked AS (
+      INSERT INTO vector.tombstones (tenant_id, collection, revision, ordinal)
+      SELECT ${tenant}, ${collection}, ${revision}::bigint, ordinal FROM gone
+    )
+    SELECT chunk_id FROM gone`);
+
+/** Forgets old deletions; caches that are as old load everything again. */
+export const pruneTombstones = (collection: string, upTo: number) =>
+  compile(sql`
+    WITH pruned AS (
+      DELETE FROM vector.tombstones WHERE collection = ${collection} AND revision <= ${upTo}::bigint
+    )
+    UPDATE vector.collections SET tombstones_from = ${upTo}::bigint WHERE name = ${collection}`);
+
+export const storedHashes = (collection: string, documentIds: readonly string[]) =>
+  compile<{ chunk_id: string; content_hash: string }>(sql`
+    SELECT c.chunk_id, c.content_hash FROM vector.chunks c
+    WHERE c.collection = ${collection} AND c.document_id = ANY (${documentIds}::text[])`);
+
+export const storedChunks = (collection: string, documentIds: readonly string[]) =>
+  compile<{ chunkId: string } & StoredChunk>(sql`
+    SELECT c.chunk_id AS "chunkId", c.document_id AS "documentId", c.content_hash AS "contentHash", c.source, c.media_type AS "mediaType", c.metadata
+    FROM vector.chunks c WHERE c.collection = ${collection} AND c.document_id = ANY (${documentIds}::text[])`);
+
+/** Each document's id is one step down the index. */
+export const documentIds = (collection: string, after: string, limit: number) =>
+  compile<{ id: string }>(sql`
+    WITH RECURSIVE found AS (
+      SELECT min(document_id) AS id, 1 AS place FROM vector.chunks WHERE collection = ${collection} AND document_id > ${after}
+      UNION ALL
+      SELECT (SELECT min(c.document_id) FROM vector.chunks c WHERE c.collection = ${collection} AND c.document_id > found.id), place + 1
+      FROM found WHERE found.id IS NOT NULL AND place < ${limit}::int
+    )
+    SELECT id FROM found WHERE id IS NOT NULL`);

@@ -1,0 +1,86 @@
+/**
+ * Qdrant's filters. Every one is made here and begins with the tenant: an empty filter, or a tenant among `should`,
+ * matches the points of all tenants.
+ */
+import { createHash } from 'node:crypto';
+import type { Schemas } from '@qdrant/js-client-rest';
+
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { ChunkFilter } from '../../driver.ts';
+
+type Condition = Schemas['FieldCondition'];
+
+/** The payload's keys that filters use; each has an index. */
+export const PAYLOAD = {
+  tenant: 'tenant',
+  documentId: 'document_id',
+  mediaType: 'media_type',
+  source: 'source',
+  metadata: 'metadata_terms',
+} as const;
+
+/** Points of one tenant that meet all conditions, without those named in `except`. */
+export function within(
+  tenantId: string,
+  conditions: readonly Condition[] = [],
+  except: readonly string[] = [],
+): Schemas['Filter'] {
+  if (tenantId === '') throw new Error('A filter needs a tenant.');
+  return {
+    must: [{ key: PAYLOAD.tenant, match: { value: tenantId } }, ...conditions],
+    ...(except.length === 0 ? {} : { must_not: [{ has_id: [...except] }] }),
+  };
+}
+
+export const oneOf = (key: string, values: readonly string[]): Condition => ({ key, match: { any: [...values] } });
+
+/**
+ * A filter's conditions.
+ * @param sources what `sourcePrefix` stands for, which Qdrant cannot ask for itself
+ * @returns undefined where nothing can match
+ */
+export function conditionsOf(filter: ChunkFilter, sources: readonly string[] | undefined): Condition[] | undefined {
+  const lists: [string, readonly string[] | undefined][] = [
+    [PAYLOAD.documentId, filter.documentIds],
+    [PAYLOAD.mediaType, filter.mediaTypes],
+    [PAYLOAD.source, filter.sources],
+    [PAYLOAD.source, sources],
+    ...(filter.metadata ?? []).map(({ path, any }): [string, string[]] => [
+      PAYLOAD.metadata,
+      any.map((value) => metadataTerm(path, value)),
+    ]),
+  ];
+  const given = lists.filter((each): each is [string, readonly string[]] => each[1] !== undefined);
+  if (given.some(([, values]) => values.length === 0)) return undefined;
+  return given.map(([key, values]) => oneOf(key, values));
+}
+
+/**
+ * Every scalar in the metadata, and every scalar element of its lists, as one word each: one index serves all paths.
+ */
+export function metadataTerms(metadata: { readonly [key: string]: JsonValue }): string[] {
+  const terms = new Set<string>();
+  const visit = (path: readonly string[], value: JsonValue): void => {
+    if (value === null || typeof value !== 'object') terms.add(metadataTerm(path, value));
+    else if (Array.isArray(value)) {
+      for (const element of value)
+        if (element === null || typeof element !== 'object') terms.add(metadataTerm(path, element));
+    } else for (const [key, inner] of Object.entries(value)) visit([...path, key], inner);
+  };
+  visit([], metadata as JsonValue);
+  return [...terms];
+}
+
+const metadataTerm = (path: readonly string[], value: string | number | boolean | null): string =>
+  createHash('sha256')
+    .update(JSON.stringify([path, value]))
+    .digest('base64url')
+    .slice(0, 22);
+
+/** The id of a tenant's chunk as Qdrant takes ids: a UUID (version 8, RFC 9562) of 122 bits of a SHA-256. */
+export function pointId(tenantId: string, chunkId: string): string {
+  const bytes = createHash('sha256').update(`${tenantId.length}:${tenantId}${chunkId}`).digest().subarray(0, 16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

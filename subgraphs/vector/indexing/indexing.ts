@@ -1,0 +1,263 @@
+/** Writes: checks the input, embeds what changed in one call, hands the driver what to store. */
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+
+import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { ChunkAttributes, ChunkVector, CollectionInfo, KeptChunk, VectorDriver, VectorModel } from '../driver.ts';
+import { checkId, checkIds, checkMetadata, checkText, LIMITS } from '../input.ts';
+import { embeddingOff } from '../search/search.ts';
+import { callersVector, modelsVector } from './vectors.ts';
+
+/** The caps on one mutation. */
+export const WRITE_LIMITS = { items: 500, documents: 100, chunks: 5_000 } as const;
+
+export interface VectorItem {
+  chunkId: string;
+  documentId: string;
+  text: string;
+  vector?: number[] | null;
+  title?: string | null;
+  metadata?: JsonValue | null;
+  mediaType?: string | null;
+  source?: string | null;
+}
+
+/**
+ * Stores single chunks, with the caller's vectors or embedded here.
+ * @param model what made the caller's vectors; the configured embedder's where absent
+ * @returns the ids, in order, and the collection as it is now
+ */
+export async function upsertVectors(
+  context: RequestContext,
+  driver: VectorDriver,
+  embedder: Embedder,
+  items: readonly VectorItem[],
+  model?: string | null,
+): Promise<{ chunkIds: readonly string[]; collection: CollectionInfo | undefined }> {
+  const chunkIds = checkIds(
+    items.map((item) => item.chunkId),
+    '`items.chunkId`',
+    WRITE_LIMITS.items,
+  );
+  const own = items.map((item, index) =>
+    item.vector ? callersVector(item.vector, `The vector of \`items[${index}]\``) : undefined,
+  );
+  const attributes = items.map((item) => checkAttributes(item));
+  const toEmbed = items.filter((_, index) => own[index] === undefined);
+  const made =
+    toEmbed.length === 0
+      ? undefined
+      : await embed(
+          context,
+          embedder,
+          toEmbed.map((item) => embeddedText(item.title ?? '', item.text)),
+        );
+
+  const written = made?.model ?? (await claimedModel(context, driver, embedder, own, model));
+  if (written === undefined) return { chunkIds, collection: await driver.collectionInfo(context) };
+  if (model && model !== written.model) {
+    throw badUserInput(
+      `Items without a vector are embedded with ${JSON.stringify(written.model)}, which cannot stand beside vectors of ${JSON.stringify(model)}.`,
+    );
+  }
+  own.forEach((vector, index) => {
+    if (vector !== undefined && vector.length !== written.dimensions) {
+      throw badUserInput(
+        `The vector of \`items[${index}]\` has ${vector.length} dimensions; others of the same input have ${written.dimensions}.`,
+      );
+    }
+  });
+  let next = 0;
+  const chunks = items.map((item, index): ChunkVector => ({
+    ...attributes[index]!,
+    chunkId: item.chunkId,
+    text: item.text,
+    // A caller's vector is of no text that could be compared: indexing the document embeds it anew.
+    contentHash:
+      own[index] === undefined
+        ? contentHash(embedder.model!.name, item.title ?? '', item.text)
+        : `own:${digest(item.text)}`,
+    vector: own[index] ?? made!.vectors[next++]!,
+  }));
+  await driver.upsert(context, chunks, written);
+  return { chunkIds, collection: await driver.collectionInfo(context) };
+}
+
+/**
+ * What made the caller's vectors: what the caller says, else the configured embedder, else what the collection was made
+ * with.
+ */
+async function claimedModel(
+  context: RequestContext,
+  driver: VectorDriver,
+  embedder: Embedder,
+  own: readonly (Float32Array | undefined)[],
+  claimed: string | null | undefined,
+): Promise<VectorModel | undefined> {
+  const dimensions = own[0]?.length;
+  if (dimensions === undefined) return undefined;
+  const model = claimed
+    ? checkText(claimed, '`model`', LIMITS.id, 1)
+    : (embedder.model?.name ?? (await driver.collectionInfo(context))?.model);
+  if (model === embedder.model?.name && dimensions !== (embedder.model?.dimensions ?? dimensions)) {
+    throw badUserInput(
+      `The model ${JSON.stringify(model)} makes vectors of ${embedder.model?.dimensions} dimensions; got ${dimensions}.`,
+      {
+        hint: 'Name the model that made these vectors in `model`.',
+      },
+    );
+  }
+  if (model === undefined)
+    throw badUserInput(
+      'Say in `model` what made these vectors: embedding is not configured, and the collection is new.',
+    );
+  return { model, dimensions };
+}
+
+export interface DocumentInput {
+  documentId: string;
+  title?: string | null;
+  source: string;
+  mediaType: string;
+  metadata?: JsonValue | null;
+  chunks: { id: string; text: string }[];
+}
+
+/** What {@link indexDocuments} did. */
+export interface Indexed {
+  documentIds: readonly string[];
+  /** Chunks whose text was embedded. */
+  embedded: number;
+  /** Chunks that were already stored as they are. */
+  kept: number;
+  removed: number;
+}
+
+/**
+ * Those of the given documents of which other chunks are stored than the input says, or none, or of other texts,
+ * titles, models or attributes.
+ */
+export async function differingDocuments(
+  context: RequestContext,
+  driver: VectorDriver,
+  embedder: Embedder,
+  documents: readonly DocumentInput[],
+): Promise<string[]> {
+  const documentIds = checkIds(
+    documents.map((document) => document.documentId),
+    '`documents.documentId`',
+    WRITE_LIMITS.documents,
+  );
+  const model = embedder.model;
+  if (model === undefined) throw embeddingOff();
+  if (documentIds.length === 0) return [];
+  const stored = await driver.storedChunks(context, documentIds);
+  const counts = new Map<string, number>();
+  for (const { documentId } of stored.values()) counts.set(documentId, (counts.get(documentId) ?? 0) + 1);
+  return documents
+    .filter((document) => {
+      const { title, ...attributes } = checkAttributes(document);
+      const same = ({ id, text }: { id: string; text: string }): boolean =>
+        isDeepStrictEqual(stored.get(id), { ...attributes, contentHash: contentHash(model.name, title, text) });
+      return (counts.get(document.documentId) ?? 0) !== document.chunks.length || !document.chunks.every(same);
+    })
+    .map(({ documentId }) => documentId);
+}
+
+/** Makes the stored chunks of the given documents exactly the input, and embeds only what changed. */
+export async function indexDocuments(
+  context: RequestContext,
+  driver: VectorDriver,
+  embedder: Embedder,
+  documents: readonly DocumentInput[],
+): Promise<Indexed> {
+  const documentIds = checkIds(
+    documents.map((document) => document.documentId),
+    '`documents.documentId`',
+    WRITE_LIMITS.documents,
+  );
+  checkIds(
+    documents.flatMap((document) => document.chunks.map((chunk) => chunk.id)),
+    '`documents.chunks.id`',
+    WRITE_LIMITS.chunks,
+  );
+  if (documents.length === 0) return { documentIds, embedded: 0, kept: 0, removed: 0 };
+  const model = embedder.model;
+  if (model === undefined) throw embeddingOff();
+
+  const stored = await driver.storedHashes(context, documentIds);
+  const kept: KeptChunk[] = [];
+  const changed: Omit<ChunkVector, 'vector'>[] = [];
+  for (const document of documents) {
+    const attributes = checkAttributes(document);
+    for (const { id, text } of document.chunks) {
+      const chunk = {
+        ...attributes,
+        chunkId: id,
+        contentHash: contentHash(model.name, attributes.title, checkText(text, '`chunks.text`', LIMITS.text)),
+      };
+      if (stored.get(id) === chunk.contentHash) kept.push(chunk);
+      else changed.push({ ...chunk, text });
+    }
+  }
+  const made =
+    changed.length === 0
+      ? undefined
+      : await embed(
+          context,
+          embedder,
+          changed.map((chunk) => embeddedText(chunk.title, chunk.text)),
+        );
+  const removed = await driver.indexDocuments(
+    context,
+    { documentIds, kept, changed: changed.map((chunk, index) => ({ ...chunk, vector: made!.vectors[index]! })) },
+    made?.model,
+  );
+  return { documentIds, embedded: changed.length, kept: kept.length, removed };
+}
+
+interface Embedded {
+  readonly model: VectorModel;
+  readonly vectors: readonly Float32Array[];
+}
+
+async function embed(context: RequestContext, embedder: Embedder, texts: readonly string[]): Promise<Embedded> {
+  if (embedder.model === undefined) throw embeddingOff();
+  const { model, dimensions, vectors } = await embedder.embed(context, texts);
+  if (vectors.length !== texts.length)
+    throw new Error(`The embedder sent ${vectors.length} vectors for ${texts.length} texts.`);
+  return { model: { model, dimensions }, vectors: vectors.map((vector) => modelsVector(vector, dimensions)) };
+}
+
+/** What is embedded: a chunk from the middle of a document says little about what it belongs to, its title does. */
+const embeddedText = (title: string, text: string): string => (title === '' ? text : `${title}\n\n${text}`);
+
+const digest = (...parts: string[]): string => {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  return hash.digest('base64url');
+};
+
+/** Of everything that the vector depends on. */
+const contentHash = (model: string, title: string, text: string): string => digest(model, title, text);
+
+function checkAttributes(input: {
+  documentId: string;
+  title?: string | null;
+  source?: string | null;
+  mediaType?: string | null;
+  metadata?: JsonValue | null;
+  text?: string;
+}): ChunkAttributes {
+  if (input.text !== undefined) checkText(input.text, '`items.text`', LIMITS.text);
+  return {
+    documentId: checkId(input.documentId, '`documentId`'),
+    title: checkText(input.title ?? '', '`title`', LIMITS.title),
+    source: checkText(input.source ?? '', '`source`', LIMITS.source),
+    mediaType: checkText(input.mediaType ?? '', '`mediaType`', LIMITS.mediaType),
+    metadata: checkMetadata(input.metadata),
+  };
+}

@@ -1,0 +1,27 @@
+/** The vector subgraph's schema: search, similar chunks and documents, and the writes that keep vectors. */
+import type { GraphQLSchema } from 'graphql';
+
+import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { VectorDriver } from '../driver.ts';
+import { createLoaders } from '../loaders.ts';
+import { addIndexing } from './indexing.ts';
+import { addMutations } from './mutations.ts';
+import { addSearch } from './search.ts';
+import { addSimilar } from './similar.ts';
+
+export interface VectorSchemaDeps {
+  readonly driver: VectorDriver;
+  readonly embedder: Embedder;
+}
+
+/** Builds the schema. Does not touch `deps` while building. */
+export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {
+  const subgraph = createSubgraphSchema({ query: true, mutation: true });
+  const loaders = createLoaders(() => deps);
+  const { Chunk, Document } = addSimilar(subgraph, loaders);
+  addSearch(subgraph, loaders, Chunk);
+  addMutations(subgraph, deps, loaders, Chunk);
+  addIndexing(subgraph, deps, loaders, Document);
+  return subgraph.build();
+}

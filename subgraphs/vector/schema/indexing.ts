@@ -1,0 +1,168 @@
+/** What the gateway itself sends while it delivers documents; not part of the public API. */
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { forbidden } from '#subgraphs/shared/errors.ts';
+import {
+  differingDocuments,
+  indexDocuments,
+  WRITE_LIMITS,
+  type DocumentInput,
+  type Indexed,
+} from '../indexing/indexing.ts';
+import { checkIds } from '../input.ts';
+import type { VectorLoaders } from '../loaders.ts';
+import type { VectorSchemaDeps } from './index.ts';
+import type { StubRef } from './similar.ts';
+
+export function addIndexing(
+  { builder }: SubgraphSchema,
+  deps: VectorSchemaDeps,
+  loaders: (context: RequestContext) => VectorLoaders,
+  Document: StubRef,
+): void {
+  const inaccessible = true;
+  const Chunk = builder.inputRef<{ id: string; text: string }>('IndexDocumentVectorsChunk').implement({
+    description: 'A chunk of a document.',
+    fields: (t) => ({
+      id: t.id({ required: true, description: 'The chunk’s id.' }),
+      text: t.string({ required: true, description: 'The chunk’s text; at most 65,536 characters.' }),
+    }),
+    inaccessible,
+  });
+  const Item = builder.inputRef<DocumentInput>('IndexDocumentVectorsItem').implement({
+    description: 'A document with all its chunks.',
+    fields: (t) => ({
+      documentId: t.id({ required: true, description: 'The document’s id.' }),
+      title: t.string({ description: 'The title; embedded with each chunk, and counts more in keyword search.' }),
+      source: t.string({ required: true, description: 'The source.' }),
+      mediaType: t.string({ required: true, description: 'The media type.' }),
+      metadata: t.field({ type: 'JSON', description: 'The metadata, a JSON object.' }),
+      chunks: t.field({
+        type: [Chunk],
+        required: true,
+        description: 'All chunks of the document; stored ones that are not among them are removed.',
+      }),
+    }),
+    inaccessible,
+  });
+  const IndexInput = builder.inputRef<{ documents: DocumentInput[] }>('IndexDocumentVectorsInput').implement({
+    description: 'The documents to index.',
+    fields: (t) => ({
+      documents: t.field({
+        type: [Item],
+        required: true,
+        description: `At most ${WRITE_LIMITS.documents} documents with ${WRITE_LIMITS.chunks} chunks together.`,
+      }),
+    }),
+    inaccessible,
+  });
+  const IndexPayload = builder.objectRef<Indexed>('IndexDocumentVectorsPayload').implement({
+    description: 'What indexing did.',
+    fields: (t) => ({
+      documents: t.field({
+        type: [Document],
+        nullable: { list: true, items: false },
+        description: 'The documents, in the order of the input.',
+        resolve: (payload) => payload.documentIds.map((id) => ({ id })),
+      }),
+      embedded: t.exposeInt('embedded', {
+        nullable: false,
+        description: 'Chunks that were embedded, because their text was new.',
+      }),
+      kept: t.exposeInt('kept', {
+        nullable: false,
+        description: 'Chunks whose vector was kept, because their text was the same.',
+      }),
+      removed: t.exposeInt('removed', { nullable: false, description: 'Stored chunks that were removed.' }),
+    }),
+    inaccessible,
+  });
+  const RemoveInput = builder.inputRef<{ documentIds: string[] }>('RemoveDocumentVectorsInput').implement({
+    description: 'The documents whose chunks to remove.',
+    fields: (t) => ({
+      documentIds: t.idList({ required: true, description: `The documents’ ids; at most ${WRITE_LIMITS.items}.` }),
+    }),
+    inaccessible,
+  });
+  const RemovePayload = builder.objectRef<{ removed: number }>('RemoveDocumentVectorsPayload').implement({
+    description: 'What removing did.',
+    fields: (t) => ({
+      removed: t.exposeInt('removed', { nullable: false, description: 'Stored chunks that were removed.' }),
+    }),
+    inaccessible,
+  });
+
+  const Page = builder.objectRef<{ ids: readonly string[]; next: string | null }>('VectorDocumentPage').implement({
+    description: 'Documents of which chunks are stored.',
+    fields: (t) => ({
+      ids: t.idList({
+        nullable: { list: false, items: false },
+        description: 'Their ids; some may come again in later pages.',
+        resolve: ({ ids }) => [...ids],
+      }),
+      next: t.exposeString('next', { description: 'Where the next page begins; null after the last.' }),
+    }),
+    inaccessible,
+  });
+  builder.queryFields((t) => ({
+    vectorDocuments: t.field({
+      type: Page,
+      inaccessible,
+      description: 'Documents of which chunks are stored, in pages. For the gateway itself.',
+      args: {
+        first: t.arg.int({ required: true, description: 'How many to look at: 1 to 1,000.' }),
+        after: t.arg.string({ description: 'The `next` of the page before.' }),
+      },
+      resolve: async (_, { first, after }, context) => {
+        checkSystem(context);
+        return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), 1_000));
+      },
+    }),
+    differingDocumentVectors: t.idList({
+      inaccessible,
+      nullable: { list: true, items: false },
+      description:
+        'Those of the given documents of which other chunks are stored than the input says. For the gateway itself.',
+      args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents as they should be.' }) },
+      resolve: async (_, { input }, context) => {
+        checkSystem(context);
+        return await differingDocuments(context, deps.driver, deps.embedder, input.documents as DocumentInput[]);
+      },
+    }),
+  }));
+
+  builder.mutationFields((t) => ({
+    indexDocumentVectors: t.field({
+      type: IndexPayload,
+      inaccessible,
+      description:
+        'Makes the stored chunks of the given documents exactly the input, and embeds only texts that are new. Idempotent. For the gateway itself.',
+      args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents.' }) },
+      resolve: async (_, { input }, context) => {
+        checkSystem(context);
+        const indexed = await indexDocuments(context, deps.driver, deps.embedder, input.documents as DocumentInput[]);
+        loaders(context).clearAll();
+        return indexed;
+      },
+    }),
+    removeDocumentVectors: t.field({
+      type: RemovePayload,
+      inaccessible,
+      description: 'Removes all chunks of the given documents. Idempotent. For the gateway itself.',
+      args: { input: t.arg({ type: RemoveInput, required: true, description: 'The documents.' }) },
+      resolve: async (_, { input }, context) => {
+        checkSystem(context);
+        const removed = await deps.driver.removeDocuments(
+          context,
+          checkIds(input.documentIds, '`documentIds`', WRITE_LIMITS.items),
+        );
+        loaders(context).clearAll();
+        return { removed };
+      },
+    }),
+  }));
+}
+
+function checkSystem(context: RequestContext): void {
+  if (context.principal.system !== true) throw forbidden('Only the gateway itself may do this.');
+}

@@ -1,0 +1,134 @@
+/** `Query.search`. */
+import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { SearchFilterShape } from '../input.ts';
+import type { VectorLoaders } from '../loaders.ts';
+import type { Stub, StubRef } from './similar.ts';
+import { checkSearch, SEARCH_WINDOW, type SearchEdge, type SearchMode, type SearchPage } from '../search/search.ts';
+
+export function addSearch(
+  subgraph: SubgraphSchema,
+  loaders: (context: RequestContext) => VectorLoaders,
+  Chunk: StubRef,
+): void {
+  const { builder } = subgraph;
+  const Mode = builder.enumType('SearchMode', {
+    description: 'How chunks are ranked.',
+    values: {
+      HYBRID: {
+        description:
+          'VECTOR and KEYWORD together, by reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): each ranking’s best 500 give 1 / (60 + rank). Fails with STORE_DISABLED where embedding is off, rather than quietly becoming KEYWORD.',
+      },
+      VECTOR: {
+        description: 'By meaning, as far as the embedding model sees it: cosine of the query’s vector and the chunk’s.',
+      },
+      KEYWORD: {
+        description:
+          'By words. On PostgreSQL a chunk must contain every word of the query (English stems, stop words ignored); `"a phrase"`, `or` and `-without` work as on the web. On Qdrant any word counts, rare ones more.',
+      },
+    } as const,
+  });
+
+  const DocumentFilter = builder
+    .inputRef<{ eq?: string | null; in?: string[] | null }>('SearchDocumentFilter')
+    .implement({
+      description: 'Conditions on the document’s id. All that are given must hold.',
+      fields: (t) => ({
+        eq: t.id({ description: 'Equal to this.' }),
+        in: t.idList({ description: 'Equal to one of these; an empty list matches nothing. At most 500.' }),
+      }),
+    });
+  const filter = (name: string, what: string, prefix: boolean) =>
+    builder.inputRef<{ eq?: string | null; in?: string[] | null; startsWith?: string | null }>(name).implement({
+      description: `Conditions on ${what}. All that are given must hold.`,
+      fields: (t) => ({
+        eq: t.string({ description: 'Equal to this.' }),
+        in: t.stringList({ description: 'Equal to one of these; an empty list matches nothing. At most 500.' }),
+        ...(prefix ? { startsWith: t.string({ description: 'Starts with this, respecting case.' }) } : {}),
+      }),
+    });
+  const MetadataFilter = builder
+    .inputRef<{ path: string[]; eq?: JsonValue | null; in?: JsonValue[] | null }>('SearchMetadataFilter')
+    .implement({
+      description:
+        'A condition on one value in a document’s metadata. A list in the metadata matches where one of its elements does. All that are given must hold.',
+      fields: (t) => ({
+        path: t.stringList({
+          required: true,
+          description: 'The keys that lead to the value, from the outside in: `["topic"]`. 1 to 8.',
+        }),
+        eq: t.field({ type: 'JSON', description: 'Equal to this text, number, boolean or null.' }),
+        in: t.field({
+          type: ['JSON'],
+          description: 'Equal to one of these; an empty list matches nothing. At most 500.',
+        }),
+      }),
+    });
+  const Filter = builder.inputRef<SearchFilterShape>('SearchFilter').implement({
+    description:
+      'Which chunks take part in a search. All conditions that are given must hold; as many results as asked for come back where so many match.',
+    fields: (t) => ({
+      documentId: t.field({ type: DocumentFilter, description: 'The id of the chunk’s document.' }),
+      mediaType: t.field({
+        type: filter('SearchMediaTypeFilter', 'the media type', false),
+        description: 'The document’s media type, such as `text/markdown`.',
+      }),
+      source: t.field({
+        type: filter('SearchSourceFilter', 'the source', true),
+        description: 'The document’s source, such as `notes/field.md`.',
+      }),
+      metadata: t.field({ type: [MetadataFilter], description: 'Values in the document’s metadata. At most 20.' }),
+    }),
+  });
+
+  const Connection = connectionType<Stub, SearchEdge, SearchPage>(subgraph, 'Search', {
+    node: Chunk,
+    items: 'matching chunks',
+    edgeFields: (t) => ({
+      score: t.float({
+        nullable: false,
+        description:
+          'How well the chunk matches; higher is better, comparable only within one answer. HYBRID: sum of 1 / (60 + rank) over both rankings, so at most 0.033 (on Qdrant likewise). VECTOR: cosine, -1 to 1. KEYWORD: the store’s own score (on PostgreSQL 0 to 1: cover density by length; on Qdrant unbounded).',
+        resolve: (edge: SearchEdge) => edge.score,
+      }),
+    }),
+    fields: (t) => ({
+      approximate: t.boolean({
+        nullable: false,
+        description:
+          'Whether an approximate index ranked, which may have missed a better chunk; false when everything was compared.',
+        resolve: (page: SearchPage) => page.approximate,
+      }),
+      mode: t.field({
+        type: Mode,
+        nullable: false,
+        description: 'How this answer was ranked.',
+        resolve: (page: SearchPage) => page.mode,
+      }),
+      candidates: t.int({
+        nullable: false,
+        description:
+          'The window that pages are cut from: no more than this many results can be reached with `after`. Narrow the query or filter to see others.',
+        resolve: (page: SearchPage) => page.candidates,
+      }),
+    }),
+  });
+
+  builder.queryField('search', (t) =>
+    t.field({
+      type: Connection,
+      description: `Finds the chunks that match a query best, at most ${SEARCH_WINDOW.toLocaleString('en')} of them in all pages. This is where to start when you know what you look for but not where it is.`,
+      args: {
+        query: t.arg.string({
+          required: true,
+          description: 'What to look for: words or a question, 1 to 8,000 characters.',
+        }),
+        mode: t.arg({ type: Mode, defaultValue: 'HYBRID' as SearchMode, description: 'How to rank.' }),
+        where: t.arg({ type: Filter, description: 'Which chunks take part; all when absent.' }),
+        ...pageArguments(t.arg as never),
+      },
+      resolve: async (_, args, context) => await loaders(context).search.load(checkSearch(args as never)),
+    }),
+  );
+}

@@ -1,0 +1,128 @@
+/** `Chunk.similar` and `Document.similar`, on entities that others own. */
+import type { ObjectRef } from '@pothos/core';
+
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { connectionType, pageArguments, pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { VectorLoaders } from '../loaders.ts';
+import { checkId } from '../input.ts';
+import { cut, readCursor, SEARCH_WINDOW, writeCursor } from '../search/search.ts';
+
+/** An entity as this subgraph knows it. */
+export interface Stub {
+  id: string;
+}
+export type StubRef = ObjectRef<any, Stub>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+
+interface ScoredEdge extends Edge<Stub> {
+  score: number;
+}
+interface SimilarPage extends Page<Stub, ScoredEdge> {
+  approximate: boolean;
+}
+
+export function addSimilar(
+  subgraph: SubgraphSchema,
+  loaders: (context: RequestContext) => VectorLoaders,
+): { Chunk: StubRef; Document: StubRef } {
+  const { builder } = subgraph;
+  const Chunk = builder.objectRef<Stub>('Chunk');
+  const Document = builder.objectRef<Stub>('Document');
+
+  const similarConnection = (name: string, node: StubRef, items: string, score: string) =>
+    connectionType<Stub, ScoredEdge, SimilarPage>(subgraph, name, {
+      node,
+      items,
+      edgeFields: (t) => ({
+        score: t.float({ nullable: false, description: score, resolve: (edge: ScoredEdge) => edge.score }),
+      }),
+      fields: (t) => ({
+        approximate: t.boolean({
+          nullable: false,
+          description:
+            'Whether an approximate index ranked, which may have missed an item; false when everything was compared.',
+          resolve: (page: SimilarPage) => page.approximate,
+        }),
+      }),
+    });
+  const ChunkSimilar = similarConnection(
+    'ChunkSimilar',
+    Chunk,
+    'similar chunks',
+    'Cosine of the two chunks’ vectors: 1 is the same direction, 0 unrelated, -1 opposite. Comparable between chunks of one model.',
+  );
+  const DocumentSimilar = similarConnection(
+    'DocumentSimilar',
+    Document,
+    'similar documents',
+    'Cosine of the two documents’ vectors, each the normalised mean of its chunks’ vectors: 1 is the same direction, 0 unrelated, -1 opposite.',
+  );
+
+  Chunk.implement({
+    // No description: relational owns the type, and two descriptions would differ.
+    fields: (t) => ({
+      id: t.exposeID('id', { nullable: false, description: 'The id.' }),
+      similar: t.field({
+        type: ChunkSimilar,
+        description:
+          'The chunks of all documents whose vectors are nearest to this one’s, itself left out; at most 1,000 in all pages. Null while this chunk has no vector (see `Document.indexing`).',
+        args: pageArguments(t.arg as never),
+        resolve: async (chunk, args, context) => {
+          const ranking = await loaders(context).similarChunks(limitOf(args)).load(chunk.id);
+          return ranking && similarPage(`similarChunks:${chunk.id}`, args, ranking, (item) => item.chunkId);
+        },
+      }),
+    }),
+  });
+  Document.implement({
+    fields: (t) => ({
+      id: t.exposeID('id', { nullable: false, description: 'The id.' }),
+      similar: t.field({
+        type: DocumentSimilar,
+        description:
+          'The documents nearest to this one, itself left out; at most 1,000 in all pages. A document’s vector is the normalised mean of its chunks’ vectors. Null while no chunk of this document has a vector (see `indexing`).',
+        args: pageArguments(t.arg as never),
+        resolve: async (document, args, context) => {
+          const ranking = await loaders(context).similarDocuments(limitOf(args)).load(document.id);
+          return ranking && similarPage(`similarDocuments:${document.id}`, args, ranking, (item) => item.documentId);
+        },
+      }),
+    }),
+  });
+  for (const ref of [Chunk, Document]) {
+    builder.asEntity(ref, {
+      key: builder.selection<Stub>('id'),
+      // The stub knows nothing that the store could deny: whether the thing exists is for its owner to say.
+      resolveReference: ({ id }) => ({ id: checkId(id, '`id`') }),
+    });
+  }
+  return { Chunk, Document };
+}
+
+type SimilarArguments = { first?: number | null; after?: string | null };
+
+/**
+ * First pages read no more than themselves, one row over to know whether there is more; later ones the whole window.
+ */
+const limitOf = ({ first, after }: SimilarArguments): number =>
+  after === null || after === undefined
+    ? Math.min(pageSize(first) + 1, SEARCH_WINDOW)
+    : (pageSize(first), SEARCH_WINDOW);
+
+function similarPage<Item extends { score: number }>(
+  list: string,
+  args: SimilarArguments,
+  ranking: { items: readonly Item[]; approximate: boolean },
+  idOf: (item: Item) => string,
+): SimilarPage {
+  const { items, hasNextPage } = cut(ranking.items, pageSize(args.first), readCursor(list, args.after), idOf);
+  return {
+    hasNextPage,
+    approximate: ranking.approximate,
+    edges: items.map((item) => ({
+      score: item.score,
+      node: { id: idOf(item) },
+      cursor: writeCursor(list, item.score, idOf(item)),
+    })),
+  };
+}

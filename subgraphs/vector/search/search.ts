@@ -1,0 +1,173 @@
+/**
+ * A search from its arguments to a page: embeds the query, asks the driver, fuses, and cuts the page from a bounded
+ * window.
+ */
+import { createHash } from 'node:crypto';
+
+import { pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { ChunkFilter, RankedChunk, Ranking, StoreQuery, VectorDriver } from '../driver.ts';
+import { fuse } from './fusion.ts';
+import { checkFilter, checkText, LIMITS, type SearchFilterShape } from '../input.ts';
+import { modelsVector } from '../indexing/vectors.ts';
+
+export type SearchMode = 'HYBRID' | 'VECTOR' | 'KEYWORD';
+
+/** The most results that the pages of one search hold together. */
+export const SEARCH_WINDOW = 1_000;
+
+/**
+ * How many of the best of each ranking are fused. Fixed, whatever the page: an item's fused score depends on how deep
+ * the rankings are read, so pages read to different depths would not fit together.
+ */
+export const FUSION_DEPTH = SEARCH_WINDOW / 2;
+
+/** A checked search. */
+export interface SearchRequest {
+  readonly text: string;
+  readonly mode: SearchMode;
+  readonly filter: ChunkFilter;
+  readonly size: number;
+  readonly after: CursorPosition | undefined;
+  /** What its cursors belong to. */
+  readonly list: string;
+}
+
+export interface CursorPosition {
+  readonly score: number;
+  readonly id: string;
+}
+
+export interface SearchEdge extends Edge<{ id: string }> {
+  score: number;
+}
+export interface SearchPage extends Page<{ id: string }, SearchEdge> {
+  mode: SearchMode;
+  approximate: boolean;
+  candidates: number;
+}
+
+export interface SearchArguments {
+  query: string;
+  mode?: SearchMode | null;
+  where?: SearchFilterShape | null;
+  first?: number | null;
+  after?: string | null;
+}
+
+/** @throws CodedError `BAD_USER_INPUT` */
+export function checkSearch(args: SearchArguments): SearchRequest {
+  const text = checkText(args.query, '`query`', LIMITS.query, 1).trim();
+  const mode = args.mode ?? 'HYBRID';
+  const filter = checkFilter(args.where);
+  const list = `search:${createHash('sha256')
+    .update(JSON.stringify([text, mode, filter]))
+    .digest('base64url')
+    .slice(0, 16)}`;
+  return { text, mode, filter, size: pageSize(args.first), after: readCursor(list, args.after), list };
+}
+
+/** Answers several searches: one call of the embedder, one of the driver. */
+export async function searchAll(
+  context: RequestContext,
+  driver: VectorDriver,
+  embedder: Embedder,
+  requests: readonly SearchRequest[],
+): Promise<SearchPage[]> {
+  const embedded = await embedTexts(
+    context,
+    embedder,
+    requests.filter(({ mode }) => mode !== 'KEYWORD').map(({ text }) => text),
+  );
+  const plans = requests.map((request): StoreQuery[] => {
+    const { text, mode, filter } = request;
+    // A first page needs no more than itself; a later one is cut from behind its cursor, wherever that item is by now.
+    const limit = request.after === undefined ? Math.min(request.size + 1, SEARCH_WINDOW) : SEARCH_WINDOW;
+    if (mode === 'KEYWORD') return [{ kind: 'KEYWORD', text, filter, limit }];
+    const { vector, model } = embedded.get(text)!;
+    if (mode === 'VECTOR') return [{ kind: 'VECTOR', vector, model, filter, limit }];
+    if (driver.capabilities.fusesHybrid)
+      return [{ kind: 'HYBRID', vector, model, text, filter, limit: SEARCH_WINDOW, depth: FUSION_DEPTH }];
+    return [
+      { kind: 'VECTOR', vector, model, filter, limit: FUSION_DEPTH },
+      { kind: 'KEYWORD', text, filter, limit: FUSION_DEPTH },
+    ];
+  });
+  const rankings = await driver.search(context, plans.flat());
+  let next = 0;
+  return requests.map((request, index) => {
+    const own = rankings.slice(next, (next += plans[index]!.length));
+    return pageOfSearch(request, own.length === 1 ? own[0]! : fuse(own, SEARCH_WINDOW));
+  });
+}
+
+async function embedTexts(
+  context: RequestContext,
+  embedder: Embedder,
+  texts: readonly string[],
+): Promise<Map<string, { vector: Float32Array; model: string }>> {
+  const unique = [...new Set(texts)];
+  if (unique.length === 0) return new Map();
+  if (embedder.model === undefined) throw embeddingOff();
+  const { model, dimensions, vectors } = await embedder.embed(context, unique);
+  if (vectors.length !== unique.length)
+    throw new Error(`The embedder sent ${vectors.length} vectors for ${unique.length} texts.`);
+  return new Map(unique.map((text, index) => [text, { model, vector: modelsVector(vectors[index]!, dimensions) }]));
+}
+
+/** HYBRID does not quietly become KEYWORD: what was asked for could not be told from what was answered. */
+export const embeddingOff = () =>
+  new CodedError('STORE_DISABLED', 'Embedding is not configured.', {
+    hint: 'Set OPENAI_BASE_URL and EMBEDDING_MODEL, or leave both unset for the built-in embedder, and restart. `mode: KEYWORD` works without it.',
+  });
+
+function pageOfSearch(request: SearchRequest, ranking: Ranking<RankedChunk>): SearchPage {
+  const { items, hasNextPage } = cut(ranking.items, request.size, request.after, (item) => item.chunkId);
+  return {
+    mode: request.mode,
+    approximate: ranking.approximate,
+    candidates: SEARCH_WINDOW,
+    hasNextPage,
+    edges: items.map((item) => ({
+      score: item.score,
+      node: { id: item.chunkId },
+      cursor: writeCursor(request.list, item.score, item.chunkId),
+    })),
+  };
+}
+
+export const writeCursor = (list: string, score: number, id: string): string => encodeCursor(list, [score, id]);
+
+/** @throws CodedError `BAD_USER_INPUT` for a cursor of another search */
+export function readCursor(list: string, cursor: string | null | undefined): CursorPosition | undefined {
+  if (cursor === null || cursor === undefined) return undefined;
+  const [score, id] = decodeCursor(list, cursor, 2);
+  return { score: Number(score), id: String(id) };
+}
+
+/**
+ * Cuts a page out of a ranking. It goes on behind the cursor's item, wherever that is by now, so that neither writes
+ * above it nor an embedder whose vectors differ in the last digit make an item appear twice; an item that is gone
+ * leaves its score as the place.
+ */
+export function cut<Item extends { score: number }>(
+  ranking: readonly Item[],
+  size: number,
+  after: CursorPosition | undefined,
+  idOf: (item: Item) => string,
+): { items: readonly Item[]; hasNextPage: boolean } {
+  let start = 0;
+  if (after !== undefined) {
+    start = ranking.findIndex((item) => idOf(item) === after.id) + 1;
+    if (start === 0) {
+      start = ranking.findIndex(
+        (item) => item.score < after.score || (item.score === after.score && idOf(item) > after.id),
+      );
+      if (start === -1) start = ranking.length;
+    }
+  }
+  return { items: ranking.slice(start, start + size), hasNextPage: start + size < ranking.length };
+}
