@@ -21,7 +21,7 @@ let api;
 
 try {
   const supergraph = internals.Supergraph.build(workerData.supergraphSdl, {
-    supportedFeatures: internals.ROUTER_SUPPORTED_SUPERGRAPH_FEATURES,
+    supportedFeatures: new Set(workerData.supportedFeatures),
   });
   // Named fragments in fetches save bytes on the wire and cost planning time; the engine needs neither.
   planner = new queryPlanner.QueryPlanner(supergraph, {

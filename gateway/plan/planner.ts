@@ -8,6 +8,7 @@ import type { QueryPlan } from '@apollo/query-planner';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { PlanRequest } from './plan-cache.ts';
 import { preparePlanning } from './planning-supergraph.ts';
+import { SUPPORTED_FEATURES } from './supported-features.ts';
 
 export interface PlannerOptions {
   /** Longest time to plan one operation, in milliseconds. @default 5000 */
@@ -53,7 +54,7 @@ const WORKER_HEAP_MB = 384;
 
 /**
  * Builds the planner and waits until it can plan.
- * @throws Error when the supergraph is not one
+ * @throws UnsupportedFeatures when the supergraph demands what the engine does not enforce; Error when it is none
  */
 export async function startPlanner(supergraphSdl: string, options: PlannerOptions = {}): Promise<Planner> {
   const {
@@ -185,7 +186,7 @@ class PlanningWorker {
 
   constructor(program: URL, supergraphSdl: string, wantsApiSchema: boolean) {
     this.#worker = new Worker(program, {
-      workerData: { supergraphSdl, wantsApiSchema },
+      workerData: { supergraphSdl, wantsApiSchema, supportedFeatures: SUPPORTED_FEATURES },
       // Nothing of the main thread's: not its loader, not its secrets.
       execArgv: [],
       env: { NODE_ENV: 'production', APOLLO_TELEMETRY_DISABLED: 'true' },

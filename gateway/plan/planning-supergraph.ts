@@ -12,6 +12,7 @@ import type { QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, print, type ConstDirectiveNode, type DefinitionNode, type DocumentNode } from 'graphql';
 import { standInForRequired, type RequiredFields } from './required-fields.ts';
 import { restoreRequired } from './restore-required.ts';
+import { refuseUnsupportedFeatures } from './supported-features.ts';
 
 export interface PlanningSupergraph {
   /** What to build the planner of. */
@@ -22,11 +23,12 @@ export interface PlanningSupergraph {
   restore(plan: QueryPlan): QueryPlan;
 }
 
-/** @throws GraphQLError when the text is not SDL */
+/** @throws GraphQLError when the text is not SDL; UnsupportedFeatures when the engine does not enforce what it uses */
 export function preparePlanning(supergraphSdl: string): PlanningSupergraph {
   // A planner that never answers, in a test, has no supergraph.
   if (supergraphSdl === '') return { sdl: '', apiSdl: (planners) => planners, restore: (plan) => plan };
   const source = parse(supergraphSdl, { noLocation: true });
+  refuseUnsupportedFeatures(source);
   const ordered: DocumentNode = { ...source, definitions: source.definitions.map(resolvableKeysFirst) };
   const { document, required } = standInForRequired(ordered);
   const isChanged = document.definitions.some((definition, index) => definition !== source.definitions[index]);

@@ -1,14 +1,15 @@
 /** A planner in this thread: the same library as the engine's worker, without the time to start one. */
-import { operationFromDocument, ROUTER_SUPPORTED_SUPERGRAPH_FEATURES, Supergraph } from '@apollo/federation-internals';
+import { operationFromDocument, Supergraph } from '@apollo/federation-internals';
 import { QueryPlanner, type QueryPlan } from '@apollo/query-planner';
 import { parse, printSchema } from 'graphql';
 import { preparePlanning } from '#gateway/plan/planning-supergraph.ts';
+import { SUPPORTED_FEATURES } from '#gateway/plan/supported-features.ts';
 import type { Planner } from '#gateway/plan/planner.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 
 export function plannerInThread(supergraphSdl: string): Planner {
   const prepared = preparePlanning(supergraphSdl);
-  const supergraph = Supergraph.build(prepared.sdl, { supportedFeatures: ROUTER_SUPPORTED_SUPERGRAPH_FEATURES });
+  const supergraph = Supergraph.build(prepared.sdl, { supportedFeatures: new Set(SUPPORTED_FEATURES) });
   const planner = new QueryPlanner(supergraph, {
     reuseQueryFragments: false,
     incrementalDelivery: { enableDefer: true },

@@ -1,0 +1,58 @@
+/** A supergraph that demands what the engine does not enforce is refused before it serves anything. */
+import { composeServices } from '@apollo/composition';
+import { parse } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { createEngine } from '#gateway/execute/engine.ts';
+import { UnsupportedFeatures } from '#gateway/plan/supported-features.ts';
+
+function composed(imports: string, typeDefs: string, more = ''): string {
+  const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.14", import: [${imports}]) ${more}\n`;
+  const { supergraphSdl, errors } = composeServices([{ name: 'a', url: 'http://a', typeDefs: parse(link + typeDefs) }]);
+  if (supergraphSdl === undefined) throw new Error(errors?.map(({ message }) => message).join('\n'));
+  return supergraphSdl;
+}
+
+const load = async (supergraphSdl: string) => {
+  const engine = await createEngine({ supergraphSdl, clients: new Map() });
+  await engine.close();
+};
+
+const CONNECTED = composed(
+  '"@key"',
+  'type Query { open: String @connect(http: { GET: "http://a/" }, selection: "$") }',
+  '@link(url: "https://specs.apollo.dev/connect/v0.1", import: ["@connect"])',
+);
+const AUTHENTICATED = composed('"@authenticated"', 'type Query { open: Int secret: Int @authenticated }');
+const SCOPED = composed('"@requiresScopes"', 'type Query { open: Int secret: Int @requiresScopes(scopes: [["a"]]) }');
+const POLICED = composed('"@policy"', 'type Query { open: Int secret: Int @policy(policies: [["a"]]) }');
+const RENAMED = composed('{ name: "@authenticated", as: "@private" }', 'type Query { open: Int secret: Int @private }');
+const UNKNOWN = composed('"@key"', 'type Query { open: Int }').replace(
+  '{\n  query: Query',
+  '  @link(url: "https://example.com/guards/v1.0", for: SECURITY)\n{\n  query: Query',
+);
+
+describe('a supergraph is refused whose demands are not enforced', () => {
+  test.each([
+    ['@connect', CONNECTED, 'specs.apollo.dev/connect/v0.'],
+    ['@authenticated', AUTHENTICATED, 'authenticated/v0.1'],
+    ['@requiresScopes', SCOPED, 'requiresScopes/v0.1'],
+    ['@policy', POLICED, 'policy/v0.1'],
+    ['a renamed import', RENAMED, 'authenticated/v0.1'],
+    ['a feature for: SECURITY that nobody knows', UNKNOWN, 'https://example.com/guards/v1.0'],
+    ['@authenticated without for:', AUTHENTICATED.replaceAll(', for: SECURITY', ''), 'authenticated/v0.1'],
+    ['@connect without for:', CONNECTED.replaceAll(', for: EXECUTION', ''), 'specs.apollo.dev/connect/v0.'],
+    ['a later version', AUTHENTICATED.replace('authenticated/v0.1', 'authenticated/v9.0'), 'authenticated/v9.0'],
+  ])('%s', async (_, sdl, url) => {
+    await expect(load(sdl)).rejects.toThrow(UnsupportedFeatures);
+    await expect(load(sdl)).rejects.toThrow(url);
+  });
+
+  test('what is enforced is served', async () => {
+    await load(
+      composed(
+        '"@key", "@tag", "@inaccessible", "@shareable"',
+        'type Query { open: Int @tag(name: "x") hidden: Int @inaccessible }',
+      ),
+    );
+  });
+});
