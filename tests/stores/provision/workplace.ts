@@ -65,7 +65,7 @@ async function removeAbandoned(folder: string): Promise<void> {
  * @param name of the folder; whatever its content depends on must be in it, such as versions.
  */
 export async function cached(
-  workplace: Workplace,
+  workplace: Pick<Workplace, 'cache'>,
   name: string,
   make: (folder: string) => Promise<void>,
 ): Promise<string> {
