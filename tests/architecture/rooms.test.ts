@@ -1,17 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
-import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
+
+import { importsOf, roomOf, ROOT, sourceFiles, type Import } from '#ops/architecture/imports.ts';
 
 /*
  * The rooms of the project, and who may enter which. A room is a folder of gateway/, subgraphs/, ops/, tests/ or
  * examples/; the files directly in gateway/ are one room of their own.
  */
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Clients of stores, by npm scope or name; `pg` and `kysely` are two halves of one. */
 const STORE_CLIENTS: Record<string, string> = {
@@ -26,42 +24,12 @@ const STORE_CLIENTS: Record<string, string> = {
   '@temporalio': 'temporal',
 };
 
-interface Import {
-  /** The importing file, relative to the project's folder. */
-  file: string;
-  specifier: string;
-  /** The imported file, relative to the project's folder; undefined when it is a package. */
-  target: string | undefined;
-}
-
-const files = ['gateway', 'subgraphs', 'ops', 'tests', 'examples']
-  .filter((folder) => existsSync(join(ROOT, folder)))
-  .flatMap((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
-  )
-  .filter((path) => path.endsWith('.ts') && !path.split('/').includes('node_modules'));
+// Plain JavaScript in tests/ and examples/ is for programs that have packages of their own.
+const files = [
+  ...sourceFiles(['gateway', 'subgraphs', 'ops']),
+  ...sourceFiles(['tests', 'examples']).filter((file) => file.endsWith('.ts')),
+];
 const imports = files.flatMap(importsOf);
-
-function importsOf(file: string): Import[] {
-  return ts
-    .preProcessFile(readFileSync(join(ROOT, file), 'utf8'), true, true)
-    .importedFiles.map(({ fileName: specifier }) => ({
-      file,
-      specifier,
-      target: targetOf(file, specifier),
-    }));
-}
-
-function targetOf(file: string, specifier: string): string | undefined {
-  if (specifier.startsWith('.')) return relative(ROOT, resolve(ROOT, dirname(file), specifier));
-  if (specifier.startsWith('#root/')) return specifier.slice('#root/'.length);
-  return specifier.startsWith('#') ? specifier.slice(1) : undefined;
-}
-
-function roomOf(path: string): string {
-  const [top, folder, ...below] = path.split('/');
-  return folder !== undefined && below.length > 0 ? `${top}/${folder}` : `${top}`;
-}
 
 /** The top folders, each of which may import those behind it and none before it. */
 const FLOORS = ['ops', 'gateway', 'subgraphs'];
