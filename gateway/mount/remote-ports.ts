@@ -90,10 +90,12 @@ async function call<Data>(
   });
   const [error] = result.errors ?? [];
   if (error !== undefined) {
-    const { code, hint } = error.extensions ?? {};
+    const { code, hint, service: _, ...extensions } = error.extensions ?? {};
     throw new CodedError((code as ErrorCode | undefined) ?? 'INTERNAL_SERVER_ERROR', error.message, {
       cause: error,
       hint: hint as string | undefined,
+      // What a port's user goes by, such as `retryAfterSeconds` or which text was too long.
+      extensions,
     });
   }
   return result.data as Data;

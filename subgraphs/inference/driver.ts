@@ -1,5 +1,6 @@
 /** The interfaces of what answers inference: embedding models, chat models and rerankers. */
 import type { StatementCounter } from '#subgraphs/shared/context.ts';
+import type { CodedError } from '#subgraphs/shared/errors.ts';
 
 /** What a call to a model carries. */
 export interface InferenceCall {
@@ -24,11 +25,18 @@ export interface EmbeddingDriver {
   readonly dimensions: number | undefined;
   /** Whether a call costs tokens that are worth recording. */
   readonly metered: boolean;
-  /** One L2-normalised vector for each input, in order. `usage` is absent where the provider counts none. */
-  embed(
-    call: InferenceCall,
-    input: readonly string[],
-  ): Promise<{ vectors: Float32Array[]; dimensions: number; usage?: TokenCount }>;
+  /** Texts that are too long for the model do not fail the others: all of them are found, and named. */
+  embed(call: InferenceCall, input: readonly string[]): Promise<EmbeddingAnswer>;
+}
+
+export interface EmbeddingAnswer {
+  /** One L2-normalised vector for each input, in order; a hole for each that is in `tooLong`. */
+  readonly vectors: Float32Array[];
+  readonly dimensions: number;
+  /** Absent where the provider counts none. */
+  readonly usage?: TokenCount;
+  /** The texts that the model refused for their length; absent where there are none. */
+  readonly tooLong?: ReadonlyMap<number, CodedError>;
 }
 
 export type ChatRole = 'SYSTEM' | 'USER' | 'ASSISTANT';

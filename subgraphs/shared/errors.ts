@@ -82,3 +82,40 @@ export const storeUnavailable = (store: string, cause: unknown, hint?: string): 
 /** The store did not answer in time. */
 export const storeTimeout = (store: string, cause: unknown, hint?: string): CodedError =>
   new CodedError('STORE_TIMEOUT', `${store} did not answer in time.`, { cause, hint });
+
+/** What is known of a text that was refused for its length. */
+export interface TooLong {
+  /** The most that is accepted; absent where whoever refused it did not say. */
+  readonly limit?: number;
+  readonly unit: 'TOKENS' | 'CHARACTERS';
+  /** Which of the texts of the call are too long, by their places from 0; the others would be accepted. */
+  readonly inputs?: readonly number[];
+}
+
+/** A text is longer than what takes it accepts: `BAD_USER_INPUT`, with the {@link TooLong} in its extensions. */
+export const inputTooLong = (
+  message: string,
+  { limit, unit, inputs }: TooLong,
+  options: CodedErrorOptions = {},
+): CodedError =>
+  badUserInput(message, {
+    ...options,
+    extensions: {
+      ...options.extensions,
+      reason: 'INPUT_TOO_LONG',
+      ...(limit === undefined ? {} : { limit }),
+      limitUnit: unit,
+      ...(inputs === undefined ? {} : { inputs }),
+    },
+  });
+
+/** What `error` says of a text that is too long; undefined for any other error. */
+export function tooLongOf(error: unknown): TooLong | undefined {
+  if (!(error instanceof CodedError) || error.extensions.reason !== 'INPUT_TOO_LONG') return undefined;
+  const { limit, limitUnit, inputs } = error.extensions;
+  return {
+    ...(typeof limit === 'number' ? { limit } : {}),
+    unit: limitUnit === 'CHARACTERS' ? 'CHARACTERS' : 'TOKENS',
+    ...(Array.isArray(inputs) ? { inputs: inputs.filter((at) => Number.isInteger(at)) as number[] } : {}),
+  };
+}

@@ -9,7 +9,8 @@ export interface Embedder {
   /**
    * Embeds every input in one batch.
    * @returns the model's name, its number of dimensions and one L2-normalised vector for each input, in order
-   * @throws CodedError `STORE_DISABLED`, `STORE_UNAVAILABLE` or `STORE_TIMEOUT`
+   * @throws CodedError `STORE_DISABLED`, `STORE_UNAVAILABLE`, `STORE_TIMEOUT` or `RATE_LIMITED`; `BAD_USER_INPUT`
+   *   where texts are longer than the model takes, all of which `tooLongOf` (errors.ts) names together with the limit
    */
   embed(context: RequestContext, input: readonly string[]): Promise<Embeddings>;
   /** The model that {@link embed} uses; `undefined` when embedding is switched off. */

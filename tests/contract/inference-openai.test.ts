@@ -6,6 +6,7 @@ import { createOpenAIChat } from '#subgraphs/inference/drivers/openai/chat.ts';
 import { createOpenAIEmbedding } from '#subgraphs/inference/drivers/openai/embeddings.ts';
 import { createOpenAIRerank } from '#subgraphs/inference/drivers/openai/rerank.ts';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
+import { tooLongOf } from '#subgraphs/shared/errors.ts';
 import { startStandIn, type StandIn, type StandInOptions } from './openai-server.ts';
 
 const { TEST_OPENAI_BASE_URL, TEST_OPENAI_API_KEY, TEST_EMBEDDING_MODEL, TEST_CHAT_MODEL } = process.env;
@@ -172,7 +173,7 @@ describe('openai drivers against faults', () => {
     it.standIn.next({ kind: 'status', status: 503 });
     await expect(collect(it.chat.stream(call(), ask('x')))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(it.standIn.requests).toHaveLength(2);
-    it.standIn.next({ kind: 'status', status: 503, headers: { 'retry-after-ms': '1' } });
+    it.standIn.next({ kind: 'status', status: 503, headers: { 'retry-after': '0' } });
     const counted = call();
     expect((await it.embedding.embed(counted, ['x'])).vectors).toHaveLength(1);
     expect(it.standIn.requests).toHaveLength(4);
@@ -195,6 +196,61 @@ describe('openai drivers against faults', () => {
       code: 'BAD_USER_INPUT',
       message: expect.stringContaining('maximum context length') as string,
     });
+  });
+
+  it('find each text that is too long, and embed the others', async () => {
+    await using it = await start({ maxInputTokens: 5 });
+    const input = Array.from({ length: 70 }, (_, at) => ([3, 40, 41, 69].includes(at) ? 'a b c d e f' : `text ${at}`));
+    const { vectors, tooLong, usage } = await it.embedding.embed(call(), input);
+    expect([...tooLong!.keys()].sort((a, b) => a - b)).toEqual([3, 40, 41, 69]);
+    expect(tooLongOf(tooLong!.get(40))).toEqual({ limit: 5, unit: 'TOKENS' });
+    expect(vectors.filter(Boolean)).toHaveLength(66);
+    expect(usage).toEqual({ inputTokens: 2 * 66, outputTokens: 0 });
+    const [alone] = (await it.embedding.embed(call(), [input[42]!])).vectors;
+    expect(vectors[42]).toEqual(alone);
+    // Each refused batch costs a request for each halving, not one for each text.
+    expect(it.standIn.requests.length).toBeLessThan(40);
+  });
+
+  it('learn how many texts one request may hold', async () => {
+    await using it = await start({ maxBatch: 10 });
+    const input = Array.from({ length: 40 }, (_, at) => `text ${at}`);
+    expect((await it.embedding.embed(call(), input)).vectors.filter(Boolean)).toHaveLength(40);
+    const asked = it.standIn.requests.length;
+    await it.embedding.embed(call(), input);
+    expect(it.standIn.requests.length - asked).toBe(4);
+  });
+
+  it('wait no longer than a moment before they send again, and not at all for what would be refused again', async () => {
+    await using it = await start();
+    it.standIn.next({ kind: 'status', status: 503, headers: { 'retry-after': '86400' } });
+    await expect(it.embedding.embed(call(), ['x'])).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: 'The model server failed: Ordered by the test.',
+      extensions: { retryAfterSeconds: 86_400 },
+    });
+    it.standIn.next({
+      kind: 'status',
+      status: 500,
+      body: {
+        error: {
+          code: 500,
+          message:
+            'input (992 tokens) is too large to process. increase the physical batch size (current batch size: 512)',
+          type: 'server_error',
+        },
+      },
+    });
+    const { tooLong } = await it.embedding.embed(call(), ['x']);
+    expect(tooLongOf(tooLong!.get(0))).toEqual({ limit: 512, unit: 'TOKENS' });
+    expect(it.standIn.requests).toHaveLength(2);
+    // The wait ends with the caller.
+    it.standIn.next({ kind: 'status', status: 429, headers: { 'retry-after': '5' } });
+    const leaving = new AbortController();
+    const answer = it.embedding.embed(call(leaving.signal), ['x']);
+    await it.standIn.answered(3);
+    leaving.abort();
+    await expect(answer).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT' });
   });
 
   it('end a call that hangs', async () => {

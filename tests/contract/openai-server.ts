@@ -19,6 +19,10 @@ export interface StandInOptions {
   newTokensParameter?: boolean;
   /** Answers without token counts. Default: false */
   withoutUsage?: boolean;
+  /** The most words (its tokens) of one text to embed. Default: no limit */
+  maxInputTokens?: number;
+  /** The most texts of one request to embed. Default: 32 */
+  maxBatch?: number;
 }
 
 /** What happens to the next request instead of an answer. */
@@ -38,6 +42,8 @@ export interface StandIn extends AsyncDisposable {
   readonly requests: { path: string; body: Record<string, unknown>; authorization: string | undefined }[];
   /** Resolves when a request's client has gone before its answer was complete. */
   abandoned(): Promise<void>;
+  /** Resolves when so many POST requests have been answered, or refused. */
+  answered(count: number): Promise<void>;
   /** Orders a fault for the next request that is not for the list of models. */
   next(fault: Fault): void;
 }
@@ -49,8 +55,15 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   const faults: Fault[] = [];
   let left = 0;
   const waiting: (() => void)[] = [];
+  let answers = 0;
+  const counting = new Set<() => void>();
 
   const server = createServer((request, response) => {
+    response.on('finish', () => {
+      if (request.method !== 'POST') return;
+      answers++;
+      counting.forEach((check) => check());
+    });
     response.on('close', () => {
       if (response.writableFinished) return;
       left++;
@@ -106,7 +119,16 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     const input = typeof body.input === 'string' ? [body.input] : body.input;
     if (!Array.isArray(input) || input.length === 0 || !input.every((text) => typeof text === 'string' && text !== ''))
       throw new Refusal(400, 'input must be a list of texts that are not empty.');
-    if (input.length > 32) throw new Refusal(422, 'batch size > maximum allowed batch size 32');
+    const { maxBatch = 32, maxInputTokens = Infinity } = options;
+    if (input.length > maxBatch)
+      throw new Refusal(422, `batch size ${input.length} > maximum allowed batch size ${maxBatch}`);
+    const longest = Math.max(...(input as string[]).map(countWords));
+    if (longest > maxInputTokens)
+      throw new Refusal(
+        400,
+        `This model's maximum context length is ${maxInputTokens} tokens, however you requested ${longest} tokens (${longest} in your prompt; 0 for the completion). Please reduce your prompt; or completion length.`,
+        'context_length_exceeded',
+      );
     if (body.encoding_format !== 'float') throw new Refusal(400, 'encoding_format must be float.');
     const data = (input as string[]).map((text, index) => ({
       object: 'embedding',
@@ -216,6 +238,16 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     chatModel,
     requests,
     next: (fault) => faults.push(fault),
+    answered: (count) =>
+      new Promise((resolve) => {
+        const check = (): void => {
+          if (answers < count) return;
+          counting.delete(check);
+          resolve();
+        };
+        counting.add(check);
+        check();
+      }),
     abandoned: () => (left > 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

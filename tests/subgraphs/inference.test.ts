@@ -1,6 +1,6 @@
 /** The inference subgraph through its schema: built in, against the stand-in server, and switched off. */
 import { graphql, parse, subscribe, type ExecutionResult } from 'graphql';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createInference, type InferenceConfig } from '#subgraphs/inference/index.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Usage, UsageSink } from '#subgraphs/shared/ports.ts';
@@ -217,6 +217,36 @@ describe('with a model server', () => {
       },
     ]);
     expect(context.statements.counts()).toEqual({ openai: 1 });
+  });
+
+  it('says which texts are too long, with the limit, and bills the others', async () => {
+    const { subgraph, usage } = await openWithServer({ maxInputTokens: 3 });
+    const input = ['a b', 'a b c d', 'c d', 'a b c d e'];
+    const { data, errors } = await run(subgraph, 'query Embed($input: [String!]!) { embed(input: $input) { index } }', {
+      input,
+    });
+    expect(data).toEqual({ embed: null });
+    expect(errors![0]!.extensions).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      reason: 'INPUT_TOO_LONG',
+      limit: 3,
+      limitUnit: 'TOKENS',
+      inputs: [1, 3],
+    });
+    expect(errors![0]!.message).toMatch(
+      /^2 of 4 texts are too long for the embedding model\..*maximum context length is 3/,
+    );
+    await vi.waitFor(() => expect(usage.records).toMatchObject([{ operation: 'EMBED', inputTokens: 4 }]));
+    // What the API itself does not accept is told in the same way.
+    const long = await run(subgraph, 'query Embed($input: [String!]!) { embed(input: $input) { index } }', {
+      input: ['a', 'b'.repeat(8_001)],
+    });
+    expect(long.errors![0]!.extensions).toMatchObject({
+      code: 'BAD_USER_INPUT',
+      limit: 8_000,
+      limitUnit: 'CHARACTERS',
+      inputs: [1],
+    });
   });
 
   it('estimates tokens where the server counts none, and says so', async () => {

@@ -1,5 +1,6 @@
 /** Embedding for both of its users: the `embed` field and the port that the vector subgraph is given. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { inputTooLong, tooLongOf, type CodedError } from '#subgraphs/shared/errors.ts';
 import type { Embedder, Embeddings } from '#subgraphs/shared/ports.ts';
 import type { EmbeddingDriver } from '../driver.ts';
 import type { RecordUsage } from './usage.ts';
@@ -16,19 +17,33 @@ export function createEmbedder(driver: EmbeddingDriver, recordUsage: RecordUsage
     async embed(context: RequestContext, input: readonly string[]): Promise<Embeddings> {
       if (input.length === 0 && driver.model !== undefined)
         return { model: driver.model, dimensions: driver.dimensions ?? 0, vectors: [] };
-      const { vectors, dimensions, usage } = await driver.embed(context, input);
+      const { vectors, dimensions, usage, tooLong } = await driver.embed(context, input);
       const model = driver.model!;
-      if (driver.metered) {
+      // Nothing was embedded, so nothing is billed.
+      if (driver.metered && tooLong?.size !== input.length) {
         recordUsage(context, {
           operation: 'EMBED',
           provider: driver.provider,
           model,
           counted: usage,
-          input: () => input.reduce((sum, text) => sum + text.length, 0),
+          input: () => input.reduce((sum, text, at) => sum + (tooLong?.has(at) ? 0 : text.length), 0),
           output: () => 0,
         });
       }
+      if (tooLong) throw tooLongError(tooLong, input.length);
       return { model, dimensions, vectors };
     },
   };
+}
+
+/** One error for all texts that are too long, so that the caller can mend them at once. */
+function tooLongError(tooLong: ReadonlyMap<number, CodedError>, count: number): CodedError {
+  const inputs = [...tooLong.keys()].sort((a, b) => a - b);
+  const first = tooLong.get(inputs[0]!)!;
+  const { limit, unit = 'TOKENS' } = tooLongOf(first) ?? {};
+  return inputTooLong(
+    `${inputs.length} of ${count} texts are too long for the embedding model. ${first.message}`,
+    { limit, unit, inputs },
+    { cause: first, hint: 'Shorten the texts whose places `inputs` lists, or split them.' },
+  );
 }

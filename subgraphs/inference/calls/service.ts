@@ -11,7 +11,7 @@ import type {
   TokenCount,
 } from '../driver.ts';
 import { summarizeExtractively } from '../summaries/extractive.ts';
-import { checkBetween, checkCount, checkText, LIMITS } from '../input.ts';
+import { checkBetween, checkCount, checkText, checkTexts, LIMITS } from '../input.ts';
 import { listModels, type ModelEntry } from './models.ts';
 import { chatNotConfigured } from './not-configured.ts';
 import { rerankByEmbedding } from './rerank.ts';
@@ -73,7 +73,7 @@ export function createService(deps: InferenceDeps) {
   return {
     async embed(context: RequestContext, input: readonly string[]): Promise<Embedding[]> {
       checkCount('`input`', input.length, LIMITS.embed.inputs);
-      input.forEach((text, at) => checkText(`\`input[${at}]\``, text, LIMITS.embed.characters));
+      checkTexts('input', input, LIMITS.embed.characters);
       const { model, dimensions, vectors } = await deps.embedder.embed(context, input);
       return vectors.map((vector, index) => ({ index, model, dimensions, vector }));
     },
@@ -110,7 +110,7 @@ export function createService(deps: InferenceDeps) {
     ): Promise<Reranking> {
       checkText('`query`', query, LIMITS.rerank.queryCharacters);
       checkCount('`documents`', documents.length, LIMITS.rerank.documents);
-      documents.forEach((text, at) => checkText(`\`documents[${at}]\``, text, LIMITS.rerank.characters));
+      checkTexts('documents', documents, LIMITS.rerank.characters);
       const count = checkBetween('`first`', first ?? documents.length, 1, LIMITS.rerank.documents);
       const served = await deps.reranker?.rerank(context, query, documents);
       if (served) {

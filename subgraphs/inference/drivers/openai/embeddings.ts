@@ -1,6 +1,7 @@
 /** Embeddings of an OpenAI-compatible server. */
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { EmbeddingDriver, InferenceCall, TokenCount } from '../../driver.ts';
+import type { EmbeddingAnswer, EmbeddingDriver, InferenceCall } from '../../driver.ts';
+import { refusalIn } from './errors.ts';
 import type { OpenAIServer } from './index.ts';
 
 /** Texts in one request: what every server accepts (TEI's default limit). */
@@ -13,12 +14,28 @@ export function createOpenAIEmbedding(server: OpenAIServer, model: string): Embe
   return new OpenAIEmbedding(server, model);
 }
 
+/** A text, and where its vector goes. */
+interface Text {
+  readonly at: number;
+  readonly text: string;
+}
+
+/** What one call has gathered so far. */
+interface Gathered {
+  readonly vectors: Float32Array[];
+  readonly tooLong: Map<number, CodedError>;
+  /** Tokens counted by the server; undefined once an answer came without. */
+  inputTokens: number | undefined;
+}
+
 class OpenAIEmbedding implements EmbeddingDriver {
   readonly metered = true;
   readonly provider: string;
   readonly model: string;
   readonly #server: OpenAIServer;
   #dimensions: number | undefined;
+  /** Texts in one request; less once the server has said so. */
+  #batch = BATCH;
 
   constructor(server: OpenAIServer, model: string) {
     this.#server = server;
@@ -30,35 +47,51 @@ class OpenAIEmbedding implements EmbeddingDriver {
     return this.#dimensions;
   }
 
-  async embed(
-    call: InferenceCall,
-    input: readonly string[],
-  ): Promise<{ vectors: Float32Array[]; dimensions: number; usage?: TokenCount }> {
-    const vectors = new Array<Float32Array>(input.length);
-    let inputTokens: number | undefined = 0;
+  async embed(call: InferenceCall, input: readonly string[]): Promise<EmbeddingAnswer> {
+    const gathered: Gathered = { vectors: new Array(input.length), tooLong: new Map(), inputTokens: 0 };
     let next = 0;
     const work = async (): Promise<void> => {
       while (next < input.length) {
         const from = next;
-        next += BATCH;
-        const batch = await this.#embedBatch(call, input.slice(from, from + BATCH));
-        batch.vectors.forEach((vector, at) => (vectors[from + at] = vector));
-        inputTokens = inputTokens === undefined || batch.tokens === undefined ? undefined : inputTokens + batch.tokens;
+        next += this.#batch;
+        const texts = input.slice(from, next).map((text, at) => ({ at: from + at, text }));
+        await this.#embedAll(call, texts, gathered);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, Math.ceil(input.length / BATCH)) }, work));
+    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, Math.ceil(input.length / this.#batch)) }, work));
+    const { vectors, tooLong, inputTokens } = gathered;
     return {
       vectors,
-      dimensions: this.#dimensions!,
+      dimensions: this.#dimensions ?? 0,
       ...(inputTokens === undefined ? {} : { usage: { inputTokens, outputTokens: 0 } }),
+      ...(tooLong.size === 0 ? {} : { tooLong }),
     };
   }
 
-  async #embedBatch(
-    call: InferenceCall,
-    input: string[],
-  ): Promise<{ vectors: Float32Array[]; tokens: number | undefined }> {
+  /** Embeds `texts` in one request, or in ever smaller ones where that is refused for being too much. */
+  async #embedAll(call: InferenceCall, texts: readonly Text[], gathered: Gathered): Promise<void> {
+    try {
+      await this.#embedBatch(call, texts, gathered);
+    } catch (error) {
+      const excess = refusalIn(error)?.excess;
+      if (!excess || !(error instanceof CodedError)) throw error;
+      if (texts.length === 1) {
+        if (excess.unit === 'TEXTS') throw error;
+        gathered.tooLong.set(texts[0]!.at, error);
+        return;
+      }
+      if (excess.unit === 'TEXTS') this.#batch = Math.min(this.#batch, Math.max(1, excess.limit ?? texts.length >> 1));
+      // Servers do not say which text it was. Long ones are halved off first, so that the rest is asked for only once more.
+      const byLength = [...texts].sort((a, b) => b.text.length - a.text.length);
+      const half = texts.length >> 1;
+      await this.#embedAll(call, byLength.slice(0, half), gathered);
+      await this.#embedAll(call, byLength.slice(half), gathered);
+    }
+  }
+
+  async #embedBatch(call: InferenceCall, texts: readonly Text[], gathered: Gathered): Promise<void> {
     const asked = { model: this.model, modelVariable: 'EMBEDDING_MODEL', retries: 2 };
+    const input = texts.map(({ text }) => text);
     const answer = await this.#server.ask(call, asked, (client, request) =>
       // Not every server knows the library's default, base64.
       client.embeddings.create({ model: this.model, input, encoding_format: 'float' }, request),
@@ -74,7 +107,10 @@ class OpenAIEmbedding implements EmbeddingDriver {
     // name is refused.
     const other = vectors.find((vector) => vector.length !== expected);
     if (other) throw this.#nonsense(`${other.length} dimensions where it had ${expected} before`);
-    return { vectors, tokens: answer.usage?.prompt_tokens };
+    vectors.forEach((vector, at) => (gathered.vectors[texts[at]!.at] = vector));
+    const tokens = answer.usage?.prompt_tokens;
+    gathered.inputTokens =
+      gathered.inputTokens === undefined || tokens === undefined ? undefined : gathered.inputTokens + tokens;
   }
 
   #normalised(embedding: unknown): Float32Array {

@@ -3,16 +3,23 @@
  * time-outs and the list of its models. What is asked of it is in `openai-embeddings.ts`, `openai-chat.ts` and
  * `openai-rerank.ts`.
  */
+import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { Agent, fetch } from 'undici';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { InferenceCall, ModelServer } from '../../driver.ts';
-import { openaiError, type Asked } from './errors.ts';
+import { openaiError, refusalIn, type Asked } from './errors.ts';
+import { refusalOf } from './refusal.ts';
 
 /** The longest wait for a connection, in milliseconds. */
 const CONNECT_MS = 5_000;
 /** The longest wait of a probe, in milliseconds. */
 const PROBE_MS = 1_000;
+/** The most bytes of one answer: a few times what 32 vectors of 8,192 dimensions, or 32,768 streamed tokens, take. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** The longest wait before a request is sent again, in seconds; who is told to wait longer than that is told so. */
+const MAX_RETRY_WAIT = 5;
 
 export interface OpenAIServerOptions {
   readonly baseUrl: string;
@@ -43,7 +50,7 @@ export class OpenAIServer implements ModelServer {
   readonly baseUrl: string;
   readonly #options: OpenAIServerOptions;
   readonly #dispatcher: Agent;
-  readonly #client: OpenAI;
+  readonly #client: Client;
 
   constructor(options: OpenAIServerOptions) {
     this.#options = options;
@@ -54,8 +61,9 @@ export class OpenAIServer implements ModelServer {
       connect: { timeout: CONNECT_MS },
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
+      maxResponseSize: MAX_ANSWER_BYTES,
     });
-    this.#client = new OpenAI({
+    this.#client = new Client({
       baseURL: this.baseUrl,
       // The library insists on a key; servers without one get no header.
       apiKey: typeof apiKey === 'function' ? async () => apiKey() ?? 'none' : (apiKey ?? 'none'),
@@ -82,18 +90,22 @@ export class OpenAIServer implements ModelServer {
   ): Promise<T> {
     call.statements.add('openai');
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs;
-    const signals = [
+    const signal = AbortSignal.any([
       ...(call.signal ? [call.signal] : []),
       ...(options.stream ? [] : [AbortSignal.timeout(timeoutMs)]),
-    ];
-    try {
-      return await use(this.#client, {
-        signal: AbortSignal.any(signals),
-        maxRetries: options.retries ?? 0,
-        timeout: timeoutMs,
-      });
-    } catch (error) {
-      throw this.error(error, call, options);
+    ]);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await use(this.#client, { signal, maxRetries: 0, timeout: timeoutMs });
+      } catch (thrown) {
+        const error = this.error(thrown, call, options);
+        const pause = attempt < (options.retries ?? 0) ? pauseBefore(error, attempt) : undefined;
+        if (pause === undefined) throw error;
+        // The wait ends with the call; the client library's own would not.
+        await wait(pause, undefined, { signal }).catch((ended: unknown) => {
+          throw this.error(ended, call, options);
+        });
+      }
     }
   }
 
@@ -138,6 +150,33 @@ export class OpenAIServer implements ModelServer {
   close(): Promise<void> {
     return this.#dispatcher.destroy();
   }
+}
+
+/** Refuses in one dialect what servers refuse in many. */
+class Client extends OpenAI {
+  protected override makeStatusError(
+    status: number,
+    body: object | undefined,
+    text: string | undefined,
+    headers: Headers,
+  ) {
+    return super.makeStatusError(status, { error: refusalOf(body ?? text, status) }, undefined, headers);
+  }
+}
+
+/**
+ * How long to wait before sending again what failed with `error`, in milliseconds; undefined where that would not help.
+ * What was cut off or refused for the moment is sent again, what was refused for what it says is not.
+ */
+function pauseBefore(error: unknown, attempt: number): number | undefined {
+  if (!(error instanceof CodedError) || (error.code !== 'STORE_UNAVAILABLE' && error.code !== 'RATE_LIMITED'))
+    return undefined;
+  const status = refusalIn(error)?.status;
+  if (status !== undefined && status < 500 && status !== 429 && status !== 409) return undefined;
+  const { retryAfterSeconds } = error.extensions;
+  if (typeof retryAfterSeconds === 'number')
+    return retryAfterSeconds <= MAX_RETRY_WAIT ? retryAfterSeconds * 1_000 : undefined;
+  return 250 * 2 ** attempt * (1 + Math.random());
 }
 
 const isNotFound = (error: unknown): boolean => [404, 405].includes((error as { status?: number }).status ?? 0);
