@@ -68,7 +68,9 @@ export function parseJson(text: string, what = 'The body'): unknown {
         ? 'it is empty'
         : position === undefined
           ? 'it ends too early or has a stray character'
-          : `at character ${position}`;
+          : /[\r\n]/.test(text.charAt(Number(position)))
+            ? `a line break inside a string at character ${position}; JSON writes it as \\n`
+            : `at character ${position}`;
     throw badUserInput(`${what} is not valid JSON: ${reason}.`, { cause });
   }
 }

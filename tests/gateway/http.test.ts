@@ -86,6 +86,13 @@ describe('operations', () => {
 describe('bad input', () => {
   const cases: [name: string, body: unknown, status: number, code: string, message: RegExp][] = [
     ['malformed JSON', '{"query": "{ __typename }', 400, 'BAD_USER_INPUT', /not valid JSON/],
+    [
+      'a line break inside a string of JSON',
+      '{"query": "{\n __typename }"}',
+      400,
+      'BAD_USER_INPUT',
+      /a line break inside a string at character 12; JSON writes it as \\n\./,
+    ],
     ['an empty body', '', 400, 'BAD_USER_INPUT', /empty/],
     [
       'invalid UTF-8',
