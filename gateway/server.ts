@@ -194,6 +194,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       engines,
       documents: documents(config.limits),
       timeoutMs: config.limits.requestTimeoutMs,
+      budget: config.limits.answer,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => background?.mutated(),
     });
@@ -244,29 +245,32 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         operations: admitted,
         schema: () => engines.schema,
         authenticate,
-        bodyLimitBytes: config.limits.bodyBytes,
+        body: config.limits.body,
+        maxBatch: config.limits.mcpBatch,
+        budget: { ...config.limits.answer, bytes: config.limits.mcpAnswerBytes },
         log,
       }),
       // Programs: queries, mutations, and streams over server-sent events.
       graphqlOverHttp({
         operations: admitted,
         authenticate,
-        bodyLimitBytes: config.limits.bodyBytes,
+        body: config.limits.body,
         log,
         stopping: stopping.signal,
       }),
     ];
-    const listener = createListener(handlers, log);
+    const listener = createListener(handlers, config.limits.connections, log);
     const sockets = graphqlOverWebSocket(listener.server, {
       path: GRAPHQL_PATH,
       operations: admitted,
       guard,
       authenticate,
       log,
-      messageLimitBytes: config.limits.bodyBytes,
+      message: config.limits.body,
       maxSockets: config.limits.sockets,
       maxOperationsPerSocket: config.limits.subscriptionsPerSocket,
       bufferLimitBytes: config.limits.socketBufferBytes,
+      stallMs: config.limits.connections.stallMs,
     });
     endings.push(async () => {
       // Streams first: they would never end by themselves. Then requests, which do.

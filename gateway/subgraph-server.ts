@@ -107,6 +107,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       engines,
       documents: documents(limits),
       timeoutMs: config.limits.requestTimeoutMs,
+      budget: config.limits.answer,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => undefined,
     });
@@ -114,7 +115,9 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const guard = open ? requestGuard(config.server) : anyHost(requestGuard(config.server));
     const stopping = new AbortController();
     const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
-    const bodyLimitBytes = Math.max(config.limits.bodyBytes, 50_000_000);
+    // So are its bodies.
+    const { body: given, connections } = config.limits;
+    const body = { ...given, bytes: Math.max(given.bytes, 50_000_000), depth: 1_000, values: 5_000_000 };
     const listener = createListener(
       [
         health(
@@ -127,8 +130,10 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
         ),
         guardRequests(guard),
         subgraphRoutes(subgraph.routes, { authenticate, stopping: stopping.signal }),
-        graphqlOverHttp({ operations: admitted, authenticate, bodyLimitBytes, log, stopping: stopping.signal }),
+        graphqlOverHttp({ operations: admitted, authenticate, body, log, stopping: stopping.signal }),
       ],
+      // The gateway's connections are of one address, or few.
+      { ...connections, connectionsPerAddress: connections.connections },
       log,
     );
     const sockets = graphqlOverWebSocket(listener.server, {
@@ -137,7 +142,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       guard,
       authenticate,
       log,
-      messageLimitBytes: bodyLimitBytes,
+      message: body,
       maxSockets: config.limits.sockets,
       // The gateway may put all its subscribers on one socket.
       maxOperationsPerSocket: 1_000_000,
@@ -184,7 +189,12 @@ function soleEngine({ name, schema }: Subgraph): Engine {
   return {
     schema,
     supergraphSdl: '',
-    execute: (operation) => client.execute(request(operation)),
+    execute: async (operation) => {
+      const result = await client.execute(request(operation));
+      const spent = operation.context.budget?.failure;
+      if (spent !== undefined) throw spent;
+      return result;
+    },
     subscribe: (operation) => client.subscribe(request(operation)),
     warm: () => Promise.resolve(),
     close: () => client.close(),

@@ -11,6 +11,7 @@ import {
   type OperationTypeNode,
 } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
+import { Budget, type BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
@@ -35,6 +36,8 @@ export interface Caller {
    * @default false
    */
   readonly asText?: boolean;
+  /** What the answer may come to here. @default that of all operations */
+  readonly budget?: BudgetLimits;
   /** Said to callers whose operation is not among {@link allow}. */
   readonly allowHint?: string;
 }
@@ -65,6 +68,8 @@ export interface OperationsOptions {
   documents: Documents;
   /** Longest time for a query or a mutation, and for opening a subscription, in milliseconds. */
   timeoutMs: number;
+  /** What one answer may come to, and each event of a subscription. */
+  budget: BudgetLimits;
   /** Makes the errors of a result fit for clients. */
   mask(result: ExecutionResult, requestId: string): ExecutionResult;
   /** Called after every mutation, whatever came of it. */
@@ -77,7 +82,14 @@ interface Parameters {
   variables: Record<string, unknown>;
 }
 
-export function operations({ engines, documents, timeoutMs, mask, mutated }: OperationsOptions): Operations {
+export function operations({
+  engines,
+  documents,
+  timeoutMs,
+  budget: limits,
+  mask,
+  mutated,
+}: OperationsOptions): Operations {
   return {
     admit(raw, caller) {
       const { query, operationName, variables } = readParameters(raw);
@@ -91,9 +103,11 @@ export function operations({ engines, documents, timeoutMs, mask, mutated }: Ope
         const { engine } = lease;
         const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
           const deadline = new Deadline(caller.signal, timeoutMs);
+          const budget = new Budget(caller.budget ?? limits, (error) => deadline.abort(error));
           const context = createRequestContext(caller.principal, {
             requestId: caller.requestId,
             signal: deadline.signal,
+            budget,
             headers: caller.headers,
           });
           const operation = { document, operationName, variables, context, asText: caller.asText };
@@ -260,6 +274,11 @@ class Deadline {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Ends what is under way. */
+  abort(error: CodedError): void {
+    this.#controller.abort(error);
   }
 
   lift(): void {

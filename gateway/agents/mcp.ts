@@ -5,11 +5,13 @@
 import { GraphQLError, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { Principal } from '#subgraphs/shared/context.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
-import { decodeUtf8, parseJson, readBody } from '#gateway/http/body.ts';
+import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
+import { resultText } from '#gateway/respond/result-text.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { schemaSearch, type SchemaSearch } from './schema-search.ts';
 import { addTools } from './tools.ts';
@@ -20,7 +22,11 @@ export interface McpOptions {
   schema(): GraphQLSchema;
   /** @throws CodedError `UNAUTHENTICATED` */
   authenticate(authorization: string | undefined): Promise<Principal>;
-  bodyLimitBytes: number;
+  body: BodyLimits;
+  /** Most messages in one request. */
+  maxBatch: number;
+  /** What the answers to one request may come to. */
+  budget: BudgetLimits;
   log: Logger;
 }
 
@@ -57,7 +63,11 @@ export function mcpEndpoint(options: McpOptions): Handler {
       return true;
     }
     const principal = await options.authenticate(request.headers.authorization);
-    const body = await readMessage(exchange, options.bodyLimitBytes);
+    const body = await readMessage(exchange, options.body);
+    const messages = Array.isArray(body) ? body.length : 1;
+    if (messages > options.maxBatch)
+      throw badUserInput(`A batch may have at most ${options.maxBatch} messages; this one has ${messages}.`);
+    const budget = shared(options.budget, messages);
     const [{ McpServer }, { StreamableHTTPServerTransport }] = await Promise.all([
       import('@modelcontextprotocol/sdk/server/mcp.js'),
       import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
@@ -65,7 +75,8 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const server = new McpServer({ name: 'tributary', version: '0.1.0' }, { instructions: INSTRUCTIONS });
     addTools(server, {
       search,
-      query: (parameters) => query(options, parameters, { principal, requestId, signal, headers: request.headers }),
+      query: (parameters) =>
+        query(options, parameters, { principal, requestId, signal, headers: request.headers, budget }),
     });
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
     response.once('close', () => void server.close());
@@ -75,12 +86,18 @@ export function mcpEndpoint(options: McpOptions): Handler {
   };
 }
 
-async function readMessage({ request }: Exchange, limit: number): Promise<unknown> {
+/** What each message of a batch may answer: together no more than one alone. */
+const shared = ({ nodes, bytes }: BudgetLimits, messages: number): BudgetLimits => ({
+  nodes: Math.floor(nodes / Math.max(messages, 1)),
+  bytes: Math.floor(bytes / Math.max(messages, 1)),
+});
+
+async function readMessage({ request }: Exchange, limits: BodyLimits): Promise<unknown> {
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
     request.resume();
     throw new CodedError('BAD_USER_INPUT', 'The content type must be application/json.');
   }
-  return parseJson(decodeUtf8(await readBody(request, limit)));
+  return parseJson(decodeUtf8(await readBody(request, limits)), limits);
 }
 
 /**
@@ -90,6 +107,7 @@ async function query({ operations, log }: McpOptions, parameters: unknown, calle
   try {
     const operation = operations.admit(parameters, {
       ...caller,
+      asText: true,
       allow: ['query'],
       allowHint: 'This tool only reads. Send mutations and subscriptions to the GraphQL endpoint.',
     });
@@ -113,6 +131,6 @@ async function query({ operations, log }: McpOptions, parameters: unknown, calle
 }
 
 const toToolResult = (result: ExecutionResult): CallToolResult => ({
-  content: [{ type: 'text', text: JSON.stringify(result) }],
+  content: [{ type: 'text', text: resultText(result) }],
   isError: result.data == null && result.errors !== undefined,
 });

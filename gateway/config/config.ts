@@ -30,8 +30,26 @@ export interface Config {
   readonly runLibrarian: boolean;
   readonly logLevel: VariableValues['LOG_LEVEL'];
   readonly limits: {
-    readonly bodyBytes: number;
+    /** Of request bodies, and of WebSocket messages; `depth` and `values` of their JSON. */
+    readonly body: {
+      readonly bytes: number;
+      readonly timeoutMs: number;
+      readonly depth: number;
+      readonly values: number;
+    };
+    readonly connections: {
+      readonly connections: number;
+      readonly connectionsPerAddress: number;
+      readonly unreadBytes: number;
+      readonly stallMs: number;
+    };
     readonly requestTimeoutMs: number;
+    /** What one answer may come to. */
+    readonly answer: { readonly nodes: number; readonly bytes: number };
+    /** Of all answers to one request to the MCP endpoint. */
+    readonly mcpAnswerBytes: number;
+    /** Most messages in such a request. */
+    readonly mcpBatch: number;
     readonly depth: number;
     readonly tokens: number;
     readonly aliases: number;
@@ -308,8 +326,22 @@ function build(
     runLibrarian: env.RUN_LIBRARIAN && env.OIDC_ISSUER === undefined && env.DATABASE_URL !== 'off',
     logLevel: env.LOG_LEVEL,
     limits: {
-      bodyBytes: env.BODY_LIMIT_BYTES,
+      body: {
+        bytes: env.BODY_LIMIT_BYTES,
+        timeoutMs: env.BODY_TIMEOUT_MS,
+        depth: env.MAX_JSON_DEPTH,
+        values: env.MAX_JSON_VALUES,
+      },
+      connections: {
+        connections: env.MAX_CONNECTIONS,
+        connectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
+        unreadBytes: env.MAX_UNREAD_BYTES,
+        stallMs: env.READER_STALL_MS,
+      },
       requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+      answer: { nodes: env.MAX_ANSWER_NODES, bytes: env.MAX_ANSWER_BYTES },
+      mcpAnswerBytes: Math.min(env.MAX_MCP_ANSWER_BYTES, env.MAX_ANSWER_BYTES),
+      mcpBatch: env.MAX_MCP_BATCH,
       depth: env.MAX_DEPTH,
       tokens: env.MAX_TOKENS,
       aliases: env.MAX_ALIASES,

@@ -20,6 +20,7 @@ import { conditionKey, specialiseOperation, type SpecialisedOperation } from '#g
 import { coerceVariables, VariablesError } from '#gateway/plan/variables.ts';
 import { ClientPaths } from '#gateway/respond/client-paths.ts';
 import { JsonText } from '#gateway/respond/json-text.ts';
+import type { Turns } from '#gateway/respond/pauses.ts';
 import { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import { ResponseShape, type DeferredPart } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -28,7 +29,7 @@ import { Deferral } from './answers/deferral.ts';
 import { deliver, type IncrementalResult } from './answers/deferred-answer.ts';
 import { compilePlan, type ExecutableFetch, type ExecutableNode, type ExecutablePlan } from './run/executable-plan.ts';
 import { eventContext } from './answers/event-context.ts';
-import { Cancellation, errorOfFailure, untilAborted } from './run/fetch-errors.ts';
+import { cancelled, Cancellation, errorOfFailure, untilAborted } from './run/fetch-errors.ts';
 import { emptyObject } from './json-object.ts';
 import { pickVariables, requestOf, runNode, takeRootResult, type PlanRun } from './run/run-plan.ts';
 import {
@@ -171,6 +172,8 @@ interface OpenSubscription {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
+type MutableResult = { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] };
+
 interface SubscriptionEnds {
   readonly context: RequestContext;
   release(): void;
@@ -245,12 +248,12 @@ class PlanningEngine implements Engine {
       if (plan?.node !== undefined) await runNode(plan.node, run);
       const introspection = this.#introspect(prepared, run) ?? undefined;
       const parts: DeferredPart[] = [];
-      const data = prepared.shape.apply(run.data, run.errors, introspection, parts);
+      const data = await prepared.shape.apply(run.data, run.errors, turnsOf(run), introspection, parts);
       const extensions = trace === undefined ? undefined : () => ({ trace: trace.finish(plan?.node) });
       return deliver({ data, parts, errors: run.errors, introspection, labels, deferral, end: ending.end, extensions });
     } catch (error) {
       ending.end();
-      throw error;
+      return ended(error);
     }
   }
 
@@ -261,9 +264,15 @@ class PlanningEngine implements Engine {
   ): Promise<ExecutionResult> {
     trace?.planned();
     const run = this.#run(prepared, variables, trace?.context ?? operation.context, trace);
-    if (plan?.node !== undefined) await runNode(plan.node, run);
-    if (unproduced.length > 0) reportUnproduced(unproduced, run);
-    const result = this.#answer(prepared, run, operation.asText);
+    let result: MutableResult;
+    try {
+      if (plan?.node !== undefined) await runNode(plan.node, run);
+      if (unproduced.length > 0) reportUnproduced(unproduced, run);
+      const answer = this.#answer(prepared, run, operation.asText);
+      result = answer instanceof Promise ? await answer : answer;
+    } catch (error) {
+      result = ended(error);
+    }
     if (trace !== undefined) result.extensions = { trace: trace.finish(plan?.node) };
     return result;
   }
@@ -357,13 +366,18 @@ class PlanningEngine implements Engine {
     trace?: TraceRecorder,
   ): ExecutionResult | Promise<ExecutionResult> {
     const run = this.#run(prepared, variables, context, trace);
-    takeRootResult(primary, run, [run.data], event);
     // At once where nothing is left to ask: most events of most streams.
-    const answer = (): ExecutionResult => {
+    const answer = (): ExecutionResult | Promise<ExecutionResult> => {
       if (unproduced.length > 0) reportUnproduced(unproduced, run);
       return this.#answer(prepared, run);
     };
-    return rest === undefined ? answer() : runNode(rest, run).then(answer);
+    try {
+      takeRootResult(primary, run, [run.data], event);
+      const answered = rest === undefined ? answer() : runNode(rest, run).then(answer);
+      return answered instanceof Promise ? answered.catch(ended) : answered;
+    } catch (error) {
+      return ended(error);
+    }
   }
 
   /** A stream whose answers are made once for all who are to be told the same. */
@@ -482,7 +496,7 @@ class PlanningEngine implements Engine {
       cancellation: context.signal === undefined ? undefined : new Cancellation(context.signal),
       data: emptyObject(),
       meeting: false,
-      errors: new ResponseErrors(),
+      errors: new ResponseErrors(context.budget),
       clientPaths,
       entityBatchSize: this.#options.entityBatchSize ?? 500,
       trace,
@@ -491,18 +505,21 @@ class PlanningEngine implements Engine {
     };
   }
 
-  #answer(
-    prepared: PreparedOperation,
-    run: PlanRun,
-    asText = false,
-  ): { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } {
+  #answer(prepared: PreparedOperation, run: PlanRun, asText = false): MutableResult | Promise<MutableResult> {
     const { data, errors } = run;
     const { shape } = prepared;
+    const spent = run.context.budget?.failure;
+    if (spent !== undefined) throw spent;
     const introspection = this.#introspect(prepared, run);
-    const shaped = asText
-      ? (new JsonText(shape.write(data, errors, introspection)) as unknown as ExecutionResult['data'])
-      : shape.apply(data, errors, introspection);
-    return errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
+    const result = (shaped: ExecutionResult['data']): MutableResult =>
+      errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
+    const written = (text: string): MutableResult => result(new JsonText(text) as unknown as ExecutionResult['data']);
+    if (asText) {
+      const text = shape.write(data, errors, turnsOf(run), introspection);
+      return typeof text === 'string' ? written(text) : text.then(written);
+    }
+    const shaped = shape.apply(data, errors, turnsOf(run), introspection);
+    return shaped instanceof Promise ? shaped.then(result) : result(shaped);
   }
 
   #introspect(
@@ -567,6 +584,22 @@ const untilAnswered = (
   answer: ExecutionResult | Promise<ExecutionResult>,
   failed: (error: unknown) => ExecutionResult,
 ): typeof answer => (answer instanceof Promise ? answer.catch(failed) : answer);
+
+/** Whoever waits for an answer. One that is late already when it is shaped has its errors in it, and is shaped. */
+function turnsOf({ context: { principal, signal, budget } }: PlanRun): Turns {
+  const late = signal?.aborted === true;
+  const left = (): CodedError | undefined => (signal?.aborted === true ? cancelled(signal) : undefined);
+  return { key: principal.tenantId, ended: () => budget?.failure ?? (late ? undefined : left()) };
+}
+
+/**
+ * The answer to an operation that was ended as a whole.
+ * @throws what is a fault of the engine's own
+ */
+function ended(error: unknown): MutableResult {
+  if (error instanceof CodedError) return refused(error);
+  throw error;
+}
 
 /** The answer to an operation that was not run. */
 function refused(error: unknown): ExecutionResult {

@@ -1,19 +1,30 @@
-/** Request bodies: read up to a limit, decoded strictly. */
+/** Request bodies: read up to limits of length and time, decoded strictly. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { excessOf, type JsonLimits } from './json-bounds.ts';
+
+export interface BodyLimits extends JsonLimits {
+  /** Longest body. */
+  readonly bytes: number;
+  /** Longest time from a request's headers to the end of its body, in milliseconds. */
+  readonly timeoutMs: number;
+}
 
 /**
  * How much of a body that is too long is still read, so that its sender sees the answer and not a broken connection.
  */
 const DISCARD_FACTOR = 8;
 const DISCARD_MS = 10_000;
+/** How long the sender of a body that took too long is left to read the answer, in milliseconds. */
+const LAST_WORD_MS = 1_000;
 
 /**
  * The body, whole.
- * @throws CodedError `PAYLOAD_TOO_LARGE` over `limit` bytes; `BAD_USER_INPUT` when the client broke off
+ * @throws CodedError `PAYLOAD_TOO_LARGE` over `bytes`; `REQUEST_TIMEOUT` when it is not there in time; `BAD_USER_INPUT`
+ *   when the client broke off
  */
-export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+export function readBody(request: IncomingMessage, { bytes: limit, timeoutMs }: BodyLimits): Promise<Buffer> {
   const tooLarge = () =>
     new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, {
       hint: 'Send less, upload bytes with `requestUpload`, or raise BODY_LIMIT_BYTES.',
@@ -24,18 +35,29 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
   let over = Number(request.headers['content-length'] ?? 0) > limit;
   // By events: an iterator over a request costs more than all else that is done with a small one.
   return new Promise((resolve, reject) => {
-    const brokeOff = (cause?: Error): void => reject(badUserInput('The body broke off.', { cause }));
+    const slow = setTimeout(() => {
+      reject(tooSlow(timeoutMs));
+      // The rest is not waited for, but the sender may see why.
+      request.pause();
+      setTimeout(() => request.destroy(), LAST_WORD_MS).unref();
+    }, timeoutMs);
+    const brokeOff = (cause?: Error): void => {
+      clearTimeout(slow);
+      reject(badUserInput('The body broke off.', { cause }));
+    };
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       over ||= length > limit;
       if (!over) chunks.push(chunk);
       else if (length <= limit * DISCARD_FACTOR && performance.now() - began <= DISCARD_MS) chunks.length = 0;
       else {
+        clearTimeout(slow);
         reject(tooLarge());
         request.destroy();
       }
     });
     request.on('end', () => {
+      clearTimeout(slow);
       if (over) reject(tooLarge());
       else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
@@ -47,6 +69,12 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
   });
 }
 
+const tooSlow = (timeoutMs: number): CodedError =>
+  new CodedError('REQUEST_TIMEOUT', `The body was not there after ${timeoutMs} ms.`, {
+    hint: 'Send it faster, or raise BODY_TIMEOUT_MS.',
+    extensions: { http: { status: 408 } },
+  });
+
 /** @throws CodedError `BAD_USER_INPUT` when the bytes are not UTF-8 */
 export function decodeUtf8(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw badUserInput('The body is not valid UTF-8.');
@@ -56,8 +84,15 @@ export function decodeUtf8(bytes: Buffer): string {
     : bytes.toString('utf8');
 }
 
-/** @throws CodedError `BAD_USER_INPUT` when the text is not JSON; says where */
-export function parseJson(text: string, what = 'The body'): unknown {
+/** @throws CodedError `BAD_USER_INPUT` when the text is not JSON (says where), or over the limits */
+export function parseJson(text: string, limits: JsonLimits, what = 'The body'): unknown {
+  const excess = excessOf(text, limits);
+  if (excess !== undefined)
+    throw badUserInput(
+      excess === 'depth'
+        ? `${what} is nested more than ${limits.depth} levels deep.`
+        : `${what} has more than ${limits.values} values.`,
+    );
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -18,13 +18,14 @@ export function errorResponse(error: unknown, requestId: string, onFault: (error
     error instanceof CodedError
       ? error
       : new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.');
+  const { http, ...shown } = known.extensions as typeof known.extensions & { http?: { status?: number } };
   return {
-    status: meaningOf(known.code).status,
+    status: http?.status ?? meaningOf(known.code).status,
     headers: {
       // RFC 9110, section 11.6.1: a 401 says how to authenticate.
       ...(known.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
       ...(known.code === 'PAYLOAD_TOO_LARGE' ? { connection: 'close' } : {}),
     },
-    body: { errors: [{ message: known.message, extensions: { ...known.extensions, requestId } }] },
+    body: { errors: [{ message: known.message, extensions: { ...shown, requestId } }] },
   };
 }

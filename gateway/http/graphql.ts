@@ -15,15 +15,16 @@ import { meaningOf } from '#gateway/errors.ts';
 import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
 import { multipartSubscriptions } from '#gateway/subscribe/multipart.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
-import { decodeUtf8, parseJson, readBody } from './body.ts';
+import { decodeUtf8, parseJson, readBody, type BodyLimits } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
+import type { JsonLimits } from './json-bounds.ts';
 import { plainMediaType, sendResult, statusOf as statusOfResult } from './plain-answer.ts';
 
 export interface GraphqlOptions {
   operations: Operations;
   /** @throws CodedError `UNAUTHENTICATED` */
   authenticate(authorization: string | undefined): Promise<Principal>;
-  bodyLimitBytes: number;
+  body: BodyLimits;
   log: Logger;
   /** Aborted when the server stops: streams are cut, so that their clients resume elsewhere. */
   stopping: AbortSignal;
@@ -70,26 +71,27 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
     const principal = await options.authenticate(request.headers.authorization);
     response.setHeader('cache-control', 'no-store');
     if (request.headers.accept === 'text/event-stream') {
-      const result = await streamedResult(options, exchange, principal);
+      const result = await textResult(options, exchange, principal);
       await sendEventStream(response, result, isStream(result) ? 200 : statusOfResult(result));
       return true;
     }
     const mediaType = plainMediaType(request);
     if (mediaType === undefined) await yoga(request, response, { exchange, principal });
-    else sendResult(exchange, await plainResult(options, exchange, principal), mediaType);
+    // Such a request accepts no stream, so that none is given.
+    else sendResult(exchange, (await textResult(options, exchange, principal)) as ExecutionResult, mediaType);
     return true;
   };
 }
 
 /** Reads requests; whatever Yoga would accept besides is refused. */
-function strictRequests({ bodyLimitBytes }: GraphqlOptions): Plugin<object, ServerContext> {
+function strictRequests({ body }: GraphqlOptions): Plugin<object, ServerContext> {
   return {
     onRequestParse({ serverContext, setRequestParser }) {
       const { request } = serverContext!.exchange;
       setRequestParser(async () => {
         try {
           return (
-            request.method === 'GET' ? queryParameters(request.url!) : await bodyParameters(request, bodyLimitBytes)
+            request.method === 'GET' ? queryParameters(request.url!, body) : await bodyParameters(request, body)
           ) as GraphQLParams;
         } catch (error) {
           throw toGraphQLError(error);
@@ -99,7 +101,7 @@ function strictRequests({ bodyLimitBytes }: GraphqlOptions): Plugin<object, Serv
   };
 }
 
-function queryParameters(url: string): Record<string, unknown> {
+function queryParameters(url: string, limits: JsonLimits): Record<string, unknown> {
   const parameters = new URL(url, 'http://localhost').searchParams;
   // URLSearchParams puts U+FFFD in the place of bytes that are not UTF-8.
   if (/%(?![0-9a-f]{2})/i.test(url)) throw badUserInput('The query string is not well encoded.');
@@ -110,7 +112,7 @@ function queryParameters(url: string): Record<string, unknown> {
   }
   const json = (name: string): unknown => {
     const text = parameters.get(name);
-    return text === null || text === '' ? undefined : parseJson(text, `\`${name}\``);
+    return text === null || text === '' ? undefined : parseJson(text, limits, `\`${name}\``);
   };
   return {
     query: parameters.get('query') ?? undefined,
@@ -120,7 +122,7 @@ function queryParameters(url: string): Record<string, unknown> {
   };
 }
 
-async function bodyParameters(request: Exchange['request'], limit: number): Promise<unknown> {
+async function bodyParameters(request: Exchange['request'], limits: BodyLimits): Promise<unknown> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json' && type !== 'application/graphql+json' && type !== 'application/graphql') {
     // A form or a text is what a page of any origin may send without asking (no CORS preflight).
@@ -134,30 +136,14 @@ async function bodyParameters(request: Exchange['request'], limit: number): Prom
       },
     );
   }
-  const text = decodeUtf8(await readBody(request, limit));
-  const body = type === 'application/graphql' ? { query: text } : parseJson(text);
+  const text = decodeUtf8(await readBody(request, limits));
+  const body = type === 'application/graphql' ? { query: text } : parseJson(text, limits);
   if (Array.isArray(body)) throw badUserInput('Batches are not accepted; send one operation a request.');
   return body;
 }
 
-/** The answer to a request that Yoga need not see. */
-async function plainResult(
-  options: GraphqlOptions,
-  exchange: Exchange,
-  principal: Principal,
-): Promise<ExecutionResult> {
-  let parameters: unknown;
-  try {
-    parameters = await bodyParameters(exchange.request, options.bodyLimitBytes);
-  } catch (error) {
-    return { errors: [toGraphQLError(error)] };
-  }
-  // Such a request accepts no stream, so that none is given.
-  return (await run(parameters, options, { exchange, principal }, true)) as ExecutionResult;
-}
-
-/** The answer to a request that takes server-sent events and nothing else: as the clients of streams say it. */
-async function streamedResult(
+/** The answer to a request that Yoga need not see: a plain one, or one that takes server-sent events and nothing else. */
+async function textResult(
   options: GraphqlOptions,
   exchange: Exchange,
   principal: Principal,
@@ -166,11 +152,13 @@ async function streamedResult(
   let parameters: unknown;
   try {
     parameters =
-      request.method === 'GET' ? queryParameters(request.url!) : await bodyParameters(request, options.bodyLimitBytes);
+      request.method === 'GET'
+        ? queryParameters(request.url!, options.body)
+        : await bodyParameters(request, options.body);
   } catch (error) {
     return { errors: [toGraphQLError(error)] };
   }
-  return await run(parameters, options, { exchange, principal }, false);
+  return await run(parameters, options, { exchange, principal }, true);
 }
 
 /** Runs what was read, in the place of Yoga's own parse, validate and execute. */
@@ -184,7 +172,7 @@ function throughOperations(options: GraphqlOptions): Plugin<object, ServerContex
   };
 }
 
-/** @param asText whether the result goes to {@link sendResult} */
+/** @param asText whether a whole answer is sent as text, and not by Yoga */
 async function run(
   parameters: unknown,
   { operations, log, stopping }: GraphqlOptions,
@@ -194,7 +182,7 @@ async function run(
   const { exchange, principal } = serverContext;
   const { request } = exchange;
   const accept = request.headers.accept ?? '*/*';
-  const takesStreams = !asText && /text\/event-stream|multipart\/mixed/.test(accept);
+  const takesStreams = /text\/event-stream|multipart\/mixed/.test(accept);
   try {
     const operation = operations.admit(parameters, {
       principal,

@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import { boundConnections, type ConnectionLimits } from './connections.ts';
 import { errorResponse } from './error-response.ts';
 import { sendJson, type Exchange, type Handler } from './exchange.ts';
 import { requestIdOf } from './request-id.ts';
@@ -13,6 +14,8 @@ import { requestIdOf } from './request-id.ts';
  * may allow fewer.
  */
 const BACKLOG = 4_096;
+/** Longest time for a request's headers, in milliseconds. */
+const HEADERS_MS = 20_000;
 
 export interface Listener {
   readonly server: Server;
@@ -25,7 +28,7 @@ export interface Listener {
 }
 
 /** @param handlers tried in order until one returns true */
-export function createListener(handlers: readonly Handler[], log: Logger): Listener {
+export function createListener(handlers: readonly Handler[], limits: ConnectionLimits, log: Logger): Listener {
   const open = new Set<AbortController>();
   let closing = false;
 
@@ -74,7 +77,11 @@ export function createListener(handlers: readonly Handler[], log: Logger): Liste
     else sendJson(exchange, status, body, headers);
   };
 
-  const server = createServer({ keepAlive: true }, (request, response) => void answer(request, response));
+  const server = createServer(
+    { keepAlive: true, headersTimeout: HEADERS_MS },
+    (request, response) => void answer(request, response),
+  );
+  boundConnections(server, limits, log);
   // What cannot even be read as HTTP.
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();

@@ -14,14 +14,10 @@ const known = new Map<string, MediaType | undefined>();
 const MAX_KNOWN = 100;
 
 /**
- * The media type of a whole answer to the request; undefined when the request is not plain: not a `POST`, or willing to
- * read a stream, or asking for what is neither. Takes what stands first in `accept`, as Yoga does.
+ * The media type of a whole answer to the request; undefined when the request is not plain: willing to read a stream, or
+ * asking for what is neither. Takes what stands first in `accept`, as Yoga does.
  */
-export function plainMediaType({
-  method,
-  headers,
-}: Pick<IncomingMessage, 'method' | 'headers'>): MediaType | undefined {
-  if (method !== 'POST') return undefined;
+export function plainMediaType({ headers }: Pick<IncomingMessage, 'headers'>): MediaType | undefined {
   const { accept } = headers;
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'application/json';
   if (known.has(accept)) return known.get(accept);

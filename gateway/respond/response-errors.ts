@@ -1,17 +1,29 @@
 /** The errors of one answer while it is being made. */
 import { GraphQLError } from 'graphql';
+import type { Budget } from '#subgraphs/shared/budget.ts';
 
 /** A path in the answer: response names and list indices. */
 export type Path = readonly (string | number)[];
 
+/** About what an error takes besides its message: path, code, service. */
+const BYTES_AROUND = 150;
+
 /** Collects errors, and knows which nulls they explain. */
 export class ResponseErrors {
   readonly list: GraphQLError[] = [];
+  /** Of the answer, of which errors are a part. */
+  readonly budget: Budget | undefined;
   readonly #known = new Set<string>();
   /** Texts of the paths of all errors, and of all that leads to them; made when first asked for. */
   #index: { leading: Set<string>; exact: Set<string> } | undefined;
 
+  constructor(budget?: Budget) {
+    this.budget = budget;
+  }
+
+  /** @throws CodedError `QUERY_TOO_COSTLY` when the answer has become too large by its errors */
   add(error: GraphQLError): void {
+    this.budget?.write(1, error.message.length + BYTES_AROUND);
     this.list.push(error);
     if (this.#index !== undefined) addTo(this.#index, error);
   }

@@ -1,5 +1,6 @@
 /** A shape's output as objects. See shape.ts; shape-text.ts is the same as text. */
 import { emptyObject } from '#gateway/execute/json-object.ts';
+import { CHARGED_AT_ONCE, PAUSED, Progress } from './pauses.ts';
 import {
   isReadyList,
   LIST,
@@ -18,14 +19,26 @@ import {
   type ValuePlan,
 } from './shape-plan.ts';
 
-/** @returns undefined when a field that must not be null is, with the error reported */
-export function completeFields(data: Data, plan: ObjectPlan, run: ShapeRun): Data | undefined {
-  const answer: Data = emptyObject();
+/**
+ * Completes the object, or the rest of it.
+ * @returns undefined when a field that must not be null is, with the error reported; or {@link PAUSED}
+ */
+export function completeFields(
+  data: Data,
+  plan: ObjectPlan,
+  run: ShapeRun,
+  from = 0,
+  answer: Data = emptyObject(),
+): Data | undefined | typeof PAUSED {
   const { fields } = plan;
-  for (let index = 0; index < fields.length; index++) {
+  const { progress } = run;
+  if (from === 0 && ++progress.objects === CHARGED_AT_ONCE) progress.charge();
+  for (let index = from; index < fields.length; index++) {
     const field = fields[index]!;
+    progress.bytes += field.label.length;
     const value = complete(data[field.from], field.value, field.to, run);
     if (value === undefined) return undefined;
+    if (value === PAUSED) return pauseFields(data, plan, run, index, answer);
     answer[field.to] = value;
   }
   if (plan.deferred !== undefined && run.deferred !== undefined) {
@@ -39,14 +52,19 @@ function deferredPart(label: string, plan: ObjectPlan, data: Data, path: readonl
   return {
     label,
     path,
-    shape: (errors, introspection, deferred) =>
-      completeFields(data, plan, { errors, introspection, deferred, path: [...path], depth: path.length }),
+    shape: (errors, introspection, deferred) => {
+      const progress = new Progress(errors.budget, false);
+      const run = { errors, introspection, deferred, path: [...path], depth: path.length, progress };
+      const shaped = completeFields(data, plan, run) as Data | undefined;
+      progress.charge();
+      return shaped;
+    },
   };
 }
 
 /**
  * Completes one value. Gives null only where null is allowed, and undefined for a violation of non-null, whose error is
- * reported.
+ * reported; or {@link PAUSED}.
  */
 function complete(value: unknown, plan: ValuePlan, key: string | number, run: ShapeRun): unknown {
   if (plan.kind === TYPENAME) return plan.typeName;
@@ -57,12 +75,16 @@ function complete(value: unknown, plan: ValuePlan, key: string | number, run: Sh
     return undefined;
   }
   const completed = completePresent(value, plan, key, run);
+  if (completed === PAUSED && !plan.nonNull) return pauseNullable(run);
   return completed === undefined && !plan.nonNull ? null : completed;
 }
 
 /** Completes a value that is there; gives undefined when it cannot be shown, with the error reported. */
 function completePresent(value: unknown, plan: ValuePlan, key: string | number, run: ShapeRun): unknown {
-  if (plan.kind === STRING && typeof value === 'string') return value;
+  if (plan.kind === STRING && typeof value === 'string') {
+    run.progress.bytes += value.length + 2;
+    return value;
+  }
   if (plan.kind === OBJECT) {
     const objectPlan = planOf(value, plan, key, run);
     if (objectPlan === undefined) return undefined;
@@ -76,24 +98,97 @@ function completePresent(value: unknown, plan: ValuePlan, key: string | number, 
       reportList(plan, key, run);
       return undefined;
     }
-    if (isReadyList(value, plan)) return value as unknown[];
+    if (isReadyList(value, plan)) {
+      run.progress.bytes += lengthOf(value);
+      return value as unknown[];
+    }
     run.path[run.depth++] = key;
-    const items = completeItems(value, plan.item!, run);
+    const items = completeItems(value, plan.item!, run, 0, new Array<unknown>(value.length));
     run.depth -= 1;
     return items;
   }
   const check = plan.check!;
-  if (check.accepts(value)) return check.convert === undefined ? value : check.convert(value);
+  if (check.accepts(value)) {
+    run.progress.bytes += lengthOf(value);
+    return check.convert === undefined ? value : check.convert(value);
+  }
   reportLeaf(plan, key, run);
   return undefined;
 }
 
-function completeItems(value: readonly unknown[], plan: ValuePlan, run: ShapeRun): unknown[] | undefined {
-  const items = new Array<unknown>(value.length);
-  for (let index = 0; index < value.length; index++) {
+/** About the length of a leaf as JSON; JSON of a subgraph's own is looked into. */
+function lengthOf(leaf: unknown): number {
+  if (typeof leaf === 'string') return leaf.length + 2;
+  if (typeof leaf !== 'object' || leaf === null) return 6;
+  let length = 2;
+  const open: object[] = [leaf];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    for (const [key, item] of Object.entries(value)) {
+      length += Array.isArray(value) ? 1 : key.length + 4;
+      if (typeof item === 'object' && item !== null) open.push(item as object);
+      else length += typeof item === 'string' ? item.length + 2 : 6;
+    }
+  }
+  return length;
+}
+
+/** Completes the items of a list from one on. */
+function completeItems(
+  value: readonly unknown[],
+  plan: ValuePlan,
+  run: ShapeRun,
+  from: number,
+  items: unknown[],
+): unknown[] | undefined | typeof PAUSED {
+  const { progress } = run;
+  for (let index = from; index < value.length; index++) {
+    if (progress.isDue) return pauseItems(value, plan, run, index, items, false);
     const item = complete(value[index], plan, index, run);
     if (item === undefined) return undefined;
+    if (item === PAUSED) return pauseItems(value, plan, run, index, items, true);
     items[index] = item;
+    if (index % LEAVES === LEAVES - 1 && ++progress.objects >= CHARGED_AT_ONCE) progress.charge();
   }
   return items;
+}
+
+/** How many items of a list are worth an object, which leaves are not counted as. */
+const LEAVES = 64;
+
+// How what has paused goes on. In functions of their own: what a closure holds is slower to reach for the loops.
+
+function pauseFields(data: Data, plan: ObjectPlan, run: ShapeRun, index: number, answer: Data): typeof PAUSED {
+  const { depth } = run;
+  run.progress.steps.push((value) => {
+    if (value === undefined) return undefined;
+    answer[plan.fields[index]!.to] = value;
+    run.depth = depth;
+    return completeFields(data, plan, run, index + 1, answer);
+  });
+  return PAUSED;
+}
+
+/** @param within whether the item at `index` is what paused, rather than the list before it */
+function pauseItems(
+  value: readonly unknown[],
+  plan: ValuePlan,
+  run: ShapeRun,
+  index: number,
+  items: unknown[],
+  within: boolean,
+): typeof PAUSED {
+  const { depth } = run;
+  run.progress.steps.push((item) => {
+    run.depth = depth;
+    if (!within) return completeItems(value, plan, run, index, items);
+    if (item === undefined) return undefined;
+    items[index] = item;
+    return completeItems(value, plan, run, index + 1, items);
+  });
+  return PAUSED;
+}
+
+function pauseNullable(run: ShapeRun): typeof PAUSED {
+  run.progress.steps.push((completed) => (completed === undefined ? null : completed));
+  return PAUSED;
 }

@@ -4,6 +4,7 @@
  */
 import { GraphQLError } from 'graphql';
 import type { LeafCheck } from './leaves.ts';
+import type { Progress } from './pauses.ts';
 import type { ResponseErrors } from './response-errors.ts';
 
 export type Data = Record<string, unknown>;
@@ -66,6 +67,7 @@ export interface ShapeRun {
   readonly deferred: DeferredPart[] | undefined;
   readonly path: (string | number)[];
   depth: number;
+  readonly progress: Progress;
 }
 
 /** A part of one object that is answered later. */

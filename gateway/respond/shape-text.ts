@@ -1,5 +1,6 @@
 /** A shape's output as JSON text, without objects between. See shape.ts; shape-objects.ts is the same as objects. */
 import { jsonOf, quoted } from './json-text.ts';
+import { CHARGED_AT_ONCE, PAUSED } from './pauses.ts';
 import {
   INTROSPECTION,
   isReadyList,
@@ -23,92 +24,145 @@ import {
  */
 export interface TextRun extends ShapeRun {
   text: string;
+  /** How much of the text the budget has been charged. */
+  charged: number;
 }
 
-/**
- * Writes the object. False when a field that must not be null is, with the error reported: what was written since is
- * void.
- */
-export function writeFields(data: Data, plan: ObjectPlan, run: TextRun): boolean {
+/** What came of writing something; or {@link PAUSED}. */
+export const WRITTEN = true;
+/** A field that must not be null is, with the error reported: what was written since is void. */
+const VOID = false;
+type Outcome = typeof WRITTEN | typeof VOID | typeof PAUSED;
+
+/** Writes the object, or the rest of it. */
+export function writeFields(data: Data, plan: ObjectPlan, run: TextRun, from = 0): Outcome {
   const { fields } = plan;
-  for (let index = 0; index < fields.length; index++) {
+  if (from === 0 && ++run.progress.objects === CHARGED_AT_ONCE) charge(run);
+  for (let index = from; index < fields.length; index++) {
     const field = fields[index]!;
     run.text += field.label;
-    if (!write(data[field.from], field.value, field.to, run)) return false;
+    const outcome = write(data[field.from], field.value, field.to, run);
+    if (outcome !== WRITTEN) return outcome === PAUSED ? pauseFields(data, plan, run, index + 1) : VOID;
   }
   run.text += fields.length === 0 ? '{}' : '}';
-  return true;
+  return WRITTEN;
 }
 
-/** Writes one value; null where it cannot be shown and null is allowed, and otherwise gives false. */
-function write(value: unknown, plan: ValuePlan, key: string | number, run: TextRun): boolean {
+/** Charges the text so far. What is taken back later has been paid for all the same. */
+export function charge(run: TextRun): void {
+  const length = run.text.length;
+  run.progress.bytes += Math.max(length - run.charged, 0);
+  run.charged = length;
+  run.progress.charge();
+}
+
+/** Writes one value; null where it cannot be shown and null is allowed. */
+function write(value: unknown, plan: ValuePlan, key: string | number, run: TextRun): Outcome {
   if (plan.kind === TYPENAME) {
     run.text += quoted(plan.typeName!);
-    return true;
+    return WRITTEN;
   }
   if (plan.kind === INTROSPECTION) {
     run.text += jsonOf(run.introspection?.[key] ?? null);
-    return true;
+    return WRITTEN;
   }
   if (value === null || value === undefined) {
     if (plan.nonNull) {
       reportMissing(plan, key, run);
-      return false;
+      return VOID;
     }
     run.text += 'null';
-    return true;
+    return WRITTEN;
   }
   const before = run.text;
-  if (writePresent(value, plan, key, run)) return true;
-  if (plan.nonNull) return false;
+  const outcome = writePresent(value, plan, key, run);
+  if (outcome === WRITTEN || plan.nonNull) return outcome;
+  if (outcome === PAUSED) return pauseNullable(before, run);
   run.text = `${before}null`;
-  return true;
+  return WRITTEN;
 }
 
-/** Writes a value that is there; false when it cannot be shown, with the error reported. */
-function writePresent(value: unknown, plan: ValuePlan, key: string | number, run: TextRun): boolean {
+/** Writes a value that is there. */
+function writePresent(value: unknown, plan: ValuePlan, key: string | number, run: TextRun): Outcome {
   if (plan.kind === STRING && typeof value === 'string') {
     run.text += quoted(value);
-    return true;
+    return WRITTEN;
   }
   if (plan.kind === OBJECT) {
     const objectPlan = planOf(value, plan, key, run);
-    if (objectPlan === undefined) return false;
+    if (objectPlan === undefined) return VOID;
     run.path[run.depth++] = key;
-    const written = writeFields(value as Data, objectPlan, run);
+    const outcome = writeFields(value as Data, objectPlan, run);
     run.depth -= 1;
-    return written;
+    return outcome;
   }
   if (plan.kind === LIST) {
     if (!Array.isArray(value)) {
       reportList(plan, key, run);
-      return false;
+      return VOID;
     }
     if (isReadyList(value, plan)) {
       run.text += JSON.stringify(value);
-      return true;
+      return WRITTEN;
     }
     run.path[run.depth++] = key;
-    const written = writeItems(value, plan.item!, run);
+    run.text += '[';
+    const outcome = writeItems(value, plan.item!, run, 0);
     run.depth -= 1;
-    return written;
+    return outcome;
   }
   const check = plan.check!;
   if (!check.accepts(value)) {
     reportLeaf(plan, key, run);
-    return false;
+    return VOID;
   }
   if (typeof value === 'number' && check.convert === undefined && Number.isFinite(value)) run.text += value;
   else run.text += jsonOf(check.convert === undefined ? value : check.convert(value));
-  return true;
+  return WRITTEN;
 }
 
-function writeItems(items: readonly unknown[], plan: ValuePlan, run: TextRun): boolean {
-  run.text += '[';
-  for (let index = 0; index < items.length; index++) {
+/** Writes the items of a list from one on. */
+function writeItems(items: readonly unknown[], plan: ValuePlan, run: TextRun, from: number): Outcome {
+  for (let index = from; index < items.length; index++) {
+    if (run.progress.isDue) return pauseItems(items, plan, run, index);
     if (index > 0) run.text += ',';
-    if (!write(items[index], plan, index, run)) return false;
+    const outcome = write(items[index], plan, index, run);
+    if (outcome !== WRITTEN) return outcome === PAUSED ? pauseItems(items, plan, run, index + 1) : VOID;
+    if (index % LEAVES === LEAVES - 1 && ++run.progress.objects >= CHARGED_AT_ONCE) charge(run);
   }
   run.text += ']';
-  return true;
+  return WRITTEN;
+}
+
+/** How many items of a list are worth an object, which leaves are not counted as. */
+const LEAVES = 64;
+
+// How what has paused goes on. In functions of their own: what a closure holds is slower to reach for the loops.
+
+function pauseFields(data: Data, plan: ObjectPlan, run: TextRun, next: number): typeof PAUSED {
+  const { depth } = run;
+  run.progress.steps.push((outcome) => {
+    if (outcome !== WRITTEN) return outcome;
+    run.depth = depth;
+    return writeFields(data, plan, run, next);
+  });
+  return PAUSED;
+}
+
+function pauseItems(items: readonly unknown[], plan: ValuePlan, run: TextRun, next: number): typeof PAUSED {
+  const { depth } = run;
+  run.progress.steps.push((outcome) => {
+    if (outcome === VOID) return VOID;
+    run.depth = depth;
+    return writeItems(items, plan, run, next);
+  });
+  return PAUSED;
+}
+
+function pauseNullable(before: string, run: TextRun): typeof PAUSED {
+  run.progress.steps.push((outcome) => {
+    if (outcome === VOID) run.text = `${before}null`;
+    return WRITTEN;
+  });
+  return PAUSED;
 }

@@ -25,7 +25,9 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import type { Budget } from '#subgraphs/shared/budget.ts';
 import { leafCheck, type LeafCheck } from './leaves.ts';
+import { finish, PAUSED, Progress, type Turns } from './pauses.ts';
 import type { ResponseErrors } from './response-errors.ts';
 import { completeFields } from './shape-objects.ts';
 import {
@@ -40,9 +42,10 @@ import {
   type FieldPlan,
   type ObjectPlan,
   type ObjectTypePlan,
+  type ShapeRun,
   type ValuePlan,
 } from './shape-plan.ts';
-import { writeFields, type TextRun } from './shape-text.ts';
+import { charge, WRITTEN, writeFields, type TextRun } from './shape-text.ts';
 
 export type { DeferredPart } from './shape-plan.ts';
 
@@ -69,34 +72,39 @@ export class ResponseShape {
   /**
    * @param data what the plan gathered; not changed
    * @param errors those known so far; errors of shaping are added
+   * @param turns of whoever waits for the answer, which may take several
    * @param introspection the answer to the introspection in the operation
    * @param deferred where the parts that come later are noted, those of objects included that a null above them took
    *   out of the answer
-   * @returns the answer's `data`: null when a null reached the root
+   * @returns the answer's `data`: null when a null reached the root. At once, where it takes one turn
+   * @throws CodedError `QUERY_TOO_COSTLY`
    */
-  apply(data: Data, errors: ResponseErrors, introspection?: Data | null, deferred?: DeferredPart[]): Data | null {
-    return (
-      completeFields(data, this.#root, {
-        errors,
-        introspection: introspection ?? undefined,
-        deferred,
-        path: [],
-        depth: 0,
-      }) ?? null
-    );
+  apply(
+    data: Data,
+    errors: ResponseErrors,
+    turns: Turns,
+    introspection?: Data | null,
+    deferred?: DeferredPart[],
+  ): Data | null | Promise<Data | null> {
+    const run = { ...newRun(errors, introspection), deferred };
+    const finished = (shaped: unknown): Data | null => {
+      run.progress.charge();
+      return (shaped as Data | undefined) ?? null;
+    };
+    const shaped = completeFields(data, this.#root, run);
+    return shaped === PAUSED ? finish(shaped, run.progress, turns).then(finished) : finished(shaped);
   }
 
   /** The same as JSON text; nothing is deferred. */
-  write(data: Data, errors: ResponseErrors, introspection?: Data | null): string {
-    const run: TextRun = {
-      errors,
-      introspection: introspection ?? undefined,
-      deferred: undefined,
-      path: [],
-      depth: 0,
-      text: '',
+  write(data: Data, errors: ResponseErrors, turns: Turns, introspection?: Data | null): string | Promise<string> {
+    const run: TextRun = { ...newRun(errors, introspection), deferred: undefined, text: '', charged: 0 };
+    const finished = (outcome: unknown): string => {
+      charge(run);
+      chargeWide(run.text, errors.budget);
+      return outcome === WRITTEN ? run.text : 'null';
     };
-    return writeFields(data, this.#root, run) ? run.text : 'null';
+    const outcome = writeFields(data, this.#root, run);
+    return outcome === PAUSED ? finish(outcome, run.progress, turns).then(finished) : finished(outcome);
   }
 
   /** The fields of an object of `type`, in the order in which they are first selected. */
@@ -226,6 +234,20 @@ export class ResponseShape {
     if (!isAbstractType(type) || (!isObjectType(named) && !isInterfaceType(named))) return undefined;
     return this.#schema.isSubType(type, named) ? named : undefined;
   }
+}
+
+const newRun = (errors: ResponseErrors, introspection: Data | null | undefined): Omit<ShapeRun, 'deferred'> => ({
+  errors,
+  introspection: introspection ?? undefined,
+  path: [],
+  depth: 0,
+  progress: new Progress(errors.budget),
+});
+
+/** Charges what a text takes more in UTF-8 than it has characters, where that could make a difference. */
+function chargeWide(text: string, budget: Budget | undefined): void {
+  if (budget !== undefined && text.length * 3 > budget.limits.bytes)
+    budget.write(0, Buffer.byteLength(text) - text.length);
 }
 
 /** The engine's own label: only those are left in a shaped operation. */

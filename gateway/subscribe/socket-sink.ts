@@ -27,6 +27,7 @@ export class FrameWriter {
   readonly #stallMs: number;
   readonly #giveUp: () => void;
   #stalled: NodeJS.Timeout | undefined;
+  #underWay = 0;
 
   /**
    * @param mayWrite asked before every write; false where the client has been given up
@@ -47,6 +48,7 @@ export class FrameWriter {
     const wake = (): void => {
       clearTimeout(this.#stalled);
       this.#stalled = undefined;
+      this.#underWay = 0;
       const waiting = [...this.#waiting];
       this.#waiting.clear();
       for (const resume of waiting) resume();
@@ -62,6 +64,25 @@ export class FrameWriter {
     this.#connection.cork();
     for (const frame of frames) this.#connection.write(frame);
     this.#connection.uncork();
+  }
+
+  /**
+   * Writes one whole answer, however long, when all before it has been taken; resolves when it has been taken itself, or
+   * the connection is gone.
+   */
+  async writeWhole(frames: readonly Buffer[]): Promise<void> {
+    while (this.full && !this.#connection.destroyed) await new Promise<void>((resolve) => this.drained(resolve));
+    this.write(frames);
+    if (!this.full) return;
+    let length = 0;
+    for (const frame of frames) length += frame.length;
+    this.#underWay = length;
+    while (this.full && !this.#connection.destroyed) await new Promise<void>((resolve) => this.drained(resolve));
+  }
+
+  /** Bytes of an answer that was written whole and not been taken yet. */
+  get underWay(): number {
+    return this.#underWay;
   }
 
   /** Whether more waits to be sent than the connection wants to keep. */

@@ -15,9 +15,13 @@ import type { AdmittedOperation, Caller, Operations } from '#gateway/admission/o
 import { isDeliverable, type DeliverableStream } from '#gateway/execute/answers/shared-answers.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
+import { excessOf, type JsonLimits } from '#gateway/http/json-bounds.ts';
 import { requestIdOf } from '#gateway/http/request-id.ts';
 import type { RequestGuard } from '#gateway/http/request-guard.ts';
+import { JsonText } from '#gateway/respond/json-text.ts';
+import { resultText } from '#gateway/respond/result-text.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import { framedNext, nextPrefix } from './frames.ts';
 import { pump } from './pump.ts';
 import { FrameWriter, socketSink } from './socket-sink.ts';
 
@@ -28,8 +32,8 @@ export interface WebSocketOptions {
   /** @throws CodedError `UNAUTHENTICATED` */
   authenticate(authorization: string | undefined): Promise<Principal>;
   log: Logger;
-  /** Longest message, in bytes. */
-  messageLimitBytes: number;
+  /** Of messages. */
+  message: JsonLimits & { readonly bytes: number };
   maxSockets: number;
   maxOperationsPerSocket: number;
   /** How many bytes may wait for a slow client before its socket is closed with {@link RESUME}. */
@@ -78,7 +82,7 @@ const attachments = new WeakMap<WebSocket, { readonly writer: FrameWriter; reado
 export function graphqlOverWebSocket(server: Server, options: WebSocketOptions): WebSocketEndpoint {
   const sockets = new WebSocketServer({
     noServer: true,
-    maxPayload: options.messageLimitBytes,
+    maxPayload: options.message.bytes,
     handleProtocols,
     // Compression costs some 300 KB a socket and makes back-pressure hard to see.
     perMessageDeflate: false,
@@ -95,6 +99,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       // Before a missed ping cuts it without a word.
       const stall = { ms: options.stallMs ?? 10_000, giveUp: () => giveUp(accepted) };
       attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite, stall), running });
+      boundMessages(accepted, options.message);
       sockets.emit('connection', accepted, request);
       // graphql-ws ends streams by itself; of a query that still runs it only forgets that somebody waits.
       accepted.on('message', (data: Buffer) => {
@@ -193,6 +198,7 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
           requestId: `${extra.requestId}:${extra.count}`,
           signal: cancel.signal,
           headers: extra.headers,
+          asText: true,
         });
         running.set(id, { payload, cancel });
         // graphql-ws asks for arguments of graphql-js; what runs is in the root value.
@@ -216,7 +222,8 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
     execute: runAdmitted,
     subscribe: runAdmitted,
     onOperation({ extra }: SocketContext, id, _payload, _args, result) {
-      return isDeliverable(result) ? pumped(result, extra.socket, id) : undefined;
+      if (isDeliverable(result)) return pumped(result, extra.socket, id);
+      return isText(result) ? written(result, extra.socket, id) : undefined;
     },
     onComplete({ extra }: SocketContext, id, payload) {
       const { running } = attachments.get(extra.socket)!;
@@ -227,6 +234,18 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
       endAll(attachments.get(extra.socket)!.running);
     },
   };
+}
+
+const isText = (result: unknown): result is ExecutionResult => (result as { data?: unknown }).data instanceof JsonText;
+
+/** An answer that is text already: it is sent by itself, and as a stream only says that it has been. */
+async function* written(
+  result: ExecutionResult,
+  socket: WebSocket,
+  id: string,
+): AsyncGenerator<ExecutionResult, void, void> {
+  const { writer } = attachments.get(socket)!;
+  await writer.writeWhole(framedNext(nextPrefix(id), Buffer.from(resultText(result))));
 }
 
 /** A stream that sends its events by itself, and as an iterator only says that it has ended. */
@@ -304,7 +323,9 @@ function giveUp(socket: WebSocket): void {
  */
 function boundBuffer(socket: WebSocket, connection: Duplex, limit: number): () => boolean {
   const mayWrite = (): boolean => {
-    if (connection.writableLength <= limit) return true;
+    // One answer may be longer than the limit, as long as it is taken: while it is under way, it does not count.
+    const waiting = connection.writableLength - (attachments.get(socket)?.writer.underWay ?? 0);
+    if (waiting <= limit) return true;
     giveUp(socket);
     return false;
   };
@@ -315,6 +336,18 @@ function boundBuffer(socket: WebSocket, connection: Duplex, limit: number): () =
     if (typeof done === 'function') (done as () => void)();
   }) as typeof socket.send;
   return mayWrite;
+}
+
+/** Keeps messages over the limits from being parsed: closes the socket for them. */
+function boundMessages(socket: WebSocket, limits: JsonLimits): void {
+  const emit = socket.emit.bind(socket) as (event: string, ...parts: unknown[]) => boolean;
+  socket.emit = ((event: string, ...parts: unknown[]): boolean => {
+    if (event === 'message' && excessOf(String(parts[0]), limits) !== undefined) {
+      socket.close(CloseCode.BadRequest, 'The message is nested too deeply, or has too many values');
+      return true;
+    }
+    return emit(event, ...parts);
+  }) as typeof socket.emit;
 }
 
 function refuse(socket: Duplex, error: CodedError): void {

@@ -5,6 +5,8 @@
  * (see {@link perRequest}) are shared by all fetches that a plan sends to one subgraph.
  */
 
+import type { Budget } from './budget.ts';
+
 /** A verified caller. The tenant comes from here and from nowhere else. */
 export interface Principal {
   /** The tenant whose data the caller may see. Matches {@link TENANT_ID}. */
@@ -57,6 +59,8 @@ export interface RequestContext {
   /** Aborted when the client goes away or the request's time is up. */
   readonly signal?: AbortSignal;
   readonly statements: StatementCounter;
+  /** What the answer may come to; undefined for work that no client asked for, which has no limit. */
+  readonly budget?: Budget;
   /**
    * Headers of the client's request as received, in lower case: what may be passed on to remote subgraphs is picked
    * from them.
@@ -74,6 +78,7 @@ export function createRequestContext(
     requestId: options.requestId ?? crypto.randomUUID(),
     signal: options.signal,
     statements: options.statements ?? new StatementCounter(),
+    budget: options.budget,
     headers: options.headers,
   };
 }

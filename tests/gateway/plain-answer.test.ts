@@ -69,8 +69,8 @@ async function bothWays(body: string | Buffer, headers: Record<string, string> =
   const accept = headers.accept ?? 'application/json';
   const plainly = { ...type, accept };
   const throughYoga = { ...type, accept: `${accept}, ${ONLY_YOGA}` };
-  expect(plainMediaType({ method: 'POST', headers: plainly })).toBeDefined();
-  expect(plainMediaType({ method: 'POST', headers: throughYoga })).toBeUndefined();
+  expect(plainMediaType({ headers: plainly })).toBeDefined();
+  expect(plainMediaType({ headers: throughYoga })).toBeUndefined();
   const plain = comparable(await send(plainly, body));
   expect(plain).toEqual(comparable(await send(throughYoga, body)));
   return plain;

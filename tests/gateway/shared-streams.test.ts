@@ -363,7 +363,7 @@ test('a client that leaves what it was sent unread for too long is closed with t
     guard: { check: () => undefined } as never,
     authenticate: () => Promise.resolve({ tenantId: 'a', subject: 's', roles: [], scopes: [] }),
     log: createLogger('silent'),
-    messageLimitBytes: 1_000,
+    message: { bytes: 1_000, depth: 100, values: 100 },
     maxSockets: 2,
     maxOperationsPerSocket: 2,
     bufferLimitBytes: 100_000_000,

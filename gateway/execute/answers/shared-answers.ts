@@ -137,7 +137,7 @@ export class Groups {
     };
   }
 
-  #begin({ principal, requestId, headers }: RequestContext, answerer: Answerer): OpenGroup {
+  #begin({ principal, requestId, headers, budget }: RequestContext, answerer: Answerer): OpenGroup {
     const ending = new AbortController();
     setMaxListeners(0, ending.signal); // Every answer under way listens.
     return {
@@ -146,7 +146,10 @@ export class Groups {
       ending,
       // A context of its own for each event: what loaders read for one must not serve the next.
       answer: (event) =>
-        answerer(event, createRequestContext(principal, { requestId, headers, signal: ending.signal })),
+        answerer(
+          event,
+          createRequestContext(principal, { requestId, headers, budget: budget?.renewed(), signal: ending.signal }),
+        ),
     };
   }
 }

@@ -17,7 +17,17 @@ import { inspect } from 'graphql/jsutils/inspect.js';
 import { emptyObject, type JsonObject } from '../json-object.ts';
 import type { ArgumentReader } from './fields.ts';
 import { keeps, type Kept } from './leaf.ts';
-import { absent, completeAt, Frame, isPromise, PENDING, type Complete, type Position, type Run } from './run.ts';
+import {
+  absent,
+  completeAt,
+  Frame,
+  isGone,
+  isPromise,
+  PENDING,
+  type Complete,
+  type Position,
+  type Run,
+} from './run.ts';
 
 /** One field of one type of object. */
 export interface FieldPlan {
@@ -101,6 +111,7 @@ export function completeFields(
   position: Position,
   run: Run,
 ): JsonObject | undefined {
+  if (!run.count()) return undefined;
   const into = emptyObject();
   const { fields } = plan;
   const hasProperties = typeof source === 'object' || typeof source === 'function';
@@ -117,6 +128,7 @@ export function completeFields(
       try {
         value = (source as JsonObject)[field.property];
         if (field.kept !== undefined && keeps(field.kept, value)) {
+          if (field.kept === 'text') run.bytes += (value as string).length;
           into[field.key] = value;
           continue;
         }
@@ -151,18 +163,55 @@ export function listCompleter(position: Position, item: Position): Complete {
     const values = Array.isArray(value) ? (value as unknown[]) : [...(value as Iterable<unknown>)];
     const items: unknown[] = [];
     const here = new Frame(up, key, position, items);
-    for (let index = 0; index < values.length; index++) {
-      const completed = completeAt(item, values[index], here, index, run);
-      if (completed === undefined) {
-        here.gone = true;
-        // Nobody will look at the others, and one that is rejected unseen would end the process.
-        for (const left of values.slice(index + 1)) if (isPromise(left)) left.then(undefined, () => undefined);
-        return undefined;
-      }
-      items.push(completed === PENDING ? undefined : completed);
-    }
-    return items;
+    return completeItems(values, 0, items, item, here, run) ? items : undefined;
   };
+}
+
+/** How many leaves of a list are worth an object. */
+const LEAVES = 64;
+
+/** @returns false when a null that is not allowed took the list away */
+function completeItems(
+  values: readonly unknown[],
+  from: number,
+  items: unknown[],
+  item: Position,
+  here: Frame,
+  run: Run,
+): boolean {
+  for (let index = from; index < values.length; index++) {
+    if (run.isDue) {
+      postponeItems(values, index, items, item, here, run);
+      return true;
+    }
+    const completed = completeAt(item, values[index], here, index, run);
+    if (completed === undefined || (index % LEAVES === LEAVES - 1 && !run.count())) {
+      here.gone = true;
+      // Nobody will look at the others, and one that is rejected unseen would end the process.
+      for (const left of values.slice(index + 1)) if (isPromise(left)) left.then(undefined, () => undefined);
+      return false;
+    }
+    items[index] = completed === PENDING ? undefined : completed;
+  }
+  return true;
+}
+
+/** The rest of a list, in a later turn. What is promised meanwhile is looked after. */
+function postponeItems(
+  values: readonly unknown[],
+  from: number,
+  items: unknown[],
+  item: Position,
+  here: Frame,
+  run: Run,
+): void {
+  for (let index = from; index < values.length; index++) {
+    const value = values[index];
+    if (isPromise(value)) value.then(undefined, () => undefined);
+  }
+  run.postpone(() => {
+    if (!isGone(here) && !completeItems(values, from, items, item, here, run)) run.remove(here);
+  });
 }
 
 /** Completes objects of one type. */

@@ -73,7 +73,11 @@ export function executorOf(schema: GraphQLSchema): Execution {
   };
 }
 
-const resultOf = ({ errors, data }: Run): ExecutionResult => (errors.length === 0 ? { data } : { errors, data });
+function resultOf(run: Run): ExecutionResult {
+  run.charge();
+  const { errors, data } = run;
+  return errors.length === 0 ? { data } : { errors, data };
+}
 
 function executeElsewhere(
   schema: GraphQLSchema,

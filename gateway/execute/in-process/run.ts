@@ -5,7 +5,9 @@
  */
 import { locatedError, type FieldNode, type GraphQLError, type GraphQLResolveInfo } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
+import type { Budget } from '#subgraphs/shared/budget.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { cancelled } from '../run/fetch-errors.ts';
 import type { JsonObject } from '../json-object.ts';
 
@@ -59,6 +61,9 @@ export class Frame {
 /** What all executions of one operation share and `info` tells. */
 export type OperationInfo = Pick<GraphQLResolveInfo, 'schema' | 'fragments' | 'operation'>;
 
+/** After how many objects the budget is charged and the clock is read. */
+const CHARGED_AT_ONCE = 64;
+
 export class Run {
   readonly about: OperationInfo;
   readonly context: RequestContext;
@@ -69,12 +74,19 @@ export class Run {
   data: JsonObject | null = null;
   /** Arguments with variables or lists in them, coerced once for this run. */
   arguments: Map<object, Record<string, unknown>> | undefined = undefined;
+  /** Bytes of text gathered and not charged yet. */
+  bytes = 0;
+  /** Others wait for their turn: what would take long is to be {@link postpone}d. */
+  isDue = false;
   readonly #signal: AbortSignal | undefined;
+  readonly #budget: Budget | undefined;
+  #objects = 0;
   #pending = 0;
   #ended = false;
   #settled: (() => void) | undefined = undefined;
   #crashed: ((error: unknown) => void) | undefined = undefined;
   #crash: { readonly error: unknown } | undefined = undefined;
+  readonly #postponed: (() => void)[] = [];
 
   constructor(
     about: OperationInfo,
@@ -88,6 +100,53 @@ export class Run {
     this.variables = variables;
     this.rootValue = rootValue;
     this.#signal = signal;
+    this.#budget = context.budget;
+  }
+
+  /**
+   * Counts an object, or so many leaves as are worth one.
+   * @returns false when nobody wants more: the budget is spent
+   */
+  count(): boolean {
+    return ++this.#objects < CHARGED_AT_ONCE || this.charge();
+  }
+
+  /** Charges the budget with what has been counted. @returns false when it is spent */
+  charge(): boolean {
+    const objects = this.#objects;
+    const bytes = this.bytes;
+    this.#objects = 0;
+    this.bytes = 0;
+    if (isStretchOver()) this.isDue = true;
+    return !this.#ended && this.#budget?.gather(objects, bytes) !== false;
+  }
+
+  /** Leaves work to a later turn; the run is not settled before it is done. */
+  postpone(work: () => void): void {
+    this.#pending += 1;
+    this.#postponed.push(work);
+    if (this.#postponed.length === 1) void this.#goOn();
+  }
+
+  async #goOn(): Promise<void> {
+    const work = this.#postponed;
+    while (work.length > 0) {
+      await nextTurn(this.context.principal.tenantId);
+      this.isDue = false;
+      let done = 0;
+      try {
+        if (this.#budget?.failure !== undefined || this.#signal?.aborted === true) this.end();
+        // What is postponed anew, because this turn is over too, stands at the end.
+        for (; done < work.length && !this.isDue; done++) if (!this.#ended) work[done]!();
+      } catch (error) {
+        this.#crash = { error };
+        this.#crashed?.(error);
+        done = work.length;
+      }
+      work.splice(0, done);
+      this.#pending -= done;
+    }
+    if (this.#pending === 0) this.#settled?.();
   }
 
   /** Whether everything asked so far is there. */
@@ -132,6 +191,13 @@ export class Run {
   }
 
   #arrived(frame: Frame, value: unknown, complete: ((value: unknown) => unknown) | undefined): void {
+    if (this.isDue) this.postpone(() => this.#place(frame, value, complete));
+    else this.#place(frame, value, complete);
+    this.#pending -= 1;
+    if (this.#pending === 0) this.#settled?.();
+  }
+
+  #place(frame: Frame, value: unknown, complete: ((value: unknown) => unknown) | undefined): void {
     try {
       const { up, key, position } = frame;
       // What would stand below a null is for nobody, and neither are its errors.
@@ -143,19 +209,17 @@ export class Run {
             : complete === undefined
               ? completeAt(position, value, up, key, this)
               : completeWith(position, value, up, key, this, complete);
-        if (completed === undefined) this.#remove(up);
+        if (completed === undefined) this.remove(up);
         else if (completed !== PENDING) this.#write(up, key, completed);
       }
     } catch (error) {
       this.#crash = { error };
       this.#crashed?.(error);
     }
-    this.#pending -= 1;
-    if (this.#pending === 0) this.#settled?.();
   }
 
   /** Puts null where the nearest null may stand. */
-  #remove(from: Frame | undefined): void {
+  remove(from: Frame | undefined): void {
     for (let frame = from; frame !== undefined; frame = frame.up) {
       if (frame.gone) return;
       frame.gone = true;
@@ -228,7 +292,7 @@ export function absent(
 export const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
-function isGone(from: Frame | undefined): boolean {
+export function isGone(from: Frame | undefined): boolean {
   for (let frame = from; frame !== undefined; frame = frame.up) if (frame.gone) return true;
   return false;
 }

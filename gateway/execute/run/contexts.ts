@@ -4,6 +4,7 @@
  * (https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/entities/use-contexts)
  */
 import type { FetchNode } from '@apollo/query-planner';
+import type { Budget } from '#subgraphs/shared/budget.ts';
 import { emptyObject, isObject, own, type JsonObject } from '../json-object.ts';
 import { pathsAt, type PathStep } from './positions.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
@@ -43,9 +44,10 @@ export function groupByContext(
   data: JsonObject,
   path: readonly PathStep[],
   types: SupergraphTypes,
+  budget?: Budget,
 ): ContextGroup[] {
   const groups = new Map<string, ContextGroup>();
-  for (const [object, [at]] of pathsAt(data, path, types)) {
+  for (const [object, [at]] of pathsAt(data, path, types, budget)) {
     const variables = emptyObject();
     for (const { variable, levels, steps } of contexts) {
       if (variables[variable] !== undefined) continue;

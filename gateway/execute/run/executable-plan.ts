@@ -49,7 +49,7 @@ export interface ExecutableFetch {
   /** From the answer's root; flatten nodes have gone into it. */
   readonly path: readonly PathStep[];
   /** Undefined for a fetch of root fields. */
-  readonly representations: RepresentationBuilder | undefined;
+  readonly representations: (() => RepresentationBuilder) | undefined;
   /** Where the values of `@fromContext` arguments are; undefined when there are none. */
   readonly contexts: readonly ContextArgument[] | undefined;
   /** Of an entity, or of the root. */

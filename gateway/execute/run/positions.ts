@@ -1,4 +1,5 @@
 /** Finds the objects that a plan's path leads to, and the paths that lead to an object. */
+import type { Budget } from '#subgraphs/shared/budget.ts';
 import { isObject, own, type JsonObject } from '../json-object.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
 
@@ -27,16 +28,19 @@ export function compilePath(path: readonly (string | number)[]): PathStep[] {
 /**
  * The distinct objects at `path` below `data`.
  * @param meet whether two places of the data may lead to one object, which is then there once
+ * @throws CodedError `QUERY_TOO_COSTLY` where there are more places than the answer may have objects: a few objects that
+ *   lead to one another are in very many places
  */
 export function objectsAt(
   data: JsonObject,
   path: readonly PathStep[],
   types: SupergraphTypes,
   meet = true,
+  budget?: Budget,
 ): JsonObject[] {
   if (path.length === 0) return [data];
   const found: JsonObject[] = [];
-  collect(data, path, 0, types, found);
+  collect(data, path, 0, types, found, budget);
   return meet && found.length > 1 ? [...new Set(found)] : found;
 }
 
@@ -46,11 +50,12 @@ function collect(
   depth: number,
   types: SupergraphTypes,
   found: JsonObject[],
+  budget: Budget | undefined,
 ): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
     const next = depthOfItems(path, depth);
-    for (let index = 0; index < value.length; index++) collect(value[index], path, next, types, found);
+    for (let index = 0; index < value.length; index++) collect(value[index], path, next, types, found, budget);
     return;
   }
   const object = value as JsonObject;
@@ -59,21 +64,26 @@ function collect(
     if (conditions !== undefined && !matchesOne(object, conditions, types)) return;
   }
   if (depth === path.length) {
-    found.push(object);
+    if (found.push(object) % CHECKED_AT_ONCE === 0) budget?.reach(found.length);
     return;
   }
   const { key, isUnsafe } = path[depth]!;
-  if (key !== undefined) collect(isUnsafe ? own(object, key) : object[key], path, depth + 1, types, found);
+  if (key !== undefined) collect(isUnsafe ? own(object, key) : object[key], path, depth + 1, types, found, budget);
 }
 
-/** All paths to the objects at `path`, by object. */
+/** After how many places the budget is looked at. */
+const CHECKED_AT_ONCE = 256;
+
+/** All paths to the objects at `path`, by object. Throws as {@link objectsAt} does. */
 export function pathsAt(
   data: JsonObject,
   path: readonly PathStep[],
   types: SupergraphTypes,
+  budget?: Budget,
 ): Map<JsonObject, (string | number)[][]> {
   const paths = new Map<JsonObject, (string | number)[][]>();
   const at: (string | number)[] = [];
+  let places = 0;
   const visit = (value: unknown, depth: number): void => {
     if (Array.isArray(value)) {
       const next = depthOfItems(path, depth);
@@ -88,6 +98,7 @@ export function pathsAt(
     const conditions = depth > 0 ? path[depth - 1]!.types : undefined;
     if (conditions !== undefined && !matchesOne(value, conditions, types)) return;
     if (depth === path.length) {
+      if (++places % CHECKED_AT_ONCE === 0) budget?.reach(places);
       const known = paths.get(value);
       if (known === undefined) paths.set(value, [[...at]]);
       else known.push([...at]);

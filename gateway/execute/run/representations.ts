@@ -12,8 +12,11 @@ export interface Representations {
   readonly indices: number[];
 }
 
-/** Builds the representations of `objects`. One that lacks something required has none. */
-export type RepresentationBuilder = (objects: readonly JsonObject[]) => Representations;
+/** Representations that are being gathered. */
+export interface RepresentationBuilder extends Representations {
+  /** Adds those of `objects` from one index up to another. An object that lacks something required has none. */
+  add(objects: readonly JsonObject[], from: number, to: number): void;
+}
 
 /**
  * @param requires what the subgraph needs to know of an entity
@@ -25,7 +28,7 @@ export function compileRepresentations(
   asked: ReadonlySet<string>,
   rewrites: readonly FetchDataRewrite[] | undefined,
   types: SupergraphTypes,
-): RepresentationBuilder {
+): () => RepresentationBuilder {
   const steps = compileSteps(requires);
   /** By type name. */
   const plain = new Map<string, readonly string[] | undefined>();
@@ -35,9 +38,8 @@ export function compileRepresentations(
       plain.set(name, (keys = rewrites === undefined ? plainKeys(steps, name, types) : undefined));
     return keys;
   };
-  return (objects) => {
-    const builder = new Builder();
-    for (let index = 0; index < objects.length; index++) {
+  const add = (builder: Builder, objects: readonly JsonObject[], from: number, to: number): void => {
+    for (let index = from; index < to; index++) {
       const object = objects[index]!;
       const name = object.__typename;
       const keys = typeof name === 'string' ? plainKeysOf(name) : undefined;
@@ -47,8 +49,8 @@ export function compileRepresentations(
       if (rewrites !== undefined) rewrite(representation, rewrites, asked, types);
       builder.addAny(object, representation);
     }
-    return builder;
   };
+  return () => new Builder(add);
 }
 
 /** The representations of one type that were the first with a value of `key`, by that value. */
@@ -58,15 +60,24 @@ interface FirstOfType {
 }
 
 /** Gathers the representations of one fetch. */
-class Builder implements Representations {
+class Builder implements RepresentationBuilder {
   readonly values: JsonObject[] = [];
   readonly objects: JsonObject[] = [];
   readonly indices: number[] = [];
   /** Indices by text. */
   readonly #byText = new Map<string, number>();
   readonly #byType = new Map<string, FirstOfType>();
+  readonly #add: (builder: Builder, objects: readonly JsonObject[], from: number, to: number) => void;
   #lastName: string | undefined;
   #last: FirstOfType | undefined;
+
+  constructor(add: (builder: Builder, objects: readonly JsonObject[], from: number, to: number) => void) {
+    this.#add = add;
+  }
+
+  add(objects: readonly JsonObject[], from: number, to: number): void {
+    this.#add(this, objects, from, to);
+  }
 
   /**
    * Adds one of scalars alone. False when it must be compared by its text: the key that was chosen does not tell it
@@ -145,14 +156,18 @@ export function inCommonOrder({ values, objects, indices }: Representations): Re
   return { values: order.map(({ index }) => values[index]!), objects, indices: indices.map((index) => places[index]!) };
 }
 
-/** Those of the representations from `start` on, at most `size`. */
-export function batchOf({ values, objects, indices }: Representations, start: number, size: number): Representations {
-  const isInBatch = (_: unknown, place: number) => indices[place]! >= start && indices[place]! < start + size;
-  return {
-    values: values.slice(start, start + size),
-    objects: objects.filter(isInBatch),
-    indices: indices.filter(isInBatch).map((index) => index - start),
-  };
+/** The same representations, at most `size` together. */
+export function batchesOf({ values, objects, indices }: Representations, size: number): Representations[] {
+  const batches: Representations[] = [];
+  for (let start = 0; start < values.length; start += size)
+    batches.push({ values: values.slice(start, start + size), objects: [], indices: [] });
+  for (let place = 0; place < objects.length; place++) {
+    const index = indices[place]!;
+    const batch = batches[Math.floor(index / size)]!;
+    batch.objects.push(objects[place]!);
+    batch.indices.push(index % size);
+  }
+  return batches;
 }
 
 type Step =

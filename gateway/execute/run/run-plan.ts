@@ -4,14 +4,15 @@ import type { ClientPaths } from '#gateway/respond/client-paths.ts';
 import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { groupByContext } from './contexts.ts';
 import type { Deferral } from '../answers/deferral.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
-import { errorOfFailure, errorOfSubgraph, type Cancellation } from './fetch-errors.ts';
+import { cancelled, errorOfFailure, errorOfSubgraph, type Cancellation } from './fetch-errors.ts';
 import { emptyObject, isObject, type JsonObject } from '../json-object.ts';
 import { mergeInto, renamedPath } from './merge.ts';
 import { objectsAt, pathsAt } from './positions.ts';
-import { batchOf, inCommonOrder, type Representations } from './representations.ts';
+import { batchesOf, inCommonOrder, type Representations } from './representations.ts';
 import type { SubgraphClient, SubgraphRequest } from '../clients/subgraph-client.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
 import { addReport, type FetchTrace, type TraceRecorder } from './trace.ts';
@@ -38,7 +39,10 @@ export interface PlanRun {
   readonly shared: Map<string, Promise<ExecutionResult>>;
 }
 
-/** Runs a node to its end, but for what it defers. Never rejects for what a subgraph does: that is in `run.errors`. */
+/**
+ * Runs a node to its end, but for what it defers. Never rejects for what a subgraph does: that is in `run.errors`.
+ * @throws CodedError `QUERY_TOO_COSTLY` when the budget is spent
+ */
 export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void> {
   switch (node.kind) {
     case 'sequence':
@@ -69,7 +73,7 @@ export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void>
 }
 
 async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace | undefined): Promise<void> {
-  const objects = objectsAt(run.data, fetch.path, run.types, run.meeting);
+  const objects = objectsAt(run.data, fetch.path, run.types, run.meeting, run.context.budget);
   if (objects.length === 0) {
     if (trace !== undefined) trace.ran = false;
     return;
@@ -80,18 +84,12 @@ async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace 
   if (fetch.representations === undefined) {
     await fetchFields(fetch, run, objects, variables, trace);
   } else if (fetch.contexts === undefined) {
-    await fetchRepresentations(fetch, run, fetch.representations(objects), variables, trace);
+    await fetchRepresentations(fetch, run, objects, variables, trace);
   } else {
-    const groups = groupByContext(fetch.contexts, run.data, fetch.path, run.types);
+    const groups = groupByContext(fetch.contexts, run.data, fetch.path, run.types, run.context.budget);
     await Promise.all(
       groups.map((group) =>
-        fetchRepresentations(
-          fetch,
-          run,
-          fetch.representations!(group.objects),
-          { ...variables, ...group.variables },
-          trace,
-        ),
+        fetchRepresentations(fetch, run, group.objects, { ...variables, ...group.variables }, trace),
       ),
     );
   }
@@ -101,11 +99,18 @@ async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace 
 async function fetchRepresentations(
   fetch: ExecutableFetch,
   run: PlanRun,
-  found: Representations,
+  objects: readonly JsonObject[],
   variables: Record<string, unknown>,
   trace: FetchTrace | undefined,
 ): Promise<void> {
-  const representations = fetch.shareable ? inCommonOrder(found) : found;
+  const found = fetch.representations!();
+  for (let from = 0; from < objects.length; from += LOOKED_AT_ONCE) {
+    found.add(objects, from, Math.min(from + LOOKED_AT_ONCE, objects.length));
+    if (from + LOOKED_AT_ONCE < objects.length && isStretchOver()) await turn(run);
+  }
+  // Sorting many costs more than an equal question that is asked twice.
+  const isShareable = fetch.shareable && found.values.length <= MAX_SORTED;
+  const representations = isShareable ? inCommonOrder(found) : found;
   const count = representations.values.length;
   if (found.objects.length > count && !fetch.shape.isFlat) run.meeting = true;
   if (trace !== undefined) {
@@ -113,11 +118,14 @@ async function fetchRepresentations(
     trace.ran = trace.representations > 0;
   }
   if (count > run.entityBatchSize) {
-    const batches: Promise<void>[] = [];
-    for (let start = 0; start < count; start += run.entityBatchSize) {
-      batches.push(fetchEntities(fetch, run, batchOf(representations, start, run.entityBatchSize), variables, trace));
+    const fetching: Promise<void>[] = [];
+    for (const batch of batchesOf(representations, run.entityBatchSize)) {
+      const fetched = fetchEntities(fetch, run, batch, variables, trace);
+      fetched.catch(() => undefined); // Told below, unless the operation ends before.
+      fetching.push(fetched);
+      if (isStretchOver()) await turn(run);
     }
-    await Promise.all(batches);
+    await Promise.all(fetching);
   } else if (count > 0) {
     await fetchEntities(fetch, run, representations, variables, trace);
   }
@@ -165,7 +173,7 @@ export function takeRootResult(
     if (!isObject(data)) failAll(fetch, run, objects, notGraphQL(fetch.service));
     return;
   }
-  const paths = pathsAt(run.data, fetch.path, run.types);
+  const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
   for (const error of result.errors) {
     if (error.path === undefined || error.path.length === 0) {
       failAll(fetch, run, objects, error, paths);
@@ -197,12 +205,13 @@ async function fetchEntities(
     for (let place = 0; place < objects.length; place++) {
       const entity: unknown = entities[indices[place]!];
       if (isObject(entity)) mergeInto(objects[place]!, entity, fetch.shape, run.types);
+      if (place % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1 && isStretchOver()) await turn(run);
     }
   } else if (result.errors === undefined || result.errors.length === 0) {
     failAll(fetch, run, objects, notGraphQL(fetch.service));
   }
   if (result.errors === undefined || result.errors.length === 0) return;
-  const paths = pathsAt(run.data, fetch.path, run.types);
+  const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
   for (const error of result.errors) {
     const index = error.path?.[1];
     if (typeof index !== 'number' || error.path![0] !== '_entities') {
@@ -218,6 +227,18 @@ async function fetchEntities(
         for (const path of paths.get(target) ?? [])
           addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
   }
+}
+
+/** After how many objects the clock is read. */
+const LOOKED_AT_ONCE = 256;
+/** Most representations that are brought into an order for the sake of equal questions. */
+const MAX_SORTED = 2_000;
+
+/** Lets others work. @throws CodedError when the operation has ended meanwhile */
+async function turn({ context }: PlanRun): Promise<void> {
+  await nextTurn(context.principal.tenantId);
+  if (context.budget?.failure !== undefined) throw context.budget.failure;
+  if (context.signal?.aborted === true) throw cancelled(context.signal);
 }
 
 /** Sends the fetch, or takes the answer of an equal one of this run. */
@@ -303,8 +324,11 @@ function failAll(
   run: PlanRun,
   objects: readonly JsonObject[],
   failure: unknown,
-  paths = pathsAt(run.data, fetch.path, run.types),
+  paths?: Map<JsonObject, (string | number)[][]>,
 ): void {
+  const spent = run.context.budget?.failure;
+  if (spent !== undefined) throw spent;
+  paths ??= pathsAt(run.data, fetch.path, run.types, run.context.budget);
   const isOfSubgraph = (error: unknown): error is GraphQLError =>
     isObject(error) && !(error instanceof CodedError) && 'extensions' in error;
   const at = (path: (string | number)[]) =>

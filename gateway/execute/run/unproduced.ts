@@ -70,7 +70,7 @@ export function findUnproduced(
 /** Reports what is missing from the data that the plan gathered. */
 export function reportUnproduced(unproduced: readonly Unproduced[], run: PlanRun): void {
   for (const { path, type, key, cause } of unproduced) {
-    for (const [object, paths] of pathsAt(run.data, path, run.types)) {
+    for (const [object, paths] of pathsAt(run.data, path, run.types, run.context.budget)) {
       if (object[key] !== undefined || (type !== undefined && object.__typename !== type)) continue;
       for (const at of paths) report([...at, key], cause, run);
     }

@@ -56,11 +56,12 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
       engines,
       documents: documents(limits),
       timeoutMs: limits.requestTimeoutMs,
+      budget: limits.answer,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => undefined,
     }),
     authenticate: () => Promise.resolve(DEVELOPER),
-    bodyLimitBytes: limits.bodyBytes,
+    body: limits.body,
     log,
     stopping: new AbortController().signal,
   });

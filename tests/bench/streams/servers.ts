@@ -23,6 +23,7 @@ export const startTributary = (databaseUrl: string, dataDir: string): Promise<Me
     PORT: '0',
     LOG_LEVEL: 'warn',
     MAX_SOCKETS: '12000',
+    MAX_CONNECTIONS_PER_ADDRESS: '12000',
     INGEST_ON_START: 'false',
     RUN_LIBRARIAN: 'false',
   });
