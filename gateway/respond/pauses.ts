@@ -5,7 +5,7 @@
  */
 import type { Budget } from '#subgraphs/shared/budget.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
-import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
+import { isStretchOver, nextTurn, pace } from '#subgraphs/shared/turns.ts';
 
 /** What an output gives in the place of a value when it has paused. */
 export const PAUSED = Symbol('paused');
@@ -34,6 +34,11 @@ export class Progress {
     this.#mayPause = mayPause;
   }
 
+  /** Counts an object. @returns whether it is time to charge */
+  count(): boolean {
+    return ++this.objects >= pace.objects;
+  }
+
   /**
    * Charges what was counted, and looks at the clock.
    * @throws CodedError `QUERY_TOO_COSTLY`
@@ -46,9 +51,6 @@ export class Progress {
     if (this.#mayPause && isStretchOver()) this.isDue = true;
   }
 }
-
-/** After how many objects the budget is charged and the clock is read. */
-export const CHARGED_AT_ONCE = 64;
 
 /** Who shapes, and what ends it. */
 export interface Turns {

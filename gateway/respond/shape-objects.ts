@@ -1,6 +1,6 @@
 /** A shape's output as objects. See shape.ts; shape-text.ts is the same as text. */
 import { emptyObject } from '#gateway/execute/json-object.ts';
-import { CHARGED_AT_ONCE, PAUSED, Progress } from './pauses.ts';
+import { PAUSED, Progress } from './pauses.ts';
 import {
   isReadyList,
   LIST,
@@ -32,7 +32,7 @@ export function completeFields(
 ): Data | undefined | typeof PAUSED {
   const { fields } = plan;
   const { progress } = run;
-  if (from === 0 && ++progress.objects === CHARGED_AT_ONCE) progress.charge();
+  if (from === 0 && progress.count()) progress.charge();
   for (let index = from; index < fields.length; index++) {
     const field = fields[index]!;
     progress.bytes += field.label.length;
@@ -147,7 +147,7 @@ function completeItems(
     if (item === undefined) return undefined;
     if (item === PAUSED) return pauseItems(value, plan, run, index, items, true);
     items[index] = item;
-    if (index % LEAVES === LEAVES - 1 && ++progress.objects >= CHARGED_AT_ONCE) progress.charge();
+    if (index % LEAVES === LEAVES - 1 && progress.count()) progress.charge();
   }
   return items;
 }

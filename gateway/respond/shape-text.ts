@@ -1,6 +1,6 @@
 /** A shape's output as JSON text, without objects between. See shape.ts; shape-objects.ts is the same as objects. */
 import { jsonOf, quoted } from './json-text.ts';
-import { CHARGED_AT_ONCE, PAUSED } from './pauses.ts';
+import { PAUSED } from './pauses.ts';
 import {
   INTROSPECTION,
   isReadyList,
@@ -37,7 +37,7 @@ type Outcome = typeof WRITTEN | typeof VOID | typeof PAUSED;
 /** Writes the object, or the rest of it. */
 export function writeFields(data: Data, plan: ObjectPlan, run: TextRun, from = 0): Outcome {
   const { fields } = plan;
-  if (from === 0 && ++run.progress.objects === CHARGED_AT_ONCE) charge(run);
+  if (from === 0 && run.progress.count()) charge(run);
   for (let index = from; index < fields.length; index++) {
     const field = fields[index]!;
     run.text += field.label;
@@ -128,7 +128,7 @@ function writeItems(items: readonly unknown[], plan: ValuePlan, run: TextRun, fr
     if (index > 0) run.text += ',';
     const outcome = write(items[index], plan, index, run);
     if (outcome !== WRITTEN) return outcome === PAUSED ? pauseItems(items, plan, run, index + 1) : VOID;
-    if (index % LEAVES === LEAVES - 1 && ++run.progress.objects >= CHARGED_AT_ONCE) charge(run);
+    if (index % LEAVES === LEAVES - 1 && run.progress.count()) charge(run);
   }
   run.text += ']';
   return WRITTEN;

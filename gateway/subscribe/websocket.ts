@@ -239,13 +239,19 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
 const isText = (result: unknown): result is ExecutionResult => (result as { data?: unknown }).data instanceof JsonText;
 
 /** An answer that is text already: it is sent by itself, and as a stream only says that it has been. */
-async function* written(
-  result: ExecutionResult,
-  socket: WebSocket,
-  id: string,
-): AsyncGenerator<ExecutionResult, void, void> {
-  const { writer } = attachments.get(socket)!;
-  await writer.writeWhole(framedNext(nextPrefix(id), Buffer.from(resultText(result))));
+function written(result: ExecutionResult, socket: WebSocket, id: string): AsyncIterableIterator<ExecutionResult> {
+  const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+  return {
+    async next() {
+      const { writer } = attachments.get(socket)!;
+      await writer.writeWhole(framedNext(nextPrefix(id), Buffer.from(resultText(result))));
+      return done;
+    },
+    return: () => Promise.resolve(done),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 /** A stream that sends its events by itself, and as an iterator only says that it has ended. */

@@ -17,6 +17,7 @@ import {
 } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { executorOf } from '#gateway/execute/in-process/executor.ts';
+import { pace } from '#subgraphs/shared/turns.ts';
 import { received, testContext } from './federation.ts';
 import { randomSchema, type RandomSchema } from './in-process/random-schema.ts';
 import { randomOperation } from './random/operation.ts';
@@ -168,6 +169,12 @@ function askingEntities(schema: GraphQLSchema): GraphQLSchema {
   });
 }
 
+/** So that a busy machine changes nothing. */
+const AT_ONCE = { stretchMs: Infinity, objects: 64 };
+const usual = { ...pace };
+beforeAll(() => void Object.assign(pace, AT_ONCE));
+afterAll(() => void Object.assign(pace, usual));
+
 const listeners = process.listeners('unhandledRejection');
 const unhandled: unknown[] = [];
 beforeAll(() => {
@@ -184,7 +191,18 @@ afterAll(() => {
   expect(unhandled).toEqual([]);
 });
 
+/** With every turn over as soon as it has begun. */
+async function inManyTurns(work: () => Promise<void>): Promise<void> {
+  Object.assign(pace, { stretchMs: -1, objects: 1 });
+  await work().finally(() => Object.assign(pace, AT_ONCE));
+}
+
 test('synchronous queries', LONG, () => explore(false, operationCase('query'), CASES));
+
+// Siblings of what is left to a later turn have been asked by then, as if it had been promised.
+test('queries in many turns', LONG, () => inManyTurns(() => explore(true, operationCase('query'), CASES / 4)));
+
+test('entities in many turns', LONG, () => inManyTurns(() => explore(true, entitiesCase, CASES / 4)));
 
 test('queries that answer later', LONG, () => explore(true, operationCase('query'), CASES));
 

@@ -32,7 +32,7 @@ export const LIBRARY_SDL = `
 export const REVIEWS_SDL = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
   type Query { reviewCount: Int }
-  type Book @key(fields: "id") { id: ID! stars: Int }
+  type Book @key(fields: "id") { id: ID! stars: Int similar(first: Int): [Book!] }
 `;
 
 /** What the library holds and who listens; shared by the subgraph and its test. */
@@ -142,12 +142,16 @@ export function librarySubgraph(library: Library): MountedSubgraph {
   };
 }
 
-function reviewsSubgraph(): MountedSubgraph {
+function reviewsSubgraph(library: Library): MountedSubgraph {
   const schema = buildSubgraphSchema({
     typeDefs: parse(REVIEWS_SDL),
     resolvers: {
       Query: { reviewCount: () => 3 },
-      Book: { __resolveReference: ({ id }: { id: string }) => ({ id, stars: 5 }) },
+      Book: {
+        __resolveReference: ({ id }: { id: string }) => ({ id, stars: 5 }),
+        similar: (_: unknown, { first }: { first?: number }) =>
+          library.books.slice(0, first ?? 10).map(({ id }) => ({ id, stars: 5 })),
+      },
     } as never,
   });
   return {
@@ -202,7 +206,7 @@ export async function startTestServer(
   });
   const server = await startServer(config, {
     log: createLogger('info', { write: (line) => void log.push(line) }),
-    subgraphs: { library: async () => librarySubgraph(library), reviews: async () => reviewsSubgraph() },
+    subgraphs: { library: async () => librarySubgraph(library), reviews: async () => reviewsSubgraph(library) },
     ...options,
   });
   await server.ready;

@@ -3,9 +3,10 @@
  * The format is that of the incremental delivery proposal of 2022, which graphql-yoga, Apollo Client, urql and Relay
  * read: https://github.com/graphql/defer-stream-wg/discussions/48
  */
-import type { ExecutionResult, GraphQLError } from 'graphql';
+import { GraphQLError, type ExecutionResult } from 'graphql';
 import type { Path, ResponseErrors } from '#gateway/respond/response-errors.ts';
 import type { DeferredPart } from '#gateway/respond/shape.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Deferral } from './deferral.ts';
 
 type Data = Record<string, unknown>;
@@ -53,6 +54,8 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
   const told = new Set<GraphQLError>();
   let first = true;
   let finished = false;
+  /** The part at hand. */
+  let shaping: DeferredPart | undefined;
   let tail: Promise<unknown> = Promise.resolve();
 
   function finish(): void {
@@ -83,6 +86,7 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
       }
       waiting.splice(index, 1);
       const below: DeferredPart[] = [];
+      shaping = part;
       const shown = part.shape(errors, introspection, below) ?? null;
       keep(below, shown, part.path);
       const label = labels.get(part.label);
@@ -117,8 +121,18 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
       }
     } catch (error) {
       finish();
+      if (error instanceof CodedError) return { done: false, value: ended(error) };
       throw error;
     }
+  }
+
+  /** What is left will not come: the budget is spent. */
+  function ended({ message, extensions }: CodedError): IncrementalResult {
+    const path = shaping?.path ?? [];
+    return {
+      incremental: [{ data: null, path, errors: [new GraphQLError(message, { path, extensions })] }],
+      hasNext: false,
+    };
   }
 
   keep(answer.parts, data, []);

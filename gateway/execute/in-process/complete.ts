@@ -210,7 +210,9 @@ function postponeItems(
     if (isPromise(value)) value.then(undefined, () => undefined);
   }
   run.postpone(() => {
-    if (!isGone(here) && !completeItems(values, from, items, item, here, run)) run.remove(here);
+    if (isGone(here) || completeItems(values, from, items, item, here, run)) return;
+    here.gone = false; // So that it is taken away like what was promised and did not come.
+    run.remove(here);
   });
 }
 

@@ -7,7 +7,7 @@ import { locatedError, type FieldNode, type GraphQLError, type GraphQLResolveInf
 import type { Path } from 'graphql/jsutils/Path.js';
 import type { Budget } from '#subgraphs/shared/budget.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
+import { isStretchOver, nextTurn, pace } from '#subgraphs/shared/turns.ts';
 import { cancelled } from '../run/fetch-errors.ts';
 import type { JsonObject } from '../json-object.ts';
 
@@ -61,9 +61,6 @@ export class Frame {
 /** What all executions of one operation share and `info` tells. */
 export type OperationInfo = Pick<GraphQLResolveInfo, 'schema' | 'fragments' | 'operation'>;
 
-/** After how many objects the budget is charged and the clock is read. */
-const CHARGED_AT_ONCE = 64;
-
 export class Run {
   readonly about: OperationInfo;
   readonly context: RequestContext;
@@ -86,7 +83,9 @@ export class Run {
   #settled: (() => void) | undefined = undefined;
   #crashed: ((error: unknown) => void) | undefined = undefined;
   #crash: { readonly error: unknown } | undefined = undefined;
-  readonly #postponed: (() => void)[] = [];
+  /** What has been postponed in this turn, the innermost first. */
+  readonly #fresh: (() => void)[] = [];
+  #goesOn = false;
 
   constructor(
     about: OperationInfo,
@@ -108,7 +107,7 @@ export class Run {
    * @returns false when nobody wants more: the budget is spent
    */
   count(): boolean {
-    return ++this.#objects < CHARGED_AT_ONCE || this.charge();
+    return ++this.#objects < pace.objects || this.charge();
   }
 
   /** Charges the budget with what has been counted. @returns false when it is spent */
@@ -124,29 +123,37 @@ export class Run {
   /** Leaves work to a later turn; the run is not settled before it is done. */
   postpone(work: () => void): void {
     this.#pending += 1;
-    this.#postponed.push(work);
-    if (this.#postponed.length === 1) void this.#goOn();
+    this.#fresh.push(work);
+    if (!this.#goesOn) void this.#goOn();
   }
 
+  /** Does what is postponed in the order in which it would have been done at once: the innermost first. */
   async #goOn(): Promise<void> {
-    const work = this.#postponed;
-    while (work.length > 0) {
+    this.#goesOn = true;
+    const stack: (() => void)[] = [];
+    const fresh = this.#fresh;
+    while (stack.length > 0 || fresh.length > 0) {
       await nextTurn(this.context.principal.tenantId);
       this.isDue = false;
-      let done = 0;
-      try {
-        if (this.#budget?.failure !== undefined || this.#signal?.aborted === true) this.end();
-        // What is postponed anew, because this turn is over too, stands at the end.
-        for (; done < work.length && !this.isDue; done++) if (!this.#ended) work[done]!();
-      } catch (error) {
-        this.#crash = { error };
-        this.#crashed?.(error);
-        done = work.length;
-      }
-      work.splice(0, done);
-      this.#pending -= done;
+      if (this.#budget?.failure !== undefined || this.#signal?.aborted === true) this.end();
+      do {
+        while (fresh.length > 0) stack.push(fresh.pop()!);
+        this.#do(stack.pop()!);
+        this.#pending -= 1;
+      } while ((stack.length > 0 || fresh.length > 0) && !this.isDue);
     }
+    this.#goesOn = false;
     if (this.#pending === 0) this.#settled?.();
+  }
+
+  #do(work: () => void): void {
+    if (this.#ended) return;
+    try {
+      work();
+    } catch (error) {
+      this.#crash = { error };
+      this.#crashed?.(error);
+    }
   }
 
   /** Whether everything asked so far is there. */

@@ -9,6 +9,7 @@ import { execute, parse, print, specifiedRules, validate, type DocumentNode, typ
 import { expect, test } from 'vitest';
 import { createEngineOn, type Engine } from '#gateway/execute/engine.ts';
 import { inProcessClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { pace } from '#subgraphs/shared/turns.ts';
 import { composeTest, received, subgraphSchema, testContext } from '../federation.ts';
 import { applyPatches, sorted } from '../patches.ts';
 import { cutModel, eventsOf, uncutSchema } from './cut.ts';
@@ -227,6 +228,12 @@ async function explore(check: Check, models: number): Promise<void> {
 const LONG = { timeout: 900_000 };
 
 test('answers equal those of the uncut schema', LONG, () => explore(check, MODELS));
+
+test('in many turns', LONG, async () => {
+  const usual = { ...pace };
+  Object.assign(pace, { stretchMs: -1, objects: 1 });
+  await explore(check, Math.ceil(MODELS / 10)).finally(() => Object.assign(pace, usual));
+});
 
 test('mutations run in order, and their answers equal those of the uncut schema', LONG, () =>
   explore(checkMutation, Math.ceil(MODELS / 5)),

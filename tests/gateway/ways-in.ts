@@ -1,0 +1,158 @@
+/** Every way for an operation to come in, as raw as it can be: what is measured is what the server sends. */
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import WebSocket from 'ws';
+import type { GraphqlAnswer } from './fixture.ts';
+
+/** All that was sent, and the answer in it: the first error that was told, wherever it was. */
+export interface WayIn {
+  readonly bytes: number;
+  readonly text: string;
+  readonly answer: GraphqlAnswer;
+}
+
+/** Sends one operation. */
+export type Send = (url: string, parameters: Parameters) => Promise<WayIn>;
+
+export interface Parameters {
+  query: string;
+  variables?: Record<string, unknown>;
+  extensions?: Record<string, unknown>;
+}
+
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) text += chunk;
+  return text;
+}
+
+/** One HTTP request with a body of any kind. */
+export async function http(
+  url: string,
+  path: string,
+  method: string,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<{ status: number; text: string }> {
+  const request = httpRequest(`${url}${path}`, { method, headers });
+  request.end(body);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return { status: response.statusCode!, text: await bodyOf(response) };
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const wayIn = (text: string, answer: GraphqlAnswer): WayIn => ({ bytes: Buffer.byteLength(text), text, answer });
+const whole = (text: string): WayIn => wayIn(text, JSON.parse(text) as GraphqlAnswer);
+
+/** The first of several messages that has errors, else the first. */
+const telling = (messages: GraphqlAnswer[]): GraphqlAnswer => {
+  const errorsOf = ({ errors, incremental }: GraphqlAnswer) =>
+    errors ?? (incremental as GraphqlAnswer[] | undefined)?.find((part) => part.errors !== undefined)?.errors;
+  const found = messages.find((message) => errorsOf(message) !== undefined);
+  return found === undefined ? messages[0]! : { ...found, errors: errorsOf(found) };
+};
+
+export const WAYS_IN: Readonly<Record<string, Send>> = {
+  POST: async (url, parameters) =>
+    whole((await http(url, '/graphql', 'POST', JSON_TYPE, JSON.stringify(parameters))).text),
+
+  GET: async (url, { query, variables, extensions }) => {
+    const search = new URLSearchParams({
+      query,
+      variables: JSON.stringify(variables ?? {}),
+      extensions: JSON.stringify(extensions ?? {}),
+    });
+    return whole((await http(url, `/graphql?${search.toString()}`, 'GET', { accept: 'application/json' })).text);
+  },
+
+  'server-sent events': async (url, parameters) => {
+    const headers = { ...JSON_TYPE, accept: 'text/event-stream' };
+    const { text } = await http(url, '/graphql', 'POST', headers, JSON.stringify(parameters));
+    if (!text.includes('event: complete')) throw new Error(`The stream was cut: ${text.slice(0, 1_000)}`);
+    const messages = [...text.matchAll(/event: next\ndata: (.*)\n\n/g)].map(([, json]) => JSON.parse(json!));
+    return wayIn(text, telling(messages as GraphqlAnswer[]));
+  },
+
+  multipart: async (url, parameters) => {
+    const headers = { ...JSON_TYPE, accept: 'multipart/mixed, application/json' };
+    const { text } = await http(url, '/graphql', 'POST', headers, JSON.stringify(parameters));
+    if (!text.startsWith('\r\n--') && !text.startsWith('--')) return whole(text);
+    if (!/--\r\n$/.test(text)) throw new Error(`The stream was cut: ${text.slice(-1_000)}`);
+    const messages = text.split(/\r\n---?/).flatMap((part) => {
+      const body = part.split('\r\n\r\n')[1];
+      return body === undefined ? [] : [JSON.parse(body) as GraphqlAnswer];
+    });
+    return wayIn(text, telling(messages));
+  },
+
+  WebSocket: async (url, parameters) => {
+    await using socket = await openSocket(url);
+    return await socket.ask(parameters);
+  },
+
+  MCP: async (url, parameters) => {
+    const { text } = await mcp(url, mcpExecute(1, parameters));
+    const { result, error } = JSON.parse(text) as {
+      result?: { content: { text: string }[] };
+      error?: { message: string };
+    };
+    if (result === undefined) throw new Error(error?.message ?? text);
+    return wayIn(text, JSON.parse(result.content[0]!.text) as GraphqlAnswer);
+  },
+};
+
+/** A JSON-RPC message that runs an operation. */
+export const mcpExecute = (id: number, { query, variables }: Parameters): object => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'tools/call',
+  params: { name: 'execute', arguments: { query, ...(variables === undefined ? {} : { variables }) } },
+});
+
+/** Sends messages to the MCP endpoint. */
+export const mcp = (url: string, body: unknown): Promise<{ status: number; text: string }> =>
+  http(
+    url,
+    '/mcp',
+    'POST',
+    { ...JSON_TYPE, accept: 'application/json, text/event-stream' },
+    typeof body === 'string' ? body : JSON.stringify(body),
+  );
+
+export interface TestSocket extends AsyncDisposable {
+  readonly socket: WebSocket;
+  /** Runs a query and gives its answer; throws when the socket is closed instead. */
+  ask(parameters: Parameters): Promise<WayIn>;
+}
+
+/** A WebSocket on which operations can be asked side by side. */
+export async function openSocket(url: string): Promise<TestSocket> {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'connection_init' }));
+  await once(socket, 'message');
+  let next = 0;
+  return {
+    socket,
+    ask: (parameters) =>
+      new Promise((resolve, reject) => {
+        const id = String(next++);
+        let text = '';
+        let answer: GraphqlAnswer | undefined;
+        socket.on('message', (data: Buffer) => {
+          const message = JSON.parse(String(data)) as { id?: string; type: string; payload?: unknown };
+          if (message.id !== id) return;
+          text += String(data);
+          if (message.type === 'next') answer ??= message.payload as GraphqlAnswer;
+          if (message.type === 'error') resolve(wayIn(text, { errors: message.payload as GraphqlAnswer['errors'] }));
+          if (message.type === 'complete') resolve(wayIn(text, answer!));
+        });
+        socket.on('close', (code, reason) => reject(new Error(`The socket was closed: ${code} ${String(reason)}`)));
+        socket.send(JSON.stringify({ id, type: 'subscribe', payload: parameters }));
+      }),
+    [Symbol.asyncDispose]: async () => {
+      socket.close();
+      if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close');
+    },
+  };
+}
