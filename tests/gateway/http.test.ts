@@ -79,7 +79,12 @@ describe('operations', () => {
       query:
         '{ __schema { queryType { name } } __type(name: "Book") { fields { name type { kind ofType { name } } } } }',
     });
-    expect(json.data.__type.fields.map(({ name }: { name: string }) => name)).toEqual(['id', 'title', 'stars', 'similar']);
+    expect(json.data.__type.fields.map(({ name }: { name: string }) => name)).toEqual([
+      'id',
+      'title',
+      'stars',
+      'similar',
+    ]);
   });
 });
 
