@@ -49,20 +49,25 @@ export interface ChatRequest {
   readonly temperature?: number;
   /** Texts at which the answer ends, without them. */
   readonly stop?: readonly string[];
+  /** The protocol's fields that are left out where the model does not know them. Default: none, it is an error then */
+  readonly optional?: readonly 'temperature'[];
 }
 
-export type FinishReason = 'STOP' | 'LENGTH' | 'CONTENT_FILTER' | 'OTHER';
+export type FinishReason = 'STOP' | 'LENGTH' | 'CONTENT_FILTER' | 'REFUSED' | 'OTHER';
 
 export interface ChatAnswer {
   readonly text: string;
+  /** What the model thought before it answered; empty where it says nothing of it. Never part of `text`. */
+  readonly reasoning: string;
   readonly model: string;
   readonly finishReason: FinishReason;
   readonly usage?: TokenCount;
 }
 
-/** A piece of a streamed answer. `finishReason` and `usage` come with, or after, the last text. */
+/** A piece of a streamed answer. `finishReason` and `usage` come once, near the end. */
 export interface ChatDelta {
   readonly text: string;
+  readonly reasoning: string;
   readonly finishReason?: FinishReason;
   readonly usage?: TokenCount;
 }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { OPENAI, type Dialect, type RefusalKind } from './model-dialects.ts';
 
 export interface StandInOptions {
   apiKey?: string;
@@ -19,6 +20,10 @@ export interface StandInOptions {
   newTokensParameter?: boolean;
   /** Answers without token counts. Default: false */
   withoutUsage?: boolean;
+  /** How it speaks. Default: as OpenAI does */
+  dialect?: Dialect;
+  /** What the chat model thinks before each answer. Default: nothing that it says */
+  thought?: string;
   /** The most words (its tokens) of one text to embed. Default: no limit */
   maxInputTokens?: number;
   /** The most texts of one request to embed. Default: 32 */
@@ -30,8 +35,10 @@ export type Fault =
   | { kind: 'status'; status: number; body?: unknown; headers?: Record<string, string> }
   /** No answer, ever. */
   | { kind: 'hang' }
-  /** A stream that ends, or goes silent, after so many pieces. */
-  | { kind: 'cut' | 'silent'; after: number };
+  /** A stream that ends, or goes silent, after so many words. */
+  | { kind: 'cut' | 'silent'; after: number }
+  /** A stream in which the server refuses after so many words. */
+  | { kind: 'refusal'; after: number; status: number; message: string };
 
 export interface StandIn extends AsyncDisposable {
   readonly baseUrl: string;
@@ -51,6 +58,8 @@ export interface StandIn extends AsyncDisposable {
 /** Starts the server on a free port of loopback. The chat model answers with the last message's words, reversed. */
 export async function startStandIn(options: StandInOptions = {}): Promise<StandIn> {
   const { apiKey = 'sk-test', embeddingModel = 'test-embedding', chatModel = 'test-chat', dimensions = 16 } = options;
+  const { dialect = OPENAI, thought = '' } = options;
+  const { rerank = dialect.rerank } = options;
   const requests: StandIn['requests'] = [];
   const faults: Fault[] = [];
   let left = 0;
@@ -71,9 +80,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     });
     handle(request, response).catch((error: unknown) => {
       if (error instanceof Refusal)
-        sendJson(response, error.status, {
-          error: { message: error.message, type: 'invalid_request_error', code: error.code, param: null },
-        });
+        sendJson(response, error.status, dialect.refuse(error.status, error.message, error.kind));
       else response.destroy(error as Error);
     });
   });
@@ -81,7 +88,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '/';
     if (apiKey !== '' && request.headers.authorization !== `Bearer ${apiKey}`)
-      throw new Refusal(401, 'Incorrect API key provided.', 'invalid_api_key');
+      throw new Refusal(401, 'Incorrect API key provided.', 'key');
     if (request.method === 'GET' && path === '/v1/models') {
       const models = [embeddingModel, chatModel, 'other-embed-large'].map((id) => ({
         id,
@@ -96,6 +103,10 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       throw new Refusal(415, 'Content-Type must be application/json.');
     const body = await readJson(request);
     requests.push({ path, body, authorization: request.headers.authorization });
+    const unknown = dialect.unknown.find((field) => field in body);
+    if (unknown === 'max_tokens')
+      throw new Refusal(dialect.unknownStatus, `Use max_completion_tokens in place of ${unknown}.`);
+    if (unknown) throw new Refusal(dialect.unknownStatus, fieldOf(unknown, dialect), 'field');
     const fault = faults.shift();
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'status')
@@ -106,16 +117,16 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
         fault.headers,
       );
     if (path === '/v1/embeddings') return embeddings(body, response);
-    if (path === '/v1/chat/completions') return chat(body, response, fault);
-    if (path === '/v1/rerank' && options.rerank === 'jina') return rerankJina(body, response);
-    if (path === '/rerank' && options.rerank === 'tei') return rerankTei(body, response);
+    if (path === '/v1/chat/completions' && dialect.chats) return chat(body, response, fault);
+    if (path === '/v1/rerank' && rerank === 'jina') return rerankJina(body, response);
+    if (path === '/rerank' && rerank === 'tei') return rerankTei(body, response);
     throw new Refusal(404, `Unknown path ${path}.`);
   }
 
   function embeddings(body: Record<string, unknown>, response: ServerResponse): void {
     allow(body, ['model', 'input', 'encoding_format', 'dimensions', 'user']);
     if (body.model !== embeddingModel)
-      throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model_not_found');
+      throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model');
     const input = typeof body.input === 'string' ? [body.input] : body.input;
     if (!Array.isArray(input) || input.length === 0 || !input.every((text) => typeof text === 'string' && text !== ''))
       throw new Refusal(400, 'input must be a list of texts that are not empty.');
@@ -123,20 +134,19 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     if (input.length > maxBatch)
       throw new Refusal(422, `batch size ${input.length} > maximum allowed batch size ${maxBatch}`);
     const longest = Math.max(...(input as string[]).map(countWords));
-    if (longest > maxInputTokens)
-      throw new Refusal(
-        400,
-        `This model's maximum context length is ${maxInputTokens} tokens, however you requested ${longest} tokens (${longest} in your prompt; 0 for the completion). Please reduce your prompt; or completion length.`,
-        'context_length_exceeded',
-      );
-    if (body.encoding_format !== 'float') throw new Refusal(400, 'encoding_format must be float.');
+    if (longest > maxInputTokens) {
+      const { status, message } = dialect.tooLong(maxInputTokens, longest);
+      throw new Refusal(status, message);
+    }
+    if (body.encoding_format !== 'float' && !dialect.unknown.includes('encoding_format'))
+      throw new Refusal(400, 'encoding_format must be float.');
     const data = (input as string[]).map((text, index) => ({
       object: 'embedding',
-      index,
+      ...dialect.index(index),
       embedding: vectorOf(text, dimensions),
     }));
-    // The protocol orders by `index`, not by place.
-    data.reverse();
+    // The protocol orders by `index`, not by place; who gives none answers in order.
+    if (dialect.index(1).index === 1) data.reverse();
     sendJson(response, 200, { object: 'list', model: embeddingModel, data, ...usage(countWords(input.join(' ')), 0) });
   }
 
@@ -155,14 +165,9 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       'stream',
       'stream_options',
     ]);
-    if (body.model !== chatModel)
-      throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model_not_found');
+    if (body.model !== chatModel) throw new Refusal(404, `The model ${String(body.model)} does not exist.`, 'model');
     if (options.newTokensParameter && 'max_tokens' in body)
-      throw new Refusal(
-        400,
-        "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
-        'unsupported_parameter',
-      );
+      throw new Refusal(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.");
     const limit = (body.max_tokens ?? body.max_completion_tokens) as number;
     if (!Number.isInteger(limit) || limit < 1) throw new Refusal(400, 'max_tokens must be at least 1.');
     if (body.stream_options !== undefined && body.stream !== true)
@@ -180,7 +185,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     const counted = usage(countWords(messages.map(({ content }) => content).join(' ')), said.length);
     if (body.stream !== true) {
       const choices = [
-        { index: 0, message: { role: 'assistant', content: said.join(' ') }, finish_reason: finish, logprobs: null },
+        { index: 0, message: dialect.message(said.join(' '), thought), finish_reason: finish, logprobs: null },
       ];
       return sendJson(response, 200, {
         id: 'chatcmpl-1',
@@ -197,15 +202,25 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
         `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: chatModel, ...event })}\n\n`,
       );
     send({ choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }] });
+    for (const [at, word] of thought === '' ? [] : thought.split(/(?<= )/).entries()) {
+      const edge = { first: at === 0, last: at === thought.split(' ').length - 1 };
+      send({ choices: [{ index: 0, delta: dialect.delta(word, true, edge), finish_reason: null }] });
+    }
     for (const [at, word] of said.entries()) {
+      if (fault?.kind === 'refusal' && fault.after === at) {
+        response.write(`data: ${JSON.stringify(dialect.refuse(fault.status, fault.message, 'server'))}\n\n`);
+        response.end('data: [DONE]\n\n');
+        return;
+      }
       if ((fault?.kind === 'cut' || fault?.kind === 'silent') && fault.after === at) {
         if (fault.kind === 'cut') response.end();
         return;
       }
-      send({ choices: [{ index: 0, delta: { content: at === 0 ? word : ` ${word}` }, finish_reason: null }] });
+      const delta = dialect.delta(at === 0 ? word : ` ${word}`, false, { first: at === 0, last: false });
+      send({ choices: [{ index: 0, delta, finish_reason: null }] });
       await turn();
     }
-    send({ choices: [{ index: 0, delta: {}, finish_reason: finish }] });
+    if (dialect.finishes) send({ choices: [{ index: 0, delta: {}, finish_reason: finish }] });
     if ((body.stream_options as { include_usage?: boolean } | undefined)?.include_usage && !options.withoutUsage)
       send({ choices: [], ...counted });
     response.end('data: [DONE]\n\n');
@@ -225,9 +240,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   }
 
   const usage = (prompt: number, completion: number) =>
-    options.withoutUsage
-      ? {}
-      : { usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion } };
+    options.withoutUsage ? {} : { usage: dialect.usage(prompt, completion) };
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -258,13 +271,17 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
 
 class Refusal extends Error {
   readonly status: number;
-  readonly code: string | null;
-  constructor(status: number, message: string, code: string | null = null) {
+  readonly kind: RefusalKind;
+  constructor(status: number, message: string, kind: RefusalKind = 'request') {
     super(message);
     this.status = status;
-    this.code = code;
+    this.kind = kind;
   }
 }
+
+/** What is said of a field that is not known; dialects that list the fields get its name alone. */
+const fieldOf = (field: string, { name }: Dialect): string =>
+  name === 'Mistral' ? field : `Unrecognized request argument supplied: ${field}`;
 
 function allow(body: object, names: readonly string[]): void {
   for (const name of Object.keys(body))

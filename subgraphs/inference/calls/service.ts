@@ -51,6 +51,7 @@ export interface GenerationUsage extends TokenCount {
 
 export interface Generation {
   text: string;
+  reasoning: string | null;
   model: string;
   finishReason: FinishReason;
   usage: GenerationUsage;
@@ -84,15 +85,20 @@ export function createService(deps: InferenceDeps) {
       const request = checkRequest(input);
       const answer = await deps.chat.generate(context, request);
       const inputCharacters = charactersOf(request);
+      const outputCharacters = answer.text.length + answer.reasoning.length;
       deps.recordUsage(context, {
         operation: 'GENERATE',
         provider: deps.chat.provider,
         model: answer.model,
         counted: answer.usage,
         input: () => inputCharacters,
-        output: () => answer.text.length,
+        output: () => outputCharacters,
       });
-      return { ...answer, usage: usageOf(answer.usage, inputCharacters, answer.text.length) };
+      return {
+        ...answer,
+        reasoning: answer.reasoning === '' ? null : answer.reasoning,
+        usage: usageOf(answer.usage, inputCharacters, outputCharacters),
+      };
     },
 
     generateStream(context: RequestContext, input: GenerateRequest): AsyncIterableIterator<GenerationDelta> {

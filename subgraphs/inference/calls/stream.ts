@@ -7,6 +7,7 @@ import { charactersOf, usageOf, type GenerationUsage, type InferenceDeps } from 
 
 export interface GenerationDelta {
   delta: string;
+  reasoning: string | null;
   done: boolean;
   finishReason: FinishReason | null;
   usage: GenerationUsage | null;
@@ -48,13 +49,16 @@ export function streamGeneration(
     try {
       for await (const piece of chat.stream({ statements: context.statements, signal }, request)) {
         begun = true;
-        characters += piece.text.length;
+        characters += piece.text.length + piece.reasoning.length;
         finishReason = piece.finishReason ?? finishReason;
         counted = piece.usage ?? counted;
-        if (piece.text !== '') yield { delta: piece.text, done: false, finishReason: null, usage: null };
+        const reasoning = piece.reasoning === '' ? null : piece.reasoning;
+        if (piece.text !== '' || reasoning !== null)
+          yield { delta: piece.text, reasoning, done: false, finishReason: null, usage: null };
       }
       yield {
         delta: '',
+        reasoning: null,
         done: true,
         finishReason: finishReason ?? 'OTHER',
         usage: usageOf(counted, inputCharacters, characters),

@@ -105,6 +105,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       STOP: { description: 'The model was done, or met a `stop` text.' },
       LENGTH: { description: 'It reached `maxTokens` or the model’s own limit: the answer is cut off.' },
       CONTENT_FILTER: { description: 'The provider’s filter withheld the rest.' },
+      REFUSED: { description: 'The model declined to answer; the text says so.' },
       OTHER: { description: 'The provider named another reason, or none.' },
     } as const,
   });
@@ -124,7 +125,10 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
   const generation = builder.objectRef<Generation>('Generation').implement({
     description: 'An answer of the chat model.',
     fields: (t) => ({
-      text: t.exposeString('text', { nullable: false, description: 'The answer.' }),
+      text: t.exposeString('text', { nullable: false, description: 'The answer, without the reasoning.' }),
+      reasoning: t.exposeString('reasoning', {
+        description: 'What the model thought before it answered; null where it says nothing of it.',
+      }),
       model: t.exposeString('model', { nullable: false, description: 'The model that answered.' }),
       finishReason: t.expose('finishReason', {
         type: finishReason,
@@ -138,7 +142,14 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
   const delta = builder.objectRef<GenerationDelta>('GenerationDelta').implement({
     description: 'A piece of an answer that is being generated.',
     fields: (t) => ({
-      delta: t.exposeString('delta', { nullable: false, description: 'The text to append; empty in the last piece.' }),
+      delta: t.exposeString('delta', {
+        nullable: false,
+        description: 'The text to append; empty in the last piece, and in pieces of reasoning.',
+      }),
+      reasoning: t.exposeString('reasoning', {
+        description:
+          'The next piece of what the model thinks before it answers; null in other pieces. AG-UI has REASONING_MESSAGE_CONTENT for it.',
+      }),
       done: t.exposeBoolean('done', {
         nullable: false,
         description: 'True in the last piece, which comes exactly once.',

@@ -2,6 +2,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { charactersOf, type InferenceDeps, type Summary } from '../calls/service.ts';
 import type { ChatRequest } from '../driver.ts';
+import { summarizeExtractively } from './extractive.ts';
 
 /** So much of the document is given to the model. */
 const MAX_CHARACTERS = 24_000;
@@ -25,6 +26,7 @@ export async function summarizeWithModel(
     ],
     maxTokens: 80 * sentences,
     temperature: 0,
+    optional: ['temperature'],
   };
   const answer = await chat.generate(context, request);
   recordUsage(context, {
@@ -33,7 +35,11 @@ export async function summarizeWithModel(
     model: answer.model,
     counted: answer.usage,
     input: () => charactersOf(request),
-    output: () => answer.text.length,
+    output: () => answer.text.length + answer.reasoning.length,
   });
-  return { text: answer.text.trim(), method: 'MODEL', model: answer.model };
+  const summary = answer.text.trim();
+  // A model that thought for as long as it may, or that refuses, has written no summary.
+  if (summary === '' || answer.finishReason === 'REFUSED' || answer.finishReason === 'CONTENT_FILTER')
+    return { text: await summarizeExtractively(text, sentences), method: 'EXTRACTIVE', model: null };
+  return { text: summary, method: 'MODEL', model: answer.model };
 }

@@ -1,32 +1,33 @@
-/** Chat completions of an OpenAI-compatible server, whole and streamed. Nothing is sent twice. */
-import type OpenAI from 'openai';
+/** Chat completions of an OpenAI-compatible server, whole and streamed. No request that was worked on is sent again. */
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
-import type {
-  ChatAnswer,
-  ChatDelta,
-  ChatDriver,
-  ChatRequest,
-  FinishReason,
-  InferenceCall,
-  TokenCount,
-} from '../../driver.ts';
+import type { ChatAnswer, ChatDelta, ChatDriver, ChatRequest, FinishReason, InferenceCall } from '../../driver.ts';
+import { Accommodation, type Body } from './accommodation.ts';
+import { answerTextOf, ReasoningMarks, withoutMarks } from './answer-text.ts';
+import { refusalError } from './errors.ts';
+import { DONE, eventsOf } from './events.ts';
 import type { OpenAIServer } from './index.ts';
+import { chatTokens } from './token-count.ts';
+
+const PATH = '/chat/completions';
 
 /** @param model the model's name on the server */
 export function createOpenAIChat(server: OpenAIServer, model: string): ChatDriver {
   return new OpenAIChat(server, model);
 }
 
-type Body = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, 'stream'>;
-type TokensParameter = 'max_tokens' | 'max_completion_tokens';
+/** An answer, or a piece of one; servers leave out what they please. */
+interface Completion {
+  readonly model?: unknown;
+  readonly choices?: readonly { message?: unknown; delta?: unknown; finish_reason?: unknown }[];
+  readonly usage?: unknown;
+}
 
 class OpenAIChat implements ChatDriver {
   readonly provider: string;
   readonly model: string;
   readonly #server: OpenAIServer;
   readonly #asked: { model: string; modelVariable: string };
-  /** `max_tokens` is what compatible servers know; OpenAI's newer models refuse it. */
-  #tokensParameter: TokensParameter = 'max_tokens';
+  readonly #accommodation = new Accommodation();
 
   constructor(server: OpenAIServer, model: string) {
     this.#server = server;
@@ -36,9 +37,11 @@ class OpenAIChat implements ChatDriver {
   }
 
   async generate(call: InferenceCall, request: ChatRequest): Promise<ChatAnswer> {
-    const answer = await this.#server.ask(call, this.#asked, (client, options) =>
-      this.#withTokensParameter((parameter) =>
-        client.chat.completions.create({ ...this.#body(request, parameter), stream: false }, options),
+    const answer = await this.#server.ask(call, this.#asked, ({ post }) =>
+      this.#accommodation.send(
+        { ...this.#body(request), stream: false },
+        (body) => post<Completion>(PATH, body),
+        request.optional,
       ),
     );
     const choice = answer.choices?.[0];
@@ -48,85 +51,83 @@ class OpenAIChat implements ChatDriver {
         new Error('The answer has no choice.'),
         'Check that CHAT_MODEL names a chat model.',
       );
+    const { text, reasoning, refused } = withoutMarks(answerTextOf(choice.message));
     return {
-      text: choice.message?.content ?? '',
-      model: answer.model ?? this.model,
-      finishReason: finishReasonOf(choice.finish_reason),
-      usage: tokenCount(answer.usage),
+      text,
+      reasoning,
+      model: typeof answer.model === 'string' && answer.model !== '' ? answer.model : this.model,
+      finishReason: refused ? 'REFUSED' : finishReasonOf(choice.finish_reason),
+      usage: chatTokens(answer.usage),
     };
   }
 
   async *stream(call: InferenceCall, request: ChatRequest): AsyncGenerator<ChatDelta> {
     const asked = { ...this.#asked, stream: true };
-    const chunks = await this.#server.ask(call, asked, (client, options) =>
-      this.#withTokensParameter((parameter) =>
-        client.chat.completions.create(
-          { ...this.#body(request, parameter), stream: true, stream_options: { include_usage: true } },
-          options,
-        ),
-      ),
+    const body: Body = { ...this.#body(request), stream: true, stream_options: { include_usage: true } };
+    const response = await this.#server.ask(call, asked, ({ open }) =>
+      this.#accommodation.send(body, (known) => open(PATH, known), request.optional),
     );
-    let finished = false;
+    const marks = new ReasoningMarks();
+    let complete = false;
+    let refused = false;
     try {
-      for await (const chunk of chunks) {
-        // The last chunk has the usage and no choice.
-        const choice = chunk.choices?.[0];
-        const finishReason = choice?.finish_reason ? finishReasonOf(choice.finish_reason) : undefined;
-        finished ||= finishReason !== undefined;
-        const usage = tokenCount(chunk.usage);
-        yield { text: choice?.delta?.content ?? '', ...(finishReason && { finishReason }), ...(usage && { usage }) };
+      for await (const event of eventsOf(response)) {
+        if (event === DONE) {
+          complete = true;
+          break;
+        }
+        const error = refusalError(event, response.headers);
+        if (error) throw error;
+        // The last event has the usage and no choice.
+        const { choices, usage: counted } = event as Completion;
+        const choice = choices?.[0];
+        const piece = answerTextOf(choice?.delta ?? choice?.message);
+        refused ||= piece.refused;
+        const { text, reasoning } = marks.push(piece.text);
+        const reason = choice?.finish_reason ? finishReasonOf(choice.finish_reason) : undefined;
+        complete ||= reason !== undefined;
+        const usage = chatTokens(counted);
+        yield {
+          text,
+          reasoning: piece.reasoning + reasoning,
+          ...(reason && { finishReason: refused ? 'REFUSED' : reason }),
+          ...(usage && { usage }),
+        };
       }
     } catch (error) {
       throw this.#server.error(error, call, asked);
-    } finally {
-      chunks.controller.abort(); // Does nothing where the answer is complete.
     }
-    // The library takes the end of the connection for the end of the answer, and an abort too.
-    if (!finished) {
+    // The end of the connection is not the end of the answer.
+    if (!complete) {
       if (call.signal?.aborted) throw this.#server.error(call.signal.reason, call, asked);
       throw new CodedError('STORE_UNAVAILABLE', 'The model server cut the answer off.', {
         hint: 'Check the server at OPENAI_BASE_URL.',
       });
     }
+    const rest = marks.end();
+    if (rest.text !== '' || rest.reasoning !== '') yield rest;
   }
 
-  #body({ messages, maxTokens, temperature, stop }: ChatRequest, parameter: TokensParameter): Body {
+  #body({ messages, maxTokens, temperature, stop }: ChatRequest): Body {
     return {
       model: this.model,
-      messages: messages.map(({ role, content }) => ({
-        role: role.toLowerCase() as 'system' | 'user' | 'assistant',
-        content,
-      })),
-      [parameter]: maxTokens,
+      messages: messages.map(({ role, content }) => ({ role: role.toLowerCase(), content })),
+      max_tokens: maxTokens,
       ...(temperature === undefined ? {} : { temperature }),
       ...(stop ? { stop: [...stop] } : {}),
     };
   }
-
-  /**
-   * A request that is refused for its parameter's name has not been worked on: it alone is sent again, under the other
-   * name.
-   */
-  async #withTokensParameter<T>(send: (parameter: TokensParameter) => PromiseLike<T>): Promise<T> {
-    try {
-      return await send(this.#tokensParameter);
-    } catch (error) {
-      const refused =
-        (error as { status?: number; message?: string }).status === 400 &&
-        /max_completion_tokens/.test((error as Error).message);
-      if (!refused || this.#tokensParameter === 'max_completion_tokens') throw error;
-      const answer = await send('max_completion_tokens');
-      this.#tokensParameter = 'max_completion_tokens';
-      return answer;
-    }
-  }
 }
 
-function finishReasonOf(reason: string | null | undefined): FinishReason {
+function finishReasonOf(reason: unknown): FinishReason {
   switch (reason) {
     case 'stop':
+    case 'eos':
+    case 'end_turn':
       return 'STOP';
     case 'length':
+    case 'max_tokens':
+    case 'model_length':
       return 'LENGTH';
     case 'content_filter':
       return 'CONTENT_FILTER';
@@ -134,8 +135,3 @@ function finishReasonOf(reason: string | null | undefined): FinishReason {
       return 'OTHER';
   }
 }
-
-const tokenCount = (
-  usage: { prompt_tokens?: number; completion_tokens?: number } | null | undefined,
-): TokenCount | undefined =>
-  usage ? { inputTokens: usage.prompt_tokens ?? 0, outputTokens: usage.completion_tokens ?? 0 } : undefined;

@@ -1,8 +1,10 @@
 /** Embeddings of an OpenAI-compatible server. */
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { EmbeddingAnswer, EmbeddingDriver, InferenceCall } from '../../driver.ts';
+import { Accommodation } from './accommodation.ts';
 import { refusalIn } from './errors.ts';
 import type { OpenAIServer } from './index.ts';
+import { inputTokens } from './token-count.ts';
 
 /** Texts in one request: what every server accepts (TEI's default limit). */
 const BATCH = 32;
@@ -28,11 +30,17 @@ interface Gathered {
   inputTokens: number | undefined;
 }
 
+interface EmbeddingsAnswer {
+  readonly data?: unknown;
+  readonly usage?: unknown;
+}
+
 class OpenAIEmbedding implements EmbeddingDriver {
   readonly metered = true;
   readonly provider: string;
   readonly model: string;
   readonly #server: OpenAIServer;
+  readonly #accommodation = new Accommodation();
   #dimensions: number | undefined;
   /** Texts in one request; less once the server has said so. */
   #batch = BATCH;
@@ -92,30 +100,43 @@ class OpenAIEmbedding implements EmbeddingDriver {
   async #embedBatch(call: InferenceCall, texts: readonly Text[], gathered: Gathered): Promise<void> {
     const asked = { model: this.model, modelVariable: 'EMBEDDING_MODEL', retries: 2 };
     const input = texts.map(({ text }) => text);
-    const answer = await this.#server.ask(call, asked, (client, request) =>
-      // Not every server knows the library's default, base64.
-      client.embeddings.create({ model: this.model, input, encoding_format: 'float' }, request),
+    const answer = await this.#server.ask(call, asked, ({ post }) =>
+      // Base64 would be shorter, but not every server knows it.
+      this.#accommodation.send({ model: this.model, input, encoding_format: 'float' }, (body) =>
+        post<EmbeddingsAnswer>('/embeddings', body),
+      ),
     );
-    const vectors = new Array<Float32Array>(input.length);
-    for (const { index, embedding } of Array.isArray(answer.data) ? answer.data : [])
-      vectors[index] = this.#normalised(embedding);
-    if (vectors.length !== input.length || Array.from(vectors).some((vector) => vector === undefined)) {
-      throw this.#nonsense(`${answer.data?.length ?? 0} vectors for ${input.length} texts`);
-    }
+    const vectors = this.#inOrder(answer, input.length).map((embedding) => this.#normalised(embedding));
     const expected = (this.#dimensions ??= vectors[0]!.length);
     // Vectors of two lengths in one collection would make every ranking wrong, so a model that was exchanged behind its
     // name is refused.
     const other = vectors.find((vector) => vector.length !== expected);
     if (other) throw this.#nonsense(`${other.length} dimensions where it had ${expected} before`);
     vectors.forEach((vector, at) => (gathered.vectors[texts[at]!.at] = vector));
-    const tokens = answer.usage?.prompt_tokens;
+    const tokens = inputTokens(answer.usage);
     gathered.inputTokens =
       gathered.inputTokens === undefined || tokens === undefined ? undefined : gathered.inputTokens + tokens;
   }
 
+  /** The vectors in the order of the texts: by `index`; by place where servers give none, or 0 to each. */
+  #inOrder({ data }: EmbeddingsAnswer, count: number): unknown[] {
+    const items = Array.isArray(data) ? (data as readonly ({ index?: unknown; embedding?: unknown } | null)[]) : [];
+    if (items.length !== count) throw this.#nonsense(`${items.length} vectors for ${count} texts`);
+    if (items.every((item) => item?.index === undefined || item.index === null || item.index === 0))
+      return items.map((item) => item?.embedding);
+    const inOrder = new Array<unknown>(count).fill(undefined);
+    for (const item of items) {
+      const at = item?.index;
+      if (!Number.isInteger(at) || (at as number) < 0 || (at as number) >= count || inOrder[at as number] !== undefined)
+        throw this.#nonsense('vectors that cannot be told apart');
+      inOrder[at as number] = item!.embedding;
+    }
+    return inOrder;
+  }
+
   #normalised(embedding: unknown): Float32Array {
-    if (!Array.isArray(embedding) || embedding.length === 0) throw this.#nonsense('something that is not a vector');
-    const vector = Float32Array.from(embedding as number[]);
+    const vector = numbersIn(embedding);
+    if (!vector || vector.length === 0) throw this.#nonsense('something that is not a vector');
     let squares = 0;
     for (const value of vector) squares += value * value;
     if (!Number.isFinite(squares) || squares === 0) throw this.#nonsense('a vector without a direction');
@@ -132,4 +153,14 @@ class OpenAIEmbedding implements EmbeddingDriver {
       },
     );
   }
+}
+
+/** Numbers as a list, or as base64 of 32-bit floats, which some servers send to whoever names no form. */
+function numbersIn(embedding: unknown): Float32Array | undefined {
+  if (Array.isArray(embedding))
+    return embedding.every((value) => typeof value === 'number') ? Float32Array.from(embedding as number[]) : undefined;
+  if (typeof embedding !== 'string') return undefined;
+  const bytes = Buffer.from(embedding, 'base64');
+  if (bytes.length % 4 !== 0) return undefined;
+  return Float32Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(at * 4));
 }

@@ -1,7 +1,6 @@
 /**
  * The connection to one OpenAI-compatible server (OpenAI, vLLM, Ollama, TEI, LiteLLM, llama.cpp): client, pool,
- * time-outs and the list of its models. What is asked of it is in `openai-embeddings.ts`, `openai-chat.ts` and
- * `openai-rerank.ts`.
+ * time-outs and the list of its models. What is asked of it is in `embeddings.ts`, `chat.ts` and `rerank.ts`.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI from 'openai';
@@ -9,7 +8,9 @@ import { Agent, fetch } from 'undici';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { InferenceCall, ModelServer } from '../../driver.ts';
-import { openaiError, refusalIn, type Asked } from './errors.ts';
+import type { Body } from './accommodation.ts';
+import { openaiError, refusalError, refusalIn, type Asked } from './errors.ts';
+import { parsed } from './events.ts';
 import { refusalOf } from './refusal.ts';
 
 /** The longest wait for a connection, in milliseconds. */
@@ -42,6 +43,20 @@ export interface AskOptions {
   /** A stream's time-out starts anew with each piece; any other call's covers the whole. Default: false */
   readonly stream?: boolean;
   readonly timeoutMs?: number;
+}
+
+/** Sends requests of one call. */
+export interface Sender {
+  /**
+   * The whole answer to a POST.
+   * @param path behind the server's address, or a URL
+   * @throws APIError also for a refusal that came with status 200
+   */
+  post<T>(path: string, body: Body): Promise<T>;
+  /** The answer to a POST, to be read as it comes. */
+  open(path: string, body: Body): Promise<Response>;
+  readonly client: OpenAI;
+  readonly request: RequestOptions;
 }
 
 /** One server. This module, and the client library with it, is only loaded where one is configured. */
@@ -81,22 +96,19 @@ export class OpenAIServer implements ModelServer {
 
   /**
    * Calls the server and maps what goes wrong. Each call is counted as one statement, its repetitions are not.
-   * @param use receives the client and the options to pass on with the request
+   * @param use sends what is to be asked, bound to the call's signal and time-out
    */
-  async ask<T>(
-    call: InferenceCall,
-    options: AskOptions,
-    use: (client: OpenAI, request: RequestOptions) => Promise<T>,
-  ): Promise<T> {
+  async ask<T>(call: InferenceCall, options: AskOptions, use: (sender: Sender) => Promise<T>): Promise<T> {
     call.statements.add('openai');
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs;
     const signal = AbortSignal.any([
       ...(call.signal ? [call.signal] : []),
       ...(options.stream ? [] : [AbortSignal.timeout(timeoutMs)]),
     ]);
+    const sender = senderOver(this.#client, { signal, maxRetries: 0, timeout: timeoutMs });
     for (let attempt = 0; ; attempt++) {
       try {
-        return await use(this.#client, { signal, maxRetries: 0, timeout: timeoutMs });
+        return await use(sender);
       } catch (thrown) {
         const error = this.error(thrown, call, options);
         const pause = attempt < (options.retries ?? 0) ? pauseBefore(error, attempt) : undefined;
@@ -119,7 +131,7 @@ export class OpenAIServer implements ModelServer {
   }
 
   async models(call: InferenceCall): Promise<string[] | undefined> {
-    return this.ask(call, { retries: 1 }, async (client, request) => {
+    return this.ask(call, { retries: 1 }, async ({ client, request }) => {
       try {
         const ids: string[] = [];
         for await (const model of client.models.list(request)) {
@@ -136,7 +148,7 @@ export class OpenAIServer implements ModelServer {
 
   async probe(): Promise<number> {
     const started = performance.now();
-    await this.ask({ statements: { add() {} } as never }, { timeoutMs: PROBE_MS }, async (client, request) => {
+    await this.ask({ statements: { add() {} } as never }, { timeoutMs: PROBE_MS }, async ({ client, request }) => {
       try {
         await client.models.list(request);
       } catch (error) {
@@ -150,6 +162,22 @@ export class OpenAIServer implements ModelServer {
   close(): Promise<void> {
     return this.#dispatcher.destroy();
   }
+}
+
+function senderOver(client: Client, request: RequestOptions): Sender {
+  return {
+    client,
+    request,
+    async post<T>(path: string, body: Body) {
+      const { data, response } = await client.post<unknown>(path, { ...request, body }).withResponse();
+      // The library gives the text of an answer that does not call itself JSON.
+      const answer = typeof data === 'string' ? parsed(data) : data;
+      const refusal = refusalError(answer, response.headers);
+      if (refusal) throw refusal;
+      return answer as T;
+    },
+    open: (path, body) => client.post(path, { ...request, body, stream: true }).asResponse(),
+  };
 }
 
 /** Refuses in one dialect what servers refuse in many. */

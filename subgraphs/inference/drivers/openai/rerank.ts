@@ -3,12 +3,16 @@
  * Infinity, llama.cpp) at `<base>/rerank`, or TEI's at the root. Which one, if any, is found out by asking.
  */
 import type { InferenceCall, RerankDriver, RerankScore, TokenCount } from '../../driver.ts';
+import { refusalIn } from './errors.ts';
 import type { OpenAIServer } from './index.ts';
+import { inputTokens } from './token-count.ts';
 
 /** For so long a server that does not serve reranking is not asked again. */
 const ASK_AGAIN_MS = 5 * 60_000;
-/** Statuses of a server that does not know the path, the form, or reranking. */
-const NOT_SERVED = new Set([400, 404, 405, 422, 501]);
+/** Statuses of a server that does not know the path, or reranking. */
+const NOT_SERVED = new Set([404, 405, 501]);
+/** Statuses of a server that does not know the form; or does not accept this one request. */
+const REFUSED = new Set([400, 422]);
 
 interface Form {
   readonly path: string;
@@ -45,17 +49,21 @@ class OpenAIRerank implements RerankDriver {
   async rerank(call: InferenceCall, query: string, documents: readonly string[]) {
     if (this.#served) return this.#send(call, this.#served, query, documents);
     if (Date.now() < this.#notServedUntil) return null;
+    let refused = false;
     for (const form of this.#forms) {
-      const answer = await this.#send(call, form, query, documents).catch((error: unknown) => {
-        const status = (error as { cause?: { status?: number } }).cause?.status;
-        if (status !== undefined && NOT_SERVED.has(status)) return null;
-        throw error;
-      });
-      if (!answer) continue;
-      this.#served = form;
-      return answer;
+      try {
+        const answer = await this.#send(call, form, query, documents);
+        if (!answer) continue;
+        this.#served = form;
+        return answer;
+      } catch (error) {
+        const refusal = refusalIn(error);
+        if (refusal && REFUSED.has(refusal.status) && !/not support|unsupported/i.test(refusal.message)) refused = true;
+        else if (!refusal || !(NOT_SERVED.has(refusal.status) || REFUSED.has(refusal.status))) throw error;
+      }
     }
-    this.#notServedUntil = Date.now() + ASK_AGAIN_MS;
+    // What was refused may have been this query or these documents alone: the next may be served.
+    if (!refused) this.#notServedUntil = Date.now() + ASK_AGAIN_MS;
     return null;
   }
 
@@ -63,7 +71,7 @@ class OpenAIRerank implements RerankDriver {
     const answer = await this.#server.ask(
       call,
       { model: this.#model, modelVariable: 'RERANK_MODEL', retries: 1 },
-      (client, options) => client.post<unknown>(form.path, { ...options, body: form.body(query, documents) }),
+      ({ post }) => post<unknown>(form.path, form.body(query, documents)),
     );
     const results = scoresOf(answer, documents.length);
     return results && { model: modelOf(answer) ?? this.#model ?? null, results, usage: usageOf(answer) };
@@ -93,7 +101,6 @@ function modelOf(answer: unknown): string | undefined {
 }
 
 function usageOf(answer: unknown): TokenCount | undefined {
-  const usage = (answer as { usage?: { total_tokens?: number; prompt_tokens?: number } } | null)?.usage;
-  const inputTokens = usage?.prompt_tokens ?? usage?.total_tokens;
-  return typeof inputTokens === 'number' ? { inputTokens, outputTokens: 0 } : undefined;
+  const tokens = inputTokens((answer as { usage?: unknown } | null)?.usage);
+  return tokens === undefined ? undefined : { inputTokens: tokens, outputTokens: 0 };
 }
