@@ -14,7 +14,7 @@ import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { schemaSearch, type SchemaSearch } from './schema-search.ts';
-import { addTools } from './tools.ts';
+import { addTools, PAGE, type Page } from './tools.ts';
 
 export interface McpOptions {
   operations: Operations;
@@ -63,7 +63,13 @@ export function mcpEndpoint(options: McpOptions): Handler {
       return true;
     }
     const principal = await options.authenticate(request.headers.authorization);
-    const body = await readMessage(exchange, options.body);
+    const read = await readMessage(exchange, options.body);
+    if ('malformed' in read) {
+      response.writeHead(400, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', error: read.malformed, id: null }));
+      return true;
+    }
+    const { body } = read;
     const messages = Array.isArray(body) ? body.length : 1;
     if (messages > options.maxBatch)
       throw badUserInput(`A batch may have at most ${options.maxBatch} messages; this one has ${messages}.`);
@@ -75,10 +81,11 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const server = new McpServer({ name: 'tributary', version: '0.1.0' }, { instructions: INSTRUCTIONS });
     addTools(server, {
       search,
-      query: (parameters) =>
-        query(options, parameters, { principal, requestId, signal, headers: request.headers, budget }),
+      query: (parameters, page) =>
+        query(options, parameters, { principal, requestId, signal, headers: request.headers, budget }, page),
     });
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
+    acceptJson(request);
     response.once('close', () => void server.close());
     await server.connect(transport);
     await transport.handleRequest(request, response, body);
@@ -92,29 +99,68 @@ const shared = ({ nodes, bytes }: BudgetLimits, messages: number): BudgetLimits 
   bytes: Math.floor(bytes / Math.max(messages, 1)),
 });
 
-async function readMessage({ request }: Exchange, limits: BodyLimits): Promise<unknown> {
+/**
+ * Clients of the protocol take JSON and event streams (and say so); this server answers with JSON alone, so it is enough
+ * to take that, or anything. The SDK would refuse; it reads the headers in either form.
+ */
+function acceptJson(request: Exchange['request']): void {
+  const { accept } = request.headers;
+  if (accept !== undefined && !/\*\/\*|\bapplication\/(?:\*|json\b)/i.test(accept)) return;
+  const both = 'application/json, text/event-stream';
+  request.headers.accept = both;
+  request.rawHeaders.push('accept', both);
+}
+
+/** JSON-RPC's code of a text that is not JSON (https://www.jsonrpc.org/specification, section 5.1). */
+const PARSE_ERROR = -32700;
+
+async function readMessage(
+  { request }: Exchange,
+  limits: BodyLimits,
+): Promise<{ body: unknown } | { malformed: { code: number; message: string; data: object } }> {
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
     request.resume();
     throw new CodedError('BAD_USER_INPUT', 'The content type must be application/json.');
   }
-  return parseJson(decodeUtf8(await readBody(request, limits)), limits);
+  const bytes = await readBody(request, limits);
+  try {
+    return { body: parseJson(decodeUtf8(bytes), limits) };
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    return { malformed: { code: PARSE_ERROR, message: error.message, data: error.extensions } };
+  }
+}
+
+/** The variables that a tool was called with: an object, JSON text of one, or what models write for none. */
+function variablesOf(variables: unknown, limits: BodyLimits): unknown {
+  if (typeof variables !== 'string') return variables ?? undefined;
+  return variables.trim() === '' ? undefined : (parseJson(variables, limits, '`variables`') ?? undefined);
 }
 
 /**
  * Runs a query for a tool; everything that an operation may not do is told as a tool's error, which the model reads.
  */
-async function query({ operations, log }: McpOptions, parameters: unknown, caller: Caller): Promise<CallToolResult> {
+async function query(
+  { operations, log, body }: McpOptions,
+  parameters: { variables?: unknown },
+  caller: Caller,
+  page?: Partial<Page>,
+): Promise<CallToolResult> {
   try {
-    const operation = operations.admit(parameters, {
-      ...caller,
-      asText: true,
-      allow: ['query'],
-      allowHint: 'This tool only reads. Send mutations and subscriptions to the GraphQL endpoint.',
-    });
+    const variables = variablesOf(parameters.variables, body);
+    const operation = operations.admit(
+      { ...parameters, variables },
+      {
+        ...caller,
+        asText: true,
+        allow: ['query'],
+        allowHint: 'This tool only reads. Send mutations and subscriptions to the GraphQL endpoint.',
+      },
+    );
     const result = await operation.run();
     if (isStream(result))
       throw new CodedError('BAD_USER_INPUT', 'This tool does not answer in parts; leave out `@defer`.');
-    return toToolResult(result);
+    return toToolResult(result, page);
   } catch (error) {
     if (error instanceof OperationRefused) return toToolResult({ errors: error.errors });
     if (error instanceof CodedError)
@@ -130,7 +176,31 @@ async function query({ operations, log }: McpOptions, parameters: unknown, calle
   }
 }
 
-const toToolResult = (result: ExecutionResult): CallToolResult => ({
-  content: [{ type: 'text', text: resultText(result) }],
-  isError: result.data == null && result.errors !== undefined,
-});
+/** One page of the answer's text, and where the next one begins. A short answer is one page, and all JSON. */
+function toToolResult(
+  result: ExecutionResult,
+  { offset = PAGE.offset, limit = PAGE.limit }: Partial<Page> = {},
+): CallToolResult {
+  const whole = resultText(result);
+  const isError = result.data == null && result.errors !== undefined;
+  if (offset === 0 && whole.length <= limit) return { content: [{ type: 'text', text: whole }], isError };
+  const start = wholeCharacter(whole, Math.min(offset, whole.length));
+  const end = wholeCharacter(whole, Math.min(start + limit, whole.length));
+  const next =
+    end < whole.length
+      ? `Call again with \`offset\`: ${end} for the next, or ask for less: smaller \`first\`, fewer fields.`
+      : 'These are the last.';
+  return {
+    content: [
+      { type: 'text', text: whole.slice(start, end) },
+      { type: 'text', text: `Characters ${start} to ${end} of ${whole.length}. ${next}` },
+    ],
+    isError,
+  };
+}
+
+/** `at`, or the place before it where it would tear a character apart. */
+function wholeCharacter(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  return at > 0 && unit >= 0xdc00 && unit <= 0xdfff ? at - 1 : at;
+}

@@ -6,13 +6,20 @@ import type { SchemaSearch } from './schema-search.ts';
 
 export interface ToolServices {
   search(): SchemaSearch;
-  /** Runs one read-only operation as the caller. */
-  query(parameters: {
-    query: string;
-    variables?: Record<string, unknown>;
-    operationName?: string;
-  }): Promise<CallToolResult>;
+  /** Runs one read-only operation as the caller, and answers with one page of its result. */
+  query(
+    parameters: { query: string; variables?: unknown; operationName?: string },
+    page?: Partial<Page>,
+  ): Promise<CallToolResult>;
 }
+
+/** A part of a text, in characters. */
+export interface Page {
+  readonly offset: number;
+  readonly limit: number;
+}
+/** What an agent's context takes of one answer: some 10,000 tokens. */
+export const PAGE: Page & { readonly most: number } = { offset: 0, limit: 40_000, most: 200_000 };
 
 const READ_ONLY = { readOnlyHint: true, openWorldHint: false } as const;
 
@@ -39,15 +46,22 @@ export function addTools(server: McpServer, { search, query }: ToolServices): vo
   server.registerTool(
     'execute',
     {
-      description: 'Run a GraphQL query (read only). Returns JSON with data and errors.',
+      description: 'Run a GraphQL query (read only). Returns JSON with data and errors, in pages where it is long.',
       inputSchema: {
         query: z.string().describe('The operation; put values into variables.'),
-        variables: z.record(z.string(), z.unknown()).optional(),
-        operationName: z.string().optional().describe('Which operation, when there are several.'),
+        // Models write them as JSON text, empty text or null, too.
+        variables: z.union([z.record(z.string(), z.unknown()), z.string(), z.null()]).optional(),
+        operationName: z.string().nullish().describe('Which operation, when there are several.'),
+        offset: z.number().int().min(0).nullish().describe('Continue a long answer from this character.'),
+        limit: z.number().int().min(1_000).max(PAGE.most).nullish().describe(`Most characters. Default: ${PAGE.limit}`),
       },
       annotations: READ_ONLY,
     },
-    (parameters) => query(parameters),
+    ({ query: text, variables, operationName, offset, limit }) =>
+      query(
+        { query: text, variables, ...(operationName ? { operationName } : {}) },
+        { offset: offset ?? PAGE.offset, limit: limit ?? PAGE.limit },
+      ),
   );
   server.registerTool(
     'run_events',
@@ -55,11 +69,11 @@ export function addTools(server: McpServer, { search, query }: ToolServices): vo
       description: 'Read an agent run’s event log. Call again with `after` = endCursor to follow it.',
       inputSchema: {
         runId: z.string(),
-        after: z.string().optional().describe('Cursor: sequence number of the last event seen.'),
-        first: z.number().int().min(0).max(200).default(50),
+        after: z.string().nullish().describe('Cursor: sequence number of the last event seen.'),
+        first: z.number().int().min(0).max(200).nullish().describe('Default: 50'),
       },
       annotations: READ_ONLY,
     },
-    ({ runId, after, first }) => query({ query: RUN_EVENTS, variables: { runId, after, first } }),
+    ({ runId, after, first }) => query({ query: RUN_EVENTS, variables: { runId, after, first: first ?? 50 } }),
   );
 }

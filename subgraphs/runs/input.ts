@@ -64,11 +64,11 @@ export function checkAgentId(id: string | null | undefined): string | null {
 
 /**
  * Parses a cursor of a log: the sequence of the last event seen, in decimal.
- * @returns 0 for none
+ * @returns 0, the start, for none or an empty one
  * @throws CodedError `BAD_USER_INPUT`
  */
 export function parseCursor(after: string | null | undefined): number {
-  if (after === null || after === undefined) return 0;
+  if (after === null || after === undefined || after === '') return 0;
   if (!/^(0|[1-9]\d{0,8})$/.test(after)) {
     throw badUserInput('`after` is not a cursor of a run’s events.', {
       hint: 'Use the `sequence` of the last event seen, or leave it out.',

@@ -33,6 +33,17 @@ const post = async (query: string, variables: Record<string, unknown> = {}) =>
     data: any;
   };
 
+const message = (name: string, args: object): string =>
+  JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } });
+
+/** A message as a client sends it that is not the SDK's. `fetch` sends `accept: *\/*` where none is given. */
+const rpc = (body: string, accept?: string): Promise<Response> =>
+  fetch(`${it.url}/mcp`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(accept === undefined ? {} : { accept }) },
+    body,
+  });
+
 describe('MCP', () => {
   test('offers three read-only tools with short descriptions', async () => {
     const { tools } = await client.listTools();
@@ -121,6 +132,72 @@ describe('MCP', () => {
       body,
     });
     expect(answer.status).toBe(status);
+  });
+
+  test('a body that is not JSON is told so in JSON-RPC', async () => {
+    const answer = await rpc('{"jsonrpc": "2.0", ');
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32700 } });
+  });
+
+  test.each(['*/*', 'application/json', 'application/*', 'application/json, text/event-stream', undefined])(
+    'who accepts %s is answered',
+    async (accept) => {
+      const answer = await rpc(message('search_schema', { query: 'documents' }), accept);
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toMatchObject({ id: 1, result: { content: [{ type: 'text' }] } });
+    },
+  );
+
+  test('who accepts nothing that it could send is refused', async () => {
+    expect((await rpc(message('search_schema', { query: 'documents' }), 'text/html')).status).toBe(406);
+  });
+
+  test.each([
+    ['an object', { k: 'x' }],
+    ['JSON text', '{"k": "x"}'],
+    ['an empty text', ''],
+    ['null', null],
+    ['JSON text of null', 'null'],
+    ['nothing', undefined],
+  ])('variables may be %s', async (_, variables) => {
+    const { text, isError } = await call('execute', {
+      query: 'query ($k: String) { memoryFacts(where: { key: { eq: $k } }) { edges { node { value } } } }',
+      operationName: null,
+      ...(variables === undefined ? {} : { variables }),
+    });
+    expect(isError, text).toBe(false);
+    expect(JSON.parse(text)).toHaveProperty('data.memoryFacts.edges');
+  });
+
+  test.each([
+    ['{"k": ', /`variables` is not valid JSON/],
+    ['[1]', /variables/],
+    ['"text"', /variables/],
+  ])('variables that are %j are refused so that a model can mend it', async (variables, message) => {
+    const { text, isError } = await call('execute', { query: '{ __typename }', variables });
+    expect(isError).toBe(true);
+    expect(text).toMatch(message);
+    expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+  });
+
+  test('a long answer comes in pages, which together are the answer', async () => {
+    const query = '{ __schema { types { name description } } }';
+    const { data } = await post(query);
+    let whole = '';
+    for (let offset: number | undefined = 0, pages = 0; offset !== undefined; pages++) {
+      expect(pages).toBeLessThan(50);
+      const result = await client.callTool({ name: 'execute', arguments: { query, offset, limit: 10_000 } });
+      const [page, note] = result.content as [{ text: string }, { text: string }];
+      expect(page.text.length).toBeLessThanOrEqual(10_000);
+      whole += page.text;
+      const next: RegExpExecArray | null = /`offset`: (\d+)/.exec(note.text);
+      offset = next ? Number(next[1]) : undefined;
+    }
+    expect(JSON.parse(whole)).toEqual({ data });
+    const bounded = await client.callTool({ name: 'execute', arguments: { query } });
+    const texts = (bounded.content as { text: string }[]).map(({ text }) => text.length);
+    expect(texts[0]).toBeLessThanOrEqual(40_000);
   });
 
   test('there is no session to open or to end', async () => {

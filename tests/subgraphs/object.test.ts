@@ -318,6 +318,82 @@ describe('references from other subgraphs', () => {
   });
 });
 
+describe('signed downloads under conditions', () => {
+  const download = async (headers: Readonly<Record<string, string | undefined>>, method = 'GET'): Promise<Response> => {
+    await put({ key: 'conditions', content: 'bytes' }, as('a'));
+    const url = (await run(`{ object(key: "conditions") { downloadUrl } }`, {}, as('a'))).data!.object
+      .downloadUrl as string;
+    return object.routes[0]!.handle(new Request(url, { method, headers: headers as Record<string, string> }));
+  };
+  const version = async () => {
+    const { headers } = await download({}, 'HEAD');
+    const modified = headers.get('last-modified')!;
+    const moment = (offset: number) => new Date(Date.parse(modified) + offset).toUTCString();
+    return { etag: headers.get('etag')!, modified, before: moment(-1_000), after: moment(1_000) };
+  };
+
+  it('send nothing that the client has, and say what it is', async () => {
+    const { etag, modified, before, after } = await version();
+    for (const headers of [
+      { 'If-None-Match': etag },
+      { 'If-None-Match': `"other", W/${etag}` },
+      { 'If-None-Match': '*' },
+      { 'If-Modified-Since': modified },
+      { 'If-Modified-Since': after },
+      // The tag decides where both are there.
+      { 'If-None-Match': etag, 'If-Modified-Since': before },
+      { 'If-None-Match': etag, Range: 'bytes=0-1' },
+    ]) {
+      const answer = await download(headers);
+      expect([answer.status, await answer.text()], JSON.stringify(headers)).toEqual([304, '']);
+      expect(answer.headers.get('etag')).toBe(etag);
+    }
+    expect((await download({ 'If-None-Match': etag }, 'HEAD')).status).toBe(304);
+  });
+
+  it('send what the client has not', async () => {
+    const { etag, modified, before } = await version();
+    for (const headers of [
+      { 'If-None-Match': '"other"' },
+      { 'If-None-Match': '"other"', 'If-Modified-Since': modified },
+      { 'If-Modified-Since': before },
+      { 'If-Modified-Since': 'yesterday' },
+      { 'If-Match': etag },
+      { 'If-Match': `"other", ${etag}` },
+      { 'If-Match': '*' },
+      { 'If-Unmodified-Since': modified },
+    ]) {
+      const answer = await download(headers);
+      expect([answer.status, await answer.text()], JSON.stringify(headers)).toEqual([200, 'bytes']);
+    }
+  });
+
+  it('fail where the client wants another version', async () => {
+    const { etag, before } = await version();
+    for (const headers of [
+      { 'If-Match': '"other"' },
+      { 'If-Match': `W/${etag}` },
+      { 'If-Unmodified-Since': before },
+      { 'If-Match': '"other"', 'If-None-Match': etag },
+    ]) {
+      const answer = await download(headers);
+      expect([answer.status, await answer.text()], JSON.stringify(headers)).toEqual([412, '']);
+    }
+  });
+
+  it('send a part only of the version that the client has the rest of', async () => {
+    const { etag, modified, before } = await version();
+    for (const [condition, status] of [
+      [etag, 206],
+      [modified, 206],
+      ['"other"', 200],
+      [`W/${etag}`, 200],
+      [before, 200],
+    ] as const)
+      expect((await download({ Range: 'bytes=0-1', 'If-Range': condition })).status, condition).toBe(status);
+  });
+});
+
 describe('the subgraph', () => {
   it('archives for other subgraphs', async () => {
     await object.provides.archiveSink!.put(as('a'), 'runs/1.jsonl', 'application/x-ndjson', Buffer.from('{}\n'));

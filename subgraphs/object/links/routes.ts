@@ -4,6 +4,7 @@ import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, forbidden, notFound } from '#subgraphs/shared/errors.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
 import { parseRange } from './byte-range.ts';
+import { decide, sameVersion } from './conditions.ts';
 import { attachment } from './content-disposition.ts';
 import type { ObjectDriver, ObjectScope } from '../driver.ts';
 import { SIGNED_PREFIX, type SignedGrant, type UrlSigner } from './signed-urls.ts';
@@ -64,12 +65,16 @@ async function download(
       'Last-Modified': info.updatedAt.toUTCString(),
       ...(etag === null ? {} : { ETag: etag }),
     });
-    const condition = request.headers.get('if-range');
-    // A part of another version than the client has the rest of would be a corrupt file: then it gets the whole.
-    const range =
-      condition !== null && condition !== etag
-        ? ({ kind: 'whole' } as const)
-        : parseRange(request.headers.get('range'), info.sizeBytes);
+    const version = { etag, updatedAt: info.updatedAt };
+    const decision = decide(request.headers, version);
+    if (decision !== 'SEND') {
+      await opened.close();
+      if (decision === 'UNCHANGED') headers.delete('Content-Type');
+      return new Response(null, { status: decision === 'UNCHANGED' ? 304 : 412, headers });
+    }
+    const range = sameVersion(request.headers.get('if-range'), version)
+      ? parseRange(request.headers.get('range'), info.sizeBytes)
+      : ({ kind: 'whole' } as const);
     if (range.kind === 'unsatisfiable') {
       await opened.close();
       headers.set('Content-Range', `bytes */${info.sizeBytes}`);

@@ -4,7 +4,7 @@ import type { RunEvent } from '../driver.ts';
 import { checkAgentId, parseCursor } from '../input.ts';
 import type { EventTypes } from './events.ts';
 import type { RunsSchemaDeps } from './index.ts';
-import { LOG_START, parsePosition } from '../streams/tenant-position.ts';
+import { parsePosition } from '../streams/tenant-position.ts';
 import type { TenantEvent } from '../streams/tenant-reader.ts';
 
 export function addSubscriptions({ builder }: SubgraphSchema, deps: RunsSchemaDeps, events: EventTypes): void {
@@ -61,7 +61,7 @@ export function addSubscriptions({ builder }: SubgraphSchema, deps: RunsSchemaDe
         agentId: t.arg.id({ description: 'Only events of this agent’s runs; all runs when absent.' }),
       },
       subscribe: (_root, { after, types, agentId }, context): Promise<AsyncIterable<TenantEvent>> => {
-        const from = after === 'now' ? after : after === null || after === undefined ? LOG_START : parsePosition(after);
+        const from = after === 'now' ? after : parsePosition(after);
         return deps.hub.followTenant(context, from, { types, agentId: checkAgentId(agentId) });
       },
       resolve: (event) => event,

@@ -28,9 +28,11 @@ const MOST = 2n ** 63n - 1n;
 
 /**
  * Parses a cursor of the tenant's log.
+ * @returns the start for none, or an empty one
  * @throws CodedError `BAD_USER_INPUT`
  */
-export function parsePosition(cursor: string): TenantPosition {
+export function parsePosition(cursor: string | null | undefined): TenantPosition {
+  if (cursor === null || cursor === undefined || cursor === '') return LOG_START;
   const [, transactionId, id] = /^(\d{1,19})-(\d{1,19})$/.exec(cursor) ?? [];
   if (transactionId !== undefined && id !== undefined && BigInt(transactionId) <= MOST && BigInt(id) <= MOST) {
     return { transactionId: BigInt(transactionId), id: BigInt(id) };
