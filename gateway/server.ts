@@ -20,6 +20,7 @@ import { internalTokens } from './auth/internal-token.ts';
 import { oidcAuthenticator } from './auth/oidc.ts';
 import { clientOf } from '#gateway/mount/clients.ts';
 import type { Config } from '#gateway/config/config.ts';
+import { passesHeadersBack } from '#gateway/config/subgraphs.ts';
 import { guardRequests } from './http/cors.ts';
 import { examplePages } from './http/example-pages.ts';
 import type { Handler } from './http/exchange.ts';
@@ -255,6 +256,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         operations: admitted,
         authenticate,
         body: config.limits.body,
+        passHeadersBack: passesHeadersBack(config.remoteSubgraphs),
         log,
         stopping: stopping.signal,
       }),

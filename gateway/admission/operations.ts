@@ -27,6 +27,8 @@ export interface Caller {
   readonly signal: AbortSignal;
   /** Of the client's request; see {@link RequestContext.headers}. @default none */
   readonly headers?: RequestContext['headers'];
+  /** Where headers of subgraphs' answers go. @default nowhere */
+  readonly responseHeaders?: RequestContext['responseHeaders'];
   /** What this transport may carry. @default everything */
   readonly allow?: readonly `${OperationTypeNode}`[];
   /** Whether this transport can deliver an answer in parts (`@defer`); elsewhere it comes whole. @default false */
@@ -109,6 +111,7 @@ export function operations({
             signal: deadline.signal,
             budget,
             headers: caller.headers,
+            responseHeaders: caller.responseHeaders,
           });
           const operation = { document, operationName, variables, context, asText: caller.asText };
           try {

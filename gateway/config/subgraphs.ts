@@ -1,5 +1,6 @@
 /** How remote subgraphs are treated: `SUBGRAPH_<SETTING>` for all of them, `SUBGRAPH_<NAME>_<SETTING>` for one. */
-import { Variables, type VariableName, type VariableValues } from './variables.ts';
+import { readFileSync } from 'node:fs';
+import { Variables, type VariableMeta, type VariableName, type VariableValues } from './variables.ts';
 
 /** How one remote subgraph is treated. */
 export interface RemoteSubgraphSettings {
@@ -12,6 +13,15 @@ export interface RemoteSubgraphSettings {
   readonly forwardHeaders: readonly string[];
   readonly deduplicate: boolean;
   readonly subscriptions: VariableValues['SUBGRAPH_SUBSCRIPTIONS'];
+  readonly shareSubscriptions: VariableValues['SUBGRAPH_SHARE_SUBSCRIPTIONS'];
+  readonly operationsPerSocket: number;
+  readonly streamBufferBytes: number;
+  /** Parameters of `connection_init`, beside the headers that are passed on. */
+  readonly connectionParams: VariableValues['SUBGRAPH_CONNECTION_PARAMS'];
+  readonly resubscribe: boolean;
+  readonly resubscribeAttempts: number;
+  readonly requestHeaders: VariableValues['SUBGRAPH_REQUEST_HEADERS'];
+  readonly responseHeaders: VariableValues['SUBGRAPH_RESPONSE_HEADERS'];
 }
 
 export interface RemoteSubgraphs {
@@ -30,9 +40,18 @@ const SETTINGS = {
   FORWARD_HEADERS: 'forwardHeaders',
   DEDUPLICATE: 'deduplicate',
   SUBSCRIPTIONS: 'subscriptions',
+  SHARE_SUBSCRIPTIONS: 'shareSubscriptions',
+  SUBSCRIPTIONS_PER_SOCKET: 'operationsPerSocket',
+  STREAM_BUFFER_BYTES: 'streamBufferBytes',
+  CONNECTION_PARAMS: 'connectionParams',
+  RESUBSCRIBE: 'resubscribe',
+  RESUBSCRIBE_ATTEMPTS: 'resubscribeAttempts',
+  REQUEST_HEADERS: 'requestHeaders',
+  RESPONSE_HEADERS: 'responseHeaders',
 } as const satisfies Record<string, keyof RemoteSubgraphSettings>;
 
-const OF_ONE = new RegExp(`^SUBGRAPH_([A-Z][A-Z0-9_]*)_(${Object.keys(SETTINGS).join('|')})$`);
+/** The shortest name before the longest setting: `SUBGRAPH_A_SHARE_SUBSCRIPTIONS` is of `A`, not of `A_SHARE`. */
+const OF_ONE = new RegExp(`^SUBGRAPH_([A-Z][A-Z0-9_]*?)_(${Object.keys(SETTINGS).join('|')})(_FILE)?$`);
 
 /** Reads the settings of single subgraphs; faults are added to `faults`. */
 export function readSubgraphSettings(
@@ -44,10 +63,25 @@ export function readSubgraphSettings(
       'SUBGRAPH_SUBSCRIPTIONS must be `graphql-ws` or `sse`; an address belongs to one subgraph: SUBGRAPH_<NAME>_SUBSCRIPTIONS.',
     );
   const byName: Record<string, Record<string, unknown>> = {};
-  for (const [variable, text] of Object.entries(env)) {
-    const [, name, setting] = OF_ONE.exec(variable) ?? [];
-    if (name === undefined || !text) continue;
-    const read = Variables.shape[`SUBGRAPH_${setting as keyof typeof SETTINGS}` satisfies VariableName].safeParse(text);
+  for (const [variable, value] of Object.entries(env)) {
+    const [, name, setting, file] = OF_ONE.exec(variable) ?? [];
+    if (name === undefined || !value || variable.replace(/_FILE$/, '') in Variables.shape) continue;
+    const schema = Variables.shape[`SUBGRAPH_${setting as keyof typeof SETTINGS}` satisfies VariableName];
+    let text = value;
+    if (file !== undefined) {
+      if ((schema as { meta(): VariableMeta | undefined }).meta()?.secret !== true) continue;
+      if (env[variable.slice(0, -file.length)]) {
+        faults.push(`${variable.slice(0, -file.length)} and ${variable} are both set; keep one of them.`);
+        continue;
+      }
+      try {
+        text = readFileSync(value, 'utf8').replace(/\r?\n$/, '');
+      } catch (error) {
+        faults.push(`${variable} names a file that cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+        continue;
+      }
+    }
+    const read = schema.safeParse(text);
     if (read.success) (byName[name] ??= {})[SETTINGS[setting as keyof typeof SETTINGS]] = read.data;
     else faults.push(`${variable} ${read.error.issues[0]!.message}.`);
   }
@@ -65,6 +99,14 @@ export function remoteSubgraphs(env: VariableValues, byName: RemoteSubgraphs['by
       forwardHeaders: env.SUBGRAPH_FORWARD_HEADERS,
       deduplicate: env.SUBGRAPH_DEDUPLICATE,
       subscriptions: env.SUBGRAPH_SUBSCRIPTIONS,
+      shareSubscriptions: env.SUBGRAPH_SHARE_SUBSCRIPTIONS,
+      operationsPerSocket: env.SUBGRAPH_SUBSCRIPTIONS_PER_SOCKET,
+      streamBufferBytes: env.SUBGRAPH_STREAM_BUFFER_BYTES,
+      connectionParams: env.SUBGRAPH_CONNECTION_PARAMS,
+      resubscribe: env.SUBGRAPH_RESUBSCRIBE,
+      resubscribeAttempts: env.SUBGRAPH_RESUBSCRIBE_ATTEMPTS,
+      requestHeaders: env.SUBGRAPH_REQUEST_HEADERS,
+      responseHeaders: env.SUBGRAPH_RESPONSE_HEADERS,
     },
     byName,
   };
@@ -75,3 +117,7 @@ export const settingsOf = ({ defaults, byName }: RemoteSubgraphs, name: string):
   ...defaults,
   ...byName[name.toUpperCase().replace(/[^A-Z0-9]/g, '_')],
 });
+
+/** Whether any subgraph's answers have headers for clients. */
+export const passesHeadersBack = ({ defaults, byName }: RemoteSubgraphs): boolean =>
+  [defaults, ...Object.values(byName)].some(({ responseHeaders = {} }) => Object.keys(responseHeaders).length > 0);

@@ -3,6 +3,7 @@
  * docs/configuration.md is printed from this table.
  */
 import { z } from 'zod';
+import { mayPassOn, requestHeaderRules, responseHeaderRules } from './header-rules.ts';
 
 /** What docs/configuration.md says of a variable. */
 export interface VariableMeta {
@@ -63,16 +64,10 @@ const key = text.refine((value) => Buffer.byteLength(value) >= 32, 'must be at l
 const hostAndPort = text.regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/, 'must be `host:port`, without a scheme');
 const pem = text.regex(/-----BEGIN [A-Z ]+-----/, 'must be PEM text (`-----BEGIN …`)');
 
-/**
- * Headers that belong to one connection, frame a body, or choose what is answered: passing them on would break or
- * mislead.
- */
-const NOT_PASSED_ON =
-  /^(accept|accept-encoding|connection|content-.*|expect|host|keep-alive|origin|proxy-.*|sec-.*|te|trailer|transfer-encoding|upgrade|x-request-id)$/;
 const headerNames = list
   .transform((names) => (names.length === 1 && names[0] === 'none' ? [] : names.map((name) => name.toLowerCase())))
   .refine(
-    (names) => names.every((name) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && !NOT_PASSED_ON.test(name)),
+    (names) => names.every(mayPassOn),
     'must be names of headers that may be passed on, separated by commas, or `none`',
   );
 /** A protocol, or an address whose scheme says which. */
@@ -90,6 +85,19 @@ const subscriptions = text
       : { protocol: value.startsWith('ws') ? 'graphql-ws' : 'sse', url: value },
   );
 
+/** A JSON object. */
+const jsonObject = text.transform((value, context): Readonly<Record<string, unknown>> => {
+  try {
+    const object: unknown = JSON.parse(value);
+    if (typeof object === 'object' && object !== null && !Array.isArray(object))
+      return object as Record<string, unknown>;
+  } catch {
+    // Told below: the parser's own message would tell a part of the value.
+  }
+  context.addIssue({ code: 'custom', message: 'must be a JSON object' });
+  return z.NEVER;
+});
+
 type Section = keyof typeof SECTIONS;
 type More = Pick<VariableMeta, 'absent' | 'secret'>;
 
@@ -98,8 +106,13 @@ const optional = <S extends z.ZodType>(schema: S, section: Section, description:
   schema.optional().meta({ ...more, section: SECTIONS[section], description });
 
 /** A variable with a default. */
-const withDefault = <S extends z.ZodType>(schema: S, section: Section, fallback: string, description: string): S =>
-  schema.meta({ default: fallback, section: SECTIONS[section], description });
+const withDefault = <S extends z.ZodType>(
+  schema: S,
+  section: Section,
+  fallback: string,
+  description: string,
+  more: More = {},
+): S => schema.meta({ ...more, default: fallback, section: SECTIONS[section], description });
 
 export const Variables = z.object({
   HOST: withDefault(
@@ -532,6 +545,55 @@ export const Variables = z.object({
     'remote',
     'graphql-ws',
     'How subscriptions of remote subgraphs are made: `graphql-ws` or `sse` (graphql-sse, distinct connections), at the `routing_url`; or for one subgraph a URL, where `ws://` and `wss://` mean graphql-ws, `http://` and `https://` SSE.',
+  ),
+  SUBGRAPH_SHARE_SUBSCRIPTIONS: withDefault(
+    z.enum(['off', 'start', 'live'], 'must be `off`, `start` or `live`'),
+    'remote',
+    'start',
+    'Whether equal subscriptions are one on the subgraph, of callers of whom it is told the same. `start`: until its first event, so that streams which begin with a snapshot or a replay are whole for everybody. `live`: at any time, where each event stands alone. `off`: never.',
+  ),
+  SUBGRAPH_SUBSCRIPTIONS_PER_SOCKET: withDefault(
+    integer(1, 100_000),
+    'remote',
+    '100',
+    'The most subscriptions on one WebSocket to a remote subgraph; those of callers of whom it is told the same share one. Where the subgraph is one of ours, no more than its `MAX_SUBSCRIPTIONS_PER_SOCKET`.',
+  ),
+  SUBGRAPH_STREAM_BUFFER_BYTES: withDefault(
+    integer(1_000, 1_000_000_000),
+    'remote',
+    '1048576',
+    'How many bytes of events may wait for a reader. Over half of them the subgraph is stopped, where nobody else reads from the connection; a reader who holds less than others do is ended with an error that says to resume.',
+  ),
+  SUBGRAPH_CONNECTION_PARAMS: optional(
+    jsonObject,
+    'remote',
+    'A JSON object for the payload of `connection_init` on WebSockets to remote subgraphs, such as `{"apiKey": "…"}`. The headers that are passed on are added to it, and win.',
+    { secret, absent: 'the headers alone' },
+  ),
+  SUBGRAPH_RESUBSCRIBE: withDefault(
+    flag,
+    'remote',
+    'false',
+    'Whether a subscription that a remote subgraph loses is asked for again, after 250 ms, doubled up to 15 s and spread by chance. Events between are missing, so the first one after it says `extensions.resubscribed`. Otherwise a lost subscription ends with `SUBGRAPH_UNAVAILABLE`.',
+  ),
+  SUBGRAPH_RESUBSCRIBE_ATTEMPTS: withDefault(
+    integer(1, 1_000),
+    'remote',
+    '10',
+    'How often in a row it is tried; counted anew for a stream that lived a minute.',
+  ),
+  SUBGRAPH_REQUEST_HEADERS: withDefault(
+    requestHeaderRules,
+    'remote',
+    '',
+    'What happens, in this order, to the headers of `SUBGRAPH_FORWARD_HEADERS` before they are sent: rules separated by semicolons or line ends, `set NAME: VALUE`, `default NAME: VALUE` (where the client sent none), `rename NAME: NEW-NAME`, `remove NAME`.',
+    { secret },
+  ),
+  SUBGRAPH_RESPONSE_HEADERS: withDefault(
+    responseHeaderRules,
+    'remote',
+    '',
+    'Headers of remote subgraphs’ answers that reach the client of a query or mutation over HTTP, and what becomes of several: `NAME: first`, `last` or `append`, separated by semicolons. `set-cookie: append`; `cache-control: strictest`, where a fetch that says nothing, or an error, makes it `no-store`.',
   ),
 
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(

@@ -40,7 +40,7 @@ import {
   type DeliverableStream,
   type ShareableStream,
 } from './answers/shared-answers.ts';
-import type { SubgraphClient } from './clients/subgraph-client.ts';
+import { resubscriptionOf, type SubgraphClient } from './clients/subgraph-client.ts';
 import { mapEvents } from './answers/subscription.ts';
 import { readSupergraphTypes, type SupergraphTypes } from './supergraph-types.ts';
 import { TraceRecorder } from './run/trace.ts';
@@ -356,7 +356,7 @@ class PlanningEngine implements Engine {
     const trace = new TraceRecorder(context);
     trace.planned();
     const result = await this.#answerEvent(subscription, event, trace.context, trace);
-    return { ...result, extensions: { trace: trace.finish(subscription.rest) } };
+    return { ...result, extensions: { ...result.extensions, trace: trace.finish(subscription.rest) } };
   }
 
   #answerEvent(
@@ -366,10 +366,14 @@ class PlanningEngine implements Engine {
     trace?: TraceRecorder,
   ): ExecutionResult | Promise<ExecutionResult> {
     const run = this.#run(prepared, variables, context, trace);
+    const resubscribed = resubscriptionOf(event);
+    const noted = (result: ExecutionResult): ExecutionResult => ({ ...result, extensions: { resubscribed } });
     // At once where nothing is left to ask: most events of most streams.
     const answer = (): ExecutionResult | Promise<ExecutionResult> => {
       if (unproduced.length > 0) reportUnproduced(unproduced, run);
-      return this.#answer(prepared, run);
+      const result = this.#answer(prepared, run);
+      if (resubscribed === undefined) return result;
+      return result instanceof Promise ? result.then(noted) : noted(result);
     };
     try {
       takeRootResult(primary, run, [run.data], event);

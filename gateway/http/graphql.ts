@@ -18,6 +18,7 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
 import type { JsonLimits } from './json-bounds.ts';
+import { ResponseHeaders } from './response-headers.ts';
 import { plainMediaType, sendResult, statusOf as statusOfResult } from './plain-answer.ts';
 
 export interface GraphqlOptions {
@@ -26,6 +27,8 @@ export interface GraphqlOptions {
   authenticate(authorization: string | undefined): Promise<Principal>;
   body: BodyLimits;
   log: Logger;
+  /** Whether headers of subgraphs' answers are passed back. @default false */
+  passHeadersBack?: boolean;
   /** Aborted when the server stops: streams are cut, so that their clients resume elsewhere. */
   stopping: AbortSignal;
 }
@@ -175,7 +178,7 @@ function throughOperations(options: GraphqlOptions): Plugin<object, ServerContex
 /** @param asText whether a whole answer is sent as text, and not by Yoga */
 async function run(
   parameters: unknown,
-  { operations, log, stopping }: GraphqlOptions,
+  { operations, log, stopping, passHeadersBack = false }: GraphqlOptions,
   serverContext: ServerContext,
   asText: boolean,
 ): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
@@ -183,9 +186,11 @@ async function run(
   const { request } = exchange;
   const accept = request.headers.accept ?? '*/*';
   const takesStreams = /text\/event-stream|multipart\/mixed/.test(accept);
+  const responseHeaders = passHeadersBack ? new ResponseHeaders() : undefined;
   try {
     const operation = operations.admit(parameters, {
       principal,
+      responseHeaders,
       requestId: exchange.requestId,
       signal: exchange.signal,
       headers: request.headers,
@@ -202,6 +207,7 @@ async function run(
       });
     }
     const result = await operation.run();
+    responseHeaders?.apply(exchange.response, !isStream(result) && result.errors === undefined);
     // An event stream carries errors as events: its client could not read another status' body.
     if (!isStream(result)) return withStatus(result, accept.includes('text/event-stream') ? 200 : undefined);
     endWith(stopping, principal, exchange.response);

@@ -3,6 +3,7 @@ import { inProcessClient, remoteClient, type SubgraphClient } from '#gateway/exe
 import type { InternalTokens } from '#gateway/auth/internal-token.ts';
 import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { applyRequestRules } from '#gateway/config/header-rules.ts';
 import { settingsOf, type RemoteSubgraphs } from '#gateway/config/subgraphs.ts';
 import { isOwnSubgraph } from './mount.ts';
 import { LOCAL, SupergraphError, type SubgraphEntry } from '#gateway/supergraph/supergraph-file.ts';
@@ -32,13 +33,22 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
     return deferredClient(name, mounted);
   }
   const own = isOwnSubgraph(name) && Object.hasOwn(options.apart, name);
-  const { forwardHeaders, ...settings } = settingsOf(options.remote, name);
+  const { forwardHeaders, requestHeaders, connectionParams, resubscribe, resubscribeAttempts, ...settings } =
+    settingsOf(options.remote, name);
   const deciding = forwardHeaders.filter((header) => !FOLLOWING.has(header));
   const following = forwardHeaders.filter((header) => FOLLOWING.has(header));
   return remoteClient(name, {
     url: routingUrl,
     ...settings,
-    forwarded: ({ headers }) => pick(headers, deciding),
+    connectionParameters: () => connectionParams,
+    resubscribeAttempts: resubscribe ? resubscribeAttempts : 0,
+    // A foreign subgraph is told nothing of the caller but what is passed on.
+    ...(own ? {} : { identity: () => '' }),
+    forwarded: ({ headers }) => {
+      const passed = pick(headers, deciding);
+      applyRequestRules(passed, requestHeaders);
+      return passed;
+    },
     headers: ({ principal, requestId, headers }) => {
       const tracing = { ...pick(headers, following), 'x-request-id': requestId };
       return own ? withToken(tracing, options.tokens, principal, name) : tracing;

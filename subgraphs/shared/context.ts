@@ -51,6 +51,20 @@ export class StatementCounter {
   }
 }
 
+/**
+ * How one header of several subgraphs' answers becomes one of the client's: the first that came, the last, all of them,
+ * or (of `Cache-Control`) what all of them allow.
+ */
+export type HeaderMerge = 'first' | 'last' | 'append' | 'strictest';
+
+/** Headers of subgraphs' answers that are passed back to the client. */
+export interface ResponseHeaderSink {
+  /** A subgraph is asked, here or elsewhere: what it does not say of its answer nobody may assume. */
+  asked(): void;
+  /** @param name in lower case */
+  add(name: string, merge: HeaderMerge, value: string | string[]): void;
+}
+
 /** What every resolver receives as its GraphQL context. */
 export interface RequestContext {
   readonly principal: Principal;
@@ -66,6 +80,8 @@ export interface RequestContext {
    * from them.
    */
   readonly headers?: Readonly<Record<string, string | string[] | undefined>>;
+  /** Where headers of remote subgraphs' answers go. Absent where the transport has no place for them. */
+  readonly responseHeaders?: ResponseHeaderSink;
 }
 
 /** Makes a context; the only place that decides its defaults. */
@@ -80,6 +96,7 @@ export function createRequestContext(
     statements: options.statements ?? new StatementCounter(),
     budget: options.budget,
     headers: options.headers,
+    responseHeaders: options.responseHeaders,
   };
 }
 

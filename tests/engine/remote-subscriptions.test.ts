@@ -266,34 +266,76 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
 });
 
 describe('the queue between', () => {
+  interface Numbered {
+    readonly at: number;
+  }
+  const at = (number: number): Numbered => ({ at: number });
+
   test('stops the connection when it is full, and lets it go on when half is taken', async () => {
     const log: string[] = [];
-    const queue = new EventQueue<number>({
+    const queue = new EventQueue<Numbered>({
       highWater: 4,
       pause: () => log.push('pause'),
       resume: () => log.push('resume'),
       end: () => log.push('end'),
     });
-    for (let index = 0; index < 5; index++) queue.push(index);
-    expect([log, queue.paused]).toEqual([['pause'], true]);
-    for (let index = 0; index < 3; index++) expect((await queue.next()).value).toBe(index);
-    expect([log, queue.paused]).toEqual([['pause', 'resume'], false]);
+    for (let index = 0; index < 5; index++) queue.push(at(index));
+    expect([log, queue.behind]).toEqual([['pause'], true]);
+    for (let index = 0; index < 3; index++) expect((await queue.next()).value).toEqual(at(index));
+    expect([log, queue.behind]).toEqual([['pause', 'resume'], false]);
     queue.finish(new CodedError('SUBGRAPH_UNAVAILABLE', 'Gone.'));
-    queue.push(9);
-    expect([(await queue.next()).value, (await queue.next()).value]).toEqual([3, 4]);
+    queue.push(at(9));
+    expect([(await queue.next()).value, (await queue.next()).value]).toEqual([at(3), at(4)]);
     await expect(queue.next()).rejects.toThrow('Gone.');
     expect((await queue.next()).done).toBe(true);
     expect(log).toEqual(['pause', 'resume', 'end']);
   });
 
   test('gives a waiting reader each event at once', async () => {
-    const queue = new EventQueue<number>({ pause: () => undefined, resume: () => undefined, end: () => undefined });
+    const queue = new EventQueue<Numbered>({ pause: () => undefined, resume: () => undefined, end: () => undefined });
     const next = queue.next();
-    queue.push(1);
-    expect(await next).toEqual({ done: false, value: 1 });
+    queue.push(at(1));
+    expect(await next).toEqual({ done: false, value: at(1) });
     const last = queue.next();
     queue.finish();
     expect((await last).done).toBe(true);
+  });
+
+  test('can be polled, and wakes who polls once for what comes and once for the end', async () => {
+    const queue = new EventQueue<Numbered>({ pause: () => undefined, resume: () => undefined, end: () => undefined });
+    const log: string[] = [];
+    expect(queue.poll()).toBeUndefined();
+    expect(queue.whenMore(() => log.push('more'))).toBe(true);
+    queue.push(at(1));
+    queue.push(at(2));
+    expect([log, queue.whenMore(() => undefined)]).toEqual([['more'], false]);
+    expect([queue.poll(), queue.poll(), queue.poll()]).toEqual([at(1), at(2), undefined]);
+    expect(queue.whenMore(() => log.push('end'))).toBe(true);
+    queue.finish(new CodedError('SUBGRAPH_UNAVAILABLE', 'Gone.'));
+    expect([log, queue.poll(), queue.whenMore(() => undefined)]).toEqual([['more', 'end'], undefined, false]);
+    await expect(queue.next()).rejects.toThrow('Gone.');
+  });
+
+  test('counts bytes, and gives up a reader for whom the connection does not stop', async () => {
+    const log: string[] = [];
+    let stops = true;
+    const queue = new EventQueue<Numbered>({
+      sizeOf: () => 10,
+      limitBytes: 40,
+      pause: () => log.push('pause'),
+      resume: () => log.push('resume'),
+      end: () => log.push('end'),
+      overLimit: () => (stops ? undefined : new CodedError('SUBGRAPH_UNAVAILABLE', 'Too slow.')),
+    });
+    for (let index = 0; index < 6; index++) queue.push(at(index));
+    expect(log).toEqual(['pause']);
+    for (let index = 0; index < 5; index++) queue.poll();
+    expect(log).toEqual(['pause', 'resume']);
+    stops = false;
+    for (let index = 0; index < 4; index++) queue.push(at(index));
+    expect(log).toEqual(['pause', 'resume', 'pause', 'end']);
+    await expect(queue.next()).rejects.toThrow('Too slow.');
+    expect((await queue.next()).done).toBe(true);
   });
 });
 

@@ -13,13 +13,15 @@ import {
 } from 'cockatiel';
 import { print, type DocumentNode, type ExecutionResult } from 'graphql';
 import { Pool } from 'undici';
-import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
+import type { HeaderMerge, Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { readResult } from './graphql-response.ts';
 import { InFlight } from './in-flight.ts';
-import { ACCEPTED_ENCODINGS, exchange, type RemoteAnswer } from './remote-exchange.ts';
+import { ACCEPTED_ENCODINGS, exchange, type AnswerHeaders, type RemoteAnswer } from './remote-exchange.ts';
 import { remoteSubscriptions, type SubscriptionProtocol } from './remote-subscription.ts';
 import { isRepeatable } from './repeatable.ts';
+import { resubscribing } from './resubscription.ts';
+import { SharedSubscriptions, type SubscriptionSharing } from './shared-subscription.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 import { SubgraphFailure } from './subgraph-failure.ts';
 
@@ -58,8 +60,25 @@ export interface RemoteClientOptions {
   breakForMs?: number;
   /** Whether equal queries of equal callers that are under way at the same time are sent once. @default false */
   deduplicate?: boolean;
+  /**
+   * Names who asks, as far as the subgraph is told by `headers`; together with `forwarded` it decides who may share a
+   * connection and a subscription. @default tenant, subject, roles and scopes
+   */
+  identity?: (principal: Principal) => string;
   /** How subscriptions are made. @default graphql-ws, at `url` */
   subscriptions?: { readonly protocol: SubscriptionProtocol; readonly url?: string };
+  /** Who may join a subscription that is open. @default off */
+  shareSubscriptions?: SubscriptionSharing;
+  /** Most subscriptions on one WebSocket. @default 100 */
+  operationsPerSocket?: number;
+  /** Bytes of events that may wait for a reader before his connection, or he, is stopped. @default 1 MiB */
+  streamBufferBytes?: number;
+  /** Parameters of `connection_init`, beneath the headers, asked for with each connection. @default none */
+  connectionParameters?: () => Readonly<Record<string, unknown>> | undefined;
+  /** Which headers of answers are told to {@link RequestContext.responseHeaders}, and how. @default none */
+  responseHeaders?: Readonly<Record<string, HeaderMerge>>;
+  /** Where lost streams are asked for again: how often in a row. @default 0: a lost stream ends */
+  resubscribeAttempts?: number;
 }
 
 /** What was received, with its text where others may need it. */
@@ -78,7 +97,8 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   const { timeoutMs = 30_000, maxResponseBytes = 32 * 1024 * 1024, concurrency = 64, forwarded, headers } = options;
   const url = new URL(options.url);
   const path = `${url.pathname}${url.search}`;
-  const bounds = { name, timeoutMs, maxResponseBytes };
+  const { streamBufferBytes: bufferBytes = 1024 * 1024, operationsPerSocket = 100 } = options;
+  const bounds = { name, timeoutMs, maxResponseBytes, bufferBytes, operationsPerSocket };
   // The exchange has a time-out of its own, which covers undici's.
   const pool = new Pool(url.origin, {
     connections: concurrency,
@@ -90,7 +110,11 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     bounds,
     options.subscriptions?.protocol ?? 'graphql-ws',
     new URL(options.subscriptions?.url ?? options.url),
+    options.connectionParameters,
   );
+  const { shareSubscriptions: sharing = 'off', identity = callerKey, resubscribeAttempts = 0 } = options;
+  const streams = new SharedSubscriptions({ name, sharing, bufferBytes });
+  const passedBack = Object.entries(options.responseHeaders ?? {});
   const inFlight = options.deduplicate === true ? new InFlight<Answer>() : undefined;
 
   // A full bulkhead says nothing about the subgraph's health, so the breaker is outside; every attempt takes a place of
@@ -124,7 +148,12 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     count: Count | undefined,
   ): Promise<Answer> {
     if (count !== undefined) count.attempts += 1;
-    const { status, text, bytes } = await exchange(
+    const {
+      status,
+      text,
+      bytes,
+      headers: answered,
+    } = await exchange(
       pool,
       {
         path,
@@ -141,7 +170,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
       signal,
     );
     if (count !== undefined) count.receivedBytes += bytes;
-    return { result: readResult(name, status, text), status, text, bytes };
+    return { result: readResult(name, status, text, answered), status, text, bytes, headers: answered };
   }
 
   async function send(
@@ -181,10 +210,15 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   async function answerTo(request: SubgraphRequest, body: string, count: Count | undefined): Promise<ExecutionResult> {
     const signal = request.signal ?? request.context.signal;
     const passed = forwarded?.(request.context);
-    if (inFlight === undefined) return (await send(request, body, passed, signal, count)).result;
+    const alone = async (): Promise<ExecutionResult> => {
+      const { result, headers: answered } = await send(request, body, passed, signal, count);
+      tell(request.context, answered, true);
+      return result;
+    };
+    if (inFlight === undefined) return await alone();
     if (!isRepeatable(request.document)) {
       try {
-        return (await send(request, body, passed, signal, count)).result;
+        return await alone();
       } finally {
         // Whoever reads after a write must see it: what was asked before the write ended is joined by nobody any more.
         if (request.operationType === 'mutation') inFlight.forget();
@@ -192,8 +226,18 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     }
     const key = keyOf(request.context.principal, passed, body);
     const { answer, first } = await inFlight.join(key, signal, (ending) => send(request, body, passed, ending, count));
+    tell(request.context, answer.headers, first);
     // The first one's becomes part of its data, and changes there.
-    return first ? answer.result : readResult(name, answer.status, answer.text);
+    return first ? answer.result : readResult(name, answer.status, answer.text, answer.headers);
+  }
+
+  /** @param mine whether it was asked for this caller: nobody is given another's cookies */
+  function tell({ responseHeaders }: RequestContext, answered: AnswerHeaders, mine: boolean): void {
+    if (responseHeaders === undefined) return;
+    for (const [header, merge] of passedBack) {
+      const value = answered[header];
+      if (value !== undefined && (mine || header !== 'set-cookie')) responseHeaders.add(header, merge, value);
+    }
   }
 
   return {
@@ -208,11 +252,19 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
         request.report({ sentBytes: Buffer.byteLength(body), ...count, breaker: BREAKER_STATES[breaker.state] });
       }
     },
-    async subscribe(request) {
-      return subscriptions.open(
-        request,
-        bodyOf(request),
-        await headersOf(request.context, forwarded?.(request.context)),
+    subscribe(request) {
+      const { context } = request;
+      const body = bodyOf(request);
+      const passed = forwarded?.(context);
+      const subscription = {
+        body,
+        identity: `${identity(context.principal)}\n${passed === undefined ? '' : JSON.stringify(passed)}`,
+        headers: () => headersOf(context, passed),
+      };
+      return streams.follow(`${subscription.identity}\n${body}`, request.signal ?? context.signal, (signal) =>
+        resubscribing(name, resubscribeAttempts, signal, (ending) =>
+          subscriptions.open({ ...subscription, signal: ending }),
+        ),
       );
     },
     async close() {
@@ -243,16 +295,17 @@ function bodyOf({ document, query, operationName, variables }: SubgraphRequest):
 
 const callers = new WeakMap<Principal, string>();
 
-/**
- * Equal only for equal questions of callers who may see the same: same tenant, subject, roles, scopes, and headers
- * passed on.
- */
-function keyOf(principal: Principal, passed: Record<string, string> | undefined, body: string): string {
+/** Two callers with the same may see the same: same tenant, subject, roles and scopes. */
+function callerKey(principal: Principal): string {
   let caller = callers.get(principal);
   if (caller === undefined) {
     const { tenantId, subject, roles, scopes, system } = principal;
     caller = JSON.stringify([tenantId, subject, roles, scopes, system === true]);
     callers.set(principal, caller);
   }
-  return `${caller}\n${passed === undefined ? '' : JSON.stringify(passed)}\n${body}`;
+  return caller;
 }
+
+/** Equal only for equal questions of callers who may see the same, with the same headers passed on. */
+const keyOf = (principal: Principal, passed: Record<string, string> | undefined, body: string): string =>
+  `${callerKey(principal)}\n${passed === undefined ? '' : JSON.stringify(passed)}\n${body}`;

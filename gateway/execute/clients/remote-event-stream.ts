@@ -7,28 +7,34 @@ import { EventQueue } from './event-queue.ts';
 import { cancelled } from '../run/fetch-errors.ts';
 import { readResult } from './graphql-response.ts';
 import type { ExchangeBounds } from './remote-exchange.ts';
-import type { RemoteSubscriptions } from './remote-subscription.ts';
-import { subscriptionBroke, SubgraphFailure, tooLarge, tooLate } from './subgraph-failure.ts';
+import {
+  remoteEvent,
+  sizeOfEvent,
+  type RemoteEvent,
+  type RemoteEvents,
+  type RemoteSubscription,
+  type RemoteSubscriptions,
+  type StreamBounds,
+} from './remote-subscription.ts';
+import { notGraphQL, subscriptionBroke, SubgraphFailure, tooLarge, tooLate } from './subgraph-failure.ts';
 
-export function remoteEventStreams(bounds: ExchangeBounds, url: URL): RemoteSubscriptions {
+export function remoteEventStreams(bounds: StreamBounds, url: URL): RemoteSubscriptions {
   // Apart from the pool of queries: a stream keeps its connection for as long as it lives. Silence is no fault of a
   // stream.
   const pool = new Pool(url.origin, { connections: null, headersTimeout: 0, bodyTimeout: 0 });
   return {
-    open: ({ signal, context }, body, headers) =>
-      openStream(bounds, pool, url, body, headers, signal ?? context.signal),
+    open: async (subscription) => openStream(bounds, pool, url, subscription, await subscription.headers()),
     close: () => pool.destroy(),
   };
 }
 
 async function openStream(
-  bounds: ExchangeBounds,
+  bounds: StreamBounds,
   pool: Pool,
   url: URL,
-  operation: string,
+  { body, signal }: RemoteSubscription,
   headers: Record<string, string>,
-  signal: AbortSignal | undefined,
-): Promise<EventQueue<ExecutionResult> | ExecutionResult> {
+): Promise<RemoteEvents | ExecutionResult> {
   const { name, timeoutMs } = bounds;
   const opening = new AbortController();
   const release = onAbort(signal, () => opening.abort(cancelled(signal!)));
@@ -39,12 +45,12 @@ async function openStream(
       method: 'POST',
       // Exactly this: graphql-sse's own server understands no list.
       headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream' },
-      body: operation,
+      body,
       signal: opening.signal,
     });
     const type = String(response.headers['content-type'] ?? '');
     if (response.statusCode === 200 && type.startsWith('text/event-stream')) return read(bounds, response.body);
-    return readResult(name, response.statusCode, await wholeBody(bounds, response.body));
+    return readResult(name, response.statusCode, await wholeBody(bounds, response.body), response.headers);
   } catch (error) {
     if (opening.signal.aborted) throw opening.signal.reason as Error;
     throw error instanceof SubgraphFailure ? error : subscriptionBroke(name, { opened: false, cause: error });
@@ -70,17 +76,20 @@ async function wholeBody(
 }
 
 function read(
-  { name, maxResponseBytes }: ExchangeBounds,
+  { name, maxResponseBytes, bufferBytes }: StreamBounds,
   body: Dispatcher.ResponseData['body'],
-): EventQueue<ExecutionResult> {
-  const events = new EventQueue<ExecutionResult>({
+): RemoteEvents {
+  const events = new EventQueue<RemoteEvent>({
+    sizeOf: sizeOfEvent,
+    limitBytes: bufferBytes,
     pause: () => body.pause(),
     resume: () => body.resume(),
     end: () => body.destroy(),
   });
   const parser = new EventStreamParser(maxResponseBytes, (event, data) => {
     if (event === 'complete') events.finish();
-    else if (event === 'next' || event === 'message') events.push(readResult(name, undefined, data));
+    else if (event === 'next' || event === 'message')
+      events.push(remoteEvent(name, parseEvent(name, data), data.length));
   });
   const broke = (cause?: unknown): void => events.finish(subscriptionBroke(name, { opened: true, cause }));
   body.on('data', (chunk: Buffer) => {
@@ -94,6 +103,14 @@ function read(
   // A stream that ends without `complete` was cut, however politely.
   body.on('end', () => broke());
   return events;
+}
+
+function parseEvent(name: string, data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (error) {
+    throw notGraphQL(name, undefined, error);
+  }
 }
 
 /**

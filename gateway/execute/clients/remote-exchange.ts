@@ -20,12 +20,16 @@ export interface ExchangeBounds {
   maxResponseBytes: number;
 }
 
+/** Headers of an answer, by name in lower case. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 export interface RemoteAnswer {
   readonly status: number;
   /** The body, decompressed. */
   readonly text: string;
   /** Of the body as it came. */
   readonly bytes: number;
+  readonly headers: AnswerHeaders;
 }
 
 /**
@@ -57,6 +61,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #ended: CodedError | undefined;
   #status = 0;
+  #headers: AnswerHeaders = {};
   #encoding: string | undefined;
   #body: Buffer | Buffer[] | undefined;
   #size = 0;
@@ -94,6 +99,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return; // Informational; the answer follows.
     this.#status = status;
+    this.#headers = headers;
     const encoding = headers['content-encoding'];
     if (encoding !== undefined) this.#encoding = String(encoding).toLowerCase();
     if (Number(headers['content-length']) > this.#bounds.maxResponseBytes)
@@ -116,14 +122,14 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#body === undefined ? '' : Array.isArray(this.#body) ? Buffer.concat(this.#body, this.#size) : this.#body;
     if (this.#encoding === undefined || this.#encoding === 'identity' || body === '') {
       this.#settle();
-      this.#resolve({ status, text: body.toString(), bytes: this.#size });
+      this.#resolve({ status, text: body.toString(), bytes: this.#size, headers: this.#headers });
       return;
     }
     // Still under the time-out: a little that unpacks to much takes time too.
     decompress(this.#encoding, body, this.#bounds).then(
       (text) => {
         this.#settle();
-        this.#resolve({ status, text, bytes: this.#size });
+        this.#resolve({ status, text, bytes: this.#size, headers: this.#headers });
       },
       (error: SubgraphFailure) => this.#end(error),
     );

@@ -1,9 +1,10 @@
 /** Subscriptions to a subgraph elsewhere, over whichever protocol it speaks. */
 import type { ExecutionResult } from 'graphql';
+import type { EventQueue } from './event-queue.ts';
+import { readResult } from './graphql-response.ts';
 import { remoteEventStreams } from './remote-event-stream.ts';
 import type { ExchangeBounds } from './remote-exchange.ts';
 import { remoteSockets } from './remote-socket.ts';
-import type { SubgraphRequest } from './subgraph-client.ts';
 
 /**
  * `graphql-ws`: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md (the subprotocol
@@ -12,32 +13,86 @@ import type { SubgraphRequest } from './subgraph-client.ts';
  */
 export type SubscriptionProtocol = 'graphql-ws' | 'sse';
 
+/** One event of a stream as it came. */
+export interface RemoteEvent {
+  /** A GraphQL result, as parsed JSON that nobody has changed. */
+  readonly payload: unknown;
+  /** The same, read: for one reader, who may change its data. */
+  readonly result: ExecutionResult;
+  /** What it takes of a buffer. */
+  readonly bytes: number;
+  /** Set where the stream was lost before this event, and asked for again. */
+  resubscribed?: Resubscribed;
+}
+
+/** What became of a stream that was lost and asked for again. */
+export interface Resubscribed {
+  /** The subgraph's name. */
+  readonly service: string;
+  /** When the connection was lost, ISO 8601. Events since then may be missing. */
+  readonly lostAt: string;
+  /** How often it was tried, the one that succeeded included. */
+  readonly attempts: number;
+}
+
+/** The events of a stream. `next()` rejects once, with a SubgraphFailure, where it is lost, after all that had arrived. */
+export type RemoteEvents = EventQueue<RemoteEvent>;
+
+/** What an event takes besides its text. */
+const OVERHEAD_BYTES = 200;
+
 /**
- * Opens streams. Each has a connection of its own: a connection carries one caller's identity, and stops when its
- * reader does.
+ * @param bytes of the event's text
+ * @throws SubgraphFailure when it is not GraphQL
  */
+export const remoteEvent = (name: string, payload: unknown, bytes: number): RemoteEvent => ({
+  payload,
+  result: readResult(name, undefined, payload),
+  bytes: bytes + OVERHEAD_BYTES,
+});
+
+export const sizeOfEvent = ({ bytes }: RemoteEvent): number => bytes;
+
+/** How streams are bounded. */
+export interface StreamBounds extends ExchangeBounds {
+  /** Bytes of events that may wait for one reader. */
+  bufferBytes: number;
+  /** Most operations on one WebSocket. */
+  operationsPerSocket: number;
+}
+
+/** One subscription to open. */
+export interface RemoteSubscription {
+  /** The operation, as JSON. */
+  body: string;
+  /** Names who asks, as far as the subgraph is told: those with the same name may share a connection. */
+  identity: string;
+  /** Who asks, for a connection that has to be opened. */
+  headers(): Promise<Record<string, string>>;
+  /** Ends it, also while it is opened. */
+  signal: AbortSignal | undefined;
+}
+
+/** Opens streams. */
 export interface RemoteSubscriptions {
   /**
-   * @param body the operation, as JSON
-   * @param headers who asks; also sent as connection parameters, for servers that read only those
-   * @returns events, or a result with errors when the subgraph refuses. The events' `next()` rejects once, with a
-   *   SubgraphFailure, when the connection is lost, after everything that had arrived was given
+   * @returns events, or a result with errors when the subgraph refuses
    * @throws SubgraphFailure when the stream cannot be opened in time
    */
-  open(
-    request: SubgraphRequest,
-    body: string,
-    headers: Record<string, string>,
-  ): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
+  open(subscription: RemoteSubscription): Promise<RemoteEvents | ExecutionResult>;
   /** Ends all streams. */
   close(): Promise<void>;
 }
 
-/** @param url of the subgraph's subscriptions; `http(s)` and `ws(s)` are taken for each other as the protocol needs */
+/**
+ * @param url of the subgraph's subscriptions; `http(s)` and `ws(s)` are taken for each other as the protocol needs
+ * @param parameters of `connection_init`, besides the headers, which win; server-sent events have none
+ */
 export function remoteSubscriptions(
-  bounds: ExchangeBounds,
+  bounds: StreamBounds,
   protocol: SubscriptionProtocol,
   url: URL,
+  parameters?: () => Readonly<Record<string, unknown>> | undefined,
 ): RemoteSubscriptions {
   const address = new URL(url);
   if (protocol === 'sse') {
@@ -45,5 +100,5 @@ export function remoteSubscriptions(
     return remoteEventStreams(bounds, address);
   }
   address.protocol = address.protocol.replace(/^http/, 'ws');
-  return remoteSockets(bounds, address);
+  return remoteSockets(bounds, address, parameters);
 }

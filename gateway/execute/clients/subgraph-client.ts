@@ -52,3 +52,4 @@ export interface SubgraphClient {
 
 export { inProcessClient } from './in-process-client.ts';
 export { remoteClient, type RemoteClientOptions } from './remote-client.ts';
+export { resubscriptionOf } from './shared-subscription.ts';

@@ -1,5 +1,5 @@
 /** Why a subgraph elsewhere gave no answer, and what follows from it. */
-import { CodedError, type CodedErrorOptions } from '#subgraphs/shared/errors.ts';
+import { CodedError, type CodedErrorOptions, type ErrorCode } from '#subgraphs/shared/errors.ts';
 
 export interface FailureMeaning {
   /**
@@ -8,6 +8,8 @@ export interface FailureMeaning {
   transient?: boolean;
   /** It says something about the subgraph's health, not only about this one request. @default true */
   unhealthy?: boolean;
+  /** @default SUBGRAPH_UNAVAILABLE */
+  code?: ErrorCode;
 }
 
 /** A fetch without an answer. Its message names the subgraph. */
@@ -17,9 +19,14 @@ export class SubgraphFailure extends CodedError {
 
   constructor(
     message: string,
-    { transient = false, unhealthy = true, ...options }: FailureMeaning & CodedErrorOptions = {},
+    {
+      transient = false,
+      unhealthy = true,
+      code = 'SUBGRAPH_UNAVAILABLE',
+      ...options
+    }: FailureMeaning & CodedErrorOptions = {},
   ) {
-    super('SUBGRAPH_UNAVAILABLE', message, options);
+    super(code, message, options);
     this.transient = transient;
     this.unhealthy = unhealthy;
   }
@@ -38,12 +45,49 @@ export const tooLarge = (name: string, limit: number): SubgraphFailure =>
     hint: 'Ask for less at a time.',
   });
 
-/** @param status of HTTP, where there was one */
-export function notGraphQL(name: string, status: number | undefined, cause?: unknown): SubgraphFailure {
+/** What an HTTP status says of who asks, and not of the subgraph; undefined where it says nothing of the kind. */
+export function codeOfStatus(status: number | undefined): ErrorCode | undefined {
+  if (status === 401) return 'UNAUTHENTICATED';
+  if (status === 403) return 'FORBIDDEN';
+  return status === 429 ? 'RATE_LIMITED' : undefined;
+}
+
+const REFUSALS: Partial<Record<ErrorCode, string>> = {
+  UNAUTHENTICATED: 'does not know who asks',
+  FORBIDDEN: 'does not allow it',
+  RATE_LIMITED: 'is asked too often',
+};
+
+/** The seconds that a `Retry-After` says (RFC 9110, section 10.2.3), as a part of `extensions`. */
+export function retryAfterOf(header: string | string[] | undefined): { retryAfterSeconds?: number } {
+  const text = Array.isArray(header) ? header[0] : header;
+  if (text === undefined) return {};
+  const seconds = /^\d{1,9}$/.test(text.trim()) ? Number(text) : Math.ceil((Date.parse(text) - Date.now()) / 1000);
+  return Number.isFinite(seconds) ? { retryAfterSeconds: Math.max(0, seconds) } : {};
+}
+
+/**
+ * @param status of HTTP, where there was one
+ * @param retryAfter the answer's header
+ */
+export function notGraphQL(
+  name: string,
+  status: number | undefined,
+  cause?: unknown,
+  retryAfter?: string | string[],
+): SubgraphFailure {
+  const code = codeOfStatus(status);
+  if (code !== undefined) {
+    return new SubgraphFailure(`The subgraph ${name} ${REFUSALS[code]} (HTTP status ${status}).`, {
+      code,
+      unhealthy: false,
+      extensions: code === 'RATE_LIMITED' ? retryAfterOf(retryAfter) : {},
+      cause,
+    });
+  }
   const how = status === undefined ? '' : ` (HTTP status ${status})`;
   return new SubgraphFailure(`The subgraph ${name} gave an answer that is not GraphQL${how}.`, {
     transient: status === 502 || status === 503 || status === 504,
-    // 401 or 429 are about who asks.
     unhealthy: status === undefined || status < 400 || status >= 500,
     cause,
   });
@@ -57,8 +101,16 @@ export function subscriptionBroke(
   const how = closeCode === undefined ? '' : ` (close code ${closeCode})`;
   return opened
     ? new SubgraphFailure(`The subscription on the subgraph ${name} broke${how}.`, {
+        transient: true,
         hint: 'Subscribe again; from the last cursor, where the field takes one.',
         cause,
       })
     : new SubgraphFailure(`A subscription on the subgraph ${name} could not be opened${how}.`, { cause });
 }
+
+/** A reader on a connection that others share is not waited for. */
+export const readerTooSlow = (name: string): SubgraphFailure =>
+  new SubgraphFailure(`Too many events of the subscription on the subgraph ${name} wait to be read.`, {
+    unhealthy: false,
+    hint: 'Read faster and subscribe again, from the last cursor where the field takes one; or raise SUBGRAPH_STREAM_BUFFER_BYTES.',
+  });

@@ -281,6 +281,7 @@ async function call(
     trace.calls = (trace.calls ?? 0) + 1;
     request.report = (report) => addReport(trace, report);
   }
+  run.context.responseHeaders?.asked();
   const answer = client.execute(request);
   return run.cancellation === undefined ? answer : run.cancellation.guard(answer);
 }

@@ -1,0 +1,207 @@
+/** One WebSocket to a subgraph elsewhere, with the subscriptions of one caller on it. */
+import { createClient, type Client, type SubscribePayload } from 'graphql-ws';
+import WebSocket from 'ws';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import { cancelled } from '#gateway/execute/run/fetch-errors.ts';
+import { onAbort } from './abort-hooks.ts';
+import { EventQueue } from './event-queue.ts';
+import {
+  remoteEvent,
+  sizeOfEvent,
+  type RemoteEvent,
+  type RemoteEvents,
+  type StreamBounds,
+} from './remote-subscription.ts';
+import { readerTooSlow, subscriptionBroke, type SubgraphFailure } from './subgraph-failure.ts';
+
+/** A quiet connection is asked this often whether it still is one, and may take as long to answer. */
+const PING_MS = 12_000;
+
+/** Who asks. */
+export interface ConnectionIdentity {
+  headers(): Promise<Record<string, string>>;
+  /** Of `connection_init`, beneath the headers. */
+  parameters(): Readonly<Record<string, unknown>> | undefined;
+}
+
+export class RemoteConnection {
+  readonly #bounds: StreamBounds;
+  readonly #onEnd: () => void;
+  readonly #client: Client;
+  /** Streams on it, and how to tell each that the connection is lost. */
+  readonly #streams = new Map<RemoteEvents, (failure: SubgraphFailure) => void>();
+  readonly #waiting = new Set<() => void>();
+  /** From when it is made. */
+  #connecting: WebSocket | undefined;
+  /** From when it is open: `ws` cannot pause one that is not. */
+  #socket: WebSocket | undefined;
+  /** Bytes of the message that is being read. */
+  #messageBytes = 0;
+  #connected = false;
+  #ended = false;
+  #unanswered: NodeJS.Timeout | undefined;
+
+  /** @param onEnd called once, when it serves nobody any more */
+  constructor(bounds: StreamBounds, url: URL, identity: ConnectionIdentity, onEnd: () => void) {
+    this.#bounds = bounds;
+    this.#onEnd = onEnd;
+    let headers: Record<string, string> = {};
+    this.#client = createClient({
+      // Asked for first, and waited for.
+      url: async () => {
+        try {
+          headers = await identity.headers();
+        } catch (error) {
+          this.#lost(error);
+        }
+        return url.href;
+      },
+      webSocketImpl: this.#socketClass(() => headers),
+      connectionParams: () => ({ ...identity.parameters(), ...headers }),
+      connectionAckWaitTimeout: bounds.timeoutMs,
+      keepAlive: PING_MS,
+      retryAttempts: 0,
+      onNonLazyError: () => undefined,
+    });
+    this.#client.on('opened', (socket) => {
+      this.#socket = socket as WebSocket;
+      if (this.#ended) this.#socket.terminate();
+    });
+    this.#client.on('connected', () => {
+      this.#connected = true;
+      for (const connected of this.#waiting) connected();
+      this.#waiting.clear();
+    });
+    this.#client.on('ping', (received) => {
+      if (received) return;
+      this.#unanswered = setTimeout(() => {
+        // While its reader is behind, the answer waits with everything else.
+        if (this.#socket?.isPaused === false) this.#socket.terminate();
+      }, PING_MS);
+    });
+    this.#client.on('message', () => clearTimeout(this.#unanswered));
+    // The library connects again in silence after some closes, and what came between would be lost: whatever its code,
+    // a close that is not ours is the end.
+    this.#client.on('closed', (event) => this.#lost(event));
+    this.#client.on('error', (error) => this.#lost(error));
+  }
+
+  /** Whether another stream may be opened on it. One that has stopped for its only reader would stop for both. */
+  get hasRoom(): boolean {
+    return !this.#ended && this.#socket?.isPaused !== true && this.#streams.size < this.#bounds.operationsPerSocket;
+  }
+
+  /**
+   * Opens a stream.
+   * @throws SubgraphFailure when it cannot be opened; CodedError `REQUEST_TIMEOUT` when cancelled
+   */
+  open(payload: SubscribePayload, signal: AbortSignal | undefined): Promise<RemoteEvents> {
+    const { name, bufferBytes } = this.#bounds;
+    let unsubscribe = (): void => undefined;
+    const events: RemoteEvents = new EventQueue<RemoteEvent>({
+      sizeOf: sizeOfEvent,
+      limitBytes: bufferBytes,
+      pause: () => {
+        if (this.#streams.size === 1) this.#socket?.pause();
+      },
+      resume: () => this.#socket?.resume(),
+      end: () => {
+        this.#streams.delete(events);
+        this.#socket?.resume();
+        unsubscribe();
+        if (this.#streams.size === 0) this.close();
+      },
+      overLimit: () => {
+        if (this.#streams.size > 1) return readerTooSlow(name);
+        this.#socket?.pause();
+        return undefined;
+      },
+    });
+    return new Promise((resolve, reject) => {
+      const release = onAbort(signal, () => {
+        void events.return();
+        reject(cancelled(signal!));
+      });
+      if (signal?.aborted === true) return;
+      const fail = (failure: SubgraphFailure): void => {
+        release();
+        events.finish(failure);
+        reject(failure); // Of one that is open, nobody hears it.
+      };
+      this.#streams.set(events, fail);
+      const connected = (): void => {
+        release();
+        resolve(events);
+      };
+      unsubscribe = this.#client.subscribe(payload, {
+        next: (event) => {
+          try {
+            events.push(remoteEvent(name, event, this.#messageBytes));
+          } catch (error) {
+            fail(error as SubgraphFailure);
+          }
+        },
+        error: (error) => {
+          // The protocol's own error message: the operation was refused, with GraphQL errors.
+          if (!Array.isArray(error)) return this.#lost(error);
+          events.push(remoteEvent(name, { errors: error as unknown[] }, this.#messageBytes));
+          events.finish();
+        },
+        complete: () => events.finish(),
+      });
+      if (this.#connected) connected();
+      else this.#waiting.add(connected);
+    });
+  }
+
+  /** Ends it and all streams on it. Idempotent. */
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#unanswered);
+    for (const events of [...this.#streams.keys()]) void events.return();
+    // Of a connection that failed, it would tell again why.
+    Promise.resolve(this.#client.dispose()).catch(() => undefined);
+    // One that is still being opened would be waited for.
+    if (!this.#connected) this.#connecting?.terminate();
+    this.#onEnd();
+  }
+
+  /** All streams are told why, after what had arrived. */
+  #lost(reason: unknown): void {
+    if (this.#ended) return;
+    const { code, reason: text, error } = (reason ?? {}) as { code?: unknown; reason?: unknown; error?: unknown };
+    const closeCode = typeof code === 'number' ? code : undefined;
+    // What a socket's events hold besides is not fit for a log.
+    const cause =
+      reason instanceof CodedError || (reason instanceof Error && closeCode === undefined)
+        ? reason
+        : (error ?? new Error(`${String(code)} ${String(text)}`));
+    const failure = (): SubgraphFailure =>
+      subscriptionBroke(this.#bounds.name, { opened: this.#connected, closeCode, cause });
+    for (const fail of [...this.#streams.values()]) fail(failure());
+    this.close();
+  }
+
+  #socketClass(
+    headers: () => Record<string, string>,
+  ): new (address: string, protocols?: string | string[]) => WebSocket {
+    const opened = (socket: WebSocket): void => {
+      this.#connecting = socket;
+      socket.on('message', (data: Buffer) => (this.#messageBytes = data.length));
+    };
+    const { timeoutMs, maxResponseBytes } = this.#bounds;
+    return class SubgraphSocket extends WebSocket {
+      constructor(address: string, protocols?: string | string[]) {
+        // Compression makes it hard to bound what waits.
+        super(address, protocols, {
+          headers: headers(),
+          maxPayload: maxResponseBytes,
+          handshakeTimeout: timeoutMs,
+          perMessageDeflate: false,
+        });
+        opened(this);
+      }
+    };
+  }
+}
