@@ -82,6 +82,24 @@ describe('answers', () => {
     expect(await ask(client)).toEqual({ data: { a: { x: 1 } }, extensions: { cost: 1 } });
   });
 
+  test('may begin with a byte order mark', async () => {
+    const client = await subgraph((response) => response.end('\ufeff{"data":{"a":1}}'));
+    expect(await ask(client)).toEqual({ data: { a: 1 } });
+  });
+
+  test.each([
+    ['Fri, 31 Dec 1999 23:59:59 GMT', 0],
+    ['120', 120],
+    ['soon', undefined],
+  ])('of 429 with Retry-After %j say how long', async (header, retryAfterSeconds) => {
+    const client = await subgraph((response) => response.writeHead(429, { 'retry-after': header }).end('{}'));
+    const { extensions } = (await ask(client).catch((error: unknown) => error)) as { extensions: object };
+    expect(extensions).toEqual({
+      code: 'RATE_LIMITED',
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    });
+  });
+
   test.each([
     [
       'HTML',
