@@ -238,19 +238,53 @@ describe('remote subgraphs', () => {
       forwardHeaders: ['traceparent', 'tracestate'],
       deduplicate: true,
       subscriptions: { protocol: 'graphql-ws' },
+      shareSubscriptions: 'start',
+      operationsPerSocket: 100,
+      streamBufferBytes: 1_048_576,
+      connectionParams: undefined,
+      resubscribe: false,
+      resubscribeAttempts: 10,
+      requestHeaders: [],
+      responseHeaders: {},
     });
     const env = {
       SUBGRAPH_TIMEOUT_MS: '2000',
+      SUBGRAPH_INVENTORY_V2_SHARE_SUBSCRIPTIONS: 'live',
       SUBGRAPH_INVENTORY_V2_TIMEOUT_MS: '100',
       SUBGRAPH_INVENTORY_V2_DEDUPLICATE: 'false',
       SUBGRAPH_INVENTORY_V2_FORWARD_HEADERS: 'Authorization, X-A',
     };
     expect(settings(env)).toMatchObject({
       timeoutMs: 100,
+      shareSubscriptions: 'live',
       deduplicate: false,
       forwardHeaders: ['authorization', 'x-a'],
     });
     expect(settings(env, 'other')).toMatchObject({ timeoutMs: 2_000, deduplicate: true });
+  });
+
+  test('of one may be secrets in files, and are never told', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'tributary-config-')), 'params');
+    await writeFile(file, '{"apiKey":"s3cret"}\n');
+    const read = settings({
+      SUBGRAPH_INVENTORY_V2_CONNECTION_PARAMS_FILE: file,
+      SUBGRAPH_INVENTORY_V2_REQUEST_HEADERS: 'set x-key: s3cret',
+    });
+    expect(read.connectionParams).toEqual({ apiKey: 's3cret' });
+    expect(read.requestHeaders).toEqual([{ kind: 'set', name: 'x-key', value: 's3cret' }]);
+    const faults = faultsOf({
+      SUBGRAPH_A_CONNECTION_PARAMS: '{s3cret',
+      SUBGRAPH_B_CONNECTION_PARAMS: '["s3cret"]',
+      SUBGRAPH_C_CONNECTION_PARAMS_FILE: join(file, 'none'),
+      SUBGRAPH_D_CONNECTION_PARAMS: '{}',
+      SUBGRAPH_D_CONNECTION_PARAMS_FILE: file,
+      SUBGRAPH_E_REQUEST_HEADERS: 'put x: s3cret',
+      SUBGRAPH_F_RESPONSE_HEADERS: 'set-cookie: first',
+      SUBGRAPH_SHARE_SUBSCRIPTIONS: 'always',
+    });
+    for (const name of 'ABCDEF') expect(faults.filter((fault) => fault.includes(`SUBGRAPH_${name}_`))).toHaveLength(1);
+    expect(faults.filter((fault) => fault.startsWith('SUBGRAPH_SHARE_SUBSCRIPTIONS'))).toHaveLength(1);
+    expect(faults.join()).not.toContain('s3cret');
   });
 
   test.each([
