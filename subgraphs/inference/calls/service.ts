@@ -19,7 +19,7 @@ import { streamGeneration, type GenerationDelta } from './stream.ts';
 import { summarizeWithModel } from '../summaries/by-model.ts';
 import { estimateTokens, type RecordUsage } from './usage.ts';
 
-/** What `schema.ts` builds on. */
+/** What the schema builds on. */
 export interface InferenceDeps {
   readonly embedder: Embedder;
   readonly embedding: EmbeddingDriver;

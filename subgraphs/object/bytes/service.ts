@@ -10,7 +10,7 @@ import { checkKey, checkPrefix } from '../input.ts';
 import { createLoaders, scopeOf } from '../loaders.ts';
 import { MAX_EXPIRES_IN } from '../links/signed-urls.ts';
 
-/** What `schema.ts` builds on. */
+/** What the schema builds on. */
 export interface ObjectDeps {
   readonly driver: ObjectDriver;
   /** Signs URLs: the store's own signer, or the gateway's. */
