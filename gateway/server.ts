@@ -196,6 +196,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       documents: documents(config.limits),
       timeoutMs: config.limits.requestTimeoutMs,
       budget: config.limits.answer,
+      maxCost: config.limits.cost,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => background?.mutated(),
     });
@@ -249,6 +250,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         body: config.limits.body,
         maxBatch: config.limits.mcpBatch,
         budget: { ...config.limits.answer, bytes: config.limits.mcpAnswerBytes },
+        maxCost: config.limits.cost,
         log,
       }),
       // Programs: queries, mutations, and streams over server-sent events.

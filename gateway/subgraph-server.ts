@@ -108,6 +108,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       documents: documents(limits),
       timeoutMs: config.limits.requestTimeoutMs,
       budget: config.limits.answer,
+      maxCost: Infinity,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => undefined,
     });

@@ -40,6 +40,8 @@ export interface Caller {
   readonly asText?: boolean;
   /** What the answer may come to here. @default that of all operations */
   readonly budget?: BudgetLimits;
+  /** The most that the operation may cost here. @default that of all operations */
+  readonly maxCost?: number;
   /** Said to callers whose operation is not among {@link allow}. */
   readonly allowHint?: string;
 }
@@ -72,6 +74,8 @@ export interface OperationsOptions {
   timeoutMs: number;
   /** What one answer may come to, and each event of a subscription. */
   budget: BudgetLimits;
+  /** The most that an operation may cost by its text and variables, in the units of the cost specification. */
+  maxCost: number;
   /** Makes the errors of a result fit for clients. */
   mask(result: ExecutionResult, requestId: string): ExecutionResult;
   /** Called after every mutation, whatever came of it. */
@@ -82,6 +86,8 @@ interface Parameters {
   query: string;
   operationName: string | undefined;
   variables: Record<string, unknown>;
+  /** Whether `extensions.cost` is asked for. */
+  showsCost: boolean;
 }
 
 export function operations({
@@ -89,12 +95,13 @@ export function operations({
   documents,
   timeoutMs,
   budget: limits,
+  maxCost,
   mask,
   mutated,
 }: OperationsOptions): Operations {
   return {
     admit(raw, caller) {
-      const { query, operationName, variables } = readParameters(raw);
+      const { query, operationName, variables, showsCost } = readParameters(raw);
       const lease = engines.lease();
       try {
         const document = documents.admit(query, lease.engine.schema);
@@ -103,6 +110,8 @@ export function operations({
           throw refusal(new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`, { hint: caller.allowHint }));
         }
         const { engine } = lease;
+        const cost = engine.cost?.of(document, operationName, variables);
+        refuseOverCost(cost, caller.maxCost ?? maxCost);
         const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
           const deadline = new Deadline(caller.signal, timeoutMs);
           const budget = new Budget(caller.budget ?? limits, (error) => deadline.abort(error));
@@ -125,7 +134,10 @@ export function operations({
                 return masked(result, caller.requestId, mask, () => (deadline.end(), lease.release()));
               deadline.end();
               lease.release();
-              return mask(result, caller.requestId);
+              const fit = mask(result, caller.requestId);
+              if (!showsCost) return fit;
+              const shown = { estimated: cost, limit: caller.maxCost ?? maxCost, ...budget.written };
+              return { ...fit, extensions: { ...fit.extensions, cost: shown } };
             }
             const events = await engine.subscribe(operation);
             deadline.lift();
@@ -168,6 +180,17 @@ function refusal(error: CodedError): OperationRefused {
   ]);
 }
 
+/** Before anything is planned for it. */
+function refuseOverCost(cost: number | undefined, limit: number): void {
+  if (cost === undefined || cost <= limit) return;
+  throw refusal(
+    new CodedError('QUERY_TOO_COSTLY', `The operation may cost ${cost}; at most ${limit} is accepted.`, {
+      hint: 'Ask for smaller pages (`first`) where lists are within lists, or raise MAX_COST.',
+      extensions: { cost: { estimated: cost, limit } },
+    }),
+  );
+}
+
 function readParameters(raw: unknown): Parameters {
   try {
     if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
@@ -190,7 +213,8 @@ function readParameters(raw: unknown): Parameters {
       throw badUserInput('`extensions` must be an object.');
     const values = (variables ?? {}) as Record<string, unknown>;
     checkVariables(values);
-    return { query, operationName: operationName || undefined, variables: values };
+    const showsCost = (extensions as { cost?: unknown } | null | undefined)?.cost === true;
+    return { query, operationName: operationName || undefined, variables: values, showsCost };
   } catch (error) {
     throw error instanceof CodedError ? refusal(error) : error;
   }

@@ -27,6 +27,8 @@ export interface McpOptions {
   maxBatch: number;
   /** What the answers to one request may come to. */
   budget: BudgetLimits;
+  /** The most that the operations of one request may cost. */
+  maxCost: number;
   log: Logger;
 }
 
@@ -73,7 +75,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const messages = Array.isArray(body) ? body.length : 1;
     if (messages > options.maxBatch)
       throw badUserInput(`A batch may have at most ${options.maxBatch} messages; this one has ${messages}.`);
-    const budget = shared(options.budget, messages);
+    const shares = shared(options.budget, options.maxCost, messages);
     const [{ McpServer }, { StreamableHTTPServerTransport }] = await Promise.all([
       import('@modelcontextprotocol/sdk/server/mcp.js'),
       import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
@@ -82,7 +84,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
     addTools(server, {
       search,
       query: (parameters, page) =>
-        query(options, parameters, { principal, requestId, signal, headers: request.headers, budget }, page),
+        query(options, parameters, { principal, requestId, signal, headers: request.headers, ...shares }, page),
     });
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
     acceptJson(request);
@@ -94,10 +96,10 @@ export function mcpEndpoint(options: McpOptions): Handler {
 }
 
 /** What each message of a batch may answer: together no more than one alone. */
-const shared = ({ nodes, bytes }: BudgetLimits, messages: number): BudgetLimits => ({
-  nodes: Math.floor(nodes / Math.max(messages, 1)),
-  bytes: Math.floor(bytes / Math.max(messages, 1)),
-});
+function shared({ nodes, bytes }: BudgetLimits, maxCost: number, messages: number): Pick<Caller, 'budget' | 'maxCost'> {
+  const share = (whole: number): number => Math.floor(whole / Math.max(messages, 1));
+  return { budget: { nodes: share(nodes), bytes: share(bytes) }, maxCost: share(maxCost) };
+}
 
 /**
  * Clients of the protocol take JSON and event streams (and say so); this server answers with JSON alone, so it is enough

@@ -44,6 +44,8 @@ export interface Config {
       readonly stallMs: number;
     };
     readonly requestTimeoutMs: number;
+    /** The most that an operation may cost by its text and variables. */
+    readonly cost: number;
     /** What one answer may come to. */
     readonly answer: { readonly nodes: number; readonly bytes: number };
     /** Of all answers to one request to the MCP endpoint. */
@@ -339,6 +341,7 @@ function build(
         stallMs: env.READER_STALL_MS,
       },
       requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+      cost: env.MAX_COST,
       answer: { nodes: env.MAX_ANSWER_NODES, bytes: env.MAX_ANSWER_BYTES },
       mcpAnswerBytes: Math.min(env.MAX_MCP_ANSWER_BYTES, env.MAX_ANSWER_BYTES),
       mcpBatch: env.MAX_MCP_BATCH,

@@ -218,6 +218,12 @@ export const Variables = z.object({
     '30000',
     'The longest time for one query or mutation. Subscriptions have no end.',
   ),
+  MAX_COST: withDefault(
+    integer(1, 1_000_000_000_000),
+    'limits',
+    '250000',
+    'The most that an operation may cost, by `@cost` and `@listSize` of its fields and by its `first`, before it is planned (docs/security.md). Over it, it is refused with `QUERY_TOO_COSTLY`. `extensions: { "cost": true }` in a request shows its cost in the answer.',
+  ),
   MAX_ANSWER_NODES: withDefault(
     integer(1, 1_000_000_000),
     'limits',

@@ -12,6 +12,7 @@ import {
   type ExecutionResult,
   type GraphQLSchema,
 } from 'graphql';
+import { StaticCost } from '#gateway/plan/cost/static-cost.ts';
 import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
 import { ProgressiveOverrides, type OverrideHook } from '#gateway/plan/overrides.ts';
 import { PlanCache } from '#gateway/plan/plan-cache.ts';
@@ -93,6 +94,8 @@ export interface Engine {
   /** The API schema: what clients see. Validates and introspects; does not execute. */
   readonly schema: GraphQLSchema;
   readonly supergraphSdl: string;
+  /** What operations would cost, before they are planned. An engine that lacks it bounds them while they run alone. */
+  readonly cost?: StaticCost;
   /**
    * Runs a query or a mutation, deferred parts included. Never rejects for what the operation or a subgraph does:
    * errors are in the result.
@@ -186,6 +189,7 @@ const MAX_KEPT = 64;
 class PlanningEngine implements Engine {
   readonly schema: GraphQLSchema;
   readonly supergraphSdl: string;
+  readonly cost: StaticCost;
   readonly #options: EngineOptions;
   readonly #planner: Planner;
   readonly #plans: PlanCache<ExecutablePlan>;
@@ -201,6 +205,7 @@ class PlanningEngine implements Engine {
     this.supergraphSdl = options.supergraphSdl;
     this.schema = buildSchema(planner.apiSdl, { assumeValid: true, noLocation: true });
     this.#types = readSupergraphTypes(options.supergraphSdl);
+    this.cost = new StaticCost(this.schema, options.supergraphSdl);
     this.#plans = new PlanCache(planner, ({ plan }) => compilePlan(plan, this.#types), {
       entries: options.planning?.cacheEntries,
       bytes: options.planning?.cacheBytes,

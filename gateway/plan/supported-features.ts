@@ -20,6 +20,7 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   'https://specs.apollo.dev/inaccessible/v0.1',
   'https://specs.apollo.dev/inaccessible/v0.2',
   'https://specs.apollo.dev/context/v0.1',
+  'https://specs.apollo.dev/cost/v0.1',
   // Says what to drop from a cache of answers: there is none, so that nothing in it is ever old.
   'https://specs.apollo.dev/cacheTag/v0.1',
 ];

@@ -7,6 +7,7 @@ import DirectivesPlugin from '@pothos/plugin-directives';
 import FederationPlugin from '@pothos/plugin-federation';
 import type { GraphQLSchema } from 'graphql';
 import type { RequestContext } from './context.ts';
+import { usedDirectives, type CostDirectives } from './cost.ts';
 import { addSharedTypes, type SharedTypes } from './shared-types.ts';
 
 /** The federation version of every subgraph and of supergraph.yaml. */
@@ -17,6 +18,7 @@ export interface SubgraphTypes {
   Context: RequestContext;
   DefaultFieldNullability: true;
   DefaultInputFieldRequiredness: false;
+  Directives: CostDirectives;
   Scalars: {
     ID: { Input: string; Output: string };
     /** In: an ISO 8601 text, validated. Out: a Date or such a text. */
@@ -54,6 +56,10 @@ export function createSubgraphSchema(
   return {
     builder,
     shared: addSharedTypes(builder),
-    build: () => builder.toSubGraphSchema({ linkUrl: FEDERATION_LINK }),
+    build: () =>
+      builder.toSubGraphSchema({
+        linkUrl: FEDERATION_LINK,
+        federationDirectives: usedDirectives(builder.toSchema()) as never,
+      }),
   };
 }

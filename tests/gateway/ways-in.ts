@@ -97,7 +97,10 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
       error?: { message: string };
     };
     if (result === undefined) throw new Error(error?.message ?? text);
-    return wayIn(text, JSON.parse(result.content[0]!.text) as GraphqlAnswer);
+    const [first] = result.content;
+    // A longer answer comes in pages.
+    const isWhole = first!.text.endsWith('}');
+    return wayIn(text, isWhole ? (JSON.parse(first!.text) as GraphqlAnswer) : { data: first!.text });
   },
 };
 

@@ -4,6 +4,7 @@ import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shar
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { entityCursor } from './cursors.ts';
 import type { Direction, Entity, EntityFilter, GraphDriver, Relation } from '../driver.ts';
 import { checkFilter, checkRange, checkRelationTypes, checkText } from '../input.ts';
@@ -93,6 +94,7 @@ export function addQueries(
       },
     }),
     shortestPath: t.field({
+      directives: { cost: { weight: WEIGHT.walk } },
       type: path,
       description:
         'How two entities connect: a path with as few relations as possible. Null when there is none of at most `maxDepth`, or no such entity.',

@@ -6,6 +6,7 @@ import type { Edge, Page } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { documentCursor, mentionCursor, neighborCursor, relationCursor } from './cursors.ts';
 import { relationKey } from '../driver.ts';
 import type { Direction, Entity, Relation, RelationOfEntity } from '../driver.ts';
@@ -177,6 +178,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
         },
       }),
       neighbors: t.field({
+        directives: { cost: { weight: WEIGHT.walk } },
         type: neighbors,
         description:
           'The entities within reach, breadth first: ordered by depth, then name. Each appears once, at its smallest depth; the entity itself does not.',

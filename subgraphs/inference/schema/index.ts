@@ -1,6 +1,7 @@
 /** The inference subgraph's part of the API: embeddings, generation, reranking and summaries. */
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { LIMITS } from '../input.ts';
 import type { ModelEntry } from '../calls/models.ts';
 import {
@@ -202,6 +203,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
 
   builder.queryFields((t) => ({
     embed: t.field({
+      directives: { cost: { weight: WEIGHT.embedding } },
       type: [embedding],
       nullable: { list: true, items: false },
       description: 'Embeds texts with the model that search uses: one vector for each text, in order.',
@@ -220,6 +222,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       resolve: (_root, _args, context) => service.models(context),
     }),
     generate: t.field({
+      directives: { cost: { weight: WEIGHT.model } },
       type: generation,
       description:
         'Asks the chat model, once: a failure is never retried, nothing is cached. Tokens are recorded as usage.',
@@ -227,6 +230,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       resolve: (_root, { input }, context) => service.generate(context, input),
     }),
     rerank: t.field({
+      directives: { cost: { weight: WEIGHT.model } },
       type: reranking,
       description: 'Orders documents by how well they answer a query; says by which method.',
       args: {
@@ -248,6 +252,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
 
   builder.subscriptionFields((t) => ({
     generateStream: t.field({
+      directives: { cost: { weight: WEIGHT.model } },
       type: delta,
       description:
         'Asks the chat model and sends the answer as it is made. Ending the subscription ends the generation.',
@@ -287,6 +292,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       }),
       fields: (t) => ({
         summary: t.field({
+          directives: { cost: { weight: WEIGHT.summary } },
           type: summary,
           requires: builder.selection<{ text?: string | null }>('text'),
           description: 'What the document is about, in a few of its own sentences or in the chat model’s.',

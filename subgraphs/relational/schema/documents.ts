@@ -46,6 +46,8 @@ export function addDocuments(parts: SchemaParts): void {
         },
       }),
       indexing: t.field({
+        // The stores that follow a document.
+        directives: { listSize: { assumedSize: 3 } },
         type: [indexing],
         nullable: { list: true, items: false },
         description: 'How far each store that follows the document has come.',

@@ -1,5 +1,6 @@
 /** `Query.search`. */
 import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SearchFilterShape } from '../input.ts';
@@ -117,6 +118,7 @@ export function addSearch(
 
   builder.queryField('search', (t) =>
     t.field({
+      directives: { cost: { weight: WEIGHT.search } },
       type: Connection,
       description: `Finds the chunks that match a query best, at most ${SEARCH_WINDOW.toLocaleString('en')} of them in all pages. This is where to start when you know what you look for but not where it is.`,
       args: {

@@ -4,6 +4,7 @@ import type { ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments, pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import { checkId } from '../input.ts';
 import { cut, readCursor, SEARCH_WINDOW, writeCursor } from '../search/search.ts';
@@ -63,6 +64,7 @@ export function addSimilar(
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
       similar: t.field({
+        directives: { cost: { weight: WEIGHT.similar } },
         type: ChunkSimilar,
         description:
           'The chunks of all documents whose vectors are nearest to this one’s, itself left out; at most 1,000 in all pages. Null while this chunk has no vector (see `Document.indexing`).',
@@ -78,6 +80,7 @@ export function addSimilar(
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
       similar: t.field({
+        directives: { cost: { weight: WEIGHT.similar } },
         type: DocumentSimilar,
         description:
           'The documents nearest to this one, itself left out; at most 1,000 in all pages. A document’s vector is the normalised mean of its chunks’ vectors. Null while no chunk of this document has a vector (see `indexing`).',

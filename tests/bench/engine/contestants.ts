@@ -57,6 +57,7 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
       documents: documents(limits),
       timeoutMs: limits.requestTimeoutMs,
       budget: limits.answer,
+      maxCost: limits.cost,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => undefined,
     }),
