@@ -220,6 +220,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
             since: supergraph.since,
             subgraphs: supergraph.current.subgraphs.map(({ name }) => name),
             failure: supergraph.failure,
+            unavailable: supergraph.unavailable,
           }),
           progress: async () => background?.progress(),
         },

@@ -125,7 +125,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
           {
             state: () => 'ready',
             stores: () => probeAll([subgraph]),
-            supergraph: () => ({ since: '', subgraphs: [name], failure: undefined }),
+            supergraph: () => ({ since: '', subgraphs: [name], failure: undefined, unavailable: [] }),
           },
           guard,
         ),

@@ -51,7 +51,7 @@ async function main(): Promise<number> {
   const indexer = startIndexer({ clients: stores.clients, log });
   try {
     await indexer.idle(stop.signal);
-    const { pending, failed } = await indexer.status();
+    const { pending, failed } = (await indexer.status()) ?? { pending: 0, failed: 0 };
     console.log(
       failed + pending === 0
         ? 'Everything is delivered.'

@@ -13,7 +13,17 @@ export interface HealthSources {
   /** Probes every store, by subgraph. Never rejects. */
   stores(): Promise<Record<string, readonly StoreHealth[]>>;
   /** The supergraph that serves, and what was wrong with the last change. */
-  supergraph(): { readonly since: string; readonly subgraphs: readonly string[]; readonly failure: string | undefined };
+  supergraph(): {
+    readonly since: string;
+    readonly subgraphs: readonly string[];
+    readonly failure: string | undefined;
+    /** Subgraphs whose schema is the last good one (`fetchedAt`), or that are left out. */
+    readonly unavailable: readonly {
+      readonly subgraph: string;
+      readonly reason: string;
+      readonly fetchedAt?: string;
+    }[];
+  };
   /** Ingestion and indexing progress; absent where nothing is ingested. */
   progress?(): Promise<unknown>;
 }
@@ -42,14 +52,22 @@ export function health(sources: HealthSources, guard: RequestGuard): Handler {
     }
     const stores = await sources.stores();
     const progress = await withTimeout(sources.progress?.());
+    const supergraph = sources.supergraph();
     const states = Object.values(stores)
       .flat()
       .map((store) => store.state);
     sendJson(exchange, status, {
       status: state,
-      degraded: states.includes('down') || sources.supergraph().failure !== undefined,
+      degraded: states.includes('down') || supergraph.failure !== undefined || supergraph.unavailable.length > 0,
       stores,
-      supergraph: sources.supergraph(),
+      supergraph: {
+        ...supergraph,
+        unavailable: supergraph.unavailable.map((each) =>
+          each.fetchedAt === undefined
+            ? each
+            : { ...each, ageSeconds: Math.round((Date.now() - Date.parse(each.fetchedAt)) / 1000) },
+        ),
+      },
       ...(progress === undefined ? {} : { progress }),
     });
     return true;

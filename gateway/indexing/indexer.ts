@@ -30,7 +30,8 @@ export interface Indexer {
   wake(): void;
   /** Resolves once no entry is due, or rejects with the signal's reason. Entries that wait for a retry do not count. */
   idle(signal?: AbortSignal): Promise<void>;
-  status(): Promise<OutboxStatus>;
+  /** Undefined where the supergraph has no outbox. */
+  status(): Promise<OutboxStatus | undefined>;
   /** Ends the loops; deliveries under way are cancelled and their leases run out. */
   close(): Promise<void>;
 }
@@ -39,6 +40,10 @@ const LEASE_SECONDS = 60;
 const LONGEST_RETRY_SECONDS = 300;
 /** A store that is switched off is looked at again now and then: it may be on after a restart of its subgraph. */
 const DISABLED_RETRY_SECONDS = 300;
+
+/** Holds the outbox; without it, or without the store's own subgraph, there is nothing to deliver. */
+const OUTBOX_SUBGRAPH = 'relational';
+const subgraphOf = (store: IndexedStore): string => store.toLowerCase();
 
 export function startIndexer(options: IndexerOptions): Indexer {
   const stop = new AbortController();
@@ -50,7 +55,7 @@ export function startIndexer(options: IndexerOptions): Indexer {
     idle: async (signal) => {
       await Promise.all(loops.map((loop) => loop.idle(signal)));
     },
-    status: () => outbox.status(),
+    status: async () => (options.clients.has(OUTBOX_SUBGRAPH) ? await outbox.status() : undefined),
     close: async () => {
       stop.abort(new Error('The server is stopping.'));
       await Promise.all(loops.map((loop) => loop.ended));
@@ -68,6 +73,8 @@ class StoreLoop {
   #wake: (() => void) | undefined;
   #woken = false;
   #idleWaiters: (() => void)[] = [];
+  /** Why the outbox could not be read at the last look. */
+  #fault: string | undefined;
 
   constructor(store: IndexedStore, outbox: Outbox, call: SubgraphCall, options: IndexerOptions, signal: AbortSignal) {
     this.#store = store;
@@ -110,10 +117,15 @@ class StoreLoop {
       } catch (error) {
         if (this.#signal.aborted) return;
         // The outbox itself cannot be reached: nothing is lost, and the next look finds it all.
-        this.#options.log.warn({ err: error, store: this.#store }, 'The outbox cannot be read; indexing waits.');
+        // It is looked at again and again; one fault is reported once.
+        const reason = (error as Error).message;
+        if (reason !== this.#fault)
+          this.#options.log.warn({ err: error, store: this.#store }, 'The outbox cannot be read; indexing waits.');
+        this.#fault = reason;
         await this.#sleep();
         continue;
       }
+      this.#fault = undefined;
       if (delivered > 0) continue;
       // Only those who asked before this look began may be told that nothing is due.
       this.#idleWaiters = this.#idleWaiters.filter((waiter) => !waiters.includes(waiter));
@@ -124,6 +136,9 @@ class StoreLoop {
 
   /** Claims and settles one batch; returns how many entries it held. */
   async #deliverBatch(): Promise<number> {
+    // What waits for a store that the supergraph does not have is not claimed: it is delivered when it has it.
+    const { clients } = this.#options;
+    if (!clients.has(OUTBOX_SUBGRAPH) || !clients.has(subgraphOf(this.#store))) return 0;
     const entries = await this.#outbox.claim(this.#store, DELIVERIES[this.#store].batch, LEASE_SECONDS);
     const failures: OutboxFailure[] = [];
     const completed: OutboxEntry[] = [];

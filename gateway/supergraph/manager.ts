@@ -2,12 +2,14 @@
  * The supergraph that serves: composed at start, and again whenever its file or a schema changes. A composition that
  * fails is reported, and what served before goes on serving.
  */
+import { join } from 'node:path';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { startTypeScriptWorker } from './typescript-worker.ts';
 import { describe, type Composition } from './compose.ts';
 import { hashOf, readCache, writeCache } from './composition-cache.ts';
 import { refuseNameClashes } from './name-clashes.ts';
-import { loadSchema, type SubgraphSource } from './schema-source.ts';
+import { SchemaKeeper, type UnavailableSchema } from './schema-keeper.ts';
+import type { SubgraphSource } from './schema-source.ts';
 import { readSupergraphFile, SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
 import { watchFiles, type FileWatch } from './watch.ts';
 
@@ -47,6 +49,8 @@ export interface SupergraphManager {
   readonly since: string;
   /** What was wrong with the last change; absent when it serves. */
   readonly failure: string | undefined;
+  /** Subgraphs that could not be asked for their schema: they serve with the last good one, or are left out. */
+  readonly unavailable: readonly UnavailableSchema[];
   /** Looks for changes now. Resolves once what was found serves or has failed. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -62,11 +66,15 @@ export async function openSupergraph(options: SupergraphManagerOptions): Promise
   return manager;
 }
 
+const POLL_MS = 10_000;
+
 class Manager implements SupergraphManager {
   readonly #options: SupergraphManagerOptions;
   #current: Supergraph | undefined;
   #since = '';
   #failure: string | undefined;
+  #unavailable: readonly UnavailableSchema[] = [];
+  readonly #keeper: SchemaKeeper;
   #watch: FileWatch | undefined;
   /** Reloads run one after the other. */
   #reloading: Promise<void> = Promise.resolve();
@@ -74,6 +82,11 @@ class Manager implements SupergraphManager {
 
   constructor(options: SupergraphManagerOptions) {
     this.#options = options;
+    this.#keeper = new SchemaKeeper({
+      folder: join(options.cacheFolder, 'schemas'),
+      retryMs: options.pollMs ?? POLL_MS,
+      onError: (error) => options.log.warn({ err: error }, 'The schema of a subgraph cannot be kept.'),
+    });
   }
 
   get current(): Supergraph {
@@ -89,13 +102,22 @@ class Manager implements SupergraphManager {
     return this.#failure;
   }
 
+  get unavailable(): readonly UnavailableSchema[] {
+    return this.#unavailable;
+  }
+
   async start(): Promise<void> {
     await this.#load();
-    this.#watch = watchFiles(() => void this.reload(), this.#options.pollMs ?? 10_000);
+    this.#watch = watchFiles(() => void this.#look(), this.#options.pollMs ?? POLL_MS);
     this.#watch.set(this.#files(this.current.subgraphs));
   }
 
   reload(): Promise<void> {
+    this.#keeper.retryNow();
+    return this.#look();
+  }
+
+  #look(): Promise<void> {
     this.#reloading = this.#reloading.then(async () => {
       if (this.#closed) return;
       try {
@@ -128,7 +150,7 @@ class Manager implements SupergraphManager {
 
   /** Returns whether there was anything new. */
   async #load(): Promise<boolean> {
-    const { file, overrides, additional = [], activate, cacheFolder, log } = this.#options;
+    const { file, overrides, additional = [] } = this.#options;
     const named = await readSupergraphFile(file, overrides);
     const twice = additional.find(({ name }) => named.subgraphs.some((entry) => entry.name === name));
     if (twice !== undefined)
@@ -138,7 +160,32 @@ class Manager implements SupergraphManager {
     const subgraphs = [...named.subgraphs, ...additional];
     // What is named is watched even if it is faulty, so that mending it is noticed.
     this.#watch?.set(this.#files(subgraphs));
-    const sources = await Promise.all(subgraphs.map(loadSchema));
+    const { sources, unavailable } = await this.#keeper.load(subgraphs);
+    this.#tell(unavailable);
+    if (sources.length === 0) throw new SupergraphError(unavailable.map(({ reason }) => reason).join('\n'));
+    try {
+      const changed = await this.#serve(sources, subgraphs);
+      await this.#keeper.keep(sources, subgraphs);
+      return changed;
+    } catch (error) {
+      if (this.#current !== undefined) throw error;
+      // There is none before that could go on serving, but for what served at the last start.
+      const kept = await this.#keeper.instead(sources, subgraphs);
+      if (!(error instanceof SupergraphError) || hashOf(kept) === hashOf(sources))
+        throw withReasons(error, unavailable);
+      this.#options.log.error(
+        { reason: error.message },
+        'The schemas of the subgraphs do not fit together; the last good ones serve.',
+      );
+      this.#failure = error.message;
+      return await this.#serve(kept, subgraphs);
+    }
+  }
+
+  /** Composes and activates; returns whether there was anything new. */
+  async #serve(sources: readonly SubgraphSource[], entries: readonly SubgraphEntry[]): Promise<boolean> {
+    const { additional = [], activate, cacheFolder, log } = this.#options;
+    const subgraphs = entries.filter(({ name }) => sources.some((source) => source.name === name));
     refuseNameClashes(sources, new Set(additional.map(({ name }) => name)));
     const hash = hashOf(sources);
     if (hash === this.#current?.hash) return false;
@@ -166,9 +213,36 @@ class Manager implements SupergraphManager {
     return true;
   }
 
+  /** Says once what is missing, and once that it is back. */
+  #tell(unavailable: readonly UnavailableSchema[]): void {
+    const before = new Map(this.#unavailable.map((each) => [each.subgraph, each]));
+    for (const { subgraph, reason, fetchedAt } of unavailable) {
+      if (!before.has(subgraph))
+        this.#options.log.warn(
+          { subgraph, reason, fetchedAt },
+          fetchedAt === undefined
+            ? 'A subgraph cannot be asked for its schema and is left out until it can.'
+            : 'A subgraph cannot be asked for its schema; the last good one serves.',
+        );
+      before.delete(subgraph);
+    }
+    for (const subgraph of before.keys())
+      this.#options.log.info({ subgraph }, 'The schema of the subgraph can be had again.');
+    this.#unavailable = unavailable;
+  }
+
   #files(subgraphs: readonly SubgraphEntry[]): string[] {
     return [this.#options.file, ...subgraphs.flatMap(({ schema }) => ('file' in schema ? [schema.file] : []))];
   }
+}
+
+/** What does not compose may want only for what was left out. */
+function withReasons(error: unknown, unavailable: readonly UnavailableSchema[]): unknown {
+  const leftOut = unavailable.filter(({ fetchedAt }) => fetchedAt === undefined);
+  if (!(error instanceof SupergraphError) || leftOut.length === 0) return error;
+  return new SupergraphError([error.message, ...leftOut.map(({ reason }) => `Left out: ${reason}`)].join('\n'), {
+    cause: error,
+  });
 }
 
 async function composeOrThrow(sources: readonly SubgraphSource[], log: Logger): Promise<string> {

@@ -26,7 +26,8 @@ export const startBackground =
     const indexer = startIndexer({ clients, log });
     const stop = new AbortController();
     const firstRun =
-      corpus === undefined
+      // Documents are rows first: without the subgraph that has them there is nowhere to ingest to.
+      corpus === undefined || !clients.has('relational')
         ? undefined
         : startFirstRun({
             root: corpus.root,

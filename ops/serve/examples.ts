@@ -1,20 +1,25 @@
 /** The example agent that works in development mode, so that the first run stream a newcomer sees is a real one. */
+import type { RunningServer } from '#gateway/server.ts';
 import type { Config } from '#gateway/config/config.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 
+/** What the librarian works with. */
+const NEEDED = ['relational', 'runs', 'vector'];
+
 /**
  * Starts the librarian in this process (one of its own would cost some 60 MB), as a client of the server like any
  * other.
- * @param port where the server listens
+ * @param server where it listens, and what it serves: where the librarian could not work it is not started
  * @returns what ends it; a run that is under way goes on at the next start
  */
 export function startExamples(
-  port: number,
+  { port, supergraph }: Pick<RunningServer, 'port' | 'supergraph'>,
   { runLibrarian: wanted, ingestOnStart, server: { host } }: Config,
   log: Logger,
 ): () => Promise<void> {
-  if (!wanted) return () => Promise.resolve();
+  const served = new Set(supergraph.current.subgraphs.map(({ name }) => name));
+  if (!wanted || !NEEDED.every((name) => served.has(name))) return () => Promise.resolve();
   const stop = new AbortController();
   const librarian = runLibrarian({
     // Not the public URL, whose proxy may not be there yet.

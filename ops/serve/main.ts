@@ -115,7 +115,7 @@ async function serve(
   bar.end();
   if (isEnding()) return;
   ready(server);
-  if (ordinal === 1) endings.push(startExamples(server.port, config, log));
+  if (ordinal === 1) endings.push(startExamples(server, config, log));
 }
 
 /** Shows the ingestion of the direct dependencies, which the first start waits for. */

@@ -108,6 +108,31 @@ test('a root field is one of them', async () => {
   expect(errors).toMatchObject([{ path: ['latest'], extensions: { service: 'reviews' } }]);
 });
 
+test('a root field that is left out is an error of the subgraph, and one that is null is not', async () => {
+  const { data, errors } = await run('{ latest }', json({ data: {} }));
+  expect(data).toEqual({ latest: null });
+  expect(errors).toMatchObject([
+    {
+      message: expect.stringMatching(/reviews left out/) as unknown,
+      path: ['latest'],
+      extensions: { code: 'SUBGRAPH_UNAVAILABLE', service: 'reviews' },
+    },
+  ]);
+  expect(await run('{ latest }', json({ data: { latest: null } }))).toEqual({ data: { latest: null } });
+});
+
+test('an error at an entity that was not asked for is told', async () => {
+  const { data, errors } = await run(
+    '{ books { title stars } }',
+    json({
+      data: { _entities: [{ stars: 5 }, { stars: 4 }] },
+      errors: [{ message: 'Lost count.', path: ['_entities', 99_999, 'stars'] }],
+    }),
+  );
+  expect(data).toMatchObject({ books: [{ stars: 5 }, { stars: 4 }] });
+  expect(errors!.map(({ message }) => message)).toContain('Lost count.');
+});
+
 test('values of the wrong type cost themselves', async () => {
   const { data, errors } = await run(
     '{ books { title stars } }',

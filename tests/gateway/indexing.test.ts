@@ -122,6 +122,50 @@ describe('the indexer', () => {
     expect(await indexer.status()).toMatchObject({ pending: 0, failed: 0, done: 3 });
   });
 
+  test('has nothing to do, and nothing to say, where the supergraph has no outbox', async () => {
+    clients.delete('relational');
+    const indexer = start();
+    for (let look = 0; look < 3; look++) await indexer.idle();
+    expect(await indexer.status()).toBeUndefined();
+    expect(warnings).toEqual([]);
+  });
+
+  test('leaves what is for a store that the supergraph does not have, until it has it', async () => {
+    const vector = clients.get('vector')!;
+    clients.delete('vector');
+    await upsert('a', 'one.md');
+    const indexer = start();
+    for (let look = 0; look < 3; look++) await indexer.idle();
+    expect(stores.graph.kept.size).toBe(1);
+    expect(await indexing('a', 'one.md')).toMatchObject({ VECTOR: { state: 'PENDING', error: null } });
+    expect(warnings).toEqual([]);
+    clients.set('vector', vector);
+    await indexer.idle();
+    expect(stores.vector.kept.size).toBe(1);
+  });
+
+  test('says once, and not at every look, that the outbox cannot be read', async () => {
+    const relationalClient = clients.get('relational')!;
+    let looks = 0;
+    clients.set('relational', {
+      ...relationalClient,
+      execute: () => {
+        looks += 1;
+        return Promise.reject(new Error('The outbox is away.'));
+      },
+    });
+    const indexer = start();
+    while (looks < 12) {
+      indexer.wake();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(warnings).toHaveLength(Object.keys(stores).length);
+    clients.set('relational', relationalClient);
+    await upsert('a', 'one.md');
+    await indexer.idle();
+    expect(stores.graph.kept.size).toBe(1);
+  });
+
   test('a document that a store refuses holds back no other, is tried again, and says why', async () => {
     for (let n = 0; n < 9; n++) await upsert('a', `${n}.md`);
     const poison = documentId('a', '4.md');

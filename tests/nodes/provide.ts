@@ -20,12 +20,15 @@ export function packageOf(platform: NodeJS.Platform, arch: string): string {
 }
 
 /**
- * The path of a Node binary of the newest `major`, kept in `$XDG_CACHE_HOME/tributary/nodes` (`~/.cache/…`).
+ * The path of a Node binary of the newest `major`, kept in `$XDG_CACHE_HOME/tributary/nodes` (`~/.cache/…`, and
+ * `/var/cache/…` for root).
  *
  * @throws NotProvisioned when npm cannot install it.
  */
 export async function provideNode(major: number, say: (line: string) => void): Promise<string> {
-  const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'tributary', 'nodes');
+  // Suites run programs as other users too, who cannot enter root's home.
+  const caches = process.getuid?.() === 0 ? '/var/cache' : join(homedir(), '.cache');
+  const cache = join(process.env['XDG_CACHE_HOME'] || caches, 'tributary', 'nodes');
   await mkdir(cache, { recursive: true });
   const name = packageOf(process.platform, process.arch);
   const folder = await cached({ cache }, `${name}-${major}`, async (making) => {

@@ -171,6 +171,9 @@ export function takeRootResult(
   if (objects.length > 1) run.meeting = true;
   if (result.errors === undefined || result.errors.length === 0) {
     if (!isObject(data)) failAll(fetch, run, objects, notGraphQL(fetch.service));
+    // A null that nobody explains would look like data.
+    else if (fetch.shape.fields.some(({ from }) => data[from] === undefined))
+      failAll(fetch, run, objects, leftOut(fetch.service), undefined, (object, key) => object[key] === undefined);
     return;
   }
   const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
@@ -220,8 +223,10 @@ async function fetchEntities(
     }
     const below = renamedPath(error.path!.slice(2), fetch.shape);
     const targets = objects.filter((_, place) => indices[place] === index);
-    // An entity that could not be found at all costs each of its fields.
-    if (below.length === 0) failAll(fetch, run, targets, error, paths);
+    // An entity that could not be found at all costs each of its fields; an error of one that was not asked for may be
+    // of any.
+    if (targets.length === 0) failAll(fetch, run, objects, error, paths);
+    else if (below.length === 0) failAll(fetch, run, targets, error, paths);
     else
       for (const target of targets)
         for (const path of paths.get(target) ?? [])
@@ -326,6 +331,7 @@ function failAll(
   objects: readonly JsonObject[],
   failure: unknown,
   paths?: Map<JsonObject, (string | number)[][]>,
+  isLost: (object: JsonObject, key: string) => boolean = () => true,
 ): void {
   const spent = run.context.budget?.failure;
   if (spent !== undefined) throw spent;
@@ -341,11 +347,14 @@ function failAll(
     for (const path of paths.get(object) ?? []) {
       for (const { key, types } of fetch.keys) {
         const applies = types.every((type) => typeof name !== 'string' || run.types.matches(name, type));
-        if (applies) addError(run, at([...path, key]));
+        if (applies && isLost(object, key)) addError(run, at([...path, key]));
       }
     }
   }
 }
+
+const leftOut = (service: string): CodedError =>
+  new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${service} left out what it was asked for.`);
 
 /** Adds an error at the client's path, once for each place and message. */
 function addError(run: PlanRun, error: GraphQLError): void {
