@@ -1,6 +1,6 @@
 /** One subgraph as a server of its own, over the same edge as the gateway: limits, streams, health, and who may ask. */
 import type { Engine } from '#gateway/execute/engine.ts';
-import { inProcessClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';

@@ -41,7 +41,8 @@ import {
   type DeliverableStream,
   type ShareableStream,
 } from './answers/shared-answers.ts';
-import { resubscriptionOf, type SubgraphClient } from './clients/subgraph-client.ts';
+import type { SubgraphClient } from './clients/subgraph-client.ts';
+import { resubscriptionOf } from './clients/shared-subscription.ts';
 import { mapEvents } from './answers/subscription.ts';
 import { readSupergraphTypes, type SupergraphTypes } from './supergraph-types.ts';
 import { TraceRecorder } from './run/trace.ts';

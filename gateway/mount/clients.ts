@@ -1,5 +1,7 @@
 /** Which client speaks to which subgraph of a supergraph: in process for our own, over HTTP for all others. */
-import { inProcessClient, remoteClient, type SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { remoteClient } from '#gateway/execute/clients/remote-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import type { InternalTokens } from '#gateway/auth/internal-token.ts';
 import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';

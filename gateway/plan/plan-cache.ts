@@ -3,7 +3,7 @@
  * many times at once.
  */
 import { LRUCache } from 'lru-cache';
-import type { Planned, Planner } from './planner.ts';
+import type { Planned, Planner, PlanRequest } from './planner.ts';
 
 export interface PlanCacheOptions {
   /** @default 2000 */
@@ -14,14 +14,6 @@ export interface PlanCacheOptions {
 
 /** Memory of a ready plan for each byte of its JSON: mostly the parsed documents. */
 const MEMORY_PER_BYTE = 10;
-
-/** What there is a plan for. */
-export interface PlanRequest {
-  /** The text of one valid operation. */
-  readonly operation: string;
-  /** Labels of progressive overrides that hold, sorted. */
-  readonly overrides: readonly string[];
-}
 
 interface Kept<Compiled> {
   readonly request: PlanRequest;

@@ -6,7 +6,6 @@
 import { Worker } from 'node:worker_threads';
 import type { QueryPlan } from '@apollo/query-planner';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { PlanRequest } from './plan-cache.ts';
 import { preparePlanning } from './planning-supergraph.ts';
 import { SUPPORTED_FEATURES } from './supported-features.ts';
 
@@ -17,6 +16,14 @@ export interface PlannerOptions {
   log?: (message: string, error?: unknown) => void;
   /** The worker's program, for tests that need one that never answers. @default planner-worker.mjs */
   worker?: URL;
+}
+
+/** What there is a plan for. */
+export interface PlanRequest {
+  /** The text of one valid operation. */
+  readonly operation: string;
+  /** Labels of progressive overrides that hold, sorted. */
+  readonly overrides: readonly string[];
 }
 
 export interface Planned {

@@ -5,7 +5,7 @@
  *
  * Names sort by Unicode code point. All drivers do all of this; there are no optional powers.
  */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';

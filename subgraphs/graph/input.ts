@@ -1,6 +1,6 @@
 /** Checks of what callers send, before any of it reaches a store. All raise `BAD_USER_INPUT`. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { checkJson } from '#subgraphs/shared/json.ts';
+import { checkJson, type JsonValue } from '#subgraphs/shared/json.ts';
 import { RELATION_TYPE } from './driver.ts';
 import type { EntityFilter, EntityReference, EntityWrite, Properties, RelationWrite } from './driver.ts';
 
@@ -99,6 +99,13 @@ export function checkReference({ id, name, kind }: ReferenceInput): EntityRefere
     return { name: checkedName, kind: checkedKind };
   }
   throw badUserInput('An end of a relation takes either `id`, or `name` and `kind`.');
+}
+
+/** An entity as callers give it. */
+export interface EntityInput {
+  name: string;
+  kind: string;
+  properties?: JsonValue | null;
 }
 
 export interface RelationInput {

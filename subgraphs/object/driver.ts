@@ -1,6 +1,7 @@
 /** The interface of the object store: bytes under keys, one name space per tenant. */
 import type { Readable } from 'node:stream';
 import type { StatementCounter } from '#subgraphs/shared/context.ts';
+import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 /** Whose objects a call works on, and where its round trips are counted. */
@@ -103,4 +104,44 @@ export interface ObjectDriver {
   health(): Promise<StoreHealth>;
   /** Ends clients and timers. Idempotent. */
   close(): Promise<void>;
+}
+
+/** Objects as files below the data folder. */
+export interface FilesConfig {
+  kind: 'files';
+  /** The data folder; objects live in `objects` below it. Made when absent. */
+  dataDir: string;
+  /** Signs URLs: at least 16 bytes, equal in all replicas that share the folder. */
+  signingKey: Uint8Array;
+  /**
+   * Where clients reach the gateway, such as `http://127.0.0.1:4000`; asked for each URL, since the port may be known
+   * late.
+   */
+  publicBaseUrl: () => string;
+}
+
+/** Objects in a bucket of an S3 server. */
+export interface S3Config {
+  kind: 's3';
+  /** Where the gateway reaches the store, such as `https://s3.eu-central-1.amazonaws.com`. */
+  endpoint: string;
+  /** Asked for with each request, like the secret key. */
+  accessKey: Secret;
+  secretKey: Secret;
+  bucket: string;
+  region: string;
+  /**
+   * Where clients reach the store, when that differs: signed URLs name it. `off` where they cannot reach it at all:
+   * then signed URLs name the gateway, through which the bytes stream; needs `gateway`. Default: `endpoint`.
+   */
+  publicEndpoint?: string;
+  /** Signs URLs of the gateway's own; see `publicEndpoint`. */
+  gateway?: Pick<FilesConfig, 'signingKey' | 'publicBaseUrl'>;
+  /** `https://host/bucket/key` instead of `https://bucket.host/key`. Default: true, which every server understands. */
+  forcePathStyle?: boolean;
+  /**
+   * How long the store may take to answer one attempt of a request, in milliseconds; uploads take longer. Default:
+   * 10,000
+   */
+  requestTimeoutMs?: number;
 }

@@ -1,8 +1,7 @@
 /** The object subgraph: documents' and artifacts' bytes in S3 or in files, with signed URLs. */
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
-import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Route, Subgraph } from '#subgraphs/shared/subgraph.ts';
-import type { ObjectDriver, ObjectSigner } from './driver.ts';
+import type { FilesConfig, ObjectDriver, ObjectSigner, S3Config } from './driver.ts';
 import { checkContentType } from './bytes/content-type.ts';
 import { createDisabledDriver } from './drivers/disabled.ts';
 import { checkKey } from './input.ts';
@@ -11,44 +10,6 @@ import { createSignedRoutes } from './links/routes.ts';
 import { buildSchema } from './schema/index.ts';
 import { once } from './bytes/service.ts';
 import { UrlSigner } from './links/signed-urls.ts';
-
-export interface FilesConfig {
-  kind: 'files';
-  /** The data folder; objects live in `objects` below it. Made when absent. */
-  dataDir: string;
-  /** Signs URLs: at least 16 bytes, equal in all replicas that share the folder. */
-  signingKey: Uint8Array;
-  /**
-   * Where clients reach the gateway, such as `http://127.0.0.1:4000`; asked for each URL, since the port may be known
-   * late.
-   */
-  publicBaseUrl: () => string;
-}
-
-export interface S3Config {
-  kind: 's3';
-  /** Where the gateway reaches the store, such as `https://s3.eu-central-1.amazonaws.com`. */
-  endpoint: string;
-  /** Asked for with each request, like the secret key. */
-  accessKey: Secret;
-  secretKey: Secret;
-  bucket: string;
-  region: string;
-  /**
-   * Where clients reach the store, when that differs: signed URLs name it. `off` where they cannot reach it at all:
-   * then signed URLs name the gateway, through which the bytes stream; needs `gateway`. Default: `endpoint`.
-   */
-  publicEndpoint?: string;
-  /** Signs URLs of the gateway's own; see `publicEndpoint`. */
-  gateway?: Pick<FilesConfig, 'signingKey' | 'publicBaseUrl'>;
-  /** `https://host/bucket/key` instead of `https://bucket.host/key`. Default: true, which every server understands. */
-  forcePathStyle?: boolean;
-  /**
-   * How long the store may take to answer one attempt of a request, in milliseconds; uploads take longer. Default:
-   * 10,000
-   */
-  requestTimeoutMs?: number;
-}
 
 export interface ObjectConfig {
   driver: FilesConfig | S3Config | { kind: 'off' };

@@ -1,10 +1,8 @@
 /** The relational store: its rows, what can be asked of it, and what can be written. Imports no client library. */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
-import type { Condition } from './models/conditions.ts';
-import type { Order } from './models/orders.ts';
-import type { PreparedDocument } from './documents/input.ts';
+import type { Condition, Order, SortValue } from './models/conditions.ts';
 
 export interface TenantRow {
   id: string;
@@ -120,7 +118,6 @@ export interface ListRequest {
   after: readonly SortValue[] | undefined;
   limit: number;
 }
-export type SortValue = string | number | boolean | null;
 
 /** One parent's rows of a connection that is loaded for many parents at once. */
 export interface ChildRequest {
@@ -233,6 +230,23 @@ export interface AgentDraft {
   instructions: string | null;
   model: string | null;
   config: JsonValue;
+}
+
+/** A document as a store writes it. */
+export interface PreparedDocument {
+  id: string;
+  title: string;
+  source: string;
+  mediaType: string;
+  text: string;
+  contentHash: string;
+  metadata: JsonValue;
+  objectKey: string;
+  entities: DocumentEntity[];
+  relations: DocumentRelation[];
+  chunks: { id: string; index: number; text: string }[];
+  /** Equal for two inputs that mean the same, whatever the order of keys in their JSON. */
+  digest: string;
 }
 
 /**

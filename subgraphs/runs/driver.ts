@@ -1,5 +1,5 @@
 /** The interface of the store of runs. A run is a log of events; its row says where the log stands. */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';

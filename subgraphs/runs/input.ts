@@ -1,5 +1,5 @@
 /** Checks on what callers send, beyond what GraphQL's types say. */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { checkJson } from '#subgraphs/shared/json.ts';

@@ -52,3 +52,5 @@ export const createLoaders = (driver: () => RunsDriver) =>
       { cache: false },
     ),
   }));
+
+export type Loaders = ReturnType<typeof createLoaders>;

@@ -6,30 +6,12 @@ import SchemaBuilder from '@pothos/core';
 import DirectivesPlugin from '@pothos/plugin-directives';
 import FederationPlugin from '@pothos/plugin-federation';
 import type { GraphQLSchema } from 'graphql';
-import type { RequestContext } from './context.ts';
-import { usedDirectives, type CostDirectives } from './cost.ts';
+import type { SubgraphBuilder, SubgraphTypes } from './builder-types.ts';
+import { usedDirectives } from './cost.ts';
 import { addSharedTypes, type SharedTypes } from './shared-types.ts';
 
 /** The federation version of every subgraph and of supergraph.yaml. */
 export const FEDERATION_LINK = 'https://specs.apollo.dev/federation/v2.9';
-
-/** Pothos' type parameters, the same in every subgraph. Fields are nullable unless they say otherwise. */
-export interface SubgraphTypes {
-  Context: RequestContext;
-  DefaultFieldNullability: true;
-  DefaultInputFieldRequiredness: false;
-  Directives: CostDirectives;
-  Scalars: {
-    ID: { Input: string; Output: string };
-    /** In: an ISO 8601 text, validated. Out: a Date or such a text. */
-    DateTime: { Input: Date; Output: Date | string };
-    JSON: { Input: JsonValue; Output: JsonValue };
-  };
-}
-
-export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
-
-export type SubgraphBuilder = PothosSchemaTypes.SchemaBuilder<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>>;
 
 /** One subgraph's builder and the shared types made in it. */
 export interface SubgraphSchema {

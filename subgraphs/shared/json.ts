@@ -1,6 +1,7 @@
 /** Bounds on JSON that callers send: metadata, properties, payloads. */
-import type { JsonValue } from './builder.ts';
 import { badUserInput } from './errors.ts';
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 
 /** The caps on one JSON input value. */
 export const JSON_LIMITS = { bytes: 64 * 1024, depth: 12, keys: 1_000 } as const;

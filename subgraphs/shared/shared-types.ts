@@ -1,7 +1,7 @@
 /** Types that several subgraphs share, made once per builder and only when used: PageInfo, scalars, filters, order. */
 import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
-import type { SubgraphBuilder } from './builder.ts';
+import type { SubgraphBuilder } from './builder-types.ts';
 import { checkJson } from './json.ts';
 
 export interface PageInfoShape {

@@ -2,7 +2,7 @@
  * The interface of a vector store. Every call is in batch form, so that the number of statements does not depend on the
  * number of parents or queries. A driver finds the tenant in the context and nowhere else.
  */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 

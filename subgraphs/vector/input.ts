@@ -1,5 +1,5 @@
 /** Checks what callers send: texts, ids, filters. */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { ChunkFilter, MetadataCondition } from './driver.ts';
 

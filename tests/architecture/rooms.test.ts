@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 
@@ -48,6 +48,24 @@ function storeOf({ specifier, target }: Import): string | undefined {
     : undefined;
 }
 
+/** One cycle for each import that closes one, as the files along it. */
+function cyclesOf(arrows: readonly Pick<Import, 'file' | 'target'>[]): string[][] {
+  const targets = new Map<string, string[]>();
+  for (const { file, target } of arrows) {
+    if (target !== undefined) targets.set(file, [...(targets.get(file) ?? []), target]);
+  }
+  const cycles: string[][] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file]);
+    if (path.includes(file) || done.has(file)) return;
+    for (const target of targets.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of targets.keys()) visit(file, []);
+  return cycles;
+}
+
 const isTest = (file: string): boolean => file.endsWith('.test.ts') || file.startsWith('tests/');
 const isDriver = (path: string | undefined): boolean => /^subgraphs\/[^/]+\/drivers\//.test(path ?? '');
 const told = ({ file, specifier }: Import): string => `${file} imports ${specifier}`;
@@ -74,6 +92,16 @@ describe('imports', () => {
       return from >= 0 && to >= 0 && to < from;
     });
     expect(upwards.map(told)).toEqual([]);
+  });
+
+  test('no file imports itself by way of others, types included', () => {
+    expect(cyclesOf(imports).map((cycle) => cycle.join(' → '))).toEqual([]);
+    const knot = [
+      { file: 'a.ts', target: 'b.ts' },
+      { file: 'b.ts', target: 'c.ts' },
+      { file: 'c.ts', target: 'b.ts' },
+    ];
+    expect(cyclesOf(knot)).toEqual([['b.ts', 'c.ts', 'b.ts']]);
   });
 
   test('a subgraph knows itself and what subgraphs share', () => {
@@ -153,6 +181,35 @@ describe('imports', () => {
       return running || !(name in devDependencies!);
     });
     expect(undeclared.map(told)).toEqual([]);
+  });
+});
+
+describe('every subgraph has one shape', () => {
+  /** What may stand directly in a subgraph's folder besides folders named after what they do. */
+  const FILES = ['index.ts', 'schema.graphql', 'driver.ts', 'loaders.ts', 'input.ts'];
+  const folders = readdirSync(join(ROOT, 'subgraphs'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'shared')
+    .map(({ name }) => name);
+
+  test.each(folders)('%s', (name) => {
+    const entries = readdirSync(join(ROOT, 'subgraphs', name), { withFileTypes: true });
+    const has = (path: string): boolean => existsSync(join(ROOT, 'subgraphs', name, path));
+    const strangers = entries
+      .filter((entry) => entry.isFile() && !FILES.includes(entry.name))
+      .map((entry) => entry.name);
+    // The graph model's schema is made of the operator's file when the server starts.
+    const schema = name === 'graph-model' ? ['schema'] : ['schema/index.ts', 'schema.graphql'];
+    const missing = ['index.ts', 'driver.ts', 'drivers', ...schema].filter((path) => !has(path));
+    // A driver is a folder named after its store; what stands in where there is none, and what drivers share, are files.
+    const drivers = readdirSync(join(ROOT, 'subgraphs', name, 'drivers'), { withFileTypes: true });
+    const flat = drivers.filter(
+      (entry) => entry.isFile() && /^(postgres|neo4j|qdrant|s3|files|openai|redis)/.test(entry.name),
+    );
+    expect({ strangers, missing, flat: flat.map((entry) => entry.name) }).toEqual({
+      strangers: [],
+      missing: [],
+      flat: [],
+    });
   });
 });
 

@@ -5,7 +5,8 @@ import { createRequestContext, type RequestContext } from '#subgraphs/shared/con
 import { prepareDocument, type UpsertDocumentInput } from '#subgraphs/relational/documents/input.ts';
 import { STORES, type OutboxClaim, type OutboxEntryRow, type RelationalDriver } from '#subgraphs/relational/driver.ts';
 import { MODELS, type Model } from '#subgraphs/relational/models/models.ts';
-import { parseCursor, parseOrder, rowCursor, type Order } from '#subgraphs/relational/models/orders.ts';
+import { parseCursor, parseOrder, rowCursor } from '#subgraphs/relational/models/orders.ts';
+import type { Order } from '#subgraphs/relational/models/conditions.ts';
 
 export interface RelationalUnderTest extends AsyncDisposable {
   driver: RelationalDriver;

@@ -3,11 +3,8 @@ import { composeServices } from '@apollo/composition';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { createEngine, createEngineOn, type Engine, type EngineOptions } from '#gateway/execute/engine.ts';
-import {
-  inProcessClient,
-  type SubgraphClient,
-  type SubgraphRequest,
-} from '#gateway/execute/clients/subgraph-client.ts';
+import type { SubgraphClient, SubgraphRequest } from '#gateway/execute/clients/subgraph-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { plannerInThread } from './random/planner.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 

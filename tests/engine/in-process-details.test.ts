@@ -9,7 +9,7 @@ import DataLoader from 'dataloader';
 import { execute, parse, type GraphQLResolveInfo, type GraphQLSchema } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { executorOf } from '#gateway/execute/in-process/executor.ts';
-import { inProcessClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { received, subgraphSchema, testContext } from './federation.ts';
 
 interface Asked {

@@ -3,11 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { parse, type DocumentNode, type ExecutionResult } from 'graphql';
 import { afterEach, describe, expect, test } from 'vitest';
-import {
-  remoteClient,
-  type RemoteClientOptions,
-  type SubgraphClient,
-} from '#gateway/execute/clients/subgraph-client.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { remoteClient, type RemoteClientOptions } from '#gateway/execute/clients/remote-client.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { testContext } from './federation.ts';
 

@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { execute, parse, type ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createEngine, type Engine } from '#gateway/execute/engine.ts';
-import { inProcessClient, remoteClient, type SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { remoteClient } from '#gateway/execute/clients/remote-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { composeTest, received, subgraphSchema, testContext, type TestSubgraph } from './federation.ts';
 
 const subgraphs = {

@@ -9,7 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { EventQueue } from '#gateway/execute/clients/event-queue.ts';
 import { EventStreamParser } from '#gateway/execute/clients/remote-event-stream.ts';
-import { remoteClient, type RemoteClientOptions } from '#gateway/execute/clients/subgraph-client.ts';
+import { remoteClient, type RemoteClientOptions } from '#gateway/execute/clients/remote-client.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { testContext } from './federation.ts';
 

@@ -3,11 +3,8 @@
  * ordered.
  */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  inProcessClient,
-  type SubgraphClient,
-  type SubgraphRequest,
-} from '#gateway/execute/clients/subgraph-client.ts';
+import type { SubgraphClient, SubgraphRequest } from '#gateway/execute/clients/subgraph-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { startIndexer, type Indexer } from '#gateway/indexing/indexer.ts';
 import { documentId } from '#subgraphs/shared/ids.ts';
 import { createRelationalFixture, note, UPSERT, type RelationalFixture } from '#tests/subgraphs/relational-fixture.ts';

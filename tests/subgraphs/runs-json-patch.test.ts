@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { JSON_PATCH, PATCH_LIMITS, PatchedDocument, type JsonPatch } from '#subgraphs/runs/events/json-patch.ts';
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 
 const patched = (document: unknown, patch: unknown): JsonValue => {
   const subject = new PatchedDocument(JSON.parse(JSON.stringify(document)) as JsonValue);

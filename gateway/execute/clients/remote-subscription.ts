@@ -2,9 +2,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { EventQueue } from './event-queue.ts';
 import { readResult } from './graphql-response.ts';
-import { remoteEventStreams } from './remote-event-stream.ts';
 import type { ExchangeBounds } from './remote-exchange.ts';
-import { remoteSockets } from './remote-socket.ts';
 
 /**
  * `graphql-ws`: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md (the subprotocol
@@ -82,23 +80,4 @@ export interface RemoteSubscriptions {
   open(subscription: RemoteSubscription): Promise<RemoteEvents | ExecutionResult>;
   /** Ends all streams. */
   close(): Promise<void>;
-}
-
-/**
- * @param url of the subgraph's subscriptions; `http(s)` and `ws(s)` are taken for each other as the protocol needs
- * @param parameters of `connection_init`, besides the headers, which win; server-sent events have none
- */
-export function remoteSubscriptions(
-  bounds: StreamBounds,
-  protocol: SubscriptionProtocol,
-  url: URL,
-  parameters?: () => Readonly<Record<string, unknown>> | undefined,
-): RemoteSubscriptions {
-  const address = new URL(url);
-  if (protocol === 'sse') {
-    address.protocol = address.protocol.replace(/^ws/, 'http');
-    return remoteEventStreams(bounds, address);
-  }
-  address.protocol = address.protocol.replace(/^http/, 'ws');
-  return remoteSockets(bounds, address, parameters);
 }

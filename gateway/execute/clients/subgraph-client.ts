@@ -49,7 +49,3 @@ export interface SubgraphClient {
   /** Ends connections. Idempotent. */
   close(): Promise<void>;
 }
-
-export { inProcessClient } from './in-process-client.ts';
-export { remoteClient, type RemoteClientOptions } from './remote-client.ts';
-export { resubscriptionOf } from './shared-subscription.ts';

@@ -7,7 +7,7 @@ import { differingDocuments, documentProperties, type DocumentProperty } from '.
 import type { DocumentGraph, GraphDriver } from '../driver.ts';
 import { checkCount, checkEntity, checkRelation, checkText, INPUT_LIMITS } from '../input.ts';
 import type { RelationInput } from '../input.ts';
-import type { EntityInput } from './mutations.ts';
+import type { EntityInput } from '../input.ts';
 
 /** As the input arrives: what `properties` holds is checked, not assumed. */
 interface Checkable {

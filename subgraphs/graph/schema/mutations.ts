@@ -1,19 +1,13 @@
 /** The root fields that write. */
 import type { InputRef } from '@pothos/core';
-import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Entity, GraphDriver, Relation } from '../driver.ts';
 import { checkCount, checkEntity, checkRelation, checkText, INPUT_LIMITS } from '../input.ts';
-import type { ReferenceInput, RelationInput } from '../input.ts';
+import type { EntityInput, ReferenceInput, RelationInput } from '../input.ts';
 import type { GraphLoaders } from '../loaders.ts';
 import { addIndexing } from './indexing.ts';
 import type { GraphTypes } from './types.ts';
-
-export interface EntityInput {
-  name: string;
-  kind: string;
-  properties?: JsonValue | null;
-}
 
 export function addMutations(
   schema: SubgraphSchema,

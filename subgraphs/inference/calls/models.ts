@@ -2,7 +2,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { ModelServer } from '../driver.ts';
-import type { InferenceDeps } from './service.ts';
+import type { InferenceDeps } from './deps.ts';
 
 export type ModelKind = 'EMBEDDING' | 'CHAT' | 'RERANK';
 

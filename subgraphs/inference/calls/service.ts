@@ -1,15 +1,6 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { Embedder } from '#subgraphs/shared/ports.ts';
-import type {
-  ChatDriver,
-  ChatRequest,
-  EmbeddingDriver,
-  FinishReason,
-  ModelServer,
-  RerankDriver,
-  TokenCount,
-} from '../driver.ts';
+import type { ChatRequest } from '../driver.ts';
 import { summarizeExtractively } from '../summaries/extractive.ts';
 import { checkBetween, checkCount, checkText, checkTexts, LIMITS } from '../input.ts';
 import { listModels, type ModelEntry } from './models.ts';
@@ -17,56 +8,15 @@ import { chatNotConfigured } from './not-configured.ts';
 import { rerankByEmbedding } from './rerank.ts';
 import { streamGeneration, type GenerationDelta } from './stream.ts';
 import { summarizeWithModel } from '../summaries/by-model.ts';
-import { estimateTokens, type RecordUsage } from './usage.ts';
-
-/** What the schema builds on. */
-export interface InferenceDeps {
-  readonly embedder: Embedder;
-  readonly embedding: EmbeddingDriver;
-  readonly chat: ChatDriver;
-  readonly reranker: RerankDriver | undefined;
-  /** The server behind `embedding` and `chat`, where there is one. */
-  readonly servers: readonly ModelServer[];
-  readonly recordUsage: RecordUsage;
-}
+import type { InferenceDeps } from './deps.ts';
+import type { Embedding, Generation, Reranking, Summary } from './results.ts';
+import { charactersOf, usageOf } from './usage.ts';
 
 export interface GenerateRequest {
   messages: { role: 'SYSTEM' | 'USER' | 'ASSISTANT'; content: string }[];
   maxTokens?: number | null;
   temperature?: number | null;
   stop?: string[] | null;
-}
-
-export interface Embedding {
-  index: number;
-  model: string;
-  dimensions: number;
-  vector: Float32Array;
-}
-
-export interface GenerationUsage extends TokenCount {
-  /** Whether the tokens were estimated here from the number of characters. */
-  estimated: boolean;
-}
-
-export interface Generation {
-  text: string;
-  reasoning: string | null;
-  model: string;
-  finishReason: FinishReason;
-  usage: GenerationUsage;
-}
-
-export interface Reranking {
-  method: 'MODEL' | 'EMBEDDING';
-  model: string | null;
-  results: { index: number; score: number; document: string }[];
-}
-
-export interface Summary {
-  text: string;
-  method: 'EXTRACTIVE' | 'MODEL';
-  model: string | null;
 }
 
 /** The operations of the inference subgraph. `deps` is read when they run, never before. */
@@ -158,23 +108,6 @@ export function createService(deps: InferenceDeps) {
     },
   };
 }
-
-/** The provider's count, or an estimate that says that it is one. */
-export function usageOf(
-  counted: TokenCount | undefined,
-  inputCharacters: number,
-  outputCharacters: number,
-): GenerationUsage {
-  if (counted) return { ...counted, estimated: false };
-  return {
-    inputTokens: estimateTokens(inputCharacters),
-    outputTokens: estimateTokens(outputCharacters),
-    estimated: true,
-  };
-}
-
-export const charactersOf = (request: ChatRequest): number =>
-  request.messages.reduce((sum, { content }) => sum + content.length, 0);
 
 function checkRequest({ messages, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {
   const limits = LIMITS.generate;

@@ -3,7 +3,9 @@
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { ChatRequest, FinishReason, TokenCount } from '../driver.ts';
-import { charactersOf, usageOf, type GenerationUsage, type InferenceDeps } from './service.ts';
+import { charactersOf, usageOf } from './usage.ts';
+import type { GenerationUsage } from './results.ts';
+import type { InferenceDeps } from './deps.ts';
 
 export interface GenerationDelta {
   delta: string;

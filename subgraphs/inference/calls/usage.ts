@@ -1,7 +1,8 @@
 /** Records what models were paid for, without ever standing in the way of the answer. */
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Usage, UsageSink } from '#subgraphs/shared/ports.ts';
-import type { TokenCount } from '../driver.ts';
+import type { ChatRequest, TokenCount } from '../driver.ts';
+import type { GenerationUsage } from './results.ts';
 
 /** Takes note of a call that is over. Returns at once; a record that cannot be written is logged. */
 export type RecordUsage = (
@@ -49,3 +50,21 @@ export function createUsageRecorder(
  * English.
  */
 export const estimateTokens = (characters: number): number => Math.ceil(characters / 4);
+
+/** The provider's count, or an estimate that says that it is one. */
+export function usageOf(
+  counted: TokenCount | undefined,
+  inputCharacters: number,
+  outputCharacters: number,
+): GenerationUsage {
+  if (counted) return { ...counted, estimated: false };
+  return {
+    inputTokens: estimateTokens(inputCharacters),
+    outputTokens: estimateTokens(outputCharacters),
+    estimated: true,
+  };
+}
+
+/** The characters that a chat request sends. */
+export const charactersOf = (request: ChatRequest): number =>
+  request.messages.reduce((sum, { content }) => sum + content.length, 0);

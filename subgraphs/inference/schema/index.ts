@@ -4,16 +4,9 @@ import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { LIMITS } from '../input.ts';
 import type { ModelEntry } from '../calls/models.ts';
-import {
-  createService,
-  type Embedding,
-  type GenerateRequest,
-  type Generation,
-  type GenerationUsage,
-  type InferenceDeps,
-  type Reranking,
-  type Summary,
-} from '../calls/service.ts';
+import { createService, type GenerateRequest } from '../calls/service.ts';
+import type { Embedding, Generation, GenerationUsage, Reranking, Summary } from '../calls/results.ts';
+import type { InferenceDeps } from '../calls/deps.ts';
 import type { GenerationDelta } from '../calls/stream.ts';
 
 /** Builds the schema; `deps` is only read when fields are resolved. */

@@ -1,6 +1,8 @@
 /** A summary by the chat model. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { charactersOf, type InferenceDeps, type Summary } from '../calls/service.ts';
+import { charactersOf } from '../calls/usage.ts';
+import type { Summary } from '../calls/results.ts';
+import type { InferenceDeps } from '../calls/deps.ts';
 import type { ChatRequest } from '../driver.ts';
 import { summarizeExtractively } from './extractive.ts';
 

@@ -1,10 +1,10 @@
 /** What `upsertDocument` accepts, and what it makes of it before a store is touched: ids, hash, chunks. */
 import { createHash } from 'node:crypto';
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
 import { CHUNKING, chunkText } from './chunking.ts';
-import type { DocumentEntity, DocumentRelation, EntityName } from '../driver.ts';
+import type { DocumentEntity, DocumentRelation, EntityName, PreparedDocument } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
 
 /** The bounds on one document, and on one batch of them. */
@@ -35,23 +35,6 @@ export interface UpsertDocumentInput {
   metadata?: JsonValue | null;
   entities?: (EntityName & { properties?: JsonValue | null })[] | null;
   relations?: { from: EntityName; to: EntityName; type: string; properties?: JsonValue | null }[] | null;
-}
-
-/** A document as a store writes it. */
-export interface PreparedDocument {
-  id: string;
-  title: string;
-  source: string;
-  mediaType: string;
-  text: string;
-  contentHash: string;
-  metadata: JsonValue;
-  objectKey: string;
-  entities: DocumentEntity[];
-  relations: DocumentRelation[];
-  chunks: { id: string; index: number; text: string }[];
-  /** Equal for two inputs that mean the same, whatever the order of keys in their JSON. */
-  digest: string;
 }
 
 /**

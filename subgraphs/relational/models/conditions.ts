@@ -1,8 +1,8 @@
 /**
- * Conditions on the columns of a model, in a form that is free of both GraphQL and SQL. Two-valued: a comparison with a
+ * Conditions and orders on the columns of a model, in a form that is free of both GraphQL and SQL. Two-valued: a comparison with a
  * null column is false, and `not` makes it true.
  */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 
 /** A value as it is compared; moments are ISO 8601 texts. */
 export type Operand = string | number | boolean;
@@ -21,3 +21,12 @@ export type Condition =
   /** The value at a path of a JSON column equals one of these. */
   | { kind: 'json'; column: string; path: readonly string[]; values: readonly JsonValue[] }
   | { kind: 'jsonExists'; column: string; path: readonly string[] };
+
+/** One level of a sort; nulls are the largest values. */
+export interface Order {
+  readonly field: string;
+  readonly direction: 'ASC' | 'DESC';
+}
+
+/** A value as lists are sorted by it and cursors hold it. */
+export type SortValue = string | number | boolean | null;

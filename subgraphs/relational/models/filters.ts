@@ -1,6 +1,7 @@
 /** A model's filter: its GraphQL input type, and what a caller's input means. */
 import type { InputRef } from '@pothos/core';
-import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Condition, Operand } from './conditions.ts';
 import { columnOf, columnsOf, type ColumnType, type Model } from './models.ts';

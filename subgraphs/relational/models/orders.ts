@@ -3,14 +3,8 @@ import type { EnumRef, InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import type { SortValue } from '../driver.ts';
+import type { Order, SortValue } from './conditions.ts';
 import { columnOf, columnsOf, type Model } from './models.ts';
-
-/** One level of a sort; nulls are the largest values. */
-export interface Order {
-  readonly field: string;
-  readonly direction: 'ASC' | 'DESC';
-}
 
 /** The most fields that one order names. */
 export const ORDER_FIELDS = 5;

@@ -2,7 +2,7 @@
 import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { agentVersionId } from '../agents/version-id.ts';
 import { jsonObject } from '../documents/input.ts';
 import type { AgentDraft, AgentRow, AgentVersionRow } from '../driver.ts';

@@ -1,13 +1,15 @@
 /** What the types of this subgraph have in common: fields from a model's columns, keys, root lists. */
 import type { EnumRef, ImplementableObjectRef } from '@pothos/core';
-import type { SubgraphBuilder, SubgraphSchema, SubgraphTypes } from '#subgraphs/shared/builder.ts';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
 import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
 import type { Loaders } from '../loaders.ts';
 import { columnOf, MODELS, type ColumnType, type Model } from '../models/models.ts';
-import { orderInput, parseCursor, parseOrder, rowCursor, type Order } from '../models/orders.ts';
+import { orderInput, parseCursor, parseOrder, rowCursor } from '../models/orders.ts';
+import type { Order } from '../models/conditions.ts';
 
 type Types = PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>;
 export type Ref<Shape> = ImplementableObjectRef<Types, Shape>;

@@ -2,12 +2,7 @@
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import {
   STORES,
-  type ChunkRow,
-  type DocumentEntity,
-  type DocumentRelation,
-  type EntityName,
   type IndexedStore,
-  type OutboxContent,
   type OutboxEntryRow,
   type OutboxFailure,
   type OutboxSettlement,
@@ -15,6 +10,7 @@ import {
 } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
 import { addMutation, requireSystem } from './mutation.ts';
+import { contentTypes, type ContentTypes } from './outbox-content.ts';
 import { addReconciling } from './reconcile.ts';
 
 const inaccessible = true;
@@ -80,85 +76,6 @@ function addClaim(parts: SchemaParts, content: ContentTypes): void {
       return { entries };
     },
   });
-}
-
-/** The types of what a document consists of, as deliveries read it. */
-export type ContentTypes = ReturnType<typeof contentTypes>;
-
-function contentTypes({ builder }: SchemaParts) {
-  const document = builder.objectRef<OutboxContent>('OutboxDocument').implement({
-    description: 'A document as it is to be delivered.',
-    inaccessible,
-    fields: (t) => ({
-      title: t.exposeString('title', { nullable: false, description: 'The title.' }),
-      source: t.exposeString('source', { nullable: false, description: 'The source.' }),
-      mediaType: t.exposeString('mediaType', { nullable: false, description: 'The text’s media type.' }),
-      text: t.exposeString('text', { nullable: false, description: 'The whole text; read only when selected.' }),
-      contentHash: t.exposeString('contentHash', {
-        nullable: false,
-        description: 'SHA-256 of the text, in hexadecimal.',
-      }),
-      metadata: t.field({
-        type: 'JSON',
-        nullable: false,
-        description: 'The metadata.',
-        resolve: (row) => row.metadata,
-      }),
-      createdAt: t.field({
-        type: 'DateTime',
-        nullable: false,
-        description: 'When it was created.',
-        resolve: (row) => row.createdAt,
-      }),
-    }),
-  });
-  const chunk = builder.objectRef<ChunkRow>('OutboxChunk').implement({
-    description: 'A passage of the document.',
-    inaccessible,
-    fields: (t) => ({
-      id: t.exposeID('id', { nullable: false, description: 'The chunk’s id.' }),
-      index: t.exposeInt('index', { nullable: false, description: 'Its place, from 0.' }),
-      text: t.exposeString('text', { nullable: false, description: 'Its text.' }),
-    }),
-  });
-  const entity = builder.objectRef<DocumentEntity>('OutboxEntity').implement({
-    description: 'An entity that the document is about.',
-    inaccessible,
-    fields: (t) => ({
-      name: t.exposeString('name', { nullable: false, description: 'Its name.' }),
-      kind: t.exposeString('kind', { nullable: false, description: 'Its kind.' }),
-      properties: t.field({
-        type: 'JSON',
-        nullable: false,
-        description: 'Its properties.',
-        resolve: (row) => row.properties,
-      }),
-    }),
-  });
-  const end = builder.objectRef<EntityName>('OutboxEntityName').implement({
-    description: 'One end of a relation.',
-    inaccessible,
-    fields: (t) => ({
-      name: t.exposeString('name', { nullable: false, description: 'The entity’s name.' }),
-      kind: t.exposeString('kind', { nullable: false, description: 'The entity’s kind.' }),
-    }),
-  });
-  const relation = builder.objectRef<DocumentRelation>('OutboxRelation').implement({
-    description: 'A relation that the document tells of.',
-    inaccessible,
-    fields: (t) => ({
-      from: t.field({ type: end, nullable: false, description: 'Where it starts.', resolve: (row) => row.from }),
-      to: t.field({ type: end, nullable: false, description: 'Where it ends.', resolve: (row) => row.to }),
-      type: t.exposeString('type', { nullable: false, description: 'Its type.' }),
-      properties: t.field({
-        type: 'JSON',
-        nullable: false,
-        description: 'Its properties.',
-        resolve: (row) => row.properties,
-      }),
-    }),
-  });
-  return { document, chunk, entity, relation };
 }
 
 function addEntryTypes({ builder, indexedStore }: SchemaParts, { document, chunk, entity, relation }: ContentTypes) {

@@ -6,7 +6,7 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Redelivery, ReferenceDocument } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
 import { addMutation, requireSystem } from './mutation.ts';
-import type { ContentTypes } from './outbox.ts';
+import type { ContentTypes } from './outbox-content.ts';
 
 const inaccessible = true;
 

@@ -1,5 +1,5 @@
 /** Entities of other subgraphs, known here by their key alone. */
-import type { SubgraphBuilder } from '#subgraphs/shared/builder.ts';
+import type { SubgraphBuilder } from '#subgraphs/shared/builder-types.ts';
 import type { Ref } from './entity.ts';
 
 export function addStubs(builder: SubgraphBuilder): { StoredObject: Ref<{ key: string }>; Run: Ref<{ id: string }> } {

@@ -4,7 +4,7 @@
  * process ends, or Temporal is away for hours; every step may be taken twice. Any number of processes may work on it at
  * once.
  */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';

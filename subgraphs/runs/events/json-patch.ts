@@ -5,7 +5,7 @@
  * a document with every operation. (The packages at hand skip such keys, or cannot replace the whole.)
  */
 import { z } from 'zod';
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 
 /** What a document may be (bytes of JSON, levels), and how many bytes one series of patches may touch. */

@@ -2,7 +2,8 @@
  * The GraphQL types of events, generated from the table of event types: an interface, and an object type for each type.
  */
 import type { EnumRef, InterfaceRef, ObjectRef } from '@pothos/core';
-import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Run, RunEvent } from '../driver.ts';
 import {
@@ -12,8 +13,8 @@ import {
   type EventField,
   type RunEventType,
 } from '../events/event-types.ts';
-import { referenceTo, type RunReference } from './run.ts';
-import type { RunsSchemaDeps } from './index.ts';
+import { referenceTo, type RunReference } from './run-reference.ts';
+import type { RunsSchemaDeps } from './deps.ts';
 import { runOfStreamed } from '../streams/streamed-runs.ts';
 
 export interface EventTypes {

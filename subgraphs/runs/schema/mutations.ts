@@ -1,14 +1,15 @@
 /** `startRun`, `appendRunEvents`, `finishRun`, `cancelRun`: the last two are appends of a terminal event. */
 import type { ObjectRef } from '@pothos/core';
-import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, storeDisabled } from '#subgraphs/shared/errors.ts';
 import { LEASE_LIMITS, RUN_LIMITS, type Run } from '../driver.ts';
 import type { RunEventType } from '../events/event-types.ts';
 import { checkAgentId, checkEvents, checkLongText, checkMoment, checkNumber, checkText } from '../input.ts';
 import type { EventTypes } from './events.ts';
-import { referenceTo, type RunReference } from './run.ts';
-import type { RunsSchemaDeps } from './index.ts';
+import { referenceTo, type RunReference } from './run-reference.ts';
+import type { RunsSchemaDeps } from './deps.ts';
 
 export function addMutations(
   { builder }: SubgraphSchema,

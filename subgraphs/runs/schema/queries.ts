@@ -6,8 +6,9 @@ import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RUN_STATUSES, type RunFilter, type RunStatus as RunStatusValue } from '../driver.ts';
 import { checkFilter } from '../input.ts';
-import { referenceTo, type RunReference } from './run.ts';
-import type { Loaders, RunsSchemaDeps } from './index.ts';
+import { referenceTo, type RunReference } from './run-reference.ts';
+import type { Loaders } from '../loaders.ts';
+import type { RunsSchemaDeps } from './deps.ts';
 
 export function addQueries(
   schema: SubgraphSchema,

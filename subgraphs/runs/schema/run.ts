@@ -1,21 +1,15 @@
 /** The entity `Run`. */
 import type { EnumRef, ImplementableObjectRef } from '@pothos/core';
-import type { SubgraphSchema, SubgraphTypes } from '#subgraphs/shared/builder.ts';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { RUN_STATUSES, type Run, type RunEvent, type RunStatus } from '../driver.ts';
 import { parseCursor } from '../input.ts';
+import { referenceTo, type RunReference } from './run-reference.ts';
 import type { EventTypes } from './events.ts';
-import type { Loaders } from './index.ts';
+import type { Loaders } from '../loaders.ts';
 import { checkCursor } from '../streams/stream-hub.ts';
-
-/** A run by its id; its row is read where more than the id is asked for. */
-export interface RunReference {
-  readonly id: string;
-  readonly run?: Run;
-}
-
-export const referenceTo = (run: Run): RunReference => ({ id: run.id, run });
 
 const STATUS_DESCRIPTIONS: Record<RunStatus, string> = {
   QUEUED: 'Started, and its log is empty; a worker may have claimed it.',

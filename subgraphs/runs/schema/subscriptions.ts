@@ -3,7 +3,7 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RunEvent } from '../driver.ts';
 import { checkAgentId, parseCursor } from '../input.ts';
 import type { EventTypes } from './events.ts';
-import type { RunsSchemaDeps } from './index.ts';
+import type { RunsSchemaDeps } from './deps.ts';
 import { parsePosition } from '../streams/tenant-position.ts';
 import type { TenantEvent } from '../streams/tenant-reader.ts';
 

@@ -4,8 +4,8 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { LEASE_LIMITS, type Lease, type Run } from '../driver.ts';
 import { checkAgentId, checkNumber, checkText } from '../input.ts';
-import { referenceTo, type RunReference } from './run.ts';
-import type { RunsSchemaDeps } from './index.ts';
+import { referenceTo, type RunReference } from './run-reference.ts';
+import type { RunsSchemaDeps } from './deps.ts';
 
 const { seconds } = LEASE_LIMITS;
 const LEASE_SECONDS = `How long the lease lasts from now, in seconds: ${seconds.min} to ${seconds.max}; ${seconds.default} when absent.`;

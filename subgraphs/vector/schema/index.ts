@@ -2,18 +2,12 @@
 import type { GraphQLSchema } from 'graphql';
 
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
-import type { Embedder } from '#subgraphs/shared/ports.ts';
-import type { VectorDriver } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
+import type { VectorSchemaDeps } from './deps.ts';
 import { addIndexing } from './indexing.ts';
 import { addMutations } from './mutations.ts';
 import { addSearch } from './search.ts';
 import { addSimilar } from './similar.ts';
-
-export interface VectorSchemaDeps {
-  readonly driver: VectorDriver;
-  readonly embedder: Embedder;
-}
 
 /** Builds the schema. Does not touch `deps` while building. */
 export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {

@@ -11,7 +11,7 @@ import {
 } from '../indexing/indexing.ts';
 import { checkIds } from '../input.ts';
 import type { VectorLoaders } from '../loaders.ts';
-import type { VectorSchemaDeps } from './index.ts';
+import type { VectorSchemaDeps } from './deps.ts';
 import type { StubRef } from './similar.ts';
 
 export function addIndexing(

@@ -5,7 +5,7 @@ import type { CollectionInfo } from '../driver.ts';
 import { upsertVectors, WRITE_LIMITS, type VectorItem } from '../indexing/indexing.ts';
 import { checkIds } from '../input.ts';
 import type { VectorLoaders } from '../loaders.ts';
-import type { VectorSchemaDeps } from './index.ts';
+import type { VectorSchemaDeps } from './deps.ts';
 import type { StubRef } from './similar.ts';
 
 export function addMutations(

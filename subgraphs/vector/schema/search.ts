@@ -1,6 +1,7 @@
 /** `Query.search`. */
-import type { JsonValue, SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SearchFilterShape } from '../input.ts';

@@ -6,10 +6,10 @@
 import { execute, parse, print, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { expect, test, vi } from 'vitest';
 import { createEngineOn } from '#gateway/execute/engine.ts';
-import { inProcessClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { composeTest, received, subgraphSchema, testContext } from '../federation.ts';
 import { cutModel, uncutSchema } from './cut.ts';
-import { randomModel } from './model.ts';
+import { randomModel } from './random-model.ts';
 import { randomOperation } from './operation.ts';
 import { plannerInThread } from './planner.ts';
 

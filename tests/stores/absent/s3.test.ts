@@ -1,7 +1,8 @@
 /** S3 in every way absent, on the real server of this run. */
 import { randomBytes } from 'node:crypto';
 import { describe } from 'vitest';
-import { createObject, type S3Config } from '#subgraphs/object/index.ts';
+import { createObject } from '#subgraphs/object/index.ts';
+import type { S3Config } from '#subgraphs/object/driver.ts';
 import { absences, ask, SECRET, silence, type Absence } from './absent.ts';
 
 const {

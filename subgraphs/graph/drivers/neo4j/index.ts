@@ -15,11 +15,9 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { Neo4jClient, type Neo4jOptions } from '#subgraphs/shared/neo4j/neo4j.ts';
 import type { GraphDriver } from '../../driver.ts';
+import type { Query } from './query.ts';
 import { neo4jReads } from './reads.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './writes.ts';
-
-/** Runs one counted statement with the tenant among its parameters. */
-export type Query = <Row>(cypher: string, parameters?: Record<string, unknown>) => Promise<Row[]>;
 
 const SCHEMA = [
   'CREATE CONSTRAINT tributary_entity IF NOT EXISTS FOR (e:TributaryEntity) REQUIRE (e.tenantId, e.id) IS UNIQUE',

@@ -15,7 +15,7 @@ import type {
   Step,
 } from '../../driver.ts';
 import { contentsOf, groupedBy } from '../grouping.ts';
-import type { Query } from './index.ts';
+import type { Query } from './query.ts';
 
 type Reads = Pick<
   GraphDriver,

@@ -25,7 +25,7 @@ import {
   relationPatches,
 } from '../../writes/prepare.ts';
 import { nameOrder, quotedTypes } from './reads.ts';
-import type { Query } from './index.ts';
+import type { Query } from './query.ts';
 
 export async function upsertEntities(
   context: RequestContext,

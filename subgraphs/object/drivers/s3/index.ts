@@ -26,7 +26,7 @@ import type {
   SignedRequest,
   SignUploadOptions,
 } from '../../driver.ts';
-import type { S3Config } from '../../index.ts';
+import type { S3Config } from '../../driver.ts';
 import { keyFault } from '../../input.ts';
 import { mapBounded } from '../../bytes/bounded.ts';
 import { isAbsent, s3Error } from './errors.ts';

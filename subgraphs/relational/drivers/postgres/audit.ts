@@ -1,6 +1,6 @@
 /** Audit entries, written in the transaction of what they tell of. */
 import { sql } from 'kysely';
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { randomId } from '#subgraphs/shared/ids.ts';
 import type { Transaction } from '#subgraphs/shared/postgres/postgres.ts';

@@ -1,6 +1,6 @@
 /** Conditions as SQL. */
 import { sql, type RawBuilder } from 'kysely';
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { Condition } from '../../models/conditions.ts';
 import { columnOf, type ColumnType, type Model } from '../../models/models.ts';
 import { columnRef } from './sql.ts';

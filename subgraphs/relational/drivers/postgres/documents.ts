@@ -12,7 +12,7 @@ import {
   type IndexingRow,
   type OutboxOperation,
 } from '../../driver.ts';
-import type { PreparedDocument } from '../../documents/input.ts';
+import type { PreparedDocument } from '../../driver.ts';
 import { audit } from './audit.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 

@@ -1,9 +1,10 @@
 /** Lists of any model: filter, order, keyset page, count, and rows by id. */
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
-import type { ListRequest, ModelName, Rows, SortValue } from '../../driver.ts';
+import type { ListRequest, ModelName, Rows } from '../../driver.ts';
+import type { SortValue } from '../../models/conditions.ts';
 import type { Condition } from '../../models/conditions.ts';
 import { columnOf, MODELS, type Model } from '../../models/models.ts';
-import type { Order } from '../../models/orders.ts';
+import type { Order } from '../../models/conditions.ts';
 import { conditionSql, SQL_TYPE } from './conditions.ts';
 import { columnRef, rowsOf, selection, statement, tableOf } from './sql.ts';
 

@@ -1,5 +1,5 @@
 /** The writing half of the PostgreSQL driver: starting a run and appending to its log. */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, conflict, notFound } from '#subgraphs/shared/errors.ts';
 import { randomId } from '#subgraphs/shared/ids.ts';

@@ -1,6 +1,6 @@
 /** Workers' leases in PostgreSQL: claiming the most urgent run, and keeping it. */
 import { randomBytes } from 'node:crypto';
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { conflict, notFound } from '#subgraphs/shared/errors.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';

@@ -1,5 +1,5 @@
 /** The tables as PostgreSQL answers them, and what the driver makes of a row. */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { Run, RunEvent, RunFailure, RunStatus } from '../../driver.ts';
 import type { RunEventType } from '../../events/event-types.ts';
 

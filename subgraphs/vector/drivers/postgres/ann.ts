@@ -12,7 +12,7 @@ import type { Postgres, Statement } from '#subgraphs/shared/postgres/postgres.ts
 import { checkModel } from '../../indexing/collection.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorModel, VectorQuery } from '../../driver.ts';
 import { byScoreThenId } from '../../search/fusion.ts';
-import type { Ranker } from './index.ts';
+import type { Ranker } from './ranker.ts';
 import { conditions, readState, type CollectionRow } from './statements.ts';
 
 /** The kinds of index: of single or of half precision. */

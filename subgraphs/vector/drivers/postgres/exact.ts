@@ -7,7 +7,7 @@ import { MatrixCache, type CacheOptions, type ChangeReader, type TenantVectors }
 import type { VectorMatrix } from '../../exact/matrix.ts';
 import { Scorer } from '../../exact/scorer.ts';
 import { topK } from '../../exact/top-k.ts';
-import type { Ranker } from './index.ts';
+import type { Ranker } from './ranker.ts';
 import { countRows, readChanges, readState, type ChangeRow } from './statements.ts';
 
 // Rows of one read while loading: about 12 MB on the wire at 384 dimensions.

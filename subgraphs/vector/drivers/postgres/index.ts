@@ -21,34 +21,14 @@ import type {
   StoreQuery,
   VectorDriver,
   VectorModel,
-  VectorQuery,
 } from '../../driver.ts';
 import type { CacheOptions } from '../../exact/matrix-cache.ts';
 import { ExactRanker } from './exact.ts';
+import type { Ranker } from './ranker.ts';
 import * as statements from './statements.ts';
 
 // Deletions are remembered for so many writes: a cache that slept for longer loads everything again.
 const TOMBSTONES_KEPT = 4_096;
-
-/** How vectors are ranked; the driver does everything else. */
-export interface Ranker {
-  search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]>;
-  similarToChunks(
-    context: RequestContext,
-    chunkIds: readonly string[],
-    limit: number,
-  ): Promise<Map<string, Ranking<RankedChunk>>>;
-  similarToDocuments(
-    context: RequestContext,
-    documentIds: readonly string[],
-    limit: number,
-  ): Promise<Map<string, Ranking<RankedDocument>>>;
-  /** Called before the first vectors of a model are written. */
-  prepare(model: VectorModel): Promise<void>;
-  /** Called after rows were written and committed. */
-  written(rows: number): void;
-  close(): Promise<void>;
-}
 
 export interface PostgresVectorsOptions {
   /** Rows and queries from which on exact ranking uses a worker thread. @default 50,000 */

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Schemas } from '@qdrant/js-client-rest';
 
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { ChunkFilter } from '../../driver.ts';
 
 type Condition = Schemas['FieldCondition'];

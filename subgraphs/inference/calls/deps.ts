@@ -1,0 +1,14 @@
+/** What the operations of the subgraph are done with. */
+import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from '../driver.ts';
+import type { RecordUsage } from './usage.ts';
+
+export interface InferenceDeps {
+  readonly embedder: Embedder;
+  readonly embedding: EmbeddingDriver;
+  readonly chat: ChatDriver;
+  readonly reranker: RerankDriver | undefined;
+  /** The server behind `embedding` and `chat`, where there is one. */
+  readonly servers: readonly ModelServer[];
+  readonly recordUsage: RecordUsage;
+}

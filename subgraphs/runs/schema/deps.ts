@@ -1,0 +1,15 @@
+/** What the schema's fields are resolved with. */
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { WebhookPolicy } from '../dispatch/webhook-addresses.ts';
+import type { Workflows } from '../dispatch/workflows.ts';
+import type { RunsDriver } from '../driver.ts';
+import type { StreamHub } from '../streams/stream-hub.ts';
+
+export interface RunsSchemaDeps {
+  readonly driver: RunsDriver;
+  readonly hub: StreamHub;
+  /** Dispatch to webhooks; undefined where it is off. */
+  readonly dispatch?: { readonly policy: WebhookPolicy; readonly dispatcher: Pick<Dispatcher, 'nudge'> };
+  /** Dispatch to Temporal; undefined where it is off. */
+  readonly workflows?: Pick<Workflows, 'nudge'>;
+}

@@ -1,0 +1,20 @@
+/** The types of the Pothos builder that every subgraph starts from. */
+import type { RequestContext } from './context.ts';
+import type { CostDirectives } from './cost.ts';
+import type { JsonValue } from './json.ts';
+
+/** Pothos' type parameters, the same in every subgraph. Fields are nullable unless they say otherwise. */
+export interface SubgraphTypes {
+  Context: RequestContext;
+  DefaultFieldNullability: true;
+  DefaultInputFieldRequiredness: false;
+  Directives: CostDirectives;
+  Scalars: {
+    ID: { Input: string; Output: string };
+    /** In: an ISO 8601 text, validated. Out: a Date or such a text. */
+    DateTime: { Input: Date; Output: Date | string };
+    JSON: { Input: JsonValue; Output: JsonValue };
+  };
+}
+
+export type SubgraphBuilder = PothosSchemaTypes.SchemaBuilder<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>>;
