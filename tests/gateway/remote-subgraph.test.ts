@@ -194,6 +194,32 @@ describe.each(['graphql-ws', 'sse'])('a stream over %s', (protocol) => {
     }
   });
 
+  test('that is asked for again goes on, and every client is told with the next event', async () => {
+    const { clock, it } = await start(() => ({ SUBGRAPH_SUBSCRIPTIONS: protocol, SUBGRAPH_CLOCK_RESUBSCRIBE: 'true' }));
+    for (const follow of Object.values(TRANSPORTS)) {
+      const { events, leave } = await follow(it.url, QUERY);
+      const first = events.next();
+      await clock.listening(1);
+      clock.tick('1');
+      // Only a stream that had opened is asked for again.
+      expect((await first).value).not.toHaveProperty('extensions');
+      for (const socket of clock.sockets) socket.destroy();
+      await clock.listening(0);
+      await clock.listening(1);
+      clock.tick('1');
+      clock.tick('1');
+      expect((await events.next()).value).toEqual({
+        data: { ticks: { id: '1', title: 'The Left Hand of Darkness', stars: 5 } },
+        extensions: {
+          resubscribed: { service: 'clock', attempts: 1, lostAt: expect.stringMatching(/^\d{4}-/) as unknown },
+        },
+      });
+      expect((await events.next()).value).not.toHaveProperty('extensions');
+      await leave();
+      await clock.listening(0);
+    }
+  });
+
   test('outlives a reload', async () => {
     const { clock, it } = await start(() => ({ SUBGRAPH_SUBSCRIPTIONS: protocol }));
     const { events, leave } = await TRANSPORTS['graphql-ws']!(it.url, QUERY);
