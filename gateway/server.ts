@@ -9,6 +9,7 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
+import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Route, Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
@@ -133,6 +134,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
     const postgres = openPostgres(config, options.embeddedPostgres, log);
     endings.push(async () => await (await postgres.catch(() => undefined))?.close());
+    const work = new WorkPool(config.limits.work);
+    endings.push(() => work.close());
     const names =
       options.subgraphs === undefined
         ? MOUNT_ORDER.filter((name) => config.subgraphUrls[name] === undefined)
@@ -328,7 +331,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       const result: Promise<MountedSubgraph>[] = [];
       for (const name of names) {
         const subgraph = before.then(async () => {
-          const deps: MountDeps = { config, postgres: await postgres, objectSigningKey, publicBaseUrl, log };
+          const deps: MountDeps = { config, postgres: await postgres, objectSigningKey, publicBaseUrl, log, work };
           const made =
             options.subgraphs === undefined && isOwnSubgraph(name)
               ? await mountSubgraph(name, deps, ports)

@@ -4,6 +4,7 @@ import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
+import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph, SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
@@ -65,12 +66,15 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
         ? new Postgres(postgresOptions(config, config.current.postgresUrl, log))
         : undefined;
     if (postgres !== undefined) endings.push(() => postgres.close());
+    const work = new WorkPool(config.limits.work);
+    endings.push(() => work.close());
     const deps: MountDeps = {
       config,
       postgres,
       objectSigningKey: config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing')),
       publicBaseUrl,
       log,
+      work,
     };
 
     const ports: Partial<Ports> = {};

@@ -48,6 +48,8 @@ export interface Config {
     readonly cost: number;
     /** What one answer may come to. */
     readonly answer: { readonly nodes: number; readonly bytes: number };
+    /** Of summaries and rankings in threads. */
+    readonly work: { readonly threads: number | undefined; readonly waiting: number };
     /** Of all answers to one request to the MCP endpoint. */
     readonly mcpAnswerBytes: number;
     /** Most messages in such a request. */
@@ -343,6 +345,7 @@ function build(
       requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
       cost: env.MAX_COST,
       answer: { nodes: env.MAX_ANSWER_NODES, bytes: env.MAX_ANSWER_BYTES },
+      work: { threads: env.WORK_THREADS, waiting: env.MAX_WAITING_WORK },
       mcpAnswerBytes: Math.min(env.MAX_MCP_ANSWER_BYTES, env.MAX_ANSWER_BYTES),
       mcpBatch: env.MAX_MCP_BATCH,
       depth: env.MAX_DEPTH,

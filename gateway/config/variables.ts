@@ -236,6 +236,18 @@ export const Variables = z.object({
     '25000000',
     'The longest answer, and event of a subscription, in bytes of JSON. Twice as much text may be gathered for it. Past it the operation ends with `QUERY_TOO_COSTLY`.',
   ),
+  WORK_THREADS: optional(
+    integer(1, 64),
+    'limits',
+    'The most threads for what would keep the others waiting: summaries of long texts, and ranking by comparing all vectors. Tenants take turns in them.',
+    { absent: 'one for each core but one, at least 1, at most 4' },
+  ),
+  MAX_WAITING_WORK: withDefault(
+    integer(1, 1_000_000),
+    'limits',
+    '1000',
+    'The most summaries and pieces of rankings of one tenant that wait for a thread; further ones cost their fields (`RATE_LIMITED`).',
+  ),
   MAX_MCP_ANSWER_BYTES: withDefault(
     integer(100, 500_000_000),
     'limits',

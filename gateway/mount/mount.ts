@@ -6,6 +6,7 @@ import type { GraphModelSubgraph } from '#subgraphs/graph-model/index.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
 import { SUBGRAPH_NAMES, type Subgraph, type SubgraphName } from '#subgraphs/shared/subgraph.ts';
+import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { VariableName } from '#gateway/config/variables.ts';
 import type { Config } from '#gateway/config/config.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
@@ -19,6 +20,8 @@ export interface MountDeps {
   /** Where clients reach the server; known once it listens. */
   readonly publicBaseUrl: () => string;
   readonly log: Logger;
+  /** Threads for what would keep the event loop busy. @default each subgraph has its own */
+  readonly work?: WorkPool | undefined;
 }
 
 /** In an order in which each finds its ports provided: relational records usage, inference embeds, object archives. */
@@ -40,7 +43,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       { postgres },
     );
   },
-  vector: async ({ config, postgres }, { embedder }) => {
+  vector: async ({ config, postgres, work }, { embedder }) => {
     const { createVector } = await import('#subgraphs/vector/index.ts');
     const { qdrant, vectorCollection: collection, pgvector } = config.stores;
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
@@ -50,7 +53,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         pgvector,
         ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),
       },
-      { postgres, embedder: needed(embedder, 'embedder') },
+      { postgres, embedder: needed(embedder, 'embedder'), work },
     );
   },
   object: async ({ config, objectSigningKey, publicBaseUrl }) => {
@@ -70,10 +73,10 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       });
     return createObject({ driver: { kind: 'files', dataDir: config.dataDir, ...gateway } });
   },
-  inference: async ({ config, log }, { usageSink }) => {
+  inference: async ({ config, log, work }, { usageSink }) => {
     const { createInference } = await import('#subgraphs/inference/index.ts');
     const { models } = config.stores;
-    const ports = { usageSink, log: logTo(log, 'inference') };
+    const ports = { usageSink, work, log: logTo(log, 'inference') };
     if (models === 'off') return createInference({ embeddings: 'off' }, ports);
     if (models === undefined) return createInference({ embeddings: 'hashing' }, ports);
     const { baseUrl, embeddingBaseUrl, embeddingModel, chatModel, rerankModel } = models;

@@ -44,11 +44,16 @@ export class Progress {
    * @throws CodedError `QUERY_TOO_COSTLY`
    */
   charge(): void {
+    this.spend();
+    if (this.#mayPause && isStretchOver()) this.isDue = true;
+  }
+
+  /** The same without a look at the clock, when nothing is left to do. @throws CodedError `QUERY_TOO_COSTLY` */
+  spend(): void {
     const { objects, bytes } = this;
     this.objects = 0;
     this.bytes = 0;
     this.#budget?.write(objects, bytes);
-    if (this.#mayPause && isStretchOver()) this.isDue = true;
   }
 }
 

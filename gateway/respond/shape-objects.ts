@@ -56,7 +56,7 @@ function deferredPart(label: string, plan: ObjectPlan, data: Data, path: readonl
       const progress = new Progress(errors.budget, false);
       const run = { errors, introspection, deferred, path: [...path], depth: path.length, progress };
       const shaped = completeFields(data, plan, run) as Data | undefined;
-      progress.charge();
+      progress.spend();
       return shaped;
     },
   };

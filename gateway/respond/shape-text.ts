@@ -48,11 +48,15 @@ export function writeFields(data: Data, plan: ObjectPlan, run: TextRun, from = 0
   return WRITTEN;
 }
 
-/** Charges the text so far. What is taken back later has been paid for all the same. */
-export function charge(run: TextRun): void {
+/** Counts the text so far. What is taken back later has been paid for all the same. */
+export function count(run: TextRun): void {
   const length = run.text.length;
   run.progress.bytes += Math.max(length - run.charged, 0);
   run.charged = length;
+}
+
+function charge(run: TextRun): void {
+  count(run);
   run.progress.charge();
 }
 

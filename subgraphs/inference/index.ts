@@ -2,6 +2,7 @@
 import type { UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth, Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from './driver.ts';
 import { createDisabledChat, createDisabledEmbedding } from './drivers/disabled.ts';
 import { createHashingDriver } from './drivers/hashing/index.ts';
@@ -36,6 +37,8 @@ export interface InferenceConfig {
 export interface InferencePorts {
   /** Where spent tokens are recorded; without it they are not. */
   usageSink: UsageSink | undefined;
+  /** Threads for summaries. @default threads of its own */
+  work?: WorkPool | undefined;
   /** Receives what went wrong beside a call that succeeded. Default: `console.error` */
   log?: (message: string, error: unknown) => void;
 }
@@ -47,15 +50,17 @@ export async function createInference(config: InferenceConfig, ports: InferenceP
     ports.usageSink,
     ports.log ?? ((message, error) => console.error(message, error)),
   );
+  const ownWork = ports.work === undefined ? new WorkPool() : undefined;
+  const work = ports.work ?? ownWork!;
   const embedder = createEmbedder(embedding, recordUsage);
   return {
     name: 'inference',
-    schema: buildSchema({ embedder, embedding, chat, reranker, servers, recordUsage }),
+    schema: buildSchema({ embedder, embedding, chat, reranker, servers, recordUsage, work }),
     routes: [],
     provides: { embedder },
     health: () => health(embedding, servers),
     async close() {
-      await Promise.all(servers.map((server) => server.close()));
+      await Promise.all([ownWork?.close(), ...servers.map((server) => server.close())]);
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { checkCollectionName, DEFAULT_COLLECTION } from './indexing/collection.ts';
 import type { VectorDriver } from './driver.ts';
 import { disabledVectors } from './drivers/disabled.ts';
@@ -25,6 +26,8 @@ export interface VectorConfig {
 export interface VectorDeps {
   readonly postgres?: Postgres;
   readonly embedder: Embedder;
+  /** Threads for ranking by comparing all. @default threads of its own */
+  readonly work?: WorkPool | undefined;
 }
 
 /**
@@ -46,7 +49,7 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
 
 async function createDriver(
   { collection = DEFAULT_COLLECTION, qdrant, pgvector }: VectorConfig,
-  { postgres }: VectorDeps,
+  { postgres, work }: VectorDeps,
 ): Promise<VectorDriver> {
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
@@ -55,7 +58,7 @@ async function createDriver(
   }
   if (postgres === undefined) return disabledVectors;
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
-  return new PostgresVectors(postgres, name, await ranking(postgres, name, pgvector));
+  return new PostgresVectors(postgres, name, { ...(await ranking(postgres, name, pgvector)), work });
 }
 
 /** Ranking by pgvector where it can be used; comparing all needs nobody's leave. */

@@ -87,7 +87,7 @@ describe('sentences', () => {
 
 describe('extractive summary', () => {
   it('chooses the sentences that the others are about, in their order', async () => {
-    const summary = await summarizeExtractively(README, 3);
+    const summary = summarizeExtractively(README, 3);
     expect(summary).toMatch(/^Retry runs failed operations again/);
     expect(summary).not.toContain('weather');
     expect(sentencesOf(summary)).toHaveLength(3);
@@ -97,10 +97,10 @@ describe('extractive summary', () => {
   });
 
   it('gives all of a short text, and the start of one without sentences', async () => {
-    expect(await summarizeExtractively('Only one sentence is in here.', 3)).toBe('Only one sentence is in here.');
-    expect(await summarizeExtractively('', 3)).toBe('');
-    expect(await summarizeExtractively('```\ncode only\n```', 3)).toBe('');
-    expect(await summarizeExtractively('apples\n\npears\n\nplums', 2)).toContain('apples');
+    expect(summarizeExtractively('Only one sentence is in here.', 3)).toBe('Only one sentence is in here.');
+    expect(summarizeExtractively('', 3)).toBe('');
+    expect(summarizeExtractively('```\ncode only\n```', 3)).toBe('');
+    expect(summarizeExtractively('apples\n\npears\n\nplums', 2)).toContain('apples');
   });
 
   it('takes any text, and no longer for odd ones', async () => {
@@ -109,13 +109,13 @@ describe('extractive summary', () => {
         fc.string({ unit: 'binary', maxLength: 400 }),
         fc.integer({ min: 1, max: 20 }),
         async (text, sentences) => {
-          expect(typeof (await summarizeExtractively(text, sentences))).toBe('string');
+          expect(typeof summarizeExtractively(text, sentences)).toBe('string');
         },
       ),
       { numRuns: 25 },
     );
     for (const odd of ['[', '![', '`', '*', '<a ', '<!--', '(', '**a', '# ', 'a. ', '[![']) {
-      expect(typeof (await summarizeExtractively(odd.repeat(200_000 / odd.length), 3))).toBe('string');
+      expect(typeof summarizeExtractively(odd.repeat(200_000 / odd.length), 3)).toBe('string');
     }
   });
 });

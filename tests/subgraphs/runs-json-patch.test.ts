@@ -167,7 +167,15 @@ describe('bounds', () => {
   test('work', () => {
     const document = new PatchedDocument({ a: 'x'.repeat(PATCH_LIMITS.bytes / 3), b: '' });
     const again: JsonPatch = Array.from({ length: 500 }, () => ({ op: 'copy' as const, from: '/a', path: '/b' }));
-    expect(() => document.patch(again)).toThrow(/copy or compare too much/);
+    expect(() => document.patch(again)).toThrow(/copy, compare or move too much/);
+  });
+  test.each<[string, JsonPatch[number]]>([
+    ['removals at the head of a long list', { op: 'remove', path: '/list/0' }],
+    ['moves through a long list', { op: 'move', from: '/list/0', path: '/list/1' }],
+    ['insertions at its head', { op: 'add', path: '/list/0', value: 0 }],
+  ])('%s', (_, operation) => {
+    const document = new PatchedDocument({ list: Array.from({ length: 100_000 }, () => 0) });
+    expect(() => document.patch(Array.from({ length: 1_000 }, () => operation))).toThrow(/move too much/);
   });
 });
 

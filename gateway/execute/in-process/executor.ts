@@ -74,7 +74,7 @@ export function executorOf(schema: GraphQLSchema): Execution {
 }
 
 function resultOf(run: Run): ExecutionResult {
-  run.charge();
+  run.gather();
   const { errors, data } = run;
   return errors.length === 0 ? { data } : { errors, data };
 }

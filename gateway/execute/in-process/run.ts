@@ -112,11 +112,16 @@ export class Run {
 
   /** Charges the budget with what has been counted. @returns false when it is spent */
   charge(): boolean {
+    if (isStretchOver()) this.isDue = true;
+    return this.gather();
+  }
+
+  /** The same without a look at the clock, when nothing is left to do. */
+  gather(): boolean {
     const objects = this.#objects;
     const bytes = this.bytes;
     this.#objects = 0;
     this.bytes = 0;
-    if (isStretchOver()) this.isDue = true;
     return !this.#ended && this.#budget?.gather(objects, bytes) !== false;
   }
 

@@ -1,5 +1,6 @@
 /** What the operations of the subgraph are done with. */
 import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from '../driver.ts';
 import type { RecordUsage } from './usage.ts';
 
@@ -11,4 +12,6 @@ export interface InferenceDeps {
   /** The server behind `embedding` and `chat`, where there is one. */
   readonly servers: readonly ModelServer[];
   readonly recordUsage: RecordUsage;
+  /** Threads for summaries. */
+  readonly work: WorkPool;
 }

@@ -1,7 +1,7 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { ChatRequest } from '../driver.ts';
-import { summarizeExtractively } from '../summaries/extractive.ts';
+import { summarize } from '../summaries/in-thread.ts';
 import { checkBetween, checkCount, checkText, checkTexts, LIMITS } from '../input.ts';
 import { listModels, type ModelEntry } from './models.ts';
 import { chatNotConfigured } from './not-configured.ts';
@@ -104,7 +104,7 @@ export function createService(deps: InferenceDeps) {
       if (text === null || text === undefined) return null;
       if (args.method === 'MODEL' && deps.chat.model !== undefined)
         return summarizeWithModel(deps, context, text, sentences);
-      return { text: await summarizeExtractively(text, sentences), method: 'EXTRACTIVE', model: null };
+      return { text: await summarize(deps.work, context, text, sentences), method: 'EXTRACTIVE', model: null };
     },
   };
 }

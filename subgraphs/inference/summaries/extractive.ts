@@ -6,7 +6,7 @@ import { isStopWordText } from '../words/stop-words.ts';
 import { paragraphsOf } from './plain-text.ts';
 
 /** Only so much of a text is looked at: what a text is about, it says before. */
-const MAX_CHARACTERS = 100_000;
+export const MAX_CHARACTERS = 100_000;
 const MAX_SENTENCES = 200;
 /** Longer ones are tables or lists in disguise; in characters. */
 const MAX_SENTENCE = 600;
@@ -18,9 +18,7 @@ const ITERATIONS = 30;
  * prose first. A text without a sentence (a list of names, code only) gives the start of what it has; an empty one
  * gives the empty text.
  */
-export async function summarizeExtractively(text: string, maxSentences: number): Promise<string> {
-  // Summaries of many documents are made in one request: others get their turn between them.
-  await new Promise((resolve) => setImmediate(resolve));
+export function summarizeExtractively(text: string, maxSentences: number): string {
   const sentences = sentencesOf(text.slice(0, MAX_CHARACTERS)).slice(0, MAX_SENTENCES);
   if (sentences.length <= maxSentences) return sentences.join(' ');
   const ranks = rank(sentences.map(wordsOf));

@@ -31,6 +31,9 @@ export const JSON_PATCH = z.array(
 export type JsonPatch = z.infer<typeof JSON_PATCH>;
 type Operation = JsonPatch[number];
 
+/** What removing a key is charged, in bytes. */
+const KEY_COST = 64;
+
 class DoesNotApply extends Error {}
 const fail = (why: string): never => {
   throw new DoesNotApply(why);
@@ -76,6 +79,9 @@ export class PatchedDocument {
 
   #apply(operation: Operation): void {
     const path = tokens(operation.path);
+    // Also what leads to a place, and what is there already and moves or goes, costs.
+    const from = operation.op === 'move' || operation.op === 'copy' ? operation.from.length : 0;
+    this.#spend(operation.path.length + from + 1);
     switch (operation.op) {
       case 'add':
         return this.#add(path, this.#clone(operation.value as JsonValue));
@@ -119,6 +125,7 @@ export class PatchedDocument {
     if (Array.isArray(parent)) {
       const index = key === '-' ? parent.length : arrayIndex(key);
       if (index > parent.length) fail('the index is past the end of the list.');
+      this.#spend(parent.length - index);
       parent.splice(index, 0, given);
     } else {
       setOwn(parent, key, given);
@@ -136,8 +143,15 @@ export class PatchedDocument {
     const { parent, key } = this.#parent(path);
     child(parent, key);
     if (path.length === 1) fail('the whole document cannot be removed; replace it.');
-    if (Array.isArray(parent)) parent.splice(arrayIndex(key), 1);
-    else delete parent[key];
+    if (Array.isArray(parent)) {
+      const index = arrayIndex(key);
+      this.#spend(parent.length - index);
+      parent.splice(index, 1);
+    } else {
+      // An object that loses a key is looked up otherwise from then on.
+      this.#spend(KEY_COST);
+      delete parent[key];
+    }
   }
 
   /**
@@ -159,7 +173,7 @@ export class PatchedDocument {
   #spend(bytes: number): void {
     this.#work -= bytes;
     if (this.#work < 0)
-      throw badUserInput('The patches of this batch copy or compare too much.', {
+      throw badUserInput('The patches of this batch copy, compare or move too much.', {
         hint: 'Send a STATE_SNAPSHOT instead.',
       });
   }

@@ -1,6 +1,7 @@
 /** Ranks by comparing with every vector of the tenant, from a cache that the collection's revision keeps fresh. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { WorkPool, type WorkFor } from '#subgraphs/shared/work/work-pool.ts';
 import { checkModel } from '../../indexing/collection.ts';
 import type { ChunkFilter, RankedChunk, RankedDocument, Ranking, VectorQuery } from '../../driver.ts';
 import { MatrixCache, type CacheOptions, type ChangeReader, type TenantVectors } from '../../exact/matrix-cache.ts';
@@ -19,11 +20,19 @@ export class ExactRanker implements Ranker {
   readonly #cache: MatrixCache;
   readonly #scorer: Scorer;
 
-  constructor(postgres: Postgres, collection: string, options: { workerBound?: number; cache?: CacheOptions } = {}) {
+  /** Undefined where it is somebody else's to close. */
+  readonly #ownWork: WorkPool | undefined;
+
+  constructor(
+    postgres: Postgres,
+    collection: string,
+    options: { workerBound?: number; cache?: CacheOptions; work?: WorkPool | undefined } = {},
+  ) {
     this.#postgres = postgres;
     this.#collection = collection;
     this.#cache = new MatrixCache(options.cache);
-    this.#scorer = new Scorer(options.workerBound);
+    this.#ownWork = options.work === undefined ? new WorkPool() : undefined;
+    this.#scorer = new Scorer(options.work ?? this.#ownWork!, options.workerBound);
   }
 
   async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
@@ -45,20 +54,18 @@ export class ExactRanker implements Ranker {
     );
 
     // Queries over all rows share one pass; each filtered one reads its own rows.
-    const rankings: Ranking<RankedChunk>[] = [];
+    const rankings = new Array<Ranking<RankedChunk>>(queries.length);
+    const rank = (index: number, scores: Float64Array): void => {
+      const items = best(chunks, version, scores, queries[index]!.limit, rowsOf[index]);
+      rankings[index] = { items, approximate: false };
+    };
     const whole = queries.flatMap((_, index) => (rowsOf[index] === undefined ? [index] : []));
-    const wholeScores = await this.#scores(
-      chunks,
-      whole.map((index) => queries[index]!.vector),
-      undefined,
-    );
+    const vectors = whole.map((index) => queries[index]!.vector);
+    await this.#scorer.each(chunks.job(vectors), workFor(context), (query, scores) => rank(whole[query]!, scores));
     for (const [index, query] of queries.entries()) {
       const rows = rowsOf[index];
-      const scores =
-        rows === undefined
-          ? wholeScores[whole.indexOf(index)]!
-          : (await this.#scores(chunks, [query.vector], rows))[0]!;
-      rankings.push({ items: best(chunks, version, scores, query.limit, rows), approximate: false });
+      if (rows !== undefined)
+        await this.#scorer.each(chunks.job([query.vector], rows), workFor(context), (_, scores) => rank(index, scores));
     }
     return rankings;
   }
@@ -72,13 +79,11 @@ export class ExactRanker implements Ranker {
     if (state === undefined) return new Map();
     const { chunks } = state.vectors;
     const { version } = chunks;
-    const rankings = await this.#similar(chunks, chunkIds);
-    return new Map(
-      rankings.map(({ id, row, scores }) => [
-        id,
-        { items: best(chunks, version, scores, limit, undefined, row), approximate: false },
-      ]),
-    );
+    const rankings = new Map<string, Ranking<RankedChunk>>();
+    await this.#similar(context, chunks, chunkIds, (id, row, scores) => {
+      rankings.set(id, { items: best(chunks, version, scores, limit, undefined, row), approximate: false });
+    });
+    return rankings;
   }
 
   async similarToDocuments(
@@ -90,19 +95,13 @@ export class ExactRanker implements Ranker {
     if (state === undefined) return new Map();
     const documents = state.vectors.documents();
     const { version } = documents;
-    const rankings = await this.#similar(documents, documentIds);
-    return new Map(
-      rankings.map(({ id, row, scores }) => [
-        id,
-        {
-          items: best(documents, version, scores, limit, undefined, row).map(({ documentId, score }) => ({
-            documentId,
-            score,
-          })),
-          approximate: false,
-        },
-      ]),
-    );
+    const rankings = new Map<string, Ranking<RankedDocument>>();
+    await this.#similar(context, documents, documentIds, (id, row, scores) => {
+      const items = best(documents, version, scores, limit, undefined, row);
+      const ranked = items.map(({ documentId, score }) => ({ documentId, score }));
+      rankings.set(id, { items: ranked, approximate: false });
+    });
+    return rankings;
   }
 
   async prepare(): Promise<void> {}
@@ -111,31 +110,24 @@ export class ExactRanker implements Ranker {
 
   async close(): Promise<void> {
     this.#cache.clear();
-    await this.#scorer.close();
+    await this.#ownWork?.close();
   }
 
   async #similar(
+    context: RequestContext,
     matrix: VectorMatrix,
     ids: readonly string[],
-  ): Promise<{ id: string; row: number; scores: Float64Array }[]> {
+    rank: (id: string, row: number, scores: Float64Array) => void,
+  ): Promise<void> {
     const known = ids.flatMap((id) => {
       const row = matrix.rowOf(id);
       return row === undefined ? [] : [{ id, row }];
     });
-    const scores = await this.#scores(
-      matrix,
-      known.map(({ row }) => matrix.vector(row)),
-      undefined,
-    );
-    return known.map((each, index) => ({ ...each, scores: scores[index]! }));
-  }
-
-  async #scores(
-    matrix: VectorMatrix,
-    queries: readonly Float32Array[],
-    rows: Int32Array | undefined,
-  ): Promise<Float64Array[]> {
-    return queries.length === 0 ? [] : await this.#scorer.scores(matrix.job(queries, rows));
+    const job = matrix.job(known.map(({ row }) => matrix.vector(row)));
+    await this.#scorer.each(job, workFor(context), (query, scores) => {
+      const { id, row } = known[query]!;
+      rank(id, row, scores);
+    });
   }
 
   /** Reads the revision and what the filters match, and brings the cache to it. */
@@ -244,3 +236,5 @@ function best(
     score: scores[index]!,
   }));
 }
+
+const workFor = ({ principal, signal }: RequestContext): WorkFor => ({ tenantId: principal.tenantId, signal });

@@ -5,6 +5,7 @@
 import { sql } from 'kysely';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
@@ -34,6 +35,8 @@ export interface PostgresVectorsOptions {
   /** Rows and queries from which on exact ranking uses a worker thread. @default 50,000 */
   readonly workerBound?: number;
   readonly cache?: CacheOptions;
+  /** Threads for exact ranking. @default threads of its own */
+  readonly work?: WorkPool | undefined;
   /** Ranks in place of {@link ExactRanker}. */
   readonly ranker?: Ranker;
   /** What operators should know of how vectors are ranked; shown by the health probe. */

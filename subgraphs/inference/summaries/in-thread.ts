@@ -1,0 +1,34 @@
+/** Summaries of long texts, in threads: one takes tens of milliseconds, and one request may ask for hundreds. */
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
+import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
+import { MAX_CHARACTERS, summarizeExtractively } from './extractive.ts';
+
+/** Up to so many characters a summary takes less than being sent to a thread. */
+const SHORT = 2_000;
+
+/** What {@link summarize} sends to a thread. */
+export interface SummaryTask {
+  readonly text: string;
+  readonly maxSentences: number;
+}
+
+/**
+ * {@link summarizeExtractively}, where it holds up nobody.
+ * @throws the reason of the request's signal; CodedError `RATE_LIMITED` when too much of the tenant's waits
+ */
+export async function summarize(
+  work: WorkPool,
+  { principal, signal }: RequestContext,
+  text: string,
+  maxSentences: number,
+): Promise<string> {
+  const { tenantId } = principal;
+  if (text.length > SHORT) {
+    const task: SummaryTask = { text: text.slice(0, MAX_CHARACTERS), maxSentences };
+    return await work.run<string>(new URL('./task.ts', import.meta.url), task, { tenantId, signal });
+  }
+  if (isStretchOver()) await nextTurn(tenantId);
+  signal?.throwIfAborted();
+  return summarizeExtractively(text, maxSentences);
+}
