@@ -13,6 +13,8 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import { StaticCost } from '#gateway/plan/cost/static-cost.ts';
+import type { Access } from '#gateway/auth/directives/access.ts';
+import { AccessRefused, Authorization, type AuthorizationOptions } from '#gateway/auth/directives/authorization.ts';
 import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
 import { ProgressiveOverrides, type OverrideHook } from '#gateway/plan/overrides.ts';
 import { PlanCache } from '#gateway/plan/plan-cache.ts';
@@ -68,6 +70,8 @@ export interface EngineOptions {
    * no other label holds
    */
   overrides?: OverrideHook;
+  /** How `@authenticated`, `@requiresScopes` and `@policy` are held. */
+  authorization?: Omit<AuthorizationOptions, 'log'>;
   /** Told of what no caller sees, such as a replaced planner. @default nothing */
   log?: (message: string, error?: unknown) => void;
 }
@@ -146,6 +150,8 @@ export function createEngineOn(planner: Planner, options: EngineOptions): Engine
 /** One operation of a document, and what was made of it for the conditions it was asked with. */
 interface KnownOperation {
   readonly normalised: NormalisedOperation;
+  /** What the callers of the operation are told apart by. */
+  readonly clauses: readonly number[];
   readonly variants: Map<string, PreparedOperation>;
   /**
    * The planner failed on its deferred parts, as it does where a deferred field requires others: it is answered at
@@ -154,8 +160,9 @@ interface KnownOperation {
   undeferrable?: true;
 }
 
-/** All that is needed to run an operation but its plan. */
+/** All that is needed to run an operation but its plan: for callers who may see the same of it. */
 interface PreparedOperation extends SpecialisedOperation {
+  readonly access: Access;
   readonly shape: ResponseShape;
   readonly clientPaths: ClientPaths;
   /** By the overrides that hold. */
@@ -196,6 +203,7 @@ class PlanningEngine implements Engine {
   readonly #plans: PlanCache<ExecutablePlan>;
   readonly #wholePlanner: WholePlanner;
   readonly #overrides: ProgressiveOverrides;
+  readonly #authorization: Authorization;
   readonly #types: SupergraphTypes;
   readonly #groups = new Groups();
   readonly #known = new WeakMap<DocumentNode, Map<string, KnownOperation>>();
@@ -213,6 +221,10 @@ class PlanningEngine implements Engine {
     });
     this.#wholePlanner = new WholePlanner(this.#plans, this.schema, this.#types, options.log);
     this.#overrides = new ProgressiveOverrides(this.#types.overrideLabels, options.overrides);
+    this.#authorization = new Authorization(options.supergraphSdl, this.schema, {
+      ...options.authorization,
+      log: options.log,
+    });
   }
 
   async execute(operation: EngineOperation): Promise<ExecutionResult> {
@@ -441,10 +453,8 @@ class PlanningEngine implements Engine {
     const key = operationName ?? '';
     let known = byName.get(key);
     if (known === undefined) {
-      known = {
-        normalised: normaliseOperation(document, operationName, this.schema, this.#types),
-        variants: new Map(),
-      };
+      const normalised = normaliseOperation(document, operationName, this.schema, this.#types);
+      known = { normalised, clauses: this.#authorization.clausesOf(normalised), variants: new Map() };
       if (byName.size < MAX_KEPT) byName.set(key, known);
     }
     return known;
@@ -462,18 +472,22 @@ class PlanningEngine implements Engine {
     }
   }
 
-  /** @throws when the variables do not fit, or the operation cannot be planned */
+  /** @throws when the variables do not fit, or the operation may not run or cannot be planned */
   async #ready(operation: EngineOperation, wantsParts: boolean): Promise<ReadyOperation> {
-    const { normalised, variants, undeferrable } = this.#know(operation);
+    const { normalised, clauses, variants, undeferrable } = this.#know(operation);
     const incremental = wantsParts && undeferrable !== true;
     const variables = coerceVariables(this.schema, normalised, operation.variables);
-    const key = conditionKey(normalised, variables, incremental);
+    const decided = this.#authorization.accessOf(clauses, operation.context);
+    const access = decided instanceof Promise ? await untilAborted(decided, operation.context.signal) : decided;
+    const key = `${conditionKey(normalised, variables, incremental)} ${access.key}`;
     let prepared = variants.get(key);
     if (prepared === undefined) {
       const specialised = specialiseOperation(normalised, variables, this.schema, incremental);
       prepared = {
         ...specialised,
-        shape: new ResponseShape(specialised, this.schema),
+        planned: this.#authorization.plannedFor(access, specialised),
+        access,
+        shape: new ResponseShape(specialised, this.schema, access.isWhole ? undefined : access),
         clientPaths: new ClientPaths(specialised, this.#types.matches),
         outlines: new Map(),
       };
@@ -492,7 +506,7 @@ class PlanningEngine implements Engine {
   }
 
   #run(
-    { clientPaths }: PreparedOperation,
+    { clientPaths, access }: PreparedOperation,
     variables: Readonly<Record<string, unknown>>,
     context: RequestContext,
     trace: TraceRecorder | undefined,
@@ -507,6 +521,7 @@ class PlanningEngine implements Engine {
       data: emptyObject(),
       meeting: false,
       errors: new ResponseErrors(context.budget),
+      shown: access.isWhole ? undefined : access,
       clientPaths,
       entityBatchSize: this.#options.entityBatchSize ?? 500,
       trace,
@@ -584,6 +599,7 @@ function shareKey({ prepared, variables, rest, context }: OpenSubscription & Sub
   const values = variablesBelowRoot(prepared).map((name) => [name, variables[name]]);
   return JSON.stringify([
     prepared.text,
+    prepared.access.key,
     [...prepared.responseNames],
     values,
     rest === undefined ? null : headersKey(context),
@@ -613,7 +629,7 @@ function ended(error: unknown): MutableResult {
 
 /** The answer to an operation that was not run. */
 function refused(error: unknown): ExecutionResult {
-  if (error instanceof VariablesError) return { errors: error.errors };
+  if (error instanceof VariablesError || error instanceof AccessRefused) return { errors: error.errors };
   const cause = error instanceof Error ? error : new Error(String(error));
   const extensions = cause instanceof CodedError ? cause.extensions : { code: 'INTERNAL_SERVER_ERROR' };
   return { errors: [new GraphQLError(cause.message, { originalError: cause, extensions })] };

@@ -3,6 +3,8 @@
  * belongs to them.
  */
 import { Kind, parse } from 'graphql';
+import { selectionSetOf } from '#gateway/plan/field-sets.ts';
+import { argumentOf } from '#gateway/plan/links.ts';
 
 export interface SupergraphTypes {
   /** Whether a value of the type `name` matches the type condition `condition`. */
@@ -13,6 +15,8 @@ export interface SupergraphTypes {
   readonly fieldNames: ReadonlySet<string>;
   /** Labels of progressive overrides. */
   readonly overrideLabels: ReadonlySet<string>;
+  /** Names of all fields that entities are told apart by (`@key`). */
+  readonly keyFields: ReadonlySet<string>;
 }
 
 /** Reads a supergraph's SDL. */
@@ -20,6 +24,7 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
   const interfaces = new Set<string>();
   const fieldNames = new Set<string>(['__typename']);
   const overrideLabels = new Set<string>();
+  const keyFields = new Set<string>();
   const abstractTypes = new Map<string, Set<string>>();
   const add = (abstractType: string, member: string) => {
     const members = abstractTypes.get(abstractType);
@@ -29,6 +34,12 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
   for (const definition of parse(supergraphSdl, { noLocation: true }).definitions) {
     if (definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.INTERFACE_TYPE_DEFINITION) {
       if (definition.kind === Kind.INTERFACE_TYPE_DEFINITION) interfaces.add(definition.name.value);
+      for (const directive of definition.directives ?? []) {
+        const key = argumentOf(directive, 'key');
+        if (key?.kind !== Kind.STRING) continue;
+        for (const selection of selectionSetOf(key.value).selections)
+          if (selection.kind === Kind.FIELD) keyFields.add(selection.name.value);
+      }
       for (const field of definition.fields ?? []) {
         fieldNames.add(field.name.value);
         for (const { name, value } of (field.directives ?? []).flatMap((directive) => directive.arguments ?? [])) {
@@ -45,5 +56,6 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
     isInterface: (name) => interfaces.has(name),
     fieldNames,
     overrideLabels,
+    keyFields,
   };
 }

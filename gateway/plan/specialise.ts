@@ -83,14 +83,10 @@ export function specialiseOperation(
   const isIntrospection = ({ name }: FieldNode) => name.value === '__schema' || name.value === '__type';
   const planned = normalised.introspects ? rootPart(chosen, queryTypeName, (field) => !isIntrospection(field)) : chosen;
   const introspection = normalised.introspects ? rootPart(chosen, queryTypeName, isIntrospection) : undefined;
-  const selectsOnlyTypename =
-    normalised.type !== 'subscription' &&
-    planned?.operation.selectionSet.selections.every(
-      (selection) => selection.kind === Kind.FIELD && selection.name.value === '__typename',
-    ) !== false;
+  const part = partToPlan(planned);
   return {
-    text: selectsOnlyTypename ? undefined : textOf(planned!),
-    planned: selectsOnlyTypename ? undefined : planned,
+    text: part && textOf(part),
+    planned: part,
     operation: chosen.operation,
     fragments: chosen.fragments,
     responseNames: normalised.responseNames,
@@ -100,6 +96,15 @@ export function specialiseOperation(
         ? undefined
         : { kind: Kind.DOCUMENT, definitions: [introspection.operation, ...introspection.fragments.values()] },
   };
+}
+
+/** The part itself, or undefined where nothing of it is for a subgraph. */
+export function partToPlan(part: OperationPart | undefined): OperationPart | undefined {
+  if (part === undefined || part.operation.operation === 'subscription') return part;
+  const asksSomething = part.operation.selectionSet.selections.some(
+    (selection) => selection.kind !== Kind.FIELD || selection.name.value !== '__typename',
+  );
+  return asksSomething ? part : undefined;
 }
 
 /**
@@ -261,7 +266,8 @@ function isIncluded(selection: SelectionNode, variables: Variables): boolean {
   });
 }
 
-function withUsedVariables(part: Part): Part {
+/** The same without the variables that nothing in it uses. */
+export function withUsedVariables(part: OperationPart): OperationPart {
   const used = new Set<string>();
   for (const definition of [part.operation.selectionSet, ...part.fragments.values()]) {
     visit(definition, { Variable: ({ name }) => void used.add(name.value) });

@@ -3,7 +3,8 @@
  * it must understand (https://specs.apollo.dev/link/v1.0, "for"); one that asks for more is refused, since served without
  * it, protected fields would be open to everybody and fields without a subgraph would be null.
  */
-import { Kind, type ConstDirectiveNode, type DocumentNode } from 'graphql';
+import type { DocumentNode } from 'graphql';
+import { featureOf, linksOf } from './links.ts';
 
 /** Specifications with their versions, as the planner takes them. */
 export const SUPPORTED_FEATURES: readonly string[] = [
@@ -21,6 +22,9 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   'https://specs.apollo.dev/inaccessible/v0.2',
   'https://specs.apollo.dev/context/v0.1',
   'https://specs.apollo.dev/cost/v0.1',
+  'https://specs.apollo.dev/authenticated/v0.1',
+  'https://specs.apollo.dev/requiresScopes/v0.1',
+  'https://specs.apollo.dev/policy/v0.1',
   // Says what to drop from a cache of answers: there is none, so that nothing in it is ever old.
   'https://specs.apollo.dev/cacheTag/v0.1',
 ];
@@ -45,33 +49,9 @@ export function refuseUnsupportedFeatures(supergraph: DocumentNode): void {
   const unsupported = linksOf(supergraph)
     .filter(
       ({ url, purpose }) =>
-        (purpose === 'SECURITY' || purpose === 'EXECUTION' || ALWAYS_ENFORCED.has(nameOf(url))) &&
+        (purpose === 'SECURITY' || purpose === 'EXECUTION' || ALWAYS_ENFORCED.has(featureOf(url))) &&
         !SUPPORTED_FEATURES.includes(url),
     )
     .map(({ url }) => url);
   if (unsupported.length > 0) throw new UnsupportedFeatures(unsupported);
 }
-
-interface Link {
-  readonly url: string;
-  readonly purpose: string | undefined;
-}
-
-/** By their arguments, since `@link` itself may have been given another name. */
-function linksOf(supergraph: DocumentNode): Link[] {
-  return supergraph.definitions.flatMap((definition) => {
-    if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) return [];
-    return (definition.directives ?? []).flatMap((directive) => {
-      const url = argument(directive, 'url') ?? argument(directive, 'feature');
-      if (url?.kind !== Kind.STRING) return [];
-      const purpose = argument(directive, 'for');
-      return [{ url: url.value.replace(/\/+$/, ''), purpose: purpose?.kind === Kind.ENUM ? purpose.value : undefined }];
-    });
-  });
-}
-
-const argument = (directive: ConstDirectiveNode, name: string) =>
-  directive.arguments?.find((given) => given.name.value === name)?.value;
-
-/** The last part of a specification's URL that is not a version. */
-const nameOf = (url: string): string => url.replace(/\/v\d+(\.\d+)*$/, '').replace(/^.*\//, '');

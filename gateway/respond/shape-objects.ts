@@ -6,6 +6,7 @@ import {
   LIST,
   OBJECT,
   planOf,
+  reportDenial,
   reportLeaf,
   reportList,
   reportMissing,
@@ -67,8 +68,12 @@ function deferredPart(label: string, plan: ObjectPlan, data: Data, path: readonl
  * reported; or {@link PAUSED}.
  */
 function complete(value: unknown, plan: ValuePlan, key: string | number, run: ShapeRun): unknown {
-  if (plan.kind === TYPENAME) return plan.typeName;
-  if (plan.kind === INTROSPECTION) return run.introspection?.[key] ?? null;
+  if (plan.kind >= TYPENAME) {
+    if (plan.kind === TYPENAME) return plan.typeName;
+    if (plan.kind === INTROSPECTION) return run.introspection?.[key] ?? null;
+    reportDenial(plan.denial!, key, run);
+    return plan.nonNull ? undefined : null;
+  }
   if (value === null || value === undefined) {
     if (!plan.nonNull) return null;
     reportMissing(plan, key, run);

@@ -3,6 +3,7 @@
  * has, what is said of a value that is not of its type, and which null needs an error. See shape.ts.
  */
 import { GraphQLError } from 'graphql';
+import type { CodedError } from '#subgraphs/shared/errors.ts';
 import type { LeafCheck } from './leaves.ts';
 import type { Progress } from './pauses.ts';
 import type { ResponseErrors } from './response-errors.ts';
@@ -23,6 +24,16 @@ export interface ObjectPlan {
   readonly fields: readonly FieldPlan[];
   /** By label; undefined when there is none. */
   readonly deferred: readonly (readonly [label: string, plan: ObjectPlan])[] | undefined;
+  /** Why the caller may not see objects of this type; undefined where he may. */
+  readonly denial: CodedError | undefined;
+}
+
+/** What of an answer its caller may see. */
+export interface ShownTypes {
+  /** Why objects of the type are not shown; undefined where they are. */
+  ofType(type: string): CodedError | undefined;
+  /** Why the field of objects of the type is not shown; undefined where it is. */
+  ofField(type: string, field: string): CodedError | undefined;
 }
 
 /** What a value is. Numbers, because every value of every answer is told apart by them. */
@@ -30,13 +41,16 @@ export const LEAF = 0;
 export const STRING = 1;
 export const LIST = 2;
 export const OBJECT = 3;
+/** From here on: what has no value in the data. */
 export const TYPENAME = 4;
 export const INTROSPECTION = 5;
+export const DENIED = 6;
 
 /** How one value is completed; all have all properties, so that they are one class to the engine. */
 export interface ValuePlan {
   /** `STRING` is a leaf that accepts strings, and passes them unchanged. */
-  readonly kind: typeof LEAF | typeof STRING | typeof LIST | typeof OBJECT | typeof TYPENAME | typeof INTROSPECTION;
+  readonly kind:
+    typeof LEAF | typeof STRING | typeof LIST | typeof OBJECT | typeof TYPENAME | typeof INTROSPECTION | typeof DENIED;
   readonly nonNull: boolean;
   /** `Type.field`, for messages. */
   readonly fieldName: string;
@@ -48,6 +62,8 @@ export interface ValuePlan {
   readonly type: ObjectTypePlan | undefined;
   /** What `__typename` is. */
   readonly typeName: string | undefined;
+  /** Why the caller may not see it. */
+  readonly denial: CodedError | undefined;
 }
 
 /** The plans of a selection, by runtime type; each is made when an object of the type first appears. */
@@ -93,7 +109,9 @@ export function planOf(value: unknown, plan: ValuePlan, key: string | number, ru
   const name = type.only ?? (value as Data).__typename;
   const known = type.known.get(name as string) ?? type.make(name);
   if (known === undefined) report(`The type of ${plan.fieldName} cannot be shown.`, key, run);
-  return known;
+  if (known?.denial === undefined) return known;
+  reportDenial(known.denial, key, run);
+  return undefined;
 }
 
 /** Reports a leaf of another type. */
@@ -108,6 +126,12 @@ export const reportList = ({ fieldName }: ValuePlan, key: string | number, run: 
 export function reportMissing({ fieldName }: ValuePlan, key: string | number, run: ShapeRun): void {
   if (!run.errors.explains(pathTo(key, run)))
     report(`Cannot return null for non-nullable field ${fieldName}.`, key, run);
+}
+
+/** Reports what the caller may not see. */
+export function reportDenial(denial: CodedError, key: string | number, run: ShapeRun): void {
+  const { message, extensions } = denial;
+  run.errors.add(new GraphQLError(message, { path: pathTo(key, run), originalError: denial, extensions }));
 }
 
 /** Whether the list is one of leaves that are right already. Vectors are long: such a list is the answer. */

@@ -2,11 +2,12 @@
 import { jsonOf, quoted } from './json-text.ts';
 import { PAUSED } from './pauses.ts';
 import {
-  INTROSPECTION,
+  DENIED,
   isReadyList,
   LIST,
   OBJECT,
   planOf,
+  reportDenial,
   reportLeaf,
   reportList,
   reportMissing,
@@ -62,12 +63,14 @@ function charge(run: TextRun): void {
 
 /** Writes one value; null where it cannot be shown and null is allowed. */
 function write(value: unknown, plan: ValuePlan, key: string | number, run: TextRun): Outcome {
-  if (plan.kind === TYPENAME) {
-    run.text += quoted(plan.typeName!);
-    return WRITTEN;
-  }
-  if (plan.kind === INTROSPECTION) {
-    run.text += jsonOf(run.introspection?.[key] ?? null);
+  if (plan.kind >= TYPENAME) {
+    if (plan.kind === DENIED) {
+      reportDenial(plan.denial!, key, run);
+      if (plan.nonNull) return VOID;
+      run.text += 'null';
+    } else {
+      run.text += plan.kind === TYPENAME ? quoted(plan.typeName!) : jsonOf(run.introspection?.[key] ?? null);
+    }
     return WRITTEN;
   }
   if (value === null || value === undefined) {

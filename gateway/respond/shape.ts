@@ -31,6 +31,7 @@ import { finish, PAUSED, Progress, type Turns } from './pauses.ts';
 import type { ResponseErrors } from './response-errors.ts';
 import { completeFields } from './shape-objects.ts';
 import {
+  DENIED,
   INTROSPECTION,
   LEAF,
   LIST,
@@ -43,6 +44,7 @@ import {
   type ObjectPlan,
   type ObjectTypePlan,
   type ShapeRun,
+  type ShownTypes,
   type ValuePlan,
 } from './shape-plan.ts';
 import { count, WRITTEN, writeFields, type TextRun } from './shape-text.ts';
@@ -61,11 +63,14 @@ export interface ShapedOperation {
 export class ResponseShape {
   readonly #source: ShapedOperation;
   readonly #schema: GraphQLSchema;
+  readonly #shown: ShownTypes | undefined;
   readonly #root: ObjectPlan;
 
-  constructor(source: ShapedOperation, schema: GraphQLSchema) {
+  /** @param shown what the caller may see; everything where it is undefined */
+  constructor(source: ShapedOperation, schema: GraphQLSchema, shown?: ShownTypes) {
     this.#source = source;
     this.#schema = schema;
+    this.#shown = shown;
     this.#root = this.#objectPlan([source.operation.selectionSet], schema.getRootType(source.operation.operation)!);
   }
 
@@ -139,7 +144,7 @@ export class ResponseShape {
       const to = this.#source.responseNames.get(from) ?? from;
       fields.push({ from, to, label: `${fields.length === 0 ? '{' : ','}${JSON.stringify(to)}:`, value });
     }
-    return { fields, deferred: deferred.length === 0 ? undefined : deferred };
+    return { fields, deferred: deferred.length === 0 ? undefined : deferred, denial: this.#shown?.ofType(type.name) };
   }
 
   #collect(
@@ -194,6 +199,14 @@ export class ResponseShape {
     if (name === '__schema' || name === '__type') return valuePlan({ kind: INTROSPECTION, fieldName: name });
     const field = parent.getFields()[name];
     if (field === undefined) return undefined;
+    const denial = this.#shown?.ofField(parent.name, name);
+    if (denial !== undefined)
+      return valuePlan({
+        kind: DENIED,
+        nonNull: isNonNullType(field.type),
+        fieldName: `${parent.name}.${name}`,
+        denial,
+      });
     return this.#valuePlan(
       field.type,
       nodes.flatMap((node) => node.selectionSet ?? []),
@@ -284,6 +297,7 @@ function valuePlan({
   item,
   type,
   typeName,
+  denial,
 }: Partial<ValuePlan> & Pick<ValuePlan, 'kind' | 'fieldName'>): ValuePlan {
-  return { kind, nonNull, fieldName, check, item, type, typeName };
+  return { kind, nonNull, fieldName, check, item, type, typeName, denial };
 }

@@ -22,6 +22,11 @@ export interface Principal {
    * @default false
    */
   readonly system?: boolean;
+  /**
+   * True for a caller who has not said who he is: what is `@authenticated` is not his to see. His subject begins with
+   * `system:`, as no token's does. @default false
+   */
+  readonly anonymous?: boolean;
   /** When what says so expires, in milliseconds since 1970: streams end then. Never when absent. */
   readonly expiresAt?: number;
 }

@@ -21,7 +21,9 @@ export interface TestSubgraph {
 }
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
-  "@key", "@requires", "@provides", "@external", "@shareable", "@override", "@interfaceObject", "@inaccessible", "@tag", "@context", "@fromContext", "@cost", "@listSize"
+  "@key", "@requires", "@provides", "@external", "@shareable", "@override", "@interfaceObject", "@inaccessible", "@tag", "@context", "@fromContext",
+  "@cost", "@listSize",
+  "@authenticated", "@requiresScopes", "@policy"
 ])`;
 
 /** One call that a subgraph received. */
@@ -95,7 +97,8 @@ export async function federate(
   };
 }
 
-function recording(client: SubgraphClient, calls: Call[]): SubgraphClient {
+/** The client, with what it is asked noted. */
+export function recording(client: SubgraphClient, calls: Call[]): SubgraphClient {
   const record = ({ query, operationName, variables }: SubgraphRequest) =>
     calls.push({ service: client.name, query: query ?? '', operationName, variables: { ...variables } });
   return {

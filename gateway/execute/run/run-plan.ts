@@ -2,6 +2,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { ClientPaths } from '#gateway/respond/client-paths.ts';
 import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
+import type { ShownTypes } from '#gateway/respond/shape-plan.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
@@ -13,6 +14,7 @@ import { emptyObject, isObject, type JsonObject } from '../json-object.ts';
 import { mergeInto, renamedPath } from './merge.ts';
 import { objectsAt, pathsAt } from './positions.ts';
 import { batchesOf, inCommonOrder, type Representations } from './representations.ts';
+import { groupByShown } from './shown-fields.ts';
 import type { SubgraphClient, SubgraphRequest } from '../clients/subgraph-client.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
 import { addReport, type FetchTrace, type TraceRecorder } from './trace.ts';
@@ -30,6 +32,8 @@ export interface PlanRun {
   /** Whether several places of the data may lead to one object. */
   meeting: boolean;
   readonly errors: ResponseErrors;
+  /** What the caller may see; undefined for everything. */
+  readonly shown: ShownTypes | undefined;
   readonly clientPaths: ClientPaths;
   readonly entityBatchSize: number;
   readonly trace: TraceRecorder | undefined;
@@ -79,21 +83,38 @@ async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace 
     return;
   }
   const before = run.errors.list.length;
-  const variables = pickVariables(fetch, run.variables);
   if (trace !== undefined && fetch.representations !== undefined) trace.objects = objects.length;
   if (fetch.representations === undefined) {
-    await fetchFields(fetch, run, objects, variables, trace);
-  } else if (fetch.contexts === undefined) {
-    await fetchRepresentations(fetch, run, objects, variables, trace);
+    await fetchFields(fetch, run, objects, pickVariables(fetch, run.variables), trace);
+  } else if (run.shown === undefined) {
+    await fetchObjects(fetch, run, objects, trace);
   } else {
-    const groups = groupByContext(fetch.contexts, run.data, fetch.path, run.types, run.context.budget);
-    await Promise.all(
-      groups.map((group) =>
-        fetchRepresentations(fetch, run, group.objects, { ...variables, ...group.variables }, trace),
-      ),
-    );
+    const groups = groupByShown(fetch, objects, run.shown, run.types);
+    if (groups.length === 0 && trace !== undefined) trace.ran = false;
+    await Promise.all(groups.map((group) => fetchObjects(group.fetch, run, group.objects, trace)));
   }
   if (trace !== undefined && run.errors.list.length > before) trace.errors = run.errors.list.length - before;
+}
+
+async function fetchObjects(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  objects: readonly JsonObject[],
+  trace: FetchTrace | undefined,
+): Promise<void> {
+  const variables = pickVariables(fetch, run.variables);
+  if (fetch.contexts === undefined) {
+    await fetchRepresentations(fetch, run, objects, variables, trace);
+    return;
+  }
+  const chosen = new Set(objects);
+  const groups = groupByContext(fetch.contexts, run.data, fetch.path, run.types, run.context.budget);
+  await Promise.all(
+    groups.map((group) => {
+      const those = group.objects.filter((object) => chosen.has(object));
+      return fetchRepresentations(fetch, run, those, { ...variables, ...group.variables }, trace);
+    }),
+  );
 }
 
 async function fetchRepresentations(

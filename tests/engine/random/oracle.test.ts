@@ -5,13 +5,14 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { execute, parse, print, specifiedRules, validate, type DocumentNode, type ExecutionResult } from 'graphql';
+import { execute, parse, print, specifiedRules, validate, type DocumentNode } from 'graphql';
 import { expect, test } from 'vitest';
 import { createEngineOn, type Engine } from '#gateway/execute/engine.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { pace } from '#subgraphs/shared/turns.ts';
 import { composeTest, received, subgraphSchema, testContext } from '../federation.ts';
 import { applyPatches, sorted } from '../patches.ts';
+import { checkAnswer } from './compare.ts';
 import { cutModel, eventsOf, uncutSchema } from './cut.ts';
 import type { Model } from './model.ts';
 import { randomModel } from './random-model.ts';
@@ -155,53 +156,6 @@ async function checkDeferred(
     variables,
   );
 }
-
-function checkAnswer(
-  actual: ExecutionResult,
-  expected: ExecutionResult,
-  document: DocumentNode,
-  variables: Record<string, unknown>,
-): void {
-  const told = `${print(document)}\n${JSON.stringify(variables)}\n${JSON.stringify(actual.errors)}\n`;
-  const same = JSON.stringify(actual.data) === JSON.stringify(expected.data);
-  if (!same)
-    throw new Error(`${told}expected ${JSON.stringify(expected.data)}\n     got ${JSON.stringify(actual.data)}`);
-  for (const { path, message } of actual.errors ?? []) {
-    if (!leadsToNull(actual.data, path ?? []))
-      throw new Error(`${told}no null for ${message} at ${JSON.stringify(path)}`);
-  }
-  for (const { path, message } of expected.errors ?? []) {
-    // Of siblings that fail, either may be told: what counts is that the null they led to is explained.
-    const at = nullAt(actual.data, path ?? []);
-    if (!actual.errors?.some((error) => related(error.path ?? [], at)))
-      throw new Error(`${told}lost ${message} at ${JSON.stringify(path)}`);
-  }
-}
-
-function leadsToNull(data: unknown, path: readonly (string | number)[]): boolean {
-  let value = data;
-  for (const part of path) {
-    if (value === null) return true;
-    value = (value as Record<string | number, unknown>)[part];
-    if (value === undefined) return false;
-  }
-  return value === null;
-}
-
-/** The part of the path that leads to the null that ends it. */
-function nullAt(data: unknown, path: readonly (string | number)[]): readonly (string | number)[] {
-  let value = data;
-  for (let length = 0; length < path.length; length++) {
-    if (value === null || value === undefined) return path.slice(0, length);
-    value = (value as Record<string | number, unknown>)[path[length]!];
-  }
-  return path;
-}
-
-const related = (one: readonly unknown[], other: readonly unknown[]): boolean => {
-  const length = Math.min(one.length, other.length);
-  return one.slice(0, length).every((part, index) => part === other[index]);
-};
 
 async function explore(check: Check, models: number): Promise<void> {
   let compared = 0;
