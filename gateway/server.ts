@@ -16,6 +16,7 @@ import { maskResult } from './admission/mask-result.ts';
 import { operations, type Operations } from './admission/operations.ts';
 import { mcpEndpoint } from './agents/mcp.ts';
 import { developmentAuthenticator } from './auth/authenticator.ts';
+import { policyService } from './auth/directives/policy-service.ts';
 import { generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
 import { oidcAuthenticator } from './auth/oidc.ts';
@@ -125,6 +126,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
     );
+    const policies =
+      config.authorization.policies === undefined ? undefined : policyService(config.authorization.policies);
+    endings.push(async () => policies?.close());
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
 
     // ── What answers: subgraphs are mounted while the supergraph is composed and the engine starts ───────────────────
@@ -180,6 +184,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
           const engine = await createEngine({
             supergraphSdl: sdl,
             clients: fresh,
+            authorization: { unauthorized: config.authorization.unauthorized, policies: policies?.evaluate },
             log: (message, error) => log.warn({ err: error }, message),
           });
           await engines.replace(engine, endClients);

@@ -62,6 +62,11 @@ export interface Config {
     readonly subscriptionsPerSocket: number;
     readonly socketBufferBytes: number;
   };
+  /** How the directives of the supergraph that protect fields are held. */
+  readonly authorization: {
+    readonly unauthorized: 'null' | 'refuse';
+    readonly policies: { readonly url: string; readonly timeoutMs: number } | undefined;
+  };
   readonly oidc:
     | {
         readonly issuer: string;
@@ -355,6 +360,10 @@ function build(
       sockets: env.MAX_SOCKETS,
       subscriptionsPerSocket: env.MAX_SUBSCRIPTIONS_PER_SOCKET,
       socketBufferBytes: env.SOCKET_BUFFER_BYTES,
+    },
+    authorization: {
+      unauthorized: env.UNAUTHORIZED_FIELDS,
+      policies: env.POLICY_URL === undefined ? undefined : { url: env.POLICY_URL, timeoutMs: env.POLICY_TIMEOUT_MS },
     },
     oidc:
       env.OIDC_ISSUER === undefined

@@ -302,6 +302,24 @@ export const Variables = z.object({
     '30',
     'By how much the clocks of issuer and server may differ.',
   ),
+  UNAUTHORIZED_FIELDS: withDefault(
+    z.enum(['null', 'refuse'], 'must be `null` or `refuse`'),
+    'auth',
+    'null',
+    'What becomes of fields that the caller may not see (`@authenticated`, `@requiresScopes`, `@policy`): `null`, each with an error, or the whole operation is refused. No subgraph is asked for them either way.',
+  ),
+  POLICY_URL: optional(
+    url('http', 'https'),
+    'auth',
+    'The service that decides `@policy`, asked as Open Policy Agent’s data API: `POST {"input": {policies, principal, requestId}}`, answered by `{"result": [names that hold]}` or `{"result": {name: true}}`. Where it fails, no policy holds.',
+    { absent: 'no policy holds for anybody' },
+  ),
+  POLICY_TIMEOUT_MS: withDefault(
+    integer(1, 60_000),
+    'auth',
+    '1000',
+    'The longest wait for the service at `POLICY_URL`.',
+  ),
   INTERNAL_TOKEN_SECRET: optional(
     key,
     'auth',

@@ -163,7 +163,8 @@ function fieldRules(
         const texts = new Map(
           item.fields.map((field) => [field.name.value, field.value.kind === Kind.STRING ? field.value.value : '']),
         );
-        const selectionSet = selectionSetOf((texts.get('selection') ?? '').trim().replace(/^\{|\}$/g, ''));
+        const selection = (texts.get('selection') ?? '').trim();
+        const selectionSet = selectionSetOf(selection.startsWith('{') ? selection.slice(1, -1) : selection);
         for (const around of contexts.get(texts.get('context') ?? '') ?? []) madeOf.push([around, selectionSet]);
       }
     }
