@@ -22,18 +22,18 @@ describe('the picture in docs/architecture.md', () => {
   });
 
   test('draws an arrow that is new, and does not change for one import more', () => {
-    const arrow = '<title>gateway/auth → gateway/plan</title>';
+    const arrow = '<title>gateway/auth → gateway/supergraph</title>';
     expect(drawnPicture().text).not.toContain(arrow);
-    expect(picture([...imports, { ...told, target: 'gateway/plan/planner.ts' }], files, FLOORS)).toContain(arrow);
+    expect(picture([...imports, { ...told, target: 'gateway/supergraph/manager.ts' }], files, FLOORS)).toContain(arrow);
     const drawn = [
-      { ...told, target: 'gateway/plan/planner.ts' },
-      { ...told, target: 'gateway/plan/flatten.ts' },
+      { ...told, target: 'gateway/supergraph/manager.ts' },
+      { ...told, target: 'gateway/supergraph/compose.ts' },
     ];
     expect(picture([...drawn, drawn[0]!], files, FLOORS)).toBe(picture(drawn, files, FLOORS));
   });
 
   test('refuses a room that has no place in it', () => {
-    const stranger = { ...told, file: 'gateway/new-room/file.ts', target: 'gateway/plan/planner.ts' };
+    const stranger = { ...told, file: 'gateway/new-room/file.ts', target: 'gateway/supergraph/manager.ts' };
     expect(() => picture([stranger], files, FLOORS)).toThrow('gateway/new-room has no place in the picture');
   });
 

@@ -16,14 +16,14 @@ import {
 } from 'graphql';
 import { expect, test } from 'vitest';
 import { createEngineOn } from '#gateway/execute/engine.ts';
-import { inProcessClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { composeTest, received, recording, subgraphSchema, type Call } from '../federation.ts';
 import { applyPatches, sorted } from '../patches.ts';
 import { checkAnswer } from './compare.ts';
 import { cutModel, eventsOf, uncutSchema } from './cut.ts';
 import { fetchedUnseen, guardSupergraph, Sight } from './guards.ts';
-import { randomModel } from './model.ts';
+import { randomModel } from './random-model.ts';
 import { randomOperation } from './operation.ts';
 import { plannerInThread } from './planner.ts';
 import { hash } from './random.ts';
