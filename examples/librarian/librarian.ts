@@ -137,18 +137,23 @@ async function write(
   hits: Hit[],
   { paceMs = 120, signal }: LibrarianOptions,
 ): Promise<string> {
-  if (log.find('TEXT_MESSAGE_END')) return log.text();
+  // Not the message's end: that of one which was given up is in the log, too.
+  if (log.events.some(({ type, payload }) => type === 'STEP_FINISHED' && payload['stepName'] === 'answer'))
+    return log.text();
   const { models } = await api.request('Models');
   const chat = models.some(
     (model: { kind: string; available: boolean }) => model.kind === 'CHAT' && model.available,
   ) as boolean;
   // A model does not say the same twice: what was begun before a restart stands, and a new message says it anew.
   const messageId = chat || !log.messageId ? `answer-${log.events.length}` : log.messageId;
-  if (messageId !== log.messageId)
+  if (messageId !== log.messageId) {
+    // What a librarian before this one left open goes on, or is ended: nothing is begun twice.
+    const begun = log.find('TEXT_MESSAGE_START');
     await log.append(
-      ['STEP_STARTED', { stepName: 'answer' }],
+      begun ? ['TEXT_MESSAGE_END', { messageId: log.messageId! }] : ['STEP_STARTED', { stepName: 'answer' }],
       ['TEXT_MESSAGE_START', { messageId, role: 'assistant' }],
     );
+  }
   const say = (delta: string): Promise<void> => log.append(['TEXT_MESSAGE_CONTENT', { messageId, delta }]);
   if (chat) {
     const passages = hits.map(({ title, text }) => `[${title}]\n${text}`).join('\n\n');

@@ -4,7 +4,8 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { checkJson } from '#subgraphs/shared/json.ts';
 import { RUN_LIMITS, type AppendEvents, type RunFilter, type RunLimits } from './driver.ts';
-import { EVENT_TYPES, isTerminal, type RunEventType } from './events/event-types.ts';
+import { payloadFault } from './events/event-schemas.ts';
+import { isTerminal, type RunEventType } from './events/event-types.ts';
 
 /** The longest of the short texts: idempotency keys, thread ids, error codes. In characters. */
 const SHORT_TEXT = 200;
@@ -101,11 +102,10 @@ export function checkEvents(
       throw badUserInput(`${where}: the payload must be an object.`);
     if (Object.hasOwn(given, 'type') && given['type'] !== type)
       throw badUserInput(`${where}: \`type\` in the payload differs from the event’s.`);
-    const checked = EVENT_TYPES[type].payload.safeParse(given);
-    if (!checked.success) {
-      const issue = checked.error.issues[0]!;
-      const part = issue.path.length > 0 ? `payload.${issue.path.join('.').slice(0, 200)}` : 'payload';
-      throw badUserInput(`${where}: ${part}: ${issue.message.slice(0, 500)}`, { cause: checked.error });
+    const fault = payloadFault(type, given);
+    if (fault) {
+      const part = fault.path === '' ? 'payload' : `payload.${fault.path.slice(0, 200)}`;
+      throw badUserInput(`${where}: ${part}: ${fault.message.slice(0, 500)}`);
     }
     // What was given, not what the schema made of it: unknown keys stay, `__proto__` included.
     return { type, payload: given };

@@ -23,7 +23,7 @@ export const as = (tenantId: string, subject = 'tester'): RequestContext =>
 
 /** A text event of a number, to be recognised when read. */
 export const piece = (number: number | string): AppendEvents['events'][number] => ({
-  type: 'TEXT_MESSAGE_CONTENT',
+  type: 'TEXT_MESSAGE_CHUNK',
   payload: { messageId: 'm', delta: String(number) },
 });
 export const finished: AppendEvents['events'][number] = {
@@ -125,7 +125,7 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         expect(run).toMatchObject({ status: 'RUNNING', lastSequence: 3 });
         expect(sequences(events)).toEqual([2, 3]);
         const log = await wholeLog(a, id);
-        expect(log.map(({ type }) => type)).toEqual(['RUN_STARTED', 'TEXT_MESSAGE_CONTENT', 'TEXT_MESSAGE_CONTENT']);
+        expect(log.map(({ type }) => type)).toEqual(['RUN_STARTED', 'TEXT_MESSAGE_CHUNK', 'TEXT_MESSAGE_CHUNK']);
         expect(log[0]).toMatchObject({
           payload: { runId: id, threadId: id },
           actor: 'worker',

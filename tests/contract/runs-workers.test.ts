@@ -168,7 +168,7 @@ describe('when a lease has expired', () => {
     ])
       expect(await rejection(attempt())).toMatchObject({ code: 'CONFLICT' });
     await driver().append(a, { runId: id, events: [finished], token: second.lease.token });
-    expect(await types(id)).toEqual(['RUN_STARTED', 'TEXT_MESSAGE_CONTENT', 'RUN_FINISHED']);
+    expect(await types(id)).toEqual(['RUN_STARTED', 'TEXT_MESSAGE_CHUNK', 'RUN_FINISHED']);
   });
 
   test('its token is still good where nobody has claimed the run, and others may write too', async () => {
@@ -278,7 +278,7 @@ describe('the sweep of leases, where nobody claims any more', () => {
       });
       const log = await driver().events(context, [{ runId: id, after: 0 }], { limit: 10 });
       expect(log.map(({ type, actor }) => [type, actor]).slice(1)).toEqual([
-        ['TEXT_MESSAGE_CONTENT', context.principal.subject],
+        ['TEXT_MESSAGE_CHUNK', context.principal.subject],
         ['RUN_ERROR', 'system:leases'],
       ]);
     }

@@ -221,7 +221,7 @@ describe('a workflow under way', () => {
     expect(await runOf(id)).toMatchObject(expected);
     expect(await typesOf(id)).toEqual([
       'RUN_STARTED',
-      'TEXT_MESSAGE_CONTENT',
+      'TEXT_MESSAGE_CHUNK',
       (expected as { status: string }).status === 'FAILED' ? 'RUN_ERROR' : 'RUN_FINISHED',
     ]);
     await dueNow(id);

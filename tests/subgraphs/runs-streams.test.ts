@@ -56,7 +56,7 @@ const append = async (runId: string, ...events: { type: string; payload: unknown
     `mutation ($runId: ID!, $events: [RunEventInput!]!) { appendRunEvents(input: { runId: $runId, events: $events }) { run { id } } }`,
     { runId, events },
   );
-const text = (delta: string) => ({ type: 'TEXT_MESSAGE_CONTENT', payload: { messageId: 'm', delta } });
+const text = (delta: string) => ({ type: 'TEXT_MESSAGE_CHUNK', payload: { messageId: 'm', delta } });
 const artifact = { type: 'ARTIFACT_CREATED', payload: { artifactId: 'art_1' } };
 const finish = { type: 'RUN_FINISHED', payload: {} };
 
@@ -81,11 +81,11 @@ describe('tenantEvents', () => {
     const resumed = await stream(FOLLOW, {
       agentId: 'agt_one',
       after: first.cursor,
-      types: ['RUN_FINISHED', 'TEXT_MESSAGE_CONTENT'],
+      types: ['RUN_FINISHED', 'TEXT_MESSAGE_CHUNK'],
     });
     expect((await resumed.next()).value.data.tenantEvents.event).toMatchObject({
       sequence: 2,
-      type: 'TEXT_MESSAGE_CONTENT',
+      type: 'TEXT_MESSAGE_CHUNK',
     });
     const next = resumed.next();
     await append(one, finish);
@@ -175,7 +175,7 @@ describe('GET /runs/:id/events', () => {
     const timestamp = expect.any(Number);
     expect(frames(body)).toEqual([
       { id: 1, type: 'RUN_STARTED', timestamp, runId, threadId: runId },
-      { id: 2, type: 'TEXT_MESSAGE_CONTENT', timestamp, messageId: 'm', delta: 'a\n\nid: 99\n' },
+      { id: 2, type: 'TEXT_MESSAGE_CHUNK', timestamp, messageId: 'm', delta: 'a\n\nid: 99\n' },
       { id: 3, type: 'CUSTOM', timestamp, name: 'ARTIFACT_CREATED', value: { artifactId: 'art_1' } },
       { id: 4, type: 'RUN_FINISHED', timestamp, runId, threadId: runId },
     ]);

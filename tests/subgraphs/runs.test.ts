@@ -101,10 +101,10 @@ const EVENTS = `query Events($runId: ID!, $after: String, $first: Int = 100) {
   run(id: $runId) { id status lastSequence events(after: $after, first: $first) { edges { cursor node { __typename sequence type payload } } pageInfo { hasNextPage endCursor } } }
 }`;
 const FOLLOW = `subscription Follow($runId: ID!, $after: String, $types: [RunEventType!]) { runEvents(runId: $runId, after: $after, types: $types) {
-  __typename sequence type createdAt payload run { id status agent { id } } ... on ArtifactCreatedEvent { artifact { id } } ... on TextMessageContentEvent { delta messageId } ... on StateDeltaEvent { patch } } }`;
+  __typename sequence type createdAt payload run { id status agent { id } } ... on ArtifactCreatedEvent { artifact { id } } ... on TextMessageChunkEvent { delta messageId } ... on StateDeltaEvent { patch } } }`;
 const start = async (context = a()): Promise<string> =>
   (await data(START, { input: {} }, context)).startRun.run.id as string;
-const text = (delta: string) => ({ type: 'TEXT_MESSAGE_CONTENT', payload: { messageId: 'm1', delta } });
+const text = (delta: string) => ({ type: 'TEXT_MESSAGE_CHUNK', payload: { messageId: 'm1', delta } });
 
 test('a run’s life, as the contract tells it', async () => {
   const input = { agentId: 'agt_1', input: { question: 'Which packages retry?' }, idempotencyKey: 'q-1' };
@@ -123,7 +123,7 @@ test('a run’s life, as the contract tells it', async () => {
     `mutation Append($runId: ID!) {
       appendRunEvents(input: { runId: $runId, events: [
         { type: STEP_STARTED, payload: { stepName: "search" } }
-        { type: TEXT_MESSAGE_CONTENT, payload: { messageId: "m1", delta: "Found " } }
+        { type: TEXT_MESSAGE_CHUNK, payload: { messageId: "m1", delta: "Found " } }
         { type: ARTIFACT_CREATED, payload: { artifactId: "art_1" } }
       ] }) { events { sequence type } run { status } } }`,
     { runId: run.id },
@@ -131,7 +131,7 @@ test('a run’s life, as the contract tells it', async () => {
   expect(appended.appendRunEvents).toEqual({
     events: [
       { sequence: 2, type: 'STEP_STARTED' },
-      { sequence: 3, type: 'TEXT_MESSAGE_CONTENT' },
+      { sequence: 3, type: 'TEXT_MESSAGE_CHUNK' },
       { sequence: 4, type: 'ARTIFACT_CREATED' },
     ],
     run: { status: 'RUNNING' },
@@ -143,8 +143,10 @@ test('a run’s life, as the contract tells it', async () => {
   expect(log.edges.map(({ node }: any) => node.__typename)).toEqual([
     'RunStartedEvent',
     'StepStartedEvent',
-    'TextMessageContentEvent',
+    'TextMessageChunkEvent',
     'ArtifactCreatedEvent',
+    // What the agent left open is ended first.
+    'StepFinishedEvent',
     'RunFinishedEvent',
   ]);
   expect(log.edges.at(-1).node.payload).toEqual({
@@ -153,18 +155,18 @@ test('a run’s life, as the contract tells it', async () => {
     result: { answer: 'undici' },
     outcome: { type: 'success' },
   });
-  expect(log.pageInfo).toEqual({ hasNextPage: false, endCursor: '5' });
+  expect(log.pageInfo).toEqual({ hasNextPage: false, endCursor: '6' });
   const followed = await all(FOLLOW, { runId: run.id });
-  expect(followed.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5]);
+  expect(followed.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6]);
   expect(followed[2]).toMatchObject({
     delta: 'Found ',
     messageId: 'm1',
     run: { id: run.id, status: 'SUCCEEDED', agent: { id: 'agt_1' } },
   });
   expect(followed[3]).toMatchObject({ artifact: { id: 'art_1' } });
-  expect((await all(FOLLOW, { runId: run.id, after: '3' })).map(({ sequence }) => sequence)).toEqual([4, 5]);
+  expect((await all(FOLLOW, { runId: run.id, after: '3' })).map(({ sequence }) => sequence)).toEqual([4, 5, 6]);
   expect((await all(FOLLOW, { runId: run.id, types: ['STEP_STARTED'] })).map(({ sequence }) => sequence)).toEqual([
-    2, 5,
+    2, 6,
   ]);
 });
 

@@ -140,7 +140,7 @@ export function addMutations(
         events: t.field({
           type: [RunEvent],
           description:
-            'The events given, as they are in the log now; without the RUN_STARTED that a first append puts before them.',
+            'The events given, as they are in the log now, with what was put before them: the START of a message that begins with a piece of it, the END events of what a terminal event ends. Without the RUN_STARTED of a first append.',
           resolve: (payload) => payload.events,
         }),
         run: t.field({
@@ -155,6 +155,7 @@ export function addMutations(
       type: AppendRunEventsPayload,
       description:
         'Appends events to a run’s log, all or none. A queued run starts: RUN_STARTED becomes its event 1, unless the events begin with it. ' +
+        'Payloads and order are AG-UI’s (BAD_USER_INPUT otherwise); a terminal event first ends the messages, tool calls, steps and subagents that are open. ' +
         `A run holds at most ${RUN_LIMITS.eventsPerRun} events; nothing follows a terminal one (CONFLICT).`,
       args: { input: t.arg({ type: AppendRunEventsInput, required: true, description: 'The events to append.' }) },
       resolve: (_root, { input }, context) => {
@@ -203,7 +204,7 @@ export function addMutations(
     t.field({
       type: runPayload('FinishRunPayload', 'What `finishRun` did.'),
       description:
-        'Ends a run, queued or under way: appends RUN_FINISHED, or RUN_ERROR where `error` is given. CONFLICT where it has ended already.',
+        'Ends a run, queued or under way, and what is open in it: appends RUN_FINISHED, or RUN_ERROR where `error` is given. CONFLICT where it has ended already.',
       args: { input: t.arg({ type: FinishRunInput, required: true, description: 'The run to finish.' }) },
       resolve: async (_root, { input: { runId, output, error, token } }, context) => {
         const lease = { token: checkText('token', token) };

@@ -21,7 +21,7 @@ const context = () => createRequestContext({ tenantId: 'tenant-a', subject: 'ben
 const silent = { start: () => undefined, ready: () => Promise.resolve(), close: () => Promise.resolve() };
 const events = (count: number) =>
   Array.from({ length: count }, (_, index) => ({
-    type: 'TEXT_MESSAGE_CONTENT' as const,
+    type: 'TEXT_MESSAGE_CHUNK' as const,
     payload: { messageId: 'm', delta: `${index} ${'x'.repeat(200)}` },
   }));
 const [ROUNDS, RUNS] = [12, 120];

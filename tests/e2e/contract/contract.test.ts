@@ -358,8 +358,12 @@ describe('runs', () => {
     expect(log.map(({ type }) => type)).toEqual([
       'RUN_STARTED',
       'STEP_STARTED',
+      // The message is begun and ended, and the step ended, for clients of AG-UI: `Append` leaves that to the server.
+      'TEXT_MESSAGE_START',
       'TEXT_MESSAGE_CONTENT',
       'ARTIFACT_CREATED',
+      'TEXT_MESSAGE_END',
+      'STEP_FINISHED',
       'RUN_FINISHED',
     ]);
     for (const events of await Promise.all(followed)) {
@@ -372,10 +376,10 @@ describe('runs', () => {
     }
 
     const resumed = await overWebSocket(server.url, operations, { runId: started.id, after: '2' }, 'Follow');
-    expect(resumed.map((event) => data(event).runEvents.sequence)).toEqual([3, 4, 5]);
+    expect(resumed.map((event) => data(event).runEvents.sequence)).toEqual([3, 4, 5, 6, 7, 8]);
 
     const page = data(await run('Events', { runId: started.id, after: '1' })).run;
-    expect(page).toMatchObject({ status: 'SUCCEEDED', lastSequence: 5 });
+    expect(page).toMatchObject({ status: 'SUCCEEDED', lastSequence: 8 });
     expect(page.events.edges.map((edge: { node: object }) => edge.node)).toEqual(log.slice(1));
 
     const late = await run('Append', { runId: started.id });

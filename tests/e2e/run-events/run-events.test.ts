@@ -46,7 +46,7 @@ const append = async (runId: string, ...deltas: string[]) =>
     'mutation ($runId: ID!, $events: [RunEventInput!]!) { appendRunEvents(input: { runId: $runId, events: $events }) { run { id } } }',
     {
       runId,
-      events: deltas.map((delta) => ({ type: 'TEXT_MESSAGE_CONTENT', payload: { messageId: 'm', delta } })),
+      events: deltas.map((delta) => ({ type: 'TEXT_MESSAGE_CHUNK', payload: { messageId: 'm', delta } })),
     },
   );
 const finish = async (runId: string) =>
@@ -157,7 +157,7 @@ describe('a token that expires', () => {
     };
     const { id } = started.data.startRun.run;
     await ask(
-      `mutation { appendRunEvents(input: { runId: "${id}", events: [{ type: TEXT_MESSAGE_CONTENT, payload: { messageId: "m", delta: "a" } }] }) { run { id } } }`,
+      `mutation { appendRunEvents(input: { runId: "${id}", events: [{ type: TEXT_MESSAGE_CHUNK, payload: { messageId: "m", delta: "a" } }] }) { run { id } } }`,
       tokens.acme,
     );
     const token = await issuer.token({ tenant: 'acme' }, { expiresInSeconds: 8 });
@@ -231,7 +231,7 @@ test('where the runs subgraph is a server of its own, its streams are passed on'
       ).json()) as { data: { startRun: { run: { id: string } } } };
     const { id } = (await ask('mutation { startRun(input: {}) { run { id } } }')).data.startRun.run;
     await ask(
-      `mutation { appendRunEvents(input: { runId: "${id}", events: [{ type: TEXT_MESSAGE_CONTENT, payload: { messageId: "m", delta: "a" } }] }) { run { id } } }`,
+      `mutation { appendRunEvents(input: { runId: "${id}", events: [{ type: TEXT_MESSAGE_CHUNK, payload: { messageId: "m", delta: "a" } }] }) { run { id } } }`,
     );
     const response = await fetch(`${gateway.url}/runs/${id}/events`, { headers: bearer(tokens.acme) });
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);

@@ -17,8 +17,10 @@ import {
 import { isTerminal } from '../../events/event-types.ts';
 import { inputHash } from '../../events/idempotency.ts';
 import { PatchedDocument, type JsonPatch } from '../../events/json-patch.ts';
+import { EventOrder, type OpenParts } from '../../events/order.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';
 import { workflowIdOf } from '../../dispatch/workflows.ts';
+import { openPartsOf } from './open-parts.ts';
 import { EVENT_COLUMNS, RUN_COLUMNS, toEvent, toRun, type EventRow, type RunRow } from './rows.ts';
 
 type Events = AppendEvents['events'];
@@ -32,9 +34,11 @@ export interface LockedRun {
   lease_expires_at: Date | null;
   /** Whether the lease lives. */
   leased: boolean;
+  /** See {@link openPartsOf}. */
+  open_parts: OpenParts | null;
 }
 export const LOCKED_COLUMNS =
-  'status, thread_id, last_sequence, lease_token, lease_expires_at, COALESCE(lease_expires_at > clock_timestamp(), false) AS leased';
+  'status, thread_id, last_sequence, open_parts, lease_token, lease_expires_at, COALESCE(lease_expires_at > clock_timestamp(), false) AS leased';
 
 export async function startRun(postgres: Postgres, context: RequestContext, run: StartRun): Promise<Run> {
   const id = randomId('Run');
@@ -104,9 +108,12 @@ export async function appendEvents(
       const before = await earlierAppend(tx, append, hash);
       if (before) return { result: before, sequence: null };
     }
-    checkPresent(locked, append, limits);
+    checkPresent(locked, append);
     if (append.regardless !== true) checkLease(locked, append.token);
-    return { result: await writeEvents(tx, wakeUps, context, locked, append, hash), sequence: locked.last_sequence };
+    return {
+      result: await writeEvents(tx, wakeUps, context, locked, append, hash, limits),
+      sequence: locked.last_sequence,
+    };
   });
   if (sequence !== null) wakeUps.committed?.({ tenantId, runId: append.runId, sequence: result.run.lastSequence });
   return result;
@@ -139,7 +146,7 @@ async function earlierAppend(
   return { run: toRun(runs[0]!), events: events.map(toEvent) };
 }
 
-function checkPresent(locked: LockedRun, append: AppendEvents, limits: RunLimits): void {
+function checkPresent(locked: LockedRun, append: AppendEvents): void {
   const extensions = { status: locked.status, lastSequence: locked.last_sequence };
   if (['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(locked.status)) {
     throw conflict(`The run has ended (${locked.status}); nothing can be appended.`, { extensions });
@@ -151,19 +158,24 @@ function checkPresent(locked: LockedRun, append: AppendEvents, limits: RunLimits
       extensions,
     });
   }
-  const counted = append.events.filter(({ type }) => !isTerminal(type)).length;
-  if (counted > 0 && locked.last_sequence + counted > limits.eventsPerRun) {
-    throw conflict(`A run holds at most ${limits.eventsPerRun} events; this one has ${locked.last_sequence}.`, {
-      hint: 'Finish it and start another.',
-      extensions,
-    });
-  }
   if (append.events.some(({ type }, index) => type === 'RUN_STARTED' && (locked.last_sequence > 0 || index > 0))) {
     throw conflict('RUN_STARTED can only be the first event of a run.', { extensions });
   }
 }
 
-/** Writes the events, and everything that follows from them, to a run that is locked and may be written to. */
+/** A run can be ended however long its log is: the last event does not count, nor what it ends. */
+function checkRoom(locked: LockedRun, counted: number, limits: RunLimits): void {
+  if (counted === 0 || locked.last_sequence + counted <= limits.eventsPerRun) return;
+  throw conflict(`A run holds at most ${limits.eventsPerRun} events; this one has ${locked.last_sequence}.`, {
+    hint: 'Finish it and start another.',
+    extensions: { status: locked.status, lastSequence: locked.last_sequence },
+  });
+}
+
+/**
+ * Writes the events, and everything that follows from them, to a run that is locked and may be written to.
+ * @returns the run, and the events given with what the order of events puts before them; without RUN_STARTED
+ */
 export async function writeEvents(
   tx: Transaction,
   wakeUps: WakeUps,
@@ -171,13 +183,19 @@ export async function writeEvents(
   locked: LockedRun,
   append: Pick<AppendEvents, 'runId' | 'events' | 'waiting' | 'idempotencyKey'>,
   hash: string | null,
+  limits?: RunLimits,
 ): Promise<{ run: Run; events: RunEvent[] }> {
   const { tenantId, subject } = context.principal;
+  const order = new EventOrder(await openPartsOf(tx, append.runId, locked, append.events));
   const given = append.events.map((event) => withIds(event, append.runId, locked.thread_id));
   const starts = locked.status === 'QUEUED' && given[0]?.type !== 'RUN_STARTED';
-  const events = starts
-    ? [withIds({ type: 'RUN_STARTED', payload: {} }, append.runId, locked.thread_id), ...given]
-    : given;
+  const going = given.filter(({ type }) => !isTerminal(type)).flatMap((event) => order.take(event));
+  if (limits) checkRoom(locked, going.length, limits);
+  const events = [
+    ...(starts ? [withIds({ type: 'RUN_STARTED', payload: {} }, append.runId, locked.thread_id)] : []),
+    ...going,
+    ...given.filter(({ type }) => isTerminal(type)).flatMap((event) => order.take(event)),
+  ];
   const first = locked.last_sequence + 1;
   const last = locked.last_sequence + events.length;
   const firstGiven = starts ? first + 1 : first;
@@ -209,6 +227,7 @@ export async function writeEvents(
                    lease_token = CASE WHEN $9 THEN NULL ELSE r.lease_token END,
                    lease_expires_at = CASE WHEN $9 THEN NULL ELSE r.lease_expires_at END,
                    attempts = CASE WHEN $9 AND NOT $4 THEN 0 ELSE r.attempts END,
+                   open_parts = CASE WHEN $4 THEN NULL ELSE $10::json END,
                    workflow_due_at = CASE WHEN $4 AND r.workflow_id IS NOT NULL THEN now() ELSE r.workflow_due_at END
               FROM runs.run_events AS e
              WHERE r.id = $1 AND e.run_id = $1 AND e.sequence = $3
@@ -224,6 +243,7 @@ export async function writeEvents(
         json(state.value),
         // A worker that waits, or is done, hands the run back.
         outcome.ended || outcome.status === 'WAITING',
+        JSON.stringify(order.parts),
       ],
     }),
     hash === null
