@@ -4,7 +4,7 @@
  */
 import { EventSchemas } from '@ag-ui/core/schemas';
 import { z } from 'zod';
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RunEventType } from './event-types.ts';
 import { JSON_PATCH } from './json-patch.ts';
 

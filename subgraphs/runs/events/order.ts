@@ -3,7 +3,7 @@
  * CHUNK events): what is begun once is ended once, what continues has been begun, and nothing is open when the run
  * finishes. A client that meets anything else gives the whole stream up, so it must not get into a log.
  */
-import type { JsonValue } from '#subgraphs/shared/builder.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { RunEventType } from './event-types.ts';
 
