@@ -41,7 +41,7 @@ beforeAll(async () => {
     OIDC_ISSUER: issuer.url,
     OIDC_AUDIENCE: 'tributary',
     POLICY_URL: `http://127.0.0.1:${(decider.address() as AddressInfo).port}/v1/data/tributary`,
-    POLICY_TIMEOUT_MS: '300',
+    POLICY_TIMEOUT_MS: '3000',
   });
   await replaceFile(join(it.folder, 'library.graphql'), PROTECTED);
   await it.server.supergraph.reload();
