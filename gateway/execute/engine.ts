@@ -498,7 +498,8 @@ class PlanningEngine implements Engine {
     const outline = prepared.outlines.get(overridesKey);
     let whole = outline && this.#wholePlanner.peek(outline, overrides);
     if (whole === undefined) {
-      whole = await this.#wholePlanner.plan(prepared, overrides);
+      const { principal, signal } = operation.context;
+      whole = await this.#wholePlanner.plan(prepared, overrides, { tenant: principal.tenantId, signal });
       if (prepared.outlines.size < MAX_KEPT)
         prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
     }

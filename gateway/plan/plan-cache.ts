@@ -3,7 +3,8 @@
  * many times at once.
  */
 import { LRUCache } from 'lru-cache';
-import type { Planned, Planner, PlanRequest } from './planner.ts';
+import { FOR_GATEWAY, planKey, type PlanFor, type PlanRequest } from './plan-request.ts';
+import type { Planned, Planner } from './planner.ts';
 
 export interface PlanCacheOptions {
   /** @default 2000 */
@@ -20,15 +21,20 @@ interface Kept<Compiled> {
   readonly compiled: Compiled;
 }
 
-const keyOf = ({ operation, overrides }: PlanRequest): string =>
-  overrides.length === 0 ? operation : `${overrides.join()}\n${operation}`;
+/** A plan that is being made, and those who wait for it. */
+interface UnderWay<Compiled> {
+  readonly planning: Promise<Compiled>;
+  /** Ends it when the last who waits has left. */
+  readonly wanted: AbortController;
+  waiting: number;
+}
 
 /** A cache of what `compile` makes of plans. */
 export class PlanCache<Compiled extends object> {
   readonly #planner: Planner;
   readonly #compile: (planned: Planned) => Compiled;
   readonly #plans: LRUCache<string, Kept<Compiled>>;
-  readonly #planning = new Map<string, Promise<Compiled>>();
+  readonly #planning = new Map<string, UnderWay<Compiled>>();
 
   constructor(planner: Planner, compile: (planned: Planned) => Compiled, options: PlanCacheOptions = {}) {
     this.#planner = planner;
@@ -38,27 +44,59 @@ export class PlanCache<Compiled extends object> {
 
   /** What is at hand, so that the common case need not wait. */
   peek(request: PlanRequest): Compiled | undefined {
-    return this.#plans.get(keyOf(request))?.compiled;
+    return this.#plans.get(planKey(request))?.compiled;
   }
 
-  /** @throws CodedError as {@link Planner.plan} */
-  get(request: PlanRequest): Promise<Compiled> {
-    const key = keyOf(request);
+  /**
+   * @param planFor whose turn it is while nobody else has asked for the same
+   * @throws CodedError as {@link Planner.plan}
+   */
+  get(request: PlanRequest, planFor = FOR_GATEWAY): Promise<Compiled> {
+    const key = planKey(request);
     const kept = this.#plans.get(key);
     if (kept !== undefined) return Promise.resolve(kept.compiled);
-    const underWay = this.#planning.get(key);
-    if (underWay !== undefined) return underWay;
+    let underWay = this.#planning.get(key);
+    if (underWay === undefined) {
+      underWay = this.#begin(key, request, planFor);
+      this.#planning.set(key, underWay);
+    }
+    underWay.waiting += 1;
+    return this.#await(key, underWay, planFor.signal);
+  }
+
+  #begin(key: string, request: PlanRequest, { tenant }: PlanFor): UnderWay<Compiled> {
+    const wanted = new AbortController();
     const planning = this.#planner
-      .plan(request)
+      .plan(request, { tenant, signal: wanted.signal })
       .then((planned) => {
         const compiled = this.#compile(planned);
         this.#plans.set(key, { request, compiled }, { size: (planned.bytes + key.length) * MEMORY_PER_BYTE });
         return compiled;
       })
-      .finally(() => this.#planning.delete(key));
+      .finally(() => this.#forget(key, wanted));
     planning.catch(() => undefined); // Reported to whoever waits, if anyone still does.
-    this.#planning.set(key, planning);
-    return planning;
+    return { planning, wanted, waiting: 0 };
+  }
+
+  #await(key: string, underWay: UnderWay<Compiled>, signal: AbortSignal | undefined): Promise<Compiled> {
+    const { planning, wanted } = underWay;
+    if (signal === undefined) return planning;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        reject(signal.reason as Error);
+        underWay.waiting -= 1;
+        if (underWay.waiting > 0) return;
+        this.#forget(key, wanted);
+        wanted.abort(signal.reason);
+      };
+      if (signal.aborted) return leave();
+      signal.addEventListener('abort', leave, { once: true });
+      planning.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    });
+  }
+
+  #forget(key: string, wanted: AbortController): void {
+    if (this.#planning.get(key)?.wanted === wanted) this.#planning.delete(key);
   }
 
   /** What there are plans for, most recently used first. */

@@ -1,29 +1,26 @@
 /**
- * Plans operations with `@apollo/query-planner` in a worker thread. Planning can take exponential time, and a thread
- * can be killed: an operation that takes too long costs its own request, and those behind it wait for the worker that
- * takes the place.
+ * Plans operations with `@apollo/query-planner` in processes of their own. Planning can take exponential time and all
+ * memory, and a process can be killed: an operation that takes too long costs its own request. While one takes long,
+ * another process plans what is behind it; what hung is remembered, and refused at once when it is asked again; what
+ * nobody waits for any more is dropped; and tenants take turns.
  */
-import { Worker } from 'node:worker_threads';
 import type { QueryPlan } from '@apollo/query-planner';
+import { LRUCache } from 'lru-cache';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { FOR_GATEWAY, planKey, type PlanFor, type PlanRequest } from './plan-request.ts';
 import { preparePlanning } from './planning-supergraph.ts';
-import { SUPPORTED_FEATURES } from './supported-features.ts';
+import { FairQueue } from './process/fair-queue.ts';
+import { planningFailed, PlanningProcess } from './process/planning-process.ts';
 
 export interface PlannerOptions {
   /** Longest time to plan one operation, in milliseconds. @default 5000 */
   timeoutMs?: number;
-  /** Told when a worker is replaced. */
+  /** Most operations of one tenant that wait to be planned. @default 200 */
+  waitingPerTenant?: number;
+  /** Told when a process is replaced. */
   log?: (message: string, error?: unknown) => void;
-  /** The worker's program, for tests that need one that never answers. @default planner-worker.mjs */
-  worker?: URL;
-}
-
-/** What there is a plan for. */
-export interface PlanRequest {
-  /** The text of one valid operation. */
-  readonly operation: string;
-  /** Labels of progressive overrides that hold, sorted. */
-  readonly overrides: readonly string[];
+  /** The process's program, for tests that need one that never answers. @default process/planner-process.mjs */
+  program?: URL;
 }
 
 export interface Planned {
@@ -37,209 +34,254 @@ export interface Planner {
   readonly apiSdl: string;
   /**
    * Plans one valid operation.
-   * @throws CodedError `PLANNING_TIMEOUT`; `INTERNAL_SERVER_ERROR` for what the planner itself refuses
+   * @param planFor @default the gateway itself
+   * @throws CodedError `PLANNING_TIMEOUT`; `RATE_LIMITED` when too many of the tenant's wait; `INTERNAL_SERVER_ERROR` for
+   *   what the planner itself refuses; the signal's reason
    */
-  plan(request: PlanRequest): Promise<Planned>;
-  /** Ends the workers; what waits is refused. Idempotent. */
+  plan(request: PlanRequest, planFor?: PlanFor): Promise<Planned>;
+  /** Ends the processes; what waits is refused. Idempotent. */
   close(): Promise<void>;
 }
 
+/** After what share of its time an operation counts as slow: another process is then started for those behind it. */
+const SLOW_SHARE = 1 / 20;
+
+/** After what share of its time a slow operation is given up where others wait for its process. */
+const PATIENCE_SHARE = 1 / 5;
+
+/** Two, so that one operation that takes long is not in the others' way. */
+const MAX_PROCESSES = 2;
+
+/** How long the second process stays without work, in milliseconds. */
+const IDLE_MS = 60_000;
+
+/** How long what hung is refused at once, in milliseconds: it may have been the machine's fault. */
+const REMEMBERED_MS = 10 * 60_000;
+
+const HINT = { hint: 'Select less, or split it into several operations.' };
+
 interface Task {
   readonly request: PlanRequest;
-  resolve(planned: Planned): void;
+  readonly planFor: PlanFor;
+  resolve(made: Planned): void;
   reject(error: unknown): void;
 }
 
-interface RunningTask {
-  readonly task: Task;
-  timer?: NodeJS.Timeout;
-  spareTimer?: NodeJS.Timeout;
+/** A process, and what it plans. */
+interface Slot {
+  readonly process: PlanningProcess;
+  task?: Task;
+  /** Whether the task has taken long enough for another process to be opened. */
+  slow: boolean;
+  /** Whether the task may be given up for others. */
+  patient: boolean;
+  timers: NodeJS.Timeout[];
 }
-
-/** Heap of a worker, in megabytes. The six subgraphs of this project need about 40. */
-const WORKER_HEAP_MB = 384;
 
 /**
  * Builds the planner and waits until it can plan.
  * @throws UnsupportedFeatures when the supergraph demands what the engine does not enforce; Error when it is none
  */
 export async function startPlanner(supergraphSdl: string, options: PlannerOptions = {}): Promise<Planner> {
-  const {
-    timeoutMs = 5_000,
-    log = () => undefined,
-    worker: program = new URL('./planner-worker.mjs', import.meta.url),
-  } = options;
-  const waiting: Task[] = [];
-  let running: RunningTask | undefined;
-  let current: PlanningWorker | undefined;
-  let spare: PlanningWorker | undefined;
-  let closed = false;
-
   const prepared = preparePlanning(supergraphSdl);
-  const start = (wantsApiSchema = false) => new PlanningWorker(program, prepared.sdl, wantsApiSchema);
-
-  function take(worker: PlanningWorker): void {
-    current = worker;
-    worker.onFailure = (error) => {
-      if (current !== worker) return;
-      current = undefined;
-      log('The query planner ended and is replaced.', error);
-      settle()?.reject(planningFailed(error));
-      next();
-    };
-  }
-
-  /** Ends the bookkeeping of the running task, if there is one. */
-  function settle(): Task | undefined {
-    const task = running?.task;
-    clearTimeout(running?.timer);
-    clearTimeout(running?.spareTimer);
-    running = undefined;
-    return task;
-  }
-
-  function next(): void {
-    if (running !== undefined || closed) return;
-    const task = waiting.shift();
-    if (task === undefined) return;
-    if (current === undefined) {
-      take(spare ?? start());
-      spare = undefined;
-    }
-    const worker = current!;
-    const started: RunningTask = { task };
-    running = started;
-    // The time to start a worker is not the operation's fault, and is not on its clock.
-    worker.ready.then(
-      () => {
-        if (running !== started) return;
-        started.timer = setTimeout(() => tooSlow(task, worker), timeoutMs);
-        // A worker takes longer to start than most operations to plan: when one looks as if it might be killed, have
-        // another ready.
-        started.spareTimer = setTimeout(() => (spare ??= start()), timeoutMs / 3).unref();
-      },
-      () => undefined, // The worker's failure is reported by `onFailure`.
-    );
-    const settled = (finish: () => void) => {
-      if (running !== started) return;
-      settle();
-      finish();
-      next();
-    };
-    worker.plan(task.request).then(
-      ({ plan, bytes }) => settled(() => task.resolve({ plan: prepared.restore(plan), bytes })),
-      (error: unknown) => settled(() => task.reject(error)),
-    );
-  }
-
-  function tooSlow(task: Task, worker: PlanningWorker): void {
-    settle();
-    current = undefined;
-    void worker.end();
-    log('Planning an operation took too long; the query planner is replaced.');
-    task.reject(
-      new CodedError('PLANNING_TIMEOUT', 'The operation is too complex to plan in time.', {
-        hint: 'Select less, or split it into several operations.',
-      }),
-    );
-    next();
-  }
-
-  const first = start(true);
-  const apiSdl = prepared.apiSdl(await first.ready);
-  take(first);
-
+  const pool = new PlannerPool(prepared.sdl, options);
+  const apiSdl = prepared.apiSdl(await pool.start());
   return {
     apiSdl,
-    plan(request) {
-      const planning = new Promise<Planned>((resolve, reject) => {
-        if (closed) {
-          reject(new CodedError('INTERNAL_SERVER_ERROR', 'The query planner has ended.'));
-          return;
-        }
-        waiting.push({ request, resolve, reject });
-        next();
-      });
+    plan(request, planFor = FOR_GATEWAY) {
+      const planning = pool
+        .plan(request, planFor)
+        .then(({ plan, bytes }): Planned => ({ plan: prepared.restore(plan), bytes }));
       // Whoever asked may have left when the planner closes; that must not end the process.
       planning.catch(() => undefined);
       return planning;
     },
-    async close() {
-      closed = true;
-      const refused = [settle(), ...waiting.splice(0)];
-      for (const task of refused) task?.reject(new CodedError('INTERNAL_SERVER_ERROR', 'The query planner has ended.'));
-      await Promise.all([current?.end(), spare?.end()]);
-    },
+    close: () => pool.close(),
   };
 }
 
-function planningFailed(cause: unknown): CodedError {
-  return new CodedError('INTERNAL_SERVER_ERROR', 'The operation could not be planned.', { cause });
+class PlannerPool {
+  readonly #sdl: string;
+  readonly #timeoutMs: number;
+  readonly #waitingPerTenant: number;
+  readonly #log: (message: string, error?: unknown) => void;
+  readonly #program: URL;
+  readonly #waiting = new FairQueue<Task>();
+  readonly #slots = new Set<Slot>();
+  /** Keys of operations that hung. */
+  readonly #hung = new LRUCache<string, true>({ max: 1_000, maxSize: 8_000_000, ttl: REMEMBERED_MS });
+  #closed = false;
+
+  constructor(sdl: string, options: PlannerOptions) {
+    this.#sdl = sdl;
+    this.#timeoutMs = options.timeoutMs ?? 5_000;
+    this.#waitingPerTenant = options.waitingPerTenant ?? 200;
+    this.#log = options.log ?? (() => undefined);
+    this.#program = options.program ?? new URL('./process/planner-process.mjs', import.meta.url);
+  }
+
+  /** @returns the API schema as the planner prints it */
+  async start(): Promise<string> {
+    return this.#open(true).process.ready;
+  }
+
+  plan(request: PlanRequest, planFor: PlanFor): Promise<Planned> {
+    const { tenant, signal } = planFor;
+    return new Promise<Planned>((resolve, reject) => {
+      if (this.#closed) throw ended();
+      if (signal?.aborted === true) throw reasonOf(signal);
+      if (this.#hung.has(planKey(request))) throw tooSlow();
+      if (this.#waiting.sizeOf(tenant) >= this.#waitingPerTenant) throw tooMany(this.#waitingPerTenant);
+      const leave = (): void => this.#leave(task, reasonOf(signal!));
+      const settle =
+        <Value>(finish: (value: Value) => void) =>
+        (value: Value): void => {
+          signal?.removeEventListener('abort', leave);
+          finish(value);
+        };
+      const task: Task = { request, planFor, resolve: settle(resolve), reject: settle(reject) };
+      signal?.addEventListener('abort', leave, { once: true });
+      this.#waiting.push(tenant, task);
+      this.#next();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (let task = this.#waiting.shift(); task !== undefined; task = this.#waiting.shift()) task.reject(ended());
+    await Promise.all([...this.#slots].map((slot) => this.#drop(slot)?.process.end()));
+  }
+
+  /** Gives work to whoever has none, and makes room where none comes free by itself. */
+  #next(): void {
+    while (!this.#closed && this.#waiting.size > 0) {
+      const slots = [...this.#slots];
+      const idle = slots.find(({ task }) => task === undefined);
+      if (idle !== undefined) this.#assign(idle, this.#waiting.shift()!);
+      else if (!slots.every(({ slow }) => slow)) return;
+      else if (slots.length < MAX_PROCESSES) this.#open();
+      else {
+        const givenUp = slots.find(({ patient }) => !patient);
+        if (givenUp === undefined) return;
+        this.#giveUp(givenUp);
+      }
+    }
+  }
+
+  #open(wantsApiSchema = false): Slot {
+    const process = new PlanningProcess(this.#program, this.#sdl, wantsApiSchema, (error) => {
+      this.#log('The query planner ended and is replaced.', error);
+      // It may have been what it planned that it died of.
+      if (slot.task !== undefined && slot.timers.length > 0) this.#remember(slot.task);
+      slot.task?.reject(planningFailed(error));
+      this.#drop(slot);
+      this.#next();
+    });
+    const slot: Slot = { process, slow: false, patient: true, timers: [] };
+    this.#slots.add(slot);
+    return slot;
+  }
+
+  #assign(slot: Slot, task: Task): void {
+    const after = (share: number, act: () => void) => setTimeout(act, this.#timeoutMs * share);
+    const run = async (): Promise<void> => {
+      try {
+        // The time to start a process is not the operation's fault, and is not on its clock.
+        await slot.process.ready.catch((error: unknown) => Promise.reject(planningFailed(error)));
+        if (slot.task !== task) return;
+        slot.timers = [
+          after(SLOW_SHARE, () => this.#isSlow(slot)).unref(),
+          after(PATIENCE_SHARE, () => {
+            slot.patient = false;
+            if (task.planFor.signal?.aborted === true) this.#giveUp(slot);
+            this.#next();
+          }).unref(),
+          after(1, () => {
+            this.#giveUp(slot);
+            this.#next();
+          }),
+        ];
+        const plan = await slot.process.plan(task.request, this.#timeoutMs);
+        task.resolve({ plan: JSON.parse(plan) as QueryPlan, bytes: plan.length });
+      } catch (error) {
+        task.reject(error);
+      }
+      if (slot.task === task) this.#free(slot);
+    };
+    slot.task = task;
+    void run();
+  }
+
+  /** Opens another process before one is needed: it takes longer to start than most operations to plan. */
+  #isSlow(slot: Slot): void {
+    slot.slow = true;
+    slot.process.giveWay();
+    if (this.#slots.size < MAX_PROCESSES) this.#open();
+    this.#next();
+  }
+
+  #free(slot: Slot): void {
+    stopClock(slot);
+    slot.task = undefined;
+    if (slot.slow) {
+      // Its priority cannot be raised again without privileges.
+      this.#end(slot);
+    } else if (this.#slots.size > 1) {
+      slot.timers = [setTimeout(() => this.#end(slot), IDLE_MS).unref()];
+    }
+    this.#next();
+  }
+
+  /** The task takes too long: the process ends, and the operation is refused at once from now on. */
+  #giveUp(slot: Slot): void {
+    const task = slot.task!;
+    this.#log('Planning an operation took too long; the query planner is replaced.');
+    this.#remember(task);
+    task.reject(tooSlow());
+    this.#end(slot);
+  }
+
+  #remember({ request }: Task): void {
+    const key = planKey(request);
+    this.#hung.set(key, true, { size: key.length + 1 });
+  }
+
+  /** Whoever asked has left: what waits is dropped, what runs is given up once it has had its share. */
+  #leave(task: Task, reason: unknown): void {
+    task.reject(reason);
+    if (this.#waiting.remove(task.planFor.tenant, task)) return;
+    const slot = [...this.#slots].find((each) => each.task === task);
+    if (slot?.patient === false) this.#giveUp(slot);
+    this.#next();
+  }
+
+  #end(slot: Slot): void {
+    this.#drop(slot);
+    void slot.process.end();
+  }
+
+  #drop(slot: Slot): Slot | undefined {
+    stopClock(slot);
+    slot.task?.reject(ended());
+    slot.task = undefined;
+    return this.#slots.delete(slot) ? slot : undefined;
+  }
 }
 
-type WorkerMessage =
-  { ready: true; apiSdl?: string } | { failed: string } | { id: number; plan: string } | { id: number; error: string };
-
-/** One worker thread; plans one operation at a time. */
-class PlanningWorker {
-  /** Resolves to the API schema (empty unless wanted); rejects when the supergraph cannot be planned on. */
-  readonly ready: Promise<string>;
-  /** Called once when the thread ends by itself. */
-  onFailure: (error: unknown) => void = () => undefined;
-  readonly #worker: Worker;
-  #ended = false;
-  #id = 0;
-  #pending: { id: number; resolve(planned: Planned): void; reject(error: unknown): void } | undefined;
-
-  constructor(program: URL, supergraphSdl: string, wantsApiSchema: boolean) {
-    this.#worker = new Worker(program, {
-      workerData: { supergraphSdl, wantsApiSchema, supportedFeatures: SUPPORTED_FEATURES },
-      // Nothing of the main thread's: not its loader, not its secrets.
-      execArgv: [],
-      env: { NODE_ENV: 'production', APOLLO_TELEMETRY_DISABLED: 'true' },
-      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB, stackSizeMb: 8 },
-    });
-    this.ready = new Promise((resolve, reject) => {
-      const fail = (error: unknown) => {
-        reject(error);
-        if (this.#ended) return;
-        this.#ended = true;
-        this.onFailure(error);
-      };
-      this.#worker.on('message', (message: WorkerMessage) => {
-        if ('ready' in message) {
-          this.#worker.unref(); // From here on the timer of a running task keeps the process alive.
-          resolve(message.apiSdl ?? '');
-        } else if ('failed' in message) {
-          fail(new Error(message.failed));
-          void this.#worker.terminate();
-        } else {
-          this.#answer(message);
-        }
-      });
-      this.#worker.on('error', fail);
-      this.#worker.on('exit', (code) => fail(new Error(`The planning thread ended with code ${code}.`)));
-    });
-    this.ready.catch(() => undefined); // A replacement's is reported by the tasks that it fails.
-  }
-
-  plan({ operation, overrides }: PlanRequest): Promise<Planned> {
-    return new Promise((resolve, reject) => {
-      this.#pending = { id: ++this.#id, resolve, reject };
-      this.#worker.postMessage({ id: this.#id, operation, overrides });
-    });
-  }
-
-  async end(): Promise<void> {
-    this.#ended = true;
-    await this.#worker.terminate();
-  }
-
-  #answer(message: { id: number; plan: string } | { id: number; error: string }): void {
-    const pending = this.#pending;
-    if (pending?.id !== message.id) return;
-    this.#pending = undefined;
-    if ('plan' in message) pending.resolve({ plan: JSON.parse(message.plan) as QueryPlan, bytes: message.plan.length });
-    else pending.reject(planningFailed(new Error(message.error)));
-  }
+function stopClock(slot: Slot): void {
+  for (const timer of slot.timers) clearTimeout(timer);
+  slot.timers = [];
 }
+
+const reasonOf = (signal: AbortSignal): Error =>
+  signal.reason instanceof Error ? signal.reason : new Error('The plan is no longer wanted.');
+
+const ended = (): CodedError => new CodedError('INTERNAL_SERVER_ERROR', 'The query planner has ended.');
+
+const tooSlow = (): CodedError =>
+  new CodedError('PLANNING_TIMEOUT', 'The operation is too complex to plan in time.', HINT);
+
+const tooMany = (most: number): CodedError =>
+  new CodedError('RATE_LIMITED', `More than ${most} operations wait to be planned.`, {
+    hint: 'Try again in a moment; operations that differ only in their variables share a plan.',
+  });

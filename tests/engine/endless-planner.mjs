@@ -1,12 +1,14 @@
 // @ts-check
-/* A stand-in for the planning worker: the operation `endless` is planned for ever, any other at once. */
-import { parentPort } from 'node:worker_threads';
-
-if (parentPort === null) throw new Error('endless-planner.mjs runs in a worker thread only.');
-const port = parentPort;
-
-port.postMessage({ ready: true, apiSdl: '' });
-port.on('message', ({ id, operation }) => {
-  while (operation === 'endless');
-  port.postMessage({ id, plan: JSON.stringify({ kind: 'QueryPlan' }) });
+/*
+ * A stand-in for the planning process: an operation that begins with `endless` is planned for ever, one that begins with
+ * `hungry` takes all memory, any other is planned at once.
+ */
+process.on('disconnect', () => process.exit());
+process.on('message', (/** @type {any} */ message) => {
+  if ('supergraphSdl' in message) return process.send?.({ ready: true, apiSdl: '' });
+  const { id, operation } = message;
+  const taken = [];
+  while (operation.startsWith('endless'));
+  while (operation.startsWith('hungry')) taken.push(new Array(1_000_000).fill(0));
+  process.send?.({ id, plan: JSON.stringify({ kind: 'QueryPlan' }) });
 });

@@ -1,49 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
 import { parse } from 'graphql';
-import { expect, test, vi } from 'vitest';
-import { startPlanner } from '#gateway/plan/planner.ts';
+import { expect, test } from 'vitest';
 import { createEngine } from '#gateway/execute/engine.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { federate, received, testContext } from './federation.ts';
-
-test('an operation that takes too long to plan costs its own request only', async () => {
-  const planner = await startPlanner('', { timeoutMs: 400, worker: new URL('./endless-planner.mjs', import.meta.url) });
-  // The clock of the planner's limit moves only when told to, so a slow machine cannot change what happens.
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  try {
-    const slow = planner.plan({ operation: 'endless', overrides: [] }).catch((error: unknown) => error);
-    const behind = planner.plan({ operation: '{ a }', overrides: [] });
-    while (vi.getTimerCount() === 0) await setImmediate();
-    vi.advanceTimersByTime(399);
-    expect(await Promise.race([slow, setImmediate('still planning')])).toBe('still planning');
-    vi.advanceTimersByTime(1);
-    expect(await slow).toMatchObject({ code: 'PLANNING_TIMEOUT' });
-    expect((await behind).plan.kind).toBe('QueryPlan');
-    expect((await planner.plan({ operation: '{ b }', overrides: [] })).plan.kind).toBe('QueryPlan');
-  } finally {
-    vi.useRealTimers();
-    await planner.close();
-  }
-});
-
-test('closing refuses what waits, whether or not anyone still does', async () => {
-  const unhandled: unknown[] = [];
-  const note = (error: unknown) => unhandled.push(error);
-  process.on('unhandledRejection', note);
-  try {
-    const planner = await startPlanner('', { worker: new URL('./endless-planner.mjs', import.meta.url) });
-    void planner.plan({ operation: 'endless', overrides: [] });
-    void planner.plan({ operation: '{ a }', overrides: [] });
-    const awaited = planner.plan({ operation: '{ b }', overrides: [] });
-    await planner.close();
-    await expect(awaited).rejects.toThrow('The query planner has ended.');
-    await expect(planner.plan({ operation: '{ c }', overrides: [] })).rejects.toThrow('The query planner has ended.');
-    await setImmediate();
-    expect(unhandled).toEqual([]);
-  } finally {
-    process.off('unhandledRejection', note);
-  }
-});
 
 test('a supergraph that is none is refused', async () => {
   await expect(createEngine({ supergraphSdl: 'type Query { a: Int }', clients: new Map() })).rejects.toThrow();

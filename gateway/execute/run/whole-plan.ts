@@ -7,8 +7,9 @@
  * - what no fetch produces then is an error of its own (`unproduced.ts`).
  */
 import { Kind, type FieldNode, type GraphQLSchema, type SelectionNode, type SelectionSetNode } from 'graphql';
-import { flattenOperation, type OperationPart } from '#gateway/plan/flatten.ts';
+import { flattenOperation, type FlatForm, type OperationPart } from '#gateway/plan/flatten.ts';
 import type { PlanCache } from '#gateway/plan/plan-cache.ts';
+import type { PlanFor } from '#gateway/plan/plan-request.ts';
 import { textOf, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { ExecutablePlan } from './executable-plan.ts';
@@ -60,26 +61,38 @@ export class WholePlanner {
   }
 
   /** @throws CodedError as the planner */
-  async plan({ planned, labels }: SpecialisedOperation, overrides: readonly string[]): Promise<WholePlan> {
+  async plan(
+    { planned, labels }: SpecialisedOperation,
+    overrides: readonly string[],
+    planFor: PlanFor,
+  ): Promise<WholePlan> {
     if (planned === undefined) return { plan: undefined, text: undefined, unproduced: [] };
     try {
-      return await this.#planPart(planned, overrides);
+      return await this.#planPart(planned, overrides, planFor);
     } catch (error) {
       // Deferred parts have a fallback of their own: to be answered at once.
-      if (!isRefusal(error) || labels !== undefined) throw error;
-      const whole = (await this.#planFlat(planned, overrides)) ?? (await this.#planByField(planned, overrides));
+      if (labels !== undefined) throw error;
+      if (isTimeout(error)) {
+        // Another form may be planned in no time; when it is not, there is no end of forms to wait for.
+        const whole = await this.#planFlat(planned, overrides, planFor, ['wide']);
+        if (whole === undefined) throw error;
+        return whole;
+      }
+      if (!isRefusal(error)) throw error;
+      const whole =
+        (await this.#planFlat(planned, overrides, planFor)) ?? (await this.#planByField(planned, overrides, planFor));
       if (whole === undefined) throw error;
       this.#log('An operation could be planned only in another form.', error);
       return whole;
     }
   }
 
-  async #planPart(part: OperationPart, overrides: readonly string[]): Promise<WholePlan> {
+  async #planPart(part: OperationPart, overrides: readonly string[], planFor: PlanFor): Promise<WholePlan> {
     const opened = new Set<SelectionSetNode>();
     for (let round = 0; ; round++) {
       const text = textOf(part, opened);
       const request = { operation: text, overrides };
-      const plan = this.#plans.peek(request) ?? (await this.#plans.get(request));
+      const plan = this.#plans.peek(request) ?? (await this.#plans.get(request, planFor));
       const unproduced = findUnproduced(plan, part, this.#schema, this.#types);
       const closed = unproduced
         .flatMap(({ selectionSets }) => selectionSets)
@@ -89,12 +102,17 @@ export class WholePlanner {
     }
   }
 
-  async #planFlat(part: OperationPart, overrides: readonly string[]): Promise<WholePlan | undefined> {
-    for (const form of ['plain', 'wide', 'exploded'] as const) {
+  async #planFlat(
+    part: OperationPart,
+    overrides: readonly string[],
+    planFor: PlanFor,
+    forms: readonly FlatForm[] = ['plain', 'wide', 'exploded'],
+  ): Promise<WholePlan | undefined> {
+    for (const form of forms) {
       const flat = flattenOperation(part, this.#schema, form);
       if (flat === undefined) continue;
       try {
-        return await this.#planPart(flat, overrides);
+        return await this.#planPart(flat, overrides, planFor);
       } catch (error) {
         if (!isRefusal(error)) throw error;
       }
@@ -103,7 +121,11 @@ export class WholePlanner {
   }
 
   /** Leaves out the root fields of a query that cannot be planned; they are errors of their own. */
-  async #planByField(part: OperationPart, overrides: readonly string[]): Promise<WholePlan | undefined> {
+  async #planByField(
+    part: OperationPart,
+    overrides: readonly string[],
+    planFor: PlanFor,
+  ): Promise<WholePlan | undefined> {
     const flat = flattenOperation(part, this.#schema, 'plain');
     const fields = flat?.operation.selectionSet.selections ?? [];
     if (part.operation.operation !== 'query' || fields.length > MAX_ROOT_FIELDS) return undefined;
@@ -112,9 +134,11 @@ export class WholePlanner {
     for (const field of fields as FieldNode[]) {
       const alone = withRootFields(flat!, [field]);
       try {
-        const { unproduced } = await this.#planPart(alone, overrides).catch((error: unknown) => {
+        const { unproduced } = await this.#planPart(alone, overrides, planFor).catch((error: unknown) => {
           if (!isRefusal(error)) throw error;
-          return this.#planFlat(alone, overrides).then((whole) => whole ?? Promise.reject(error as CodedError));
+          return this.#planFlat(alone, overrides, planFor).then(
+            (whole) => whole ?? Promise.reject(error as CodedError),
+          );
         });
         refused.push(...unproduced);
         planned.push(field);
@@ -131,9 +155,9 @@ export class WholePlanner {
     }
     if (planned.length === 0) return { plan: undefined, text: undefined, unproduced: refused };
     const rest = withRootFields(flat!, planned);
-    const whole = await this.#planPart(rest, overrides).catch((error: unknown) => {
+    const whole = await this.#planPart(rest, overrides, planFor).catch((error: unknown) => {
       if (!isRefusal(error)) throw error;
-      return this.#planFlat(rest, overrides);
+      return this.#planFlat(rest, overrides, planFor);
     });
     return whole === undefined ? undefined : { ...whole, unproduced: refused };
   }
@@ -143,6 +167,8 @@ function withRootFields({ operation, fragments }: OperationPart, selections: rea
   return { operation: { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections } }, fragments };
 }
 
-/** What the planner says of an operation that it fails on; one that takes too long would take too long in any form. */
+/** What the planner says of an operation that it fails on. */
 const isRefusal = (error: unknown): error is CodedError =>
   error instanceof CodedError && error.code === 'INTERNAL_SERVER_ERROR';
+
+const isTimeout = (error: unknown): boolean => error instanceof CodedError && error.code === 'PLANNING_TIMEOUT';
