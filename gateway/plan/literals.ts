@@ -5,6 +5,7 @@
 import {
   type GraphQLInputObjectType,
   getNamedType,
+  isEnumType,
   isInputObjectType,
   isListType,
   isNonNullType,
@@ -13,11 +14,11 @@ import {
   parseType,
   print,
   specifiedScalarTypes,
-  valueFromAST,
   type GraphQLInputType,
   type ValueNode,
   type VariableDefinitionNode,
 } from 'graphql';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
 
 /** The literals of one operation. */
 export class LiteralLifter {
@@ -38,7 +39,7 @@ export class LiteralLifter {
   lift(value: ValueNode, type: GraphQLInputType): ValueNode {
     if (value.kind === Kind.VARIABLE) return value;
     if (containsVariable(value)) return this.#liftInside(value, type);
-    const coerced = isExact(value, type) ? valueFromAST(value, type) : undefined;
+    const coerced = isExact(value, type) ? plainValue(value, type) : undefined;
     if (coerced === undefined) return value;
     const typeText = String(type);
     const key = `${typeText} ${print(value)}`;
@@ -96,12 +97,49 @@ function containsVariable(value: ValueNode): boolean {
   }
 }
 
+/**
+ * A literal as JSON would say it. Unlike graphql-js's `valueFromAST` it leaves out what the client left out: a default
+ * is the subgraph's to fill in, and another may have another.
+ * @returns undefined for what is not of the type, which validation has refused
+ * @throws CodedError `BAD_USER_INPUT` for a number that a `Float` cannot be
+ */
+function plainValue(value: ValueNode, outer: GraphQLInputType): unknown {
+  if (value.kind === Kind.NULL) return null;
+  const type = isNonNullType(outer) ? outer.ofType : outer;
+  if (isListType(type)) {
+    const itemType = type.ofType as GraphQLInputType;
+    // One value where a list is expected is a list of one.
+    return value.kind === Kind.LIST
+      ? value.values.map((item) => plainValue(item, itemType))
+      : [plainValue(value, itemType)];
+  }
+  if (isInputObjectType(type)) {
+    if (value.kind !== Kind.OBJECT) return undefined;
+    const fields = type.getFields();
+    return Object.fromEntries(
+      value.fields.flatMap((field) => {
+        const fieldType = fields[field.name.value]?.type;
+        return fieldType === undefined ? [] : [[field.name.value, plainValue(field.value, fieldType)]];
+      }),
+    );
+  }
+  if (!isScalarType(type) && !isEnumType(type)) return undefined;
+  const plain: unknown = type.parseLiteral(value, undefined);
+  if (plain === Infinity || plain === -Infinity)
+    throw badUserInput(`The number ${print(value).slice(0, 50)} is too large for ${type.name}.`);
+  return plain;
+}
+
 /** Custom scalars may mean numbers that JavaScript cannot hold; those stay literals. */
 function isExact(value: ValueNode, type: GraphQLInputType): boolean {
   switch (value.kind) {
     case Kind.INT: {
       const named = getNamedType(type);
       return !isScalarType(named) || specifiedScalarTypes.includes(named) || Number.isSafeInteger(Number(value.value));
+    }
+    case Kind.FLOAT: {
+      const named = getNamedType(type);
+      return (isScalarType(named) && specifiedScalarTypes.includes(named)) || Number.isFinite(Number(value.value));
     }
     case Kind.LIST:
       return value.values.every((item) => isExact(item, type));

@@ -149,7 +149,9 @@ class PlannerPool {
   async close(): Promise<void> {
     this.#closed = true;
     for (let task = this.#waiting.shift(); task !== undefined; task = this.#waiting.shift()) task.reject(ended());
-    await Promise.all([...this.#slots].map((slot) => this.#drop(slot)?.process.end()));
+    const slots = [...this.#slots];
+    for (const slot of slots) this.#drop(slot);
+    await Promise.all(slots.map((slot) => slot.process.end()));
   }
 
   /** Gives work to whoever has none, and makes room where none comes free by itself. */
@@ -260,11 +262,11 @@ class PlannerPool {
     void slot.process.end();
   }
 
-  #drop(slot: Slot): Slot | undefined {
+  #drop(slot: Slot): void {
     stopClock(slot);
     slot.task?.reject(ended());
     slot.task = undefined;
-    return this.#slots.delete(slot) ? slot : undefined;
+    this.#slots.delete(slot);
   }
 }
 

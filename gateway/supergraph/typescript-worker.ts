@@ -5,7 +5,7 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
  * registered nor the test runner's, and on Node 20 `execArgv: ['--import', 'tsx']` has no effect in workers; so its
  * entry is a JavaScript file that registers the loader and then imports the program.
  *
- *     const worker = startTypeScriptWorker(new URL('./planner-worker.ts', import.meta.url), { workerData: { … } });
+ *     const worker = startTypeScriptWorker(new URL('./compose-worker.ts', import.meta.url), { workerData: { … } });
  *
  * @param program URL of the worker's program.
  * @param options as for `Worker`, except that `argv` is taken.

@@ -153,7 +153,8 @@ export class WholePlanner {
         });
       }
     }
-    if (planned.length === 0) return { plan: undefined, text: undefined, unproduced: refused };
+    // Nothing of it: the operation as a whole is refused.
+    if (planned.length === 0) return undefined;
     const rest = withRootFields(flat!, planned);
     const whole = await this.#planPart(rest, overrides, planFor).catch((error: unknown) => {
       if (!isRefusal(error)) throw error;

@@ -48,7 +48,7 @@ function compare(actual: ExecutionResult, { data, errors = [] }: ConformanceOper
     if (code === undefined) continue;
     expect(
       actual.errors
-        ?.filter((error) => JSON.stringify(error.path) === JSON.stringify(path))
+        ?.filter((error) => JSON.stringify(error.path ?? []) === JSON.stringify(path))
         .map(({ extensions }) => extensions?.code),
       told,
     ).toContain(code);
