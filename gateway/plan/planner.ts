@@ -210,6 +210,7 @@ class PlannerPool {
       }
       if (slot.task === task) this.#free(slot);
     };
+    stopClock(slot); // It may have been about to end for want of work.
     slot.task = task;
     void run();
   }
@@ -217,7 +218,6 @@ class PlannerPool {
   /** Opens another process before one is needed: it takes longer to start than most operations to plan. */
   #isSlow(slot: Slot): void {
     slot.slow = true;
-    slot.process.giveWay();
     if (this.#slots.size < MAX_PROCESSES) this.#open();
     this.#next();
   }
@@ -225,12 +225,9 @@ class PlannerPool {
   #free(slot: Slot): void {
     stopClock(slot);
     slot.task = undefined;
-    if (slot.slow) {
-      // Its priority cannot be raised again without privileges.
-      this.#end(slot);
-    } else if (this.#slots.size > 1) {
-      slot.timers = [setTimeout(() => this.#end(slot), IDLE_MS).unref()];
-    }
+    slot.slow = false;
+    slot.patient = true;
+    if (this.#slots.size > 1) slot.timers = [setTimeout(() => this.#end(slot), IDLE_MS).unref()];
     this.#next();
   }
 

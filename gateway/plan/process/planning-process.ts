@@ -1,6 +1,5 @@
 /** One process that plans, one operation at a time. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { PlanRequest } from '../plan-request.ts';
@@ -77,15 +76,6 @@ export class PlanningProcess {
       this.#pending = { id: ++this.#id, resolve, reject };
       this.#send({ id: this.#id, operation, overrides, limitMs: limitMs + GRACE_MS });
     });
-  }
-
-  /** Lets everything else on the machine go first. */
-  giveWay(): void {
-    try {
-      if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW);
-    } catch {
-      // It has just ended, or the system does not let us: then it runs as it did.
-    }
   }
 
   /** Ends it at once, whatever it does; what it was planning is refused. */
