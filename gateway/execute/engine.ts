@@ -250,8 +250,13 @@ class PlanningEngine implements Engine {
     }
     const { prepared, plan, variables } = ready;
     const { labels } = prepared;
-    // What has no place in any fetch is told at once, wherever the client would have it.
-    if (labels === undefined || ready.unproduced.length > 0) return this.#complete(operation, ready, trace);
+    if (labels === undefined) return this.#complete(operation, ready, trace);
+    if (ready.unproduced.length > 0) {
+      // What has no place in any fetch is told at once, wherever the client would have it: on a plan without parts.
+      this.#know(operation).undeferrable = true;
+      const whole = await this.#readyOrRefused(operation, false);
+      return 'plan' in whole ? this.#complete(operation, whole, trace) : whole;
+    }
     trace?.planned();
     const ending = endingOf(operation.context.signal, 'The answer is no longer wanted.');
     const deferral = new Deferral();

@@ -2,7 +2,9 @@ import { parse } from 'graphql';
 import { expect, test } from 'vitest';
 import type { IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { federate, testContext, type Federation } from './federation.ts';
+import droppedInterfaceField from './conformance/fault-dropped-interface-field/case.ts';
+import { federate, received, testContext, type Federation } from './federation.ts';
+import { applyPatches, sorted } from './patches.ts';
 
 /** A gate that a resolver waits at until the test opens it. */
 function gate(): { opened: Promise<void>; open: () => void } {
@@ -197,4 +199,18 @@ test('the trace comes with the last part', async () => {
   expect(messages.at(-1)!.extensions!.trace).toMatchObject({
     plan: { kind: 'Defer', primary: { service: 'people', ran: true }, deferred: [{ service: 'posts', ran: true }] },
   });
+});
+
+test('what the planner leaves out is told at once, and everything else is answered', async () => {
+  const { subgraphs } = droppedInterfaceField;
+  await using federation = await federate(subgraphs);
+  const result = await federation.engine.executeIncrementally!({
+    document: parse(
+      '{ count ... @defer { item { title } } box { size ... @defer { inner { size it: item { title } } } } }',
+    ),
+    context: testContext(),
+  });
+  const whole = Symbol.asyncIterator in result ? await applyPatches(result) : received(result);
+  expect(sorted(whole.data)).toEqual({ box: { inner: { it: null, size: 2 }, size: 1 }, count: 7, item: null });
+  expect(whole.errors!.map(({ path }) => path)).toEqual(expect.arrayContaining([['item'], ['box', 'inner', 'it']]));
 });
