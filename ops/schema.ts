@@ -27,11 +27,17 @@ const BUILDERS: Readonly<Record<SubgraphName, () => Promise<GraphQLSchema>>> = {
   runs: async () => (await import('#subgraphs/runs/schema/index.ts')).buildSchema(untouched),
 };
 
+/** The schema of every subgraph, built without stores, in supergraph order. */
+export const subgraphSchemas = async (): Promise<Record<SubgraphName, GraphQLSchema>> =>
+  Object.fromEntries(
+    await Promise.all(SUBGRAPH_NAMES.map(async (name) => [name, await BUILDERS[name]()] as const)),
+  ) as Record<SubgraphName, GraphQLSchema>;
+
 /** The printed schema of every subgraph, in supergraph order. */
-export const printedSubgraphs = (): Promise<{ name: SubgraphName; sdl: string }[]> =>
-  Promise.all(
-    SUBGRAPH_NAMES.map(async (name) => ({ name, sdl: `${printSubgraphSchema(await BUILDERS[name]()).trimEnd()}\n` })),
-  );
+export async function printedSubgraphs(): Promise<{ name: SubgraphName; sdl: string }[]> {
+  const schemas = await subgraphSchemas();
+  return SUBGRAPH_NAMES.map((name) => ({ name, sdl: `${printSubgraphSchema(schemas[name]).trimEnd()}\n` }));
+}
 
 /** What clients see of a supergraph, sorted, so that its diffs show what changed and nothing else. */
 export const printedApi = (supergraphSdl: string): string =>

@@ -127,8 +127,8 @@ export interface Capabilities {
  * compare.
  */
 export interface VectorDriver {
-  /** The store's name in health and statement counts. */
-  readonly store: 'postgres' | 'qdrant' | 'none';
+  /** The store's name in health and statement counts, such as `qdrant`; `none` where there is no store. */
+  readonly store: string;
   readonly capabilities: Capabilities;
 
   /** Answers every query, in order. */

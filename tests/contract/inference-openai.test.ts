@@ -1,86 +1,16 @@
 /** The OpenAI drivers, on the stand-in and, where TEST_OPENAI_BASE_URL is set, on the server that it names. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ChatDelta, ChatDriver, ChatRequest, EmbeddingDriver } from '#subgraphs/inference/driver.ts';
+import { describe, expect, it } from 'vitest';
 import { OpenAIServer } from '#subgraphs/inference/drivers/openai/index.ts';
 import { createOpenAIChat } from '#subgraphs/inference/drivers/openai/chat.ts';
 import { createOpenAIEmbedding } from '#subgraphs/inference/drivers/openai/embeddings.ts';
 import { createOpenAIRerank } from '#subgraphs/inference/drivers/openai/rerank.ts';
-import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { tooLongOf } from '#subgraphs/shared/errors.ts';
+import { ask, call, collect, inferenceDriverContract } from './inference-driver.ts';
 import { startStandIn, type StandIn, type StandInOptions } from './openai-server.ts';
 
 const { TEST_OPENAI_BASE_URL, TEST_OPENAI_API_KEY, TEST_EMBEDDING_MODEL, TEST_CHAT_MODEL } = process.env;
 
-const call = (signal?: AbortSignal) => ({ statements: new StatementCounter(), signal });
-const ask = (content: string, options: Partial<ChatRequest> = {}): ChatRequest => ({
-  messages: [{ role: 'USER', content }],
-  maxTokens: 50,
-  ...options,
-});
-const collect = async (deltas: AsyncIterable<ChatDelta>) => {
-  const all: ChatDelta[] = [];
-  for await (const delta of deltas) all.push(delta);
-  return all;
-};
-const norm = (vector: Float32Array) => Math.hypot(...vector);
-
-interface Opened {
-  embedding: EmbeddingDriver | undefined;
-  chat: ChatDriver | undefined;
-  server: OpenAIServer;
-  close(): Promise<void>;
-}
-
-/** What any server must do. */
-function openaiContract(name: string, open: () => Promise<Opened>): void {
-  describe(`openai drivers: ${name}`, () => {
-    let opened: Opened;
-    beforeAll(async () => {
-      opened = await open();
-    });
-    afterAll(() => opened.close());
-
-    it('embed in order, normalised, in several batches', async (test) => {
-      if (!opened.embedding) return test.skip();
-      const input = Array.from({ length: 70 }, (_, at) => `text number ${at}`);
-      const { vectors, dimensions } = await opened.embedding.embed(call(), input);
-      expect(vectors).toHaveLength(70);
-      for (const vector of vectors) {
-        expect(vector).toHaveLength(dimensions);
-        expect(norm(vector)).toBeCloseTo(1, 4);
-      }
-      const [alone] = (await opened.embedding.embed(call(), [input[41]!])).vectors;
-      const cosine = alone!.reduce((sum, value, at) => sum + value * vectors[41]![at]!, 0);
-      expect(cosine).toBeGreaterThan(0.99);
-      expect(opened.embedding.dimensions).toBe(dimensions);
-    });
-
-    it('generate, with usage', async (test) => {
-      if (!opened.chat) return test.skip();
-      const answer = await opened.chat.generate(call(), ask('Say hello'));
-      expect(answer.text).not.toBe('');
-      expect(answer.usage!.inputTokens).toBeGreaterThan(0);
-      expect(answer.usage!.outputTokens).toBeGreaterThan(0);
-      const cut = await opened.chat.generate(call(), ask('Count from one to fifty in words', { maxTokens: 2 }));
-      expect(cut.finishReason).toBe('LENGTH');
-    });
-
-    it('stream, with one reason and one usage at the end', async (test) => {
-      if (!opened.chat) return test.skip();
-      const deltas = await collect(opened.chat.stream(call(), ask('Say hello to the world')));
-      expect(deltas.map(({ text }) => text).join('')).not.toBe('');
-      expect(deltas.filter(({ finishReason }) => finishReason)).toHaveLength(1);
-      expect(deltas.filter(({ usage }) => usage).at(-1)!.usage!.outputTokens).toBeGreaterThan(0);
-    });
-
-    it('list models', async () => {
-      expect((await opened.server.models(call()))!.length).toBeGreaterThan(0);
-      expect(await opened.server.probe()).toBeGreaterThan(0);
-    });
-  });
-}
-
-openaiContract('stand-in', async () => {
+inferenceDriverContract('stand-in', async () => {
   const standIn = await startStandIn();
   const { server, embedding, chat } = connect(standIn);
   return {
@@ -95,7 +25,7 @@ openaiContract('stand-in', async () => {
 });
 
 if (TEST_OPENAI_BASE_URL) {
-  openaiContract('TEST_OPENAI_BASE_URL', () => {
+  inferenceDriverContract('TEST_OPENAI_BASE_URL', () => {
     const server = new OpenAIServer({
       baseUrl: TEST_OPENAI_BASE_URL,
       apiKey: TEST_OPENAI_API_KEY,
