@@ -9,8 +9,7 @@ import { webhookPolicy } from '#subgraphs/runs/dispatch/webhook-addresses.ts';
 import { sign, webhookSender, type WebhookOptions } from '#subgraphs/runs/dispatch/webhook.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, finished, piece, rejection, upTo, type Replica } from './runs-driver.ts';
-import { openPostgresStore } from './runs-postgres-store.ts';
-import { manualReplica } from './runs-wake-ups.ts';
+import { type ManualStore, openManualStore } from './runs-wake-ups.ts';
 
 const SECRET = 's'.repeat(32);
 interface Received {
@@ -19,7 +18,7 @@ interface Received {
   data: { tenantId: string; run: Run & { attempt: number }; lease: Lease };
 }
 
-let store: Awaited<ReturnType<typeof openPostgresStore>>;
+let store: ManualStore;
 let postgres: Postgres;
 let replica: Replica;
 let admin: pg.Client;
@@ -31,12 +30,8 @@ let answer: (message: Received) => Promise<number | undefined> | number | undefi
 const a = as('tenant-a');
 
 beforeAll(async () => {
-  store = await openPostgresStore();
-  await store.replica(); // Migrates.
-  postgres = new Postgres({ url: store.url, poolSize: 8 });
-  replica = manualReplica(postgres);
-  admin = new pg.Client(store.url);
-  await admin.connect();
+  store = await openManualStore();
+  ({ postgres, replica, admin } = store);
   server = createServer((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (data: string) => (body += data));
@@ -73,9 +68,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   server?.close();
-  await admin?.end();
-  await postgres?.close();
-  await store?.close();
+  await store?.[Symbol.asyncDispose]();
 });
 
 const dispatcher = (options: DispatcherOptions = {}, sender: Partial<WebhookOptions> = {}) =>

@@ -14,10 +14,9 @@ import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { as, drain, finished, hubOn, piece, rejection, sequences, upTo, type Replica } from './runs-driver.ts';
-import { openPostgresStore } from './runs-postgres-store.ts';
-import { manualReplica } from './runs-wake-ups.ts';
+import { type ManualStore, openManualStore } from './runs-wake-ups.ts';
 
-let store: Awaited<ReturnType<typeof openPostgresStore>>;
+let store: ManualStore;
 let postgres: Postgres;
 let replica: Replica;
 let admin: pg.Client;
@@ -27,12 +26,8 @@ let tenants = 0;
 const newTenant = () => as(`tenant-${(tenants += 1)}`);
 
 beforeAll(async () => {
-  store = await openPostgresStore();
-  await store.replica(); // Migrates.
-  postgres = new Postgres({ url: store.url, poolSize: 8 });
-  replica = manualReplica(postgres);
-  admin = new pg.Client(store.url);
-  await admin.connect();
+  store = await openManualStore();
+  ({ postgres, replica, admin } = store);
   folder = await mkdtemp(join(tmpdir(), 'tributary-archive-'));
   objects = await createObject({
     driver: {
@@ -44,9 +39,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await admin?.end();
-  await postgres?.close();
-  await store?.close();
+  await store?.[Symbol.asyncDispose]();
   await objects?.close();
   await rm(folder, { recursive: true, force: true });
 });

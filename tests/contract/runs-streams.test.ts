@@ -8,10 +8,9 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, drain, finished, hubOn, piece, rejection, sequences, upTo, type Replica } from './runs-driver.ts';
-import { openPostgresStore } from './runs-postgres-store.ts';
-import { manualReplica, type ManualWakeUps } from './runs-wake-ups.ts';
+import { type ManualStore, type ManualWakeUps, openManualStore } from './runs-wake-ups.ts';
 
-let store: Awaited<ReturnType<typeof openPostgresStore>>;
+let store: ManualStore;
 let postgres: Postgres;
 let replica: Replica & { wakeUps: ManualWakeUps };
 let admin: pg.Client;
@@ -19,17 +18,11 @@ const a = as('tenant-a');
 const EMPTY = { readers: 0, streams: 0 };
 
 beforeAll(async () => {
-  store = await openPostgresStore();
-  await store.replica(); // Migrates.
-  postgres = new Postgres({ url: store.url, poolSize: 8 });
-  replica = manualReplica(postgres);
-  admin = new pg.Client(store.url);
-  await admin.connect();
+  store = await openManualStore();
+  ({ postgres, replica, admin } = store);
 });
 afterAll(async () => {
-  await admin?.end();
-  await postgres?.close();
-  await store?.close();
+  await store?.[Symbol.asyncDispose]();
 });
 
 /** A run with so many events (0, or 2 and more, since RUN_STARTED is one), and one more where it ends. */

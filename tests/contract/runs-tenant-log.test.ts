@@ -13,9 +13,9 @@ import type { TenantFilter } from '#subgraphs/runs/driver.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, finished, hubOn, piece, rejection, upTo, type Replica } from './runs-driver.ts';
 import { openPostgresStore } from './runs-postgres-store.ts';
-import { manualReplica, type ManualWakeUps } from './runs-wake-ups.ts';
+import { manualReplica, type ManualStore, type ManualWakeUps, openManualStore } from './runs-wake-ups.ts';
 
-let store: Awaited<ReturnType<typeof openPostgresStore>>;
+let store: ManualStore;
 let postgres: Postgres;
 let replica: Replica & { wakeUps: ManualWakeUps };
 let other: pg.Client;
@@ -23,17 +23,11 @@ let tenants = 0;
 const newTenant = () => as(`tenant-${(tenants += 1)}`);
 
 beforeAll(async () => {
-  store = await openPostgresStore();
-  await store.replica(); // Migrates.
-  postgres = new Postgres({ url: store.url, poolSize: 8 });
-  replica = manualReplica(postgres);
-  other = new pg.Client(store.url);
-  await other.connect();
+  store = await openManualStore();
+  ({ postgres, replica, admin: other } = store);
 });
 afterAll(async () => {
-  await other?.end();
-  await postgres?.close();
-  await store?.close();
+  await store?.[Symbol.asyncDispose]();
 });
 
 const start = async (context: ReturnType<typeof as>, agentId: string | null = null) =>

@@ -1,8 +1,10 @@
-/** Wake-ups that a test delivers, holds or loses by hand. */
-import type { Replica } from './runs-driver.ts';
+/** Wake-ups that a test delivers, holds or loses by hand, and a store with them. */
+import pg from 'pg';
 import { postgresDriver } from '#subgraphs/runs/drivers/postgres/index.ts';
 import type { Wake, WakeListener, WakeUps } from '#subgraphs/runs/streams/wake-ups.ts';
-import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Replica } from './runs-driver.ts';
+import { openPostgresStore } from './runs-postgres-store.ts';
 
 export class ManualWakeUps implements WakeUps {
   /** What has been sent and not yet delivered. */
@@ -33,4 +35,32 @@ export class ManualWakeUps implements WakeUps {
 export function manualReplica(postgres: Postgres): Replica & { wakeUps: ManualWakeUps } {
   const wakeUps = new ManualWakeUps();
   return { wakeUps, driver: postgresDriver(postgres, wakeUps) };
+}
+
+/** One process on a database of its own, whose wake-ups a test has in hand. */
+export interface ManualStore extends AsyncDisposable {
+  readonly url: string;
+  readonly postgres: Postgres;
+  readonly replica: Replica & { wakeUps: ManualWakeUps };
+  /** Past the driver, as the owner of the tables. */
+  readonly admin: pg.Client;
+}
+
+export async function openManualStore(): Promise<ManualStore> {
+  const store = await openPostgresStore();
+  await store.replica(); // Migrates.
+  const postgres = new Postgres({ url: store.url, poolSize: 8 });
+  const admin = new pg.Client(store.url);
+  await admin.connect();
+  return {
+    url: store.url,
+    postgres,
+    replica: manualReplica(postgres),
+    admin,
+    async [Symbol.asyncDispose]() {
+      await admin.end();
+      await postgres.close();
+      await store.close();
+    },
+  };
 }

@@ -16,8 +16,7 @@ import {
 } from '#subgraphs/runs/dispatch/workflows.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, cancelled, finished, piece, rejection, upTo, type Replica } from './runs-driver.ts';
-import { openPostgresStore } from './runs-postgres-store.ts';
-import { manualReplica } from './runs-wake-ups.ts';
+import { type ManualStore, openManualStore } from './runs-wake-ups.ts';
 
 /** Keeps workflows by their ids, as a server does: one for each id, ended or not. */
 class Server implements WorkflowService {
@@ -51,7 +50,7 @@ class Server implements WorkflowService {
   }
 }
 
-let store: Awaited<ReturnType<typeof openPostgresStore>>;
+let store: ManualStore;
 let postgres: Postgres;
 let replica: Replica;
 let admin: pg.Client;
@@ -59,12 +58,8 @@ let server: Server;
 const [a, b] = [as('tenant-a'), as('tenant-b')];
 
 beforeAll(async () => {
-  store = await openPostgresStore();
-  await store.replica(); // Migrates.
-  postgres = new Postgres({ url: store.url, poolSize: 8 });
-  replica = manualReplica(postgres);
-  admin = new pg.Client(store.url);
-  await admin.connect();
+  store = await openManualStore();
+  ({ postgres, replica, admin } = store);
 });
 beforeEach(async () => {
   server = new Server();
@@ -72,9 +67,7 @@ beforeEach(async () => {
   await admin.query('UPDATE runs.runs SET workflow_due_at = NULL');
 });
 afterAll(async () => {
-  await admin?.end();
-  await postgres?.close();
-  await store?.close();
+  await store?.[Symbol.asyncDispose]();
 });
 
 const workflows = (options: WorkflowsOptions = {}) =>

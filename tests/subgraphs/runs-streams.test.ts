@@ -7,25 +7,22 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRuns } from '#subgraphs/runs/index.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
-import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { createRunsFixture, type RunsFixture } from './runs-fixture.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are checked by their content */
-let database: TestDatabase;
+let fixture: RunsFixture;
 let postgres: Postgres;
 let runs: Subgraph;
 const principal = (tenantId: string): Principal => ({ tenantId, subject: 'ann', roles: [], scopes: [] });
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  postgres = new Postgres({ url: database.url });
-  runs = await createRuns({ sse: { keepAliveMs: 5 } }, { postgres });
+  fixture = await createRunsFixture({ sse: { keepAliveMs: 5 } });
+  ({ runs, postgres } = fixture);
 });
 afterAll(async () => {
-  await runs?.close();
-  await postgres?.close();
-  await database?.[Symbol.asyncDispose]();
+  await fixture?.[Symbol.asyncDispose]();
 });
 
 async function data(source: string, variables: Record<string, unknown>, tenantId = 'tenant-a'): Promise<any> {

@@ -3,24 +3,21 @@ import { execute, parse, validate, type ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRuns } from '#subgraphs/runs/index.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
-import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { createRunsFixture, type RunsFixture } from './runs-fixture.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are checked by their content */
-let database: TestDatabase;
+let fixture: RunsFixture;
 let postgres: Postgres;
 let runs: Subgraph;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  postgres = new Postgres({ url: database.url });
-  runs = await createRuns({}, { postgres });
+  fixture = await createRunsFixture();
+  ({ runs, postgres } = fixture);
 });
 afterAll(async () => {
-  await runs?.close();
-  await postgres?.close();
-  await database?.[Symbol.asyncDispose]();
+  await fixture?.[Symbol.asyncDispose]();
 });
 
 async function ask(

@@ -9,27 +9,22 @@ import { createRuns } from '#subgraphs/runs/index.ts';
 import { buildSchema } from '#subgraphs/runs/schema/index.ts';
 import type { RunsSchemaDeps } from '#subgraphs/runs/schema/deps.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
-import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { createRunsFixture, type RunsFixture } from './runs-fixture.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are checked by their content */
-let database: TestDatabase;
-let postgres: Postgres;
+let fixture: RunsFixture;
 let runs: Subgraph;
 const as = (tenantId: string, subject = 'ann') => createRequestContext({ tenantId, subject, roles: [], scopes: [] });
 const a = () => as('tenant-a');
 const b = () => as('tenant-b', 'bob');
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  postgres = new Postgres({ url: database.url });
-  runs = await createRuns({}, { postgres });
+  fixture = await createRunsFixture();
+  ({ runs } = fixture);
 });
 afterAll(async () => {
-  await runs?.close();
-  await postgres?.close();
-  await database?.[Symbol.asyncDispose]();
+  await fixture?.[Symbol.asyncDispose]();
 });
 
 async function ask(
