@@ -88,7 +88,7 @@ async function main() {
       : complaints(command('eslint', 'bin/eslint.js'), ['--no-warn-ignored', '--no-color', ...linted]),
     // Types once, of everything: a change is felt elsewhere.
     touched.some((path) => TYPED.test(path))
-      ? complaints(command('typescript', 'bin/tsc'), [
+      ? complaints(command('typescript', 'lib/tsc.js'), [
           ...['-p', '.', '--incremental', '--tsBuildInfoFile', join(SCRATCH, 'tsc.json'), '--pretty', 'false'],
         ])
       : undefined,

@@ -1,13 +1,13 @@
 /** Dispatch of runs to a local receiver: signed, repeated, fenced, and never to where it may not go. */
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Dispatcher, type DispatcherOptions } from '#subgraphs/runs/dispatch/dispatcher.ts';
 import { postgresDispatch } from '#subgraphs/runs/drivers/postgres/dispatch.ts';
 import type { Lease, Run } from '#subgraphs/runs/driver.ts';
 import { webhookPolicy } from '#subgraphs/runs/dispatch/webhook-addresses.ts';
 import { sign, webhookSender, type WebhookOptions } from '#subgraphs/runs/dispatch/webhook.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, finished, piece, rejection, upTo, type Replica } from './runs-driver.ts';
 import { type ManualStore, openManualStore } from './runs-wake-ups.ts';
 

@@ -1,5 +1,5 @@
 /** Retention on PostgreSQL, archiving to files: whole runs, first written, then removed, and nobody skips the hole. */
-import pg from 'pg';
+import type pg from 'pg';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { archiveKey, Retention, type RetentionOptions } from '#subgraphs/runs/re
 import { LOG_START, parsePosition } from '#subgraphs/runs/streams/tenant-position.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { as, drain, finished, hubOn, piece, rejection, sequences, upTo, type Replica } from './runs-driver.ts';
 import { type ManualStore, openManualStore } from './runs-wake-ups.ts';

@@ -1,12 +1,12 @@
 /** Streams of runs on PostgreSQL: nothing lost, nothing twice, whatever happens between the log and its reader. */
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunEvent, RunsDriver } from '#subgraphs/runs/driver.ts';
 import { PostgresWakeUps } from '#subgraphs/runs/drivers/postgres/wake-ups.ts';
 import { StreamHub, type StreamHubOptions } from '#subgraphs/runs/streams/stream-hub.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, drain, finished, hubOn, piece, rejection, sequences, upTo, type Replica } from './runs-driver.ts';
 import { type ManualStore, type ManualWakeUps, openManualStore } from './runs-wake-ups.ts';
 
@@ -352,7 +352,7 @@ describe('leaving', () => {
 
 describe('over LISTEN and NOTIFY', () => {
   test('what one process appends reaches followers on another; a third resumes', async () => {
-    const [one, two, three] = await Promise.all([store.replica(), store.replica(), store.replica()]);
+    const [one, two, three] = await Promise.all([store.another(), store.another(), store.another()]);
     const { id } = await one.driver.start(a, {});
     const hubs = [hubOn(two), hubOn(three)] as const;
     const stream = await hubs[0].follow(a, id, { after: 0 });
@@ -382,7 +382,7 @@ describe('over LISTEN and NOTIFY', () => {
       }
       return await postgres.listen(...given);
     };
-    const there = await store.replica();
+    const there = await store.another();
     const { id } = await there.driver.start(a, {});
     const hub = hubOn({ driver: there.driver, wakeUps: new PostgresWakeUps({ listen }, { backoffMs: 1 }) });
     const stream = await hub.follow(a, id, { after: 0 });
@@ -401,7 +401,7 @@ describe('over LISTEN and NOTIFY', () => {
   });
 
   test('a listening connection that is killed comes back, and nothing is lost', async () => {
-    const [here, there] = await Promise.all([store.replica(), store.replica()]);
+    const [here, there] = await Promise.all([store.another(), store.another()]);
     const { id } = await there.driver.start(a, {});
     const hub = hubOn(here);
     const all = drain(await hub.follow(a, id, { after: 0 }));
@@ -424,7 +424,7 @@ describe('over LISTEN and NOTIFY', () => {
   });
 
   test('other texts on the channel are ignored', async () => {
-    const here = await store.replica();
+    const here = await store.another();
     const { id } = await here.driver.start(a, {});
     const hub = hubOn(here);
     const all = drain(await hub.follow(a, id, { after: 0 }));

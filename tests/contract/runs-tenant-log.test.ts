@@ -16,7 +16,6 @@ import { openPostgresStore } from './runs-postgres-store.ts';
 import { manualReplica, type ManualStore, type ManualWakeUps, openManualStore } from './runs-wake-ups.ts';
 
 let store: ManualStore;
-let postgres: Postgres;
 let replica: Replica & { wakeUps: ManualWakeUps };
 let other: pg.Client;
 let tenants = 0;
@@ -24,7 +23,7 @@ const newTenant = () => as(`tenant-${(tenants += 1)}`);
 
 beforeAll(async () => {
   store = await openManualStore();
-  ({ postgres, replica, admin: other } = store);
+  ({ replica, admin: other } = store);
 });
 afterAll(async () => {
   await store?.[Symbol.asyncDispose]();
@@ -81,7 +80,7 @@ test('an append that is held open holds back what commits after it, and then com
 
 test('eight writers at once: every follower gets every event once, the events of a run in order', async () => {
   const a = newTenant();
-  const replicas = [await store.replica(), await store.replica()];
+  const replicas = [await store.another(), await store.another()];
   const hubs = replicas.map((each) => hubOn(each, { batch: 7, tail: 5 }));
   const runs = await Promise.all(upTo(8).map(() => start(a)));
   const total = 8 * (1 + 15);

@@ -40,8 +40,11 @@ export function manualReplica(postgres: Postgres): Replica & { wakeUps: ManualWa
 /** One process on a database of its own, whose wake-ups a test has in hand. */
 export interface ManualStore extends AsyncDisposable {
   readonly url: string;
+  /** Its pool. */
   readonly postgres: Postgres;
   readonly replica: Replica & { wakeUps: ManualWakeUps };
+  /** A further process on the database, whose wake-ups travel through PostgreSQL. */
+  another(): Promise<Replica>;
   /** Past the driver, as the owner of the tables. */
   readonly admin: pg.Client;
 }
@@ -56,6 +59,7 @@ export async function openManualStore(): Promise<ManualStore> {
     url: store.url,
     postgres,
     replica: manualReplica(postgres),
+    another: () => store.replica(),
     admin,
     async [Symbol.asyncDispose]() {
       await admin.end();

@@ -2,7 +2,7 @@
  * Runs that workflows own, on PostgreSQL, with a server of workflows whose answers a test gives. The real one is
  * tests/e2e/temporal.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { postgresWorkflows } from '#subgraphs/runs/drivers/postgres/workflows.ts';
 import {
@@ -14,7 +14,7 @@ import {
   type WorkflowsOptions,
   type WorkflowState,
 } from '#subgraphs/runs/dispatch/workflows.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, cancelled, finished, piece, rejection, upTo, type Replica } from './runs-driver.ts';
 import { type ManualStore, openManualStore } from './runs-wake-ups.ts';
 

@@ -19,6 +19,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { collectFields } from '../collect-fields.ts';
 import type { Run } from './run.ts';
 
 /** Collects fields. Conditions are decided here, by the variables that they name. */
@@ -37,46 +38,13 @@ export class FieldCollector {
     this.#conditions = conditions;
   }
 
-  /**
-   * The fields by response key, in the order in which they are first selected
-   * (https://spec.graphql.org/October2021/#CollectFields()).
-   */
+  /** The fields by response key, in the order in which they are first selected. */
   collect(type: GraphQLObjectType, selectionSets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
-    const fields = new Map<string, FieldNode[]>();
-    const spread = new Set<string>();
-    for (const selectionSet of selectionSets) this.#collect(type, selectionSet, fields, spread);
-    return fields;
-  }
-
-  #collect(
-    type: GraphQLObjectType,
-    { selections }: SelectionSetNode,
-    fields: Map<string, FieldNode[]>,
-    spread: Set<string>,
-  ): void {
-    for (const selection of selections) {
-      if (!this.#isIncluded(selection)) continue;
-      if (selection.kind === Kind.FIELD) {
-        const key = selection.alias?.value ?? selection.name.value;
-        const nodes = fields.get(key);
-        if (nodes === undefined) fields.set(key, [selection]);
-        else nodes.push(selection);
-        continue;
-      }
-      let fragment:
-        | (Pick<FragmentDefinitionNode, 'selectionSet'> & {
-            readonly typeCondition?: FragmentDefinitionNode['typeCondition'];
-          })
-        | undefined = undefined;
-      if (selection.kind === Kind.INLINE_FRAGMENT) {
-        fragment = selection;
-      } else if (!spread.has(selection.name.value)) {
-        spread.add(selection.name.value);
-        fragment = this.#fragments[selection.name.value];
-      }
-      if (fragment !== undefined && this.#applies(fragment.typeCondition?.name.value, type))
-        this.#collect(type, fragment.selectionSet, fields, spread);
-    }
+    return collectFields(selectionSets, {
+      fragment: (name) => this.#fragments[name],
+      applies: (condition) => this.#applies(condition, type),
+      isIncluded: (selection) => this.#isIncluded(selection),
+    });
   }
 
   #isIncluded(node: SelectionNode): boolean {
@@ -87,8 +55,8 @@ export class FieldCollector {
     );
   }
 
-  #applies(condition: string | undefined, type: GraphQLObjectType): boolean {
-    if (condition === undefined || condition === type.name) return true;
+  #applies(condition: string, type: GraphQLObjectType): boolean {
+    if (condition === type.name) return true;
     const conditionType = this.#schema.getType(condition);
     return isAbstractType(conditionType) && this.#schema.isSubType(conditionType, type);
   }

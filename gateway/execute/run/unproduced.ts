@@ -18,6 +18,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { collectFields } from '../collect-fields.ts';
 import type { ExecutableFetch, ExecutableNode, ExecutablePlan } from './executable-plan.ts';
 import type { MergeShape } from './merge.ts';
 import { compilePath, pathsAt, type PathStep } from './positions.ts';
@@ -214,29 +215,9 @@ class Checker {
   }
 
   #fieldsOf(selectionSets: readonly SelectionSetNode[], type: GraphQLObjectType): Map<string, FieldNode[]> {
-    const fields = new Map<string, FieldNode[]>();
-    const spread = new Set<string>();
-    const collect = ({ selections }: SelectionSetNode): void => {
-      for (const selection of selections) {
-        if (selection.kind === Kind.FIELD) {
-          const key = selection.alias?.value ?? selection.name.value;
-          const known = fields.get(key);
-          if (known === undefined) fields.set(key, [selection]);
-          else known.push(selection);
-          continue;
-        }
-        if (selection.kind === Kind.FRAGMENT_SPREAD) {
-          if (spread.has(selection.name.value)) continue;
-          spread.add(selection.name.value);
-        }
-        const fragment =
-          selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value) : selection;
-        const condition = fragment?.typeCondition?.name.value;
-        if (fragment !== undefined && (condition === undefined || this.#types.matches(type.name, condition)))
-          collect(fragment.selectionSet);
-      }
-    };
-    for (const selectionSet of selectionSets) collect(selectionSet);
-    return fields;
+    return collectFields(selectionSets, {
+      fragment: (name) => this.#fragments.get(name),
+      applies: (condition) => this.#types.matches(type.name, condition),
+    });
   }
 }
