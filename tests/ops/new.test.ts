@@ -167,7 +167,9 @@ describe('the tests of skeletons', () => {
   test('fail for an event by what is missing, and it is appended and read already', () => {
     const messages = why('tests/contract/runs-event-link-shared.test.ts').join('\n');
     expect(messages).toContain('Describe LINK_SHARED in subgraphs/runs/events/event-types.ts');
-    expect(messages).toContain('Say in subgraphs/runs/events/event-types.ts what the payload of LINK_SHARED must have');
+    expect(messages).toContain(
+      'Say in subgraphs/runs/events/event-schemas.ts what the payload of LINK_SHARED must have',
+    );
     expect(failuresOf('tests/contract/runs-event-link-shared.test.ts')).toHaveLength(2);
   });
 

@@ -1,7 +1,7 @@
 /**
  * The one table of event types: name, description, payload, and the payload's parts that GraphQL shows as typed fields.
  * Names and payloads follow AG-UI 1.0 (https://docs.ag-ui.com, `@ag-ui/core` `EventSchema`), so that its clients read
- * our streams as they are; ARTIFACT_CREATED is ours. What a payload must be is in `event-schemas.ts`.
+ * our streams as they are; those that are ours say so (`own`). What a payload must be is in `event-schemas.ts`.
  */
 
 /**
@@ -17,6 +17,8 @@ export interface EventField {
 
 interface EventType {
   readonly description: string;
+  /** Whether it is ours and not AG-UI's, whose clients see it as CUSTOM. @default false */
+  readonly own?: boolean;
   readonly fields: Readonly<Record<string, EventField>>;
 }
 
@@ -201,6 +203,7 @@ export const EVENT_TYPES = {
   ARTIFACT_CREATED: {
     description:
       'The run made an artifact: a file that outlives it. Not part of AG-UI, whose clients see it as CUSTOM.',
+    own: true,
     fields: { artifactId: { type: 'ID', description: 'The artifact’s id.' } },
   },
   RAW: {
@@ -221,6 +224,9 @@ export const EVENT_TYPES = {
 
 export type RunEventType = keyof typeof EVENT_TYPES;
 export const RUN_EVENT_TYPES = Object.keys(EVENT_TYPES) as RunEventType[];
+
+/** Whether a type is ours and not AG-UI's. */
+export const isOwn = (type: RunEventType): boolean => (EVENT_TYPES[type] as EventType).own === true;
 
 /** Types that end a log: exactly one event of them, the last. */
 export const isTerminal = (type: string): boolean => type === 'RUN_FINISHED' || type === 'RUN_ERROR';

@@ -7,7 +7,7 @@ import { createRequestContext, type Principal } from '#subgraphs/shared/context.
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
 import type { RunEvent } from '../driver.ts';
-import { RUN_EVENT_TYPES, type RunEventType } from '../events/event-types.ts';
+import { isOwn, RUN_EVENT_TYPES, type RunEventType } from '../events/event-types.ts';
 import { parseCursor } from '../input.ts';
 import type { RunStream } from './run-stream.ts';
 import type { StreamHub } from './stream-hub.ts';
@@ -74,7 +74,7 @@ function parseTypes(text: string | null): readonly RunEventType[] | null {
 /** An event as AG-UI encodes it: one flat object. What AG-UI does not know is its CUSTOM. */
 export function toAgUi({ type, payload, createdAt }: RunEvent): Record<string, unknown> {
   const timestamp = createdAt.getTime();
-  if (type === 'ARTIFACT_CREATED') return { type: 'CUSTOM', timestamp, name: type, value: payload };
+  if (isOwn(type)) return { type: 'CUSTOM', timestamp, name: type, value: payload };
   return { timestamp, ...payload, type };
 }
 
