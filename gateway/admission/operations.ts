@@ -5,9 +5,11 @@
 import { setMaxListeners } from 'node:events';
 import {
   getOperationAST,
+  getVariableValues,
   GraphQLError,
   type DocumentNode,
   type ExecutionResult,
+  type GraphQLSchema,
   type OperationTypeNode,
 } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
@@ -111,7 +113,10 @@ export function operations({
         }
         const { engine } = lease;
         const cost = engine.cost?.of(document, operationName, variables);
-        refuseOverCost(cost, caller.maxCost ?? maxCost);
+        const costLimit = caller.maxCost ?? maxCost;
+        // Variables that do not fit have no meaning to count by: the engine refuses them, and says which, before it plans.
+        if (cost !== undefined && cost > costLimit && variablesFit(document, operationName, variables, engine.schema))
+          throw refusedOverCost(cost, costLimit);
         const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
           const deadline = new Deadline(caller.signal, timeoutMs);
           const budget = new Budget(caller.budget ?? limits, (error) => deadline.abort(error));
@@ -136,7 +141,7 @@ export function operations({
               lease.release();
               const fit = mask(result, caller.requestId);
               if (!showsCost) return fit;
-              const shown = { estimated: cost, limit: caller.maxCost ?? maxCost, ...budget.written };
+              const shown = { estimated: cost, limit: costLimit, ...budget.written };
               return { ...fit, extensions: { ...fit.extensions, cost: shown } };
             }
             const events = await engine.subscribe(operation);
@@ -180,10 +185,19 @@ function refusal(error: CodedError): OperationRefused {
   ]);
 }
 
+function variablesFit(
+  document: DocumentNode,
+  operationName: string | null | undefined,
+  variables: Record<string, unknown> | null | undefined,
+  schema: GraphQLSchema,
+): boolean {
+  const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
+  return getVariableValues(schema, definitions, variables ?? {}, { maxErrors: 1 }).errors === undefined;
+}
+
 /** Before anything is planned for it. */
-function refuseOverCost(cost: number | undefined, limit: number): void {
-  if (cost === undefined || cost <= limit) return;
-  throw refusal(
+function refusedOverCost(cost: number, limit: number): OperationRefused {
+  return refusal(
     new CodedError('QUERY_TOO_COSTLY', `The operation may cost ${cost}; at most ${limit} is accepted.`, {
       hint: 'Ask for smaller pages (`first`) where lists are within lists, or raise MAX_COST.',
       extensions: { cost: { estimated: cost, limit } },
