@@ -4,14 +4,14 @@ import { charactersOf } from '../calls/usage.ts';
 import type { Summary } from '../calls/results.ts';
 import type { InferenceDeps } from '../calls/deps.ts';
 import type { ChatRequest } from '../driver.ts';
-import { summarizeExtractively } from './extractive.ts';
+import { summarize } from './in-thread.ts';
 
 /** So much of the document is given to the model. */
 const MAX_CHARACTERS = 24_000;
 
 /** Asks the chat model for a summary; what it took is recorded. */
 export async function summarizeWithModel(
-  { chat, recordUsage }: Pick<InferenceDeps, 'chat' | 'recordUsage'>,
+  { chat, recordUsage, work }: Pick<InferenceDeps, 'chat' | 'recordUsage' | 'work'>,
   context: RequestContext,
   text: string,
   sentences: number,
@@ -42,6 +42,6 @@ export async function summarizeWithModel(
   const summary = answer.text.trim();
   // A model that thought for as long as it may, or that refuses, has written no summary.
   if (summary === '' || answer.finishReason === 'REFUSED' || answer.finishReason === 'CONTENT_FILTER')
-    return { text: await summarizeExtractively(text, sentences), method: 'EXTRACTIVE', model: null };
+    return { text: await summarize(work, context, text, sentences), method: 'EXTRACTIVE', model: null };
   return { text: summary, method: 'MODEL', model: answer.model };
 }
