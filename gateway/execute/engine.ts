@@ -306,7 +306,7 @@ class PlanningEngine implements Engine {
       if (this.#know(operation).normalised.type !== 'subscription') return await this.execute(operation);
       ready = await this.#ready(operation, false);
     } catch (error) {
-      return refused(error);
+      return refused(error, operation.context.signal);
     }
     const { prepared, plan, variables, unproduced } = ready;
     if (plan?.primary === undefined) return refused(new Error('A subscription was planned without a primary fetch.'));
@@ -473,7 +473,7 @@ class PlanningEngine implements Engine {
       }
       return await this.#ready(operation, incremental);
     } catch (error) {
-      return refused(error);
+      return refused(error, operation.context.signal);
     }
   }
 
@@ -634,9 +634,11 @@ function ended(error: unknown): MutableResult {
 }
 
 /** The answer to an operation that was not run. */
-function refused(error: unknown): ExecutionResult {
+function refused(error: unknown, signal?: AbortSignal): ExecutionResult {
   if (error instanceof VariablesError || error instanceof AccessRefused) return { errors: error.errors };
   const cause = error instanceof Error ? error : new Error(String(error));
-  const extensions = cause instanceof CodedError ? cause.extensions : { code: 'INTERNAL_SERVER_ERROR' };
+  // Whoever left may have left any reason; it is no fault of ours.
+  const left = signal?.aborted === true ? { code: 'REQUEST_TIMEOUT' } : { code: 'INTERNAL_SERVER_ERROR' };
+  const extensions = cause instanceof CodedError ? cause.extensions : left;
   return { errors: [new GraphQLError(cause.message, { originalError: cause, extensions })] };
 }

@@ -109,11 +109,14 @@ beforeAll(async () => {
   );
   // It makes its agent by itself.
   const first = librarian({ firstQuestion: QUESTION });
-  const agent = await vi.waitFor(async () => {
-    const { data } = await post(server.url, '{ runs(first: 1) { edges { node { id agent { id name } } } } }');
-    expect(data!['runs'].edges).toHaveLength(1);
-    return data!['runs'].edges[0].node.agent as { id: string; name: string };
-  });
+  const agent = await vi.waitFor(
+    async () => {
+      const { data } = await post(server.url, '{ runs(first: 1) { edges { node { id agent { id name } } } } }');
+      expect(data!['runs'].edges).toHaveLength(1);
+      return data!['runs'].edges[0].node.agent as { id: string; name: string };
+    },
+    { timeout: 20_000 },
+  );
   expect(agent.name).toBe('librarian');
   agentId = agent.id;
   await first.stop();
