@@ -5,7 +5,6 @@
 import { join } from 'node:path';
 import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
-import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
@@ -318,20 +317,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     /** One after the other: each may need what the ones before provide, and migrations take one lock. */
     async function mountInOrder(): Promise<MountedSubgraph[]> {
       const ports: Partial<Ports> = {};
-      const context = createRequestContext({
-        tenantId: 'system',
-        subject: 'system:mount',
-        roles: [],
-        scopes: [],
-        system: true,
-      });
       let before: Promise<unknown> = Promise.resolve();
       for (const name of MOUNT_ORDER) {
         const url = options.subgraphs === undefined ? config.subgraphUrls[name] : undefined;
         if (url === undefined) continue;
         const client = clientOf({ name, routingUrl: url, schema: { url } }, { ...clientOptions, mounted });
         endings.push(() => client.close());
-        before = before.then(async () => Object.assign(ports, await remotePorts(name, client, context)));
+        before = before.then(async () => Object.assign(ports, await remotePorts(name, client)));
       }
       const result: Promise<MountedSubgraph>[] = [];
       for (const name of names) {

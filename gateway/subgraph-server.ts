@@ -1,7 +1,6 @@
 /** One subgraph as a server of its own, over the same edge as the gateway: limits, streams, health, and who may ask. */
 import type { Engine } from '#gateway/execute/engine.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
-import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
@@ -78,13 +77,6 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     };
 
     const ports: Partial<Ports> = {};
-    const context = createRequestContext({
-      tenantId: 'system',
-      subject: 'system:mount',
-      roles: [],
-      scopes: [],
-      system: true,
-    });
     for (const needed of MOUNT_ORDER.filter((other) => NEEDS[name].includes(other))) {
       const url = config.subgraphUrls[needed];
       if (url === undefined) {
@@ -97,7 +89,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
           { apart: config.subgraphUrls, mounted: new Map(), tokens, remote: config.remoteSubgraphs },
         );
         endings.push(() => client.close());
-        Object.assign(ports, await remotePorts(needed, client, context));
+        Object.assign(ports, await remotePorts(needed, client));
       }
     }
     const subgraph = await mountSubgraph(name, deps, ports);

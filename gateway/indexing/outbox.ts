@@ -2,6 +2,7 @@
  * The outbox of `upsertDocument`, as the relational subgraph hands it out: system-only fields, not in the public API.
  */
 import { parse } from 'graphql';
+import { CONTENT_SELECTION } from './content-selection.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
 
 /** The stores that follow a document. */
@@ -76,27 +77,7 @@ const CLAIM = parse(/* GraphQL */ `
           text
           metadata
         }
-        chunks {
-          id
-          text
-        }
-        entities {
-          name
-          kind
-          properties
-        }
-        relations {
-          from {
-            name
-            kind
-          }
-          to {
-            name
-            kind
-          }
-          type
-          properties
-        }
+        ${CONTENT_SELECTION}
       }
     }
   }

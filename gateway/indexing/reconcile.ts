@@ -6,6 +6,7 @@
 import { parse } from 'graphql';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { CONTENT_SELECTION } from './content-selection.ts';
 import { INDEXED_STORES, type IndexedStore, type OutboxEntry } from './outbox.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
 
@@ -68,27 +69,7 @@ const REFERENCES = parse(/* GraphQL */ `
         contentHash
         metadata
       }
-      chunks {
-        id
-        text
-      }
-      entities {
-        name
-        kind
-        properties
-      }
-      relations {
-        from {
-          name
-          kind
-        }
-        to {
-          name
-          kind
-        }
-        type
-        properties
-      }
+      ${CONTENT_SELECTION}
     }
   }
 `);

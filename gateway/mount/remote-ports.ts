@@ -1,6 +1,6 @@
 /** Ports whose provider runs as a server of its own: the same interfaces, over its GraphQL API as the system. */
 import { Kind, parse, type DocumentNode, type ExecutionResult } from 'graphql';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
 import type { ArchiveSink, Embedder, Ports, UsageSink } from '#subgraphs/shared/ports.ts';
 import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
@@ -13,12 +13,8 @@ const RECORD_USAGE = parse(
 const PUT_OBJECT = parse('mutation PutObject($input: PutObjectInput!) { putObject(input: $input) { __typename } }');
 
 /** What `client` provides to others, when it is the subgraph `name`. */
-export async function remotePorts(
-  name: SubgraphName,
-  client: SubgraphClient,
-  context: RequestContext,
-): Promise<Partial<Ports>> {
-  if (name === 'inference') return { embedder: await remoteEmbedder(client, context) };
+export async function remotePorts(name: SubgraphName, client: SubgraphClient): Promise<Partial<Ports>> {
+  if (name === 'inference') return { embedder: await remoteEmbedder(client) };
   if (name === 'relational') return { usageSink: remoteUsageSink(client) };
   if (name === 'object') return { archiveSink: remoteArchiveSink(client) };
   return {};
@@ -30,7 +26,7 @@ type Embedded = { embed: { model: string; dimensions: number; vector: number[] }
  * The model's name is asked for once, on first use and again after a failure, since the provider may start later than
  * its users.
  */
-async function remoteEmbedder(client: SubgraphClient, context: RequestContext): Promise<Embedder> {
+async function remoteEmbedder(client: SubgraphClient): Promise<Embedder> {
   let model: Embedder['model'];
   const embedder: Embedder = {
     get model() {
@@ -51,7 +47,8 @@ async function remoteEmbedder(client: SubgraphClient, context: RequestContext): 
       };
     },
   };
-  await embedder.embed(context, ['.']).catch((error: unknown) => {
+  const principal = { tenantId: 'system', subject: 'system:mount', roles: [], scopes: [], system: true };
+  await embedder.embed(createRequestContext(principal), ['.']).catch((error: unknown) => {
     // Embeddings may be off there, or the server not up yet; what asks for them later is told why.
     if (!(error instanceof CodedError)) throw error;
   });

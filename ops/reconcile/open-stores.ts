@@ -11,7 +11,6 @@ import { remotePorts } from '#gateway/mount/remote-ports.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
-import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -38,13 +37,6 @@ export async function openStores(config: Config, log: Logger): Promise<OpenStore
     );
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
     const deps: MountDeps = { config, postgres, objectSigningKey, publicBaseUrl: () => 'http://127.0.0.1', log };
-    const context = createRequestContext({
-      tenantId: 'system',
-      subject: 'system:mount',
-      roles: [],
-      scopes: [],
-      system: true,
-    });
     const mounted = new Map<string, Promise<Subgraph>>();
     const clients = new Map<string, SubgraphClient>();
     const ports: Partial<Ports> = {};
@@ -64,7 +56,7 @@ export async function openStores(config: Config, log: Logger): Promise<OpenStore
       );
       endings.push(() => client.close());
       clients.set(name, client);
-      if (url !== undefined) Object.assign(ports, await remotePorts(name, client, context));
+      if (url !== undefined) Object.assign(ports, await remotePorts(name, client));
     }
     return { clients, [Symbol.asyncDispose]: dispose };
   } catch (error) {

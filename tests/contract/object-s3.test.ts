@@ -1,7 +1,6 @@
 /** The S3 driver on the server that TEST_S3_ENDPOINT names; `npm run test:stores` starts one. */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { graphql } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { meaningOf } from '#gateway/errors.ts';
@@ -12,6 +11,7 @@ import { createSignedRoutes } from '#subgraphs/object/links/routes.ts';
 import { UrlSigner } from '#subgraphs/object/links/signed-urls.ts';
 import { createRequestContext, StatementCounter } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { createBucket } from '#tests/setup/bucket.ts';
 import { objectDriverContract } from './object-driver.ts';
 
 const {
@@ -40,14 +40,15 @@ const list = (changes: Partial<S3Config>) =>
 if (TEST_S3_ENDPOINT) {
   const settingsOfNewBucket = async () => {
     const settings = config();
-    const admin = new S3Client({
-      endpoint: settings.endpoint,
-      region: settings.region,
-      forcePathStyle: true,
-      credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey: TEST_S3_SECRET_KEY },
-    });
-    await admin.send(new CreateBucketCommand({ Bucket: settings.bucket }));
-    admin.destroy();
+    await createBucket(
+      {
+        endpoint: settings.endpoint,
+        region: settings.region,
+        accessKey: TEST_S3_ACCESS_KEY,
+        secretKey: TEST_S3_SECRET_KEY,
+      },
+      settings.bucket,
+    );
     return settings;
   };
   // versitygw keeps objects as files of their own names: set for it.

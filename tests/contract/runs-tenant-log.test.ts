@@ -12,7 +12,6 @@ import type { TenantEvent } from '#subgraphs/runs/streams/tenant-reader.ts';
 import type { TenantFilter } from '#subgraphs/runs/driver.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { as, finished, hubOn, piece, rejection, upTo, type Replica } from './runs-driver.ts';
-import { openPostgresStore } from './runs-postgres-store.ts';
 import { manualReplica, type ManualStore, type ManualWakeUps, openManualStore } from './runs-wake-ups.ts';
 
 let store: ManualStore;
@@ -215,7 +214,7 @@ test('a cursor that the log has not reached, or that is none, is refused', async
 });
 
 test('restored into another cluster, whose transactions count from the beginning, the log goes on behind itself', async () => {
-  await using moved = await openMovedStore();
+  await using moved = await openManualStore(); // Whose rows and clock are made to look like those of another cluster.
   const [a, b] = [newTenant(), newTenant()];
   const run = async (tenant: ReturnType<typeof as>) => (await moved.replica.driver.start(tenant, {})).id;
   const add = async (tenant: ReturnType<typeof as>, runId: string, text: string) =>
@@ -271,7 +270,7 @@ test('restored into another cluster, whose transactions count from the beginning
 });
 
 test('copied into a cluster that is really another, young one, the log goes on and old cursors hold', async () => {
-  await using moved = await openMovedStore();
+  await using moved = await openManualStore(); // Whose rows and clock are made to look like those of another cluster.
   const [a, b] = [newTenant(), newTenant()];
   const { id } = await moved.replica.driver.start(a, {});
   const foreign = await moved.replica.driver.start(b, {});
@@ -322,21 +321,3 @@ test('copied into a cluster that is really another, young one, the log goes on a
     await rm(folder, { recursive: true, force: true });
   }
 }, 60_000);
-
-/** A store of its own, whose rows and clock a test makes look like those of another cluster. */
-async function openMovedStore() {
-  const own = await openPostgresStore();
-  await own.replica(); // Migrates.
-  const pool = new Postgres({ url: own.url, poolSize: 4 });
-  const admin = new pg.Client(own.url);
-  await admin.connect();
-  return {
-    replica: manualReplica(pool),
-    admin,
-    async [Symbol.asyncDispose]() {
-      await admin.end();
-      await pool.close();
-      await own.close();
-    },
-  };
-}

@@ -10,6 +10,7 @@ import type {
   VectorDriver,
   VectorModel,
 } from '#subgraphs/vector/driver.ts';
+import { random } from '#tests/setup/random.ts';
 import { byScoreThenId } from '#subgraphs/vector/search/fusion.ts';
 
 export const MODEL: VectorModel = { model: 'test-model', dimensions: 24 };
@@ -27,17 +28,6 @@ export interface VectorStoreUnderTest {
 
 export const as = (tenantId: string): RequestContext =>
   createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });
-
-/** The same numbers in every run (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 export function unitVector(next: () => number, dimensions = MODEL.dimensions): Float32Array {
   const vector = Float32Array.from({ length: dimensions }, () => next() * 2 - 1);

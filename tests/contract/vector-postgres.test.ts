@@ -7,7 +7,8 @@ import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { AnnRanker, ensureVectorExtension, type VectorType } from '#subgraphs/vector/drivers/postgres/ann.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
-import { as, corpus, MODEL, random, testVectorDriver, unitVector, type VectorStoreUnderTest } from './vector-driver.ts';
+import { random } from '#tests/setup/random.ts';
+import { as, corpus, MODEL, testVectorDriver, unitVector, type VectorStoreUnderTest } from './vector-driver.ts';
 
 const MIGRATIONS = new URL('../../subgraphs/vector/migrations/', import.meta.url);
 

@@ -8,7 +8,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { graphql } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -18,6 +17,7 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { startS3 } from '#tests/stores/provision/s3.ts';
 import { openWorkplace } from '#tests/stores/provision/workplace.ts';
+import { createBucket } from '#tests/setup/bucket.ts';
 import { ask as askAt, p50, startWriters, STORE_CODES, type Answer } from './asking.ts';
 import { startProxy, type Proxy, type Toxic } from './toxiproxy.ts';
 
@@ -66,14 +66,15 @@ describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)(
         neo4j: await startProxy(TEST_TOXIPROXY_URL!, new URL(TEST_NEO4J_URI!).host),
         s3: await startProxy(TEST_TOXIPROXY_URL!, new URL(TEST_S3_ENDPOINT!).host),
       };
-      const s3 = new S3Client({
-        endpoint: TEST_S3_ENDPOINT!,
-        region: TEST_S3_REGION,
-        forcePathStyle: true,
-        credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey: TEST_S3_SECRET_KEY },
-      });
-      await s3.send(new CreateBucketCommand({ Bucket: `faults-${run}` }));
-      s3.destroy();
+      await createBucket(
+        {
+          endpoint: TEST_S3_ENDPOINT!,
+          region: TEST_S3_REGION,
+          accessKey: TEST_S3_ACCESS_KEY,
+          secretKey: TEST_S3_SECRET_KEY,
+        },
+        `faults-${run}`,
+      );
       const at = (name: Name) => `${proxies[name].host}:${proxies[name].port}`;
       server = await startTestServer({
         DATABASE_URL: Object.assign(new URL(postgres.url), { host: at('postgres') }).href,
@@ -315,14 +316,15 @@ describe.skipIf(!TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)(
       const start = () => startS3(workplace, join(workplace.data, 's3'), keys);
       let s3 = await start();
       const proxy = await startProxy(TEST_TOXIPROXY_URL!, `127.0.0.1:${s3.port}`);
-      const admin = new S3Client({
-        endpoint: `http://127.0.0.1:${s3.port}`,
-        region: 'eu-test-1',
-        forcePathStyle: true,
-        credentials: { accessKeyId: keys.access, secretAccessKey: keys.secret },
-      });
-      await admin.send(new CreateBucketCommand({ Bucket: 'killed' }));
-      admin.destroy();
+      await createBucket(
+        {
+          endpoint: `http://127.0.0.1:${s3.port}`,
+          region: 'eu-test-1',
+          accessKey: keys.access,
+          secretKey: keys.secret,
+        },
+        'killed',
+      );
       const subgraph = await createObject({
         driver: {
           kind: 's3',

@@ -7,7 +7,6 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -21,6 +20,7 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { documentId } from '#subgraphs/shared/ids.ts';
 import { cleanEnvironment, startProgram } from '#tests/ops/program.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { createBucket } from '#tests/setup/bucket.ts';
 import { startProxy, type Proxy } from './toxiproxy.ts';
 
 const {
@@ -55,14 +55,15 @@ describe.skipIf(!TEST_PGVECTOR_URL || !TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !T
       database = await createTestDatabase();
       dataDir = await mkdtemp(join(tmpdir(), 'tributary-faults-'));
       proxy = await startProxy(TEST_TOXIPROXY_URL!, new URL(TEST_NEO4J_URI!).host);
-      const s3 = new S3Client({
-        endpoint: TEST_S3_ENDPOINT!,
-        region: TEST_S3_REGION,
-        forcePathStyle: true,
-        credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey: TEST_S3_SECRET_KEY },
-      });
-      await s3.send(new CreateBucketCommand({ Bucket: `outbox-${run}` }));
-      s3.destroy();
+      await createBucket(
+        {
+          endpoint: TEST_S3_ENDPOINT!,
+          region: TEST_S3_REGION,
+          accessKey: TEST_S3_ACCESS_KEY,
+          secretKey: TEST_S3_SECRET_KEY,
+        },
+        `outbox-${run}`,
+      );
       env = {
         DATABASE_URL: database.url,
         DATA_DIR: dataDir,

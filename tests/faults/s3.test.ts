@@ -1,10 +1,10 @@
 /** Keys of an S3 server that are exchanged under a running driver. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { createS3Driver } from '#subgraphs/object/drivers/s3/index.ts';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
+import { createBucket } from '#tests/setup/bucket.ts';
 import { wireTo } from '#tests/e2e/wire.ts';
 import { startS3 } from '#tests/stores/provision/s3.ts';
 import { openWorkplace } from '#tests/stores/provision/workplace.ts';
@@ -17,14 +17,8 @@ describe.skipIf(!process.env['TEST_S3_ENDPOINT'])('an S3 server of its own', () 
     let server = await start(first);
     await using wire = await wireTo(server.port);
     const endpoint = `http://127.0.0.1:${wire.port}`;
-    const admin = new S3Client({
-      endpoint,
-      region: 'eu-test-1',
-      forcePathStyle: true,
-      credentials: { accessKeyId: 'rotated', secretAccessKey: first },
-    });
-    await admin.send(new CreateBucketCommand({ Bucket: 'rotated' }));
-    admin.destroy();
+    const keys = { accessKey: 'rotated', secretKey: first };
+    await createBucket({ endpoint, region: 'eu-test-1', ...keys }, 'rotated');
     let secret = first;
     const driver = createS3Driver({
       kind: 's3',

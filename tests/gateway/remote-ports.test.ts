@@ -25,7 +25,7 @@ describe('remote ports', () => {
       execute: async ({ document, variables, context: contextValue }) =>
         execute({ schema: inference.schema, document, variableValues: variables, contextValue }),
     };
-    const { embedder } = await remotePorts('inference', client as SubgraphClient, context);
+    const { embedder } = await remotePorts('inference', client as SubgraphClient);
     const refused = await embedder!.embed(context, ['a b', 'a b c d']).catch((error: unknown) => error);
     expect(tooLongOf(refused)).toEqual({ limit: 3, unit: 'TOKENS', inputs: [1] });
     expect((await embedder!.embed(context, ['a b'])).vectors).toHaveLength(1);

@@ -4,6 +4,7 @@ import { badUserInput, CodedError, notFound } from '#subgraphs/shared/errors.ts'
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import type { LogHead, RunLog, TenantFilter, TenantLog } from '../driver.ts';
 import type { RunEventType } from '../events/event-types.ts';
+import { FollowedReaders } from './followed-readers.ts';
 import { RunStream } from './run-stream.ts';
 import { cursorExpired, SharedReader, type ReaderOptions } from './shared-reader.ts';
 import type { TenantPosition } from './tenant-position.ts';
@@ -34,9 +35,8 @@ export class StreamHub {
   readonly #tenants: TenantHub;
   readonly #wakeUps: WakeUps;
   readonly #options: StreamHubOptions;
-  readonly #readers = new Map<string, { reader: SharedReader; followers: number }>();
+  readonly #readers: FollowedReaders<SharedReader>;
   readonly #streams = new Set<RunStream>();
-  #timer: NodeJS.Timeout | undefined;
   #polling: Promise<void> | undefined;
   #closed = false;
 
@@ -45,6 +45,7 @@ export class StreamHub {
     this.#wakeUps = wakeUps;
     this.#options = options;
     this.#tenants = new TenantHub(log, options);
+    this.#readers = new FollowedReaders(() => void this.poll(), options.pollMs ?? 5_000);
     wakeUps.start({
       onWake: (wake) => this.#wake(wake),
       onGap: () => {
@@ -72,7 +73,10 @@ export class StreamHub {
     this.#checkOpen();
     const { tenantId } = context.principal;
     // Attach first, look second: what is appended after the look wakes this reader.
-    const { reader, detach } = this.#attach(tenantId, runId);
+    const { reader, detach } = this.#readers.attach(
+      `${tenantId} ${runId}`,
+      () => new SharedReader(this.#log, tenantId, runId, this.#options),
+    );
     try {
       await this.#wakeUps.ready();
       await this.#options.seams?.attached?.(runId);
@@ -126,7 +130,7 @@ export class StreamHub {
     this.#closed = true;
     this.#tenants.close();
     for (const stream of [...this.#streams]) await stream.return();
-    clearInterval(this.#timer);
+    this.#readers.close();
     await this.#polling;
     await this.#wakeUps.close();
   }
@@ -140,35 +144,12 @@ export class StreamHub {
 
   #wake({ tenantId, runId, sequence }: Wake): void {
     this.#tenants.wake(tenantId);
-    this.#readers.get(`${tenantId} ${runId}`)?.reader.wake(sequence);
-  }
-
-  #attach(tenantId: string, runId: string): { reader: SharedReader; detach: () => void } {
-    const key = `${tenantId} ${runId}`;
-    let entry = this.#readers.get(key);
-    // A reader that gave up is not joined: its followers are being told.
-    if (entry === undefined || entry.reader.failure) {
-      entry = { reader: new SharedReader(this.#log, tenantId, runId, this.#options), followers: 0 };
-      this.#readers.set(key, entry);
-    }
-    entry.followers += 1;
-    this.#timer ??= setInterval(() => void this.poll(), this.#options.pollMs ?? 5_000).unref();
-    const attached = entry;
-    const detach = () => {
-      attached.followers -= 1;
-      if (attached.followers > 0) return;
-      attached.reader.end();
-      if (this.#readers.get(key) === attached) this.#readers.delete(key);
-      if (this.#readers.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    };
-    return { reader: attached.reader, detach };
+    this.#readers.get(`${tenantId} ${runId}`)?.wake(sequence);
   }
 
   async #look(): Promise<void> {
     const byTenant = new Map<string, SharedReader[]>();
-    for (const { reader } of this.#readers.values())
+    for (const reader of this.#readers)
       byTenant.set(reader.tenantId, [...(byTenant.get(reader.tenantId) ?? []), reader]);
     for (const [tenantId, readers] of byTenant) {
       for (let start = 0; start < readers.length; start += POLL_CHUNK) {

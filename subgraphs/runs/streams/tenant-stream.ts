@@ -3,6 +3,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import type { TenantFilter, TenantLog } from '../driver.ts';
+import { FollowedReaders } from './followed-readers.ts';
 import { PulledStream } from './pulled-stream.ts';
 import type { ReaderOptions } from './shared-reader.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
@@ -19,13 +20,13 @@ export interface TenantHubOptions extends ReaderOptions {
 export class TenantHub {
   readonly #log: TenantLog;
   readonly #options: TenantHubOptions;
-  readonly #readers = new Map<string, { reader: TenantReader; followers: number }>();
+  readonly #readers: FollowedReaders<TenantReader>;
   readonly #streams = new Set<TenantStream>();
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(log: TenantLog, options: TenantHubOptions = {}) {
     this.#log = log;
     this.#options = options;
+    this.#readers = new FollowedReaders(() => this.poll(), options.pollMs ?? 5_000);
   }
 
   get size(): number {
@@ -33,11 +34,11 @@ export class TenantHub {
   }
 
   wake(tenantId: string): void {
-    this.#readers.get(tenantId)?.reader.wake();
+    this.#readers.get(tenantId)?.wake();
   }
 
   poll(): void {
-    for (const { reader } of this.#readers.values()) reader.wake();
+    for (const reader of this.#readers) reader.wake();
   }
 
   /**
@@ -51,15 +52,18 @@ export class TenantHub {
     filter: TenantFilter,
     ready: () => Promise<void>,
   ): Promise<SharedEvents<TenantEvent>> {
-    const { reader, detach } = this.#attach(context.principal.tenantId);
+    const { tenantId } = context.principal;
+    const { reader, detach } = this.#readers.attach(
+      tenantId,
+      () => new TenantReader(this.#log, tenantId, this.#options),
+    );
     try {
       // Attached first, looked second: what is appended after the look wakes this reader.
       await ready();
       await reader.open();
       context.signal?.throwIfAborted();
       const position = after === 'now' ? reader.head : after;
-      if (after !== 'now' && comparePositions(after, LOG_START) > 0)
-        await this.#checkReached(context.principal.tenantId, after, reader);
+      if (after !== 'now' && comparePositions(after, LOG_START) > 0) await this.#checkReached(tenantId, after, reader);
       const stream: TenantStream = new TenantStream(reader, position, filter, {
         signal: context.signal,
         onEnd: () => {
@@ -89,29 +93,6 @@ export class TenantHub {
         extensions: { last: formatPosition(horizon) },
       });
     }
-  }
-
-  #attach(tenantId: string): { reader: TenantReader; detach: () => void } {
-    let entry = this.#readers.get(tenantId);
-    if (entry === undefined || entry.reader.failure) {
-      entry = { reader: new TenantReader(this.#log, tenantId, this.#options), followers: 0 };
-      this.#readers.set(tenantId, entry);
-    }
-    entry.followers += 1;
-    this.#timer ??= setInterval(() => this.poll(), this.#options.pollMs ?? 5_000).unref();
-    const attached = entry;
-    return {
-      reader: attached.reader,
-      detach: () => {
-        attached.followers -= 1;
-        if (attached.followers > 0) return;
-        attached.reader.end();
-        if (this.#readers.get(tenantId) === attached) this.#readers.delete(tenantId);
-        if (this.#readers.size > 0) return;
-        clearInterval(this.#timer);
-        this.#timer = undefined;
-      },
-    };
   }
 }
 

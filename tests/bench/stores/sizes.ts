@@ -1,4 +1,6 @@
 /** How much there is, and what is called what: the same in every store. */
+import { random } from '#tests/setup/random.ts';
+
 export interface Sizes {
   readonly documents: number;
   readonly chunksPerDocument: number;
@@ -30,17 +32,6 @@ export const tenantOf = (i: number): string => (i % 100 === 0 ? SMALL : BIG);
 /** The tenant's number nearest to `i`. */
 export const ownOf = (tenant: string, i: number): number =>
   tenant === SMALL ? i - (i % 100) : i % 100 === 0 ? i + 1 : i;
-
-/** A generator of numbers in [0, 1) that every run repeats (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const TOPICS = 2_000;
 const gauss = (next: () => number): number => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());

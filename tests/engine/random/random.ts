@@ -1,21 +1,12 @@
-/**
- * A small seeded generator of choices, so that a case is told by one number. (Mulberry32, public domain, Tommy
- * Ettinger.)
- */
+import { random } from '#tests/setup/random.ts';
+
+/** A small seeded generator of choices, so that a case is told by one number. */
 export class Random {
-  #state: number;
+  /** In [0, 1). */
+  readonly next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** In [0, 1). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+    this.next = random(seed);
   }
 
   /** An integer in [0, below). */
