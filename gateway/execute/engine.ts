@@ -633,12 +633,14 @@ function ended(error: unknown): MutableResult {
   throw error;
 }
 
-/** The answer to an operation that was not run. */
+/**
+ * The answer to an operation that was not run.
+ * @param signal the caller's: its reason, whatever it is, is no fault of ours
+ */
 function refused(error: unknown, signal?: AbortSignal): ExecutionResult {
   if (error instanceof VariablesError || error instanceof AccessRefused) return { errors: error.errors };
-  const cause = error instanceof Error ? error : new Error(String(error));
-  // Whoever left may have left any reason; it is no fault of ours.
-  const left = signal?.aborted === true ? { code: 'REQUEST_TIMEOUT' } : { code: 'INTERNAL_SERVER_ERROR' };
-  const extensions = cause instanceof CodedError ? cause.extensions : left;
+  const told = signal?.aborted === true && error === signal.reason ? cancelled(signal) : error;
+  const cause = told instanceof Error ? told : new Error(String(told));
+  const extensions = cause instanceof CodedError ? cause.extensions : { code: 'INTERNAL_SERVER_ERROR' };
   return { errors: [new GraphQLError(cause.message, { originalError: cause, extensions })] };
 }
