@@ -195,10 +195,10 @@ describe('installation', () => {
   });
 
   test('that is told to stop ends npm first', async () => {
-    // An npm that ends a while after it was told to.
+    // An npm that ends a while after it was told to; it says that it is at work once it listens to signals.
     write(
       'npm-cli.js',
-      `console.error('at work'); process.on('SIGTERM', () => setTimeout(() => { console.error('npm ends'); process.exit(1); }, 200)); setInterval(() => {}, 1000);`,
+      `process.on('SIGTERM', () => setTimeout(() => { console.error('npm ends'); process.exit(1); }, 200)); setInterval(() => {}, 1000); console.error('at work');`,
     );
     using program = startProgram(process.execPath, ['ops/start.mjs'], {
       cwd: project,
