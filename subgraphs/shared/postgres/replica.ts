@@ -28,15 +28,18 @@ export type ReplicaState = 'unknown' | 'ready' | 'behind' | 'away';
 const PROBE_TIMEOUT_MS = 1_500;
 /** After a read that the replica was not far enough for, the next ones do not ask for so long. */
 const PATIENCE_MS = 20;
-/** Later than every position: a write of which the position is not known yet. */
+/** Later than every position: from here on writes are counted of which the position is not known yet. */
 const UNKNOWN_POSITION = 1n << 64n;
 
 const SERVER = `SELECT pg_is_in_recovery() AS replica, (SELECT system_identifier FROM pg_control_system())::text AS system,
-  (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS position`;
+  (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS position,
+  (CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END)::text AS inserted`;
 interface ServerRow {
   replica: boolean;
   system: string;
   position: string | null;
+  /** On a primary, where its log ends, written out or not. */
+  inserted: string | null;
 }
 
 export class ReadReplica {
@@ -46,6 +49,8 @@ export class ReadReplica {
    * the system.
    */
   readonly #written = new Map<string | undefined, bigint>();
+  /** Writes of which the position was not known when they were told. */
+  #unknown = 0n;
   /** What the replica had replayed when last seen. */
   #replayed = 0n;
   #notBefore = 0;
@@ -73,7 +78,7 @@ export class ReadReplica {
 
   /** Remembers a write. @param tenantId `undefined` for writes of the system, which concern every tenant */
   wrote(tenantId: string | undefined, position: string | undefined): void {
-    const at = position === undefined ? UNKNOWN_POSITION : positionOf(position);
+    const at = position === undefined ? UNKNOWN_POSITION + ++this.#unknown : positionOf(position);
     if (at > (this.#written.get(tenantId) ?? 0n)) this.#written.set(tenantId, at);
   }
 
@@ -101,11 +106,10 @@ export class ReadReplica {
       attempt.catch(() => undefined); // Heard by nobody when the replica was lost first.
       const [position, ...rows] = await Promise.race([attempt, this.#lost.promise]);
       if (position !== undefined) {
-        this.#replayed = max(
-          this.#replayed,
-          positionOf((position as { position: string | null }[])[0]?.position ?? '0/0'),
-        );
-        if (this.#replayed < needed) {
+        const replayed = positionOf((position as { position: string | null }[])[0]?.position ?? '0/0');
+        this.#replayed = max(this.#replayed, replayed);
+        // These rows are as old as their own look says, however far another read has seen the replica since.
+        if (replayed < needed) {
           this.#notBefore = performance.now() + PATIENCE_MS;
           return undefined;
         }
@@ -122,13 +126,17 @@ export class ReadReplica {
 
   /** Looks at both servers. Never rejects. */
   async probe(): Promise<void> {
+    // Those that are told from here on may be later than what the primary says now.
+    const lastUnknown = UNKNOWN_POSITION + this.#unknown;
     try {
       const [primary, replica] = await Promise.all([
         look(this.#options.primary, 'primary'),
         look(this.#options.replica, 'replica'),
       ]);
       const now = positionOf(primary.position ?? '0/0');
-      for (const [tenantId, at] of this.#written) if (at === UNKNOWN_POSITION) this.#written.set(tenantId, now);
+      const end = positionOf(primary.inserted ?? '0/0');
+      for (const [tenantId, at] of this.#written)
+        if (at > UNKNOWN_POSITION && at <= lastUnknown) this.#written.set(tenantId, end);
       if (!replica.replica)
         return this.#become('away', 'The server at DATABASE_REPLICA_URL is no replica: it takes writes.');
       if (replica.system !== primary.system)
