@@ -1,0 +1,107 @@
+/** Runs of plans, and the answers that are made of what they fetched. */
+import { executeSync, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { JsonText } from '#gateway/respond/json-text.ts';
+import type { Turns } from '#gateway/respond/pauses.ts';
+import { ResponseErrors } from '#gateway/respond/response-errors.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { CodedError } from '#subgraphs/shared/errors.ts';
+import type { SubgraphClient } from '../clients/subgraph-client.ts';
+import { emptyObject } from '../json-object.ts';
+import type { PreparedOperation } from '../prepared-operations.ts';
+import { Cancellation, cancelled } from '../run/fetch-errors.ts';
+import type { PlanRun } from '../run/run-plan.ts';
+import type { TraceRecorder } from '../run/trace.ts';
+import type { SupergraphTypes } from '../supergraph-types.ts';
+import type { Deferral } from './deferral.ts';
+
+/** What every run of an engine has. */
+export interface AnswererOptions {
+  readonly schema: GraphQLSchema;
+  readonly types: SupergraphTypes;
+  readonly clients: ReadonlyMap<string, SubgraphClient>;
+  readonly entityBatchSize: number;
+}
+
+export class Answerer {
+  readonly #options: AnswererOptions;
+
+  constructor(options: AnswererOptions) {
+    this.#options = options;
+  }
+
+  /** A run of the operation's plan that has fetched nothing yet. */
+  begin(
+    { clientPaths, access }: PreparedOperation,
+    variables: Readonly<Record<string, unknown>>,
+    context: RequestContext,
+    trace: TraceRecorder | undefined,
+    deferral?: Deferral,
+  ): PlanRun {
+    const { clients, types, entityBatchSize } = this.#options;
+    return {
+      clients,
+      types,
+      variables,
+      context,
+      cancellation: context.signal === undefined ? undefined : new Cancellation(context.signal),
+      data: emptyObject(),
+      meeting: false,
+      errors: new ResponseErrors(context.budget),
+      shown: access.isWhole ? undefined : access,
+      clientPaths,
+      entityBatchSize,
+      trace,
+      deferral,
+      shared: new Map(),
+    };
+  }
+
+  /**
+   * What the client is told of a run that has fetched everything; at once where that takes no longer than a turn.
+   * @throws CodedError when its budget is spent
+   */
+  answer(prepared: PreparedOperation, run: PlanRun, asText = false): ExecutionResult | Promise<ExecutionResult> {
+    const { data, errors } = run;
+    const { shape } = prepared;
+    const spent = run.context.budget?.failure;
+    if (spent !== undefined) throw spent;
+    const introspection = this.introspect(prepared, run);
+    const result = (shaped: ExecutionResult['data']): ExecutionResult =>
+      errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
+    const written = (text: string): ExecutionResult => result(new JsonText(text) as unknown as ExecutionResult['data']);
+    if (asText) {
+      const text = shape.write(data, errors, turnsOf(run), introspection);
+      return typeof text === 'string' ? written(text) : text.then(written);
+    }
+    const shaped = shape.apply(data, errors, turnsOf(run), introspection);
+    return shaped instanceof Promise ? shaped.then(result) : result(shaped);
+  }
+
+  /** Answers to what the operation asks of the schema itself, under the client's names. */
+  introspect(
+    { introspection, responseNames }: PreparedOperation,
+    { variables, errors }: PlanRun,
+  ): Record<string, unknown> | null | undefined {
+    if (introspection === undefined) return undefined;
+    const result = executeSync({ schema: this.#options.schema, document: introspection, variableValues: variables });
+    for (const error of result.errors ?? []) errors.add(error);
+    return clientNames(result.data, responseNames);
+  }
+}
+
+function clientNames(
+  data: ExecutionResult['data'],
+  names: ReadonlyMap<string, string>,
+): Record<string, unknown> | null {
+  if (data === null || data === undefined) return null;
+  const renamed = emptyObject();
+  for (const [key, value] of Object.entries(data)) renamed[names.get(key) ?? key] = value;
+  return renamed;
+}
+
+/** Whoever waits for an answer. One that is late already when it is shaped has its errors in it, and is shaped. */
+export function turnsOf({ context: { principal, signal, budget } }: PlanRun): Turns {
+  const late = signal?.aborted === true;
+  const left = (): CodedError | undefined => (signal?.aborted === true ? cancelled(signal) : undefined);
+  return { key: principal.tenantId, ended: () => budget?.failure ?? (late ? undefined : left()) };
+}

@@ -1,0 +1,133 @@
+/**
+ * What is made of an operation before it runs: its normal form, what of it the caller may see, the variant for the
+ * conditions it is asked with, and the plan. Everything but the plans, which have their own cache, is kept with the
+ * document.
+ */
+import type { DocumentNode, GraphQLSchema } from 'graphql';
+import type { Access } from '#gateway/auth/directives/access.ts';
+import type { Authorization } from '#gateway/auth/directives/authorization.ts';
+import { normaliseOperation, type NormalisedOperation } from '#gateway/plan/normalise.ts';
+import type { ProgressiveOverrides } from '#gateway/plan/overrides.ts';
+import { conditionKey, specialiseOperation, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
+import { coerceVariables } from '#gateway/plan/variables.ts';
+import { ClientPaths } from '#gateway/respond/client-paths.ts';
+import { ResponseShape } from '#gateway/respond/shape.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { untilAborted } from './run/fetch-errors.ts';
+import type { PlanOutline, WholePlan, WholePlanner } from './run/whole-plan.ts';
+import type { SupergraphTypes } from './supergraph-types.ts';
+
+/** What a client asks for. */
+export interface RequestedOperation {
+  readonly document: DocumentNode;
+  readonly operationName?: string | null;
+  readonly variables?: Record<string, unknown> | null;
+  readonly context: RequestContext;
+}
+
+/** One operation of a document, and what was made of it for the conditions it was asked with. */
+export interface KnownOperation {
+  readonly normalised: NormalisedOperation;
+  /** What the callers of the operation are told apart by. */
+  readonly clauses: readonly number[];
+  readonly variants: Map<string, PreparedOperation>;
+  /**
+   * The planner failed on its deferred parts, as it does where a deferred field requires others: it is answered at
+   * once.
+   */
+  undeferrable?: true;
+}
+
+/** All that is needed to run an operation but its plan: for callers who may see the same of it. */
+export interface PreparedOperation extends SpecialisedOperation {
+  readonly access: Access;
+  readonly shape: ResponseShape;
+  readonly clientPaths: ClientPaths;
+  /** By the overrides that hold. */
+  readonly outlines: Map<string, PlanOutline>;
+}
+
+export interface ReadyOperation extends WholePlan {
+  readonly prepared: PreparedOperation;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** Most operations kept for one document, and variants for one operation. The plan cache has its own bounds. */
+const MAX_KEPT = 64;
+
+/** What operations are prepared with, all of one supergraph. */
+export interface PreparationOptions {
+  readonly schema: GraphQLSchema;
+  readonly types: SupergraphTypes;
+  readonly authorization: Authorization;
+  readonly overrides: ProgressiveOverrides;
+  readonly planner: WholePlanner;
+}
+
+export class PreparedOperations {
+  readonly #schema: GraphQLSchema;
+  readonly #types: SupergraphTypes;
+  readonly #authorization: Authorization;
+  readonly #overrides: ProgressiveOverrides;
+  readonly #planner: WholePlanner;
+  readonly #known = new WeakMap<DocumentNode, Map<string, KnownOperation>>();
+
+  constructor({ schema, types, authorization, overrides, planner }: PreparationOptions) {
+    this.#schema = schema;
+    this.#types = types;
+    this.#authorization = authorization;
+    this.#overrides = overrides;
+    this.#planner = planner;
+  }
+
+  /** What is known of an operation whoever asks. @throws when the document has no such operation */
+  know({ document, operationName }: RequestedOperation): KnownOperation {
+    let byName = this.#known.get(document);
+    if (byName === undefined) {
+      byName = new Map();
+      this.#known.set(document, byName);
+    }
+    const key = operationName ?? '';
+    let known = byName.get(key);
+    if (known === undefined) {
+      const normalised = normaliseOperation(document, operationName, this.#schema, this.#types);
+      known = { normalised, clauses: this.#authorization.clausesOf(normalised), variants: new Map() };
+      if (byName.size < MAX_KEPT) byName.set(key, known);
+    }
+    return known;
+  }
+
+  /** @throws when the variables do not fit, or the operation may not run or cannot be planned */
+  async ready(operation: RequestedOperation, wantsParts: boolean): Promise<ReadyOperation> {
+    const { normalised, clauses, variants, undeferrable } = this.know(operation);
+    const incremental = wantsParts && undeferrable !== true;
+    const variables = coerceVariables(this.#schema, normalised, operation.variables);
+    const decided = this.#authorization.accessOf(clauses, operation.context);
+    const access = decided instanceof Promise ? await untilAborted(decided, operation.context.signal) : decided;
+    const key = `${conditionKey(normalised, variables, incremental)} ${access.key}`;
+    let prepared = variants.get(key);
+    if (prepared === undefined) {
+      const specialised = specialiseOperation(normalised, variables, this.#schema, incremental);
+      prepared = {
+        ...specialised,
+        planned: this.#authorization.plannedFor(access, specialised),
+        access,
+        shape: new ResponseShape(specialised, this.#schema, access.isWhole ? undefined : access),
+        clientPaths: new ClientPaths(specialised, this.#types.matches),
+        outlines: new Map(),
+      };
+      if (variants.size < MAX_KEPT) variants.set(key, prepared);
+    }
+    const overrides = this.#overrides.of(operation.context);
+    const overridesKey = overrides.length === 0 ? '' : overrides.join();
+    const outline = prepared.outlines.get(overridesKey);
+    let whole = outline && this.#planner.peek(outline, overrides);
+    if (whole === undefined) {
+      const { principal, signal } = operation.context;
+      whole = await this.#planner.plan(prepared, overrides, { tenant: principal.tenantId, signal });
+      if (prepared.outlines.size < MAX_KEPT)
+        prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
+    }
+    return { prepared, plan: whole.plan, unproduced: whole.unproduced, text: whole.text, variables };
+  }
+}
