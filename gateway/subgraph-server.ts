@@ -1,27 +1,24 @@
 /** One subgraph as a server of its own, over the same edge as the gateway: limits, streams, health, and who may ask. */
 import type { Engine } from '#gateway/execute/engine.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import type { Ports } from '#subgraphs/shared/ports.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
-import type { Subgraph, SubgraphName } from '#subgraphs/shared/subgraph.ts';
+import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
 import { operations } from './admission/operations.ts';
 import { DEVELOPER, type Authenticator } from './auth/authenticator.ts';
 import { generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
-import { clientOf } from '#gateway/mount/clients.ts';
 import { isLoopback, type Config } from '#gateway/config/config.ts';
+import { Endings } from './endings.ts';
 import { guardRequests } from './http/cors.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
-import { MOUNT_ORDER, mountSubgraph, type MountDeps } from '#gateway/mount/mount.ts';
-import { postgresOptions } from '#gateway/mount/postgres-options.ts';
-import { remotePorts } from '#gateway/mount/remote-ports.ts';
+import { mountInOrder, type MountedSubgraph } from '#gateway/mount/mount-in-order.ts';
+import { openPostgres } from '#gateway/mount/postgres.ts';
 import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -47,11 +44,7 @@ export interface SubgraphServer {
  * made here otherwise.
  */
 export async function startSubgraphServer(name: SubgraphName, config: Config, log: Logger): Promise<SubgraphServer> {
-  const endings: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const end of endings.splice(0).reverse())
-      await end().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
-  };
+  const endings = new Endings((error) => log.error({ err: error }, 'Something did not end as it should.'));
   try {
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
@@ -60,40 +53,24 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const authenticator = subgraphAuthenticator(tokens.verifier(name), open);
     let port = config.server.port;
     const publicBaseUrl = (): string => config.server.publicBaseUrl ?? `http://${config.server.host}:${port}`;
+    // No embedded one: it is the gateway's.
     const postgres =
-      typeof config.stores.postgres === 'object'
-        ? new Postgres(postgresOptions(config, config.current.postgresUrl, log))
-        : undefined;
-    if (postgres !== undefined) endings.push(() => postgres.close());
+      typeof config.stores.postgres === 'object' ? await openPostgres(config, undefined, log) : undefined;
+    if (postgres !== undefined) endings.add(() => postgres.close());
     const work = new WorkPool(config.limits.work);
-    endings.push(() => work.close());
-    const deps: MountDeps = {
-      config,
-      postgres,
-      objectSigningKey: config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing')),
-      publicBaseUrl,
-      log,
-      work,
-    };
-
-    const ports: Partial<Ports> = {};
-    for (const needed of MOUNT_ORDER.filter((other) => NEEDS[name].includes(other))) {
-      const url = config.subgraphUrls[needed];
-      if (url === undefined) {
-        const made = await mountSubgraph(needed, deps, ports);
-        endings.push(() => made.close());
-        Object.assign(ports, made.provides);
-      } else {
-        const client = clientOf(
-          { name: needed, routingUrl: url, schema: { url } },
-          { apart: config.subgraphUrls, mounted: new Map(), tokens, remote: config.remoteSubgraphs },
-        );
-        endings.push(() => client.close());
-        Object.assign(ports, await remotePorts(needed, client));
-      }
-    }
-    const subgraph = await mountSubgraph(name, deps, ports);
-    endings.push(() => subgraph.close());
+    endings.add(() => work.close());
+    const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
+    const { [name]: _, ...apart } = config.subgraphUrls; // Its own URL is where others find it.
+    const mounted = mountInOrder({
+      deps: () => Promise.resolve({ config, postgres, objectSigningKey, publicBaseUrl, log, work }),
+      names: [...NEEDS[name], name],
+      apart,
+      remote: config.remoteSubgraphs,
+      tokens,
+      endings,
+    });
+    await mounted.all;
+    const subgraph = await mounted.byName.get(name)!;
 
     const engines = new EngineHost<Engine>((error) => log.error({ err: error }, 'An engine did not end.'));
     await engines.replace(soleEngine(subgraph), () => Promise.resolve());
@@ -145,14 +122,14 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       maxOperationsPerSocket: 1_000_000,
       bufferLimitBytes: config.limits.socketBufferBytes,
     });
-    endings.push(async () => {
+    endings.add(async () => {
       stopping.abort(new DOMException('The server is stopping.', 'AbortError'));
       await Promise.all([listener.close(config.server.shutdownTimeoutMs), sockets.close()]);
     });
     port = await listener.listen(config.server.host, config.server.port);
-    return { url: publicBaseUrl(), port, close };
+    return { url: publicBaseUrl(), port, close: () => endings.close() };
   } catch (error) {
-    await close();
+    await endings.close();
     throw error;
   }
 }
@@ -174,7 +151,7 @@ const anyHost = (guard: RequestGuard): RequestGuard => ({
 });
 
 /** The subgraph's own schema where a gateway has a supergraph. */
-function soleEngine({ name, schema }: Subgraph): Engine {
+function soleEngine({ name, schema }: MountedSubgraph): Engine {
   const client = inProcessClient(name, schema);
   const request = ({ document, operationName, variables, context }: Parameters<Engine['execute']>[0]) => ({
     document,

@@ -14,8 +14,8 @@ export interface GraphiqlOptions {
   examples: URL;
   /** Variables by operation name, so that each tab runs as it is. */
   variables: Readonly<Record<string, Record<string, unknown>>>;
-  /** Headers that each tab starts with. */
-  headers: Readonly<Record<string, string>>;
+  /** Headers that each tab starts with. @default none */
+  headers?: Readonly<Record<string, string>>;
 }
 
 const ASSET = /^\/graphiql\/([0-9a-f]{16})\.(js|css)$/;
@@ -41,8 +41,8 @@ interface Assets {
   stylePath: string;
 }
 
-/** Answers browsers at `GET /graphql`, and the page's script and style. */
-export function graphiql(options: GraphiqlOptions): Handler {
+/** Answers browsers at `GET /graphql`, and the page's script and style. @param options the tabs; one, empty, without */
+export function graphiql(options?: GraphiqlOptions): Handler {
   let assets: Promise<Assets> | undefined;
   const load = (): Promise<Assets> =>
     (assets ??= loadAssets().catch((error: unknown) => {
@@ -68,7 +68,7 @@ export function graphiql(options: GraphiqlOptions): Handler {
     }
     if (path !== '/graphql' || !wantsPage(exchange)) return false;
     const { scriptPath, stylePath } = await load();
-    tabs ??= exampleTabs(options);
+    tabs ??= options === undefined ? Promise.resolve([]) : exampleTabs(options);
     sendPage(
       exchange,
       pageOf({
@@ -101,7 +101,7 @@ interface Tab {
   headers: string;
 }
 
-const headersText = (options: GraphiqlOptions): string => JSON.stringify(options.headers, null, 2);
+const headersText = (options: GraphiqlOptions | undefined): string => JSON.stringify(options?.headers ?? {}, null, 2);
 
 /** One tab for each operation, with the comment that stands before it. */
 async function exampleTabs(options: GraphiqlOptions): Promise<Tab[]> {

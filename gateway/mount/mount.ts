@@ -8,6 +8,7 @@ import type { Ports } from '#subgraphs/shared/ports.ts';
 import { SUBGRAPH_NAMES, type Subgraph, type SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { VariableName } from '#gateway/config/variables.ts';
+import { LOCAL, type SubgraphEntry } from '#gateway/supergraph/supergraph-file.ts';
 import type { Config } from '#gateway/config/config.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 
@@ -112,15 +113,25 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
 export const mountSubgraph = (name: SubgraphName, deps: MountDeps, ports: Partial<Ports>): Promise<Subgraph> =>
   MOUNTS[name](deps, ports);
 
-/** Makes the subgraph of the operator's own labels, where they are configured. Nothing of it is loaded otherwise. */
-export async function mountGraphModel(config: Config): Promise<GraphModelSubgraph | undefined> {
+/**
+ * Makes the subgraph of the operator's own labels, where they are configured. Nothing of it is loaded otherwise.
+ * @returns it, and what composition is given of it, since its schema is made here
+ */
+export async function mountGraphModel(
+  config: Config,
+): Promise<{ readonly subgraph: GraphModelSubgraph; readonly entry: SubgraphEntry } | undefined> {
   const { neo4j, graphModel } = config.stores;
   if (graphModel === undefined || neo4j === undefined || neo4j === 'off') return undefined;
   const { createGraphModel } = await import('#subgraphs/graph-model/index.ts');
-  return await createGraphModel({
+  const subgraph = await createGraphModel({
     ...graphModel,
     neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' },
   });
+  const { name, typeDefs } = subgraph;
+  return {
+    subgraph,
+    entry: { name, routingUrl: `${LOCAL}//${name}`, schema: { sdl: typeDefs, origin: graphModel.file } },
+  };
 }
 
 export const isOwnSubgraph = (name: string): name is SubgraphName =>

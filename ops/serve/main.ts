@@ -4,12 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { startExamples } from './examples.ts';
+import { EXAMPLE_PAGES, GRAPHIQL_EXAMPLES, RUN_VIEWER_PATH } from './graphiql-examples.ts';
 import { startBackground } from '#ops/ingest/background.ts';
 import type { FirstRunProgress } from '#ops/ingest/first-run.ts';
 import { showProgress, type Progress } from '#ops/ingest/progress.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { ConfigError, loadConfig, type Config } from '#gateway/config/config.ts';
-import { RUN_VIEWER_PATH, startServer, type RunningServer } from '#gateway/server.ts';
+import { startServer, type RunningServer } from '#gateway/server.ts';
+import { Endings } from '#gateway/endings.ts';
 import { createLogger, redactText, type Logger } from '#gateway/telemetry/logger.ts';
 import {
   ordersOfFirstProcess,
@@ -37,16 +39,9 @@ async function main(): Promise<void> {
   // A promise that nobody awaits has failed: worth knowing, never worth everybody's connection.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled rejection.'));
 
-  const endings: (() => Promise<void>)[] = [];
-  let ending: Promise<void> | undefined;
-  const isEnding = (): boolean => ending !== undefined;
-  const end = (): Promise<void> =>
-    (ending ??= (async () => {
-      for (const step of endings.reverse())
-        await step().catch((error: unknown) => log.error({ err: error }, 'Something did not end as it should.'));
-    })());
+  const endings = new Endings((error) => log.error({ err: error }, 'Something did not end as it should.'));
   const stop = (exitCode: number): void => {
-    void end().then(() => process.exit(exitCode));
+    void endings.close().then(() => process.exit(exitCode));
   };
   handleSignals(stop, log, orders !== undefined);
   process.on('uncaughtException', (error) => {
@@ -55,23 +50,15 @@ async function main(): Promise<void> {
   });
 
   try {
-    if (orders !== undefined)
-      return await serve(config, log, endings, orders, (server) => tellReady(server.url), isEnding);
+    if (orders !== undefined) return await serve(config, log, endings, orders, (server) => tellReady(server.url));
     const count = workerCount(process.argv.slice(2));
     const lock = await lockDataFolder(config.dataDir);
-    endings.push(() => lock.release());
+    endings.add(() => lock.release());
     const embedded =
       config.stores.postgres === undefined ? startStore(config, count, log, endings, () => stop(1)) : undefined;
     const embeddedPostgres = embedded?.then(({ url }) => url);
     if (count === 1)
-      return await serve(
-        config,
-        log,
-        endings,
-        { ordinal: 1, embeddedPostgres },
-        (server) => announce(server, config),
-        isEnding,
-      );
+      return await serve(config, log, endings, { ordinal: 1, embeddedPostgres }, (server) => announce(server, config));
     const workers = startWorkers({
       count,
       program: new URL(import.meta.url),
@@ -79,12 +66,12 @@ async function main(): Promise<void> {
       patienceMs: config.server.shutdownTimeoutMs + 5_000,
       log,
     });
-    endings.push(() => workers.close());
+    endings.add(() => workers.close());
     const url = await workers.ready;
-    if (ending === undefined) announce({ url }, config);
+    if (!endings.begun) announce({ url }, config);
   } catch (error) {
-    if (ending === undefined) console.error(explain(error));
-    await end();
+    if (!endings.begun) console.error(explain(error));
+    await endings.close();
     process.exit(1);
   }
 }
@@ -93,13 +80,12 @@ async function main(): Promise<void> {
 async function serve(
   config: Config,
   log: Logger,
-  endings: (() => Promise<void>)[],
+  endings: Endings,
   {
     ordinal,
     embeddedPostgres,
   }: Omit<WorkerOrders, 'embeddedPostgres'> & { embeddedPostgres: string | Promise<string> | undefined },
   ready: (server: RunningServer) => void,
-  isEnding: () => boolean,
 ): Promise<void> {
   const bar = firstStartBar();
   // What must be done once is the first worker's.
@@ -108,14 +94,16 @@ async function serve(
   const server = await startServer(config, {
     log,
     embeddedPostgres: embedded,
+    examples: GRAPHIQL_EXAMPLES,
+    pages: EXAMPLE_PAGES,
     background: startBackground({ corpus }),
   });
-  endings.push(() => server.close());
+  endings.add(() => server.close());
   await server.ready;
   bar.end();
-  if (isEnding()) return;
+  if (endings.begun) return;
   ready(server);
-  if (ordinal === 1) endings.push(startExamples(server, config, log));
+  if (ordinal === 1) endings.add(startExamples(server, config, log));
 }
 
 /** Shows the ingestion of the direct dependencies, which the first start waits for. */
@@ -140,7 +128,7 @@ function startStore(
   config: Config,
   workers: number,
   log: Logger,
-  endings: (() => Promise<void>)[],
+  endings: Endings,
   onLost: () => void,
 ): Promise<EmbeddedPostgres> {
   const starting = startEmbeddedPostgres({
@@ -159,7 +147,7 @@ function startStore(
       }),
     () => undefined, // Whoever awaits `starting` reports it.
   );
-  endings.push(async () => {
+  endings.add(async () => {
     closing = true;
     await (await starting.catch(() => undefined))?.close();
   });

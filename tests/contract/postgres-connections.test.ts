@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '#gateway/config/config.ts';
-import { postgresOptions } from '#gateway/mount/postgres-options.ts';
+import { postgresOptions } from '#gateway/mount/postgres.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';

@@ -1,15 +1,15 @@
 /**
- * What GraphiQL opens with: the operations that the tests hold the API to, with variables that suit the first-run data.
+ * What people find at a server of ours: GraphiQL's tabs (the operations that the tests hold the API to, with variables
+ * that suit the first-run data), and in development mode the example pages.
  */
-import type { GraphiqlOptions } from './graphiql.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
+import type { GraphiqlOptions } from '#gateway/http/graphiql.ts';
 import { entityId, documentId } from '#subgraphs/shared/ids.ts';
 
 const tenant = DEVELOPER.tenantId;
 
-export const EXAMPLES: GraphiqlOptions = {
+export const GRAPHIQL_EXAMPLES: GraphiqlOptions = {
   examples: new URL('../../tests/contract/operations.graphql', import.meta.url),
-  headers: {},
   variables: {
     Research: { question: 'retry with backoff' },
     FromGraph: { name: 'graphql-yoga' },
@@ -25,4 +25,11 @@ export const EXAMPLES: GraphiqlOptions = {
     Events: { runId: 'run_…', after: null },
     Deferred: { id: documentId(tenant, 'notes/field.md') },
   },
+};
+
+/** Where the run viewer is, in development mode. */
+export const RUN_VIEWER_PATH = '/examples/run-viewer';
+
+export const EXAMPLE_PAGES: Readonly<Record<string, URL>> = {
+  [RUN_VIEWER_PATH]: new URL('../../examples/run-viewer/index.html', import.meta.url),
 };

@@ -1,0 +1,42 @@
+/** The engine of each supergraph, with clients of its own, put in the place of the one before. */
+import { createEngine, type Engine, type EngineOptions } from '#gateway/execute/engine.ts';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
+import type { Supergraph } from '#gateway/supergraph/manager.ts';
+import { clientOf, type ClientOptions } from './clients.ts';
+
+export interface EnginesOptions extends Omit<EngineOptions, 'supergraphSdl' | 'clients'> {
+  readonly engines: EngineHost<Engine>;
+  readonly clients: ClientOptions;
+}
+
+/** Makes engines for supergraphs. */
+export class Engines {
+  readonly #options: EnginesOptions;
+  readonly #clients = new Map<string, SubgraphClient>();
+
+  constructor(options: EnginesOptions) {
+    this.#options = options;
+  }
+
+  /** The clients of the supergraph that serves, by the subgraph's name; kept up to date. */
+  get clients(): ReadonlyMap<string, SubgraphClient> {
+    return this.#clients;
+  }
+
+  /** Has `supergraph` served. @throws when it cannot be; the one before serves on */
+  async serve({ sdl, subgraphs }: Supergraph): Promise<void> {
+    const { engines, clients: clientOptions, ...engineOptions } = this.#options;
+    const clients = new Map(subgraphs.map((entry) => [entry.name, clientOf(entry, clientOptions)]));
+    const endClients = async (): Promise<void> =>
+      void (await Promise.all([...clients.values()].map((client) => client.close())));
+    try {
+      await engines.replace(await createEngine({ ...engineOptions, supergraphSdl: sdl, clients }), endClients);
+    } catch (error) {
+      await endClients();
+      throw error;
+    }
+    this.#clients.clear();
+    for (const [name, client] of clients) this.#clients.set(name, client);
+  }
+}
