@@ -48,7 +48,7 @@ export interface Config {
     readonly cost: number;
     /** What one answer may come to. */
     readonly answer: { readonly nodes: number; readonly bytes: number };
-    /** Of summaries and rankings in threads. */
+    /** Of texts and rankings in threads. */
     readonly work: { readonly threads: number | undefined; readonly waiting: number };
     /** Of all answers to one request to the MCP endpoint. */
     readonly mcpAnswerBytes: number;

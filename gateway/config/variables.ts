@@ -246,7 +246,7 @@ export const Variables = z.object({
     integer(1, 1_000_000),
     'limits',
     '1000',
-    'The most summaries and pieces of rankings of one tenant that wait for a thread; further ones cost their fields (`RATE_LIMITED`).',
+    'The most summaries, documents to cut and pieces of rankings of one tenant that wait for a thread; further ones cost their fields (`RATE_LIMITED`).',
   ),
   MAX_MCP_ANSWER_BYTES: withDefault(
     integer(100, 500_000_000),

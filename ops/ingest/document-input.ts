@@ -1,5 +1,7 @@
 /** What the ingestions send: the input of the public mutation `upsertDocument`, and nothing else. */
 
+import type { JsonValue } from '#subgraphs/shared/json.ts';
+
 /** Names an entity of the knowledge graph; the same kind and name is the same entity everywhere. */
 export interface EntityName {
   name: string;
@@ -13,7 +15,7 @@ export interface DocumentInput {
   source: string;
   mediaType: 'text/markdown' | 'text/plain';
   text: string;
-  metadata: Record<string, string | number | boolean | string[] | null>;
+  metadata: { [key: string]: JsonValue };
   entities: (EntityName & { properties?: Record<string, string | number> })[];
   relations: { from: EntityName; to: EntityName; type: string }[];
 }

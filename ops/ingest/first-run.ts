@@ -50,7 +50,7 @@ export interface FirstRun {
 }
 
 /** Changes when the same packages would give other documents. */
-const CORPUS_VERSION = 1;
+const CORPUS_VERSION = 2;
 
 export function startFirstRun(options: FirstRunOptions): FirstRun {
   const progress: FirstRunProgress = {

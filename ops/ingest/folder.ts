@@ -1,8 +1,9 @@
 /** A folder of Markdown and text as documents; its links become relations. */
 import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { MarkdownDocument, type FrontMatter } from '#subgraphs/shared/markdown/document.ts';
 import type { DocumentInput, Skipped } from './document-input.ts';
-import { linksOf, titleOf } from './markdown.ts';
+import { FileIndex } from './links.ts';
 
 const MEDIA_TYPES: Readonly<Record<string, DocumentInput['mediaType']>> = {
   md: 'text/markdown',
@@ -30,7 +31,7 @@ export async function* folderDocuments(folder: string): AsyncGenerator<DocumentI
   const unreadable: Skipped[] = [];
   const paths = await textFiles(root, '', unreadable);
   yield* unreadable;
-  const known = new Set(paths);
+  const known = new FileIndex(paths);
   const prefix = basename(root);
   for (const path of paths) yield await readDocument(root, prefix, path, known);
 }
@@ -61,24 +62,26 @@ async function readDocument(
   root: string,
   prefix: string,
   path: string,
-  known: ReadonlySet<string>,
+  known: FileIndex,
 ): Promise<DocumentInput | Skipped> {
   try {
-    const { size, mtime } = await lstat(join(root, path));
+    const { size } = await lstat(join(root, path));
     if (size > MAX_FILE_BYTES)
       return { skipped: path, reason: `it is ${size} bytes long; at most ${MAX_FILE_BYTES} are accepted` };
     const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(join(root, path)));
     if (text.includes('\0')) return { skipped: path, reason: 'it contains NUL characters, so it is not text' };
     if (text.trim() === '') return { skipped: path, reason: 'it is empty' };
     const mediaType = mediaTypeOf(path) ?? 'text/plain';
-    const links = mediaType === 'text/markdown' ? linksOf(text, path, known) : { files: [], sites: [] };
+    const markdown = mediaType === 'text/markdown' ? new MarkdownDocument(text) : undefined;
+    const links = known.follow(markdown?.outline.links ?? [], path);
     const self = { name: `${prefix}/${path}`, kind: 'file' };
     return {
-      title: (mediaType === 'text/markdown' ? titleOf(text) : undefined) ?? basename(path),
+      title: markdown?.title ?? basename(path),
       source: `${prefix}/${path}`,
       mediaType,
       text,
-      metadata: { path, folder: prefix, sizeBytes: size, modifiedAt: mtime.toISOString() },
+      // Of the content alone: with the time of the last change, a `touch` would write everything again.
+      metadata: { path, folder: prefix, sizeBytes: size, ...frontMatterOf(markdown?.frontMatter) },
       entities: [self],
       relations: [
         ...links.files
@@ -92,4 +95,11 @@ async function readDocument(
   } catch (error) {
     return { skipped: path, reason: error instanceof TypeError ? 'it is not valid UTF-8' : (error as Error).message };
   }
+}
+
+/** What a document says of itself, so that searches can be narrowed to it; or why that cannot be read. */
+function frontMatterOf(frontMatter: FrontMatter | undefined): DocumentInput['metadata'] {
+  if (frontMatter === undefined) return {};
+  const { data, problem } = frontMatter;
+  return problem === undefined ? { frontMatter: data } : { frontMatterProblem: problem };
 }

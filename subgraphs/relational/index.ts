@@ -1,6 +1,7 @@
 /** Agents, documents, memory, artifacts, usage and the audit log: on PostgreSQL, else switched off. */
 import type { UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { RelationalDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
@@ -13,21 +14,27 @@ export type RelationalConfig = Record<string, never>;
 export interface RelationalDeps {
   /** The process's pool. It is not closed with the subgraph. Absent: the store is switched off. */
   readonly postgres?: Postgres;
+  /** Threads for cutting long texts. @default threads of its own */
+  readonly work?: WorkPool | undefined;
 }
 
 /**
  * Makes the subgraph and applies its migrations.
  * @throws CodedError `STORE_UNAVAILABLE` when migrations cannot run
  */
-export async function createRelational(_config: RelationalConfig, { postgres }: RelationalDeps): Promise<Subgraph> {
+export async function createRelational(
+  _config: RelationalConfig,
+  { postgres, work }: RelationalDeps,
+): Promise<Subgraph> {
+  const ownWork = work === undefined ? new WorkPool() : undefined;
   const driver = postgres === undefined ? disabledDriver : await createPostgresDriver(postgres);
   return {
     name: 'relational',
-    schema: buildSchema({ driver }),
+    schema: buildSchema({ driver, work: work ?? ownWork! }),
     routes: [],
     provides: { usageSink: usageSink(driver) },
     health: () => driver.health(),
-    close: async () => undefined,
+    close: async () => await ownWork?.close(),
   };
 }
 

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import { prepareDocument, type UpsertDocumentInput } from '#subgraphs/relational/documents/input.ts';
+import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
+import { checkDocument, withChunks, type UpsertDocumentInput } from '#subgraphs/relational/documents/input.ts';
 import { STORES, type OutboxClaim, type OutboxEntryRow, type RelationalDriver } from '#subgraphs/relational/driver.ts';
 import { MODELS, type Model } from '#subgraphs/relational/models/models.ts';
 import { parseCursor, parseOrder, rowCursor } from '#subgraphs/relational/models/orders.ts';
@@ -16,6 +17,9 @@ const as = (tenantId: string): RequestContext =>
   createRequestContext({ tenantId, subject: `${tenantId}-user`, roles: [], scopes: [] });
 const system = (): RequestContext =>
   createRequestContext({ tenantId: 'system', subject: 'system:test', roles: [], scopes: [], system: true });
+
+const prepareDocument = (tenantId: string, input: UpsertDocumentInput) =>
+  withChunks(checkDocument(tenantId, input), chunkText(input.text, input.mediaType));
 
 const prepared = (tenantId: string, source: string, text: string, more: Partial<UpsertDocumentInput> = {}) =>
   prepareDocument(tenantId, { title: source, source, mediaType: 'text/markdown', text, ...more });

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import { prepareDocument } from '#subgraphs/relational/documents/input.ts';
+import { checkDocument, withChunks } from '#subgraphs/relational/documents/input.ts';
 import { createPostgresDriver } from '#subgraphs/relational/drivers/postgres/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { relationalDriverContract } from './relational-driver.ts';
@@ -53,7 +53,10 @@ describe('the tables', () => {
     for (const tenant of ['a', 'b']) {
       const { driver } = running;
       await driver.upsertDocuments(as(tenant), [
-        prepareDocument(tenant, { title: 't', source: 's', mediaType: 'text/plain', text: `Text of ${tenant}.` }),
+        withChunks(
+          checkDocument(tenant, { title: 't', source: 's', mediaType: 'text/plain', text: `Text of ${tenant}.` }),
+          [`Text of ${tenant}.`],
+        ),
       ]);
       const agent = await driver.createAgent(as(tenant), {
         name: 'n',

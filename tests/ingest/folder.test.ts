@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -68,6 +68,73 @@ describe('a folder of Markdown and text', () => {
       { from, to: { name: 'notes/with space.md', kind: 'file' }, type: 'LINKS_TO' },
       { from, to: { name: 'example.org', kind: 'site' }, type: 'REFERENCES' },
     ]);
+  });
+
+  test('follows wiki links by path, or to the nearest page of the name', async () => {
+    for (const name of ['a', 'b', 'c']) await mkdir(join(folder, name));
+    await writeFile(
+      join(folder, 'a', 'Note.md'),
+      'See [[b/Note]], [[Only]], [[Missing]], [[x/Note]] and `[[c/Other]]`.',
+    );
+    await writeFile(join(folder, 'b', 'Note.md'), 'See [[note]] and [[Other]].');
+    await writeFile(join(folder, 'b', 'Other.md'), 'See [[a/Note#Part|that]] and [[Note]].');
+    await writeFile(join(folder, 'c', 'Other.md'), 'See [[Note]].');
+    await writeFile(join(folder, 'c', 'only.markdown'), 'Alone.');
+
+    const { documents } = await read();
+
+    const links = Object.fromEntries(
+      documents.map(({ source, relations }) => [source.slice('notes/'.length), relations.map(({ to }) => to.name)]),
+    );
+    expect(links).toEqual({
+      'a/Note.md': ['notes/b/Note.md', 'notes/c/only.markdown'],
+      'b/Note.md': ['notes/b/Other.md'],
+      'b/Other.md': ['notes/a/Note.md', 'notes/b/Note.md'],
+      'c/Other.md': ['notes/a/Note.md'],
+      'c/only.markdown': [],
+    });
+  });
+
+  test('finds files whose names are written in another form of Unicode', async () => {
+    const composed = 'Ünïcode – gänzlich.md'.normalize('NFC');
+    await writeFile(join(folder, composed.normalize('NFD')), '# Name');
+    await writeFile(join(folder, 'start.md'), `[x](<${composed}>), [[${composed.replace('.md', '')}]]`);
+    const { documents } = await read();
+    expect(documents.find(({ source }) => source === 'notes/start.md')?.relations.map(({ to }) => to.name)).toEqual([
+      `notes/${composed.normalize('NFD')}`,
+    ]);
+  });
+
+  test('keeps what a document says of itself, as it was written, and says what it cannot read', async () => {
+    await writeFile(
+      join(folder, 'good.md'),
+      '---\r\ntitle: >-\r\n  Two\r\n  lines\r\nid: 9007199254740993\r\ndate: 2026-02-30\r\ntags: [a, b]\r\n---\r\n\r\nText.',
+    );
+    await writeFile(join(folder, 'wrong.md'), '---\ntitle: A: b\n---\n\n# Heading\n');
+    const { documents } = await read();
+    expect(documents.map(({ title, metadata }) => ({ title, ...metadata }))).toEqual([
+      {
+        title: 'Two lines',
+        path: 'good.md',
+        folder: 'notes',
+        sizeBytes: 98,
+        frontMatter: { title: 'Two lines', id: '9007199254740993', date: '2026-02-30', tags: ['a', 'b'] },
+      },
+      {
+        title: 'Heading',
+        path: 'wrong.md',
+        folder: 'notes',
+        sizeBytes: 31,
+        frontMatterProblem: expect.stringMatching(/line 1/) as string,
+      },
+    ]);
+  });
+
+  test('gives the same documents when only the time of the last change is another', async () => {
+    await writeFile(join(folder, 'a.md'), '# A');
+    const before = await read();
+    await utimes(join(folder, 'a.md'), new Date(0), new Date(86_400_000));
+    expect(await read()).toEqual(before);
   });
 
   test('names what cannot be read, and goes on', async () => {

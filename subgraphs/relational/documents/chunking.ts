@@ -1,14 +1,17 @@
 /**
  * Cuts a text into the passages that are embedded and searched. Pure and deterministic.
  *
- * Text is split at headings, then paragraphs, lines, sentences, words and, where nothing else helps, characters, and
- * packed greedily into chunks of about {@link CHUNK}.target characters. No overlap: instead each chunk starts with the
- * headings that it stands under, so that a passage can be understood on its own. A heading begins a new chunk unless
- * the one before is still short, so boundaries fall back into step behind an edit and most chunks stay as they were.
+ * Text is cut at headings, then between blocks (paragraphs, items, fences, tables), lines, sentences, words and, where
+ * nothing else helps, characters, and packed greedily into chunks of about {@link CHUNK}.target characters. No overlap:
+ * instead each chunk starts with the headings that it stands under, and each piece of a table with its header, of a
+ * fence with its marks, so that a passage can be understood on its own. A heading begins a new chunk unless the one
+ * before is still short, so boundaries fall back into step behind an edit and most chunks stay as they were.
  */
+import { MarkdownDocument, type Block } from '#subgraphs/shared/markdown/document.ts';
+import { CODE_CUTS, PROSE_CUTS, split, stripped } from './splitting.ts';
 
 /** Changes with the algorithm: a document that is written again is then cut again, though nothing in it changed. */
-export const CHUNKING = 1;
+export const CHUNKING = 2;
 
 /** Sizes in UTF-16 code units. */
 export const CHUNK = {
@@ -23,122 +26,61 @@ export const CHUNK = {
 /** How much of {@link CHUNK}.max the repeated headings may take, with the blank line behind each. */
 const TRAIL = CHUNK.max - CHUNK.target;
 
-interface Block {
-  text: string;
-  /** 1 to 6 for a heading, 0 for anything else. */
-  level: number;
-}
+/** The most that is repeated with each piece of a fence or a table; what has longer marks is cut as any text. */
+const FRAME = CHUNK.target / 2;
 
 /**
- * The chunks of a text in order; texts that are equal appear once, for a chunk's id derives from its text.
- * @param mediaType Markdown's headings and code fences are known for `text/markdown`; other texts have paragraphs alone
+ * The chunks of a text in order; texts that are equal appear once, for a chunk's id derives from its text. Bytes that
+ * stand in the text itself (`data:` URLs) are left out of them.
+ * @param mediaType Markdown's blocks are known for `text/markdown`; other texts have paragraphs alone
  */
 export function chunkText(text: string, mediaType: string): string[] {
-  const normal = text.replace(/\r\n?/g, '\n').replace(/^\uFEFF/, '');
-  const blocks = /^text\/(x-)?markdown\b/i.test(mediaType) ? markdownBlocks(normal) : paragraphs(normal);
+  const readable = withoutBytes(text);
+  const blocks = /^text\/(x-)?markdown\b/i.test(mediaType)
+    ? new MarkdownDocument(readable).blocks
+    : paragraphs(readable.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n'));
   return [...new Set(pack(blocks.flatMap(fit)))];
 }
 
-const ATX_HEADING = /^ {0,3}(#{1,6})(?:[ \t]|$)/;
-const SETEXT_UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
-const FENCE = /^ {0,3}(`{3,}|~{3,})/;
+const DATA_URL = /\bdata:([a-z]{1,40}\/[\w.+-]{1,80})((?:;[\w.+=-]{1,80}){0,4}),[^\s()<>"'`\]]{64,}/gi;
 
-function markdownBlocks(text: string): Block[] {
-  const blocks: Block[] = [];
-  let lines: string[] = [];
-  let fence: string | undefined;
-  const flush = (level = 0): void => {
-    const block = stripped(lines.join('\n'));
-    if (block !== '') blocks.push({ text: block, level });
-    lines = [];
-  };
-  for (const line of text.split('\n')) {
-    const mark = FENCE.exec(line)?.[1];
-    if (fence !== undefined) {
-      lines.push(line);
-      // A fence closes with at least as many of the same mark (CommonMark 0.31, section 4.5).
-      if (mark !== undefined && mark.startsWith(fence) && line.trim() === mark) {
-        fence = undefined;
-        flush();
-      }
-    } else if (mark !== undefined) {
-      flush();
-      lines.push(line);
-      fence = mark;
-    } else if (ATX_HEADING.test(line)) {
-      flush();
-      lines.push(line);
-      flush(ATX_HEADING.exec(line)?.[1]?.length);
-    } else if (lines.length === 1 && SETEXT_UNDERLINE.test(line)) {
-      lines.push(line);
-      flush(line.trim().startsWith('=') ? 1 : 2);
-    } else if (line.trim() === '') {
-      flush();
-    } else {
-      lines.push(line);
-    }
-  }
-  flush();
-  return blocks;
-}
+/** A picture in base64 is megabytes in which nobody finds anything: its media type stays, and that something was there. */
+const withoutBytes = (text: string): string => text.replace(DATA_URL, 'data:$1$2,…');
 
 const paragraphs = (text: string): Block[] =>
   text
     .split(/\n[^\S\n]*\n/)
-    .map((block) => ({ text: stripped(block), level: 0 }))
+    .map((block) => ({ text: stripped(block), level: 0, apart: true }))
     .filter((block) => block.text !== '');
 
-/** Splits a block that is longer than a chunk. */
+/** Divides a block that is longer than a chunk. */
 function fit(block: Block): Block[] {
-  if (block.text.length <= (block.level > 0 ? TRAIL : CHUNK.target)) return [block];
+  const { text, level, apart, frame, inside } = block;
+  if (text.length <= (level > 0 ? TRAIL : CHUNK.target)) return [block];
+  const within = inside?.() ?? [];
+  // One that holds nothing but one of the same text is no nearer to an end.
+  if (within.length > 1 || (within.length === 1 && within[0]!.text.length < text.length)) {
+    return within.flatMap((each, index) => fit(index === 0 ? { ...each, apart } : each));
+  }
+  if (within.length === 1) return fit({ ...within[0]!, apart });
+  if (frame !== undefined && frame.before.length + frame.after.length + 2 <= FRAME) return inFrame(block, frame);
   // A heading that long is prose with a mark in front.
-  return split(block.text, 0).map((text) => ({ text, level: 0 }));
+  return split(text, CHUNK.target, PROSE_CUTS).map((piece) => ({ text: piece, level: 0, apart: true }));
 }
 
-/**
- * Where a text may be cut, the best places first. The pieces keep their separators, so that joining them loses nothing.
- */
-const CUTS = [/(?<=\n)/, /(?<=[.!?…][)"'’”\]]?\s)|(?<=[。！？])/, /(?<=\s)/];
-
-function split(text: string, cut: number): string[] {
-  if (text.length <= CHUNK.target) return trimmed(text);
-  const separator = CUTS[cut];
-  if (separator === undefined) return hardCuts(text);
-  const pieces: string[] = [];
-  let piece = '';
-  for (const part of text.split(separator)) {
-    if (piece.length + part.length <= CHUNK.target) {
-      piece += part;
-      continue;
-    }
-    pieces.push(...trimmed(piece));
-    piece = '';
-    if (part.length <= CHUNK.target) piece = part;
-    else pieces.push(...split(part, cut + 1));
-  }
-  return [...pieces, ...trimmed(piece)];
+/** Pieces of a fence or a table, each with the lines that it cannot be read without. */
+function inFrame({ text, apart }: Block, { before, after }: NonNullable<Block['frame']>): Block[] {
+  const tail = after === '' ? '' : `\n${after}`;
+  const own = text.slice(before.length, tail !== '' && text.endsWith(tail) ? -tail.length : undefined);
+  return split(own, CHUNK.target - before.length - tail.length - 1, CODE_CUTS).map((piece, index) => ({
+    text: `${before}\n${piece}${tail}`,
+    level: 0,
+    apart: index > 0 || apart,
+  }));
 }
 
-const trimmed = (text: string): string[] => [stripped(text)].filter((piece) => piece !== '');
-
-/**
- * Without empty lines in front and space behind; indentation stays. (No pattern: `\s+$` is quadratic in runs of space.)
- */
-const stripped = (text: string): string => text.trimEnd().replace(/^\n+/, '');
-
-/** Cuts between characters, never within a surrogate pair. */
-function hardCuts(text: string): string[] {
-  const pieces: string[] = [];
-  for (let start = 0; start < text.length;) {
-    let end = Math.min(start + CHUNK.target, text.length);
-    if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end -= 1;
-    pieces.push(...trimmed(text.slice(start, end)));
-    start = end;
-  }
-  return pieces;
-}
-
-const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
+/** What stands between two blocks of a chunk. */
+const between = (block: Block): string => (block.apart ? '\n\n' : '\n');
 
 function pack(blocks: readonly Block[]): string[] {
   const chunks: string[] = [];
@@ -148,12 +90,27 @@ function pack(blocks: readonly Block[]): string[] {
   let chunk: Block[] = [];
   let length = 0;
 
-  const close = (): void => {
-    // A heading belongs to what follows it.
+  const close = (next?: Block): void => {
+    // Headings that what follows repeats need no chunk of their own.
+    if (next?.level === 0 && chunk.every((block) => block.level > 0)) {
+      const shown = visible(met, next);
+      if (chunk.every((heading) => shown.includes(heading))) {
+        trail = met;
+        chunk = [];
+        length = 0;
+        return;
+      }
+    }
+    // A heading belongs to what follows it, where something does.
     let end = chunk.length;
-    while (end > 0 && chunk[end - 1]!.level > 0) end -= 1;
+    while (next !== undefined && end > 0 && chunk[end - 1]!.level > 0) end -= 1;
     const carried = end === 0 ? [] : chunk.splice(end);
-    if (chunk.length > 0) chunks.push([...visible(trail, chunk[0]!), ...chunk].map((block) => block.text).join('\n\n'));
+    if (chunk.length > 0) {
+      const headings = visible(trail, chunk[0]!).map(({ text }) => `${text}\n\n`);
+      chunks.push(
+        headings.join('') + chunk.map((block, index) => (index === 0 ? '' : between(block)) + block.text).join(''),
+      );
+    }
     trail = met.filter((heading) => !carried.includes(heading));
     chunk = carried;
     length = carried.reduce((sum, block) => sum + block.text.length + 2, 0);
@@ -161,14 +118,13 @@ function pack(blocks: readonly Block[]): string[] {
 
   for (const block of blocks) {
     const begins = block.level > 0 && length >= CHUNK.enough && chunk.at(-1)!.level === 0;
-    if (chunk.length > 0 && (begins || length + block.text.length > CHUNK.target)) close();
+    if (chunk.length > 0 && (begins || length + block.text.length > CHUNK.target)) close(block);
     // Headings that were carried over may leave too little room.
-    if (chunk.length > 0 && length + block.text.length > CHUNK.target) close();
+    if (chunk.length > 0 && length + block.text.length > CHUNK.target) close(block);
     if (block.level > 0) met = [...met.filter((heading) => heading.level < block.level), block];
     chunk.push(block);
     length += block.text.length + 2;
   }
-  close();
   if (chunk.length > 0) close();
   return chunks;
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
-import { CHUNKING, chunkText } from './chunking.ts';
+import { CHUNKING } from './chunking.ts';
 import type { DocumentEntity, DocumentRelation, EntityName, PreparedDocument } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
 
@@ -37,11 +37,18 @@ export interface UpsertDocumentInput {
   relations?: { from: EntityName; to: EntityName; type: string; properties?: JsonValue | null }[] | null;
 }
 
+/** Cuts a text into its chunks; see `in-thread.ts`. */
+export type Cut = (text: { text: string; mediaType: string }) => Promise<string[]>;
+
 /**
  * Checks a batch and prepares each document.
- * @throws CodedError `BAD_USER_INPUT` that names the field at fault
+ * @throws CodedError `BAD_USER_INPUT` that names the field at fault; what `cut` throws
  */
-export function prepareDocuments(tenantId: string, inputs: readonly UpsertDocumentInput[]): PreparedDocument[] {
+export async function prepareDocuments(
+  tenantId: string,
+  inputs: readonly UpsertDocumentInput[],
+  cut: Cut,
+): Promise<PreparedDocument[]> {
   if (inputs.length > DOCUMENT_LIMITS.batch) {
     throw badUserInput(`\`documents\` has ${inputs.length} items; at most ${DOCUMENT_LIMITS.batch} are accepted.`);
   }
@@ -56,11 +63,25 @@ export function prepareDocuments(tenantId: string, inputs: readonly UpsertDocume
   if (bytes > DOCUMENT_LIMITS.batchBytes) {
     throw badUserInput(`\`documents\` has ${bytes} bytes of text; at most ${DOCUMENT_LIMITS.batchBytes} are accepted.`);
   }
-  return inputs.map((input) => prepareDocument(tenantId, input));
+  const checked = inputs.map((input) => checkDocument(tenantId, input));
+  const prepared: PreparedDocument[] = [];
+  // One after the other: a batch takes the turns of one request.
+  for (const document of checked) prepared.push(withChunks(document, await cut(document)));
+  return prepared;
 }
 
-/** Checks and prepares one document; see {@link prepareDocuments}. */
-export function prepareDocument(tenantId: string, input: UpsertDocumentInput): PreparedDocument {
+/** A document with its chunks. */
+export const withChunks = (document: CheckedDocument, chunks: readonly string[]): PreparedDocument => ({
+  ...document,
+  // The document's id is the tenant's own, so the chunk's is too. Without the index, a text that moves keeps its id.
+  chunks: chunks.map((text, index) => ({ id: derivedId('Chunk', document.id, text), index, text })),
+});
+
+/** All of a document but its chunks. */
+export type CheckedDocument = Omit<PreparedDocument, 'chunks'>;
+
+/** Checks one document; see {@link prepareDocuments}. */
+export function checkDocument(tenantId: string, input: UpsertDocumentInput): CheckedDocument {
   const title = checkName('title', input.title);
   const source = checkName('source', input.source);
   const mediaType = checkMediaType('mediaType', input.mediaType);
@@ -96,12 +117,6 @@ export function prepareDocument(tenantId: string, input: UpsertDocumentInput): P
     objectKey: documentKey(id, source),
     entities,
     relations,
-    // The document's id is the tenant's own, so the chunk's is too. Without the index, a text that moves keeps its id.
-    chunks: chunkText(text, mediaType).map((chunk, index) => ({
-      id: derivedId('Chunk', id, chunk),
-      index,
-      text: chunk,
-    })),
     digest: sha256(
       JSON.stringify(
         canonical([CHUNKING, title, source, mediaType, contentHash, metadata, entities as never, relations as never]),

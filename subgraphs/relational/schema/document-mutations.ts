@@ -1,6 +1,8 @@
 /** Writing documents. */
 import type { InputRef } from '@pothos/core';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { DOCUMENT_LIMITS, prepareDocuments, type UpsertDocumentInput } from '../documents/input.ts';
+import { cut } from '../documents/in-thread.ts';
 import type { DocumentRow, EntityName } from '../driver.ts';
 import type { InputFields, SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
@@ -8,6 +10,8 @@ import { addMutation } from './mutation.ts';
 export function addDocumentMutations(parts: SchemaParts): void {
   const { builder, types, driver, loaders } = parts;
   const { entity, relation } = addGraphInputs(parts);
+  const prepare = (context: RequestContext, inputs: readonly UpsertDocumentInput[]) =>
+    prepareDocuments(context.principal.tenantId, inputs, (text) => cut(parts.work(), context, text));
   const documentFields = (t: InputFields) => ({
     title: t.string({ required: true, description: 'The title, for people: 1 to 512 characters.' }),
     source: t.string({
@@ -46,7 +50,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
       }),
     }),
     run: async (input, context) => {
-      const documents = prepareDocuments(context.principal.tenantId, [input]);
+      const documents = await prepare(context, [input]);
       await driver().upsertDocuments(context, documents);
       return { id: documents[0]!.id };
     },
@@ -78,7 +82,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
       }),
     }),
     run: async ({ documents: inputs }, context) => {
-      const documents = prepareDocuments(context.principal.tenantId, inputs);
+      const documents = await prepare(context, inputs);
       await driver().upsertDocuments(context, documents);
       return { ids: documents.map(({ id }) => id) };
     },

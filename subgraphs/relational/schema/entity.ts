@@ -4,6 +4,7 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
 import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
 import type { Loaders } from '../loaders.ts';
@@ -23,6 +24,8 @@ export interface SchemaParts {
   readonly builder: SubgraphBuilder;
   /** Only for resolvers: it is not there while the schema is built. */
   readonly driver: () => RelationalDriver;
+  /** Threads for cutting long texts; only for resolvers, too. */
+  readonly work: () => WorkPool;
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each model. */
   readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };

@@ -1,6 +1,7 @@
 /** The relational subgraph's schema: agents, documents, memory, artifacts, and what is kept for the record. */
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { STORES, type ModelName, type RelationalDriver } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import { MODELS } from '../models/models.ts';
@@ -16,6 +17,8 @@ import { addStubs } from './stubs.ts';
 
 export interface RelationalSchemaDeps {
   readonly driver: RelationalDriver;
+  /** Threads for cutting long texts. */
+  readonly work: WorkPool;
 }
 
 /** Builds the executable schema; `deps` is used by resolvers only, never while building. */
@@ -27,6 +30,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     subgraph,
     builder,
     driver: () => deps.driver,
+    work: () => deps.work,
     loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
     types: Object.fromEntries(
       (Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)]),

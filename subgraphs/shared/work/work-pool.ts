@@ -1,5 +1,5 @@
 /**
- * Work that would keep the event loop busy, in threads: ranking, summaries. Tenants take turns, what nobody waits for any
+ * Work that would keep the event loop busy, in threads: ranking, summaries, cutting documents. Tenants take turns, what nobody waits for any
  * longer is not begun, and what waits is bounded.
  */
 import { availableParallelism } from 'node:os';
@@ -55,13 +55,9 @@ export class WorkPool {
       const queue = this.#waiting.get(tenantId) ?? [];
       if (queue.length >= this.#waitingLimit)
         return reject(
-          new CodedError(
-            'RATE_LIMITED',
-            `More than ${this.#waitingLimit} summaries and rankings of this tenant wait.`,
-            {
-              hint: 'Ask for fewer at once, or raise MAX_WAITING_WORK.',
-            },
-          ),
+          new CodedError('RATE_LIMITED', `More than ${this.#waitingLimit} texts and rankings of this tenant wait.`, {
+            hint: 'Ask for fewer at once, or raise MAX_WAITING_WORK.',
+          }),
         );
       const leave = (): void => {
         const place = queue.indexOf(job);
