@@ -400,15 +400,20 @@ export const Variables = z.object({
     'The property of every node of yours that holds its tenant. A node without it is nobody’s.',
   ),
 
-  QDRANT_URL: optional(store('http', 'https'), 'vector', 'The Qdrant server that vectors are kept in.', {
-    absent: 'PostgreSQL, with pgvector where it is installed',
-  }),
+  QDRANT_URL: optional(
+    store('http', 'https'),
+    'vector',
+    'The Qdrant server that vectors are kept in: 1.19 or newer; older ones are refused. Its port is the URL’s own, so that `https://qdrant.example` is 443; a Qdrant that is told nothing listens on `http://…:6333`.',
+    {
+      absent: 'PostgreSQL, with pgvector where it is installed',
+    },
+  ),
   QDRANT_API_KEY: optional(text, 'vector', 'The key of the Qdrant server.', { secret }),
   VECTOR_COLLECTION: withDefault(
     text.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'must be 1 to 63 letters, digits, `_` or `-`'),
     'vector',
     'chunks',
-    'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model.',
+    'The collection that vectors are kept in, on Qdrant and PostgreSQL alike. One collection holds vectors of one embedding model. On Qdrant there is a second one beside it, `<name>_documents`, with one vector for each document.',
   ),
   PGVECTOR: optional(
     z.enum(['vector', 'halfvec', 'off'], 'must be `vector`, `halfvec` or `off`'),

@@ -44,7 +44,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       { postgres },
     );
   },
-  vector: async ({ config, postgres, work }, { embedder }) => {
+  vector: async ({ config, postgres, work, log }, { embedder }) => {
     const { createVector } = await import('#subgraphs/vector/index.ts');
     const { qdrant, vectorCollection: collection, pgvector } = config.stores;
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
@@ -54,7 +54,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         pgvector,
         ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),
       },
-      { postgres, embedder: needed(embedder, 'embedder'), work },
+      { postgres, embedder: needed(embedder, 'embedder'), work, log: logTo(log, 'vector') },
     );
   },
   object: async ({ config, objectSigningKey, publicBaseUrl }) => {

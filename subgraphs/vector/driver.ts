@@ -68,16 +68,7 @@ export interface KeywordQuery extends QueryBase {
   readonly kind: 'KEYWORD';
   readonly text: string;
 }
-/** Reciprocal rank fusion in the store; only for drivers that can ({@link Capabilities.fusesHybrid}). */
-export interface HybridQuery extends QueryBase {
-  readonly kind: 'HYBRID';
-  readonly vector: Float32Array;
-  readonly model: string;
-  readonly text: string;
-  /** How many of the best of each ranking take part. */
-  readonly depth: number;
-}
-export type StoreQuery = VectorQuery | KeywordQuery | HybridQuery;
+export type StoreQuery = VectorQuery | KeywordQuery;
 
 /** What every chunk of a write carries besides its text and vector. */
 export interface ChunkAttributes {
@@ -114,11 +105,6 @@ export interface DocumentsWrite {
   readonly kept: readonly KeptChunk[];
 }
 
-export interface Capabilities {
-  /** Accepts {@link HybridQuery}; where false, `fusion.ts` fuses two rankings. */
-  readonly fusesHybrid: boolean;
-}
-
 /**
  * A vector store.
  *
@@ -129,7 +115,6 @@ export interface Capabilities {
 export interface VectorDriver {
   /** The store's name in health and statement counts, such as `qdrant`; `none` where there is no store. */
   readonly store: string;
-  readonly capabilities: Capabilities;
 
   /** Answers every query, in order. */
   search(context: RequestContext, queries: readonly StoreQuery[]): Promise<readonly Ranking<RankedChunk>[]>;

@@ -28,6 +28,8 @@ export interface VectorDeps {
   readonly embedder: Embedder;
   /** Threads for ranking by comparing all. @default threads of its own */
   readonly work?: WorkPool | undefined;
+  /** Told what an operator should know. @default nobody */
+  readonly log?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -49,12 +51,12 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
 
 async function createDriver(
   { collection = DEFAULT_COLLECTION, qdrant, pgvector }: VectorConfig,
-  { postgres, work }: VectorDeps,
+  { postgres, work, log }: VectorDeps,
 ): Promise<VectorDriver> {
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
     const { QdrantVectors } = await import('./drivers/qdrant/index.ts'); // The client is loaded only where it is used.
-    return new QdrantVectors(qdrant, name);
+    return new QdrantVectors({ ...qdrant, log }, name);
   }
   if (postgres === undefined) return disabledVectors;
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));

@@ -1,10 +1,12 @@
 /**
  * A stand-in that replays exchanges recorded from a Qdrant 1.19 server, and holds each request against what that server
- * accepted: the route, the body's keys, the tenant in every filter, `wait=true` on writes. A fault in the request is
- * the answer 418, which no driver expects.
+ * accepted: the route, the body's keys, the tenant in every filter, `wait=true` on writes, `exact` and `idf` where they
+ * are needed. A fault in the request is the answer 418, which no driver expects. It ranks nothing: what only an index can
+ * show is in tests/stores/qdrant.test.ts.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 
 import exchanges from './fixtures/qdrant-exchanges.json' with { type: 'json' };
 
@@ -68,12 +70,16 @@ function fault({ method, path, body }: Received, tenant: string): string | undef
   };
   if (path.endsWith('/points/query/batch')) {
     for (const search of body.searches) {
-      for (const part of [search, ...(search.prefetch ?? [])]) {
-        const wrong = filtered(part, 'a search or prefetch');
-        if (wrong) return wrong;
-        if (part.query?.indices && new Set(part.query.indices).size !== part.query.indices.length)
-          return 'repeated sparse indices';
-      }
+      const wrong = filtered(search, 'a search');
+      if (wrong) return wrong;
+      const { must, must_not: mustNot } = search.filter;
+      if (search.query.indices !== undefined) {
+        if (new Set(search.query.indices).size !== search.query.indices.length) return 'repeated sparse indices';
+        // 1.19: how rare words are is counted among the tenant's own points.
+        if (!isDeepStrictEqual(search.params?.idf?.corpus, { must: [{ key: 'tenant', match: { value: tenant } }] }))
+          return 'words that are not counted within the tenant';
+      } else if ((must.length > 1 || mustNot !== undefined) && search.params?.exact !== true)
+        return 'a search by meaning with conditions beyond the tenant that is not exact';
     }
   }
   if (/\/points\/(scroll|count)|\/facet/.test(path)) return filtered(body, path);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { missingPrograms, runClient } from './provision/clients.ts';
 import { neo4j } from './provision/neo4j.ts';
 import { postgres } from './provision/postgres.ts';
+import { qdrant } from './provision/qdrant.ts';
 import { redis } from './provision/redis.ts';
 import { freePort } from './provision/server.ts';
 import { NotProvisioned, type Store } from './provision/store.ts';
@@ -47,7 +48,8 @@ const SERVICES: readonly Service[] = [
   {
     name: 'qdrant',
     title: 'Qdrant',
-    suites: ['tests/contract/vector-qdrant.test.ts'],
+    suites: qdrant.suites,
+    limits: qdrant.limits,
     port: 6333,
     env: (address, password) => ({ TEST_QDRANT_URL: `http://${address}`, TEST_QDRANT_API_KEY: password }),
   },

@@ -8,7 +8,6 @@ const refuse = async (): Promise<never> => {
 
 export const disabledVectors: VectorDriver = {
   store: 'none',
-  capabilities: { fusesHybrid: false },
   search: refuse,
   similarToChunks: refuse,
   similarToDocuments: refuse,

@@ -27,7 +27,7 @@ export function addSearch(
       },
       KEYWORD: {
         description:
-          'By words. On PostgreSQL a chunk must contain every word of the query (English stems, stop words ignored); `"a phrase"`, `or` and `-without` work as on the web. On Qdrant any word counts, rare ones more.',
+          'By words. On PostgreSQL a chunk must contain every word of the query (English stems, stop words ignored); `"a phrase"`, `or` and `-without` work as on the web. On Qdrant any word counts, those more that are rare among what the caller’s tenant stores.',
       },
     } as const,
   });
@@ -91,7 +91,7 @@ export function addSearch(
       score: t.float({
         nullable: false,
         description:
-          'How well the chunk matches; higher is better, comparable only within one answer. HYBRID: sum of 1 / (60 + rank) over both rankings, so at most 0.033 (on Qdrant likewise). VECTOR: cosine, -1 to 1. KEYWORD: the store’s own score (on PostgreSQL 0 to 1: cover density by length; on Qdrant unbounded).',
+          'How well the chunk matches; higher is better, comparable only within one answer. HYBRID: sum of 1 / (60 + rank) over both rankings, so at most 0.033. VECTOR: cosine, -1 to 1. KEYWORD: the store’s own score (on PostgreSQL 0 to 1: cover density by length; on Qdrant unbounded).',
         resolve: (edge: SearchEdge) => edge.score,
       }),
     }),

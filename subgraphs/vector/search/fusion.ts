@@ -1,5 +1,6 @@
 /**
- * Reciprocal rank fusion, for drivers that do not fuse themselves.
+ * Reciprocal rank fusion of what drivers rank. Stores that fuse themselves are not asked to: they rank ties by what comes
+ * first, so that pages of equal texts would not fit together.
  *
  * G. V. Cormack, C. L. A. Clarke and S. Büttcher: Reciprocal Rank Fusion outperforms Condorcet and individual Rank
  * Learning Methods. SIGIR 2009, pages 758-759. An item's score is the sum, over the rankings that contain it, of

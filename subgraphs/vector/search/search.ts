@@ -89,8 +89,6 @@ export async function searchAll(
     if (mode === 'KEYWORD') return [{ kind: 'KEYWORD', text, filter, limit }];
     const { vector, model } = embedded.get(text)!;
     if (mode === 'VECTOR') return [{ kind: 'VECTOR', vector, model, filter, limit }];
-    if (driver.capabilities.fusesHybrid)
-      return [{ kind: 'HYBRID', vector, model, text, filter, limit: SEARCH_WINDOW, depth: FUSION_DEPTH }];
     return [
       { kind: 'VECTOR', vector, model, filter, limit: FUSION_DEPTH },
       { kind: 'KEYWORD', text, filter, limit: FUSION_DEPTH },

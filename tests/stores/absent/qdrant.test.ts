@@ -72,15 +72,16 @@ const rows: Absence[] = [
   },
   {
     how: 'too old',
-    attempt: () => answering(() => recorded('get_unknown_collection'), '1.9.7'),
+    attempt: () => answering(() => recorded('get_unknown_collection'), '1.18.3'),
     code: 'STORE_UNAVAILABLE',
-    names: /Qdrant 1\.9\.7 .*QDRANT_URL.*1\.10/,
+    names: /Qdrant 1\.18\.3 .*QDRANT_URL.*1\.19/,
   },
 ];
 absences('Qdrant', rows);
 
 test('versions compare as numbers', () => {
-  for (const version of ['1.10.0', '1.19.0', '2.0.1', 'dev', undefined])
+  for (const version of ['1.19.0', '1.20.0-dev', '1.100.1', '2.0.1', 'dev', undefined])
     expect(() => checkQdrantVersion(version)).not.toThrow();
-  for (const version of ['0.11.0', '1.9.12']) expect(() => checkQdrantVersion(version)).toThrow(/too old/);
+  for (const version of ['0.11.0', '1.9.12', '1.16.0', '1.18.4'])
+    expect(() => checkQdrantVersion(version)).toThrow(/too old/);
 });

@@ -36,6 +36,32 @@ export const PGVECTOR = {
   } as Record<string, { platform: string; sha256: string } | undefined>,
 } as const;
 
+/**
+ * From PyPI: the engine of Qdrant 1.19 as a library. 0.9 has the engine of 1.20, whose searches no longer come back
+ * empty where a graph's entry point fails the filter, which is what the oldest supported server does.
+ */
+export const QDRANT_EDGE = {
+  version: '0.8.0',
+  wheels: {
+    'linux-x64': {
+      platform: 'manylinux_2_28_x86_64',
+      sha256: '65bae2a2f028d536706d9e2c24037344154864f84e22aba244f12648b072fb83',
+    },
+    'linux-arm64': {
+      platform: 'manylinux_2_28_aarch64',
+      sha256: 'e6a712253c5056ffb0c8f59bd0cde686bbe9dffe697b6ca881a51c21ff8626d0',
+    },
+    'darwin-arm64': {
+      platform: 'macosx_11_0_arm64',
+      sha256: 'd84d0702a31b6560c84f4d28b3272f94f1df354c04b80167e73acc08cc134642',
+    },
+    'darwin-x64': {
+      platform: 'macosx_10_12_x86_64',
+      sha256: '8fd85325c350723c6f0fed4a0a6f6dc02488a64cbad4abce554da916a84382dd',
+    },
+  } as Record<string, { platform: string; sha256: string } | undefined>,
+} as const;
+
 /** From Maven; the checksums of all its jars are in neo4j.sha256, in the order of the class path. */
 export const NEO4J = { version: '5.26.19', javaVersions: ['17', '21'], dependencyPlugin: '3.6.1' } as const;
 

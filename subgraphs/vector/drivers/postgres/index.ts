@@ -45,7 +45,6 @@ export interface PostgresVectorsOptions {
 
 export class PostgresVectors implements VectorDriver {
   readonly store = 'postgres';
-  readonly capabilities = { fusesHybrid: false };
   readonly #postgres: Postgres;
   readonly #collection: string;
   readonly #ranker: Ranker;

@@ -7,6 +7,7 @@ import type { Schemas } from '@qdrant/js-client-rest';
 
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { ChunkFilter } from '../../driver.ts';
+import type { KeywordIndex } from './collection.ts';
 
 type Condition = Schemas['FieldCondition'];
 
@@ -18,6 +19,18 @@ export const PAYLOAD = {
   source: 'source',
   metadata: 'metadata_terms',
 } as const;
+
+/**
+ * The indexes of chunks' keys. Only tenants have graphs: a search with a further condition compares all (see
+ * `ranking.ts`), so that a graph for each document, source, media type and metadata term would be built for nothing.
+ */
+export const CHUNK_INDEXES: Readonly<Record<string, KeywordIndex>> = {
+  [PAYLOAD.tenant]: { is_tenant: true },
+  [PAYLOAD.documentId]: { enable_hnsw: false },
+  [PAYLOAD.mediaType]: { enable_hnsw: false },
+  [PAYLOAD.source]: { enable_hnsw: false, prefix: true },
+  [PAYLOAD.metadata]: { enable_hnsw: false },
+};
 
 /** Points of one tenant that meet all conditions, without those named in `except`. */
 export function within(
@@ -36,15 +49,13 @@ export const oneOf = (key: string, values: readonly string[]): Condition => ({ k
 
 /**
  * A filter's conditions.
- * @param sources what `sourcePrefix` stands for, which Qdrant cannot ask for itself
  * @returns undefined where nothing can match
  */
-export function conditionsOf(filter: ChunkFilter, sources: readonly string[] | undefined): Condition[] | undefined {
+export function conditionsOf(filter: ChunkFilter): Condition[] | undefined {
   const lists: [string, readonly string[] | undefined][] = [
     [PAYLOAD.documentId, filter.documentIds],
     [PAYLOAD.mediaType, filter.mediaTypes],
     [PAYLOAD.source, filter.sources],
-    [PAYLOAD.source, sources],
     ...(filter.metadata ?? []).map(({ path, any }): [string, string[]] => [
       PAYLOAD.metadata,
       any.map((value) => metadataTerm(path, value)),
@@ -52,7 +63,14 @@ export function conditionsOf(filter: ChunkFilter, sources: readonly string[] | u
   ];
   const given = lists.filter((each): each is [string, readonly string[]] => each[1] !== undefined);
   if (given.some(([, values]) => values.length === 0)) return undefined;
-  return given.map(([key, values]) => oneOf(key, values));
+  const { sourcePrefix } = filter;
+  return [
+    ...given.map(([key, values]) => oneOf(key, values)),
+    // Every source begins with nothing. `prefix` is of 1.19, and not in the types of a client for Node 20.
+    ...(sourcePrefix === undefined || sourcePrefix === ''
+      ? []
+      : [{ key: PAYLOAD.source, match: { prefix: sourcePrefix } } as unknown as Condition]),
+  ];
 }
 
 /**

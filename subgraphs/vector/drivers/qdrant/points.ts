@@ -1,0 +1,77 @@
+/** Chunks as points, and requests that stay within what the server takes and the process holds. */
+import type { Schemas } from '@qdrant/js-client-rest';
+
+import type { ChunkAttributes, ChunkVector, RankedChunk } from '../../driver.ts';
+import { metadataTerms, pointId } from './filter.ts';
+import { sparseText } from './sparse.ts';
+
+export const DENSE = 'dense';
+export const SPARSE = 'text';
+
+/** Points in one request, however small. */
+const MOST_POINTS = 256;
+/** Bytes of one request's JSON: Qdrant refuses bodies of more than 32 MiB unless told otherwise. */
+const MOST_BYTES = 16 * 1024 * 1024;
+/** Bytes of vectors in one answer. */
+const PAGE_BYTES = 8 * 1024 * 1024;
+/** A number of a vector in JSON, at most, roughly: `-0.012345679104328156,`. */
+const BYTES_OF_NUMBER = 22;
+const MOST_ROWS = 1_000;
+
+/** The payload's keys that rankings are answered with. */
+export const NAMES = ['chunk_id', 'document_id'];
+
+/** How many points with vectors are read at once. */
+export const rowsOf = (dimensions: number): number =>
+  Math.max(1, Math.min(MOST_ROWS, Math.floor(PAGE_BYTES / (dimensions * BYTES_OF_NUMBER))));
+
+/**
+ * Cuts what is to be sent into requests. One item over the limit is a request of its own: the server says what it
+ * thinks of it.
+ */
+export function* inBatches<Item>(items: Iterable<Item>): Generator<Item[]> {
+  let batch: Item[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = Buffer.byteLength(JSON.stringify(item));
+    if (batch.length > 0 && (batch.length === MOST_POINTS || bytes + size > MOST_BYTES)) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(item);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** What is stored of a chunk. */
+export const pointOf = (tenantId: string, chunk: ChunkVector): Schemas['PointStruct'] => ({
+  id: pointId(tenantId, chunk.chunkId),
+  vector: { [DENSE]: Array.from(chunk.vector), [SPARSE]: sparseText(chunk.title, chunk.text) },
+  payload: {
+    tenant: tenantId,
+    chunk_id: chunk.chunkId,
+    title: chunk.title,
+    text: chunk.text,
+    content_hash: chunk.contentHash,
+    ...attributesOf(chunk),
+  },
+});
+
+/** What may change of a chunk whose text stays. */
+export const attributesOf = (chunk: Omit<ChunkAttributes, 'title'>) => ({
+  document_id: chunk.documentId,
+  source: chunk.source,
+  media_type: chunk.mediaType,
+  metadata: chunk.metadata,
+  metadata_terms: metadataTerms(chunk.metadata),
+});
+
+export const rankedChunk = ({ payload, score }: Schemas['ScoredPoint']): RankedChunk => ({
+  chunkId: String(payload?.['chunk_id']),
+  documentId: String(payload?.['document_id']),
+  score,
+});
+
+export const vectorOf = (point: Schemas['Record'], name: string): number[] =>
+  (point.vector as Record<string, number[]>)[name]!;
