@@ -4,6 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { GraphQLError, parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
+import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { checkDocument, tooDeep, type OperationLimits } from './limits.ts';
 
 /** An operation was refused before it began. */
@@ -15,6 +16,13 @@ export class OperationRefused extends Error {
     this.name = 'OperationRefused';
     this.errors = errors;
   }
+}
+
+/** An error that refuses the operation as a whole. */
+export function refusal(error: CodedError): OperationRefused {
+  return new OperationRefused([
+    new GraphQLError(error.message, { originalError: error, extensions: error.extensions }),
+  ]);
 }
 
 export interface Documents {

@@ -2,7 +2,6 @@
  * The one way from a client's operation to the engine, for every transport: read, bounded, validated, run under a time
  * limit on the engine that serves now.
  */
-import { setMaxListeners } from 'node:events';
 import {
   getOperationAST,
   getVariableValues,
@@ -16,10 +15,11 @@ import type { Engine } from '#gateway/execute/engine.ts';
 import { Budget, type BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
-import { OperationRefused, type Documents } from './documents.ts';
-import { checkVariables } from './limits.ts';
+import { type OperationRefused, refusal, type Documents } from './documents.ts';
+import { Deadline } from './deadline.ts';
+import { readParameters } from './parameters.ts';
 
 /** Who asks, through what. */
 export interface Caller {
@@ -82,14 +82,6 @@ export interface OperationsOptions {
   mask(result: ExecutionResult, requestId: string): ExecutionResult;
   /** Called after every mutation, whatever came of it. */
   mutated(): void;
-}
-
-interface Parameters {
-  query: string;
-  operationName: string | undefined;
-  variables: Record<string, unknown>;
-  /** Whether `extensions.cost` is asked for. */
-  showsCost: boolean;
 }
 
 export function operations({
@@ -178,13 +170,6 @@ export function operations({
 export const isStream = (result: unknown): result is AsyncIterable<ExecutionResult> =>
   typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
 
-/** An error that refuses the operation as a whole. */
-function refusal(error: CodedError): OperationRefused {
-  return new OperationRefused([
-    new GraphQLError(error.message, { originalError: error, extensions: error.extensions }),
-  ]);
-}
-
 function variablesFit(
   document: DocumentNode,
   operationName: string | null | undefined,
@@ -203,35 +188,6 @@ function refusedOverCost(cost: number, limit: number): OperationRefused {
       extensions: { cost: { estimated: cost, limit } },
     }),
   );
-}
-
-function readParameters(raw: unknown): Parameters {
-  try {
-    if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
-      throw badUserInput('The request must be a JSON object with `query`.');
-    const { query, operationName, variables, extensions } = raw as Record<string, unknown>;
-    if (typeof query !== 'string') {
-      const persisted = typeof extensions === 'object' && extensions !== null && 'persistedQuery' in extensions;
-      if (query == null && persisted)
-        throw new CodedError('PERSISTED_QUERY_NOT_FOUND', 'Persisted operations are not kept here.', {
-          hint: 'Send the full text.',
-        });
-      throw badUserInput(query == null ? 'The request has no `query`.' : '`query` must be a string.');
-    }
-    if (query.trim() === '') throw badUserInput('`query` is empty.');
-    if (operationName != null && typeof operationName !== 'string')
-      throw badUserInput('`operationName` must be a string.');
-    if (variables != null && (typeof variables !== 'object' || Array.isArray(variables)))
-      throw badUserInput('`variables` must be an object.');
-    if (extensions != null && (typeof extensions !== 'object' || Array.isArray(extensions)))
-      throw badUserInput('`extensions` must be an object.');
-    const values = (variables ?? {}) as Record<string, unknown>;
-    checkVariables(values);
-    const showsCost = (extensions as { cost?: unknown } | null | undefined)?.cost === true;
-    return { query, operationName: operationName || undefined, variables: values, showsCost };
-  } catch (error) {
-    throw error instanceof CodedError ? refusal(error) : error;
-  }
 }
 
 function operationType(document: DocumentNode, name: string | undefined): `${OperationTypeNode}` {
@@ -290,44 +246,4 @@ function masked(
       return this;
     },
   };
-}
-
-/** The client's signal, and a time limit that can be lifted once a stream has opened. */
-class Deadline {
-  readonly #controller = new AbortController();
-  readonly #client: AbortSignal;
-  readonly #onAbort = (): void => this.#controller.abort(this.#client.reason);
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(client: AbortSignal, ms: number) {
-    this.#client = client;
-    setMaxListeners(0, this.#controller.signal); // Fetches that run side by side all listen.
-    if (client.aborted) this.#onAbort();
-    else client.addEventListener('abort', this.#onAbort, { once: true });
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(
-        new CodedError('REQUEST_TIMEOUT', `The operation took longer than ${ms} ms.`, {
-          hint: 'Ask for less, or use a subscription.',
-        }),
-      );
-    }, ms);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Ends what is under way. */
-  abort(error: CodedError): void {
-    this.#controller.abort(error);
-  }
-
-  lift(): void {
-    clearTimeout(this.#timer);
-  }
-
-  end(): void {
-    this.lift();
-    this.#client.removeEventListener('abort', this.#onAbort);
-  }
 }

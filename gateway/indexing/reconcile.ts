@@ -6,8 +6,8 @@
 import { parse } from 'graphql';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
-import { CONTENT_SELECTION } from './content-selection.ts';
-import { INDEXED_STORES, type IndexedStore, type OutboxEntry } from './outbox.ts';
+import { DIFFERING, REFERENCES, type Reference } from './differing.ts';
+import { INDEXED_STORES, type IndexedStore } from './outbox.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
 
 export type DifferenceKind =
@@ -48,48 +48,13 @@ export interface ReconcileReport {
   readonly skipped: Readonly<Partial<Record<IndexedStore, string>>>;
 }
 
-type Reference = Pick<OutboxEntry, 'objectKey' | 'chunks' | 'entities' | 'relations'> & {
-  id: string;
-  delivered: IndexedStore[];
-  document: NonNullable<OutboxEntry['document']> & { contentHash: string };
-};
-
 const TENANTS = parse('query TenantIds($first: Int!, $after: ID) { tenantIds(first: $first, after: $after) }');
-const REFERENCES = parse(/* GraphQL */ `
-  query ReferenceDocuments($first: Int!, $after: ID, $ids: [ID!]) {
-    referenceDocuments(first: $first, after: $after, ids: $ids) {
-      id
-      objectKey
-      delivered
-      document {
-        title
-        source
-        mediaType
-        text
-        contentHash
-        metadata
-      }
-      ${CONTENT_SELECTION}
-    }
-  }
-`);
 const KNOWN = parse(
   'query KnownDocuments($store: IndexedStore!, $ids: [ID!]!) { knownDocuments(store: $store, ids: $ids) }',
 );
 const REDELIVER = parse(
   'mutation RedeliverDocuments($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }',
 );
-const OBJECTS = parse(/* GraphQL */ `
-  query StoredObjects($keys: [_Any!]!) {
-    _entities(representations: $keys) {
-      ... on StoredObject {
-        key
-        checksum
-        sizeBytes
-      }
-    }
-  }
-`);
 const OBJECT_KEYS = parse(/* GraphQL */ `
   query ObjectKeys($prefix: String!, $after: String) {
     objects(prefix: $prefix, first: 200, after: $after) {
@@ -105,33 +70,14 @@ const OBJECT_KEYS = parse(/* GraphQL */ `
     }
   }
 `);
-const VECTORS = parse(
-  'query DifferingVectors($input: IndexDocumentVectorsInput!) { differingDocumentVectors(input: $input) }',
-);
 const VECTOR_DOCUMENTS = parse(
   'query VectorDocuments($first: Int!, $after: String) { vectorDocuments(first: $first, after: $after) { ids next } }',
 );
-const GRAPHS = parse(
-  'query DifferingGraphs($input: IndexDocumentGraphInput!) { differingDocumentGraphs(input: $input) }',
-);
-const GRAPH_PROPERTIES = parse(/* GraphQL */ `
-  query GraphProperties($input: IndexDocumentGraphInput!, $itemIds: [ID!]) {
-    documentGraphProperties(input: $input, itemIds: $itemIds) {
-      documentId
-      itemId
-      key
-      agrees
-      documents
-    }
-  }
-`);
 const GRAPH_DOCUMENTS = parse(
   'query GraphDocuments($first: Int!, $after: ID) { graphDocuments(first: $first, after: $after) }',
 );
 
 const PAGE = 200;
-/** Other documents that are read at once. */
-const OTHERS = 50;
 /** Where documents' bytes are kept: `documents/<id>/<name>`. What people keep beside them is theirs. */
 const DOCUMENT_KEY = /^documents\/(doc_[a-z0-9]+)\//;
 
@@ -312,98 +258,4 @@ class Run {
       this.#skipped[store] = [error.message, error.extensions.hint].filter(Boolean).join(' ');
     }
   }
-}
-
-type Differing = (call: SubgraphCall, tenantId: string, documents: readonly Reference[]) => Promise<string[]>;
-
-/** Which documents each store has other content of. */
-const DIFFERING: Readonly<Record<IndexedStore, Differing>> = {
-  OBJECT: async (call, tenantId, documents) => {
-    const kept = documents.filter(({ objectKey }) => objectKey !== null);
-    const keys = kept.map(({ objectKey }) => ({ __typename: 'StoredObject', key: objectKey }));
-    const { _entities } = await call<{ _entities: { checksum: string | null; sizeBytes: number | null }[] }>(
-      'object',
-      OBJECTS,
-      { keys },
-      tenantId,
-    );
-    return kept.flatMap(({ id, document }, index) => {
-      const { checksum, sizeBytes } = _entities[index]!;
-      // A store that keeps no checksum still knows the length.
-      const same =
-        checksum === null ? sizeBytes === Buffer.byteLength(document.text) : checksum === document.contentHash;
-      return same ? [] : [id];
-    });
-  },
-  VECTOR: async (call, tenantId, documents) => {
-    const input = {
-      documents: documents.map(({ id, document: { title, source, mediaType, metadata }, chunks }) => ({
-        documentId: id,
-        title,
-        source,
-        mediaType,
-        metadata,
-        chunks,
-      })),
-    };
-    return (await call<{ differingDocumentVectors: string[] }>('vector', VECTORS, { input }, tenantId))
-      .differingDocumentVectors;
-  },
-  GRAPH: async (call, tenantId, documents) => {
-    const { differingDocumentGraphs } = await call<{ differingDocumentGraphs: string[] }>(
-      'graph',
-      GRAPHS,
-      { input: graphInput(documents) },
-      tenantId,
-    );
-    return [...new Set([...differingDocumentGraphs, ...(await changedProperties(call, tenantId, documents))])];
-  },
-};
-
-const graphInput = (documents: readonly Reference[]) => ({
-  documents: documents.map(({ id, entities, relations }) => ({ documentId: id, entities, relations })),
-});
-
-interface GraphProperty {
-  documentId: string;
-  itemId: string;
-  key: string;
-  agrees: boolean;
-  documents: string[];
-}
-
-/**
- * Documents that give an entity or a relation a property which is stored otherwise, and as no other document gives it:
- * several may give it, and then the one that was delivered last is right.
- */
-async function changedProperties(
-  call: SubgraphCall,
-  tenantId: string,
-  documents: readonly Reference[],
-): Promise<string[]> {
-  const ask = async (of: readonly Reference[], itemIds?: readonly string[]): Promise<GraphProperty[]> =>
-    (
-      await call<{ documentGraphProperties: GraphProperty[] }>(
-        'graph',
-        GRAPH_PROPERTIES,
-        { input: graphInput(of), itemIds },
-        tenantId,
-      )
-    ).documentGraphProperties;
-  const differing = await ask(documents);
-  const given = (property: GraphProperty): string => JSON.stringify([property.itemId, property.key]);
-  const agreeing = new Set<string>();
-  const others = [...new Set(differing.flatMap((property) => property.documents))];
-  const itemIds = [...new Set(differing.map(({ itemId }) => itemId))];
-  for (let from = 0; from < others.length; from += OTHERS) {
-    const ids = others.slice(from, from + OTHERS);
-    const { referenceDocuments } = await call<{ referenceDocuments: Reference[] }>(
-      'relational',
-      REFERENCES,
-      { first: OTHERS, after: null, ids },
-      tenantId,
-    );
-    for (const property of await ask(referenceDocuments, itemIds)) if (property.agrees) agreeing.add(given(property));
-  }
-  return differing.filter((property) => !agreeing.has(given(property))).map(({ documentId }) => documentId);
 }

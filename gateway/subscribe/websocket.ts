@@ -15,7 +15,7 @@ import type { AdmittedOperation, Caller, Operations } from '#gateway/admission/o
 import { isDeliverable, type DeliverableStream } from '#gateway/execute/answers/shared-answers.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
-import { excessOf, type JsonLimits } from '#gateway/http/json-bounds.ts';
+import type { JsonLimits } from '#gateway/http/json-bounds.ts';
 import { requestIdOf } from '#gateway/http/request-id.ts';
 import type { RequestGuard } from '#gateway/http/request-guard.ts';
 import { JsonText } from '#gateway/respond/json-text.ts';
@@ -24,6 +24,7 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import { framedNext, nextPrefix } from './frames.ts';
 import { pump } from './pump.ts';
 import { FrameWriter, socketSink } from './socket-sink.ts';
+import { boundBuffer, boundMessages } from './socket-bounds.ts';
 
 export interface WebSocketOptions {
   path: string;
@@ -94,7 +95,10 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
     const refusal = refusalOf(request);
     if (refusal !== undefined) return refuse(socket, refusal);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
-      const mayWrite = boundBuffer(accepted, socket, options.bufferLimitBytes);
+      const mayWrite = boundBuffer(accepted, socket, options.bufferLimitBytes, {
+        underWay: () => attachments.get(accepted)?.writer.underWay ?? 0,
+        giveUp: () => giveUp(accepted),
+      });
       const running = new Map<string, Running>();
       // Before a missed ping cuts it without a word.
       const stall = { ms: options.stallMs ?? 10_000, giveUp: () => giveUp(accepted) };
@@ -321,39 +325,6 @@ function giveUp(socket: WebSocket): void {
   endAll(attachments.get(socket)!.running);
   // The close frame waits behind everything else; a client that reads nothing will not see it.
   setTimeout(() => socket.terminate(), 5_000).unref();
-}
-
-/**
- * Cuts a client that does not read: what it misses it can resume, what it makes us keep is bounded.
- * @returns whether something may be written; where not, the client is given up
- */
-function boundBuffer(socket: WebSocket, connection: Duplex, limit: number): () => boolean {
-  const mayWrite = (): boolean => {
-    // One answer may be longer than the limit, as long as it is taken: while it is under way, it does not count.
-    const waiting = connection.writableLength - (attachments.get(socket)?.writer.underWay ?? 0);
-    if (waiting <= limit) return true;
-    giveUp(socket);
-    return false;
-  };
-  const send = socket.send.bind(socket) as (...parts: unknown[]) => void;
-  socket.send = ((...parts: unknown[]) => {
-    if (mayWrite()) return send(...parts);
-    const done = parts.at(-1);
-    if (typeof done === 'function') (done as () => void)();
-  }) as typeof socket.send;
-  return mayWrite;
-}
-
-/** Keeps messages over the limits from being parsed: closes the socket for them. */
-function boundMessages(socket: WebSocket, limits: JsonLimits): void {
-  const emit = socket.emit.bind(socket) as (event: string, ...parts: unknown[]) => boolean;
-  socket.emit = ((event: string, ...parts: unknown[]): boolean => {
-    if (event === 'message' && excessOf(String(parts[0]), limits) !== undefined) {
-      socket.close(CloseCode.BadRequest, 'The message is nested too deeply, or has too many values');
-      return true;
-    }
-    return emit(event, ...parts);
-  }) as typeof socket.emit;
 }
 
 function refuse(socket: Duplex, error: CodedError): void {

@@ -7,7 +7,9 @@ import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { checkCollectionName, DEFAULT_COLLECTION } from './indexing/collection.ts';
 import type { VectorDriver } from './driver.ts';
 import { disabledVectors } from './drivers/disabled.ts';
-import { AnnRanker, ensureVectorExtension, isExtensionFault, type VectorType } from './drivers/postgres/ann.ts';
+import { AnnRanker, type VectorType } from './drivers/postgres/ann.ts';
+import { isExtensionFault } from './drivers/postgres/extension.ts';
+import { ensureVectorExtension } from './drivers/postgres/extension.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from './drivers/postgres/index.ts';
 import { buildSchema } from './schema/index.ts';
 

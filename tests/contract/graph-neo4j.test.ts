@@ -3,7 +3,9 @@ import neo4j from 'neo4j-driver';
 import type { Driver, ProfiledPlan } from 'neo4j-driver';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j/index.ts';
-import { countStatement, findStatement, quotedTypes } from '#subgraphs/graph/drivers/neo4j/reads.ts';
+import { quotedTypes } from '#subgraphs/graph/drivers/neo4j/reads.ts';
+import { countStatement } from '#subgraphs/graph/drivers/neo4j/find.ts';
+import { findStatement } from '#subgraphs/graph/drivers/neo4j/find.ts';
 import { freshTenant, graphDriverContract } from './graph-driver.ts';
 
 const uri = process.env['TEST_NEO4J_URI'];

@@ -4,7 +4,8 @@ import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import { AnnRanker, ensureVectorExtension, type VectorType } from '#subgraphs/vector/drivers/postgres/ann.ts';
+import { AnnRanker, type VectorType } from '#subgraphs/vector/drivers/postgres/ann.ts';
+import { ensureVectorExtension } from '#subgraphs/vector/drivers/postgres/extension.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { random } from '#tests/setup/random.ts';

@@ -9,7 +9,7 @@ import type { SubgraphClient } from '../clients/subgraph-client.ts';
 import { emptyObject } from '../json-object.ts';
 import type { PreparedOperation } from '../prepared-operations.ts';
 import { Cancellation, cancelled } from '../run/fetch-errors.ts';
-import type { PlanRun } from '../run/run-plan.ts';
+import type { PlanRun } from '../run/plan-run.ts';
 import type { TraceRecorder } from '../run/trace.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
 import type { Deferral } from './deferral.ts';

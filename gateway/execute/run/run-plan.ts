@@ -1,47 +1,18 @@
 /** Runs a plan: fetches from subgraphs in the plan's order, and gathers their answers in one tree of data. */
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import type { ClientPaths } from '#gateway/respond/client-paths.ts';
-import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
-import type { ShownTypes } from '#gateway/respond/shape-plan.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { groupByContext } from './contexts.ts';
-import type { Deferral } from '../answers/deferral.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
-import { cancelled, errorOfFailure, errorOfSubgraph, type Cancellation } from './fetch-errors.ts';
+import { cancelled, errorOfFailure, errorOfSubgraph } from './fetch-errors.ts';
 import { emptyObject, isObject, type JsonObject } from '../json-object.ts';
 import { mergeInto, renamedPath } from './merge.ts';
 import { objectsAt, pathsAt } from './positions.ts';
 import { batchesOf, inCommonOrder, type Representations } from './representations.ts';
 import { groupByShown } from './shown-fields.ts';
-import type { SubgraphClient, SubgraphRequest } from '../clients/subgraph-client.ts';
-import type { SupergraphTypes } from '../supergraph-types.ts';
-import { addReport, type FetchTrace, type TraceRecorder } from './trace.ts';
-
-/** One run of a plan. */
-export interface PlanRun {
-  readonly clients: ReadonlyMap<string, SubgraphClient>;
-  readonly types: SupergraphTypes;
-  readonly variables: Readonly<Record<string, unknown>>;
-  readonly context: RequestContext;
-  /** By the context's signal. */
-  readonly cancellation: Cancellation | undefined;
-  /** What has been gathered; grows. */
-  readonly data: JsonObject;
-  /** Whether several places of the data may lead to one object. */
-  meeting: boolean;
-  readonly errors: ResponseErrors;
-  /** What the caller may see; undefined for everything. */
-  readonly shown: ShownTypes | undefined;
-  readonly clientPaths: ClientPaths;
-  readonly entityBatchSize: number;
-  readonly trace: TraceRecorder | undefined;
-  /** Of plans with deferred parts. */
-  readonly deferral: Deferral | undefined;
-  /** Answers of shareable fetches, by what they ask. */
-  readonly shared: Map<string, Promise<ExecutionResult>>;
-}
+import type { FetchTrace } from './trace.ts';
+import type { PlanRun } from './plan-run.ts';
+import { notGraphQL, send } from './send.ts';
 
 /**
  * Runs a node to its end, but for what it defers. Never rejects for what a subgraph does: that is in `run.errors`.
@@ -266,84 +237,6 @@ async function turn({ context }: PlanRun): Promise<void> {
   if (context.budget?.failure !== undefined) throw context.budget.failure;
   if (context.signal?.aborted === true) throw cancelled(context.signal);
 }
-
-/** Sends the fetch, or takes the answer of an equal one of this run. */
-async function send(
-  fetch: ExecutableFetch,
-  run: PlanRun,
-  variables: Record<string, unknown>,
-  trace: FetchTrace | undefined,
-): Promise<ExecutionResult> {
-  if (!fetch.shareable) return call(fetch, run, variables, trace);
-  const key = `${fetch.service}\n${fetch.text}\n${JSON.stringify(variables)}`;
-  const known = run.shared.get(key);
-  if (known === undefined) {
-    const answer = call(fetch, run, variables, trace);
-    if (fetch.shape.isFlat) {
-      run.shared.set(key, answer);
-      return answer;
-    }
-    // Copied before anyone merges: objects of the answer become part of the data and change there.
-    const pristine = answer.then(copyOf);
-    pristine.catch(() => undefined); // Reported where it is awaited.
-    run.shared.set(key, pristine);
-    return answer;
-  }
-  return fetch.shape.isFlat ? known : copyOf(await known);
-}
-
-async function call(
-  fetch: ExecutableFetch,
-  run: PlanRun,
-  variables: Record<string, unknown>,
-  trace: FetchTrace | undefined,
-): Promise<ExecutionResult> {
-  const client = run.clients.get(fetch.service);
-  if (client === undefined) {
-    throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${fetch.service} is not connected.`);
-  }
-  const request = requestOf(fetch, run, variables);
-  if (trace !== undefined) {
-    trace.calls = (trace.calls ?? 0) + 1;
-    request.report = (report) => addReport(trace, report);
-  }
-  run.context.responseHeaders?.asked();
-  const answer = client.execute(request);
-  return run.cancellation === undefined ? answer : run.cancellation.guard(answer);
-}
-
-/** The request of a fetch, or of a subscription's primary. */
-export function requestOf(
-  fetch: ExecutableFetch,
-  run: Pick<PlanRun, 'context'>,
-  variables: Record<string, unknown>,
-): SubgraphRequest {
-  return {
-    document: fetch.document,
-    query: fetch.text,
-    operationType: fetch.operationType,
-    operationName: fetch.operationName,
-    variables,
-    context: run.context,
-    signal: run.context.signal,
-  };
-}
-
-/** Copies the lists and objects of an answer; its leaves are shared. */
-function copyOf(result: ExecutionResult): ExecutionResult {
-  return { ...result, data: copyValue(result.data) as ExecutionResult['data'] };
-}
-
-function copyValue(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyValue);
-  if (!isObject(value)) return value;
-  const copy = emptyObject();
-  for (const key of Object.keys(value)) copy[key] = copyValue(value[key]);
-  return copy;
-}
-
-const notGraphQL = (service: string): CodedError =>
-  new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${service} gave an answer that is not one to its question.`);
 
 /** Reports what `failure` costs: each field that the fetch was for, of each object. */
 function failAll(

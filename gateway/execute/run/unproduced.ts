@@ -22,7 +22,7 @@ import { collectFields } from '../collect-fields.ts';
 import type { ExecutableFetch, ExecutableNode, ExecutablePlan } from './executable-plan.ts';
 import type { MergeShape } from './merge.ts';
 import { compilePath, pathsAt, type PathStep } from './positions.ts';
-import type { PlanRun } from './run-plan.ts';
+import type { PlanRun } from './plan-run.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
 
 /** A field that objects of a type would lack. */

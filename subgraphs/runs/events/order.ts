@@ -6,13 +6,25 @@
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { RunEventType } from './event-types.ts';
+import {
+  AGREED,
+  BEGINS,
+  BESIDE_CHUNKS,
+  CHUNKS,
+  CLOSERS,
+  CONTINUES,
+  ENDS,
+  ENDS_ALL_CHUNKS,
+  NAMES,
+  OPENERS,
+  type Kind,
+  type Place,
+} from './parts.ts';
 
 export interface OrderedEvent {
   readonly type: RunEventType;
   readonly payload: { [key: string]: JsonValue };
 }
-
-type Kind = 'TEXT' | 'TOOL_CALL' | 'REASONING_MESSAGE' | 'REASONING' | 'STEP' | 'SUBAGENT';
 
 /** Something that a log has begun and not ended. */
 interface Part {
@@ -40,85 +52,6 @@ export const NOTHING_OPEN: OpenParts = { open: [], ended: [] };
 
 /** Parts open at once, and subagents of one run: what a row can hold and a client can follow. */
 export const ORDER_LIMITS = { open: 500, subagents: 1_000, owners: 2_000 } as const;
-
-interface Place {
-  readonly kind: Kind;
-  /** The payload's key of the part's id. */
-  readonly key: string;
-}
-const place = (kind: Kind, key: string): Place => ({ kind, key });
-
-const BEGINS: Partial<Record<RunEventType, Place>> = {
-  TEXT_MESSAGE_START: place('TEXT', 'messageId'),
-  TOOL_CALL_START: place('TOOL_CALL', 'toolCallId'),
-  REASONING_MESSAGE_START: place('REASONING_MESSAGE', 'messageId'),
-  REASONING_START: place('REASONING', 'messageId'),
-  STEP_STARTED: place('STEP', 'stepName'),
-  SUBAGENT_STARTED: place('SUBAGENT', 'subagentRunId'),
-};
-const CONTINUES: Partial<Record<RunEventType, Place>> = {
-  TEXT_MESSAGE_CONTENT: place('TEXT', 'messageId'),
-  TOOL_CALL_ARGS: place('TOOL_CALL', 'toolCallId'),
-  REASONING_MESSAGE_CONTENT: place('REASONING_MESSAGE', 'messageId'),
-};
-const ENDS: Partial<Record<RunEventType, Place>> = {
-  TEXT_MESSAGE_END: place('TEXT', 'messageId'),
-  TOOL_CALL_END: place('TOOL_CALL', 'toolCallId'),
-  REASONING_MESSAGE_END: place('REASONING_MESSAGE', 'messageId'),
-  REASONING_END: place('REASONING', 'messageId'),
-  STEP_FINISHED: place('STEP', 'stepName'),
-  SUBAGENT_FINISHED: place('SUBAGENT', 'subagentRunId'),
-  SUBAGENT_ERROR: place('SUBAGENT', 'subagentRunId'),
-};
-const CHUNKS: Partial<Record<RunEventType, Place>> = {
-  TEXT_MESSAGE_CHUNK: place('TEXT', 'messageId'),
-  TOOL_CALL_CHUNK: place('TOOL_CALL', 'toolCallId'),
-  REASONING_MESSAGE_CHUNK: place('REASONING_MESSAGE', 'messageId'),
-};
-/** What CHUNKs of one part must agree in. */
-const AGREED = ['role', 'name', 'toolCallName', 'parentMessageId'] as const;
-/** Types between which a part made of CHUNKs goes on. */
-const BESIDE_CHUNKS: ReadonlySet<RunEventType> = new Set([
-  'RAW',
-  'ACTIVITY_SNAPSHOT',
-  'ACTIVITY_DELTA',
-  'REASONING_ENCRYPTED_VALUE',
-  'SUBAGENT_STARTED',
-]);
-const ENDS_ALL_CHUNKS: ReadonlySet<RunEventType> = new Set([
-  'RUN_STARTED',
-  'RUN_FINISHED',
-  'RUN_ERROR',
-  'MESSAGES_SNAPSHOT',
-]);
-/** What begins a part whose first event is a piece of it, where that can be known. */
-const OPENERS: Partial<Record<Kind, { type: RunEventType; payload: { [key: string]: JsonValue } }>> = {
-  TEXT: { type: 'TEXT_MESSAGE_START', payload: { role: 'assistant' } },
-  REASONING_MESSAGE: { type: 'REASONING_MESSAGE_START', payload: { role: 'reasoning' } },
-};
-const CLOSERS: Readonly<Record<Kind, { type: RunEventType; key: string }>> = {
-  TEXT: { type: 'TEXT_MESSAGE_END', key: 'messageId' },
-  TOOL_CALL: { type: 'TOOL_CALL_END', key: 'toolCallId' },
-  REASONING_MESSAGE: { type: 'REASONING_MESSAGE_END', key: 'messageId' },
-  REASONING: { type: 'REASONING_END', key: 'messageId' },
-  STEP: { type: 'STEP_FINISHED', key: 'stepName' },
-  SUBAGENT: { type: 'SUBAGENT_FINISHED', key: 'subagentRunId' },
-};
-const NAMES: Readonly<Record<Kind, string>> = {
-  TEXT: 'text message',
-  TOOL_CALL: 'tool call',
-  REASONING_MESSAGE: 'reasoning message',
-  REASONING: 'span of reasoning',
-  STEP: 'step',
-  SUBAGENT: 'subagent',
-};
-
-/** Types that begin, continue or end something: what {@link EventOrder} must have seen of a log. */
-export const ORDERED_TYPES: readonly RunEventType[] = [
-  ...[BEGINS, ENDS, CHUNKS].flatMap((places) => Object.keys(places) as RunEventType[]),
-  'ACTIVITY_SNAPSHOT',
-  'TOOL_CALL_RESULT',
-];
 
 /** Follows a log. */
 export class EventOrder {

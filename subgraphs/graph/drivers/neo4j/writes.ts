@@ -24,7 +24,8 @@ import {
   presentIds,
   relationPatches,
 } from '../../writes/prepare.ts';
-import { nameOrder, quotedTypes } from './reads.ts';
+import { quotedTypes } from './reads.ts';
+import { nameOrder } from './find.ts';
 import type { Query } from './query.ts';
 
 export async function upsertEntities(

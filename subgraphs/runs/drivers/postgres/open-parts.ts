@@ -1,6 +1,7 @@
 /** What a run's log has begun and not ended, as its row says; of a run of before it did, as its log says. */
 import type { Transaction } from '#subgraphs/shared/postgres/postgres.ts';
-import { EventOrder, NOTHING_OPEN, ORDERED_TYPES, type OpenParts, type OrderedEvent } from '../../events/order.ts';
+import { EventOrder, NOTHING_OPEN, type OpenParts, type OrderedEvent } from '../../events/order.ts';
+import { ORDERED_TYPES } from '../../events/parts.ts';
 
 /** The payload's keys that the order of events depends on; what is said is not read. */
 const KEYS = ['messageId', 'toolCallId', 'stepName', 'subagentRunId', 'parentSubagentRunId', 'parentMessageId'];

@@ -1,12 +1,17 @@
 /** The SQL of the PostgreSQL driver. The tenant is never a parameter of a read: row-level security adds it. */
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 
+import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { ChunkFilter, ChunkVector, KeptChunk, KeywordQuery, StoredChunk } from '../../driver.ts';
 import type { Position } from '../../exact/matrix-cache.ts';
 
 const db = queryBuilder<Record<string, never>>('vector');
 const compile = <Row>(query: RawBuilder<Row>): CompiledQuery<Row> => query.compile(db);
+
+/** The context of what is done for no tenant: extension, indexes, statistics. */
+export const system = () =>
+  createRequestContext({ tenantId: 'system', subject: 'system:vector', roles: [], scopes: [], system: true });
 
 export interface CollectionRow {
   model: string;

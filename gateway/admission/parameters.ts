@@ -1,0 +1,42 @@
+/** The parameters of a GraphQL request, as every transport hands them over: checked before anything is parsed. */
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { refusal } from './documents.ts';
+import { checkVariables } from './limits.ts';
+
+export interface Parameters {
+  query: string;
+  operationName: string | undefined;
+  variables: Record<string, unknown>;
+  /** Whether `extensions.cost` is asked for. */
+  showsCost: boolean;
+}
+
+/** @throws OperationRefused for what is no request */
+export function readParameters(raw: unknown): Parameters {
+  try {
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
+      throw badUserInput('The request must be a JSON object with `query`.');
+    const { query, operationName, variables, extensions } = raw as Record<string, unknown>;
+    if (typeof query !== 'string') {
+      const persisted = typeof extensions === 'object' && extensions !== null && 'persistedQuery' in extensions;
+      if (query == null && persisted)
+        throw new CodedError('PERSISTED_QUERY_NOT_FOUND', 'Persisted operations are not kept here.', {
+          hint: 'Send the full text.',
+        });
+      throw badUserInput(query == null ? 'The request has no `query`.' : '`query` must be a string.');
+    }
+    if (query.trim() === '') throw badUserInput('`query` is empty.');
+    if (operationName != null && typeof operationName !== 'string')
+      throw badUserInput('`operationName` must be a string.');
+    if (variables != null && (typeof variables !== 'object' || Array.isArray(variables)))
+      throw badUserInput('`variables` must be an object.');
+    if (extensions != null && (typeof extensions !== 'object' || Array.isArray(extensions)))
+      throw badUserInput('`extensions` must be an object.');
+    const values = (variables ?? {}) as Record<string, unknown>;
+    checkVariables(values);
+    const showsCost = (extensions as { cost?: unknown } | null | undefined)?.cost === true;
+    return { query, operationName: operationName || undefined, variables: values, showsCost };
+  } catch (error) {
+    throw error instanceof CodedError ? refusal(error) : error;
+  }
+}

@@ -1,0 +1,83 @@
+/** One request to one subgraph: shared with others that ask the same, bounded, and its answer the run's own. */
+import type { ExecutionResult } from 'graphql';
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { ExecutableFetch } from './executable-plan.ts';
+import type { PlanRun } from './plan-run.ts';
+import { addReport, type FetchTrace } from './trace.ts';
+import type { SubgraphRequest } from '../clients/subgraph-client.ts';
+import { isObject, emptyObject } from '../json-object.ts';
+
+/** Sends the fetch, or takes the answer of an equal one of this run. */
+export async function send(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<ExecutionResult> {
+  if (!fetch.shareable) return call(fetch, run, variables, trace);
+  const key = `${fetch.service}\n${fetch.text}\n${JSON.stringify(variables)}`;
+  const known = run.shared.get(key);
+  if (known === undefined) {
+    const answer = call(fetch, run, variables, trace);
+    if (fetch.shape.isFlat) {
+      run.shared.set(key, answer);
+      return answer;
+    }
+    // Copied before anyone merges: objects of the answer become part of the data and change there.
+    const pristine = answer.then(copyOf);
+    pristine.catch(() => undefined); // Reported where it is awaited.
+    run.shared.set(key, pristine);
+    return answer;
+  }
+  return fetch.shape.isFlat ? known : copyOf(await known);
+}
+export async function call(
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<ExecutionResult> {
+  const client = run.clients.get(fetch.service);
+  if (client === undefined) {
+    throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${fetch.service} is not connected.`);
+  }
+  const request = requestOf(fetch, run, variables);
+  if (trace !== undefined) {
+    trace.calls = (trace.calls ?? 0) + 1;
+    request.report = (report) => addReport(trace, report);
+  }
+  run.context.responseHeaders?.asked();
+  const answer = client.execute(request);
+  return run.cancellation === undefined ? answer : run.cancellation.guard(answer);
+}
+/** The request of a fetch, or of a subscription's primary. */
+
+export function requestOf(
+  fetch: ExecutableFetch,
+  run: Pick<PlanRun, 'context'>,
+  variables: Record<string, unknown>,
+): SubgraphRequest {
+  return {
+    document: fetch.document,
+    query: fetch.text,
+    operationType: fetch.operationType,
+    operationName: fetch.operationName,
+    variables,
+    context: run.context,
+    signal: run.context.signal,
+  };
+}
+/** Copies the lists and objects of an answer; its leaves are shared. */
+
+export function copyOf(result: ExecutionResult): ExecutionResult {
+  return { ...result, data: copyValue(result.data) as ExecutionResult['data'] };
+}
+export function copyValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyValue);
+  if (!isObject(value)) return value;
+  const copy = emptyObject();
+  for (const key of Object.keys(value)) copy[key] = copyValue(value[key]);
+  return copy;
+}
+export const notGraphQL = (service: string): CodedError =>
+  new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${service} gave an answer that is not one to its question.`);
