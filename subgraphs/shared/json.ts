@@ -51,3 +51,30 @@ export function checkJson(
   if (bytes > limits.bytes) throw badUserInput(`JSON is ${bytes} bytes long; at most ${limits.bytes} are accepted.`);
   return value as JsonValue;
 }
+
+/** From here on JavaScript writes numbers with an exponent: they are measures, of which nobody expects every digit. */
+const MEASURES = 1e21;
+
+/**
+ * Returns `value` where its numbers are those that were sent: a whole number beyond 2^53 was rounded when it was read, or
+ * will be by whoever reads it next. (Those from 1e21 on are taken for measures.)
+ * @param name how the caller knows the value, for the message
+ * @throws CodedError `BAD_USER_INPUT` that says where the number stands
+ */
+export function checkExactNumbers<Value extends JsonValue>(name: string, value: Value): Value {
+  const visit = (node: JsonValue, path: string): void => {
+    if (typeof node === 'number' && isRounded(node))
+      throw badUserInput(
+        `\`${path.slice(0, 200)}\` is a whole number beyond ${Number.MAX_SAFE_INTEGER} (2^53 - 1), which would be rounded.`,
+        { hint: 'Write it as a text.' },
+      );
+    if (Array.isArray(node)) node.forEach((item, index) => visit(item, `${path}[${index}]`));
+    else if (typeof node === 'object' && node !== null)
+      for (const [key, item] of Object.entries(node)) visit(item, `${path}.${key}`);
+  };
+  visit(value, name);
+  return value;
+}
+
+const isRounded = (value: number): boolean =>
+  Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < MEASURES;

@@ -196,6 +196,12 @@ function parseDateTime(value: unknown): Date {
     );
   }
   const date = new Date(value);
-  if (Number.isNaN(date.getTime())) throw new GraphQLError(`DateTime does not exist: ${value}.`);
+  // JavaScript takes 30 February for 2 March.
+  if (Number.isNaN(date.getTime()) || Number(value.slice(8, 10)) > daysOf(value))
+    throw new GraphQLError(`DateTime does not exist: ${value}.`);
   return date;
 }
+
+/** The days of a date's month. */
+const daysOf = (date: string): number =>
+  new Date(Date.UTC(Number(date.slice(0, 4)), Number(date.slice(5, 7)), 0)).getUTCDate();

@@ -1,5 +1,5 @@
 /** Checks what callers send: texts, ids, filters. */
-import type { JsonValue } from '#subgraphs/shared/json.ts';
+import { checkExactNumbers, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { ChunkFilter, MetadataCondition } from './driver.ts';
 
@@ -113,7 +113,7 @@ function metadataCondition({
         '`where.metadata` compares with texts, numbers, booleans and null, not with objects or lists.',
       );
     }
-    return value;
+    return checkExactNumbers('where.metadata', value);
   };
   const listed = list?.map(scalar);
   if (eq === undefined) return { path, any: listed! };

@@ -645,6 +645,18 @@ describe('bad input', () => {
   });
 });
 
+test('whole numbers that JSON rounds are refused, and told where they stand', async () => {
+  const entities = [{ ...pkg('exact'), properties: { sizes: [1, 2 ** 53] } }];
+  expect(
+    await refused(
+      `mutation ($entities: [GraphEntityInput!]!) { upsertEntities(input: { entities: $entities }) { entities { id } } }`,
+      { entities },
+    ),
+  ).toContain('`entities[0].properties.sizes[1]` is a whole number beyond');
+  const relations = [{ from: pkg('exact'), to: pkg('other'), type: 'X', properties: { id: -1e17 } }];
+  expect(await refused(UPSERT_RELATIONS, { relations })).toContain('`relations[0].properties.id`');
+});
+
 describe('without a store', () => {
   test('the schema is the same, and every field says what to set', async () => {
     const off = await createGraph({}, {});

@@ -26,6 +26,17 @@ describe('documents that are refused leave nothing behind', () => {
       { metadata: Object.fromEntries(Array.from({ length: 1_001 }, (_, index) => [`k${index}`, 1])) },
       /1000 keys/,
     ],
+    [
+      'an integer that JSON rounds',
+      { metadata: { ids: [1, { a: 2 ** 53 }] } },
+      /`metadata\.ids\[1\]\.a` is a whole number/,
+    ],
+    ['a negative one', { metadata: { id: -(2 ** 60) } }, /`metadata\.id` is a whole number beyond 9007199254740991/],
+    [
+      'one in properties',
+      { entities: [{ name: 'a', kind: 'k', properties: { id: 1e17 } }] },
+      /entities\[0\]\.properties\.id/,
+    ],
     ['a text over 2 MiB', { text: 'é'.repeat(2 ** 20 + 1) }, /at most 2097152/],
     ['an empty title', { title: ' ' }, /`title` must not be empty/],
     ['an empty source', { source: '' }, /`source` must not be empty/],
@@ -86,6 +97,47 @@ describe('documents that are refused leave nothing behind', () => {
     const documents = Array.from({ length: 51 }, (_, index) => note(`s${index}`, 'text').input);
     expect((await fixture.ask('refused', many, { input: { documents } })).codes).toEqual(['BAD_USER_INPUT']);
   });
+});
+
+test('whole numbers up to 2^53 are kept, and larger ones are no condition either', async () => {
+  const metadata = {
+    most: Number.MAX_SAFE_INTEGER,
+    least: Number.MIN_SAFE_INTEGER,
+    ratio: 0.1,
+    text: '9007199254740993',
+  };
+  const { upsertDocument } = await fixture.get('exact', UPSERT, note('exact', 'text', { metadata }));
+  const { document } = await fixture.get('exact', `query ($id: ID!) { document(id: $id) { metadata } }`, {
+    id: upsertDocument.document.id,
+  });
+  expect(document.metadata).toEqual(metadata);
+  for (const condition of ['eq: 9007199254740993', 'in: [1, 9007199254740993]']) {
+    const { errors } = await fixture.ask(
+      'exact',
+      `{ documents(where: { metadata: [{ path: ["most"], ${condition} }] }) { totalCount } }`,
+    );
+    expect(errors?.[0]?.message).toMatch(/whole number beyond/);
+  }
+});
+
+test.each(['2026-02-30T00:00:00Z', '2025-02-29T10:00:00+02:00', '2026-04-31T00:00Z', '2026-00-10T00:00:00Z'])(
+  'the moment %s does not exist',
+  async (moment) => {
+    const { errors } = await fixture.ask(
+      'moments',
+      `query ($moment: DateTime) { documents(where: { createdAt: { gt: $moment } }) { totalCount } }`,
+      { moment },
+    );
+    expect(errors?.[0]?.message).toContain(`DateTime does not exist: ${moment}`);
+  },
+);
+
+test('the last day of a leap year’s February does', async () => {
+  const { documents } = await fixture.get(
+    'moments',
+    `{ documents(where: { createdAt: { lt: "2024-02-29T23:59:59.999Z" } }) { totalCount } }`,
+  );
+  expect(documents.totalCount).toBe(0);
 });
 
 test('the largest document, odd keys and odd texts are kept as they are', async () => {

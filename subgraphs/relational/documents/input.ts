@@ -1,6 +1,6 @@
 /** What `upsertDocument` accepts, and what it makes of it before a store is touched: ids, hash, chunks. */
 import { createHash } from 'node:crypto';
-import type { JsonValue } from '#subgraphs/shared/json.ts';
+import { checkExactNumbers, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
 import { CHUNKING } from './chunking.ts';
@@ -161,11 +161,11 @@ const entityName = (name: string, entity: EntityName): EntityName => ({
   kind: checkText(`${name}.kind`, entity.kind, { max: DOCUMENT_LIMITS.entityKind }),
 });
 
-/** Returns a JSON object, empty where none was given. */
+/** Returns a JSON object whose numbers are those that were sent, empty where none was given. */
 export function jsonObject(name: string, value: JsonValue | null | undefined): JsonValue {
   if (value === null || value === undefined) return {};
   if (typeof value !== 'object' || Array.isArray(value)) throw badUserInput(`\`${name}\` must be a JSON object.`);
-  return value;
+  return checkExactNumbers(name, value);
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

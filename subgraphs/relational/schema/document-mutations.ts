@@ -23,7 +23,8 @@ export function addDocumentMutations(parts: SchemaParts): void {
     text: t.string({ required: true, description: 'The whole text: at most 2 MiB of UTF-8. May be empty.' }),
     metadata: t.field({
       type: 'JSON',
-      description: 'Whatever is to be known about it, as a JSON object; empty when absent.',
+      description:
+        'Whatever is to be known about it, as a JSON object; empty when absent. Whole numbers beyond 2^53 are refused: write them as texts.',
     }),
     entities: t.field({
       type: [entity],

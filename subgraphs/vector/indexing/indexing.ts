@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 
-import type { JsonValue } from '#subgraphs/shared/json.ts';
+import { checkExactNumbers, type JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
@@ -46,6 +46,7 @@ export async function upsertVectors(
     item.vector ? callersVector(item.vector, `The vector of \`items[${index}]\``) : undefined,
   );
   const attributes = items.map((item) => checkAttributes(item));
+  attributes.forEach(({ metadata }, index) => checkExactNumbers(`items[${index}].metadata`, metadata));
   const toEmbed = items.filter((_, index) => own[index] === undefined);
   const made =
     toEmbed.length === 0
