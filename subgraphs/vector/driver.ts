@@ -83,7 +83,7 @@ export interface ChunkAttributes {
 export interface ChunkVector extends ChunkAttributes {
   readonly chunkId: string;
   readonly text: string;
-  /** Digest of what was embedded, so that an unchanged text is not embedded again. */
+  /** Digest of what was embedded, so that an unchanged text is not embedded again; see `indexing/content-hash.ts`. */
   readonly contentHash: string;
   /** L2-normalised; all zeros where the embedder saw nothing in the text. */
   readonly vector: Float32Array;
@@ -140,6 +140,8 @@ export interface VectorDriver {
   delete(context: RequestContext, chunkIds: readonly string[]): Promise<readonly string[]>;
   /** The content hash of every stored chunk of these documents. */
   storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>>;
+  /** The content hash of each of these chunks that is stored. */
+  contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>>;
   /** Every stored chunk of these documents by id, to compare it with what it should be. */
   storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>>;
   /**

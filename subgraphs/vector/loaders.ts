@@ -15,6 +15,8 @@ export interface VectorLoaders {
   readonly similarChunks: ByLimit<RankedChunk>;
   /** Null where no chunk of the document has a vector. */
   readonly similarDocuments: ByLimit<RankedDocument>;
+  /** How the vector of a chunk came about; null where it has none. */
+  readonly contentHash: DataLoader<string, string | null>;
   /** Forgets what was read; for mutations, which may have changed it. */
   clearAll(): void;
 }
@@ -44,13 +46,19 @@ export function createLoaders(
       async (requests) => await searchAll(context, deps().driver, deps().embedder, requests),
       { cache: false },
     );
+    const contentHash = new DataLoader<string, string | null>(async (ids) => {
+      const found = await deps().driver.contentHashes(context, ids);
+      return ids.map((id) => found.get(id) ?? null);
+    });
     return {
       search,
+      contentHash,
       similarChunks: chunks.byLimit,
       similarDocuments: documents.byLimit,
       clearAll: () => {
         chunks.clear();
         documents.clear();
+        contentHash.clearAll();
       },
     };
   });

@@ -341,6 +341,11 @@ export function testVectorDriver(
       expect(await driver.storedHashes(as('a'), documentIds)).toEqual(
         new Map(inside.map((c) => [c.chunkId, c.contentHash])),
       );
+      const asked = inside.slice(0, 3).map((c) => c.chunkId);
+      expect(await driver.contentHashes(as('a'), [...asked, 'chk_missing'])).toEqual(
+        new Map(inside.slice(0, 3).map((c) => [c.chunkId, c.contentHash])),
+      );
+      expect(await driver.contentHashes(as('b'), asked)).toEqual(new Map());
       const stored = inside.map(
         ({ chunkId, documentId, contentHash, source, mediaType, metadata }) =>
           [chunkId, { documentId, contentHash, source, mediaType, metadata }] as const,

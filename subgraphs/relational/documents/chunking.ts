@@ -8,7 +8,7 @@
  * before is still short, so boundaries fall back into step behind an edit and most chunks stay as they were.
  */
 import { MarkdownDocument, type Block } from '#subgraphs/shared/markdown/document.ts';
-import { CODE_CUTS, PROSE_CUTS, split, stripped } from './splitting.ts';
+import { CODE_CUTS, PROSE_CUTS, split, stripped } from '#subgraphs/shared/splitting.ts';
 
 /** Changes with the algorithm: a document that is written again is then cut again, though nothing in it changed. */
 export const CHUNKING = 2;

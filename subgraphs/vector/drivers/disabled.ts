@@ -14,6 +14,7 @@ export const disabledVectors: VectorDriver = {
   upsert: refuse,
   delete: refuse,
   storedHashes: refuse,
+  contentHashes: refuse,
   storedChunks: refuse,
   indexDocuments: refuse,
   removeDocuments: refuse,

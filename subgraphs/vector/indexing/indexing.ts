@@ -1,5 +1,4 @@
 /** Writes: checks the input, embeds what changed in one call, hands the driver what to store. */
-import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 
 import { checkExactNumbers, type JsonValue } from '#subgraphs/shared/json.ts';
@@ -9,7 +8,9 @@ import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { ChunkAttributes, ChunkVector, CollectionInfo, KeptChunk, VectorDriver, VectorModel } from '../driver.ts';
 import { checkId, checkIds, checkMetadata, checkText, LIMITS } from '../input.ts';
 import { embeddingOff } from '../search/search.ts';
-import { callersVector, modelsVector } from './vectors.ts';
+import { callersHash, contentHash, isSameContent } from './content-hash.ts';
+import { embedTexts, type EmbeddedText } from './embedding.ts';
+import { callersVector } from './vectors.ts';
 
 /** The caps on one mutation. */
 export const WRITE_LIMITS = { items: 500, documents: 100, chunks: 5_000 } as const;
@@ -51,7 +52,7 @@ export async function upsertVectors(
   const made =
     toEmbed.length === 0
       ? undefined
-      : await embed(
+      : await embedTexts(
           context,
           embedder,
           toEmbed.map((item) => embeddedText(item.title ?? '', item.text)),
@@ -72,17 +73,13 @@ export async function upsertVectors(
     }
   });
   let next = 0;
-  const chunks = items.map((item, index): ChunkVector => ({
-    ...attributes[index]!,
-    chunkId: item.chunkId,
-    text: item.text,
-    // A caller's vector is of no text that could be compared: indexing the document embeds it anew.
-    contentHash:
-      own[index] === undefined
-        ? contentHash(embedder.model!.name, item.title ?? '', item.text)
-        : `own:${digest(item.text)}`,
-    vector: own[index] ?? made!.vectors[next++]!,
-  }));
+  const chunks = items.map((item, index): ChunkVector => {
+    const callers = own[index];
+    const chunk = { ...attributes[index]!, chunkId: item.chunkId, text: item.text };
+    if (callers !== undefined) return { ...chunk, contentHash: callersHash(item.text), vector: callers };
+    const { vector, parts } = made!.texts[next++]!;
+    return { ...chunk, contentHash: contentHash(embedder.model!.name, item.title ?? '', item.text, parts), vector };
+  });
   await driver.upsert(context, chunks, written);
   return { chunkIds, collection: await driver.collectionInfo(context) };
 }
@@ -161,8 +158,10 @@ export async function differingDocuments(
   return documents
     .filter((document) => {
       const { title, ...attributes } = checkAttributes(document);
-      const same = ({ id, text }: { id: string; text: string }): boolean =>
-        isDeepStrictEqual(stored.get(id), { ...attributes, contentHash: contentHash(model.name, title, text) });
+      const same = ({ id, text }: { id: string; text: string }): boolean => {
+        const { contentHash: hash, ...others } = stored.get(id) ?? {};
+        return isSameContent(hash, contentHash(model.name, title, text)) && isDeepStrictEqual(others, attributes);
+      };
       return (counts.get(document.documentId) ?? 0) !== document.chunks.length || !document.chunks.every(same);
     })
     .map(({ documentId }) => documentId);
@@ -200,50 +199,35 @@ export async function indexDocuments(
         chunkId: id,
         contentHash: contentHash(model.name, attributes.title, checkText(text, '`chunks.text`', LIMITS.text)),
       };
-      if (stored.get(id) === chunk.contentHash) kept.push(chunk);
+      const hash = stored.get(id);
+      if (isSameContent(hash, chunk.contentHash)) kept.push({ ...chunk, contentHash: hash! });
       else changed.push({ ...chunk, text });
     }
   }
   const made =
     changed.length === 0
       ? undefined
-      : await embed(
+      : await embedTexts(
           context,
           embedder,
           changed.map((chunk) => embeddedText(chunk.title, chunk.text)),
         );
   const removed = await driver.indexDocuments(
     context,
-    { documentIds, kept, changed: changed.map((chunk, index) => ({ ...chunk, vector: made!.vectors[index]! })) },
+    { documentIds, kept, changed: changed.map((chunk, index) => inParts(chunk, made!.texts[index]!, model.name)) },
     made?.model,
   );
   return { documentIds, embedded: changed.length, kept: kept.length, removed };
 }
 
-interface Embedded {
-  readonly model: VectorModel;
-  readonly vectors: readonly Float32Array[];
-}
-
-async function embed(context: RequestContext, embedder: Embedder, texts: readonly string[]): Promise<Embedded> {
-  if (embedder.model === undefined) throw embeddingOff();
-  const { model, dimensions, vectors } = await embedder.embed(context, texts);
-  if (vectors.length !== texts.length)
-    throw new Error(`The embedder sent ${vectors.length} vectors for ${texts.length} texts.`);
-  return { model: { model, dimensions }, vectors: vectors.map((vector) => modelsVector(vector, dimensions)) };
-}
+const inParts = (chunk: Omit<ChunkVector, 'vector'>, { vector, parts }: EmbeddedText, model: string): ChunkVector => ({
+  ...chunk,
+  contentHash: contentHash(model, chunk.title, chunk.text, parts),
+  vector,
+});
 
 /** What is embedded: a chunk from the middle of a document says little about what it belongs to, its title does. */
 const embeddedText = (title: string, text: string): string => (title === '' ? text : `${title}\n\n${text}`);
-
-const digest = (...parts: string[]): string => {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
-  return hash.digest('base64url');
-};
-
-/** Of everything that the vector depends on. */
-const contentHash = (model: string, title: string, text: string): string => digest(model, title, text);
 
 function checkAttributes(input: {
   documentId: string;

@@ -6,6 +6,7 @@ import { connectionType, pageArguments, pageSize, type Edge, type Page } from '#
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import type { VectorLoaders } from '../loaders.ts';
+import { partsIn } from '../indexing/content-hash.ts';
 import { checkId } from '../input.ts';
 import { cut, readCursor, SEARCH_WINDOW, writeCursor } from '../search/search.ts';
 
@@ -63,6 +64,14 @@ export function addSimilar(
     // No description: relational owns the type, and two descriptions would differ.
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
+      embeddedParts: t.int({
+        description:
+          'In how many parts the text was embedded. 1 is the rule; more where the embedding model refused it as too long: its vector is then the mean of the parts’, and says less of each. Null while this chunk has no vector, or where a caller gave it.',
+        resolve: async ({ id }, _, context) => {
+          const hash = await loaders(context).contentHash.load(id);
+          return hash === null ? null : partsIn(hash);
+        },
+      }),
       similar: t.field({
         directives: { cost: { weight: WEIGHT.similar } },
         type: ChunkSimilar,

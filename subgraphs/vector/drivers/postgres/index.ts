@@ -126,6 +126,13 @@ export class PostgresVectors implements VectorDriver {
     return new Map(rows.map((row) => [row.chunk_id, row.content_hash]));
   }
 
+  async contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>> {
+    const rows = await this.#postgres.read(context, statements.contentHashes(this.#collection, chunkIds), {
+      replica: true,
+    });
+    return new Map(rows.map((row) => [row.chunk_id, row.content_hash]));
+  }
+
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
     const rows = await this.#postgres.read(context, statements.storedChunks(this.#collection, documentIds));
     return new Map(rows.map(({ chunkId, ...chunk }) => [chunkId, chunk]));

@@ -178,6 +178,11 @@ export const storedHashes = (collection: string, documentIds: readonly string[])
     SELECT c.chunk_id, c.content_hash FROM vector.chunks c
     WHERE c.collection = ${collection} AND c.document_id = ANY (${documentIds}::text[])`);
 
+export const contentHashes = (collection: string, chunkIds: readonly string[]) =>
+  compile<{ chunk_id: string; content_hash: string }>(sql`
+    SELECT c.chunk_id, c.content_hash FROM vector.chunks c
+    WHERE c.collection = ${collection} AND c.chunk_id = ANY (${chunkIds}::text[])`);
+
 export const storedChunks = (collection: string, documentIds: readonly string[]) =>
   compile<{ chunkId: string } & StoredChunk>(sql`
     SELECT c.chunk_id AS "chunkId", c.document_id AS "documentId", c.content_hash AS "contentHash", c.source, c.media_type AS "mediaType", c.metadata

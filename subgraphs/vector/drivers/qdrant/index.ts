@@ -149,6 +149,23 @@ export class QdrantVectors implements VectorDriver {
     return hashes;
   }
 
+  async contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>> {
+    const { tenantId } = context.principal;
+    if (chunkIds.length === 0 || (await this.collectionInfo(context)) === undefined) return new Map();
+    const points = await this.#call(context, (client) =>
+      client.retrieve(this.#collection, {
+        ids: chunkIds.map((chunkId) => pointId(tenantId, chunkId)),
+        with_payload: [PAYLOAD.tenant, 'chunk_id', 'content_hash'],
+        with_vector: false,
+      }),
+    );
+    return new Map(
+      points
+        .filter((point) => point.payload?.[PAYLOAD.tenant] === tenantId)
+        .map((point) => [String(point.payload!['chunk_id']), String(point.payload!['content_hash'])]),
+    );
+  }
+
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
     if (documentIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
     const { documentId, source, mediaType } = PAYLOAD;

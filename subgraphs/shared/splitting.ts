@@ -1,5 +1,5 @@
 /** Dividing a text that is too long, at the best places that it has. */
-import { cutBefore } from '#subgraphs/shared/graphemes.ts';
+import { cutBefore } from './graphemes.ts';
 
 /** Where prose may be cut, the best places first. The pieces keep their separators, so that joining them loses nothing. */
 export const PROSE_CUTS = [/(?<=\n)/, /(?<=[.!?…][)"'’”\]]?\s)|(?<=[。！？])/, /(?<=\s)/];
