@@ -151,9 +151,9 @@ export class QdrantVectors implements VectorDriver {
 
   async contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>> {
     const { tenantId } = context.principal;
-    if (chunkIds.length === 0 || (await this.collectionInfo(context)) === undefined) return new Map();
-    const points = await this.#call(context, (client) =>
-      client.retrieve(this.#collection, {
+    if (chunkIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
+    const points = await this.#chunks.call(context, (client) =>
+      client.retrieve(this.#chunks.name, {
         ids: chunkIds.map((chunkId) => pointId(tenantId, chunkId)),
         with_payload: [PAYLOAD.tenant, 'chunk_id', 'content_hash'],
         with_vector: false,
