@@ -8,9 +8,10 @@ import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
+import { paceWork } from '#subgraphs/shared/turns.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
-import { operations, type Operations } from './admission/operations.ts';
+import { answerBudget, operations, type Operations } from './admission/operations.ts';
 import { mcpEndpoint } from './agents/mcp.ts';
 import { developmentAuthenticator } from './auth/authenticator.ts';
 import { policyService } from './auth/directives/policy-service.ts';
@@ -24,6 +25,7 @@ import { guardRequests } from './http/cors.ts';
 import { examplePages } from './http/example-pages.ts';
 import type { Handler } from './http/exchange.ts';
 import { graphiql, type GraphiqlOptions } from './http/graphiql.ts';
+import { bodyLimits } from './http/body.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
@@ -76,7 +78,7 @@ export interface ServerOptions {
   examples?: GraphiqlOptions;
   /** Pages served in development mode, by path. @default none */
   pages?: Readonly<Record<string, URL>>;
-  /** How often supergraph files are looked at although nothing reported a change, in milliseconds. @default 10000 */
+  /** How often supergraph files are looked at although nothing reported a change, in milliseconds. Default: `SUPERGRAPH_POLL_MS`. */
   pollMs?: number;
 }
 
@@ -113,13 +115,18 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   try {
     // ── Who may come in ──────────────────────────────────────────────────────────────────────────────────────────────
     const guard = requestGuard(config.server);
-    const authenticator = config.oidc === undefined ? developmentAuthenticator : oidcAuthenticator(config.oidc);
+    const authenticator =
+      config.oidc === undefined
+        ? developmentAuthenticator
+        : oidcAuthenticator({ ...config.oidc, ...config.bounds.auth });
     const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
     );
     const policies =
-      config.authorization.policies === undefined ? undefined : policyService(config.authorization.policies);
+      config.authorization.policies === undefined
+        ? undefined
+        : policyService({ ...config.authorization.policies, ...config.bounds.auth });
     endings.add(async () => policies?.close());
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
 
@@ -130,7 +137,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
     const postgres = openPostgres(config, options.embeddedPostgres, log);
     endings.add(async () => await (await postgres.catch(() => undefined))?.close());
-    const work = new WorkPool(config.limits.work);
+    paceWork(config.bounds.shared);
+    const work = new WorkPool(config.bounds.shared);
     endings.add(() => work.close());
     // One whose schema is not in the project: it is made of the operator's file.
     const graphModel = options.subgraphs === undefined ? await mountGraphModel(config) : undefined;
@@ -159,6 +167,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const serving = new Engines({
       engines,
       clients: mounted.clients,
+      planning: config.bounds.plan,
+      ...config.bounds.execute,
       authorization: { unauthorized: config.authorization.unauthorized, policies: policies?.evaluate },
       log: (message, error) => log.warn({ err: error }, message),
     });
@@ -168,7 +178,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       additional: graphModel === undefined ? [] : [graphModel.entry],
       cacheFolder: join(config.dataDir, 'cache'),
       log,
-      pollMs: options.pollMs,
+      ...config.bounds.supergraph,
+      pollMs: options.pollMs ?? config.bounds.supergraph.pollMs,
       activate: (fresh) => serving.serve(fresh),
     });
     endings.add(() => supergraph.close());
@@ -176,10 +187,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
     const admitted = operations({
       engines,
-      documents: documents(config.limits),
-      timeoutMs: config.limits.requestTimeoutMs,
-      budget: config.limits.answer,
-      maxCost: config.limits.cost,
+      documents: documents(config.bounds.admission),
+      timeoutMs: config.bounds.admission.timeoutMs,
+      budget: answerBudget(config.bounds.admission),
+      maxCost: config.bounds.admission.cost,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => background?.mutated(),
     });
@@ -203,23 +214,21 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       routes: (exchange) => routes(exchange),
       stopping: stopping.signal,
     });
-    const listener = createListener(handlers, config.limits.connections, log);
+    const listener = createListener(handlers, config.bounds.http, log);
     const sockets = graphqlOverWebSocket(listener.server, {
       path: GRAPHQL_PATH,
       operations: admitted,
       guard,
       authenticate,
       log,
-      message: config.limits.body,
-      maxSockets: config.limits.sockets,
-      maxOperationsPerSocket: config.limits.subscriptionsPerSocket,
-      bufferLimitBytes: config.limits.socketBufferBytes,
-      stallMs: config.limits.connections.stallMs,
+      message: bodyLimits(config.bounds.http),
+      ...config.bounds.subscribe,
+      stallMs: config.bounds.http.stallMs,
     });
     endings.add(async () => {
       // Streams first: they would never end by themselves. Then requests, which do.
       stopping.abort(new DOMException('The server is stopping.', 'AbortError'));
-      await Promise.all([listener.close(config.server.shutdownTimeoutMs), sockets.close()]);
+      await Promise.all([listener.close(config.bounds.http.shutdownTimeoutMs), sockets.close()]);
     });
     port = await listener.listen(config.server.host, config.server.port);
     timing('listening');
@@ -289,6 +298,7 @@ function requestPath(path: RequestPath): Handler[] {
                 health: async () => (await subgraph).health(),
               })),
             ),
+            config.bounds.http.probeTimeoutMs,
           ),
         supergraph: () => ({
           since: supergraph.since,
@@ -297,6 +307,7 @@ function requestPath(path: RequestPath): Handler[] {
           unavailable: supergraph.unavailable,
         }),
         progress,
+        timeoutMs: config.bounds.http.probeTimeoutMs,
       },
       guard,
     ),
@@ -320,17 +331,17 @@ function requestPath(path: RequestPath): Handler[] {
       operations,
       schema: () => engines.schema,
       authenticate,
-      body: config.limits.body,
-      maxBatch: config.limits.mcpBatch,
-      budget: { ...config.limits.answer, bytes: config.limits.mcpAnswerBytes },
-      maxCost: config.limits.cost,
+      ...config.bounds.agents,
+      body: bodyLimits(config.bounds.http),
+      budget: answerBudget(config.bounds.admission),
+      maxCost: config.bounds.admission.cost,
       log,
     }),
     // Programs: queries, mutations, and streams over server-sent events.
     graphqlOverHttp({
       operations,
       authenticate,
-      body: config.limits.body,
+      body: bodyLimits(config.bounds.http),
       passHeadersBack: passesHeadersBack(config.remoteSubgraphs),
       log,
       stopping,

@@ -3,9 +3,12 @@ import type { Engine } from '#gateway/execute/engine.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
+import { paceWork } from '#subgraphs/shared/turns.ts';
+import { APART } from '#gateway/bounds/apart.ts';
+import { bodyLimits } from './http/body.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
-import { operations } from './admission/operations.ts';
+import { answerBudget, operations } from './admission/operations.ts';
 import { DEVELOPER, type Authenticator } from './auth/authenticator.ts';
 import { generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
@@ -57,7 +60,8 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const postgres =
       typeof config.stores.postgres === 'object' ? await openPostgres(config, undefined, log) : undefined;
     if (postgres !== undefined) endings.add(() => postgres.close());
-    const work = new WorkPool(config.limits.work);
+    paceWork(config.bounds.shared);
+    const work = new WorkPool(config.bounds.shared);
     endings.add(() => work.close());
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
     const { [name]: _, ...apart } = config.subgraphUrls; // Its own URL is where others find it.
@@ -75,12 +79,17 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const engines = new EngineHost<Engine>((error) => log.error({ err: error }, 'An engine did not end.'));
     await engines.replace(soleEngine(subgraph), () => Promise.resolve());
     // The gateway's fetches are longer than people's operations, and were bounded there.
-    const limits = { depth: 1_000, tokens: 1_000_000, aliases: 100_000, rootFields: 100_000 };
     const admitted = operations({
       engines,
-      documents: documents(limits),
-      timeoutMs: config.limits.requestTimeoutMs,
-      budget: config.limits.answer,
+      documents: documents({
+        ...config.bounds.admission,
+        depth: APART.depth,
+        tokens: APART.tokens,
+        aliases: APART.aliases,
+        rootFields: APART.rootFields,
+      }),
+      timeoutMs: config.bounds.admission.timeoutMs,
+      budget: answerBudget(config.bounds.admission),
       maxCost: Infinity,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => undefined,
@@ -90,14 +99,19 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const stopping = new AbortController();
     const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
     // So are its bodies.
-    const { body: given, connections } = config.limits;
-    const body = { ...given, bytes: Math.max(given.bytes, 50_000_000), depth: 1_000, values: 5_000_000 };
+    const given = bodyLimits(config.bounds.http);
+    const body = {
+      ...given,
+      bytes: Math.max(given.bytes, APART.bodyBytes),
+      depth: APART.jsonDepth,
+      values: APART.jsonValues,
+    };
     const listener = createListener(
       [
         health(
           {
             state: () => 'ready',
-            stores: () => probeAll([subgraph]),
+            stores: () => probeAll([subgraph], config.bounds.http.probeTimeoutMs),
             supergraph: () => ({ since: '', subgraphs: [name], failure: undefined, unavailable: [] }),
           },
           guard,
@@ -107,7 +121,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
         graphqlOverHttp({ operations: admitted, authenticate, body, log, stopping: stopping.signal }),
       ],
       // The gateway's connections are of one address, or few.
-      { ...connections, connectionsPerAddress: connections.connections },
+      { ...config.bounds.http, connectionsPerAddress: config.bounds.http.connections },
       log,
     );
     const sockets = graphqlOverWebSocket(listener.server, {
@@ -117,14 +131,13 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       authenticate,
       log,
       message: body,
-      maxSockets: config.limits.sockets,
+      ...config.bounds.subscribe,
       // The gateway may put all its subscribers on one socket.
-      maxOperationsPerSocket: 1_000_000,
-      bufferLimitBytes: config.limits.socketBufferBytes,
+      operationsPerSocket: APART.operationsPerSocket,
     });
     endings.add(async () => {
       stopping.abort(new DOMException('The server is stopping.', 'AbortError'));
-      await Promise.all([listener.close(config.server.shutdownTimeoutMs), sockets.close()]);
+      await Promise.all([listener.close(config.bounds.http.shutdownTimeoutMs), sockets.close()]);
     });
     port = await listener.listen(config.server.host, config.server.port);
     return { url: publicBaseUrl(), port, close: () => endings.close() };

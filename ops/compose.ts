@@ -21,7 +21,7 @@ async function main(): Promise<number> {
     return values.help === true ? 0 : 2;
   }
   const { subgraphs } = await readSupergraphFile(resolve(positionals[0] ?? 'supergraph.yaml'));
-  const { supergraphSdl, errors, hints } = compose(await Promise.all(subgraphs.map(loadSchema)));
+  const { supergraphSdl, errors, hints } = compose(await Promise.all(subgraphs.map((entry) => loadSchema(entry))));
   for (const hint of hints) console.error(`hint   ${describe(hint)}`);
   for (const error of errors) console.error(`error  ${describe(error)}`);
   if (supergraphSdl === undefined) {

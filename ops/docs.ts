@@ -1,8 +1,14 @@
-/** `npm run docs [-- --check]`: prints docs/configuration.md and docs/errors.md from the tables that the code uses. */
+/** `npm run docs [-- --check]`: prints docs/configuration.md, docs/bounds.md and docs/errors.md from the tables that the code uses. */
 import { parseArgs } from 'node:util';
+import { SERVE } from './serve/bounds.ts';
+import { BOUNDS } from '#gateway/bounds/index.ts';
 import { variableTable } from '#gateway/config/variables.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
+import { tableOf, type Bounds } from '#subgraphs/shared/bound.ts';
 import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
+
+/** All tables of bounds, in the order of docs/bounds.md. */
+const BOUND_TABLES: readonly Bounds<unknown>[] = [SERVE, ...Object.values(BOUNDS)];
 
 /** A cell of a Markdown table. */
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -27,6 +33,8 @@ Everything is configured by environment variables, read once at start. Whatever 
 server does not start. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it.
 The files of passwords and keys of stores are read anew when a connection is made, so that they can be exchanged under a running server.
 
+Bounds of resources, these and those that cannot be set, are listed with their units and ranges in [bounds.md](bounds.md).
+
 Where a variable of a store is \`off\`, the store is switched off: the API keeps its shape, the store's fields answer \`null\` with
 the error \`STORE_DISABLED\`, and everything else goes on.
 
@@ -46,6 +54,38 @@ token that is signed with \`INTERNAL_TOKEN_SECRET\`; foreign subgraphs never rec
 Each \`SUBGRAPH_<SETTING>\` of the table above may also be said of one subgraph: \`SUBGRAPH_INVENTORY_TIMEOUT_MS=2000\`,
 \`SUBGRAPH_INVENTORY_SUBSCRIPTIONS=https://inventory:4001/graphql/stream\`. In names, whatever is not a letter or a digit is \`_\`.
 `;
+}
+
+/** A number as people read it: `64 MiB`, `5,000`. */
+const amount = (value: number, unit: string): string =>
+  unit === 'bytes' && value >= 1024 * 1024 && value % (1024 * 1024) === 0
+    ? `${value / (1024 * 1024)} MiB`
+    : unit === 'bytes' && value >= 1024 && value % 1024 === 0
+      ? `${value / 1024} KiB`
+      : `${value.toLocaleString('en-US')} ${unit}`;
+
+function bounds(): string {
+  const rooms = BOUND_TABLES.map(tableOf).map(({ room, entries }) => {
+    const rows = Object.entries(entries).map(([name, bound]) => {
+      const fallback = bound.default === undefined ? bound.absent : amount(bound.default, bound.unit);
+      const set =
+        bound.variable === undefined
+          ? '–'
+          : `\`${bound.variable}\`, ${bound.min.toLocaleString('en-US')} to ${bound.max.toLocaleString('en-US')}`;
+      return `| \`${name}\` | ${cell(bound.what)} | ${cell(fallback)} | ${set} |`;
+    });
+    return `## ${room}\n\n| name | what it bounds | default | set by, from and to |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+  });
+  return `# Bounds of resources
+
+<!-- Printed by \`npm run docs\` from gateway/bounds/ and each \`bounds.ts\`. Edit those. -->
+
+Every time-out, size, queue, cache, retry and interval, by the room that keeps it. Those with a variable are set as all others are
+([configuration.md](configuration.md)): in its unit, as a whole number, checked at start. Those without hold as they are: details that nobody
+has had reason to set, and caps that the API's descriptions promise. A program that starts the server itself
+(\`startServer(config)\`) finds them in \`config.bounds\`, by room.
+
+${rooms.join('\n')}`;
 }
 
 function errors(): string {
@@ -82,6 +122,7 @@ Over WebSocket, errors of one operation arrive in its \`error\` or \`next\` mess
 /** The documents as they should be. */
 export const printedDocs = (): PrintedFile[] => [
   { url: new URL('../docs/configuration.md', import.meta.url), text: configuration() },
+  { url: new URL('../docs/bounds.md', import.meta.url), text: bounds() },
   { url: new URL('../docs/errors.md', import.meta.url), text: errors() },
 ];
 

@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   const config = loadConfig();
   const log = createLogger(config.logLevel);
   await using stores = await openStores(config, log);
-  const call = systemCalls(stores.clients, stop.signal);
+  const call = systemCalls(stores.clients, stop.signal, config.bounds.indexing.callTimeoutMs);
   const mend = values.mend === true;
   const onDifference = values.quiet === true ? undefined : (difference: Difference) => console.log(tell(difference));
   const report = await reconcile({ call, mend, tenantId: values.tenant, onDifference });
@@ -48,7 +48,7 @@ async function main(): Promise<number> {
   const compared = Object.keys(report.skipped).length === 0;
   if (!mend || report.found === 0) return report.found === 0 && compared ? 0 : 1;
 
-  const indexer = startIndexer({ clients: stores.clients, log });
+  const indexer = startIndexer({ clients: stores.clients, log, ...config.bounds.indexing });
   try {
     await indexer.idle(stop.signal);
     const { pending, failed } = (await indexer.status()) ?? { pending: 0, failed: 0 };

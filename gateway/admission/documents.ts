@@ -5,6 +5,8 @@
 import { LRUCache } from 'lru-cache';
 import { GraphQLError, parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
+import { ADMISSION } from '#gateway/bounds/admission.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { checkDocument, tooDeep, type OperationLimits } from './limits.ts';
 
 /** An operation was refused before it began. */
@@ -40,14 +42,14 @@ interface Entry {
   schema: GraphQLSchema;
 }
 
-/** More would only repeat what is wrong, and building suggestions costs time. */
-const MAX_ERRORS = 20;
-
-/** @param cacheBytes about how much text is kept; trees take some twenty times as much. @default 1 MB */
-export function documents(limits: OperationLimits, cacheBytes = 1_000_000): Documents {
+/** @param limits of each; and how many are kept, and the length of their texts together */
+export function documents(
+  limits: OperationLimits & Partial<Pick<BoundValues<typeof ADMISSION>, 'cacheEntries' | 'cacheCharacters'>>,
+): Documents {
+  const { cacheEntries = ADMISSION.cacheEntries, cacheCharacters = ADMISSION.cacheCharacters } = limits;
   const cache = new LRUCache<string, Entry>({
-    max: 2_000,
-    maxSize: cacheBytes,
+    max: cacheEntries,
+    maxSize: cacheCharacters,
     sizeCalculation: (_, text) => text.length + 1,
   });
   return {
@@ -55,7 +57,7 @@ export function documents(limits: OperationLimits, cacheBytes = 1_000_000): Docu
       const known = cache.get(text);
       if (known?.schema === schema) return known.document;
       const document = known?.document ?? parseBounded(text, limits);
-      const errors = validate(schema, document, undefined, { maxErrors: MAX_ERRORS });
+      const errors = validate(schema, document, undefined, { maxErrors: ADMISSION.errors });
       // graphql-js gives up on documents whose fields and fragments would take too many comparisons, without saying
       // why.
       if (errors.some(({ message }) => message === 'Validation aborted.')) {

@@ -9,6 +9,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { ADMISSION } from '#gateway/bounds/admission.ts';
 import { tooManyOverlaps } from './overlaps.ts';
 
 export interface OperationLimits {
@@ -19,11 +20,6 @@ export interface OperationLimits {
   readonly aliases: number;
   readonly rootFields: number;
 }
-
-/**
- * Nesting of lists and objects in one literal or in the variables. Filters that nest `and`, `or` and `not` need some.
- */
-const VALUE_DEPTH = 64;
 
 /**
  * Checks the document against `limits`. Fragments count where they are spread.
@@ -112,8 +108,11 @@ class Measure {
         const name = selection.alias?.value ?? selection.name.value;
         const times = (names.get(name) ?? 0) + 1;
         // Validation compares each pair of fields that share a name, so a name that repeats costs the square.
-        if (times > REPEATS)
-          throw tooDeep(`The field \`${name}\` is selected more than ${REPEATS} times in one place.`, selection);
+        if (times > ADMISSION.repeats)
+          throw tooDeep(
+            `The field \`${name}\` is selected more than ${ADMISSION.repeats} times in one place.`,
+            selection,
+          );
         names.set(name, times);
       } else {
         const inner =
@@ -131,13 +130,11 @@ class Measure {
   }
 }
 
-/** How often one response name may stand in one selection set. */
-const REPEATS = 50;
-
 function checkValue(value: ValueNode): void {
   const open: { value: ValueNode; depth: number }[] = [{ value, depth: 1 }];
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
-    if (item.depth > VALUE_DEPTH) throw tooDeep(`A value is nested more than ${VALUE_DEPTH} levels deep.`, value);
+    if (item.depth > ADMISSION.valueDepth)
+      throw tooDeep(`A value is nested more than ${ADMISSION.valueDepth} levels deep.`, value);
     const depth = item.depth + 1;
     if (item.value.kind === Kind.LIST) for (const inner of item.value.values) open.push({ value: inner, depth });
     else if (item.value.kind === Kind.OBJECT)
@@ -162,8 +159,8 @@ export function checkVariables(variables: Readonly<Record<string, unknown>>): vo
     if (typeof value === 'string') {
       if (value.includes('\0')) throw nulCharacter(`The variable $${variable}`);
     } else if (typeof value === 'object' && value !== null) {
-      if (depth > VALUE_DEPTH)
-        throw badUserInput(`The variable $${variable} is nested more than ${VALUE_DEPTH} levels deep.`);
+      if (depth > ADMISSION.valueDepth)
+        throw badUserInput(`The variable $${variable} is nested more than ${ADMISSION.valueDepth} levels deep.`);
       for (const key of Object.keys(value)) {
         if (key.includes('\0')) throw nulCharacter(`A key in the variable $${variable}`);
         open.push({ value: (value as Record<string, unknown>)[key], depth: depth + 1, variable });

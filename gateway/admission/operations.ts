@@ -17,6 +17,8 @@ import { createRequestContext, type Principal, type RequestContext } from '#subg
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
+import type { ADMISSION } from '#gateway/bounds/admission.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { type OperationRefused, refusal, type Documents } from './documents.ts';
 import { Deadline } from './deadline.ts';
 import { readParameters } from './parameters.ts';
@@ -83,6 +85,12 @@ export interface OperationsOptions {
   /** Called after every mutation, whatever came of it. */
   mutated(): void;
 }
+
+/** What an answer may come to, of the configuration. */
+export const answerBudget = (bounds: BoundValues<typeof ADMISSION>): BudgetLimits => ({
+  nodes: bounds.answerNodes,
+  bytes: bounds.answerBytes,
+});
 
 export function operations({
   engines,

@@ -11,12 +11,7 @@ import {
   type FragmentDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
-
-/**
- * Most pairs of fields that may meet. Applications' own operations have tens; graphql-js compares this many in some 20
- * ms.
- */
-const MAX_PAIRS = 5_000;
+import { ADMISSION } from '#gateway/bounds/admission.ts';
 
 /**
  * Looks at each field once for each place it is in, so its cost is that of the document with fragments written out,
@@ -63,7 +58,7 @@ class OverlapCounter {
   exceeds(selectionSet: SelectionSetNode): boolean {
     this.#pairs = 0;
     this.#count([selectionSet]);
-    return this.#pairs > MAX_PAIRS;
+    return this.#pairs > ADMISSION.overlaps;
   }
 
   #count(selectionSets: readonly SelectionSetNode[]): void {
@@ -83,12 +78,12 @@ class OverlapCounter {
           known.times += 1;
           if (selection.selectionSet !== undefined) known.below.push(selection.selectionSet);
         }
-        if (this.#pairs > MAX_PAIRS) return;
+        if (this.#pairs > ADMISSION.overlaps) return;
       }
     };
     for (const selectionSet of selectionSets) collect(selectionSet);
     for (const { below } of met.values()) {
-      if (this.#pairs > MAX_PAIRS) return;
+      if (this.#pairs > ADMISSION.overlaps) return;
       if (below.length > 0) this.#count(below);
     }
   }

@@ -13,19 +13,20 @@ import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import { AGENTS } from '#gateway/bounds/agents.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { schemaSearch, type SchemaSearch } from './schema-search.ts';
-import { addTools, PAGE, type Page } from './tools.ts';
+import { addTools, type Page } from './tools.ts';
 
-export interface McpOptions {
+/** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */
+export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   operations: Operations;
   /** The API schema that serves now. */
   schema(): GraphQLSchema;
   /** @throws CodedError `UNAUTHENTICATED` */
   authenticate(authorization: string | undefined): Promise<Principal>;
   body: BodyLimits;
-  /** Most messages in one request. */
-  maxBatch: number;
-  /** What the answers to one request may come to. */
+  /** What an answer may come to; those to one request may together come to `answerBytes` at the most. */
   budget: BudgetLimits;
   /** The most that the operations of one request may cost. */
   maxCost: number;
@@ -47,6 +48,11 @@ export function mcpEndpoint(options: McpOptions): Handler {
     if (made === undefined) searches.set(schema, (made = schemaSearch(schema)));
     return made;
   };
+
+  const { batch = AGENTS.batch, answerBytes = AGENTS.answerBytes } = options;
+  const budget = { ...options.budget, bytes: Math.min(options.budget.bytes, answerBytes) };
+  const most = options.longestPage ?? AGENTS.longestPage;
+  const page = { usual: Math.min(options.pageCharacters ?? AGENTS.pageCharacters, most), most };
 
   return async (exchange) => {
     const { path, request, response, requestId, signal } = exchange;
@@ -73,9 +79,8 @@ export function mcpEndpoint(options: McpOptions): Handler {
     }
     const { body } = read;
     const messages = Array.isArray(body) ? body.length : 1;
-    if (messages > options.maxBatch)
-      throw badUserInput(`A batch may have at most ${options.maxBatch} messages; this one has ${messages}.`);
-    const shares = shared(options.budget, options.maxCost, messages);
+    if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
+    const shares = shared(budget, options.maxCost, messages);
     const [{ McpServer }, { StreamableHTTPServerTransport }] = await Promise.all([
       import('@modelcontextprotocol/sdk/server/mcp.js'),
       import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
@@ -83,8 +88,9 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const server = new McpServer({ name: 'tributary', version: '0.1.0' }, { instructions: INSTRUCTIONS });
     addTools(server, {
       search,
-      query: (parameters, page) =>
-        query(options, parameters, { principal, requestId, signal, headers: request.headers, ...shares }, page),
+      page,
+      query: (parameters, asked = { offset: 0, limit: page.usual }) =>
+        query(options, parameters, { principal, requestId, signal, headers: request.headers, ...shares }, asked),
     });
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
     acceptJson(request);
@@ -146,7 +152,7 @@ async function query(
   { operations, log, body }: McpOptions,
   parameters: { variables?: unknown },
   caller: Caller,
-  page?: Partial<Page>,
+  page: Page,
 ): Promise<CallToolResult> {
   try {
     const variables = variablesOf(parameters.variables, body);
@@ -164,25 +170,25 @@ async function query(
       throw new CodedError('BAD_USER_INPUT', 'This tool does not answer in parts; leave out `@defer`.');
     return toToolResult(result, page);
   } catch (error) {
-    if (error instanceof OperationRefused) return toToolResult({ errors: error.errors });
+    if (error instanceof OperationRefused) return toToolResult({ errors: error.errors }, page);
     if (error instanceof CodedError)
-      return toToolResult({ errors: [new GraphQLError(error.message, { extensions: error.extensions })] });
+      return toToolResult({ errors: [new GraphQLError(error.message, { extensions: error.extensions })] }, page);
     log.error({ err: error, requestId: caller.requestId }, 'A tool failed.');
-    return toToolResult({
-      errors: [
-        new GraphQLError('Something went wrong in the gateway.', {
-          extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: caller.requestId },
-        }),
-      ],
-    });
+    return toToolResult(
+      {
+        errors: [
+          new GraphQLError('Something went wrong in the gateway.', {
+            extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: caller.requestId },
+          }),
+        ],
+      },
+      page,
+    );
   }
 }
 
 /** One page of the answer's text, and where the next one begins. A short answer is one page, and all JSON. */
-function toToolResult(
-  result: ExecutionResult,
-  { offset = PAGE.offset, limit = PAGE.limit }: Partial<Page> = {},
-): CallToolResult {
+function toToolResult(result: ExecutionResult, { offset, limit }: Page): CallToolResult {
   const whole = resultText(result);
   const isError = result.data == null && result.errors !== undefined;
   if (offset === 0 && whole.length <= limit) return { content: [{ type: 'text', text: whole }], isError };

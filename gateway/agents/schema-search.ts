@@ -17,6 +17,7 @@ import {
   type GraphQLNamedType,
   type GraphQLSchema,
 } from 'graphql';
+import { AGENTS } from '#gateway/bounds/agents.ts';
 
 /** One thing that can be found: a type, or a field of one. */
 interface Entry {
@@ -132,7 +133,7 @@ const STOP = new Set([
 /** Words of prose and of camelCase and SNAKE_CASE names, in lower case, without a plural's `s`. */
 const wordsOf = (text: string): string[] =>
   text
-    .slice(0, 2_000)
+    .slice(0, AGENTS.wordCharacters)
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .toLowerCase()
     .split(/[^a-z0-9]+/)
@@ -165,7 +166,7 @@ function render(entries: readonly Entry[], roots: ReadonlySet<GraphQLNamedType>)
   // What the fields found lead to, in short: enough to write a selection.
   const outlines = [...new Set(linked)]
     .filter((type) => !shown.has(type.name))
-    .slice(0, 12)
+    .slice(0, AGENTS.outlines)
     .flatMap(outline);
   return [
     ...blocks,

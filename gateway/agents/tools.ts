@@ -2,14 +2,18 @@
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { AGENTS } from '#gateway/bounds/agents.ts';
+import { SHARED } from '#subgraphs/shared/bounds.ts';
 import type { SchemaSearch } from './schema-search.ts';
 
 export interface ToolServices {
   search(): SchemaSearch;
+  /** Characters of a page: where none are asked for, and at the most. */
+  readonly page: { readonly usual: number; readonly most: number };
   /** Runs one read-only operation as the caller, and answers with one page of its result. */
   query(
     parameters: { query: string; variables?: unknown; operationName?: string },
-    page?: Partial<Page>,
+    page?: Page,
   ): Promise<CallToolResult>;
 }
 
@@ -18,8 +22,6 @@ export interface Page {
   readonly offset: number;
   readonly limit: number;
 }
-/** What an agent's context takes of one answer: some 10,000 tokens. */
-export const PAGE: Page & { readonly most: number } = { offset: 0, limit: 40_000, most: 200_000 };
 
 const READ_ONLY = { readOnlyHint: true, openWorldHint: false } as const;
 
@@ -30,14 +32,20 @@ const RUN_EVENTS = `query RunEvents($runId: ID!, $after: String, $first: Int) {
   }
 }`;
 
-export function addTools(server: McpServer, { search, query }: ToolServices): void {
+export function addTools(server: McpServer, { search, page, query }: ToolServices): void {
   server.registerTool(
     'search_schema',
     {
       description: 'Find GraphQL fields and types by keywords. Returns SDL.',
       inputSchema: {
-        query: z.string().min(1).max(500).describe('Keywords, such as "documents similar chunks".'),
-        limit: z.number().int().min(1).max(50).default(12).describe('Most fields and types to return.'),
+        query: z.string().min(1).max(AGENTS.queryCharacters).describe('Keywords, such as "documents similar chunks".'),
+        limit: z
+          .number()
+          .int()
+          .min(1)
+          .max(AGENTS.mostResults)
+          .default(AGENTS.results)
+          .describe('Most fields and types to return.'),
       },
       annotations: READ_ONLY,
     },
@@ -53,14 +61,20 @@ export function addTools(server: McpServer, { search, query }: ToolServices): vo
         variables: z.union([z.record(z.string(), z.unknown()), z.string(), z.null()]).optional(),
         operationName: z.string().nullish().describe('Which operation, when there are several.'),
         offset: z.number().int().min(0).nullish().describe('Continue a long answer from this character.'),
-        limit: z.number().int().min(1_000).max(PAGE.most).nullish().describe(`Most characters. Default: ${PAGE.limit}`),
+        limit: z
+          .number()
+          .int()
+          .min(AGENTS.smallestPage)
+          .max(page.most)
+          .nullish()
+          .describe(`Most characters. Default: ${page.usual}`),
       },
       annotations: READ_ONLY,
     },
     ({ query: text, variables, operationName, offset, limit }) =>
       query(
         { query: text, variables, ...(operationName ? { operationName } : {}) },
-        { offset: offset ?? PAGE.offset, limit: limit ?? PAGE.limit },
+        { offset: offset ?? 0, limit: limit ?? page.usual },
       ),
   );
   server.registerTool(
@@ -70,10 +84,11 @@ export function addTools(server: McpServer, { search, query }: ToolServices): vo
       inputSchema: {
         runId: z.string(),
         after: z.string().nullish().describe('Cursor: sequence number of the last event seen.'),
-        first: z.number().int().min(0).max(200).nullish().describe('Default: 50'),
+        first: z.number().int().min(0).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.runEvents}`),
       },
       annotations: READ_ONLY,
     },
-    ({ runId, after, first }) => query({ query: RUN_EVENTS, variables: { runId, after, first: first ?? 50 } }),
+    ({ runId, after, first }) =>
+      query({ query: RUN_EVENTS, variables: { runId, after, first: first ?? AGENTS.runEvents } }),
   );
 }

@@ -1,8 +1,6 @@
 /** What outlives a request ends with the token that opened it. */
 import type { Principal } from '#subgraphs/shared/context.ts';
-
-/** The longest that a timer can wait, in milliseconds. */
-const MOST_MS = 2 ** 31 - 1;
+import { AUTH } from '#gateway/bounds/auth.ts';
 
 /**
  * Calls `act` once the caller's token has expired; never for callers whose token does not.
@@ -13,7 +11,7 @@ export function onExpiry({ expiresAt }: Principal, act: () => void): () => void 
   let timer: NodeJS.Timeout | undefined;
   const wait = (): void => {
     const left = expiresAt - Date.now();
-    timer = setTimeout(left > MOST_MS ? wait : act, Math.min(Math.max(left, 0), MOST_MS)).unref();
+    timer = setTimeout(left > AUTH.timerMs ? wait : act, Math.min(Math.max(left, 0), AUTH.timerMs)).unref();
   };
   wait();
   return () => clearTimeout(timer);

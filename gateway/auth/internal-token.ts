@@ -4,10 +4,10 @@
  */
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
+import { AUTH } from '#gateway/bounds/auth.ts';
 import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
 
 const ISSUER = 'tributary-gateway';
-const LIFETIME_SECONDS = 60;
 const audienceOf = (subgraph: string): string => `tributary-subgraph:${subgraph}`;
 
 export interface InternalTokens {
@@ -33,7 +33,7 @@ export function internalTokens(secret: string): InternalTokens {
         .setIssuer(ISSUER)
         .setAudience(audienceOf(subgraph))
         .setIssuedAt()
-        .setExpirationTime(`${LIFETIME_SECONDS}s`)
+        .setExpirationTime(`${AUTH.internalTokenSeconds}s`)
         .sign(key),
     verifier: (subgraph) => ({
       async authenticate(authorization) {
@@ -44,8 +44,8 @@ export function internalTokens(secret: string): InternalTokens {
             audience: audienceOf(subgraph),
             algorithms: ['HS256'],
             typ: 'tributary-internal+jwt',
-            clockTolerance: 5,
-            maxTokenAge: `${LIFETIME_SECONDS}s`,
+            clockTolerance: AUTH.internalSkewSeconds,
+            maxTokenAge: `${AUTH.internalTokenSeconds}s`,
             requiredClaims: ['sub', 'exp'],
           });
           const { tenant, roles, scopes, system, sub } = payload as Record<string, unknown>;

@@ -4,6 +4,7 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
 import { storeUnavailable } from '#subgraphs/shared/errors.ts';
+import { AUTH } from '#gateway/bounds/auth.ts';
 import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
 
 export interface OidcOptions {
@@ -16,8 +17,10 @@ export interface OidcOptions {
   rolesClaim: string;
   /** By how much clocks may differ. */
   clockSkewSeconds: number;
-  /** Longest time for one request to the issuer, in milliseconds. @default 5000 */
-  timeoutMs?: number;
+  /** Longest time for one request to the issuer, in milliseconds. Default: `AUTH.oidcTimeoutMs`. */
+  oidcTimeoutMs?: number;
+  /** How long its keys are taken for current, in milliseconds. Default: `AUTH.oidcKeysMs`. */
+  oidcKeysMs?: number;
 }
 
 // Symmetric algorithms are absent on purpose: a public key must never serve as a shared secret.
@@ -37,10 +40,10 @@ const ALGORITHMS = [
 
 /** Verifies tokens of one issuer. Its metadata and keys are fetched on first use and cached; a failure is not. */
 export function oidcAuthenticator(options: OidcOptions): Authenticator {
-  const timeoutMs = options.timeoutMs ?? 5_000;
+  const timeoutMs = options.oidcTimeoutMs ?? AUTH.oidcTimeoutMs;
   let keys: Promise<JWTVerifyGetKey> | undefined;
   const issuerKeys = (): Promise<JWTVerifyGetKey> =>
-    (keys ??= discoverKeys(options.issuer, timeoutMs).catch((error: unknown) => {
+    (keys ??= discoverKeys(options.issuer, timeoutMs, options.oidcKeysMs ?? AUTH.oidcKeysMs).catch((error: unknown) => {
       keys = undefined;
       throw error;
     }));
@@ -65,7 +68,7 @@ export function oidcAuthenticator(options: OidcOptions): Authenticator {
   };
 }
 
-async function discoverKeys(issuer: string, timeoutMs: number): Promise<JWTVerifyGetKey> {
+async function discoverKeys(issuer: string, timeoutMs: number, keysMs: number): Promise<JWTVerifyGetKey> {
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const response = await fetch(address, {
     signal: AbortSignal.timeout(timeoutMs),
@@ -80,8 +83,8 @@ async function discoverKeys(issuer: string, timeoutMs: number): Promise<JWTVerif
   if (typeof metadata.jwks_uri !== 'string') throw new Error(`${address} names no jwks_uri.`);
   return createRemoteJWKSet(new URL(metadata.jwks_uri), {
     timeoutDuration: timeoutMs,
-    cooldownDuration: 30_000,
-    cacheMaxAge: 600_000,
+    cooldownDuration: AUTH.oidcCooldownMs,
+    cacheMaxAge: keysMs,
   });
 }
 

@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { AllBoundValues } from '#gateway/bounds/index.ts';
+import { boundValues } from './bounds.ts';
 import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './subgraphs.ts';
 import { currentValues, urlOfParts } from './credentials.ts';
 import { Variables, variableTable, type VariableName, type VariableValues } from './variables.ts';
@@ -20,7 +22,6 @@ export interface Config {
     readonly publicBaseUrl: string | undefined;
     readonly allowedHosts: readonly string[];
     readonly corsOrigins: readonly string[];
-    readonly shutdownTimeoutMs: number;
   };
   /** Absolute. */
   readonly dataDir: string;
@@ -29,43 +30,12 @@ export interface Config {
   readonly ingestOnStart: boolean;
   readonly runLibrarian: boolean;
   readonly logLevel: VariableValues['LOG_LEVEL'];
-  readonly limits: {
-    /** Of request bodies, and of WebSocket messages; `depth` and `values` of their JSON. */
-    readonly body: {
-      readonly bytes: number;
-      readonly timeoutMs: number;
-      readonly depth: number;
-      readonly values: number;
-    };
-    readonly connections: {
-      readonly connections: number;
-      readonly connectionsPerAddress: number;
-      readonly unreadBytes: number;
-      readonly stallMs: number;
-    };
-    readonly requestTimeoutMs: number;
-    /** The most that an operation may cost by its text and variables. */
-    readonly cost: number;
-    /** What one answer may come to. */
-    readonly answer: { readonly nodes: number; readonly bytes: number };
-    /** Of texts and rankings in threads. */
-    readonly work: { readonly threads: number | undefined; readonly waiting: number };
-    /** Of all answers to one request to the MCP endpoint. */
-    readonly mcpAnswerBytes: number;
-    /** Most messages in such a request. */
-    readonly mcpBatch: number;
-    readonly depth: number;
-    readonly tokens: number;
-    readonly aliases: number;
-    readonly rootFields: number;
-    readonly sockets: number;
-    readonly subscriptionsPerSocket: number;
-    readonly socketBufferBytes: number;
-  };
+  /** Bounds of resources, by the room that keeps them (`gateway/bounds/`). */
+  readonly bounds: AllBoundValues;
   /** How the directives of the supergraph that protect fields are held. */
   readonly authorization: {
     readonly unauthorized: 'null' | 'refuse';
-    readonly policies: { readonly url: string; readonly timeoutMs: number } | undefined;
+    readonly policies: { readonly url: string } | undefined;
   };
   readonly oidc:
     | {
@@ -81,7 +51,6 @@ export interface Config {
   readonly stores: {
     /** `undefined`: start the embedded PostgreSQL. */
     readonly postgres: StoreAddress<{ readonly url: string }>;
-    readonly postgresPoolSize: number;
     readonly postgresReplica: { readonly url: string } | undefined;
     readonly preparedStatements: boolean;
     readonly neo4j: StoreAddress<{
@@ -327,43 +296,16 @@ function build(
       publicBaseUrl: env.PUBLIC_BASE_URL?.replace(/\/+$/, ''),
       allowedHosts: env.ALLOWED_HOSTS,
       corsOrigins: env.CORS_ORIGINS,
-      shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_MS,
     },
     dataDir: resolve(env.DATA_DIR),
     supergraphFile: resolve(env.SUPERGRAPH),
     ingestOnStart: env.INGEST_ON_START && env.OIDC_ISSUER === undefined,
     runLibrarian: env.RUN_LIBRARIAN && env.OIDC_ISSUER === undefined && env.DATABASE_URL !== 'off',
     logLevel: env.LOG_LEVEL,
-    limits: {
-      body: {
-        bytes: env.BODY_LIMIT_BYTES,
-        timeoutMs: env.BODY_TIMEOUT_MS,
-        depth: env.MAX_JSON_DEPTH,
-        values: env.MAX_JSON_VALUES,
-      },
-      connections: {
-        connections: env.MAX_CONNECTIONS,
-        connectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
-        unreadBytes: env.MAX_UNREAD_BYTES,
-        stallMs: env.READER_STALL_MS,
-      },
-      requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
-      cost: env.MAX_COST,
-      answer: { nodes: env.MAX_ANSWER_NODES, bytes: env.MAX_ANSWER_BYTES },
-      work: { threads: env.WORK_THREADS, waiting: env.MAX_WAITING_WORK },
-      mcpAnswerBytes: Math.min(env.MAX_MCP_ANSWER_BYTES, env.MAX_ANSWER_BYTES),
-      mcpBatch: env.MAX_MCP_BATCH,
-      depth: env.MAX_DEPTH,
-      tokens: env.MAX_TOKENS,
-      aliases: env.MAX_ALIASES,
-      rootFields: env.MAX_ROOT_FIELDS,
-      sockets: env.MAX_SOCKETS,
-      subscriptionsPerSocket: env.MAX_SUBSCRIPTIONS_PER_SOCKET,
-      socketBufferBytes: env.SOCKET_BUFFER_BYTES,
-    },
+    bounds: boundValues(env),
     authorization: {
       unauthorized: env.UNAUTHORIZED_FIELDS,
-      policies: env.POLICY_URL === undefined ? undefined : { url: env.POLICY_URL, timeoutMs: env.POLICY_TIMEOUT_MS },
+      policies: env.POLICY_URL === undefined ? undefined : { url: env.POLICY_URL },
     },
     oidc:
       env.OIDC_ISSUER === undefined
@@ -378,7 +320,6 @@ function build(
     keys: { internalToken: env.INTERNAL_TOKEN_SECRET, objectSigning: env.OBJECT_SIGNING_KEY },
     stores: {
       postgres: postgresAddress(env),
-      postgresPoolSize: env.POSTGRES_POOL_SIZE,
       postgresReplica: env.DATABASE_REPLICA_URL === undefined ? undefined : { url: env.DATABASE_REPLICA_URL },
       preparedStatements: env.DATABASE_PREPARED_STATEMENTS === 'on',
       neo4j: address(env.NEO4J_URI, (uri) => ({

@@ -1,25 +1,21 @@
 /** How remote subgraphs are treated: `SUBGRAPH_<SETTING>` for all of them, `SUBGRAPH_<NAME>_<SETTING>` for one. */
 import { readFileSync } from 'node:fs';
+import { tableOf, type BoundValues } from '#subgraphs/shared/bound.ts';
+import { REMOTE } from '#gateway/bounds/remote.ts';
+import { boundValues } from './bounds.ts';
 import { Variables, type VariableMeta, type VariableName, type VariableValues } from './variables.ts';
 
 /** How one remote subgraph is treated. */
-export interface RemoteSubgraphSettings {
+export interface RemoteSubgraphSettings extends BoundValues<typeof REMOTE> {
   readonly timeoutMs: number;
-  readonly concurrency: number;
-  readonly queue: number;
-  readonly retries: number;
-  readonly maxResponseBytes: number;
   /** Names of the client's headers that are passed on, in lower case. */
   readonly forwardHeaders: readonly string[];
   readonly deduplicate: boolean;
   readonly subscriptions: VariableValues['SUBGRAPH_SUBSCRIPTIONS'];
   readonly shareSubscriptions: VariableValues['SUBGRAPH_SHARE_SUBSCRIPTIONS'];
-  readonly operationsPerSocket: number;
-  readonly streamBufferBytes: number;
   /** Parameters of `connection_init`, beside the headers that are passed on. */
   readonly connectionParams: VariableValues['SUBGRAPH_CONNECTION_PARAMS'];
   readonly resubscribe: boolean;
-  readonly resubscribeAttempts: number;
   readonly requestHeaders: VariableValues['SUBGRAPH_REQUEST_HEADERS'];
   readonly responseHeaders: VariableValues['SUBGRAPH_RESPONSE_HEADERS'];
 }
@@ -31,24 +27,26 @@ export interface RemoteSubgraphs {
 }
 
 /** Which variable, after `SUBGRAPH_` or `SUBGRAPH_<NAME>_`, holds which setting. */
-const SETTINGS = {
-  TIMEOUT_MS: 'timeoutMs',
-  CONCURRENCY: 'concurrency',
-  QUEUE: 'queue',
-  RETRIES: 'retries',
-  RESPONSE_LIMIT_BYTES: 'maxResponseBytes',
+const OWN_SETTINGS: Readonly<Record<string, keyof RemoteSubgraphSettings>> = {
   FORWARD_HEADERS: 'forwardHeaders',
   DEDUPLICATE: 'deduplicate',
   SUBSCRIPTIONS: 'subscriptions',
   SHARE_SUBSCRIPTIONS: 'shareSubscriptions',
-  SUBSCRIPTIONS_PER_SOCKET: 'operationsPerSocket',
-  STREAM_BUFFER_BYTES: 'streamBufferBytes',
   CONNECTION_PARAMS: 'connectionParams',
   RESUBSCRIBE: 'resubscribe',
-  RESUBSCRIBE_ATTEMPTS: 'resubscribeAttempts',
   REQUEST_HEADERS: 'requestHeaders',
   RESPONSE_HEADERS: 'responseHeaders',
-} as const satisfies Record<string, keyof RemoteSubgraphSettings>;
+};
+
+/** The same of all settings: bounds are set in the same way. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  ...OWN_SETTINGS,
+  ...Object.fromEntries(
+    Object.entries(tableOf(REMOTE).entries).flatMap(([name, { variable }]) =>
+      variable === undefined ? [] : [[variable.slice('SUBGRAPH_'.length), name]],
+    ),
+  ),
+};
 
 /** The shortest name before the longest setting: `SUBGRAPH_A_SHARE_SUBSCRIPTIONS` is of `A`, not of `A_SHARE`. */
 const OF_ONE = new RegExp(`^SUBGRAPH_([A-Z][A-Z0-9_]*?)_(${Object.keys(SETTINGS).join('|')})(_FILE)?$`);
@@ -66,7 +64,7 @@ export function readSubgraphSettings(
   for (const [variable, value] of Object.entries(env)) {
     const [, name, setting, file] = OF_ONE.exec(variable) ?? [];
     if (name === undefined || !value || variable.replace(/_FILE$/, '') in Variables.shape) continue;
-    const schema = Variables.shape[`SUBGRAPH_${setting as keyof typeof SETTINGS}` satisfies VariableName];
+    const schema = Variables.shape[`SUBGRAPH_${setting}` as VariableName];
     let text = value;
     if (file !== undefined) {
       if ((schema as { meta(): VariableMeta | undefined }).meta()?.secret !== true) continue;
@@ -82,29 +80,24 @@ export function readSubgraphSettings(
       }
     }
     const read = schema.safeParse(text);
-    if (read.success) (byName[name] ??= {})[SETTINGS[setting as keyof typeof SETTINGS]] = read.data;
+    if (read.success) (byName[name] ??= {})[SETTINGS[setting!]!] = read.data;
     else faults.push(`${variable} ${read.error.issues[0]!.message}.`);
   }
   return byName;
 }
 
 export function remoteSubgraphs(env: VariableValues, byName: RemoteSubgraphs['byName']): RemoteSubgraphs {
+  const bounds = boundValues(env).remote;
   return {
     defaults: {
-      timeoutMs: env.SUBGRAPH_TIMEOUT_MS ?? env.REQUEST_TIMEOUT_MS,
-      concurrency: env.SUBGRAPH_CONCURRENCY,
-      queue: env.SUBGRAPH_QUEUE,
-      retries: env.SUBGRAPH_RETRIES,
-      maxResponseBytes: env.SUBGRAPH_RESPONSE_LIMIT_BYTES,
+      ...bounds,
+      timeoutMs: bounds.timeoutMs ?? env.REQUEST_TIMEOUT_MS,
       forwardHeaders: env.SUBGRAPH_FORWARD_HEADERS,
       deduplicate: env.SUBGRAPH_DEDUPLICATE,
       subscriptions: env.SUBGRAPH_SUBSCRIPTIONS,
       shareSubscriptions: env.SUBGRAPH_SHARE_SUBSCRIPTIONS,
-      operationsPerSocket: env.SUBGRAPH_SUBSCRIPTIONS_PER_SOCKET,
-      streamBufferBytes: env.SUBGRAPH_STREAM_BUFFER_BYTES,
       connectionParams: env.SUBGRAPH_CONNECTION_PARAMS,
       resubscribe: env.SUBGRAPH_RESUBSCRIBE,
-      resubscribeAttempts: env.SUBGRAPH_RESUBSCRIBE_ATTEMPTS,
       requestHeaders: env.SUBGRAPH_REQUEST_HEADERS,
       responseHeaders: env.SUBGRAPH_RESPONSE_HEADERS,
     },

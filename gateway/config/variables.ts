@@ -1,8 +1,9 @@
 /**
  * Every environment variable that the server knows: what it means, how it is read, what holds when it is absent.
- * docs/configuration.md is printed from this table.
+ * docs/configuration.md is printed from this table. Variables of bounds (time-outs, sizes, queues …) are made from `gateway/bounds/`.
  */
 import { z } from 'zod';
+import { boundVariables, integer } from './bounds.ts';
 import { mayPassOn, requestHeaderRules, responseHeaderRules } from './header-rules.ts';
 
 /** What docs/configuration.md says of a variable. */
@@ -22,24 +23,21 @@ const SECTIONS = {
   server: 'Server',
   limits: 'Limits',
   auth: 'Who may come in',
+  supergraph: 'Supergraph',
+  planning: 'Planning and running operations',
   relational: 'PostgreSQL: relational, runs, graph, vector',
   graph: 'Neo4j: graph',
   vector: 'Qdrant: vector',
   object: 'S3: objects',
   inference: 'Models: inference',
   runs: 'Runs and their streams',
-  supergraph: 'Supergraph',
+  indexing: 'Indexing',
   remote: 'Remote subgraphs',
   later: 'Reserved',
 } as const;
 
 const secret = true;
 const text = z.string();
-const integer = (min: number, max: number) =>
-  text
-    .regex(/^-?\d{1,15}$/, 'must be a whole number')
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be between ${min} and ${max}`);
 const flag = z.enum(['true', 'false'], 'must be `true` or `false`').transform((value) => value === 'true');
 const list = text.transform((value) =>
   value
@@ -115,6 +113,7 @@ const withDefault = <S extends z.ZodType>(
 ): S => schema.meta({ ...more, default: fallback, section: SECTIONS[section], description });
 
 export const Variables = z.object({
+  ...boundVariables(SECTIONS),
   HOST: withDefault(
     text,
     'server',
@@ -162,116 +161,6 @@ export const Variables = z.object({
     'info',
     'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
   ),
-  SHUTDOWN_TIMEOUT_MS: withDefault(
-    integer(0, 600_000),
-    'server',
-    '10000',
-    'How long running requests may go on after the first signal to stop.',
-  ),
-
-  BODY_LIMIT_BYTES: withDefault(
-    integer(1_000, 1_000_000_000),
-    'limits',
-    '5000000',
-    'The longest request body and WebSocket message, in bytes. Longer ones are answered with 413.',
-  ),
-  BODY_TIMEOUT_MS: withDefault(
-    integer(100, 3_600_000),
-    'limits',
-    '20000',
-    'The longest time for a request’s body to arrive. Slower ones are answered with 408. Uploads of objects are not bodies in this sense.',
-  ),
-  MAX_JSON_DEPTH: withDefault(
-    integer(4, 10_000),
-    'limits',
-    '128',
-    'The deepest nesting of arrays and objects in a request’s JSON, `variables` and `extensions` included. Checked before it is parsed.',
-  ),
-  MAX_JSON_VALUES: withDefault(
-    integer(10, 100_000_000),
-    'limits',
-    '200000',
-    'The most values in a request’s JSON, at any depth. Checked before it is parsed.',
-  ),
-  MAX_CONNECTIONS: withDefault(integer(1, 10_000_000), 'limits', '20000', 'The most open connections.'),
-  MAX_CONNECTIONS_PER_ADDRESS: withDefault(
-    integer(1, 10_000_000),
-    'limits',
-    '2000',
-    'The most open connections from one address. Behind a proxy, all clients come from its address: set it to `MAX_CONNECTIONS` there.',
-  ),
-  MAX_UNREAD_BYTES: withDefault(
-    integer(1_000_000, 100_000_000_000),
-    'limits',
-    '268435456',
-    'How many bytes may wait for all clients together that do not read what they are sent. Past it those for whom most waits are cut.',
-  ),
-  READER_STALL_MS: withDefault(
-    integer(100, 3_600_000),
-    'limits',
-    '10000',
-    'How long a client may take nothing of what waits for it before it is cut.',
-  ),
-  REQUEST_TIMEOUT_MS: withDefault(
-    integer(100, 3_600_000),
-    'limits',
-    '30000',
-    'The longest time for one query or mutation. Subscriptions have no end.',
-  ),
-  MAX_COST: withDefault(
-    integer(1, 1_000_000_000_000),
-    'limits',
-    '250000',
-    'The most that an operation may cost, by `@cost` and `@listSize` of its fields and by its `first`, before it is planned (docs/security.md). Over it, it is refused with `QUERY_TOO_COSTLY`. `extensions: { "cost": true }` in a request shows its cost in the answer.',
-  ),
-  MAX_ANSWER_NODES: withDefault(
-    integer(1, 1_000_000_000),
-    'limits',
-    '250000',
-    'The most objects in an answer, and in each event of a subscription. Subgraphs may tell of four times as many for it. Past it the operation ends with `QUERY_TOO_COSTLY`.',
-  ),
-  MAX_ANSWER_BYTES: withDefault(
-    integer(100, 500_000_000),
-    'limits',
-    '25000000',
-    'The longest answer, and event of a subscription, in bytes of JSON. Twice as much text may be gathered for it. Past it the operation ends with `QUERY_TOO_COSTLY`.',
-  ),
-  WORK_THREADS: optional(
-    integer(1, 64),
-    'limits',
-    'The most threads for what would keep the others waiting: summaries of long texts, and ranking by comparing all vectors. Tenants take turns in them.',
-    { absent: 'one for each core but one, at least 1, at most 4' },
-  ),
-  MAX_WAITING_WORK: withDefault(
-    integer(1, 1_000_000),
-    'limits',
-    '1000',
-    'The most summaries, documents to cut and pieces of rankings of one tenant that wait for a thread; further ones cost their fields (`RATE_LIMITED`).',
-  ),
-  MAX_MCP_ANSWER_BYTES: withDefault(
-    integer(100, 500_000_000),
-    'limits',
-    '5000000',
-    'The most that the answers to one request at `/mcp` may come to, in bytes of JSON; the messages of a batch share it evenly, and `MAX_ANSWER_NODES` too. At most `MAX_ANSWER_BYTES`.',
-  ),
-  MAX_MCP_BATCH: withDefault(integer(1, 10_000), 'limits', '10', 'The most messages in one request at `/mcp`.'),
-  MAX_DEPTH: withDefault(integer(1, 1_000), 'limits', '25', 'The deepest nesting of fields in an operation.'),
-  MAX_TOKENS: withDefault(integer(10, 1_000_000), 'limits', '10000', 'The most lexical tokens in an operation’s text.'),
-  MAX_ALIASES: withDefault(integer(0, 100_000), 'limits', '100', 'The most aliases in an operation.'),
-  MAX_ROOT_FIELDS: withDefault(integer(1, 100_000), 'limits', '50', 'The most root fields in an operation.'),
-  MAX_SOCKETS: withDefault(integer(1, 1_000_000), 'limits', '10000', 'The most open WebSockets.'),
-  MAX_SUBSCRIPTIONS_PER_SOCKET: withDefault(
-    integer(1, 100_000),
-    'limits',
-    '100',
-    'The most operations running at once on one WebSocket.',
-  ),
-  SOCKET_BUFFER_BYTES: withDefault(
-    integer(16_384, 1_000_000_000),
-    'limits',
-    '4000000',
-    'How many bytes may wait for a slow WebSocket before it is closed with a code that says to resume.',
-  ),
 
   OIDC_ISSUER: optional(
     url('http', 'https'),
@@ -313,12 +202,6 @@ export const Variables = z.object({
     'auth',
     'The service that decides `@policy`, asked as Open Policy Agent’s data API: `POST {"input": {policies, principal, requestId}}`, answered by `{"result": [names that hold]}` or `{"result": {name: true}}`. Where it fails, no policy holds.',
     { absent: 'no policy holds for anybody' },
-  ),
-  POLICY_TIMEOUT_MS: withDefault(
-    integer(1, 60_000),
-    'auth',
-    '1000',
-    'The longest wait for the service at `POLICY_URL`.',
   ),
   INTERNAL_TOKEN_SECRET: optional(
     key,
@@ -371,12 +254,6 @@ export const Variables = z.object({
     'relational',
     'on',
     'Whether statements are prepared. `off` for poolers that give each transaction another connection, such as PgBouncer in transaction mode (which must also have `ignore_startup_parameters = statement_timeout`).',
-  ),
-  POSTGRES_POOL_SIZE: withDefault(
-    integer(2, 1_000),
-    'relational',
-    '10',
-    'The most connections of one process to PostgreSQL.',
   ),
 
   NEO4J_URI: optional(
@@ -539,36 +416,6 @@ export const Variables = z.object({
     'The file that names the subgraphs, in Rover’s format. It is watched: editing it recomposes.',
   ),
 
-  SUBGRAPH_TIMEOUT_MS: optional(
-    integer(10, 3_600_000),
-    'remote',
-    'The longest wait for a whole answer of a remote subgraph, and for a subscription to open.',
-    { absent: 'the value of `REQUEST_TIMEOUT_MS`' },
-  ),
-  SUBGRAPH_CONCURRENCY: withDefault(
-    integer(1, 10_000),
-    'remote',
-    '64',
-    'The most requests to one remote subgraph at once; each has a connection of its own, which is kept.',
-  ),
-  SUBGRAPH_QUEUE: withDefault(
-    integer(0, 1_000_000),
-    'remote',
-    '1000',
-    'The most requests that wait for one remote subgraph; further ones cost their fields at once (`SUBGRAPH_UNAVAILABLE`).',
-  ),
-  SUBGRAPH_RETRIES: withDefault(
-    integer(0, 10),
-    'remote',
-    '2',
-    'How often a query is sent again after the connection failed or a proxy answered 502, 503 or 504. Mutations never are.',
-  ),
-  SUBGRAPH_RESPONSE_LIMIT_BYTES: withDefault(
-    integer(1_000, 1_000_000_000),
-    'remote',
-    '33554432',
-    'The largest answer of a remote subgraph, before and after decompression, and its largest event.',
-  ),
   SUBGRAPH_FORWARD_HEADERS: withDefault(
     headerNames,
     'remote',
@@ -593,18 +440,6 @@ export const Variables = z.object({
     'start',
     'Whether equal subscriptions are one on the subgraph, of callers of whom it is told the same. `start`: until its first event, so that streams which begin with a snapshot or a replay are whole for everybody. `live`: at any time, where each event stands alone. `off`: never.',
   ),
-  SUBGRAPH_SUBSCRIPTIONS_PER_SOCKET: withDefault(
-    integer(1, 100_000),
-    'remote',
-    '100',
-    'The most subscriptions on one WebSocket to a remote subgraph; those of callers of whom it is told the same share one. Where the subgraph is one of ours, no more than its `MAX_SUBSCRIPTIONS_PER_SOCKET`.',
-  ),
-  SUBGRAPH_STREAM_BUFFER_BYTES: withDefault(
-    integer(1_000, 1_000_000_000),
-    'remote',
-    '1048576',
-    'How many bytes of events may wait for a reader. Over half of them the subgraph is stopped, where nobody else reads from the connection; a reader who holds less than others do is ended with an error that says to resume.',
-  ),
   SUBGRAPH_CONNECTION_PARAMS: optional(
     jsonObject,
     'remote',
@@ -616,12 +451,6 @@ export const Variables = z.object({
     'remote',
     'false',
     'Whether a subscription that a remote subgraph loses is asked for again, after 250 ms, doubled up to 15 s and spread by chance. Events between are missing, so the first one after it says `extensions.resubscribed`. Otherwise a lost subscription ends with `SUBGRAPH_UNAVAILABLE`.',
-  ),
-  SUBGRAPH_RESUBSCRIBE_ATTEMPTS: withDefault(
-    integer(1, 1_000),
-    'remote',
-    '10',
-    'How often in a row it is tried; counted anew for a stream that lived a minute.',
   ),
   SUBGRAPH_REQUEST_HEADERS: withDefault(
     requestHeaderRules,
@@ -648,8 +477,12 @@ export type VariableValues = z.output<typeof Variables>;
 export type VariableName = keyof VariableValues;
 
 /** Names and meanings, in the order in which they are printed. */
-export const variableTable = (): { name: VariableName; meta: VariableMeta }[] =>
-  Object.entries(Variables.shape).map(([name, schema]) => ({
-    name: name as VariableName,
-    meta: (schema as z.ZodType).meta() as unknown as VariableMeta,
-  }));
+export const variableTable = (): { name: VariableName; meta: VariableMeta }[] => {
+  const sections: readonly string[] = Object.values(SECTIONS);
+  return Object.entries(Variables.shape)
+    .map(([name, schema]) => ({
+      name: name as VariableName,
+      meta: (schema as z.ZodType).meta() as unknown as VariableMeta,
+    }))
+    .sort((a, b) => sections.indexOf(a.meta.section) - sections.indexOf(b.meta.section));
+};

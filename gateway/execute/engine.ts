@@ -9,6 +9,9 @@ import { PlanCache } from '#gateway/plan/plan-cache.ts';
 import { startPlanner, type Planner } from '#gateway/plan/planner.ts';
 import type { DeferredPart } from '#gateway/respond/shape.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { EXECUTE } from '#gateway/bounds/execute.ts';
+import type { PLAN } from '#gateway/bounds/plan.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { Answerer, turnsOf } from './answers/answerer.ts';
 import { Deferral } from './answers/deferral.ts';
 import { deliver, type IncrementalResult } from './answers/deferred-answer.ts';
@@ -24,20 +27,13 @@ import { reportUnproduced } from './run/unproduced.ts';
 import { WholePlanner } from './run/whole-plan.ts';
 import { readSupergraphTypes } from './supergraph-types.ts';
 
-export interface EngineOptions {
+/** Bounds are said in `EXECUTE` (gateway/bounds/execute.ts), with their defaults. */
+export interface EngineOptions extends Partial<BoundValues<typeof EXECUTE>> {
   supergraphSdl: string;
   /** By the name in the supergraph. A subgraph without a client answers `SUBGRAPH_UNAVAILABLE`. */
   clients: ReadonlyMap<string, SubgraphClient>;
-  planning?: {
-    /** Longest time to plan one operation, in milliseconds. @default 5000 */
-    timeoutMs?: number;
-    /** @default 2000 */
-    cacheEntries?: number;
-    /** Estimated memory of the plans kept, in bytes. @default 32 MiB */
-    cacheBytes?: number;
-  };
-  /** Most representations in one `_entities` call; more are split over several. @default 500 */
-  entityBatchSize?: number;
+  /** Bounds of planning: `PLAN` (gateway/bounds/plan.ts). */
+  planning?: Partial<BoundValues<typeof PLAN>>;
   /**
    * Decides labels of `@override(label:)`; `percent(x)` is decided by the request's id where it says nothing. @default
    * no other label holds
@@ -104,7 +100,7 @@ export interface Engine {
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { supergraphSdl, planning = {} } = options;
-  const planner = await startPlanner(supergraphSdl, { timeoutMs: planning.timeoutMs, log: options.log });
+  const planner = await startPlanner(supergraphSdl, { ...planning, log: options.log });
   return createEngineOn(planner, options);
 }
 
@@ -145,8 +141,14 @@ class PlanningEngine implements Engine {
       authorization: new Authorization(supergraphSdl, schema, { ...options.authorization, log }),
       overrides: new ProgressiveOverrides(types.overrideLabels, options.overrides),
       planner: new WholePlanner(this.#plans, schema, types, log),
+      variants: options.variants,
     });
-    this.#answerer = new Answerer({ schema, types, clients, entityBatchSize: options.entityBatchSize ?? 500 });
+    this.#answerer = new Answerer({
+      schema,
+      types,
+      clients,
+      entityBatchSize: options.entityBatchSize ?? EXECUTE.entityBatchSize,
+    });
     this.#subscriptions = new Subscriptions(clients, this.#answerer);
   }
 

@@ -13,6 +13,7 @@ import { coerceVariables } from '#gateway/plan/variables.ts';
 import { ClientPaths } from '#gateway/respond/client-paths.ts';
 import { ResponseShape } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { EXECUTE } from '#gateway/bounds/execute.ts';
 import { untilAborted } from './run/fetch-errors.ts';
 import type { PlanOutline, WholePlan, WholePlanner } from './run/whole-plan.ts';
 import type { SupergraphTypes } from './supergraph-types.ts';
@@ -52,9 +53,6 @@ export interface ReadyOperation extends WholePlan {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** Most operations kept for one document, and variants for one operation. The plan cache has its own bounds. */
-const MAX_KEPT = 64;
-
 /** What operations are prepared with, all of one supergraph. */
 export interface PreparationOptions {
   readonly schema: GraphQLSchema;
@@ -62,6 +60,8 @@ export interface PreparationOptions {
   readonly authorization: Authorization;
   readonly overrides: ProgressiveOverrides;
   readonly planner: WholePlanner;
+  /** See `EXECUTE` (gateway/bounds/execute.ts), which has the default. */
+  readonly variants?: number;
 }
 
 export class PreparedOperations {
@@ -70,14 +70,16 @@ export class PreparedOperations {
   readonly #authorization: Authorization;
   readonly #overrides: ProgressiveOverrides;
   readonly #planner: WholePlanner;
+  readonly #variants: number;
   readonly #known = new WeakMap<DocumentNode, Map<string, KnownOperation>>();
 
-  constructor({ schema, types, authorization, overrides, planner }: PreparationOptions) {
+  constructor({ schema, types, authorization, overrides, planner, variants = EXECUTE.variants }: PreparationOptions) {
     this.#schema = schema;
     this.#types = types;
     this.#authorization = authorization;
     this.#overrides = overrides;
     this.#planner = planner;
+    this.#variants = variants;
   }
 
   /** What is known of an operation whoever asks. @throws when the document has no such operation */
@@ -92,7 +94,7 @@ export class PreparedOperations {
     if (known === undefined) {
       const normalised = normaliseOperation(document, operationName, this.#schema, this.#types);
       known = { normalised, clauses: this.#authorization.clausesOf(normalised), variants: new Map() };
-      if (byName.size < MAX_KEPT) byName.set(key, known);
+      if (byName.size < this.#variants) byName.set(key, known);
     }
     return known;
   }
@@ -116,7 +118,7 @@ export class PreparedOperations {
         clientPaths: new ClientPaths(specialised, this.#types.matches),
         outlines: new Map(),
       };
-      if (variants.size < MAX_KEPT) variants.set(key, prepared);
+      if (variants.size < this.#variants) variants.set(key, prepared);
     }
     const overrides = this.#overrides.of(operation.context);
     const overridesKey = overrides.length === 0 ? '' : overrides.join();
@@ -125,7 +127,7 @@ export class PreparedOperations {
     if (whole === undefined) {
       const { principal, signal } = operation.context;
       whole = await this.#planner.plan(prepared, overrides, { tenant: principal.tenantId, signal });
-      if (prepared.outlines.size < MAX_KEPT)
+      if (prepared.outlines.size < this.#variants)
         prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
     }
     return { prepared, plan: whole.plan, unproduced: whole.unproduced, text: whole.text, variables };

@@ -2,6 +2,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { HTTP } from '#gateway/bounds/http.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { excessOf, type JsonLimits } from './json-bounds.ts';
 
 export interface BodyLimits extends JsonLimits {
@@ -11,13 +13,13 @@ export interface BodyLimits extends JsonLimits {
   readonly timeoutMs: number;
 }
 
-/**
- * How much of a body that is too long is still read, so that its sender sees the answer and not a broken connection.
- */
-const DISCARD_FACTOR = 8;
-const DISCARD_MS = 10_000;
-/** How long the sender of a body that took too long is left to read the answer, in milliseconds. */
-const LAST_WORD_MS = 1_000;
+/** Those of the configuration. */
+export const bodyLimits = (bounds: BoundValues<typeof HTTP>): BodyLimits => ({
+  bytes: bounds.bodyBytes,
+  timeoutMs: bounds.bodyTimeoutMs,
+  depth: bounds.jsonDepth,
+  values: bounds.jsonValues,
+});
 
 /**
  * The body, whole.
@@ -39,7 +41,7 @@ export function readBody(request: IncomingMessage, { bytes: limit, timeoutMs }: 
       reject(tooSlow(timeoutMs));
       // The rest is not waited for, but the sender may see why.
       request.pause();
-      setTimeout(() => request.destroy(), LAST_WORD_MS).unref();
+      setTimeout(() => request.destroy(), HTTP.lastWordMs).unref();
     }, timeoutMs);
     const brokeOff = (cause?: Error): void => {
       clearTimeout(slow);
@@ -49,7 +51,7 @@ export function readBody(request: IncomingMessage, { bytes: limit, timeoutMs }: 
       length += chunk.length;
       over ||= length > limit;
       if (!over) chunks.push(chunk);
-      else if (length <= limit * DISCARD_FACTOR && performance.now() - began <= DISCARD_MS) chunks.length = 0;
+      else if (length <= limit * HTTP.discardFactor && performance.now() - began <= HTTP.discardMs) chunks.length = 0;
       else {
         clearTimeout(slow);
         reject(tooLarge());

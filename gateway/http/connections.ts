@@ -5,6 +5,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import { HTTP } from '#gateway/bounds/http.ts';
 
 export interface ConnectionLimits {
   /** Most connections in all. */
@@ -24,9 +25,6 @@ interface Connection {
   /** Since when it has taken nothing of what waits. */
   stalledSince: number | undefined;
 }
-
-/** How often connections are looked at, in milliseconds. */
-const LOOK_MS = 500;
 
 /** Holds the connections of `server` to the limits, until it closes. */
 export function boundConnections(server: Server, limits: ConnectionLimits, log: Logger): void {
@@ -89,6 +87,6 @@ export function boundConnections(server: Server, limits: ConnectionLimits, log: 
     }
   };
 
-  const timer = setInterval(look, LOOK_MS).unref();
+  const timer = setInterval(look, HTTP.lookMs).unref();
   server.once('close', () => clearInterval(timer));
 }

@@ -4,6 +4,7 @@
  * store's state is in the body.
  */
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { HTTP } from '#gateway/bounds/http.ts';
 import { sendJson, type Handler } from './exchange.ts';
 import type { RequestGuard } from './request-guard.ts';
 
@@ -26,10 +27,9 @@ export interface HealthSources {
   };
   /** Ingestion and indexing progress; absent where nothing is ingested. */
   progress?(): Promise<unknown>;
+  /** Longest wait for it, in milliseconds. Default: `HTTP.probeTimeoutMs`. */
+  timeoutMs?: number;
 }
-
-/** Longest time for all probes together, in milliseconds. */
-const PROBE_TIMEOUT_MS = 2_000;
 
 export function health(sources: HealthSources, guard: RequestGuard): Handler {
   return async (exchange) => {
@@ -51,7 +51,7 @@ export function health(sources: HealthSources, guard: RequestGuard): Handler {
       return true;
     }
     const stores = await sources.stores();
-    const progress = await withTimeout(sources.progress?.());
+    const progress = await withTimeout(sources.progress?.(), sources.timeoutMs ?? HTTP.probeTimeoutMs);
     const supergraph = sources.supergraph();
     const states = Object.values(stores)
       .flat()
@@ -74,14 +74,18 @@ export function health(sources: HealthSources, guard: RequestGuard): Handler {
   };
 }
 
-/** Probes of all subgraphs at once; one that fails or hangs is itself a finding. */
+/**
+ * Probes of all subgraphs at once; one that fails or hangs is itself a finding.
+ * @param timeoutMs longest time for all together, in milliseconds
+ */
 export async function probeAll(
   subgraphs: readonly { name: string; health(): Promise<StoreHealth[]> }[],
+  timeoutMs = HTTP.probeTimeoutMs,
 ): Promise<Record<string, readonly StoreHealth[]>> {
   const probes = subgraphs.map(async ({ name, health: probe }) => {
     const down = (detail: string): StoreHealth[] => [{ store: name, state: 'down', detail }];
     try {
-      return [name, (await withTimeout(probe())) ?? down(`No answer within ${PROBE_TIMEOUT_MS} ms.`)] as const;
+      return [name, (await withTimeout(probe(), timeoutMs)) ?? down(`No answer within ${timeoutMs} ms.`)] as const;
     } catch {
       return [name, down('The probe failed.')] as const;
     }
@@ -89,10 +93,10 @@ export async function probeAll(
   return Object.fromEntries(await Promise.all(probes));
 }
 
-async function withTimeout<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+async function withTimeout<T>(work: Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
   if (work === undefined) return undefined;
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), PROBE_TIMEOUT_MS)));
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), timeoutMs)));
   try {
     return await Promise.race([work, late]);
   } finally {

@@ -4,18 +4,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import { HTTP } from '#gateway/bounds/http.ts';
 import { boundConnections, type ConnectionLimits } from './connections.ts';
 import { errorResponse } from './error-response.ts';
 import { sendJson, type Exchange, type Handler } from './exchange.ts';
 import { requestIdOf } from './request-id.ts';
 
-/**
- * Connections that may wait to be taken; a thousand clients that come back at once are more than Node's 511. The system
- * may allow fewer.
- */
-const BACKLOG = 4_096;
-/** Longest time for a request's headers, in milliseconds. */
-const HEADERS_MS = 20_000;
+/** See `HTTP` (gateway/bounds/http.ts). */
+export interface ListenerLimits extends ConnectionLimits {
+  readonly headersTimeoutMs?: number;
+  readonly backlog?: number;
+}
 
 export interface Listener {
   readonly server: Server;
@@ -28,7 +27,7 @@ export interface Listener {
 }
 
 /** @param handlers tried in order until one returns true */
-export function createListener(handlers: readonly Handler[], limits: ConnectionLimits, log: Logger): Listener {
+export function createListener(handlers: readonly Handler[], limits: ListenerLimits, log: Logger): Listener {
   const open = new Set<AbortController>();
   let closing = false;
 
@@ -78,7 +77,7 @@ export function createListener(handlers: readonly Handler[], limits: ConnectionL
   };
 
   const server = createServer(
-    { keepAlive: true, headersTimeout: HEADERS_MS },
+    { keepAlive: true, headersTimeout: limits.headersTimeoutMs ?? HTTP.headersTimeoutMs },
     (request, response) => void answer(request, response),
   );
   boundConnections(server, limits, log);
@@ -104,7 +103,7 @@ export function createListener(handlers: readonly Handler[], limits: ConnectionL
     listen: (host, port) =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ port, host, backlog: BACKLOG }, () => {
+        server.listen({ port, host, backlog: limits.backlog ?? HTTP.backlog }, () => {
           server.off('error', reject);
           server.on('error', (error) => log.error({ err: error }, 'The listening socket failed.'));
           resolve((server.address() as { port: number }).port);
@@ -120,7 +119,7 @@ export function createListener(handlers: readonly Handler[], limits: ConnectionL
         server.closeAllConnections();
       }, graceMs);
       // Connections that fall idle while closing hold no request.
-      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      const idle = setInterval(() => server.closeIdleConnections(), HTTP.closingLookMs);
       await ended;
       clearTimeout(late);
       clearInterval(idle);

@@ -5,13 +5,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { resultText } from '#gateway/respond/result-text.ts';
+import { HTTP } from '#gateway/bounds/http.ts';
 import type { Exchange } from './exchange.ts';
 
 type MediaType = 'application/json' | 'application/graphql-response+json';
 
 /** What clients send as `accept`; they differ in little, so that few are kept. */
 const known = new Map<string, MediaType | undefined>();
-const MAX_KNOWN = 100;
 
 /**
  * The media type of a whole answer to the request; undefined when the request is not plain: willing to read a stream, or
@@ -22,7 +22,7 @@ export function plainMediaType({ headers }: Pick<IncomingMessage, 'headers'>): M
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'application/json';
   if (known.has(accept)) return known.get(accept);
   const type = mediaTypeOf(accept);
-  if (known.size < MAX_KNOWN) known.set(accept, type);
+  if (known.size < HTTP.acceptsKept) known.set(accept, type);
   return type;
 }
 
@@ -43,14 +43,11 @@ function mediaTypeOf(accept: string): MediaType | undefined {
   return undefined;
 }
 
-/** Answers up to this length leave in one piece with their headers; longer ones as bytes, which are made once. */
-const SHORT = 4_096;
-
 /** Sends the result; the status is that of its errors, as transports have marked them. */
 export function sendResult({ response }: Exchange, result: ExecutionResult, mediaType: MediaType): void {
   if (response.destroyed) return; // Nobody is there to be told.
   const text = resultText(result);
-  const body = text.length <= SHORT ? text : Buffer.from(text);
+  const body = text.length <= HTTP.shortAnswer ? text : Buffer.from(text);
   response.writeHead(statusOf(result), {
     'content-type': `${mediaType}; charset=utf-8`,
     'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.length,

@@ -1,10 +1,7 @@
 /** Headers of subgraphs' answers on their way to the client: several become one. */
 import type { ServerResponse } from 'node:http';
 import type { HeaderMerge, ResponseHeaderSink } from '#subgraphs/shared/context.ts';
-
-/** Most values that are gathered for one header, and most characters of each: a subgraph is not trusted with ours. */
-const MAX_VALUES = 50;
-const MAX_LENGTH = 8_192;
+import { HTTP } from '#gateway/bounds/http.ts';
 
 export class ResponseHeaders implements ResponseHeaderSink {
   readonly #values = new Map<string, string[]>();
@@ -16,12 +13,12 @@ export class ResponseHeaders implements ResponseHeaderSink {
   }
 
   add(name: string, merge: HeaderMerge, value: string | string[]): void {
-    const values = (Array.isArray(value) ? value : [value]).filter((each) => each.length <= MAX_LENGTH);
+    const values = (Array.isArray(value) ? value : [value]).filter((each) => each.length <= HTTP.headerCharacters);
     if (values.length === 0) return;
     if (merge === 'strictest') this.#cachePolicies.push(values.join(', '));
     else if (merge === 'last') this.#values.set(name, values);
     else if (merge === 'first') this.#values.set(name, this.#values.get(name) ?? values);
-    else this.#values.set(name, [...(this.#values.get(name) ?? []), ...values].slice(0, MAX_VALUES));
+    else this.#values.set(name, [...(this.#values.get(name) ?? []), ...values].slice(0, HTTP.headerValues));
   }
 
   /**

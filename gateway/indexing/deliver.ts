@@ -1,5 +1,6 @@
 /** What each store is told of a document: one mutation of its subgraph for a whole batch of one tenant. */
 import { parse } from 'graphql';
+import { INDEXING } from '#gateway/bounds/indexing.ts';
 import type { IndexedStore, OutboxEntry } from './outbox.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
 
@@ -53,9 +54,6 @@ const DELETE_OBJECT = parse(/* GraphQL */ `
   }
 `);
 
-/** Objects written at once; each is a file or a request of its own. */
-const OBJECT_CONCURRENCY = 8;
-
 const deliverGraph: Deliver = async (call, tenantId, entries) => {
   const { upserts, deletions } = split(entries);
   if (upserts.length > 0) {
@@ -96,7 +94,7 @@ const deliverObjects: Deliver = async (call, tenantId, entries) => {
       await call('object', mutation, { input }, tenantId);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(OBJECT_CONCURRENCY, entries.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(INDEXING.objectConcurrency, entries.length) }, worker));
 };
 
 function split(entries: readonly OutboxEntry[]) {
@@ -111,7 +109,7 @@ function split(entries: readonly OutboxEntry[]) {
 
 /** How each store is delivered to, and how many documents one batch takes. */
 export const DELIVERIES: Readonly<Record<IndexedStore, { deliver: Deliver; batch: number }>> = {
-  OBJECT: { deliver: deliverObjects, batch: 50 },
-  VECTOR: { deliver: deliverVectors, batch: 25 },
-  GRAPH: { deliver: deliverGraph, batch: 100 },
+  OBJECT: { deliver: deliverObjects, batch: INDEXING.objectBatch },
+  VECTOR: { deliver: deliverVectors, batch: INDEXING.vectorBatch },
+  GRAPH: { deliver: deliverGraph, batch: INDEXING.graphBatch },
 };

@@ -1,5 +1,6 @@
 /** What a document should be in each store that follows documents, and which documents a store has otherwise. */
 import { parse } from 'graphql';
+import { INDEXING } from '#gateway/bounds/indexing.ts';
 import { CONTENT_SELECTION } from './content-selection.ts';
 import type { IndexedStore, OutboxEntry } from './outbox.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
@@ -58,9 +59,6 @@ const GRAPH_PROPERTIES = parse(/* GraphQL */ `
     }
   }
 `);
-
-/** Other documents that are read at once. */
-const OTHERS = 50;
 
 type Differing = (call: SubgraphCall, tenantId: string, documents: readonly Reference[]) => Promise<string[]>;
 
@@ -143,12 +141,12 @@ async function changedProperties(
   const agreeing = new Set<string>();
   const others = [...new Set(differing.flatMap((property) => property.documents))];
   const itemIds = [...new Set(differing.map(({ itemId }) => itemId))];
-  for (let from = 0; from < others.length; from += OTHERS) {
-    const ids = others.slice(from, from + OTHERS);
+  for (let from = 0; from < others.length; from += INDEXING.reconcileOthers) {
+    const ids = others.slice(from, from + INDEXING.reconcileOthers);
     const { referenceDocuments } = await call<{ referenceDocuments: Reference[] }>(
       'relational',
       REFERENCES,
-      { first: OTHERS, after: null, ids },
+      { first: INDEXING.reconcileOthers, after: null, ids },
       tenantId,
     );
     for (const property of await ask(referenceDocuments, itemIds)) if (property.agrees) agreeing.add(given(property));

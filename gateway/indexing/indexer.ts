@@ -5,6 +5,8 @@
  */
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { INDEXING } from '#gateway/bounds/indexing.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { DELIVERIES } from './deliver.ts';
 import {
   INDEXED_STORES,
@@ -16,13 +18,10 @@ import {
 } from './outbox.ts';
 import { systemCalls, type SubgraphCall } from './subgraph-call.ts';
 
-export interface IndexerOptions {
+/** Bounds are said in `INDEXING` (gateway/bounds/indexing.ts), with their defaults; {@link Indexer.wake} looks at once. */
+export interface IndexerOptions extends Partial<BoundValues<typeof INDEXING>> {
   clients: ReadonlyMap<string, SubgraphClient>;
   log: { warn(details: object, message: string): void };
-  /**
-   * Longest time between two looks at the outbox, in milliseconds; {@link Indexer.wake} looks at once. @default 2000
-   */
-  pollMs?: number;
 }
 
 export interface Indexer {
@@ -36,18 +35,13 @@ export interface Indexer {
   close(): Promise<void>;
 }
 
-const LEASE_SECONDS = 60;
-const LONGEST_RETRY_SECONDS = 300;
-/** A store that is switched off is looked at again now and then: it may be on after a restart of its subgraph. */
-const DISABLED_RETRY_SECONDS = 300;
-
 /** Holds the outbox; without it, or without the store's own subgraph, there is nothing to deliver. */
 const OUTBOX_SUBGRAPH = 'relational';
 const subgraphOf = (store: IndexedStore): string => store.toLowerCase();
 
 export function startIndexer(options: IndexerOptions): Indexer {
   const stop = new AbortController();
-  const call = systemCalls(options.clients, stop.signal);
+  const call = systemCalls(options.clients, stop.signal, options.callTimeoutMs);
   const outbox = new Outbox(call);
   const loops = INDEXED_STORES.map((store) => new StoreLoop(store, outbox, call, options, stop.signal));
   return {
@@ -70,6 +64,8 @@ class StoreLoop {
   readonly #call: SubgraphCall;
   readonly #options: IndexerOptions;
   readonly #signal: AbortSignal;
+  /** Longer than a call may take, so that nobody else delivers what is being delivered. */
+  readonly #leaseSeconds: number;
   #wake: (() => void) | undefined;
   #woken = false;
   #idleWaiters: (() => void)[] = [];
@@ -82,6 +78,8 @@ class StoreLoop {
     this.#call = call;
     this.#options = options;
     this.#signal = signal;
+    const callMs = options.callTimeoutMs ?? INDEXING.callTimeoutMs;
+    this.#leaseSeconds = Math.ceil(callMs / 1_000) + INDEXING.leaseMarginSeconds;
     this.ended = this.#run();
   }
 
@@ -139,13 +137,13 @@ class StoreLoop {
     // What waits for a store that the supergraph does not have is not claimed: it is delivered when it has it.
     const { clients } = this.#options;
     if (!clients.has(OUTBOX_SUBGRAPH) || !clients.has(subgraphOf(this.#store))) return 0;
-    const entries = await this.#outbox.claim(this.#store, DELIVERIES[this.#store].batch, LEASE_SECONDS);
+    const entries = await this.#outbox.claim(this.#store, DELIVERIES[this.#store].batch, this.#leaseSeconds);
     const failures: OutboxFailure[] = [];
     const completed: OutboxEntry[] = [];
     for (const [tenantId, ofTenant] of groupByTenant(entries)) {
       for (const { entry, error } of await this.#deliver(tenantId, ofTenant)) {
         if (error === undefined) completed.push(entry);
-        else failures.push(failureOf(entry, error));
+        else failures.push(failureOf(entry, error, this.#options.longestRetrySeconds ?? INDEXING.longestRetrySeconds));
       }
     }
     await this.#outbox.complete(completed);
@@ -193,7 +191,7 @@ class StoreLoop {
         this.#wake = undefined;
         resolve();
       };
-      const timer = setTimeout(done, this.#options.pollMs ?? 2_000);
+      const timer = setTimeout(done, this.#options.pollMs ?? INDEXING.pollMs);
       this.#signal.addEventListener('abort', done, { once: true });
       this.#wake = done;
     });
@@ -209,25 +207,22 @@ const STORE_FAULTS: ReadonlySet<string> = new Set([
   'RATE_LIMITED',
 ]);
 
-function failureOf({ id, revision, attempts }: OutboxEntry, error: CodedError): OutboxFailure {
+function failureOf({ id, revision, attempts }: OutboxEntry, error: CodedError, longestSeconds: number): OutboxFailure {
   const disabled = error.code === 'STORE_DISABLED';
   const { hint, retryAfterSeconds } = error.extensions;
-  const backoff = Math.min(LONGEST_RETRY_SECONDS, 2 ** Math.min(attempts, 10));
+  const backoff = Math.min(longestSeconds, 2 ** Math.min(attempts, 20));
   return {
     id,
     revision,
     error: [error.message, hint]
       .filter((part) => part !== undefined)
       .join(' ')
-      .slice(0, 500),
+      .slice(0, INDEXING.errorCharacters),
     disabled,
     // A store that accepts no more at the moment may say when it will.
     retryInSeconds: disabled
-      ? DISABLED_RETRY_SECONDS
-      : Math.max(
-          backoff,
-          typeof retryAfterSeconds === 'number' ? Math.min(retryAfterSeconds, LONGEST_RETRY_SECONDS) : 0,
-        ),
+      ? INDEXING.disabledRetrySeconds
+      : Math.max(backoff, typeof retryAfterSeconds === 'number' ? Math.min(retryAfterSeconds, longestSeconds) : 0),
   };
 }
 

@@ -6,6 +6,7 @@
 import { parse } from 'graphql';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { INDEXING } from '#gateway/bounds/indexing.ts';
 import { DIFFERING, REFERENCES, type Reference } from './differing.ts';
 import { INDEXED_STORES, type IndexedStore } from './outbox.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
@@ -57,7 +58,7 @@ const REDELIVER = parse(
 );
 const OBJECT_KEYS = parse(/* GraphQL */ `
   query ObjectKeys($prefix: String!, $after: String) {
-    objects(prefix: $prefix, first: 200, after: $after) {
+    objects(prefix: $prefix, first: ${INDEXING.reconcilePage}, after: $after) {
       edges {
         node {
           key
@@ -77,7 +78,6 @@ const GRAPH_DOCUMENTS = parse(
   'query GraphDocuments($first: Int!, $after: ID) { graphDocuments(first: $first, after: $after) }',
 );
 
-const PAGE = 200;
 /** Where documents' bytes are kept: `documents/<id>/<name>`. What people keep beside them is theirs. */
 const DOCUMENT_KEY = /^documents\/(doc_[a-z0-9]+)\//;
 
@@ -90,9 +90,12 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
   if (options.tenantId !== undefined) await run.tenant(options.tenantId);
   else {
     for (let after = null as string | null; ;) {
-      const { tenantIds } = await options.call<{ tenantIds: string[] }>('relational', TENANTS, { first: PAGE, after });
+      const { tenantIds } = await options.call<{ tenantIds: string[] }>('relational', TENANTS, {
+        first: INDEXING.reconcilePage,
+        after,
+      });
       for (const tenantId of tenantIds) await run.tenant(tenantId);
-      if (tenantIds.length < PAGE) break;
+      if (tenantIds.length < INDEXING.reconcilePage) break;
       after = tenantIds.at(-1)!;
     }
   }
@@ -135,7 +138,7 @@ class Run {
   }
 
   async #compareDocuments(tenantId: string): Promise<void> {
-    const { call, pageSize: first = 25 } = this.#options;
+    const { call, pageSize: first = INDEXING.compared } = this.#options;
     for (let after = null as string | null; ;) {
       const { referenceDocuments: page } = await call<{ referenceDocuments: Reference[] }>(
         'relational',
@@ -181,7 +184,7 @@ class Run {
       const { vectorDocuments } = await this.#options.call<{ vectorDocuments: { ids: string[]; next: string | null } }>(
         'vector',
         VECTOR_DOCUMENTS,
-        { first: PAGE, after },
+        { first: INDEXING.reconcilePage, after },
         tenantId,
       );
       await this.#orphans(tenantId, 'VECTOR', new Map(vectorDocuments.ids.map((id) => [id, null])));
@@ -195,11 +198,11 @@ class Run {
       const { graphDocuments } = await this.#options.call<{ graphDocuments: string[] }>(
         'graph',
         GRAPH_DOCUMENTS,
-        { first: PAGE, after },
+        { first: INDEXING.reconcilePage, after },
         tenantId,
       );
       await this.#orphans(tenantId, 'GRAPH', new Map(graphDocuments.map((id) => [id, null])));
-      if (graphDocuments.length < PAGE) return;
+      if (graphDocuments.length < INDEXING.reconcilePage) return;
       after = graphDocuments.at(-1)!;
     }
   }

@@ -4,9 +4,7 @@ import { Kind } from 'graphql';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
-
-/** Longest time for one delivery, in milliseconds; shorter than a lease. */
-const CALL_TIMEOUT_MS = 45_000;
+import { INDEXING } from '#gateway/bounds/indexing.ts';
 
 /** Tenant under which calls are made that concern no single tenant. */
 const SYSTEM_TENANT = 'system';
@@ -22,8 +20,15 @@ export type SubgraphCall = <Data>(
   tenantId?: string,
 ) => Promise<Data>;
 
-/** Makes calls with the system principal of the tenant named; `signal` ends those under way. */
-export function systemCalls(clients: ReadonlyMap<string, SubgraphClient>, signal: AbortSignal): SubgraphCall {
+/**
+ * Makes calls with the system principal of the tenant named; `signal` ends those under way.
+ * @param timeoutMs longest time for one, in milliseconds
+ */
+export function systemCalls(
+  clients: ReadonlyMap<string, SubgraphClient>,
+  signal: AbortSignal,
+  timeoutMs = INDEXING.callTimeoutMs,
+): SubgraphCall {
   return async <Data>(
     subgraph: string,
     document: DocumentNode,
@@ -39,7 +44,7 @@ export function systemCalls(clients: ReadonlyMap<string, SubgraphClient>, signal
       variables,
       context: createRequestContext(
         { tenantId, subject: 'system:indexing', roles: [], scopes: [], system: true },
-        { signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]) },
+        { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) },
       ),
     });
     const [error] = result.errors ?? [];

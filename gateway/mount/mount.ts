@@ -40,7 +40,9 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const { neo4j } = config.stores;
     if (neo4j === 'off') return createGraph({}, {});
     return createGraph(
-      neo4j === undefined ? {} : { neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' } },
+      neo4j === undefined
+        ? {}
+        : { neo4j: { ...config.bounds.neo4j, ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' } },
       { postgres },
     );
   },
@@ -125,7 +127,7 @@ export async function mountGraphModel(
   const { createGraphModel } = await import('#subgraphs/graph-model/index.ts');
   const subgraph = await createGraphModel({
     ...graphModel,
-    neo4j: { ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' },
+    neo4j: { ...config.bounds.neo4j, ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' },
   });
   const { name, typeDefs } = subgraph;
   return {

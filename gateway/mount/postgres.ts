@@ -5,15 +5,15 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 
 /** @param url of the server; a function is asked before each connection */
 export function postgresOptions(
-  { stores, current }: Config,
+  { stores, bounds, current }: Config,
   url: PostgresOptions['url'],
   log: Logger,
 ): PostgresOptions {
-  const { postgresPoolSize, postgresReplica, preparedStatements } = stores;
+  const { postgresReplica, preparedStatements } = stores;
   return {
     url,
     replicaUrl: postgresReplica && (() => current.value('DATABASE_REPLICA_URL')!),
-    poolSize: postgresPoolSize,
+    ...bounds.postgres,
     preparedStatements,
     onIdleError: (error) => log.warn({ err: error }, 'A connection to PostgreSQL broke; the pool replaces it.'),
     onReplica: (state, detail) =>

@@ -20,6 +20,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { PLAN } from '#gateway/bounds/plan.ts';
 
 /** An operation and its fragments. */
 export interface OperationPart {
@@ -33,9 +34,6 @@ export interface OperationPart {
  * type on); or each of each object type.
  */
 export type FlatForm = 'plain' | 'wide' | 'exploded';
-
-/** Most selections of the flat form; an operation that would have more is left as it is. */
-const MAX_SELECTIONS = 10_000;
 
 class TooLong extends Error {}
 
@@ -141,7 +139,7 @@ class Flattener {
     const found = new Map<string, FieldNode[]>();
     const collect = ({ selections }: SelectionSetNode, isNarrow: boolean): void => {
       for (const selection of selections) {
-        if (++this.#count > MAX_SELECTIONS) throw new TooLong();
+        if (++this.#count > PLAN.inlinedSelections) throw new TooLong();
         if (selection.kind === Kind.FIELD) {
           if (!isNarrow) continue;
           const key = selection.alias?.value ?? selection.name.value;

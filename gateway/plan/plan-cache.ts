@@ -3,6 +3,7 @@
  * many times at once.
  */
 import { LRUCache } from 'lru-cache';
+import { PLAN } from '#gateway/bounds/plan.ts';
 import { FOR_GATEWAY, planKey, type PlanFor, type PlanRequest } from './plan-request.ts';
 import type { Planned, Planner } from './planner.ts';
 
@@ -39,7 +40,10 @@ export class PlanCache<Compiled extends object> {
   constructor(planner: Planner, compile: (planned: Planned) => Compiled, options: PlanCacheOptions = {}) {
     this.#planner = planner;
     this.#compile = compile;
-    this.#plans = new LRUCache({ max: options.entries ?? 2_000, maxSize: options.bytes ?? 32 * 1024 * 1024 });
+    this.#plans = new LRUCache({
+      max: options.entries ?? PLAN.cacheEntries,
+      maxSize: options.bytes ?? PLAN.cacheBytes,
+    });
   }
 
   /** What is at hand, so that the common case need not wait. */

@@ -7,16 +7,15 @@
 import type { QueryPlan } from '@apollo/query-planner';
 import { LRUCache } from 'lru-cache';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { PLAN } from '#gateway/bounds/plan.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { FOR_GATEWAY, planKey, type PlanFor, type PlanRequest } from './plan-request.ts';
 import { preparePlanning } from './planning-supergraph.ts';
 import { FairQueue } from './process/fair-queue.ts';
 import { planningFailed, PlanningProcess } from './process/planning-process.ts';
 
-export interface PlannerOptions {
-  /** Longest time to plan one operation, in milliseconds. @default 5000 */
-  timeoutMs?: number;
-  /** Most operations of one tenant that wait to be planned. @default 200 */
-  waitingPerTenant?: number;
+/** Bounds in `PLAN` (gateway/bounds/plan.ts), which say what they mean and their defaults, and more. */
+export interface PlannerOptions extends Partial<BoundValues<typeof PLAN>> {
   /** Told when a process is replaced. */
   log?: (message: string, error?: unknown) => void;
   /** The process's program, for tests that need one that never answers. @default process/planner-process.mjs */
@@ -48,15 +47,6 @@ const SLOW_SHARE = 1 / 20;
 
 /** After what share of its time a slow operation is given up where others wait for its process. */
 const PATIENCE_SHARE = 1 / 5;
-
-/** Two, so that one operation that takes long is not in the others' way. */
-const MAX_PROCESSES = 2;
-
-/** How long the second process stays without work, in milliseconds. */
-const IDLE_MS = 60_000;
-
-/** How long what hung is refused at once, in milliseconds: it may have been the machine's fault. */
-const REMEMBERED_MS = 10 * 60_000;
 
 const HINT = { hint: 'Select less, or split it into several operations.' };
 
@@ -104,18 +94,26 @@ class PlannerPool {
   readonly #sdl: string;
   readonly #timeoutMs: number;
   readonly #waitingPerTenant: number;
+  readonly #processes: number;
+  readonly #heapMb: number;
   readonly #log: (message: string, error?: unknown) => void;
   readonly #program: URL;
   readonly #waiting = new FairQueue<Task>();
   readonly #slots = new Set<Slot>();
   /** Keys of operations that hung. */
-  readonly #hung = new LRUCache<string, true>({ max: 1_000, maxSize: 8_000_000, ttl: REMEMBERED_MS });
+  readonly #hung = new LRUCache<string, true>({
+    max: PLAN.remembered,
+    maxSize: PLAN.rememberedCharacters,
+    ttl: PLAN.rememberedMs,
+  });
   #closed = false;
 
   constructor(sdl: string, options: PlannerOptions) {
     this.#sdl = sdl;
-    this.#timeoutMs = options.timeoutMs ?? 5_000;
-    this.#waitingPerTenant = options.waitingPerTenant ?? 200;
+    this.#timeoutMs = options.timeoutMs ?? PLAN.timeoutMs;
+    this.#waitingPerTenant = options.waitingPerTenant ?? PLAN.waitingPerTenant;
+    this.#processes = options.processes ?? PLAN.processes;
+    this.#heapMb = options.heapMb ?? PLAN.heapMb;
     this.#log = options.log ?? (() => undefined);
     this.#program = options.program ?? new URL('./process/planner-process.mjs', import.meta.url);
   }
@@ -161,7 +159,7 @@ class PlannerPool {
       const idle = slots.find(({ task }) => task === undefined);
       if (idle !== undefined) this.#assign(idle, this.#waiting.shift()!);
       else if (!slots.every(({ slow }) => slow)) return;
-      else if (slots.length < MAX_PROCESSES) this.#open();
+      else if (slots.length < this.#processes) this.#open();
       else {
         const givenUp = slots.find(({ patient }) => !patient);
         if (givenUp === undefined) return;
@@ -171,7 +169,7 @@ class PlannerPool {
   }
 
   #open(wantsApiSchema = false): Slot {
-    const process = new PlanningProcess(this.#program, this.#sdl, wantsApiSchema, (error) => {
+    const process = new PlanningProcess(this.#program, this.#heapMb, this.#sdl, wantsApiSchema, (error) => {
       this.#log('The query planner ended and is replaced.', error);
       // It may have been what it planned that it died of.
       if (slot.task !== undefined && slot.timers.length > 0) this.#remember(slot.task);
@@ -218,7 +216,7 @@ class PlannerPool {
   /** Opens another process before one is needed: it takes longer to start than most operations to plan. */
   #isSlow(slot: Slot): void {
     slot.slow = true;
-    if (this.#slots.size < MAX_PROCESSES) this.#open();
+    if (this.#slots.size < this.#processes) this.#open();
     this.#next();
   }
 
@@ -227,7 +225,7 @@ class PlannerPool {
     slot.task = undefined;
     slot.slow = false;
     slot.patient = true;
-    if (this.#slots.size > 1) slot.timers = [setTimeout(() => this.#end(slot), IDLE_MS).unref()];
+    if (this.#slots.size > 1) slot.timers = [setTimeout(() => this.#end(slot), PLAN.idleMs).unref()];
     this.#next();
   }
 

@@ -23,6 +23,7 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
+import { PLAN } from '#gateway/bounds/plan.ts';
 import type { OperationPart } from './flatten.ts';
 import type { NormalisedOperation } from './normalise.ts';
 
@@ -163,9 +164,6 @@ function choose({ operation, fragments, conditions }: NormalisedOperation, varia
   return conditions.length === 0 ? chosen : withUsedVariables(chosen);
 }
 
-/** Selections past which an operation is not worth deferring: fragments of fragments can multiply without end. */
-const MAX_INLINED = 10_000;
-
 /**
  * Leaves out what is skipped and puts fragments in their places, so that each deferred part is one place; undefined
  * when nothing is deferred.
@@ -193,7 +191,7 @@ function deferParts(
     isRoot: boolean,
   ): SelectionNode[] => {
     count += 1;
-    if (count > MAX_INLINED) return [];
+    if (count > PLAN.inlinedSelections) return [];
     if (selection.kind === Kind.FIELD) {
       const field =
         isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[selection.name.value] : undefined;
@@ -245,7 +243,7 @@ function deferParts(
     schema.getRootType(operation.operation) ?? undefined,
     true,
   );
-  if (labels.size === 0 || count > MAX_INLINED) return undefined;
+  if (labels.size === 0 || count > PLAN.inlinedSelections) return undefined;
   return { ...withUsedVariables({ operation: { ...operation, selectionSet }, fragments: new Map() }), labels };
 }
 

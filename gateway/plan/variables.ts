@@ -1,9 +1,7 @@
 /** The variables of one request, coerced once at the gateway. */
 import { getVariableValues, GraphQLError, type GraphQLSchema } from 'graphql';
+import { PLAN } from '#gateway/bounds/plan.ts';
 import type { NormalisedOperation } from './normalise.ts';
-
-/** Most errors reported of one request's variables. */
-const MAX_ERRORS = 20;
 
 /** Variables that do not fit; `errors` have the code `BAD_USER_INPUT`. */
 export class VariablesError extends Error {
@@ -41,7 +39,7 @@ export function coerceVariables(
   const { coerced, errors } =
     own.length === 0
       ? { coerced: undefined, errors: undefined }
-      : getVariableValues(schema, own, inputs, { maxErrors: MAX_ERRORS });
+      : getVariableValues(schema, own, inputs, { maxErrors: PLAN.errors });
   if (errors !== undefined) throw new VariablesError(errors);
   return Object.assign(Object.create(null) as Record<string, unknown>, coerced, literals);
 }

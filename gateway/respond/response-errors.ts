@@ -1,12 +1,10 @@
 /** The errors of one answer while it is being made. */
 import { GraphQLError } from 'graphql';
 import type { Budget } from '#subgraphs/shared/budget.ts';
+import { RESPOND } from '#gateway/bounds/respond.ts';
 
 /** A path in the answer: response names and list indices. */
 export type Path = readonly (string | number)[];
-
-/** About what an error takes besides its message: path, code, service. */
-const BYTES_AROUND = 150;
 
 /** Collects errors, and knows which nulls they explain. */
 export class ResponseErrors {
@@ -23,7 +21,7 @@ export class ResponseErrors {
 
   /** @throws CodedError `QUERY_TOO_COSTLY` when the answer has become too large by its errors */
   add(error: GraphQLError): void {
-    this.budget?.write(1, error.message.length + BYTES_AROUND);
+    this.budget?.write(1, error.message.length + RESPOND.errorBytes);
     this.list.push(error);
     if (this.#index !== undefined) addTo(this.#index, error);
   }

@@ -1,5 +1,6 @@
 /** A shape's output as objects. See shape.ts; shape-text.ts is the same as text. */
 import { emptyObject } from '#gateway/execute/json-object.ts';
+import { RESPOND } from '#gateway/bounds/respond.ts';
 import { PAUSED, Progress } from './pauses.ts';
 import {
   isReadyList,
@@ -152,13 +153,10 @@ function completeItems(
     if (item === undefined) return undefined;
     if (item === PAUSED) return pauseItems(value, plan, run, index, items, true);
     items[index] = item;
-    if (index % LEAVES === LEAVES - 1 && progress.count()) progress.charge();
+    if (index % RESPOND.leaves === RESPOND.leaves - 1 && progress.count()) progress.charge();
   }
   return items;
 }
-
-/** How many items of a list are worth an object, which leaves are not counted as. */
-const LEAVES = 64;
 
 // How what has paused goes on. In functions of their own: what a closure holds is slower to reach for the loops.
 

@@ -1,4 +1,5 @@
 /** A shape's output as JSON text, without objects between. See shape.ts; shape-objects.ts is the same as objects. */
+import { RESPOND } from '#gateway/bounds/respond.ts';
 import { jsonOf, quoted } from './json-text.ts';
 import { PAUSED } from './pauses.ts';
 import {
@@ -135,14 +136,11 @@ function writeItems(items: readonly unknown[], plan: ValuePlan, run: TextRun, fr
     if (index > 0) run.text += ',';
     const outcome = write(items[index], plan, index, run);
     if (outcome !== WRITTEN) return outcome === PAUSED ? pauseItems(items, plan, run, index + 1) : VOID;
-    if (index % LEAVES === LEAVES - 1 && run.progress.count()) charge(run);
+    if (index % RESPOND.leaves === RESPOND.leaves - 1 && run.progress.count()) charge(run);
   }
   run.text += ']';
   return WRITTEN;
 }
-
-/** How many items of a list are worth an object, which leaves are not counted as. */
-const LEAVES = 64;
 
 // How what has paused goes on. In functions of their own: what a closure holds is slower to reach for the loops.
 

@@ -7,6 +7,7 @@ import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { isDeliverable, type DeliverableStream, type SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
+import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { pump, type Sink } from './pump.ts';
 
 const HEAD = Buffer.from('event: next\ndata: ');
@@ -14,7 +15,6 @@ const END = Buffer.from('\n\n');
 const COMPLETE = 'event: complete\ndata:\n\n';
 /** A comment, which says that the stream lives: some browsers take no header for an answer. */
 const ALIVE = ':\n\n';
-const ALIVE_MS = 12_000;
 
 /**
  * Sends a result, or results until they end or the client leaves.
@@ -34,7 +34,7 @@ export async function sendEventStream(
   response.write(ALIVE);
   const alive = setInterval(() => {
     if (!response.writableNeedDrain) response.write(ALIVE);
-  }, ALIVE_MS).unref();
+  }, SUBSCRIBE.eventStreamAliveMs).unref();
   let gone = false;
   const onClose = (): void => {
     gone = true;

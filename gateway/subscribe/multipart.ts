@@ -5,12 +5,10 @@
  */
 import type { ExecutionResult } from 'graphql';
 import type { FetchAPI, Plugin } from 'graphql-yoga';
+import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 
 const CONTENT_TYPE = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0';
 const DELIMITER = '\r\n--graphql';
-
-/** So that proxies, and clients who wonder, know that the stream is alive. */
-const HEARTBEAT_MS = 10_000;
 
 /** Whether a request's `accept` asks for this protocol. */
 export const acceptsMultipartSubscription = (accept: string): boolean =>
@@ -61,7 +59,7 @@ function respond(
       beat();
       heartbeat = setInterval(() => {
         if ((controller.desiredSize ?? 0) > 0) beat();
-      }, HEARTBEAT_MS);
+      }, SUBSCRIBE.multipartAliveMs);
     },
     // Only when the client has taken what came before.
     async pull(controller) {

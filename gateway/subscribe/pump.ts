@@ -4,6 +4,7 @@
  */
 import type { ExecutionResult } from 'graphql';
 import type { Delivery, SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
+import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 
 /** Where one subscription's answers go. */
 export interface Sink {
@@ -14,11 +15,6 @@ export interface Sink {
   /** Calls `resume` later, once: when the client has taken it, or is gone. Call it where it is {@link full}. */
   drained(resume: () => void): void;
 }
-
-/** Most events that are answered ahead of one that has been sent. */
-const AHEAD = 32;
-/** Bytes of answers that go into one write, but for a single answer. */
-const WRITE_BYTES = 64 * 1024;
 
 /**
  * Sends everything that comes, to its end.
@@ -42,7 +38,7 @@ export function pump(
     const step = (): void => {
       try {
         for (let more = true; !ended();) {
-          for (let event; more && queue.length < AHEAD;) {
+          for (let event; more && queue.length < SUBSCRIBE.ahead;) {
             event = events.poll();
             if (event === undefined) more = false;
             else queue.push(answer(event));
@@ -74,7 +70,7 @@ function writable(queue: readonly SharedAnswer[]): number {
   for (let count = 1; count < queue.length; count += 1) {
     if (queue[count]!.result === undefined) return count;
     bytes += queue[count]!.size;
-    if (bytes > WRITE_BYTES) return count;
+    if (bytes > SUBSCRIBE.writeBytes) return count;
   }
   return queue.length;
 }

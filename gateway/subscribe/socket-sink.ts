@@ -6,14 +6,9 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { ExecutionResult } from 'graphql';
 import type { SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
+import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { framedNext, frameLength, messageLength, nextPrefix, writeNext } from './frames.ts';
 import type { Sink } from './pump.ts';
-
-/**
- * Payloads up to this length are cheaper to copy than to write on their own; longer ones stay shared while slow clients
- * take them.
- */
-const COPIED_BYTES = 16 * 1024;
 
 /**
  * A WebSocket, and the connection under it, on which whole frames may be written between those of `ws`: it writes its
@@ -107,7 +102,7 @@ export function socketSink(writer: FrameWriter, id: string, fit: (result: Execut
   return {
     write(answers) {
       const payloads = answers.map(payloadOf);
-      if (payloads.some((payload) => payload.length > COPIED_BYTES))
+      if (payloads.some((payload) => payload.length > SUBSCRIBE.copiedBytes))
         return writer.write(payloads.flatMap((payload) => framedNext(prefix, payload)));
       let length = 0;
       for (const payload of payloads) length += frameLength(messageLength(prefix, payload));

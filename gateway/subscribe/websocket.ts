@@ -21,12 +21,19 @@ import type { RequestGuard } from '#gateway/http/request-guard.ts';
 import { JsonText } from '#gateway/respond/json-text.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import { HTTP } from '#gateway/bounds/http.ts';
+import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { framedNext, nextPrefix } from './frames.ts';
 import { pump } from './pump.ts';
 import { FrameWriter, socketSink } from './socket-sink.ts';
 import { boundBuffer, boundMessages } from './socket-bounds.ts';
 
-export interface WebSocketOptions {
+/**
+ * Bounds are said in `SUBSCRIBE` (gateway/bounds/subscribe.ts), with their defaults. A client for whom too much waits is
+ * closed with {@link RESUME}; one that misses a ping is cut.
+ */
+export interface WebSocketOptions extends Partial<BoundValues<typeof SUBSCRIBE>> {
   path: string;
   operations: Operations;
   guard: RequestGuard;
@@ -35,17 +42,11 @@ export interface WebSocketOptions {
   log: Logger;
   /** Of messages. */
   message: JsonLimits & { readonly bytes: number };
-  maxSockets: number;
-  maxOperationsPerSocket: number;
-  /** How many bytes may wait for a slow client before its socket is closed with {@link RESUME}. */
-  bufferLimitBytes: number;
   /**
    * How long a client may leave unread what waits for it before its socket is closed with {@link RESUME}, in
-   * milliseconds. @default 10000
+   * milliseconds. Default: `HTTP.stallMs`.
    */
   stallMs?: number;
-  /** Time between pings, in milliseconds; a socket that misses one is cut. @default 12000 */
-  pingMs?: number;
 }
 
 /** Close code: nothing is wrong with the client; connect again and resume from the last cursor. */
@@ -95,13 +96,13 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
     const refusal = refusalOf(request);
     if (refusal !== undefined) return refuse(socket, refusal);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
-      const mayWrite = boundBuffer(accepted, socket, options.bufferLimitBytes, {
+      const mayWrite = boundBuffer(accepted, socket, options.bufferBytes ?? SUBSCRIBE.bufferBytes, {
         underWay: () => attachments.get(accepted)?.writer.underWay ?? 0,
         giveUp: () => giveUp(accepted),
       });
       const running = new Map<string, Running>();
       // Before a missed ping cuts it without a word.
-      const stall = { ms: options.stallMs ?? 10_000, giveUp: () => giveUp(accepted) };
+      const stall = { ms: options.stallMs ?? HTTP.stallMs, giveUp: () => giveUp(accepted) };
       attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite, stall), running });
       boundMessages(accepted, options.message);
       sockets.emit('connection', accepted, request);
@@ -125,7 +126,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
       if (!protocols.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL))
         throw new CodedError('BAD_USER_INPUT', `The WebSocket’s subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
-      if (closing || sockets.clients.size >= options.maxSockets)
+      if (closing || sockets.clients.size >= (options.sockets ?? SUBSCRIBE.sockets))
         throw new CodedError('RATE_LIMITED', 'There are too many open sockets.', {
           hint: 'Try again later, or raise MAX_SOCKETS.',
         });
@@ -140,7 +141,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
   const protocol = useServer<Record<string, unknown> | undefined, Partial<Connection>>(
     protocolHandlers(options),
     sockets,
-    options.pingMs ?? 12_000,
+    options.pingMs ?? SUBSCRIBE.pingMs,
   );
 
   return {
@@ -148,7 +149,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       closing = true;
       for (const socket of sockets.clients) socket.close(RESUME.code, RESUME.reason);
       // Sockets that do not answer the close within a moment are cut.
-      const late = setTimeout(() => sockets.clients.forEach((socket) => socket.terminate()), 1_000);
+      const late = setTimeout(() => sockets.clients.forEach((socket) => socket.terminate()), SUBSCRIBE.closeMs);
       await Promise.all(
         [...sockets.clients].map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))),
       );
@@ -162,10 +163,16 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
 type Handlers = Parameters<typeof useServer<Record<string, unknown> | undefined, Partial<Connection>>>[0];
 type SocketContext = Context<Record<string, unknown> | undefined, Extra & Partial<Connection>>;
 
-function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, log }: WebSocketOptions): Handlers {
+function protocolHandlers({
+  operations,
+  authenticate,
+  operationsPerSocket = SUBSCRIBE.operationsPerSocket,
+  initTimeoutMs = SUBSCRIBE.initTimeoutMs,
+  log,
+}: WebSocketOptions): Handlers {
   return {
     isProd: true,
-    connectionInitWaitTimeout: 10_000,
+    connectionInitWaitTimeout: initTimeoutMs,
     async onConnect(context: SocketContext) {
       const { extra, connectionParams } = context;
       const fromParameters = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
@@ -190,11 +197,8 @@ function protocolHandlers({ operations, authenticate, maxOperationsPerSocket, lo
       const { running } = attachments.get(extra.socket)!;
       const cancel = new AbortController();
       try {
-        if (running.size >= maxOperationsPerSocket) {
-          throw new CodedError(
-            'RATE_LIMITED',
-            `A socket may run at most ${maxOperationsPerSocket} operations at once.`,
-          );
+        if (running.size >= operationsPerSocket) {
+          throw new CodedError('RATE_LIMITED', `A socket may run at most ${operationsPerSocket} operations at once.`);
         }
         extra.count = (extra.count ?? 0) + 1;
         const operation = operations.admit(payload, {
@@ -297,7 +301,7 @@ function closeOnExpiry(extra: Extra & Partial<Connection>): void {
 /** The id of a message that ends an operation; undefined for every other message. */
 function completedId(data: Buffer): string | undefined {
   // An id is as long as its client wants; what is longer than this ends with its stream all the same.
-  if (data.length > 1_000 || !data.includes('"complete"')) return undefined;
+  if (data.length > SUBSCRIBE.completeBytes || !data.includes('"complete"')) return undefined;
   try {
     const { type, id } = JSON.parse(data.toString()) as { type?: unknown; id?: unknown };
     return type === 'complete' && typeof id === 'string' ? id : undefined;
@@ -324,7 +328,7 @@ function giveUp(socket: WebSocket): void {
   socket.close(RESUME.code, RESUME.reason);
   endAll(attachments.get(socket)!.running);
   // The close frame waits behind everything else; a client that reads nothing will not see it.
-  setTimeout(() => socket.terminate(), 5_000).unref();
+  setTimeout(() => socket.terminate(), SUBSCRIBE.giveUpMs).unref();
 }
 
 function refuse(socket: Duplex, error: CodedError): void {

@@ -4,6 +4,8 @@
  */
 import { join } from 'node:path';
 import type { Logger } from '#gateway/telemetry/logger.ts';
+import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { startTypeScriptWorker } from './typescript-worker.ts';
 import { describe, type Composition } from './compose.ts';
 import { hashOf, readCache, writeCache } from './composition-cache.ts';
@@ -21,7 +23,8 @@ export interface Supergraph {
   readonly subgraphs: readonly SubgraphEntry[];
 }
 
-export interface SupergraphManagerOptions {
+/** Bounds are said in `SUPERGRAPH` (gateway/bounds/supergraph.ts), with their defaults. */
+export interface SupergraphManagerOptions extends Partial<BoundValues<typeof SUPERGRAPH>> {
   file: string;
   /** Routing URLs over those of the file, by subgraph. */
   overrides: Readonly<Record<string, string>>;
@@ -35,11 +38,6 @@ export interface SupergraphManagerOptions {
    * composition. Calls never overlap.
    */
   activate(supergraph: Supergraph): Promise<void>;
-  /**
-   * How often files are looked at even when the system reports no change, and schemas fetched from subgraphs anew, in
-   * milliseconds. @default 10000
-   */
-  pollMs?: number;
 }
 
 export interface SupergraphManager {
@@ -66,8 +64,6 @@ export async function openSupergraph(options: SupergraphManagerOptions): Promise
   return manager;
 }
 
-const POLL_MS = 10_000;
-
 class Manager implements SupergraphManager {
   readonly #options: SupergraphManagerOptions;
   #current: Supergraph | undefined;
@@ -84,7 +80,8 @@ class Manager implements SupergraphManager {
     this.#options = options;
     this.#keeper = new SchemaKeeper({
       folder: join(options.cacheFolder, 'schemas'),
-      retryMs: options.pollMs ?? POLL_MS,
+      retryMs: options.pollMs ?? SUPERGRAPH.pollMs,
+      bounds: { fetchTimeoutMs: options.fetchTimeoutMs, schemaBytes: options.schemaBytes },
       onError: (error) => options.log.warn({ err: error }, 'The schema of a subgraph cannot be kept.'),
     });
   }
@@ -108,7 +105,7 @@ class Manager implements SupergraphManager {
 
   async start(): Promise<void> {
     await this.#load();
-    this.#watch = watchFiles(() => void this.#look(), this.#options.pollMs ?? POLL_MS);
+    this.#watch = watchFiles(() => void this.#look(), this.#options.pollMs ?? SUPERGRAPH.pollMs);
     this.#watch.set(this.#files(this.current.subgraphs));
   }
 

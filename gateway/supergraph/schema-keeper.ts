@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { loadSchema, type SubgraphSource } from './schema-source.ts';
+import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
+import { loadSchema, type SchemaBounds, type SubgraphSource } from './schema-source.ts';
 import { SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
 
 /** A subgraph that could not be asked for its schema. */
@@ -29,16 +30,14 @@ export interface SchemaKeeperOptions {
   folder: string;
   /** The first wait after a failure, in milliseconds. */
   retryMs: number;
+  /** Of asking for one; see `SUPERGRAPH` (gateway/bounds/supergraph.ts), which has the defaults. */
+  bounds?: Partial<SchemaBounds>;
   /** Told when a schema cannot be kept. */
   onError(error: unknown): void;
 }
 
 const Kept = z.object({ url: z.string(), sdl: z.string(), fetchedAt: z.string() });
 type Kept = z.output<typeof Kept>;
-
-const LONGEST_RETRY_MS = 60_000;
-/** The date of a schema that stays the same is written anew this often. */
-const REWRITE_MS = 60_000;
 
 interface Failure {
   readonly url: string;
@@ -95,7 +94,7 @@ export class SchemaKeeper {
       const before = await this.#read(name, url);
       const kept: Kept = { url, sdl, fetchedAt: new Date().toISOString() };
       this.#kept.set(name, kept);
-      const old = before === undefined || Date.now() - (this.#written.get(name) ?? 0) > REWRITE_MS;
+      const old = before === undefined || Date.now() - (this.#written.get(name) ?? 0) > SUPERGRAPH.rewriteMs;
       if (before?.sdl === sdl && !old) continue;
       this.#written.set(name, Date.now());
       await this.#write(name, kept).catch(this.#options.onError);
@@ -110,14 +109,14 @@ export class SchemaKeeper {
     let error = before?.error;
     if (before === undefined || Date.now() >= before.until) {
       try {
-        const source = await loadSchema(entry);
+        const source = await loadSchema(entry, this.#options.bounds);
         this.#failures.delete(name);
         return { source };
       } catch (failure) {
         if (!(failure instanceof SupergraphError)) throw failure;
         error = failure;
         const count = (before?.count ?? 0) + 1;
-        const wait = Math.min(LONGEST_RETRY_MS, this.#options.retryMs * 2 ** (count - 1));
+        const wait = Math.min(SUPERGRAPH.longestRetryMs, this.#options.retryMs * 2 ** (count - 1));
         this.#failures.set(name, {
           url: schema.url,
           error,

@@ -3,6 +3,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
 
 /** One subgraph as composition takes it. */
@@ -14,14 +16,23 @@ export interface SubgraphSource {
   readonly origin: string;
 }
 
-const TIMEOUT_MS = 10_000;
-const MAX_BYTES = 10_000_000;
+/** See `SUPERGRAPH` (gateway/bounds/supergraph.ts). */
+export type SchemaBounds = Pick<BoundValues<typeof SUPERGRAPH>, 'fetchTimeoutMs' | 'schemaBytes'>;
 
 /** @throws SupergraphError naming the file or the URL */
-export async function loadSchema(entry: SubgraphEntry): Promise<SubgraphSource> {
+export async function loadSchema(
+  entry: SubgraphEntry,
+  { fetchTimeoutMs = SUPERGRAPH.fetchTimeoutMs, schemaBytes = SUPERGRAPH.schemaBytes }: Partial<SchemaBounds> = {},
+): Promise<SubgraphSource> {
   const { name, routingUrl, schema } = entry;
   if ('sdl' in schema) return { name, url: routingUrl, ...schema };
-  if ('url' in schema) return { name, url: routingUrl, sdl: await fetchSchema(name, schema.url), origin: schema.url };
+  if ('url' in schema)
+    return {
+      name,
+      url: routingUrl,
+      sdl: await fetchSchema(name, schema.url, { fetchTimeoutMs, schemaBytes }),
+      origin: schema.url,
+    };
   const origin = relative(process.cwd(), schema.file) || schema.file;
   try {
     return { name, url: routingUrl, sdl: await readFile(schema.file, 'utf8'), origin };
@@ -33,16 +44,16 @@ export async function loadSchema(entry: SubgraphEntry): Promise<SubgraphSource> 
   }
 }
 
-async function fetchSchema(name: string, url: string): Promise<string> {
+async function fetchSchema(name: string, url: string, { fetchTimeoutMs, schemaBytes }: SchemaBounds): Promise<string> {
   try {
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json' },
       body: JSON.stringify({ query: '{ _service { sdl } }' }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(fetchTimeoutMs),
       redirect: 'error',
     });
-    if (Number(response.headers.get('content-length') ?? 0) > MAX_BYTES) throw new Error('the answer is too long');
+    if (Number(response.headers.get('content-length') ?? 0) > schemaBytes) throw new Error('the answer is too long');
     const body = (await response.json()) as { data?: { _service?: { sdl?: unknown } } };
     const sdl = body.data?._service?.sdl;
     if (typeof sdl !== 'string') throw new Error(`it answered ${response.status} without a schema`);

@@ -4,15 +4,13 @@
  */
 import { watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
 
 export interface FileWatch {
   /** Replaces the set of files watched. */
   set(files: readonly string[]): void;
   close(): void;
 }
-
-/** Writers write in several steps; a change is reported once they pause. */
-const SETTLE_MS = 100;
 
 /** @param onChange told that something may have changed, also at every `pollMs` */
 export function watchFiles(onChange: () => void, pollMs: number): FileWatch {
@@ -21,7 +19,7 @@ export function watchFiles(onChange: () => void, pollMs: number): FileWatch {
   let settling: NodeJS.Timeout | undefined;
   const changed = (): void => {
     clearTimeout(settling);
-    settling = setTimeout(onChange, SETTLE_MS);
+    settling = setTimeout(onChange, SUPERGRAPH.settleMs);
   };
   const poll = setInterval(onChange, pollMs);
   poll.unref();

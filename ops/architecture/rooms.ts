@@ -77,9 +77,9 @@ export const FLOORS: readonly Floor[] = [
       { path: 'gateway/respond', does: 'shape of the answer', row: 3, columns: [12.75, 5.5], step: 6 },
     ],
     ground: {
-      paths: ['gateway/telemetry', 'gateway/errors.ts', 'gateway/endings.ts'],
-      title: 'telemetry · errors.ts',
-      does: 'logs without secrets, the table of error codes',
+      paths: ['gateway/telemetry', 'gateway/bounds', 'gateway/errors.ts', 'gateway/endings.ts'],
+      title: 'telemetry · bounds · errors.ts',
+      does: 'logs without secrets, bounds of resources, the table of error codes',
     },
   },
   {

@@ -23,7 +23,7 @@ export const startBackground =
         mutated: () => undefined,
         close: () => Promise.resolve(),
       };
-    const indexer = startIndexer({ clients, log });
+    const indexer = startIndexer({ clients, log, ...config.bounds.indexing });
     const stop = new AbortController();
     const firstRun =
       // Documents are rows first: without the subgraph that has them there is nowhere to ingest to.

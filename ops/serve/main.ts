@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { SERVE } from './bounds.ts';
 import { startExamples } from './examples.ts';
 import { EXAMPLE_PAGES, GRAPHIQL_EXAMPLES, RUN_VIEWER_PATH } from './graphiql-examples.ts';
 import { startBackground } from '#ops/ingest/background.ts';
@@ -63,7 +64,7 @@ async function main(): Promise<void> {
       count,
       program: new URL(import.meta.url),
       embeddedPostgres: await embeddedPostgres,
-      patienceMs: config.server.shutdownTimeoutMs + 5_000,
+      patienceMs: config.bounds.http.shutdownTimeoutMs + SERVE.workerMarginMs,
       log,
     });
     endings.add(() => workers.close());
@@ -135,7 +136,7 @@ function startStore(
     dataDir: join(config.dataDir, 'postgres'),
     log: (line) => log.debug({ store: 'postgres' }, line),
     // Each worker has a pool, a listening connection, and one for migrations while it starts.
-    ...(workers > 1 && { settings: { max_connections: String(10 + workers * (config.stores.postgresPoolSize + 3)) } }),
+    ...(workers > 1 && { settings: { max_connections: String(10 + workers * (config.bounds.postgres.poolSize + 3)) } }),
   });
   let closing = false;
   starting.then(
@@ -155,12 +156,6 @@ function startStore(
 }
 
 /**
- * npm forwards the signals that the process group gets too, so one Ctrl-C arrives twice; only a later one is a second
- * one.
- */
-const SAME_SIGNAL_MS = 2_000;
-
-/**
  * The first signal stops in order; a second one at once.
  * @param worker a terminal signals the workers as well: they wait for the first process to tell them
  */
@@ -174,7 +169,7 @@ function handleSignals(stop: (exitCode: number) => void, log: Logger, worker: bo
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (signalledAt !== undefined) {
-        if (performance.now() - signalledAt > SAME_SIGNAL_MS) process.exit(130);
+        if (performance.now() - signalledAt > SERVE.sameSignalMs) process.exit(130);
         return;
       }
       signalledAt = performance.now();

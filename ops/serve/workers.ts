@@ -6,6 +6,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { SERVE } from './bounds.ts';
 import { NODE_FLAGS } from './node-flags.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 
@@ -40,11 +41,6 @@ export interface WorkerPoolOptions {
 /** What a worker says: that it waits for its orders, then that it serves. */
 type WorkerMessage = { readonly ready: false } | { readonly ready: true; readonly url: string };
 
-/** The first and the longest pause before a worker is replaced, in milliseconds. */
-const PAUSE_MS = { first: 100, most: 10_000 } as const;
-
-const MOST_WORKERS = 64;
-
 /**
  * How many processes are to serve, by the command line; 1 unless it says otherwise.
  * @throws Error for arguments that cannot be meant
@@ -58,8 +54,8 @@ export function workerCount(args: readonly string[]): number {
   }
   if (workers === undefined) return 1;
   const count = /^\d{1,3}$/.test(workers) ? Number(workers) : 0;
-  if (count < 1 || count > MOST_WORKERS)
-    throw new WorkerError(`--workers must be a number from 1 to ${MOST_WORKERS}; got ${JSON.stringify(workers)}.`);
+  if (count < 1 || count > SERVE.workers)
+    throw new WorkerError(`--workers must be a number from 1 to ${SERVE.workers}; got ${JSON.stringify(workers)}.`);
   return count;
 }
 
@@ -95,7 +91,7 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
   const timers = new Set<NodeJS.Timeout>();
   let closing = false;
 
-  const start = (ordinal: number, pause: number = PAUSE_MS.first): Promise<string> =>
+  const start = (ordinal: number, pause: number = SERVE.firstPauseMs): Promise<string> =>
     new Promise((resolve, reject) => {
       const worker = cluster.fork();
       workers.add(worker);
@@ -110,8 +106,8 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
         workers.delete(worker);
         reject(new WorkerError(`Worker ${ordinal} ended before it was ready (${signal ?? code}).`));
         if (closing) return;
-        if (ready) replace(ordinal, PAUSE_MS.first, code, signal);
-        else if (started) replace(ordinal, Math.min(pause * 2, PAUSE_MS.most), code, signal);
+        if (ready) replace(ordinal, SERVE.firstPauseMs, code, signal);
+        else if (started) replace(ordinal, Math.min(pause * 2, SERVE.longestPauseMs), code, signal);
       });
     });
 

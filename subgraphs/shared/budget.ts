@@ -2,6 +2,7 @@
  * What one answer may come to. Whoever makes a part of it charges the budget in the loops that do so; past it the
  * operation ends with `QUERY_TOO_COSTLY`, and all that was made for it can be collected.
  */
+import { SHARED } from './bounds.ts';
 import { CodedError } from './errors.ts';
 
 export interface BudgetLimits {
@@ -10,11 +11,6 @@ export interface BudgetLimits {
   /** Bytes of an answer as JSON. */
   readonly bytes: number;
 }
-
-/** Several subgraphs tell of one object, and each time it is counted as gathered. */
-const GATHERED_NODES = 4;
-/** Texts are gathered that others need (`@requires`) and that the answer does not show. */
-const GATHERED_BYTES = 2;
 
 /** The budget of one answer: of a query, a mutation, or one event of a subscription. */
 export class Budget {
@@ -54,10 +50,10 @@ export class Budget {
   gather(nodes: number, bytes: number): boolean {
     this.#gatheredNodes += nodes;
     this.#gatheredBytes += bytes;
-    if (this.#gatheredNodes > this.limits.nodes * GATHERED_NODES)
-      this.#fail(`Answering takes more than ${this.limits.nodes * GATHERED_NODES} objects of subgraphs`, 'nodes');
-    else if (this.#gatheredBytes > this.limits.bytes * GATHERED_BYTES)
-      this.#fail(`Answering takes more than ${this.limits.bytes * GATHERED_BYTES} bytes of text`, 'bytes');
+    if (this.#gatheredNodes > this.limits.nodes * SHARED.gatheredNodes)
+      this.#fail(`Answering takes more than ${this.limits.nodes * SHARED.gatheredNodes} objects of subgraphs`, 'nodes');
+    else if (this.#gatheredBytes > this.limits.bytes * SHARED.gatheredBytes)
+      this.#fail(`Answering takes more than ${this.limits.bytes * SHARED.gatheredBytes} bytes of text`, 'bytes');
     return this.#failure === undefined;
   }
 

@@ -3,11 +3,12 @@
  * (`EntityDocumentConnection`), because two subgraphs may not define one connection.
  */
 import type { ObjectRef, OutputType } from '@pothos/core';
+import { SHARED } from './bounds.ts';
 import type { SubgraphSchema } from './builder.ts';
 import { badUserInput } from './errors.ts';
 
 /** The page sizes that every connection accepts. */
-export const PAGE = { default: 20, max: 200 } as const;
+export const PAGE = { default: SHARED.pageDefault, max: SHARED.pageMost } as const;
 
 export interface Edge<Node> {
   cursor: string;

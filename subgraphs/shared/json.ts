@@ -1,10 +1,11 @@
 /** Bounds on JSON that callers send: metadata, properties, payloads. */
+import { SHARED } from './bounds.ts';
 import { badUserInput } from './errors.ts';
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 
 /** The caps on one JSON input value. */
-export const JSON_LIMITS = { bytes: 64 * 1024, depth: 12, keys: 1_000 } as const;
+export const JSON_LIMITS = { bytes: SHARED.jsonBytes, depth: SHARED.jsonDepth, keys: SHARED.jsonKeys } as const;
 
 // PostgreSQL's jsonb refuses the escapes that JSON.stringify writes for these.
 const LONE_SURROGATE = /\p{Cs}/u;

@@ -3,14 +3,27 @@
  * other request, every timer and every time-out waiting. Loops whose length a client decides look at
  * {@link isStretchOver} now and then, and wait for {@link nextTurn} when it says so.
  */
+import type { BoundValues } from './bound.ts';
+import { SHARED } from './bounds.ts';
 
-/** How work is paced. Tests change it, to have turns end where they want. */
+/**
+ * How work is paced: in this whole process, since there is one thread to share. Tests change it, to have turns end where
+ * they want.
+ */
 export const pace = {
   /** Longest stretch of work, in milliseconds, after which others get their turn; less than none: it is over at once. */
-  stretchMs: 10,
+  stretchMs: SHARED.stretchMs,
   /** After how many objects a loop looks at the clock, and charges the budget. */
-  objects: 64,
+  objects: SHARED.turnObjects,
 };
+
+/** Paces work as the operator says; of several servers in one process the last one decides. */
+export function paceWork({
+  stretchMs,
+  turnObjects,
+}: Pick<BoundValues<typeof SHARED>, 'stretchMs' | 'turnObjects'>): void {
+  Object.assign(pace, { stretchMs, objects: turnObjects });
+}
 
 let began: number | undefined;
 

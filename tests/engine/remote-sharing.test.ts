@@ -285,8 +285,9 @@ describe('a stream that may be resumed by asking again', () => {
   });
 
   test('waits twice as long each time, up to a bound, and never as long as others', () => {
-    const least = [1, 2, 3, 10, 1_000].map((attempt) => delayBefore(attempt, () => 0));
-    const most = [1, 2, 3, 10, 1_000].map((attempt) => delayBefore(attempt, () => 1));
+    const pace = { delayMs: 250, longestDelayMs: 15_000 };
+    const least = [1, 2, 3, 10, 1_000].map((attempt) => delayBefore(attempt, pace, () => 0));
+    const most = [1, 2, 3, 10, 1_000].map((attempt) => delayBefore(attempt, pace, () => 1));
     expect(least).toEqual([125, 250, 500, 7_500, 7_500]);
     expect(most).toEqual([250, 500, 1_000, 15_000, 15_000]);
   });

@@ -70,7 +70,7 @@ describe('the API', () => {
 describe('what is printed is up to date', () => {
   test('schemas of the subgraphs and the API', async () => {
     const { subgraphs } = await readSupergraphFile(file);
-    const { supergraphSdl, errors, hints } = compose(await Promise.all(subgraphs.map(loadSchema)));
+    const { supergraphSdl, errors, hints } = compose(await Promise.all(subgraphs.map((entry) => loadSchema(entry))));
     expect([...errors, ...hints].map(describeFinding)).toEqual([]);
     for (const { name, sdl } of await printedSubgraphs())
       expect(await read(`subgraphs/${name}/schema.graphql`), `${name}: run npm run schema`).toBe(sdl);

@@ -234,6 +234,12 @@ describe('remote subgraphs', () => {
       concurrency: 64,
       queue: 1_000,
       retries: 2,
+      retryDelayMs: 50,
+      longestRetryDelayMs: 1_000,
+      breakAfter: 10,
+      breakForMs: 5_000,
+      keepAliveMs: 30_000,
+      pingMs: 12_000,
       maxResponseBytes: 33_554_432,
       forwardHeaders: ['traceparent', 'tracestate'],
       deduplicate: true,
@@ -244,6 +250,8 @@ describe('remote subgraphs', () => {
       connectionParams: undefined,
       resubscribe: false,
       resubscribeAttempts: 10,
+      resubscribeDelayMs: 250,
+      longestResubscribeDelayMs: 15_000,
       requestHeaders: [],
       responseHeaders: {},
     });
@@ -252,12 +260,14 @@ describe('remote subgraphs', () => {
       SUBGRAPH_INVENTORY_V2_SHARE_SUBSCRIPTIONS: 'live',
       SUBGRAPH_INVENTORY_V2_TIMEOUT_MS: '100',
       SUBGRAPH_INVENTORY_V2_DEDUPLICATE: 'false',
+      SUBGRAPH_INVENTORY_V2_LONGEST_RETRY_DELAY_MS: '70',
       SUBGRAPH_INVENTORY_V2_FORWARD_HEADERS: 'Authorization, X-A',
     };
     expect(settings(env)).toMatchObject({
       timeoutMs: 100,
       shareSubscriptions: 'live',
       deduplicate: false,
+      longestRetryDelayMs: 70,
       forwardHeaders: ['authorization', 'x-a'],
     });
     expect(settings(env, 'other')).toMatchObject({ timeoutMs: 2_000, deduplicate: true });
@@ -321,13 +331,13 @@ describe('remote subgraphs', () => {
 });
 
 describe('documentation', () => {
-  test('docs/configuration.md and docs/errors.md are printed from the tables', async () => {
+  test('docs/configuration.md, docs/bounds.md and docs/errors.md are printed from the tables', async () => {
     for (const { url, text } of printedDocs())
       expect(await readFile(url, 'utf8'), `${url.pathname}: run npm run docs`).toBe(text);
   });
 
   test('they name every variable and every code', async () => {
-    const [configuration, errors] = printedDocs().map(({ text }) => text);
+    const [configuration, , errors] = printedDocs().map(({ text }) => text);
     for (const name of Object.keys(Variables.shape)) expect(configuration).toContain(`\`${name}\``);
     for (const code of Object.keys(ERROR_CODES)) expect(errors).toContain(`\`${code}\``);
   });

@@ -364,9 +364,9 @@ test('a client that leaves what it was sent unread for too long is closed with t
     authenticate: () => Promise.resolve({ tenantId: 'a', subject: 's', roles: [], scopes: [] }),
     log: createLogger('silent'),
     message: { bytes: 1_000, depth: 100, values: 100 },
-    maxSockets: 2,
-    maxOperationsPerSocket: 2,
-    bufferLimitBytes: 100_000_000,
+    sockets: 2,
+    operationsPerSocket: 2,
+    bufferBytes: 100_000_000,
     stallMs: 200,
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));

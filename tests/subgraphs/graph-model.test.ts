@@ -124,7 +124,7 @@ describe('the subgraph of a model', () => {
     const { schema, typeDefs } = await build(FILMS);
     const { subgraphs } = await readSupergraphFile('supergraph.yaml');
     const sources = [
-      ...(await Promise.all(subgraphs.map(loadSchema))),
+      ...(await Promise.all(subgraphs.map((entry) => loadSchema(entry)))),
       { name: 'graph-model', url: 'local://graph-model', sdl: typeDefs, origin: 'films.graphql' },
     ];
     refuseNameClashes(sources, new Set(['graph-model']));
@@ -168,7 +168,9 @@ describe('the subgraph of a model', () => {
   });
 
   test('does not start when a name is taken, or when a reference leads nowhere', async () => {
-    const own = await Promise.all((await readSupergraphFile('supergraph.yaml')).subgraphs.map(loadSchema));
+    const own = await Promise.all(
+      (await readSupergraphFile('supergraph.yaml')).subgraphs.map((entry) => loadSchema(entry)),
+    );
     const clash = async (text: string): Promise<string> => {
       const { typeDefs } = await build(text);
       try {

@@ -15,6 +15,7 @@ import {
 import type { OperationPart } from '#gateway/plan/flatten.ts';
 import { partToPlan, withUsedVariables, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { AUTH } from '#gateway/bounds/auth.ts';
 import { AccessRules } from './access-rules.ts';
 import { Access, type Grants } from './access.ts';
 import { filterOperation, type Withheld } from './filter-operation.ts';
@@ -34,9 +35,6 @@ export interface AuthorizationOptions {
 
 const NO_POLICIES: ReadonlySet<string> = new Set();
 
-/** Most errors that a refusal tells. */
-const MOST_ERRORS = 20;
-
 /** An operation was refused for what it selects. */
 export class AccessRefused extends Error {
   /** With paths that have no indices: nothing was asked for. */
@@ -46,7 +44,7 @@ export class AccessRefused extends Error {
     super('The operation selects what the caller may not see.');
     this.name = 'AccessRefused';
     const told = new Map(withheld.map((each) => [`${each.path.join('.')} ${each.reason.message}`, each]));
-    this.errors = [...told.values()].slice(0, MOST_ERRORS).map(
+    this.errors = [...told.values()].slice(0, AUTH.errors).map(
       ({ path, reason }) =>
         new GraphQLError(reason.message, {
           path: path.map((name) => responseNames.get(name) ?? name),

@@ -3,6 +3,7 @@
  * scopes or policies (`[["a", "b"], ["c"]]` is a and b, or c).
  */
 import { Kind, type ConstValueNode } from 'graphql';
+import { AUTH } from '#gateway/bounds/auth.ts';
 
 /** Alternatives, of each of which all must be had. None can be met where there is none. */
 export type Alternatives = readonly (readonly string[])[];
@@ -58,14 +59,11 @@ export class ClauseTable {
     for (const candidate of same) {
       if (candidate.kind === 'authenticated') continue;
       together = together.flatMap((one) => candidate.anyOf.map((other) => [...one, ...other]));
-      if (together.length > MOST_COMBINATIONS) return false;
+      if (together.length > AUTH.combinations) return false;
     }
     return together.every((had) => wanted.anyOf.some((all) => all.every((name) => had.includes(name))));
   }
 }
-
-/** Combinations of alternatives past which nothing is derived. */
-const MOST_COMBINATIONS = 1_000;
 
 const sorted = (anyOf: Alternatives): string[] => anyOf.map((all) => JSON.stringify([...new Set(all)].sort())).sort();
 

@@ -22,6 +22,7 @@ import {
 } from 'graphql';
 import type { OperationPart } from '#gateway/plan/flatten.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { AUTH } from '#gateway/bounds/auth.ts';
 import type { Access } from './access.ts';
 
 /** What was taken out of an operation. */
@@ -38,9 +39,6 @@ export interface FilteredOperation {
 
 /** What an object can be: an interface only where nothing implements it. */
 type ShownType = GraphQLObjectType | GraphQLInterfaceType;
-
-/** Most selections of the result, in which a field may stand once for each type that it may be seen of. */
-const MAX_SELECTIONS = 20_000;
 
 /** @throws CodedError `QUERY_TOO_DEEP` for an operation that would be too long without its fragments */
 export function filterOperation(
@@ -62,7 +60,7 @@ export function filterOperation(
     let size = selections.length;
     for (const { selectionSet: below } of selections as readonly FieldNode[])
       size += below === undefined ? 0 : (sizes.get(below) ?? 0);
-    if (size > MAX_SELECTIONS)
+    if (size > AUTH.selections)
       throw new CodedError('QUERY_TOO_DEEP', 'The operation would be too long without what the caller may not see.', {
         hint: 'Select less, or of fewer types.',
       });

@@ -4,13 +4,16 @@
  */
 import { Pool } from 'undici';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { AUTH } from '#gateway/bounds/auth.ts';
 import type { PolicyEvaluator } from './policies.ts';
 
 export interface PolicyServiceOptions {
   /** Where to post questions, such as `http://127.0.0.1:8181/v1/data/tributary/policies`. */
   url: string;
-  /** Longest wait for an answer, in milliseconds. */
-  timeoutMs: number;
+  /** Longest wait for an answer, in milliseconds. Default: `AUTH.policyTimeoutMs`. */
+  policyTimeoutMs?: number;
+  /** Most connections to it. Default: `AUTH.policyConnections`. */
+  policyConnections?: number;
 }
 
 export interface PolicyService {
@@ -22,12 +25,13 @@ export interface PolicyService {
   close(): Promise<void>;
 }
 
-/** Largest answer, in bytes. */
-const MOST_BYTES = 65_536;
-
-export function policyService({ url, timeoutMs }: PolicyServiceOptions): PolicyService {
+export function policyService({
+  url,
+  policyTimeoutMs: timeoutMs = AUTH.policyTimeoutMs,
+  policyConnections: connections = AUTH.policyConnections,
+}: PolicyServiceOptions): PolicyService {
   const { origin, pathname, search } = new URL(url);
-  const pool = new Pool(origin, { connections: 16, maxResponseSize: MOST_BYTES });
+  const pool = new Pool(origin, { connections, maxResponseSize: AUTH.policyAnswerBytes });
   return {
     async evaluate(policies, { principal, requestId, signal }: RequestContext) {
       const { tenantId, subject, roles, scopes, anonymous = false } = principal;

@@ -4,6 +4,7 @@
  */
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import { REMOTE } from '#gateway/bounds/remote.ts';
 
 export interface EventQueueOptions<T> {
   /** Events that may wait before {@link EventQueueOptions.pause} is called. @default 64 */
@@ -42,7 +43,7 @@ export class EventQueue<T extends object> implements SharedEvents<T> {
 
   constructor(options: EventQueueOptions<T>) {
     this.#options = options;
-    this.#highWater = options.highWater ?? 64;
+    this.#highWater = options.highWater ?? REMOTE.eventsAhead;
     this.#limitBytes = options.limitBytes ?? Infinity;
   }
 

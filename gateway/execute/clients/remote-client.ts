@@ -15,6 +15,9 @@ import { print, type DocumentNode, type ExecutionResult } from 'graphql';
 import { Pool } from 'undici';
 import type { HeaderMerge, Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { REMOTE } from '#gateway/bounds/remote.ts';
+import { ADMISSION } from '#gateway/bounds/admission.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { readResult } from './graphql-response.ts';
 import { InFlight } from './in-flight.ts';
 import { ACCEPTED_ENCODINGS, exchange, type AnswerHeaders, type RemoteAnswer } from './remote-exchange.ts';
@@ -26,7 +29,8 @@ import { SharedSubscriptions, type SubscriptionSharing } from './shared-subscrip
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 import { SubgraphFailure } from './subgraph-failure.ts';
 
-export interface RemoteClientOptions {
+/** Bounds are said in `REMOTE` (gateway/bounds/remote.ts), with their defaults; `timeoutMs` is that of a request. */
+export interface RemoteClientOptions extends Partial<BoundValues<typeof REMOTE>> {
   /** The subgraph's GraphQL endpoint, `http(s)://…`. */
   url: string;
   /**
@@ -39,26 +43,6 @@ export interface RemoteClientOptions {
    * no part of what makes two fetches equal. @default none
    */
   headers?: (context: RequestContext) => Record<string, string> | Promise<Record<string, string>>;
-  /**
-   * Longest wait for a whole answer, and for a subscription to open, in milliseconds. Each attempt has its own.
-   * @default 30000
-   */
-  timeoutMs?: number;
-  /** Largest answer in bytes, before and after decompression; also the largest event. @default 32 MiB */
-  maxResponseBytes?: number;
-  /** Most requests at once, each on a connection of its own. @default 64 */
-  concurrency?: number;
-  /** Most requests that wait for a connection; further ones are refused at once. @default 1000 */
-  queue?: number;
-  /**
-   * How often a query is sent again when the connection failed, or a proxy answered 502, 503 or 504 in the subgraph's
-   * place. Mutations and unrepeatable fields never are. @default 2
-   */
-  retries?: number;
-  /** Failures in a row after which the subgraph is left alone. @default 10 */
-  breakAfter?: number;
-  /** How long it is left alone, in milliseconds. @default 5000 */
-  breakForMs?: number;
   /** Whether equal queries of equal callers that are under way at the same time are sent once. @default false */
   deduplicate?: boolean;
   /**
@@ -70,15 +54,11 @@ export interface RemoteClientOptions {
   subscriptions?: { readonly protocol: SubscriptionProtocol; readonly url?: string };
   /** Who may join a subscription that is open. @default off */
   shareSubscriptions?: SubscriptionSharing;
-  /** Most subscriptions on one WebSocket. @default 100 */
-  operationsPerSocket?: number;
-  /** Bytes of events that may wait for a reader before his connection, or he, is stopped. @default 1 MiB */
-  streamBufferBytes?: number;
   /** Parameters of `connection_init`, beneath the headers, asked for with each connection. @default none */
   connectionParameters?: () => Readonly<Record<string, unknown>> | undefined;
   /** Which headers of answers are told to {@link RequestContext.responseHeaders}, and how. @default none */
   responseHeaders?: Readonly<Record<string, HeaderMerge>>;
-  /** Where lost streams are asked for again: how often in a row. @default 0: a lost stream ends */
+  /** How often in a row lost streams are asked for again. @default 0: a lost stream ends */
   resubscribeAttempts?: number;
 }
 
@@ -95,15 +75,25 @@ interface Count {
 
 /** Makes a client of a subgraph elsewhere. Connections are opened when first needed. */
 export function remoteClient(name: string, options: RemoteClientOptions): SubgraphClient {
-  const { timeoutMs = 30_000, maxResponseBytes = 32 * 1024 * 1024, concurrency = 64, forwarded, headers } = options;
+  const {
+    timeoutMs = ADMISSION.timeoutMs,
+    maxResponseBytes = REMOTE.maxResponseBytes,
+    concurrency = REMOTE.concurrency,
+    forwarded,
+    headers,
+  } = options;
   const url = new URL(options.url);
   const path = `${url.pathname}${url.search}`;
-  const { streamBufferBytes: bufferBytes = 1024 * 1024, operationsPerSocket = 100 } = options;
-  const bounds = { name, timeoutMs, maxResponseBytes, bufferBytes, operationsPerSocket };
+  const {
+    streamBufferBytes: bufferBytes = REMOTE.streamBufferBytes,
+    operationsPerSocket = REMOTE.operationsPerSocket,
+    pingMs = REMOTE.pingMs,
+  } = options;
+  const bounds = { name, timeoutMs, maxResponseBytes, bufferBytes, operationsPerSocket, pingMs };
   // The exchange has a time-out of its own, which covers undici's.
   const pool = new Pool(url.origin, {
     connections: concurrency,
-    keepAliveTimeout: 30_000,
+    keepAliveTimeout: options.keepAliveMs ?? REMOTE.keepAliveMs,
     headersTimeout: 0,
     bodyTimeout: 0,
   });
@@ -113,7 +103,12 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     new URL(options.subscriptions?.url ?? options.url),
     options.connectionParameters,
   );
-  const { shareSubscriptions: sharing = 'off', identity = callerKey, resubscribeAttempts = 0 } = options;
+  const { shareSubscriptions: sharing = 'off', identity = callerKey } = options;
+  const resubscribePace = {
+    attempts: options.resubscribeAttempts ?? 0,
+    delayMs: options.resubscribeDelayMs ?? REMOTE.resubscribeDelayMs,
+    longestDelayMs: options.longestResubscribeDelayMs ?? REMOTE.longestResubscribeDelayMs,
+  };
   const streams = new SharedSubscriptions({ name, sharing, bufferBytes });
   const passedBack = Object.entries(options.responseHeaders ?? {});
   const inFlight = options.deduplicate === true ? new InFlight<Answer>() : undefined;
@@ -122,13 +117,22 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   // its own.
   const breaker = circuitBreaker(
     handleWhen((error) => error instanceof SubgraphFailure && error.unhealthy),
-    { breaker: new ConsecutiveBreaker(options.breakAfter ?? 10), halfOpenAfter: options.breakForMs ?? 5_000 },
+    {
+      breaker: new ConsecutiveBreaker(options.breakAfter ?? REMOTE.breakAfter),
+      halfOpenAfter: options.breakForMs ?? REMOTE.breakForMs,
+    },
   );
-  const guarded = wrap(breaker, bulkhead(concurrency, options.queue ?? 1_000));
+  const guarded = wrap(breaker, bulkhead(concurrency, options.queue ?? REMOTE.queue));
   const retrying = wrap(
     retry(
       handleWhen((error) => error instanceof SubgraphFailure && error.transient),
-      { maxAttempts: options.retries ?? 2, backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 }) },
+      {
+        maxAttempts: options.retries ?? REMOTE.retries,
+        backoff: new ExponentialBackoff({
+          initialDelay: options.retryDelayMs ?? REMOTE.retryDelayMs,
+          maxDelay: options.longestRetryDelayMs ?? REMOTE.longestRetryDelayMs,
+        }),
+      },
     ),
     guarded,
   );
@@ -263,7 +267,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
         headers: () => headersOf(context, passed),
       };
       return streams.follow(`${subscription.identity}\n${body}`, request.signal ?? context.signal, (signal) =>
-        resubscribing(name, resubscribeAttempts, signal, (ending) =>
+        resubscribing(name, resubscribePace, signal, (ending) =>
           subscriptions.open({ ...subscription, signal: ending }),
         ),
       );

@@ -14,9 +14,6 @@ import {
 } from './remote-subscription.ts';
 import { readerTooSlow, subscriptionBroke, type SubgraphFailure } from './subgraph-failure.ts';
 
-/** A quiet connection is asked this often whether it still is one, and may take as long to answer. */
-const PING_MS = 12_000;
-
 /** Who asks. */
 export interface ConnectionIdentity {
   headers(): Promise<Record<string, string>>;
@@ -59,7 +56,7 @@ export class RemoteConnection {
       webSocketImpl: this.#socketClass(() => headers),
       connectionParams: () => ({ ...identity.parameters(), ...headers }),
       connectionAckWaitTimeout: bounds.timeoutMs,
-      keepAlive: PING_MS,
+      keepAlive: bounds.pingMs,
       retryAttempts: 0,
       onNonLazyError: () => undefined,
     });
@@ -77,7 +74,7 @@ export class RemoteConnection {
       this.#unanswered = setTimeout(() => {
         // While its reader is behind, the answer waits with everything else.
         if (this.#socket?.isPaused === false) this.#socket.terminate();
-      }, PING_MS);
+      }, bounds.pingMs);
     });
     this.#client.on('message', () => clearTimeout(this.#unanswered));
     // The library connects again in silence after some closes, and what came between would be lost: whatever its code,

@@ -1,5 +1,6 @@
 /** Subscriptions to a subgraph elsewhere, over whichever protocol it speaks. */
 import type { ExecutionResult } from 'graphql';
+import { REMOTE } from '#gateway/bounds/remote.ts';
 import type { EventQueue } from './event-queue.ts';
 import { readResult } from './graphql-response.ts';
 import type { ExchangeBounds } from './remote-exchange.ts';
@@ -36,9 +37,6 @@ export interface Resubscribed {
 /** The events of a stream. `next()` rejects once, with a SubgraphFailure, where it is lost, after all that had arrived. */
 export type RemoteEvents = EventQueue<RemoteEvent>;
 
-/** What an event takes besides its text. */
-const OVERHEAD_BYTES = 200;
-
 /**
  * @param bytes of the event's text
  * @throws SubgraphFailure when it is not GraphQL
@@ -46,7 +44,7 @@ const OVERHEAD_BYTES = 200;
 export const remoteEvent = (name: string, payload: unknown, bytes: number): RemoteEvent => ({
   payload,
   result: readResult(name, undefined, payload),
-  bytes: bytes + OVERHEAD_BYTES,
+  bytes: bytes + REMOTE.eventOverheadBytes,
 });
 
 export const sizeOfEvent = ({ bytes }: RemoteEvent): number => bytes;
@@ -57,6 +55,8 @@ export interface StreamBounds extends ExchangeBounds {
   bufferBytes: number;
   /** Most operations on one WebSocket. */
   operationsPerSocket: number;
+  /** How often a quiet WebSocket is asked whether it still is one, and how long it may take to answer. */
+  readonly pingMs: number;
 }
 
 /** One subscription to open. */

@@ -1,14 +1,18 @@
 /** Streams that are asked for again when they are lost, where the operator says that a subgraph's may be. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionResult } from 'graphql';
+import { REMOTE } from '#gateway/bounds/remote.ts';
 import { EventQueue } from './event-queue.ts';
 import { sizeOfEvent, type RemoteEvent, type RemoteEvents, type Resubscribed } from './remote-subscription.ts';
 import { SubgraphFailure } from './subgraph-failure.ts';
 
-const FIRST_DELAY_MS = 250;
-const LONGEST_DELAY_MS = 15_000;
-/** A stream that lived this long was well: attempts are counted anew. */
-const WELL_MS = 60_000;
+/** How often in a row, and how soon; see `REMOTE` (gateway/bounds/remote.ts). */
+export interface ResubscribePace {
+  /** 0 for a stream that ends with its connection. */
+  readonly attempts: number;
+  readonly delayMs: number;
+  readonly longestDelayMs: number;
+}
 
 /** Opens the stream; `signal` ends it while it is opened. */
 type Open = (signal: AbortSignal) => Promise<RemoteEvents | ExecutionResult>;
@@ -17,20 +21,19 @@ type Open = (signal: AbortSignal) => Promise<RemoteEvents | ExecutionResult>;
  * Opens a stream that outlives its connections: a lost one is opened again after a while that doubles and is spread by
  * chance, so that not all come back at once. The first event after that says so ({@link RemoteEvent.resubscribed});
  * what came between is not known. The first opening is not repeated, and neither is what the subgraph refuses.
- * @param attempts in a row; 0 for a stream that ends with its connection
  * @param signal ends the waiting and opening; whoever has the stream ends it by `return()`
  */
 export async function resubscribing(
   name: string,
-  attempts: number,
+  pace: ResubscribePace,
   signal: AbortSignal,
   open: Open,
 ): Promise<RemoteEvents | ExecutionResult> {
   const first = await open(signal);
-  return attempts === 0 || !(first instanceof EventQueue) ? first : lasting(name, attempts, open, first);
+  return pace.attempts === 0 || !(first instanceof EventQueue) ? first : lasting(name, pace, open, first);
 }
 
-function lasting(name: string, attempts: number, open: Open, first: RemoteEvents): RemoteEvents {
+function lasting(name: string, pace: ResubscribePace, open: Open, first: RemoteEvents): RemoteEvents {
   const ending = new AbortController();
   let current = first;
   let since = Date.now();
@@ -64,13 +67,13 @@ function lasting(name: string, attempts: number, open: Open, first: RemoteEvents
   async function again(failure: unknown): Promise<void> {
     if (ending.signal.aborted) return;
     const lostAt = note?.lostAt ?? new Date().toISOString();
-    if (Date.now() - since > WELL_MS) tried = 0;
+    if (Date.now() - since > REMOTE.resubscribedWellMs) tried = 0;
     let last = failure as SubgraphFailure;
     // What was lost may come back; what was wrong would be wrong again.
-    while (last.transient && tried < attempts) {
+    while (last.transient && tried < pace.attempts) {
       tried += 1;
       try {
-        await delay(delayBefore(tried), undefined, { signal: ending.signal });
+        await delay(delayBefore(tried, pace), undefined, { signal: ending.signal });
         const opened = await open(ending.signal);
         if (ending.signal.aborted) return void (opened instanceof EventQueue && opened.return());
         if (!(opened instanceof EventQueue)) return events.finish(refused(name, opened));
@@ -91,8 +94,12 @@ function lasting(name: string, attempts: number, open: Open, first: RemoteEvents
 }
 
 /** @param attempt the first is 1 */
-export function delayBefore(attempt: number, random: () => number = Math.random): number {
-  const most = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (attempt - 1));
+export function delayBefore(
+  attempt: number,
+  { delayMs, longestDelayMs }: Pick<ResubscribePace, 'delayMs' | 'longestDelayMs'>,
+  random: () => number = Math.random,
+): number {
+  const most = Math.min(longestDelayMs, delayMs * 2 ** (attempt - 1));
   return Math.round(most * (0.5 + random() / 2));
 }
 

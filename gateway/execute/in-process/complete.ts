@@ -15,6 +15,7 @@ import {
 } from 'graphql';
 import { inspect } from 'graphql/jsutils/inspect.js';
 import { emptyObject, type JsonObject } from '../json-object.ts';
+import { EXECUTE } from '#gateway/bounds/execute.ts';
 import type { ArgumentReader } from './fields.ts';
 import { keeps, type Kept } from './leaf.ts';
 import {
@@ -167,9 +168,6 @@ export function listCompleter(position: Position, item: Position): Complete {
   };
 }
 
-/** How many leaves of a list are worth an object. */
-const LEAVES = 64;
-
 /** @returns false when a null that is not allowed took the list away */
 function completeItems(
   values: readonly unknown[],
@@ -185,7 +183,7 @@ function completeItems(
       return true;
     }
     const completed = completeAt(item, values[index], here, index, run);
-    if (completed === undefined || (index % LEAVES === LEAVES - 1 && !run.count())) {
+    if (completed === undefined || (index % EXECUTE.leaves === EXECUTE.leaves - 1 && !run.count())) {
       here.gone = true;
       // Nobody will look at the others, and one that is rejected unseen would end the process.
       for (const left of values.slice(index + 1)) if (isPromise(left)) left.then(undefined, () => undefined);

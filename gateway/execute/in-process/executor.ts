@@ -20,6 +20,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import type { SubgraphRequest } from '../clients/subgraph-client.ts';
+import { EXECUTE } from '#gateway/bounds/execute.ts';
 import { compileEntities } from './entities.ts';
 import { Program } from './program.ts';
 import { Run } from './run.ts';
@@ -40,9 +41,6 @@ interface Operation {
   readonly programs: Map<string, Program>;
 }
 
-/** Most programs kept for the conditions of one operation. */
-const MAX_PROGRAMS = 64;
-
 /** Makes the executor of a schema. Errors and nulls are those that graphql-js would give. */
 export function executorOf(schema: GraphQLSchema): Execution {
   const known = new WeakMap<DocumentNode, Map<string | undefined, Operation | null>>();
@@ -53,7 +51,7 @@ export function executorOf(schema: GraphQLSchema): Execution {
     let operation = byName.get(name);
     if (operation === undefined) {
       operation = readOperation(schema, document, name);
-      if (byName.size < MAX_PROGRAMS) byName.set(name, operation);
+      if (byName.size < EXECUTE.programs) byName.set(name, operation);
     }
     return operation;
   }
@@ -142,7 +140,7 @@ function programOf(
     program = new Program({ schema, operation: node, fragments, rootType, conditions: values }, (field, planOf) =>
       compileEntities(field, planOf, schema),
     );
-    if (programs.size < MAX_PROGRAMS) programs.set(key, program);
+    if (programs.size < EXECUTE.programs) programs.set(key, program);
   }
   return program;
 }

@@ -13,6 +13,7 @@ import {
   type TypeNode,
   type VariableDefinitionNode,
 } from 'graphql';
+import { EXECUTE } from '#gateway/bounds/execute.ts';
 import { keeps, keptBy, type Kept } from './leaf.ts';
 
 export interface Variables {
@@ -22,9 +23,6 @@ export interface Variables {
 }
 
 export type VariableReader = (inputs: Readonly<Record<string, unknown>>) => Variables;
-
-/** As many errors as graphql-js tells. */
-const MAX_ERRORS = 50;
 
 /** Whether a value of a variable is what it would be coerced to. */
 interface Passing {
@@ -38,7 +36,7 @@ interface Passing {
  */
 export function readVariables(schema: GraphQLSchema, definitions: readonly VariableDefinitionNode[]): VariableReader {
   const coerce: VariableReader = (inputs) => {
-    const { coerced, errors } = getVariableValues(schema, definitions, inputs, { maxErrors: MAX_ERRORS });
+    const { coerced, errors } = getVariableValues(schema, definitions, inputs, { maxErrors: EXECUTE.errors });
     return errors === undefined ? { values: coerced } : { values: {}, errors };
   };
   const known = definitions.map((definition) => passingOf(schema, definition));

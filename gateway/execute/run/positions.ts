@@ -2,6 +2,7 @@
 import type { Budget } from '#subgraphs/shared/budget.ts';
 import { isObject, own, type JsonObject } from '../json-object.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
+import { EXECUTE } from '#gateway/bounds/execute.ts';
 
 /** One step of a plan's path: into a key, or into every item of a list, when the object there has one of the types. */
 export interface PathStep {
@@ -64,15 +65,12 @@ function collect(
     if (conditions !== undefined && !matchesOne(object, conditions, types)) return;
   }
   if (depth === path.length) {
-    if (found.push(object) % CHECKED_AT_ONCE === 0) budget?.reach(found.length);
+    if (found.push(object) % EXECUTE.objectsPerLook === 0) budget?.reach(found.length);
     return;
   }
   const { key, isUnsafe } = path[depth]!;
   if (key !== undefined) collect(isUnsafe ? own(object, key) : object[key], path, depth + 1, types, found, budget);
 }
-
-/** After how many places the budget is looked at. */
-const CHECKED_AT_ONCE = 256;
 
 /** All paths to the objects at `path`, by object. Throws as {@link objectsAt} does. */
 export function pathsAt(
@@ -98,7 +96,7 @@ export function pathsAt(
     const conditions = depth > 0 ? path[depth - 1]!.types : undefined;
     if (conditions !== undefined && !matchesOne(value, conditions, types)) return;
     if (depth === path.length) {
-      if (++places % CHECKED_AT_ONCE === 0) budget?.reach(places);
+      if (++places % EXECUTE.objectsPerLook === 0) budget?.reach(places);
       const known = paths.get(value);
       if (known === undefined) paths.set(value, [[...at]]);
       else known.push([...at]);

@@ -2,6 +2,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
+import { EXECUTE } from '#gateway/bounds/execute.ts';
 import { groupByContext } from './contexts.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
 import { cancelled, errorOfFailure, errorOfSubgraph } from './fetch-errors.ts';
@@ -96,12 +97,12 @@ async function fetchRepresentations(
   trace: FetchTrace | undefined,
 ): Promise<void> {
   const found = fetch.representations!();
-  for (let from = 0; from < objects.length; from += LOOKED_AT_ONCE) {
-    found.add(objects, from, Math.min(from + LOOKED_AT_ONCE, objects.length));
-    if (from + LOOKED_AT_ONCE < objects.length && isStretchOver()) await turn(run);
+  for (let from = 0; from < objects.length; from += EXECUTE.objectsPerLook) {
+    found.add(objects, from, Math.min(from + EXECUTE.objectsPerLook, objects.length));
+    if (from + EXECUTE.objectsPerLook < objects.length && isStretchOver()) await turn(run);
   }
   // Sorting many costs more than an equal question that is asked twice.
-  const isShareable = fetch.shareable && found.values.length <= MAX_SORTED;
+  const isShareable = fetch.shareable && found.values.length <= EXECUTE.sorted;
   const representations = isShareable ? inCommonOrder(found) : found;
   const count = representations.values.length;
   if (found.objects.length > count && !fetch.shape.isFlat) run.meeting = true;
@@ -200,7 +201,7 @@ async function fetchEntities(
     for (let place = 0; place < objects.length; place++) {
       const entity: unknown = entities[indices[place]!];
       if (isObject(entity)) mergeInto(objects[place]!, entity, fetch.shape, run.types);
-      if (place % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1 && isStretchOver()) await turn(run);
+      if (place % EXECUTE.objectsPerLook === EXECUTE.objectsPerLook - 1 && isStretchOver()) await turn(run);
     }
   } else if (result.errors === undefined || result.errors.length === 0) {
     failAll(fetch, run, objects, notGraphQL(fetch.service));
@@ -225,11 +226,6 @@ async function fetchEntities(
           addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
   }
 }
-
-/** After how many objects the clock is read. */
-const LOOKED_AT_ONCE = 256;
-/** Most representations that are brought into an order for the sake of equal questions. */
-const MAX_SORTED = 2_000;
 
 /** Lets others work. @throws CodedError when the operation has ended meanwhile */
 async function turn({ context }: PlanRun): Promise<void> {

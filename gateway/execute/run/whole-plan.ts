@@ -12,6 +12,7 @@ import type { PlanCache } from '#gateway/plan/plan-cache.ts';
 import type { PlanFor } from '#gateway/plan/plan-request.ts';
 import { textOf, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { EXECUTE } from '#gateway/bounds/execute.ts';
 import type { ExecutablePlan } from './executable-plan.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
 import { findUnproduced, type Unproduced } from './unproduced.ts';
@@ -27,12 +28,6 @@ export interface WholePlan {
 
 /** What to remember of a plan: the plan itself is the cache's to keep. */
 export type PlanOutline = Omit<WholePlan, 'plan'>;
-
-/** How often an operation is planned again for what the plan leaves out; each time it may be one level deeper. */
-const MAX_ROUNDS = 8;
-
-/** Most root fields of an operation that is planned field by field. */
-const MAX_ROOT_FIELDS = 20;
 
 export class WholePlanner {
   readonly #plans: PlanCache<ExecutablePlan>;
@@ -97,7 +92,7 @@ export class WholePlanner {
       const closed = unproduced
         .flatMap(({ selectionSets }) => selectionSets)
         .filter((selectionSet) => !opened.has(selectionSet));
-      if (closed.length === 0 || round === MAX_ROUNDS) return { plan, text, unproduced };
+      if (closed.length === 0 || round === EXECUTE.rounds) return { plan, text, unproduced };
       for (const selectionSet of closed) opened.add(selectionSet);
     }
   }
@@ -128,7 +123,7 @@ export class WholePlanner {
   ): Promise<WholePlan | undefined> {
     const flat = flattenOperation(part, this.#schema, 'plain');
     const fields = flat?.operation.selectionSet.selections ?? [];
-    if (part.operation.operation !== 'query' || fields.length > MAX_ROOT_FIELDS) return undefined;
+    if (part.operation.operation !== 'query' || fields.length > EXECUTE.wholeRootFields) return undefined;
     const planned: SelectionNode[] = [];
     const refused: Unproduced[] = [];
     for (const field of fields as FieldNode[]) {

@@ -31,6 +31,7 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
+import { PLAN } from '#gateway/bounds/plan.ts';
 import { introspectionSizes } from './introspection-sizes.ts';
 import { readWeights, type ListSize, type Weights } from './weights.ts';
 
@@ -71,14 +72,11 @@ export class StaticCost {
     let measure = byName.get(operationName ?? '');
     if (measure === undefined) {
       measure = new Compiler(this.#schema, this.#weights, this.#introspection, document).operation(operationName);
-      if (byName.size < MAX_KEPT) byName.set(operationName ?? '', measure);
+      if (byName.size < PLAN.costsKept) byName.set(operationName ?? '', measure);
     }
     return valueOf(measure, variables);
   }
 }
-
-/** Most operations of one document whose measures are kept. */
-const MAX_KEPT = 64;
 
 /** Makes measures: functions of the variables, or of nothing where they do not matter. */
 class Compiler {

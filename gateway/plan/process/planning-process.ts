@@ -4,15 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { PlanRequest } from '../plan-request.ts';
 import { SUPPORTED_FEATURES } from '../supported-features.ts';
-
-/** Heap of a process, in megabytes. The six subgraphs of this project need about 40. */
-const HEAP_MB = 256;
-
-/** Its stack, in kilobytes: operations can be deep. Systems give a process 8 MiB. */
-const STACK_KB = 6_000;
-
-/** How much longer than the limit the process may run when nobody ends it, in milliseconds. */
-const GRACE_MS = 1_000;
+import { PLAN } from '#gateway/bounds/plan.ts';
 
 type Message =
   { ready: true; apiSdl?: string } | { failed: string } | { id: number; plan: string } | { id: number; error: string };
@@ -37,10 +29,16 @@ export class PlanningProcess {
   #pending: Pending | undefined;
 
   /** @param onFailure called once when the process ends by itself */
-  constructor(program: URL, supergraphSdl: string, wantsApiSchema: boolean, onFailure: (error: unknown) => void) {
+  constructor(
+    program: URL,
+    heapMb: number,
+    supergraphSdl: string,
+    wantsApiSchema: boolean,
+    onFailure: (error: unknown) => void,
+  ) {
     this.#child = fork(fileURLToPath(program), [], {
       // Nothing of the gateway's: not its loader, not its secrets.
-      execArgv: [`--max-old-space-size=${HEAP_MB}`, `--stack-size=${STACK_KB}`],
+      execArgv: [`--max-old-space-size=${heapMb}`, `--stack-size=${PLAN.stackKb}`],
       env: { NODE_ENV: 'production', APOLLO_TELEMETRY_DISABLED: 'true' },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
@@ -74,7 +72,7 @@ export class PlanningProcess {
   plan({ operation, overrides }: PlanRequest, limitMs: number): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#pending = { id: ++this.#id, resolve, reject };
-      this.#send({ id: this.#id, operation, overrides, limitMs: limitMs + GRACE_MS });
+      this.#send({ id: this.#id, operation, overrides, limitMs: limitMs + PLAN.graceMs });
     });
   }
 

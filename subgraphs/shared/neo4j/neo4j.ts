@@ -6,11 +6,14 @@ import neo4j from 'neo4j-driver';
 import type { AuthTokenManager, Driver, ManagedTransaction, QueryResult } from 'neo4j-driver';
 import type { RequestContext } from '../context.ts';
 import { CodedError } from '../errors.ts';
+import type { BoundValues } from '../bound.ts';
+import { NEO4J } from './bounds.ts';
 import { checkNeo4jVersion, toNeo4jError } from './errors.ts';
 import { reveal, type Secret } from '../secret.ts';
 import type { StoreHealth } from '../subgraph.ts';
 
-export interface Neo4jOptions {
+/** Bounds are said in `NEO4J` (./bounds.ts), with their defaults. */
+export interface Neo4jOptions extends Partial<BoundValues<typeof NEO4J>> {
   /** `bolt://`, `neo4j://` (routing), or either with `+s` for TLS. */
   readonly uri: string;
   readonly username: string;
@@ -26,11 +29,6 @@ export interface Neo4jClientOptions {
   /** Answers whole numbers as the driver's `Integer`, exact beyond 2^53, instead of as numbers. @default false */
   readonly exactIntegers?: boolean;
 }
-
-/** Longest time for one transaction, in milliseconds. */
-const TRANSACTION_TIMEOUT_MS = 10_000;
-const HEALTH_TIMEOUT_MS = 1_000;
-const PREPARE_ATTEMPTS = 10;
 
 /** Runs one counted statement. */
 export type RunCypher = (cypher: string, parameters: Record<string, unknown>) => Promise<QueryResult>;
@@ -89,7 +87,7 @@ export class Neo4jClient {
               context.statements.add('neo4j');
               return await tx.run(cypher, parameters);
             }),
-          { timeout: TRANSACTION_TIMEOUT_MS },
+          { timeout: this.#options.transactionTimeoutMs ?? NEO4J.transactionTimeoutMs },
         );
       } finally {
         context.signal?.removeEventListener('abort', abort);
@@ -109,8 +107,8 @@ export class Neo4jClient {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(new Error(`Neo4j did not answer within ${HEALTH_TIMEOUT_MS} ms.`)),
-        HEALTH_TIMEOUT_MS,
+        () => reject(new Error(`Neo4j did not answer within ${NEO4J.probeTimeoutMs} ms.`)),
+        NEO4J.probeTimeoutMs,
       );
     });
     try {
@@ -136,12 +134,12 @@ export class Neo4jClient {
 
   #client(): Driver {
     if (this.#closed) throw new Error('The graph driver is closed.');
-    const { uri, username, password } = this.#options;
+    const { uri, username, password, ...given } = this.#options;
     this.#driver ??= neo4j.driver(uri, currentToken(username, password), {
-      connectionTimeout: 5_000,
-      connectionAcquisitionTimeout: 6_000,
-      // Reads that wait for a server that is away hold up the answers of all other stores.
-      maxTransactionRetryTime: 1_000,
+      maxConnectionPoolSize: given.poolSize ?? NEO4J.poolSize,
+      connectionTimeout: given.connectTimeoutMs ?? NEO4J.connectTimeoutMs,
+      connectionAcquisitionTimeout: given.acquireTimeoutMs ?? NEO4J.acquireTimeoutMs,
+      maxTransactionRetryTime: given.retryMs ?? NEO4J.retryMs,
       disableLosslessIntegers: !this.#exactIntegers,
       telemetryDisabled: true,
       userAgent: 'tributary',
@@ -188,7 +186,7 @@ async function persistently(work: () => Promise<unknown>): Promise<void> {
       const passing = /^Neo\.(TransientError\.|ClientError\.Schema\.\w*AlreadyExists$)/.test(
         String((error as { code?: unknown }).code),
       );
-      if (!passing || attempt === PREPARE_ATTEMPTS) throw error;
+      if (!passing || attempt === NEO4J.prepareAttempts) throw error;
     }
   }
 }

@@ -8,6 +8,8 @@ import type { CompiledQuery } from 'kysely';
 import type { RequestContext } from '../context.ts';
 import { TENANT_ID } from '../context.ts';
 import { CodedError, storeTimeout } from '../errors.ts';
+import type { BoundValues } from '../bound.ts';
+import { POSTGRES } from './bounds.ts';
 import type { PostgresAddress } from './address.ts';
 import { toStoreError } from './errors.ts';
 import { isPreparedFault, PreparedStatements } from './prepared.ts';
@@ -25,11 +27,8 @@ export interface Transaction {
   query<Row>(statement: Statement): Promise<Row[]>;
 }
 
-export interface PoolOptions {
+export interface PoolOptions extends Omit<BoundValues<typeof POSTGRES>, 'replicaProbeMs'> {
   readonly address: PostgresAddress;
-  readonly poolSize: number;
-  readonly connectTimeoutMs: number;
-  readonly statementTimeoutMs: number;
   readonly preparedStatements: boolean;
   readonly onIdleError?: (error: Error) => void;
 }
@@ -48,9 +47,6 @@ export interface TransactionOptions<T> {
   readonly work: (tx: Transaction) => Promise<T>;
 }
 
-/** A server that does not take part in the goodbye is not waited for longer than this. */
-const GOODBYE_MS = 2_000;
-
 export class PostgresPool {
   readonly #options: PoolOptions;
   readonly #pool: pg.Pool;
@@ -64,10 +60,10 @@ export class PostgresPool {
       Client: options.address.clientClass(),
       max: options.poolSize,
       connectionTimeoutMillis: options.connectTimeoutMs,
-      idleTimeoutMillis: 10_000,
+      idleTimeoutMillis: options.idleMs,
       statement_timeout: options.statementTimeoutMs,
       // The server's own time-out comes first; this one catches a server that has stopped answering.
-      query_timeout: options.statementTimeoutMs + 2_000,
+      query_timeout: options.statementTimeoutMs + POSTGRES.answerMarginMs,
       application_name: 'tributary',
       keepAlive: true,
       pipeline: true,
@@ -142,7 +138,7 @@ export class PostgresPool {
   }
 
   /**
-   * Ends once running statements have, and waits (for {@link GOODBYE_MS} at most) until the connections are gone.
+   * Ends once running statements have, and waits (for {@link POSTGRES.goodbyeMs} at most) until the connections are gone.
    * Idempotent.
    */
   async close(): Promise<void> {
@@ -229,7 +225,7 @@ export class PostgresPool {
     });
     await this.#pool.end();
     let timer: NodeJS.Timeout | undefined;
-    await Promise.race([gone, new Promise<void>((resolve) => (timer = setTimeout(resolve, GOODBYE_MS)))]);
+    await Promise.race([gone, new Promise<void>((resolve) => (timer = setTimeout(resolve, POSTGRES.goodbyeMs)))]);
     clearTimeout(timer);
   }
 }

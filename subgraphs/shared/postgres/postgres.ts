@@ -7,6 +7,8 @@ import pg from 'pg';
 import type { CompiledQuery } from 'kysely';
 import type { RequestContext } from '../context.ts';
 import { CodedError } from '../errors.ts';
+import type { BoundValues } from '../bound.ts';
+import { POSTGRES } from './bounds.ts';
 import { PostgresAddress } from './address.ts';
 import { checkPostgresVersion, toMigrationError, toStoreError } from './errors.ts';
 import { ensureRoles, runMigrations, SYSTEM_ROLE, TENANT_ROLE } from './migrations.ts';
@@ -16,7 +18,8 @@ import type { StoreHealth } from '../subgraph.ts';
 
 export type { Statement, Transaction } from './pool.ts';
 
-export interface PostgresOptions {
+/** Bounds are said in `POSTGRES` (./bounds.ts), with their defaults. */
+export interface PostgresOptions extends Partial<BoundValues<typeof POSTGRES>> {
   /**
    * `postgres://…`, or what tells it before each connection, as when passwords are rotated. TLS: {@link credentialsOf}.
    */
@@ -26,12 +29,6 @@ export interface PostgresOptions {
    * process.
    */
   replicaUrl?: string | (() => string) | undefined;
-  /** Connections that each pool may open. @default 10 */
-  poolSize?: number;
-  /** Longest time to wait for a connection, in milliseconds. @default 5000 */
-  connectTimeoutMs?: number;
-  /** Longest time for one statement, in milliseconds. @default 10000 */
-  statementTimeoutMs?: number;
   /**
    * Whether statements are prepared. Poolers that give each transaction another connection may not allow it. @default
    * true
@@ -41,8 +38,6 @@ export interface PostgresOptions {
   onIdleError?: (error: Error) => void;
   /** Called when the replica goes out of use or comes back into it. */
   onReplica?: (state: ReplicaState, detail?: string) => void;
-  /** Time between two looks at the replica, in milliseconds. @default 1000 */
-  replicaProbeMs?: number;
 }
 
 export interface ReadOptions {
@@ -66,19 +61,20 @@ export class Postgres {
    */
   constructor(options: PostgresOptions) {
     const {
-      poolSize = 10,
-      connectTimeoutMs = 5_000,
-      statementTimeoutMs = 10_000,
+      poolSize = POSTGRES.poolSize,
+      connectTimeoutMs = POSTGRES.connectTimeoutMs,
+      statementTimeoutMs = POSTGRES.statementTimeoutMs,
+      idleMs = POSTGRES.idleMs,
       preparedStatements = true,
       onIdleError,
     } = options;
-    const shared = { poolSize, statementTimeoutMs, preparedStatements, onIdleError };
+    const shared = { poolSize, statementTimeoutMs, idleMs, preparedStatements, onIdleError };
     this.#pool = new PostgresPool({ ...shared, connectTimeoutMs, address: new PostgresAddress(options.url) });
     if (options.replicaUrl !== undefined) {
       // The primary can answer as well, so the replica is not waited for.
       const replica = new PostgresPool({
         ...shared,
-        connectTimeoutMs: Math.min(connectTimeoutMs, 1_000),
+        connectTimeoutMs: Math.min(connectTimeoutMs, POSTGRES.replicaConnectTimeoutMs),
         address: new PostgresAddress(options.replicaUrl),
       });
       this.#replicaPool = replica;

@@ -4,15 +4,7 @@
  * row and one of a million badly.
  */
 import type pg from 'pg';
-
-/** Of one connection. A name takes some 50 kB of the server's memory. */
-const MOST_NAMES = 100;
-/** Statements whose uses are counted. */
-const MOST_COUNTED = 2_000;
-/** The longest text that is kept: longer ones are made for one occasion. */
-const LONGEST = 10_000;
-/** What is used so often in a process is worth a name. */
-const WORTH = 2;
+import { POSTGRES } from './bounds.ts';
 
 interface Named {
   /** By text, the least recently used first. */
@@ -28,7 +20,7 @@ export class PreparedStatements {
 
   /** The name under which to run `text` on this connection; undefined for one that is not worth one. */
   nameOf(client: pg.ClientBase, text: string): string | undefined {
-    if (text.length > LONGEST) return undefined;
+    if (text.length > POSTGRES.preparedCharacters) return undefined;
     let connection = this.#connections.get(client);
     if (connection === undefined) this.#connections.set(client, (connection = { names: new Map(), made: 0, gone: [] }));
     const { names } = connection;
@@ -39,7 +31,7 @@ export class PreparedStatements {
       return known;
     }
     if (!this.#isWorthIt(text)) return undefined;
-    if (names.size >= MOST_NAMES) {
+    if (names.size >= POSTGRES.preparedNames) {
       const [oldest, name] = names.entries().next().value!;
       names.delete(oldest);
       connection.gone.push(name);
@@ -67,8 +59,8 @@ export class PreparedStatements {
 
   #isWorthIt(text: string): boolean {
     const uses = (this.#uses.get(text) ?? 0) + 1;
-    if (uses < WORTH) {
-      if (this.#uses.size >= MOST_COUNTED) this.#uses.delete(this.#uses.keys().next().value!);
+    if (uses < POSTGRES.preparedFrom) {
+      if (this.#uses.size >= POSTGRES.preparedCounted) this.#uses.delete(this.#uses.keys().next().value!);
       this.#uses.set(text, uses);
       return false;
     }

@@ -6,6 +6,7 @@
  */
 import type { RequestContext } from '../context.ts';
 import { CodedError } from '../errors.ts';
+import { POSTGRES } from './bounds.ts';
 import { TENANT_ROLE } from './migrations.ts';
 import type { PostgresPool, Statement } from './pool.ts';
 
@@ -24,10 +25,6 @@ export interface ReplicaOptions {
 /** `unknown` until the first look; `behind` and `away` replicas are not asked. */
 export type ReplicaState = 'unknown' | 'ready' | 'behind' | 'away';
 
-/** A replica that does not answer such a small question in this time is away. */
-const PROBE_TIMEOUT_MS = 1_500;
-/** After a read that the replica was not far enough for, the next ones do not ask for so long. */
-const PATIENCE_MS = 20;
 /** Later than every position: from here on writes are counted of which the position is not known yet. */
 const UNKNOWN_POSITION = 1n << 64n;
 
@@ -110,7 +107,7 @@ export class ReadReplica {
         this.#replayed = max(this.#replayed, replayed);
         // These rows are as old as their own look says, however far another read has seen the replica since.
         if (replayed < needed) {
-          this.#notBefore = performance.now() + PATIENCE_MS;
+          this.#notBefore = performance.now() + POSTGRES.replicaPatienceMs;
           return undefined;
         }
       }
@@ -181,7 +178,7 @@ export class ReadReplica {
           this.#timer = undefined;
           this.#seen = undefined;
           if (this.#state === 'ready') this.#state = 'unknown';
-        }, this.#options.probeMs ?? 1_000).unref();
+        }, this.#options.probeMs ?? POSTGRES.replicaProbeMs).unref();
       });
     };
     // Marks that looking has begun; the look itself sets the real one.
@@ -225,7 +222,10 @@ class LookError extends Error {
 async function look(pool: PostgresPool, which: 'primary' | 'replica'): Promise<ServerRow> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`No answer within ${PROBE_TIMEOUT_MS} ms.`)), PROBE_TIMEOUT_MS);
+    timer = setTimeout(
+      () => reject(new Error(`No answer within ${POSTGRES.replicaAnswerMs} ms.`)),
+      POSTGRES.replicaAnswerMs,
+    );
   });
   const answer = pool.lend(async (client) => (await client.query<ServerRow>(SERVER)).rows[0]!);
   answer.catch(() => undefined); // Heard by nobody when it is late.

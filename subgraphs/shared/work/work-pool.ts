@@ -5,11 +5,12 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '../errors.ts';
+import { SHARED } from '../bounds.ts';
 
 export interface WorkPoolOptions {
   /** Most threads; each starts when it is first needed. Default: one for each core but one, at least 1, at most 4. */
   readonly threads?: number | undefined;
-  /** Most pieces of work of one tenant that wait. @default 1000 */
+  /** Most pieces of work of one tenant that wait. Default: `SHARED.waiting` (../bounds.ts). */
   readonly waiting?: number;
 }
 
@@ -36,7 +37,7 @@ export class WorkPool {
 
   constructor({
     threads = Math.min(Math.max(availableParallelism() - 1, 1), 4),
-    waiting = 1_000,
+    waiting = SHARED.waiting,
   }: WorkPoolOptions = {}) {
     this.#limit = threads;
     this.#waitingLimit = waiting;

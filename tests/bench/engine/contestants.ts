@@ -4,7 +4,7 @@ import { execute, parse, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { documents } from '#gateway/admission/documents.ts';
 import { maskResult } from '#gateway/admission/mask-result.ts';
-import { operations } from '#gateway/admission/operations.ts';
+import { answerBudget, operations } from '#gateway/admission/operations.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
 import { clientOf } from '#gateway/mount/clients.ts';
@@ -17,6 +17,7 @@ import { resultText } from '#gateway/respond/result-text.ts';
 import { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { bodyLimits } from '#gateway/http/body.ts';
 import { ONE_SCHEMA, oneSchema, subgraphSchemas } from './data.ts';
 
 export interface Setting {
@@ -51,19 +52,19 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
   const log = createLogger('error');
   const engines = new EngineHost<Engine>((error) => log.error({ err: error }));
   await engines.replace(engine, () => Promise.resolve());
-  const { limits } = loadConfig({});
+  const { bounds } = loadConfig({});
   const handler = graphqlOverHttp({
     operations: operations({
       engines,
-      documents: documents(limits),
-      timeoutMs: limits.requestTimeoutMs,
-      budget: limits.answer,
-      maxCost: limits.cost,
+      documents: documents(bounds.admission),
+      timeoutMs: bounds.admission.timeoutMs,
+      budget: answerBudget(bounds.admission),
+      maxCost: bounds.admission.cost,
       mask: (result, requestId) => maskResult(result, { requestId, log }),
       mutated: () => undefined,
     }),
     authenticate: () => Promise.resolve(DEVELOPER),
-    body: limits.body,
+    body: bodyLimits(bounds.http),
     log,
     stopping: new AbortController().signal,
   });

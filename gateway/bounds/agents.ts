@@ -1,0 +1,52 @@
+import { bounds } from '#subgraphs/shared/bound.ts';
+
+/** Bounds of the MCP endpoint. */
+export const AGENTS = bounds('gateway/agents', 'limits', {
+  answerBytes: {
+    what: 'The most that the answers to one request at `/mcp` may come to, as JSON; the messages of a batch share it evenly, and `MAX_ANSWER_NODES` too. At most `MAX_ANSWER_BYTES`.',
+    unit: 'bytes',
+    default: 5_000_000,
+    variable: 'MAX_MCP_ANSWER_BYTES',
+    min: 100,
+    max: 500_000_000,
+  },
+  batch: {
+    what: 'The most messages in one request at `/mcp`.',
+    unit: 'messages',
+    default: 10,
+    variable: 'MAX_MCP_BATCH',
+    min: 1,
+    max: 10_000,
+  },
+  pageCharacters: {
+    what: 'How much of a tool’s answer is one page, where the agent asks for no other length: some 10,000 tokens of its context.',
+    unit: 'characters',
+    default: 40_000,
+    variable: 'MCP_PAGE_CHARACTERS',
+    min: 1_000,
+    max: 500_000_000,
+  },
+  longestPage: {
+    what: 'The longest page that an agent may ask for.',
+    unit: 'characters',
+    default: 200_000,
+    variable: 'MCP_MAX_PAGE_CHARACTERS',
+    min: 1_000,
+    max: 500_000_000,
+  },
+  smallestPage: { what: 'The shortest page that an agent may ask for.', unit: 'characters', default: 1_000 },
+  queryCharacters: { what: 'The longest text of keywords for `search_schema`.', unit: 'characters', default: 500 },
+  results: {
+    what: 'How many fields and types `search_schema` tells of where it is not asked for another number.',
+    unit: 'results',
+    default: 12,
+  },
+  mostResults: { what: 'The most that it may be asked for.', unit: 'results', default: 50 },
+  outlines: { what: 'The most types that they lead to, which it tells of in short.', unit: 'types', default: 12 },
+  wordCharacters: { what: 'How much of a description is searched for words.', unit: 'characters', default: 2_000 },
+  runEvents: {
+    what: 'How many events `run_events` reads where it is not asked for another number.',
+    unit: 'events',
+    default: 50,
+  },
+});

@@ -1,0 +1,17 @@
+import { bounds } from '#subgraphs/shared/bound.ts';
+
+/** Bounds of a subgraph that runs apart: what the gateway sends is longer than people’s operations, and was bounded there. */
+export const APART = bounds('gateway/subgraph-server.ts', 'limits', {
+  bodyBytes: { what: 'The longest body, where `BODY_LIMIT_BYTES` is not more.', unit: 'bytes', default: 50_000_000 },
+  jsonDepth: { what: 'The deepest nesting of a body’s JSON.', unit: 'levels', default: 1_000 },
+  jsonValues: { what: 'The most values in it.', unit: 'values', default: 5_000_000 },
+  depth: { what: 'The deepest nesting of fields in an operation.', unit: 'levels', default: 1_000 },
+  tokens: { what: 'The most lexical tokens in an operation’s text.', unit: 'tokens', default: 1_000_000 },
+  aliases: { what: 'The most aliases in an operation.', unit: 'aliases', default: 100_000 },
+  rootFields: { what: 'The most root fields in an operation.', unit: 'fields', default: 100_000 },
+  operationsPerSocket: {
+    what: 'The most operations running at once on one WebSocket: the gateway may put all its subscribers on one.',
+    unit: 'operations',
+    default: 1_000_000,
+  },
+});

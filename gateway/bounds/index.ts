@@ -1,0 +1,49 @@
+/**
+ * Every bound of a resource, by room. What operators set is read from variables of the same table
+ * (`gateway/config/variables.ts`), and given to the rooms as `Config.bounds`.
+ */
+import type { BoundValues, BoundVariables } from '#subgraphs/shared/bound.ts';
+import { SHARED } from '#subgraphs/shared/bounds.ts';
+import { NEO4J } from '#subgraphs/shared/neo4j/bounds.ts';
+import { POSTGRES } from '#subgraphs/shared/postgres/bounds.ts';
+import { ADMISSION } from './admission.ts';
+import { AGENTS } from './agents.ts';
+import { APART } from './apart.ts';
+import { AUTH } from './auth.ts';
+import { EXECUTE } from './execute.ts';
+import { HTTP } from './http.ts';
+import { INDEXING } from './indexing.ts';
+import { PLAN } from './plan.ts';
+import { REMOTE } from './remote.ts';
+import { RESPOND } from './respond.ts';
+import { SUBSCRIBE } from './subscribe.ts';
+import { SUPERGRAPH } from './supergraph.ts';
+
+/** The tables, in the order in which docs print them. */
+export const BOUNDS = {
+  http: HTTP,
+  subscribe: SUBSCRIBE,
+  agents: AGENTS,
+  auth: AUTH,
+  admission: ADMISSION,
+  plan: PLAN,
+  execute: EXECUTE,
+  remote: REMOTE,
+  respond: RESPOND,
+  supergraph: SUPERGRAPH,
+  indexing: INDEXING,
+  apart: APART,
+  shared: SHARED,
+  postgres: POSTGRES,
+  neo4j: NEO4J,
+} as const;
+
+/** What operators may set, by room. */
+export type AllBoundValues = { readonly [Room in keyof typeof BOUNDS]: BoundValues<(typeof BOUNDS)[Room]> };
+
+type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+
+/** The variables that they set it with, and the types of their values. */
+export type AllBoundVariables = Intersection<BoundVariables<(typeof BOUNDS)[keyof typeof BOUNDS]>>;

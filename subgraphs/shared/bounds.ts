@@ -1,0 +1,56 @@
+import { bounds } from './bound.ts';
+
+/** Bounds of what all work shares: the threads, the turns on the main one, and JSON that callers send. */
+export const SHARED = bounds('subgraphs/shared', 'limits', {
+  threads: {
+    what: 'The most threads for what would keep the others waiting: summaries of long texts, and ranking by comparing all vectors. Tenants take turns in them.',
+    unit: 'threads',
+    absent: 'one for each core but one, at least 1, at most 4',
+    variable: 'WORK_THREADS',
+    min: 1,
+    max: 64,
+  },
+  waiting: {
+    what: 'The most summaries, documents to cut and pieces of rankings of one tenant that wait for a thread; further ones cost their fields (`RATE_LIMITED`).',
+    unit: 'pieces',
+    default: 1_000,
+    variable: 'MAX_WAITING_WORK',
+    min: 1,
+    max: 1_000_000,
+  },
+  stretchMs: {
+    what: 'How long work on the main thread goes on until others get their turn, where a client decides how long it is.',
+    unit: 'ms',
+    default: 10,
+    variable: 'TURN_MS',
+    min: 1,
+    max: 10_000,
+  },
+  turnObjects: {
+    what: 'After how many objects such work looks at the clock, and is charged to the budget of its answer.',
+    unit: 'objects',
+    default: 64,
+    variable: 'TURN_OBJECTS',
+    min: 1,
+    max: 100_000,
+  },
+  gatheredNodes: {
+    what: 'How many times `MAX_ANSWER_NODES` subgraphs may tell of: several tell of one object, and each time it is counted.',
+    unit: 'times',
+    default: 4,
+  },
+  gatheredBytes: {
+    what: 'How many times `MAX_ANSWER_BYTES` may be gathered: some texts are needed by others (`@requires`) and not shown.',
+    unit: 'times',
+    default: 2,
+  },
+  pageDefault: { what: 'How many items a page has where `first` is absent.', unit: 'items', default: 20 },
+  pageMost: { what: 'The most items of a page: the largest `first`.', unit: 'items', default: 200 },
+  jsonBytes: {
+    what: 'The longest JSON value that a caller sends as metadata, properties or payload.',
+    unit: 'bytes',
+    default: 64 * 1024,
+  },
+  jsonDepth: { what: 'Its deepest nesting.', unit: 'levels', default: 12 },
+  jsonKeys: { what: 'The most keys in it.', unit: 'keys', default: 1_000 },
+});

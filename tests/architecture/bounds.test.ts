@@ -1,0 +1,268 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import ts from 'typescript';
+import { describe, expect, test } from 'vitest';
+
+import { loadConfig } from '#gateway/config/config.ts';
+import { variableTable } from '#gateway/config/variables.ts';
+import { BOUNDS } from '#gateway/bounds/index.ts';
+import { ROOT, sourceFiles } from '#ops/architecture/imports.ts';
+import { SERVE } from '#ops/serve/bounds.ts';
+import { tableOf, type Bound, type Bounds } from '#subgraphs/shared/bound.ts';
+
+/*
+ * Bounds of resources (time-outs, sizes, queues, caches, retries, intervals) are declared in tables: `gateway/bounds/`,
+ * and each `bounds.ts`. Elsewhere, a number that stands where bounds do fails a test here: declare it, or
+ * add it to `NO_BOUNDS` with the reason.
+ */
+
+/** Numbers that stand where bounds do and are none: `<file>`, or `<file>: <part of the line>`; by reason. */
+const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
+  'Codes of characters and of protocols.': [
+    'gateway/agents/mcp.ts: PARSE_ERROR',
+    'gateway/agents/mcp.ts: 0xdc00',
+    'gateway/execute/clients/graphql-response.ts: BYTE_ORDER_MARK',
+    'gateway/http/json-bounds.ts',
+    'gateway/subscribe/frames.ts',
+    'gateway/subscribe/websocket.ts: RESUME',
+    'gateway/subscribe/websocket.ts: TRY_AGAIN_LATER',
+    'gateway/errors.ts: status:',
+  ],
+  'The range of a type of GraphQL.': ['gateway/respond/leaves.ts: MAX_INT'],
+  'Kinds of steps, told apart by number.': ['gateway/respond/shape-plan.ts'],
+  'Weights: what is worth how much.': [
+    'gateway/agents/schema-search.ts: WEIGHT',
+    'gateway/agents/schema-search.ts: ROOT_BOOST',
+    'gateway/plan/cost/static-cost.ts: ASSUMED_SIZE',
+    'gateway/plan/cost/static-cost.ts: MUTATION_WEIGHT',
+  ],
+  'An estimate of what a bound is charged.': ['gateway/plan/plan-cache.ts: MEMORY_PER_BYTE'],
+  'A share of a bound.': ['gateway/plan/planner.ts: SLOW_SHARE', 'gateway/plan/planner.ts: PATIENCE_SHARE'],
+  'Keeps a number finite before a bound is applied.': ['gateway/indexing/indexer.ts: 2 ** Math.min(attempts, 20)'],
+};
+
+/** The tables by the names of their constants. */
+const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
+  SERVE,
+  ...Object.fromEntries(Object.entries(BOUNDS).map(([room, table]) => [room.toUpperCase(), table])),
+};
+const entries = Object.entries(TABLES).flatMap(([constant, table]) =>
+  Object.entries(tableOf(table).entries).map(([name, bound]) => ({ constant, name, bound })),
+);
+const isSettable = ({ variable }: Bound): boolean => variable !== undefined;
+
+const isTable = (file: string): boolean => file.startsWith('gateway/bounds/') || file.endsWith('/bounds.ts');
+const files = sourceFiles(['gateway', 'subgraphs', 'ops']);
+const sources = new Map(
+  files.filter((file) => !isTable(file)).map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]),
+);
+const code = [...sources.values()].join('\n');
+
+/** A number that stands where bounds do. */
+interface Stray {
+  readonly file: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+/** The value of a number, or of arithmetic on numbers, as written. */
+function numberOf(node: ts.Node): number | undefined {
+  if (ts.isNumericLiteral(node)) return Number(node.text.replaceAll('_', ''));
+  if (ts.isParenthesizedExpression(node) || ts.isAsExpression(node)) return numberOf(node.expression);
+  if (!ts.isBinaryExpression(node)) return undefined;
+  const [left, right] = [numberOf(node.left), numberOf(node.right)];
+  if (left === undefined || right === undefined) return undefined;
+  switch (node.operatorToken.kind) {
+    case ts.SyntaxKind.AsteriskToken:
+      return left * right;
+    case ts.SyntaxKind.AsteriskAsteriskToken:
+      return left ** right;
+    case ts.SyntaxKind.PlusToken:
+      return left + right;
+    case ts.SyntaxKind.MinusToken:
+      return left - right;
+    default:
+      return undefined;
+  }
+}
+
+const BOUNDING =
+  /(ms|millis|seconds|bytes|timeout|limit|size|retries|attempts|concurrency|batch|interval|age|delay|connections|backlog|depth|length|capacity|count|entries)$|^(max|most|longest)/i;
+const COMPARISONS = new Set([
+  ts.SyntaxKind.LessThanToken,
+  ts.SyntaxKind.LessThanEqualsToken,
+  ts.SyntaxKind.GreaterThanToken,
+  ts.SyntaxKind.GreaterThanEqualsToken,
+]);
+
+/** Whether a number at `node` stands where bounds do: it names, defaults, caps, waits or compares. */
+function bounds(node: ts.Node, value: number): boolean {
+  const { parent } = node;
+  // `const MAX_KEPT = 64`, `const PAUSE_MS = { first: 100 }`
+  for (let up = parent; up !== undefined && !ts.isBlock(up) && !ts.isSourceFile(up); up = up.parent)
+    if (ts.isVariableDeclaration(up) && /^[A-Z][A-Z0-9_]*$/.test(up.name.getText())) return value > 1;
+  if (value < 3) return false;
+  if (ts.isBinaryExpression(parent)) {
+    // `options.pollMs ?? 2_000`, `text.length > 2_000`
+    if (parent.operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken) return true;
+    if (value < 100) return false;
+    // `patienceMs + 5_000`
+    if (parent.operatorToken.kind === ts.SyntaxKind.PlusToken) return /(Ms|Seconds|Bytes)$/.test(parent.left.getText());
+    return COMPARISONS.has(parent.operatorToken.kind) && !/status|code/i.test(parent.getText());
+  }
+  // `{ timeoutMs = 10_000 }`
+  if ((ts.isBindingElement(parent) || ts.isParameter(parent)) && parent.initializer === node) return true;
+  // `{ timeout: 10_000 }`
+  if (ts.isPropertyAssignment(parent) || ts.isPropertyDeclaration(parent)) return BOUNDING.test(parent.name.getText());
+  // `setTimeout(act, 1_000)`, `AbortSignal.timeout(1_000)`, `.slice(0, 500)`, `Math.min(limit, 1_000)`, `.max(200)`
+  if (!ts.isCallExpression(parent)) return false;
+  const called = parent.expression.getText().split('.').at(-1)!;
+  // A short `slice` is how much of a text an error repeats, or a part of a digest.
+  if (called === 'slice') return value > 200;
+  return value >= 10 && /^(setTimeout|setInterval|delay|wait|timeout|min|max|within)$/.test(called);
+}
+
+function straysIn(file: string, text: string): Stray[] {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
+  const strays: Stray[] = [];
+  const visit = (node: ts.Node): void => {
+    const value = numberOf(node);
+    if (value === undefined) return ts.forEachChild(node, visit);
+    if (!bounds(node, value)) return;
+    const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+    strays.push({ file, line: line + 1, text: text.split('\n')[line]!.trim() });
+  };
+  visit(source);
+  return strays;
+}
+
+/** All strays, and what in `NO_BOUNDS` none of them needs. */
+function judge(found: readonly Stray[]): { strays: string[]; needless: string[] } {
+  const allowed = Object.values(NO_BOUNDS).flat();
+  const needed = new Set<string>();
+  const strays = found.filter(({ file, text }) => {
+    const fitting = allowed.filter((each) => {
+      const [path, part = ''] = each.split(/: (.*)/s);
+      return path === file && text.includes(part);
+    });
+    for (const each of fitting) needed.add(each);
+    return fitting.length === 0;
+  });
+  return {
+    strays: [...new Set(strays.map(({ file, line, text }) => `${file}:${line} ${text}`))],
+    needless: allowed.filter((each) => !needed.has(each)),
+  };
+}
+
+describe('bounds of resources', () => {
+  const isBounded = (file: string): boolean => /^(gateway|ops\/serve)\//.test(file);
+
+  test('are declared in tables, and nowhere else', () => {
+    const found = [...sources].filter(([file]) => isBounded(file)).flatMap(([file, text]) => straysIn(file, text));
+    expect(judge(found)).toEqual({ strays: [], needless: [] });
+  });
+
+  test.each([
+    'const MAX_KEPT = 64;',
+    'const PAUSE_MS = { first: 100, most: 10_000 } as const;',
+    'const read = ({ timeoutMs = 10_000 }) => timeoutMs;',
+    'const timeoutMs = options.timeoutMs ?? 5_000;',
+    'new Pool(origin, { connections: 16 });',
+    'new LRUCache({ max: 2_000 });',
+    'setTimeout(() => socket.terminate(), 5_000).unref();',
+    'const signal = AbortSignal.timeout(10 * 1_000);',
+    'const part = text.slice(0, 500);',
+    'const width = Math.min(limit, 1_000);',
+    'if (data.length > 1_000) return;',
+    'start({ patienceMs: shutdownMs + 5_000 });',
+  ])('are found: %s', (line) => {
+    expect(judge(straysIn('gateway/plan/new.ts', line)).strays).toEqual([`gateway/plan/new.ts:1 ${line}`]);
+  });
+
+  test.each([
+    'const found = names.slice(0, 2);',
+    'const ok = response.statusCode === 200 || response.statusCode >= 500;',
+    "response.writeHead(405, { allow: 'GET' });",
+    'const timeoutMs = options.timeoutMs ?? PLAN.timeoutMs;',
+  ])('are not: %s', (line) => expect(straysIn('gateway/plan/new.ts', line)).toEqual([]));
+
+  test('are all used', () => {
+    const unused = entries.filter(({ constant, name, bound }) => {
+      if (!isSettable(bound)) return !new RegExp(`\\b${constant}\\.${name}\\b`).test(code);
+      // What an operator sets reaches the room as an option of the same name, or is read where the rooms are put together.
+      if (new RegExp(`\\bbounds\\.\\w+\\.${name}\\b`).test(code)) return false;
+      const { room } = tableOf(TABLES[constant]!);
+      return ![...sources].some(
+        ([file, text]) => file.startsWith(`${room}/`) && new RegExp(`\\b${name}\\b`).test(text),
+      );
+    });
+    expect(unused.map(({ constant, name }) => `${constant}.${name}`)).toEqual([]);
+  });
+
+  test('are options where an operator may set them, and their defaults only those of options', () => {
+    const settable = entries
+      .filter(({ bound }) => isSettable(bound))
+      .map(({ constant, name }) => `${constant}\\.${name}`);
+    const read = new RegExp(`(.*)\\b(${settable.join('|')})\\b`, 'g');
+    // One thread has one pace, which `paceWork` sets.
+    const constants = [...sources]
+      .filter(([file]) => file !== 'subgraphs/shared/turns.ts')
+      .flatMap(([file, text]) =>
+        [...text.matchAll(read)]
+          .filter(
+            ([, before]) =>
+              !/^\s*(\/?\*|\/\/)/.test(before!) && !/(\?\? |[\w)] = |^\s*)$/.test(before!.replace(/const \w+ = $/, '')),
+          )
+          .map(([line]) => `${file}: ${line!.trim()}`),
+      );
+    expect(constants).toEqual([]);
+  });
+
+  test('reach the rooms that keep them', () => {
+    const rooms = Object.entries(BOUNDS).filter(([, table]) =>
+      Object.values(tableOf(table as Bounds<unknown>).entries).some(isSettable),
+    );
+    // Those of remote subgraphs are settings, which one subgraph may have of its own.
+    const handed = rooms.filter(([room]) => room !== 'remote').map(([room]) => room);
+    expect(handed.filter((room) => !new RegExp(`\\bbounds\\.${room}\\b`).test(code))).toEqual([]);
+  });
+
+  test('have variables of their own, and defaults within their ranges', () => {
+    const settable = entries.filter(({ bound }) => isSettable(bound));
+    const variables = settable.map(({ bound }) => bound.variable!);
+    expect(new Set(variables).size).toBe(variables.length);
+    expect(variables.filter((variable) => !variableTable().some(({ name }) => name === variable))).toEqual([]);
+    const outside = settable.filter(
+      ({ bound }) =>
+        bound.variable !== undefined &&
+        bound.default !== undefined &&
+        !(bound.default >= bound.min && bound.default <= bound.max),
+    );
+    expect(outside.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('are whole numbers within their ranges, or the server does not start', () => {
+    for (const { bound } of entries) {
+      if (bound.variable === undefined) continue;
+      const { variable, min, max } = bound;
+      for (const wrong of [String(min - 1), String(max + 1), '1.5', 'many', '0x10', ' '])
+        expect(() => loadConfig({ [variable]: wrong }), `${variable}=${wrong}`).toThrow(
+          new RegExp(`- ${variable} must be`),
+        );
+      for (const right of [min, max]) expect(() => loadConfig({ [variable]: String(right) })).not.toThrow();
+    }
+  });
+
+  test('are set by their variables', () => {
+    for (const [room, table] of Object.entries(BOUNDS)) {
+      for (const [name, bound] of Object.entries(tableOf(table as Bounds<unknown>).entries)) {
+        if (bound.variable === undefined) continue;
+        const values = (env: Record<string, string>): number | undefined =>
+          (loadConfig(env).bounds as Record<string, Record<string, number | undefined>>)[room]![name];
+        expect(values({}), bound.variable).toBe(bound.default);
+        expect(values({ [bound.variable]: String(bound.max) }), bound.variable).toBe(bound.max);
+      }
+    }
+  });
+});
