@@ -1,5 +1,4 @@
 /** The order of events, held to AG-UI's own client: what a log takes, the client reads. */
-import { runHttpRequest, transformChunks, transformHttpEventStream, verifyEvents } from '@ag-ui/client';
 import type { BaseEvent } from '@ag-ui/core';
 import { EventSchemas } from '@ag-ui/core/schemas';
 import fc from 'fast-check';
@@ -8,6 +7,7 @@ import { payloadFault } from '#subgraphs/runs/events/event-schemas.ts';
 import { RUN_EVENT_TYPES, type RunEventType } from '#subgraphs/runs/events/event-types.ts';
 import { EventOrder, NOTHING_OPEN, ORDER_LIMITS, type OrderedEvent } from '#subgraphs/runs/events/order.ts';
 import { toAgUi } from '#subgraphs/runs/streams/sse.ts';
+import { readByAgUi } from '#tests/setup/ag-ui.ts';
 
 const event = (type: RunEventType, payload: OrderedEvent['payload'] = {}): OrderedEvent => ({ type, payload });
 
@@ -35,11 +35,7 @@ async function clientsObjection(events: readonly OrderedEvent[]): Promise<string
   }
   try {
     const body = source.map((each) => `data: ${JSON.stringify(each)}\n\n`).join('');
-    const answer = runHttpRequest(() =>
-      Promise.resolve(new Response(body, { headers: { 'content-type': 'text/event-stream' } })),
-    );
-    const events$ = verifyEvents()(transformChunks()(transformHttpEventStream(answer)));
-    await new Promise<void>((resolve, reject) => events$.subscribe({ error: reject, complete: resolve }));
+    await readByAgUi(new Response(body, { headers: { 'content-type': 'text/event-stream' } }));
     return undefined;
   } catch (error) {
     return (error as Error).message;

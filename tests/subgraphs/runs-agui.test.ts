@@ -1,5 +1,4 @@
 /** Runs as AG-UI's own client reads them from `GET /runs/:id/events`, however they were begun and ended. */
-import { runHttpRequest, transformChunks, transformHttpEventStream, verifyEvents } from '@ag-ui/client';
 import { execute, parse, type ExecutionResult } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,6 +6,7 @@ import { createRuns } from '#subgraphs/runs/index.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { readByAgUi } from '#tests/setup/ag-ui.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- answers are checked by their content */
@@ -53,18 +53,8 @@ async function alter(sql: string): Promise<void> {
   await client.end();
 }
 
-/** The types that the client sees, after its checks. @throws what makes it give up */
-async function read(runId: string): Promise<string[]> {
-  const response = await runs.routes[0]!.handle(new Request(`http://x/runs/${runId}/events`), principal);
-  const types: string[] = [];
-  const events$ = verifyEvents()(
-    transformChunks()(transformHttpEventStream(runHttpRequest(() => Promise.resolve(response)))),
-  );
-  await new Promise<void>((resolve, reject) =>
-    events$.subscribe({ next: ({ type }) => void types.push(type), error: reject, complete: resolve }),
-  );
-  return types;
-}
+const read = async (runId: string): Promise<string[]> =>
+  await readByAgUi(await runs.routes[0]!.handle(new Request(`http://x/runs/${runId}/events`), principal));
 
 const OPEN = [
   { type: 'STEP_STARTED', payload: { stepName: 'search' } },

@@ -17,7 +17,7 @@ export interface Comparison {
   invented: number;
   /**
    * Runs whose log in the table is not exactly RUN_STARTED, the marks 1 … n in order, one terminal event, without a
-   * hole.
+   * hole; in those that leave a message open, its beginning before the marks and its end after them.
    */
   wrongLogs: number;
   /** Readers of a run that were given other than one terminal event. */
@@ -43,12 +43,14 @@ export async function readTable(databaseUrl: string): Promise<Seen[]> {
 /**
  * @param held what the table holds
  * @param events the marked events of each run
+ * @param open runs in which a message was begun and left open
  */
 export function compare(
   held: readonly Seen[],
   runIds: readonly string[],
   events: number,
   readers: readonly Pick<Reader, 'way' | 'runId' | 'log'>[],
+  open: ReadonlySet<string> = new Set(),
 ): Comparison {
   const table = new Map(runIds.map((runId) => [runId, new Map<number, string>()]));
   const report: Comparison = {
@@ -68,12 +70,10 @@ export function compare(
     report.stored += 1;
   }
 
-  const whole = [
-    'RUN_STARTED ',
-    ...Array.from({ length: events }, (_, index) => `CUSTOM ${index + 1}`),
-    'RUN_FINISHED ',
-  ];
+  const marks = Array.from({ length: events }, (_, index) => `CUSTOM ${index + 1}`);
   for (const [runId, log] of table) {
+    const written = open.has(runId) ? ['TEXT_MESSAGE_START ', ...marks, 'TEXT_MESSAGE_END '] : marks;
+    const whole = ['RUN_STARTED ', ...written, 'RUN_FINISHED '];
     const right = log.size === whole.length && whole.every((text, index) => log.get(index + 1) === text);
     if (right) continue;
     report.wrongLogs += 1;

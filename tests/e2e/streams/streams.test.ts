@@ -33,6 +33,17 @@ test('the comparison sees every kind of fault', () => {
     { ...last, sequence: 6 },
   ];
   expect(found(twice, twice)).toMatchObject({ ...nothing, wrongLogs: 1 });
+  // A message that was left open has to be ended.
+  const opened: Seen[] = [
+    first,
+    { runId: 'run', sequence: 2, type: 'TEXT_MESSAGE_START', mark: undefined },
+    ...[second, third, fourth, last].map((seen) => ({ ...seen, sequence: seen.sequence + 1 })),
+  ];
+  const log = [{ way: 'test', runId: 'run', log: opened }];
+  expect(compare(opened, ['run'], 3, log, new Set(['run']))).toMatchObject({ ...nothing, wrongLogs: 1 });
+  const end: Seen = { runId: 'run', sequence: 6, type: 'TEXT_MESSAGE_END', mark: undefined };
+  opened.splice(5, 1, end, { ...last, sequence: 7 });
+  expect(compare(opened, ['run'], 3, log, new Set(['run']))).toMatchObject(nothing);
 });
 
 test(
@@ -60,14 +71,16 @@ test(
     });
     const why = [...log, ...report.examples].join('\n');
     expect({ ...report, lost: report.lost, examples: [] }, why).toMatchObject({
-      stored: 12 * 62,
-      delivered: 4 * 12 * 62,
+      // Four of the twelve runs have a message that the writer leaves open.
+      stored: 12 * 62 + 2 * 4,
+      delivered: 4 * (12 * 62 + 2 * 4),
       lost: 0,
       duplicated: 0,
       outOfOrder: 0,
       invented: 0,
       wrongLogs: 0,
       wrongEndings: 0,
+      refusedByAgUi: 0,
     });
     // The faults have reached the readers, or nothing was proved.
     for (const { way, resumes } of report.readers) expect(resumes, way).toBeGreaterThan(0);

@@ -5,8 +5,10 @@
  * is.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { readByAgUi } from '#tests/setup/ag-ui.ts';
 import { compare, readTable, type Comparison } from './compare.ts';
-import { read, WAYS, watchAll, type Reader } from './readers.ts';
+import { read, WAYS, watchAll, type Reader, type ReaderContext, type Seen } from './readers.ts';
 import { startTopology, type Topology, type TopologyOptions } from './topology.ts';
 import { startRun, write, type WriterReport } from './writers.ts';
 
@@ -47,6 +49,8 @@ export const FAULTS = {
 export type Fault = keyof typeof FAULTS;
 
 export interface SuiteReport extends Comparison {
+  /** Runs that AG-UI's own client does not read to their end, or reads otherwise than they are stored. */
+  refusedByAgUi: number;
   seconds: number;
   writingSeconds: number;
   faults: Record<string, number>;
@@ -78,8 +82,10 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
       );
       runIds.push(...(await Promise.all(some)));
     }
+    // Every third leaves a message open, which the server has to end.
+    const open = new Set(runIds.filter((_, place) => place % 3 === 0));
     const readers = readersOf(runIds);
-    const total = options.runs * (options.events + 2);
+    const total = options.runs * (options.events + 2) + 2 * open.size;
     const dashboard: Reader = {
       way: 'WebSocket (all runs on one cursor)',
       runId: undefined,
@@ -103,7 +109,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
     );
     const startedWriting = performance.now();
     const written = Promise.all(
-      shares.map((share) => write(share, options.events, options.batch, writer, writing)),
+      shares.map((share) => write(share, options.events, options.batch, writer, writing, open)),
     ).then(() => performance.now() - startedWriting);
     const failedWriting = written.catch((error: unknown) => {
       stop.abort(error);
@@ -117,9 +123,15 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
     await Promise.all(reading);
     if (stop.signal.aborted && stop.signal.reason !== LATE) throw stop.signal.reason;
     const seconds = (performance.now() - began) / 1_000;
-    const comparison = compare(await readTable(topology.databaseUrl), runIds, options.events, [...readers, dashboard]);
+    const table = await readTable(topology.databaseUrl);
+    const comparison = compare(table, runIds, options.events, [...readers, dashboard], open);
+    const startedReading = performance.now();
+    const refusals = await refusedByAgUi(table, runIds, context);
+    log(`Read by AG-UI’s client in ${Math.round(performance.now() - startedReading)} ms.`);
     return {
       ...comparison,
+      examples: [...refusals, ...comparison.examples].slice(0, 20),
+      refusedByAgUi: refusals.length,
       seconds,
       writingSeconds: writingMs / 1_000,
       faults,
@@ -135,6 +147,32 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
     clearTimeout(late);
     stop.abort(new Error('The suite is over.'));
   }
+}
+
+/** Each run, read once more to its end by AG-UI's own client; a sentence for each that it does not read as it is. */
+async function refusedByAgUi(
+  table: readonly Seen[],
+  runIds: readonly string[],
+  { url, signal }: ReaderContext,
+): Promise<string[]> {
+  const stored = new Map(runIds.map((runId): [string, string[]] => [runId, []]));
+  for (const { runId, type } of table) stored.get(runId)?.push(type);
+  const refusals: string[] = [];
+  for (const [runId, types] of stored) {
+    try {
+      const response = await fetch(`${url()}/runs/${runId}/events`, {
+        headers: { accept: 'text/event-stream' },
+        signal,
+      });
+      const read = await readByAgUi(response);
+      if (!isDeepStrictEqual(read, types))
+        refusals.push(`AG-UI’s client, ${runId}: ${read.length} of ${types.length} events`);
+    } catch (error) {
+      signal.throwIfAborted();
+      refusals.push(`AG-UI’s client, ${runId}: ${String(error)}`);
+    }
+  }
+  return refusals;
 }
 
 /** Three readers of each run: a WebSocket, server-sent events (of GraphQL and of AG-UI in turn), and pages. */

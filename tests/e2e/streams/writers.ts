@@ -27,9 +27,13 @@ export const startRun = async (context: WriterContext, report: WriterReport, num
   return (started as { run: { id: string } }).run.id;
 };
 
+/** What a run that leaves a message open is given first. Ending it is the server's. */
+const OPENING = { type: 'TEXT_MESSAGE_START', payload: { messageId: 'open', role: 'assistant' } };
+
 /**
  * Writes `events` events into each run, marked 1, 2, 3 …, taking the runs in turn so that all grow at once, and ends
  * each. Half of the runs end by `finishRun`, half by an appended RUN_FINISHED.
+ * @param open runs in which a message is begun before the first event, and never ended by the writer
  */
 export async function write(
   runIds: readonly string[],
@@ -37,26 +41,32 @@ export async function write(
   batch: number,
   context: WriterContext,
   report: WriterReport,
+  open: ReadonlySet<string>,
 ): Promise<void> {
-  const open = runIds.map((runId, index) => ({ runId, marked: 0, byMutation: index % 2 === 0 }));
-  while (open.length > 0) {
-    const run = open[Math.floor(Math.random() * open.length)]!;
+  const writing = runIds.map((runId, index) => ({ runId, marked: 0, byMutation: index % 2 === 0 }));
+  while (writing.length > 0) {
+    const run = writing[Math.floor(Math.random() * writing.length)]!;
     const size = Math.min(1 + Math.floor(Math.random() * (2 * batch - 1)), events - run.marked);
     await context.admitted(size);
     const given: { type: string; payload?: unknown }[] = Array.from({ length: size }, (_, index) => ({
       type: 'CUSTOM',
       payload: { name: 'mark', value: run.marked + 1 + index },
     }));
+    const opens = open.has(run.runId);
+    if (opens && run.marked === 0) given.unshift(OPENING);
     const ends = run.marked + size === events;
     if (ends && !run.byMutation) given.push({ type: 'RUN_FINISHED' });
     // Where the log must stand, and the key: RUN_STARTED comes first.
-    const place = { expectedSequence: run.marked === 0 ? 0 : run.marked + 1, idempotencyKey: `from-${run.marked}` };
+    const place = {
+      expectedSequence: run.marked === 0 ? 0 : run.marked + (opens ? 2 : 1),
+      idempotencyKey: `from-${run.marked}`,
+    };
     await again(context, report, APPEND, { input: { runId: run.runId, events: given, ...place } });
     report.appends += 1;
     run.marked += size;
     if (!ends) continue;
     if (run.byMutation) await finish(context, report, run.runId);
-    open.splice(open.indexOf(run), 1);
+    writing.splice(writing.indexOf(run), 1);
   }
 }
 
