@@ -144,31 +144,67 @@ async function write(
   const chat = models.some(
     (model: { kind: string; available: boolean }) => model.kind === 'CHAT' && model.available,
   ) as boolean;
-  // A model does not say the same twice: what was begun before a restart stands, and a new message says it anew.
-  const messageId = chat || !log.messageId ? `answer-${log.events.length}` : log.messageId;
-  if (messageId !== log.messageId) {
-    // What a librarian before this one left open goes on, or is ended: nothing is begun twice.
-    const begun = log.find('TEXT_MESSAGE_START');
-    await log.append(
-      begun ? ['TEXT_MESSAGE_END', { messageId: log.messageId! }] : ['STEP_STARTED', { stepName: 'answer' }],
-      ['TEXT_MESSAGE_START', { messageId, role: 'assistant' }],
-    );
-  }
-  const say = (delta: string): Promise<void> => log.append(['TEXT_MESSAGE_CONTENT', { messageId, delta }]);
-  if (chat) {
-    const passages = hits.map(({ title, text }) => `[${title}]\n${text}`).join('\n\n');
-    const system = 'Answer from the passages alone, briefly, and name the titles you used.';
-    const messages = [{ role: 'SYSTEM', content: system }, { role: 'USER', content: `${passages}\n\nQuestion: ${question}` }]; // prettier-ignore
-    for await (const { generateStream } of api.stream('Generate', { input: { messages, maxTokens: 400 } }))
-      if (generateStream.delta) await say(generateStream.delta as string);
-  } else {
-    for (let rest = sentencesAbout(question, hits).slice(log.deltas.length); rest.length > 0; rest = rest.slice(1)) {
-      await say(rest[0]!);
-      await delay(paceMs, undefined, { signal });
-    }
-  }
-  await log.append(['TEXT_MESSAGE_END', { messageId }], ['STEP_FINISHED', { stepName: 'answer' }]);
+  if (chat) await generate(api, log, question, hits);
+  else await extract(log, question, hits, paceMs, signal);
+  await log.append(['TEXT_MESSAGE_END', { messageId: log.messageId! }], ['STEP_FINISHED', { stepName: 'answer' }]);
   return log.text();
+}
+
+/** The step's beginning, or the ends of what a librarian before this one left open in it: nothing is begun twice. */
+const beginning = (log: RunLog): [type: string, payload: Payload][] =>
+  log.events.some(({ type, payload }) => type === 'STEP_STARTED' && payload['stepName'] === 'answer')
+    ? log.open().map(({ kind, messageId }) => [`${kind}_END`, { messageId }])
+    : [['STEP_STARTED', { stepName: 'answer' }]];
+
+/** The documents' own sentences: the same each time, so that a message that was begun before a restart goes on. */
+async function extract(log: RunLog, question: string, hits: Hit[], paceMs: number, signal: AbortSignal): Promise<void> {
+  const messageId = log.messageId ?? `answer-${log.events.length}`;
+  if (messageId !== log.messageId)
+    await log.append(...beginning(log), ['TEXT_MESSAGE_START', { messageId, role: 'assistant' }]);
+  for (let rest = sentencesAbout(question, hits).slice(log.deltas.length); rest.length > 0; rest = rest.slice(1)) {
+    await log.append(['TEXT_MESSAGE_CONTENT', { messageId, delta: rest[0]! }]);
+    await delay(paceMs, undefined, { signal });
+  }
+}
+
+/**
+ * A model's words, and its reasoning beside them where its server gives it. A model does not say the same twice: what was
+ * begun before a restart is ended as it stands, and said anew in a message of its own.
+ */
+async function generate(api: Client, log: RunLog, question: string, hits: Hit[]): Promise<void> {
+  const before = beginning(log);
+  if (before.length > 0) await log.append(...before);
+  const [messageId, thoughtId] = [`answer-${log.events.length}`, `reasoning-${log.events.length}`];
+  const thinks = () => log.open().some((part) => part.messageId === thoughtId);
+  const answer = async (): Promise<void> => {
+    if (thinks())
+      await log.append(
+        ['REASONING_MESSAGE_END', { messageId: thoughtId }],
+        ['REASONING_END', { messageId: thoughtId }],
+      );
+    if (log.messageId !== messageId) await log.append(['TEXT_MESSAGE_START', { messageId, role: 'assistant' }]);
+  };
+
+  const passages = hits.map(({ title, text }) => `[${title}]\n${text}`).join('\n\n');
+  const system = 'Answer from the passages alone, briefly, and name the titles you used.';
+  const messages = [{ role: 'SYSTEM', content: system }, { role: 'USER', content: `${passages}\n\nQuestion: ${question}` }]; // prettier-ignore
+  for await (const { generateStream } of api.stream('Generate', { input: { messages, maxTokens: 400 } })) {
+    const { delta, reasoning } = generateStream as { delta: string; reasoning: string | null };
+    // A thought after the answer has begun is left out: clients show one before the other.
+    if (reasoning && log.messageId !== messageId) {
+      if (!thinks())
+        await log.append(
+          ['REASONING_START', { messageId: thoughtId }],
+          ['REASONING_MESSAGE_START', { messageId: thoughtId, role: 'reasoning' }],
+        );
+      await log.append(['REASONING_MESSAGE_CONTENT', { messageId: thoughtId, delta: reasoning }]);
+    }
+    if (!delta) continue;
+    await answer();
+    await log.append(['TEXT_MESSAGE_CONTENT', { messageId, delta }]);
+  }
+  // A model that said nothing has answered nothing, which is an answer too.
+  await answer();
 }
 
 /** Key and path derive from the run: done again, it replaces the same bytes and finds the same artifact. */
@@ -216,6 +252,17 @@ class RunLog {
   /** The last message, and its pieces. */
   get messageId(): string | undefined {
     return this.events.findLast(({ type }) => type === 'TEXT_MESSAGE_START')?.payload.messageId;
+  }
+  /** What was begun and not ended, the last first. */
+  open(): { kind: string; messageId: string }[] {
+    const parts: { kind: string; messageId: string }[] = [];
+    for (const { type, payload } of this.events) {
+      const [, kind, edge] = /^(TEXT_MESSAGE|REASONING_MESSAGE|REASONING)_(START|END)$/.exec(type) ?? [];
+      const at = parts.findIndex((part) => part.kind === kind && part.messageId === payload.messageId);
+      if (edge === 'START') parts.unshift({ kind: kind!, messageId: payload.messageId! });
+      else if (edge === 'END' && at >= 0) parts.splice(at, 1);
+    }
+    return parts;
   }
   get deltas(): string[] {
     return this.events

@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
+import { DIALECTS } from '#tests/contract/model-dialects.ts';
 import { startStandIn } from '#tests/contract/openai-server.ts';
+import { readByAgUi } from '#tests/setup/ag-ui.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = {
@@ -12,6 +14,8 @@ const DOCUMENTS = {
   Pigeons: 'Pigeons carry messages over long distances. They do not try twice.',
 };
 const QUESTION = 'How do retries fail?';
+/** A server that gives the model's reasoning. */
+const VLLM = DIALECTS.find(({ name }) => name === 'vLLM')!;
 const LOG =
   'query($id: ID!) { run(id: $id) { status output attempts events(first: 200) { edges { node { sequence type payload ... on ArtifactCreatedEvent { artifact { path file { text } } } } } } } }';
 
@@ -219,6 +223,73 @@ test('a run without a question fails, and holds nobody up', async () => {
   await worker.stop();
   expect((await logOf(cancelled)).status).toBe('CANCELLED');
 });
+
+test(
+  'passes the reasoning of a model on before its answer, and begins both anew when the model fails half-way',
+  { timeout: 120_000 },
+  async () => {
+    await using models = await startStandIn({ dialect: VLLM, thought: 'they ask for three words' });
+    await using other = await startTestServer({
+      OPENAI_BASE_URL: models.baseUrl,
+      OPENAI_API_KEY: models.apiKey,
+      CHAT_MODEL: models.chatModel,
+    });
+    const { data } = await post(
+      other.url,
+      'mutation { createAgent(input: { name: "librarian", config: { example: "librarian" } }) { agent { id } } }',
+    );
+    const start =
+      'mutation($agentId: ID!) { startRun(input: { agentId: $agentId, input: { question: "one two three" } }) { run { id } } }';
+    const variables = { agentId: data!['createAgent'].agent.id as string };
+    // While it still thinks aloud, and in the middle of the answer.
+    for (const after of [0, 2]) {
+      const runId = (await post(other.url, start, variables)).data!['startRun'].run.id as string;
+      models.next({ kind: 'cut', after });
+      const stop = new AbortController();
+      const errors: unknown[] = [];
+      const onError = (error: unknown) => void errors.push(error);
+      const done = runLibrarian({ url: other.url, signal: stop.signal, pollMs: 50, leaseSeconds: 1, onError });
+      await vi.waitFor(
+        async () => expect((await post(other.url, LOG, { id: runId })).data!['run'].status).toBe('SUCCEEDED'),
+        { timeout: 25_000, interval: 100 },
+      );
+      stop.abort();
+      await done;
+      expect(errors).toHaveLength(1);
+      const { run } = (await post(other.url, LOG, { id: runId })).data!;
+      const events = run.events.edges.map(({ node }: { node: unknown }) => node) as Log['events'];
+      const answer = events.slice(events.findIndex(({ payload }) => payload['stepName'] === 'answer'));
+      const types = answer.map(({ type }) => type).filter((type, index, all) => type !== all[index - 1]);
+      const thinking = ['REASONING_START', 'REASONING_MESSAGE_START', 'REASONING_MESSAGE_CONTENT', 'REASONING_MESSAGE_END', 'REASONING_END']; // prettier-ignore
+      const saying = ['TEXT_MESSAGE_START', 'TEXT_MESSAGE_CONTENT', 'TEXT_MESSAGE_END'];
+      expect(types).toEqual([
+        'STEP_STARTED',
+        ...thinking,
+        ...(after > 0 ? saying : []),
+        ...thinking,
+        ...saying,
+        'STEP_FINISHED',
+        'ARTIFACT_CREATED',
+        'RUN_FINISHED',
+      ]);
+      const last = answer.findLast(({ type }) => type === 'REASONING_START')!.payload['messageId'];
+      const thought = answer.filter(
+        (event) => event.type === 'REASONING_MESSAGE_CONTENT' && event.payload['messageId'] === last,
+      );
+      expect(
+        thought
+          .map(({ payload }) => payload['delta'])
+          .join('')
+          .trim(),
+      ).toBe('they ask for three words');
+      expect(run.output.answer).toContain('three two one');
+      expect(run.output.answer).not.toContain('they ask');
+      // A frontend on AG-UI's client reads it to its end.
+      const response = await fetch(`${other.url}/runs/${runId}/events`, { headers: { accept: 'text/event-stream' } });
+      expect(await readByAgUi(response)).toContain('REASONING_MESSAGE_CONTENT');
+    }
+  },
+);
 
 test('with a chat model it passes the model’s words on, and says it anew in a second message when the model fails half-way', async () => {
   await using models = await startStandIn();
