@@ -191,7 +191,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
       maxCost: config.bounds.admission.cost,
-      mask: (result, requestId) => maskResult(result, { requestId, log }),
+      mask: (result, request) => maskResult(result, request, log),
       mutated: () => background?.mutated(),
     });
 

@@ -91,7 +91,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
       maxCost: Infinity,
-      mask: (result, requestId) => maskResult(result, { requestId, log }),
+      mask: (result, request) => maskResult(result, request, log),
       mutated: () => undefined,
     });
     // Whoever has a token may come by any name; without tokens, names are what keeps web pages out.

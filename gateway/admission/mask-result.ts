@@ -1,9 +1,10 @@
 /**
- * The last step of an operation: errors as clients may see them. What they may not see is logged under the request's
- * id.
+ * The last step of an operation: errors as clients may see them. What they may not see is logged, with the request's id
+ * and its tenant.
  */
 import { GraphQLError } from 'graphql';
 import { maskError } from '#gateway/respond/mask-error.ts';
+import { logFailure, type FailedRequest } from '#gateway/telemetry/failures.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 
 /** A result, a message of a deferred answer, or a part of one. */
@@ -13,22 +14,19 @@ interface Maskable {
 }
 
 /** Masks every error that is not written for clients, those of deferred parts too. */
-export function maskResult<Result extends Maskable>(
-  result: Result,
-  { requestId, log }: { requestId: string; log: Logger },
-): Result {
+export function maskResult<Result extends Maskable>(result: Result, request: FailedRequest, log: Logger): Result {
   if (result.incremental !== undefined) {
-    return { ...result, incremental: result.incremental.map((part) => maskResult(part, { requestId, log })) };
+    return { ...result, incremental: result.incremental.map((part) => maskResult(part, request, log)) };
   }
   if (result.errors === undefined) return result;
   const errors = result.errors.map((each) => {
-    const { error, hidden } = maskError(each, requestId);
+    const { error, hidden } = maskError(each, request.requestId);
     if (hidden !== undefined) {
       const fault = error.extensions['code'] === 'INTERNAL_SERVER_ERROR';
-      log[fault ? 'error' : 'debug'](
-        { err: hidden, requestId, path: error.path, service: error.extensions['service'] },
-        'A field failed.',
-      );
+      logFailure(log, 'A field failed.', hidden, request, {
+        level: fault ? 'error' : 'debug',
+        details: { path: error.path, service: error.extensions['service'] },
+      });
     }
     return coded(error);
   });

@@ -16,6 +16,7 @@ import { Budget, type BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { FailedRequest } from '#gateway/telemetry/failures.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import type { ADMISSION } from '#gateway/bounds/admission.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
@@ -81,7 +82,7 @@ export interface OperationsOptions {
   /** The most that an operation may cost by its text and variables, in the units of the cost specification. */
   maxCost: number;
   /** Makes the errors of a result fit for clients. */
-  mask(result: ExecutionResult, requestId: string): ExecutionResult;
+  mask(result: ExecutionResult, request: FailedRequest): ExecutionResult;
   /** Called after every mutation, whatever came of it. */
   mutated(): void;
 }
@@ -135,22 +136,20 @@ export function operations({
                 : engine.execute(operation));
               if (type === 'mutation') mutated();
               // The limit holds for all parts of a deferred answer.
-              if (isStream(result))
-                return masked(result, caller.requestId, mask, () => (deadline.end(), lease.release()));
+              if (isStream(result)) return masked(result, caller, mask, () => (deadline.end(), lease.release()));
               deadline.end();
               lease.release();
-              const fit = mask(result, caller.requestId);
+              const fit = mask(result, caller);
               if (!showsCost) return fit;
               const shown = { estimated: cost, limit: costLimit, ...budget.written };
               return { ...fit, extensions: { ...fit.extensions, cost: shown } };
             }
             const events = await engine.subscribe(operation);
             deadline.lift();
-            if (isStream(events))
-              return masked(events, caller.requestId, mask, () => (deadline.end(), lease.release()));
+            if (isStream(events)) return masked(events, caller, mask, () => (deadline.end(), lease.release()));
             deadline.end();
             lease.release();
-            return mask(events, caller.requestId);
+            return mask(events, caller);
           } catch (error) {
             deadline.end();
             lease.release();
@@ -162,7 +161,7 @@ export function operations({
                     : new GraphQLError((error as Error).message, { originalError: error as Error }),
                 ],
               },
-              caller.requestId,
+              caller,
             );
           }
         };
@@ -214,7 +213,7 @@ function operationType(document: DocumentNode, name: string | undefined): `${Ope
  */
 function masked(
   events: AsyncIterable<ExecutionResult>,
-  requestId: string,
+  request: FailedRequest,
   mask: OperationsOptions['mask'],
   onEnd: () => void,
 ): AsyncIterableIterator<ExecutionResult> {
@@ -224,7 +223,7 @@ function masked(
     if (!ended) onEnd();
     ended = true;
   };
-  const fit = (result: ExecutionResult): ExecutionResult => mask(result, requestId);
+  const fit = (result: ExecutionResult): ExecutionResult => mask(result, request);
   return {
     ...(isDeliverable(events)
       ? { delivery: { ...events.delivery, failed: (error: unknown) => fit(events.delivery.failed(error)), fit } }
@@ -232,7 +231,7 @@ function masked(
     async next() {
       try {
         const next = await source.next();
-        if (next.done !== true) return { done: false, value: mask(next.value, requestId) };
+        if (next.done !== true) return { done: false, value: mask(next.value, request) };
       } catch (error) {
         end();
         throw error;

@@ -12,6 +12,7 @@ import { isStream, type Caller, type Operations } from '#gateway/admission/opera
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
+import { logFailure } from '#gateway/telemetry/failures.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
@@ -70,7 +71,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
       );
       return true;
     }
-    const principal = await options.authenticate(request.headers.authorization);
+    const principal = (exchange.principal = await options.authenticate(request.headers.authorization));
     const read = await readMessage(exchange, options.body);
     if ('malformed' in read) {
       response.writeHead(400, { 'content-type': 'application/json' });
@@ -173,7 +174,7 @@ async function query(
     if (error instanceof OperationRefused) return toToolResult({ errors: error.errors }, page);
     if (error instanceof CodedError)
       return toToolResult({ errors: [new GraphQLError(error.message, { extensions: error.extensions })] }, page);
-    log.error({ err: error, requestId: caller.requestId }, 'A tool failed.');
+    logFailure(log, 'A tool failed.', error, caller);
     return toToolResult(
       {
         errors: [

@@ -1,5 +1,6 @@
 /** One HTTP request on its way through the handlers of `server.ts`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Principal } from '#subgraphs/shared/context.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -11,6 +12,8 @@ export interface Exchange {
    * Aborted when the client goes away before the answer is complete, and when the server's patience at shutdown ends.
    */
   readonly signal: AbortSignal;
+  /** Who asks; set by the handler that authenticates, so that what fails later is logged with its tenant. */
+  principal?: Principal;
 }
 
 /** Answers the request, or returns false to leave it to the next handler. */

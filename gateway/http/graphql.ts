@@ -14,6 +14,7 @@ import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
 import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
 import { multipartSubscriptions } from '#gateway/subscribe/multipart.ts';
+import { logFailure } from '#gateway/telemetry/failures.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from './body.ts';
 import type { Exchange, Handler } from './exchange.ts';
@@ -71,7 +72,7 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
       request.resume();
       return true;
     }
-    const principal = await options.authenticate(request.headers.authorization);
+    const principal = (exchange.principal = await options.authenticate(request.headers.authorization));
     response.setHeader('cache-control', 'no-store');
     if (request.headers.accept === 'text/event-stream') {
       const result = await textResult(options, exchange, principal);
@@ -214,7 +215,7 @@ async function run(
     return result;
   } catch (error) {
     if (!(error instanceof OperationRefused) && !(error instanceof CodedError))
-      log.error({ err: error, requestId: exchange.requestId }, 'A request failed.');
+      logFailure(log, 'A request failed.', error, exchange);
     return withStatus({
       errors: (error instanceof OperationRefused ? error.errors : [toGraphQLError(error)]).map((refused) =>
         statusOf(refused),

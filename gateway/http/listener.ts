@@ -3,6 +3,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { logFailure } from '#gateway/telemetry/failures.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import { boundConnections, type ConnectionLimits } from './connections.ts';
@@ -69,7 +70,7 @@ export function createListener(handlers: readonly Handler[], limits: ListenerLim
   const fail = (exchange: Exchange, error: unknown): void => {
     if (exchange.signal.aborted && exchange.response.destroyed) return; // Nobody is there to be told.
     const { status, headers, body } = errorResponse(error, exchange.requestId, (fault) =>
-      log.error({ err: fault, requestId: exchange.requestId, path: exchange.path }, 'A request failed.'),
+      logFailure(log, 'A request failed.', fault, exchange, { details: { path: exchange.path } }),
     );
     if (exchange.response.headersSent)
       exchange.response.destroy(); // Half an answer must not look like a whole one.

@@ -35,6 +35,7 @@ export function subgraphRoutes(routes: readonly Route[], { authenticate, stoppin
     }
     const principal =
       route.authenticated === true ? await authenticate(exchange.request.headers.authorization) : undefined;
+    if (principal !== undefined) exchange.principal = principal;
     await send(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });
     return true;
   };

@@ -20,6 +20,7 @@ import { requestIdOf } from '#gateway/http/request-id.ts';
 import type { RequestGuard } from '#gateway/http/request-guard.ts';
 import { JsonText } from '#gateway/respond/json-text.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
+import { logFailure } from '#gateway/telemetry/failures.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
@@ -219,7 +220,10 @@ function protocolHandlers({
       } catch (error) {
         if (error instanceof OperationRefused) return error.errors;
         if (error instanceof CodedError) return [new GraphQLError(error.message, { extensions: error.extensions })];
-        log.error({ err: error, requestId: extra.requestId }, 'A WebSocket message failed.');
+        logFailure(log, 'A WebSocket message failed.', error, {
+          requestId: extra.requestId!,
+          principal: extra.principal,
+        });
         return [
           new GraphQLError('Something went wrong in the gateway.', {
             extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: extra.requestId },

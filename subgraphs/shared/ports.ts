@@ -1,5 +1,5 @@
 /**
- * What one subgraph needs of another besides entities. `gateway/server.ts` injects the implementations: in process
+ * What one subgraph needs of another besides entities. `gateway/mount/` injects the implementations: in process
  * when both run here, calls with an internal token when the other runs as a server of its own.
  */
 import type { RequestContext } from './context.ts';

@@ -42,7 +42,7 @@ export interface Subgraph {
   readonly name: SubgraphName;
   readonly schema: GraphQLSchema;
   readonly routes: readonly Route[];
-  /** Implementations of ports for other subgraphs and rooms, injected by `gateway/server.ts`. */
+  /** Implementations of ports for other subgraphs and rooms, injected by `gateway/mount/`. */
   readonly provides: Partial<Ports>;
   /** Probes the stores; never throws, and answers within about a second. */
   health(): Promise<StoreHealth[]>;

@@ -274,6 +274,7 @@ describe('bad input', () => {
     const logged = it.log.filter((line) => line.includes('find-me')).join('');
     expect(logged).toContain('postgres://[redacted]@db:5432');
     expect(logged).not.toContain('hunter2');
+    expect(JSON.parse(logged)).toMatchObject({ requestId: 'find-me', tenant: 'default', service: 'library' });
   });
 
   test('an error written for people arrives as it is', async () => {

@@ -60,7 +60,7 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
       timeoutMs: bounds.admission.timeoutMs,
       budget: answerBudget(bounds.admission),
       maxCost: bounds.admission.cost,
-      mask: (result, requestId) => maskResult(result, { requestId, log }),
+      mask: (result, request) => maskResult(result, request, log),
       mutated: () => undefined,
     }),
     authenticate: () => Promise.resolve(DEVELOPER),

@@ -1,0 +1,32 @@
+/** What is logged of an error that clients do not see: whose request it was is said here, for every transport. */
+import type { Principal } from '#subgraphs/shared/context.ts';
+import type { Logger } from './logger.ts';
+
+/** The request that failed. */
+export interface FailedRequest {
+  /** What the client is told with the error, and finds it by. */
+  readonly requestId: string;
+  /** Absent where the request failed before its caller was known. */
+  readonly principal?: Pick<Principal, 'tenantId'> | undefined;
+}
+
+export interface FailureOptions {
+  /** What else is known of it, such as the field's path. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** `debug` for what is no fault of ours, such as a store that is down. @default error */
+  readonly level?: 'error' | 'debug';
+}
+
+/** Logs an error with the request's id and its tenant. */
+export function logFailure(
+  log: Logger,
+  message: string,
+  error: unknown,
+  { requestId, principal }: FailedRequest,
+  { details, level = 'error' }: FailureOptions = {},
+): void {
+  log[level](
+    { err: error, requestId, ...(principal === undefined ? {} : { tenant: principal.tenantId }), ...details },
+    message,
+  );
+}
