@@ -66,6 +66,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const gateway = { signingKey: new TextEncoder().encode(objectSigningKey), publicBaseUrl };
     if (s3 !== undefined)
       return createObject({
+        ...config.bounds.object,
         driver: {
           kind: 's3',
           ...s3,
@@ -74,7 +75,10 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
           gateway,
         },
       });
-    return createObject({ driver: { kind: 'files', dataDir: config.dataDir, ...gateway } });
+    return createObject({
+      ...config.bounds.object,
+      driver: { kind: 'files', dataDir: config.dataDir, ...gateway },
+    });
   },
   inference: async ({ config, log, work }, { usageSink }) => {
     const { createInference } = await import('#subgraphs/inference/index.ts');

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { StatementCounter } from '#subgraphs/shared/context.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import type { ObjectBounds } from './bounds.ts';
 
 /** Whose objects a call works on, and where its round trips are counted. */
 export interface ObjectScope {
@@ -107,7 +108,7 @@ export interface ObjectDriver {
 }
 
 /** Objects as files below the data folder. */
-export interface FilesConfig {
+export interface FilesConfig extends Pick<ObjectBounds, 'concurrency'> {
   kind: 'files';
   /** The data folder; objects live in `objects` below it. Made when absent. */
   dataDir: string;
@@ -121,7 +122,7 @@ export interface FilesConfig {
 }
 
 /** Objects in a bucket of an S3 server. */
-export interface S3Config {
+export interface S3Config extends ObjectBounds {
   kind: 's3';
   /** Where the gateway reaches the store, such as `https://s3.eu-central-1.amazonaws.com`. */
   endpoint: string;
@@ -139,9 +140,4 @@ export interface S3Config {
   gateway?: Pick<FilesConfig, 'signingKey' | 'publicBaseUrl'>;
   /** `https://host/bucket/key` instead of `https://bucket.host/key`. Default: true, which every server understands. */
   forcePathStyle?: boolean;
-  /**
-   * How long the store may take to answer one attempt of a request, in milliseconds; uploads take longer. Default:
-   * 10,000
-   */
-  requestTimeoutMs?: number;
 }

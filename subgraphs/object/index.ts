@@ -1,6 +1,7 @@
 /** The object subgraph: documents' and artifacts' bytes in S3 or in files, with signed URLs. */
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Route, Subgraph } from '#subgraphs/shared/subgraph.ts';
+import type { ObjectBounds } from './bounds.ts';
 import type { FilesConfig, ObjectDriver, ObjectSigner, S3Config } from './driver.ts';
 import { checkContentType } from './bytes/content-type.ts';
 import { createDisabledDriver } from './drivers/disabled.ts';
@@ -11,7 +12,8 @@ import { buildSchema } from './schema/index.ts';
 import { once } from './bytes/service.ts';
 import { UrlSigner } from './links/signed-urls.ts';
 
-export interface ObjectConfig {
+/** Bounds are said in `OBJECT` (./bounds.ts), with their defaults. */
+export interface ObjectConfig extends ObjectBounds {
   driver: FilesConfig | S3Config | { kind: 'off' };
 }
 
@@ -24,7 +26,8 @@ export type ObjectPorts = Record<string, never>;
  * @throws Error where the data folder cannot be made
  */
 export async function createObject(config: ObjectConfig, _ports: ObjectPorts = {}): Promise<Subgraph> {
-  const { driver, signer, routes } = await openStore(config.driver);
+  const { driver: store, ...bounds } = config;
+  const { driver, signer, routes } = await openStore({ ...bounds, ...store });
   const archiveSink: ArchiveSink = {
     async put(context, key, contentType, body) {
       await driver.put(scopeOf(context), checkKey(key), once(body), {
@@ -35,7 +38,7 @@ export async function createObject(config: ObjectConfig, _ports: ObjectPorts = {
   };
   return {
     name: 'object',
-    schema: buildSchema({ driver, signer }),
+    schema: buildSchema({ driver, signer, bounds }),
     routes,
     provides: { archiveSink },
     health: async () => [await driver.health()],

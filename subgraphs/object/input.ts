@@ -1,8 +1,6 @@
 /** What a key may look like. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-
-/** The longest key in bytes of UTF-8; S3's own limit, which the tenant's prefix comes on top of. */
-export const MAX_KEY_BYTES = 1_024;
+import { OBJECT } from './bounds.ts';
 
 const CONTROL = /\p{Cc}/u;
 const LONE_SURROGATE = /\p{Cs}/u;
@@ -11,7 +9,7 @@ const LONE_SURROGATE = /\p{Cs}/u;
  * Why `key` cannot be the key of an object, as a sentence; undefined when it can.
  *
  * A key is one or more segments joined by `/`, such as `documents/readme.md`: no empty segment (so no leading, trailing
- * or double slash), no `.` or `..`, no backslash, no control character, at most {@link MAX_KEY_BYTES} bytes. Keys are
+ * or double slash), no `.` or `..`, no backslash, no control character, at most `OBJECT.keyBytes` bytes. Keys are
  * compared byte by byte: no case is folded and no Unicode form is changed, so that what was written is what is listed.
  */
 export function keyFault(key: string): string | undefined {
@@ -54,8 +52,8 @@ export function checkPrefix(prefix: string): string {
 
 function textFault(text: string): string | undefined {
   // Four bytes a character at most; the cheap check first spares measuring a text of megabytes.
-  if (text.length > MAX_KEY_BYTES || Buffer.byteLength(text) > MAX_KEY_BYTES)
-    return `A key is at most ${MAX_KEY_BYTES} bytes long.`;
+  if (text.length > OBJECT.keyBytes || Buffer.byteLength(text) > OBJECT.keyBytes)
+    return `A key is at most ${OBJECT.keyBytes} bytes long.`;
   if (LONE_SURROGATE.test(text)) return 'A key must be well-formed Unicode.';
   if (CONTROL.test(text)) return 'A key cannot contain control characters.';
   if (text.includes('\\')) return 'A key cannot contain a backslash.';

@@ -2,14 +2,10 @@
 import DataLoader from 'dataloader';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { OBJECT, type ObjectBounds } from './bounds.ts';
 import { decodeText } from './bytes/content-type.ts';
 import type { ObjectDriver, ObjectInfo, ObjectScope } from './driver.ts';
 import { keyFault } from './input.ts';
-
-/** Bytes that all `text` fields of one request may read together, and that one batch may hold in memory. */
-export const TEXT_BUDGET = { request: 32 * 1024 * 1024, batch: 8 * 1024 * 1024 } as const;
-/** Keys in one batch of the store. */
-const MAX_BATCH = 500;
 
 export interface ObjectLoaders {
   /** What the store knows of a key; null where there is no such object. */
@@ -28,25 +24,29 @@ export const scopeOf = ({ principal, statements, signal }: RequestContext): Obje
 });
 
 /** Loaders over `driver()`, one set for each request. */
-export const createLoaders = (driver: () => ObjectDriver): ((context: RequestContext) => ObjectLoaders) =>
+export const createLoaders = (
+  driver: () => ObjectDriver,
+  given: () => Pick<ObjectBounds, 'textBytes'>,
+): ((context: RequestContext) => ObjectLoaders) =>
   perRequest((context) => {
+    const { textBytes = OBJECT.textBytes } = given();
     const scope = scopeOf(context);
     const info = new DataLoader<string, ObjectInfo | null>(
       async (keys) => {
         const found = await askFor(keys, (valid) => driver().stat(scope, valid));
         return keys.map((key) => found.get(key) ?? null);
       },
-      { maxBatchSize: MAX_BATCH },
+      { maxBatchSize: OBJECT.batch },
     );
 
     const texts = new Map<number, DataLoader<string, string | null>>();
     let spent = 0;
     let last: Promise<unknown> = Promise.resolve();
     const readTexts = async (keys: readonly string[], maxBytes: number): Promise<(string | null)[]> => {
-      if (spent > TEXT_BUDGET.request) {
+      if (spent > textBytes) {
         throw new CodedError(
           'QUERY_TOO_COSTLY',
-          `One request may read at most ${TEXT_BUDGET.request} bytes of objects as text.`,
+          `One request may read at most ${textBytes} bytes of objects as text.`,
           {
             hint: 'Lower `maxBytes`, or ask for fewer objects.',
           },
@@ -73,7 +73,7 @@ export const createLoaders = (driver: () => ObjectDriver): ((context: RequestCon
               last = result.catch(() => undefined);
               return result;
             },
-            { maxBatchSize: Math.max(1, Math.min(MAX_BATCH, Math.floor(TEXT_BUDGET.batch / maxBytes))) },
+            { maxBatchSize: Math.max(1, Math.min(OBJECT.batch, Math.floor(OBJECT.textBatchBytes / maxBytes))) },
           );
           texts.set(maxBytes, loader);
         }

@@ -112,10 +112,12 @@ describe('imports', () => {
     expect(strangers.map(told)).toEqual([]);
   });
 
-  test('the gateway enters a subgraph by its index, and only where it mounts them', () => {
+  test('the gateway enters a subgraph by its index where it mounts them, and else knows its bounds only', () => {
     const entering = ofCode.filter(({ file, target }) => {
       if (!file.startsWith('gateway/') || !target?.startsWith('subgraphs/') || target.startsWith('subgraphs/shared/'))
         return false;
+      // Its bounds are read where the configuration makes variables of all of them.
+      if (roomOf(file) === 'gateway/bounds' && /^subgraphs\/[^/]+\/bounds\.ts$/.test(target)) return false;
       return roomOf(file) !== 'gateway/mount' || !/^subgraphs\/[^/]+\/index\.ts$/.test(target);
     });
     expect(entering.map(told)).toEqual([]);
@@ -186,7 +188,7 @@ describe('imports', () => {
 
 describe('every subgraph has one shape', () => {
   /** What may stand directly in a subgraph's folder besides folders named after what they do. */
-  const FILES = ['index.ts', 'schema.graphql', 'driver.ts', 'loaders.ts', 'input.ts'];
+  const FILES = ['index.ts', 'schema.graphql', 'driver.ts', 'loaders.ts', 'input.ts', 'bounds.ts'];
   const folders = readdirSync(join(ROOT, 'subgraphs'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && entry.name !== 'shared')
     .map(({ name }) => name);

@@ -1,5 +1,6 @@
 /** Content types: what is accepted, and which of them hold text. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { OBJECT } from '../bounds.ts';
 
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
 // RFC 9110, section 8.3.1, in printable ASCII. The length is bounded before, so that the pattern cannot be made to work
@@ -8,17 +9,14 @@ const CONTENT_TYPE = new RegExp(
   `^${TOKEN}/${TOKEN}(?:\\s*;\\s*${TOKEN}=(?:${TOKEN}|"[\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]*"))*$`,
 );
 
-/** The longest content type accepted. */
-export const MAX_CONTENT_TYPE = 200;
-
 /**
  * Returns `contentType` where it is one.
  * @throws CodedError `BAD_USER_INPUT`
  */
 export function checkContentType(contentType: string): string {
-  if (contentType.length > MAX_CONTENT_TYPE || !CONTENT_TYPE.test(contentType)) {
+  if (contentType.length > OBJECT.contentTypeCharacters || !CONTENT_TYPE.test(contentType)) {
     throw badUserInput(
-      `\`contentType\` must be a media type of at most ${MAX_CONTENT_TYPE} characters, such as "text/markdown".`,
+      `\`contentType\` must be a media type of at most ${OBJECT.contentTypeCharacters} characters, such as "text/markdown".`,
     );
   }
   return contentType;

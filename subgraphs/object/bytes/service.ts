@@ -5,16 +5,17 @@ import { pageOf, pageSize, type Edge, type Page } from '#subgraphs/shared/connec
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { checkContentType } from './content-type.ts';
+import { OBJECT, type ObjectBounds } from '../bounds.ts';
 import type { ObjectDriver, ObjectInfo, ObjectSigner, SignedRequest } from '../driver.ts';
 import { checkKey, checkPrefix } from '../input.ts';
 import { createLoaders, scopeOf } from '../loaders.ts';
-import { MAX_EXPIRES_IN } from '../links/signed-urls.ts';
 
 /** What the schema builds on. */
 export interface ObjectDeps {
   readonly driver: ObjectDriver;
   /** Signs URLs: the store's own signer, or the gateway's. */
   readonly signer: ObjectSigner;
+  readonly bounds?: Pick<ObjectBounds, 'uploadBytes' | 'linkSeconds' | 'textBytes'>;
 }
 
 /** An object as the schema passes it on: its key, and what a listing has told of it already. */
@@ -22,15 +23,6 @@ export interface StoredObject {
   readonly key: string;
   readonly known?: Partial<ObjectInfo>;
 }
-
-/** The largest object that one upload may announce: S3's bound for a single PUT. */
-export const MAX_UPLOAD_BYTES = 5 * 1024 ** 3;
-/** The largest content of `putObject`; larger ones go through `requestUpload`. */
-export const MAX_PUT_BYTES = 8 * 1024 * 1024;
-/** Bounds of `text(maxBytes:)`. */
-export const TEXT_BYTES = { default: 64 * 1024, max: 1024 * 1024 } as const;
-/** Bounds of `expiresIn`, in seconds. */
-export const EXPIRES_IN = { default: 300, max: MAX_EXPIRES_IN } as const;
 
 export interface UploadRequest {
   key: string;
@@ -49,7 +41,10 @@ export interface PutRequest {
 
 /** The operations of the object subgraph. `deps` is read when they run, never before. */
 export function createService(deps: ObjectDeps) {
-  const loaders = createLoaders(() => deps.driver);
+  const loaders = createLoaders(
+    () => deps.driver,
+    () => deps.bounds ?? {},
+  );
 
   /**
    * Fields of an object that does not exist are null, so a document whose bytes are still on their way needs no error.
@@ -92,15 +87,15 @@ export function createService(deps: ObjectDeps) {
       object: StoredObject,
       expiresIn: number | null | undefined,
     ): Promise<string | null> {
-      const seconds = checkExpiresIn(expiresIn);
+      const seconds = checkExpiresIn(expiresIn, deps.bounds);
       if ((await info(context, object, 'sizeBytes')) === null) return null;
       return deps.signer.signDownload(context.principal.tenantId, object.key, seconds);
     },
 
     text(context: RequestContext, object: StoredObject, maxBytes: number | null | undefined): Promise<string | null> {
-      const bytes = maxBytes ?? TEXT_BYTES.default;
-      if (bytes < 1 || bytes > TEXT_BYTES.max)
-        throw badUserInput(`\`maxBytes\` must be from 1 to ${TEXT_BYTES.max}; got ${bytes}.`);
+      const bytes = maxBytes ?? OBJECT.defaultTextBytes;
+      if (bytes < 1 || bytes > OBJECT.mostTextBytes)
+        throw badUserInput(`\`maxBytes\` must be from 1 to ${OBJECT.mostTextBytes}; got ${bytes}.`);
       return loaders(context).text(bytes).load(object.key);
     },
 
@@ -113,10 +108,13 @@ export function createService(deps: ObjectDeps) {
       const { sizeBytes } = input;
       if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
         throw badUserInput(`\`sizeBytes\` must be a whole number that is not negative; got ${sizeBytes}.`);
-      if (sizeBytes > MAX_UPLOAD_BYTES)
-        throw badUserInput(`\`sizeBytes\` is at most ${MAX_UPLOAD_BYTES} (5 GiB); got ${sizeBytes}.`);
+      const { uploadBytes = OBJECT.uploadBytes } = deps.bounds ?? {};
+      if (sizeBytes > uploadBytes)
+        throw badUserInput(
+          `\`sizeBytes\` is at most ${uploadBytes}${uploadBytes === OBJECT.singlePutBytes ? ' (5 GiB)' : ''}; got ${sizeBytes}.`,
+        );
       const sha256 = input.sha256 == null ? undefined : checkSha256(input.sha256);
-      const expiresIn = checkExpiresIn(input.expiresIn);
+      const expiresIn = checkExpiresIn(input.expiresIn, deps.bounds);
       const signed = await deps.signer.signUpload(context.principal.tenantId, key, {
         contentType,
         sizeBytes,
@@ -157,10 +155,13 @@ export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-function checkExpiresIn(expiresIn: number | null | undefined): number {
-  const seconds = expiresIn ?? EXPIRES_IN.default;
-  if (seconds < 1 || seconds > EXPIRES_IN.max)
-    throw badUserInput(`\`expiresIn\` must be from 1 to ${EXPIRES_IN.max} seconds; got ${seconds}.`);
+function checkExpiresIn(
+  expiresIn: number | null | undefined,
+  { linkSeconds = OBJECT.linkSeconds }: ObjectBounds = {},
+): number {
+  const seconds = expiresIn ?? OBJECT.defaultLinkSeconds;
+  if (seconds < 1 || seconds > linkSeconds)
+    throw badUserInput(`\`expiresIn\` must be from 1 to ${linkSeconds} seconds; got ${seconds}.`);
   return seconds;
 }
 
@@ -172,7 +173,7 @@ function checkSha256(sha256: string): string {
 function decodeContent({ content, encoding }: PutRequest): Uint8Array {
   const hint = 'Use `requestUpload` for larger objects.';
   // Before decoding: base64 has four characters for three bytes.
-  if (content.length > Math.ceil(MAX_PUT_BYTES / 3) * 4) throw tooLarge(hint);
+  if (content.length > Math.ceil(OBJECT.putBytes / 3) * 4) throw tooLarge(hint);
   let bytes: Buffer;
   if (encoding === 'BASE64') {
     if (!/^[A-Za-z0-9+/]*={0,2}$/.test(content) || content.length % 4 !== 0) {
@@ -184,9 +185,9 @@ function decodeContent({ content, encoding }: PutRequest): Uint8Array {
       throw badUserInput('`content` must be well-formed Unicode.', { hint: 'Send bytes that are not text as BASE64.' });
     bytes = Buffer.from(content, 'utf8');
   }
-  if (bytes.byteLength > MAX_PUT_BYTES) throw tooLarge(hint);
+  if (bytes.byteLength > OBJECT.putBytes) throw tooLarge(hint);
   return bytes;
 }
 
 const tooLarge = (hint: string) =>
-  new CodedError('PAYLOAD_TOO_LARGE', `\`content\` is at most ${MAX_PUT_BYTES} bytes (8 MiB).`, { hint });
+  new CodedError('PAYLOAD_TOO_LARGE', `\`content\` is at most ${OBJECT.putBytes} bytes (8 MiB).`, { hint });

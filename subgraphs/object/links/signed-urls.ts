@@ -5,13 +5,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
 import { TENANT_ID } from '#subgraphs/shared/context.ts';
+import { OBJECT } from '../bounds.ts';
 import type { ObjectSigner, SignedRequest, SignUploadOptions } from '../driver.ts';
 import { keyFault } from '../input.ts';
 
 /** The path below which signed URLs are served. */
 export const SIGNED_PREFIX = '/objects/';
-/** The longest time in seconds for which a URL is accepted, whoever signed it. */
-export const MAX_EXPIRES_IN = 24 * 60 * 60;
 
 /** What a verified URL allows. */
 export interface SignedGrant {
@@ -63,12 +62,12 @@ export class UrlSigner implements ObjectSigner {
     const left = expires - this.#now() / 1_000;
     if (left <= 0) throw forbidden('This URL has expired.', { hint: 'Ask the API for a new one.' });
     // A signature far ahead of this clock was not made by the rule below, whatever made it.
-    if (left > MAX_EXPIRES_IN + 300) throw tampered();
+    if (left > OBJECT.signedSeconds + OBJECT.clockSeconds) throw tampered();
     return grant;
   }
 
   #url(grant: SignedGrant, expiresIn: number): string {
-    const expires = Math.floor(this.#now() / 1_000) + Math.min(expiresIn, MAX_EXPIRES_IN);
+    const expires = Math.floor(this.#now() / 1_000) + Math.min(expiresIn, OBJECT.signedSeconds);
     const path = [grant.tenantId, ...grant.key.split('/')].map(encodeURIComponent).join('/');
     const url = new URL(`${this.#baseUrl().replace(/\/+$/, '')}${SIGNED_PREFIX}${path}`);
     url.searchParams.set('method', grant.method);

@@ -2,12 +2,9 @@
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
+import { OBJECT } from '../bounds.ts';
 import {
   createService,
-  EXPIRES_IN,
-  MAX_PUT_BYTES,
-  MAX_UPLOAD_BYTES,
-  TEXT_BYTES,
   type ObjectDeps,
   type PutRequest,
   type StoredObject,
@@ -53,8 +50,8 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
           'Ranges are supported.',
         args: {
           expiresIn: t.arg.int({
-            defaultValue: EXPIRES_IN.default,
-            description: `For how many seconds the URL works: 1 to ${EXPIRES_IN.max}.`,
+            defaultValue: OBJECT.defaultLinkSeconds,
+            description: `For how many seconds the URL works: 1 to ${OBJECT.signedSeconds}, or to what the server is set to.`,
           }),
         },
         resolve: (object, { expiresIn }, context) => service.downloadUrl(context, object, expiresIn),
@@ -65,8 +62,8 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
           'left out; bytes that are not text in the type’s charset (UTF-8 when it names none) become U+FFFD.',
         args: {
           maxBytes: t.arg.int({
-            defaultValue: TEXT_BYTES.default,
-            description: `How many bytes to read at most: 1 to ${TEXT_BYTES.max}.`,
+            defaultValue: OBJECT.defaultTextBytes,
+            description: `How many bytes to read at most: 1 to ${OBJECT.mostTextBytes}.`,
           }),
         },
         resolve: (object, { maxBytes }, context) => service.text(context, object, maxBytes),
@@ -127,13 +124,13 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       contentType: t.string({ required: true, description: 'The media type, such as `text/markdown`.' }),
       sizeBytes: t.float({
         required: true,
-        description: `The exact number of bytes: a whole number up to ${MAX_UPLOAD_BYTES} (5 GiB).`,
+        description: `The exact number of bytes: a whole number up to ${OBJECT.singlePutBytes} (5 GiB), or to what the server is set to.`,
       }),
       sha256: t.string({
         description: 'SHA-256 of the bytes in hexadecimal; bytes with another checksum are refused.',
       }),
       expiresIn: t.int({
-        description: `For how many seconds the upload may begin: 1 to ${EXPIRES_IN.max}; ${EXPIRES_IN.default} when absent.`,
+        description: `For how many seconds the upload may begin: 1 to ${OBJECT.signedSeconds}, or to what the server is set to; ${OBJECT.defaultLinkSeconds} when absent.`,
       }),
     }),
   });
@@ -158,7 +155,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     });
 
   const putInput = builder.inputRef<PutRequest>('PutObjectInput').implement({
-    description: `A small object with its bytes: at most ${MAX_PUT_BYTES} (8 MiB), or what the gateway accepts as request body.`,
+    description: `A small object with its bytes: at most ${OBJECT.putBytes} (8 MiB), or what the gateway accepts as request body.`,
     fields: (t) => ({
       key: t.string({
         required: true,

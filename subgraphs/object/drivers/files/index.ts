@@ -8,6 +8,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, realpath, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { OBJECT, type ObjectBounds } from '../../bounds.ts';
 import type { ObjectDriver, ObjectInfo, ObjectScope, ObjectSummary, OpenObject, PutOptions } from '../../driver.ts';
 import { mapBounded } from '../../bytes/bounded.ts';
 import { filesError, isAbsent } from './errors.ts';
@@ -17,15 +18,13 @@ import { byteText, filePath, fromByteText, tenantFolder } from './names.ts';
 import { encodeTrailer, readTrailer } from './record.ts';
 import { VerifiedBytes } from '../../bytes/verified.ts';
 
-/** Files open at the same time for one batch. */
-const CONCURRENCY = 16;
-/** A temporary file that nothing has written to for so long belongs to a process that is gone. */
-const STALE_MS = 60 * 60 * 1_000;
-
 /** Opens (and makes) the store below `dataDir`. */
-export async function createFilesDriver({ dataDir }: { dataDir: string }): Promise<ObjectDriver> {
+export async function createFilesDriver({
+  dataDir,
+  concurrency = OBJECT.concurrency,
+}: { dataDir: string } & Pick<ObjectBounds, 'concurrency'>): Promise<ObjectDriver> {
   await mkdir(join(dataDir, 'objects', 'incoming'), { recursive: true, mode: 0o700 });
-  const driver = new FilesDriver(await realpath(join(dataDir, 'objects')));
+  const driver = new FilesDriver(await realpath(join(dataDir, 'objects')), concurrency);
   await driver.removeStale();
   return driver;
 }
@@ -34,8 +33,10 @@ class FilesDriver implements ObjectDriver {
   readonly store = 'files';
   readonly #root: string;
   readonly #incoming: string;
+  readonly #concurrency: number;
 
-  constructor(root: string) {
+  constructor(root: string, concurrency: number) {
+    this.#concurrency = concurrency;
     this.#root = root;
     this.#incoming = join(root, 'incoming');
   }
@@ -47,7 +48,7 @@ class FilesDriver implements ObjectDriver {
   async stat(scope: ObjectScope, keys: readonly string[]): Promise<Map<string, ObjectInfo>> {
     scope.statements.add(this.store);
     const found = new Map<string, ObjectInfo>();
-    await mapBounded(keys, CONCURRENCY, async (key) => {
+    await mapBounded(keys, this.#concurrency, async (key) => {
       const info = await this.#with(scope, key, (_handle, known) => Promise.resolve(known));
       if (info) found.set(key, info);
     });
@@ -61,7 +62,7 @@ class FilesDriver implements ObjectDriver {
   ): Promise<Map<string, { info: ObjectInfo; bytes: Uint8Array }>> {
     scope.statements.add(this.store);
     const found = new Map<string, { info: ObjectInfo; bytes: Uint8Array }>();
-    await mapBounded(keys, CONCURRENCY, async (key) => {
+    await mapBounded(keys, this.#concurrency, async (key) => {
       const read = await this.#with(scope, key, async (handle, info) => {
         const bytes = Buffer.alloc(Math.min(maxBytes, info.sizeBytes));
         let length = 0;
@@ -87,14 +88,16 @@ class FilesDriver implements ObjectDriver {
       this.#tenantRoot(scope),
       byteText(prefix),
       after === null ? null : byteText(after),
-      Math.max(limit, 64),
+      Math.max(limit, OBJECT.namesKept),
     );
     try {
       while (found.length < limit) {
         scope.signal?.throwIfAborted();
         const next = await take(files, limit - found.length);
         if (next.length === 0) break;
-        const infos = await mapBounded(next, CONCURRENCY, (file) => this.#infoAt(file.path, fromByteText(file.key)));
+        const infos = await mapBounded(next, this.#concurrency, (file) =>
+          this.#infoAt(file.path, fromByteText(file.key)),
+        );
         // One that went since its name was read is passed over.
         for (const info of infos) if (info) found.push(info);
       }
@@ -175,7 +178,7 @@ class FilesDriver implements ObjectDriver {
     for (const name of await readdir(this.#incoming)) {
       const path = join(this.#incoming, name);
       try {
-        if (Date.now() - (await stat(path)).mtimeMs > STALE_MS) await unlink(path);
+        if (Date.now() - (await stat(path)).mtimeMs > OBJECT.staleMs) await unlink(path);
       } catch (error) {
         if (!isAbsent(error)) throw error; // Absent: its writer has just finished.
       }

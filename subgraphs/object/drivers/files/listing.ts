@@ -1,6 +1,7 @@
 /** Walks a tenant's folder in the order of its keys, holding a bounded number of names however many a folder has. */
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OBJECT } from '../../bounds.ts';
 import { decodeName, type DecodedName } from './names.ts';
 
 export interface ListedFile {
@@ -70,7 +71,7 @@ async function nextNames(
   };
   let bound: string | undefined;
   try {
-    for await (const entry of await opendir(folder, { bufferSize: 512 })) {
+    for await (const entry of await opendir(folder, { bufferSize: OBJECT.namesRead })) {
       const decoded = decodeName(entry.name);
       if (!decoded || (behind !== null && decoded.adds <= behind)) continue;
       // Symbolic links are neither: they are never followed.

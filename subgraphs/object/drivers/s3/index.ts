@@ -15,6 +15,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { reveal } from '#subgraphs/shared/secret.ts';
 import { attachment } from '../../links/content-disposition.ts';
+import { OBJECT, type ObjectBounds } from '../../bounds.ts';
 import type {
   ObjectDriver,
   ObjectInfo,
@@ -32,11 +33,6 @@ import { mapBounded } from '../../bytes/bounded.ts';
 import { isAbsent, s3Error } from './errors.ts';
 import { uploadBytes } from './upload.ts';
 
-/** Requests of one batch that are under way together. */
-const CONCURRENCY = 16;
-/** How long the store may take to answer one attempt of a request. */
-const REQUEST_TIMEOUT_MS = 10_000;
-
 /** Makes the driver; the server is first asked when something is needed of it. */
 export function createS3Driver(config: S3Config): ObjectDriver & { signer: ObjectSigner } {
   return new S3Driver(config);
@@ -48,9 +44,14 @@ class S3Driver implements ObjectDriver {
   readonly #client: S3Client;
   readonly #publicClient: S3Client;
   readonly #bucket: string;
+  readonly #concurrency: number;
+  readonly #upload: Pick<ObjectBounds, 'partBytes' | 'partTimeoutMs'>;
 
   constructor(config: S3Config) {
-    this.#bucket = config.bucket;
+    const { bucket, concurrency = OBJECT.concurrency, partBytes, partTimeoutMs } = config;
+    this.#bucket = bucket;
+    this.#concurrency = concurrency;
+    this.#upload = { partBytes, partTimeoutMs };
     this.#client = clientFor(config, config.endpoint);
     this.#publicClient = config.publicEndpoint ? clientFor(config, config.publicEndpoint) : this.#client;
     this.signer = {
@@ -62,7 +63,7 @@ class S3Driver implements ObjectDriver {
   /** S3 has no batch of heads: each key counts as a statement. */
   async stat(scope: ObjectScope, keys: readonly string[]): Promise<Map<string, ObjectInfo>> {
     const found = new Map<string, ObjectInfo>();
-    await mapBounded(keys, CONCURRENCY, async (key) => {
+    await mapBounded(keys, this.#concurrency, async (key) => {
       const head = await this.#head(scope, key);
       if (head) found.set(key, infoOf(key, head));
     });
@@ -81,7 +82,7 @@ class S3Driver implements ObjectDriver {
         Bucket: this.#bucket,
         Prefix: tenant + prefix,
         StartAfter: startAfter,
-        MaxKeys: Math.min(limit, 1_000),
+        MaxKeys: Math.min(limit, OBJECT.listingPage),
       });
       const page = await this.#ask(scope, () => this.#client.send(command, { abortSignal: scope.signal }));
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
@@ -103,7 +104,7 @@ class S3Driver implements ObjectDriver {
     maxBytes: number,
   ): Promise<Map<string, { info: ObjectInfo; bytes: Uint8Array }>> {
     const found = new Map<string, { info: ObjectInfo; bytes: Uint8Array }>();
-    await mapBounded(keys, CONCURRENCY, async (key) => {
+    await mapBounded(keys, this.#concurrency, async (key) => {
       const read = await this.#readStart(scope, key, maxBytes);
       if (read) found.set(key, read);
     });
@@ -129,6 +130,7 @@ class S3Driver implements ObjectDriver {
     try {
       const { sizeBytes, sha256 } = await uploadBytes(
         {
+          ...this.#upload,
           client: this.#client,
           bucket: this.#bucket,
           key: tenantPrefix(scope.tenantId) + key,
@@ -161,7 +163,7 @@ class S3Driver implements ObjectDriver {
     try {
       // Not HeadBucket, whose errors do not say what is wrong.
       await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, MaxKeys: 1 }), {
-        abortSignal: AbortSignal.timeout(1_000),
+        abortSignal: AbortSignal.timeout(OBJECT.probeTimeoutMs),
       });
       return { store: this.store, state: 'ok' as const, latencyMs: performance.now() - started };
     } catch (error) {
@@ -308,7 +310,15 @@ function metadataChecksum(metadata: Record<string, string> | undefined): string 
 }
 
 function clientFor(
-  { region, accessKey, secretKey, forcePathStyle = true, requestTimeoutMs = REQUEST_TIMEOUT_MS }: S3Config,
+  {
+    region,
+    accessKey,
+    secretKey,
+    forcePathStyle = true,
+    requestTimeoutMs = OBJECT.requestTimeoutMs,
+    connectTimeoutMs = OBJECT.connectTimeoutMs,
+    attempts = OBJECT.attempts,
+  }: S3Config,
   endpoint: string,
 ): S3Client {
   return new S3Client({
@@ -321,13 +331,12 @@ function clientFor(
       secretAccessKey: reveal(secretKey) ?? '',
       expiration: new Date(),
     }),
-    // Two attempts end before the time of a whole request does, so that its other fields are still answered.
-    maxAttempts: 2,
+    maxAttempts: attempts,
     requestHandler: {
-      connectionTimeout: 3_000,
+      connectionTimeout: connectTimeoutMs,
       requestTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
-      socketAcquisitionWarningTimeout: 60_000,
+      socketAcquisitionWarningTimeout: OBJECT.socketWarningMs,
     },
     // The library's newer default adds CRC32 checksums that not every server knows, and that presigned URLs would
     // demand of clients.

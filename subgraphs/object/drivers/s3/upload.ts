@@ -12,16 +12,12 @@ import {
   type CompletedPart,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { OBJECT, type ObjectBounds } from '../../bounds.ts';
 import type { PutOptions } from '../../driver.ts';
 import { VerifiedBytes } from '../../bytes/verified.ts';
 
-/** Bytes in one part: over S3's minimum of 5 MiB, and 10,000 of them are enough for 80 GB. */
-const PART_BYTES = 8 * 1024 * 1024;
-/** A part may take its time on a slow line: 8 MiB at 1 Mbit/s. */
-const REQUEST_TIMEOUT_MS = 70_000;
-
 /** Where to write, and how each request is sent. */
-export interface UploadTarget {
+export interface UploadTarget extends Pick<ObjectBounds, 'partBytes' | 'partTimeoutMs'> {
   readonly client: S3Client;
   readonly bucket: string;
   readonly key: string;
@@ -40,7 +36,7 @@ export async function uploadBytes(
   options: PutOptions,
 ): Promise<{ sizeBytes: number; sha256: string }> {
   const verified = new VerifiedBytes(options);
-  const parts = partsOf(body, verified);
+  const parts = partsOf(body, verified, target.partBytes);
   const first = await parts.next();
   const second = first.done ? first : await parts.next();
   if (second.done) return putWhole(target, first.done ? new Uint8Array() : first.value, verified.finish(), options);
@@ -48,7 +44,15 @@ export async function uploadBytes(
 }
 
 async function putWhole(
-  { client, bucket, key, signal, count }: UploadTarget,
+  {
+    client,
+    bucket,
+    key,
+    signal,
+    count,
+    partBytes = OBJECT.partBytes,
+    partTimeoutMs = OBJECT.partTimeoutMs,
+  }: UploadTarget,
   bytes: Uint8Array,
   done: { sizeBytes: number; sha256: string },
   options: PutOptions,
@@ -65,13 +69,13 @@ async function putWhole(
       // For servers that verify checksums but do not keep them.
       Metadata: { sha256: done.sha256 },
     }),
-    { abortSignal: signal, requestTimeout: bytes.byteLength < PART_BYTES / 8 ? undefined : REQUEST_TIMEOUT_MS },
+    { abortSignal: signal, requestTimeout: bytes.byteLength < partBytes / 8 ? undefined : partTimeoutMs },
   );
   return done;
 }
 
 async function putParts(
-  { client, bucket, key, signal, count }: UploadTarget,
+  { client, bucket, key, signal, count, partTimeoutMs = OBJECT.partTimeoutMs }: UploadTarget,
   first: Uint8Array,
   second: Uint8Array,
   rest: AsyncGenerator<Uint8Array>,
@@ -103,7 +107,7 @@ async function putParts(
           ContentLength: bytes.byteLength,
           ContentMD5: createHash('md5').update(bytes).digest('base64'),
         }),
-        { abortSignal: signal, requestTimeout: REQUEST_TIMEOUT_MS },
+        { abortSignal: signal, requestTimeout: partTimeoutMs },
       );
       completed.push({ ETag, PartNumber });
     };
@@ -125,14 +129,18 @@ async function putParts(
   }
 }
 
-/** The body in pieces of {@link PART_BYTES}, the last one shorter. */
-async function* partsOf(body: AsyncIterable<Uint8Array>, verified: VerifiedBytes): AsyncGenerator<Uint8Array> {
+/** The body in pieces of `partBytes`, the last one shorter. */
+async function* partsOf(
+  body: AsyncIterable<Uint8Array>,
+  verified: VerifiedBytes,
+  partBytes: number = OBJECT.partBytes,
+): AsyncGenerator<Uint8Array> {
   let pieces: Uint8Array[] = [];
   let size = 0;
   for await (let chunk of body) {
     verified.add(chunk);
-    while (size + chunk.byteLength >= PART_BYTES) {
-      const taken = chunk.subarray(0, PART_BYTES - size);
+    while (size + chunk.byteLength >= partBytes) {
+      const taken = chunk.subarray(0, partBytes - size);
       yield Buffer.concat([...pieces, taken]);
       chunk = chunk.subarray(taken.byteLength);
       pieces = [];
