@@ -19,7 +19,7 @@ import { generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
 import { oidcAuthenticator } from './auth/oidc.ts';
 import type { Config } from '#gateway/config/config.ts';
-import { passesHeadersBack } from '#gateway/config/subgraphs.ts';
+import { passesHeadersBack } from '#gateway/config/remote-subgraphs.ts';
 import { Endings } from './endings.ts';
 import { guardRequests } from './http/cors.ts';
 import { examplePages } from './http/example-pages.ts';

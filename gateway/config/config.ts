@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { AllBoundValues } from '#gateway/bounds/index.ts';
 import { boundValues } from './bounds.ts';
-import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './subgraphs.ts';
+import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './remote-subgraphs.ts';
 import { currentValues, urlOfParts } from './credentials.ts';
 import { Variables, variableTable, type VariableName, type VariableValues } from './variables.ts';
 

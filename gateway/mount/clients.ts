@@ -6,7 +6,7 @@ import type { InternalTokens } from '#gateway/auth/internal-token.ts';
 import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { applyRequestRules } from '#gateway/config/header-rules.ts';
-import { settingsOf, type RemoteSubgraphs } from '#gateway/config/subgraphs.ts';
+import { settingsOf, type RemoteSubgraphs } from '#gateway/config/remote-subgraphs.ts';
 import { isOwnSubgraph } from './mount.ts';
 import { LOCAL, SupergraphError, type SubgraphEntry } from '#gateway/supergraph/supergraph-file.ts';
 

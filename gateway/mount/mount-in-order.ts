@@ -1,6 +1,6 @@
 /** All subgraphs of a server, mounted one after the other: each may need what the ones before provide. */
 import type { InternalTokens } from '#gateway/auth/internal-token.ts';
-import type { RemoteSubgraphs } from '#gateway/config/subgraphs.ts';
+import type { RemoteSubgraphs } from '#gateway/config/remote-subgraphs.ts';
 import type { Endings } from '#gateway/endings.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
 import type { Subgraph, SubgraphName } from '#subgraphs/shared/subgraph.ts';

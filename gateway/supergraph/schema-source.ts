@@ -53,8 +53,7 @@ async function fetchSchema(name: string, url: string, { fetchTimeoutMs, schemaBy
       signal: AbortSignal.timeout(fetchTimeoutMs),
       redirect: 'error',
     });
-    if (Number(response.headers.get('content-length') ?? 0) > schemaBytes) throw new Error('the answer is too long');
-    const body = (await response.json()) as { data?: { _service?: { sdl?: unknown } } };
+    const body = JSON.parse(await textOf(response, schemaBytes)) as { data?: { _service?: { sdl?: unknown } } };
     const sdl = body.data?._service?.sdl;
     if (typeof sdl !== 'string') throw new Error(`it answered ${response.status} without a schema`);
     return sdl;
@@ -63,4 +62,17 @@ async function fetchSchema(name: string, url: string, { fetchTimeoutMs, schemaBy
       cause,
     });
   }
+}
+
+/** @throws Error as soon as more than `limit` bytes have come, whatever the answer said of its length */
+async function textOf({ body }: Response, limit: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  // Leaving the loop ends the connection.
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    length += chunk.byteLength;
+    if (length > limit) throw new Error(`the answer is longer than ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }

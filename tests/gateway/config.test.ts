@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Variables } from '#gateway/config/variables.ts';
-import { settingsOf } from '#gateway/config/subgraphs.ts';
+import { settingsOf } from '#gateway/config/remote-subgraphs.ts';
 import { ConfigError, loadConfig } from '#gateway/config/config.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
 import { printedDocs } from '#ops/docs.ts';

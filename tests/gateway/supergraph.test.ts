@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { writeFile, rm, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +11,7 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { describe, expect, test } from 'vitest';
 import { compose, describe as describeFinding } from '#gateway/supergraph/compose.ts';
+import { loadSchema } from '#gateway/supergraph/schema-source.ts';
 import { readSupergraphFile } from '#gateway/supergraph/supergraph-file.ts';
 import { LIBRARY_SDL, replaceFile, startTestServer, supergraphYaml } from './fixture.ts';
 
@@ -64,6 +67,31 @@ describe('composition', () => {
     expect(hinted.hints.map(describeFinding).join()).toMatch(/INCONSISTENT_DESCRIPTION/);
     const broken = compose([{ name: 'a', url: 'http://a', origin: 'a.graphql', sdl: 'type Query {\n  x: }' }]);
     expect(broken.errors[0]!.places).toEqual(['a.graphql:2:6']);
+  });
+});
+
+describe('a schema that is fetched', () => {
+  test('is read no further than its bound, whatever its length is said to be', async () => {
+    let closed = (): void => undefined;
+    const gone = new Promise<void>((resolve) => (closed = resolve));
+    // Without an end and without a length.
+    const server = createServer((_, response) => {
+      response.on('close', closed);
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const pour = (): void => {
+        while (!response.destroyed && response.write('{"data": "'.padEnd(10_000, 'x')));
+      };
+      response.on('drain', pour);
+      pour();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const entry = { name: 'endless', routingUrl: url, schema: { url } };
+    await expect(loadSchema(entry, { schemaBytes: 100_000 })).rejects.toThrow(
+      /the schema of endless cannot be fetched: the answer is longer than 100000 bytes/,
+    );
+    await gone;
+    server.close();
   });
 });
 
