@@ -3,6 +3,7 @@
  * (`gateway/config/variables.ts`), and given to the rooms as `Config.bounds`.
  */
 import type { BoundValues, BoundVariables } from '#subgraphs/shared/bound.ts';
+import { INFERENCE } from '#subgraphs/inference/bounds.ts';
 import { OBJECT } from '#subgraphs/object/bounds.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
 import { NEO4J } from '#subgraphs/shared/neo4j/bounds.ts';
@@ -38,6 +39,7 @@ export const BOUNDS = {
   postgres: POSTGRES,
   neo4j: NEO4J,
   object: OBJECT,
+  inference: INFERENCE,
 } as const;
 
 /** What operators may set, by room. */

@@ -84,11 +84,12 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const { createInference } = await import('#subgraphs/inference/index.ts');
     const { models } = config.stores;
     const ports = { usageSink, work, log: logTo(log, 'inference') };
-    if (models === 'off') return createInference({ embeddings: 'off' }, ports);
-    if (models === undefined) return createInference({ embeddings: 'hashing' }, ports);
+    if (models === 'off') return createInference({ ...config.bounds.inference, embeddings: 'off' }, ports);
+    if (models === undefined) return createInference({ ...config.bounds.inference, embeddings: 'hashing' }, ports);
     const { baseUrl, embeddingBaseUrl, embeddingModel, chatModel, rerankModel } = models;
     return createInference(
       {
+        ...config.bounds.inference,
         openai: {
           baseUrl: (baseUrl ?? embeddingBaseUrl)!,
           apiKey: current(config, 'OPENAI_API_KEY'),

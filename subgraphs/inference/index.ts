@@ -3,6 +3,7 @@ import type { UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth, Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
+import type { InferenceBounds } from './bounds.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from './driver.ts';
 import { createDisabledChat, createDisabledEmbedding } from './drivers/disabled.ts';
 import { createHashingDriver } from './drivers/hashing/index.ts';
@@ -10,7 +11,8 @@ import { createEmbedder } from './calls/embedding.ts';
 import { buildSchema } from './schema/index.ts';
 import { createUsageRecorder } from './calls/usage.ts';
 
-export interface InferenceConfig {
+/** Bounds are said in `INFERENCE` (./bounds.ts), with their defaults. */
+export interface InferenceConfig extends InferenceBounds {
   /** The OpenAI-compatible server; absent when there is none. */
   openai?: {
     /** Such as `http://127.0.0.1:11434/v1`. */
@@ -27,11 +29,6 @@ export interface InferenceConfig {
   /** For servers whose `/rerank` needs a model's name. Reranking goes by embeddings where none is served. */
   rerankModel?: string;
   embeddings: 'hashing' | 'openai' | 'off';
-  /**
-   * The longest wait for a model, in milliseconds: for a whole answer, and between two pieces of a stream. Default:
-   * 60,000
-   */
-  timeoutMs?: number;
 }
 
 export interface InferencePorts {
@@ -45,6 +42,7 @@ export interface InferencePorts {
 
 /** Builds the subgraph. A model server that is down does not fail this: its fields do, until it is back. */
 export async function createInference(config: InferenceConfig, ports: InferencePorts): Promise<Subgraph> {
+  const { summaryCharacters } = config;
   const { embedding, chat, reranker, servers } = await openDrivers(config);
   const recordUsage = createUsageRecorder(
     ports.usageSink,
@@ -55,7 +53,7 @@ export async function createInference(config: InferenceConfig, ports: InferenceP
   const embedder = createEmbedder(embedding, recordUsage);
   return {
     name: 'inference',
-    schema: buildSchema({ embedder, embedding, chat, reranker, servers, recordUsage, work }),
+    schema: buildSchema({ embedder, embedding, chat, reranker, servers, recordUsage, work, bounds: { summaryCharacters } }),
     routes: [],
     provides: { embedder },
     health: () => health(embedding, servers),
@@ -78,7 +76,7 @@ async function openDrivers({
   embeddingModel,
   chatModel,
   rerankModel,
-  timeoutMs = 60_000,
+  ...bounds
 }: InferenceConfig): Promise<Drivers> {
   const hashing = embeddings === 'hashing' ? createHashingDriver() : undefined;
   if (!openai)
@@ -98,21 +96,21 @@ async function openDrivers({
     ],
   );
   const { baseUrl, apiKey, embeddingBaseUrl } = openai;
-  const main = new OpenAIServer({ baseUrl, apiKey, timeoutMs, urlVariable: 'OPENAI_BASE_URL' });
+  const main = new OpenAIServer({ baseUrl, apiKey, ...bounds, urlVariable: 'OPENAI_BASE_URL' });
   const servers = [main];
   let embedding = hashing ?? createDisabledEmbedding();
   if (embeddings === 'openai' && embeddingModel) {
     const elsewhere = embeddingBaseUrl !== undefined && embeddingBaseUrl !== baseUrl;
     if (elsewhere)
       servers.push(
-        new OpenAIServer({ baseUrl: embeddingBaseUrl, apiKey, timeoutMs, urlVariable: 'EMBEDDING_BASE_URL' }),
+        new OpenAIServer({ baseUrl: embeddingBaseUrl, apiKey, ...bounds, urlVariable: 'EMBEDDING_BASE_URL' }),
       );
-    embedding = createOpenAIEmbedding(servers.at(-1)!, embeddingModel);
+    embedding = createOpenAIEmbedding(servers.at(-1)!, embeddingModel, bounds);
   }
   return {
     embedding,
     chat: chatModel ? createOpenAIChat(main, chatModel) : createDisabledChat(),
-    reranker: createOpenAIRerank(main, rerankModel),
+    reranker: createOpenAIRerank(main, rerankModel, bounds),
     servers,
   };
 }

@@ -1,19 +1,5 @@
-/** Bounds on what one call may ask of a model. They are stated in the schema's descriptions. */
+/** Checks what one call asks of a model. */
 import { badUserInput, inputTooLong } from '#subgraphs/shared/errors.ts';
-
-export const LIMITS = {
-  embed: { inputs: 256, characters: 8_000 },
-  generate: {
-    messages: 200,
-    characters: 400_000,
-    maxTokens: 32_768,
-    defaultMaxTokens: 1_024,
-    stops: 4,
-    stopCharacters: 200,
-  },
-  rerank: { documents: 200, characters: 8_000, queryCharacters: 8_000 },
-  summary: { sentences: 20, defaultSentences: 3 },
-} as const;
 
 /**
  * Returns `text` where it may be sent to a model.

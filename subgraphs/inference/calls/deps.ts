@@ -1,6 +1,7 @@
 /** What the operations of the subgraph are done with. */
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
+import type { InferenceBounds } from '../bounds.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from '../driver.ts';
 import type { RecordUsage } from './usage.ts';
 
@@ -14,4 +15,5 @@ export interface InferenceDeps {
   readonly recordUsage: RecordUsage;
   /** Threads for summaries. */
   readonly work: WorkPool;
+  readonly bounds?: Pick<InferenceBounds, 'summaryCharacters'>;
 }

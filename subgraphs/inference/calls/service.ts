@@ -2,7 +2,8 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { ChatRequest } from '../driver.ts';
 import { summarize } from '../summaries/in-thread.ts';
-import { checkBetween, checkCount, checkText, checkTexts, LIMITS } from '../input.ts';
+import { checkBetween, checkCount, checkText, checkTexts } from '../input.ts';
+import { INFERENCE } from '../bounds.ts';
 import { listModels, type ModelEntry } from './models.ts';
 import { chatNotConfigured } from './not-configured.ts';
 import { rerankByEmbedding } from './rerank.ts';
@@ -23,8 +24,8 @@ export interface GenerateRequest {
 export function createService(deps: InferenceDeps) {
   return {
     async embed(context: RequestContext, input: readonly string[]): Promise<Embedding[]> {
-      checkCount('`input`', input.length, LIMITS.embed.inputs);
-      checkTexts('input', input, LIMITS.embed.characters);
+      checkCount('`input`', input.length, INFERENCE.embedTexts);
+      checkTexts('input', input, INFERENCE.embedCharacters);
       const { model, dimensions, vectors } = await deps.embedder.embed(context, input);
       return vectors.map((vector, index) => ({ index, model, dimensions, vector }));
     },
@@ -64,10 +65,10 @@ export function createService(deps: InferenceDeps) {
       documents: readonly string[],
       first: number | null | undefined,
     ): Promise<Reranking> {
-      checkText('`query`', query, LIMITS.rerank.queryCharacters);
-      checkCount('`documents`', documents.length, LIMITS.rerank.documents);
-      checkTexts('documents', documents, LIMITS.rerank.characters);
-      const count = checkBetween('`first`', first ?? documents.length, 1, LIMITS.rerank.documents);
+      checkText('`query`', query, INFERENCE.queryCharacters);
+      checkCount('`documents`', documents.length, INFERENCE.rerankDocuments);
+      checkTexts('documents', documents, INFERENCE.rerankCharacters);
+      const count = checkBetween('`first`', first ?? documents.length, 1, INFERENCE.rerankDocuments);
       const served = await deps.reranker?.rerank(context, query, documents);
       if (served) {
         deps.recordUsage(context, {
@@ -96,9 +97,9 @@ export function createService(deps: InferenceDeps) {
     ): Promise<Summary | null> {
       const sentences = checkBetween(
         '`maxSentences`',
-        args.maxSentences ?? LIMITS.summary.defaultSentences,
+        args.maxSentences ?? INFERENCE.defaultSummarySentences,
         1,
-        LIMITS.summary.sentences,
+        INFERENCE.summarySentences,
       );
       // The text's own store did not answer, or there is none: then there is nothing to sum up.
       if (text === null || text === undefined) return null;
@@ -110,20 +111,19 @@ export function createService(deps: InferenceDeps) {
 }
 
 function checkRequest({ messages, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {
-  const limits = LIMITS.generate;
-  checkCount('`messages`', messages.length, limits.messages);
-  messages.forEach(({ content }, at) => checkText(`\`messages[${at}].content\``, content, limits.characters));
+  checkCount('`messages`', messages.length, INFERENCE.messages);
+  messages.forEach(({ content }, at) => checkText(`\`messages[${at}].content\``, content, INFERENCE.messageCharacters));
   checkBetween(
     'The number of characters in `messages`',
     messages.reduce((sum, { content }) => sum + content.length, 0),
     1,
-    limits.characters,
+    INFERENCE.messageCharacters,
   );
-  if (stop && stop.length > 0) checkCount('`stop`', stop.length, limits.stops);
-  stop?.forEach((text, at) => checkBetween(`The length of \`stop[${at}]\``, text.length, 1, limits.stopCharacters));
+  if (stop && stop.length > 0) checkCount('`stop`', stop.length, INFERENCE.stops);
+  stop?.forEach((text, at) => checkBetween(`The length of \`stop[${at}]\``, text.length, 1, INFERENCE.stopCharacters));
   return {
     messages,
-    maxTokens: checkBetween('`maxTokens`', maxTokens ?? limits.defaultMaxTokens, 1, limits.maxTokens),
+    maxTokens: checkBetween('`maxTokens`', maxTokens ?? INFERENCE.defaultAnswerTokens, 1, INFERENCE.answerTokens),
     ...(temperature == null ? {} : { temperature: checkBetween('`temperature`', temperature, 0, 2) }),
     ...(stop && stop.length > 0 ? { stop } : {}),
   };

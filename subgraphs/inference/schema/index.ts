@@ -2,7 +2,7 @@
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
-import { LIMITS } from '../input.ts';
+import { INFERENCE } from '../bounds.ts';
 import type { ModelEntry } from '../calls/models.ts';
 import { createService, type GenerateRequest } from '../calls/service.ts';
 import type { Embedding, Generation, GenerationUsage, Reranking, Summary } from '../calls/results.ts';
@@ -79,16 +79,16 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       messages: t.field({
         type: [message],
         required: true,
-        description: `The conversation, oldest first: up to ${LIMITS.generate.messages} messages with ${LIMITS.generate.characters} characters together.`,
+        description: `The conversation, oldest first: up to ${INFERENCE.messages} messages with ${INFERENCE.messageCharacters} characters together.`,
       }),
       maxTokens: t.int({
-        description: `The longest answer in tokens: 1 to ${LIMITS.generate.maxTokens}; ${LIMITS.generate.defaultMaxTokens} when absent.`,
+        description: `The longest answer in tokens: 1 to ${INFERENCE.answerTokens}; ${INFERENCE.defaultAnswerTokens} when absent.`,
       }),
       temperature: t.float({
         description: '0 (always the likeliest next token) to 2; the model’s default when absent.',
       }),
       stop: t.stringList({
-        description: `Up to ${LIMITS.generate.stops} texts of up to ${LIMITS.generate.stopCharacters} characters at which the answer ends, without them.`,
+        description: `Up to ${INFERENCE.stops} texts of up to ${INFERENCE.stopCharacters} characters at which the answer ends, without them.`,
       }),
     }),
   });
@@ -203,7 +203,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       args: {
         input: t.arg.stringList({
           required: true,
-          description: `1 to ${LIMITS.embed.inputs} texts of up to ${LIMITS.embed.characters} characters, none of them empty.`,
+          description: `1 to ${INFERENCE.embedTexts} texts of up to ${INFERENCE.embedCharacters} characters, none of them empty.`,
         }),
       },
       resolve: (_root, { input }, context) => service.embed(context, input),
@@ -229,14 +229,14 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       args: {
         query: t.arg.string({
           required: true,
-          description: `The query: up to ${LIMITS.rerank.queryCharacters} characters.`,
+          description: `The query: up to ${INFERENCE.queryCharacters} characters.`,
         }),
         documents: t.arg.stringList({
           required: true,
-          description: `1 to ${LIMITS.rerank.documents} documents of up to ${LIMITS.rerank.characters} characters, none of them empty.`,
+          description: `1 to ${INFERENCE.rerankDocuments} documents of up to ${INFERENCE.rerankCharacters} characters, none of them empty.`,
         }),
         first: t.arg.int({
-          description: `How many of the best to return: 1 to ${LIMITS.rerank.documents}; all when absent.`,
+          description: `How many of the best to return: 1 to ${INFERENCE.rerankDocuments}; all when absent.`,
         }),
       },
       resolve: (_root, { query, documents, first }, context) => service.rerank(context, query, documents, first),
@@ -291,8 +291,8 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
           description: 'What the document is about, in a few of its own sentences or in the chat model’s.',
           args: {
             maxSentences: t.arg.int({
-              defaultValue: LIMITS.summary.defaultSentences,
-              description: `The longest summary, in sentences: 1 to ${LIMITS.summary.sentences}.`,
+              defaultValue: INFERENCE.defaultSummarySentences,
+              description: `The longest summary, in sentences: 1 to ${INFERENCE.summarySentences}.`,
             }),
             method: t.arg({
               type: summaryMethod,

@@ -2,14 +2,10 @@
  * A summary made of the document's own sentences, without a model: TextRank (Mihalcea and Tarau, "TextRank: Bringing
  * Order into Texts", EMNLP 2004), with a preference for sentences near the start, where texts say what they are about.
  */
+import { INFERENCE } from '../bounds.ts';
 import { isStopWordText } from '../words/stop-words.ts';
 import { paragraphsOf } from './plain-text.ts';
 
-/** Only so much of a text is looked at: what a text is about, it says before. */
-export const MAX_CHARACTERS = 100_000;
-const MAX_SENTENCES = 200;
-/** Longer ones are tables or lists in disguise; in characters. */
-const MAX_SENTENCE = 600;
 const DAMPING = 0.85;
 const ITERATIONS = 30;
 
@@ -19,7 +15,7 @@ const ITERATIONS = 30;
  * gives the empty text.
  */
 export function summarizeExtractively(text: string, maxSentences: number): string {
-  const sentences = sentencesOf(text.slice(0, MAX_CHARACTERS)).slice(0, MAX_SENTENCES);
+  const sentences = sentencesOf(text.slice(0, INFERENCE.extractiveCharacters)).slice(0, INFERENCE.extractiveSentences);
   if (sentences.length <= maxSentences) return sentences.join(' ');
   const ranks = rank(sentences.map(wordsOf));
   return ranks
@@ -42,7 +38,7 @@ export function sentencesOf(text: string): string[] {
       // The segmenter takes `e.g. This` for an end.
       if (
         /(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|Mr|Mrs|Dr|No|St)\.\s*$/.test(open.slice(-12)) &&
-        open.length < MAX_SENTENCE
+        open.length < INFERENCE.sentenceCharacters
       )
         continue;
       all.add(open.trim());
@@ -50,14 +46,14 @@ export function sentencesOf(text: string): string[] {
     }
     if (open.trim() !== '') all.add(open.trim());
   }
-  const candidates = [...all].filter((sentence) => sentence.length <= MAX_SENTENCE);
+  const candidates = [...all].filter((sentence) => sentence.length <= INFERENCE.sentenceCharacters);
   const whole = candidates.filter(
     (sentence) => sentence.length >= 20 && /\p{L}/u.test(sentence) && /[.!?…。！？]["'”’)\]]*$/u.test(sentence),
   );
   if (whole.length > 0) return whole;
-  return (candidates.length > 0 ? candidates : [...all].map((sentence) => sentence.slice(0, MAX_SENTENCE))).filter(
-    (sentence) => sentence !== '',
-  );
+  return (
+    candidates.length > 0 ? candidates : [...all].map((sentence) => sentence.slice(0, INFERENCE.sentenceCharacters))
+  ).filter((sentence) => sentence !== '');
 }
 
 function wordsOf(sentence: string): Set<string> {

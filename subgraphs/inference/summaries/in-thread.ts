@@ -2,10 +2,8 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
-import { MAX_CHARACTERS, summarizeExtractively } from './extractive.ts';
-
-/** Up to so many characters a summary takes less than being sent to a thread. */
-const SHORT = 2_000;
+import { INFERENCE } from '../bounds.ts';
+import { summarizeExtractively } from './extractive.ts';
 
 /** What {@link summarize} sends to a thread. */
 export interface SummaryTask {
@@ -24,8 +22,8 @@ export async function summarize(
   maxSentences: number,
 ): Promise<string> {
   const { tenantId } = principal;
-  if (text.length > SHORT) {
-    const task: SummaryTask = { text: text.slice(0, MAX_CHARACTERS), maxSentences };
+  if (text.length > INFERENCE.threadlessCharacters) {
+    const task: SummaryTask = { text: text.slice(0, INFERENCE.extractiveCharacters), maxSentences };
     return await work.run<string>(new URL('./task.ts', import.meta.url), task, { tenantId, signal });
   }
   if (isStretchOver()) await nextTurn(tenantId);

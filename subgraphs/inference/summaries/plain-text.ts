@@ -1,7 +1,5 @@
 /** Markdown and HTML as the prose that they hold: what a summary may quote. */
-
-/** What lies behind so many paragraphs is not looked at. */
-const MAX_PARAGRAPHS = 2_000;
+import { INFERENCE } from '../bounds.ts';
 
 /**
  * The paragraphs of `text`, each on one line: without front matter, code, tables, badges, images, headings, HTML, link
@@ -17,7 +15,7 @@ export function paragraphsOf(text: string): string[] {
     lines = [];
   };
   for (const line of prose(text)) {
-    if (paragraphs.length >= MAX_PARAGRAPHS) return paragraphs;
+    if (paragraphs.length >= INFERENCE.extractiveParagraphs) return paragraphs;
     if (line === '') end();
     else if (/^(?:[-*+]|\d{1,3}[.)])\s/.test(line)) {
       end(); // A list's items are not sentences of one paragraph.

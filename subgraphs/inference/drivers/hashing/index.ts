@@ -10,6 +10,7 @@
  * language, at once and without a model. It knows no synonyms and no meaning; a trained model does (`EMBEDDING_MODEL`).
  * Equal text gives equal vectors on every machine and in every version of `hashing-384-v1`.
  */
+import { INFERENCE } from '../../bounds.ts';
 import type { EmbeddingDriver, InferenceCall } from '../../driver.ts';
 import { forEachWord } from './tokens.ts';
 import { isStopWord } from '../../words/stop-words.ts';
@@ -23,8 +24,6 @@ export const HASHING_DIMENSIONS = 384;
  * word), where n-grams of 0.4 to 0.5 did best.
  */
 const WEIGHT = { word: 1, pair: 0.25, gram: 0.45, stopWord: 0.12 } as const;
-/** Work for so long, then let other requests have a turn. */
-const SLICE_MS = 20;
 
 /** The embedder as a driver: yields to the event loop between texts, and stops when the call's signal aborts. */
 export function createHashingDriver(): EmbeddingDriver {
@@ -40,7 +39,7 @@ export function createHashingDriver(): EmbeddingDriver {
       for (const text of input) {
         signal?.throwIfAborted();
         vectors.push(embedder.embed(text));
-        if (performance.now() - started < SLICE_MS) continue;
+        if (performance.now() - started < INFERENCE.hashingStretchMs) continue;
         await new Promise((resolve) => setImmediate(resolve));
         started = performance.now();
       }

@@ -1,19 +1,21 @@
 /** Embeddings of an OpenAI-compatible server. */
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { INFERENCE, type InferenceBounds } from '../../bounds.ts';
 import type { EmbeddingAnswer, EmbeddingDriver, InferenceCall } from '../../driver.ts';
 import { Accommodation } from './accommodation.ts';
 import { refusalIn } from './errors.ts';
 import type { OpenAIServer } from './index.ts';
 import { inputTokens } from './token-count.ts';
 
-/** Texts in one request: what every server accepts (TEI's default limit). */
-const BATCH = 32;
-/** Requests of one call that are under way together. */
-const CONCURRENCY = 4;
+type EmbeddingBounds = Pick<InferenceBounds, 'embeddingBatch' | 'embeddingConcurrency' | 'embeddingRetries'>;
 
 /** @param model the model's name on the server */
-export function createOpenAIEmbedding(server: OpenAIServer, model: string): EmbeddingDriver {
-  return new OpenAIEmbedding(server, model);
+export function createOpenAIEmbedding(
+  server: OpenAIServer,
+  model: string,
+  bounds: EmbeddingBounds = {},
+): EmbeddingDriver {
+  return new OpenAIEmbedding(server, model, bounds);
 }
 
 /** A text, and where its vector goes. */
@@ -43,9 +45,14 @@ class OpenAIEmbedding implements EmbeddingDriver {
   readonly #accommodation = new Accommodation();
   #dimensions: number | undefined;
   /** Texts in one request; less once the server has said so. */
-  #batch = BATCH;
+  #batch: number;
+  readonly #concurrency: number;
+  readonly #retries: number;
 
-  constructor(server: OpenAIServer, model: string) {
+  constructor(server: OpenAIServer, model: string, bounds: EmbeddingBounds) {
+    this.#batch = bounds.embeddingBatch ?? INFERENCE.embeddingBatch;
+    this.#concurrency = bounds.embeddingConcurrency ?? INFERENCE.embeddingConcurrency;
+    this.#retries = bounds.embeddingRetries ?? INFERENCE.embeddingRetries;
     this.#server = server;
     this.provider = server.provider;
     this.model = model;
@@ -66,7 +73,7 @@ class OpenAIEmbedding implements EmbeddingDriver {
         await this.#embedAll(call, texts, gathered);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, Math.ceil(input.length / this.#batch)) }, work));
+    await Promise.all(Array.from({ length: Math.min(this.#concurrency, Math.ceil(input.length / this.#batch)) }, work));
     const { vectors, tooLong, inputTokens } = gathered;
     return {
       vectors,
@@ -98,7 +105,7 @@ class OpenAIEmbedding implements EmbeddingDriver {
   }
 
   async #embedBatch(call: InferenceCall, texts: readonly Text[], gathered: Gathered): Promise<void> {
-    const asked = { model: this.model, modelVariable: 'EMBEDDING_MODEL', retries: 2 };
+    const asked = { model: this.model, modelVariable: 'EMBEDDING_MODEL', retries: this.#retries };
     const input = texts.map(({ text }) => text);
     const answer = await this.#server.ask(call, asked, ({ post }) =>
       // Base64 would be shorter, but not every server knows it.

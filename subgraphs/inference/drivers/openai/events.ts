@@ -1,9 +1,7 @@
 /** A streamed answer of a model server: its server-sent events, as parsed JSON. */
 import { createParser } from 'eventsource-parser';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-
-/** The longest line of a stream, in characters. */
-const LINE = 4 * 1024 * 1024;
+import { INFERENCE } from '../../bounds.ts';
 
 /** The event that ends a stream in OpenAI's protocol. */
 export const DONE = Symbol('[DONE]');
@@ -26,7 +24,7 @@ export async function* eventsOf(response: Response): AsyncGenerator<unknown> {
     onError: (error) => {
       if (error.type === 'max-buffer-size-exceeded') failed = error;
     },
-    maxBufferSize: LINE,
+    maxBufferSize: INFERENCE.lineCharacters,
   });
   const decoder = new TextDecoder();
   for await (const bytes of response.body as unknown as AsyncIterable<Uint8Array>) {

@@ -7,26 +7,19 @@ import OpenAI from 'openai';
 import { Agent, fetch } from 'undici';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
+import { INFERENCE, type InferenceBounds } from '../../bounds.ts';
 import type { InferenceCall, ModelServer } from '../../driver.ts';
 import type { Body } from './accommodation.ts';
 import { openaiError, refusalError, refusalIn, type Asked } from './errors.ts';
 import { parsed } from './events.ts';
 import { refusalOf } from './refusal.ts';
 
-/** The longest wait for a connection, in milliseconds. */
-const CONNECT_MS = 5_000;
-/** The longest wait of a probe, in milliseconds. */
-const PROBE_MS = 1_000;
-/** The most bytes of one answer: a few times what 32 vectors of 8,192 dimensions, or 32,768 streamed tokens, take. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** The longest wait before a request is sent again, in seconds; who is told to wait longer than that is told so. */
-const MAX_RETRY_WAIT = 5;
-
-export interface OpenAIServerOptions {
+export interface OpenAIServerOptions extends Pick<
+  InferenceBounds,
+  'timeoutMs' | 'connectTimeoutMs' | 'answerBytes' | 'retryAfterSeconds'
+> {
   readonly baseUrl: string;
   readonly apiKey?: Secret;
-  /** For a whole answer, and between two pieces of a stream; in milliseconds. */
-  readonly timeoutMs: number;
   /** The variable that named the server, for hints. */
   readonly urlVariable: string;
 }
@@ -63,20 +56,25 @@ export interface Sender {
 export class OpenAIServer implements ModelServer {
   readonly provider: string;
   readonly baseUrl: string;
-  readonly #options: OpenAIServerOptions;
+  readonly #urlVariable: string;
+  readonly #timeoutMs: number;
+  readonly #retryAfterSeconds: number;
   readonly #dispatcher: Agent;
   readonly #client: Client;
 
   constructor(options: OpenAIServerOptions) {
-    this.#options = options;
+    this.#urlVariable = options.urlVariable;
+    this.#timeoutMs = options.timeoutMs ?? INFERENCE.timeoutMs;
+    this.#retryAfterSeconds = options.retryAfterSeconds ?? INFERENCE.retryAfterSeconds;
     this.baseUrl = options.baseUrl.replace(/\/+$/, '');
     this.provider = new URL(this.baseUrl).host;
-    const { apiKey, timeoutMs } = options;
+    const { apiKey, connectTimeoutMs = INFERENCE.connectTimeoutMs, answerBytes = INFERENCE.answerBytes } = options;
+    const timeoutMs = this.#timeoutMs;
     this.#dispatcher = new Agent({
-      connect: { timeout: CONNECT_MS },
+      connect: { timeout: connectTimeoutMs },
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
-      maxResponseSize: MAX_ANSWER_BYTES,
+      maxResponseSize: answerBytes,
     });
     this.#client = new Client({
       baseURL: this.baseUrl,
@@ -100,7 +98,7 @@ export class OpenAIServer implements ModelServer {
    */
   async ask<T>(call: InferenceCall, options: AskOptions, use: (sender: Sender) => Promise<T>): Promise<T> {
     call.statements.add('openai');
-    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs;
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
     const signal = AbortSignal.any([
       ...(call.signal ? [call.signal] : []),
       ...(options.stream ? [] : [AbortSignal.timeout(timeoutMs)]),
@@ -111,7 +109,8 @@ export class OpenAIServer implements ModelServer {
         return await use(sender);
       } catch (thrown) {
         const error = this.error(thrown, call, options);
-        const pause = attempt < (options.retries ?? 0) ? pauseBefore(error, attempt) : undefined;
+        const pause =
+          attempt < (options.retries ?? 0) ? pauseBefore(error, attempt, this.#retryAfterSeconds) : undefined;
         if (pause === undefined) throw error;
         // The wait ends with the call; the client library's own would not.
         await wait(pause, undefined, { signal }).catch((ended: unknown) => {
@@ -127,16 +126,16 @@ export class OpenAIServer implements ModelServer {
     { signal }: InferenceCall,
     { model, modelVariable }: Pick<Asked, 'model' | 'modelVariable'>,
   ): unknown {
-    return openaiError(error, { model, modelVariable, urlVariable: this.#options.urlVariable, signal });
+    return openaiError(error, { model, modelVariable, urlVariable: this.#urlVariable, signal });
   }
 
   async models(call: InferenceCall): Promise<string[] | undefined> {
-    return this.ask(call, { retries: 1 }, async ({ client, request }) => {
+    return this.ask(call, { retries: INFERENCE.listRetries }, async ({ client, request }) => {
       try {
         const ids: string[] = [];
         for await (const model of client.models.list(request)) {
           if (typeof model.id === 'string') ids.push(model.id);
-          if (ids.length === 1_000) break;
+          if (ids.length === INFERENCE.listedModels) break;
         }
         return ids;
       } catch (error) {
@@ -148,13 +147,17 @@ export class OpenAIServer implements ModelServer {
 
   async probe(): Promise<number> {
     const started = performance.now();
-    await this.ask({ statements: { add() {} } as never }, { timeoutMs: PROBE_MS }, async ({ client, request }) => {
-      try {
-        await client.models.list(request);
-      } catch (error) {
-        if (!isNotFound(error)) throw error;
-      }
-    });
+    await this.ask(
+      { statements: { add() {} } as never },
+      { timeoutMs: INFERENCE.probeTimeoutMs },
+      async ({ client, request }) => {
+        try {
+          await client.models.list(request);
+        } catch (error) {
+          if (!isNotFound(error)) throw error;
+        }
+      },
+    );
     return performance.now() - started;
   }
 
@@ -196,15 +199,15 @@ class Client extends OpenAI {
  * How long to wait before sending again what failed with `error`, in milliseconds; undefined where that would not help.
  * What was cut off or refused for the moment is sent again, what was refused for what it says is not.
  */
-function pauseBefore(error: unknown, attempt: number): number | undefined {
+function pauseBefore(error: unknown, attempt: number, longestSeconds: number): number | undefined {
   if (!(error instanceof CodedError) || (error.code !== 'STORE_UNAVAILABLE' && error.code !== 'RATE_LIMITED'))
     return undefined;
   const status = refusalIn(error)?.status;
   if (status !== undefined && status < 500 && status !== 429 && status !== 409) return undefined;
   const { retryAfterSeconds } = error.extensions;
   if (typeof retryAfterSeconds === 'number')
-    return retryAfterSeconds <= MAX_RETRY_WAIT ? retryAfterSeconds * 1_000 : undefined;
-  return 250 * 2 ** attempt * (1 + Math.random());
+    return retryAfterSeconds <= longestSeconds ? retryAfterSeconds * 1_000 : undefined;
+  return INFERENCE.firstRetryMs * 2 ** attempt * (1 + Math.random());
 }
 
 const isNotFound = (error: unknown): boolean => [404, 405].includes((error as { status?: number }).status ?? 0);

@@ -4,6 +4,7 @@
  * `{detail}` (FastAPI), `{error: "…", error_type}` and `{message, type, code}` (TEI), `{error_code, message}`
  * (Databricks), `[{error}]` (Gemini). Comes with an HTTP status, in a body of status 200, or inside a stream.
  */
+import { INFERENCE } from '../../bounds.ts';
 import { excessOf, type Excess } from './excess.ts';
 
 export interface Refusal {
@@ -16,9 +17,6 @@ export interface Refusal {
   /** Set where the input was too long, or there was too much of it in one request. */
   readonly excess: Excess | undefined;
 }
-
-/** The longest message that is passed on, in characters. */
-const MESSAGE = 500;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -37,7 +35,7 @@ export function refusalOf(body: unknown, status: number): Refusal | undefined {
     .replace(/\s+/g, ' ')
     .trim()
     .replace(/\b(?:sk|hf|gsk|dapi|key)[-_][\w*.-]{6,}/g, '[key]')
-    .slice(0, MESSAGE);
+    .slice(0, INFERENCE.refusalCharacters);
   const named = status < 400 ? (statusIn(fields) ?? statusOfKind(kind)) : status;
   return { message: said, status: named, kind, excess: excessOf(said, kind, named, fields) };
 }

@@ -2,13 +2,12 @@
  * Reranking of servers that serve it beside OpenAI's protocol, which has none: Jina's and Cohere's form (vLLM, LiteLLM,
  * Infinity, llama.cpp) at `<base>/rerank`, or TEI's at the root. Which one, if any, is found out by asking.
  */
+import { INFERENCE, type InferenceBounds } from '../../bounds.ts';
 import type { InferenceCall, RerankDriver, RerankScore, TokenCount } from '../../driver.ts';
 import { refusalIn } from './errors.ts';
 import type { OpenAIServer } from './index.ts';
 import { inputTokens } from './token-count.ts';
 
-/** For so long a server that does not serve reranking is not asked again. */
-const ASK_AGAIN_MS = 5 * 60_000;
 /** Statuses of a server that does not know the path, or reranking. */
 const NOT_SERVED = new Set([404, 405, 501]);
 /** Statuses of a server that does not know the form; or does not accept this one request. */
@@ -20,19 +19,29 @@ interface Form {
 }
 
 /** @param model the reranking model's name; servers that have just one do without */
-export function createOpenAIRerank(server: OpenAIServer, model: string | undefined): RerankDriver {
-  return new OpenAIRerank(server, model);
+export function createOpenAIRerank(
+  server: OpenAIServer,
+  model: string | undefined,
+  bounds: Pick<InferenceBounds, 'rerankRetries'> = {},
+): RerankDriver {
+  return new OpenAIRerank(server, model, bounds);
 }
 
 class OpenAIRerank implements RerankDriver {
   readonly provider: string;
   readonly #server: OpenAIServer;
   readonly #model: string | undefined;
+  readonly #retries: number;
   readonly #forms: readonly Form[];
   #served: Form | undefined;
   #notServedUntil = 0;
 
-  constructor(server: OpenAIServer, model: string | undefined) {
+  constructor(
+    server: OpenAIServer,
+    model: string | undefined,
+    { rerankRetries = INFERENCE.rerankRetries }: Pick<InferenceBounds, 'rerankRetries'>,
+  ) {
+    this.#retries = rerankRetries;
     this.#server = server;
     this.#model = model;
     this.provider = server.provider;
@@ -63,14 +72,14 @@ class OpenAIRerank implements RerankDriver {
       }
     }
     // What was refused may have been this query or these documents alone: the next may be served.
-    if (!refused) this.#notServedUntil = Date.now() + ASK_AGAIN_MS;
+    if (!refused) this.#notServedUntil = Date.now() + INFERENCE.rerankAskAgainMs;
     return null;
   }
 
   async #send(call: InferenceCall, form: Form, query: string, documents: readonly string[]) {
     const answer = await this.#server.ask(
       call,
-      { model: this.#model, modelVariable: 'RERANK_MODEL', retries: 1 },
+      { model: this.#model, modelVariable: 'RERANK_MODEL', retries: this.#retries },
       ({ post }) => post<unknown>(form.path, form.body(query, documents)),
     );
     const results = scoresOf(answer, documents.length);
