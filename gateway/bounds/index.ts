@@ -5,6 +5,7 @@
 import type { BoundValues, BoundVariables } from '#subgraphs/shared/bound.ts';
 import { INFERENCE } from '#subgraphs/inference/bounds.ts';
 import { OBJECT } from '#subgraphs/object/bounds.ts';
+import { RUNS } from '#subgraphs/runs/bounds.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
 import { NEO4J } from '#subgraphs/shared/neo4j/bounds.ts';
 import { POSTGRES } from '#subgraphs/shared/postgres/bounds.ts';
@@ -40,6 +41,7 @@ export const BOUNDS = {
   neo4j: NEO4J,
   object: OBJECT,
   inference: INFERENCE,
+  runs: RUNS,
 } as const;
 
 /** What operators may set, by room. */

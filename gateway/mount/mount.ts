@@ -107,7 +107,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
     const { retention, dispatch, temporal } = config.runs;
     return createRuns(
-      { redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal },
+      { ...config.bounds.runs, redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal },
       { postgres, archiveSink, log: logTo(log, 'runs') },
     );
   },

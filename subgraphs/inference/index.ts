@@ -53,7 +53,16 @@ export async function createInference(config: InferenceConfig, ports: InferenceP
   const embedder = createEmbedder(embedding, recordUsage);
   return {
     name: 'inference',
-    schema: buildSchema({ embedder, embedding, chat, reranker, servers, recordUsage, work, bounds: { summaryCharacters } }),
+    schema: buildSchema({
+      embedder,
+      embedding,
+      chat,
+      reranker,
+      servers,
+      recordUsage,
+      work,
+      bounds: { summaryCharacters },
+    }),
     routes: [],
     provides: { embedder },
     health: () => health(embedding, servers),

@@ -3,6 +3,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { RUNS } from './bounds.ts';
 import type { RunEventType } from './events/event-types.ts';
 import type { TenantPosition } from './streams/tenant-position.ts';
 
@@ -16,7 +17,7 @@ export interface RunLimits {
   /** Events of one run, the terminal one not counted. @default 100000 */
   readonly eventsPerRun: number;
 }
-export const RUN_LIMITS: RunLimits = { eventsPerAppend: 500, eventsPerRun: 100_000 };
+export const RUN_LIMITS: RunLimits = { eventsPerAppend: RUNS.eventsPerAppend, eventsPerRun: RUNS.eventsPerRun };
 
 /** How a failed run failed. */
 export interface RunFailure {
@@ -98,9 +99,9 @@ export interface StartRun {
 
 /** The bounds of what workers ask for. */
 export const LEASE_LIMITS = {
-  seconds: { default: 60, min: 1, max: 3_600 },
-  priority: { min: -1_000, max: 1_000 },
-  attempts: { default: 5, min: 1, max: 100 },
+  seconds: { default: RUNS.leaseSeconds, min: 1, max: RUNS.longestLeaseSeconds },
+  priority: { min: -RUNS.priority, max: RUNS.priority },
+  attempts: { default: RUNS.attempts, min: 1, max: RUNS.mostAttempts },
 } as const;
 
 /** A worker's hold on a run. */

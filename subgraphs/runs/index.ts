@@ -4,6 +4,7 @@ import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { RUNS, type RunsBounds } from './bounds.ts';
 import type { RunsDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { PostgresWakeUps } from './drivers/postgres/wake-ups.ts';
@@ -17,26 +18,23 @@ import { LeaseSweep } from './leases/sweep.ts';
 import { Periodic } from './background/periodic.ts';
 import { partitionDays, Retention, type RetentionRules } from './retention/retention.ts';
 import { buildSchema } from './schema/index.ts';
-import { eventRoute, type SseOptions } from './streams/sse.ts';
-import { StreamHub, type StreamHubOptions } from './streams/stream-hub.ts';
+import { eventRoute } from './streams/sse.ts';
+import { StreamHub } from './streams/stream-hub.ts';
 import type { WakeUps } from './streams/wake-ups.ts';
 import { webhookPolicy } from './dispatch/webhook-addresses.ts';
 import { webhookSender } from './dispatch/webhook.ts';
 import { Workflows } from './dispatch/workflows.ts';
 
-export interface RunsConfig {
+/** Bounds are said in `RUNS` (./bounds.ts), with their defaults. */
+export interface RunsConfig extends RunsBounds {
   /** Redis, for wake-ups; without it they travel through PostgreSQL. */
   redisUrl?: Secret;
-  /** Reading streams: batch, tail, poll, patience; see {@link StreamHubOptions}. */
-  streams?: Omit<StreamHubOptions, 'log' | 'seams'>;
   /** When events of ended runs are archived and removed. @default never */
   retention?: RetentionRules;
   /** Where runs may be dispatched to, and what signs them. @default nowhere */
   dispatch?: { allowedHosts: readonly string[]; secret: string };
   /** The Temporal server whose workflows own runs. @default none */
   temporal?: TemporalOptions;
-  /** Streams over plain server-sent events; see {@link SseOptions}. */
-  sse?: Omit<SseOptions, 'log'>;
 }
 
 export interface RunsDeps {
@@ -52,22 +50,25 @@ export interface RunsDeps {
  * Applies migrations and mounts the subgraph. `close` ends its streams and its listening connection, not `postgres`.
  */
 export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Subgraph> {
+  const { redisUrl, retention: rules, dispatch: receivers, temporal, ...bounds } = config;
   const { postgres, log } = deps;
   await postgres?.migrate('runs', new URL('./migrations/', import.meta.url));
-  const partitions = postgres ? await openPartitions(postgres, config.retention, log) : undefined;
-  const wakeUps = postgres ? await openWakeUps(config, postgres, log) : silentWakeUps;
+  const partitions = postgres ? await openPartitions(postgres, rules, log) : undefined;
+  const wakeUps = postgres ? await openWakeUps(redisUrl, postgres, log) : silentWakeUps;
   const driver = postgres ? postgresDriver(postgres, wakeUps) : disabledDriver();
-  const retention = postgres ? openRetention(postgres, driver, config.retention, deps) : undefined;
-  const dispatch = postgres && config.dispatch ? openDispatch(postgres, wakeUps, config.dispatch, log) : undefined;
+  const retention = postgres ? openRetention(postgres, driver, { ...rules, bounds }, deps) : undefined;
+  const dispatch = postgres && receivers ? openDispatch(postgres, wakeUps, { ...receivers, bounds }, log) : undefined;
   const workflows =
-    postgres && config.temporal ? await openWorkflows(postgres, driver, config.temporal, log) : undefined;
-  const leases = postgres ? new LeaseSweep(postgresExhausted(postgres, wakeUps), { log }) : undefined;
+    postgres && temporal ? await openWorkflows(postgres, driver, { ...temporal, bounds }, log) : undefined;
+  const leases = postgres
+    ? new LeaseSweep(postgresExhausted(postgres, wakeUps), { everyMs: bounds.leaseSweepMs, log })
+    : undefined;
   leases?.start();
-  const hub = new StreamHub(driver.log, wakeUps, { ...config.streams, log });
+  const hub = new StreamHub(driver.log, wakeUps, { ...bounds, log });
   return {
     name: 'runs',
     schema: buildSchema({ driver, hub, dispatch, workflows }),
-    routes: [eventRoute(hub, { ...config.sse, log })],
+    routes: [eventRoute(hub, { ...bounds, log })],
     provides: {},
     health: () =>
       Promise.all([
@@ -91,11 +92,18 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
 function openDispatch(
   postgres: Postgres,
   wakeUps: WakeUps,
-  { allowedHosts, secret }: NonNullable<RunsConfig['dispatch']>,
+  { allowedHosts, secret, bounds }: NonNullable<RunsConfig['dispatch']> & { bounds: RunsBounds },
   log: RunsDeps['log'],
 ) {
   const policy = webhookPolicy(allowedHosts);
-  const dispatcher = new Dispatcher(postgresDispatch(postgres, wakeUps), webhookSender({ policy, secret }), { log });
+  const sender = webhookSender({ policy, secret, timeoutMs: bounds.dispatchTimeoutMs });
+  const dispatcher = new Dispatcher(postgresDispatch(postgres, wakeUps), sender, {
+    everyMs: bounds.dispatchPollMs,
+    concurrency: bounds.dispatchConcurrency,
+    leaseSeconds: bounds.dispatchLeaseSeconds,
+    longestRetryMs: bounds.dispatchLongestRetryMs,
+    log,
+  });
   dispatcher.start();
   return { policy, dispatcher };
 }
@@ -109,7 +117,7 @@ async function openPartitions(postgres: Postgres, rules: RetentionRules = {}, lo
     log?.('The next partitions of the run log could not be made; trying again.', error);
   const add = () => addPartitions(postgres, partitionDays(rules));
   await add().catch(onError);
-  const periodic = new Periodic(add, { everyMs: 3 * 3_600_000, onError });
+  const periodic = new Periodic(add, { everyMs: RUNS.partitionsMs, onError });
   periodic.start();
   return periodic;
 }
@@ -117,12 +125,17 @@ async function openPartitions(postgres: Postgres, rules: RetentionRules = {}, lo
 async function openWorkflows(
   postgres: Postgres,
   driver: RunsDriver,
-  options: TemporalOptions,
+  { bounds, ...options }: TemporalOptions & { bounds: RunsBounds },
   log: RunsDeps['log'],
 ): Promise<Workflows> {
   // Loaded where it is used: most installations have no Temporal, and its client is large.
   const { temporalWorkflows } = await import('./drivers/temporal/index.ts');
-  const workflows = new Workflows(postgresWorkflows(postgres), driver, temporalWorkflows(options), { log });
+  const service = temporalWorkflows({ timeoutMs: bounds.temporalTimeoutMs, ...options });
+  const workflows = new Workflows(postgresWorkflows(postgres), driver, service, {
+    everyMs: bounds.dispatchPollMs,
+    concurrency: bounds.dispatchConcurrency,
+    log,
+  });
   workflows.start();
   return workflows;
 }
@@ -130,7 +143,7 @@ async function openWorkflows(
 function openRetention(
   postgres: Postgres,
   driver: RunsDriver,
-  rules: RetentionRules = {},
+  { bounds, ...rules }: RetentionRules & { bounds: RunsBounds },
   { archiveSink, log }: RunsDeps,
 ): Retention | undefined {
   if (rules.days === undefined && rules.runs === undefined) return undefined;
@@ -138,12 +151,19 @@ function openRetention(
     log?.('Nothing archives the events of old runs, so they are kept: retention needs an object store.');
     return undefined;
   }
-  const retention = new Retention(postgresRetention(postgres, log), driver, archiveSink, { ...rules, log });
+  const retention = new Retention(postgresRetention(postgres, log), driver, archiveSink, {
+    ...rules,
+    everyMs: bounds.retentionPollMs,
+    batch: bounds.retentionBatch,
+    events: bounds.retentionEvents,
+    partBytes: bounds.archivePartBytes,
+    log,
+  });
   retention.start();
   return retention;
 }
 
-async function openWakeUps({ redisUrl }: RunsConfig, postgres: Postgres, log: RunsDeps['log']): Promise<WakeUps> {
+async function openWakeUps(redisUrl: Secret | undefined, postgres: Postgres, log: RunsDeps['log']): Promise<WakeUps> {
   if (redisUrl === undefined) return new PostgresWakeUps(postgres, { log });
   // Loaded where it is used: most installations have no Redis.
   const { RedisWakeUps } = await import('./drivers/redis/wake-ups.ts');

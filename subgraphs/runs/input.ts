@@ -3,19 +3,19 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { checkJson } from '#subgraphs/shared/json.ts';
+import { RUNS } from './bounds.ts';
 import { RUN_LIMITS, type AppendEvents, type RunFilter, type RunLimits } from './driver.ts';
 import { payloadFault } from './events/event-schemas.ts';
 import { isTerminal, type RunEventType } from './events/event-types.ts';
 
-/** The longest of the short texts: idempotency keys, thread ids, error codes. In characters. */
-const SHORT_TEXT = 200;
-/** The longest text for people: reasons, error messages. In characters. */
-const LONG_TEXT = 10_000;
-
 /**
  * @throws CodedError `BAD_USER_INPUT` where a text is empty, too long or holds NUL
  */
-export function checkText(name: string, value: string | null | undefined, limit = SHORT_TEXT): string | null {
+export function checkText(
+  name: string,
+  value: string | null | undefined,
+  limit: number = RUNS.shortCharacters,
+): string | null {
   if (value === null || value === undefined) return null;
   if (value === '') throw badUserInput(`\`${name}\` must not be empty; leave it out.`);
   if (value.length > limit)
@@ -24,7 +24,7 @@ export function checkText(name: string, value: string | null | undefined, limit 
   return value;
 }
 export const checkLongText = (name: string, value: string | null | undefined): string | null =>
-  checkText(name, value, LONG_TEXT);
+  checkText(name, value, RUNS.longCharacters);
 
 /**
  * @throws CodedError `BAD_USER_INPUT` where a number is out of its bounds
@@ -105,7 +105,7 @@ export function checkEvents(
     const fault = payloadFault(type, given);
     if (fault) {
       const part = fault.path === '' ? 'payload' : `payload.${fault.path.slice(0, 200)}`;
-      throw badUserInput(`${where}: ${part}: ${fault.message.slice(0, 500)}`);
+      throw badUserInput(`${where}: ${part}: ${fault.message.slice(0, RUNS.faultCharacters)}`);
     }
     // What was given, not what the schema made of it: unknown keys stay, `__proto__` included.
     return { type, payload: given };
@@ -115,10 +115,10 @@ export function checkEvents(
 /** Nesting and length of a filter. */
 export function checkFilter(where: RunFilter | null | undefined, depth = 0): void {
   if (!where) return;
-  if (depth > 8) throw badUserInput('`where` is nested more than 8 levels deep.');
+  if (depth > RUNS.filterDepth) throw badUserInput(`\`where\` is nested more than ${RUNS.filterDepth} levels deep.`);
   for (const list of [where.status?.in, where.agentId?.in, where.createdAt?.in, where.and, where.or]) {
-    if (list && list.length > 500)
-      throw badUserInput(`A list in \`where\` has ${list.length} items; at most 500 are accepted.`);
+    if (list && list.length > RUNS.filterItems)
+      throw badUserInput(`A list in \`where\` has ${list.length} items; at most ${RUNS.filterItems} are accepted.`);
   }
   for (const inner of [...(where.and ?? []), ...(where.or ?? []), where.not]) checkFilter(inner, depth + 1);
 }

@@ -3,9 +3,10 @@ import type { BaseEvent } from '@ag-ui/core';
 import { EventSchemas } from '@ag-ui/core/schemas';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { RUNS } from '#subgraphs/runs/bounds.ts';
 import { payloadFault } from '#subgraphs/runs/events/event-schemas.ts';
 import { RUN_EVENT_TYPES, type RunEventType } from '#subgraphs/runs/events/event-types.ts';
-import { EventOrder, NOTHING_OPEN, ORDER_LIMITS, type OrderedEvent } from '#subgraphs/runs/events/order.ts';
+import { EventOrder, NOTHING_OPEN, type OrderedEvent } from '#subgraphs/runs/events/order.ts';
 import { toAgUi } from '#subgraphs/runs/streams/sse.ts';
 import { readByAgUi } from '#tests/setup/ag-ui.ts';
 
@@ -168,9 +169,9 @@ describe('the order of events', () => {
 
   it('bounds what may be open at once', () => {
     const order = new EventOrder();
-    for (let at = 0; at < ORDER_LIMITS.open; at++) order.take(event('STEP_STARTED', { stepName: `s${at}` }));
+    for (let at = 0; at < RUNS.openParts; at++) order.take(event('STEP_STARTED', { stepName: `s${at}` }));
     expect(() => order.take(event('STEP_STARTED', { stepName: 'one more' }))).toThrow(/at most 500/);
-    expect(order.take(event('RUN_FINISHED'))).toHaveLength(ORDER_LIMITS.open + 1);
+    expect(order.take(event('RUN_FINISHED'))).toHaveLength(RUNS.openParts + 1);
   });
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { JSON_PATCH, PATCH_LIMITS, PatchedDocument, type JsonPatch } from '#subgraphs/runs/events/json-patch.ts';
+import { RUNS } from '#subgraphs/runs/bounds.ts';
+import { JSON_PATCH, PatchedDocument, type JsonPatch } from '#subgraphs/runs/events/json-patch.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 
 const patched = (document: unknown, patch: unknown): JsonValue => {
@@ -165,7 +166,7 @@ describe('bounds', () => {
     expect(document).toEqual({ a: value });
   });
   test('work', () => {
-    const document = new PatchedDocument({ a: 'x'.repeat(PATCH_LIMITS.bytes / 3), b: '' });
+    const document = new PatchedDocument({ a: 'x'.repeat(RUNS.stateBytes / 3), b: '' });
     const again: JsonPatch = Array.from({ length: 500 }, () => ({ op: 'copy' as const, from: '/a', path: '/b' }));
     expect(() => document.patch(again)).toThrow(/copy, compare or move too much/);
   });

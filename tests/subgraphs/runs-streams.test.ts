@@ -18,7 +18,7 @@ let runs: Subgraph;
 const principal = (tenantId: string): Principal => ({ tenantId, subject: 'ann', roles: [], scopes: [] });
 
 beforeAll(async () => {
-  fixture = await createRunsFixture({ sse: { keepAliveMs: 5 } });
+  fixture = await createRunsFixture({ keepAliveMs: 5 });
   ({ runs, postgres } = fixture);
 });
 afterAll(async () => {
@@ -215,7 +215,7 @@ describe('GET /runs/:id/events', () => {
     await append(runId, text('a'));
     let told: (message: string) => void = () => undefined;
     const cut = new Promise<string>((resolve) => (told = resolve));
-    const impatient = await createRuns({ sse: { stallMs: 1 } }, { postgres, log: (message) => told(message) });
+    const impatient = await createRuns({ stallMs: 1 }, { postgres, log: (message) => told(message) });
     const response = await get(`/runs/${runId}/events`, { of: impatient });
     const reader = response.body!.getReader();
     await reader.read();

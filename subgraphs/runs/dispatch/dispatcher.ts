@@ -1,6 +1,7 @@
 /**
  * Dispatches due runs to their webhooks. The runs table is the outbox: any number of processes may work on it at once.
  */
+import { RUNS } from '../bounds.ts';
 import type { Lease, Run } from '../driver.ts';
 import { Periodic } from '../background/periodic.ts';
 import type { WebhookSender } from './webhook.ts';
@@ -39,16 +40,18 @@ export interface DispatcherOptions {
    * @default 300
    */
   leaseSeconds?: number;
+  /** The longest pause before the next attempt, in milliseconds. @default 300000 */
+  longestRetryMs?: number;
   /**
-   * The pause before the next attempt, by the number of attempts so far. @default 1 s, doubling to 5 minutes, random by
-   * half
+   * The pause before the next attempt, by the number of attempts so far. @default 1 s, doubling to `longestRetryMs`,
+   * random by half
    */
   backoffMs?: (attempts: number) => number;
   log?: (message: string, error?: unknown) => void;
 }
 
-const defaultBackoff = (attempts: number): number =>
-  Math.min(1_000 * 2 ** (attempts - 1), 300_000) * (0.5 + Math.random());
+const defaultBackoff = (attempts: number, longestMs: number): number =>
+  Math.min(RUNS.firstDispatchRetryMs * 2 ** (attempts - 1), longestMs) * (0.5 + Math.random());
 
 export class Dispatcher {
   readonly #store: DispatchStore;
@@ -62,7 +65,7 @@ export class Dispatcher {
     this.#options = options;
     const onError = (error: unknown): void =>
       options.log?.('The runs to dispatch could not be looked up; trying again.', error);
-    this.#periodic = new Periodic(() => this.look(), { everyMs: options.everyMs ?? 1_000, onError });
+    this.#periodic = new Periodic(() => this.look(), { everyMs: options.everyMs ?? RUNS.dispatchPollMs, onError });
   }
 
   /** Looks at once, and from then on now and then. */
@@ -78,7 +81,7 @@ export class Dispatcher {
 
   /** Dispatches what is due; resolves with how many receivers have accepted. */
   async look(): Promise<number> {
-    const { concurrency = 20 } = this.#options;
+    const { concurrency = RUNS.dispatchConcurrency } = this.#options;
     let accepted = 0;
     for (;;) {
       const due = await this.#store.due(concurrency);
@@ -100,7 +103,11 @@ export class Dispatcher {
   }
 
   async #dispatch({ tenantId, runId }: { tenantId: string; runId: string }): Promise<boolean> {
-    const { leaseSeconds = 300, backoffMs = defaultBackoff } = this.#options;
+    const {
+      leaseSeconds = RUNS.dispatchLeaseSeconds,
+      longestRetryMs = RUNS.dispatchLongestRetryMs,
+      backoffMs = (attempts: number) => defaultBackoff(attempts, longestRetryMs),
+    } = this.#options;
     const claimed = await this.#store.claim(tenantId, runId, leaseSeconds);
     if (claimed === null) return false;
     const answer = await this.#sender.send(tenantId, claimed.run, claimed.lease, claimed.webhook);

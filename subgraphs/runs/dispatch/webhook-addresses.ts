@@ -5,6 +5,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { RUNS } from '../bounds.ts';
 
 /**
  * Refused wherever a name leads there, unless the address itself is listed: link-local, metadata, and what is no host.
@@ -83,8 +84,10 @@ export function webhookPolicy(allowedHosts: readonly string[]): WebhookPolicy {
   return {
     refusal,
     check(text) {
-      if (text.length > 2_000)
-        throw badUserInput(`\`webhook\` is ${text.length} characters long; at most 2000 are accepted.`);
+      if (text.length > RUNS.webhookCharacters)
+        throw badUserInput(
+          `\`webhook\` is ${text.length} characters long; at most ${RUNS.webhookCharacters} are accepted.`,
+        );
       if (!URL.canParse(text)) throw badUserInput('`webhook` is not a URL.');
       const url = new URL(text);
       if (url.protocol !== 'https:' && url.protocol !== 'http:')

@@ -6,6 +6,7 @@
 import { createHmac } from 'node:crypto';
 import { lookup as resolveName, type LookupAddress, type LookupOptions } from 'node:dns';
 import { Agent, request } from 'undici';
+import { RUNS } from '../bounds.ts';
 import type { Lease, Run } from '../driver.ts';
 import type { WebhookPolicy } from './webhook-addresses.ts';
 
@@ -41,7 +42,7 @@ export const sign = (secret: string, id: string, timestamp: number, body: string
 export function webhookSender({
   policy,
   secret,
-  timeoutMs = 10_000,
+  timeoutMs = RUNS.dispatchTimeoutMs,
   resolve = resolveName as Resolve,
 }: WebhookOptions): WebhookSender {
   // One connection for each message: receivers are many, and each connection's address is checked for its own URL.
@@ -49,9 +50,9 @@ export function webhookSender({
     new Agent({
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
-      maxResponseSize: 64 * 1024,
+      maxResponseSize: RUNS.webhookAnswerBytes,
       connect: {
-        timeout: Math.min(timeoutMs, 5_000),
+        timeout: Math.min(timeoutMs, RUNS.webhookConnectMs),
         // Checked where the connection is made: a name that was harmless a moment ago may lead elsewhere now (DNS
         // rebinding).
         lookup: (hostname, options, done) =>

@@ -8,6 +8,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { RUNS } from '../bounds.ts';
 import type { AppendEvents, Run, RunsDriver } from '../driver.ts';
 import { Periodic } from '../background/periodic.ts';
 
@@ -85,8 +86,6 @@ export interface WorkflowsOptions {
   log?: (message: string, error?: unknown) => void;
 }
 
-/** A step is never as long: the service's own time-outs end it. */
-const STEP_MS = 60_000;
 const ENDED = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
 /** Noted when a workflow that was started is not there; where it is still missing at the next look, the run fails. */
 const MISSING = 'The workflow is not found.';
@@ -115,7 +114,7 @@ export class Workflows {
     this.#options = options;
     const onError = (error: unknown): void =>
       options.log?.('The runs that workflows own could not be looked up; trying again.', error);
-    this.#periodic = new Periodic(() => this.look(), { everyMs: options.everyMs ?? 1_000, onError });
+    this.#periodic = new Periodic(() => this.look(), { everyMs: options.everyMs ?? RUNS.dispatchPollMs, onError });
   }
 
   start(): void {
@@ -133,10 +132,10 @@ export class Workflows {
 
   /** Takes every step that is due. @returns how many */
   async look(): Promise<number> {
-    const { concurrency = 20, log } = this.#options;
+    const { concurrency = RUNS.dispatchConcurrency, log } = this.#options;
     let steps = 0;
     for (;;) {
-      const due = await this.#store.due(concurrency, STEP_MS);
+      const due = await this.#store.due(concurrency, RUNS.stepMs);
       const results = await Promise.allSettled(due.map((run) => this.#step(run)));
       for (const result of results)
         if (result.status === 'rejected')
@@ -153,7 +152,8 @@ export class Workflows {
   }
 
   async #step(due: DueWorkflow): Promise<void> {
-    const { lookMs = (age: number) => Math.min(Math.max(age * 250, 2_000), 120_000) } = this.#options;
+    const { lookMs = (age: number) => Math.min(Math.max(age * 250, RUNS.firstLookMs), RUNS.longestLookMs) } =
+      this.#options;
     try {
       const outcome = await this.#take(due, Math.ceil(lookMs(due.ageSeconds)));
       await this.#store.note(due, outcome.next, outcome);
@@ -164,7 +164,9 @@ export class Workflows {
       if (told !== this.#told)
         this.#options.log?.(`${told} Runs that wait for it are kept and tried again.`, error.cause);
       this.#told = told;
-      await this.#store.note(due, Math.ceil(Math.min(lookMs(due.ageSeconds), 30_000)), { error: error.message });
+      await this.#store.note(due, Math.ceil(Math.min(lookMs(due.ageSeconds), RUNS.failedLookMs)), {
+        error: error.message,
+      });
     }
   }
 
@@ -177,7 +179,7 @@ export class Workflows {
       await this.#service.cancel(workflowId, 'The run was cancelled.');
       // Another process may have begun to start it and died since: asked again when no start can be on its way any
       // more.
-      if (!started) return { next: STEP_MS, started: true };
+      if (!started) return { next: RUNS.stepMs, started: true };
     }
     // A workflow that has ended its run may have something left to do; nobody waits for that.
     if (ENDED.includes(status)) return { next: null };
@@ -186,7 +188,7 @@ export class Workflows {
     if (found.state === 'open') return { next: later, error: null };
     // Once could be a server that is being put back from a copy.
     if (found.state === 'missing' && dispatchError !== MISSING)
-      return { next: Math.min(later, 30_000), error: MISSING };
+      return { next: Math.min(later, RUNS.failedLookMs), error: MISSING };
     await this.#end(context, runId, endingOf(found));
     return { next: null };
   }

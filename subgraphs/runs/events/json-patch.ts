@@ -7,13 +7,11 @@
 import { z } from 'zod';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-
-/** What a document may be (bytes of JSON, levels), and how many bytes one series of patches may touch. */
-export const PATCH_LIMITS = { bytes: 256 * 1024, depth: 32, work: 32 * 1024 * 1024 } as const;
+import { RUNS } from '../bounds.ts';
 
 const pointer = z
   .string()
-  .max(1_024)
+  .max(RUNS.pointerCharacters)
   .regex(/^(\/([^/~]|~[01])*)*$/, 'must be a JSON Pointer (RFC 6901)');
 const value = z.unknown().refine((given) => given !== undefined, 'is required');
 
@@ -49,7 +47,7 @@ export class PatchedDocument {
   /** At least the document's size: what was dropped since it was measured is still counted. */
   #bytes: number;
   /** Bytes that the series may still touch. */
-  #work: number = PATCH_LIMITS.work;
+  #work: number = RUNS.patchWork;
 
   constructor(document: JsonValue) {
     this.#holder[''] = document;
@@ -158,16 +156,16 @@ export class PatchedDocument {
    * Keeps the document within its limits; its exact size is measured only when the sum of what was added may pass them.
    */
   #grow(path: readonly string[], given: JsonValue, dropped: JsonValue | undefined): void {
-    if (path.length - 1 + depth(given) > PATCH_LIMITS.depth)
-      fail(`the document would be nested more than ${PATCH_LIMITS.depth} levels deep.`);
+    if (path.length - 1 + depth(given) > RUNS.stateDepth)
+      fail(`the document would be nested more than ${RUNS.stateDepth} levels deep.`);
     const bytes = size(given);
     this.#spend(bytes);
     this.#bytes += bytes;
-    if (this.#bytes <= PATCH_LIMITS.bytes) return;
+    if (this.#bytes <= RUNS.stateBytes) return;
     const before = size(this.value);
     this.#spend(before);
     this.#bytes = before + bytes - (dropped === undefined ? 0 : size(dropped));
-    if (this.#bytes > PATCH_LIMITS.bytes) fail(`the document would be longer than ${PATCH_LIMITS.bytes} bytes.`);
+    if (this.#bytes > RUNS.stateBytes) fail(`the document would be longer than ${RUNS.stateBytes} bytes.`);
   }
 
   #spend(bytes: number): void {

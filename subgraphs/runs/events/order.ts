@@ -5,6 +5,7 @@
  */
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { RUNS } from '../bounds.ts';
 import type { RunEventType } from './event-types.ts';
 import {
   AGREED,
@@ -49,9 +50,6 @@ export interface OpenParts {
   readonly owners?: Readonly<Record<string, string | null>>;
 }
 export const NOTHING_OPEN: OpenParts = { open: [], ended: [] };
-
-/** Parts open at once, and subagents of one run: what a row can hold and a client can follow. */
-export const ORDER_LIMITS = { open: 500, subagents: 1_000, owners: 2_000 } as const;
 
 /** Follows a log. */
 export class EventOrder {
@@ -121,8 +119,7 @@ export class EventOrder {
       if (parent !== undefined && !this.#ended.has(parent) && !this.#find('SUBAGENT', parent))
         throw refused(type, kind, parent, 'has not been started in this run');
       const subagents = this.#ended.size + this.#open.filter((part) => part.kind === 'SUBAGENT').length;
-      if (subagents >= ORDER_LIMITS.subagents)
-        throw badUserInput(`${type}: a run has at most ${ORDER_LIMITS.subagents} subagents.`);
+      if (subagents >= RUNS.subagents) throw badUserInput(`${type}: a run has at most ${RUNS.subagents} subagents.`);
     }
     if (this.#find(kind, id, owner)) throw refused(type, kind, id, 'is already open; end it first');
     this.#add(type, { kind, id, owner: kind === 'SUBAGENT' ? null : owner }, tag);
@@ -250,7 +247,7 @@ export class EventOrder {
     if (!this.#owners) return;
     this.#owners.set(name, owner);
     // What was said longest ago is the least likely to be named again.
-    if (this.#owners.size > ORDER_LIMITS.owners) this.#owners.delete(this.#owners.keys().next().value!);
+    if (this.#owners.size > RUNS.owners) this.#owners.delete(this.#owners.keys().next().value!);
   }
 
   /** A tool call belongs to whom the message belongs to that makes it. */
@@ -293,8 +290,8 @@ export class EventOrder {
   }
 
   #add(type: string, { owner, ...part }: Part, tag: string | undefined): void {
-    if (this.#open.length >= ORDER_LIMITS.open)
-      throw badUserInput(`${type}: a run has at most ${ORDER_LIMITS.open} messages, calls, steps and subagents open.`, {
+    if (this.#open.length >= RUNS.openParts)
+      throw badUserInput(`${type}: a run has at most ${RUNS.openParts} messages, calls, steps and subagents open.`, {
         hint: 'End some of them first.',
       });
     const name = nameOf(part);

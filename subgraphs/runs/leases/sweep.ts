@@ -2,6 +2,7 @@
  * Ends runs whose attempts are used up: the last worker's lease has expired, and nobody may claim the run again. A
  * claim ends those that it meets on its way; the sweep ends them also where no worker asks any more.
  */
+import { RUNS } from '../bounds.ts';
 import { doDue, Periodic } from '../background/periodic.ts';
 
 /** What the sweep needs of the store. It works across tenants. */
@@ -21,15 +22,12 @@ export interface LeaseSweepOptions {
   log?: (message: string, error?: unknown) => void;
 }
 
-/** Runs of one look. */
-const BATCH = 100;
-
 export class LeaseSweep {
   readonly #store: ExhaustedStore;
   readonly #log: NonNullable<LeaseSweepOptions['log']>;
   readonly #periodic: Periodic;
 
-  constructor(store: ExhaustedStore, { everyMs = 15_000, log = () => undefined }: LeaseSweepOptions = {}) {
+  constructor(store: ExhaustedStore, { everyMs = RUNS.leaseSweepMs, log = () => undefined }: LeaseSweepOptions = {}) {
     this.#store = store;
     this.#log = log;
     const onError = (error: unknown): void =>
@@ -45,10 +43,10 @@ export class LeaseSweep {
   /** @returns how many runs were ended; one that fails is logged, and tried again by a later look */
   async sweep(): Promise<number> {
     return await doDue(
-      () => this.#store.exhausted(BATCH),
+      () => this.#store.exhausted(RUNS.sweepBatch),
       ({ tenantId, runId }) => this.#store.giveUp(tenantId, runId),
       {
-        batch: BATCH,
+        batch: RUNS.sweepBatch,
         closed: () => this.#periodic.closed,
         failed: ({ runId }, error) =>
           this.#log(`Run ${runId} could not be ended, though its attempts are used up; trying again.`, error),

@@ -5,6 +5,7 @@
  */
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
+import { RUNS } from '../bounds.ts';
 import type { Run, RunEvent, RunsDriver } from '../driver.ts';
 import { doDue, Periodic } from '../background/periodic.ts';
 
@@ -21,7 +22,10 @@ export interface RetentionRules {
  * may be kept for so much longer than the rule says.
  */
 export const partitionDays = ({ days }: RetentionRules): number =>
-  Math.min(Math.max(Math.floor((days ?? 900) / 30), 1), 30);
+  Math.min(
+    Math.max(Math.floor((days ?? RUNS.partitionDays * RUNS.partitionSteps) / RUNS.partitionSteps), 1),
+    RUNS.partitionDays,
+  );
 
 /** Runs of one range of ids, which is a range of time. */
 export interface LogRange {
@@ -64,13 +68,12 @@ export interface RetentionOptions extends RetentionRules {
    * too
    */
   partBytes?: number;
+  /** Runs of one look. @default 20 */
+  batch?: number;
+  /** Events of one read of the log. @default 1000 */
+  events?: number;
   log?: (message: string, error?: unknown) => void;
 }
-
-/** Runs that one look takes on. */
-const BATCH = 20;
-/** Events of one read of the log. */
-const READ = 1_000;
 
 /** The key of the n-th object of an archived run, from 1. Parts follow until the run's last sequence is reached. */
 export const archiveKey = (runId: string, part = 1): string =>
@@ -82,6 +85,7 @@ export class Retention {
   readonly #sink: ArchiveSink;
   readonly #options: RetentionOptions;
   readonly #periodic: Periodic;
+  readonly #batch: number;
 
   constructor(
     store: RetentionStore,
@@ -93,9 +97,10 @@ export class Retention {
     this.#driver = driver;
     this.#sink = sink;
     this.#options = options;
+    this.#batch = options.batch ?? RUNS.retentionBatch;
     const onError = (error: unknown): void =>
       options.log?.('Retention could not look for old runs; it tries again.', error);
-    this.#periodic = new Periodic(() => this.sweep(), { everyMs: options.everyMs ?? 60_000, onError });
+    this.#periodic = new Periodic(() => this.sweep(), { everyMs: options.everyMs ?? RUNS.retentionPollMs, onError });
   }
 
   /** Looks now and then, until {@link close}. */
@@ -111,16 +116,16 @@ export class Retention {
     const { days, runs } = this.#options;
     let archived = 0;
     for (const range of days === undefined ? [] : await this.#store.ranges(days)) {
-      archived += await this.#archiveAll(() => this.#store.dueByAge(range, days!, BATCH), range.whole);
+      archived += await this.#archiveAll(() => this.#store.dueByAge(range, days!, this.#batch), range.whole);
     }
-    if (runs !== undefined) archived += await this.#archiveAll(() => this.#store.dueByNumber(runs, BATCH), false);
+    if (runs !== undefined) archived += await this.#archiveAll(() => this.#store.dueByNumber(runs, this.#batch), false);
     await this.#store.dropArchived();
     return archived;
   }
 
   #archiveAll(due: () => Promise<{ tenantId: string; runId: string }[]>, withRange: boolean): Promise<number> {
     return doDue(due, ({ tenantId, runId }) => this.#archive(tenantId, runId, withRange), {
-      batch: BATCH,
+      batch: this.#batch,
       closed: () => this.#periodic.closed,
       failed: ({ runId }, error) =>
         this.#options.log?.(`The events of run ${runId} could not be archived; they are kept.`, error),
@@ -149,7 +154,7 @@ export class Retention {
 
   /** A part is written only when it is whole: two processes that archive one run write the same bytes, or nothing. */
   async #write(context: RequestContext, run: Run): Promise<boolean> {
-    const { partBytes = 4 * 1024 * 1024 } = this.#options;
+    const { partBytes = RUNS.archivePartBytes, events: page = RUNS.retentionEvents } = this.#options;
     let lines: string[] = [JSON.stringify({ run })];
     let bytes = Buffer.byteLength(lines[0]!);
     let part = 1;
@@ -162,7 +167,7 @@ export class Retention {
       bytes = 0;
     };
     while (after < run.lastSequence) {
-      const events = await this.#driver.log.read(context.principal.tenantId, run.id, after, READ, partBytes);
+      const events = await this.#driver.log.read(context.principal.tenantId, run.id, after, page, partBytes);
       if (events.length === 0) return false; // Removed meanwhile: another process has archived it.
       for (const event of events) {
         if (event.sequence !== after + 1) throw new Error(`The log of run ${run.id} has no event ${after + 1}.`);

@@ -4,25 +4,13 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { RUNS, type RunsBounds } from '../bounds.ts';
 import type { LogHead, RunEvent, RunLog } from '../driver.ts';
 import { isTerminal } from '../events/event-types.ts';
 import { StreamedRuns } from './streamed-runs.ts';
 
-export interface ReaderOptions {
-  /** Events of one read. @default 200 */
-  batch?: number;
-  /** Payload bytes of one read, but for a single event. @default 1 MiB */
-  batchBytes?: number;
-  /** Events that stay in memory for those who are up to date. @default 500 */
-  tail?: number;
-  /** Payload bytes that stay in memory for those who are up to date. @default 1 MiB */
-  tailBytes?: number;
-  /**
-   * How long reads of a store that is away are tried again before the followers are told, in milliseconds. @default
-   * 30000
-   */
-  patienceMs?: number;
-}
+/** Bounds are said in `RUNS` (../bounds.ts), with their defaults. */
+export type ReaderOptions = Pick<RunsBounds, 'batch' | 'batchBytes' | 'tail' | 'tailBytes' | 'patienceMs'>;
 
 export class SharedReader {
   readonly tenantId: string;
@@ -53,11 +41,11 @@ export class SharedReader {
     this.#log = log;
     this.tenantId = tenantId;
     this.runId = runId;
-    this.#batch = options.batch ?? 200;
-    this.#batchBytes = options.batchBytes ?? 1024 * 1024;
-    this.#tailSize = options.tail ?? 500;
-    this.#tailBytes = options.tailBytes ?? 1024 * 1024;
-    this.#patienceMs = options.patienceMs ?? 30_000;
+    this.#batch = options.batch ?? RUNS.batch;
+    this.#batchBytes = options.batchBytes ?? RUNS.batchBytes;
+    this.#tailSize = options.tail ?? RUNS.tail;
+    this.#tailBytes = options.tailBytes ?? RUNS.tailBytes;
+    this.#patienceMs = options.patienceMs ?? RUNS.patienceMs;
   }
 
   /** The last sequence known here; -1 before {@link open}. */
@@ -203,7 +191,7 @@ function tailOf(events: RunEvent[], size: number, bytes: number): RunEvent[] {
  */
 export async function patiently<T>(read: () => Promise<T>, patienceMs: number, ended: AbortSignal): Promise<T> {
   const until = performance.now() + patienceMs;
-  for (let pause = 50; ; pause = Math.min(pause * 2, 2_000)) {
+  for (let pause: number = RUNS.firstReadRetryMs; ; pause = Math.min(pause * 2, RUNS.longestReadRetryMs)) {
     try {
       return await read();
     } catch (error) {

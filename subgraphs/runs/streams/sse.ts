@@ -6,25 +6,18 @@
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
+import { RUNS, type RunsBounds } from '../bounds.ts';
 import type { RunEvent } from '../driver.ts';
 import { isOwn, RUN_EVENT_TYPES, type RunEventType } from '../events/event-types.ts';
 import { parseCursor } from '../input.ts';
 import type { RunStream } from './run-stream.ts';
 import type { StreamHub } from './stream-hub.ts';
 
-export interface SseOptions {
-  /** How often an idle stream says that it lives, in milliseconds: less than proxies' usual minute. @default 15000 */
-  keepAliveMs?: number;
-  /**
-   * How long a client may leave what was sent unread before it is cut, to resume later, in milliseconds. @default 60000
-   */
-  stallMs?: number;
+export interface SseOptions extends Pick<RunsBounds, 'keepAliveMs' | 'stallMs'> {
   log?: (message: string, error?: unknown) => void;
 }
 
 const PREFIX = '/runs/';
-/** How soon clients are told to come back, in milliseconds. */
-const RETRY_MS = 1_000;
 
 /** The route; tenancy and existence are looked at anew by every request, and so by every resume. */
 export function eventRoute(hub: StreamHub, options: SseOptions = {}): Route {
@@ -80,8 +73,6 @@ export function toAgUi({ type, payload, createdAt }: RunEvent): Record<string, u
 
 /** Frames of events that several may follow: encoded once, and kept as long as the event is. */
 const frames = new WeakMap<RunEvent, Uint8Array>();
-/** Bytes that are sent at once, but for a single event. */
-const CHUNK_BYTES = 64 * 1024;
 const text = new TextEncoder();
 
 function frameOf(event: RunEvent): Uint8Array {
@@ -96,7 +87,7 @@ function frameOf(event: RunEvent): Uint8Array {
 /** The frame of `first`, and of what else is at hand. */
 function chunkOf(first: RunEvent, stream: RunStream): Uint8Array {
   const parts = [frameOf(first)];
-  for (let bytes = parts[0]!.length; bytes < CHUNK_BYTES;) {
+  for (let bytes = parts[0]!.length; bytes < RUNS.writeBytes;) {
     const event = stream.poll();
     if (event === undefined) break;
     const frame = frameOf(event);
@@ -109,7 +100,7 @@ function chunkOf(first: RunEvent, stream: RunStream): Uint8Array {
 /** Pulls from the stream as fast as the client reads; a client that stops reading is cut after a while. */
 function encode(
   stream: RunStream,
-  { keepAliveMs = 15_000, stallMs = 60_000, log }: SseOptions,
+  { keepAliveMs = RUNS.keepAliveMs, stallMs = RUNS.stallMs, log }: SseOptions,
 ): ReadableStream<Uint8Array> {
   let next: Promise<IteratorResult<RunEvent>> | undefined;
   let stalled: NodeJS.Timeout | undefined;
@@ -121,7 +112,7 @@ function encode(
         if (!begun) {
           begun = true;
           // At once, so that the client knows that it is connected.
-          controller.enqueue(text.encode(`retry: ${RETRY_MS}\n\n`));
+          controller.enqueue(text.encode(`retry: ${RUNS.comeBackMs}\n\n`));
         } else {
           next ??= stream.next();
           const result = await orIdle(next, keepAliveMs);

@@ -2,6 +2,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, notFound } from '#subgraphs/shared/errors.ts';
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import { RUNS, type RunsBounds } from '../bounds.ts';
 import type { LogHead, RunLog, TenantFilter, TenantLog } from '../driver.ts';
 import type { RunEventType } from '../events/event-types.ts';
 import { FollowedReaders } from './followed-readers.ts';
@@ -12,11 +13,7 @@ import type { TenantEvent } from './tenant-reader.ts';
 import { TenantHub } from './tenant-stream.ts';
 import type { Wake, WakeUps } from './wake-ups.ts';
 
-export interface StreamHubOptions extends ReaderOptions {
-  /**
-   * How often to look for growth that no wake-up told of, in milliseconds; only while somebody follows. @default 5000
-   */
-  pollMs?: number;
+export interface StreamHubOptions extends ReaderOptions, Pick<RunsBounds, 'pollMs'> {
   log?: (message: string, error?: unknown) => void;
   /** For tests: stops at the seams between catching up and following. */
   seams?: {
@@ -26,9 +23,6 @@ export interface StreamHubOptions extends ReaderOptions {
     caughtUp?: (runId: string, after: number) => Promise<void>;
   };
 }
-
-/** Runs of one tenant that are asked for in one statement of the poll. */
-const POLL_CHUNK = 1_000;
 
 export class StreamHub {
   readonly #log: RunLog;
@@ -45,7 +39,7 @@ export class StreamHub {
     this.#wakeUps = wakeUps;
     this.#options = options;
     this.#tenants = new TenantHub(log, options);
-    this.#readers = new FollowedReaders(() => void this.poll(), options.pollMs ?? 5_000);
+    this.#readers = new FollowedReaders(() => void this.poll(), options.pollMs ?? RUNS.pollMs);
     wakeUps.start({
       onWake: (wake) => this.#wake(wake),
       onGap: () => {
@@ -152,8 +146,8 @@ export class StreamHub {
     for (const reader of this.#readers)
       byTenant.set(reader.tenantId, [...(byTenant.get(reader.tenantId) ?? []), reader]);
     for (const [tenantId, readers] of byTenant) {
-      for (let start = 0; start < readers.length; start += POLL_CHUNK) {
-        const chunk = readers.slice(start, start + POLL_CHUNK);
+      for (let start = 0; start < readers.length; start += RUNS.polledRuns) {
+        const chunk = readers.slice(start, start + RUNS.polledRuns);
         const heads = new Map(
           (
             await this.#log.heads(

@@ -1,12 +1,8 @@
 /**
  * The runs of events that come through a stream: each row is read once for all followers, not once for each of them.
  */
+import { RUNS } from '../bounds.ts';
 import type { Run, RunEvent } from '../driver.ts';
-
-/** For how long followers share one look at a run's row where the log has not grown, in milliseconds. */
-const SHARED_MS = 1_000;
-/** Rows that are kept at most: a replay of many runs asks for each. */
-const MOST = 1_000;
 
 /** Which reader an event came through. */
 const readers = new WeakMap<RunEvent, StreamedRuns>();
@@ -37,10 +33,10 @@ export class StreamedRuns {
 
   run(runId: string, load: () => Promise<Run | null>): Promise<Run | null> {
     const [now, head] = [performance.now(), this.#head()];
-    if (this.#at !== head || this.#looks.size >= MOST) this.#looks.clear(); // What is read now may say more.
+    if (this.#at !== head || this.#looks.size >= RUNS.rows) this.#looks.clear(); // What is read now may say more.
     this.#at = head;
     const before = this.#looks.get(runId);
-    if (before !== undefined && now - before.since < SHARED_MS) return before.run;
+    if (before !== undefined && now - before.since < RUNS.rowMs) return before.run;
     const look = { since: now, run: load() };
     this.#looks.set(runId, look);
     look.run.catch(() => {

@@ -4,13 +4,11 @@
  * again soon.
  */
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { RUNS } from '../bounds.ts';
 import type { TenantFilter, TenantLog, TenantLogEntry } from '../driver.ts';
 import { patiently, type ReaderOptions } from './shared-reader.ts';
 import { StreamedRuns } from './streamed-runs.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
-
-/** The first and the longest pause before looking again for events above the horizon, in milliseconds. */
-const PENDING_MS = { first: 20, most: 1_000 } as const;
 
 /** An event of some run of the tenant, and the cursor behind it. The same object for all who follow. */
 export interface TenantEvent extends TenantLogEntry {
@@ -38,7 +36,7 @@ export class TenantReader {
   #opening: Promise<void> | undefined;
   #wanted = false;
   #following = false;
-  #pause: number = PENDING_MS.first;
+  #pause: number = RUNS.firstPendingMs;
   #again: NodeJS.Timeout | undefined;
 
   /** Why this reader gave up; its followers raise it. */
@@ -160,7 +158,7 @@ export class TenantReader {
       // Also where nothing came: followers' positions move on with the head.
       if (entries.length > 0) this.#wakeAll();
     }
-    this.#pause = moved ? PENDING_MS.first : Math.min(this.#pause * 2, PENDING_MS.most);
+    this.#pause = moved ? RUNS.firstPendingMs : Math.min(this.#pause * 2, RUNS.longestPendingMs);
     if (!pending || this.#ended.signal.aborted) return;
     clearTimeout(this.#again);
     this.#again = setTimeout(() => this.wake(), this.#pause).unref();
@@ -173,7 +171,7 @@ export class TenantReader {
 
   #keep(entries: readonly TenantLogEntry[]): void {
     this.#tail.push(...entries.map((entry) => this.#told(entry)));
-    const { tail = 500, tailBytes = 1024 * 1024 } = this.#options;
+    const { tail = RUNS.tail, tailBytes = RUNS.tailBytes } = this.#options;
     let bytes = 0;
     let kept = 0;
     while (kept < Math.min(this.#tail.length, tail) && (bytes += this.#tail.at(-1 - kept)!.event.bytes) <= tailBytes)
@@ -183,11 +181,11 @@ export class TenantReader {
   }
 
   #limits(): { events: number; bytes: number } {
-    return { events: this.#options.batch ?? 200, bytes: this.#options.batchBytes ?? 1024 * 1024 };
+    return { events: this.#options.batch ?? RUNS.batch, bytes: this.#options.batchBytes ?? RUNS.batchBytes };
   }
 
   #patiently<T>(read: () => Promise<T>): Promise<T> {
-    return patiently(read, this.#options.patienceMs ?? 30_000, this.#ended.signal);
+    return patiently(read, this.#options.patienceMs ?? RUNS.patienceMs, this.#ended.signal);
   }
 
   #wakeAll(): void {

@@ -2,6 +2,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import { RUNS, type RunsBounds } from '../bounds.ts';
 import type { TenantFilter, TenantLog } from '../driver.ts';
 import { FollowedReaders } from './followed-readers.ts';
 import { PulledStream } from './pulled-stream.ts';
@@ -9,12 +10,7 @@ import type { ReaderOptions } from './shared-reader.ts';
 import { comparePositions, formatPosition, LOG_START, type TenantPosition } from './tenant-position.ts';
 import { TenantReader, type TenantBatch, type TenantEvent } from './tenant-reader.ts';
 
-export interface TenantHubOptions extends ReaderOptions {
-  /**
-   * How often to look for growth that no wake-up told of, in milliseconds; only while somebody follows. @default 5000
-   */
-  pollMs?: number;
-}
+export type TenantHubOptions = ReaderOptions & Pick<RunsBounds, 'pollMs'>;
 
 /** All streams of tenants' logs in this process. */
 export class TenantHub {
@@ -26,7 +22,7 @@ export class TenantHub {
   constructor(log: TenantLog, options: TenantHubOptions = {}) {
     this.#log = log;
     this.#options = options;
-    this.#readers = new FollowedReaders(() => this.poll(), options.pollMs ?? 5_000);
+    this.#readers = new FollowedReaders(() => this.poll(), options.pollMs ?? RUNS.pollMs);
   }
 
   get size(): number {

@@ -1,6 +1,7 @@
 /** The outbox of runs with a webhook in PostgreSQL. */
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { RUNS } from '../../bounds.ts';
 import type { DispatchStore } from '../../dispatch/dispatcher.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';
 import { claimRun } from './leases.ts';
@@ -33,7 +34,7 @@ export function postgresDispatch(postgres: Postgres, wakeUps: WakeUps): Dispatch
           sql: `UPDATE runs.runs SET lease_token = NULL, lease_expires_at = NULL, dispatch_error = $3,
                        dispatch_after = clock_timestamp() + make_interval(secs => $4::float8 / 1000)
                  WHERE id = $1 AND lease_token = $2 AND last_sequence = $5`,
-          parameters: [run.id, lease.token, error.slice(0, 500), retryInMs, run.lastSequence],
+          parameters: [run.id, lease.token, error.slice(0, RUNS.errorCharacters), retryInMs, run.lastSequence],
         }),
       );
     },

@@ -4,6 +4,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { conflict, notFound } from '#subgraphs/shared/errors.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
+import { RUNS } from '../../bounds.ts';
 import type { Lease, Run } from '../../driver.ts';
 import type { ExhaustedStore } from '../../leases/sweep.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';
@@ -24,9 +25,6 @@ const CANDIDATE_COLUMNS = `id, attempts, max_attempts, fence, webhook, dispatch_
 /** The most urgent run of an agent's workers, or one run of the dispatcher's. */
 type Claim = ({ agentId: string } | { runId: string }) & { leaseSeconds: number };
 
-/** Runs that one claim ends on its way to one that it can give; the next claim goes on. */
-const MOST_EXHAUSTED = 50;
-
 /** Who ends runs whose attempts are used up. */
 const SYSTEM_SUBJECT = 'system:leases';
 
@@ -36,7 +34,7 @@ export async function claimRun(
   context: RequestContext,
   claim: Claim,
 ): Promise<{ run: Run; lease: Lease } | null> {
-  for (let ended = 0; ended < MOST_EXHAUSTED; ended += 1) {
+  for (let ended = 0; ended < RUNS.exhaustedPerClaim; ended += 1) {
     const step = await postgres.transaction(
       context,
       async (tx): Promise<{ claimed: { run: Run; lease: Lease } } | { exhausted: Run } | null> => {

@@ -1,12 +1,11 @@
 /** The logs as the stream readers of a process see them: a run's, and a tenant's with all runs on one cursor. */
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { RUNS } from '../../bounds.ts';
 import type { RunLog, TenantLog } from '../../driver.ts';
 import type { TenantPosition } from '../../streams/tenant-position.ts';
 import { settleClock } from './clock.ts';
 import { EVENT_COLUMNS, toEvent, type EventRow } from './rows.ts';
-
-const MIB = 1024 * 1024;
 
 interface TenantRow extends Omit<EventRow, 'bytes'> {
   bytes: number | null;
@@ -35,7 +34,7 @@ export function postgresLog(postgres: Postgres): RunLog & TenantLog {
       });
     },
 
-    async read(tenantId, runId, after, limit, maxBytes = MIB) {
+    async read(tenantId, runId, after, limit, maxBytes = RUNS.readBytes) {
       const rows = await postgres.read<EventRow>(reader(tenantId), {
         // Two large payloads must not become two hundred in memory; one event is always given.
         sql: `SELECT * FROM (

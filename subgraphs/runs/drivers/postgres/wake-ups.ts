@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Postgres, Statement } from '#subgraphs/shared/postgres/postgres.ts';
+import { RUNS } from '../../bounds.ts';
 import { formatWake, parseWake, type Wake, type WakeListener, type WakeUps } from '../../streams/wake-ups.ts';
 
 export const CHANNEL = 'tributary_runs';
@@ -115,13 +116,13 @@ export class PostgresWakeUps implements WakeUps {
   }
 
   async #retry(): Promise<void> {
-    let pause = this.#options.backoffMs ?? 100;
+    let pause = this.#options.backoffMs ?? RUNS.firstReconnectMs;
     while (this.#connection === undefined && this.#listener?.needed() === true && !this.#closing.signal.aborted) {
       // Half of the pause is random, so that the processes of a deployment do not come back all at once.
       await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: this.#closing.signal, ref: false }).catch(
         () => undefined,
       );
-      pause = Math.min(pause * 2, this.#options.maxBackoffMs ?? 5_000);
+      pause = Math.min(pause * 2, this.#options.maxBackoffMs ?? RUNS.longestReconnectMs);
       await this.#connect();
     }
   }

@@ -4,6 +4,7 @@
  */
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { RUNS } from '../../bounds.ts';
 import type { DueWorkflow, WorkflowStore } from '../../dispatch/workflows.ts';
 
 const system = createRequestContext({
@@ -42,7 +43,7 @@ export function postgresWorkflows(postgres: Postgres): WorkflowStore {
             next,
             started === true,
             error !== undefined,
-            error?.slice(0, 500) ?? null,
+            error?.slice(0, RUNS.errorCharacters) ?? null,
             status,
           ],
         }),

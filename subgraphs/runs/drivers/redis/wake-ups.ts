@@ -6,6 +6,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { RUNS } from '../../bounds.ts';
 import { formatWake, parseWake, type Wake, type WakeListener, type WakeUps } from '../../streams/wake-ups.ts';
 
 export const REDIS_CHANNEL = 'tributary:runs';
@@ -36,7 +37,11 @@ export class RedisWakeUps implements WakeUps {
     this.#url = url;
     this.#options = options;
     // A wake-up is worth little after a moment: what cannot be sent soon is dropped, and the poll finds it.
-    this.#publisher = this.#client({ maxRetriesPerRequest: 1, commandTimeout: 2_000, enableAutoPipelining: true });
+    this.#publisher = this.#client({
+      maxRetriesPerRequest: 1,
+      commandTimeout: RUNS.redisCommandMs,
+      enableAutoPipelining: true,
+    });
   }
 
   committed(wake: Wake): void {
@@ -109,11 +114,11 @@ export class RedisWakeUps implements WakeUps {
   }
 
   #client(options: RedisOptions): Redis {
-    const { backoffMs = 100, maxBackoffMs = 5_000 } = this.#options;
+    const { backoffMs = RUNS.firstReconnectMs, maxBackoffMs = RUNS.longestReconnectMs } = this.#options;
     const client = new Redis(reveal(this.#url)!, {
       lazyConnect: true,
       connectionName: 'tributary',
-      connectTimeout: 5_000,
+      connectTimeout: RUNS.redisConnectMs,
       // Half of the pause is random, so that the processes of a deployment do not come back all at once.
       retryStrategy: (attempt) => {
         Object.assign(client.options, credentialsOf(reveal(this.#url)!));

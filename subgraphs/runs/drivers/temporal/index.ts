@@ -3,6 +3,7 @@ import {
   Connection, isGrpcServiceError, ServiceError, WorkflowClient, WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError,
   NamespaceNotFoundError, ApplicationFailure, ActivityFailure, ChildWorkflowFailure, type TLSConfig, type WorkflowExecutionStatusName,
 } from '@temporalio/client'; // prettier-ignore
+import { RUNS } from '../../bounds.ts';
 import { WorkflowFault, type WorkflowService, type WorkflowState } from '../../dispatch/workflows.ts';
 
 export interface TemporalOptions {
@@ -38,7 +39,15 @@ const STATES: Partial<Record<WorkflowExecutionStatusName, Exclude<WorkflowState[
 
 /** Connects at the first request; a server that is away is tried again at the next. */
 export function temporalWorkflows(options: TemporalOptions): WorkflowService {
-  const { address, namespace = 'default', taskQueue, workflowType, tls, apiKey, timeoutMs = 10_000 } = options;
+  const {
+    address,
+    namespace = 'default',
+    taskQueue,
+    workflowType,
+    tls,
+    apiKey,
+    timeoutMs = RUNS.temporalTimeoutMs,
+  } = options;
   const connection = Connection.lazy({
     address,
     ...(apiKey === undefined ? {} : { apiKey, metadata: { 'temporal-namespace': namespace } }),
@@ -114,7 +123,7 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
     async health() {
       const began = performance.now();
       try {
-        await within(1_000, () => connection.workflowService.describeNamespace({ namespace }));
+        await within(RUNS.probeTimeoutMs, () => connection.workflowService.describeNamespace({ namespace }));
         return { store: 'temporal', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
       } catch (error) {
         const { message, hint } = error as WorkflowFault;
@@ -150,7 +159,10 @@ function whyFailed(error: unknown): string {
   while ((cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) && cause.cause !== undefined)
     ({ cause } = cause);
   const { message } = (cause ?? error) as Error;
-  return `${cause instanceof ApplicationFailure && cause.type ? `${cause.type}: ` : ''}${message}`.slice(0, 500);
+  return `${cause instanceof ApplicationFailure && cause.type ? `${cause.type}: ` : ''}${message}`.slice(
+    0,
+    RUNS.errorCharacters,
+  );
 }
 
 const isNamespaceMissing = (error: unknown): boolean =>
@@ -169,7 +181,10 @@ function faultOf(error: unknown, { address }: TemporalOptions, namespace: string
   if (isGrpcServiceError(cause)) {
     switch (cause.code as number) {
       case INVALID_ARGUMENT:
-        return new WorkflowFault(`Temporal refuses the run: ${cause.details.slice(0, 300)}`, { final: true, cause });
+        return new WorkflowFault(`Temporal refuses the run: ${cause.details.slice(0, RUNS.refusalCharacters)}`, {
+          final: true,
+          cause,
+        });
       case PERMISSION_DENIED:
       case UNAUTHENTICATED:
         return new WorkflowFault('Temporal refuses this server.', {
