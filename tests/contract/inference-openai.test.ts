@@ -151,6 +151,23 @@ describe('openai drivers against faults', () => {
     expect(it.standIn.requests.length - asked).toBe(4);
   });
 
+  it('hold as many texts, and are sent again as often, as the operator sets', async () => {
+    await using it = await start();
+    const embedding = createOpenAIEmbedding(it.server, it.standIn.embeddingModel, {
+      embeddingBatch: 3,
+      embeddingRetries: 0,
+    });
+    const { vectors } = await embedding.embed(
+      call(),
+      Array.from({ length: 7 }, (_, at) => `text ${at}`),
+    );
+    expect(vectors.filter(Boolean)).toHaveLength(7);
+    expect(it.standIn.requests).toHaveLength(3);
+    it.standIn.next({ kind: 'status', status: 503 });
+    await expect(embedding.embed(call(), ['x'])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(it.standIn.requests).toHaveLength(4);
+  });
+
   it('wait no longer than a moment before they send again, and not at all for what would be refused again', async () => {
     await using it = await start();
     it.standIn.next({ kind: 'status', status: 503, headers: { 'retry-after': '86400' } });

@@ -412,6 +412,41 @@ describe('the subgraph', () => {
     await off.close();
   });
 
+  it('keeps to what the operator sets: uploads, links and text of one request', async () => {
+    const bounded = await createObject({
+      uploadBytes: 10,
+      linkSeconds: 600,
+      textBytes: 3,
+      driver: { kind: 'files', dataDir, signingKey: new Uint8Array(16), publicBaseUrl: () => 'http://gateway.test' },
+    });
+    const upload = (input: string) =>
+      run(
+        `mutation { requestUpload(input: { key: "bounded", contentType: "text/plain", ${input} }) { url } }`,
+        {},
+        as('a'),
+        bounded,
+      );
+    expect(codes(await upload('sizeBytes: 10, expiresIn: 600'))).toEqual([]);
+    const [tooLarge] = (await upload('sizeBytes: 11')).errors!;
+    expect(tooLarge).toMatchObject({
+      message: '`sizeBytes` is at most 10; got 11.',
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+    const [tooLong] = (await upload('sizeBytes: 10, expiresIn: 601')).errors!;
+    expect(tooLong).toMatchObject({
+      message: '`expiresIn` must be from 1 to 600 seconds; got 601.',
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+    for (const key of ['bounded/1', 'bounded/2'])
+      await run(
+        `mutation { putObject(input: { key: "${key}", contentType: "text/plain", content: "four", encoding: UTF8 }) { object { key } } }`,
+      );
+    const texts = `{ a: object(key: "bounded/1") { text(maxBytes: 4) } b: object(key: "bounded/2") { text(maxBytes: 5) } }`;
+    expect(codes(await run(texts, {}, as('a'), bounded))).toEqual(['QUERY_TOO_COSTLY']);
+    expect(codes(await run(texts))).toEqual([]);
+    await bounded.close();
+  });
+
   it('is healthy, and down when its folder is gone', async () => {
     expect(await object.health()).toMatchObject([{ store: 'files', state: 'ok' }]);
     const folder = await mkdtemp(join(tmpdir(), 'tributary-object-'));
