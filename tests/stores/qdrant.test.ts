@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
-import type { ChunkFilter, ChunkVector, StoreQuery, VectorModel } from '#subgraphs/vector/driver.ts';
+import type { ChunkFilter, ChunkVector, DocumentsWrite, StoreQuery, VectorModel } from '#subgraphs/vector/driver.ts';
 import { CHUNK_INDEXES } from '#subgraphs/vector/drivers/qdrant/filter.ts';
 import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant/index.ts';
 import { checkSearch, searchAll, type SearchMode } from '#subgraphs/vector/search/search.ts';
@@ -393,6 +393,23 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
       });
       expect(await driver.health()).toMatchObject({ state: 'down', detail: expect.stringMatching(wrong) });
     }
+  });
+
+  test('a delivery that was killed before the old chunks were gone is whole after the next one, its mean too', async () => {
+    const name = freshName();
+    const driver = open(name);
+    const [a, b, old] = [
+      chunk('a', { documentId: 'doc_a', vector: unitVector(random(1), MODEL.dimensions) }),
+      chunk('b', { documentId: 'doc_b', vector: unitVector(random(1), MODEL.dimensions) }),
+      chunk('old', { documentId: 'doc_b', vector: unitVector(random(5), MODEL.dimensions) }),
+    ];
+    const deliver = async (write: DocumentsWrite) => await driver.indexDocuments(as('t'), write, MODEL);
+    await deliver({ documentIds: ['doc_a', 'doc_b'], changed: [a, old], kept: [] });
+    // Written, and killed before the old chunk was gone: the next delivery keeps all, and removes.
+    await driver.upsert(as('t'), [b], MODEL);
+    await deliver({ documentIds: ['doc_b'], changed: [], kept: [b] });
+    const near = async () => (await driver.similarToDocuments(as('t'), ['doc_a'], 5)).get('doc_a')!.items;
+    expect(await near()).toMatchObject([{ documentId: 'doc_b', score: expect.closeTo(1, 4) }]);
   });
 
   test('means of documents follow their chunks', async () => {

@@ -3,8 +3,9 @@
  * near two hundred others is one read by id and two hundred searches among documents, not a search among all chunks and
  * a read of whole documents for each of them.
  *
- * A mean is written after the chunks. Whoever is killed in between delivers again; of two who write one document at
- * the same moment, the later mean may be of the earlier state until the document is written again.
+ * Of whole documents a mean is written before the chunks, so that whoever is killed in between finds both to do at the next
+ * delivery. Of two who write one document at the same moment, the later mean may be of the earlier state until the
+ * document is written again; so may that of a document of which single chunks are removed by one who is killed then.
  */
 import type { Schemas } from '@qdrant/js-client-rest';
 

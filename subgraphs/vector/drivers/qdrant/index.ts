@@ -98,19 +98,13 @@ export class QdrantVectors implements VectorDriver {
 
   async upsert(context: RequestContext, chunks: readonly ChunkVector[], model: VectorModel): Promise<void> {
     if (chunks.length === 0) return;
-    await this.#write(context, chunks, model);
+    await this.#chunks.prepare(context, model);
+    checkDimensions(chunks, model);
+    await this.#write(context, chunks);
     await this.#refreshMeans(context, [...new Set(chunks.map((chunk) => chunk.documentId))], model);
   }
 
-  async #write(context: RequestContext, chunks: readonly ChunkVector[], model: VectorModel): Promise<void> {
-    await this.#chunks.prepare(context, model);
-    for (const { chunkId, vector } of chunks) {
-      if (vector.length !== model.dimensions) {
-        throw badUserInput(
-          `The vector of ${JSON.stringify(chunkId)} has ${vector.length} dimensions; ${JSON.stringify(model.model)} has ${model.dimensions}.`,
-        );
-      }
-    }
+  async #write(context: RequestContext, chunks: readonly ChunkVector[]): Promise<void> {
     for (const points of inBatches(pointsOf(context.principal.tenantId, chunks)))
       await this.#chunks.call(context, (client) => client.upsert(this.#chunks.name, { wait: true, points }));
   }
@@ -192,15 +186,23 @@ export class QdrantVectors implements VectorDriver {
   ): Promise<number> {
     const { tenantId } = context.principal;
     const { documentIds, changed, kept } = write;
+    const written = new Set([...changed, ...kept].map((chunk) => chunk.chunkId));
+    let removes = false;
     if (kept.length > 0) {
       const stored = await this.storedHashes(context, documentIds);
       if (kept.some((chunk) => stored.get(chunk.chunkId) !== chunk.contentHash)) throw changedMeanwhile();
+      removes = [...stored.keys()].some((chunkId) => !written.has(chunkId));
     }
+    if (changed.length > 0) await this.#chunks.prepare(context, model!);
+    const info = await this.#chunks.info(context, true);
+    if (info === undefined) return 0;
+    checkDimensions(changed, info);
+    // Means before chunks: killed in between, the next delivery finds the chunks still to be written, and does both again.
+    // The other way round it would find nothing to do.
+    await this.#keepMeans(context, write, removes, info);
     // New before old: killed in between, a document has chunks too many rather than none, and the next delivery mends
     // it.
-    if (changed.length > 0) await this.#write(context, changed, model!);
-    const written = await this.#chunks.info(context, true);
-    if (written === undefined) return 0;
+    await this.#write(context, changed);
     const byDocument = new Map(kept.map((chunk) => [chunk.documentId, chunk]));
     const operations = [...byDocument].map(([documentId, chunk]) => ({
       set_payload: {
@@ -212,39 +214,49 @@ export class QdrantVectors implements VectorDriver {
       await this.#chunks.call(context, (client) =>
         client.batchUpdate(this.#chunks.name, { wait: true, operations: batch }),
       );
-    const removed = await this.#deleteWhere(
+    return await this.#deleteWhere(
       context,
       documentIds,
-      [...changed, ...kept].map((chunk) => pointId(tenantId, chunk.chunkId)),
+      [...written].map((chunkId) => pointId(tenantId, chunkId)),
     );
-    await this.#keepMeans(context, write, removed, written);
-    return removed;
   }
 
   async removeDocuments(context: RequestContext, documentIds: readonly string[]): Promise<number> {
     if (documentIds.length === 0 || (await this.#chunks.info(context, true)) === undefined) return 0;
-    const removed = await this.#deleteWhere(context, documentIds, []);
     await this.#documents.remove(context, documentIds);
-    return removed;
+    return await this.#deleteWhere(context, documentIds, []);
   }
 
-  /** The means after a write of whole documents: of what was written, where that is all, else of what is stored. */
+  /**
+   * The means that documents will have once they are written: of the vectors that are written, and of those that are
+   * stored and stay.
+   * @param removes whether chunks of documents that keep some go
+   */
   async #keepMeans(
     context: RequestContext,
     { documentIds, changed, kept }: DocumentsWrite,
-    removed: number,
+    removes: boolean,
     model: VectorModel,
   ): Promise<void> {
     const partly = new Set(kept.map((chunk) => chunk.documentId));
-    const whole = new Map<string, Float32Array[]>();
-    for (const documentId of documentIds) if (!partly.has(documentId)) whole.set(documentId, []);
-    const touched = new Set<string>(removed > 0 ? partly : []);
-    for (const { documentId, vector } of changed) {
-      if (partly.has(documentId)) touched.add(documentId);
-      else whole.get(documentId)?.push(vector);
-    }
-    await this.#documents.keep(context, model, whole);
-    await this.#refreshMeans(context, [...touched], model);
+    const vectors = new Map<string, Float32Array[]>();
+    const touch = (documentId: string): Float32Array[] => {
+      const own = vectors.get(documentId) ?? [];
+      vectors.set(documentId, own);
+      return own;
+    };
+    for (const documentId of documentIds) if (removes || !partly.has(documentId)) touch(documentId);
+    for (const { documentId, vector } of changed) touch(documentId).push(vector);
+    const stays = new Set(kept.map((chunk) => chunk.chunkId));
+    const reads = [...vectors.keys()].filter((documentId) => partly.has(documentId));
+    for (let from = 0; from < reads.length; from += MEANS)
+      for await (const { documentId, chunkId, vector } of this.#vectors(
+        context,
+        reads.slice(from, from + MEANS),
+        model,
+      ))
+        if (stays.has(chunkId)) touch(documentId).push(vector);
+    await this.#documents.keep(context, model, vectors);
   }
 
   /** The means of documents, of their chunks as they are stored. */
@@ -252,11 +264,25 @@ export class QdrantVectors implements VectorDriver {
     for (let from = 0; from < documentIds.length; from += MEANS) {
       const some = documentIds.slice(from, from + MEANS);
       const vectors = new Map(some.map((documentId): [string, Float32Array[]] => [documentId, []]));
-      for await (const points of this.#scroll(context, some, [PAYLOAD.documentId], model.dimensions))
-        for (const point of points)
-          vectors.get(String(point.payload![PAYLOAD.documentId]))?.push(Float32Array.from(vectorOf(point, DENSE)));
+      for await (const { documentId, vector } of this.#vectors(context, some, model))
+        vectors.get(documentId)?.push(vector);
       await this.#documents.keep(context, model, vectors);
     }
+  }
+
+  /** The stored vectors of documents' chunks. */
+  async *#vectors(
+    context: RequestContext,
+    documentIds: readonly string[],
+    { dimensions }: VectorModel,
+  ): AsyncGenerator<{ documentId: string; chunkId: string; vector: Float32Array }> {
+    for await (const points of this.#scroll(context, documentIds, NAMES, dimensions))
+      for (const point of points)
+        yield {
+          documentId: String(point.payload![PAYLOAD.documentId]),
+          chunkId: String(point.payload!['chunk_id']),
+          vector: Float32Array.from(vectorOf(point, DENSE)),
+        };
   }
 
   async #deleteWhere(
@@ -375,6 +401,15 @@ const byMeaning = (tenantId: string, vector: number[], limit: number): RankingRe
   filter: within(tenantId),
   exact: false,
 });
+
+/** @throws CodedError `BAD_USER_INPUT` */
+function checkDimensions(chunks: readonly ChunkVector[], { model, dimensions }: VectorModel): void {
+  for (const { chunkId, vector } of chunks)
+    if (vector.length !== dimensions)
+      throw badUserInput(
+        `The vector of ${JSON.stringify(chunkId)} has ${vector.length} dimensions; ${JSON.stringify(model)} has ${dimensions}.`,
+      );
+}
 
 /** One by one, so that what is not sent yet is not made yet. */
 function* pointsOf(tenantId: string, chunks: readonly ChunkVector[]): Generator<Schemas['PointStruct']> {
