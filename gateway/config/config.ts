@@ -75,6 +75,8 @@ export interface Config {
       readonly forcePathStyle: boolean;
     }>;
     /** `off` disables embeddings and chat; `undefined` leaves the built-in embedder. */
+    /** The most tokens that the embedding model takes; undefined where none is asked. */
+    readonly maxTokens: number | undefined;
     readonly models: StoreAddress<{
       readonly baseUrl: string | undefined;
       readonly apiKey: string | undefined;
@@ -129,6 +131,9 @@ export class ConfigError extends Error {
     this.faults = faults;
   }
 }
+
+/** What the smaller of the usual embedding models take, such as BGE and E5. */
+const USUAL_MAX_TOKENS = 512;
 
 const SUBGRAPH_URL = /^SUBGRAPH_([A-Z][A-Z0-9_]*)_URL$/;
 
@@ -344,6 +349,7 @@ function build(
         region: env.S3_REGION,
         forcePathStyle: env.S3_PATH_STYLE,
       })),
+      maxTokens: env.EMBEDDING_MAX_TOKENS ?? (env.EMBEDDING_MODEL === undefined ? undefined : USUAL_MAX_TOKENS),
       models: address(env.OPENAI_BASE_URL ?? env.EMBEDDING_BASE_URL, () => ({
         baseUrl: env.OPENAI_BASE_URL,
         apiKey: env.OPENAI_API_KEY,

@@ -343,6 +343,12 @@ export const Variables = z.object({
     { absent: 'the server’s own; by embeddings where it serves no reranking' },
   ),
   EMBEDDING_MODEL: optional(text, 'inference', 'The model that embeds.', { absent: 'the built-in hashing embedder' }),
+  EMBEDDING_MAX_TOKENS: optional(
+    integer(64, 1_000_000),
+    'inference',
+    'The most tokens that `EMBEDDING_MODEL` takes: chunks are cut to fit, by an estimate that is above the count of usual tokenisers (docs/documents.md). Documents keep their chunks until they are written again.',
+    { absent: '512 with `EMBEDDING_MODEL`; the built-in embedder takes any number' },
+  ),
   EMBEDDING_BASE_URL: optional(url('http', 'https'), 'inference', 'An OpenAI-compatible server for embeddings alone.', {
     absent: 'the value of `OPENAI_BASE_URL`',
   }),

@@ -31,9 +31,9 @@ export const MOUNT_ORDER: readonly SubgraphName[] = ['relational', 'object', 'in
 type Mount = (deps: MountDeps, ports: Partial<Ports>) => Promise<Subgraph>;
 
 const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
-  relational: async ({ postgres, work }) => {
+  relational: async ({ config, postgres, work }) => {
     const { createRelational } = await import('#subgraphs/relational/index.ts');
-    return createRelational({}, { postgres, work });
+    return createRelational({ maxTokens: config.stores.maxTokens }, { postgres, work });
   },
   graph: async ({ config, postgres }) => {
     const { createGraph } = await import('#subgraphs/graph/index.ts');

@@ -8,8 +8,11 @@ import { disabledDriver } from './drivers/disabled.ts';
 import { createPostgresDriver } from './drivers/postgres/index.ts';
 import { buildSchema } from './schema/index.ts';
 
-/** There is nothing to choose: the store is PostgreSQL. */
-export type RelationalConfig = Record<string, never>;
+/** There is no store to choose: it is PostgreSQL. */
+export interface RelationalConfig {
+  /** The most tokens that the embedding model takes: chunks are cut to fit. @default any number */
+  readonly maxTokens?: number | undefined;
+}
 
 export interface RelationalDeps {
   /** The process's pool. It is not closed with the subgraph. Absent: the store is switched off. */
@@ -23,14 +26,14 @@ export interface RelationalDeps {
  * @throws CodedError `STORE_UNAVAILABLE` when migrations cannot run
  */
 export async function createRelational(
-  _config: RelationalConfig,
+  { maxTokens }: RelationalConfig,
   { postgres, work }: RelationalDeps,
 ): Promise<Subgraph> {
   const ownWork = work === undefined ? new WorkPool() : undefined;
   const driver = postgres === undefined ? disabledDriver : await createPostgresDriver(postgres);
   return {
     name: 'relational',
-    schema: buildSchema({ driver, work: work ?? ownWork! }),
+    schema: buildSchema({ driver, cutting: { work: work ?? ownWork!, maxTokens } }),
     routes: [],
     provides: { usageSink: usageSink(driver) },
     health: () => driver.health(),

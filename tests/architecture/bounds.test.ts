@@ -68,6 +68,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'gateway/plan/cost/static-cost.ts: ASSUMED_SIZE',
     'gateway/plan/cost/static-cost.ts: MUTATION_WEIGHT',
   ],
+  'What a model is taken for, where its variable says nothing.': ['gateway/config/config.ts: USUAL_MAX_TOKENS'],
   'An estimate of what a bound is charged.': [
     'gateway/plan/plan-cache.ts: MEMORY_PER_BYTE',
     'subgraphs/runs/events/json-patch.ts: KEY_COST',

@@ -2,18 +2,22 @@
  * Cuts a text into the passages that are embedded and searched. Pure and deterministic.
  *
  * Text is cut at headings, then between blocks (paragraphs, items, fences, tables), lines, sentences, words and, where
- * nothing else helps, characters, and packed greedily into chunks of about {@link CHUNK}.target characters. No overlap:
+ * nothing else helps, characters, and packed greedily into chunks of about {@link CHUNK}.target characters, fewer where the model makes many tokens of them. No overlap:
  * instead each chunk starts with the headings that it stands under, and each piece of a table with its header, of a
  * fence with its marks, so that a passage can be understood on its own. A heading begins a new chunk unless the one
  * before is still short, so boundaries fall back into step behind an edit and most chunks stay as they were.
  */
 import { MarkdownDocument, type Block } from '#subgraphs/shared/markdown/document.ts';
-import { CODE_CUTS, PROSE_CUTS, split, stripped } from '#subgraphs/shared/splitting.ts';
+import { CODE_CUTS, PROSE_CUTS, split, stripped, type Size } from '#subgraphs/shared/splitting.ts';
+import { estimateTokens, MOST_TOKENS_PER_UNIT } from '#subgraphs/shared/tokens.ts';
 
 /** Changes with the algorithm: a document that is written again is then cut again, though nothing in it changed. */
 export const CHUNKING = 2;
 
-/** Sizes in UTF-16 code units. */
+/**
+ * Sizes in UTF-16 code units, of texts of which a model makes few tokens: where it may make more than it takes of 1,200
+ * (Chinese, a small model), each counts for more than one, see {@link sizeFor}.
+ */
 export const CHUNK = {
   /** A chunk's own text is packed up to this. */
   target: 1_000,
@@ -29,18 +33,48 @@ const TRAIL = CHUNK.max - CHUNK.target;
 /** The most that is repeated with each piece of a fence or a table; what has longer marks is cut as any text. */
 const FRAME = CHUNK.target / 2;
 
+export interface ChunkingOptions {
+  /** The most tokens that the embedding model takes. @default any number */
+  readonly maxTokens?: number | undefined;
+  /** The document's title, which is embedded with each chunk and takes of that. */
+  readonly title?: string;
+}
+
 /**
  * The chunks of a text in order; texts that are equal appear once, for a chunk's id derives from its text. Bytes that
  * stand in the text itself (`data:` URLs) are left out of them.
  * @param mediaType Markdown's blocks are known for `text/markdown`; other texts have paragraphs alone
  */
-export function chunkText(text: string, mediaType: string): string[] {
+export function chunkText(text: string, mediaType: string, options: ChunkingOptions = {}): string[] {
   const readable = withoutBytes(text);
   const blocks = /^text\/(x-)?markdown\b/i.test(mediaType)
     ? new MarkdownDocument(readable).blocks
     : paragraphs(readable.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n'));
-  return [...new Set(pack(blocks.flatMap(fit)))];
+  const size = sizeFor(options);
+  return [...new Set(pack(blocks.flatMap((block) => fit(block, size)).map((block) => sized(block, size))))];
 }
+
+/** Marks that models put around a text, and what stands between title and text. */
+const FURTHER_TOKENS = 4;
+
+/**
+ * How much of {@link CHUNK} a text takes: its length or, where that is more, its tokens as a share of those that the
+ * model takes. A title of more than half of them is cut by the model, not the text for its sake.
+ */
+function sizeFor({ maxTokens, title = '' }: ChunkingOptions): Size {
+  if (maxTokens === undefined) return (text) => text.length;
+  const room = Math.max(maxTokens - estimateTokens(title) - FURTHER_TOKENS, Math.floor(maxTokens / 2));
+  const each = CHUNK.max / room;
+  if (each * MOST_TOKENS_PER_UNIT <= 1) return (text) => text.length;
+  return (text) => Math.max(text.length, estimateTokens(text) * each);
+}
+
+/** A block, and what it takes of a chunk with what stands before it. */
+interface SizedBlock extends Block {
+  readonly size: number;
+}
+
+const sized = (block: Block, size: Size): SizedBlock => ({ ...block, size: size(`\n\n${block.text}`) });
 
 const DATA_URL = /\bdata:([a-z]{1,40}\/[\w.+-]{1,80})((?:;[\w.+=-]{1,80}){0,4}),[^\s()<>"'`\]]{64,}/gi;
 
@@ -54,25 +88,25 @@ const paragraphs = (text: string): Block[] =>
     .filter((block) => block.text !== '');
 
 /** Divides a block that is longer than a chunk. */
-function fit(block: Block): Block[] {
+function fit(block: Block, size: Size): Block[] {
   const { text, level, apart, frame, inside } = block;
-  if (text.length <= (level > 0 ? TRAIL : CHUNK.target)) return [block];
+  if (size(text) <= (level > 0 ? TRAIL : CHUNK.target)) return [block];
   const within = inside?.() ?? [];
   // One that holds nothing but one of the same text is no nearer to an end.
   if (within.length > 1 || (within.length === 1 && within[0]!.text.length < text.length)) {
-    return within.flatMap((each, index) => fit(index === 0 ? { ...each, apart } : each));
+    return within.flatMap((each, index) => fit(index === 0 ? { ...each, apart } : each, size));
   }
-  if (within.length === 1) return fit({ ...within[0]!, apart });
-  if (frame !== undefined && frame.before.length + frame.after.length + 2 <= FRAME) return inFrame(block, frame);
+  if (within.length === 1) return fit({ ...within[0]!, apart }, size);
+  if (frame !== undefined && size(frame.before) + size(frame.after) + 2 <= FRAME) return inFrame(block, frame, size);
   // A heading that long is prose with a mark in front.
-  return split(text, CHUNK.target, PROSE_CUTS).map((piece) => ({ text: piece, level: 0, apart: true }));
+  return split(text, CHUNK.target, PROSE_CUTS, size).map((piece) => ({ text: piece, level: 0, apart: true }));
 }
 
 /** Pieces of a fence or a table, each with the lines that it cannot be read without. */
-function inFrame({ text, apart }: Block, { before, after }: NonNullable<Block['frame']>): Block[] {
+function inFrame({ text, apart }: Block, { before, after }: NonNullable<Block['frame']>, size: Size): Block[] {
   const tail = after === '' ? '' : `\n${after}`;
   const own = text.slice(before.length, tail !== '' && text.endsWith(tail) ? -tail.length : undefined);
-  return split(own, CHUNK.target - before.length - tail.length - 1, CODE_CUTS).map((piece, index) => ({
+  return split(own, CHUNK.target - size(`${before}\n`) - size(tail), CODE_CUTS, size).map((piece, index) => ({
     text: `${before}\n${piece}${tail}`,
     level: 0,
     apart: index > 0 || apart,
@@ -82,12 +116,12 @@ function inFrame({ text, apart }: Block, { before, after }: NonNullable<Block['f
 /** What stands between two blocks of a chunk. */
 const between = (block: Block): string => (block.apart ? '\n\n' : '\n');
 
-function pack(blocks: readonly Block[]): string[] {
+function pack(blocks: readonly SizedBlock[]): string[] {
   const chunks: string[] = [];
   /** The headings in force where the present chunk starts, and those met since. */
-  let trail: Block[] = [];
-  let met: Block[] = [];
-  let chunk: Block[] = [];
+  let trail: SizedBlock[] = [];
+  let met: SizedBlock[] = [];
+  let chunk: SizedBlock[] = [];
   let length = 0;
 
   const close = (next?: Block): void => {
@@ -113,17 +147,17 @@ function pack(blocks: readonly Block[]): string[] {
     }
     trail = met.filter((heading) => !carried.includes(heading));
     chunk = carried;
-    length = carried.reduce((sum, block) => sum + block.text.length + 2, 0);
+    length = carried.reduce((sum, block) => sum + block.size, 0);
   };
 
   for (const block of blocks) {
     const begins = block.level > 0 && length >= CHUNK.enough && chunk.at(-1)!.level === 0;
-    if (chunk.length > 0 && (begins || length + block.text.length > CHUNK.target)) close(block);
+    if (chunk.length > 0 && (begins || length + block.size - 2 > CHUNK.target)) close(block);
     // Headings that were carried over may leave too little room.
-    if (chunk.length > 0 && length + block.text.length > CHUNK.target) close(block);
+    if (chunk.length > 0 && length + block.size - 2 > CHUNK.target) close(block);
     if (block.level > 0) met = [...met.filter((heading) => heading.level < block.level), block];
     chunk.push(block);
-    length += block.text.length + 2;
+    length += block.size;
   }
   if (chunk.length > 0) close();
   return chunks;
@@ -133,11 +167,11 @@ function pack(blocks: readonly Block[]): string[] {
  * The headings of the trail that a chunk starting with `first` stands under, the innermost ones where not all have
  * room.
  */
-function visible(trail: readonly Block[], first: Block): Block[] {
-  const shown: Block[] = [];
+function visible(trail: readonly SizedBlock[], first: Block): SizedBlock[] {
+  const shown: SizedBlock[] = [];
   let room = TRAIL;
   for (const heading of trail.filter(({ level }) => first.level === 0 || level < first.level).reverse()) {
-    room -= heading.text.length + 2;
+    room -= heading.size;
     if (room < 0) break;
     shown.unshift(heading);
   }

@@ -2,13 +2,13 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
-import { chunkText } from './chunking.ts';
+import { chunkText, type ChunkingOptions } from './chunking.ts';
 
 /** Up to so many characters a text is cut in less time than it takes to send it to a thread. */
 const SHORT = 4_000;
 
 /** What {@link cut} sends to a thread. */
-export interface ChunkingTask {
+export interface ChunkingTask extends ChunkingOptions {
   readonly text: string;
   readonly mediaType: string;
 }
@@ -27,5 +27,5 @@ export async function cut(
     return await work.run<string[]>(new URL('./task.ts', import.meta.url), task, { tenantId, signal });
   if (isStretchOver()) await nextTurn(tenantId);
   signal?.throwIfAborted();
-  return chunkText(task.text, task.mediaType);
+  return chunkText(task.text, task.mediaType, task);
 }

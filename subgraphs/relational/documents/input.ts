@@ -38,16 +38,18 @@ export interface UpsertDocumentInput {
 }
 
 /** Cuts a text into its chunks; see `in-thread.ts`. */
-export type Cut = (text: { text: string; mediaType: string }) => Promise<string[]>;
+export type Cut = (text: { text: string; mediaType: string; title: string }) => Promise<string[]>;
 
 /**
  * Checks a batch and prepares each document.
+ * @param maxTokens that `cut` cuts for
  * @throws CodedError `BAD_USER_INPUT` that names the field at fault; what `cut` throws
  */
 export async function prepareDocuments(
   tenantId: string,
   inputs: readonly UpsertDocumentInput[],
   cut: Cut,
+  maxTokens?: number,
 ): Promise<PreparedDocument[]> {
   if (inputs.length > DOCUMENT_LIMITS.batch) {
     throw badUserInput(`\`documents\` has ${inputs.length} items; at most ${DOCUMENT_LIMITS.batch} are accepted.`);
@@ -63,7 +65,7 @@ export async function prepareDocuments(
   if (bytes > DOCUMENT_LIMITS.batchBytes) {
     throw badUserInput(`\`documents\` has ${bytes} bytes of text; at most ${DOCUMENT_LIMITS.batchBytes} are accepted.`);
   }
-  const checked = inputs.map((input) => checkDocument(tenantId, input));
+  const checked = inputs.map((input) => checkDocument(tenantId, input, maxTokens));
   const prepared: PreparedDocument[] = [];
   // One after the other: a batch takes the turns of one request.
   for (const document of checked) prepared.push(withChunks(document, await cut(document)));
@@ -80,8 +82,11 @@ export const withChunks = (document: CheckedDocument, chunks: readonly string[])
 /** All of a document but its chunks. */
 export type CheckedDocument = Omit<PreparedDocument, 'chunks'>;
 
-/** Checks one document; see {@link prepareDocuments}. */
-export function checkDocument(tenantId: string, input: UpsertDocumentInput): CheckedDocument {
+/**
+ * Checks one document; see {@link prepareDocuments}.
+ * @param maxTokens that it is cut for; one that was cut for others is not the same
+ */
+export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxTokens?: number): CheckedDocument {
   const title = checkName('title', input.title);
   const source = checkName('source', input.source);
   const mediaType = checkMediaType('mediaType', input.mediaType);
@@ -119,7 +124,17 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput): Che
     relations,
     digest: sha256(
       JSON.stringify(
-        canonical([CHUNKING, title, source, mediaType, contentHash, metadata, entities as never, relations as never]),
+        canonical([
+          CHUNKING,
+          ...(maxTokens === undefined ? [] : [maxTokens]),
+          title,
+          source,
+          mediaType,
+          contentHash,
+          metadata,
+          entities as never,
+          relations as never,
+        ]),
       ),
     ),
   };

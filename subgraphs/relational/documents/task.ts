@@ -2,4 +2,4 @@
 import { chunkText } from './chunking.ts';
 import type { ChunkingTask } from './in-thread.ts';
 
-export default ({ text, mediaType }: ChunkingTask): string[] => chunkText(text, mediaType);
+export default (task: ChunkingTask): string[] => chunkText(task.text, task.mediaType, task);

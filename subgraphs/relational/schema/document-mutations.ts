@@ -10,8 +10,15 @@ import { addMutation } from './mutation.ts';
 export function addDocumentMutations(parts: SchemaParts): void {
   const { builder, types, driver, loaders } = parts;
   const { entity, relation } = addGraphInputs(parts);
-  const prepare = (context: RequestContext, inputs: readonly UpsertDocumentInput[]) =>
-    prepareDocuments(context.principal.tenantId, inputs, (text) => cut(parts.work(), context, text));
+  const prepare = (context: RequestContext, inputs: readonly UpsertDocumentInput[]) => {
+    const { work, maxTokens } = parts.cutting();
+    return prepareDocuments(
+      context.principal.tenantId,
+      inputs,
+      ({ text, mediaType, title }) => cut(work, context, { text, mediaType, title, maxTokens }),
+      maxTokens,
+    );
+  };
   const documentFields = (t: InputFields) => ({
     title: t.string({ required: true, description: 'The title, for people: 1 to 512 characters.' }),
     source: t.string({

@@ -12,6 +12,14 @@ import { columnOf, MODELS, type ColumnType, type Model } from '../models/models.
 import { orderInput, parseCursor, parseOrder, rowCursor } from '../models/orders.ts';
 import type { Order } from '../models/conditions.ts';
 
+/** What documents are cut with. */
+export interface Cutting {
+  /** Threads for long texts. */
+  readonly work: WorkPool;
+  /** The most tokens that the embedding model takes. @default any number */
+  readonly maxTokens?: number | undefined;
+}
+
 type Types = PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>;
 export type Ref<Shape> = ImplementableObjectRef<Types, Shape>;
 /** Pothos' `t` of an object type, and of an input type. */
@@ -24,8 +32,8 @@ export interface SchemaParts {
   readonly builder: SubgraphBuilder;
   /** Only for resolvers: it is not there while the schema is built. */
   readonly driver: () => RelationalDriver;
-  /** Threads for cutting long texts; only for resolvers, too. */
-  readonly work: () => WorkPool;
+  /** What documents are cut with; only for resolvers, too. */
+  readonly cutting: () => Cutting;
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each model. */
   readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };

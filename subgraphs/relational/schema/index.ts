@@ -1,7 +1,6 @@
 /** The relational subgraph's schema: agents, documents, memory, artifacts, and what is kept for the record. */
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
-import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { STORES, type ModelName, type RelationalDriver } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import { MODELS } from '../models/models.ts';
@@ -9,7 +8,7 @@ import { addAgents } from './agents.ts';
 import { addArtifacts } from './artifacts.ts';
 import { addDocumentMutations } from './document-mutations.ts';
 import { addDocuments } from './documents.ts';
-import type { SchemaParts } from './entity.ts';
+import type { Cutting, SchemaParts } from './entity.ts';
 import { addMemory } from './memory.ts';
 import { addOutbox } from './outbox.ts';
 import { addAudit, addTenant, addUsage } from './records.ts';
@@ -17,8 +16,7 @@ import { addStubs } from './stubs.ts';
 
 export interface RelationalSchemaDeps {
   readonly driver: RelationalDriver;
-  /** Threads for cutting long texts. */
-  readonly work: WorkPool;
+  readonly cutting: Cutting;
 }
 
 /** Builds the executable schema; `deps` is used by resolvers only, never while building. */
@@ -30,7 +28,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     subgraph,
     builder,
     driver: () => deps.driver,
-    work: () => deps.work,
+    cutting: () => deps.cutting,
     loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
     types: Object.fromEntries(
       (Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)]),
