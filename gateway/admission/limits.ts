@@ -8,6 +8,7 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
+import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { ADMISSION } from '#gateway/bounds/admission.ts';
 import { tooManyOverlaps } from './overlaps.ts';
@@ -146,9 +147,11 @@ function checkValue(value: ValueNode): void {
 
 /**
  * Checks what no input type may hold: NUL characters, which PostgreSQL cannot store, and nesting without end.
+ * @returns whether there are numbers that are no doubles
  * @throws CodedError `BAD_USER_INPUT`
  */
-export function checkVariables(variables: Readonly<Record<string, unknown>>): void {
+export function checkVariables(variables: Readonly<Record<string, unknown>>): boolean {
+  let hasExact = false;
   const open: { value: unknown; depth: number; variable: string }[] = Object.keys(variables).map((variable) => ({
     value: variables[variable],
     depth: 1,
@@ -158,6 +161,8 @@ export function checkVariables(variables: Readonly<Record<string, unknown>>): vo
     const { value, depth, variable } = item;
     if (typeof value === 'string') {
       if (value.includes('\0')) throw nulCharacter(`The variable $${variable}`);
+    } else if (value instanceof ExactNumber) {
+      hasExact = true;
     } else if (typeof value === 'object' && value !== null) {
       if (depth > ADMISSION.valueDepth)
         throw badUserInput(`The variable $${variable} is nested more than ${ADMISSION.valueDepth} levels deep.`);
@@ -167,6 +172,7 @@ export function checkVariables(variables: Readonly<Record<string, unknown>>): vo
       }
     }
   }
+  return hasExact;
 }
 
 function nulCharacter(where: string, node?: ASTNode): Error {

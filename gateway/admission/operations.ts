@@ -14,6 +14,7 @@ import {
 import type { Engine } from '#gateway/execute/engine.ts';
 import { Budget, type BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
+import { withDoubles } from '#gateway/plan/variables.ts';
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { FailedRequest } from '#gateway/telemetry/failures.ts';
@@ -104,7 +105,7 @@ export function operations({
 }: OperationsOptions): Operations {
   return {
     admit(raw, caller) {
-      const { query, operationName, variables, showsCost } = readParameters(raw);
+      const { query, operationName, variables: given, hasExact, showsCost } = readParameters(raw);
       const lease = engines.lease();
       try {
         const document = documents.admit(query, lease.engine.schema);
@@ -113,6 +114,8 @@ export function operations({
           throw refusal(new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`, { hint: caller.allowHint }));
         }
         const { engine } = lease;
+        // Once, for all who count and read them.
+        const variables = hasExact ? doublesIn(document, operationName, given, engine.schema) : given;
         const cost = engine.cost?.of(document, operationName, variables);
         const costLimit = caller.maxCost ?? maxCost;
         // Variables that do not fit have no meaning to count by: the engine refuses them, and says which, before it plans.
@@ -185,6 +188,15 @@ function variablesFit(
 ): boolean {
   const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
   return getVariableValues(schema, definitions, variables ?? {}, { maxErrors: 1 }).errors === undefined;
+}
+
+function doublesIn(
+  document: DocumentNode,
+  operationName: string | undefined,
+  variables: Record<string, unknown>,
+  schema: GraphQLSchema,
+): Record<string, unknown> {
+  return withDoubles(schema, getOperationAST(document, operationName)?.variableDefinitions ?? [], variables);
 }
 
 /** Before anything is planned for it. */

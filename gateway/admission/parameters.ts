@@ -7,6 +7,8 @@ export interface Parameters {
   query: string;
   operationName: string | undefined;
   variables: Record<string, unknown>;
+  /** Whether there are exact numbers among them. */
+  hasExact: boolean;
   /** Whether `extensions.cost` is asked for. */
   showsCost: boolean;
 }
@@ -33,9 +35,9 @@ export function readParameters(raw: unknown): Parameters {
     if (extensions != null && (typeof extensions !== 'object' || Array.isArray(extensions)))
       throw badUserInput('`extensions` must be an object.');
     const values = (variables ?? {}) as Record<string, unknown>;
-    checkVariables(values);
+    const hasExact = checkVariables(values);
     const showsCost = (extensions as { cost?: unknown } | null | undefined)?.cost === true;
-    return { query, operationName: operationName || undefined, variables: values, showsCost };
+    return { query, operationName: operationName || undefined, variables: values, hasExact, showsCost };
   } catch (error) {
     throw error instanceof CodedError ? refusal(error) : error;
   }

@@ -13,6 +13,7 @@ import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { logFailure } from '#gateway/telemetry/failures.ts';
+import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
@@ -133,7 +134,7 @@ async function readMessage(
   }
   const bytes = await readBody(request, limits);
   try {
-    return { body: parseJson(decodeUtf8(bytes), limits) };
+    return { body: withPlainNumbers(parseJson(decodeUtf8(bytes), limits), 'variables') };
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     return { malformed: { code: PARSE_ERROR, message: error.message, data: error.extensions } };

@@ -1,4 +1,6 @@
 /** The data that plans read and write: JSON objects, with or without a prototype. */
+import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
+
 export interface JsonObject {
   [key: string]: unknown;
 }
@@ -22,3 +24,12 @@ export const own = (object: JsonObject, key: string): unknown => {
   const value = object[key];
   return value !== undefined && key in Object.prototype && !Object.hasOwn(object, key) ? undefined : value;
 };
+
+/** A copy of lists and objects; leaves are shared, and so are exact numbers. */
+export function copyOfJson(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOfJson);
+  if (!isObject(value) || value instanceof ExactNumber) return value;
+  const copy = emptyObject();
+  for (const key of Object.keys(value)) copy[key] = copyOfJson(value[key]);
+  return copy;
+}

@@ -2,7 +2,7 @@
  * What the executor must know of the supergraph's types, inaccessible ones included: which are abstract, and what
  * belongs to them.
  */
-import { Kind, parse } from 'graphql';
+import { Kind, parse, type TypeNode } from 'graphql';
 import { selectionSetOf } from '#gateway/plan/field-sets.ts';
 import { argumentOf } from '#gateway/plan/links.ts';
 
@@ -11,6 +11,8 @@ export interface SupergraphTypes {
   matches(name: string, condition: string): boolean;
   /** Whether the name is an interface's: what a subgraph with an interface object says instead of the type. */
   isInterface(name: string): boolean;
+  /** Names of all fields, of any type, whose values are a custom scalar's. */
+  readonly customScalarFields: ReadonlySet<string>;
   /** Names of all fields of objects and interfaces, and `__typename`. */
   readonly fieldNames: ReadonlySet<string>;
   /** Labels of progressive overrides. */
@@ -23,6 +25,8 @@ export interface SupergraphTypes {
 export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
   const interfaces = new Set<string>();
   const fieldNames = new Set<string>(['__typename']);
+  const fieldTypes: [field: string, type: string][] = [];
+  const customScalars = new Set<string>();
   const overrideLabels = new Set<string>();
   const keyFields = new Set<string>();
   const abstractTypes = new Map<string, Set<string>>();
@@ -42,11 +46,14 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
       }
       for (const field of definition.fields ?? []) {
         fieldNames.add(field.name.value);
+        fieldTypes.push([field.name.value, namedTypeOf(field.type)]);
         for (const { name, value } of (field.directives ?? []).flatMap((directive) => directive.arguments ?? [])) {
           if (name.value === 'overrideLabel' && value.kind === Kind.STRING) overrideLabels.add(value.value);
         }
       }
       for (const implemented of definition.interfaces ?? []) add(implemented.name.value, definition.name.value);
+    } else if (definition.kind === Kind.SCALAR_TYPE_DEFINITION) {
+      customScalars.add(definition.name.value);
     } else if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
       for (const member of definition.types ?? []) add(definition.name.value, member.name.value);
     }
@@ -54,8 +61,12 @@ export function readSupergraphTypes(supergraphSdl: string): SupergraphTypes {
   return {
     matches: (name, condition) => name === condition || abstractTypes.get(condition)?.has(name) === true,
     isInterface: (name) => interfaces.has(name),
+    customScalarFields: new Set(fieldTypes.flatMap(([field, type]) => (customScalars.has(type) ? field : []))),
     fieldNames,
     overrideLabels,
     keyFields,
   };
 }
+
+const namedTypeOf = (type: TypeNode): string =>
+  type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type);

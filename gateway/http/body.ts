@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import { excessOf, type JsonLimits } from './json-bounds.ts';
 
 export interface BodyLimits extends JsonLimits {
@@ -86,7 +87,10 @@ export function decodeUtf8(bytes: Buffer): string {
     : bytes.toString('utf8');
 }
 
-/** @throws CodedError `BAD_USER_INPUT` when the text is not JSON (says where), or over the limits */
+/**
+ * JSON, with numbers as they were written.
+ * @throws CodedError `BAD_USER_INPUT` when the text is not JSON (says where), or over the limits
+ */
 export function parseJson(text: string, limits: JsonLimits, what = 'The body'): unknown {
   const excess = excessOf(text, limits);
   if (excess !== undefined)
@@ -96,7 +100,7 @@ export function parseJson(text: string, limits: JsonLimits, what = 'The body'): 
         : `${what} has more than ${limits.values} values.`,
     );
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch (cause) {
     // The engine's message quotes the text around the fault, which may be long or a secret; the position says enough.
     const position = /position (\d+)/.exec((cause as Error).message)?.[1];

@@ -8,6 +8,7 @@ import { createYoga, type GraphQLParams, type Plugin, type YogaLogger } from 'gr
 import { GraphQLError, type ExecutionResult, type OperationTypeNode } from 'graphql';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Operations } from '#gateway/admission/operations.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
@@ -171,8 +172,28 @@ function throughOperations(options: GraphqlOptions): Plugin<object, ServerContex
     // The first parameters hook: Yoga's own checks after it have nothing left to find.
     onParams({ params, context, setResult, setParams }) {
       setParams({ query: '{ __typename }' });
-      return run(params, options, context as unknown as ServerContext, false).then(setResult);
+      return run(params, options, context as unknown as ServerContext, false).then((result) =>
+        setResult(written(result)),
+      );
     },
+  };
+}
+
+/** The result, and each part of one in parts, with the way in which Yoga writes it: numbers as they came. */
+function written(
+  result: ExecutionResult | AsyncIterable<ExecutionResult>,
+): ExecutionResult | AsyncIterable<ExecutionResult> {
+  const withWriter = (each: ExecutionResult): ExecutionResult => Object.assign({ ...each }, { stringify: writeJson });
+  if (!isStream(result)) return withWriter(result);
+  const source = result[Symbol.asyncIterator]();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        const next = await source.next();
+        return next.done === true ? next : { done: false, value: withWriter(next.value) };
+      },
+      return: async () => (await source.return?.()) ?? { done: true, value: undefined },
+    }),
   };
 }
 

@@ -2,6 +2,7 @@
  * Bounds on a JSON text, checked before it is parsed: a few megabytes of brackets are hundreds of megabytes of objects,
  * made without a pause.
  */
+import { endOfString } from '#subgraphs/shared/exact-number.ts';
 
 export interface JsonLimits {
   /** Nesting of arrays and objects. */
@@ -13,7 +14,6 @@ export interface JsonLimits {
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const OPEN_ARRAY = 0x5b;
-const BACKSLASH = 0x5c;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
@@ -41,17 +41,4 @@ export function excessOf(text: string, limits: JsonLimits): 'depth' | 'values' |
     }
   }
   return undefined;
-}
-
-/** Where the string that begins at `start` ends; the text's end where it does not. */
-function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1);
-  while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
-  return end === -1 ? text.length : end;
-}
-
-function isEscaped(text: string, at: number): boolean {
-  let backslashes = 0;
-  while (text.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes += 1;
-  return backslashes % 2 === 1;
 }

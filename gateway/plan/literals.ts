@@ -4,21 +4,22 @@
  */
 import {
   type GraphQLInputObjectType,
-  getNamedType,
   isEnumType,
   isInputObjectType,
   isListType,
   isNonNullType,
   isScalarType,
+  isSpecifiedScalarType,
   Kind,
   parseType,
   print,
-  specifiedScalarTypes,
   type GraphQLInputType,
   type ValueNode,
   type VariableDefinitionNode,
 } from 'graphql';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
+import { jsonOfLiteral } from '#subgraphs/shared/exact-literal.ts';
 
 /** The literals of one operation. */
 export class LiteralLifter {
@@ -39,9 +40,12 @@ export class LiteralLifter {
   lift(value: ValueNode, type: GraphQLInputType): ValueNode {
     if (value.kind === Kind.VARIABLE) return value;
     if (containsVariable(value)) return this.#liftInside(value, type);
-    const coerced = isExact(value, type) ? plainValue(value, type) : undefined;
+    const coerced = plainValue(value, type);
     if (coerced === undefined) return value;
-    const typeText = String(type);
+    return this.#variableFor(value, String(type), coerced);
+  }
+
+  #variableFor(value: ValueNode, typeText: string, coerced: unknown): ValueNode {
     const key = `${typeText} ${print(value)}`;
     let name = this.#names.get(key);
     if (name === undefined) {
@@ -57,7 +61,10 @@ export class LiteralLifter {
     return { kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: name } };
   }
 
-  /** A scalar's literal with variables inside stays as it is: only the subgraph knows what its parts mean. */
+  /**
+   * A scalar's literal with variables inside stays as it is: only the subgraph knows what its parts mean. But for numbers
+   * that the planner would change.
+   */
   #liftInside(value: ValueNode, outer: GraphQLInputType): ValueNode {
     const type = isNonNullType(outer) ? outer.ofType : outer;
     if (value.kind === Kind.LIST && isListType(type)) {
@@ -74,7 +81,19 @@ export class LiteralLifter {
         }),
       };
     }
-    return value;
+    return isScalarType(type) && !isSpecifiedScalarType(type) ? this.#liftNumbers(value, type.name) : value;
+  }
+
+  #liftNumbers(value: ValueNode, scalar: string): ValueNode {
+    if (value.kind === Kind.LIST)
+      return { ...value, values: value.values.map((item) => this.#liftNumbers(item, scalar)) };
+    if (value.kind === Kind.OBJECT)
+      return {
+        ...value,
+        fields: value.fields.map((field) => ({ ...field, value: this.#liftNumbers(field.value, scalar) })),
+      };
+    const json = value.kind === Kind.INT || value.kind === Kind.FLOAT ? jsonOfLiteral(value) : undefined;
+    return json instanceof ExactNumber ? this.#variableFor(value, scalar, json) : value;
   }
 
   #freshName(): string {
@@ -124,35 +143,9 @@ function plainValue(value: ValueNode, outer: GraphQLInputType): unknown {
     );
   }
   if (!isScalarType(type) && !isEnumType(type)) return undefined;
+  if (isScalarType(type) && !isSpecifiedScalarType(type)) return jsonOfLiteral(value);
   const plain: unknown = type.parseLiteral(value, undefined);
   if (plain === Infinity || plain === -Infinity)
     throw badUserInput(`The number ${print(value).slice(0, 50)} is too large for ${type.name}.`);
   return plain;
-}
-
-/** Custom scalars may mean numbers that JavaScript cannot hold; those stay literals. */
-function isExact(value: ValueNode, type: GraphQLInputType): boolean {
-  switch (value.kind) {
-    case Kind.INT: {
-      const named = getNamedType(type);
-      return !isScalarType(named) || specifiedScalarTypes.includes(named) || Number.isSafeInteger(Number(value.value));
-    }
-    case Kind.FLOAT: {
-      const named = getNamedType(type);
-      return (isScalarType(named) && specifiedScalarTypes.includes(named)) || Number.isFinite(Number(value.value));
-    }
-    case Kind.LIST:
-      return value.values.every((item) => isExact(item, type));
-    case Kind.OBJECT: {
-      const named = getNamedType(type);
-      if (!isInputObjectType(named)) return value.fields.every((field) => isExact(field.value, type));
-      const fields = named.getFields();
-      return value.fields.every((field) => {
-        const fieldType = fields[field.name.value]?.type;
-        return fieldType !== undefined && isExact(field.value, fieldType);
-      });
-    }
-    default:
-      return true;
-  }
 }

@@ -1,6 +1,24 @@
 /** The variables of one request, coerced once at the gateway. */
-import { getVariableValues, GraphQLError, type GraphQLSchema } from 'graphql';
 import { PLAN } from '#gateway/bounds/plan.ts';
+import {
+  getNamedType,
+  getVariableValues,
+  GraphQLError,
+  GraphQLID,
+  isInputObjectType,
+  isInputType,
+  isListType,
+  isNonNullType,
+  isScalarType,
+  isSpecifiedScalarType,
+  typeFromAST,
+  type GraphQLInputType,
+  type GraphQLScalarType,
+  type GraphQLSchema,
+  type TypeNode,
+  type VariableDefinitionNode,
+} from 'graphql';
+import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { NormalisedOperation } from './normalise.ts';
 
 /** Variables that do not fit; `errors` have the code `BAD_USER_INPUT`. */
@@ -37,9 +55,72 @@ export function coerceVariables(
     if (given !== null && given !== undefined && Object.hasOwn(given, clientName)) inputs[name] = given[clientName];
   }
   const { coerced, errors } =
-    own.length === 0
-      ? { coerced: undefined, errors: undefined }
-      : getVariableValues(schema, own, inputs, { maxErrors: PLAN.errors });
+    own.length === 0 ? { coerced: undefined, errors: undefined } : coerceInputs(schema, own, inputs, PLAN.errors);
   if (errors !== undefined) throw new VariablesError(errors);
   return Object.assign(Object.create(null) as Record<string, unknown>, coerced, literals);
+}
+
+/** `getVariableValues` of graphql-js for inputs in which an {@link ExactNumber} may stand for a number. */
+export function coerceInputs(
+  schema: GraphQLSchema,
+  definitions: readonly VariableDefinitionNode[],
+  inputs: Readonly<Record<string, unknown>>,
+  maxErrors: number,
+): ReturnType<typeof getVariableValues> {
+  const coerced = getVariableValues(schema, definitions, inputs, { maxErrors });
+  if (coerced.errors === undefined) return coerced;
+  return getVariableValues(schema, definitions, withDoubles(schema, definitions, inputs), { maxErrors });
+}
+
+/**
+ * The variables with doubles where GraphQL's own scalars take them, and texts where an `ID` was written as a whole
+ * number. Custom scalars keep exact numbers, where they know them.
+ */
+export function withDoubles(
+  schema: GraphQLSchema,
+  definitions: readonly VariableDefinitionNode[],
+  inputs: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const fitted = { ...inputs };
+  for (const { variable, type } of definitions) {
+    const name = variable.name.value;
+    const inputType = typeFromAST(schema, type as TypeNode & { kind: never });
+    if (isInputType(inputType) && Object.hasOwn(fitted, name)) fitted[name] = fittedTo(inputType, fitted[name]);
+  }
+  return fitted;
+}
+
+function fittedTo(outer: GraphQLInputType, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const type = isNonNullType(outer) ? outer.ofType : outer;
+  if (value instanceof ExactNumber) return doubleOf(value, type);
+  if (isListType(type)) {
+    const item = type.ofType as GraphQLInputType;
+    return Array.isArray(value) ? value.map((each) => fittedTo(item, each)) : fittedTo(item, value);
+  }
+  if (!isInputObjectType(type) || Array.isArray(value)) return value;
+  const fields = type.getFields();
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => {
+      const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
+      return [key, field === undefined ? each : fittedTo(field.type, each)];
+    }),
+  );
+}
+
+function doubleOf(value: ExactNumber, type: GraphQLInputType): unknown {
+  const named = getNamedType(type);
+  const isCustom = isScalarType(named) && !isSpecifiedScalarType(named);
+  if (isCustom && takes(named, value)) return value;
+  return value.isInteger && (isCustom || named.name === GraphQLID.name) ? value.text : value.valueOf();
+}
+
+/** Whether a scalar that looks at its values, as one of a subgraph in this process does, knows exact numbers. */
+function takes(scalar: GraphQLScalarType, value: ExactNumber): boolean {
+  try {
+    scalar.parseValue(value);
+    return true;
+  } catch {
+    return false;
+  }
 }

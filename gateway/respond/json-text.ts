@@ -1,4 +1,5 @@
 /** JSON as text, for answers that nobody needs as objects. */
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 
 /** Ready JSON in the place of a value. Where it does meet a serialiser after all, it becomes the value again. */
 export class JsonText {
@@ -9,7 +10,7 @@ export class JsonText {
   }
 
   toJSON(): unknown {
-    return JSON.parse(this.text);
+    return parseExactJson(this.text);
   }
 }
 
@@ -22,4 +23,4 @@ export const quoted = (value: string): string => (ESCAPED.test(value) ? JSON.str
 
 /** Any value as JSON; null where JSON has nothing for it. */
 export const jsonOf = (value: unknown): string =>
-  typeof value === 'string' ? quoted(value) : ((JSON.stringify(value) as string | undefined) ?? 'null');
+  typeof value === 'string' ? quoted(value) : ((writeJson(value) as string | undefined) ?? 'null');

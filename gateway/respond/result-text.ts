@@ -1,5 +1,6 @@
 /** A whole answer as JSON text. */
 import type { ExecutionResult, GraphQLError } from 'graphql';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { jsonOf, JsonText } from './json-text.ts';
 
 /** The answer's text. What transports tell one another in `extensions.http` of an error stays inside. */
@@ -16,5 +17,5 @@ export function resultText({ data, errors, extensions }: ExecutionResult): strin
 function errorText(error: GraphQLError): string {
   const { message, locations, path, extensions } = error;
   const { http: _, ...shown } = extensions;
-  return JSON.stringify({ message, locations, path, extensions: Object.keys(shown).length === 0 ? undefined : shown });
+  return writeJson({ message, locations, path, extensions: Object.keys(shown).length === 0 ? undefined : shown });
 }

@@ -1,6 +1,7 @@
 /** A shape's output as objects. See shape.ts; shape-text.ts is the same as text. */
 import { emptyObject } from '#gateway/execute/json-object.ts';
 import { RESPOND } from '#gateway/bounds/respond.ts';
+import { doubleOf } from './leaves.ts';
 import { PAUSED, Progress } from './pauses.ts';
 import {
   isReadyList,
@@ -118,8 +119,9 @@ function completePresent(value: unknown, plan: ValuePlan, key: string | number, 
     run.progress.bytes += lengthOf(value);
     return check.convert === undefined ? value : check.convert(value);
   }
-  reportLeaf(plan, key, run);
-  return undefined;
+  const double = doubleOf(value, check);
+  if (double === undefined) reportLeaf(plan, key, run);
+  return double;
 }
 
 /** About the length of a leaf as JSON; JSON of a subgraph's own is looked into. */

@@ -4,6 +4,7 @@
  */
 import { GraphQLError } from 'graphql';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
+import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { LeafCheck } from './leaves.ts';
 import type { Progress } from './pauses.ts';
 import type { ResponseErrors } from './response-errors.ts';
@@ -101,7 +102,7 @@ export interface DeferredPart {
 
 /** The plan of an object's fields; undefined when it cannot be shown, with the error reported. */
 export function planOf(value: unknown, plan: ValuePlan, key: string | number, run: ShapeRun): ObjectPlan | undefined {
-  if (typeof value !== 'object' || Array.isArray(value)) {
+  if (typeof value !== 'object' || Array.isArray(value) || value instanceof ExactNumber) {
     report(`The value of ${plan.fieldName} should be an object.`, key, run);
     return undefined;
   }

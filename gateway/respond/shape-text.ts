@@ -1,6 +1,8 @@
 /** A shape's output as JSON text, without objects between. See shape.ts; shape-objects.ts is the same as objects. */
 import { RESPOND } from '#gateway/bounds/respond.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { jsonOf, quoted } from './json-text.ts';
+import { doubleOf } from './leaves.ts';
 import { PAUSED } from './pauses.ts';
 import {
   DENIED,
@@ -110,7 +112,7 @@ function writePresent(value: unknown, plan: ValuePlan, key: string | number, run
       return VOID;
     }
     if (isReadyList(value, plan)) {
-      run.text += JSON.stringify(value);
+      run.text += writeJson(value);
       return WRITTEN;
     }
     run.path[run.depth++] = key;
@@ -121,6 +123,11 @@ function writePresent(value: unknown, plan: ValuePlan, key: string | number, run
   }
   const check = plan.check!;
   if (!check.accepts(value)) {
+    const double = doubleOf(value, check);
+    if (double !== undefined) {
+      run.text += jsonOf(double);
+      return WRITTEN;
+    }
     reportLeaf(plan, key, run);
     return VOID;
   }

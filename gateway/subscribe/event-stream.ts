@@ -6,6 +6,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { isDeliverable, type DeliverableStream, type SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { pump, type Sink } from './pump.ts';
@@ -43,7 +44,7 @@ export async function sendEventStream(
   response.once('close', onClose);
   try {
     if (isDeliverable(result)) await sendShared(response, result, () => gone);
-    else if (isStream(result)) for await (const each of result) await write(response, JSON.stringify(each));
+    else if (isStream(result)) for await (const each of result) await write(response, writeJson(each));
     else await write(response, resultText(result));
     if (!gone) response.end(COMPLETE);
   } finally {

@@ -6,6 +6,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { FetchAPI, Plugin } from 'graphql-yoga';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 
 const CONTENT_TYPE = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0';
 const DELIMITER = '\r\n--graphql';
@@ -43,7 +44,7 @@ const isEventStream = (result: unknown): result is AsyncIterable<ExecutionResult
 
 /** One part. The delimiter stands behind it: a client knows then that it is whole. */
 const part = (content: unknown): string =>
-  `\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(content)}${DELIMITER}`;
+  `\r\ncontent-type: application/json\r\n\r\n${writeJson(content)}${DELIMITER}`;
 
 function respond(
   events: AsyncIterable<ExecutionResult>,

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { ExecutionResult } from 'graphql';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { framedNext, frameLength, messageLength, nextPrefix, writeNext } from './frames.ts';
@@ -98,7 +99,7 @@ export class FrameWriter {
  */
 export function socketSink(writer: FrameWriter, id: string, fit: (result: ExecutionResult) => ExecutionResult): Sink {
   const prefix = nextPrefix(id);
-  const payloadOf = (answer: SharedAnswer): Buffer => answer.json ?? Buffer.from(JSON.stringify(fit(answer.result!)));
+  const payloadOf = (answer: SharedAnswer): Buffer => answer.json ?? Buffer.from(writeJson(fit(answer.result!)));
   return {
     write(answers) {
       const payloads = answers.map(payloadOf);

@@ -10,8 +10,9 @@ import { GraphQLError, type ExecutionArgs, type ExecutionResult } from 'graphql'
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { mayBeExact, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
-import type { AdmittedOperation, Caller, Operations } from '#gateway/admission/operations.ts';
+import { isStream, type AdmittedOperation, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import { isDeliverable, type DeliverableStream } from '#gateway/execute/answers/shared-answers.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
@@ -79,7 +80,14 @@ export interface WebSocketEndpoint {
 }
 
 /** What belongs to each socket. */
-const attachments = new WeakMap<WebSocket, { readonly writer: FrameWriter; readonly running: Map<string, Running> }>();
+const attachments = new WeakMap<WebSocket, Attachment>();
+
+interface Attachment {
+  readonly writer: FrameWriter;
+  readonly running: Map<string, Running>;
+  /** Variables of the message that is being read, where they have numbers that graphql-ws would change. */
+  exactVariables?: unknown;
+}
 
 /** Serves WebSockets on `server`. */
 export function graphqlOverWebSocket(server: Server, options: WebSocketOptions): WebSocketEndpoint {
@@ -106,6 +114,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       const stall = { ms: options.stallMs ?? HTTP.stallMs, giveUp: () => giveUp(accepted) };
       attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite, stall), running });
       boundMessages(accepted, options.message);
+      keepNumbers(accepted);
       sockets.emit('connection', accepted, request);
       // graphql-ws ends streams by itself; of a query that still runs it only forgets that somebody waits.
       accepted.on('message', (data: Buffer) => {
@@ -195,14 +204,15 @@ function protocolHandlers({
     },
     onSubscribe(context: SocketContext, id, payload) {
       const { extra } = context;
-      const { running } = attachments.get(extra.socket)!;
+      const { running, exactVariables } = attachments.get(extra.socket)!;
       const cancel = new AbortController();
       try {
         if (running.size >= operationsPerSocket) {
           throw new CodedError('RATE_LIMITED', `A socket may run at most ${operationsPerSocket} operations at once.`);
         }
         extra.count = (extra.count ?? 0) + 1;
-        const operation = operations.admit(payload, {
+        const parameters = exactVariables === undefined ? payload : { ...payload, variables: exactVariables };
+        const operation = operations.admit(parameters, {
           principal: extra.principal!,
           requestId: `${extra.requestId}:${extra.count}`,
           signal: cancel.signal,
@@ -235,6 +245,7 @@ function protocolHandlers({
     subscribe: runAdmitted,
     onOperation({ extra }: SocketContext, id, _payload, _args, result) {
       if (isDeliverable(result)) return pumped(result, extra.socket, id);
+      if (isStream(result)) return streamed(result, extra.socket, id);
       return isText(result) ? written(result, extra.socket, id) : undefined;
     },
     onComplete({ extra }: SocketContext, id, payload) {
@@ -260,6 +271,33 @@ function written(result: ExecutionResult, socket: WebSocket, id: string): AsyncI
       return done;
     },
     return: () => Promise.resolve(done),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** The same of a stream that nobody shares. */
+function streamed(
+  stream: AsyncIterable<ExecutionResult>,
+  socket: WebSocket,
+  id: string,
+): AsyncIterableIterator<ExecutionResult> {
+  const source = stream[Symbol.asyncIterator]();
+  const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+  let ended = false;
+  return {
+    async next() {
+      const { writer } = attachments.get(socket)!;
+      for (let next = await source.next(); next.done !== true && !ended; next = await source.next())
+        await writer.writeWhole(framedNext(nextPrefix(id), Buffer.from(writeJson(next.value))));
+      return done;
+    },
+    async return() {
+      ended = true;
+      await source.return?.();
+      return done;
+    },
     [Symbol.asyncIterator]() {
       return this;
     },
@@ -333,6 +371,30 @@ function giveUp(socket: WebSocket): void {
   endAll(attachments.get(socket)!.running);
   // The close frame waits behind everything else; a client that reads nothing will not see it.
   setTimeout(() => socket.terminate(), SUBSCRIBE.giveUpMs).unref();
+}
+
+/** Reads the variables of messages with long numbers beside graphql-ws, which asks for an operation while it reads one. */
+function keepNumbers(socket: WebSocket): void {
+  const emit = socket.emit.bind(socket) as (event: string, ...parts: unknown[]) => boolean;
+  socket.emit = ((event: string, ...parts: unknown[]): boolean => {
+    if (event !== 'message') return emit(event, ...parts);
+    const attachment = attachments.get(socket)!;
+    attachment.exactVariables = exactVariables(String(parts[0]));
+    try {
+      return emit(event, ...parts);
+    } finally {
+      attachment.exactVariables = undefined;
+    }
+  }) as typeof socket.emit;
+}
+
+function exactVariables(message: string): unknown {
+  if (!mayBeExact(message)) return undefined;
+  try {
+    return (parseExactJson(message) as { payload?: { variables?: unknown } } | null)?.payload?.variables;
+  } catch {
+    return undefined; // graphql-ws closes the socket for it.
+  }
 }
 
 function refuse(socket: Duplex, error: CodedError): void {

@@ -1,6 +1,6 @@
 /** Checks of what callers send, before any of it reaches a store. All raise `BAD_USER_INPUT`. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { checkJson, type JsonValue } from '#subgraphs/shared/json.ts';
+import { checkJson, isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { RELATION_TYPE } from './driver.ts';
 import type { EntityFilter, EntityReference, EntityWrite, Properties, RelationWrite } from './driver.ts';
 
@@ -73,7 +73,7 @@ export function checkKinds(kinds: readonly string[] | null | undefined): string[
 
 export function checkProperties(value: unknown): Properties {
   if (value === null || value === undefined) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw badUserInput('`properties` must be a JSON object.');
+  if (!isJsonObject(value as JsonValue)) throw badUserInput('`properties` must be a JSON object.');
   return checkJson(value) as Properties;
 }
 

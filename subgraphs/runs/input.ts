@@ -1,8 +1,9 @@
 /** Checks on what callers send, beyond what GraphQL's types say. */
+import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
-import { checkJson } from '#subgraphs/shared/json.ts';
+import { checkJson, isJsonObject } from '#subgraphs/shared/json.ts';
 import { RUNS } from './bounds.ts';
 import { RUN_LIMITS, type AppendEvents, type RunFilter, type RunLimits } from './driver.ts';
 import { payloadFault } from './events/event-schemas.ts';
@@ -98,11 +99,11 @@ export function checkEvents(
       throw badUserInput(`${where}: nothing can follow it; make it the last event.`);
     if (type === 'RUN_STARTED' && index > 0) throw badUserInput(`${where}: it can only be the first event of a run.`);
     const given = checkJson(payload ?? {});
-    if (typeof given !== 'object' || given === null || Array.isArray(given))
-      throw badUserInput(`${where}: the payload must be an object.`);
+    if (!isJsonObject(given)) throw badUserInput(`${where}: the payload must be an object.`);
     if (Object.hasOwn(given, 'type') && given['type'] !== type)
       throw badUserInput(`${where}: \`type\` in the payload differs from the event’s.`);
-    const fault = payloadFault(type, given);
+    // What a double would change is a number to the schemas all the same.
+    const fault = payloadFault(type, withPlainNumbers(given) as typeof given);
     if (fault) {
       const part = fault.path === '' ? 'payload' : `payload.${fault.path.slice(0, 200)}`;
       throw badUserInput(`${where}: ${part}: ${fault.message.slice(0, RUNS.faultCharacters)}`);

@@ -52,5 +52,11 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
     default: 64 * 1024,
   },
   jsonDepth: { what: 'Its deepest nesting.', unit: 'levels', default: 12 },
+  numberCharacters: {
+    what: 'The longest text of a number in it that a double does not hold.',
+    unit: 'characters',
+    default: 1_000,
+  },
+  numberExponent: { what: 'The largest power of ten of such a number.', unit: 'powers', default: 400 },
   jsonKeys: { what: 'The most keys in it.', unit: 'keys', default: 1_000 },
 });

@@ -1,11 +1,18 @@
 /** Bounds on JSON that callers send: metadata, properties, payloads. */
 import { SHARED } from './bounds.ts';
 import { badUserInput } from './errors.ts';
+import { ExactNumber, writeJson } from './exact-number.ts';
 
-export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+export type JsonValue = string | number | ExactNumber | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+
+/** Whether the value is an object: no list, and no number that is carried as one. */
+export const isJsonObject = (value: JsonValue): value is { [key: string]: JsonValue } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
 
 /** The caps on one JSON input value. */
 export const JSON_LIMITS = { bytes: SHARED.jsonBytes, depth: SHARED.jsonDepth, keys: SHARED.jsonKeys } as const;
+/** Longest text of a number, and largest power of ten in it: stores write numbers out in full. */
+const NUMBER_LIMITS = { characters: SHARED.numberCharacters, exponent: SHARED.numberExponent } as const;
 
 // PostgreSQL's jsonb refuses the escapes that JSON.stringify writes for these.
 const LONE_SURROGATE = /\p{Cs}/u;
@@ -31,6 +38,13 @@ export function checkJson(
       if (!Number.isFinite(node)) throw badUserInput('JSON numbers must be finite.');
       return;
     }
+    if (node instanceof ExactNumber) {
+      if (node.text.length > NUMBER_LIMITS.characters || Math.abs(node.exponent) > NUMBER_LIMITS.exponent)
+        throw badUserInput(
+          `JSON numbers may have at most ${NUMBER_LIMITS.characters} digits, and powers of ten up to ${NUMBER_LIMITS.exponent}.`,
+        );
+      return;
+    }
     if (Array.isArray(node)) {
       for (const item of node) visit(item, depth + 1);
       return;
@@ -48,34 +62,7 @@ export function checkJson(
   };
   visit(value, 0);
   // Depth is bounded by now, so that serialising cannot overflow the stack.
-  const bytes = Buffer.byteLength(JSON.stringify(value) ?? '');
+  const bytes = Buffer.byteLength(writeJson(value));
   if (bytes > limits.bytes) throw badUserInput(`JSON is ${bytes} bytes long; at most ${limits.bytes} are accepted.`);
   return value as JsonValue;
 }
-
-/** From here on JavaScript writes numbers with an exponent: they are measures, of which nobody expects every digit. */
-const MEASURES = 1e21;
-
-/**
- * Returns `value` where its numbers are those that were sent: a whole number beyond 2^53 was rounded when it was read, or
- * will be by whoever reads it next. (Those from 1e21 on are taken for measures.)
- * @param name how the caller knows the value, for the message
- * @throws CodedError `BAD_USER_INPUT` that says where the number stands
- */
-export function checkExactNumbers<Value extends JsonValue>(name: string, value: Value): Value {
-  const visit = (node: JsonValue, path: string): void => {
-    if (typeof node === 'number' && isRounded(node))
-      throw badUserInput(
-        `\`${path.slice(0, 200)}\` is a whole number beyond ${Number.MAX_SAFE_INTEGER} (2^53 - 1), which would be rounded.`,
-        { hint: 'Write it as a text.' },
-      );
-    if (Array.isArray(node)) node.forEach((item, index) => visit(item, `${path}[${index}]`));
-    else if (typeof node === 'object' && node !== null)
-      for (const [key, item] of Object.entries(node)) visit(item, `${path}.${key}`);
-  };
-  visit(value, name);
-  return value;
-}
-
-const isRounded = (value: number): boolean =>
-  Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < MEASURES;

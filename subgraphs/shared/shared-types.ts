@@ -1,7 +1,8 @@
 /** Types that several subgraphs share, made once per builder and only when used: PageInfo, scalars, filters, order. */
-import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { GraphQLError, Kind } from 'graphql';
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import type { SubgraphBuilder } from './builder-types.ts';
+import { jsonOfLiteral } from './exact-literal.ts';
 import { checkJson } from './json.ts';
 
 export interface PageInfoShape {
@@ -181,7 +182,7 @@ function addScalars(builder: SubgraphBuilder): void {
     description: 'Any JSON value. As input: at most 64 KiB, 12 levels deep, 1,000 keys.',
     serialize: (value) => value,
     parseValue: checkJson,
-    parseLiteral: (node, variables) => checkJson(valueFromASTUntyped(node, variables)),
+    parseLiteral: (node, variables) => checkJson(jsonOfLiteral(node, variables)),
   });
 }
 

@@ -2,6 +2,7 @@
  * The interface of a vector store. Every call is in batch form, so that the number of statements does not depend on the
  * number of parents or queries. A driver finds the tenant in the context and nowhere else.
  */
+import type { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
@@ -49,7 +50,7 @@ export interface ChunkFilter {
 /** The value at `path` is one of `any`, or is a list that contains one of them. */
 export interface MetadataCondition {
   readonly path: readonly string[];
-  readonly any: readonly (string | number | boolean | null)[];
+  readonly any: readonly (string | number | ExactNumber | boolean | null)[];
 }
 
 interface QueryBase {

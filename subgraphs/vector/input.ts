@@ -1,5 +1,6 @@
 /** Checks what callers send: texts, ids, filters. */
-import { checkExactNumbers, type JsonValue } from '#subgraphs/shared/json.ts';
+import { byValue, ExactNumber, writeJson } from '#subgraphs/shared/exact-number.ts';
+import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { ChunkFilter, MetadataCondition } from './driver.ts';
 
@@ -44,7 +45,7 @@ export function checkIds(values: readonly string[], label: string, most: number)
 /** @throws CodedError `BAD_USER_INPUT` when it is no JSON object */
 export function checkMetadata(value: JsonValue | null | undefined): { [key: string]: JsonValue } {
   if (value === null || value === undefined) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw badUserInput('`metadata` must be a JSON object.');
+  if (!isJsonObject(value)) throw badUserInput('`metadata` must be a JSON object.');
   return value;
 }
 
@@ -108,15 +109,19 @@ function metadataCondition({
   if (list && list.length > LIMITS.listed)
     throw badUserInput(`\`where.metadata.in\` has at most ${LIMITS.listed} values; got ${list.length}.`);
   const scalar = (value: JsonValue): Scalar => {
+    if (value instanceof ExactNumber) return byValue(value);
     if (typeof value === 'object' && value !== null) {
       throw badUserInput(
         '`where.metadata` compares with texts, numbers, booleans and null, not with objects or lists.',
       );
     }
-    return checkExactNumbers('where.metadata', value);
+    return value;
   };
   const listed = list?.map(scalar);
   if (eq === undefined) return { path, any: listed! };
   const wanted = scalar(eq);
-  return { path, any: listed === undefined || listed.includes(wanted) ? [wanted] : [] };
+  return {
+    path,
+    any: listed === undefined || listed.some((each) => writeJson(each) === writeJson(wanted)) ? [wanted] : [],
+  };
 }

@@ -2,6 +2,7 @@
  * What every graph driver must do, run on each store. Tenants are fresh for each test, so that a shared store needs no
  * wiping.
  */
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
@@ -114,6 +115,15 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const found = (await driver.entitiesByIds(context, [idOf(context, 'special')])).get(idOf(context, 'special'));
         expect(Object.entries(found?.properties ?? {}).sort()).toEqual(Object.entries(properties).sort());
         expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+      });
+
+      test('keep numbers that a double would change', async () => {
+        const context = freshTenant();
+        const text = '{"big":9007199254740993,"long":[0.1234567890123456789012],"price":{"of":1.10}}';
+        await driver.upsertEntities(context, [node('exact', parseExactJson(text) as Entity['properties'])]);
+        const found = (await driver.entitiesByIds(context, [idOf(context, 'exact')])).get(idOf(context, 'exact'));
+        for (const number of ['"big":9007199254740993', '0.1234567890123456789012', '{"of":1.10}'])
+          expect(writeJson(found?.properties)).toContain(number);
       });
 
       test('are filtered', async () => {

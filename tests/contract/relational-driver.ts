@@ -1,4 +1,6 @@
 /** What any relational driver must do; called with each. */
+import { numberOf, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
@@ -85,6 +87,17 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           { action: 'document.upsert', subjectId: document.id, actor: `${tenant}-user` },
         ]);
         expect(await driver.tenant(as(tenant))).toMatchObject({ id: tenant });
+      });
+
+      test('numbers that a double would change are kept', async () => {
+        const tenant = newTenant();
+        const { id } = prepared(tenant, 'a', '');
+        const metadata = parseExactJson('{"big":9007199254740993,"price":1.10}') as JsonValue;
+        await upsert(tenant, 'a', 'Text.', { metadata });
+        const [document] = await driver.byIds(as(tenant), 'Document', [id]);
+        expect(writeJson((document as { metadata?: unknown }).metadata)).toBe(writeJson(metadata));
+        await upsert(tenant, 'a', 'Text.', { metadata: { big: 9007199254740992, price: numberOf('1.10') } });
+        expect(await audits(tenant)).toHaveLength(2);
       });
 
       test('the same again changes nothing, whatever the order of keys', async () => {

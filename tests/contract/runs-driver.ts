@@ -1,4 +1,5 @@
 /** What every store of runs must do: the same tests for any driver. */
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
@@ -214,6 +215,25 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         ) as Record<string, never>;
         await driver.append(a, { runId: id, events: [{ type: 'CUSTOM', payload }] });
         expect(JSON.stringify((await wholeLog(a, id))[1]!.payload)).toBe(JSON.stringify(payload));
+      });
+
+      test('keeps numbers that a double would change, in events and in the state', async () => {
+        const id = await start();
+        const text =
+          '{"name":"n","value":{"big":9007199254740993,"long":0.1234567890123456789012,"price":1.10,"power":1e3}}';
+        const state = '{"snapshot":{"big":9007199254740993,"price":1.10}}';
+        const patch =
+          '{"delta":[{"op":"test","path":"/price","value":1.1},{"op":"add","path":"/long","value":0.1234567890123456789012}]}';
+        const event = (type: string, payload: string) =>
+          ({ type, payload: parseExactJson(payload) }) as AppendEvents['events'][number];
+        const { run } = await driver.append(a, {
+          runId: id,
+          events: [event('CUSTOM', text), event('STATE_SNAPSHOT', state), event('STATE_DELTA', patch)],
+        });
+        expect(writeJson((await wholeLog(a, id))[1]!.payload)).toBe(text);
+        const written = writeJson(run.state);
+        for (const number of ['"big":9007199254740993', '"long":0.1234567890123456789012', '"price":1.10'])
+          expect(written).toContain(number);
       });
 
       test('can leave the run waiting; the next append takes it up', async () => {

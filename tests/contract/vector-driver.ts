@@ -1,4 +1,5 @@
 /** What every vector store must do, whatever it is. The oracle is brute force over what was written. */
+import { byValue, numberOf, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
@@ -330,6 +331,25 @@ export function testVectorDriver(
       expect(await driver.collectionInfo(as('a'))).toMatchObject(MODEL);
       expect(await vectorSearch(driver, 'a', chunk.vector, 9)).toHaveLength(1);
       await driver.close();
+    });
+
+    test('keeps numbers of metadata that a double would change, and finds them', async () => {
+      const driver = await store.fresh();
+      const [one, other] = corpus('n', 2, 13);
+      const metadata = parseExactJson('{"big":9007199254740993,"price":1.10}') as ChunkVector['metadata'];
+      await driver.upsert(as('a'), [{ ...one!, metadata }, other!], MODEL);
+      const stored = await driver.storedChunks(as('a'), [one!.documentId]);
+      expect(writeJson(stored.get(one!.chunkId)!.metadata)).toBe(writeJson(metadata));
+      expect(stored.get(other!.chunkId)!.metadata).toEqual(other!.metadata);
+      const found = async (path: string, number: string) =>
+        (
+          await vectorSearch(driver, 'a', one!.vector, 5, {
+            metadata: [{ path: [path], any: [byValue(numberOf(number))] }],
+          })
+        ).map(({ chunkId }) => chunkId);
+      expect(await found('big', '9007199254740993')).toEqual([one!.chunkId]);
+      expect(await found('big', '9007199254740992')).toEqual([]);
+      expect(await found('price', '1.1')).toEqual([one!.chunkId]);
     });
 
     test('makes the chunks of documents exactly what is given, and writes again without harm', async () => {

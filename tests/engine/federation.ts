@@ -6,6 +6,7 @@ import { createEngine, createEngineOn, type Engine, type EngineOptions } from '#
 import type { SubgraphClient, SubgraphRequest } from '#gateway/execute/clients/subgraph-client.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { plannerInThread } from './random/planner.ts';
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 
 export type Resolvers = NonNullable<
@@ -116,4 +117,4 @@ export function recording(client: SubgraphClient, calls: Call[]): SubgraphClient
 
 /** An answer as a client receives it: through JSON, so without prototypes, undefined or error classes. */
 export const received = (result: ExecutionResult): ExecutionResult =>
-  JSON.parse(JSON.stringify(result)) as ExecutionResult;
+  parseExactJson(writeJson(result)) as ExecutionResult;

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { GraphqlAnswer } from './fixture.ts';
 
 /** All that was sent, and the answer in it: the first error that was told, wherever it was. */
@@ -53,21 +54,20 @@ const telling = (messages: GraphqlAnswer[]): GraphqlAnswer => {
 };
 
 export const WAYS_IN: Readonly<Record<string, Send>> = {
-  POST: async (url, parameters) =>
-    whole((await http(url, '/graphql', 'POST', JSON_TYPE, JSON.stringify(parameters))).text),
+  POST: async (url, parameters) => whole((await http(url, '/graphql', 'POST', JSON_TYPE, writeJson(parameters))).text),
 
   GET: async (url, { query, variables, extensions }) => {
     const search = new URLSearchParams({
       query,
-      variables: JSON.stringify(variables ?? {}),
-      extensions: JSON.stringify(extensions ?? {}),
+      variables: writeJson(variables ?? {}),
+      extensions: writeJson(extensions ?? {}),
     });
     return whole((await http(url, `/graphql?${search.toString()}`, 'GET', { accept: 'application/json' })).text);
   },
 
   'server-sent events': async (url, parameters) => {
     const headers = { ...JSON_TYPE, accept: 'text/event-stream' };
-    const { text } = await http(url, '/graphql', 'POST', headers, JSON.stringify(parameters));
+    const { text } = await http(url, '/graphql', 'POST', headers, writeJson(parameters));
     if (!text.includes('event: complete')) throw new Error(`The stream was cut: ${text.slice(0, 1_000)}`);
     const messages = [...text.matchAll(/event: next\ndata: (.*)\n\n/g)].map(([, json]) => JSON.parse(json!));
     return wayIn(text, telling(messages as GraphqlAnswer[]));
@@ -75,7 +75,7 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
 
   multipart: async (url, parameters) => {
     const headers = { ...JSON_TYPE, accept: 'multipart/mixed, application/json' };
-    const { text } = await http(url, '/graphql', 'POST', headers, JSON.stringify(parameters));
+    const { text } = await http(url, '/graphql', 'POST', headers, writeJson(parameters));
     if (!text.startsWith('\r\n--') && !text.startsWith('--')) return whole(text);
     if (!/--\r\n$/.test(text)) throw new Error(`The stream was cut: ${text.slice(-1_000)}`);
     const messages = text.split(/\r\n---?/).flatMap((part) => {
@@ -119,7 +119,7 @@ export const mcp = (url: string, body: unknown): Promise<{ status: number; text:
     '/mcp',
     'POST',
     { ...JSON_TYPE, accept: 'application/json, text/event-stream' },
-    typeof body === 'string' ? body : JSON.stringify(body),
+    typeof body === 'string' ? body : writeJson(body),
   );
 
 export interface TestSocket extends AsyncDisposable {
@@ -132,7 +132,7 @@ export interface TestSocket extends AsyncDisposable {
 export async function openSocket(url: string): Promise<TestSocket> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init' }));
+  socket.send(writeJson({ type: 'connection_init' }));
   await once(socket, 'message');
   let next = 0;
   return {
@@ -151,7 +151,7 @@ export async function openSocket(url: string): Promise<TestSocket> {
           if (message.type === 'complete') resolve(wayIn(text, answer!));
         });
         socket.on('close', (code, reason) => reject(new Error(`The socket was closed: ${code} ${String(reason)}`)));
-        socket.send(JSON.stringify({ id, type: 'subscribe', payload: parameters }));
+        socket.send(writeJson({ id, type: 'subscribe', payload: parameters }));
       }),
     [Symbol.asyncDispose]: async () => {
       socket.close();

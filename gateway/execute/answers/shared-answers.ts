@@ -14,6 +14,7 @@ import {
   visit,
 } from 'graphql';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 
 /** Answers to events as a client of a subgraph can make them. */
@@ -53,7 +54,7 @@ export class SharedAnswer {
    */
   get json(): Buffer | undefined {
     if (this.result?.errors !== undefined) return undefined;
-    return (this.#json ??= Buffer.from(JSON.stringify(this.result)));
+    return (this.#json ??= Buffer.from(writeJson(this.result)));
   }
 
   /** Bytes of {@link json}; 0 where there is none. */

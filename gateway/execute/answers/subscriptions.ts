@@ -1,5 +1,6 @@
 /** Subscriptions: the stream of one subgraph is opened, and each event completed and shaped into an answer. */
 import type { ExecutionResult } from 'graphql';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { resubscriptionOf } from '../clients/shared-subscription.ts';
@@ -182,7 +183,7 @@ function endStream(opened: AsyncIterable<ExecutionResult> | ExecutionResult): vo
 /** What the answers of a subscription depend on besides the event and the caller. */
 function shareKey({ prepared, variables, rest, context }: OpenSubscription & SubscriptionEnds): string {
   const values = variablesBelowRoot(prepared).map((name) => [name, variables[name]]);
-  return JSON.stringify([
+  return writeJson([
     prepared.text,
     prepared.access.key,
     [...prepared.responseNames],

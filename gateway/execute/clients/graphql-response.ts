@@ -1,5 +1,6 @@
 /** Reads what a subgraph elsewhere calls a GraphQL result. */
 import { GraphQLError, type ExecutionResult, type GraphQLFormattedError } from 'graphql';
+import { parseExactJson, type KeptNumbers } from '#subgraphs/shared/exact-number.ts';
 import { isObject } from '../json-object.ts';
 import { codeOfStatus, notGraphQL, retryAfterOf } from './subgraph-failure.ts';
 
@@ -11,6 +12,7 @@ const BYTE_ORDER_MARK = 0xfeff;
  * @param name the subgraph's, for messages
  * @param text JSON, or what it says
  * @param headers of the answer
+ * @param keeps which numbers of the text are kept as they came. @default 'all'
  * @throws SubgraphFailure when it is none
  */
 export function readResult(
@@ -18,12 +20,13 @@ export function readResult(
   status: number | undefined,
   text: unknown,
   headers?: { readonly 'retry-after'?: string | string[] },
+  keeps?: KeptNumbers,
 ): ExecutionResult {
   const fault = (cause?: unknown): Error => notGraphQL(name, status, cause, headers?.['retry-after']);
   let body: unknown = text;
   if (typeof text === 'string') {
     try {
-      body = JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text);
+      body = parseExactJson(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text, keeps);
     } catch (error) {
       throw fault(error);
     }

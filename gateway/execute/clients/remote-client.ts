@@ -18,6 +18,7 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import { REMOTE } from '#gateway/bounds/remote.ts';
 import { ADMISSION } from '#gateway/bounds/admission.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { readResult } from './graphql-response.ts';
 import { InFlight } from './in-flight.ts';
 import { ACCEPTED_ENCODINGS, exchange, type AnswerHeaders, type RemoteAnswer } from './remote-exchange.ts';
@@ -146,7 +147,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   }
 
   async function attempt(
-    context: RequestContext,
+    { context, keeps }: SubgraphRequest,
     body: string,
     passed: Record<string, string> | undefined,
     signal: AbortSignal | undefined,
@@ -175,19 +176,19 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
       signal,
     );
     if (count !== undefined) count.receivedBytes += bytes;
-    return { result: readResult(name, status, text, answered), status, text, bytes, headers: answered };
+    return { result: readResult(name, status, text, answered, keeps), status, text, bytes, headers: answered };
   }
 
   async function send(
-    { context, document }: SubgraphRequest,
+    request: SubgraphRequest,
     body: string,
     passed: Record<string, string> | undefined,
     signal: AbortSignal | undefined,
     count: Count | undefined,
   ): Promise<Answer> {
     try {
-      return await (isRepeatable(document) ? retrying : guarded).execute(() =>
-        attempt(context, body, passed, signal, count),
+      return await (isRepeatable(request.document) ? retrying : guarded).execute(() =>
+        attempt(request, body, passed, signal, count),
       );
     } catch (error) {
       throw clear(error);
@@ -233,7 +234,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     const { answer, first } = await inFlight.join(key, signal, (ending) => send(request, body, passed, ending, count));
     tell(request.context, answer.headers, first);
     // The first one's becomes part of its data, and changes there.
-    return first ? answer.result : readResult(name, answer.status, answer.text, answer.headers);
+    return first ? answer.result : readResult(name, answer.status, answer.text, answer.headers, request.keeps);
   }
 
   /** @param mine whether it was asked for this caller: nobody is given another's cookies */
@@ -295,7 +296,7 @@ function bodyOf({ document, query, operationName, variables }: SubgraphRequest):
     head = { operationName, text: `{"query":${JSON.stringify(query ?? print(document))}${named},"variables":` };
     heads.set(document, head);
   }
-  return `${head.text}${JSON.stringify(variables)}}`;
+  return `${head.text}${writeJson(variables)}}`;
 }
 
 const callers = new WeakMap<Principal, string>();

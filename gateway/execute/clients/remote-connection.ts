@@ -2,6 +2,7 @@
 import { createClient, type Client, type SubscribePayload } from 'graphql-ws';
 import WebSocket from 'ws';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { mayBeExact, parseExactJson, unmarked } from '#subgraphs/shared/exact-number.ts';
 import { cancelled } from '#gateway/execute/run/fetch-errors.ts';
 import { onAbort } from './abort-hooks.ts';
 import { EventQueue } from './event-queue.ts';
@@ -34,6 +35,8 @@ export class RemoteConnection {
   #socket: WebSocket | undefined;
   /** Bytes of the message that is being read. */
   #messageBytes = 0;
+  /** What it carries, where it has numbers to keep. */
+  #exactPayload: unknown;
   #connected = false;
   #ended = false;
   #unanswered: NodeJS.Timeout | undefined;
@@ -133,7 +136,7 @@ export class RemoteConnection {
       unsubscribe = this.#client.subscribe(payload, {
         next: (event) => {
           try {
-            events.push(remoteEvent(name, event, this.#messageBytes));
+            events.push(remoteEvent(name, this.#exactPayload ?? event, this.#messageBytes));
           } catch (error) {
             fail(error as SubgraphFailure);
           }
@@ -185,7 +188,11 @@ export class RemoteConnection {
   ): new (address: string, protocols?: string | string[]) => WebSocket {
     const opened = (socket: WebSocket): void => {
       this.#connecting = socket;
-      socket.on('message', (data: Buffer) => (this.#messageBytes = data.length));
+      // Before the library, which reads each message at once.
+      socket.on('message', (data: Buffer) => {
+        this.#messageBytes = data.length;
+        this.#exactPayload = exactPayload(data);
+      });
     };
     const { timeoutMs, maxResponseBytes } = this.#bounds;
     return class SubgraphSocket extends WebSocket {
@@ -199,6 +206,22 @@ export class RemoteConnection {
         });
         opened(this);
       }
+
+      // The library writes what it was given: a marked text, whose numbers are numbers again on the wire.
+      override send(data: never, ...rest: never[]): void {
+        super.send(typeof data === 'string' ? unmarked(data) : data, ...rest);
+      }
     };
+  }
+}
+
+/** The payload of a message with numbers to keep; undefined for all others, which the library reads well enough. */
+function exactPayload(data: Buffer): unknown {
+  const text = data.toString();
+  if (!mayBeExact(text)) return undefined;
+  try {
+    return (parseExactJson(text) as { payload?: unknown } | null)?.payload;
+  } catch {
+    return undefined; // The library says so.
   }
 }

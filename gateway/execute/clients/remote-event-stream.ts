@@ -2,6 +2,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { ExecutionResult } from 'graphql';
 import { Pool, type Dispatcher } from 'undici';
+import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import { onAbort } from './abort-hooks.ts';
 import { EventQueue } from './event-queue.ts';
 import { cancelled } from '../run/fetch-errors.ts';
@@ -107,7 +108,7 @@ function read(
 
 function parseEvent(name: string, data: string): unknown {
   try {
-    return JSON.parse(data);
+    return parseExactJson(data);
   } catch (error) {
     throw notGraphQL(name, undefined, error);
   }

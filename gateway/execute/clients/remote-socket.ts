@@ -1,5 +1,6 @@
 /** Subscriptions to a subgraph elsewhere over WebSocket (graphql-ws): few sockets, each for many of one caller. */
 import type { SubscribePayload } from 'graphql-ws';
+import { marked } from '#subgraphs/shared/exact-number.ts';
 import { RemoteConnection } from './remote-connection.ts';
 import type { RemoteSubscription, RemoteSubscriptions, StreamBounds } from './remote-subscription.ts';
 
@@ -27,7 +28,7 @@ export function remoteSockets(
 
   return {
     open: (subscription) =>
-      connectionFor(subscription).open(JSON.parse(subscription.body) as SubscribePayload, subscription.signal),
+      connectionFor(subscription).open(JSON.parse(marked(subscription.body)) as SubscribePayload, subscription.signal),
     async close() {
       const connections = [...open.values()].flatMap((each) => [...each]);
       for (const connection of connections) connection.close();

@@ -6,6 +6,7 @@ import type { ExecutionResult } from 'graphql';
 import type { ShareableStream } from '#gateway/execute/answers/shared-answers.ts';
 import { cancelled } from '#gateway/execute/run/fetch-errors.ts';
 import { onAbort } from './abort-hooks.ts';
+import { copyOfJson } from '../json-object.ts';
 import { EventQueue } from './event-queue.ts';
 import { readResult } from './graphql-response.ts';
 import { sizeOfEvent, type RemoteEvent, type RemoteEvents, type Resubscribed } from './remote-subscription.ts';
@@ -176,7 +177,7 @@ class Upstream {
 /** The stream of one follower: results by itself, and events that need be answered once for all. */
 function streamOf(name: string, queue: EventQueue<SharedEvent>): ShareableStream {
   const answer = ({ event, several }: SharedEvent): ExecutionResult => {
-    const result = several ? readResult(name, undefined, structuredClone(event.payload)) : event.result;
+    const result = several ? readResult(name, undefined, copyOfJson(event.payload)) : event.result;
     return event.resubscribed === undefined ? result : withNote(result, event.resubscribed);
   };
   const stream: AsyncIterableIterator<ExecutionResult> = {

@@ -1,6 +1,7 @@
 /** How the engine speaks to one subgraph, wherever it runs. */
 import type { DocumentNode, ExecutionResult, OperationTypeNode } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { KeptNumbers } from '#subgraphs/shared/exact-number.ts';
 
 /** What a call to a subgraph elsewhere did, for `extensions.trace`. */
 export interface CallReport {
@@ -24,6 +25,8 @@ export interface SubgraphRequest {
   /** The operation of `document` to run; needed only when there are several. */
   operationName?: string;
   variables: Record<string, unknown>;
+  /** Which numbers of the answer are kept as they came. @default 'all' */
+  keeps?: KeptNumbers;
   /** Who asks. In process it reaches every resolver; remotely it becomes headers. */
   context: RequestContext;
   /** Told what the call did, by clients of subgraphs elsewhere, whether or not there was an answer. @default nobody */

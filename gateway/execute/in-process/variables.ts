@@ -1,6 +1,5 @@
 /** The variables of an operation on a subgraph, as its own scalars understand them. */
 import {
-  getVariableValues,
   GraphQLScalarType,
   isLeafType,
   isScalarType,
@@ -14,6 +13,7 @@ import {
   type VariableDefinitionNode,
 } from 'graphql';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
+import { coerceInputs } from '#gateway/plan/variables.ts';
 import { keeps, keptBy, type Kept } from './leaf.ts';
 
 export interface Variables {
@@ -36,8 +36,8 @@ interface Passing {
  */
 export function readVariables(schema: GraphQLSchema, definitions: readonly VariableDefinitionNode[]): VariableReader {
   const coerce: VariableReader = (inputs) => {
-    const { coerced, errors } = getVariableValues(schema, definitions, inputs, { maxErrors: EXECUTE.errors });
-    return errors === undefined ? { values: coerced } : { values: {}, errors };
+    const { coerced, errors } = coerceInputs(schema, definitions, inputs, EXECUTE.errors);
+    return errors === undefined ? { values: coerced! } : { values: {}, errors };
   };
   const known = definitions.map((definition) => passingOf(schema, definition));
   if (known.includes(undefined)) return coerce;

@@ -5,6 +5,7 @@
  */
 import type { FetchNode } from '@apollo/query-planner';
 import type { Budget } from '#subgraphs/shared/budget.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { emptyObject, isObject, own, type JsonObject } from '../json-object.ts';
 import { pathsAt, type PathStep } from './positions.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
@@ -54,7 +55,7 @@ export function groupByContext(
       const value = valueFrom(ancestor(data, at!, levels), steps, 0, types);
       if (value !== undefined) variables[variable] = value;
     }
-    const key = JSON.stringify(contexts.map(({ variable }) => variables[variable]));
+    const key = writeJson(contexts.map(({ variable }) => variables[variable]));
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { objects: [object], variables });
     else group.objects.push(object);

@@ -3,7 +3,16 @@
  * kept with the plan.
  */
 import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
-import { Kind, parse, type DocumentNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
+import {
+  BREAK,
+  Kind,
+  parse,
+  visit,
+  type DocumentNode,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql';
+import type { KeptNumbers } from '#subgraphs/shared/exact-number.ts';
 import { compileContexts, type ContextArgument } from './contexts.ts';
 import { compileMergeShape, type MergeShape } from './merge.ts';
 import { compilePath, type PathStep } from './positions.ts';
@@ -45,6 +54,8 @@ export interface ExecutableFetch {
   readonly operationName: string | undefined;
   readonly text: string;
   readonly document: DocumentNode;
+  /** Which numbers of the answer are kept as they came. */
+  readonly keeps: KeptNumbers;
   readonly variables: readonly string[];
   /** From the answer's root; flatten nodes have gone into it. */
   readonly path: readonly PathStep[];
@@ -170,6 +181,7 @@ class PlanCompiler {
       operationName: nameOf(node),
       text,
       document,
+      keeps: selectsCustomScalar(document, this.#types) ? 'all' : 'integers',
       variables: node.variableUsages ?? [],
       path: compilePath(path),
       contexts: compileContexts(node.contextRewrites),
@@ -183,6 +195,18 @@ class PlanCompiler {
       shareable: repeatable && !this.#mutates && (this.#counts.get(fetchKey(node.serviceName, text)) ?? 0) > 1,
     };
   }
+}
+
+function selectsCustomScalar(document: DocumentNode, { customScalarFields }: SupergraphTypes): boolean {
+  let found = false;
+  visit(document, {
+    Field({ name }) {
+      if (!customScalarFields.has(name.value)) return undefined;
+      found = true;
+      return BREAK;
+    },
+  });
+  return found;
 }
 
 const fetchKey = (service: string, text: string): string => `${service}\n${text}`;

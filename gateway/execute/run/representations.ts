@@ -1,5 +1,6 @@
 /** Builds the representations of entities that a fetch asks for, each once. */
 import type { FetchDataRewrite, QueryPlanSelectionNode } from '@apollo/query-planner';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { emptyObject, isObject, own, type JsonObject } from '../json-object.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
 
@@ -213,7 +214,7 @@ function textOf(representation: JsonObject): string {
   let text = '';
   for (const key in representation) {
     const value = representation[key];
-    text += typeof value === 'string' ? `${key} ${value.length} ${value}` : `${key}=${JSON.stringify(value)};`;
+    text += typeof value === 'string' ? `${key} ${value.length} ${value}` : `${key}=${writeJson(value)};`;
   }
   return text;
 }

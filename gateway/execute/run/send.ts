@@ -1,11 +1,12 @@
 /** One request to one subgraph: shared with others that ask the same, bounded, and its answer the run's own. */
 import type { ExecutionResult } from 'graphql';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { ExecutableFetch } from './executable-plan.ts';
 import type { PlanRun } from './plan-run.ts';
 import { addReport, type FetchTrace } from './trace.ts';
 import type { SubgraphRequest } from '../clients/subgraph-client.ts';
-import { isObject, emptyObject } from '../json-object.ts';
+import { copyOfJson } from '../json-object.ts';
 
 /** Sends the fetch, or takes the answer of an equal one of this run. */
 export async function send(
@@ -15,7 +16,7 @@ export async function send(
   trace: FetchTrace | undefined,
 ): Promise<ExecutionResult> {
   if (!fetch.shareable) return call(fetch, run, variables, trace);
-  const key = `${fetch.service}\n${fetch.text}\n${JSON.stringify(variables)}`;
+  const key = `${fetch.service}\n${fetch.text}\n${writeJson(variables)}`;
   const known = run.shared.get(key);
   if (known === undefined) {
     const answer = call(fetch, run, variables, trace);
@@ -60,6 +61,7 @@ export function requestOf(
   return {
     document: fetch.document,
     query: fetch.text,
+    keeps: fetch.keeps,
     operationType: fetch.operationType,
     operationName: fetch.operationName,
     variables,
@@ -70,14 +72,7 @@ export function requestOf(
 /** Copies the lists and objects of an answer; its leaves are shared. */
 
 export function copyOf(result: ExecutionResult): ExecutionResult {
-  return { ...result, data: copyValue(result.data) as ExecutionResult['data'] };
-}
-export function copyValue(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyValue);
-  if (!isObject(value)) return value;
-  const copy = emptyObject();
-  for (const key of Object.keys(value)) copy[key] = copyValue(value[key]);
-  return copy;
+  return { ...result, data: copyOfJson(result.data) as ExecutionResult['data'] };
 }
 export const notGraphQL = (service: string): CodedError =>
   new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${service} gave an answer that is not one to its question.`);

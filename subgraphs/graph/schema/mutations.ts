@@ -2,7 +2,6 @@
 import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { checkExactNumbers } from '#subgraphs/shared/json.ts';
 import type { Entity, GraphDriver, Properties, Relation } from '../driver.ts';
 import { checkCount, checkEntity, checkRelation, checkText, INPUT_LIMITS } from '../input.ts';
 import type { EntityInput, ReferenceInput, RelationInput } from '../input.ts';
@@ -160,7 +159,6 @@ export function addMutations(
       resolve: async (_, { input }, context) => {
         checkCount('entities', input.entities.length, items);
         const entities = input.entities.map(checkEntity);
-        checkNumbers('entities', entities);
         return { entities: await write(context, () => deps.driver.upsertEntities(context, entities)) };
       },
     }),
@@ -172,7 +170,6 @@ export function addMutations(
       resolve: async (_, { input }, context) => {
         checkCount('relations', input.relations.length, items);
         const relations = input.relations.map(checkRelation);
-        checkNumbers('relations', relations);
         return { relations: await write(context, () => deps.driver.upsertRelations(context, relations)) };
       },
     }),
@@ -197,9 +194,4 @@ export function addMutations(
   }));
 
   addIndexing(schema, { entityInput: entityInput as InputRef<EntityInput>, relationInput }, deps, write);
-}
-
-/** Of what callers send; what documents gave is delivered as it is stored. */
-function checkNumbers(name: string, items: readonly { properties: Properties }[]): void {
-  items.forEach(({ properties }, index) => checkExactNumbers(`${name}[${index}].properties`, properties));
 }

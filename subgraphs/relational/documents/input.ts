@@ -1,6 +1,7 @@
 /** What `upsertDocument` accepts, and what it makes of it before a store is touched: ids, hash, chunks. */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createHash } from 'node:crypto';
-import { checkExactNumbers, type JsonValue } from '#subgraphs/shared/json.ts';
+import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
 import { CHUNKING } from './chunking.ts';
@@ -101,7 +102,7 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxT
   const entities = checkEntities(input.entities ?? []);
   const relations = checkRelations(input.relations ?? []);
   const propertyBytes = Buffer.byteLength(
-    JSON.stringify([entities, relations].map((list) => list.map(({ properties }) => properties))),
+    writeJson([entities, relations].map((list) => list.map(({ properties }) => properties))),
   );
   if (propertyBytes > DOCUMENT_LIMITS.propertyBytes) {
     throw badUserInput(
@@ -123,7 +124,7 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxT
     entities,
     relations,
     digest: sha256(
-      JSON.stringify(
+      writeJson(
         canonical([
           CHUNKING,
           ...(maxTokens === undefined ? [] : [maxTokens]),
@@ -176,11 +177,11 @@ const entityName = (name: string, entity: EntityName): EntityName => ({
   kind: checkText(`${name}.kind`, entity.kind, { max: DOCUMENT_LIMITS.entityKind }),
 });
 
-/** Returns a JSON object whose numbers are those that were sent, empty where none was given. */
+/** Returns a JSON object, empty where none was given. */
 export function jsonObject(name: string, value: JsonValue | null | undefined): JsonValue {
   if (value === null || value === undefined) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw badUserInput(`\`${name}\` must be a JSON object.`);
-  return checkExactNumbers(name, value);
+  if (!isJsonObject(value)) throw badUserInput(`\`${name}\` must be a JSON object.`);
+  return value;
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -188,7 +189,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 /** JSON with the keys of every object in one order. Objects become lists, so that no key (`__proto__`) is special. */
 function canonical(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return ['list', ...value.map(canonical)];
-  if (value === null || typeof value !== 'object') return value;
+  if (!isJsonObject(value)) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return ['object', ...entries.map(([key, item]): JsonValue => [key, canonical(item)])];
 }

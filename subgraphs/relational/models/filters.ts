@@ -1,7 +1,7 @@
 /** A model's filter: its GraphQL input type, and what a caller's input means. */
 import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { checkExactNumbers, type JsonValue } from '#subgraphs/shared/json.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Condition, Operand } from './conditions.ts';
 import { columnOf, columnsOf, type ColumnType, type Model } from './models.ts';
@@ -158,15 +158,14 @@ class FilterParser {
       throw badUserInput(`\`${column}\`: a path has at most ${FILTER_LIMITS.path} keys.`);
     const all: Condition[] = [];
     // Null is a JSON value here: `eq: null` finds a null that is there.
-    if (eq !== undefined)
-      all.push(this.#count({ kind: 'json', column, path: keys, values: [checkExactNumbers(column, eq as JsonValue)] }));
+    if (eq !== undefined) all.push(this.#count({ kind: 'json', column, path: keys, values: [eq as JsonValue] }));
     if (values !== undefined && values !== null) {
       all.push(
         this.#count({
           kind: 'json',
           column,
           path: keys,
-          values: checkExactNumbers(column, boundedIn(column, values as unknown[]) as JsonValue[]),
+          values: boundedIn(column, values as unknown[]) as JsonValue[],
         }),
       );
     }

@@ -1,4 +1,5 @@
 /** Agents and their versions. */
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
@@ -150,6 +151,6 @@ function changesOf({ name, description, instructions, model, config }: AgentInpu
       : { instructions: optionalText('instructions', instructions, LENGTH.instructions) }),
     ...(model === undefined ? {} : { model: optionalText('model', model, 512) }),
     // Through text, so that it compares with what the store returns: literals have no prototype.
-    ...(config === undefined ? {} : { config: JSON.parse(JSON.stringify(jsonObject('config', config))) as JsonValue }),
+    ...(config === undefined ? {} : { config: parseExactJson(writeJson(jsonObject('config', config))) as JsonValue }),
   };
 }

@@ -31,7 +31,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
     metadata: t.field({
       type: 'JSON',
       description:
-        'Whatever is to be known about it, as a JSON object; empty when absent. Whole numbers beyond 2^53 are refused: write them as texts.',
+        'Whatever is to be known about it, as a JSON object; empty when absent. Numbers are kept as they were written, however long.',
     }),
     entities: t.field({
       type: [entity],

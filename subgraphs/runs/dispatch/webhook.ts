@@ -3,6 +3,7 @@
  * headers `webhook-id`, `webhook-timestamp` and `webhook-signature: v1,<base64 of HMAC-SHA256 over
  * "id.timestamp.body">`.
  */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createHmac } from 'node:crypto';
 import { lookup as resolveName, type LookupAddress, type LookupOptions } from 'node:dns';
 import { Agent, request } from 'undici';
@@ -79,7 +80,7 @@ export function webhookSender({
         agent = agentFor(url);
         const id = `${run.id}.${lease.token.split('-')[0]}`;
         const timestamp = Math.floor(Date.now() / 1_000);
-        const body = JSON.stringify({
+        const body = writeJson({
           type: 'run.dispatched',
           timestamp: new Date(timestamp * 1_000).toISOString(),
           data: messageOf(tenantId, run, lease),

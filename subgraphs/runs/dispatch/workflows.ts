@@ -4,6 +4,7 @@
  * process ends, or Temporal is away for hours; every step may be taken twice. Any number of processes may work on it at
  * once.
  */
+import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -205,7 +206,8 @@ export class Workflows {
     try {
       await this.#service.start(workflowId, {
         tenantId: context.principal.tenantId,
-        run: { id, agentId, threadId, input },
+        // Temporal's converter writes JSON by itself, with doubles.
+        run: { id, agentId, threadId, input: withPlainNumbers(input) as JsonValue },
       });
     } catch (error) {
       if (!(error instanceof WorkflowFault && error.final)) throw error;

@@ -4,8 +4,9 @@
  * not at all; and what a patch may build (bytes, depth) and cost (bytes touched) is bounded, because `copy` can double
  * a document with every operation. (The packages at hand skip such keys, or cannot replace the whole.)
  */
+import { byValue, ExactNumber, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { z } from 'zod';
-import type { JsonValue } from '#subgraphs/shared/json.ts';
+import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RUNS } from '../bounds.ts';
 
@@ -108,7 +109,7 @@ export class PatchedDocument {
   #parent(path: readonly string[]): { parent: JsonValue[] | { [key: string]: JsonValue }; key: string } {
     let parent: JsonValue = this.#holder;
     for (const token of path.slice(0, -1)) parent = child(parent, token);
-    if (parent === null || typeof parent !== 'object') return fail('the place above it holds no object or list.');
+    if (!Array.isArray(parent) && !isJsonObject(parent)) return fail('the place above it holds no object or list.');
     return { parent, key: path.at(-1)! };
   }
 
@@ -177,15 +178,16 @@ export class PatchedDocument {
   }
 
   #clone(given: JsonValue): JsonValue {
-    const written = JSON.stringify(given);
+    const written = writeJson(given);
     this.#spend(written.length);
-    return JSON.parse(written) as JsonValue;
+    return parseExactJson(written) as JsonValue;
   }
 
   /** Equality as RFC 6902 section 4.6 defines it: the order of keys does not matter. */
   #equal(left: JsonValue, right: JsonValue): boolean {
     this.#spend(typeof left === 'string' ? left.length : 1);
     if (left === right) return true;
+    if (left instanceof ExactNumber || right instanceof ExactNumber) return isSameNumber(left, right);
     if (left === null || right === null || typeof left !== 'object' || typeof right !== 'object') return false;
     if (Array.isArray(left) || Array.isArray(right)) {
       return (
@@ -203,6 +205,13 @@ export class PatchedDocument {
   }
 }
 
+/** Whether both are numbers, and numerically equal. */
+function isSameNumber(left: JsonValue, right: JsonValue): boolean {
+  const isNumber = (value: JsonValue) => typeof value === 'number' || value instanceof ExactNumber;
+  if (!isNumber(left) || !isNumber(right)) return false;
+  return writeJson(byValue(left as ExactNumber)) === writeJson(byValue(right as ExactNumber));
+}
+
 function tokens(path: string): string[] {
   // '' is the whole document, held under ''; '/a' is ['', 'a'].
   return path.split('/').map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
@@ -213,7 +222,7 @@ function child(parent: JsonValue, token: string): JsonValue {
     const index = arrayIndex(token);
     return index < parent.length ? parent[index]! : fail('the index is past the end of the list.');
   }
-  if (parent === null || typeof parent !== 'object') return fail('a part of the path is no object or list.');
+  if (!isJsonObject(parent)) return fail('a part of the path is no object or list.');
   return Object.hasOwn(parent, token) ? parent[token]! : fail('nothing is there.');
 }
 
@@ -230,10 +239,10 @@ function setOwn(target: { [key: string]: JsonValue }, key: string, given: JsonVa
   else target[key] = given;
 }
 
-const size = (given: JsonValue): number => Buffer.byteLength(JSON.stringify(given));
+const size = (given: JsonValue): number => Buffer.byteLength(writeJson(given));
 
 function depth(given: JsonValue): number {
-  if (given === null || typeof given !== 'object') return 0;
+  if (given === null || typeof given !== 'object' || given instanceof ExactNumber) return 0;
   let deepest = 0;
   for (const item of Array.isArray(given) ? given : Object.values(given)) deepest = Math.max(deepest, depth(item));
   return deepest + 1;

@@ -3,6 +3,7 @@
  * and then removed, whole runs at a time. What could not be archived is not removed. By age, a partition of the log is
  * dropped as a whole once all its runs are due: removing event by event costs as much as writing them did.
  */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
 import { RUNS } from '../bounds.ts';
@@ -155,7 +156,7 @@ export class Retention {
   /** A part is written only when it is whole: two processes that archive one run write the same bytes, or nothing. */
   async #write(context: RequestContext, run: Run): Promise<boolean> {
     const { partBytes = RUNS.archivePartBytes, events: page = RUNS.retentionEvents } = this.#options;
-    let lines: string[] = [JSON.stringify({ run })];
+    let lines: string[] = [writeJson({ run })];
     let bytes = Buffer.byteLength(lines[0]!);
     let part = 1;
     let after = run.firstAvailable - 1;
@@ -185,4 +186,4 @@ export class Retention {
 }
 
 const lineOf = ({ sequence, type, payload, actor, createdAt }: RunEvent): string =>
-  JSON.stringify({ sequence, type, payload, actor, createdAt });
+  writeJson({ sequence, type, payload, actor, createdAt });

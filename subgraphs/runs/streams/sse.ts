@@ -3,6 +3,7 @@
  * they are. Every event has its sequence as `id`, so that a client that comes back with `Last-Event-ID` goes on behind
  * it. (HTML standard, section 9.2: a cut stream is connected again after `retry`; 204 says not to.)
  */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
@@ -78,7 +79,7 @@ const text = new TextEncoder();
 function frameOf(event: RunEvent): Uint8Array {
   let frame = frames.get(event);
   if (frame === undefined) {
-    frame = text.encode(`id: ${event.sequence}\ndata: ${JSON.stringify(toAgUi(event))}\n\n`);
+    frame = text.encode(`id: ${event.sequence}\ndata: ${writeJson(toAgUi(event))}\n\n`);
     frames.set(event, frame);
   }
   return frame;

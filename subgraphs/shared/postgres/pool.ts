@@ -10,6 +10,7 @@ import { TENANT_ID } from '../context.ts';
 import { CodedError, storeTimeout } from '../errors.ts';
 import type { BoundValues } from '../bound.ts';
 import { POSTGRES } from './bounds.ts';
+import { byValue, ExactNumber, parseExactJson } from '../exact-number.ts';
 import type { PostgresAddress } from './address.ts';
 import { toStoreError } from './errors.ts';
 import { isPreparedFault, PreparedStatements } from './prepared.ts';
@@ -47,6 +48,23 @@ export interface TransactionOptions<T> {
   readonly work: (tx: Transaction) => Promise<T>;
 }
 
+/** `jsonb` writes powers of ten out, so that the form of a number is its own but for zeros behind the point. */
+const ofJsonb = (text: string): unknown => {
+  const number = new ExactNumber(text);
+  const value = byValue(number);
+  return typeof value === 'number' && !/\.\d*0$/.test(text) ? value : number;
+};
+
+/** Reads JSON with numbers as they were written, which `json` and `jsonb` keep. */
+const EXACT_TYPES: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.JSON
+      ? parseExactJson
+      : oid === pg.types.builtins.JSONB
+        ? (text: string) => parseExactJson(text, 'all', ofJsonb)
+        : pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+};
+
 export class PostgresPool {
   readonly #options: PoolOptions;
   readonly #pool: pg.Pool;
@@ -67,6 +85,7 @@ export class PostgresPool {
       application_name: 'tributary',
       keepAlive: true,
       pipeline: true,
+      types: EXACT_TYPES,
     } as pg.PoolConfig);
     this.#pool.on('error', options.onIdleError ?? (() => undefined));
     this.#pool.on('connect', (client) => {

@@ -1,7 +1,7 @@
 /** Writes: checks the input, embeds what changed in one call, hands the driver what to store. */
 import { isDeepStrictEqual } from 'node:util';
 
-import { checkExactNumbers, type JsonValue } from '#subgraphs/shared/json.ts';
+import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
@@ -47,7 +47,6 @@ export async function upsertVectors(
     item.vector ? callersVector(item.vector, `The vector of \`items[${index}]\``) : undefined,
   );
   const attributes = items.map((item) => checkAttributes(item));
-  attributes.forEach(({ metadata }, index) => checkExactNumbers(`items[${index}].metadata`, metadata));
   const toEmbed = items.filter((_, index) => own[index] === undefined);
   const made =
     toEmbed.length === 0

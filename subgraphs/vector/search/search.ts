@@ -2,6 +2,7 @@
  * A search from its arguments to a page: embeds the query, asks the driver, fuses, and cuts the page from a bounded
  * window.
  */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createHash } from 'node:crypto';
 
 import { pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
@@ -64,7 +65,7 @@ export function checkSearch(args: SearchArguments): SearchRequest {
   const mode = args.mode ?? 'HYBRID';
   const filter = checkFilter(args.where);
   const list = `search:${createHash('sha256')
-    .update(JSON.stringify([text, mode, filter]))
+    .update(writeJson([text, mode, filter]))
     .digest('base64url')
     .slice(0, 16)}`;
   return { text, mode, filter, size: pageSize(args.first), after: readCursor(list, args.after), list };

@@ -1,5 +1,6 @@
 /** What a folder of the conformance suite says: a supergraph, and what operations on it must answer. */
 import type { EngineOptions } from '#gateway/execute/engine.ts';
+import { numberOf } from '#subgraphs/shared/exact-number.ts';
 import type { TestSubgraph } from '../federation.ts';
 
 export interface Conformance {
@@ -30,3 +31,6 @@ export interface ExpectedError {
 
 /** Types a folder's case. */
 export const conformance = (value: Conformance): Conformance => value;
+
+/** A number of an expected answer, or of variables, by its text. */
+export const exact = (text: string): number => numberOf(text) as number;

@@ -1,4 +1,5 @@
 /** Reads from Neo4j: one statement each, whatever many ids they are given. */
+import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import neo4j from 'neo4j-driver';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { RELATION_TYPE } from '../../driver.ts';
@@ -40,14 +41,14 @@ const toEntity = ({ id, name, kind, properties }: EntityRow): Entity => ({
   id,
   name,
   kind,
-  properties: JSON.parse(properties) as Properties,
+  properties: parseExactJson(properties) as Properties,
 });
 const toRelation = ({ id, type, from, to, properties }: RelationRow): Relation => ({
   id,
   type,
   from,
   to,
-  properties: JSON.parse(properties) as Properties,
+  properties: parseExactJson(properties) as Properties,
 });
 
 export function neo4jReads(
@@ -202,7 +203,10 @@ export function neo4jReads(
         { entities, relations },
       );
       return new Map(
-        rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]),
+        rows.map(({ id, properties, byHand }) => [
+          id,
+          { properties: parseExactJson(properties) as Properties, byHand },
+        ]),
       );
     },
 

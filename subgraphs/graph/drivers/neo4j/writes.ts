@@ -3,6 +3,7 @@
  * relation are written. Writers of one tenant take turns (a lock on the tenant's node), because whether an entity is an
  * orphan can only be decided while nobody else relates to it.
  */
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import neo4j from 'neo4j-driver';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
@@ -164,7 +165,7 @@ async function writeEntities(
         rows: changed.map((row) => ({
           ...row,
           nameOrder: nameOrder(row.name),
-          properties: JSON.stringify(row.properties),
+          properties: writeJson(row.properties),
         })),
       },
     );
@@ -200,7 +201,7 @@ async function writeRelations(
       {
         rows: changed
           .filter((row) => row.type === type)
-          .map((row) => ({ ...row, properties: JSON.stringify(row.properties) })),
+          .map((row) => ({ ...row, properties: writeJson(row.properties) })),
       },
     );
   }
@@ -240,7 +241,9 @@ async function deleteOrphans(query: Query, ids: readonly string[]): Promise<void
 type StoredRow = { id: string; properties: string; byHand: boolean };
 
 const parsed = (rows: readonly StoredRow[]): Map<string, StoredItem> =>
-  new Map(rows.map(({ id, properties, byHand }) => [id, { properties: JSON.parse(properties) as Properties, byHand }]));
+  new Map(
+    rows.map(({ id, properties, byHand }) => [id, { properties: parseExactJson(properties) as Properties, byHand }]),
+  );
 
 const byDocument = <Row extends { documentId: string }>(
   rows: readonly Row[],

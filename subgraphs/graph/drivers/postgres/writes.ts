@@ -3,6 +3,7 @@
  * much is written. Writers of one tenant take turns (an advisory lock), because whether an entity is an orphan can only
  * be decided while nobody else relates to it.
  */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import type { Transaction } from '#subgraphs/shared/postgres/postgres.ts';
@@ -180,7 +181,7 @@ async function writeEntities(
         changed.map((row) => row.id),
         changed.map((row) => row.name),
         changed.map((row) => row.kind),
-        changed.map((row) => JSON.stringify(row.properties)),
+        changed.map((row) => writeJson(row.properties)),
         changed.map((row) => row.byHand),
       ],
     });
@@ -211,7 +212,7 @@ async function writeRelations(
         changed.map((row) => nameOf.get(row.from)),
         changed.map((row) => row.to),
         changed.map((row) => nameOf.get(row.to)),
-        changed.map((row) => JSON.stringify(row.properties)),
+        changed.map((row) => writeJson(row.properties)),
         changed.map((row) => row.byHand),
       ],
     });

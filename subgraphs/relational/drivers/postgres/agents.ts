@@ -1,4 +1,5 @@
 /** Agents and their versions. */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -79,7 +80,7 @@ async function insertVersion(tx: Transaction, agentId: string, number: number, d
     statement(sql`
       INSERT INTO relational.agent_versions (id, agent_id, number, name, description, instructions, model, config)
       VALUES (${agentVersionId(agentId, number)}, ${agentId}, ${number}, ${draft.name}, ${draft.description}, ${draft.instructions},
-              ${draft.model}, ${JSON.stringify(draft.config)}::jsonb)`),
+              ${draft.model}, ${writeJson(draft.config)}::jsonb)`),
   );
 }
 

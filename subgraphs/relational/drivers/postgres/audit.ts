@@ -1,4 +1,5 @@
 /** Audit entries, written in the transaction of what they tell of. */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql } from 'kysely';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -36,7 +37,7 @@ export async function audit(
       WITH tenant AS (INSERT INTO relational.tenants (name) VALUES (${tenantId}) ON CONFLICT DO NOTHING)
       INSERT INTO relational.audit_entries (id, actor, action, subject_type, subject_id, request_id, details)
       SELECT id, actor, action, subject_type, subject_id, request_id, details
-      FROM json_to_recordset(${JSON.stringify(rows)}::json)
+      FROM json_to_recordset(${writeJson(rows)}::json)
         AS entry(id text, actor text, action text, subject_type text, subject_id text, request_id text, details jsonb)`),
   );
 }

@@ -1,4 +1,5 @@
 /** Conditions as SQL. */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql, type RawBuilder } from 'kysely';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { Condition } from '../../models/conditions.ts';
@@ -48,7 +49,7 @@ export function conditionSql(model: Model, condition: Condition): Sql {
   }
 }
 
-const toJson = (value: JsonValue): string => JSON.stringify(value);
+const toJson = (value: JsonValue): string => writeJson(value);
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, (character) => `\\${character}`);
 

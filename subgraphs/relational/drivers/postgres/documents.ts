@@ -1,4 +1,5 @@
 /** Documents: writing them with their chunks and outbox entries, and reading what hangs on them. */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
@@ -64,7 +65,7 @@ async function writeRows(
     statement(sql<{ id: string; created: boolean }>`
       INSERT INTO relational.documents AS old (id, title, source, media_type, content_hash, metadata, object_key, digest)
       SELECT id, title, source, media_type, content_hash, metadata, object_key, digest
-      FROM json_to_recordset(${JSON.stringify(rows)}::json)
+      FROM json_to_recordset(${writeJson(rows)}::json)
         AS new(id text, title text, source text, media_type text, content_hash text, metadata jsonb, object_key text, digest text)
       ORDER BY id
       ON CONFLICT (tenant_id, id) DO UPDATE
@@ -84,9 +85,9 @@ async function writeContents(tx: Transaction, documents: readonly PreparedDocume
   await tx.query(
     statement(sql`
       WITH new AS (
-        SELECT * FROM json_to_recordset(${JSON.stringify(contents)}::json) AS new(id text, text text, entities jsonb, relations jsonb)
+        SELECT * FROM json_to_recordset(${writeJson(contents)}::json) AS new(id text, text text, entities jsonb, relations jsonb)
       ), new_chunk AS (
-        SELECT * FROM json_to_recordset(${JSON.stringify(chunks)}::json) AS chunk(id text, document_id text, index integer, text text)
+        SELECT * FROM json_to_recordset(${writeJson(chunks)}::json) AS chunk(id text, document_id text, index integer, text text)
       ), content AS (
         INSERT INTO relational.document_contents (document_id, text, entities, relations)
         SELECT id, text, entities, relations FROM new
@@ -120,7 +121,7 @@ function bumpOutbox(operation: OutboxOperation, documents: readonly { id: string
   return sql`
     INSERT INTO relational.outbox (id, document_id, store, operation, object_key, revision)
     SELECT id, document_id, store, ${operation}::text, object_key, nextval('relational.outbox_revision')
-    FROM json_to_recordset(${JSON.stringify(entries)}::json) AS entry(id text, document_id text, store text, object_key text)
+    FROM json_to_recordset(${writeJson(entries)}::json) AS entry(id text, document_id text, store text, object_key text)
     ORDER BY id
     ON CONFLICT (tenant_id, document_id, store) DO UPDATE
     SET operation = excluded.operation, object_key = excluded.object_key, revision = excluded.revision, state = 'PENDING',

@@ -1,4 +1,5 @@
 /** The writing half of the PostgreSQL driver: starting a run and appending to its log. */
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, conflict, notFound } from '#subgraphs/shared/errors.ts';
@@ -215,7 +216,7 @@ export async function writeEvents(
         first,
         subject,
         events.map(({ type }) => type),
-        events.map(({ payload }) => JSON.stringify(payload)),
+        events.map(({ payload }) => writeJson(payload)),
       ],
     }),
     tx.query<RunRow>({
@@ -243,7 +244,7 @@ export async function writeEvents(
         json(state.value),
         // A worker that waits, or is done, hands the run back.
         outcome.ended || outcome.status === 'WAITING',
-        JSON.stringify(order.parts),
+        writeJson(order.parts),
       ],
     }),
     hash === null
@@ -322,7 +323,7 @@ function stateAfter(present: JsonValue, events: Events): { touched: boolean; val
   // AG-UI's state is an empty object until something is said of it. A snapshot is copied: deltas must not change its
   // event.
   const state = new PatchedDocument(
-    start >= 0 ? (JSON.parse(JSON.stringify(events[start]!.payload['snapshot'])) as JsonValue) : (present ?? {}),
+    start >= 0 ? (parseExactJson(writeJson(events[start]!.payload['snapshot'])) as JsonValue) : (present ?? {}),
   );
   for (const { type, payload } of changes)
     if (type === 'STATE_DELTA') state.patch(payload['delta'] as unknown as JsonPatch);
@@ -333,4 +334,4 @@ function stateAfter(present: JsonValue, events: Events): { touched: boolean; val
 const present = (options: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null && value !== undefined));
 
-const json = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value));
+const json = (value: unknown): string | null => (value === null || value === undefined ? null : writeJson(value));

@@ -1,4 +1,5 @@
 /** The SQL of the PostgreSQL driver. The tenant is never a parameter of a read: row-level security adds it. */
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 
 import { createRequestContext } from '#subgraphs/shared/context.ts';
@@ -26,7 +27,7 @@ export function conditions(filter: ChunkFilter): RawBuilder<unknown> {
   if (filter.mediaTypes) all.push(sql`c.media_type = ANY (${filter.mediaTypes}::text[])`);
   if (filter.sources) all.push(sql`c.source = ANY (${filter.sources}::text[])`);
   if (filter.sourcePrefix !== undefined) all.push(sql`starts_with(c.source, ${filter.sourcePrefix})`);
-  if (filter.metadata) all.push(sql`vector.metadata_matches(c.metadata, ${JSON.stringify(filter.metadata)}::jsonb)`);
+  if (filter.metadata) all.push(sql`vector.metadata_matches(c.metadata, ${writeJson(filter.metadata)}::jsonb)`);
   return sql.join(all, sql` AND `);
 }
 
@@ -82,7 +83,7 @@ export function keywordSearch(collection: string, queries: readonly KeywordQuery
   }));
   return compile<{ position: number; chunk_id: string; document_id: string; score: number }>(sql`
     SELECT q.position, k.chunk_id, k.document_id, k.score
-    FROM jsonb_to_recordset(${JSON.stringify(input)}::jsonb) AS q(position int, text text, take int, filter jsonb)
+    FROM jsonb_to_recordset(${writeJson(input)}::jsonb) AS q(position int, text text, take int, filter jsonb)
     CROSS JOIN LATERAL vector.keyword_search(${collection}, q.text, q.filter, q.take) AS k
     ORDER BY q.position, k.score DESC, k.chunk_id COLLATE "C"`);
 }
@@ -126,7 +127,7 @@ export function upsertChunks(
     FROM unnest(
       ${column((c) => c.chunkId)}::text[], ${column((c) => c.documentId)}::text[], ${column((c) => c.title)}::text[],
       ${column((c) => c.text)}::text[], ${column((c) => c.source)}::text[], ${column((c) => c.mediaType)}::text[],
-      ${column((c) => JSON.stringify(c.metadata))}::text[], ${column((c) => c.contentHash)}::text[],
+      ${column((c) => writeJson(c.metadata))}::text[], ${column((c) => c.contentHash)}::text[],
       ${column((c) => `{${c.vector.join(',')}}`)}::text[]
     ) AS r(chunk_id, document_id, title, text, source, media_type, metadata, content_hash, embedding)
     ON CONFLICT (tenant_id, collection, chunk_id) DO UPDATE SET
@@ -142,7 +143,7 @@ export function keepChunks(collection: string, chunks: readonly KeptChunk[]) {
     WITH r AS (
       SELECT * FROM unnest(
         ${column((c) => c.chunkId)}::text[], ${column((c) => c.documentId)}::text[], ${column((c) => c.contentHash)}::text[],
-        ${column((c) => c.source)}::text[], ${column((c) => c.mediaType)}::text[], ${column((c) => JSON.stringify(c.metadata))}::text[]
+        ${column((c) => c.source)}::text[], ${column((c) => c.mediaType)}::text[], ${column((c) => writeJson(c.metadata))}::text[]
       ) AS r(chunk_id, document_id, content_hash, source, media_type, metadata)
     ), written AS (
       UPDATE vector.chunks c SET source = r.source, media_type = r.media_type, metadata = r.metadata::jsonb

@@ -2,11 +2,12 @@
  * Qdrant's filters. Every one is made here and begins with the tenant: an empty filter, or a tenant among `should`,
  * matches the points of all tenants.
  */
+import { byValue, ExactNumber, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createHash } from 'node:crypto';
 import type { Schemas } from '@qdrant/js-client-rest';
 
-import type { JsonValue } from '#subgraphs/shared/json.ts';
-import type { ChunkFilter } from '../../driver.ts';
+import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
+import type { ChunkFilter, MetadataCondition } from '../../driver.ts';
 import type { KeywordIndex } from './collection.ts';
 
 type Condition = Schemas['FieldCondition'];
@@ -79,19 +80,19 @@ export function conditionsOf(filter: ChunkFilter): Condition[] | undefined {
 export function metadataTerms(metadata: { readonly [key: string]: JsonValue }): string[] {
   const terms = new Set<string>();
   const visit = (path: readonly string[], value: JsonValue): void => {
-    if (value === null || typeof value !== 'object') terms.add(metadataTerm(path, value));
-    else if (Array.isArray(value)) {
+    if (isJsonObject(value)) for (const [key, inner] of Object.entries(value)) visit([...path, key], inner);
+    else if (!Array.isArray(value)) terms.add(metadataTerm(path, value));
+    else
       for (const element of value)
-        if (element === null || typeof element !== 'object') terms.add(metadataTerm(path, element));
-    } else for (const [key, inner] of Object.entries(value)) visit([...path, key], inner);
+        if (!Array.isArray(element) && !isJsonObject(element)) terms.add(metadataTerm(path, element));
   };
   visit([], metadata as JsonValue);
   return [...terms];
 }
 
-const metadataTerm = (path: readonly string[], value: string | number | boolean | null): string =>
+const metadataTerm = (path: readonly string[], value: MetadataCondition['any'][number]): string =>
   createHash('sha256')
-    .update(JSON.stringify([path, value]))
+    .update(writeJson([path, value instanceof ExactNumber ? byValue(value) : value]))
     .digest('base64url')
     .slice(0, 22);
 

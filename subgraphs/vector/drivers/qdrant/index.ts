@@ -26,7 +26,18 @@ import { QdrantCollection } from './collection.ts';
 import { QdrantConnection, type QdrantOptions } from './connection.ts';
 import { DocumentMeans, readOwn } from './documents.ts';
 import { CHUNK_INDEXES, conditionsOf, oneOf, PAYLOAD, pointId, within } from './filter.ts';
-import { attributesOf, DENSE, inBatches, NAMES, pointOf, rankedChunk, rowsOf, SPARSE, vectorOf } from './points.ts';
+import {
+  attributesOf,
+  DENSE,
+  inBatches,
+  metadataOf,
+  NAMES,
+  pointOf,
+  rankedChunk,
+  rowsOf,
+  SPARSE,
+  vectorOf,
+} from './points.ts';
 import { rank, type RankingRequest } from './ranking.ts';
 import { sparseQuery } from './sparse.ts';
 
@@ -163,7 +174,7 @@ export class QdrantVectors implements VectorDriver {
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
     if (documentIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
     const { documentId, source, mediaType } = PAYLOAD;
-    const names = ['chunk_id', 'content_hash', documentId, source, mediaType, 'metadata'];
+    const names = ['chunk_id', 'content_hash', documentId, source, mediaType, 'metadata', 'metadata_exact'];
     const chunks = new Map<string, StoredChunk>();
     for await (const points of this.#scroll(context, documentIds, names)) {
       for (const { payload } of points) {
@@ -172,7 +183,7 @@ export class QdrantVectors implements VectorDriver {
           contentHash: String(payload!['content_hash']),
           source: String(payload![source]),
           mediaType: String(payload![mediaType]),
-          metadata: (payload!['metadata'] ?? {}) as StoredChunk['metadata'],
+          metadata: metadataOf(payload!),
         });
       }
     }

@@ -1,6 +1,6 @@
 /** Chunks as points, and requests that stay within what the server takes and the process holds. */
 import type { Schemas } from '@qdrant/js-client-rest';
-
+import { mayBeExact, parseExactJson, withPlainNumbers, writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { ChunkAttributes, ChunkVector, RankedChunk } from '../../driver.ts';
 import { metadataTerms, pointId } from './filter.ts';
 import { sparseText } from './sparse.ts';
@@ -58,12 +58,24 @@ export const pointOf = (tenantId: string, chunk: ChunkVector): Schemas['PointStr
   },
 });
 
+/** The metadata as text where doubles would change a number of it; null elsewhere. */
+function exactText(metadata: ChunkAttributes['metadata']): string | null {
+  const text = writeJson(metadata);
+  return mayBeExact(text) ? text : null;
+}
+
+/** The metadata of a payload with its `metadata` and `metadata_exact`. */
+export const metadataOf = ({ metadata, metadata_exact: exact }: Record<string, unknown>): ChunkAttributes['metadata'] =>
+  (typeof exact === 'string' ? parseExactJson(exact) : (metadata ?? {})) as ChunkAttributes['metadata'];
+
 /** What may change of a chunk whose text stays. */
 export const attributesOf = (chunk: Omit<ChunkAttributes, 'title'>) => ({
   document_id: chunk.documentId,
   source: chunk.source,
   media_type: chunk.mediaType,
-  metadata: chunk.metadata,
+  metadata: withPlainNumbers(chunk.metadata) as ChunkAttributes['metadata'],
+  // Qdrant keeps numbers as doubles.
+  metadata_exact: exactText(chunk.metadata),
   metadata_terms: metadataTerms(chunk.metadata),
 });
 
