@@ -6,9 +6,14 @@ import type { BoundValues, BoundVariables } from '#subgraphs/shared/bound.ts';
 import { INFERENCE } from '#subgraphs/inference/bounds.ts';
 import { OBJECT } from '#subgraphs/object/bounds.ts';
 import { RUNS } from '#subgraphs/runs/bounds.ts';
+import { GRAPH } from '#subgraphs/graph/bounds.ts';
+import { MODEL } from '#subgraphs/graph-model/bounds.ts';
+import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
+import { MARKDOWN } from '#subgraphs/shared/markdown/bounds.ts';
 import { NEO4J } from '#subgraphs/shared/neo4j/bounds.ts';
 import { POSTGRES } from '#subgraphs/shared/postgres/bounds.ts';
+import { VECTOR } from '#subgraphs/vector/bounds.ts';
 import { ADMISSION } from './admission.ts';
 import { AGENTS } from './agents.ts';
 import { APART } from './apart.ts';
@@ -36,7 +41,12 @@ export const BOUNDS = {
   supergraph: SUPERGRAPH,
   indexing: INDEXING,
   apart: APART,
+  relational: RELATIONAL,
+  graph: GRAPH,
+  model: MODEL,
+  vector: VECTOR,
   shared: SHARED,
+  markdown: MARKDOWN,
   postgres: POSTGRES,
   neo4j: NEO4J,
   object: OBJECT,

@@ -39,10 +39,12 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const { createGraph } = await import('#subgraphs/graph/index.ts');
     const { neo4j } = config.stores;
     if (neo4j === 'off') return createGraph({}, {});
+    const password = current(config, 'NEO4J_PASSWORD') ?? '';
     return createGraph(
-      neo4j === undefined
-        ? {}
-        : { neo4j: { ...config.bounds.neo4j, ...neo4j, password: current(config, 'NEO4J_PASSWORD') ?? '' } },
+      {
+        ...config.bounds.graph,
+        ...(neo4j === undefined ? {} : { neo4j: { ...config.bounds.neo4j, ...neo4j, password } }),
+      },
       { postgres },
     );
   },
@@ -52,6 +54,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
     return createVector(
       {
+        ...config.bounds.vector,
         collection,
         pgvector,
         ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),

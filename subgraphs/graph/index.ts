@@ -11,6 +11,8 @@ import { buildSchema } from './schema/index.ts';
 export interface GraphConfig {
   /** Keeps the graph in Neo4j (5.x). */
   readonly neo4j?: Neo4jOptions;
+  /** The most relations that are read for one level of a walk. @default `GRAPH.levelRelations` */
+  readonly levelRelations?: number;
 }
 
 export interface GraphDeps {
@@ -26,7 +28,7 @@ export async function createGraph(config: GraphConfig, deps: GraphDeps): Promise
   const driver = await chooseDriver(config, deps);
   return {
     name: 'graph',
-    schema: buildSchema({ driver }),
+    schema: buildSchema({ driver, levelRelations: config.levelRelations }),
     routes: [],
     provides: {},
     health: () => driver.health(),

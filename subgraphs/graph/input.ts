@@ -1,25 +1,9 @@
 /** Checks of what callers send, before any of it reaches a store. All raise `BAD_USER_INPUT`. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { checkJson, isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
+import { GRAPH } from './bounds.ts';
 import { RELATION_TYPE } from './driver.ts';
 import type { EntityFilter, EntityReference, EntityWrite, Properties, RelationWrite } from './driver.ts';
-
-/** Bounds on what one call may send. */
-export const INPUT_LIMITS = {
-  /** UTF-16 units of an entity's name: names are index keys, which PostgreSQL caps at 2,704 bytes. */
-  name: 500,
-  kind: 100,
-  /** Items of `in`, `types` and `kinds`. */
-  list: 500,
-  /** Conditions in one filter, and how deeply they nest. */
-  conditions: 100,
-  depth: 8,
-  /** Entities, relations or ids in one call of a public mutation. */
-  items: 1_000,
-  /** Documents in one call of indexDocumentGraph, and their entities and relations together. */
-  documents: 200,
-  documentItems: 20_000,
-} as const;
 
 /** Returns `text` where a store can hold and compare it. */
 export function checkText(what: string, text: string, limits: { min: number; max: number }): string {
@@ -60,15 +44,15 @@ export function checkRelationType(type: string): string {
 /** Returns distinct types in a fixed order, so that equal questions share a loader; null means every type. */
 export function checkRelationTypes(types: readonly string[] | null | undefined): string[] | null {
   if (!types) return null;
-  checkCount('types', types.length, INPUT_LIMITS.list);
+  checkCount('types', types.length, GRAPH.listed);
   return [...new Set(types.map(checkRelationType))].sort();
 }
 
 /** As {@link checkRelationTypes}, for kinds of entities. */
 export function checkKinds(kinds: readonly string[] | null | undefined): string[] | null {
   if (!kinds) return null;
-  checkCount('kinds', kinds.length, INPUT_LIMITS.list);
-  return [...new Set(kinds.map((kind) => checkText('A kind', kind, { min: 0, max: INPUT_LIMITS.kind })))].sort();
+  checkCount('kinds', kinds.length, GRAPH.listed);
+  return [...new Set(kinds.map((kind) => checkText('A kind', kind, { min: 0, max: GRAPH.kindCharacters })))].sort();
 }
 
 export function checkProperties(value: unknown): Properties {
@@ -79,8 +63,8 @@ export function checkProperties(value: unknown): Properties {
 
 export function checkEntity(input: { name: string; kind: string; properties?: unknown }): EntityWrite {
   return {
-    name: checkText('An entity’s name', input.name, { min: 1, max: INPUT_LIMITS.name }),
-    kind: checkText('An entity’s kind', input.kind, { min: 1, max: INPUT_LIMITS.kind }),
+    name: checkText('An entity’s name', input.name, { min: 1, max: GRAPH.nameCharacters }),
+    kind: checkText('An entity’s kind', input.kind, { min: 1, max: GRAPH.kindCharacters }),
     properties: checkProperties(input.properties),
   };
 }
@@ -93,7 +77,7 @@ export interface ReferenceInput {
 
 export function checkReference({ id, name, kind }: ReferenceInput): EntityReference {
   if (typeof id === 'string' && name == null && kind == null)
-    return { id: checkText('An id', id, { min: 1, max: 100 }) };
+    return { id: checkText('An id', id, { min: 1, max: GRAPH.idCharacters }) };
   if (id == null && typeof name === 'string' && typeof kind === 'string') {
     const { name: checkedName, kind: checkedKind } = checkEntity({ name, kind });
     return { name: checkedName, kind: checkedKind };
@@ -129,17 +113,17 @@ export function checkFilter(filter: EntityFilter | null | undefined): EntityFilt
     count(depth);
     const { eq, in: oneOf, contains, startsWith, not } = condition;
     for (const value of [eq, contains, startsWith])
-      if (typeof value === 'string') checkText(what, value, { min: 0, max: INPUT_LIMITS.name });
+      if (typeof value === 'string') checkText(what, value, { min: 0, max: GRAPH.nameCharacters });
     if (oneOf) {
-      checkCount('values of `in`', oneOf.length, INPUT_LIMITS.list);
-      for (const value of oneOf) checkText(what, value, { min: 0, max: INPUT_LIMITS.name });
+      checkCount('values of `in`', oneOf.length, GRAPH.listed);
+      for (const value of oneOf) checkText(what, value, { min: 0, max: GRAPH.nameCharacters });
     }
     if (not) text(what, not, depth + 1);
   };
   const count = (depth: number): void => {
-    if (++conditions > INPUT_LIMITS.conditions)
-      throw badUserInput(`A filter has at most ${INPUT_LIMITS.conditions} conditions.`);
-    if (depth > INPUT_LIMITS.depth) throw badUserInput(`A filter is nested at most ${INPUT_LIMITS.depth} levels deep.`);
+    if (++conditions > GRAPH.conditions) throw badUserInput(`A filter has at most ${GRAPH.conditions} conditions.`);
+    if (depth > GRAPH.conditionDepth)
+      throw badUserInput(`A filter is nested at most ${GRAPH.conditionDepth} levels deep.`);
   };
   const visit = (part: EntityFilter, depth: number): void => {
     count(depth);

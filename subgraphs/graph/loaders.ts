@@ -7,7 +7,7 @@ import { perRequest } from '#subgraphs/shared/context.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { compareCodePoints } from './traversal/code-points.ts';
 import type { Entity, GraphDriver, RelationKey, RelationOfEntity, RelationSelection, Slice } from './driver.ts';
-import { neighborhoods, TRAVERSAL_LIMITS } from './traversal/traversal.ts';
+import { neighborhoods } from './traversal/traversal.ts';
 import type { Neighbor } from './traversal/traversal.ts';
 
 export interface NeighborsArguments
@@ -23,6 +23,13 @@ export interface NeighborSlice {
   readonly truncated: boolean;
 }
 
+/** What reads are made with. */
+export interface GraphReads {
+  readonly driver: GraphDriver;
+  /** The most relations that are read for one level of a walk. */
+  readonly levelRelations: number;
+}
+
 export interface GraphLoaders {
   readonly entity: DataLoader<string, Entity | null>;
   relations(options: RelationSelection & Slice<RelationKey>): DataLoader<string, RelationOfEntity[]>;
@@ -36,7 +43,7 @@ export interface GraphLoaders {
 }
 
 /** @returns the loaders of a request, made on first use */
-export const createLoaders = (deps: { readonly driver: GraphDriver }): ((context: RequestContext) => GraphLoaders) =>
+export const createLoaders = (deps: GraphReads): ((context: RequestContext) => GraphLoaders) =>
   perRequest((context) => {
     const { driver } = deps;
     const entity = new DataLoader<string, Entity | null>(async (ids) => {
@@ -67,7 +74,7 @@ export const createLoaders = (deps: { readonly driver: GraphDriver }): ((context
       relations: (options) =>
         loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options), []),
       neighbors: (options) =>
-        loaderFor('neighbors', options, (ids) => neighborSlices(driver, context, entity, ids, options), {
+        loaderFor('neighbors', options, (ids) => neighborSlices(deps, context, entity, ids, options), {
           neighbors: [],
           truncated: false,
         }),
@@ -88,7 +95,7 @@ export const createLoaders = (deps: { readonly driver: GraphDriver }): ((context
   });
 
 async function neighborSlices(
-  driver: GraphDriver,
+  { driver, levelRelations }: GraphReads,
   context: RequestContext,
   entity: DataLoader<string, Entity | null>,
   sources: readonly string[],
@@ -100,12 +107,7 @@ async function neighborSlices(
   };
   const walked = await neighborhoods(
     (nodes) =>
-      driver.expandFrontier(
-        context,
-        nodes,
-        { direction: selection.direction, types: selection.types },
-        TRAVERSAL_LIMITS.rows,
-      ),
+      driver.expandFrontier(context, nodes, { direction: selection.direction, types: selection.types }, levelRelations),
     sources,
     depth,
     (neighbors) => slice(neighbors).length >= limit,

@@ -3,6 +3,7 @@ import type { UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
+import { RELATIONAL } from './bounds.ts';
 import type { RelationalDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { createPostgresDriver } from './drivers/postgres/index.ts';
@@ -51,8 +52,8 @@ function usageSink(driver: RelationalDriver): UsageSink {
     record: async (context, { operation, provider, model, inputTokens, outputTokens, estimated }) => {
       const usage = {
         operation,
-        provider: provider.slice(0, 512),
-        model: model.slice(0, 512),
+        provider: provider.slice(0, RELATIONAL.nameCharacters),
+        model: model.slice(0, RELATIONAL.nameCharacters),
         inputTokens: whole(inputTokens),
         outputTokens: whole(outputTokens),
         estimated,

@@ -1,11 +1,6 @@
 /** Checks on texts that callers send. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-
-/**
- * The longest names, in UTF-16 code units: titles, sources, keys, paths, entity names. Bounded because they are
- * indexed.
- */
-export const NAME_LENGTH = 512;
+import { RELATIONAL } from './bounds.ts';
 
 // Matches only surrogates that are not half of a pair.
 const LONE_SURROGATE = /\p{Cs}/u;
@@ -25,8 +20,9 @@ export function checkText(name: string, value: string, options: { max: number; b
   return value;
 }
 
-/** {@link checkText} for a name of up to {@link NAME_LENGTH}. */
-export const checkName = (name: string, value: string): string => checkText(name, value, { max: NAME_LENGTH });
+/** {@link checkText} for a name of up to `RELATIONAL.nameCharacters`. */
+export const checkName = (name: string, value: string): string =>
+  checkText(name, value, { max: RELATIONAL.nameCharacters });
 
 /** {@link checkText} for a text that may be absent; an empty one counts as absent. */
 export function optionalText(name: string, value: string | null | undefined, max: number): string | null {
@@ -37,7 +33,7 @@ const MEDIA_TYPE = /^[A-Za-z0-9!#$&^_.+-]{1,127}\/[A-Za-z0-9!#$&^_.+-]{1,127}(\s
 
 /** Checks a media type: RFC 6838 names, with parameters. */
 export function checkMediaType(name: string, value: string): string {
-  checkText(name, value, { max: 255 });
+  checkText(name, value, { max: RELATIONAL.mediaTypeCharacters });
   if (!MEDIA_TYPE.test(value))
     throw badUserInput(`\`${name}\` is not a media type; write one such as \`text/markdown\`.`);
   return value;

@@ -59,4 +59,9 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
   },
   numberExponent: { what: 'The largest power of ten of such a number.', unit: 'powers', default: 400 },
   jsonKeys: { what: 'The most keys in it.', unit: 'keys', default: 1_000 },
+  clusterCharacters: {
+    what: 'The longest cluster of marks that counts as one character where texts are cut: a text may be one such.',
+    unit: 'characters',
+    default: 64,
+  },
 });

@@ -1,19 +1,17 @@
 /** Cutting texts where a reader would: between characters as they are seen, never within one. */
+import { SHARED } from './bounds.ts';
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** A cluster of marks that is longer than this is cut all the same: a text may be one such. */
-const LONGEST_CLUSTER = 64;
-
 /**
  * The last place at or before `end` where `text` may be cut, in UTF-16 code units: behind a whole grapheme cluster, or
- * behind a whole code point where a cluster is longer than {@link LONGEST_CLUSTER}.
+ * behind a whole code point where a cluster is longer than `SHARED.clusterCharacters`.
  */
 export function cutBefore(text: string, end: number): number {
   if (end >= text.length) return text.length;
   // A cluster's limits depend on what is around it, and no further than this.
-  const from = Math.max(end - 2 * LONGEST_CLUSTER, 0);
-  const window = text.slice(from, end + LONGEST_CLUSTER);
+  const from = Math.max(end - 2 * SHARED.clusterCharacters, 0);
+  const window = text.slice(from, end + SHARED.clusterCharacters);
   const start = from + (segmenter.segment(window).containing(end - from)?.index ?? 0);
   if (start > from || from === end) return start;
   return isLowSurrogate(text.charCodeAt(end)) ? end - 1 : end;

@@ -7,13 +7,13 @@ import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { checkCollectionName, DEFAULT_COLLECTION } from './indexing/collection.ts';
 import type { VectorDriver } from './driver.ts';
 import { disabledVectors } from './drivers/disabled.ts';
-import { AnnRanker, type VectorType } from './drivers/postgres/ann.ts';
+import { AnnRanker, type ScanOptions, type VectorType } from './drivers/postgres/ann.ts';
 import { isExtensionFault } from './drivers/postgres/extension.ts';
 import { ensureVectorExtension } from './drivers/postgres/extension.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from './drivers/postgres/index.ts';
 import { buildSchema } from './schema/index.ts';
 
-export interface VectorConfig {
+export interface VectorConfig extends ScanOptions {
   /** A Qdrant server; PostgreSQL keeps the vectors when absent. */
   readonly qdrant?: { readonly url: string; readonly apiKey?: Secret };
   /** Where vectors are kept. Another model needs another collection. @default 'chunks' */
@@ -23,6 +23,14 @@ export interface VectorConfig {
    * where pgvector can be used, else `off`; one that is asked for and cannot be used is an error.
    */
   readonly pgvector?: VectorType | 'off';
+  /** Longest time for one request to Qdrant. @default `VECTOR.qdrantTimeoutMs` */
+  readonly qdrantTimeoutMs?: number;
+  /** Longest request that writes to Qdrant. @default `VECTOR.qdrantBatchBytes` */
+  readonly qdrantBatchBytes?: number;
+  /** Memory for the vectors of all tenants where all are compared. @default `VECTOR.exactCacheBytes` */
+  readonly exactCacheBytes?: number;
+  /** The most chunks of one tenant there. @default `VECTOR.exactRows` */
+  readonly exactRows?: number;
 }
 
 export interface VectorDeps {
@@ -51,29 +59,29 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
   };
 }
 
-async function createDriver(
-  { collection = DEFAULT_COLLECTION, qdrant, pgvector }: VectorConfig,
-  { postgres, work, log }: VectorDeps,
-): Promise<VectorDriver> {
+async function createDriver(config: VectorConfig, { postgres, work, log }: VectorDeps): Promise<VectorDriver> {
+  const { collection = DEFAULT_COLLECTION, qdrant } = config;
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
     const { QdrantVectors } = await import('./drivers/qdrant/index.ts'); // The client is loaded only where it is used.
-    return new QdrantVectors({ ...qdrant, log }, name);
+    const bounds = { timeoutMs: config.qdrantTimeoutMs, batchBytes: config.qdrantBatchBytes };
+    return new QdrantVectors({ ...qdrant, ...bounds, log }, name);
   }
   if (postgres === undefined) return disabledVectors;
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
-  return new PostgresVectors(postgres, name, { ...(await ranking(postgres, name, pgvector)), work });
+  const cache = { bytes: config.exactCacheBytes, rows: config.exactRows };
+  return new PostgresVectors(postgres, name, { ...(await ranking(postgres, name, config)), cache, work });
 }
 
 /** Ranking by pgvector where it can be used; comparing all needs nobody's leave. */
 async function ranking(
   postgres: Postgres,
   collection: string,
-  wanted: VectorConfig['pgvector'],
+  { pgvector: wanted, ...scan }: VectorConfig,
 ): Promise<PostgresVectorsOptions> {
   if (wanted === 'off') return {};
   try {
-    return { ranker: new AnnRanker(postgres, collection, await ensureVectorExtension(postgres), wanted) };
+    return { ranker: new AnnRanker(postgres, collection, await ensureVectorExtension(postgres), wanted, scan) };
   } catch (error) {
     if (wanted !== undefined || !isExtensionFault(error)) throw error;
     return { note: `Every vector is compared. ${error.message} ${error.extensions.hint}` };

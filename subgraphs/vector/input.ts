@@ -2,20 +2,8 @@
 import { byValue, ExactNumber, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { VECTOR } from './bounds.ts';
 import type { ChunkFilter, MetadataCondition } from './driver.ts';
-
-/** The caps on single values, in characters. */
-export const LIMITS = {
-  query: 8_000,
-  id: 200,
-  text: 65_536,
-  title: 2_000,
-  source: 2_048,
-  mediaType: 255,
-  listed: 500,
-  conditions: 20,
-  path: 8,
-} as const;
 
 /** @throws CodedError `BAD_USER_INPUT` for a text that is too long or holds what stores cannot */
 export function checkText(value: string, label: string, most: number, least = 0): string {
@@ -28,7 +16,7 @@ export function checkText(value: string, label: string, most: number, least = 0)
   return value;
 }
 
-export const checkId = (value: string, label: string): string => checkText(value, label, LIMITS.id, 1);
+export const checkId = (value: string, label: string): string => checkText(value, label, VECTOR.idCharacters, 1);
 
 /** @throws CodedError `BAD_USER_INPUT` for more than `most` or a repeated one */
 export function checkIds(values: readonly string[], label: string, most: number): readonly string[] {
@@ -63,17 +51,18 @@ export interface SearchFilterShape {
  */
 export function checkFilter(where: SearchFilterShape | null | undefined): ChunkFilter {
   const filter: { -readonly [Key in keyof ChunkFilter]: ChunkFilter[Key] } = {};
-  const documentIds = oneOf(where?.documentId, 'where.documentId', LIMITS.id);
+  const documentIds = oneOf(where?.documentId, 'where.documentId', VECTOR.idCharacters);
   if (documentIds) filter.documentIds = documentIds;
-  const mediaTypes = oneOf(where?.mediaType, 'where.mediaType', LIMITS.mediaType);
+  const mediaTypes = oneOf(where?.mediaType, 'where.mediaType', VECTOR.mediaTypeCharacters);
   if (mediaTypes) filter.mediaTypes = mediaTypes;
-  const sources = oneOf(where?.source, 'where.source', LIMITS.source);
+  const sources = oneOf(where?.source, 'where.source', VECTOR.sourceCharacters);
   if (sources) filter.sources = sources;
   const prefix = where?.source?.startsWith;
-  if (typeof prefix === 'string') filter.sourcePrefix = checkText(prefix, 'where.source.startsWith', LIMITS.source);
+  if (typeof prefix === 'string')
+    filter.sourcePrefix = checkText(prefix, 'where.source.startsWith', VECTOR.sourceCharacters);
   const metadata = where?.metadata ?? [];
-  if (metadata.length > LIMITS.conditions)
-    throw badUserInput(`\`where.metadata\` has at most ${LIMITS.conditions} conditions.`);
+  if (metadata.length > VECTOR.conditions)
+    throw badUserInput(`\`where.metadata\` has at most ${VECTOR.conditions} conditions.`);
   if (metadata.length > 0) filter.metadata = metadata.map(metadataCondition);
   return filter;
 }
@@ -85,8 +74,8 @@ function oneOf(
   most: number,
 ): string[] | undefined {
   const { eq, in: list } = given ?? {};
-  if (list && list.length > LIMITS.listed)
-    throw badUserInput(`\`${label}.in\` has at most ${LIMITS.listed} values; got ${list.length}.`);
+  if (list && list.length > VECTOR.listed)
+    throw badUserInput(`\`${label}.in\` has at most ${VECTOR.listed} values; got ${list.length}.`);
   for (const value of [...(list ?? []), ...(typeof eq === 'string' ? [eq] : [])])
     checkText(value, `\`${label}\``, most);
   if (typeof eq !== 'string') return list ?? undefined;
@@ -100,14 +89,14 @@ function metadataCondition({
   eq,
   in: list,
 }: NonNullable<SearchFilterShape['metadata']>[number]): MetadataCondition {
-  if (path.length === 0 || path.length > LIMITS.path)
-    throw badUserInput(`\`where.metadata.path\` has 1 to ${LIMITS.path} keys; got ${path.length}.`);
-  for (const key of path) checkText(key, '`where.metadata.path`', LIMITS.id);
+  if (path.length === 0 || path.length > VECTOR.pathKeys)
+    throw badUserInput(`\`where.metadata.path\` has 1 to ${VECTOR.pathKeys} keys; got ${path.length}.`);
+  for (const key of path) checkText(key, '`where.metadata.path`', VECTOR.idCharacters);
   if (eq === undefined && (list === undefined || list === null)) {
     throw badUserInput('A condition of `where.metadata` needs `eq` or `in`.');
   }
-  if (list && list.length > LIMITS.listed)
-    throw badUserInput(`\`where.metadata.in\` has at most ${LIMITS.listed} values; got ${list.length}.`);
+  if (list && list.length > VECTOR.listed)
+    throw badUserInput(`\`where.metadata.in\` has at most ${VECTOR.listed} values; got ${list.length}.`);
   const scalar = (value: JsonValue): Scalar => {
     if (value instanceof ExactNumber) return byValue(value);
     if (typeof value === 'object' && value !== null) {

@@ -10,7 +10,7 @@ import { createRequestContext, type Principal, type RequestContext } from '#subg
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { PostgresVectors } from '#subgraphs/vector/drivers/postgres/index.ts';
 import { fuse } from '#subgraphs/vector/search/fusion.ts';
-import { FUSION_DEPTH, SEARCH_WINDOW } from '#subgraphs/vector/search/search.ts';
+import { VECTOR } from '#subgraphs/vector/bounds.ts';
 
 export interface HandWritten {
   /** Answers what `Research` answers, without its `pageInfo`. */
@@ -134,10 +134,10 @@ export async function handWritten(options: {
     async research(question) {
       const context = createRequestContext(options.principal);
       const rankings = await vectors.search(context, [
-        { kind: 'VECTOR', vector: embedder.embed(question), model: HASHING_MODEL, filter: {}, limit: FUSION_DEPTH },
-        { kind: 'KEYWORD', text: question, filter: {}, limit: FUSION_DEPTH },
+        { kind: 'VECTOR', vector: embedder.embed(question), model: HASHING_MODEL, filter: {}, limit: VECTOR.fused },
+        { kind: 'KEYWORD', text: question, filter: {}, limit: VECTOR.fused },
       ]);
-      const hits = fuse(rankings, SEARCH_WINDOW).items.slice(0, HITS);
+      const hits = fuse(rankings, VECTOR.window).items.slice(0, HITS);
       const rows = await postgres.read<ChunkRow>(context, {
         sql: `SELECT c.id, c.index, c.text, c.document_id, d.title, d.source, d.media_type, d.object_key
               FROM relational.chunks c JOIN relational.documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id WHERE c.id = ANY($1::text[])`,

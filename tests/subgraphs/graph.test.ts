@@ -258,6 +258,20 @@ describe('reading', () => {
     expect(statements).toBeLessThan(20);
   });
 
+  test('the row cap is the operator’s', async () => {
+    const narrow = await createGraph({ levelRelations: 2 }, { postgres });
+    await relate(link('root', 'a'), link('root', 'b'), link('root', 'c'));
+    const query = `query ($id: ID!) { entity(id: $id) { neighbors { edges { node { name } } truncated } } }`;
+    const [whole, cut] = await Promise.all(
+      [graph, narrow].map((subgraph) => ask(query, { id: pkgId('root') }, as(tenant), subgraph)),
+    );
+    expect(whole!.data.entity.neighbors.truncated).toBe(false);
+    expect(cut!.data.entity.neighbors).toEqual({
+      edges: [{ node: { name: 'a' } }, { node: { name: 'b' } }],
+      truncated: true,
+    });
+  });
+
   test('entities: filter, order, pages, totalCount only where asked for', async () => {
     await relate(...Array.from({ length: 5 }, (_, index) => link('root', `p${index}`)));
     const query = (fields: string) =>

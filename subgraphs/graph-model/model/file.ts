@@ -16,6 +16,7 @@ import type {
   TypeNode,
 } from 'graphql';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { MODEL } from '../bounds.ts';
 import { FIELD_RULES, TYPE_RULES } from './rules.ts';
 
 /** A link from a node to an entity of another subgraph: `script: Document @reference(field: "scriptId")`. */
@@ -48,10 +49,6 @@ export interface GraphModel {
   /** Every type that the file names. */
   readonly names: ReadonlySet<string>;
 }
-
-/** A page without `limit`, and the most that `limit` may ask for, where the model does not say otherwise. */
-export const DEFAULT_LIMIT = 100;
-export const MAX_LIMIT = 1_000;
 
 /** Names that begin so are ours. */
 export const RESERVED = 'tributary';
@@ -197,11 +194,11 @@ function examineType(
     fields.push({ ...field, directives: keptDirectives(field, FIELD_RULES, fault) });
   }
   const directives = keptDirectives(definition, TYPE_RULES, fault);
-  const max = Number(argument(limit, 'max') ?? MAX_LIMIT);
+  const max = Number(argument(limit, 'max') ?? MODEL.pageMost);
   const limited = directives.filter((directive) => directive.name.value !== 'limit');
   if (!has(definition, 'relationshipProperties'))
     limited.push(
-      directive(`@limit(default: ${Number(argument(limit, 'default') ?? Math.min(DEFAULT_LIMIT, max))}, max: ${max})`),
+      directive(`@limit(default: ${Number(argument(limit, 'default') ?? Math.min(MODEL.page, max))}, max: ${max})`),
     );
   const node: NodeType = { name, keys, maxLimit: max };
   return { definition: { ...definition, fields, directives: limited } as typeof definition, references, node };

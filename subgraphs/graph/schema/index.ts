@@ -1,6 +1,7 @@
 /** The graph subgraph's schema: entities, the relations between them, and the documents that name them. */
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
+import { GRAPH } from '../bounds.ts';
 import type { GraphDriver } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import { addMutations } from './mutations.ts';
@@ -9,14 +10,18 @@ import { addEntityTypes } from './types.ts';
 
 export interface GraphSchemaDeps {
   readonly driver: GraphDriver;
+  /** The most relations that are read for one level of a walk. @default {@link GRAPH} */
+  readonly levelRelations?: number;
 }
 
 /** Builds the executable schema; `deps` is used by resolvers only, never while building. */
 export function buildSchema(deps: GraphSchemaDeps): GraphQLSchema {
   const schema = createSubgraphSchema({ query: true, mutation: true });
-  const loaders = createLoaders(deps);
+  const { levelRelations = GRAPH.levelRelations } = deps;
+  const reads = { driver: deps.driver, levelRelations };
+  const loaders = createLoaders(reads);
   const types = addEntityTypes(schema, loaders);
-  addQueries(schema, types, deps, loaders);
+  addQueries(schema, types, reads, loaders);
   addMutations(schema, types, deps, loaders);
   return schema.build();
 }

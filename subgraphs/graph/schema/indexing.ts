@@ -4,8 +4,9 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
 import { differingDocuments, documentProperties, type DocumentProperty } from '../writes/agreement.ts';
+import { GRAPH } from '../bounds.ts';
 import type { DocumentGraph, GraphDriver } from '../driver.ts';
-import { checkCount, checkEntity, checkRelation, checkText, INPUT_LIMITS } from '../input.ts';
+import { checkCount, checkEntity, checkRelation, checkText } from '../input.ts';
 import type { RelationInput } from '../input.ts';
 import type { EntityInput } from '../input.ts';
 
@@ -52,7 +53,7 @@ export function addIndexing(
       documents: t.field({
         type: [documentInput],
         required: true,
-        description: `The documents, at most ${INPUT_LIMITS.documents}.`,
+        description: `The documents, at most ${GRAPH.documents}.`,
       }),
     }),
   });
@@ -60,7 +61,7 @@ export function addIndexing(
     description: 'Which documents to forget.',
     inaccessible: true,
     fields: (t) => ({
-      documentIds: t.idList({ required: true, description: `The documents’ ids, at most ${INPUT_LIMITS.documents}.` }),
+      documentIds: t.idList({ required: true, description: `The documents’ ids, at most ${GRAPH.documents}.` }),
     }),
   });
   const donePayload = (name: string, of: string) =>
@@ -108,7 +109,7 @@ export function addIndexing(
       },
       resolve: async (_, { first, after }, context) => {
         systemOnly(context);
-        return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), 1_000));
+        return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), GRAPH.documentIds));
       },
     }),
     differingDocumentGraphs: t.idList({
@@ -173,11 +174,11 @@ function systemOnly(context: RequestContext): void {
 }
 
 function checkDocuments(documents: readonly Checkable[]): DocumentGraph[] {
-  checkCount('documents', documents.length, INPUT_LIMITS.documents);
+  checkCount('documents', documents.length, GRAPH.documents);
   const count = documents.reduce((sum, { entities, relations }) => sum + entities.length + relations.length, 0);
-  checkCount('entities and relations', count, INPUT_LIMITS.documentItems);
+  checkCount('entities and relations', count, GRAPH.documentItems);
   return documents.map(({ documentId, entities, relations }) => ({
-    documentId: checkText('A document’s id', documentId, { min: 1, max: 100 }),
+    documentId: checkText('A document’s id', documentId, { min: 1, max: GRAPH.idCharacters }),
     entities: entities.map(checkEntity),
     relations: relations.map((input) => {
       const relation = checkRelation(input);

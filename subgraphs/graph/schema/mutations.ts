@@ -2,8 +2,9 @@
 import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { GRAPH } from '../bounds.ts';
 import type { Entity, GraphDriver, Properties, Relation } from '../driver.ts';
-import { checkCount, checkEntity, checkRelation, checkText, INPUT_LIMITS } from '../input.ts';
+import { checkCount, checkEntity, checkRelation, checkText } from '../input.ts';
 import type { EntityInput, ReferenceInput, RelationInput } from '../input.ts';
 import type { GraphLoaders } from '../loaders.ts';
 import { addIndexing } from './indexing.ts';
@@ -24,15 +25,14 @@ export function addMutations(
       loaders(context).clear();
     }
   };
-  const { items } = INPUT_LIMITS;
 
   const entityInput = builder.inputRef<EntityInput>('GraphEntityInput').implement({
     description: 'An entity to create or change.',
     fields: (t) => ({
-      name: t.string({ required: true, description: `What it is called: 1 to ${INPUT_LIMITS.name} characters.` }),
+      name: t.string({ required: true, description: `What it is called: 1 to ${GRAPH.nameCharacters} characters.` }),
       kind: t.string({
         required: true,
-        description: `What sort of thing it is, such as \`package\`: 1 to ${INPUT_LIMITS.kind} characters.`,
+        description: `What sort of thing it is, such as \`package\`: 1 to ${GRAPH.kindCharacters} characters.`,
       }),
       properties: t.field({
         type: 'JSON',
@@ -90,13 +90,13 @@ export function addMutations(
       fields: (t) => ({
         ids: t.idList({
           required: { list: true, items: true } as never,
-          description: `Their ids, at most ${items}. Unknown ones are passed over.`,
+          description: `Their ids, at most ${GRAPH.items}. Unknown ones are passed over.`,
         }) as never,
       }),
     });
   const checkIds = (ids: readonly string[]): readonly string[] => {
-    checkCount('ids', ids.length, items);
-    return ids.map((id) => checkText('An id', id, { min: 1, max: 100 }));
+    checkCount('ids', ids.length, GRAPH.items);
+    return ids.map((id) => checkText('An id', id, { min: 1, max: GRAPH.idCharacters }));
   };
 
   const upsertEntitiesInput = builder.inputRef<{ entities: EntityInput[] }>('UpsertEntitiesInput').implement({
@@ -105,7 +105,7 @@ export function addMutations(
       entities: t.field({
         type: [entityInput],
         required: true,
-        description: `The entities, at most ${items}; one given twice is applied in order.`,
+        description: `The entities, at most ${GRAPH.items}; one given twice is applied in order.`,
       }),
     }),
   });
@@ -115,7 +115,7 @@ export function addMutations(
       relations: t.field({
         type: [relationInput],
         required: true,
-        description: `The relations, at most ${items}; one given twice is applied in order.`,
+        description: `The relations, at most ${GRAPH.items}; one given twice is applied in order.`,
       }),
     }),
   });
@@ -157,7 +157,7 @@ export function addMutations(
         'Creates entities, or changes the properties of those whose name and kind exist. What is written here stays when documents no longer name it.',
       args: { input: t.arg({ type: upsertEntitiesInput, required: true, description: 'What to write.' }) },
       resolve: async (_, { input }, context) => {
-        checkCount('entities', input.entities.length, items);
+        checkCount('entities', input.entities.length, GRAPH.items);
         const entities = input.entities.map(checkEntity);
         return { entities: await write(context, () => deps.driver.upsertEntities(context, entities)) };
       },
@@ -168,7 +168,7 @@ export function addMutations(
         'Creates relations, or changes their properties; all or, when an end given by id does not exist, none. What is written here stays when documents no longer assert it.',
       args: { input: t.arg({ type: upsertRelationsInput, required: true, description: 'What to write.' }) },
       resolve: async (_, { input }, context) => {
-        checkCount('relations', input.relations.length, items);
+        checkCount('relations', input.relations.length, GRAPH.items);
         const relations = input.relations.map(checkRelation);
         return { relations: await write(context, () => deps.driver.upsertRelations(context, relations)) };
       },

@@ -6,12 +6,13 @@ import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { entityCursor } from './cursors.ts';
-import type { Direction, Entity, EntityFilter, GraphDriver, Relation } from '../driver.ts';
+import { GRAPH } from '../bounds.ts';
+import type { Direction, Entity, EntityFilter, Relation } from '../driver.ts';
 import { checkFilter, checkRange, checkRelationTypes, checkText } from '../input.ts';
-import type { GraphLoaders } from '../loaders.ts';
+import type { GraphLoaders, GraphReads } from '../loaders.ts';
 import { TYPES_ARGUMENT } from './types.ts';
 import type { GraphTypes } from './types.ts';
-import { shortestPath, TRAVERSAL_LIMITS } from '../traversal/traversal.ts';
+import { shortestPath } from '../traversal/traversal.ts';
 
 interface GraphPath {
   readonly length: number | null;
@@ -23,7 +24,7 @@ interface GraphPath {
 export function addQueries(
   schema: SubgraphSchema,
   types: GraphTypes,
-  deps: { readonly driver: GraphDriver },
+  deps: GraphReads,
   loaders: (context: RequestContext) => GraphLoaders,
 ): void {
   const { builder, shared } = schema;
@@ -65,7 +66,7 @@ export function addQueries(
       }),
       truncated: t.exposeBoolean('truncated', {
         nullable: false,
-        description: `True when a level of the search met the cap of ${TRAVERSAL_LIMITS.rows} relations, so that a shorter path (or, without \`length\`, any) may exist.`,
+        description: `True when a level of the search met the server’s cap of relations (\`GRAPH_LEVEL_RELATIONS\`), so that a shorter path (or, without \`length\`, any) may exist.`,
       }),
     }),
   });
@@ -110,36 +111,27 @@ export function addQueries(
         }),
         maxDepth: t.arg.int({
           defaultValue: 6,
-          description: `How many relations the path may have at most: 1 to ${TRAVERSAL_LIMITS.pathLength}.`,
+          description: `How many relations the path may have at most: 1 to ${GRAPH.pathLength}.`,
         }),
       },
       resolve: async (_, args, context) => {
         const maxLength = checkRange('maxDepth', args.maxDepth, {
           min: 1,
-          max: TRAVERSAL_LIMITS.pathLength,
+          max: GRAPH.pathLength,
           default: 6,
         });
         const direction = args.direction ?? 'BOTH';
         const relationTypes = checkRelationTypes(args.types);
-        for (const id of [args.from, args.to]) checkText('An id', id, { min: 0, max: 100 });
+        for (const id of [args.from, args.to]) checkText('An id', id, { min: 0, max: GRAPH.idCharacters });
         if (!isIdOf('Entity', args.from) || !isIdOf('Entity', args.to)) return null;
-        return await findPath(
-          deps.driver,
-          loaders(context),
-          context,
-          args.from,
-          args.to,
-          direction,
-          relationTypes,
-          maxLength,
-        );
+        return await findPath(deps, loaders(context), context, args.from, args.to, direction, relationTypes, maxLength);
       },
     }),
   }));
 }
 
 async function findPath(
-  driver: GraphDriver,
+  { driver, levelRelations }: GraphReads,
   { entity }: GraphLoaders,
   context: RequestContext,
   from: string,
@@ -154,7 +146,7 @@ async function findPath(
   }
   const backwards = ({ OUT: 'IN', IN: 'OUT', BOTH: 'BOTH' } as const)[direction];
   const expand = (way: Direction) => (nodes: readonly string[]) =>
-    driver.expandFrontier(context, nodes, { direction: way, types }, TRAVERSAL_LIMITS.rows);
+    driver.expandFrontier(context, nodes, { direction: way, types }, levelRelations);
   const { path, truncated } = await shortestPath(expand(direction), expand(backwards), from, to, maxLength);
   if (path === null) return truncated ? { length: null, nodes: [], relations: [], truncated } : null;
   const [nodes, relations] = await Promise.all([

@@ -8,11 +8,11 @@ import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { documentCursor, mentionCursor, neighborCursor, relationCursor } from './cursors.ts';
+import { GRAPH } from '../bounds.ts';
 import { relationKey } from '../driver.ts';
 import type { Direction, Entity, Relation, RelationOfEntity } from '../driver.ts';
 import { checkKinds, checkRange, checkRelationTypes } from '../input.ts';
 import type { GraphLoaders, NeighborSlice } from '../loaders.ts';
-import { TRAVERSAL_LIMITS } from '../traversal/traversal.ts';
 
 /** The names of the two lists without arguments, for their cursors. */
 const ENTITY_DOCUMENTS = 'entity.documents';
@@ -95,7 +95,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
     fields: (t) => ({
       truncated: t.boolean({
         nullable: false,
-        description: `True when a level met the cap of ${TRAVERSAL_LIMITS.rows} relations, so that neighbours may be missing from this page.`,
+        description: `True when a level met the server’s cap of relations (\`GRAPH_LEVEL_RELATIONS\`), so that neighbours may be missing from this page.`,
         resolve: (page: NeighborPage) => page.truncated,
       }),
     }),
@@ -192,14 +192,14 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           }),
           depth: t.arg.int({
             defaultValue: 1,
-            description: `How many relations to go at most: 1 to ${TRAVERSAL_LIMITS.depth}.`,
+            description: `How many relations to go at most: 1 to ${GRAPH.depth}.`,
           }),
           ...pageArguments(t.arg as never),
         },
         resolve: async ({ id }, args, context) => {
           const size = pageSize(args.first);
           const selection = { direction: args.direction ?? 'OUT', types: checkRelationTypes(args.types) } as const;
-          const depth = checkRange('depth', args.depth, { min: 1, max: TRAVERSAL_LIMITS.depth, default: 1 });
+          const depth = checkRange('depth', args.depth, { min: 1, max: GRAPH.depth, default: 1 });
           const list = `neighbors:${selection.direction}`;
           const after = args.after == null ? null : neighborCursor(list, args.after);
           const found: NeighborSlice = await loaders(context)

@@ -5,16 +5,6 @@
 import { compareCodePoints } from './code-points.ts';
 import type { Expansion } from '../driver.ts';
 
-/** Bounds that keep one traversal's work and memory finite. */
-export const TRAVERSAL_LIMITS = {
-  /** Levels of `neighbors`. */
-  depth: 6,
-  /** Relations on a path. */
-  pathLength: 10,
-  /** Steps read for each level, for all sources together. */
-  rows: 10_000,
-} as const;
-
 /** Reads one level: the steps from all of `nodes`. */
 export type Expand = (nodes: readonly string[]) => Promise<Expansion>;
 

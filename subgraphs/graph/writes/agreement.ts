@@ -1,6 +1,7 @@
 /** Whether the graph has what documents say: which entities and relations they name, and with which properties. */
 import { isDeepStrictEqual } from 'node:util';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { GRAPH } from '../bounds.ts';
 import type { DocumentGraph, GraphDriver } from '../driver.ts';
 import { documentBatch, entityPatches, relationPatches } from './prepare.ts';
 
@@ -15,9 +16,6 @@ export interface DocumentProperty {
   /** Documents that name the same entity or relation; one of them may have given the property another value since. */
   readonly documents: readonly string[];
 }
-
-/** Documents that are looked for of one entity or relation. */
-const MOST_DOCUMENTS = 200;
 
 /** The documents of which the graph knows other entities or relations than they name. */
 export async function differingDocuments(
@@ -94,7 +92,7 @@ export async function documentProperties(
     context,
     entities.filter((id) => ids.has(id)),
     relations.filter((id) => ids.has(id)),
-    MOST_DOCUMENTS,
+    GRAPH.givers,
   );
   return differing.map((property) => ({ ...property, documents: documentsOf.get(property.itemId) ?? [] }));
 }

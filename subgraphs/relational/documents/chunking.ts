@@ -10,6 +10,7 @@
 import { MarkdownDocument, type Block } from '#subgraphs/shared/markdown/document.ts';
 import { CODE_CUTS, PROSE_CUTS, split, stripped, type Size } from '#subgraphs/shared/splitting.ts';
 import { estimateTokens, MOST_TOKENS_PER_UNIT } from '#subgraphs/shared/tokens.ts';
+import { RELATIONAL } from '../bounds.ts';
 
 /** Changes with the algorithm: a document that is written again is then cut again, though nothing in it changed. */
 export const CHUNKING = 2;
@@ -20,11 +21,11 @@ export const CHUNKING = 2;
  */
 export const CHUNK = {
   /** A chunk's own text is packed up to this. */
-  target: 1_000,
+  target: RELATIONAL.chunkTarget,
   /** No chunk is longer, its headings included. */
-  max: 1_200,
+  max: RELATIONAL.chunkMost,
   /** Past this a heading begins a new chunk. */
-  enough: 400,
+  enough: RELATIONAL.chunkEnough,
 } as const;
 
 /** How much of {@link CHUNK}.max the repeated headings may take, with the blank line behind each. */

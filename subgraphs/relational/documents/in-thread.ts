@@ -2,10 +2,8 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
+import { RELATIONAL } from '../bounds.ts';
 import { chunkText, type ChunkingOptions } from './chunking.ts';
-
-/** Up to so many characters a text is cut in less time than it takes to send it to a thread. */
-const SHORT = 4_000;
 
 /** What {@link cut} sends to a thread. */
 export interface ChunkingTask extends ChunkingOptions {
@@ -23,7 +21,7 @@ export async function cut(
   task: ChunkingTask,
 ): Promise<string[]> {
   const { tenantId } = principal;
-  if (task.text.length > SHORT)
+  if (task.text.length > RELATIONAL.cutHere)
     return await work.run<string[]>(new URL('./task.ts', import.meta.url), task, { tenantId, signal });
   if (isStretchOver()) await nextTurn(tenantId);
   signal?.throwIfAborted();

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
+import { RELATIONAL } from '../bounds.ts';
 import { CHUNKING } from './chunking.ts';
 import type { DocumentEntity, DocumentRelation, EntityName, PreparedDocument } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
@@ -11,18 +12,18 @@ import { checkMediaType, checkName, checkText } from '../input.ts';
 /** The bounds on one document, and on one batch of them. */
 export const DOCUMENT_LIMITS = {
   /** Bytes of UTF-8. */
-  textBytes: 2 * 1024 * 1024,
-  entities: 500,
-  relations: 2_000,
+  textBytes: RELATIONAL.textBytes,
+  entities: RELATIONAL.entities,
+  relations: RELATIONAL.relations,
   /** Of entities, in UTF-16 code units: what the graph accepts. */
-  entityName: 500,
-  entityKind: 100,
+  entityName: RELATIONAL.entityNameCharacters,
+  entityKind: RELATIONAL.entityKindCharacters,
   /** Bytes of all properties of entities and relations together, as JSON. */
-  propertyBytes: 1024 * 1024,
+  propertyBytes: RELATIONAL.propertyBytes,
   /** Documents in one `upsertDocuments`. */
-  batch: 50,
+  batch: RELATIONAL.batch,
   /** Bytes of all texts of a batch. */
-  batchBytes: 16 * 1024 * 1024,
+  batchBytes: RELATIONAL.batchBytes,
 } as const;
 
 /** Relation types are what Cypher takes without quoting, in the customary capitals. */

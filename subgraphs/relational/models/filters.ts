@@ -3,11 +3,9 @@ import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { RELATIONAL } from '../bounds.ts';
 import type { Condition, Operand } from './conditions.ts';
 import { columnOf, columnsOf, type ColumnType, type Model } from './models.ts';
-
-/** The bounds on one filter. */
-export const FILTER_LIMITS = { depth: 5, in: 500, conditions: 100, text: 2_000, path: 12 } as const;
 
 /** A filter as GraphQL hands it over. */
 export type FilterInput = Record<string, unknown>;
@@ -27,8 +25,8 @@ export function filterInput(subgraph: SubgraphSchema, model: Model): InputRef<Fi
   const implement = ref.implement.bind(ref) as unknown as (options: unknown) => InputRef<FilterInput>;
   return implement({
     description:
-      `Which ${model.items} to return. All that is given must hold. At most ${FILTER_LIMITS.depth} levels deep, ` +
-      `with ${FILTER_LIMITS.conditions} conditions.`,
+      `Which ${model.items} to return. All that is given must hold. At most ${RELATIONAL.conditionDepth} levels deep, ` +
+      `with ${RELATIONAL.conditions} conditions.`,
     fields: (t: { field(options: { type: unknown; description: string }): unknown }) => ({
       and: t.field({ type: [ref], description: 'All of these must match.' }),
       or: t.field({ type: [ref], description: 'At least one of these must match; an empty list matches nothing.' }),
@@ -78,7 +76,7 @@ function jsonFilterInput({ builder }: SubgraphSchema, name: string) {
 
 /**
  * Turns a caller's filter into a condition; `undefined` where it asks for nothing.
- * @throws CodedError `BAD_USER_INPUT` where it passes {@link FILTER_LIMITS} or compares with what cannot be stored
+ * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter or compares with what cannot be stored
  */
 export function parseFilter(model: Model, filter: FilterInput | null | undefined): Condition | undefined {
   if (filter === null || filter === undefined) return undefined;
@@ -154,8 +152,8 @@ class FilterParser {
   #json(column: string, { path, eq, in: values, exists, not }: FilterInput): Condition {
     const keys = (path as string[]).map((key) => String(operand(`${column}.path`, key)));
     if (keys.length === 0) throw badUserInput(`\`${column}\`: a path must not be empty.`);
-    if (keys.length > FILTER_LIMITS.path)
-      throw badUserInput(`\`${column}\`: a path has at most ${FILTER_LIMITS.path} keys.`);
+    if (keys.length > RELATIONAL.pathKeys)
+      throw badUserInput(`\`${column}\`: a path has at most ${RELATIONAL.pathKeys} keys.`);
     const all: Condition[] = [];
     // Null is a JSON value here: `eq: null` finds a null that is there.
     if (eq !== undefined) all.push(this.#count({ kind: 'json', column, path: keys, values: [eq as JsonValue] }));
@@ -179,30 +177,31 @@ class FilterParser {
   }
 
   #count(condition: Condition): Condition {
-    if (++this.#conditions > FILTER_LIMITS.conditions)
-      throw badUserInput(`A filter has at most ${FILTER_LIMITS.conditions} conditions.`);
+    if (++this.#conditions > RELATIONAL.conditions)
+      throw badUserInput(`A filter has at most ${RELATIONAL.conditions} conditions.`);
     return condition;
   }
 
   #checkDepth(depth: number): void {
     // The outermost level holds columns and operators already: nesting is what `and`, `or` and `not` add.
-    if (depth > FILTER_LIMITS.depth + 1) throw badUserInput(`A filter is at most ${FILTER_LIMITS.depth} levels deep.`);
+    if (depth > RELATIONAL.conditionDepth + 1)
+      throw badUserInput(`A filter is at most ${RELATIONAL.conditionDepth} levels deep.`);
   }
 }
 
 const OPERATORS = { eq: '=', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
 function boundedIn(field: string, values: unknown[]): unknown[] {
-  if (values.length > FILTER_LIMITS.in)
-    throw badUserInput(`\`${field}: { in }\` has ${values.length} values; at most ${FILTER_LIMITS.in} are accepted.`);
+  if (values.length > RELATIONAL.listed)
+    throw badUserInput(`\`${field}: { in }\` has ${values.length} values; at most ${RELATIONAL.listed} are accepted.`);
   return values;
 }
 
 function operand(field: string, value: unknown): Operand {
   if (value instanceof Date) return value.toISOString();
   if (typeof value === 'string') {
-    if (value.length > FILTER_LIMITS.text)
-      throw badUserInput(`\`${field}\`: texts in filters have at most ${FILTER_LIMITS.text} characters.`);
+    if (value.length > RELATIONAL.filterCharacters)
+      throw badUserInput(`\`${field}\`: texts in filters have at most ${RELATIONAL.filterCharacters} characters.`);
     if (value.includes('\0')) throw badUserInput(`\`${field}\`: texts cannot contain the NUL character (U+0000).`);
     return value;
   }

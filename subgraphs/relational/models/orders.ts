@@ -3,11 +3,9 @@ import type { EnumRef, InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { RELATIONAL } from '../bounds.ts';
 import type { Order, SortValue } from './conditions.ts';
 import { columnOf, columnsOf, type Model } from './models.ts';
-
-/** The most fields that one order names. */
-export const ORDER_FIELDS = 5;
 
 /** Defines `<Model>Order` and `<Model>OrderField` from the sortable columns of a model. */
 export function orderInput({ builder, shared }: SubgraphSchema, model: Model): InputRef<Order> {
@@ -41,12 +39,12 @@ export function orderInput({ builder, shared }: SubgraphSchema, model: Model): I
 
 /**
  * The order that a caller asked for, or the model's own, with the id behind it so that it is total.
- * @throws CodedError `BAD_USER_INPUT` for more than {@link ORDER_FIELDS} fields, or a field named twice
+ * @throws CodedError `BAD_USER_INPUT` for more than `RELATIONAL.orderFields` fields, or a field named twice
  */
 export function parseOrder(model: Model, orderBy: readonly Order[] | null | undefined): Order[] {
   const asked = orderBy?.length ? orderBy : [model.defaultOrder];
-  if (asked.length > ORDER_FIELDS)
-    throw badUserInput(`\`orderBy\` has at most ${ORDER_FIELDS} fields; got ${asked.length}.`);
+  if (asked.length > RELATIONAL.orderFields)
+    throw badUserInput(`\`orderBy\` has at most ${RELATIONAL.orderFields} fields; got ${asked.length}.`);
   if (new Set(asked.map(({ field }) => field)).size < asked.length)
     throw badUserInput('`orderBy` names a field twice.');
   // The id goes the way of the last field, so that an index on both can be read in one direction.

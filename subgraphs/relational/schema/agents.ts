@@ -4,6 +4,7 @@ import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shar
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
+import { RELATIONAL } from '../bounds.ts';
 import { agentVersionId } from '../agents/version-id.ts';
 import { jsonObject } from '../documents/input.ts';
 import type { AgentDraft, AgentRow, AgentVersionRow } from '../driver.ts';
@@ -13,7 +14,6 @@ import { entityType, rootItem, rootList, type InputFields, type ObjectFields, ty
 import { addMutation } from './mutation.ts';
 
 const VERSIONS = 'agents.versions';
-const LENGTH = { description: 4_096, instructions: 256 * 1024 } as const;
 
 interface AgentInput {
   name?: string | null;
@@ -145,10 +145,12 @@ function changesOf({ name, description, instructions, model, config }: AgentInpu
   if (name === null) throw badUserInput('`name` must not be null.');
   return {
     ...(name === undefined ? {} : { name: checkName('name', name) }),
-    ...(description === undefined ? {} : { description: optionalText('description', description, LENGTH.description) }),
+    ...(description === undefined
+      ? {}
+      : { description: optionalText('description', description, RELATIONAL.descriptionCharacters) }),
     ...(instructions === undefined
       ? {}
-      : { instructions: optionalText('instructions', instructions, LENGTH.instructions) }),
+      : { instructions: optionalText('instructions', instructions, RELATIONAL.instructionsCharacters) }),
     ...(model === undefined ? {} : { model: optionalText('model', model, 512) }),
     // Through text, so that it compares with what the store returns: literals have no prototype.
     ...(config === undefined ? {} : { config: parseExactJson(writeJson(jsonObject('config', config))) as JsonValue }),

@@ -1,6 +1,7 @@
 /** What runs leave behind. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { RELATIONAL } from '../bounds.ts';
 import type { ArtifactRow } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
@@ -68,8 +69,8 @@ export function addArtifacts(parts: SchemaParts): void {
 
 /** A key as the object store accepts it: relative, without `.` and `..`, at most 1,024 bytes. */
 function checkKey(key: string): string {
-  checkText('fileKey', key, { max: 1_024 });
-  const whole = Buffer.byteLength(key) <= 1_024 && !/[\p{Cc}\\]/u.test(key);
+  checkText('fileKey', key, { max: RELATIONAL.fileKeyBytes });
+  const whole = Buffer.byteLength(key) <= RELATIONAL.fileKeyBytes && !/[\p{Cc}\\]/u.test(key);
   if (!whole || key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..')) {
     throw badUserInput('`fileKey` is not a key of the object store.', {
       hint: 'Use segments joined by "/", such as "reports/today.md".',

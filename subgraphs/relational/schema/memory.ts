@@ -1,12 +1,11 @@
 /** What agents and people remember. */
+import { RELATIONAL } from '../bounds.ts';
 import type { MemoryFactRow } from '../driver.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import { checkName, checkText, optionalText } from '../input.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
-
-const VALUE_LENGTH = 64 * 1024;
 
 export function addMemory(parts: SchemaParts): void {
   const { types, driver, loaders } = parts;
@@ -49,7 +48,7 @@ export function addMemory(parts: SchemaParts): void {
         const fact = await driver().rememberFact(context, {
           agentId: agentId ?? null,
           key: checkName('key', key),
-          value: checkText('value', value, { max: VALUE_LENGTH, blank: true }),
+          value: checkText('value', value, { max: RELATIONAL.valueCharacters, blank: true }),
           source: optionalText('source', source, 512),
         });
         return { fact };

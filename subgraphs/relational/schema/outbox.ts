@@ -1,5 +1,6 @@
 /** How the gateway delivers documents to the other stores: absent from the public API, and for the gateway alone. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { RELATIONAL } from '../bounds.ts';
 import {
   STORES,
   type IndexedStore,
@@ -14,11 +15,6 @@ import { contentTypes, type ContentTypes } from './outbox-content.ts';
 import { addReconciling } from './reconcile.ts';
 
 const inaccessible = true;
-
-/** The most entries of one call. */
-const ENTRIES = 200;
-/** Errors are shown to people; the whole story is in the log. */
-const ERROR_LENGTH = 500;
 
 export function addOutbox(parts: SchemaParts): void {
   const content = contentTypes(parts);
@@ -43,7 +39,7 @@ function addClaim(parts: SchemaParts, content: ContentTypes): void {
     description: 'Leases entries that are due, of all tenants. An entry whose lease ends unsettled is due again.',
     input: 'How many entries to lease, and which.',
     inputFields: (t) => ({
-      limit: t.int({ required: true, description: `1 to ${ENTRIES}.` }),
+      limit: t.int({ required: true, description: `1 to ${RELATIONAL.outboxEntries}.` }),
       leaseSeconds: t.int({ required: true, description: 'How long nobody else gets them: 1 to 3,600.' }),
       stores: t.field({ type: [indexedStore], description: 'Only for these stores; all of them when absent.' }),
       documentIds: t.idList({ description: 'Only of these documents; all of them when absent.' }),
@@ -58,8 +54,9 @@ function addClaim(parts: SchemaParts, content: ContentTypes): void {
       }),
     }),
     run: async ({ limit, leaseSeconds, stores, documentIds }, context, selected) => {
-      if (limit < 1 || limit > ENTRIES) throw badUserInput(`\`limit\` is 1 to ${ENTRIES}; got ${limit}.`);
-      if (leaseSeconds < 1 || leaseSeconds > 3_600)
+      if (limit < 1 || limit > RELATIONAL.outboxEntries)
+        throw badUserInput(`\`limit\` is 1 to ${RELATIONAL.outboxEntries}; got ${limit}.`);
+      if (leaseSeconds < 1 || leaseSeconds > RELATIONAL.leaseSeconds)
         throw badUserInput(`\`leaseSeconds\` is 1 to 3,600; got ${leaseSeconds}.`);
       const has = selected();
       const entries = await driver().claimOutbox(context, {
@@ -157,7 +154,7 @@ function addSettling(parts: SchemaParts): void {
     description: 'Records deliveries. An entry with a newer revision stays to be delivered.',
     input: 'What was delivered.',
     inputFields: (t) => ({
-      entries: t.field({ type: [settlement], required: true, description: `At most ${ENTRIES}.` }),
+      entries: t.field({ type: [settlement], required: true, description: `At most ${RELATIONAL.outboxEntries}.` }),
     }),
     payload: 'What completing did.',
     payloadFields: (t) => ({
@@ -174,7 +171,7 @@ function addSettling(parts: SchemaParts): void {
       revision: t.int({ required: true, description: 'The revision that was tried.' }),
       error: t.string({
         required: true,
-        description: `Why, for people and without secrets; cut to ${ERROR_LENGTH} characters.`,
+        description: `Why, for people and without secrets; cut to ${RELATIONAL.errorCharacters} characters.`,
       }),
       disabled: t.boolean({
         required: true,
@@ -188,7 +185,9 @@ function addSettling(parts: SchemaParts): void {
     system: true,
     description: 'Records deliveries that failed. They are due again later; nothing is given up.',
     input: 'What failed.',
-    inputFields: (t) => ({ entries: t.field({ type: [failure], required: true, description: `At most ${ENTRIES}.` }) }),
+    inputFields: (t) => ({
+      entries: t.field({ type: [failure], required: true, description: `At most ${RELATIONAL.outboxEntries}.` }),
+    }),
     payload: 'What failing did.',
     payloadFields: (t) => ({
       failed: t.exposeInt('failed', {
@@ -198,7 +197,7 @@ function addSettling(parts: SchemaParts): void {
     }),
     run: async ({ entries }, context) => {
       const checked = checkEntries(entries).map((entry) => {
-        if (!(entry.retryInSeconds >= 0 && entry.retryInSeconds <= 86_400)) {
+        if (!(entry.retryInSeconds >= 0 && entry.retryInSeconds <= RELATIONAL.retrySeconds)) {
           throw badUserInput(`\`retryInSeconds\` is 0 to 86,400; got ${entry.retryInSeconds}.`);
         }
         return { ...entry, error: cleaned(entry.error) };
@@ -209,8 +208,8 @@ function addSettling(parts: SchemaParts): void {
 }
 
 function checkEntries<E extends OutboxSettlement>(entries: E[]): E[] {
-  if (entries.length > ENTRIES)
-    throw badUserInput(`\`entries\` has ${entries.length} items; at most ${ENTRIES} are accepted.`);
+  if (entries.length > RELATIONAL.outboxEntries)
+    throw badUserInput(`\`entries\` has ${entries.length} items; at most ${RELATIONAL.outboxEntries} are accepted.`);
   if (new Set(entries.map(({ id }) => id)).size < entries.length) throw badUserInput('`entries` names an entry twice.');
   return entries;
 }
@@ -219,7 +218,8 @@ function checkEntries<E extends OutboxSettlement>(entries: E[]): E[] {
  * An error's text may hold anything; what PostgreSQL cannot hold is replaced, for a failure must not fail to be
  * recorded.
  */
-const cleaned = (error: string): string => [...error.slice(0, ERROR_LENGTH)].join('').replace(/\0|\p{Cs}/gu, '\uFFFD');
+const cleaned = (error: string): string =>
+  [...error.slice(0, RELATIONAL.errorCharacters)].join('').replace(/\0|\p{Cs}/gu, '\uFFFD');
 
 function addStatus({ builder, driver }: SchemaParts): void {
   const status = builder.objectRef<OutboxStatus>('OutboxStatus').implement({

@@ -3,6 +3,7 @@
  * gateway alone.
  */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { RELATIONAL } from '../bounds.ts';
 import type { Redelivery, ReferenceDocument } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
 import { addMutation, requireSystem } from './mutation.ts';
@@ -10,13 +11,11 @@ import type { ContentTypes } from './outbox-content.ts';
 
 const inaccessible = true;
 
-/** The most items of one page or call. */
-const ITEMS = 200;
-
 export function addReconciling(parts: SchemaParts, { document, chunk, entity, relation }: ContentTypes): void {
   const { builder, driver, indexedStore } = parts;
   const limited = (name: string, given: number): number => {
-    if (given < 1 || given > ITEMS) throw badUserInput(`\`${name}\` is 1 to ${ITEMS}; got ${given}.`);
+    if (given < 1 || given > RELATIONAL.compared)
+      throw badUserInput(`\`${name}\` is 1 to ${RELATIONAL.compared}; got ${given}.`);
     return given;
   };
   const reference = builder.objectRef<ReferenceDocument>('ReferenceDocument').implement({
@@ -58,7 +57,7 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       nullable: { list: true, items: false },
       description: 'Tenants that ever wrote, by name.',
       args: {
-        first: t.arg.int({ required: true, description: `1 to ${ITEMS}.` }),
+        first: t.arg.int({ required: true, description: `1 to ${RELATIONAL.compared}.` }),
         after: t.arg.id({ description: 'The tenant that the page begins behind.' }),
       },
       resolve: (_, { first, after }, context) => {
@@ -72,7 +71,7 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       nullable: { list: true, items: false },
       description: 'The tenant’s documents by id, as every store should have them.',
       args: {
-        first: t.arg.int({ required: true, description: `1 to ${ITEMS}.` }),
+        first: t.arg.int({ required: true, description: `1 to ${RELATIONAL.compared}.` }),
         after: t.arg.id({ description: 'The id that the page begins behind.' }),
         ids: t.arg.idList({ description: 'Only these.' }),
       },
@@ -91,11 +90,12 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       description: 'Those of the given ids that are documents, or are still being removed from the store.',
       args: {
         store: t.arg({ type: indexedStore, required: true, description: 'The store that has something of them.' }),
-        ids: t.arg.idList({ required: true, description: `At most ${ITEMS}.` }),
+        ids: t.arg.idList({ required: true, description: `At most ${RELATIONAL.compared}.` }),
       },
       resolve: (_, { store, ids }, context) => {
         requireSystem(context);
-        if (ids.length > ITEMS) throw badUserInput(`\`ids\` has ${ids.length} items; at most ${ITEMS} are accepted.`);
+        if (ids.length > RELATIONAL.compared)
+          throw badUserInput(`\`ids\` has ${ids.length} items; at most ${RELATIONAL.compared} are accepted.`);
         return driver().knownDocuments(context, store, ids.map(String));
       },
     }),
@@ -120,15 +120,15 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
     description: 'Makes entries of the outbox due again, for documents that do not exist as deletions.',
     input: 'What to deliver again.',
     inputFields: (t) => ({
-      entries: t.field({ type: [redelivery], required: true, description: `At most ${ITEMS}.` }),
+      entries: t.field({ type: [redelivery], required: true, description: `At most ${RELATIONAL.compared}.` }),
     }),
     payload: 'What delivering again did.',
     payloadFields: (t) => ({
       redelivered: t.exposeInt('redelivered', { nullable: false, description: 'Entries that are due now.' }),
     }),
     run: async ({ entries }, context) => {
-      if (entries.length > ITEMS)
-        throw badUserInput(`\`entries\` has ${entries.length} items; at most ${ITEMS} are accepted.`);
+      if (entries.length > RELATIONAL.compared)
+        throw badUserInput(`\`entries\` has ${entries.length} items; at most ${RELATIONAL.compared} are accepted.`);
       // An entry of the outbox is one for each document and store.
       const distinct = new Map(
         entries.map((entry) => [

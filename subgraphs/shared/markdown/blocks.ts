@@ -1,4 +1,5 @@
 /** A document's blocks as they are written, for cutting it into passages. Nothing that is written is in no block. */
+import { MARKDOWN } from './bounds.ts';
 import type { Token } from './parser.ts';
 
 export interface Block {
@@ -94,10 +95,9 @@ function aboutBlock(lines: readonly string[], token: Token, depth: number): Pick
 }
 
 const HTML_HEADING = /^\s*<h([1-6])\b(?:(?!<h[1-6]\b)[^])*<\/h\1>\s*$/i;
-/** A longer one is no heading. */
-const MAX_HEADING = 2_000;
 
-const htmlLevel = (html: string): number => (html.length > MAX_HEADING ? 0 : Number(HTML_HEADING.exec(html)?.[1] ?? 0));
+const htmlLevel = (html: string): number =>
+  html.length > MARKDOWN.headingCharacters ? 0 : Number(HTML_HEADING.exec(html)?.[1] ?? 0);
 
 const CONTAINERS = new Set(['bullet_list_open', 'ordered_list_open', 'list_item_open', 'blockquote_open']);
 

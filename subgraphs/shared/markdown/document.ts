@@ -1,5 +1,6 @@
 /** A Markdown document, read once: front matter, title, headings, links, blocks. */
 import { beginningOf } from '../graphemes.ts';
+import { MARKDOWN } from './bounds.ts';
 import { blocksOf, type Block } from './blocks.ts';
 import { divide, readFrontMatter, type FrontMatter } from './front-matter.ts';
 import { outlineOf, type Outline } from './outline.ts';
@@ -8,12 +9,6 @@ import { parseBlocks, parseInline, type Parsed } from './parser.ts';
 export type { Block } from './blocks.ts';
 export type { FrontMatter } from './front-matter.ts';
 export type { Heading, Link, Outline } from './outline.ts';
-
-/** Lines that are read as Markdown, several times what two megabytes of prose have; those behind them are plain text. */
-const MAX_LINES = 100_000;
-
-/** The longest title, in UTF-16 code units. */
-const MAX_TITLE = 200;
 
 /** Each part is read when it is first asked for, and all of them from the same tokens. */
 export class MarkdownDocument {
@@ -44,7 +39,7 @@ export class MarkdownDocument {
       ...headings.filter(({ level }) => level === 1).map(({ text }) => text),
       ...headings.map(({ text }) => text),
     ].find((text) => text !== '');
-    return found === undefined ? undefined : beginningOf(found, MAX_TITLE).trimEnd();
+    return found === undefined ? undefined : beginningOf(found, MARKDOWN.titleCharacters).trimEnd();
   }
 
   get outline(): Outline {
@@ -64,6 +59,6 @@ export class MarkdownDocument {
   }
 
   get #tokens(): Parsed {
-    return (this.#parsed ??= parseBlocks(this.#lines.slice(0, MAX_LINES).join('\n')));
+    return (this.#parsed ??= parseBlocks(this.#lines.slice(0, MARKDOWN.lines).join('\n')));
   }
 }

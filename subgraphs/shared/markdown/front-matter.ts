@@ -1,6 +1,7 @@
 /** Front matter: YAML 1.2 between two lines of `---` at the very beginning of a document. */
 import { isScalar, parseDocument, visit, type Document } from 'yaml';
 import { checkJson, type JsonValue } from '../json.ts';
+import { MARKDOWN } from './bounds.ts';
 
 export interface FrontMatter {
   /** What it says; empty where it cannot be read. Numbers that JSON would change are texts, as they were written. */
@@ -17,14 +18,12 @@ export interface Divided {
   readonly body: number;
 }
 
-/** More than any page says of itself; a document that begins with a rule is not searched further for its end. */
-const MAX_LENGTH = 64 * 1024;
-
-/** The most aliases that may be written out: a few lines could stand for gigabytes otherwise. */
-const MAX_ALIASES = 100;
-
 /** As metadata it stands beside what else is known of a document, and the whole is bounded. */
-const LIMITS = { bytes: 48 * 1024, depth: 10, keys: 900 };
+const LIMITS = {
+  bytes: MARKDOWN.frontMatterBytes,
+  depth: MARKDOWN.frontMatterDepth,
+  keys: MARKDOWN.frontMatterKeys,
+};
 
 const OPEN = /^---[ \t]*\n/;
 const CLOSE = /^(?:---|\.\.\.)[ \t]*$/m;
@@ -35,7 +34,7 @@ const BEGINS_WITH_KEY = /^(?:[ \t]*(?:#.*)?\n)*(?:["']?[\p{L}\p{N}_$@][^:\n]{0,2
 export function divide(text: string): Divided {
   const open = OPEN.exec(text)?.[0].length;
   if (open === undefined) return { yaml: undefined, body: 0 };
-  const close = CLOSE.exec(text.slice(open, open + MAX_LENGTH));
+  const close = CLOSE.exec(text.slice(open, open + MARKDOWN.frontMatterCharacters));
   if (close === null) return { yaml: undefined, body: 0 };
   const yaml = text.slice(open, open + close.index);
   if (yaml.trim() !== '' && !BEGINS_WITH_KEY.test(yaml)) return { yaml: undefined, body: 0 };
@@ -49,7 +48,7 @@ export function readFrontMatter(yaml: string): FrontMatter {
     const [error] = document.errors;
     if (error !== undefined) return unread(error.message.split('\n', 1)[0]!.replace(/:$/, ''));
     keepNumbers(document);
-    const data: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    const data: unknown = document.toJS({ maxAliasCount: MARKDOWN.aliases });
     if (data === null || data === undefined) return { data: {} };
     if (typeof data !== 'object' || Array.isArray(data)) return unread('It is no list of keys and values.');
     return { data: checkJson(data, LIMITS) as FrontMatter['data'] };

@@ -1,5 +1,6 @@
 /** What HTML within Markdown says: headings, links, pictures. */
 import { Parser } from 'htmlparser2';
+import { MARKDOWN } from './bounds.ts';
 
 /** What is told of a piece of HTML, in its order. */
 export interface HtmlReader {
@@ -14,10 +15,6 @@ export interface HtmlReader {
 /** Of no interest otherwise; most HTML in documents is breaks, spans and comments. */
 const OF_INTEREST = /<\/?(?:a|img|h[1-6])[\s/>]/i;
 const HEADING = /^h([1-6])$/;
-/** Elements within elements, past which a piece is read no further: the parser takes ever longer for each. */
-const MAX_DEPTH = 256;
-/** How much is given to the parser at once, in UTF-16 code units. */
-const STEP = 16 * 1024;
 /** Their text is none. */
 const SILENT = new Set(['script', 'style', 'template', 'svg']);
 
@@ -55,7 +52,8 @@ export function readHtml(html: string, reader: HtmlReader, within = 0): void {
   // The parser passes over the end of what it has not seen begin.
   if (within > 0) parser.write(`<h${within}>`);
   begun = true;
-  for (let at = 0; at < html.length && depth <= MAX_DEPTH; at += STEP) parser.write(html.slice(at, at + STEP));
+  for (let at = 0; at < html.length && depth <= MARKDOWN.htmlDepth; at += MARKDOWN.htmlStep)
+    parser.write(html.slice(at, at + MARKDOWN.htmlStep));
   parser.end();
 }
 

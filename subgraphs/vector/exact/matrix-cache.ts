@@ -3,17 +3,15 @@
  * costs the next query the rows that it changed, not the whole collection.
  */
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { VECTOR } from '../bounds.ts';
 import type { VectorModel } from '../driver.ts';
 import { VectorMatrix } from './matrix.ts';
 
-/** The most rows that one tenant may have where each query reads all of them. */
-export const MAX_EXACT_ROWS = 250_000;
-
 export interface CacheOptions {
-  /** Memory for all matrices together, in bytes; the one in use always stays. @default 512 MiB */
-  readonly bytes?: number;
-  /** The most rows of one tenant. @default 250,000 */
-  readonly rows?: number;
+  /** Memory for all matrices together, in bytes; the one in use always stays. @default `VECTOR.exactCacheBytes` */
+  readonly bytes?: number | undefined;
+  /** The most rows of one tenant. @default `VECTOR.exactRows` */
+  readonly rows?: number | undefined;
 }
 
 /** Where a reader stands: everything written up to `revision` and, within the revision after it, up to `ordinal`. */
@@ -123,7 +121,7 @@ export class MatrixCache {
   #clock = 0;
 
   constructor(options: CacheOptions = {}) {
-    this.#limits = { bytes: options.bytes ?? 512 * 1024 * 1024, rows: options.rows ?? MAX_EXACT_ROWS };
+    this.#limits = { bytes: options.bytes ?? VECTOR.exactCacheBytes, rows: options.rows ?? VECTOR.exactRows };
   }
 
   /** Bytes held for all tenants. */

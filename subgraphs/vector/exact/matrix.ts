@@ -2,11 +2,9 @@
  * The vectors of one tenant's collection in memory, with the ids of their chunks and documents. Rows are only appended
  * and marked dead, never overwritten, so that a scan in a worker thread reads what was there when it began.
  */
+import { VECTOR } from '../bounds.ts';
 import { meanVector } from '../indexing/vectors.ts';
 import type { ScoringJob } from './scores.mjs';
-
-// The first segments are small, so that many small tenants fit; large ones need few allocations.
-const SEGMENT_ROWS = { first: 64, most: 4_096 };
 
 /** A row to append. */
 export interface MatrixRow {
@@ -49,7 +47,7 @@ export class VectorMatrix {
 
   /** Whether so many rows are dead that {@link compacted} is worth its copy. */
   get wasteful(): boolean {
-    return this.#dead.size > 1_024 && this.#dead.size > this.size;
+    return this.#dead.size > VECTOR.deadRows && this.#dead.size > this.size;
   }
 
   /**
@@ -148,7 +146,7 @@ export class VectorMatrix {
   }
 
   #grow(): void {
-    const rows = Math.min(SEGMENT_ROWS.most, Math.max(SEGMENT_ROWS.first, this.#capacity));
+    const rows = Math.min(VECTOR.segmentRows, Math.max(VECTOR.firstSegmentRows, this.#capacity));
     this.#segments.push(new Float32Array(new SharedArrayBuffer(rows * this.dimensions * 4)));
     this.#counts.push(0);
     this.#capacity += rows;

@@ -1,12 +1,8 @@
 /** Scores rows where it is cheapest: here while that takes milliseconds, else in a thread of the pool. */
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import type { WorkFor, WorkPool } from '#subgraphs/shared/work/work-pool.ts';
+import { VECTOR } from '../bounds.ts';
 import { computeScores, type ScoringJob } from './scores.mjs';
-
-/** Row and query pairs from which on a scan leaves the event loop: 50,000 rows of 384 dimensions take about 25 ms. */
-export const WORKER_BOUND = 50_000;
-/** Pairs that a thread scores in one piece, but for one query alone: others' pieces come between. */
-const PAIRS_AT_ONCE = 250_000;
 
 const TASK = new URL('./score-task.mjs', import.meta.url);
 
@@ -15,7 +11,7 @@ export class Scorer {
   readonly #bound: number;
 
   /** @param bound row and query pairs from which on threads are used */
-  constructor(work: WorkPool, bound = WORKER_BOUND) {
+  constructor(work: WorkPool, bound: number = VECTOR.exactThreadPairs) {
     this.#work = work;
     this.#bound = bound;
   }
@@ -33,7 +29,9 @@ export class Scorer {
     const { queries } = job;
     const rows = job.rows?.length ?? job.counts.reduce((sum, count) => sum + count, 0);
     const isSmall = rows * queries.length < this.#bound;
-    const together = isSmall ? Math.max(queries.length, 1) : Math.max(Math.floor(PAIRS_AT_ONCE / Math.max(rows, 1)), 1);
+    const together = isSmall
+      ? Math.max(queries.length, 1)
+      : Math.max(Math.floor(VECTOR.exactPiecePairs / Math.max(rows, 1)), 1);
     for (let start = 0; start < queries.length; start += together) {
       const piece = { ...job, queries: queries.slice(start, start + together) };
       const scores = isSmall

@@ -3,6 +3,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { tooLongOf, type TooLong } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { PROSE_CUTS, split } from '#subgraphs/shared/splitting.ts';
+import { VECTOR } from '../bounds.ts';
 import type { VectorModel } from '../driver.ts';
 import { embeddingOff } from '../search/search.ts';
 import { meanVector, modelsVector } from './vectors.ts';
@@ -20,9 +21,6 @@ export interface Embedded {
   /** One for each text, in order. */
   readonly texts: readonly EmbeddedText[];
 }
-
-/** How often a text is divided before its refusal is believed: into halves each time, or as the model's limit says. */
-const MAX_DIVISIONS = 12;
 
 /**
  * Embeds every text. Where some are refused as too long, the others are embedded again without them, and those in parts.
@@ -48,7 +46,7 @@ async function embedDivided(
     return await embed(context, embedder, texts);
   } catch (error) {
     const refusal = tooLongOf(error);
-    if (refusal === undefined || divisions === MAX_DIVISIONS) throw error;
+    if (refusal === undefined || divisions === VECTOR.divisions) throw error;
     tooLong = refusal;
     // Nothing that could be divided further.
     if (refusedOf(texts, tooLong).every((at) => partsOf(texts[at]!, tooLong).length < 2)) throw error;

@@ -5,15 +5,13 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
+import { VECTOR } from '../bounds.ts';
 import type { ChunkAttributes, ChunkVector, CollectionInfo, KeptChunk, VectorDriver, VectorModel } from '../driver.ts';
-import { checkId, checkIds, checkMetadata, checkText, LIMITS } from '../input.ts';
+import { checkId, checkIds, checkMetadata, checkText } from '../input.ts';
 import { embeddingOff } from '../search/search.ts';
 import { callersHash, contentHash, isSameContent } from './content-hash.ts';
 import { embedTexts, type EmbeddedText } from './embedding.ts';
 import { callersVector } from './vectors.ts';
-
-/** The caps on one mutation. */
-export const WRITE_LIMITS = { items: 500, documents: 100, chunks: 5_000 } as const;
 
 export interface VectorItem {
   chunkId: string;
@@ -41,7 +39,7 @@ export async function upsertVectors(
   const chunkIds = checkIds(
     items.map((item) => item.chunkId),
     '`items.chunkId`',
-    WRITE_LIMITS.items,
+    VECTOR.items,
   );
   const own = items.map((item, index) =>
     item.vector ? callersVector(item.vector, `The vector of \`items[${index}]\``) : undefined,
@@ -97,7 +95,7 @@ async function claimedModel(
   const dimensions = own[0]?.length;
   if (dimensions === undefined) return undefined;
   const model = claimed
-    ? checkText(claimed, '`model`', LIMITS.id, 1)
+    ? checkText(claimed, '`model`', VECTOR.idCharacters, 1)
     : (embedder.model?.name ?? (await driver.collectionInfo(context))?.model);
   if (model === embedder.model?.name && dimensions !== (embedder.model?.dimensions ?? dimensions)) {
     throw badUserInput(
@@ -146,7 +144,7 @@ export async function differingDocuments(
   const documentIds = checkIds(
     documents.map((document) => document.documentId),
     '`documents.documentId`',
-    WRITE_LIMITS.documents,
+    VECTOR.documents,
   );
   const model = embedder.model;
   if (model === undefined) throw embeddingOff();
@@ -176,12 +174,12 @@ export async function indexDocuments(
   const documentIds = checkIds(
     documents.map((document) => document.documentId),
     '`documents.documentId`',
-    WRITE_LIMITS.documents,
+    VECTOR.documents,
   );
   checkIds(
     documents.flatMap((document) => document.chunks.map((chunk) => chunk.id)),
     '`documents.chunks.id`',
-    WRITE_LIMITS.chunks,
+    VECTOR.documentChunks,
   );
   if (documents.length === 0) return { documentIds, embedded: 0, kept: 0, removed: 0 };
   const model = embedder.model;
@@ -196,7 +194,7 @@ export async function indexDocuments(
       const chunk = {
         ...attributes,
         chunkId: id,
-        contentHash: contentHash(model.name, attributes.title, checkText(text, '`chunks.text`', LIMITS.text)),
+        contentHash: contentHash(model.name, attributes.title, checkText(text, '`chunks.text`', VECTOR.textCharacters)),
       };
       const hash = stored.get(id);
       if (isSameContent(hash, chunk.contentHash)) kept.push({ ...chunk, contentHash: hash! });
@@ -236,12 +234,12 @@ function checkAttributes(input: {
   metadata?: JsonValue | null;
   text?: string;
 }): ChunkAttributes {
-  if (input.text !== undefined) checkText(input.text, '`items.text`', LIMITS.text);
+  if (input.text !== undefined) checkText(input.text, '`items.text`', VECTOR.textCharacters);
   return {
     documentId: checkId(input.documentId, '`documentId`'),
-    title: checkText(input.title ?? '', '`title`', LIMITS.title),
-    source: checkText(input.source ?? '', '`source`', LIMITS.source),
-    mediaType: checkText(input.mediaType ?? '', '`mediaType`', LIMITS.mediaType),
+    title: checkText(input.title ?? '', '`title`', VECTOR.titleCharacters),
+    source: checkText(input.source ?? '', '`source`', VECTOR.sourceCharacters),
+    mediaType: checkText(input.mediaType ?? '', '`mediaType`', VECTOR.mediaTypeCharacters),
     metadata: checkMetadata(input.metadata),
   };
 }

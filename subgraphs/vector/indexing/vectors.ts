@@ -2,9 +2,7 @@
  * Vectors as callers and models send them: checked and normalised once, so that a cosine is a dot product from then on.
  */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-
-/** The most dimensions that a collection may have; pgvector's HNSW index takes 2,000 of 32-bit floats. */
-export const MAX_DIMENSIONS = 4_096;
+import { VECTOR } from '../bounds.ts';
 
 /**
  * A caller's vector with length 1.
@@ -12,8 +10,8 @@ export const MAX_DIMENSIONS = 4_096;
  * @throws CodedError `BAD_USER_INPUT` for no or too many numbers, one that is not finite, or all zeros (no direction)
  */
 export function callersVector(values: readonly number[], label: string): Float32Array {
-  if (values.length === 0 || values.length > MAX_DIMENSIONS) {
-    throw badUserInput(`${label} must have 1 to ${MAX_DIMENSIONS} numbers; got ${values.length}.`);
+  if (values.length === 0 || values.length > VECTOR.dimensions) {
+    throw badUserInput(`${label} must have 1 to ${VECTOR.dimensions} numbers; got ${values.length}.`);
   }
   // Scaled by the largest first: squaring a large double would overflow.
   let largest = 0;

@@ -2,13 +2,8 @@
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { forbidden } from '#subgraphs/shared/errors.ts';
-import {
-  differingDocuments,
-  indexDocuments,
-  WRITE_LIMITS,
-  type DocumentInput,
-  type Indexed,
-} from '../indexing/indexing.ts';
+import { VECTOR } from '../bounds.ts';
+import { differingDocuments, indexDocuments, type DocumentInput, type Indexed } from '../indexing/indexing.ts';
 import { checkIds } from '../input.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import type { VectorSchemaDeps } from './deps.ts';
@@ -51,7 +46,7 @@ export function addIndexing(
       documents: t.field({
         type: [Item],
         required: true,
-        description: `At most ${WRITE_LIMITS.documents} documents with ${WRITE_LIMITS.chunks} chunks together.`,
+        description: `At most ${VECTOR.documents} documents with ${VECTOR.documentChunks} chunks together.`,
       }),
     }),
     inaccessible,
@@ -80,7 +75,7 @@ export function addIndexing(
   const RemoveInput = builder.inputRef<{ documentIds: string[] }>('RemoveDocumentVectorsInput').implement({
     description: 'The documents whose chunks to remove.',
     fields: (t) => ({
-      documentIds: t.idList({ required: true, description: `The documents’ ids; at most ${WRITE_LIMITS.items}.` }),
+      documentIds: t.idList({ required: true, description: `The documents’ ids; at most ${VECTOR.items}.` }),
     }),
     inaccessible,
   });
@@ -115,7 +110,7 @@ export function addIndexing(
       },
       resolve: async (_, { first, after }, context) => {
         checkSystem(context);
-        return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), 1_000));
+        return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), VECTOR.documentIds));
       },
     }),
     differingDocumentVectors: t.idList({
@@ -154,7 +149,7 @@ export function addIndexing(
         checkSystem(context);
         const removed = await deps.driver.removeDocuments(
           context,
-          checkIds(input.documentIds, '`documentIds`', WRITE_LIMITS.items),
+          checkIds(input.documentIds, '`documentIds`', VECTOR.items),
         );
         loaders(context).clearAll();
         return { removed };

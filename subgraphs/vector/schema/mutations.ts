@@ -1,8 +1,9 @@
 /** `Mutation.upsertVectors` and `Mutation.deleteVectors`. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { VECTOR } from '../bounds.ts';
 import type { CollectionInfo } from '../driver.ts';
-import { upsertVectors, WRITE_LIMITS, type VectorItem } from '../indexing/indexing.ts';
+import { upsertVectors, type VectorItem } from '../indexing/indexing.ts';
 import { checkIds } from '../input.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import type { VectorSchemaDeps } from './deps.ts';
@@ -57,7 +58,7 @@ export function addMutations(
       items: t.field({
         type: [Item],
         required: true,
-        description: `The chunks, each id once; at most ${WRITE_LIMITS.items}.`,
+        description: `The chunks, each id once; at most ${VECTOR.items}.`,
       }),
       model: t.string({
         description:
@@ -86,7 +87,7 @@ export function addMutations(
   const DeleteInput = builder.inputRef<{ chunkIds: string[] }>('DeleteVectorsInput').implement({
     description: 'The chunks whose vectors to delete.',
     fields: (t) => ({
-      chunkIds: t.idList({ required: true, description: `The chunks’ ids, each once; at most ${WRITE_LIMITS.items}.` }),
+      chunkIds: t.idList({ required: true, description: `The chunks’ ids, each once; at most ${VECTOR.items}.` }),
     }),
   });
   const DeletePayload = builder.objectRef<{ deletedChunkIds: readonly string[] }>('DeleteVectorsPayload').implement({
@@ -123,10 +124,7 @@ export function addMutations(
       description: 'Deletes the vectors of single chunks, so that no search finds them. The chunks themselves stay.',
       args: { input: t.arg({ type: DeleteInput, required: true, description: 'The chunks.' }) },
       resolve: async (_, { input }, context) => {
-        const deletedChunkIds = await deps.driver.delete(
-          context,
-          checkIds(input.chunkIds, '`chunkIds`', WRITE_LIMITS.items),
-        );
+        const deletedChunkIds = await deps.driver.delete(context, checkIds(input.chunkIds, '`chunkIds`', VECTOR.items));
         loaders(context).clearAll();
         return { deletedChunkIds };
       },

@@ -4,10 +4,11 @@ import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { VECTOR } from '../bounds.ts';
 import type { SearchFilterShape } from '../input.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import type { Stub, StubRef } from './similar.ts';
-import { checkSearch, SEARCH_WINDOW, type SearchEdge, type SearchMode, type SearchPage } from '../search/search.ts';
+import { checkSearch, type SearchEdge, type SearchMode, type SearchPage } from '../search/search.ts';
 
 export function addSearch(
   subgraph: SubgraphSchema,
@@ -121,7 +122,7 @@ export function addSearch(
     t.field({
       directives: { cost: { weight: WEIGHT.search } },
       type: Connection,
-      description: `Finds the chunks that match a query best, at most ${SEARCH_WINDOW.toLocaleString('en')} of them in all pages. This is where to start when you know what you look for but not where it is.`,
+      description: `Finds the chunks that match a query best, at most ${VECTOR.window.toLocaleString('en')} of them in all pages. This is where to start when you know what you look for but not where it is.`,
       args: {
         query: t.arg.string({
           required: true,

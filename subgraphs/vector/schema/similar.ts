@@ -5,10 +5,11 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments, pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
+import { VECTOR } from '../bounds.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import { partsIn } from '../indexing/content-hash.ts';
 import { checkId } from '../input.ts';
-import { cut, readCursor, SEARCH_WINDOW, writeCursor } from '../search/search.ts';
+import { cut, readCursor, writeCursor } from '../search/search.ts';
 
 /** An entity as this subgraph knows it. */
 export interface Stub {
@@ -118,8 +119,8 @@ type SimilarArguments = { first?: number | null; after?: string | null };
  */
 const limitOf = ({ first, after }: SimilarArguments): number =>
   after === null || after === undefined
-    ? Math.min(pageSize(first) + 1, SEARCH_WINDOW)
-    : (pageSize(first), SEARCH_WINDOW);
+    ? Math.min(pageSize(first) + 1, VECTOR.window)
+    : (pageSize(first), VECTOR.window);
 
 function similarPage<Item extends { score: number }>(
   list: string,

@@ -10,21 +10,13 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
+import { VECTOR } from '../bounds.ts';
 import type { ChunkFilter, RankedChunk, Ranking, StoreQuery, VectorDriver } from '../driver.ts';
 import { fuse } from './fusion.ts';
-import { checkFilter, checkText, LIMITS, type SearchFilterShape } from '../input.ts';
+import { checkFilter, checkText, type SearchFilterShape } from '../input.ts';
 import { modelsVector } from '../indexing/vectors.ts';
 
 export type SearchMode = 'HYBRID' | 'VECTOR' | 'KEYWORD';
-
-/** The most results that the pages of one search hold together. */
-export const SEARCH_WINDOW = 1_000;
-
-/**
- * How many of the best of each ranking are fused. Fixed, whatever the page: an item's fused score depends on how deep
- * the rankings are read, so pages read to different depths would not fit together.
- */
-export const FUSION_DEPTH = SEARCH_WINDOW / 2;
 
 /** A checked search. */
 export interface SearchRequest {
@@ -61,7 +53,7 @@ export interface SearchArguments {
 
 /** @throws CodedError `BAD_USER_INPUT` */
 export function checkSearch(args: SearchArguments): SearchRequest {
-  const text = checkText(args.query, '`query`', LIMITS.query, 1).trim();
+  const text = checkText(args.query, '`query`', VECTOR.queryCharacters, 1).trim();
   const mode = args.mode ?? 'HYBRID';
   const filter = checkFilter(args.where);
   const list = `search:${createHash('sha256')
@@ -86,20 +78,20 @@ export async function searchAll(
   const plans = requests.map((request): StoreQuery[] => {
     const { text, mode, filter } = request;
     // A first page needs no more than itself; a later one is cut from behind its cursor, wherever that item is by now.
-    const limit = request.after === undefined ? Math.min(request.size + 1, SEARCH_WINDOW) : SEARCH_WINDOW;
+    const limit = request.after === undefined ? Math.min(request.size + 1, VECTOR.window) : VECTOR.window;
     if (mode === 'KEYWORD') return [{ kind: 'KEYWORD', text, filter, limit }];
     const { vector, model } = embedded.get(text)!;
     if (mode === 'VECTOR') return [{ kind: 'VECTOR', vector, model, filter, limit }];
     return [
-      { kind: 'VECTOR', vector, model, filter, limit: FUSION_DEPTH },
-      { kind: 'KEYWORD', text, filter, limit: FUSION_DEPTH },
+      { kind: 'VECTOR', vector, model, filter, limit: VECTOR.fused },
+      { kind: 'KEYWORD', text, filter, limit: VECTOR.fused },
     ];
   });
   const rankings = await driver.search(context, plans.flat());
   let next = 0;
   return requests.map((request, index) => {
     const own = rankings.slice(next, (next += plans[index]!.length));
-    return pageOfSearch(request, own.length === 1 ? own[0]! : fuse(own, SEARCH_WINDOW));
+    return pageOfSearch(request, own.length === 1 ? own[0]! : fuse(own, VECTOR.window));
   });
 }
 
@@ -128,7 +120,7 @@ function pageOfSearch(request: SearchRequest, ranking: Ranking<RankedChunk>): Se
   return {
     mode: request.mode,
     approximate: ranking.approximate,
-    candidates: SEARCH_WINDOW,
+    candidates: VECTOR.window,
     hasNextPage,
     edges: items.map((item) => ({
       score: item.score,

@@ -3,11 +3,9 @@
  * takes all headings with it; here it ends before the first heading that follows an empty line, as its writer meant.
  */
 import type { MarkdownIt, StateBlock } from 'markdown-it';
+import { MARKDOWN } from '../bounds.ts';
 
 type BlockRule = (state: StateBlock, startLine: number, endLine: number, silent: boolean) => boolean;
-
-/** Looking for the end of a fence costs the rest of the document, so it is not done for any number of them. */
-const MOST_MENDED = 16;
 
 const HEADING = /^ {0,3}#{1,6}[ \t]+\S/;
 
@@ -20,7 +18,7 @@ export function fenceThatEnds(parser: MarkdownIt): BlockRule {
     // Within a quote or a list it ends with them.
     if (silent || state.level > 0 || state.line < endLine || isClosed(state, startLine)) return true;
     const before = mended.get(state) ?? 0;
-    const end = before < MOST_MENDED ? headingBehind(state, startLine, endLine) : undefined;
+    const end = before < MARKDOWN.mendedFences ? headingBehind(state, startLine, endLine) : undefined;
     if (end === undefined) return true;
     mended.set(state, before + 1);
     const token = state.tokens.at(-1)!;

@@ -8,6 +8,7 @@ import { sql, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { Postgres, Statement } from '#subgraphs/shared/postgres/postgres.ts';
+import { VECTOR } from '../../bounds.ts';
 import { checkModel } from '../../indexing/collection.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorModel, VectorQuery } from '../../driver.ts';
 import { byScoreThenId } from '../../search/fusion.ts';
@@ -18,22 +19,21 @@ import { conditions, readState, type CollectionRow } from './statements.ts';
 export type VectorType = 'vector' | 'halfvec';
 /** The most dimensions that an HNSW index takes; vectors of more are compared one by one. */
 const MAX_INDEXED: Readonly<Record<VectorType, number>> = { vector: 2_000, halfvec: 4_000 };
-/**
- * Rows written by this process after which statistics are renewed; from then on, whenever as many have come as there
- * were.
- */
-const ANALYZE_FROM = 500;
 /** One process at a time makes the index. */
 const INDEX_LOCK = 7_283_914_002;
+
 /**
- * Bounds on one scan: how wide it searches, and after how many rows it gives up. Rows come roughly by distance
- * (pgvector's `relaxed_order`), and behind a filter the graph leads past some of the nearest at first: so more are
- * taken than are asked for, put in order, and cut: `spare` times as many, but no more than `width`. For the ten nearest
- * of 100,000 behind a filter that leaves a tenth, this lifts recall from 0.76 to 0.99.
+ * Bounds on one scan. Rows come roughly by distance (pgvector's `relaxed_order`), and behind a filter the graph leads past
+ * some of the nearest at first: so more are taken than are asked for, put in order, and cut: `VECTOR.scanSpare` times as
+ * many, but no more than `scanWidth`. For the ten nearest of 100,000 behind a filter that leaves a tenth, this lifts recall
+ * from 0.76 to 0.99.
  */
-const SCAN = { width: 200, tuples: 40_000, spare: 16 } as const;
-/** Chunks read around a document to find the documents near it. */
-const NEAR_CHUNKS = 1_000;
+export interface ScanOptions {
+  /** How wide the index is searched. @default `VECTOR.scanWidth` */
+  readonly scanWidth?: number;
+  /** After how many rows it gives up. @default `VECTOR.scanTuples` */
+  readonly scanTuples?: number;
+}
 
 const db = queryBuilder<Record<string, never>>('vector');
 const compile = <Row>(query: RawBuilder<Row>) => query.compile(db);
@@ -50,13 +50,23 @@ export class AnnRanker implements Ranker {
   readonly #collection: string;
   readonly #home: RawBuilder<unknown>;
   readonly #type: VectorType;
+  readonly #width: number;
+  readonly #tuples: number;
   readonly #prepared = new Map<number, Promise<void>>();
   #written = 0;
-  #analyzeAt = ANALYZE_FROM;
+  #analyzeAt: number = VECTOR.analyzeRows;
   #analysis: Promise<void> | undefined;
 
   /** @param home the schema of the extension */
-  constructor(postgres: Postgres, collection: string, home: string, type: VectorType = 'vector') {
+  constructor(
+    postgres: Postgres,
+    collection: string,
+    home: string,
+    type: VectorType = 'vector',
+    scan: ScanOptions = {},
+  ) {
+    this.#width = scan.scanWidth ?? VECTOR.scanWidth;
+    this.#tuples = scan.scanTuples ?? VECTOR.scanTuples;
     this.#postgres = postgres;
     this.#collection = collection;
     this.#home = sql.id(home);
@@ -143,7 +153,7 @@ export class AnnRanker implements Ranker {
           ${
             indexed
               ? sql`SELECT DISTINCT p.document_id AS parent, n.document_id FROM parents p
-                    CROSS JOIN LATERAL ${this.#ordered(dimensions, sql`p.mean`, sql`c.document_id <> p.document_id`, NEAR_CHUNKS, true)} n`
+                    CROSS JOIN LATERAL ${this.#ordered(dimensions, sql`p.mean`, sql`c.document_id <> p.document_id`, VECTOR.nearChunks, true)} n`
               : sql`SELECT DISTINCT p.document_id AS parent, c.document_id FROM parents p JOIN vector.chunks c ON ${own} AND c.document_id <> p.document_id`
           }
         ), means AS MATERIALIZED (
@@ -152,7 +162,7 @@ export class AnnRanker implements Ranker {
         )
         SELECT p.document_id AS parent, NULL AS chunk_id, n.document_id, ${this.#score(sql`p.mean`, sql`m.mean`)} AS score
         FROM parents p LEFT JOIN near n ON n.parent = p.document_id LEFT JOIN means m ON m.document_id = n.document_id`);
-    const [neighbors] = await this.#scan(context, NEAR_CHUNKS, [near(documentIds, true)]);
+    const [neighbors] = await this.#scan(context, VECTOR.nearChunks, [near(documentIds, true)]);
     const rows = neighbors as NeighborRow[];
     const result = new Map<string, Ranking<RankedDocument>>();
     const rankedFor = (from: readonly NeighborRow[], parent: string): RankedDocument[] =>
@@ -219,10 +229,10 @@ export class AnnRanker implements Ranker {
 
   /** Runs statements with the bounds of an iterative scan, and answers their rows. */
   async #scan(context: RequestContext, limit: number, statements: readonly Statement[]): Promise<unknown[][]> {
-    const width = String(Math.min(1_000, Math.max(SCAN.width, limit)));
+    const width = String(Math.min(VECTOR.scanWidthMost, Math.max(this.#width, limit)));
     const settings = {
       sql: `SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', $1, true), set_config('hnsw.max_scan_tuples', $2, true)`,
-      parameters: [width, String(SCAN.tuples)],
+      parameters: [width, String(this.#tuples)],
     };
     return (await this.#postgres.readAll(context, [settings, ...statements], { replica: true })).slice(1);
   }
@@ -252,7 +262,7 @@ export class AnnRanker implements Ranker {
       ORDER BY ${order}
       LIMIT ${most}`;
     if (!indexed) return sql`(${rows(sql`coalesce(nullif(${distance}, 'NaN'), 1), c.chunk_id COLLATE "C"`, limit)})`;
-    const taken = Math.max(limit, Math.min(limit * SCAN.spare, SCAN.width));
+    const taken = Math.max(limit, Math.min(limit * VECTOR.scanSpare, this.#width));
     return sql`(
       WITH taken AS MATERIALIZED (${rows(distance, taken)})
       SELECT chunk_id, document_id, score FROM taken ORDER BY score DESC, chunk_id COLLATE "C" LIMIT ${limit}

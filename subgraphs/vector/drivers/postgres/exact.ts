@@ -2,6 +2,7 @@
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool, type WorkFor } from '#subgraphs/shared/work/work-pool.ts';
+import { VECTOR } from '../../bounds.ts';
 import { checkModel } from '../../indexing/collection.ts';
 import type { ChunkFilter, RankedChunk, RankedDocument, Ranking, VectorQuery } from '../../driver.ts';
 import { MatrixCache, type CacheOptions, type ChangeReader, type TenantVectors } from '../../exact/matrix-cache.ts';
@@ -10,9 +11,6 @@ import { Scorer } from '../../exact/scorer.ts';
 import { topK } from '../../exact/top-k.ts';
 import type { Ranker } from './ranker.ts';
 import { countRows, readChanges, readState, type ChangeRow } from './statements.ts';
-
-// Rows of one read while loading: about 12 MB on the wire at 384 dimensions.
-const ROWS_PER_READ = 2_000;
 
 export class ExactRanker implements Ranker {
   readonly #postgres: Postgres;
@@ -151,7 +149,7 @@ export class ExactRanker implements Ranker {
       changes: async (after, deletedAfter) => {
         const rows = await this.#postgres.read(
           shared,
-          readChanges(this.#collection, after, deletedAfter, ROWS_PER_READ),
+          readChanges(this.#collection, after, deletedAfter, VECTOR.exactReadRows),
         );
         const [state] = rows;
         if (state === undefined) return undefined;
@@ -163,7 +161,7 @@ export class ExactRanker implements Ranker {
           tombstonesFrom: Number(state.tombstones_from),
           rows: written.map(changedRow).sort((a, b) => a.revision - b.revision || a.ordinal - b.ordinal),
           deleted: rows.filter((row) => row.gone === true).map((row) => Number(row.ordinal)),
-          complete: written.length < ROWS_PER_READ,
+          complete: written.length < VECTOR.exactReadRows,
         };
       },
     };

@@ -9,6 +9,7 @@ import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { VECTOR } from '../../bounds.ts';
 import { checkModel } from '../../indexing/collection.ts';
 import type {
   ChunkVector,
@@ -28,11 +29,8 @@ import { ExactRanker } from './exact.ts';
 import type { Ranker } from './ranker.ts';
 import * as statements from './statements.ts';
 
-// Deletions are remembered for so many writes: a cache that slept for longer loads everything again.
-const TOMBSTONES_KEPT = 4_096;
-
 export interface PostgresVectorsOptions {
-  /** Rows and queries from which on exact ranking uses a worker thread. @default 50,000 */
+  /** Rows and queries from which on exact ranking uses a worker thread. @default `VECTOR.exactThreadPairs` */
   readonly workerBound?: number;
   readonly cache?: CacheOptions;
   /** Threads for exact ranking. @default threads of its own */
@@ -233,8 +231,8 @@ export class PostgresVectors implements VectorDriver {
   ): Promise<readonly string[]> {
     const rows = await tx.query(statements.deleteChunks(tenantId, this.#collection, revision, which));
     // Now and then is enough.
-    if (Number(revision) % 256 === 0 && Number(revision) > TOMBSTONES_KEPT) {
-      await tx.query(statements.pruneTombstones(this.#collection, Number(revision) - TOMBSTONES_KEPT));
+    if (Number(revision) % 256 === 0 && Number(revision) > VECTOR.tombstones) {
+      await tx.query(statements.pruneTombstones(this.#collection, Number(revision) - VECTOR.tombstones));
     }
     return rows.map((row) => row.chunk_id);
   }

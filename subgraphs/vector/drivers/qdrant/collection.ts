@@ -6,13 +6,11 @@ import type { QdrantClient, Schemas } from '@qdrant/js-client-rest';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, conflict } from '#subgraphs/shared/errors.ts';
+import { VECTOR } from '../../bounds.ts';
 import type { CollectionInfo, VectorModel } from '../../driver.ts';
 import { checkModel } from '../../indexing/collection.ts';
 import type { QdrantConnection } from './connection.ts';
 import { lacksIndex, sentenceOf, unknownCollection } from './errors.ts';
-
-/** For how long a look counts for reads: another process may have removed and remade the collection since. */
-const LOOK_AGAIN_MS = 10_000;
 
 /** What a collection is made of. */
 export interface CollectionShape {
@@ -64,7 +62,8 @@ export class QdrantCollection {
    * @throws CodedError `CONFLICT` for one that this gateway cannot use
    */
   async info(context: RequestContext, now = false): Promise<CollectionInfo | undefined> {
-    if (!now && this.#seen !== undefined && performance.now() - this.#seen.at < LOOK_AGAIN_MS) return this.#seen.info;
+    if (!now && this.#seen !== undefined && performance.now() - this.#seen.at < VECTOR.qdrantLookMs)
+      return this.#seen.info;
     const seen = await this.#look((ask) => this.#connection.call(context, this.name, ask));
     if (seen === undefined) {
       this.#forget();

@@ -9,18 +9,19 @@ import { QdrantClient } from '@qdrant/js-client-rest';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
+import { VECTOR } from '../../bounds.ts';
 import { checkQdrantVersion, toQdrantError } from './errors.ts';
 
-/** A server that asks to wait for longer (`Retry-After`) is not waited for. */
-const LONGEST_WAIT_SECONDS = 2;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 export interface QdrantOptions {
   /** Where the server is. Without a port it is the scheme's own, 80 or 443, not Qdrant's 6333. */
   readonly url: string;
   readonly apiKey?: Secret | undefined;
-  /** Longest time for one request, in milliseconds. @default 10000 */
-  readonly timeoutMs?: number;
+  /** Longest time for one request, in milliseconds. @default `VECTOR.qdrantTimeoutMs` */
+  readonly timeoutMs?: number | undefined;
+  /** Longest request that writes, in bytes. @default `VECTOR.qdrantBatchBytes` */
+  readonly batchBytes?: number | undefined;
   /** Told what an operator should know. @default nobody */
   readonly log?: ((message: string) => void) | undefined;
 }
@@ -35,6 +36,11 @@ export class QdrantConnection {
 
   constructor(options: QdrantOptions) {
     this.#options = options;
+  }
+
+  /** The longest request that writes, in bytes. */
+  get batchBytes(): number {
+    return this.#options.batchBytes ?? VECTOR.qdrantBatchBytes;
   }
 
   /**
@@ -54,7 +60,7 @@ export class QdrantConnection {
           error instanceof CodedError && error.code === 'RATE_LIMITED'
             ? Number(error.extensions['retryAfterSeconds'])
             : NaN;
-        if (attempt > 1 || !(seconds <= LONGEST_WAIT_SECONDS)) throw error;
+        if (attempt > 1 || !(seconds <= VECTOR.qdrantWaitSeconds)) throw error;
         await untilAborted(delay(seconds * 1_000), context.signal);
       }
     }
@@ -94,7 +100,7 @@ export class QdrantConnection {
         ...(pathname === '/' ? {} : { prefix: pathname.replace(/\/$/, '') }),
         // Not as `apiKey`: of that the client warns on standard output, where logs are JSON.
         ...(apiKey === undefined ? {} : { headers: { 'api-key': apiKey } }),
-        timeout: this.#options.timeoutMs ?? 10_000,
+        timeout: this.#options.timeoutMs ?? VECTOR.qdrantTimeoutMs,
         checkCompatibility: false,
       });
     }

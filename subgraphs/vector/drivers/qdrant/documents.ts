@@ -24,8 +24,10 @@ const byScoreThenDocument = (a: RankedDocument, b: RankedDocument): number =>
 
 export class DocumentMeans {
   readonly #collection: QdrantCollection;
+  readonly #batchBytes: number;
 
   constructor(connection: QdrantConnection, chunks: string) {
+    this.#batchBytes = connection.batchBytes;
     this.#collection = new QdrantCollection(connection, `${chunks}_documents`, {
       dense: MEAN,
       indexes: { [PAYLOAD.tenant]: { is_tenant: true } },
@@ -53,7 +55,7 @@ export class DocumentMeans {
         vector: { [MEAN]: Array.from(meanVector(vectors, model.dimensions)) },
         payload: { tenant: tenantId, document_id: documentId },
       }));
-      for (const batch of inBatches(points))
+      for (const batch of inBatches(points, this.#batchBytes))
         await this.#collection.call(context, (client) =>
           client.upsert(this.#collection.name, { wait: true, points: batch }),
         );

@@ -8,6 +8,7 @@ import type { Schemas } from '@qdrant/js-client-rest';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { VECTOR } from '../../bounds.ts';
 import { checkModel } from '../../indexing/collection.ts';
 import type {
   ChunkVector,
@@ -40,11 +41,6 @@ import {
 } from './points.ts';
 import { rank, type RankingRequest } from './ranking.ts';
 import { sparseQuery } from './sparse.ts';
-
-/** Points without vectors in one answer. */
-const SCROLL = 1_000;
-/** Documents whose chunks' vectors are held at once, to take their means. */
-const MEANS = 50;
 
 export class QdrantVectors implements VectorDriver {
   readonly store = 'qdrant';
@@ -116,7 +112,7 @@ export class QdrantVectors implements VectorDriver {
   }
 
   async #write(context: RequestContext, chunks: readonly ChunkVector[]): Promise<void> {
-    for (const points of inBatches(pointsOf(context.principal.tenantId, chunks)))
+    for (const points of inBatches(pointsOf(context.principal.tenantId, chunks), this.#connection.batchBytes))
       await this.#chunks.call(context, (client) => client.upsert(this.#chunks.name, { wait: true, points }));
   }
 
@@ -221,7 +217,7 @@ export class QdrantVectors implements VectorDriver {
         points: kept.filter((each) => each.documentId === documentId).map((each) => pointId(tenantId, each.chunkId)),
       },
     }));
-    for (const batch of inBatches(operations))
+    for (const batch of inBatches(operations, this.#connection.batchBytes))
       await this.#chunks.call(context, (client) =>
         client.batchUpdate(this.#chunks.name, { wait: true, operations: batch }),
       );
@@ -260,10 +256,10 @@ export class QdrantVectors implements VectorDriver {
     for (const { documentId, vector } of changed) touch(documentId).push(vector);
     const stays = new Set(kept.map((chunk) => chunk.chunkId));
     const reads = [...vectors.keys()].filter((documentId) => partly.has(documentId));
-    for (let from = 0; from < reads.length; from += MEANS)
+    for (let from = 0; from < reads.length; from += VECTOR.qdrantMeans)
       for await (const { documentId, chunkId, vector } of this.#vectors(
         context,
-        reads.slice(from, from + MEANS),
+        reads.slice(from, from + VECTOR.qdrantMeans),
         model,
       ))
         if (stays.has(chunkId)) touch(documentId).push(vector);
@@ -272,8 +268,8 @@ export class QdrantVectors implements VectorDriver {
 
   /** The means of documents, of their chunks as they are stored. */
   async #refreshMeans(context: RequestContext, documentIds: readonly string[], model: VectorModel): Promise<void> {
-    for (let from = 0; from < documentIds.length; from += MEANS) {
-      const some = documentIds.slice(from, from + MEANS);
+    for (let from = 0; from < documentIds.length; from += VECTOR.qdrantMeans) {
+      const some = documentIds.slice(from, from + VECTOR.qdrantMeans);
       const vectors = new Map(some.map((documentId): [string, Float32Array[]] => [documentId, []]));
       for await (const { documentId, vector } of this.#vectors(context, some, model))
         vectors.get(documentId)?.push(vector);
@@ -367,7 +363,7 @@ export class QdrantVectors implements VectorDriver {
       const page = await this.#chunks.call(context, (client) =>
         client.scroll(this.#chunks.name, {
           filter,
-          limit: dimensions === undefined ? SCROLL : rowsOf(dimensions),
+          limit: dimensions === undefined ? VECTOR.qdrantPagePoints : rowsOf(dimensions),
           with_payload: payload,
           with_vector: dimensions === undefined ? false : [DENSE],
           ...(from === undefined || from === null ? {} : { offset: from as string }),

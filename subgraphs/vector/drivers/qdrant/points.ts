@@ -1,6 +1,7 @@
 /** Chunks as points, and requests that stay within what the server takes and the process holds. */
 import type { Schemas } from '@qdrant/js-client-rest';
 import { mayBeExact, parseExactJson, withPlainNumbers, writeJson } from '#subgraphs/shared/exact-number.ts';
+import { VECTOR } from '../../bounds.ts';
 import type { ChunkAttributes, ChunkVector, RankedChunk } from '../../driver.ts';
 import { metadataTerms, pointId } from './filter.ts';
 import { sparseText } from './sparse.ts';
@@ -8,33 +9,27 @@ import { sparseText } from './sparse.ts';
 export const DENSE = 'dense';
 export const SPARSE = 'text';
 
-/** Points in one request, however small. */
-const MOST_POINTS = 256;
-/** Bytes of one request's JSON: Qdrant refuses bodies of more than 32 MiB unless told otherwise. */
-const MOST_BYTES = 16 * 1024 * 1024;
-/** Bytes of vectors in one answer. */
-const PAGE_BYTES = 8 * 1024 * 1024;
 /** A number of a vector in JSON, at most, roughly: `-0.012345679104328156,`. */
 const BYTES_OF_NUMBER = 22;
-const MOST_ROWS = 1_000;
 
 /** The payload's keys that rankings are answered with. */
 export const NAMES = ['chunk_id', 'document_id'];
 
 /** How many points with vectors are read at once. */
 export const rowsOf = (dimensions: number): number =>
-  Math.max(1, Math.min(MOST_ROWS, Math.floor(PAGE_BYTES / (dimensions * BYTES_OF_NUMBER))));
+  Math.max(1, Math.min(VECTOR.qdrantPagePoints, Math.floor(VECTOR.qdrantPageBytes / (dimensions * BYTES_OF_NUMBER))));
 
 /**
  * Cuts what is to be sent into requests. One item over the limit is a request of its own: the server says what it
  * thinks of it.
+ * @param most the bytes of one request's JSON
  */
-export function* inBatches<Item>(items: Iterable<Item>): Generator<Item[]> {
+export function* inBatches<Item>(items: Iterable<Item>, most: number): Generator<Item[]> {
   let batch: Item[] = [];
   let bytes = 0;
   for (const item of items) {
     const size = Buffer.byteLength(JSON.stringify(item));
-    if (batch.length > 0 && (batch.length === MOST_POINTS || bytes + size > MOST_BYTES)) {
+    if (batch.length > 0 && (batch.length === VECTOR.qdrantBatchPoints || bytes + size > most)) {
       yield batch;
       [batch, bytes] = [[], 0];
     }

@@ -10,13 +10,9 @@ import type { Schemas } from '@qdrant/js-client-rest';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Ranking } from '../../driver.ts';
-import { SEARCH_WINDOW } from '../../search/search.ts';
+import { VECTOR } from '../../bounds.ts';
 import type { QdrantCollection } from './collection.ts';
 
-/**
- * Searches in one request to the server: a thousand items each are some 10 MB of answer together.
- */
-const MOST_SEARCHES = 64;
 /** Scores as near as this are taken to tie: two computations of one cosine may differ in the last digit. */
 const TIE = 1e-6;
 
@@ -61,8 +57,8 @@ export async function rank<Item extends { score: number }>(
   }));
   while (open.length > 0) {
     const again: Asked<Item>[] = [];
-    for (let from = 0; from < open.length; from += MOST_SEARCHES) {
-      const asked = open.slice(from, from + MOST_SEARCHES);
+    for (let from = 0; from < open.length; from += VECTOR.qdrantSearches) {
+      const asked = open.slice(from, from + VECTOR.qdrantSearches);
       const answers = await collection.call(context, (client) =>
         client.queryBatch(collection.name, { searches: asked.map(searchOf) }),
       );
@@ -79,9 +75,9 @@ export async function rank<Item extends { score: number }>(
           last !== undefined &&
           next !== undefined &&
           last.score - next.score < TIE &&
-          most < within(request, SEARCH_WINDOW)
+          most < within(request, VECTOR.window)
         )
-          again.push({ ...each, most: within(request, SEARCH_WINDOW) });
+          again.push({ ...each, most: within(request, VECTOR.window) });
       });
     }
     open = again;
