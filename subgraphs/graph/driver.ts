@@ -232,3 +232,20 @@ export interface GraphDriver {
   /** Ends the clients that the driver made itself. */
   close(): Promise<void>;
 }
+
+/** The half of a driver that reads. */
+export type GraphReads = Pick<
+  GraphDriver,
+  | 'entitiesByIds'
+  | 'findEntities'
+  | 'countEntities'
+  | 'relationsOf'
+  | 'relationsByIds'
+  | 'expandFrontier'
+  | 'documentEntities'
+  | 'entityDocuments'
+  | 'documentIds'
+  | 'documentContents'
+  | 'storedItems'
+  | 'documentsOf'
+>;

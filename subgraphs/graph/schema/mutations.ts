@@ -3,7 +3,7 @@ import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { GRAPH } from '../bounds.ts';
-import type { Entity, GraphDriver, Properties, Relation } from '../driver.ts';
+import type { Entity, GraphDriver, Relation } from '../driver.ts';
 import { checkCount, checkEntity, checkRelation, checkText } from '../input.ts';
 import type { EntityInput, ReferenceInput, RelationInput } from '../input.ts';
 import type { GraphLoaders } from '../loaders.ts';

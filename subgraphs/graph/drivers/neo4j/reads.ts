@@ -6,7 +6,7 @@ import { RELATION_TYPE } from '../../driver.ts';
 import type {
   Direction,
   Entity,
-  GraphDriver,
+  GraphReads,
   Properties,
   Relation,
   RelationOfEntity,
@@ -16,22 +16,6 @@ import type {
 import { contentsOf, groupedBy } from '../grouping.ts';
 import type { Query } from './query.ts';
 import { countStatement, ENTITY, findStatement, nameOrder } from './find.ts';
-
-type Reads = Pick<
-  GraphDriver,
-  | 'entitiesByIds'
-  | 'findEntities'
-  | 'countEntities'
-  | 'relationsOf'
-  | 'relationsByIds'
-  | 'expandFrontier'
-  | 'documentEntities'
-  | 'entityDocuments'
-  | 'documentIds'
-  | 'documentContents'
-  | 'storedItems'
-  | 'documentsOf'
->;
 
 /** An entity as statements return it: properties as the JSON text that is stored. */
 type EntityRow = Omit<Entity, 'properties'> & { properties: string };
@@ -53,7 +37,7 @@ const toRelation = ({ id, type, from, to, properties }: RelationRow): Relation =
 
 export function neo4jReads(
   read: <T>(context: RequestContext, work: (query: Query) => Promise<T>) => Promise<T>,
-): Reads {
+): GraphReads {
   const rowsOf = <Row>(context: RequestContext, cypher: string, parameters: Record<string, unknown>): Promise<Row[]> =>
     read(context, (query) => query<Row>(cypher, parameters));
 

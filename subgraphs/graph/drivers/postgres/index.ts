@@ -8,6 +8,7 @@ import type {
   Direction,
   Entity,
   GraphDriver,
+  GraphReads,
   Relation,
   RelationOfEntity,
   RelationSelection,
@@ -34,23 +35,7 @@ export function createPostgresGraph(postgres: Postgres): GraphDriver {
   };
 }
 
-type Reads = Pick<
-  GraphDriver,
-  | 'entitiesByIds'
-  | 'findEntities'
-  | 'countEntities'
-  | 'relationsOf'
-  | 'relationsByIds'
-  | 'expandFrontier'
-  | 'documentEntities'
-  | 'entityDocuments'
-  | 'documentIds'
-  | 'documentContents'
-  | 'storedItems'
-  | 'documentsOf'
->;
-
-function reads(postgres: Postgres): Reads {
+function reads(postgres: Postgres): GraphReads {
   const read = <Row>(context: RequestContext, sql: string, parameters: readonly unknown[]): Promise<Row[]> =>
     // Reconciling compares what is there now.
     postgres.read<Row>(context, { sql, parameters }, { replica: context.principal.system !== true });
