@@ -2,8 +2,9 @@
  * Per-request loaders: whatever many parents of one answer ask for is read with one statement (a traversal: one for
  * each level). Fields with arguments have one loader for each set of arguments.
  */
-import DataLoader from 'dataloader';
+import type DataLoader from 'dataloader';
 import { perRequest } from '#subgraphs/shared/context.ts';
+import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { compareCodePoints } from './traversal/code-points.ts';
 import type { Entity, GraphDriver, RelationKey, RelationOfEntity, RelationSelection, Slice } from './driver.ts';
@@ -46,7 +47,7 @@ export interface GraphLoaders {
 export const createLoaders = (deps: GraphReads): ((context: RequestContext) => GraphLoaders) =>
   perRequest((context) => {
     const { driver } = deps;
-    const entity = new DataLoader<string, Entity | null>(async (ids) => {
+    const entity = requestLoader<string, Entity | null>(context, async (ids) => {
       const found = await driver.entitiesByIds(context, ids);
       return ids.map((id) => found.get(id) ?? null);
     });
@@ -60,7 +61,7 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
       const key = `${field} ${JSON.stringify(options)}`;
       let loader = byArguments.get(key) as DataLoader<string, Value> | undefined;
       if (!loader) {
-        loader = new DataLoader<string, Value>(async (keys) => {
+        loader = requestLoader<string, Value>(context, async (keys) => {
           const found = await load(keys, options);
           return keys.map((id) => found.get(id) ?? empty);
         });

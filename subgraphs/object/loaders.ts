@@ -1,6 +1,7 @@
 /** What one request has already asked of the object store. */
-import DataLoader from 'dataloader';
+import type DataLoader from 'dataloader';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
+import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { OBJECT, type ObjectBounds } from './bounds.ts';
 import { decodeText } from './bytes/content-type.ts';
@@ -31,7 +32,8 @@ export const createLoaders = (
   perRequest((context) => {
     const { textBytes = OBJECT.textBytes } = given();
     const scope = scopeOf(context);
-    const info = new DataLoader<string, ObjectInfo | null>(
+    const info = requestLoader<string, ObjectInfo | null>(
+      context,
       async (keys) => {
         const found = await askFor(keys, (valid) => driver().stat(scope, valid));
         return keys.map((key) => found.get(key) ?? null);
@@ -66,7 +68,8 @@ export const createLoaders = (
       text(maxBytes) {
         let loader = texts.get(maxBytes);
         if (!loader) {
-          loader = new DataLoader<string, string | null>(
+          loader = requestLoader<string, string | null>(
+            context,
             (keys) => {
               // One batch after the other: each may fill its share of memory.
               const result = last.then(() => readTexts(keys, maxBytes));

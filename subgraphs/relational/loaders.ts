@@ -1,6 +1,7 @@
 /** Loaders of one request: one statement for all that a level of a query needs, matched to keys by key. */
-import DataLoader from 'dataloader';
+import type DataLoader from 'dataloader';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
+import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import { ID_PREFIX, isIdOf } from '#subgraphs/shared/ids.ts';
 import type {
   AgentVersionRow,
@@ -30,7 +31,7 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
   perRequest((context) => {
     const made: { clearAll(): unknown }[] = [];
     const loader = <V>(load: (ids: readonly string[]) => Promise<Map<string, V>>, absent: V): DataLoader<string, V> => {
-      const instance = new DataLoader<string, V>(async (ids) => {
+      const instance = requestLoader<string, V>(context, async (ids) => {
         const found = await load(ids);
         return ids.map((id) => found.get(id) ?? absent);
       });

@@ -2,8 +2,8 @@
  * Per-request loaders. They batch and do not remember: the events of one subscription share a request, and a run
  * changes while it is followed.
  */
-import DataLoader from 'dataloader';
 import { perRequest } from '#subgraphs/shared/context.ts';
+import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { Run, RunEvent, RunsDriver } from './driver.ts';
 import type { RunEventType } from './events/event-types.ts';
 
@@ -17,14 +17,16 @@ export interface EventsKey {
 /** Loaders over the driver that `driver` answers when a request first needs one. */
 export const createLoaders = (driver: () => RunsDriver) =>
   perRequest((context) => ({
-    run: new DataLoader<string, Run | null>(
+    run: requestLoader<string, Run | null>(
+      context,
       async (ids) => {
         const found = new Map((await driver().runsById(context, [...new Set(ids)])).map((run) => [run.id, run]));
         return ids.map((id) => found.get(id) ?? null);
       },
       { cache: false },
     ),
-    events: new DataLoader<EventsKey, RunEvent[]>(
+    events: requestLoader<EventsKey, RunEvent[]>(
+      context,
       async (keys) => {
         // One statement for each way in which the field is asked for.
         const groups = new Map<string, EventsKey[]>();

@@ -1,7 +1,8 @@
 /** Per-request loaders: one call of the driver for all parents, results matched by key. */
-import DataLoader from 'dataloader';
+import type DataLoader from 'dataloader';
 
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
+import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorDriver } from './driver.ts';
 import { searchAll, type SearchPage, type SearchRequest } from './search/search.ts';
@@ -30,7 +31,7 @@ export function createLoaders(
       const byLimit: ByLimit<Item> = (limit) => {
         let loader = loaders.get(limit);
         if (loader === undefined) {
-          loader = new DataLoader(async (ids) => {
+          loader = requestLoader(context, async (ids) => {
             const found = await read(ids, limit);
             return ids.map((id) => found.get(id) ?? null);
           });
@@ -42,11 +43,12 @@ export function createLoaders(
     };
     const chunks = similar((ids, limit) => deps().driver.similarToChunks(context, ids, limit));
     const documents = similar((ids, limit) => deps().driver.similarToDocuments(context, ids, limit));
-    const search = new DataLoader<SearchRequest, SearchPage>(
+    const search = requestLoader<SearchRequest, SearchPage>(
+      context,
       async (requests) => await searchAll(context, deps().driver, deps().embedder, requests),
       { cache: false },
     );
-    const contentHash = new DataLoader<string, string | null>(async (ids) => {
+    const contentHash = requestLoader<string, string | null>(context, async (ids) => {
       const found = await deps().driver.contentHashes(context, ids);
       return ids.map((id) => found.get(id) ?? null);
     });

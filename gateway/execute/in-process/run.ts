@@ -7,6 +7,7 @@ import { locatedError, type FieldNode, type GraphQLError, type GraphQLResolveInf
 import type { Path } from 'graphql/jsutils/Path.js';
 import type { Budget } from '#subgraphs/shared/budget.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { holdBatches } from '#subgraphs/shared/request-loader.ts';
 import { isStretchOver, nextTurn, pace } from '#subgraphs/shared/turns.ts';
 import { cancelled } from '../run/fetch-errors.ts';
 import type { JsonObject } from '../json-object.ts';
@@ -137,6 +138,7 @@ export class Run {
     this.#goesOn = true;
     const stack: (() => void)[] = [];
     const fresh = this.#fresh;
+    const release = holdBatches(this.context);
     while (stack.length > 0 || fresh.length > 0) {
       await nextTurn(this.context.principal.tenantId);
       this.isDue = false;
@@ -148,6 +150,7 @@ export class Run {
       } while ((stack.length > 0 || fresh.length > 0) && !this.isDue);
     }
     this.#goesOn = false;
+    release();
     if (this.#pending === 0) this.#settled?.();
   }
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { pace } from '#subgraphs/shared/turns.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = 120;
@@ -22,6 +23,12 @@ async function cost(
   const answer = await engine.execute({ document: parse(query), variables, operationName, context });
   expect(answer.errors).toBeUndefined();
   return { answer, statements: context.statements.counts() };
+}
+
+/** The same at another pace: with turns that end after each object, or never. */
+async function costOf(query: string, other: typeof pace): ReturnType<typeof cost> {
+  Object.assign(pace, other);
+  return await cost(query);
 }
 
 beforeAll(async () => {
@@ -109,6 +116,20 @@ test('a page of documents with its chunks, entities and files costs a constant n
   expect(edges.every(({ node }) => node.file !== null && node.entities.edges.length === 2)).toBe(true);
   expect(many.statements).toEqual(few.statements);
   expect(many.statements['postgres']).toBeLessThanOrEqual(8);
+});
+
+test('it costs no more where others have their turns in between', async () => {
+  const query = `{
+    documents(first: 100, orderBy: [{ field: TITLE, direction: ASC }]) {
+      edges { node { title chunks(first: 2) { edges { node { text } } } entities(first: 5) { edges { node { name } } } file { sizeBytes } } }
+    }
+  }`;
+  const before = { ...pace };
+  const undisturbed = await costOf(query, { stretchMs: 60_000, objects: before.objects });
+  const disturbed = await costOf(query, { stretchMs: -1, objects: 1 });
+  Object.assign(pace, before);
+  expect(disturbed.answer).toEqual(undisturbed.answer);
+  expect(disturbed.statements).toEqual(undisturbed.statements);
 });
 
 test('the count of all items costs a statement only when it is asked for', async () => {
