@@ -1,6 +1,6 @@
 /** Summaries of long texts, in threads: one takes tens of milliseconds, and one request may ask for hundreds. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
+import { workInTurn } from '#subgraphs/shared/work/in-turn.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { INFERENCE } from '../bounds.ts';
 import { summarizeExtractively } from './extractive.ts';
@@ -21,12 +21,15 @@ export async function summarize(
   text: string,
   maxSentences: number,
 ): Promise<string> {
-  const { tenantId } = principal;
-  if (text.length > INFERENCE.threadlessCharacters) {
-    const task: SummaryTask = { text: text.slice(0, INFERENCE.extractiveCharacters), maxSentences };
-    return await work.run<string>(new URL('./task.ts', import.meta.url), task, { tenantId, signal });
-  }
-  if (isStretchOver()) await nextTurn(tenantId);
-  signal?.throwIfAborted();
-  return summarizeExtractively(text, maxSentences);
+  const input: SummaryTask = { text: text.slice(0, INFERENCE.extractiveCharacters), maxSentences };
+  return await workInTurn(
+    work,
+    {
+      isLong: text.length > INFERENCE.threadlessCharacters,
+      task: new URL('./task.ts', import.meta.url),
+      input,
+      here: () => summarizeExtractively(text, maxSentences),
+    },
+    { tenantId: principal.tenantId, signal },
+  );
 }

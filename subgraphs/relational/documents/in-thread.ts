@@ -1,6 +1,6 @@
 /** Cutting long texts in threads: two megabytes take a good part of a second, and nobody else should wait for it. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
+import { workInTurn } from '#subgraphs/shared/work/in-turn.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { chunkText, type ChunkingOptions } from './chunking.ts';
@@ -20,10 +20,14 @@ export async function cut(
   { principal, signal }: RequestContext,
   task: ChunkingTask,
 ): Promise<string[]> {
-  const { tenantId } = principal;
-  if (task.text.length > RELATIONAL.cutHere)
-    return await work.run<string[]>(new URL('./task.ts', import.meta.url), task, { tenantId, signal });
-  if (isStretchOver()) await nextTurn(tenantId);
-  signal?.throwIfAborted();
-  return chunkText(task.text, task.mediaType, task);
+  return await workInTurn(
+    work,
+    {
+      isLong: task.text.length > RELATIONAL.cutHere,
+      task: new URL('./task.ts', import.meta.url),
+      input: task,
+      here: () => chunkText(task.text, task.mediaType, task),
+    },
+    { tenantId: principal.tenantId, signal },
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * Work that would keep the event loop busy, in threads: ranking, summaries, cutting documents. Tenants take turns, what nobody waits for any
- * longer is not begun, and what waits is bounded.
+ * Work that would keep the event loop busy, in threads: ranking, summaries, cutting documents. Tenants take turns, what
+ * nobody waits for any longer is not begun, and what waits is bounded.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
