@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { DocumentInput } from '#ops/ingest/document-input.ts';
 import { folderDocuments } from '#ops/ingest/folder.ts';
-import { CHUNK, chunkText } from '#subgraphs/relational/documents/chunking.ts';
+import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
+import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
 import { MarkdownDocument } from '#subgraphs/shared/markdown/document.ts';
 import { estimateTokens } from '#subgraphs/shared/tokens.ts';
 
@@ -78,7 +79,7 @@ test('every word is in some chunk, and no chunk is over its limits', () => {
     const chunks = chunkText(text, 'text/markdown', { maxTokens, title: path });
     seen.chunks += chunks.length;
     for (const chunk of chunks) {
-      expect(chunk.length, path).toBeLessThanOrEqual(CHUNK.max);
+      expect(chunk.length, path).toBeLessThanOrEqual(RELATIONAL.chunkMost);
       expect(estimateTokens(`${path}\n\n${chunk}`), path).toBeLessThanOrEqual(maxTokens);
       expect(chunk, path).not.toMatch(/\p{Cs}/u);
     }

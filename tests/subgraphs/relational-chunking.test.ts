@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CHUNK, chunkText } from '#subgraphs/relational/documents/chunking.ts';
+import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
+import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
 
 const markdown = (text: string): string[] => chunkText(text, 'text/markdown');
 const sentence = (n: number): string =>
@@ -42,7 +43,7 @@ describe('any text', () => {
         const chunks = chunkText(text, mediaType);
         for (const chunk of chunks) {
           expect(chunk.trim()).not.toBe('');
-          expect(chunk.length).toBeLessThanOrEqual(CHUNK.max);
+          expect(chunk.length).toBeLessThanOrEqual(RELATIONAL.chunkMost);
           expect(chunk).not.toMatch(/\p{Cs}/u);
         }
         expect(new Set(chunks).size).toBe(chunks.length);
@@ -143,7 +144,7 @@ test('two megabytes without a good place to cut are cut all the same', () => {
     for (const mediaType of ['text/markdown', 'text/plain']) {
       const chunks = chunkText(`${unit.repeat(2 ** 21 / unit.length)}x`, mediaType);
       expect(chunks.length).toBeGreaterThan(0);
-      expect(Math.max(...chunks.map((chunk) => chunk.length))).toBeLessThanOrEqual(CHUNK.max);
+      expect(Math.max(...chunks.map((chunk) => chunk.length))).toBeLessThanOrEqual(RELATIONAL.chunkMost);
     }
   }
 });

@@ -5,7 +5,8 @@ import cl100k from 'js-tiktoken/ranks/cl100k_base';
 import o200k from 'js-tiktoken/ranks/o200k_base';
 import llama from 'llama-tokenizer-js';
 import { describe, expect, test } from 'vitest';
-import { CHUNK, chunkText } from '#subgraphs/relational/documents/chunking.ts';
+import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
+import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
 import { estimateTokens } from '#subgraphs/shared/tokens.ts';
 
 const tiktoken = (ranks: typeof cl100k): ((text: string) => number) => {
@@ -82,7 +83,7 @@ test('any text, any limit, any title: nothing is lost, and no chunk is longer th
       const chunks = chunkText(text, 'text/markdown', { maxTokens, title: '標題'.repeat(next(100)) });
       expect(chunks.join('').replace(/[^漢]/gu, '').length > 0).toBe(text.includes('漢'));
       for (const chunk of chunks) {
-        expect(chunk.length).toBeLessThanOrEqual(CHUNK.max);
+        expect(chunk.length).toBeLessThanOrEqual(RELATIONAL.chunkMost);
         expect(estimateTokens(chunk)).toBeLessThanOrEqual(maxTokens);
         expect(chunk).not.toMatch(/\p{Cs}/u);
       }

@@ -2,8 +2,9 @@
  * Cuts a text into the passages that are embedded and searched. Pure and deterministic.
  *
  * Text is cut at headings, then between blocks (paragraphs, items, fences, tables), lines, sentences, words and, where
- * nothing else helps, characters, and packed greedily into chunks of about {@link CHUNK}.target characters, fewer where the model makes many tokens of them. No overlap:
- * instead each chunk starts with the headings that it stands under, and each piece of a table with its header, of a
+ * nothing else helps, characters, and packed greedily into chunks of about `RELATIONAL.chunkTarget` UTF-16 code units:
+ * fewer where a model makes more tokens of them than it takes of those (Chinese, a small model), see {@link sizeFor}. No
+ * overlap: instead each chunk starts with the headings that it stands under, and each piece of a table with its header, of a
  * fence with its marks, so that a passage can be understood on its own. A heading begins a new chunk unless the one
  * before is still short, so boundaries fall back into step behind an edit and most chunks stay as they were.
  */
@@ -15,24 +16,11 @@ import { RELATIONAL } from '../bounds.ts';
 /** Changes with the algorithm: a document that is written again is then cut again, though nothing in it changed. */
 export const CHUNKING = 2;
 
-/**
- * Sizes in UTF-16 code units, of texts of which a model makes few tokens: where it may make more than it takes of 1,200
- * (Chinese, a small model), each counts for more than one, see {@link sizeFor}.
- */
-export const CHUNK = {
-  /** A chunk's own text is packed up to this. */
-  target: RELATIONAL.chunkTarget,
-  /** No chunk is longer, its headings included. */
-  max: RELATIONAL.chunkMost,
-  /** Past this a heading begins a new chunk. */
-  enough: RELATIONAL.chunkEnough,
-} as const;
-
-/** How much of {@link CHUNK}.max the repeated headings may take, with the blank line behind each. */
-const TRAIL = CHUNK.max - CHUNK.target;
+/** How much of `RELATIONAL.chunkMost` the repeated headings may take, with the blank line behind each. */
+const TRAIL = RELATIONAL.chunkMost - RELATIONAL.chunkTarget;
 
 /** The most that is repeated with each piece of a fence or a table; what has longer marks is cut as any text. */
-const FRAME = CHUNK.target / 2;
+const FRAME = RELATIONAL.chunkTarget / 2;
 
 export interface ChunkingOptions {
   /** The most tokens that the embedding model takes. @default any number */
@@ -59,13 +47,13 @@ export function chunkText(text: string, mediaType: string, options: ChunkingOpti
 const FURTHER_TOKENS = 4;
 
 /**
- * How much of {@link CHUNK} a text takes: its length or, where that is more, its tokens as a share of those that the
+ * How much of a chunk a text takes: its length or, where that is more, its tokens as a share of those that the
  * model takes. A title of more than half of them is cut by the model, not the text for its sake.
  */
 function sizeFor({ maxTokens, title = '' }: ChunkingOptions): Size {
   if (maxTokens === undefined) return (text) => text.length;
   const room = Math.max(maxTokens - estimateTokens(title) - FURTHER_TOKENS, Math.floor(maxTokens / 2));
-  const each = CHUNK.max / room;
+  const each = RELATIONAL.chunkMost / room;
   if (each * MOST_TOKENS_PER_UNIT <= 1) return (text) => text.length;
   return (text) => Math.max(text.length, estimateTokens(text) * each);
 }
@@ -91,7 +79,7 @@ const paragraphs = (text: string): Block[] =>
 /** Divides a block that is longer than a chunk. */
 function fit(block: Block, size: Size): Block[] {
   const { text, level, apart, frame, inside } = block;
-  if (size(text) <= (level > 0 ? TRAIL : CHUNK.target)) return [block];
+  if (size(text) <= (level > 0 ? TRAIL : RELATIONAL.chunkTarget)) return [block];
   const within = inside?.() ?? [];
   // One that holds nothing but one of the same text is no nearer to an end.
   if (within.length > 1 || (within.length === 1 && within[0]!.text.length < text.length)) {
@@ -100,14 +88,14 @@ function fit(block: Block, size: Size): Block[] {
   if (within.length === 1) return fit({ ...within[0]!, apart }, size);
   if (frame !== undefined && size(frame.before) + size(frame.after) + 2 <= FRAME) return inFrame(block, frame, size);
   // A heading that long is prose with a mark in front.
-  return split(text, CHUNK.target, PROSE_CUTS, size).map((piece) => ({ text: piece, level: 0, apart: true }));
+  return split(text, RELATIONAL.chunkTarget, PROSE_CUTS, size).map((piece) => ({ text: piece, level: 0, apart: true }));
 }
 
 /** Pieces of a fence or a table, each with the lines that it cannot be read without. */
 function inFrame({ text, apart }: Block, { before, after }: NonNullable<Block['frame']>, size: Size): Block[] {
   const tail = after === '' ? '' : `\n${after}`;
   const own = text.slice(before.length, tail !== '' && text.endsWith(tail) ? -tail.length : undefined);
-  return split(own, CHUNK.target - size(`${before}\n`) - size(tail), CODE_CUTS, size).map((piece, index) => ({
+  return split(own, RELATIONAL.chunkTarget - size(`${before}\n`) - size(tail), CODE_CUTS, size).map((piece, index) => ({
     text: `${before}\n${piece}${tail}`,
     level: 0,
     apart: index > 0 || apart,
@@ -152,10 +140,10 @@ function pack(blocks: readonly SizedBlock[]): string[] {
   };
 
   for (const block of blocks) {
-    const begins = block.level > 0 && length >= CHUNK.enough && chunk.at(-1)!.level === 0;
-    if (chunk.length > 0 && (begins || length + block.size - 2 > CHUNK.target)) close(block);
+    const begins = block.level > 0 && length >= RELATIONAL.chunkEnough && chunk.at(-1)!.level === 0;
+    if (chunk.length > 0 && (begins || length + block.size - 2 > RELATIONAL.chunkTarget)) close(block);
     // Headings that were carried over may leave too little room.
-    if (chunk.length > 0 && length + block.size - 2 > CHUNK.target) close(block);
+    if (chunk.length > 0 && length + block.size - 2 > RELATIONAL.chunkTarget) close(block);
     if (block.level > 0) met = [...met.filter((heading) => heading.level < block.level), block];
     chunk.push(block);
     length += block.size;

@@ -9,23 +9,6 @@ import { CHUNKING } from './chunking.ts';
 import type { DocumentEntity, DocumentRelation, EntityName, PreparedDocument } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
 
-/** The bounds on one document, and on one batch of them. */
-export const DOCUMENT_LIMITS = {
-  /** Bytes of UTF-8. */
-  textBytes: RELATIONAL.textBytes,
-  entities: RELATIONAL.entities,
-  relations: RELATIONAL.relations,
-  /** Of entities, in UTF-16 code units: what the graph accepts. */
-  entityName: RELATIONAL.entityNameCharacters,
-  entityKind: RELATIONAL.entityKindCharacters,
-  /** Bytes of all properties of entities and relations together, as JSON. */
-  propertyBytes: RELATIONAL.propertyBytes,
-  /** Documents in one `upsertDocuments`. */
-  batch: RELATIONAL.batch,
-  /** Bytes of all texts of a batch. */
-  batchBytes: RELATIONAL.batchBytes,
-} as const;
-
 /** Relation types are what Cypher takes without quoting, in the customary capitals. */
 const RELATION_TYPE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
@@ -53,8 +36,8 @@ export async function prepareDocuments(
   cut: Cut,
   maxTokens?: number,
 ): Promise<PreparedDocument[]> {
-  if (inputs.length > DOCUMENT_LIMITS.batch) {
-    throw badUserInput(`\`documents\` has ${inputs.length} items; at most ${DOCUMENT_LIMITS.batch} are accepted.`);
+  if (inputs.length > RELATIONAL.batch) {
+    throw badUserInput(`\`documents\` has ${inputs.length} items; at most ${RELATIONAL.batch} are accepted.`);
   }
   const sources = new Set<string>();
   let bytes = 0;
@@ -64,8 +47,8 @@ export async function prepareDocuments(
     sources.add(source);
     bytes += Buffer.byteLength(text);
   }
-  if (bytes > DOCUMENT_LIMITS.batchBytes) {
-    throw badUserInput(`\`documents\` has ${bytes} bytes of text; at most ${DOCUMENT_LIMITS.batchBytes} are accepted.`);
+  if (bytes > RELATIONAL.batchBytes) {
+    throw badUserInput(`\`documents\` has ${bytes} bytes of text; at most ${RELATIONAL.batchBytes} are accepted.`);
   }
   const checked = inputs.map((input) => checkDocument(tenantId, input, maxTokens));
   const prepared: PreparedDocument[] = [];
@@ -93,21 +76,21 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxT
   const source = checkName('source', input.source);
   const mediaType = checkMediaType('mediaType', input.mediaType);
   const bytes = Buffer.byteLength(input.text);
-  if (bytes > DOCUMENT_LIMITS.textBytes) {
-    throw badUserInput(`\`text\` is ${bytes} bytes long; at most ${DOCUMENT_LIMITS.textBytes} are accepted.`, {
+  if (bytes > RELATIONAL.textBytes) {
+    throw badUserInput(`\`text\` is ${bytes} bytes long; at most ${RELATIONAL.textBytes} are accepted.`, {
       hint: 'Split the document.',
     });
   }
-  const text = checkText('text', input.text, { max: DOCUMENT_LIMITS.textBytes, blank: true });
+  const text = checkText('text', input.text, { max: RELATIONAL.textBytes, blank: true });
   const metadata = jsonObject('metadata', input.metadata);
   const entities = checkEntities(input.entities ?? []);
   const relations = checkRelations(input.relations ?? []);
   const propertyBytes = Buffer.byteLength(
     writeJson([entities, relations].map((list) => list.map(({ properties }) => properties))),
   );
-  if (propertyBytes > DOCUMENT_LIMITS.propertyBytes) {
+  if (propertyBytes > RELATIONAL.propertyBytes) {
     throw badUserInput(
-      `The properties of all entities and relations are ${propertyBytes} bytes; at most ${DOCUMENT_LIMITS.propertyBytes} are accepted.`,
+      `The properties of all entities and relations are ${propertyBytes} bytes; at most ${RELATIONAL.propertyBytes} are accepted.`,
     );
   }
 
@@ -143,8 +126,8 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxT
 }
 
 function checkEntities(entities: NonNullable<UpsertDocumentInput['entities']>): DocumentEntity[] {
-  if (entities.length > DOCUMENT_LIMITS.entities) {
-    throw badUserInput(`\`entities\` has ${entities.length} items; at most ${DOCUMENT_LIMITS.entities} are accepted.`);
+  if (entities.length > RELATIONAL.entities) {
+    throw badUserInput(`\`entities\` has ${entities.length} items; at most ${RELATIONAL.entities} are accepted.`);
   }
   return entities.map((entity, index) => ({
     ...entityName(`entities[${index}]`, entity),
@@ -153,10 +136,8 @@ function checkEntities(entities: NonNullable<UpsertDocumentInput['entities']>): 
 }
 
 function checkRelations(relations: NonNullable<UpsertDocumentInput['relations']>): DocumentRelation[] {
-  if (relations.length > DOCUMENT_LIMITS.relations) {
-    throw badUserInput(
-      `\`relations\` has ${relations.length} items; at most ${DOCUMENT_LIMITS.relations} are accepted.`,
-    );
+  if (relations.length > RELATIONAL.relations) {
+    throw badUserInput(`\`relations\` has ${relations.length} items; at most ${RELATIONAL.relations} are accepted.`);
   }
   return relations.map((relation, index) => {
     if (!RELATION_TYPE.test(relation.type)) {
@@ -174,8 +155,8 @@ function checkRelations(relations: NonNullable<UpsertDocumentInput['relations']>
 }
 
 const entityName = (name: string, entity: EntityName): EntityName => ({
-  name: checkText(`${name}.name`, entity.name, { max: DOCUMENT_LIMITS.entityName }),
-  kind: checkText(`${name}.kind`, entity.kind, { max: DOCUMENT_LIMITS.entityKind }),
+  name: checkText(`${name}.name`, entity.name, { max: RELATIONAL.entityNameCharacters }),
+  kind: checkText(`${name}.kind`, entity.kind, { max: RELATIONAL.entityKindCharacters }),
 });
 
 /** Returns a JSON object, empty where none was given. */

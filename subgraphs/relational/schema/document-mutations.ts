@@ -1,7 +1,8 @@
 /** Writing documents. */
 import type { InputRef } from '@pothos/core';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { DOCUMENT_LIMITS, prepareDocuments, type UpsertDocumentInput } from '../documents/input.ts';
+import { RELATIONAL } from '../bounds.ts';
+import { prepareDocuments, type UpsertDocumentInput } from '../documents/input.ts';
 import { cut } from '../documents/in-thread.ts';
 import type { DocumentRow, EntityName } from '../driver.ts';
 import type { InputFields, SchemaParts } from './entity.ts';
@@ -35,11 +36,11 @@ export function addDocumentMutations(parts: SchemaParts): void {
     }),
     entities: t.field({
       type: [entity],
-      description: `What the document is about: at most ${DOCUMENT_LIMITS.entities}.`,
+      description: `What the document is about: at most ${RELATIONAL.entities}.`,
     }),
     relations: t.field({
       type: [relation],
-      description: `What the document says about entities: at most ${DOCUMENT_LIMITS.relations}.`,
+      description: `What the document says about entities: at most ${RELATIONAL.relations}.`,
     }),
   });
 
@@ -76,7 +77,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
       documents: t.field({
         type: [item],
         required: true,
-        description: `At most ${DOCUMENT_LIMITS.batch}, each of another source, with 16 MiB of text together.`,
+        description: `At most ${RELATIONAL.batch}, each of another source, with 16 MiB of text together.`,
       }),
     }),
     payload: 'The documents that were written.',
