@@ -4,7 +4,7 @@
  * the outbox is still going to deliver is no difference.
  */
 import { parse } from 'graphql';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
 import { DIFFERING, REFERENCES, type Reference } from './differing.ts';
@@ -258,7 +258,7 @@ class Run {
       await work();
     } catch (error) {
       if (!(error instanceof CodedError) || error.extensions['service'] === 'relational') throw error;
-      this.#skipped[store] = [error.message, error.extensions.hint].filter(Boolean).join(' ');
+      this.#skipped[store] = messageWithHint(error);
     }
   }
 }

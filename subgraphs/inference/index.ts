@@ -1,4 +1,5 @@
 /** The inference subgraph: embeddings, chat, reranking and summaries, built in or from an OpenAI-compatible server. */
+import { messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth, Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -133,7 +134,6 @@ async function probe(server: ModelServer): Promise<StoreHealth> {
   try {
     return { store: 'openai', state: 'ok', latencyMs: await server.probe() };
   } catch (error) {
-    const { message, extensions } = error as Error & { extensions?: { hint?: string } };
-    return { store: 'openai', state: 'down', detail: [message, extensions?.hint].filter(Boolean).join(' ') };
+    return { store: 'openai', state: 'down', detail: messageWithHint(error) };
   }
 }

@@ -51,6 +51,12 @@ export class CodedError extends Error {
   }
 }
 
+/** What went wrong and, where the error says so, what to do about it, in one line. */
+export function messageWithHint(error: unknown): string {
+  const { message, extensions } = error as Error & { extensions?: { hint?: string } };
+  return [message, extensions?.hint].filter(Boolean).join(' ');
+}
+
 /** The caller sent something that cannot be meant; says what, and what is accepted. */
 export const badUserInput = (message: string, options?: CodedErrorOptions): CodedError =>
   new CodedError('BAD_USER_INPUT', message, options);

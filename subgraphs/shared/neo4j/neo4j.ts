@@ -5,7 +5,7 @@
 import neo4j from 'neo4j-driver';
 import type { AuthTokenManager, Driver, ManagedTransaction, QueryResult } from 'neo4j-driver';
 import type { RequestContext } from '../context.ts';
-import { CodedError } from '../errors.ts';
+import { CodedError, messageWithHint } from '../errors.ts';
 import type { BoundValues } from '../bound.ts';
 import { NEO4J } from './bounds.ts';
 import { checkNeo4jVersion, toNeo4jError } from './errors.ts';
@@ -118,8 +118,7 @@ export class Neo4jClient {
       ]);
       return { store: 'neo4j', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
     } catch (error) {
-      const { message, extensions } = toNeo4jError(error) as Error & { extensions?: { hint?: string } };
-      return { store: 'neo4j', state: 'down', detail: [message, extensions?.hint].filter(Boolean).join(' ') };
+      return { store: 'neo4j', state: 'down', detail: messageWithHint(toNeo4jError(error)) };
     } finally {
       clearTimeout(timer);
     }

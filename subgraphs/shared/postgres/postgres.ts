@@ -6,7 +6,7 @@
 import pg from 'pg';
 import type { CompiledQuery } from 'kysely';
 import type { RequestContext } from '../context.ts';
-import { CodedError } from '../errors.ts';
+import { CodedError, messageWithHint } from '../errors.ts';
 import type { BoundValues } from '../bound.ts';
 import { POSTGRES } from './bounds.ts';
 import { PostgresAddress } from './address.ts';
@@ -228,8 +228,7 @@ export class Postgres {
       const detail = this.#replica?.detail;
       return { store: 'postgres', state: 'ok', latencyMs, ...(detail === undefined ? {} : { detail }) };
     } catch (error) {
-      const { message, extensions } = error as Error & { extensions?: { hint?: string } };
-      return { store: 'postgres', state: 'down', detail: [message, extensions?.hint].filter(Boolean).join(' ') };
+      return { store: 'postgres', state: 'down', detail: messageWithHint(error) };
     }
   }
 

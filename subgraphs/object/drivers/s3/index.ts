@@ -13,6 +13,7 @@ import {
   type HeadObjectCommandOutput,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { messageWithHint } from '#subgraphs/shared/errors.ts';
 import { reveal } from '#subgraphs/shared/secret.ts';
 import { attachment } from '../../links/content-disposition.ts';
 import { OBJECT, type ObjectBounds } from '../../bounds.ts';
@@ -167,12 +168,7 @@ class S3Driver implements ObjectDriver {
       });
       return { store: this.store, state: 'ok' as const, latencyMs: performance.now() - started };
     } catch (error) {
-      const failure = s3Error(error, this.#bucket) as Error & { extensions?: { hint?: string } };
-      return {
-        store: this.store,
-        state: 'down' as const,
-        detail: [failure.message, failure.extensions?.hint].filter(Boolean).join(' '),
-      };
+      return { store: this.store, state: 'down' as const, detail: messageWithHint(s3Error(error, this.#bucket)) };
     }
   }
 
