@@ -41,19 +41,19 @@ async function embedDivided(
   texts: readonly string[],
   divisions: number,
 ): Promise<Embedded> {
-  let tooLong: TooLong;
+  /** Of each text that was refused; none of the others. */
+  let parts: readonly (readonly string[])[];
   try {
     return await embed(context, embedder, texts);
   } catch (error) {
-    const refusal = tooLongOf(error);
-    if (refusal === undefined || divisions === VECTOR.divisions) throw error;
-    tooLong = refusal;
+    const tooLong = tooLongOf(error);
+    if (tooLong === undefined || divisions === VECTOR.divisions) throw error;
+    const refused = new Set(refusedOf(texts, tooLong));
+    parts = texts.map((text, at) => (refused.has(at) ? partsOf(text, tooLong) : []));
     // Nothing that could be divided further.
-    if (refusedOf(texts, tooLong).every((at) => partsOf(texts[at]!, tooLong).length < 2)) throw error;
+    if (parts.every((own) => own.length < 2)) throw error;
   }
-  const refused = new Set(refusedOf(texts, tooLong));
-  const whole = texts.filter((_, at) => !refused.has(at));
-  const parts = texts.map((text, at) => (refused.has(at) ? partsOf(text, tooLong) : []));
+  const whole = texts.filter((_, at) => parts[at]!.length === 0);
 
   const inParts = await embedDivided(context, embedder, parts.flat(), divisions + 1);
   const { model } = inParts;

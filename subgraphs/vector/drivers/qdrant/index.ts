@@ -6,7 +6,7 @@
 import type { Schemas } from '@qdrant/js-client-rest';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
+import { badUserInput, conflict, messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { VECTOR } from '../../bounds.ts';
 import { checkModel } from '../../indexing/collection.ts';
@@ -117,18 +117,10 @@ export class QdrantVectors implements VectorDriver {
   }
 
   async delete(context: RequestContext, chunkIds: readonly string[]): Promise<readonly string[]> {
-    const { tenantId } = context.principal;
     if (chunkIds.length === 0) return [];
     const model = await this.#chunks.info(context, true);
     if (model === undefined) return [];
-    const points = await this.#chunks.call(context, (client) =>
-      client.retrieve(this.#chunks.name, {
-        ids: chunkIds.map((chunkId) => pointId(tenantId, chunkId)),
-        with_payload: [PAYLOAD.tenant, ...NAMES],
-        with_vector: false,
-      }),
-    );
-    const own = points.filter((point) => point.payload?.[PAYLOAD.tenant] === tenantId);
+    const own = await this.#own(context, chunkIds, NAMES);
     if (own.length > 0) {
       await this.#chunks.call(context, (client) =>
         client.delete(this.#chunks.name, { wait: true, points: own.map((point) => point.id) }),
@@ -151,20 +143,26 @@ export class QdrantVectors implements VectorDriver {
   }
 
   async contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>> {
-    const { tenantId } = context.principal;
     if (chunkIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
+    const own = await this.#own(context, chunkIds, ['chunk_id', 'content_hash']);
+    return new Map(own.map(({ payload }) => [String(payload!['chunk_id']), String(payload!['content_hash'])]));
+  }
+
+  /** The tenant's chunks of these ids, with some of their payload. Reading by id takes no filter, so it is checked. */
+  async #own(
+    context: RequestContext,
+    chunkIds: readonly string[],
+    payload: readonly string[],
+  ): Promise<Schemas['Record'][]> {
+    const { tenantId } = context.principal;
     const points = await this.#chunks.call(context, (client) =>
       client.retrieve(this.#chunks.name, {
         ids: chunkIds.map((chunkId) => pointId(tenantId, chunkId)),
-        with_payload: [PAYLOAD.tenant, 'chunk_id', 'content_hash'],
+        with_payload: [PAYLOAD.tenant, ...payload],
         with_vector: false,
       }),
     );
-    return new Map(
-      points
-        .filter((point) => point.payload?.[PAYLOAD.tenant] === tenantId)
-        .map((point) => [String(point.payload!['chunk_id']), String(point.payload!['content_hash'])]),
-    );
+    return points.filter((point) => point.payload?.[PAYLOAD.tenant] === tenantId);
   }
 
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
@@ -340,8 +338,7 @@ export class QdrantVectors implements VectorDriver {
       if (fault !== undefined) return { store: 'qdrant', state: 'down', detail: fault };
       return { store: 'qdrant', state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
     } catch (error) {
-      const { message, extensions } = error as Error & { extensions?: { hint?: string } };
-      return { store: 'qdrant', state: 'down', detail: [message, extensions?.hint].filter(Boolean).join(' ') };
+      return { store: 'qdrant', state: 'down', detail: messageWithHint(error) };
     }
   }
 
