@@ -7,12 +7,11 @@ import type { Config } from '#gateway/config/config.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { MOUNT_ORDER, type MountDeps } from '#gateway/mount/mount.ts';
 import { mountInOrder } from '#gateway/mount/mount-in-order.ts';
-import { postgresOptions } from '#gateway/mount/postgres.ts';
+import { openPostgres } from '#gateway/mount/postgres.ts';
 import { Endings } from '#gateway/endings.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
-import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 
 export interface OpenStores extends AsyncDisposable {
   readonly clients: ReadonlyMap<string, SubgraphClient>;
@@ -26,7 +25,9 @@ export interface OpenStores extends AsyncDisposable {
 export async function openStores(config: Config, log: Logger): Promise<OpenStores> {
   const endings = new Endings((error) => log.error({ err: error }, 'Something did not end as it should.'));
   try {
-    const postgres = await openPostgres(config, log, endings);
+    const embedded = config.stores.postgres === undefined ? startEmbedded(config, log, endings) : undefined;
+    const postgres = await openPostgres(config, embedded, log);
+    if (postgres !== undefined) endings.add(() => postgres.close());
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
     );
@@ -56,21 +57,14 @@ export async function openStores(config: Config, log: Logger): Promise<OpenStore
   }
 }
 
-async function openPostgres(config: Config, log: Logger, endings: Endings): Promise<Postgres | undefined> {
-  const { stores, dataDir } = config;
-  if (stores.postgres === 'off') return undefined;
-  let url: string | (() => string) = config.current.postgresUrl;
-  if (stores.postgres === undefined) {
-    const lock = await lockDataFolder(dataDir);
-    endings.add(() => lock.release());
-    const embedded = await startEmbeddedPostgres({
-      dataDir: join(dataDir, 'postgres'),
-      log: (line) => log.debug({ store: 'postgres' }, line),
-    });
-    endings.add(() => embedded.close());
-    url = embedded.url;
-  }
-  const postgres = new Postgres(postgresOptions(config, url, log));
-  endings.add(() => postgres.close());
-  return postgres;
+/** @returns where it listens */
+async function startEmbedded({ dataDir }: Config, log: Logger, endings: Endings): Promise<string> {
+  const lock = await lockDataFolder(dataDir);
+  endings.add(() => lock.release());
+  const embedded = await startEmbeddedPostgres({
+    dataDir: join(dataDir, 'postgres'),
+    log: (line) => log.debug({ store: 'postgres' }, line),
+  });
+  endings.add(() => embedded.close());
+  return embedded.url;
 }
