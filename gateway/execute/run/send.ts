@@ -32,6 +32,7 @@ export async function send(
   }
   return fetch.shape.isFlat ? known : copyOf(await known);
 }
+
 export async function call(
   fetch: ExecutableFetch,
   run: PlanRun,
@@ -51,8 +52,8 @@ export async function call(
   const answer = client.execute(request);
   return run.cancellation === undefined ? answer : run.cancellation.guard(answer);
 }
-/** The request of a fetch, or of a subscription's primary. */
 
+/** The request of a fetch, or of a subscription's primary. */
 export function requestOf(
   fetch: ExecutableFetch,
   run: Pick<PlanRun, 'context'>,
@@ -69,10 +70,11 @@ export function requestOf(
     signal: run.context.signal,
   };
 }
-/** Copies the lists and objects of an answer; its leaves are shared. */
 
-export function copyOf(result: ExecutionResult): ExecutionResult {
+/** Copies the lists and objects of an answer; its leaves are shared. */
+function copyOf(result: ExecutionResult): ExecutionResult {
   return { ...result, data: copyOfJson(result.data) as ExecutionResult['data'] };
 }
+
 export const notGraphQL = (service: string): CodedError =>
   new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${service} gave an answer that is not one to its question.`);

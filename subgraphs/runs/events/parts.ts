@@ -9,6 +9,7 @@ export interface Place {
   /** The payload's key of the part's id. */
   readonly key: string;
 }
+
 const place = (kind: Kind, key: string): Place => ({ kind, key });
 
 export const BEGINS: Partial<Record<RunEventType, Place>> = {

@@ -14,6 +14,7 @@ export type { Heading, Link, Outline } from './outline.ts';
 export class MarkdownDocument {
   readonly #yaml: string | undefined;
   readonly #lines: readonly string[];
+  #frontMatter: FrontMatter | undefined;
   #parsed: Parsed | undefined;
   #outline: Outline | undefined;
 
@@ -27,7 +28,7 @@ export class MarkdownDocument {
 
   /** Undefined where the document begins without any. */
   get frontMatter(): FrontMatter | undefined {
-    return this.#yaml === undefined ? undefined : readFrontMatter(this.#yaml);
+    return this.#yaml === undefined ? undefined : (this.#frontMatter ??= readFrontMatter(this.#yaml));
   }
 
   /** The front matter's `title`, else the first heading of level 1, else the first heading; in one line. */
