@@ -1,8 +1,9 @@
 /**
  * Plans operations with `@apollo/query-planner` in processes of their own. Planning can take exponential time and all
  * memory, and a process can be killed: an operation that takes too long costs its own request. While one takes long,
- * another process plans what is behind it; what hung is remembered, and refused at once when it is asked again; what
- * nobody waits for any more is dropped; and tenants take turns.
+ * another process plans what is behind it; what hung for its whole time, or ended its process, is remembered and refused
+ * at once when it is asked again (what was given up earlier, for others or for want of anyone who waits, may be merely
+ * slow, and is tried again); what nobody waits for any more is dropped; and tenants take turns.
  */
 import type { QueryPlan } from '@apollo/query-planner';
 import { LRUCache } from 'lru-cache';
@@ -197,6 +198,7 @@ class PlannerPool {
             this.#next();
           }).unref(),
           after(1, () => {
+            this.#remember(task);
             this.#giveUp(slot);
             this.#next();
           }),
@@ -229,15 +231,15 @@ class PlannerPool {
     this.#next();
   }
 
-  /** The task takes too long: the process ends, and the operation is refused at once from now on. */
+  /** The task takes too long: the process ends. */
   #giveUp(slot: Slot): void {
     const task = slot.task!;
     this.#log('Planning an operation took too long; the query planner is replaced.');
-    this.#remember(task);
     task.reject(tooSlow());
     this.#end(slot);
   }
 
+  /** The operation is refused at once from now on. */
   #remember({ request }: Task): void {
     const key = planKey(request);
     this.#hung.set(key, true, { size: key.length + 1 });

@@ -55,6 +55,52 @@ test('where every process has a slow operation, the oldest makes room for others
   }
 });
 
+test('what was given up early, for others or because nobody waited, is planned when it is asked again', async () => {
+  const planner = await startPlanner('', { timeoutMs: 60_000, processes: 1, program });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  /** Asks, and waits until the operation's clocks run. */
+  const begin = async (operation: string, signal?: AbortSignal): Promise<{ answer: Promise<unknown> }> => {
+    const clocks = vi.getTimerCount();
+    const answer = planner.plan(ask(operation), { tenant: '', signal }).catch(failed);
+    while (vi.getTimerCount() === clocks) await setImmediate();
+    return { answer };
+  };
+  try {
+    const forOthers = await begin('endless 1');
+    const behind = planner.plan(ask('{ a }'));
+    vi.advanceTimersByTime(12_000);
+    expect(await forOthers.answer).toMatchObject({ code: 'PLANNING_TIMEOUT' });
+    await behind;
+
+    const leaving = new AbortController();
+    const afterItsShare = await begin('endless 2', leaving.signal);
+    vi.advanceTimersByTime(12_000);
+    leaving.abort(new Error('Gone.'));
+    expect(await afterItsShare.answer).toMatchObject({ message: 'Gone.' });
+    await planner.plan(ask('{ b }'));
+
+    const alreadyGone = new AbortController();
+    const beforeItsShare = await begin('endless 3', alreadyGone.signal);
+    alreadyGone.abort(new Error('Gone.'));
+    vi.advanceTimersByTime(12_000);
+    expect(await beforeItsShare.answer).toMatchObject({ message: 'Gone.' });
+    await planner.plan(ask('{ c }'));
+
+    for (const operation of ['endless 1', 'endless 2', 'endless 3']) {
+      const { answer } = await begin(operation);
+      expect(await Promise.race([answer, setImmediate('still planning')])).toBe('still planning');
+      vi.advanceTimersByTime(60_000);
+      expect(await answer).toMatchObject({ code: 'PLANNING_TIMEOUT' });
+      // Now it has had all of its time.
+      const again = planner.plan(ask(operation)).catch(failed);
+      expect(await Promise.race([again, setImmediate('still planning')])).toMatchObject({ code: 'PLANNING_TIMEOUT' });
+    }
+  } finally {
+    vi.useRealTimers();
+    await planner.close();
+  }
+});
+
 test('an operation that takes all memory ends the process that plans it, and nothing else', async () => {
   await using planner = Object.assign(await startPlanner('', { timeoutMs: 60_000, program }), {
     [Symbol.asyncDispose]: () => planner.close(),
