@@ -11,6 +11,7 @@ import type { ProgressiveOverrides } from '#gateway/plan/overrides.ts';
 import { conditionKey, specialiseOperation, type SpecialisedOperation } from '#gateway/plan/specialise.ts';
 import { coerceVariables } from '#gateway/plan/variables.ts';
 import { ClientPaths } from '#gateway/respond/client-paths.ts';
+import { ClientValues } from '#gateway/respond/client-values.ts';
 import { ResponseShape } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
@@ -29,6 +30,7 @@ export interface RequestedOperation {
 /** One operation of a document, and what was made of it for the conditions it was asked with. */
 export interface KnownOperation {
   readonly normalised: NormalisedOperation;
+  readonly clientValues: ClientValues;
   /** What the callers of the operation are told apart by. */
   readonly clauses: readonly number[];
   readonly variants: Map<string, PreparedOperation>;
@@ -44,6 +46,7 @@ export interface PreparedOperation extends SpecialisedOperation {
   readonly access: Access;
   readonly shape: ResponseShape;
   readonly clientPaths: ClientPaths;
+  readonly clientValues: ClientValues;
   /** By the overrides that hold. */
   readonly outlines: Map<string, PlanOutline>;
 }
@@ -93,7 +96,12 @@ export class PreparedOperations {
     let known = byName.get(key);
     if (known === undefined) {
       const normalised = normaliseOperation(document, operationName, this.#schema, this.#types);
-      known = { normalised, clauses: this.#authorization.clausesOf(normalised), variants: new Map() };
+      known = {
+        normalised,
+        clientValues: new ClientValues(normalised),
+        clauses: this.#authorization.clausesOf(normalised),
+        variants: new Map(),
+      };
       if (byName.size < this.#variants) byName.set(key, known);
     }
     return known;
@@ -101,7 +109,7 @@ export class PreparedOperations {
 
   /** @throws when the variables do not fit, or the operation may not run or cannot be planned */
   async ready(operation: RequestedOperation, wantsParts: boolean): Promise<ReadyOperation> {
-    const { normalised, clauses, variants, undeferrable } = this.know(operation);
+    const { normalised, clientValues, clauses, variants, undeferrable } = this.know(operation);
     const incremental = wantsParts && undeferrable !== true;
     const variables = coerceVariables(this.#schema, normalised, operation.variables);
     const decided = this.#authorization.accessOf(clauses, operation.context);
@@ -116,6 +124,7 @@ export class PreparedOperations {
         access,
         shape: new ResponseShape(specialised, this.#schema, access.isWhole ? undefined : access),
         clientPaths: new ClientPaths(specialised, this.#types.matches),
+        clientValues,
         outlines: new Map(),
       };
       if (variants.size < this.#variants) variants.set(key, prepared);

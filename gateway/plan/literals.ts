@@ -21,9 +21,21 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import { jsonOfLiteral } from '#subgraphs/shared/exact-literal.ts';
 
+/** Where in an operation a value stands. */
+export interface ValuePlace {
+  /** The field that it is given to, such as `Query.documents`. */
+  readonly field: string;
+  /** The argument, and what leads to the value in it, such as `filter.tags[0]`. */
+  readonly argument: string;
+  /** As the client wrote it. */
+  readonly node: ValueNode;
+}
+
 /** The literals of one operation. */
 export class LiteralLifter {
   readonly definitions: VariableDefinitionNode[] = [];
+  /** Where the literals stand, by the name of the variable that stands for them. */
+  readonly places = new Map<string, ValuePlace[]>();
   /** By the name of the variable that stands for them; as JSON would say them. */
   readonly values: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   readonly #taken: ReadonlySet<string>;
@@ -36,16 +48,19 @@ export class LiteralLifter {
 
   /**
    * The value with its literals lifted: a variable in its place, or the same shape around variables of the client's.
+   * @param field that it is given to
+   * @param argument what leads to it there
    */
-  lift(value: ValueNode, type: GraphQLInputType): ValueNode {
+  lift(value: ValueNode, type: GraphQLInputType, field: string, argument: string): ValueNode {
     if (value.kind === Kind.VARIABLE) return value;
-    if (containsVariable(value)) return this.#liftInside(value, type);
+    if (containsVariable(value)) return this.#liftInside(value, type, field, argument);
     const coerced = plainValue(value, type);
     if (coerced === undefined) return value;
-    return this.#variableFor(value, String(type), coerced);
+    return this.#variableFor(String(type), coerced, { field, argument, node: value });
   }
 
-  #variableFor(value: ValueNode, typeText: string, coerced: unknown): ValueNode {
+  #variableFor(typeText: string, coerced: unknown, place: ValuePlace): ValueNode {
+    const value = place.node;
     const key = `${typeText} ${print(value)}`;
     let name = this.#names.get(key);
     if (name === undefined) {
@@ -58,6 +73,9 @@ export class LiteralLifter {
         type: parseType(typeText, { noLocation: true }),
       });
     }
+    const places = this.places.get(name);
+    if (places === undefined) this.places.set(name, [place]);
+    else places.push(place);
     return { kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: name } };
   }
 
@@ -65,35 +83,48 @@ export class LiteralLifter {
    * A scalar's literal with variables inside stays as it is: only the subgraph knows what its parts mean. But for numbers
    * that the planner would change.
    */
-  #liftInside(value: ValueNode, outer: GraphQLInputType): ValueNode {
+  #liftInside(value: ValueNode, outer: GraphQLInputType, field: string, argument: string): ValueNode {
     const type = isNonNullType(outer) ? outer.ofType : outer;
     if (value.kind === Kind.LIST && isListType(type)) {
       const itemType = type.ofType as GraphQLInputType;
-      return { ...value, values: value.values.map((item) => this.lift(item, itemType)) };
+      return {
+        ...value,
+        values: value.values.map((item, index) => this.lift(item, itemType, field, `${argument}[${index}]`)),
+      };
     }
     if (value.kind === Kind.OBJECT && isInputObjectType(type)) {
       const fields = (type as GraphQLInputObjectType).getFields();
       return {
         ...value,
-        fields: value.fields.map((field) => {
-          const fieldType = fields[field.name.value]?.type;
-          return fieldType === undefined ? field : { ...field, value: this.lift(field.value, fieldType) };
+        fields: value.fields.map((each) => {
+          const name = each.name.value;
+          const fieldType = fields[name]?.type;
+          if (fieldType === undefined) return each;
+          return { ...each, value: this.lift(each.value, fieldType, field, `${argument}.${name}`) };
         }),
       };
     }
-    return isScalarType(type) && !isSpecifiedScalarType(type) ? this.#liftNumbers(value, type.name) : value;
+    return isScalarType(type) && !isSpecifiedScalarType(type)
+      ? this.#liftNumbers(value, type.name, field, argument)
+      : value;
   }
 
-  #liftNumbers(value: ValueNode, scalar: string): ValueNode {
+  #liftNumbers(value: ValueNode, scalar: string, field: string, argument: string): ValueNode {
     if (value.kind === Kind.LIST)
-      return { ...value, values: value.values.map((item) => this.#liftNumbers(item, scalar)) };
+      return {
+        ...value,
+        values: value.values.map((item, index) => this.#liftNumbers(item, scalar, field, `${argument}[${index}]`)),
+      };
     if (value.kind === Kind.OBJECT)
       return {
         ...value,
-        fields: value.fields.map((field) => ({ ...field, value: this.#liftNumbers(field.value, scalar) })),
+        fields: value.fields.map((each) => ({
+          ...each,
+          value: this.#liftNumbers(each.value, scalar, field, `${argument}.${each.name.value}`),
+        })),
       };
     const json = value.kind === Kind.INT || value.kind === Kind.FLOAT ? jsonOfLiteral(value) : undefined;
-    return json instanceof ExactNumber ? this.#variableFor(value, scalar, json) : value;
+    return json instanceof ExactNumber ? this.#variableFor(scalar, json, { field, argument, node: value }) : value;
   }
 
   #freshName(): string {

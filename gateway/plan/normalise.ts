@@ -24,7 +24,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { LiteralLifter } from './literals.ts';
+import { LiteralLifter, type ValuePlace } from './literals.ts';
 import { isUnsafeName, safeName, type ReservedNames } from './safe-names.ts';
 
 /** One operation of a document, whatever its variables' values. */
@@ -45,6 +45,8 @@ export interface NormalisedOperation {
   readonly deferConditions: readonly string[] | undefined;
   /** Values of the variables that stand for literals. */
   readonly literals: Readonly<Record<string, unknown>>;
+  /** Where those literals stand in the client's text, by the same names. */
+  readonly literalPlaces: ReadonlyMap<string, readonly ValuePlace[]>;
   /** The client's response names by the safe names that stand for them. */
   readonly responseNames: ReadonlyMap<string, string>;
   /** The client's variable names by the safe names that stand for them. */
@@ -76,6 +78,7 @@ export function normaliseOperation(
     deferConditions:
       normaliser.defers && source.operation !== 'subscription' ? [...normaliser.deferConditions].sort() : undefined,
     literals: normaliser.lifter.values,
+    literalPlaces: normaliser.lifter.places,
     responseNames: normaliser.responseNames,
     variableNames: normaliser.variableNames,
   };
@@ -219,7 +222,9 @@ class Normaliser {
           return {
             kind: Kind.ARGUMENT,
             name: argument.name,
-            value: isInputType(type) ? this.lifter.lift(value, type) : value,
+            value: isInputType(type)
+              ? this.lifter.lift(value, type, `${parent.name}.${name}`, argument.name.value)
+              : value,
           };
         }),
         directives: this.#directives(field.directives),

@@ -36,7 +36,12 @@ export class ResponseErrors {
     this.#known.add(key);
     const at = path.length === 0 ? undefined : path;
     this.add(
-      new GraphQLError(error.message, { path: at, originalError: error.originalError, extensions: error.extensions }),
+      new GraphQLError(error.message, {
+        nodes: error.nodes,
+        path: at,
+        originalError: error.originalError,
+        extensions: error.extensions,
+      }),
     );
   }
 

@@ -31,7 +31,7 @@ export class Answerer {
 
   /** A run of the operation's plan that has fetched nothing yet. */
   begin(
-    { clientPaths, access }: PreparedOperation,
+    { clientPaths, clientValues, access }: PreparedOperation,
     variables: Readonly<Record<string, unknown>>,
     context: RequestContext,
     trace: TraceRecorder | undefined,
@@ -49,6 +49,7 @@ export class Answerer {
       errors: new ResponseErrors(context.budget),
       shown: access.isWhole ? undefined : access,
       clientPaths,
+      clientValues,
       entityBatchSize,
       trace,
       deferral,

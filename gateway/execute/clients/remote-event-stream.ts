@@ -33,7 +33,7 @@ async function openStream(
   bounds: StreamBounds,
   pool: Pool,
   url: URL,
-  { body, signal }: RemoteSubscription,
+  { body: sent, signal }: RemoteSubscription,
   headers: Record<string, string>,
 ): Promise<RemoteEvents | ExecutionResult> {
   const { name, timeoutMs } = bounds;
@@ -46,12 +46,15 @@ async function openStream(
       method: 'POST',
       // Exactly this: graphql-sse's own server understands no list.
       headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream' },
-      body,
+      body: sent,
       signal: opening.signal,
     });
     const type = String(response.headers['content-type'] ?? '');
-    if (response.statusCode === 200 && type.startsWith('text/event-stream')) return read(bounds, response.body);
-    return readResult(name, response.statusCode, await wholeBody(bounds, response.body), response.headers);
+    const isEvents = type.startsWith('text/event-stream');
+    if (response.statusCode === 200 && isEvents) return read(bounds, response.body);
+    const body = await wholeBody(bounds, response.body);
+    // Yoga sends its refusals as an event, with the status of an error.
+    return readResult(name, response.statusCode, isEvents ? firstEvent(body) : body, response.headers);
   } catch (error) {
     if (opening.signal.aborted) throw opening.signal.reason as Error;
     throw error instanceof SubgraphFailure ? error : subscriptionBroke(name, { opened: false, cause: error });
@@ -59,6 +62,15 @@ async function openStream(
     clearTimeout(timer);
     release();
   }
+}
+
+/** The data of the first event that has some. */
+function firstEvent(text: string): string {
+  let first: string | undefined;
+  new EventStreamParser(Infinity, (event, data) => {
+    if (event !== 'complete') first ??= data;
+  }).write(Buffer.from(text));
+  return first ?? '';
 }
 
 /** A refusal. */

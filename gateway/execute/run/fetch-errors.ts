@@ -13,12 +13,10 @@ export function errorOfSubgraph(
   // What a subgraph has to say about its own HTTP answer (some servers obey `extensions.http`) is nothing to the
   // client's.
   const { http: _, ...extensions } = error.extensions ?? {};
-  const code = extensions.code ?? (isBadArgument(error.message) ? 'BAD_USER_INPUT' : 'INTERNAL_SERVER_ERROR');
-  return new GraphQLError(error.message, { path, originalError, extensions: { service, ...extensions, code } });
+  const code = extensions.code ?? 'INTERNAL_SERVER_ERROR';
+  const nodes = error instanceof GraphQLError ? error.nodes : undefined;
+  return new GraphQLError(error.message, { nodes, path, originalError, extensions: { service, ...extensions, code } });
 }
-
-/** graphql-js gives no code to a literal that a subgraph's own scalar refuses. */
-const isBadArgument = (message: string): boolean => message.startsWith('Argument "');
 
 /** What a fetch without an answer costs the field at `path`. */
 export function errorOfFailure(failure: unknown, service: string, path: Path): GraphQLError {

@@ -1,5 +1,6 @@
 import type { ExecutionResult } from 'graphql';
 import type { ClientPaths } from '#gateway/respond/client-paths.ts';
+import type { ClientValues } from '#gateway/respond/client-values.ts';
 import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import type { ShownTypes } from '#gateway/respond/shape-plan.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -26,6 +27,7 @@ export interface PlanRun {
   /** What the caller may see; undefined for everything. */
   readonly shown: ShownTypes | undefined;
   readonly clientPaths: ClientPaths;
+  readonly clientValues: ClientValues;
   readonly entityBatchSize: number;
   readonly trace: TraceRecorder | undefined;
   /** Of plans with deferred parts. */

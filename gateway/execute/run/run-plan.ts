@@ -170,7 +170,7 @@ export function takeRootResult(
     return;
   }
   const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
-  for (const error of result.errors) {
+  for (const error of run.clientValues.named(result.errors)) {
     if (error.path === undefined || error.path.length === 0) {
       failAll(fetch, run, objects, error, paths);
       continue;
@@ -208,7 +208,7 @@ async function fetchEntities(
   }
   if (result.errors === undefined || result.errors.length === 0) return;
   const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
-  for (const error of result.errors) {
+  for (const error of run.clientValues.named(result.errors)) {
     const index = error.path?.[1];
     if (typeof index !== 'number' || error.path![0] !== '_entities') {
       failAll(fetch, run, objects, error, paths);
