@@ -21,6 +21,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { PLAN } from '#gateway/bounds/plan.ts';
+import { matchesCondition } from './type-conditions.ts';
 
 /** An operation and its fragments. */
 export interface OperationPart {
@@ -70,9 +71,11 @@ class Flattener {
     if (!isAbstractType(parent))
       return {
         kind: Kind.SELECTION_SET,
-        selections: this.#fields(selectionSets, parent, (condition) => this.#covers(condition, parent)),
+        selections: this.#fields(selectionSets, parent, (condition) =>
+          matchesCondition(this.#schema, parent, condition),
+        ),
       };
-    const isShared = (condition: string | undefined): boolean => this.#covers(condition, parent);
+    const isShared = (condition: string | undefined): boolean => matchesCondition(this.#schema, parent, condition);
     const shared = this.#fields(selectionSets, parent, isShared);
     const explodes = this.#form === 'exploded';
     const selections: SelectionNode[] = explodes
@@ -82,7 +85,7 @@ class Flattener {
       const own = this.#fields(
         selectionSets,
         type,
-        (condition) => this.#covers(condition, type),
+        (condition) => matchesCondition(this.#schema, type, condition),
         explodes ? undefined : isShared,
       );
       for (const [condition, fields] of this.#form === 'wide'
@@ -112,17 +115,6 @@ class Flattener {
       else known.push(field);
     }
     return widened;
-  }
-
-  /** Whether whatever has the type `type` matches the condition. */
-  #covers(condition: string | undefined, type: GraphQLCompositeType): boolean {
-    if (condition === undefined || condition === type.name) return true;
-    const conditionType = this.#schema.getType(condition);
-    return (
-      isAbstractType(conditionType) &&
-      (isObjectType(type) || isInterfaceType(type)) &&
-      this.#schema.isSubType(conditionType, type)
-    );
   }
 
   /**

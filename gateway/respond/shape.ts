@@ -25,6 +25,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { matchesCondition } from '#gateway/plan/type-conditions.ts';
 import type { Budget } from '#subgraphs/shared/budget.ts';
 import { leafCheck, type LeafCheck } from './leaves.ts';
 import { finish, PAUSED, Progress, type Turns } from './pauses.ts';
@@ -164,7 +165,7 @@ export class ResponseShape {
           break;
         }
         case Kind.INLINE_FRAGMENT:
-          if (!this.#applies(selection.typeCondition?.name.value, type)) break;
+          if (!matchesCondition(this.#schema, type, selection.typeCondition?.name.value)) break;
           if (selection.directives?.some(({ name }) => name.value === 'defer')) parts.push(selection);
           else this.#collect(selection.selectionSet, type, collected, spread, parts);
           break;
@@ -172,21 +173,11 @@ export class ResponseShape {
           const fragment = this.#source.fragments.get(selection.name.value);
           if (fragment === undefined || spread.has(selection.name.value)) break;
           spread.add(selection.name.value);
-          if (this.#applies(fragment.typeCondition.name.value, type))
+          if (matchesCondition(this.#schema, type, fragment.typeCondition.name.value))
             this.#collect(fragment.selectionSet, type, collected, spread, parts);
         }
       }
     }
-  }
-
-  #applies(condition: string | undefined, type: GraphQLNamedType): boolean {
-    if (condition === undefined || condition === type.name) return true;
-    const conditionType = this.#schema.getType(condition);
-    return (
-      isAbstractType(conditionType) &&
-      (isObjectType(type) || isInterfaceType(type)) &&
-      this.#schema.isSubType(conditionType, type)
-    );
   }
 
   #fieldValue(

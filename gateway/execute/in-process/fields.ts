@@ -7,7 +7,6 @@ import {
   getDirectiveValues,
   GraphQLIncludeDirective,
   GraphQLSkipDirective,
-  isAbstractType,
   isNonNullType,
   Kind,
   valueFromAST,
@@ -19,6 +18,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { matchesCondition } from '#gateway/plan/type-conditions.ts';
 import { collectFields } from '../collect-fields.ts';
 import type { Run } from './run.ts';
 
@@ -42,7 +42,7 @@ export class FieldCollector {
   collect(type: GraphQLObjectType, selectionSets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
     return collectFields(selectionSets, {
       fragment: (name) => this.#fragments[name],
-      applies: (condition) => this.#applies(condition, type),
+      applies: (condition) => matchesCondition(this.#schema, type, condition),
       isIncluded: (selection) => this.#isIncluded(selection),
     });
   }
@@ -53,12 +53,6 @@ export class FieldCollector {
       getDirectiveValues(GraphQLSkipDirective, node, this.#conditions)?.if !== true &&
       getDirectiveValues(GraphQLIncludeDirective, node, this.#conditions)?.if !== false
     );
-  }
-
-  #applies(condition: string, type: GraphQLObjectType): boolean {
-    if (condition === type.name) return true;
-    const conditionType = this.#schema.getType(condition);
-    return isAbstractType(conditionType) && this.#schema.isSubType(conditionType, type);
   }
 }
 
