@@ -25,6 +25,7 @@ import { guardRequests } from './http/cors.ts';
 import { examplePages } from './http/example-pages.ts';
 import type { Handler } from './http/exchange.ts';
 import { graphiql, type GraphiqlOptions } from './http/graphiql.ts';
+import { originOf } from './http/origin.ts';
 import { bodyLimits } from './http/body.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
@@ -132,9 +133,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
     // ── What answers: subgraphs are mounted while the supergraph is composed and the engine starts ───────────────────
     let port = config.server.port;
-    const publicBaseUrl = (): string =>
-      config.server.publicBaseUrl ??
-      `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`;
+    const publicBaseUrl = (): string => config.server.publicBaseUrl ?? originOf(config.server.host, port);
     const postgres = openPostgres(config, options.embeddedPostgres, log);
     endings.add(async () => await (await postgres.catch(() => undefined))?.close());
     paceWork(config.bounds.shared);

@@ -17,6 +17,7 @@ import { Endings } from './endings.ts';
 import { guardRequests } from './http/cors.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
+import { originOf } from './http/origin.ts';
 import { createListener } from './http/listener.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
@@ -55,7 +56,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const open = config.mode === 'development' && isLoopback(config.server.host);
     const authenticator = subgraphAuthenticator(tokens.verifier(name), open);
     let port = config.server.port;
-    const publicBaseUrl = (): string => config.server.publicBaseUrl ?? `http://${config.server.host}:${port}`;
+    const publicBaseUrl = (): string => config.server.publicBaseUrl ?? originOf(config.server.host, port);
     // No embedded one: it is the gateway's.
     const postgres =
       typeof config.stores.postgres === 'object' ? await openPostgres(config, undefined, log) : undefined;

@@ -1,4 +1,5 @@
 /** The example agent that works in development mode, so that the first run stream a newcomer sees is a real one. */
+import { originOf } from '#gateway/http/origin.ts';
 import type { RunningServer } from '#gateway/server.ts';
 import type { Config } from '#gateway/config/config.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
@@ -23,7 +24,7 @@ export function startExamples(
   const stop = new AbortController();
   const librarian = runLibrarian({
     // Not the public URL, whose proxy may not be there yet.
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: originOf(host, port),
     signal: stop.signal,
     ...(ingestOnStart && { firstQuestion: 'Which packages retry?' }),
     onError: (error) => log.warn({ err: error }, 'The librarian could not work; it tries again.'),

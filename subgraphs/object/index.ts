@@ -9,7 +9,7 @@ import { checkKey } from './input.ts';
 import { scopeOf } from './loaders.ts';
 import { createSignedRoutes } from './links/routes.ts';
 import { buildSchema } from './schema/index.ts';
-import { once } from './bytes/service.ts';
+import { once } from './bytes/once.ts';
 import { UrlSigner } from './links/signed-urls.ts';
 
 /** Bounds are said in `OBJECT` (./bounds.ts), with their defaults. */

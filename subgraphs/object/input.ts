@@ -1,6 +1,13 @@
-/** What a key may look like. */
-import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { OBJECT } from './bounds.ts';
+/** What callers send: keys, prefixes, links, checksums and small contents. */
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { OBJECT, type ObjectBounds } from './bounds.ts';
+
+export interface PutRequest {
+  key: string;
+  contentType: string;
+  content: string;
+  encoding: 'UTF8' | 'BASE64';
+}
 
 const CONTROL = /\p{Cc}/u;
 const LONE_SURROGATE = /\p{Cs}/u;
@@ -59,3 +66,43 @@ function textFault(text: string): string | undefined {
   if (text.includes('\\')) return 'A key cannot contain a backslash.';
   return undefined;
 }
+
+/** The seconds of a link, its default where `null`. @throws CodedError `BAD_USER_INPUT` past the bound */
+export function checkExpiresIn(
+  expiresIn: number | null | undefined,
+  { linkSeconds = OBJECT.linkSeconds }: ObjectBounds = {},
+): number {
+  const seconds = expiresIn ?? OBJECT.defaultLinkSeconds;
+  if (seconds < 1 || seconds > linkSeconds)
+    throw badUserInput(`\`expiresIn\` must be from 1 to ${linkSeconds} seconds; got ${seconds}.`);
+  return seconds;
+}
+
+/** A checksum in lower case. @throws CodedError `BAD_USER_INPUT` */
+export function checkSha256(sha256: string): string {
+  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw badUserInput('`sha256` must be 64 hexadecimal digits.');
+  return sha256.toLowerCase();
+}
+
+/** The bytes that a mutation carries as text. @throws CodedError `BAD_USER_INPUT`, `PAYLOAD_TOO_LARGE` */
+export function decodeContent({ content, encoding }: PutRequest): Uint8Array {
+  const hint = 'Use `requestUpload` for larger objects.';
+  // Before decoding: base64 has four characters for three bytes.
+  if (content.length > Math.ceil(OBJECT.putBytes / 3) * 4) throw tooLarge(hint);
+  let bytes: Buffer;
+  if (encoding === 'BASE64') {
+    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(content) || content.length % 4 !== 0) {
+      throw badUserInput('`content` is not base64 (RFC 4648, with padding and without line breaks).');
+    }
+    bytes = Buffer.from(content, 'base64');
+  } else {
+    if (/\p{Cs}/u.test(content))
+      throw badUserInput('`content` must be well-formed Unicode.', { hint: 'Send bytes that are not text as BASE64.' });
+    bytes = Buffer.from(content, 'utf8');
+  }
+  if (bytes.byteLength > OBJECT.putBytes) throw tooLarge(hint);
+  return bytes;
+}
+
+const tooLarge = (hint: string) =>
+  new CodedError('PAYLOAD_TOO_LARGE', `\`content\` is at most ${OBJECT.putBytes} bytes (8 MiB).`, { hint });

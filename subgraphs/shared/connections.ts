@@ -22,9 +22,10 @@ export interface Page<Node, E extends Edge<Node> = Edge<Node>> {
   totalCount?: () => Promise<number>;
 }
 
+/** The arguments of a connection field, as they come; see {@link pageArguments}. */
 export interface PageArguments {
-  first: number;
-  after: string | null;
+  first?: number | null;
+  after?: string | null;
 }
 
 /**

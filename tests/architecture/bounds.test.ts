@@ -71,7 +71,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'The range of a column.': [
     'subgraphs/graph/schema/cursors.ts: 2 ** 31',
     'subgraphs/relational/index.ts: 0x7fffffff',
-    'subgraphs/relational/schema/documents.ts: 0x7fffffff',
+    'subgraphs/relational/schema/children.ts: 0x7fffffff',
   ],
   'A share of a chunk, and what models add to a text.': [
     'subgraphs/relational/documents/chunking.ts: FRAME',

@@ -7,10 +7,9 @@ import { quotedTypes } from '#subgraphs/graph/drivers/neo4j/reads.ts';
 import { countStatement } from '#subgraphs/graph/drivers/neo4j/find.ts';
 import { findStatement } from '#subgraphs/graph/drivers/neo4j/find.ts';
 import { freshTenant, graphDriverContract } from './graph-driver.ts';
+import { NEO4J } from '#tests/setup/given-stores.ts';
 
-const uri = process.env['TEST_NEO4J_URI'];
-const username = process.env['TEST_NEO4J_USERNAME'] ?? 'neo4j';
-const password = process.env['TEST_NEO4J_PASSWORD'] ?? '';
+const { uri, username, password } = NEO4J;
 
 if (uri) {
   graphDriverContract('Neo4j', async () => {

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
 import type { ObjectDriver, ObjectScope, ObjectSigner } from '#subgraphs/object/driver.ts';
-import { once } from '#subgraphs/object/bytes/service.ts';
+import { once } from '#subgraphs/object/bytes/once.ts';
 
 export interface ObjectStoreUnderTest {
   readonly driver: ObjectDriver;

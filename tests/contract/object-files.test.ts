@@ -7,7 +7,7 @@ import { meaningOf } from '#gateway/errors.ts';
 import { createFilesDriver } from '#subgraphs/object/drivers/files/index.ts';
 import { filesError } from '#subgraphs/object/drivers/files/errors.ts';
 import { createSignedRoutes } from '#subgraphs/object/links/routes.ts';
-import { once } from '#subgraphs/object/bytes/service.ts';
+import { once } from '#subgraphs/object/bytes/once.ts';
 import { UrlSigner } from '#subgraphs/object/links/signed-urls.ts';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';

@@ -12,23 +12,16 @@ import { UrlSigner } from '#subgraphs/object/links/signed-urls.ts';
 import { createRequestContext, StatementCounter } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { createBucket } from '#tests/setup/bucket.ts';
+import { S3 } from '#tests/setup/given-stores.ts';
 import { objectDriverContract } from './object-driver.ts';
 
-const {
-  TEST_S3_ENDPOINT,
-  TEST_S3_ACCESS_KEY = '',
-  TEST_S3_SECRET_KEY = '',
-  TEST_S3_REGION = 'us-east-1',
-  TEST_S3_PLAIN_FILES,
-} = process.env;
+const { TEST_S3_PLAIN_FILES } = process.env;
 
 const config = (changes: Partial<S3Config> = {}): Omit<S3Config, 'kind'> & { kind: 's3' } => ({
   kind: 's3',
-  endpoint: TEST_S3_ENDPOINT ?? 'http://127.0.0.1:1',
-  accessKey: TEST_S3_ACCESS_KEY,
-  secretKey: TEST_S3_SECRET_KEY,
+  ...S3,
+  endpoint: S3.endpoint ?? 'http://127.0.0.1:1',
   bucket: `tributary-test-${randomBytes(4).toString('hex')}`,
-  region: TEST_S3_REGION,
   ...changes,
 });
 const list = (changes: Partial<S3Config>) =>
@@ -37,15 +30,15 @@ const list = (changes: Partial<S3Config>) =>
     { prefix: '', after: null, limit: 1 },
   );
 
-if (TEST_S3_ENDPOINT) {
+if (S3.endpoint) {
   const settingsOfNewBucket = async () => {
     const settings = config();
     await createBucket(
       {
         endpoint: settings.endpoint,
         region: settings.region,
-        accessKey: TEST_S3_ACCESS_KEY,
-        secretKey: TEST_S3_SECRET_KEY,
+        accessKey: S3.accessKey,
+        secretKey: S3.secretKey,
       },
       settings.bucket,
     );

@@ -21,25 +21,16 @@ import { documentId } from '#subgraphs/shared/ids.ts';
 import { cleanEnvironment, startProgram } from '#tests/ops/program.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { createBucket } from '#tests/setup/bucket.ts';
+import { NEO4J, S3, neo4jVariables, s3Variables } from '#tests/setup/given-stores.ts';
 import { startProxy, type Proxy } from './toxiproxy.ts';
 
-const {
-  TEST_PGVECTOR_URL,
-  TEST_NEO4J_URI,
-  TEST_NEO4J_USERNAME = '',
-  TEST_NEO4J_PASSWORD = '',
-  TEST_S3_ENDPOINT,
-  TEST_S3_ACCESS_KEY = '',
-  TEST_S3_SECRET_KEY = '',
-  TEST_S3_REGION = '',
-  TEST_TOXIPROXY_URL,
-} = process.env;
+const { TEST_PGVECTOR_URL, TEST_TOXIPROXY_URL } = process.env;
 const CHILD = fileURLToPath(new URL('delivering-child.ts', import.meta.url));
 const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const UPSERT = parse('mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }');
 const DELETE = parse('mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }');
 
-describe.skipIf(!TEST_PGVECTOR_URL || !TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !TEST_TOXIPROXY_URL)(
+describe.skipIf(!TEST_PGVECTOR_URL || !NEO4J.uri || !S3.endpoint || !TEST_TOXIPROXY_URL)(
   'the outbox on PostgreSQL, Neo4j and S3',
   () => {
     const run = randomBytes(4).toString('hex');
@@ -54,28 +45,14 @@ describe.skipIf(!TEST_PGVECTOR_URL || !TEST_NEO4J_URI || !TEST_S3_ENDPOINT || !T
     beforeAll(async () => {
       database = await createTestDatabase();
       dataDir = await mkdtemp(join(tmpdir(), 'tributary-faults-'));
-      proxy = await startProxy(TEST_TOXIPROXY_URL!, new URL(TEST_NEO4J_URI!).host);
-      await createBucket(
-        {
-          endpoint: TEST_S3_ENDPOINT!,
-          region: TEST_S3_REGION,
-          accessKey: TEST_S3_ACCESS_KEY,
-          secretKey: TEST_S3_SECRET_KEY,
-        },
-        `outbox-${run}`,
-      );
+      proxy = await startProxy(TEST_TOXIPROXY_URL!, new URL(NEO4J.uri!).host);
+      await createBucket({ ...S3, endpoint: S3.endpoint! }, `outbox-${run}`);
       env = {
         DATABASE_URL: database.url,
         DATA_DIR: dataDir,
         LOG_LEVEL: 'fatal',
-        NEO4J_URI: `bolt://${proxy.host}:${proxy.port}`,
-        NEO4J_USERNAME: TEST_NEO4J_USERNAME,
-        NEO4J_PASSWORD: TEST_NEO4J_PASSWORD,
-        S3_ENDPOINT: TEST_S3_ENDPOINT!,
-        S3_ACCESS_KEY: TEST_S3_ACCESS_KEY,
-        S3_SECRET_KEY: TEST_S3_SECRET_KEY,
-        S3_REGION: TEST_S3_REGION,
-        S3_BUCKET: `outbox-${run}`,
+        ...neo4jVariables(`bolt://${proxy.host}:${proxy.port}`),
+        ...s3Variables(S3.endpoint!, `outbox-${run}`),
       };
       const config = loadConfig(env);
       stores = await openStores(config, createLogger('fatal'));

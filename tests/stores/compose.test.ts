@@ -21,7 +21,7 @@ interface Service {
 const { services } = parse(await readFile(COMPOSE_FILE, 'utf8')) as { services: Record<string, Service> };
 const workplace = { cache: '', data: '', say: () => undefined, close: async () => undefined };
 
-describe('ops/compose/stores.yaml', () => {
+describe('ops/docker/stores.yaml', () => {
   test.each(Object.entries(services))(
     '%s is pinned, reached from this machine alone, and leaves nothing behind',
     (_, service) => {

@@ -13,7 +13,7 @@ import { NotProvisioned, type Store } from './provision/store.ts';
 import { toxiproxy } from './provision/toxiproxy.ts';
 
 /** The file that says what runs. */
-export const COMPOSE_FILE = fileURLToPath(new URL('../../ops/compose/stores.yaml', import.meta.url));
+export const COMPOSE_FILE = fileURLToPath(new URL('../../ops/docker/stores.yaml', import.meta.url));
 
 /** Runs `docker` with these arguments and answers what it printed. */
 export type Docker = (args: readonly string[], env: Readonly<Record<string, string>>) => Promise<string[]>;

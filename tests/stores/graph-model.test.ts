@@ -8,12 +8,9 @@ import { createGraphModel, type GraphModelSubgraph } from '#subgraphs/graph-mode
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { probes } from './graph-model/operations.ts';
+import { NEO4J } from '#tests/setup/given-stores.ts';
 
-const {
-  TEST_NEO4J_URI: uri = '',
-  TEST_NEO4J_USERNAME: username = 'neo4j',
-  TEST_NEO4J_PASSWORD: password = '',
-} = process.env;
+const { uri = '', username, password } = NEO4J;
 const FILE = fileURLToPath(new URL('graph-model/films.graphql', import.meta.url));
 const unique = Math.random().toString(36).slice(2);
 /** Owns 99 % of the nodes. */

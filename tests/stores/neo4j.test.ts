@@ -2,12 +2,13 @@ import neo4j from 'neo4j-driver';
 import { describe, expect, test } from 'vitest';
 
 import { NEO4J } from './provision/versions.ts';
+import { NEO4J as GIVEN } from '#tests/setup/given-stores.ts';
 
-const { TEST_NEO4J_URI: uri, TEST_NEO4J_USERNAME = '', TEST_NEO4J_PASSWORD = '' } = process.env;
+const { uri, username, password } = GIVEN;
 
 describe.skipIf(!uri)('Neo4j (TEST_NEO4J_URI)', () => {
   test('is the pinned Community edition', async () => {
-    const driver = neo4j.driver(uri!, neo4j.auth.basic(TEST_NEO4J_USERNAME, TEST_NEO4J_PASSWORD));
+    const driver = neo4j.driver(uri!, neo4j.auth.basic(username, password));
     try {
       const { records } = await driver.executeQuery(
         `CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel' RETURN *`,
@@ -21,7 +22,7 @@ describe.skipIf(!uri)('Neo4j (TEST_NEO4J_URI)', () => {
   });
 
   test('refuses a wrong password', async () => {
-    const driver = neo4j.driver(uri!, neo4j.auth.basic(TEST_NEO4J_USERNAME, 'a guess'));
+    const driver = neo4j.driver(uri!, neo4j.auth.basic(username, 'a guess'));
     try {
       await expect(driver.executeQuery('RETURN 1')).rejects.toMatchObject({
         code: 'Neo.ClientError.Security.Unauthorized',

@@ -1,19 +1,15 @@
 import { CreateBucketCommand, DeleteBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
+import { S3 } from '#tests/setup/given-stores.ts';
 
-const {
-  TEST_S3_ENDPOINT: endpoint,
-  TEST_S3_ACCESS_KEY = '',
-  TEST_S3_SECRET_KEY = '',
-  TEST_S3_REGION = '',
-} = process.env;
+const { endpoint, accessKey, secretKey, region } = S3;
 
-const client = (secretAccessKey = TEST_S3_SECRET_KEY) =>
+const client = (secretAccessKey = secretKey) =>
   new S3Client({
     endpoint,
-    region: TEST_S3_REGION,
+    region,
     forcePathStyle: true,
-    credentials: { accessKeyId: TEST_S3_ACCESS_KEY, secretAccessKey },
+    credentials: { accessKeyId: accessKey, secretAccessKey },
   });
 
 describe.skipIf(!endpoint)('S3 (TEST_S3_ENDPOINT)', () => {

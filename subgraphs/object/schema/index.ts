@@ -3,19 +3,18 @@ import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import { OBJECT } from '../bounds.ts';
-import {
-  createService,
-  type ObjectDeps,
-  type PutRequest,
-  type StoredObject,
-  type UploadRequest,
-} from '../bytes/service.ts';
+import type { PutRequest } from '../input.ts';
+import { createResolvers, type ObjectDeps, type StoredObject, type UploadRequest } from './resolvers.ts';
+
+const NEW_KEY =
+  'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.';
+const CONTENT_TYPE = 'The media type, such as `text/markdown`.';
 
 /** Builds the schema; `deps` is only read when fields are resolved. */
 export function buildSchema(deps: ObjectDeps): GraphQLSchema {
   const subgraph = createSubgraphSchema({ query: true, mutation: true });
   const { builder } = subgraph;
-  const service = createService(deps);
+  const resolvers = createResolvers(deps);
 
   const storedObject = builder.objectRef<StoredObject>('StoredObject').implement({
     description:
@@ -28,21 +27,21 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       }),
       sizeBytes: t.float({
         description: 'The number of bytes; a whole number (Float, since Int ends at 2 GiB).',
-        resolve: (object, _args, context) => service.info(context, object, 'sizeBytes'),
+        resolve: (object, _args, context) => resolvers.info(context, object, 'sizeBytes'),
       }),
       contentType: t.string({
         description: 'The media type that was given when the object was stored, such as `text/markdown`.',
-        resolve: (object, _args, context) => service.info(context, object, 'contentType'),
+        resolve: (object, _args, context) => resolvers.info(context, object, 'contentType'),
       }),
       checksum: t.string({
         description:
           'SHA-256 of the bytes in lower-case hexadecimal; null where the store was filled by somebody who left none.',
-        resolve: (object, _args, context) => service.info(context, object, 'checksum'),
+        resolve: (object, _args, context) => resolvers.info(context, object, 'checksum'),
       }),
       updatedAt: t.field({
         type: 'DateTime',
         description: 'When the bytes were stored last.',
-        resolve: (object, _args, context) => service.info(context, object, 'updatedAt'),
+        resolve: (object, _args, context) => resolvers.info(context, object, 'updatedAt'),
       }),
       downloadUrl: t.string({
         description:
@@ -54,7 +53,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
             description: `For how many seconds the URL works: 1 to ${OBJECT.signedSeconds}, or to what the server is set to.`,
           }),
         },
-        resolve: (object, { expiresIn }, context) => service.downloadUrl(context, object, expiresIn),
+        resolve: (object, { expiresIn }, context) => resolvers.downloadUrl(context, object, expiresIn),
       }),
       text: t.string({
         description:
@@ -66,7 +65,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
             description: `How many bytes to read at most: 1 to ${OBJECT.mostTextBytes}.`,
           }),
         },
-        resolve: (object, { maxBytes }, context) => service.text(context, object, maxBytes),
+        resolve: (object, { maxBytes }, context) => resolvers.text(context, object, maxBytes),
       }),
     }),
   });
@@ -82,7 +81,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       type: storedObject,
       description: 'The object with this key; null where there is none.',
       args: { key: t.arg.string({ required: true, description: 'The key, such as `notes/today.md`.' }) },
-      resolve: (_root, { key }, context) => service.object(context, key),
+      resolve: (_root, { key }, context) => resolvers.object(context, key),
     }),
     objects: t.field({
       type: connection,
@@ -93,7 +92,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
         }),
         ...pageArguments(t.arg),
       },
-      resolve: (_root, args, context) => service.objects(context, args),
+      resolve: (_root, args, context) => resolvers.objects(context, args),
     }),
   }));
 
@@ -118,10 +117,9 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     fields: (t) => ({
       key: t.string({
         required: true,
-        description:
-          'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.',
+        description: NEW_KEY,
       }),
-      contentType: t.string({ required: true, description: 'The media type, such as `text/markdown`.' }),
+      contentType: t.string({ required: true, description: CONTENT_TYPE }),
       sizeBytes: t.float({
         required: true,
         description: `The exact number of bytes: a whole number up to ${OBJECT.singlePutBytes} (5 GiB), or to what the server is set to.`,
@@ -136,7 +134,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
   });
 
   const uploadPayload = builder
-    .objectRef<Awaited<ReturnType<typeof service.requestUpload>>>('RequestUploadPayload')
+    .objectRef<Awaited<ReturnType<typeof resolvers.requestUpload>>>('RequestUploadPayload')
     .implement({
       description: 'A signed request that stores the bytes; send it as it is, with the bytes as body.',
       fields: (t) => ({
@@ -159,10 +157,9 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     fields: (t) => ({
       key: t.string({
         required: true,
-        description:
-          'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.',
+        description: NEW_KEY,
       }),
-      contentType: t.string({ required: true, description: 'The media type, such as `text/markdown`.' }),
+      contentType: t.string({ required: true, description: CONTENT_TYPE }),
       content: t.string({ required: true, description: 'The bytes, written as `encoding` says.' }),
       encoding: t.field({ type: encoding, required: true, description: 'How `content` writes the bytes.' }),
     }),
@@ -195,19 +192,19 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       type: uploadPayload,
       description: 'Signs an upload: nothing is stored until the request that it returns has been sent with the bytes.',
       args: { input: t.arg({ type: uploadInput, required: true, description: 'What is going to be uploaded.' }) },
-      resolve: (_root, { input }, context) => service.requestUpload(context, input),
+      resolve: (_root, { input }, context) => resolvers.requestUpload(context, input),
     }),
     putObject: t.field({
       type: putPayload,
       description: 'Stores a small object, replacing what is there. Storing the same bytes again changes nothing.',
       args: { input: t.arg({ type: putInput, required: true, description: 'The object.' }) },
-      resolve: (_root, { input }, context) => service.putObject(context, input),
+      resolve: (_root, { input }, context) => resolvers.putObject(context, input),
     }),
     deleteObject: t.field({
       type: deletePayload,
       description: 'Deletes an object. URLs that were signed for it answer 404 from then on.',
       args: { input: t.arg({ type: deleteInput, required: true, description: 'The object.' }) },
-      resolve: (_root, { input }, context) => service.deleteObject(context, input.key),
+      resolve: (_root, { input }, context) => resolvers.deleteObject(context, input.key),
     }),
   }));
 

@@ -1,7 +1,6 @@
 /** Agents and their versions. */
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
-import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
-import { encodeCursor } from '#subgraphs/shared/cursors.ts';
+import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { RELATIONAL } from '../bounds.ts';
@@ -9,11 +8,9 @@ import { agentVersionId } from '../agents/version-id.ts';
 import { jsonObject } from '../documents/input.ts';
 import type { AgentDraft, AgentRow, AgentVersionRow } from '../driver.ts';
 import { checkName, optionalText } from '../input.ts';
-import { position } from './documents.ts';
+import { pageOfChildren } from './children.ts';
 import { entityType, rootItem, rootList, type InputFields, type ObjectFields, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
-
-const VERSIONS = 'agents.versions';
 
 interface AgentInput {
   name?: string | null;
@@ -45,17 +42,13 @@ export function addAgents(parts: SchemaParts): void {
         type: versions,
         description: 'How the agent is and was set up, newest first.',
         args: pageArguments(t.arg as never),
-        resolve: async ({ id }, args: { first?: number | null; after?: string | null }, context) => {
-          const size = pageSize(args.first);
-          const after = args.after == null ? undefined : position(VERSIONS, args.after);
-          const rows =
-            size === 0
-              ? []
-              : await loaders(context)
-                  .agentVersions({ after, limit: size + 1 })
-                  .load(id);
-          return pageOf(rows, size, (node) => ({ cursor: encodeCursor(VERSIONS, [node.number]), node }));
-        },
+        resolve: ({ id }, args: PageArguments, context) =>
+          pageOfChildren(
+            'agents.versions',
+            args,
+            ({ number }: AgentVersionRow) => number,
+            (request) => loaders(context).agentVersions(request).load(id),
+          ),
       }),
     }),
   );

@@ -1,8 +1,7 @@
 /** Documents and their chunks: types and reads. */
-import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
-import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
-import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { ChunkRow, IndexingRow } from '../driver.ts';
+import { pageOfChildren } from './children.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 
 export function addDocuments(parts: SchemaParts): void {
@@ -33,17 +32,13 @@ export function addDocuments(parts: SchemaParts): void {
         type: chunks,
         description: 'Its passages, in the order of the text.',
         args: pageArguments(t.arg as never),
-        resolve: async ({ id }, args: { first?: number | null; after?: string | null }, context) => {
-          const size = pageSize(args.first);
-          const after = args.after == null ? undefined : position(CHUNKS, args.after);
-          const rows =
-            size === 0
-              ? []
-              : await loaders(context)
-                  .documentChunks({ after, limit: size + 1 })
-                  .load(id);
-          return pageOf(rows, size, (node) => ({ cursor: encodeCursor(CHUNKS, [node.index]), node }));
-        },
+        resolve: ({ id }, args: PageArguments, context) =>
+          pageOfChildren(
+            'documents.chunks',
+            args,
+            ({ index }: ChunkRow) => index,
+            (request) => loaders(context).documentChunks(request).load(id),
+          ),
       }),
       indexing: t.field({
         // The stores that follow a document.
@@ -72,17 +67,6 @@ export function addDocuments(parts: SchemaParts): void {
     }),
   );
   rootItem(parts, 'Chunk', 'chunk', 'chunk');
-}
-
-const CHUNKS = 'documents.chunks';
-
-/** The place in a list that is ordered by one whole number. */
-export function position(list: string, cursor: string): number {
-  const [value] = decodeCursor(list, cursor, 1);
-  if (typeof value !== 'number' || !Number.isInteger(value) || Math.abs(value) > 0x7fffffff) {
-    throw badUserInput('`after` is not a cursor of this list.');
-  }
-  return value;
 }
 
 function addIndexing({ builder, indexedStore }: SchemaParts) {

@@ -2,7 +2,7 @@
 import type { EnumRef, ImplementableObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
-import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
+import { connectionType, pageArguments, pageOf, pageSize, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
@@ -143,12 +143,7 @@ export function rootList<M extends ModelName>(
         ...pageArguments(t.arg as never),
       },
       resolve: async (_, args, context) => {
-        const given = args as {
-          where?: FilterInput | null;
-          orderBy?: Order[] | null;
-          first?: number | null;
-          after?: string | null;
-        };
+        const given = args as PageArguments & { where?: FilterInput | null; orderBy?: Order[] | null };
         const size = pageSize(given.first);
         const condition = parseFilter(model, given.where);
         const order = parseOrder(model, given.orderBy);

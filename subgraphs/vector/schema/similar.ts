@@ -2,7 +2,14 @@
 import type { ObjectRef } from '@pothos/core';
 
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { connectionType, pageArguments, pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
+import {
+  connectionType,
+  pageArguments,
+  pageSize,
+  type Edge,
+  type Page,
+  type PageArguments,
+} from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { VECTOR } from '../bounds.ts';
@@ -112,19 +119,17 @@ export function addSimilar(
   return { Chunk, Document };
 }
 
-type SimilarArguments = { first?: number | null; after?: string | null };
-
 /**
  * First pages read no more than themselves, one row over to know whether there is more; later ones the whole window.
  */
-const limitOf = ({ first, after }: SimilarArguments): number =>
+const limitOf = ({ first, after }: PageArguments): number =>
   after === null || after === undefined
     ? Math.min(pageSize(first) + 1, VECTOR.window)
     : (pageSize(first), VECTOR.window);
 
 function similarPage<Item extends { score: number }>(
   list: string,
-  args: SimilarArguments,
+  args: PageArguments,
   ranking: { items: readonly Item[]; approximate: boolean },
   idOf: (item: Item) => string,
 ): SimilarPage {

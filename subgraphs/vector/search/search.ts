@@ -5,7 +5,7 @@
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createHash } from 'node:crypto';
 
-import { pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
+import { pageSize, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -43,12 +43,10 @@ export interface SearchPage extends Page<{ id: string }, SearchEdge> {
   candidates: number;
 }
 
-export interface SearchArguments {
+export interface SearchArguments extends PageArguments {
   query: string;
   mode?: SearchMode | null;
   where?: SearchFilterShape | null;
-  first?: number | null;
-  after?: string | null;
 }
 
 /** @throws CodedError `BAD_USER_INPUT` */

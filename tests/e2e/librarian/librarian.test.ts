@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
 import { DIALECTS } from '#tests/contract/model-dialects.ts';
-import { startStandIn } from '#tests/contract/openai-server.ts';
+import { startStandIn, type StandIn } from '#tests/contract/openai-server.ts';
 import { readByAgUi } from '#tests/setup/ag-ui.ts';
+import { untilFound, writeDocuments } from '#tests/setup/documents.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = {
@@ -87,30 +88,42 @@ function librarian(options: { paceMs?: number; firstQuestion?: string } = {}): {
   };
 }
 
+/** A server that generates by a model, with an agent for the librarian to be; `start` asks it one thing. */
+async function serverWith(models: StandIn) {
+  const other = await startTestServer({
+    OPENAI_BASE_URL: models.baseUrl,
+    OPENAI_API_KEY: models.apiKey,
+    CHAT_MODEL: models.chatModel,
+  });
+  const { data } = await post(
+    other.url,
+    'mutation { createAgent(input: { name: "librarian", config: { example: "librarian" } }) { agent { id } } }',
+  );
+  const { id } = data!['createAgent'].agent as { id: string };
+  const start = async (): Promise<string> => {
+    const started = await post(
+      other.url,
+      'mutation($id: ID!) { startRun(input: { agentId: $id, input: { question: "one two three" } }) { run { id } } }',
+      { id },
+    );
+    return started.data!['startRun'].run.id as string;
+  };
+  return { url: other.url, start, [Symbol.asyncDispose]: () => other[Symbol.asyncDispose]() };
+}
+
 beforeAll(async () => {
   server = await startTestServer();
-  for (const [title, text] of Object.entries(DOCUMENTS)) {
-    const input = {
+  await writeDocuments(
+    server.url,
+    Object.entries(DOCUMENTS).map(([title, text]) => ({
       title,
       text,
       source: `made/${title}.md`,
       mediaType: 'text/markdown',
       entities: [{ name: title, kind: 'package' }],
-    };
-    await post(
-      server.url,
-      'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
-      { input },
-    );
-  }
-  await vi.waitFor(
-    async () =>
-      expect(
-        (await post(server.url, '{ search(query: "jitter", first: 1) { edges { node { id } } } }')).data!['search']
-          .edges,
-      ).toHaveLength(1),
-    { timeout: 20_000 },
+    })),
   );
+  await untilFound(server.url, 'jitter', 1);
   // It makes its agent by itself.
   const first = librarian({ firstQuestion: QUESTION });
   const agent = await vi.waitFor(
@@ -229,21 +242,10 @@ test(
   { timeout: 120_000 },
   async () => {
     await using models = await startStandIn({ dialect: VLLM, thought: 'they ask for three words' });
-    await using other = await startTestServer({
-      OPENAI_BASE_URL: models.baseUrl,
-      OPENAI_API_KEY: models.apiKey,
-      CHAT_MODEL: models.chatModel,
-    });
-    const { data } = await post(
-      other.url,
-      'mutation { createAgent(input: { name: "librarian", config: { example: "librarian" } }) { agent { id } } }',
-    );
-    const start =
-      'mutation($agentId: ID!) { startRun(input: { agentId: $agentId, input: { question: "one two three" } }) { run { id } } }';
-    const variables = { agentId: data!['createAgent'].agent.id as string };
+    await using other = await serverWith(models);
     // While it still thinks aloud, and in the middle of the answer.
     for (const after of [0, 2]) {
-      const runId = (await post(other.url, start, variables)).data!['startRun'].run.id as string;
+      const runId = await other.start();
       models.next({ kind: 'cut', after });
       const stop = new AbortController();
       const errors: unknown[] = [];
@@ -293,19 +295,8 @@ test(
 
 test('with a chat model it passes the model’s words on, and says it anew in a second message when the model fails half-way', async () => {
   await using models = await startStandIn();
-  await using other = await startTestServer({
-    OPENAI_BASE_URL: models.baseUrl,
-    OPENAI_API_KEY: models.apiKey,
-    CHAT_MODEL: models.chatModel,
-  });
-  const { data } = await post(
-    other.url,
-    'mutation { createAgent(input: { name: "librarian", config: { example: "librarian" } }) { agent { id } } }',
-  );
-  const start =
-    'mutation($agentId: ID!) { startRun(input: { agentId: $agentId, input: { question: "one two three" } }) { run { id } } }';
-  const runId = (await post(other.url, start, { agentId: data!['createAgent'].agent.id })).data!['startRun'].run
-    .id as string;
+  await using other = await serverWith(models);
+  const runId = await other.start();
   models.next({ kind: 'cut', after: 2 });
   const stop = new AbortController();
   const errors: unknown[] = [];

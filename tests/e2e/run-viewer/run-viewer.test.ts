@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
+import { untilFound, writeDocuments } from '#tests/setup/documents.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { wireTo, type Wire } from '../wire.ts';
 import { chromiumPath, startBrowser } from '#tests/setup/browser.ts';
@@ -24,29 +25,24 @@ describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')('the
   beforeAll(async () => {
     server = await startTestServer();
     wire = await wireTo(server.server.port);
-    for (const name of ['undici', 'cockatiel', 'got', 'ky', 'pg']) {
-      const text = `${name} retries requests that failed, waits a while between attempts, and gives up in the end.\n\nIt is one of several that do.`;
-      const input = { title: `${name} README`, source: `npm/${name}`, mediaType: 'text/markdown', text };
-      await post(
-        server.url,
-        'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }',
-        { input },
-      );
-    }
-    await vi.waitFor(
-      async () =>
-        expect(
-          (await post(server.url, '{ search(query: "retries", first: 5) { edges { node { id } } } }')).data!['search']
-            .edges,
-        ).toHaveLength(5),
-      { timeout: 20_000 },
+    await writeDocuments(
+      server.url,
+      ['undici', 'cockatiel', 'got', 'ky', 'pg'].map((name) => ({
+        title: `${name} README`,
+        source: `npm/${name}`,
+        mediaType: 'text/markdown',
+        text: `${name} retries requests that failed, waits a while between attempts, and gives up in the end.\n\nIt is one of several that do.`,
+      })),
     );
+    await untilFound(server.url, 'retries', 5);
     // Through the server's own port: the wire is the browser's.
     librarian = runLibrarian({ url: server.url, signal: stop.signal, pollMs: 50, paceMs: 250 });
-    await vi.waitFor(async () =>
-      expect(
-        (await post(server.url, '{ agents(first: 1) { edges { node { name } } } }')).data!['agents'].edges,
-      ).toHaveLength(1),
+    await vi.waitFor(
+      async () => {
+        const { data } = await post(server.url, '{ agents(first: 1) { edges { node { name } } } }');
+        expect(data!['agents'].edges).toHaveLength(1);
+      },
+      { timeout: 20_000 },
     );
     browser = await startBrowser();
     page = await browser.newPage({ viewport: { width: 1240, height: 800 }, colorScheme: 'light' });

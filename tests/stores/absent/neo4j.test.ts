@@ -6,13 +6,14 @@ import { checkNeo4jVersion } from '#subgraphs/shared/neo4j/errors.ts';
 import { createGraph } from '#subgraphs/graph/index.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { absences, ask, SECRET, silence, type Absence } from './absent.ts';
+import { NEO4J } from '#tests/setup/given-stores.ts';
 
-const { TEST_NEO4J_URI, TEST_NEO4J_USERNAME: username = 'neo4j', TEST_NEO4J_PASSWORD: password = '' } = process.env;
+const { uri, username, password } = NEO4J;
 const QUERY = '{ entities(first: 1) { edges { node { id } } } }';
 const graph = (
   options: { uri?: string; password?: string; username?: string; database?: string },
   signal?: AbortSignal,
-) => ask(createGraph({ neo4j: { uri: TEST_NEO4J_URI!, username, password, ...options } }, {}), QUERY, signal);
+) => ask(createGraph({ neo4j: { uri: uri!, username, password, ...options } }, {}), QUERY, signal);
 
 const everywhere: Absence[] = [
   { how: 'off', attempt: () => ask(createGraph({}, {}), QUERY), code: 'STORE_DISABLED', names: /NEO4J_URI/ },
@@ -46,7 +47,7 @@ const everywhere: Absence[] = [
 ];
 absences('Neo4j', everywhere, password ? [password] : []);
 
-describe.skipIf(!TEST_NEO4J_URI)('Neo4j (TEST_NEO4J_URI)', () => {
+describe.skipIf(!uri)('Neo4j (TEST_NEO4J_URI)', () => {
   const onServer: Absence[] = [
     {
       how: 'wrong password',
@@ -62,7 +63,7 @@ describe.skipIf(!TEST_NEO4J_URI)('Neo4j (TEST_NEO4J_URI)', () => {
     },
     {
       how: 'wrong scheme',
-      attempt: () => graph({ uri: TEST_NEO4J_URI!.replace('bolt:', 'bolt+s:') }),
+      attempt: () => graph({ uri: uri!.replace('bolt:', 'bolt+s:') }),
       code: 'STORE_UNAVAILABLE',
       names: /NEO4J_URI.*scheme/,
     },
@@ -73,8 +74,8 @@ describe.skipIf(!TEST_NEO4J_URI)('Neo4j (TEST_NEO4J_URI)', () => {
     const tenantId = `abort-${Date.now().toString(36)}`;
     const context = (signal?: AbortSignal) =>
       createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] }, { signal });
-    const driver = createNeo4jGraph({ uri: TEST_NEO4J_URI!, username, password });
-    const client = neo4j.driver(TEST_NEO4J_URI!, neo4j.auth.basic(username, password));
+    const driver = createNeo4jGraph({ uri: uri!, username, password });
+    const client = neo4j.driver(uri!, neo4j.auth.basic(username, password));
     const entity = (name: string) => [{ name, kind: 'topic', properties: {} }];
     try {
       await driver.upsertEntities(context(), entity('first'));

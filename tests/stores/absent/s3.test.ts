@@ -4,24 +4,17 @@ import { describe } from 'vitest';
 import { createObject } from '#subgraphs/object/index.ts';
 import type { S3Config } from '#subgraphs/object/driver.ts';
 import { absences, ask, SECRET, silence, type Absence } from './absent.ts';
+import { S3 } from '#tests/setup/given-stores.ts';
 
-const {
-  TEST_S3_ENDPOINT,
-  TEST_S3_ACCESS_KEY = '',
-  TEST_S3_SECRET_KEY = '',
-  TEST_S3_REGION = 'us-east-1',
-} = process.env;
 const QUERY = '{ objects(first: 1) { edges { node { key } } } }';
 const objects = (changes: Partial<S3Config>, signal?: AbortSignal) =>
   ask(
     createObject({
       driver: {
         kind: 's3',
-        endpoint: TEST_S3_ENDPOINT!,
-        accessKey: TEST_S3_ACCESS_KEY,
-        secretKey: TEST_S3_SECRET_KEY,
+        ...S3,
+        endpoint: S3.endpoint!,
         bucket: `absent-${randomBytes(4).toString('hex')}`,
-        region: TEST_S3_REGION,
         ...changes,
       },
     }),
@@ -68,9 +61,9 @@ const everywhere: Absence[] = [
     names: /S3_ENDPOINT/,
   },
 ];
-absences('S3', everywhere, TEST_S3_SECRET_KEY ? [TEST_S3_SECRET_KEY] : []);
+absences('S3', everywhere, S3.secretKey ? [S3.secretKey] : []);
 
-describe.skipIf(!TEST_S3_ENDPOINT)('S3 (TEST_S3_ENDPOINT)', () => {
+describe.skipIf(!S3.endpoint)('S3 (TEST_S3_ENDPOINT)', () => {
   const onServer: Absence[] = [
     { how: 'unknown key', attempt: () => objects(wrongKeys), code: 'STORE_UNAVAILABLE', names: /S3_ACCESS_KEY/ },
     {
@@ -87,5 +80,5 @@ describe.skipIf(!TEST_S3_ENDPOINT)('S3 (TEST_S3_ENDPOINT)', () => {
       names: /S3_REGION/,
     },
   ];
-  absences('S3', onServer, [TEST_S3_SECRET_KEY]);
+  absences('S3', onServer, [S3.secretKey]);
 });

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { OBJECT, type ObjectBounds } from '../../bounds.ts';
 import type { ObjectDriver, ObjectInfo, ObjectScope, ObjectSummary, OpenObject, PutOptions } from '../../driver.ts';
-import { mapBounded } from '../../bytes/bounded.ts';
+import { mapBounded } from '../map-bounded.ts';
 import { filesError, isAbsent } from './errors.ts';
 import { ensureFolder, pruneFolders, refuseLinks, syncFolder } from './folders.ts';
 import { walk } from './listing.ts';

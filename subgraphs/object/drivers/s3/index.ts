@@ -30,7 +30,7 @@ import type {
 } from '../../driver.ts';
 import type { S3Config } from '../../driver.ts';
 import { keyFault } from '../../input.ts';
-import { mapBounded } from '../../bytes/bounded.ts';
+import { mapBounded } from '../map-bounded.ts';
 import { isAbsent, s3Error } from './errors.ts';
 import { uploadBytes } from './upload.ts';
 

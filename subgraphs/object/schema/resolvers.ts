@@ -1,13 +1,14 @@
 /** What the schema's fields do, apart from GraphQL: checks what callers send, and asks loaders, driver and signer. */
 import { createHash } from 'node:crypto';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
-import { pageOf, pageSize, type Edge, type Page } from '#subgraphs/shared/connections.ts';
+import { pageOf, pageSize, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
-import { checkContentType } from './content-type.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { checkContentType } from '../bytes/content-type.ts';
+import { once } from '../bytes/once.ts';
 import { OBJECT, type ObjectBounds } from '../bounds.ts';
 import type { ObjectDriver, ObjectInfo, ObjectSigner, SignedRequest } from '../driver.ts';
-import { checkKey, checkPrefix } from '../input.ts';
+import { checkExpiresIn, checkKey, checkPrefix, checkSha256, decodeContent, type PutRequest } from '../input.ts';
 import { createLoaders, scopeOf } from '../loaders.ts';
 
 /** What the schema builds on. */
@@ -32,15 +33,8 @@ export interface UploadRequest {
   expiresIn?: number | null;
 }
 
-export interface PutRequest {
-  key: string;
-  contentType: string;
-  content: string;
-  encoding: 'UTF8' | 'BASE64';
-}
-
 /** The operations of the object subgraph. `deps` is read when they run, never before. */
-export function createService(deps: ObjectDeps) {
+export function createResolvers(deps: ObjectDeps) {
   const loaders = createLoaders(
     () => deps.driver,
     () => deps.bounds ?? {},
@@ -70,7 +64,7 @@ export function createService(deps: ObjectDeps) {
 
     async objects(
       context: RequestContext,
-      args: { prefix?: string | null; first?: number | null; after?: string | null },
+      args: PageArguments & { prefix?: string | null },
     ): Promise<Page<StoredObject, Edge<StoredObject>>> {
       const prefix = checkPrefix(args.prefix ?? '');
       const size = pageSize(args.first);
@@ -149,45 +143,3 @@ export function createService(deps: ObjectDeps) {
     },
   };
 }
-
-/** A body of one piece. */
-export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
-function checkExpiresIn(
-  expiresIn: number | null | undefined,
-  { linkSeconds = OBJECT.linkSeconds }: ObjectBounds = {},
-): number {
-  const seconds = expiresIn ?? OBJECT.defaultLinkSeconds;
-  if (seconds < 1 || seconds > linkSeconds)
-    throw badUserInput(`\`expiresIn\` must be from 1 to ${linkSeconds} seconds; got ${seconds}.`);
-  return seconds;
-}
-
-function checkSha256(sha256: string): string {
-  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw badUserInput('`sha256` must be 64 hexadecimal digits.');
-  return sha256.toLowerCase();
-}
-
-function decodeContent({ content, encoding }: PutRequest): Uint8Array {
-  const hint = 'Use `requestUpload` for larger objects.';
-  // Before decoding: base64 has four characters for three bytes.
-  if (content.length > Math.ceil(OBJECT.putBytes / 3) * 4) throw tooLarge(hint);
-  let bytes: Buffer;
-  if (encoding === 'BASE64') {
-    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(content) || content.length % 4 !== 0) {
-      throw badUserInput('`content` is not base64 (RFC 4648, with padding and without line breaks).');
-    }
-    bytes = Buffer.from(content, 'base64');
-  } else {
-    if (/\p{Cs}/u.test(content))
-      throw badUserInput('`content` must be well-formed Unicode.', { hint: 'Send bytes that are not text as BASE64.' });
-    bytes = Buffer.from(content, 'utf8');
-  }
-  if (bytes.byteLength > OBJECT.putBytes) throw tooLarge(hint);
-  return bytes;
-}
-
-const tooLarge = (hint: string) =>
-  new CodedError('PAYLOAD_TOO_LARGE', `\`content\` is at most ${OBJECT.putBytes} bytes (8 MiB).`, { hint });
