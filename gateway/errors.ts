@@ -74,6 +74,11 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     meaning: 'The operation is nested more deeply than the limit, or has more tokens or aliases.',
     action: 'Split it.',
   },
+  TOO_MANY_ERRORS: {
+    status: 503,
+    meaning: 'More places of the answer failed than are told one by one; what is null without an error failed too.',
+    action: 'Read the errors before it: one cause has many of them.',
+  },
   PAYLOAD_TOO_LARGE: {
     status: 413,
     meaning: 'The request body is over the limit.',

@@ -9,11 +9,12 @@ import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { paceWork } from '#subgraphs/shared/turns.ts';
+import { costLimits } from './admission/cost-limits.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
 import { mcpEndpoint } from './agents/mcp.ts';
-import { developmentAuthenticator } from './auth/authenticator.ts';
+import { developmentAuthenticator, orAnonymous } from './auth/authenticator.ts';
 import { policyService } from './auth/directives/policy-service.ts';
 import { generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
@@ -116,10 +117,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   try {
     // ── Who may come in ──────────────────────────────────────────────────────────────────────────────────────────────
     const guard = requestGuard(config.server);
-    const authenticator =
+    const known =
       config.oidc === undefined
         ? developmentAuthenticator
         : oidcAuthenticator({ ...config.oidc, ...config.bounds.auth });
+    const authenticator = config.anonymousTenant === undefined ? known : orAnonymous(known, config.anonymousTenant);
     const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
@@ -189,7 +191,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       documents: documents(config.bounds.admission),
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
-      maxCost: config.bounds.admission.cost,
+      costLimit: costLimits(config.bounds.admission),
       mask: (result, request) => maskResult(result, request, log),
       mutated: () => background?.mutated(),
     });
@@ -333,7 +335,6 @@ function requestPath(path: RequestPath): Handler[] {
       ...config.bounds.agents,
       body: bodyLimits(config.bounds.http),
       budget: answerBudget(config.bounds.admission),
-      maxCost: config.bounds.admission.cost,
       log,
     }),
     // Programs: queries, mutations, and streams over server-sent events.

@@ -8,6 +8,7 @@ import { APART } from '#gateway/bounds/apart.ts';
 import { bodyLimits } from './http/body.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
+import { unlimitedCost } from './admission/cost-limits.ts';
 import { answerBudget, operations } from './admission/operations.ts';
 import { DEVELOPER, type Authenticator } from './auth/authenticator.ts';
 import { generatedSecret } from './auth/generated-secrets.ts';
@@ -91,7 +92,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       }),
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
-      maxCost: Infinity,
+      costLimit: unlimitedCost,
       mask: (result, request) => maskResult(result, request, log),
       mutated: () => undefined,
     });

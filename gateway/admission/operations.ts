@@ -16,11 +16,12 @@ import { Budget, type BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { withDoubles } from '#gateway/plan/variables.ts';
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { anonymousRefused, CodedError } from '#subgraphs/shared/errors.ts';
 import type { FailedRequest } from '#gateway/telemetry/failures.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import type { ADMISSION } from '#gateway/bounds/admission.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import type { CostLimit } from './cost-limits.ts';
 import { type OperationRefused, refusal, type Documents } from './documents.ts';
 import { Deadline } from './deadline.ts';
 import { readParameters } from './parameters.ts';
@@ -46,8 +47,10 @@ export interface Caller {
   readonly asText?: boolean;
   /** What the answer may come to here. @default that of all operations */
   readonly budget?: BudgetLimits;
-  /** The most that the operation may cost here. @default that of all operations */
-  readonly maxCost?: number;
+  /**
+   * The part of what such an operation may cost that it may: those that come in one request share it. @default 1
+   */
+  readonly costShare?: number;
   /** Said to callers whose operation is not among {@link allow}. */
   readonly allowHint?: string;
 }
@@ -80,8 +83,8 @@ export interface OperationsOptions {
   timeoutMs: number;
   /** What one answer may come to, and each event of a subscription. */
   budget: BudgetLimits;
-  /** The most that an operation may cost by its text and variables, in the units of the cost specification. */
-  maxCost: number;
+  /** The most that an operation may cost by its text and variables. */
+  costLimit: CostLimit;
   /** Makes the errors of a result fit for clients. */
   mask(result: ExecutionResult, request: FailedRequest): ExecutionResult;
   /** Called after every mutation, whatever came of it. */
@@ -92,6 +95,7 @@ export interface OperationsOptions {
 export const answerBudget = (bounds: BoundValues<typeof ADMISSION>): BudgetLimits => ({
   nodes: bounds.answerNodes,
   bytes: bounds.answerBytes,
+  errors: bounds.answerErrors,
 });
 
 export function operations({
@@ -99,7 +103,7 @@ export function operations({
   documents,
   timeoutMs,
   budget: limits,
-  maxCost,
+  costLimit: costLimitOf,
   mask,
   mutated,
 }: OperationsOptions): Operations {
@@ -113,11 +117,13 @@ export function operations({
         if (caller.allow?.includes(type) === false) {
           throw refusal(new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`, { hint: caller.allowHint }));
         }
+        if (type === 'mutation' && caller.principal.anonymous === true)
+          throw refusal(anonymousRefused('changes something'));
         const { engine } = lease;
         // Once, for all who count and read them.
         const variables = hasExact ? doublesIn(document, operationName, given, engine.schema) : given;
         const cost = engine.cost?.of(document, operationName, variables);
-        const costLimit = caller.maxCost ?? maxCost;
+        const costLimit = Math.floor(costLimitOf(type, caller.principal) * (caller.costShare ?? 1));
         // Variables that do not fit have no meaning to count by: the engine refuses them, and says which, before it plans.
         if (cost !== undefined && cost > costLimit && variablesFit(document, operationName, variables, engine.schema))
           throw refusedOverCost(cost, costLimit);
@@ -203,7 +209,7 @@ function doublesIn(
 function refusedOverCost(cost: number, limit: number): OperationRefused {
   return refusal(
     new CodedError('QUERY_TOO_COSTLY', `The operation may cost ${cost}; at most ${limit} is accepted.`, {
-      hint: 'Ask for smaller pages (`first`) where lists are within lists, or raise MAX_COST.',
+      hint: 'Ask for smaller pages (`first`) where lists are within lists, or raise MAX_COST (and what is set for its kind).',
       extensions: { cost: { estimated: cost, limit } },
     }),
   );

@@ -30,8 +30,6 @@ export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   body: BodyLimits;
   /** What an answer may come to; those to one request may together come to `answerBytes` at the most. */
   budget: BudgetLimits;
-  /** The most that the operations of one request may cost. */
-  maxCost: number;
   log: Logger;
 }
 
@@ -82,7 +80,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const { body } = read;
     const messages = Array.isArray(body) ? body.length : 1;
     if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
-    const shares = shared(budget, options.maxCost, messages);
+    const shares = shared(budget, messages);
     const [{ McpServer }, { StreamableHTTPServerTransport }] = await Promise.all([
       import('@modelcontextprotocol/sdk/server/mcp.js'),
       import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
@@ -104,9 +102,9 @@ export function mcpEndpoint(options: McpOptions): Handler {
 }
 
 /** What each message of a batch may answer: together no more than one alone. */
-function shared({ nodes, bytes }: BudgetLimits, maxCost: number, messages: number): Pick<Caller, 'budget' | 'maxCost'> {
+function shared({ nodes, bytes, errors }: BudgetLimits, messages: number): Pick<Caller, 'budget' | 'costShare'> {
   const share = (whole: number): number => Math.floor(whole / Math.max(messages, 1));
-  return { budget: { nodes: share(nodes), bytes: share(bytes) }, maxCost: share(maxCost) };
+  return { budget: { nodes: share(nodes), bytes: share(bytes), errors }, costShare: 1 / Math.max(messages, 1) };
 }
 
 /**

@@ -17,6 +17,21 @@ export const DEVELOPER: Principal = Object.freeze({ tenantId: 'default', subject
 /** Development mode: nobody is asked. The listener is bound to loopback, and pages of other origins are refused. */
 export const developmentAuthenticator: Authenticator = { authenticate: async () => DEVELOPER };
 
+/** Takes whoever presents nothing for nobody in particular of `tenantId`; what is presented must be valid all the same. */
+export function orAnonymous(known: Authenticator, tenantId: string): Authenticator {
+  const anonymous: Principal = Object.freeze({
+    tenantId,
+    subject: 'system:anonymous',
+    roles: [],
+    scopes: [],
+    anonymous: true,
+  });
+  return {
+    authenticate: async (authorization) =>
+      authorization === undefined || authorization === '' ? anonymous : await known.authenticate(authorization),
+  };
+}
+
 /**
  * The token of `Authorization: Bearer <token>`.
  * @throws CodedError `UNAUTHENTICATED` when there is none

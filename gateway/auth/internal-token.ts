@@ -27,6 +27,7 @@ export function internalTokens(secret: string): InternalTokens {
         roles: principal.roles,
         scopes: principal.scopes,
         ...(principal.system === true ? { system: true } : {}),
+        ...(principal.anonymous === true ? { anonymous: true } : {}),
       })
         .setProtectedHeader({ alg: 'HS256', typ: 'tributary-internal+jwt' })
         .setSubject(principal.subject)
@@ -48,7 +49,7 @@ export function internalTokens(secret: string): InternalTokens {
             maxTokenAge: `${AUTH.internalTokenSeconds}s`,
             requiredClaims: ['sub', 'exp'],
           });
-          const { tenant, roles, scopes, system, sub } = payload as Record<string, unknown>;
+          const { tenant, roles, scopes, system, anonymous, sub } = payload as Record<string, unknown>;
           if (typeof tenant !== 'string' || !TENANT_ID.test(tenant))
             throw new errors.JWTInvalid('The tenant is missing.');
           return Object.freeze({
@@ -57,6 +58,7 @@ export function internalTokens(secret: string): InternalTokens {
             roles: (roles as string[] | undefined) ?? [],
             scopes: (scopes as string[] | undefined) ?? [],
             ...(system === true ? { system: true } : {}),
+            ...(anonymous === true ? { anonymous: true } : {}),
           });
         } catch (error) {
           throw unauthenticated(

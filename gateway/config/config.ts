@@ -46,6 +46,8 @@ export interface Config {
         readonly clockSkewSeconds: number;
       }
     | undefined;
+  /** The tenant of callers without a token; undefined where they are refused. */
+  readonly anonymousTenant: string | undefined;
   /** Configured keys; absent ones are generated into the data folder. */
   readonly keys: { readonly internalToken: string | undefined; readonly objectSigning: string | undefined };
   readonly stores: {
@@ -217,7 +219,7 @@ function checkTogether(value: Values, isSet: (name: VariableName) => boolean, fa
   if (isSet('OIDC_ISSUER') && !isSet('OIDC_AUDIENCE') && !isSet('OIDC_CLIENT_ID')) {
     faults.push('OIDC_AUDIENCE must be set beside OIDC_ISSUER, or any token of that issuer would be accepted.');
   }
-  for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const) {
+  for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'ANONYMOUS_TENANT'] as const) {
     if (isSet(name) && !isSet('OIDC_ISSUER')) faults.push(`${name} has no effect without OIDC_ISSUER.`);
   }
   if (
@@ -322,6 +324,7 @@ function build(
             rolesClaim: env.OIDC_ROLES_CLAIM,
             clockSkewSeconds: env.OIDC_CLOCK_SKEW_SECONDS,
           },
+    anonymousTenant: env.ANONYMOUS_TENANT,
     keys: { internalToken: env.INTERNAL_TOKEN_SECRET, objectSigning: env.OBJECT_SIGNING_KEY },
     stores: {
       postgres: postgresAddress(env),

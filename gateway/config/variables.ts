@@ -3,6 +3,7 @@
  * docs/configuration.md is printed from this table. Variables of bounds (time-outs, sizes, queues …) are made from `gateway/bounds/`.
  */
 import { z } from 'zod';
+import { TENANT_ID } from '#subgraphs/shared/context.ts';
 import { boundVariables, integer } from './bounds.ts';
 import { mayPassOn, requestHeaderRules, responseHeaderRules } from './header-rules.ts';
 
@@ -177,6 +178,12 @@ export const Variables = z.object({
     'auth',
     'The client secret of this server at the issuer. Not needed to verify tokens.',
     { secret },
+  ),
+  ANONYMOUS_TENANT: optional(
+    text.regex(TENANT_ID, 'must be the id of a tenant: letters, digits, `_` and `-`'),
+    'auth',
+    'The tenant whose data callers without a token may read, within `MAX_COST_ANONYMOUS`. They change nothing, ask no model, and see nothing that is `@authenticated`.',
+    { absent: 'they are refused' },
   ),
   OIDC_TENANT_CLAIM: withDefault(text, 'auth', 'tenant', 'The claim that names the tenant; dots lead into objects.'),
   OIDC_ROLES_CLAIM: withDefault(

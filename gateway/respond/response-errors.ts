@@ -1,7 +1,9 @@
 /** The errors of one answer while it is being made. */
-import { GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Budget } from '#subgraphs/shared/budget.ts';
 import { RESPOND } from '#gateway/bounds/respond.ts';
+import { toldError } from './told-error.ts';
 
 /** A path in the answer: response names and list indices. */
 export type Path = readonly (string | number)[];
@@ -12,6 +14,7 @@ export class ResponseErrors {
   /** Of the answer, of which errors are a part. */
   readonly budget: Budget | undefined;
   readonly #known = new Set<string>();
+  #isFull = false;
   /** Texts of the paths of all errors, and of all that leads to them; made when first asked for. */
   #index: { leading: Set<string>; exact: Set<string> } | undefined;
 
@@ -19,8 +22,19 @@ export class ResponseErrors {
     this.budget = budget;
   }
 
+  /** Whether one has been left out: so will be all that come after it, and nobody need look for them. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
   /** @throws CodedError `QUERY_TOO_COSTLY` when the answer has become too large by its errors */
   add(error: GraphQLError): void {
+    const most = this.budget?.limits.errors ?? Infinity;
+    if (this.list.length >= most) {
+      if (!this.#isFull) this.list.push(tooMany(most));
+      this.#isFull = true;
+      return;
+    }
     this.budget?.write(1, error.message.length + RESPOND.errorBytes);
     this.list.push(error);
     if (this.#index !== undefined) addTo(this.#index, error);
@@ -36,7 +50,7 @@ export class ResponseErrors {
     this.#known.add(key);
     const at = path.length === 0 ? undefined : path;
     this.add(
-      new GraphQLError(error.message, {
+      toldError(error.message, {
         nodes: error.nodes,
         path: at,
         originalError: error.originalError,
@@ -48,6 +62,7 @@ export class ResponseErrors {
   /** Whether an error at, above or below `path` says why there is nothing at `path`. */
   explains(path: Path): boolean {
     if (this.list.length === 0) return false;
+    if (this.#isFull) return true;
     if (this.#index === undefined) {
       this.#index = { leading: new Set(), exact: new Set() };
       for (const error of this.list) addTo(this.#index, error);
@@ -58,6 +73,13 @@ export class ResponseErrors {
       if (exact.has(JSON.stringify(path.slice(0, length)))) return true;
     return false;
   }
+}
+
+function tooMany(most: number): GraphQLError {
+  const error = new CodedError('TOO_MANY_ERRORS', `More than ${most} places of the answer failed; no more are told.`, {
+    hint: 'Ask for smaller pages or fewer fields.',
+  });
+  return toldError(error.message, { originalError: error, extensions: error.extensions });
 }
 
 function addTo(index: { leading: Set<string>; exact: Set<string> }, { path }: GraphQLError): void {

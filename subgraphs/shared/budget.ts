@@ -10,6 +10,8 @@ export interface BudgetLimits {
   readonly nodes: number;
   /** Bytes of an answer as JSON. */
   readonly bytes: number;
+  /** Errors that an answer tells one by one. @default all */
+  readonly errors?: number;
 }
 
 /** The budget of one answer: of a query, a mutation, or one event of a subscription. */

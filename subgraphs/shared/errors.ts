@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'CURSOR_EXPIRED'
   | 'QUERY_TOO_COSTLY'
   | 'QUERY_TOO_DEEP'
+  | 'TOO_MANY_ERRORS'
   | 'PAYLOAD_TOO_LARGE'
   | 'PLANNING_TIMEOUT'
   | 'REQUEST_TIMEOUT'
@@ -68,6 +69,13 @@ export const notFound = (what: string, id: string): CodedError =>
 /** The write contradicts the present state, such as appending to a finished run. */
 export const conflict = (message: string, options?: CodedErrorOptions): CodedError =>
   new CodedError('CONFLICT', message, options);
+
+/**
+ * Callers who have not said who they are may not do this.
+ * @param does what they would, as in "asks a model"
+ */
+export const anonymousRefused = (does: string): CodedError =>
+  new CodedError('UNAUTHENTICATED', `Whoever ${does} must say who he is.`, { hint: 'Send a valid token.' });
 
 /** The caller is known but may not do this. */
 export const forbidden = (message: string, options?: CodedErrorOptions): CodedError =>

@@ -20,6 +20,8 @@ export const LIBRARY_SDL = `
     "Answers only when the request is given up."
     never: String
     fail: String
+    "Holds up the whole process."
+    stall(ms: Int!): Int
     refuse: String
     echo(text: String, any: [In!]): String
   }
@@ -44,6 +46,8 @@ export class Library {
   listeners = new Set<(book: { id: string; title: string }) => void>();
   #changed: (() => void)[] = [];
   readonly #ends = new Set<() => unknown>();
+  /** Called when `stall` is over. */
+  stalled: () => void = () => undefined;
 
   add(title: string): { id: string; title: string } {
     const book = { id: String(this.books.length + 1), title };
@@ -120,6 +124,11 @@ export function librarySubgraph(library: Library): MountedSubgraph {
             library.waiting.push(context);
             library.changed();
           }),
+        stall: (_: unknown, { ms }: { ms: number }) => {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+          library.stalled();
+          return ms;
+        },
         fail: () => {
           throw new Error('connect to postgres://admin:hunter2@db:5432/x failed');
         },

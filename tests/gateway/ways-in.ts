@@ -12,8 +12,8 @@ export interface WayIn {
   readonly answer: GraphqlAnswer;
 }
 
-/** Sends one operation. */
-export type Send = (url: string, parameters: Parameters) => Promise<WayIn>;
+/** Sends one operation, as whoever `authorization` says (nobody when it is absent). */
+export type Send = (url: string, parameters: Parameters, authorization?: string) => Promise<WayIn>;
 
 export interface Parameters {
   query: string;
@@ -42,6 +42,8 @@ export async function http(
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
+const as = (authorization: string | undefined): Record<string, string> =>
+  authorization === undefined ? {} : { authorization };
 const wayIn = (text: string, answer: GraphqlAnswer): WayIn => ({ bytes: Buffer.byteLength(text), text, answer });
 const whole = (text: string): WayIn => wayIn(text, JSON.parse(text) as GraphqlAnswer);
 
@@ -54,27 +56,26 @@ const telling = (messages: GraphqlAnswer[]): GraphqlAnswer => {
 };
 
 export const WAYS_IN: Readonly<Record<string, Send>> = {
-  POST: async (url, parameters) => whole((await http(url, '/graphql', 'POST', JSON_TYPE, writeJson(parameters))).text),
-
-  GET: async (url, { query, variables, extensions }) => {
-    const search = new URLSearchParams({
-      query,
-      variables: writeJson(variables ?? {}),
-      extensions: writeJson(extensions ?? {}),
-    });
-    return whole((await http(url, `/graphql?${search.toString()}`, 'GET', { accept: 'application/json' })).text);
+  POST: async (url, parameters, authorization) => {
+    const headers = { ...JSON_TYPE, ...as(authorization) };
+    return whole((await http(url, '/graphql', 'POST', headers, writeJson(parameters))).text);
   },
 
-  'server-sent events': async (url, parameters) => {
-    const headers = { ...JSON_TYPE, accept: 'text/event-stream' };
+  GET: async (url, parameters, authorization) => {
+    const headers = { accept: 'application/json', ...as(authorization) };
+    return whole((await http(url, pathOf(parameters), 'GET', headers)).text);
+  },
+
+  'server-sent events': async (url, parameters, authorization) => {
+    const headers = { ...JSON_TYPE, accept: 'text/event-stream', ...as(authorization) };
     const { text } = await http(url, '/graphql', 'POST', headers, writeJson(parameters));
     if (!text.includes('event: complete')) throw new Error(`The stream was cut: ${text.slice(0, 1_000)}`);
     const messages = [...text.matchAll(/event: next\ndata: (.*)\n\n/g)].map(([, json]) => JSON.parse(json!));
     return wayIn(text, telling(messages as GraphqlAnswer[]));
   },
 
-  multipart: async (url, parameters) => {
-    const headers = { ...JSON_TYPE, accept: 'multipart/mixed, application/json' };
+  multipart: async (url, parameters, authorization) => {
+    const headers = { ...JSON_TYPE, accept: 'multipart/mixed, application/json', ...as(authorization) };
     const { text } = await http(url, '/graphql', 'POST', headers, writeJson(parameters));
     if (!text.startsWith('\r\n--') && !text.startsWith('--')) return whole(text);
     if (!/--\r\n$/.test(text)) throw new Error(`The stream was cut: ${text.slice(-1_000)}`);
@@ -85,13 +86,13 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
     return wayIn(text, telling(messages));
   },
 
-  WebSocket: async (url, parameters) => {
-    await using socket = await openSocket(url);
+  WebSocket: async (url, parameters, authorization) => {
+    await using socket = await openSocket(url, authorization);
     return await socket.ask(parameters);
   },
 
-  MCP: async (url, parameters) => {
-    const { text } = await mcp(url, mcpExecute(1, parameters));
+  MCP: async (url, parameters, authorization) => {
+    const { text } = await mcp(url, mcpExecute(1, parameters), authorization);
     const { result, error } = JSON.parse(text) as {
       result?: { content: { text: string }[] };
       error?: { message: string };
@@ -104,6 +105,42 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
   },
 };
 
+const pathOf = ({ query, variables, extensions }: Parameters): string => {
+  const json = { variables: writeJson(variables ?? {}), extensions: writeJson(extensions ?? {}) };
+  return `/graphql?${new URLSearchParams({ query, ...json }).toString()}`;
+};
+
+/** Sends an operation and gives what goes away in the middle of it, without a word. */
+export type Leave = (url: string, parameters: Parameters, authorization?: string) => Promise<() => void>;
+
+const leaving =
+  (method: 'GET' | 'POST', accept: string, to: (parameters: Parameters) => { path: string; body?: string }): Leave =>
+  (url, parameters, authorization) => {
+    const { path, body } = to(parameters);
+    const request = httpRequest(`${url}${path}`, { method, headers: { ...JSON_TYPE, accept, ...as(authorization) } });
+    request.on('error', () => undefined);
+    request.end(body);
+    return Promise.resolve(() => void request.destroy());
+  };
+const toGraphql = (parameters: Parameters) => ({ path: '/graphql', body: writeJson(parameters) });
+
+/** The same ways, by clients that do not wait for the answer. */
+export const LEAVING: Readonly<Record<string, Leave>> = {
+  POST: leaving('POST', 'application/json', toGraphql),
+  GET: leaving('GET', 'application/json', (parameters) => ({ path: pathOf(parameters) })),
+  'server-sent events': leaving('POST', 'text/event-stream', toGraphql),
+  multipart: leaving('POST', 'multipart/mixed, application/json', toGraphql),
+  WebSocket: async (url, parameters, authorization) => {
+    const { socket, ask } = await openSocket(url, authorization);
+    ask(parameters).catch(() => undefined);
+    return () => void socket.terminate();
+  },
+  MCP: leaving('POST', 'application/json, text/event-stream', (parameters) => ({
+    path: '/mcp',
+    body: writeJson(mcpExecute(1, parameters)),
+  })),
+};
+
 /** A JSON-RPC message that runs an operation. */
 export const mcpExecute = (id: number, { query, variables }: Parameters): object => ({
   jsonrpc: '2.0',
@@ -113,12 +150,12 @@ export const mcpExecute = (id: number, { query, variables }: Parameters): object
 });
 
 /** Sends messages to the MCP endpoint. */
-export const mcp = (url: string, body: unknown): Promise<{ status: number; text: string }> =>
+export const mcp = (url: string, body: unknown, authorization?: string): Promise<{ status: number; text: string }> =>
   http(
     url,
     '/mcp',
     'POST',
-    { ...JSON_TYPE, accept: 'application/json, text/event-stream' },
+    { ...JSON_TYPE, accept: 'application/json, text/event-stream', ...as(authorization) },
     typeof body === 'string' ? body : writeJson(body),
   );
 
@@ -129,11 +166,16 @@ export interface TestSocket extends AsyncDisposable {
 }
 
 /** A WebSocket on which operations can be asked side by side. */
-export async function openSocket(url: string): Promise<TestSocket> {
+export async function openSocket(url: string, authorization?: string): Promise<TestSocket> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
-  socket.send(writeJson({ type: 'connection_init' }));
-  await once(socket, 'message');
+  socket.send(writeJson({ type: 'connection_init', payload: as(authorization) }));
+  await Promise.race([
+    once(socket, 'message'),
+    once(socket, 'close').then(([code, reason]) => {
+      throw new Error(`The socket was closed: ${code} ${String(reason)}`);
+    }),
+  ]);
   let next = 0;
   return {
     socket,

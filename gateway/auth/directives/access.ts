@@ -1,5 +1,5 @@
 /** What one caller may be shown of one operation's answer. */
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { anonymousRefused, forbidden, type CodedError } from '#subgraphs/shared/errors.ts';
 import type { AccessRules } from './access-rules.ts';
 import type { Alternatives, Clause, Clauses } from './clauses.ts';
 
@@ -57,12 +57,8 @@ export class Access {
   #denial(needed: Clauses, what: string): CodedError | undefined {
     const unmet = [...needed].filter((clause) => this.#unmet.has(clause));
     if (unmet.length === 0) return undefined;
-    const isUnknown = this.#grants?.authenticated === false;
-    return new CodedError(
-      isUnknown ? 'UNAUTHENTICATED' : 'FORBIDDEN',
-      isUnknown ? `Whoever asks for ${what} must say who he is.` : `The caller may not see ${what}.`,
-      { hint: isUnknown ? 'Send a valid token.' : this.#hint(unmet) },
-    );
+    if (this.#grants?.authenticated === false) return anonymousRefused(`asks for ${what}`);
+    return forbidden(`The caller may not see ${what}.`, { hint: this.#hint(unmet) });
   }
 
   #hint(unmet: readonly number[]): string | undefined {

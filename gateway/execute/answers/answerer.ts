@@ -4,7 +4,7 @@ import { JsonText } from '#gateway/respond/json-text.ts';
 import type { Turns } from '#gateway/respond/pauses.ts';
 import { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { SubgraphClient } from '../clients/subgraph-client.ts';
 import { emptyObject } from '../json-object.ts';
 import type { PreparedOperation } from '../prepared-operations.ts';
@@ -100,9 +100,12 @@ function clientNames(
   return renamed;
 }
 
-/** Whoever waits for an answer. One that is late already when it is shaped has its errors in it, and is shaped. */
-export function turnsOf({ context: { principal, signal, budget } }: PlanRun): Turns {
-  const late = signal?.aborted === true;
+/**
+ * Whoever waits for an answer. One that is late already when it is shaped, and says so in its errors, is shaped; but not
+ * for a client that has left.
+ */
+export function turnsOf({ context: { principal, signal, budget }, errors }: PlanRun): Turns {
+  const late = signal?.reason instanceof CodedError && errors.list.length > 0;
   const left = (): CodedError | undefined => (signal?.aborted === true ? cancelled(signal) : undefined);
   return { key: principal.tenantId, ended: () => budget?.failure ?? (late ? undefined : left()) };
 }

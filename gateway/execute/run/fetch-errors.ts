@@ -1,6 +1,7 @@
 /** Errors of subgraphs, as the client sees them: at the client's path, with a code and the subgraph's name. */
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { toldError } from '#gateway/respond/told-error.ts';
 import type { Path } from '#gateway/respond/response-errors.ts';
 
 /** The error of one field of a subgraph, moved to `path`. What only a log may see stays in `originalError`. */
@@ -15,13 +16,13 @@ export function errorOfSubgraph(
   const { http: _, ...extensions } = error.extensions ?? {};
   const code = extensions.code ?? 'INTERNAL_SERVER_ERROR';
   const nodes = error instanceof GraphQLError ? error.nodes : undefined;
-  return new GraphQLError(error.message, { nodes, path, originalError, extensions: { service, ...extensions, code } });
+  return toldError(error.message, { nodes, path, originalError, extensions: { service, ...extensions, code } });
 }
 
 /** What a fetch without an answer costs the field at `path`. */
 export function errorOfFailure(failure: unknown, service: string, path: Path): GraphQLError {
   const coded = failure instanceof CodedError ? failure : undefined;
-  return new GraphQLError(coded?.message ?? `The subgraph ${service} failed.`, {
+  return toldError(coded?.message ?? `The subgraph ${service} failed.`, {
     path,
     originalError: failure instanceof Error ? failure : new Error(String(failure)),
     extensions: { service, ...(coded?.extensions ?? { code: 'INTERNAL_SERVER_ERROR' }) },

@@ -171,6 +171,7 @@ export function takeRootResult(
   }
   const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
   for (const error of run.clientValues.named(result.errors)) {
+    if (run.errors.isFull) return;
     if (error.path === undefined || error.path.length === 0) {
       failAll(fetch, run, objects, error, paths);
       continue;
@@ -209,6 +210,7 @@ async function fetchEntities(
   if (result.errors === undefined || result.errors.length === 0) return;
   const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
   for (const error of run.clientValues.named(result.errors)) {
+    if (run.errors.isFull) return;
     const index = error.path?.[1];
     if (typeof index !== 'number' || error.path![0] !== '_entities') {
       failAll(fetch, run, objects, error, paths);
@@ -253,6 +255,7 @@ function failAll(
       ? errorOfSubgraph(failure, fetch.service, path)
       : errorOfFailure(failure, fetch.service, path);
   for (const object of objects) {
+    if (run.errors.isFull) return;
     const name = object.__typename;
     for (const path of paths.get(object) ?? []) {
       for (const { key, types } of fetch.keys) {

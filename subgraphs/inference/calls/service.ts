@@ -1,5 +1,6 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { anonymousRefused } from '#subgraphs/shared/errors.ts';
 import type { ChatRequest } from '../driver.ts';
 import { summarize } from '../summaries/in-thread.ts';
 import { checkBetween, checkCount, checkText, checkTexts } from '../input.ts';
@@ -24,6 +25,7 @@ export interface GenerateRequest {
 export function createService(deps: InferenceDeps) {
   return {
     async embed(context: RequestContext, input: readonly string[]): Promise<Embedding[]> {
+      checkMaySpend(context);
       checkCount('`input`', input.length, INFERENCE.embedTexts);
       checkTexts('input', input, INFERENCE.embedCharacters);
       const { model, dimensions, vectors } = await deps.embedder.embed(context, input);
@@ -33,6 +35,7 @@ export function createService(deps: InferenceDeps) {
     models: (context: RequestContext): Promise<ModelEntry[]> => listModels(deps, context),
 
     async generate(context: RequestContext, input: GenerateRequest): Promise<Generation> {
+      checkMaySpend(context);
       const request = checkRequest(input);
       const answer = await deps.chat.generate(context, request);
       const inputCharacters = charactersOf(request);
@@ -53,6 +56,7 @@ export function createService(deps: InferenceDeps) {
     },
 
     generateStream(context: RequestContext, input: GenerateRequest): AsyncIterableIterator<GenerationDelta> {
+      checkMaySpend(context);
       const request = checkRequest(input);
       // Refused at once, before a stream is open that could only fail.
       if (deps.chat.model === undefined) throw chatNotConfigured();
@@ -65,6 +69,7 @@ export function createService(deps: InferenceDeps) {
       documents: readonly string[],
       first: number | null | undefined,
     ): Promise<Reranking> {
+      checkMaySpend(context);
       checkText('`query`', query, INFERENCE.queryCharacters);
       checkCount('`documents`', documents.length, INFERENCE.rerankDocuments);
       checkTexts('documents', documents, INFERENCE.rerankCharacters);
@@ -103,11 +108,18 @@ export function createService(deps: InferenceDeps) {
       );
       // The text's own store did not answer, or there is none: then there is nothing to sum up.
       if (text === null || text === undefined) return null;
-      if (args.method === 'MODEL' && deps.chat.model !== undefined)
+      if (args.method === 'MODEL' && deps.chat.model !== undefined) {
+        checkMaySpend(context);
         return summarizeWithModel(deps, context, text, sentences);
+      }
       return { text: await summarize(deps.work, context, text, sentences), method: 'EXTRACTIVE', model: null };
     },
   };
+}
+
+/** Models cost money: somebody has to answer for it. */
+function checkMaySpend({ principal }: RequestContext): void {
+  if (principal.anonymous === true) throw anonymousRefused('asks a model');
 }
 
 function checkRequest({ messages, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {

@@ -4,6 +4,7 @@ import { execute, parse, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { documents } from '#gateway/admission/documents.ts';
 import { maskResult } from '#gateway/admission/mask-result.ts';
+import { costLimits } from '#gateway/admission/cost-limits.ts';
 import { answerBudget, operations } from '#gateway/admission/operations.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
@@ -59,7 +60,7 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
       documents: documents(bounds.admission),
       timeoutMs: bounds.admission.timeoutMs,
       budget: answerBudget(bounds.admission),
-      maxCost: bounds.admission.cost,
+      costLimit: costLimits(bounds.admission),
       mask: (result, request) => maskResult(result, request, log),
       mutated: () => undefined,
     }),
