@@ -25,7 +25,8 @@ import { Endings } from './endings.ts';
 import { guardRequests } from './http/cors.ts';
 import { examplePages } from './http/example-pages.ts';
 import type { Handler } from './http/exchange.ts';
-import { graphiql, type GraphiqlOptions } from './http/graphiql.ts';
+import { graphiql } from './http/graphiql.ts';
+import { askWithoutToken } from './http/graphiql-tabs.ts';
 import { originOf } from './http/origin.ts';
 import { bodyLimits } from './http/body.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
@@ -76,8 +77,8 @@ export interface ServerOptions {
   subgraphs?: OtherSubgraphs;
   /** Started once all subgraphs are mounted and the supergraph serves. @default nothing */
   background?: (services: BackgroundServices) => BackgroundWork;
-  /** The tabs that GraphiQL opens with. @default one, empty */
-  examples?: GraphiqlOptions;
+  /** A folder of GraphiQL's tabs, as `http/graphiql-tabs.ts` reads it. @default one tab, empty */
+  graphiqlTabs?: URL;
   /** Pages served in development mode, by path. @default none */
   pages?: Readonly<Record<string, URL>>;
   /** How often supergraph files are looked at although nothing reported a change, in milliseconds. Default: `SUPERGRAPH_POLL_MS`. */
@@ -315,7 +316,10 @@ function requestPath(path: RequestPath): Handler[] {
     // From here on only hosts and origins that are ours or allowed.
     guardRequests(guard),
     // Pages for people; everything they load comes from here.
-    graphiql(options.examples),
+    graphiql(options.graphiqlTabs, {
+      schema: () => engines.schema,
+      ask: askWithoutToken({ authenticate, operations, timeoutMs: config.bounds.http.probeTimeoutMs, stopping }),
+    }),
     examplePages(config.mode === 'development' ? (options.pages ?? {}) : {}),
     // Nothing below answers before the stores are there.
     () => {

@@ -3,20 +3,10 @@
  * sheet.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { Worker } from 'node:worker_threads';
-import { Kind, parse, print, type OperationDefinitionNode } from 'graphql';
 import type { Exchange, Handler } from './exchange.ts';
-
-export interface GraphiqlOptions {
-  /** A file of operations, each of which becomes a tab. */
-  examples: URL;
-  /** Variables by operation name, so that each tab runs as it is. */
-  variables: Readonly<Record<string, Record<string, unknown>>>;
-  /** Headers that each tab starts with. @default none */
-  headers?: Readonly<Record<string, string>>;
-}
+import { readTabs, type TabsApi } from './graphiql-tabs.ts';
 
 const ASSET = /^\/graphiql\/([0-9a-f]{16})\.(js|css)$/;
 
@@ -41,15 +31,18 @@ interface Assets {
   stylePath: string;
 }
 
-/** Answers browsers at `GET /graphql`, and the page's script and style. @param options the tabs; one, empty, without */
-export function graphiql(options?: GraphiqlOptions): Handler {
+/**
+ * Answers browsers at `GET /graphql`, and the page's script and style.
+ * @param folder the tabs, as graphiql-tabs.ts reads them; without, one that is empty
+ */
+export function graphiql(folder: URL | undefined, api: TabsApi): Handler {
   let assets: Promise<Assets> | undefined;
   const load = (): Promise<Assets> =>
     (assets ??= loadAssets().catch((error: unknown) => {
       assets = undefined;
       throw error;
     }));
-  let tabs: Promise<Tab[]> | undefined;
+  let tabs: ReturnType<typeof readTabs> | undefined;
 
   return async (exchange) => {
     const { request, path } = exchange;
@@ -68,7 +61,7 @@ export function graphiql(options?: GraphiqlOptions): Handler {
     }
     if (path !== '/graphql' || !wantsPage(exchange)) return false;
     const { scriptPath, stylePath } = await load();
-    tabs ??= options === undefined ? Promise.resolve([]) : exampleTabs(options);
+    const defaultTabs = folder === undefined ? [] : await (await (tabs ??= readTabs(folder)))(api);
     sendPage(
       exchange,
       pageOf({
@@ -77,8 +70,8 @@ export function graphiql(options?: GraphiqlOptions): Handler {
         options: {
           title: 'Tributary',
           endpoint: '/graphql',
-          defaultTabs: await tabs,
-          headers: headersText(options),
+          defaultTabs,
+          headers: '{}',
           ...EDITOR,
         },
       }),
@@ -94,28 +87,6 @@ const EDITOR = {
   schemaDescription: true,
   inputValueDeprecation: true,
 };
-
-interface Tab {
-  query: string;
-  variables: string;
-  headers: string;
-}
-
-const headersText = (options: GraphiqlOptions | undefined): string => JSON.stringify(options?.headers ?? {}, null, 2);
-
-/** One tab for each operation, with the comment that stands before it. */
-async function exampleTabs(options: GraphiqlOptions): Promise<Tab[]> {
-  const text = await readFile(options.examples, 'utf8');
-  return parse(text)
-    .definitions.filter(
-      (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
-    )
-    .map((operation) => ({
-      query: print(operation),
-      variables: JSON.stringify(options.variables[operation.name?.value ?? ''] ?? {}, null, 2),
-      headers: headersText(options),
-    }));
-}
 
 /** Browsers that navigate ask for HTML first; programs do not. A link with a query in it opens the page too. */
 function wantsPage({ request }: Exchange): boolean {

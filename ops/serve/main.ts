@@ -5,7 +5,7 @@ import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { SERVE } from './bounds.ts';
 import { startExamples } from './examples.ts';
-import { EXAMPLE_PAGES, GRAPHIQL_EXAMPLES, RUN_VIEWER_PATH } from './graphiql-examples.ts';
+import { EXAMPLE_PAGES, GRAPHIQL_TABS, RUN_VIEWER_PATH } from './pages.ts';
 import { startBackground } from '#ops/ingest/background.ts';
 import type { FirstRunProgress } from '#ops/ingest/first-run.ts';
 import { showProgress, type Progress } from '#ops/ingest/progress.ts';
@@ -95,7 +95,7 @@ async function serve(
   const server = await startServer(config, {
     log,
     embeddedPostgres: embedded,
-    examples: GRAPHIQL_EXAMPLES,
+    graphiqlTabs: GRAPHIQL_TABS,
     pages: EXAMPLE_PAGES,
     background: startBackground({ corpus }),
   });

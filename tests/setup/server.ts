@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { loadConfig } from '#gateway/config/config.ts';
-import { EXAMPLE_PAGES, GRAPHIQL_EXAMPLES } from '#ops/serve/graphiql-examples.ts';
+import { EXAMPLE_PAGES, GRAPHIQL_TABS } from '#ops/serve/pages.ts';
 import { startServer, type BackgroundServices, type RunningServer } from '#gateway/server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { startBackground } from '#ops/ingest/background.ts';
@@ -48,7 +48,7 @@ export async function startTestServer(env: Record<string, string> = {}): Promise
     const background = startBackground();
     const server = await startServer(config, {
       log: createLogger(config.logLevel),
-      examples: GRAPHIQL_EXAMPLES,
+      graphiqlTabs: GRAPHIQL_TABS,
       pages: EXAMPLE_PAGES,
       background: (given) => background((services = given)),
     });

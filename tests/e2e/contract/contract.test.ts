@@ -433,3 +433,54 @@ describe('objects', () => {
     });
   });
 });
+
+describe('GraphiQL’s tabs', () => {
+  const tabsOf = async (): Promise<{ query: string; variables: string }[]> => {
+    const page = await (await fetch(`${server.url}/graphql`, { headers: { accept: 'text/html' } })).text();
+    const [, options] = /<script type="application\/json" id="graphiql-options">(.*?)<\/script>/s.exec(page)!;
+    return (JSON.parse(options!) as { defaultTabs: { query: string; variables: string }[] }).defaultTabs;
+  };
+  /** Below each field of the root: null, or a list or a page without anything in it. */
+  const isEmpty = (value: unknown): boolean =>
+    value === null ||
+    (Array.isArray(value)
+      ? value.length === 0
+      : typeof value === 'object' && (value as { edges?: unknown[] }).edges?.length === 0);
+
+  test('there are ten at most, and every operation answers as it stands, with something from the stores', async () => {
+    const { agent } = data(await run('CreateAgent')).createAgent;
+    const started = data(await post(server.url, 'mutation { startRun(input: { input: {} }) { run { id } } }')).startRun;
+    data(await run('Cancel', { runId: started.run.id }));
+    expect(agent.name).toBe('librarian');
+    const tabs = await tabsOf();
+    expect(tabs.length).toBeGreaterThan(5);
+    expect(tabs.length).toBeLessThanOrEqual(10);
+    const answered: string[] = [];
+    for (const { query, variables } of tabs) {
+      expect(variables).not.toContain('"$');
+      for (const definition of parse(query).definitions) {
+        if (definition.kind !== 'OperationDefinition') continue;
+        const name = definition.name!.value;
+        const given = JSON.parse(variables) as Record<string, unknown>;
+        if (name === 'Generate' || name === 'Stream') continue; // Without a chat model: tried above.
+        const answers =
+          definition.operation === 'subscription'
+            ? await overWebSocket(server.url, query, given, name)
+            : [await post(server.url, query, given, name)];
+        expect(answers.length).toBeGreaterThan(0);
+        for (const answer of answers) {
+          const fields = Object.entries(data(answer));
+          expect(fields.filter(([, value]) => isEmpty(value)).map(([field]) => `${name}.${field}`)).toEqual([]);
+        }
+        answered.push(name);
+      }
+    }
+    expect(answered).toEqual(expect.arrayContaining(['Research', 'Path', 'StartRun', 'Follow', 'Upload', 'Deferred']));
+  });
+
+  test('what is not found keeps its name, and says what to fill in', async () => {
+    await using empty = await startTestServer();
+    const page = await (await fetch(`${empty.url}/graphql`, { headers: { accept: 'text/html' } })).text();
+    expect(page).toContain('$runId');
+  });
+});

@@ -100,6 +100,10 @@ const COMMANDS: Readonly<Record<string, (command: string) => Promise<void>>> = {
     expect(output).toContain('2 documents');
     expect(code).toBe(0);
   },
+  'npm run new -- --help': async (command) => {
+    const { code, output } = await shell(command);
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('driver') as string });
+  },
   'npm run subgraph -- vector --port 4103': async (command) => {
     using program = startProgram('bash', ['-c', `exec ${command.replace('4103', '0')}`], {
       cwd: ROOT,
