@@ -6,7 +6,6 @@ import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { LeafCheck } from './leaves.ts';
 import type { Progress } from './pauses.ts';
-import { toldError } from './told-error.ts';
 import type { ResponseErrors } from './response-errors.ts';
 
 export type Data = Record<string, unknown>;
@@ -132,7 +131,7 @@ export function reportMissing({ fieldName }: ValuePlan, key: string | number, ru
 /** Reports what the caller may not see. */
 export function reportDenial(denial: CodedError, key: string | number, run: ShapeRun): void {
   const { message, extensions } = denial;
-  run.errors.add(toldError(message, { path: pathTo(key, run), originalError: denial, extensions }));
+  run.errors.add(message, { path: pathTo(key, run), originalError: denial, extensions });
 }
 
 /** Whether the list is one of leaves that are right already. Vectors are long: such a list is the answer. */
@@ -148,5 +147,5 @@ export function isReadyList(value: readonly unknown[], { check }: ValuePlan): bo
 const pathTo = (key: string | number, { path, depth }: ShapeRun): (string | number)[] => [...path.slice(0, depth), key];
 
 function report(message: string, key: string | number, run: ShapeRun): void {
-  run.errors.add(toldError(message, { path: pathTo(key, run), extensions: { code: 'INTERNAL_SERVER_ERROR' } }));
+  run.errors.add(message, { path: pathTo(key, run), extensions: { code: 'INTERNAL_SERVER_ERROR' } });
 }

@@ -211,7 +211,7 @@ test('what a subgraph says of its HTTP answer is not said of ours', () => {
   const error = new GraphQLError('No.', {
     extensions: { code: 'X', http: { status: 500, headers: { 'set-cookie': 'a=b' } } },
   });
-  expect(errorOfSubgraph(error, 'library', ['book']).extensions).toEqual({ service: 'library', code: 'X' });
+  expect(errorOfSubgraph(error, 'library').extensions).toEqual({ service: 'library', code: 'X' });
 });
 
 test('other methods keep their answers', async () => {

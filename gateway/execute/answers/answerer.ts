@@ -85,7 +85,7 @@ export class Answerer {
   ): Record<string, unknown> | null | undefined {
     if (introspection === undefined) return undefined;
     const result = executeSync({ schema: this.#options.schema, document: introspection, variableValues: variables });
-    for (const error of result.errors ?? []) errors.add(error);
+    for (const error of result.errors ?? []) errors.add(error.message, error);
     return clientNames(result.data, responseNames);
   }
 }

@@ -66,7 +66,11 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
 
   /** The errors that this part of the answer shows; each is told once. */
   function errorsOf(shown: Data | null, at: Path, all: boolean): { errors?: readonly GraphQLError[] } {
-    const own = errors.list.filter((error) => !told.has(error) && (all || shows(shown, at, error.path ?? [])));
+    const isShown = (error: GraphQLError): boolean => {
+      for (const place of errors.placesOf(error)) if (shows(shown, at, place)) return true;
+      return false;
+    };
+    const own = errors.list.filter((error) => !told.has(error) && (all || isShown(error)));
     for (const error of own) told.add(error);
     return own.length === 0 ? {} : { errors: own };
   }

@@ -1,6 +1,7 @@
 /** Subscriptions: the stream of one subgraph is opened, and each event completed and shaped into an answer. */
 import type { ExecutionResult } from 'graphql';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { toldError } from '#gateway/respond/told-error.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { resubscriptionOf } from '../clients/shared-subscription.ts';
@@ -67,18 +68,11 @@ export class Subscriptions {
       const own = eventContext(context, event);
       return trace ? this.#traceEvent(subscription, event, own) : this.#answerEvent(subscription, event, own);
     };
-    const failed = (error: unknown): ExecutionResult => ({
-      errors: [
-        errorOfFailure(
-          error,
-          primary.service,
-          prepared.clientPaths.of(
-            primary.keys.slice(0, 1).map(({ key }) => key),
-            {},
-          ) ?? [],
-        ),
-      ],
-    });
+    const failed = (error: unknown): ExecutionResult => {
+      const { message, ...parts } = errorOfFailure(error, primary.service);
+      const key = primary.keys.slice(0, 1).map((each) => each.key);
+      return { errors: [toldError(message, { ...parts, path: prepared.clientPaths.of(key, {}) ?? [] })] };
+    };
 
     let opened: AsyncIterable<ExecutionResult> | ExecutionResult;
     try {

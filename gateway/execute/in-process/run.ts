@@ -3,12 +3,13 @@
  * there are completed at once; one that is promised is written into its place when it comes, so that nothing above it
  * has to be a promise too.
  */
-import { locatedError, type FieldNode, type GraphQLError, type GraphQLResolveInfo } from 'graphql';
+import { GraphQLError, locatedError, type FieldNode, type GraphQLResolveInfo } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
 import type { Budget } from '#subgraphs/shared/budget.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { holdBatches } from '#subgraphs/shared/request-loader.ts';
 import { isStretchOver, nextTurn, pace } from '#subgraphs/shared/turns.ts';
+import { toldError } from '#gateway/respond/told-error.ts';
 import { cancelled } from '../run/fetch-errors.ts';
 import type { JsonObject } from '../json-object.ts';
 
@@ -188,7 +189,7 @@ export class Run {
 
   /** Notes a field's error. */
   report(error: unknown, nodes: readonly FieldNode[], up: Frame | undefined, key: string | number): void {
-    this.errors.push(locatedError(error, nodes as FieldNode[], pathTo(up, key)));
+    this.errors.push(errorAt(error, nodes, pathTo(up, key)));
   }
 
   /**
@@ -320,4 +321,17 @@ function pathTo(up: Frame | undefined, key: string | number): (string | number)[
 
 function rethrow(error: unknown): never {
   throw error;
+}
+
+/** `locatedError` of graphql-js, but without a stack of its own, nor that of the resolver's error written at once. */
+function errorAt(error: unknown, nodes: readonly FieldNode[], path: readonly (string | number)[]): GraphQLError {
+  const isWhole = error instanceof GraphQLError && (error.path !== undefined || error.source !== undefined);
+  if (!(error instanceof Error) || isWhole) return locatedError(error, nodes as FieldNode[], path);
+  const { extensions } = error as { extensions?: unknown };
+  return toldError(error.message, {
+    nodes: error instanceof GraphQLError ? (error.nodes ?? nodes) : nodes,
+    path,
+    originalError: error,
+    extensions: typeof extensions === 'object' && extensions !== null ? { ...extensions } : undefined,
+  });
 }

@@ -1,32 +1,26 @@
 /** Errors of subgraphs, as the client sees them: at the client's path, with a code and the subgraph's name. */
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { GraphQLError } from 'graphql';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { toldError } from '#gateway/respond/told-error.ts';
-import type { Path } from '#gateway/respond/response-errors.ts';
+import type { Failure } from '#gateway/respond/response-errors.ts';
 
-/** The error of one field of a subgraph, moved to `path`. What only a log may see stays in `originalError`. */
-export function errorOfSubgraph(
-  error: GraphQLError | GraphQLFormattedError,
-  service: string,
-  path: Path,
-): GraphQLError {
-  const originalError = error instanceof GraphQLError ? error.originalError : undefined;
+/** What a subgraph's error is to the client, wherever that is told. What only a log may see stays in `originalError`. */
+export function errorOfSubgraph(error: GraphQLError, service: string): Failure {
+  const { message, nodes, originalError } = error;
   // What a subgraph has to say about its own HTTP answer (some servers obey `extensions.http`) is nothing to the
   // client's.
-  const { http: _, ...extensions } = error.extensions ?? {};
+  const { http: _, ...extensions } = error.extensions;
   const code = extensions.code ?? 'INTERNAL_SERVER_ERROR';
-  const nodes = error instanceof GraphQLError ? error.nodes : undefined;
-  return toldError(error.message, { nodes, path, originalError, extensions: { service, ...extensions, code } });
+  return { message, nodes, originalError, extensions: { service, ...extensions, code } };
 }
 
-/** What a fetch without an answer costs the field at `path`. */
-export function errorOfFailure(failure: unknown, service: string, path: Path): GraphQLError {
+/** What a fetch without an answer is to the client. */
+export function errorOfFailure(failure: unknown, service: string): Failure {
   const coded = failure instanceof CodedError ? failure : undefined;
-  return toldError(coded?.message ?? `The subgraph ${service} failed.`, {
-    path,
+  return {
+    message: coded?.message ?? `The subgraph ${service} failed.`,
     originalError: failure instanceof Error ? failure : new Error(String(failure)),
     extensions: { service, ...(coded?.extensions ?? { code: 'INTERNAL_SERVER_ERROR' }) },
-  });
+  };
 }
 
 /** Why a fetch ended early: the client left, or the request's time is up. */

@@ -1,14 +1,14 @@
 /** Runs a plan: fetches from subgraphs in the plan's order, and gathers their answers in one tree of data. */
-import type { ExecutionResult, GraphQLError } from 'graphql';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { ExecutionResult } from 'graphql';
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
 import { groupByContext } from './contexts.ts';
 import type { ExecutableFetch, ExecutableNode } from './executable-plan.ts';
-import { cancelled, errorOfFailure, errorOfSubgraph } from './fetch-errors.ts';
+import { ErrorReporter } from './error-reporter.ts';
+import { cancelled } from './fetch-errors.ts';
 import { emptyObject, isObject, type JsonObject } from '../json-object.ts';
-import { mergeInto, renamedPath } from './merge.ts';
-import { objectsAt, pathsAt } from './positions.ts';
+import { mergeInto } from './merge.ts';
+import { objectsAt } from './positions.ts';
 import { batchesOf, inCommonOrder, type Representations } from './representations.ts';
 import { groupByShown } from './shown-fields.ts';
 import type { FetchTrace } from './trace.ts';
@@ -146,7 +146,7 @@ async function fetchFields(
   try {
     result = await send(fetch, run, variables, trace);
   } catch (failure) {
-    failAll(fetch, run, objects, failure);
+    new ErrorReporter(fetch, run).reportFailure(failure, objects);
     return;
   }
   takeRootResult(fetch, run, objects, result);
@@ -163,24 +163,13 @@ export function takeRootResult(
   if (isObject(data)) for (const object of objects) mergeInto(object, data, fetch.shape, run.types);
   if (objects.length > 1) run.meeting = true;
   if (result.errors === undefined || result.errors.length === 0) {
-    if (!isObject(data)) failAll(fetch, run, objects, notGraphQL(fetch.service));
+    if (!isObject(data)) new ErrorReporter(fetch, run).reportFailure(notGraphQL(fetch.service), objects);
     // A null that nobody explains would look like data.
     else if (fetch.shape.fields.some(({ from }) => data[from] === undefined))
-      failAll(fetch, run, objects, leftOut(fetch.service), undefined, (object, key) => object[key] === undefined);
+      new ErrorReporter(fetch, run).reportLeftOut(objects);
     return;
   }
-  const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
-  for (const error of run.clientValues.named(result.errors)) {
-    if (run.errors.isFull) return;
-    if (error.path === undefined || error.path.length === 0) {
-      failAll(fetch, run, objects, error, paths);
-      continue;
-    }
-    const below = renamedPath(error.path, fetch.shape);
-    for (const object of objects)
-      for (const path of paths.get(object) ?? [])
-        addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
-  }
+  new ErrorReporter(fetch, run).reportRoot(result.errors, objects);
 }
 
 async function fetchEntities(
@@ -194,7 +183,7 @@ async function fetchEntities(
   try {
     result = await send(fetch, run, { ...variables, representations: values }, trace);
   } catch (failure) {
-    failAll(fetch, run, objects, failure);
+    new ErrorReporter(fetch, run).reportFailure(failure, objects);
     return;
   }
   const entities: unknown = result.data?._entities;
@@ -205,28 +194,10 @@ async function fetchEntities(
       if (place % EXECUTE.objectsPerLook === EXECUTE.objectsPerLook - 1 && isStretchOver()) await turn(run);
     }
   } else if (result.errors === undefined || result.errors.length === 0) {
-    failAll(fetch, run, objects, notGraphQL(fetch.service));
+    new ErrorReporter(fetch, run).reportFailure(notGraphQL(fetch.service), objects);
   }
-  if (result.errors === undefined || result.errors.length === 0) return;
-  const paths = pathsAt(run.data, fetch.path, run.types, run.context.budget);
-  for (const error of run.clientValues.named(result.errors)) {
-    if (run.errors.isFull) return;
-    const index = error.path?.[1];
-    if (typeof index !== 'number' || error.path![0] !== '_entities') {
-      failAll(fetch, run, objects, error, paths);
-      continue;
-    }
-    const below = renamedPath(error.path!.slice(2), fetch.shape);
-    const targets = objects.filter((_, place) => indices[place] === index);
-    // An entity that could not be found at all costs each of its fields; an error of one that was not asked for may be
-    // of any.
-    if (targets.length === 0) failAll(fetch, run, objects, error, paths);
-    else if (below.length === 0) failAll(fetch, run, targets, error, paths);
-    else
-      for (const target of targets)
-        for (const path of paths.get(target) ?? [])
-          addError(run, errorOfSubgraph(error, fetch.service, [...path, ...below]));
-  }
+  if (result.errors !== undefined && result.errors.length > 0)
+    new ErrorReporter(fetch, run).reportEntities(result.errors, objects, indices);
 }
 
 /** Lets others work. @throws CodedError when the operation has ended meanwhile */
@@ -234,43 +205,4 @@ async function turn({ context }: PlanRun): Promise<void> {
   await nextTurn(context.principal.tenantId);
   if (context.budget?.failure !== undefined) throw context.budget.failure;
   if (context.signal?.aborted === true) throw cancelled(context.signal);
-}
-
-/** Reports what `failure` costs: each field that the fetch was for, of each object. */
-function failAll(
-  fetch: ExecutableFetch,
-  run: PlanRun,
-  objects: readonly JsonObject[],
-  failure: unknown,
-  paths?: Map<JsonObject, (string | number)[][]>,
-  isLost: (object: JsonObject, key: string) => boolean = () => true,
-): void {
-  const spent = run.context.budget?.failure;
-  if (spent !== undefined) throw spent;
-  paths ??= pathsAt(run.data, fetch.path, run.types, run.context.budget);
-  const isOfSubgraph = (error: unknown): error is GraphQLError =>
-    isObject(error) && !(error instanceof CodedError) && 'extensions' in error;
-  const at = (path: (string | number)[]) =>
-    isOfSubgraph(failure)
-      ? errorOfSubgraph(failure, fetch.service, path)
-      : errorOfFailure(failure, fetch.service, path);
-  for (const object of objects) {
-    if (run.errors.isFull) return;
-    const name = object.__typename;
-    for (const path of paths.get(object) ?? []) {
-      for (const { key, types } of fetch.keys) {
-        const applies = types.every((type) => typeof name !== 'string' || run.types.matches(name, type));
-        if (applies && isLost(object, key)) addError(run, at([...path, key]));
-      }
-    }
-  }
-}
-
-const leftOut = (service: string): CodedError =>
-  new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${service} left out what it was asked for.`);
-
-/** Adds an error at the client's path, once for each place and message. */
-function addError(run: PlanRun, error: GraphQLError): void {
-  const path = run.clientPaths.of(error.path!, run.data);
-  if (path !== undefined) run.errors.addOnce(error, path);
 }

@@ -5,7 +5,6 @@
  */
 import {
   getNamedType,
-  GraphQLError,
   isAbstractType,
   isCompositeType,
   isObjectType,
@@ -82,12 +81,7 @@ function report(path: (string | number)[], cause: Error | undefined, run: PlanRu
   const clientPath = run.clientPaths.of(path, run.data);
   if (clientPath === undefined) return;
   const message = cause?.message ?? 'No subgraph can resolve this field here.';
-  const error = new GraphQLError(message, {
-    path,
-    originalError: cause,
-    extensions: { code: 'INTERNAL_SERVER_ERROR' },
-  });
-  run.errors.addOnce(error, clientPath);
+  run.errors.addOnce({ message, originalError: cause, extensions: { code: 'INTERNAL_SERVER_ERROR' } }, clientPath);
 }
 
 function addNode(node: ExecutableNode, into: Map<string, Produced>): void {

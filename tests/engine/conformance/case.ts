@@ -8,6 +8,8 @@ export interface Conformance {
   /** By what they show. */
   readonly operations: Readonly<Record<string, ConformanceOperation>>;
   readonly engine?: Partial<EngineOptions>;
+  /** Subgraphs that answer nothing: whatever they are asked fails as a whole. @default none */
+  readonly down?: readonly string[];
 }
 
 export interface ConformanceOperation {
@@ -27,6 +29,8 @@ export interface ExpectedError {
   readonly path: readonly (string | number)[];
   /** `extensions.code`. @default any */
   readonly code?: string;
+  /** `extensions.affected`: how many places a failed fetch left without a value. @default none is told */
+  readonly affected?: number;
 }
 
 /** Types a folder's case. */

@@ -4,6 +4,7 @@
 import { readdirSync } from 'node:fs';
 import type { ExecutionResult } from 'graphql';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { federate, received, testContext, type Federation } from '../federation.ts';
 import type { Conformance, ConformanceOperation } from './case.ts';
@@ -19,7 +20,12 @@ describe.each(folders)('%s', async (folder) => {
   describe.each([500, 1])('at most %i entities at once', (entityBatchSize) => {
     let federation: Federation;
     beforeAll(async () => {
-      federation = await federate(found.subgraphs, { inThread: true, entityBatchSize, ...found.engine });
+      federation = await federate(found.subgraphs, {
+        inThread: true,
+        entityBatchSize,
+        wrap: (client) => (found.down?.includes(client.name) === true ? { ...client, execute: fails } : client),
+        ...found.engine,
+      });
     });
     test.each(Object.entries(found.operations))('%s', async (_, operation) => {
       federation.calls.length = 0;
@@ -37,6 +43,8 @@ describe.each(folders)('%s', async (folder) => {
   });
 });
 
+const fails = (): Promise<never> => Promise.reject(new CodedError('SUBGRAPH_UNAVAILABLE', 'It is down.'));
+
 function compare(actual: ExecutionResult, { data, errors = [] }: ConformanceOperation): void {
   const told = JSON.stringify(actual, null, 1);
   // As text: the order of fields belongs to the answer.
@@ -45,6 +53,11 @@ function compare(actual: ExecutionResult, { data, errors = [] }: ConformanceOper
   expect(sorted((actual.errors ?? []).map(({ path }) => path ?? [])), told).toEqual(
     sorted(errors.map(({ path }) => path)),
   );
+  const counts = (list: readonly { path?: unknown; affected?: unknown }[]) =>
+    list.map(({ path, affected }) => `${JSON.stringify(path ?? [])} ${String(affected)}`).sort();
+  expect(
+    counts((actual.errors ?? []).map(({ path, extensions }) => ({ path, affected: extensions?.affected }))),
+  ).toEqual(counts(errors));
   for (const { path, code } of errors) {
     if (code === undefined) continue;
     expect(
