@@ -29,6 +29,7 @@ import { graphiql } from './http/graphiql.ts';
 import { askWithoutToken } from './http/graphiql-tabs.ts';
 import { originOf } from './http/origin.ts';
 import { bodyLimits } from './http/body.ts';
+import { Compression } from './http/compression.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
@@ -346,6 +347,7 @@ function requestPath(path: RequestPath): Handler[] {
       operations,
       authenticate,
       body: bodyLimits(config.bounds.http),
+      compression: new Compression({ encodings: config.server.encodings, ...config.bounds.http }),
       passHeadersBack: passesHeadersBack(config.remoteSubgraphs),
       log,
       stopping,

@@ -51,8 +51,8 @@ export interface Caller {
    * The part of what such an operation may cost that it may: those that come in one request share it. @default 1
    */
   readonly costShare?: number;
-  /** Said to callers whose operation is not among {@link allow}. */
-  readonly allowHint?: string;
+  /** What callers are told whose operation is not among {@link allow}. @default `FORBIDDEN` */
+  readonly notAllowed?: (type: `${OperationTypeNode}`) => CodedError;
 }
 
 /** An operation that may run. */
@@ -115,7 +115,7 @@ export function operations({
         const document = documents.admit(query, lease.engine.schema);
         const type = operationType(document, operationName);
         if (caller.allow?.includes(type) === false) {
-          throw refusal(new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`, { hint: caller.allowHint }));
+          throw refusal(caller.notAllowed?.(type) ?? new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`));
         }
         if (type === 'mutation' && caller.principal.anonymous === true)
           throw refusal(anonymousRefused('changes something'));

@@ -162,7 +162,10 @@ async function query(
         ...caller,
         asText: true,
         allow: ['query'],
-        allowHint: 'This tool only reads. Send mutations and subscriptions to the GraphQL endpoint.',
+        notAllowed: (type) =>
+          new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`, {
+            hint: 'This tool only reads. Send mutations and subscriptions to the GraphQL endpoint.',
+          }),
       },
     );
     const result = await operation.run();

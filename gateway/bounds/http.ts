@@ -134,7 +134,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     default: 8_192,
   },
   acceptsKept: {
-    what: 'The most values of `Accept` whose meaning is kept.',
+    what: 'The most values of `Accept`, and of `Accept-Encoding`, whose meaning is kept.',
     unit: 'values',
     default: 100,
   },
@@ -142,5 +142,41 @@ export const HTTP = bounds('gateway/http', 'limits', {
     what: 'Up to this length an answer leaves in one piece with its headers.',
     unit: 'characters',
     default: 4_096,
+  },
+  compressAboveBytes: {
+    what: 'Answers that are longer are compressed for clients that take that. Shorter ones leave in as few packets either way.',
+    unit: 'bytes',
+    default: 4_096,
+    variable: 'COMPRESS_ABOVE_BYTES',
+    min: 0,
+    max: 1_000_000_000,
+  },
+  compressionLevel: {
+    what: 'How much effort compression takes, as the encodings count it. GraphQL’s repeated keys are nearly as small at 1 as at 6, for half of the time.',
+    unit: 'level',
+    default: 1,
+    variable: 'COMPRESSION_LEVEL',
+    min: 1,
+    max: 9,
+  },
+  compressionWindowBits: {
+    what: 'How far back the compressor of an answer in parts looks (2 to this power): half of what zlib takes by itself, for half of the memory.',
+    unit: 'bits',
+    default: 14,
+  },
+  compressionMemoryLevel: {
+    what: 'How much more it remembers (2 to this power and 9 more).',
+    unit: 'level',
+    default: 7,
+  },
+  compressedAtOnceBytes: {
+    what: 'Up to this length compressing takes less time than handing it to another thread.',
+    unit: 'bytes',
+    default: 32_768,
+  },
+  compressionsUnderWay: {
+    what: 'The most answers that are being compressed in threads at once; further ones are sent as they are.',
+    unit: 'answers',
+    default: 64,
   },
 });

@@ -22,6 +22,8 @@ export interface Config {
     readonly publicBaseUrl: string | undefined;
     readonly allowedHosts: readonly string[];
     readonly corsOrigins: readonly string[];
+    /** Of answers, by preference; empty for none. */
+    readonly encodings: VariableValues['COMPRESSION'];
   };
   /** Absolute. */
   readonly dataDir: string;
@@ -303,6 +305,7 @@ function build(
       publicBaseUrl: env.PUBLIC_BASE_URL?.replace(/\/+$/, ''),
       allowedHosts: env.ALLOWED_HOSTS,
       corsOrigins: env.CORS_ORIGINS,
+      encodings: env.COMPRESSION,
     },
     dataDir: resolve(env.DATA_DIR),
     supergraphFile: resolve(env.SUPERGRAPH),

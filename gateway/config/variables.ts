@@ -113,6 +113,8 @@ const withDefault = <S extends z.ZodType>(
   more: More = {},
 ): S => schema.meta({ ...more, default: fallback, section: SECTIONS[section], description });
 
+const ENCODINGS = ['zstd', 'br', 'gzip'] as const;
+
 export const Variables = z.object({
   ...boundVariables(SECTIONS),
   HOST: withDefault(
@@ -142,6 +144,14 @@ export const Variables = z.object({
     'server',
     '',
     'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may.',
+  ),
+  COMPRESSION: withDefault(
+    list
+      .transform((names) => (names.length === 1 && names[0] === 'off' ? [] : names))
+      .pipe(z.array(z.enum(ENCODINGS, `must be \`off\`, or some of ${ENCODINGS.join(', ')}`))),
+    'server',
+    ENCODINGS.join(','),
+    'The encodings in which long answers (`COMPRESS_ABOVE_BYTES`) are sent to clients that take them, what is preferred first, or `off`. `zstd` needs Node 22.15. Streams of events are never compressed. Compressed request bodies are read whatever it says.',
   ),
   DATA_DIR: withDefault(text, 'server', '.local-data', 'The folder of the embedded stores and of generated keys.'),
   INGEST_ON_START: withDefault(

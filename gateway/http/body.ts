@@ -5,6 +5,7 @@ import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { parseExactJson } from '#subgraphs/shared/exact-number.ts';
+import { decoded, decoderOf } from './content-encoding.ts';
 import { excessOf, type JsonLimits } from './json-bounds.ts';
 
 export interface BodyLimits extends JsonLimits {
@@ -23,11 +24,29 @@ export const bodyLimits = (bounds: BoundValues<typeof HTTP>): BodyLimits => ({
 });
 
 /**
- * The body, whole.
- * @throws CodedError `PAYLOAD_TOO_LARGE` over `bytes`; `REQUEST_TIMEOUT` when it is not there in time; `BAD_USER_INPUT`
- *   when the client broke off
+ * The body, whole and unpacked.
+ * @throws CodedError `PAYLOAD_TOO_LARGE` over `bytes`, as it came or unpacked; `REQUEST_TIMEOUT` when it is not there in
+ *   time; `BAD_USER_INPUT` when the client broke off, or packed it in a way that is not known
  */
-export function readBody(request: IncomingMessage, { bytes: limit, timeoutMs }: BodyLimits): Promise<Buffer> {
+export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+  const { 'content-encoding': encoding } = request.headers;
+  if (encoding === undefined) return bytesOf(request, limits);
+  return unpackedBody(request, limits, encoding);
+}
+
+async function unpackedBody(request: IncomingMessage, limits: BodyLimits, encoding: string): Promise<Buffer> {
+  let decode: ReturnType<typeof decoderOf>;
+  try {
+    decode = decoderOf(encoding);
+  } catch (error) {
+    request.resume();
+    throw error;
+  }
+  const bytes = await bytesOf(request, limits);
+  return decode === undefined ? bytes : await decoded(bytes, decode, limits.bytes);
+}
+
+function bytesOf(request: IncomingMessage, { bytes: limit, timeoutMs }: BodyLimits): Promise<Buffer> {
   const tooLarge = () =>
     new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, {
       hint: 'Send less, upload bytes with `requestUpload`, or raise BODY_LIMIT_BYTES.',

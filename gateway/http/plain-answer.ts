@@ -1,66 +1,57 @@
-/**
- * The answer to a plain request: one JSON text, sent as it is. Yoga, which answers everything else, would make a
- * Request and a Response of the Fetch standard on the way, at several times the price of a small operation.
- */
-import type { IncomingMessage } from 'node:http';
+/** The answer to most requests: one JSON text, sent as it is, or compressed where it is long and the client takes that. */
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
+import type { JsonType } from './answer-forms.ts';
+import { encodedHeaders, type Compression } from './compression.ts';
+import type { HttpMeaning } from './error-response.ts';
 import type { Exchange } from './exchange.ts';
 
-type MediaType = 'application/json' | 'application/graphql-response+json';
-
-/** What clients send as `accept`; they differ in little, so that few are kept. */
-const known = new Map<string, MediaType | undefined>();
-
-/**
- * The media type of a whole answer to the request; undefined when the request is not plain: willing to read a stream, or
- * asking for what is neither. Takes what stands first in `accept`, as Yoga does.
- */
-export function plainMediaType({ headers }: Pick<IncomingMessage, 'headers'>): MediaType | undefined {
-  const { accept } = headers;
-  if (accept === undefined || accept === '*/*' || accept === 'application/json') return 'application/json';
-  if (known.has(accept)) return known.get(accept);
-  const type = mediaTypeOf(accept);
-  if (known.size < HTTP.acceptsKept) known.set(accept, type);
-  return type;
-}
-
-function mediaTypeOf(accept: string): MediaType | undefined {
-  const ranges = accept.replace(/\s/g, '').toLowerCase().split(',');
-  if (
-    ranges.some(
-      (range) =>
-        /^(text\/event-stream|multipart\/mixed|text\/\*|multipart\/\*)/.test(range) || range.includes('charset='),
-    )
-  )
-    return undefined;
-  for (const range of ranges) {
-    const [name] = range.split(';');
-    if (name === 'application/graphql-response+json') return name;
-    if (name === 'application/json' || name === 'application/*' || name === '*/*') return 'application/json';
-  }
-  return undefined;
-}
-
 /** Sends the result; the status is that of its errors, as transports have marked them. */
-export function sendResult({ response }: Exchange, result: ExecutionResult, mediaType: MediaType): void {
+export function sendResult(
+  { request, response }: Exchange,
+  result: ExecutionResult,
+  mediaType: JsonType,
+  compression?: Compression,
+): void | Promise<void> {
   if (response.destroyed) return; // Nobody is there to be told.
   const text = resultText(result);
+  const { status, headers } = meaningOf(result);
   const body = text.length <= HTTP.shortAnswer ? text : Buffer.from(text);
-  response.writeHead(statusOf(result), {
-    'content-type': `${mediaType}; charset=utf-8`,
-    'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.length,
-  });
-  response.end(body);
+  const head = { ...headers, 'content-type': `${mediaType}; charset=utf-8` };
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+  if (compression?.concerns(length) !== true)
+    return send(response, status, { ...head, 'content-length': length }, body);
+  const encoding = compression.choose(request.headers['accept-encoding']);
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const encoded = encoding === undefined ? undefined : compression.encode(bytes, encoding);
+  const sendBytes = (encodedBytes: Buffer | undefined): void =>
+    send(
+      response,
+      status,
+      {
+        ...head,
+        ...encodedHeaders(response, encodedBytes === undefined ? undefined : encoding),
+        'content-length': (encodedBytes ?? bytes).length,
+      },
+      encodedBytes ?? bytes,
+    );
+  return encoded instanceof Promise ? encoded.then(sendBytes) : sendBytes(encoded);
 }
 
-/** The highest of the statuses that errors ask for. */
-export function statusOf({ errors, data }: ExecutionResult): number {
-  let status = 0;
+function send(response: ServerResponse, status: number, headers: OutgoingHttpHeaders, body: string | Buffer): void {
+  if (response.destroyed) return;
+  response.writeHead(status, headers);
+  response.end(body); // Node leaves it out of an answer to HEAD.
+}
+
+/** The highest of the statuses that errors ask for, and its headers. */
+function meaningOf({ errors, data }: ExecutionResult): Required<Pick<HttpMeaning, 'status'>> & HttpMeaning {
+  let highest: HttpMeaning | undefined;
   for (const { extensions } of data === undefined ? (errors ?? []) : []) {
-    const { http } = extensions as { http?: { status?: number } };
-    if (http?.status !== undefined && http.status > status) status = http.status;
+    const { http } = extensions as { http?: HttpMeaning };
+    if (http?.status !== undefined && http.status > (highest?.status ?? 0)) highest = http;
   }
-  return status === 0 ? 200 : status;
+  return { status: 200, ...highest };
 }

@@ -18,16 +18,15 @@ const COMPLETE = 'event: complete\ndata:\n\n';
 const ALIVE = ':\n\n';
 
 /**
- * Sends a result, or results until they end or the client leaves.
- * @param status of the answer; 200 for a stream
+ * Sends a result, or results until they end or the client leaves. The status is 200 whatever is in them: errors are in the
+ * stream, and a browser's EventSource could not read another status' body.
  */
 export async function sendEventStream(
   response: ServerResponse,
   result: ExecutionResult | AsyncIterable<ExecutionResult>,
-  status: number,
 ): Promise<void> {
   if (response.destroyed) return await leave(result);
-  response.writeHead(status, {
+  response.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',

@@ -1,84 +1,94 @@
 /**
- * Subscriptions over HTTP as a multipart answer: Apollo's `multipart/mixed;subscriptionSpec=1.0`
- * (https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol). Asked for in
- * `accept`.
+ * Answers in several parts over HTTP (`multipart/mixed`, RFC 2046): subscriptions in Apollo's protocol
+ * (https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol), deferred answers in
+ * that of the incremental delivery proposal of 2022
+ * (https://github.com/graphql/graphql-over-http/blob/main/rfcs/IncrementalDelivery.md).
  */
+import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
-import type { FetchAPI, Plugin } from 'graphql-yoga';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
+import { resultText } from '#gateway/respond/result-text.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
-
-const CONTENT_TYPE = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0';
-const DELIMITER = '\r\n--graphql';
-
-/** Whether a request's `accept` asks for this protocol. */
-export const acceptsMultipartSubscription = (accept: string): boolean =>
-  /multipart\/mixed[^,]*;\s*subscriptionspec\s*=\s*"?1\.0\b/i.test(accept);
+import { StreamBody, type StreamEncoder } from './stream-body.ts';
 
 /**
- * Answers subscriptions this way where a client asks for it.
- * @param isSubscription tells subscriptions from other answers in parts (`@defer`)
+ * What a client calls the format in `accept`: `subscriptionSpec=1.0`, `deferSpec=20220824`, or nothing, as most clients of
+ * incremental delivery do.
  */
-export function multipartSubscriptions<ServerContext extends object>(
-  isSubscription: (context: ServerContext) => boolean,
-): Plugin<object, ServerContext> {
-  return {
-    onResultProcess({ request, result, serverContext, setResultProcessor }) {
-      if (
-        !isSubscription(serverContext as ServerContext) ||
-        !acceptsMultipartSubscription(request.headers.get('accept') ?? '')
-      )
-        return;
-      // One that could not be opened is answered as everything else is, where the client takes that.
-      if (!isEventStream(result)) return;
-      setResultProcessor(
-        (events, fetchAPI) => respond(events as AsyncIterable<ExecutionResult>, fetchAPI),
-        'multipart/mixed',
-      );
-    },
-  };
+export type MultipartFormat = 'subscription-1.0' | 'incremental-20220824' | 'unnamed';
+
+interface Format {
+  readonly contentType: string;
+  readonly boundary: string;
+  readonly partType: string;
+  /** What stands in a part for one result. */
+  content(result: ExecutionResult): string;
+  /** A part that says that the stream lives; undefined where the format has none. */
+  readonly alive?: string;
 }
 
-const isEventStream = (result: unknown): result is AsyncIterable<ExecutionResult> =>
-  typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
+const INCREMENTAL = {
+  boundary: '-',
+  partType: 'application/json; charset=utf-8',
+  content: (result: ExecutionResult) => writeJson(result),
+};
 
-/** One part. The delimiter stands behind it: a client knows then that it is whole. */
-const part = (content: unknown): string =>
-  `\r\ncontent-type: application/json\r\n\r\n${writeJson(content)}${DELIMITER}`;
+const FORMATS: Readonly<Record<MultipartFormat, Format>> = {
+  'subscription-1.0': {
+    contentType: 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0',
+    boundary: 'graphql',
+    partType: 'application/json',
+    content: (payload) => writeJson({ payload }),
+    alive: '{}',
+  },
+  'incremental-20220824': { contentType: 'multipart/mixed;boundary="-";deferSpec=20220824', ...INCREMENTAL },
+  unnamed: { contentType: 'multipart/mixed; boundary="-"', ...INCREMENTAL },
+};
 
-function respond(
-  events: AsyncIterable<ExecutionResult>,
-  { ReadableStream, Response, TextEncoder }: FetchAPI,
-): Response {
-  const encoder = new TextEncoder();
-  const iterator = events[Symbol.asyncIterator]();
-  let heartbeat: NodeJS.Timeout;
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      const beat = (): void => controller.enqueue(encoder.encode(part({})));
-      controller.enqueue(encoder.encode(DELIMITER));
-      beat();
-      heartbeat = setInterval(() => {
-        if ((controller.desiredSize ?? 0) > 0) beat();
-      }, SUBSCRIBE.multipartAliveMs);
-    },
-    // Only when the client has taken what came before.
-    async pull(controller) {
-      try {
-        const { done, value } = await iterator.next();
-        if (done !== true) return controller.enqueue(encoder.encode(part({ payload: value })));
-        clearInterval(heartbeat);
-        controller.enqueue(encoder.encode('--\r\n'));
-        controller.close();
-      } catch (error) {
-        clearInterval(heartbeat);
-        controller.error(error);
+/**
+ * Sends results until they end or the client leaves, or one as the only part.
+ * @param encoder compresses the body; for answers that end, since each takes memory
+ */
+export async function sendMultipart(
+  response: ServerResponse,
+  format: MultipartFormat,
+  result: ExecutionResult | AsyncIterable<ExecutionResult>,
+  encoder?: StreamEncoder,
+): Promise<void> {
+  const { contentType, boundary, partType, content, alive } = FORMATS[format];
+  const delimiter = `\r\n--${boundary}`;
+  // The delimiter stands behind a part: a client knows then that it is whole.
+  const part = (text: string): string => `\r\ncontent-type: ${partType}\r\n\r\n${text}${delimiter}`;
+  const body = new StreamBody(response, { 'content-type': contentType }, encoder);
+  const results = isStream(result) ? result[Symbol.asyncIterator]() : undefined;
+  if (!body.open(() => void results?.return?.())) return void (await results?.return?.());
+  body.write(delimiter);
+  if (alive !== undefined) body.write(part(alive));
+  const beat = setInterval(() => {
+    if (alive !== undefined && !body.full) body.write(part(alive));
+  }, SUBSCRIBE.multipartAliveMs).unref();
+  try {
+    if (results === undefined) body.write(part(`{${[...onlyResult(format, result as ExecutionResult)].join()}}`));
+    else
+      for (let next = await results.next(); next.done !== true && !body.closed; next = await results.next()) {
+        // Only when the client has taken what came before.
+        await body.taken(part(content(next.value)));
       }
-    },
-    async cancel() {
-      clearInterval(heartbeat);
-      await iterator.return?.();
-    },
-  });
-  return new Response(body, { headers: { 'content-type': CONTENT_TYPE, connection: 'keep-alive' } });
+    body.end('--\r\n');
+  } finally {
+    clearInterval(beat);
+    await results?.return?.();
+  }
 }
+
+function* onlyResult(format: MultipartFormat, result: ExecutionResult): Generator<string> {
+  const text = resultText(result);
+  if (format === 'subscription-1.0') yield `"payload":${text}`;
+  else {
+    if (text !== '{}') yield text.slice(1, -1);
+    yield '"hasNext":false';
+  }
+}
+
+const isStream = (result: ExecutionResult | AsyncIterable<ExecutionResult>): result is AsyncIterable<ExecutionResult> =>
+  Symbol.asyncIterator in result;

@@ -69,6 +69,8 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
   'server-sent events': async (url, parameters, authorization) => {
     const headers = { ...JSON_TYPE, accept: 'text/event-stream', ...as(authorization) };
     const { text } = await http(url, '/graphql', 'POST', headers, writeJson(parameters));
+    // A request that cannot be read is not answered with events.
+    if (text.startsWith('{')) return whole(text);
     if (!text.includes('event: complete')) throw new Error(`The stream was cut: ${text.slice(0, 1_000)}`);
     const messages = [...text.matchAll(/event: next\ndata: (.*)\n\n/g)].map(([, json]) => JSON.parse(json!));
     return wayIn(text, telling(messages as GraphqlAnswer[]));
