@@ -342,6 +342,7 @@ describe('deduplication', () => {
     ['roles', as({ roles: [] })],
     ['scopes', as({ scopes: ['s', 't'] })],
     ['system flag', as({ system: true })],
+    ['anonymity', as({ anonymous: true })],
     ['passed-on headers', as({}, { authorization: 'Bearer other' })],
   ])('callers that differ in %s share nothing', async (_, other) => {
     const { client, waiting, until } = await slow({

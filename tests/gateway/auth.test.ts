@@ -156,6 +156,9 @@ describe('internal tokens', () => {
   test('carry the whole principal to one subgraph', async () => {
     const token = await tokens.mint(system, 'vector');
     expect(await tokens.verifier('vector').authenticate(`Bearer ${token}`)).toEqual(system);
+    const nobody = { tenantId: 'acme', subject: 'system:anonymous', roles: [], scopes: [], anonymous: true } as const;
+    const theirs = await tokens.mint(nobody, 'vector');
+    expect(await tokens.verifier('vector').authenticate(`Bearer ${theirs}`)).toEqual(nobody);
     await expect(tokens.verifier('graph').authenticate(`Bearer ${token}`)).rejects.toMatchObject({
       code: 'UNAUTHENTICATED',
     });

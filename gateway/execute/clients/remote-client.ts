@@ -301,12 +301,12 @@ function bodyOf({ document, query, operationName, variables }: SubgraphRequest):
 
 const callers = new WeakMap<Principal, string>();
 
-/** Two callers with the same may see the same: same tenant, subject, roles and scopes. */
+/** Two callers with the same may see the same: same tenant, subject, roles and scopes, and both known or neither. */
 function callerKey(principal: Principal): string {
   let caller = callers.get(principal);
   if (caller === undefined) {
-    const { tenantId, subject, roles, scopes, system } = principal;
-    caller = JSON.stringify([tenantId, subject, roles, scopes, system === true]);
+    const { tenantId, subject, roles, scopes, system, anonymous } = principal;
+    caller = JSON.stringify([tenantId, subject, roles, scopes, system === true, anonymous === true]);
     callers.set(principal, caller);
   }
   return caller;
