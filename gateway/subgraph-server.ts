@@ -38,6 +38,9 @@ const NEEDS: Readonly<Record<SubgraphName, readonly SubgraphName[]>> = {
   runs: ['object'],
 };
 
+/** Which others each asks where `SUBGRAPH_<NAME>_URL` says where they are, and does without otherwise. */
+const ASKS: Readonly<Partial<Record<SubgraphName, readonly SubgraphName[]>>> = { relational: ['runs'] };
+
 export interface SubgraphServer {
   readonly url: string;
   readonly port: number;
@@ -69,7 +72,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const { [name]: _, ...apart } = config.subgraphUrls; // Its own URL is where others find it.
     const mounted = mountInOrder({
       deps: () => Promise.resolve({ config, postgres, objectSigningKey, publicBaseUrl, log, work }),
-      names: [...NEEDS[name], name],
+      names: [...NEEDS[name], ...(ASKS[name] ?? []).filter((other) => apart[other] !== undefined), name],
       apart,
       remote: config.remoteSubgraphs,
       tokens,

@@ -8,6 +8,7 @@ import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { ADMISSION } from '#gateway/bounds/admission.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { checkDocument, tooDeep, type OperationLimits } from './limits.ts';
+import { VALIDATION_RULES } from './subscription-root.ts';
 
 /** An operation was refused before it began. */
 export class OperationRefused extends Error {
@@ -57,7 +58,7 @@ export function documents(
       const known = cache.get(text);
       if (known?.schema === schema) return known.document;
       const document = known?.document ?? parseBounded(text, limits);
-      const errors = validate(schema, document, undefined, { maxErrors: ADMISSION.errors });
+      const errors = validate(schema, document, VALIDATION_RULES, { maxErrors: ADMISSION.errors });
       // graphql-js gives up on documents whose fields and fragments would take too many comparisons, without saying
       // why.
       if (errors.some(({ message }) => message === 'Validation aborted.')) {

@@ -16,9 +16,10 @@ export interface RequestGuardOptions {
 
 export interface RequestGuard {
   /**
-   * @throws CodedError `FORBIDDEN` when `Host` is not a name of this server, or when a page of another origin asks
+   * @throws CodedError `FORBIDDEN` when `Host` is not a name of this server, or when a page of another origin asks;
+   *   `BAD_USER_INPUT` when a header is there twice that means one thing
    */
-  check(request: Pick<IncomingMessage, 'headers' | 'method'>): void;
+  check(request: Pick<IncomingMessage, 'headers' | 'method' | 'rawHeaders'>): void;
   /** Whether `Host` is a name of this server. */
   knowsHost(host: string | undefined): boolean;
   /** Whether a page of this origin may read answers, though it is another site's. */
@@ -49,7 +50,8 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
   return {
     knowsHost,
     allowsCrossOrigin: (origin) => options.corsOrigins.includes(origin),
-    check({ headers, method }) {
+    check({ headers, method, rawHeaders }) {
+      checkSingle(rawHeaders);
       const { host, origin } = headers;
       if (!knowsHost(host)) {
         throw new CodedError('FORBIDDEN', 'The `Host` of the request is not a name of this server.', {
@@ -69,6 +71,23 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
       }
     },
   };
+}
+
+/** Node keeps the first of these, and a proxy in front may have decided by the last (RFC 9110, section 5.3; RFC 9112, 3.2). */
+const SINGLE_NAMES = ['host', 'authorization', 'content-type', 'content-length', 'origin'];
+
+function checkSingle(rawHeaders: readonly string[]): void {
+  let seen = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    // Few names have these lengths, so that most are told apart without another look.
+    if (name.length !== 4 && name.length !== 6 && name.length < 12) continue;
+    const at = SINGLE_NAMES.indexOf(name.toLowerCase());
+    if (at === -1) continue;
+    if ((seen & (1 << at)) !== 0)
+      throw new CodedError('BAD_USER_INPUT', `The request has two \`${name.slice(0, 40)}\` headers.`);
+    seen |= 1 << at;
+  }
 }
 
 const isNavigation = (headers: IncomingMessage['headers'], method: string | undefined): boolean =>

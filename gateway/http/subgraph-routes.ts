@@ -6,7 +6,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import type { Exchange, Handler } from './exchange.ts';
 
 export interface SubgraphRoutesOptions {
@@ -41,8 +41,10 @@ export function subgraphRoutes(routes: readonly Route[], { authenticate, stoppin
   };
 }
 
-function toRequest({ request, signal }: Exchange, method: string): Request {
+function toRequest({ request, signal, path }: Exchange, method: string): Request {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
+  // `/a/../b` was found as one thing and would be read as another.
+  if (url.pathname !== path) throw badUserInput('The path has another spelling; send it as it was given.');
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
     for (const item of Array.isArray(value) ? value : [value]) if (item !== undefined) headers.append(name, item);

@@ -25,15 +25,18 @@ export interface MountDeps {
   readonly work?: WorkPool | undefined;
 }
 
-/** In an order in which each finds its ports provided: relational records usage, inference embeds, object archives. */
+/**
+ * In an order in which each finds its ports provided: relational records usage, inference embeds, object archives. What runs
+ * provide, relational asks for when it needs it.
+ */
 export const MOUNT_ORDER: readonly SubgraphName[] = ['relational', 'object', 'inference', 'graph', 'vector', 'runs'];
 
 type Mount = (deps: MountDeps, ports: Partial<Ports>) => Promise<Subgraph>;
 
 const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
-  relational: async ({ config, postgres, work }) => {
+  relational: async ({ config, postgres, work }, ports) => {
     const { createRelational } = await import('#subgraphs/relational/index.ts');
-    return createRelational({ maxTokens: config.stores.maxTokens }, { postgres, work });
+    return createRelational({ maxTokens: config.stores.maxTokens }, { postgres, work, runs: () => ports.runLookup });
   },
   graph: async ({ config, postgres }) => {
     const { createGraph } = await import('#subgraphs/graph/index.ts');

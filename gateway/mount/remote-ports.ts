@@ -2,7 +2,7 @@
 import { Kind, parse, type DocumentNode, type ExecutionResult } from 'graphql';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
-import type { ArchiveSink, Embedder, Ports, UsageSink } from '#subgraphs/shared/ports.ts';
+import type { ArchiveSink, Embedder, Ports, RunLookup, UsageSink } from '#subgraphs/shared/ports.ts';
 import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 
@@ -12,11 +12,14 @@ const RECORD_USAGE = parse(
 );
 const PUT_OBJECT = parse('mutation PutObject($input: PutObjectInput!) { putObject(input: $input) { __typename } }');
 
+const RUN = parse('query RunExists($id: ID!) { run(id: $id) { id } }');
+
 /** What `client` provides to others, when it is the subgraph `name`. */
 export async function remotePorts(name: SubgraphName, client: SubgraphClient): Promise<Partial<Ports>> {
   if (name === 'inference') return { embedder: await remoteEmbedder(client) };
   if (name === 'relational') return { usageSink: remoteUsageSink(client) };
   if (name === 'object') return { archiveSink: remoteArchiveSink(client) };
+  if (name === 'runs') return { runLookup: remoteRunLookup(client) };
   return {};
 }
 
@@ -69,6 +72,13 @@ const remoteArchiveSink = (client: SubgraphClient): ArchiveSink => ({
       { input: { key, contentType, base64: Buffer.from(body).toString('base64') } },
       context,
     );
+  },
+});
+
+const remoteRunLookup = (client: SubgraphClient): RunLookup => ({
+  async exists(context, id) {
+    const { run } = await call<{ run: object | null }>(client, RUN, { id }, context);
+    return run !== null;
   },
 });
 

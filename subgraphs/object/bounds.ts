@@ -126,6 +126,11 @@ export const OBJECT = bounds('subgraphs/object', 'object', {
     default: 64,
   },
   namesRead: { what: 'How many names it reads of a folder at once.', unit: 'names', default: 512 },
+  spentSweepMs: {
+    what: 'How often uploads’ links that have ended are forgotten: they work once, so that used ones are kept in mind until then.',
+    unit: 'ms',
+    default: 60 * 60 * 1_000,
+  },
   staleMs: {
     what: 'A temporary file that nothing has written to for so long belongs to a process that is gone, and is removed.',
     unit: 'ms',

@@ -67,6 +67,14 @@ export interface SignUploadOptions {
   readonly expiresIn: number;
 }
 
+/** A link of the gateway's own that an object may be uploaded by, once. */
+export interface UploadLink {
+  /** Letters, digits, `-` and `_`. */
+  readonly id: string;
+  /** When it ends, in seconds since 1970: nobody need remember it after that. */
+  readonly expires: number;
+}
+
 /** Makes signed requests. Making one does not tell whether the object exists. */
 export interface ObjectSigner {
   signDownload(tenantId: string, key: string, expiresIn: number): Promise<string>;
@@ -101,6 +109,13 @@ export interface ObjectDriver {
   put(scope: ObjectScope, key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectInfo>;
   /** Removes an object. @returns whether the store held it */
   delete(scope: ObjectScope, key: string): Promise<boolean>;
+  /**
+   * Notes that an upload's link is being used; of several processes that ask at once, one is told that it may.
+   * @returns false where it has been used before
+   */
+  spend(scope: ObjectScope, link: UploadLink): Promise<boolean>;
+  /** Takes that back: nothing came of its use. */
+  restore(scope: ObjectScope, link: UploadLink): Promise<void>;
   /** Probes the store; never throws. */
   health(): Promise<StoreHealth>;
   /** Ends clients and timers. Idempotent. */

@@ -1,5 +1,5 @@
 /** Agents, documents, memory, artifacts, usage and the audit log: on PostgreSQL, else switched off. */
-import type { UsageSink } from '#subgraphs/shared/ports.ts';
+import type { RunLookup, UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -18,6 +18,8 @@ export interface RelationalConfig {
 export interface RelationalDeps {
   /** The process's pool. It is not closed with the subgraph. Absent: the store is switched off. */
   readonly postgres?: Postgres;
+  /** Which runs there are, asked when an artifact is recorded. @default whatever is named is taken to be one */
+  readonly runs?: () => RunLookup | undefined;
   /** Threads for cutting long texts. @default threads of its own */
   readonly work?: WorkPool | undefined;
 }
@@ -28,13 +30,13 @@ export interface RelationalDeps {
  */
 export async function createRelational(
   { maxTokens }: RelationalConfig,
-  { postgres, work }: RelationalDeps,
+  { postgres, work, runs }: RelationalDeps,
 ): Promise<Subgraph> {
   const ownWork = work === undefined ? new WorkPool() : undefined;
   const driver = postgres === undefined ? disabledDriver : await createPostgresDriver(postgres);
   return {
     name: 'relational',
-    schema: buildSchema({ driver, cutting: { work: work ?? ownWork!, maxTokens } }),
+    schema: buildSchema({ driver, cutting: { work: work ?? ownWork!, maxTokens }, runs }),
     routes: [],
     provides: { usageSink: usageSink(driver) },
     health: () => driver.health(),

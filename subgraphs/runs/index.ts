@@ -69,7 +69,9 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
     name: 'runs',
     schema: buildSchema({ driver, hub, dispatch, workflows }),
     routes: [eventRoute(hub, { ...bounds, log })],
-    provides: {},
+    provides: {
+      runLookup: { exists: async (context, id) => (await driver.runsById(context, [id])).length > 0 },
+    },
     health: () =>
       Promise.all([
         driver.health(),

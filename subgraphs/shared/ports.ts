@@ -45,9 +45,16 @@ export interface ArchiveSink {
   put(context: RequestContext, key: string, contentType: string, body: Uint8Array): Promise<void>;
 }
 
+/** Which runs there are; provided by `runs`, used by `relational`. */
+export interface RunLookup {
+  /** Whether the caller's tenant has the run. */
+  exists(context: RequestContext, runId: string): Promise<boolean>;
+}
+
 /** Every port by name. */
 export interface Ports {
   embedder: Embedder;
   usageSink: UsageSink;
   archiveSink: ArchiveSink;
+  runLookup: RunLookup;
 }

@@ -204,6 +204,46 @@ describe('signed URLs of the gateway', () => {
     expect(() => new UrlSigner({ signingKey: new Uint8Array(8), publicBaseUrl: () => '' })).toThrow('16 bytes');
   });
 
+  it('accept one spelling only', async () => {
+    const { driver, signer, fetch } = await openFiles(await temporary());
+    await driver.put({ tenantId: 'a', statements: new StatementCounter() }, 'k e y/~x', once(Buffer.from('x')), {
+      contentType: 'text/plain',
+    });
+    const url = await signer.signDownload('a', 'k e y/~x', 300);
+    expect((await fetch(new Request(url))).status).toBe(200);
+    const [path, query] = url.split('?') as [string, string];
+    for (const other of [
+      url.replace('~x', '%7Ex'),
+      url.replace('k%20', '%6B%20'),
+      url.replace('/a/', '/%61/'),
+      `${path}?${query.split('&').reverse().join('&')}`,
+      `${url}&`,
+      `${url}&more=1`,
+      url.replace('method=GET', 'method=%47ET'),
+      url.replace(/expires=(\d+)/, 'expires=0$1'),
+      url.replace(/expires=(\d+)/, 'expires=$1.0'),
+      `${url}=`,
+    ])
+      expect([other, (await fetch(new Request(other))).status]).toEqual([other, 403]);
+  });
+
+  it('of uploads work once, also in two processes at once, and again where nothing came of it', async () => {
+    const dataDir = await temporary();
+    const [one, two] = [await openFiles(dataDir), await openFiles(dataDir)];
+    const sign = async (): Promise<string> =>
+      (await one.signer.signUpload('a', 'k', { contentType: 'text/plain', sizeBytes: 1, expiresIn: 60 })).url;
+    const put = async (store: typeof one, url: string, body: string): Promise<number> =>
+      (await store.fetch(new Request(url, { method: 'PUT', headers: { 'content-type': 'text/plain' }, body }))).status;
+    const url = await sign();
+    expect(await put(one, url, 'too long')).toBe(413);
+    expect(await put(one, url, '')).toBe(400);
+    const both = await Promise.all([put(one, url, 'x'), put(two, url, 'y')]);
+    expect(both.sort()).toEqual([201, 403]);
+    expect(await put(one, url, 'z')).toBe(403);
+    expect(await put(await openFiles(dataDir), url, 'z')).toBe(403);
+    expect(await put(two, await sign(), 'z')).toBe(201);
+  });
+
   it('refuse every change of what they bind', async () => {
     const { signer } = await openFiles(await temporary());
     const { url } = await signer.signUpload('a', 'k/l', {
@@ -216,7 +256,13 @@ describe('signed URLs of the gateway', () => {
       method: 'PUT',
       tenantId: 'a',
       key: 'k/l',
-      upload: { contentType: 'text/plain', sizeBytes: 10, sha256: 'ab'.repeat(32) },
+      upload: {
+        contentType: 'text/plain',
+        sizeBytes: 10,
+        sha256: 'ab'.repeat(32),
+        once: expect.stringMatching(/^[\w-]{22}$/) as string,
+      },
+      expires: expect.any(Number) as number,
     });
     const changes: [string, string][] = [
       ['size=10', 'size=11'],

@@ -5,6 +5,7 @@
  * GHSA-hff2-gcpx-8f4p is not here: what it says could not be found.
  */
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { federate, received, type TestSubgraph } from '#tests/engine/federation.ts';
@@ -240,6 +241,49 @@ describe.each(['CVE-2026-35577', 'GHSA-89vp-x53w-74fx'])(
       const { text } = await http(it.url, '/mcp', 'POST', { ...headers, authorization: bearers[0]! }, body);
       expect(text).toContain('The Left Hand of Darkness');
     });
+  },
+);
+
+describe('two of the same', () => {
+  test.each([
+    ['Host', 'host: 127.0.0.1\r\nHost: evil.example'],
+    ['Host', 'host: evil.example\r\nhost: 127.0.0.1'],
+    ['Host', 'host: 127.0.0.1\r\nhost: 127.0.0.1'],
+    ['Authorization', 'host: 127.0.0.1\r\nauthorization: Bearer a\r\nauthorization: Bearer b'],
+    ['Content-Type', 'host: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-type: text/plain'],
+  ])('%s headers are refused on every path: %j', async (_, headers) => {
+    for (const start of [
+      'POST /graphql',
+      'GET /graphql?query={__typename}',
+      'POST /mcp',
+      'GET /objects/x',
+      'GET /graphql',
+    ]) {
+      const upgrade =
+        start === 'GET /graphql'
+          ? 'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: graphql-transport-ws'
+          : 'connection: close\r\ncontent-length: 0';
+      const socket = connect(it.server.port, '127.0.0.1');
+      socket.write(`${start} HTTP/1.1\r\n${headers}\r\n${upgrade}\r\n\r\n`);
+      let text = '';
+      for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
+      expect([start, text.slice(0, 12)]).toEqual([start, 'HTTP/1.1 400']);
+    }
+  });
+});
+
+test.each(['WebSocket', 'server-sent events', 'multipart'])(
+  'a subscription whose event is skipped is none (%s)',
+  async (way) => {
+    for (const query of [
+      'subscription { bookAdded @skip(if: true) { id } }',
+      'subscription ($on: Boolean = true) { bookAdded @include(if: $on) { id } }',
+      'subscription { ...F } fragment F on Subscription { ... @skip(if: false) { bookAdded { id } } }',
+    ]) {
+      const { answer } = await WAYS_IN[way]!(it.url, { query }, bearers[0]);
+      expect(codes(answer)).toEqual(['GRAPHQL_VALIDATION_FAILED']);
+    }
+    expect(it.library.listeners.size).toBe(0);
   },
 );
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { graphql, Kind, parse, print } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { documentId } from '#subgraphs/shared/ids.ts';
+import { createRuns } from '#subgraphs/runs/index.ts';
 import { createRelational } from '#subgraphs/relational/index.ts';
 import { contextOf, createRelationalFixture, note, UPSERT, type RelationalFixture } from './relational-fixture.ts';
 
@@ -156,6 +157,30 @@ test('an artifact is answered again as it is, and another one at its path is a c
     (await fixture.get('artifacts', create, { input: { ...input, runId: 'run_2', fileKey: null } })).createArtifact
       .artifact.file,
   ).toBeNull();
+});
+
+test('an artifact is of a run of its own tenant', async () => {
+  const runs = await createRuns({}, { postgres: fixture.postgres });
+  const subgraph = await createRelational({}, { postgres: fixture.postgres, runs: () => runs.provides.runLookup });
+  const run = async (tenant: string, schema: typeof runs.schema, source: string) =>
+    await graphql({ schema, source, contextValue: contextOf(tenant) });
+  try {
+    const started = await run('owner', runs.schema, 'mutation { startRun(input: { threadId: "t" }) { run { id } } }');
+    const { id } = (started.data as { startRun: { run: { id: string } } }).startRun.run;
+    const create = (runId: string): string =>
+      `mutation { createArtifact(input: { runId: "${runId}", path: "p", contentType: "text/plain" }) { artifact { id } } }`;
+    for (const [tenant, runId] of [
+      ['other', id],
+      ['owner', 'run_00000000000000000000000000'],
+    ] as const) {
+      const { data, errors } = await run(tenant, subgraph.schema, create(runId));
+      expect([data, errors![0]!.extensions.code]).toEqual([{ createArtifact: null }, 'NOT_FOUND']);
+    }
+    expect((await run('owner', subgraph.schema, create(id))).errors).toBeUndefined();
+  } finally {
+    await subgraph.close();
+    await runs.close();
+  }
 });
 
 test('usage is recorded by the mutation and by the port', async () => {

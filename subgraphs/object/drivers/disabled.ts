@@ -15,6 +15,8 @@ export function createDisabledDriver(): ObjectDriver & { signer: ObjectSigner } 
     open: refuse,
     put: refuse,
     delete: refuse,
+    spend: refuse,
+    restore: refuse,
     health: () => Promise.resolve({ store: 'objects', state: 'disabled', detail: 'Set S3_ENDPOINT.' }),
     close: () => Promise.resolve(),
   };

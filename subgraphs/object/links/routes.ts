@@ -6,7 +6,7 @@ import type { Route } from '#subgraphs/shared/subgraph.ts';
 import { parseRange } from './byte-range.ts';
 import { decide, sameVersion } from './conditions.ts';
 import { attachment } from './content-disposition.ts';
-import type { ObjectDriver, ObjectScope } from '../driver.ts';
+import type { ObjectDriver, ObjectInfo, ObjectScope } from '../driver.ts';
 import { SIGNED_PREFIX, type SignedGrant, type UrlSigner } from './signed-urls.ts';
 
 /**
@@ -102,7 +102,7 @@ async function download(
 async function upload(
   driver: ObjectDriver,
   scope: ObjectScope,
-  { key }: SignedGrant,
+  { key, expires }: SignedGrant,
   promised: NonNullable<SignedGrant['upload']>,
   request: Request,
 ): Promise<Response> {
@@ -119,8 +119,18 @@ async function upload(
       `This upload was announced with ${sizeBytes} bytes; ${announced} are coming.`,
     );
   }
+  const link = { id: promised.once, expires };
+  if (!(await driver.spend(scope, link)))
+    throw forbidden('This URL has been used; it works once.', { hint: 'Ask the API for a new one.' });
   const body = (request.body ?? emptyBody()) as AsyncIterable<Uint8Array>;
-  const info = await driver.put(scope, key, body, promised);
+  let info: ObjectInfo;
+  try {
+    info = await driver.put(scope, key, body, promised);
+  } catch (error) {
+    // Nothing was stored. Where it cannot be given back either, a new link is needed.
+    await driver.restore(scope, link).catch(() => undefined);
+    throw error;
+  }
   return Response.json(
     { key: info.key, sizeBytes: info.sizeBytes, contentType: info.contentType, checksum: info.checksum },
     { status: 201, headers: { ...SAFE_HEADERS, ...(info.checksum === null ? {} : { ETag: `"${info.checksum}"` }) } },

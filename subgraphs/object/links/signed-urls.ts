@@ -1,8 +1,8 @@
 /**
  * Signed URLs that the gateway itself answers: HMAC-SHA256 over everything that the holder may not change. Every
- * replica that has the same key accepts what another signed; nothing is stored.
+ * replica that has the same key accepts what another signed. Of uploads the store keeps which links have been used.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
 import { TENANT_ID } from '#subgraphs/shared/context.ts';
 import { OBJECT } from '../bounds.ts';
@@ -18,7 +18,15 @@ export interface SignedGrant {
   readonly tenantId: string;
   readonly key: string;
   /** The bound upload; present for `PUT` only. */
-  readonly upload?: { readonly contentType: string; readonly sizeBytes: number; readonly sha256?: string };
+  readonly upload?: {
+    readonly contentType: string;
+    readonly sizeBytes: number;
+    readonly sha256?: string;
+    /** Of this link alone: it works once. */
+    readonly once: string;
+  };
+  /** When it ends, in seconds since 1970. */
+  readonly expires: number;
 }
 
 /** Signs and verifies URLs below {@link SIGNED_PREFIX}. */
@@ -41,11 +49,19 @@ export class UrlSigner implements ObjectSigner {
   }
 
   signDownload(tenantId: string, key: string, expiresIn: number): Promise<string> {
-    return Promise.resolve(this.#url({ method: 'GET', tenantId, key }, expiresIn));
+    return Promise.resolve(this.#url({ method: 'GET', tenantId, key, expires: this.#expiry(expiresIn) }));
   }
 
   signUpload(tenantId: string, key: string, { expiresIn, ...upload }: SignUploadOptions): Promise<SignedRequest> {
-    const url = this.#url({ method: 'PUT', tenantId, key, upload }, expiresIn);
+    const once = randomBytes(16).toString('base64url');
+    const grant = {
+      method: 'PUT',
+      tenantId,
+      key,
+      upload: { ...upload, once },
+      expires: this.#expiry(expiresIn),
+    } as const;
+    const url = this.#url(grant);
     return Promise.resolve({ url, method: 'PUT', headers: [{ name: 'Content-Type', value: upload.contentType }] });
   }
 
@@ -55,30 +71,38 @@ export class UrlSigner implements ObjectSigner {
    */
   verify(url: URL): SignedGrant {
     const grant = this.#parse(url);
-    const expires = Number(url.searchParams.get('expires'));
     const given = Buffer.from(url.searchParams.get('signature') ?? '');
-    const expected = Buffer.from(this.#sign(grant, expires));
+    const expected = Buffer.from(this.#sign(grant));
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw tampered();
-    const left = expires - this.#now() / 1_000;
+    // The same link, written otherwise: whoever keeps a list of links by their text would take it for another.
+    if (this.#write(grant) !== `${url.pathname}${url.search}`) throw tampered();
+    const left = grant.expires - this.#now() / 1_000;
     if (left <= 0) throw forbidden('This URL has expired.', { hint: 'Ask the API for a new one.' });
     // A signature far ahead of this clock was not made by the rule below, whatever made it.
     if (left > OBJECT.signedSeconds + OBJECT.clockSeconds) throw tampered();
     return grant;
   }
 
-  #url(grant: SignedGrant, expiresIn: number): string {
-    const expires = Math.floor(this.#now() / 1_000) + Math.min(expiresIn, OBJECT.signedSeconds);
+  #expiry(expiresIn: number): number {
+    return Math.floor(this.#now() / 1_000) + Math.min(expiresIn, OBJECT.signedSeconds);
+  }
+
+  #url(grant: SignedGrant): string {
+    return `${this.#baseUrl().replace(/\/+$/, '')}${this.#write(grant)}`;
+  }
+
+  /** The path and query of the link: the one spelling that is accepted. */
+  #write(grant: SignedGrant): string {
     const path = [grant.tenantId, ...grant.key.split('/')].map(encodeURIComponent).join('/');
-    const url = new URL(`${this.#baseUrl().replace(/\/+$/, '')}${SIGNED_PREFIX}${path}`);
-    url.searchParams.set('method', grant.method);
-    url.searchParams.set('expires', String(expires));
+    const query = new URLSearchParams({ method: grant.method, expires: String(grant.expires) });
     if (grant.upload) {
-      url.searchParams.set('size', String(grant.upload.sizeBytes));
-      url.searchParams.set('type', grant.upload.contentType);
-      if (grant.upload.sha256) url.searchParams.set('sha256', grant.upload.sha256);
+      query.set('size', String(grant.upload.sizeBytes));
+      query.set('type', grant.upload.contentType);
+      if (grant.upload.sha256) query.set('sha256', grant.upload.sha256);
+      query.set('once', grant.upload.once);
     }
-    url.searchParams.set('signature', this.#sign(grant, expires));
-    return url.href;
+    query.set('signature', this.#sign(grant));
+    return `${SIGNED_PREFIX}${path}?${query.toString()}`;
   }
 
   #parse(url: URL): SignedGrant {
@@ -97,21 +121,28 @@ export class UrlSigner implements ObjectSigner {
     if (rest.some((segment) => segment.includes('/')) || !TENANT_ID.test(tenantId) || keyFault(key)) throw tampered();
     const parameter = (name: string): string => url.searchParams.get(name) ?? '';
     const method = parameter('method');
-    if (method === 'GET') return { method, tenantId, key };
+    const expires = Number(parameter('expires'));
+    if (method === 'GET') return { method, tenantId, key, expires };
     if (method !== 'PUT') throw tampered();
     const sha256 = parameter('sha256');
     return {
       method,
       tenantId,
       key,
-      upload: { contentType: parameter('type'), sizeBytes: Number(parameter('size')), ...(sha256 ? { sha256 } : {}) },
+      expires,
+      upload: {
+        contentType: parameter('type'),
+        sizeBytes: Number(parameter('size')),
+        ...(sha256 ? { sha256 } : {}),
+        once: parameter('once'),
+      },
     };
   }
 
-  #sign({ method, tenantId, key, upload }: SignedGrant, expires: number): string {
+  #sign({ method, tenantId, key, upload, expires }: SignedGrant): string {
     const hmac = createHmac('sha256', this.#key);
-    const parts = ['tributary-object-1', method, tenantId, key, String(expires)];
-    if (upload) parts.push(String(upload.sizeBytes), upload.contentType, upload.sha256 ?? '');
+    const parts = ['tributary-object-2', method, tenantId, key, String(expires)];
+    if (upload) parts.push(String(upload.sizeBytes), upload.contentType, upload.sha256 ?? '', upload.once);
     // Length-prefixed, so that no two lists of parts are signed alike.
     for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:`).update(part);
     return hmac.digest('base64url');

@@ -1,5 +1,5 @@
 /** What runs leave behind. */
-import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { badUserInput, notFound } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ArtifactRow } from '../driver.ts';
@@ -8,7 +8,7 @@ import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
 
 export function addArtifacts(parts: SchemaParts): void {
-  const { types, stubs, driver } = parts;
+  const { types, stubs, driver, runs } = parts;
   entityType(
     parts,
     'Artifact',
@@ -31,7 +31,7 @@ export function addArtifacts(parts: SchemaParts): void {
     'createArtifact',
     {
       description:
-        'Records that a run made something. Upload its bytes first (`requestUpload`, `putObject`) and name them by `fileKey`. The same artifact ' +
+        'Records that a run of the tenant made something. Upload its bytes first (`requestUpload`, `putObject`) and name them by `fileKey`. The same artifact ' +
         'again is answered as it is; another one at the same path of the run is a `CONFLICT`.',
       input: 'The artifact to record.',
       inputFields: (t) => ({
@@ -52,9 +52,9 @@ export function addArtifacts(parts: SchemaParts): void {
         }),
       }),
       run: async ({ runId, path, contentType, fileKey }, context) => {
-        // Whether the run exists is another store's knowledge; that it could is checked here.
         if (!isIdOf('Run', runId))
           throw badUserInput(`\`runId\` is not the id of a run: ${JSON.stringify(runId.slice(0, 80))}.`);
+        if ((await runs()?.exists(context, runId)) === false) throw notFound('run', runId);
         const artifact = await driver().createArtifact(context, {
           runId,
           path: checkName('path', path),

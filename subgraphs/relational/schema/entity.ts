@@ -3,6 +3,7 @@ import type { EnumRef, ImplementableObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import { connectionType, pageArguments, pageOf, pageSize, type PageArguments } from '#subgraphs/shared/connections.ts';
+import type { RunLookup } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
@@ -34,6 +35,8 @@ export interface SchemaParts {
   readonly driver: () => RelationalDriver;
   /** What documents are cut with; only for resolvers, too. */
   readonly cutting: () => Cutting;
+  /** Which runs there are, where that is known; only for resolvers, too. */
+  readonly runs: () => RunLookup | undefined;
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each model. */
   readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };

@@ -17,6 +17,7 @@ import { addStubs } from './stubs.ts';
 export interface RelationalSchemaDeps {
   readonly driver: RelationalDriver;
   readonly cutting: Cutting;
+  readonly runs?: SchemaParts['runs'] | undefined;
 }
 
 /** Builds the executable schema; `deps` is used by resolvers only, never while building. */
@@ -29,6 +30,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     builder,
     driver: () => deps.driver,
     cutting: () => deps.cutting,
+    runs: () => deps.runs?.(),
     loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
     types: Object.fromEntries(
       (Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)]),

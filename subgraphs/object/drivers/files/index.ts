@@ -9,12 +9,21 @@ import { access, mkdir, open, readdir, realpath, rename, stat, unlink, type File
 import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { OBJECT, type ObjectBounds } from '../../bounds.ts';
-import type { ObjectDriver, ObjectInfo, ObjectScope, ObjectSummary, OpenObject, PutOptions } from '../../driver.ts';
+import type {
+  ObjectDriver,
+  ObjectInfo,
+  ObjectScope,
+  ObjectSummary,
+  OpenObject,
+  PutOptions,
+  UploadLink,
+} from '../../driver.ts';
 import { mapBounded } from '../map-bounded.ts';
 import { filesError, isAbsent } from './errors.ts';
 import { ensureFolder, pruneFolders, refuseLinks, syncFolder } from './folders.ts';
 import { walk } from './listing.ts';
 import { byteText, filePath, fromByteText, tenantFolder } from './names.ts';
+import { SpentLinks } from './spent-links.ts';
 import { encodeTrailer, readTrailer } from './record.ts';
 import { VerifiedBytes } from '../../bytes/verified.ts';
 
@@ -33,12 +42,14 @@ class FilesDriver implements ObjectDriver {
   readonly store = 'files';
   readonly #root: string;
   readonly #incoming: string;
+  readonly #spent: SpentLinks;
   readonly #concurrency: number;
 
   constructor(root: string, concurrency: number) {
     this.#concurrency = concurrency;
     this.#root = root;
     this.#incoming = join(root, 'incoming');
+    this.#spent = new SpentLinks(join(root, 'spent'));
   }
 
   /**
@@ -155,6 +166,16 @@ class FilesDriver implements ObjectDriver {
     await this.#syncIfThere(folder);
     await pruneFolders(folder, this.#tenantRoot(scope));
     return true;
+  }
+
+  async spend(scope: ObjectScope, link: UploadLink): Promise<boolean> {
+    scope.statements.add(this.store);
+    return await this.#spent.spend(link);
+  }
+
+  async restore(scope: ObjectScope, link: UploadLink): Promise<void> {
+    scope.statements.add(this.store);
+    await this.#spent.restore(link);
   }
 
   async health() {

@@ -27,11 +27,13 @@ import type {
   PutOptions,
   SignedRequest,
   SignUploadOptions,
+  UploadLink,
 } from '../../driver.ts';
 import type { S3Config } from '../../driver.ts';
 import { keyFault } from '../../input.ts';
 import { mapBounded } from '../map-bounded.ts';
 import { isAbsent, s3Error } from './errors.ts';
+import { SpentLinks } from './spent-links.ts';
 import { uploadBytes } from './upload.ts';
 
 /** Makes the driver; the server is first asked when something is needed of it. */
@@ -46,6 +48,7 @@ class S3Driver implements ObjectDriver {
   readonly #publicClient: S3Client;
   readonly #bucket: string;
   readonly #concurrency: number;
+  readonly #spent: SpentLinks;
   readonly #upload: Pick<ObjectBounds, 'partBytes' | 'partTimeoutMs'>;
 
   constructor(config: S3Config) {
@@ -55,6 +58,7 @@ class S3Driver implements ObjectDriver {
     this.#upload = { partBytes, partTimeoutMs };
     this.#client = clientFor(config, config.endpoint);
     this.#publicClient = config.publicEndpoint ? clientFor(config, config.publicEndpoint) : this.#client;
+    this.#spent = new SpentLinks(this.#client, bucket);
     this.signer = {
       signDownload: (tenantId, key, expiresIn) => this.#signDownload(tenantId, key, expiresIn),
       signUpload: (tenantId, key, options) => this.#signUpload(tenantId, key, options),
@@ -157,6 +161,18 @@ class S3Driver implements ObjectDriver {
         this.#client.send(command, { abortSignal: scope.signal }).catch(nullWhereAbsent),
       )) !== null
     );
+  }
+
+  async spend(scope: ObjectScope, link: UploadLink): Promise<boolean> {
+    try {
+      return await this.#spent.spend(link, scope);
+    } catch (error) {
+      throw s3Error(error, this.#bucket, scope.signal);
+    }
+  }
+
+  async restore(scope: ObjectScope, link: UploadLink): Promise<void> {
+    await this.#spent.restore(link, scope);
   }
 
   async health() {
