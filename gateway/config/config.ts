@@ -2,13 +2,14 @@
  * The configuration: read from the environment once, checked as a whole, frozen. This is the only
  * file that may read `process.env`.
  */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { AllBoundValues } from '#gateway/bounds/index.ts';
 import { boundValues } from './bounds.ts';
 import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './remote-subgraphs.ts';
 import { currentValues, urlOfParts } from './credentials.ts';
-import { Variables, variableTable, type VariableName, type VariableValues } from './variables.ts';
+import { Variables, type VariableName, type VariableValues } from './variables.ts';
+import { checkTogether } from './rules.ts';
+import { rawValues, readSubgraphUrls } from './environment.ts';
 
 /** A store's address; `undefined` means the embedded default, `off` that the operator switched it off. */
 export type StoreAddress<T> = T | 'off' | undefined;
@@ -139,8 +140,6 @@ export class ConfigError extends Error {
 /** What the smaller of the usual embedding models take, such as BGE and E5. */
 const USUAL_MAX_TOKENS = 512;
 
-const SUBGRAPH_URL = /^SUBGRAPH_([A-Z][A-Z0-9_]*)_URL$/;
-
 /**
  * Reads the environment.
  * @param env @default process.env
@@ -168,127 +167,6 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     build(parsed.data, subgraphUrls, remoteSubgraphs(parsed.data, subgraphSettings), currentValues(env, raw)),
   );
 }
-
-/** Texts by name: defaults filled in, secrets read from their files, empty values taken as absent. */
-function rawValues(
-  env: Readonly<Record<string, string | undefined>>,
-  faults: string[],
-): Partial<Record<VariableName, string>> {
-  const raw: Partial<Record<VariableName, string>> = {};
-  for (const { name, meta } of variableTable()) {
-    // Compose files and charts write `NAME=` for what is not set.
-    let text = env[name] || undefined;
-    const file = meta.secret ? env[`${name}_FILE`] || undefined : undefined;
-    if (file !== undefined && text !== undefined)
-      faults.push(`${name} and ${name}_FILE are both set; keep one of them.`);
-    else if (file !== undefined) {
-      try {
-        text = readFileSync(file, 'utf8').replace(/\r?\n$/, '') || undefined;
-        if (text === undefined) faults.push(`${name}_FILE names an empty file.`);
-      } catch (error) {
-        faults.push(
-          `${name}_FILE names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
-        );
-      }
-    }
-    text ??= meta.default;
-    if (text !== undefined) raw[name] = text;
-  }
-  return raw;
-}
-
-function readSubgraphUrls(env: Readonly<Record<string, string | undefined>>, faults: string[]): Record<string, string> {
-  const urls: Record<string, string> = {};
-  for (const [name, text] of Object.entries(env)) {
-    const subgraph = SUBGRAPH_URL.exec(name)?.[1];
-    if (subgraph === undefined || !text) continue;
-    if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) urls[subgraph.toLowerCase()] = text;
-    else faults.push(`${name} must be a URL that starts with http:// or https://.`);
-  }
-  return urls;
-}
-
-type Values = <N extends VariableName>(name: N) => VariableValues[N] | undefined;
-
-function checkTogether(value: Values, isSet: (name: VariableName) => boolean, faults: string[]): void {
-  const host = value('HOST');
-  if (!isSet('OIDC_ISSUER') && host !== undefined && !isLoopback(host)) {
-    faults.push(
-      `HOST is ${host}, but without OIDC_ISSUER the server is in development mode, where everybody who reaches it is the developer. ` +
-        'Set OIDC_ISSUER (and OIDC_AUDIENCE), or HOST=127.0.0.1.',
-    );
-  }
-  if (isSet('OIDC_ISSUER') && !isSet('OIDC_AUDIENCE') && !isSet('OIDC_CLIENT_ID')) {
-    faults.push('OIDC_AUDIENCE must be set beside OIDC_ISSUER, or any token of that issuer would be accepted.');
-  }
-  for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'ANONYMOUS_TENANT'] as const) {
-    if (isSet(name) && !isSet('OIDC_ISSUER')) faults.push(`${name} has no effect without OIDC_ISSUER.`);
-  }
-  if (
-    isSet('DATABASE_REPLICA_URL') &&
-    (value('DATABASE_URL') === 'off' || (!isSet('DATABASE_URL') && !isSet('PGHOST')))
-  ) {
-    faults.push('DATABASE_REPLICA_URL has no effect without DATABASE_URL (or PGHOST).');
-  }
-  const s3 = value('S3_ENDPOINT');
-  if (s3 !== undefined && s3 !== 'off') {
-    for (const name of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const)
-      if (!isSet(name)) faults.push(`${name} must be set beside S3_ENDPOINT.`);
-  }
-  if (!isSet('S3_ENDPOINT') && isSet('S3_PUBLIC_ENDPOINT'))
-    faults.push('S3_PUBLIC_ENDPOINT has no effect without S3_ENDPOINT.');
-  if (value('DISPATCH_ALLOWED_HOSTS')?.length && !isSet('DISPATCH_SECRET'))
-    faults.push(
-      'DISPATCH_SECRET must be set beside DISPATCH_ALLOWED_HOSTS, or receivers could not tell who dispatches.',
-    );
-  if (isSet('DISPATCH_SECRET') && !value('DISPATCH_ALLOWED_HOSTS')?.length)
-    faults.push('DISPATCH_SECRET has no effect without DISPATCH_ALLOWED_HOSTS.');
-  const temporal = [
-    'TEMPORAL_TLS',
-    'TEMPORAL_TLS_CA',
-    'TEMPORAL_TLS_CERT',
-    'TEMPORAL_TLS_KEY',
-    'TEMPORAL_API_KEY',
-  ] as const;
-  for (const name of temporal)
-    if (isSet(name) && !isSet('TEMPORAL_ADDRESS')) faults.push(`${name} has no effect without TEMPORAL_ADDRESS.`);
-  for (const name of temporal.slice(1)) {
-    if (isSet(name) && value('TEMPORAL_TLS') === false)
-      faults.push(`${name} is set, but TEMPORAL_TLS is false: nothing secret may travel in the clear.`);
-  }
-  if (isSet('TEMPORAL_TLS_CERT') !== isSet('TEMPORAL_TLS_KEY'))
-    faults.push(
-      `${isSet('TEMPORAL_TLS_CERT') ? 'TEMPORAL_TLS_KEY must be set beside TEMPORAL_TLS_CERT' : 'TEMPORAL_TLS_CERT must be set beside TEMPORAL_TLS_KEY'}.`,
-    );
-  if (isSet('GRAPH_MODEL') && (!isSet('NEO4J_URI') || value('NEO4J_URI') === 'off'))
-    faults.push('GRAPH_MODEL has no effect without NEO4J_URI: set it to the Neo4j server that the model is of.');
-  const models = value('OPENAI_BASE_URL');
-  for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
-    if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
-  }
-  if (isSet('EMBEDDING_MODEL') && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
-    faults.push('EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL.');
-  }
-  if (isSet('EMBEDDING_BASE_URL') && !isSet('EMBEDDING_MODEL') && models !== 'off')
-    faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL.');
-  for (const name of [
-    'PGUSER',
-    'PGPASSWORD',
-    'PGDATABASE',
-    'PGPORT',
-    'PGSSLMODE',
-    'PGSSLROOTCERT',
-    'PGSSLCERT',
-    'PGSSLKEY',
-  ] as const) {
-    if (isSet(name) && !isSet('PGHOST') && !isSet('DATABASE_URL'))
-      faults.push(`${name} is set without PGHOST; set PGHOST or DATABASE_URL.`);
-  }
-}
-
-/** Whether only this machine can connect to `host`. */
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 
 function build(
   env: VariableValues,

@@ -26,27 +26,18 @@ import { byScoreThenId } from '../../search/fusion.ts';
 import { QdrantCollection } from './collection.ts';
 import { QdrantConnection, type QdrantOptions } from './connection.ts';
 import { DocumentMeans, readOwn } from './documents.ts';
-import { CHUNK_INDEXES, conditionsOf, oneOf, PAYLOAD, pointId, within } from './filter.ts';
-import {
-  attributesOf,
-  DENSE,
-  inBatches,
-  metadataOf,
-  NAMES,
-  pointOf,
-  rankedChunk,
-  rowsOf,
-  SPARSE,
-  vectorOf,
-} from './points.ts';
+import { CHUNK_INDEXES, oneOf, PAYLOAD, pointId, within } from './filter.ts';
+import { attributesOf, DENSE, inBatches, NAMES, pointOf, rowsOf, SPARSE } from './points.ts';
 import { rank, type RankingRequest } from './ranking.ts';
-import { sparseQuery } from './sparse.ts';
+import { byMeaning, requestOf } from './requests.ts';
+import { StoredChunks } from './stored-chunks.ts';
 
 export class QdrantVectors implements VectorDriver {
   readonly store = 'qdrant';
   readonly #connection: QdrantConnection;
   readonly #chunks: QdrantCollection;
   readonly #documents: DocumentMeans;
+  readonly #stored: StoredChunks;
 
   constructor(options: QdrantOptions, collection: string) {
     this.#connection = new QdrantConnection(options);
@@ -56,6 +47,7 @@ export class QdrantVectors implements VectorDriver {
       indexes: CHUNK_INDEXES,
     });
     this.#documents = new DocumentMeans(this.#connection, collection);
+    this.#stored = new StoredChunks(this.#chunks);
   }
 
   async search(context: RequestContext, queries: readonly StoreQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
@@ -120,7 +112,7 @@ export class QdrantVectors implements VectorDriver {
     if (chunkIds.length === 0) return [];
     const model = await this.#chunks.info(context, true);
     if (model === undefined) return [];
-    const own = await this.#own(context, chunkIds, NAMES);
+    const own = await this.#stored.own(context, chunkIds, NAMES);
     if (own.length > 0) {
       await this.#chunks.call(context, (client) =>
         client.delete(this.#chunks.name, { wait: true, points: own.map((point) => point.id) }),
@@ -134,56 +126,6 @@ export class QdrantVectors implements VectorDriver {
     return own.map((point) => String(point.payload!['chunk_id']));
   }
 
-  async storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>> {
-    if (documentIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
-    const hashes = new Map<string, string>();
-    for await (const points of this.#scroll(context, documentIds, ['chunk_id', 'content_hash']))
-      for (const { payload } of points) hashes.set(String(payload!['chunk_id']), String(payload!['content_hash']));
-    return hashes;
-  }
-
-  async contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>> {
-    if (chunkIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
-    const own = await this.#own(context, chunkIds, ['chunk_id', 'content_hash']);
-    return new Map(own.map(({ payload }) => [String(payload!['chunk_id']), String(payload!['content_hash'])]));
-  }
-
-  /** The tenant's chunks of these ids, with some of their payload. Reading by id takes no filter, so it is checked. */
-  async #own(
-    context: RequestContext,
-    chunkIds: readonly string[],
-    payload: readonly string[],
-  ): Promise<Schemas['Record'][]> {
-    const { tenantId } = context.principal;
-    const points = await this.#chunks.call(context, (client) =>
-      client.retrieve(this.#chunks.name, {
-        ids: chunkIds.map((chunkId) => pointId(tenantId, chunkId)),
-        with_payload: [PAYLOAD.tenant, ...payload],
-        with_vector: false,
-      }),
-    );
-    return points.filter((point) => point.payload?.[PAYLOAD.tenant] === tenantId);
-  }
-
-  async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
-    if (documentIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
-    const { documentId, source, mediaType } = PAYLOAD;
-    const names = ['chunk_id', 'content_hash', documentId, source, mediaType, 'metadata', 'metadata_exact'];
-    const chunks = new Map<string, StoredChunk>();
-    for await (const points of this.#scroll(context, documentIds, names)) {
-      for (const { payload } of points) {
-        chunks.set(String(payload!['chunk_id']), {
-          documentId: String(payload![documentId]),
-          contentHash: String(payload!['content_hash']),
-          source: String(payload![source]),
-          mediaType: String(payload![mediaType]),
-          metadata: metadataOf(payload!),
-        });
-      }
-    }
-    return chunks;
-  }
-
   async indexDocuments(
     context: RequestContext,
     write: DocumentsWrite,
@@ -194,7 +136,7 @@ export class QdrantVectors implements VectorDriver {
     const written = new Set([...changed, ...kept].map((chunk) => chunk.chunkId));
     let removes = false;
     if (kept.length > 0) {
-      const stored = await this.storedHashes(context, documentIds);
+      const stored = await this.#stored.storedHashes(context, documentIds);
       if (kept.some((chunk) => stored.get(chunk.chunkId) !== chunk.contentHash)) throw changedMeanwhile();
       removes = [...stored.keys()].some((chunkId) => !written.has(chunkId));
     }
@@ -255,7 +197,7 @@ export class QdrantVectors implements VectorDriver {
     const stays = new Set(kept.map((chunk) => chunk.chunkId));
     const reads = [...vectors.keys()].filter((documentId) => partly.has(documentId));
     for (let from = 0; from < reads.length; from += VECTOR.qdrantMeans)
-      for await (const { documentId, chunkId, vector } of this.#vectors(
+      for await (const { documentId, chunkId, vector } of this.#stored.vectors(
         context,
         reads.slice(from, from + VECTOR.qdrantMeans),
         model,
@@ -269,25 +211,10 @@ export class QdrantVectors implements VectorDriver {
     for (let from = 0; from < documentIds.length; from += VECTOR.qdrantMeans) {
       const some = documentIds.slice(from, from + VECTOR.qdrantMeans);
       const vectors = new Map(some.map((documentId): [string, Float32Array[]] => [documentId, []]));
-      for await (const { documentId, vector } of this.#vectors(context, some, model))
+      for await (const { documentId, vector } of this.#stored.vectors(context, some, model))
         vectors.get(documentId)?.push(vector);
       await this.#documents.keep(context, model, vectors);
     }
-  }
-
-  /** The stored vectors of documents' chunks. */
-  async *#vectors(
-    context: RequestContext,
-    documentIds: readonly string[],
-    { dimensions }: VectorModel,
-  ): AsyncGenerator<{ documentId: string; chunkId: string; vector: Float32Array }> {
-    for await (const points of this.#scroll(context, documentIds, NAMES, dimensions))
-      for (const point of points)
-        yield {
-          documentId: String(point.payload![PAYLOAD.documentId]),
-          chunkId: String(point.payload!['chunk_id']),
-          vector: Float32Array.from(vectorOf(point, DENSE)),
-        };
   }
 
   async #deleteWhere(
@@ -304,27 +231,24 @@ export class QdrantVectors implements VectorDriver {
     return count;
   }
 
-  /** Pages go by point, since Qdrant has no order of documents; a document may come again in a later page. */
+  async storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>> {
+    return await this.#stored.storedHashes(context, documentIds);
+  }
+
+  async contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>> {
+    return await this.#stored.contentHashes(context, chunkIds);
+  }
+
+  async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
+    return await this.#stored.storedChunks(context, documentIds);
+  }
+
   async documentIds(
     context: RequestContext,
     after: string | null,
     limit: number,
   ): Promise<{ ids: readonly string[]; next: string | null }> {
-    if ((await this.#chunks.info(context)) === undefined) return { ids: [], next: null };
-    const page = await this.#chunks.call(context, (client) =>
-      client.scroll(this.#chunks.name, {
-        filter: within(context.principal.tenantId),
-        limit,
-        with_payload: [PAYLOAD.documentId],
-        with_vector: false,
-        ...(after === null ? {} : { offset: after }),
-      }),
-    );
-    const next = page.next_page_offset;
-    return {
-      ids: [...new Set(page.points.map((point) => String(point.payload![PAYLOAD.documentId])))],
-      next: next == null ? null : String(next),
-    };
+    return await this.#stored.documentIds(context, after, limit);
   }
 
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
@@ -345,66 +269,7 @@ export class QdrantVectors implements VectorDriver {
   async close(): Promise<void> {
     this.#connection.close();
   }
-
-  /** The chunks of documents, page by page. @param dimensions of the vectors that are read, where any are */
-  async *#scroll(
-    context: RequestContext,
-    documentIds: readonly string[],
-    payload: string[],
-    dimensions?: number,
-  ): AsyncGenerator<Schemas['Record'][]> {
-    const filter = within(context.principal.tenantId, [oneOf(PAYLOAD.documentId, documentIds)]);
-    let offset: Schemas['ScrollResult']['next_page_offset'];
-    do {
-      const from = offset;
-      const page = await this.#chunks.call(context, (client) =>
-        client.scroll(this.#chunks.name, {
-          filter,
-          limit: dimensions === undefined ? VECTOR.qdrantPagePoints : rowsOf(dimensions),
-          with_payload: payload,
-          with_vector: dimensions === undefined ? false : [DENSE],
-          ...(from === undefined || from === null ? {} : { offset: from as string }),
-        }),
-      );
-      yield page.points;
-      offset = page.next_page_offset;
-    } while (offset !== undefined && offset !== null);
-  }
 }
-
-/** @returns undefined where nothing can match */
-function requestOf(tenantId: string, query: StoreQuery): RankingRequest<RankedChunk> | undefined {
-  const conditions = conditionsOf(query.filter);
-  if (conditions === undefined) return undefined;
-  const filter = within(tenantId, conditions);
-  if (query.kind === 'VECTOR') {
-    const ranking = byMeaning(tenantId, Array.from(query.vector), query.limit);
-    return conditions.length === 0 ? ranking : { ...ranking, filter, exact: true };
-  }
-  const words = sparseQuery(query.text);
-  if (words.indices.length === 0) return undefined;
-  return {
-    ...ranked(query.limit),
-    query: words,
-    using: SPARSE,
-    filter,
-    exact: false,
-    // How rare a word is, is counted among this tenant's chunks: among all, scores told what others store. Of 1.19
-    // (qdrant/qdrant#9661), and not in the types of a client for Node 20. Counted shard by shard.
-    params: { idf: { corpus: within(tenantId) } },
-  };
-}
-
-const ranked = (limit: number) => ({ limit, payload: NAMES, itemOf: rankedChunk });
-
-/** By the tenant's own graph. */
-const byMeaning = (tenantId: string, vector: number[], limit: number): RankingRequest<RankedChunk> => ({
-  ...ranked(limit),
-  query: vector,
-  using: DENSE,
-  filter: within(tenantId),
-  exact: false,
-});
 
 /** @throws CodedError `BAD_USER_INPUT` */
 function checkDimensions(chunks: readonly ChunkVector[], { model, dimensions }: VectorModel): void {

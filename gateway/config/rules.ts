@@ -1,0 +1,86 @@
+/** Rules between variables: what must be set beside what, and what has no effect alone. */
+import type { VariableName, VariableValues } from './variables.ts';
+
+/** A variable's value where it could be read. */
+type Values = <N extends VariableName>(name: N) => VariableValues[N] | undefined;
+
+/** Adds a line to `faults` for each rule that is broken. */
+export function checkTogether(value: Values, isSet: (name: VariableName) => boolean, faults: string[]): void {
+  const host = value('HOST');
+  if (!isSet('OIDC_ISSUER') && host !== undefined && !isLoopback(host)) {
+    faults.push(
+      `HOST is ${host}, but without OIDC_ISSUER the server is in development mode, where everybody who reaches it is the developer. ` +
+        'Set OIDC_ISSUER (and OIDC_AUDIENCE), or HOST=127.0.0.1.',
+    );
+  }
+  if (isSet('OIDC_ISSUER') && !isSet('OIDC_AUDIENCE') && !isSet('OIDC_CLIENT_ID')) {
+    faults.push('OIDC_AUDIENCE must be set beside OIDC_ISSUER, or any token of that issuer would be accepted.');
+  }
+  for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'ANONYMOUS_TENANT'] as const) {
+    if (isSet(name) && !isSet('OIDC_ISSUER')) faults.push(`${name} has no effect without OIDC_ISSUER.`);
+  }
+  if (
+    isSet('DATABASE_REPLICA_URL') &&
+    (value('DATABASE_URL') === 'off' || (!isSet('DATABASE_URL') && !isSet('PGHOST')))
+  ) {
+    faults.push('DATABASE_REPLICA_URL has no effect without DATABASE_URL (or PGHOST).');
+  }
+  const s3 = value('S3_ENDPOINT');
+  if (s3 !== undefined && s3 !== 'off') {
+    for (const name of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const)
+      if (!isSet(name)) faults.push(`${name} must be set beside S3_ENDPOINT.`);
+  }
+  if (!isSet('S3_ENDPOINT') && isSet('S3_PUBLIC_ENDPOINT'))
+    faults.push('S3_PUBLIC_ENDPOINT has no effect without S3_ENDPOINT.');
+  if (value('DISPATCH_ALLOWED_HOSTS')?.length && !isSet('DISPATCH_SECRET'))
+    faults.push(
+      'DISPATCH_SECRET must be set beside DISPATCH_ALLOWED_HOSTS, or receivers could not tell who dispatches.',
+    );
+  if (isSet('DISPATCH_SECRET') && !value('DISPATCH_ALLOWED_HOSTS')?.length)
+    faults.push('DISPATCH_SECRET has no effect without DISPATCH_ALLOWED_HOSTS.');
+  const temporal = [
+    'TEMPORAL_TLS',
+    'TEMPORAL_TLS_CA',
+    'TEMPORAL_TLS_CERT',
+    'TEMPORAL_TLS_KEY',
+    'TEMPORAL_API_KEY',
+  ] as const;
+  for (const name of temporal)
+    if (isSet(name) && !isSet('TEMPORAL_ADDRESS')) faults.push(`${name} has no effect without TEMPORAL_ADDRESS.`);
+  for (const name of temporal.slice(1)) {
+    if (isSet(name) && value('TEMPORAL_TLS') === false)
+      faults.push(`${name} is set, but TEMPORAL_TLS is false: nothing secret may travel in the clear.`);
+  }
+  if (isSet('TEMPORAL_TLS_CERT') !== isSet('TEMPORAL_TLS_KEY'))
+    faults.push(
+      `${isSet('TEMPORAL_TLS_CERT') ? 'TEMPORAL_TLS_KEY must be set beside TEMPORAL_TLS_CERT' : 'TEMPORAL_TLS_CERT must be set beside TEMPORAL_TLS_KEY'}.`,
+    );
+  if (isSet('GRAPH_MODEL') && (!isSet('NEO4J_URI') || value('NEO4J_URI') === 'off'))
+    faults.push('GRAPH_MODEL has no effect without NEO4J_URI: set it to the Neo4j server that the model is of.');
+  const models = value('OPENAI_BASE_URL');
+  for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
+    if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
+  }
+  if (isSet('EMBEDDING_MODEL') && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
+    faults.push('EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL.');
+  }
+  if (isSet('EMBEDDING_BASE_URL') && !isSet('EMBEDDING_MODEL') && models !== 'off')
+    faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL.');
+  for (const name of [
+    'PGUSER',
+    'PGPASSWORD',
+    'PGDATABASE',
+    'PGPORT',
+    'PGSSLMODE',
+    'PGSSLROOTCERT',
+    'PGSSLCERT',
+    'PGSSLKEY',
+  ] as const) {
+    if (isSet(name) && !isSet('PGHOST') && !isSet('DATABASE_URL'))
+      faults.push(`${name} is set without PGHOST; set PGHOST or DATABASE_URL.`);
+  }
+}
+
+/** Whether only this machine can connect to `host`. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
