@@ -96,9 +96,14 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   },
   RATE_LIMITED: { status: 429, meaning: 'Too many requests.', action: 'Wait for the time that `Retry-After` names.' },
   PERSISTED_QUERY_NOT_FOUND: {
-    status: 404,
-    meaning: 'The hash of a persisted operation is not known here.',
-    action: 'Send the full text once.',
+    status: 200,
+    meaning: 'The hash of a persisted operation is not known here, or not any more.',
+    action: 'Send the full text with it, once; clients with automatic persisted queries do so by themselves.',
+  },
+  PERSISTED_QUERY_NOT_SUPPORTED: {
+    status: 200,
+    meaning: 'Automatic persisted queries are switched off (`AUTOMATIC_PERSISTED_QUERIES`).',
+    action: 'Send the full text; clients with automatic persisted queries do so by themselves.',
   },
   INTERNAL_SERVER_ERROR: {
     status: 500,

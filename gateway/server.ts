@@ -12,6 +12,7 @@ import { paceWork } from '#subgraphs/shared/turns.ts';
 import { costLimits } from './admission/cost-limits.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
+import { KeptQueries } from './admission/persisted-queries.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
 import { mcpEndpoint } from './agents/mcp.ts';
 import { developmentAuthenticator, orAnonymous } from './auth/authenticator.ts';
@@ -191,6 +192,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const admitted = operations({
       engines,
       documents: documents(config.bounds.admission),
+      persistedQueries: config.server.persistsQueries ? new KeptQueries(config.bounds.admission) : undefined,
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
       costLimit: costLimits(config.bounds.admission),

@@ -9,6 +9,7 @@ import { bodyLimits } from './http/body.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
 import { unlimitedCost } from './admission/cost-limits.ts';
+import { KeptQueries } from './admission/persisted-queries.ts';
 import { answerBudget, operations } from './admission/operations.ts';
 import { DEVELOPER, type Authenticator } from './auth/authenticator.ts';
 import { generatedSecret } from './auth/generated-secrets.ts';
@@ -94,6 +95,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
         aliases: APART.aliases,
         rootFields: APART.rootFields,
       }),
+      persistedQueries: config.server.persistsQueries ? new KeptQueries(config.bounds.admission) : undefined,
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
       costLimit: unlimitedCost,

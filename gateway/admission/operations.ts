@@ -24,6 +24,7 @@ import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import type { CostLimit } from './cost-limits.ts';
 import { type OperationRefused, refusal, type Documents } from './documents.ts';
 import { Deadline } from './deadline.ts';
+import { noPersistedQueries, type PersistedQueries } from './persisted-queries.ts';
 import { readParameters } from './parameters.ts';
 
 /** Who asks, through what. */
@@ -79,6 +80,8 @@ export interface Operations {
 export interface OperationsOptions {
   engines: EngineHost<Engine>;
   documents: Documents;
+  /** Texts by their hashes. @default none are kept */
+  persistedQueries?: PersistedQueries;
   /** Longest time for a query or a mutation, and for opening a subscription, in milliseconds. */
   timeoutMs: number;
   /** What one answer may come to, and each event of a subscription. */
@@ -101,6 +104,7 @@ export const answerBudget = (bounds: BoundValues<typeof ADMISSION>): BudgetLimit
 export function operations({
   engines,
   documents,
+  persistedQueries = noPersistedQueries,
   timeoutMs,
   budget: limits,
   costLimit: costLimitOf,
@@ -109,10 +113,12 @@ export function operations({
 }: OperationsOptions): Operations {
   return {
     admit(raw, caller) {
-      const { query, operationName, variables: given, hasExact, showsCost } = readParameters(raw);
+      const { query, hash, operationName, variables: given, hasExact, showsCost } = readParameters(raw);
+      const text = hash === undefined ? query! : refusing(() => persistedQueries.textOf(hash, query));
       const lease = engines.lease();
       try {
-        const document = documents.admit(query, lease.engine.schema);
+        const document = documents.admit(text, lease.engine.schema);
+        if (hash !== undefined && query !== undefined) persistedQueries.keep(hash, query, caller.principal.tenantId);
         const type = operationType(document, operationName);
         if (caller.allow?.includes(type) === false) {
           throw refusal(caller.notAllowed?.(type) ?? new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`));
@@ -203,6 +209,15 @@ function doublesIn(
   schema: GraphQLSchema,
 ): Record<string, unknown> {
   return withDoubles(schema, getOperationAST(document, operationName)?.variableDefinitions ?? [], variables);
+}
+
+/** @throws OperationRefused for what a caller is told */
+function refusing<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof CodedError ? refusal(error) : error;
+  }
 }
 
 /** Before anything is planned for it. */

@@ -2,9 +2,13 @@
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { refusal } from './documents.ts';
 import { checkVariables } from './limits.ts';
+import { readHash } from './persisted-queries.ts';
 
 export interface Parameters {
-  query: string;
+  /** The text; absent where only its hash was sent. */
+  query: string | undefined;
+  /** Of the text, in `extensions.persistedQuery`. */
+  hash: string | undefined;
   operationName: string | undefined;
   variables: Record<string, unknown>;
   /** Whether there are exact numbers among them. */
@@ -19,15 +23,13 @@ export function readParameters(raw: unknown): Parameters {
     if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
       throw badUserInput('The request must be a JSON object with `query`.');
     const { query, operationName, variables, extensions } = raw as Record<string, unknown>;
-    if (typeof query !== 'string') {
-      const persisted = typeof extensions === 'object' && extensions !== null && 'persistedQuery' in extensions;
-      if (query == null && persisted)
-        throw new CodedError('PERSISTED_QUERY_NOT_FOUND', 'Persisted operations are not kept here.', {
-          hint: 'Send the full text.',
-        });
-      throw badUserInput(query == null ? 'The request has no `query`.' : '`query` must be a string.');
+    const hash = readHash(extensions);
+    const isHashAlone = hash !== undefined && (query == null || query === '');
+    if (!isHashAlone) {
+      if (typeof query !== 'string')
+        throw badUserInput(query == null ? 'The request has no `query`.' : '`query` must be a string.');
+      if (query.trim() === '') throw badUserInput('`query` is empty.');
     }
-    if (query.trim() === '') throw badUserInput('`query` is empty.');
     if (operationName != null && typeof operationName !== 'string')
       throw badUserInput('`operationName` must be a string.');
     if (variables != null && (typeof variables !== 'object' || Array.isArray(variables)))
@@ -37,7 +39,8 @@ export function readParameters(raw: unknown): Parameters {
     const values = (variables ?? {}) as Record<string, unknown>;
     const hasExact = checkVariables(values);
     const showsCost = (extensions as { cost?: unknown } | null | undefined)?.cost === true;
-    return { query, operationName: operationName || undefined, variables: values, hasExact, showsCost };
+    const text = isHashAlone ? undefined : (query as string);
+    return { query: text, hash, operationName: operationName || undefined, variables: values, hasExact, showsCost };
   } catch (error) {
     throw error instanceof CodedError ? refusal(error) : error;
   }

@@ -114,6 +114,27 @@ export const ADMISSION = bounds('gateway/admission', 'limits', {
     min: 1_000,
     max: 10_000_000_000,
   },
+  persistedCharacters: {
+    what: 'The length of the texts together that are kept for their hashes (automatic persisted queries). Past it, of those of the tenant that has the most, what was asked for longest ago goes.',
+    unit: 'characters',
+    default: 8_000_000,
+    variable: 'PERSISTED_QUERIES_CHARACTERS',
+    min: 1_000,
+    max: 10_000_000_000,
+  },
+  persistedTenantCharacters: {
+    what: 'The length of those that one tenant has brought. Past it, of its own, what was asked for longest ago goes.',
+    unit: 'characters',
+    default: 1_000_000,
+    variable: 'PERSISTED_QUERIES_TENANT_CHARACTERS',
+    min: 1_000,
+    max: 10_000_000_000,
+  },
+  persistedOverhead: {
+    what: 'What is counted for each of them besides its text.',
+    unit: 'characters',
+    default: 300,
+  },
   valueDepth: {
     what: 'The deepest nesting of lists and objects in one literal or variable. Filters that nest `and`, `or` and `not` need some.',
     unit: 'levels',

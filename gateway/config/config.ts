@@ -23,6 +23,8 @@ export interface Config {
     readonly publicBaseUrl: string | undefined;
     readonly allowedHosts: readonly string[];
     readonly corsOrigins: readonly string[];
+    /** Whether texts of operations are kept for their hashes. */
+    readonly persistsQueries: boolean;
     /** Of answers, by preference; empty for none. */
     readonly encodings: VariableValues['COMPRESSION'];
   };
@@ -183,6 +185,7 @@ function build(
       publicBaseUrl: env.PUBLIC_BASE_URL?.replace(/\/+$/, ''),
       allowedHosts: env.ALLOWED_HOSTS,
       corsOrigins: env.CORS_ORIGINS,
+      persistsQueries: env.AUTOMATIC_PERSISTED_QUERIES,
       encodings: env.COMPRESSION,
     },
     dataDir: resolve(env.DATA_DIR),

@@ -145,6 +145,12 @@ export const Variables = z.object({
     '',
     'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may.',
   ),
+  AUTOMATIC_PERSISTED_QUERIES: withDefault(
+    flag,
+    'server',
+    'true',
+    'Whether clients may send the SHA-256 hash of an operation in the place of its text, once the text was sent with it (`extensions.persistedQuery`). Each process keeps its own (`PERSISTED_QUERIES_CHARACTERS`); where a hash is not known, clients send the text.',
+  ),
   COMPRESSION: withDefault(
     list
       .transform((names) => (names.length === 1 && names[0] === 'off' ? [] : names))

@@ -114,7 +114,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       const stall = { ms: options.stallMs ?? HTTP.stallMs, giveUp: () => giveUp(accepted) };
       attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite, stall), running });
       boundMessages(accepted, options.message);
-      keepNumbers(accepted);
+      keepMessages(accepted);
       sockets.emit('connection', accepted, request);
       // graphql-ws ends streams by itself; of a query that still runs it only forgets that somebody waits.
       accepted.on('message', (data: Buffer) => {
@@ -373,19 +373,35 @@ function giveUp(socket: WebSocket): void {
   setTimeout(() => socket.terminate(), SUBSCRIBE.giveUpMs).unref();
 }
 
-/** Reads the variables of messages with long numbers beside graphql-ws, which asks for an operation while it reads one. */
-function keepNumbers(socket: WebSocket): void {
+/**
+ * Makes of each message what graphql-ws can read: variables with long numbers are read beside it, since it asks for an
+ * operation while it reads one; and a hash without a text, for which it would close the socket, is given an empty text.
+ */
+function keepMessages(socket: WebSocket): void {
   const emit = socket.emit.bind(socket) as (event: string, ...parts: unknown[]) => boolean;
   socket.emit = ((event: string, ...parts: unknown[]): boolean => {
     if (event !== 'message') return emit(event, ...parts);
     const attachment = attachments.get(socket)!;
-    attachment.exactVariables = exactVariables(String(parts[0]));
+    const text = String(parts[0]);
+    attachment.exactVariables = exactVariables(text);
+    const withQuery = text.includes('"persistedQuery"') ? withEmptyQuery(text) : undefined;
     try {
-      return emit(event, ...parts);
+      return withQuery === undefined ? emit(event, ...parts) : emit(event, withQuery, ...parts.slice(1));
     } finally {
       attachment.exactVariables = undefined;
     }
   }) as typeof socket.emit;
+}
+
+/** @returns undefined for a message that is as graphql-ws expects it, or not JSON at all */
+function withEmptyQuery(message: string): Buffer | undefined {
+  try {
+    const { payload, ...rest } = JSON.parse(message) as { payload?: { query?: unknown; extensions?: unknown } };
+    if (typeof payload !== 'object' || payload === null || (payload.query ?? undefined) !== undefined) return undefined;
+    return Buffer.from(JSON.stringify({ ...rest, payload: { ...payload, query: '' } }));
+  } catch {
+    return undefined; // graphql-ws closes the socket for it.
+  }
 }
 
 function exactVariables(message: string): unknown {

@@ -215,11 +215,18 @@ describe('bad input', () => {
       /NUL/,
     ],
     [
-      'a persisted operation',
-      { extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } },
-      404,
+      'a hash that nobody has sent a text for',
+      { extensions: { persistedQuery: { version: 1, sha256Hash: '0'.repeat(64) } } },
+      200,
       'PERSISTED_QUERY_NOT_FOUND',
-      /not kept/,
+      /^PersistedQueryNotFound$/,
+    ],
+    [
+      'a hash that is none',
+      { query: '{ __typename }', extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } },
+      400,
+      'BAD_USER_INPUT',
+      /sha256Hash/,
     ],
   ];
   test.each(cases)('%s', async (_, body, status, code, message) => {
