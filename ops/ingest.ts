@@ -10,13 +10,12 @@ import { UPSERT_DOCUMENT, type DocumentInput } from './ingest/document-input.ts'
 import { folderDocuments } from './ingest/folder.ts';
 import { showProgress } from './ingest/progress.ts';
 import { FatalIngestError, ingest } from './ingest/run.ts';
+import { INGEST } from './ingest/bounds.ts';
 
 const USAGE = `Usage: npm run ingest -- <folder> [--url http://127.0.0.1:4000/graphql] [--token <access token>]
 
 The token may also come from TRIBUTARY_TOKEN.`;
 
-const REQUEST_TIMEOUT_MS = 60_000;
-const ATTEMPTS = 4;
 // Worth another try: the store or another writer was in the way, the document was not.
 const TRANSIENT = new Set(['STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'CONFLICT', 'RATE_LIMITED', 'SUBGRAPH_UNAVAILABLE']);
 
@@ -49,8 +48,8 @@ async function upsertOverHttp(url: string, token: string | undefined, input: Doc
   for (let attempt = 1; ; attempt++) {
     const failure = await tryUpsert(url, token, input);
     if (failure === undefined) return;
-    if (!failure.transient || attempt === ATTEMPTS) throw new Error(failure.message);
-    await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** attempt * (0.5 + Math.random())));
+    if (!failure.transient || attempt === INGEST.attempts) throw new Error(failure.message);
+    await new Promise((resolve) => setTimeout(resolve, INGEST.pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random())));
   }
 }
 
@@ -68,7 +67,7 @@ async function tryUpsert(
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
       body: JSON.stringify({ query: UPSERT_DOCUMENT, variables: { input } }),
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: AbortSignal.timeout(INGEST.requestMs),
     });
   } catch (cause) {
     throw new FatalIngestError(`No server answers at ${url}. Start one with "npm start", or name another with --url.`, {

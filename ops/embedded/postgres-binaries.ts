@@ -20,6 +20,7 @@ import { promisify } from 'node:util';
 
 import { EmbeddedStoreError } from './embedded-store-error.ts';
 import type { ProcessIdentity } from './process-identity.ts';
+import { EMBEDDED } from './bounds.ts';
 
 const run = promisify(execFile);
 
@@ -167,13 +168,13 @@ async function openToAll(path: string): Promise<void> {
   if (entry.isDirectory()) for (const child of await readdir(path)) await openToAll(join(path, child));
 }
 
-/** Removes what a copy that was interrupted left; one that is still being made is younger than an hour. */
+/** Removes what a copy that was interrupted left; one that is still being made is younger. */
 async function removeAbandoned(folder: string, prefix: string): Promise<void> {
   for (const entry of await readdir(folder)) {
     if (!entry.startsWith(prefix)) continue;
     const path = join(folder, entry);
     const found = await stat(path).catch(ignore('ENOENT'));
-    if (found && Date.now() - found.mtimeMs > 3_600_000) await rm(path, { recursive: true, force: true });
+    if (found && Date.now() - found.mtimeMs > EMBEDDED.copyAgeMs) await rm(path, { recursive: true, force: true });
   }
 }
 

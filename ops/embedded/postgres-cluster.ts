@@ -9,6 +9,7 @@ import type { PostgresBinaries } from './postgres-binaries.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { signalIfAlive, waitForExit } from './processes.ts';
 import { supervise } from './supervisor.ts';
+import { EMBEDDED } from './bounds.ts';
 
 /**
  * The database superuser of an embedded cluster. Nothing but migrations should work as it: it passes row-level
@@ -145,7 +146,7 @@ export async function clearPreviousLife(cluster: PostgresCluster, log: (line: st
   log(`stopping the server that a previous run left behind (process ${pid})`);
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     signalIfAlive(pid, signal);
-    if (await waitForExit(pid, 10_000)) return;
+    if (await waitForExit(pid, EMBEDDED.leftBehindMs)) return;
   }
   throw new EmbeddedStoreError(
     'EMBEDDED_STORE_FAILED',

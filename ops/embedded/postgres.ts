@@ -12,6 +12,7 @@ import { clearPreviousLife, openCluster, SUPERUSER, type PostgresCluster } from 
 import { postgresIdentity, type ProcessIdentity } from './process-identity.ts';
 import { signalIfAlive, waitForExit } from './processes.ts';
 import { supervise, type ProgramExit, type SupervisedProgram } from './supervisor.ts';
+import { EMBEDDED } from './bounds.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Folder of this server alone; created when absent. Removing it while nothing runs removes everything. */
@@ -73,12 +74,6 @@ const SETTINGS: Record<string, string> = {
 
 /** Of a server, or of one that follows another. */
 const READY = /database system is ready to accept (read-only )?connections/;
-/**
- * Long, because after a crash the server first replays its log, and giving up on that would make every later start as
- * long.
- */
-const START_TIMEOUT_MS = 300_000;
-const STOP_TIMEOUT_MS = 20_000;
 
 /**
  * Starts a PostgreSQL server that lives as long as this process, at most. The first call for a folder creates the
@@ -121,13 +116,13 @@ async function running(
     // A supervisor that was killed cannot stop its server any more; one that ended by itself has seen it end.
     if (exit.signal !== null) {
       signalIfAlive(pid, 'SIGINT');
-      await waitForExit(pid, STOP_TIMEOUT_MS);
+      await waitForExit(pid, EMBEDDED.stopMs);
     }
     return exit;
   });
   const stop = async (): Promise<void> => {
     program.stop();
-    if (!(await settlesWithin(exited, STOP_TIMEOUT_MS))) {
+    if (!(await settlesWithin(exited, EMBEDDED.stopMs))) {
       signalIfAlive(pid, 'SIGKILL');
       throw new EmbeddedStoreError(
         'EMBEDDED_STORE_FAILED',
@@ -161,7 +156,7 @@ interface ServerStart {
 
 /** Starts the server on a free port, again on another when something took the port in between. */
 async function startServer(start: ServerStart): Promise<Server> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
+  const deadline = performance.now() + EMBEDDED.startMs;
   for (;;) {
     const port = await freePort();
     const output: string[] = [];
@@ -201,7 +196,7 @@ async function startServer(start: ServerStart): Promise<Server> {
     }
     // Server processes whose main process was killed end by themselves within moments; the port is another one in any
     // case.
-    await delay(100);
+    await delay(EMBEDDED.retryMs);
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { processStartTime } from '#ops/bootstrap/processes.mjs';
+import { EMBEDDED } from './bounds.ts';
 
 /**
  * Waits for a process that is not a child of this one to end. There is no event for that, so it asks again and again.
@@ -11,7 +12,7 @@ export async function waitForExit(pid: number, timeoutMs: number): Promise<boole
   const deadline = performance.now() + timeoutMs;
   while ((await processStartTime(pid)) !== undefined) {
     if (performance.now() > deadline) return false;
-    await delay(20);
+    await delay(EMBEDDED.lookMs);
   }
   return true;
 }

@@ -4,6 +4,7 @@ import { Kind, parse, print } from 'graphql';
 import type { ConstDirectiveNode, FieldDefinitionNode, ObjectTypeDefinitionNode, TypeNode } from 'graphql';
 import neo4j from 'neo4j-driver';
 import { toNeo4jError } from '#subgraphs/shared/neo4j/errors.ts';
+import { INTROSPECT } from './bounds.ts';
 
 /** Where to look. */
 export interface Database {
@@ -33,8 +34,8 @@ export async function introspect(
   let driver;
   try {
     driver = neo4j.driver(uri, neo4j.auth.basic(username, password), {
-      connectionTimeout: 5_000,
-      maxTransactionRetryTime: 1_000,
+      connectionTimeout: INTROSPECT.connectMs,
+      maxTransactionRetryTime: INTROSPECT.retryMs,
       telemetryDisabled: true,
     });
     const text = await toGraphQLTypeDefs(() => {

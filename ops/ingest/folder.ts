@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { MarkdownDocument, type FrontMatter } from '#subgraphs/shared/markdown/document.ts';
 import type { DocumentInput, Skipped } from './document-input.ts';
 import { FileIndex } from './links.ts';
+import { INGEST } from './bounds.ts';
 
 const MEDIA_TYPES: Readonly<Record<string, DocumentInput['mediaType']>> = {
   md: 'text/markdown',
@@ -14,12 +15,6 @@ const MEDIA_TYPES: Readonly<Record<string, DocumentInput['mediaType']>> = {
   rst: 'text/plain',
   adoc: 'text/plain',
 };
-
-/** The longest file that is read, in bytes; `upsertDocument` accepts no more. */
-export const MAX_FILE_BYTES = 2 * 1024 * 1024;
-
-/** The most links of one file that become relations; `upsertDocument` bounds them. */
-const MAX_LINKS = 400;
 
 /**
  * Reads every Markdown and text file below `folder`, in the order of their paths. Hidden files, `node_modules` and
@@ -66,8 +61,8 @@ async function readDocument(
 ): Promise<DocumentInput | Skipped> {
   try {
     const { size } = await lstat(join(root, path));
-    if (size > MAX_FILE_BYTES)
-      return { skipped: path, reason: `it is ${size} bytes long; at most ${MAX_FILE_BYTES} are accepted` };
+    if (size > INGEST.fileBytes)
+      return { skipped: path, reason: `it is ${size} bytes long; at most ${INGEST.fileBytes} are accepted` };
     const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(join(root, path)));
     if (text.includes('\0')) return { skipped: path, reason: 'it contains NUL characters, so it is not text' };
     if (text.trim() === '') return { skipped: path, reason: 'it is empty' };
@@ -85,10 +80,10 @@ async function readDocument(
       entities: [self],
       relations: [
         ...links.files
-          .slice(0, MAX_LINKS)
+          .slice(0, INGEST.links)
           .map((file) => ({ from: self, to: { name: `${prefix}/${file}`, kind: 'file' }, type: 'LINKS_TO' })),
         ...links.sites
-          .slice(0, MAX_LINKS)
+          .slice(0, INGEST.links)
           .map((site) => ({ from: self, to: { name: site, kind: 'site' }, type: 'REFERENCES' })),
       ],
     };

@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DocumentInput, EntityName, Skipped } from './document-input.ts';
-import { MAX_FILE_BYTES } from './folder.ts';
+import { INGEST } from './bounds.ts';
 
 interface Manifest {
   name: string;
@@ -114,7 +114,7 @@ async function firstText(folder: string, files: readonly string[], pattern: RegE
   for (const file of files.filter((name) => pattern.test(name)).sort()) {
     const path = join(folder, file);
     const found = await stat(path);
-    if (!found.isFile() || found.size === 0 || found.size > MAX_FILE_BYTES) continue;
+    if (!found.isFile() || found.size === 0 || found.size > INGEST.fileBytes) continue;
     // Some READMEs hold stray bytes; they read as U+FFFD. NUL cannot be stored in PostgreSQL.
     const text = (await readFile(path, 'utf8')).replaceAll('\0', '\uFFFD');
     if (text.trim() !== '') return text;
@@ -132,12 +132,20 @@ async function readManifest(folder: string): Promise<Manifest> {
   return {
     name: json.name,
     version: json.version,
-    description: typeof description === 'string' && description.trim() !== '' ? description.slice(0, 2_000) : undefined,
-    license: typeof licenseName === 'string' && licenseName !== '' ? licenseName.slice(0, 200) : undefined,
+    description:
+      typeof description === 'string' && description.trim() !== ''
+        ? description.slice(0, INGEST.descriptionCharacters)
+        : undefined,
+    license:
+      typeof licenseName === 'string' && licenseName !== ''
+        ? licenseName.slice(0, INGEST.licenseCharacters)
+        : undefined,
     keywords: [
-      ...new Set(words.map((word) => word.trim().toLowerCase().slice(0, 100)).filter((word) => word !== '')),
-    ].slice(0, 50),
-    dependencies: Object.keys((dependencies as object | undefined) ?? {}).slice(0, 400),
+      ...new Set(
+        words.map((word) => word.trim().toLowerCase().slice(0, INGEST.keywordCharacters)).filter((word) => word !== ''),
+      ),
+    ].slice(0, INGEST.keywords),
+    dependencies: Object.keys((dependencies as object | undefined) ?? {}).slice(0, INGEST.links),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Sends documents to `upsertDocument`, several at a time, and keeps count. */
 import type { DocumentInput, Skipped } from './document-input.ts';
+import { INGEST } from './bounds.ts';
 
 export interface IngestReport {
   /** Documents that were recorded (or were there already, unchanged). */
@@ -48,7 +49,7 @@ export async function ingest(
       options.onProgress?.(report);
     }
   };
-  await Promise.all(Array.from({ length: options.concurrency ?? 4 }, worker));
+  await Promise.all(Array.from({ length: options.concurrency ?? INGEST.concurrency }, worker));
   await iterator.return?.(undefined);
   if (fatal !== undefined) throw fatal;
   return report;

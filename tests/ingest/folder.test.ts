@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DocumentInput, Skipped } from '#ops/ingest/document-input.ts';
-import { folderDocuments, MAX_FILE_BYTES } from '#ops/ingest/folder.ts';
+import { INGEST } from '#ops/ingest/bounds.ts';
+import { folderDocuments } from '#ops/ingest/folder.ts';
 
 let folder: string;
 
@@ -140,7 +141,7 @@ describe('a folder of Markdown and text', () => {
   test('names what cannot be read, and goes on', async () => {
     await writeFile(join(folder, 'a-invalid.md'), Buffer.from([0x23, 0x20, 0xff, 0xfe]));
     await writeFile(join(folder, 'b-nul.txt'), 'a\0b');
-    await writeFile(join(folder, 'c-huge.txt'), Buffer.alloc(MAX_FILE_BYTES + 1, 0x61));
+    await writeFile(join(folder, 'c-huge.txt'), Buffer.alloc(INGEST.fileBytes + 1, 0x61));
     await writeFile(join(folder, 'd-empty.md'), ' \n');
     await writeFile(join(folder, 'e-good.md'), 'Good.');
 
@@ -150,7 +151,7 @@ describe('a folder of Markdown and text', () => {
     expect(skipped).toEqual([
       { skipped: 'a-invalid.md', reason: 'it is not valid UTF-8' },
       { skipped: 'b-nul.txt', reason: expect.stringContaining('NUL') as string },
-      { skipped: 'c-huge.txt', reason: expect.stringContaining(String(MAX_FILE_BYTES)) as string },
+      { skipped: 'c-huge.txt', reason: expect.stringContaining(String(INGEST.fileBytes)) as string },
       { skipped: 'd-empty.md', reason: 'it is empty' },
     ]);
   });

@@ -242,6 +242,6 @@ const tooMany = (rows: number) =>
     'QUERY_TOO_COSTLY',
     `This tenant has more than ${rows.toLocaleString('en')} vectors, too many to compare with each of them.`,
     {
-      hint: 'Install the pgvector extension in the database of DATABASE_URL, or set QDRANT_URL.',
+      hint: 'Install the pgvector extension in the database of DATABASE_URL, set QDRANT_URL, or set VECTOR_EXACT_ROWS where memory allows.',
     },
   );

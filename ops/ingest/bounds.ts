@@ -1,0 +1,36 @@
+import { bounds } from '#subgraphs/shared/bound.ts';
+import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
+
+/** Bounds of reading folders and packages, and of writing their documents. */
+export const INGEST = bounds('ops/ingest', 'server', {
+  fileBytes: {
+    what: 'The longest file that is read; longer ones are named and passed over. `upsertDocument` takes no more.',
+    unit: 'bytes',
+    default: RELATIONAL.textBytes,
+  },
+  links: {
+    what: 'The most links of a file, and dependencies of a package, that become relations.',
+    unit: 'links',
+    default: 400,
+  },
+  descriptionCharacters: {
+    what: 'The longest description of a package that is kept.',
+    unit: 'characters',
+    default: 2_000,
+  },
+  licenseCharacters: { what: 'The longest name of a licence that is kept.', unit: 'characters', default: 200 },
+  keywordCharacters: { what: 'The longest keyword that is kept.', unit: 'characters', default: 100 },
+  keywords: { what: 'The most keywords of a package that are kept.', unit: 'keywords', default: 50 },
+  concurrency: { what: 'How many documents are written at once.', unit: 'documents', default: 4 },
+  requestMs: { what: 'The longest time for one document of `npm run ingest`.', unit: 'ms', default: 60_000 },
+  attempts: {
+    what: 'How often one is tried where a store or another writer is in the way.',
+    unit: 'attempts',
+    default: 4,
+  },
+  pauseMs: {
+    what: 'The pause before the second attempt, half of it to half as much again by chance; each further one is twice as long.',
+    unit: 'ms',
+    default: 500,
+  },
+});
