@@ -317,7 +317,7 @@ function requestPath(path: RequestPath): Handler[] {
       guard,
     ),
     // From here on only hosts and origins that are ours or allowed.
-    guardRequests(guard),
+    guardRequests(guard, config.server),
     // Pages for people; everything they load comes from here.
     graphiql(options.graphiqlTabs, {
       schema: () => engines.schema,

@@ -124,7 +124,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
           },
           guard,
         ),
-        guardRequests(guard),
+        guardRequests(guard, config.server),
         subgraphRoutes(subgraph.routes, { authenticate, stopping: stopping.signal }),
         graphqlOverHttp({ operations: admitted, authenticate, body, log, stopping: stopping.signal }),
       ],

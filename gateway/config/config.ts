@@ -23,6 +23,11 @@ export interface Config {
     readonly publicBaseUrl: string | undefined;
     readonly allowedHosts: readonly string[];
     readonly corsOrigins: readonly string[];
+    /** What their pages may send; `x-*` for all that begin so. */
+    readonly corsHeaders: readonly string[];
+    readonly corsCredentials: boolean;
+    /** Whether pages that this machine serves may call. */
+    readonly trustsLoopback: boolean;
     /** Whether texts of operations are kept for their hashes. */
     readonly persistsQueries: boolean;
     /** Of answers, by preference; empty for none. */
@@ -185,6 +190,9 @@ function build(
       publicBaseUrl: env.PUBLIC_BASE_URL?.replace(/\/+$/, ''),
       allowedHosts: env.ALLOWED_HOSTS,
       corsOrigins: env.CORS_ORIGINS,
+      corsHeaders: env.CORS_HEADERS,
+      corsCredentials: env.CORS_CREDENTIALS,
+      trustsLoopback: env.OIDC_ISSUER === undefined,
       persistsQueries: env.AUTOMATIC_PERSISTED_QUERIES,
       encodings: env.COMPRESSION,
     },

@@ -143,7 +143,24 @@ export const Variables = z.object({
     ),
     'server',
     '',
-    'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may.',
+    'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may; in development mode so may pages of this machine (`http://localhost` on any port), and a page that may not can read why.',
+  ),
+  CORS_HEADERS: withDefault(
+    list
+      .transform((names) => names.map((name) => name.toLowerCase()))
+      .refine(
+        (names) => names.every((name) => /^[a-z0-9!#$%&'+.^_`|~-]+\*?$/.test(name)),
+        'must be names of headers, or beginnings such as `x-*`, separated by commas',
+      ),
+    'server',
+    'authorization,content-type,accept,last-event-id,mcp-session-id,mcp-protocol-version,traceparent,tracestate,baggage,apollo-*,graphql-*,x-*',
+    'Headers that pages of other origins may send, separated by commas; `x-*` means all that begin so.',
+  ),
+  CORS_CREDENTIALS: withDefault(
+    flag,
+    'server',
+    'false',
+    'Whether pages of `CORS_ORIGINS` may call with the browser’s credentials (`credentials: "include"`), for a proxy in front that reads cookies. The server itself reads none.',
   ),
   AUTOMATIC_PERSISTED_QUERIES: withDefault(
     flag,

@@ -12,6 +12,11 @@ export interface RequestGuardOptions {
   allowedHosts: readonly string[];
   /** Origins of other sites whose pages may call. */
   corsOrigins: readonly string[];
+  /**
+   * Whether pages that this machine serves itself, on whatever port, may call, and a page that may not learns why: for
+   * development. @default false
+   */
+  trustsLoopback?: boolean;
 }
 
 export interface RequestGuard {
@@ -24,10 +29,14 @@ export interface RequestGuard {
   knowsHost(host: string | undefined): boolean;
   /** Whether a page of this origin may read answers, though it is another site's. */
   allowsCrossOrigin(origin: string): boolean;
+  /** Whether pages of refused origins may read why. */
+  readonly explainsRefusals: boolean;
 }
 
 /** Names that only this machine resolves to itself (RFC 6761 for `localhost`). */
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/;
 
 export function requestGuard(options: RequestGuardOptions): RequestGuard {
   const publicUrl = options.publicBaseUrl === undefined ? undefined : new URL(options.publicBaseUrl);
@@ -37,6 +46,8 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
     ...options.allowedHosts.map((host) => host.toLowerCase()),
   ]);
   const origins = new Set([...options.corsOrigins, ...(publicUrl === undefined ? [] : [publicUrl.origin])]);
+  const { trustsLoopback = false } = options;
+  const allows = (origin: string): boolean => trustsLoopback && LOOPBACK_ORIGIN.test(origin);
 
   const knowsHost = (host: string | undefined): boolean => {
     if (host === undefined) return false;
@@ -49,7 +60,8 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
 
   return {
     knowsHost,
-    allowsCrossOrigin: (origin) => options.corsOrigins.includes(origin),
+    allowsCrossOrigin: (origin) => options.corsOrigins.includes(origin) || allows(origin),
+    explainsRefusals: trustsLoopback,
     check({ headers, method, rawHeaders }) {
       checkSingle(rawHeaders);
       const { host, origin } = headers;
@@ -58,7 +70,7 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
           hint: 'Set PUBLIC_BASE_URL, or add the name to ALLOWED_HOSTS.',
         });
       }
-      const trusted = origin === undefined || sameOrigin(origin, host!) || origins.has(origin);
+      const trusted = origin === undefined || sameOrigin(origin, host!) || origins.has(origin) || allows(origin);
       // Without an Origin, browsers still say that another site's page asks (a form, an image, a script), but for a
       // link.
       const site = headers['sec-fetch-site'];
@@ -66,7 +78,10 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
         origin === undefined && (site === 'cross-site' || site === 'same-site') && !isNavigation(headers, method);
       if (!trusted || foreignEmbed) {
         throw new CodedError('FORBIDDEN', 'Pages of this origin may not call the server.', {
-          hint: 'Add the origin to CORS_ORIGINS.',
+          hint:
+            origin === undefined || !URL.canParse(origin)
+              ? 'Serve the page over http or https, and add its origin to CORS_ORIGINS.'
+              : `Add the origin to CORS_ORIGINS: CORS_ORIGINS=${origin.slice(0, 200)}`,
         });
       }
     },

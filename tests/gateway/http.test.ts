@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { requestGuard } from '#gateway/http/request-guard.ts';
 import { startTestServer, type GraphqlAnswer, type TestServer } from './fixture.ts';
 
 let it: TestServer;
@@ -363,8 +364,8 @@ describe('who may ask', () => {
     expect((await raw(query, { host })).status).toBe(200);
   });
 
-  test.each(['https://evil.example', 'null', 'http://localhost:1', 'http://127.0.0.1.evil.example', 'file://'])(
-    'Origin %j is refused',
+  test.each(['https://evil.example', 'null', 'http://127.0.0.1.evil.example', 'file://', 'http://localhost.evil:1'])(
+    'Origin %j is refused, and may read why',
     async (origin) => {
       for (const [path, options] of [
         [query, {}],
@@ -374,17 +375,59 @@ describe('who may ask', () => {
       ] as const) {
         const { status, headers, body } = await raw(path, { origin, 'content-type': 'application/json' }, options);
         expect(status).toBe(403);
-        expect(headers['access-control-allow-origin']).toBeUndefined();
-        expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] });
+        expect(headers['access-control-allow-origin']).toBe(origin);
+        expect(headers['access-control-allow-credentials']).toBeUndefined();
+        expect(JSON.parse(body)).toMatchObject({
+          errors: [{ extensions: { code: 'FORBIDDEN', hint: expect.stringContaining('CORS_ORIGINS') as string } }],
+        });
       }
+      const preflight = { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-a' };
+      expect((await raw('/graphql', preflight, { method: 'OPTIONS' })).status).toBe(204);
+      // A name that leads here by its own DNS learns nothing.
+      expect((await raw('/graphql', { ...preflight, host: 'evil.example' }, { method: 'OPTIONS' })).status).toBe(403);
     },
   );
+
+  test.each(['http://localhost:5173', 'http://127.0.0.1:3000', 'https://localhost', 'http://[::1]:8080'])(
+    'a page of this machine at %s may ask in development mode',
+    async (origin) => {
+      const preflight = {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers':
+          'apollographql-client-name,apollo-require-preflight,authorization,content-type,cookie,traceparent,x-own',
+      };
+      const { status, headers } = await raw('/graphql', preflight, { method: 'OPTIONS' });
+      expect([status, headers['access-control-allow-origin']]).toEqual([204, origin]);
+      expect(headers.vary).toBe('Origin, Access-Control-Request-Headers');
+      const allowed = String(headers['access-control-allow-headers']).split(', ');
+      expect(allowed).toEqual(
+        expect.arrayContaining(['authorization', 'content-type', 'traceparent', 'apollo-require-preflight', 'x-own']),
+      );
+      expect(allowed).not.toContain('cookie');
+      const asked = await it.post({ query: '{ __typename }' }, { origin });
+      expect([asked.status, asked.headers.get('access-control-allow-origin')]).toEqual([200, origin]);
+    },
+  );
+
+  test('outside of development mode such a page is as any other', () => {
+    const options = { publicBaseUrl: undefined, allowedHosts: [], corsOrigins: ['https://app.example'] };
+    const guard = requestGuard(options);
+    const ask = (origin: string) => () =>
+      guard.check({ method: 'POST', rawHeaders: [], headers: { host: 'localhost:4000', origin } });
+    expect(ask('http://localhost:5173')).toThrow(/may not call/);
+    expect(ask('https://app.example')).not.toThrow();
+    expect(guard.explainsRefusals).toBe(false);
+    expect(requestGuard({ ...options, trustsLoopback: true }).explainsRefusals).toBe(true);
+  });
 
   test('our own origin may ask, and so may those configured, after a preflight', async () => {
     expect((await raw(query, { origin: it.url })).status).toBe(200);
     await using open = await startTestServer({
       CORS_ORIGINS: 'https://app.example.com',
       ALLOWED_HOSTS: 'gateway.internal',
+      CORS_HEADERS: 'Content-Type, x-app-*',
+      CORS_CREDENTIALS: 'true',
     });
     const answer = await fetch(`${open.url}/graphql`, {
       method: 'OPTIONS',
@@ -394,7 +437,8 @@ describe('who may ask', () => {
       204,
       'https://app.example.com',
     ]);
-    expect(answer.headers.get('access-control-allow-headers')).toContain('content-type');
+    expect(answer.headers.get('access-control-allow-headers')).toBe('content-type');
+    expect(answer.headers.get('access-control-allow-credentials')).toBe('true');
     const { headers } = await open.post({ query: '{ __typename }' }, { origin: 'https://app.example.com' });
     expect(headers.get('access-control-allow-origin')).toBe('https://app.example.com');
   });
