@@ -163,7 +163,8 @@ class PlanningEngine implements Engine {
     let ready = await this.#readyOrRefused(operation, true);
     if (!('plan' in ready)) {
       const code = ready.errors?.[0]?.extensions.code;
-      const known = code === 'INTERNAL_SERVER_ERROR' ? this.#operations.know(operation) : undefined;
+      const isUnplannable = code === 'INTERNAL_SERVER_ERROR' || code === 'PLANNING_TIMEOUT';
+      const known = isUnplannable ? this.#operations.know(operation) : undefined;
       if (known?.normalised.deferConditions === undefined) return ready;
       known.undeferrable = true;
       this.#log(

@@ -7,8 +7,10 @@ import {
   isReadyList,
   LIST,
   OBJECT,
+  planForType,
   planOf,
   reportDenial,
+  reportHidden,
   reportLeaf,
   reportList,
   reportMissing,
@@ -17,6 +19,7 @@ import {
   INTROSPECTION,
   type Data,
   type DeferredPart,
+  type DeferredPlan,
   type ObjectPlan,
   type ShapeRun,
   type ValuePlan,
@@ -46,21 +49,31 @@ export function completeFields(
   }
   if (plan.deferred !== undefined && run.deferred !== undefined) {
     const at = run.path.slice(0, run.depth);
-    for (const [label, below] of plan.deferred) run.deferred.push(deferredPart(label, below, data, at));
+    for (const part of plan.deferred) run.deferred.push(deferredPart(part, data, at));
   }
   return answer;
 }
 
-function deferredPart(label: string, plan: ObjectPlan, data: Data, path: readonly (string | number)[]): DeferredPart {
+function deferredPart(
+  { label, applies, type }: DeferredPlan,
+  data: Data,
+  path: readonly (string | number)[],
+): DeferredPart {
   return {
     label,
     path,
     shape: (errors, introspection, deferred) => {
+      const plan = planForType(type, data.__typename);
+      if (plan !== undefined && !applies(plan.typeName)) return undefined;
       const progress = new Progress(errors.budget, false);
       const run = { errors, introspection, deferred, path: [...path], depth: path.length, progress };
+      if (plan === undefined || plan.denial !== undefined) {
+        reportHidden(plan?.denial, run);
+        return null;
+      }
       const shaped = completeFields(data, plan, run) as Data | undefined;
       progress.spend();
-      return shaped;
+      return shaped ?? null;
     },
   };
 }

@@ -21,11 +21,22 @@ export interface FieldPlan {
 }
 
 export interface ObjectPlan {
+  /** Of the objects that it is for. */
+  readonly typeName: string;
   readonly fields: readonly FieldPlan[];
-  /** By label; undefined when there is none. */
-  readonly deferred: readonly (readonly [label: string, plan: ObjectPlan])[] | undefined;
+  /** Undefined when there is none. */
+  readonly deferred: readonly DeferredPlan[] | undefined;
   /** Why the caller may not see objects of this type; undefined where he may. */
   readonly denial: CodedError | undefined;
+}
+
+/** A part of an object that is answered later. */
+export interface DeferredPlan {
+  readonly label: string;
+  /** Whether it is for objects of the named type. */
+  readonly applies: (typeName: string) => boolean;
+  /** By the type that the object then has: one of which only the interface was known may have become better known. */
+  readonly type: ObjectTypePlan;
 }
 
 /** What of an answer its caller may see. */
@@ -93,10 +104,10 @@ export interface DeferredPart {
   /** Where the object is in the answer. */
   readonly path: readonly (string | number)[];
   /**
-   * Shapes it. Parts that are deferred within it are noted in `deferred`; undefined when a null reached the part's own
-   * top.
+   * Shapes it. Parts that are deferred within it are noted in `deferred`; null when a null reached the part's own top,
+   * undefined when it turns out to be for objects of other types.
    */
-  shape(errors: ResponseErrors, introspection: Data | undefined, deferred: DeferredPart[]): Data | undefined;
+  shape(errors: ResponseErrors, introspection: Data | undefined, deferred: DeferredPart[]): Data | null | undefined;
 }
 
 /** The plan of an object's fields; undefined when it cannot be shown, with the error reported. */
@@ -106,12 +117,17 @@ export function planOf(value: unknown, plan: ValuePlan, key: string | number, ru
     return undefined;
   }
   const type = plan.type!;
-  const name = type.only ?? (value as Data).__typename;
-  const known = type.known.get(name as string) ?? type.make(name);
+  const known = planForType(type, (value as Data).__typename);
   if (known === undefined) report(`The type of ${plan.fieldName} cannot be shown.`, key, run);
   if (known?.denial === undefined) return known;
   reportDenial(known.denial, key, run);
   return undefined;
+}
+
+/** The plan for objects of the named type; undefined when none such can be there. */
+export function planForType(type: ObjectTypePlan, given: unknown): ObjectPlan | undefined {
+  const name = type.only ?? given;
+  return type.known.get(name as string) ?? type.make(name);
 }
 
 /** Reports a leaf of another type. */
@@ -132,6 +148,14 @@ export function reportMissing({ fieldName }: ValuePlan, key: string | number, ru
 export function reportDenial(denial: CodedError, key: string | number, run: ShapeRun): void {
   const { message, extensions } = denial;
   run.errors.add(message, { path: pathTo(key, run), originalError: denial, extensions });
+}
+
+/** Reports that the object at hand, which has been shown in part, turned out to be one that may not be. */
+export function reportHidden(denial: CodedError | undefined, run: ShapeRun): void {
+  const path = run.path.slice(0, run.depth);
+  if (denial === undefined)
+    run.errors.add('The type of an object cannot be shown.', { path, extensions: { code: 'INTERNAL_SERVER_ERROR' } });
+  else run.errors.add(denial.message, { path, originalError: denial, extensions: denial.extensions });
 }
 
 /** Whether the list is one of leaves that are right already. Vectors are long: such a list is the answer. */

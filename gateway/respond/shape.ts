@@ -41,6 +41,7 @@ import {
   TYPENAME,
   type Data,
   type DeferredPart,
+  type DeferredPlan,
   type FieldPlan,
   type ObjectPlan,
   type ObjectTypePlan,
@@ -58,6 +59,12 @@ export interface ShapedOperation {
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** The client's response names by the safe names that stand for them. */
   readonly responseNames: ReadonlyMap<string, string>;
+}
+
+/** A deferred part, and the conditions that the object has yet to meet. */
+interface FoundPart {
+  readonly part: InlineFragmentNode;
+  readonly conditions: readonly string[];
 }
 
 /** The shape of one operation's answers. */
@@ -135,9 +142,9 @@ export class ResponseShape {
   #objectPlan(selectionSets: readonly SelectionSetNode[], type: GraphQLObjectType | GraphQLInterfaceType): ObjectPlan {
     const collected = new Map<string, FieldNode[]>();
     const spread = new Set<string>();
-    const parts: InlineFragmentNode[] = [];
+    const parts: FoundPart[] = [];
     for (const selectionSet of selectionSets) this.#collect(selectionSet, type, collected, spread, parts);
-    const deferred = parts.map((part) => [labelOf(part), this.#objectPlan([part.selectionSet], type)] as const);
+    const deferred = parts.map((part) => this.#deferredPlan(part, type));
     const fields: FieldPlan[] = [];
     for (const [from, nodes] of collected) {
       const value = this.#fieldValue(from, nodes, type);
@@ -145,7 +152,12 @@ export class ResponseShape {
       const to = this.#source.responseNames.get(from) ?? from;
       fields.push({ from, to, label: `${fields.length === 0 ? '{' : ','}${JSON.stringify(to)}:`, value });
     }
-    return { fields, deferred: deferred.length === 0 ? undefined : deferred, denial: this.#shown?.ofType(type.name) };
+    return {
+      typeName: type.name,
+      fields,
+      deferred: deferred.length === 0 ? undefined : deferred,
+      denial: this.#shown?.ofType(type.name),
+    };
   }
 
   #collect(
@@ -153,23 +165,33 @@ export class ResponseShape {
     type: GraphQLNamedType,
     collected: Map<string, FieldNode[]>,
     spread: Set<string>,
-    parts: InlineFragmentNode[],
+    parts: FoundPart[],
+    unmet: readonly string[] = [],
   ): void {
     for (const selection of selectionSet.selections) {
       switch (selection.kind) {
         case Kind.FIELD: {
+          if (unmet.length > 0) break;
           const key = selection.alias?.value ?? selection.name.value;
           const nodes = collected.get(key);
           if (nodes === undefined) collected.set(key, [selection]);
           else nodes.push(selection);
           break;
         }
-        case Kind.INLINE_FRAGMENT:
-          if (!matchesCondition(this.#schema, type, selection.typeCondition?.name.value)) break;
-          if (selection.directives?.some(({ name }) => name.value === 'defer')) parts.push(selection);
-          else this.#collect(selection.selectionSet, type, collected, spread, parts);
+        case Kind.INLINE_FRAGMENT: {
+          const condition = selection.typeCondition?.name.value;
+          const isMet = matchesCondition(this.#schema, type, condition);
+          // Of an object of which only the interface is known, its deferred parts may learn the type.
+          if (!isMet && !this.#mayMatch(type, condition)) break;
+          const conditions = isMet ? unmet : [...unmet, condition!];
+          if (selection.directives?.some(({ name }) => name.value === 'defer'))
+            parts.push({ part: selection, conditions });
+          else this.#collect(selection.selectionSet, type, collected, spread, parts, conditions);
           break;
+        }
         case Kind.FRAGMENT_SPREAD: {
+          // Where something is deferred, all fragments are in their places.
+          if (unmet.length > 0) break;
           const fragment = this.#source.fragments.get(selection.name.value);
           if (fragment === undefined || spread.has(selection.name.value)) break;
           spread.add(selection.name.value);
@@ -178,6 +200,23 @@ export class ResponseShape {
         }
       }
     }
+  }
+
+  #deferredPlan({ part, conditions }: FoundPart, type: GraphQLObjectType | GraphQLInterfaceType): DeferredPlan {
+    return {
+      label: labelOf(part),
+      applies: (name) =>
+        conditions.every((condition) => matchesCondition(this.#schema, this.#schema.getType(name)!, condition)),
+      type: this.#objectTypePlan(type, [part.selectionSet]),
+    };
+  }
+
+  /** Whether an object of which only the interface is known may meet the condition. */
+  #mayMatch(type: GraphQLNamedType, condition: string | undefined): boolean {
+    return (
+      isInterfaceType(type) &&
+      this.#schema.getPossibleTypes(type).some((possible) => matchesCondition(this.#schema, possible, condition))
+    );
   }
 
   #fieldValue(

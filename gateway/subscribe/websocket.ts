@@ -218,6 +218,7 @@ function protocolHandlers({
           signal: cancel.signal,
           headers: extra.headers,
           asText: true,
+          incremental: true,
         });
         running.set(id, { payload, cancel });
         // graphql-ws asks for arguments of graphql-js; what runs is in the root value.
@@ -277,7 +278,7 @@ function written(result: ExecutionResult, socket: WebSocket, id: string): AsyncI
   };
 }
 
-/** The same of a stream that nobody shares. */
+/** The same of a stream that nobody shares: of events, or of an answer in parts, each of which is a `next` of its own. */
 function streamed(
   stream: AsyncIterable<ExecutionResult>,
   socket: WebSocket,

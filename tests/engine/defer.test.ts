@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { parse } from 'graphql';
 import { expect, test } from 'vitest';
 import type { IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
@@ -198,6 +199,84 @@ test('the trace comes with the last part', async () => {
   expect(messages[0]).not.toHaveProperty('extensions');
   expect(messages.at(-1)!.extensions!.trace).toMatchObject({
     plan: { kind: 'Defer', primary: { service: 'people', ran: true }, deferred: [{ service: 'posts', ran: true }] },
+  });
+});
+
+const accounts = {
+  a: {
+    typeDefs: `type Account @interfaceObject @key(fields: "id") { id: ID! } type Query { accounts: [Account] one: Account }`,
+    resolvers: {
+      Query: { accounts: () => [{ id: 'u1' }, { id: 'b1' }, null], one: () => ({ id: 'u2' }) },
+      Account: { __resolveReference: (account: object) => account },
+    },
+  },
+  b: {
+    typeDefs: `interface Account @key(fields: "id") { id: ID! name: String }
+      type User implements Account @key(fields: "id") { id: ID! name: String email: String best: Account }
+      type Bot implements Account @key(fields: "id") { id: ID! name: String version: Int! }`,
+    resolvers: {
+      Account: {
+        __resolveReference: ({ id }: { id: string }) => ({ __typename: id.startsWith('u') ? 'User' : 'Bot', id }),
+      },
+      User: {
+        name: ({ id }: { id: string }) => `name of ${id}`,
+        email: () => 'a@b',
+        best: () => ({ __typename: 'Bot', id: 'b2' }),
+      },
+      Bot: { name: ({ id }: { id: string }) => `name of ${id}`, version: () => 3 },
+    },
+  },
+};
+
+test.each([
+  ['its type', '{ accounts { ... @defer { name __typename } } }'],
+  ['below another part', '{ ... @defer { accounts { ... @defer { name __typename } } } }'],
+  ['of one type', '{ accounts { ... on User @defer { email } } }'],
+  ['of each type', '{ accounts { id ... on User @defer { email __typename } ... on Bot @defer { version name } } }'],
+  ['of one type, inside', '{ accounts { ... on User { ... @defer { email name } } } }'],
+  [
+    'inside of one of the interface',
+    '{ accounts { ... @defer { ... on Bot { version } ... on User { best { ... @defer { name __typename } } } } } }',
+  ],
+  ['of no type that is there', '{ one { ... on Bot @defer { version } } }'],
+  [
+    'through a fragment, with aliases',
+    '{ one { ...F @defer } } fragment F on Account { n: name t: __typename ... on User { e: email } }',
+  ],
+])('a part of an interface object has the type that it learns: %s', async (_, source) => {
+  await using federation = await federate(accounts, { inThread: true });
+  const plain = received(await federation.run(source));
+  expect(plain.errors).toBeUndefined();
+  const result = await federation.engine.executeIncrementally!({ document: parse(source), context: testContext() });
+  const whole = Symbol.asyncIterator in result ? await applyPatches(result, plain.data) : received(result);
+  expect({ ...whole, data: sorted(whole.data) }).toEqual({ data: sorted(plain.data) });
+});
+
+test('parts of several fields of a mutation wait for their own fetches, which the planner numbers alike', async () => {
+  await using federation = await federate(
+    {
+      a: {
+        typeDefs: `type Query { a: Int } type Mutation { first: Item third: Item }
+          type Item @key(fields: "id") { id: ID! }`,
+        resolvers: { Mutation: { first: () => ({ id: '1' }), third: () => ({ id: '3' }) } },
+      },
+      b: {
+        typeDefs: `type Mutation { second: Int } type Item @key(fields: "id") { id: ID! name: String }`,
+        resolvers: {
+          Mutation: { second: () => setImmediate(2) },
+          Item: { name: ({ id }: { id: string }) => `item ${id}` },
+        },
+      },
+    },
+    { inThread: true },
+  );
+  const source = 'mutation { first { id ... @defer { name } } second third { id ... @defer { name } } }';
+  const document = parse(source);
+  const result = await federation.engine.executeIncrementally!({ document, context: testContext() });
+  expect((await applyPatches(result as AsyncIterable<IncrementalResult>)).data).toEqual({
+    first: { id: '1', name: 'item 1' },
+    second: 2,
+    third: { id: '3', name: 'item 3' },
   });
 });
 

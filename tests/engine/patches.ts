@@ -1,5 +1,6 @@
 /** Puts an answer that came in parts together, as a client does. */
 import type { ExecutionResult, GraphQLError } from 'graphql';
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { IncrementalPatch, IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
 
 type Data = Record<string, unknown>;
@@ -20,7 +21,7 @@ export async function applyPatches(stream: AsyncIterable<ExecutionResult>, plain
     if (ended === true) throw new Error('The stream went on after its end.');
     const first = ended === undefined;
     ended = !message.hasNext;
-    const received = JSON.parse(JSON.stringify(message)) as IncrementalResult;
+    const received = parseExactJson(writeJson(message)) as IncrementalResult;
     if (first) data = received.data;
     errors.push(...(received.errors ?? []));
     for (const patch of received.incremental ?? []) {

@@ -87,6 +87,39 @@ describe.each(['graphql-ws', 'server-sent events'])('subscriptions over %s', (tr
 });
 
 describe('WebSocket', () => {
+  test('a deferred answer comes in parts, each as soon as it is there', async () => {
+    const client = connectWs();
+    const parts: unknown[] = [];
+    await new Promise<void>((resolve, reject) => {
+      client.subscribe(
+        { query: '{ book(id: "1") { title ... @defer(label: "later") { stars } } }' },
+        { next: (part) => parts.push(part), error: reject, complete: resolve },
+      );
+    });
+    expect(parts).toEqual([
+      { data: { book: { title: 'The Left Hand of Darkness' } }, hasNext: true },
+      { incremental: [{ data: { stars: 5 }, path: ['book'], label: 'later' }], hasNext: false },
+    ]);
+    // What has nothing to defer is one answer.
+    expect(await once(client, { query: '{ book(id: "1") { title ... @defer(if: false) { stars } } }' })).toEqual({
+      data: { book: { title: 'The Left Hand of Darkness', stars: 5 } },
+    });
+    await client.dispose();
+  });
+
+  test('a client that does not want the rest ends it', async () => {
+    const client = connectWs();
+    const first = await new Promise((resolve) => {
+      const end = client.subscribe(
+        { query: '{ whoAmI { subject } ... @defer { never } }' },
+        { next: (part) => (resolve(part), end()), error: () => undefined, complete: () => undefined },
+      );
+    });
+    expect(first).toMatchObject({ hasNext: true });
+    await it.library.until(() => it.library.waiting.length === 0);
+    await client.dispose();
+  });
+
   test('queries and mutations work on it too', async () => {
     const client = connectWs();
     expect(await once(client, { query: '{ whoAmI { tenantId } }' })).toEqual({

@@ -91,7 +91,8 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
       waiting.splice(index, 1);
       const below: DeferredPart[] = [];
       shaping = part;
-      const shown = part.shape(errors, introspection, below) ?? null;
+      const shown = part.shape(errors, introspection, below);
+      if (shown === undefined) continue;
       keep(below, shown, part.path);
       const label = labels.get(part.label);
       patches.push({
@@ -113,11 +114,21 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
     try {
       for (;;) {
         const incremental = takeReady();
-        if (incremental.length > 0) {
-          const hasNext = waiting.length > 0;
+        const hasNext = waiting.length > 0;
+        if (incremental.length > 0 || !hasNext) {
+          // The last of what was waited for may be for objects of other types.
+          const left = incremental.length === 0 ? errorsOf(null, [], true) : {};
           const extensions = hasNext ? undefined : answer.extensions?.();
           if (!hasNext) finish();
-          return { done: false, value: { incremental, hasNext, ...(extensions !== undefined && { extensions }) } };
+          return {
+            done: false,
+            value: {
+              ...left,
+              ...(incremental.length > 0 && { incremental }),
+              hasNext,
+              ...(extensions !== undefined && { extensions }),
+            },
+          };
         }
         await deferral.changed();
         // Read anew: return() may have been called meanwhile.

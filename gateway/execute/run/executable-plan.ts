@@ -13,6 +13,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import type { KeptNumbers } from '#subgraphs/shared/exact-number.ts';
+import { FetchIds } from './fetch-ids.ts';
 import { compileContexts, type ContextArgument } from './contexts.ts';
 import { compileMergeShape, type MergeShape } from './merge.ts';
 import { compilePath, type PathStep } from './positions.ts';
@@ -99,7 +100,7 @@ class PlanCompiler {
   /** How many fetches have the same subgraph and text. */
   readonly #counts = new Map<string, number>();
   readonly #documents = new Map<string, DocumentNode>();
-  readonly #ids = new Set<string>();
+  readonly #ids = new FetchIds();
   #mutates = false;
   #hasContexts = false;
 
@@ -107,27 +108,27 @@ class PlanCompiler {
     this.#types = types;
   }
 
-  count(node: PlanNode): void {
+  count(node: PlanNode, path: readonly (string | number)[] = []): void {
     switch (node.kind) {
       case 'Fetch': {
         if (node.operationKind === 'mutation') this.#mutates = true;
         if (node.contextRewrites !== undefined) this.#hasContexts = true;
         const key = fetchKey(node.serviceName, textOf(node));
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
-        if (node.id !== undefined) this.#ids.add(node.id);
+        this.#ids.add(node, path);
         return;
       }
       case 'Flatten':
-        return this.count(node.node);
+        return this.count(node.node, [...path, ...node.path]);
       case 'Condition':
-        if (node.ifClause !== undefined) this.count(node.ifClause);
-        if (node.elseClause !== undefined) this.count(node.elseClause);
+        if (node.ifClause !== undefined) this.count(node.ifClause, path);
+        if (node.elseClause !== undefined) this.count(node.elseClause, path);
         return;
       case 'Defer':
-        for (const part of [node.primary, ...node.deferred]) if (part.node !== undefined) this.count(part.node);
+        for (const part of [node.primary, ...node.deferred]) if (part.node !== undefined) this.count(part.node, path);
         return;
       default:
-        node.nodes.forEach((child) => this.count(child));
+        node.nodes.forEach((child) => this.count(child, path));
     }
   }
 
@@ -155,7 +156,7 @@ class PlanCompiler {
           primary: node.primary.node && this.compile(node.primary.node, path),
           parts: node.deferred.map((part) => ({
             label: part.label!, // The engine labels all.
-            depends: part.depends.flatMap(({ id }) => (this.#ids.has(id) ? [id] : [])),
+            depends: part.depends.flatMap(({ id }) => this.#ids.of(id, part.queryPath) ?? []),
             node: part.node && this.compile(part.node, path),
           })),
         };
@@ -175,7 +176,7 @@ class PlanCompiler {
     const repeatable = isRepeatable(document);
     return {
       kind: 'fetch',
-      id: node.id,
+      id: this.#ids.idOf(node),
       service: node.serviceName,
       operationType: node.operationKind,
       operationName: nameOf(node),

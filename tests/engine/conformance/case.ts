@@ -8,6 +8,11 @@ export interface Conformance {
   /** By what they show. */
   readonly operations: Readonly<Record<string, ConformanceOperation>>;
   readonly engine?: Partial<EngineOptions>;
+  /**
+   * Whether parts of its operations can be deferred: a deferred part asks for its objects again, by their keys, and some
+   * folders' subgraphs know an object only where they gave it, or give another value there. @default true
+   */
+  readonly inParts?: boolean;
   /** Subgraphs that answer nothing: whatever they are asked fails as a whole. @default none */
   readonly down?: readonly string[];
 }

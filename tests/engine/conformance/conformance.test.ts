@@ -2,10 +2,13 @@
  * Runs every folder of the conformance suite: the same operations with entities asked for together and one at a time.
  */
 import { readdirSync } from 'node:fs';
-import type { ExecutionResult } from 'graphql';
+import { GraphQLError, parse, validate, type ExecutionResult } from 'graphql';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { applyPatches, sorted } from '../patches.ts';
+import { checkAnswer } from '../random/compare.ts';
+import { deferParts } from '../random/defer-parts.ts';
 import { federate, received, testContext, type Federation } from '../federation.ts';
 import type { Conformance, ConformanceOperation } from './case.ts';
 
@@ -27,6 +30,12 @@ describe.each(folders)('%s', async (folder) => {
         ...found.engine,
       });
     });
+    test
+      .runIf(entityBatchSize === 500 && found.inParts !== false)
+      .each(Object.entries(found.operations).filter(([, { query }]) => !/^\s*subscription/.test(query)))(
+      '%s, in parts',
+      (_, operation) => compareInParts(federation, operation),
+    );
     test.each(Object.entries(found.operations))('%s', async (_, operation) => {
       federation.calls.length = 0;
       const context = testContext({ requestId: operation.requestId });
@@ -42,6 +51,32 @@ describe.each(folders)('%s', async (folder) => {
     });
   });
 });
+
+/** In how many ways parts of each operation are deferred. */
+const DEFERRALS = Number(process.env.ENGINE_DEFERRALS ?? 4);
+
+/** Parts of an operation, deferred at random and put together again, must make the answer that it has without. */
+async function compareInParts({ engine }: Federation, operation: ConformanceOperation): Promise<void> {
+  const plain = parse(operation.query);
+  const { variables } = operation;
+  const expected = received({
+    data: operation.data as ExecutionResult['data'],
+    errors: (operation.errors ?? []).map(({ path }) => new GraphQLError('expected', { path })),
+  });
+  for (let seed = 0; seed < DEFERRALS; seed++) {
+    const document = deferParts(plain, seed);
+    if (validate(engine.schema, document).length > 0) continue;
+    const context = testContext({ requestId: operation.requestId });
+    const result = await engine.executeIncrementally!({ document, variables, context });
+    const actual = Symbol.asyncIterator in result ? await applyPatches(result, expected.data) : received(result);
+    checkAnswer(
+      { ...actual, data: sorted(actual.data) as typeof actual.data },
+      { ...expected, data: sorted(expected.data) as typeof expected.data },
+      document,
+      variables ?? {},
+    );
+  }
+}
 
 const fails = (): Promise<never> => Promise.reject(new CodedError('SUBGRAPH_UNAVAILABLE', 'It is down.'));
 

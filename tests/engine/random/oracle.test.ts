@@ -18,6 +18,7 @@ import type { Model } from './model.ts';
 import { randomModel } from './random-model.ts';
 import { randomOperation } from './operation.ts';
 import { plannerInThread } from './planner.ts';
+import { deferParts } from './defer-parts.ts';
 import { hash } from './random.ts';
 import { shrinkOperation } from './shrink.ts';
 
@@ -28,6 +29,8 @@ const MODELS = Number(process.env.ENGINE_MODELS ?? 100);
  * number explores others: ENGINE_SEED=$RANDOM npx vitest run tests/engine/random
  */
 const SEED = Number(process.env.ENGINE_SEED ?? 7);
+/** Parts of every fourth are deferred: planning them takes longer than all else. */
+const PARTS_OF = Number(process.env.ENGINE_PARTS_OF ?? 4);
 /** Operations on each model. */
 const OPERATIONS = 13;
 
@@ -102,6 +105,11 @@ async function check(
   checkAnswer(asText, expected, document, variables);
   if (!isDeepStrictEqual(asText.errors, actual.errors))
     throw new Error(`${print(document)}\nother errors as text: ${JSON.stringify([actual.errors, asText.errors])}`);
+  const seed = hash(print(document));
+  if (seed % PARTS_OF !== 0) return;
+  const inParts = deferParts(document, seed);
+  if (validate(engine.schema, inParts, FOR_SHRINKING).length === 0)
+    await checkDeferred({ engine, uncut } as Federated, inParts, variables);
 }
 
 /** Mutations run one after the other, in the order of the client's document. */

@@ -17,6 +17,7 @@ const accounts: Account[] = [
 const payments = ['p1', 'p2'].map((id) => ({ id }));
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     bank: {
       typeDefs: `

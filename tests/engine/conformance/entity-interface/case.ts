@@ -8,6 +8,7 @@ const accounts = [
 ];
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     accounts: {
       typeDefs: `

@@ -7,6 +7,7 @@ import { conformance } from '../case.ts';
 const products = ['1', '2', '3'].map((id) => ({ __typename: 'Product', id, name: `p${id}` }));
 
 export default conformance({
+  inParts: false,
   down: ['stock'],
   subgraphs: {
     shop: {

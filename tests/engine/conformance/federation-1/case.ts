@@ -4,6 +4,7 @@ import { conformance } from '../case.ts';
 const product = { upc: 'u1', weight: 5, price: 10, dimensions: { width: 2 } };
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     products: {
       isFederation1: true,

@@ -2,6 +2,7 @@
 import { conformance } from '../case.ts';
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     a: {
       typeDefs: `

@@ -2,6 +2,7 @@
 import { conformance } from '../case.ts';
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     a: {
       typeDefs: `type Query { user: User count: Int } type User @key(fields: "id") { id: ID! name: String weight: Int friend: User }`,

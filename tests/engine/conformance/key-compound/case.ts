@@ -14,6 +14,7 @@ const item = (kind: string, number: number, id: string): Item => ({
 });
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     a: {
       typeDefs: `

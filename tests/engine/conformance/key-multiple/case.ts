@@ -2,6 +2,7 @@
 import { conformance } from '../case.ts';
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     orders: {
       typeDefs: `type Query { product: Product } type Product @key(fields: "id") { id: ID! }`,

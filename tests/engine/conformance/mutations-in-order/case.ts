@@ -15,6 +15,7 @@ const note = (entry: string): string => {
 let balance = 0;
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     a: {
       typeDefs: `

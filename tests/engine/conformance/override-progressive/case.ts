@@ -2,6 +2,7 @@
 import { conformance } from '../case.ts';
 
 export default conformance({
+  inParts: false,
   engine: { overrides: (label, { requestId }) => (label === 'new-notes' ? requestId.startsWith('canary') : undefined) },
   subgraphs: {
     old: {

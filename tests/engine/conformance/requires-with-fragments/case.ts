@@ -9,6 +9,7 @@ interface Content {
 }
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     pages: {
       typeDefs: `

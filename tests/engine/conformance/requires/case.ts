@@ -7,6 +7,7 @@ interface Line {
 }
 
 export default conformance({
+  inParts: false,
   subgraphs: {
     orders: {
       typeDefs: `
