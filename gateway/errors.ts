@@ -59,6 +59,12 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     meaning: 'A subgraph could not be reached or gave an answer that is not GraphQL.',
     action: 'Check the subgraph that `extensions.service` names.',
   },
+  SUBGRAPH_ERROR: {
+    status: 502,
+    meaning:
+      'A subgraph of another make failed at this field. What it said is in the gateway’s log, under the request id.',
+    action: 'Check the subgraph that `extensions.service` names; `SUBGRAPH_ERRORS=pass` tells clients what it says.',
+  },
   CURSOR_EXPIRED: {
     status: 410,
     meaning: 'The cursor points at events that retention has removed.',

@@ -128,6 +128,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
+      config.keys.acceptedInternalToken,
     );
     const policies =
       config.authorization.policies === undefined

@@ -58,6 +58,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
   try {
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
+      config.keys.acceptedInternalToken,
     );
     const open = config.mode === 'development' && isLoopback(config.server.host);
     const authenticator = subgraphAuthenticator(tokens.verifier(name), open);

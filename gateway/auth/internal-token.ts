@@ -2,7 +2,7 @@
  * The caller's identity between the gateway and its own subgraphs that run as servers of their own: a token signed
  * with a shared secret, for one subgraph, for one minute. It is never sent to foreign subgraphs.
  */
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
 import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
@@ -17,9 +17,33 @@ export interface InternalTokens {
   verifier(subgraph: string): Authenticator;
 }
 
-/** @param secret at least 32 bytes, the same in every process */
-export function internalTokens(secret: string): InternalTokens {
+/**
+ * @param secret at least 32 bytes, the same in every process
+ * @param also another one that is accepted: what was signed with while processes are given a new one, one after the other
+ */
+export function internalTokens(secret: string, also?: string): InternalTokens {
   const key = new TextEncoder().encode(secret);
+  const accepted = also === undefined ? [key] : [key, new TextEncoder().encode(also)];
+  const verify = async (token: string, subgraph: string): Promise<JWTPayload> => {
+    const options = {
+      issuer: ISSUER,
+      audience: audienceOf(subgraph),
+      algorithms: ['HS256'],
+      typ: 'tributary-internal+jwt',
+      clockTolerance: AUTH.internalSkewSeconds,
+      maxTokenAge: `${AUTH.internalTokenSeconds}s`,
+      requiredClaims: ['sub', 'exp'],
+    };
+    for (const [index, candidate] of accepted.entries()) {
+      try {
+        return (await jwtVerify(token, candidate, options)).payload;
+      } catch (error) {
+        const isLast = index === accepted.length - 1;
+        if (isLast || !(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      }
+    }
+    throw new errors.JWTInvalid('There is no secret.');
+  };
   return {
     mint: (principal, subgraph) =>
       new SignJWT({
@@ -40,16 +64,10 @@ export function internalTokens(secret: string): InternalTokens {
       async authenticate(authorization) {
         const token = bearerToken(authorization);
         try {
-          const { payload } = await jwtVerify(token, key, {
-            issuer: ISSUER,
-            audience: audienceOf(subgraph),
-            algorithms: ['HS256'],
-            typ: 'tributary-internal+jwt',
-            clockTolerance: AUTH.internalSkewSeconds,
-            maxTokenAge: `${AUTH.internalTokenSeconds}s`,
-            requiredClaims: ['sub', 'exp'],
-          });
-          const { tenant, roles, scopes, system, anonymous, sub } = payload as Record<string, unknown>;
+          const { tenant, roles, scopes, system, anonymous, sub } = (await verify(token, subgraph)) as Record<
+            string,
+            unknown
+          >;
           if (typeof tenant !== 'string' || !TENANT_ID.test(tenant))
             throw new errors.JWTInvalid('The tenant is missing.');
           return Object.freeze({

@@ -59,7 +59,12 @@ export interface Config {
   /** The tenant of callers without a token; undefined where they are refused. */
   readonly anonymousTenant: string | undefined;
   /** Configured keys; absent ones are generated into the data folder. */
-  readonly keys: { readonly internalToken: string | undefined; readonly objectSigning: string | undefined };
+  readonly keys: {
+    readonly internalToken: string | undefined;
+    /** Another that is accepted. */
+    readonly acceptedInternalToken: string | undefined;
+    readonly objectSigning: string | undefined;
+  };
   readonly stores: {
     /** `undefined`: start the embedded PostgreSQL. */
     readonly postgres: StoreAddress<{ readonly url: string }>;
@@ -217,7 +222,11 @@ function build(
             clockSkewSeconds: env.OIDC_CLOCK_SKEW_SECONDS,
           },
     anonymousTenant: env.ANONYMOUS_TENANT,
-    keys: { internalToken: env.INTERNAL_TOKEN_SECRET, objectSigning: env.OBJECT_SIGNING_KEY },
+    keys: {
+      internalToken: env.INTERNAL_TOKEN_SECRET,
+      acceptedInternalToken: env.INTERNAL_TOKEN_SECRET_ALSO,
+      objectSigning: env.OBJECT_SIGNING_KEY,
+    },
     stores: {
       postgres: postgresAddress(env),
       postgresReplica: env.DATABASE_REPLICA_URL === undefined ? undefined : { url: env.DATABASE_REPLICA_URL },

@@ -10,6 +10,7 @@ export interface RemoteSubgraphSettings extends BoundValues<typeof REMOTE> {
   readonly timeoutMs: number;
   /** Names of the client's headers that are passed on, in lower case. */
   readonly forwardHeaders: readonly string[];
+  readonly errors: VariableValues['SUBGRAPH_ERRORS'];
   readonly deduplicate: boolean;
   readonly subscriptions: VariableValues['SUBGRAPH_SUBSCRIPTIONS'];
   readonly shareSubscriptions: VariableValues['SUBGRAPH_SHARE_SUBSCRIPTIONS'];
@@ -29,6 +30,7 @@ export interface RemoteSubgraphs {
 /** Which variable, after `SUBGRAPH_` or `SUBGRAPH_<NAME>_`, holds which setting. */
 const OWN_SETTINGS: Readonly<Record<string, keyof RemoteSubgraphSettings>> = {
   FORWARD_HEADERS: 'forwardHeaders',
+  ERRORS: 'errors',
   DEDUPLICATE: 'deduplicate',
   SUBSCRIPTIONS: 'subscriptions',
   SHARE_SUBSCRIPTIONS: 'shareSubscriptions',
@@ -93,6 +95,7 @@ export function remoteSubgraphs(env: VariableValues, byName: RemoteSubgraphs['by
       ...bounds,
       timeoutMs: bounds.timeoutMs ?? env.REQUEST_TIMEOUT_MS,
       forwardHeaders: env.SUBGRAPH_FORWARD_HEADERS,
+      errors: env.SUBGRAPH_ERRORS,
       deduplicate: env.SUBGRAPH_DEDUPLICATE,
       subscriptions: env.SUBGRAPH_SUBSCRIPTIONS,
       shareSubscriptions: env.SUBGRAPH_SHARE_SUBSCRIPTIONS,

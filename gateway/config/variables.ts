@@ -250,6 +250,13 @@ export const Variables = z.object({
     { secret, absent: 'generated once into `DATA_DIR`' },
   ),
 
+  INTERNAL_TOKEN_SECRET_ALSO: optional(
+    key,
+    'auth',
+    'A second secret whose tokens are accepted and that signs none, for changing the first without a pause: give the new one to every process here, then swap the two everywhere, then remove the old one. At least 32 bytes.',
+    { secret, absent: 'one secret is accepted' },
+  ),
+
   DATABASE_URL: optional(
     store('postgres', 'postgresql'),
     'relational',
@@ -467,6 +474,12 @@ export const Variables = z.object({
     'remote',
     'traceparent,tracestate',
     'Headers of clients that are passed on to remote subgraphs, separated by commas; `none` for none. Name `authorization` only where every such subgraph may act as the caller.',
+  ),
+  SUBGRAPH_ERRORS: withDefault(
+    z.enum(['redact', 'pass'], 'must be `redact` or `pass`'),
+    'remote',
+    'redact',
+    'What clients are told of errors of a remote subgraph that is not ours: `redact`, only that it failed (`SUBGRAPH_ERROR`; what it says is logged), or `pass`, its message, code and extensions. Its `stacktrace` and `exception` never pass.',
   ),
   SUBGRAPH_DEDUPLICATE: withDefault(
     flag,

@@ -26,14 +26,14 @@ const REMOVE_GRAPH = parse(/* GraphQL */ `
 const INDEX_VECTORS = parse(/* GraphQL */ `
   mutation IndexDocumentVectors($input: IndexDocumentVectorsInput!) {
     indexDocumentVectors(input: $input) {
-      documentIds
+      embedded
     }
   }
 `);
 const REMOVE_VECTORS = parse(/* GraphQL */ `
   mutation RemoveDocumentVectors($input: RemoveDocumentVectorsInput!) {
     removeDocumentVectors(input: $input) {
-      documentIds
+      removed
     }
   }
 `);

@@ -35,7 +35,7 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
     return deferredClient(name, mounted);
   }
   const own = isOwnSubgraph(name) && Object.hasOwn(options.apart, name);
-  const { forwardHeaders, requestHeaders, connectionParams, resubscribe, resubscribeAttempts, ...settings } =
+  const { errors, forwardHeaders, requestHeaders, connectionParams, resubscribe, resubscribeAttempts, ...settings } =
     settingsOf(options.remote, name);
   const deciding = forwardHeaders.filter((header) => !FOLLOWING.has(header));
   const following = forwardHeaders.filter((header) => FOLLOWING.has(header));
@@ -45,7 +45,7 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
     connectionParameters: () => connectionParams,
     resubscribeAttempts: resubscribe ? resubscribeAttempts : 0,
     // A foreign subgraph is told nothing of the caller but what is passed on.
-    ...(own ? {} : { identity: () => '' }),
+    ...(own ? {} : { identity: () => '', redactErrors: errors === 'redact' }),
     forwarded: ({ headers }) => {
       const passed = pick(headers, deciding);
       applyRequestRules(passed, requestHeaders);

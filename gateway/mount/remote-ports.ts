@@ -35,6 +35,9 @@ async function remoteEmbedder(client: SubgraphClient): Promise<Embedder> {
     get model() {
       return model;
     },
+    async learn(context) {
+      if (model === undefined) await embedder.embed(context, ['.']);
+    },
     async embed(caller, input) {
       if (input.length === 0 && model !== undefined)
         return { model: model.name, dimensions: model.dimensions ?? 0, vectors: [] };
@@ -69,7 +72,7 @@ const remoteArchiveSink = (client: SubgraphClient): ArchiveSink => ({
     await call(
       client,
       PUT_OBJECT,
-      { input: { key, contentType, base64: Buffer.from(body).toString('base64') } },
+      { input: { key, contentType, content: Buffer.from(body).toString('base64'), encoding: 'BASE64' } },
       context,
     );
   },

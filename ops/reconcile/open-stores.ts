@@ -30,6 +30,7 @@ export async function openStores(config: Config, log: Logger): Promise<OpenStore
     if (postgres !== undefined) endings.add(() => postgres.close());
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
+      config.keys.acceptedInternalToken,
     );
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
     const deps: MountDeps = { config, postgres, objectSigningKey, publicBaseUrl: () => 'http://127.0.0.1', log };

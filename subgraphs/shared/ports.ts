@@ -13,7 +13,15 @@ export interface Embedder {
    *   where texts are longer than the model takes, all of which `tooLongOf` (errors.ts) names together with the limit
    */
   embed(context: RequestContext, input: readonly string[]): Promise<Embeddings>;
-  /** The model that {@link embed} uses; `undefined` when embedding is switched off. */
+  /**
+   * Finds out {@link model}, where that is known by asking only. Absent where it is known from the start.
+   * @throws CodedError as {@link embed}
+   */
+  learn?(context: RequestContext): Promise<void>;
+  /**
+   * The model that {@link embed} uses; `undefined` when embedding is switched off, and while nobody has asked where it has
+   * to be asked for.
+   */
   readonly model: { readonly name: string; readonly dimensions?: number } | undefined;
 }
 

@@ -177,6 +177,34 @@ describe('answers', () => {
     });
   });
 
+  test('what it says of its own insides never passes; by configuration nothing does, and the log has it', async () => {
+    const errors = [
+      {
+        message: 'column "x" of table users',
+        path: ['a'],
+        extensions: { code: 'DB', stacktrace: ['at x'], exception: { a: 1 }, hint: 'h' },
+      },
+      { message: 'no', path: ['a'], extensions: { code: 'FORBIDDEN', exception: {} } },
+    ];
+    const answering = async (redactErrors: boolean) => {
+      const client = await subgraph((response) => response.end(JSON.stringify({ data: { a: null }, errors })), {
+        redactErrors,
+      });
+      return (await ask(client)).errors!;
+    };
+    const passed = await answering(false);
+    expect(passed.map(({ message, extensions }) => [message, extensions])).toEqual([
+      ['column "x" of table users', { code: 'DB', hint: 'h' }],
+      ['no', { code: 'FORBIDDEN' }],
+    ]);
+    const redacted = await answering(true);
+    expect(redacted.map(({ message, path, extensions }) => [message, path, extensions])).toEqual([
+      ['The subgraph far failed here.', ['a'], { code: 'SUBGRAPH_ERROR' }],
+      ['The subgraph far refused this.', ['a'], { code: 'FORBIDDEN' }],
+    ]);
+    expect(String(redacted[0]!.originalError!.cause)).toMatch(/column "x" of table users \(DB\)/);
+  });
+
   test('errors with data, whatever the status', async () => {
     const client = await subgraph((response) =>
       response.writeHead(500).end(

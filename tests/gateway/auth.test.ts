@@ -172,6 +172,25 @@ describe('internal tokens', () => {
     });
   });
 
+  test('of two secrets both are accepted and one signs, so that they can be changed one process after the other', async () => {
+    const [old, fresh] = ['o'.repeat(32), 'n'.repeat(32)];
+    const steps = [
+      [internalTokens(old, fresh), internalTokens(old)],
+      [internalTokens(fresh, old), internalTokens(old, fresh)],
+      [internalTokens(fresh), internalTokens(fresh, old)],
+    ] as const;
+    for (const [one, other] of steps)
+      for (const [from, to] of [
+        [one, other],
+        [other, one],
+      ] as const)
+        expect(await to.verifier('graph').authenticate(`Bearer ${await from.mint(system, 'graph')}`)).toEqual(system);
+    const stranger = await internalTokens('s'.repeat(32)).mint(system, 'graph');
+    await expect(internalTokens(fresh, old).verifier('graph').authenticate(`Bearer ${stranger}`)).rejects.toMatchObject(
+      { code: 'UNAUTHENTICATED' },
+    );
+  });
+
   test('generated keys are made once, for their owner alone, also by processes that start together', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tributary-keys-'));
     const made = await Promise.all(Array.from({ length: 10 }, () => generatedSecret(folder, 'internal-token')));

@@ -231,6 +231,7 @@ describe('remote subgraphs', () => {
   test('have settings for all, and each its own where it is named', () => {
     expect(settings({ REQUEST_TIMEOUT_MS: '5000' })).toEqual({
       timeoutMs: 5_000,
+      errors: 'redact',
       concurrency: 64,
       queue: 1_000,
       retries: 2,

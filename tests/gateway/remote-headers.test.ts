@@ -198,21 +198,22 @@ describe('of answers', () => {
 });
 
 test.each([
-  [401, {}, 'UNAUTHENTICATED', {}],
-  [403, {}, 'FORBIDDEN', {}],
-  [429, { 'retry-after': '7' }, 'RATE_LIMITED', { retryAfterSeconds: 7 }],
-] as const)('%i of a subgraph keeps its meaning', async (status, answer, code, more) => {
-  const { it, one } = await start({});
+  [401, {}, 'UNAUTHENTICATED', {}, 'pass'],
+  [403, {}, 'FORBIDDEN', {}, 'redact'],
+  [429, { 'retry-after': '7' }, 'RATE_LIMITED', { retryAfterSeconds: 7 }, 'pass'],
+  [429, { 'retry-after': '7' }, 'RATE_LIMITED', { retryAfterSeconds: 7 }, 'redact'],
+] as const)('%i of a subgraph keeps its meaning', async (status, answer, code, more, told) => {
+  const { it, one } = await start({ SUBGRAPH_ONE_ERRORS: told });
   Object.assign(one, { status, answer, body: '<h1>No</h1>' });
   const { json } = await it.post({ query: '{ one two }' });
   expect(json).toMatchObject({
     data: { one: null, two: 'two' },
     errors: [{ path: ['one'], extensions: { code, service: 'one', ...more } }],
   });
-  // GraphQL errors that have no code of their own mean the same; others keep theirs.
+  // GraphQL errors that have no code of their own mean the same; others keep theirs where they are passed.
   one.body = '{"errors":[{"message":"No."},{"message":"No!","path":["one"],"extensions":{"code":"OUT_OF_TEA"}}]}';
   const codes = (await it.post({ query: '{ one }' })).json.errors!.map(
     ({ extensions }) => extensions['code'] as string,
   );
-  expect(new Set(codes)).toEqual(new Set([code, 'OUT_OF_TEA']));
+  expect(new Set(codes)).toEqual(new Set([code, told === 'pass' ? 'OUT_OF_TEA' : 'SUBGRAPH_ERROR']));
 });

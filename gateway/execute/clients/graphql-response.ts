@@ -1,28 +1,39 @@
 /** Reads what a subgraph elsewhere calls a GraphQL result. */
 import { GraphQLError, type ExecutionResult, type GraphQLFormattedError } from 'graphql';
 import { parseExactJson, type KeptNumbers } from '#subgraphs/shared/exact-number.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { isObject } from '../json-object.ts';
 import { codeOfStatus, notGraphQL, retryAfterOf } from './subgraph-failure.ts';
 
 const BYTE_ORDER_MARK = 0xfeff;
 
+/** Whose answer it is. */
+export interface Answering {
+  /** The subgraph's name, for messages. */
+  readonly name: string;
+  /**
+   * Whether clients are told only that it failed: what it says goes to the log. What says who asks (`UNAUTHENTICATED`,
+   * `FORBIDDEN`) and how often (`RATE_LIMITED`) is told all the same. @default false
+   */
+  readonly redactErrors?: boolean;
+}
+
 /**
  * Reads a GraphQL result, with whatever HTTP status it came. What 401, 403 and 429 mean is the code of errors that
  * have none of their own.
- * @param name the subgraph's, for messages
  * @param text JSON, or what it says
  * @param headers of the answer
  * @param keeps which numbers of the text are kept as they came. @default 'all'
  * @throws SubgraphFailure when it is none
  */
 export function readResult(
-  name: string,
+  from: Answering,
   status: number | undefined,
   text: unknown,
   headers?: { readonly 'retry-after'?: string | string[] },
   keeps?: KeptNumbers,
 ): ExecutionResult {
-  const fault = (cause?: unknown): Error => notGraphQL(name, status, cause, headers?.['retry-after']);
+  const fault = (cause?: unknown): Error => notGraphQL(from.name, status, cause, headers?.['retry-after']);
   let body: unknown = text;
   if (typeof text === 'string') {
     try {
@@ -46,19 +57,39 @@ export function readResult(
       : { code, ...(code === 'RATE_LIMITED' ? retryAfterOf(headers?.['retry-after']) : {}) };
   return {
     ...(data === undefined ? {} : { data }),
-    ...(list.length === 0 ? {} : { errors: list.map((error) => readError(error, meaning)) }),
+    ...(list.length === 0 ? {} : { errors: list.map((error) => readError(error, meaning, from)) }),
     ...(isObject(extensions) ? { extensions } : {}),
   };
 }
 
+/** Codes that say something of the request, and nothing of the subgraph. */
+const TOLD: ReadonlySet<unknown> = new Set(['UNAUTHENTICATED', 'FORBIDDEN', 'RATE_LIMITED']);
+
+/** What some servers add of their own insides: nobody else's business, whatever is passed on. */
+const INSIDES: ReadonlySet<string> = new Set(['stacktrace', 'exception', 'debugMessage', 'trace']);
+
 /** @param meaning extensions of an error that has no code */
-function readError(error: unknown, meaning: Record<string, unknown> | undefined): GraphQLError {
-  const { message, path, extensions } = (isObject(error) ? error : {}) as Partial<GraphQLFormattedError>;
-  return new GraphQLError(typeof message === 'string' ? message : 'The subgraph gave an error without a message.', {
-    path: Array.isArray(path) ? path.filter((part) => typeof part === 'string' || typeof part === 'number') : undefined,
-    extensions:
-      isObject(extensions) && (meaning === undefined || extensions.code !== undefined)
-        ? extensions
-        : { ...(isObject(extensions) ? extensions : {}), ...meaning },
-  });
+function readError(
+  error: unknown,
+  meaning: Record<string, unknown> | undefined,
+  { name, redactErrors = false }: Answering,
+): GraphQLError {
+  const { message, path: given, extensions } = (isObject(error) ? error : {}) as Partial<GraphQLFormattedError>;
+  const path = Array.isArray(given)
+    ? given.filter((part) => typeof part === 'string' || typeof part === 'number')
+    : undefined;
+  const text = typeof message === 'string' ? message : 'The subgraph gave an error without a message.';
+  const said = isObject(extensions)
+    ? Object.fromEntries(Object.entries(extensions).filter(([key]) => !INSIDES.has(key)))
+    : {};
+  const known = said.code === undefined ? { ...said, ...meaning } : said;
+  if (!redactErrors) return new GraphQLError(text, { path, extensions: known });
+  const cause = new Error(`The subgraph ${name} says: ${text} (${String(known.code)})`);
+  const redacted = TOLD.has(known.code)
+    ? new CodedError(known.code as 'FORBIDDEN', `The subgraph ${name} refused this.`, {
+        cause,
+        extensions: meaning?.code === known.code ? meaning : {},
+      })
+    : new CodedError('SUBGRAPH_ERROR', `The subgraph ${name} failed here.`, { cause });
+  return new GraphQLError(redacted.message, { path, originalError: redacted, extensions: redacted.extensions });
 }

@@ -59,6 +59,8 @@ export interface RemoteClientOptions extends Partial<BoundValues<typeof REMOTE>>
   connectionParameters?: () => Readonly<Record<string, unknown>> | undefined;
   /** Which headers of answers are told to {@link RequestContext.responseHeaders}, and how. @default none */
   responseHeaders?: Readonly<Record<string, HeaderMerge>>;
+  /** See {@link Answering.redactErrors}. @default false */
+  redactErrors?: boolean;
   /** How often in a row lost streams are asked for again. @default 0: a lost stream ends */
   resubscribeAttempts?: number;
 }
@@ -90,7 +92,8 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     operationsPerSocket = REMOTE.operationsPerSocket,
     pingMs = REMOTE.pingMs,
   } = options;
-  const bounds = { name, timeoutMs, maxResponseBytes, bufferBytes, operationsPerSocket, pingMs };
+  const { redactErrors = false } = options;
+  const bounds = { name, redactErrors, timeoutMs, maxResponseBytes, bufferBytes, operationsPerSocket, pingMs };
   // The exchange has a time-out of its own, which covers undici's.
   const pool = new Pool(url.origin, {
     connections: concurrency,
@@ -110,7 +113,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     delayMs: options.resubscribeDelayMs ?? REMOTE.resubscribeDelayMs,
     longestDelayMs: options.longestResubscribeDelayMs ?? REMOTE.longestResubscribeDelayMs,
   };
-  const streams = new SharedSubscriptions({ name, sharing, bufferBytes });
+  const streams = new SharedSubscriptions({ name, redactErrors, sharing, bufferBytes });
   const passedBack = Object.entries(options.responseHeaders ?? {});
   const inFlight = options.deduplicate === true ? new InFlight<Answer>() : undefined;
 
@@ -176,7 +179,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
       signal,
     );
     if (count !== undefined) count.receivedBytes += bytes;
-    return { result: readResult(name, status, text, answered, keeps), status, text, bytes, headers: answered };
+    return { result: readResult(bounds, status, text, answered, keeps), status, text, bytes, headers: answered };
   }
 
   async function send(
@@ -234,7 +237,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     const { answer, first } = await inFlight.join(key, signal, (ending) => send(request, body, passed, ending, count));
     tell(request.context, answer.headers, first);
     // The first one's becomes part of its data, and changes there.
-    return first ? answer.result : readResult(name, answer.status, answer.text, answer.headers, request.keeps);
+    return first ? answer.result : readResult(bounds, answer.status, answer.text, answer.headers, request.keeps);
   }
 
   /** @param mine whether it was asked for this caller: nobody is given another's cookies */

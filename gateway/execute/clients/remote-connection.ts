@@ -136,7 +136,7 @@ export class RemoteConnection {
       unsubscribe = this.#client.subscribe(payload, {
         next: (event) => {
           try {
-            events.push(remoteEvent(name, this.#exactPayload ?? event, this.#messageBytes));
+            events.push(remoteEvent(this.#bounds, this.#exactPayload ?? event, this.#messageBytes));
           } catch (error) {
             fail(error as SubgraphFailure);
           }
@@ -144,7 +144,7 @@ export class RemoteConnection {
         error: (error) => {
           // The protocol's own error message: the operation was refused, with GraphQL errors.
           if (!Array.isArray(error)) return this.#lost(error);
-          events.push(remoteEvent(name, { errors: error as unknown[] }, this.#messageBytes));
+          events.push(remoteEvent(this.#bounds, { errors: error as unknown[] }, this.#messageBytes));
           events.finish();
         },
         complete: () => events.finish(),

@@ -54,7 +54,7 @@ async function openStream(
     if (response.statusCode === 200 && isEvents) return read(bounds, response.body);
     const body = await wholeBody(bounds, response.body);
     // Yoga sends its refusals as an event, with the status of an error.
-    return readResult(name, response.statusCode, isEvents ? firstEvent(body) : body, response.headers);
+    return readResult(bounds, response.statusCode, isEvents ? firstEvent(body) : body, response.headers);
   } catch (error) {
     if (opening.signal.aborted) throw opening.signal.reason as Error;
     throw error instanceof SubgraphFailure ? error : subscriptionBroke(name, { opened: false, cause: error });
@@ -88,10 +88,8 @@ async function wholeBody(
   return Buffer.concat(chunks).toString();
 }
 
-function read(
-  { name, maxResponseBytes, bufferBytes }: StreamBounds,
-  body: Dispatcher.ResponseData['body'],
-): RemoteEvents {
+function read(bounds: StreamBounds, body: Dispatcher.ResponseData['body']): RemoteEvents {
+  const { name, maxResponseBytes, bufferBytes } = bounds;
   const events = new EventQueue<RemoteEvent>({
     sizeOf: sizeOfEvent,
     limitBytes: bufferBytes,
@@ -102,7 +100,7 @@ function read(
   const parser = new EventStreamParser(maxResponseBytes, (event, data) => {
     if (event === 'complete') events.finish();
     else if (event === 'next' || event === 'message')
-      events.push(remoteEvent(name, parseEvent(name, data), data.length));
+      events.push(remoteEvent(bounds, parseEvent(name, data), data.length));
   });
   const broke = (cause?: unknown): void => events.finish(subscriptionBroke(name, { opened: true, cause }));
   body.on('data', (chunk: Buffer) => {

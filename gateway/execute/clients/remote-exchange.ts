@@ -8,12 +8,11 @@ import type { Dispatcher } from 'undici';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { onAbort } from './abort-hooks.ts';
 import { cancelled } from '../run/fetch-errors.ts';
+import type { Answering } from './graphql-response.ts';
 import { SubgraphFailure, tooLarge, tooLate, unreachable } from './subgraph-failure.ts';
 
 /** What a subgraph may take and give. */
-export interface ExchangeBounds {
-  /** The subgraph's name, for messages. */
-  name: string;
+export interface ExchangeBounds extends Answering {
   /** Longest wait for a whole answer, in milliseconds. */
   timeoutMs: number;
   /** Largest answer in bytes, before and after decompression. */

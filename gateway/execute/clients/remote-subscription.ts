@@ -2,7 +2,7 @@
 import type { ExecutionResult } from 'graphql';
 import { REMOTE } from '#gateway/bounds/remote.ts';
 import type { EventQueue } from './event-queue.ts';
-import { readResult } from './graphql-response.ts';
+import { readResult, type Answering } from './graphql-response.ts';
 import type { ExchangeBounds } from './remote-exchange.ts';
 
 /**
@@ -41,9 +41,9 @@ export type RemoteEvents = EventQueue<RemoteEvent>;
  * @param bytes of the event's text
  * @throws SubgraphFailure when it is not GraphQL
  */
-export const remoteEvent = (name: string, payload: unknown, bytes: number): RemoteEvent => ({
+export const remoteEvent = (from: Answering, payload: unknown, bytes: number): RemoteEvent => ({
   payload,
-  result: readResult(name, undefined, payload),
+  result: readResult(from, undefined, payload),
   bytes: bytes + REMOTE.eventOverheadBytes,
 });
 

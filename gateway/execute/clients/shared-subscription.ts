@@ -8,7 +8,7 @@ import { cancelled } from '#gateway/execute/run/fetch-errors.ts';
 import { onAbort } from './abort-hooks.ts';
 import { copyOfJson } from '../json-object.ts';
 import { EventQueue } from './event-queue.ts';
-import { readResult } from './graphql-response.ts';
+import { readResult, type Answering } from './graphql-response.ts';
 import { sizeOfEvent, type RemoteEvent, type RemoteEvents, type Resubscribed } from './remote-subscription.ts';
 import { readerTooSlow, type SubgraphFailure } from './subgraph-failure.ts';
 
@@ -19,9 +19,7 @@ import { readerTooSlow, type SubgraphFailure } from './subgraph-failure.ts';
  */
 export type SubscriptionSharing = 'off' | 'start' | 'live';
 
-export interface SharedSubscriptionOptions {
-  /** The subgraph's name. */
-  name: string;
+export interface SharedSubscriptionOptions extends Answering {
   sharing: SubscriptionSharing;
   /** Bytes of events that may wait for one who reads more slowly than others. */
   bufferBytes: number;
@@ -125,7 +123,7 @@ class Upstream {
       this.#opened.then(
         (refused) => {
           release();
-          resolve(refused ?? streamOf(this.#options.name, queue));
+          resolve(refused ?? streamOf(this.#options, queue));
         },
         (error: unknown) => {
           release();
@@ -175,9 +173,9 @@ class Upstream {
 }
 
 /** The stream of one follower: results by itself, and events that need be answered once for all. */
-function streamOf(name: string, queue: EventQueue<SharedEvent>): ShareableStream {
+function streamOf(from: Answering, queue: EventQueue<SharedEvent>): ShareableStream {
   const answer = ({ event, several }: SharedEvent): ExecutionResult => {
-    const result = several ? readResult(name, undefined, copyOfJson(event.payload)) : event.result;
+    const result = several ? readResult(from, undefined, copyOfJson(event.payload)) : event.result;
     return event.resubscribed === undefined ? result : withNote(result, event.resubscribed);
   };
   const stream: AsyncIterableIterator<ExecutionResult> = {

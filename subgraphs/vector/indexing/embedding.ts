@@ -5,7 +5,7 @@ import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { PROSE_CUTS, split } from '#subgraphs/shared/splitting.ts';
 import { VECTOR } from '../bounds.ts';
 import type { VectorModel } from '../driver.ts';
-import { embeddingOff } from '../search/search.ts';
+import { modelOf } from './embedding-model.ts';
 import { meanVector, modelsVector } from './vectors.ts';
 
 /** What stands for a text. */
@@ -31,7 +31,7 @@ export async function embedTexts(
   embedder: Embedder,
   texts: readonly string[],
 ): Promise<Embedded> {
-  if (embedder.model === undefined) throw embeddingOff();
+  await modelOf(context, embedder);
   return await embedDivided(context, embedder, texts, 0);
 }
 

@@ -8,7 +8,7 @@ import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { VECTOR } from '../bounds.ts';
 import type { ChunkAttributes, ChunkVector, CollectionInfo, KeptChunk, VectorDriver, VectorModel } from '../driver.ts';
 import { checkId, checkIds, checkMetadata, checkText } from '../input.ts';
-import { embeddingOff } from '../search/search.ts';
+import { modelOf } from './embedding-model.ts';
 import { callersHash, contentHash, isSameContent } from './content-hash.ts';
 import { embedTexts, type EmbeddedText } from './embedding.ts';
 import { callersVector } from './vectors.ts';
@@ -146,8 +146,7 @@ export async function differingDocuments(
     '`documents.documentId`',
     VECTOR.documents,
   );
-  const model = embedder.model;
-  if (model === undefined) throw embeddingOff();
+  const model = await modelOf(context, embedder);
   if (documentIds.length === 0) return [];
   const stored = await driver.storedChunks(context, documentIds);
   const counts = new Map<string, number>();
@@ -182,8 +181,7 @@ export async function indexDocuments(
     VECTOR.documentChunks,
   );
   if (documents.length === 0) return { documentIds, embedded: 0, kept: 0, removed: 0 };
-  const model = embedder.model;
-  if (model === undefined) throw embeddingOff();
+  const model = await modelOf(context, embedder);
 
   const stored = await driver.storedHashes(context, documentIds);
   const kept: KeptChunk[] = [];

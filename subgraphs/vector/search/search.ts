@@ -8,9 +8,9 @@ import { createHash } from 'node:crypto';
 import { pageSize, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { VECTOR } from '../bounds.ts';
+import { modelOf } from '../indexing/embedding-model.ts';
 import type { ChunkFilter, RankedChunk, Ranking, StoreQuery, VectorDriver } from '../driver.ts';
 import { fuse } from './fusion.ts';
 import { checkFilter, checkText, type SearchFilterShape } from '../input.ts';
@@ -100,18 +100,12 @@ async function embedTexts(
 ): Promise<Map<string, { vector: Float32Array; model: string }>> {
   const unique = [...new Set(texts)];
   if (unique.length === 0) return new Map();
-  if (embedder.model === undefined) throw embeddingOff();
+  await modelOf(context, embedder);
   const { model, dimensions, vectors } = await embedder.embed(context, unique);
   if (vectors.length !== unique.length)
     throw new Error(`The embedder sent ${vectors.length} vectors for ${unique.length} texts.`);
   return new Map(unique.map((text, index) => [text, { model, vector: modelsVector(vectors[index]!, dimensions) }]));
 }
-
-/** HYBRID does not quietly become KEYWORD: what was asked for could not be told from what was answered. */
-export const embeddingOff = () =>
-  new CodedError('STORE_DISABLED', 'Embedding is not configured.', {
-    hint: 'Set OPENAI_BASE_URL and EMBEDDING_MODEL, or leave both unset for the built-in embedder, and restart. `mode: KEYWORD` works without it.',
-  });
 
 function pageOfSearch(request: SearchRequest, ranking: Ranking<RankedChunk>): SearchPage {
   const { items, hasNextPage } = cut(ranking.items, request.size, request.after, (item) => item.chunkId);
