@@ -70,7 +70,7 @@ function formatOf(parameters: ReadonlyMap<string, string>): MultipartFormat | un
   const version = parameters.get(name!)!;
   if (name === 'subscriptionspec') return version === '1.0' ? 'subscription-1.0' : undefined;
   if (name === 'deferspec') return version === '20220824' ? 'incremental-20220824' : undefined;
-  return undefined;
+  return version === 'v0.2' ? 'incremental-v0.2' : undefined;
 }
 
 /**

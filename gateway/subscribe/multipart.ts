@@ -2,27 +2,29 @@
  * Answers in several parts over HTTP (`multipart/mixed`, RFC 2046): subscriptions in Apollo's protocol
  * (https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol), deferred answers in
  * that of the incremental delivery proposal of 2022
- * (https://github.com/graphql/graphql-over-http/blob/main/rfcs/IncrementalDelivery.md).
+ * (https://github.com/graphql/graphql-over-http/blob/main/rfcs/IncrementalDelivery.md), or that of graphql-js 17.
  */
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
+import type { IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { incrementalV02 } from './incremental-v02.ts';
 import { StreamBody, type StreamEncoder } from './stream-body.ts';
 
 /**
- * What a client calls the format in `accept`: `subscriptionSpec=1.0`, `deferSpec=20220824`, or nothing, as most clients of
+ * What a client calls the format in `accept`: `subscriptionSpec=1.0`, `deferSpec=20220824`, `incrementalSpec=v0.2`, or nothing, as most clients of
  * incremental delivery do.
  */
-export type MultipartFormat = 'subscription-1.0' | 'incremental-20220824' | 'unnamed';
+export type MultipartFormat = 'subscription-1.0' | 'incremental-20220824' | 'incremental-v0.2' | 'unnamed';
 
 interface Format {
   readonly contentType: string;
   readonly boundary: string;
   readonly partType: string;
-  /** What stands in a part for one result. */
-  content(result: ExecutionResult): string;
+  /** Makes what writes the results of one answer, each as it stands in a part. */
+  writer(): (result: ExecutionResult) => string;
   /** A part that says that the stream lives; undefined where the format has none. */
   readonly alive?: string;
 }
@@ -30,7 +32,7 @@ interface Format {
 const INCREMENTAL = {
   boundary: '-',
   partType: 'application/json; charset=utf-8',
-  content: (result: ExecutionResult) => writeJson(result),
+  writer: () => (result: ExecutionResult) => writeJson(result),
 };
 
 const FORMATS: Readonly<Record<MultipartFormat, Format>> = {
@@ -38,10 +40,18 @@ const FORMATS: Readonly<Record<MultipartFormat, Format>> = {
     contentType: 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0',
     boundary: 'graphql',
     partType: 'application/json',
-    content: (payload) => writeJson({ payload }),
+    writer: () => (payload) => writeJson({ payload }),
     alive: '{}',
   },
   'incremental-20220824': { contentType: 'multipart/mixed;boundary="-";deferSpec=20220824', ...INCREMENTAL },
+  'incremental-v0.2': {
+    ...INCREMENTAL,
+    contentType: 'multipart/mixed;boundary="-";incrementalSpec=v0.2',
+    writer() {
+      const format = incrementalV02();
+      return (result) => writeJson(format(result as IncrementalResult));
+    },
+  },
   unnamed: { contentType: 'multipart/mixed; boundary="-"', ...INCREMENTAL },
 };
 
@@ -55,7 +65,8 @@ export async function sendMultipart(
   result: ExecutionResult | AsyncIterable<ExecutionResult>,
   encoder?: StreamEncoder,
 ): Promise<void> {
-  const { contentType, boundary, partType, content, alive } = FORMATS[format];
+  const { contentType, boundary, partType, writer, alive } = FORMATS[format];
+  const content = writer();
   const delimiter = `\r\n--${boundary}`;
   // The delimiter stands behind a part: a client knows then that it is whole.
   const part = (text: string): string => `\r\ncontent-type: ${partType}\r\n\r\n${text}${delimiter}`;

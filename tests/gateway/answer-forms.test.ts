@@ -1,6 +1,8 @@
 /** Which form an answer has, by `accept`; and what each says of an operation that is refused. */
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { Defer20220824Handler, GraphQL17Alpha9Handler } from '@apollo/client/incremental';
 import { createEventSource } from 'eventsource-client';
 import { createClient } from 'graphql-sse';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -50,6 +52,13 @@ const clients: [name: string, accept: string, query: string, subscription: strin
     RESPONSE_TYPE,
     406,
     DEFER,
+  ],
+  [
+    'Apollo Client 4 with the format of graphql-js 17',
+    'multipart/mixed;incrementalSpec=v0.2,application/graphql-response+json,application/json;q=0.9',
+    RESPONSE_TYPE,
+    406,
+    'multipart/mixed;boundary="-";incrementalSpec=v0.2',
   ],
   [
     'Apollo Client 3, subscribing',
@@ -110,6 +119,73 @@ test.each([
 
 test('a subscription is not put into a format of deferred parts', async () => {
   expect((await ask('multipart/mixed;deferSpec=20220824', 'subscription { bookAdded { id } }')).status).toBe(406);
+});
+
+describe('deferred parts', () => {
+  test('in the format of graphql-js 17 are announced, named and completed', async () => {
+    const query = `{ ...Rest @defer(label: "all") book(id: "1") { id ... @defer(label: "stars") { stars } } }
+      fragment Rest on Query { books(first: 1) { title ... @defer { similar(first: 1) { stars } } } }`;
+    const { text } = await ask('multipart/mixed;incrementalSpec=v0.2', query);
+    const messages = text.split('\r\n---').flatMap((part) => {
+      const [, json] = part.split('\r\n\r\n');
+      return json === undefined ? [] : [JSON.parse(json) as Message];
+    });
+    interface Message {
+      data?: unknown;
+      pending?: { id: string; path: unknown[]; label?: string }[];
+      incremental?: { id: string; data: unknown }[];
+      completed?: { id: string }[];
+      hasNext: boolean;
+    }
+    expect(messages[0]).toMatchObject({ data: { book: { id: '1' } }, hasNext: true });
+    const pending = messages.flatMap((message) => message.pending ?? []);
+    expect(pending).toHaveLength(3);
+    expect(messages[0]!.pending).toEqual(
+      expect.arrayContaining([
+        { id: expect.any(String) as string, path: [], label: 'all' },
+        { id: expect.any(String) as string, path: ['book'], label: 'stars' },
+      ]),
+    );
+    expect(pending.filter(({ label }) => label === undefined)).toEqual([
+      { id: expect.any(String) as string, path: ['books', 0] },
+    ]);
+    const dataOf = (label: string | undefined) => {
+      const { id } = pending.find((part) => part.label === label)!;
+      return messages.flatMap(({ incremental = [] }) => incremental.filter((part) => part.id === id))[0]!.data;
+    };
+    expect(dataOf('stars')).toEqual({ stars: 5 });
+    expect(dataOf('all')).toMatchObject({ books: [{ title: 'The Left Hand of Darkness' }] });
+    expect(dataOf(undefined)).toEqual({ similar: [{ stars: 5 }] });
+    const completed = messages.flatMap((message) => message.completed ?? []);
+    expect(new Set(completed.map(({ id }) => id))).toEqual(new Set(pending.map(({ id }) => id)));
+    expect(completed).toHaveLength(3);
+    expect(messages.map(({ hasNext }) => hasNext)).toEqual([...messages.slice(1).map(() => true), false]);
+  });
+
+  test.each([
+    ['of graphql-js 17', () => new GraphQL17Alpha9Handler()],
+    ['of 2022', () => new Defer20220824Handler()],
+  ])('are read by Apollo Client 4 in the format %s', async (_, handler) => {
+    const client = new ApolloClient({
+      cache: new InMemoryCache(),
+      link: new HttpLink({ uri: `${it.url}/graphql` }),
+      incrementalHandler: handler(),
+    });
+    const query = gql`
+      query {
+        book(id: "1") {
+          id
+          title
+          ... @defer {
+            stars
+          }
+        }
+      }
+    `;
+    const { data } = await client.query({ query });
+    expect(data).toMatchObject({ book: { id: '1', title: 'The Left Hand of Darkness', stars: 5 } });
+    client.stop();
+  });
 });
 
 describe('an operation that is refused', () => {

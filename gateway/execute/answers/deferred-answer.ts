@@ -11,6 +11,27 @@ import type { Deferral } from './deferral.ts';
 
 type Data = Record<string, unknown>;
 
+/** A part that is to come. */
+export interface PendingPart {
+  readonly id: string;
+  /** Where the object is in the answer. */
+  readonly path: Path;
+  readonly label?: string;
+}
+
+// For formats in which parts are announced. Kept beside the messages, by what of them stays the same while they are masked.
+const announcements = new WeakMap<object, readonly PendingPart[]>();
+const idsOfPatches = new WeakMap<Path, string>();
+
+/** The parts that a message announces: those that are to come of what is in it. */
+export function announcedIn({ data, incremental }: IncrementalResult): readonly PendingPart[] {
+  const key = data ?? incremental?.[0]?.path;
+  return (key && announcements.get(key)) ?? [];
+}
+
+/** The id under which the part of a patch was announced; undefined where it stands for all that will not come. */
+export const idOfPart = ({ path }: IncrementalPatch): string | undefined => idsOfPatches.get(path);
+
 /** One part, for one object. */
 export interface IncrementalPatch {
   /** What to merge into the object at `path`; null when a field that must not be null was. */
@@ -51,6 +72,8 @@ export interface DeferredAnswer {
 export function deliver(answer: DeferredAnswer): AsyncIterableIterator<IncrementalResult> | ExecutionResult {
   const { data, errors, deferral, introspection, labels } = answer;
   const waiting: DeferredPart[] = [];
+  const ids = new Map<DeferredPart, string>();
+  let announced: PendingPart[] = [];
   const told = new Set<GraphQLError>();
   let first = true;
   let finished = false;
@@ -76,8 +99,22 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
   }
 
   /** Parts of objects that are still in the answer. */
-  const keep = (parts: readonly DeferredPart[], shown: Data | null, at: Path) =>
-    waiting.push(...parts.filter(({ path }) => isPresent(shown, path.slice(at.length))));
+  function keep(parts: readonly DeferredPart[], shown: Data | null, at: Path): void {
+    for (const part of parts) {
+      if (!isPresent(shown, part.path.slice(at.length))) continue;
+      const label = labels.get(part.label);
+      const id = String(ids.size);
+      waiting.push(part);
+      ids.set(part, id);
+      announced.push({ id, path: part.path, ...(label !== undefined && { label }) });
+    }
+  }
+
+  /** Notes with what stays of a message which parts it announces. */
+  function announceWith(key: object | null | undefined): void {
+    if (key !== null && key !== undefined && announced.length > 0) announcements.set(key, announced);
+    announced = [];
+  }
 
   /** Shapes what is ready, and then what is deferred within it and ready too. */
   function takeReady(): IncrementalPatch[] {
@@ -95,13 +132,16 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
       if (shown === undefined) continue;
       keep(below, shown, part.path);
       const label = labels.get(part.label);
+      const path = [...part.path]; // Its own: several parts may be of one object.
+      idsOfPatches.set(path, ids.get(part)!);
       patches.push({
         data: shown,
-        path: part.path,
+        path,
         ...(label !== undefined && { label }),
         ...errorsOf(shown, part.path, waiting.length === 0),
       });
     }
+    announceWith(patches[0]?.path);
     return patches;
   }
 
@@ -109,6 +149,7 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
     if (finished) return { done: true, value: undefined };
     if (first) {
       first = false;
+      announceWith(data);
       return { done: false, value: { data, ...initialErrors, hasNext: true } };
     }
     try {
