@@ -1,9 +1,16 @@
 /**
  * Access tokens of an OpenID Connect issuer, as JSON Web Tokens (RFC 9068), verified with the keys that it publishes.
  */
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import {
+  createRemoteJWKSet,
+  errors,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyResult,
+} from 'jose';
 import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
-import { storeUnavailable } from '#subgraphs/shared/errors.ts';
+import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
 import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
 
@@ -53,13 +60,15 @@ export function oidcAuthenticator(options: OidcOptions): Authenticator {
       const token = bearerToken(authorization);
       let payload: JWTPayload;
       try {
-        ({ payload } = await jwtVerify(token, await issuerKeys(), {
+        const verified = await jwtVerify(token, await issuerKeys(), {
           issuer: options.issuer,
           audience: options.audience,
           algorithms: ALGORITHMS,
           clockTolerance: options.clockSkewSeconds,
           requiredClaims: ['sub', 'exp'],
-        }));
+        });
+        checkType(verified);
+        payload = verified.payload;
       } catch (error) {
         throw toAuthenticationError(error);
       }
@@ -88,7 +97,29 @@ async function discoverKeys(issuer: string, timeoutMs: number, keysMs: number): 
   });
 }
 
+/**
+ * An access token and nothing else that the issuer signs: ID tokens are for the client that the user signed in to, logout
+ * tokens for ending sessions. RFC 9068 names the type; issuers that do not (Keycloak and others say `JWT`) are told apart by
+ * what only the others have.
+ */
+function checkType({ protectedHeader: { typ }, payload }: JWTVerifyResult): void {
+  const type = typ?.toLowerCase().replace(/^application\//, '');
+  // Keycloak says it in the payload; before version 25 its access tokens had a nonce too.
+  if (type === 'at+jwt' || ((type === undefined || type === 'jwt') && payload['typ'] === 'Bearer')) return;
+  const isOther =
+    (type !== undefined && type !== 'jwt') ||
+    OF_OTHERS.some((claim) => Object.hasOwn(payload, claim)) ||
+    payload['typ'] === 'ID' ||
+    payload['typ'] === 'Refresh' ||
+    payload['typ'] === 'Logout';
+  if (isOther) throw unauthenticated('The token is no access token.', 'Send the access token, not the ID token.');
+}
+
+/** Claims of ID tokens (OpenID Connect Core, sections 2 and 3.1.3.6) and of logout tokens (Back-Channel Logout, section 2.4). */
+const OF_OTHERS = ['at_hash', 'c_hash', 'nonce', 'events'];
+
 function toAuthenticationError(error: unknown): Error {
+  if (error instanceof CodedError) return error;
   if (error instanceof errors.JWTExpired)
     return unauthenticated('The access token has expired.', 'Get a new one.', error);
   if (error instanceof errors.JWTClaimValidationFailed)
@@ -106,13 +137,17 @@ function toAuthenticationError(error: unknown): Error {
 }
 
 function principalOf(payload: JWTPayload, options: OidcOptions): Principal {
+  const { sub } = payload as { sub: unknown };
+  // Ours are `system:…`: what the gateway does itself, and callers who have not said who they are.
+  if (typeof sub !== 'string' || sub.trim() === '' || /^\s*system:/i.test(sub))
+    throw unauthenticated('The access token’s claim `sub` is not accepted here.');
   const tenantId = claim(payload, options.tenantClaim);
   if (typeof tenantId !== 'string' || !TENANT_ID.test(tenantId)) {
     throw unauthenticated(`The access token names no valid tenant in its claim \`${options.tenantClaim}\`.`);
   }
   return Object.freeze({
     tenantId,
-    subject: payload.sub!,
+    subject: sub,
     roles: texts(claim(payload, options.rolesClaim)),
     scopes: texts(payload['scope'] ?? payload['scp']),
     expiresAt: (payload.exp! + options.clockSkewSeconds) * 1_000,

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { createClient, type ExecutionResult } from 'graphql-ws';
 import { SignJWT } from 'jose';
 import { WebSocket } from 'ws';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { generatedSecret } from '#gateway/auth/generated-secrets.ts';
+import { AUTH } from '#gateway/bounds/auth.ts';
+import { oidcAuthenticator } from '#gateway/auth/oidc.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
 import { loadConfig } from '#gateway/config/config.ts';
 import { startServer } from '#gateway/server.ts';
@@ -49,6 +51,23 @@ describe('access tokens', () => {
     });
   });
 
+  test.each([undefined, 'at+jwt', 'application/at+jwt', 'AT+JWT', 'JWT'])(
+    'of the type %j are accepted',
+    async (typ) => {
+      const { json } = await it.post(
+        { query: WHO },
+        { authorization: `Bearer ${await issuer.token(org('acme'), { typ })}` },
+      );
+      expect(json.data).toMatchObject({ whoAmI: { tenantId: 'acme' } });
+    },
+  );
+
+  test('Keycloak’s are accepted, those with a nonce too', async () => {
+    const token = await issuer.token({ ...org('acme'), typ: 'Bearer', nonce: 'n' }, { typ: 'JWT' });
+    const { json } = await it.post({ query: WHO }, { authorization: `Bearer ${token}` });
+    expect(json.data).toMatchObject({ whoAmI: { tenantId: 'acme' } });
+  });
+
   test('keys and metadata are fetched once', async () => {
     for (let i = 0; i < 5; i++)
       await it.post({ query: WHO }, { authorization: `Bearer ${await issuer.token(org('acme'))}` });
@@ -66,6 +85,25 @@ describe('access tokens', () => {
     ['one without a tenant', async () => `Bearer ${await issuer.token({})}`],
     ['one with a tenant that is no id', async () => `Bearer ${await issuer.token(org("a'; DROP TABLE x"))}`],
     ['one with several tenants', async () => `Bearer ${await issuer.token(org(['a', 'b']))}`],
+    ['an ID token, by its type', async () => `Bearer ${await issuer.token(org('acme'), { typ: 'id+jwt' })}`],
+    ['an ID token, by its claims', async () => `Bearer ${await issuer.token({ ...org('acme'), nonce: 'n' })}`],
+    ['Keycloak’s ID token', async () => `Bearer ${await issuer.token({ ...org('acme'), typ: 'ID' }, { typ: 'JWT' })}`],
+    [
+      'Keycloak’s refresh token',
+      async () => `Bearer ${await issuer.token({ ...org('acme'), typ: 'Refresh' }, { typ: 'JWT' })}`,
+    ],
+    [
+      'a logout token',
+      async () =>
+        `Bearer ${await issuer.token({ ...org('acme'), events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }, { typ: 'logout+jwt' })}`,
+    ],
+    ['an empty subject', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: '' })}`],
+    ['a subject of ours', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: 'system:anonymous' })}`],
+    [
+      'a subject of ours in capitals',
+      async () => `Bearer ${await issuer.token({ ...org('acme'), sub: 'SYSTEM:indexing' })}`,
+    ],
+    ['a subject that is no text', async () => `Bearer ${await issuer.token({ ...org('acme'), sub: ['a'] as never })}`],
     [
       'one that is not signed',
       async () =>
@@ -146,6 +184,41 @@ describe('access tokens', () => {
     });
     other.down = false;
     expect((await server.post({ query: WHO }, headers)).json.data).toMatchObject({ whoAmI: { tenantId: 'acme' } });
+  });
+});
+
+describe('keys of the issuer', () => {
+  test('are fetched again for one that is new, once in its time, and tokens of the old one end with it', async () => {
+    await using own = await startIssuer();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const { authenticate } = oidcAuthenticator({
+        issuer: own.url,
+        audience: 'tributary',
+        tenantClaim: 'tenant',
+        rolesClaim: 'roles',
+        clockSkewSeconds: 5,
+      });
+      const says = async (token: string): Promise<string> =>
+        await authenticate(`Bearer ${token}`).then(
+          ({ tenantId }) => tenantId,
+          (error: { code: string }) => error.code,
+        );
+      const old = await own.token({ tenant: 'acme' });
+      expect(await says(old)).toBe('acme');
+      await own.rotate();
+      const fresh = await own.token({ tenant: 'acme' });
+      // Whoever makes up names of keys has the issuer asked once in a while, and no more.
+      for (let index = 0; index < 5; index++)
+        expect(await says(await own.token({ tenant: 'acme' }, { kid: `made-up-${index}` }))).toBe('UNAUTHENTICATED');
+      expect(own.fetched.get('/keys')).toBe(1);
+      vi.setSystemTime(Date.now() + AUTH.oidcCooldownMs + 1);
+      expect(await says(fresh)).toBe('acme');
+      expect(await says(old)).toBe('UNAUTHENTICATED');
+      expect(own.fetched.get('/keys')).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -13,14 +13,18 @@ export interface Issuer extends AsyncDisposable {
    */
   token(
     claims: Record<string, unknown>,
-    options?: { expiresInSeconds?: number; foreignKey?: boolean },
+    options?: { expiresInSeconds?: number; foreignKey?: boolean; typ?: string; kid?: string },
   ): Promise<string>;
+  /** Signs with another key from now on; the one before is published no longer. */
+  rotate(): Promise<void>;
 }
 
 export async function startIssuer(): Promise<Issuer> {
-  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  let generation = 0;
+  let { publicKey, privateKey } = await generateKeyPair('ES256');
   const foreign = await generateKeyPair('ES256');
-  const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
+  const published = async () => ({ ...(await exportJWK(publicKey)), kid: `k${generation}`, alg: 'ES256', use: 'sig' });
+  let jwk = await published();
   const fetched = new Map<string, number>();
   const server = createServer((request, response) => {
     const path = request.url!;
@@ -37,9 +41,14 @@ export async function startIssuer(): Promise<Issuer> {
     url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
     fetched,
     down: false,
-    token: (claims, { expiresInSeconds = 300, foreignKey = false } = {}) =>
+    async rotate() {
+      generation += 1;
+      ({ publicKey, privateKey } = await generateKeyPair('ES256'));
+      jwk = await published();
+    },
+    token: (claims, { expiresInSeconds = 300, foreignKey = false, typ, kid = `k${generation}` } = {}) =>
       new SignJWT({ iss: issuer.url, aud: 'tributary', sub: 'alice', ...claims })
-        .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+        .setProtectedHeader({ alg: 'ES256', kid, ...(typ === undefined ? {} : { typ }) })
         .setIssuedAt()
         .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresInSeconds)
         .sign(foreignKey ? foreign.privateKey : privateKey),
