@@ -350,6 +350,8 @@ function requestPath(path: RequestPath): Handler[] {
       operations,
       authenticate,
       body: bodyLimits(config.bounds.http),
+      budget: answerBudget(config.bounds.admission),
+      batchOperations: config.bounds.http.batchOperations,
       compression: new Compression({ encodings: config.server.encodings, ...config.bounds.http }),
       passHeadersBack: passesHeadersBack(config.remoteSubgraphs),
       log,

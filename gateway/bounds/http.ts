@@ -143,6 +143,14 @@ export const HTTP = bounds('gateway/http', 'limits', {
     unit: 'characters',
     default: 4_096,
   },
+  batchOperations: {
+    what: 'The most operations of one request, sent as a JSON array; 0 refuses batches. They share what one operation may cost and answer.',
+    unit: 'operations',
+    default: 0,
+    variable: 'MAX_BATCH_OPERATIONS',
+    min: 0,
+    max: 1_000,
+  },
   compressAboveBytes: {
     what: 'Answers that are longer are compressed for clients that take that. Shorter ones leave in as few packets either way.',
     unit: 'bytes',

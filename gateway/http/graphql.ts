@@ -5,11 +5,13 @@
  */
 import { setMaxListeners } from 'node:events';
 import { GraphQLError, type ExecutionResult, type OperationTypeNode } from 'graphql';
+import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Operations } from '#gateway/admission/operations.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
+import { HTTP } from '#gateway/bounds/http.ts';
 import { meaningOf } from '#gateway/errors.ts';
 import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
 import { sendMultipart } from '#gateway/subscribe/multipart.ts';
@@ -20,7 +22,7 @@ import type { BodyLimits } from './body.ts';
 import type { Compression } from './compression.ts';
 import type { Exchange, Handler } from './exchange.ts';
 import { requestParameters } from './parameters.ts';
-import { sendResult } from './plain-answer.ts';
+import { sendResult, sendResults } from './plain-answer.ts';
 import { ResponseHeaders } from './response-headers.ts';
 
 export interface GraphqlOptions {
@@ -29,6 +31,10 @@ export interface GraphqlOptions {
   authenticate(authorization: string | undefined): Promise<Principal>;
   body: BodyLimits;
   log: Logger;
+  /** What one answer may come to: what the operations of a batch share. */
+  budget?: BudgetLimits;
+  /** The most operations of one request. Default: `HTTP.batchOperations`. */
+  batchOperations?: number;
   /** Of answers. @default none */
   compression?: Compression;
   /** Whether headers of subgraphs' answers are passed back. @default false */
@@ -68,7 +74,8 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
     response.setHeader('cache-control', 'no-store');
     const forms = acceptedForms(request.headers.accept);
     const answer = await answerTo(options, exchange, principal, forms);
-    await send(options, exchange, answer, forms);
+    if ('results' in answer) await sendResults(exchange, answer.results, answer.form.type, options.compression);
+    else await send(options, exchange, answer, forms);
     return true;
   };
 }
@@ -78,7 +85,7 @@ async function answerTo(
   exchange: Exchange,
   principal: Principal,
   forms: readonly AnswerForm[],
-): Promise<Answer> {
+): Promise<Answer | BatchAnswer> {
   if (forms.length === 0) {
     exchange.request.resume();
     return { result: refused(notAcceptable('Nothing that `accept` names is given here.')), ofOperation: false };
@@ -89,7 +96,77 @@ async function answerTo(
   } catch (error) {
     return { result: refused(error), ofOperation: false };
   }
-  return await run(parameters, options, exchange, principal, forms);
+  return Array.isArray(parameters)
+    ? await runBatch(parameters, options, exchange, principal, forms)
+    : await run(parameters, options, exchange, principal, forms);
+}
+
+/** What became of the operations of one request, each with its own answer. */
+interface BatchAnswer {
+  readonly results: readonly ExecutionResult[];
+  readonly form: Extract<AnswerForm, { kind: 'json' }>;
+}
+
+/**
+ * Runs the operations of a batch side by side. They share what one operation may cost and answer, and each is admitted for
+ * itself: what is wrong with one is nothing to the others.
+ */
+async function runBatch(
+  batch: readonly unknown[],
+  options: GraphqlOptions,
+  exchange: Exchange,
+  principal: Principal,
+  forms: readonly AnswerForm[],
+): Promise<Answer | BatchAnswer> {
+  const { operations, budget, batchOperations = HTTP.batchOperations, passHeadersBack = false, log } = options;
+  const refuse = (error: CodedError): Answer => ({ result: refused(error), ofOperation: false });
+  if (batchOperations === 0)
+    return refuse(
+      badUserInput('Batches are not accepted; send one operation a request.', {
+        hint: 'MAX_BATCH_OPERATIONS allows them.',
+      }),
+    );
+  if (batch.length === 0) return refuse(badUserInput('The batch is empty.'));
+  if (batch.length > batchOperations)
+    return refuse(
+      badUserInput(`A batch may have at most ${batchOperations} operations; this one has ${batch.length}.`, {
+        hint: 'Send fewer, or raise MAX_BATCH_OPERATIONS.',
+      }),
+    );
+  const form = forms.find((each) => each.kind === 'json');
+  if (form === undefined) return refuse(notAcceptable('A batch is answered with JSON.'));
+  const costShare = 1 / batch.length;
+  const share = (whole: number): number => Math.floor(whole * costShare);
+  const responseHeaders = passHeadersBack ? new ResponseHeaders() : undefined;
+  const one = async (parameters: unknown, index: number): Promise<ExecutionResult> => {
+    try {
+      const operation = operations.admit(parameters, {
+        principal,
+        responseHeaders,
+        requestId: `${exchange.requestId}:${index + 1}`,
+        signal: exchange.signal,
+        headers: exchange.request.headers,
+        asText: true,
+        allow: ['query', 'mutation'],
+        notAllowed: () => badUserInput('A subscription cannot be part of a batch.'),
+        costShare,
+        ...(budget === undefined
+          ? {}
+          : { budget: { ...budget, nodes: share(budget.nodes), bytes: share(budget.bytes) } }),
+      });
+      return (await operation.run()) as ExecutionResult; // Without parts, since it takes none.
+    } catch (error) {
+      if (!(error instanceof OperationRefused) && !(error instanceof CodedError))
+        logFailure(log, 'An operation of a batch failed.', error, exchange);
+      return refused(error);
+    }
+  };
+  const results = await Promise.all(batch.map(one));
+  responseHeaders?.apply(
+    exchange.response,
+    results.every(({ errors }) => errors === undefined),
+  );
+  return { results, form };
 }
 
 const notAcceptable = (message: string): CodedError =>

@@ -5,7 +5,7 @@ import { decodeUtf8, parseJson, readBody, type BodyLimits } from './body.ts';
 import type { JsonLimits } from './json-bounds.ts';
 
 /**
- * What a request asks for, as it was sent: nothing of it is checked but its form.
+ * What a request asks for, as it was sent, a batch of several included: nothing of it is checked but its form.
  * @throws CodedError `BAD_USER_INPUT`, `PAYLOAD_TOO_LARGE` or `REQUEST_TIMEOUT`
  */
 export const requestParameters = async (request: IncomingMessage, limits: BodyLimits): Promise<unknown> =>
@@ -47,7 +47,5 @@ async function bodyParameters(request: IncomingMessage, limits: BodyLimits): Pro
     );
   }
   const text = decodeUtf8(await readBody(request, limits));
-  const body = type === 'application/graphql' ? { query: text } : parseJson(text, limits);
-  if (Array.isArray(body)) throw badUserInput('Batches are not accepted; send one operation a request.');
-  return body;
+  return type === 'application/graphql' ? { query: text } : parseJson(text, limits);
 }

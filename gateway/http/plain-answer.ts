@@ -10,14 +10,33 @@ import type { Exchange } from './exchange.ts';
 
 /** Sends the result; the status is that of its errors, as transports have marked them. */
 export function sendResult(
-  { request, response }: Exchange,
+  exchange: Exchange,
   result: ExecutionResult,
   mediaType: JsonType,
   compression?: Compression,
 ): void | Promise<void> {
-  if (response.destroyed) return; // Nobody is there to be told.
-  const text = resultText(result);
-  const { status, headers } = meaningOf(result);
+  if (exchange.response.destroyed) return; // Nobody is there to be told.
+  return sendText(exchange, resultText(result), meaningOf(result), mediaType, compression);
+}
+
+/** Sends the results of a batch, in its order; each says for itself how it went. */
+export function sendResults(
+  exchange: Exchange,
+  results: readonly ExecutionResult[],
+  mediaType: JsonType,
+  compression?: Compression,
+): void | Promise<void> {
+  if (exchange.response.destroyed) return;
+  return sendText(exchange, `[${results.map(resultText).join()}]`, { status: 200 }, mediaType, compression);
+}
+
+function sendText(
+  { request, response }: Exchange,
+  text: string,
+  { status, headers }: Required<Pick<HttpMeaning, 'status'>> & HttpMeaning,
+  mediaType: JsonType,
+  compression?: Compression,
+): void | Promise<void> {
   const body = text.length <= HTTP.shortAnswer ? text : Buffer.from(text);
   const head = { ...headers, 'content-type': `${mediaType}; charset=utf-8` };
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
