@@ -4,6 +4,7 @@
  */
 import { GraphQLError, type ValueNode } from 'graphql';
 import type { NormalisedOperation } from '#gateway/plan/normalise.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 
 type Names = Pick<NormalisedOperation, 'literalPlaces' | 'variableNames'>;
 
@@ -60,8 +61,10 @@ export class ClientValues {
         replaced(name, ({ said }) => (all.startsWith('V') ? capital(said) : said), all),
       )
       .replace(bare, (all, name: string) => replaced(name, ({ said }) => said, all));
-    if (met !== undefined) return refused(error, message, undefined, met.node);
-    return /^Variable ["'`]?\$/.test(message) ? refused(error, message, undefined) : error;
+    // What was kept back of a subgraph's own words is for the log.
+    const kept = error.originalError instanceof CodedError ? error.originalError : undefined;
+    if (met !== undefined) return refused(error, message, undefined, met.node, kept);
+    return /^Variable ["'`]?\$/.test(message) ? refused(error, message, undefined, undefined, kept) : error;
   }
 
   #meaning(name: string): Meaning | undefined {

@@ -218,6 +218,30 @@ for (const [server, [error, told]] of Object.entries(dialects)) {
   });
 }
 
+test('where a subgraph’s words are kept back, the argument is named all the same', async () => {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
+  const redacting = remoteClient('far', { url, redactErrors: true });
+  const supergraphSdl = composeTest(subgraphs);
+  const clients = new Map([['far', redacting]]);
+  const strict = createEngineOn(plannerInThread(supergraphSdl), { supergraphSdl, clients });
+  for (const [error] of Object.values(dialects)) {
+    instead = { data: null, errors: [error] };
+    const document = parse('{ far(within: { from: "x" }) }');
+    const result = await strict.execute({ document, context: testContext() }).finally(() => (instead = undefined));
+    expect(received(result).errors).toEqual([
+      expect.objectContaining({
+        message: expect.stringMatching(/^Argument "within" of "Query\.far" got an invalid value/) as string,
+        extensions: { code: 'BAD_USER_INPUT', service: 'far' },
+      }),
+    ]);
+    expect(JSON.stringify(received(result))).not.toMatch(/no day|Not a day|Reason|Day"|\$_0/i);
+    // The log has them.
+    expect((result.errors![0]!.originalError as Error).cause).toBeInstanceOf(Error);
+  }
+  await strict.close();
+  await redacting.close();
+});
+
 test('an error of another kind is told as it is', async () => {
   instead = {
     data: { far: null },

@@ -85,6 +85,12 @@ function readError(
   const known = said.code === undefined ? { ...said, ...meaning } : said;
   if (!redactErrors) return new GraphQLError(text, { path, extensions: known });
   const cause = new Error(`The subgraph ${name} says: ${text} (${String(known.code)})`);
+  const variable = refusedVariable(text, path);
+  if (variable !== undefined) {
+    // Which of its values was refused is the caller's to know; why, in the subgraph's words, is not.
+    const told = new CodedError('BAD_USER_INPUT', `Variable "$${variable}" got an invalid value.`, { cause });
+    return new GraphQLError(told.message, { originalError: told, extensions: told.extensions });
+  }
   const redacted = TOLD.has(known.code)
     ? new CodedError(known.code as 'FORBIDDEN', `The subgraph ${name} refused this.`, {
         cause,
@@ -92,4 +98,12 @@ function readError(
       })
     : new CodedError('SUBGRAPH_ERROR', `The subgraph ${name} failed here.`, { cause });
   return new GraphQLError(redacted.message, { path, originalError: redacted, extensions: redacted.extensions });
+}
+
+/** The variable that a request error names, as servers of several makes do; undefined for every other error. */
+function refusedVariable(message: string, path: readonly (string | number)[] | undefined): string | undefined {
+  const [first, second] = path ?? [];
+  if (first === 'variable') return typeof second === 'string' && /^\w{1,100}$/.test(second) ? second : undefined;
+  if (first !== undefined) return undefined;
+  return /^(?:the )?variable:? ["'`]?\$?(\w{1,100})\b["'`]?/i.exec(message)?.[1];
 }
