@@ -4,7 +4,7 @@
  */
 import { GraphQLError } from 'graphql';
 import { maskError } from '#gateway/respond/mask-error.ts';
-import { logFailure, type FailedRequest } from '#gateway/telemetry/failures.ts';
+import { logFailure, type FailedRequest } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 
 /** A result, a message of a deferred answer, or a part of one. */

@@ -17,7 +17,7 @@ import { createRequestContext, type Principal, type RequestContext } from '#subg
 import { withDoubles } from '#gateway/plan/variables.ts';
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
 import { anonymousRefused, CodedError } from '#subgraphs/shared/errors.ts';
-import type { FailedRequest } from '#gateway/telemetry/failures.ts';
+import type { FailedRequest } from '#gateway/telemetry/log-failure.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import type { ADMISSION } from '#gateway/bounds/admission.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';

@@ -12,7 +12,7 @@ import { isStream, type Caller, type Operations } from '#gateway/admission/opera
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
-import { logFailure } from '#gateway/telemetry/failures.ts';
+import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';

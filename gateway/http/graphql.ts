@@ -15,7 +15,7 @@ import { HTTP } from '#gateway/bounds/http.ts';
 import { meaningOf } from '#gateway/errors.ts';
 import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
 import { sendMultipart } from '#gateway/subscribe/multipart.ts';
-import { logFailure } from '#gateway/telemetry/failures.ts';
+import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { acceptedForms, formFor, type AnswerForm } from './answer-forms.ts';
 import type { BodyLimits } from './body.ts';

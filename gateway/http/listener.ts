@@ -3,7 +3,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { logFailure } from '#gateway/telemetry/failures.ts';
+import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import { boundConnections, type ConnectionLimits } from './connections.ts';

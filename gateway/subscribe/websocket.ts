@@ -21,7 +21,7 @@ import { requestIdOf } from '#gateway/http/request-id.ts';
 import type { RequestGuard } from '#gateway/http/request-guard.ts';
 import { JsonText } from '#gateway/respond/json-text.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
-import { logFailure } from '#gateway/telemetry/failures.ts';
+import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';

@@ -73,7 +73,7 @@ export const FLOORS: readonly Floor[] = [
       { path: 'gateway/indexing', does: 'outbox → stores', row: 1, columns: [20, 4] },
       { path: 'gateway/supergraph', does: 'compose, reload', row: 2, columns: [0, 4] },
       { path: 'gateway/execute', does: 'clients · run · in-process · answers', row: 2, columns: [7, 11.25], step: 5 },
-      { path: 'gateway/plan', does: 'query plan, in a worker', row: 3, columns: [5.75, 5.5], step: 4 },
+      { path: 'gateway/plan', does: 'query plan, in a process', row: 3, columns: [5.75, 5.5], step: 4 },
       { path: 'gateway/respond', does: 'shape of the answer', row: 3, columns: [12.75, 5.5], step: 6 },
     ],
     ground: {

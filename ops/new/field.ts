@@ -23,7 +23,7 @@ export const FIELD_TYPES = Object.keys(SCALARS);
 const snake = (name: string): string => name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
 const kebab = (name: string): string => snake(name).replaceAll('_', '-');
 
-const MODELS = 'subgraphs/relational/models/models.ts';
+const MODELS = 'subgraphs/relational/models/columns.ts';
 const ROWS = 'subgraphs/relational/driver.ts';
 
 /**

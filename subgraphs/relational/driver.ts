@@ -97,7 +97,7 @@ export interface AuditEntryRow {
   createdAt: Date;
 }
 
-/** The rows that are listed and loaded by id in one generic way; see models.ts. */
+/** The rows that are listed and loaded by id in one generic way; see models/columns.ts. */
 export interface Rows {
   Agent: AgentRow;
   AgentVersion: AgentVersionRow;

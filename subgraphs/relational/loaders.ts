@@ -12,7 +12,7 @@ import type {
   RelationalDriver,
   Rows,
 } from './driver.ts';
-import { MODELS } from './models/models.ts';
+import { MODELS } from './models/columns.ts';
 
 export interface Loaders {
   /** Rows by id; null for an id that is unknown here, is another tenant's or another type's. */

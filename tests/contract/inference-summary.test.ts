@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sentencesOf, summarizeExtractively } from '#subgraphs/inference/summaries/extractive.ts';
-import { paragraphsOf } from '#subgraphs/inference/summaries/plain-text.ts';
+import { MarkdownDocument } from '#subgraphs/shared/markdown/document.ts';
+
+const paragraphsOf = (text: string): string[] => new MarkdownDocument(text).prose(1_000);
 
 const README = `---
 title: front matter

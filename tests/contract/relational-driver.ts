@@ -7,7 +7,7 @@ import { createRequestContext, type RequestContext } from '#subgraphs/shared/con
 import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
 import { checkDocument, withChunks, type UpsertDocumentInput } from '#subgraphs/relational/documents/input.ts';
 import { STORES, type OutboxClaim, type OutboxEntryRow, type RelationalDriver } from '#subgraphs/relational/driver.ts';
-import { MODELS, type Model } from '#subgraphs/relational/models/models.ts';
+import { MODELS, type Model } from '#subgraphs/relational/models/columns.ts';
 import { parseCursor, parseOrder, rowCursor } from '#subgraphs/relational/models/orders.ts';
 import type { Order } from '#subgraphs/relational/models/conditions.ts';
 

@@ -64,6 +64,77 @@ describe('front matter', () => {
   });
 });
 
+describe('front matter in TOML', () => {
+  const document = (toml: string) => new MarkdownDocument(`+++\n${toml}\n+++\n\n# Heading\n\nText.\n`);
+
+  test('is read as YAML is', () => {
+    const hugo = document(
+      'title = "Getting started" # as Hugo has it\ndate = 2026-11-28T10:00:00Z\nday = 2026-11-28\nweight = 10\nbig = 9007199254740993\ntags = ["a", "b"]\n\n[menu.main]\nparent = "docs"',
+    );
+    expect(hugo.title).toBe('Getting started');
+    expect(hugo.frontMatter).toEqual({
+      data: {
+        title: 'Getting started',
+        date: '2026-11-28T10:00:00.000Z',
+        day: '2026-11-28',
+        weight: 10,
+        big: '9007199254740993',
+        tags: ['a', 'b'],
+        menu: { main: { parent: 'docs' } },
+      },
+    });
+    expect(hugo.outline.headings).toEqual([{ level: 1, text: 'Heading' }]);
+    expect(hugo.blocks[0]?.text).toMatch(/^\+\+\+\ntitle = "Getting started"/);
+  });
+
+  test('that cannot be read is told, and costs nothing else', () => {
+    expect(document('title = ').frontMatter?.problem).toMatch(/\(line 1\)/);
+    expect(document('title = ').title).toBe('Heading');
+    expect(document(`a = ${'['.repeat(40)}${']'.repeat(40)}`).frontMatter?.problem).toBeDefined();
+    expect(new MarkdownDocument('+++\n\n*not* TOML\n\n+++\n').frontMatter).toBeUndefined();
+    expect(new MarkdownDocument('+++ x\n').frontMatter).toBeUndefined();
+  });
+});
+
+describe('prose', () => {
+  const proseOf = (text: string): string[] => new MarkdownDocument(text).prose(100);
+
+  test('is what the parser takes for paragraphs, whatever they stand in', () => {
+    expect(
+      proseOf(
+        [
+          'Name\n-',
+          'Press <kbd>Ctrl</kbd>, set max_pool_size. See https://x.example/a_b.',
+          '> [!NOTE]\n> Mind the gap.',
+          '1. One\n   ~~~\n   code\n   ~~~\n2. Two `a|b`',
+          '<p align="center">Some <b>bold</b> text.</p>\n<pre>code</pre><h2>Heading</h2>',
+          '<details><summary>More</summary>',
+          'What is folded.',
+          '</details>',
+          '| a | b |\n|---|---|\n| c | d |',
+          '[ref]: http://x\nText after [ref] and [[Wiki Page|label]].',
+        ].join('\n\n'),
+      ),
+    ).toEqual([
+      'Press Ctrl, set max_pool_size. See https://x.example/a_b.',
+      'Mind the gap.',
+      'One',
+      'Two a|b',
+      'Some bold text.',
+      'More',
+      'What is folded.',
+      'Text after ref and label.',
+    ]);
+  });
+
+  test('of nested HTML is bounded', () => {
+    for (const unit of ['<div>', '<table><tr><td>']) {
+      const text = `Before.\n\n${unit.repeat(300_000 / unit.length)}\n\nAfter.`;
+      expect(proseOf(text)).toEqual(expect.arrayContaining(['Before.', 'After.']));
+    }
+  });
+});
+
 test('two megabytes of marks are read, and their nesting is bounded', () => {
   // Anything quadratic would run into the test's time-out by far, and a recursion without bounds into the stack's end.
   const units = [

@@ -2,9 +2,9 @@
  * A summary made of the document's own sentences, without a model: TextRank (Mihalcea and Tarau, "TextRank: Bringing
  * Order into Texts", EMNLP 2004), with a preference for sentences near the start, where texts say what they are about.
  */
+import { MarkdownDocument } from '#subgraphs/shared/markdown/document.ts';
 import { INFERENCE } from '../bounds.ts';
 import { isStopWordText } from '../words/stop-words.ts';
-import { paragraphsOf } from './plain-text.ts';
 
 const DAMPING = 0.85;
 const ITERATIONS = 30;
@@ -31,7 +31,7 @@ export function summarizeExtractively(text: string, maxSentences: number): strin
 export function sentencesOf(text: string): string[] {
   const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
   const all = new Set<string>();
-  for (const paragraph of paragraphsOf(text)) {
+  for (const paragraph of new MarkdownDocument(text).prose(INFERENCE.extractiveParagraphs)) {
     let open = '';
     for (const { segment } of segmenter.segment(paragraph)) {
       open += segment;

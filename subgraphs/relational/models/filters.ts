@@ -5,7 +5,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { Condition, Operand } from './conditions.ts';
-import { columnOf, columnsOf, type ColumnType, type Model } from './models.ts';
+import { columnOf, columnsOf, type ColumnType, type Model } from './columns.ts';
 
 /** A filter as GraphQL hands it over. */
 export type FilterInput = Record<string, unknown>;

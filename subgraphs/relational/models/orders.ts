@@ -5,7 +5,7 @@ import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { Order, SortValue } from './conditions.ts';
-import { columnOf, columnsOf, type Model } from './models.ts';
+import { columnOf, columnsOf, type Model } from './columns.ts';
 
 /** Defines `<Model>Order` and `<Model>OrderField` from the sortable columns of a model. */
 export function orderInput({ builder, shared }: SubgraphSchema, model: Model): InputRef<Order> {

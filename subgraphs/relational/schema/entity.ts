@@ -9,7 +9,7 @@ import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
 import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
 import type { Loaders } from '../loaders.ts';
-import { columnOf, MODELS, type ColumnType, type Model } from '../models/models.ts';
+import { columnOf, MODELS, type ColumnType, type Model } from '../models/columns.ts';
 import { orderInput, parseCursor, parseOrder, rowCursor } from '../models/orders.ts';
 import type { Order } from '../models/conditions.ts';
 

@@ -3,7 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { STORES, type ModelName, type RelationalDriver } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
-import { MODELS } from '../models/models.ts';
+import { MODELS } from '../models/columns.ts';
 import { addAgents } from './agents.ts';
 import { addArtifacts } from './artifacts.ts';
 import { addDocumentMutations } from './document-mutations.ts';

@@ -2,9 +2,10 @@
 import { beginningOf } from '../graphemes.ts';
 import { MARKDOWN } from './bounds.ts';
 import { blocksOf, type Block } from './blocks.ts';
-import { divide, readFrontMatter, type FrontMatter } from './front-matter.ts';
+import { divide, readFrontMatter, type FrontMatter, type Matter } from './front-matter.ts';
 import { outlineOf, type Outline } from './outline.ts';
-import { parseBlocks, parseInline, type Parsed } from './parser.ts';
+import { parseBlocks, parseInline, type Parsed, type Token } from './parser.ts';
+import { proseOf } from './prose.ts';
 
 export type { Block } from './blocks.ts';
 export type { FrontMatter } from './front-matter.ts';
@@ -12,23 +13,25 @@ export type { Heading, Link, Outline } from './outline.ts';
 
 /** Each part is read when it is first asked for, and all of them from the same tokens. */
 export class MarkdownDocument {
-  readonly #yaml: string | undefined;
+  readonly #matter: Matter | undefined;
   readonly #lines: readonly string[];
   #frontMatter: FrontMatter | undefined;
   #parsed: Parsed | undefined;
+  /** Whether what is in the lines has been read too. */
+  #inline = false;
   #outline: Outline | undefined;
 
   /** @param text with any line ends; a byte order mark is no part of it */
   constructor(text: string) {
     const normal = text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
-    const { yaml, body } = divide(normal);
-    this.#yaml = yaml;
+    const { matter, body } = divide(normal);
+    this.#matter = matter;
     this.#lines = normal.slice(body).split('\n');
   }
 
   /** Undefined where the document begins without any. */
   get frontMatter(): FrontMatter | undefined {
-    return this.#yaml === undefined ? undefined : (this.#frontMatter ??= readFrontMatter(this.#yaml));
+    return this.#matter === undefined ? undefined : (this.#frontMatter ??= readFrontMatter(this.#matter));
   }
 
   /** The front matter's `title`, else the first heading of level 1, else the first heading; in one line. */
@@ -44,19 +47,29 @@ export class MarkdownDocument {
   }
 
   get outline(): Outline {
-    if (this.#outline === undefined) {
-      const parsed = this.#tokens;
-      parseInline(parsed);
-      this.#outline = outlineOf(parsed.tokens);
-    }
-    return this.#outline;
+    return (this.#outline ??= outlineOf(this.#read));
+  }
+
+  /** The paragraphs that may be quoted, see `prose.ts`. @param most where to stop */
+  prose(most: number): string[] {
+    return proseOf(this.#read, most);
   }
 
   /** Everything that is written, the front matter too. */
   get blocks(): Block[] {
     const own = blocksOf(this.#lines, this.#tokens.tokens);
-    const yaml = this.#yaml?.trim() ?? '';
-    return yaml === '' ? own : [{ text: `---\n${yaml}\n---`, level: 0, apart: true }, ...own];
+    const text = this.#matter?.text.trim() ?? '';
+    if (text === '') return own;
+    const mark = this.#matter!.language === 'toml' ? '+++' : '---';
+    return [{ text: `${mark}\n${text}\n${mark}`, level: 0, apart: true }, ...own];
+  }
+
+  /** The tokens with what is in their lines. */
+  get #read(): readonly Token[] {
+    const parsed = this.#tokens;
+    if (!this.#inline) parseInline(parsed);
+    this.#inline = true;
+    return parsed.tokens;
   }
 
   get #tokens(): Parsed {

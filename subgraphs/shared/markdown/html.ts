@@ -22,7 +22,7 @@ const SILENT = new Set(['script', 'style', 'template', 'svg']);
  * Reads a piece of HTML, which may begin and end anywhere between two tags.
  * @param within the level of the heading that it stands in; 0 where it stands in none
  */
-export function readHtml(html: string, reader: HtmlReader, within = 0): void {
+export function readHtml(html: string, reader: Partial<HtmlReader>, within = 0): void {
   if (within === 0 && !OF_INTEREST.test(html)) return;
   let silent = 0;
   let depth = 0;
@@ -33,20 +33,20 @@ export function readHtml(html: string, reader: HtmlReader, within = 0): void {
       if (SILENT.has(name)) silent += 1;
       const level = HEADING.exec(name)?.[1];
       if (!begun) return;
-      if (level !== undefined) reader.onHeading(Number(level));
-      else if (name === 'a' && attributes['href'] !== undefined) reader.onLink(attributes['href']);
-      else if (name === 'img' && attributes['alt'] !== undefined) reader.onPicture(attributes['alt']);
-      else if (name === 'br') reader.onText(' ');
+      if (level !== undefined) reader.onHeading?.(Number(level));
+      else if (name === 'a' && attributes['href'] !== undefined) reader.onLink?.(attributes['href']);
+      else if (name === 'img' && attributes['alt'] !== undefined) reader.onPicture?.(attributes['alt']);
+      else if (name === 'br') reader.onText?.(' ');
     },
     ontext: (text) => {
-      if (silent === 0) reader.onText(text);
+      if (silent === 0) reader.onText?.(text);
     },
     onclosetag: (name, implied) => {
       depth -= 1;
       if (SILENT.has(name)) silent -= 1;
       const level = HEADING.exec(name)?.[1];
       // At the end of the piece, what is open is not closed: it may go on behind an empty line.
-      if (level !== undefined && !implied) reader.onHeadingEnd(Number(level));
+      if (level !== undefined && !implied) reader.onHeadingEnd?.(Number(level));
     },
   });
   // The parser passes over the end of what it has not seen begin.
@@ -55,6 +55,35 @@ export function readHtml(html: string, reader: HtmlReader, within = 0): void {
   for (let at = 0; at < html.length && depth <= MARKDOWN.htmlDepth; at += MARKDOWN.htmlStep)
     parser.write(html.slice(at, at + MARKDOWN.htmlStep));
   parser.end();
+}
+
+/** Their text is no sentences. */
+const NO_PROSE = new Set([...SILENT, 'pre', 'table', 'title', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6']);
+
+/** The sentences of a piece of HTML: its text, without headings, tables and code. */
+export function proseOfHtml(html: string): string {
+  let text = '';
+  const open: string[] = [];
+  let depth = 0;
+  const parser = new Parser({
+    onopentag: (name) => {
+      depth += 1;
+      if (NO_PROSE.has(name)) open.push(name);
+      else if (!INLINE_ELEMENTS.has(name) || name === 'br') text += ' ';
+    },
+    ontext: (piece) => {
+      if (open.length === 0) text += piece;
+    },
+    onclosetag: (name) => {
+      depth -= 1;
+      if (open.at(-1) === name) open.pop();
+      else if (!INLINE_ELEMENTS.has(name)) text += ' ';
+    },
+  });
+  for (let at = 0; at < html.length && depth <= MARKDOWN.htmlDepth; at += MARKDOWN.htmlStep)
+    parser.write(html.slice(at, at + MARKDOWN.htmlStep));
+  parser.end();
+  return text;
 }
 
 /** Elements that a heading's text may be marked up with. Others in angle brackets are generics, as in `Array<String>`. */

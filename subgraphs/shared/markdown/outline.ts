@@ -1,5 +1,6 @@
 /** Headings and links of a document, from its tokens. */
-import { isMarkup, readHtml, type HtmlReader } from './html.ts';
+import { readHtml, type HtmlReader } from './html.ts';
+import { inOneLine, textOf } from './inline-text.ts';
 import type { Token } from './parser.ts';
 
 export interface Heading {
@@ -68,7 +69,7 @@ class Headings implements HtmlReader {
 
   /** HTML within a line. */
   readLinks(html: string): void {
-    readHtml(html, { ...SILENT, onLink: this.onLink });
+    readHtml(html, { onLink: this.onLink });
   }
 
   /** Markdown between two blocks of HTML. */
@@ -104,45 +105,6 @@ class Headings implements HtmlReader {
   }
 }
 
-const SILENT: HtmlReader = {
-  onHeading: () => undefined,
-  onHeadingEnd: () => undefined,
-  onLink: () => undefined,
-  onPicture: () => undefined,
-  onText: () => undefined,
-};
-
 /** Badges behind a name are no part of it; a name that is a picture is what stands for the picture. */
 const headingText = (children: readonly Token[]): string =>
   inOneLine(textOf(children, false)) || inOneLine(textOf(children, true));
-
-function textOf(children: readonly Token[], pictures: boolean): string {
-  const tags = children.filter(({ type }) => type === 'html_inline').map(({ content }) => content);
-  let seen = 0;
-  return children
-    .map((token): string => {
-      switch (token.type) {
-        case 'softbreak':
-        case 'hardbreak':
-          return ' ';
-        case 'image':
-          return pictures ? ` ${textOf(token.children ?? [], true)} ` : '';
-        case 'html_inline': {
-          const at = seen++;
-          if (!isMarkup(token.content, tags.slice(0, at), tags.slice(at + 1))) return token.content;
-          return /^<br\b/i.test(token.content) ? ' ' : pictures ? ` ${pictureOf(token.content)} ` : '';
-        }
-        default:
-          return token.content;
-      }
-    })
-    .join('');
-}
-
-function pictureOf(html: string): string {
-  let found = '';
-  readHtml(html, { ...SILENT, onPicture: (alt) => (found = alt) });
-  return found;
-}
-
-const inOneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();

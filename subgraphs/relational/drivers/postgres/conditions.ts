@@ -3,7 +3,7 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql, type RawBuilder } from 'kysely';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { Condition } from '../../models/conditions.ts';
-import { columnOf, type ColumnType, type Model } from '../../models/models.ts';
+import { columnOf, type ColumnType, type Model } from '../../models/columns.ts';
 import { columnRef } from './sql.ts';
 
 type Sql = RawBuilder<unknown>;

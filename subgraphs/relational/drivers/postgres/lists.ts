@@ -3,7 +3,7 @@ import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 import type { ListRequest, ModelName, Rows } from '../../driver.ts';
 import type { SortValue } from '../../models/conditions.ts';
 import type { Condition } from '../../models/conditions.ts';
-import { columnOf, MODELS, type Model } from '../../models/models.ts';
+import { columnOf, MODELS, type Model } from '../../models/columns.ts';
 import type { Order } from '../../models/conditions.ts';
 import { conditionSql, SQL_TYPE } from './conditions.ts';
 import { columnRef, rowsOf, selection, statement, tableOf } from './sql.ts';

@@ -2,7 +2,7 @@
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { ModelName, Rows } from '../../driver.ts';
-import { columnOf, columnsOf, MODELS, type Model } from '../../models/models.ts';
+import { columnOf, columnsOf, MODELS, type Model } from '../../models/columns.ts';
 
 const builder = queryBuilder<unknown>('relational');
 
