@@ -10,6 +10,7 @@
  */
 import type { QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, print, type ConstDirectiveNode, type DefinitionNode, type DocumentNode } from 'graphql';
+import { oneOfObjectsOf, withOneOf, withoutOneOf } from './one-of.ts';
 import { standInForRequired, type RequiredFields } from './required-fields.ts';
 import { restoreRequired } from './restore-required.ts';
 import { refuseUnsupportedFeatures } from './supported-features.ts';
@@ -29,12 +30,15 @@ export function preparePlanning(supergraphSdl: string): PlanningSupergraph {
   if (supergraphSdl === '') return { sdl: '', apiSdl: (planners) => planners, restore: (plan) => plan };
   const source = parse(supergraphSdl, { noLocation: true });
   refuseUnsupportedFeatures(source);
-  const ordered: DocumentNode = { ...source, definitions: source.definitions.map(resolvableKeysFirst) };
+  const oneOf = new Set(oneOfObjectsOf(source).map(({ name }) => name.value));
+  const known = withoutOneOf(source);
+  const ordered: DocumentNode = { ...known, definitions: known.definitions.map(resolvableKeysFirst) };
   const { document, required } = standInForRequired(ordered);
-  const isChanged = document.definitions.some((definition, index) => definition !== source.definitions[index]);
+  const isChanged =
+    oneOf.size > 0 || document.definitions.some((definition, index) => definition !== source.definitions[index]);
   return {
     sdl: isChanged ? print(document) : supergraphSdl,
-    apiSdl: (planners) => withoutStandIns(planners, required),
+    apiSdl: (planners) => withOneOf(withoutStandIns(planners, required), oneOf),
     restore: (plan) => restoreRequired(plan, required),
   };
 }

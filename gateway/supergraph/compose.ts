@@ -1,6 +1,8 @@
 /** Composition of subgraph schemas into one supergraph, with findings that name file and line. */
 import { composeServices } from '@apollo/composition';
 import { GraphQLError, parse, Source, type ASTNode, type DocumentNode } from 'graphql';
+import { inputObjectsOf, oneOfObjectsOf, withOneOf, withoutOneOf } from '#gateway/plan/one-of.ts';
+import { rootRequirementsOf } from './root-requires.ts';
 import type { SubgraphSource } from './schema-source.ts';
 
 /** One error or hint. */
@@ -24,7 +26,9 @@ export function compose(sources: readonly SubgraphSource[]): Composition {
   const services: { name: string; url: string; typeDefs: DocumentNode }[] = [];
   for (const { name, url, sdl, origin } of sources) {
     try {
-      services.push({ name, url, typeDefs: parse(new Source(sdl, origin)) });
+      const typeDefs = parse(new Source(sdl, origin));
+      errors.push(...rootRequirements(typeDefs));
+      services.push({ name, url, typeDefs });
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
       const at = error.locations?.[0];
@@ -37,20 +41,55 @@ export function compose(sources: readonly SubgraphSource[]): Composition {
   }
   if (errors.length > 0) return { supergraphSdl: undefined, errors, hints: [] };
   const origins = new Map(sources.map((source) => [source.name, source.origin]));
-  const result = composeServices(services);
+  const oneOf = oneOfTypes(services);
+  const result = composeServices(services.map((service) => ({ ...service, typeDefs: withoutOneOf(service.typeDefs) })));
   return {
-    supergraphSdl: result.errors === undefined ? result.supergraphSdl : undefined,
+    supergraphSdl: result.errors === undefined ? withOneOf(result.supergraphSdl, oneOf.types) : undefined,
     errors: (result.errors ?? []).map((error) => ({
       code: String(error.extensions['code'] ?? 'COMPOSITION'),
       message: error.message,
       places: placesOf(error.nodes ?? [], origins),
     })),
-    hints: (result.hints ?? []).map((hint) => ({
-      code: hint.definition.code,
-      message: hint.message,
-      places: placesOf(hint.nodes ?? [], origins),
-    })),
+    hints: [
+      ...(result.hints ?? []).map((hint) => ({
+        code: hint.definition.code,
+        message: hint.message,
+        places: placesOf(hint.nodes ?? [], origins),
+      })),
+      ...oneOf.hints,
+    ],
   };
+}
+
+/** The planner would ask for such a field without what it requires. */
+const rootRequirements = (document: DocumentNode): Finding[] =>
+  rootRequirementsOf(document).map(({ type, field }) => ({
+    code: 'REQUIRES_ON_ROOT_FIELD',
+    message:
+      `The field ${type}.${field.name.value} has @requires, but a root type has no object whose other fields could be ` +
+      'sent. Give it an argument for what it needs, or move it to an entity that has the required fields.',
+    places: placesOf([field], new Map()),
+  }));
+
+/** Which input objects take exactly one field: those of which any subgraph says so, or that one would refuse the rest. */
+function oneOfTypes(services: readonly { readonly name: string; readonly typeDefs: DocumentNode }[]): {
+  readonly types: ReadonlySet<string>;
+  readonly hints: readonly Finding[];
+} {
+  const saying = services.flatMap(({ typeDefs }) => oneOfObjectsOf(typeDefs));
+  const types = new Set(saying.map(({ name }) => name.value));
+  const hints = [...types].flatMap((type): Finding[] => {
+    const silent = services.flatMap(({ typeDefs }) => {
+      const definitions = inputObjectsOf(typeDefs).filter(({ name }) => name.value === type);
+      return definitions.length === 0 || oneOfObjectsOf(typeDefs).some(({ name }) => name.value === type)
+        ? []
+        : definitions;
+    });
+    if (silent.length === 0) return [];
+    const message = `The input ${type} is @oneOf in some subgraphs only; it is enforced for all.`;
+    return [{ code: 'INCONSISTENT_ONE_OF', message, places: placesOf(silent, new Map()) }];
+  });
+  return { types, hints };
 }
 
 function placesOf(nodes: readonly ASTNode[], origins: ReadonlyMap<string, string>): string[] {

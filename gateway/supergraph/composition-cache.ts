@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { SubgraphSource } from './schema-source.ts';
 
 /** Change it with anything that changes what composition makes of the same input. */
-const COMPOSER = '@apollo/composition@2.14.4';
+const COMPOSER = '@apollo/composition@2.14.4, @oneOf';
 
 export interface CachedSupergraph {
   readonly hash: string;

@@ -1,11 +1,12 @@
 /** Small supergraphs for tests: composed from type definitions and resolvers, every subgraph in this process. */
-import { composeServices } from '@apollo/composition';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse, validate, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { createEngine, createEngineOn, type Engine, type EngineOptions } from '#gateway/execute/engine.ts';
 import type { SubgraphClient, SubgraphRequest } from '#gateway/execute/clients/subgraph-client.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { plannerInThread } from './random/planner.ts';
+import { withoutOneOf } from '#gateway/plan/one-of.ts';
+import { compose, describe } from '#gateway/supergraph/compose.ts';
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 
@@ -54,18 +55,22 @@ export const testContext = (options: { signal?: AbortSignal; requestId?: string 
 
 /** Composes; throws with every fault. */
 export function composeTest(subgraphs: Readonly<Record<string, TestSubgraph>>): string {
-  const composed = composeServices(
-    Object.entries(subgraphs).map(([name, subgraph]) => ({ name, typeDefs: parse(textOf(subgraph)) })),
+  const { supergraphSdl, errors } = compose(
+    Object.entries(subgraphs).map(([name, subgraph]) => ({ name, url: '', origin: name, sdl: textOf(subgraph) })),
   );
-  if (composed.errors !== undefined) throw new Error(composed.errors.map((error) => error.message).join('\n'));
-  return composed.supergraphSdl;
+  if (supergraphSdl === undefined) throw new Error(errors.map(describe).join('\n'));
+  return supergraphSdl;
 }
 
 const textOf = ({ typeDefs, isFederation1 = false }: TestSubgraph): string =>
   isFederation1 ? typeDefs : `${LINK}\n${typeDefs}`;
 
 export function subgraphSchema(subgraph: TestSubgraph): GraphQLSchema {
-  return buildSubgraphSchema({ typeDefs: parse(textOf(subgraph)), resolvers: (subgraph.resolvers ?? {}) as Resolvers });
+  return buildSubgraphSchema({
+    // It knows nothing of `@oneOf`: so it is the gateway alone that enforces it.
+    typeDefs: withoutOneOf(parse(textOf(subgraph))),
+    resolvers: (subgraph.resolvers ?? {}) as Resolvers,
+  });
 }
 
 /**

@@ -65,6 +65,38 @@ describe('composition', () => {
     ]);
     expect(hinted.errors).toEqual([]);
     expect(hinted.hints.map(describeFinding).join()).toMatch(/INCONSISTENT_DESCRIPTION/);
+    const required = compose([
+      {
+        name: 'a',
+        url: 'http://a',
+        origin: 'a.graphql',
+        sdl: `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@external", { name: "@requires", as: "@needs" }])
+          schema { query: Start }
+          type Start { x: Int @external\n  y: Int @needs(fields: "x")\n  z: Int @federation__requires(fields: "x") }`,
+      },
+      { name: 'b', url: 'http://b', origin: 'b.graphql', sdl: `${link}type Query { x: Int }` },
+    ]);
+    expect(required.supergraphSdl).toBeUndefined();
+    expect(required.errors.map(describeFinding).join('\n')).toMatch(
+      /a\.graphql:4:3: REQUIRES_ON_ROOT_FIELD: The field Start\.y has @requires.*Give it an argument(.|\n)*a\.graphql:5:3: REQUIRES_ON_ROOT_FIELD/,
+    );
+    const partly = compose([
+      {
+        name: 'a',
+        url: 'http://a',
+        origin: 'a.graphql',
+        sdl: `${link}type Query { a(by: By): Int }\ninput By @oneOf { x: Int }`,
+      },
+      {
+        name: 'b',
+        url: 'http://b',
+        origin: 'b.graphql',
+        sdl: `${link}type Query { b(by: By): Int }\ninput By { x: Int }`,
+      },
+    ]);
+    expect(partly.errors).toEqual([]);
+    expect(partly.supergraphSdl).toMatch(/input By[^{]*@oneOf/);
+    expect(partly.hints.map(describeFinding).join()).toMatch(/b\.graphql:3:1: INCONSISTENT_ONE_OF/);
     const broken = compose([{ name: 'a', url: 'http://a', origin: 'a.graphql', sdl: 'type Query {\n  x: }' }]);
     expect(broken.errors[0]!.places).toEqual(['a.graphql:2:6']);
   });
