@@ -1,4 +1,4 @@
-/** Documents and their chunks: types and reads. */
+/** Documents and their chunks: types and reads. What their columns are, and say of themselves, is in ../models/columns.ts. */
 import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { ChunkRow, IndexingRow } from '../driver.ts';
 import { pageOfChildren } from './children.ts';
