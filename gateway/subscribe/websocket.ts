@@ -10,26 +10,24 @@ import { GraphQLError, type ExecutionArgs, type ExecutionResult } from 'graphql'
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { mayBeExact, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
+import { mayBeExact, parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type AdmittedOperation, type Caller, type Operations } from '#gateway/admission/operations.ts';
-import { isDeliverable, type DeliverableStream } from '#gateway/execute/answers/shared-answers.ts';
+import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import { meaningOf } from '#gateway/errors.ts';
 import type { JsonLimits } from '#gateway/http/json-bounds.ts';
 import { requestIdOf } from '#gateway/http/request-id.ts';
 import type { RequestGuard } from '#gateway/http/request-guard.ts';
-import { JsonText } from '#gateway/respond/json-text.ts';
-import { resultText } from '#gateway/respond/result-text.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
-import { framedNext, nextPrefix } from './frames.ts';
-import { pump } from './pump.ts';
-import { FrameWriter, socketSink } from './socket-sink.ts';
+import { FrameWriter } from './socket-sink.ts';
 import { boundBuffer, boundMessages } from './socket-bounds.ts';
+import { attachments, type Running } from './attachment.ts';
+import { isText, pumped, streamed, written } from './socket-answers.ts';
 
 /**
  * Bounds are said in `SUBSCRIBE` (gateway/bounds/subscribe.ts), with their defaults. A client for whom too much waits is
@@ -67,26 +65,9 @@ interface Connection extends Extra {
   forgetExpiry?: () => void;
 }
 
-/** An operation that runs; they are kept by the client's ids for them. */
-interface Running {
-  /** The message that asked for it: a client may use an id again as soon as it has ended what had it. */
-  readonly payload: unknown;
-  readonly cancel: AbortController;
-}
-
 export interface WebSocketEndpoint {
   /** Refuses new sockets and closes all with {@link RESUME}. */
   close(): Promise<void>;
-}
-
-/** What belongs to each socket. */
-const attachments = new WeakMap<WebSocket, Attachment>();
-
-interface Attachment {
-  readonly writer: FrameWriter;
-  readonly running: Map<string, Running>;
-  /** Variables of the message that is being read, where they have numbers that graphql-ws would change. */
-  exactVariables?: unknown;
 }
 
 /** Serves WebSockets on `server`. */
@@ -256,77 +237,6 @@ function protocolHandlers({
     onClose({ extra }: SocketContext) {
       extra.forgetExpiry?.();
       endAll(attachments.get(extra.socket)!.running);
-    },
-  };
-}
-
-const isText = (result: unknown): result is ExecutionResult => (result as { data?: unknown }).data instanceof JsonText;
-
-/** An answer that is text already: it is sent by itself, and as a stream only says that it has been. */
-function written(result: ExecutionResult, socket: WebSocket, id: string): AsyncIterableIterator<ExecutionResult> {
-  const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
-  return {
-    async next() {
-      const { writer } = attachments.get(socket)!;
-      await writer.writeWhole(framedNext(nextPrefix(id), Buffer.from(resultText(result))));
-      return done;
-    },
-    return: () => Promise.resolve(done),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
-}
-
-/** The same of a stream that nobody shares: of events, or of an answer in parts, each of which is a `next` of its own. */
-function streamed(
-  stream: AsyncIterable<ExecutionResult>,
-  socket: WebSocket,
-  id: string,
-): AsyncIterableIterator<ExecutionResult> {
-  const source = stream[Symbol.asyncIterator]();
-  const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
-  let ended = false;
-  return {
-    async next() {
-      const { writer } = attachments.get(socket)!;
-      for (let next = await source.next(); next.done !== true && !ended; next = await source.next())
-        await writer.writeWhole(framedNext(nextPrefix(id), Buffer.from(writeJson(next.value))));
-      return done;
-    },
-    async return() {
-      ended = true;
-      await source.return?.();
-      return done;
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
-}
-
-/** A stream that sends its events by itself, and as an iterator only says that it has ended. */
-function pumped(stream: DeliverableStream, socket: WebSocket, id: string): AsyncIterableIterator<ExecutionResult> {
-  let ended = false;
-  const finish = async (): Promise<IteratorReturnResult<undefined>> => {
-    ended = true;
-    await stream.return?.();
-    return { done: true, value: undefined };
-  };
-  return {
-    async next() {
-      if (ended) return { done: true, value: undefined };
-      const failure = await pump(
-        stream.delivery,
-        socketSink(attachments.get(socket)!.writer, id, stream.delivery.fit),
-        () => ended,
-      );
-      await finish();
-      return failure === undefined ? { done: true, value: undefined } : { done: false, value: failure };
-    },
-    return: finish,
-    [Symbol.asyncIterator]() {
-      return this;
     },
   };
 }
