@@ -101,6 +101,15 @@ export const answerBudget = (bounds: BoundValues<typeof ADMISSION>): BudgetLimit
   errors: bounds.answerErrors,
 });
 
+/** What each of several operations of one request may cost and answer: together no more than one alone. */
+export function sharedAmong(
+  count: number,
+  { nodes, bytes, errors }: BudgetLimits,
+): Required<Pick<Caller, 'budget' | 'costShare'>> {
+  const share = (whole: number): number => Math.floor(whole / count);
+  return { budget: { nodes: share(nodes), bytes: share(bytes), errors }, costShare: 1 / count };
+}
+
 export function operations({
   engines,
   documents,

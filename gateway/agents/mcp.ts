@@ -8,7 +8,7 @@ import type { Principal } from '#subgraphs/shared/context.ts';
 import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
-import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
+import { isStream, sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
@@ -80,7 +80,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const { body } = read;
     const messages = Array.isArray(body) ? body.length : 1;
     if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
-    const shares = shared(budget, messages);
+    const shares = sharedAmong(Math.max(messages, 1), budget);
     const [{ McpServer }, { StreamableHTTPServerTransport }] = await Promise.all([
       import('@modelcontextprotocol/sdk/server/mcp.js'),
       import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
@@ -99,12 +99,6 @@ export function mcpEndpoint(options: McpOptions): Handler {
     await transport.handleRequest(request, response, body);
     return true;
   };
-}
-
-/** What each message of a batch may answer: together no more than one alone. */
-function shared({ nodes, bytes, errors }: BudgetLimits, messages: number): Pick<Caller, 'budget' | 'costShare'> {
-  const share = (whole: number): number => Math.floor(whole / Math.max(messages, 1));
-  return { budget: { nodes: share(nodes), bytes: share(bytes), errors }, costShare: 1 / Math.max(messages, 1) };
 }
 
 /**

@@ -31,6 +31,7 @@ export function rawValues(
   }
   return raw;
 }
+
 /** The URLs of subgraphs that run apart, by lower-case name. */
 export function readSubgraphUrls(
   env: Readonly<Record<string, string | undefined>>,

@@ -6,7 +6,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { OperationRefused } from '#gateway/admission/documents.ts';
-import type { Operations } from '#gateway/admission/operations.ts';
+import { isStream, type Operations } from '#gateway/admission/operations.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
@@ -42,14 +42,20 @@ export async function readTabs(folder: URL): Promise<(api: TabsApi) => Promise<T
       return { query, document: parse(query), variables: JSON.parse(variables) as JsonValue };
     }),
   );
-  const values = await read('values.graphql').catch(noneFor(''));
+  const values = await read('values.graphql').catch(noneFor(undefined));
+  const valuesDocument = values === undefined ? undefined : parse(values);
 
-  let fitting: { schema: GraphQLSchema; files: typeof files } | undefined;
+  /** What of the folder fits the schema that is served. */
+  let fitting: { schema: GraphQLSchema; files: typeof files; values: string | undefined } | undefined;
   return async ({ schema, ask }) => {
     const served = schema();
     if (fitting?.schema !== served)
-      fitting = { schema: served, files: files.filter(({ document }) => fits(served, document)) };
-    const found = values === '' || !fits(served, parse(values)) ? {} : firstIds(await ask(values));
+      fitting = {
+        schema: served,
+        files: files.filter(({ document }) => fits(served, document)),
+        values: valuesDocument !== undefined && fits(served, valuesDocument) ? values : undefined,
+      };
+    const found = fitting.values === undefined ? {} : firstIds(await ask(fitting.values));
     return fitting.files.map(({ query, variables }) => ({
       query,
       variables: JSON.stringify(variables, (_, value: unknown) => filled(value, found), 2),
@@ -75,7 +81,7 @@ export function askWithoutToken({
       const principal = await authenticate(undefined);
       const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)]);
       const result = await operations.admit({ query }, { principal, requestId: 'graphiql', signal }).run();
-      return Symbol.asyncIterator in result ? undefined : ((result.data ?? undefined) as Found | undefined);
+      return isStream(result) ? undefined : ((result.data ?? undefined) as Found | undefined);
     } catch (error) {
       if (error instanceof CodedError || error instanceof OperationRefused) return undefined;
       throw error;
@@ -83,10 +89,12 @@ export function askWithoutToken({
   };
 }
 
-const noneFor = (absent: string) => (error: unknown) => {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return absent;
-  throw error;
-};
+const noneFor =
+  <Absent>(absent: Absent) =>
+  (error: unknown): Absent => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return absent;
+    throw error;
+  };
 
 const fits = (schema: GraphQLSchema, document: DocumentNode): boolean => validate(schema, document).length === 0;
 

@@ -9,7 +9,7 @@ import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
-import { isStream, type Operations } from '#gateway/admission/operations.ts';
+import { isStream, sharedAmong, type Operations } from '#gateway/admission/operations.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import { meaningOf } from '#gateway/errors.ts';
@@ -135,8 +135,7 @@ async function runBatch(
     );
   const form = forms.find((each) => each.kind === 'json');
   if (form === undefined) return refuse(notAcceptable('A batch is answered with JSON.'));
-  const costShare = 1 / batch.length;
-  const share = (whole: number): number => Math.floor(whole * costShare);
+  const share = budget === undefined ? { costShare: 1 / batch.length } : sharedAmong(batch.length, budget);
   const responseHeaders = passHeadersBack ? new ResponseHeaders() : undefined;
   const one = async (parameters: unknown, index: number): Promise<ExecutionResult> => {
     try {
@@ -149,10 +148,7 @@ async function runBatch(
         asText: true,
         allow: ['query', 'mutation'],
         notAllowed: () => badUserInput('A subscription cannot be part of a batch.'),
-        costShare,
-        ...(budget === undefined
-          ? {}
-          : { budget: { ...budget, nodes: share(budget.nodes), bytes: share(budget.bytes) } }),
+        ...share,
       });
       return (await operation.run()) as ExecutionResult; // Without parts, since it takes none.
     } catch (error) {

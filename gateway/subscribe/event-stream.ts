@@ -5,11 +5,13 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
+import { isStream } from '#gateway/admission/operations.ts';
 import { isDeliverable, type DeliverableStream, type SharedAnswer } from '#gateway/execute/answers/shared-answers.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { pump, type Sink } from './pump.ts';
+import { onceWritable } from './once-writable.ts';
 
 const HEAD = Buffer.from('event: next\ndata: ');
 const END = Buffer.from('\n\n');
@@ -76,19 +78,6 @@ async function write(response: ServerResponse, json: string): Promise<void> {
   if (!response.write(`event: next\ndata: ${json}\n\n`) && !response.destroyed)
     await new Promise<void>((resolve) => onceWritable(response, resolve));
 }
-
-function onceWritable(response: ServerResponse, resume: () => void): void {
-  const done = (): void => {
-    response.off('drain', done);
-    response.off('close', done);
-    resume();
-  };
-  response.on('drain', done);
-  response.on('close', done);
-}
-
-const isStream = (result: ExecutionResult | AsyncIterable<ExecutionResult>): result is AsyncIterable<ExecutionResult> =>
-  Symbol.asyncIterator in result;
 
 async function leave(result: ExecutionResult | AsyncIterable<ExecutionResult>): Promise<void> {
   if (isStream(result)) await result[Symbol.asyncIterator]().return?.();

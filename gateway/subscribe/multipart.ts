@@ -6,6 +6,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
+import { isStream } from '#gateway/admission/operations.ts';
 import type { IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
@@ -100,6 +101,3 @@ function* onlyResult(format: MultipartFormat, result: ExecutionResult): Generato
     yield '"hasNext":false';
   }
 }
-
-const isStream = (result: ExecutionResult | AsyncIterable<ExecutionResult>): result is AsyncIterable<ExecutionResult> =>
-  Symbol.asyncIterator in result;

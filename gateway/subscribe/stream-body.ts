@@ -1,6 +1,7 @@
 /** The body of an answer that is written bit by bit: each bit reaches the client when it is written. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Transform } from 'node:stream';
+import { onceWritable } from './once-writable.ts';
 
 /** Compresses a body while it is written. */
 export interface StreamEncoder {
@@ -79,15 +80,7 @@ export class StreamBody {
         });
       });
     if (!this.full || this.#closed) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        this.#response.off('drain', done);
-        this.#response.off('close', done);
-        resolve();
-      };
-      this.#response.on('drain', done);
-      this.#response.on('close', done);
-    });
+    await new Promise<void>((resolve) => onceWritable(this.#response, resolve));
   }
 
   end(text: string): void {

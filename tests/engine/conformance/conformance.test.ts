@@ -6,7 +6,7 @@ import { GraphQLError, parse, validate, type ExecutionResult } from 'graphql';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
-import { applyPatches, sorted } from '../patches.ts';
+import { puttingTogether } from '../put-together.ts';
 import { checkAnswer } from '../random/compare.ts';
 import { deferParts } from '../random/defer-parts.ts';
 import { federate, received, testContext, type Federation } from '../federation.ts';
@@ -68,13 +68,8 @@ async function compareInParts({ engine }: Federation, operation: ConformanceOper
     if (validate(engine.schema, document).length > 0) continue;
     const context = testContext({ requestId: operation.requestId });
     const result = await engine.executeIncrementally!({ document, variables, context });
-    const actual = Symbol.asyncIterator in result ? await applyPatches(result, expected.data) : received(result);
-    checkAnswer(
-      { ...actual, data: sorted(actual.data) as typeof actual.data },
-      { ...expected, data: sorted(expected.data) as typeof expected.data },
-      document,
-      variables ?? {},
-    );
+    const compared = await puttingTogether(result, expected);
+    checkAnswer(compared.actual, compared.expected, document, variables ?? {});
   }
 }
 

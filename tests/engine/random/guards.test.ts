@@ -19,7 +19,7 @@ import { createEngineOn } from '#gateway/execute/engine.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { composeTest, received, recording, subgraphSchema, type Call } from '../federation.ts';
-import { applyPatches, sorted } from '../patches.ts';
+import { puttingTogether } from '../put-together.ts';
 import { checkAnswer } from './compare.ts';
 import { cutModel, eventsOf, uncutSchema } from './cut.ts';
 import { fetchedUnseen, guardSupergraph, Sight } from './guards.ts';
@@ -101,13 +101,8 @@ async function check(of: Guarded, document: DocumentNode, variables: Record<stri
   } else if (kind === 'deferred') {
     const whole = await expected();
     const result = await engine.executeIncrementally!({ document, variables, context });
-    const actual = Symbol.asyncIterator in result ? await applyPatches(result, whole.data) : received(result);
-    compare(
-      { ...actual, data: sorted(actual.data) as typeof actual.data },
-      { ...whole, data: sorted(whole.data) as typeof whole.data },
-      document,
-      variables,
-    );
+    const compared = await puttingTogether(result, whole);
+    compare(compared.actual, compared.expected, document, variables);
   } else {
     const whole = await expected();
     compare(received(await engine.execute({ document, variables, context })), whole, document, variables);

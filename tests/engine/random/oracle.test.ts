@@ -11,7 +11,7 @@ import { createEngineOn, type Engine } from '#gateway/execute/engine.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { pace } from '#subgraphs/shared/turns.ts';
 import { composeTest, received, subgraphSchema, testContext } from '../federation.ts';
-import { applyPatches, sorted } from '../patches.ts';
+import { puttingTogether } from '../put-together.ts';
 import { checkAnswer } from './compare.ts';
 import { cutModel, eventsOf, uncutSchema } from './cut.ts';
 import type { Model } from './model.ts';
@@ -156,13 +156,8 @@ async function checkDeferred(
   const expected = received(await execute({ ...uncut, document, variableValues: variables }));
   const result = await engine.executeIncrementally!({ document, variables, context: contextOf(document) });
   if (Symbol.asyncIterator in result) streamed += 1;
-  const actual = Symbol.asyncIterator in result ? await applyPatches(result, expected.data) : received(result);
-  checkAnswer(
-    { ...actual, data: sorted(actual.data) as typeof actual.data },
-    { ...expected, data: sorted(expected.data) as typeof expected.data },
-    document,
-    variables,
-  );
+  const compared = await puttingTogether(result, expected);
+  checkAnswer(compared.actual, compared.expected, document, variables);
 }
 
 async function explore(check: Check, models: number): Promise<void> {

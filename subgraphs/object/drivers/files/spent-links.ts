@@ -3,6 +3,7 @@ import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OBJECT } from '../../bounds.ts';
 import type { UploadLink } from '../../driver.ts';
+import { endOfSpent, spentName } from '../../links/spent-name.ts';
 import { filesError, isAbsent } from './errors.ts';
 import { syncFolder } from './folders.ts';
 
@@ -38,7 +39,7 @@ export class SpentLinks {
     if (now - this.#swept < OBJECT.spentSweepMs) return;
     this.#swept = now;
     for (const name of await readdir(this.#folder)) {
-      if (endOf(name) * 1_000 > now) continue;
+      if (endOfSpent(name) > now) continue;
       await unlink(join(this.#folder, name)).catch((error: unknown) => {
         if (!isAbsent(error)) throw error; // Absent: another process was first.
       });
@@ -46,10 +47,6 @@ export class SpentLinks {
   }
 
   #path(link: UploadLink): string {
-    return join(this.#folder, nameOf(link));
+    return join(this.#folder, spentName(link));
   }
 }
-
-/** Begins with when it may be forgotten, in seconds since 1970. */
-const nameOf = ({ id, expires }: UploadLink): string => `${expires + OBJECT.clockSeconds}-${encodeURIComponent(id)}`;
-const endOf = (name: string): number => Number(name.slice(0, name.indexOf('-')));

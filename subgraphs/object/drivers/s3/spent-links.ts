@@ -6,6 +6,7 @@
 import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { OBJECT } from '../../bounds.ts';
 import type { ObjectScope, UploadLink } from '../../driver.ts';
+import { endOfSpent, spentName } from '../../links/spent-name.ts';
 
 const PREFIX = '.spent/';
 
@@ -49,7 +50,7 @@ export class SpentLinks {
     statements.add('s3');
     const { Contents = [] } = await this.#client.send(list, { abortSignal: signal });
     for (const { Key } of Contents) {
-      if (Key === undefined || endOf(Key) * 1_000 > now) break;
+      if (Key === undefined || endOfSpent(Key.slice(PREFIX.length)) > now) break;
       statements.add('s3');
       await this.#client.send(new DeleteObjectCommand(this.#object(Key)), { abortSignal: signal });
     }
@@ -60,7 +61,4 @@ export class SpentLinks {
   }
 }
 
-/** Begins with when it may be forgotten, in seconds since 1970. */
-const keyOf = ({ id, expires }: UploadLink): string =>
-  `${PREFIX}${expires + OBJECT.clockSeconds}-${encodeURIComponent(id)}`;
-const endOf = (key: string): number => Number(key.slice(PREFIX.length, key.indexOf('-')));
+const keyOf = (link: UploadLink): string => `${PREFIX}${spentName(link)}`;
