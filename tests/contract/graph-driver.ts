@@ -3,7 +3,7 @@
  * wiping.
  */
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';

@@ -1,5 +1,5 @@
 /** Random graphs, and a breadth-first search over them that is too simple to be wrong. */
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import type { RelationSelection } from '#subgraphs/graph/driver.ts';
 
 export const TYPES = ['A', 'B', 'C_2'] as const;

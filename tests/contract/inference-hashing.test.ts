@@ -1,6 +1,6 @@
 /** The built-in embedder: what it promises of every text. */
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { describe, expect, it } from 'vitest';
 import {
   createHashingDriver,

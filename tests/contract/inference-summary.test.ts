@@ -1,5 +1,5 @@
 /** Extractive summaries: what counts as prose, and which sentences are chosen. */
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { describe, expect, it } from 'vitest';
 import { sentencesOf, summarizeExtractively } from '#subgraphs/inference/summaries/extractive.ts';
 import { MarkdownDocument } from '#subgraphs/shared/markdown/document.ts';

@@ -1,7 +1,7 @@
 /** What any relational driver must do; called with each. */
 import { numberOf, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { chunkText } from '#subgraphs/relational/documents/chunking.ts';

@@ -1,7 +1,7 @@
 /** The order of events, held to AG-UI's own client: what a log takes, the client reads. */
 import type { BaseEvent } from '@ag-ui/core';
 import { EventSchemas } from '@ag-ui/core/schemas';
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { describe, expect, it } from 'vitest';
 import { RUNS } from '#subgraphs/runs/bounds.ts';
 import { payloadFault } from '#subgraphs/runs/events/event-schemas.ts';
@@ -158,6 +158,27 @@ describe('the order of events', () => {
     function closers(log: readonly OrderedEvent[]): OrderedEvent[] {
       return new EventOrder(EventOrder.of(log, true)).take(event('RUN_FINISHED'));
     }
+  });
+
+  it.each<[string, OrderedEvent[]]>([
+    [
+      'a result with the id of another’s message that goes on',
+      [
+        event('TEXT_MESSAGE_CHUNK', { messageId: 'y', delta: 'd' }),
+        event('TOOL_CALL_RESULT', { toolCallId: 'x', messageId: 'y', content: 'c', subagentRunId: 's1' }),
+      ],
+    ],
+    [
+      'a piece that says the role that a first piece has without saying it',
+      [
+        event('TEXT_MESSAGE_CHUNK', { messageId: 'x', delta: 'd' }),
+        event('TEXT_MESSAGE_CHUNK', { delta: 'd', role: 'assistant' }),
+      ],
+    ],
+  ])('takes what the client takes: %s', async (_, events) => {
+    const { log, refused } = written([...events, event('RUN_FINISHED')]);
+    expect(refused).toEqual([]);
+    expect(await clientsObjection(log)).toBeUndefined();
   });
 
   it('begins a message whose first event is a piece of it', () => {

@@ -2,7 +2,7 @@
  * Random interleavings of appends, wake-ups, polls and reads on two processes: every reader sees exactly the table's
  * log.
  */
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunEvent } from '#subgraphs/runs/driver.ts';
 import type { RunStream } from '#subgraphs/runs/streams/run-stream.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { expect, test } from 'vitest';
 import { compareCodePoints } from '#subgraphs/graph/traversal/code-points.ts';
 

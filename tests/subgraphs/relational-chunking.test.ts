@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { describe, expect, test } from 'vitest';
 import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
 import { chunkText } from '#subgraphs/relational/documents/chunking.ts';

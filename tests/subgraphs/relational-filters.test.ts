@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRelationalFixture, note, UPSERT, type RelationalFixture } from './relational-fixture.ts';
 

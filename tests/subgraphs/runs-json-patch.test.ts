@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#tests/setup/property.ts';
 import { describe, expect, test } from 'vitest';
 import { RUNS } from '#subgraphs/runs/bounds.ts';
 import { JSON_PATCH, PatchedDocument, type JsonPatch } from '#subgraphs/runs/events/json-patch.ts';

@@ -156,7 +156,7 @@ export class EventOrder {
     const part = id === undefined ? chunkOf(type, key, chunks, tag) : chunks.find((open) => open.id === id);
     if (part) {
       checkOwner(type, part, this.#ownerOf(part), tag);
-      for (const field of AGREED) {
+      for (const { field } of AGREED[kind] ?? []) {
         const said = textOf(payload[field]);
         if (said !== undefined && said !== part.chunk![field])
           throw refused(type, kind, part.id, `began with another \`${field}\``);
@@ -170,7 +170,10 @@ export class EventOrder {
     if (kind === 'TOOL_CALL') this.#ownerOfCall(type, payload, tag);
     this.#endChunks(owner);
     const chunk = Object.fromEntries(
-      AGREED.flatMap((field) => (textOf(payload[field]) === undefined ? [] : [[field, textOf(payload[field])!]])),
+      (AGREED[kind] ?? []).flatMap(({ field, otherwise }) => {
+        const said = textOf(payload[field]) ?? otherwise;
+        return said === undefined ? [] : [[field, said]];
+      }),
     );
     this.#add(type, { kind, id: id!, owner, chunk }, tag);
   }
@@ -203,7 +206,8 @@ export class EventOrder {
   /** A result is a message of its own, whatever had its id before. */
   #result(type: string, id: string, owner: string | null): void {
     const made = this.#open.find((part) => part.chunk && part.kind === 'TEXT' && part.id === id);
-    if (made && made.owner !== owner) throw refused(type, 'TEXT', id, 'is still open');
+    // Its END says whose it was begun by, where that is a subagent; without, it agrees with any.
+    if (made && made.owner !== null && made.owner !== owner) throw refused(type, 'TEXT', id, 'is still open');
     this.#own(`m ${id}`, owner);
   }
 

@@ -39,8 +39,11 @@ export const CHUNKS: Partial<Record<RunEventType, Place>> = {
   TOOL_CALL_CHUNK: place('TOOL_CALL', 'toolCallId'),
   REASONING_MESSAGE_CHUNK: place('REASONING_MESSAGE', 'messageId'),
 };
-/** What CHUNKs of one part must agree in. */
-export const AGREED = ['role', 'name', 'toolCallName', 'parentMessageId'] as const;
+/** What CHUNKs of one part must agree in, with what a first one says that does not name it. */
+export const AGREED: Readonly<Partial<Record<Kind, readonly { field: string; otherwise?: string }[]>>> = {
+  TEXT: [{ field: 'role', otherwise: 'assistant' }, { field: 'name' }],
+  TOOL_CALL: [{ field: 'toolCallName' }, { field: 'parentMessageId' }],
+};
 /** Types between which a part made of CHUNKs goes on. */
 export const BESIDE_CHUNKS: ReadonlySet<RunEventType> = new Set([
   'RAW',
