@@ -11,6 +11,7 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
+  print,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
@@ -148,13 +149,15 @@ class Flattener {
       }
     };
     for (const selectionSet of selectionSets) collect(selectionSet, isElsewhere === undefined);
-    return [...found.values()].map((nodes) => {
+    return [...found.values()].flatMap((nodes) => {
       const [first] = nodes as [FieldNode, ...FieldNode[]];
       const below = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-      if (below.length === 0) return first;
       const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[first.name.value] : undefined;
       const named = field === undefined ? undefined : getNamedType(field.type);
-      return isCompositeType(named) ? { ...first, selectionSet: this.flatten(below, named) } : first;
+      const selectionSet = below.length > 0 && isCompositeType(named) ? this.flatten(below, named) : first.selectionSet;
+      // Directives of subgraphs stay where they are: one field can not have what several that are one have together.
+      const directives = new Map(nodes.map((node) => [(node.directives ?? []).map(print).join(' '), node.directives]));
+      return [...directives.values()].map((own) => ({ ...first, directives: own, selectionSet }));
     });
   }
 }

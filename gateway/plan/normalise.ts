@@ -24,6 +24,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { directedFields, passedOn } from './executable-directives.ts';
 import { LiteralLifter, type ValuePlace } from './literals.ts';
 import { isUnsafeName, safeName, type ReservedNames } from './safe-names.ts';
 
@@ -116,6 +117,8 @@ class Normaliser {
   readonly #uses = new Map<string, Map<string, string>>();
   /** Safe names by the client's variable names. */
   readonly #renamed = new Map<string, string>();
+  /** What fields with subgraphs' directives are told apart by. */
+  readonly #directed: ReadonlyMap<FieldNode, string>;
 
   constructor(document: DocumentNode, source: OperationDefinitionNode, schema: GraphQLSchema, reserved: ReservedNames) {
     this.#schema = schema;
@@ -133,6 +136,12 @@ class Normaliser {
         this.variableNames.set(safeName(name), name);
       }
     }
+    this.#directed = directedFields(
+      source,
+      this.#sourceFragments,
+      schema,
+      (field) => `${responseNameOf(field)} ${meaningOf(field)}`,
+    );
   }
 
   operation(): OperationDefinitionNode {
@@ -140,18 +149,20 @@ class Normaliser {
     const root = this.#schema.getRootType(source.operation);
     if (root === undefined || root === null) throw badUserInput(`The schema has no ${source.operation}s.`);
     const selectionSet = this.#selectionSet(source.selectionSet, root);
+    const directives = this.#passedOn(source.directives);
     const variables = (source.variableDefinitions ?? []).map((definition) => ({
       kind: definition.kind,
       variable: this.#value(definition.variable) as typeof definition.variable,
       type: definition.type,
       defaultValue: definition.defaultValue,
+      directives: passedOn(definition.directives),
     }));
     return {
       kind: Kind.OPERATION_DEFINITION,
       operation: source.operation,
       name: source.name,
       variableDefinitions: [...variables, ...this.lifter.definitions],
-      directives: [],
+      directives,
       selectionSet,
     };
   }
@@ -227,7 +238,11 @@ class Normaliser {
               : value,
           };
         }),
-        directives: this.#directives(field.directives),
+        // The gateway says the names of types: a directive would change nothing.
+        directives: [
+          ...this.#directives(field.directives),
+          ...(name === '__typename' ? [] : this.#passedOn(field.directives)),
+        ],
         selectionSet:
           field.selectionSet === undefined
             ? undefined
@@ -239,17 +254,18 @@ class Normaliser {
 
   /** @param source as the client wrote it */
   #aliased(field: FieldNode, source: FieldNode): FieldNode {
-    const responseName = field.alias?.value ?? field.name.value;
+    const responseName = responseNameOf(field);
     const isAlias = responseName !== field.name.value;
     let uses = this.#uses.get(responseName);
     if (uses === undefined) {
       uses = new Map();
       this.#uses.set(responseName, uses);
     }
-    const meaning = meaningOf(source);
+    const directed = this.#directed.get(source);
+    const meaning = `${meaningOf(source)}${directed ?? ''}`;
     let name = uses.get(meaning);
     if (name === undefined) {
-      const clashes = isAlias && this.#reserved.fieldNames.has(responseName);
+      const clashes = directed !== undefined || (isAlias && this.#reserved.fieldNames.has(responseName));
       name = uses.size > 0 || clashes || isUnsafeName(responseName) ? safeName(responseName, uses.size) : responseName;
       uses.set(meaning, name);
     }
@@ -299,6 +315,23 @@ class Normaliser {
       });
   }
 
+  /** The subgraphs' own, with their literals lifted. */
+  #passedOn(directives: readonly DirectiveNode[] | undefined): DirectiveNode[] {
+    return passedOn(directives).map((directive) => {
+      const { args = [] } = this.#schema.getDirective(directive.name.value) ?? {};
+      return {
+        ...directive,
+        arguments: directive.arguments?.map((argument) => {
+          const name = argument.name.value;
+          const type = args.find((candidate) => candidate.name === name)?.type;
+          const value = this.#value(argument.value);
+          if (type === undefined) return { ...argument, value };
+          return { ...argument, value: this.lifter.lift(value, type, `@${directive.name.value}`, name) };
+        }),
+      };
+    });
+  }
+
   #value<Value extends ValueNode>(value: Value): Value {
     if (this.#renamed.size === 0) return value;
     switch (value.kind) {
@@ -320,6 +353,8 @@ class Normaliser {
     return isCompositeType(type) ? type : otherwise;
   }
 }
+
+const responseNameOf = ({ alias, name }: FieldNode): string => alias?.value ?? name.value;
 
 /** The field and its arguments as a text: equal for what validation lets merge. */
 function meaningOf({ name, arguments: given = [] }: FieldNode): string {

@@ -82,7 +82,7 @@ export async function startPlanner(supergraphSdl: string, options: PlannerOption
     plan(request, planFor = FOR_GATEWAY) {
       const planning = pool
         .plan(request, planFor)
-        .then(({ plan, bytes }): Planned => ({ plan: prepared.restore(plan), bytes }));
+        .then(({ plan, bytes }): Planned => ({ plan: prepared.restore(plan, request.operation), bytes }));
       // Whoever asked may have left when the planner closes; that must not end the process.
       planning.catch(() => undefined);
       return planning;

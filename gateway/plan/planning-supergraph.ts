@@ -10,6 +10,7 @@
  */
 import type { QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, print, type ConstDirectiveNode, type DefinitionNode, type DocumentNode } from 'graphql';
+import { directivePlacesOf, restoreDirectives, withPassedLocations } from './executable-directives.ts';
 import { oneOfObjectsOf, withOneOf, withoutOneOf } from './one-of.ts';
 import { standInForRequired, type RequiredFields } from './required-fields.ts';
 import { restoreRequired } from './restore-required.ts';
@@ -20,8 +21,8 @@ export interface PlanningSupergraph {
   readonly sdl: string;
   /** The API schema that the planner made of `sdl`, without what clients must not see. */
   apiSdl(planners: string): string;
-  /** A plan of that planner as a plan on the real subgraphs. */
-  restore(plan: QueryPlan): QueryPlan;
+  /** A plan of that planner, for the operation of this text, as a plan on the real subgraphs. */
+  restore(plan: QueryPlan, operation: string): QueryPlan;
 }
 
 /** @throws GraphQLError when the text is not SDL; UnsupportedFeatures when the engine does not enforce what it uses */
@@ -34,12 +35,13 @@ export function preparePlanning(supergraphSdl: string): PlanningSupergraph {
   const known = withoutOneOf(source);
   const ordered: DocumentNode = { ...known, definitions: known.definitions.map(resolvableKeysFirst) };
   const { document, required } = standInForRequired(ordered);
+  const places = directivePlacesOf(source);
   const isChanged =
     oneOf.size > 0 || document.definitions.some((definition, index) => definition !== source.definitions[index]);
   return {
     sdl: isChanged ? print(document) : supergraphSdl,
-    apiSdl: (planners) => withOneOf(withoutStandIns(planners, required), oneOf),
-    restore: (plan) => restoreRequired(plan, required),
+    apiSdl: (planners) => withOneOf(withPassedLocations(withoutStandIns(planners, required)), oneOf),
+    restore: (plan, operation) => restoreDirectives(restoreRequired(plan, required), operation, places),
   };
 }
 

@@ -193,7 +193,8 @@ function only(fetch: FetchNode, { fields, required, document, standIns }: Group,
   });
   for (const definition of selecting.definitions) {
     if (definition.kind === Kind.OPERATION_DEFINITION)
-      visit(definition.selectionSet, { Variable: ({ name }) => void used.add(name.value) });
+      for (const part of [...(definition.directives ?? []), definition.selectionSet])
+        visit(part, { Variable: ({ name }) => void used.add(name.value) });
   }
   const operation = visit(selecting, {
     OperationDefinition: (definition): OperationDefinitionNode => ({

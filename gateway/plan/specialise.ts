@@ -24,6 +24,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { PLAN } from '#gateway/bounds/plan.ts';
+import { passedOn } from './executable-directives.ts';
 import type { OperationPart } from './flatten.ts';
 import type { NormalisedOperation } from './normalise.ts';
 
@@ -156,8 +157,9 @@ function choose({ operation, fragments, conditions }: NormalisedOperation, varia
       }
       return { ...selection, directives: [] };
     }
-    if (selection.selectionSet === undefined) return { ...selection, directives: [] } as FieldNode;
-    return { ...selection, directives: [], selectionSet: selectionSetOf(selection.selectionSet) } as SelectionNode;
+    const directives = passedOn(selection.directives);
+    if (selection.selectionSet === undefined) return { ...selection, directives } as FieldNode;
+    return { ...selection, directives, selectionSet: selectionSetOf(selection.selectionSet) } as SelectionNode;
   };
   const selectionSet = selectionSetOf(operation.selectionSet);
   const chosen = { operation: { ...operation, selectionSet }, fragments: kept };
@@ -199,7 +201,7 @@ function deferParts(
       return [
         {
           ...selection,
-          directives: [],
+          directives: passedOn(selection.directives),
           selectionSet: selection.selectionSet && selectionSetOf(selection.selectionSet, below),
         },
       ];
@@ -267,7 +269,11 @@ function isIncluded(selection: SelectionNode, variables: Variables): boolean {
 /** The same without the variables that nothing in it uses. */
 export function withUsedVariables(part: OperationPart): OperationPart {
   const used = new Set<string>();
-  for (const definition of [part.operation.selectionSet, ...part.fragments.values()]) {
+  for (const definition of [
+    ...(part.operation.directives ?? []),
+    part.operation.selectionSet,
+    ...part.fragments.values(),
+  ]) {
     visit(definition, { Variable: ({ name }) => void used.add(name.value) });
   }
   const variableDefinitions = part.operation.variableDefinitions?.filter(({ variable }) =>

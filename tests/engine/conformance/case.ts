@@ -22,6 +22,8 @@ export interface ConformanceOperation {
   readonly variables?: Record<string, unknown>;
   /** Of the request; decides progressive overrides. @default a random one */
   readonly requestId?: string;
+  /** As {@link Conformance.inParts}, of this operation. @default true */
+  readonly inParts?: boolean;
   /** Reasoned from GraphQL's and Federation's specifications. */
   readonly data: unknown;
   /** @default none */

@@ -14,7 +14,10 @@ export function plannerInThread(supergraphSdl: string): Planner {
     plan: async ({ operation, overrides }) => {
       await Promise.resolve(); // As the real one, it never answers at once.
       try {
-        return { plan: prepared.restore(JSON.parse(planner.plan(operation, overrides)) as QueryPlan), bytes: 1 };
+        return {
+          plan: prepared.restore(JSON.parse(planner.plan(operation, overrides)) as QueryPlan, operation),
+          bytes: 1,
+        };
       } catch (cause) {
         throw new CodedError('INTERNAL_SERVER_ERROR', 'The operation could not be planned.', { cause });
       }
