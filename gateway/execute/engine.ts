@@ -195,11 +195,11 @@ class PlanningEngine implements Engine {
     );
     try {
       if (plan?.node !== undefined) await runNode(plan.node, run);
-      const introspection = this.#answerer.introspect(prepared, run) ?? undefined;
+      const introspect = this.#answerer.introspect(run);
       const parts: DeferredPart[] = [];
-      const data = await prepared.shape.apply(run.data, run.errors, turnsOf(run), introspection, parts);
+      const data = await prepared.shape.apply(run.data, run.errors, turnsOf(run), introspect, parts);
       const extensions = trace === undefined ? undefined : () => ({ trace: trace.finish(plan?.node) });
-      return deliver({ data, parts, errors: run.errors, introspection, labels, deferral, end: ending.end, extensions });
+      return deliver({ data, parts, errors: run.errors, introspect, labels, deferral, end: ending.end, extensions });
     } catch (error) {
       ending.end();
       return ended(error);

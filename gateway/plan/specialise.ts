@@ -13,7 +13,6 @@ import {
   print,
   visit,
   type DirectiveNode,
-  type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLNamedType,
@@ -44,8 +43,6 @@ export interface SpecialisedOperation {
    * Undefined when nothing is. The `@defer` left in `operation` have the engine's labels, and `fragments` is empty.
    */
   readonly labels: ReadonlyMap<string, string | undefined> | undefined;
-  /** Only the introspection in it, for graphql-js; undefined when there is none. */
-  readonly introspection: DocumentNode | undefined;
 }
 
 interface Part extends OperationPart {
@@ -78,13 +75,10 @@ export function specialiseOperation(
   schema: GraphQLSchema,
   incremental: boolean,
 ): SpecialisedOperation {
-  const queryTypeName = schema.getQueryType()!.name;
   const deferred =
     incremental && normalised.deferConditions !== undefined ? deferParts(normalised, variables, schema) : undefined;
   const chosen = deferred ?? choose(normalised, variables);
-  const isIntrospection = ({ name }: FieldNode) => name.value === '__schema' || name.value === '__type';
-  const planned = normalised.introspects ? rootPart(chosen, queryTypeName, (field) => !isIntrospection(field)) : chosen;
-  const introspection = normalised.introspects ? rootPart(chosen, queryTypeName, isIntrospection) : undefined;
+  const planned = normalised.introspects ? withoutIntrospection(chosen) : chosen;
   const part = partToPlan(planned);
   return {
     text: part && textOf(part),
@@ -93,10 +87,6 @@ export function specialiseOperation(
     fragments: chosen.fragments,
     responseNames: normalised.responseNames,
     labels: chosen.labels,
-    introspection:
-      introspection === undefined
-        ? undefined
-        : { kind: Kind.DOCUMENT, definitions: [introspection.operation, ...introspection.fragments.values()] },
   };
 }
 
@@ -282,45 +272,36 @@ export function withUsedVariables(part: OperationPart): OperationPart {
   return { operation: { ...part.operation, variableDefinitions }, fragments: part.fragments };
 }
 
-/** The part of a query that selects some of its root fields; undefined when it selects none. */
-function rootPart(
-  { operation, fragments }: Part,
-  queryTypeName: string,
-  wanted: (field: FieldNode) => boolean,
-): Part | undefined {
-  const kept = new Map<string, FragmentDefinitionNode>();
-  const keepBelow = (selectionSet: SelectionSetNode | undefined): void => {
-    for (const selection of selectionSet?.selections ?? []) {
-      if (selection.kind !== Kind.FRAGMENT_SPREAD) {
-        keepBelow(selection.selectionSet);
-      } else if (!kept.has(selection.name.value)) {
-        const fragment = fragments.get(selection.name.value)!;
-        kept.set(selection.name.value, fragment);
-        keepBelow(fragment.selectionSet);
-      }
+/** Whether the field asks of the schema itself, which no subgraph knows whole. */
+const isIntrospection = ({ name }: FieldNode): boolean => name.value === '__schema' || name.value === '__type';
+
+/** The part without introspection, at its root and below; undefined when it asks for nothing else. */
+function withoutIntrospection({ operation, fragments }: Part): Part | undefined {
+  const kept = new Map<string, FragmentDefinitionNode | undefined>();
+  const keptFragment = (name: string): FragmentDefinitionNode | undefined => {
+    if (!kept.has(name)) {
+      const fragment = fragments.get(name)!;
+      const selectionSet = without(fragment.selectionSet);
+      kept.set(name, selectionSet && { ...fragment, selectionSet });
     }
+    return kept.get(name);
   };
-  const filter = (selectionSet: SelectionSetNode): SelectionSetNode | undefined => {
-    const selections = selectionSet.selections.flatMap((selection): SelectionNode[] => {
-      if (selection.kind === Kind.FIELD) {
-        if (!wanted(selection)) return [];
-        keepBelow(selection.selectionSet);
-        return [selection];
-      }
-      // A fragment on the root becomes an inline one: another use of it may keep the other half.
-      const inner =
-        selection.kind === Kind.FRAGMENT_SPREAD
-          ? fragments.get(selection.name.value)!.selectionSet
-          : selection.selectionSet;
-      const filtered = filter(inner);
-      if (filtered === undefined) return [];
-      const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: queryTypeName } } as const;
-      return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, directives: selection.directives, selectionSet: filtered }];
+  const without = ({ kind, selections }: SelectionSetNode): SelectionSetNode | undefined => {
+    const left = selections.flatMap((selection): SelectionNode[] => {
+      if (selection.kind === Kind.FRAGMENT_SPREAD)
+        return keptFragment(selection.name.value) === undefined ? [] : [selection];
+      const { selectionSet } = selection;
+      if (selection.kind === Kind.FIELD && (isIntrospection(selection) || selectionSet === undefined))
+        return isIntrospection(selection) ? [] : [selection];
+      const inner = without(selectionSet!);
+      if (inner !== undefined) return [{ ...selection, selectionSet: inner }];
+      // The object is asked for all the same.
+      return selection.kind === Kind.FIELD ? [{ ...selection, selectionSet: { kind, selections: [] } }] : [];
     });
-    return selections.length === 0 ? undefined : { kind: Kind.SELECTION_SET, selections };
+    return left.length === 0 ? undefined : { kind, selections: left };
   };
-  const selectionSet = filter(operation.selectionSet);
-  return selectionSet === undefined
-    ? undefined
-    : withUsedVariables({ operation: { ...operation, selectionSet }, fragments: kept });
+  const selectionSet = without(operation.selectionSet);
+  if (selectionSet === undefined) return undefined;
+  const used = new Map([...kept].flatMap(([name, fragment]) => (fragment === undefined ? [] : [[name, fragment]])));
+  return withUsedVariables({ operation: { ...operation, selectionSet }, fragments: used });
 }

@@ -62,11 +62,11 @@ function deferredPart(
   return {
     label,
     path,
-    shape: (errors, introspection, deferred) => {
+    shape: (errors, introspect, deferred) => {
       const plan = planForType(type, data.__typename);
       if (plan !== undefined && !applies(plan.typeName)) return undefined;
       const progress = new Progress(errors.budget, false);
-      const run = { errors, introspection, deferred, path: [...path], depth: path.length, progress };
+      const run = { errors, introspect, deferred, path: [...path], depth: path.length, progress };
       if (plan === undefined || plan.denial !== undefined) {
         reportHidden(plan?.denial, run);
         return null;
@@ -85,7 +85,11 @@ function deferredPart(
 function complete(value: unknown, plan: ValuePlan, key: string | number, run: ShapeRun): unknown {
   if (plan.kind >= TYPENAME) {
     if (plan.kind === TYPENAME) return plan.typeName;
-    if (plan.kind === INTROSPECTION) return run.introspection?.[key] ?? null;
+    if (plan.kind === INTROSPECTION) {
+      const { value: answer, text } = run.introspect(plan.question!);
+      run.progress.bytes += text.length;
+      return answer;
+    }
     reportDenial(plan.denial!, key, run);
     return plan.nonNull ? undefined : null;
   }

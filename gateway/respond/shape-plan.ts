@@ -2,8 +2,10 @@
  * What a shape is compiled to, and the rules that both of its outputs follow: which plan an object of an abstract type
  * has, what is said of a value that is not of its type, and which null needs an error. See shape.ts.
  */
+import type { DocumentNode } from 'graphql';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
+import type { Introspect } from './introspection.ts';
 import type { LeafCheck } from './leaves.ts';
 import type { Progress } from './pauses.ts';
 import type { ResponseErrors } from './response-errors.ts';
@@ -71,6 +73,8 @@ export interface ValuePlan {
   readonly item: ValuePlan | undefined;
   /** Of an object. */
   readonly type: ObjectTypePlan | undefined;
+  /** What is asked of the schema. */
+  readonly question: DocumentNode | undefined;
   /** What `__typename` is. */
   readonly typeName: string | undefined;
   /** Why the caller may not see it. */
@@ -89,7 +93,7 @@ export interface ObjectTypePlan {
 /** One shaping. The path is that of the value at hand; its first `depth` entries hold. */
 export interface ShapeRun {
   readonly errors: ResponseErrors;
-  readonly introspection: Data | undefined;
+  readonly introspect: Introspect;
   /** Where deferred parts are noted; there are none when it is undefined. */
   readonly deferred: DeferredPart[] | undefined;
   readonly path: (string | number)[];
@@ -107,7 +111,7 @@ export interface DeferredPart {
    * Shapes it. Parts that are deferred within it are noted in `deferred`; null when a null reached the part's own top,
    * undefined when it turns out to be for objects of other types.
    */
-  shape(errors: ResponseErrors, introspection: Data | undefined, deferred: DeferredPart[]): Data | null | undefined;
+  shape(errors: ResponseErrors, introspect: Introspect, deferred: DeferredPart[]): Data | null | undefined;
 }
 
 /** The plan of an object's fields; undefined when it cannot be shown, with the error reported. */

@@ -72,7 +72,7 @@ function write(value: unknown, plan: ValuePlan, key: string | number, run: TextR
       if (plan.nonNull) return VOID;
       run.text += 'null';
     } else {
-      run.text += plan.kind === TYPENAME ? quoted(plan.typeName!) : jsonOf(run.introspection?.[key] ?? null);
+      run.text += plan.kind === TYPENAME ? quoted(plan.typeName!) : run.introspect(plan.question!).text;
     }
     return WRITTEN;
   }

@@ -27,6 +27,7 @@ import {
 } from 'graphql';
 import { matchesCondition } from '#gateway/plan/type-conditions.ts';
 import type { Budget } from '#subgraphs/shared/budget.ts';
+import { introspectionAt, type Introspect } from './introspection.ts';
 import { leafCheck, type LeafCheck } from './leaves.ts';
 import { finish, PAUSED, Progress, type Turns } from './pauses.ts';
 import type { ResponseErrors } from './response-errors.ts';
@@ -86,7 +87,7 @@ export class ResponseShape {
    * @param data what the plan gathered; not changed
    * @param errors those known so far; errors of shaping are added
    * @param turns of whoever waits for the answer, which may take several
-   * @param introspection the answer to the introspection in the operation
+   * @param introspect answers what the operation asks of the schema itself
    * @param deferred where the parts that come later are noted, those of objects included that a null above them took
    *   out of the answer
    * @returns the answer's `data`: null when a null reached the root. At once, where it takes one turn
@@ -96,12 +97,12 @@ export class ResponseShape {
     data: Data,
     errors: ResponseErrors,
     turns: Turns,
-    introspection?: Data | null,
+    introspect: Introspect,
     deferred?: DeferredPart[],
   ): Data | null | Promise<Data | null> {
     const run: ShapeRun = {
       errors,
-      introspection: introspection ?? undefined,
+      introspect,
       deferred,
       path: [],
       depth: 0,
@@ -116,11 +117,11 @@ export class ResponseShape {
   }
 
   /** The same as JSON text; nothing is deferred. */
-  write(data: Data, errors: ResponseErrors, turns: Turns, introspection?: Data | null): string | Promise<string> {
+  write(data: Data, errors: ResponseErrors, turns: Turns, introspect: Introspect): string | Promise<string> {
     // All in one literal: an object that is spread together is slower to reach for every value of the answer.
     const run: TextRun = {
       errors,
-      introspection: introspection ?? undefined,
+      introspect,
       deferred: undefined,
       path: [],
       depth: 0,
@@ -226,7 +227,8 @@ export class ResponseShape {
   ): ValuePlan | undefined {
     const name = nodes[0]!.name.value;
     if (name === '__typename') return valuePlan({ kind: TYPENAME, fieldName: name, typeName: parent.name });
-    if (name === '__schema' || name === '__type') return valuePlan({ kind: INTROSPECTION, fieldName: name });
+    if (name === '__schema' || name === '__type')
+      return valuePlan({ kind: INTROSPECTION, fieldName: name, question: introspectionAt(nodes, this.#source) });
     const field = parent.getFields()[name];
     if (field === undefined) return undefined;
     const denial = this.#shown?.ofField(parent.name, name);
@@ -326,8 +328,9 @@ function valuePlan({
   check,
   item,
   type,
+  question,
   typeName,
   denial,
 }: Partial<ValuePlan> & Pick<ValuePlan, 'kind' | 'fieldName'>): ValuePlan {
-  return { kind, nonNull, fieldName, check, item, type, typeName, denial };
+  return { kind, nonNull, fieldName, check, item, type, question, typeName, denial };
 }

@@ -1,5 +1,6 @@
 /** Runs of plans, and the answers that are made of what they fetched. */
-import { executeSync, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
+import { introspecting, type Introspect } from '#gateway/respond/introspection.ts';
 import { JsonText } from '#gateway/respond/json-text.ts';
 import type { Turns } from '#gateway/respond/pauses.ts';
 import { ResponseErrors } from '#gateway/respond/response-errors.ts';
@@ -66,38 +67,22 @@ export class Answerer {
     const { shape } = prepared;
     const spent = run.context.budget?.failure;
     if (spent !== undefined) throw spent;
-    const introspection = this.introspect(prepared, run);
+    const introspect = this.introspect(run);
     const result = (shaped: ExecutionResult['data']): ExecutionResult =>
       errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
     const written = (text: string): ExecutionResult => result(new JsonText(text) as unknown as ExecutionResult['data']);
     if (asText) {
-      const text = shape.write(data, errors, turnsOf(run), introspection);
+      const text = shape.write(data, errors, turnsOf(run), introspect);
       return typeof text === 'string' ? written(text) : text.then(written);
     }
-    const shaped = shape.apply(data, errors, turnsOf(run), introspection);
+    const shaped = shape.apply(data, errors, turnsOf(run), introspect);
     return shaped instanceof Promise ? shaped.then(result) : result(shaped);
   }
 
-  /** Answers to what the operation asks of the schema itself, under the client's names. */
-  introspect(
-    { introspection, responseNames }: PreparedOperation,
-    { variables, errors }: PlanRun,
-  ): Record<string, unknown> | null | undefined {
-    if (introspection === undefined) return undefined;
-    const result = executeSync({ schema: this.#options.schema, document: introspection, variableValues: variables });
-    for (const error of result.errors ?? []) errors.add(error.message, error);
-    return clientNames(result.data, responseNames);
+  /** Answers what the run's operation asks of the schema itself. */
+  introspect({ variables, errors }: PlanRun): Introspect {
+    return introspecting(this.#options.schema, variables, errors);
   }
-}
-
-function clientNames(
-  data: ExecutionResult['data'],
-  names: ReadonlyMap<string, string>,
-): Record<string, unknown> | null {
-  if (data === null || data === undefined) return null;
-  const renamed = emptyObject();
-  for (const [key, value] of Object.entries(data)) renamed[names.get(key) ?? key] = value;
-  return renamed;
 }
 
 /**

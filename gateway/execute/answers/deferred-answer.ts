@@ -4,6 +4,7 @@
  * read: https://github.com/graphql/defer-stream-wg/discussions/48
  */
 import { GraphQLError, type ExecutionResult } from 'graphql';
+import type { Introspect } from '#gateway/respond/introspection.ts';
 import type { Path, ResponseErrors } from '#gateway/respond/response-errors.ts';
 import type { DeferredPart } from '#gateway/respond/shape.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -58,7 +59,7 @@ export interface DeferredAnswer {
   readonly parts: readonly DeferredPart[];
   /** Of the whole run; grows. */
   readonly errors: ResponseErrors;
-  readonly introspection: Data | undefined;
+  readonly introspect: Introspect;
   /** The client's labels by the engine's. */
   readonly labels: ReadonlyMap<string, string | undefined>;
   readonly deferral: Deferral;
@@ -70,7 +71,7 @@ export interface DeferredAnswer {
 
 /** Streams an answer; when nothing of it is left to defer, it is the whole answer and no stream. */
 export function deliver(answer: DeferredAnswer): AsyncIterableIterator<IncrementalResult> | ExecutionResult {
-  const { data, errors, deferral, introspection, labels } = answer;
+  const { data, errors, deferral, introspect, labels } = answer;
   const waiting: DeferredPart[] = [];
   const ids = new Map<DeferredPart, string>();
   let announced: PendingPart[] = [];
@@ -128,7 +129,7 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
       waiting.splice(index, 1);
       const below: DeferredPart[] = [];
       shaping = part;
-      const shown = part.shape(errors, introspection, below);
+      const shown = part.shape(errors, introspect, below);
       if (shown === undefined) continue;
       keep(below, shown, part.path);
       const label = labels.get(part.label);

@@ -1,0 +1,82 @@
+/**
+ * What an operation asks of the schema itself (`__schema`, `__type`), at its root or at a field below that gives the query
+ * type again: graphql-js answers it, each place of the operation once for each run.
+ */
+import {
+  executeSync,
+  Kind,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLSchema,
+  type SelectionNode,
+} from 'graphql';
+import { withUsedVariables } from '#gateway/plan/specialise.ts';
+import type { OperationPart } from '#gateway/plan/flatten.ts';
+import { jsonOf } from './json-text.ts';
+import type { ResponseErrors } from './response-errors.ts';
+
+/** The answer for one place, and the same as JSON. */
+export interface Introspected {
+  readonly value: unknown;
+  readonly text: string;
+}
+
+/** Answers the question of one place, as {@link introspectionAt} wrote it. */
+export type Introspect = (question: DocumentNode) => Introspected;
+
+const ANSWER = 'answer';
+
+/** @param nodes the fields of `part` that are one in the answer */
+export function introspectionAt(nodes: readonly FieldNode[], { operation, fragments }: OperationPart): DocumentNode {
+  const selections = nodes.map((node) => ({ ...node, alias: { kind: Kind.NAME, value: ANSWER } as const }));
+  const used = withUsedVariables({
+    operation: {
+      ...operation,
+      operation: 'query' as never,
+      directives: [],
+      selectionSet: { kind: Kind.SELECTION_SET, selections },
+    },
+    fragments: reached(selections, fragments),
+  });
+  return { kind: Kind.DOCUMENT, definitions: [used.operation, ...used.fragments.values()] };
+}
+
+type Fragments = OperationPart['fragments'];
+
+function reached(selections: readonly SelectionNode[], fragments: Fragments): Fragments {
+  const found = new Map<string, FragmentDefinitionNode>();
+  const walk = (below: readonly SelectionNode[]): void => {
+    for (const selection of below) {
+      if (selection.kind !== Kind.FRAGMENT_SPREAD) {
+        walk(selection.selectionSet?.selections ?? []);
+      } else if (!found.has(selection.name.value)) {
+        const fragment = fragments.get(selection.name.value)!;
+        found.set(selection.name.value, fragment);
+        walk(fragment.selectionSet.selections);
+      }
+    }
+  };
+  walk(selections);
+  return found;
+}
+
+/** @param errors where those of introspection are added */
+export function introspecting(
+  schema: GraphQLSchema,
+  variables: Readonly<Record<string, unknown>>,
+  errors: ResponseErrors,
+): Introspect {
+  const known = new Map<DocumentNode, Introspected>();
+  return (question) => {
+    let introspected = known.get(question);
+    if (introspected === undefined) {
+      const { data, errors: failures = [] } = executeSync({ schema, document: question, variableValues: variables });
+      for (const error of failures) errors.add(error.message, error);
+      const value = data?.[ANSWER] ?? null;
+      introspected = { value, text: jsonOf(value) };
+      known.set(question, introspected);
+    }
+    return introspected;
+  };
+}
