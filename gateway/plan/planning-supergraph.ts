@@ -14,6 +14,7 @@ import { directivePlacesOf, restoreDirectives, withPassedLocations } from './exe
 import { oneOfObjectsOf, withOneOf, withoutOneOf } from './one-of.ts';
 import { standInForRequired, type RequiredFields } from './required-fields.ts';
 import { restoreRequired } from './restore-required.ts';
+import { refuseRootRequirements } from './root-requires.ts';
 import { refuseUnsupportedFeatures } from './supported-features.ts';
 
 export interface PlanningSupergraph {
@@ -25,12 +26,13 @@ export interface PlanningSupergraph {
   restore(plan: QueryPlan, operation: string): QueryPlan;
 }
 
-/** @throws GraphQLError when the text is not SDL; UnsupportedFeatures when the engine does not enforce what it uses */
+/** @throws GraphQLError when the text is not SDL; UnsupportedFeatures when the engine does not enforce what it uses; RootRequirements */
 export function preparePlanning(supergraphSdl: string): PlanningSupergraph {
   // A planner that never answers, in a test, has no supergraph.
   if (supergraphSdl === '') return { sdl: '', apiSdl: (planners) => planners, restore: (plan) => plan };
   const source = parse(supergraphSdl, { noLocation: true });
   refuseUnsupportedFeatures(source);
+  refuseRootRequirements(supergraphSdl);
   const oneOf = new Set(oneOfObjectsOf(source).map(({ name }) => name.value));
   const known = withoutOneOf(source);
   const ordered: DocumentNode = { ...known, definitions: known.definitions.map(resolvableKeysFirst) };

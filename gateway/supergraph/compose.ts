@@ -1,8 +1,8 @@
 /** Composition of subgraph schemas into one supergraph, with findings that name file and line. */
 import { composeServices } from '@apollo/composition';
 import { GraphQLError, parse, Source, type ASTNode, type DocumentNode } from 'graphql';
+import { complaintOf, rootRequirementsOf } from '#gateway/plan/root-requires.ts';
 import { inputObjectsOf, oneOfObjectsOf, withOneOf, withoutOneOf } from '#gateway/plan/one-of.ts';
-import { rootRequirementsOf } from './root-requires.ts';
 import type { SubgraphSource } from './schema-source.ts';
 
 /** One error or hint. */
@@ -63,12 +63,10 @@ export function compose(sources: readonly SubgraphSource[]): Composition {
 
 /** The planner would ask for such a field without what it requires. */
 const rootRequirements = (document: DocumentNode): Finding[] =>
-  rootRequirementsOf(document).map(({ type, field }) => ({
+  rootRequirementsOf(document).map((requirement) => ({
     code: 'REQUIRES_ON_ROOT_FIELD',
-    message:
-      `The field ${type}.${field.name.value} has @requires, but a root type has no object whose other fields could be ` +
-      'sent. Give it an argument for what it needs, or move it to an entity that has the required fields.',
-    places: placesOf([field], new Map()),
+    message: complaintOf(requirement),
+    places: placesOf([requirement.field], new Map()),
   }));
 
 /** Which input objects take exactly one field: those of which any subgraph says so, or that one would refuse the rest. */

@@ -3,6 +3,7 @@ import { composeServices } from '@apollo/composition';
 import { parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { createEngine } from '#gateway/execute/engine.ts';
+import { RootRequirements } from '#gateway/plan/root-requires.ts';
 import { UnsupportedFeatures } from '#gateway/plan/supported-features.ts';
 
 function composed(imports: string, typeDefs: string, more = ''): string {
@@ -50,6 +51,33 @@ describe('a supergraph is refused whose demands are not enforced', () => {
         '"@key", "@tag", "@inaccessible", "@shareable", "@authenticated"',
         'type Query { open: Int @tag(name: "x") hidden: Int @inaccessible secret: Int @authenticated }',
       ),
+    );
+  });
+});
+
+describe('a supergraph composed elsewhere whose root fields require others is refused', () => {
+  test.each([
+    ['Query', 'type Query { region: String @external prices: Int @requires(fields: "region") }', 'Query.prices'],
+    [
+      'Mutation',
+      'type Query { open: Int } type Mutation { region: String @external order: Int @requires(fields: "region") }',
+      'Mutation.order',
+    ],
+  ])('%s', async (root, typeDefs, field) => {
+    const link =
+      'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@requires", "@external"])';
+    const owner =
+      root === 'Query' ? 'type Query { region: String }' : 'type Query { a: Int } type Mutation { region: String }';
+    const { supergraphSdl } = composeServices([
+      { name: 'owner', url: 'http://owner', typeDefs: parse(`${link} ${owner}`) },
+      { name: 'asker', url: 'http://asker', typeDefs: parse(`${link} ${typeDefs}`) },
+    ]);
+    const line = supergraphSdl!.split('\n').findIndex((each) => each.includes('requires: "region"')) + 1;
+    await expect(load(supergraphSdl!)).rejects.toThrow(RootRequirements);
+    await expect(load(supergraphSdl!)).rejects.toThrow(
+      `supergraph:${line}: REQUIRES_ON_ROOT_FIELD: The field ${field} has @requires, but a root type has no object whose ` +
+        'other fields could be sent. Give it an argument for what it needs, or move it to an entity that has the ' +
+        'required fields. It is of the subgraph ASKER.',
     );
   });
 });
