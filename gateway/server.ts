@@ -3,6 +3,7 @@
  * here is implemented elsewhere.
  */
 import { join } from 'node:path';
+import type { GraphQLSchema } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
@@ -95,6 +96,8 @@ export interface RunningServer {
   /** The port it listens on. */
   readonly port: number;
   readonly supergraph: SupergraphManager;
+  /** What clients see of it now: the API. */
+  readonly schema: GraphQLSchema;
   /** Resolves when the server is ready; rejects when background work failed before. */
   readonly ready: Promise<void>;
   /** Lets running requests end (for at most the configured time), then ends everything it started. Idempotent. */
@@ -107,7 +110,7 @@ export interface RunningServer {
  *   running then
  */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
-  const log = options.log ?? createLogger(config.logLevel);
+  const log = options.log ?? createLogger(config.log);
   const began = performance.now();
   const timing = (step: string): void => log.debug({ step, ms: Math.round(performance.now() - began) }, 'start-up');
   const endings = new Endings((error) => log.error({ err: error }, 'Something did not end as it should.'));
@@ -262,7 +265,16 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     });
     ready.catch(() => undefined); // For those who await it.
     for (const name of config.unused) log.warn({ variable: name }, 'This variable has no effect in this version.');
-    return { url: publicBaseUrl(), port, supergraph, ready, close };
+    return {
+      url: publicBaseUrl(),
+      port,
+      supergraph,
+      get schema() {
+        return engines.schema;
+      },
+      ready,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -1,6 +1,6 @@
 /**
- * `npm run compose [-- --strict] [--output <file>] [<supergraph.yaml>]`: composes the supergraph and prints what is
- * wrong with it, with file and line. Exit codes: 0 composed, 1 errors (or, with --strict, hints), 2 wrong usage.
+ * `npm run compose [-- --strict] [--output <file>] [<supergraph.yaml>]`: composes the supergraph (the one that
+ * SUPERGRAPH names, unless one is given) and prints what is wrong with it, with file and line. Exit codes: 0 composed, 1 errors (or, with --strict, hints), 2 wrong usage.
  */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -20,7 +20,8 @@ async function main(): Promise<number> {
     console.error(USAGE);
     return values.help === true ? 0 : 2;
   }
-  const { subgraphs } = await readSupergraphFile(resolve(positionals[0] ?? 'supergraph.yaml'));
+  const file = positionals[0] ?? (process.env.SUPERGRAPH || 'supergraph.yaml');
+  const { subgraphs } = await readSupergraphFile(resolve(file));
   const { supergraphSdl, errors, hints } = compose(await Promise.all(subgraphs.map((entry) => loadSchema(entry))));
   for (const hint of hints) console.error(`hint   ${describe(hint)}`);
   for (const error of errors) console.error(`error  ${describe(error)}`);

@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util';
 import { UPSERT_DOCUMENT, type DocumentInput } from './ingest/document-input.ts';
 import { folderDocuments } from './ingest/folder.ts';
-import { showProgress } from './ingest/progress.ts';
+import { showProgress } from './bootstrap/progress.mjs';
 import { FatalIngestError, ingest } from './ingest/run.ts';
 import { INGEST } from './ingest/bounds.ts';
 

@@ -36,7 +36,7 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => stop.abort(new Error(`Stopped by ${signal}; running it again goes on.`)));
   const config = loadConfig();
-  const log = createLogger(config.logLevel);
+  const log = createLogger(config.log);
   await using stores = await openStores(config, log);
   const call = systemCalls(stores.clients, stop.signal, config.bounds.indexing.callTimeoutMs);
   const mend = values.mend === true;

@@ -2,8 +2,11 @@
  * `npm run subgraph -- <name> [--port <p>]`: serves one subgraph alone, for `SUBGRAPH_<NAME>_URL` of a gateway. It is
  * configured by the same variables as the gateway.
  */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '#gateway/config/config.ts';
+import { runningEmbeddedPostgres } from './embedded/running-postgres.ts';
+import { explain } from './serve/explain.ts';
+import { loadConfig } from '#gateway/config/config.ts';
 import { isOwnSubgraph } from '#gateway/mount/mount.ts';
 import { startSubgraphServer } from '#gateway/subgraph-server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
@@ -19,15 +22,20 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const config = loadConfig(values.port === undefined ? process.env : { ...process.env, PORT: values.port });
+  const env = values.port === undefined ? process.env : { ...process.env, PORT: values.port };
+  let config = loadConfig(env);
   if (config.stores.postgres === undefined && name !== 'object' && name !== 'inference') {
-    console.error(
-      `The embedded PostgreSQL belongs to the gateway's process. Set DATABASE_URL to a server that both reach (or to \`off\`).`,
-    );
-    process.exitCode = 1;
-    return;
+    const DATABASE_URL = await runningEmbeddedPostgres(join(config.dataDir, 'postgres'));
+    if (DATABASE_URL === undefined) {
+      console.error(
+        `No server runs on ${config.dataDir}, whose embedded PostgreSQL this subgraph could use. Start one (npm start), or set DATABASE_URL to a server that both reach (or to \`off\`).`,
+      );
+      process.exitCode = 1;
+      return;
+    }
+    config = loadConfig({ ...env, DATABASE_URL });
   }
-  const log = createLogger(config.logLevel);
+  const log = createLogger(config.log);
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled rejection.'));
   const server = await startSubgraphServer(name, config, log);
   let stopping = false;
@@ -46,7 +54,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
+  console.error(explain(error));
+  process.exit(1);
 }

@@ -39,7 +39,7 @@ export interface Config {
   readonly supergraphFile: string;
   readonly ingestOnStart: boolean;
   readonly runLibrarian: boolean;
-  readonly logLevel: VariableValues['LOG_LEVEL'];
+  readonly log: { readonly level: VariableValues['LOG_LEVEL']; readonly format: VariableValues['LOG_FORMAT'] };
   /** Bounds of resources, by the room that keeps them (`gateway/bounds/`). */
   readonly bounds: AllBoundValues;
   /** How the directives of the supergraph that protect fields are held. */
@@ -205,7 +205,7 @@ function build(
     supergraphFile: resolve(env.SUPERGRAPH),
     ingestOnStart: env.INGEST_ON_START && env.OIDC_ISSUER === undefined,
     runLibrarian: env.RUN_LIBRARIAN && env.OIDC_ISSUER === undefined && env.DATABASE_URL !== 'off',
-    logLevel: env.LOG_LEVEL,
+    log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     bounds: boundValues(env),
     authorization: {
       unauthorized: env.UNAUTHORIZED_FIELDS,

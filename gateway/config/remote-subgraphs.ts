@@ -60,7 +60,7 @@ export function readSubgraphSettings(
 ): RemoteSubgraphs['byName'] {
   if (env.SUBGRAPH_SUBSCRIPTIONS?.includes('://') === true)
     faults.push(
-      'SUBGRAPH_SUBSCRIPTIONS must be `graphql-ws` or `sse`; an address belongs to one subgraph: SUBGRAPH_<NAME>_SUBSCRIPTIONS.',
+      'SUBGRAPH_SUBSCRIPTIONS must be `auto`, `graphql-ws` or `sse`; an address belongs to one subgraph: SUBGRAPH_<NAME>_SUBSCRIPTIONS.',
     );
   const byName: Record<string, Record<string, unknown>> = {};
   for (const [variable, value] of Object.entries(env)) {

@@ -73,13 +73,14 @@ const headerNames = list
 const subscriptions = text
   .refine(
     (value) =>
+      value === 'auto' ||
       value === 'graphql-ws' ||
       value === 'sse' ||
       (URL.canParse(value) && /^(https?|wss?):$/.test(new URL(value).protocol)),
-    'must be `graphql-ws`, `sse`, or a URL that starts with ws://, wss://, http:// or https://',
+    'must be `auto`, `graphql-ws`, `sse`, or a URL that starts with ws://, wss://, http:// or https://',
   )
-  .transform((value): { protocol: 'graphql-ws' | 'sse'; url?: string } =>
-    value === 'graphql-ws' || value === 'sse'
+  .transform((value): { protocol: 'auto' | 'graphql-ws' | 'sse'; url?: string } =>
+    value === 'auto' || value === 'graphql-ws' || value === 'sse'
       ? { protocol: value }
       : { protocol: value.startsWith('ws') ? 'graphql-ws' : 'sse', url: value },
   );
@@ -194,6 +195,12 @@ export const Variables = z.object({
     'server',
     'info',
     'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
+  ),
+  LOG_FORMAT: withDefault(
+    z.enum(['auto', 'json', 'text']),
+    'server',
+    'auto',
+    'How it is written: `json`, one object a line; `text`, for people; `auto` is `text` where standard error is a terminal, and `json` elsewhere.',
   ),
 
   OIDC_ISSUER: optional(
@@ -490,8 +497,8 @@ export const Variables = z.object({
   SUBGRAPH_SUBSCRIPTIONS: withDefault(
     subscriptions,
     'remote',
-    'graphql-ws',
-    'How subscriptions of remote subgraphs are made: `graphql-ws` or `sse` (graphql-sse, distinct connections), at the `routing_url`; or for one subgraph a URL, where `ws://` and `wss://` mean graphql-ws, `http://` and `https://` SSE.',
+    'auto',
+    'How subscriptions of remote subgraphs are made: `graphql-ws`, `sse` (graphql-sse, distinct connections), or `auto`, which asks for the first and, where there are no WebSockets, for the second; at the `routing_url`; or for one subgraph a URL, where `ws://` and `wss://` mean graphql-ws, `http://` and `https://` SSE.',
   ),
   SUBGRAPH_SHARE_SUBSCRIPTIONS: withDefault(
     z.enum(['off', 'start', 'live'], 'must be `off`, `start` or `live`'),

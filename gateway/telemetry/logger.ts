@@ -1,4 +1,5 @@
-/** Structured logs, one JSON object a line on standard error, without secrets. */
+/** Structured logs without secrets on standard error: one JSON object a line, or what people read on a terminal. */
+import { createRequire } from 'node:module';
 import { pino, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
@@ -28,11 +29,21 @@ export const redactText = (text: string): string =>
     .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1[redacted]@')
     .replace(/\b(Bearer) +[A-Za-z0-9._~+/=-]+/gi, '$1 [redacted]');
 
-/**
- * @param level the least level that is written; `silent` writes nothing
- * @param destination where lines go. @default standard error, so that a program's own output stays readable
- */
-export function createLogger(level: string, destination: { write(line: string): void } = process.stderr): Logger {
+/** `auto` is `text` where standard error is a terminal, and `json` elsewhere. */
+export type LogFormat = 'auto' | 'json' | 'text';
+
+export interface LoggerOptions {
+  /** The least level that is written; `silent` writes nothing. */
+  readonly level: string;
+  /** @default 'auto' */
+  readonly format?: LogFormat;
+  /** Where lines go. @default standard error, so that a program's own output stays readable */
+  readonly destination?: { write(line: string): void; readonly isTTY?: boolean };
+}
+
+export function createLogger({ level, format = 'auto', destination = process.stderr }: LoggerOptions): Logger {
+  const terminal = destination.isTTY === true;
+  const written = format === 'text' || (format === 'auto' && terminal) ? readable(terminal) : (line: string) => line;
   return pino(
     {
       level,
@@ -43,8 +54,19 @@ export function createLogger(level: string, destination: { write(line: string): 
       serializers: { err: (error: unknown) => serializeError(error, 0) },
     },
     // Messages and stacks are free text; addresses with passwords get into them through client libraries.
-    { write: (line: string) => destination.write(redactText(line)) },
+    { write: (line: string) => destination.write(written(redactText(line))) },
   );
+}
+
+/** Lines for people; loaded only where people read, for it is not small. */
+function readable(colours: boolean): (line: string) => string {
+  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
+  return prettyFactory({
+    colorize: colours,
+    // Whoever stands before a terminal knows the day.
+    translateTime: 'SYS:HH:MM:ss',
+    singleLine: true,
+  }) as (line: string) => string;
 }
 
 interface LoggedError {

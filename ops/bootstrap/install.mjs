@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { FolderLockedError, lockFolder } from './folder-lock.mjs';
 import { processStartTime } from './processes.mjs';
+import { showProgress } from './progress.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
 /** Where those who install take turns. */
 const TURNS = new URL('.local-data/install/', ROOT);
 /** Which npm is at work, for those who come after a process that was killed and whose npm was not. */
 const AT_WORK = new URL('npm.json', TURNS);
+/** What the packages take on disk, in MB, so that whoever waits knows for what. tests/architecture holds it to the truth. */
+export const ABOUT_MB = { production: 320, development: 640 };
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
@@ -27,16 +30,24 @@ export async function ensureInstalled({ dev }) {
     await outlastAbandonedNpm();
     const missing = missingPackages({ dev });
     if (missing.length === 0) return;
-    console.error(`Installing dependencies (${missing.length} missing or out of date) …`);
-    await npm([
-      'ci',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--include=optional',
-      ...(dev ? ['--include=dev'] : []),
-      ...quietly(),
-    ]);
+    const megabytes = dev ? ABOUT_MB.development : ABOUT_MB.production;
+    console.error(
+      `Installing ${missing.length} packages (about ${megabytes} MB on disk) with npm; a first time takes a minute or so …`,
+    );
+    const began = Date.now();
+    await whileShowing(missing, () =>
+      npm([
+        'ci',
+        '--ignore-scripts',
+        '--no-audit',
+        '--no-fund',
+        '--no-progress',
+        '--include=optional',
+        ...(dev ? ['--include=dev'] : []),
+        ...quietly(),
+      ]),
+    );
+    console.error(`Installed in ${Math.round((Date.now() - began) / 1_000)} s.`);
   } finally {
     await lock.release();
   }
@@ -64,6 +75,27 @@ export function missingPackages({ dev, root = ROOT }) {
       return !existsSync(new URL(`${path}/package.json`, root));
     })
     .map(([path]) => path);
+}
+
+/** Shows how many of `packages` are there while npm works: its own spinner says nothing of that. */
+async function whileShowing(packages, work) {
+  const bar = showProgress('Packages', packages.length);
+  const started = Date.now();
+  const timer = setInterval(() => {
+    // npm removes what was there first; what is older than this installation says nothing of it.
+    bar.update(packages.filter((path) => isNewer(new URL(`${path}/package.json`, ROOT), started)).length);
+  }, 1_000);
+  try {
+    await work();
+    bar.update(packages.length);
+  } finally {
+    clearInterval(timer);
+    bar.end();
+  }
+}
+
+function isNewer(file, time) {
+  return (statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? 0) >= time;
 }
 
 /**

@@ -69,11 +69,13 @@ export async function openCluster(
       },
     );
   }
-  const { dev, ino } = await stat(directory);
-  // Device and inode: the name follows the folder when it is moved, and a copy of the folder gets another one.
-  const name = `tributary-${dev.toString(36)}-${ino.toString(36)}`;
+  const name = clusterName(await stat(directory));
   return { directory, address: addressOf(directory, identity), name, password: password.trim() };
 }
+
+/** By device and inode: the name follows the folder when it is moved, and a copy of the folder gets another one. */
+export const clusterName = ({ dev, ino }: { dev: number; ino: number }): string =>
+  `tributary-${dev.toString(36)}-${ino.toString(36)}`;
 
 /**
  * How PostgreSQL is told where the cluster is. It needs an absolute path that it can enter, but as `nobody` it may have

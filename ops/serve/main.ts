@@ -5,21 +5,23 @@ import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { SERVE } from './bounds.ts';
 import { startExamples } from './examples.ts';
+import { explain } from './explain.ts';
+import { firstQuery } from './first-query.ts';
+import { requireFreePort } from './free-port.ts';
 import { EXAMPLE_PAGES, GRAPHIQL_TABS, RUN_VIEWER_PATH } from './pages.ts';
 import { startBackground } from '#ops/ingest/background.ts';
 import type { FirstRunProgress } from '#ops/ingest/first-run.ts';
-import { showProgress, type Progress } from '#ops/ingest/progress.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
-import { ConfigError, loadConfig, type Config } from '#gateway/config/config.ts';
-import { startServer, type RunningServer } from '#gateway/server.ts';
+import { showProgress, type Progress } from '#ops/bootstrap/progress.mjs';
+import { loadConfig, type Config } from '#gateway/config/config.ts';
+import { startServer } from '#gateway/server.ts';
 import { Endings } from '#gateway/endings.ts';
-import { createLogger, redactText, type Logger } from '#gateway/telemetry/logger.ts';
+import { createLogger, type Logger } from '#gateway/telemetry/logger.ts';
 import {
   ordersOfFirstProcess,
   startWorkers,
   tellReady,
   workerCount,
-  WorkerError,
+  type Served,
   type WorkerOrders,
 } from './workers.ts';
 
@@ -29,14 +31,10 @@ process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
 /** The project's own folder, where its lock file and packages are. */
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** One query to paste, which touches all five kinds of store. */
-const FIRST_QUERY =
-  '{ search(query: "retry with backoff", first: 3) { edges { score node { text document { title file { sizeBytes } entities(first: 3) { edges { node { name } } } } } } } }';
-
 async function main(): Promise<void> {
   const orders = await ordersOfFirstProcess();
-  const config = loadConfig();
-  const log = createLogger(config.logLevel);
+  const config = configured();
+  const log = createLogger(config.log);
   // A promise that nobody awaits has failed: worth knowing, never worth everybody's connection.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'Unhandled rejection.'));
 
@@ -51,15 +49,17 @@ async function main(): Promise<void> {
   });
 
   try {
-    if (orders !== undefined) return await serve(config, log, endings, orders, (server) => tellReady(server.url));
+    if (orders !== undefined) return await serve(config, log, endings, orders, (served) => tellReady(served));
     const count = workerCount(process.argv.slice(2));
+    // Before anything that takes long: it would have been for nothing.
+    await requireFreePort(config.server.host, config.server.port);
     const lock = await lockDataFolder(config.dataDir);
     endings.add(() => lock.release());
     const embedded =
       config.stores.postgres === undefined ? startStore(config, count, log, endings, () => stop(1)) : undefined;
     const embeddedPostgres = embedded?.then(({ url }) => url);
     if (count === 1)
-      return await serve(config, log, endings, { ordinal: 1, embeddedPostgres }, (server) => announce(server, config));
+      return await serve(config, log, endings, { ordinal: 1, embeddedPostgres }, (served) => announce(served, config));
     const workers = startWorkers({
       count,
       program: new URL(import.meta.url),
@@ -68,11 +68,21 @@ async function main(): Promise<void> {
       log,
     });
     endings.add(() => workers.close());
-    const url = await workers.ready;
-    if (!endings.begun) announce({ url }, config);
+    const served = await workers.ready;
+    if (!endings.begun) announce(served, config);
   } catch (error) {
     if (!endings.begun) console.error(explain(error));
     await endings.close();
+    process.exit(1);
+  }
+}
+
+/** The configuration; each of its faults is told once, and the process ends. */
+function configured(): Config {
+  try {
+    return loadConfig();
+  } catch (error) {
+    console.error(explain(error));
     process.exit(1);
   }
 }
@@ -86,7 +96,7 @@ async function serve(
     ordinal,
     embeddedPostgres,
   }: Omit<WorkerOrders, 'embeddedPostgres'> & { embeddedPostgres: string | Promise<string> | undefined },
-  ready: (server: RunningServer) => void,
+  ready: (served: Served) => void,
 ): Promise<void> {
   const bar = firstStartBar();
   // What must be done once is the first worker's.
@@ -103,7 +113,7 @@ async function serve(
   await server.ready;
   bar.end();
   if (endings.begun) return;
-  ready(server);
+  ready({ url: server.url, firstQuery: firstQuery(server.schema) });
   if (ordinal === 1) endings.add(startExamples(server, config, log));
 }
 
@@ -132,6 +142,7 @@ function startStore(
   endings: Endings,
   onLost: () => void,
 ): Promise<EmbeddedPostgres> {
+  log.info('Starting the embedded PostgreSQL.');
   const starting = startEmbeddedPostgres({
     dataDir: join(config.dataDir, 'postgres'),
     log: (line) => log.debug({ store: 'postgres' }, line),
@@ -179,7 +190,7 @@ function handleSignals(stop: (exitCode: number) => void, log: Logger, worker: bo
   }
 }
 
-function announce({ url }: Pick<RunningServer, 'url'>, config: Config): void {
+function announce({ url, firstQuery }: Served, config: Config): void {
   const authorization = config.mode === 'development' ? '' : " -H 'authorization: Bearer <access token>'";
   console.log(`
 Tributary is ready.
@@ -190,26 +201,8 @@ ${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health 
 
 One query to paste into GraphiQL (or a terminal):
 
-  curl -s ${url}/graphql -H 'content-type: application/json'${authorization} -d '${JSON.stringify({ query: FIRST_QUERY })}'
+  curl -s ${url}/graphql -H 'content-type: application/json'${authorization} -d '${JSON.stringify({ query: firstQuery })}'
 `);
 }
-
-/** What a person needs to know of a failed start. */
-function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof WorkerError) return error.message;
-  const { message, stack } = error as Error;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'EADDRINUSE') return `${message}\nSomething listens there already. Stop it, or set PORT.`;
-  if (error instanceof CodedError)
-    return redactText(
-      `${message}${error.extensions.hint === undefined ? '' : ` ${error.extensions.hint}`}${causeOf(error)}`,
-    );
-  // Errors of our own say what is wrong; of others' only the stack says where they come from.
-  return redactText(
-    error instanceof Error && error.name !== 'Error' && error.name !== 'TypeError' ? message : (stack ?? String(error)),
-  );
-}
-
-const causeOf = ({ cause }: Error): string => (cause instanceof Error ? `\n  ${cause.message}` : '');
 
 await main();

@@ -18,12 +18,20 @@ export interface WorkerOrders {
   readonly embeddedPostgres: string | undefined;
 }
 
+/** What there is to announce. */
+export interface Served {
+  /** Where clients reach it. */
+  readonly url: string;
+  /** A query to begin with. */
+  readonly firstQuery: string;
+}
+
 export interface WorkerPool {
   /**
-   * Where clients reach the workers, once all serve. Rejects with a {@link WorkerError} where one ends before; it has
+   * What the workers serve, once all do. Rejects with a {@link WorkerError} where one ends before; it has
    * said why.
    */
-  readonly ready: Promise<string>;
+  readonly ready: Promise<Served>;
   /** Ends all workers in good order, and those that take too long at once. */
   close(): Promise<void>;
 }
@@ -39,7 +47,7 @@ export interface WorkerPoolOptions {
 }
 
 /** What a worker says: that it waits for its orders, then that it serves. */
-type WorkerMessage = { readonly ready: false } | { readonly ready: true; readonly url: string };
+type WorkerMessage = { readonly ready: false } | { readonly ready: true; readonly served: Served };
 
 /**
  * How many processes are to serve, by the command line; 1 unless it says otherwise.
@@ -74,7 +82,7 @@ export async function ordersOfFirstProcess(): Promise<WorkerOrders | undefined> 
 }
 
 /** In a worker: says that it serves. */
-export const tellReady = (url: string): void => void process.send?.({ ready: true, url } satisfies WorkerMessage);
+export const tellReady = (served: Served): void => void process.send?.({ ready: true, served } satisfies WorkerMessage);
 
 /** Starts the workers; the first alone, since it may have migrations to run and faults to report. */
 export function startWorkers({ count, program, embeddedPostgres, patienceMs, log }: WorkerPoolOptions): WorkerPool {
@@ -91,7 +99,7 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
   const timers = new Set<NodeJS.Timeout>();
   let closing = false;
 
-  const start = (ordinal: number, pause: number = SERVE.firstPauseMs): Promise<string> =>
+  const start = (ordinal: number, pause: number = SERVE.firstPauseMs): Promise<Served> =>
     new Promise((resolve, reject) => {
       const worker = cluster.fork();
       workers.add(worker);
@@ -99,7 +107,7 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
       worker.on('message', (message: WorkerMessage) => {
         if (!message.ready) return void worker.send({ ordinal, embeddedPostgres } satisfies WorkerOrders);
         ready = true;
-        resolve(message.url);
+        resolve(message.served);
       });
       worker.on('error', (error) => log.error({ err: error, worker: ordinal }, 'The channel to a worker failed.'));
       worker.once('exit', (code, signal) => {
@@ -137,11 +145,11 @@ export function startWorkers({ count, program, embeddedPostgres, patienceMs, log
   };
 
   let started = false;
-  const startAll = async (): Promise<string> => {
-    const url = await start(1);
+  const startAll = async (): Promise<Served> => {
+    const served = await start(1);
     await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 2)));
     started = true;
-    return url;
+    return served;
   };
   const ready = startAll();
   ready.catch(() => undefined); // For who awaits it.

@@ -84,7 +84,6 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/relational/documents/chunking.ts: CHUNKING',
     'ops/ingest/first-run.ts: CORPUS_VERSION',
   ],
-  'Characters on a terminal.': ['ops/ingest/progress.ts: WIDTH'],
   'How many stores follow a document.': ['subgraphs/relational/schema/documents.ts: assumedSize'],
   'Kinds of steps, told apart by number.': ['gateway/respond/shape-plan.ts'],
   'Weights: what is worth how much.': [

@@ -1,7 +1,10 @@
 /** What docs/dependencies.md holds back, package.json pins and .github/dependabot.yml leaves alone are the same. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { ABOUT_MB } from '#ops/bootstrap/install.mjs';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -59,4 +62,12 @@ test('no range of package.json reaches a version that is held back', () => {
       .map(([name]) => name),
   );
   expect(reaching).toEqual([]);
+});
+
+test('what an installation says that it takes is what it takes', () => {
+  const [kilobytes] = execFileSync('du', ['-sk', fileURLToPath(new URL('../../node_modules', import.meta.url))], {
+    encoding: 'utf8',
+  }).split('\t');
+  expect(Number(kilobytes) / 1024 / ABOUT_MB.development).toBeGreaterThan(0.75);
+  expect(Number(kilobytes) / 1024 / ABOUT_MB.development).toBeLessThan(1.35);
 });

@@ -14,7 +14,7 @@ import { startServer, type BackgroundServices } from '#gateway/server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
 import { startBackground } from '#ops/ingest/background.ts';
-import { showProgress } from '#ops/ingest/progress.ts';
+import { showProgress } from '#ops/bootstrap/progress.mjs';
 import { handWritten } from './hand-written.ts';
 import { serverCpuMs } from './process-cpu.ts';
 
@@ -59,7 +59,7 @@ const background = startBackground({
 });
 let progress: ReturnType<typeof showProgress> | undefined;
 const server = await startServer(config, {
-  log: createLogger('error'),
+  log: createLogger({ level: 'error' }),
   background: (given) => background((services = given)),
 });
 const byHand = await handWritten({

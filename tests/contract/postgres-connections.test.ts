@@ -125,7 +125,7 @@ describe('prepared statements', () => {
     const { preparedStatements } = postgresOptions(
       loadConfig({ DATABASE_URL: database.url, DATABASE_PREPARED_STATEMENTS: 'off' }),
       database.url,
-      createLogger('silent'),
+      createLogger({ level: 'silent' }),
     );
     await open(one({ preparedStatements }), async (postgres) => {
       for (let n = 0; n < 5; n++) await postgres.read(as('a'), raw('SELECT $1::int AS x', [n]));
@@ -154,36 +154,39 @@ describe('a password that is exchanged under a running server', () => {
         PGPASSWORD_FILE: file,
         PGDATABASE: name,
       });
-      await open(postgresOptions(config, config.current.postgresUrl, createLogger('silent')), async (postgres) => {
-        const who = raw('SELECT session_user AS me, pg_backend_pid() AS pid');
-        const [before] = await postgres.read<{ me: string; pid: number }>(as('a'), who);
-        expect(before!.me).toBe(role);
-        await sql(
-          database.url,
-          `ALTER ROLE ${role} PASSWORD 'second'; SELECT pg_terminate_backend(${before!.pid}, 5000)`,
-        );
-        // Without the new password, whoever asks is told which variable is wrong.
-        await expect(postgres.read(as('a'), who)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
-        await expect(postgres.read(as('a'), who)).rejects.toMatchObject({
-          extensions: { hint: expect.stringContaining('PGPASSWORD') as string },
-        });
-        await writeFile(file, 'second\n');
-        const [after] = await postgres.read<{ me: string; pid: number }>(as('a'), who);
-        expect(after!.me).toBe(role);
-        expect(after!.pid).not.toBe(before!.pid);
-        const listening = await postgres.listen(
-          'rotated',
-          () => undefined,
-          () => undefined,
-        );
-        await listening.close();
-        await postgres.maintain([raw('SELECT 1')]);
-        // A file that is away or empty for a moment changes nothing.
-        await rm(file);
-        expect(config.current.value('PGPASSWORD')).toBe('second');
-        await writeFile(file, '');
-        expect(config.current.value('PGPASSWORD')).toBe('second');
-      });
+      await open(
+        postgresOptions(config, config.current.postgresUrl, createLogger({ level: 'silent' })),
+        async (postgres) => {
+          const who = raw('SELECT session_user AS me, pg_backend_pid() AS pid');
+          const [before] = await postgres.read<{ me: string; pid: number }>(as('a'), who);
+          expect(before!.me).toBe(role);
+          await sql(
+            database.url,
+            `ALTER ROLE ${role} PASSWORD 'second'; SELECT pg_terminate_backend(${before!.pid}, 5000)`,
+          );
+          // Without the new password, whoever asks is told which variable is wrong.
+          await expect(postgres.read(as('a'), who)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+          await expect(postgres.read(as('a'), who)).rejects.toMatchObject({
+            extensions: { hint: expect.stringContaining('PGPASSWORD') as string },
+          });
+          await writeFile(file, 'second\n');
+          const [after] = await postgres.read<{ me: string; pid: number }>(as('a'), who);
+          expect(after!.me).toBe(role);
+          expect(after!.pid).not.toBe(before!.pid);
+          const listening = await postgres.listen(
+            'rotated',
+            () => undefined,
+            () => undefined,
+          );
+          await listening.close();
+          await postgres.maintain([raw('SELECT 1')]);
+          // A file that is away or empty for a moment changes nothing.
+          await rm(file);
+          expect(config.current.value('PGPASSWORD')).toBe('second');
+          await writeFile(file, '');
+          expect(config.current.value('PGPASSWORD')).toBe('second');
+        },
+      );
     } finally {
       await rm(folder, { recursive: true });
       await sql(database.url, `DROP OWNED BY ${role}; DROP ROLE ${role}`);

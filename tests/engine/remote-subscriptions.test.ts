@@ -25,6 +25,8 @@ class Counter {
   produced = 0;
   ended = 0;
   headers: IncomingHttpHeaders = {};
+  /** Methods of the requests that asked for no WebSocket, or where there is none. */
+  readonly requests: (string | undefined)[] = [];
   readonly #waiting: (() => void)[] = [];
 
   readonly roots = {
@@ -60,7 +62,7 @@ class Counter {
   }
 }
 
-type Protocol = 'graphql-ws' | 'sse';
+type Protocol = 'auto' | 'graphql-ws' | 'sse';
 
 /** graphql-sse's own server takes all events at once; this one waits until they are read. */
 async function patientEventStream(counter: Counter, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -76,7 +78,10 @@ async function patientEventStream(counter: Counter, request: IncomingMessage, re
   response.end('event: complete\n\n');
 }
 
-async function listen(counter: Counter, patient = false): Promise<{ url: string; lose: () => void }> {
+async function listen(
+  counter: Counter,
+  { patient = false, sockets: withSockets = true }: { patient?: boolean; sockets?: boolean } = {},
+): Promise<{ url: string; lose: () => void }> {
   const handler = createHandler({
     schema,
     context: () => ({}),
@@ -90,12 +95,13 @@ async function listen(counter: Counter, patient = false): Promise<{ url: string;
   });
   const server = createServer((request, response) => {
     counter.headers = request.headers;
+    counter.requests.push(request.method);
     // Both reject when the client goes away in the middle of a write, which is not the server's fault.
     (patient ? patientEventStream(counter, request, response) : handler(request, response)).catch(() =>
       response.destroy(),
     );
   });
-  const webSockets = new WebSocketServer({ server });
+  const webSockets = new WebSocketServer(withSockets ? { server } : { noServer: true });
   webSockets.on('connection', (_, request) => (counter.headers = request.headers));
   const disposable = useServer({ schema, roots: counter.roots }, webSockets);
   closing.push(() => disposable.dispose());
@@ -250,7 +256,7 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
 
   test('a reader that is slow stops the subgraph, and misses nothing', async () => {
     const counter = new Counter();
-    const { url } = await listen(counter, true);
+    const { url } = await listen(counter, { patient: true });
     const total = 600;
     const events = await stream(client(protocol, url)(`subscription { count(to: ${total}, size: 100000) }`));
     for (let index = 0; index < 20; index++) {
@@ -262,6 +268,48 @@ describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
     for (let index = 20; index < total; index++)
       expect(numberOf((await events.next()).value as ExecutionResult)).toBe(index);
     expect((await events.next()).done).toBe(true);
+  });
+});
+
+describe('where nobody says which protocol the subgraph speaks', () => {
+  const source = 'subscription { count(to: 2) }';
+  const numbers = async (opening: Parameters<typeof stream>[0]): Promise<number[]> => {
+    const found: number[] = [];
+    for await (const event of await stream(opening)) found.push(numberOf(event));
+    return found;
+  };
+
+  test('it is found out by asking, and remembered', async () => {
+    const counter = new Counter();
+    const { url } = await listen(counter, { sockets: false });
+    const subscribeTo = client('auto', url);
+    expect(await numbers(subscribeTo(source))).toEqual([0, 1]);
+    expect(counter.requests).toEqual(['GET', 'POST']);
+    expect(await numbers(subscribeTo(source))).toEqual([0, 1]);
+    expect(counter.requests).toEqual(['GET', 'POST', 'POST']);
+  });
+
+  test('WebSockets are asked for first', async () => {
+    const counter = new Counter();
+    const { url } = await listen(counter);
+    expect(await numbers(client('auto', url)(source))).toEqual([0, 1]);
+    expect(counter.requests).toEqual([]);
+  });
+
+  test.each<[number, string, object]>([
+    [404, 'SUBGRAPH_UNAVAILABLE', { hint: expect.stringMatching(/^Set SUBGRAPH_FAR_SUBSCRIPTIONS to the address/) }],
+    [400, 'SUBGRAPH_UNAVAILABLE', { hint: expect.stringMatching(/^Set SUBGRAPH_FAR_SUBSCRIPTIONS to the address/) }],
+    [401, 'UNAUTHENTICATED', {}],
+    [403, 'FORBIDDEN', {}],
+    [429, 'RATE_LIMITED', {}],
+  ])('what is answered with %s is %s, and the variable that mends it is named', async (status, code, extensions) => {
+    const server = createServer((_, response) => response.writeHead(status).end('<html>no</html>'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    closing.push(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
+    for (const protocol of ['auto', 'graphql-ws'] as const)
+      await expect(client(protocol, url)(source)).rejects.toMatchObject({ code, extensions });
   });
 });
 

@@ -78,7 +78,9 @@ async function ask(query: string, variables?: Record<string, unknown>): Promise<
   const document = parse(query);
   const context = testContext();
   const result = await engine.execute({ document, variables, context });
-  return received(maskResult(result, { requestId: 'r', principal: context.principal }, createLogger('silent')));
+  return received(
+    maskResult(result, { requestId: 'r', principal: context.principal }, createLogger({ level: 'silent' })),
+  );
 }
 
 const refusal = (message: RegExp | string, service: string) => ({

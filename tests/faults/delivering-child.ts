@@ -10,7 +10,7 @@ import { createLogger } from '#gateway/telemetry/logger.ts';
 import { openStores } from '#ops/reconcile/open-stores.ts';
 
 const config = loadConfig();
-const log = createLogger(config.logLevel);
+const log = createLogger(config.log);
 await using stores = await openStores(config, log);
 const [when, at] = (process.env['KILL_AT'] ?? '').split(' ');
 const clients = new Map<string, SubgraphClient>(

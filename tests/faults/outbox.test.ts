@@ -55,7 +55,7 @@ describe.skipIf(!TEST_PGVECTOR_URL || !NEO4J.uri || !S3.endpoint || !TEST_TOXIPR
         ...s3Variables(S3.endpoint!, `outbox-${run}`),
       };
       const config = loadConfig(env);
-      stores = await openStores(config, createLogger('fatal'));
+      stores = await openStores(config, createLogger({ level: 'fatal' }));
     });
     afterAll(async () => {
       stop.abort();

@@ -287,7 +287,7 @@ test('subgraphs that run apart know whose request it is, and refuse everybody bu
     INTERNAL_TOKEN_SECRET: 'k'.repeat(32),
     ...oidc,
   };
-  const log = createLogger('silent');
+  const log = createLogger({ level: 'silent' });
   const apart = await Promise.all(
     (['relational', 'inference'] as const).map((name) => startSubgraphServer(name, loadConfig(shared), log)),
   );

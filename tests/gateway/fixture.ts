@@ -215,7 +215,7 @@ export async function startTestServer(
     ...env,
   });
   const server = await startServer(config, {
-    log: createLogger('info', { write: (line) => void log.push(line) }),
+    log: createLogger({ level: 'info', destination: { write: (line) => void log.push(line) } }),
     subgraphs: { library: async () => librarySubgraph(library), reviews: async () => reviewsSubgraph(library) },
     ...options,
   });

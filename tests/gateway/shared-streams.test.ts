@@ -362,7 +362,7 @@ test('a client that leaves what it was sent unread for too long is closed with t
     },
     guard: { check: () => undefined } as never,
     authenticate: () => Promise.resolve({ tenantId: 'a', subject: 's', roles: [], scopes: [] }),
-    log: createLogger('silent'),
+    log: createLogger({ level: 'silent' }),
     message: { bytes: 1_000, depth: 100, values: 100 },
     sockets: 2,
     operationsPerSocket: 2,

@@ -153,7 +153,7 @@ describe('installation', () => {
     using one = startProgram(process.execPath, ['ops/install.mjs'], { cwd: project, env });
     using other = startProgram(process.execPath, ['ops/install.mjs'], { cwd: project, env });
     expect([await one.exited(), await other.exited()], one.output + other.output).toEqual([0, 0]);
-    expect(`${one.output}${other.output}`.match(/^Installing dependencies/gm)).toHaveLength(1);
+    expect(`${one.output}${other.output}`.match(/^Installing 2 packages \(about \d+ MB on disk\)/gm)).toHaveLength(1);
     expect(missing(true)).toEqual([]);
     using again = startProgram(process.execPath, ['ops/install.mjs'], { cwd: project });
     expect(await again.exited()).toBe(0);

@@ -47,7 +47,7 @@ export async function startTestServer(env: Record<string, string> = {}): Promise
     let services: BackgroundServices | undefined;
     const background = startBackground();
     const server = await startServer(config, {
-      log: createLogger(config.logLevel),
+      log: createLogger(config.log),
       graphiqlTabs: GRAPHIQL_TABS,
       pages: EXAMPLE_PAGES,
       background: (given) => background((services = given)),

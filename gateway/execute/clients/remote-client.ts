@@ -51,7 +51,7 @@ export interface RemoteClientOptions extends Partial<BoundValues<typeof REMOTE>>
    * connection and a subscription. @default tenant, subject, roles and scopes
    */
   identity?: (principal: Principal) => string;
-  /** How subscriptions are made. @default graphql-ws, at `url` */
+  /** How subscriptions are made. @default auto, at `url` */
   subscriptions?: { readonly protocol: SubscriptionProtocol; readonly url?: string };
   /** Who may join a subscription that is open. @default off */
   shareSubscriptions?: SubscriptionSharing;
@@ -103,7 +103,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   });
   const subscriptions = remoteSubscriptions(
     bounds,
-    options.subscriptions?.protocol ?? 'graphql-ws',
+    options.subscriptions?.protocol ?? 'auto',
     new URL(options.subscriptions?.url ?? options.url),
     options.connectionParameters,
   );

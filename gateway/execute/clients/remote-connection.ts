@@ -13,7 +13,7 @@ import {
   type RemoteEvents,
   type StreamBounds,
 } from './remote-subscription.ts';
-import { readerTooSlow, subscriptionBroke, type SubgraphFailure } from './subgraph-failure.ts';
+import { NoWebSocket, notAllowed, readerTooSlow, subscriptionBroke, type SubgraphFailure } from './subgraph-failure.ts';
 
 /** Who asks. */
 export interface ConnectionIdentity {
@@ -177,8 +177,12 @@ export class RemoteConnection {
       reason instanceof CodedError || (reason instanceof Error && closeCode === undefined)
         ? reason
         : (error ?? new Error(`${String(code)} ${String(text)}`));
+    const { name } = this.#bounds;
+    const status = upgradeRefusal(cause);
     const failure = (): SubgraphFailure =>
-      subscriptionBroke(this.#bounds.name, { opened: this.#connected, closeCode, cause });
+      status === undefined || this.#connected
+        ? subscriptionBroke(name, { opened: this.#connected, closeCode, cause })
+        : (notAllowed(name, status, cause) ?? new NoWebSocket(name, status, cause));
     for (const fail of [...this.#streams.values()]) fail(failure());
     this.close();
   }
@@ -213,6 +217,12 @@ export class RemoteConnection {
       }
     };
   }
+}
+
+/** The status of HTTP with which a WebSocket was refused, where that was the answer: `ws` tells it in words alone. */
+function upgradeRefusal(cause: unknown): number | undefined {
+  const status = cause instanceof Error ? /^Unexpected server response: (\d{3})$/.exec(cause.message)?.[1] : undefined;
+  return status === undefined ? undefined : Number(status);
 }
 
 /** The payload of a message with numbers to keep; undefined for all others, which the library reads well enough. */

@@ -8,9 +8,9 @@ import type { ExchangeBounds } from './remote-exchange.ts';
 /**
  * `graphql-ws`: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md (the subprotocol
  * `graphql-transport-ws`). `sse`: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, in its distinct
- * connections mode.
+ * connections mode. `auto`: the first, and where there are no WebSockets the second.
  */
-export type SubscriptionProtocol = 'graphql-ws' | 'sse';
+export type SubscriptionProtocol = 'auto' | 'graphql-ws' | 'sse';
 
 /** One event of a stream as it came. */
 export interface RemoteEvent {

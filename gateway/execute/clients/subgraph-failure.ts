@@ -32,6 +32,18 @@ export class SubgraphFailure extends CodedError {
   }
 }
 
+/** A WebSocket was asked for where there are none: another protocol may be spoken there. */
+export class NoWebSocket extends SubgraphFailure {
+  /** @param status of HTTP, with which the request for one was answered */
+  constructor(name: string, status: number, cause: unknown) {
+    const variable = `SUBGRAPH_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_SUBSCRIPTIONS`;
+    super(`The subgraph ${name} takes no WebSocket for subscriptions at its address (HTTP status ${status}).`, {
+      hint: `Set ${variable} to the address of its subscriptions, where ws:// means graphql-ws and http:// server-sent events.`,
+      cause,
+    });
+  }
+}
+
 export const unreachable = (name: string, cause: unknown): SubgraphFailure =>
   new SubgraphFailure(`The subgraph ${name} cannot be reached.`, { transient: true, cause });
 
@@ -66,6 +78,23 @@ export function retryAfterOf(header: string | string[] | undefined): { retryAfte
   return Number.isFinite(seconds) ? { retryAfterSeconds: Math.max(0, seconds) } : {};
 }
 
+/** What an HTTP status alone says of who asks; undefined where it says nothing of the kind. */
+export function notAllowed(
+  name: string,
+  status: number | undefined,
+  cause?: unknown,
+  retryAfter?: string | string[],
+): SubgraphFailure | undefined {
+  const code = codeOfStatus(status);
+  if (code === undefined) return undefined;
+  return new SubgraphFailure(`The subgraph ${name} ${REFUSALS[code]} (HTTP status ${status}).`, {
+    code,
+    unhealthy: false,
+    extensions: code === 'RATE_LIMITED' ? retryAfterOf(retryAfter) : {},
+    cause,
+  });
+}
+
 /**
  * @param status of HTTP, where there was one
  * @param retryAfter the answer's header
@@ -76,15 +105,8 @@ export function notGraphQL(
   cause?: unknown,
   retryAfter?: string | string[],
 ): SubgraphFailure {
-  const code = codeOfStatus(status);
-  if (code !== undefined) {
-    return new SubgraphFailure(`The subgraph ${name} ${REFUSALS[code]} (HTTP status ${status}).`, {
-      code,
-      unhealthy: false,
-      extensions: code === 'RATE_LIMITED' ? retryAfterOf(retryAfter) : {},
-      cause,
-    });
-  }
+  const refused = notAllowed(name, status, cause, retryAfter);
+  if (refused !== undefined) return refused;
   const how = status === undefined ? '' : ` (HTTP status ${status})`;
   return new SubgraphFailure(`The subgraph ${name} gave an answer that is not GraphQL${how}.`, {
     transient: status === 502 || status === 503 || status === 504,

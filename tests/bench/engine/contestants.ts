@@ -50,7 +50,7 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
     }),
   );
   const engine = await createEngine({ supergraphSdl, clients });
-  const log = createLogger('error');
+  const log = createLogger({ level: 'error' });
   const engines = new EngineHost<Engine>((error) => log.error({ err: error }));
   await engines.replace(engine, () => Promise.resolve());
   const { bounds } = loadConfig({});

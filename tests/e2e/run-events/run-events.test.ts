@@ -216,7 +216,7 @@ test('where the runs subgraph is a server of its own, its streams are passed on'
     OIDC_ISSUER: issuer.url,
     OIDC_AUDIENCE: 'tributary',
   };
-  const log = createLogger('silent');
+  const log = createLogger({ level: 'silent' });
   const apart = await startSubgraphServer('runs', loadConfig(shared), log);
   const gateway = await startServer(loadConfig({ ...shared, SUBGRAPH_RUNS_URL: `${apart.url}/graphql` }), { log });
   try {

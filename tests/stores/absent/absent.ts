@@ -38,7 +38,7 @@ export function absences(store: string, rows: readonly Absence[], secrets: reado
       // A person can act only on a whole sentence.
       expect(extensions.hint).toMatch(/\S{2,} \S{2,}/);
       let logged = '';
-      createLogger('trace', { write: (line) => (logged += line) }).error({ err: error }, told);
+      createLogger({ level: 'trace', destination: { write: (line) => (logged += line) } }).error({ err: error }, told);
       expect(logged).toContain(code);
       for (const secret of [SECRET, ...secrets])
         for (const text of [told, logged, JSON.stringify(extensions)]) expect(text).not.toContain(secret);

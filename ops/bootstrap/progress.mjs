@@ -1,22 +1,17 @@
-/** A progress bar for people, and a few plain lines where there is no terminal. */
-
-export interface Progress {
-  /** Shows that `done` of the total are done. */
-  update(done: number): void;
-  /** Ends the line. */
-  end(): void;
-}
+// A progress bar for people, and a few plain lines where there is no terminal. Plain JavaScript, because the installer
+// shows one before there is anything that reads TypeScript.
 
 const WIDTH = 30;
 
 /**
  * Shows progress on `out`: a bar that redraws itself on a terminal, a line for each quarter elsewhere.
- * @param label what is being done
- * @param total how many there are; 0 shows a bare count
+ * @param {string} label what is being done
+ * @param {number} total how many there are; 0 shows a bare count
+ * @param {NodeJS.WriteStream} [out] @default standard error
  */
-export function showProgress(label: string, total: number, out: NodeJS.WriteStream = process.stderr): Progress {
+export function showProgress(label, total, out = process.stderr) {
   let lastShown = -1;
-  const part = (done: number): number => (total === 0 ? 0 : Math.min(1, done / total));
+  const part = (done) => (total === 0 ? 0 : Math.min(1, done / total));
   return {
     update: (done) => {
       if (out.isTTY) {

@@ -1,0 +1,84 @@
+/** What a person before a terminal is told by a start that cannot succeed, and in what form a server speaks. */
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSchema, parse, validate } from 'graphql';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createLogger, type LoggerOptions } from '#gateway/telemetry/logger.ts';
+import { firstQuery } from '#ops/serve/first-query.ts';
+import { cleanEnvironment, startProgram } from './program.ts';
+
+const START = fileURLToPath(new URL('../../ops/start.mjs', import.meta.url));
+
+let dataDir: string;
+
+beforeEach(() => {
+  dataDir = join(mkdtempSync(join(tmpdir(), 'tributary-test-')), 'data');
+});
+
+afterEach(() => {
+  rmSync(join(dataDir, '..'), { recursive: true, force: true });
+});
+
+const start = (env: NodeJS.ProcessEnv) =>
+  startProgram(process.execPath, [START], { env: cleanEnvironment({ DATA_DIR: dataDir, ...env }) });
+
+test('each fault of the configuration is told once, without a trace', async () => {
+  using program = start({ PORT: 'abc', LOG_LEVEL: 'loud' });
+  expect(await program.exited()).toBe(1);
+  expect(program.output.match(/PORT must be a whole number/g)).toHaveLength(1);
+  expect(program.output.match(/LOG_LEVEL/g)).toHaveLength(1);
+  expect(program.output).toMatch(/^The configuration has 2 faults:\n {2}- .*\n {2}- .*\n$/);
+  expect(existsSync(dataDir)).toBe(false);
+});
+
+test('a taken port is told before a store is started, with what to do', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  try {
+    using program = start({ HOST: '127.0.0.1', PORT: String(port) });
+    expect(await program.exited()).toBe(1);
+    expect(program.output).toBe(
+      `listen EADDRINUSE: address already in use 127.0.0.1:${port}\nSomething listens there already. Stop it, or set PORT.\n`,
+    );
+    expect(existsSync(dataDir)).toBe(false);
+  } finally {
+    taken.close();
+  }
+});
+
+test.each<[LoggerOptions['format'], boolean, RegExp]>([
+  ['auto', false, /^\{"level":"warn","time":"[^"]+","store":"neo4j","msg":"It is down\."\}\n$/],
+  [
+    'auto',
+    true,
+    // eslint-disable-next-line no-control-regex -- the colours of a terminal
+    /^\[\d\d:\d\d:\d\d\] \x1b\[33mWARN\x1b\[39m: \x1b\[36mIt is down\.\x1b\[39m \x1b\[90m\{"store":"neo4j"\}\x1b\[39m\n$/,
+  ],
+  ['json', true, /^\{"level":"warn"/],
+  ['text', false, /^\[\d\d:\d\d:\d\d\] WARN: It is down\. \{"store":"neo4j"\}\n$/],
+])('the log speaks to people on a terminal and JSON elsewhere (%s, terminal: %s)', (format, isTTY, expected) => {
+  let written = '';
+  const log = createLogger({ level: 'info', format, destination: { isTTY, write: (line) => void (written += line) } });
+  log.warn({ store: 'neo4j', password: 'canary' }, 'It is down.');
+  // A secret is no more for people than for programs.
+  expect(written).not.toContain('canary');
+  expect(written.replace(/,?"password":"\[redacted\]"/, '')).toMatch(expected);
+});
+
+test.each([
+  [
+    'type Query { me(id: ID!): User users(first: Int! = 10): [User!]! } type User { id: ID! name: String friends: [User] }',
+    '{ users { __typename id name } }',
+  ],
+  ['type Query { now: String }', '{ now }'],
+  ['type Query { me(id: ID!): String }', '{ __schema { queryType { fields { name description } } } }'],
+])('the query that a start suggests is one that the API answers: %s', (sdl, query) => {
+  const schema = buildSchema(sdl);
+  expect(firstQuery(schema)).toBe(query);
+  expect(validate(schema, parse(query))).toEqual([]);
+});
