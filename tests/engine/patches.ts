@@ -35,7 +35,7 @@ export async function applyPatches(stream: AsyncIterable<ExecutionResult>, plain
 }
 
 function applyPatch(data: unknown, { path, data: patch }: IncrementalPatch, nulls: Path[]): void {
-  const target = path.reduce((value, part) => (value as Data | null | undefined)?.[part], data);
+  const target = path.reduce((value, part) => own(value as Data | null | undefined, part), data);
   if (typeof target !== 'object' || target === null)
     throw new Error(`A patch is for ${JSON.stringify(path)}, where there is nothing.`);
   if (patch === null) nulls.push(path);
@@ -48,13 +48,17 @@ function applyPatch(data: unknown, { path, data: patch }: IncrementalPatch, null
  */
 function merge(target: Data, patch: Data): void {
   for (const [key, value] of Object.entries(patch)) {
-    const present = target[key];
+    const present = own(target, key);
     if (present === null) continue;
     if (typeof present === 'object' && present !== null && typeof value === 'object' && value !== null)
       merge(present as Data, value as Data);
     else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   }
 }
+
+/** What `__proto__` or `toString` is in an answer, and not in every object. */
+const own = (value: Data | null | undefined, key: string | number): unknown =>
+  value !== null && value !== undefined && Object.hasOwn(value, key) ? value[key] : undefined;
 
 function withNull(data: unknown, plain: unknown, path: Path): unknown {
   if (data === null || plain === null) return null;

@@ -8,11 +8,6 @@ export interface Conformance {
   /** By what they show. */
   readonly operations: Readonly<Record<string, ConformanceOperation>>;
   readonly engine?: Partial<EngineOptions>;
-  /**
-   * Whether parts of its operations can be deferred: a deferred part asks for its objects again, by their keys, and some
-   * folders' subgraphs know an object only where they gave it, or give another value there. @default true
-   */
-  readonly inParts?: boolean;
   /** Subgraphs that answer nothing: whatever they are asked fails as a whole. @default none */
   readonly down?: readonly string[];
 }
@@ -22,7 +17,10 @@ export interface ConformanceOperation {
   readonly variables?: Record<string, unknown>;
   /** Of the request; decides progressive overrides. @default a random one */
   readonly requestId?: string;
-  /** As {@link Conformance.inParts}, of this operation. @default true */
+  /**
+   * Whether parts of it may be deferred at random: a deferred part asks for its objects again, by their keys, and where its
+   * fields have other values there the parts do not add up. @default true
+   */
   readonly inParts?: boolean;
   /** Reasoned from GraphQL's and Federation's specifications. */
   readonly data: unknown;

@@ -14,10 +14,11 @@ const accounts: Account[] = [
   { id: 'u2', currency: 'USD', locale: null },
 ];
 
+const shop = { id: 's1', till: 'GBP' };
+
 const payments = ['p1', 'p2'].map((id) => ({ id }));
 
 export default conformance({
-  inParts: false,
   subgraphs: {
     bank: {
       typeDefs: `
@@ -43,8 +44,8 @@ export default conformance({
         Query: {
           users: () => accounts,
           me: () => accounts[0],
-          shop: () => ({ id: 's1', till: 'GBP' }),
-          holders: () => [...accounts, { id: 's1', till: 'GBP' }],
+          shop: () => shop,
+          holders: () => [...accounts, shop],
         },
         User: {
           __resolveReference: ({ id }: Account) => accounts.find((account) => account.id === id),
@@ -52,7 +53,7 @@ export default conformance({
           best: () => payments[0],
           wallet: () => ({ cards: [[{ last: payments[1] }, null], [{ last: null }]] }),
         },
-        Shop: { payments: () => payments },
+        Shop: { __resolveReference: () => shop, payments: () => payments },
         Payment: {
           amount: ({ id }: { id: string }, { currency, digits }: { currency?: string; digits: number }) =>
             `${id} in ${currency} with ${digits}`,

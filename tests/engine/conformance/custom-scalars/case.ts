@@ -4,6 +4,8 @@ import { conformance, exact } from '../case.ts';
 const polluting = JSON.parse('{"__proto__": {"x": 1}, "constructor": null, "list": [1, "2", null, {}]}') as unknown;
 const echo = (_: unknown, { value }: { value: unknown }) => value;
 
+const event = { at: { seconds: 5 }, data: { n: 0, __typename: 'Strange' } };
+
 export default conformance({
   subgraphs: {
     a: {
@@ -16,8 +18,9 @@ export default conformance({
           echo,
           again: echo,
           many: (_: unknown, { values }: { values: unknown[] }) => values,
-          event: () => ({ at: { seconds: 5 }, data: { n: 0, __typename: 'Strange' } }),
+          event: () => event,
         },
+        Event: { __resolveReference: () => event },
       },
     },
     b: {

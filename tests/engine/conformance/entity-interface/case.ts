@@ -7,8 +7,9 @@ const accounts = [
   { __typename: 'User', id: '3', email: null },
 ];
 
+const byId = ({ id }: { id: string }) => accounts.find((account) => account.id === id);
+
 export default conformance({
-  inParts: false,
   subgraphs: {
     accounts: {
       typeDefs: `
@@ -21,8 +22,9 @@ export default conformance({
           accounts: () => accounts,
           account: (_: unknown, { id }: { id: string }) => accounts.find((account) => account.id === id),
         },
-        Account: { __resolveReference: ({ id }: { id: string }) => accounts.find((account) => account.id === id) },
-        Bot: { owner: () => accounts[0] },
+        Account: { __resolveReference: byId },
+        User: { __resolveReference: byId },
+        Bot: { __resolveReference: byId, owner: () => accounts[0] },
       },
     },
     usage: {

@@ -174,12 +174,14 @@ export default conformance({
     },
     'on a mutation: queries that follow have what may stand on a query': {
       query: 'mutation ($w: String!) @locale(name: "de") @writer(name: $w) { touch(id: "a") { name price @upper } }',
+      inParts: false, // A part is asked by a query.
       variables: { w: 'me' },
       data: { touch: { name: 'na@de@me', price: 'PA@de' } },
     },
     'on variables': {
       query: `query ($x: Int @sensitive(level: 3), $n: Int @sensitive, $c: String @sensitive(level: 2)) {
         defined(x: $x) item(id: "a") { defined(x: $x) price(currency: $c) @upper(times: $n) } }`,
+      inParts: false, // A part is asked by a fetch that has other variables.
       variables: { x: 1, n: 1, c: 'E' },
       data: {
         defined: ['sensitive 3=3'],

@@ -6,8 +6,9 @@ import { conformance } from '../case.ts';
 
 const products = ['1', '2', '3'].map((id) => ({ __typename: 'Product', id, name: `p${id}` }));
 
+const book = { __typename: 'Book', id: 'b1', title: 'One' };
+
 export default conformance({
-  inParts: false,
   down: ['stock'],
   subgraphs: {
     shop: {
@@ -26,9 +27,11 @@ export default conformance({
             { label: 'a', products: products.slice(0, 2) },
             { label: 'b', products: [products[2], null] },
           ],
-          found: () => [products[0], { __typename: 'Book', id: 'b1', title: 'One' }, products[1]],
+          found: () => [products[0], book, products[1]],
         },
         Mutation: { add: () => products[1] },
+        Product: { __resolveReference: ({ id }: { id: string }) => products.find((product) => product.id === id) },
+        Book: { __resolveReference: () => book },
       },
     },
     stock: {

@@ -4,7 +4,6 @@ import { conformance } from '../case.ts';
 const product = { upc: 'u1', weight: 5, price: 10, dimensions: { width: 2 } };
 
 export default conformance({
-  inParts: false,
   subgraphs: {
     products: {
       isFederation1: true,
@@ -57,6 +56,7 @@ export default conformance({
       data: { top: [{ upc: 'u1', inStock: true, postage: 50, dimensions: { width: 2 } }] },
     },
     'with @provides, beside a schema of Federation 2': {
+      inParts: false, // A part is asked of whoever owns the field, who tells another value here than the place provides.
       query: `{ review { product { price reviews { author { name email } } } } }`,
       data: { review: { product: { price: 10, reviews: [{ author: { name: 'told by reviews', email: '1@x' } }] } } },
     },

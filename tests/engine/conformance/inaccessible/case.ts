@@ -1,8 +1,9 @@
 /** `@inaccessible`: used between subgraphs, hidden from clients, values included. */
 import { conformance } from '../case.ts';
 
+const item = { secret: 's1', price: 5 };
+
 export default conformance({
-  inParts: false,
   subgraphs: {
     a: {
       typeDefs: `
@@ -24,13 +25,14 @@ export default conformance({
           ],
           colour: () => 'BLACK',
           colours: () => ['RED', 'BLACK'],
-          item: () => ({ secret: 's1', price: 5 }),
+          item: () => item,
           sure: () => ({ colour: 'BLACK' }),
           nodes: () => [
             { __typename: 'Shown', id: 1 },
             { __typename: 'Kept', id: 2 },
           ],
         },
+        Item: { __resolveReference: () => item },
       },
     },
     b: {

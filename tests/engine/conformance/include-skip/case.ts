@@ -1,14 +1,21 @@
 /** `@include` and `@skip`, anywhere: what is left out is neither answered nor asked for. */
 import { conformance } from '../case.ts';
 
+const users = [
+  { id: 1, name: 'A', weight: 3 },
+  { id: 2, name: 'B', weight: 4 },
+];
+
 export default conformance({
-  inParts: false,
   subgraphs: {
     a: {
       typeDefs: `type Query { user: User count: Int } type User @key(fields: "id") { id: ID! name: String weight: Int friend: User }`,
       resolvers: {
-        Query: { user: () => ({ id: 1, name: 'A', weight: 3 }), count: () => 1 },
-        User: { friend: () => ({ id: 2, name: 'B', weight: 4 }) },
+        Query: { user: () => users[0], count: () => 1 },
+        User: {
+          __resolveReference: ({ id }: { id: string }) => users.find((user) => String(user.id) === id),
+          friend: () => users[1],
+        },
       },
     },
     b: {

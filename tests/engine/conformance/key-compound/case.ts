@@ -14,7 +14,6 @@ const item = (kind: string, number: number, id: string): Item => ({
 });
 
 export default conformance({
-  inParts: false,
   subgraphs: {
     a: {
       typeDefs: `
@@ -24,6 +23,7 @@ export default conformance({
         type Org @shareable { id: ID! }`,
       resolvers: {
         Query: { items: () => [item('k', 0, 'o1'), item('k', 0, 'o2'), item('', 1, 'o1'), item('k', 0, 'o1')] },
+        Item: { __resolveReference: ({ kind, number, owner }: Item) => item(kind, number, owner.org.id) },
       },
     },
     b: {

@@ -2,7 +2,6 @@
 import { conformance } from '../case.ts';
 
 export default conformance({
-  inParts: false,
   subgraphs: {
     orders: {
       typeDefs: `type Query { product: Product } type Product @key(fields: "id") { id: ID! }`,
@@ -10,7 +9,14 @@ export default conformance({
     },
     catalogue: {
       typeDefs: `type Product @key(fields: "id") @key(fields: "sku region") { id: ID! sku: String! region: String! title: String }`,
-      resolvers: { Product: { sku: ({ id }: { id: string }) => `s${id}`, region: () => 'eu', title: () => 'Title' } },
+      resolvers: {
+        Product: {
+          id: ({ id, sku }: { id?: string; sku: string }) => id ?? sku.slice(1),
+          sku: ({ id, sku }: { id: string; sku?: string }) => sku ?? `s${id}`,
+          region: ({ region }: { region?: string }) => region ?? 'eu',
+          title: () => 'Title',
+        },
+      },
     },
     stock: {
       typeDefs: `

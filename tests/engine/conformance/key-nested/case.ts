@@ -1,8 +1,9 @@
 /** Entities whose keys are entities of other subgraphs, and entities found only through their parents. */
 import { conformance } from '../case.ts';
 
+const team = { id: 't1', title: 'Team 1' };
+
 export default conformance({
-  inParts: false,
   subgraphs: {
     teams: {
       typeDefs: `
@@ -13,10 +14,12 @@ export default conformance({
       resolvers: {
         Query: {
           seats: () => [
-            { user: { id: 'u1' }, team: { id: 't1', title: 'Team 1' } },
-            { user: { id: 'u2' }, team: { id: 't1', title: 'Team 1' } },
+            { user: { id: 'u1' }, team },
+            { user: { id: 'u2' }, team },
           ],
         },
+        Seat: { __resolveReference: ({ user }: { user: { id: string } }) => ({ user, team }) },
+        Team: { __resolveReference: () => team },
       },
     },
     people: {

@@ -15,7 +15,6 @@ const note = (entry: string): string => {
 let balance = 0;
 
 export default conformance({
-  inParts: false,
   subgraphs: {
     a: {
       typeDefs: `
@@ -48,6 +47,7 @@ export default conformance({
   },
   operations: {
     'in the order of the document, each with what follows from it': {
+      inParts: false, // A part is asked when the fields behind it have run, and tells the balance of then.
       query: `mutation { reset { balance } one: add(by: 1) { balance seen } double { id } two: add(by: 3) { balance } again: double { id seen } }`,
       data: {
         reset: { balance: 0 },
@@ -58,6 +58,7 @@ export default conformance({
       },
     },
     'fragments do not change the order, nor does a failure': {
+      inParts: false, // As above.
       query: `mutation ($by: Int!) { ...R fail { id } ... { double { id } } add(by: $by) { balance } } fragment R on Mutation { reset { id } }`,
       variables: { by: 2 },
       data: { reset: { id: 'acc' }, fail: null, double: { id: 'was 0' }, add: { balance: 2 } },

@@ -1,13 +1,14 @@
 /** `@override(label:)`: a field moves for some requests. */
 import { conformance } from '../case.ts';
 
+const bill = { id: 1, amount: 1, note: 'old', owner: 'old', due: 'old' };
+
 export default conformance({
-  inParts: false,
   engine: { overrides: (label, { requestId }) => (label === 'new-notes' ? requestId.startsWith('canary') : undefined) },
   subgraphs: {
     old: {
       typeDefs: `type Query { bill: Bill } type Bill @key(fields: "id") { id: ID! amount: Int note: String owner: String due: String }`,
-      resolvers: { Query: { bill: () => ({ id: 1, amount: 1, note: 'old', owner: 'old', due: 'old' }) } },
+      resolvers: { Query: { bill: () => bill }, Bill: { __resolveReference: () => bill } },
     },
     next: {
       typeDefs: `

@@ -2,7 +2,6 @@
 import { conformance } from '../case.ts';
 
 export default conformance({
-  inParts: false,
   subgraphs: {
     posts: {
       typeDefs: `
@@ -64,11 +63,13 @@ export default conformance({
   operations: {
     'told at once, objects included': {
       query: `{ post { author { name address { city } } } }`,
+      inParts: false, // A part is asked of whoever owns the field, who tells another value here than the place provides.
       data: { post: { author: { name: 'told by posts', address: { city: 'posts’ city' } } } },
       requests: { posts: 1, users: 0 },
     },
     'only what is provided': {
       query: `{ post { author { name age } } }`,
+      inParts: false, // A part is asked of whoever owns the field, who tells another value here than the place provides.
       data: { post: { author: { name: 'told by posts', age: 30 } } },
     },
     'and only where': {
@@ -77,10 +78,12 @@ export default conformance({
       requests: { posts: 1, users: 1 },
     },
     'on members of unions': {
+      inParts: false, // A part is asked of whoever owns the field, who tells another value here than the place provides.
       query: `{ shelf { ... on Book { pages } ... on Film { minutes } } }`,
       data: { shelf: [{ pages: 1 }, { minutes: 2 }] },
     },
     'on implementations of interfaces': {
+      inParts: false, // A part is asked of whoever owns the field, who tells another value here than the place provides.
       query: `{ favourite { title ... on Film { minutes } ... on Book { pages } } latest { ... on Film { minutes } } }`,
       data: { favourite: { title: 'F', minutes: 1 }, latest: { minutes: 2 } },
     },

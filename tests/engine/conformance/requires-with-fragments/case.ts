@@ -8,8 +8,20 @@ interface Content {
   title?: string;
 }
 
+const pages = [
+  {
+    id: 1,
+    content: { __typename: 'Text', title: 'T', words: 5 },
+    parts: [
+      { __typename: 'Image', pixels: 7 },
+      { __typename: 'Text', words: 2 },
+    ],
+  },
+  { id: 2, content: { __typename: 'Image', title: 'I', pixels: 3 }, parts: [] },
+  { id: 3, content: null, parts: null },
+];
+
 export default conformance({
-  inParts: false,
   subgraphs: {
     pages: {
       typeDefs: `
@@ -21,19 +33,9 @@ export default conformance({
         union Part = Text | Image`,
       resolvers: {
         Query: {
-          pages: () => [
-            {
-              id: 1,
-              content: { __typename: 'Text', title: 'T', words: 5 },
-              parts: [
-                { __typename: 'Image', pixels: 7 },
-                { __typename: 'Text', words: 2 },
-              ],
-            },
-            { id: 2, content: { __typename: 'Image', title: 'I', pixels: 3 }, parts: [] },
-            { id: 3, content: null, parts: null },
-          ],
+          pages: () => pages,
         },
+        Page: { __resolveReference: ({ id }: { id: string }) => pages.find((page) => String(page.id) === id) },
       },
     },
     sizes: {
