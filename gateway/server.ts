@@ -193,6 +193,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     endings.add(() => supergraph.close());
     timing('engine');
 
+    const { traceScope } = config.authorization;
     const admitted = operations({
       engines,
       documents: documents(config.bounds.admission),
@@ -200,6 +201,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
       costLimit: costLimits(config.bounds.admission),
+      mayTrace: ({ scopes }) => traceScope === undefined || scopes.includes(traceScope),
       mask: (result, request) => maskResult(result, request, log),
       mutated: () => background?.mutated(),
     });

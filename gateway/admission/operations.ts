@@ -88,6 +88,8 @@ export interface OperationsOptions {
   budget: BudgetLimits;
   /** The most that an operation may cost by its text and variables. */
   costLimit: CostLimit;
+  /** Who may see what operations do to subgraphs and stores (`extensions.trace`). @default nobody */
+  mayTrace?: (principal: Principal) => boolean;
   /** Makes the errors of a result fit for clients. */
   mask(result: ExecutionResult, request: FailedRequest): ExecutionResult;
   /** Called after every mutation, whatever came of it. */
@@ -117,12 +119,15 @@ export function operations({
   timeoutMs,
   budget: limits,
   costLimit: costLimitOf,
+  mayTrace = () => false,
   mask,
   mutated,
 }: OperationsOptions): Operations {
   return {
     admit(raw, caller) {
-      const { query, hash, operationName, variables: given, hasExact, showsCost } = readParameters(raw);
+      const { query, hash, operationName, variables: given, hasExact, showsCost, showsTrace } = readParameters(raw);
+      const trace = showsTrace || caller.headers?.[TRACE_HEADER] === 'true';
+      if (trace && !mayTrace(caller.principal)) throw refusal(traceRefused());
       const text = hash === undefined ? query! : refusing(() => persistedQueries.textOf(hash, query));
       const lease = engines.lease();
       try {
@@ -152,7 +157,7 @@ export function operations({
             headers: caller.headers,
             responseHeaders: caller.responseHeaders,
           });
-          const operation = { document, operationName, variables, context, asText: caller.asText };
+          const operation = { document, operationName, variables, context, asText: caller.asText, trace };
           try {
             if (type !== 'subscription') {
               const result = await (caller.incremental === true && engine.executeIncrementally !== undefined
@@ -197,6 +202,14 @@ export function operations({
     },
   };
 }
+
+/** Asks for a trace of each operation, on whatever transport; `extensions: { "trace": true }` of one. */
+const TRACE_HEADER = 'x-tributary-trace';
+
+const traceRefused = (): CodedError =>
+  new CodedError('FORBIDDEN', 'A trace is not yours to see.', {
+    hint: 'It takes a token with the scope that TRACE_SCOPE names; or ask without `x-tributary-trace` and `extensions.trace`.',
+  });
 
 export const isStream = (result: unknown): result is AsyncIterable<ExecutionResult> =>
   typeof result === 'object' && result !== null && Symbol.asyncIterator in result;

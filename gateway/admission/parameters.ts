@@ -15,6 +15,8 @@ export interface Parameters {
   hasExact: boolean;
   /** Whether `extensions.cost` is asked for. */
   showsCost: boolean;
+  /** Whether `extensions.trace` is. */
+  showsTrace: boolean;
 }
 
 /** @throws OperationRefused for what is no request */
@@ -38,9 +40,16 @@ export function readParameters(raw: unknown): Parameters {
       throw badUserInput('`extensions` must be an object.');
     const values = (variables ?? {}) as Record<string, unknown>;
     const hasExact = checkVariables(values);
-    const showsCost = (extensions as { cost?: unknown } | null | undefined)?.cost === true;
-    const text = isHashAlone ? undefined : (query as string);
-    return { query: text, hash, operationName: operationName || undefined, variables: values, hasExact, showsCost };
+    const { cost, trace } = (extensions ?? {}) as { cost?: unknown; trace?: unknown };
+    return {
+      query: isHashAlone ? undefined : (query as string),
+      hash,
+      operationName: operationName || undefined,
+      variables: values,
+      hasExact,
+      showsCost: cost === true,
+      showsTrace: trace === true,
+    };
   } catch (error) {
     throw error instanceof CodedError ? refusal(error) : error;
   }

@@ -44,6 +44,8 @@ export interface Config {
   readonly bounds: AllBoundValues;
   /** How the directives of the supergraph that protect fields are held. */
   readonly authorization: {
+    /** The scope that a trace of an operation takes; undefined where it takes none. */
+    readonly traceScope: string | undefined;
     readonly unauthorized: 'null' | 'refuse';
     readonly policies: { readonly url: string } | undefined;
   };
@@ -208,6 +210,7 @@ function build(
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     bounds: boundValues(env),
     authorization: {
+      traceScope: env.OIDC_ISSUER === undefined ? undefined : env.TRACE_SCOPE,
       unauthorized: env.UNAUTHORIZED_FIELDS,
       policies: env.POLICY_URL === undefined ? undefined : { url: env.POLICY_URL },
     },

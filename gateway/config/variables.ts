@@ -232,6 +232,12 @@ export const Variables = z.object({
     'roles',
     'The claim that lists roles; dots lead into objects, such as `realm_access.roles`.',
   ),
+  TRACE_SCOPE: withDefault(
+    text,
+    'auth',
+    'trace',
+    'The scope whose holders may ask for a trace of an operation: its plan, its fetches, their times and statements. In development mode everybody may.',
+  ),
   OIDC_CLOCK_SKEW_SECONDS: withDefault(
     integer(0, 600),
     'auth',
