@@ -98,7 +98,7 @@ function openDispatch(
   log: RunsDeps['log'],
 ) {
   const policy = webhookPolicy(allowedHosts);
-  const sender = webhookSender({ policy, secret, timeoutMs: bounds.dispatchTimeoutMs });
+  const sender = webhookSender({ policy, secret, timeoutMs: bounds.dispatchTimeoutMs, log });
   const dispatcher = new Dispatcher(postgresDispatch(postgres, wakeUps), sender, {
     everyMs: bounds.dispatchPollMs,
     concurrency: bounds.dispatchConcurrency,

@@ -1,4 +1,7 @@
 /** The OpenAI drivers, on the stand-in and, where TEST_OPENAI_BASE_URL is set, on the server that it names. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { OpenAIServer } from '#subgraphs/inference/drivers/openai/index.ts';
 import { createOpenAIChat } from '#subgraphs/inference/drivers/openai/chat.ts';
@@ -58,6 +61,27 @@ describe('openai drivers against faults', () => {
       },
     };
   };
+
+  it('are not led elsewhere: a redirection is no answer, and nothing is sent to where it points', async () => {
+    const elsewhere: string[] = [];
+    const pointing = createServer((request, response) => {
+      if (request.url!.startsWith('/elsewhere')) elsewhere.push(request.headers.authorization ?? '');
+      response.writeHead(307, { location: '/elsewhere' }).end();
+    }).listen(0, '127.0.0.1');
+    await once(pointing, 'listening');
+    const server = new OpenAIServer({
+      baseUrl: `http://127.0.0.1:${(pointing.address() as AddressInfo).port}/v1`,
+      apiKey: 'sk-secret-value',
+      timeoutMs: 5_000,
+      urlVariable: 'OPENAI_BASE_URL',
+    });
+    await expect(createOpenAIChat(server, 'any').generate(call(), ask('x'))).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    expect(elsewhere).toEqual([]);
+    await server.close();
+    pointing.close();
+  });
 
   it('say which variable is wrong', async () => {
     await using wrong = await start({ key: 'sk-secret-value', model: 'absent' });

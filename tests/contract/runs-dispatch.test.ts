@@ -1,7 +1,7 @@
 /** Dispatch of runs to a local receiver: signed, repeated, fenced, and never to where it may not go. */
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Dispatcher, type DispatcherOptions } from '#subgraphs/runs/dispatch/dispatcher.ts';
 import { postgresDispatch } from '#subgraphs/runs/drivers/postgres/dispatch.ts';
 import type { Lease, Run } from '#subgraphs/runs/driver.ts';
@@ -257,6 +257,21 @@ describe('where runs may go', () => {
     'https://[fd00:ec2::254]/',
     'https://[::ffff:10.0.0.1]/',
     'https://169.254.169.254./',
+    'https://[::127.0.0.1]/',
+    'https://[::7f00:1]/',
+    'https://[::10.0.0.1]/',
+    'https://[::ffff:0:127.0.0.1]/',
+    'https://[::ffff:0:a9fe:a9fe]/',
+    'https://[0:0:0:0:0:ffff:7f00:1]/',
+    'https://[64:ff9b:1::7f00:1]/',
+    'https://[fec0::1]/',
+    'https://[::]/',
+    'https://2130706433/',
+    'https://0x7f.1/',
+    'https://0177.0.0.1/',
+    'https://017700000001/',
+    'https://127.0.0.1.:443/',
+    'https://①②⑦.⓪.⓪.①/',
   ])('not %s, where all public addresses are allowed', (url) => {
     expect(() => anywhere.check(url)).toThrow(/may not be dispatched/);
   });
@@ -266,6 +281,8 @@ describe('where runs may go', () => {
     const named = new URL('https://internal/');
     expect(policy.refusal(named, '10.1.2.3')).toBeUndefined();
     expect(policy.refusal(named, '169.254.169.254')).toMatch(/link-local/);
+    expect(policy.refusal(named, '::7f00:1')).toMatch(/special/);
+    expect(policy.refusal(named, '::1')).toBeUndefined();
     expect(anywhere.refusal(named, '10.1.2.3')).toMatch(/private/);
     expect(anywhere.refusal(named, '93.184.216.34')).toBeUndefined();
   });
@@ -277,10 +294,27 @@ describe('where runs may go', () => {
       policy: webhookPolicy([`rebound.example:${port}`]),
       resolve: (_name, _options, done) => done(null, [{ address, family: 4 }]),
     });
-    await dispatcher({}, to('169.254.169.254')).look();
-    expect(await runOf(id)).toMatchObject({ dispatchError: expect.stringContaining('link-local') });
+    const log = vi.fn();
+    await dispatcher({}, { ...to('169.254.169.254'), log }).look();
+    // The tenant is told no more than of a name that leads nowhere; the operator is told all.
+    const told = (await runOf(id))!.dispatchError;
+    expect(told).toBe('The receiver cannot be reached.');
+    expect(log).toHaveBeenCalledExactlyOnceWith(
+      `A run of the tenant tenant-a was not dispatched to rebound.example:${port}.`,
+      expect.objectContaining({ message: expect.stringMatching(/169\.254\.169\.254.*link-local/) }),
+    );
     expect(received).toEqual([]);
-    expect(await dispatcher({}, to('127.0.0.1')).look()).toBe(1);
+    const nowhere = await start({ webhook: `http://rebound.example:${port}/hook`, agentId: 'agt_n' });
+    await dispatcher(
+      {},
+      {
+        ...to(''),
+        resolve: (_name, _options, done) =>
+          done(Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }), []),
+      },
+    ).look();
+    expect(await runOf(nowhere)).toMatchObject({ dispatchError: told });
+    expect(await dispatcher({}, to('127.0.0.1')).look()).toBe(2);
     // What the operator no longer allows is not sent to, though it was when the run was started.
     const other = await start({ webhook: 'https://formerly.example/' });
     await dispatcher({ backoffMs: () => 3_600_000 }).look();

@@ -24,8 +24,17 @@ const NEVER = blockList(
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
   ['2002::', 16],
-  ['2001::', 32], // IPv4 behind IPv6: NAT64, 6to4, Teredo.
+  ['2001::', 32], // IPv4 behind IPv6: NAT64 (RFC 6052, RFC 8215), 6to4, Teredo.
+  ['::ffff:0:0:0', 96], // IPv4-translated (RFC 2765). What is mapped, `::ffff:a.b.c.d`, is looked up as its IPv4.
+  ['100::', 64],
+  ['2001:db8::', 32],
+  ['192.0.2.0', 24],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24], // Discarded, or for documentation.
 );
+/** IPv4-compatible (RFC 4291, section 2.5.5.1), long out of use; this host's own `::1` is among them. */
+const IPV4_COMPATIBLE = blockList(['::', 96]);
+const THIS_HOST = blockList(['::1', 128]);
 
 /** Refused where only a pattern covers the name: who lists a name says that its network is meant. */
 const PRIVATE = blockList(
@@ -37,6 +46,7 @@ const PRIVATE = blockList(
   ['198.18.0.0', 15],
   ['::1', 128],
   ['fc00::', 7],
+  ['fec0::', 10], // Site-local, deprecated.
 );
 
 function blockList(...subnets: readonly [address: string, prefix: number][]): BlockList {
@@ -44,6 +54,9 @@ function blockList(...subnets: readonly [address: string, prefix: number][]): Bl
   for (const [address, prefix] of subnets) list.addSubnet(address, prefix, isIP(address) === 6 ? 'ipv6' : 'ipv4');
   return list;
 }
+
+const isNever = (address: string): boolean =>
+  isIn(NEVER, address) || (isIP(address) === 6 && isIn(IPV4_COMPATIBLE, address) && !isIn(THIS_HOST, address));
 
 const isIn = (list: BlockList, address: string): boolean => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
@@ -55,7 +68,7 @@ export interface WebhookPolicy {
   check(url: string): URL;
   /**
    * Why a connection for `url` may not go to this address (of the URL itself, or what its name resolved to); undefined
-   * where it may.
+   * where it may. For the operator: what names lead to is not for tenants to learn.
    */
   refusal(url: URL, address: string): string | undefined;
 }
@@ -76,7 +89,7 @@ export function webhookPolicy(allowedHosts: readonly string[]): WebhookPolicy {
 
   const refusal = (url: URL, address: string): string | undefined => {
     if (isIP(address) === 0) return `${address} is no address.`;
-    if (isIn(NEVER, address) && !exact.has(address) && !exact.has(`[${address}]`))
+    if (isNever(address) && !exact.has(address) && !exact.has(`[${address}]`))
       return `${address} is a link-local, metadata or otherwise special address.`;
     if (isIn(PRIVATE, address) && !listed(url)) return `${address} is a private address.`;
     return undefined;

@@ -34,6 +34,8 @@ export interface WebhookOptions {
   timeoutMs?: number;
   /** For tests. @default the system's resolver */
   resolve?: Resolve;
+  /** Told what a tenant is not: that a name led to where this server does not send. @default nothing */
+  log?: (message: string, error?: unknown) => void;
 }
 
 /** The signature of one message. @param timestamp seconds since 1970 */
@@ -45,6 +47,7 @@ export function webhookSender({
   secret,
   timeoutMs = RUNS.dispatchTimeoutMs,
   resolve = resolveName as Resolve,
+  log,
 }: WebhookOptions): WebhookSender {
   // One connection for each message: receivers are many, and each connection's address is checked for its own URL.
   const agentFor = (url: URL): Agent =>
@@ -104,6 +107,8 @@ export function webhookSender({
           ? { accepted: true }
           : { accepted: false, why: `The receiver answered ${statusCode}.` };
       } catch (error) {
+        if (refusalIn(error) !== undefined)
+          log?.(`A run of the tenant ${tenantId} was not dispatched to ${new URL(webhook).host}.`, refusalIn(error));
         return { accepted: false, why: explain(error) };
       } finally {
         await agent?.destroy().catch(() => undefined); // The answer is what counts.
@@ -113,7 +118,10 @@ export function webhookSender({
   };
 }
 
+/** Where a name leads is not where this server sends. */
 class Refused extends Error {}
+
+const refusalIn = (error: unknown): Refused | undefined => (error instanceof Refused ? error : undefined);
 
 /**
  * What the receiver needs to work on the run: what to do, and the lease to do it under. The rest it reads from the API.
@@ -131,10 +139,13 @@ const messageOf = (tenantId: string, run: Run, lease: Lease) => ({
   lease: { token: lease.token, expiresAt: lease.expiresAt.toISOString() },
 });
 
-/** Shown to the tenant: says what failed without telling what else this server can reach. */
+/**
+ * Shown to the tenant: says what failed without telling what else this server can reach. A name that leads to a refused
+ * address reads like one that leads nowhere, or who gives the names could map this server's network.
+ */
 function explain(error: unknown): string {
   const { name, code, message } = error as Error & { code?: string };
-  if (error instanceof Refused || name === 'CodedError') return message;
+  if (name === 'CodedError') return message;
   if (name === 'TimeoutError' || /TIMEOUT/.test(code ?? '')) return 'The receiver did not answer in time.';
   return 'The receiver cannot be reached.';
 }

@@ -88,7 +88,8 @@ export class OpenAIServer implements ModelServer {
       timeout: timeoutMs,
       // The pool belongs to this server, so that closing it ends it.
       fetch: fetch as unknown as typeof globalThis.fetch,
-      fetchOptions: { dispatcher: this.#dispatcher } as never,
+      // The operator has named one server; whatever it points to was not named, and would be given the key and the texts.
+      fetchOptions: { dispatcher: this.#dispatcher, redirect: 'error' } as never,
     });
   }
 
