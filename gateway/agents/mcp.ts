@@ -94,7 +94,9 @@ export function mcpEndpoint(options: McpOptions): Handler {
     });
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
     acceptJson(request);
-    response.once('close', () => void server.close());
+    response.once('close', () => {
+      server.close().catch((error: unknown) => options.log.warn({ err: error }, 'A session of MCP was not closed.'));
+    });
     await server.connect(transport);
     await transport.handleRequest(request, response, body);
     return true;

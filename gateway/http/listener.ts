@@ -79,7 +79,13 @@ export function createListener(handlers: readonly Handler[], limits: ListenerLim
 
   const server = createServer(
     { keepAlive: true, headersTimeout: limits.headersTimeoutMs ?? HTTP.headersTimeoutMs },
-    (request, response) => void answer(request, response),
+    (request, response) => {
+      answer(request, response).catch((error: unknown) => {
+        // Telling the client failed: whatever the cause, it is this request's own.
+        log.error({ err: error }, 'A request could not be answered.');
+        response.destroy();
+      });
+    },
   );
   boundConnections(server, limits, log);
   // What cannot even be read as HTTP.

@@ -8,6 +8,7 @@ import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts
 import { remoteClient } from '#gateway/execute/clients/remote-client.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
 import { composeTest, received, subgraphSchema, testContext, type TestSubgraph } from './federation.ts';
+import { answering, bodyOf } from '#tests/setup/answering.ts';
 
 const subgraphs = {
   books: {
@@ -151,15 +152,16 @@ test('values of the wrong type cost themselves', async () => {
 
 test('a healthy one costs nothing', async () => {
   const schema = subgraphSchema(subgraphs.reviews);
-  const result = await run('{ books { title stars } latest }', (request, response) => {
-    void request.toArray().then(async (chunks) => {
-      const { query, variables } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as {
+  const result = await run(
+    '{ books { title stars } latest }',
+    answering(async (request, response) => {
+      const { query, variables } = JSON.parse(await bodyOf(request)) as {
         query: string;
         variables: Record<string, unknown>;
       };
       response.end(JSON.stringify(await execute({ schema, document: parse(query), variableValues: variables })));
-    });
-  });
+    }),
+  );
   expect(result).toEqual({
     data: {
       books: [

@@ -15,6 +15,7 @@ import { numberOf, parseExactJson, writeJson } from '#subgraphs/shared/exact-num
 import { replaceFile, startTestServer, supergraphYaml, type TestServer } from './fixture.ts';
 import { ACCEPT } from './multipart-parts.ts';
 import { http, openSocket, WAYS_IN } from './ways-in.ts';
+import { answering, bodyOf } from '#tests/setup/answering.ts';
 
 const BIG = '9007199254740993';
 const LONG = '0.1234567890123456789012';
@@ -42,16 +43,16 @@ class Bank {
         },
       } as never,
     });
-    const server = createServer((request, response) => {
-      void request.toArray().then(async (chunks) => {
-        const body = Buffer.concat(chunks as Buffer[]).toString();
+    const server = createServer(
+      answering(async (request, response) => {
+        const body = await bodyOf(request);
         this.received.push(body);
         const { query, variables } = parseExactJson(body) as { query: string; variables: Record<string, unknown> };
         const result = await execute({ schema, document: parse(query), variableValues: variables });
         // As subgraphs that have 64-bit ids may write them.
         response.end(writeJson(result).replaceAll(`"number":"${BIG}"`, `"number":${BIG}`));
-      });
-    });
+      }),
+    );
     const sockets = new WebSocketServer({ server, handleProtocols: () => 'graphql-transport-ws' });
     sockets.on('connection', (socket) => this.#serve(socket));
     server.listen(0, '127.0.0.1');

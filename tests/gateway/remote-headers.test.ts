@@ -10,6 +10,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { applyRequestRules, requestHeaderRules, responseHeaderRules } from '#gateway/config/header-rules.ts';
 import { strictest } from '#gateway/http/response-headers.ts';
 import { replaceFile, startTestServer, supergraphYaml, type TestServer } from './fixture.ts';
+import { answering, bodyOf } from '#tests/setup/answering.ts';
 
 const closing: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
@@ -37,14 +38,14 @@ class Remote {
       typeDefs: parse(this.sdl),
       resolvers: { Query: { [this.name]: () => this.name } },
     });
-    const server = createServer((request, response) => {
-      this.seen.push(request.headers);
-      void request.toArray().then(async (chunks) => {
-        const { query } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as { query: string };
+    const server = createServer(
+      answering(async (request, response) => {
+        this.seen.push(request.headers);
+        const { query } = JSON.parse(await bodyOf(request)) as { query: string };
         const result = this.body ?? JSON.stringify(await execute({ schema, document: parse(query) }));
         response.writeHead(this.status, this.answer).end(result);
-      });
-    });
+      }),
+    );
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;

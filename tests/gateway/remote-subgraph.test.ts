@@ -14,6 +14,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Library, replaceFile, startTestServer, supergraphYaml, type TestServer } from './fixture.ts';
 import { ACCEPT, payloads } from './multipart-parts.ts';
+import { answering, bodyOf } from '#tests/setup/answering.ts';
 
 const SDL = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
@@ -55,17 +56,17 @@ class Clock {
       resolvers: { Query: { now: () => 'noon' }, Subscription: { ticks: { subscribe } } } as never,
     });
     const sse = createHandler({ schema });
-    const server = createServer((request, response) => {
-      if (request.headers.accept === 'text/event-stream') {
-        this.headers.ticks.push(request.headers);
-        return void sse(request, response);
-      }
-      this.headers.now.push(request.headers);
-      void request.toArray().then(async (chunks) => {
-        const { query } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as { query: string };
+    const server = createServer(
+      answering(async (request, response) => {
+        if (request.headers.accept === 'text/event-stream') {
+          this.headers.ticks.push(request.headers);
+          return await sse(request, response);
+        }
+        this.headers.now.push(request.headers);
+        const { query } = JSON.parse(await bodyOf(request)) as { query: string };
         response.end(JSON.stringify(await execute({ schema, document: parse(query) })));
-      });
-    });
+      }),
+    );
     const sockets = new WebSocketServer({ server });
     sockets.on('connection', (_, request) => this.headers.ticks.push(request.headers));
     const disposable = useServer({ schema }, sockets);

@@ -9,6 +9,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { execute, parse } from 'graphql';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { LIBRARY_SDL, replaceFile, REVIEWS_SDL, startTestServer, supergraphYaml, type TestServer } from './fixture.ts';
+import { answering, bodyOf } from '#tests/setup/answering.ts';
 
 let folder: string;
 const closing: (() => Promise<unknown> | void)[] = [];
@@ -33,17 +34,17 @@ class Planets {
   #server: Server | undefined;
 
   async up(): Promise<void> {
-    const server = createServer((request, response) => {
-      this.asked += 1;
-      void request.toArray().then(async (chunks) => {
-        const { query } = JSON.parse(Buffer.concat(chunks as Buffer[]).toString()) as { query: string };
+    const server = createServer(
+      answering(async (request, response) => {
+        this.asked += 1;
+        const { query } = JSON.parse(await bodyOf(request)) as { query: string };
         const schema = buildSubgraphSchema({
           typeDefs: parse(this.sdl),
           resolvers: { Query: { planet: () => 'Gethen' } },
         });
         response.end(JSON.stringify(await execute({ schema, document: parse(query) })));
-      });
-    });
+      }),
+    );
     server.listen(this.port, '127.0.0.1');
     await once(server, 'listening');
     this.port = (server.address() as AddressInfo).port;
