@@ -1,5 +1,6 @@
 /** `npm run docs [-- --check]`: prints docs/configuration.md, docs/bounds.md and docs/errors.md from the tables that the code uses. */
 import { parseArgs } from 'node:util';
+import { COMPARE } from './compare/bounds.ts';
 import { EMBEDDED } from './embedded/bounds.ts';
 import { INTROSPECT } from './graph-introspect/bounds.ts';
 import { INGEST } from './ingest/bounds.ts';
@@ -11,7 +12,14 @@ import { tableOf, type Bounds } from '#subgraphs/shared/bound.ts';
 import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
 
 /** All tables of bounds, in the order of docs/bounds.md. */
-const BOUND_TABLES: readonly Bounds<unknown>[] = [SERVE, EMBEDDED, INGEST, INTROSPECT, ...Object.values(BOUNDS)];
+const BOUND_TABLES: readonly Bounds<unknown>[] = [
+  SERVE,
+  EMBEDDED,
+  INGEST,
+  INTROSPECT,
+  COMPARE,
+  ...Object.values(BOUNDS),
+];
 
 /** A cell of a Markdown table. */
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

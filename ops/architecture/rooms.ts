@@ -46,6 +46,7 @@ export const FLOORS: readonly Floor[] = [
       { path: 'ops/serve', does: 'the process, its workers', row: 0 },
       { path: 'ops/reconcile', does: 'compare stores, repair', row: 0 },
       { path: 'ops/graph-introspect', does: 'model an existing graph', row: 0 },
+      { path: 'ops/compare', does: 'beside another gateway', row: 0 },
       { path: 'ops/new', does: 'skeletons', row: 0 },
       { path: 'ops/ingest', does: 'folders, packages', row: 1 },
       { path: 'ops/embedded', does: 'PostgreSQL, data folder', row: 1 },

@@ -8,6 +8,7 @@ import { loadConfig } from '#gateway/config/config.ts';
 import { variableTable } from '#gateway/config/variables.ts';
 import { BOUNDS } from '#gateway/bounds/index.ts';
 import { ROOT, sourceFiles } from '#ops/architecture/imports.ts';
+import { COMPARE } from '#ops/compare/bounds.ts';
 import { EMBEDDED } from '#ops/embedded/bounds.ts';
 import { INTROSPECT } from '#ops/graph-introspect/bounds.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
@@ -128,6 +129,7 @@ const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
   EMBEDDED,
   INGEST,
   INTROSPECT,
+  COMPARE,
   ...Object.fromEntries(Object.entries(BOUNDS).map(([room, table]) => [room.toUpperCase(), table])),
 };
 const entries = Object.entries(TABLES).flatMap(([constant, table]) =>

@@ -1,0 +1,53 @@
+/** The process of one engine: so that the CPU time that it takes is its own, and what it loads stays with it. */
+import { apolloGateway } from './apollo-gateway.ts';
+import { COMPARE } from './bounds.ts';
+import type { EngineOfSide, EngineSetting, Outcome, RecordedOperation } from './side.ts';
+import { tributary } from './tributary.ts';
+
+/** What it is told: what to be, then what to answer. */
+export type ToEngine =
+  | { readonly be: keyof typeof ENGINES; readonly setting: EngineSetting }
+  | { readonly id: number; readonly ask: RecordedOperation };
+/** What it says. */
+export type FromEngine =
+  { readonly ready: true } | { readonly failed: string } | { readonly id: number; readonly outcome: Outcome };
+
+export const ENGINES = { tributary, '@apollo/gateway': apolloGateway } as const;
+
+let engine: EngineOfSide | undefined;
+const say = (message: FromEngine): void => void process.send?.(message);
+
+async function outcomeOf(asked: EngineOfSide, operation: RecordedOperation): Promise<Outcome> {
+  asked.takeFetches();
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  let answered: Pick<Outcome, 'answer' | 'failure'>;
+  try {
+    answered = { answer: await asked.execute(operation, AbortSignal.timeout(COMPARE.answerMs)) };
+  } catch (error) {
+    answered = { failure: (error as Error).message };
+  }
+  const ms = performance.now() - start;
+  const { user, system } = process.cpuUsage(cpu);
+  return { ...answered, ms, cpuMs: (user + system) / 1_000, fetches: asked.takeFetches() };
+}
+
+process.on('message', (message: ToEngine) => {
+  if ('be' in message) {
+    ENGINES[message.be](message.setting).then(
+      (made) => {
+        engine = made;
+        say({ ready: true });
+      },
+      (error: unknown) => say({ failed: whyNot(error) }),
+    );
+  } else void outcomeOf(engine!, message.ask).then((outcome) => say({ id: message.id, outcome }));
+});
+process.on('disconnect', () => process.exit(0));
+
+function whyNot(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ERR_MODULE_NOT_FOUND' && message.includes('@apollo/gateway')
+    ? '@apollo/gateway is not installed: it is a development dependency. Run node ops/install.mjs.'
+    : message;
+}
