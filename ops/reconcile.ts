@@ -1,7 +1,7 @@
 /**
  * `npm run reconcile [-- --mend]`: compares the object, vector and graph stores with the documents of the relational
- * store, which is the truth, and names what is missing, stale or orphaned. With `--mend` it has the outbox deliver all
- * of that again, and waits until it has. Configured by the same variables as the server, which may run beside it; only
+ * store, which is the truth, and names what is missing, stale or orphaned, and how many documents were cut otherwise than
+ * today. With `--mend` it has those cut again and the outbox deliver all of that, and waits until it has. Configured by the same variables as the server, which may run beside it; only
  * with the embedded store it must not.
  *
  * Exit codes: 0 the stores agree (or do now), 1 they differ or could not all be compared, 2 nothing could be done.
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig } from '#gateway/config/config.ts';
 import { startIndexer } from '#gateway/indexing/indexer.ts';
 import { reconcile, type Difference, type ReconcileReport } from '#gateway/indexing/reconcile.ts';
+import type { RecutReport } from '#gateway/indexing/recut.ts';
 import { systemCalls } from '#gateway/indexing/subgraph-call.ts';
 import { createLogger, redactText } from '#gateway/telemetry/logger.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -41,12 +42,21 @@ async function main(): Promise<number> {
   const call = systemCalls(stores.clients, stop.signal, config.bounds.indexing.callTimeoutMs);
   const mend = values.mend === true;
   const onDifference = values.quiet === true ? undefined : (difference: Difference) => console.log(tell(difference));
-  const report = await reconcile({ call, mend, tenantId: values.tenant, onDifference });
+  const report = await reconcile({
+    call,
+    mend,
+    tenantId: values.tenant,
+    onDifference,
+    onRefused: ({ tenantId, id, reason }) => console.error(`${tenantId}: ${id} cannot be cut again: ${reason}`),
+  });
+  const { cutting } = report;
+  if (cutting.otherwise > 0) console.log(tellCutting(cutting, mend));
   console.log(summary(report));
   for (const [store, why] of Object.entries(report.skipped))
     console.error(`The ${store.toLowerCase()} store was not compared: ${why}`);
   const compared = Object.keys(report.skipped).length === 0;
-  if (!mend || report.found === 0) return report.found === 0 && compared ? 0 : 1;
+  const agree = report.found === 0 && cutting.otherwise === 0;
+  if (!mend || agree) return agree && compared ? 0 : 1;
 
   const indexer = startIndexer({ clients: stores.clients, log, ...config.bounds.indexing });
   try {
@@ -57,7 +67,7 @@ async function main(): Promise<number> {
         ? 'Everything is delivered.'
         : `${pending} deliveries are still pending and ${failed} have failed; they will be tried again.`,
     );
-    return failed + pending === 0 && compared ? 0 : 1;
+    return failed + pending + cutting.refused === 0 && compared ? 0 : 1;
   } finally {
     await indexer.close();
   }
@@ -67,6 +77,12 @@ const tell = ({ tenantId, store, kind, documentId }: Difference): string =>
   kind === 'ORPHAN'
     ? `${tenantId}: the ${store.toLowerCase()} store has something of ${documentId}, which does not exist.`
     : `${tenantId}: the ${store.toLowerCase()} store has nothing, or something else, of ${documentId}.`;
+
+function tellCutting({ otherwise, recut, unchanged, refused }: RecutReport, mend: boolean): string {
+  const were = `${otherwise} ${otherwise === 1 ? 'document was' : 'documents were'} cut by an older version or for another limit`;
+  if (!mend) return `${were}. Run with --mend to cut them again; a start of the server does, too.`;
+  return `${were}: the chunks of ${recut} are others now, those of ${unchanged} stay, ${refused} could not be cut again.`;
+}
 
 function summary({ tenants, documents, differences, found, redelivered }: ReconcileReport): string {
   const parts = Object.entries(differences).flatMap(([store, { DIFFERS, ORPHAN }]) =>

@@ -26,6 +26,14 @@ export const INDEXING = bounds('gateway/indexing', 'indexing', {
     min: 1,
     max: 86_400,
   },
+  recut: {
+    what: 'How many documents that an older version, or another limit, has cut are cut again at once behind a start; the next wait until these are delivered. With 0 they are left as they are until `npm run reconcile -- --mend`.',
+    unit: 'documents',
+    default: 10,
+    variable: 'INDEXING_RECUT',
+    min: 0,
+    max: 10,
+  },
   leaseMarginSeconds: {
     what: 'How much longer than a call entries are leased.',
     unit: 's',

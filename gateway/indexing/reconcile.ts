@@ -1,6 +1,6 @@
 /**
  * Compares the stores that follow documents with the relational store, which is the truth, and has the outbox deliver
- * again what differs. Tenant by tenant and page by page, so that its memory does not depend on how much there is. What
+ * again what differs; before that, documents that were cut otherwise than today are cut again. Tenant by tenant and page by page, so that its memory does not depend on how much there is. What
  * the outbox is still going to deliver is no difference.
  */
 import { parse } from 'graphql';
@@ -9,6 +9,7 @@ import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
 import { DIFFERING, REFERENCES, type Reference } from './differing.ts';
 import { INDEXED_STORES, type IndexedStore } from './outbox.ts';
+import { recut, type RecutOptions, type RecutReport } from './recut.ts';
 import type { SubgraphCall } from './subgraph-call.ts';
 
 export type DifferenceKind =
@@ -35,6 +36,8 @@ export interface ReconcileOptions {
   /** Documents of one page. @default 25 */
   readonly pageSize?: number;
   readonly onDifference?: (difference: Difference) => void;
+  /** Called with each document that cannot be cut again. */
+  readonly onRefused?: RecutOptions['onRefused'];
 }
 
 export interface ReconcileReport {
@@ -45,6 +48,8 @@ export interface ReconcileReport {
   readonly found: number;
   /** Entries of the outbox that are due now because of this. */
   readonly redelivered: number;
+  /** Documents that were cut by an older version or for another limit; with `mend` they were cut again first. */
+  readonly cutting: RecutReport;
   /** Stores that could not be compared, and why. */
   readonly skipped: Readonly<Partial<Record<IndexedStore, string>>>;
 }
@@ -86,7 +91,7 @@ const DOCUMENT_KEY = /^documents\/(doc_[a-z0-9]+)\//;
  * @throws CodedError when the relational store cannot be read; other stores that cannot are skipped
  */
 export async function reconcile(options: ReconcileOptions): Promise<ReconcileReport> {
-  const run = new Run(options);
+  const run = new Run(options, await recut(options));
   if (options.tenantId !== undefined) await run.tenant(options.tenantId);
   else {
     for (let after = null as string | null; ;) {
@@ -104,6 +109,7 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
 
 class Run {
   readonly #options: ReconcileOptions;
+  readonly #cutting: RecutReport;
   readonly #counts = Object.fromEntries(INDEXED_STORES.map((store) => [store, { DIFFERS: 0, ORPHAN: 0 }])) as Record<
     IndexedStore,
     Record<DifferenceKind, number>
@@ -113,8 +119,9 @@ class Run {
   #documents = 0;
   #redelivered = 0;
 
-  constructor(options: ReconcileOptions) {
+  constructor(options: ReconcileOptions, cutting: RecutReport) {
     this.#options = options;
+    this.#cutting = cutting;
   }
 
   report(): ReconcileReport {
@@ -125,6 +132,7 @@ class Run {
       differences: this.#counts,
       found,
       redelivered: this.#redelivered,
+      cutting: this.#cutting,
       skipped: this.#skipped,
     };
   }

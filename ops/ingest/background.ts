@@ -1,5 +1,10 @@
-/** What goes on behind the requests: the outbox is delivered, and on the first start the corpus is ingested. */
+/**
+ * What goes on behind the requests: the outbox is delivered, documents that an older version cut are cut again, and on the
+ * first start the corpus is ingested.
+ */
 import { startIndexer } from '#gateway/indexing/indexer.ts';
+import { recutBehindStart } from '#gateway/indexing/recut-behind-start.ts';
+import { systemCalls } from '#gateway/indexing/subgraph-call.ts';
 import type { BackgroundServices, BackgroundWork } from '#gateway/server.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { UPSERT_DOCUMENT, type DocumentInput } from './document-input.ts';
@@ -9,11 +14,13 @@ import { releaseMemory } from './release-memory.ts';
 export interface BackgroundOptions {
   /** The project's folder; absent where no corpus is to be ingested. */
   corpus?: { root: string; onProgress?: (progress: FirstRunProgress) => void };
+  /** Whether this process cuts documents again that an older version cut; of several workers one does. @default true */
+  recut?: boolean;
 }
 
-/** Starts both; to be passed as `background` to `startServer`. */
+/** Starts all of it; to be passed as `background` to `startServer`. */
 export const startBackground =
-  ({ corpus }: BackgroundOptions = {}) =>
+  ({ corpus, recut = true }: BackgroundOptions = {}) =>
   (services: BackgroundServices): BackgroundWork => {
     const { clients, log, config, database } = services;
     if (database === undefined)
@@ -43,6 +50,18 @@ export const startBackground =
     void firstRun?.all.then((ingested) => {
       if (ingested) releaseMemory();
     });
+    const { recut: batch, longestRetrySeconds, callTimeoutMs } = config.bounds.indexing;
+    const recutting =
+      recut && clients.has('relational')
+        ? recutBehindStart({
+            call: systemCalls(clients, stop.signal, callTimeoutMs),
+            batch,
+            idle: (signal) => indexer.idle(signal),
+            signal: stop.signal,
+            log,
+            longestRetrySeconds,
+          })
+        : undefined;
     return {
       ready: firstRun?.direct ?? Promise.resolve(),
       progress: async () => ({ ingestion: firstRun?.progress(), outbox: await indexer.status() }),
@@ -50,6 +69,7 @@ export const startBackground =
       close: async () => {
         stop.abort(new Error('The server is stopping.'));
         await firstRun?.all;
+        await recutting;
         await indexer.close();
       },
     };

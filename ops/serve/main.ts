@@ -107,7 +107,7 @@ async function serve(
     embeddedPostgres: embedded,
     graphiqlTabs: GRAPHIQL_TABS,
     pages: EXAMPLE_PAGES,
-    background: startBackground({ corpus }),
+    background: startBackground({ corpus, recut: ordinal === 1 }),
   });
   endings.add(() => server.close());
   await server.ready;

@@ -54,5 +54,6 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
     unit: 'characters',
     default: 500,
   },
+  recut: { what: 'The most documents that are cut again in one call.', unit: 'documents', default: 10 },
   compared: { what: 'The most items of one page or call of comparing stores.', unit: 'items', default: 200 },
 });

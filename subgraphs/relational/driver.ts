@@ -247,6 +247,43 @@ export interface PreparedDocument {
   chunks: { id: string; index: number; text: string }[];
   /** Equal for two inputs that mean the same, whatever the order of keys in their JSON. */
   digest: string;
+  /** How `chunks` were cut: equal for the same version of the cutting and the same limit. */
+  cutting: string;
+}
+
+/** A document that was cut otherwise than it would be today. */
+export interface CutOtherwise {
+  /** How it was. */
+  cutting: string;
+  tenantId: string;
+  id: string;
+}
+export interface CutOtherwisePage {
+  /** How documents are cut today. */
+  cutting: string;
+  /** Only this tenant's. */
+  tenantId: string | undefined;
+  /** Cutting, tenant and id that the page begins behind. */
+  after: readonly [string, string, string] | undefined;
+  limit: number;
+}
+/** A document as it was given, for cutting it again. */
+export interface CutDocument {
+  id: string;
+  /** The digest that it is stored with. */
+  was: string;
+  title: string;
+  source: string;
+  mediaType: string;
+  text: string;
+  metadata: JsonValue;
+  entities: DocumentEntity[];
+  relations: DocumentRelation[];
+}
+export interface Recut {
+  /** The digest of the document that was read; another one by now has been written, and cut, by somebody else. */
+  was: string;
+  document: PreparedDocument;
 }
 
 /**
@@ -336,6 +373,16 @@ export interface RelationalDriver {
   knownDocuments(context: RequestContext, store: IndexedStore, ids: readonly string[]): Promise<string[]>;
   /** Makes entries due again, for documents that do not exist as deletions. @returns how many */
   redeliver(context: RequestContext, entries: readonly Redelivery[]): Promise<number>;
+
+  /** A page of the documents of all tenants that were cut otherwise than today. System only. */
+  cutOtherwise(context: RequestContext, page: CutOtherwisePage): Promise<CutOtherwise[]>;
+  /** Those of `ids` that are documents, as they were given. */
+  documentsToCut(context: RequestContext, ids: readonly string[]): Promise<CutDocument[]>;
+  /**
+   * Makes the chunks of documents what is given, where the document is still the one that was read, and has them
+   * delivered where they changed. Nothing else of the document changes. @returns those, and whether their chunks changed
+   */
+  recut(context: RequestContext, documents: readonly Recut[]): Promise<{ id: string; changed: boolean }[]>;
 
   health(): Promise<StoreHealth[]>;
 }

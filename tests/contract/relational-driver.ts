@@ -242,6 +242,127 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
       });
     });
 
+    describe('cutting again', () => {
+      const text = paragraphs('one', 'two');
+      /** Written by a server that cut it otherwise, and delivered. */
+      const writtenOtherwise = async (tenant: string, source: string, chunks = ['Everything in one.']) => {
+        const document = withChunks({ ...checkDocument(tenant, { title: source, source, mediaType: 'text/markdown', text }), cutting: '1', digest: `old ${source}` }, chunks); // prettier-ignore
+        await driver.upsertDocuments(as(tenant), [document]);
+        await driver.completeOutbox(system(), await claim([document.id]));
+        return document;
+      };
+      const otherwise = async (tenantId: string | undefined, cutting: string, limit = 100) => {
+        const all: string[] = [];
+        for (let after: readonly [string, string, string] | undefined; ;) {
+          const page = await driver.cutOtherwise(system(), { cutting, tenantId, after, limit });
+          all.push(...page.map((document) => `${document.cutting}/${document.tenantId}/${document.id}`));
+          const last = page.at(-1);
+          if (last === undefined || page.length < limit) return all;
+          after = [last.cutting, last.tenantId, last.id];
+        }
+      };
+      const today = (tenant: string, source: string) => prepared(tenant, source, text);
+
+      test('finds what was cut otherwise, of all tenants or of one, in pages of any size', async () => {
+        const [a, b] = [newTenant(), newTenant()];
+        const old = [await writtenOtherwise(a, 'x'), await writtenOtherwise(a, 'y'), await writtenOtherwise(b, 'z')];
+        await upsert(a, 'new', text);
+        const { cutting } = today(a, 'new');
+        const expected = [a, a, b].map((tenant, index) => `1/${tenant}/${old[index]!.id}`).sort();
+        for (const limit of [1, 2, 100]) {
+          expect((await otherwise(undefined, cutting, limit)).sort()).toEqual(expect.arrayContaining(expected));
+          expect((await otherwise(a, cutting, limit)).sort()).toEqual(
+            expected.filter((each) => each.startsWith(`1/${a}/`)),
+          );
+          // A server that cuts as the old one did finds the others.
+          expect(await otherwise(a, '1', limit)).toEqual([`${cutting}/${a}/${today(a, 'new').id}`]);
+        }
+        await expect(
+          driver.cutOtherwise(as(a), { cutting, tenantId: b, after: undefined, limit: 1 }),
+        ).rejects.toMatchObject({ code: 'FORBIDDEN' });
+        expect(await driver.documentsToCut(as(b), [old[0]!.id])).toEqual([]);
+        expect(await driver.recut(as(b), [{ was: 'old x', document: today(a, 'x') }])).toEqual([]);
+        expect(await otherwise(a, cutting)).toHaveLength(2);
+      });
+
+      test('changes the chunks alone, has them delivered to the vector store, and leaves an entry in the log', async () => {
+        const tenant = newTenant();
+        const { id } = await writtenOtherwise(tenant, 'x');
+        const [before] = await driver.byIds(as(tenant), 'Document', [id]);
+        const [given] = await driver.documentsToCut(as(tenant), [id]);
+        expect(given).toEqual({
+          id,
+          was: 'old x',
+          title: 'x',
+          source: 'x',
+          mediaType: 'text/markdown',
+          text,
+          metadata: {},
+          entities: [],
+          relations: [],
+        });
+        const document = today(tenant, 'x');
+        expect(await driver.recut(as(tenant), [{ was: 'old x', document }])).toEqual([{ id, changed: true }]);
+        expect(await driver.byIds(as(tenant), 'Document', [id])).toEqual([before]);
+        const chunks = await driver.chunksOfDocuments(as(tenant), [id], { after: undefined, limit: 99 });
+        expect(chunks.map((chunk) => chunk.text)).toEqual(document.chunks.map((chunk) => chunk.text));
+        expect(await states(tenant, id)).toEqual({ OBJECT: 'DONE', VECTOR: 'PENDING', GRAPH: 'DONE' });
+        expect((await audits(tenant)).map(({ action }) => action).sort()).toEqual([
+          'document.recut',
+          'document.upsert',
+        ]);
+        expect(await otherwise(tenant, document.cutting)).toEqual([]);
+        // Writing the same again changes nothing: it is cut as today.
+        await driver.completeOutbox(system(), await claim([id]));
+        await upsert(tenant, 'x', text);
+        expect(await states(tenant, id)).toEqual({ OBJECT: 'DONE', VECTOR: 'DONE', GRAPH: 'DONE' });
+      });
+
+      test('delivers nothing where the chunks stay as they were', async () => {
+        const tenant = newTenant();
+        const document = today(tenant, 'x');
+        const { id } = await writtenOtherwise(
+          tenant,
+          'x',
+          document.chunks.map((chunk) => chunk.text),
+        );
+        expect(await driver.recut(as(tenant), [{ was: 'old x', document }])).toEqual([{ id, changed: false }]);
+        expect(await states(tenant, id)).toEqual({ OBJECT: 'DONE', VECTOR: 'DONE', GRAPH: 'DONE' });
+        expect(await audits(tenant)).toHaveLength(1);
+        expect(await otherwise(tenant, document.cutting)).toEqual([]);
+      });
+
+      test('yields to whoever wrote or removed the document meanwhile', async () => {
+        const tenant = newTenant();
+        const [written, removed] = [await writtenOtherwise(tenant, 'x'), await writtenOtherwise(tenant, 'y')];
+        await upsert(tenant, 'x', 'Another text.');
+        await driver.deleteDocument(as(tenant), removed.id);
+        const documents = ['x', 'y'].map((source) => ({ was: `old ${source}`, document: today(tenant, source) }));
+        expect(await driver.recut(as(tenant), documents)).toEqual([]);
+        const chunks = await driver.chunksOfDocuments(as(tenant), [written.id], { after: undefined, limit: 9 });
+        expect(chunks.map((chunk) => chunk.text)).toEqual(['Another text.']);
+      });
+
+      test('at once with writers: the last text of the writer stands, with its own chunks, and nobody waits for ever', async () => {
+        const tenant = newTenant();
+        const sources = Array.from({ length: 8 }, (_, index) => `s${index}`);
+        const old = await Promise.all(sources.map((source) => writtenOtherwise(tenant, source)));
+        const recuts = sources.map((source) => ({ was: `old ${source}`, document: today(tenant, source) }));
+        await Promise.all([
+          driver.recut(as(tenant), recuts),
+          driver.upsertDocuments(
+            as(tenant),
+            [...sources].reverse().map((source) => prepared(tenant, source, `Mine: ${source}.`)),
+          ),
+          driver.recut(as(tenant), [...recuts].reverse()),
+        ]);
+        for (const [index, { id }] of old.entries()) {
+          const chunks = await driver.chunksOfDocuments(as(tenant), [id], { after: undefined, limit: 99 });
+          expect(chunks.map((chunk) => chunk.text)).toEqual([`Mine: s${index}.`]);
+        }
+      });
+    });
+
     describe('the outbox', () => {
       test('hands out what a document is now, of all tenants, once', async () => {
         const [a, b] = [newTenant(), newTenant()];

@@ -5,9 +5,11 @@ import pg from 'pg';
 import { parse } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startIndexer, type Indexer } from '#gateway/indexing/indexer.ts';
+import { recutBehindStart } from '#gateway/indexing/recut-behind-start.ts';
 import { reconcile, type Difference } from '#gateway/indexing/reconcile.ts';
 import { systemCalls, type SubgraphCall } from '#gateway/indexing/subgraph-call.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { documentId } from '#subgraphs/shared/ids.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
@@ -253,6 +255,119 @@ test('a tombstone yields to a writer who brings the document back', async () => 
   expect(await sql('SELECT FROM vector.chunks WHERE document_id = $1', [id])).toBe(1);
 });
 
+/** Makes a document one that an older version cut: in two chunks, the second of which is of a fence that took all behind it. */
+async function cutByAnOlderVersion(tenantId: string, n: number): Promise<string> {
+  const id = idOf(tenantId, n);
+  expect(await sql(`UPDATE relational.documents SET cutting = '', digest = 'older' WHERE id = $1`, [id])).toBe(1);
+  expect(await sql(`UPDATE relational.chunks SET id = 'chk_' || id, text = 'cut by an older version' WHERE document_id = $1`, [id])).toBe(1); // prettier-ignore
+  await call(
+    'relational',
+    parse('mutation ($input: RedeliverDocumentsInput!) { redeliverDocuments(input: $input) { redelivered } }'),
+    { input: { entries: [{ documentId: id, store: 'VECTOR' }] } },
+    tenantId,
+  );
+  indexer.wake();
+  await indexer.idle();
+  return id;
+}
+async function vectorsOf(id: string): Promise<string[]> {
+  const client = new pg.Client(server.databaseUrl);
+  await client.connect();
+  const { rows } = await client
+    .query<{ id: string }>('SELECT chunk_id AS id FROM vector.chunks WHERE document_id = $1', [id])
+    .finally(() => client.end());
+  return rows.map((row) => row.id);
+}
+
+test('documents that an older version cut are counted, cut again and delivered, and a second look finds none', async () => {
+  const old = [
+    ...(await Promise.all([0, 1, 2, 3, 4, 5, 6].map((n) => vectorsOf(idOf('globex', n))))),
+    await vectorsOf(idOf('acme', 10)),
+  ].flat();
+  const ids = [await cutByAnOlderVersion('acme', 10)];
+  for (let n = 0; n < 7; n++) ids.push(await cutByAnOlderVersion('globex', n));
+  // Of one more only the mark is missing: its chunks are right.
+  expect(await sql(`UPDATE relational.documents SET cutting = '' WHERE id = $1`, [idOf('acme', 11)])).toBe(1);
+  // One was accepted under other bounds once: it stays, and holds back nobody.
+  expect(await sql(`UPDATE relational.documents SET cutting = '1', title = repeat('x', 600) WHERE id = $1`, [idOf('globex', 7)])).toBe(1); // prettier-ignore
+
+  expect((await reconcile({ call, mend: false, tenantId: 'acme' })).cutting).toMatchObject({ otherwise: 2, recut: 0 });
+  expect((await run()).report.cutting).toEqual({ otherwise: 10, recut: 0, unchanged: 0, refused: 0 });
+  const refusals: string[] = [];
+  const { cutting } = await reconcile({
+    call,
+    mend: true,
+    onRefused: ({ id, reason }) => refusals.push(`${id} ${reason}`),
+  });
+  expect(cutting).toEqual({ otherwise: 10, recut: 8, unchanged: 1, refused: 1 });
+  expect(refusals).toEqual([expect.stringMatching(`^${idOf('globex', 7)} .*title.*512`)]);
+  indexer.wake();
+  await indexer.idle();
+  expect((await Promise.all(ids.map(vectorsOf))).flat().sort()).toEqual(old.sort());
+  expect(await sql(`UPDATE relational.documents SET title = 'Document 7' WHERE id = $1`, [idOf('globex', 7)])).toBe(1);
+  expect((await reconcile({ call, mend: true })).cutting).toEqual({ otherwise: 1, recut: 0, unchanged: 1, refused: 0 });
+  const after = await run();
+  expect(after.report.cutting.otherwise).toBe(0);
+  // Writing the same again is no change.
+  await upsert('globex', 3);
+  expect(await sql(`SELECT FROM relational.outbox WHERE document_id = $1 AND state = 'DONE'`, [ids[4]])).toBe(3);
+});
+
+test('a start cuts again behind the requests, waits for each batch’s delivery, and goes on after an end or a fault', async () => {
+  const ids: string[] = [];
+  for (let n = 0; n < 6; n++) ids.push(await cutByAnOlderVersion('globex', n));
+  const told: string[] = [];
+  const log = {
+    info: (details: object, message: string) => told.push(`${message} ${JSON.stringify(details)}`),
+    warn: (_: object, message: string) => told.push(message),
+  };
+  // The first server is ended behind its first batch.
+  const first = new AbortController();
+  const idle = (): Promise<void> => {
+    first.abort(new Error('The server is stopping.'));
+    return indexer.idle();
+  };
+  expect(
+    await recutBehindStart({
+      call: systemCalls(server.services.clients, first.signal),
+      batch: 2,
+      idle,
+      signal: first.signal,
+      log,
+    }),
+  ).toBeUndefined();
+  expect((await reconcile({ call, mend: false })).cutting.otherwise).toBe(4);
+  // The store is away at the second one's first call; somebody writes a document between reading and writing.
+  let calls = 0;
+  const faulty: SubgraphCall = async (subgraph, document, variables, tenantId) => {
+    if (++calls === 1) throw new CodedError('STORE_UNAVAILABLE', 'PostgreSQL cannot be reached.');
+    return await call(subgraph, document, variables, tenantId);
+  };
+  const waits: number[] = [];
+  const report = await recutBehindStart({
+    call: faulty,
+    batch: 2,
+    idle: async () => {
+      indexer.wake();
+      await indexer.idle();
+      waits.push((await Promise.all(ids.map(vectorsOf))).flat().filter((id) => id.startsWith('chk_chk_')).length);
+    },
+    signal: stop.signal,
+    log,
+    longestRetrySeconds: 0.01,
+  });
+  expect(report).toEqual({ otherwise: 4, recut: 4, unchanged: 0, refused: 0 });
+  expect(waits).toEqual([2, 0]);
+  expect(told).toEqual([
+    'Documents cannot be cut again; it is tried again.',
+    expect.stringMatching(/^Documents were cut again: .*"otherwise":4/),
+  ]);
+  // Nothing is left, and nothing is told; with 0 nothing is even asked.
+  expect(await recutBehindStart({ call, idle, signal: stop.signal, log })).toMatchObject({ otherwise: 0 });
+  expect(await recutBehindStart({ call: faulty, batch: 0, idle, signal: stop.signal, log })).toBeUndefined();
+  expect(told).toHaveLength(2);
+});
+
 test('one tenant’s comparison sees nothing of another’s', async () => {
   const id = idOf('acme', 0);
   const { knownDocuments } = await call<{ knownDocuments: string[] }>(
@@ -293,6 +408,7 @@ test('nobody but the gateway itself may ask', async () => {
     ['relational', 'tenantIds(first: 1)'],
     ['relational', 'referenceDocuments(first: 1) { id }'],
     ['relational', 'knownDocuments(store: GRAPH, ids: [])'],
+    ['relational', 'documentsCutOtherwise(first: 1) { next }'],
     ['vector', 'vectorDocuments(first: 1) { ids }'],
     ['graph', 'graphDocuments(first: 1)'],
     ['graph', 'documentGraphProperties(input: { documents: [] }) { key }'],

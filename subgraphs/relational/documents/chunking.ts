@@ -13,7 +13,10 @@ import { CODE_CUTS, PROSE_CUTS, split, stripped, type Size } from '#subgraphs/sh
 import { estimateTokens, MOST_TOKENS_PER_UNIT } from '#subgraphs/shared/tokens.ts';
 import { RELATIONAL } from '../bounds.ts';
 
-/** Changes with the algorithm: a document that is written again is then cut again, though nothing in it changed. */
+/**
+ * Changes with the algorithm: documents that were cut by another version are then cut again, by whoever writes them or
+ * behind a start of the server.
+ */
 export const CHUNKING = 2;
 
 /** How much of `RELATIONAL.chunkMost` the repeated headings may take, with the blank line behind each. */

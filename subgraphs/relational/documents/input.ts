@@ -64,6 +64,10 @@ export const withChunks = (document: CheckedDocument, chunks: readonly string[])
   chunks: chunks.map((text, index) => ({ id: derivedId('Chunk', document.id, text), index, text })),
 });
 
+/** How documents are cut today, for a model that takes so many tokens: see {@link PreparedDocument.cutting}. */
+export const cuttingOf = (maxTokens?: number): string =>
+  `${CHUNKING}${maxTokens === undefined ? '' : ` for ${maxTokens} tokens`}`;
+
 /** All of a document but its chunks. */
 export type CheckedDocument = Omit<PreparedDocument, 'chunks'>;
 
@@ -107,6 +111,7 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxT
     objectKey: documentKey(id, source),
     entities,
     relations,
+    cutting: cuttingOf(maxTokens),
     digest: sha256(
       writeJson(
         canonical([

@@ -32,5 +32,8 @@ export const disabledDriver: RelationalDriver = {
   referenceDocuments: refuse,
   knownDocuments: refuse,
   redeliver: refuse,
+  cutOtherwise: refuse,
+  documentsToCut: refuse,
+  recut: refuse,
   health: async () => [{ store: 'postgres', state: 'disabled' }],
 };

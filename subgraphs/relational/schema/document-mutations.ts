@@ -1,25 +1,15 @@
 /** Writing documents. */
 import type { InputRef } from '@pothos/core';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { RELATIONAL } from '../bounds.ts';
-import { prepareDocuments, type UpsertDocumentInput } from '../documents/input.ts';
-import { cut } from '../documents/in-thread.ts';
+import type { UpsertDocumentInput } from '../documents/input.ts';
 import type { DocumentRow, EntityName } from '../driver.ts';
 import type { InputFields, SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
+import { prepare } from './prepare.ts';
 
 export function addDocumentMutations(parts: SchemaParts): void {
   const { builder, types, driver, loaders } = parts;
   const { entity, relation } = addGraphInputs(parts);
-  const prepare = (context: RequestContext, inputs: readonly UpsertDocumentInput[]) => {
-    const { work, maxTokens } = parts.cutting();
-    return prepareDocuments(
-      context.principal.tenantId,
-      inputs,
-      ({ text, mediaType, title }) => cut(work, context, { text, mediaType, title, maxTokens }),
-      maxTokens,
-    );
-  };
   const documentFields = (t: InputFields) => ({
     title: t.string({ required: true, description: 'The title, for people: 1 to 512 characters.' }),
     source: t.string({
@@ -59,7 +49,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
       }),
     }),
     run: async (input, context) => {
-      const documents = await prepare(context, [input]);
+      const documents = await prepare(parts, context, [input]);
       await driver().upsertDocuments(context, documents);
       return { id: documents[0]!.id };
     },
@@ -91,7 +81,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
       }),
     }),
     run: async ({ documents: inputs }, context) => {
-      const documents = await prepare(context, inputs);
+      const documents = await prepare(parts, context, inputs);
       await driver().upsertDocuments(context, documents);
       return { ids: documents.map(({ id }) => id) };
     },

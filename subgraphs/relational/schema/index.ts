@@ -6,6 +6,7 @@ import { createLoaders } from '../loaders.ts';
 import { MODELS } from '../models/columns.ts';
 import { addAgents } from './agents.ts';
 import { addArtifacts } from './artifacts.ts';
+import { addCutting } from './cutting.ts';
 import { addDocumentMutations } from './document-mutations.ts';
 import { addDocuments } from './documents.ts';
 import type { Cutting, SchemaParts } from './entity.ts';
@@ -50,6 +51,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   addUsage(parts);
   addAudit(parts);
   addOutbox(parts);
+  addCutting(parts);
   return subgraph.build();
 }
 

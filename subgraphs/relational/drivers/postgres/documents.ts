@@ -10,6 +10,7 @@ import {
   type ChildRequest,
   type ChunkRow,
   type DocumentRow,
+  type IndexedStore,
   type IndexingRow,
   type OutboxOperation,
 } from '../../driver.ts';
@@ -51,7 +52,7 @@ async function writeRows(
   tx: Transaction,
   documents: readonly PreparedDocument[],
 ): Promise<{ id: string; created: boolean }[]> {
-  const rows = documents.map(({ id, title, source, mediaType, contentHash, metadata, objectKey, digest }) => ({
+  const rows = documents.map(({ id, title, source, mediaType, contentHash, metadata, objectKey, digest, cutting }) => ({
     id,
     title,
     source,
@@ -60,17 +61,20 @@ async function writeRows(
     metadata,
     object_key: objectKey,
     digest,
+    cutting,
   }));
   return await tx.query(
     statement(sql<{ id: string; created: boolean }>`
-      INSERT INTO relational.documents AS old (id, title, source, media_type, content_hash, metadata, object_key, digest)
-      SELECT id, title, source, media_type, content_hash, metadata, object_key, digest
+      INSERT INTO relational.documents AS old (id, title, source, media_type, content_hash, metadata, object_key, digest, cutting)
+      SELECT id, title, source, media_type, content_hash, metadata, object_key, digest, cutting
       FROM json_to_recordset(${writeJson(rows)}::json)
-        AS new(id text, title text, source text, media_type text, content_hash text, metadata jsonb, object_key text, digest text)
+        AS new(id text, title text, source text, media_type text, content_hash text, metadata jsonb, object_key text, digest text,
+               cutting text)
       ORDER BY id
       ON CONFLICT (tenant_id, id) DO UPDATE
       SET title = excluded.title, media_type = excluded.media_type, content_hash = excluded.content_hash,
-          metadata = excluded.metadata, object_key = excluded.object_key, digest = excluded.digest, updated_at = now()
+          metadata = excluded.metadata, object_key = excluded.object_key, digest = excluded.digest, cutting = excluded.cutting,
+          updated_at = now()
       WHERE old.digest <> excluded.digest
       RETURNING old.id, old.xmax = 0 AS created`),
   );
@@ -79,39 +83,48 @@ async function writeRows(
 /** Chunks that stay keep their rows; entries of the outbox are made or bumped. One statement. */
 async function writeContents(tx: Transaction, documents: readonly PreparedDocument[]): Promise<void> {
   const contents = documents.map(({ id, text, entities, relations }) => ({ id, text, entities, relations }));
-  const chunks = documents.flatMap(({ id: documentId, chunks }) =>
-    chunks.map(({ id, index, text }) => ({ id, document_id: documentId, index, text })),
-  );
   await tx.query(
     statement(sql`
       WITH new AS (
         SELECT * FROM json_to_recordset(${writeJson(contents)}::json) AS new(id text, text text, entities jsonb, relations jsonb)
-      ), new_chunk AS (
-        SELECT * FROM json_to_recordset(${writeJson(chunks)}::json) AS chunk(id text, document_id text, index integer, text text)
       ), content AS (
         INSERT INTO relational.document_contents (document_id, text, entities, relations)
         SELECT id, text, entities, relations FROM new
         ON CONFLICT (tenant_id, document_id) DO UPDATE
         SET text = excluded.text, entities = excluded.entities, relations = excluded.relations
-      ), removed AS (
-        DELETE FROM relational.chunks AS old
-        WHERE old.document_id IN (SELECT id FROM new) AND NOT EXISTS (SELECT FROM new_chunk WHERE new_chunk.id = old.id)
-      ), kept AS (
-        INSERT INTO relational.chunks AS old (id, document_id, index, text)
-        SELECT id, document_id, index, text FROM new_chunk
-        ON CONFLICT (tenant_id, id) DO UPDATE SET index = excluded.index WHERE old.index <> excluded.index
-      )
+      ), ${chunkWrites(documents)}
       ${bumpOutbox('UPSERT', documents)}`),
   );
+}
+
+/** Parts of a `WITH` that make the chunks of documents what is given. */
+export function chunkWrites(documents: readonly Pick<PreparedDocument, 'id' | 'chunks'>[]) {
+  const chunks = documents.flatMap(({ id: documentId, chunks }) =>
+    chunks.map(({ id, index, text }) => ({ id, document_id: documentId, index, text })),
+  );
+  return sql`new_chunk AS (
+      SELECT * FROM json_to_recordset(${writeJson(chunks)}::json) AS chunk(id text, document_id text, index integer, text text)
+    ), removed AS (
+      DELETE FROM relational.chunks AS old
+      WHERE old.document_id = ANY(${documents.map(({ id }) => id)}::text[]) AND NOT EXISTS (SELECT FROM new_chunk WHERE new_chunk.id = old.id)
+    ), kept AS (
+      INSERT INTO relational.chunks AS old (id, document_id, index, text)
+      SELECT id, document_id, index, text FROM new_chunk
+      ON CONFLICT (tenant_id, id) DO UPDATE SET index = excluded.index WHERE old.index <> excluded.index
+    )`;
 }
 
 /**
  * Makes the entries of a document pending with a new revision. A lease that is running stays: until it ends, nobody
  * else delivers to that store, so an older revision cannot overtake a newer one.
  */
-function bumpOutbox(operation: OutboxOperation, documents: readonly { id: string; objectKey: string | null }[]) {
+export function bumpOutbox(
+  operation: OutboxOperation,
+  documents: readonly { id: string; objectKey: string | null }[],
+  stores: readonly IndexedStore[] = STORES,
+) {
   const entries = documents.flatMap(({ id: documentId, objectKey }) =>
-    STORES.map((store) => ({
+    stores.map((store) => ({
       id: derivedId('OutboxEntry', documentId, store),
       document_id: documentId,
       store,

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { RelationalDriver, TenantRow } from '../../driver.ts';
 import * as agents from './agents.ts';
+import * as cutting from './cutting.ts';
 import * as documents from './documents.ts';
 import { byIdsStatement, countStatement, listStatement } from './lists.ts';
 import * as outbox from './outbox.ts';
@@ -52,6 +53,10 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     referenceDocuments: (...given) => reconcile.referenceDocuments(postgres, ...given),
     knownDocuments: (...given) => reconcile.knownDocuments(postgres, ...given),
     redeliver: (...given) => reconcile.redeliver(postgres, ...given),
+
+    cutOtherwise: (...given) => cutting.cutOtherwise(postgres, ...given),
+    documentsToCut: (...given) => cutting.documentsToCut(postgres, ...given),
+    recut: (...given) => cutting.recut(postgres, ...given),
 
     health: async () => [await postgres.health()],
   };
