@@ -259,3 +259,252 @@ describe('answers of chat models', () => {
     expect(standIn.requests.at(-1)!.body.temperature).toBe(0);
   });
 });
+
+/** Streams as users of servers reported them: what is made of them. */
+describe('streams of chat models', () => {
+  const chunk = (delta: unknown, more: object = {}): string =>
+    `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta, finish_reason: null, ...more }] })}\n\n`;
+  const words = chunk({ role: 'assistant', content: 'Forty' }) + chunk({ content: '-two.' });
+  const stop = chunk({}, { finish_reason: 'stop' });
+  const done = 'data: [DONE]\n\n';
+  const thought = (text: string) => [{ type: 'thinking', thinking: [{ type: 'text', text }] }];
+  const usage = (counted: unknown): string => `data: ${JSON.stringify({ id: 'c', choices: [], usage: counted })}\n\n`;
+  const counted = { inputTokens: 3, outputTokens: 2 };
+  const count = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
+
+  it.each<[string, string, { text?: string; reasoning?: string; usage?: object }]>([
+    ['without a reason before [DONE]', words + done, {}],
+    ['that ends behind its reason, without [DONE]', words + stop, {}],
+    ['of Windows’ line ends', (words + stop + done).replaceAll('\n', '\r\n'), {}],
+    ['without a space behind the colon', (words + stop + done).replaceAll('data: ', 'data:'), {}],
+    ['with a byte order mark', `\uFEFF${words}${stop}${done}`, {}],
+    ['kept alive by comments', `: OPENROUTER PROCESSING\n\n${words}: ping - 2025-11-24\n\n${stop}${done}`, {}],
+    ['kept alive by empty events', `event: ping\ndata:\n\n${words}data: \n\n${stop}${done}`, {}],
+    [
+      'of events with names and numbers',
+      words.replaceAll('data:', 'event: message\nid: 7\nretry: 3000\ndata:') + stop + done,
+      {},
+    ],
+    [
+      'that begins with filters of its prompt',
+      `data: {"choices":[],"prompt_filter_results":[{}]}\n\n${words}${stop}${done}`,
+      {},
+    ],
+    ['whose delta is null', words + chunk(null, { finish_reason: 'stop' }) + done, {}],
+    [
+      'whose choices are null beside the usage',
+      `${words}${stop}data: {"choices":null,"usage":${JSON.stringify(count)}}\n\n${done}`,
+      { usage: counted },
+    ],
+    ['with usage in an event of its own', words + stop + usage(count) + done, { usage: counted }],
+    [
+      'with usage beside the reason',
+      words +
+        chunk({}, { finish_reason: 'stop' }).replace('"choices"', `"usage":${JSON.stringify(count)},"choices"`) +
+        done,
+      { usage: counted },
+    ],
+    ['with usage {}', words + stop + usage({}) + done, {}],
+    ['with fractions in its usage', words + stop + usage({ prompt_tokens: 3.5, completion_tokens: 2 }) + done, {}],
+    ['with texts in its usage', words + stop + usage({ prompt_tokens: '3', completion_tokens: '2' }) + done, {}],
+    ['with nulls in its usage', words + stop + usage({ prompt_tokens: null, completion_tokens: 2 }) + done, {}],
+    ['with huge numbers in its usage', words + stop + usage({ prompt_tokens: 1e15, completion_tokens: 2 }) + done, {}],
+    [
+      'with negative numbers in its usage',
+      words + stop + usage({ prompt_tokens: -1, completion_tokens: 2 }) + done,
+      {},
+    ],
+    [
+      'of parts, thinking first (Magistral)',
+      chunk({ content: thought('Let ') }) + chunk({ content: thought('me see.') }) + words + stop + done,
+      { reasoning: 'Let me see.' },
+    ],
+    [
+      'of parts of text',
+      chunk({ content: [{ type: 'text', text: 'Forty' }] }) +
+        chunk({
+          content: [
+            { type: 'text', text: '-two.' },
+            { type: 'reference', reference_ids: [1] },
+          ],
+        }) +
+        stop +
+        done,
+      {},
+    ],
+    [
+      'with reasoning_content and null for content (DeepSeek)',
+      chunk({ reasoning_content: 'Hm.', content: null }) + words + stop + done,
+      { reasoning: 'Hm.' },
+    ],
+    [
+      'with reasoning and details of it (OpenRouter)',
+      chunk({ content: '', reasoning: 'Hm.', reasoning_details: [{ type: 'reasoning.text', text: 'Hm.' }] }) +
+        words +
+        stop +
+        done,
+      { reasoning: 'Hm.' },
+    ],
+    [
+      'with marks in pieces',
+      ['<th', 'ink>', 'Hm.', '</thi', 'nk>', '\n\n'].map((content) => chunk({ content })).join('') +
+        words +
+        stop +
+        done,
+      { reasoning: 'Hm.' },
+    ],
+    [
+      'with Gemini’s marks',
+      ['<thought>', 'Hm.', '</thought>'].map((content) => chunk({ content })).join('') + words + stop + done,
+      { reasoning: 'Hm.' },
+    ],
+    [
+      'with Seed’s marks',
+      ['<seed:think>Hm.</seed', ':think>'].map((content) => chunk({ content })).join('') + words + stop + done,
+      { reasoning: 'Hm.' },
+    ],
+    ['that thinks of nothing', chunk({ content: '<think>\n\n</think>\n\n' }) + words + stop + done, { reasoning: '' }],
+    [
+      'whose reasoning is never ended',
+      chunk({ content: '<think>Hm, Forty-two.' }) + chunk({}, { finish_reason: 'length' }) + done,
+      { text: '', reasoning: 'Hm, Forty-two.' },
+    ],
+    ['that refuses', chunk({ refusal: 'I ' }) + chunk({ refusal: 'cannot.' }) + stop + done, { text: 'I cannot.' }],
+  ])('%s', async (_, body, { text = 'Forty-two.', reasoning = '', usage: expected }) => {
+    const { chat, standIn } = await start(OPENAI);
+    standIn.next({
+      kind: 'status',
+      status: 200,
+      body,
+      headers: { 'content-type': 'text/event-stream; charset=utf-8' },
+    });
+    const read = await collect(chat.stream(call(), ask('x')));
+    expect(read.text).toBe(text);
+    expect(read.reasoning.trim()).toBe(reasoning);
+    expect(read.all.findLast((delta) => delta.usage)?.usage).toEqual(expected);
+  });
+
+  it.each<[string, string, string, RegExp]>([
+    [
+      'an error before the first word (vLLM)',
+      `data: {"error":{"message":"EngineCore died","type":"InternalServerError","param":null,"code":500}}\n\n${done}`,
+      'STORE_UNAVAILABLE',
+      /EngineCore died/,
+    ],
+    [
+      'an event named error',
+      `${words}event: error\ndata: {"error":{"message":"Context size has been exceeded."}}\n\n`,
+      'BAD_USER_INPUT',
+      /Context size/,
+    ],
+    [
+      'an error in a choice',
+      words + chunk({}, { finish_reason: 'error', error: { code: 502, message: 'Upstream error' } }) + done,
+      'STORE_UNAVAILABLE',
+      /Upstream error/,
+    ],
+    [
+      'nothing but [DONE] behind a quota',
+      `data: {"error":{"message":"quota exceeded"}}\n\n${done}`,
+      'RATE_LIMITED',
+      /quota exceeded/,
+    ],
+    ['the end of the connection in the midst', words, 'STORE_UNAVAILABLE', /cut the answer off/],
+    [
+      'half an event',
+      `${words}data: {"choices":[{"delta":{"cont\n\n`,
+      'STORE_UNAVAILABLE',
+      /something else than its protocol/,
+    ],
+    ['a page', '<html>504</html>', 'STORE_UNAVAILABLE', /cut the answer off/],
+  ])('%s is told', async (_, body, code, message) => {
+    const { chat, standIn } = await start(OPENAI);
+    standIn.next({ kind: 'status', status: 200, body, headers: { 'content-type': 'text/event-stream' } });
+    await expect(collect(chat.stream(call(), ask('x')))).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message) as string,
+    });
+  });
+});
+
+/** What users of servers were refused for, without the field the same request is answered. */
+describe('fields that a server does not know', () => {
+  it.each<[string, number, unknown]>([
+    [
+      'Mistral',
+      422,
+      {
+        object: 'error',
+        message: {
+          detail: [
+            {
+              type: 'extra_forbidden',
+              loc: ['body', 'stream_options', 'include_usage'],
+              msg: 'Extra inputs are not permitted',
+              input: true,
+            },
+          ],
+        },
+      },
+    ],
+    [
+      'vLLM before 0.4',
+      400,
+      {
+        object: 'error',
+        message:
+          "[{'type': 'extra_forbidden', 'loc': ('body', 'stream_options'), 'msg': 'Extra inputs are not permitted', 'input': {}}]",
+        code: 400,
+      },
+    ],
+    [
+      'Azure',
+      400,
+      { error: { code: 400, message: 'Validation error at #/stream_options: Extra inputs are not permitted' } },
+    ],
+    [
+      'Fireworks',
+      400,
+      { error: { message: "Extra inputs are not permitted, field: 'stream_options'", type: 'invalid_request_error' } },
+    ],
+    [
+      'Databricks',
+      400,
+      { error_code: 'BAD_REQUEST', message: '{"message":"stream_options: Extra inputs are not permitted"}' },
+    ],
+    [
+      'Databricks, Go’s words',
+      400,
+      { error_code: 'BAD_REQUEST', message: 'Bad request: json: unknown field "stream_options"\n' },
+    ],
+    [
+      'OpenAI',
+      400,
+      { error: { message: 'Unrecognized request argument supplied: stream_options', type: 'invalid_request_error' } },
+    ],
+    [
+      'FastAPI',
+      422,
+      { detail: [{ loc: ['body', 'stream_options'], msg: 'extra fields not permitted', type: 'value_error.extra' }] },
+    ],
+    [
+      'LiteLLM',
+      400,
+      {
+        error: {
+          message:
+            "litellm.UnsupportedParamsError: bedrock does not support parameters: ['stream_options'], for model=x",
+          code: '400',
+        },
+      },
+    ],
+    ['one without words', 422, {}],
+  ])('as %s says it', async (_, status, body) => {
+    const { chat, standIn } = await start(OPENAI);
+    standIn.next({ kind: 'status', status, body });
+    expect((await collect(chat.stream(call(), ask('a b')))).text).toBe('b a');
+    expect(standIn.requests.map((request) => 'stream_options' in request.body)).toEqual([true, false]);
+    expect((await collect(chat.stream(call(), ask('c d')))).text).toBe('d c');
+    expect(standIn.requests).toHaveLength(3);
+  });
+});

@@ -282,6 +282,245 @@ const CASES: readonly Case[] = [
   { from: 'a proxy’s page', status: 502, body: '<html><body>Bad Gateway</body></html>', message: '' },
   { from: 'a proxy’s words', status: 503, body: 'upstream connect error', message: 'upstream connect error' },
   { from: 'nothing at all', status: 500, body: undefined, message: '' },
+  // As users of these servers reported them:
+  {
+    from: 'llama.cpp, a context that ran full',
+    status: 500,
+    body: { error: { code: 500, message: 'Context size has been exceeded.', type: 'server_error' } },
+    message: 'Context size has been exceeded.',
+    excess: tokens(),
+  },
+  {
+    from: 'llama.cpp, in an answer of status 200',
+    status: 200,
+    body: {
+      error: {
+        code: 400,
+        message:
+          'the request exceeds the available context size. try increasing the context size or enable context shift',
+        type: 'exceed_context_size_error',
+        n_prompt_tokens: 14429,
+        n_ctx: 8192,
+      },
+    },
+    message: /^the request exceeds/,
+    read: 400,
+    excess: tokens(8192),
+  },
+  {
+    from: 'llama.cpp, while it loads',
+    status: 503,
+    body: { error: { message: 'Loading model', type: 'unavailable_error', code: 503 } },
+    message: 'Loading model',
+  },
+  {
+    from: 'Databricks, an answer that would be too long',
+    status: 400,
+    body: {
+      error_code: 'BAD_REQUEST',
+      message:
+        'Bad request: rpc error: code = InvalidArgument desc = max_tokens (10000) cannot exceed 8192. Please reduce the length of max output tokens generated.',
+    },
+    message: /max_tokens \(10000\) cannot exceed 8192/,
+  },
+  {
+    from: 'Databricks, Bedrock behind it',
+    status: 400,
+    body: { error_code: 'BAD_REQUEST', message: '{"message":"Input is too long for requested model."}' },
+    message: 'Input is too long for requested model.',
+    excess: tokens(),
+  },
+  {
+    from: 'kronk',
+    status: 500,
+    body: {
+      error: {
+        message:
+          'imc: failed to decode extension tokens at pos 16384: unable to process request: the context window is full. Please reduce the input size or increase the context window',
+        type: 'server_error',
+        code: 'internal',
+      },
+    },
+    message: /the context window is full/,
+    excess: tokens(),
+  },
+  {
+    from: 'GPUStack',
+    status: 400,
+    body: {
+      error: {
+        code: 400,
+        message: 'Illegal param: prefill 744 tokens exceed n_ctx_per_seq, try increasing total context size',
+        type: 'invalid_request_error',
+      },
+      detail: 'Illegal param',
+    },
+    message: /^Illegal param: prefill/,
+    excess: tokens(),
+  },
+  {
+    from: 'LM Studio',
+    status: 400,
+    body: {
+      error:
+        'Trying to keep the first 5123 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough.',
+    },
+    message: /^Trying to keep/,
+    excess: tokens(4096),
+  },
+  {
+    from: 'SGLang',
+    status: 400,
+    body: {
+      object: 'error',
+      message: 'Input length (4097 tokens) exceeds the maximum allowed length (4091 tokens). Use a shorter input.',
+      type: 'BadRequestError',
+      param: null,
+      code: 400,
+    },
+    message: /^Input length/,
+    excess: tokens(4091),
+  },
+  {
+    from: 'SGLang, a prompt',
+    status: 400,
+    body: {
+      object: 'error',
+      message: "The input (9000 tokens) is longer than the model's context length (8192 tokens).",
+      code: 400,
+    },
+    message: /^The input/,
+    excess: tokens(8192),
+  },
+  {
+    from: 'Fireworks',
+    status: 400,
+    body: {
+      error: {
+        message: 'The prompt is too long: 131088, model maximum context length: 131071',
+        code: 'invalid_request_error',
+      },
+    },
+    message: /^The prompt is too long/,
+    excess: tokens(131_071),
+  },
+  {
+    from: 'LMDeploy',
+    status: 400,
+    body: { object: 'error', message: 'Request input_len=9000 exceeds session_len=8192', code: 400 },
+    message: /^Request input_len/,
+    excess: tokens(8192),
+  },
+  {
+    from: 'NIM',
+    status: 400,
+    body: {
+      object: 'error',
+      message: 'Input length 545 exceeds maximum allowed token size 512',
+      detail: {},
+      type: 'invalid_request_error',
+    },
+    message: /^Input length 545/,
+    excess: tokens(512),
+  },
+  {
+    from: 'Infinity',
+    status: 422,
+    body: {
+      error: { message: 'ValidationError: String should have at most 122880 characters', type: null, code: 422 },
+    },
+    message: /at most 122880 characters/,
+    excess: { of: 'INPUT', limit: 122_880, unit: 'CHARACTERS' },
+  },
+  {
+    from: 'DashScope',
+    status: 400,
+    body: {
+      error: {
+        code: 'invalid_parameter_error',
+        message: '<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 8192]',
+      },
+    },
+    message: /Range of input length/,
+    excess: tokens(8192),
+  },
+  {
+    from: 'Voyage, a batch',
+    status: 400,
+    body: {
+      detail:
+        "Request to model 'voyage-3' failed. The max allowed tokens per submitted batch is 120000. Your batch has 150000 tokens after truncation.",
+    },
+    message: /^Request to model/,
+    excess: { of: 'BATCH', limit: 120_000, unit: 'TOKENS' },
+  },
+  {
+    from: 'a gateway, in a stream',
+    status: 200,
+    body: { error: { message: 'Context length exceeded', code: 'CONTEXT_LENGTH_EXCEEDED' } },
+    message: 'Context length exceeded',
+    read: 400,
+    excess: tokens(),
+  },
+  {
+    from: 'a provider that says no more than this, in a stream',
+    status: 200,
+    body: { error: { message: 'quota exceeded' } },
+    message: 'quota exceeded',
+    read: 429,
+  },
+  {
+    from: 'OpenRouter, in a stream',
+    status: 200,
+    body: {
+      choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
+      error: { code: 'server_error', message: 'Provider disconnected unexpectedly' },
+    },
+    message: 'Provider disconnected unexpectedly',
+    read: 500,
+  },
+  {
+    from: 'OpenRouter, in a choice',
+    status: 200,
+    body: {
+      choices: [
+        { index: 0, message: { content: '' }, finish_reason: 'error', error: { code: 502, message: 'Upstream error' } },
+      ],
+    },
+    message: 'Upstream error',
+    read: 502,
+  },
+  {
+    from: 'TGI, in a stream',
+    status: 200,
+    body: {
+      error:
+        'Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 6 `inputs` tokens and 4091 `max_new_tokens`',
+      error_type: 'validation',
+    },
+    message: /^Input validation error/,
+    read: 400,
+  },
+  {
+    from: 'TEI, a backend that died',
+    status: 424,
+    body: { error: 'DriverError(CUDA_ERROR_ILLEGAL_ADDRESS)', error_type: 'backend' },
+    message: 'DriverError(CUDA_ERROR_ILLEGAL_ADDRESS)',
+  },
+  { from: 'Ollama, an empty object', status: 400, body: {}, message: '' },
+  {
+    from: 'LiteLLM, a stream that another model could not go on with',
+    status: 200,
+    body: { error: { message: 'litellm.MidStreamFallbackError: Overloaded', type: null, param: null, code: '503' } },
+    message: /Overloaded$/,
+    read: 503,
+  },
+  {
+    from: 'Mistral, its capacity',
+    status: 429,
+    body: { message: 'Service tier capacity exceeded for this model.', type: 'invalid_request_error', code: null },
+    message: 'Service tier capacity exceeded for this model.',
+  },
   // Inside a body or a stream of status 200:
   {
     from: 'vLLM, in a stream',
@@ -335,6 +574,9 @@ describe('refusals of model servers', () => {
     { object: 'list', data: [], message: 'fine' },
     [{ index: 0, score: 0.5 }],
     { results: [], detail: 'none' },
+    { choices: [{ delta: {}, finish_reason: 'stop', error: null }], error: undefined },
+    { choices: [null] },
+    { choices: null, usage: {} },
     { id: 'chunk without anything' },
     'text',
     null,

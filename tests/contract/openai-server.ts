@@ -290,7 +290,8 @@ function allow(body: object, names: readonly string[]): void {
 
 function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  response.end(JSON.stringify(body));
+  // Of another type than JSON it is sent as it is.
+  response.end(typeof body === 'string' && headers['content-type'] !== undefined ? body : JSON.stringify(body));
 }
 
 async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {

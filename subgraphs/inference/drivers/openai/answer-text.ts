@@ -55,6 +55,9 @@ function textOf(value: unknown): string {
 
 const MARKS = [
   ['<think>', '</think>'],
+  ['<thinking>', '</thinking>'],
+  ['<thought>', '</thought>'], // Gemini
+  ['<seed:think>', '</seed:think>'],
   ['[THINK]', '[/THINK]'],
 ] as const;
 

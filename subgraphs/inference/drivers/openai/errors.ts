@@ -140,8 +140,10 @@ function isTimeout(error: unknown): boolean {
   return false;
 }
 
-/** The header's seconds or date (RFC 9110, section 10.2.3), as whole seconds from now. */
+/** The header's seconds or date (RFC 9110, section 10.2.3), or Azure's milliseconds, as whole seconds from now. */
 function retryAfter(headers: Headers | undefined): number | undefined {
+  const milliseconds = headers?.get('retry-after-ms');
+  if (milliseconds && /^\d+(?:\.\d+)?$/.test(milliseconds)) return Math.ceil(Number(milliseconds) / 1_000);
   const value = headers?.get('retry-after');
   if (!value) return undefined;
   const seconds = /^\d+(?:\.\d+)?$/.test(value)

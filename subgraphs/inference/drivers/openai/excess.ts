@@ -15,6 +15,7 @@ const OF_SOMETHING_ELSE = new Set([401, 402, 403, 404, 429]);
 const BATCH: readonly (readonly [RegExp, Excess['unit']])[] = [
   [/too many tokens in batch\. max is (?<limit>\d+)/i, 'TOKENS'],
   [/max (?<limit>\d+) tokens per request/i, 'TOKENS'],
+  [/tokens per (?:submitted )?batch is (?<limit>\d+)/i, 'TOKENS'],
   [/too many tokens overall|split into more batches/i, 'TOKENS'],
   [/maximum allowed batch size (?<limit>\d+)/i, 'TEXTS'],
   [/batch size is invalid.*?(?:larger|greater|more) than (?<limit>\d+)/i, 'TEXTS'],
@@ -23,14 +24,19 @@ const BATCH: readonly (readonly [RegExp, Excess['unit']])[] = [
 
 /**
  * One text is too long. The first that matches decides: those that name the limit stand before those that do not. Sentences of OpenAI, vLLM,
- * TEI, Mistral, Ollama, llama.cpp, Anthropic, Gemini, Cohere and Bedrock (the last four by way of LiteLLM).
+ * TEI, Mistral, Ollama, llama.cpp, LM Studio, SGLang, LMDeploy, NIM, Infinity, DashScope, and of Anthropic, Gemini, Cohere and Bedrock by way of
+ * LiteLLM.
  */
 const INPUT: readonly (readonly [RegExp, Excess['unit']])[] = [
-  [/(?:less|fewer) than (?<limit>\d+) characters/i, 'CHARACTERS'],
+  [/(?:less than|fewer than|at most) (?<limit>\d+) characters/i, 'CHARACTERS'],
   [/(?:less|fewer) than (?<limit>\d+) tokens/i, 'TOKENS'],
   [/maximum input length of (?<limit>\d+)/i, 'TOKENS'],
   [/maximum (?:context|input|model|sequence) length (?:is |of |for this model is )(?:only )?(?<limit>\d+)/i, 'TOKENS'],
-  [/context length is (?:only )?(?<limit>\d+)/i, 'TOKENS'],
+  [/context length (?:is|of) (?:only )?(?<limit>\d+)/i, 'TOKENS'],
+  [/context length(?:: | \()(?<limit>\d+)/i, 'TOKENS'],
+  [/maximum allowed (?:length \(|token size )(?<limit>\d+)/i, 'TOKENS'],
+  [/input length should be \[\d+, ?(?<limit>\d+)\]/i, 'TOKENS'],
+  [/exceeds session_len=(?<limit>\d+)/i, 'TOKENS'],
   [/with (?<limit>\d+) maximum context length/i, 'TOKENS'],
   [/available context size \((?<limit>\d+)/i, 'TOKENS'],
   [/too large to process.*?current batch size: (?<limit>\d+)/i, 'TOKENS'],
@@ -47,12 +53,14 @@ const INPUT: readonly (readonly [RegExp, Excess['unit']])[] = [
     /exceeds? (?:the )?(?:available |maximum |max )?context (?:length|size|window)|larger than the max context size/i,
     'TOKENS',
   ],
+  [/context (?:length|size|window) (?:has been exceeded|is full|exceeded)/i, 'TOKENS'],
   [/input is too (?:long|large)|too large to process|prompt is too long|exceed n_ctx/i, 'TOKENS'],
 ];
 
-const INPUT_KIND = /context_length_exceeded|exceed_context_size|ContextWindowExceeded|string_above_max_length/;
+const INPUT_KIND = /context_length_exceeded|exceed_context_size|ContextWindowExceeded|string_above_max_length/i;
 /** The answer's length is a parameter, which the caller names: a shorter input would not help. */
-const OF_THE_ANSWER = /\bmax_(?:completion_|new_)?tokens\b.*?(?:too large|must be|at most|is not|integer|greater)/i;
+const OF_THE_ANSWER =
+  /\bmax_(?:completion_|new_)?tokens\b.*?(?:too large|must be|cannot exceed|at most|is not|integer|greater)/i;
 
 /**
  * @param message the server's sentence

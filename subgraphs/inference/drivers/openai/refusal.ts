@@ -36,7 +36,7 @@ export function refusalOf(body: unknown, status: number): Refusal | undefined {
     .trim()
     .replace(/\b(?:sk|hf|gsk|dapi|key)[-_][\w*.-]{6,}/g, '[key]')
     .slice(0, INFERENCE.refusalCharacters);
-  const named = status < 400 ? (statusIn(fields) ?? statusOfKind(kind)) : status;
+  const named = status < 400 ? (statusIn(fields) ?? statusOfKind(kind || (RATE.exec(said)?.[0] ?? ''))) : status;
   return { message: said, status: named, kind, excess: excessOf(said, kind, named, fields) };
 }
 
@@ -52,6 +52,9 @@ function unwrap(body: unknown): { message: string; fields: Fields } | undefined 
       message: wordsOf((error as Fields).message ?? (error as Fields).detail ?? error),
       fields: error as Fields,
     };
+  const ofChoice = (fields.choices as readonly (Fields | null)[] | undefined)?.[0]?.error;
+  // OpenRouter's, where the provider behind it fails.
+  if (typeof ofChoice === 'object' && ofChoice !== null) return unwrap({ error: ofChoice });
   // An answer may have a message of its own; it then has what was asked for, too.
   if ('choices' in fields || 'data' in fields || 'results' in fields || 'embeddings' in fields) return undefined;
   const words = fields.message ?? fields.detail ?? (fields.object === 'error' ? fields : undefined);
@@ -96,7 +99,7 @@ function statusIn({ status, status_code, code }: Fields): number | undefined {
   return number === undefined ? undefined : Math.trunc(number);
 }
 
-const KINDS: readonly (readonly [RegExp, number])[] = [
+const KINDS: readonly [readonly [RegExp, number], ...(readonly [RegExp, number])[]] = [
   [/rate.?limit|quota|budget|too.?many|throttl|resource.?exhausted/i, 429],
   [/auth|permission|forbidden|api.?key/i, 401],
   [/not.?found/i, 404],
@@ -104,6 +107,9 @@ const KINDS: readonly (readonly [RegExp, number])[] = [
   [/overload|unavailable/i, 503],
   [/invalid|bad.?request|validation|unprocessable|context|length/i, 400],
 ];
+
+/** Looked for in the words, too, of a server that names no kind; others of its words may mean anything. */
+const [[RATE]] = KINDS;
 
 /** The status that a kind of error has elsewhere; 500 for one that is unknown. */
 const statusOfKind = (kind: string): number => KINDS.find(([pattern]) => pattern.test(kind))?.[1] ?? 500;
