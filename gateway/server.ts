@@ -366,6 +366,7 @@ function requestPath(path: RequestPath): Handler[] {
       body: bodyLimits(config.bounds.http),
       budget: answerBudget(config.bounds.admission),
       batchOperations: config.bounds.http.batchOperations,
+      uploads: { files: config.bounds.http.uploadFiles, bytes: config.bounds.http.uploadBytes },
       compression: new Compression({ encodings: config.server.encodings, ...config.bounds.http }),
       passHeadersBack: passesHeadersBack(config.remoteSubgraphs),
       log,

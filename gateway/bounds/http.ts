@@ -151,6 +151,32 @@ export const HTTP = bounds('gateway/http', 'limits', {
     min: 0,
     max: 1_000,
   },
+  uploadFiles: {
+    what: 'The most files of one request (GraphQL multipart request specification); 0 refuses them. They are streamed to the subgraph, and must have come within `REQUEST_TIMEOUT_MS`.',
+    unit: 'files',
+    default: 0,
+    variable: 'MAX_UPLOAD_FILES',
+    min: 0,
+    max: 1_000,
+  },
+  uploadBytes: {
+    what: 'The longest of these files.',
+    unit: 'bytes',
+    default: 100_000_000,
+    variable: 'UPLOAD_LIMIT_BYTES',
+    min: 1,
+    max: 100_000_000_000,
+  },
+  partNameBytes: {
+    what: 'The longest name of a part of a request with files.',
+    unit: 'bytes',
+    default: 100,
+  },
+  partHeaders: {
+    what: 'The most headers of such a part that are read.',
+    unit: 'headers',
+    default: 20,
+  },
   compressAboveBytes: {
     what: 'Answers that are longer are compressed for clients that take that. Shorter ones leave in as few packets either way.',
     unit: 'bytes',

@@ -6,6 +6,7 @@ import { Authorization, type AuthorizationOptions } from '#gateway/auth/directiv
 import { StaticCost } from '#gateway/plan/cost/static-cost.ts';
 import { ProgressiveOverrides, type OverrideHook } from '#gateway/plan/overrides.ts';
 import { PlanCache } from '#gateway/plan/plan-cache.ts';
+import { holdUploadsToFiles } from '#gateway/plan/upload-scalar.ts';
 import { startPlanner, type Planner } from '#gateway/plan/planner.ts';
 import type { DeferredPart } from '#gateway/respond/shape.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
@@ -128,6 +129,7 @@ class PlanningEngine implements Engine {
     this.#planner = planner;
     this.supergraphSdl = supergraphSdl;
     const schema = buildSchema(planner.apiSdl, { assumeValid: true, noLocation: true });
+    holdUploadsToFiles(schema);
     const types = readSupergraphTypes(supergraphSdl);
     this.schema = schema;
     this.cost = new StaticCost(schema, supergraphSdl);

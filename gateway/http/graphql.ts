@@ -9,7 +9,7 @@ import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
-import { isStream, sharedAmong, type Operations } from '#gateway/admission/operations.ts';
+import { isStream, sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import { meaningOf } from '#gateway/errors.ts';
@@ -24,6 +24,7 @@ import type { Exchange, Handler } from './exchange.ts';
 import { requestParameters } from './parameters.ts';
 import { sendResult, sendResults } from './plain-answer.ts';
 import { ResponseHeaders } from './response-headers.ts';
+import { isMultipart, readWithFiles, type UploadLimits } from './uploads.ts';
 
 export interface GraphqlOptions {
   operations: Operations;
@@ -35,6 +36,8 @@ export interface GraphqlOptions {
   budget?: BudgetLimits;
   /** The most operations of one request. Default: `HTTP.batchOperations`. */
   batchOperations?: number;
+  /** Files of requests. @default none are taken */
+  uploads?: UploadLimits;
   /** Of answers. @default none */
   compression?: Compression;
   /** Whether headers of subgraphs' answers are passed back. @default false */
@@ -90,6 +93,7 @@ async function answerTo(
     exchange.request.resume();
     return { result: refused(notAcceptable('Nothing that `accept` names is given here.')), ofOperation: false };
   }
+  if (isMultipart(exchange.request)) return await runWithFiles(options, exchange, principal, forms);
   let parameters: unknown;
   try {
     parameters = await requestParameters(exchange.request, options.body);
@@ -99,6 +103,30 @@ async function answerTo(
   return Array.isArray(parameters)
     ? await runBatch(parameters, options, exchange, principal, forms)
     : await run(parameters, options, exchange, principal, forms);
+}
+
+const NO_FILES: UploadLimits = { files: 0, bytes: 0 };
+
+/** Runs a mutation whose files come while it runs. */
+async function runWithFiles(
+  options: GraphqlOptions,
+  exchange: Exchange,
+  principal: Principal,
+  forms: readonly AnswerForm[],
+): Promise<Answer> {
+  try {
+    const { parameters, end } = await readWithFiles(exchange.request, options.uploads ?? NO_FILES, options.body);
+    try {
+      return await run(parameters, options, exchange, principal, forms, {
+        allow: ['mutation'],
+        notAllowed: () => badUserInput('Files can only be sent with a mutation.'),
+      });
+    } finally {
+      end();
+    }
+  } catch (error) {
+    return { result: refused(error), ofOperation: false };
+  }
 }
 
 /** What became of the operations of one request, each with its own answer. */
@@ -201,6 +229,7 @@ async function run(
   exchange: Exchange,
   principal: Principal,
   forms: readonly AnswerForm[],
+  restriction?: Pick<Caller, 'allow' | 'notAllowed'>,
 ): Promise<Answer> {
   const { request } = exchange;
   const responseHeaders = passHeadersBack ? new ResponseHeaders() : undefined;
@@ -216,7 +245,7 @@ async function run(
       // Whole answers are written as text by whatever sends them.
       asText: true,
       ...(request.method === 'POST'
-        ? {}
+        ? restriction
         : { allow: READING[request.method as 'GET' | 'HEAD'], notAllowed: sendByPost }),
     });
     type = operation.type;

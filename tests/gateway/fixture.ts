@@ -1,4 +1,5 @@
 /** A server over two small subgraphs whose every move a test decides. */
+import { createHash } from 'node:crypto';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { startServer, type RunningServer, type ServerOptions } from '#gateway/se
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { Upload } from '#subgraphs/shared/upload.ts';
 
 export const LIBRARY_SDL = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
@@ -27,7 +29,9 @@ export const LIBRARY_SDL = `
   }
   input In { text: String, in: In, list: [In!] }
   type Who { tenantId: String! subject: String! scopes: [String!]! system: Boolean! }
-  type Mutation { addBook(title: String!): Book }
+  type Mutation { addBook(title: String!): Book store(file: Upload, files: [Upload!], label: String): [Stored!] }
+  scalar Upload
+  type Stored { filename: String! mimetype: String! bytes: Int! sha256: String! label: String }
   type Subscription { bookAdded: Book }
   type Book @key(fields: "id") { id: ID! title: String }
 `;
@@ -44,6 +48,10 @@ export class Library {
   /** Contexts of requests that wait in `never`. */
   readonly waiting: RequestContext[] = [];
   listeners = new Set<(book: { id: string; title: string }) => void>();
+  /** Bytes of files so far. */
+  received = 0;
+  /** Files that are being read. */
+  reading = 0;
   #changed: (() => void)[] = [];
   readonly #ends = new Set<() => unknown>();
   /** Called when `stall` is over. */
@@ -64,6 +72,26 @@ export class Library {
   /** Resolves once `condition` holds; it is looked at when somebody comes or goes. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve));
+  }
+
+  /** Reads a file to its end. */
+  async read(upload: Upload): Promise<{ filename: string; mimetype: string; bytes: number; sha256: string }> {
+    const { filename, mimetype, createReadStream } = await upload.promise;
+    const hash = createHash('sha256');
+    let bytes = 0;
+    this.reading += 1;
+    try {
+      for await (const chunk of createReadStream() as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        hash.update(chunk);
+        this.received += chunk.length;
+        this.changed();
+      }
+    } finally {
+      this.reading -= 1;
+      this.changed();
+    }
+    return { filename, mimetype, bytes, sha256: hash.digest('hex') };
   }
 
   changed(): void {
@@ -137,7 +165,15 @@ export function librarySubgraph(library: Library): MountedSubgraph {
         },
         echo: (_: unknown, { text }: { text?: string }) => text ?? null,
       },
-      Mutation: { addBook: (_: unknown, { title }: { title: string }) => library.add(title) },
+      Mutation: {
+        addBook: (_: unknown, { title }: { title: string }) => library.add(title),
+        store: async (_: unknown, { file, files, label }: { file?: Upload; files?: Upload[]; label?: string }) => {
+          const stored = [];
+          for (const upload of [...(file === undefined || file === null ? [] : [file]), ...(files ?? [])])
+            stored.push({ ...(await library.read(upload)), label });
+          return stored;
+        },
+      },
       Subscription: { bookAdded: { subscribe: () => library.subscribe() } },
       Book: { __resolveReference: ({ id }: { id: string }) => library.books.find((book) => book.id === id) ?? null },
     } as never,

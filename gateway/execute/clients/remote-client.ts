@@ -19,6 +19,7 @@ import { REMOTE } from '#gateway/bounds/remote.ts';
 import { ADMISSION } from '#gateway/bounds/admission.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { uploadsIn } from '#subgraphs/shared/upload.ts';
 import { readResult } from './graphql-response.ts';
 import { InFlight } from './in-flight.ts';
 import { ACCEPTED_ENCODINGS, exchange, type AnswerHeaders, type RemoteAnswer } from './remote-exchange.ts';
@@ -26,6 +27,7 @@ import type { SubscriptionProtocol } from './remote-subscription.ts';
 import { remoteSubscriptions } from './subscription-protocols.ts';
 import { isRepeatable } from './repeatable.ts';
 import { resubscribing } from './resubscription.ts';
+import { uploadBody } from './remote-upload.ts';
 import { SharedSubscriptions, type SubscriptionSharing } from './shared-subscription.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 import { SubgraphFailure } from './subgraph-failure.ts';
@@ -150,13 +152,21 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   }
 
   async function attempt(
-    { context, keeps }: SubgraphRequest,
+    { context, keeps, operationType, variables }: SubgraphRequest,
     body: string,
     passed: Record<string, string> | undefined,
     signal: AbortSignal | undefined,
     count: Count | undefined,
   ): Promise<Answer> {
     if (count !== undefined) count.attempts += 1;
+    // Only mutations have files, so that all others need not be looked through.
+    const files = operationType === 'mutation' ? uploadsIn(variables, 'variables') : undefined;
+    const upload = files === undefined || files.size === 0 ? undefined : uploadBody(body, files);
+    const failed = (error: unknown): never => {
+      const failure = upload?.failure();
+      // What the client sent says nothing of the subgraph's health.
+      throw failure instanceof CodedError ? failure : error;
+    };
     const {
       status,
       text,
@@ -171,13 +181,14 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
           'accept-encoding': ACCEPTED_ENCODINGS,
           ...(await headersOf(context, passed)),
           'content-type': 'application/json',
+          ...upload?.headers,
           accept: 'application/graphql-response+json, application/json',
         },
-        body,
+        body: upload?.body ?? body,
       },
       bounds,
       signal,
-    );
+    ).catch(failed);
     if (count !== undefined) count.receivedBytes += bytes;
     return { result: readResult(bounds, status, text, answered, keeps), status, text, bytes, headers: answered };
   }
