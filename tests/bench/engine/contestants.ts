@@ -17,7 +17,7 @@ import { graphqlOverHttp } from '#gateway/http/graphql.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
-import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { bodyLimits } from '#gateway/http/body.ts';
 import { ONE_SCHEMA, oneSchema, subgraphSchemas } from './data.ts';
 
@@ -49,11 +49,22 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
       return [name, clientOf({ name, routingUrl, schema: { url: routingUrl } }, options)];
     }),
   );
-  const engine = await createEngine({ supergraphSdl, clients });
+  return productHandler(await createEngine({ supergraphSdl, clients }));
+}
+
+/**
+ * The product's HTTP handler on an engine, with its limits and masking.
+ * @param authenticate @default everybody is the developer
+ */
+export async function productHandler(
+  engine: Engine,
+  authenticate: (authorization: string | undefined) => Promise<Principal> = () => Promise.resolve(DEVELOPER),
+): Promise<RequestListener> {
   const log = createLogger({ level: 'error' });
   const engines = new EngineHost<Engine>((error) => log.error({ err: error }));
   await engines.replace(engine, () => Promise.resolve());
-  const { bounds } = loadConfig({});
+  // The benchmark's lists have no declared sizes, so that its queries may cost more than is accepted by default.
+  const { bounds } = loadConfig({ MAX_COST: '1000000' });
   const handler = graphqlOverHttp({
     operations: operations({
       engines,
@@ -64,7 +75,7 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
       mask: (result, request) => maskResult(result, request, log),
       mutated: () => undefined,
     }),
-    authenticate: () => Promise.resolve(DEVELOPER),
+    authenticate,
     body: bodyLimits(bounds.http),
     log,
     stopping: new AbortController().signal,

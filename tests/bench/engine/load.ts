@@ -13,6 +13,8 @@ export interface Runner {
   mode: Mode;
   process: ChildProcess;
   pool: Pool;
+  /** The same contestant of another checkout, which ran in the same rounds. */
+  before?: Runner;
   /** By query and number of connections. */
   samples: Map<string, Sample[]>;
 }

@@ -5,14 +5,21 @@
  *
  * npm run bench:engine -- [--rounds 5] [--seconds 1] [--connections 1,50] [--only tributary] [--queries large,small]
  *     npm run bench:engine -- --memory 200000     # what is left in memory behind so many requests
+ *     npm run bench:engine -- --attack 100        # how long operations take beside so many that hang the planner
+ *     npm run bench:engine -- --outage 1000       # what a failed fetch for so many entities costs
+ *     npm run bench:engine -- --beside ../before  # the contestants of another checkout too, for before and after
  *
  * Hive Gateway and graphql-jit take part once `npm install --ignore-scripts` has run in `peers/`.
  */
 import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Pool } from 'undici';
+import { attack } from './attack.ts';
 import { CONTESTANTS, takesPart, type Mode } from './contestants.ts';
 import { QUERIES, type QueryName } from './data.ts';
 import { ask, endAll, forSeconds, load, request, start, usageOf, type Runner } from './load.ts';
+import { outage } from './outage.ts';
 import { reportConditions, reportMemory, reportQuery } from './report.ts';
 
 const { values: options } = parseArgs({
@@ -23,6 +30,9 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     queries: { type: 'string', default: Object.keys(QUERIES).join() },
     memory: { type: 'string' },
+    attack: { type: 'string' },
+    outage: { type: 'string' },
+    beside: { type: 'string' },
   },
 });
 const ROUNDS = Number(options.rounds);
@@ -34,6 +44,15 @@ const ASKED = options.queries.split(',') as QueryName[];
 const WARM_UP: Readonly<Record<QueryName, number>> = { large: 100, distinct: 100, small: 600, 'one field': 1_000 };
 
 try {
+  if (options.attack !== undefined) await attack({ hostile: Number(options.attack), rounds: ROUNDS, seconds: SECONDS });
+  else if (options.outage !== undefined) await outage(Number(options.outage), ROUNDS);
+  else await compareGateways();
+} finally {
+  endAll();
+}
+process.exit();
+
+async function compareGateways(): Promise<void> {
   const {
     child: subgraphs,
     message: { ports },
@@ -54,18 +73,20 @@ try {
     }
     await reportMemory(runners);
   }
-} finally {
-  endAll();
 }
-process.exit();
 
 async function startAll(ports: Record<string, number>): Promise<Runner[]> {
   const runners: Runner[] = [];
   for (const mode of ['over HTTP', 'in process'] as const) {
     for (const name of Object.keys(CONTESTANTS)) {
       if (!takesPart(name, mode) || (options.only !== undefined && !name.includes(options.only))) continue;
+      let before: Runner | undefined;
+      if (options.beside !== undefined) {
+        before = await startOne(name, mode, ports, { folder: options.beside });
+        if (before !== undefined) runners.push(before);
+      }
       const runner = await startOne(name, mode, ports);
-      if (runner !== undefined) runners.push(runner);
+      if (runner !== undefined) runners.push({ ...runner, before });
     }
   }
   return runners;
@@ -75,10 +96,11 @@ async function startOne(
   name: string,
   mode: Mode,
   ports: Record<string, number>,
-  flags?: readonly string[],
+  { flags, folder }: { flags?: readonly string[]; folder?: string } = {},
 ): Promise<Runner | undefined> {
+  const here = 'tests/bench/engine/contestant.ts';
   const { child, message } = await start<{ port?: number; failed?: string }>(
-    './contestant.ts',
+    folder === undefined ? './contestant.ts' : pathToFileURL(resolve(folder, here)).href,
     { name, ports: mode === 'over HTTP' ? ports : undefined },
     flags,
   );
@@ -87,7 +109,7 @@ async function startOne(
     return undefined;
   }
   const pool = new Pool(`http://127.0.0.1:${message.port}`, { connections: Math.max(...CONNECTIONS) });
-  return { name, mode, process: child, pool, samples: new Map() };
+  return { name: folder === undefined ? name : `${name} of ${folder}`, mode, process: child, pool, samples: new Map() };
 }
 
 async function compareAnswers(runners: readonly Runner[]): Promise<void> {
@@ -136,7 +158,7 @@ async function measure(runners: readonly Runner[], query: QueryName, connections
 async function memory(requests: number, ports: Record<string, number>): Promise<void> {
   const steps = 5;
   for (const mode of ['over HTTP', 'in process'] as const) {
-    const runner = (await startOne('tributary', mode, ports, ['--expose-gc']))!;
+    const runner = (await startOne('tributary', mode, ports, { flags: ['--expose-gc'] }))!;
     await load(runner, 'small', 50, (sent) => sent < 5_000);
     console.log(
       `\ntributary, ${mode}, the query *small*\n\n| requests | heap after a collection, MB | RSS, MB |\n| ---: | ---: | ---: |`,

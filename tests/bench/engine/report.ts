@@ -10,13 +10,13 @@ export interface ReportOptions {
   seconds: number;
 }
 
-/** All ratios are to this one, over HTTP. */
+/** Ratios are to this one, over HTTP; those of a contestant that has another checkout's beside it, to that one. */
 const BASELINE = '@apollo/gateway under Yoga';
 
 /** Prints under which conditions the tables hold. */
 export function reportConditions({ rounds, seconds }: ReportOptions): void {
   console.log(
-    `\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, medians of ${rounds} rounds of ${seconds} s; × is to ${BASELINE} over HTTP in the same round\n`,
+    `\nNode ${process.version}, ${cpus().length} × ${cpus()[0]!.model}, medians of ${rounds} rounds of ${seconds} s; × is to ${BASELINE} over HTTP in the same round, or to the other checkout's where there is one\n`,
   );
 }
 
@@ -35,7 +35,12 @@ export function reportQuery(
   for (const runner of runners) {
     const cells = connections.flatMap((count) => {
       const samples = samplesOf(runner, query, count);
-      const ratio = baseline === undefined ? '' : ratioOf(timesIn(samplesOf(baseline, query, count), samples));
+      const ratio =
+        runner.before !== undefined
+          ? (1 / timesIn(samplesOf(runner.before, query, count), samples)).toFixed(2)
+          : baseline === undefined
+            ? ''
+            : ratioOf(timesIn(samplesOf(baseline, query, count), samples));
       return [cpuOf(samples).toFixed(3), ratio, latency(samples, 0.5)];
     });
     const last = samplesOf(runner, query, many);
@@ -62,7 +67,7 @@ export async function reportMemory(runners: readonly Runner[]): Promise<void> {
   }
 }
 
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+export const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const samplesOf = (runner: Runner, query: QueryName, connections: number): Sample[] =>
   runner.samples.get(`${query} ${connections}`)!;
 const cpuOf = (samples: readonly Sample[]): number => median(samples.map(({ cpuMs }) => cpuMs));
@@ -81,7 +86,14 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
-function latency(samples: readonly Sample[], share: number): string {
-  const sorted = samples.flatMap(({ latencies }) => latencies).sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!.toFixed(1);
+const latency = (samples: readonly Sample[], share: number): string =>
+  quantile(
+    samples.flatMap(({ latencies }) => latencies),
+    share,
+  ).toFixed(1);
+
+/** @param share 0.99 for what all but a hundredth of the values are below */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
