@@ -4,8 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { graphql, type ExecutionResult } from 'graphql';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createObject } from '#subgraphs/object/index.ts';
+import { decide } from '#subgraphs/object/links/conditions.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 
@@ -463,5 +464,49 @@ describe('the subgraph', () => {
     expect(await other.health()).toMatchObject([
       { store: 'files', state: 'down', detail: expect.stringContaining('DATA_DIR') as string },
     ]);
+  });
+});
+
+/** Conditions as users of file servers found them misread. */
+describe('conditions of a download', () => {
+  const etag = '"5d41402a,b"';
+  const updatedAt = new Date('2025-11-06T08:49:37.600Z');
+  const name = 'if-none-match';
+  it.each<[string, Record<string, string>, 'SEND' | 'UNCHANGED' | 'FAILED']>([
+    ['the tag', { [name]: etag }, 'UNCHANGED'],
+    ['the tag as a proxy that compresses gives it back', { [name]: `W/${etag}` }, 'UNCHANGED'],
+    ['a list, the tag last', { [name]: `"other", W/"more",${etag}` }, 'UNCHANGED'],
+    ['a list with empty members', { [name]: `, ,${etag},` }, 'UNCHANGED'],
+    ['anything', { [name]: ' * ' }, 'UNCHANGED'],
+    ['a half of the tag', { [name]: '"5d41402a"' }, 'SEND'],
+    ['the tag without quotes', { [name]: '5d41402a,b' }, 'SEND'],
+    ['a tag that is never closed', { [name]: '"5d41402a,b' }, 'SEND'],
+    ['the tag with a proxy’s ending', { [name]: '"5d41402a,b-gzip"' }, 'SEND'],
+    ['nothing', { [name]: '' }, 'SEND'],
+    [
+      'another tag, and a date that would be one',
+      { [name]: '"x"', 'if-modified-since': 'Thu, 06 Nov 2025 08:49:37 GMT' },
+      'SEND',
+    ],
+    ['the date', { 'if-modified-since': 'Thu, 06 Nov 2025 08:49:37 GMT' }, 'UNCHANGED'],
+    ['a second less', { 'if-modified-since': 'Thu, 06 Nov 2025 08:49:36 GMT' }, 'SEND'],
+    ['the date as RFC 850 writes it', { 'if-modified-since': 'Thursday, 06-Nov-25 08:49:37 GMT' }, 'UNCHANGED'],
+    ['the date as C writes it', { 'if-modified-since': 'Thu Nov  6 08:49:37 2025' }, 'UNCHANGED'],
+    ['a second less as C writes it', { 'if-modified-since': 'Thu Nov  6 08:49:36 2025' }, 'SEND'],
+    ['a number for a date', { 'if-modified-since': '1762418977' }, 'SEND'],
+    ['what is no date', { 'if-modified-since': 'Thu, yesterday' }, 'SEND'],
+    ['the tag is there', { 'if-match': `"x", ${etag}` }, 'SEND'],
+    ['any is there', { 'if-match': '*' }, 'SEND'],
+    ['a weak one is there', { 'if-match': `W/${etag}` }, 'FAILED'],
+    ['another is there', { 'if-match': '"x"' }, 'FAILED'],
+    ['unchanged since long ago', { 'if-unmodified-since': 'Thu, 06 Nov 2025 08:49:36 GMT' }, 'FAILED'],
+  ])('%s', (_, headers, expected) => {
+    // HTTP's dates are GMT's, wherever the server stands.
+    for (const zone of ['UTC', 'America/New_York', 'Asia/Kolkata']) {
+      vi.stubEnv('TZ', zone);
+      expect(Intl.DateTimeFormat().resolvedOptions().timeZone).toMatch(zone.split('/')[0] === 'Asia' ? /^Asia/ : zone);
+      expect(decide(new Headers(headers), { etag, updatedAt }), zone).toBe(expected);
+    }
+    vi.unstubAllEnvs();
   });
 });

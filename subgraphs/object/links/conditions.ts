@@ -50,6 +50,7 @@ const seconds = (moment: Date): number => Math.floor(moment.getTime() / 1_000);
 function dateOf(value: string | null): number | undefined {
   // Only HTTP's own form begins so; `Date.parse` takes much else for a date.
   if (value === null || !/^[A-Z][a-z]{2,8},? /.test(value)) return undefined;
-  const moment = Date.parse(value);
+  // C's form names no zone, and means GMT like the others.
+  const moment = Date.parse(/\d{4}$/.test(value) ? `${value} GMT` : value);
   return Number.isNaN(moment) ? undefined : Math.floor(moment / 1_000);
 }
