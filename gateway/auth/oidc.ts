@@ -9,19 +9,16 @@ import {
   type JWTVerifyGetKey,
   type JWTVerifyResult,
 } from 'jose';
-import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
 import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
+import { principalOf, type ClaimPaths } from './claims.ts';
 
-export interface OidcOptions {
+export interface OidcOptions extends ClaimPaths {
   /** As the issuer writes itself in `iss`. */
   issuer: string;
   /** What `aud` must contain. */
   audience: string;
-  /** The claim that names the tenant: a claim's name, or names joined by dots into objects. */
-  tenantClaim: string;
-  rolesClaim: string;
   /** By how much clocks may differ. */
   clockSkewSeconds: number;
   /** Longest time for one request to the issuer, in milliseconds. Default: `AUTH.oidcTimeoutMs`. */
@@ -72,7 +69,7 @@ export function oidcAuthenticator(options: OidcOptions): Authenticator {
       } catch (error) {
         throw toAuthenticationError(error);
       }
-      return principalOf(payload, options);
+      return principalOf(payload, options, (payload.exp! + options.clockSkewSeconds) * 1_000);
     },
   };
 }
@@ -134,38 +131,4 @@ function toAuthenticationError(error: unknown): Error {
     error,
     'Check OIDC_ISSUER and that the issuer can be reached from here.',
   );
-}
-
-function principalOf(payload: JWTPayload, options: OidcOptions): Principal {
-  const { sub } = payload as { sub: unknown };
-  // Ours are `system:…`: what the gateway does itself, and callers who have not said who they are.
-  if (typeof sub !== 'string' || sub.trim() === '' || /^\s*system:/i.test(sub))
-    throw unauthenticated('The access token’s claim `sub` is not accepted here.');
-  const tenantId = claim(payload, options.tenantClaim);
-  if (typeof tenantId !== 'string' || !TENANT_ID.test(tenantId)) {
-    throw unauthenticated(`The access token names no valid tenant in its claim \`${options.tenantClaim}\`.`);
-  }
-  return Object.freeze({
-    tenantId,
-    subject: sub,
-    roles: texts(claim(payload, options.rolesClaim)),
-    scopes: texts(payload['scope'] ?? payload['scp']),
-    expiresAt: (payload.exp! + options.clockSkewSeconds) * 1_000,
-  });
-}
-
-/** Claims may themselves have dots in their names (`https://example.com/tenant`), so the whole name is tried first. */
-function claim(payload: JWTPayload, name: string): unknown {
-  if (Object.hasOwn(payload, name)) return payload[name];
-  let value: unknown = payload;
-  for (const part of name.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<string, unknown>)[part];
-  }
-  return value;
-}
-
-function texts(value: unknown): readonly string[] {
-  if (typeof value === 'string') return value.split(' ').filter((text) => text !== '');
-  return Array.isArray(value) ? value.filter((text): text is string => typeof text === 'string') : [];
 }

@@ -53,8 +53,10 @@ export interface Config {
     | {
         readonly issuer: string;
         readonly audience: string;
-        readonly tenantClaim: string;
-        readonly rolesClaim: string;
+        /** Paths of claims, by what they say. */
+        readonly tenantClaims: readonly string[];
+        readonly rolesClaims: readonly string[];
+        readonly scopesClaims: readonly string[];
         readonly clockSkewSeconds: number;
       }
     | undefined;
@@ -220,8 +222,9 @@ function build(
         : {
             issuer: env.OIDC_ISSUER,
             audience: (env.OIDC_AUDIENCE ?? env.OIDC_CLIENT_ID)!,
-            tenantClaim: env.OIDC_TENANT_CLAIM,
-            rolesClaim: env.OIDC_ROLES_CLAIM,
+            tenantClaims: env.OIDC_TENANT_CLAIM,
+            rolesClaims: env.OIDC_ROLES_CLAIM,
+            scopesClaims: env.OIDC_SCOPES_CLAIM,
             clockSkewSeconds: env.OIDC_CLOCK_SKEW_SECONDS,
           },
     anonymousTenant: env.ANONYMOUS_TENANT,

@@ -46,6 +46,10 @@ const list = text.transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+/** Paths of claims, separated by commas. */
+const claimPaths = list
+  .refine((paths) => paths.length > 0, 'must name at least one claim')
+  .refine((paths) => paths.every((path) => !/^\.|\.\.|\.$/.test(path)), 'must have a name on both sides of each dot');
 const url = (...protocols: string[]) =>
   text.refine(
     (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol.slice(0, -1)),
@@ -225,12 +229,23 @@ export const Variables = z.object({
     'The tenant whose data callers without a token may read, within `MAX_COST_ANONYMOUS`. They change nothing, ask no model, and see nothing that is `@authenticated`.',
     { absent: 'they are refused' },
   ),
-  OIDC_TENANT_CLAIM: withDefault(text, 'auth', 'tenant', 'The claim that names the tenant; dots lead into objects.'),
+  OIDC_TENANT_CLAIM: withDefault(
+    claimPaths,
+    'auth',
+    'tenant',
+    'The claim that names the tenant: a name, or names joined by dots that lead into objects, where a name may have dots itself. Of several, separated by commas, the first that a token has. A text, or a list of one.',
+  ),
   OIDC_ROLES_CLAIM: withDefault(
-    text,
+    claimPaths,
     'auth',
     'roles',
-    'The claim that lists roles; dots lead into objects, such as `realm_access.roles`.',
+    'The claims that list roles, in the same form; the roles of all of them count. Keycloak’s are `realm_access.roles` (of the realm), `resource_access.<client>.roles` (of a client) and `groups` (`/staff/editors`).',
+  ),
+  OIDC_SCOPES_CLAIM: withDefault(
+    claimPaths,
+    'auth',
+    'scope,scp',
+    'The claims that list scopes, in the same form; the scopes of all of them count: a text with spaces between them, or a list.',
   ),
   TRACE_SCOPE: withDefault(
     text,

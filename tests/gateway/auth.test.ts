@@ -195,8 +195,9 @@ describe('keys of the issuer', () => {
       const { authenticate } = oidcAuthenticator({
         issuer: own.url,
         audience: 'tributary',
-        tenantClaim: 'tenant',
-        rolesClaim: 'roles',
+        tenantClaims: ['tenant'],
+        rolesClaims: ['roles'],
+        scopesClaims: ['scope', 'scp'],
         clockSkewSeconds: 5,
       });
       const says = async (token: string): Promise<string> =>

@@ -77,7 +77,7 @@ describe('configuration', () => {
     const config = loadConfig({ HOST: '0.0.0.0', OIDC_ISSUER: 'https://id.example.com', OIDC_CLIENT_ID: 'tributary' });
     expect(config).toMatchObject({
       mode: 'oidc',
-      oidc: { audience: 'tributary', tenantClaim: 'tenant' },
+      oidc: { audience: 'tributary', tenantClaims: ['tenant'] },
       ingestOnStart: false,
     });
   });

@@ -28,7 +28,7 @@ export const LIBRARY_SDL = `
     echo(text: String, any: [In!]): String
   }
   input In { text: String, in: In, list: [In!] }
-  type Who { tenantId: String! subject: String! scopes: [String!]! system: Boolean! }
+  type Who { tenantId: String! subject: String! roles: [String!]! scopes: [String!]! system: Boolean! }
   type Mutation { addBook(title: String!): Book store(file: Upload, files: [Upload!], label: String): [Stored!] }
   scalar Upload
   type Stored { filename: String! mimetype: String! bytes: Int! sha256: String! label: String }
