@@ -244,7 +244,7 @@ describe('remote subgraphs', () => {
       maxResponseBytes: 33_554_432,
       forwardHeaders: ['traceparent', 'tracestate'],
       deduplicate: true,
-      subscriptions: { protocol: 'graphql-ws' },
+      subscriptions: { protocol: 'auto' },
       shareSubscriptions: 'start',
       operationsPerSocket: 100,
       streamBufferBytes: 1_048_576,
