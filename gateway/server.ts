@@ -20,7 +20,7 @@ import { developmentAuthenticator, orAnonymous } from './auth/authenticator.ts';
 import { policyService } from './auth/directives/policy-service.ts';
 import { generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
-import { oidcAuthenticator } from './auth/oidc.ts';
+import { oidcAuthenticator, type OidcAuthenticator } from './auth/oidc.ts';
 import type { Config } from '#gateway/config/config.ts';
 import { passesHeadersBack } from '#gateway/config/remote-subgraphs.ts';
 import { Endings } from './endings.ts';
@@ -123,10 +123,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   try {
     // ── Who may come in ──────────────────────────────────────────────────────────────────────────────────────────────
     const guard = requestGuard(config.server);
-    const known =
-      config.oidc === undefined
-        ? developmentAuthenticator
-        : oidcAuthenticator({ ...config.oidc, ...config.bounds.auth });
+    const oidc = config.oidc === undefined ? undefined : issuerOf(config, config.oidc);
+    endings.add(async () => oidc?.close());
+    const known = oidc ?? developmentAuthenticator;
     const authenticator = config.anonymousTenant === undefined ? known : orAnonymous(known, config.anonymousTenant);
     const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
     const tokens = internalTokens(
@@ -300,6 +299,15 @@ interface RequestPath {
   readonly routes: Handler;
   readonly stopping: AbortSignal;
 }
+
+const issuerOf = (config: Config, { introspection, ...oidc }: NonNullable<Config['oidc']>): OidcAuthenticator =>
+  oidcAuthenticator({
+    ...oidc,
+    ...config.bounds.auth,
+    ...(introspection === undefined
+      ? {}
+      : { introspection: { ...introspection, clientSecret: () => config.current.value('OIDC_CLIENT_SECRET')! } }),
+  });
 
 /** What a request passes, in this order: each handler answers it or leaves it to the next. */
 function requestPath(path: RequestPath): Handler[] {

@@ -1,30 +1,46 @@
 /**
- * Access tokens of an OpenID Connect issuer, as JSON Web Tokens (RFC 9068), verified with the keys that it publishes.
+ * Access tokens of an OpenID Connect issuer: JSON Web Tokens (RFC 9068), verified with the keys that it publishes, and
+ * others, about which it is asked.
  */
 import {
   createRemoteJWKSet,
+  decodeProtectedHeader,
   errors,
   jwtVerify,
   type JWTPayload,
   type JWTVerifyGetKey,
-  type JWTVerifyResult,
 } from 'jose';
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { checkType } from './access-token-type.ts';
 import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
 import { principalOf, type ClaimPaths } from './claims.ts';
+import { introspection } from './introspection.ts';
+import { issuerMetadata } from './issuer-metadata.ts';
 
-export interface OidcOptions extends ClaimPaths {
+/** Bounds are said in `AUTH` (gateway/bounds/auth.ts), with their defaults. */
+export interface OidcOptions extends ClaimPaths, Partial<BoundValues<typeof AUTH>> {
   /** As the issuer writes itself in `iss`. */
   issuer: string;
   /** What `aud` must contain. */
   audience: string;
   /** By how much clocks may differ. */
   clockSkewSeconds: number;
-  /** Longest time for one request to the issuer, in milliseconds. Default: `AUTH.oidcTimeoutMs`. */
-  oidcTimeoutMs?: number;
-  /** How long its keys are taken for current, in milliseconds. Default: `AUTH.oidcKeysMs`. */
-  oidcKeysMs?: number;
+  /** Which tokens the issuer is asked about (RFC 7662). @default none: all must be signed */
+  introspection?: {
+    /** Those that are no signed JSON Web Tokens, or all. */
+    readonly tokens: 'opaque' | 'all';
+    /** Where to ask; undefined for where its metadata say. */
+    readonly url: string | undefined;
+    readonly clientId: string;
+    clientSecret(): string;
+  };
+}
+
+export interface OidcAuthenticator extends Authenticator {
+  /** Ends its connections to the issuer. */
+  close(): Promise<void>;
 }
 
 // Symmetric algorithms are absent on purpose: a public key must never serve as a shared secret.
@@ -43,18 +59,26 @@ const ALGORITHMS = [
 ];
 
 /** Verifies tokens of one issuer. Its metadata and keys are fetched on first use and cached; a failure is not. */
-export function oidcAuthenticator(options: OidcOptions): Authenticator {
+export function oidcAuthenticator(options: OidcOptions): OidcAuthenticator {
   const timeoutMs = options.oidcTimeoutMs ?? AUTH.oidcTimeoutMs;
-  let keys: Promise<JWTVerifyGetKey> | undefined;
-  const issuerKeys = (): Promise<JWTVerifyGetKey> =>
-    (keys ??= discoverKeys(options.issuer, timeoutMs, options.oidcKeysMs ?? AUTH.oidcKeysMs).catch((error: unknown) => {
-      keys = undefined;
-      throw error;
+  const metadata = issuerMetadata(options.issuer, timeoutMs);
+  const { introspection: asked } = options;
+  const introspected = asked === undefined ? undefined : introspection({ ...options, ...asked, metadata });
+  let keys: JWTVerifyGetKey | undefined;
+  const issuerKeys = async (): Promise<JWTVerifyGetKey> => {
+    const { jwksUri } = await metadata();
+    return (keys ??= createRemoteJWKSet(new URL(jwksUri), {
+      timeoutDuration: timeoutMs,
+      cooldownDuration: AUTH.oidcCooldownMs,
+      cacheMaxAge: options.oidcKeysMs ?? AUTH.oidcKeysMs,
     }));
+  };
 
   return {
     async authenticate(authorization) {
       const token = bearerToken(authorization);
+      if (introspected !== undefined && (asked!.tokens === 'all' || !isSigned(token)))
+        return await introspected.principal(token);
       let payload: JWTPayload;
       try {
         const verified = await jwtVerify(token, await issuerKeys(), {
@@ -64,56 +88,25 @@ export function oidcAuthenticator(options: OidcOptions): Authenticator {
           clockTolerance: options.clockSkewSeconds,
           requiredClaims: ['sub', 'exp'],
         });
-        checkType(verified);
+        checkType(verified.protectedHeader.typ, verified.payload);
         payload = verified.payload;
       } catch (error) {
         throw toAuthenticationError(error);
       }
       return principalOf(payload, options, (payload.exp! + options.clockSkewSeconds) * 1_000);
     },
+    close: async () => await introspected?.close(),
   };
 }
 
-async function discoverKeys(issuer: string, timeoutMs: number, keysMs: number): Promise<JWTVerifyGetKey> {
-  const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const response = await fetch(address, {
-    signal: AbortSignal.timeout(timeoutMs),
-    redirect: 'error',
-    headers: { accept: 'application/json' },
-  });
-  if (!response.ok) throw new Error(`${address} answered ${response.status}.`);
-  const metadata = (await response.json()) as { issuer?: unknown; jwks_uri?: unknown };
-  // OpenID Connect Discovery 1.0, section 4.3: the two must be identical.
-  if (metadata.issuer !== issuer)
-    throw new Error(`${address} is the metadata of another issuer (${JSON.stringify(metadata.issuer)}).`);
-  if (typeof metadata.jwks_uri !== 'string') throw new Error(`${address} names no jwks_uri.`);
-  return createRemoteJWKSet(new URL(metadata.jwks_uri), {
-    timeoutDuration: timeoutMs,
-    cooldownDuration: AUTH.oidcCooldownMs,
-    cacheMaxAge: keysMs,
-  });
-}
-
-/**
- * An access token and nothing else that the issuer signs: ID tokens are for the client that the user signed in to, logout
- * tokens for ending sessions. RFC 9068 names the type; issuers that do not (Keycloak and others say `JWT`) are told apart by
- * what only the others have.
- */
-function checkType({ protectedHeader: { typ }, payload }: JWTVerifyResult): void {
-  const type = typ?.toLowerCase().replace(/^application\//, '');
-  // Keycloak says it in the payload; before version 25 its access tokens had a nonce too.
-  if (type === 'at+jwt' || ((type === undefined || type === 'jwt') && payload['typ'] === 'Bearer')) return;
-  const isOther =
-    (type !== undefined && type !== 'jwt') ||
-    OF_OTHERS.some((claim) => Object.hasOwn(payload, claim)) ||
-    payload['typ'] === 'ID' ||
-    payload['typ'] === 'Refresh' ||
-    payload['typ'] === 'Logout';
-  if (isOther) throw unauthenticated('The token is no access token.', 'Send the access token, not the ID token.');
-}
-
-/** Claims of ID tokens (OpenID Connect Core, sections 2 and 3.1.3.6) and of logout tokens (Back-Channel Logout, section 2.4). */
-const OF_OTHERS = ['at_hash', 'c_hash', 'nonce', 'events'];
+/** A token that says itself what it is: a signed JSON Web Token. Encrypted ones are the issuer’s to read. */
+const isSigned = (token: string): boolean => {
+  try {
+    return token.split('.').length === 3 && decodeProtectedHeader(token).alg !== undefined;
+  } catch {
+    return false;
+  }
+};
 
 function toAuthenticationError(error: unknown): Error {
   if (error instanceof CodedError) return error;

@@ -58,6 +58,10 @@ export interface Config {
         readonly rolesClaims: readonly string[];
         readonly scopesClaims: readonly string[];
         readonly clockSkewSeconds: number;
+        /** Tokens about which the issuer is asked; undefined for none. The secret is in `current`. */
+        readonly introspection:
+          | { readonly tokens: 'opaque' | 'all'; readonly url: string | undefined; readonly clientId: string }
+          | undefined;
       }
     | undefined;
   /** The tenant of callers without a token; undefined where they are refused. */
@@ -226,6 +230,10 @@ function build(
             rolesClaims: env.OIDC_ROLES_CLAIM,
             scopesClaims: env.OIDC_SCOPES_CLAIM,
             clockSkewSeconds: env.OIDC_CLOCK_SKEW_SECONDS,
+            introspection:
+              env.OIDC_INTROSPECTION === 'off'
+                ? undefined
+                : { tokens: env.OIDC_INTROSPECTION, url: env.OIDC_INTROSPECTION_URL, clientId: env.OIDC_CLIENT_ID! },
           },
     anonymousTenant: env.ANONYMOUS_TENANT,
     keys: {

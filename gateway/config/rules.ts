@@ -19,6 +19,11 @@ export function checkTogether(value: Values, isSet: (name: VariableName) => bool
   for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'ANONYMOUS_TENANT'] as const) {
     if (isSet(name) && !isSet('OIDC_ISSUER')) faults.push(`${name} has no effect without OIDC_ISSUER.`);
   }
+  if ((value('OIDC_INTROSPECTION') ?? 'off') !== 'off') {
+    for (const name of ['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const)
+      if (!isSet(name)) faults.push(`${name} must be set beside OIDC_INTROSPECTION.`);
+  } else if (isSet('OIDC_INTROSPECTION_URL'))
+    faults.push('OIDC_INTROSPECTION_URL has no effect without OIDC_INTROSPECTION=opaque (or all).');
   if (
     isSet('DATABASE_REPLICA_URL') &&
     (value('DATABASE_URL') === 'off' || (!isSet('DATABASE_URL') && !isSet('PGHOST')))

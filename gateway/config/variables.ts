@@ -220,9 +220,18 @@ export const Variables = z.object({
   OIDC_CLIENT_SECRET: optional(
     text,
     'auth',
-    'The client secret of this server at the issuer. Not needed to verify tokens.',
+    'The client secret of this server at the issuer. Needed to ask about tokens (`OIDC_INTROSPECTION`), not to verify signed ones. Given as a file, it is read anew for each question.',
     { secret },
   ),
+  OIDC_INTROSPECTION: withDefault(
+    z.enum(['off', 'opaque', 'all'], 'must be `off`, `opaque` or `all`'),
+    'auth',
+    'off',
+    'About which access tokens the issuer is asked (RFC 7662), as `OIDC_CLIENT_ID` with `OIDC_CLIENT_SECRET`: `opaque`, those that are no signed JSON Web Tokens; `all`, so that one that it has revoked opens nothing soon after, and for Keycloak’s lightweight tokens; `off`, none, and opaque ones are refused.',
+  ),
+  OIDC_INTROSPECTION_URL: optional(url('http', 'https'), 'auth', 'Where to ask about tokens.', {
+    absent: 'the `introspection_endpoint` of the issuer’s metadata',
+  }),
   ANONYMOUS_TENANT: optional(
     text.regex(TENANT_ID, 'must be the id of a tenant: letters, digits, `_` and `-`'),
     'auth',
