@@ -15,6 +15,7 @@ import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
 import { KeptQueries } from './admission/persisted-queries.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
+import { resourceMetadata, type ResourceMetadata } from './agents/resource-metadata.ts';
 import { mcpEndpoint } from './agents/mcp.ts';
 import { developmentAuthenticator, orAnonymous } from './auth/authenticator.ts';
 import { policyService } from './auth/directives/policy-service.ts';
@@ -211,6 +212,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     let background: BackgroundWork | undefined = undefined;
     const handlers = requestPath({
       config,
+      resource: config.oidc === undefined ? undefined : resourceMetadata(publicBaseUrl, config.oidc.issuer),
       options,
       guard,
       authenticate,
@@ -285,6 +287,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 /** What the way of a request is made of. */
 interface RequestPath {
   readonly config: Config;
+  /** Where users of agents sign in. */
+  readonly resource: ResourceMetadata | undefined;
   readonly options: ServerOptions;
   readonly guard: RequestGuard;
   readonly authenticate: (authorization: string | undefined) => Promise<Principal>;
@@ -312,7 +316,7 @@ const issuerOf = (config: Config, { introspection, ...oidc }: NonNullable<Config
 /** What a request passes, in this order: each handler answers it or leaves it to the next. */
 function requestPath(path: RequestPath): Handler[] {
   const { config, options, guard, authenticate, operations, engines, supergraph, mounted, log } = path;
-  const { state, progress, routes, stopping } = path;
+  const { state, progress, routes, stopping, resource } = path;
   return [
     // Probes by orchestrators know no host name; whoever does not send one of ours learns only whether we are ready.
     health(
@@ -341,6 +345,8 @@ function requestPath(path: RequestPath): Handler[] {
     ),
     // From here on only hosts and origins that are ours or allowed.
     guardRequests(guard, config.server),
+    // Where agents learn who signs their users in.
+    resource?.handler ?? (() => false),
     // Pages for people; everything they load comes from here.
     graphiql(options.graphiqlTabs, {
       schema: () => engines.schema,
@@ -362,6 +368,7 @@ function requestPath(path: RequestPath): Handler[] {
       operations,
       schema: () => engines.schema,
       authenticate,
+      resource,
       ...config.bounds.agents,
       body: bodyLimits(config.bounds.http),
       budget: answerBudget(config.bounds.admission),

@@ -17,6 +17,8 @@ import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { MCP_PATH } from './mcp-path.ts';
+import type { ResourceMetadata } from './resource-metadata.ts';
 import { schemaSearch, type SchemaSearch } from './schema-search.ts';
 import { addTools, type Page } from './tools.ts';
 
@@ -27,13 +29,13 @@ export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   schema(): GraphQLSchema;
   /** @throws CodedError `UNAUTHENTICATED` */
   authenticate(authorization: string | undefined): Promise<Principal>;
+  /** Where users of agents sign in; undefined where nobody has to. */
+  resource: ResourceMetadata | undefined;
   body: BodyLimits;
   /** What an answer may come to; those to one request may together come to `answerBytes` at the most. */
   budget: BudgetLimits;
   log: Logger;
 }
-
-export const MCP_PATH = '/mcp';
 
 const INSTRUCTIONS =
   'One GraphQL API over documents, a knowledge graph, vectors, objects, models and agent runs. ' +
@@ -70,7 +72,11 @@ export function mcpEndpoint(options: McpOptions): Handler {
       );
       return true;
     }
-    const principal = (exchange.principal = await options.authenticate(request.headers.authorization));
+    // A token for this server is not passed on to others, whatever headers are (the protocol's rule against passthrough).
+    const { authorization, ...headers } = request.headers;
+    const principal = (exchange.principal = await options.authenticate(authorization).catch((error: unknown) => {
+      throw options.resource?.explain(error, authorization) ?? error;
+    }));
     const read = await readMessage(exchange, options.body);
     if ('malformed' in read) {
       response.writeHead(400, { 'content-type': 'application/json' });
@@ -90,7 +96,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
       search,
       page,
       query: (parameters, asked = { offset: 0, limit: page.usual }) =>
-        query(options, parameters, { principal, requestId, signal, headers: request.headers, ...shares }, asked),
+        query(options, parameters, { principal, requestId, signal, headers, ...shares }, asked),
     });
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
     acceptJson(request);

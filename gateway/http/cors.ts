@@ -9,7 +9,7 @@ export interface CorsOptions {
   readonly corsCredentials: boolean;
 }
 
-const EXPOSED = 'x-request-id, retry-after, mcp-session-id';
+const EXPOSED = 'x-request-id, retry-after, mcp-session-id, www-authenticate';
 
 /** Refuses foreign hosts and origins; answers preflights of those that are allowed. */
 export function guardRequests(guard: RequestGuard, options: CorsOptions): Handler {
