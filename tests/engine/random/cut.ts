@@ -1,9 +1,20 @@
 /** The uncut schema of a model, and its cut into subgraphs. */
-import { buildSchema, type GraphQLFieldResolver, type GraphQLSchema, type GraphQLTypeResolver } from 'graphql';
+import {
+  buildSchema,
+  isScalarType,
+  Kind,
+  valueFromASTUntyped,
+  type GraphQLFieldResolver,
+  type GraphQLSchema,
+  type GraphQLTypeResolver,
+} from 'graphql';
+import { numberOf } from '#subgraphs/shared/exact-number.ts';
 import type { TestSubgraph } from '../federation.ts';
 import {
   COLOURS,
+  idOfNumber,
   ModelData,
+  numberOfId,
   reference,
   VALUE_FIELDS,
   type EntityModel,
@@ -19,9 +30,22 @@ const typeOf = (field: FieldModel): string => {
 };
 
 const declare = (field: FieldModel, directives = ''): string =>
-  `  ${field.name}${field.hasArgument ? '(x: Int = 3)' : ''}: ${typeOf(field)}${directives}`;
+  `  ${field.name}${argumentOf(field)}: ${typeOf(field)}${directives}`;
 
-const SHARED = (shareable: string, colours: readonly string[] = COLOURS): string => `
+const argumentOf = ({ hasArgument, argumentType = 'Int' }: FieldModel): string =>
+  !hasArgument ? '' : argumentType === 'By' ? '(x: By)' : `(x: ${argumentType} = 3)`;
+
+/** Of models that have them: a scalar that keeps the text of numbers, and an input of which one field is given. */
+const EXTENDED = `
+scalar Decimal
+input By @oneOf { id: ID n: Int price: Decimal place: Place }
+input Place { x: Int = 7 y: Decimal }`;
+
+const SHARED = (
+  { extended = false }: Model,
+  shareable: string,
+  colours: readonly string[] = COLOURS,
+): string => `${extended ? EXTENDED : ''}
 enum Colour { ${colours.join(' ')} }
 type V { ${VALUE_FIELDS.map(({ name, type, nonNull }) => `${name}: ${type}${nonNull ? '!' : ''}${shareable}`).join(' ')} }`;
 
@@ -41,8 +65,8 @@ export async function* eventsOf(): AsyncGenerator<number> {
 
 function rootResolver(model: Model, type: (typeof ROOTS)[number][0], field: FieldModel) {
   const data = new ModelData(model);
-  return (source: unknown, { x }: { x?: number }): unknown => {
-    if (type === 'Mutation') model.log.push(`${field.name}(${x})`);
+  return (source: unknown, { x }: { x?: unknown }): unknown => {
+    if (type === 'Mutation') model.log.push(`${field.name}(${JSON.stringify(x)})`);
     return data.resolve(type, type === 'Subscription' ? String(source) : '', field, x);
   };
 }
@@ -59,7 +83,7 @@ export function uncutSchema(model: Model): {
   typeResolver: GraphQLTypeResolver<unknown, unknown>;
 } {
   const sdl = [
-    SHARED(''),
+    SHARED(model, ''),
     `interface I {\n  id: ID!\n${[...model.common, ...model.objectFields].map((field) => declare(field)).join('\n')}\n}`,
     `union U = ${model.entities
       .filter(({ inU }) => inU)
@@ -78,9 +102,9 @@ export function uncutSchema(model: Model): {
   ].join('\n');
   const data = new ModelData(model);
   return {
-    schema: buildSchema(sdl),
+    schema: keepingNumbers(buildSchema(sdl)),
     typeResolver: (value) => (value as Reference).__typename,
-    fieldResolver: (source, { x }: { x?: number }, _context, { parentType, fieldName }) => {
+    fieldResolver: (source, { x }: { x?: unknown }, _context, { parentType, fieldName }) => {
       const root = ROOTS.find(([name]) => name === parentType.name);
       if (root !== undefined)
         return rootResolver(
@@ -102,6 +126,15 @@ export function uncutSchema(model: Model): {
   };
 }
 
+/** graphql-js makes doubles of the numbers that an operation gives a custom scalar. */
+function keepingNumbers(schema: GraphQLSchema): GraphQLSchema {
+  const decimal = schema.getType('Decimal');
+  if (isScalarType(decimal))
+    decimal.parseLiteral = (node, variables) =>
+      node.kind === Kind.INT || node.kind === Kind.FLOAT ? numberOf(node.value) : valueFromASTUntyped(node, variables);
+  return schema;
+}
+
 /** The subgraphs of a model. */
 export function cutModel(model: Model): Record<string, TestSubgraph> {
   const subgraphs = Object.fromEntries(
@@ -119,7 +152,7 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
   const usesAbstract = true;
   const resolvers: Record<string, Record<string, unknown>> = {};
   const narrow = model.narrow?.[index];
-  const sdl = [SHARED(' @shareable', narrow?.colours)];
+  const sdl = [SHARED(model, ' @shareable', narrow?.colours)];
 
   const provided = new Set(
     model.entities.flatMap(({ fields }) => owned(fields).flatMap(({ provides }) => provides ?? [])),
@@ -130,11 +163,15 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
       usesAbstract && entity.keys[index] === 'sku' && (entity.implementsI || index === 0)
         ? 'both'
         : entity.keys[index]!;
-    const keyFields = [...(key === 'sku' ? [] : ['id']), ...(key === 'id' || key === 'nested' ? [] : ['sku'])];
+    // Keys that clients do not see; `id` is no key then, but told with them.
+    const isHidden = key === 'nested' || key === 'number';
+    const keyFields = [...(key === 'sku' ? [] : ['id']), ...(key === 'id' || isHidden ? [] : ['sku'])];
     const knowsNested = key === 'nested' || (index === 0 && entity.keys.includes('nested'));
+    const knowsNumber = key === 'number' || (index === 0 && entity.keys.includes('number'));
     const keys = [
-      ...(key === 'compound' ? ['id sku'] : key === 'nested' ? [] : keyFields),
+      ...(key === 'compound' ? ['id sku'] : isHidden ? [] : keyFields),
       ...(knowsNested ? ['ref { id }'] : []),
+      ...(knowsNumber ? ['number'] : []),
     ];
     const fields = [...owned(entity.fields), ...(entity.implementsI ? common : [])];
     // What was overridden stays behind; nobody may ask for it any more, but where the override has a label.
@@ -144,13 +181,12 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
       .filter((field) => required.has(field) || provided.has(field))
       .filter((field) => !fields.includes(field));
     const lines = [
-      ...keyFields.map(
-        (name) => `  ${name}: ${name === 'id' ? 'ID!' : 'String!'}${key === 'nested' ? ' @shareable' : ''}`,
-      ),
+      ...keyFields.map((name) => `  ${name}: ${name === 'id' ? 'ID!' : 'String!'}${isHidden ? ' @shareable' : ''}`),
       ...external.map((field) => declare(field, ' @external')),
       ...fields.map((field) => declare(field, directivesOf(field))),
       ...left.map((field) => declare(field)),
       ...(knowsNested ? ['  ref: Ref! @inaccessible'] : []),
+      ...(knowsNumber ? ['  number: Decimal! @inaccessible'] : []),
     ];
     sdl.push(
       `type ${entity.name}${implementsI ? ' implements I' : ''} ${keys.map((name) => `@key(fields: "${name}")`).join(' ')} {\n${lines.join('\n')}\n}`,
@@ -158,10 +194,15 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
     resolvers[entity.name] = {
       __resolveReference: (given: Partial<Reference>) => {
         if (key === 'compound' && given.sku !== `sku-${given.id}`) return null;
-        const id = given.id ?? (given.ref as { id: string } | undefined)?.id ?? given.sku!.slice('sku-'.length);
+        const id =
+          given.id ??
+          (given.ref as { id: string } | undefined)?.id ??
+          given.sku?.slice('sku-'.length) ??
+          idOfNumber(entity.name, given.number);
         return { ...given, ...reference(entity.name, id) };
       },
       ...(knowsNested ? { ref: ({ id }: Reference) => ({ id }) } : {}),
+      ...(knowsNumber ? { number: ({ id }: Reference) => numberOfId(id) } : {}),
       ...Object.fromEntries(fields.map((field) => [field.name, entityResolver(data, entity, field)])),
       ...Object.fromEntries(
         left.map((field) => [
@@ -225,7 +266,7 @@ function directivesOf(field: FieldModel): string {
 }
 
 function entityResolver(data: ModelData, entity: EntityModel, field: FieldModel) {
-  return (parent: Reference, { x }: { x?: number }): unknown => {
+  return (parent: Reference, { x }: { x?: unknown }): unknown => {
     const required = field.requires === undefined ? undefined : requiredOf(parent, field.requires);
     const answer = data.resolve(entity.name, parent.id, field, x, required);
     const { provides } = field;
@@ -257,7 +298,7 @@ function interfaceObjectSubgraph(model: Model): TestSubgraph {
     ...model.objectFields.map((field) => declare(field, directivesOf(field))),
   ];
   return {
-    typeDefs: `enum Colour { ${COLOURS.join(' ')} }
+    typeDefs: `${model.extended === true ? EXTENDED : ''} enum Colour { ${COLOURS.join(' ')} }
       type I @interfaceObject @key(fields: "id") {\n  id: ID!\n${lines.join('\n')}\n}`,
     resolvers: {
       I: {
@@ -265,7 +306,7 @@ function interfaceObjectSubgraph(model: Model): TestSubgraph {
         ...Object.fromEntries(
           model.objectFields.map((field) => [
             field.name,
-            (parent: Reference, { x }: { x?: number }) =>
+            (parent: Reference, { x }: { x?: unknown }) =>
               data.resolve(
                 parent.id[0]!.toUpperCase(),
                 parent.id,

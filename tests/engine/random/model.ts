@@ -2,6 +2,7 @@
  * Random data models, and what their fields answer. An answer depends on nothing but the model's seed, the object, the
  * field, its argument and what the field requires: so the uncut schema and any cut of it must agree.
  */
+import { numberOf } from '#subgraphs/shared/exact-number.ts';
 import { hash } from './random.ts';
 
 export type Shape = 'leaf' | 'one' | 'many' | 'value' | 'abstract' | 'abstracts';
@@ -14,6 +15,8 @@ export interface FieldModel {
   nonNull: boolean;
   itemNonNull: boolean;
   hasArgument: boolean;
+  /** The type of its argument; `By` is an input with `@oneOf`. @default 'Int' */
+  argumentType?: 'Int' | 'Decimal' | 'By';
   /** Subgraphs that resolve it; more than one for `@shareable`. */
   owners: number[];
   /** A nullable field of the same entity, owned elsewhere, that its answer is made of. */
@@ -37,7 +40,7 @@ export interface EntityModel {
   implementsI: boolean;
   inU: boolean;
   /** By subgraph: the key with which it knows the entity. */
-  keys: ('id' | 'sku' | 'both' | 'compound' | 'nested')[];
+  keys: ('id' | 'sku' | 'both' | 'compound' | 'nested' | 'number')[];
 }
 
 export interface Model {
@@ -46,12 +49,14 @@ export interface Model {
   entities: EntityModel[];
   /** Fields that all implementers of `I` have, by the subgraph that owns them. */
   common: FieldModel[];
-  /** Fields of `I` that a subgraph of its own gives with `@interfaceObject`. */
+  /** Fields of `I` that a subgraph of its own gives with `@interfaceObject`; they may require common fields. */
   objectFields: FieldModel[];
   roots: FieldModel[];
   mutations: FieldModel[];
   subscriptions: FieldModel[];
   errors: boolean;
+  /** Whether it has `Decimal` and `By`. */
+  extended?: boolean;
   /** What subgraphs know less of than others, by subgraph; undefined for all of it. */
   narrow?: { union: string[] | undefined; colours: string[] | undefined; outsideI: string[] }[];
   /** Mutations in the order in which they ran. */
@@ -140,6 +145,16 @@ export class ModelData {
   }
 }
 
+/** Pairs of keys for which doubles are too short: to a double, every second is the one before it. */
+const FIRST_NUMBER = 9_007_199_254_740_992n;
+
+/** The key of an entity that is a long number; those of two entities of one type differ in the last digit only. */
+export const numberOfId = (id: string): unknown => numberOf(String(FIRST_NUMBER + BigInt(id.slice(1))));
+
+/** The `id` of an entity of a type, by its long number. */
+export const idOfNumber = (type: string, number: unknown): string =>
+  `${type.toLowerCase()}${BigInt(String(number)) - FIRST_NUMBER}`;
+
 export const reference = (__typename: string, id: string): Reference => ({ __typename, id, sku: `sku-${id}` });
 
 function leaf(type: string, h: number): unknown {
@@ -152,7 +167,18 @@ function leaf(type: string, h: number): unknown {
       return h % 2 === 0;
     case 'Colour':
       return COLOURS[h % COLOURS.length];
+    case 'Decimal':
+      return numberOf(decimals(h % 1000)[h % 5]!);
     default:
       return `s${h % 1000}`;
   }
 }
+
+/** Numbers as a subgraph may write them: some that a double holds, and some that it changes. */
+export const decimals = (of: number): readonly string[] => [
+  String(of),
+  String(9_007_199_254_740_993n + BigInt(of)),
+  `0.1234567890123456789${of}`,
+  `${of}.10`,
+  `-${of}e30`,
+];

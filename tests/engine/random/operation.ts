@@ -7,10 +7,15 @@ import {
   isObjectType,
   type GraphQLCompositeType,
   type GraphQLField,
+  type GraphQLInputType,
   type GraphQLSchema,
   type OperationTypeNode,
 } from 'graphql';
+import { numberOf } from '#subgraphs/shared/exact-number.ts';
+import { decimals } from './model.ts';
 import { Random } from './random.ts';
+
+export const DEEPEST = 4;
 
 export interface RandomOperation {
   source: string;
@@ -20,14 +25,16 @@ export interface RandomOperation {
 /**
  * May be invalid, when aliases clash: validate it.
  * @param defers whether some fragments are deferred
+ * @param depth of fields below the root, and of fragments
  */
 export function randomOperation(
   schema: GraphQLSchema,
   seed: number,
   type: `${OperationTypeNode}` = 'query',
   defers = false,
+  depth = DEEPEST,
 ): RandomOperation {
-  return new OperationMaker(schema, new Random(seed), defers).make(type);
+  return new OperationMaker(schema, new Random(seed), defers).make(type, depth);
 }
 
 class OperationMaker {
@@ -44,13 +51,13 @@ class OperationMaker {
     this.#random = random;
   }
 
-  make(type: `${OperationTypeNode}`): RandomOperation {
+  make(type: `${OperationTypeNode}`, depth: number): RandomOperation {
     const root = this.#schema.getRootType(type as OperationTypeNode)!;
     // A subscription has one root field, whose condition nobody knows when it starts.
     const selection =
       type === 'subscription'
-        ? `{ ${this.#field(this.#random.pick(Object.values(root.getFields())), 4, true)} }`
-        : this.#selectionSet(root, 4);
+        ? `{ ${this.#field(this.#random.pick(Object.values(root.getFields())), depth, true)} }`
+        : this.#selectionSet(root, depth);
     const definitions = [...this.#variables].map(([name, { type: of }]) => `$${name}: ${of}`);
     const source = `${type} Random${definitions.length > 0 ? `(${definitions.join(', ')})` : ''} ${selection}\n${this.#fragments.join('\n')}`;
     return {
@@ -109,9 +116,53 @@ class OperationMaker {
       argument !== undefined || random.chance(0.2)
         ? `${random.chance(0.1) ? `f${random.below(12)}` : random.chance(0.1) ? 'constructor' : `a_${field.name}_${argument ?? ''}`}: `
         : '';
-    const written =
-      argument === undefined ? '' : `(x: ${random.chance(0.5) ? argument : this.#variable('Int', argument)})`;
+    const written = argument === undefined ? '' : `(x: ${this.#value(field.args[0]!.type, argument)})`;
     return `${alias}${field.name}${written}${isAlways ? '' : this.#condition()}${isLeafType(type) ? '' : ` ${this.#selectionSet(type as GraphQLCompositeType, depth - 1)}`}`;
+  }
+
+  /** An argument’s value, mostly right. */
+  #value(type: GraphQLInputType, argument: number): string | number {
+    const random = this.#random;
+    switch (String(type)) {
+      case 'Decimal': {
+        const number = random.pick(decimals(argument));
+        return random.chance(0.5) ? number : this.#variable('Decimal', numberOf(number));
+      }
+      case 'By':
+        return random.chance(0.4) ? this.#variable('By', this.#by(argument)) : this.#writtenBy(argument);
+      default:
+        return random.chance(0.5) ? argument : this.#variable('Int', argument);
+    }
+  }
+
+  /** One field of an input with `@oneOf`, as a variable; now and then two or none. */
+  #by(argument: number): Record<string, unknown> {
+    const random = this.#random;
+    if (random.chance(0.06)) return random.pick<Record<string, unknown>>([{}, { id: 'x', n: argument }, { n: null }]);
+    const decimal = numberOf(random.pick(decimals(argument)));
+    return random.pick([
+      { id: `i${argument}` },
+      { n: argument },
+      { price: decimal },
+      { place: random.chance(0.5) ? { y: decimal } : { x: argument, y: decimal } },
+    ]);
+  }
+
+  #writtenBy(argument: number): string {
+    const random = this.#random;
+    const decimal = random.pick(decimals(argument));
+    switch (random.below(5)) {
+      case 0:
+        return `{ id: "i${argument}" }`;
+      case 1:
+        return `{ n: ${random.chance(0.5) ? argument : this.#variable('Int!', argument)} }`;
+      case 2:
+        return `{ price: ${random.chance(0.5) ? decimal : this.#variable('Decimal!', numberOf(decimal))} }`;
+      case 3:
+        return `{ place: { y: ${decimal} } }`;
+      default:
+        return `{ place: { x: ${random.chance(0.5) ? argument : this.#variable('Int', argument)}, y: ${decimal} } }`;
+    }
   }
 
   #condition(): string {

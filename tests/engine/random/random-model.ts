@@ -1,5 +1,6 @@
 /** Makes the model of a seed. */
 import { SCALARS, type EntityModel, type FieldModel, type Model, type Shape } from './model.ts';
+import { extendModel } from './extend.ts';
 import { Random } from './random.ts';
 import { varyModel } from './vary.ts';
 
@@ -7,9 +8,9 @@ import { varyModel } from './vary.ts';
  * How models are made: what is added changes what a seed makes, and failures are kept with the generation that they are
  * of.
  */
-const GENERATION = 2;
+export const GENERATION = 3;
 
-/** @param generation 0: without compound keys; 1: without what `vary.ts` adds */
+/** @param generation 0: without compound keys; 1: without what `vary.ts` adds; 2: without what `extend.ts` adds */
 export function randomModel(seed: number, generation = GENERATION): Model {
   const random = new Random(seed);
   const subgraphs = 2 + random.below(3);
@@ -93,6 +94,7 @@ export function randomModel(seed: number, generation = GENERATION): Model {
     log: [],
   };
   if (generation >= 2) varyModel(model);
+  if (generation >= 3) extendModel(model);
   return model;
 }
 
