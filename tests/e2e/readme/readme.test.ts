@@ -93,6 +93,11 @@ const COMMANDS: Readonly<Record<string, (command: string) => Promise<void>>> = {
     expect(output).toContain('Composed 6 subgraphs');
     expect(code).toBe(0);
   },
+  // What it does with operations is shown in tests/ops/compare.test.ts; without any it says what it needs.
+  'npm run compare': async (command) => {
+    const { code, output } = await shell(command);
+    expect({ code, output }).toEqual({ code: 2, output: expect.stringContaining('--supergraph') as string });
+  },
   'npm run ingest -- path/to/folder': async (command) => {
     await writeFile(join(folder, 'first.md'), '# First\n\nSee [second](second.txt).\n');
     await writeFile(join(folder, 'second.txt'), 'The second of my notes.');
