@@ -130,6 +130,12 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
     () => ({ ids: [ids.document] }),
     'FORBIDDEN',
   ],
+  documentsCutOtherwise: ['{ documentsCutOtherwise(first: 10) { next } }', () => ({}), 'FORBIDDEN'],
+  recutDocuments: [
+    `mutation ($id: ID!) { recutDocuments(input: { ids: [$id] }) { recut } }`,
+    () => ({ id: ids.document }),
+    'FORBIDDEN',
+  ],
   redeliverDocuments: [
     `mutation ($id: ID!) { redeliverDocuments(input: { entries: [{ documentId: $id, store: GRAPH }] }) { redelivered } }`,
     () => ({ id: ids.document }),
