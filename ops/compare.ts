@@ -25,8 +25,6 @@ const USAGE = `Usage: npm run compare -- --supergraph <file> --operations <folde
   --quiet                  tells only what differs, and the sums
   --json <file>            writes the report for programs as well`;
 
-class UsageError extends Error {}
-
 function options() {
   const { values } = parseArgs({
     options: {
@@ -45,9 +43,9 @@ function options() {
   });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > COMPARE.rounds)
-    throw new UsageError(`--rounds must be a whole number from 1 to ${COMPARE.rounds}.`);
+    throw new Error(`--rounds must be a whole number from 1 to ${COMPARE.rounds}.`);
   if (values.against !== undefined && !/^https?:\/\//.test(values.against))
-    throw new UsageError('--against must be a URL that starts with http:// or https://.');
+    throw new Error('--against must be a URL that starts with http:// or https://.');
   return {
     ...values,
     rounds,
@@ -56,13 +54,13 @@ function options() {
   };
 }
 
-/** @throws UsageError for what has no separator */
+/** @throws Error for what has no separator */
 function pairs(texts: readonly string[], separator: string, option: string): Record<string, string> {
   return Object.fromEntries(
     texts.map((text) => {
       const at = text.indexOf(separator);
       // The value may be a secret: it is not shown.
-      if (at < 1) throw new UsageError(`${option} takes <name>${separator}<value>.`);
+      if (at < 1) throw new Error(`${option} takes <name>${separator}<value>.`);
       return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
     }),
   );

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runningEmbeddedPostgres } from './embedded/running-postgres.ts';
 import { explain } from './serve/explain.ts';
+import { nameInVariables } from '#gateway/bounds/remote.ts';
 import { loadConfig } from '#gateway/config/config.ts';
 import { isOwnSubgraph } from '#gateway/mount/mount.ts';
 import { startSubgraphServer } from '#gateway/subgraph-server.ts';
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
     });
   }
   console.log(
-    `The subgraph ${name} answers at ${server.url}/graphql. Point a gateway to it: SUBGRAPH_${name.toUpperCase()}_URL=${server.url}/graphql`,
+    `The subgraph ${name} answers at ${server.url}/graphql. Point a gateway to it: SUBGRAPH_${nameInVariables(name!)}_URL=${server.url}/graphql`,
   );
 }
 

@@ -23,14 +23,17 @@ export interface ResourceMetadata {
  * @param issuer whose access tokens are accepted
  */
 export function resourceMetadata(baseUrl: () => string, issuer: string): ResourceMetadata {
+  /** Where clients reach the server, in parts; no path but where it has one. */
+  const base = (): { origin: string; path: string } => {
+    const { origin, pathname } = new URL(baseUrl());
+    return { origin, path: pathname === '/' ? '' : pathname };
+  };
   return {
     handler: (exchange) => {
       const { path, request, response } = exchange;
       if (!path.startsWith(WELL_KNOWN)) return false;
-      const { pathname } = new URL(baseUrl());
-      const base = pathname === '/' ? '' : pathname;
       // The path of the resource stands behind (section 3.1). A proxy in front may take away its own part of it.
-      const ofServer = [WELL_KNOWN, `${WELL_KNOWN}${base}`];
+      const ofServer = [WELL_KNOWN, `${WELL_KNOWN}${base().path}`];
       const isOfMcp = ofServer.some((start) => path === `${start}${MCP_PATH}`);
       if (!isOfMcp && !ofServer.includes(path)) return false;
       if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -48,8 +51,8 @@ export function resourceMetadata(baseUrl: () => string, issuer: string): Resourc
     },
     explain(error, authorization) {
       if (!(error instanceof CodedError) || error.code !== 'UNAUTHENTICATED') return error;
-      const { origin, pathname } = new URL(baseUrl());
-      const address = `${origin}${WELL_KNOWN}${pathname === '/' ? '' : pathname}${MCP_PATH}`;
+      const { origin, path } = base();
+      const address = `${origin}${WELL_KNOWN}${path}${MCP_PATH}`;
       // RFC 6750, section 3.1: nothing is said to be wrong with a token that was not sent.
       const fault = authorization === undefined || authorization === '' ? '' : 'error="invalid_token", ';
       const headers = { 'www-authenticate': `Bearer ${fault}resource_metadata="${address}"` };

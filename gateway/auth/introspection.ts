@@ -7,12 +7,14 @@ import { Pool } from 'undici';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { checkType } from './access-token-type.ts';
 import { unauthenticated } from './authenticator.ts';
 import { principalOf, type ClaimPaths, type Claims } from './claims.ts';
 import type { IssuerMetadata } from './issuer-metadata.ts';
 
-export interface IntrospectionOptions extends ClaimPaths {
+/** Bounds are said in `AUTH` (gateway/bounds/auth.ts), with their defaults. */
+export interface IntrospectionOptions extends ClaimPaths, Partial<BoundValues<typeof AUTH>> {
   readonly issuer: string;
   readonly audience: string;
   readonly clockSkewSeconds: number;
@@ -22,12 +24,6 @@ export interface IntrospectionOptions extends ClaimPaths {
   /** Where to ask; undefined for where the issuer's metadata say. */
   readonly url: string | undefined;
   metadata(): Promise<IssuerMetadata>;
-  /** See `AUTH` (gateway/bounds/auth.ts). */
-  readonly oidcTimeoutMs?: number;
-  readonly introspectionCacheMs?: number;
-  readonly introspectionNegativeMs?: number;
-  readonly introspectionEntries?: number;
-  readonly introspectionConnections?: number;
 }
 
 export interface Introspection {

@@ -146,3 +146,6 @@ export const REMOTE = bounds('gateway/execute/clients', 'remote', {
     default: 64,
   },
 });
+
+/** A subgraph's name as variables have it (`SUBGRAPH_<NAME>_…`): whatever is not a letter or a digit is `_`. */
+export const nameInVariables = (subgraph: string): string => subgraph.toUpperCase().replace(/[^A-Z0-9]/g, '_');

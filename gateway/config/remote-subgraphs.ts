@@ -1,7 +1,7 @@
 /** How remote subgraphs are treated: `SUBGRAPH_<SETTING>` for all of them, `SUBGRAPH_<NAME>_<SETTING>` for one. */
 import { readFileSync } from 'node:fs';
 import { tableOf, type BoundValues } from '#subgraphs/shared/bound.ts';
-import { REMOTE } from '#gateway/bounds/remote.ts';
+import { nameInVariables, REMOTE } from '#gateway/bounds/remote.ts';
 import { boundValues } from './bounds.ts';
 import { Variables, type VariableMeta, type VariableName, type VariableValues } from './variables.ts';
 
@@ -111,7 +111,7 @@ export function remoteSubgraphs(env: VariableValues, byName: RemoteSubgraphs['by
 /** What holds for the subgraph `name` of a supergraph. */
 export const settingsOf = ({ defaults, byName }: RemoteSubgraphs, name: string): RemoteSubgraphSettings => ({
   ...defaults,
-  ...byName[name.toUpperCase().replace(/[^A-Z0-9]/g, '_')],
+  ...byName[nameInVariables(name)],
 });
 
 /** Whether any subgraph's answers have headers for clients. */

@@ -5,7 +5,7 @@
  * it keeps only in part, since it writes each fragment out where its fields are fetched. So clients may not put them
  * there.
  */
-import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
+import type { FetchNode, QueryPlan } from '@apollo/query-planner';
 import {
   DirectiveLocation,
   getNamedType,
@@ -28,6 +28,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { mapFetches } from './map-fetches.ts';
 
 /** Those that the gateway acts on, and passes to nobody. */
 const OWN: ReadonlySet<string> = new Set(['skip', 'include', 'defer', 'stream']);
@@ -125,33 +126,7 @@ export function restoreDirectives(plan: QueryPlan, operation: string, places: Di
       variableUsages: fetch.variableUsages?.filter((name) => used.has(name)),
     };
   };
-  const { node } = plan;
-  if (node.kind !== 'Subscription') return { ...plan, node: mapFetches(node, restored) };
-  return {
-    ...plan,
-    node: { ...node, primary: restored(node.primary), rest: node.rest && mapFetches(node.rest, restored) },
-  };
-}
-
-function mapFetches(node: PlanNode, change: (fetch: FetchNode) => FetchNode): PlanNode {
-  const below = <Node extends PlanNode | undefined>(child: Node): Node => child && (mapFetches(child, change) as Node);
-  switch (node.kind) {
-    case 'Fetch':
-      return change(node);
-    case 'Flatten':
-      return { ...node, node: below(node.node) };
-    case 'Sequence':
-    case 'Parallel':
-      return { ...node, nodes: node.nodes.map(below) };
-    case 'Condition':
-      return { ...node, ifClause: below(node.ifClause), elseClause: below(node.elseClause) };
-    case 'Defer':
-      return {
-        ...node,
-        primary: { ...node.primary, node: below(node.primary.node) },
-        deferred: node.deferred.map((part) => ({ ...part, node: below(part.node) })),
-      };
-  }
+  return mapFetches(plan, (fetch) => [restored(fetch)]);
 }
 
 /** One field of an operation, and the types that its object may have. */

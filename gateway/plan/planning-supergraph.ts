@@ -32,7 +32,7 @@ export function preparePlanning(supergraphSdl: string): PlanningSupergraph {
   if (supergraphSdl === '') return { sdl: '', apiSdl: (planners) => planners, restore: (plan) => plan };
   const source = parse(supergraphSdl, { noLocation: true });
   refuseUnsupportedFeatures(source);
-  refuseRootRequirements(supergraphSdl);
+  refuseRootRequirements(source, supergraphSdl);
   const oneOf = new Set(oneOfObjectsOf(source).map(({ name }) => name.value));
   const known = withoutOneOf(source);
   const ordered: DocumentNode = { ...known, definitions: known.definitions.map(resolvableKeysFirst) };

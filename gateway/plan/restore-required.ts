@@ -1,5 +1,5 @@
 /** Puts the fields back that stand-ins stand for: in what subgraphs are asked, and in what they are sent. */
-import type { FetchDataRewrite, FetchNode, PlanNode, QueryPlan, QueryPlanSelectionNode } from '@apollo/query-planner';
+import type { FetchDataRewrite, FetchNode, QueryPlan, QueryPlanSelectionNode } from '@apollo/query-planner';
 import {
   Kind,
   parse,
@@ -12,17 +12,15 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { mapFetches } from './map-fetches.ts';
 import { requiringField, type RequiredFields } from './required-fields.ts';
 import { STAND_IN_PREFIX } from './safe-names.ts';
 
 /** The plan with `_required_0_parts` as `_required_0_parts: parts(first: 5)`, and sent as `parts`. */
 export function restoreRequired(plan: QueryPlan, required: RequiredFields): QueryPlan {
-  if (required.byStandIn.size === 0 || plan.node === undefined) return plan;
+  if (required.byStandIn.size === 0) return plan;
   const restorer = new Restorer(required);
-  const { node } = plan;
-  if (node.kind !== 'Subscription') return { ...plan, node: restorer.node(node) };
-  const primary = restorer.fetch(node.primary)[0]!; // Root fields are never split.
-  return { ...plan, node: { ...node, primary, rest: node.rest && restorer.node(node.rest) } };
+  return mapFetches(plan, (fetch) => restorer.fetch(fetch));
 }
 
 class Restorer {
@@ -30,34 +28,6 @@ class Restorer {
 
   constructor(required: RequiredFields) {
     this.#required = required;
-  }
-
-  node(node: PlanNode): PlanNode {
-    switch (node.kind) {
-      case 'Fetch': {
-        const fetches = this.fetch(node);
-        if (fetches.length === 1) return fetches[0]!;
-        // With an id, deferred parts wait for the fetch, and so for the last of them.
-        return { kind: node.id === undefined ? 'Parallel' : 'Sequence', nodes: fetches };
-      }
-      case 'Flatten':
-        return { ...node, node: this.node(node.node) as typeof node.node };
-      case 'Sequence':
-      case 'Parallel':
-        return { ...node, nodes: node.nodes.map((child) => this.node(child)) };
-      case 'Condition':
-        return {
-          ...node,
-          ifClause: node.ifClause && this.node(node.ifClause),
-          elseClause: node.elseClause && this.node(node.elseClause),
-        };
-      case 'Defer':
-        return {
-          ...node,
-          primary: { ...node.primary, node: node.primary.node && this.node(node.primary.node) },
-          deferred: node.deferred.map((part) => ({ ...part, node: part.node && this.node(part.node) })),
-        };
-    }
   }
 
   /** The fetch, or several where its fields require one field with different arguments. */

@@ -9,6 +9,7 @@ import {
   OperationTypeNode,
   parse,
   Source,
+  type ConstDirectiveNode,
   type DocumentNode,
   type FieldDefinitionNode,
 } from 'graphql';
@@ -48,30 +49,33 @@ export function rootRequirementsOf(document: DocumentNode): RootRequirement[] {
 }
 
 /**
- * @param supergraphSdl composed by whomever: some composers take what this one refuses
+ * @param supergraph composed by whomever: some composers take what this one refuses
+ * @param sdl its text, in which lines are looked for where there is something to complain of
  * @throws RootRequirements that name each field with its subgraph and line
  */
-export function refuseRootRequirements(supergraphSdl: string): void {
-  if (!supergraphSdl.includes('requires:')) return;
-  const source = new Source(supergraphSdl, 'supergraph');
+export function refuseRootRequirements(supergraph: DocumentNode, sdl: string): void {
+  if (!rootFieldsOf(supergraph).some((requirement) => requiringOf(requirement).length > 0)) return;
+  const source = new Source(sdl, 'supergraph');
   const complaints = rootFieldsOf(parse(source)).flatMap((requirement) => {
-    const { loc, directives = [] } = requirement.field;
-    const requiring = directives.filter(
-      (directive) => directive.name.value === 'join__field' && argumentOf(directive, 'requires') !== undefined,
-    );
+    const requiring = requiringOf(requirement);
+    if (requiring.length === 0) return [];
     const graphs = requiring.flatMap((directive) => {
       const graph = argumentOf(directive, 'graph');
       return graph?.kind === Kind.ENUM ? [graph.value] : [];
     });
-    const line = loc === undefined ? '' : `:${getLocation(source, loc.start).line}`;
-    return requiring.length === 0
-      ? []
-      : [
-          `${source.name}${line}: REQUIRES_ON_ROOT_FIELD: ${complaintOf(requirement)} It is of the subgraph ${graphs.join()}.`,
-        ];
+    const { line } = getLocation(source, requirement.field.loc!.start);
+    return [
+      `${source.name}:${line}: REQUIRES_ON_ROOT_FIELD: ${complaintOf(requirement)} It is of the subgraph ${graphs.join()}.`,
+    ];
   });
-  if (complaints.length > 0) throw new RootRequirements(complaints);
+  throw new RootRequirements(complaints);
 }
+
+/** What says in a supergraph that the field requires others. */
+const requiringOf = ({ field: { directives = [] } }: RootRequirement): ConstDirectiveNode[] =>
+  directives.filter(
+    (directive) => directive.name.value === 'join__field' && argumentOf(directive, 'requires') !== undefined,
+  );
 
 function rootFieldsOf(document: DocumentNode): RootRequirement[] {
   const roots = rootTypesOf(document);

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { nameInVariables } from '#gateway/bounds/remote.ts';
 
 /** Subgraphs with this routing URL run in the gateway's own process: `local://<name>`. */
 export const LOCAL = 'local:';
@@ -86,7 +87,7 @@ export async function readSupergraphFile(
     path: shown,
     subgraphs: Object.entries(parsed.data.subgraphs).map(([name, { routing_url, schema }]) => ({
       name,
-      routingUrl: overrides[name.toLowerCase().replaceAll('-', '_')] ?? routing_url,
+      routingUrl: overrides[nameInVariables(name).toLowerCase()] ?? routing_url,
       schema: 'file' in schema ? { file: resolve(folder, schema.file) } : { url: schema.subgraph_url },
     })),
   };

@@ -1,7 +1,7 @@
 /** `@apollo/gateway`, as the other side. Loaded only in the process that is it (docs/decisions/0008-no-apollo-gateway.md). */
 import { createHash } from 'node:crypto';
-import { parse, validate, type ExecutionResult, type GraphQLSchema } from 'graphql';
-import { FetchCount, type Answered, type EngineOfSide, type EngineSetting } from './side.ts';
+import { getOperationAST, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { FetchCount, type EngineOfSide, type EngineSetting } from './side.ts';
 
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -13,9 +13,9 @@ export async function apolloGateway({ supergraphSdl, urls, headers }: EngineSett
   const gateway = new ApolloGateway({
     supergraphSdl,
     logger: QUIET,
-    buildService: ({ name, url }) =>
+    buildService: ({ name }) =>
       new RemoteGraphQLDataSource({
-        url: urls[name!] ?? url,
+        url: urls[name!],
         willSendRequest({ request }) {
           fetches.add(name!);
           for (const [header, value] of Object.entries(headers)) request.http?.headers.set(header, value);
@@ -27,19 +27,12 @@ export async function apolloGateway({ supergraphSdl, urls, headers }: EngineSett
     executor: (context: unknown) => Promise<ExecutionResult>;
   };
   return {
-    async execute({ query, operationName, variables }) {
-      const document = parse(query);
-      const faults = validate(schema, document);
-      if (faults.length > 0) return { errors: faults.map((fault) => fault.toJSON()) };
-      const operations = document.definitions.filter((definition) => definition.kind === 'OperationDefinition');
-      const operation =
-        operationName === undefined
-          ? operations[0]
-          : operations.find((definition) => definition.name?.value === operationName);
+    schema,
+    execute: (document, { query, operationName, variables }) =>
       // What Apollo Server's request pipeline gives to a gateway's executor.
-      const result = await executor({
+      executor({
         document,
-        operation,
+        operation: getOperationAST(document, operationName),
         operationName: operationName ?? null,
         source: query,
         queryHash: createHash('sha256').update(query).digest('hex'),
@@ -48,9 +41,7 @@ export async function apolloGateway({ supergraphSdl, urls, headers }: EngineSett
         context: {},
         logger: QUIET,
         schema,
-      });
-      return JSON.parse(JSON.stringify(result)) as Answered;
-    },
+      }),
     takeFetches: () => fetches.take(),
   };
 }

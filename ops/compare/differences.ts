@@ -21,9 +21,9 @@ export function differencesOf(ours: Outcome, theirs: Outcome, unstable: Readonly
     const told = `${tellFailure('ours', ours)}; ${tellFailure('theirs', theirs)}`;
     return { data: [], errors: same ? [] : [told], wording: same ? [told] : [] };
   }
-  const data = placesOf(ours.answer.data ?? null, theirs.answer.data ?? null).filter(
-    (place) => !isUnder(place, unstable),
-  );
+  const data = placesOf(ours.answer.data ?? null, theirs.answer.data ?? null)
+    .filter(({ path }) => !unstable.has(path))
+    .map(({ path, how }) => `${path}${how}`);
   const [our, their] = [errorsOf(ours.answer), errorsOf(theirs.answer)];
   const told = `ours: ${our.join(' | ') || 'none'}; theirs: ${their.join(' | ') || 'none'}`;
   if ((our.length === 0) !== (their.length === 0)) return { data, errors: [told], wording: [] };
@@ -41,13 +41,20 @@ const errorsOf = ({ errors = [] }: Answered): string[] =>
     )
     .sort();
 
-/** Paths at which two values differ, in the order of the first; lists are compared item by item, objects by their keys. */
-export function placesOf(a: unknown, b: unknown): string[] {
-  const places: string[] = [];
+/** Where two values differ, and how. */
+interface Place {
+  readonly path: string;
+  readonly how: string;
+}
+
+/** The places at which two values differ, in the order of the first; lists are compared item by item, objects by their keys. */
+export function placesOf(a: unknown, b: unknown): Place[] {
+  const places: Place[] = [];
+  const differ = (path: string, how: string): void => void places.push({ path: path || 'data', how });
   const walk = (x: unknown, y: unknown, path: string): void => {
     if (places.length >= COMPARE.places || Object.is(x, y)) return;
     if (Array.isArray(x) && Array.isArray(y)) {
-      if (x.length !== y.length) places.push(`${path || 'data'} has ${x.length} items, and ${y.length}`);
+      if (x.length !== y.length) differ(path, ` has ${x.length} items, and ${y.length}`);
       for (let index = 0; index < Math.min(x.length, y.length); index++) walk(x[index], y[index], `${path}[${index}]`);
       return;
     }
@@ -56,16 +63,11 @@ export function placesOf(a: unknown, b: unknown): string[] {
         walk(x[key], y[key], path === '' ? key : `${path}.${key}`);
       return;
     }
-    places.push(`${path || 'data'}: ${show(x)}, and ${show(y)}`);
+    differ(path, `: ${show(x)}, and ${show(y)}`);
   };
   walk(a, b, '');
   return places;
 }
-
-/** The path of a place that {@link placesOf} names. */
-export const pathOf = (place: string): string => place.split(/: | has /, 1)[0]!;
-
-const isUnder = (place: string, paths: ReadonlySet<string>): boolean => paths.has(pathOf(place));
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

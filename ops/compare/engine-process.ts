@@ -1,7 +1,9 @@
 /** The process of one engine: so that the CPU time that it takes is its own, and what it loads stays with it. */
+import { parse, validate, type ExecutionResult } from 'graphql';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { apolloGateway } from './apollo-gateway.ts';
 import { COMPARE } from './bounds.ts';
-import type { EngineOfSide, EngineSetting, Outcome, RecordedOperation } from './side.ts';
+import type { Answered, EngineOfSide, EngineSetting, Outcome, RecordedOperation } from './side.ts';
 import { tributary } from './tributary.ts';
 
 /** What it is told: what to be, then what to answer. */
@@ -23,13 +25,22 @@ async function outcomeOf(asked: EngineOfSide, operation: RecordedOperation): Pro
   const start = performance.now();
   let answered: Pick<Outcome, 'answer' | 'failure'>;
   try {
-    answered = { answer: await asked.execute(operation, AbortSignal.timeout(COMPARE.answerMs)) };
+    answered = { answer: await answerOf(asked, operation) };
   } catch (error) {
     answered = { failure: (error as Error).message };
   }
   const ms = performance.now() - start;
   const { user, system } = process.cpuUsage(cpu);
   return { ...answered, ms, cpuMs: (user + system) / 1_000, fetches: asked.takeFetches() };
+}
+
+/** As a client reads it. */
+async function answerOf({ schema, execute }: EngineOfSide, operation: RecordedOperation): Promise<Answered> {
+  const document = parse(operation.query);
+  const faults = validate(schema, document);
+  const result: ExecutionResult =
+    faults.length > 0 ? { errors: faults } : await execute(document, operation, AbortSignal.timeout(COMPARE.answerMs));
+  return JSON.parse(writeJson(result)) as Answered;
 }
 
 process.on('message', (message: ToEngine) => {

@@ -1,5 +1,5 @@
 /** Asks both sides in turn, round after round, and puts together what came of it. */
-import { differencesOf, pathOf, placesOf, type Differences } from './differences.ts';
+import { differencesOf, placesOf, type Differences } from './differences.ts';
 import type { Outcome, RecordedOperation, Side } from './side.ts';
 
 /** What an operation took on one side; times in milliseconds. */
@@ -65,7 +65,7 @@ function unstableOf([first, ...others]: readonly Outcome[]): string[] {
   return others.flatMap((other) =>
     first!.answer === undefined || other.answer === undefined
       ? []
-      : placesOf(first!.answer.data, other.answer.data).map(pathOf),
+      : placesOf(first!.answer.data, other.answer.data).map(({ path }) => path),
   );
 }
 

@@ -1,4 +1,5 @@
 /** What the two sides of a comparison have in common: one is asked an operation, and says what came of it and what it cost. */
+import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
 
 /** One recorded operation. */
 export interface RecordedOperation {
@@ -43,7 +44,7 @@ export interface Side extends AsyncDisposable {
 /** How the two engines of this machine are set up. */
 export interface EngineSetting {
   readonly supergraphSdl: string;
-  /** Addresses of subgraphs, by name, over those of the supergraph. */
+  /** Where each of its subgraphs answers, by name. */
   readonly urls: Readonly<Record<string, string>>;
   /** Sent to every subgraph. */
   readonly headers: Readonly<Record<string, string>>;
@@ -51,7 +52,10 @@ export interface EngineSetting {
 
 /** An engine in a process of its own: answers, and tells whom it asked. */
 export interface EngineOfSide {
-  execute(operation: RecordedOperation, signal: AbortSignal): Promise<Answered>;
+  /** What operations are validated against. */
+  readonly schema: GraphQLSchema;
+  /** Runs an operation that is valid. */
+  execute(document: DocumentNode, operation: RecordedOperation, signal: AbortSignal): Promise<ExecutionResult>;
   /** Requests to subgraphs since it was asked last, by name. */
   takeFetches(): Record<string, number>;
 }

@@ -1,11 +1,12 @@
 /** Subgraphs of a supergraph, whoever composed it. */
+import { nameInVariables } from '#gateway/bounds/remote.ts';
 import { Kind, parse, valueFromASTUntyped } from 'graphql';
 
 /**
  * Names and addresses by `join__Graph`, whose values carry `@join__graph(name:, url:)` (https://specs.apollo.dev/join).
  * @throws Error where the text is no supergraph
  */
-export function subgraphsOf(supergraphSdl: string): Map<string, string> {
+function subgraphsOf(supergraphSdl: string): Map<string, string> {
   const graphs = parse(supergraphSdl, { noLocation: true }).definitions.find(
     (definition) => definition.kind === Kind.ENUM_TYPE_DEFINITION && definition.name.value === 'join__Graph',
   );
@@ -39,8 +40,7 @@ export function addressesOf(
       `The supergraph has no subgraph ${strange.join(', ')}; it has ${[...subgraphs.keys()].join(', ')}.`,
     );
   const urls = [...subgraphs].map(([name, url]): [string, string] => {
-    const variable = `SUBGRAPH_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_URL`;
-    return [name, given[name] ?? (env[variable] || url)];
+    return [name, given[name] ?? (env[`SUBGRAPH_${nameInVariables(name)}_URL`] || url)];
   });
   const without = urls.filter(([, url]) => !URL.canParse(url) || !/^https?:/.test(url));
   if (without.length > 0)

@@ -162,17 +162,7 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     // Only mutations have files, so that all others need not be looked through.
     const files = operationType === 'mutation' ? uploadsIn(variables, 'variables') : undefined;
     const upload = files === undefined || files.size === 0 ? undefined : uploadBody(body, files);
-    const failed = (error: unknown): never => {
-      const failure = upload?.failure();
-      // What the client sent says nothing of the subgraph's health.
-      throw failure instanceof CodedError ? failure : error;
-    };
-    const {
-      status,
-      text,
-      bytes,
-      headers: answered,
-    } = await exchange(
+    const exchanged = exchange(
       pool,
       {
         path,
@@ -188,7 +178,19 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
       },
       bounds,
       signal,
-    ).catch(failed);
+    );
+    const {
+      status,
+      text,
+      bytes,
+      headers: answered,
+    } = await (upload === undefined
+      ? exchanged
+      : exchanged.catch((error: unknown) => {
+          const failure = upload.failure();
+          // What the client sent says nothing of the subgraph's health.
+          throw failure instanceof CodedError ? failure : error;
+        }));
     if (count !== undefined) count.receivedBytes += bytes;
     return { result: readResult(bounds, status, text, answered, keeps), status, text, bytes, headers: answered };
   }

@@ -1,4 +1,5 @@
 /** Why a subgraph elsewhere gave no answer, and what follows from it. */
+import { nameInVariables } from '#gateway/bounds/remote.ts';
 import { CodedError, type CodedErrorOptions, type ErrorCode } from '#subgraphs/shared/errors.ts';
 
 export interface FailureMeaning {
@@ -36,9 +37,8 @@ export class SubgraphFailure extends CodedError {
 export class NoWebSocket extends SubgraphFailure {
   /** @param status of HTTP, with which the request for one was answered */
   constructor(name: string, status: number, cause: unknown) {
-    const variable = `SUBGRAPH_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_SUBSCRIPTIONS`;
     super(`The subgraph ${name} takes no WebSocket for subscriptions at its address (HTTP status ${status}).`, {
-      hint: `Set ${variable} to the address of its subscriptions, where ws:// means graphql-ws and http:// server-sent events.`,
+      hint: `Set SUBGRAPH_${nameInVariables(name)}_SUBSCRIPTIONS to the address of its subscriptions, where ws:// means graphql-ws and http:// server-sent events.`,
       cause,
     });
   }

@@ -107,8 +107,8 @@ export function webhookSender({
           ? { accepted: true }
           : { accepted: false, why: `The receiver answered ${statusCode}.` };
       } catch (error) {
-        if (refusalIn(error) !== undefined)
-          log?.(`A run of the tenant ${tenantId} was not dispatched to ${new URL(webhook).host}.`, refusalIn(error));
+        if (error instanceof Refused)
+          log?.(`A run of the tenant ${tenantId} was not dispatched to ${new URL(webhook).host}.`, error);
         return { accepted: false, why: explain(error) };
       } finally {
         await agent?.destroy().catch(() => undefined); // The answer is what counts.
@@ -120,8 +120,6 @@ export function webhookSender({
 
 /** Where a name leads is not where this server sends. */
 class Refused extends Error {}
-
-const refusalIn = (error: unknown): Refused | undefined => (error instanceof Refused ? error : undefined);
 
 /**
  * What the receiver needs to work on the run: what to do, and the lease to do it under. The rest it reads from the API.
