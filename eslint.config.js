@@ -53,6 +53,27 @@ export default tseslint.config(
     languageOptions: { globals },
   },
   {
+    files: ['**/*.browser.js'],
+    languageOptions: {
+      sourceType: 'script',
+      globals: Object.fromEntries(
+        [
+          'Request',
+          'TextEncoder',
+          'URL',
+          'URLSearchParams',
+          'btoa',
+          'crypto',
+          'document',
+          'history',
+          'location',
+          'sessionStorage',
+          'window',
+        ].map((name) => [name, 'readonly']),
+      ),
+    },
+  },
+  {
     rules: {
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-template-curly-in-string': 'error',

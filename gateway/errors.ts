@@ -100,7 +100,19 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     meaning: 'The operation as a whole took longer than the limit.',
     action: 'Ask for less, or use a subscription.',
   },
-  RATE_LIMITED: { status: 429, meaning: 'Too many requests.', action: 'Wait for the time that `Retry-After` names.' },
+  RATE_LIMITED: {
+    status: 429,
+    meaning: 'Too many requests, operations, or streams, of this caller, his tenant or his address.',
+    action:
+      'Wait for the time that `Retry-After` (`extensions.retryAfterSeconds`) names; `extensions.limit` says which limit it was ([limits.md](limits.md)).',
+  },
+  BUDGET_EXCEEDED: {
+    status: 429,
+    meaning:
+      'The call of a model may take more than is left of the daily budget of the caller or his tenant (`MODEL_BUDGET_…`).',
+    action:
+      'Wait until `extensions.resetsAt` (midnight, UTC), or ask for less where something is left ([limits.md](limits.md)).',
+  },
   PERSISTED_QUERY_NOT_FOUND: {
     status: 200,
     meaning: 'The hash of a persisted operation is not known here, or not any more.',
@@ -108,8 +120,25 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   },
   PERSISTED_QUERY_NOT_SUPPORTED: {
     status: 200,
-    meaning: 'Automatic persisted queries are switched off (`AUTOMATIC_PERSISTED_QUERIES`).',
+    meaning:
+      'Automatic persisted queries are switched off (`AUTOMATIC_PERSISTED_QUERIES`), or an id was sent to a server without lists (`PERSISTED_OPERATIONS`).',
     action: 'Send the full text; clients with automatic persisted queries do so by themselves.',
+  },
+  PERSISTED_QUERY_NOT_IN_LIST: {
+    status: 404,
+    meaning:
+      'The id of a persisted operation is in none of the lists of this server (`PERSISTED_OPERATIONS`), or not for this client.',
+    action: 'Publish the client’s manifest before the client.',
+  },
+  PERSISTED_QUERY_ID_REQUIRED: {
+    status: 403,
+    meaning: 'A text was sent where only ids of listed operations are accepted (`PERSISTED_OPERATIONS_MODE=only-ids`).',
+    action: 'Send the id of the operation in the place of its text.',
+  },
+  QUERY_NOT_IN_SAFELIST: {
+    status: 403,
+    meaning: 'The operation is not listed, and this server runs no other (`PERSISTED_OPERATIONS_MODE=only`).',
+    action: 'Add it to the lists (`npm run persist`), or ask for the scope that PERSISTED_OPERATIONS_FREE_SCOPE names.',
   },
   INTERNAL_SERVER_ERROR: {
     status: 500,
@@ -117,6 +146,10 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     action: 'Report it with the request id.',
   },
 };
+
+/** Headers of an answer that is only this error. */
+export const headersOf = ({ retryAfterSeconds }: Readonly<Record<string, unknown>>): Record<string, string> =>
+  typeof retryAfterSeconds === 'number' ? { 'retry-after': String(Math.ceil(retryAfterSeconds)) } : {};
 
 /** The meaning of a code, also of codes that foreign subgraphs made up. */
 export const meaningOf = (code: unknown): ErrorMeaning =>

@@ -13,15 +13,23 @@ import { paceWork } from '#subgraphs/shared/turns.ts';
 import { costLimits } from './admission/cost-limits.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
-import { KeptQueries } from './admission/persisted-queries.ts';
+import { KeptQueries, noPersistedQueries } from './admission/persisted/automatic.ts';
+import { openListedFiles, type ListedFiles } from './admission/persisted/listed-files.ts';
+import { operationTexts } from './admission/persisted/operation-texts.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
 import { resourceMetadata, type ResourceMetadata } from './agents/resource-metadata.ts';
 import { mcpEndpoint } from './agents/mcp.ts';
-import { developmentAuthenticator, orAnonymous } from './auth/authenticator.ts';
+import { apiKeys } from './auth/api-keys.ts';
+import { auditedSignIns } from './auth/audited-sign-ins.ts';
+import { authenticatorBy, type Authenticator } from './auth/authenticator.ts';
 import { policyService } from './auth/directives/policy-service.ts';
-import { generatedSecret } from './auth/generated-secrets.ts';
+import { forwardAuth } from './auth/forward-auth.ts';
+import { apiKeyPeppers, generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
+import { issuerMetadata } from './auth/issuer-metadata.ts';
 import { oidcAuthenticator, type OidcAuthenticator } from './auth/oidc.ts';
+import { RefusedActions } from './auth/refused-actions.ts';
+import { trustedProxies } from './auth/trusted-proxies.ts';
 import type { Config } from '#gateway/config/config.ts';
 import { passesHeadersBack } from '#gateway/config/remote-subgraphs.ts';
 import { Endings } from './endings.ts';
@@ -29,6 +37,7 @@ import { guardRequests } from './http/cors.ts';
 import { examplePages } from './http/example-pages.ts';
 import type { Handler } from './http/exchange.ts';
 import { graphiql } from './http/graphiql.ts';
+import type { SignIn } from './http/graphiql-sign-in.ts';
 import { askWithoutToken } from './http/graphiql-tabs.ts';
 import { originOf } from './http/origin.ts';
 import { bodyLimits } from './http/body.ts';
@@ -43,6 +52,10 @@ import { Engines } from '#gateway/mount/engines.ts';
 import { mountGraphModel, type MountDeps } from '#gateway/mount/mount.ts';
 import { mountInOrder, type MountedSubgraphs, type OtherSubgraphs } from '#gateway/mount/mount-in-order.ts';
 import { databaseName, openPostgres } from '#gateway/mount/postgres.ts';
+import { arrivals } from './limits/arrivals.ts';
+import { openLimits } from './limits/open-limits.ts';
+import type { RequestLimits } from './limits/request-limits.ts';
+import { limitSignIns } from './limits/sign-ins.ts';
 import { graphqlOverWebSocket } from './subscribe/websocket.ts';
 import { EngineHost } from './supergraph/engine-host.ts';
 import { openSupergraph, type SupergraphManager } from './supergraph/manager.ts';
@@ -123,12 +136,54 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
   try {
     // ── Who may come in ──────────────────────────────────────────────────────────────────────────────────────────────
-    const guard = requestGuard(config.server);
+    const proxies = trustedProxies(config.trustedProxies);
+    const guard = requestGuard({ ...config.server, onlyOfProxies: { proxies, headers: config.proxyHeaders } });
     const oidc = config.oidc === undefined ? undefined : issuerOf(config, config.oidc);
     endings.add(async () => oidc?.close());
-    const known = oidc ?? developmentAuthenticator;
-    const authenticator = config.anonymousTenant === undefined ? known : orAnonymous(known, config.anonymousTenant);
-    const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
+    const keys =
+      config.apiKeys === 'off' ? undefined : apiKeys({ ...config.bounds.auth, store: () => mounted.ports.keyStore });
+    endings.add(async () => keys?.close());
+    const authenticator = authenticatorBy({
+      keys,
+      onlyKeys: config.apiKeys === 'only',
+      tokens: oidc,
+      forwarded:
+        config.forwardAuth === undefined
+          ? undefined
+          : forwardAuth({ ...config.forwardAuth, proxies, sessionMs: config.bounds.auth.forwardedSessionMs }),
+      anonymousTenant: config.anonymousTenant,
+      roleScopes: config.authorization.roleScopes,
+    });
+    const { limits, close: closeLimits } = await openLimits({
+      rates: config.rates.limits,
+      bounds: config.bounds.limits,
+      redisUrl: config.runs.redisUrl === undefined ? undefined : () => config.current.value('REDIS_URL'),
+      withoutRedis: config.rates.withoutRedis,
+      isProxy: proxies.trusts,
+      log,
+    });
+    endings.add(closeLimits);
+    const refused =
+      config.auditRefused === 'off'
+        ? undefined
+        : new RefusedActions({
+            ...config.bounds.auth,
+            sink: () => mounted.ports.auditSink,
+            withAddresses: config.auditRefused === 'on',
+            log: (message, error) => log.warn({ err: error }, message),
+          });
+    // Before the limit of those that do not hold: what it refuses nobody looked at.
+    const signIns =
+      refused === undefined
+        ? authenticator.authenticate
+        : auditedSignIns(authenticator.authenticate, {
+            refused,
+            keys,
+            store: () => mounted.ports.keyStore,
+            addressOf: (asked) => limits.arrivalOf(asked)?.address,
+            log: (message, error) => log.debug({ err: error }, message),
+          });
+    const authenticate = limitSignIns(signIns, limits);
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
       config.keys.acceptedInternalToken,
@@ -138,6 +193,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         ? undefined
         : policyService({ ...config.authorization.policies, ...config.bounds.auth });
     endings.add(async () => policies?.close());
+    const peppers = await apiKeyPeppers(config);
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
 
     // ── What answers: subgraphs are mounted while the supergraph is composed and the engine starts ───────────────────
@@ -156,7 +212,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         config,
         postgres: await postgres,
         objectSigningKey,
+        apiKeyPeppers: peppers,
         publicBaseUrl,
+        mayCallModel: ({ principal }) => limits.modelCall(principal),
         log,
         work,
       }),
@@ -168,6 +226,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       endings,
     });
 
+    endings.add(async () => refused?.close());
     const engines = new EngineHost<Engine>((error) =>
       log.error({ err: error }, 'An engine that was replaced did not end.'),
     );
@@ -193,16 +252,38 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     endings.add(() => supergraph.close());
     timing('engine');
 
+    const lists =
+      config.listedOperations === undefined
+        ? undefined
+        : await openListedFiles({
+            ...config.bounds.admission,
+            paths: config.listedOperations.paths,
+            pollMs: options.pollMs ?? config.bounds.supergraph.pollMs,
+            log,
+          });
+    endings.add(async () => lists?.close());
     const { traceScope } = config.authorization;
+    const texts = operationTexts(
+      config.server.persistsQueries ? new KeptQueries(config.bounds.admission) : noPersistedQueries,
+      lists === undefined
+        ? undefined
+        : {
+            ...config.listedOperations!,
+            listed: lists,
+            learned: (operation) => log.info({ operation }, 'An operation is not listed.'),
+          },
+    );
     const admitted = operations({
       engines,
       documents: documents(config.bounds.admission),
-      persistedQueries: config.server.persistsQueries ? new KeptQueries(config.bounds.admission) : undefined,
+      texts,
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
       costLimit: costLimits(config.bounds.admission),
+      limits,
       mayTrace: ({ scopes }) => traceScope === undefined || scopes.includes(traceScope),
       mask: (result, request) => maskResult(result, request, log),
+      refused: refused && ((attempt) => refused.note(attempt)),
       mutated: () => background?.mutated(),
     });
 
@@ -215,10 +296,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       resource: config.oidc === undefined ? undefined : resourceMetadata(publicBaseUrl, config.oidc.issuer),
       options,
       guard,
+      limits,
       authenticate,
       operations: admitted,
       engines,
       supergraph,
+      lists,
+      mayExplore: (principal) => !texts.binds({ principal }),
       mounted,
       log,
       state: () => state,
@@ -226,12 +310,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       routes: (exchange) => routes(exchange),
       stopping: stopping.signal,
     });
-    const listener = createListener(handlers, config.bounds.http, log);
+    const listener = createListener(handlers, { ...config.bounds.http, mayHaveMore: proxies.trusts }, log);
     const sockets = graphqlOverWebSocket(listener.server, {
       path: GRAPHQL_PATH,
       operations: admitted,
       guard,
       authenticate,
+      limits,
       log,
       message: bodyLimits(config.bounds.http),
       ...config.bounds.subscribe,
@@ -249,6 +334,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const apart = options.subgraphs === undefined ? config.subgraphUrls.runs : undefined;
     routes = subgraphRoutes(apart === undefined ? own : [...own, remoteRunEvents(apart, tokens)], {
       authenticate,
+      limits,
       stopping: stopping.signal,
     });
     timing('subgraphs');
@@ -291,10 +377,13 @@ interface RequestPath {
   readonly resource: ResourceMetadata | undefined;
   readonly options: ServerOptions;
   readonly guard: RequestGuard;
-  readonly authenticate: (authorization: string | undefined) => Promise<Principal>;
+  readonly limits: RequestLimits;
+  readonly authenticate: Authenticator['authenticate'];
   readonly operations: Operations;
   readonly engines: EngineHost<Engine>;
   readonly supergraph: SupergraphManager;
+  readonly lists: ListedFiles | undefined;
+  readonly mayExplore: (principal: Principal) => boolean;
   readonly mounted: MountedSubgraphs;
   readonly log: Logger;
   readonly state: () => ServerState;
@@ -313,9 +402,33 @@ const issuerOf = (config: Config, { introspection, ...oidc }: NonNullable<Config
       : { introspection: { ...introspection, clientSecret: () => config.current.value('OIDC_CLIENT_SECRET')! } }),
   });
 
+/** How GraphiQL signs people in; undefined where it does not. */
+function signInOf(
+  { oidc, graphiql: page, anonymousTenant, bounds }: Config,
+  log: Logger,
+): () => Promise<SignIn | undefined> {
+  if (oidc === undefined || page === undefined) return () => Promise.resolve(undefined);
+  const metadata = issuerMetadata(oidc.issuer, bounds.auth.oidcTimeoutMs);
+  return async () => {
+    // The page is of use without: it says then that the issuer is away.
+    const known = await metadata().catch((error: unknown) => {
+      log.warn({ err: error }, 'GraphiQL cannot sign people in: the issuer does not say where.');
+      return undefined;
+    });
+    const { authorizationEndpoint, tokenEndpoint } = known ?? {};
+    return {
+      ...page,
+      issuer: oidc.issuer,
+      authorizationEndpoint,
+      tokenEndpoint,
+      required: anonymousTenant === undefined,
+    };
+  };
+}
+
 /** What a request passes, in this order: each handler answers it or leaves it to the next. */
 function requestPath(path: RequestPath): Handler[] {
-  const { config, options, guard, authenticate, operations, engines, supergraph, mounted, log } = path;
+  const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, mounted, log } = path;
   const { state, progress, routes, stopping, resource } = path;
   return [
     // Probes by orchestrators know no host name; whoever does not send one of ours learns only whether we are ready.
@@ -338,6 +451,8 @@ function requestPath(path: RequestPath): Handler[] {
           failure: supergraph.failure,
           unavailable: supergraph.unavailable,
         }),
+        refused: () => limits.refused(),
+        persistedOperations: () => lists?.state,
         progress,
         timeoutMs: config.bounds.http.probeTimeoutMs,
       },
@@ -345,13 +460,19 @@ function requestPath(path: RequestPath): Handler[] {
     ),
     // From here on only hosts and origins that are ours or allowed.
     guardRequests(guard, config.server),
+    // Not too many from one address, whoever asks. What follows counts callers and tenants once they are known.
+    arrivals(limits),
     // Where agents learn who signs their users in.
     resource?.handler ?? (() => false),
     // Pages for people; everything they load comes from here.
-    graphiql(options.graphiqlTabs, {
-      schema: () => engines.schema,
-      ask: askWithoutToken({ authenticate, operations, timeoutMs: config.bounds.http.probeTimeoutMs, stopping }),
-    }),
+    graphiql(
+      options.graphiqlTabs,
+      {
+        schema: () => engines.schema,
+        ask: askWithoutToken({ authenticate, operations, timeoutMs: config.bounds.http.probeTimeoutMs, stopping }),
+      },
+      signInOf(config, log),
+    ),
     examplePages(config.mode === 'development' ? (options.pages ?? {}) : {}),
     // Nothing below answers before the stores are there.
     () => {
@@ -367,10 +488,12 @@ function requestPath(path: RequestPath): Handler[] {
     mcpEndpoint({
       operations,
       schema: () => engines.schema,
+      mayExplore: path.mayExplore,
       authenticate,
       resource,
       ...config.bounds.agents,
       body: bodyLimits(config.bounds.http),
+      limits,
       budget: answerBudget(config.bounds.admission),
       log,
     }),
@@ -379,6 +502,7 @@ function requestPath(path: RequestPath): Handler[] {
       operations,
       authenticate,
       body: bodyLimits(config.bounds.http),
+      limits,
       budget: answerBudget(config.bounds.admission),
       batchOperations: config.bounds.http.batchOperations,
       uploads: { files: config.bounds.http.uploadFiles, bytes: config.bounds.http.uploadBytes },

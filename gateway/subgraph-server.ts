@@ -9,10 +9,11 @@ import { bodyLimits } from './http/body.ts';
 import { documents } from './admission/documents.ts';
 import { maskResult } from './admission/mask-result.ts';
 import { unlimitedCost } from './admission/cost-limits.ts';
-import { KeptQueries } from './admission/persisted-queries.ts';
+import { KeptQueries } from './admission/persisted/automatic.ts';
+import { operationTexts } from './admission/persisted/operation-texts.ts';
 import { answerBudget, operations } from './admission/operations.ts';
 import { DEVELOPER, type Authenticator } from './auth/authenticator.ts';
-import { generatedSecret } from './auth/generated-secrets.ts';
+import { apiKeyPeppers, generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
 import type { Config } from '#gateway/config/config.ts';
 import { isLoopback } from '#gateway/config/rules.ts';
@@ -23,6 +24,7 @@ import { health, probeAll } from './http/health.ts';
 import { originOf } from './http/origin.ts';
 import { createListener } from './http/listener.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
+import { openLimits } from './limits/open-limits.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
 import { mountInOrder, type MountedSubgraph } from '#gateway/mount/mount-in-order.ts';
 import { openPostgres } from '#gateway/mount/postgres.ts';
@@ -41,7 +43,11 @@ const NEEDS: Readonly<Record<SubgraphName, readonly SubgraphName[]>> = {
 };
 
 /** Which others each asks where `SUBGRAPH_<NAME>_URL` says where they are, and does without otherwise. */
-const ASKS: Readonly<Partial<Record<SubgraphName, readonly SubgraphName[]>>> = { relational: ['runs'] };
+const ASKS: Readonly<Partial<Record<SubgraphName, readonly SubgraphName[]>>> = {
+  relational: ['runs'],
+  object: ['relational'],
+  graph: ['relational'],
+};
 
 export interface SubgraphServer {
   readonly url: string;
@@ -71,10 +77,31 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     paceWork(config.bounds.shared);
     const work = new WorkPool(config.bounds.shared);
     endings.add(() => work.close());
+    const peppers = await apiKeyPeppers(config);
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
+    // Of requests the gateway has counted; of calls of models whoever makes them.
+    const { limits, close: closeLimits } = await openLimits({
+      rates: config.rates.limits,
+      bounds: config.bounds.limits,
+      redisUrl: config.runs.redisUrl === undefined ? undefined : () => config.current.value('REDIS_URL'),
+      withoutRedis: config.rates.withoutRedis,
+      isProxy: () => false,
+      log,
+    });
+    endings.add(closeLimits);
     const { [name]: _, ...apart } = config.subgraphUrls; // Its own URL is where others find it.
     const mounted = mountInOrder({
-      deps: () => Promise.resolve({ config, postgres, objectSigningKey, publicBaseUrl, log, work }),
+      deps: () =>
+        Promise.resolve({
+          config,
+          postgres,
+          objectSigningKey,
+          apiKeyPeppers: peppers,
+          publicBaseUrl,
+          log,
+          work,
+          mayCallModel: ({ principal }) => limits.modelCall(principal),
+        }),
       names: [...NEEDS[name], ...(ASKS[name] ?? []).filter((other) => apart[other] !== undefined), name],
       apart,
       remote: config.remoteSubgraphs,
@@ -96,7 +123,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
         aliases: APART.aliases,
         rootFields: APART.rootFields,
       }),
-      persistedQueries: config.server.persistsQueries ? new KeptQueries(config.bounds.admission) : undefined,
+      texts: config.server.persistsQueries ? operationTexts(new KeptQueries(config.bounds.admission)) : undefined,
       timeoutMs: config.bounds.admission.timeoutMs,
       budget: answerBudget(config.bounds.admission),
       costLimit: unlimitedCost,
@@ -106,7 +133,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     // Whoever has a token may come by any name; without tokens, names are what keeps web pages out.
     const guard = open ? requestGuard(config.server) : anyHost(requestGuard(config.server));
     const stopping = new AbortController();
-    const authenticate = (authorization: string | undefined) => authenticator.authenticate(authorization);
+    const { authenticate } = authenticator;
     // So are its bodies.
     const given = bodyLimits(config.bounds.http);
     const body = {

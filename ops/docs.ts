@@ -1,14 +1,18 @@
-/** `npm run docs [-- --check]`: prints docs/configuration.md, docs/bounds.md and docs/errors.md from the tables that the code uses. */
+/** `npm run docs [-- --check]`: prints docs/configuration.md, docs/bounds.md, docs/errors.md and docs/scopes.md from the tables that the code uses. */
 import { parseArgs } from 'node:util';
 import { COMPARE } from './compare/bounds.ts';
+import { PERSIST } from './persist/bounds.ts';
 import { EMBEDDED } from './embedded/bounds.ts';
 import { INTROSPECT } from './graph-introspect/bounds.ts';
 import { INGEST } from './ingest/bounds.ts';
+import { KEYS } from './keys/bounds.ts';
 import { SERVE } from './serve/bounds.ts';
 import { BOUNDS } from '#gateway/bounds/index.ts';
 import { variableTable } from '#gateway/config/variables.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
+import { rootTypes, SCOPES, scopeOf } from '#subgraphs/shared/scopes.ts';
 import { tableOf, type Bounds } from '#subgraphs/shared/bound.ts';
+import { subgraphSchemas } from './schema.ts';
 import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
 
 /** All tables of bounds, in the order of docs/bounds.md. */
@@ -17,7 +21,9 @@ const BOUND_TABLES: readonly Bounds<unknown>[] = [
   EMBEDDED,
   INGEST,
   INTROSPECT,
+  KEYS,
   COMPARE,
+  PERSIST,
   ...Object.values(BOUNDS),
 ];
 
@@ -121,23 +127,58 @@ Over WebSocket, errors of one operation arrive in its \`error\` or \`next\` mess
 | --- | --- |
 | 4400 | A message that is not of the \`graphql-transport-ws\` protocol. |
 | 4401 | An operation before \`connection_init\`. |
-| 4403 | The token in \`connectionParams.authorization\` (or the upgrade's \`Authorization\` header) is not valid, or has expired while the socket was open. Connect again with a new one, and resume. |
+| 4403 | The token or API key in \`connectionParams.authorization\` (or the upgrade's \`Authorization\` header) is not valid, or has expired or was revoked while the socket was open. Connect again with a new one, and resume. |
 | 4408 | No \`connection_init\` within 10 seconds. |
 | 4409 | An operation id that is in use. |
 | 4499 | Nothing is wrong with the client: the server stops, or what was sent was left unread for too long. Connect again and resume from the last cursor. |
 | 1007, 1009 | A message that is not UTF-8, or longer than \`BODY_LIMIT_BYTES\`. |
-| 1013 | The identity provider cannot be reached. Try again later. |
+| 1013 | The identity provider, or the store of API keys, cannot be reached, or too many tokens from the address did not hold. Try again later. |
+`;
+}
+
+/** The scopes and the fields that take them, by the subgraphs' own schemas. */
+async function scopes(): Promise<string> {
+  const fields = new Map<string, string[]>();
+  for (const schema of Object.values(await subgraphSchemas())) {
+    for (const field of rootTypes(schema).flatMap((root) => Object.values(root.getFields()))) {
+      const scope = scopeOf(field);
+      if (scope !== undefined) fields.set(scope, [...(fields.get(scope) ?? []), `\`${field.name}\``]);
+    }
+  }
+  const rows = Object.entries(SCOPES).map(
+    ([scope, what]) => `| \`${scope}\` | ${what} | ${(fields.get(scope) ?? []).join(', ')} |`,
+  );
+  return `# Scopes
+
+<!-- Printed by \`npm run docs\` from subgraphs/shared/scopes.ts and the subgraphs' schemas. Edit those. -->
+
+What callers must have been granted to change something, to spend, and to read what is kept for administrators. Everything else a caller of the
+tenant may read. A token has scopes itself (\`OIDC_SCOPES_CLAIM\`), and its roles are granted those of \`ROLE_SCOPES\`; an API key has those that it was made with, and no others:
+
+\`\`\`sh
+ROLE_SCOPES='workers=runs:work; editors=documents:write memory:write models:use; admins=*; *=runs:write'
+\`\`\`
+
+The scope \`*\` is all of these, the role \`*\` everybody's who has said who he is. In development mode everybody has all of them. Where one is missing, the field is \`null\` with the
+error \`FORBIDDEN\`, whose hint names it, and no store is asked (\`UNAUTHORIZED_FIELDS=refuse\` refuses the operation). A \`GET\` never has \`models:use\`: a link that a browser follows, or
+fetches ahead, spends nothing. \`Document.summary(method: MODEL)\` takes \`models:use\` too. The subgraphs say what their fields take by Federation's \`@requiresScopes\`, as foreign subgraphs can
+([security.md](security.md)).
+
+| scope | what its holder may do | fields |
+| --- | --- | --- |
+${rows.join('\n')}
 `;
 }
 
 /** The documents as they should be. */
-export const printedDocs = (): PrintedFile[] => [
+export const printedDocs = async (): Promise<PrintedFile[]> => [
   { url: new URL('../docs/configuration.md', import.meta.url), text: configuration() },
   { url: new URL('../docs/bounds.md', import.meta.url), text: bounds() },
   { url: new URL('../docs/errors.md', import.meta.url), text: errors() },
+  { url: new URL('../docs/scopes.md', import.meta.url), text: await scopes() },
 ];
 
 if (import.meta.url === new URL(process.argv[1] ?? '', 'file://').href) {
   const check = parseArgs({ options: { check: { type: 'boolean' } } }).values.check === true;
-  reportPrintedFiles(await writePrintedFiles(printedDocs(), { check }), { check, command: 'npm run docs' });
+  reportPrintedFiles(await writePrintedFiles(await printedDocs(), { check }), { check, command: 'npm run docs' });
 }

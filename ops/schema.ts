@@ -4,8 +4,10 @@
  */
 import { Supergraph } from '@apollo/federation-internals';
 import { printSubgraphSchema } from '@apollo/subgraph';
-import { lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql';
+import { buildSchema, lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql';
 import { parseArgs } from 'node:util';
+import { withIncrementalDirectives } from '#gateway/plan/incremental-directives.ts';
+import { SUPPORTED_FEATURES } from '#gateway/plan/supported-features.ts';
 import { compose, describe } from '#gateway/supergraph/compose.ts';
 import { SUBGRAPH_NAMES, type SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
@@ -40,8 +42,11 @@ export async function printedSubgraphs(): Promise<{ name: SubgraphName; sdl: str
 }
 
 /** What clients see of a supergraph, sorted, so that its diffs show what changed and nothing else. */
-export const printedApi = (supergraphSdl: string): string =>
-  `${printSchema(lexicographicSortSchema(Supergraph.build(supergraphSdl).apiSchema().toGraphQLJSSchema())).trimEnd()}\n`;
+export function printedApi(supergraphSdl: string): string {
+  const supergraph = Supergraph.build(supergraphSdl, { supportedFeatures: new Set(SUPPORTED_FEATURES) });
+  const api = printSchema(supergraph.apiSchema().toGraphQLJSSchema());
+  return `${printSchema(lexicographicSortSchema(buildSchema(withIncrementalDirectives(api)))).trimEnd()}\n`;
+}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { check: { type: 'boolean' } } });

@@ -11,7 +11,7 @@ const { append } = proxyActivities({
 
 /**
  * Works through the steps that the run's input names: `{ steps: ["collect", "compare"], pauseMs: 100 }`.
- * @param given `{ tenantId, run: { id, agentId, threadId, input } }`
+ * @param given `{ tenantId, project, run: { id, agentId, threadId, input } }`; without `project` where the run is of none
  */
 export async function tributaryRun({ run }) {
   const { steps, pauseMs = 100 } = run.input ?? {};

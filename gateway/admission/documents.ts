@@ -35,6 +35,13 @@ export interface Documents {
    *   `GRAPHQL_VALIDATION_FAILED`
    */
   admit(text: string, schema: GraphQLSchema): DocumentNode;
+  /**
+   * The same, whatever the schema: not validated.
+   * @throws OperationRefused with `GRAPHQL_PARSE_FAILED`, `QUERY_TOO_DEEP` or `BAD_USER_INPUT`
+   */
+  parse(text: string): DocumentNode;
+  /** Whether it was admitted before and is still kept. */
+  knows(text: string, schema: GraphQLSchema): boolean;
 }
 
 interface Entry {
@@ -54,6 +61,8 @@ export function documents(
     sizeCalculation: (_, text) => text.length + 1,
   });
   return {
+    parse: (text) => cache.peek(text)?.document ?? parseBounded(text, limits),
+    knows: (text, schema) => cache.peek(text)?.schema === schema,
     admit(text, schema) {
       const known = cache.get(text);
       if (known?.schema === schema) return known.document;

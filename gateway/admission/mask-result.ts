@@ -3,6 +3,7 @@
  * and its tenant.
  */
 import { GraphQLError } from 'graphql';
+import { withoutSecrets, withoutSecretsIn } from '#subgraphs/shared/kept-secrets.ts';
 import { maskError } from '#gateway/respond/mask-error.ts';
 import { logFailure, type FailedRequest } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
@@ -22,9 +23,10 @@ export function maskResult<Result extends Maskable>(result: Result, request: Fai
   const errors = result.errors.map((each) => {
     const { error, hidden } = maskError(each, request.requestId);
     if (hidden !== undefined) {
-      const fault = error.extensions['code'] === 'INTERNAL_SERVER_ERROR';
+      const { code } = error.extensions;
       logFailure(log, 'A field failed.', hidden, request, {
-        level: fault ? 'error' : 'debug',
+        level: code === 'INTERNAL_SERVER_ERROR' ? 'error' : 'debug',
+        aboutInput: code === 'BAD_USER_INPUT',
         details: { path: error.path, service: error.extensions['service'] },
       });
     }
@@ -33,16 +35,20 @@ export function maskResult<Result extends Maskable>(result: Result, request: Fai
   return { ...result, errors };
 }
 
-/** graphql-js gives no code to values that do not fit their types. */
+/**
+ * graphql-js gives no code to values that do not fit their types; other people's subgraphs may tell back what they were
+ * sent.
+ */
 function coded(error: GraphQLError): GraphQLError {
-  if (error.extensions['code'] !== undefined) return error;
-  const { nodes, source, positions, path, originalError, extensions } = error;
-  return new GraphQLError(error.message, {
+  const [message, extensions] = [withoutSecrets(error.message), withoutSecretsIn(error.extensions)];
+  if (extensions['code'] !== undefined && message === error.message && extensions === error.extensions) return error;
+  const { nodes, source, positions, path, originalError } = error;
+  return new GraphQLError(message, {
     nodes,
     source,
     positions,
     path,
     originalError,
-    extensions: { ...extensions, code: 'BAD_USER_INPUT' },
+    extensions: { ...extensions, code: extensions['code'] ?? 'BAD_USER_INPUT' },
   });
 }

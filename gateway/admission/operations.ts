@@ -12,31 +12,44 @@ import {
   type OperationTypeNode,
 } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
+import { cancelled } from '#gateway/execute/run/fetch-errors.ts';
 import { Budget, type BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { withDoubles } from '#gateway/plan/variables.ts';
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
 import { anonymousRefused, CodedError } from '#subgraphs/shared/errors.ts';
 import type { FailedRequest } from '#gateway/telemetry/log-failure.ts';
+import type { TellQuotas } from '#gateway/limits/quota-fields.ts';
+import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import type { ADMISSION } from '#gateway/bounds/admission.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
+import { nextTurn } from '#subgraphs/shared/turns.ts';
 import type { CostLimit } from './cost-limits.ts';
-import { type OperationRefused, refusal, type Documents } from './documents.ts';
+import { OperationRefused, refusal, type Documents } from './documents.ts';
 import { Deadline } from './deadline.ts';
-import { noPersistedQueries, type PersistedQueries } from './persisted-queries.ts';
-import { readParameters } from './parameters.ts';
+import { noPersistedQueries } from './persisted/automatic.ts';
+import { operationTexts, type MeantText, type OperationTexts } from './persisted/operation-texts.ts';
+import { readParameters, type Parameters } from './parameters.ts';
+import { refusedFields, wholeRefusal, type RefusedField } from './refused-fields.ts';
 
 /** Who asks, through what. */
 export interface Caller {
   readonly principal: Principal;
   readonly requestId: string;
+  /** By which the client counts; absent where no request is behind it. */
+  readonly address?: string | undefined;
+  /** Told what is left of the limits that the operation meets. @default nobody is */
+  readonly tellQuotas?: TellQuotas | undefined;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
   /** Of the client's request; see {@link RequestContext.headers}. @default none */
   readonly headers?: RequestContext['headers'];
   /** Where headers of subgraphs' answers go. @default nowhere */
   readonly responseHeaders?: RequestContext['responseHeaders'];
+  /** Whether the server itself asks, which no list of operations binds. @default false */
+  readonly own?: boolean;
   /** What this transport may carry. @default everything */
   readonly allow?: readonly `${OperationTypeNode}`[];
   /** Whether this transport can deliver an answer in parts (`@defer`); elsewhere it comes whole. @default false */
@@ -71,29 +84,43 @@ export interface AdmittedOperation {
 
 export interface Operations {
   /**
-   * Admits what a transport received, in the form of the GraphQL-over-HTTP specification's request parameters.
-   * @throws OperationRefused
+   * Admits what a transport received, in the form of the GraphQL-over-HTTP specification's request parameters. An operation
+   * that is known is admitted at once. Parsing and validating take milliseconds of the one thread that all share, so that
+   * of those that are not known one is read in each round of the event loop, tenants in turn.
+   * @throws OperationRefused, or rejects with it
    */
-  admit(parameters: unknown, caller: Caller): AdmittedOperation;
+  admit(parameters: unknown, caller: Caller): AdmittedOperation | Promise<AdmittedOperation>;
 }
 
 export interface OperationsOptions {
   engines: EngineHost<Engine>;
   documents: Documents;
-  /** Texts by their hashes. @default none are kept */
-  persistedQueries?: PersistedQueries;
+  /** Texts by their hashes and ids, and which may run. @default none are kept, and all may */
+  texts?: OperationTexts;
   /** Longest time for a query or a mutation, and for opening a subscription, in milliseconds. */
   timeoutMs: number;
   /** What one answer may come to, and each event of a subscription. */
   budget: BudgetLimits;
   /** The most that an operation may cost by its text and variables. */
   costLimit: CostLimit;
+  /** Rates by what operations are, and how many are under way. @default none */
+  limits?: Pick<RequestLimits, 'begin'>;
   /** Who may see what operations do to subgraphs and stores (`extensions.trace`). @default nobody */
   mayTrace?: (principal: Principal) => boolean;
   /** Makes the errors of a result fit for clients. */
   mask(result: ExecutionResult, request: FailedRequest): ExecutionResult;
+  /** Told what callers may not have, of what they asked for. @default nobody is */
+  refused?: ((attempt: RefusedAttempt) => void) | undefined;
   /** Called after every mutation, whatever came of it. */
   mutated(): void;
+}
+
+/** Who tried what, and which error it got. */
+export interface RefusedAttempt extends RefusedField {
+  readonly tenantId: string;
+  readonly subject: string;
+  readonly requestId: string;
+  readonly address: string | undefined;
 }
 
 /** What an answer may come to, of the configuration. */
@@ -115,93 +142,147 @@ export function sharedAmong(
 export function operations({
   engines,
   documents,
-  persistedQueries = noPersistedQueries,
+  texts = operationTexts(noPersistedQueries),
   timeoutMs,
   budget: limits,
   costLimit: costLimitOf,
+  limits: requestLimits,
   mayTrace = () => false,
-  mask,
+  mask: fit,
+  refused,
   mutated,
 }: OperationsOptions): Operations {
-  return {
-    admit(raw, caller) {
-      const { query, hash, operationName, variables: given, hasExact, showsCost, showsTrace } = readParameters(raw);
-      const trace = showsTrace || caller.headers?.[TRACE_HEADER] === 'true';
-      if (trace && !mayTrace(caller.principal)) throw refusal(traceRefused());
-      const text = hash === undefined ? query! : refusing(() => persistedQueries.textOf(hash, query));
-      const lease = engines.lease();
-      try {
-        const document = documents.admit(text, lease.engine.schema);
-        if (hash !== undefined && query !== undefined) persistedQueries.keep(hash, query, caller.principal.tenantId);
-        const type = operationType(document, operationName);
-        if (caller.allow?.includes(type) === false) {
-          throw refusal(caller.notAllowed?.(type) ?? new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`));
-        }
-        if (type === 'mutation' && caller.principal.anonymous === true)
-          throw refusal(anonymousRefused('changes something'));
-        const { engine } = lease;
-        // Once, for all who count and read them.
-        const variables = hasExact ? doublesIn(document, operationName, given, engine.schema) : given;
-        const cost = engine.cost?.of(document, operationName, variables);
-        const costLimit = Math.floor(costLimitOf(type, caller.principal) * (caller.costShare ?? 1));
-        // Variables that do not fit have no meaning to count by: the engine refuses them, and says which, before it plans.
-        if (cost !== undefined && cost > costLimit && variablesFit(document, operationName, variables, engine.schema))
-          throw refusedOverCost(cost, costLimit);
-        const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
-          const deadline = new Deadline(caller.signal, timeoutMs);
-          const budget = new Budget(caller.budget ?? limits, (error) => deadline.abort(error));
-          const context = createRequestContext(caller.principal, {
-            requestId: caller.requestId,
-            signal: deadline.signal,
-            budget,
-            headers: caller.headers,
-            responseHeaders: caller.responseHeaders,
-          });
-          const operation = { document, operationName, variables, context, asText: caller.asText, trace };
-          try {
-            if (type !== 'subscription') {
-              const result = await (caller.incremental === true && engine.executeIncrementally !== undefined
-                ? engine.executeIncrementally(operation)
-                : engine.execute(operation));
-              if (type === 'mutation') mutated();
-              // The limit holds for all parts of a deferred answer.
-              if (isStream(result)) return masked(result, caller, mask, () => (deadline.end(), lease.release()));
-              deadline.end();
-              lease.release();
-              const fit = mask(result, caller);
-              if (!showsCost) return fit;
-              const shown = { estimated: cost, limit: costLimit, ...budget.written };
-              return { ...fit, extensions: { ...fit.extensions, cost: shown } };
-            }
-            const events = await engine.subscribe(operation);
-            deadline.lift();
-            if (isStream(events)) return masked(events, caller, mask, () => (deadline.end(), lease.release()));
-            deadline.end();
-            lease.release();
-            return mask(events, caller);
-          } catch (error) {
-            deadline.end();
-            lease.release();
-            return mask(
-              {
-                errors: [
-                  error instanceof GraphQLError
-                    ? error
-                    : new GraphQLError((error as Error).message, { originalError: error as Error }),
-                ],
-              },
-              caller,
-            );
-          }
-        };
-        return { type, document, run, discard: () => lease.release() };
-      } catch (error) {
-        lease.release();
-        throw error;
-      }
-    },
+  const note = (caller: Caller, fields: readonly RefusedField[]): void => {
+    const { principal, requestId, address } = caller;
+    if (principal.system === true) return;
+    const { tenantId, subject } = principal;
+    for (const field of fields) refused?.({ ...field, tenantId, subject, requestId, address });
   };
+  const read = (
+    { text, mayRun }: MeantText,
+    parameters: Parameters,
+    trace: boolean,
+    caller: Caller,
+  ): AdmittedOperation => {
+    const { operationName, variables: given, hasExact, showsCost } = parameters;
+    const lease = engines.lease();
+    try {
+      // What is not listed is not validated: what is wrong with it would tell of the schema.
+      if (!mayRun) refusing(() => texts.check(text, caller, (each) => documents.parse(each)));
+      const document = documents.admit(text, lease.engine.schema);
+      texts.keep(parameters, tenantOf(caller.principal.tenantId));
+      const type = operationType(document, operationName);
+      if (caller.allow?.includes(type) === false) {
+        throw refusal(caller.notAllowed?.(type) ?? new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`));
+      }
+      if (type === 'mutation' && caller.principal.anonymous === true)
+        throw refusal(anonymousRefused('changes something'));
+      const { engine } = lease;
+      const mask: OperationsOptions['mask'] = (result, request) => {
+        const masked = fit(result, request);
+        if (refused !== undefined && (masked.errors !== undefined || 'incremental' in masked))
+          note(caller, refusedFields(masked, document, operationName));
+        return masked;
+      };
+      // Once, for all who count and read them.
+      const variables = hasExact ? doublesIn(document, operationName, given, engine.schema) : given;
+      const cost = engine.cost?.of(document, operationName, variables);
+      const costLimit = Math.floor(costLimitOf(type, caller.principal) * (caller.costShare ?? 1));
+      // Variables that do not fit have no meaning to count by: the engine refuses them, and says which, before it plans.
+      if (cost !== undefined && cost > costLimit && variablesFit(document, operationName, variables, engine.schema))
+        throw refusedOverCost(cost, costLimit);
+      const run = async (): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
+        let leave: (() => void) | undefined;
+        try {
+          const place = requestLimits?.begin(caller, { type, cost }, caller.tellQuotas);
+          leave = place instanceof Promise ? await place : place;
+        } catch (error) {
+          lease.release();
+          return mask({ errors: [toGraphQLError(error)] }, caller);
+        }
+        const deadline = new Deadline(caller.signal, timeoutMs);
+        const end = (): void => {
+          deadline.end();
+          lease.release();
+          leave?.();
+        };
+        const budget = new Budget(caller.budget ?? limits, (error) => deadline.abort(error));
+        const context = createRequestContext(caller.principal, {
+          requestId: caller.requestId,
+          signal: deadline.signal,
+          budget,
+          headers: caller.headers,
+          responseHeaders: caller.responseHeaders,
+        });
+        const operation = { document, operationName, variables, context, asText: caller.asText, trace };
+        try {
+          if (type !== 'subscription') {
+            const result = await (caller.incremental === true && engine.executeIncrementally !== undefined
+              ? engine.executeIncrementally(operation)
+              : engine.execute(operation));
+            if (type === 'mutation') mutated();
+            // The limit holds for all parts of a deferred answer.
+            if (isStream(result)) return masked(result, caller, mask, end);
+            end();
+            const told = mask(result, caller);
+            if (!showsCost) return told;
+            const shown = { estimated: cost, limit: costLimit, ...budget.written };
+            return { ...told, extensions: { ...told.extensions, cost: shown } };
+          }
+          const events = await engine.subscribe(operation);
+          deadline.lift();
+          if (isStream(events)) return masked(events, caller, mask, end);
+          end();
+          return mask(events, caller);
+        } catch (error) {
+          end();
+          return mask({ errors: [toGraphQLError(error)] }, caller);
+        }
+      };
+      return { type, document, run, discard: () => lease.release() };
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  };
+  return {
+    admit: (raw, caller) => noting(caller, () => admit(raw, caller)),
+  };
+
+  /** Notes what is refused before it runs. */
+  function noting<Result>(caller: Caller, work: () => Result | Promise<Result>): Result | Promise<Result> {
+    const told = (error: unknown): never => {
+      if (error instanceof OperationRefused)
+        note(
+          caller,
+          error.errors.flatMap(({ extensions }) => wholeRefusal(extensions['code'])),
+        );
+      throw error;
+    };
+    try {
+      const result = work();
+      return result instanceof Promise ? result.catch(told) : result;
+    } catch (error) {
+      return told(error);
+    }
+  }
+
+  function admit(raw: unknown, caller: Caller): AdmittedOperation | Promise<AdmittedOperation> {
+    const parameters = readParameters(raw);
+    const { showsTrace } = parameters;
+    const trace = showsTrace || caller.headers?.[TRACE_HEADER] === 'true';
+    if (trace && !mayTrace(caller.principal)) throw refusal(traceRefused());
+    const meant = refusing(() => texts.textOf(parameters, caller));
+    if (documents.knows(meant.text, engines.schema)) return read(meant, parameters, trace, caller);
+    return nextTurn(caller.principal.tenantId).then(() => {
+      if (caller.signal.aborted) throw refusal(cancelled(caller.signal)); // Nobody waits for it any more.
+      return read(meant, parameters, trace, caller);
+    });
+  }
 }
+
+const toGraphQLError = (error: unknown): GraphQLError =>
+  error instanceof GraphQLError ? error : new GraphQLError((error as Error).message, { originalError: error as Error });
 
 /** Asks for a trace of each operation, on whatever transport; `extensions: { "trace": true }` of one. */
 const TRACE_HEADER = 'x-tributary-trace';

@@ -2,13 +2,10 @@
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { refusal } from './documents.ts';
 import { checkVariables } from './limits.ts';
-import { readHash } from './persisted-queries.ts';
+import { readId, type Meant } from './persisted/operation-texts.ts';
 
-export interface Parameters {
-  /** The text; absent where only its hash was sent. */
-  query: string | undefined;
-  /** Of the text, in `extensions.persistedQuery`. */
-  hash: string | undefined;
+/** `query` is absent where only an id (or hash) of it was sent. */
+export interface Parameters extends Meant {
   operationName: string | undefined;
   variables: Record<string, unknown>;
   /** Whether there are exact numbers among them. */
@@ -25,9 +22,9 @@ export function readParameters(raw: unknown): Parameters {
     if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
       throw badUserInput('The request must be a JSON object with `query`.');
     const { query, operationName, variables, extensions } = raw as Record<string, unknown>;
-    const hash = readHash(extensions);
-    const isHashAlone = hash !== undefined && (query == null || query === '');
-    if (!isHashAlone) {
+    const id = readId(raw as Record<string, unknown>);
+    const isIdAlone = id !== undefined && (query == null || query === '');
+    if (!isIdAlone) {
       if (typeof query !== 'string')
         throw badUserInput(query == null ? 'The request has no `query`.' : '`query` must be a string.');
       if (query.trim() === '') throw badUserInput('`query` is empty.');
@@ -42,8 +39,8 @@ export function readParameters(raw: unknown): Parameters {
     const hasExact = checkVariables(values);
     const { cost, trace } = (extensions ?? {}) as { cost?: unknown; trace?: unknown };
     return {
-      query: isHashAlone ? undefined : (query as string),
-      hash,
+      query: isIdAlone ? undefined : (query as string),
+      id,
       operationName: operationName || undefined,
       variables: values,
       hasExact,

@@ -15,6 +15,7 @@ import {
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
+import { incrementalRule } from './incremental-rules.ts';
 
 function subscriptionRootRule(context: ValidationContext): ASTVisitor {
   const { OperationDefinition: isSingle } = SingleFieldSubscriptionsRule(context) as {
@@ -53,7 +54,8 @@ function conditionsOf(
   });
 }
 
-/** The rules of the specification. */
-export const VALIDATION_RULES: readonly ValidationRule[] = specifiedRules.map((rule) =>
-  rule === SingleFieldSubscriptionsRule ? subscriptionRootRule : rule,
-);
+/** The rules of the specification, and of that of incremental delivery. */
+export const VALIDATION_RULES: readonly ValidationRule[] = [
+  ...specifiedRules.map((rule) => (rule === SingleFieldSubscriptionsRule ? subscriptionRootRule : rule)),
+  incrementalRule,
+];

@@ -4,12 +4,16 @@
  */
 import { GraphQLError, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import type { Principal } from '#subgraphs/shared/context.ts';
 import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
+import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { isApiKey } from '#gateway/auth/api-keys.ts';
+import type { Authenticator } from '#gateway/auth/authenticator.ts';
+import { notInSafelist } from '#gateway/admission/persisted/operation-texts.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
+import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
@@ -17,9 +21,11 @@ import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { INVALID_PARAMS, withInvalidParams } from './invalid-params.ts';
 import { MCP_PATH } from './mcp-path.ts';
 import type { ResourceMetadata } from './resource-metadata.ts';
 import { schemaSearch, type SchemaSearch } from './schema-search.ts';
+import { takenAsMeant } from './taken-as-meant.ts';
 import { addTools, type Page } from './tools.ts';
 
 /** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */
@@ -28,10 +34,14 @@ export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   /** The API schema that serves now. */
   schema(): GraphQLSchema;
   /** @throws CodedError `UNAUTHENTICATED` */
-  authenticate(authorization: string | undefined): Promise<Principal>;
+  authenticate: Authenticator['authenticate'];
   /** Where users of agents sign in; undefined where nobody has to. */
   resource: ResourceMetadata | undefined;
+  /** Who may see what of the schema no list of operations tells. @default everybody */
+  mayExplore?: ((principal: Principal) => boolean) | undefined;
   body: BodyLimits;
+  /** Of callers and their tenants: each message counts. @default none */
+  limits?: Pick<RequestLimits, 'operations'> | undefined;
   /** What an answer may come to; those to one request may together come to `answerBytes` at the most. */
   budget: BudgetLimits;
   log: Logger;
@@ -58,7 +68,8 @@ export function mcpEndpoint(options: McpOptions): Handler {
 
   return async (exchange) => {
     const { path, request, response, requestId, signal } = exchange;
-    if (path !== MCP_PATH) return false;
+    // Many clients' documentation writes it with a slash behind.
+    if (path !== MCP_PATH && path !== `${MCP_PATH}/`) return false;
     if (request.method !== 'POST') {
       // Stateless: there is no stream to open (GET) and no session to end (DELETE).
       request.resume();
@@ -72,20 +83,26 @@ export function mcpEndpoint(options: McpOptions): Handler {
       );
       return true;
     }
-    // A token for this server is not passed on to others, whatever headers are (the protocol's rule against passthrough).
-    const { authorization, ...headers } = request.headers;
-    const principal = (exchange.principal = await options.authenticate(authorization).catch((error: unknown) => {
-      throw options.resource?.explain(error, authorization) ?? error;
-    }));
+    // A token or key for this server is not passed on to others, whatever headers are (the protocol's rule against passthrough).
+    const { authorization, 'x-api-key': apiKey, ...others } = request.headers;
+    const headers = typeof apiKey === 'string' && !isApiKey(apiKey) ? { ...others, 'x-api-key': apiKey } : others;
+    const principal = (exchange.principal = await options
+      .authenticate(authorization, request)
+      .catch((error: unknown) => {
+        throw options.resource?.explain(error, authorization) ?? error;
+      }));
+    const { address, tellQuotas } = exchange;
+    await options.limits?.operations({ principal, address }, 1, tellQuotas);
     const read = await readMessage(exchange, options.body);
     if ('malformed' in read) {
       response.writeHead(400, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ jsonrpc: '2.0', error: read.malformed, id: null }));
+      response.end(JSON.stringify({ jsonrpc: '2.0', error: read.malformed, id: read.id }));
       return true;
     }
     const { body } = read;
     const messages = Array.isArray(body) ? body.length : 1;
     if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
+    await options.limits?.operations({ principal, address }, messages - 1, tellQuotas);
     const shares = sharedAmong(Math.max(messages, 1), budget);
     const [{ McpServer }, { StreamableHTTPServerTransport }] = await Promise.all([
       import('@modelcontextprotocol/sdk/server/mcp.js'),
@@ -93,16 +110,28 @@ export function mcpEndpoint(options: McpOptions): Handler {
     ]);
     const server = new McpServer({ name: 'tributary', version: '0.1.0' }, { instructions: INSTRUCTIONS });
     addTools(server, {
-      search,
+      search: (keywords, limit) =>
+        options.mayExplore?.(principal) === false
+          ? toToolResult({ errors: [toGraphQLError(notInSafelist())] }, { offset: 0, limit: page.usual })
+          : { content: [{ type: 'text', text: search().search(keywords, limit) }] },
       page,
-      query: (parameters, asked = { offset: 0, limit: page.usual }) =>
-        query(options, parameters, { principal, requestId, signal, headers, ...shares }, asked),
+      query: ({ own = false, ...parameters }, asked = { offset: 0, limit: page.usual }) =>
+        query(
+          options,
+          parameters,
+          { principal, address, tellQuotas, requestId, signal, headers, own, ...shares },
+          asked,
+        ),
     });
-    const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
-    acceptJson(request);
+    const transport = new StreamableHTTPServerTransport({
+      sessionIdGenerator: undefined,
+      enableJsonResponse: !acceptBoth(request),
+    });
     response.once('close', () => {
       server.close().catch((error: unknown) => options.log.warn({ err: error }, 'A session of MCP was not closed.'));
     });
+    const send = transport.send.bind(transport);
+    transport.send = (message, related) => send(withInvalidParams(message), related);
     await server.connect(transport);
     await transport.handleRequest(request, response, body);
     return true;
@@ -110,35 +139,52 @@ export function mcpEndpoint(options: McpOptions): Handler {
 }
 
 /**
- * Clients of the protocol take JSON and event streams (and say so); this server answers with JSON alone, so it is enough
- * to take that, or anything. The SDK would refuse; it reads the headers in either form.
+ * Clients of the protocol are to take JSON and event streams, and to say so; many take one of them, or say nothing. They
+ * are answered with JSON, or with an event stream where they take nothing else. The SDK would refuse; it reads the
+ * headers in either form.
+ * @returns whether the client takes event streams alone
  */
-function acceptJson(request: Exchange['request']): void {
+function acceptBoth(request: Exchange['request']): boolean {
   const { accept } = request.headers;
-  if (accept !== undefined && !/\*\/\*|\bapplication\/(?:\*|json\b)/i.test(accept)) return;
+  const json = accept === undefined || /\*\/\*|\bapplication\/(?:\*|json\b)/i.test(accept);
+  if (!json && !/\btext\/(?:\*|event-stream\b)/i.test(accept)) return false;
   const both = 'application/json, text/event-stream';
   request.headers.accept = both;
   request.rawHeaders.push('accept', both);
+  return !json;
 }
 
 /** JSON-RPC's code of a text that is not JSON (https://www.jsonrpc.org/specification, section 5.1). */
 const PARSE_ERROR = -32700;
 
-async function readMessage(
-  { request }: Exchange,
-  limits: BodyLimits,
-): Promise<{ body: unknown } | { malformed: { code: number; message: string; data: object } }> {
+/** What is answered to a message that cannot be read. */
+interface Malformed {
+  readonly malformed: { readonly code: number; readonly message: string; readonly data: object };
+  readonly id: unknown;
+}
+
+async function readMessage({ request }: Exchange, limits: BodyLimits): Promise<{ body: unknown } | Malformed> {
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
     request.resume();
     throw new CodedError('BAD_USER_INPUT', 'The content type must be application/json.');
   }
   const bytes = await readBody(request, limits);
+  let given: unknown;
   try {
-    return { body: withPlainNumbers(parseJson(decodeUtf8(bytes), limits), 'variables') };
+    given = parseJson(decodeUtf8(bytes), limits);
   } catch (error) {
-    if (!(error instanceof CodedError)) throw error;
-    return { malformed: { code: PARSE_ERROR, message: error.message, data: error.extensions } };
+    return malformed(error, PARSE_ERROR, null);
   }
+  try {
+    return { body: withPlainNumbers(takenAsMeant(given, limits), 'variables') };
+  } catch (error) {
+    return malformed(error, INVALID_PARAMS, (given as { id?: unknown }).id ?? null);
+  }
+}
+
+function malformed(error: unknown, code: number, id: unknown): Malformed {
+  if (!(error instanceof CodedError)) throw error;
+  return { malformed: { code, message: error.message, data: error.extensions }, id };
 }
 
 /** The variables that a tool was called with: an object, JSON text of one, or what models write for none. */
@@ -158,7 +204,7 @@ async function query(
 ): Promise<CallToolResult> {
   try {
     const variables = variablesOf(parameters.variables, body);
-    const operation = operations.admit(
+    const operation = await operations.admit(
       { ...parameters, variables },
       {
         ...caller,
@@ -176,8 +222,7 @@ async function query(
     return toToolResult(result, page);
   } catch (error) {
     if (error instanceof OperationRefused) return toToolResult({ errors: error.errors }, page);
-    if (error instanceof CodedError)
-      return toToolResult({ errors: [new GraphQLError(error.message, { extensions: error.extensions })] }, page);
+    if (error instanceof CodedError) return toToolResult({ errors: [toGraphQLError(error)] }, page);
     logFailure(log, 'A tool failed.', error, caller);
     return toToolResult(
       {
@@ -191,6 +236,8 @@ async function query(
     );
   }
 }
+
+const toGraphQLError = ({ message, extensions }: CodedError): GraphQLError => new GraphQLError(message, { extensions });
 
 /** One page of the answer's text, and where the next one begins. A short answer is one page, and all JSON. */
 function toToolResult(result: ExecutionResult, { offset, limit }: Page): CallToolResult {

@@ -4,15 +4,15 @@ import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
-import type { SchemaSearch } from './schema-search.ts';
 
 export interface ToolServices {
-  search(): SchemaSearch;
+  /** Fields and types by keywords, as SDL. */
+  search(keywords: string, limit: number): CallToolResult;
   /** Characters of a page: where none are asked for, and at the most. */
   readonly page: { readonly usual: number; readonly most: number };
-  /** Runs one read-only operation as the caller, and answers with one page of its result. */
+  /** Runs one read-only operation as the caller, and answers with one page of its result. `own`: the tool's, not the caller's. */
   query(
-    parameters: { query: string; variables?: unknown; operationName?: string },
+    parameters: { query: string; variables?: unknown; operationName?: string; own?: boolean },
     page?: Page,
   ): Promise<CallToolResult>;
 }
@@ -49,7 +49,7 @@ export function addTools(server: McpServer, { search, page, query }: ToolService
       },
       annotations: READ_ONLY,
     },
-    ({ query: keywords, limit }) => ({ content: [{ type: 'text', text: search().search(keywords, limit) }] }),
+    ({ query: keywords, limit }) => search(keywords, limit),
   );
   server.registerTool(
     'execute',
@@ -89,6 +89,6 @@ export function addTools(server: McpServer, { search, page, query }: ToolService
       annotations: READ_ONLY,
     },
     ({ runId, after, first }) =>
-      query({ query: RUN_EVENTS, variables: { runId, after, first: first ?? AGENTS.runEvents } }),
+      query({ own: true, query: RUN_EVENTS, variables: { runId, after, first: first ?? AGENTS.runEvents } }),
   );
 }

@@ -1,7 +1,9 @@
 /**
  * Who a caller is, by the claims of a verified token: of a JSON Web Token, or of what the issuer tells about an opaque one.
  */
-import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
+import type { Principal } from '#subgraphs/shared/context.ts';
+import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { unauthenticated } from './authenticator.ts';
 
 /**
@@ -11,6 +13,8 @@ import { unauthenticated } from './authenticator.ts';
 export interface ClaimPaths {
   /** The first of them that the token has names the tenant: a text, or a list of one. */
   readonly tenantClaims: readonly string[];
+  /** The first of them that the token has names the project, as a tenant is named. A token without any is of none. @default [] */
+  readonly projectClaims?: readonly string[];
   /** Roles of all of them: lists, whose items are taken as they are, or texts with spaces between roles. */
   readonly rolesClaims: readonly string[];
   /** Scopes of all of them: texts with spaces between scopes (RFC 6749, section 3.3), or lists. */
@@ -21,11 +25,13 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 /**
  * @param expiresAt when the principal is nobody any longer, in milliseconds since 1970
- * @throws CodedError `UNAUTHENTICATED` when subject or tenant cannot be told
+ * @throws CodedError `UNAUTHENTICATED` when subject, tenant or project cannot be told
  */
 export function principalOf(claims: Claims, paths: ClaimPaths, expiresAt?: number): Principal {
+  const client = claims['azp'] ?? claims['client_id'];
   return Object.freeze({
-    tenantId: tenantOf(claims, paths.tenantClaims),
+    ...(typeof client === 'string' && CLIENT.test(client) ? { client } : {}),
+    tenantId: tenantIdOf(tenantNamed(claims, paths.tenantClaims), projectNamed(claims, paths.projectClaims ?? [])),
     subject: subjectOf(claims['sub']),
     roles: Object.freeze(unique(paths.rolesClaims.flatMap((path) => rolesOf(claimAt(claims, path))))),
     scopes: Object.freeze(unique(paths.scopesClaims.flatMap((path) => scopesOf(claimAt(claims, path))))),
@@ -33,26 +39,53 @@ export function principalOf(claims: Claims, paths: ClaimPaths, expiresAt?: numbe
   });
 }
 
+/** RFC 6749, appendix A.1: VSCHAR. */
+const CLIENT = /^[\x20-\x7e]+$/;
+
 /**
- * Subjects that begin with `system:` are ours: what the gateway does itself, and callers who have not said who they are.
+ * Subjects that begin with `system:` are ours: what the gateway does itself, and callers who have not said who they are. So are
+ * ids of API keys.
  * @throws CodedError `UNAUTHENTICATED`
  */
 function subjectOf(sub: unknown): string {
-  if (typeof sub !== 'string' || sub.trim() === '' || /^\s*system:/i.test(sub))
-    throw unauthenticated('The access token’s claim `sub` is not accepted here.');
+  if (!isSubject(sub)) throw unauthenticated('The access token’s claim `sub` is not accepted here.');
   return sub;
 }
 
-function tenantOf(claims: Claims, paths: readonly string[]): string {
-  const value = paths.map((path) => claimAt(claims, path)).find((found) => found !== undefined && found !== null);
-  // Keycloak’s attributes and organizations are lists, also of one.
-  const tenant: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
-  if (typeof tenant !== 'string' || !TENANT_ID.test(tenant))
-    throw unauthenticated(
-      `The access token names no valid tenant in its claim ${paths.map((path) => `\`${path}\``).join(' or ')}.`,
-    );
+/** Whether it names somebody who is not of this server itself: neither its own work, nor one of its API keys. */
+export const isSubject = (value: unknown): value is string =>
+  typeof value === 'string' &&
+  value.trim() !== '' &&
+  !/^\s*system:/i.test(value) &&
+  !isIdOf('ApiKey', value.trim().toLowerCase());
+
+function tenantNamed(claims: Claims, paths: readonly string[]): string {
+  const tenant = valueOf(claims, paths);
+  if (!isName(tenant)) throw unauthenticated(`The access token names no valid tenant in its claim ${either(paths)}.`);
   return tenant;
 }
+
+/** Never of the tenant itself what names a project badly: that would be other data than its issuer meant. */
+function projectNamed(claims: Claims, paths: readonly string[]): string | undefined {
+  const project = valueOf(claims, paths);
+  if (project === undefined || project === null) return undefined;
+  if (!isName(project))
+    throw unauthenticated(
+      `The access token names no valid project in its claim ${either(paths)}.`,
+      'A token is of one project, or without the claim of none. Names have letters, digits, `_` and `-`: 63 at most.',
+    );
+  return project;
+}
+
+function valueOf(claims: Claims, paths: readonly string[]): unknown {
+  const value = paths.map((path) => claimAt(claims, path)).find((found) => found !== undefined && found !== null);
+  // Keycloak’s attributes and organizations are lists, also of one.
+  const [only] = Array.isArray(value) && value.length === 1 ? (value as unknown[]) : [];
+  return typeof only === 'string' ? only : value;
+}
+
+const isName = (value: unknown): value is string => typeof value === 'string' && TENANT_NAME.test(value);
+const either = (paths: readonly string[]): string => paths.map((path) => `\`${path}\``).join(' or ');
 
 /** @returns undefined where nothing is there */
 function claimAt(value: unknown, path: string): unknown {
@@ -73,4 +106,5 @@ const scopesOf = (value: unknown): string[] =>
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 const textsOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((text): text is string => typeof text === 'string' && text !== '') : [];
-const unique = (texts: string[]): string[] => [...new Set(texts)];
+/** Each once, in the order in which they come. */
+export const unique = (texts: readonly string[]): string[] => [...new Set(texts)];

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keepSecret } from '#subgraphs/shared/kept-secrets.ts';
 
 /**
  * The key called `name`, made on first use: 32 random bytes in hexadecimal, in a file that only its owner can read.
@@ -11,7 +12,7 @@ export async function generatedSecret(dataDir: string, name: string): Promise<st
   const folder = join(dataDir, 'keys');
   const path = join(folder, name);
   const existing = await read(path);
-  if (existing !== undefined) return existing;
+  if (existing !== undefined) return kept(name, existing);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // Written beside its place and then linked into it, so that nobody can ever read half a key.
   const draft = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`;
@@ -29,8 +30,25 @@ export async function generatedSecret(dataDir: string, name: string): Promise<st
   } finally {
     await rm(draft, { force: true });
   }
-  return (await read(path))!;
+  return kept(name, (await read(path))!);
 }
+
+function kept(name: string, secret: string): string {
+  keepSecret(name, secret);
+  return secret;
+}
+
+/** What API keys are made and verified with: the first makes them; the other is accepted while they are changed. */
+export const apiKeyPeppers = async ({
+  dataDir,
+  keys,
+}: {
+  readonly dataDir: string;
+  readonly keys: { readonly apiKeyPepper: string | undefined; readonly acceptedApiKeyPepper: string | undefined };
+}): Promise<[string, ...string[]]> => [
+  keys.apiKeyPepper ?? (await generatedSecret(dataDir, 'api-key-pepper')),
+  ...(keys.acceptedApiKeyPepper === undefined ? [] : [keys.acceptedApiKeyPepper]),
+];
 
 async function read(path: string): Promise<string | undefined> {
   try {

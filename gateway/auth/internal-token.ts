@@ -3,7 +3,8 @@
  * with a shared secret, for one subgraph, for one minute. It is never sent to foreign subgraphs.
  */
 import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose';
-import { TENANT_ID, type Principal } from '#subgraphs/shared/context.ts';
+import type { Principal } from '#subgraphs/shared/context.ts';
+import { isTenantId } from '#subgraphs/shared/tenant-id.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
 import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
 
@@ -68,8 +69,7 @@ export function internalTokens(secret: string, also?: string): InternalTokens {
             string,
             unknown
           >;
-          if (typeof tenant !== 'string' || !TENANT_ID.test(tenant))
-            throw new errors.JWTInvalid('The tenant is missing.');
+          if (typeof tenant !== 'string' || !isTenantId(tenant)) throw new errors.JWTInvalid('The tenant is missing.');
           return Object.freeze({
             tenantId: tenant,
             subject: sub as string,

@@ -2,6 +2,9 @@
 
 export interface IssuerMetadata {
   readonly jwksUri: string;
+  /** Where people sign in, and where clients get tokens for it; undefined where it names none. */
+  readonly authorizationEndpoint: string | undefined;
+  readonly tokenEndpoint: string | undefined;
   /** RFC 8414, section 2; undefined where it names none. */
   readonly introspectionEndpoint: string | undefined;
   /** How clients may show there who they are; undefined where it does not say. */
@@ -39,9 +42,13 @@ async function discover(issuer: string, timeoutMs: number): Promise<IssuerMetada
     metadata['introspection_endpoint_auth_methods_supported'] ?? metadata['token_endpoint_auth_methods_supported'];
   return {
     jwksUri,
-    introspectionEndpoint: typeof endpoint === 'string' ? endpoint : undefined,
+    authorizationEndpoint: textIn(metadata['authorization_endpoint']),
+    tokenEndpoint: textIn(metadata['token_endpoint']),
+    introspectionEndpoint: textIn(endpoint),
     introspectionAuthMethods: Array.isArray(methods)
       ? methods.filter((method): method is string => typeof method === 'string')
       : undefined,
   };
 }
+
+const textIn = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -14,7 +14,7 @@ import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { checkType } from './access-token-type.ts';
-import { bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
+import { EndedToken, bearerToken, unauthenticated, type Authenticator } from './authenticator.ts';
 import { principalOf, type ClaimPaths } from './claims.ts';
 import { introspection } from './introspection.ts';
 import { issuerMetadata } from './issuer-metadata.ts';
@@ -91,7 +91,7 @@ export function oidcAuthenticator(options: OidcOptions): OidcAuthenticator {
         checkType(verified.protectedHeader.typ, verified.payload);
         payload = verified.payload;
       } catch (error) {
-        throw toAuthenticationError(error);
+        throw endedToken(error, options) ?? toAuthenticationError(error);
       }
       return principalOf(payload, options, (payload.exp! + options.clockSkewSeconds) * 1_000);
     },
@@ -107,6 +107,16 @@ const isSigned = (token: string): boolean => {
     return false;
   }
 };
+
+/** Of a token whose time is over all else has been verified before. */
+function endedToken(error: unknown, options: OidcOptions): EndedToken | undefined {
+  if (!(error instanceof errors.JWTExpired) || error.claim !== 'exp') return undefined;
+  try {
+    return new EndedToken(principalOf(error.payload, options, 0), error);
+  } catch {
+    return undefined; // It says of nobody whose it was.
+  }
+}
 
 function toAuthenticationError(error: unknown): Error {
   if (error instanceof CodedError) return error;

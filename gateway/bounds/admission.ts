@@ -135,6 +135,37 @@ export const ADMISSION = bounds('gateway/admission', 'limits', {
     unit: 'characters',
     default: 300,
   },
+  persistedIdCharacters: {
+    what: 'The longest id of a persisted operation that a client may send.',
+    unit: 'characters',
+    default: 200,
+  },
+  listedOperations: {
+    what: 'The most operations in the files that `PERSISTED_OPERATIONS` names.',
+    unit: 'operations',
+    default: 20_000,
+    variable: 'LISTED_OPERATIONS',
+    min: 1,
+    max: 10_000_000,
+  },
+  listedBytes: {
+    what: 'The size of those files together.',
+    unit: 'bytes',
+    default: 50_000_000,
+    variable: 'LISTED_OPERATIONS_BYTES',
+    min: 1_000,
+    max: 10_000_000_000,
+  },
+  learnedOperations: {
+    what: 'How many operations that are not listed are remembered, so that each is logged once (`PERSISTED_OPERATIONS_MODE=learn`).',
+    unit: 'operations',
+    default: 10_000,
+  },
+  learnedCharacters: {
+    what: 'How much of the text of one is logged.',
+    unit: 'characters',
+    default: 2_000,
+  },
   valueDepth: {
     what: 'The deepest nesting of lists and objects in one literal or variable. Filters that nest `and`, `or` and `not` need some.',
     unit: 'levels',

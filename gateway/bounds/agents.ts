@@ -10,6 +10,7 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     min: 100,
     max: 500_000_000,
   },
+  issues: { what: 'Of the faults of a message’s parameters, how many are told.', unit: 'faults', default: 5 },
   batch: {
     what: 'The most messages in one request at `/mcp`.',
     unit: 'messages',

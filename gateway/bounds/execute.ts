@@ -48,6 +48,28 @@ export const EXECUTE = bounds('gateway/execute', 'planning', {
     unit: 'items',
     default: 64,
   },
+  streamedItems: {
+    what: 'The most items of a streamed list (`@stream`) that are completed together, with one call of each subgraph behind them. So many may be ready while a client reads, and so many under way.',
+    unit: 'items',
+    default: 100,
+    variable: 'STREAM_BATCH_ITEMS',
+    min: 1,
+    max: 10_000,
+  },
+  streamedWaitMs: {
+    what: 'How long the first item of such a batch waits for others.',
+    unit: 'ms',
+    default: 25,
+    variable: 'STREAM_BATCH_WAIT_MS',
+    min: 0,
+    max: 60_000,
+  },
+  readItems: {
+    what: 'The most items that are completed together of a list that comes item by item and is answered whole.',
+    unit: 'items',
+    default: 100,
+  },
+  readWaitMs: { what: 'How long the first of them waits for others.', unit: 'ms', default: 25 },
   errors: {
     what: 'The most faults of variables that a subgraph in this process tells.',
     unit: 'errors',

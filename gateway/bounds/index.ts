@@ -12,6 +12,7 @@ import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
 import { MARKDOWN } from '#subgraphs/shared/markdown/bounds.ts';
 import { NEO4J } from '#subgraphs/shared/neo4j/bounds.ts';
+import { REDIS } from '#subgraphs/shared/redis/bounds.ts';
 import { POSTGRES } from '#subgraphs/shared/postgres/bounds.ts';
 import { VECTOR } from '#subgraphs/vector/bounds.ts';
 import { ADMISSION } from './admission.ts';
@@ -21,11 +22,13 @@ import { AUTH } from './auth.ts';
 import { EXECUTE } from './execute.ts';
 import { HTTP } from './http.ts';
 import { INDEXING } from './indexing.ts';
+import { LIMITS } from './limits.ts';
 import { PLAN } from './plan.ts';
 import { REMOTE } from './remote.ts';
 import { RESPOND } from './respond.ts';
 import { SUBSCRIBE } from './subscribe.ts';
 import { SUPERGRAPH } from './supergraph.ts';
+import { TELEMETRY } from './telemetry.ts';
 
 /** The tables, in the order in which docs print them. */
 export const BOUNDS = {
@@ -33,6 +36,7 @@ export const BOUNDS = {
   subscribe: SUBSCRIBE,
   agents: AGENTS,
   auth: AUTH,
+  limits: LIMITS,
   admission: ADMISSION,
   plan: PLAN,
   execute: EXECUTE,
@@ -41,6 +45,7 @@ export const BOUNDS = {
   supergraph: SUPERGRAPH,
   indexing: INDEXING,
   apart: APART,
+  telemetry: TELEMETRY,
   relational: RELATIONAL,
   graph: GRAPH,
   model: MODEL,
@@ -49,6 +54,7 @@ export const BOUNDS = {
   markdown: MARKDOWN,
   postgres: POSTGRES,
   neo4j: NEO4J,
+  redis: REDIS,
   object: OBJECT,
   inference: INFERENCE,
   runs: RUNS,

@@ -19,9 +19,9 @@ export const PLAN = bounds('gateway/plan', 'planning', {
     max: 1_000_000,
   },
   processes: {
-    what: 'The most processes that plan at once; one that takes long holds up those behind it where there is no other.',
+    what: 'The most processes that plan. Of three, two plan what comes, and one of these is spare; the third plans what takes long, at lower priority. With one, an operation that takes long holds up all others.',
     unit: 'processes',
-    default: 2,
+    default: 3,
     variable: 'PLANNING_PROCESSES',
     min: 1,
     max: 64,
@@ -50,9 +50,28 @@ export const PLAN = bounds('gateway/plan', 'planning', {
     min: 100_000,
     max: 100_000_000_000,
   },
-  idleMs: { what: 'How long a planning process beyond the first stays without work.', unit: 'ms', default: 60_000 },
+  spareMs: {
+    what: 'How long after the first planning process the spare one is started: the gateway’s own start comes first.',
+    unit: 'ms',
+    default: 10_000,
+  },
+  idleMs: {
+    what: 'How long a planning process beyond the first and the spare one stays without work.',
+    unit: 'ms',
+    default: 60_000,
+  },
+  suspectMs: {
+    what: 'How long the like of an operation that took long to plan, and other operations of a tenant that asked many such, are planned apart from those of others.',
+    unit: 'ms',
+    default: 60_000,
+  },
+  suspectShapes: {
+    what: 'From how many different operations that took long on, all that a tenant asks is planned apart.',
+    unit: 'operations',
+    default: 3,
+  },
   rememberedMs: {
-    what: 'How long an operation that took too long to plan is refused at once: it may have been the machine’s fault.',
+    what: 'How long an operation that took too long to plan, whatever its aliases, is refused at once: it may have been the machine’s fault.',
     unit: 'ms',
     default: 10 * 60_000,
   },
@@ -73,6 +92,16 @@ export const PLAN = bounds('gateway/plan', 'planning', {
     unit: 'selections',
     default: 10_000,
   },
+  streams: {
+    what: 'The most lists of an operation that come item by item (`@stream`); further ones come whole.',
+    unit: 'lists',
+    default: 32,
+  },
   costsKept: { what: 'The most ways of asking one document whose cost is kept.', unit: 'ways', default: 64 },
   errors: { what: 'The most faults of variables that are told.', unit: 'errors', default: 20 },
+  quotedCharacters: {
+    what: 'The longest message of such a fault, which quotes the value; of longer ones the middle is left out.',
+    unit: 'characters',
+    default: 1_000,
+  },
 });

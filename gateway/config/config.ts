@@ -3,20 +3,24 @@
  * file that may read `process.env`.
  */
 import { resolve } from 'node:path';
+import type { ListOptions } from '#gateway/admission/persisted/operation-texts.ts';
+import type { ForwardAuthOptions } from '#gateway/auth/forward-auth.ts';
+import type { RoleScopes } from '#gateway/auth/role-scopes.ts';
 import type { AllBoundValues } from '#gateway/bounds/index.ts';
+import { ratesOf, rateVariable, type Rates } from '#gateway/limits/rate-names.ts';
 import { boundValues } from './bounds.ts';
 import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './remote-subgraphs.ts';
 import { currentValues, urlOfParts } from './credentials.ts';
 import { Variables, type VariableName, type VariableValues } from './variables.ts';
-import { checkTogether } from './rules.ts';
+import { checkTogether, tellsWhoAsks } from './rules.ts';
 import { rawValues, readSubgraphUrls } from './environment.ts';
 
 /** A store's address; `undefined` means the embedded default, `off` that the operator switched it off. */
 export type StoreAddress<T> = T | 'off' | undefined;
 
 export interface Config {
-  /** Without an issuer everybody who reaches the loopback interface is the developer. */
-  readonly mode: 'development' | 'oidc';
+  /** Where nothing tells who asks, everybody who reaches the loopback interface is the developer. */
+  readonly mode: 'development' | 'authenticated';
   readonly server: {
     readonly host: string;
     readonly port: number;
@@ -33,6 +37,13 @@ export interface Config {
     /** Of answers, by preference; empty for none. */
     readonly encodings: VariableValues['COMPRESSION'];
   };
+  /** Lists of persisted operations; undefined where there are none. */
+  readonly listedOperations:
+    | (Pick<ListOptions, 'mode' | 'clientName' | 'freeScope'> & {
+        /** Absolute. */
+        readonly paths: readonly string[];
+      })
+    | undefined;
   /** Absolute. */
   readonly dataDir: string;
   /** Absolute path of the supergraph's configuration. */
@@ -42,10 +53,24 @@ export interface Config {
   readonly log: { readonly level: VariableValues['LOG_LEVEL']; readonly format: VariableValues['LOG_FORMAT'] };
   /** Bounds of resources, by the room that keeps them (`gateway/bounds/`). */
   readonly bounds: AllBoundValues;
+  /** How often callers, tenants and addresses may ask. */
+  readonly rates: {
+    readonly limits: Rates;
+    /** What holds while Redis does not answer. */
+    readonly withoutRedis: VariableValues['RATE_LIMIT_WITHOUT_REDIS'];
+  };
+  /** What may be spent on models in a day, and what they cost; tokens are among the bounds. */
+  readonly modelBudgets: {
+    readonly tenantMoney: number | undefined;
+    readonly principalMoney: number | undefined;
+    readonly prices: VariableValues['MODEL_PRICES'];
+  };
   /** How the directives of the supergraph that protect fields are held. */
   readonly authorization: {
     /** The scope that a trace of an operation takes; undefined where it takes none. */
     readonly traceScope: string | undefined;
+    /** Scopes that roles are granted. */
+    readonly roleScopes: RoleScopes;
     readonly unauthorized: 'null' | 'refuse';
     readonly policies: { readonly url: string } | undefined;
   };
@@ -55,6 +80,7 @@ export interface Config {
         readonly audience: string;
         /** Paths of claims, by what they say. */
         readonly tenantClaims: readonly string[];
+        readonly projectClaims: readonly string[];
         readonly rolesClaims: readonly string[];
         readonly scopesClaims: readonly string[];
         readonly clockSkewSeconds: number;
@@ -64,6 +90,14 @@ export interface Config {
           | undefined;
       }
     | undefined;
+  /** How GraphiQL signs people in; undefined where it does not. */
+  readonly graphiql: { readonly clientId: string; readonly parameters: Readonly<Record<string, string>> } | undefined;
+  /** How a proxy says who asks; undefined where none may. */
+  readonly forwardAuth: Omit<ForwardAuthOptions, 'proxies' | 'sessionMs'> | undefined;
+  /** Addresses and ranges of proxies whose word counts. */
+  readonly trustedProxies: readonly string[];
+  /** Headers that only they may send, in lower case. */
+  readonly proxyHeaders: readonly string[];
   /** The tenant of callers without a token; undefined where they are refused. */
   readonly anonymousTenant: string | undefined;
   /** Configured keys; absent ones are generated into the data folder. */
@@ -72,7 +106,14 @@ export interface Config {
     /** Another that is accepted. */
     readonly acceptedInternalToken: string | undefined;
     readonly objectSigning: string | undefined;
+    readonly apiKeyPepper: string | undefined;
+    /** Another by which keys are accepted. */
+    readonly acceptedApiKeyPepper: string | undefined;
   };
+  /** Whether API keys tell who asks: beside what else does, alone, or not at all. */
+  readonly apiKeys: VariableValues['API_KEYS'];
+  /** Whether what is refused is kept in the audit log. */
+  readonly auditRefused: VariableValues['AUDIT_REFUSED'];
   readonly stores: {
     /** `undefined`: start the embedded PostgreSQL. */
     readonly postgres: StoreAddress<{ readonly url: string }>;
@@ -195,8 +236,9 @@ function build(
   value: Config['current']['value'],
 ): Config {
   const host = env.HOST.replace(/^\[|\]$/g, '');
+  const isDevelopment = !tellsWhoAsks((name) => env[name] !== undefined, env.API_KEYS);
   return {
-    mode: env.OIDC_ISSUER === undefined ? 'development' : 'oidc',
+    mode: isDevelopment ? 'development' : 'authenticated',
     server: {
       host,
       port: env.PORT,
@@ -205,18 +247,37 @@ function build(
       corsOrigins: env.CORS_ORIGINS,
       corsHeaders: env.CORS_HEADERS,
       corsCredentials: env.CORS_CREDENTIALS,
-      trustsLoopback: env.OIDC_ISSUER === undefined,
+      trustsLoopback: isDevelopment,
       persistsQueries: env.AUTOMATIC_PERSISTED_QUERIES,
       encodings: env.COMPRESSION,
     },
+    listedOperations:
+      env.PERSISTED_OPERATIONS.length === 0
+        ? undefined
+        : {
+            paths: env.PERSISTED_OPERATIONS.map((path) => resolve(path)),
+            mode: env.PERSISTED_OPERATIONS_MODE,
+            clientName: env.PERSISTED_OPERATIONS_CLIENT,
+            freeScope: env.PERSISTED_OPERATIONS_FREE_SCOPE,
+          },
     dataDir: resolve(env.DATA_DIR),
     supergraphFile: resolve(env.SUPERGRAPH),
-    ingestOnStart: env.INGEST_ON_START && env.OIDC_ISSUER === undefined,
-    runLibrarian: env.RUN_LIBRARIAN && env.OIDC_ISSUER === undefined && env.DATABASE_URL !== 'off',
+    ingestOnStart: env.INGEST_ON_START && isDevelopment,
+    runLibrarian: env.RUN_LIBRARIAN && isDevelopment && env.DATABASE_URL !== 'off',
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     bounds: boundValues(env),
+    rates: {
+      limits: ratesOf((name) => env[rateVariable(name)], !isDevelopment),
+      withoutRedis: env.RATE_LIMIT_WITHOUT_REDIS,
+    },
+    modelBudgets: {
+      tenantMoney: env.MODEL_BUDGET_TENANT_MONEY,
+      principalMoney: env.MODEL_BUDGET_PRINCIPAL_MONEY,
+      prices: env.MODEL_PRICES,
+    },
     authorization: {
-      traceScope: env.OIDC_ISSUER === undefined ? undefined : env.TRACE_SCOPE,
+      traceScope: isDevelopment ? undefined : env.TRACE_SCOPE,
+      roleScopes: env.ROLE_SCOPES,
       unauthorized: env.UNAUTHORIZED_FIELDS,
       policies: env.POLICY_URL === undefined ? undefined : { url: env.POLICY_URL },
     },
@@ -227,6 +288,7 @@ function build(
             issuer: env.OIDC_ISSUER,
             audience: (env.OIDC_AUDIENCE ?? env.OIDC_CLIENT_ID)!,
             tenantClaims: env.OIDC_TENANT_CLAIM,
+            projectClaims: env.OIDC_PROJECT_CLAIM ?? [],
             rolesClaims: env.OIDC_ROLES_CLAIM,
             scopesClaims: env.OIDC_SCOPES_CLAIM,
             clockSkewSeconds: env.OIDC_CLOCK_SKEW_SECONDS,
@@ -235,12 +297,31 @@ function build(
                 ? undefined
                 : { tokens: env.OIDC_INTROSPECTION, url: env.OIDC_INTROSPECTION_URL, clientId: env.OIDC_CLIENT_ID! },
           },
+    graphiql:
+      env.GRAPHIQL_CLIENT_ID === undefined
+        ? undefined
+        : {
+            clientId: env.GRAPHIQL_CLIENT_ID,
+            parameters: env.GRAPHIQL_SIGN_IN_PARAMETERS as Readonly<Record<string, string>>,
+          },
+    forwardAuth: forwardAuthOf(env),
+    trustedProxies: env.TRUSTED_PROXIES,
+    proxyHeaders: [
+      env.FORWARD_AUTH_USER_HEADER,
+      env.FORWARD_AUTH_ROLES_HEADER,
+      env.FORWARD_AUTH_TENANT_HEADER,
+      env.FORWARD_AUTH_PROJECT_HEADER,
+    ].filter((name) => name !== undefined),
     anonymousTenant: env.ANONYMOUS_TENANT,
     keys: {
       internalToken: env.INTERNAL_TOKEN_SECRET,
       acceptedInternalToken: env.INTERNAL_TOKEN_SECRET_ALSO,
       objectSigning: env.OBJECT_SIGNING_KEY,
+      apiKeyPepper: env.API_KEY_PEPPER,
+      acceptedApiKeyPepper: env.API_KEY_PEPPER_ALSO,
     },
+    apiKeys: env.API_KEYS,
+    auditRefused: env.AUDIT_REFUSED,
     stores: {
       postgres: postgresAddress(env),
       postgresReplica: env.DATABASE_REPLICA_URL === undefined ? undefined : { url: env.DATABASE_REPLICA_URL },
@@ -295,6 +376,20 @@ function build(
       postgresUrl: () => value('DATABASE_URL') ?? urlOfParts({ ...env, PGPASSWORD: value('PGPASSWORD') })!,
     },
   };
+}
+
+function forwardAuthOf(env: VariableValues): Config['forwardAuth'] {
+  const {
+    FORWARD_AUTH_USER_HEADER: userHeader,
+    FORWARD_AUTH_ROLES_HEADER: rolesHeader,
+    FORWARD_AUTH_TENANT_HEADER: header,
+    FORWARD_AUTH_TENANT_ROLE_PREFIX: rolePrefix,
+    FORWARD_AUTH_TENANT: always,
+    FORWARD_AUTH_PROJECT_HEADER: projectHeader,
+  } = env;
+  if (userHeader === undefined) return undefined;
+  const tenant = header !== undefined ? { header } : rolePrefix !== undefined ? { rolePrefix } : { always: always! };
+  return { userHeader, rolesHeader, tenant, projectHeader };
 }
 
 function temporalSettings(env: VariableValues) {

@@ -3,6 +3,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
+import { keepSecret } from '#subgraphs/shared/kept-secrets.ts';
+import { secretParts } from './secret-parts.ts';
 import { Variables, type VariableName, type VariableValues } from './variables.ts';
 
 /**
@@ -20,7 +22,10 @@ export function currentValues(
     if (file !== undefined) {
       try {
         const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-        if (text !== '' && Variables.shape[name].safeParse(text).success) last.set(name, text);
+        if (text !== '' && text !== last.get(name) && Variables.shape[name].safeParse(text).success) {
+          for (const part of secretParts(text)) keepSecret(name, part);
+          last.set(name, text);
+        }
       } catch {
         // While it is being exchanged; the next connection finds it.
       }

@@ -1,10 +1,15 @@
 /** What the environment holds, as texts by name: defaults filled in, secrets read from their files. */
 import { readFileSync } from 'node:fs';
+import { keepSecret } from '#subgraphs/shared/kept-secrets.ts';
+import { secretParts } from './secret-parts.ts';
 import { type VariableName, variableTable } from './variables.ts';
 
 const SUBGRAPH_URL = /^SUBGRAPH_([A-Z][A-Z0-9_]*)_URL$/;
 
-/** Texts by name: defaults filled in, secrets read from their files, empty values taken as absent. */
+/**
+ * Texts by name: defaults filled in, secrets read from their files, empty values taken as absent. What is secret of them is
+ * kept from errors and logs from then on.
+ */
 export function rawValues(
   env: Readonly<Record<string, string | undefined>>,
   faults: string[],
@@ -27,7 +32,9 @@ export function rawValues(
       }
     }
     text ??= meta.default;
-    if (text !== undefined) raw[name] = text;
+    if (text === undefined) continue;
+    raw[name] = text;
+    if (meta.secret) for (const part of secretParts(text)) keepSecret(name, part);
   }
   return raw;
 }

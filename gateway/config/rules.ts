@@ -1,4 +1,5 @@
 /** Rules between variables: what must be set beside what, and what has no effect alone. */
+import { hasPrice } from '#subgraphs/shared/model-prices.ts';
 import type { VariableName, VariableValues } from './variables.ts';
 
 /** A variable's value where it could be read. */
@@ -7,17 +8,57 @@ type Values = <N extends VariableName>(name: N) => VariableValues[N] | undefined
 /** Adds a line to `faults` for each rule that is broken. */
 export function checkTogether(value: Values, isSet: (name: VariableName) => boolean, faults: string[]): void {
   const host = value('HOST');
-  if (!isSet('OIDC_ISSUER') && host !== undefined && !isLoopback(host)) {
+  const keys = value('API_KEYS');
+  if (!tellsWhoAsks(isSet, keys) && host !== undefined && !isLoopback(host)) {
     faults.push(
-      `HOST is ${host}, but without OIDC_ISSUER the server is in development mode, where everybody who reaches it is the developer. ` +
-        'Set OIDC_ISSUER (and OIDC_AUDIENCE), or HOST=127.0.0.1.',
+      `HOST is ${host}, but without OIDC_ISSUER, FORWARD_AUTH_USER_HEADER or API_KEYS=only the server is in development mode, where everybody who reaches it is the developer. ` +
+        'Set OIDC_ISSUER (and OIDC_AUDIENCE), or API_KEYS=only, or HOST=127.0.0.1.',
     );
+  }
+  if (keys === 'only') {
+    for (const name of ['OIDC_ISSUER', 'FORWARD_AUTH_USER_HEADER'] as const)
+      if (isSet(name)) faults.push(`${name} has no effect with API_KEYS=only; set API_KEYS=on to have both.`);
+    if (value('DATABASE_URL') === 'off')
+      faults.push(
+        'API_KEYS is `only`, but keys are kept in PostgreSQL, which DATABASE_URL=off switches off: nobody could come in.',
+      );
+  }
+  if (keys === 'off') {
+    for (const name of ['API_KEY_PEPPER', 'API_KEY_PEPPER_ALSO'] as const)
+      if (isSet(name)) faults.push(`${name} has no effect with API_KEYS=off.`);
   }
   if (isSet('OIDC_ISSUER') && !isSet('OIDC_AUDIENCE') && !isSet('OIDC_CLIENT_ID')) {
     faults.push('OIDC_AUDIENCE must be set beside OIDC_ISSUER, or any token of that issuer would be accepted.');
   }
-  for (const name of ['OIDC_AUDIENCE', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'ANONYMOUS_TENANT'] as const) {
+  for (const name of [
+    'OIDC_AUDIENCE',
+    'OIDC_CLIENT_ID',
+    'OIDC_CLIENT_SECRET',
+    'OIDC_PROJECT_CLAIM',
+    'GRAPHIQL_CLIENT_ID',
+  ] as const) {
     if (isSet(name) && !isSet('OIDC_ISSUER')) faults.push(`${name} has no effect without OIDC_ISSUER.`);
+  }
+  if (isSet('ANONYMOUS_TENANT') && !tellsWhoAsks(isSet, keys))
+    faults.push('ANONYMOUS_TENANT has no effect without OIDC_ISSUER, FORWARD_AUTH_USER_HEADER or API_KEYS=only.');
+  const forwardedTenant = [
+    'FORWARD_AUTH_TENANT_HEADER',
+    'FORWARD_AUTH_TENANT_ROLE_PREFIX',
+    'FORWARD_AUTH_TENANT',
+  ] as const;
+  if (isSet('FORWARD_AUTH_USER_HEADER')) {
+    if (value('TRUSTED_PROXIES')?.length === 0)
+      faults.push('TRUSTED_PROXIES must be set beside FORWARD_AUTH_USER_HEADER, or anybody could say who he is.');
+    const given = forwardedTenant.filter(isSet);
+    if (given.length !== 1)
+      faults.push(
+        `${given.length === 0 ? 'One' : 'Only one'} of ${forwardedTenant.join(', ')} must be set beside FORWARD_AUTH_USER_HEADER.`,
+      );
+    if (isSet('FORWARD_AUTH_TENANT_ROLE_PREFIX') && !isSet('FORWARD_AUTH_ROLES_HEADER'))
+      faults.push('FORWARD_AUTH_ROLES_HEADER must be set beside FORWARD_AUTH_TENANT_ROLE_PREFIX.');
+  } else {
+    for (const name of ['FORWARD_AUTH_ROLES_HEADER', 'FORWARD_AUTH_PROJECT_HEADER', ...forwardedTenant] as const)
+      if (isSet(name)) faults.push(`${name} has no effect without FORWARD_AUTH_USER_HEADER.`);
   }
   if ((value('OIDC_INTROSPECTION') ?? 'off') !== 'off') {
     for (const name of ['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const)
@@ -62,12 +103,30 @@ export function checkTogether(value: Values, isSet: (name: VariableName) => bool
     );
   if (isSet('GRAPH_MODEL') && (!isSet('NEO4J_URI') || value('NEO4J_URI') === 'off'))
     faults.push('GRAPH_MODEL has no effect without NEO4J_URI: set it to the Neo4j server that the model is of.');
+  if (value('PERSISTED_OPERATIONS')?.length === 0) {
+    if (value('PERSISTED_OPERATIONS_MODE') !== 'accept')
+      faults.push('PERSISTED_OPERATIONS_MODE has no effect without PERSISTED_OPERATIONS.');
+    if (isSet('PERSISTED_OPERATIONS_FREE_SCOPE'))
+      faults.push('PERSISTED_OPERATIONS_FREE_SCOPE has no effect without PERSISTED_OPERATIONS.');
+  }
   const models = value('OPENAI_BASE_URL');
   for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
     if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
   }
   if (isSet('EMBEDDING_MODEL') && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
     faults.push('EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL.');
+  }
+  for (const budget of ['MODEL_BUDGET_TENANT_MONEY', 'MODEL_BUDGET_PRINCIPAL_MONEY'] as const) {
+    const prices = value('MODEL_PRICES');
+    if (!isSet(budget) || prices === undefined) continue;
+    const configured = (['CHAT_MODEL', 'EMBEDDING_MODEL', 'RERANK_MODEL'] as const).flatMap(
+      (name) => value(name) ?? [],
+    );
+    const unpriced = configured.filter((model) => !hasPrice(prices, model));
+    if (prices.size === 0 || unpriced.length > 0)
+      faults.push(
+        `MODEL_PRICES must say what ${unpriced.length === 0 ? 'models' : unpriced.join(', ')} cost${unpriced.length === 1 ? 's' : ''} beside ${budget}.`,
+      );
   }
   if (isSet('EMBEDDING_BASE_URL') && !isSet('EMBEDDING_MODEL') && models !== 'off')
     faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL.');
@@ -85,6 +144,12 @@ export function checkTogether(value: Values, isSet: (name: VariableName) => bool
       faults.push(`${name} is set without PGHOST; set PGHOST or DATABASE_URL.`);
   }
 }
+
+/** Whether anything tells who asks; where nothing does, the server is in development mode. */
+export const tellsWhoAsks = (
+  isSet: (name: VariableName) => boolean,
+  keys: VariableValues['API_KEYS'] | undefined,
+): boolean => isSet('OIDC_ISSUER') || isSet('FORWARD_AUTH_USER_HEADER') || keys === 'only';
 
 /** Whether only this machine can connect to `host`. */
 export const isLoopback = (host: string): boolean =>

@@ -3,7 +3,12 @@
  * docs/configuration.md is printed from this table. Variables of bounds (time-outs, sizes, queues …) are made from `gateway/bounds/`.
  */
 import { z } from 'zod';
-import { TENANT_ID } from '#subgraphs/shared/context.ts';
+import { TENANT_NAME } from '#subgraphs/shared/tenant-id.ts';
+import { CLIENT_NAMES, LIST_MODES } from '#gateway/admission/persisted/operation-texts.ts';
+import { readRoleScopes } from '#gateway/auth/role-scopes.ts';
+import { readModelPrices } from '#subgraphs/shared/model-prices.ts';
+import { isProxyRange } from '#gateway/auth/trusted-proxies.ts';
+import { RATE_NAMES, RATE_TABLE, rateVariable, readRate, type RateVariable } from '#gateway/limits/rate-names.ts';
 import { boundVariables, integer } from './bounds.ts';
 import { mayPassOn, requestHeaderRules, responseHeaderRules } from './header-rules.ts';
 
@@ -23,6 +28,7 @@ export interface VariableMeta {
 const SECTIONS = {
   server: 'Server',
   limits: 'Limits',
+  rates: 'Limits of callers, tenants and addresses',
   auth: 'Who may come in',
   supergraph: 'Supergraph',
   planning: 'Planning and running operations',
@@ -73,6 +79,13 @@ const headerNames = list
     (names) => names.every(mayPassOn),
     'must be names of headers that may be passed on, separated by commas, or `none`',
   );
+/** A header that a proxy sets: none that says something else already. */
+const proxyHeader = text
+  .transform((name) => name.toLowerCase())
+  .refine(
+    (name) => mayPassOn(name) && !['authorization', 'cookie', 'origin', 'x-request-id'].includes(name),
+    'must be the name of a header that means nothing else',
+  );
 /** A protocol, or an address whose scheme says which. */
 const subscriptions = text
   .refine(
@@ -118,15 +131,53 @@ const withDefault = <S extends z.ZodType>(
   more: More = {},
 ): S => schema.meta({ ...more, default: fallback, section: SECTIONS[section], description });
 
+const prices = text.transform((value, context) => {
+  const read = readModelPrices(value);
+  if (read !== undefined) return read;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be `model=input/output; …`, in money for a million tokens, each model once',
+  });
+  return z.NEVER;
+});
+/** An amount of money. */
+const money = text.regex(/^\d{1,12}(\.\d{1,9})?$/, 'must be an amount such as `5` or `0.25`').transform(Number);
+
+const rate = text.transform((value, context) => {
+  const read = readRate(value);
+  if (read !== undefined) return read;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be `0`, or so many in so much time: `600/1m`, `10/s`, `600/1m/50` for at most 50 at once',
+  });
+  return z.NEVER;
+});
+
+/** One variable for each rate. */
+const rateVariables = Object.fromEntries(
+  RATE_NAMES.map((name) => {
+    const { what, default: fallback } = RATE_TABLE[name];
+    const absent = fallback === undefined ? 'no limit' : `\`${fallback}\`; no limit in development mode`;
+    return [rateVariable(name), optional(rate, 'rates', what, { absent })];
+  }),
+) as Readonly<Record<RateVariable, z.ZodOptional<typeof rate>>>;
+
 const ENCODINGS = ['zstd', 'br', 'gzip'] as const;
 
 export const Variables = z.object({
   ...boundVariables(SECTIONS),
+  ...rateVariables,
+  RATE_LIMIT_WITHOUT_REDIS: withDefault(
+    z.enum(['memory', 'refuse'], 'must be `memory` or `refuse`'),
+    'rates',
+    'memory',
+    'What holds while Redis (`REDIS_URL`), in which all processes count rates together, does not answer: `memory`, each process counts for itself; `refuse`, everything is answered with 503.',
+  ),
   HOST: withDefault(
     text,
     'server',
     '127.0.0.1',
-    'The address to listen on. Without `OIDC_ISSUER` only loopback addresses are accepted.',
+    'The address to listen on. In development mode only loopback addresses are accepted.',
   ),
   PORT: withDefault(integer(0, 65_535), 'server', '4000', 'The port to listen on; 0 takes a free one.'),
   PUBLIC_BASE_URL: optional(
@@ -158,7 +209,7 @@ export const Variables = z.object({
         'must be names of headers, or beginnings such as `x-*`, separated by commas',
       ),
     'server',
-    'authorization,content-type,accept,last-event-id,mcp-session-id,mcp-protocol-version,traceparent,tracestate,baggage,apollo-*,graphql-*,x-*',
+    'authorization,content-type,accept,last-event-id,mcp-session-id,mcp-protocol-version,range,if-range,if-match,if-none-match,if-modified-since,if-unmodified-since,traceparent,tracestate,baggage,apollo-*,graphql-*,x-*',
     'Headers that pages of other origins may send, separated by commas; `x-*` means all that begin so.',
   ),
   CORS_CREDENTIALS: withDefault(
@@ -172,6 +223,29 @@ export const Variables = z.object({
     'server',
     'true',
     'Whether clients may send the SHA-256 hash of an operation in the place of its text, once the text was sent with it (`extensions.persistedQuery`). Each process keeps its own (`PERSISTED_QUERIES_CHARACTERS`); where a hash is not known, clients send the text.',
+  ),
+  PERSISTED_OPERATIONS: withDefault(
+    list,
+    'server',
+    '',
+    'Lists of persisted operations: manifests in Apollo’s format or Relay’s (an object of texts by id), or folders of them (`*.json`), separated by commas. Clients may then send an id in the place of a text: `extensions.persistedQuery.sha256Hash`, `documentId` or `doc_id`. They are read again when they change. `npm run persist` writes them.',
+  ),
+  PERSISTED_OPERATIONS_MODE: withDefault(
+    z.enum(LIST_MODES, `must be one of ${LIST_MODES.join(', ')}`),
+    'server',
+    'accept',
+    'What becomes of operations that are not listed: `accept` runs them; `learn` runs them and logs each once; `only` refuses them; `only-ids` refuses every text and takes ids alone. On every transport, MCP included.',
+  ),
+  PERSISTED_OPERATIONS_CLIENT: withDefault(
+    z.enum(CLIENT_NAMES, `must be one of ${CLIENT_NAMES.join(', ')}`),
+    'server',
+    'token',
+    'Where it is said which client asks, for operations that a manifest lists for one (`clientName`): `token` is the claim `azp` or `client_id`; `header` is `apollographql-client-name` or `graphql-client-name`, which anybody can send.',
+  ),
+  PERSISTED_OPERATIONS_FREE_SCOPE: optional(
+    text,
+    'server',
+    'Callers with this scope may send what is not listed: those who explore in GraphiQL, or agents that write their own queries.',
   ),
   COMPRESSION: withDefault(
     list
@@ -211,7 +285,10 @@ export const Variables = z.object({
     url('http', 'https'),
     'auth',
     'The OpenID Connect issuer whose access tokens are accepted. Its metadata are read from `/.well-known/openid-configuration`.',
-    { absent: 'development mode: everybody on this machine is the developer of the tenant `default`' },
+    {
+      absent:
+        'tokens are not accepted; without a proxy that signs users in and `API_KEYS=only`, development mode: everybody on this machine is the developer of the tenant `default`',
+    },
   ),
   OIDC_AUDIENCE: optional(text, 'auth', 'The audience that access tokens must have.', {
     absent: 'the value of `OIDC_CLIENT_ID`',
@@ -232,17 +309,76 @@ export const Variables = z.object({
   OIDC_INTROSPECTION_URL: optional(url('http', 'https'), 'auth', 'Where to ask about tokens.', {
     absent: 'the `introspection_endpoint` of the issuer’s metadata',
   }),
+  GRAPHIQL_CLIENT_ID: optional(
+    text,
+    'auth',
+    'A public client at the issuer (no secret, the code flow with PKCE, refresh tokens where it gives them), with which GraphiQL signs people in by itself. Its redirect URI is `<PUBLIC_BASE_URL>/graphql`, and the issuer must let that origin ask its token endpoint (CORS).',
+    { absent: 'GraphiQL signs nobody in; a token can be written among its headers' },
+  ),
+  GRAPHIQL_SIGN_IN_PARAMETERS: withDefault(
+    jsonObject.refine(
+      (parameters) => Object.values(parameters).every((value) => typeof value === 'string'),
+      'must be a JSON object of texts',
+    ),
+    'auth',
+    '{"scope":"openid"}',
+    'What GraphiQL asks of the issuer besides, as a JSON object of texts: the `scope`, and what has it write `OIDC_AUDIENCE` into access tokens (`resource`, Auth0’s `audience`).',
+  ),
   ANONYMOUS_TENANT: optional(
-    text.regex(TENANT_ID, 'must be the id of a tenant: letters, digits, `_` and `-`'),
+    text.regex(TENANT_NAME, 'must be the id of a tenant: letters, digits, `_` and `-`'),
     'auth',
     'The tenant whose data callers without a token may read, within `MAX_COST_ANONYMOUS`. They change nothing, ask no model, and see nothing that is `@authenticated`.',
     { absent: 'they are refused' },
+  ),
+  TRUSTED_PROXIES: withDefault(
+    list.refine(
+      (items) => items.every(isProxyRange),
+      'must be addresses, ranges (`10.0.0.0/8`), `loopback`, `linklocal` or `uniquelocal`, separated by commas, and not everybody',
+    ),
+    'auth',
+    '',
+    'Proxies in front of the server, by the address that they connect from: addresses, ranges such as `10.0.0.0/8`, and the names `loopback`, `linklocal`, `uniquelocal`, separated by commas. Their headers `FORWARD_AUTH_…` and `X-Forwarded-For` count, and `MAX_CONNECTIONS_PER_ADDRESS` does not count them. Nobody else may reach the server from these addresses.',
+  ),
+  FORWARD_AUTH_USER_HEADER: optional(
+    proxyHeader,
+    'auth',
+    'The header in which a trusted proxy names the user that it has signed in: `Remote-User` (Authelia), `X-Auth-Request-User` or `X-Forwarded-User` (oauth2-proxy). Of anybody else it is ignored.',
+    { absent: 'no proxy speaks for anybody' },
+  ),
+  FORWARD_AUTH_ROLES_HEADER: optional(
+    proxyHeader,
+    'auth',
+    'The header in which it lists the user’s roles, with commas between them: `Remote-Groups`, `X-Auth-Request-Groups`, `X-Forwarded-Groups`.',
+    { absent: 'they have no roles' },
+  ),
+  FORWARD_AUTH_TENANT_HEADER: optional(proxyHeader, 'auth', 'The header in which it names the user’s tenant.'),
+  FORWARD_AUTH_TENANT_ROLE_PREFIX: optional(
+    text,
+    'auth',
+    'Where a role names the tenant: what the role begins with. With `tenant-`, `tenant-acme` is the tenant `acme`. A user must have one such role.',
+  ),
+  FORWARD_AUTH_TENANT: optional(
+    text.regex(TENANT_NAME, 'must be the id of a tenant: letters, digits, `_` and `-`'),
+    'auth',
+    'The tenant of everybody for whom the proxy speaks.',
+  ),
+  FORWARD_AUTH_PROJECT_HEADER: optional(
+    proxyHeader,
+    'auth',
+    'The header in which it names the user’s project ([security.md](security.md#projects)). Who comes without it sees what is of no project.',
+    { absent: 'nobody is of a project' },
   ),
   OIDC_TENANT_CLAIM: withDefault(
     claimPaths,
     'auth',
     'tenant',
     'The claim that names the tenant: a name, or names joined by dots that lead into objects, where a name may have dots itself. Of several, separated by commas, the first that a token has. A text, or a list of one.',
+  ),
+  OIDC_PROJECT_CLAIM: optional(
+    claimPaths,
+    'auth',
+    'The claim that names the project within the tenant, in the same form ([security.md](security.md#projects)). A token without it sees what is of no project.',
+    { absent: 'nobody is of a project' },
   ),
   OIDC_ROLES_CLAIM: withDefault(
     claimPaths,
@@ -255,6 +391,41 @@ export const Variables = z.object({
     'auth',
     'scope,scp',
     'The claims that list scopes, in the same form; the scopes of all of them count: a text with spaces between them, or a list.',
+  ),
+  AUDIT_REFUSED: withDefault(
+    z.enum(['on', 'without-addresses', 'off'], 'must be `on`, `without-addresses` or `off`'),
+    'auth',
+    'on',
+    'Whether the audit log keeps what callers were refused (`auditEntries` whose `action` is `refused`): for want of a scope, by a policy, without having said who they are, with tokens and keys that have ended. `without-addresses`: without where they asked from.',
+  ),
+  API_KEYS: withDefault(
+    z.enum(['on', 'only', 'off'], 'must be `on`, `only` or `off`'),
+    'auth',
+    'on',
+    'Whether API keys (`createApiKey`, `npm run keys`) tell who asks: `on`, beside tokens and proxies, and in development mode for who sends one; `only`, nothing else does, and whoever sends none is refused (or anonymous): no issuer is needed, and the server may listen elsewhere than on loopback; `off`, none is accepted.',
+  ),
+  API_KEY_PEPPER: optional(
+    key,
+    'auth',
+    'What API keys are made and verified with, besides what the database has of them; the same on all replicas, and on a relational subgraph that runs apart. At least 32 bytes. Keys that were made with another are refused.',
+    { secret, absent: 'generated once into `DATA_DIR`' },
+  ),
+  API_KEY_PEPPER_ALSO: optional(
+    key,
+    'auth',
+    'A second pepper whose keys are accepted and that makes none, for changing the first: give the new one to every process here, then swap the two everywhere, then remove the old one when the last key that was made with it has been replaced or has expired. At least 32 bytes.',
+    { secret, absent: 'one is accepted' },
+  ),
+  ROLE_SCOPES: withDefault(
+    text.transform((value, context) => {
+      const granted = readRoleScopes(value);
+      if (granted !== undefined) return granted;
+      context.addIssue({ code: 'custom', message: 'must be `role=scope scope; role=scope …`, each role once' });
+      return z.NEVER;
+    }),
+    'auth',
+    '',
+    'What roles are granted besides the scopes of a token, as `role=scope scope; role=scope …`: `editors=documents:write memory:write; admins=*`. The scope `*` is all of this API’s ([security.md](security.md) lists them), the role `*` everybody’s who has said who he is: `*=runs:write`. Whoever has no scopes reads, and does not write or spend. In development mode everybody has all.',
   ),
   TRACE_SCOPE: withDefault(
     text,
@@ -437,10 +608,24 @@ export const Variables = z.object({
     absent: 'the value of `OPENAI_BASE_URL`',
   }),
 
+  MODEL_PRICES: withDefault(
+    prices,
+    'inference',
+    '',
+    'What models cost, for budgets of money: `gpt-x=0.15/0.60; embed-y=0.02; *=1/4`, for a million tokens sent and made, in whatever currency the budgets are in. One number is for both. `*` is every other model; a version of a listed one (`gpt-x-2026-01-31`) costs the same.',
+  ),
+  MODEL_BUDGET_TENANT_MONEY: optional(
+    money,
+    'inference',
+    'The most money that a tenant may spend on models in a day (UTC), by `MODEL_PRICES`, indexing included ([limits.md](limits.md)).',
+    { absent: 'no budget' },
+  ),
+  MODEL_BUDGET_PRINCIPAL_MONEY: optional(money, 'inference', 'The most that one caller may.', { absent: 'no budget' }),
+
   REDIS_URL: optional(
     url('redis', 'rediss'),
     'runs',
-    'Redis, which tells the readers of run streams that a log has grown. It holds nothing that is needed: while it is away, streams are late by up to some seconds.',
+    'Redis, which tells the readers of run streams that a log has grown, and counts rates for all processes (`RATE_LIMIT_…`). It holds nothing that is needed: while it is away, streams are late by up to some seconds, and each process counts rates for itself.',
     { secret, absent: 'PostgreSQL’s NOTIFY' },
   ),
   RUN_RETENTION_DAYS: optional(

@@ -13,16 +13,24 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
 import type { PLAN } from '#gateway/bounds/plan.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
-import { Answerer, turnsOf } from './answers/answerer.ts';
-import { Deferral } from './answers/deferral.ts';
-import { deliver, type IncrementalResult } from './answers/deferred-answer.ts';
+import { Answerer, RunTurns } from './answers/answerer.ts';
+import { Changes, Deferral } from './answers/deferral.ts';
+import { deliver } from './answers/deferred-answer.ts';
+import type { IncrementalResult } from './answers/incremental-result.ts';
 import { ended, refused } from './answers/refusals.ts';
+import { streamedLists } from './answers/streamed-list.ts';
 import { Subscriptions } from './answers/subscriptions.ts';
 import type { SubgraphClient } from './clients/subgraph-client.ts';
-import { PreparedOperations, type ReadyOperation, type RequestedOperation } from './prepared-operations.ts';
+import {
+  PreparedOperations,
+  type KnownOperation,
+  type ReadyOperation,
+  type RequestedOperation,
+} from './prepared-operations.ts';
 import { endingOf } from './run/ending.ts';
 import { compilePlan, type ExecutablePlan } from './run/executable-plan.ts';
 import { runNode } from './run/run-plan.ts';
+import { Streaming } from './run/streaming.ts';
 import { TraceRecorder } from './run/trace.ts';
 import { reportUnproduced } from './run/unproduced.ts';
 import { WholePlanner } from './run/whole-plan.ts';
@@ -73,9 +81,9 @@ export interface Engine {
    */
   execute(operation: EngineOperation): Promise<ExecutionResult>;
   /**
-   * The same for transports that can stream: what is deferred (`@defer`) comes later, each part when its data is there;
-   * `return()` ends what is under way. Without deferred parts it gives one result. An engine that lacks it answers at
-   * once.
+   * The same for transports that can stream: what is deferred (`@defer`) comes later, each part when its data is there,
+   * and items of lists as they come (`@stream`); `return()` ends what is under way. Without any of them it gives one
+   * result. An engine that lacks it answers at once.
    */
   executeIncrementally?(operation: EngineOperation): Promise<AsyncIterable<IncrementalResult> | ExecutionResult>;
   /**
@@ -112,6 +120,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 export function createEngineOn(planner: Planner, options: EngineOptions): Engine {
   return new PlanningEngine(options, planner);
 }
+
+const NO_LABELS: ReadonlyMap<string, string | undefined> = new Map();
 
 class PlanningEngine implements Engine {
   readonly schema: GraphQLSchema;
@@ -150,14 +160,29 @@ class PlanningEngine implements Engine {
       types,
       clients,
       entityBatchSize: options.entityBatchSize ?? EXECUTE.entityBatchSize,
+      batch: {
+        items: options.streamedItems ?? EXECUTE.streamedItems,
+        waitMs: options.streamedWaitMs ?? EXECUTE.streamedWaitMs,
+      },
     });
     this.#subscriptions = new Subscriptions(clients, this.#answerer);
   }
 
-  async execute(operation: EngineOperation): Promise<ExecutionResult> {
+  // Without a promise of its own: what is known is ready at once.
+  execute(operation: EngineOperation): Promise<ExecutionResult> {
     const trace = operation.trace === true ? new TraceRecorder(operation.context) : undefined;
-    const ready = await this.#readyOrRefused(operation, false);
-    return 'plan' in ready ? this.#complete(operation, ready, trace) : ready;
+    const ready = this.#readyOrRefused(operation, false);
+    return ready instanceof Promise
+      ? ready.then((late) => this.#answered(operation, late, trace))
+      : this.#answered(operation, ready, trace);
+  }
+
+  #answered(
+    operation: EngineOperation,
+    ready: ReadyOperation | ExecutionResult,
+    trace: TraceRecorder | undefined,
+  ): Promise<ExecutionResult> {
+    return 'plan' in ready ? this.#complete(operation, ready, trace) : Promise.resolve(ready);
   }
 
   async executeIncrementally(operation: EngineOperation): Promise<AsyncIterable<IncrementalResult> | ExecutionResult> {
@@ -177,8 +202,8 @@ class PlanningEngine implements Engine {
       if (!('plan' in ready)) return ready;
     }
     const { prepared, plan, variables } = ready;
-    const { labels } = prepared;
-    if (labels === undefined) return this.#complete(operation, ready, trace);
+    const { labels = NO_LABELS, streams } = prepared;
+    if (labels.size === 0 && streams === undefined) return this.#complete(operation, ready, trace);
     if (ready.unproduced.length > 0) {
       // What has no place in any fetch is told at once, wherever the client would have it: on a plan without parts.
       this.#operations.know(operation).undeferrable = true;
@@ -186,22 +211,33 @@ class PlanningEngine implements Engine {
       return 'plan' in whole ? this.#complete(operation, whole, trace) : whole;
     }
     trace?.planned();
+    let streaming: Streaming | undefined;
+    try {
+      streaming = streams && new Streaming(streams, plan?.node, variables);
+    } catch (error) {
+      return ended(error);
+    }
     const ending = endingOf(operation.context.signal, 'The answer is no longer wanted.');
-    const deferral = new Deferral();
-    const run = this.#answerer.begin(
-      prepared,
-      variables,
-      { ...(trace?.context ?? operation.context), signal: ending.signal },
-      trace,
-      deferral,
-    );
+    const changes = new Changes();
+    const deferral = new Deferral(changes);
+    const context = { ...(trace?.context ?? operation.context), signal: ending.signal };
+    const run = this.#answerer.begin(prepared, variables, context, trace, { deferral, streaming });
     try {
       if (plan?.node !== undefined) await runNode(plan.node, run);
       const introspect = this.#answerer.introspect(run);
       const parts: DeferredPart[] = [];
-      const data = await prepared.shape.apply(run.data, run.errors, turnsOf(run), introspect, parts);
+      const data = await prepared.shape.apply(run.data, run.errors, new RunTurns(run), introspect, parts);
       const extensions = trace === undefined ? undefined : () => ({ trace: trace.finish(plan?.node) });
-      return deliver({ data, parts, errors: run.errors, introspect, labels, deferral, end: ending.end, extensions });
+      return deliver({
+        data,
+        parts,
+        source: { errors: run.errors, introspect, deferral, moved: (path) => path },
+        labels,
+        lists: streamedLists({ answerer: this.#answerer, prepared, node: plan?.node, run, changes }),
+        changes,
+        end: ending.end,
+        extensions,
+      });
     } catch (error) {
       ending.end();
       return ended(error);
@@ -230,8 +266,9 @@ class PlanningEngine implements Engine {
   async subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
     let ready: ReadyOperation;
     try {
-      if (this.#operations.know(operation).normalised.type !== 'subscription') return await this.execute(operation);
-      ready = await this.#operations.ready(operation, false);
+      const known = await this.#operations.learn(operation);
+      if (known.normalised.type !== 'subscription') return await this.execute(operation);
+      ready = await this.#operations.ready(operation, known, false);
     } catch (error) {
       return refused(error, operation.context.signal);
     }
@@ -259,15 +296,32 @@ class PlanningEngine implements Engine {
     return this.#planner.close();
   }
 
-  /** @returns the answer with the reason when the operation cannot run */
-  async #readyOrRefused(operation: EngineOperation, incremental: boolean): Promise<ReadyOperation | ExecutionResult> {
+  /** @returns the answer with the reason when the operation cannot run; at once where everything is known */
+  #readyOrRefused(
+    operation: EngineOperation,
+    incremental: boolean,
+  ): ReadyOperation | ExecutionResult | Promise<ReadyOperation | ExecutionResult> {
     try {
-      if (this.#operations.know(operation).normalised.type === 'subscription') {
-        throw badUserInput('A subscription answers with a stream: use a transport that has one.');
-      }
-      return await this.#operations.ready(operation, incremental);
+      const known = this.#operations.learn(operation);
+      const ready =
+        known instanceof Promise
+          ? known.then((late) => this.#ready(operation, late, incremental))
+          : this.#ready(operation, known, incremental);
+      return ready instanceof Promise
+        ? ready.catch((error: unknown) => refused(error, operation.context.signal))
+        : ready;
     } catch (error) {
       return refused(error, operation.context.signal);
     }
+  }
+
+  #ready(
+    operation: EngineOperation,
+    known: KnownOperation,
+    incremental: boolean,
+  ): ReadyOperation | Promise<ReadyOperation> {
+    if (known.normalised.type === 'subscription')
+      throw badUserInput('A subscription answers with a stream: use a transport that has one.');
+    return this.#operations.ready(operation, known, incremental);
   }
 }

@@ -15,9 +15,13 @@ import { ClientValues } from '#gateway/respond/client-values.ts';
 import { ResponseShape } from '#gateway/respond/shape.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
+import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
+import { nextTurn } from '#subgraphs/shared/turns.ts';
 import { untilAborted } from './run/fetch-errors.ts';
 import type { PlanOutline, WholePlan, WholePlanner } from './run/whole-plan.ts';
 import type { SupergraphTypes } from './supergraph-types.ts';
+
+type Variables = Readonly<Record<string, unknown>>;
 
 /** What a client asks for. */
 export interface RequestedOperation {
@@ -53,7 +57,7 @@ export interface PreparedOperation extends SpecialisedOperation {
 
 export interface ReadyOperation extends WholePlan {
   readonly prepared: PreparedOperation;
-  readonly variables: Readonly<Record<string, unknown>>;
+  readonly variables: Variables;
 }
 
 /** What operations are prepared with, all of one supergraph. */
@@ -107,15 +111,64 @@ export class PreparedOperations {
     return known;
   }
 
-  /** @throws when the variables do not fit, or the operation may not run or cannot be planned */
-  async ready(operation: RequestedOperation, wantsParts: boolean): Promise<ReadyOperation> {
-    const { normalised, clientValues, clauses, variants, undeferrable } = this.know(operation);
+  /** The same; what is not known yet is made in the caller's turn. */
+  learn(operation: RequestedOperation): KnownOperation | Promise<KnownOperation> {
+    const { document, operationName, context } = operation;
+    const known = this.#known.get(document)?.get(operationName ?? '');
+    return known ?? nextTurn(context.principal.tenantId).then(() => this.know(operation));
+  }
+
+  /**
+   * At once where everything is known already.
+   * @throws when the variables do not fit; it, or the promise, when the operation may not run or cannot be planned
+   */
+  ready(
+    operation: RequestedOperation,
+    known: KnownOperation,
+    wantsParts: boolean,
+  ): ReadyOperation | Promise<ReadyOperation> {
+    const { normalised, clauses, undeferrable } = known;
     const incremental = wantsParts && undeferrable !== true;
     const variables = coerceVariables(this.#schema, normalised, operation.variables);
-    const decided = this.#authorization.accessOf(clauses, operation.context);
-    const access = decided instanceof Promise ? await untilAborted(decided, operation.context.signal) : decided;
-    const key = `${conditionKey(normalised, variables, incremental)} ${access.key}`;
+    const access = this.#authorization.accessOf(clauses, operation.context);
+    if (!(access instanceof Promise)) return this.#readyFor(access, operation, known, variables, incremental);
+    return untilAborted(access, operation.context.signal).then((late) =>
+      this.#readyFor(late, operation, known, variables, incremental),
+    );
+  }
+
+  #readyFor(
+    access: Access,
+    operation: RequestedOperation,
+    known: KnownOperation,
+    variables: Variables,
+    incremental: boolean,
+  ): ReadyOperation | Promise<ReadyOperation> {
+    const prepared = known.variants.get(variantKey(access, known, variables, incremental));
+    const overrides = this.#overrides.of(operation.context);
+    const outline = prepared?.outlines.get(overrides.join());
+    const whole = outline && this.#planner.peek(outline, overrides);
+    if (prepared === undefined || whole === undefined)
+      return this.#prepare(access, operation, known, variables, incremental, overrides);
+    return { prepared, plan: whole.plan, unproduced: whole.unproduced, text: whole.text, variables };
+  }
+
+  async #prepare(
+    access: Access,
+    operation: RequestedOperation,
+    known: KnownOperation,
+    variables: Variables,
+    incremental: boolean,
+    overrides: readonly string[],
+  ): Promise<ReadyOperation> {
+    const { principal, signal } = operation.context;
+    const { normalised, clientValues, variants } = known;
+    const key = variantKey(access, known, variables, incremental);
     let prepared = variants.get(key);
+    if (prepared === undefined) {
+      await nextTurn(principal.tenantId);
+      prepared = variants.get(key);
+    }
     if (prepared === undefined) {
       const specialised = specialiseOperation(normalised, variables, this.#schema, incremental);
       prepared = {
@@ -129,16 +182,21 @@ export class PreparedOperations {
       };
       if (variants.size < this.#variants) variants.set(key, prepared);
     }
-    const overrides = this.#overrides.of(operation.context);
-    const overridesKey = overrides.length === 0 ? '' : overrides.join();
+    const overridesKey = overrides.join();
     const outline = prepared.outlines.get(overridesKey);
-    let whole = outline && this.#planner.peek(outline, overrides);
-    if (whole === undefined) {
-      const { principal, signal } = operation.context;
-      whole = await this.#planner.plan(prepared, overrides, { tenant: principal.tenantId, signal });
-      if (prepared.outlines.size < this.#variants)
-        prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
-    }
+    const kept = outline && this.#planner.peek(outline, overrides);
+    const whole =
+      kept ?? (await this.#planner.plan(prepared, overrides, { tenant: tenantOf(principal.tenantId), signal }));
+    if (kept === undefined && prepared.outlines.size < this.#variants)
+      prepared.outlines.set(overridesKey, { text: whole.text, unproduced: whole.unproduced });
     return { prepared, plan: whole.plan, unproduced: whole.unproduced, text: whole.text, variables };
   }
 }
+
+/** What decides which variant of an operation a caller is answered with. */
+const variantKey = (
+  { key }: Access,
+  { normalised }: KnownOperation,
+  variables: Variables,
+  incremental: boolean,
+): string => `${conditionKey(normalised, variables, incremental)} ${key}`;

@@ -47,10 +47,6 @@ async function unpackedBody(request: IncomingMessage, limits: BodyLimits, encodi
 }
 
 function bytesOf(request: IncomingMessage, { bytes: limit, timeoutMs }: BodyLimits): Promise<Buffer> {
-  const tooLarge = () =>
-    new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, {
-      hint: 'Send less, upload bytes with `requestUpload`, or raise BODY_LIMIT_BYTES.',
-    });
   const began = performance.now();
   const chunks: Buffer[] = [];
   let length = 0;
@@ -63,10 +59,6 @@ function bytesOf(request: IncomingMessage, { bytes: limit, timeoutMs }: BodyLimi
       request.pause();
       setTimeout(() => request.destroy(), HTTP.lastWordMs).unref();
     }, timeoutMs);
-    const brokeOff = (cause?: Error): void => {
-      clearTimeout(slow);
-      reject(badUserInput('The body broke off.', { cause }));
-    };
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       over ||= length > limit;
@@ -74,22 +66,36 @@ function bytesOf(request: IncomingMessage, { bytes: limit, timeoutMs }: BodyLimi
       else if (length <= limit * HTTP.discardFactor && performance.now() - began <= HTTP.discardMs) chunks.length = 0;
       else {
         clearTimeout(slow);
-        reject(tooLarge());
+        reject(tooLarge(limit));
         request.destroy();
       }
     });
     request.on('end', () => {
       clearTimeout(slow);
-      if (over) reject(tooLarge());
+      if (over) reject(tooLarge(limit));
       else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
-    request.on('error', brokeOff);
-    request.on('close', () => {
-      if (!request.readableEnded) brokeOff();
+    request.on('error', (cause) => {
+      clearTimeout(slow);
+      reject(brokeOff(cause));
     });
-    if (request.destroyed) brokeOff();
+    request.on('close', () => {
+      clearTimeout(slow);
+      if (!request.readableEnded) reject(brokeOff());
+    });
+    if (request.destroyed) {
+      clearTimeout(slow);
+      reject(brokeOff());
+    }
   });
 }
+
+const tooLarge = (limit: number): CodedError =>
+  new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, {
+    hint: 'Send less, upload bytes with `requestUpload`, or raise BODY_LIMIT_BYTES.',
+  });
+
+const brokeOff = (cause?: Error): CodedError => badUserInput('The body broke off.', { cause });
 
 const tooSlow = (timeoutMs: number): CodedError =>
   new CodedError('REQUEST_TIMEOUT', `The body was not there after ${timeoutMs} ms.`, {

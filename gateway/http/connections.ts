@@ -12,6 +12,8 @@ export interface ConnectionLimits {
   readonly connections: number;
   /** Most connections of one address. */
   readonly connectionsPerAddress: number;
+  /** Whether an address may have more, such as that of a proxy, from which everybody comes. @default none may */
+  mayHaveMore?(address: string | undefined): boolean;
   /** Bytes that may wait for all clients together; past them those for whom most waits are cut. */
   readonly unreadBytes: number;
   /** How long a client may take nothing of what waits for it, in milliseconds, before it is cut. */
@@ -34,7 +36,8 @@ export function boundConnections(server: Server, limits: ConnectionLimits, log: 
   server.on('connection', (socket) => {
     const address = socket.remoteAddress ?? '';
     const count = byAddress.get(address) ?? 0;
-    if (open.size >= limits.connections || count >= limits.connectionsPerAddress) {
+    const isFull = count >= limits.connectionsPerAddress && limits.mayHaveMore?.(socket.remoteAddress) !== true;
+    if (open.size >= limits.connections || isFull) {
       log.warn(
         { address, open: open.size, ofAddress: count },
         'A connection was refused: there are too many (MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS).',

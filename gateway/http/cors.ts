@@ -9,7 +9,11 @@ export interface CorsOptions {
   readonly corsCredentials: boolean;
 }
 
-const EXPOSED = 'x-request-id, retry-after, mcp-session-id, www-authenticate';
+/** Headers of answers that pages of other origins may read; those of downloads are what viewers of large files go by. */
+const EXPOSED = [
+  'x-request-id, retry-after, ratelimit, ratelimit-policy, mcp-session-id, www-authenticate',
+  'accept-ranges, content-range, content-disposition, etag, last-modified',
+].join(', ');
 
 /** Refuses foreign hosts and origins; answers preflights of those that are allowed. */
 export function guardRequests(guard: RequestGuard, options: CorsOptions): Handler {

@@ -1,6 +1,6 @@
 /** An error as the whole answer to a request: its HTTP status and a body in GraphQL's form. */
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import { meaningOf } from '#gateway/errors.ts';
+import { headersOf, meaningOf } from '#gateway/errors.ts';
 
 /** What an error says in `extensions.http` of the HTTP answer that it is; no client sees it there. */
 export interface HttpMeaning {
@@ -31,6 +31,7 @@ export function errorResponse(error: unknown, requestId: string, onFault: (error
       // RFC 9110, section 11.6.1: a 401 says how to authenticate.
       ...(known.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
       ...(known.code === 'PAYLOAD_TOO_LARGE' ? { connection: 'close' } : {}),
+      ...headersOf(shown),
       ...http?.headers,
     },
     body: { errors: [{ message: known.message, extensions: { ...shown, requestId } }] },

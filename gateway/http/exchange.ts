@@ -1,5 +1,6 @@
 /** One HTTP request on its way through the handlers of `server.ts`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TellQuotas } from '#gateway/limits/quota-fields.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 
 export interface Exchange {
@@ -14,6 +15,10 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** Who asks; set by the handler that authenticates, so that what fails later is logged with its tenant. */
   principal?: Principal;
+  /** By which the client counts where there are limits. */
+  address?: string;
+  /** Told what is left of the limits that the request meets. */
+  tellQuotas?: TellQuotas;
 }
 
 /** Answers the request, or returns false to leave it to the next handler. */

@@ -7,7 +7,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Operations } from '#gateway/admission/operations.ts';
-import type { Principal } from '#subgraphs/shared/context.ts';
+import type { Authenticator } from '#gateway/auth/authenticator.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 
@@ -71,7 +71,7 @@ export function askWithoutToken({
   timeoutMs,
   stopping,
 }: {
-  authenticate: (authorization: string | undefined) => Promise<Principal>;
+  authenticate: Authenticator['authenticate'];
   operations: Operations;
   timeoutMs: number;
   stopping: AbortSignal;
@@ -80,7 +80,8 @@ export function askWithoutToken({
     try {
       const principal = await authenticate(undefined);
       const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)]);
-      const result = await operations.admit({ query }, { principal, requestId: 'graphiql', signal }).run();
+      const operation = await operations.admit({ query }, { principal, requestId: 'graphiql', signal, own: true });
+      const result = await operation.run();
       return isStream(result) ? undefined : ((result.data ?? undefined) as Found | undefined);
     } catch (error) {
       if (error instanceof CodedError || error instanceof OperationRefused) return undefined;

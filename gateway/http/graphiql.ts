@@ -3,39 +3,47 @@
  * sheet.
  */
 import { createHash } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { Worker } from 'node:worker_threads';
 import type { Exchange, Handler } from './exchange.ts';
+import { signInMarkup, signInScript, tokenOrigin, type SignIn } from './graphiql-sign-in.ts';
 import { readTabs, type TabsApi } from './graphiql-tabs.ts';
 
 const ASSET = /^\/graphiql\/([0-9a-f]{16})\.(js|css)$/;
 
 /** Monaco runs its language services in workers made from blobs, and styles its editor inline. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "font-src 'self' data:",
-  'worker-src blob:',
-  "connect-src 'self' ws: wss:",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-].join('; ');
+const policyOf = (signIn: SignIn | undefined): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src 'self' data:",
+    'worker-src blob:',
+    `connect-src 'self' ws: wss:${signIn === undefined ? '' : tokenOrigin(signIn)}`,
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join('; ');
 
+/** Compressed, by path. */
 interface Assets {
-  script: Buffer;
-  style: Buffer;
-  scriptPath: string;
-  stylePath: string;
+  readonly files: ReadonlyMap<string, { readonly type: string; readonly bytes: Buffer }>;
+  readonly scriptPath: string;
+  readonly stylePath: string;
+  readonly signInPath: string;
 }
 
 /**
  * Answers browsers at `GET /graphql`, and the page's script and style.
  * @param folder the tabs, as graphiql-tabs.ts reads them; without, one that is empty
+ * @param signIn how people sign in; gives undefined where they do not do it here
  */
-export function graphiql(folder: URL | undefined, api: TabsApi): Handler {
+export function graphiql(
+  folder: URL | undefined,
+  api: TabsApi,
+  signIn: () => Promise<SignIn | undefined> = () => Promise.resolve(undefined),
+): Handler {
   let assets: Promise<Assets> | undefined;
   const load = (): Promise<Assets> =>
     (assets ??= loadAssets().catch((error: unknown) => {
@@ -51,30 +59,33 @@ export function graphiql(folder: URL | undefined, api: TabsApi): Handler {
       exchange.response.writeHead(302, { location: '/graphql' }).end();
       return true;
     }
-    const asset = ASSET.exec(path);
-    if (asset !== null) {
-      const { script, style, scriptPath, stylePath } = await load();
-      if (path === scriptPath) sendAsset(exchange, 'text/javascript; charset=utf-8', script);
-      else if (path === stylePath) sendAsset(exchange, 'text/css; charset=utf-8', style);
-      else return false;
+    if (ASSET.test(path)) {
+      const asset = (await load()).files.get(path);
+      if (asset === undefined) return false;
+      sendAsset(exchange, asset.type, asset.bytes);
       return true;
     }
     if (path !== '/graphql' || !wantsPage(exchange)) return false;
-    const { scriptPath, stylePath } = await load();
+    const { scriptPath, stylePath, signInPath } = await load();
+    const signing = await signIn();
     const defaultTabs = folder === undefined ? [] : await (await (tabs ??= readTabs(folder)))(api);
     sendPage(
       exchange,
       pageOf({
         scriptPath,
         stylePath,
+        signIn: signing === undefined ? '' : signInMarkup(signInPath),
         options: {
           title: 'Tributary',
           endpoint: '/graphql',
           defaultTabs,
           headers: '{}',
           ...EDITOR,
+          // The token is given to what is fetched, which sockets are not.
+          ...(signing === undefined ? {} : { signIn: signing, subscriptionsProtocol: 'SSE' }),
         },
       }),
+      policyOf(signing),
     );
     return true;
   };
@@ -99,10 +110,13 @@ function wantsPage({ request }: Exchange): boolean {
 function pageOf({
   scriptPath,
   stylePath,
+  signIn,
   options,
 }: {
   scriptPath: string;
   stylePath: string;
+  /** What comes before GraphiQL's own script. */
+  signIn: string;
   options: unknown;
 }): string {
   // Inside a script element only `</` and `<!--` could end or confuse it.
@@ -121,17 +135,18 @@ function pageOf({
     <noscript>GraphiQL needs JavaScript.</noscript>
     <div id="root"></div>
     <script type="application/json" id="graphiql-options">${json}</script>
+    ${signIn}
     <script src="${scriptPath}"></script>
   </body>
 </html>
 `;
 }
 
-function sendPage({ response }: Exchange, html: string): void {
+function sendPage({ response }: Exchange, html: string, policy: string): void {
   response.writeHead(200, {
     'content-type': 'text/html; charset=utf-8',
     'content-length': Buffer.byteLength(html),
-    'content-security-policy': POLICY,
+    'content-security-policy': policy,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
@@ -161,12 +176,21 @@ async function loadAssets(): Promise<Assets> {
     worker.once('error', reject);
     worker.once('exit', () => reject(new Error('GraphiQL could not be prepared.')));
   });
+  const signIn = gzipSync(await signInScript());
+  const [scriptPath, stylePath, signInPath] = [pathOf(script, 'js'), pathOf(style, 'css'), pathOf(signIn, 'js')];
+  const type = 'text/javascript; charset=utf-8';
   return {
-    script: Buffer.from(script),
-    style: Buffer.from(style),
-    scriptPath: `/graphiql/${digest(script)}.js`,
-    stylePath: `/graphiql/${digest(style)}.css`,
+    files: new Map([
+      [scriptPath, { type, bytes: Buffer.from(script) }],
+      [stylePath, { type: 'text/css; charset=utf-8', bytes: Buffer.from(style) }],
+      [signInPath, { type, bytes: signIn }],
+    ]),
+    scriptPath,
+    stylePath,
+    signInPath,
   };
 }
+
+const pathOf = (bytes: Uint8Array, ending: string): string => `/graphiql/${digest(bytes)}.${ending}`;
 
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex').slice(0, 16);

@@ -10,9 +10,12 @@ import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
+import type { Authenticator } from '#gateway/auth/authenticator.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
+import { withoutSpending } from '#gateway/auth/role-scopes.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
-import { meaningOf } from '#gateway/errors.ts';
+import { headersOf, meaningOf } from '#gateway/errors.ts';
+import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
 import { sendMultipart } from '#gateway/subscribe/multipart.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
@@ -29,8 +32,10 @@ import { isMultipart, readWithFiles, type UploadLimits } from './uploads.ts';
 export interface GraphqlOptions {
   operations: Operations;
   /** @throws CodedError `UNAUTHENTICATED` */
-  authenticate(authorization: string | undefined): Promise<Principal>;
+  authenticate: Authenticator['authenticate'];
   body: BodyLimits;
+  /** Of callers and their tenants. @default none */
+  limits?: Pick<RequestLimits, 'operations'> | undefined;
   log: Logger;
   /** What one answer may come to: what the operations of a batch share. */
   budget?: BudgetLimits;
@@ -73,8 +78,11 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
       request.resume();
       return true;
     }
-    const principal = (exchange.principal = await options.authenticate(request.headers.authorization));
+    const caller = await options.authenticate(request.headers.authorization, request);
+    const principal = (exchange.principal = request.method === 'POST' ? caller : withoutSpending(caller));
     response.setHeader('cache-control', 'no-store');
+    // Before anything of it is read: who is refused costs little.
+    await options.limits?.operations({ principal, address: exchange.address }, 1, exchange.tellQuotas);
     const forms = acceptedForms(request.headers.accept);
     const answer = await answerTo(options, exchange, principal, forms);
     if ('results' in answer) await sendResults(exchange, answer.results, answer.form.type, options.compression);
@@ -163,12 +171,19 @@ async function runBatch(
     );
   const form = forms.find((each) => each.kind === 'json');
   if (form === undefined) return refuse(notAcceptable('A batch is answered with JSON.'));
+  try {
+    await options.limits?.operations({ principal, address: exchange.address }, batch.length - 1, exchange.tellQuotas);
+  } catch (error) {
+    return { result: refused(error), ofOperation: false };
+  }
   const share = budget === undefined ? { costShare: 1 / batch.length } : sharedAmong(batch.length, budget);
   const responseHeaders = passHeadersBack ? new ResponseHeaders() : undefined;
   const one = async (parameters: unknown, index: number): Promise<ExecutionResult> => {
     try {
-      const operation = operations.admit(parameters, {
+      const operation = await operations.admit(parameters, {
         principal,
+        address: exchange.address,
+        tellQuotas: exchange.tellQuotas,
         responseHeaders,
         requestId: `${exchange.requestId}:${index + 1}`,
         signal: exchange.signal,
@@ -235,8 +250,10 @@ async function run(
   const responseHeaders = passHeadersBack ? new ResponseHeaders() : undefined;
   let type: Answer['type'];
   try {
-    const operation = operations.admit(parameters, {
+    const operation = await operations.admit(parameters, {
       principal,
+      address: exchange.address,
+      tellQuotas: exchange.tellQuotas,
       responseHeaders,
       requestId: exchange.requestId,
       signal: exchange.signal,
@@ -258,7 +275,7 @@ async function run(
     }
     const result = await operation.run();
     responseHeaders?.apply(exchange.response, !isStream(result) && result.errors === undefined);
-    if (!isStream(result)) return { result: withStatus(result), type, ofOperation: true };
+    if (!isStream(result)) return { result: withStatus(result), type, ofOperation: !isRefusedByLimit(result) };
     endWith(stopping, principal, exchange.response);
     return { result, type, ofOperation: true };
   } catch (error) {
@@ -283,6 +300,10 @@ function asksOtherwise(error: unknown): boolean {
   return told?.extensions['http'] !== undefined;
 }
 
+/** Whether nothing of it was done because there was too much: clients and proxies go by the status of that. */
+const isRefusedByLimit = ({ data, errors }: ExecutionResult): boolean =>
+  data === undefined && errors?.[0]?.extensions['code'] === 'RATE_LIMITED';
+
 function refused(error: unknown): ExecutionResult {
   const errors = error instanceof OperationRefused ? error.errors : [toGraphQLError(error)];
   return { errors: errors.map((each) => statusOf(each)) };
@@ -305,7 +326,7 @@ function statusOf(error: GraphQLError): GraphQLError {
     source: error.source,
     positions: error.positions,
     path: error.path,
-    extensions: { ...error.extensions, http: { status } },
+    extensions: { ...error.extensions, http: { status, headers: headersOf(error.extensions) } },
   });
 }
 

@@ -25,8 +25,12 @@ export interface HealthSources {
       readonly fetchedAt?: string;
     }[];
   };
+  /** The operator's lists of operations, and what was wrong with their last change; undefined where there are none. */
+  persistedOperations?(): { readonly failure: string | undefined } | undefined;
   /** Ingestion and indexing progress; absent where nothing is ingested. */
   progress?(): Promise<unknown>;
+  /** How many requests each limit has refused since the process began; absent where there are no limits. */
+  refused?(): Readonly<Record<string, number>>;
   /** Longest wait for it, in milliseconds. Default: `HTTP.probeTimeoutMs`. */
   timeoutMs?: number;
 }
@@ -53,12 +57,17 @@ export function health(sources: HealthSources, guard: RequestGuard): Handler {
     const stores = await sources.stores();
     const progress = await withTimeout(sources.progress?.(), sources.timeoutMs ?? HTTP.probeTimeoutMs);
     const supergraph = sources.supergraph();
+    const persistedOperations = sources.persistedOperations?.();
     const states = Object.values(stores)
       .flat()
       .map((store) => store.state);
     sendJson(exchange, status, {
       status: state,
-      degraded: states.includes('down') || supergraph.failure !== undefined || supergraph.unavailable.length > 0,
+      degraded:
+        states.includes('down') ||
+        supergraph.failure !== undefined ||
+        supergraph.unavailable.length > 0 ||
+        persistedOperations?.failure !== undefined,
       stores,
       supergraph: {
         ...supergraph,
@@ -68,6 +77,8 @@ export function health(sources: HealthSources, guard: RequestGuard): Handler {
             : { ...each, ageSeconds: Math.round((Date.now() - Date.parse(each.fetchedAt)) / 1000) },
         ),
       },
+      ...(sources.refused === undefined ? {} : { refused: sources.refused() }),
+      ...(persistedOperations === undefined ? {} : { persistedOperations }),
       ...(progress === undefined ? {} : { progress }),
     });
     return true;

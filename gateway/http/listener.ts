@@ -51,7 +51,7 @@ export function createListener(handlers: readonly Handler[], limits: ListenerLim
           {
             requestId,
             method: request.method,
-            path,
+            path: loggedPath(path),
             status: response.statusCode,
             ms: Math.round((performance.now() - began) * 10) / 10,
           },
@@ -70,7 +70,7 @@ export function createListener(handlers: readonly Handler[], limits: ListenerLim
   const fail = (exchange: Exchange, error: unknown): void => {
     if (exchange.signal.aborted && exchange.response.destroyed) return; // Nobody is there to be told.
     const { status, headers, body } = errorResponse(error, exchange.requestId, (fault) =>
-      logFailure(log, 'A request failed.', fault, exchange, { details: { path: exchange.path } }),
+      logFailure(log, 'A request failed.', fault, exchange, { details: { path: loggedPath(exchange.path) } }),
     );
     if (exchange.response.headersSent)
       exchange.response.destroy(); // Half an answer must not look like a whole one.
@@ -138,4 +138,15 @@ function pathOf(url: string | undefined): string {
   const text = url ?? '/';
   const end = text.search(/[?#]/);
   return end === -1 ? text : text.slice(0, end);
+}
+
+/** Paths of ours that have no names of people's in them. */
+const PLAIN_PATH =
+  /^\/(?:graphql|mcp|health(?:\/[a-z]+)?|runs\/[A-Za-z0-9_-]{1,80}\/events|\.well-known\/[a-z/-]{1,80})$/;
+
+/** What is logged of a path: of others than these its beginning, since names of files, and tokens, come in paths too. */
+function loggedPath(path: string): string {
+  if (path === '/' || PLAIN_PATH.test(path)) return path;
+  const [first] = /^\/[A-Za-z0-9._-]{1,32}(?=\/|$)/.exec(path) ?? [''];
+  return `${first}/…`;
 }

@@ -26,6 +26,7 @@ function queryParameters(url: string, limits: JsonLimits): Record<string, unknow
   };
   return {
     query: parameters.get('query') ?? undefined,
+    documentId: parameters.get('documentId') ?? parameters.get('doc_id') ?? undefined,
     operationName: parameters.get('operationName') ?? undefined,
     variables: json('variables'),
     extensions: json('extensions'),

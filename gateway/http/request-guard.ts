@@ -4,6 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { Asked } from '#gateway/auth/authenticator.ts';
+import type { TrustedProxies } from '#gateway/auth/trusted-proxies.ts';
 
 export interface RequestGuardOptions {
   /** Where clients reach the server, when not where it listens. */
@@ -17,6 +19,8 @@ export interface RequestGuardOptions {
    * development. @default false
    */
   trustsLoopback?: boolean;
+  /** Headers by which proxies say who asks: they are taken out of requests that do not come from one. @default none */
+  onlyOfProxies?: { readonly proxies: TrustedProxies; readonly headers: readonly string[] };
 }
 
 export interface RequestGuard {
@@ -24,7 +28,7 @@ export interface RequestGuard {
    * @throws CodedError `FORBIDDEN` when `Host` is not a name of this server, or when a page of another origin asks;
    *   `BAD_USER_INPUT` when a header is there twice that means one thing
    */
-  check(request: Pick<IncomingMessage, 'headers' | 'method' | 'rawHeaders'>): void;
+  check(request: Pick<IncomingMessage, 'method'> & Asked): void;
   /** Whether `Host` is a name of this server. */
   knowsHost(host: string | undefined): boolean;
   /** Whether a page of this origin may read answers, though it is another site's. */
@@ -46,7 +50,7 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
     ...options.allowedHosts.map((host) => host.toLowerCase()),
   ]);
   const origins = new Set([...options.corsOrigins, ...(publicUrl === undefined ? [] : [publicUrl.origin])]);
-  const { trustsLoopback = false } = options;
+  const { trustsLoopback = false, onlyOfProxies: ofProxies } = options;
   const allows = (origin: string): boolean => trustsLoopback && LOOPBACK_ORIGIN.test(origin);
 
   const knowsHost = (host: string | undefined): boolean => {
@@ -62,8 +66,10 @@ export function requestGuard(options: RequestGuardOptions): RequestGuard {
     knowsHost,
     allowsCrossOrigin: (origin) => options.corsOrigins.includes(origin) || allows(origin),
     explainsRefusals: trustsLoopback,
-    check({ headers, method, rawHeaders }) {
+    check({ headers, method, rawHeaders, socket }) {
       checkSingle(rawHeaders);
+      if (ofProxies !== undefined && !ofProxies.proxies.trusts(socket.remoteAddress))
+        for (const name of ofProxies.headers) delete headers[name]; // Also for those to whom headers are passed on.
       const { host, origin } = headers;
       if (!knowsHost(host)) {
         throw new CodedError('FORBIDDEN', 'The `Host` of the request is not a name of this server.', {

@@ -3,7 +3,9 @@ import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
+import type { Authenticator } from '#gateway/auth/authenticator.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
+import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import type { Route } from '#subgraphs/shared/subgraph.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
@@ -11,13 +13,18 @@ import type { Exchange, Handler } from './exchange.ts';
 
 export interface SubgraphRoutesOptions {
   /** Verifies the callers of routes that ask for it. @throws CodedError `UNAUTHENTICATED` */
-  authenticate(authorization: string | undefined): Promise<Principal>;
+  authenticate: Authenticator['authenticate'];
   /** Aborted when the server stops: event streams are cut, so that their clients resume elsewhere. */
   stopping: AbortSignal;
+  /** Of the callers of such routes, and their streams. @default none */
+  limits?: Pick<RequestLimits, 'operations' | 'enter'> | undefined;
 }
 
 /** Serves `routes`; the longest prefix wins. Bodies stream both ways, so that a file need not fit into memory. */
-export function subgraphRoutes(routes: readonly Route[], { authenticate, stopping }: SubgraphRoutesOptions): Handler {
+export function subgraphRoutes(
+  routes: readonly Route[],
+  { authenticate, stopping, limits }: SubgraphRoutesOptions,
+): Handler {
   setMaxListeners(0, stopping); // Every stream that is open listens.
   const byLength = [...routes].sort((a, b) => b.prefix.length - a.prefix.length);
   return async (exchange) => {
@@ -33,10 +40,22 @@ export function subgraphRoutes(routes: readonly Route[], { authenticate, stoppin
       exchange.request.resume();
       return true;
     }
+    const { request } = exchange;
     const principal =
-      route.authenticated === true ? await authenticate(exchange.request.headers.authorization) : undefined;
-    if (principal !== undefined) exchange.principal = principal;
-    await send(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });
+      route.authenticated === true ? await authenticate(request.headers.authorization, request) : undefined;
+    if (principal === undefined) {
+      await send(exchange, await route.handle(toRequest(exchange, method)), { stopping, principal });
+      return true;
+    }
+    exchange.principal = principal;
+    const asking = { principal, address: exchange.address };
+    await limits?.operations(asking, 1, exchange.tellQuotas);
+    const leave = limits?.enter(asking, 'streams');
+    try {
+      await send(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });
+    } finally {
+      leave?.();
+    }
     return true;
   };
 }

@@ -4,7 +4,7 @@
  * entry is settled only at the revision that was delivered.
  */
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { DELIVERIES } from './deliver.ts';
@@ -139,11 +139,15 @@ class StoreLoop {
     if (!clients.has(OUTBOX_SUBGRAPH) || !clients.has(subgraphOf(this.#store))) return 0;
     const entries = await this.#outbox.claim(this.#store, DELIVERIES[this.#store].batch, this.#leaseSeconds);
     const failures: OutboxFailure[] = [];
+    let code: ErrorCode | undefined;
     const completed: OutboxEntry[] = [];
     for (const [tenantId, ofTenant] of groupByTenant(entries)) {
       for (const { entry, error } of await this.#deliver(tenantId, ofTenant)) {
         if (error === undefined) completed.push(entry);
-        else failures.push(failureOf(entry, error, this.#options.longestRetrySeconds ?? INDEXING.longestRetrySeconds));
+        else {
+          code ??= error.code;
+          failures.push(failureOf(entry, error, this.#options.longestRetrySeconds ?? INDEXING.longestRetrySeconds));
+        }
       }
     }
     await this.#outbox.complete(completed);
@@ -151,7 +155,8 @@ class StoreLoop {
     if (failures.length > 0) {
       const [{ error }] = failures as [OutboxFailure];
       this.#options.log.warn(
-        { store: this.#store, documents: failures.length, error },
+        // What a document was refused for may quote it; its tenant finds it at `indexing`.
+        { store: this.#store, documents: failures.length, code, ...(code === 'BAD_USER_INPUT' ? {} : { error }) },
         'Documents could not be indexed; they will be retried.',
       );
     }
@@ -205,6 +210,7 @@ const STORE_FAULTS: ReadonlySet<string> = new Set([
   'STORE_TIMEOUT',
   'SUBGRAPH_UNAVAILABLE',
   'RATE_LIMITED',
+  'BUDGET_EXCEEDED',
 ]);
 
 function failureOf({ id, revision, attempts }: OutboxEntry, error: CodedError, longestSeconds: number): OutboxFailure {

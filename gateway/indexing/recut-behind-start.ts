@@ -51,4 +51,5 @@ const PASSING: ReadonlySet<string> = new Set([
   'SUBGRAPH_UNAVAILABLE',
   'REQUEST_TIMEOUT',
   'RATE_LIMITED',
+  'BUDGET_EXCEEDED',
 ]);

@@ -2,7 +2,7 @@
 import type { DocumentNode } from 'graphql';
 import { Kind } from 'graphql';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
-import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
 
@@ -23,11 +23,13 @@ export type SubgraphCall = <Data>(
 /**
  * Makes calls with the system principal of the tenant named; `signal` ends those under way.
  * @param timeoutMs longest time for one, in milliseconds
+ * @param who who is said to act, and with which scopes
  */
 export function systemCalls(
   clients: ReadonlyMap<string, SubgraphClient>,
   signal: AbortSignal,
   timeoutMs = INDEXING.callTimeoutMs,
+  { subject, scopes }: Pick<Principal, 'subject' | 'scopes'> = { subject: 'system:indexing', scopes: [] },
 ): SubgraphCall {
   return async <Data>(
     subgraph: string,
@@ -43,7 +45,7 @@ export function systemCalls(
       operationType: operation?.kind === Kind.OPERATION_DEFINITION ? operation.operation : 'query',
       variables,
       context: createRequestContext(
-        { tenantId, subject: 'system:indexing', roles: [], scopes: [], system: true },
+        { tenantId, subject, roles: [], scopes, system: true },
         { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) },
       ),
     });

@@ -38,6 +38,8 @@ export interface MountedSubgraphs {
   readonly byName: ReadonlyMap<string, Promise<MountedSubgraph>>;
   /** All of them, once they are mounted; rejects with what failed first. */
   readonly all: Promise<readonly MountedSubgraph[]>;
+  /** What they provide to one another, here or apart; each is there once its provider is. */
+  readonly ports: Readonly<Partial<Ports>>;
   /** How clients of them, and of those elsewhere, are made. */
   readonly clients: ClientOptions;
 }
@@ -76,5 +78,5 @@ export function mountInOrder(options: MountOptions): MountedSubgraphs {
   }
   const all = Promise.all(byName.values());
   all.catch(() => undefined); // Whoever awaits it is told; until then it must not count as unhandled.
-  return { byName, all, clients };
+  return { byName, all, ports, clients };
 }

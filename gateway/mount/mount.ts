@@ -4,6 +4,7 @@
  */
 import type { GraphModelSubgraph } from '#subgraphs/graph-model/index.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
 import { SUBGRAPH_NAMES, type Subgraph, type SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
@@ -18,15 +19,19 @@ export interface MountDeps {
   /** `undefined` when PostgreSQL is switched off. */
   readonly postgres: Postgres | undefined;
   readonly objectSigningKey: string;
+  /** What API keys are made and verified with: the first makes them. */
+  readonly apiKeyPeppers: readonly [string, ...string[]];
   /** Where clients reach the server; known once it listens. */
   readonly publicBaseUrl: () => string;
   readonly log: Logger;
+  /** Whether there may be one more call of a model that costs tokens. @throws CodedError `RATE_LIMITED` @default there may */
+  readonly mayCallModel?: ((context: RequestContext) => Promise<void>) | undefined;
   /** Threads for what would keep the event loop busy. @default each subgraph has its own */
   readonly work?: WorkPool | undefined;
 }
 
 /**
- * In an order in which each finds its ports provided: relational records usage, inference embeds, object archives. What runs
+ * In an order in which each finds its ports provided: relational records usage and tells what is shared, inference embeds, object archives. What runs
  * provide, relational asks for when it needs it.
  */
 export const MOUNT_ORDER: readonly SubgraphName[] = ['relational', 'object', 'inference', 'graph', 'vector', 'runs'];
@@ -34,11 +39,14 @@ export const MOUNT_ORDER: readonly SubgraphName[] = ['relational', 'object', 'in
 type Mount = (deps: MountDeps, ports: Partial<Ports>) => Promise<Subgraph>;
 
 const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
-  relational: async ({ config, postgres, work }, ports) => {
+  relational: async ({ config, postgres, work, apiKeyPeppers, log }, ports) => {
     const { createRelational } = await import('#subgraphs/relational/index.ts');
-    return createRelational({ maxTokens: config.stores.maxTokens }, { postgres, work, runs: () => ports.runLookup });
+    return createRelational(
+      { ...config.bounds.relational, maxTokens: config.stores.maxTokens, apiKeyPeppers },
+      { postgres, work, runs: () => ports.runLookup, log: logTo(log, 'relational') },
+    );
   },
-  graph: async ({ config, postgres }) => {
+  graph: async ({ config, postgres }, { shares }) => {
     const { createGraph } = await import('#subgraphs/graph/index.ts');
     const { neo4j } = config.stores;
     if (neo4j === 'off') return createGraph({}, {});
@@ -48,10 +56,10 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         ...config.bounds.graph,
         ...(neo4j === undefined ? {} : { neo4j: { ...config.bounds.neo4j, ...neo4j, password } }),
       },
-      { postgres },
+      { postgres, shares },
     );
   },
-  vector: async ({ config, postgres, work, log }, { embedder }) => {
+  vector: async ({ config, postgres, work, log }, { embedder, shares }) => {
     const { createVector } = await import('#subgraphs/vector/index.ts');
     const { qdrant, vectorCollection: collection, pgvector } = config.stores;
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
@@ -62,40 +70,37 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         pgvector,
         ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),
       },
-      { postgres, embedder: needed(embedder, 'embedder'), work, log: logTo(log, 'vector') },
+      { postgres, embedder: needed(embedder, 'embedder'), shares, work, log: logTo(log, 'vector') },
     );
   },
-  object: async ({ config, objectSigningKey, publicBaseUrl }) => {
+  object: async ({ config, objectSigningKey, publicBaseUrl }, { shares }) => {
     const { createObject } = await import('#subgraphs/object/index.ts');
     const { s3 } = config.stores;
     if (s3 === 'off') return createObject({ driver: { kind: 'off' } });
     const gateway = { signingKey: new TextEncoder().encode(objectSigningKey), publicBaseUrl };
-    if (s3 !== undefined)
-      return createObject({
-        ...config.bounds.object,
-        driver: {
-          kind: 's3',
-          ...s3,
-          accessKey: current(config, 'S3_ACCESS_KEY')!,
-          secretKey: current(config, 'S3_SECRET_KEY')!,
-          gateway,
-        },
-      });
-    return createObject({
-      ...config.bounds.object,
-      driver: { kind: 'files', dataDir: config.dataDir, ...gateway },
-    });
+    const driver =
+      s3 === undefined
+        ? ({ kind: 'files', dataDir: config.dataDir, ...gateway } as const)
+        : ({
+            kind: 's3',
+            ...s3,
+            accessKey: current(config, 'S3_ACCESS_KEY')!,
+            secretKey: current(config, 'S3_SECRET_KEY')!,
+            gateway,
+          } as const);
+    return createObject({ ...config.bounds.object, driver }, { shares });
   },
-  inference: async ({ config, log, work }, { usageSink }) => {
+  inference: async ({ config, postgres, log, work, mayCallModel: mayCall }, { usageSink }) => {
     const { createInference } = await import('#subgraphs/inference/index.ts');
     const { models } = config.stores;
-    const ports = { usageSink, work, log: logTo(log, 'inference') };
+    const ports = { usageSink, postgres, mayCall, work, log: logTo(log, 'inference') };
     if (models === 'off') return createInference({ ...config.bounds.inference, embeddings: 'off' }, ports);
     if (models === undefined) return createInference({ ...config.bounds.inference, embeddings: 'hashing' }, ports);
     const { baseUrl, embeddingBaseUrl, embeddingModel, chatModel, rerankModel } = models;
     return createInference(
       {
         ...config.bounds.inference,
+        ...config.modelBudgets,
         openai: {
           baseUrl: (baseUrl ?? embeddingBaseUrl)!,
           apiKey: current(config, 'OPENAI_API_KEY'),

@@ -2,7 +2,22 @@
 import { Kind, parse, type DocumentNode, type ExecutionResult } from 'graphql';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
-import type { ArchiveSink, Embedder, Ports, RunLookup, UsageSink } from '#subgraphs/shared/ports.ts';
+import type {
+  ArchiveSink,
+  AuditSink,
+  Embedder,
+  EndedKey,
+  KeyStore,
+  KnownKey,
+  Ports,
+  RunLookup,
+  SharedDocument,
+  ShareLookup,
+  UsageSink,
+} from '#subgraphs/shared/ports.ts';
+import { SHARED } from '#subgraphs/shared/bounds.ts';
+import { projectOf } from '#subgraphs/shared/tenant-id.ts';
+import { SPENDING } from '#subgraphs/shared/scopes.ts';
 import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 
@@ -12,15 +27,43 @@ const RECORD_USAGE = parse(
 );
 const PUT_OBJECT = parse('mutation PutObject($input: PutObjectInput!) { putObject(input: $input) { __typename } }');
 
+const VERIFY_KEYS = parse(
+  'query VerifyKeys($keys: [PresentedApiKeyInput!]!) { verifiedApiKeys(keys: $keys) { id tenantId scopes expiresAt } }',
+);
+const SHARED_DOCUMENTS = parse(
+  'query SharedDocuments($first: Int!) { sharedDocuments(first: $first) { documentId tenantId } }',
+);
+const SHARED_OBJECTS = parse('query SharedObjects($keys: [String!]!) { sharedObjects(keys: $keys) { key tenantId } }');
+const ENDED_KEY = parse(
+  'query EndedKey($key: PresentedApiKeyInput!) { endedApiKey(key: $key) { id tenantId reason } }',
+);
+const AUDIT_REFUSED = parse(
+  'mutation AuditRefused($input: AuditRefusedInput!) { auditRefused(input: $input) { __typename } }',
+);
 const RUN = parse('query RunExists($id: ID!) { run(id: $id) { id } }');
 
 /** What `client` provides to others, when it is the subgraph `name`. */
 export async function remotePorts(name: SubgraphName, client: SubgraphClient): Promise<Partial<Ports>> {
   if (name === 'inference') return { embedder: await remoteEmbedder(client) };
-  if (name === 'relational') return { usageSink: remoteUsageSink(client) };
+  if (name === 'relational')
+    return {
+      usageSink: remoteUsageSink(client),
+      keyStore: remoteKeyStore(client),
+      auditSink: remoteAuditSink(client),
+      shares: remoteShares(client),
+    };
   if (name === 'object') return { archiveSink: remoteArchiveSink(client) };
   if (name === 'runs') return { runLookup: remoteRunLookup(client) };
   return {};
+}
+
+/**
+ * The caller as one who may have texts embedded: whoever may search may have his words turned into a vector, as in one
+ * process, without a scope for models.
+ */
+function embedding(caller: RequestContext): RequestContext {
+  const { anonymous: _, ...principal } = caller.principal;
+  return { ...caller, principal: { ...principal, scopes: [...principal.scopes, SPENDING] } };
 }
 
 type Embedded = { embed: { model: string; dimensions: number; vector: number[] }[] | null };
@@ -41,7 +84,7 @@ async function remoteEmbedder(client: SubgraphClient): Promise<Embedder> {
     async embed(caller, input) {
       if (input.length === 0 && model !== undefined)
         return { model: model.name, dimensions: model.dimensions ?? 0, vectors: [] };
-      const { embed } = await call<Embedded>(client, EMBED, { input }, caller);
+      const { embed } = await call<Embedded>(client, EMBED, { input }, embedding(caller));
       const [first] = embed ?? [];
       if (first === undefined)
         throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${client.name} embedded nothing.`);
@@ -67,6 +110,12 @@ const remoteUsageSink = (client: SubgraphClient): UsageSink => ({
   },
 });
 
+const remoteAuditSink = (client: SubgraphClient): AuditSink => ({
+  async refused(context, actions) {
+    await call(client, AUDIT_REFUSED, { input: { actions: actions.map((action) => ({ ...action })) } }, context);
+  },
+});
+
 const remoteArchiveSink = (client: SubgraphClient): ArchiveSink => ({
   async put(context, key, contentType, body) {
     await call(
@@ -82,6 +131,50 @@ const remoteRunLookup = (client: SubgraphClient): RunLookup => ({
   async exists(context, id) {
     const { run } = await call<{ run: object | null }>(client, RUN, { id }, context);
     return run !== null;
+  },
+});
+
+/** Asked about the caller by the gateway itself; of callers without a project, nobody is asked. */
+const remoteShares = (client: SubgraphClient): ShareLookup => ({
+  async documents(context) {
+    if (projectOf(context.principal.tenantId) === undefined) return [];
+    const { sharedDocuments } = await call<{ sharedDocuments: SharedDocument[] | null }>(
+      client,
+      SHARED_DOCUMENTS,
+      { first: SHARED.sharedDocuments },
+      asSystem(context),
+    );
+    return sharedDocuments ?? [];
+  },
+  async objects(context, keys) {
+    if (projectOf(context.principal.tenantId) === undefined) return new Map();
+    const { sharedObjects } = await call<{ sharedObjects: { key: string; tenantId: string }[] | null }>(
+      client,
+      SHARED_OBJECTS,
+      { keys },
+      asSystem(context),
+    );
+    return new Map(sharedObjects?.map(({ key, tenantId }) => [key, tenantId]));
+  },
+});
+
+const asSystem = (caller: RequestContext): RequestContext => ({
+  ...caller,
+  principal: { ...caller.principal, system: true },
+});
+
+type VerifiedKeys = { verifiedApiKeys: ((Omit<KnownKey, 'expiresAt'> & { expiresAt: string }) | null)[] | null };
+
+const remoteKeyStore = (client: SubgraphClient): KeyStore => ({
+  async verify(context, keys) {
+    const { verifiedApiKeys } = await call<VerifiedKeys>(client, VERIFY_KEYS, { keys }, context);
+    if (verifiedApiKeys?.length !== keys.length)
+      throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${client.name} did not tell which keys hold.`);
+    return verifiedApiKeys.map((key) => (key === null ? undefined : { ...key, expiresAt: Date.parse(key.expiresAt) }));
+  },
+  async ended(context, key) {
+    const { endedApiKey } = await call<{ endedApiKey: EndedKey | null }>(client, ENDED_KEY, { key }, context);
+    return endedApiKey ?? undefined;
   },
 });
 

@@ -1,5 +1,12 @@
 /** The specifications that a supergraph uses, and under which names: https://specs.apollo.dev/link/v1.0. */
-import { Kind, type ConstDirectiveNode, type ConstValueNode, type DocumentNode } from 'graphql';
+import {
+  Kind,
+  type ConstDirectiveNode,
+  type ConstValueNode,
+  type DirectiveNode,
+  type DocumentNode,
+  type ValueNode,
+} from 'graphql';
 
 /** One `@link` of a supergraph's schema. */
 export interface Link {
@@ -35,8 +42,11 @@ export function linksOf(supergraph: DocumentNode): Link[] {
 }
 
 /** The value of a directive's argument; undefined where it is not given. */
-export const argumentOf = (directive: ConstDirectiveNode, name: string): ConstValueNode | undefined =>
-  directive.arguments?.find((given) => given.name.value === name)?.value;
+export function argumentOf(directive: ConstDirectiveNode, name: string): ConstValueNode | undefined;
+export function argumentOf(directive: DirectiveNode, name: string): ValueNode | undefined;
+export function argumentOf(directive: DirectiveNode, name: string): ValueNode | undefined {
+  return directive.arguments?.find((given) => given.name.value === name)?.value;
+}
 
 /** The name of a specification: the last part of its URL that is not a version. */
 export const featureOf = (url: string): string => url.replace(/\/v\d+(\.\d+)*$/, '').replace(/^.*\//, '');

@@ -44,6 +44,8 @@ export interface NormalisedOperation {
    * does.
    */
   readonly deferConditions: readonly string[] | undefined;
+  /** The same of `@stream`. */
+  readonly streamConditions: readonly string[] | undefined;
   /** Values of the variables that stand for literals. */
   readonly literals: Readonly<Record<string, unknown>>;
   /** Where those literals stand in the client's text, by the same names. */
@@ -78,6 +80,8 @@ export function normaliseOperation(
     // A stream's events are whole: a server may ignore `@defer`.
     deferConditions:
       normaliser.defers && source.operation !== 'subscription' ? [...normaliser.deferConditions].sort() : undefined,
+    streamConditions:
+      normaliser.streams && source.operation !== 'subscription' ? [...normaliser.streamConditions].sort() : undefined,
     literals: normaliser.lifter.values,
     literalPlaces: normaliser.lifter.places,
     responseNames: normaliser.responseNames,
@@ -107,7 +111,9 @@ class Normaliser {
   readonly lifter: LiteralLifter;
   readonly conditions = new Set<string>();
   readonly deferConditions = new Set<string>();
+  readonly streamConditions = new Set<string>();
   defers = false;
+  streams = false;
   introspects = false;
   readonly #schema: GraphQLSchema;
   readonly #reserved: ReservedNames;
@@ -300,19 +306,26 @@ class Normaliser {
   /** Only the directives that decide what is selected, and when. */
   #directives(directives: readonly DirectiveNode[] | undefined): DirectiveNode[] {
     return (directives ?? [])
-      .filter(({ name }) => name.value === 'skip' || name.value === 'include' || name.value === 'defer')
+      .filter(({ name }) => DECIDING.has(name.value))
       .map((directive) => {
-        const isDefer = directive.name.value === 'defer';
-        if (isDefer) this.defers = true;
+        const name = directive.name.value;
+        if (name === 'defer') this.defers = true;
+        if (name === 'stream') this.streams = true;
         return {
           ...directive,
           arguments: directive.arguments?.map((argument) => {
             const value = this.#value(argument.value);
-            if (value.kind === Kind.VARIABLE) (isDefer ? this.deferConditions : this.conditions).add(value.name.value);
+            if (value.kind === Kind.VARIABLE && argument.name.value === 'if')
+              this.#conditionsOf(name).add(value.name.value);
             return { ...argument, value };
           }),
         };
       });
+  }
+
+  #conditionsOf(directive: string): Set<string> {
+    if (directive === 'defer') return this.deferConditions;
+    return directive === 'stream' ? this.streamConditions : this.conditions;
   }
 
   /** The subgraphs' own, with their literals lifted. */
@@ -353,6 +366,9 @@ class Normaliser {
     return isCompositeType(type) ? type : otherwise;
   }
 }
+
+/** The directives that decide what is selected, and when it comes. */
+const DECIDING: ReadonlySet<string> = new Set(['skip', 'include', 'defer', 'stream']);
 
 const responseNameOf = ({ alias, name }: FieldNode): string => alias?.value ?? name.value;
 

@@ -11,6 +11,7 @@
 import type { QueryPlan } from '@apollo/query-planner';
 import { Kind, parse, print, type ConstDirectiveNode, type DefinitionNode, type DocumentNode } from 'graphql';
 import { directivePlacesOf, restoreDirectives, withPassedLocations } from './executable-directives.ts';
+import { withIncrementalDirectives } from './incremental-directives.ts';
 import { oneOfObjectsOf, withOneOf, withoutOneOf } from './one-of.ts';
 import { standInForRequired, type RequiredFields } from './required-fields.ts';
 import { restoreRequired } from './restore-required.ts';
@@ -42,7 +43,8 @@ export function preparePlanning(supergraphSdl: string): PlanningSupergraph {
     oneOf.size > 0 || document.definitions.some((definition, index) => definition !== source.definitions[index]);
   return {
     sdl: isChanged ? print(document) : supergraphSdl,
-    apiSdl: (planners) => withOneOf(withPassedLocations(withoutStandIns(planners, required)), oneOf),
+    apiSdl: (planners) =>
+      withIncrementalDirectives(withOneOf(withPassedLocations(withoutStandIns(planners, required)), oneOf)),
     restore: (plan, operation) => restoreDirectives(restoreRequired(plan, required), operation, places),
   };
 }

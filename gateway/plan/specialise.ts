@@ -26,6 +26,7 @@ import { PLAN } from '#gateway/bounds/plan.ts';
 import { passedOn } from './executable-directives.ts';
 import type { OperationPart } from './flatten.ts';
 import type { NormalisedOperation } from './normalise.ts';
+import { isStreamed, streamedFieldsOf, withoutStreams, type StreamedField } from './streamed-fields.ts';
 
 /** An operation without conditions. */
 export interface SpecialisedOperation {
@@ -43,6 +44,8 @@ export interface SpecialisedOperation {
    * Undefined when nothing is. The `@defer` left in `operation` have the engine's labels, and `fragments` is empty.
    */
   readonly labels: ReadonlyMap<string, string | undefined> | undefined;
+  /** The lists that may come item by item; undefined when there are none. */
+  readonly streams: readonly StreamedField[] | undefined;
 }
 
 interface Part extends OperationPart {
@@ -56,13 +59,15 @@ type Variables = Readonly<Record<string, unknown>>;
  * @param incremental whether parts may be deferred
  */
 export function conditionKey(
-  { conditions, deferConditions }: NormalisedOperation,
+  { conditions, deferConditions, streamConditions }: NormalisedOperation,
   variables: Variables,
   incremental: boolean,
 ): string {
-  const chosen = conditions.map((name) => (variables[name] === true ? '1' : '0')).join('');
-  if (!incremental || deferConditions === undefined) return chosen;
-  return `${chosen} ${deferConditions.map((name) => (variables[name] === false ? '0' : '1')).join('')}`;
+  const chosen =
+    conditions.length === 0 ? '' : conditions.map((name) => (variables[name] === true ? '1' : '0')).join('');
+  if (!incremental || (deferConditions === undefined && streamConditions === undefined)) return chosen;
+  const held = [...(deferConditions ?? []), ...(streamConditions ?? [])];
+  return `${chosen} ${held.map((name) => (variables[name] === false ? '0' : '1')).join('')}`;
 }
 
 /**
@@ -77,7 +82,13 @@ export function specialiseOperation(
 ): SpecialisedOperation {
   const deferred =
     incremental && normalised.deferConditions !== undefined ? deferParts(normalised, variables, schema) : undefined;
-  const chosen = deferred ?? choose(normalised, variables);
+  const streamed = incremental && normalised.streamConditions !== undefined;
+  const withStreams = deferred ?? choose(normalised, variables, streamed);
+  const streams = streamed ? streamedFieldsOf(withStreams, schema) : [];
+  // With them, variables that nothing else uses.
+  const chosen: Part = streamed
+    ? { ...withUsedVariables(withoutStreams(withStreams)), labels: withStreams.labels }
+    : withStreams;
   const planned = normalised.introspects ? withoutIntrospection(chosen) : chosen;
   const part = partToPlan(planned);
   return {
@@ -87,6 +98,7 @@ export function specialiseOperation(
     fragments: chosen.fragments,
     responseNames: normalised.responseNames,
     labels: chosen.labels,
+    streams: streams.length === 0 ? undefined : streams,
   };
 }
 
@@ -101,17 +113,20 @@ export function partToPlan(part: OperationPart | undefined): OperationPart | und
 
 /**
  * The text to plan.
- * @param opened selection sets that ask for the type name besides
+ * @param additions what selection sets ask for besides
  */
-export function textOf({ operation, fragments }: OperationPart, opened?: ReadonlySet<SelectionSetNode>): string {
+export function textOf(
+  { operation, fragments }: OperationPart,
+  additions?: ReadonlyMap<SelectionSetNode, readonly SelectionNode[]>,
+): string {
   const definitions = [operation, ...fragments.values()].map((definition) =>
     visit(definition, {
       SelectionSet: {
-        // On leaving, a set in which something has changed is another; so the opened ones change on entering.
-        enter: (node) =>
-          opened?.has(node) === true
-            ? { ...node, selections: [TYPENAME, STAYING_TYPENAME, ...node.selections] }
-            : undefined,
+        // On leaving, a set in which something has changed is another; so what is added is added on entering.
+        enter(node) {
+          const added = additions?.get(node);
+          return added === undefined ? undefined : { ...node, selections: [...added, ...node.selections] };
+        },
         // GraphQL has no empty selection sets; the type name costs the least.
         leave: (node) => (node.selections.length > 0 ? undefined : { ...node, selections: [TYPENAME] }),
       },
@@ -123,13 +138,14 @@ export function textOf({ operation, fragments }: OperationPart, opened?: Readonl
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };
 
 /**
- * The planner ties the first type name of a selection set to the field beside it, and leaves both out together; a
- * second one stays.
+ * Leaves out what is skipped, and with it the fragments and variables that nothing else uses.
+ * @param streamed whether `@stream` stays where it holds
  */
-const STAYING_TYPENAME: FieldNode = { ...TYPENAME, alias: { kind: Kind.NAME, value: '_typename' } };
-
-/** Leaves out what is skipped, and with it the fragments and variables that nothing else uses. */
-function choose({ operation, fragments, conditions }: NormalisedOperation, variables: Variables): Part {
+function choose(
+  { operation, fragments, conditions }: NormalisedOperation,
+  variables: Variables,
+  streamed: boolean,
+): Part {
   const kept = new Map<string, FragmentDefinitionNode>();
   const selectionSetOf = (selectionSet: SelectionSetNode): SelectionSetNode => ({
     kind: Kind.SELECTION_SET,
@@ -147,7 +163,7 @@ function choose({ operation, fragments, conditions }: NormalisedOperation, varia
       }
       return { ...selection, directives: [] };
     }
-    const directives = passedOn(selection.directives);
+    const directives = [...passedOn(selection.directives), ...(streamed ? streamsIn(selection, variables) : [])];
     if (selection.selectionSet === undefined) return { ...selection, directives } as FieldNode;
     return { ...selection, directives, selectionSet: selectionSetOf(selection.selectionSet) } as SelectionNode;
   };
@@ -191,7 +207,7 @@ function deferParts(
       return [
         {
           ...selection,
-          directives: passedOn(selection.directives),
+          directives: [...passedOn(selection.directives), ...streamsIn(selection, variables)],
           selectionSet: selection.selectionSet && selectionSetOf(selection.selectionSet, below),
         },
       ];
@@ -238,6 +254,9 @@ function deferParts(
   if (labels.size === 0 || count > PLAN.inlinedSelections) return undefined;
   return { ...withUsedVariables({ operation: { ...operation, selectionSet }, fragments: new Map() }), labels };
 }
+
+const streamsIn = ({ directives }: SelectionNode, variables: Variables): DirectiveNode[] =>
+  (directives ?? []).filter((directive) => directive.name.value === 'stream' && isStreamed(directive, variables));
 
 function isDeferred(defer: DirectiveNode, variables: Variables): boolean {
   const condition = defer.arguments?.find(({ name }) => name.value === 'if')?.value;

@@ -26,12 +26,18 @@ export class VariablesError extends Error {
   readonly errors: readonly GraphQLError[];
 
   constructor(errors: readonly GraphQLError[]) {
-    super(errors.map(({ message }) => message).join('\n'));
+    super(errors.map(({ message }) => shortened(message)).join('\n'));
     this.errors = errors.map(
-      ({ message, nodes }) => new GraphQLError(message, { nodes, extensions: { code: 'BAD_USER_INPUT' } }),
+      ({ message, nodes }) => new GraphQLError(shortened(message), { nodes, extensions: { code: 'BAD_USER_INPUT' } }),
     );
   }
 }
+
+/** graphql-js quotes the value and its path as a whole, which may be megabytes, for each error. */
+const shortened = (message: string): string =>
+  message.length <= PLAN.quotedCharacters
+    ? message
+    : `${message.slice(0, PLAN.quotedCharacters / 2)} … ${message.slice(-PLAN.quotedCharacters / 2)}`;
 
 const NONE = Object.freeze(Object.create(null) as Record<string, unknown>);
 

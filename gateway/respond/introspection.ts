@@ -67,15 +67,16 @@ export function introspecting(
   variables: Readonly<Record<string, unknown>>,
   errors: ResponseErrors,
 ): Introspect {
-  const known = new Map<DocumentNode, Introspected>();
+  /** Made when something is asked: hardly any operation does. */
+  let known: Map<DocumentNode, Introspected> | undefined;
   return (question) => {
-    let introspected = known.get(question);
+    let introspected = known?.get(question);
     if (introspected === undefined) {
       const { data, errors: failures = [] } = executeSync({ schema, document: question, variableValues: variables });
       for (const error of failures) errors.add(error.message, error);
       const value = data?.[ANSWER] ?? null;
       introspected = { value, text: jsonOf(value) };
-      known.set(question, introspected);
+      (known ??= new Map<DocumentNode, Introspected>()).set(question, introspected);
     }
     return introspected;
   };

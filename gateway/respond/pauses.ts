@@ -61,6 +61,8 @@ export class Progress {
 export interface Turns {
   /** The tenant, between which turns go round. */
   readonly key: string;
+  /** When the operation began, see `nextTurn`. */
+  readonly began: number;
   /** Why it is to end; undefined as long as somebody waits for the answer. */
   ended(): CodedError | undefined;
 }
@@ -70,11 +72,11 @@ export interface Turns {
  * @param outcome what the output gave first
  * @throws what ended it
  */
-export async function finish(outcome: unknown, progress: Progress, { key, ended }: Turns): Promise<unknown> {
+export async function finish(outcome: unknown, progress: Progress, turns: Turns): Promise<unknown> {
   let result = outcome;
   while (result === PAUSED) {
-    await nextTurn(key);
-    const error = ended();
+    await nextTurn(turns.key, turns.began);
+    const error = turns.ended();
     if (error !== undefined) throw error;
     progress.isDue = false;
     const { steps } = progress;

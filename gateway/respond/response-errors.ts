@@ -27,18 +27,23 @@ interface Told {
 export class ResponseErrors {
   /** Of the answer, of which errors are a part. */
   readonly budget: Budget | undefined;
+  /** How many are told. */
+  readonly #most: number;
   readonly #list: GraphQLError[] = [];
   #isFull = false;
-  readonly #known = new Set<string>();
+  // Most answers have no errors: what follows is made with the first that needs it.
+  #known: Set<string> | undefined;
   /** By what failed, and by what was said. */
-  readonly #failures = new Map<object, Map<string, Told>>();
+  #failures: Map<object, Map<string, Told>> | undefined;
   /** The places of errors that have several. */
-  readonly #places = new Map<GraphQLError, Map<string, Path>>();
+  #places: Map<GraphQLError, Map<string, Path>> | undefined;
   /** Texts of the paths of all errors, and of all that leads to them; made when first asked for. */
   #index: { leading: Set<string>; exact: Set<string> } | undefined;
 
-  constructor(budget?: Budget) {
+  /** @param told how many errors of the same answer there are besides */
+  constructor(budget?: Budget, told = 0) {
     this.budget = budget;
+    this.#most = (budget?.limits.errors ?? Infinity) - told;
   }
 
   /** What the client is told, in order. Where something was left out, the last says so. */
@@ -53,9 +58,8 @@ export class ResponseErrors {
 
   /** @throws CodedError `QUERY_TOO_COSTLY` when the answer has become too large by its errors */
   add(message: string, parts: ToldErrorParts): void {
-    const most = this.budget?.limits.errors ?? Infinity;
-    if (this.#list.length >= most) {
-      if (!this.#isFull) this.#list.push(tooMany(most));
+    if (this.#list.length >= this.#most) {
+      if (!this.#isFull) this.#list.push(tooMany(this.budget!.limits.errors!));
       this.#isFull = true;
       return;
     }
@@ -71,6 +75,7 @@ export class ResponseErrors {
    */
   addOnce({ message, ...parts }: Failure, path: Path): void {
     const key = JSON.stringify([path, message, parts.extensions?.code]);
+    this.#known ??= new Set();
     if (this.#known.has(key)) return;
     this.#known.add(key);
     this.add(message, { ...parts, path: path.length === 0 ? undefined : path });
@@ -80,8 +85,11 @@ export class ResponseErrors {
    * Adds one error for all places that a failure left without a value: at the path that leads to all of them, with their
    * number in `extensions.affected`; at the place itself where it is one.
    * @param of what failed: what is said of the same again, such as by another batch of a fetch, is told with it
+   * @param areDue whether the places are what became of earlier ones that lead to them: of what only the plan fetched, and
+   *   they require
    */
-  addFailure(of: object, { message, ...parts }: Failure, places: Iterable<Path>): void {
+  addFailure(of: object, { message, ...parts }: Failure, places: Iterable<Path>, areDue = false): void {
+    this.#failures ??= new Map();
     let byText = this.#failures.get(of);
     if (byText === undefined) this.#failures.set(of, (byText = new Map<string, Told>()));
     const text = JSON.stringify([message, parts.extensions?.code]);
@@ -94,6 +102,7 @@ export class ResponseErrors {
       all.set(key, place);
       common = common === undefined ? place : commonPath(common, place);
     }
+    if (areDue && common !== undefined && leaveOutLeading(all)) common = [...all.values()].reduce(commonPath);
     if (common === undefined) return;
     const told: ToldErrorParts = {
       ...parts,
@@ -106,13 +115,13 @@ export class ResponseErrors {
     const error = this.#list[index];
     if (error === undefined || (known === undefined && this.#isFull)) return; // One too many.
     byText.set(text, { index, places: all, common });
-    this.#places.set(error, all);
+    (this.#places ??= new Map<GraphQLError, Map<string, Path>>()).set(error, all);
     this.#index = undefined;
   }
 
   /** Where the answer lacks something because of the error. */
   placesOf(error: GraphQLError): Iterable<Path> {
-    return this.#places.get(error)?.values() ?? [error.path ?? []];
+    return this.#places?.get(error)?.values() ?? [error.path ?? []];
   }
 
   /** Whether an error at, above or below `path` says why there is nothing at `path`. */
@@ -142,6 +151,14 @@ function tooMany(most: number): GraphQLError {
 function addTo(index: { leading: Set<string>; exact: Set<string> }, path: Path): void {
   index.exact.add(JSON.stringify(path));
   for (let length = path.length; length > 0; length--) index.leading.add(JSON.stringify(path.slice(0, length)));
+}
+
+/** @returns whether there were places that lead to others */
+function leaveOutLeading(places: Map<string, Path>): boolean {
+  const { size } = places;
+  for (const place of [...places.values()])
+    for (let length = place.length - 1; length >= 0; length--) places.delete(JSON.stringify(place.slice(0, length)));
+  return places.size < size;
 }
 
 /** What both paths begin with. */

@@ -54,6 +54,18 @@ export function completeFields(
   return answer;
 }
 
+/** Completes items one by one, up to the first that cannot be shown, whose error is then reported. */
+export function completeEach(values: readonly unknown[], plan: ValuePlan, run: ShapeRun): unknown[] {
+  const items: unknown[] = [];
+  for (let index = 0; index < values.length; index++) {
+    const item = complete(values[index], plan, index, run);
+    if (item === undefined) break;
+    items.push(item);
+    if (index % RESPOND.leaves === RESPOND.leaves - 1 && run.progress.count()) run.progress.charge();
+  }
+  return items;
+}
+
 function deferredPart(
   { label, applies, type }: DeferredPlan,
   data: Data,

@@ -31,7 +31,7 @@ import { introspectionAt, type Introspect } from './introspection.ts';
 import { leafCheck, type LeafCheck } from './leaves.ts';
 import { finish, PAUSED, Progress, type Turns } from './pauses.ts';
 import type { ResponseErrors } from './response-errors.ts';
-import { completeFields } from './shape-objects.ts';
+import { completeEach, completeFields } from './shape-objects.ts';
 import {
   DENIED,
   INTROSPECTION,
@@ -39,6 +39,7 @@ import {
   LIST,
   OBJECT,
   STRING,
+  planForType,
   TYPENAME,
   type Data,
   type DeferredPart,
@@ -116,6 +117,43 @@ export class ResponseShape {
     return shaped === PAUSED ? finish(shaped, run.progress, turns).then(finished) : finished(shaped);
   }
 
+  /**
+   * Shapes items of a list that come behind those before them.
+   * @param data what the plan gathered of them: in the list's place only they
+   * @param path the list's, in the data
+   * @param deferred where their parts that come later are noted
+   * @returns the items up to the first that must not be null and is, whose error is then reported
+   * @throws CodedError `QUERY_TOO_COSTLY`
+   */
+  applyItems(
+    data: Data,
+    path: readonly string[],
+    errors: ResponseErrors,
+    introspect: Introspect,
+    deferred: DeferredPart[],
+  ): unknown[] {
+    let plans: ObjectPlan[] = [this.#root];
+    let object = data;
+    const at: string[] = [];
+    for (const key of path) {
+      const field = fieldOf(plans, key, object);
+      if (field === undefined) return [];
+      at.push(field.to);
+      const { type, item } = field.value;
+      if (item !== undefined) {
+        const progress = new Progress(errors.budget, false);
+        const run: ShapeRun = { errors, introspect, deferred, path: at, depth: at.length, progress };
+        const items = completeEach(object[key] as unknown[], item, run);
+        progress.spend();
+        return items;
+      }
+      object = object[key] as Data;
+      const below = type && planForType(type, object.__typename);
+      plans = below === undefined ? [] : [below];
+    }
+    return [];
+  }
+
   /** The same as JSON text; nothing is deferred. */
   write(data: Data, errors: ResponseErrors, turns: Turns, introspect: Introspect): string | Promise<string> {
     // All in one literal: an object that is spread together is slower to reach for every value of the answer.
@@ -129,14 +167,9 @@ export class ResponseShape {
       text: '',
       charged: 0,
     };
-    const finished = (outcome: unknown): string => {
-      count(run);
-      run.progress.spend();
-      chargeWide(run.text, errors.budget);
-      return outcome === WRITTEN ? run.text : 'null';
-    };
     const outcome = writeFields(data, this.#root, run);
-    return outcome === PAUSED ? finish(outcome, run.progress, turns).then(finished) : finished(outcome);
+    if (outcome !== PAUSED) return textOf(run, outcome);
+    return finish(outcome, run.progress, turns).then((resumed) => textOf(run, resumed));
   }
 
   /** The fields of an object of `type`, in the order in which they are first selected. */
@@ -299,6 +332,21 @@ export class ResponseShape {
   }
 }
 
+/** The field of an object, wherever in its parts it is. */
+function fieldOf(plans: readonly ObjectPlan[], key: string, object: Data): FieldPlan | undefined {
+  for (const { fields, deferred = [] } of plans) {
+    const found =
+      fields.find(({ from }) => from === key) ??
+      fieldOf(
+        deferred.flatMap(({ type }) => planForType(type, object.__typename) ?? []),
+        key,
+        object,
+      );
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Charges what a text takes more in UTF-8 than it has characters, where that could make a difference. */
 function chargeWide(text: string, budget: Budget | undefined): void {
   if (budget !== undefined && text.length * 3 > budget.limits.bytes)
@@ -333,4 +381,12 @@ function valuePlan({
   denial,
 }: Partial<ValuePlan> & Pick<ValuePlan, 'kind' | 'fieldName'>): ValuePlan {
   return { kind, nonNull, fieldName, check, item, type, question, typeName, denial };
+}
+
+/** The text of an answer that is written. */
+function textOf(run: TextRun, outcome: unknown): string {
+  count(run);
+  run.progress.spend();
+  chargeWide(run.text, run.errors.budget);
+  return outcome === WRITTEN ? run.text : 'null';
 }

@@ -1,19 +1,22 @@
 /**
- * Deferred answers in the format of graphql-js 17 (https://specs.apollo.dev/incremental/v0.2/), which Apollo Client 4 asks
+ * Answers in parts in the format of graphql-js 17 (https://specs.apollo.dev/incremental/v0.2/), which Apollo Client 4 asks
  * for as `incrementalSpec=v0.2`: parts are announced by `pending`, and named by an id when they come and are complete.
  */
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import {
   announcedIn,
+  hasMore,
   idOfPart,
   type IncrementalResult,
   type PendingPart,
-} from '#gateway/execute/answers/deferred-answer.ts';
+} from '#gateway/execute/answers/incremental-result.ts';
 
 interface Message extends Omit<ExecutionResult, 'errors'> {
   readonly errors?: readonly GraphQLError[];
   readonly pending?: readonly PendingPart[];
-  readonly incremental?: readonly { id: string; data: object; errors?: readonly GraphQLError[] }[];
+  readonly incremental?: readonly ({ id: string; errors?: readonly GraphQLError[] } & (
+    { data: object } | { items: readonly unknown[] }
+  ))[];
   readonly completed?: readonly { id: string; errors?: readonly GraphQLError[] }[];
   readonly hasNext: boolean;
 }
@@ -37,13 +40,19 @@ export function incrementalV02(): (message: IncrementalResult) => Message {
     for (const patch of incremental ?? []) {
       const id = idOfPart(patch);
       const told = patch.errors === undefined ? {} : { errors: patch.errors };
-      if (id === undefined) lost.push(...(patch.errors ?? []));
-      else {
-        open.delete(id);
-        // A null that moved up to the part itself leaves nothing of it.
-        if (patch.data !== null) data.push({ id, data: patch.data, ...told });
-        completed.push(patch.data === null ? { id, ...told } : { id });
+      if (id === undefined) {
+        lost.push(...(patch.errors ?? []));
+        continue;
       }
+      // A null that moved up to the part itself, or to the list, leaves nothing of it.
+      const isLost = 'items' in patch ? patch.items === null : patch.data === null;
+      if (!isLost) {
+        if (!('items' in patch)) data.push({ id, data: patch.data!, ...told });
+        else if (patch.items!.length > 0) data.push({ id, items: patch.items!, ...told });
+      }
+      if (hasMore(patch)) continue;
+      open.delete(id);
+      completed.push(isLost ? { id, ...told } : { id });
     }
     if (!hasNext) {
       // Of objects that turned out to be of another type, or given up.

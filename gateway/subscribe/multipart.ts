@@ -7,7 +7,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { isStream } from '#gateway/admission/operations.ts';
-import type { IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
+import type { IncrementalResult } from '#gateway/execute/answers/incremental-result.ts';
 import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';

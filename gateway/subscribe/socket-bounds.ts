@@ -1,6 +1,6 @@
 /** What one WebSocket may hold: what waits for its client to read it, and what one message may be. */
 import type { Duplex } from 'node:stream';
-import { CloseCode } from 'graphql-ws';
+import { CloseCode, MessageType } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import { excessOf, type JsonLimits } from '#gateway/http/json-bounds.ts';
 
@@ -31,14 +31,36 @@ export function boundBuffer(
   return mayWrite;
 }
 
-/** Keeps messages over the limits from being parsed: closes the socket for them. */
+/**
+ * Keeps from being read what is not to be: messages over the limits and those that only a server sends, for which the
+ * socket is closed, and whatever else comes once it is being closed, which could be as much as a client likes.
+ */
 export function boundMessages(socket: WebSocket, limits: JsonLimits): void {
   const emit = socket.emit.bind(socket) as (event: string, ...parts: unknown[]) => boolean;
   socket.emit = ((event: string, ...parts: unknown[]): boolean => {
-    if (event === 'message' && excessOf(String(parts[0]), limits) !== undefined) {
-      socket.close(CloseCode.BadRequest, 'The message is nested too deeply, or has too many values');
-      return true;
-    }
-    return emit(event, ...parts);
+    if (event !== 'message') return emit(event, ...parts);
+    if (socket.readyState !== socket.OPEN) return true;
+    const text = String(parts[0]);
+    const fault =
+      excessOf(text, limits) !== undefined
+        ? 'The message is nested too deeply, or has too many values'
+        : isServers(text)
+          ? 'Only a server sends messages of this type'
+          : undefined;
+    if (fault === undefined) return emit(event, ...parts);
+    socket.close(CloseCode.BadRequest, fault);
+    return true;
   }) as typeof socket.emit;
+}
+
+const SERVERS: readonly unknown[] = [MessageType.ConnectionAck, MessageType.Next, MessageType.Error];
+
+/** Whether graphql-ws would take it for a fault of ours, and write it to the console with a stack for each. */
+function isServers(text: string): boolean {
+  if (!/"type"\s*:\s*"(?:connection_ack|next|error|[^"]{0,80}\\)/.test(text)) return false;
+  try {
+    return SERVERS.includes((JSON.parse(text) as { type?: unknown } | null)?.type);
+  } catch {
+    return false; // graphql-ws closes the socket for it.
+  }
 }

@@ -14,8 +14,11 @@ import { mayBeExact, parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type AdmittedOperation, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import { isDeliverable } from '#gateway/execute/answers/shared-answers.ts';
+import { isApiKey } from '#gateway/auth/api-keys.ts';
+import { unauthenticated, type Authenticator } from '#gateway/auth/authenticator.ts';
 import { onExpiry } from '#gateway/auth/expiry.ts';
-import { meaningOf } from '#gateway/errors.ts';
+import { headersOf, meaningOf } from '#gateway/errors.ts';
+import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { JsonLimits } from '#gateway/http/json-bounds.ts';
 import { requestIdOf } from '#gateway/http/request-id.ts';
 import type { RequestGuard } from '#gateway/http/request-guard.ts';
@@ -38,8 +41,10 @@ export interface WebSocketOptions extends Partial<BoundValues<typeof SUBSCRIBE>>
   operations: Operations;
   guard: RequestGuard;
   /** @throws CodedError `UNAUTHENTICATED` */
-  authenticate(authorization: string | undefined): Promise<Principal>;
+  authenticate: Authenticator['authenticate'];
   log: Logger;
+  /** Of addresses, callers and tenants: each socket counts for its address, each operation for the others. @default none */
+  limits?: RequestLimits | undefined;
   /** Of messages. */
   message: JsonLimits & { readonly bytes: number };
   /**
@@ -81,9 +86,9 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
   });
   let closing = false;
 
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+  const onUpgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     socket.on('error', () => socket.destroy()); // A client that goes away during the handshake.
-    const refusal = refusalOf(request);
+    const refusal = refusalOf(request) ?? (await arrive(request));
     if (refusal !== undefined) return refuse(socket, refusal);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       const mayWrite = boundBuffer(accepted, socket, options.bufferBytes ?? SUBSCRIBE.bufferBytes, {
@@ -94,8 +99,9 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       // Before a missed ping cuts it without a word.
       const stall = { ms: options.stallMs ?? HTTP.stallMs, giveUp: () => giveUp(accepted) };
       attachments.set(accepted, { writer: new FrameWriter(accepted, socket, mayWrite, stall), running });
-      boundMessages(accepted, options.message);
       keepMessages(accepted);
+      // Around the former, which reads what this lets through.
+      boundMessages(accepted, options.message);
       sockets.emit('connection', accepted, request);
       // graphql-ws ends streams by itself; of a query that still runs it only forgets that somebody waits.
       accepted.on('message', (data: Buffer) => {
@@ -107,6 +113,17 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       accepted.removeAllListeners('error');
       accepted.on('error', (error) => options.log.debug({ err: error }, 'A WebSocket failed.'));
     });
+  };
+
+  const arrive = async (request: IncomingMessage): Promise<CodedError | undefined> => {
+    try {
+      await options.limits?.arrive(request);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CodedError) return error;
+      options.log.error({ err: error }, 'A WebSocket could not be let in.');
+      return new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.');
+    }
   };
 
   const refusalOf = (request: IncomingMessage): CodedError | undefined => {
@@ -128,7 +145,12 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
     }
   };
 
-  server.on('upgrade', onUpgrade);
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void =>
+    void onUpgrade(request, socket, head).catch((error: unknown) => {
+      options.log.error({ err: error }, 'A WebSocket could not be opened.');
+      socket.destroy();
+    });
+  server.on('upgrade', upgrade);
   const protocol = useServer<Record<string, unknown> | undefined, Partial<Connection>>(
     protocolHandlers(options),
     sockets,
@@ -146,7 +168,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       );
       clearTimeout(late);
       await protocol.dispose();
-      server.off('upgrade', onUpgrade);
+      server.off('upgrade', upgrade);
     },
   };
 }
@@ -159,6 +181,7 @@ function protocolHandlers({
   authenticate,
   operationsPerSocket = SUBSCRIBE.operationsPerSocket,
   initTimeoutMs = SUBSCRIBE.initTimeoutMs,
+  limits,
   log,
 }: WebSocketOptions): Handlers {
   return {
@@ -166,11 +189,10 @@ function protocolHandlers({
     connectionInitWaitTimeout: initTimeoutMs,
     async onConnect(context: SocketContext) {
       const { extra, connectionParams } = context;
-      const fromParameters = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
       extra.requestId = requestIdOf(extra.request.headers['x-request-id']);
       try {
-        const authorization = typeof fromParameters === 'string' ? fromParameters : extra.request.headers.authorization;
-        extra.principal = await authenticate(authorization);
+        const authorization = presentedIn(connectionParams) ?? extra.request.headers.authorization;
+        extra.principal = await authenticate(authorization, extra.request);
         extra.headers = { ...extra.request.headers, authorization };
         closeOnExpiry(extra);
         return true;
@@ -183,7 +205,7 @@ function protocolHandlers({
         return false;
       }
     },
-    onSubscribe(context: SocketContext, id, payload) {
+    async onSubscribe(context: SocketContext, id, payload) {
       const { extra } = context;
       const { running, exactVariables } = attachments.get(extra.socket)!;
       const cancel = new AbortController();
@@ -191,17 +213,24 @@ function protocolHandlers({
         if (running.size >= operationsPerSocket) {
           throw new CodedError('RATE_LIMITED', `A socket may run at most ${operationsPerSocket} operations at once.`);
         }
-        extra.count = (extra.count ?? 0) + 1;
+        const count = (extra.count = (extra.count ?? 0) + 1);
+        // Before it is admitted: while it waits for its turn it may be ended, and is one of those that a socket may have.
+        running.set(id, { payload, cancel });
         const parameters = exactVariables === undefined ? payload : { ...payload, variables: exactVariables };
-        const operation = operations.admit(parameters, {
-          principal: extra.principal!,
-          requestId: `${extra.requestId}:${extra.count}`,
+        const asking = { principal: extra.principal!, address: limits?.arrivalOf(extra.request)?.address };
+        await limits?.operations(asking, 1);
+        const operation = await operations.admit(parameters, {
+          ...asking,
+          requestId: `${extra.requestId}:${count}`,
           signal: cancel.signal,
           headers: extra.headers,
           asText: true,
           incremental: true,
         });
-        running.set(id, { payload, cancel });
+        if (cancel.signal.aborted) {
+          operation.discard();
+          return await never();
+        }
         // graphql-ws asks for arguments of graphql-js; what runs is in the root value.
         return {
           schema: undefined as never,
@@ -210,6 +239,8 @@ function protocolHandlers({
           rootValue: operation,
         } satisfies ExecutionArgs;
       } catch (error) {
+        if (cancel.signal.aborted) return await never();
+        if (running.get(id)?.payload === payload) running.delete(id);
         if (error instanceof OperationRefused) return error.errors;
         if (error instanceof CodedError) return [new GraphQLError(error.message, { extensions: error.extensions })];
         logFailure(log, 'A WebSocket message failed.', error, {
@@ -242,12 +273,32 @@ function protocolHandlers({
 }
 
 /**
- * Ends a socket when its caller's token does, as graphql-ws' own recipe has it: 4403, upon which its client connects
+ * What says who asks, as an `Authorization`: under the name of either header, in the cases that clients write.
+ * @throws CodedError `UNAUTHENTICATED` where it says two things
+ */
+function presentedIn(parameters: Record<string, unknown> | undefined): string | undefined {
+  const given = (...names: string[]): string[] =>
+    names.map((name) => parameters?.[name]).filter((value): value is string => typeof value === 'string');
+  const keys = given('x-api-key', 'X-API-Key', 'apiKey').filter((key) => isApiKey(key));
+  const presented = new Set([...given('authorization', 'Authorization'), ...keys.map((key) => `Bearer ${key}`)]);
+  if (presented.size > 1)
+    throw unauthenticated(
+      '`connectionParams` presents two tokens or API keys.',
+      'Send one, as `authorization: Bearer <token or key>`.',
+    );
+  return [...presented][0];
+}
+
+/**
+ * Ends a socket when its caller's token or API key does, as graphql-ws' own recipe has it: 4403, upon which its client connects
  * again with a new token (it would not after 4401), and resumes.
  */
 function closeOnExpiry(extra: Extra & Partial<Connection>): void {
-  extra.forgetExpiry = onExpiry(extra.principal!, () =>
-    extra.socket.close(CloseCode.Forbidden, 'UNAUTHENTICATED: The access token has expired.'),
+  extra.forgetExpiry = onExpiry(extra.principal!, (ended) =>
+    extra.socket.close(
+      CloseCode.Forbidden,
+      `UNAUTHENTICATED: The access token or API key ${ended === 'expired' ? 'has expired' : 'was revoked'}.`,
+    ),
   );
 }
 
@@ -262,6 +313,13 @@ function completedId(data: Buffer): string | undefined {
     return undefined; // graphql-ws closes the socket for it.
   }
 }
+
+/**
+ * What an operation comes to that was ended before it was admitted: nothing. graphql-ws knows operations by their ids
+ * alone, and the client may have given its id to another, which an answer would end. Made anew for each, so that it is
+ * gone when nobody holds it.
+ */
+const never = (): Promise<never> => new Promise(() => undefined);
 
 const runAdmitted = (args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> =>
   (args.rootValue as AdmittedOperation).run();
@@ -286,7 +344,7 @@ function giveUp(socket: WebSocket): void {
 
 /**
  * Makes of each message what graphql-ws can read: variables with long numbers are read beside it, since it asks for an
- * operation while it reads one; and a hash without a text, for which it would close the socket, is given an empty text.
+ * operation while it reads one; and a hash or an id without a text, for which it would close the socket, is given an empty text.
  */
 function keepMessages(socket: WebSocket): void {
   const emit = socket.emit.bind(socket) as (event: string, ...parts: unknown[]) => boolean;
@@ -295,7 +353,7 @@ function keepMessages(socket: WebSocket): void {
     const attachment = attachments.get(socket)!;
     const text = String(parts[0]);
     attachment.exactVariables = exactVariables(text);
-    const withQuery = text.includes('"persistedQuery"') ? withEmptyQuery(text) : undefined;
+    const withQuery = /"(?:persistedQuery|documentId|doc_id)"/.test(text) ? withEmptyQuery(text) : undefined;
     try {
       return withQuery === undefined ? emit(event, ...parts) : emit(event, withQuery, ...parts.slice(1));
     } finally {
@@ -326,8 +384,9 @@ function exactVariables(message: string): unknown {
 
 function refuse(socket: Duplex, error: CodedError): void {
   const body = JSON.stringify({ errors: [{ message: error.message, extensions: error.extensions }] });
-  const status = meaningOf(error.code).status;
+  const { status } = meaningOf(error.code);
+  const headers = Object.entries(headersOf(error.extensions)).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
-    `HTTP/1.1 ${status} Refused\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} Refused\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers.join('')}connection: close\r\n\r\n${body}`,
   );
 }

@@ -6,8 +6,11 @@ import { watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
 
+/** Every file of a folder. */
+export const ANY = '*';
+
 export interface FileWatch {
-  /** Replaces the set of files watched. */
+  /** Replaces the set of files watched; `<folder>/*` stands for every file of a folder. */
   set(files: readonly string[]): void;
   close(): void;
 }
@@ -40,7 +43,8 @@ export function watchFiles(onChange: () => void, pollMs: number): FileWatch {
         if (watchers.has(folder)) continue;
         try {
           const watcher = watch(folder, { persistent: false }, (_, name) => {
-            if (name === null || names.get(folder)?.has(name) === true) changed();
+            const watched = names.get(folder);
+            if (name === null || watched?.has(name) === true || watched?.has(ANY) === true) changed();
           });
           // A folder that goes away; the poll notices when it is back.
           watcher.on('error', () => unwatch(folder));

@@ -13,6 +13,11 @@ export interface FailedRequest {
 export interface FailureOptions {
   /** What else is known of it, such as the field's path. */
   readonly details?: Readonly<Record<string, unknown>>;
+  /**
+   * Whether it is about what the caller sent: its words may quote that, so that its kind and place alone are logged.
+   * @default false
+   */
+  readonly aboutInput?: boolean;
   /** `debug` for what is no fault of ours, such as a store that is down. @default error */
   readonly level?: 'error' | 'debug';
 }
@@ -23,10 +28,26 @@ export function logFailure(
   message: string,
   error: unknown,
   { requestId, principal }: FailedRequest,
-  { details, level = 'error' }: FailureOptions = {},
+  { details, aboutInput = false, level = 'error' }: FailureOptions = {},
 ): void {
   log[level](
-    { err: error, requestId, ...(principal === undefined ? {} : { tenant: principal.tenantId }), ...details },
+    {
+      err: aboutInput ? withoutWords(error) : error,
+      requestId,
+      ...(principal === undefined ? {} : { tenant: principal.tenantId }),
+      ...details,
+    },
     message,
   );
+}
+
+function withoutWords(error: unknown): Error {
+  const { name, code, stack = '' } = error as Error & { code?: unknown };
+  const told = Object.assign(
+    new Error('It is about what was sent, which is not logged.'),
+    code === undefined ? {} : { code },
+  );
+  if (error instanceof Error) told.name = name;
+  told.stack = stack;
+  return told;
 }

@@ -1,6 +1,10 @@
 /** Structured logs without secrets on standard error: one JSON object a line, or what people read on a terminal. */
 import { createRequire } from 'node:module';
 import { pino, type Logger } from 'pino';
+import { redactApiKeys } from '#subgraphs/shared/api-key.ts';
+import { withoutSecrets } from '#subgraphs/shared/kept-secrets.ts';
+import { TELEMETRY } from '#gateway/bounds/telemetry.ts';
+import { escapeInvisible, onOneLine } from './one-line.ts';
 
 export type { Logger } from 'pino';
 
@@ -16,6 +20,7 @@ const SECRET_FIELDS = [
   'accessKey',
   'secretKey',
   'connectionParams',
+  '["x-api-key"]',
 ];
 
 const paths = SECRET_FIELDS.flatMap((field) => {
@@ -23,11 +28,18 @@ const paths = SECRET_FIELDS.flatMap((field) => {
   return [field, join('*'), join('*.*')];
 });
 
-/** Replaces the user part of every URL in `text`, and the value of every bearer token. */
+/**
+ * Replaces the user part of every URL in `text`, the value of every bearer token and of basic credentials, the secret of
+ * every API key, and whatever this process was given as a secret.
+ */
 export const redactText = (text: string): string =>
-  text
-    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1[redacted]@')
-    .replace(/\b(Bearer) +[A-Za-z0-9._~+/=-]+/gi, '$1 [redacted]');
+  withoutSecrets(
+    redactApiKeys(
+      text
+        .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1[redacted]@')
+        .replace(/\b(Bearer|Basic) +[A-Za-z0-9._~+/=-]+/gi, '$1 [redacted]'),
+    ),
+  );
 
 /** `auto` is `text` where standard error is a terminal, and `json` elsewhere. */
 export type LogFormat = 'auto' | 'json' | 'text';
@@ -49,24 +61,28 @@ export function createLogger({ level, format = 'auto', destination = process.std
       level,
       base: undefined,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (entry) => bounded(entry, 0) as Record<string, unknown>,
+      },
       redact: { paths, censor: '[redacted]' },
       serializers: { err: (error: unknown) => serializeError(error, 0) },
     },
     // Messages and stacks are free text; addresses with passwords get into them through client libraries.
-    { write: (line: string) => destination.write(written(redactText(line))) },
+    { write: (line: string) => destination.write(written(escapeInvisible(redactText(line)))) },
   );
 }
 
 /** Lines for people; loaded only where people read, for it is not small. */
 function readable(colours: boolean): (line: string) => string {
   const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
-  return prettyFactory({
+  const pretty = prettyFactory({
     colorize: colours,
     // Whoever stands before a terminal knows the day.
     translateTime: 'SYS:HH:MM:ss',
     singleLine: true,
   }) as (line: string) => string;
+  return (line) => pretty(onOneLine(line));
 }
 
 interface LoggedError {
@@ -86,9 +102,34 @@ function serializeError(error: unknown, depth: number): LoggedError | string {
   const code = (error as { extensions?: { code?: unknown } }).extensions?.code ?? (error as NodeJS.ErrnoException).code;
   return {
     type: error.name,
-    message: error.message,
+    message: cut(errorMessage(error)),
     ...(code === undefined ? {} : { code }),
-    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(error.stack === undefined ? {} : { stack: stackOf(error) }),
     ...(error.cause === undefined || depth >= 5 ? {} : { cause: serializeError(error.cause, depth + 1) }),
   };
+}
+
+/** JSON.parse quotes what it could not read, which is somebody's. */
+const errorMessage = ({ message }: Error): string =>
+  message.replace(/,? (?:\.\.\.)?"[^]*(is not valid JSON)$/, ' ($1)');
+
+/** The places that an error passed, behind its message. */
+function stackOf(error: Error): string {
+  const frames = error.stack!.split('\n').filter((line) => line.startsWith('    at '));
+  return [`${error.name}: ${cut(errorMessage(error))}`, ...frames].join('\n');
+}
+
+/** What a client may choose the length of makes no line that nothing can read. */
+const cut = (text: string): string =>
+  text.length <= TELEMETRY.logTextCharacters
+    ? text
+    : `${text.slice(0, TELEMETRY.logTextCharacters)}… (${text.length - TELEMETRY.logTextCharacters} more characters)`;
+
+/** An entry with its texts cut; errors are left for their serializer. */
+function bounded(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return cut(value);
+  if (typeof value !== 'object' || value === null || value instanceof Error) return value;
+  if (Array.isArray(value)) return value.slice(0, TELEMETRY.logListItems).map((item) => bounded(item, depth + 1));
+  if (depth >= TELEMETRY.logDepth || 'toJSON' in value) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, bounded(item, depth + 1)]));
 }

@@ -1,7 +1,9 @@
 /** `@apollo/gateway`, as the other side. Loaded only in the process that is it (docs/decisions/0008-no-apollo-gateway.md). */
 import { createHash } from 'node:crypto';
 import { getOperationAST, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import { FetchCount, type EngineOfSide, type EngineSetting } from './side.ts';
+import { withoutAccessRules } from './supergraph.ts';
 
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -11,7 +13,7 @@ export async function apolloGateway({ supergraphSdl, urls, headers }: EngineSett
   const { ApolloGateway, RemoteGraphQLDataSource } = await import('@apollo/gateway');
   const fetches = new FetchCount();
   const gateway = new ApolloGateway({
-    supergraphSdl,
+    supergraphSdl: withoutAccessRules(supergraphSdl),
     logger: QUIET,
     buildService: ({ name }) =>
       new RemoteGraphQLDataSource({
@@ -28,9 +30,11 @@ export async function apolloGateway({ supergraphSdl, urls, headers }: EngineSett
   };
   return {
     schema,
-    execute: (document, { query, operationName, variables }) =>
+    execute: (document, { query, operationName, variables: given }) => {
+      // As its server reads them.
+      const variables = withPlainNumbers(given);
       // What Apollo Server's request pipeline gives to a gateway's executor.
-      executor({
+      return executor({
         document,
         operation: getOperationAST(document, operationName),
         operationName: operationName ?? null,
@@ -41,7 +45,8 @@ export async function apolloGateway({ supergraphSdl, urls, headers }: EngineSett
         context: {},
         logger: QUIET,
         schema,
-      }),
+      });
+    },
     takeFetches: () => fetches.take(),
   };
 }

@@ -1,5 +1,6 @@
 /** Where two answers to one operation differ, and whether it matters. */
 import { isDeepStrictEqual } from 'node:util';
+import { byValue, ExactNumber, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { COMPARE } from './bounds.ts';
 import type { Answered, Outcome } from './side.ts';
 
@@ -47,12 +48,15 @@ interface Place {
   readonly how: string;
 }
 
-/** The places at which two values differ, in the order of the first; lists are compared item by item, objects by their keys. */
+/**
+ * The places at which two values differ, in the order of the first; lists are compared item by item, objects by their
+ * keys, and numbers by their value, however long: 1.10 is 1.1, and 9007199254740993 no double.
+ */
 export function placesOf(a: unknown, b: unknown): Place[] {
   const places: Place[] = [];
   const differ = (path: string, how: string): void => void places.push({ path: path || 'data', how });
   const walk = (x: unknown, y: unknown, path: string): void => {
-    if (places.length >= COMPARE.places || Object.is(x, y)) return;
+    if (places.length >= COMPARE.places || isSame(x, y)) return;
     if (Array.isArray(x) && Array.isArray(y)) {
       if (x.length !== y.length) differ(path, ` has ${x.length} items, and ${y.length}`);
       for (let index = 0; index < Math.min(x.length, y.length); index++) walk(x[index], y[index], `${path}[${index}]`);
@@ -69,11 +73,20 @@ export function placesOf(a: unknown, b: unknown): Place[] {
   return places;
 }
 
+function isSame(x: unknown, y: unknown): boolean {
+  if (!isNumber(x) || !isNumber(y)) return Object.is(x, y);
+  const [one, other] = [byValue(x), byValue(y)];
+  return one instanceof ExactNumber && other instanceof ExactNumber ? one.text === other.text : Object.is(one, other);
+}
+
+const isNumber = (value: unknown): value is number | ExactNumber =>
+  typeof value === 'number' || value instanceof ExactNumber;
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isNumber(value);
 
 /** Short: answers hold texts. */
 function show(value: unknown): string {
-  const text = value === undefined ? 'absent' : JSON.stringify(value);
+  const text = value === undefined ? 'absent' : writeJson(value);
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }

@@ -1,18 +1,18 @@
 /** The process of one engine: so that the CPU time that it takes is its own, and what it loads stays with it. */
 import { parse, validate, type ExecutionResult } from 'graphql';
-import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { apolloGateway } from './apollo-gateway.ts';
 import { COMPARE } from './bounds.ts';
 import type { Answered, EngineOfSide, EngineSetting, Outcome, RecordedOperation } from './side.ts';
 import { tributary } from './tributary.ts';
 
-/** What it is told: what to be, then what to answer. */
+/** What it is told: what to be, then what to answer, as JSON: messages would make doubles of numbers that are none. */
 export type ToEngine =
   | { readonly be: keyof typeof ENGINES; readonly setting: EngineSetting }
-  | { readonly id: number; readonly ask: RecordedOperation };
-/** What it says. */
+  | { readonly id: number; readonly ask: string };
+/** What it says; what came of an operation as JSON too. */
 export type FromEngine =
-  { readonly ready: true } | { readonly failed: string } | { readonly id: number; readonly outcome: Outcome };
+  { readonly ready: true } | { readonly failed: string } | { readonly id: number; readonly outcome: string };
 
 export const ENGINES = { tributary, '@apollo/gateway': apolloGateway } as const;
 
@@ -40,7 +40,7 @@ async function answerOf({ schema, execute }: EngineOfSide, operation: RecordedOp
   const faults = validate(schema, document);
   const result: ExecutionResult =
     faults.length > 0 ? { errors: faults } : await execute(document, operation, AbortSignal.timeout(COMPARE.answerMs));
-  return JSON.parse(writeJson(result)) as Answered;
+  return parseExactJson(writeJson(result)) as Answered;
 }
 
 process.on('message', (message: ToEngine) => {
@@ -52,7 +52,12 @@ process.on('message', (message: ToEngine) => {
       },
       (error: unknown) => say({ failed: whyNot(error) }),
     );
-  } else void outcomeOf(engine!, message.ask).then((outcome) => say({ id: message.id, outcome }));
+  } else {
+    const { id, ask } = message;
+    void outcomeOf(engine!, parseExactJson(ask) as RecordedOperation).then((outcome) =>
+      say({ id, outcome: writeJson(outcome) }),
+    );
+  }
 });
 process.on('disconnect', () => process.exit(0));
 

@@ -1,7 +1,9 @@
 /** Recorded operations: a folder of `.graphql` files, a log of requests, or a manifest of persisted queries. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, extname, join, relative } from 'node:path';
 import { getOperationAST, parse, type OperationTypeNode } from 'graphql';
+import { ExactNumber, parseExactJson } from '#subgraphs/shared/exact-number.ts';
+import { graphqlFilesIn, isGraphqlFile, readTextFile } from '#ops/graphql-files.ts';
 import { COMPARE } from './bounds.ts';
 import type { RecordedOperation } from './side.ts';
 
@@ -53,7 +55,10 @@ export async function readRecorded(path: string, { mutations = false }: ReadOpti
 }
 
 function whyNot({ query, variables, operationName }: Found, mutations: boolean): string | undefined {
-  if (variables != null && (typeof variables !== 'object' || Array.isArray(variables)))
+  if (
+    variables != null &&
+    (typeof variables !== 'object' || Array.isArray(variables) || variables instanceof ExactNumber)
+  )
     return 'its variables are no object';
   let type: `${OperationTypeNode}` | undefined;
   try {
@@ -69,11 +74,7 @@ function whyNot({ query, variables, operationName }: Found, mutations: boolean):
 }
 
 async function readFolder(folder: string): Promise<Found[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile() && ['.graphql', '.gql'].includes(extname(entry.name)))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  const files = await graphqlFilesIn(folder);
   return (await Promise.all(files.map((file) => readDocument(folder, file)))).flat();
 }
 
@@ -114,7 +115,7 @@ function namesIn(query: string): (string | undefined)[] {
 
 async function readRequests(file: string): Promise<Found[]> {
   const text = await readText(file);
-  if (extname(file) === '.graphql' || extname(file) === '.gql') return await readDocument(join(file, '..'), file);
+  if (isGraphqlFile(file)) return await readDocument(join(file, '..'), file);
   const manifest = asManifest(text);
   if (manifest !== undefined) return manifest;
   return text.split('\n').flatMap((line, index) => {
@@ -133,7 +134,7 @@ function requestIn(record: unknown): Omit<Found, 'title'> | undefined {
   const { query, variables, operationName, body, request } = record as Record<string, unknown>;
   if (typeof query === 'string') return { query, variables, operationName };
   const inner: unknown = body ?? request;
-  return requestIn(typeof inner === 'string' && inner.startsWith('{') ? JSON.parse(inner) : inner);
+  return requestIn(typeof inner === 'string' && inner.startsWith('{') ? parseExactJson(inner) : inner);
 }
 
 function asManifest(text: string): Found[] | undefined {
@@ -157,15 +158,11 @@ function asManifest(text: string): Found[] | undefined {
     : undefined;
 }
 
-async function readText(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > COMPARE.fileBytes) throw new Error(`${file} is larger than ${COMPARE.fileBytes} bytes.`);
-  return await readFile(file, 'utf8');
-}
+const readText = (file: string): Promise<string> => readTextFile(file, COMPARE.fileBytes);
 
 function parseJson(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch (cause) {
     throw new Error(`${where} is not JSON: ${(cause as Error).message}`, { cause });
   }

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
+import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { COMPARE } from './bounds.ts';
 import type { ENGINES, FromEngine, ToEngine } from './engine-process.ts';
 import type { Answered, EngineSetting, Outcome, RecordedOperation, Side } from './side.ts';
@@ -41,7 +42,7 @@ export async function engineSide(name: keyof typeof ENGINES, setting: EngineSett
           resolve(outcome);
         };
         waiting.set(id, done);
-        child.send({ id, ask: operation } satisfies ToEngine);
+        child.send({ id, ask: writeJson(operation) } satisfies ToEngine);
       }),
     async [Symbol.asyncDispose]() {
       if (ended !== undefined) return;
@@ -59,7 +60,7 @@ export async function engineSide(name: keyof typeof ENGINES, setting: EngineSett
     };
     child.once('exit', () => settle(ended));
     child.on('message', (message: FromEngine) => {
-      if ('outcome' in message) waiting.get(message.id)?.(message.outcome);
+      if ('outcome' in message) waiting.get(message.id)?.(parseExactJson(message.outcome) as Outcome);
       else settle('failed' in message ? message.failed : undefined);
     });
     child.send({ be: name, setting } satisfies ToEngine);
@@ -80,7 +81,7 @@ export function runningSide(url: string, headers: Readonly<Record<string, string
         const response = await request(url, {
           method: 'POST',
           headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
-          body: JSON.stringify({ query, operationName, variables }),
+          body: writeJson({ query, operationName, variables }),
           signal: AbortSignal.timeout(COMPARE.answerMs),
         });
         let text = '';
@@ -100,7 +101,7 @@ export function runningSide(url: string, headers: Readonly<Record<string, string
 
 function readAnswer(text: string, status: number): Pick<Outcome, 'answer' | 'failure'> {
   try {
-    const answer = JSON.parse(text) as Answered | null;
+    const answer = parseExactJson(text) as Answered | null;
     if (typeof answer === 'object' && answer !== null && ('data' in answer || 'errors' in answer)) return { answer };
   } catch {
     // Told below.

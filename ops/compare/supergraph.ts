@@ -1,6 +1,6 @@
 /** Subgraphs of a supergraph, whoever composed it. */
 import { nameInVariables } from '#gateway/bounds/remote.ts';
-import { Kind, parse, valueFromASTUntyped } from 'graphql';
+import { Kind, parse, print, valueFromASTUntyped, visit, type ValueNode } from 'graphql';
 
 /**
  * Names and addresses by `join__Graph`, whose values carry `@join__graph(name:, url:)` (https://specs.apollo.dev/join).
@@ -47,3 +47,22 @@ export function addressesOf(
     throw new Error(`Where do ${without.map(([name]) => name).join(', ')} answer? Say so by --subgraph <name>=<url>.`);
   return Object.fromEntries(urls);
 }
+
+/** Directives that say who may see what, and the features of the supergraph that they are. */
+const ACCESS = ['authenticated', 'requiresScopes', 'policy'];
+const ACCESS_FEATURE = new RegExp(`^https://specs\\.apollo\\.dev/(${ACCESS.join('|')})/`);
+
+/**
+ * The supergraph as whoever may see everything has it. `@apollo/gateway` does not know these directives, and so refuses it.
+ */
+export const withoutAccessRules = (supergraphSdl: string): string =>
+  print(
+    visit(parse(supergraphSdl, { noLocation: true }), {
+      Directive: ({ name, arguments: given }) => {
+        const isLink = name.value === 'link' && given?.some(({ value }) => isAccessFeature(value));
+        return isLink === true || ACCESS.includes(name.value) ? null : undefined;
+      },
+    }),
+  );
+
+const isAccessFeature = (value: ValueNode): boolean => value.kind === Kind.STRING && ACCESS_FEATURE.test(value.value);

@@ -67,6 +67,9 @@ const SETTINGS: Record<string, string> = {
   max_wal_size: '256MB',
   min_wal_size: '64MB',
   log_checkpoints: 'off',
+  // Errors of statements quote what is stored; whoever sent the statement is told, and logs as much as may be.
+  log_min_messages: 'log',
+  log_min_error_statement: 'panic',
   log_line_prefix: '',
   log_timezone: 'UTC',
   timezone: 'UTC',

@@ -77,9 +77,9 @@ export const startBackground =
 
 /** Through the same door as every client. */
 async function upsert({ operations }: BackgroundServices, input: DocumentInput, signal: AbortSignal): Promise<void> {
-  const operation = operations.admit(
+  const operation = await operations.admit(
     { query: UPSERT_DOCUMENT, variables: { input } },
-    { principal: DEVELOPER, requestId: `ingest-${crypto.randomUUID()}`, signal },
+    { principal: DEVELOPER, requestId: `ingest-${crypto.randomUUID()}`, signal, own: true },
   );
   const result = await operation.run();
   if (Symbol.asyncIterator in result) throw new Error('A mutation answered with a stream.');

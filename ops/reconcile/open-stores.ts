@@ -1,6 +1,6 @@
-/** The subgraphs that keep documents, without a server before them, for work on all stores from the command line. */
+/** Subgraphs without a server before them, for work on stores from the command line. */
 import { join } from 'node:path';
-import { generatedSecret } from '#gateway/auth/generated-secrets.ts';
+import { apiKeyPeppers, generatedSecret } from '#gateway/auth/generated-secrets.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
 import { clientOf } from '#gateway/mount/clients.ts';
 import type { Config } from '#gateway/config/config.ts';
@@ -9,6 +9,7 @@ import { MOUNT_ORDER, type MountDeps } from '#gateway/mount/mount.ts';
 import { mountInOrder } from '#gateway/mount/mount-in-order.ts';
 import { openPostgres } from '#gateway/mount/postgres.ts';
 import { Endings } from '#gateway/endings.ts';
+import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
@@ -17,24 +18,40 @@ export interface OpenStores extends AsyncDisposable {
   readonly clients: ReadonlyMap<string, SubgraphClient>;
 }
 
+/** The subgraphs that keep documents, and those that these need. */
+const OF_DOCUMENTS: readonly SubgraphName[] = MOUNT_ORDER.filter((name) => name !== 'runs');
+
 /**
  * Mounts them in this process, or connects to those that `SUBGRAPH_<NAME>_URL` names. An embedded PostgreSQL is
  * started, for which no server may run on the same data folder.
+ * @param names which
  * @throws EmbeddedStoreError when one does; CodedError when the relational store cannot be reached
  */
-export async function openStores(config: Config, log: Logger): Promise<OpenStores> {
+export async function openStores(
+  config: Config,
+  log: Logger,
+  names: readonly SubgraphName[] = OF_DOCUMENTS,
+): Promise<OpenStores> {
   const endings = new Endings((error) => log.error({ err: error }, 'Something did not end as it should.'));
   try {
-    const embedded = config.stores.postgres === undefined ? startEmbedded(config, log, endings) : undefined;
-    const postgres = await openPostgres(config, embedded, log);
+    const here = names.some((name) => config.subgraphUrls[name] === undefined);
+    const embedded = here && config.stores.postgres === undefined ? startEmbedded(config, log, endings) : undefined;
+    const postgres = here ? await openPostgres(config, embedded, log) : undefined;
     if (postgres !== undefined) endings.add(() => postgres.close());
     const tokens = internalTokens(
       config.keys.internalToken ?? (await generatedSecret(config.dataDir, 'internal-token')),
       config.keys.acceptedInternalToken,
     );
+    const peppers = await apiKeyPeppers(config);
     const objectSigningKey = config.keys.objectSigning ?? (await generatedSecret(config.dataDir, 'object-signing'));
-    const deps: MountDeps = { config, postgres, objectSigningKey, publicBaseUrl: () => 'http://127.0.0.1', log };
-    const names = MOUNT_ORDER.filter((name) => name !== 'runs');
+    const deps: MountDeps = {
+      config,
+      postgres,
+      objectSigningKey,
+      apiKeyPeppers: peppers,
+      publicBaseUrl: () => 'http://127.0.0.1',
+      log,
+    };
     const mounted = mountInOrder({
       deps: () => Promise.resolve(deps),
       names,

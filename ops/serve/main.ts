@@ -191,7 +191,8 @@ function handleSignals(stop: (exitCode: number) => void, log: Logger, worker: bo
 }
 
 function announce({ url, firstQuery }: Served, config: Config): void {
-  const authorization = config.mode === 'development' ? '' : " -H 'authorization: Bearer <access token>'";
+  const what = config.apiKeys === 'only' ? 'API key' : 'access token';
+  const authorization = config.mode === 'development' ? '' : ` -H 'authorization: Bearer <${what}>'`;
   console.log(`
 Tributary is ready.
 
@@ -199,7 +200,7 @@ Tributary is ready.
   MCP        ${url}/mcp
 ${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
 
-One query to paste into GraphiQL (or a terminal):
+${config.apiKeys === 'only' ? 'The first API key: npm run keys -- create --tenant <id> --name <what for>\n\n' : ''}One query to paste into GraphiQL (or a terminal):
 
   curl -s ${url}/graphql -H 'content-type: application/json'${authorization} -d '${JSON.stringify({ query: firstQuery })}'
 `);

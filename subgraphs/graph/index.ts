@@ -1,11 +1,13 @@
 /** Entities and the relations between them: Neo4j where it is configured, else PostgreSQL, else switched off. */
 import type { Neo4jOptions } from '#subgraphs/shared/neo4j/neo4j.ts';
+import type { ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { GraphDriver } from './driver.ts';
 import { createDisabledGraph } from './drivers/disabled.ts';
 import { createNeo4jGraph } from './drivers/neo4j/index.ts';
 import { createPostgresGraph } from './drivers/postgres/index.ts';
+import { documentEntitiesWithShared } from './sharing/shared-documents.ts';
 import { buildSchema } from './schema/index.ts';
 
 export interface GraphConfig {
@@ -18,6 +20,8 @@ export interface GraphConfig {
 export interface GraphDeps {
   /** The process's pool; used where `neo4j` is not configured. It is not closed with the subgraph. */
   readonly postgres?: Postgres;
+  /** What was shared with callers of projects. @default nothing was */
+  readonly shares?: ShareLookup | undefined;
 }
 
 /**
@@ -28,7 +32,11 @@ export async function createGraph(config: GraphConfig, deps: GraphDeps): Promise
   const driver = await chooseDriver(config, deps);
   return {
     name: 'graph',
-    schema: buildSchema({ driver, levelRelations: config.levelRelations }),
+    schema: buildSchema({
+      driver,
+      documentEntities: documentEntitiesWithShared(driver, deps.shares),
+      levelRelations: config.levelRelations,
+    }),
     routes: [],
     provides: {},
     health: () => driver.health(),

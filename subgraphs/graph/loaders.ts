@@ -8,6 +8,7 @@ import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { compareCodePoints } from './traversal/code-points.ts';
 import type { Entity, GraphDriver, RelationKey, RelationOfEntity, RelationSelection, Slice } from './driver.ts';
+import type { DocumentEntities } from './sharing/shared-documents.ts';
 import { neighborhoods } from './traversal/traversal.ts';
 import type { Neighbor } from './traversal/traversal.ts';
 
@@ -27,6 +28,8 @@ export interface NeighborSlice {
 /** What reads are made with. */
 export interface GraphReads {
   readonly driver: GraphDriver;
+  /** The driver's, with what was shared with the caller's project. */
+  readonly documentEntities: DocumentEntities;
   /** The most relations that are read for one level of a walk. */
   readonly levelRelations: number;
 }
@@ -83,7 +86,7 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
         loaderFor(
           'documentEntities',
           options,
-          (ids) => driver.documentEntities(context, ids, options.kinds, options),
+          (ids) => deps.documentEntities(context, ids, options.kinds, options),
           [],
         ),
       entityDocuments: (options) =>

@@ -74,6 +74,27 @@ export const INFERENCE = bounds('subgraphs/inference', 'inference', {
     min: 100,
     max: 100_000_000,
   },
+  tenantTokens: {
+    what: 'The most tokens that a tenant may spend on models in a day (UTC), indexing included (docs/limits.md). Past it calls fail with `BUDGET_EXCEEDED`, and indexing waits for the next day.',
+    unit: 'tokens',
+    variable: 'MODEL_BUDGET_TENANT_TOKENS',
+    min: 0,
+    max: 1_000_000_000_000,
+    absent: 'no budget',
+  },
+  principalTokens: {
+    what: 'The most that one caller may.',
+    unit: 'tokens',
+    variable: 'MODEL_BUDGET_PRINCIPAL_TOKENS',
+    min: 0,
+    max: 1_000_000_000_000,
+    absent: 'no budget',
+  },
+  budgetEntries: {
+    what: 'Of how many tenants and callers a process without PostgreSQL keeps what they have spent today. Past it further ones count as one.',
+    unit: 'entries',
+    default: 100_000,
+  },
   firstRetryMs: {
     what: 'The pause before a request is sent again where the server names none, and up to twice as long by chance; each doubles.',
     unit: 'ms',

@@ -1,5 +1,5 @@
 /** The interfaces of what answers inference: embedding models, chat models and rerankers. */
-import type { StatementCounter } from '#subgraphs/shared/context.ts';
+import type { RequestContext, StatementCounter } from '#subgraphs/shared/context.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 
 /** What a call to a model carries. */
@@ -106,4 +106,28 @@ export interface ModelServer {
   /** Milliseconds that a probe took. @throws CodedError */
   probe(): Promise<number>;
   close(): Promise<void>;
+}
+
+/** Something that is spent, or given back where it is negative. */
+export interface Amount {
+  readonly tokens: number;
+  /** In the currency of the prices. */
+  readonly money: number;
+}
+
+/** What was spent on a day. */
+export interface DaySums {
+  readonly tenant: Amount;
+  /** Absent for the gateway's own work. */
+  readonly principal?: Amount | undefined;
+}
+
+/** Keeps what was spent on models, by tenant, caller and day. */
+export interface BudgetLedger {
+  /**
+   * Adds an amount to the sums of the context's tenant and caller.
+   * @param day in UTC, as `2026-11-28`
+   * @param check told of the sums with the amount; where it throws nothing is added
+   */
+  add(context: RequestContext, day: string, amount: Amount, check?: (sums: DaySums) => void): Promise<void>;
 }

@@ -1,5 +1,8 @@
 /** The inference subgraph: embeddings, chat, reranking and summaries, built in or from an OpenAI-compatible server. */
+import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { ModelPrices } from '#subgraphs/shared/model-prices.ts';
+import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth, Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -8,9 +11,13 @@ import type { InferenceBounds } from './bounds.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from './driver.ts';
 import { createDisabledChat, createDisabledEmbedding } from './drivers/disabled.ts';
 import { createHashingDriver } from './drivers/hashing/index.ts';
+import { memoryLedger } from './drivers/memory-ledger.ts';
+import { postgresLedger } from './drivers/postgres/ledger.ts';
 import { createEmbedder } from './calls/embedding.ts';
 import { buildSchema } from './schema/index.ts';
 import { createUsageRecorder } from './calls/usage.ts';
+import { Budgets, type BudgetsOptions } from './spending/budgets.ts';
+import { Spending } from './spending/spending.ts';
 
 /** Bounds are said in `INFERENCE` (./bounds.ts), with their defaults. */
 export interface InferenceConfig extends InferenceBounds {
@@ -30,11 +37,20 @@ export interface InferenceConfig extends InferenceBounds {
   /** For servers whose `/rerank` needs a model's name. Reranking goes by embeddings where none is served. */
   rerankModel?: string;
   embeddings: 'hashing' | 'openai' | 'off';
+  /** The most money that a tenant and a caller may spend in a day, in the currency of the prices. @default no budget */
+  tenantMoney?: number | undefined;
+  principalMoney?: number | undefined;
+  /** What models cost. @default nothing */
+  prices?: ModelPrices;
 }
 
 export interface InferencePorts {
   /** Where spent tokens are recorded; without it they are not. */
   usageSink: UsageSink | undefined;
+  /** Where it is kept what was spent of budgets; without it in memory. It is not closed with the subgraph. */
+  postgres?: Postgres | undefined;
+  /** Whether there may be one more call of a model that costs tokens. @throws CodedError `RATE_LIMITED` @default there may */
+  mayCall?: ((context: RequestContext) => Promise<void>) | undefined;
   /** Threads for summaries. @default threads of its own */
   work?: WorkPool | undefined;
   /** Receives what went wrong beside a call that succeeded. Default: `console.error` */
@@ -45,13 +61,15 @@ export interface InferencePorts {
 export async function createInference(config: InferenceConfig, ports: InferencePorts): Promise<Subgraph> {
   const { summaryCharacters } = config;
   const { embedding, chat, reranker, servers } = await openDrivers(config);
-  const recordUsage = createUsageRecorder(
-    ports.usageSink,
-    ports.log ?? ((message, error) => console.error(message, error)),
-  );
+  const log = ports.log ?? ((message: string, error: unknown) => console.error(message, error));
+  const spending = new Spending({
+    recordUsage: createUsageRecorder(ports.usageSink, log),
+    mayCall: ports.mayCall,
+    budgets: await openBudgets(config, ports.postgres, log),
+  });
   const ownWork = ports.work === undefined ? new WorkPool() : undefined;
   const work = ports.work ?? ownWork!;
-  const embedder = createEmbedder(embedding, recordUsage);
+  const embedder = createEmbedder(embedding, spending);
   return {
     name: 'inference',
     schema: buildSchema({
@@ -60,7 +78,7 @@ export async function createInference(config: InferenceConfig, ports: InferenceP
       chat,
       reranker,
       servers,
-      recordUsage,
+      spending,
       work,
       bounds: { summaryCharacters },
     }),
@@ -71,6 +89,18 @@ export async function createInference(config: InferenceConfig, ports: InferenceP
       await Promise.all([ownWork?.close(), ...servers.map((server) => server.close())]);
     },
   };
+}
+
+async function openBudgets(
+  { tenantTokens, principalTokens, tenantMoney, principalMoney, prices = new Map() }: InferenceConfig,
+  postgres: Postgres | undefined,
+  log: BudgetsOptions['log'],
+): Promise<Budgets | undefined> {
+  await postgres?.migrate('inference', new URL('./migrations/', import.meta.url));
+  const limits = { tenantTokens, principalTokens, tenantMoney, principalMoney };
+  if (Object.values(limits).every((limit) => limit === undefined)) return undefined;
+  const ledger = postgres === undefined ? memoryLedger() : postgresLedger(postgres);
+  return new Budgets({ limits, prices, ledger, log });
 }
 
 interface Drivers {

@@ -89,6 +89,11 @@ export const OBJECT = bounds('subgraphs/object', 'object', {
     unit: 's',
     default: 300,
   },
+  sharedLinkSeconds: {
+    what: 'How long URLs work of bytes that another project shared, which may be revoked.',
+    unit: 's',
+    default: 60,
+  },
   defaultLinkSeconds: { what: 'How long URLs work where `expiresIn` is absent.', unit: 's', default: 300 },
   putBytes: {
     what: 'The largest content of `putObject`; larger ones go through `requestUpload`.',

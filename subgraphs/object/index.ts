@@ -1,5 +1,5 @@
 /** The object subgraph: documents' and artifacts' bytes in S3 or in files, with signed URLs. */
-import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
+import type { ArchiveSink, ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { Route, Subgraph } from '#subgraphs/shared/subgraph.ts';
 import type { ObjectBounds } from './bounds.ts';
 import type { FilesConfig, ObjectDriver, ObjectSigner, S3Config } from './driver.ts';
@@ -17,15 +17,18 @@ export interface ObjectConfig extends ObjectBounds {
   driver: FilesConfig | S3Config | { kind: 'off' };
 }
 
-/** The object subgraph needs nothing of others. */
-export type ObjectPorts = Record<string, never>;
+/** What the object subgraph needs of others. */
+export interface ObjectPorts {
+  /** What was shared with callers of projects. @default nothing was */
+  readonly shares?: ShareLookup | undefined;
+}
 
 /**
  * Opens the store and builds the subgraph. An S3 server that is down does not fail this: its fields do, until it is
  * back.
  * @throws Error where the data folder cannot be made
  */
-export async function createObject(config: ObjectConfig, _ports: ObjectPorts = {}): Promise<Subgraph> {
+export async function createObject(config: ObjectConfig, { shares }: ObjectPorts = {}): Promise<Subgraph> {
   const { driver: store, ...bounds } = config;
   const { driver, signer, routes } = await openStore({ ...bounds, ...store });
   const archiveSink: ArchiveSink = {
@@ -38,7 +41,7 @@ export async function createObject(config: ObjectConfig, _ports: ObjectPorts = {
   };
   return {
     name: 'object',
-    schema: buildSchema({ driver, signer, bounds }),
+    schema: buildSchema({ driver, signer, shares, bounds }),
     routes,
     provides: { archiveSink },
     health: async () => [await driver.health()],

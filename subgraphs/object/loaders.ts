@@ -1,5 +1,7 @@
 /** What one request has already asked of the object store. */
 import type DataLoader from 'dataloader';
+import type { ShareLookup } from '#subgraphs/shared/ports.ts';
+import { projectOf } from '#subgraphs/shared/tenant-id.ts';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
@@ -13,6 +15,8 @@ export interface ObjectLoaders {
   readonly info: DataLoader<string, ObjectInfo | null>;
   /** The loader of the first `maxBytes` bytes as text; null where there is no such object or it is not text. */
   text(maxBytes: number): DataLoader<string, string | null>;
+  /** Whose the object under `key` is that another project shared, once `info` or `text` has found it; undefined for the caller’s own. */
+  sharedBy(key: string): string | undefined;
   /** Forgets what was read of `key`, after it has been written. */
   clear(key: string): void;
 }
@@ -28,14 +32,40 @@ export const scopeOf = ({ principal, statements, signal }: RequestContext): Obje
 export const createLoaders = (
   driver: () => ObjectDriver,
   given: () => Pick<ObjectBounds, 'textBytes'>,
+  shares: () => ShareLookup | undefined = () => undefined,
 ): ((context: RequestContext) => ObjectLoaders) =>
   perRequest((context) => {
     const { textBytes = OBJECT.textBytes } = given();
     const scope = scopeOf(context);
+    const owners = new Map<string, string>();
+    /** Asks for the caller's own, and for what is not there among what was shared with his project. */
+    const askAll = async <T>(
+      keys: readonly string[],
+      ask: (of: ObjectScope, valid: readonly string[]) => Promise<Map<string, T>>,
+    ): Promise<Map<string, T>> =>
+      await askFor(keys, async (valid) => {
+        const found = await ask(scope, valid);
+        for (const key of found.keys()) owners.delete(key);
+        const missing = valid.filter((key) => !found.has(key));
+        const mayReceive = projectOf(scope.tenantId) !== undefined && context.principal.system !== true;
+        const lookup = mayReceive ? shares() : undefined;
+        if (missing.length === 0 || lookup === undefined) return found;
+        const byOwner = new Map<string, string[]>();
+        for (const [key, tenantId] of await lookup.objects(context, missing))
+          byOwner.set(tenantId, [...(byOwner.get(tenantId) ?? []), key]);
+        const theirs = [...byOwner].map(async ([tenantId, shared]) => {
+          for (const [key, value] of await ask({ ...scope, tenantId }, shared)) {
+            owners.set(key, tenantId);
+            found.set(key, value);
+          }
+        });
+        await Promise.all(theirs);
+        return found;
+      });
     const info = requestLoader<string, ObjectInfo | null>(
       context,
       async (keys) => {
-        const found = await askFor(keys, (valid) => driver().stat(scope, valid));
+        const found = await askAll(keys, (of, valid) => driver().stat(of, valid));
         return keys.map((key) => found.get(key) ?? null);
       },
       { maxBatchSize: OBJECT.batch },
@@ -54,7 +84,7 @@ export const createLoaders = (
           },
         );
       }
-      const found = await askFor(keys, (valid) => driver().readStart(scope, valid, maxBytes));
+      const found = await askAll(keys, (of, valid) => driver().readStart(of, valid, maxBytes));
       return keys.map((key) => {
         const read = found.get(key);
         if (!read) return null;
@@ -82,7 +112,9 @@ export const createLoaders = (
         }
         return loader;
       },
+      sharedBy: (key) => owners.get(key),
       clear(key) {
+        owners.delete(key);
         info.clear(key);
         for (const loader of texts.values()) loader.clear(key);
       },

@@ -1,6 +1,8 @@
 /** The relational store: its rows, what can be asked of it, and what can be written. Imports no client library. */
 import type { JsonValue } from '#subgraphs/shared/json.ts';
+import type { RefusedAction } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { SharedDocument } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import type { Condition, Order, SortValue } from './models/conditions.ts';
 
@@ -64,6 +66,57 @@ export interface MemoryFactRow {
   updatedAt: Date;
 }
 
+/** Without its secret, which is nowhere, and without the hash of it. */
+export interface ApiKeyRow {
+  id: string;
+  name: string;
+  /** By which it is found: the part of the key that may be seen. */
+  prefix: string;
+  scopes: readonly string[];
+  /** The subject who made it: a key's id where a key did. */
+  createdBy: string;
+  createdAt: Date;
+  expiresAt: Date;
+  revokedAt: Date | null;
+  lastUsedAt: Date | null;
+}
+
+/** A document or an agent that projects of the same tenant may read: one, or every one. */
+export interface ShareRow {
+  id: string;
+  documentId: string | null;
+  agentId: string | null;
+  /** Whose it is; null for what is of no project. */
+  fromProject: string | null;
+  /** Null for every project. */
+  toProject: string | null;
+  createdBy: string;
+  createdAt: Date;
+  expiresAt: Date | null;
+}
+
+export interface NewShare extends Pick<ShareRow, 'toProject' | 'expiresAt'> {
+  readonly kind: 'Document' | 'Agent';
+  /** Of what is shared. */
+  readonly id: string;
+}
+
+/** A key to be kept. */
+export interface NewApiKey extends Pick<ApiKeyRow, 'name' | 'prefix' | 'scopes' | 'expiresAt'> {
+  readonly hash: Buffer;
+  /** Whether it may end before `expiresAt`, where its maker does. */
+  readonly mayEndEarlier: boolean;
+}
+
+/** A key as whoever decides whether it holds must know it. */
+export interface KeptApiKey extends Pick<
+  ApiKeyRow,
+  'id' | 'prefix' | 'scopes' | 'expiresAt' | 'revokedAt' | 'lastUsedAt'
+> {
+  readonly tenantId: string;
+  readonly hash: Buffer;
+}
+
 export interface ArtifactRow {
   id: string;
   runId: string;
@@ -107,6 +160,8 @@ export interface Rows {
   Artifact: ArtifactRow;
   UsageRecord: UsageRecordRow;
   AuditEntry: AuditEntryRow;
+  ApiKey: ApiKeyRow;
+  Share: ShareRow;
 }
 export type ModelName = keyof Rows;
 
@@ -287,7 +342,8 @@ export interface Recut {
 }
 
 /**
- * A relational backend. All but the outbox work on the caller's tenant alone. Every write records an audit entry in the
+ * A relational backend. All but the outbox work on the caller's tenant alone; documents, agents and what hangs on them are also read by their ids
+ * where they were shared with the caller's project. Every write records an audit entry in the
  * transaction of the write. Ids that are unknown to the tenant are absent from answers, and `NOT_FOUND` where a write
  * names them.
  */
@@ -334,6 +390,38 @@ export interface RelationalDriver {
   ): Promise<MemoryFactRow>;
   forgetFact(context: RequestContext, id: string): Promise<MemoryFactRow>;
 
+  /**
+   * Keeps a key. One that a key makes ends when that one does, at the latest.
+   * @param most how many a tenant may have in use
+   * @throws CodedError `CONFLICT` when the tenant has too many; `FORBIDDEN` when it would outlive its maker, or that is revoked
+   */
+  createApiKey(context: RequestContext, key: NewApiKey, most: number): Promise<ApiKeyRow>;
+  /**
+   * Revokes a key and all that were made with it. One that is revoked already stays as it is.
+   * @returns the key, and the ids of those that were revoked now
+   * @throws CodedError `NOT_FOUND`
+   */
+  revokeApiKey(context: RequestContext, id: string): Promise<{ key: ApiKeyRow; ids: string[] }>;
+  /** The keys of prefixes, of whatever tenants, as the primary server has them now; for the system. */
+  apiKeysOf(context: RequestContext, prefixes: readonly string[]): Promise<KeptApiKey[]>;
+  /** Notes that keys are in use; for the system. */
+  useApiKeys(context: RequestContext, ids: readonly string[]): Promise<void>;
+
+  /**
+   * Lets another project, or every one, read a document or an agent; sharing again renews.
+   * @param most how many shares one may have
+   * @throws CodedError `NOT_FOUND`; `CONFLICT` where there are too many
+   */
+  share(context: RequestContext, share: NewShare, most: number): Promise<ShareRow>;
+  /** @throws CodedError `NOT_FOUND`, also for a share that was received */
+  revokeShare(context: RequestContext, id: string): Promise<ShareRow>;
+  /** Those that the caller gave or received. */
+  sharesOf(context: RequestContext, kind: NewShare['kind'], ids: readonly string[]): Promise<ShareRow[]>;
+  /** Documents that were shared with the caller, those that were last shared first. */
+  sharedDocuments(context: RequestContext, limit: number): Promise<SharedDocument[]>;
+  /** Whose the objects are that documents shared with the caller keep under keys. */
+  sharedObjects(context: RequestContext, keys: readonly string[]): Promise<{ key: string; tenantId: string }[]>;
+
   /** @throws CodedError `CONFLICT` when the run has another artifact at this path; the same one again is answered */
   createArtifact(
     context: RequestContext,
@@ -346,6 +434,8 @@ export interface RelationalDriver {
     usage: Omit<UsageRecordRow, 'id' | 'subject' | 'requestId' | 'createdAt'>,
     options: { audit: boolean },
   ): Promise<UsageRecordRow>;
+  /** Keeps what callers of the context's tenant were refused, an audit entry each. */
+  auditRefused(context: RequestContext, actions: readonly RefusedAction[]): Promise<void>;
 
   /**
    * Leases entries that are due, across tenants. An expired lease is due again. System only, as are the next three.

@@ -1,5 +1,8 @@
 /** Agents, documents, memory, artifacts, usage and the audit log: on PostgreSQL, else switched off. */
-import type { RunLookup, UsageSink } from '#subgraphs/shared/ports.ts';
+import { randomBytes } from 'node:crypto';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { SHARED } from '#subgraphs/shared/bounds.ts';
+import type { AuditSink, RunLookup, ShareLookup, UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -7,12 +10,19 @@ import { RELATIONAL } from './bounds.ts';
 import type { RelationalDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { createPostgresDriver } from './drivers/postgres/index.ts';
+import type { Peppers } from './keys/secret.ts';
+import { keyStore } from './keys/verify.ts';
 import { buildSchema } from './schema/index.ts';
 
-/** There is no store to choose: it is PostgreSQL. */
-export interface RelationalConfig {
+/** There is no store to choose: it is PostgreSQL. Bounds are said in `RELATIONAL` (./bounds.ts), with their defaults. */
+export interface RelationalConfig extends Partial<BoundValues<typeof RELATIONAL>> {
   /** The most tokens that the embedding model takes: chunks are cut to fit. @default any number */
   readonly maxTokens?: number | undefined;
+  /**
+   * What API keys are made and verified with, the same in every process: the first makes them, all are accepted. Each at
+   * least 32 bytes. @default one made here: keys hold as long as this subgraph
+   */
+  readonly apiKeyPeppers?: Peppers | undefined;
 }
 
 export interface RelationalDeps {
@@ -22,6 +32,8 @@ export interface RelationalDeps {
   readonly runs?: () => RunLookup | undefined;
   /** Threads for cutting long texts. @default threads of its own */
   readonly work?: WorkPool | undefined;
+  /** Told of what goes wrong beside an answer. @default nobody is */
+  readonly log?: (message: string, error?: unknown) => void;
 }
 
 /**
@@ -29,16 +41,28 @@ export interface RelationalDeps {
  * @throws CodedError `STORE_UNAVAILABLE` when migrations cannot run
  */
 export async function createRelational(
-  { maxTokens }: RelationalConfig,
-  { postgres, work, runs }: RelationalDeps,
+  config: RelationalConfig,
+  { postgres, work, runs, log = () => undefined }: RelationalDeps,
 ): Promise<Subgraph> {
   const ownWork = work === undefined ? new WorkPool() : undefined;
   const driver = postgres === undefined ? disabledDriver : await createPostgresDriver(postgres);
+  const { maxTokens, apiKeyPeppers: peppers = [randomBytes(32).toString('hex')] } = config;
+  const {
+    apiKeys: most = RELATIONAL.apiKeys,
+    keyDays = RELATIONAL.keyDays,
+    keyMaxDays = RELATIONAL.keyMaxDays,
+  } = config;
+  const keys = { peppers, most, days: keyDays, maxDays: keyMaxDays, store: keyStore(driver, peppers, log) };
   return {
     name: 'relational',
-    schema: buildSchema({ driver, cutting: { work: work ?? ownWork!, maxTokens }, runs }),
+    schema: buildSchema({ driver, keys, cutting: { work: work ?? ownWork!, maxTokens }, runs }),
     routes: [],
-    provides: { usageSink: usageSink(driver) },
+    provides: {
+      usageSink: usageSink(driver),
+      keyStore: keys.store,
+      auditSink: auditSink(driver),
+      shares: shareLookup(driver),
+    },
     health: () => driver.health(),
     close: async () => await ownWork?.close(),
   };
@@ -48,6 +72,19 @@ export async function createRelational(
  * Providers count in whole numbers that PostgreSQL's integer holds; anything else is brought there rather than lost.
  */
 const whole = (tokens: number): number => Math.min(Math.max(Math.round(tokens) || 0, 0), 0x7fffffff);
+
+const shareLookup = (driver: RelationalDriver): ShareLookup => ({
+  documents: (context) => driver.sharedDocuments(context, SHARED.sharedDocuments),
+  objects: async (context, keys) =>
+    new Map((await driver.sharedObjects(context, keys)).map(({ key, tenantId }) => [key, tenantId])),
+});
+
+/** Without the store there is no log. */
+const auditSink = (driver: RelationalDriver): AuditSink => ({
+  refused: async (context, actions) => {
+    if (driver !== disabledDriver) await driver.auditRefused(context, actions);
+  },
+});
 
 function usageSink(driver: RelationalDriver): UsageSink {
   return {

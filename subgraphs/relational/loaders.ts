@@ -9,8 +9,10 @@ import type {
   ChunkRow,
   IndexingRow,
   ModelName,
+  NewShare,
   RelationalDriver,
   Rows,
+  ShareRow,
 } from './driver.ts';
 import { MODELS } from './models/columns.ts';
 
@@ -19,6 +21,8 @@ export interface Loaders {
   readonly byId: { readonly [M in ModelName]: DataLoader<string, Rows[M] | null> };
   readonly documentText: DataLoader<string, string | null>;
   readonly indexing: DataLoader<string, IndexingRow[]>;
+  /** Of a document or an agent: the shares that the caller gave or received. */
+  readonly sharesOf: { readonly [K in NewShare['kind']]: DataLoader<string, ShareRow[]> };
   /** `limit` rows of each document, for each distinct request. */
   documentChunks(request: ChildRequest): DataLoader<string, ChunkRow[]>;
   agentVersions(request: ChildRequest): DataLoader<string, AgentVersionRow[]>;
@@ -66,6 +70,13 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
         null,
       ),
       indexing: loader(async (ids) => grouped(await driver.indexing(context, ids), (row) => row.documentId), []),
+      sharesOf: {
+        Document: loader(
+          async (ids) => grouped(await driver.sharesOf(context, 'Document', ids), (row) => row.documentId!),
+          [],
+        ),
+        Agent: loader(async (ids) => grouped(await driver.sharesOf(context, 'Agent', ids), (row) => row.agentId!), []),
+      },
       documentChunks: perArguments(async (ids, request) =>
         grouped(await driver.chunksOfDocuments(context, ids, request), (row) => row.documentId),
       ),

@@ -229,7 +229,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     default: 64 * 1024,
   },
   firstReconnectMs: {
-    what: 'The pause before a lost connection for wake-ups is made anew (PostgreSQL, Redis); random by half.',
+    what: 'The pause before a lost connection to PostgreSQL for wake-ups is made anew; random by half.',
     unit: 'ms',
     default: 100,
   },
@@ -239,7 +239,6 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     unit: 'ms',
     default: 2_000,
   },
-  redisConnectMs: { what: 'The longest wait for a connection to Redis.', unit: 'ms', default: 5_000 },
   exhaustedPerClaim: {
     what: 'How many runs without attempts left one claim ends on its way to one that it can give; the next claim goes on.',
     unit: 'runs',

@@ -26,6 +26,26 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
     min: 1,
     max: 10_000,
   },
+  secretCharacters: {
+    what: 'The shortest secret that is looked for in errors and logs: shorter ones are parts of ordinary sentences.',
+    unit: 'characters',
+    default: 8,
+  },
+  secretLevels: {
+    what: 'How deep `extensions` are looked through for secrets; what is below is left out.',
+    unit: 'levels',
+    default: 10,
+  },
+  turnOthers: {
+    what: 'How many times as long as a turn took others have before the next one, where they have so much to do.',
+    unit: 'times',
+    default: 3,
+  },
+  idleRoundMs: {
+    what: 'How long a round of the event loop takes at the most in which nobody had anything to do: then the next turn is given at once.',
+    unit: 'ms',
+    default: 0.05,
+  },
   turnObjects: {
     what: 'After how many objects such work looks at the clock, and is charged to the budget of its answer.',
     unit: 'objects',
@@ -46,6 +66,21 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
   },
   pageDefault: { what: 'How many items a page has where `first` is absent.', unit: 'items', default: 20 },
   pageMost: { what: 'The most items of a page: the largest `first`.', unit: 'items', default: 200 },
+  streamedRows: {
+    what: 'How many rows behind the first a page whose edges are streamed (`@stream`) reads from its store at a time.',
+    unit: 'rows',
+    default: 50,
+  },
+  sharedDocuments: {
+    what: 'How many documents that were shared with a project its searches find, those that were shared last.',
+    unit: 'documents',
+    default: 1_000,
+  },
+  sharingProjects: {
+    what: 'The most projects whose shared documents one search or list of entities looks through, those that shared last.',
+    unit: 'projects',
+    default: 20,
+  },
   jsonBytes: {
     what: 'The longest JSON value that a caller sends as metadata, properties or payload.',
     unit: 'bytes',

@@ -2,13 +2,14 @@
 import type { RequestContext } from './context.ts';
 import type { CostDirectives } from './cost.ts';
 import type { JsonValue } from './json.ts';
+import type { ScopeDirectives } from './scopes.ts';
 
 /** Pothos' type parameters, the same in every subgraph. Fields are nullable unless they say otherwise. */
 export interface SubgraphTypes {
   Context: RequestContext;
   DefaultFieldNullability: true;
   DefaultInputFieldRequiredness: false;
-  Directives: CostDirectives;
+  Directives: CostDirectives & ScopeDirectives;
   Scalars: {
     ID: { Input: string; Output: string };
     /** In: an ISO 8601 text, validated. Out: a Date or such a text. */

@@ -8,6 +8,7 @@ import FederationPlugin from '@pothos/plugin-federation';
 import type { GraphQLSchema } from 'graphql';
 import type { SubgraphBuilder, SubgraphTypes } from './builder-types.ts';
 import { usedDirectives } from './cost.ts';
+import { describeScopes } from './scopes.ts';
 import { addSharedTypes, type SharedTypes } from './shared-types.ts';
 
 /** The federation version of every subgraph and of supergraph.yaml. */
@@ -39,9 +40,11 @@ export function createSubgraphSchema(
     builder,
     shared: addSharedTypes(builder),
     build: () =>
-      builder.toSubGraphSchema({
-        linkUrl: FEDERATION_LINK,
-        federationDirectives: usedDirectives(builder.toSchema()) as never,
-      }),
+      describeScopes(
+        builder.toSubGraphSchema({
+          linkUrl: FEDERATION_LINK,
+          federationDirectives: usedDirectives(builder.toSchema()) as never,
+        }),
+      ),
   };
 }

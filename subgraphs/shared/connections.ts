@@ -3,9 +3,11 @@
  * (`EntityDocumentConnection`), because two subgraphs may not define one connection.
  */
 import type { ObjectRef, OutputType } from '@pothos/core';
+import type { GraphQLResolveInfo } from 'graphql';
 import { SHARED } from './bounds.ts';
 import type { SubgraphSchema } from './builder.ts';
 import { badUserInput } from './errors.ts';
+import { wantedStream } from './streamed-lists.ts';
 
 /** The page sizes that every connection accepts. */
 export const PAGE = { default: SHARED.pageDefault, max: SHARED.pageMost } as const;
@@ -50,6 +52,50 @@ export function pageOf<Node, E extends Edge<Node>>(
   edgeOf: (node: Node) => E,
 ): Page<Node, E> {
   return { edges: rows.slice(0, size).map(edgeOf), hasNextPage: rows.length > size };
+}
+
+/** Fields of a connection that may stand beside edges that are read as they go: they do not need the end of the page. */
+const INDEPENDENT: ReadonlySet<string> = new Set(['totalCount', '__typename']);
+
+/** How the rows of a list are read. */
+export interface RowReader<Node, E extends Edge<Node>> {
+  /** The most rows. */
+  readonly size: number;
+  /** Rows behind an edge (at the start where it is undefined), at most `limit`. */
+  read(after: E | undefined, limit: number): Promise<readonly Node[]>;
+  edgeOf(node: Node): E;
+}
+
+/**
+ * A page of `size` rows. Where the client would have its edges as they come (`@stream`), they are read in smaller pages by their
+ * keys, as far as somebody reads them; but where it asks for `pageInfo` too, which needs the end, all at once.
+ */
+export async function readPage<Node, E extends Edge<Node>>(
+  reader: RowReader<Node, E>,
+  info: GraphQLResolveInfo,
+): Promise<Page<Node, E>> {
+  const { size, read, edgeOf } = reader;
+  const wanted = wantedStream(info, 'edges');
+  if (wanted !== undefined && [...wanted.beside].every((name) => INDEPENDENT.has(name)))
+    // To whoever executes, which is the only one to look at them, an iterable is a list.
+    return { edges: edgesAsRead(reader, wanted.initialCount) as unknown as E[], hasNextPage: false };
+  return pageOf(size === 0 ? [] : await read(undefined, size + 1), size, edgeOf);
+}
+
+async function* edgesAsRead<Node, E extends Edge<Node>>(
+  { size, read, edgeOf }: RowReader<Node, E>,
+  initialCount: number,
+): AsyncGenerator<E> {
+  let last: E | undefined;
+  let limit = initialCount > 0 ? initialCount : SHARED.streamedRows;
+  for (let left = size; left > 0;) {
+    const most = Math.min(limit, left);
+    const rows = await read(last, most);
+    for (const row of rows) yield (last = edgeOf(row));
+    if (rows.length < most) return;
+    left -= most;
+    limit = SHARED.streamedRows;
+  }
 }
 
 /**

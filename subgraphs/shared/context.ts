@@ -9,10 +9,12 @@ import type { Budget } from './budget.ts';
 
 /** A verified caller. The tenant comes from here and from nowhere else. */
 export interface Principal {
-  /** The tenant whose data the caller may see. Matches {@link TENANT_ID}. */
+  /** Whose data the caller may see: a tenant’s, or that of a project of it (tenant-id.ts). */
   readonly tenantId: string;
   /** Who acts, as written to the audit log: a token's `sub`, an API key's id, or `system:<name>`. */
   readonly subject: string;
+  /** The application that asks for him, by a verified token (`azp` or `client_id`). */
+  readonly client?: string;
   /** Role names granted by the identity provider. */
   readonly roles: readonly string[];
   /** OAuth scopes granted to the token. */
@@ -29,10 +31,18 @@ export interface Principal {
   readonly anonymous?: boolean;
   /** When what says so expires, in milliseconds since 1970: streams end then. Never when absent. */
   readonly expiresAt?: number;
+  /** Tells when what says so is taken back, where that can be before it expires: streams end then. Of this process alone. */
+  readonly session?: Session;
 }
 
-/** Tenant ids are short and plain, because they become key prefixes, labels and setting values. */
-export const TENANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+/** What somebody came in with, while it is in use. */
+export interface Session {
+  /**
+   * Calls `act`, once, when it no longer holds.
+   * @returns to be called when that no longer matters
+   */
+  onEnd(act: () => void): () => void;
+}
 
 /** Counts the statements that a request sends to stores; tests and `extensions.trace` read it. */
 export class StatementCounter {
@@ -75,6 +85,8 @@ export interface RequestContext {
   readonly principal: Principal;
   /** Appears in logs, errors and traces; echoed to the client as `x-request-id`. */
   readonly requestId: string;
+  /** When the work for it began, by `performance.now()`: of one tenant's, the older goes first. */
+  readonly began: number;
   /** Aborted when the client goes away or the request's time is up. */
   readonly signal?: AbortSignal;
   readonly statements: StatementCounter;
@@ -97,6 +109,7 @@ export function createRequestContext(
   return {
     principal,
     requestId: options.requestId ?? crypto.randomUUID(),
+    began: options.began ?? performance.now(),
     signal: options.signal,
     statements: options.statements ?? new StatementCounter(),
     budget: options.budget,

@@ -3,6 +3,8 @@
  * written once, in `gateway/errors.ts`, and printed in docs/errors.md.
  */
 
+import { withoutSecrets } from './kept-secrets.ts';
+
 /** Every value that `extensions.code` can take. */
 export type ErrorCode =
   | 'BAD_USER_INPUT'
@@ -25,8 +27,12 @@ export type ErrorCode =
   | 'PLANNING_TIMEOUT'
   | 'REQUEST_TIMEOUT'
   | 'RATE_LIMITED'
+  | 'BUDGET_EXCEEDED'
   | 'PERSISTED_QUERY_NOT_FOUND'
   | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  | 'PERSISTED_QUERY_NOT_IN_LIST'
+  | 'PERSISTED_QUERY_ID_REQUIRED'
+  | 'QUERY_NOT_IN_SAFELIST'
   | 'INTERNAL_SERVER_ERROR';
 
 /** Optional parts of a {@link CodedError}. */
@@ -39,12 +45,15 @@ export interface CodedErrorOptions {
   extensions?: Record<string, unknown>;
 }
 
-/** An error that a client may see as it is: message, code and hint are all written for people. */
+/**
+ * An error that a client may see as it is: message, code and hint are all written for people. Where the message has the
+ * words of a store or a server, secrets of this process are taken out of them.
+ */
 export class CodedError extends Error {
   readonly extensions: Record<string, unknown> & { code: ErrorCode; hint?: string };
 
   constructor(code: ErrorCode, message: string, options: CodedErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(withoutSecrets(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CodedError';
     this.extensions = { ...options.extensions, code, ...(options.hint === undefined ? {} : { hint: options.hint }) };
   }

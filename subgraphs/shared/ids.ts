@@ -19,6 +19,8 @@ export const ID_PREFIX = {
   Relation: 'rel',
   Run: 'run',
   RunEvent: 'evt',
+  ApiKey: 'key',
+  Share: 'shr',
 } as const;
 
 export type IdType = keyof typeof ID_PREFIX;

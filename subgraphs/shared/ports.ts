@@ -2,6 +2,7 @@
  * What one subgraph needs of another besides entities. `gateway/mount/` injects the implementations: in process
  * when both run here, calls with an internal token when the other runs as a server of its own.
  */
+import type { PresentedKey } from './api-key.ts';
 import type { RequestContext } from './context.ts';
 
 /** Turns text into vectors; provided by `inference`, used by `vector`. */
@@ -59,10 +60,86 @@ export interface RunLookup {
   exists(context: RequestContext, runId: string): Promise<boolean>;
 }
 
+/** What was shared with the caller's project; provided by `relational`, asked by stores that follow documents. */
+export interface ShareLookup {
+  /**
+   * Documents that others shared with it, those that were last shared first, as many as are looked through. None, without
+   * asking the store, for callers who are of no project.
+   * @throws CodedError `STORE_DISABLED`, `STORE_UNAVAILABLE`, `STORE_TIMEOUT`
+   */
+  documents(context: RequestContext): Promise<readonly SharedDocument[]>;
+  /** Whose the objects are that such documents keep under these keys, by key; others are absent. */
+  objects(context: RequestContext, keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
+}
+
+export interface SharedDocument {
+  readonly documentId: string;
+  /** What its owner's data is kept under. */
+  readonly tenantId: string;
+}
+
+/** Knows API keys; provided by `relational`, asked by the gateway about what callers present. */
+export interface KeyStore {
+  /**
+   * Which keys hold, in the order in which they are given: undefined for one that was made up, is revoked or has expired.
+   * Notes that they are used.
+   * @param context the system's
+   * @throws CodedError `STORE_DISABLED`, `STORE_UNAVAILABLE`, `STORE_TIMEOUT`
+   */
+  verify(context: RequestContext, keys: readonly PresentedKey[]): Promise<(KnownKey | undefined)[]>;
+  /**
+   * Whose a key was that was made here and has ended; undefined for one that was made up, and for one that holds.
+   * @param context the system's
+   */
+  ended(context: RequestContext, key: PresentedKey): Promise<EndedKey | undefined>;
+}
+
+/** Whose an API key was that was made here and has ended. */
+export interface EndedKey {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly reason: 'revoked' | 'expired';
+}
+
+/** Something that a caller was not let do, as often as `count`. */
+export interface RefusedAction {
+  /** Who acts; see `Principal.subject`. */
+  readonly subject: string;
+  /** Such as `Mutation.createAgent`, `sign-in`, or `others` for what there was no room for. */
+  readonly action: string;
+  /** That of the error. */
+  readonly code: string;
+  /** Why, where the code does not say it. */
+  readonly reason?: string | undefined;
+  /** From where, as far as it is kept. */
+  readonly address?: string | undefined;
+  /** Of the first attempt. */
+  readonly requestId?: string | undefined;
+  readonly count: number;
+}
+
+/** Keeps what was refused in the audit log; provided by `relational`, used by the gateway. */
+export interface AuditSink {
+  /** @param context the system's, of the tenant whose log it is */
+  refused(context: RequestContext, actions: readonly RefusedAction[]): Promise<void>;
+}
+
+/** Whose an API key is, and what it may do. */
+export interface KnownKey {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly scopes: readonly string[];
+  /** From when on it opens nothing, in milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
 /** Every port by name. */
 export interface Ports {
   embedder: Embedder;
   usageSink: UsageSink;
   archiveSink: ArchiveSink;
   runLookup: RunLookup;
+  keyStore: KeyStore;
+  shares: ShareLookup;
+  auditSink: AuditSink;
 }

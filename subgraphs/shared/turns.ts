@@ -5,6 +5,7 @@
  */
 import type { BoundValues } from './bound.ts';
 import { SHARED } from './bounds.ts';
+import { tenantOf } from './tenant-id.ts';
 
 /**
  * How work is paced: in this whole process, since there is one thread to share. Tests change it, to have turns end where
@@ -31,10 +32,11 @@ const forget = (): void => void (began = undefined);
 
 /**
  * Whether this turn of the event loop has been worked in for long enough, by whomever. The clock starts when it is
- * first asked in a turn. Ask it every hundred steps or so: it reads the clock.
+ * first asked in a turn. Whoever asks while others wait for their turn came behind them, and is to wait too: else those
+ * that come anew would keep those that wait from ever going on. Ask it every hundred steps or so: it reads the clock.
  */
 export function isStretchOver(): boolean {
-  if (pace.stretchMs < 0) return true;
+  if (pace.stretchMs < 0 || (waiting.size > 0 && !isTurn)) return true;
   if (began === undefined) {
     began = performance.now();
     setImmediate(forget);
@@ -43,38 +45,82 @@ export function isStretchOver(): boolean {
   return performance.now() - began > pace.stretchMs;
 }
 
-/** Who waits, by key; the keys in the order in which they come to their turns. */
-const waiting = new Map<string, (() => void)[]>();
+interface Waiting {
+  readonly resume: () => void;
+  /** When the work began that waits. */
+  readonly began: number;
+}
+
+/** Who waits, by key, the oldest first; the keys in the order in which they come to their turns. */
+const waiting = new Map<string, Waiting[]>();
 let armed = false;
 
 /**
- * Resolves when it is the caller's turn. One turn is given in each round of the event loop, so that timers and sockets
- * are seen to between any two, and in rotation between keys, so that who asks for much waits for himself.
- * @param key who works: a tenant
+ * Resolves when it is the caller's turn. One turn is given in a round of the event loop, so that timers and sockets are
+ * seen to between any two, and in rotation between tenants, so that who asks for much waits for himself. Of one tenant,
+ * the work that began first goes first: what is nearly done is not kept, with all that it holds, for what has just begun.
+ * After a turn the others have three times as long as it took, where there is so much for them to do.
+ * @param tenantId who works; the projects of a tenant share its turns
+ * @param began when the work began of which this is a part, by `performance.now()` @default now
  */
-export function nextTurn(key: string): Promise<void> {
-  return new Promise((resolve) => {
+export function nextTurn(tenantId: string, began = performance.now()): Promise<void> {
+  const key = tenantOf(tenantId);
+  return new Promise((resume) => {
     const queue = waiting.get(key);
-    if (queue === undefined) waiting.set(key, [resolve]);
-    else queue.push(resolve);
+    if (queue === undefined) waiting.set(key, [{ resume, began }]);
+    else {
+      let place = queue.length;
+      while (place > 0 && queue[place - 1]!.began > began) place -= 1;
+      queue.splice(place, 0, { resume, began });
+    }
     if (armed) return;
     armed = true;
-    setImmediate(give);
+    arm();
   });
+}
+
+/** Whether somebody has the turn that was given last. */
+let isTurn = false;
+/** When the last turn began and ended, and the last round of the event loop. */
+let turnBegan = 0;
+let turnEnded = 0;
+let roundBegan = 0;
+
+/** Both in the same round: the second when all that the turn does at once has been done. */
+function arm(): void {
+  setImmediate(give);
+  setImmediate(rest);
 }
 
 function give(): void {
   const [next] = waiting;
-  if (next === undefined) {
-    armed = false;
-    return;
-  }
+  if (next === undefined) return;
   const [key, queue] = next;
-  const resume = queue.shift()!;
+  const { resume } = queue.shift()!;
   // To the end of the rotation.
   waiting.delete(key);
   if (queue.length > 0) waiting.set(key, queue);
-  setImmediate(give);
   began = undefined;
+  isTurn = true;
+  turnBegan = performance.now();
   resume();
+}
+
+function rest(): void {
+  isTurn = false;
+  turnEnded = roundBegan = performance.now();
+  if (waiting.size === 0) armed = false;
+  else setImmediate(look);
+}
+
+/**
+ * Gives the next turn where the sockets have had their time. A server's socket accepts one connection in each round (as
+ * libuv has it): with a turn in every round, whoever comes behind a hundred connections would wait for a hundred turns.
+ */
+function look(): void {
+  const now = performance.now();
+  const isIdle = now - roundBegan < SHARED.idleRoundMs;
+  roundBegan = now;
+  if (isIdle || now - turnEnded >= SHARED.turnOthers * (turnEnded - turnBegan)) arm();
+  else setImmediate(look);
 }

@@ -1,5 +1,5 @@
 /** The vector subgraph: similarity and keyword search over chunks, in Qdrant or PostgreSQL. */
-import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { Embedder, ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -11,6 +11,7 @@ import { AnnRanker, type ScanOptions, type VectorType } from './drivers/postgres
 import { isExtensionFault } from './drivers/postgres/extension.ts';
 import { ensureVectorExtension } from './drivers/postgres/extension.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from './drivers/postgres/index.ts';
+import { searchingShared } from './search/shared-documents.ts';
 import { buildSchema } from './schema/index.ts';
 
 export interface VectorConfig extends ScanOptions {
@@ -36,6 +37,8 @@ export interface VectorConfig extends ScanOptions {
 export interface VectorDeps {
   readonly postgres?: Postgres;
   readonly embedder: Embedder;
+  /** What was shared with callers of projects. @default nothing was */
+  readonly shares?: ShareLookup | undefined;
   /** Threads for ranking by comparing all. @default threads of its own */
   readonly work?: WorkPool | undefined;
   /** Told what an operator should know. @default nobody */
@@ -51,7 +54,7 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
   const driver = await createDriver(config, deps);
   return {
     name: 'vector',
-    schema: buildSchema({ driver, embedder: deps.embedder }),
+    schema: buildSchema({ driver, embedder: deps.embedder, searching: searchingShared(driver, deps.shares) }),
     routes: [],
     provides: {},
     health: async () => [await driver.health()],

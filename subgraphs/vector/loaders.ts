@@ -2,10 +2,11 @@
 import type DataLoader from 'dataloader';
 
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
-import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
+import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorDriver } from './driver.ts';
 import { searchAll, type SearchPage, type SearchRequest } from './search/search.ts';
+import type { Searchable } from './search/shared-documents.ts';
 
 /** One loader for each page length, because all parents of one load share it. */
 type ByLimit<Item> = (limit: number) => DataLoader<string, Ranking<Item> | null>;
@@ -23,7 +24,7 @@ export interface VectorLoaders {
 }
 
 export function createLoaders(
-  deps: () => { driver: VectorDriver; embedder: Embedder },
+  deps: () => { driver: VectorDriver; searching: Searchable; embedder: Embedder },
 ): (context: RequestContext) => VectorLoaders {
   return perRequest((context) => {
     const similar = <Item>(read: (ids: readonly string[], limit: number) => Promise<Map<string, Ranking<Item>>>) => {
@@ -45,7 +46,7 @@ export function createLoaders(
     const documents = similar((ids, limit) => deps().driver.similarToDocuments(context, ids, limit));
     const search = requestLoader<SearchRequest, SearchPage>(
       context,
-      async (requests) => await searchAll(context, deps().driver, deps().embedder, requests),
+      async (requests) => await searchAll(context, deps().searching, deps().embedder, requests),
       { cache: false },
     );
     const contentHash = requestLoader<string, string | null>(context, async (ids) => {

@@ -12,6 +12,8 @@ import { COMPARE } from '#ops/compare/bounds.ts';
 import { EMBEDDED } from '#ops/embedded/bounds.ts';
 import { INTROSPECT } from '#ops/graph-introspect/bounds.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
+import { KEYS } from '#ops/keys/bounds.ts';
+import { PERSIST } from '#ops/persist/bounds.ts';
 import { SERVE } from '#ops/serve/bounds.ts';
 import { tableOf, type Bound, type Bounds } from '#subgraphs/shared/bound.ts';
 
@@ -25,6 +27,8 @@ import { tableOf, type Bound, type Bounds } from '#subgraphs/shared/bound.ts';
 const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'Codes of characters and of protocols.': [
     'gateway/agents/mcp.ts: PARSE_ERROR',
+    'gateway/agents/invalid-params.ts: INVALID_PARAMS',
+    'gateway/agents/invalid-params.ts: INTERNAL_ERROR',
     'gateway/agents/mcp.ts: 0xdc00',
     'gateway/execute/clients/graphql-response.ts: BYTE_ORDER_MARK',
     'gateway/http/json-bounds.ts',
@@ -99,8 +103,8 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'gateway/plan/plan-cache.ts: MEMORY_PER_BYTE',
     'subgraphs/runs/events/json-patch.ts: KEY_COST',
     'subgraphs/vector/drivers/qdrant/points.ts: BYTES_OF_NUMBER',
-    'subgraphs/shared/tokens.ts: MOST_TOKENS_PER_UNIT',
   ],
+  'Units of time.': ['gateway/limits/rate-names.ts: UNIT_MS'],
   'Versions of stores.': [
     'subgraphs/shared/neo4j/errors.ts: OLDEST_NEO4J',
     'subgraphs/shared/postgres/errors.ts: OLDEST_POSTGRES',
@@ -112,14 +116,21 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   ],
   'What pgvector’s index takes.': ['subgraphs/vector/drivers/postgres/ann.ts: MAX_INDEXED'],
   'Constants of formulas.': [
+    'subgraphs/shared/tokens.ts',
     'subgraphs/vector/drivers/qdrant/sparse.ts: BM25',
     'subgraphs/vector/search/fusion.ts: RRF_K',
   ],
   'How numbers are written, and how many digits a double holds.': ['subgraphs/shared/exact-number.ts'],
-  'A share of a bound.': ['gateway/plan/planner.ts: SLOW_SHARE', 'gateway/plan/planner.ts: PATIENCE_SHARE'],
+  'A share of a bound.': [
+    'gateway/plan/process/planner-pool.ts: SLOW_SHARE',
+    'gateway/plan/process/planner-pool.ts: WORKED_SHARE',
+    'gateway/plan/process/planner-pool.ts: PATIENCE_SHARE',
+  ],
+  'How long a day is.': ['subgraphs/relational/schema/api-keys.ts: DAY_MS'],
+  'How Linux counts.': ['gateway/plan/process/cpu-time.ts: TICKS'],
   'Keeps a number finite before a bound is applied.': [
     'gateway/indexing/indexer.ts: 2 ** Math.min(attempts, 20)',
-    'subgraphs/runs/drivers/redis/wake-ups.ts: 2 ** Math.min(attempt - 1, 16)',
+    'subgraphs/shared/redis/client.ts: 2 ** Math.min(attempt - 1, 16)',
   ],
 };
 
@@ -129,7 +140,9 @@ const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
   EMBEDDED,
   INGEST,
   INTROSPECT,
+  KEYS,
   COMPARE,
+  PERSIST,
   ...Object.fromEntries(Object.entries(BOUNDS).map(([room, table]) => [room.toUpperCase(), table])),
 };
 const entries = Object.entries(TABLES).flatMap(([constant, table]) =>

@@ -83,7 +83,7 @@ try {
 async function compare(): Promise<void> {
   const query = await readFile(new URL('../contract/operations.graphql', import.meta.url), 'utf8');
   const federated = async (question: string): Promise<unknown> => {
-    const operation = services!.operations.admit(
+    const operation = await services!.operations.admit(
       { query, operationName: 'Research', variables: { question } },
       { principal: DEVELOPER, requestId: 'bench', signal: new AbortController().signal },
     );

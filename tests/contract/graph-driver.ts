@@ -7,6 +7,7 @@ import { fc } from '#tests/setup/property.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { derivedId, documentId, entityId } from '#subgraphs/shared/ids.ts';
 import { relationKey } from '#subgraphs/graph/driver.ts';
 import type {
@@ -32,9 +33,13 @@ export interface GraphUnderTest extends AsyncDisposable {
 
 let tenants = 0;
 export function freshTenant(label = 't'): RequestContext {
-  const tenantId = `${label}-${process.pid}-${Date.now().toString(36)}-${++tenants}`;
-  return createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });
+  return asTenant(`${label}-${process.pid}-${Date.now().toString(36)}-${++tenants}`);
 }
+const asTenant = (tenantId: string): RequestContext =>
+  createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });
+/** A project of a tenant. */
+const projectOf = ({ principal }: RequestContext, name: string): RequestContext =>
+  asTenant(tenantIdOf(principal.tenantId, name));
 
 const EVERYTHING: RelationSelection = { direction: 'BOTH', types: null };
 const whole = { limit: 1_000, after: null } as const;
@@ -597,6 +602,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
     });
 
     describe('tenants', () => {
+      const [tenant, other] = [freshTenant(), freshTenant()];
       test('a tenant with 1 % of the data gets all of its own and nothing of the other’s', async () => {
         const big = freshTenant('big');
         const small = freshTenant('small');
@@ -641,9 +647,13 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         ).toHaveLength(3);
       });
 
-      test('another tenant’s ids do not exist, to read or to write', async () => {
-        const owner = freshTenant('owner');
-        const thief = freshTenant('thief');
+      test.each([
+        ['another tenant’s', () => [freshTenant('owner'), freshTenant('thief')]],
+        ['another project’s', () => ['one', 'two'].map((name) => projectOf(tenant, name))],
+        ['a project’s, for its tenant,', () => [projectOf(tenant, 'three'), tenant]],
+        ['a tenant’s, for its project,', () => [other, projectOf(other, 'four')]],
+      ])('%s ids do not exist, to read or to write', async (_, both) => {
+        const [owner, thief] = both() as [RequestContext, RequestContext];
         await driver.upsertRelations(owner, [link('a', 'USES', 'b', { secret: true })]);
         await driver.indexDocuments(owner, [
           { documentId: docId(owner, 'd'), entities: [node('a')], relations: [link('a', 'USES', 'c')] },

@@ -191,7 +191,7 @@ describe.each(DIALECTS)('as $name speaks', (dialect) => {
         variableValues: {
           representations: [{ __typename: 'Document', id: 'doc_1', text: 'This is a sentence about retries.' }],
         },
-        contextValue: createRequestContext({ tenantId: 'a', subject: 'tester', roles: [], scopes: [] }),
+        contextValue: createRequestContext({ tenantId: 'a', subject: 'tester', roles: [], scopes: ['models:use'] }),
       });
       expect(errors).toBeUndefined();
       return (data!._entities as { summary: unknown }[])[0]!.summary;

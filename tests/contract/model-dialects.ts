@@ -61,7 +61,7 @@ const OPENAI: Dialect = {
   chats: true,
 };
 
-const VLLM: Dialect = {
+export const VLLM: Dialect = {
   ...OPENAI,
   name: 'vLLM',
   refuse: (status, message) => openaiError(message, status >= 500 ? 'InternalServerError' : 'BadRequestError', status),

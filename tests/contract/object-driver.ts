@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
+import { tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import type { ObjectDriver, ObjectScope, ObjectSigner } from '#subgraphs/object/driver.ts';
 import { once } from '#subgraphs/object/bytes/once.ts';
 
@@ -232,16 +233,21 @@ export function objectDriverContract(
       for (const key of await keys(alice, 'busy/')) expect(await text(alice, key)).toMatch(/^\d+$/);
     });
 
-    it('shows nothing of another tenant', async () => {
-      await put(alice, 'private/plan', 'of alice');
-      await put(bob, 'private/own', 'of bob');
-      expect(await keys(bob)).toEqual(['private/own']);
-      expect((await store.driver.stat(bob, ['private/plan'])).size).toBe(0);
-      expect(await text(bob, 'private/plan')).toBeUndefined();
-      expect(await store.driver.open(bob, 'private/plan')).toBeNull();
-      expect(await store.driver.delete(bob, 'private/plan')).toBe(false);
-      await put(bob, 'private/plan', 'of bob');
-      expect(await text(alice, 'private/plan')).toBe('of alice');
+    it.each([
+      ['another tenant', () => bob],
+      ['a project of it', () => ({ ...alice, tenantId: tenantIdOf(alice.tenantId, 'two') })],
+    ])('shows nothing of one to %s', async (_, whose) => {
+      const [other, key] = [whose(), `private/${whose().tenantId}`];
+      await put(alice, key, 'of alice');
+      await put(other, 'private/own', 'of the other');
+      expect(await keys(other)).toEqual(['private/own']);
+      expect((await store.driver.stat(other, [key])).size).toBe(0);
+      expect(await text(other, key)).toBeUndefined();
+      expect(await store.driver.open(other, key)).toBeNull();
+      expect(await store.driver.delete(other, key)).toBe(false);
+      await put(other, key, 'of the other');
+      expect(await text(alice, key)).toBe('of alice');
+      expect(await keys(alice, 'private/')).not.toContain('private/own');
       // A tenant whose name starts with another's shares no prefix with it.
       expect(await keys({ ...alice, tenantId: alice.tenantId.slice(0, -1) })).toEqual([]);
     });

@@ -127,6 +127,8 @@ export async function standIn(
       response.end(json);
     });
   });
+  // On a busy machine a connection would be closed between two requests of one test, in the middle of the second.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -43,6 +43,8 @@ describe('the tables', () => {
     'artifacts',
     'usage_records',
     'audit_entries',
+    'api_keys',
+    'shares',
   ];
 
   beforeAll(async () => {
@@ -65,12 +67,25 @@ describe('the tables', () => {
         model: null,
         config: {},
       });
+      await driver.share(as(tenant), { kind: 'Agent', id: agent.id, toProject: null, expiresAt: null }, 1);
       await driver.rememberFact(as(tenant), { agentId: agent.id, key: 'k', value: 'v', source: null });
       await driver.createArtifact(as(tenant), { runId: 'run_1', path: 'p', contentType: 'text/plain', fileKey: null });
       await driver.recordUsage(
         as(tenant),
         { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false },
         { audit: true },
+      );
+      await driver.createApiKey(
+        as(tenant),
+        {
+          name: 'n',
+          prefix: tenant,
+          hash: Buffer.from('h'),
+          scopes: [],
+          expiresAt: new Date(Date.now() + 60_000),
+          mayEndEarlier: false,
+        },
+        1,
       );
     }
   });
@@ -102,7 +117,8 @@ describe('the tables', () => {
 
   test.each(TABLES)('%s: nothing can be written for another tenant', async (table) => {
     const { rows } = await owner.query<{ name: string }>(
-      `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'relational' AND table_name = $1 AND column_name <> 'tenant_id'`,
+      `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'relational' AND table_name = $1 AND column_name <> 'tenant_id'
+         AND is_generated = 'NEVER'`,
       [table],
     );
     const columns = rows.map(({ name }) => `"${name}"`).join();
@@ -128,12 +144,17 @@ describe('the tables', () => {
         expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       // Of the audit log it may know who wrote, for the tenants' names, and nothing of what.
       else if (table === 'audit_entries') expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
+      // What may be shared, for the functions that show it to those with whom it was.
+      else if (['agents', 'agent_versions', 'shares'].includes(table))
+        expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
+      // Of API keys it reads what it verifies them by.
+      else if (table === 'api_keys') expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       else await expect(count).rejects.toThrow(/permission denied/);
     }
-    const actors = postgres.systemTransaction(as('a', true), (tx) =>
-      tx.query({ sql: 'SELECT actor FROM relational.audit_entries', parameters: [] }),
-    );
-    await expect(actors).rejects.toThrow(/permission denied/);
+    for (const sql of ['SELECT actor FROM relational.audit_entries', 'SELECT created_by FROM relational.api_keys']) {
+      const more = postgres.systemTransaction(as('a', true), (tx) => tx.query({ sql, parameters: [] }));
+      await expect(more).rejects.toThrow(/permission denied/);
+    }
   });
 
   test.each([

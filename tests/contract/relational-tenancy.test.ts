@@ -3,14 +3,20 @@ import { createRelationalFixture, note, UPSERT, type RelationalFixture } from '#
 
 let fixture: RelationalFixture;
 /** What tenant `a` has, by type. */
-let ids: Record<'document' | 'chunk' | 'agent' | 'version' | 'fact' | 'artifact' | 'usage' | 'audit', string>;
+let ids: Record<
+  'document' | 'chunk' | 'agent' | 'version' | 'fact' | 'artifact' | 'usage' | 'audit' | 'key' | 'share',
+  string
+>;
 
 const CREATE = `mutation {
   createAgent(input: { name: "secret", instructions: "secret" }) { agent { id currentVersion { id } } }
   rememberFact(input: { key: "secret", value: "secret" }) { fact { id } }
   createArtifact(input: { runId: "run_1", path: "secret", contentType: "text/plain", fileKey: "secret" }) { artifact { id } }
   recordUsage(input: { operation: EMBED, provider: "secret", model: "secret", inputTokens: 1, outputTokens: 0 }) { record { id } }
+  createApiKey(input: { name: "secret" }) { key { id } }
 }`;
+/** With a project that neither stranger is of. */
+const SHARE = `mutation ($id: ID!) { shareDocument(input: { id: $id, project: "third" }) { share { id } } }`;
 /** Everything of tenant `a`, to see that it stays as it was. */
 const EVERYTHING = `{
   tenant { id }
@@ -20,12 +26,15 @@ const EVERYTHING = `{
   artifacts { edges { node { id path file { key } } } }
   usageRecords { edges { node { id model } } }
   auditEntries { edges { node { id action actor details } } }
+  apiKeys { edges { node { id name prefix revokedAt } } }
+  shares { edges { node { id toProject createdBy } } }
 }`;
 
 beforeAll(async () => {
   fixture = await createRelationalFixture();
   const { document } = (await fixture.get('a', UPSERT, note('secret', 'A secret text.'))).upsertDocument;
   const made = await fixture.get('a', CREATE);
+  const { shareDocument } = await fixture.get('a', SHARE, { id: document.id });
   const { usageRecords, auditEntries } = await fixture.get('a', EVERYTHING);
   ids = {
     document: document.id,
@@ -36,6 +45,8 @@ beforeAll(async () => {
     artifact: made.createArtifact.artifact.id,
     usage: usageRecords.edges[0].node.id,
     audit: auditEntries.edges[0].node.id,
+    key: made.createApiKey.key.id,
+    share: shareDocument.share.id,
   };
 });
 afterAll(async () => {
@@ -55,9 +66,12 @@ const list = (field: string, filter: string, id: () => string): [string, () => R
   { [field]: { totalCount: 0, edges: [] } },
 ];
 
-/** Tenant `b` with tenant `a`'s ids: each root field, and what it must answer. */
+/** Who has nothing of tenant `a`: another tenant, and a project of it (subgraphs/shared/tenant-id.ts). */
+const STRANGERS = ['b', 'a.project'];
+
+/** A stranger with tenant `a`'s ids: each root field, and what it must answer. */
 const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, unknown>, answer: unknown]> = {
-  tenant: ['{ tenant { id name createdAt } }', () => ({}), { tenant: { id: 'b', name: 'b', createdAt: null } }],
+  tenant: ['{ tenant { createdAt } }', () => ({}), { tenant: { createdAt: null } }],
   agent: byId('agent')(() => ids.agent),
   agents: list('agents', 'AgentFilter', () => ids.agent),
   document: byId('document')(() => ids.document),
@@ -69,6 +83,12 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
   artifacts: list('artifacts', 'ArtifactFilter', () => ids.artifact),
   usageRecords: list('usageRecords', 'UsageRecordFilter', () => ids.usage),
   auditEntries: list('auditEntries', 'AuditEntryFilter', () => ids.audit),
+  apiKeys: list('apiKeys', 'ApiKeyFilter', () => ids.key),
+  shares: list('shares', 'ShareFilter', () => ids.share),
+  sharedDocuments: ['{ sharedDocuments(first: 10) { documentId } }', () => ({}), 'FORBIDDEN'],
+  sharedObjects: ['{ sharedObjects(keys: []) { key } }', () => ({}), 'FORBIDDEN'],
+  verifiedApiKeys: ['{ verifiedApiKeys(keys: []) { id } }', () => ({}), 'FORBIDDEN'],
+  endedApiKey: ['{ endedApiKey(key: { prefix: "a", digest: "b", seal: "c" }) { id } }', () => ({}), 'FORBIDDEN'],
   outboxStatus: ['{ outboxStatus { pending } }', () => ({}), 'FORBIDDEN'],
   _service: ['{ _service { __typename } }', () => ({}), { _service: { __typename: '_Service' } }],
   _entities: [
@@ -83,10 +103,12 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
         ['Artifact', ids.artifact],
         ['UsageRecord', ids.usage],
         ['AuditEntry', ids.audit],
-        ['Tenant', 'a'],
+        ['ApiKey', ids.key],
+        ['Share', ids.share],
+        ['Tenant', 'nobody'],
       ].map(([__typename, id]) => ({ __typename, id })),
     }),
-    { _entities: Array.from({ length: 9 }, () => null) },
+    { _entities: Array.from({ length: 11 }, () => null) },
   ],
   deleteDocument: [
     `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`,
@@ -108,9 +130,30 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
     () => ({ id: ids.fact }),
     'NOT_FOUND',
   ],
+  revokeApiKey: [
+    `mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { revokedIds } }`,
+    () => ({ id: ids.key }),
+    'NOT_FOUND',
+  ],
+  shareDocument: [SHARE, () => ({ id: ids.document }), 'NOT_FOUND'],
+  shareAgent: [
+    `mutation ($id: ID!) { shareAgent(input: { id: $id, everyProject: true }) { share { id } } }`,
+    () => ({ id: ids.agent }),
+    'NOT_FOUND',
+  ],
+  revokeShare: [
+    `mutation ($id: ID!) { revokeShare(input: { id: $id }) { share { id } } }`,
+    () => ({ id: ids.share }),
+    'NOT_FOUND',
+  ],
   claimOutbox: [
     `mutation ($id: ID!) { claimOutbox(input: { limit: 1, leaseSeconds: 1, documentIds: [$id] }) { entries { id } } }`,
     () => ({ id: ids.document }),
+    'FORBIDDEN',
+  ],
+  auditRefused: [
+    'mutation { auditRefused(input: { actions: [{ subject: "a", action: "b", code: "c", count: 1 }] }) { kept } }',
+    () => ({}),
     'FORBIDDEN',
   ],
   completeOutbox: [
@@ -141,14 +184,28 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
     () => ({ id: ids.document }),
     'FORBIDDEN',
   ],
-  // With the same names, these write things of tenant `b`'s own; that it is so is what the last test checks.
+  // With the same names, these write things of the stranger's own; that it is so is what the last test checks.
   rememberFact: [
     `mutation ($id: ID!) { rememberFact(input: { key: "secret", value: "b", agentId: $id }) { fact { id } } }`,
     () => ({ id: ids.agent }),
     'NOT_FOUND',
   ],
 };
-const WRITES_OF_ITS_OWN = ['upsertDocument', 'upsertDocuments', 'createAgent', 'createArtifact', 'recordUsage'];
+const WRITES_OF_ITS_OWN = [
+  'upsertDocument',
+  'upsertDocuments',
+  'createAgent',
+  'createArtifact',
+  'recordUsage',
+  'createApiKey',
+];
+
+test('a tenant and its projects are told of themselves', async () => {
+  const told = async (tenantId: string) => (await fixture.get(tenantId, '{ tenant { id name project } }')).tenant;
+  expect(await told('b')).toEqual({ id: 'b', name: 'b', project: null });
+  expect(await told('a')).toEqual({ id: 'a', name: 'a', project: null });
+  expect(await told('a.project')).toEqual({ id: 'a', name: 'a', project: 'project' });
+});
 
 test('every root field is tried', () => {
   const fields = [fixture.subgraph.schema.getQueryType(), fixture.subgraph.schema.getMutationType()].flatMap((type) =>
@@ -157,41 +214,48 @@ test('every root field is tried', () => {
   expect([...Object.keys(ATTEMPTS), ...WRITES_OF_ITS_OWN].sort()).toEqual(fields.sort());
 });
 
-test.each(Object.keys(ATTEMPTS))('%s as tenant b, with the ids of tenant a', async (field) => {
-  const [source, variables, expected] = ATTEMPTS[field]!;
-  const { data, codes } = await fixture.ask('b', source, variables());
-  if (typeof expected === 'string') expect(codes).toEqual([expected]);
-  else expect({ data, codes }).toEqual({ data: expected, codes: [] });
-});
+test.each(STRANGERS.flatMap((stranger) => Object.keys(ATTEMPTS).map((field) => [field, stranger] as const)))(
+  '%s as %s, with the ids of tenant a',
+  async (field, stranger) => {
+    const [source, variables, expected] = ATTEMPTS[field]!;
+    const { data, codes } = await fixture.ask(stranger, source, variables());
+    if (typeof expected === 'string') expect(codes).toEqual([expected]);
+    else expect({ data, codes }).toEqual({ data: expected, codes: [] });
+  },
+);
 
-test('writing under the same names, tenant b writes its own, and what tenant a has stays as it was', async () => {
-  const before = await fixture.get('a', EVERYTHING);
-  const { document } = (await fixture.get('b', UPSERT, note('secret', 'Another text.'))).upsertDocument;
-  await fixture.get(
-    'b',
-    `mutation ($input: UpsertDocumentsInput!) { upsertDocuments(input: $input) { documents { id } } }`,
-    {
-      input: { documents: [note('secret', 'A secret text.').input] },
-    },
-  );
-  const made = await fixture.get('b', CREATE);
-  expect(document.id).not.toBe(ids.document);
-  expect(made.rememberFact.fact.id).not.toBe(ids.fact);
-  expect(made.createArtifact.artifact.id).not.toBe(ids.artifact);
-  // The very same text is another chunk.
-  expect(await fixture.get('b', `query ($id: ID!) { chunk(id: $id) { id } }`, { id: ids.chunk })).toEqual({
-    chunk: null,
-  });
-  await fixture.get('b', `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`, {
-    id: document.id,
-  });
-  expect(await fixture.get('a', EVERYTHING)).toEqual(before);
-});
+test.each(STRANGERS)(
+  'writing under the same names, %s writes its own, and what tenant a has stays as it was',
+  async (stranger) => {
+    const before = await fixture.get('a', EVERYTHING);
+    const { document } = (await fixture.get(stranger, UPSERT, note('secret', 'Another text.'))).upsertDocument;
+    await fixture.get(
+      stranger,
+      `mutation ($input: UpsertDocumentsInput!) { upsertDocuments(input: $input) { documents { id } } }`,
+      {
+        input: { documents: [note('secret', 'A secret text.').input] },
+      },
+    );
+    const made = await fixture.get(stranger, CREATE);
+    expect(document.id).not.toBe(ids.document);
+    expect(made.rememberFact.fact.id).not.toBe(ids.fact);
+    expect(made.createArtifact.artifact.id).not.toBe(ids.artifact);
+    expect(made.createApiKey.key.id).not.toBe(ids.key);
+    // The very same text is another chunk.
+    expect(await fixture.get(stranger, `query ($id: ID!) { chunk(id: $id) { id } }`, { id: ids.chunk })).toEqual({
+      chunk: null,
+    });
+    await fixture.get(stranger, `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`, {
+      id: document.id,
+    });
+    expect(await fixture.get('a', EVERYTHING)).toEqual(before);
+  },
+);
 
-test('a cursor of tenant a shows tenant b nothing of it', async () => {
+test.each(STRANGERS)('a cursor of tenant a shows %s nothing of it', async (stranger) => {
   const { documents } = await fixture.get('a', `{ documents(orderBy: [{ field: TITLE }]) { edges { cursor } } }`);
   const page = await fixture.get(
-    'b',
+    stranger,
     `query ($after: String) { documents(orderBy: [{ field: TITLE }], after: $after) { edges { node { id } } } }`,
     {
       after: documents.edges[0].cursor,

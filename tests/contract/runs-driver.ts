@@ -55,7 +55,7 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
     let store: Store;
     let driver: RunsDriver;
     const a = as('tenant-a');
-    const b = as('tenant-b');
+    const b = as('tenant-a.project');
     beforeAll(async () => {
       store = await open();
       ({ driver } = await store.replica());
@@ -395,8 +395,8 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
       expect(await driver.runsById(b, [id])).toEqual([]);
       expect(await driver.events(b, [{ runId: id, after: 0 }], { limit: 10 })).toEqual([]);
       expect(await rejection(driver.append(b, { runId: id, events: [finished] }))).toMatchObject({ code: 'NOT_FOUND' });
-      expect(await driver.log.heads('tenant-b', [id])).toEqual([]);
-      expect(await driver.log.read('tenant-b', id, 0, 10)).toEqual([]);
+      expect(await driver.log.heads('tenant-a.project', [id])).toEqual([]);
+      expect(await driver.log.read('tenant-a.project', id, 0, 10)).toEqual([]);
       expect((await driver.runs(b, { direction: 'DESC', after: null, limit: 200 })).map((run) => run.id)).not.toContain(
         id,
       );

@@ -145,7 +145,8 @@ export function testVectorDriver(
     const small = corpus('small', sizes.small, 2);
     const tenants = [
       { tenant: 'large', chunks: large },
-      { tenant: 'small', chunks: small },
+      // A project of the other, so that what keeps tenants apart is seen to keep projects apart.
+      { tenant: 'large.small', chunks: small },
     ];
 
     const vectorSearch = async (
@@ -288,7 +289,7 @@ export function testVectorDriver(
       expect((await store.driver.storedHashes(as('large'), [theirs.documentId])).size).toBe(0);
       expect(await store.driver.delete(as('large'), [theirs.chunkId])).toEqual([]);
       expect(await store.driver.removeDocuments(as('large'), [theirs.documentId])).toBe(0);
-      expect(await vectorSearch(store.driver, 'small', theirs.vector, 50)).toHaveLength(small.length);
+      expect(await vectorSearch(store.driver, 'large.small', theirs.vector, 50)).toHaveLength(small.length);
       expect(await store.driver.collectionInfo(as('stranger'))).toBeOneOf([undefined, expect.objectContaining(MODEL)]);
     });
 
@@ -296,10 +297,10 @@ export function testVectorDriver(
       const driver = await store.fresh();
       const [one, other] = [corpus('x', 1, 10)[0]!, corpus('x', 1, 11)[0]!];
       await driver.upsert(as('a'), [one], MODEL);
-      await driver.upsert(as('b'), [{ ...other, text: 'something else' }], MODEL);
+      await driver.upsert(as('a.b'), [{ ...other, text: 'something else' }], MODEL);
       expect((await vectorSearch(driver, 'a', one.vector, 5))[0]?.score).toBeCloseTo(1, 4);
-      expect((await vectorSearch(driver, 'b', other.vector, 5))[0]?.score).toBeCloseTo(1, 4);
-      expect(await driver.delete(as('b'), [one.chunkId])).toEqual([one.chunkId]);
+      expect((await vectorSearch(driver, 'a.b', other.vector, 5))[0]?.score).toBeCloseTo(1, 4);
+      expect(await driver.delete(as('a.b'), [one.chunkId])).toEqual([one.chunkId]);
       expect(await vectorSearch(driver, 'a', one.vector, 5)).toHaveLength(1);
       await driver.close();
     });
@@ -365,13 +366,13 @@ export function testVectorDriver(
       expect(await driver.contentHashes(as('a'), [...asked, 'chk_missing'])).toEqual(
         new Map(inside.slice(0, 3).map((c) => [c.chunkId, c.contentHash])),
       );
-      expect(await driver.contentHashes(as('b'), asked)).toEqual(new Map());
+      expect(await driver.contentHashes(as('a.b'), asked)).toEqual(new Map());
       const stored = inside.map(
         ({ chunkId, documentId, contentHash, source, mediaType, metadata }) =>
           [chunkId, { documentId, contentHash, source, mediaType, metadata }] as const,
       );
       expect(await driver.storedChunks(as('a'), documentIds)).toEqual(new Map(stored));
-      expect(await driver.storedChunks(as('b'), documentIds)).toEqual(new Map());
+      expect(await driver.storedChunks(as('a.b'), documentIds)).toEqual(new Map());
 
       const [kept, rewritten] = [inside[0]!, inside[5]!];
       const newVector = unitVector(random(14));

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { parse } from 'graphql';
 import { expect, test } from 'vitest';
-import type { IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
+import type { IncrementalResult } from '#gateway/execute/answers/incremental-result.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import droppedInterfaceField from './conformance/fault-dropped-interface-field/case.ts';
 import { federate, received, testContext, type Federation } from './federation.ts';

@@ -9,7 +9,9 @@ import {
   withPlainNumbers,
   writeJson,
 } from '#subgraphs/shared/exact-number.ts';
+import type { IncrementalResult } from '#gateway/execute/answers/incremental-result.ts';
 import { random } from '#tests/setup/random.ts';
+import { applyPatches, sorted } from './patches.ts';
 
 const again = (text: string): string => writeJson(parseExactJson(text));
 
@@ -144,6 +146,19 @@ describe('hostile', () => {
       `[1.10,"${'\\'.repeat(100_000)}`,
     ])
       expect(() => parseExactJson(text)).toThrow(SyntaxError);
+  });
+
+  test('parts of an answer are put together with long numbers whole', async () => {
+    const [one, other] = ['9007199254740993', '0.1234567890123456789012'].map(numberOf);
+    async function* parts(): AsyncGenerator<IncrementalResult> {
+      yield await Promise.resolve({ data: { b: one, a: { n: one } }, hasNext: true });
+      yield { incremental: [{ path: [], data: { a: { n: other }, list: [one] } }], hasNext: false };
+    }
+    const { data } = await applyPatches(parts());
+    expect(sorted(data)).toEqual({ a: { n: other }, b: one, list: [one] });
+    expect(writeJson(sorted(data))).toBe(
+      '{"a":{"n":0.1234567890123456789012},"b":9007199254740993,"list":[9007199254740993]}',
+    );
   });
 
   test('a power without end is no work', () => {

@@ -1,7 +1,7 @@
 /** Puts an answer that came in parts together, as a client does. */
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
-import type { IncrementalPatch, IncrementalResult } from '#gateway/execute/answers/deferred-answer.ts';
+import { ExactNumber, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
+import type { IncrementalPatch, IncrementalResult, ItemsPatch } from '#gateway/execute/answers/incremental-result.ts';
 
 type Data = Record<string, unknown>;
 type Path = readonly (string | number)[];
@@ -34,12 +34,23 @@ export async function applyPatches(stream: AsyncIterable<ExecutionResult>, plain
   return { data: data as Data | null, ...(errors.length > 0 && { errors }) };
 }
 
-function applyPatch(data: unknown, { path, data: patch }: IncrementalPatch, nulls: Path[]): void {
+function applyPatch(data: unknown, given: IncrementalPatch, nulls: Path[]): void {
+  if ('items' in given) return addItems(data, given, nulls);
+  const { path, data: patch } = given;
   const target = path.reduce((value, part) => own(value as Data | null | undefined, part), data);
   if (typeof target !== 'object' || target === null)
     throw new Error(`A patch is for ${JSON.stringify(path)}, where there is nothing.`);
   if (patch === null) nulls.push(path);
   else merge(target as Data, patch);
+}
+
+function addItems(data: unknown, { path, items }: ItemsPatch, nulls: Path[]): void {
+  const at = path.slice(0, -1);
+  const list = at.reduce((value, part) => own(value as Data | null | undefined, part), data);
+  if (!Array.isArray(list) || path.at(-1) !== list.length)
+    throw new Error(`Items are for ${JSON.stringify(path)}, which is not the end of a list.`);
+  if (items === null) nulls.push(at);
+  else list.push(...items);
 }
 
 /**
@@ -50,8 +61,7 @@ function merge(target: Data, patch: Data): void {
   for (const [key, value] of Object.entries(patch)) {
     const present = own(target, key);
     if (present === null) continue;
-    if (typeof present === 'object' && present !== null && typeof value === 'object' && value !== null)
-      merge(present as Data, value as Data);
+    if (isContainer(present) && isContainer(value)) merge(present, value as Data);
     else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   }
 }
@@ -69,10 +79,14 @@ function withNull(data: unknown, plain: unknown, path: Path): unknown {
   return data;
 }
 
+/** Whether it is a list or an object of the answer: a long number is an object, and one value. */
+const isContainer = (value: unknown): value is Data =>
+  typeof value === 'object' && value !== null && !(value instanceof ExactNumber);
+
 /** The same value with the keys of objects in order: patches come when they come. */
 export function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
+  if (!isContainer(value)) return value;
   return Object.fromEntries(
     Object.entries(value)
       .sort(([one], [other]) => (one < other ? -1 : 1))

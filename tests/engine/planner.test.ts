@@ -1,16 +1,20 @@
 /** The processes that plan, on a program that never answers or takes all memory. */
+import { getPriority } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import { startPlanner } from '#gateway/plan/planner.ts';
+import { startPlanner, type Planner, type PlannerOptions } from '#gateway/plan/planner.ts';
 
 const program = new URL('./endless-planner.mjs', import.meta.url);
+
+/** The tests' clock is moved by hand, and no processor works while it moves. */
+const cpuTimeOf = () => undefined;
 
 const ask = (operation: string) => ({ operation, overrides: [] });
 
 const failed = (error: unknown) => error as Error & { code?: string };
 
 test('an operation that takes too long costs its own request only, and is refused at once the next time', async () => {
-  const planner = await startPlanner('', { timeoutMs: 1_000, program });
+  const planner = await startPlanner('', { timeoutMs: 1_000, program, cpuTimeOf });
   // The clock of the planner's limit moves only when told to, so a slow machine cannot change what happens.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
@@ -34,7 +38,7 @@ test('an operation that takes too long costs its own request only, and is refuse
 });
 
 test('where every process has a slow operation, the oldest makes room for others', async () => {
-  const planner = await startPlanner('', { timeoutMs: 60_000, program });
+  const planner = await startPlanner('', { timeoutMs: 60_000, processes: 2, program, cpuTimeOf });
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
     const first = planner.plan(ask('endless 1')).catch(failed);
@@ -56,7 +60,7 @@ test('where every process has a slow operation, the oldest makes room for others
 });
 
 test('what was given up early, for others or because nobody waited, is planned when it is asked again', async () => {
-  const planner = await startPlanner('', { timeoutMs: 60_000, processes: 1, program });
+  const planner = await startPlanner('', { timeoutMs: 60_000, processes: 1, program, cpuTimeOf });
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   /** Asks, and waits until the operation's clocks run. */
   const begin = async (operation: string, signal?: AbortSignal): Promise<{ answer: Promise<unknown> }> => {
@@ -101,6 +105,77 @@ test('what was given up early, for others or because nobody waited, is planned w
   }
 });
 
+/** A clock that stands still unless it is moved: what is answered while it stands has waited for nothing that takes long. */
+async function withPlanner(
+  options: PlannerOptions,
+  act: (planner: Planner, begin: (operation: string, signal?: AbortSignal) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const planner = await startPlanner('', { timeoutMs: 60_000, program, cpuTimeOf, ...options });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    await act(planner, async (operation, signal) => {
+      const clocks = vi.getTimerCount();
+      planner.plan(ask(operation), { tenant: 'hostile', signal }).catch(failed);
+      while (vi.getTimerCount() === clocks) await setImmediate();
+    });
+  } finally {
+    vi.useRealTimers();
+    await planner.close();
+  }
+}
+
+test('an operation waits for none of another tenant that takes long, however many there are', async () => {
+  await withPlanner({ spareMs: 0 }, async (planner) => {
+    const hostile = Array.from({ length: 100 }, (_, index) =>
+      planner.plan(ask(`endless ${index}`), { tenant: 'hostile' }).catch(failed),
+    );
+    for (let index = 0; index < 20; index++)
+      expect((await planner.plan(ask(`{ g${index} }`), { tenant: 'good' })).plan.kind).toBe('QueryPlan');
+    expect(await Promise.race([...hostile, setImmediate('all waiting')])).toBe('all waiting');
+    // Several of them have shown by now what the tenant asks.
+    for (let index = 0; index < 5; index++) {
+      vi.advanceTimersByTime(3_000);
+      for (let more = 0; more < 5; more++)
+        expect((await planner.plan(ask(`{ h${index} ${more} }`), { tenant: 'good' })).plan.kind).toBe('QueryPlan');
+    }
+  });
+});
+
+test('an operation waits for none of its own tenant that is like one that took long', async () => {
+  await withPlanner({}, async (planner, begin) => {
+    await begin('first: endless');
+    const alike = Array.from({ length: 100 }, (_, index) =>
+      planner.plan(ask(`again${index}: endless`), { tenant: 'hostile' }).catch(failed),
+    );
+    const behind = planner.plan(ask('{ a }'), { tenant: 'hostile' });
+    vi.advanceTimersByTime(3_000);
+    expect((await behind).plan.kind).toBe('QueryPlan');
+    expect((await planner.plan(ask('{ b }'), { tenant: 'another' })).plan.kind).toBe('QueryPlan');
+    expect(await Promise.race([...alike, setImmediate('all waiting')])).toBe('all waiting');
+    // It has all of its time, since only its like wait for its process, and then speaks for them.
+    vi.advanceTimersByTime(56_999);
+    expect(await Promise.race([...alike, setImmediate('all waiting')])).toBe('all waiting');
+    vi.advanceTimersByTime(1);
+    for (const answer of await Promise.all(alike)) expect(answer).toMatchObject({ code: 'PLANNING_TIMEOUT' });
+  });
+});
+
+test('what is like an operation that took long is planned at a lower priority, and nothing else is', async () => {
+  await withPlanner({}, async (planner, begin) => {
+    const normal = getPriority();
+    const leaving = new AbortController();
+    await begin('first: endless', leaving.signal);
+    vi.advanceTimersByTime(12_000);
+    leaving.abort(); // It has had its share, and nobody waits for it.
+    const priorityOf = async (operation: string) =>
+      (await planner.plan(ask(operation), { tenant: 'hostile' })).plan as unknown as { priority: number };
+    expect(await priorityOf('{ a }')).toMatchObject({ priority: normal });
+    expect(await priorityOf('short: endless')).toMatchObject({ priority: Math.min(normal + 10, 19) });
+    // It was planned in good time after all.
+    expect(await priorityOf('short: endless')).toMatchObject({ priority: normal });
+  });
+});
+
 test('an operation that takes all memory ends the process that plans it, and nothing else', async () => {
   await using planner = Object.assign(await startPlanner('', { timeoutMs: 60_000, program }), {
     [Symbol.asyncDispose]: () => planner.close(),
@@ -113,7 +188,8 @@ test('an operation that takes all memory ends the process that plans it, and not
 });
 
 test('tenants take turns, one has only so many that wait, and what nobody waits for is dropped', async () => {
-  const planner = await startPlanner('', { timeoutMs: 60_000, waitingPerTenant: 3, program });
+  // Of one process, since what is answered in turn by two is not told in turn.
+  const planner = await startPlanner('', { timeoutMs: 60_000, waitingPerTenant: 3, processes: 1, program, cpuTimeOf });
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const order: string[] = [];
   const leaving = new AbortController();
@@ -132,9 +208,9 @@ test('tenants take turns, one has only so many that wait, and what nobody waits 
       plan('a', 'a4'), // One too many.
       plan('b', 'b1'),
     ];
-    vi.advanceTimersByTime(12_000); // The endless one has had its share.
     leaving.abort(new Error('Gone.'));
     await running;
+    vi.advanceTimersByTime(12_000); // The endless one has had its share.
     await Promise.all(all);
     expect(order).toEqual(['a4: RATE_LIMITED', 'endless: Gone.', 'a2: Gone.', 'a1', 'b1', 'a3']);
   } finally {

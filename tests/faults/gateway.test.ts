@@ -148,6 +148,8 @@ describe.skipIf(!process.env['TEST_PGVECTOR_URL'])('the gateway', () => {
   test(`with ${CLIENTS} clients over HTTP and ${CLIENTS} over WebSocket at once, everybody is answered, and what they took is given back`, async () => {
     await using server = await startTestServer({
       POSTGRES_POOL_SIZE: String(POOL),
+      // All come from one address, those of the round before may still be open, and one more asks beside them.
+      MAX_CONNECTIONS_PER_ADDRESS: String(CLIENTS * 4 + 1),
       REQUEST_TIMEOUT_MS: '60000',
       LOG_LEVEL: 'silent',
     });

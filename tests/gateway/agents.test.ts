@@ -1,4 +1,5 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
@@ -33,7 +34,7 @@ const post = async (query: string, variables: Record<string, unknown> = {}) =>
     data: any;
   };
 
-const message = (name: string, args: object): string =>
+const message = (name: string, args: unknown): string =>
   JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } });
 
 /** A message as a client sends it that is not the SDK's. `fetch` sends `accept: *\/*` where none is given. */
@@ -179,6 +180,73 @@ describe('MCP', () => {
     expect(isError).toBe(true);
     expect(text).toMatch(message);
     expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+  });
+
+  // What clients were reported to send: models, PHP, proxies, polyfills of their SDKs.
+  test.each([
+    ['numbers as text', 'search_schema', { query: 'documents', limit: '3' }],
+    ['null for what is left out', 'search_schema', { query: 'documents', limit: null }],
+    ['an empty text for a number', 'search_schema', { query: 'documents', limit: '' }],
+    ['arguments that nobody knows', 'search_schema', { query: 'documents', reasoning: 'to look' }],
+    ['arguments as JSON text', 'search_schema', '{"query": "documents", "limit": 3}'],
+    ['pages as text', 'execute', { query: '{ __typename }', offset: '0', limit: '1000' }],
+    ['an empty list for no variables', 'execute', { query: '{ __typename }', variables: [] }],
+    ['a number for a cursor', 'run_events', { runId: 'run_none', after: 0, first: '5' }],
+  ])('%s are taken as meant', async (_, name, args) => {
+    const answer = (await (await rpc(message(name, args))).json()) as { result: CallToolResult };
+    expect(answer.result.isError ?? false, JSON.stringify(answer)).toBe(false);
+  });
+
+  test.each([null, [], {}])('parameters that are %j are none', async (params) => {
+    const answer = await rpc(JSON.stringify({ jsonrpc: '2.0', id: 'a', method: 'tools/list', params }));
+    expect(await answer.json()).toMatchObject({ id: 'a', result: { tools: [{}, {}, {}] } });
+  });
+
+  test.each([null, '', [], undefined])('a call whose arguments are %j is told what it lacks', async (args) => {
+    const answer = await rpc(message('search_schema', args));
+    expect(await answer.json()).toMatchObject({
+      id: 1,
+      result: { isError: true, content: [{ text: expect.stringContaining('query') as string }] },
+    });
+  });
+
+  test.each(['[1]', '"text"', '{"query": ', 7, ['query']])('arguments that are %j are refused', async (args) => {
+    const answer = await rpc(message('search_schema', args));
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      id: 1,
+      error: { code: -32602, message: expect.stringMatching(/^`arguments`/) as string },
+    });
+  });
+
+  test.each([
+    ['tools/call', {}, '`params.name`'],
+    ['tools/call', { name: 7 }, '`params.name`'],
+    ['initialize', {}, '`params.protocolVersion`'],
+    ['tools/list', { cursor: { a: 1 } }, '`params.cursor`'],
+  ])('parameters of %s that are %j are the client’s fault', async (method, params, told) => {
+    const answer = await rpc(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
+    expect(await answer.json()).toMatchObject({
+      id: 1,
+      error: { code: -32602, message: expect.stringContaining(told) as string },
+    });
+  });
+
+  test('who takes event streams alone gets one', async () => {
+    const answer = await rpc(message('search_schema', { query: 'documents' }), 'text/event-stream');
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toMatch('text/event-stream');
+    const data = /^data: (.*)$/m.exec(await answer.text())![1]!;
+    expect(JSON.parse(data)).toMatchObject({ id: 1, result: { content: [{ type: 'text' }] } });
+  });
+
+  test('a slash behind the path changes nothing', async () => {
+    const answer = await fetch(`${it.url}/mcp/`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: message('execute', { query: '{ __typename }' }),
+    });
+    expect(await answer.json()).toMatchObject({ result: { isError: false } });
   });
 
   test('a long answer comes in pages, which together are the answer', async () => {

@@ -59,10 +59,7 @@ describe('the API', () => {
   });
 
   test('the contract’s operations fit it', async () => {
-    // `@defer` is the engine's to announce; see the engine's own tests.
-    const schema = buildSchema(
-      `${await read('gateway/supergraph/api.graphql')}\ndirective @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT`,
-    );
+    const schema = buildSchema(await read('gateway/supergraph/api.graphql'));
     expect(validate(schema, parse(await read('tests/contract/operations.graphql')))).toEqual([]);
   });
 });

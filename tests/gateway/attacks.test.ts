@@ -130,6 +130,13 @@ describe.each(Object.entries(WAYS_IN))('%s', (way, send) => {
     expect(answer.bytes).toBeLessThan(LITTLE);
   });
 
+  test('a wrong value is not told back as a whole', async () => {
+    const query = 'query($first: Int) { books(first: $first) { id } }';
+    const { bytes, answer } = await send(it.url, { query, variables: { first: 'x'.repeat(12_000) } }, known);
+    expect(codes(answer)).toEqual(['BAD_USER_INPUT']);
+    expect(bytes).toBeLessThan(LITTLE);
+  });
+
   test('a client that leaves ends what was done for it', async () => {
     const leave = await LEAVING[way]!(it.url, { query: '{ never }' }, known);
     await it.library.until(() => it.library.waiting.length === 1);

@@ -230,6 +230,13 @@ describe('internal tokens', () => {
   test('carry the whole principal to one subgraph', async () => {
     const token = await tokens.mint(system, 'vector');
     expect(await tokens.verifier('vector').authenticate(`Bearer ${token}`)).toEqual(system);
+    const ofProject = { ...system, tenantId: 'acme.red' };
+    const projects = await tokens.mint(ofProject, 'vector');
+    expect(await tokens.verifier('vector').authenticate(`Bearer ${projects}`)).toEqual(ofProject);
+    for (const tenantId of ['acme.', '.red', 'acme.red.blue', 'acme/red', ''])
+      await expect(
+        tokens.verifier('vector').authenticate(`Bearer ${await tokens.mint({ ...system, tenantId }, 'vector')}`),
+      ).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     const nobody = { tenantId: 'acme', subject: 'system:anonymous', roles: [], scopes: [], anonymous: true } as const;
     const theirs = await tokens.mint(nobody, 'vector');
     expect(await tokens.verifier('vector').authenticate(`Bearer ${theirs}`)).toEqual(nobody);
@@ -311,27 +318,36 @@ test('subgraphs that run apart know whose request it is, and refuse everybody bu
     { log },
   );
   try {
-    const ask = async (tenant: string, query: string): Promise<GraphqlAnswer> =>
+    const ask = async (tenant: string, query: string, scope = ''): Promise<GraphqlAnswer> =>
       (await (
         await fetch(`${gateway.url}/graphql`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json', authorization: `Bearer ${await issuer.token({ tenant })}` },
+          headers: {
+            'content-type': 'application/json',
+            authorization: `Bearer ${await issuer.token({ tenant, scope })}`,
+          },
           body: JSON.stringify({ query }),
         })
       ).json()) as GraphqlAnswer;
     const written = await ask(
       'acme',
       'mutation { rememberFact(input: { key: "k", value: "v", source: "test" }) { fact { id } } }',
+      'memory:write',
     );
     expect(written.errors).toBeUndefined();
     const facts =
       '{ memoryFacts { edges { node { id key } } } embed(input: ["a"]) { dimensions } search(query: "a") { edges { score } } }';
-    expect((await ask('acme', facts)).data).toMatchObject({
+    expect((await ask('acme', facts, 'models:use')).data).toMatchObject({
       memoryFacts: { edges: [{ node: { key: 'k' } }] },
       embed: [{ dimensions: 384 }],
       search: { edges: [] },
     });
-    expect((await ask('globex', facts)).data).toMatchObject({ memoryFacts: { edges: [] } });
+    // Whoever may search needs no scope for models, though his words are embedded elsewhere.
+    expect((await ask('globex', facts)).data).toMatchObject({
+      memoryFacts: { edges: [] },
+      embed: null,
+      search: { edges: [] },
+    });
     for (const { url } of [...apart, vector]) {
       for (const headers of [{}, { authorization: `Bearer ${await issuer.token({ tenant: 'acme' })}` }] as Record<
         string,

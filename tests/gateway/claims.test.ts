@@ -74,6 +74,52 @@ describe('the tenant', () => {
   );
 });
 
+describe('the project', () => {
+  const projectOf = (claims: Record<string, unknown>, path = 'project, org.team') =>
+    of(claims, { OIDC_PROJECT_CLAIM: path }).tenantId;
+  test.each([
+    ['a text', { project: 'red' }, 'acme.red'],
+    ['a list of one', { project: ['red'] }, 'acme.red'],
+    ['of the second claim, where the first is null', { project: null, org: { team: 'blue' } }, 'acme.blue'],
+    ['none', {}, 'acme'],
+    ['none: null', { project: null }, 'acme'],
+    ['the longest name', { project: 'r'.repeat(63) }, `acme.${'r'.repeat(63)}`],
+  ])('%s', (_, claims, tenant) => expect(projectOf(claims)).toBe(tenant));
+
+  test('is of nobody where no claim names it', () =>
+    expect(of({ project: 'red', org: { team: 'blue' } }).tenantId).toBe('acme'));
+
+  test.each<[string, unknown]>([
+    ['empty', ''],
+    ['an empty list', []],
+    ['several', ['red', 'blue']],
+    ['a list of a list', [['red']]],
+    ['a number', 7],
+    ['a boolean', true],
+    ['an object', { name: 'red' }],
+    ['a list of nothing', [null]],
+    ['too long', 'r'.repeat(64)],
+    ['very long', 'r'.repeat(100_000)],
+    ['with a wildcard', '*'],
+    ['with another', 'r%'],
+    ['with a separator', 'red.blue'],
+    ['with others', 'acme/red'],
+    ['with a comma', 'red,blue'],
+    ['with spaces', ' red '],
+    ['with a line break', 'red\n'],
+    ['with a null character', 'red\0'],
+    ['with letters that look alike', 'rеd'],
+    ['a path', '..'],
+  ])('that cannot be told is refused, and never none: %s', (_, project) =>
+    expect(() => projectOf({ project })).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' })),
+  );
+
+  test('cannot be named by way of the tenant', () => {
+    for (const tenant of ['acme.red', 'acme.', '.red', 'acme.red.blue'])
+      expect(() => projectOf({ tenant }), tenant).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }));
+  });
+});
+
 test.each(['', ' , ', 'a..b', '.a', 'a.'])('%j is no path', (path) => {
   const load = () => loadConfig({ OIDC_ISSUER: 'https://id.example.com', OIDC_AUDIENCE: 'x', OIDC_ROLES_CLAIM: path });
   // An empty variable is one that is not set.

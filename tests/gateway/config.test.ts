@@ -76,7 +76,7 @@ describe('configuration', () => {
     expect(faultsOf({ HOST: '0.0.0.0', OIDC_ISSUER: 'https://id.example.com' })[0]).toContain('OIDC_AUDIENCE');
     const config = loadConfig({ HOST: '0.0.0.0', OIDC_ISSUER: 'https://id.example.com', OIDC_CLIENT_ID: 'tributary' });
     expect(config).toMatchObject({
-      mode: 'oidc',
+      mode: 'authenticated',
       oidc: { audience: 'tributary', tenantClaims: ['tenant'] },
       ingestOnStart: false,
     });
@@ -333,12 +333,12 @@ describe('remote subgraphs', () => {
 
 describe('documentation', () => {
   test('docs/configuration.md, docs/bounds.md and docs/errors.md are printed from the tables', async () => {
-    for (const { url, text } of printedDocs())
+    for (const { url, text } of await printedDocs())
       expect(await readFile(url, 'utf8'), `${url.pathname}: run npm run docs`).toBe(text);
   });
 
   test('they name every variable and every code', async () => {
-    const [configuration, , errors] = printedDocs().map(({ text }) => text);
+    const [configuration, , errors] = (await printedDocs()).map(({ text }) => text);
     for (const name of Object.keys(Variables.shape)) expect(configuration).toContain(`\`${name}\``);
     for (const code of Object.keys(ERROR_CODES)) expect(errors).toContain(`\`${code}\``);
   });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { loadConfig } from '#gateway/config/config.ts';
-import type { MountedSubgraph } from '#gateway/mount/mount-in-order.ts';
+import type { MountedSubgraph, OtherSubgraphs } from '#gateway/mount/mount-in-order.ts';
 import { startServer, type RunningServer, type ServerOptions } from '#gateway/server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -18,6 +18,8 @@ export const LIBRARY_SDL = `
   type Query {
     book(id: ID!): Book
     books(first: Int): [Book!]
+    "Book after book, as many as the test lets come."
+    comingBooks: [Book!]
     whoAmI: Who
     "Answers only when the request is given up."
     never: String
@@ -54,6 +56,10 @@ export class Library {
   reading = 0;
   #changed: (() => void)[] = [];
   readonly #ends = new Set<() => unknown>();
+  /** How many books may come, of those who read them one by one. */
+  coming = 0;
+  /** How many have been asked for, and how many readers there are. */
+  readonly asked = { books: 0, readers: 0 };
   /** Called when `stall` is over. */
   stalled: () => void = () => undefined;
 
@@ -92,6 +98,38 @@ export class Library {
       this.changed();
     }
     return { filename, mimetype, bytes, sha256: hash.digest('hex') };
+  }
+
+  /** The first book again and again; waits where the next may not come yet. Its `return()` does not wait. */
+  come(): AsyncIterableIterator<{ id: string; title: string }> {
+    let count = 0;
+    let open = true;
+    this.asked.readers += 1;
+    const end = (): IteratorReturnResult<undefined> => {
+      if (open) this.asked.readers -= 1;
+      open = false;
+      this.changed();
+      return { done: true, value: undefined };
+    };
+    return {
+      next: async () => {
+        count += 1;
+        this.asked.books += 1;
+        this.changed();
+        await this.until(() => this.coming >= count || !open);
+        return this.coming === Infinity || !open ? end() : { done: false, value: this.books[0]! };
+      },
+      return: () => Promise.resolve(end()),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Lets so many more come, or ends all that wait. */
+  let(count: number): void {
+    this.coming += count;
+    this.changed();
   }
 
   changed(): void {
@@ -138,6 +176,7 @@ export function librarySubgraph(library: Library): MountedSubgraph {
           if (first !== undefined && first < 0) throw badUserInput('`first` must not be negative.');
           return library.books.slice(0, first ?? 20);
         },
+        comingBooks: () => library.come(),
         whoAmI: (_: unknown, __: unknown, { principal }: RequestContext) => ({
           ...principal,
           system: principal.system === true,
@@ -235,6 +274,8 @@ export type GraphqlAnswer = {
 export async function startTestServer(
   env: Record<string, string> = {},
   options: Partial<ServerOptions> = {},
+  /** What knows API keys: mounted beside the two, and in no supergraph. */
+  relational?: OtherSubgraphs[string],
 ): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-gateway-'));
   await writeFile(join(folder, 'library.graphql'), LIBRARY_SDL);
@@ -252,7 +293,11 @@ export async function startTestServer(
   });
   const server = await startServer(config, {
     log: createLogger({ level: 'info', destination: { write: (line) => void log.push(line) } }),
-    subgraphs: { library: async () => librarySubgraph(library), reviews: async () => reviewsSubgraph(library) },
+    subgraphs: {
+      library: async () => librarySubgraph(library),
+      reviews: async () => reviewsSubgraph(library),
+      ...(relational === undefined ? {} : { relational }),
+    },
     ...options,
   });
   await server.ready;

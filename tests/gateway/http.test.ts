@@ -8,7 +8,7 @@ let it: TestServer;
 beforeAll(async () => {
   it = await startTestServer({
     BODY_LIMIT_BYTES: '200000',
-    REQUEST_TIMEOUT_MS: '500',
+    REQUEST_TIMEOUT_MS: '2000',
     MAX_DEPTH: '8',
     MAX_TOKENS: '2000',
     MAX_ALIASES: '10',
@@ -410,11 +410,33 @@ describe('who may ask', () => {
     },
   );
 
+  // Viewers of PDFs and of large pictures give up ranges where they may not read these; callers that keep files ask by tag.
+  test('a page of another origin may read a file in parts, and ask whether it has changed', async () => {
+    const origin = 'http://localhost:5173';
+    const asks = ['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range'];
+    const preflight = {
+      origin,
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': asks.join(','),
+    };
+    const { headers } = await raw('/objects/x', preflight, { method: 'OPTIONS' });
+    expect(String(headers['access-control-allow-headers']).split(', ')).toEqual(expect.arrayContaining(asks));
+    const file = await raw('/objects/x', { origin });
+    expect(String(file.headers['access-control-expose-headers']).split(', ')).toEqual(
+      expect.arrayContaining(['accept-ranges', 'content-disposition', 'content-range', 'etag', 'last-modified']),
+    );
+  });
+
   test('outside of development mode such a page is as any other', () => {
     const options = { publicBaseUrl: undefined, allowedHosts: [], corsOrigins: ['https://app.example'] };
     const guard = requestGuard(options);
     const ask = (origin: string) => () =>
-      guard.check({ method: 'POST', rawHeaders: [], headers: { host: 'localhost:4000', origin } });
+      guard.check({
+        method: 'POST',
+        rawHeaders: [],
+        headers: { host: 'localhost:4000', origin },
+        socket: { remoteAddress: '' },
+      });
     expect(ask('http://localhost:5173')).toThrow(/may not call/);
     expect(ask('https://app.example')).not.toThrow();
     expect(guard.explainsRefusals).toBe(false);

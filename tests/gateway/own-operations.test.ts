@@ -115,6 +115,26 @@ describe('ports of subgraphs that run apart', () => {
     await archiveSink!.put(context, 'archive/x', 'application/jsonl', Buffer.from('x'));
   });
 
+  test('whose API keys are', async () => {
+    const key = { prefix: 'x', digest: 'y', seal: 'z' };
+    const known = { id: 'key_1', tenantId: 'a', scopes: ['s'], expiresAt: '2026-01-01T00:00:00.000Z' };
+    const { keyStore } = await remotePorts('relational', strict('relational', { verifiedApiKeys: [null, known] }));
+    expect(await keyStore!.verify(context, [key, key])).toEqual([
+      undefined,
+      { ...known, expiresAt: Date.UTC(2026, 0, 1) },
+    ]);
+    await expect(keyStore!.verify(context, [key])).rejects.toMatchObject({ code: 'SUBGRAPH_UNAVAILABLE' });
+  });
+
+  test('whose an API key was, and what was refused', async () => {
+    const ended = { id: 'key_1', tenantId: 'a', reason: 'revoked' };
+    const { keyStore } = await remotePorts('relational', strict('relational', { endedApiKey: ended }));
+    expect(await keyStore!.ended(context, { prefix: 'x', digest: 'y', seal: 'z' })).toEqual(ended);
+    const { auditSink } = await remotePorts('relational', strict('relational', {}));
+    const action = { subject: 's', action: 'Mutation.x', code: 'FORBIDDEN', count: 1 };
+    await auditSink!.refused(context, [action, { ...action, reason: 'expired', address: '::1', requestId: 'r' }]);
+  });
+
   test('which runs there are', async () => {
     const { runLookup } = await remotePorts('runs', strict('runs', { run: null }));
     expect(await runLookup!.exists(context, 'run_1')).toBe(false);

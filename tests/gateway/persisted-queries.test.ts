@@ -5,7 +5,7 @@ import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { Client, fetchExchange, gql as urqlGql } from '@urql/core';
 import { persistedExchange } from '@urql/exchange-persisted';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { KeptQueries } from '#gateway/admission/persisted-queries.ts';
+import { KeptQueries } from '#gateway/admission/persisted/automatic.ts';
 import { startTestServer, type TestServer } from './fixture.ts';
 import { http, openSocket } from './ways-in.ts';
 

@@ -9,7 +9,7 @@ let it: TestServer;
 beforeAll(async () => {
   it = await startTestServer({
     BODY_LIMIT_BYTES: '20000',
-    REQUEST_TIMEOUT_MS: '500',
+    REQUEST_TIMEOUT_MS: '2000',
     MAX_DEPTH: '8',
     CORS_ORIGINS: 'https://friend.example',
   });

@@ -9,7 +9,7 @@ beforeAll(async () => {
   it = await startTestServer({
     BODY_LIMIT_BYTES: '20000',
     MAX_SUBSCRIPTIONS_PER_SOCKET: '2',
-    REQUEST_TIMEOUT_MS: '400',
+    REQUEST_TIMEOUT_MS: '2000',
   });
 });
 afterAll(async () => await it[Symbol.asyncDispose]());
@@ -209,6 +209,8 @@ describe('WebSocket', () => {
   test.each([
     ['malformed JSON', [INIT, '{"type"'], 4400],
     ['no protocol message', [INIT, '{"type":"nonsense"}'], 4400],
+    ['what only a server sends', [INIT, '{"type":"connection_ack"}'], 4400],
+    ['the same, written otherwise', [INIT, '{"id":"1","payload":[],"type":"n\\u0065xt"}'], 4400],
     ['an operation before the handshake', ['{"id":"1","type":"subscribe","payload":{"query":"{ __typename }"}}'], 4401],
     ['invalid UTF-8', [INIT, Buffer.from([0x22, 0xff, 0xfe, 0x22])], 1007],
     [

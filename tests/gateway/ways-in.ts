@@ -12,8 +12,11 @@ export interface WayIn {
   readonly answer: GraphqlAnswer;
 }
 
-/** Sends one operation, as whoever `authorization` says (nobody when it is absent). */
-export type Send = (url: string, parameters: Parameters, authorization?: string) => Promise<WayIn>;
+/** What says who asks: an `authorization`, or headers as a proxy sends them (over a WebSocket, of the upgrade). */
+export type Says = string | Readonly<Record<string, string>>;
+
+/** Sends one operation, as whoever `says` says (nobody when it is absent). */
+export type Send = (url: string, parameters: Parameters, says?: Says) => Promise<WayIn>;
 
 export interface Parameters {
   query: string;
@@ -42,8 +45,8 @@ export async function http(
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-const as = (authorization: string | undefined): Record<string, string> =>
-  authorization === undefined ? {} : { authorization };
+const as = (says: Says | undefined): Readonly<Record<string, string>> =>
+  typeof says === 'string' ? { authorization: says } : (says ?? {});
 const wayIn = (text: string, answer: GraphqlAnswer): WayIn => ({ bytes: Buffer.byteLength(text), text, answer });
 const whole = (text: string): WayIn => wayIn(text, JSON.parse(text) as GraphqlAnswer);
 
@@ -56,18 +59,18 @@ const telling = (messages: GraphqlAnswer[]): GraphqlAnswer => {
 };
 
 export const WAYS_IN: Readonly<Record<string, Send>> = {
-  POST: async (url, parameters, authorization) => {
-    const headers = { ...JSON_TYPE, ...as(authorization) };
+  POST: async (url, parameters, says) => {
+    const headers = { ...JSON_TYPE, ...as(says) };
     return whole((await http(url, '/graphql', 'POST', headers, writeJson(parameters))).text);
   },
 
-  GET: async (url, parameters, authorization) => {
-    const headers = { accept: 'application/json', ...as(authorization) };
+  GET: async (url, parameters, says) => {
+    const headers = { accept: 'application/json', ...as(says) };
     return whole((await http(url, pathOf(parameters), 'GET', headers)).text);
   },
 
-  'server-sent events': async (url, parameters, authorization) => {
-    const headers = { ...JSON_TYPE, accept: 'text/event-stream', ...as(authorization) };
+  'server-sent events': async (url, parameters, says) => {
+    const headers = { ...JSON_TYPE, accept: 'text/event-stream', ...as(says) };
     const { text } = await http(url, '/graphql', 'POST', headers, writeJson(parameters));
     // A request that cannot be read is not answered with events.
     if (text.startsWith('{')) return whole(text);
@@ -76,8 +79,8 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
     return wayIn(text, telling(messages as GraphqlAnswer[]));
   },
 
-  multipart: async (url, parameters, authorization) => {
-    const headers = { ...JSON_TYPE, accept: 'multipart/mixed, application/json', ...as(authorization) };
+  multipart: async (url, parameters, says) => {
+    const headers = { ...JSON_TYPE, accept: 'multipart/mixed, application/json', ...as(says) };
     const { text } = await http(url, '/graphql', 'POST', headers, writeJson(parameters));
     if (!text.startsWith('\r\n--') && !text.startsWith('--')) return whole(text);
     if (!/--\r\n$/.test(text)) throw new Error(`The stream was cut: ${text.slice(-1_000)}`);
@@ -88,13 +91,13 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
     return wayIn(text, telling(messages));
   },
 
-  WebSocket: async (url, parameters, authorization) => {
-    await using socket = await openSocket(url, authorization);
+  WebSocket: async (url, parameters, says) => {
+    await using socket = await openSocket(url, says);
     return await socket.ask(parameters);
   },
 
-  MCP: async (url, parameters, authorization) => {
-    const { text } = await mcp(url, mcpExecute(1, parameters), authorization);
+  MCP: async (url, parameters, says) => {
+    const { text } = await mcp(url, mcpExecute(1, parameters), says);
     const { result, error } = JSON.parse(text) as {
       result?: { content: { text: string }[] };
       error?: { message: string };
@@ -113,13 +116,13 @@ const pathOf = ({ query, variables, extensions }: Parameters): string => {
 };
 
 /** Sends an operation and gives what goes away in the middle of it, without a word. */
-export type Leave = (url: string, parameters: Parameters, authorization?: string) => Promise<() => void>;
+export type Leave = (url: string, parameters: Parameters, says?: Says) => Promise<() => void>;
 
 const leaving =
   (method: 'GET' | 'POST', accept: string, to: (parameters: Parameters) => { path: string; body?: string }): Leave =>
-  (url, parameters, authorization) => {
+  (url, parameters, says) => {
     const { path, body } = to(parameters);
-    const request = httpRequest(`${url}${path}`, { method, headers: { ...JSON_TYPE, accept, ...as(authorization) } });
+    const request = httpRequest(`${url}${path}`, { method, headers: { ...JSON_TYPE, accept, ...as(says) } });
     request.on('error', () => undefined);
     request.end(body);
     return Promise.resolve(() => void request.destroy());
@@ -132,8 +135,8 @@ export const LEAVING: Readonly<Record<string, Leave>> = {
   GET: leaving('GET', 'application/json', (parameters) => ({ path: pathOf(parameters) })),
   'server-sent events': leaving('POST', 'text/event-stream', toGraphql),
   multipart: leaving('POST', 'multipart/mixed, application/json', toGraphql),
-  WebSocket: async (url, parameters, authorization) => {
-    const { socket, ask } = await openSocket(url, authorization);
+  WebSocket: async (url, parameters, says) => {
+    const { socket, ask } = await openSocket(url, says);
     ask(parameters).catch(() => undefined);
     return () => void socket.terminate();
   },
@@ -152,12 +155,12 @@ export const mcpExecute = (id: number, { query, variables }: Parameters): object
 });
 
 /** Sends messages to the MCP endpoint. */
-export const mcp = (url: string, body: unknown, authorization?: string): Promise<{ status: number; text: string }> =>
+export const mcp = (url: string, body: unknown, says?: Says): Promise<{ status: number; text: string }> =>
   http(
     url,
     '/mcp',
     'POST',
-    { ...JSON_TYPE, accept: 'application/json, text/event-stream', ...as(authorization) },
+    { ...JSON_TYPE, accept: 'application/json, text/event-stream', ...as(says) },
     typeof body === 'string' ? body : writeJson(body),
   );
 
@@ -168,10 +171,11 @@ export interface TestSocket extends AsyncDisposable {
 }
 
 /** A WebSocket on which operations can be asked side by side. */
-export async function openSocket(url: string, authorization?: string): Promise<TestSocket> {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
+export async function openSocket(url: string, says?: Says): Promise<TestSocket> {
+  const headers = typeof says === 'string' ? {} : says;
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws', { headers });
   await once(socket, 'open');
-  socket.send(writeJson({ type: 'connection_init', payload: as(authorization) }));
+  socket.send(writeJson({ type: 'connection_init', payload: typeof says === 'string' ? as(says) : {} }));
   await Promise.race([
     once(socket, 'message'),
     once(socket, 'close').then(([code, reason]) => {

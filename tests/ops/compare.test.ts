@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { graphql, type GraphQLSchema } from 'graphql';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { differencesOf } from '#ops/compare/differences.ts';
+import { ExactNumber, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { readRecorded } from '#ops/compare/recorded.ts';
 import type { Report } from '#ops/compare/report.ts';
 import { addressesOf } from '#ops/compare/supergraph.ts';
@@ -23,7 +24,8 @@ let written = 0;
 const SUBGRAPHS = {
   books: {
     typeDefs: `
-      type Query { book(id: ID!): Book, books: [Book!]!, clock: Int!, broken: String }
+      scalar Long
+      type Query { book(id: ID!): Book, books: [Book!]!, clock: Int!, broken: String, long: Long, echo(long: Long): Long }
       type Mutation { write: Int! }
       type Subscription { clock: Int! }
       type Book @key(fields: "id") { id: ID! title: String! }
@@ -33,6 +35,8 @@ const SUBGRAPHS = {
         book: (_: unknown, { id }: { id: string }) => ({ id, title: `Book ${id}` }),
         books: () => ['1', '2'].map((id) => ({ id, title: `Book ${id}` })),
         clock: () => ++now,
+        long: () => new ExactNumber('9007199254740993'),
+        echo: (_: unknown, { long }: { long: unknown }) => long,
         broken: () => {
           throw new Error('It is broken.');
         },
@@ -59,8 +63,8 @@ async function serve(
   const server = createServer(
     answering(async (request, response) => {
       callers.add(request.headers['x-caller']);
-      const result = await answer(JSON.parse(await bodyOf(request)) as { query: string });
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result));
+      const result = await answer(parseExactJson(await bodyOf(request)) as { query: string });
+      response.writeHead(200, { 'content-type': 'application/json' }).end(writeJson(result));
     }),
   ).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -124,6 +128,9 @@ test('with @apollo/gateway: data, errors, fetches and CPU, with what changes by 
     'book.json': [{ id: '1' }, { id: '2' }],
     'deep/books.gql': 'query A { books { stars id } } query B { clock books { id } }',
     'broken.graphql': '{ broken }',
+    // The same number on both sides, of which one knows its digits.
+    'echo.graphql': 'query Echo($long: Long) { echo(long: $long) }',
+    'echo.json': '{ "long": 1.10 }',
     'write.graphql': 'mutation { write }',
     'watch.graphql': 'subscription { clock }',
     'wrong.graphql': '{ book(',
@@ -133,7 +140,14 @@ test('with @apollo/gateway: data, errors, fetches and CPU, with what changes by 
     report?.operations.map(({ title, data, errors }) => ({ title, data, errors })),
     output,
   ).toEqual(
-    ['book.graphql #1', 'book.graphql #2', 'broken.graphql', 'deep/books.gql A', 'deep/books.gql B'].map((title) => ({
+    [
+      'book.graphql #1',
+      'book.graphql #2',
+      'broken.graphql',
+      'deep/books.gql A',
+      'deep/books.gql B',
+      'echo.graphql',
+    ].map((title) => ({
       title,
       data: [],
       errors: [],
@@ -150,16 +164,16 @@ test('with @apollo/gateway: data, errors, fetches and CPU, with what changes by 
   expect(report.operations[4]!.unstable).toEqual(['clock']);
   expect(report.passedOver.map(({ title }) => title)).toEqual(['watch.graphql', 'write.graphql', 'wrong.graphql']);
   expect(report.total).toMatchObject({
-    compared: 5,
+    compared: 6,
     different: 0,
     worded: 1,
-    ours: { fetches: 8 },
-    theirs: { fetches: 8 },
+    ours: { fetches: 9 },
+    theirs: { fetches: 9 },
   });
   expect(written).toBe(0);
   expect(callers).toEqual(new Set(['somebody']));
   expect(output).toMatch(
-    /^5 operations on tributary and @apollo\/gateway: 0 different, 1 with errors in other words\.$/m,
+    /^6 operations on tributary and @apollo\/gateway: 0 different, 1 with errors in other words\.$/m,
   );
   expect(output).toMatch(/^CPU .* times\)\.$/m);
 });
@@ -173,9 +187,16 @@ test('with a gateway that runs and answers otherwise: what differs is named, and
     Fewer: { data: { books: [{ id: '1' }] } },
     Missing: { data: { book: { id: '1', title: 'Book 1' } } },
     Failing: { data: null, errors: [{ message: 'No.', extensions: { code: 'DOWN' } }] },
+    // What it makes of the long number of the subgraph, and the one that it was sent.
+    Long: { data: { long: new ExactNumber('9007199254740992') } },
+    Echo: { data: { echo: new ExactNumber('0.10') } },
     Write: { data: { write: 1 } },
   };
-  const against = await serve(({ operationName }) => answers[operationName!]);
+  const sent: unknown[] = [];
+  const against = await serve(({ operationName, variables }) => {
+    if (operationName === 'Echo') sent.push(variables!.long);
+    return answers[operationName!];
+  });
   const ask = 'book(id: "1") { id title stars }';
   const sources = {
     Same: 'books { id }',
@@ -184,6 +205,7 @@ test('with a gateway that runs and answers otherwise: what differs is named, and
     Fewer: 'books { id }',
     Missing: ask,
     Failing: 'books { id }',
+    Long: 'long',
   };
   await record({
     'all.jsonl': [
@@ -191,9 +213,14 @@ test('with a gateway that runs and answers otherwise: what differs is named, and
         query: `query ${name} { ${source} }`,
         operationName: name,
       })),
+      {
+        query: 'query Echo($long: Long) { echo(long: $long) }',
+        operationName: 'Echo',
+        variables: { long: new ExactNumber('9007199254740993') },
+      },
       { request: { query: 'mutation Write { write }', operationName: 'Write' } },
     ]
-      .map((line) => JSON.stringify(line))
+      .map((line) => writeJson(line))
       .join('\n'),
   });
   const args = onSupergraph().map((arg) => (arg === recorded ? join(recorded, 'all.jsonl') : arg));
@@ -206,11 +233,14 @@ test('with a gateway that runs and answers otherwise: what differs is named, and
       'all.jsonl:4': ['books has 2 items, and 1'],
       'all.jsonl:5': ['book.stars: 4, and absent'],
       'all.jsonl:6': ['data: {"books":[{"id":"1"},{"id":"2"}]}, and null', 'ours: none; theirs: - DOWN "No."'],
+      'all.jsonl:7': ['long: 9007199254740993, and 9007199254740992'],
+      'all.jsonl:8': ['echo: 9007199254740993, and 0.10'],
       // It differs from round to round, here as there.
-      'all.jsonl:7': [],
+      'all.jsonl:9': [],
     },
   );
   expect(written).toBe(2);
+  expect(sent.map(String)).toEqual(['9007199254740993', '9007199254740993']);
   expect(status).toBe(1);
   expect(output).toMatch(/^DIFFERENT all\.jsonl:3 /m);
   expect(output).not.toMatch(/^same/m);

@@ -3,6 +3,7 @@ import { chmodSync, chownSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -67,6 +68,23 @@ test('creates, serves, closes and finds its data again', async () => {
   await second.close();
 });
 
+test('its log says nothing of what is stored', async () => {
+  const log: string[] = [];
+  const postgres = await startEmbeddedPostgres({ dataDir, log: (line) => log.push(line) });
+  await query(postgres.url, 'CREATE TABLE kept (value text PRIMARY KEY, number int CHECK (number > 0))');
+  await query(postgres.url, "INSERT INTO kept VALUES ('personal', 1)");
+  for (const sql of [
+    "INSERT INTO kept VALUES ('personal', 1)",
+    "INSERT INTO kept VALUES ('personal too', -1)",
+    "SELECT 'personal'::int",
+    "DO $$ BEGIN RAISE WARNING 'personal'; RAISE EXCEPTION 'personal'; END $$",
+  ])
+    await query(postgres.url, sql).catch(() => undefined);
+  await postgres.close();
+  expect(log.join('\n')).not.toContain('personal');
+  expect(log.at(-1)).toContain('database system is shut down');
+});
+
 test('refuses a wrong password', async () => {
   const postgres = await startEmbeddedPostgres({ dataDir });
   const url = new URL(postgres.url);
@@ -118,6 +136,9 @@ test.runIf(onLinux)('stops the server of a previous life whose watchdog was kill
   await query(url, 'CREATE TABLE kept AS SELECT 1 AS value');
   const supervisor = (await parentProcess(pid))!;
   const watchers = (await childrenOf(supervisor)).filter((child) => child !== pid);
+  // A host that still runs would stop the server itself, once it sees its supervisor gone.
+  process.kill(host.pid, 'SIGSTOP');
+  while (!/^\d+ \(.*\) T /.test(await readFile(`/proc/${host.pid}/stat`, 'utf8'))) await setImmediate();
   for (const watchdog of [supervisor, ...watchers]) process.kill(watchdog, 'SIGKILL');
   await kill(host);
   expect(await parentProcess(pid)).toBeDefined();

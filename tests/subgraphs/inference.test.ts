@@ -23,8 +23,8 @@ class Recorder implements UsageSink {
   }
 }
 
-const as = (tenantId: string): RequestContext =>
-  createRequestContext({ tenantId, subject: 'tester', roles: [], scopes: [] });
+const as = (tenantId: string, scopes: readonly string[] = ['models:use']): RequestContext =>
+  createRequestContext({ tenantId, subject: 'tester', roles: [], scopes });
 const run = async (
   subgraph: Subgraph,
   source: string,
@@ -315,7 +315,10 @@ describe('with a model server', () => {
     const pieces = await stream(
       subgraph,
       'b a',
-      createRequestContext({ tenantId: 'a', subject: 't', roles: [], scopes: [] }, { signal: leaving.signal }),
+      createRequestContext(
+        { tenantId: 'a', subject: 't', roles: [], scopes: ['models:use'] },
+        { signal: leaving.signal },
+      ),
     );
     await pieces.next();
     const waiting = pieces.next();
@@ -369,6 +372,15 @@ describe('with a model server', () => {
       plain: { method: 'EXTRACTIVE' },
     });
     expect(usage.records).toHaveLength(1);
+    expect(standIn.requests).toHaveLength(1);
+
+    // Nor does it for whoever may not spend, however the field was reached.
+    const given = { r: [{ __typename: 'Document', id: 'd', text: 'one two three' }] };
+    const refused = await run(subgraph, query, given, as('a', ['documents:write']));
+    expect(refused.data!._entities[0]).toEqual({ summary: null, plain: { method: 'EXTRACTIVE' } });
+    expect(refused.errors).toMatchObject([
+      { extensions: { code: 'FORBIDDEN', hint: expect.stringContaining('models:use') as string } },
+    ]);
     expect(standIn.requests).toHaveLength(1);
   });
 

@@ -5,6 +5,7 @@
 import { execute, parse, subscribe, validate, type ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRuns } from '#subgraphs/runs/index.ts';
+import { formatWake, parseWake } from '#subgraphs/runs/streams/wake-ups.ts';
 import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
@@ -101,6 +102,15 @@ describe('tenantEvents', () => {
   );
 });
 
+test('a wake-up says whose run it is, a project’s too, and what is none says nothing', () => {
+  for (const tenantId of ['acme', 'acme.red', `${'t'.repeat(63)}.${'p'.repeat(63)}`]) {
+    const wake = { tenantId, runId: 'run_1', sequence: 7 };
+    expect(parseWake(formatWake(wake))).toEqual(wake);
+  }
+  for (const text of ['acme. run_1 7', '.red run_1 7', 'acme.red.blue run_1 7', 'acme/red run_1 7', 'a b run_1 7', ''])
+    expect(parseWake(text), text).toBeUndefined();
+});
+
 test('followers share the reading of a run that they all ask for', async () => {
   const runId = await start();
   const contexts = Array.from({ length: 20 }, () => createRequestContext(principal('tenant-a')));
@@ -190,6 +200,10 @@ describe('GET /runs/:id/events', () => {
     expect(await ids(`/runs/${runId}/events?after=`)).toEqual([1, 2, 3, 4]);
     expect(await ids(`/runs/${runId}/events`, { 'last-event-id': '' })).toEqual([1, 2, 3, 4]);
     expect(await ids(`/runs/${runId}/events?after=1`, { 'last-event-id': '' })).toEqual([2, 3, 4]);
+    // Polyfills that may send no headers put it into the URL, some once more each time.
+    expect(await ids(`/runs/${runId}/events?after=1&lastEventId=3`)).toEqual([4]);
+    expect(await ids(`/runs/${runId}/events?lastEventId=1&lastEventId=2`)).toEqual([3, 4]);
+    expect(await ids(`/runs/${runId}/events?after=1&lastEventId=`)).toEqual([2, 3, 4]);
     const done = await get(`/runs/${runId}/events`, { headers: { 'last-event-id': '4' } });
     expect({ status: done.status, body: await done.text() }).toEqual({ status: 204, body: '' });
   });

@@ -37,6 +37,18 @@ test('tenants take turns, however much one of them asks for', async () => {
   expect(order).toEqual(['busy', 'busy', 'other', 'busy', 'other', 'busy', 'busy', 'busy']);
 });
 
+test('the projects of a tenant share its turns', async () => {
+  pool = new WorkPool({ threads: 1 });
+  const cell = gate();
+  const order: string[] = [];
+  const ask = (tenantId: string, input: unknown = { add: [0, 0] }) =>
+    pool.run(COUNT, input, { tenantId }).then(() => void order.push(tenantId));
+  const all = [ask('busy', { wait: cell }), ...['busy.a', 'busy.b', 'busy.c', 'busy', 'other'].map((id) => ask(id))];
+  open(cell);
+  await Promise.all(all);
+  expect(order).toEqual(['busy', 'busy.a', 'other', 'busy.b', 'busy.c', 'busy']);
+});
+
 test('what nobody waits for is not begun', async () => {
   pool = new WorkPool({ threads: 1 });
   const cell = gate();

@@ -1,5 +1,6 @@
 /** What one caller may be shown of one operation's answer. */
 import { anonymousRefused, forbidden, type CodedError } from '#subgraphs/shared/errors.ts';
+import { missingScopes } from '#subgraphs/shared/scopes.ts';
 import type { AccessRules } from './access-rules.ts';
 import type { Alternatives, Clause, Clauses } from './clauses.ts';
 
@@ -64,7 +65,7 @@ export class Access {
   #hint(unmet: readonly number[]): string | undefined {
     const clauses = unmet.map((number) => this.#rules.table.at(number));
     const scopes = clauses.flatMap((clause) => (clause.kind === 'scopes' ? [scopesText(clause.anyOf)] : []));
-    if (scopes.length > 0) return `A token is needed that has ${scopes.join(', and ')}.`;
+    if (scopes.length > 0) return missingScopes(scopes.join(', and '));
     return clauses.some(({ kind }) => kind === 'policies') ? this.#grants?.policyHint : undefined;
   }
 }

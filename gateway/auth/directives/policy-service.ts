@@ -4,6 +4,7 @@
  */
 import { Pool } from 'undici';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { projectOf, tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
 import type { PolicyEvaluator } from './policies.ts';
 
@@ -18,8 +19,8 @@ export interface PolicyServiceOptions {
 
 export interface PolicyService {
   /**
-   * Asks with `input: { policies, principal: { tenantId, subject, roles, scopes, anonymous }, requestId }`. The result
-   * is a list of those that hold, or an object of booleans by name. Throws where there is no such answer in time.
+   * Asks with `input: { policies, principal: { tenantId, project, subject, roles, scopes, anonymous }, requestId }`, without
+   * `project` for a caller who is of none. The result is a list of those that hold, or an object of booleans by name. Throws where there is no such answer in time.
    */
   readonly evaluate: PolicyEvaluator;
   close(): Promise<void>;
@@ -34,8 +35,9 @@ export function policyService({
   const pool = new Pool(origin, { connections, maxResponseSize: AUTH.policyAnswerBytes });
   return {
     async evaluate(policies, { principal, requestId, signal }: RequestContext) {
-      const { tenantId, subject, roles, scopes, anonymous = false } = principal;
-      const input = { policies, principal: { tenantId, subject, roles, scopes, anonymous }, requestId };
+      const { subject, roles, scopes, anonymous = false } = principal;
+      const [tenantId, project] = [tenantOf(principal.tenantId), projectOf(principal.tenantId)];
+      const input = { policies, principal: { tenantId, project, subject, roles, scopes, anonymous }, requestId };
       const inTime = AbortSignal.timeout(timeoutMs);
       const { statusCode, body } = await pool.request({
         method: 'POST',

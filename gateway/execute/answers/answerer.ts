@@ -10,10 +10,10 @@ import type { SubgraphClient } from '../clients/subgraph-client.ts';
 import { emptyObject } from '../json-object.ts';
 import type { PreparedOperation } from '../prepared-operations.ts';
 import { Cancellation, cancelled } from '../run/fetch-errors.ts';
+import { Losses } from '../run/losses.ts';
 import type { PlanRun } from '../run/plan-run.ts';
 import type { TraceRecorder } from '../run/trace.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
-import type { Deferral } from './deferral.ts';
 
 /** What every run of an engine has. */
 export interface AnswererOptions {
@@ -21,6 +21,14 @@ export interface AnswererOptions {
   readonly types: SupergraphTypes;
   readonly clients: ReadonlyMap<string, SubgraphClient>;
   readonly entityBatchSize: number;
+  /** Of the items of streamed lists. */
+  readonly batch: { readonly items: number; readonly waitMs: number };
+}
+
+/** What a run has besides, whose answer comes in parts. */
+export interface IncrementalRun extends Partial<Pick<PlanRun, 'deferral' | 'streaming' | 'only'>> {
+  /** How many errors of the answer have been told already. @default none */
+  readonly told?: number;
 }
 
 export class Answerer {
@@ -30,13 +38,18 @@ export class Answerer {
     this.#options = options;
   }
 
+  /** The most items of a streamed list that are answered together, and how long they wait for one another. */
+  get batch(): AnswererOptions['batch'] {
+    return this.#options.batch;
+  }
+
   /** A run of the operation's plan that has fetched nothing yet. */
   begin(
     { clientPaths, clientValues, access }: PreparedOperation,
     variables: Readonly<Record<string, unknown>>,
     context: RequestContext,
     trace: TraceRecorder | undefined,
-    deferral?: Deferral,
+    { deferral, streaming, only, told }: IncrementalRun = {},
   ): PlanRun {
     const { clients, types, entityBatchSize } = this.#options;
     return {
@@ -47,14 +60,17 @@ export class Answerer {
       cancellation: context.signal === undefined ? undefined : new Cancellation(context.signal),
       data: emptyObject(),
       meeting: false,
-      errors: new ResponseErrors(context.budget),
+      errors: new ResponseErrors(context.budget, told),
+      losses: new Losses(),
       shown: access.isWhole ? undefined : access,
       clientPaths,
       clientValues,
       entityBatchSize,
       trace,
       deferral,
-      shared: new Map(),
+      streaming,
+      only,
+      shared: undefined,
     };
   }
 
@@ -68,15 +84,13 @@ export class Answerer {
     const spent = run.context.budget?.failure;
     if (spent !== undefined) throw spent;
     const introspect = this.introspect(run);
-    const result = (shaped: ExecutionResult['data']): ExecutionResult =>
-      errors.list.length === 0 ? { data: shaped } : { errors: errors.list, data: shaped };
-    const written = (text: string): ExecutionResult => result(new JsonText(text) as unknown as ExecutionResult['data']);
+    const turns = new RunTurns(run);
     if (asText) {
-      const text = shape.write(data, errors, turnsOf(run), introspect);
-      return typeof text === 'string' ? written(text) : text.then(written);
+      const text = shape.write(data, errors, turns, introspect);
+      return typeof text === 'string' ? writtenResult(text, errors) : text.then((late) => writtenResult(late, errors));
     }
-    const shaped = shape.apply(data, errors, turnsOf(run), introspect);
-    return shaped instanceof Promise ? shaped.then(result) : result(shaped);
+    const shaped = shape.apply(data, errors, turns, introspect);
+    return shaped instanceof Promise ? shaped.then((late) => resultOf(late, errors)) : resultOf(shaped, errors);
   }
 
   /** Answers what the run's operation asks of the schema itself. */
@@ -85,12 +99,36 @@ export class Answerer {
   }
 }
 
+const resultOf = (data: ExecutionResult['data'], { list }: ResponseErrors): ExecutionResult =>
+  list.length === 0 ? { data } : { errors: list, data };
+
+const writtenResult = (text: string, errors: ResponseErrors): ExecutionResult =>
+  resultOf(new JsonText(text) as unknown as ExecutionResult['data'], errors);
+
 /**
  * Whoever waits for an answer. One that is late already when it is shaped, and says so in its errors, is shaped; but not
- * for a client that has left.
+ * for a client that has left. A class, since every answer makes one, and hardly any uses it.
  */
-export function turnsOf({ context: { principal, signal, budget }, errors }: PlanRun): Turns {
-  const late = signal?.reason instanceof CodedError && errors.list.length > 0;
-  const left = (): CodedError | undefined => (signal?.aborted === true ? cancelled(signal) : undefined);
-  return { key: principal.tenantId, ended: () => budget?.failure ?? (late ? undefined : left()) };
+export class RunTurns implements Turns {
+  readonly #context: RequestContext;
+  readonly #isLate: boolean;
+
+  constructor({ context, errors }: PlanRun) {
+    this.#context = context;
+    this.#isLate = errors.list.length > 0 && context.signal?.reason instanceof CodedError;
+  }
+
+  get key(): string {
+    return this.#context.principal.tenantId;
+  }
+
+  get began(): number {
+    return this.#context.began;
+  }
+
+  ended(): CodedError | undefined {
+    const { budget, signal } = this.#context;
+    if (budget?.failure !== undefined) return budget.failure;
+    return !this.#isLate && signal?.aborted === true ? cancelled(signal) : undefined;
+  }
 }

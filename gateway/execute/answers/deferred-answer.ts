@@ -1,148 +1,195 @@
 /**
- * The answer to an operation with deferred parts, as a stream: first the rest, then each part when its data is there.
- * The format is that of the incremental delivery proposal of 2022, which graphql-yoga, Apollo Client, urql and Relay
- * read: https://github.com/graphql/defer-stream-wg/discussions/48
+ * The answer to an operation with deferred parts or streamed lists: first the rest, then each part when its data is there,
+ * and items as they come.
  */
 import { GraphQLError, type ExecutionResult } from 'graphql';
-import type { Introspect } from '#gateway/respond/introspection.ts';
-import type { Path, ResponseErrors } from '#gateway/respond/response-errors.ts';
+import type { Path } from '#gateway/respond/response-errors.ts';
 import type { DeferredPart } from '#gateway/respond/shape.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { Deferral } from './deferral.ts';
-
-type Data = Record<string, unknown>;
-
-/** A part that is to come. */
-export interface PendingPart {
-  readonly id: string;
-  /** Where the object is in the answer. */
-  readonly path: Path;
-  readonly label?: string;
-}
-
-// For formats in which parts are announced. Kept beside the messages, by what of them stays the same while they are masked.
-const announcements = new WeakMap<object, readonly PendingPart[]>();
-const idsOfPatches = new WeakMap<Path, string>();
-
-/** The parts that a message announces: those that are to come of what is in it. */
-export function announcedIn({ data, incremental }: IncrementalResult): readonly PendingPart[] {
-  const key = data ?? incremental?.[0]?.path;
-  return (key && announcements.get(key)) ?? [];
-}
-
-/** The id under which the part of a patch was announced; undefined where it stands for all that will not come. */
-export const idOfPart = ({ path }: IncrementalPatch): string | undefined => idsOfPatches.get(path);
-
-/** One part, for one object. */
-export interface IncrementalPatch {
-  /** What to merge into the object at `path`; null when a field that must not be null was. */
-  data: Data | null;
-  /** Where the object is in the answer. */
-  path: Path;
-  label?: string;
-  /** Their paths begin at the answer's root. */
-  errors?: readonly GraphQLError[];
-}
-
-/**
- * One message of the stream: `data` in the first, `incremental` in those that follow, neither in one that only ends it.
- */
-export interface IncrementalResult extends ExecutionResult {
-  incremental?: readonly IncrementalPatch[];
-  hasNext: boolean;
-}
+import type { Changes } from './deferral.ts';
+import {
+  announce,
+  identify,
+  type Data,
+  type IncrementalPatch,
+  type IncrementalResult,
+  type PendingPart,
+} from './incremental-result.ts';
+import type { PartSource } from './part-source.ts';
+import { movedError, type StreamedList } from './streamed-list.ts';
+import { ToldData } from './told-data.ts';
 
 /** What is left when the plan's first part has run. */
 export interface DeferredAnswer {
   readonly data: Data | null;
   /** Parts noted while `data` was shaped. */
   readonly parts: readonly DeferredPart[];
-  /** Of the whole run; grows. */
-  readonly errors: ResponseErrors;
-  readonly introspect: Introspect;
+  readonly source: PartSource;
   /** The client's labels by the engine's. */
   readonly labels: ReadonlyMap<string, string | undefined>;
-  readonly deferral: Deferral;
+  /** The lists that have been opened so far. @param told says how many errors have been told */
+  lists(told: () => number): readonly StreamedList[];
+  /** Told of all that changes. */
+  readonly changes: Changes;
   /** Called once when nothing more is wanted, however that came. */
   end(): void;
   /** Made at the end, for the last message. */
   extensions?(): ExecutionResult['extensions'];
 }
 
-/** Streams an answer; when nothing of it is left to defer, it is the whole answer and no stream. */
+/** A part that waits for its data. */
+interface WaitingPart {
+  readonly part: DeferredPart;
+  readonly source: PartSource;
+  /** The object's place in the answer. */
+  readonly path: Path;
+  readonly id: string;
+}
+
+/** Streams an answer; when nothing of it is left to come, it is the whole answer and no stream. */
 export function deliver(answer: DeferredAnswer): AsyncIterableIterator<IncrementalResult> | ExecutionResult {
-  const { data, errors, deferral, introspect, labels } = answer;
-  const waiting: DeferredPart[] = [];
-  const ids = new Map<DeferredPart, string>();
+  const { data, labels, changes, source: main } = answer;
+  const waiting: WaitingPart[] = [];
+  /** Their lists' ids, of those that are told of. */
+  const lists = new Map<StreamedList, string>();
+  let ids = 0;
   let announced: PendingPart[] = [];
   const told = new Set<GraphQLError>();
+  /** With the first error on: before it nothing is null in one part that is something in another. */
+  const toldData = new ToldData();
+  let toldCount = 0;
   let first = true;
   let finished = false;
-  /** The part at hand. */
-  let shaping: DeferredPart | undefined;
+  /** Where the part at hand is. */
+  let shaping: Path = [];
   let tail: Promise<unknown> = Promise.resolve();
 
   function finish(): void {
     if (finished) return;
     finished = true;
+    for (const list of lists.keys()) list.end();
     answer.end();
   }
 
+  const hasMore = (): boolean => waiting.length > 0 || [...lists.keys()].some(({ isOpen }) => isOpen);
+
   /** The errors that this part of the answer shows; each is told once. */
-  function errorsOf(shown: Data | null, at: Path, all: boolean): { errors?: readonly GraphQLError[] } {
+  function errorsOf(
+    { errors, moved }: PartSource,
+    shown: object | null,
+    at: Path,
+    all: boolean,
+  ): { errors?: readonly GraphQLError[] } {
     const isShown = (error: GraphQLError): boolean => {
       for (const place of errors.placesOf(error)) if (shows(shown, at, place)) return true;
       return false;
     };
     const own = errors.list.filter((error) => !told.has(error) && (all || isShown(error)));
     for (const error of own) told.add(error);
-    return own.length === 0 ? {} : { errors: own };
+    toldCount += own.length;
+    return own.length === 0
+      ? {}
+      : { errors: own.map((error) => (errors === main.errors ? error : movedError(error, moved))) };
   }
 
-  /** Parts of objects that are still in the answer. */
-  function keep(parts: readonly DeferredPart[], shown: Data | null, at: Path): void {
+  /** Whether other parts of it are still to come. */
+  const isLast = (source: PartSource): boolean => !waiting.some((each) => each.source === source);
+
+  /** Notes what is about to be told. */
+  function note({ errors }: PartSource, place: Path, shown: object | null): void {
+    if (shown !== null && errors.list.length > 0) toldData.add(place, shown);
+  }
+
+  /** Parts of objects, and lists, that are still in the answer. */
+  function keep(parts: readonly DeferredPart[], source: PartSource, shown: object | null, at: Path): void {
     for (const part of parts) {
-      if (!isPresent(shown, part.path.slice(at.length))) continue;
-      const label = labels.get(part.label);
-      const id = String(ids.size);
-      waiting.push(part);
-      ids.set(part, id);
-      announced.push({ id, path: part.path, ...(label !== undefined && { label }) });
+      const path = source.moved(part.path);
+      if (!isPresent(shown, part.path.slice(at.length)) || toldData.isNull(path)) continue;
+      const id = String(ids++);
+      waiting.push({ part, source, path, id });
+      announced.push({ id, path, ...labelled(labels.get(part.label)) });
+    }
+    if (source !== main) return;
+    for (const list of answer.lists(() => toldCount)) {
+      const { path, label } = list;
+      if (lists.has(list) || !at.every((key, index) => key === path[index])) continue;
+      const items = valueAt(shown, path.slice(at.length));
+      if (!Array.isArray(items) || toldData.isNull(path)) continue;
+      const id = String(ids++);
+      lists.set(list, id);
+      announced.push({ id, path, ...labelled(label) });
+      list.start(items.length);
     }
   }
 
   /** Notes with what stays of a message which parts it announces. */
   function announceWith(key: object | null | undefined): void {
-    if (key !== null && key !== undefined && announced.length > 0) announcements.set(key, announced);
+    if (key !== null && key !== undefined && announced.length > 0) announce(key, announced);
     announced = [];
   }
 
   /** Shapes what is ready, and then what is deferred within it and ready too. */
   function takeReady(): IncrementalPatch[] {
-    const patches: IncrementalPatch[] = [];
+    for (const list of lists.keys()) {
+      if (!toldData.isNull(list.path)) continue;
+      list.end();
+      lists.delete(list);
+    }
+    const patches = [...lists].flatMap(([list, id]) => itemsOf(list, id));
     for (let index = 0; index < waiting.length;) {
-      const part = waiting[index]!;
-      if (!deferral.isSettled(part.label)) {
+      const { part, source, path, id } = waiting[index]!;
+      if (!source.deferral.isSettled(part.label)) {
         index += 1;
         continue;
       }
       waiting.splice(index, 1);
+      if (toldData.isNull(path)) continue; // Another part has lost the object.
       const below: DeferredPart[] = [];
-      shaping = part;
-      const shown = part.shape(errors, introspect, below);
+      shaping = path;
+      const shown = part.shape(source.errors, source.introspect, below);
       if (shown === undefined) continue;
-      keep(below, shown, part.path);
-      const label = labels.get(part.label);
-      const path = [...part.path]; // Its own: several parts may be of one object.
-      idsOfPatches.set(path, ids.get(part)!);
+      note(source, path, shown);
+      keep(below, source, shown, part.path);
+      const own = [...path]; // Its own: several parts may be of one object.
+      identify(own, id);
       patches.push({
         data: shown,
-        path,
-        ...(label !== undefined && { label }),
-        ...errorsOf(shown, part.path, waiting.length === 0),
+        path: own,
+        ...labelled(labels.get(part.label)),
+        ...errorsOf(source, shown, part.path, isLast(source)),
       });
     }
     announceWith(patches[0]?.path);
+    return patches;
+  }
+
+  /** What has come of a list since it was last asked. */
+  function itemsOf(list: StreamedList, id: string): IncrementalPatch[] {
+    shaping = [...list.path, list.count];
+    const ready = list.take();
+    if (ready === undefined) return [];
+    const { items, from, source, parts, done, failure } = ready;
+    note(source, list.path, Object.fromEntries(items.map((item, index) => [from + index, item])));
+    keep(parts, source, items, list.path);
+    const patches: IncrementalPatch[] = [];
+    const hasFailed = failure !== undefined;
+    // Without items it only says that the list has ended, which the end of the answer says too.
+    if (items.length > 0 || (!hasFailed && hasMore())) {
+      const path = [...list.path, from];
+      identify(path, id, hasFailed || !done);
+      patches.push({
+        items,
+        path,
+        ...labelled(list.label),
+        ...errorsOf(source, items, list.path, !hasFailed && isLast(source)),
+      });
+    }
+    if (hasFailed) {
+      const path = [...list.path, from + items.length];
+      identify(path, id);
+      toldCount += failure.length;
+      patches.push({ items: null, path, ...labelled(list.label), errors: failure });
+    }
     return patches;
   }
 
@@ -150,16 +197,15 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
     if (finished) return { done: true, value: undefined };
     if (first) {
       first = false;
-      announceWith(data);
       return { done: false, value: { data, ...initialErrors, hasNext: true } };
     }
     try {
       for (;;) {
         const incremental = takeReady();
-        const hasNext = waiting.length > 0;
+        const hasNext = hasMore();
         if (incremental.length > 0 || !hasNext) {
           // The last of what was waited for may be for objects of other types.
-          const left = incremental.length === 0 ? errorsOf(null, [], true) : {};
+          const left = incremental.length === 0 ? errorsOf(main, null, [], true) : {};
           const extensions = hasNext ? undefined : answer.extensions?.();
           if (!hasNext) finish();
           return {
@@ -172,7 +218,8 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
             },
           };
         }
-        await deferral.changed();
+        for (const { deferral } of [main, ...waiting.map(({ source }) => source)]) deferral.check();
+        await changes.next();
         // Read anew: return() may have been called meanwhile.
         if (finished as boolean) return { done: true, value: undefined };
       }
@@ -185,20 +232,22 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
 
   /** What is left will not come: the budget is spent. */
   function ended({ message, extensions }: CodedError): IncrementalResult {
-    const path = shaping?.path ?? [];
-    return {
-      incremental: [{ data: null, path, errors: [new GraphQLError(message, { path, extensions })] }],
-      hasNext: false,
-    };
+    const errors = [new GraphQLError(message, { path: shaping, extensions })];
+    const isItem =
+      typeof shaping.at(-1) === 'number' && [...lists.keys()].some(({ path }) => path.length + 1 === shaping.length);
+    const patch = isItem ? { items: null, path: shaping, errors } : { data: null, path: shaping, errors };
+    return { incremental: [patch], hasNext: false };
   }
 
-  keep(answer.parts, data, []);
-  const initialErrors = errorsOf(data, [], waiting.length === 0);
-  if (waiting.length === 0) {
+  note(main, [], data);
+  keep(answer.parts, main, data, []);
+  const initialErrors = errorsOf(main, data, [], waiting.length === 0);
+  if (!hasMore()) {
     const extensions = answer.extensions?.();
     finish();
     return { ...initialErrors, data, ...(extensions !== undefined && { extensions }) };
   }
+  announceWith(data);
 
   const stream: AsyncIterableIterator<IncrementalResult> = {
     next: () => {
@@ -219,10 +268,17 @@ export function deliver(answer: DeferredAnswer): AsyncIterableIterator<Increment
   return stream;
 }
 
-/** Whether the answer has an object at `path`. */
-function isPresent(shown: Data | null, path: Path): boolean {
+const labelled = (label: string | undefined): { label?: string } => (label === undefined ? {} : { label });
+
+function valueAt(shown: object | null, path: Path): unknown {
   let value: unknown = shown;
   for (const part of path) value = (value as Record<string | number, unknown> | null | undefined)?.[part];
+  return value;
+}
+
+/** Whether the answer has an object at `path`. */
+function isPresent(shown: object | null, path: Path): boolean {
+  const value = valueAt(shown, path);
   return value !== null && value !== undefined;
 }
 
@@ -230,7 +286,7 @@ function isPresent(shown: Data | null, path: Path): boolean {
  * Whether the error at `path` is about what `shown`, which is at `at`, has or has lost; not about what is not in it at
  * all.
  */
-function shows(shown: Data | null, at: Path, path: Path): boolean {
+function shows(shown: object | null, at: Path, path: Path): boolean {
   if (path.length < at.length || !at.every((part, index) => part === path[index])) return false;
   let value: unknown = shown;
   for (const part of path.slice(at.length)) {

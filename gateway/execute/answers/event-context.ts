@@ -13,22 +13,20 @@ const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]
  * parent of their own in the trace of whoever subscribed.
  */
 export function eventContext(context: RequestContext, event: ExecutionResult): RequestContext {
-  const budget = context.budget?.renewed();
+  const own = { ...context, began: performance.now(), budget: context.budget?.renewed() };
   const given = event.extensions?.traceparent;
   if (typeof given === 'string' && TRACEPARENT.test(given)) {
     const state = event.extensions?.tracestate;
     return {
-      ...context,
-      budget,
+      ...own,
       headers: { ...context.headers, traceparent: given, tracestate: typeof state === 'string' ? state : undefined },
     };
   }
   const subscribed = context.headers?.traceparent;
   const parts = typeof subscribed === 'string' ? TRACEPARENT.exec(subscribed) : null;
-  if (parts === null) return { ...context, budget };
+  if (parts === null) return own;
   return {
-    ...context,
-    budget,
+    ...own,
     headers: { ...context.headers, traceparent: `00-${parts[1]!}-${randomBytes(8).toString('hex')}-${parts[2]!}` },
   };
 }

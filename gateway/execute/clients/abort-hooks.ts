@@ -20,11 +20,14 @@ export function onAbort(signal: AbortSignal | undefined, hook: () => void): () =
   if (hooks === undefined) {
     const added = (hooks = new Set());
     hooksOf.set(signal, added);
-    const run = (): void => {
-      for (const one of added) one();
-      added.clear();
-    };
-    signal.addEventListener('abort', run, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        for (const one of added) one();
+        added.clear();
+      },
+      { once: true },
+    );
   }
   const set = hooks;
   set.add(hook);

@@ -7,6 +7,8 @@ import { codeOfStatus, notGraphQL, retryAfterOf } from './subgraph-failure.ts';
 
 const BYTE_ORDER_MARK = 0xfeff;
 
+const NOTHING: Readonly<Record<string, unknown>> = {};
+
 /** Whose answer it is. */
 export interface Answering {
   /** The subgraph's name, for messages. */
@@ -33,21 +35,19 @@ export function readResult(
   headers?: { readonly 'retry-after'?: string | string[] },
   keeps?: KeptNumbers,
 ): ExecutionResult {
-  const fault = (cause?: unknown): Error => notGraphQL(from.name, status, cause, headers?.['retry-after']);
   let body: unknown = text;
   if (typeof text === 'string') {
     try {
       body = parseExactJson(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text, keeps);
     } catch (error) {
-      throw fault(error);
+      throw notGraphQL(from.name, status, error, headers?.['retry-after']);
     }
   }
-  if (!isObject(body)) throw fault();
-  const { data, errors, extensions } = body;
-  if (data !== undefined && data !== null && !isObject(data)) throw fault();
-  if (errors !== undefined && errors !== null && !Array.isArray(errors)) throw fault();
-  const list = (errors ?? []) as unknown[];
-  if (list.length === 0 && !isObject(data)) throw fault();
+  const { data, errors, extensions } = isObject(body) ? body : NOTHING;
+  const list: unknown = errors ?? [];
+  // Neither data nor an error, or something else in their places.
+  if (!Array.isArray(list) || !(isObject(data) || (data == null && list.length > 0)))
+    throw notGraphQL(from.name, status, undefined, headers?.['retry-after']);
   // Nearly every answer: nothing to read, nothing to copy.
   if (list.length === 0 && extensions === undefined) return { data: data as Record<string, unknown> };
   const code = codeOfStatus(status);
@@ -57,7 +57,7 @@ export function readResult(
       : { code, ...(code === 'RATE_LIMITED' ? retryAfterOf(headers?.['retry-after']) : {}) };
   return {
     ...(data === undefined ? {} : { data }),
-    ...(list.length === 0 ? {} : { errors: list.map((error) => readError(error, meaning, from)) }),
+    ...(list.length === 0 ? {} : { errors: list.map((error: unknown) => readError(error, meaning, from)) }),
     ...(isObject(extensions) ? { extensions } : {}),
   };
 }

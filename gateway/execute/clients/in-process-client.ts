@@ -38,7 +38,9 @@ export function inProcessClient(name: string, schema: GraphQLSchema): SubgraphCl
       const answer = (event: unknown, own: RequestContext) =>
         run({ ...request, context: own, signal: own.signal }, event);
       // A context of its own for each event: what loaders read for one must not serve the next.
-      const stream = answers(source, (event) => answer(event, { ...context, budget: context.budget?.renewed() }));
+      const stream = answers(source, (event) =>
+        answer(event, { ...context, began: performance.now(), budget: context.budget?.renewed() }),
+      );
       return isShared(source) ? shareable(stream, source, answer) : stream;
     },
     close: () => Promise.resolve(),

@@ -232,18 +232,14 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
   async function answerTo(request: SubgraphRequest, body: string, count: Count | undefined): Promise<ExecutionResult> {
     const signal = request.signal ?? request.context.signal;
     const passed = forwarded?.(request.context);
-    const alone = async (): Promise<ExecutionResult> => {
-      const { result, headers: answered } = await send(request, body, passed, signal, count);
-      tell(request.context, answered, true);
-      return result;
-    };
-    if (inFlight === undefined) return await alone();
-    if (!isRepeatable(request.document)) {
+    if (inFlight === undefined || !isRepeatable(request.document)) {
       try {
-        return await alone();
+        const { result, headers: answered } = await send(request, body, passed, signal, count);
+        tell(request.context, answered, true);
+        return result;
       } finally {
         // Whoever reads after a write must see it: what was asked before the write ended is joined by nobody any more.
-        if (request.operationType === 'mutation') inFlight.forget();
+        if (request.operationType === 'mutation') inFlight?.forget();
       }
     }
     const key = keyOf(request.context.principal, passed, body);

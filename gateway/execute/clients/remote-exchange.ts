@@ -51,6 +51,8 @@ export function exchange(
   });
 }
 
+const NO_HEADERS: AnswerHeaders = {};
+
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #bounds: ExchangeBounds;
   readonly #resolve: (answer: RemoteAnswer | Promise<RemoteAnswer>) => void;
@@ -60,7 +62,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #ended: CodedError | undefined;
   #status = 0;
-  #headers: AnswerHeaders = {};
+  #headers = NO_HEADERS;
   #encoding: string | undefined;
   #body: Buffer | Buffer[] | undefined;
   #size = 0;

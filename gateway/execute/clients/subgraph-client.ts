@@ -1,6 +1,7 @@
 /** How the engine speaks to one subgraph, wherever it runs. */
-import type { DocumentNode, ExecutionResult, OperationTypeNode } from 'graphql';
+import type { DocumentNode, ExecutionResult, GraphQLError, OperationTypeNode } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { StreamableList } from '#subgraphs/shared/streamed-lists.ts';
 import type { KeptNumbers } from '#subgraphs/shared/exact-number.ts';
 
 /** What a call to a subgraph elsewhere did, for `extensions.trace`. */
@@ -13,6 +14,36 @@ export interface CallReport {
   readonly attempts: number;
   /** The state of the subgraph's circuit breaker afterwards. */
   readonly breaker: 'closed' | 'open' | 'half-open';
+}
+
+/** Items of a list, as they came. */
+export interface ItemBatch {
+  readonly items: readonly unknown[];
+  /** What is wrong with them. Paths are those of the answer, in which the items at hand are the list. */
+  readonly errors: readonly GraphQLError[];
+  /** Whether the list has ended. */
+  readonly done: boolean;
+  /** Why it has ended before its end. */
+  readonly failure?: readonly GraphQLError[];
+}
+
+/** What gives the items of a list behind the first. */
+export interface ItemStream {
+  /**
+   * The next items; waits for the first of them. Nothing is read ahead but one. Never rejects for what the subgraph does.
+   * @param most how many at most
+   * @param waitMs how long others are waited for
+   * @param context of the resolvers: a new one for each batch, or loaders keep all that they read
+   */
+  take(most: number, waitMs: number, context: RequestContext): Promise<ItemBatch>;
+  /** Ends it at its source. Idempotent. */
+  end(): void;
+}
+
+/** Allows a subgraph to answer before a list of the answer is whole. */
+export interface StreamRequest extends StreamableList {
+  /** Told what gives the others, before the answer is given; not called where the list is whole. */
+  opened(items: ItemStream): void;
 }
 
 /** One operation on one subgraph. */
@@ -29,6 +60,8 @@ export interface SubgraphRequest {
   keeps?: KeptNumbers;
   /** Who asks. In process it reaches every resolver; remotely it becomes headers. */
   context: RequestContext;
+  /** Lists that may be given item by item. Clients of subgraphs elsewhere give them whole. @default none */
+  streams?: readonly StreamRequest[];
   /** Told what the call did, by clients of subgraphs elsewhere, whether or not there was an answer. @default nobody */
   report?: (report: CallReport) => void;
   /** Ends the call. Default: `context.signal`. */

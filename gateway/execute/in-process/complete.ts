@@ -14,21 +14,11 @@ import {
   type GraphQLResolveInfo,
 } from 'graphql';
 import { inspect } from 'graphql/jsutils/inspect.js';
+import { noteStreams } from '#subgraphs/shared/streamed-lists.ts';
 import { emptyObject, type JsonObject } from '../json-object.ts';
-import { EXECUTE } from '#gateway/bounds/execute.ts';
 import type { ArgumentReader } from './fields.ts';
 import { keeps, type Kept } from './leaf.ts';
-import {
-  absent,
-  completeAt,
-  Frame,
-  isGone,
-  isPromise,
-  PENDING,
-  type Complete,
-  type Position,
-  type Run,
-} from './run.ts';
+import { absent, completeAt, Frame, isPromise, PENDING, type Complete, type Position, type Run } from './run.ts';
 
 /** One field of one type of object. */
 export interface FieldPlan {
@@ -64,9 +54,9 @@ type Field = Pick<FieldPlan, 'definition' | 'parentType' | 'nodes'>;
 export function infoOf(
   { definition, parentType, nodes }: Field,
   path: GraphQLResolveInfo['path'],
-  { about, rootValue, variables }: Run,
+  { about, rootValue, variables, streams }: Run,
 ): GraphQLResolveInfo {
-  return {
+  const info = {
     fieldName: definition.name,
     fieldNodes: nodes,
     returnType: definition.type,
@@ -78,6 +68,8 @@ export function infoOf(
     operation: about.operation,
     variableValues: variables,
   };
+  if (streams !== undefined) noteStreams(info, streams);
+  return info;
 }
 
 /** Asks a field's resolver and completes what it gives. The same in its answer as {@link completeAt}. */
@@ -153,65 +145,6 @@ export function completeFields(
     into[field.key] = completed === PENDING ? undefined : completed;
   }
   return into;
-}
-
-/** Completes the items of a list. */
-export function listCompleter(position: Position, item: Position): Complete {
-  return (value, up, key, run) => {
-    if (typeof value !== 'object' || typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function') {
-      throw new GraphQLError(`Expected Iterable, but did not find one for field "${position.name}".`);
-    }
-    const values = Array.isArray(value) ? (value as unknown[]) : [...(value as Iterable<unknown>)];
-    const items: unknown[] = [];
-    const here = new Frame(up, key, position, items);
-    return completeItems(values, 0, items, item, here, run) ? items : undefined;
-  };
-}
-
-/** @returns false when a null that is not allowed took the list away */
-function completeItems(
-  values: readonly unknown[],
-  from: number,
-  items: unknown[],
-  item: Position,
-  here: Frame,
-  run: Run,
-): boolean {
-  for (let index = from; index < values.length; index++) {
-    if (run.isDue) {
-      postponeItems(values, index, items, item, here, run);
-      return true;
-    }
-    const completed = completeAt(item, values[index], here, index, run);
-    if (completed === undefined || (index % EXECUTE.leaves === EXECUTE.leaves - 1 && !run.count())) {
-      here.gone = true;
-      // Nobody will look at the others, and one that is rejected unseen would end the process.
-      for (const left of values.slice(index + 1)) if (isPromise(left)) left.then(undefined, () => undefined);
-      return false;
-    }
-    items[index] = completed === PENDING ? undefined : completed;
-  }
-  return true;
-}
-
-/** The rest of a list, in a later turn. What is promised meanwhile is looked after. */
-function postponeItems(
-  values: readonly unknown[],
-  from: number,
-  items: unknown[],
-  item: Position,
-  here: Frame,
-  run: Run,
-): void {
-  for (let index = from; index < values.length; index++) {
-    const value = values[index];
-    if (isPromise(value)) value.then(undefined, () => undefined);
-  }
-  run.postpone(() => {
-    if (isGone(here) || completeItems(values, from, items, item, here, run)) return;
-    here.gone = false; // So that it is taken away like what was promised and did not come.
-    run.remove(here);
-  });
 }
 
 /** Completes objects of one type. */

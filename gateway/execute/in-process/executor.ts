@@ -63,7 +63,8 @@ export function executorOf(schema: GraphQLSchema): Execution {
     if (errors !== undefined) return { errors };
     const program = programOf(schema, operation, values);
     if (program === undefined) return executeElsewhere(schema, request, rootValue);
-    const run = new Run(program.about, request.context, values, rootValue, request.signal ?? request.context.signal);
+    const { context, signal = context.signal, streams } = request;
+    const run = new Run(program.about, context, values, rootValue, signal, streams);
     if (operation.node.operation === OperationTypeNode.MUTATION)
       return program.runSerially(run).then(() => resultOf(run));
     program.run(run);

@@ -18,7 +18,6 @@ import {
 import { emptyObject, type JsonObject } from '../json-object.ts';
 import {
   abstractCompleter,
-  listCompleter,
   objectCompleter,
   runField,
   type FieldPlan,
@@ -27,6 +26,7 @@ import {
 } from './complete.ts';
 import { FieldCollector, readArguments } from './fields.ts';
 import { keptBy, leafCompleter } from './leaf.ts';
+import { listCompleter } from './lists.ts';
 import { PENDING, type Complete, type OperationInfo, type Position, type Run } from './run.ts';
 
 /** Answers a root field in a way of its own. Gives what `completeAt` gives. */

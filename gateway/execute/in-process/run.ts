@@ -11,7 +11,9 @@ import { holdBatches } from '#subgraphs/shared/request-loader.ts';
 import { isStretchOver, nextTurn, pace } from '#subgraphs/shared/turns.ts';
 import { toldError } from '#gateway/respond/told-error.ts';
 import { cancelled } from '../run/fetch-errors.ts';
+import type { StreamRequest } from '../clients/subgraph-client.ts';
 import type { JsonObject } from '../json-object.ts';
+import type { AsyncItems } from './async-items.ts';
 
 /** What is known of a place before there is a value: of a field, or of the items of its list. */
 export interface Position {
@@ -77,7 +79,11 @@ export class Run {
   bytes = 0;
   /** Others wait for their turn: what would take long is to be {@link postpone}d. */
   isDue = false;
-  readonly #signal: AbortSignal | undefined;
+  /** Lists that may be given item by item. */
+  readonly streams: readonly StreamRequest[] | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Lists that are read while the answer is made. */
+  #readers: Set<AsyncItems> | undefined = undefined;
   readonly #budget: Budget | undefined;
   #objects = 0;
   #pending = 0;
@@ -95,12 +101,14 @@ export class Run {
     variables: Record<string, unknown>,
     rootValue: unknown,
     signal: AbortSignal | undefined,
+    streams?: readonly StreamRequest[],
   ) {
     this.about = about;
     this.context = context;
     this.variables = variables;
     this.rootValue = rootValue;
-    this.#signal = signal;
+    this.signal = signal;
+    this.streams = streams;
     this.#budget = context.budget;
   }
 
@@ -141,9 +149,9 @@ export class Run {
     const fresh = this.#fresh;
     const release = holdBatches(this.context);
     while (stack.length > 0 || fresh.length > 0) {
-      await nextTurn(this.context.principal.tenantId);
+      await nextTurn(this.context.principal.tenantId, this.context.began);
       this.isDue = false;
-      if (this.#budget?.failure !== undefined || this.#signal?.aborted === true) this.end();
+      if (this.#budget?.failure !== undefined || this.signal?.aborted === true) this.end();
       do {
         while (fresh.length > 0) stack.push(fresh.pop()!);
         this.#do(stack.pop()!);
@@ -165,6 +173,20 @@ export class Run {
     }
   }
 
+  /** Ends the reader with the run, where the run ends without data. */
+  follow(reader: AsyncItems): void {
+    (this.#readers ??= new Set()).add(reader);
+  }
+
+  unfollow(reader: AsyncItems): void {
+    this.#readers?.delete(reader);
+  }
+
+  /** Whether nobody wants more of it. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Whether everything asked so far is there. */
   get isSettled(): boolean {
     return this.#ended || this.#pending === 0;
@@ -184,6 +206,7 @@ export class Run {
   end(): void {
     this.data = null;
     this.#ended = true;
+    for (const reader of this.#readers ?? []) reader.end();
     this.#settled?.();
   }
 
@@ -218,7 +241,7 @@ export class Run {
       const { up, key, position } = frame;
       // What would stand below a null is for nobody, and neither are its errors.
       if (!this.#ended && !isGone(up)) {
-        const left = this.#signal;
+        const left = this.signal;
         const completed =
           left?.aborted === true
             ? completeWith(position, value, up, key, this, () => rethrow(cancelled(left)))

@@ -32,6 +32,32 @@ export class ErrorReporter {
     this.#costs(errorOfFailure(failure, this.#fetch.service), objects);
   }
 
+  /** Objects lack what is required, and so were not asked for: what cost them that costs them this too. */
+  reportLacking(objects: readonly JsonObject[]): void {
+    const { errors, losses } = this.#run;
+    const whole = new Map<object, Map<string, { failure: Failure; objects: JsonObject[] }>>();
+    for (const object of objects) {
+      if (errors.isFull) return;
+      const found = new Map([...losses.of(object, this.#fetch.requires ?? [])].map((loss) => [loss.failure, loss]));
+      for (const { of, failure, isWhole } of found.values()) {
+        losses.add(object, { fetch: this.#fetch, of, failure, isWhole });
+        if (!isWhole) {
+          this.#costsEach(failure, [object]);
+          continue;
+        }
+        let byText = whole.get(of);
+        if (byText === undefined)
+          whole.set(of, (byText = new Map<string, { failure: Failure; objects: JsonObject[] }>()));
+        const known = byText.get(textOf(failure));
+        if (known === undefined) byText.set(textOf(failure), { failure, objects: [object] });
+        else known.objects.push(object);
+      }
+    }
+    for (const [of, byText] of whole)
+      for (const { failure, objects: lost } of byText.values())
+        errors.addFailure(of, failure, this.#placesOf(lost), true);
+  }
+
   /** Fields that were asked for are not in the answer. */
   reportLeftOut(objects: readonly JsonObject[]): void {
     const { service } = this.#fetch;
@@ -72,6 +98,7 @@ export class ErrorReporter {
       // An entity that could not be found at all costs each of its fields.
       else if (below.length === 0) this.#costsEach(failure, those);
       else this.#costsField(failure, those, below);
+      if (those !== undefined) this.#loses(failure, those, false);
     }
   }
 
@@ -100,10 +127,16 @@ export class ErrorReporter {
     objects: readonly JsonObject[],
     isLost?: (object: JsonObject, key: string) => boolean,
   ): void {
-    const text = JSON.stringify([failure.message, failure.extensions?.code]);
+    const text = textOf(failure);
     if (this.#said.has(text)) return;
     this.#said.add(text);
+    this.#loses(failure, objects, true);
     this.#run.errors.addFailure(this.#fetch, failure, this.#placesOf(objects, isLost));
+  }
+
+  #loses(failure: Failure, objects: readonly JsonObject[], isWhole: boolean): void {
+    for (const object of objects)
+      this.#run.losses.add(object, { fetch: this.#fetch, of: this.#fetch, failure, isWhole });
   }
 
   /** The client's paths to all that the fetch was for. */
@@ -132,3 +165,6 @@ export class ErrorReporter {
     return this.#paths.get(object) ?? [];
   }
 }
+
+/** Equal for failures that are told as one. */
+const textOf = ({ message, extensions }: Failure): string => JSON.stringify([message, extensions?.code]);

@@ -2,7 +2,7 @@
  * A query plan made ready to run: documents parsed, paths read, merging and representations compiled. Made once and
  * kept with the plan.
  */
-import type { FetchNode, PlanNode, QueryPlan } from '@apollo/query-planner';
+import type { FetchNode, PlanNode, QueryPlan, QueryPlanSelectionNode } from '@apollo/query-planner';
 import {
   BREAK,
   Kind,
@@ -60,6 +60,8 @@ export interface ExecutableFetch {
   readonly variables: readonly string[];
   /** From the answer's root; flatten nodes have gone into it. */
   readonly path: readonly PathStep[];
+  /** What is sent of the objects; undefined for a fetch of root fields. */
+  readonly requires: readonly QueryPlanSelectionNode[] | undefined;
   /** Undefined for a fetch of root fields. */
   readonly representations: (() => RepresentationBuilder) | undefined;
   /** Where the values of `@fromContext` arguments are; undefined when there are none. */
@@ -186,6 +188,7 @@ class PlanCompiler {
       variables: node.variableUsages ?? [],
       path: compilePath(path),
       contexts: compileContexts(node.contextRewrites),
+      requires: node.requires,
       representations:
         node.requires === undefined
           ? undefined

@@ -99,6 +99,13 @@ export function mergeInto(target: JsonObject, source: JsonObject, shape: MergeSh
   }
 }
 
+/** Items of a fetch's answer as they stand in the data. */
+export const mergedItems = (
+  items: readonly unknown[],
+  shape: MergeShape | undefined,
+  types: SupergraphTypes,
+): unknown[] => (shape?.renames === true ? items.map((item) => renamed(item, shape, types)) : [...items]);
+
 function mergeValue(target: unknown, source: unknown, shape: MergeShape, types: SupergraphTypes): void {
   if (Array.isArray(target)) {
     if (!Array.isArray(source)) return;

@@ -9,6 +9,9 @@ import type { SubgraphClient } from '../clients/subgraph-client.ts';
 import type { JsonObject } from '../json-object.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
 import type { Cancellation } from './fetch-errors.ts';
+import type { ExecutableFetch } from './executable-plan.ts';
+import type { Losses } from './losses.ts';
+import type { Streaming } from './streaming.ts';
 import type { TraceRecorder } from './trace.ts';
 
 /** One run of a plan: what all its fetches share. */
@@ -24,6 +27,8 @@ export interface PlanRun {
   /** Whether several places of the data may lead to one object. */
   meeting: boolean;
   readonly errors: ResponseErrors;
+  /** What objects lack because fetches failed. */
+  readonly losses: Losses;
   /** What the caller may see; undefined for everything. */
   readonly shown: ShownTypes | undefined;
   readonly clientPaths: ClientPaths;
@@ -32,6 +37,10 @@ export interface PlanRun {
   readonly trace: TraceRecorder | undefined;
   /** Of plans with deferred parts. */
   readonly deferral: Deferral | undefined;
+  /** Of operations with lists that may come item by item. */
+  readonly streaming: Streaming | undefined;
+  /** The fetches that are made in this run; undefined for all of the plan's. */
+  readonly only: ReadonlySet<ExecutableFetch> | undefined;
   /** Answers of shareable fetches, by what they ask. */
-  readonly shared: Map<string, Promise<ExecutionResult>>;
+  shared: Map<string, Promise<ExecutionResult>> | undefined;
 }

@@ -15,7 +15,9 @@ export interface Representations {
 
 /** Representations that are being gathered. */
 export interface RepresentationBuilder extends Representations {
-  /** Adds those of `objects` from one index up to another. An object that lacks something required has none. */
+  /** Those that lack something required, and so have none. */
+  readonly lacking: JsonObject[];
+  /** Adds those of `objects` from one index up to another. */
   add(objects: readonly JsonObject[], from: number, to: number): void;
 }
 
@@ -31,6 +33,7 @@ export function compileRepresentations(
   types: SupergraphTypes,
 ): () => RepresentationBuilder {
   const steps = compileSteps(requires);
+  const interfaceObjects = interfaceObjectsOf(rewrites);
   /** By type name. */
   const plain = new Map<string, readonly string[] | undefined>();
   const plainKeysOf = (name: string): readonly string[] | undefined => {
@@ -46,8 +49,15 @@ export function compileRepresentations(
       const keys = typeof name === 'string' ? plainKeysOf(name) : undefined;
       if (keys !== undefined && builder.addPlain(object, name as string, keys)) continue;
       const representation = emptyObject();
-      if (!select(object, steps, representation, types) || typeof representation.__typename !== 'string') continue;
-      if (rewrites !== undefined) rewrite(representation, rewrites, asked, types);
+      if (!select(object, steps, representation, types)) {
+        builder.lacking.push(object);
+        continue;
+      }
+      if (typeof representation.__typename !== 'string') continue;
+      if (rewrites !== undefined) {
+        rewrite(representation, rewrites, asked, types);
+        if (!isAsked(representation.__typename, asked, interfaceObjects, types)) continue;
+      }
       builder.addAny(object, representation);
     }
   };
@@ -65,6 +75,7 @@ class Builder implements RepresentationBuilder {
   readonly values: JsonObject[] = [];
   readonly objects: JsonObject[] = [];
   readonly indices: number[] = [];
+  readonly lacking: JsonObject[] = [];
   /** Indices by text. */
   readonly #byText = new Map<string, number>();
   readonly #byType = new Map<string, FirstOfType>();
@@ -81,13 +92,16 @@ class Builder implements RepresentationBuilder {
   }
 
   /**
-   * Adds one of scalars alone. False when it must be compared by its text: the key that was chosen does not tell it
-   * from another.
+   * Adds one of scalars alone, or notes that it lacks one. False when it must be compared by its text: the key that was
+   * chosen does not tell it from another.
    */
   addPlain(object: JsonObject, name: string, keys: readonly string[]): boolean {
     for (let index = 0; index < keys.length; index++) {
       const value = object[keys[index]!];
-      if (value === undefined) return true; // It lacks something required.
+      if (value === undefined) {
+        this.lacking.push(object);
+        return true;
+      }
       if (typeof value === 'object' && value !== null) return false;
     }
     const { key, byValue } = this.#firstOf(name, object, keys);
@@ -257,6 +271,29 @@ function selectValue(value: unknown, steps: readonly Step[], into: unknown, type
   if (!isObject(value)) return value;
   const copy = isObject(into) ? into : emptyObject();
   return select(value, steps, copy, types) ? copy : undefined;
+}
+
+/** What types of the subgraph stand for all that implement an interface: what representations are made to be of. */
+const interfaceObjectsOf = (rewrites: readonly FetchDataRewrite[] = []): ReadonlySet<unknown> =>
+  new Set(
+    rewrites.flatMap((each) =>
+      each.kind === 'ValueSetter' && each.path.at(-1) === '__typename' ? each.setValueTo : [],
+    ),
+  );
+
+/**
+ * Whether the subgraph is asked for something of objects of the type. The planner adds what a field of an interface
+ * object requires for every type, though the field is asked of some: the others come without a key, and as themselves.
+ */
+function isAsked(
+  name: string,
+  asked: ReadonlySet<string>,
+  interfaceObjects: ReadonlySet<unknown>,
+  types: SupergraphTypes,
+): boolean {
+  if (interfaceObjects.size === 0 || asked.has(name)) return true;
+  for (const type of asked) if (!interfaceObjects.has(type) && types.matches(name, type)) return true;
+  return false;
 }
 
 function rewrite(

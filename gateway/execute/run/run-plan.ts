@@ -19,33 +19,44 @@ import { notGraphQL, send } from './send.ts';
  * Runs a node to its end, but for what it defers. Never rejects for what a subgraph does: that is in `run.errors`.
  * @throws CodedError `QUERY_TOO_COSTLY` when the budget is spent
  */
-export async function runNode(node: ExecutableNode, run: PlanRun): Promise<void> {
+export function runNode(node: ExecutableNode, run: PlanRun): Promise<void> {
   switch (node.kind) {
+    case 'fetch':
+      return runFetchNode(node, run);
     case 'sequence':
-      for (const child of node.nodes) await runNode(child, run);
-      return;
+      return runInOrder(node.nodes, run);
     case 'parallel':
-      await Promise.all(node.nodes.map((child) => runNode(child, run)));
-      return;
+      return runTogether(node.nodes, run);
     case 'condition': {
       const chosen = run.variables[node.variable] === true ? node.then : node.otherwise;
-      if (chosen !== undefined) await runNode(chosen, run);
-      return;
+      return chosen === undefined ? Promise.resolve() : runNode(chosen, run);
     }
     case 'defer': {
       const deferral = run.deferral!;
       for (const { label, depends, node: below } of node.parts) {
         deferral.begin(label, depends, () => (below === undefined ? Promise.resolve() : runNode(below, run)));
       }
-      if (node.primary !== undefined) await runNode(node.primary, run);
-      return;
+      return node.primary === undefined ? Promise.resolve() : runNode(node.primary, run);
     }
-    case 'fetch':
-      await (run.trace === undefined
-        ? runFetch(node, run, undefined)
-        : run.trace.record(node, (trace) => runFetch(node, run, trace)));
-      if (node.id !== undefined) run.deferral?.fetched(node.id);
   }
+}
+
+async function runInOrder(nodes: readonly ExecutableNode[], run: PlanRun): Promise<void> {
+  for (const node of nodes) await runNode(node, run);
+}
+
+async function runTogether(nodes: readonly ExecutableNode[], run: PlanRun): Promise<void> {
+  await Promise.all(nodes.map((node) => runNode(node, run)));
+}
+
+function runFetchNode(fetch: ExecutableFetch, run: PlanRun): Promise<void> {
+  let ran: Promise<void>;
+  if (run.only !== undefined && !run.only.has(fetch)) ran = Promise.resolve();
+  else if (run.trace === undefined) ran = runFetch(fetch, run, undefined);
+  else ran = run.trace.record(fetch, (trace) => runFetch(fetch, run, trace));
+  const { id } = fetch;
+  const { deferral } = run;
+  return id === undefined || deferral === undefined ? ran : ran.then(() => deferral.fetched(id));
 }
 
 async function runFetch(fetch: ExecutableFetch, run: PlanRun, trace: FetchTrace | undefined): Promise<void> {
@@ -101,6 +112,7 @@ async function fetchRepresentations(
     found.add(objects, from, Math.min(from + EXECUTE.objectsPerLook, objects.length));
     if (from + EXECUTE.objectsPerLook < objects.length && isStretchOver()) await turn(run);
   }
+  if (found.lacking.length > 0 && !run.losses.isEmpty) new ErrorReporter(fetch, run).reportLacking(found.lacking);
   // Sorting many costs more than an equal question that is asked twice.
   const isShareable = fetch.shareable && found.values.length <= EXECUTE.sorted;
   const representations = isShareable ? inCommonOrder(found) : found;
@@ -202,7 +214,7 @@ async function fetchEntities(
 
 /** Lets others work. @throws CodedError when the operation has ended meanwhile */
 async function turn({ context }: PlanRun): Promise<void> {
-  await nextTurn(context.principal.tenantId);
+  await nextTurn(context.principal.tenantId, context.began);
   if (context.budget?.failure !== undefined) throw context.budget.failure;
   if (context.signal?.aborted === true) throw cancelled(context.signal);
 }

@@ -9,45 +9,53 @@ import type { SubgraphRequest } from '../clients/subgraph-client.ts';
 import { copyOfJson } from '../json-object.ts';
 
 /** Sends the fetch, or takes the answer of an equal one of this run. */
-export async function send(
+export const send = (
+  fetch: ExecutableFetch,
+  run: PlanRun,
+  variables: Record<string, unknown>,
+  trace: FetchTrace | undefined,
+): Promise<ExecutionResult> => (fetch.shareable ? share : call)(fetch, run, variables, trace);
+
+async function share(
   fetch: ExecutableFetch,
   run: PlanRun,
   variables: Record<string, unknown>,
   trace: FetchTrace | undefined,
 ): Promise<ExecutionResult> {
-  if (!fetch.shareable) return call(fetch, run, variables, trace);
   const key = `${fetch.service}\n${fetch.text}\n${writeJson(variables)}`;
-  const known = run.shared.get(key);
+  const shared = (run.shared ??= new Map<string, Promise<ExecutionResult>>());
+  const known = shared.get(key);
   if (known === undefined) {
     const answer = call(fetch, run, variables, trace);
     if (fetch.shape.isFlat) {
-      run.shared.set(key, answer);
+      shared.set(key, answer);
       return answer;
     }
     // Copied before anyone merges: objects of the answer become part of the data and change there.
     const pristine = answer.then(copyOf);
     pristine.catch(() => undefined); // Reported where it is awaited.
-    run.shared.set(key, pristine);
+    shared.set(key, pristine);
     return answer;
   }
   return fetch.shape.isFlat ? known : copyOf(await known);
 }
 
-export async function call(
+function call(
   fetch: ExecutableFetch,
   run: PlanRun,
   variables: Record<string, unknown>,
   trace: FetchTrace | undefined,
 ): Promise<ExecutionResult> {
   const client = run.clients.get(fetch.service);
-  if (client === undefined) {
-    throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${fetch.service} is not connected.`);
-  }
+  if (client === undefined)
+    return Promise.reject(new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${fetch.service} is not connected.`));
   const request = requestOf(fetch, run, variables);
   if (trace !== undefined) {
     trace.calls = (trace.calls ?? 0) + 1;
     request.report = (report) => addReport(trace, report);
   }
+  const streams = run.streaming?.requestsOf(fetch);
+  if (streams !== undefined) request.streams = streams;
   run.context.responseHeaders?.asked();
   const answer = client.execute(request);
   return run.cancellation === undefined ? answer : run.cancellation.guard(answer);

@@ -1,8 +1,11 @@
 /**
- * Finds what an operation selects and no fetch of its plan produces. `@apollo/query-planner` drops a field of an
- * interface without a word where the subgraph it comes from has no type that implements it; the client is owed an error
- * for the null.
+ * Finds what an operation selects and no fetch of its plan produces, and what would have to be asked for besides. The
+ * client is owed an error for the null. `@apollo/query-planner` leaves out without a word:
+ * - a field of an interface where the subgraph it comes from has no type that implements it;
+ * - what a field of an interface object requires, where that field is asked of some types only: it merges the fetch with
+ *   that of another field for all types, to which objects of the other types then cannot be sent.
  */
+import type { QueryPlanFieldNode, QueryPlanSelectionNode } from '@apollo/query-planner';
 import {
   getNamedType,
   isAbstractType,
@@ -14,15 +17,25 @@ import {
   type GraphQLCompositeType,
   type GraphQLObjectType,
   type GraphQLSchema,
+  type InlineFragmentNode,
+  type NameNode,
   type OperationDefinitionNode,
+  type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
 import { collectFields } from '../collect-fields.ts';
-import type { ExecutableFetch, ExecutableNode, ExecutablePlan } from './executable-plan.ts';
-import type { MergeShape } from './merge.ts';
+import type { ExecutablePlan } from './executable-plan.ts';
 import { compilePath, pathsAt, type PathStep } from './positions.ts';
+import type { FetchOrder } from './fetch-order.ts';
+import { ProducedOfType, producedBy, type Produced } from './produced.ts';
 import type { PlanRun } from './plan-run.ts';
 import type { SupergraphTypes } from '../supergraph-types.ts';
+
+/** What an operation could ask for besides. */
+export interface Addition {
+  readonly to: SelectionSetNode;
+  readonly selections: readonly SelectionNode[];
+}
 
 /** A field that objects of a type would lack. */
 export interface Unproduced {
@@ -31,8 +44,10 @@ export interface Unproduced {
   /** Undefined where only one type can be. */
   readonly type: string | undefined;
   readonly key: string;
-  /** What is selected of it; empty for a leaf. */
-  readonly selectionSets: readonly SelectionSetNode[];
+  /** What would bring it, as far as that is known. */
+  readonly additions: readonly Addition[];
+  /** Whether it is fetched, of objects that have what is sent. */
+  readonly isUnmet: boolean;
   /** Why it could not be planned; undefined where it was left out. */
   readonly cause?: Error;
 }
@@ -41,13 +56,6 @@ export interface Unproduced {
 interface CheckedOperation {
   readonly operation: OperationDefinitionNode;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-}
-
-/** What fetches produce of the objects at one place. */
-interface Produced {
-  /** For each fetch that produces it: what the object must be, one of each list. */
-  readonly conditions: (readonly (readonly string[])[])[];
-  readonly below: Map<string, Produced>;
 }
 
 /** @param plan undefined when nothing need be fetched */
@@ -59,10 +67,8 @@ export function findUnproduced(
 ): readonly Unproduced[] {
   const root = schema.getRootType(operation.operation);
   if (plan === undefined || root === null || root === undefined) return [];
-  const produced = new Map<string, Produced>();
-  if (plan.primary !== undefined) addFetch(plan.primary, produced);
-  if (plan.node !== undefined) addNode(plan.node, produced);
-  const checker = new Checker(fragments, schema, types);
+  const { produced, order } = producedBy(plan);
+  const checker = new Checker(fragments, order, schema, types);
   checker.check([operation.selectionSet], root, produced, []);
   return checker.found;
 }
@@ -84,83 +90,21 @@ function report(path: (string | number)[], cause: Error | undefined, run: PlanRu
   run.errors.addOnce({ message, originalError: cause, extensions: { code: 'INTERNAL_SERVER_ERROR' } }, clientPath);
 }
 
-function addNode(node: ExecutableNode, into: Map<string, Produced>): void {
-  switch (node.kind) {
-    case 'fetch':
-      return addFetch(node, into);
-    case 'condition':
-      if (node.then !== undefined) addNode(node.then, into);
-      if (node.otherwise !== undefined) addNode(node.otherwise, into);
-      return;
-    case 'defer':
-      for (const part of [node.primary, ...node.parts.map((deferred) => deferred.node)])
-        if (part !== undefined) addNode(part, into);
-      return;
-    default:
-      for (const child of node.nodes) addNode(child, into);
-  }
-}
-
-function addFetch(fetch: ExecutableFetch, root: Map<string, Produced>): void {
-  let into = root;
-  let conditions: readonly (readonly string[])[] = [];
-  for (const { key, types } of fetch.path) {
-    if (key !== undefined) {
-      into = entryOf(into, key).below;
-      conditions = [];
-    }
-    if (types !== undefined) conditions = [...conditions, types];
-  }
-  const operation = fetch.document.definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION)!;
-  const [first] = operation.selectionSet.selections;
-  const selectionSet =
-    fetch.representations === undefined || first?.kind !== Kind.FIELD ? operation.selectionSet : first.selectionSet!;
-  addSelections(selectionSet, fetch.shape, conditions, into);
-}
-
-function entryOf(into: Map<string, Produced>, key: string): Produced {
-  let entry = into.get(key);
-  if (entry === undefined) {
-    entry = { conditions: [], below: new Map() };
-    into.set(key, entry);
-  }
-  return entry;
-}
-
-function addSelections(
-  { selections }: SelectionSetNode,
-  shape: MergeShape,
-  conditions: readonly (readonly string[])[],
-  into: Map<string, Produced>,
-): void {
-  for (const selection of selections) {
-    if (selection.kind === Kind.FIELD) {
-      const from = selection.alias?.value ?? selection.name.value;
-      const merged = shape.fields.find((field) => field.from === from);
-      const entry = entryOf(into, merged?.to ?? from);
-      entry.conditions.push(conditions);
-      if (selection.selectionSet !== undefined && merged?.shape !== undefined)
-        addSelections(selection.selectionSet, merged.shape, [], entry.below);
-    } else if (selection.kind === Kind.INLINE_FRAGMENT) {
-      const condition = selection.typeCondition?.name.value;
-      addSelections(
-        selection.selectionSet,
-        shape,
-        condition === undefined ? conditions : [...conditions, [condition]],
-        into,
-      );
-    }
-  }
-}
-
 class Checker {
   readonly found: Unproduced[] = [];
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly #order: FetchOrder;
   readonly #schema: GraphQLSchema;
   readonly #types: SupergraphTypes;
 
-  constructor(fragments: ReadonlyMap<string, FragmentDefinitionNode>, schema: GraphQLSchema, types: SupergraphTypes) {
+  constructor(
+    fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+    order: FetchOrder,
+    schema: GraphQLSchema,
+    types: SupergraphTypes,
+  ) {
     this.#fragments = fragments;
+    this.#order = order;
     this.#schema = schema;
     this.#types = types;
   }
@@ -168,7 +112,7 @@ class Checker {
   check(
     selectionSets: readonly SelectionSetNode[],
     parent: GraphQLCompositeType,
-    produced: ReadonlyMap<string, Produced>,
+    produced: Produced,
     path: readonly PathStep[],
   ): void {
     /**
@@ -177,27 +121,27 @@ class Checker {
     const below = new Map<string, { type: GraphQLCompositeType; selectionSets: Set<SelectionSetNode> }>();
     for (const type of isAbstractType(parent) ? this.#schema.getPossibleTypes(parent) : [parent]) {
       if (!isObjectType(type)) continue;
+      const ofType = new ProducedOfType(produced, this.#order, type.name, this.#types);
       for (const [key, field] of this.#fieldsOf(selectionSets, type)) {
         const name = field[0]!.name.value;
         const definition = name.startsWith('__') ? undefined : type.getFields()[name];
         if (definition === undefined) continue;
-        const entry = produced.get(key);
-        const isProduced = entry?.conditions.some((conditions) =>
-          conditions.every((oneOf) => oneOf.some((condition) => this.#types.matches(type.name, condition))),
-        );
-        if (isProduced !== true) {
+        const inner = field.flatMap(({ selectionSet }) => selectionSet ?? []);
+        const isProduced = ofType.isProduced(key);
+        const isUnmet = ofType.isUnmet(key);
+        // What is below an object may come by the fetch that it cannot be sent to, though it is there itself.
+        if (!isProduced || (isUnmet && inner.length > 0)) {
           this.found.push({
             path,
             type: parent === type ? undefined : type.name,
             key,
-            selectionSets: field.flatMap(({ selectionSet }) => selectionSet ?? []),
+            additions: isUnmet ? [required(ofType.missingFor(key), type.name, selectionSets[0]!)] : inner.map(opened),
+            isUnmet,
           });
-          continue;
         }
         const named = getNamedType(definition.type);
-        if (!isCompositeType(named)) continue;
+        if (!isProduced || !isCompositeType(named)) continue;
         const known = below.get(`${key} ${named.name}`);
-        const inner = field.flatMap(({ selectionSet }) => selectionSet ?? []);
         if (known === undefined) below.set(`${key} ${named.name}`, { type: named, selectionSets: new Set(inner) });
         else for (const selectionSet of inner) known.selectionSets.add(selectionSet);
       }
@@ -214,4 +158,40 @@ class Checker {
       applies: (condition) => this.#types.matches(type.name, condition),
     });
   }
+}
+
+const nameNode = (value: string): NameNode => ({ kind: Kind.NAME, value });
+
+/**
+ * The type name, so that an object is asked for whatever else is dropped. The planner ties the first type name of a
+ * selection set to the field beside it, and leaves both out together; a second one stays.
+ */
+const opened = (to: SelectionSetNode): Addition => ({
+  to,
+  selections: [
+    { kind: Kind.FIELD, name: nameNode('__typename') },
+    { kind: Kind.FIELD, name: nameNode('__typename'), alias: nameNode('_typename') },
+  ],
+});
+
+const required = (fields: readonly QueryPlanFieldNode[], type: string, to: SelectionSetNode): Addition => ({
+  to,
+  selections: fields.length === 0 ? [] : [fragment(type, fields)],
+});
+
+const fragment = (type: string | undefined, selections: readonly QueryPlanSelectionNode[]): InlineFragmentNode => ({
+  kind: Kind.INLINE_FRAGMENT,
+  typeCondition: type === undefined ? undefined : { kind: Kind.NAMED_TYPE, name: nameNode(type) },
+  selectionSet: { kind: Kind.SELECTION_SET, selections: selections.map(selected) },
+});
+
+function selected(selection: QueryPlanSelectionNode): SelectionNode {
+  if (selection.kind === 'InlineFragment') return fragment(selection.typeCondition, selection.selections);
+  const { alias, name, selections } = selection;
+  return {
+    kind: Kind.FIELD,
+    name: nameNode(name),
+    alias: alias === undefined ? undefined : nameNode(alias),
+    selectionSet: selections && { kind: Kind.SELECTION_SET, selections: selections.map(selected) },
+  };
 }

@@ -2,11 +2,11 @@
  * Plans an operation so that all of it is answered, whatever the planner leaves out or refuses:
  * - where it refuses the operation as it is written, it is given the same in another form (`flatten.ts`), then without
  *   the root fields that it refuses in any form;
- * - where it leaves out an object with everything below it, the object is asked for again, so that a null is the
- *   subgraph's own;
+ * - where it leaves out an object with everything below it, or what a field requires, that is asked for besides, so that
+ *   a null is the subgraph's own;
  * - what no fetch produces then is an error of its own (`unproduced.ts`).
  */
-import { Kind, type FieldNode, type GraphQLSchema, type SelectionNode, type SelectionSetNode } from 'graphql';
+import { Kind, print, type FieldNode, type GraphQLSchema, type SelectionNode, type SelectionSetNode } from 'graphql';
 import { flattenOperation, type FlatForm, type OperationPart } from '#gateway/plan/flatten.ts';
 import type { PlanCache } from '#gateway/plan/plan-cache.ts';
 import type { PlanFor } from '#gateway/plan/plan-request.ts';
@@ -63,7 +63,10 @@ export class WholePlanner {
   ): Promise<WholePlan> {
     if (planned === undefined) return { plan: undefined, text: undefined, unproduced: [] };
     try {
-      return await this.#planPart(planned, overrides, planFor);
+      const whole = await this.#planPart(planned, overrides, planFor);
+      if (labels !== undefined || !whole.unproduced.some(({ isUnmet }) => isUnmet)) return whole;
+      // Where each type is asked for the same, each has what it takes.
+      return (await this.#planFlat(planned, overrides, planFor, ['wide'])) ?? whole;
     } catch (error) {
       // Deferred parts have a fallback of their own: to be answered at once.
       if (labels !== undefined) throw error;
@@ -83,17 +86,20 @@ export class WholePlanner {
   }
 
   async #planPart(part: OperationPart, overrides: readonly string[], planFor: PlanFor): Promise<WholePlan> {
-    const opened = new Set<SelectionSetNode>();
+    const additions = new Map<SelectionSetNode, readonly SelectionNode[]>();
+    let whole: WholePlan | undefined;
     for (let round = 0; ; round++) {
-      const text = textOf(part, opened);
+      const text = textOf(part, additions);
       const request = { operation: text, overrides };
-      const plan = this.#plans.peek(request) ?? (await this.#plans.get(request, planFor));
-      const unproduced = findUnproduced(plan, part, this.#schema, this.#types);
-      const closed = unproduced
-        .flatMap(({ selectionSets }) => selectionSets)
-        .filter((selectionSet) => !opened.has(selectionSet));
-      if (closed.length === 0 || round === EXECUTE.rounds) return { plan, text, unproduced };
-      for (const selectionSet of closed) opened.add(selectionSet);
+      try {
+        const plan = this.#plans.peek(request) ?? (await this.#plans.get(request, planFor));
+        whole = { plan, text, unproduced: findUnproduced(plan, part, this.#schema, this.#types) };
+      } catch (error) {
+        // What would have to be added may be what clients cannot ask for.
+        if (whole === undefined || !isRefusal(error)) throw error;
+        return whole;
+      }
+      if (!add(whole.unproduced, additions) || round === EXECUTE.rounds) return whole;
     }
   }
 
@@ -143,7 +149,8 @@ export class WholePlanner {
           path: [],
           type: undefined,
           key: field.alias?.value ?? field.name.value,
-          selectionSets: [],
+          additions: [],
+          isUnmet: false,
           cause: error,
         });
       }
@@ -157,6 +164,20 @@ export class WholePlanner {
     });
     return whole === undefined ? undefined : { ...whole, unproduced: refused };
   }
+}
+
+/** @returns whether there is something that has not been added yet */
+function add(unproduced: readonly Unproduced[], additions: Map<SelectionSetNode, readonly SelectionNode[]>): boolean {
+  let isMore = false;
+  for (const { to, selections } of unproduced.flatMap((each) => each.additions)) {
+    const present = additions.get(to) ?? [];
+    const texts = new Set(present.map(print));
+    const added = selections.filter((selection) => !texts.has(print(selection)));
+    if (added.length === 0) continue;
+    additions.set(to, [...present, ...added]);
+    isMore = true;
+  }
+  return isMore;
 }
 
 function withRootFields({ operation, fragments }: OperationPart, selections: readonly SelectionNode[]): OperationPart {

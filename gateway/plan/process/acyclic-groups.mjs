@@ -1,9 +1,11 @@
 // @ts-check
 /*
- * Guards `@apollo/query-planner` 2.14 against a fault of its own: where fields of interface objects require others, the
+ * Guards `@apollo/query-planner` 2.14 against faults of its own. Where fields of interface objects require others, the
  * groups of fetches that it plans with can become a cycle, and its walks over them then never end and eat all memory.
  * Here the walks visit each group once, and a cycle is an error that is thrown within microseconds; the operation can
- * then be tried in another form. Walks of acyclic groups give what they gave before, only sooner.
+ * then be tried in another form. Walks of acyclic groups give what they gave before, only sooner. And of two groups that
+ * are sent the same and are merged, one may wait for the other by way of a third ("adding it as parent would create a
+ * cycle"): it happens where a field that requires another is asked for under two names.
  *
  * The classes are not exported: they are taken from the first group that a planner makes, which it keeps in a map whose
  * class is. A version that has other methods is left as it is, and hangs are for the process's time and memory limits.
@@ -11,7 +13,8 @@
 import internals from '@apollo/federation-internals';
 
 /**
- * @typedef {{ dependencyGraph: Graph, children(): Group[], parentGroups(): Group[], removeChild(child: Group): void }} Group
+ * @typedef {{ dependencyGraph: Graph, children(): Group[], parentGroups(): Group[], removeChild(child: Group): void,
+ *   isDescendantOf(group: Group): boolean }} Group
  * @typedef {{ groups: Group[] }} Graph
  */
 
@@ -49,6 +52,18 @@ function replaceWalks(group, graph) {
   graph.isInGroupsOrTheirAncestors = (/** @type {Group} */ group, /** @type {Group[]} */ groups) =>
     reaches(groups, group, (each) => each.parentGroups());
   graph.dfsRemoveRedundantEdges = removeRedundantEdges;
+  const { mergeInWithAllDependencies } = group;
+  /**
+   * Merges a group that is sent the same. Where this one waited for what waits for the other, it need not: the other has
+   * all that this one is sent.
+   *
+   * @this {Group}
+   */
+  group.mergeInWithAllDependencies = function (/** @type {Group} */ other) {
+    for (const parent of [...this.parentGroups()])
+      if (parent === other || parent.isDescendantOf(other)) parent.removeChild(this);
+    return mergeInWithAllDependencies.call(this, other);
+  };
 }
 
 /**

@@ -3,7 +3,8 @@
  * The process that plans: whatever the planner does to its memory ends this process and no other. It has nothing of the
  * gateway's but the supergraph.
  *
- * In, once: `{ supergraphSdl, supportedFeatures, wantsApiSchema }`; out, once: `{ ready: true, apiSdl }` or `{ failed:
+ * In, once: `{ supergraphSdl, supportedFeatures, wantsApiSchema, warmUp }`, the last of which is an operation to try itself
+ * on, `{ operation, overrides, limitMs }`, or undefined; out, once: `{ ready: true, apiSdl }` or `{ failed:
  * message }`. Then for each `{ id, operation, overrides, limitMs }`: `{ id, plan }` (JSON) or `{ id, error: message }`.
  */
 import vm from 'node:vm';
@@ -22,10 +23,9 @@ const clock = new vm.Script('globalThis.planning()');
 
 process.on('message', (/** @type {any} */ message) => {
   if ('supergraphSdl' in message) return start(message);
-  const { id, operation, overrides, limitMs } = message;
+  const { id } = message;
   try {
-    Object.assign(globalThis, { planning: () => planner?.plan(operation, overrides) });
-    send({ id, plan: clock.runInThisContext({ timeout: limitMs }) });
+    send({ id, plan: plan(message) });
   } catch (error) {
     send({ id, error: messageOf(error) });
     // What was stopped half-way may have left the planner's own caches half-written.
@@ -33,10 +33,19 @@ process.on('message', (/** @type {any} */ message) => {
   }
 });
 
-/** @param {{ supergraphSdl: string, supportedFeatures: string[], wantsApiSchema: boolean }} options */
-function start({ supergraphSdl, supportedFeatures, wantsApiSchema }) {
+/** @typedef {{ operation: string, overrides: string[], limitMs: number }} Request */
+
+/** @param {Request} request */
+function plan({ operation, overrides, limitMs }) {
+  Object.assign(globalThis, { planning: () => planner?.plan(operation, overrides) });
+  return clock.runInThisContext({ timeout: limitMs });
+}
+
+/** @param {{ supergraphSdl: string, supportedFeatures: string[], wantsApiSchema: boolean, warmUp?: Request }} options */
+function start({ supergraphSdl, supportedFeatures, wantsApiSchema, warmUp }) {
   try {
     planner = buildPlanner(supergraphSdl, supportedFeatures);
+    if (warmUp !== undefined) plan(warmUp);
     send({ ready: true, apiSdl: wantsApiSchema ? planner.apiSdl() : undefined });
   } catch (error) {
     send({ failed: messageOf(error) });

@@ -1,10 +1,11 @@
 /** One process that plans, one operation at a time. */
 import { fork, type ChildProcess } from 'node:child_process';
+import { constants, getPriority, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { PlanRequest } from '../plan-request.ts';
 import { SUPPORTED_FEATURES } from '../supported-features.ts';
 import { PLAN } from '#gateway/bounds/plan.ts';
+import { plannerEnded, planningFailed } from './planning-errors.ts';
 
 type Message =
   { ready: true; apiSdl?: string } | { failed: string } | { id: number; plan: string } | { id: number; error: string };
@@ -15,9 +16,18 @@ interface Pending {
   reject(error: unknown): void;
 }
 
-/** The operation could not be planned: what the planner itself said is the cause. */
-export const planningFailed = (cause: unknown): CodedError =>
-  new CodedError('INTERNAL_SERVER_ERROR', 'The operation could not be planned.', { cause });
+export interface PlanningProcessOptions {
+  /** Plain JavaScript. */
+  program: URL;
+  heapMb: number;
+  supergraphSdl: string;
+  /** Whether {@link PlanningProcess.ready} is to give the API schema. */
+  wantsApiSchema: boolean;
+  /** Planned before it is ready, since the first plan of a process takes ten times as long as those after it. */
+  warmUp?: PlanRequest;
+  /** Called once when the process ends by itself. */
+  onFailure(error: unknown): void;
+}
 
 export class PlanningProcess {
   /** Resolves to the API schema (empty unless wanted); rejects when the supergraph cannot be planned on. */
@@ -28,17 +38,12 @@ export class PlanningProcess {
   #id = 0;
   #pending: Pending | undefined;
 
-  /** @param onFailure called once when the process ends by itself */
-  constructor(
-    program: URL,
-    heapMb: number,
-    supergraphSdl: string,
-    wantsApiSchema: boolean,
-    onFailure: (error: unknown) => void,
-  ) {
+  constructor({ program, heapMb, supergraphSdl, wantsApiSchema, warmUp, onFailure }: PlanningProcessOptions) {
     this.#child = fork(fileURLToPath(program), [], {
       // Nothing of the gateway's: not its loader, not its secrets.
-      execArgv: [`--max-old-space-size=${heapMb}`, `--stack-size=${PLAN.stackKb}`],
+      // Its garbage is its own thread's to collect, so that one which is full of it takes no second core, and the priority
+      // of that thread is that of the process.
+      execArgv: [`--max-old-space-size=${heapMb}`, `--stack-size=${PLAN.stackKb}`, '--single-threaded-gc'],
       env: { NODE_ENV: 'production', APOLLO_TELEMETRY_DISABLED: 'true' },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
@@ -65,7 +70,26 @@ export class PlanningProcess {
       child.on('exit', (code, signal) => fail(new Error(`The planning process ended (${signal ?? `code ${code}`}).`)));
     });
     this.ready.catch(() => undefined); // Reported by `onFailure`.
-    this.#send({ supergraphSdl, supportedFeatures: SUPPORTED_FEATURES, wantsApiSchema });
+    this.#send({
+      supergraphSdl,
+      supportedFeatures: SUPPORTED_FEATURES,
+      wantsApiSchema,
+      warmUp: warmUp && { ...warmUp, limitMs: PLAN.graceMs },
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** From here on it runs when others need not: nothing gives a process its priority back. */
+  lowerPriority(): void {
+    try {
+      const { PRIORITY_BELOW_NORMAL, PRIORITY_LOW } = constants.priority;
+      setPriority(this.#child.pid!, Math.min(getPriority() + PRIORITY_BELOW_NORMAL, PRIORITY_LOW));
+    } catch {
+      // It has ended, or the system knows no priorities: it is slow all the same, and that is told elsewhere.
+    }
   }
 
   /** @returns the plan as JSON */
@@ -79,7 +103,7 @@ export class PlanningProcess {
   /** Ends it at once, whatever it does; what it was planning is refused. */
   async end(): Promise<void> {
     this.#ended = true;
-    this.#settle()?.reject(new CodedError('INTERNAL_SERVER_ERROR', 'The query planner has ended.'));
+    this.#settle()?.reject(plannerEnded());
     this.#child.kill('SIGKILL');
     await (this.#child.pid === undefined ? undefined : this.#exited);
   }

@@ -4,12 +4,15 @@ import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { GRAPH } from '../bounds.ts';
 import type { GraphDriver } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
+import type { DocumentEntities } from '../sharing/shared-documents.ts';
 import { addMutations } from './mutations.ts';
 import { addQueries } from './queries.ts';
 import { addEntityTypes } from './types.ts';
 
 export interface GraphSchemaDeps {
   readonly driver: GraphDriver;
+  /** The driver's, with what was shared with the caller's project. */
+  readonly documentEntities: DocumentEntities;
   /** The most relations that are read for one level of a walk. @default {@link GRAPH} */
   readonly levelRelations?: number;
 }
@@ -18,7 +21,8 @@ export interface GraphSchemaDeps {
 export function buildSchema(deps: GraphSchemaDeps): GraphQLSchema {
   const schema = createSubgraphSchema({ query: true, mutation: true });
   const { levelRelations = GRAPH.levelRelations } = deps;
-  const reads = { driver: deps.driver, levelRelations };
+  const documentEntities: DocumentEntities = (...given) => deps.documentEntities(...given);
+  const reads = { driver: deps.driver, documentEntities, levelRelations };
   const loaders = createLoaders(reads);
   const types = addEntityTypes(schema, loaders);
   addQueries(schema, types, reads, loaders);

@@ -2,6 +2,7 @@
 import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { takes } from '#subgraphs/shared/scopes.ts';
 import { GRAPH } from '../bounds.ts';
 import type { Entity, GraphDriver, Relation } from '../driver.ts';
 import { checkCount, checkEntity, checkRelation, checkText } from '../input.ts';
@@ -152,6 +153,7 @@ export function addMutations(
 
   builder.mutationFields((t) => ({
     upsertEntities: t.field({
+      directives: takes('graph:write'),
       type: upsertEntitiesPayload,
       description:
         'Creates entities, or changes the properties of those whose name and kind exist. What is written here stays when documents no longer name it.',
@@ -163,6 +165,7 @@ export function addMutations(
       },
     }),
     upsertRelations: t.field({
+      directives: takes('graph:write'),
       type: upsertRelationsPayload,
       description:
         'Creates relations, or changes their properties; all or, when an end given by id does not exist, none. What is written here stays when documents no longer assert it.',
@@ -174,6 +177,7 @@ export function addMutations(
       },
     }),
     deleteEntities: t.field({
+      directives: takes('graph:write'),
       type: deletedEntities,
       description: 'Deletes entities with all their relations. Indexing a document that names one creates it again.',
       args: { input: t.arg({ type: deleteEntitiesInput, required: true, description: 'What to delete.' }) },
@@ -183,6 +187,7 @@ export function addMutations(
       },
     }),
     deleteRelations: t.field({
+      directives: takes('graph:write'),
       type: deletedRelations,
       description: 'Deletes relations, also those that documents assert. Indexing such a document creates them again.',
       args: { input: t.arg({ type: deleteRelationsInput, required: true, description: 'What to delete.' }) },

@@ -3,13 +3,13 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { inputTooLong, tooLongOf, type CodedError } from '#subgraphs/shared/errors.ts';
 import type { Embedder, Embeddings } from '#subgraphs/shared/ports.ts';
 import type { EmbeddingDriver } from '../driver.ts';
-import type { RecordUsage } from './usage.ts';
+import type { Spending } from '../spending/spending.ts';
 
 /**
  * The port over a driver. Tokens are recorded for every caller, the gateway's own indexing included: a provider bills
  * it all the same. The built-in embedder costs nothing, so nothing is recorded for it.
  */
-export function createEmbedder(driver: EmbeddingDriver, recordUsage: RecordUsage): Embedder {
+export function createEmbedder(driver: EmbeddingDriver, spending: Spending): Embedder {
   return {
     get model() {
       return driver.model === undefined ? undefined : { name: driver.model, dimensions: driver.dimensions };
@@ -17,11 +17,19 @@ export function createEmbedder(driver: EmbeddingDriver, recordUsage: RecordUsage
     async embed(context: RequestContext, input: readonly string[]): Promise<Embeddings> {
       if (input.length === 0 && driver.model !== undefined)
         return { model: driver.model, dimensions: driver.dimensions ?? 0, vectors: [] };
-      const { vectors, dimensions, usage, tooLong } = await driver.embed(context, input);
+      if (!driver.metered) {
+        const { vectors, dimensions } = await driver.embed(context, input);
+        return { model: driver.model!, dimensions, vectors };
+      }
+      const inputCharacters = input.reduce((sum, text) => sum + text.length, 0);
+      const planned = { model: driver.model!, inputCharacters, outputTokens: 0 };
+      const { answer, begun } = await spending.call(context, planned, () => driver.embed(context, input));
+      const { vectors, dimensions, usage, tooLong } = answer;
       const model = driver.model!;
       // Nothing was embedded, so nothing is billed.
-      if (driver.metered && tooLong?.size !== input.length) {
-        recordUsage(context, {
+      if (tooLong?.size === input.length) await begun.nothing();
+      else {
+        await begun.took({
           operation: 'EMBED',
           provider: driver.provider,
           model,

@@ -1,7 +1,32 @@
-/** Reranking where no server serves it: by the cosine between query and document. */
+/** Reranking by a model's server and, where none serves it, by the cosine between query and document. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
-import type { RerankScore } from '../driver.ts';
+import type { RerankDriver, RerankScore } from '../driver.ts';
+import type { Spending } from '../spending/spending.ts';
+
+/** @returns null where the server serves no reranking */
+export async function rerankByModel(
+  reranker: RerankDriver,
+  spending: Spending,
+  context: RequestContext,
+  query: string,
+  documents: readonly string[],
+): ReturnType<RerankDriver['rerank']> {
+  const input = documents.reduce((sum, text) => sum + text.length, query.length);
+  const planned = { model: 'unknown', inputCharacters: input, outputTokens: 0 };
+  const { answer, begun } = await spending.call(context, planned, () => reranker.rerank(context, query, documents));
+  if (answer === null) await begun.nothing();
+  else
+    await begun.took({
+      operation: 'RERANK',
+      provider: reranker.provider,
+      model: answer.model ?? 'unknown',
+      counted: answer.usage,
+      input: () => input,
+      output: () => 0,
+    });
+  return answer;
+}
 
 /** Scores are cosines, from -1 to 1, highest first; equal ones in the order of the documents. */
 export async function rerankByEmbedding(

@@ -1,13 +1,14 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { anonymousRefused } from '#subgraphs/shared/errors.ts';
+import { anonymousRefused, forbidden } from '#subgraphs/shared/errors.ts';
+import { missingScopes, SPENDING } from '#subgraphs/shared/scopes.ts';
 import type { ChatRequest } from '../driver.ts';
 import { summarize } from '../summaries/in-thread.ts';
 import { checkBetween, checkCount, checkText, checkTexts } from '../input.ts';
 import { INFERENCE } from '../bounds.ts';
 import { listModels, type ModelEntry } from './models.ts';
 import { chatNotConfigured } from './not-configured.ts';
-import { rerankByEmbedding } from './rerank.ts';
+import { rerankByEmbedding, rerankByModel } from './rerank.ts';
 import { streamGeneration, type GenerationDelta } from './stream.ts';
 import { summarizeWithModel } from '../summaries/by-model.ts';
 import type { InferenceDeps } from './deps.ts';
@@ -37,10 +38,12 @@ export function createService(deps: InferenceDeps) {
     async generate(context: RequestContext, input: GenerateRequest): Promise<Generation> {
       checkMaySpend(context);
       const request = checkRequest(input);
-      const answer = await deps.chat.generate(context, request);
+      if (deps.chat.model === undefined) throw chatNotConfigured();
       const inputCharacters = charactersOf(request);
+      const planned = { model: deps.chat.model, inputCharacters, outputTokens: request.maxTokens };
+      const { answer, begun } = await deps.spending.call(context, planned, () => deps.chat.generate(context, request));
       const outputCharacters = answer.text.length + answer.reasoning.length;
-      deps.recordUsage(context, {
+      await begun.took({
         operation: 'GENERATE',
         provider: deps.chat.provider,
         model: answer.model,
@@ -55,12 +58,20 @@ export function createService(deps: InferenceDeps) {
       };
     },
 
-    generateStream(context: RequestContext, input: GenerateRequest): AsyncIterableIterator<GenerationDelta> {
+    async generateStream(
+      context: RequestContext,
+      input: GenerateRequest,
+    ): Promise<AsyncIterableIterator<GenerationDelta>> {
       checkMaySpend(context);
       const request = checkRequest(input);
       // Refused at once, before a stream is open that could only fail.
       if (deps.chat.model === undefined) throw chatNotConfigured();
-      return streamGeneration(deps, context, request);
+      const planned = {
+        model: deps.chat.model,
+        inputCharacters: charactersOf(request),
+        outputTokens: request.maxTokens,
+      };
+      return streamGeneration(deps.chat, await deps.spending.begin(context, planned), context, request);
     },
 
     async rerank(
@@ -74,17 +85,7 @@ export function createService(deps: InferenceDeps) {
       checkCount('`documents`', documents.length, INFERENCE.rerankDocuments);
       checkTexts('documents', documents, INFERENCE.rerankCharacters);
       const count = checkBetween('`first`', first ?? documents.length, 1, INFERENCE.rerankDocuments);
-      const served = await deps.reranker?.rerank(context, query, documents);
-      if (served) {
-        deps.recordUsage(context, {
-          operation: 'RERANK',
-          provider: deps.reranker!.provider,
-          model: served.model ?? 'unknown',
-          counted: served.usage,
-          input: () => documents.reduce((sum, text) => sum + text.length, query.length),
-          output: () => 0,
-        });
-      }
+      const served = deps.reranker && (await rerankByModel(deps.reranker, deps.spending, context, query, documents));
       const { method, model, results } = served
         ? ({ method: 'MODEL', ...served } as const)
         : ({ method: 'EMBEDDING', ...(await rerankByEmbedding(deps.embedder, context, query, documents)) } as const);
@@ -117,9 +118,15 @@ export function createService(deps: InferenceDeps) {
   };
 }
 
-/** Models cost money: somebody has to answer for it. */
+/**
+ * Models cost money: somebody has to answer for it. Fields that always ask one say so by `@requiresScopes` already; of others
+ * an argument decides.
+ */
 function checkMaySpend({ principal }: RequestContext): void {
+  if (principal.system === true) return;
   if (principal.anonymous === true) throw anonymousRefused('asks a model');
+  if (!principal.scopes.includes(SPENDING))
+    throw forbidden('The caller may not have a model summarise.', { hint: missingScopes(`the scope ${SPENDING}`) });
 }
 
 function checkRequest({ messages, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {

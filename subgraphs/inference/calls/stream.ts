@@ -2,10 +2,11 @@
  * A streamed answer as the API's deltas: exactly one last delta, with the usage; ending it early ends the model's work.
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { ChatRequest, FinishReason, TokenCount } from '../driver.ts';
+import { storeTimeout } from '#subgraphs/shared/errors.ts';
+import type { ChatDriver, ChatRequest, FinishReason, TokenCount } from '../driver.ts';
+import type { BegunCall } from '../spending/spending.ts';
 import { charactersOf, usageOf } from './usage.ts';
 import type { GenerationUsage } from './results.ts';
-import type { InferenceDeps } from './deps.ts';
 
 export interface GenerationDelta {
   delta: string;
@@ -20,17 +21,22 @@ export interface GenerationDelta {
  * `next()` is waiting. What was generated until then is recorded: it was paid for.
  */
 export function streamGeneration(
-  { chat, recordUsage }: Pick<InferenceDeps, 'chat' | 'recordUsage'>,
+  chat: ChatDriver,
+  call: BegunCall,
   context: RequestContext,
   request: ChatRequest,
 ): AsyncIterableIterator<GenerationDelta> {
   const ended = new AbortController();
   const signal = context.signal ? AbortSignal.any([context.signal, ended.signal]) : ended.signal;
   const deltas = generate();
+  let asked = false;
   return {
     next: () => deltas.next(),
     return: () => {
       ended.abort();
+      // A generator that was never begun does not end either.
+      if (!asked) void call.nothing();
+      asked = true;
       return deltas.return(undefined);
     },
     throw: (error) => {
@@ -48,6 +54,8 @@ export function streamGeneration(
     let characters = 0;
     const inputCharacters = charactersOf(request);
     let begun = false;
+    let failure: unknown;
+    asked = true;
     try {
       for await (const piece of chat.stream({ statements: context.statements, signal }, request)) {
         begun = true;
@@ -67,12 +75,13 @@ export function streamGeneration(
       };
       return undefined;
     } catch (error) {
+      failure = error;
       // Ended by the reader: nobody is left to be told.
       if (ended.signal.aborted) return undefined;
       throw error;
     } finally {
       if (begun) {
-        recordUsage(context, {
+        await call.took({
           operation: 'GENERATE',
           provider: chat.provider,
           model: chat.model!,
@@ -80,7 +89,8 @@ export function streamGeneration(
           input: () => inputCharacters,
           output: () => characters,
         });
-      }
+      } else if (ended.signal.aborted) await call.failed(storeTimeout('The model', failure));
+      else await call.failed(failure);
     }
   }
 }

@@ -2,6 +2,7 @@
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
+import { takes } from '#subgraphs/shared/scopes.ts';
 import { INFERENCE } from '../bounds.ts';
 import type { ModelEntry } from '../calls/models.ts';
 import { createService, type GenerateRequest } from '../calls/service.ts';
@@ -196,7 +197,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
 
   builder.queryFields((t) => ({
     embed: t.field({
-      directives: { cost: { weight: WEIGHT.embedding } },
+      directives: { cost: { weight: WEIGHT.embedding }, ...takes('models:use') },
       type: [embedding],
       nullable: { list: true, items: false },
       description: 'Embeds texts with the model that search uses: one vector for each text, in order.',
@@ -215,7 +216,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       resolve: (_root, _args, context) => service.models(context),
     }),
     generate: t.field({
-      directives: { cost: { weight: WEIGHT.model } },
+      directives: { cost: { weight: WEIGHT.model }, ...takes('models:use') },
       type: generation,
       description:
         'Asks the chat model, once: a failure is never retried, nothing is cached. Tokens are recorded as usage.',
@@ -223,7 +224,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       resolve: (_root, { input }, context) => service.generate(context, input),
     }),
     rerank: t.field({
-      directives: { cost: { weight: WEIGHT.model } },
+      directives: { cost: { weight: WEIGHT.model }, ...takes('models:use') },
       type: reranking,
       description: 'Orders documents by how well they answer a query; says by which method.',
       args: {
@@ -245,7 +246,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
 
   builder.subscriptionFields((t) => ({
     generateStream: t.field({
-      directives: { cost: { weight: WEIGHT.model } },
+      directives: { cost: { weight: WEIGHT.model }, ...takes('models:use') },
       type: delta,
       description:
         'Asks the chat model and sends the answer as it is made. Ending the subscription ends the generation.',

@@ -9,7 +9,7 @@ import { summarize } from './in-thread.ts';
 
 /** Asks the chat model for a summary; what it took is recorded. */
 export async function summarizeWithModel(
-  { chat, recordUsage, work, bounds = {} }: Pick<InferenceDeps, 'chat' | 'recordUsage' | 'work' | 'bounds'>,
+  { chat, spending, work, bounds = {} }: Pick<InferenceDeps, 'chat' | 'spending' | 'work' | 'bounds'>,
   context: RequestContext,
   text: string,
   sentences: number,
@@ -29,8 +29,9 @@ export async function summarizeWithModel(
     temperature: 0,
     optional: ['temperature'],
   };
-  const answer = await chat.generate(context, request);
-  recordUsage(context, {
+  const planned = { model: chat.model!, inputCharacters: charactersOf(request), outputTokens: request.maxTokens };
+  const { answer, begun } = await spending.call(context, planned, () => chat.generate(context, request));
+  await begun.took({
     operation: 'GENERATE',
     provider: chat.provider,
     model: answer.model,

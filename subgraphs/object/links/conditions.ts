@@ -35,12 +35,16 @@ export function sameVersion(ifRange: string | null, { etag, updatedAt }: Version
   return dateOf(ifRange) === seconds(updatedAt);
 }
 
-/** Whether a list of entity tags names `etag`; weak ones (which proxies make of ours) only where that is enough. */
+/**
+ * Whether a list of entity tags names `etag`; weak ones (which proxies make of ours) only where that is enough. Tags
+ * without quotes, as clients of S3 send them, are taken for strong ones.
+ */
 function names(list: string, etag: string | null, comparison: 'strong' | 'weak'): boolean {
   if (list.trim() === '*') return true;
   if (etag === null) return false;
-  for (const [tag] of list.matchAll(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g))
-    if (tag === etag || (comparison === 'weak' && tag === `W/${etag}`)) return true;
+  for (const [tag, unquoted] of list.matchAll(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|([^\s",]+)/g)) {
+    if (tag === etag || `"${unquoted}"` === etag || (comparison === 'weak' && tag === `W/${etag}`)) return true;
+  }
   return false;
 }
 

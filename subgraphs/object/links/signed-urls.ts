@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
-import { TENANT_ID } from '#subgraphs/shared/context.ts';
+import { isTenantId } from '#subgraphs/shared/tenant-id.ts';
 import { OBJECT } from '../bounds.ts';
 import type { ObjectSigner, SignedRequest, SignUploadOptions } from '../driver.ts';
 import { keyFault } from '../input.ts';
@@ -118,7 +118,7 @@ export class UrlSigner implements ObjectSigner {
     const [tenantId = '', ...rest] = segments;
     const key = rest.join('/');
     // An encoded slash would move the border between segments.
-    if (rest.some((segment) => segment.includes('/')) || !TENANT_ID.test(tenantId) || keyFault(key)) throw tampered();
+    if (rest.some((segment) => segment.includes('/')) || !isTenantId(tenantId) || keyFault(key)) throw tampered();
     const parameter = (name: string): string => url.searchParams.get(name) ?? '';
     const method = parameter('method');
     const expires = Number(parameter('expires'));

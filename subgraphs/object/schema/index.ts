@@ -2,6 +2,7 @@
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
+import { takes } from '#subgraphs/shared/scopes.ts';
 import { OBJECT } from '../bounds.ts';
 import type { PutRequest } from '../input.ts';
 import { createResolvers, type ObjectDeps, type StoredObject, type UploadRequest } from './resolvers.ts';
@@ -189,18 +190,21 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
 
   builder.mutationFields((t) => ({
     requestUpload: t.field({
+      directives: takes('objects:write'),
       type: uploadPayload,
       description: 'Signs an upload: nothing is stored until the request that it returns has been sent with the bytes.',
       args: { input: t.arg({ type: uploadInput, required: true, description: 'What is going to be uploaded.' }) },
       resolve: (_root, { input }, context) => resolvers.requestUpload(context, input),
     }),
     putObject: t.field({
+      directives: takes('objects:write'),
       type: putPayload,
       description: 'Stores a small object, replacing what is there. Storing the same bytes again changes nothing.',
       args: { input: t.arg({ type: putInput, required: true, description: 'The object.' }) },
       resolve: (_root, { input }, context) => resolvers.putObject(context, input),
     }),
     deleteObject: t.field({
+      directives: takes('objects:write'),
       type: deletePayload,
       description: 'Deletes an object. URLs that were signed for it answer 404 from then on.',
       args: { input: t.arg({ type: deleteInput, required: true, description: 'The object.' }) },

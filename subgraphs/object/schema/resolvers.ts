@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { pageOf, pageSize, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
+import type { ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { checkContentType } from '../bytes/content-type.ts';
@@ -16,6 +17,8 @@ export interface ObjectDeps {
   readonly driver: ObjectDriver;
   /** Signs URLs: the store's own signer, or the gateway's. */
   readonly signer: ObjectSigner;
+  /** What was shared with callers of projects. @default nothing was */
+  readonly shares?: ShareLookup | undefined;
   readonly bounds?: Pick<ObjectBounds, 'uploadBytes' | 'linkSeconds' | 'textBytes'>;
 }
 
@@ -38,6 +41,7 @@ export function createResolvers(deps: ObjectDeps) {
   const loaders = createLoaders(
     () => deps.driver,
     () => deps.bounds ?? {},
+    () => deps.shares,
   );
 
   /**
@@ -83,6 +87,10 @@ export function createResolvers(deps: ObjectDeps) {
     ): Promise<string | null> {
       const seconds = checkExpiresIn(expiresIn, deps.bounds);
       if ((await info(context, object, 'sizeBytes')) === null) return null;
+      const owner = loaders(context).sharedBy(object.key);
+      // What is shared may be revoked, and a link outlives that.
+      if (owner !== undefined)
+        return deps.signer.signDownload(owner, object.key, Math.min(seconds, OBJECT.sharedLinkSeconds));
       return deps.signer.signDownload(context.principal.tenantId, object.key, seconds);
     },
 
@@ -125,7 +133,8 @@ export function createResolvers(deps: ObjectDeps) {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       // Delivered twice is stored once: an equal object keeps its date.
       const present = await loaders(context).info.load(key);
-      if (present && present.checksum === sha256 && present.contentType === contentType)
+      const isOwn = loaders(context).sharedBy(key) === undefined;
+      if (present && isOwn && present.checksum === sha256 && present.contentType === contentType)
         return { object: { key, known: present } };
       const known = await deps.driver.put(scopeOf(context), key, once(bytes), {
         contentType,

@@ -17,7 +17,7 @@ import { RELATIONAL } from '../bounds.ts';
  * Changes with the algorithm: documents that were cut by another version are then cut again, by whoever writes them or
  * behind a start of the server.
  */
-export const CHUNKING = 2;
+export const CHUNKING = 3;
 
 /** How much of `RELATIONAL.chunkMost` the repeated headings may take, with the blank line behind each. */
 const TRAIL = RELATIONAL.chunkMost - RELATIONAL.chunkTarget;
@@ -68,7 +68,12 @@ interface SizedBlock extends Block {
 
 const sized = (block: Block, size: Size): SizedBlock => ({ ...block, size: size(`\n\n${block.text}`) });
 
-const DATA_URL = /\bdata:([a-z]{1,40}\/[\w.+-]{1,80})((?:;[\w.+=-]{1,80}){0,4}),[^\s()<>"'`\]]{64,}/gi;
+/** The lines that base64 is broken into behind the first: full ones, and a last one up to what the URL stands in. */
+const FURTHER_LINES = /(?:\s{1,16}[\w+/-]{60,}={0,2}(?=\s|["')>]))*(?:\s{1,16}[\w+/-]{1,80}={0,2}(?=["')>]))?/.source;
+const DATA_URL = new RegExp(
+  String.raw`\bdata:([a-z]{1,40}\/[\w.+-]{1,80})((?:;[\w.+=-]{1,80}){0,4}),(?:\s{0,16}[\w+/-]{60,}${FURTHER_LINES}|[^\s()<>"'\`\]]{64,})`,
+  'gi',
+);
 
 /** A picture in base64 is megabytes in which nobody finds anything: its media type stays, and that something was there. */
 const withoutBytes = (text: string): string => text.replace(DATA_URL, 'data:$1$2,…');

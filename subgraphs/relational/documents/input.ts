@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
+import { ESTIMATE } from '#subgraphs/shared/tokens.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { CHUNKING } from './chunking.ts';
 import type { DocumentEntity, DocumentRelation, EntityName, PreparedDocument } from '../driver.ts';
@@ -66,7 +67,7 @@ export const withChunks = (document: CheckedDocument, chunks: readonly string[])
 
 /** How documents are cut today, for a model that takes so many tokens: see {@link PreparedDocument.cutting}. */
 export const cuttingOf = (maxTokens?: number): string =>
-  `${CHUNKING}${maxTokens === undefined ? '' : ` for ${maxTokens} tokens`}`;
+  `${CHUNKING}${maxTokens === undefined ? '' : ` for ${maxTokens} tokens, estimate ${ESTIMATE}`}`;
 
 /** All of a document but its chunks. */
 export type CheckedDocument = Omit<PreparedDocument, 'chunks'>;
@@ -116,7 +117,7 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxT
       writeJson(
         canonical([
           CHUNKING,
-          ...(maxTokens === undefined ? [] : [maxTokens]),
+          ...(maxTokens === undefined ? [] : [maxTokens, ESTIMATE]),
           title,
           source,
           mediaType,

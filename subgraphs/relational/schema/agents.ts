@@ -11,6 +11,7 @@ import { checkName, optionalText } from '../input.ts';
 import { pageOfChildren } from './children.ts';
 import { entityType, rootItem, rootList, type InputFields, type ObjectFields, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
+import { sharesField } from './shares.ts';
 
 interface AgentInput {
   name?: string | null;
@@ -32,6 +33,7 @@ export function addAgents(parts: SchemaParts): void {
     'Something that acts through this API: its runs, memory and artifacts refer to it.',
     ['id', 'name', 'description', 'createdAt', 'updatedAt'],
     (t) => ({
+      shares: sharesField(t, parts, 'Agent'),
       currentVersion: t.field({
         type: types.AgentVersion,
         description: 'How the agent is set up now.',
@@ -83,6 +85,7 @@ function addAgentMutations(parts: SchemaParts): void {
   });
 
   addMutation<AgentInput & { name: string }, { agent: AgentRow }>(parts, 'createAgent', {
+    takes: 'agents:write',
     description: 'Creates an agent with its first version. Names need not be unique.',
     input: 'The agent to create.',
     inputFields: (t) => ({
@@ -104,6 +107,7 @@ function addAgentMutations(parts: SchemaParts): void {
   });
 
   addMutation<AgentInput & { id: string; expectedVersion?: number | null }, { agent: AgentRow }>(parts, 'updateAgent', {
+    takes: 'agents:write',
     description:
       'Changes an agent by recording a new version; earlier ones stay. Where nothing differs, nothing is recorded.',
     input: 'What to change. What is left out stays as it is; null empties it.',
@@ -124,6 +128,7 @@ function addAgentMutations(parts: SchemaParts): void {
   });
 
   addMutation<{ id: string }, { agent: AgentRow }>(parts, 'deleteAgent', {
+    takes: 'agents:write',
     description: 'Removes an agent with its versions and its memory. Its runs and artifacts stay.',
     input: 'Which agent to remove.',
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The agent’s id.' }) }),

@@ -30,6 +30,7 @@ export function addArtifacts(parts: SchemaParts): void {
     parts,
     'createArtifact',
     {
+      takes: 'artifacts:write',
       description:
         'Records that a run of the tenant made something. Upload its bytes first (`requestUpload`, `putObject`) and name them by `fileKey`. The same artifact ' +
         'again is answered as it is; another one at the same path of the run is a `CONFLICT`.',

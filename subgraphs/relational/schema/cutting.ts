@@ -85,7 +85,7 @@ function addRecut(parts: SchemaParts): void {
     }),
   });
   addMutation<{ ids: string[] }, RecutResult>(parts, 'recutDocuments', {
-    system: true,
+    takes: 'system',
     description:
       'Cuts documents of the tenant as they would be cut today. Their chunks alone change, and follow into the vector store where they do.',
     input: 'What to cut again.',

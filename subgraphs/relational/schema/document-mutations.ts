@@ -35,6 +35,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
   });
 
   addMutation<UpsertDocumentInput, { id: string }>(parts, 'upsertDocument', {
+    takes: 'documents:write',
     description:
       'Writes a document: creates it, or makes the one with the same source what is given. Its bytes, vectors and entities follow into the ' +
       'other stores; `Document.indexing` tells how far. Writing what is there already changes nothing.',
@@ -61,6 +62,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
     fields: documentFields,
   });
   addMutation<{ documents: UpsertDocumentInput[] }, { ids: string[] }>(parts, 'upsertDocuments', {
+    takes: 'documents:write',
     description: 'Writes several documents as `upsertDocument` does, all or none of them.',
     input: 'The documents to write.',
     inputFields: (t) => ({
@@ -88,6 +90,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
   });
 
   addMutation<{ id: string }, { document: DocumentRow }>(parts, 'deleteDocument', {
+    takes: 'documents:write',
     description: 'Removes a document with its chunks; its bytes, vectors and what it says about entities follow.',
     input: 'Which document to remove.',
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The document’s id.' }) }),

@@ -3,6 +3,7 @@ import { connectionType, pageArguments, type PageArguments } from '#subgraphs/sh
 import type { ChunkRow, IndexingRow } from '../driver.ts';
 import { pageOfChildren } from './children.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
+import { sharesField } from './shares.ts';
 
 export function addDocuments(parts: SchemaParts): void {
   const { subgraph, types, stubs, loaders } = parts;
@@ -40,6 +41,7 @@ export function addDocuments(parts: SchemaParts): void {
             (request) => loaders(context).documentChunks(request).load(id),
           ),
       }),
+      shares: sharesField(t, parts, 'Document'),
       indexing: t.field({
         // The stores that follow a document.
         directives: { listSize: { assumedSize: 3 } },

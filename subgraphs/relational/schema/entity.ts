@@ -2,12 +2,21 @@
 import type { EnumRef, ImplementableObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
-import { connectionType, pageArguments, pageOf, pageSize, type PageArguments } from '#subgraphs/shared/connections.ts';
-import type { RunLookup } from '#subgraphs/shared/ports.ts';
+import {
+  connectionType,
+  pageArguments,
+  pageSize,
+  readPage,
+  type Edge,
+  type PageArguments,
+} from '#subgraphs/shared/connections.ts';
+import type { KeyStore, RunLookup } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { takes, type Scope } from '#subgraphs/shared/scopes.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
 import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
+import type { Peppers } from '../keys/secret.ts';
 import type { Loaders } from '../loaders.ts';
 import { columnOf, MODELS, type ColumnType, type Model } from '../models/columns.ts';
 import { orderInput, parseCursor, parseOrder, rowCursor } from '../models/orders.ts';
@@ -19,6 +28,17 @@ export interface Cutting {
   readonly work: WorkPool;
   /** The most tokens that the embedding model takes. @default any number */
   readonly maxTokens?: number | undefined;
+}
+
+/** What API keys are made with and looked up by. */
+export interface KeyMaking {
+  readonly peppers: Peppers;
+  /** How many a tenant may have in use. */
+  readonly most: number;
+  /** For how many days one holds of which nothing else is said, and for how many it may. */
+  readonly days: number;
+  readonly maxDays: number;
+  readonly store: KeyStore;
 }
 
 type Types = PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>;
@@ -35,6 +55,8 @@ export interface SchemaParts {
   readonly driver: () => RelationalDriver;
   /** What documents are cut with; only for resolvers, too. */
   readonly cutting: () => Cutting;
+  /** What API keys are made with and looked up by; only for resolvers, too. */
+  readonly keys: () => KeyMaking;
   /** Which runs there are, where that is known; only for resolvers, too. */
   readonly runs: () => RunLookup | undefined;
   readonly loaders: (context: RequestContext) => Loaders;
@@ -118,11 +140,15 @@ export function rootItem<M extends ModelName>(
   );
 }
 
-/** Adds the root field that lists a model: filter, order, keyset pages, a count when asked for. */
+/**
+ * Adds the root field that lists a model: filter, order, keyset pages, a count when asked for.
+ * @param scope what its caller must have been granted @default nothing
+ */
 export function rootList<M extends ModelName>(
   { subgraph, builder, types, driver, loaders }: SchemaParts,
   name: M,
   field: string,
+  scope?: Scope,
 ): void {
   const model = MODELS[name] as Model;
   const connection = connectionType<Rows[M]>(subgraph, name, {
@@ -136,6 +162,7 @@ export function rootList<M extends ModelName>(
   builder.queryField(field, (t) =>
     t.field({
       type: connection,
+      directives: scope === undefined ? {} : takes(scope),
       description: `The ${model.items} that match. Pages stay stable while items are added.`,
       args: {
         where: t.arg({ type: where, description: `Which ${model.items}; all of them when absent.` }),
@@ -145,18 +172,22 @@ export function rootList<M extends ModelName>(
         }),
         ...pageArguments(t.arg as never),
       },
-      resolve: async (_, args, context) => {
+      resolve: async (_, args, context, info) => {
         const given = args as PageArguments & { where?: FilterInput | null; orderBy?: Order[] | null };
         const size = pageSize(given.first);
         const condition = parseFilter(model, given.where);
         const order = parseOrder(model, given.orderBy);
         const after = given.after == null ? undefined : parseCursor(model, order, given.after);
-        const rows =
-          size === 0 ? [] : await driver().list(context, name, { where: condition, order, after, limit: size + 1 });
-        // What refers back to these rows need not load them again.
-        for (const row of rows) loaders(context).byId[name].prime(row.id, row);
+        const read = async (last: Edge<Rows[M]> | undefined, limit: number): Promise<Rows[M][]> => {
+          const behind = last === undefined ? after : parseCursor(model, order, last.cursor);
+          const rows = await driver().list(context, name, { where: condition, order, after: behind, limit });
+          // What refers back to these rows need not load them again.
+          for (const row of rows) loaders(context).byId[name].prime(row.id, row);
+          return rows;
+        };
+        const edgeOf = (node: Rows[M]): Edge<Rows[M]> => ({ cursor: rowCursor(model, order, node), node });
         return {
-          ...pageOf(rows, size, (node) => ({ cursor: rowCursor(model, order, node), node })),
+          ...(await readPage({ size, read, edgeOf }, info)),
           totalCount: () => driver().count(context, name, condition),
         };
       },

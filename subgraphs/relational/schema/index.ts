@@ -5,19 +5,22 @@ import { STORES, type ModelName, type RelationalDriver } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import { MODELS } from '../models/columns.ts';
 import { addAgents } from './agents.ts';
+import { addApiKeys } from './api-keys.ts';
 import { addArtifacts } from './artifacts.ts';
 import { addCutting } from './cutting.ts';
 import { addDocumentMutations } from './document-mutations.ts';
 import { addDocuments } from './documents.ts';
-import type { Cutting, SchemaParts } from './entity.ts';
+import type { Cutting, KeyMaking, SchemaParts } from './entity.ts';
 import { addMemory } from './memory.ts';
 import { addOutbox } from './outbox.ts';
 import { addAudit, addTenant, addUsage } from './records.ts';
+import { addShares } from './shares.ts';
 import { addStubs } from './stubs.ts';
 
 export interface RelationalSchemaDeps {
   readonly driver: RelationalDriver;
   readonly cutting: Cutting;
+  readonly keys: KeyMaking;
   readonly runs?: SchemaParts['runs'] | undefined;
 }
 
@@ -31,6 +34,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     builder,
     driver: () => deps.driver,
     cutting: () => deps.cutting,
+    keys: () => deps.keys,
     runs: () => deps.runs?.(),
     loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
     types: Object.fromEntries(
@@ -52,6 +56,8 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   addAudit(parts);
   addOutbox(parts);
   addCutting(parts);
+  addApiKeys(parts);
+  addShares(parts);
   return subgraph.build();
 }
 

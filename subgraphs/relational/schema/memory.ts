@@ -29,6 +29,7 @@ export function addMemory(parts: SchemaParts): void {
     parts,
     'rememberFact',
     {
+      takes: 'memory:write',
       description:
         'Remembers a value under a key. Remembering the key again replaces value and source; earlier values are not kept, so that ' +
         'forgetting forgets. The audit log says when and by whom.',
@@ -57,6 +58,7 @@ export function addMemory(parts: SchemaParts): void {
   );
 
   addMutation<{ id: string }, { fact: MemoryFactRow }>(parts, 'forgetFact', {
+    takes: 'memory:write',
     description: 'Removes a remembered fact for good.',
     input: 'Which fact to forget.',
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The fact’s id.' }) }),

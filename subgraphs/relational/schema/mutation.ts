@@ -3,6 +3,7 @@ import type { InputRef } from '@pothos/core';
 import { Kind, type GraphQLResolveInfo, type SelectionSetNode } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { forbidden } from '#subgraphs/shared/errors.ts';
+import { takes, type Scope } from '#subgraphs/shared/scopes.ts';
 import type { InputFields, ObjectFields, SchemaParts } from './entity.ts';
 
 export interface MutationOptions<Input extends object, Result extends object> {
@@ -14,8 +15,8 @@ export interface MutationOptions<Input extends object, Result extends object> {
   payload: string;
   payloadFields: (t: ObjectFields<Result>) => Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   run: (input: Input, context: RequestContext, selected: () => Selected) => Promise<Result>;
-  /** Only for the gateway itself: absent from the public API, and refused to everybody else. */
-  system?: boolean;
+  /** What its caller must have been granted; `system` for the gateway itself alone: absent from the public API. */
+  takes: Scope | 'system';
 }
 
 /** Whether the caller selected a field, given as the path from the payload to it. */
@@ -28,7 +29,7 @@ export function addMutation<Input extends object, Result extends object>(
   options: MutationOptions<Input, Result>,
 ): void {
   const type = `${name[0]?.toUpperCase()}${name.slice(1)}`;
-  const inaccessible = options.system === true;
+  const inaccessible = options.takes === 'system';
   const input = builder.inputRef<Input>(`${type}Input`);
   // The fields are the caller's, so their types cannot be known to the compiler here.
   const implement = input.implement.bind(input) as unknown as (given: unknown) => InputRef<Input>;
@@ -43,6 +44,7 @@ export function addMutation<Input extends object, Result extends object>(
       type: payload,
       inaccessible,
       description: options.description,
+      directives: options.takes === 'system' ? {} : takes(options.takes),
       args: { input: t.arg({ type: input as InputRef<object>, required: true, description: options.input }) },
       resolve: (async (_: unknown, args: { input: object }, context: RequestContext, info: GraphQLResolveInfo) => {
         if (inaccessible) requireSystem(context);

@@ -35,7 +35,7 @@ function addClaim(parts: SchemaParts, content: ContentTypes): void {
   const { driver, indexedStore } = parts;
   const entry = addEntryTypes(parts, content);
   addMutation<ClaimInput, { entries: OutboxEntryRow[] }>(parts, 'claimOutbox', {
-    system: true,
+    takes: 'system',
     description: 'Leases entries that are due, of all tenants. An entry whose lease ends unsettled is due again.',
     input: 'How many entries to lease, and which.',
     inputFields: (t) => ({
@@ -150,7 +150,7 @@ function addSettling(parts: SchemaParts): void {
     }),
   });
   addMutation<{ entries: OutboxSettlement[] }, { completed: number }>(parts, 'completeOutbox', {
-    system: true,
+    takes: 'system',
     description: 'Records deliveries. An entry with a newer revision stays to be delivered.',
     input: 'What was delivered.',
     inputFields: (t) => ({
@@ -182,7 +182,7 @@ function addSettling(parts: SchemaParts): void {
     }),
   });
   addMutation<{ entries: OutboxFailure[] }, { failed: number }>(parts, 'failOutbox', {
-    system: true,
+    takes: 'system',
     description: 'Records deliveries that failed. They are due again later; nothing is given up.',
     input: 'What failed.',
     inputFields: (t) => ({

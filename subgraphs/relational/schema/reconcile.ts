@@ -116,7 +116,7 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
     { entries: { documentId: string; store: Redelivery['store']; objectKey?: string | null }[] },
     { redelivered: number }
   >(parts, 'redeliverDocuments', {
-    system: true,
+    takes: 'system',
     description: 'Makes entries of the outbox due again, for documents that do not exist as deletions.',
     input: 'What to deliver again.',
     inputFields: (t) => ({

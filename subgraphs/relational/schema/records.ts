@@ -1,31 +1,40 @@
 /** What is kept for the record: the tenant, usage and the audit log. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { projectOf, tenantOf } from '#subgraphs/shared/tenant-id.ts';
+import type { RefusedAction } from '#subgraphs/shared/ports.ts';
+import { RELATIONAL } from '../bounds.ts';
 import type { TenantRow, UsageRecordRow } from '../driver.ts';
 import { checkName } from '../input.ts';
 import { entityType, rootList, type Ref, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
 
 /** A tenant that has not written anything yet has no row. */
-type TenantShape = Omit<TenantRow, 'createdAt'> & { createdAt: Date | null };
+type TenantShape = Omit<TenantRow, 'createdAt'> & { createdAt: Date | null; project: string | null };
 
 export function addTenant({ builder, driver }: SchemaParts): void {
   const Tenant: Ref<TenantShape> = builder.objectRef<TenantShape>('Tenant');
   const load = async (context: Parameters<ReturnType<typeof driver>['tenant']>[0]): Promise<TenantShape> => {
     const { tenantId } = context.principal;
-    return (await driver().tenant(context)) ?? { id: tenantId, name: tenantId, createdAt: null };
+    const [id, project] = [tenantOf(tenantId), projectOf(tenantId) ?? null];
+    const row = await driver().tenant(context);
+    return { name: row?.name ?? id, createdAt: row?.createdAt ?? null, id, project };
   };
   builder.asEntity(Tenant, {
     key: builder.selection<{ id: string }>('id'),
-    resolveReference: ({ id }, context) => (id === context.principal.tenantId ? load(context) : null) as never,
+    resolveReference: ({ id }, context) =>
+      (id === tenantOf(context.principal.tenantId) ? load(context) : null) as never,
   });
   Tenant.implement({
     description: 'Whose data this is. A caller sees one tenant: its own.',
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
       name: t.exposeString('name', { description: 'The name, for people.' }),
+      project: t.exposeString('project', {
+        description: 'The project of it whose data the caller sees; null where he sees what is of no project.',
+      }),
       createdAt: t.field({
         type: 'DateTime',
-        description: 'When it first wrote something; null when it has not yet.',
+        description: 'When it, or the caller’s project, first wrote something; null when it has not yet.',
         resolve: (row) => row.createdAt,
       }),
     }),
@@ -62,9 +71,10 @@ export function addUsage(parts: SchemaParts): void {
       }),
     }),
   );
-  rootList(parts, 'UsageRecord', 'usageRecords');
+  rootList(parts, 'UsageRecord', 'usageRecords', 'usage:read');
 
   addMutation<UsageInput, { record: UsageRecordRow }>(parts, 'recordUsage', {
+    takes: 'usage:write',
     description: 'Records tokens that an agent spent on a model by itself. What this API spends is recorded already.',
     input: 'What was spent.',
     inputFields: (t) => ({
@@ -100,8 +110,53 @@ export function addAudit(parts: SchemaParts): void {
   entityType(
     parts,
     'AuditEntry',
-    'Who changed what. Written with the change in one transaction; never changed and never removed. A write that changes nothing leaves none.',
+    'Who changed what, and (`action` is `refused`) who was not let do what. Of a change it is written in one transaction with it; never changed and never removed. A write that changes nothing leaves none.',
     ['id', 'actor', 'action', 'subjectType', 'subjectId', 'requestId', 'details', 'createdAt'],
   );
-  rootList(parts, 'AuditEntry', 'auditEntries');
+  rootList(parts, 'AuditEntry', 'auditEntries', 'audit:read');
+  addRefused(parts);
+}
+
+/** Where this subgraph runs apart from the gateway. */
+function addRefused(parts: SchemaParts): void {
+  const { builder, driver } = parts;
+  const refused = builder.inputRef<RefusedAction>('RefusedActionInput').implement({
+    description: 'Something that a caller was not let do.',
+    inaccessible: true,
+    fields: (t) => ({
+      subject: t.string({ required: true, description: 'Who acts.' }),
+      action: t.string({ required: true, description: 'What, such as `Mutation.createAgent`.' }),
+      code: t.string({ required: true, description: 'The code of the error.' }),
+      reason: t.string({ description: 'Why, where the code does not say it.' }),
+      address: t.string({ description: 'From where.' }),
+      requestId: t.string({ description: 'The first request’s id.' }),
+      count: t.int({ required: true, description: 'How often.' }),
+    }),
+  });
+  addMutation<{ actions: RefusedAction[] }, { kept: number }>(parts, 'auditRefused', {
+    takes: 'system',
+    description: 'Keeps what callers of a tenant were refused.',
+    input: 'What was refused.',
+    inputFields: (t) => ({ actions: t.field({ type: [refused], required: true, description: 'What, each once.' }) }),
+    payload: 'What was kept.',
+    payloadFields: (t) => ({
+      kept: t.int({ nullable: false, description: 'How many entries.', resolve: (payload) => payload.kept }),
+    }),
+    run: async ({ actions }, context) => {
+      if (actions.length > RELATIONAL.auditedRefusals)
+        throw badUserInput(
+          `\`actions\` has ${actions.length} items; at most ${RELATIONAL.auditedRefusals} are accepted.`,
+        );
+      await driver().auditRefused(
+        context,
+        actions.map(({ reason, address, requestId, ...action }) => ({
+          ...action,
+          reason: reason ?? undefined,
+          address: address ?? undefined,
+          requestId: requestId ?? undefined,
+        })),
+      );
+      return { kept: actions.length };
+    },
+  });
 }

@@ -4,6 +4,7 @@
  * "id.timestamp.body">`.
  */
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { projectOf, tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { createHmac } from 'node:crypto';
 import { lookup as resolveName, type LookupAddress, type LookupOptions } from 'node:dns';
 import { Agent, request } from 'undici';
@@ -125,7 +126,9 @@ class Refused extends Error {}
  * What the receiver needs to work on the run: what to do, and the lease to do it under. The rest it reads from the API.
  */
 const messageOf = (tenantId: string, run: Run, lease: Lease) => ({
-  tenantId,
+  tenantId: tenantOf(tenantId),
+  // Left out of a run that is of no project.
+  project: projectOf(tenantId),
   run: {
     id: run.id,
     agentId: run.agentId,

@@ -9,6 +9,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { projectOf, tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { RUNS } from '../bounds.ts';
 import type { AppendEvents, Run, RunsDriver } from '../driver.ts';
 import { Periodic } from '../background/periodic.ts';
@@ -19,6 +20,8 @@ export const workflowIdOf = (tenantId: string, runId: string): string => `tribut
 /** What the workflow is given as its only argument. The rest it reads from the API. */
 export interface WorkflowInput {
   tenantId: string;
+  /** Absent where the run is of none. */
+  project?: string | undefined;
   run: { id: string; agentId: string | null; threadId: string; input: JsonValue };
 }
 
@@ -205,7 +208,8 @@ export class Workflows {
     const { id, agentId, threadId, input } = run;
     try {
       await this.#service.start(workflowId, {
-        tenantId: context.principal.tenantId,
+        tenantId: tenantOf(context.principal.tenantId),
+        project: projectOf(context.principal.tenantId),
         // Temporal's converter writes JSON by itself, with doubles.
         run: { id, agentId, threadId, input: withPlainNumbers(input) as JsonValue },
       });

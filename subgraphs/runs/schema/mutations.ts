@@ -4,6 +4,7 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, storeDisabled } from '#subgraphs/shared/errors.ts';
+import { takes } from '#subgraphs/shared/scopes.ts';
 import { LEASE_LIMITS, RUN_LIMITS, type Run } from '../driver.ts';
 import type { RunEventType } from '../events/event-types.ts';
 import { checkAgentId, checkEvents, checkLongText, checkMoment, checkNumber, checkText } from '../input.ts';
@@ -65,6 +66,7 @@ export function addMutations(
   });
   builder.mutationField('startRun', (t) =>
     t.field({
+      directives: takes('runs:write'),
       type: runPayload('StartRunPayload', 'What `startRun` did.'),
       description:
         'Queues a run, for workers to claim (`claimRun`) or for whoever writes to it first. It leaves the queue with its first event.',
@@ -152,6 +154,7 @@ export function addMutations(
     });
   builder.mutationField('appendRunEvents', (t) =>
     t.field({
+      directives: takes('runs:work'),
       type: AppendRunEventsPayload,
       description:
         'Appends events to a run’s log, all or none. A queued run starts: RUN_STARTED becomes its event 1, unless the events begin with it. ' +
@@ -202,6 +205,7 @@ export function addMutations(
   });
   builder.mutationField('finishRun', (t) =>
     t.field({
+      directives: takes('runs:work'),
       type: runPayload('FinishRunPayload', 'What `finishRun` did.'),
       description:
         'Ends a run, queued or under way, and what is open in it: appends RUN_FINISHED, or RUN_ERROR where `error` is given. CONFLICT where it has ended already.',
@@ -233,6 +237,7 @@ export function addMutations(
   });
   builder.mutationField('cancelRun', (t) =>
     t.field({
+      directives: takes('runs:write'),
       type: runPayload('CancelRunPayload', 'What `cancelRun` did.'),
       description:
         'Ends a run before it is done, whoever holds a lease of it: appends RUN_FINISHED with the outcome `cancelled`, which is AG-UI’s way to say it. ' +

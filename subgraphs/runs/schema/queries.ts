@@ -1,7 +1,7 @@
 /** `Query.run` and `Query.runs`. */
 import type { EnumRef, ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
+import { connectionType, pageArguments, pageSize, readPage, type Edge } from '#subgraphs/shared/connections.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RUN_STATUSES, type RunFilter, type RunStatus as RunStatusValue } from '../driver.ts';
@@ -79,23 +79,22 @@ export function addQueries(
         }),
         ...pageArguments(t.arg as never),
       },
-      resolve: async (_root, { where, orderBy, first, after }, context) => {
+      resolve: async (_root, { where, orderBy, first, after }, context, info) => {
         const size = pageSize(first);
         checkFilter(where);
         if (orderBy && orderBy.length > 1) throw badUserInput('Runs are sorted by one criterion.');
         const direction = orderBy?.[0] ? (orderBy[0].direction ?? 'ASC') : 'DESC';
         const list = `runs:CREATED_AT:${direction}`;
-        const rows = await deps.driver.runs(context, {
-          where,
-          direction,
-          after: decodeAfter(list, after as string | null | undefined),
-          limit: size + 1,
+        const read = async (last: Edge<RunReference> | undefined, limit: number): Promise<RunReference[]> => {
+          const behind = decodeAfter(list, last?.cursor ?? (after as string | null | undefined));
+          return (await deps.driver.runs(context, { where, direction, after: behind, limit })).map(referenceTo);
+        };
+        const edgeOf = (node: RunReference): Edge<RunReference> => ({
+          cursor: encodeCursor(list, [node.run!.createdAt.toISOString(), node.id]),
+          node,
         });
         return {
-          ...pageOf(rows.map(referenceTo), size, (node) => ({
-            cursor: encodeCursor(list, [node.run!.createdAt.toISOString(), node.id]),
-            node,
-          })),
+          ...(await readPage({ size, read, edgeOf }, info)),
           totalCount: () => deps.driver.countRuns(context, where),
         };
       },

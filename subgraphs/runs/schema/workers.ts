@@ -2,6 +2,7 @@
 import type { ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { takes } from '#subgraphs/shared/scopes.ts';
 import { LEASE_LIMITS, type Lease, type Run } from '../driver.ts';
 import { checkAgentId, checkNumber, checkText } from '../input.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
@@ -59,6 +60,7 @@ export function addWorkerMutations(
   });
   builder.mutationField('claimRun', (t) =>
     t.field({
+      directives: takes('runs:work'),
       type: leasePayload('ClaimRunPayload', 'claimRun'),
       description:
         'Claims an agent’s next run: by priority, then by schedule, then the oldest first. Those are queued runs that are due, and runs whose lease ' +
@@ -83,6 +85,7 @@ export function addWorkerMutations(
   });
   builder.mutationField('heartbeatRun', (t) =>
     t.field({
+      directives: takes('runs:work'),
       type: leasePayload('HeartbeatRunPayload', 'heartbeatRun'),
       description:
         'Prolongs a worker’s lease; send it at least every third of the lease’s time. CONFLICT where the lease is over (another worker has claimed ' +

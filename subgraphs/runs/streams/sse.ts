@@ -34,8 +34,12 @@ export function eventRoute(hub: StreamHub, options: SseOptions = {}): Route {
           hint: 'A run’s events are at /runs/<id>/events.',
         });
       // The browser sends `Last-Event-ID` when it comes back to the URL that it began with: it is the younger of the
-      // two; some clients send an empty one at first.
-      const after = parseCursor(request.headers.get('last-event-id') || url.searchParams.get('after'));
+      // two; some clients send an empty one at first. Polyfills that may send no headers put it into the URL.
+      const after = parseCursor(
+        request.headers.get('last-event-id') ||
+          url.searchParams.getAll('lastEventId').at(-1) ||
+          url.searchParams.get('after'),
+      );
       const context = createRequestContext(principal as Principal, { signal: request.signal });
       const stream = await hub.follow(context, runId, { after, types: parseTypes(url.searchParams.get('types')) });
       if (stream.exhausted) {

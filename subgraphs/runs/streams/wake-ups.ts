@@ -4,6 +4,7 @@
  */
 import type { Statement } from '#subgraphs/shared/postgres/postgres.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { isTenantId } from '#subgraphs/shared/tenant-id.ts';
 
 /** A run whose log has grown, and to where. */
 export interface Wake {
@@ -43,6 +44,8 @@ export const formatWake = ({ tenantId, runId, sequence }: Wake): string => `${te
 
 /** @returns undefined for what is no wake-up (anybody may notify a channel) */
 export function parseWake(text: string): Wake | undefined {
-  const [, tenantId, runId, sequence] = /^([A-Za-z0-9_-]{1,63}) (run_[a-z0-9]{1,40}) (\d{1,9})$/.exec(text) ?? [];
-  return tenantId === undefined || runId === undefined ? undefined : { tenantId, runId, sequence: Number(sequence) };
+  const [, tenantId, runId, sequence] = /^(\S{1,127}) (run_[a-z0-9]{1,40}) (\d{1,9})$/.exec(text) ?? [];
+  return tenantId === undefined || runId === undefined || !isTenantId(tenantId)
+    ? undefined
+    : { tenantId, runId, sequence: Number(sequence) };
 }

@@ -6,7 +6,7 @@
 import pg from 'pg';
 import type { CompiledQuery } from 'kysely';
 import type { RequestContext } from '../context.ts';
-import { TENANT_ID } from '../context.ts';
+import { isTenantId } from '../tenant-id.ts';
 import { CodedError, storeTimeout } from '../errors.ts';
 import type { BoundValues } from '../bound.ts';
 import { POSTGRES } from './bounds.ts';
@@ -141,7 +141,7 @@ export class PostgresPool {
    */
   async transact<T>(context: RequestContext, options: TransactionOptions<T>): Promise<T> {
     const { principal, signal } = context;
-    if (!TENANT_ID.test(principal.tenantId)) throw new CodedError('UNAUTHENTICATED', 'The caller has no valid tenant.');
+    if (!isTenantId(principal.tenantId)) throw new CodedError('UNAUTHENTICATED', 'The caller has no valid tenant.');
     signal?.throwIfAborted();
     try {
       try {

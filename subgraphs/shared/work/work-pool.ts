@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '../errors.ts';
 import { SHARED } from '../bounds.ts';
+import { tenantOf } from '../tenant-id.ts';
 
 export interface WorkPoolOptions {
   /** Most threads; each starts when it is first needed. Default: one for each core but one, at least 1, at most 4. */
@@ -50,10 +51,11 @@ export class WorkPool {
    * @throws what the task throws; CodedError `RATE_LIMITED` when too much of the tenant's waits; the signal's reason
    */
   run<Result>(task: URL, input: unknown, { tenantId, signal }: WorkFor): Promise<Result> {
+    const tenant = tenantOf(tenantId);
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new Error('The pool of threads was closed.'));
       if (signal?.aborted === true) return reject(signal.reason as Error);
-      const queue = this.#waiting.get(tenantId) ?? [];
+      const queue = this.#waiting.get(tenant) ?? [];
       if (queue.length >= this.#waitingLimit)
         return reject(
           new CodedError('RATE_LIMITED', `More than ${this.#waitingLimit} texts and rankings of this tenant wait.`, {
@@ -64,7 +66,7 @@ export class WorkPool {
         const place = queue.indexOf(job);
         if (place === -1) return;
         queue.splice(place, 1);
-        if (queue.length === 0) this.#waiting.delete(tenantId);
+        if (queue.length === 0) this.#waiting.delete(tenant);
         reject(signal!.reason as Error);
       };
       const job: Job = {
@@ -77,7 +79,7 @@ export class WorkPool {
       };
       signal?.addEventListener('abort', leave, { once: true });
       queue.push(job);
-      this.#waiting.set(tenantId, queue);
+      this.#waiting.set(tenant, queue);
       this.#begin();
     });
   }

@@ -1,6 +1,7 @@
 /** `Mutation.upsertVectors` and `Mutation.deleteVectors`. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { takes } from '#subgraphs/shared/scopes.ts';
 import { VECTOR } from '../bounds.ts';
 import type { CollectionInfo } from '../driver.ts';
 import { upsertVectors, type VectorItem } from '../indexing/indexing.ts';
@@ -103,6 +104,7 @@ export function addMutations(
 
   builder.mutationFields((t) => ({
     upsertVectors: t.field({
+      directives: takes('vectors:write'),
       type: UpsertPayload,
       description:
         'Stores vectors and texts of single chunks. Documents written with `upsertDocument` get theirs by themselves; this is for vectors that come from elsewhere.',
@@ -120,6 +122,7 @@ export function addMutations(
       },
     }),
     deleteVectors: t.field({
+      directives: takes('vectors:write'),
       type: DeletePayload,
       description: 'Deletes the vectors of single chunks, so that no search finds them. The chunks themselves stay.',
       args: { input: t.arg({ type: DeleteInput, required: true, description: 'The chunks.' }) },

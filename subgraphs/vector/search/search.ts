@@ -11,8 +11,9 @@ import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { VECTOR } from '../bounds.ts';
 import { modelOf } from '../indexing/embedding-model.ts';
-import type { ChunkFilter, RankedChunk, Ranking, StoreQuery, VectorDriver } from '../driver.ts';
+import type { ChunkFilter, RankedChunk, Ranking, StoreQuery } from '../driver.ts';
 import { fuse } from './fusion.ts';
+import type { Searchable } from './shared-documents.ts';
 import { checkFilter, checkText, type SearchFilterShape } from '../input.ts';
 import { modelsVector } from '../indexing/vectors.ts';
 
@@ -64,7 +65,7 @@ export function checkSearch(args: SearchArguments): SearchRequest {
 /** Answers several searches: one call of the embedder, one of the driver. */
 export async function searchAll(
   context: RequestContext,
-  driver: VectorDriver,
+  driver: Searchable,
   embedder: Embedder,
   requests: readonly SearchRequest[],
 ): Promise<SearchPage[]> {

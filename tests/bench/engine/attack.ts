@@ -3,11 +3,12 @@
  * how long alone. Both kinds come by the clock, whatever becomes of those before them, and latency counts from the moment
  * at which an operation was due: what waits behind a stall counts with its whole wait.
  */
-import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
+import type { ChildProcess } from 'node:child_process';
 import { Pool } from 'undici';
 import type { AttackedRole } from './attacked.ts';
-import { start } from './load.ts';
+import type { Attack, AttackerRole } from './attacker.ts';
+import { ask, start } from './load.ts';
+import { askAs, onTime } from './paced.ts';
 import { quantile, row } from './report.ts';
 
 export interface AttackOptions {
@@ -36,13 +37,16 @@ const ATTACKS: readonly { hangs: boolean; pace: Pace }[] = [
 const GOOD = { known: () => '{ start { id } }', new: (name: string) => `{ ${name}: start { id } }` } as const;
 const KINDS = ['known', 'new'] as const satisfies readonly Kind[];
 
+/** Rounds before any counts: the first without hostile operations. */
+const WARM_ROUNDS = 3;
+
 /** What came of a round. */
 interface Round {
   latencies: Record<Kind, number[]>;
   /** Good operations that were not answered right. */
   failed: number;
-  /** Hostile operations by what they were answered: `data`, an error's code, or `none yet` when the round was over. */
-  answers: Map<string, number>;
+  /** Hostile operations by what they were answered, as the attacker tells it. */
+  answers: Record<string, number>;
 }
 
 /** Attacks gateways with the planner as it is mended, and with one that hangs, and prints a Markdown table. */
@@ -78,97 +82,65 @@ async function compare(
   const role: AttackedRole = { hangs };
   const { child, message } = await start<{ port: number }>('./attacked.ts', role);
   const gateway = new Pool(`http://127.0.0.1:${message.port}`, { connections: 300 });
+  const attackerRole: AttackerRole = { port: message.port };
+  const { child: attacker } = await start('./attacker.ts', attackerRole);
   const made: Record<'alone' | 'beside', Round[]> = { alone: [], beside: [] };
-  await round(gateway, 'warm', undefined, options);
+  // Code that has run little is not compiled yet, that which the hostile operations take neither.
+  for (let index = 0; index < WARM_ROUNDS; index++)
+    await round(gateway, index === 0 ? undefined : attacker, `warm${index}`, pace, options);
   for (let index = 0; index < options.rounds; index++) {
-    made.alone.push(await round(gateway, `a${index}`, undefined, options));
-    made.beside.push(await round(gateway, `b${index}`, pace, options));
+    made.alone.push(await round(gateway, undefined, `a${index}`, undefined, options));
+    made.beside.push(await round(gateway, attacker, `b${index}`, pace, options));
     // What the attackers still wait for was given up; the next round begins when an operation is planned again.
     if (!(await isGood(gateway, GOOD.new(`after${index}`)))) throw new Error('The gateway plans no more.');
   }
   if (child.exitCode !== null || child.signalCode !== null) throw new Error('The gateway has ended.');
   await gateway.destroy();
+  attacker.kill();
   child.kill();
   return made;
 }
 
-/** @param name part of the operations' names, which no other round has */
-async function round(gateway: Pool, name: string, pace: Pace | undefined, options: AttackOptions): Promise<Round> {
-  const answers = new Map<string, number>();
+/**
+ * @param attacker who attacks in this round; undefined for nobody
+ * @param name part of the operations' names, which no other round has
+ */
+async function round(
+  gateway: Pool,
+  attacker: ChildProcess | undefined,
+  name: string,
+  pace: Pace | undefined,
+  { hostile, seconds }: AttackOptions,
+): Promise<Round> {
   let failed = 0;
-  const over = new AbortController();
-  setMaxListeners(0, over.signal); // Every hostile operation listens.
-  const attacked =
-    pace === undefined
-      ? undefined
-      : onTime(options.hostile, pace === 'at once' ? 0 : (options.seconds * 1_000) / options.hostile, async (index) => {
-          const answer = await hostile(gateway, `${name}x${index}`, over.signal);
-          answers.set(answer, (answers.get(answer) ?? 0) + 1);
-        });
+  attacker?.send({
+    name,
+    operations: hostile,
+    everyMs: pace === 'at once' ? 0 : (seconds * 1_000) / hostile,
+  } satisfies Attack);
   const measured = Object.fromEntries(
     KINDS.map((kind) => [
       kind,
-      onTime(options.seconds * PER_SECOND[kind], 1_000 / PER_SECOND[kind], async (index) => {
+      onTime(seconds * PER_SECOND[kind], 1_000 / PER_SECOND[kind], async (index) => {
         if (!(await isGood(gateway, GOOD[kind](`${name}g${index}`)))) failed += 1;
       }),
     ]),
   ) as Record<Kind, Promise<number[]>>;
   const latencies = { known: await measured.known, new: await measured.new };
-  over.abort();
-  await attacked;
+  const answers = attacker === undefined ? {} : await ask<Round['answers']>(attacker, 'over');
   return { latencies, failed, answers };
-}
-
-/** Does something so many times, each when its time has come. @returns how long after its time each was done, in ms */
-async function onTime(times: number, everyMs: number, act: (index: number) => Promise<void>): Promise<number[]> {
-  const begin = performance.now();
-  return Promise.all(
-    Array.from({ length: times }, async (_, index) => {
-      const due = begin + index * everyMs;
-      await delay(Math.max(0, due - performance.now()));
-      await act(index);
-      return performance.now() - due;
-    }),
-  );
 }
 
 /** @returns whether it was answered right */
 async function isGood(gateway: Pool, query: string): Promise<boolean> {
-  const { data } = await ask(gateway, 'good', query);
+  const { data } = await askAs(gateway, 'good', query);
   const [start] = Object.values(data ?? {}) as { id?: string }[];
   return start?.id === 'p1';
 }
 
-/** @returns `data`, the first error's code, or `none yet` where the round was over first */
-async function hostile(gateway: Pool, name: string, over: AbortSignal): Promise<string> {
-  try {
-    const { errors } = await ask(gateway, 'hostile', `{ ${name}: start { ... on P { data } } }`, over);
-    return errors === undefined ? 'data' : (errors[0]?.extensions?.code ?? 'no code');
-  } catch (error) {
-    if (over.aborted) return 'none yet';
-    throw error;
-  }
-}
-
-interface Told {
-  data?: object | null;
-  errors?: { extensions?: { code?: string } }[];
-}
-
-async function ask(gateway: Pool, tenant: string, query: string, signal?: AbortSignal): Promise<Told> {
-  const { body } = await gateway.request({
-    path: '/graphql',
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json', authorization: tenant },
-    body: JSON.stringify({ query }),
-    signal,
-  });
-  return (await body.json()) as Told;
-}
-
-function total(rounds: readonly Map<string, number>[]): string {
+function total(rounds: readonly Record<string, number>[]): string {
   const sums = new Map<string, number>();
   for (const answers of rounds)
-    for (const [answer, count] of answers) sums.set(answer, (sums.get(answer) ?? 0) + count);
+    for (const [answer, count] of Object.entries(answers)) sums.set(answer, (sums.get(answer) ?? 0) + count);
   return [...sums].map(([answer, count]) => `${count} × ${answer}`).join(', ');
 }

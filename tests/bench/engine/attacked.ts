@@ -35,9 +35,9 @@ async function start({ hangs }: AttackedRole): Promise<void> {
   const engine = createEngineOn(planner, { supergraphSdl, clients });
   // Who asks is a tenant by that name: attackers and others are not the same.
   const server = serve(
-    await productHandler(engine, (authorization) =>
-      Promise.resolve({ ...DEVELOPER, tenantId: authorization ?? 'default' }),
-    ),
+    await productHandler(engine, {
+      authenticate: (authorization) => Promise.resolve({ ...DEVELOPER, tenantId: authorization ?? 'default' }),
+    }),
   );
   server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }));
 }

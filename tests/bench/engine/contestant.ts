@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { composeSupergraph } from './data.ts';
 import { CONTESTANTS, serve } from './contestants.ts';
+import { answerUsage } from './usage.ts';
 
 export interface Role {
   name: string;
@@ -9,26 +10,8 @@ export interface Role {
   ports: Record<string, number> | undefined;
 }
 
-/** What the process has used, all of its threads included. */
-export interface Usage {
-  cpuMs: number;
-  rssMb: number;
-  /** After a collection, where the process may force one. */
-  heapMb: number;
-}
-
-process.once('disconnect', () => process.exit());
-process.on('message', (message: Role | 'usage') => {
-  if (message === 'usage') process.send!(usage());
-  else void start(message);
-});
-
-function usage(): Usage {
-  const { user, system } = process.cpuUsage();
-  globalThis.gc?.();
-  const { rss, heapUsed } = process.memoryUsage();
-  return { cpuMs: (user + system) / 1_000, rssMb: rss / 1_048_576, heapMb: heapUsed / 1_048_576 };
-}
+answerUsage();
+process.once('message', (role: Role) => void start(role));
 
 async function start({ name, ports }: Role): Promise<void> {
   const urls =

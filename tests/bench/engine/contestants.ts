@@ -6,18 +6,23 @@ import { documents } from '#gateway/admission/documents.ts';
 import { maskResult } from '#gateway/admission/mask-result.ts';
 import { costLimits } from '#gateway/admission/cost-limits.ts';
 import { answerBudget, operations } from '#gateway/admission/operations.ts';
-import { DEVELOPER } from '#gateway/auth/authenticator.ts';
+import type { OperationTexts } from '#gateway/admission/persisted/operation-texts.ts';
+import { DEVELOPER, type Authenticator } from '#gateway/auth/authenticator.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
 import { clientOf } from '#gateway/mount/clients.ts';
 import { loadConfig } from '#gateway/config/config.ts';
 import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import { remoteClient } from '#gateway/execute/clients/remote-client.ts';
 import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
+import type { Exchange } from '#gateway/http/exchange.ts';
 import { graphqlOverHttp } from '#gateway/http/graphql.ts';
+import type { RequestGuard } from '#gateway/http/request-guard.ts';
+import { arrivals } from '#gateway/limits/arrivals.ts';
+import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import { resultText } from '#gateway/respond/result-text.ts';
 import { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
-import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { bodyLimits } from '#gateway/http/body.ts';
 import { ONE_SCHEMA, oneSchema, subgraphSchemas } from './data.ts';
 
@@ -52,13 +57,22 @@ async function tributary({ supergraphSdl, urls }: Setting, env: Record<string, s
   return productHandler(await createEngine({ supergraphSdl, clients }));
 }
 
-/**
- * The product's HTTP handler on an engine, with its limits and masking.
- * @param authenticate @default everybody is the developer
- */
+/** What the product's handler checks besides what it always does. */
+export interface ProductGuards {
+  /** @default everybody is the developer */
+  readonly authenticate?: Authenticator['authenticate'];
+  /** Rates, and how much is under way at once. @default none */
+  readonly limits?: RequestLimits;
+  /** Which operations may run. @default all */
+  readonly texts?: OperationTexts;
+  /** Which requests may come in at all. @default all */
+  readonly guard?: RequestGuard;
+}
+
+/** The product's HTTP handler on an engine, with its masking. */
 export async function productHandler(
   engine: Engine,
-  authenticate: (authorization: string | undefined) => Promise<Principal> = () => Promise.resolve(DEVELOPER),
+  { authenticate = () => Promise.resolve(DEVELOPER), limits, texts, guard }: ProductGuards = {},
 ): Promise<RequestListener> {
   const log = createLogger({ level: 'error' });
   const engines = new EngineHost<Engine>((error) => log.error({ err: error }));
@@ -72,6 +86,8 @@ export async function productHandler(
       timeoutMs: bounds.admission.timeoutMs,
       budget: answerBudget(bounds.admission),
       costLimit: costLimits(bounds.admission),
+      ...(texts === undefined ? {} : { texts }),
+      ...(limits === undefined ? {} : { limits }),
       mask: (result, request) => maskResult(result, request, log),
       mutated: () => undefined,
     }),
@@ -80,10 +96,17 @@ export async function productHandler(
     log,
     stopping: new AbortController().signal,
   });
+  const arrive = limits && arrivals(limits);
   return (request, response) => {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    void handler({ request, response, path: '/graphql', requestId: 'bench', signal: gone.signal } as never);
+    // As the product's listener: an answer that was read leaves nothing to end.
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
+    const exchange = { request, response, path: '/graphql', requestId: 'bench', signal: gone.signal } as Exchange;
+    if (guard === undefined && arrive === undefined) return void handler(exchange);
+    guard?.check(request);
+    void (arrive === undefined ? handler(exchange) : arrive(exchange).then(() => handler(exchange)));
   };
 }
 
@@ -196,7 +219,8 @@ async function hiveGateway({ supergraphSdl }: Setting, inRust: boolean): Promise
   });
 }
 
-async function engineOf({ supergraphSdl, urls }: Setting): Promise<Engine> {
+/** The engine alone: subgraphs where the setting says. */
+export async function engineOf({ supergraphSdl, urls }: Setting): Promise<Engine> {
   const schemas = subgraphSchemas();
   const clients = new Map(
     [...schemas].map(([name, schema]) => [

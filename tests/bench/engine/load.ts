@@ -3,9 +3,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Pool } from 'undici';
 import { NODE_FLAGS } from '#ops/serve/node-flags.ts';
-import type { Usage } from './contestant.ts';
 import type { Mode } from './contestants.ts';
 import { QUERIES, type QueryName } from './data.ts';
+import type { Usage } from './usage.ts';
 
 /** One gateway that takes part. */
 export interface Runner {
@@ -13,6 +13,8 @@ export interface Runner {
   mode: Mode;
   process: ChildProcess;
   pool: Pool;
+  /** What its requests carry besides their content type. */
+  headers?: Readonly<Record<string, string>>;
   /** The same contestant of another checkout, which ran in the same rounds. */
   before?: Runner;
   /** By query and number of connections. */
@@ -65,11 +67,11 @@ export async function ask<Answer>(child: ChildProcess, question: string): Promis
 export const usageOf = (runner: Runner): Promise<Usage> => ask<Usage>(runner.process, 'usage');
 
 /** Sends a query once. @throws unless it is answered with 200 */
-export async function request({ pool }: Runner, query: QueryName): Promise<string> {
+export async function request({ pool, headers }: Runner, query: QueryName): Promise<string> {
   const { body, statusCode } = await pool.request({
     path: '/graphql',
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
     body: JSON.stringify({ query: QUERIES[query] }),
   });
   const text = await body.text();

@@ -82,7 +82,7 @@ const timesIn = (baseline: readonly Sample[], samples: readonly Sample[]): numbe
 /** What part of the baseline it costs, as a fraction with 1 above the line. */
 const ratioOf = (times: number): string => (times >= 1 ? `1/${times.toFixed(1)}` : `${(1 / times).toFixed(1)}`);
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 

@@ -196,6 +196,43 @@ describe('reads across stores', () => {
     },
   );
 
+  const STREAMED = `query Streamed($first: Int!) { documents(first: $first) {
+    edges @stream(initialCount: 2) { cursor node { id title file { sizeBytes } entities(first: 2) { edges { node { name } } } } }
+    totalCount
+  } }`;
+  test.each(['multipart', 'multipart of graphql-js 17', 'event stream', 'WebSocket'])(
+    'a page of documents over %s: the first two, then the others as they are read',
+    async (transport) => {
+      const variables = { first: 50 };
+      const whole = data(await post(server.url, STREAMED.replace('@stream(initialCount: 2)', ''), variables));
+      const parts: Answer[] = [];
+      if (transport === 'multipart')
+        for await (const part of overMultipart(server.url, STREAMED, variables, 'Streamed')) parts.push(part);
+      else if (transport === 'event stream')
+        parts.push(...(await overEventStream(server.url, STREAMED, variables, 'Streamed')));
+      else if (transport === 'WebSocket')
+        parts.push(...(await overWebSocket(server.url, STREAMED, variables, 'Streamed')));
+      else {
+        const response = await fetch(`${server.url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', accept: 'multipart/mixed;incrementalSpec=v0.2' },
+          body: JSON.stringify({ query: STREAMED, variables }),
+        });
+        const received = [...(await response.text()).matchAll(/\r\n\r\n(\{.*\})\r\n/g)].map(
+          ([, json]) => JSON.parse(json!) as Answer & { incremental?: { items: unknown[] }[]; completed?: unknown },
+        );
+        const [first, ...rest] = received;
+        expect(first).toMatchObject({ pending: [{ id: '0', path: ['documents', 'edges'] }] });
+        const items = rest.flatMap(({ incremental = [] }) => incremental.flatMap((patch) => patch.items));
+        expect([...first!.data!['documents'].edges, ...items]).toEqual(whole['documents'].edges);
+        expect(rest.at(-1)).toMatchObject({ completed: [{ id: '0' }], hasNext: false });
+        return;
+      }
+      expect(parts[0]!.data!['documents'].edges).toEqual(whole['documents'].edges.slice(0, 2));
+      expect((await applyPatches(streamOf(parts))).data).toEqual(whole);
+    },
+  );
+
   test('Deferred: what has no parts is answered whole, as JSON', async () => {
     const response = await fetch(`${server.url}/graphql`, {
       method: 'POST',

@@ -105,6 +105,13 @@ const COMMANDS: Readonly<Record<string, (command: string) => Promise<void>>> = {
     expect(output).toContain('2 documents');
     expect(code).toBe(0);
   },
+  'npm run keys -- create --tenant acme --name CI': async (command) => {
+    const { code, output } = await shell(command.replace('npm run', 'npm run -s'), {
+      DATABASE_URL: server.databaseUrl,
+      DATA_DIR: server.dataDir,
+    });
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringMatching(/^trk_\w{12}_/) as string });
+  },
   'npm run new -- --help': async (command) => {
     const { code, output } = await shell(command);
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('driver') as string });

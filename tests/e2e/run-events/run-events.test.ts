@@ -21,7 +21,11 @@ let tokens: Record<'acme' | 'other', string>;
 beforeAll(async () => {
   issuer = await startIssuer();
   it = await startTestServer({ OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: 'tributary' });
-  tokens = { acme: await issuer.token({ tenant: 'acme' }), other: await issuer.token({ tenant: 'other' }) };
+  const scope = 'runs:write runs:work';
+  tokens = {
+    acme: await issuer.token({ tenant: 'acme', scope }),
+    other: await issuer.token({ tenant: 'other', scope }),
+  };
 });
 afterAll(async () => {
   await it?.[Symbol.asyncDispose]();
@@ -160,7 +164,7 @@ describe('a token that expires', () => {
       `mutation { appendRunEvents(input: { runId: "${id}", events: [{ type: TEXT_MESSAGE_CHUNK, payload: { messageId: "m", delta: "a" } }] }) { run { id } } }`,
       tokens.acme,
     );
-    const token = await issuer.token({ tenant: 'acme' }, { expiresInSeconds: 8 });
+    const token = await issuer.token({ tenant: 'acme', scope: 'runs:write' }, { expiresInSeconds: 8 });
     const query = encodeURIComponent(`subscription { runEvents(runId: "${id}") { sequence } }`);
     const paths = [
       [`/runs/${id}/events`, 'id: 2'],

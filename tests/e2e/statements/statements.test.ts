@@ -6,6 +6,8 @@ import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { createEngine, type Engine } from '#gateway/execute/engine.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { pace } from '#subgraphs/shared/turns.ts';
+import { received } from '#tests/engine/federation.ts';
+import { applyPatches } from '#tests/engine/patches.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
 const DOCUMENTS = 120;
@@ -116,6 +118,44 @@ test('a page of documents with its chunks, entities and files costs a constant n
   expect(edges.every(({ node }) => node.file !== null && node.entities.edges.length === 2)).toBe(true);
   expect(many.statements).toEqual(few.statements);
   expect(many.statements['postgres']).toBeLessThanOrEqual(8);
+});
+
+test('a page of documents that is streamed is read by its keys, with few statements for each batch', async () => {
+  const query = (stream: string): string => `{
+    documents(first: 110, orderBy: [{ field: TITLE, direction: ASC }]) {
+      edges ${stream} { cursor node {
+        title
+        chunks(first: 2) { edges { node { text } } }
+        entities(first: 5) { edges { node { name } } }
+        file { sizeBytes checksum }
+      } }
+      totalCount
+    }
+  }`;
+  const whole = await cost(query(''));
+  const read = async (messages: number) => {
+    const context = createRequestContext(DEVELOPER);
+    const document = parse(query('@stream(initialCount: 10)'));
+    const parts = (await engine.executeIncrementally!({ document, context })) as AsyncIterableIterator<ExecutionResult>;
+    const seen: ExecutionResult[] = [];
+    for (let next = await parts.next(); next.done !== true; next = await parts.next())
+      if (seen.push(next.value) === messages) break;
+    await parts.return!();
+    return { seen, statements: context.statements.counts()['postgres']! };
+  };
+  const all = await read(Infinity);
+  const [first, ...rest] = all.seen;
+  expect((first!.data!['documents'] as { edges: unknown[] }).edges).toHaveLength(10);
+  expect(rest.length).toBeGreaterThan(1);
+  const together = await applyPatches(
+    (async function* () {
+      yield* all.seen;
+    })(),
+  );
+  expect(together).toEqual(received(whole.answer));
+  // Four pages of 10, 50, 50 and none, and what is behind them for the first and three batches at the most.
+  expect(all.statements).toBeLessThanOrEqual(4 * whole.statements['postgres']!);
+  expect((await read(1)).statements).toBeLessThan(all.statements);
 });
 
 test('it costs no more where others have their turns in between', async () => {

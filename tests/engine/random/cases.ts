@@ -4,7 +4,8 @@
  * none may be lost.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { execute, parse, print, specifiedRules, validate, type DocumentNode } from 'graphql';
+import { execute, parse, print, specifiedRules, validate, type DocumentNode, type ExecutionResult } from 'graphql';
+import type { OperationTrace, TraceNode } from '#gateway/execute/run/trace.ts';
 import { composeTest, received, testContext } from '../federation.ts';
 import { puttingTogether } from '../put-together.ts';
 import { checkAnswer } from './compare.ts';
@@ -104,11 +105,15 @@ export async function compareOperation(
         () => true,
       );
     });
-    const cause = await check(federated, smallest, variables).then(
+    const cause = (await check(federated, smallest, variables).then(
       () => first,
       (error: unknown) => error,
-    );
-    throw new Fault(federated.model.seed, seed, kind, cause as Error);
+    )) as Error;
+    const text = print(smallest);
+    const told = cause.message.includes(text)
+      ? cause
+      : new Error(`${text}\n${JSON.stringify(variables)}\n${cause.message}`, { cause });
+    throw new Fault(federated.model.seed, seed, kind, told);
   }
   return true;
 }
@@ -129,7 +134,10 @@ async function checkQuery(
   checkAnswer(actual, expected, document, variables);
   const asText = received(await engine.execute({ document, variables, context: contextOf(document), asText: true }));
   checkAnswer(asText, expected, document, variables);
-  if (!isDeepStrictEqual(asText.errors, actual.errors))
+  // What is fetched at the same time fails in any order.
+  const inOrder = (errors: ExecutionResult['errors']): string[] =>
+    (errors ?? []).map((each) => JSON.stringify(each)).sort();
+  if (!isDeepStrictEqual(inOrder(asText.errors), inOrder(actual.errors)))
     throw new Error(`${print(document)}\nother errors as text: ${JSON.stringify([actual.errors, asText.errors])}`);
   const seed = hash(print(document));
   if (seed % PARTS_OF !== 0) {
@@ -153,13 +161,26 @@ async function checkOutages(
   outage.down = new Random(seed).pick(Object.keys(federated.subgraphs));
   outage.failed.length = 0;
   try {
-    const actual = received(await engine.execute({ document, variables, context: contextOf(document) }));
-    checkOutage(federated, document, actual, expected);
+    const { extensions, ...actual } = await engine.execute({
+      document,
+      variables,
+      context: contextOf(document),
+      trace: true,
+    });
+    const asked = extensions === undefined ? 0 : fetchesOf(outage.down, (extensions.trace as OperationTrace).plan);
+    checkOutage(federated, document, received(actual), expected, asked);
     counts.outages += 1;
     counts.failedFetches += outage.failed.length;
   } finally {
     outage.down = undefined;
   }
+}
+
+/** How many fetches of the plan asked a subgraph. */
+function fetchesOf(service: string, node: TraceNode | null): number {
+  if (node?.kind === 'Fetch') return node.ran && node.service === service ? 1 : 0;
+  const below = node !== null && 'nodes' in node ? node.nodes : [];
+  return below.reduce((count, each) => count + fetchesOf(service, each), 0);
 }
 
 /** Mutations run one after the other, in the order of the client's document. */

@@ -50,7 +50,10 @@ export function absences(store: string, rows: readonly Absence[], secrets: reado
 export async function ask(subgraph: Promise<Subgraph>, source: string, signal?: AbortSignal): Promise<unknown> {
   const mounted = await subgraph;
   try {
-    const contextValue = createRequestContext({ tenantId: 'a', subject: 'test', roles: [], scopes: [] }, { signal });
+    const contextValue = createRequestContext(
+      { tenantId: 'a', subject: 'test', roles: [], scopes: ['models:use'] },
+      { signal },
+    );
     const { data, errors } = await graphql({ schema: mounted.schema, source, contextValue });
     if (errors?.[0]) throw errors[0];
     return data;

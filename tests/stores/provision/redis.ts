@@ -19,7 +19,7 @@ interface Program {
 export const redis: Store = {
   name: 'redis',
   title: `Redis ${REDIS.oldest.split('.')[0]} or newer`,
-  suites: ['tests/stores/redis.test.ts', 'tests/contract/runs-redis.test.ts'],
+  suites: ['tests/stores/redis.test.ts', 'tests/contract/runs-redis.test.ts', 'tests/contract/rates-redis.test.ts'],
   limits: [
     {
       test: 'a Redis that is killed and comes back',

@@ -9,6 +9,7 @@ import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.
 import { agentVersionId } from '../../agents/version-id.ts';
 import type { AgentDraft, AgentRow, AgentVersionRow, ChildRequest } from '../../driver.ts';
 import { audit } from './audit.ts';
+import { readingShared, withShared } from './shares.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
 export async function createAgent(postgres: Postgres, context: RequestContext, draft: AgentDraft): Promise<AgentRow> {
@@ -108,11 +109,15 @@ export const versionsOfAgents = async (
     rowsOf(
       'AgentVersion',
       sql`
-        SELECT version.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
-          SELECT ${selection('AgentVersion')} FROM relational.agent_versions
-          WHERE agent_id = parent.id ${after === undefined ? sql`` : sql`AND number < ${after}`} ORDER BY number DESC LIMIT ${limit}
-        ) AS version
-        ORDER BY version."agentId", version.number DESC`,
+        ${withShared(
+          context,
+          sql`SELECT version.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
+                SELECT ${selection('AgentVersion')} FROM relational.agent_versions
+                WHERE agent_id = parent.id ${after === undefined ? sql`` : sql`AND number < ${after}`} ORDER BY number DESC LIMIT ${limit}
+              ) AS version`,
+          sql`SELECT ${selection('AgentVersion')} FROM relational.shared_versions_of(${ids}::text[], ${after ?? null}, ${limit}) AS agent_versions`,
+        )}
+        ORDER BY "agentId", number DESC`,
     ),
-    { replica: true },
+    readingShared(context),
   );

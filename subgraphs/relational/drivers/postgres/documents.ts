@@ -1,6 +1,6 @@
 /** Documents: writing them with their chunks and outbox entries, and reading what hangs on them. */
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import { derivedId } from '#subgraphs/shared/ids.ts';
@@ -16,6 +16,7 @@ import {
 } from '../../driver.ts';
 import type { PreparedDocument } from '../../driver.ts';
 import { audit } from './audit.ts';
+import { readingShared, withShared } from './shares.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
 /** Writes a batch in one transaction of three statements, however many documents it has. */
@@ -163,9 +164,14 @@ export const documentTexts = async (
 ): Promise<{ id: string; text: string }[]> =>
   await postgres.read(
     context,
-    statement(sql<{ id: string; text: string }>`
-      SELECT document_id AS id, text FROM relational.document_contents WHERE document_id = ANY(${ids}::text[])`),
-    { replica: true },
+    statement(
+      withShared(
+        context,
+        sql`SELECT document_id AS id, text FROM relational.document_contents WHERE document_id = ANY(${ids}::text[])`,
+        sql`SELECT document_id, text FROM relational.shared_contents(${ids}::text[])`,
+      ) as RawBuilder<{ id: string; text: string }>,
+    ),
+    readingShared(context),
   );
 
 export const chunksOfDocuments = async (
@@ -179,13 +185,17 @@ export const chunksOfDocuments = async (
     rowsOf(
       'Chunk',
       sql`
-        SELECT chunk.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
-          SELECT ${selection('Chunk')} FROM relational.chunks
-          WHERE document_id = parent.id AND index > ${after ?? -1} ORDER BY index LIMIT ${limit}
-        ) AS chunk
-        ORDER BY chunk."documentId", chunk.index`,
+        ${withShared(
+          context,
+          sql`SELECT chunk.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
+                SELECT ${selection('Chunk')} FROM relational.chunks
+                WHERE document_id = parent.id AND index > ${after ?? -1} ORDER BY index LIMIT ${limit}
+              ) AS chunk`,
+          sql`SELECT ${selection('Chunk')} FROM relational.shared_chunks_of(${ids}::text[], ${after ?? -1}, ${limit}) AS chunks`,
+        )}
+        ORDER BY "documentId", index`,
     ),
-    { replica: true },
+    readingShared(context),
   );
 
 export const indexing = async (

@@ -2,13 +2,16 @@
 import { sql } from 'kysely';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { RelationalDriver, TenantRow } from '../../driver.ts';
+import { auditRefused } from './audit.ts';
 import * as agents from './agents.ts';
+import * as keys from './api-keys.ts';
 import * as cutting from './cutting.ts';
 import * as documents from './documents.ts';
-import { byIdsStatement, countStatement, listStatement } from './lists.ts';
+import { byIdsStatement, countStatement, isShareable, listStatement } from './lists.ts';
 import * as outbox from './outbox.ts';
 import * as reconcile from './reconcile.ts';
 import * as records from './records.ts';
+import * as shares from './shares.ts';
 import { statement } from './sql.ts';
 
 /** Applies the migrations, and returns the driver. */
@@ -19,7 +22,10 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
       await postgres.read(context, listStatement(model, request), { replica: true }),
     count: async (context, model, where) =>
       Number((await postgres.read(context, countStatement(model, where), { replica: true }))[0]?.count ?? 0),
-    byIds: async (context, model, ids) => await postgres.read(context, byIdsStatement(model, ids), { replica: true }),
+    byIds: async (context, model, ids) =>
+      isShareable(model)
+        ? await postgres.read(context, byIdsStatement(model, ids, context), shares.readingShared(context))
+        : await postgres.read(context, byIdsStatement(model, ids), { replica: true }),
     tenant: async (context) => {
       const rows = await postgres.read(
         context,
@@ -41,8 +47,18 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
 
     rememberFact: (...given) => records.rememberFact(postgres, ...given),
     forgetFact: (...given) => records.forgetFact(postgres, ...given),
+    createApiKey: (...given) => keys.createApiKey(postgres, ...given),
+    revokeApiKey: (...given) => keys.revokeApiKey(postgres, ...given),
+    apiKeysOf: (...given) => keys.apiKeysOf(postgres, ...given),
+    useApiKeys: (...given) => keys.useApiKeys(postgres, ...given),
+    share: (...given) => shares.share(postgres, ...given),
+    revokeShare: (...given) => shares.revokeShare(postgres, ...given),
+    sharesOf: (...given) => shares.sharesOf(postgres, ...given),
+    sharedDocuments: (...given) => shares.sharedDocuments(postgres, ...given),
+    sharedObjects: (...given) => shares.sharedObjects(postgres, ...given),
     createArtifact: (...given) => records.createArtifact(postgres, ...given),
     recordUsage: (...given) => records.recordUsage(postgres, ...given),
+    auditRefused: (...given) => auditRefused(postgres, ...given),
 
     claimOutbox: (...given) => outbox.claimOutbox(postgres, ...given),
     completeOutbox: (...given) => outbox.completeOutbox(postgres, ...given),

@@ -1,11 +1,13 @@
 /** Lists of any model: filter, order, keyset page, count, and rows by id. */
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { ListRequest, ModelName, Rows } from '../../driver.ts';
 import type { SortValue } from '../../models/conditions.ts';
 import type { Condition } from '../../models/conditions.ts';
 import { columnOf, MODELS, type Model } from '../../models/columns.ts';
 import type { Order } from '../../models/conditions.ts';
 import { conditionSql, SQL_TYPE } from './conditions.ts';
+import { withShared } from './shares.ts';
 import { columnRef, rowsOf, selection, statement, tableOf } from './sql.ts';
 
 type Sql = RawBuilder<unknown>;
@@ -35,8 +37,23 @@ export function countStatement(name: ModelName, where: Condition | undefined): C
   );
 }
 
-export const byIdsStatement = <M extends ModelName>(name: M, ids: readonly string[]): CompiledQuery<Rows[M]> =>
-  rowsOf(name, sql`SELECT ${selection(name)} FROM ${tableOf(MODELS[name] as Model)} WHERE id = ANY(${ids}::text[])`);
+/** What may be shared between projects, and what hangs on it. */
+const SHAREABLE: readonly ModelName[] = ['Document', 'Chunk', 'Agent', 'AgentVersion'];
+export const isShareable = (name: ModelName): boolean => SHAREABLE.includes(name);
+
+/** @param caller who may be shown what was shared with him, too; of {@link isShareable} models */
+export function byIdsStatement<M extends ModelName>(
+  name: M,
+  ids: readonly string[],
+  caller?: RequestContext,
+): CompiledQuery<Rows[M]> {
+  const model = MODELS[name] as Model;
+  const own = sql`SELECT ${selection(name)} FROM ${tableOf(model)} WHERE id = ANY(${ids}::text[])`;
+  if (caller === undefined) return rowsOf(name, own);
+  const { table } = model;
+  const shared = sql`SELECT ${selection(name)} FROM ${sql.id('relational', `shared_${table}`)}(${ids}::text[]) AS ${sql.id(table)}`;
+  return rowsOf(name, withShared(caller, own, shared));
+}
 
 const whereSql = (conditions: readonly Sql[]): Sql =>
   conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`;

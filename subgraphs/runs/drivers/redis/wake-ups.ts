@@ -3,8 +3,9 @@
  * Redis holds nothing that is needed: while it is away, streams go on by the poll, and look at their logs once it is
  * back.
  */
-import { Redis, type RedisOptions } from 'ioredis';
-import { reveal, type Secret } from '#subgraphs/shared/secret.ts';
+import type { Redis, RedisOptions } from 'ioredis';
+import { redisClient } from '#subgraphs/shared/redis/client.ts';
+import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { RUNS } from '../../bounds.ts';
 import { formatWake, parseWake, type Wake, type WakeListener, type WakeUps } from '../../streams/wake-ups.ts';
@@ -13,9 +14,8 @@ export const REDIS_CHANNEL = 'tributary:runs';
 
 export interface RedisWakeUpsOptions {
   log?: (message: string, error?: unknown) => void;
-  /** The first pause before reconnecting, in milliseconds; it doubles up to {@link maxBackoffMs}. @default 100 */
+  /** Pauses before reconnecting: see `RedisClientOptions`. */
   backoffMs?: number;
-  /** @default 5000 */
   maxBackoffMs?: number;
 }
 
@@ -114,20 +114,8 @@ export class RedisWakeUps implements WakeUps {
   }
 
   #client(options: RedisOptions): Redis {
-    const { backoffMs = RUNS.firstReconnectMs, maxBackoffMs = RUNS.longestReconnectMs } = this.#options;
-    const client = new Redis(reveal(this.#url)!, {
-      lazyConnect: true,
-      connectionName: 'tributary',
-      connectTimeout: RUNS.redisConnectMs,
-      // Half of the pause is random, so that the processes of a deployment do not come back all at once.
-      retryStrategy: (attempt) => {
-        Object.assign(client.options, credentialsOf(reveal(this.#url)!));
-        return Math.min(backoffMs * 2 ** Math.min(attempt - 1, 16), maxBackoffMs) * (0.5 + Math.random() / 2);
-      },
-      ...options,
-    });
-    client.on('error', (error: Error) => this.#outage(error));
-    return client;
+    const { backoffMs, maxBackoffMs } = this.#options;
+    return redisClient(this.#url, { backoffMs, maxBackoffMs, ...options }, (error) => this.#outage(error));
   }
 
   #outage(error: unknown): void {
@@ -135,10 +123,4 @@ export class RedisWakeUps implements WakeUps {
     this.#outageLogged = true;
     this.#options.log?.('Redis does not carry wake-ups; streams of runs are polled until it does.', error);
   }
-}
-
-/** What the client, which knows no other way to exchange them, keeps among its options. */
-function credentialsOf(url: string): Pick<RedisOptions, 'username' | 'password'> {
-  const { username, password } = new URL(url);
-  return { username: decodeURIComponent(username) || undefined, password: decodeURIComponent(password) || undefined };
 }

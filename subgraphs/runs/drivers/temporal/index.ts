@@ -79,7 +79,11 @@ export function temporalWorkflows(options: TemporalOptions): WorkflowService {
             workflowId,
             taskQueue,
             args: [input],
-            memo: { tenantId: input.tenantId, runId: input.run.id },
+            memo: {
+              tenantId: input.tenantId,
+              ...(input.project === undefined ? {} : { project: input.project }),
+              runId: input.run.id,
+            },
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             workflowIdConflictPolicy: 'FAIL',
           }),

@@ -41,8 +41,32 @@ export default conformance({
         type Book @key(fields: "id") { id: ID! price: Int }`,
     },
     post: {
-      typeDefs: `type Product @key(fields: "id") { id: ID! sizes: [Int!] @external postage: Int @requires(fields: "sizes") }`,
-      resolvers: { Product: { postage: () => 3 } },
+      typeDefs: `
+        type Product @key(fields: "id") {
+          id: ID!
+          sizes: [Int!] @external
+          weight: Int @external
+          postage: Int @requires(fields: "sizes")
+          freight: Int @requires(fields: "weight")
+        }`,
+      resolvers: { Product: { postage: () => 3, freight: ({ weight }: { weight: number }) => weight * 2 } },
+    },
+    office: {
+      typeDefs: `
+        type Product @key(fields: "id") { id: ID! postage: Int @external stamps: Int @requires(fields: "postage") }`,
+      resolvers: { Product: { stamps: () => 4 } },
+    },
+    scales: {
+      typeDefs: `type Product @key(fields: "id") { id: ID! weight: Int }`,
+      resolvers: {
+        Product: {
+          __resolveReference(product: { id: string }) {
+            if (product.id === '2') throw new Error('It is lost.');
+            return product;
+          },
+          weight: ({ id }: { id: string }) => Number(id),
+        },
+      },
     },
   },
   operations: {
@@ -101,6 +125,38 @@ export default conformance({
       query: '{ products { postage } }',
       data: { products: [{ postage: null }, { postage: null }, { postage: null }] },
       errors: [{ path: ['products'], affected: 3 }],
+    },
+    'what another subgraph requires of one': {
+      query: '{ product { postage } }',
+      data: { product: { postage: null } },
+      errors: [{ path: ['product', 'postage'] }],
+    },
+    'what another subgraph requires, beside it': {
+      query: '{ product { sizes postage name } products { postage sizes } }',
+      data: {
+        product: { sizes: null, postage: null, name: 'p1' },
+        products: products.map(() => ({ postage: null, sizes: null })),
+      },
+      errors: [
+        { path: ['product'], affected: 2 },
+        { path: ['products'], affected: 6 },
+      ],
+    },
+    'what another requires of what another requires': {
+      query: '{ product { stamps sizes } }',
+      data: { product: { stamps: null, sizes: null } },
+      errors: [{ path: ['product'], affected: 2 }],
+    },
+    'what is required of one that is not found': {
+      query: '{ products { weight freight } }',
+      data: {
+        products: [
+          { weight: 1, freight: 2 },
+          { weight: null, freight: null },
+          { weight: 3, freight: 6 },
+        ],
+      },
+      errors: [{ path: ['products', 1, 'weight'] }, { path: ['products', 1, 'freight'] }],
     },
   },
 });

@@ -10,7 +10,7 @@ import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 export interface PersistedQueries {
   /**
    * The text that is meant.
-   * @param hash as {@link readHash} gives it
+   * @param hash in lower case
    * @param query the text, where it was sent too: then it must have that hash, before anything is done with it
    * @throws CodedError `PERSISTED_QUERY_NOT_FOUND`, `PERSISTED_QUERY_NOT_SUPPORTED`, or `BAD_USER_INPUT` for a text of
    *   another hash
@@ -21,7 +21,8 @@ export interface PersistedQueries {
 }
 
 /**
- * The hash in `extensions.persistedQuery`, in lower case; undefined where there is none.
+ * The hash in `extensions.persistedQuery`, undefined where there is none. Apollo's clients send ids of manifests there too, which
+ * may be of any form.
  * @throws CodedError `BAD_USER_INPUT`
  */
 export function readHash(extensions: unknown): string | undefined {
@@ -31,12 +32,17 @@ export function readHash(extensions: unknown): string | undefined {
   if (persistedQuery === null || persistedQuery === undefined) return undefined;
   const { version, sha256Hash } = persistedQuery as { version?: unknown; sha256Hash?: unknown };
   if (version !== 1) throw badUserInput('`extensions.persistedQuery.version` must be 1.');
-  if (typeof sha256Hash !== 'string' || !/^[0-9a-f]{64}$/i.test(sha256Hash))
-    throw badUserInput('`extensions.persistedQuery.sha256Hash` must be the SHA-256 hash of `query`, as 64 digits.');
-  return sha256Hash.toLowerCase();
+  if (typeof sha256Hash !== 'string' || sha256Hash === '' || sha256Hash.length > ADMISSION.persistedIdCharacters)
+    throw noHash();
+  return sha256Hash;
 }
 
-const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** What is told where a hash is asked for. */
+export const noHash = (): CodedError =>
+  badUserInput('`extensions.persistedQuery.sha256Hash` must be the SHA-256 hash of `query`, as 64 digits.');
+
+/** SHA-256 of a text, in hexadecimal: its hash to clients, and its id in manifests. */
+export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 function checked(hash: string, query: string): string {
   if (hashOf(query) === hash) return query;

@@ -1,0 +1,239 @@
+/**
+ * What requests must pass on every transport: rates by address before it is asked who they are from, by caller and tenant before
+ * they are read, by class and cost once they are; and a place among those that are under way.
+ */
+import { createHash } from 'node:crypto';
+import type { OperationTypeNode } from 'graphql';
+import { LIMITS } from '#gateway/bounds/limits.ts';
+import type { Principal } from '#subgraphs/shared/context.ts';
+import type { CodedError } from '#subgraphs/shared/errors.ts';
+import type { Decision } from '#subgraphs/shared/rates/gcra.ts';
+import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
+import type { Charge, RateStore } from '#subgraphs/shared/rates/rate-store.ts';
+import { clientAddress, type Arriving } from './client-address.ts';
+import type { Concurrency, PlaceKind } from './concurrency.ts';
+import type { TellQuotas } from './quota-fields.ts';
+import { WHOSE, type OperationClass, type RateName, type Rates, type Whose } from './rate-names.ts';
+import type { Refusals } from './refusals.ts';
+
+/** A request that was let in by its address. */
+export interface Arrival {
+  readonly address: string;
+  /** What is known of tokens from there that did not hold; undefined where they are not limited. */
+  readonly signIns: Decision | undefined;
+}
+
+/** Who asks, and from where; work that no request is behind has no address. */
+export interface Asking {
+  readonly principal: Principal;
+  readonly address?: string | undefined;
+}
+
+export interface RequestLimitsOptions {
+  readonly rates: Rates;
+  readonly store: RateStore;
+  readonly concurrency: Concurrency;
+  readonly refusals: Refusals;
+  /** Whether `X-Forwarded-For` counts of a connection from this address. */
+  readonly isProxy: (address: string | undefined) => boolean;
+}
+
+interface NamedCharge extends Charge {
+  readonly name: RateName;
+}
+
+const CLASS_OF: Readonly<Record<`${OperationTypeNode}`, OperationClass>> = {
+  query: 'queries',
+  mutation: 'mutations',
+  subscription: 'subscriptions',
+};
+
+/** What there are too many of, as an error says it. */
+const OF: Readonly<Record<Whose, string>> = {
+  principal: 'of this caller',
+  tenant: 'of this tenant',
+  address: 'from this address',
+};
+const THINGS: Readonly<Record<string, string>> = {
+  models: 'calls of models',
+  cost: 'costly operations',
+  'sign-ins': 'tokens that do not hold',
+};
+
+export class RequestLimits {
+  readonly #options: RequestLimitsOptions;
+  readonly #arrivals = new WeakMap<Arriving, Arrival>();
+  /** Whether anything is limited by what it is: most installations limit nothing so. */
+  readonly #hasClasses: boolean;
+
+  constructor(options: RequestLimitsOptions) {
+    this.#options = options;
+    this.#hasClasses = Object.keys(options.rates).some((name) => /-(queries|mutations|subscriptions|cost)$/.test(name));
+  }
+
+  /**
+   * Lets a request in by its address.
+   * @throws CodedError `RATE_LIMITED`
+   */
+  async arrive(request: Arriving, tell?: TellQuotas): Promise<Arrival> {
+    const address = clientAddress(request, this.#options.isProxy);
+    const charges = [...this.#charge('address', address, 1), ...this.#charge('address-sign-ins', address, 0)];
+    const taken = this.#options.store.take(charges);
+    const decisions = taken instanceof Promise ? await taken : taken;
+    // Tokens that did not hold are no reason to refuse a request without one.
+    const refused = charges.findIndex(({ weight }, at) => weight > 0 && !decisions[at]!.allowed);
+    tell?.(charges.flatMap((charge, at) => (charge.weight > 0 ? [{ ...charge, decision: decisions[at]! }] : [])));
+    if (refused !== -1) throw this.#refuse(charges[refused]!, decisions[refused]!, { address });
+    const signIns = charges.findIndex(({ name }) => name === 'address-sign-ins');
+    const arrival = { address, signIns: signIns === -1 ? undefined : decisions[signIns] };
+    this.#arrivals.set(request, arrival);
+    return arrival;
+  }
+
+  /** What {@link arrive} found of a request; undefined for one that did not come that way. */
+  arrivalOf(request: Arriving): Arrival | undefined {
+    return this.#arrivals.get(request);
+  }
+
+  /** Takes note of a token that did not hold. */
+  async signInFailed(address: string): Promise<void> {
+    await this.#options.store.take(this.#charge('address-sign-ins', address, 1));
+  }
+
+  /** The error for one whose token is not looked at. */
+  signInsRefused({ address, signIns }: Arrival): CodedError {
+    return this.#options.refusals.error('address-sign-ins', describe('address-sign-ins'), signIns!.retryAfterMs, {
+      address,
+    });
+  }
+
+  /**
+   * Lets operations in by their caller and tenant, before they are read: all or none.
+   * @throws CodedError `RATE_LIMITED`
+   */
+  operations(asking: Asking, count: number, tell?: TellQuotas): Promise<void> | undefined {
+    if (asking.principal.system === true || count === 0) return undefined;
+    const keys = keysOf(asking);
+    return this.#take(
+      [...this.#charge('principal', keys.principal, count), ...this.#charge('tenant', keys.tenant, count)],
+      asking,
+      tell,
+    );
+  }
+
+  /**
+   * Lets one operation in by what it is, and gives it a place among those under way.
+   * @param cost as it was counted by its text and variables
+   * @returns what gives the place back
+   * @throws CodedError `RATE_LIMITED`
+   */
+  begin(
+    asking: Asking,
+    { type, cost }: { type: `${OperationTypeNode}`; cost: number | undefined },
+    tell?: TellQuotas,
+  ): (() => void) | Promise<() => void> {
+    if (asking.principal.system === true) return () => undefined;
+    const leave = this.enter(asking, type === 'subscription' ? 'streams' : 'operations');
+    if (!this.#hasClasses) return leave;
+    const keys = keysOf(asking);
+    const charges = WHOSE.flatMap((whose) => {
+      const key = keys[whose];
+      if (key === undefined) return [];
+      return [
+        ...this.#charge(`${whose}-${CLASS_OF[type]}`, key, 1),
+        ...(cost === undefined || cost < 1 ? [] : this.#charge(`${whose}-cost`, key, cost)),
+      ];
+    });
+    try {
+      const taken = this.#take(charges, asking, tell);
+      if (taken === undefined) return leave;
+      return taken.then(
+        () => leave,
+        (error: unknown) => {
+          leave();
+          throw error;
+        },
+      );
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes a place among what is under way.
+   * @returns what gives it back
+   * @throws CodedError `RATE_LIMITED`
+   */
+  enter(asking: Asking, kind: PlaceKind): () => void {
+    if (asking.principal.system === true) return () => undefined;
+    const entered = this.#options.concurrency.enter(kind, keysOf(asking));
+    if (typeof entered === 'function') return entered;
+    throw this.#options.refusals.error(
+      `${entered}-${kind}-at-once`,
+      `${kind === 'streams' ? 'streams open' : 'operations under way'} ${OF[entered]} at once`,
+      LIMITS.busySeconds * 1_000,
+      { tenantId: asking.principal.tenantId, address: asking.address },
+    );
+  }
+
+  /**
+   * Lets one call of a model in.
+   * @throws CodedError `RATE_LIMITED`
+   */
+  async modelCall(principal: Principal): Promise<void> {
+    if (principal.system === true) return;
+    const keys = keysOf({ principal });
+    await this.#take(
+      [...this.#charge('principal-models', keys.principal, 1), ...this.#charge('tenant-models', keys.tenant, 1)],
+      { principal },
+    );
+  }
+
+  /** How many each limit has refused since the process began. */
+  refused(): Readonly<Record<string, number>> {
+    return this.#options.refusals.counts();
+  }
+
+  #charge(name: RateName, key: string, weight: number): NamedCharge[] {
+    const rate = this.#options.rates[name];
+    return rate === undefined ? [] : [{ name, key: `${name} ${key}`, rate, weight }];
+  }
+
+  #take(charges: readonly NamedCharge[], asking: Asking, tell?: TellQuotas): Promise<void> | undefined {
+    if (charges.length === 0) return undefined;
+    const decide = (decisions: readonly Decision[]): void => {
+      tell?.(charges.map((charge, at) => ({ ...charge, decision: decisions[at]! })));
+      const refused = decisions.findIndex(({ allowed }) => !allowed);
+      if (refused === -1) return;
+      const { principal, address } = asking;
+      throw this.#refuse(charges[refused]!, decisions[refused]!, { tenantId: principal.tenantId, address });
+    };
+    const taken = this.#options.store.take(charges);
+    if (taken instanceof Promise) return taken.then(decide);
+    decide(taken);
+    return undefined;
+  }
+
+  #refuse({ name }: NamedCharge, { retryAfterMs }: Decision, who: { tenantId?: string; address?: string | undefined }) {
+    return this.#options.refusals.error(name, describe(name), retryAfterMs, who);
+  }
+}
+
+function describe(name: RateName): string {
+  const [, whose = '', of] = /^(principal|tenant|address)(?:-(.*))?$/.exec(name) ?? [];
+  return `${of === undefined ? (whose === 'address' ? 'requests' : 'operations') : (THINGS[of] ?? of)} ${OF[whose as Whose]}`;
+}
+
+/** Who is counted under which name. Callers who have not said who they are have one name, so that they count by address. */
+function keysOf({ principal, address }: Asking): { principal: string; tenant: string; address?: string } {
+  const { subject, anonymous } = principal;
+  const tenant = tenantOf(principal.tenantId);
+  const isShort = subject.length <= LIMITS.keyCharacters;
+  const who = isShort ? subject : `sha256:${createHash('sha256').update(subject).digest('base64url')}`;
+  return {
+    principal: `${tenant}/${who}${anonymous === true ? `@${address ?? ''}` : ''}`,
+    tenant,
+    ...(address === undefined ? {} : { address }),
+  };
+}

@@ -1,0 +1,172 @@
+/** The commands of `npm run keys`. */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { loadConfig, type Config } from '#gateway/config/config.ts';
+import { systemCalls, type SubgraphCall } from '#gateway/indexing/subgraph-call.ts';
+import { createLogger } from '#gateway/telemetry/logger.ts';
+import { runningEmbeddedPostgres } from '#ops/embedded/running-postgres.ts';
+import { openStores } from '#ops/reconcile/open-stores.ts';
+import { explain } from '#ops/serve/explain.ts';
+import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
+import { ALL_SCOPES } from '#subgraphs/shared/scopes.ts';
+import { createKey, keysOf, revokeKey, tenantsOf, type ListedKey } from './calls.ts';
+
+const USAGE = `Usage: npm run keys -- create --tenant <id> [--project <name>] --name <text> [--scopes "<scope> …" | --scopes "*"] [--days <n>]
+       npm run keys -- list [--tenant <id> [--project <name>]] [--all]
+       npm run keys -- revoke <id | prefix | key> [--tenant <id> [--project <name>]]
+
+--scopes: what its holder may do besides reading (docs/scopes.md); "*" is everything.  --all: those that hold no longer, too.`;
+
+class UsageError extends Error {}
+
+interface Given {
+  tenant?: string;
+  name?: string;
+  scopes?: string;
+  days?: string;
+  all?: boolean;
+}
+
+/** Calls as the operator, who has every scope that he gives. */
+type CallWith = (scopes?: readonly string[]) => SubgraphCall;
+type Command = (callWith: CallWith, output: Output, given: Given, which: string | undefined) => Promise<number>;
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Who makes and revokes them, as the audit log has it. */
+const OPERATOR = 'system:operator';
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  async create(callWith, { out, err }, { tenant, name, scopes = '', days }) {
+    if (tenant === undefined || name === undefined) throw new UsageError('Say whose and what for: --tenant, --name.');
+    if (days !== undefined && !/^\d{1,5}$/.test(days)) throw new UsageError('--days takes a whole number.');
+    const wanted = scopes
+      .split(/[\s,]+/)
+      .filter((scope) => scope !== '')
+      .flatMap((scope): readonly string[] => (scope === '*' ? ALL_SCOPES : [scope]));
+    const { key, secret } = await createKey(callWith(wanted), tenant, {
+      name,
+      scopes: wanted,
+      days: days === undefined ? undefined : Number(days),
+    });
+    err(`${key.id} of ${tenant} holds until ${key.expiresAt}. This is the key; it is not shown again:`);
+    out(secret);
+    return 0;
+  },
+
+  async list(callWith, { out, err }, { tenant, all = false }) {
+    const call = callWith();
+    let count = 0;
+    for await (const tenantId of tenantsOf(call, tenant))
+      for await (const key of keysOf(call, tenantId, { all })) {
+        out(tell(tenantId, key));
+        count += 1;
+      }
+    if (count === 0) err(all ? 'There are no API keys.' : 'There are no API keys in use.');
+    return 0;
+  },
+
+  async revoke(callWith, { out, err }, { tenant }, which) {
+    if (which === undefined) throw new UsageError('Say which: its id, its prefix, or the key.');
+    const call = callWith();
+    const named = /^trk_([a-z0-9]{12})(?:_.*)?$/.exec(which)?.[1] ?? which;
+    for await (const tenantId of tenantsOf(call, tenant))
+      for await (const { id } of keysOf(call, tenantId, { all: true, named })) {
+        const ids = await revokeKey(call, tenantId, id);
+        out(
+          ids.length === 0 ? `${id} of ${tenantId} was revoked before.` : `Revoked ${ids.join(', ')} of ${tenantId}.`,
+        );
+        return 0;
+      }
+    err('There is no such key.');
+    return 1;
+  },
+};
+
+const tell = (tenantId: string, key: ListedKey): string =>
+  [
+    key.id,
+    `trk_${key.prefix}_…`,
+    tenantId,
+    JSON.stringify(key.name),
+    key.scopes.length === 0 ? 'reads only' : key.scopes.join(' '),
+    `made ${key.createdAt} by ${key.createdBy}`,
+    key.revokedAt === null ? `until ${key.expiresAt}` : `revoked ${key.revokedAt}`,
+    key.lastUsedAt === null ? 'never used' : `last used ${key.lastUsedAt}`,
+  ].join('  ');
+
+/** Where a command writes lines: what it is asked for, and all else. */
+export interface Output {
+  out(line: string): void;
+  err(line: string): void;
+}
+
+/**
+ * Runs a command.
+ * @param env as for the server
+ * @returns the exit code
+ */
+export async function keysCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  output: Output,
+): Promise<number> {
+  try {
+    return await run(args, env, output);
+  } catch (error) {
+    output.err(error instanceof UsageError ? [error.message, USAGE].filter(Boolean).join('\n\n') : explain(error));
+    return 2;
+  }
+}
+
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  output: Output,
+): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      tenant: { type: 'string' },
+      project: { type: 'string' },
+      name: { type: 'string' },
+      scopes: { type: 'string' },
+      days: { type: 'string' },
+      all: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) {
+    output.out(USAGE);
+    return 0;
+  }
+  const [name = '', which, ...more] = positionals;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined || more.length > 0 || (which !== undefined && name !== 'revoke')) throw new UsageError('');
+  const { project, tenant, ...given } = values;
+  for (const [option, named] of Object.entries({ tenant, project }))
+    if (named !== undefined && !TENANT_NAME.test(named))
+      throw new UsageError(`--${option} takes the name of a ${option}: letters, digits, \`_\` and \`-\`.`);
+  if (project !== undefined && tenant === undefined)
+    throw new UsageError('--project takes the name of a project of --tenant.');
+  const config = await withRunningStore(env);
+  const stop = new AbortController();
+  const onSignal = (signal: string): void => stop.abort(new Error(`Stopped by ${signal}.`));
+  for (const signal of SIGNALS) process.once(signal, onSignal);
+  using _ = { [Symbol.dispose]: () => SIGNALS.forEach((signal) => process.off(signal, onSignal)) };
+  await using stores = await openStores(config, createLogger({ ...config.log, level: 'warn' }), ['relational']);
+  const { callTimeoutMs } = config.bounds.indexing;
+  const callWith: CallWith = (scopes = []) =>
+    systemCalls(stores.clients, stop.signal, callTimeoutMs, { subject: OPERATOR, scopes });
+  const whose = tenant === undefined ? {} : { tenant: tenantIdOf(tenant, project) };
+  return await command(callWith, output, { ...given, ...whose }, which);
+}
+
+/** The configuration; where its store is the embedded one of a server that runs, with that. */
+async function withRunningStore(env: Readonly<Record<string, string | undefined>>): Promise<Config> {
+  const config = loadConfig(env);
+  if (config.stores.postgres !== undefined) return config;
+  const DATABASE_URL = await runningEmbeddedPostgres(join(config.dataDir, 'postgres'));
+  return DATABASE_URL === undefined ? config : loadConfig({ ...env, DATABASE_URL });
+}

@@ -1,0 +1,51 @@
+/** Rates of one process, in its memory. */
+import { gcra, type Decision } from './gcra.ts';
+import type { Charge, RateStore } from './rate-store.ts';
+
+export interface MemoryRatesOptions {
+  /** The most keys; past it the one that was taken of longest ago is forgotten. */
+  readonly entries: number;
+  /** In milliseconds. @default one that never goes back */
+  readonly now?: () => number;
+}
+
+export class MemoryRates implements RateStore {
+  readonly #entries: number;
+  readonly #now: () => number;
+  /** TATs; what was taken of last is last. */
+  readonly #tats = new Map<string, number>();
+
+  constructor({ entries, now = () => performance.now() }: MemoryRatesOptions) {
+    this.#entries = entries;
+    this.#now = now;
+  }
+
+  take(charges: readonly Charge[]): readonly Decision[] {
+    const now = this.#now();
+    const decisions = charges.map(({ key, rate, weight }) => gcra(this.#tats.get(key), now, rate, weight));
+    const isRefused = charges.some(({ weight }, at) => weight > 0 && !decisions[at]!.allowed);
+    charges.forEach(({ key, weight }, at) => {
+      const { allowed, tat } = decisions[at]!;
+      // Who is refused is kept as the latest too, or he would be forgotten before those who ask less.
+      if (weight > 0 && allowed !== isRefused) this.#keep(key, tat);
+    });
+    return decisions;
+  }
+
+  /** How many keys are kept. */
+  get size(): number {
+    return this.#tats.size;
+  }
+
+  close(): Promise<void> {
+    this.#tats.clear();
+    return Promise.resolve();
+  }
+
+  #keep(key: string, tat: number): void {
+    this.#tats.delete(key);
+    this.#tats.set(key, tat);
+    if (this.#tats.size <= this.#entries) return;
+    for (const [oldest] of this.#tats) return void this.#tats.delete(oldest);
+  }
+}

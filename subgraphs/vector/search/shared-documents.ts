@@ -1,0 +1,59 @@
+/**
+ * Searches that find, besides what is the caller's own, the documents that other projects shared with his. Each project's data is searched
+ * by itself, as its own, for the documents that were shared and nothing else, and only where there are any: what was revoked a moment ago is
+ * not looked for. Scores of one model compare across projects; what was made by another model is left out.
+ */
+import { CodedError } from '#subgraphs/shared/errors.ts';
+import type { ShareLookup } from '#subgraphs/shared/ports.ts';
+import { receivedBy, type Received } from '#subgraphs/shared/received-documents.ts';
+import type { RankedChunk, Ranking, StoreQuery, VectorDriver } from '../driver.ts';
+import { byScoreThenId } from './fusion.ts';
+
+/** What answers searches: a store, or this beside it. */
+export type Searchable = Pick<VectorDriver, 'search'>;
+
+/** @param shares what tells which documents were shared; undefined where nothing can be */
+export function searchingShared(driver: Searchable, shares: ShareLookup | undefined): Searchable {
+  if (shares === undefined) return driver;
+  const search: Searchable['search'] = async (context, queries) => {
+    const [own, received] = await Promise.all([driver.search(context, queries), receivedBy(context, shares)]);
+    if (received.length === 0) return own;
+    const found = await Promise.all(received.map((each) => searchIn(driver, each, queries)));
+    return own.map((ranking, index) =>
+      merged([ranking, ...found.map((rankings) => rankings[index]!)], queries[index]!),
+    );
+  };
+  return { search };
+}
+
+async function searchIn(
+  driver: Searchable,
+  { context, documentIds: shared }: Received,
+  queries: readonly StoreQuery[],
+): Promise<readonly Ranking<RankedChunk>[]> {
+  const narrowed = queries.map((query) => {
+    const { documentIds = [...shared] } = query.filter;
+    return { ...query, filter: { ...query.filter, documentIds: documentIds.filter((id) => shared.has(id)) } };
+  });
+  const asked = narrowed.filter(({ filter }) => filter.documentIds.length > 0);
+  const rankings = asked.length === 0 ? [] : await driver.search(context, asked).catch(unlessOtherModel(asked.length));
+  let next = 0;
+  return narrowed.map(({ filter }) => (filter.documentIds.length > 0 ? rankings[next++]! : NOTHING));
+}
+
+const NOTHING: Ranking<RankedChunk> = { items: [], approximate: false };
+
+const unlessOtherModel =
+  (count: number) =>
+  (error: unknown): readonly Ranking<RankedChunk>[] => {
+    if (error instanceof CodedError && error.code === 'CONFLICT') return Array.from({ length: count }, () => NOTHING);
+    throw error;
+  };
+
+const merged = (rankings: readonly Ranking<RankedChunk>[], { limit }: StoreQuery): Ranking<RankedChunk> => ({
+  items: rankings
+    .flatMap(({ items }) => items)
+    .sort(byScoreThenId)
+    .slice(0, limit),
+  approximate: rankings.some(({ approximate }) => approximate),
+});

@@ -1,0 +1,198 @@
+/** API keys from the operator's first one on: the command line, the public API, the subgraph apart, and what is told of them. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadConfig } from '#gateway/config/config.ts';
+import { startSubgraphServer } from '#gateway/subgraph-server.ts';
+import { createLogger } from '#gateway/telemetry/logger.ts';
+import { readApiKey } from '#subgraphs/shared/api-key.ts';
+import { keysCommand } from '#ops/keys/command.ts';
+import { cleanEnvironment } from '#tests/ops/program.ts';
+import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+import { WAYS_IN } from '#tests/gateway/ways-in.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const CREATE = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { secret key { id scopes createdBy } } }`;
+const REVOKE = `mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { revokedIds } }`;
+const LIST = '{ apiKeys { edges { node { id name prefix scopes createdBy revokedAt lastUsedAt } } } }';
+
+let server: TestServer;
+/** The operator's first key: everything of the tenant `acme`. */
+let root: string;
+/** That of another tenant. */
+let other: string;
+
+/** What a command writes, and its exit code. */
+async function keys(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [out, err]: [string[], string[]] = [[], []];
+  const env = { DATABASE_URL: server.databaseUrl, DATA_DIR: server.dataDir };
+  const code = await keysCommand(args, env, { out: (line) => void out.push(line), err: (line) => void err.push(line) });
+  return { code, stdout: out.map((line) => `${line}\n`).join(''), stderr: err.map((line) => `${line}\n`).join('') };
+}
+
+const ask = async (key: string, query: string, variables: Record<string, unknown> = {}, way = 'POST') =>
+  (await WAYS_IN[way]!(server.url, { query, variables }, way === 'WebSocket' ? `Bearer ${key}` : { 'x-api-key': key }))
+    .answer;
+const create = async (key: string, input: Record<string, unknown>, way?: string) =>
+  await ask(key, CREATE, { input: { name: 'an agent', ...input } }, way);
+
+beforeAll(async () => {
+  server = await startTestServer({ API_KEYS: 'only', ROLE_SCOPES: '*=documents:write' });
+  const first = async (tenant: string): Promise<string> =>
+    (await keys('create', '--tenant', tenant, '--name', 'root', '--scopes', '*')).stdout.trim();
+  [root, other] = await Promise.all([first('acme'), first('initech')]);
+});
+afterAll(async () => await server[Symbol.asyncDispose]());
+
+describe('on the command line', () => {
+  test('a key is written alone, and opens what it is for', async () => {
+    const { code, stdout, stderr } = await keys('create', '--tenant', 'globex', '--name', 'CI', '--days', '7');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^trk_[a-z0-9]{12}_[A-Za-z0-9_-]{54}\n$/);
+    expect(stderr).not.toContain(stdout.trim().slice(17));
+    const key = stdout.trim();
+    expect((await ask(key, '{ tenant { id } documents { totalCount } }')).data).toMatchObject({
+      tenant: { id: 'globex' },
+    });
+    const listed = await keys('list', '--tenant', 'globex');
+    expect(listed.stdout).toMatch(
+      new RegExp(`^key_\\w+  ${key.slice(0, 17)}…  globex  "CI"  reads only  made .* by system:operator`),
+    );
+    expect(listed.stdout.trim().split('\n')).toHaveLength(1);
+    expect(listed.stdout).not.toContain(key.slice(17));
+    // Whoever finds one somewhere need not know whose it is.
+    expect(await keys('revoke', key)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Revoked key_\w+ of globex/) as string,
+    });
+    const [now, all] = await Promise.all([keys('list'), keys('list', '--all')]);
+    expect(now.stdout).not.toContain('globex');
+    expect(all.stdout).toMatch(/globex.*revoked/);
+    for (const tenant of ['acme', 'initech']) expect(now.stdout).toContain(`  ${tenant}  `);
+  });
+
+  test('it is `npm run keys`, whose output is the key and nothing else', { timeout: 90_000 }, async () => {
+    const env = cleanEnvironment({ DATABASE_URL: server.databaseUrl, DATA_DIR: server.dataDir, LOG_LEVEL: 'trace' });
+    const args = ['run', '-s', 'keys', '--', 'create', '--tenant', 'hooli', '--name', 'x'];
+    const { stdout, stderr } = await promisify(execFile)('npm', args, { cwd: ROOT, env });
+    expect(stdout).toMatch(/^trk_[a-z0-9]{12}_[A-Za-z0-9_-]{54}\n$/);
+    expect(stderr).toContain('of hooli holds until');
+  });
+
+  test('what cannot be meant is refused, and why is told', async () => {
+    const refused = [
+      [['create', '--name', 'x'], 2, 'Usage'],
+      [['create', '--tenant', 'a', '--name', 'x', '--days', '99999'], 2, 'within 366 days'],
+      [['create', '--tenant', '../x', '--name', 'x'], 2, '--tenant takes'],
+      [['revoke', 'key_nobody'], 1, 'There is no such key.'],
+    ] as const;
+    await Promise.all(
+      refused.map(async ([args, code, told]) => {
+        expect(await keys(...args)).toEqual({ code, stdout: '', stderr: expect.stringContaining(told) as string });
+      }),
+    );
+  });
+});
+
+describe.each(['POST', 'server-sent events', 'multipart', 'WebSocket'])('by %s', (way) => {
+  test('a key makes a narrower one, none that is broader, and sees its own tenant’s alone', async () => {
+    const made = await create(root, { scopes: ['keys:write', 'keys:read', 'runs:work'] }, way);
+    expect(made.errors).toBeUndefined();
+    const { secret, key } = made.data.createApiKey;
+    // Not even what everybody is granted.
+    const broader = await create(secret, { scopes: ['documents:write'] }, way);
+    expect([broader.data, broader.errors![0]!.extensions['code']]).toEqual([{ createApiKey: null }, 'FORBIDDEN']);
+    expect(JSON.stringify(broader)).not.toContain(secret.slice(17));
+    const narrower = (await create(secret, { scopes: ['runs:work'] }, way)).data.createApiKey;
+    expect(narrower.key).toMatchObject({ scopes: ['runs:work'], createdBy: key.id });
+    for (const [query, variables] of [
+      [CREATE, { input: { name: 'x' } }],
+      [LIST, {}],
+      [REVOKE, { id: key.id }],
+    ] as const)
+      expect((await ask(narrower.secret, query, variables, way)).errors![0]!.extensions['code']).toBe('FORBIDDEN');
+    const listed = (await ask(secret, LIST, {}, way)).data.apiKeys.edges.map(
+      (edge: { node: { id: string } }) => edge.node.id,
+    );
+    expect(listed).toContain(narrower.key.id);
+
+    expect((await ask(other, REVOKE, { id: key.id }, way)).errors![0]!.extensions['code']).toBe('NOT_FOUND');
+    expect(JSON.stringify(await ask(other, LIST, {}, way))).not.toContain(key.id);
+    expect((await ask(root, REVOKE, { id: key.id }, way)).data.revokeApiKey.revokedIds.sort()).toEqual(
+      [key.id, narrower.key.id].sort(),
+    );
+  });
+});
+
+test('by MCP a key reads, and makes none', async () => {
+  expect((await ask(root, LIST, {}, 'MCP')).errors).toBeUndefined();
+  expect((await create(root, {}, 'MCP')).errors![0]!.extensions['code']).toBe('FORBIDDEN');
+});
+
+test('whose keys are is nothing that the public API tells', async () => {
+  const { data } = await ask(root, '{ __schema { types { name } queryType { fields { name } } } }');
+  const names = JSON.stringify(data);
+  for (const hidden of ['verifiedApiKeys', 'PresentedApiKeyInput', 'VerifiedApiKey', 'hash', 'digest'])
+    expect(names).not.toContain(`"${hidden}"`);
+  const answer = await ask(root, '{ verifiedApiKeys(keys: []) { id } }');
+  expect(answer.errors![0]!.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED');
+});
+
+test('a secret is in the answer that shows it, and nowhere else', async () => {
+  const { secret } = (await create(root, { scopes: ['audit:read', 'keys:read', 'keys:write'] })).data.createApiKey;
+  const { digest } = readApiKey(secret)!;
+  const answers = [
+    await ask(secret, LIST),
+    await ask(secret, '{ auditEntries { edges { node { action actor details } } } }'),
+    await ask(secret, `{ nothing(key: "x") }`),
+    await ask(secret, '{ documents { totalCount } }', {}, 'MCP'),
+    await create(secret, { scopes: ['x'] }),
+    await ask(`${secret}x`, '{ documents { totalCount } }').catch((error: Error) => ({ message: error.message })),
+    await (await fetch(`${server.url}/graphql`, { method: 'PUT', headers: { 'x-api-key': secret } })).text(),
+    await (await fetch(`${server.url}/health/ready`, { headers: { 'x-api-key': secret } })).text(),
+  ];
+  const told = JSON.stringify(answers);
+  for (const canary of [secret.slice(17), digest]) expect(told).not.toContain(canary);
+});
+
+test('where the relational subgraph runs apart, it is asked there', async () => {
+  const env = {
+    DATABASE_URL: server.databaseUrl,
+    DATA_DIR: server.dataDir,
+    API_KEYS: 'only',
+    PORT: '0',
+    LOG_LEVEL: 'error',
+  };
+  const apart = await startSubgraphServer('relational', loadConfig(env), createLogger({ level: 'error' }));
+  try {
+    await using gateway = await startTestServer({
+      ...env,
+      INTERNAL_TOKEN_SECRET_FILE: `${server.dataDir}/keys/internal-token`,
+      SUBGRAPH_RELATIONAL_URL: `${apart.url}/graphql`,
+    });
+    const asked = async (key: string) =>
+      (await WAYS_IN['POST']!(gateway.url, { query: '{ tenant { id } }' }, `Bearer ${key}`)).answer;
+    expect((await asked(root)).data).toEqual({ tenant: { id: 'acme' } });
+    expect((await asked(`${root.slice(0, -1)}!`)).errors![0]!.extensions['code']).toBe('UNAUTHENTICATED');
+    const { secret, key } = (await create(root, {})).data.createApiKey;
+    expect((await asked(secret)).data).toEqual({ tenant: { id: 'acme' } });
+    await ask(root, REVOKE, { id: key.id });
+    await expect
+      .poll(async () => (await asked(secret)).errors?.[0]?.extensions['code'], { timeout: 10_000 })
+      .toBe('UNAUTHENTICATED');
+    // Nobody but the gateway may ask it.
+    const direct = await fetch(`${apart.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': root, authorization: `Bearer ${root}` },
+      body: JSON.stringify({ query: '{ tenant { id } }' }),
+    });
+    expect(direct.status).toBe(401);
+    await apart.close();
+    await expect
+      .poll(async () => (await asked(root)).errors?.[0]?.extensions['code'], { timeout: 10_000 })
+      .toBe('STORE_UNAVAILABLE');
+  } finally {
+    await apart.close();
+  }
+});

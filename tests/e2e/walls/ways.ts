@@ -1,0 +1,189 @@
+/**
+ * How each field is asked: with a tenant's ids in every argument, by whoever. A field that has no arguments needs no
+ * line here, and one of a schema that grows is asked without any; what must be given is found by `SchemaWalk.arguments`.
+ */
+import type { ArgumentTexts } from './schema-walk.ts';
+import type { World } from './world.ts';
+
+const literal = (value: unknown): string => JSON.stringify(value);
+
+/** Arguments of the fields that operations begin with, by name: one text for each time that it is asked. */
+export type RootArguments = Readonly<Record<string, readonly string[]>>;
+
+/** Asking for pages: everything, what has one of the ids, and what comes behind a cursor. */
+function pages(where: string, order: string, cursor: string | undefined): string[] {
+  return [
+    '',
+    `(where: ${where}, first: 20${order === '' ? '' : `, orderBy: [{ field: ${order}, direction: ASC }]`})`,
+    ...after(cursor, 'first: 20, '),
+  ];
+}
+
+const after = (cursor: string | undefined, beside = ''): string[] =>
+  cursor === undefined ? [] : [`(${beside}after: ${literal(cursor)})`];
+
+/** Reading. @param cursors the first of each page that the tenant has seen, by coordinate */
+export function readingArguments(w: World, cursors: ReadonlyMap<string, string>): RootArguments {
+  const ids = (...list: string[]): string =>
+    `{ or: [{ id: { eq: ${literal(list[0])} } }, { id: { in: ${literal(list)} } }, { id: { not: { eq: "x" } } }] }`;
+  const cursor = (field: string): string | undefined => cursors.get(field);
+  const prompt = `(input: { messages: [{ role: USER, content: "What is kept?" }], maxTokens: 50 })`;
+  const all = `{ or: [{ id: { in: ${literal(w.entities)} } }, { name: { startsWith: ${literal(w.name)} } }, { id: { not: { eq: "x" } } }] }`;
+  return {
+    agent: [`(id: ${literal(w.agent)})`],
+    agents: pages(ids(w.agent), 'NAME', cursor('agents')),
+    document: [`(id: ${literal(w.documents[0])})`],
+    documents: pages(ids(...w.documents), 'TITLE', cursor('documents')),
+    chunk: [`(id: ${literal(w.chunk)})`],
+    memoryFact: [`(id: ${literal(w.fact)})`],
+    memoryFacts: pages(
+      `{ or: [{ agentId: { eq: ${literal(w.agent)} } }, { key: { startsWith: ${literal(w.name)} } }, { id: { eq: ${literal(w.fact)} } }] }`,
+      'KEY',
+      cursor('memoryFacts'),
+    ),
+    artifact: [`(id: ${literal(w.artifact)})`],
+    artifacts: pages(
+      `{ or: [{ runId: { eq: ${literal(w.run)} } }, { id: { eq: ${literal(w.artifact)} } }] }`,
+      'PATH',
+      cursor('artifacts'),
+    ),
+    usageRecords: pages(ids(w.usage), 'CREATED_AT', cursor('usageRecords')),
+    auditEntries: pages(
+      `{ or: [{ subjectId: { in: ${literal([w.agent, w.run, ...w.documents])} } }, { id: { eq: ${literal(w.audit)} } }] }`,
+      'CREATED_AT',
+      cursor('auditEntries'),
+    ),
+    apiKeys: pages(ids(w.apiKey), 'NAME', cursor('apiKeys')),
+    shares: pages(
+      `{ or: [{ documentId: { in: ${literal(w.documents)} } }, { agentId: { eq: ${literal(w.agent)} } }, { id: { eq: ${literal(w.share)} } }] }`,
+      'CREATED_AT',
+      cursor('shares'),
+    ),
+    entity: [`(id: ${literal(w.entities[0])})`],
+    entities: pages(all, '', cursor('entities')),
+    shortestPath: [
+      `(from: ${literal(w.entities[0])}, to: ${literal(w.entities[1])}, types: ["KNOWS"], direction: BOTH, maxDepth: 3)`,
+    ],
+    object: [`(key: ${literal(w.objectKey)})`],
+    objects: ['', `(prefix: ${literal(w.name)}, first: 20)`, ...after(cursor('objects'), 'first: 20, ')],
+    embed: ['(input: ["What is kept?"])'],
+    generate: [prompt],
+    generateStream: [prompt],
+    rerank: ['(query: "what is kept", documents: ["what is kept", "nothing"], first: 2)'],
+    run: [`(id: ${literal(w.run)})`, `(id: ${literal(w.failedRun)})`, `(id: ${literal(w.openRuns[0]!.id)})`],
+    runs: pages(
+      `{ or: [{ agentId: { eq: ${literal(w.agent)} } }, { status: { eq: QUEUED } }] }`,
+      'CREATED_AT',
+      cursor('runs'),
+    ),
+    search: [
+      '(query: "kept between us")',
+      `(query: "kept between us", mode: KEYWORD, where: { documentId: { in: ${literal(w.documents)} } }, first: 5)`,
+      ...['VECTOR', 'HYBRID'].map(
+        (mode) =>
+          `(query: "kept between us", mode: ${mode}, where: { documentId: { eq: ${literal(w.documents[0])} } }, first: 5)`,
+      ),
+      ...after(cursor('search'), 'query: "kept between us", '),
+    ],
+    runEvents: [`(runId: ${literal(w.run)})`, `(runId: ${literal(w.run)}, after: "3", types: [CUSTOM, RUN_FINISHED])`],
+    tenantEvents: [`(agentId: ${literal(w.agent)}, types: [CUSTOM, RUN_FINISHED])`, ...after(cursor('tenantEvents'))],
+  };
+}
+
+const NESTED: Readonly<Record<string, readonly string[]>> = {
+  'Document.entities': ['(first: 5, kinds: ["thing"])'],
+  'Document.summary': ['(maxSentences: 2)', '(method: MODEL)'],
+  'Entity.neighbors': ['(types: ["KNOWS"], direction: BOTH, depth: 2, first: 5)'],
+  'Entity.relations': ['(direction: BOTH, types: ["KNOWS"], first: 5)'],
+  'Run.events': ['(first: 100)', '(first: 5, types: [CUSTOM])'],
+  'StoredObject.downloadUrl': ['(expiresIn: 60)'],
+  'StoredObject.text': ['(maxBytes: 1000)'],
+};
+
+/** Those of all other fields. */
+export const nestedArguments: ArgumentTexts = (coordinate) => NESTED[coordinate] ?? [];
+
+/**
+ * Changing everything that a world has.
+ * @param word what the texts that are written have
+ */
+export function changingArguments(w: World, word: string): RootArguments {
+  const input = (fields: string): string => `(input: { ${fields} })`;
+  const [append, finish, cancel, beat] = w.openRuns as [Run, Run, Run, Run];
+  const document = (number: number): string =>
+    `title: ${literal(word)}, source: ${literal(`${w.name}/${number}.md`)}, mediaType: "text/markdown", text: ${literal(`${word} wrote this.`)},
+      metadata: { word: ${literal(word)} }, entities: [{ name: ${literal(`${w.name} one`)}, kind: "thing", properties: { by: ${literal(word)} } }]`;
+  return {
+    createAgent: [input(`name: ${literal(`${w.name} agent of ${word}`)}, instructions: ${literal(word)}`)],
+    updateAgent: [input(`id: ${literal(w.agent)}, description: ${literal(word)}`)],
+    rememberFact: [
+      input(`key: ${literal(`${w.name} key`)}, value: ${literal(word)}`),
+      input(`key: ${literal(`${w.name} key`)}, value: ${literal(word)}, agentId: ${literal(w.agent)}`),
+    ],
+    createArtifact: [
+      input(
+        `runId: ${literal(w.run)}, path: ${literal(word)}, contentType: "text/plain", fileKey: ${literal(w.objectKey)}`,
+      ),
+    ],
+    recordUsage: [
+      input(`operation: EMBED, provider: ${literal(word)}, model: ${literal(word)}, inputTokens: 1, outputTokens: 1`),
+    ],
+    createApiKey: [input(`name: ${literal(word)}, scopes: ["runs:work"]`)],
+    requestUpload: [
+      input(`key: ${literal(`${w.objectKey}.upload`)}, contentType: "text/plain", sizeBytes: 5, expiresIn: 60`),
+      input(`key: ${literal(w.objectKey)}, contentType: "text/plain", sizeBytes: 5, expiresIn: 60`),
+    ],
+    upsertEntities: [
+      input(`entities: [{ name: ${literal(`${w.name} one`)}, kind: "thing", properties: { by: ${literal(word)} } }]`),
+    ],
+    upsertRelations: [
+      input(
+        `relations: [{ from: { id: ${literal(w.entities[0])} }, to: { id: ${literal(w.entities[1])} }, type: "KNOWS", properties: { by: ${literal(word)} } }]`,
+      ),
+    ],
+    upsertVectors: [
+      input(
+        `items: [{ chunkId: ${literal(w.chunk)}, documentId: ${literal(w.documents[0])}, text: "kept between us", metadata: { by: ${literal(word)} } }]`,
+      ),
+    ],
+    startRun: [
+      input(`agentId: ${literal(w.agent)}, threadId: ${literal(`${w.name} thread`)}, input: { by: ${literal(word)} }`),
+      input(
+        `agentId: ${literal(w.agent)}, idempotencyKey: ${literal(w.idempotencyKey)}, input: { word: ${literal(word)} }`,
+      ),
+    ],
+    claimRun: [input(`agentId: ${literal(w.agent)}, leaseSeconds: 60`)],
+    heartbeatRun: [input(`runId: ${literal(beat.id)}, token: ${literal(beat.token)}`)],
+    appendRunEvents: [
+      input(
+        `runId: ${literal(append.id)}, token: ${literal(append.token)}, idempotencyKey: ${literal(w.idempotencyKey)},
+          events: [{ type: CUSTOM, payload: { name: ${literal(word)}, value: 1 } }]`,
+      ),
+    ],
+    finishRun: [
+      input(`runId: ${literal(finish.id)}, token: ${literal(finish.token)}, output: { by: ${literal(word)} }`),
+    ],
+    cancelRun: [input(`runId: ${literal(cancel.id)}, reason: ${literal(word)}`)],
+    deleteVectors: [input(`chunkIds: [${literal(w.chunk)}]`)],
+    upsertDocument: [input(document(1))],
+    upsertDocuments: [input(`documents: [{ ${document(2)} }]`)],
+    putObject: [
+      input(`key: ${literal(w.objectKey)}, contentType: "text/plain", content: ${literal(word)}, encoding: UTF8`),
+    ],
+    shareDocument: [
+      input(`id: ${literal(w.documents[0])}, project: "green", everyProject: false, expiresAt: "2100-01-01T00:00:00Z"`),
+    ],
+    shareAgent: [input(`id: ${literal(w.agent)}, project: "yellow"`)],
+    // What takes away comes last.
+    revokeShare: [input(`id: ${literal(w.share)}`)],
+    revokeApiKey: [input(`id: ${literal(w.apiKey)}`)],
+    forgetFact: [input(`id: ${literal(w.fact)}`)],
+    deleteRelations: [input(`ids: [${literal(w.relation)}]`)],
+    deleteEntities: [input(`ids: ${literal(w.entities)}`)],
+    deleteObject: [input(`key: ${literal(w.objectKey)}`)],
+    deleteDocument: [input(`id: ${literal(w.documents[0])}`)],
+    deleteAgent: [input(`id: ${literal(w.agent)}`)],
+  };
+}
+
+type Run = World['openRuns'][number];
