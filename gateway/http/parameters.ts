@@ -9,9 +9,25 @@ import type { JsonLimits } from './json-bounds.ts';
  * @throws CodedError `BAD_USER_INPUT`, `PAYLOAD_TOO_LARGE` or `REQUEST_TIMEOUT`
  */
 export const requestParameters = async (request: IncomingMessage, limits: BodyLimits): Promise<unknown> =>
-  request.method === 'POST' ? await bodyParameters(request, limits) : queryParameters(request.url!, limits);
+  request.method === 'POST' ? await bodyParameters(request, limits) : queryParameters(request, limits);
 
-function queryParameters(url: string, limits: JsonLimits): Record<string, unknown> {
+const JSON_TYPES: readonly string[] = ['application/json', 'application/graphql+json'];
+
+const typeOf = ({ headers }: IncomingMessage): string =>
+  (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+
+const notAccepted = (type: string, hint: string): CodedError =>
+  new CodedError(
+    'BAD_USER_INPUT',
+    `The content type ${type === '' ? '(none)' : JSON.stringify(type.slice(0, 100))} is not accepted.`,
+    { hint, extensions: { http: { status: 415 } } },
+  );
+
+function queryParameters(request: IncomingMessage, limits: JsonLimits): Record<string, unknown> {
+  const type = typeOf(request);
+  // A browser has had pages of any origin send such types without asking (GHSA-hff2-gcpx-8f4p); clients have no use for them.
+  if (type !== '' && !JSON_TYPES.includes(type)) throw notAccepted(type, 'Send a `GET` without `content-type`.');
+  const url = request.url!;
   const parameters = new URL(url, 'http://localhost').searchParams;
   // URLSearchParams puts U+FFFD in the place of bytes that are not UTF-8.
   if (/%(?![0-9a-f]{2})/i.test(url)) throw badUserInput('The query string is not well encoded.');
@@ -34,18 +50,11 @@ function queryParameters(url: string, limits: JsonLimits): Record<string, unknow
 }
 
 async function bodyParameters(request: IncomingMessage, limits: BodyLimits): Promise<unknown> {
-  const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
-  if (type !== 'application/json' && type !== 'application/graphql+json' && type !== 'application/graphql') {
+  const type = typeOf(request);
+  if (!JSON_TYPES.includes(type) && type !== 'application/graphql') {
     // A form or a text is what a page of any origin may send without asking (no CORS preflight).
     request.resume();
-    throw new CodedError(
-      'BAD_USER_INPUT',
-      `The content type ${type === '' ? '(none)' : JSON.stringify(type.slice(0, 100))} is not accepted.`,
-      {
-        hint: 'Send `content-type: application/json`.',
-        extensions: { http: { status: 415 } },
-      },
-    );
+    throw notAccepted(type, 'Send `content-type: application/json`.');
   }
   const text = decodeUtf8(await readBody(request, limits));
   return type === 'application/graphql' ? { query: text } : parseJson(text, limits);

@@ -24,9 +24,10 @@ export function boundBuffer(
   };
   const send = socket.send.bind(socket) as (...parts: unknown[]) => void;
   socket.send = ((...parts: unknown[]) => {
-    if (mayWrite()) return send(...parts);
-    const done = parts.at(-1);
-    if (typeof done === 'function') (done as () => void)();
+    const done = typeof parts.at(-1) === 'function' ? (parts.pop() as () => void) : undefined;
+    if (!mayWrite()) return done?.();
+    // What cannot be written says that the client has gone, as `close` does; graphql-ws would take it for a fault of ours.
+    return done === undefined ? send(...parts) : send(...parts, () => done());
   }) as typeof socket.send;
   return mayWrite;
 }

@@ -41,6 +41,16 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
     unit: 'times',
     default: 3,
   },
+  turnMemoryMs: {
+    what: 'After how long the turns that a tenant had weigh half: who had least of late has the next one.',
+    unit: 'ms',
+    default: 1_000,
+  },
+  turnTenants: {
+    what: 'Of how many tenants it is kept how long their turns were of late; who is forgotten had none.',
+    unit: 'tenants',
+    default: 1_000,
+  },
   idleRoundMs: {
     what: 'How long a round of the event loop takes at the most in which nobody had anything to do: then the next turn is given at once.',
     unit: 'ms',

@@ -51,14 +51,41 @@ interface Waiting {
   readonly began: number;
 }
 
-/** Who waits, by key, the oldest first; the keys in the order in which they come to their turns. */
+/** Who waits, by key, the oldest first; the keys in the order in which they had their last turn. */
 const waiting = new Map<string, Waiting[]>();
 let armed = false;
 
+/** How long each key had turns of late, in milliseconds, and when that was noted; those noted last at the end. */
+const had = new Map<string, { readonly ms: number; readonly at: number }>();
+
+/** What a key had weighs half after each `SHARED.turnMemoryMs`. */
+function hadOfLate(key: string, now: number): number {
+  const noted = had.get(key);
+  return noted === undefined ? 0 : noted.ms * 2 ** ((noted.at - now) / SHARED.turnMemoryMs);
+}
+
+function note(key: string, ms: number, now: number): void {
+  const sum = hadOfLate(key, now) + ms;
+  had.delete(key);
+  had.set(key, { ms: sum, at: now });
+  if (had.size > SHARED.turnTenants) had.delete(had.keys().next().value!);
+}
+
+/** Who has had least; of several, who has waited for longest. */
+function nextKey(): string {
+  const now = performance.now();
+  let [next, least] = ['', Infinity];
+  for (const key of waiting.keys()) {
+    const ms = hadOfLate(key, now);
+    if (ms < least) [next, least] = [key, ms];
+  }
+  return next;
+}
+
 /**
  * Resolves when it is the caller's turn. One turn is given in a round of the event loop, so that timers and sockets are
- * seen to between any two, and in rotation between tenants, so that who asks for much waits for himself. Of one tenant,
- * the work that began first goes first: what is nearly done is not kept, with all that it holds, for what has just begun.
+ * seen to between any two, and to the tenant who has had least of late, so that who asks for much waits for himself, and
+ * who asks for little for one turn, however many he needs. Of one tenant, the work that began first goes first: what is nearly done is not kept, with all that it holds, for what has just begun.
  * After a turn the others have three times as long as it took, where there is so much for them to do.
  * @param tenantId who works; the projects of a tenant share its turns
  * @param began when the work began of which this is a part, by `performance.now()` @default now
@@ -81,6 +108,8 @@ export function nextTurn(tenantId: string, began = performance.now()): Promise<v
 
 /** Whether somebody has the turn that was given last. */
 let isTurn = false;
+/** Who had the last turn. */
+let turnOf = '';
 /** When the last turn began and ended, and the last round of the event loop. */
 let turnBegan = 0;
 let turnEnded = 0;
@@ -93,15 +122,16 @@ function arm(): void {
 }
 
 function give(): void {
-  const [next] = waiting;
-  if (next === undefined) return;
-  const [key, queue] = next;
+  if (waiting.size === 0) return;
+  const key = nextKey();
+  const queue = waiting.get(key)!;
   const { resume } = queue.shift()!;
-  // To the end of the rotation.
+  // Behind those who have had as little.
   waiting.delete(key);
   if (queue.length > 0) waiting.set(key, queue);
   began = undefined;
   isTurn = true;
+  turnOf = key;
   turnBegan = performance.now();
   resume();
 }
@@ -109,6 +139,7 @@ function give(): void {
 function rest(): void {
   isTurn = false;
   turnEnded = roundBegan = performance.now();
+  note(turnOf, turnEnded - turnBegan, turnEnded);
   if (waiting.size === 0) armed = false;
   else setImmediate(look);
 }

@@ -2,7 +2,6 @@
  * Faults that others published, tried here by the names of their advisories, on every way in that they could come by.
  * Those of protected fields (GHSA-mx7m-j9xf-62hw, GHSA-m8jr-fxqx-8xx6, GHSA-x33c-7c2v-mrj9, GHSA-g8jh-vg5j-4h3f) are in
  * `tests/engine/authorization.test.ts`; equal fetches of remote subgraphs in `tests/engine/remote-client.test.ts`.
- * GHSA-hff2-gcpx-8f4p is not here: what it says could not be found.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -243,6 +242,33 @@ describe.each(['CVE-2026-35577', 'GHSA-89vp-x53w-74fx'])(
     });
   },
 );
+
+describe('GHSA-hff2-gcpx-8f4p: a GET of a type that a browser’s fault lets any page send', () => {
+  const ask = (headers: Record<string, string>, method = 'GET') =>
+    http(it.url, '/graphql?query={books{title}}', method, { ...headers, authorization: bearers[0]! });
+
+  test.each([
+    'message/http',
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'Message/External-Body; x="application/json"',
+    'application/json, message/http',
+    'multipart/form-data; boundary=x',
+  ])('%s is refused', async (type) => {
+    const { status, text } = await ask({ 'content-type': type });
+    expect([status, codes(JSON.parse(text) as GraphqlAnswer)]).toEqual([415, ['BAD_USER_INPUT']]);
+    expect((await ask({ 'content-type': type }, 'HEAD')).status).toBe(415);
+  });
+
+  test.each([
+    {},
+    { 'content-type': '' },
+    { 'content-type': 'application/json' },
+    { 'content-type': 'Application/JSON; charset=utf-8' },
+  ] as Record<string, string>[])('%j is answered', async (headers) => {
+    expect(await ask(headers)).toMatchObject({ status: 200, text: expect.stringContaining('Left Hand') });
+  });
+});
 
 describe('two of the same', () => {
   test.each([

@@ -18,9 +18,16 @@ import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { federate, type Federation } from '#tests/engine/federation.ts';
 import { http, openSocket } from './ways-in.ts';
 
-/** Takes turns of so long each, on a clock that only work moves. @returns the names in the order of the turns, each with how many rounds of other work came before it */
-async function takeTurns(names: readonly string[], turnMs: number, otherMs: number): Promise<[string, number][]> {
-  let now = 0;
+let times = 0;
+
+/** Takes turns of so long each (of each tenant, by its letter), on a clock that only work moves. @returns the names in the order of the turns, each with how many rounds of other work came before it */
+async function takeTurns(
+  names: readonly string[],
+  turnMs: number | Record<string, number>,
+  otherMs: number,
+): Promise<[string, number][]> {
+  // Behind what other tests had.
+  let now = performance.now() + 3_600_000 * ++times;
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
   try {
     const order: [string, number][] = [];
@@ -30,7 +37,7 @@ async function takeTurns(names: readonly string[], turnMs: number, otherMs: numb
         await nextTurn(name[0]!);
         order.push([name, rounds]);
         rounds = 0;
-        now += turnMs;
+        now += typeof turnMs === 'number' ? turnMs : turnMs[name[0]!]!;
       }),
     );
     while (order.length < names.length) {
@@ -49,6 +56,11 @@ test('turns go round between tenants, with other work between any two', async ()
   const order = await takeTurns(['h0', 'h1', 'h2', 'h3', 'g0', 'g1'], 1, 0);
   expect(order.map(([name]) => name)).toEqual(['h0', 'g0', 'h1', 'g1', 'h2', 'h3']);
   for (const [, rounds] of order.slice(1)) expect(rounds).toBeGreaterThan(0);
+});
+
+test('who had least of late goes first, with all that he needs', async () => {
+  const order = await takeTurns(['h0', 'h1', 'h2', 'g0', 'g1', 'g2', 'i0'], { h: 8, g: 2, i: 1 }, 0);
+  expect(order.map(([name]) => name)).toEqual(['h0', 'g0', 'i0', 'g1', 'g2', 'h1', 'h2']);
 });
 
 test('while others have work, they have three times as long as a turn took', async () => {

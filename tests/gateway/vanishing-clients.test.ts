@@ -1,6 +1,7 @@
 /** Clients that go away in the middle of what they are sent: nobody's fault, and nothing that a server's log is full of. */
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestServer, type TestServer } from './fixture.ts';
@@ -67,4 +68,21 @@ test.each(Object.keys(FOLLOWERS))('over %s', async (transport) => {
   expect(unhandled).toEqual([]);
   expect(told.mock.calls).toEqual([]);
   expect(it.log.filter((line) => /"level":(50|40|"error"|"warn")/.test(line))).toEqual([]);
+});
+
+test('while it is told something over a WebSocket', async () => {
+  const told = vi.spyOn(console, 'error');
+  for (let round = 0; round < 20; round += 1) {
+    const socket = new WebSocket(`${it.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+    await once(socket, 'open');
+    const { _socket: connection } = socket as unknown as { _socket: Socket };
+    socket.send('{"type":"connection_init"}');
+    for (let ping = 0; ping < 50; ping += 1) socket.send('{"type":"ping"}');
+    // Its last bytes have left it, and the answers to them find nobody.
+    await new Promise<void>((resolve) => socket.send('{"type":"ping"}', () => resolve()));
+    connection.resetAndDestroy();
+    await once(socket, 'close');
+  }
+  expect((await it.post({ query: '{ book(id: "1") { id } }' })).json).toEqual({ data: { book: { id: '1' } } });
+  expect(told.mock.calls).toEqual([]);
 });
