@@ -1,7 +1,6 @@
 /**
  * Tokens that say nothing by themselves: the issuer is asked what they stand for (OAuth 2.0 Token Introspection, RFC 7662).
  */
-import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Pool } from 'undici';
 import type { Principal } from '#subgraphs/shared/context.ts';
@@ -12,6 +11,7 @@ import { checkType } from './access-token-type.ts';
 import { unauthenticated } from './authenticator.ts';
 import { principalOf, type ClaimPaths, type Claims } from './claims.ts';
 import type { IssuerMetadata } from './issuer-metadata.ts';
+import { tokenHash } from './token-hash.ts';
 
 /** Bounds are said in `AUTH` (gateway/bounds/auth.ts), with their defaults. */
 export interface IntrospectionOptions extends ClaimPaths, Partial<BoundValues<typeof AUTH>> {
@@ -65,7 +65,7 @@ export function introspection(options: IntrospectionOptions): Introspection {
   return {
     async principal(token) {
       if (token.length > AUTH.introspectedCharacters) throw notValid();
-      const key = createHash('sha256').update(token).digest('base64');
+      const key = tokenHash(token);
       const principal = current(known.get(key));
       if (principal !== undefined) return principal;
       const refusal = current(refused.get(key));

@@ -2,14 +2,7 @@
  * Access tokens of an OpenID Connect issuer: JSON Web Tokens (RFC 9068), verified with the keys that it publishes, and
  * others, about which it is asked.
  */
-import {
-  createRemoteJWKSet,
-  decodeProtectedHeader,
-  errors,
-  jwtVerify,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-} from 'jose';
+import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { CodedError, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
@@ -18,6 +11,7 @@ import { EndedToken, bearerToken, unauthenticated, type Authenticator } from './
 import { principalOf, type ClaimPaths } from './claims.ts';
 import { introspection } from './introspection.ts';
 import { issuerMetadata } from './issuer-metadata.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 /** Bounds are said in `AUTH` (gateway/bounds/auth.ts), with their defaults. */
 export interface OidcOptions extends ClaimPaths, Partial<BoundValues<typeof AUTH>> {
@@ -64,8 +58,9 @@ export function oidcAuthenticator(options: OidcOptions): OidcAuthenticator {
   const metadata = issuerMetadata(options.issuer, timeoutMs);
   const { introspection: asked } = options;
   const introspected = asked === undefined ? undefined : introspection({ ...options, ...asked, metadata });
-  let keys: JWTVerifyGetKey | undefined;
-  const issuerKeys = async (): Promise<JWTVerifyGetKey> => {
+  const verifiedTokens = new VerifiedTokens(options.verifiedTokens ?? AUTH.verifiedTokens, options.clockSkewSeconds);
+  let keys: ReturnType<typeof createRemoteJWKSet> | undefined;
+  const issuerKeys = async (): Promise<NonNullable<typeof keys>> => {
     const { jwksUri } = await metadata();
     return (keys ??= createRemoteJWKSet(new URL(jwksUri), {
       timeoutDuration: timeoutMs,
@@ -79,21 +74,25 @@ export function oidcAuthenticator(options: OidcOptions): OidcAuthenticator {
       const token = bearerToken(authorization);
       if (introspected !== undefined && (asked!.tokens === 'all' || !isSigned(token)))
         return await introspected.principal(token);
-      let payload: JWTPayload;
       try {
-        const verified = await jwtVerify(token, await issuerKeys(), {
+        const currentKey = await issuerKeys();
+        const known = await verifiedTokens.principal(token, currentKey);
+        if (known !== undefined) return known;
+        const verified = await jwtVerify(token, currentKey, {
           issuer: options.issuer,
           audience: options.audience,
           algorithms: ALGORITHMS,
           clockTolerance: options.clockSkewSeconds,
           requiredClaims: ['sub', 'exp'],
         });
-        checkType(verified.protectedHeader.typ, verified.payload);
-        payload = verified.payload;
+        const { protectedHeader, payload } = verified;
+        checkType(protectedHeader.typ, payload);
+        const principal = principalOf(payload, options, (payload.exp! + options.clockSkewSeconds) * 1_000);
+        verifiedTokens.keep(token, principal, verified);
+        return principal;
       } catch (error) {
         throw endedToken(error, options) ?? toAuthenticationError(error);
       }
-      return principalOf(payload, options, (payload.exp! + options.clockSkewSeconds) * 1_000);
     },
     close: async () => await introspected?.close(),
   };

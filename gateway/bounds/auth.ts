@@ -43,6 +43,14 @@ export const AUTH = bounds('gateway/auth', 'auth', {
     min: 1_000,
     max: 86_400_000,
   },
+  verifiedTokens: {
+    what: 'The most access tokens of which it is kept, by their hashes, that their signatures hold: for their time, and while the key is published.',
+    unit: 'tokens',
+    default: 10_000,
+    variable: 'OIDC_VERIFIED_TOKENS',
+    min: 1,
+    max: 1_000_000,
+  },
   introspectionCacheMs: {
     what: 'How long what the issuer said of a token is taken for current, and so how long one that it has revoked still opens anything.',
     unit: 'ms',

@@ -21,15 +21,16 @@ export interface Issuer extends AsyncDisposable {
   metadata: Record<string, unknown>;
   /** The last questions about tokens, as forms. */
   readonly questions: URLSearchParams[];
-  /** Signs with another key from now on; the one before is published no longer. */
-  rotate(): Promise<void>;
+  /** Signs with another key from now on; the one before is published no longer. @param options.kid its name @default a new one */
+  rotate(options?: { kid: string }): Promise<void>;
 }
 
 export async function startIssuer(): Promise<Issuer> {
   let generation = 0;
+  let name = 'k0';
   let { publicKey, privateKey } = await generateKeyPair('ES256');
   const foreign = await generateKeyPair('ES256');
-  const published = async () => ({ ...(await exportJWK(publicKey)), kid: `k${generation}`, alg: 'ES256', use: 'sig' });
+  const published = async () => ({ ...(await exportJWK(publicKey)), kid: name, alg: 'ES256', use: 'sig' });
   let jwk = await published();
   const fetched = new Map<string, number>();
   const server = createServer((request, response) => {
@@ -73,12 +74,13 @@ export async function startIssuer(): Promise<Issuer> {
     opaque: new Map(),
     metadata: {},
     questions: [],
-    async rotate() {
+    async rotate({ kid } = { kid: `k${generation + 1}` }) {
       generation += 1;
+      name = kid;
       ({ publicKey, privateKey } = await generateKeyPair('ES256'));
       jwk = await published();
     },
-    token: (claims, { expiresInSeconds = 300, foreignKey = false, typ, kid = `k${generation}` } = {}) =>
+    token: (claims, { expiresInSeconds = 300, foreignKey = false, typ, kid = name } = {}) =>
       new SignJWT({ iss: issuer.url, aud: 'tributary', sub: 'alice', ...claims })
         .setProtectedHeader({ alg: 'ES256', kid, ...(typ === undefined ? {} : { typ }) })
         .setIssuedAt()
