@@ -3,91 +3,105 @@
  * `upsertDocument`. Running it again completes an interrupted run; documents that have not changed are left as they
  * are.
  *
- * Exit codes: 0 all recorded, 1 some skipped (each is named), 2 nothing could be done.
+ * Exit codes: 0 all recorded, 1 some could not be (each is named), 2 nothing could be done.
  */
 import { parseArgs } from 'node:util';
-import { UPSERT_DOCUMENT, type DocumentInput } from './ingest/document-input.ts';
-import { folderDocuments } from './ingest/folder.ts';
 import { showProgress } from './bootstrap/progress.mjs';
-import { FatalIngestError, ingest } from './ingest/run.ts';
-import { INGEST } from './ingest/bounds.ts';
+import { FolderIngestion, type FolderReport } from './ingest/folder-ingestion.ts';
+import { lookThrough, type Folder } from './ingest/folder.ts';
+import { documentsOverHttp } from './ingest/over-http.ts';
+import { countsOf, detailsOf, didSomething } from './ingest/tell.ts';
+import { watchFolder } from './ingest/watch.ts';
+import { SERVE } from './serve/bounds.ts';
 
-const USAGE = `Usage: npm run ingest -- <folder> [--url http://127.0.0.1:4000/graphql] [--token <access token>]
+const USAGE = `Usage: npm run ingest -- <folder> [--name <name>] [--prune] [--watch] [--adopt]
+                                 [--url http://127.0.0.1:4000/graphql] [--token <access token or API key>]
+
+  --name    what the sources of its documents begin with; the folder's own name when absent
+  --prune   removes documents whose files are gone; without it they are listed
+  --watch   goes on, and ingests what changes, until Ctrl-C
+  --adopt   takes documents of this name that were ingested from another place for this folder's
 
 The token may also come from TRIBUTARY_TOKEN.`;
-
-// Worth another try: the store or another writer was in the way, the document was not.
-const TRANSIENT = new Set(['STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'CONFLICT', 'RATE_LIMITED', 'SUBGRAPH_UNAVAILABLE']);
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { url: { type: 'string' }, token: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      name: { type: 'string' },
+      prune: { type: 'boolean', default: false },
+      watch: { type: 'boolean', default: false },
+      adopt: { type: 'boolean', default: false },
+      url: { type: 'string' },
+      token: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
-  const [folder] = positionals;
-  if (values.help === true || folder === undefined || positionals.length !== 1) {
+  const [path] = positionals;
+  if (values.help === true || path === undefined || positionals.length !== 1) {
     console.error(USAGE);
     return values.help === true ? 0 : 2;
   }
-  const url = values.url ?? `http://127.0.0.1:${process.env.PORT ?? '4000'}/graphql`;
-  const token = values.token ?? process.env.TRIBUTARY_TOKEN;
-  const progress = showProgress('Ingesting', 0);
-  const report = await ingest(folderDocuments(folder), {
-    upsert: (document) => upsertOverHttp(url, token, document),
-    onProgress: ({ written }) => progress.update(written),
+  const documents = documentsOverHttp({
+    url: values.url ?? `http://127.0.0.1:${process.env.PORT ?? '4000'}/graphql`,
+    token: values.token ?? process.env.TRIBUTARY_TOKEN,
   });
-  progress.end();
-  for (const { skipped, reason } of report.skipped) console.error(`Skipped ${skipped}: ${reason}.`);
-  console.log(
-    `Recorded ${report.written} documents${report.skipped.length === 0 ? '' : `, skipped ${report.skipped.length}`}.`,
-  );
-  return report.skipped.length === 0 ? 0 : 1;
-}
-
-async function upsertOverHttp(url: string, token: string | undefined, input: DocumentInput): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const failure = await tryUpsert(url, token, input);
-    if (failure === undefined) return;
-    if (!failure.transient || attempt === INGEST.attempts) throw new Error(failure.message);
-    await new Promise((resolve) => setTimeout(resolve, INGEST.pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random())));
-  }
-}
-
-async function tryUpsert(
-  url: string,
-  token: string | undefined,
-  input: DocumentInput,
-): Promise<{ message: string; transient: boolean } | undefined> {
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify({ query: UPSERT_DOCUMENT, variables: { input } }),
-      signal: AbortSignal.timeout(INGEST.requestMs),
-    });
-  } catch (cause) {
-    throw new FatalIngestError(`No server answers at ${url}. Start one with "npm start", or name another with --url.`, {
-      cause,
-    });
-  }
-  if (response.status === 401 || response.status === 403) {
-    throw new FatalIngestError(
-      `The server refused the caller (HTTP ${response.status}): pass an access token with --token.`,
-    );
-  }
-  const answer = (await response.json().catch((cause: unknown) => {
-    throw new FatalIngestError(`What answers at ${url} is not this API (HTTP ${response.status}).`, { cause });
-  })) as { data?: { upsertDocument?: unknown } | null; errors?: { message: string; extensions?: { code?: string } }[] };
-  if (answer.errors === undefined && answer.data?.upsertDocument != null) return undefined;
-  const [error] = answer.errors ?? [];
-  return {
-    message: error?.message ?? 'the server recorded nothing',
-    transient: TRANSIENT.has(error?.extensions?.code ?? ''),
+  const stop = new AbortController();
+  let files = 0;
+  let progress = showProgress('Ingesting', 0);
+  const ingestion = new FolderIngestion(documents, {
+    prune: values.prune,
+    adopt: values.adopt,
+    signal: stop.signal,
+    onProgress: (done) => progress.update(Math.min(done, files)),
+  });
+  const pass = async (folder: Folder): Promise<FolderReport> => {
+    files = folder.files.length;
+    progress = showProgress('Ingesting', files);
+    try {
+      return await ingestion.pass(folder);
+    } finally {
+      progress.end();
+    }
   };
+  const folder = await lookThrough(path, values.name);
+  if (!values.watch) {
+    const report = await pass(folder);
+    tell(report);
+    return report.skipped.some(({ meant }) => !meant) ? 1 : 0;
+  }
+  endBySignal(stop);
+  let passes = 0;
+  await watchFolder({
+    look: () => lookThrough(path, values.name),
+    pass: async (now) => {
+      const report = await pass(now);
+      if (passes++ === 0 || didSomething(report)) tell(report, new Date());
+      if (passes === 1) console.log(`Watching ${folder.root}; Ctrl-C ends it.`);
+    },
+    onFault: (fault) => {
+      if (passes === 0) throw fault; // Not even the first time.
+      console.error(`${fault.message} Trying again.`);
+    },
+    signal: stop.signal,
+  });
+  return 0;
+}
+
+function tell(report: FolderReport, at?: Date): void {
+  for (const line of detailsOf(report)) console.error(line);
+  console.log(`${at === undefined ? '' : `${at.toTimeString().slice(0, 'hh:mm:ss'.length)} `}${countsOf(report)}`);
+}
+
+/** npm passes on the signal that the terminal sends to all: the same comes twice. A later one ends it at once. */
+function endBySignal(stop: AbortController): void {
+  let signalledAt: number | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (signalledAt !== undefined && performance.now() - signalledAt > SERVE.sameSignalMs) process.exit(130);
+      signalledAt ??= performance.now();
+      stop.abort(new Error('Stopped.'));
+    });
 }
 
 try {

@@ -8,6 +8,29 @@ export const INGEST = bounds('ops/ingest', 'server', {
     unit: 'bytes',
     default: RELATIONAL.textBytes,
   },
+  nameCharacters: { what: 'The longest name of a folder’s documents (`--name`).', unit: 'characters', default: 100 },
+  listed: { what: 'How many stored documents are asked for at once.', unit: 'documents', default: 100 },
+  namesTold: {
+    what: 'How many files, or documents, are named for one reason; the rest is counted.',
+    unit: 'names',
+    default: 20,
+  },
+  watchMs: {
+    what: 'How often `--watch` looks through the folder; less often where looking takes long (`watchShare`).',
+    unit: 'ms',
+    default: 1_000,
+  },
+  watchShare: {
+    what: 'How many times as long as it took to look through the folder `--watch` waits before it looks again.',
+    unit: 'times',
+    default: 20,
+  },
+  quietMs: {
+    what: 'How long a folder in which something has changed must stay as it is before `--watch` reads it.',
+    unit: 'ms',
+    default: 300,
+  },
+  restlessMs: { what: 'The longest that `--watch` waits for that.', unit: 'ms', default: 5_000 },
   links: {
     what: 'The most links of a file, and dependencies of a package, that become relations.',
     unit: 'links',

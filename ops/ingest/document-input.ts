@@ -20,10 +20,12 @@ export interface DocumentInput {
   relations: { from: EntityName; to: EntityName; type: string }[];
 }
 
-/** Something that was meant to be ingested and could not be read. */
+/** Something that was not ingested. */
 export interface Skipped {
   skipped: string;
   reason: string;
+  /** It was not meant to be: absent where it was and could not be. */
+  meant?: true;
 }
 
 export const UPSERT_DOCUMENT = /* GraphQL */ `
@@ -31,6 +33,7 @@ export const UPSERT_DOCUMENT = /* GraphQL */ `
     upsertDocument(input: $input) {
       document {
         id
+        updatedAt
       }
     }
   }

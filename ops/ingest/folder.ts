@@ -1,96 +1,212 @@
 /** A folder of Markdown and text as documents; its links become relations. */
-import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
 import { MarkdownDocument, type FrontMatter } from '#subgraphs/shared/markdown/document.ts';
 import type { DocumentInput, Skipped } from './document-input.ts';
 import { FileIndex } from './links.ts';
 import { INGEST } from './bounds.ts';
+import { FatalIngestError } from './run.ts';
+import { readText } from './text-file.ts';
 
 const MEDIA_TYPES: Readonly<Record<string, DocumentInput['mediaType']>> = {
-  md: 'text/markdown',
-  markdown: 'text/markdown',
-  mdx: 'text/markdown',
-  txt: 'text/plain',
-  text: 'text/plain',
-  rst: 'text/plain',
-  adoc: 'text/plain',
+  '.md': 'text/markdown',
+  '.markdown': 'text/markdown',
+  '.mdx': 'text/markdown',
+  '.txt': 'text/plain',
+  '.text': 'text/plain',
+  '.rst': 'text/plain',
+  '.adoc': 'text/plain',
 };
 
-/**
- * Reads every Markdown and text file below `folder`, in the order of their paths. Hidden files, `node_modules` and
- * links are passed over; what cannot be read is reported and the rest goes on.
- * @throws Error when the folder itself cannot be read
- */
-export async function* folderDocuments(folder: string): AsyncGenerator<DocumentInput | Skipped> {
-  const root = await realpath(folder);
-  const unreadable: Skipped[] = [];
-  const paths = await textFiles(root, '', unreadable);
-  yield* unreadable;
-  const known = new FileIndex(paths);
-  const prefix = basename(root);
-  for (const path of paths) yield await readDocument(root, prefix, path, known);
+/** A file that may become a document. */
+export interface FolderFile {
+  /** From the folder, with `/`, in Unicode's composed form: file systems and keyboards differ in that. */
+  readonly path: string;
+  /** The same as it is on the disk. */
+  readonly onDisk: string;
+  /** Changes whenever the file does. */
+  readonly state: string;
 }
 
-async function textFiles(root: string, folder: string, unreadable: Skipped[]): Promise<string[]> {
+/** What is in a folder, before any of it is read. */
+export interface Folder {
+  /** Its absolute path, without links. */
+  readonly root: string;
+  /** What its sources begin with, and nobody else's. */
+  readonly name: string;
+  /** In the order of their paths. */
+  readonly files: readonly FolderFile[];
+  /** What is passed over; with folders in it that cannot be read, `whole` is false. */
+  readonly skipped: readonly Skipped[];
+  /** Whether all of it could be looked at: what is not here is gone. */
+  readonly whole: boolean;
+}
+
+/**
+ * Looks through a folder. Hidden files, `node_modules` and links are passed over, and so is what is not text by its name;
+ * what cannot be read is reported and the rest goes on.
+ * @param name the folder's own when absent
+ * @throws FatalIngestError when there is no such folder, or it cannot be read, or has no name to go by
+ */
+export async function lookThrough(folder: string, name?: string): Promise<Folder> {
+  const root = await rootOf(folder);
+  const checked = checkName(name ?? basename(root).normalize('NFC'));
+  const seen: Seen = { root, files: new Map(), skipped: [], whole: true };
+  await lookInto(seen, '');
+  return { root, name: checked, files: [...seen.files.values()], skipped: seen.skipped, whole: seen.whole };
+}
+
+/** What was seen so far; files by their path. */
+interface Seen {
+  readonly root: string;
+  readonly files: Map<string, FolderFile>;
+  readonly skipped: Skipped[];
+  whole: boolean;
+}
+
+async function rootOf(folder: string): Promise<string> {
+  try {
+    const root = await realpath(folder);
+    if (!(await stat(root)).isDirectory())
+      throw new FatalIngestError(`${folder} is a file. Name the folder that it is in.`);
+    return root;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new FatalIngestError(`There is no folder ${folder}.`, { cause: error });
+    throw unreadable(folder, error);
+  }
+}
+
+const unreadable = (folder: string, error: unknown): unknown =>
+  (error as NodeJS.ErrnoException).code === undefined
+    ? error
+    : new FatalIngestError(`The folder ${folder} cannot be read: ${(error as Error).message}.`, { cause: error });
+
+function checkName(name: string): string {
+  if (/^[^/\\\p{Cc}]+$/u.test(name) && name.trim() === name && [...name].length <= INGEST.nameCharacters) return name;
+  throw new FatalIngestError(
+    `${JSON.stringify(name)} cannot be the name of a folder's documents. Give it one with --name: 1 to ${INGEST.nameCharacters} characters, without slashes.`,
+  );
+}
+
+async function lookInto(seen: Seen, folder: string): Promise<void> {
   let entries;
   try {
-    entries = await readdir(join(root, folder), { withFileTypes: true });
+    entries = await readdir(join(seen.root, folder), { withFileTypes: true });
   } catch (error) {
-    if (folder === '') throw error;
-    unreadable.push({ skipped: folder, reason: (error as Error).message });
-    return [];
+    if (folder === '') throw unreadable(seen.root, error);
+    if (isGone(error)) return;
+    seen.skipped.push({ skipped: `${folder}/`, reason: (error as Error).message });
+    seen.whole = false;
+    return;
   }
-  const found: string[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
-    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) found.push(...(await textFiles(root, path, unreadable)));
-    else if (entry.isFile() && mediaTypeOf(entry.name) !== undefined) found.push(path);
+    const onDisk = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    const isFolder = entry.isDirectory();
+    const reason = reasonToPassOver(entry.name, isFolder, entry.isFile(), entry.isSymbolicLink());
+    if (reason !== undefined) seen.skipped.push({ skipped: isFolder ? `${onDisk}/` : onDisk, reason, meant: true });
+    else if (isFolder) await lookInto(seen, onDisk);
+    else await lookAt(seen, onDisk);
   }
-  return found;
 }
 
-const mediaTypeOf = (name: string): DocumentInput['mediaType'] | undefined =>
-  MEDIA_TYPES[name.slice(name.lastIndexOf('.') + 1).toLowerCase()];
+function reasonToPassOver(name: string, isFolder: boolean, isFile: boolean, isLink: boolean): string | undefined {
+  if (name.startsWith('.')) return 'hidden';
+  if (isLink) return 'a link';
+  if (isFolder) return name === 'node_modules' ? 'packages that are installed' : undefined;
+  if (!isFile) return 'neither a file nor a folder';
+  if (mediaTypeOf(name) !== undefined) return undefined;
+  return extname(name) === '' ? 'a name without an ending' : `a name that ends in ${extname(name).toLowerCase()}`;
+}
+
+async function lookAt({ root, files, skipped }: Seen, onDisk: string): Promise<void> {
+  const path = onDisk.normalize('NFC');
+  if (files.has(path)) {
+    skipped.push({ skipped: onDisk, reason: 'another file has this name in another form of Unicode' });
+    return;
+  }
+  try {
+    const { size, mtimeNs, ctimeNs, ino } = await lstat(join(root, onDisk), { bigint: true });
+    files.set(path, { path, onDisk, state: [size, mtimeNs, ctimeNs, ino].join(':') });
+  } catch (error) {
+    // Node gives names that are no Unicode with replacement characters, and finds no such file.
+    if (onDisk.includes('\ufffd')) skipped.push({ skipped: onDisk, reason: 'its name is not valid UTF-8' });
+    else if (!isGone(error)) skipped.push({ skipped: path, reason: (error as Error).message });
+  }
+}
+
+const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+const mediaTypeOf = (name: string): DocumentInput['mediaType'] | undefined => MEDIA_TYPES[extname(name).toLowerCase()];
+
+/** What a file is read as: a document, or why it is none; undefined where it is gone. */
+export interface FileRead {
+  readonly file: FolderFile;
+  readonly read: DocumentInput | Skipped | undefined;
+}
+
+/** Reads a folder's files, in their order. @param wanted which; all when absent */
+export async function* readFiles(folder: Folder, wanted = folder.files): AsyncGenerator<FileRead> {
+  const known = new FileIndex(folder.files.map(({ path }) => path));
+  for (const file of wanted) yield { file, read: await readDocument(folder, file, known) };
+}
+
+/** The source of a file's document. */
+export const sourceOf = ({ name }: Pick<Folder, 'name'>, path: string): string => `${name}/${path}`;
 
 async function readDocument(
-  root: string,
-  prefix: string,
-  path: string,
+  folder: Folder,
+  { path, onDisk }: FolderFile,
   known: FileIndex,
-): Promise<DocumentInput | Skipped> {
+): Promise<DocumentInput | Skipped | undefined> {
   try {
-    const { size } = await lstat(join(root, path));
-    if (size > INGEST.fileBytes)
-      return { skipped: path, reason: `it is ${size} bytes long; at most ${INGEST.fileBytes} are accepted` };
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(join(root, path)));
-    if (text.includes('\0')) return { skipped: path, reason: 'it contains NUL characters, so it is not text' };
-    if (text.trim() === '') return { skipped: path, reason: 'it is empty' };
+    const { size } = await stat(join(folder.root, onDisk));
+    // UTF-16 may be twice as long as the same text in UTF-8.
+    if (size > 2 * INGEST.fileBytes) return tooLong(path, size);
+    const read = readText(await readFile(join(folder.root, onDisk)));
+    if (typeof read === 'string') return { skipped: path, reason: read };
+    const { text, encoding } = read;
+    const bytes = Buffer.byteLength(text);
+    if (bytes > INGEST.fileBytes) return tooLong(path, bytes);
+    if (text.trim() === '') return { skipped: path, reason: 'empty', meant: true };
     const mediaType = mediaTypeOf(path) ?? 'text/plain';
     const markdown = mediaType === 'text/markdown' ? new MarkdownDocument(text) : undefined;
     const links = known.follow(markdown?.outline.links ?? [], path);
-    const self = { name: `${prefix}/${path}`, kind: 'file' };
+    const self = { name: sourceOf(folder, path), kind: 'file' };
     return {
       title: markdown?.title ?? basename(path),
-      source: `${prefix}/${path}`,
+      source: sourceOf(folder, path),
       mediaType,
       text,
       // Of the content alone: with the time of the last change, a `touch` would write everything again.
-      metadata: { path, folder: prefix, sizeBytes: size, ...frontMatterOf(markdown?.frontMatter) },
+      metadata: {
+        path,
+        folder: folder.name,
+        root: folder.root,
+        sizeBytes: size,
+        ...(encoding === 'utf-8' ? {} : { encoding }),
+        ...frontMatterOf(markdown?.frontMatter),
+      },
       entities: [self],
       relations: [
         ...links.files
           .slice(0, INGEST.links)
-          .map((file) => ({ from: self, to: { name: `${prefix}/${file}`, kind: 'file' }, type: 'LINKS_TO' })),
+          .map((file) => ({ from: self, to: { name: sourceOf(folder, file), kind: 'file' }, type: 'LINKS_TO' })),
         ...links.sites
           .slice(0, INGEST.links)
           .map((site) => ({ from: self, to: { name: site, kind: 'site' }, type: 'REFERENCES' })),
       ],
     };
   } catch (error) {
-    return { skipped: path, reason: error instanceof TypeError ? 'it is not valid UTF-8' : (error as Error).message };
+    return isGone(error) ? undefined : { skipped: path, reason: (error as Error).message };
   }
 }
+
+const tooLong = (path: string, bytes: number): Skipped => ({
+  skipped: path,
+  reason: `it is ${bytes} bytes long; at most ${INGEST.fileBytes} are accepted`,
+});
 
 /** What a document says of itself, so that searches can be narrowed to it; or why that cannot be read. */
 function frontMatterOf(frontMatter: FrontMatter | undefined): DocumentInput['metadata'] {

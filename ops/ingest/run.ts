@@ -29,12 +29,9 @@ export async function ingest(
   options: IngestOptions,
 ): Promise<IngestReport> {
   const report: IngestReport = { written: 0, skipped: [] };
-  const iterator = documents[Symbol.asyncIterator]();
-  let fatal: FatalIngestError | undefined;
-  const worker = async (): Promise<void> => {
-    while (fatal === undefined && options.signal?.aborted !== true) {
-      const { value: document, done } = await iterator.next();
-      if (done === true) return;
+  await eachOf(
+    documents,
+    async (document) => {
       if ('skipped' in document) {
         report.skipped.push(document);
       } else {
@@ -42,17 +39,42 @@ export async function ingest(
           await options.upsert(document);
           report.written++;
         } catch (error) {
-          if (error instanceof FatalIngestError) fatal ??= error;
-          else report.skipped.push({ skipped: document.source, reason: (error as Error).message });
+          if (error instanceof FatalIngestError) throw error;
+          report.skipped.push({ skipped: document.source, reason: (error as Error).message });
         }
       }
       options.onProgress?.(report);
+    },
+    options,
+  );
+  return report;
+}
+
+/**
+ * Does something to every item, several at a time.
+ * @throws the first error of `work`, once those that were begun have ended; no others are begun
+ */
+export async function eachOf<Item>(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  work: (item: Item) => Promise<void>,
+  { concurrency = INGEST.concurrency, signal }: Pick<IngestOptions, 'concurrency' | 'signal'> = {},
+): Promise<void> {
+  async function* all(): AsyncGenerator<Item> {
+    yield* items;
+  }
+  const iterator = all();
+  const failures: unknown[] = [];
+  const worker = async (): Promise<void> => {
+    while (failures.length === 0 && signal?.aborted !== true) {
+      const { value, done } = await iterator.next();
+      if (done === true) return;
+      await work(value);
     }
   };
-  await Promise.all(Array.from({ length: options.concurrency ?? INGEST.concurrency }, worker));
-  await iterator.return?.(undefined);
-  if (fatal !== undefined) throw fatal;
-  return report;
+  const failing = (): Promise<void> => worker().catch((error: unknown) => void failures.push(error));
+  await Promise.all(Array.from({ length: concurrency }, failing));
+  await iterator.return(undefined);
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Going on is pointless: the server is away, or the caller may not write. */

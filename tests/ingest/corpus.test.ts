@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { DocumentInput } from '#ops/ingest/document-input.ts';
-import { folderDocuments } from '#ops/ingest/folder.ts';
+import { lookThrough, readFiles } from '#ops/ingest/folder.ts';
 import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
 import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
 import { MarkdownDocument } from '#subgraphs/shared/markdown/document.ts';
@@ -100,9 +100,9 @@ test('a folder of each package is read whole, and the sites that it names are fo
   const counts: Record<string, object> = {};
   for (const plugin of PLUGINS) {
     const documents: DocumentInput[] = [];
-    for await (const item of folderDocuments(`${root}${plugin}/doc`)) {
-      if ('skipped' in item) throw new Error(`${item.skipped}: ${item.reason}`);
-      documents.push(item);
+    for await (const { read } of readFiles(await lookThrough(`${root}${plugin}/doc`))) {
+      if (read === undefined || 'skipped' in read) throw new Error(JSON.stringify(read));
+      documents.push(read);
     }
     const relations = documents.flatMap((document) => document.relations);
     counts[plugin] = {

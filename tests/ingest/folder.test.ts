@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DocumentInput, Skipped } from '#ops/ingest/document-input.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
-import { folderDocuments } from '#ops/ingest/folder.ts';
+import { lookThrough, readFiles } from '#ops/ingest/folder.ts';
 
 let folder: string;
 
@@ -16,14 +16,20 @@ afterEach(async () => {
   await rm(join(folder, '..'), { recursive: true });
 });
 
-async function read(): Promise<{ documents: DocumentInput[]; skipped: Skipped[] }> {
+async function read(name?: string): Promise<{ documents: DocumentInput[]; skipped: Skipped[]; passedOver: string[] }> {
+  const looked = await lookThrough(folder, name);
   const documents: DocumentInput[] = [];
-  const skipped: Skipped[] = [];
-  for await (const item of folderDocuments(folder)) {
-    if ('skipped' in item) skipped.push(item);
-    else documents.push(item);
+  const all: Skipped[] = [...looked.skipped];
+  for await (const { read } of readFiles(looked)) {
+    if (read === undefined) continue;
+    if ('skipped' in read) all.push(read);
+    else documents.push(read);
   }
-  return { documents, skipped };
+  return {
+    documents,
+    skipped: all.filter(({ meant }) => !meant),
+    passedOver: all.filter(({ meant }) => meant).map(({ skipped, reason }) => `${skipped}: ${reason}`),
+  };
 }
 
 describe('a folder of Markdown and text', () => {
@@ -33,9 +39,10 @@ describe('a folder of Markdown and text', () => {
     await writeFile(join(folder, 'deep', 'a.md'), '# A title\n\nText.');
     await writeFile(join(folder, 'picture.png'), 'not text');
 
-    const { documents, skipped } = await read();
+    const { documents, skipped, passedOver } = await read();
 
     expect(skipped).toEqual([]);
+    expect(passedOver).toEqual(['picture.png: a name that ends in .png']);
     expect(documents.map(({ source, title, mediaType }) => ({ source, title, mediaType }))).toEqual([
       { source: 'notes/b.txt', title: 'b.txt', mediaType: 'text/plain' },
       { source: 'notes/deep/a.md', title: 'A title', mediaType: 'text/markdown' },
@@ -102,8 +109,9 @@ describe('a folder of Markdown and text', () => {
     await writeFile(join(folder, 'start.md'), `[x](<${composed}>), [[${composed.replace('.md', '')}]]`);
     const { documents } = await read();
     expect(documents.find(({ source }) => source === 'notes/start.md')?.relations.map(({ to }) => to.name)).toEqual([
-      `notes/${composed.normalize('NFD')}`,
+      `notes/${composed}`,
     ]);
+    expect(documents.map(({ source }) => source)).toContain(`notes/${composed}`);
   });
 
   test('keeps what a document says of itself, as it was written, and says what it cannot read', async () => {
@@ -118,6 +126,7 @@ describe('a folder of Markdown and text', () => {
         title: 'Two lines',
         path: 'good.md',
         folder: 'notes',
+        root: folder,
         sizeBytes: 98,
         frontMatter: { title: 'Two lines', id: '9007199254740993', date: '2026-02-30', tags: ['a', 'b'] },
       },
@@ -125,6 +134,7 @@ describe('a folder of Markdown and text', () => {
         title: 'Heading',
         path: 'wrong.md',
         folder: 'notes',
+        root: folder,
         sizeBytes: 31,
         frontMatterProblem: expect.stringMatching(/line 1/) as string,
       },
@@ -139,20 +149,20 @@ describe('a folder of Markdown and text', () => {
   });
 
   test('names what cannot be read, and goes on', async () => {
-    await writeFile(join(folder, 'a-invalid.md'), Buffer.from([0x23, 0x20, 0xff, 0xfe]));
+    await writeFile(join(folder, 'a-invalid.md'), Buffer.from([0x23, 0x20, 0xff, 0x01]));
     await writeFile(join(folder, 'b-nul.txt'), 'a\0b');
     await writeFile(join(folder, 'c-huge.txt'), Buffer.alloc(INGEST.fileBytes + 1, 0x61));
     await writeFile(join(folder, 'd-empty.md'), ' \n');
     await writeFile(join(folder, 'e-good.md'), 'Good.');
 
-    const { documents, skipped } = await read();
+    const { documents, skipped, passedOver } = await read();
 
     expect(documents.map(({ source }) => source)).toEqual(['notes/e-good.md']);
+    expect(passedOver).toEqual(['d-empty.md: empty']);
     expect(skipped).toEqual([
-      { skipped: 'a-invalid.md', reason: 'it is not valid UTF-8' },
+      { skipped: 'a-invalid.md', reason: expect.stringContaining('not valid UTF-8') as string },
       { skipped: 'b-nul.txt', reason: expect.stringContaining('NUL') as string },
       { skipped: 'c-huge.txt', reason: expect.stringContaining(String(INGEST.fileBytes)) as string },
-      { skipped: 'd-empty.md', reason: 'it is empty' },
     ]);
   });
 
@@ -163,14 +173,70 @@ describe('a folder of Markdown and text', () => {
     await writeFile(join(folder, '.hidden.md'), 'hidden');
     await writeFile(join(folder, 'seen.md'), 'seen');
 
-    const { documents, skipped } = await read();
+    await mkdir(join(folder, 'node_modules', 'x'), { recursive: true });
+    await writeFile(join(folder, 'node_modules', 'x', 'README.md'), '# x');
+    await writeFile(join(folder, 'Makefile'), 'all:');
+
+    const { documents, skipped, passedOver } = await read();
 
     expect(documents.map(({ source }) => source)).toEqual(['notes/seen.md']);
     expect(skipped).toEqual([]);
+    expect(passedOver.sort()).toEqual([
+      '.hidden.md: hidden',
+      'Makefile: a name without an ending',
+      'link.md: a link',
+      'node_modules/: packages that are installed',
+      'up: a link',
+    ]);
   });
 
-  test('a folder that does not exist is an error, not an empty answer', async () => {
-    await rm(folder, { recursive: true });
-    await expect(read()).rejects.toThrow(/ENOENT/);
+  test.each([
+    ['a-utf16le.md', 'utf-16le', Buffer.from('\ufeff# Straße\r\n\r\nz̈', 'utf16le')],
+    ['b-utf16be.md', 'utf-16be', Buffer.from('\ufeff# Straße\r\n\r\nz̈', 'utf16le').swap16()],
+    ['c-latin1.md', 'windows-1252', Buffer.from('# Straße\n\nna\xefve \x96 \x80 5', 'latin1')],
+    ['d-utf8.md', undefined, Buffer.from('\ufeff# Straße\n')],
+  ])('reads %s as what it is', async (name, encoding, bytes) => {
+    await writeFile(join(folder, name), bytes);
+    const { documents, skipped } = await read();
+    expect(skipped).toEqual([]);
+    expect(documents).toMatchObject([{ title: 'Straße', text: expect.stringMatching(/^# Straße\r?\n/) as string }]);
+    expect(documents[0]!.metadata['encoding']).toBe(encoding);
+    if (encoding === 'windows-1252') expect(documents[0]!.text).toBe('# Straße\n\nnaïve – € 5');
+  });
+
+  test.each([
+    ['Shift JIS', Buffer.from('93fa967b8cea82cc83658358836781423b', 'hex')],
+    ['KOI8-R', Buffer.from('f0d2c9d7c5d420cdc9d2', 'hex')],
+    ['a picture', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')],
+    ['UTF-16 that is cut', Buffer.from('fffe6100d8', 'hex')],
+  ])('says that it cannot read %s, rather than guess', async (_, bytes) => {
+    await writeFile(join(folder, 'a.txt'), bytes);
+    const { documents, skipped } = await read();
+    expect(documents).toEqual([]);
+    expect(skipped).toHaveLength(1);
+  });
+
+  test('two names that are one to a reader are not taken for one file', async () => {
+    await writeFile(join(folder, 'é.md'.normalize('NFC')), 'composed');
+    await writeFile(join(folder, 'é.md'.normalize('NFD')), 'decomposed');
+    const { documents, skipped } = await read();
+    expect(documents.map(({ source }) => source)).toEqual([`notes/${'é.md'.normalize('NFC')}`]);
+    expect(skipped).toMatchObject([{ reason: expect.stringContaining('Unicode') as string }]);
+  });
+
+  test('its name may be another than its own, and is no path', async () => {
+    await writeFile(join(folder, 'a.md'), '[b](b.md)');
+    await writeFile(join(folder, 'b.md'), 'b');
+    const { documents } = await read('work');
+    expect(documents.map(({ source }) => source)).toEqual(['work/a.md', 'work/b.md']);
+    expect(documents[0]!.relations).toMatchObject([{ from: { name: 'work/a.md' }, to: { name: 'work/b.md' } }]);
+    for (const name of ['', 'a/b', ' a', 'a\nb', 'x'.repeat(INGEST.nameCharacters + 1)])
+      await expect(read(name)).rejects.toThrow('--name');
+  });
+
+  test('what is no folder is named as what it is', async () => {
+    await writeFile(join(folder, 'a.md'), 'text');
+    await expect(lookThrough(join(folder, 'a.md'))).rejects.toThrow(/is a file/);
+    await expect(lookThrough(join(folder, 'missing'))).rejects.toThrow(/There is no folder/);
   });
 });

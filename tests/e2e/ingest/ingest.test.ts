@@ -62,15 +62,20 @@ afterAll(async () => {
 
 test('an interrupted run is completed by running it again, and what cannot be read is named', async () => {
   const interrupted = runIngest([folder, '--url', `${server.url}/graphql`], (kill) => {
-    void vi.waitUntil(async () => (await recorded()) > 5, { timeout: 20_000, interval: 5 }).then(kill, kill);
+    void vi.waitUntil(async () => (await recorded()) > 5, { timeout: 60_000, interval: 5 }).then(kill, kill);
   });
   expect((await interrupted).code).not.toBe(1); // Killed, not ended.
   const before = await recorded();
   expect(before).toBeGreaterThan(5);
 
   const again = await runIngest([folder, '--url', `${server.url}/graphql`]);
-  expect(again.output).toContain('Skipped broken.md: it is not valid UTF-8.');
-  expect(again.output).toContain(`Recorded ${FILES} documents, skipped 1.`);
+  expect(again.output).toContain('Could not ingest broken.md: it begins as UTF-16 and is not valid UTF-16.');
+  expect(again.output).toMatch(
+    new RegExp(
+      `^${FILES} documents: \\d+ new, 0 changed, \\d+ unchanged, 0 removed, 1 file could not be ingested\\.$`,
+      'm',
+    ),
+  );
   expect(again.code).toBe(1);
   expect(await recorded()).toBe(FILES);
 
@@ -94,7 +99,7 @@ test('an interrupted run is completed by running it again, and what cannot be re
     },
     { timeout: 20_000 },
   );
-});
+}, 120_000);
 
 test('a folder without faults ends with 0, and running it once more changes nothing', async () => {
   await rm(join(folder, 'broken.md'));
@@ -105,14 +110,14 @@ test('a folder without faults ends with 0, and running it once more changes noth
   const { code, output } = await runIngest([folder, '--url', `${server.url}/graphql`]);
   expect({ code, output: output.trim() }).toEqual({
     code: 0,
-    output: expect.stringContaining(`Recorded ${FILES} documents.`) as string,
+    output: expect.stringContaining(`${FILES} documents: 0 new, 0 changed, ${FILES} unchanged, 0 removed.`) as string,
   });
   const after = await post(
     server.url,
     '{ documents(first: 1, orderBy: [{ field: UPDATED_AT, direction: DESC }]) { edges { node { id updatedAt } } } }',
   );
   expect(after).toEqual(before);
-});
+}, 120_000);
 
 test('without a server, a folder or a GraphQL API behind the address it says what to do and ends with 2', async () => {
   const free = createServer().listen(0, '127.0.0.1');
@@ -125,10 +130,14 @@ test('without a server, a folder or a GraphQL API behind the address it says wha
   expect(await runIngest([])).toEqual({ code: 2, output: expect.stringContaining('Usage') as string });
   expect(await runIngest([join(folder, 'missing'), '--url', `${server.url}/graphql`])).toEqual({
     code: 2,
-    output: expect.stringContaining('ENOENT') as string,
+    output: expect.stringContaining('There is no folder') as string,
+  });
+  expect(await runIngest([join(folder, '000.md'), '--url', `${server.url}/graphql`])).toEqual({
+    code: 2,
+    output: expect.stringContaining('000.md is a file. Name the folder that it is in.') as string,
   });
   expect(await runIngest([folder, '--url', `${server.url}/health/live`])).toEqual({
     code: 2,
     output: expect.stringContaining('not this API') as string,
   });
-});
+}, 120_000);
