@@ -41,7 +41,7 @@ export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   mayExplore?: ((principal: Principal) => boolean) | undefined;
   body: BodyLimits;
   /** Of callers and their tenants: each message counts. @default none */
-  limits?: Pick<RequestLimits, 'operations'> | undefined;
+  limits?: Pick<RequestLimits, 'operation' | 'further'> | undefined;
   /** What an answer may come to; those to one request may together come to `answerBytes` at the most. */
   budget: BudgetLimits;
   log: Logger;
@@ -92,7 +92,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
         throw options.resource?.explain(error, authorization) ?? error;
       }));
     const { address, tellQuotas } = exchange;
-    await options.limits?.operations({ principal, address }, 1, tellQuotas);
+    await options.limits?.operation({ principal, address }, tellQuotas);
     const read = await readMessage(exchange, options.body);
     if ('malformed' in read) {
       response.writeHead(400, { 'content-type': 'application/json' });
@@ -102,7 +102,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const { body } = read;
     const messages = Array.isArray(body) ? body.length : 1;
     if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
-    await options.limits?.operations({ principal, address }, messages - 1, tellQuotas);
+    await options.limits?.further({ principal, address }, messages - 1, tellQuotas);
     const shares = sharedAmong(Math.max(messages, 1), budget);
     const [{ McpServer }, { StreamableHTTPServerTransport }] = await Promise.all([
       import('@modelcontextprotocol/sdk/server/mcp.js'),

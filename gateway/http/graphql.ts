@@ -35,7 +35,7 @@ export interface GraphqlOptions {
   authenticate: Authenticator['authenticate'];
   body: BodyLimits;
   /** Of callers and their tenants. @default none */
-  limits?: Pick<RequestLimits, 'operations'> | undefined;
+  limits?: Pick<RequestLimits, 'operation' | 'further'> | undefined;
   log: Logger;
   /** What one answer may come to: what the operations of a batch share. */
   budget?: BudgetLimits;
@@ -82,7 +82,7 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
     const principal = (exchange.principal = request.method === 'POST' ? caller : withoutSpending(caller));
     response.setHeader('cache-control', 'no-store');
     // Before anything of it is read: who is refused costs little.
-    await options.limits?.operations({ principal, address: exchange.address }, 1, exchange.tellQuotas);
+    await options.limits?.operation({ principal, address: exchange.address }, exchange.tellQuotas);
     const forms = acceptedForms(request.headers.accept);
     const answer = await answerTo(options, exchange, principal, forms);
     if ('results' in answer) await sendResults(exchange, answer.results, answer.form.type, options.compression);
@@ -172,7 +172,7 @@ async function runBatch(
   const form = forms.find((each) => each.kind === 'json');
   if (form === undefined) return refuse(notAcceptable('A batch is answered with JSON.'));
   try {
-    await options.limits?.operations({ principal, address: exchange.address }, batch.length - 1, exchange.tellQuotas);
+    await options.limits?.further({ principal, address: exchange.address }, batch.length - 1, exchange.tellQuotas);
   } catch (error) {
     return { result: refused(error), ofOperation: false };
   }

@@ -17,7 +17,7 @@ export interface SubgraphRoutesOptions {
   /** Aborted when the server stops: event streams are cut, so that their clients resume elsewhere. */
   stopping: AbortSignal;
   /** Of the callers of such routes, and their streams. @default none */
-  limits?: Pick<RequestLimits, 'operations' | 'enter'> | undefined;
+  limits?: Pick<RequestLimits, 'operation' | 'enter'> | undefined;
 }
 
 /** Serves `routes`; the longest prefix wins. Bodies stream both ways, so that a file need not fit into memory. */
@@ -49,7 +49,7 @@ export function subgraphRoutes(
     }
     exchange.principal = principal;
     const asking = { principal, address: exchange.address };
-    await limits?.operations(asking, 1, exchange.tellQuotas);
+    await limits?.operation(asking, exchange.tellQuotas);
     const leave = limits?.enter(asking, 'streams');
     try {
       await send(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });

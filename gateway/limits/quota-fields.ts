@@ -28,7 +28,8 @@ export function quotaFields(answer: Answer): TellQuotas {
   const told = new Map<RateName, Quota>();
   return (quotas) => {
     // Of a cost no client counts how much is left: it is counted in no unit that the draft has.
-    for (const quota of quotas) if (!quota.name.endsWith('-cost')) told.set(quota.name, quota);
+    for (const quota of quotas)
+      if (!quota.name.endsWith('-cost') && quota.decision.remaining !== undefined) told.set(quota.name, quota);
     if (quotas.length === 0 || told.size === 0 || answer.headersSent) return;
     let [all, left] = ['', ''];
     for (const { name, rate, decision } of told.values()) {

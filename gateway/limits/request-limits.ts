@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import type { OperationTypeNode } from 'graphql';
 import { LIMITS } from '#gateway/bounds/limits.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
-import type { CodedError } from '#subgraphs/shared/errors.ts';
-import type { Decision } from '#subgraphs/shared/rates/gcra.ts';
+import { badUserInput, type CodedError } from '#subgraphs/shared/errors.ts';
+import { intervalOf, type Decision } from '#subgraphs/shared/rates/gcra.ts';
 import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import type { Charge, RateStore } from '#subgraphs/shared/rates/rate-store.ts';
 import { clientAddress, type Arriving } from './client-address.ts';
@@ -83,7 +83,7 @@ export class RequestLimits {
     // Tokens that did not hold are no reason to refuse a request without one.
     const refused = charges.findIndex(({ weight }, at) => weight > 0 && !decisions[at]!.allowed);
     tell?.(charges.flatMap((charge, at) => (charge.weight > 0 ? [{ ...charge, decision: decisions[at]! }] : [])));
-    if (refused !== -1) throw this.#refuse(charges[refused]!, decisions[refused]!, { address });
+    if (refused !== -1) throw this.#refuse(charges[refused]!.name, decisions[refused]!.retryAfterMs, { address });
     const signIns = charges.findIndex(({ name }) => name === 'address-sign-ins');
     const arrival = { address, signIns: signIns === -1 ? undefined : decisions[signIns] };
     this.#arrivals.set(request, arrival);
@@ -108,17 +108,31 @@ export class RequestLimits {
   }
 
   /**
-   * Lets operations in by their caller and tenant, before they are read: all or none.
+   * Lets an operation in by its caller and tenant, before it is read.
    * @throws CodedError `RATE_LIMITED`
    */
-  operations(asking: Asking, count: number, tell?: TellQuotas): Promise<void> | undefined {
-    if (asking.principal.system === true || count === 0) return undefined;
-    const keys = keysOf(asking);
-    return this.#take(
-      [...this.#charge('principal', keys.principal, count), ...this.#charge('tenant', keys.tenant, count)],
-      asking,
-      tell,
-    );
+  operation(asking: Asking, tell?: TellQuotas): Promise<void> | undefined {
+    return asking.principal.system === true ? undefined : this.#take(this.#ofCaller(asking, 1), asking, tell);
+  }
+
+  /**
+   * Lets in, all or none, the further operations of a request of which one was let in before it was read.
+   * @throws CodedError `RATE_LIMITED`, with the time at which all of the request would pass; `BAD_USER_INPUT` where it never would
+   */
+  further(asking: Asking, count: number, tell?: TellQuotas): Promise<void> | undefined {
+    if (asking.principal.system === true || count <= 0) return undefined;
+    const charges = this.#ofCaller(asking, count);
+    for (const { name, rate } of charges)
+      if (count + 1 > rate.burst)
+        throw badUserInput(`At most ${rate.burst} ${describe(name)} pass at once; this request has ${count + 1}.`, {
+          hint: 'Send fewer in one request.',
+        });
+    return this.#take(charges, asking, tell, 1);
+  }
+
+  #ofCaller(asking: Asking, count: number): NamedCharge[] {
+    const { principal, tenant } = keysOf(asking);
+    return [...this.#charge('principal', principal, count), ...this.#charge('tenant', tenant, count)];
   }
 
   /**
@@ -200,14 +214,19 @@ export class RequestLimits {
     return rate === undefined ? [] : [{ name, key: `${name} ${key}`, rate, weight }];
   }
 
-  #take(charges: readonly NamedCharge[], asking: Asking, tell?: TellQuotas): Promise<void> | undefined {
+  /** @param again how many more are taken of each when the same is tried again */
+  #take(charges: readonly NamedCharge[], asking: Asking, tell?: TellQuotas, again = 0): Promise<void> | undefined {
     if (charges.length === 0) return undefined;
     const decide = (decisions: readonly Decision[]): void => {
-      tell?.(charges.map((charge, at) => ({ ...charge, decision: decisions[at]! })));
-      const refused = decisions.findIndex(({ allowed }) => !allowed);
-      if (refused === -1) return;
+      const quotas = charges.map((charge, at) => ({ ...charge, decision: decisions[at]! }));
+      tell?.(quotas);
+      // Who waits as long as he is told must pass: the longest of several counts.
+      const waitOf = ({ rate, decision }: (typeof quotas)[number]): number =>
+        decision.retryAfterMs + again * intervalOf(rate);
+      const [longest] = quotas.filter(({ decision }) => !decision.allowed).sort((a, b) => waitOf(b) - waitOf(a));
+      if (longest === undefined) return;
       const { principal, address } = asking;
-      throw this.#refuse(charges[refused]!, decisions[refused]!, { tenantId: principal.tenantId, address });
+      throw this.#refuse(longest.name, waitOf(longest), { tenantId: principal.tenantId, address });
     };
     const taken = this.#options.store.take(charges);
     if (taken instanceof Promise) return taken.then(decide);
@@ -215,7 +234,7 @@ export class RequestLimits {
     return undefined;
   }
 
-  #refuse({ name }: NamedCharge, { retryAfterMs }: Decision, who: { tenantId?: string; address?: string | undefined }) {
+  #refuse(name: RateName, retryAfterMs: number, who: { tenantId?: string; address?: string | undefined }) {
     return this.#options.refusals.error(name, describe(name), retryAfterMs, who);
   }
 }

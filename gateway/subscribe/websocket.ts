@@ -88,7 +88,9 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
 
   const onUpgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     socket.on('error', () => socket.destroy()); // A client that goes away during the handshake.
-    const refusal = refusalOf(request) ?? (await arrive(request));
+    // What is refused for its path, its protocol or the number of sockets counts for its address too, as over HTTP.
+    const refusal =
+      refusing(() => options.guard.check(request)) ?? (await arrive(request)) ?? refusing(() => checkUpgrade(request));
     if (refusal !== undefined) return refuse(socket, refusal);
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       const mayWrite = boundBuffer(accepted, socket, options.bufferBytes ?? SUBSCRIBE.bufferBytes, {
@@ -126,18 +128,21 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
     }
   };
 
-  const refusalOf = (request: IncomingMessage): CodedError | undefined => {
+  const checkUpgrade = (request: IncomingMessage): void => {
+    if (new URL(request.url ?? '/', 'http://localhost').pathname !== options.path)
+      throw new CodedError('NOT_FOUND', 'There is nothing at this path.');
+    const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+    if (!protocols.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL))
+      throw new CodedError('BAD_USER_INPUT', `The WebSocket’s subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
+    if (closing || sockets.clients.size >= (options.sockets ?? SUBSCRIBE.sockets))
+      throw new CodedError('RATE_LIMITED', 'There are too many open sockets.', {
+        hint: 'Try again later, or raise MAX_SOCKETS.',
+      });
+  };
+
+  const refusing = (check: () => void): CodedError | undefined => {
     try {
-      if (new URL(request.url ?? '/', 'http://localhost').pathname !== options.path)
-        throw new CodedError('NOT_FOUND', 'There is nothing at this path.');
-      options.guard.check(request);
-      const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
-      if (!protocols.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL))
-        throw new CodedError('BAD_USER_INPUT', `The WebSocket’s subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
-      if (closing || sockets.clients.size >= (options.sockets ?? SUBSCRIBE.sockets))
-        throw new CodedError('RATE_LIMITED', 'There are too many open sockets.', {
-          hint: 'Try again later, or raise MAX_SOCKETS.',
-        });
+      check();
       return undefined;
     } catch (error) {
       if (error instanceof CodedError) return error;
@@ -218,7 +223,7 @@ function protocolHandlers({
         running.set(id, { payload, cancel });
         const parameters = exactVariables === undefined ? payload : { ...payload, variables: exactVariables };
         const asking = { principal: extra.principal!, address: limits?.arrivalOf(extra.request)?.address };
-        await limits?.operations(asking, 1);
+        await limits?.operation(asking);
         const operation = await operations.admit(parameters, {
           ...asking,
           requestId: `${extra.requestId}:${count}`,

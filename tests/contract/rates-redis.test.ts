@@ -87,6 +87,10 @@ describe.skipIf(missing !== undefined)(`rates in Redis${missing === undefined ? 
     const decision = store.take([charge('flood')]);
     expect(decision).not.toBeInstanceOf(Promise);
     expect((decision as readonly { allowed: boolean }[])[0]!.allowed).toBe(false);
+    // Of what stands beside it nothing is said, since it is not asked about; three pass two intervals after one.
+    const [of, beside] = await store.take([charge('flood', 3), charge('beside flood')]);
+    expect(of!.retryAfterMs).toBeGreaterThan(34_560_000);
+    expect(beside).toMatchObject({ allowed: true, remaining: undefined });
     // Another replica asks.
     expect(await allowed(replica(), charge('flood'))).toEqual([true]);
   });

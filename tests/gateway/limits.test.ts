@@ -87,19 +87,28 @@ describe('of a caller', () => {
         Array.from({ length: size }, () => QUERY),
         says,
       );
-    // The one that came with the request is counted, though the batch is not run.
-    expect((await batch(4)).status).toBe(429);
+    // More than ever pass at once: it would be told in vain when to come again. The one that came with it is counted.
+    const four = await batch(4);
+    expect({ status: four.status, error: four.json.errors![0] }).toMatchObject({
+      status: 400,
+      error: {
+        message: expect.stringMatching(/^At most 3 operations of this caller pass at once/),
+        extensions: { code: 'BAD_USER_INPUT' },
+      },
+    });
     const two = await batch(2);
     expect({ status: two.status, left: two.headers.get('ratelimit')!.match(/"principal";r=(\d+)/)![1] }).toEqual({
       status: 200,
       left: '0',
     });
+    expect((await batch(2)).status).toBe(429);
   });
 
   test('count each message of an MCP batch', async () => {
     const batch = [1, 2, 3, 4].map((id) => mcpExecute(id, QUERY));
-    expect((await mcp(it.url, batch, as('mcp-batches'))).status).toBe(429);
+    expect((await mcp(it.url, batch, as('mcp-batches'))).status).toBe(400);
     expect((await mcp(it.url, batch.slice(2), as('mcp-batches'))).status).toBe(200);
+    expect((await mcp(it.url, batch.slice(2), as('mcp-batches'))).status).toBe(429);
   });
 
   test('count what cannot be read, or is wrong', async () => {
@@ -176,8 +185,8 @@ describe('of a tenant', () => {
     expect(answers.find(({ status }) => status === 429)!.json.errors![0]!.extensions['limit']).toBe('tenant');
     for (let at = 0; at < 5; at++) expect((await it.post(QUERY, as('quiet'))).status).toBe(200);
     // Who is refused for his tenant has used up nothing of his own.
-    const { headers } = await it.post(QUERY, as('user-0', 'flooding'));
-    expect(headers.get('ratelimit')).toMatch(/"principal";r=5999;/);
+    const { headers } = await it.post(QUERY, as('late', 'flooding'));
+    expect(headers.get('ratelimit')).toMatch(/"principal";r=6000;t=0, "tenant";r=0;/);
   });
 });
 
@@ -207,6 +216,21 @@ describe('of an address', () => {
     expect(response.statusCode).toBe(429);
     expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
     request.destroy();
+  });
+
+  test.each([
+    ['another path', 'graphql-transport-ws', '/nope', 404],
+    ['another protocol', 'graphql-ws', '/graphql', 400],
+  ])('hold for WebSockets that are refused: %s', async (name, protocol, path, status) => {
+    const says = as('u', 't', `2001:db8:${name.length}::1`);
+    const statuses = [];
+    for (let at = 0; at < 4; at++) {
+      const socket = new WebSocket(`${it.url.replace(/^http/, 'ws')}${path}`, protocol, { headers: says });
+      const [request, response] = (await once(socket, 'unexpected-response')) as [{ destroy(): void }, IncomingMessage];
+      statuses.push(response.statusCode);
+      request.destroy();
+    }
+    expect(statuses).toEqual([status, status, status, 429]);
   });
 
   test('hold for all of an IPv6 network, and for nothing that a client writes itself', async () => {

@@ -5,8 +5,11 @@ import { loadConfig } from '#gateway/config/config.ts';
 import { clientAddress, networkOf } from '#gateway/limits/client-address.ts';
 import { Concurrency } from '#gateway/limits/concurrency.ts';
 import { quotaFields } from '#gateway/limits/quota-fields.ts';
-import { readRate } from '#gateway/limits/rate-names.ts';
+import { readRate, type Rates } from '#gateway/limits/rate-names.ts';
+import { Refusals } from '#gateway/limits/refusals.ts';
+import { RequestLimits } from '#gateway/limits/request-limits.ts';
 import { limitSignIns } from '#gateway/limits/sign-ins.ts';
+import { createLogger } from '#gateway/telemetry/logger.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { gcra, intervalOf, type Rate } from '#subgraphs/shared/rates/gcra.ts';
 import { MemoryRates } from '#subgraphs/shared/rates/memory.ts';
@@ -119,6 +122,8 @@ describe('rates in memory', () => {
     const rates = new MemoryRates({ entries: 10, now: () => 0 });
     rates.take([charge('a', 10)]);
     expect(rates.take([charge('a'), charge('b', 10)]).map(({ allowed }) => allowed)).toEqual([false, true]);
+    // What is left of the other is said as it is, and not as if it had been taken of.
+    expect(rates.take([charge('a'), charge('b', 4)])[1]).toMatchObject({ remaining: 10, resetMs: 0 });
     expect(rates.take([charge('b', 10)])[0]).toMatchObject({ allowed: true, remaining: 0 });
     // What is only looked at refuses nothing.
     expect(rates.take([charge('a', 0), charge('c')]).map(({ allowed }) => allowed)).toEqual([false, true]);
@@ -134,6 +139,66 @@ describe('rates in memory', () => {
     }
     expect(rates.size).toBe(1_000);
     expect(rates.take([charge('busy')])[0]).toMatchObject({ allowed: false });
+  });
+});
+
+describe('a client that waits as long as it is told', () => {
+  const asking = { principal: { tenantId: 't', subject: 's', roles: [], scopes: [] } };
+  const limitsOf = (rates: Rates) => {
+    const clock = { now: 0 };
+    const limits = new RequestLimits({
+      rates,
+      store: new MemoryRates({ entries: 100, now: () => clock.now }),
+      concurrency: new Concurrency({
+        principalOperations: 0,
+        tenantOperations: 0,
+        addressOperations: 0,
+        principalStreams: 0,
+        tenantStreams: 0,
+        addressStreams: 0,
+      }),
+      refusals: new Refusals(createLogger({ level: 'silent' })),
+      isProxy: () => false,
+    });
+    /** A batch of so many operations, as HTTP and MCP let it in. @returns for how long it is to wait, in seconds; 0 where it passed */
+    const batch = async (size: number): Promise<number> => {
+      try {
+        await limits.operation(asking);
+        await limits.further(asking, size - 1);
+        return 0;
+      } catch (error) {
+        return (error as CodedError).extensions['retryAfterSeconds'] as number;
+      }
+    };
+    return { clock, batch };
+  };
+
+  test.each([2, 3, 9, 10])('passes with a batch of %i', async (size) => {
+    const { clock, batch } = limitsOf({ principal: { count: 10, windowMs: 60_000, burst: 10 } });
+    for (let at = 0; at < 7; at++) await batch(1);
+    let told = await batch(size);
+    // The operation that comes with a request is taken before the rest of it is read: each try pays for that once more.
+    if (told > 0) clock.now += told * 1_000;
+    told = told === 0 ? 0 : await batch(size);
+    expect(told).toBe(0);
+  });
+
+  test('passes though two limits keep it out, the later of which counts', async () => {
+    const { clock, batch } = limitsOf({
+      principal: { count: 60, windowMs: 60_000, burst: 2 },
+      tenant: { count: 1, windowMs: 60_000, burst: 2 },
+    });
+    await batch(2);
+    const told = await batch(1);
+    expect(told).toBe(60);
+    clock.now += told * 1_000;
+    expect(await batch(1)).toBe(0);
+  });
+
+  test('is told at once of what would never pass', async () => {
+    const { batch } = limitsOf({ principal: { count: 60, windowMs: 60_000, burst: 2 } });
+    expect(await batch(3)).toBeUndefined();
+    expect(await batch(2)).toBeGreaterThan(0);
   });
 });
 

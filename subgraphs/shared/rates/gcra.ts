@@ -19,8 +19,8 @@ export interface Decision {
   readonly allowed: boolean;
   /** The key's TAT from now on, in milliseconds of the clock that was asked; as it was where it is not allowed. */
   readonly tat: number;
-  /** How much more may be taken at once. */
-  readonly remaining: number;
+  /** How much more may be taken at once; undefined where that was not asked. */
+  readonly remaining: number | undefined;
   /** After how long it would be allowed, in milliseconds; 0 where it is. */
   readonly retryAfterMs: number;
   /** After how long all of the burst may be taken again, in milliseconds. */
@@ -36,7 +36,12 @@ export const intervalOf = ({ count, windowMs }: Rate): number => windowMs / coun
  * @param tat the key's TAT so far; undefined for a key of which nothing is known
  * @param now by a clock that may go back: a TAT that no taking can have led to is one of before that
  */
-export function gcra(tat: number | undefined, now: number, rate: Rate, weight = 1): Decision {
+export function gcra(
+  tat: number | undefined,
+  now: number,
+  rate: Rate,
+  weight = 1,
+): Decision & { readonly remaining: number } {
   const interval = intervalOf(rate);
   const most = rate.burst * interval;
   const owed = Math.min(Math.max((tat ?? now) - now, 0), most);

@@ -1,6 +1,6 @@
 /** Rates of one process, in its memory. */
-import { gcra, type Decision } from './gcra.ts';
-import type { Charge, RateStore } from './rate-store.ts';
+import type { Decision } from './gcra.ts';
+import { decideTogether, isRefused, type Charge, type RateStore } from './rate-store.ts';
 
 export interface MemoryRatesOptions {
   /** The most keys; past it the one that was taken of longest ago is forgotten. */
@@ -22,12 +22,12 @@ export class MemoryRates implements RateStore {
 
   take(charges: readonly Charge[]): readonly Decision[] {
     const now = this.#now();
-    const decisions = charges.map(({ key, rate, weight }) => gcra(this.#tats.get(key), now, rate, weight));
-    const isRefused = charges.some(({ weight }, at) => weight > 0 && !decisions[at]!.allowed);
+    const decisions = decideTogether(charges, now, ({ key }) => this.#tats.get(key));
+    const refused = isRefused(charges, decisions);
     charges.forEach(({ key, weight }, at) => {
       const { allowed, tat } = decisions[at]!;
       // Who is refused is kept as the latest too, or he would be forgotten before those who ask less.
-      if (weight > 0 && allowed !== isRefused) this.#keep(key, tat);
+      if (weight > 0 && allowed !== refused) this.#keep(key, tat);
     });
     return decisions;
   }

@@ -1,5 +1,5 @@
 /** Where it is kept how much of each rate was taken. */
-import type { Decision, Rate } from './gcra.ts';
+import { gcra, type Decision, type Rate } from './gcra.ts';
 
 /** Something to take of a rate. */
 export interface Charge {
@@ -19,3 +19,24 @@ export interface RateStore {
   take(charges: readonly Charge[]): readonly Decision[] | Promise<readonly Decision[]>;
   close(): Promise<void>;
 }
+
+/**
+ * What becomes of several that are taken of together or not at all: where one is refused, nothing is taken of the others, and
+ * theirs say what is left without it.
+ * @param tatOf the TAT so far of each; undefined where nothing is known
+ */
+export function decideTogether(
+  charges: readonly Charge[],
+  now: number,
+  tatOf: (charge: Charge, at: number) => number | undefined,
+): Decision[] {
+  const decide = (charge: Charge, at: number, weight: number): Decision =>
+    gcra(tatOf(charge, at), now, charge.rate, weight);
+  const decisions = charges.map((charge, at) => decide(charge, at, charge.weight));
+  if (!isRefused(charges, decisions)) return decisions;
+  return charges.map((charge, at) => (decisions[at]!.allowed ? decide(charge, at, 0) : decisions[at]!));
+}
+
+/** Whether one of them keeps all from being taken. */
+export const isRefused = (charges: readonly Charge[], decisions: readonly Decision[]): boolean =>
+  charges.some(({ weight }, at) => weight > 0 && !decisions[at]!.allowed);

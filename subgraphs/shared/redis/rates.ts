@@ -1,9 +1,9 @@
 /** Rates that all processes share, in Redis: one script a request, by Redis' own clock. */
 import type { Redis } from 'ioredis';
 import { storeUnavailable } from '#subgraphs/shared/errors.ts';
-import { gcra, intervalOf, type Decision } from '#subgraphs/shared/rates/gcra.ts';
+import { intervalOf, type Decision } from '#subgraphs/shared/rates/gcra.ts';
 import { MemoryRates } from '#subgraphs/shared/rates/memory.ts';
-import type { Charge, RateStore } from '#subgraphs/shared/rates/rate-store.ts';
+import { decideTogether, type Charge, type RateStore } from '#subgraphs/shared/rates/rate-store.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import { REDIS } from './bounds.ts';
 import { redisClient } from './client.ts';
@@ -79,8 +79,8 @@ export class RedisRates implements RateStore {
 
   take(charges: readonly Charge[]): readonly Decision[] | Promise<readonly Decision[]> {
     const now = performance.now();
-    const usedUp = charges.findIndex(({ key, weight }) => weight > 0 && (this.#usedUp.get(key) ?? 0) > now);
-    if (usedUp !== -1) return charges.map((charge, at) => stale(charge, at === usedUp, this.#usedUp, now));
+    if (charges.some(({ key, weight }) => weight > 0 && (this.#usedUp.get(key) ?? 0) > now))
+      return charges.map((charge) => stale(charge, this.#usedUp, now));
     if (now < this.#awayUntil) return this.#without(charges);
     return this.#ask(charges);
   }
@@ -109,7 +109,7 @@ export class RedisRates implements RateStore {
       this.#options.log('Redis counts rates again.');
     }
     const now = performance.now();
-    const decisions = charges.map(({ rate, weight }, at) => gcra(now + Number(owed[at]), now, rate, weight));
+    const decisions = decideTogether(charges, now, (_, at) => now + Number(owed[at]));
     decisions.forEach(({ allowed, retryAfterMs }, at) => {
       const { key, weight } = charges[at]!;
       // What weighs less may pass sooner.
@@ -143,9 +143,14 @@ export class RedisRates implements RateStore {
   }
 }
 
-/** What is known of a charge without asking, where one of them is used up. */
-function stale({ key, rate }: Charge, isUsedUp: boolean, usedUp: ReadonlyMap<string, number>, now: number): Decision {
-  const retryAfterMs = Math.max((usedUp.get(key) ?? 0) - now, 0);
-  const resetMs = isUsedUp || retryAfterMs > 0 ? rate.burst * intervalOf(rate) - intervalOf(rate) + retryAfterMs : 0;
-  return { allowed: retryAfterMs === 0, tat: now + resetMs, remaining: 0, retryAfterMs, resetMs };
+/** What is known of a charge without asking, where one of them is used up: of the others nothing. */
+function stale({ key, rate, weight }: Charge, usedUp: ReadonlyMap<string, number>, now: number): Decision {
+  const nextMs = (usedUp.get(key) ?? 0) - now;
+  if (weight === 0 || nextMs <= 0)
+    return { allowed: true, tat: now, remaining: undefined, retryAfterMs: 0, resetMs: 0 };
+  const interval = intervalOf(rate);
+  const resetMs = (rate.burst - 1) * interval + nextMs;
+  // That is when one may pass; what weighs more passes later.
+  const retryAfterMs = nextMs + (Math.min(weight, rate.burst) - 1) * interval;
+  return { allowed: false, tat: now + resetMs, remaining: 0, retryAfterMs, resetMs };
 }
