@@ -25,18 +25,23 @@ export interface EmbeddingDriver {
   readonly dimensions: number | undefined;
   /** Whether a call costs tokens that are worth recording. */
   readonly metered: boolean;
-  /** Texts that are too long for the model do not fail the others: all of them are found, and named. */
+  /**
+   * Texts that are too long for the model do not fail the others: all of them are found, and named. What fails otherwise is thrown,
+   * or told in `failure` where other texts were embedded, and paid for, by then.
+   */
   embed(call: InferenceCall, input: readonly string[]): Promise<EmbeddingAnswer>;
 }
 
 export interface EmbeddingAnswer {
-  /** One L2-normalised vector for each input, in order; a hole for each that is in `tooLong`. */
+  /** One L2-normalised vector for each input, in order; a hole for each that is in `tooLong`, or that `failure` left out. */
   readonly vectors: Float32Array[];
   readonly dimensions: number;
   /** Absent where the provider counts none. */
   readonly usage?: TokenCount;
   /** The texts that the model refused for their length; absent where there are none. */
   readonly tooLong?: ReadonlyMap<number, CodedError>;
+  /** Why some have no vector that are not too long; absent where all have. */
+  readonly failure?: { readonly error: unknown };
 }
 
 export type ChatRole = 'SYSTEM' | 'USER' | 'ASSISTANT';

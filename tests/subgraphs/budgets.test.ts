@@ -298,6 +298,19 @@ describe('the inference subgraph', () => {
     expect(codes(await run(subgraph, GENERATE(100)))).toEqual(['BUDGET_EXCEEDED']);
   });
 
+  test('counts what was embedded before one text failed, and sends no further ones', async () => {
+    const { standIn, subgraph } = await open({ tenantTokens: 40, embeddingBatch: 1, embeddingConcurrency: 2 });
+    // Of 30 by the estimate, and of 64 by the server's count.
+    const source = `{ embed(input: [${Array.from({ length: 8 }, () => '"a b c d e f g h"').join(' ')}]) { index } }`;
+    const told: unknown[] = [];
+    for (let at = 0; at < 3; at++) {
+      standIn.next({ kind: 'status', status: 400 });
+      told.push(...codes(await run(subgraph, source)));
+    }
+    expect(told).toEqual(['BAD_USER_INPUT', 'BAD_USER_INPUT', 'BUDGET_EXCEEDED']);
+    expect(standIn.requests).toHaveLength(4);
+  });
+
   test('asks before each call whether there may be one more', async () => {
     let calls = 0;
     const { standIn, subgraph } = await open(

@@ -24,20 +24,23 @@ export function createEmbedder(driver: EmbeddingDriver, spending: Spending): Emb
       const inputCharacters = input.reduce((sum, text) => sum + text.length, 0);
       const planned = { model: driver.model!, inputCharacters, outputTokens: 0 };
       const { answer, begun } = await spending.call(context, planned, () => driver.embed(context, input));
-      const { vectors, dimensions, usage, tooLong } = answer;
+      const { vectors, dimensions, usage, tooLong, failure } = answer;
       const model = driver.model!;
-      // Nothing was embedded, so nothing is billed.
-      if (tooLong?.size === input.length) await begun.nothing();
-      else {
-        await begun.took({
-          operation: 'EMBED',
-          provider: driver.provider,
-          model,
-          counted: usage,
-          input: () => input.reduce((sum, text, at) => sum + (tooLong?.has(at) ? 0 : text.length), 0),
-          output: () => 0,
-        });
+      const call = {
+        operation: 'EMBED' as const,
+        provider: driver.provider,
+        model,
+        counted: usage,
+        // Of what has a vector: for what was refused nobody is billed.
+        input: () => input.reduce((sum, text, at) => sum + (vectors[at] === undefined ? 0 : text.length), 0),
+        output: () => 0,
+      };
+      if (failure !== undefined) {
+        await begun.failed(failure.error, call);
+        throw failure.error;
       }
+      if (tooLong?.size === input.length) await begun.nothing();
+      else await begun.took(call);
       if (tooLong) throw tooLongError(tooLong, input.length);
       return { model, dimensions, vectors };
     },

@@ -28,8 +28,11 @@ export interface BegunCall {
   took(call: Parameters<RecordUsage>[1]): Promise<void>;
   /** It took nothing: nothing was asked, or it was refused. */
   nothing(): Promise<void>;
-  /** It failed. Where nobody waited for its end, what it may have come to counts: the model may have worked until then. */
-  failed(error: unknown): Promise<void>;
+  /**
+   * It failed. Where nobody waited for its end, what it may have come to counts: the model may have worked until then; else what
+   * of it was answered, where anything was.
+   */
+  failed(error: unknown, answered?: Parameters<RecordUsage>[1]): Promise<void>;
 }
 
 export class Spending {
@@ -45,19 +48,22 @@ export class Spending {
     await mayCall?.(context);
     const most = { inputTokens: estimateTokens(inputCharacters), outputTokens };
     const reservation = await budgets?.reserve(context, model, most);
+    const took: BegunCall['took'] = async (call) => {
+      recordUsage(context, call);
+      const counted = call.counted ?? {
+        inputTokens: estimateTokens(call.input()),
+        outputTokens: estimateTokens(call.output()),
+      };
+      await reservation?.settle(call.model, counted);
+    };
     return {
-      took: async (call) => {
-        recordUsage(context, call);
-        const took = call.counted ?? {
-          inputTokens: estimateTokens(call.input()),
-          outputTokens: estimateTokens(call.output()),
-        };
-        await reservation?.settle(call.model, took);
-      },
+      took,
       nothing: async () => await reservation?.settle(model, 'nothing'),
-      failed: async (error) => {
+      failed: async (error, answered) => {
         const isLeft =
           context.signal?.aborted === true || (error instanceof CodedError && error.code === 'STORE_TIMEOUT');
+        if (!isLeft && answered !== undefined) return await took(answered);
+        if (answered !== undefined) recordUsage(context, answered);
         await reservation?.settle(model, isLeft ? 'all' : 'nothing');
       },
     };

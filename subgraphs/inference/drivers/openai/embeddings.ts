@@ -65,21 +65,26 @@ class OpenAIEmbedding implements EmbeddingDriver {
   async embed(call: InferenceCall, input: readonly string[]): Promise<EmbeddingAnswer> {
     const gathered: Gathered = { vectors: new Array(input.length), tooLong: new Map(), inputTokens: 0 };
     let next = 0;
+    let failure: { error: unknown } | undefined;
     const work = async (): Promise<void> => {
-      while (next < input.length) {
+      // Once one request has failed no further one is sent: what it came to would be paid for nothing.
+      while (next < input.length && failure === undefined) {
         const from = next;
         next += this.#batch;
         const texts = input.slice(from, next).map((text, at) => ({ at: from + at, text }));
-        await this.#embedAll(call, texts, gathered);
+        await this.#embedAll(call, texts, gathered).catch((error: unknown) => (failure ??= { error }));
       }
     };
     await Promise.all(Array.from({ length: Math.min(this.#concurrency, Math.ceil(input.length / this.#batch)) }, work));
     const { vectors, tooLong, inputTokens } = gathered;
+    if (failure !== undefined && vectors.every((vector) => vector === undefined))
+      throw (failure as { error: Error }).error;
     return {
       vectors,
       dimensions: this.#dimensions ?? 0,
       ...(inputTokens === undefined ? {} : { usage: { inputTokens, outputTokens: 0 } }),
       ...(tooLong.size === 0 ? {} : { tooLong }),
+      ...(failure === undefined ? {} : { failure }),
     };
   }
 
