@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import type { GraphQLSchema } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
-import type { Principal } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { paceWork } from '#subgraphs/shared/turns.ts';
@@ -18,7 +17,7 @@ import { openListedFiles, type ListedFiles } from './admission/persisted/listed-
 import { operationTexts } from './admission/persisted/operation-texts.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
 import { resourceMetadata, type ResourceMetadata } from './agents/resource-metadata.ts';
-import { mcpEndpoint } from './agents/mcp.ts';
+import { mcpEndpoint, SEARCH_REFUSED, type McpOptions } from './agents/mcp.ts';
 import { apiKeys } from './auth/api-keys.ts';
 import { auditedSignIns } from './auth/audited-sign-ins.ts';
 import { authenticatorBy, type Authenticator } from './auth/authenticator.ts';
@@ -302,7 +301,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       engines,
       supergraph,
       lists,
-      mayExplore: (principal) => !texts.binds({ principal }),
+      mayExplore: ({ principal, requestId, address }) => {
+        if (!texts.binds({ principal })) return true;
+        const { tenantId, subject } = principal;
+        refused?.note({ ...SEARCH_REFUSED, tenantId, subject, requestId, address });
+        return false;
+      },
       mounted,
       log,
       state: () => state,
@@ -383,7 +387,7 @@ interface RequestPath {
   readonly engines: EngineHost<Engine>;
   readonly supergraph: SupergraphManager;
   readonly lists: ListedFiles | undefined;
-  readonly mayExplore: (principal: Principal) => boolean;
+  readonly mayExplore: NonNullable<McpOptions['mayExplore']>;
   readonly mounted: MountedSubgraphs;
   readonly log: Logger;
   readonly state: () => ServerState;

@@ -14,6 +14,8 @@ const REFUSING: ReadonlySet<unknown> = new Set([
   'UNAUTHENTICATED',
   'BUDGET_EXCEEDED',
   'QUERY_NOT_IN_SAFELIST',
+  'PERSISTED_QUERY_ID_REQUIRED',
+  'PERSISTED_QUERY_NOT_IN_LIST',
 ]);
 
 /** What an operation as a whole was refused with, where that is that its caller may not. */

@@ -5,7 +5,6 @@
 import { GraphQLError, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
-import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { isApiKey } from '#gateway/auth/api-keys.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
@@ -38,7 +37,7 @@ export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   /** Where users of agents sign in; undefined where nobody has to. */
   resource: ResourceMetadata | undefined;
   /** Who may see what of the schema no list of operations tells. @default everybody */
-  mayExplore?: ((principal: Principal) => boolean) | undefined;
+  mayExplore?: ((caller: Pick<Caller, 'principal' | 'requestId' | 'address'>) => boolean) | undefined;
   body: BodyLimits;
   /** Of callers and their tenants: each message counts. @default none */
   limits?: Pick<RequestLimits, 'operation' | 'further'> | undefined;
@@ -46,6 +45,9 @@ export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   budget: BudgetLimits;
   log: Logger;
 }
+
+/** As the audit log has it that a caller may not see the schema. */
+export const SEARCH_REFUSED = { action: 'search_schema', code: 'QUERY_NOT_IN_SAFELIST' } as const;
 
 const INSTRUCTIONS =
   'One GraphQL API over documents, a knowledge graph, vectors, objects, models and agent runs. ' +
@@ -111,7 +113,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
     const server = new McpServer({ name: 'tributary', version: '0.1.0' }, { instructions: INSTRUCTIONS });
     addTools(server, {
       search: (keywords, limit) =>
-        options.mayExplore?.(principal) === false
+        options.mayExplore?.({ principal, requestId, address }) === false
           ? toToolResult({ errors: [toGraphQLError(notInSafelist())] }, { offset: 0, limit: page.usual })
           : { content: [{ type: 'text', text: search().search(keywords, limit) }] },
       page,

@@ -1,5 +1,5 @@
 /** Limits and budgets of models on a whole server, on every way in, and after a restart. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,8 @@ beforeAll(async () => {
     TRUSTED_PROXIES: '127.0.0.1',
     FORWARD_AUTH_USER_HEADER: 'remote-user',
     FORWARD_AUTH_TENANT_HEADER: 'remote-tenant',
-    ROLE_SCOPES: '*=models:use usage:read',
+    ROLE_SCOPES: '*=models:use usage:read audit:read',
+    AUDIT_REFUSALS_WINDOW_MS: '3600000',
     RATE_LIMIT_PRINCIPAL_MODELS: '3/1d',
     MODEL_BUDGET_PRINCIPAL_MONEY: '0.0011',
     MODEL_BUDGET_TENANT_TOKENS: '1000',
@@ -63,6 +64,30 @@ describe('calls of models', () => {
     expect(asked() - before).toBe(1);
   });
 });
+
+test('what a budget refuses is in the tenant’s audit log, once, without what was sent', async () => {
+  const says = as('dora', 'audited');
+  const input = 'input: { messages: [{ role: USER, content: "do not keep this" }], maxTokens: 600 }';
+  const twice = `{ a: generate(${input}) { text } b: generate(${input}) { text } }`;
+  await WAYS_IN['POST']!(server.url, { query: twice }, says);
+  await WAYS_IN['WebSocket']!(server.url, { query: `subscription { generateStream(${input}) { delta } }` }, says);
+  const query = '{ auditEntries(first: 100) { edges { node { actor action subjectId details } } } }';
+  const nodes = await vi.waitFor(
+    async () => {
+      const { edges } = (await WAYS_IN['POST']!(server.url, { query }, says)).answer.data!.auditEntries;
+      expect(edges).toHaveLength(2);
+      return edges.map(({ node }: { node: { subjectId: string } }) => node);
+    },
+    { timeout: 20_000, interval: 100 },
+  );
+  const details = { code: 'BUDGET_EXCEEDED', address: '127.0.0.1' };
+  expect(nodes).toEqual(
+    expect.arrayContaining([
+      { actor: 'dora', action: 'refused', subjectId: 'Query.generate', details: { ...details, count: 1 } },
+      { actor: 'dora', action: 'refused', subjectId: 'Subscription.generateStream', details: { ...details, count: 1 } },
+    ]),
+  );
+}, 60_000);
 
 test('what was spent is known to another process, and still is after a restart', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'tributary-model-limits-'));
