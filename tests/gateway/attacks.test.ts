@@ -239,6 +239,82 @@ test.each([
   expect(text).toMatch(/REQUEST_TIMEOUT/);
 });
 
+describe('bounds of JSON come before it is parsed', () => {
+  // Over the bound and no JSON either: whoever parses it first tells the latter.
+  const deep = `{"query": "{ reviewCount }", "variables": ${'['.repeat(20)}`;
+  const wide = `{"query": "{ reviewCount }", "variables": [${'0,'.repeat(600)}`;
+  const nested = /nested more than 16 levels deep/;
+  const many = /more than 500 values/;
+
+  test.each([
+    ['a body that is too deep', '/graphql', deep, nested],
+    ['a body of too many values', '/graphql', wide, many],
+    ['a message of MCP that is too deep', '/mcp', deep, nested],
+    ['a message of MCP of too many values', '/mcp', wide, many],
+    [
+      'arguments of a tool within a text',
+      '/mcp',
+      JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: { name: 'execute', arguments: deep },
+      }),
+      nested,
+    ],
+    [
+      'variables of a tool within a text',
+      '/mcp',
+      JSON.stringify(mcpExecute(1, { query: '{ reviewCount }', variables: '['.repeat(20) as never })),
+      nested,
+    ],
+  ])('%s', async (_, path, body, told) => {
+    const headers = { 'content-type': 'application/json', authorization: known, accept: 'application/json' };
+    const { text } = await http(it.url, path, 'POST', headers, body);
+    expect(text).toMatch(told);
+    expect(text).not.toMatch(/not valid JSON/);
+  });
+
+  test.each(['variables', 'extensions'])('%s of a GET', async (name) => {
+    const query = new URLSearchParams({ query: '{ reviewCount }', [name]: '['.repeat(20) });
+    const { text } = await http(it.url, `/graphql?${query.toString()}`, 'GET', { authorization: known });
+    expect(text).toMatch(nested);
+  });
+
+  test.each([deep, wide])('a message of a WebSocket', async (message) => {
+    const { socket } = await openSocket(it.url, known);
+    const closed = once(socket, 'close');
+    socket.send(message);
+    const [code, reason] = (await closed) as [number, Buffer];
+    expect([code, String(reason)]).toEqual([4400, 'The message is nested too deeply, or has too many values']);
+  });
+});
+
+test.each([
+  ['a message that is too deep', '['.repeat(20)],
+  ['a message that only a server sends', JSON.stringify({ type: 'next', id: '1', payload: {} })],
+  ['a message that is no JSON', '{'],
+  ['a second connection_init', JSON.stringify({ type: 'connection_init' })],
+])('a WebSocket reads nothing after its end: %s', async (_, last) => {
+  const query = 'mutation($title: String!) { addBook(title: $title) { id } }';
+  const add = async (title: string): Promise<number> => {
+    const { answer } = await WAYS_IN['POST']!(it.url, { query, variables: { title } }, known);
+    return Number(answer.data!.addBook.id);
+  };
+  // From now on the operation is known, and would be carried out in the round in which it is read.
+  const before = await add('before');
+  const { socket } = await openSocket(it.url, known);
+  const closed = once(socket, 'close');
+  socket.send(last);
+  for (let at = 0; at < 20; at++)
+    socket.send(
+      JSON.stringify({ type: 'subscribe', id: String(at), payload: { query, variables: { title: 'after' } } }),
+    );
+  // The server has read all of it by then: its end of the connection comes behind.
+  expect(((await closed) as [number])[0]).toBeGreaterThanOrEqual(4400);
+  expect(await add('then')).toBe(before + 1);
+});
+
 test('a batch is no operation', async () => {
   const { status, text } = await http(
     it.url,
