@@ -161,6 +161,12 @@ export const ADMISSION = bounds('gateway/admission', 'limits', {
     unit: 'operations',
     default: 10_000,
   },
+  learnedTenantOperations: {
+    what: 'How many of one tenant are logged at once, and in an hour; further ones are when they come again later.',
+    unit: 'operations',
+    default: 1_000,
+  },
+  learnedWindowMs: { what: 'That while.', unit: 'ms', default: 3_600_000 },
   learnedCharacters: {
     what: 'How much of the text of one is logged.',
     unit: 'characters',

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { getOperationAST, parse, print } from 'graphql';
+import { operationTexts, type LearnedOperation } from '#gateway/admission/persisted/operation-texts.ts';
+import { noPersistedQueries } from '#gateway/admission/persisted/automatic.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMISSION } from '#gateway/bounds/admission.ts';
 import { ListedOperations } from '#gateway/admission/persisted/listed-operations.ts';
@@ -331,6 +333,26 @@ function logLines() {
   };
   return { lines, log, until };
 }
+
+test('in the learning mode one tenant cannot fill the log, nor keep another’s from being learned', () => {
+  const learned: LearnedOperation[] = [];
+  const texts = operationTexts(noPersistedQueries, {
+    listed: { current: new ListedOperations({ cacheEntries: 10, cacheCharacters: 1_000 }) },
+    mode: 'learn',
+    clientName: 'header',
+    learned: (operation) => void learned.push(operation),
+  });
+  const send = (tenantId: string, text: string): void => {
+    const principal = { tenantId, subject: 's', roles: [], scopes: [] };
+    texts.check(text, { principal, headers: { 'graphql-client-name': 'c'.repeat(10_000) } }, (each) => parse(each));
+  };
+  const most = ADMISSION.learnedTenantOperations;
+  for (let at = 0; at < most + 100; at++) send(at % 2 === 0 ? 'flood.red' : 'flood.blue', `{ a${at} }`);
+  for (let at = 0; at < 5; at++) send('quiet', `{ b${at} }`);
+  expect(learned.filter(({ tenantId }) => tenantId.startsWith('flood'))).toHaveLength(most);
+  expect(learned.filter(({ tenantId }) => tenantId === 'quiet')).toHaveLength(5);
+  expect(JSON.stringify(learned.at(-1)).length).toBeLessThan(1_000);
+});
 
 test('in the learning mode what is not listed is run, and logged once, without its literals', async () => {
   const { lines, log } = logLines();

@@ -7,6 +7,8 @@ import { LRUCache } from 'lru-cache';
 import { ADMISSION } from '#gateway/bounds/admission.ts';
 import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { MemoryRates } from '#subgraphs/shared/rates/memory.ts';
+import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { hashOf, noHash, readHash, type PersistedQueries } from './automatic.ts';
 import type { ListedOperations } from './listed-operations.ts';
 
@@ -131,17 +133,26 @@ export function operationTexts(automatic: PersistedQueries, lists?: ListOptions)
   }
   const { listed, mode, freeScope, clientName } = lists;
   const learned = new LRUCache<string, true>({ max: ADMISSION.learnedOperations });
+  // Whoever sends ever new operations would fill the log: what his tenant has no room for is learned when it comes again later.
+  const room = new MemoryRates({ entries: ADMISSION.learnedOperations });
+  const lines = {
+    count: ADMISSION.learnedTenantOperations,
+    burst: ADMISSION.learnedTenantOperations,
+    windowMs: ADMISSION.learnedWindowMs,
+  };
   const learn = (text: string, client: string | undefined, tenantId: string, document: DocumentNode): void => {
     const id = hashOf(text);
-    const key = `${client ?? ''}\0${id}`;
+    // A client's name may be as long as a header.
+    const key = hashOf(`${client ?? ''}\0${id}`);
     if (learned.has(key)) return;
+    if (!room.take([{ key: tenantOf(tenantId), rate: lines, weight: 1 }])[0]!.allowed) return;
     learned.set(key, true);
     const operation = getOperationAST(document);
     lists.learned({
       id,
       type: operation?.operation,
       name: operation?.name?.value,
-      client,
+      client: client?.slice(0, ADMISSION.persistedIdCharacters),
       tenantId,
       text: withoutLiterals(document).slice(0, ADMISSION.learnedCharacters),
     });
