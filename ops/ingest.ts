@@ -14,10 +14,11 @@ import { countsOf, detailsOf, didSomething } from './ingest/tell.ts';
 import { watchFolder } from './ingest/watch.ts';
 import { SERVE } from './serve/bounds.ts';
 
-const USAGE = `Usage: npm run ingest -- <folder> [--name <name>] [--prune] [--watch] [--adopt]
+const USAGE = `Usage: npm run ingest -- <folder> [--name <name>] [--collection <name>] [--prune] [--watch] [--adopt]
                                  [--url http://127.0.0.1:4000/graphql] [--token <access token or API key>]
 
   --name    what the sources of its documents begin with; the folder's own name when absent
+  --collection  the collection that they are in; where they are already when absent, "default" at first
   --prune   removes documents whose files are gone; without it they are listed
   --watch   goes on, and ingests what changes, until Ctrl-C
   --adopt   takes documents of this name that were ingested from another place for this folder's
@@ -29,6 +30,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       name: { type: 'string' },
+      collection: { type: 'string' },
       prune: { type: 'boolean', default: false },
       watch: { type: 'boolean', default: false },
       adopt: { type: 'boolean', default: false },
@@ -50,6 +52,7 @@ async function main(): Promise<number> {
   let files = 0;
   let progress = showProgress('Ingesting', 0);
   const ingestion = new FolderIngestion(documents, {
+    ...(values.collection !== undefined && { collection: values.collection }),
     prune: values.prune,
     adopt: values.adopt,
     signal: stop.signal,

@@ -71,6 +71,7 @@ const deliverVectors: Deliver = async (call, tenantId, entries) => {
       documentId,
       title: document.title,
       source: document.source,
+      collection: document.collection,
       mediaType: document.mediaType,
       metadata: document.metadata,
       chunks: chunks.map(({ id, text }) => ({ id, text })),

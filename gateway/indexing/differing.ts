@@ -22,6 +22,7 @@ export const REFERENCES = parse(/* GraphQL */ `
       document {
         title
         source
+        collection
         mediaType
         text
         contentHash
@@ -83,10 +84,11 @@ export const DIFFERING: Readonly<Record<IndexedStore, Differing>> = {
   },
   VECTOR: async (call, tenantId, documents) => {
     const input = {
-      documents: documents.map(({ id, document: { title, source, mediaType, metadata }, chunks }) => ({
+      documents: documents.map(({ id, document: { title, source, collection, mediaType, metadata }, chunks }) => ({
         documentId: id,
         title,
         source,
+        collection,
         mediaType,
         metadata,
         chunks,

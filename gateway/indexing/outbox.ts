@@ -31,6 +31,7 @@ export interface OutboxEntry {
   document: {
     title: string;
     source: string;
+    collection: string;
     mediaType: string;
     text: string;
     metadata: unknown;
@@ -73,6 +74,7 @@ const CLAIM = parse(/* GraphQL */ `
         document {
           title
           source
+          collection
           mediaType
           text
           metadata

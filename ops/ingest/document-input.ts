@@ -13,6 +13,8 @@ export interface DocumentInput {
   title: string;
   /** Names the document within its tenant: writing the same source again replaces it. */
   source: string;
+  /** @default 'default' */
+  collection?: string;
   mediaType: 'text/markdown' | 'text/plain';
   text: string;
   metadata: { [key: string]: JsonValue };

@@ -7,6 +7,8 @@ import { eachOf, FatalIngestError, ingest } from './run.ts';
 import type { Encoding } from './text-file.ts';
 
 export interface FolderOptions {
+  /** The collection that its documents are to be in; where they are already when absent, and `default` for a new folder. */
+  readonly collection?: string;
   /** Whether documents of files that are gone are removed. */
   readonly prune: boolean;
   /** Whether documents of the folder's name that came from elsewhere are this folder's. */
@@ -55,12 +57,14 @@ export class FolderIngestion {
   readonly #unclaimed = new Set<string>();
   readonly #sent = new Map<string, Sent>();
   #paths = '';
+  #collection: string | undefined;
   /** What was told of files and documents. */
   #told = new Set<string>();
 
   constructor(documents: Documents, options: FolderOptions) {
     this.#documents = documents;
     this.#options = options;
+    this.#collection = options.collection;
   }
 
   /**
@@ -137,12 +141,15 @@ export class FolderIngestion {
   async #claim(folder: Folder): Promise<OwnDocuments> {
     const own: OwnDocuments = new Map();
     const elsewhere = new Map<string, number>();
-    for await (const { id, source, updatedAt, metadata } of this.#documents.list({
+    for await (const { id, source, collection, updatedAt, metadata } of this.#documents.list({
       source: { startsWith: sourceOf(folder, '') },
     })) {
       const { folder: name, root } = metadata as { folder?: unknown; root?: unknown };
       if (name !== folder.name) this.#foreign.add(source);
-      else if (root === folder.root || this.#options.adopt) own.set(source, { id, updatedAt });
+      else if (root === folder.root || this.#options.adopt) {
+        own.set(source, { id, updatedAt });
+        this.#collection ??= collection;
+      }
       // Of a version that did not keep which folder it was.
       else if (typeof root !== 'string') this.#unclaimed.add(source);
       else elsewhere.set(root, (elsewhere.get(root) ?? 0) + 1);
@@ -164,8 +171,12 @@ export class FolderIngestion {
   ): AsyncGenerator<DocumentInput | Skipped> {
     for await (const {
       file: { path, state },
-      read,
+      read: made,
     } of readFiles(folder, wanted)) {
+      const read =
+        made === undefined || 'skipped' in made || this.#collection === undefined
+          ? made
+          : { ...made, collection: this.#collection };
       // An empty file is one whose text is gone.
       if (read === undefined || ('skipped' in read && read.meant)) pass.present.delete(sourceOf(folder, path));
       if (read === undefined) continue;

@@ -7,6 +7,7 @@ import { FatalIngestError } from './run.ts';
 export interface StoredDocument {
   readonly id: string;
   readonly source: string;
+  readonly collection: string;
   readonly updatedAt: string;
   readonly metadata: unknown;
 }
@@ -40,6 +41,7 @@ const LIST = /* GraphQL */ `
         node {
           id
           source
+          collection
           updatedAt
           metadata
         }

@@ -32,6 +32,7 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
     unit: 'characters',
     default: 512,
   },
+  collectionCharacters: { what: 'The longest name of a collection of documents.', unit: 'characters', default: 100 },
   mediaTypeCharacters: { what: 'The longest media type.', unit: 'characters', default: 255 },
   descriptionCharacters: { what: 'The longest description of an agent.', unit: 'characters', default: 4_096 },
   instructionsCharacters: { what: 'The longest instructions of one.', unit: 'characters', default: 256 * 1024 },

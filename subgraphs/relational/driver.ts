@@ -39,6 +39,7 @@ export interface DocumentRow {
   id: string;
   title: string;
   source: string;
+  collection: string;
   mediaType: string;
   /** SHA-256 of the text as UTF-8, in hexadecimal. */
   contentHash: string;
@@ -292,6 +293,7 @@ export interface PreparedDocument {
   id: string;
   title: string;
   source: string;
+  collection: string;
   mediaType: string;
   text: string;
   contentHash: string;
@@ -329,6 +331,7 @@ export interface CutDocument {
   was: string;
   title: string;
   source: string;
+  collection: string;
   mediaType: string;
   text: string;
   metadata: JsonValue;

@@ -149,6 +149,7 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
   textCharacters: { what: 'The longest text of a chunk.', unit: 'characters', default: 65_536 },
   titleCharacters: { what: 'The longest title.', unit: 'characters', default: 2_000 },
   sourceCharacters: { what: 'The longest source.', unit: 'characters', default: 2_048 },
+  collectionCharacters: { what: 'The longest name of a collection of documents.', unit: 'characters', default: 100 },
   mediaTypeCharacters: { what: 'The longest media type.', unit: 'characters', default: 255 },
   listed: { what: 'The most values of `in`.', unit: 'values', default: 500 },
   conditions: { what: 'The most conditions on metadata in one filter.', unit: 'conditions', default: 20 },

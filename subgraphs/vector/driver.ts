@@ -44,6 +44,8 @@ export interface ChunkFilter {
   readonly mediaTypes?: readonly string[];
   readonly sources?: readonly string[];
   readonly sourcePrefix?: string;
+  /** Of the chunks' documents. */
+  readonly collections?: readonly string[];
   readonly metadata?: readonly MetadataCondition[];
 }
 
@@ -76,6 +78,8 @@ export interface ChunkAttributes {
   readonly documentId: string;
   readonly title: string;
   readonly source: string;
+  /** The document's, not the store's, in which vectors of one model are. */
+  readonly collection: string;
   readonly mediaType: string;
   readonly metadata: { readonly [key: string]: JsonValue };
 }

@@ -41,6 +41,7 @@ export function checkMetadata(value: JsonValue | null | undefined): { [key: stri
 export interface SearchFilterShape {
   documentId?: { eq?: string | null; in?: string[] | null } | null;
   mediaType?: { eq?: string | null; in?: string[] | null } | null;
+  collection?: { eq?: string | null; in?: string[] | null } | null;
   source?: { eq?: string | null; in?: string[] | null; startsWith?: string | null } | null;
   metadata?: { path: string[]; eq?: JsonValue | null; in?: JsonValue[] | null }[] | null;
 }
@@ -55,6 +56,8 @@ export function checkFilter(where: SearchFilterShape | null | undefined): ChunkF
   if (documentIds) filter.documentIds = documentIds;
   const mediaTypes = oneOf(where?.mediaType, 'where.mediaType', VECTOR.mediaTypeCharacters);
   if (mediaTypes) filter.mediaTypes = mediaTypes;
+  const collections = oneOf(where?.collection, 'where.collection', VECTOR.collectionCharacters);
+  if (collections) filter.collections = collections;
   const sources = oneOf(where?.source, 'where.source', VECTOR.sourceCharacters);
   if (sources) filter.sources = sources;
   const prefix = where?.source?.startsWith;

@@ -122,6 +122,7 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
       test.each([
         ['text', { text: 'Other.' }],
         ['title', { title: 'Other' }],
+        ['collection', { collection: 'notes' }],
         ['media type', { mediaType: 'text/plain' }],
         ['metadata', { metadata: { a: 2 } }],
         ['entities', { entities: [{ name: 'm', kind: 'k' }] }],
@@ -295,6 +296,7 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
           was: 'old x',
           title: 'x',
           source: 'x',
+          collection: 'default',
           mediaType: 'text/markdown',
           text,
           metadata: {},

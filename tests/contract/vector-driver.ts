@@ -53,6 +53,7 @@ export function corpus(tenant: string, count: number, seed: number): ChunkVector
         copy?.text ??
         `${WORDS[Math.floor(next() * WORDS.length)]} ${WORDS[Math.floor(next() * WORDS.length)]} number${i}`,
       source: `${document % 2 === 0 ? 'notes' : 'guides'}/${document}.md`,
+      collection: document % 6 === 1 ? 'rare' : document % 2 === 0 ? 'default' : 'notes',
       mediaType: document % 3 === 0 ? 'text/plain' : 'text/markdown',
       metadata: {
         topic: document % 4 === 0 ? 'resilience' : 'other',
@@ -125,6 +126,13 @@ const FILTERS: { name: string; filter: ChunkFilter; keep: (chunk: ChunkVector) =
       c.source.startsWith('notes/') && c.mediaType === 'text/markdown' && c.metadata['topic'] === 'resilience',
   },
   { name: 'what nothing has', filter: { metadata: [{ path: ['absent'], any: [null, 'x'] }] }, keep: () => false },
+  { name: 'a collection', filter: { collections: ['rare'] }, keep: (c) => c.collection === 'rare' },
+  {
+    name: 'collections, one of which is of documents that name none',
+    filter: { collections: ['rare', 'default'], mediaTypes: ['text/markdown'] },
+    keep: (c) => c.collection !== 'notes' && c.mediaType === 'text/markdown',
+  },
+  { name: 'a collection that is not there', filter: { collections: ['none'] }, keep: () => false },
   { name: 'an empty list', filter: { mediaTypes: [] }, keep: () => false },
 ];
 
@@ -368,8 +376,8 @@ export function testVectorDriver(
       );
       expect(await driver.contentHashes(as('a.b'), asked)).toEqual(new Map());
       const stored = inside.map(
-        ({ chunkId, documentId, contentHash, source, mediaType, metadata }) =>
-          [chunkId, { documentId, contentHash, source, mediaType, metadata }] as const,
+        ({ chunkId, documentId, contentHash, source, collection, mediaType, metadata }) =>
+          [chunkId, { documentId, contentHash, source, collection, mediaType, metadata }] as const,
       );
       expect(await driver.storedChunks(as('a'), documentIds)).toEqual(new Map(stored));
       expect(await driver.storedChunks(as('a.b'), documentIds)).toEqual(new Map());
@@ -380,7 +388,11 @@ export function testVectorDriver(
       for (let delivery = 0; delivery < 2; delivery++) {
         const removed = await driver.indexDocuments(
           as('a'),
-          { documentIds, changed: [changed], kept: [{ ...kept, mediaType: 'application/x-kept' }] },
+          {
+            documentIds,
+            changed: [changed],
+            kept: [{ ...kept, collection: 'moved', mediaType: 'application/x-kept' }],
+          },
           MODEL,
         );
         expect(removed).toBe(delivery === 0 ? inside.length - 2 : 0);
@@ -390,6 +402,9 @@ export function testVectorDriver(
         expect((await vectorSearch(driver, 'a', newVector, 1))[0]).toMatchObject({ chunkId: rewritten.chunkId });
         expect(await keywordSearch(driver, 'a', 'entirely', 5)).toHaveLength(1);
         expect(await vectorSearch(driver, 'a', newVector, 9, { mediaTypes: ['application/x-kept'] })).toMatchObject([
+          { chunkId: kept.chunkId },
+        ]);
+        expect(await vectorSearch(driver, 'a', newVector, 9, { collections: ['moved'] })).toMatchObject([
           { chunkId: kept.chunkId },
         ]);
       }

@@ -173,6 +173,7 @@ describe('Qdrant, against recorded exchanges', () => {
       { field_name: 'tenant', field_schema: { type: 'keyword', is_tenant: true } },
       { field_name: 'document_id', field_schema: { type: 'keyword', enable_hnsw: false } },
       { field_name: 'media_type', field_schema: { type: 'keyword', enable_hnsw: false } },
+      { field_name: 'collection', field_schema: { type: 'keyword', enable_hnsw: false } },
       { field_name: 'source', field_schema: { type: 'keyword', enable_hnsw: false, prefix: true } },
       { field_name: 'metadata_terms', field_schema: { type: 'keyword', enable_hnsw: false } },
     ]);
@@ -219,7 +220,7 @@ describe('Qdrant, against recorded exchanges', () => {
     const driver = open(server.url);
     expect(await driver.health()).toMatchObject({ store: 'qdrant', state: 'ok' });
     for (const [changes, told] of [
-      [{ indexes: { tenant: INDEXES['tenant'] } }, /document_id, media_type, source, metadata_terms/],
+      [{ indexes: { tenant: INDEXES['tenant'] } }, /document_id, media_type, collection, source, metadata_terms/],
       [{ vectors: { dense: { size: 4, distance: 'Euclid' } } }, /Euclid/],
       [{ sparse: {} }, /sparse vector "text"/],
       [{ metadata: {} }, /which model/],

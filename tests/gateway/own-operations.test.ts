@@ -74,7 +74,7 @@ describe('deliveries', () => {
     operation: 'UPSERT',
     attempts: 1,
     objectKey: 'documents/doc_1',
-    document: { title: 't', source: 's', mediaType: 'text/plain', text: 'x', metadata: { a: 1 } },
+    document: { title: 't', source: 's', collection: 'c', mediaType: 'text/plain', text: 'x', metadata: { a: 1 } },
     chunks: [{ id: 'chunk_1', text: 'x' }],
     entities: [{ name: 'n', kind: 'k', properties: { p: 1 } }],
     relations: [{ from: { name: 'n', kind: 'k' }, to: { name: 'm', kind: 'k' }, type: 'T', properties: {} }],

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import type { ChunkFilter, ChunkVector, DocumentsWrite, StoreQuery, VectorModel } from '#subgraphs/vector/driver.ts';
-import { CHUNK_INDEXES } from '#subgraphs/vector/drivers/qdrant/filter.ts';
+import { CHUNK_INDEXES, pointId } from '#subgraphs/vector/drivers/qdrant/filter.ts';
 import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant/index.ts';
 import { checkSearch, searchAll, type SearchMode } from '#subgraphs/vector/search/search.ts';
 import { as, unitVector } from '#tests/contract/vector-driver.ts';
@@ -63,6 +63,7 @@ const chunk = (id: string, more: Partial<ChunkVector> = {}): ChunkVector => ({
   title: '',
   text: `text ${id}`,
   source: `notes/${id}.md`,
+  collection: 'default',
   mediaType: 'text/markdown',
   metadata: {},
   contentHash: `hash-${id}`,
@@ -317,6 +318,33 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
         ).toEqual(others.slice(0, limit));
       }
     });
+  });
+
+  test('points of before there were collections are in the default one', async () => {
+    const name = freshName();
+    const driver = open(name);
+    const chunks = ['a', 'b', 'c', 'd'].map((id, i) => chunk(id, { collection: i < 2 ? 'default' : 'notes' }));
+    await write(driver, 'a', chunks);
+    const older = [pointId('a', 'chk_a')];
+    await raw('POST', `${name}/points/payload/delete?wait=true`, { keys: ['collection'], points: older });
+    await raw('DELETE', `${name}/index/collection?wait=true`);
+    // As a process that begins now finds it.
+    const later = open(name);
+    const found = async (collections: string[], kind: 'VECTOR' | 'KEYWORD'): Promise<string[]> => {
+      const query = { limit: 10, filter: { collections } };
+      const [ranking] = await later.search(as('a'), [
+        kind === 'KEYWORD'
+          ? { ...query, kind, text: 'text' }
+          : { ...query, kind, vector: chunks[0]!.vector, model: MODEL.model },
+      ]);
+      return ranking!.items.map(({ documentId }) => documentId).sort();
+    };
+    for (const kind of ['VECTOR', 'KEYWORD'] as const) {
+      expect(await found(['default'], kind)).toEqual(['doc_a', 'doc_b']);
+      expect(await found(['notes'], kind)).toEqual(['doc_c', 'doc_d']);
+      expect(await found(['notes', 'default'], kind)).toEqual(['doc_a', 'doc_b', 'doc_c', 'doc_d']);
+    }
+    expect((await later.storedChunks(as('a'), ['doc_a'])).get('chk_a')).toMatchObject({ collection: 'default' });
   });
 
   test('scores of words tell nothing of what other tenants store', async () => {

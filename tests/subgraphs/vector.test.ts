@@ -499,7 +499,18 @@ describe('writes', () => {
     });
     expect(embedder.calls - before.calls).toBe(1);
     expect(await index(documents)).toMatchObject({ embedded: 0, kept: 3, removed: 0 });
+    // Nor where only the collection is another.
+    expect(await index([{ ...documents[0]!, collection: 'moved' }])).toMatchObject({ embedded: 0, kept: 2 });
     expect(embedder.calls - before.calls).toBe(1);
+    for (const mode of ['KEYWORD', 'VECTOR', 'HYBRID'])
+      for (const [collection, found] of [
+        ['moved', ['chk_1_0', 'chk_1_1']],
+        ['default', ['chk_2_0']],
+      ] as const) {
+        const where = { collection: { eq: collection } };
+        const asked = await data(SEARCH, { query: 'one or two or three', mode, where }, as('i'));
+        expect(ids(asked).sort()).toEqual(found);
+      }
     expect(
       await index([{ ...documents[0]!, chunks: [documents[0]!.chunks[0], { id: 'chk_1_9', text: 'nine' }] }]),
     ).toMatchObject({ embedded: 1, kept: 1, removed: 1 });

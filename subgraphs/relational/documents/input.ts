@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { derivedId, documentId } from '#subgraphs/shared/ids.ts';
+import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import { ESTIMATE } from '#subgraphs/shared/tokens.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { CHUNKING } from './chunking.ts';
@@ -16,6 +17,7 @@ const RELATION_TYPE = /^[A-Z][A-Z0-9_]{0,63}$/;
 export interface UpsertDocumentInput {
   title: string;
   source: string;
+  collection?: string | null;
   mediaType: string;
   text: string;
   metadata?: JsonValue | null;
@@ -79,6 +81,9 @@ export type CheckedDocument = Omit<PreparedDocument, 'chunks'>;
 export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxTokens?: number): CheckedDocument {
   const title = checkName('title', input.title);
   const source = checkName('source', input.source);
+  const collection = checkText('collection', input.collection ?? DEFAULT_COLLECTION, {
+    max: RELATIONAL.collectionCharacters,
+  });
   const mediaType = checkMediaType('mediaType', input.mediaType);
   const bytes = Buffer.byteLength(input.text);
   if (bytes > RELATIONAL.textBytes) {
@@ -105,6 +110,7 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxT
     id,
     title,
     source,
+    collection,
     mediaType,
     text,
     contentHash,
@@ -125,6 +131,8 @@ export function checkDocument(tenantId: string, input: UpsertDocumentInput, maxT
           metadata,
           entities as never,
           relations as never,
+          // As it was before there were collections.
+          ...(collection === DEFAULT_COLLECTION ? [] : [collection]),
         ]),
       ),
     ),

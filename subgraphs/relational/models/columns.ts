@@ -111,6 +111,13 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         description: 'Where the document comes from, such as a path or URL; it names the document within the tenant.',
         ...both,
       },
+      collection: {
+        column: 'collection',
+        type: 'text',
+        description:
+          'The collection that it is in, such as `notes`: what came from one place, or is of one kind. `default` where its writer named none.',
+        ...both,
+      },
       mediaType: {
         column: 'media_type',
         type: 'text',

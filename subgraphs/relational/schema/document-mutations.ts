@@ -1,5 +1,6 @@
 /** Writing documents. */
 import type { InputRef } from '@pothos/core';
+import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { UpsertDocumentInput } from '../documents/input.ts';
 import type { DocumentRow, EntityName } from '../driver.ts';
@@ -16,6 +17,9 @@ export function addDocumentMutations(parts: SchemaParts): void {
       required: true,
       description:
         'Where the text comes from, such as a path or URL: 1 to 512 characters. Writing the same source again replaces the document.',
+    }),
+    collection: t.string({
+      description: `The collection that it is to be in, of your own naming: 1 to ${RELATIONAL.collectionCharacters} characters; \`${DEFAULT_COLLECTION}\` when absent. Another than before moves it.`,
     }),
     mediaType: t.string({ required: true, description: 'The text’s media type; Markdown is cut at its headings.' }),
     text: t.string({ required: true, description: 'The whole text: at most 2 MiB of UTF-8. May be empty.' }),

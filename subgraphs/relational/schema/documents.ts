@@ -17,7 +17,7 @@ export function addDocuments(parts: SchemaParts): void {
     parts,
     'Document',
     'A text with what is known about it. Its bytes, vectors and entities follow from it into the other stores; `indexing` tells how far.',
-    ['id', 'title', 'source', 'mediaType', 'contentHash', 'metadata', 'createdAt', 'updatedAt'],
+    ['id', 'title', 'source', 'collection', 'mediaType', 'contentHash', 'metadata', 'createdAt', 'updatedAt'],
     (t) => ({
       text: t.string({
         description: 'The whole text, up to 2 MiB; read only when selected.',

@@ -14,6 +14,7 @@ export function contentTypes({ builder }: SchemaParts) {
     fields: (t) => ({
       title: t.exposeString('title', { nullable: false, description: 'The title.' }),
       source: t.exposeString('source', { nullable: false, description: 'The source.' }),
+      collection: t.exposeString('collection', { nullable: false, description: 'The collection that it is in.' }),
       mediaType: t.exposeString('mediaType', { nullable: false, description: 'The text’s media type.' }),
       text: t.exposeString('text', { nullable: false, description: 'The whole text; read only when selected.' }),
       contentHash: t.exposeString('contentHash', {

@@ -5,6 +5,7 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
+import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import { VECTOR } from '../bounds.ts';
 import type { ChunkAttributes, ChunkVector, CollectionInfo, KeptChunk, VectorDriver, VectorModel } from '../driver.ts';
 import { checkId, checkIds, checkMetadata, checkText } from '../input.ts';
@@ -22,6 +23,7 @@ export interface VectorItem {
   metadata?: JsonValue | null;
   mediaType?: string | null;
   source?: string | null;
+  collection?: string | null;
 }
 
 /**
@@ -116,6 +118,7 @@ export interface DocumentInput {
   documentId: string;
   title?: string | null;
   source: string;
+  collection?: string | null;
   mediaType: string;
   metadata?: JsonValue | null;
   chunks: { id: string; text: string }[];
@@ -228,6 +231,7 @@ function checkAttributes(input: {
   documentId: string;
   title?: string | null;
   source?: string | null;
+  collection?: string | null;
   mediaType?: string | null;
   metadata?: JsonValue | null;
   text?: string;
@@ -237,6 +241,7 @@ function checkAttributes(input: {
     documentId: checkId(input.documentId, '`documentId`'),
     title: checkText(input.title ?? '', '`title`', VECTOR.titleCharacters),
     source: checkText(input.source ?? '', '`source`', VECTOR.sourceCharacters),
+    collection: checkText(input.collection ?? DEFAULT_COLLECTION, '`collection`', VECTOR.collectionCharacters, 1),
     mediaType: checkText(input.mediaType ?? '', '`mediaType`', VECTOR.mediaTypeCharacters),
     metadata: checkMetadata(input.metadata),
   };

@@ -30,6 +30,7 @@ export function addIndexing(
       documentId: t.id({ required: true, description: 'The document’s id.' }),
       title: t.string({ description: 'The title; embedded with each chunk, and counts more in keyword search.' }),
       source: t.string({ required: true, description: 'The source.' }),
+      collection: t.string({ description: 'The collection that it is in; `default` when absent.' }),
       mediaType: t.string({ required: true, description: 'The media type.' }),
       metadata: t.field({ type: 'JSON', description: 'The metadata, a JSON object.' }),
       chunks: t.field({

@@ -50,6 +50,7 @@ export function addMutations(
       }),
       metadata: t.field({ type: 'JSON', description: 'A JSON object that `where.metadata` can filter on.' }),
       mediaType: t.string({ description: 'The document’s media type, such as `text/markdown`.' }),
+      collection: t.string({ description: 'The collection that the document is in; `default` when absent.' }),
       source: t.string({ description: 'Where the document comes from, such as `notes/field.md`.' }),
     }),
   });

@@ -77,6 +77,11 @@ export function addSearch(
         type: filter('SearchMediaTypeFilter', 'the media type', false),
         description: 'The document’s media type, such as `text/markdown`.',
       }),
+      collection: t.field({
+        type: filter('SearchCollectionFilter', 'the collection', false),
+        description:
+          'The collection that the document is in, such as `notes`; that of documents whose writer named none is `default`.',
+      }),
       source: t.field({
         type: filter('SearchSourceFilter', 'the source', true),
         description: 'The document’s source, such as `notes/field.md`.',

@@ -189,6 +189,45 @@ test('documents that others wrote under its name are neither overwritten nor rem
   expect(await sources()).toEqual(['agent', 'before', 'other'].map((file) => `${name}/${file}.md`));
 }, 120_000);
 
+test('documents keep to their collection, move by another, and searches and lists are narrowed to one', async () => {
+  await writeFile(join(folder, 'a.md'), `# Quokka\n\nThe quokka of ${name}.`);
+  await writeFile(join(folder, 'b.md'), '# Other\n\nA wombat.');
+  expect((await run(folder, '--collection', `first ${name}`)).code).toBe(0);
+  const found = async (collection: string, mode: string) => {
+    const { data, errors } = await post(
+      server.url,
+      `query($collection: String!, $mode: SearchMode!) {
+        documents(where: { collection: { eq: $collection } }, orderBy: [{ field: SOURCE, direction: ASC }]) { totalCount edges { node { collection } } }
+        search(query: "quokka", mode: $mode, where: { collection: { eq: $collection } }, first: 1) { edges { node { document { source collection } } } }
+      }`,
+      { collection, mode },
+    );
+    expect(errors).toBeUndefined();
+    return data as { documents: { totalCount: number }; search: { edges: { node: { document: unknown } }[] } };
+  };
+  const isIn = (collection: string) =>
+    vi.waitFor(
+      async () => {
+        for (const mode of ['KEYWORD', 'VECTOR', 'HYBRID']) {
+          const { documents, search } = await found(collection, mode);
+          expect(documents.totalCount).toBe(2);
+          expect(search.edges).toEqual([{ node: { document: { source: `${name}/a.md`, collection } } }]);
+        }
+      },
+      { timeout: 20_000 },
+    );
+  await isIn(`first ${name}`);
+
+  // Without the option it stays where it is; with another it moves.
+  expect((await run(folder)).output).toContain('0 new, 0 changed, 2 unchanged');
+  expect((await run(folder, '--collection', `second ${name}`)).output).toContain('0 new, 2 changed, 0 unchanged');
+  await isIn(`second ${name}`);
+  expect(await found(`first ${name}`, 'HYBRID')).toEqual({
+    documents: { totalCount: 0, edges: [] },
+    search: { edges: [] },
+  });
+}, 120_000);
+
 test('what is converted and what is passed over is said', async () => {
   await writeFile(join(folder, 'windows.md'), Buffer.from('\ufeff# Straße\r\n', 'utf16le'));
   await writeFile(join(folder, 'latin.txt'), Buffer.from('na\xefve', 'latin1'));

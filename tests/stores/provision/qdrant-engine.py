@@ -137,10 +137,11 @@ class Collection:
             return
         known = self.indexes()
         for each in conditions:
-            if "key" in each and each["key"] not in known:
+            key = each.get("key") or each.get("is_empty", {}).get("key")
+            if key is not None and key not in known:
                 raise bad(
                     'Index required but not found for "%s" of one of the following types: [keyword]. '
-                    "Help: Create an index for this key or use a different filter." % each["key"]
+                    "Help: Create an index for this key or use a different filter." % key
                 )
 
     def filter(self, given):
@@ -152,7 +153,7 @@ class Collection:
         parts = {}
         for clause, conditions in given.items():
             self.check(conditions)
-            parts[clause] = [condition(each) for each in conditions]
+            parts[clause] = [self.filter(each) if "should" in each else condition(each) for each in conditions]
         return q.Filter(**parts)
 
     def tenanted(self, given):
@@ -200,6 +201,8 @@ class Collection:
 def condition(each):
     if "has_id" in each:
         return q.HasIdCondition({UUID(point) for point in each["has_id"]})
+    if "is_empty" in each:
+        return q.IsEmptyCondition(each["is_empty"]["key"])
     match = each["match"]
     if "value" in match:
         return q.FieldCondition(each["key"], match=q.MatchValue(match["value"]))
@@ -329,6 +332,9 @@ def answer(collections, method, path, body):
         if "points" in body:
             return collection.update(q.UpdateOperation.delete_points([UUID(each) for each in body["points"]]))
         return collection.update(q.UpdateOperation.delete_points_by_filter(collection.filter(body["filter"])))
+    if rest == "points/payload/delete":
+        ids = [UUID(each) for each in body["points"]]
+        return collection.update(q.UpdateOperation.delete_payload(ids, body["keys"]))
     if rest == "points/batch":
         results = []
         for each in body["operations"]:

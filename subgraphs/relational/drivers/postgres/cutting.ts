@@ -37,7 +37,7 @@ export const documentsToCut = async (
   await postgres.read(
     context,
     statement(sql<CutDocument>`
-      SELECT document.id, document.digest AS was, document.title, document.source, document.media_type AS "mediaType", document.metadata,
+      SELECT document.id, document.digest AS was, document.title, document.source, document.collection, document.media_type AS "mediaType", document.metadata,
              content.text, content.entities, content.relations
       FROM relational.documents AS document JOIN relational.document_contents AS content ON content.document_id = document.id
       WHERE document.id = ANY(${ids}::text[]) ORDER BY document.id`),

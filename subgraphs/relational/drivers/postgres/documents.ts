@@ -53,27 +53,30 @@ async function writeRows(
   tx: Transaction,
   documents: readonly PreparedDocument[],
 ): Promise<{ id: string; created: boolean }[]> {
-  const rows = documents.map(({ id, title, source, mediaType, contentHash, metadata, objectKey, digest, cutting }) => ({
-    id,
-    title,
-    source,
-    media_type: mediaType,
-    content_hash: contentHash,
-    metadata,
-    object_key: objectKey,
-    digest,
-    cutting,
-  }));
+  const rows = documents.map(
+    ({ id, title, source, collection, mediaType, contentHash, metadata, objectKey, digest, cutting }) => ({
+      id,
+      title,
+      source,
+      collection,
+      media_type: mediaType,
+      content_hash: contentHash,
+      metadata,
+      object_key: objectKey,
+      digest,
+      cutting,
+    }),
+  );
   return await tx.query(
     statement(sql<{ id: string; created: boolean }>`
-      INSERT INTO relational.documents AS old (id, title, source, media_type, content_hash, metadata, object_key, digest, cutting)
-      SELECT id, title, source, media_type, content_hash, metadata, object_key, digest, cutting
+      INSERT INTO relational.documents AS old (id, title, source, collection, media_type, content_hash, metadata, object_key, digest, cutting)
+      SELECT id, title, source, collection, media_type, content_hash, metadata, object_key, digest, cutting
       FROM json_to_recordset(${writeJson(rows)}::json)
-        AS new(id text, title text, source text, media_type text, content_hash text, metadata jsonb, object_key text, digest text,
+        AS new(id text, title text, source text, collection text, media_type text, content_hash text, metadata jsonb, object_key text, digest text,
                cutting text)
       ORDER BY id
       ON CONFLICT (tenant_id, id) DO UPDATE
-      SET title = excluded.title, media_type = excluded.media_type, content_hash = excluded.content_hash,
+      SET title = excluded.title, collection = excluded.collection, media_type = excluded.media_type, content_hash = excluded.content_hash,
           metadata = excluded.metadata, object_key = excluded.object_key, digest = excluded.digest, cutting = excluded.cutting,
           updated_at = now()
       WHERE old.digest <> excluded.digest

@@ -210,7 +210,7 @@ export class AnnRanker implements Ranker {
     this.#analysis = this.#postgres
       .maintain([
         {
-          sql: 'ANALYZE vector.chunks (tenant_id, collection, chunk_id, document_id, dimensions, media_type, source)',
+          sql: 'ANALYZE vector.chunks (tenant_id, collection, chunk_id, document_id, dimensions, document_collection, media_type, source)',
           parameters: [],
         },
       ])

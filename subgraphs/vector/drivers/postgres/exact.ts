@@ -185,6 +185,7 @@ const changedRow = (row: ChangeRow) => ({
 
 const needsStore = (filter: ChunkFilter): boolean =>
   filter.mediaTypes !== undefined ||
+  filter.collections !== undefined ||
   filter.sources !== undefined ||
   filter.sourcePrefix !== undefined ||
   filter.metadata !== undefined;

@@ -25,6 +25,7 @@ export function conditions(filter: ChunkFilter): RawBuilder<unknown> {
   const all: RawBuilder<unknown>[] = [sql`true`];
   if (filter.documentIds) all.push(sql`c.document_id = ANY (${filter.documentIds}::text[])`);
   if (filter.mediaTypes) all.push(sql`c.media_type = ANY (${filter.mediaTypes}::text[])`);
+  if (filter.collections) all.push(sql`c.document_collection = ANY (${filter.collections}::text[])`);
   if (filter.sources) all.push(sql`c.source = ANY (${filter.sources}::text[])`);
   if (filter.sourcePrefix !== undefined) all.push(sql`starts_with(c.source, ${filter.sourcePrefix})`);
   if (filter.metadata) all.push(sql`vector.metadata_matches(c.metadata, ${writeJson(filter.metadata)}::jsonb)`);
@@ -121,18 +122,18 @@ export function upsertChunks(
   const column = <T>(pick: (chunk: ChunkVector) => T): T[] => chunks.map(pick);
   return compile(sql`
     INSERT INTO vector.chunks
-      (tenant_id, collection, revision, dimensions, chunk_id, document_id, title, text, source, media_type, metadata, content_hash, embedding)
+      (tenant_id, collection, revision, dimensions, chunk_id, document_id, title, text, source, document_collection, media_type, metadata, content_hash, embedding)
     SELECT ${tenant}, ${collection}, ${revision}::bigint, ${dimensions}::int,
-           r.chunk_id, r.document_id, r.title, r.text, r.source, r.media_type, r.metadata::jsonb, r.content_hash, r.embedding::real[]
+           r.chunk_id, r.document_id, r.title, r.text, r.source, r.document_collection, r.media_type, r.metadata::jsonb, r.content_hash, r.embedding::real[]
     FROM unnest(
       ${column((c) => c.chunkId)}::text[], ${column((c) => c.documentId)}::text[], ${column((c) => c.title)}::text[],
-      ${column((c) => c.text)}::text[], ${column((c) => c.source)}::text[], ${column((c) => c.mediaType)}::text[],
+      ${column((c) => c.text)}::text[], ${column((c) => c.source)}::text[], ${column((c) => c.collection)}::text[], ${column((c) => c.mediaType)}::text[],
       ${column((c) => writeJson(c.metadata))}::text[], ${column((c) => c.contentHash)}::text[],
       ${column((c) => `{${c.vector.join(',')}}`)}::text[]
-    ) AS r(chunk_id, document_id, title, text, source, media_type, metadata, content_hash, embedding)
+    ) AS r(chunk_id, document_id, title, text, source, document_collection, media_type, metadata, content_hash, embedding)
     ON CONFLICT (tenant_id, collection, chunk_id) DO UPDATE SET
       revision = excluded.revision, dimensions = excluded.dimensions, document_id = excluded.document_id, title = excluded.title,
-      text = excluded.text, source = excluded.source, media_type = excluded.media_type, metadata = excluded.metadata,
+      text = excluded.text, source = excluded.source, document_collection = excluded.document_collection, media_type = excluded.media_type, metadata = excluded.metadata,
       content_hash = excluded.content_hash, embedding = excluded.embedding`);
 }
 
@@ -143,13 +144,13 @@ export function keepChunks(collection: string, chunks: readonly KeptChunk[]) {
     WITH r AS (
       SELECT * FROM unnest(
         ${column((c) => c.chunkId)}::text[], ${column((c) => c.documentId)}::text[], ${column((c) => c.contentHash)}::text[],
-        ${column((c) => c.source)}::text[], ${column((c) => c.mediaType)}::text[], ${column((c) => writeJson(c.metadata))}::text[]
-      ) AS r(chunk_id, document_id, content_hash, source, media_type, metadata)
+        ${column((c) => c.source)}::text[], ${column((c) => c.collection)}::text[], ${column((c) => c.mediaType)}::text[], ${column((c) => writeJson(c.metadata))}::text[]
+      ) AS r(chunk_id, document_id, content_hash, source, document_collection, media_type, metadata)
     ), written AS (
-      UPDATE vector.chunks c SET source = r.source, media_type = r.media_type, metadata = r.metadata::jsonb
+      UPDATE vector.chunks c SET source = r.source, document_collection = r.document_collection, media_type = r.media_type, metadata = r.metadata::jsonb
       FROM r
       WHERE c.collection = ${collection} AND c.chunk_id = r.chunk_id
-        AND (c.source, c.media_type, c.metadata) IS DISTINCT FROM (r.source, r.media_type, r.metadata::jsonb)
+        AND (c.source, c.document_collection, c.media_type, c.metadata) IS DISTINCT FROM (r.source, r.document_collection, r.media_type, r.metadata::jsonb)
     )
     SELECT count(*)::int AS found FROM r JOIN vector.chunks c
       ON c.collection = ${collection} AND c.chunk_id = r.chunk_id AND c.document_id = r.document_id AND c.content_hash = r.content_hash`);
@@ -186,7 +187,7 @@ export const contentHashes = (collection: string, chunkIds: readonly string[]) =
 
 export const storedChunks = (collection: string, documentIds: readonly string[]) =>
   compile<{ chunkId: string } & StoredChunk>(sql`
-    SELECT c.chunk_id AS "chunkId", c.document_id AS "documentId", c.content_hash AS "contentHash", c.source, c.media_type AS "mediaType", c.metadata
+    SELECT c.chunk_id AS "chunkId", c.document_id AS "documentId", c.content_hash AS "contentHash", c.source, c.document_collection AS collection, c.media_type AS "mediaType", c.metadata
     FROM vector.chunks c WHERE c.collection = ${collection} AND c.document_id = ANY (${documentIds}::text[])`);
 
 /** Each document's id is one step down the index. */

@@ -4,13 +4,14 @@
  */
 import { byValue, ExactNumber, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createHash } from 'node:crypto';
+import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import type { Schemas } from '@qdrant/js-client-rest';
 
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import type { ChunkFilter, MetadataCondition } from '../../driver.ts';
 import type { KeywordIndex } from './collection.ts';
 
-type Condition = Schemas['FieldCondition'];
+type Condition = Schemas['Condition'];
 
 /** The payload's keys that filters use; each has an index. */
 export const PAYLOAD = {
@@ -18,6 +19,7 @@ export const PAYLOAD = {
   documentId: 'document_id',
   mediaType: 'media_type',
   source: 'source',
+  collection: 'collection',
   metadata: 'metadata_terms',
 } as const;
 
@@ -29,6 +31,7 @@ export const CHUNK_INDEXES: Readonly<Record<string, KeywordIndex>> = {
   [PAYLOAD.tenant]: { is_tenant: true },
   [PAYLOAD.documentId]: { enable_hnsw: false },
   [PAYLOAD.mediaType]: { enable_hnsw: false },
+  [PAYLOAD.collection]: { enable_hnsw: false },
   [PAYLOAD.source]: { enable_hnsw: false, prefix: true },
   [PAYLOAD.metadata]: { enable_hnsw: false },
 };
@@ -57,6 +60,7 @@ export function conditionsOf(filter: ChunkFilter): Condition[] | undefined {
     [PAYLOAD.documentId, filter.documentIds],
     [PAYLOAD.mediaType, filter.mediaTypes],
     [PAYLOAD.source, filter.sources],
+    [PAYLOAD.collection, filter.collections],
     ...(filter.metadata ?? []).map(({ path, any }): [string, string[]] => [
       PAYLOAD.metadata,
       any.map((value) => metadataTerm(path, value)),
@@ -66,7 +70,11 @@ export function conditionsOf(filter: ChunkFilter): Condition[] | undefined {
   if (given.some(([, values]) => values.length === 0)) return undefined;
   const { sourcePrefix } = filter;
   return [
-    ...given.map(([key, values]) => oneOf(key, values)),
+    ...given.map(([key, values]) =>
+      key === PAYLOAD.collection && values.includes(DEFAULT_COLLECTION)
+        ? { should: [oneOf(key, values), { is_empty: { key } }] } // Points of before there were collections.
+        : oneOf(key, values),
+    ),
     // Every source begins with nothing. `prefix` is of 1.19, and not in the types of a client for Node 20.
     ...(sourcePrefix === undefined || sourcePrefix === ''
       ? []

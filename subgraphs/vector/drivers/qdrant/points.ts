@@ -67,6 +67,7 @@ export const metadataOf = ({ metadata, metadata_exact: exact }: Record<string, u
 export const attributesOf = (chunk: Omit<ChunkAttributes, 'title'>) => ({
   document_id: chunk.documentId,
   source: chunk.source,
+  collection: chunk.collection,
   media_type: chunk.mediaType,
   metadata: withPlainNumbers(chunk.metadata) as ChunkAttributes['metadata'],
   // Qdrant keeps numbers as doubles.

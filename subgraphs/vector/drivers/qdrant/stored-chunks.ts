@@ -1,5 +1,6 @@
 /** A tenant's chunks as they are stored: by id, by document in pages, and all of them. */
 import type { Schemas } from '@qdrant/js-client-rest';
+import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { VECTOR } from '../../bounds.ts';
 import type { StoredChunk, VectorModel } from '../../driver.ts';
@@ -50,8 +51,8 @@ export class StoredChunks {
   /** What is known of documents' chunks without their vectors. */
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {
     if (documentIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
-    const { documentId, source, mediaType } = PAYLOAD;
-    const names = ['chunk_id', 'content_hash', documentId, source, mediaType, 'metadata', 'metadata_exact'];
+    const { documentId, source, collection, mediaType } = PAYLOAD;
+    const names = ['chunk_id', 'content_hash', documentId, source, collection, mediaType, 'metadata', 'metadata_exact'];
     const chunks = new Map<string, StoredChunk>();
     for await (const points of this.#scroll(context, documentIds, names)) {
       for (const { payload } of points) {
@@ -59,6 +60,7 @@ export class StoredChunks {
           documentId: String(payload![documentId]),
           contentHash: String(payload!['content_hash']),
           source: String(payload![source]),
+          collection: String(payload![collection] ?? DEFAULT_COLLECTION),
           mediaType: String(payload![mediaType]),
           metadata: metadataOf(payload!),
         });
