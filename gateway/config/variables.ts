@@ -260,7 +260,7 @@ export const Variables = z.object({
     flag,
     'server',
     'true',
-    'Whether the first start reads the texts of the installed packages into the stores. Only in development mode.',
+    'Whether the first start reads the texts of the installed packages into the stores, as the collection `demo` (`npm start -- --no-demo` is the same as `false`). Only in development mode.',
   ),
   RUN_LIBRARIAN: withDefault(
     flag,

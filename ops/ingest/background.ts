@@ -40,10 +40,12 @@ export const startBackground =
             root: corpus.root,
             dataDir: config.dataDir,
             database,
+            count: (collection) => count(services, collection, stop.signal),
             upsert: (document) => upsert(services, document, stop.signal),
             indexed: (signal) => indexer.idle(signal),
             signal: stop.signal,
             onProgress: corpus.onProgress,
+            onLeftOut: () => log.info('There are documents already, so the demo is left out; "npm run demo" adds it.'),
             onSkipped: ({ skipped, reason }) =>
               log.warn({ skipped, reason }, 'A document of the first corpus was not ingested.'),
           });
@@ -75,14 +77,44 @@ export const startBackground =
     };
   };
 
+const upsert = async (services: BackgroundServices, input: DocumentInput, signal: AbortSignal): Promise<void> => {
+  await ask(services, UPSERT_DOCUMENT, { input }, signal);
+};
+
+async function count(
+  services: BackgroundServices,
+  collection: string | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const where = collection === undefined ? null : { collection: { eq: collection } };
+  const { documents } = (await ask(services, COUNT_DOCUMENTS, { where }, signal)) as {
+    documents: { totalCount: number };
+  };
+  return documents.totalCount;
+}
+
+const COUNT_DOCUMENTS = /* GraphQL */ `
+  query CountDocuments($where: DocumentFilter) {
+    documents(where: $where, first: 0) {
+      totalCount
+    }
+  }
+`;
+
 /** Through the same door as every client. */
-async function upsert({ operations }: BackgroundServices, input: DocumentInput, signal: AbortSignal): Promise<void> {
+async function ask(
+  { operations }: BackgroundServices,
+  query: string,
+  variables: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<unknown> {
   const operation = await operations.admit(
-    { query: UPSERT_DOCUMENT, variables: { input } },
+    { query, variables },
     { principal: DEVELOPER, requestId: `ingest-${crypto.randomUUID()}`, signal, own: true },
   );
   const result = await operation.run();
-  if (Symbol.asyncIterator in result) throw new Error('A mutation answered with a stream.');
+  if (Symbol.asyncIterator in result) throw new Error('The answer is a stream.');
   const [error] = result.errors ?? [];
   if (error !== undefined) throw error;
+  return result.data;
 }

@@ -1,12 +1,13 @@
 /**
  * First start: ingests the packages that this project has installed, so that the first query has real answers. The
- * direct dependencies come before the server is ready; the rest goes on behind.
+ * direct dependencies come before the server is ready; the rest goes on behind. Where somebody has begun without them, or
+ * has removed them, they are not brought back.
  */
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DocumentInput, Skipped } from './document-input.ts';
-import { installedPackages, packageDocuments } from './packages.ts';
+import { DEMO_COLLECTION, installedPackages, packageDocuments } from './packages.ts';
 import { ingest, type IngestReport } from './run.ts';
 
 export interface FirstRunOptions {
@@ -16,6 +17,8 @@ export interface FirstRunOptions {
   dataDir: string;
   /** Identifies the database, so that another one is filled too. */
   database: string;
+  /** How many documents there are, in one collection or in all. */
+  count: (collection?: string) => Promise<number>;
   /** Records one document through the public mutation. */
   upsert: (document: DocumentInput) => Promise<void>;
   /** Resolves once what was recorded is in every store that can take it. */
@@ -24,6 +27,8 @@ export interface FirstRunOptions {
   signal: AbortSignal;
   onProgress?: (progress: FirstRunProgress) => void;
   onSkipped?: (skipped: Skipped) => void;
+  /** Called where there are documents already, of which none is of the demo: it is left out. */
+  onLeftOut?: () => void;
 }
 
 /** How far the ingestion is; shown by `GET /health/ready`. */
@@ -50,7 +55,7 @@ export interface FirstRun {
 }
 
 /** Changes when the same packages would give other documents. */
-const CORPUS_VERSION = 2;
+const CORPUS_VERSION = 3;
 
 export function startFirstRun(options: FirstRunOptions): FirstRun {
   const progress: FirstRunProgress = {
@@ -65,8 +70,8 @@ export function startFirstRun(options: FirstRunOptions): FirstRun {
     options.onProgress?.({ ...progress });
   };
 
-  const work = prepare(options).then(async ({ fingerprint, complete }) => {
-    if (complete) {
+  const work = prepare(options).then(async ({ note, wanted }) => {
+    if (!wanted) {
       report({ state: 'complete' });
       return { rest: async () => false };
     }
@@ -85,7 +90,7 @@ export function startFirstRun(options: FirstRunOptions): FirstRun {
         );
         await options.indexed(options.signal);
         if (options.signal.aborted) return false;
-        await markComplete(options.dataDir, fingerprint);
+        await markComplete(options.dataDir, note);
         report({ state: 'complete' });
         return true;
       },
@@ -126,22 +131,45 @@ async function ingestPart(
   report({ packagesDone: packagesBefore + packages.length });
 }
 
-async function prepare(options: FirstRunOptions): Promise<{ fingerprint: string; complete: boolean }> {
+/** What is kept of a demo that is complete: of which database, and of which packages. */
+interface Note {
+  readonly database: string;
+  readonly packages: string;
+}
+
+async function prepare(options: FirstRunOptions): Promise<{ note: Note; wanted: boolean }> {
   const lock = await readFile(join(options.root, 'package-lock.json'));
-  const fingerprint = createHash('sha256')
-    .update(`${CORPUS_VERSION}\0${options.database}\0`)
-    .update(lock)
-    .digest('hex');
-  const noted = await readFile(notePath(options.dataDir), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const note: Note = {
+    database: createHash('sha256').update(options.database).digest('hex'),
+    packages: createHash('sha256').update(`${CORPUS_VERSION}\0`).update(lock).digest('hex'),
+  };
+  return { note, wanted: await isWanted(options, note) };
+}
+
+async function isWanted(
+  { dataDir, count, onLeftOut }: FirstRunOptions,
+  { database, packages }: Note,
+): Promise<boolean> {
+  const [ofDatabase, ofPackages] = (await readIfThere(notePath(dataDir))).split('\n');
+  if (ofDatabase === database) return ofPackages !== packages && (await count(DEMO_COLLECTION)) > 0;
+  // An older version had the demo among all others: writing it again moves it.
+  if ((await readIfThere(olderNotePath(dataDir))) !== '' || (await count(DEMO_COLLECTION)) > 0) return true;
+  if ((await count()) === 0) return true;
+  onLeftOut?.();
+  return false;
+}
+
+const readIfThere = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
-  return { fingerprint, complete: noted.trim() === fingerprint };
-}
 
-async function markComplete(dataDir: string, fingerprint: string): Promise<void> {
-  await writeFile(`${notePath(dataDir)}.new`, `${fingerprint}\n`);
+async function markComplete(dataDir: string, { database, packages }: Note): Promise<void> {
+  await writeFile(`${notePath(dataDir)}.new`, `${database}\n${packages}\n`);
   await rename(`${notePath(dataDir)}.new`, notePath(dataDir));
+  await rm(olderNotePath(dataDir), { force: true });
 }
 
-const notePath = (dataDir: string): string => join(dataDir, 'corpus-complete');
+const notePath = (dataDir: string): string => join(dataDir, 'demo-complete');
+const olderNotePath = (dataDir: string): string => join(dataDir, 'corpus-complete');

@@ -1,8 +1,11 @@
-/** The first-run corpus: what the packages that this very project has installed say of themselves. */
+/** The demo: what the packages that this very project has installed say of themselves. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DocumentInput, EntityName, Skipped } from './document-input.ts';
 import { INGEST } from './bounds.ts';
+
+/** The collection that the demo is in. */
+export const DEMO_COLLECTION = 'demo';
 
 interface Manifest {
   name: string;
@@ -22,8 +25,8 @@ export interface InstalledPackage {
 }
 
 /**
- * The packages of the lock file that are installed, direct dependencies first, each name once (the copy nearest the
- * root).
+ * The packages of the lock file that are installed, direct dependencies first, each name once (of the copies that are
+ * there, the one nearest the root).
  * @param root the project's folder
  */
 export async function installedPackages(root: string): Promise<InstalledPackage[]> {
@@ -32,19 +35,17 @@ export async function installedPackages(root: string): Promise<InstalledPackage[
   };
   const own = lock.packages[''] ?? {};
   const direct = new Set(Object.keys({ ...own.dependencies, ...own.devDependencies, ...own.optionalDependencies }));
-  const nearest = new Map<string, string>();
+  const found = new Map<string, string>();
   for (const path of Object.keys(lock.packages)
     .filter((key) => key !== '')
     .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))) {
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    if (!nearest.has(name)) nearest.set(name, path);
-  }
-  const packages: InstalledPackage[] = [];
-  for (const [name, path] of nearest) {
+    if (found.has(name)) continue;
     const folder = join(root, path);
-    // Optional packages of other platforms are in the lock file and not on the disk.
-    if (await isFile(join(folder, 'package.json'))) packages.push({ folder, direct: direct.has(name) });
+    // Optional packages of other platforms are in the lock file and not on the disk, and so are those for development alone.
+    if (await isFile(join(folder, 'package.json'))) found.set(name, folder);
   }
+  const packages = [...found].map(([name, folder]): InstalledPackage => ({ folder, direct: direct.has(name) }));
   return packages.sort((a, b) => Number(b.direct) - Number(a.direct));
 }
 
@@ -72,6 +73,7 @@ async function* documentsOf(folder: string, direct: boolean): AsyncGenerator<Doc
   yield {
     title: `${manifest.name} README`,
     source: `npm/${manifest.name}/README.md`,
+    collection: DEMO_COLLECTION,
     mediaType: 'text/markdown',
     // A package without a README still has its description, and its place in the graph.
     text:
@@ -101,6 +103,7 @@ async function* documentsOf(folder: string, direct: boolean): AsyncGenerator<Doc
     yield {
       title: `${manifest.name} LICENSE`,
       source: `npm/${manifest.name}/LICENSE`,
+      collection: DEMO_COLLECTION,
       mediaType: 'text/plain',
       text: license,
       metadata: { ...metadata, kind: 'license' },

@@ -79,6 +79,8 @@ async function main(): Promise<void> {
 
 /** The configuration; each of its faults is told once, and the process ends. */
 function configured(): Config {
+  // In the environment, because workers read it as well.
+  if (process.argv.includes('--no-demo')) process.env['INGEST_ON_START'] = 'false';
   try {
     return loadConfig();
   } catch (error) {
@@ -113,12 +115,12 @@ async function serve(
   await server.ready;
   bar.end();
   if (endings.begun) return;
-  ready({ url: server.url, firstQuery: firstQuery(server.schema) });
+  ready({ url: server.url, firstQuery: firstQuery(server.schema), demo: bar.shown() });
   if (ordinal === 1) endings.add(startExamples(server, config, log));
 }
 
 /** Shows the ingestion of the direct dependencies, which the first start waits for. */
-function firstStartBar(): { update(progress: FirstRunProgress): void; end(): void } {
+function firstStartBar(): { update(progress: FirstRunProgress): void; end(): void; shown(): boolean } {
   let bar: Progress | undefined;
   let ended = false;
   return {
@@ -131,6 +133,7 @@ function firstStartBar(): { update(progress: FirstRunProgress): void; end(): voi
       ended = true;
       bar?.end();
     },
+    shown: () => bar !== undefined,
   };
 }
 
@@ -190,7 +193,7 @@ function handleSignals(stop: (exitCode: number) => void, log: Logger, worker: bo
   }
 }
 
-function announce({ url, firstQuery }: Served, config: Config): void {
+function announce({ url, firstQuery, demo }: Served, config: Config): void {
   const what = config.apiKeys === 'only' ? 'API key' : 'access token';
   const authorization = config.mode === 'development' ? '' : ` -H 'authorization: Bearer <${what}>'`;
   console.log(`
@@ -199,7 +202,7 @@ Tributary is ready.
   GraphiQL   ${url}/graphql
   MCP        ${url}/mcp
 ${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
-
+${demo ? '\n  The documentation of the installed packages is here as a demo, in the collection "demo". Without: npm run demo -- --remove\n' : ''}
 ${config.apiKeys === 'only' ? 'The first API key: npm run keys -- create --tenant <id> --name <what for>\n\n' : ''}One query to paste into GraphiQL (or a terminal):
 
   curl -s ${url}/graphql -H 'content-type: application/json'${authorization} -d '${JSON.stringify({ query: firstQuery })}'

@@ -24,6 +24,8 @@ export interface Served {
   readonly url: string;
   /** A query to begin with. */
   readonly firstQuery: string;
+  /** Whether the demo was ingested by this start. */
+  readonly demo: boolean;
 }
 
 export interface WorkerPool {
@@ -50,13 +52,16 @@ export interface WorkerPoolOptions {
 type WorkerMessage = { readonly ready: false } | { readonly ready: true; readonly served: Served };
 
 /**
- * How many processes are to serve, by the command line; 1 unless it says otherwise.
+ * How many processes are to serve, by the command line (of which `--no-demo` is read where the configuration is); 1 unless it says otherwise.
  * @throws Error for arguments that cannot be meant
  */
 export function workerCount(args: readonly string[]): number {
   let workers: string | undefined;
   try {
-    ({ workers } = parseArgs({ args: [...args], options: { workers: { type: 'string' } } }).values);
+    ({ workers } = parseArgs({
+      args: [...args],
+      options: { workers: { type: 'string' }, 'no-demo': { type: 'boolean' } },
+    }).values);
   } catch (cause) {
     throw new WorkerError((cause as Error).message, { cause });
   }

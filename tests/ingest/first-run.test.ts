@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -9,6 +9,9 @@ let root: string;
 let stop: AbortController;
 let written: string[];
 let skipped: string[];
+/** How many documents there are: of the demo, and of others. */
+let stored: { demo: number; others: number };
+let leftOut: number;
 
 /** A project with two direct dependencies and two of theirs. */
 beforeEach(async () => {
@@ -16,6 +19,8 @@ beforeEach(async () => {
   stop = new AbortController();
   written = [];
   skipped = [];
+  stored = { demo: 0, others: 0 };
+  leftOut = 0;
   const packages: Record<string, object> = { '': { dependencies: { direct: '1', other: '1' } } };
   for (const name of ['direct', 'other', 'indirect', 'deep']) {
     packages[`node_modules/${name}`] = {};
@@ -32,6 +37,8 @@ const start = (options: Partial<FirstRunOptions> = {}): FirstRun =>
     root,
     dataDir: root,
     database: 'test',
+    count: (collection) => Promise.resolve(stored.demo + (collection === undefined ? stored.others : 0)),
+    onLeftOut: () => leftOut++,
     upsert: (document: DocumentInput) => {
       written.push(document.metadata['package'] as string);
       return Promise.resolve();
@@ -95,4 +102,32 @@ test('what is refused is named, and does not keep the rest from coming', async (
   });
   expect(await run.all).toBe(true);
   expect(skipped.sort()).toEqual([join(root, 'node_modules', 'indirect'), 'npm/deep/README.md'].sort());
+});
+
+test('a demo that somebody removed is not brought back by other packages; one that is there is renewed', async () => {
+  await start().all;
+  const lock = join(root, 'package-lock.json');
+  await writeFile(lock, `${await readFile(lock, 'utf8')}\n`);
+  written = [];
+  expect(await start().all).toBe(false);
+  expect(written).toEqual([]);
+  stored.demo = 4;
+  expect(await start().all).toBe(true);
+  expect(written).toHaveLength(4);
+});
+
+test('who began without it, and has documents of his own, is left alone', async () => {
+  stored.others = 1;
+  expect(await start().all).toBe(false);
+  expect({ written, leftOut }).toEqual({ written: [], leftOut: 1 });
+  // One that was interrupted goes on all the same, and what an older version wrote is moved into the collection.
+  stored.demo = 1;
+  expect(await start().all).toBe(true);
+  stored = { demo: 0, others: 5 };
+  written = [];
+  await writeFile(join(root, 'corpus-complete'), 'fingerprint\n');
+  expect(await start({ database: 'older' }).all).toBe(true);
+  expect(written).toHaveLength(4);
+  expect(await start({ database: 'older' }).all).toBe(false);
+  expect(await start({ database: 'new' }).all).toBe(false);
 });

@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { DocumentInput } from '#ops/ingest/document-input.ts';
 import { installedPackages, packageDocuments } from '#ops/ingest/packages.ts';
@@ -45,4 +47,29 @@ test('a package gives its README with the relations that its manifest states, an
     to: { name: manifest.license, kind: 'license' },
     type: 'LICENSED_UNDER',
   });
+});
+
+test('a package whose copy at the root is not installed is read where it is', async () => {
+  const project = await mkdtemp(join(tmpdir(), 'tributary-packages-'));
+  try {
+    const nested = 'node_modules/outer/node_modules/inner';
+    for (const path of ['node_modules/outer', nested]) {
+      await mkdir(join(project, path), { recursive: true });
+      await writeFile(join(project, path, 'package.json'), '{}');
+    }
+    // `inner` at the root is for development alone, and this is an installation without.
+    const packages = {
+      '': { dependencies: { outer: '1' } },
+      'node_modules/outer': {},
+      'node_modules/inner': {},
+      [nested]: {},
+    };
+    await writeFile(join(project, 'package-lock.json'), JSON.stringify({ packages }));
+    expect(await installedPackages(project)).toEqual([
+      { folder: join(project, 'node_modules/outer'), direct: true },
+      { folder: join(project, nested), direct: false },
+    ]);
+  } finally {
+    await rm(project, { recursive: true });
+  }
 });

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSchema, parse, validate } from 'graphql';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLogger, type LoggerOptions } from '#gateway/telemetry/logger.ts';
 import { firstQuery } from '#ops/serve/first-query.ts';
+import { createTestDatabase } from '#tests/setup/postgres.ts';
 import { cleanEnvironment, startProgram } from './program.ts';
 
 const START = fileURLToPath(new URL('../../ops/start.mjs', import.meta.url));
@@ -23,8 +24,8 @@ afterEach(() => {
   rmSync(join(dataDir, '..'), { recursive: true, force: true });
 });
 
-const start = (env: NodeJS.ProcessEnv) =>
-  startProgram(process.execPath, [START], { env: cleanEnvironment({ DATA_DIR: dataDir, ...env }) });
+const start = (env: NodeJS.ProcessEnv, ...args: string[]) =>
+  startProgram(process.execPath, [START, ...args], { env: cleanEnvironment({ DATA_DIR: dataDir, ...env }) });
 
 test('each fault of the configuration is told once, without a trace', async () => {
   using program = start({ PORT: 'abc', LOG_LEVEL: 'loud' });
@@ -50,6 +51,20 @@ test('a taken port is told before a store is started, with what to do', async ()
     taken.close();
   }
 });
+
+test('--no-demo begins without the demo', async () => {
+  await using database = await createTestDatabase();
+  using program = start(
+    { DATABASE_URL: database.url, HOST: '127.0.0.1', PORT: '0', RUN_LIBRARIAN: 'false' },
+    '--no-demo',
+  );
+  const url = await vi.waitUntil(() => /Health +(\S+)/.exec(program.output)?.[1], { timeout: 60_000 });
+  expect(program.output).not.toContain('npm run demo');
+  const { progress } = (await (await fetch(url)).json()) as { progress: object };
+  expect(progress).not.toHaveProperty('ingestion');
+  program.child.kill('SIGTERM');
+  expect(await program.exited()).toBe(0);
+}, 90_000);
 
 test.each<[LoggerOptions['format'], boolean, RegExp]>([
   ['auto', false, /^\{"level":"warn","time":"[^"]+","store":"neo4j","msg":"It is down\."\}\n$/],

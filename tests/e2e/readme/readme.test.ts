@@ -87,6 +87,16 @@ const COMMANDS: Readonly<Record<string, (command: string) => Promise<void>>> = {
   // These run in tests of their own: a first start, this suite, and a measurement.
   'npm start': isScript,
   'npm test': isScript,
+  // The whole demo takes long: tests/e2e/ingest/demo.test.ts. A start without it: tests/ops/start.test.ts.
+  'npm run demo': isScript,
+  'npm start -- --no-demo': (command) => isScript(command.replace(' -- --no-demo', '')),
+  'npm run demo -- --remove': async (command) => {
+    const { code, output } = await shell(command);
+    expect({ code, output }).toEqual({
+      code: 0,
+      output: expect.stringContaining('documents of the collection "demo"') as string,
+    });
+  },
   'npm run bench': isScript,
   'npm run compose': async (command) => {
     const { code, output } = await shell(command);
