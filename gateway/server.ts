@@ -7,6 +7,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Engine } from '#gateway/execute/engine.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { SUBGRAPH_NAMES } from '#subgraphs/shared/subgraph.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import { paceWork } from '#subgraphs/shared/turns.ts';
 import { costLimits } from './admission/cost-limits.ts';
@@ -39,14 +40,15 @@ import { graphiql } from './http/graphiql.ts';
 import type { SignIn } from './http/graphiql-sign-in.ts';
 import { askWithoutToken } from './http/graphiql-tabs.ts';
 import { originOf } from './http/origin.ts';
+import { ownServer, type OwnServer } from './http/own-server.ts';
 import { bodyLimits } from './http/body.ts';
 import { Compression } from './http/compression.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
-import { remoteRunEvents } from './http/remote-run-events.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
+import { subgraphTls } from '#gateway/mount/clients.ts';
 import { Engines } from '#gateway/mount/engines.ts';
 import { mountGraphModel, type MountDeps } from '#gateway/mount/mount.ts';
 import { mountInOrder, type MountedSubgraphs, type OtherSubgraphs } from '#gateway/mount/mount-in-order.ts';
@@ -219,11 +221,22 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       }),
       apart: config.subgraphUrls,
       remote: config.remoteSubgraphs,
+      log,
       tokens,
       others: options.subgraphs,
       ready: graphModel === undefined ? [] : [graphModel.subgraph],
       endings,
     });
+
+    const apart = new Map(
+      SUBGRAPH_NAMES.flatMap((name) => {
+        const url = options.subgraphs === undefined ? config.subgraphUrls[name] : undefined;
+        return url === undefined
+          ? []
+          : [[name as string, ownServer(name, url, tokens, subgraphTls(name, mounted.clients))]];
+      }),
+    );
+    for (const server of apart.values()) endings.add(() => server.close());
 
     endings.add(async () => refused?.close());
     const engines = new EngineHost<Engine>((error) =>
@@ -246,6 +259,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       log,
       ...config.bounds.supergraph,
       pollMs: options.pollMs ?? config.bounds.supergraph.pollMs,
+      tlsOf: (name) => subgraphTls(name, mounted.clients),
       activate: (fresh) => serving.serve(fresh),
     });
     endings.add(() => supergraph.close());
@@ -308,6 +322,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         return false;
       },
       mounted,
+      apart,
       log,
       state: () => state,
       progress: async () => background?.progress(),
@@ -335,8 +350,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     timing('listening');
 
     const own = (await mounted.all).flatMap((subgraph) => subgraph.routes);
-    const apart = options.subgraphs === undefined ? config.subgraphUrls.runs : undefined;
-    routes = subgraphRoutes(apart === undefined ? own : [...own, remoteRunEvents(apart, tokens)], {
+    const passedOn = [...apart.values()].flatMap((server) => server.routes);
+    routes = subgraphRoutes([...own, ...passedOn], {
       authenticate,
       limits,
       stopping: stopping.signal,
@@ -389,6 +404,8 @@ interface RequestPath {
   readonly lists: ListedFiles | undefined;
   readonly mayExplore: NonNullable<McpOptions['mayExplore']>;
   readonly mounted: MountedSubgraphs;
+  /** Own subgraphs that are servers of their own, by name. */
+  readonly apart: ReadonlyMap<string, OwnServer>;
   readonly log: Logger;
   readonly state: () => ServerState;
   readonly progress: () => Promise<unknown>;
@@ -432,7 +449,8 @@ function signInOf(
 
 /** What a request passes, in this order: each handler answers it or leaves it to the next. */
 function requestPath(path: RequestPath): Handler[] {
-  const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, mounted, log } = path;
+  const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, mounted, apart, log } =
+    path;
   const { state, progress, routes, stopping, resource } = path;
   return [
     // Probes by orchestrators know no host name; whoever does not send one of ours learns only whether we are ready.
@@ -440,13 +458,14 @@ function requestPath(path: RequestPath): Handler[] {
       {
         state,
         stores: async () =>
-          probeAll(
-            await Promise.all(
-              [...mounted.byName].map(async ([name, subgraph]) => ({
+          await probeAll(
+            [
+              ...[...mounted.byName].map(([name, subgraph]) => ({
                 name,
                 health: async () => (await subgraph).health(),
               })),
-            ),
+              ...[...apart].map(([name, server]) => ({ name, health: () => server.health() })),
+            ],
             config.bounds.http.probeTimeoutMs,
           ),
         supergraph: () => ({

@@ -15,13 +15,14 @@ import { answerBudget, operations } from './admission/operations.ts';
 import { DEVELOPER, type Authenticator } from './auth/authenticator.ts';
 import { apiKeyPeppers, generatedSecret } from './auth/generated-secrets.ts';
 import { internalTokens } from './auth/internal-token.ts';
-import type { Config } from '#gateway/config/config.ts';
+import { ConfigError, type Config } from '#gateway/config/config.ts';
 import { isLoopback } from '#gateway/config/rules.ts';
 import { Endings } from './endings.ts';
 import { guardRequests } from './http/cors.ts';
 import { GRAPHQL_PATH, graphqlOverHttp } from './http/graphql.ts';
 import { health, probeAll } from './http/health.ts';
 import { originOf } from './http/origin.ts';
+import type { Handler } from './http/exchange.ts';
 import { createListener } from './http/listener.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
 import { openLimits } from './limits/open-limits.ts';
@@ -50,8 +51,11 @@ const ASKS: Readonly<Partial<Record<SubgraphName, readonly SubgraphName[]>>> = {
 };
 
 export interface SubgraphServer {
+  /** Where the gateway reaches it, without a slash at the end. */
   readonly url: string;
   readonly port: number;
+  /** Where it answers health probes without TLS; undefined where it does not. */
+  readonly healthPort: number | undefined;
   close(): Promise<void>;
 }
 
@@ -69,7 +73,18 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
     const open = config.mode === 'development' && isLoopback(config.server.host);
     const authenticator = subgraphAuthenticator(tokens.verifier(name), open);
     let port = config.server.port;
-    const publicBaseUrl = (): string => config.server.publicBaseUrl ?? originOf(config.server.host, port);
+    const { tls, healthPort } = config.subgraphServer;
+    const listening = (): string => originOf(config.server.host, port, tls === undefined ? 'http' : 'https');
+    if (
+      name === 'object' &&
+      tls?.now().ca !== undefined &&
+      config.server.publicBaseUrl === undefined &&
+      signsHere(config)
+    )
+      throw new ConfigError([
+        'PUBLIC_BASE_URL must be set to where clients reach the gateway: links of files would lead here, where SERVE_TLS_CLIENT_CA lets no client in.',
+      ]);
+    const publicBaseUrl = (): string => config.server.publicBaseUrl ?? listening();
     // No embedded one: it is the gateway's.
     const postgres =
       typeof config.stores.postgres === 'object' ? await openPostgres(config, undefined, log) : undefined;
@@ -105,6 +120,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       names: [...NEEDS[name], ...(ASKS[name] ?? []).filter((other) => apart[other] !== undefined), name],
       apart,
       remote: config.remoteSubgraphs,
+      log,
       tokens,
       endings,
     });
@@ -142,16 +158,18 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       depth: APART.jsonDepth,
       values: APART.jsonValues,
     };
+    const probes = (asked: RequestGuard): Handler =>
+      health(
+        {
+          state: () => 'ready',
+          stores: () => probeAll([subgraph], config.bounds.http.probeTimeoutMs),
+          supergraph: () => ({ since: '', subgraphs: [name], failure: undefined, unavailable: [] }),
+        },
+        asked,
+      );
     const listener = createListener(
       [
-        health(
-          {
-            state: () => 'ready',
-            stores: () => probeAll([subgraph], config.bounds.http.probeTimeoutMs),
-            supergraph: () => ({ since: '', subgraphs: [name], failure: undefined, unavailable: [] }),
-          },
-          guard,
-        ),
+        probes(guard),
         guardRequests(guard, config.server),
         subgraphRoutes(subgraph.routes, { authenticate, stopping: stopping.signal }),
         graphqlOverHttp({ operations: admitted, authenticate, body, log, stopping: stopping.signal }),
@@ -159,6 +177,7 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       // The gateway's connections are of one address, or few.
       { ...config.bounds.http, connectionsPerAddress: config.bounds.http.connections },
       log,
+      tls,
     );
     const sockets = graphqlOverWebSocket(listener.server, {
       path: GRAPHQL_PATH,
@@ -175,13 +194,25 @@ export async function startSubgraphServer(name: SubgraphName, config: Config, lo
       stopping.abort(new DOMException('The server is stopping.', 'AbortError'));
       await Promise.all([listener.close(config.bounds.http.shutdownTimeoutMs), sockets.close()]);
     });
+    let probePort: number | undefined;
+    if (healthPort !== undefined) {
+      // Whoever comes without a certificate learns whether it is ready, and no more.
+      const plain = createListener([probes({ ...guard, knowsHost: () => false })], config.bounds.http, log);
+      endings.add(() => plain.close(0));
+      probePort = await plain.listen(config.server.host, healthPort);
+    }
     port = await listener.listen(config.server.host, config.server.port);
-    return { url: publicBaseUrl(), port, close: () => endings.close() };
+    // Not where clients reach the gateway, which PUBLIC_BASE_URL is.
+    return { url: listening(), port, healthPort: probePort, close: () => endings.close() };
   } catch (error) {
     await endings.close();
     throw error;
   }
 }
+
+/** Whether signed links lead to the server of the files, and not to an S3 server. */
+const signsHere = ({ stores: { s3 } }: Config): boolean =>
+  s3 === undefined || (s3 !== 'off' && s3.publicEndpoint === 'off');
 
 /** Internal tokens; on a developer's own machine also nothing at all, for a look with curl. */
 function subgraphAuthenticator(verifier: Authenticator, open: boolean): Authenticator {

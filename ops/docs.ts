@@ -35,7 +35,7 @@ function configuration(): string {
   for (const { name, meta } of variableTable()) {
     const fallback =
       meta.default === undefined ? cell(meta.absent ?? '–') : meta.default === '' ? '(empty)' : `\`${meta.default}\``;
-    const row = `| \`${name}\`${meta.secret === true ? ' (secret)' : ''} | ${cell(meta.description)} | ${fallback} |`;
+    const row = `| \`${name}\`${meta.secret === true ? ' (secret)' : meta.file === true ? ' (file)' : ''} | ${cell(meta.description)} | ${fallback} |`;
     sections.set(meta.section, [...(sections.get(meta.section) ?? []), row]);
   }
   const tables = [...sections].map(
@@ -47,8 +47,9 @@ function configuration(): string {
 <!-- Printed by \`npm run docs\` from gateway/config/variables.ts. Edit that. -->
 
 Everything is configured by environment variables, read once at start. Whatever is wrong with them is reported at once, by name, and the
-server does not start. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it.
-The files of passwords and keys of stores are read anew when a connection is made, so that they can be exchanged under a running server.
+server does not start. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it, and so may what is marked (file).
+The files of passwords and keys of stores, and of certificates, are read anew when a connection is made, so that they can be exchanged under a
+running server.
 
 Bounds of resources, these and those that cannot be set, are listed with their units and ranges in [bounds.md](bounds.md).
 
@@ -70,6 +71,26 @@ token that is signed with \`INTERNAL_TOKEN_SECRET\`; foreign subgraphs never rec
 
 Each \`SUBGRAPH_<SETTING>\` of the table above may also be said of one subgraph: \`SUBGRAPH_INVENTORY_TIMEOUT_MS=2000\`,
 \`SUBGRAPH_INVENTORY_SUBSCRIPTIONS=https://inventory:4001/graphql/stream\`. In names, whatever is not a letter or a digit is \`_\`.
+
+Signed links of files and \`/runs/<id>/events\` are asked of the gateway and passed on to \`object\` and \`runs\`. Give \`object\` the gateway's
+\`PUBLIC_BASE_URL\`, or its links lead to itself. \`/health/ready\` of the gateway tells the state of the stores of those that run apart, too.
+
+## TLS between gateway and subgraphs
+
+The gateway and each subgraph have a certificate of one authority (\`clientAuth\` and \`serverAuth\`, where certificates say what they are for):
+
+    # npm run subgraph -- vector
+    SERVE_TLS_CERT_FILE=/tls/tls.crt SERVE_TLS_KEY_FILE=/tls/tls.key SERVE_TLS_CLIENT_CA_FILE=/tls/ca.crt
+    SERVE_HEALTH_PORT=4113            # probes of an orchestrator have no certificate; they are told only whether it is ready
+
+    # npm start, and each subgraph that asks another
+    SUBGRAPH_VECTOR_URL=https://vector:4103/graphql
+    SUBGRAPH_TLS_CERT_FILE=/tls/tls.crt SUBGRAPH_TLS_KEY_FILE=/tls/tls.key SUBGRAPH_TLS_CA_FILE=/tls/ca.crt
+
+The files may change at any time (cert-manager, Vault): the next connection is made with what they hold then, and while a certificate and its
+key do not fit together, with those before. To exchange the authority, let the files of authorities have both for a while. Connections that are
+open stay. \`SUBGRAPH_<NAME>_TLS_…\` says another authority, certificate or name for one subgraph; \`SUBGRAPH_MAPS_TLS_CA=system\` and
+\`SUBGRAPH_MAPS_TLS_CERT=none\` treat one of other people as if nothing were said. A handshake that fails is told in the logs of both sides.
 `;
 }
 

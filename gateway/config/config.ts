@@ -11,6 +11,7 @@ import { ratesOf, rateVariable, type Rates } from '#gateway/limits/rate-names.ts
 import { boundValues } from './bounds.ts';
 import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './remote-subgraphs.ts';
 import { currentValues, urlOfParts } from './credentials.ts';
+import { readServerTls, readSubgraphTls, type CurrentTls } from './tls.ts';
 import { Variables, type VariableName, type VariableValues } from './variables.ts';
 import { checkTogether, tellsWhoAsks } from './rules.ts';
 import { rawValues, readSubgraphUrls } from './environment.ts';
@@ -175,6 +176,13 @@ export interface Config {
   /** URLs of own subgraphs that run as servers of their own (`SUBGRAPH_<NAME>_URL`), by lower-case name. */
   readonly subgraphUrls: Readonly<Record<string, string>>;
   readonly remoteSubgraphs: RemoteSubgraphs;
+  /** How a subgraph that runs apart serves. */
+  readonly subgraphServer: {
+    /** Undefined where it serves without TLS. */
+    readonly tls: CurrentTls | undefined;
+    /** Where it answers health probes besides, without TLS. */
+    readonly healthPort: number | undefined;
+  };
   /** Variables that are set but that this version does not act on. */
   readonly unused: readonly VariableName[];
   /** Credentials as they are now, for passwords are changed under running servers. */
@@ -216,6 +224,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   }
   const subgraphUrls = readSubgraphUrls(env, faults);
   const subgraphSettings = readSubgraphSettings(env, faults);
+  const subgraphTls = readSubgraphTls(env, subgraphUrls, faults);
+  const serverTls = readServerTls(env, faults);
   // Rules between variables are checked on what could be read, so that nobody has to fix faults one by one.
   const bad = new Set(parsed.error?.issues.map((issue) => issue.path[0]));
   const value = <N extends VariableName>(name: N): VariableValues[N] | undefined =>
@@ -225,7 +235,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   checkTogether(value, (name) => raw[name] !== undefined, faults);
   if (faults.length > 0 || parsed.data === undefined) throw new ConfigError(faults);
   return freeze(
-    build(parsed.data, subgraphUrls, remoteSubgraphs(parsed.data, subgraphSettings), currentValues(env, raw)),
+    build(
+      parsed.data,
+      subgraphUrls,
+      remoteSubgraphs(parsed.data, subgraphSettings, subgraphTls),
+      serverTls,
+      currentValues(env, raw),
+    ),
   );
 }
 
@@ -233,6 +249,7 @@ function build(
   env: VariableValues,
   subgraphUrls: Record<string, string>,
   remoteSubgraphs: RemoteSubgraphs,
+  serverTls: CurrentTls | undefined,
   value: Config['current']['value'],
 ): Config {
   const host = env.HOST.replace(/^\[|\]$/g, '');
@@ -370,6 +387,7 @@ function build(
     },
     subgraphUrls,
     remoteSubgraphs,
+    subgraphServer: { tls: serverTls, healthPort: env.SERVE_HEALTH_PORT },
     unused: (['OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
     current: {
       value,

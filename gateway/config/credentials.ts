@@ -8,6 +8,34 @@ import { secretParts } from './secret-parts.ts';
 import { Variables, type VariableName, type VariableValues } from './variables.ts';
 
 /**
+ * The text of a variable that may be given as a file, as it is now; undefined where neither is set.
+ * @param faults told of a file that cannot be read
+ */
+export function readVariable(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+  faults: string[],
+): string | undefined {
+  // Compose files and charts write `NAME=` for what is not set.
+  const [text, file] = [env[name] || undefined, env[`${name}_FILE`] || undefined];
+  if (file === undefined) return text;
+  if (text !== undefined) {
+    faults.push(`${name} and ${name}_FILE are both set; keep one of them.`);
+    return text;
+  }
+  try {
+    const held = readFileSync(file, 'utf8').replace(/\r?\n$/, '') || undefined;
+    if (held === undefined) faults.push(`${name}_FILE names an empty file.`);
+    return held;
+  } catch (error) {
+    faults.push(
+      `${name}_FILE names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
+    );
+    return undefined;
+  }
+}
+
+/**
  * A function that tells a variable's value as it is now; the one before, while its file cannot be read or holds nothing
  * that may stand there.
  * @param raw the values at start, by name

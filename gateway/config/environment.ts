@@ -1,6 +1,6 @@
 /** What the environment holds, as texts by name: defaults filled in, secrets read from their files. */
-import { readFileSync } from 'node:fs';
 import { keepSecret } from '#subgraphs/shared/kept-secrets.ts';
+import { readVariable } from './credentials.ts';
 import { secretParts } from './secret-parts.ts';
 import { type VariableName, variableTable } from './variables.ts';
 
@@ -16,22 +16,9 @@ export function rawValues(
 ): Partial<Record<VariableName, string>> {
   const raw: Partial<Record<VariableName, string>> = {};
   for (const { name, meta } of variableTable()) {
-    // Compose files and charts write `NAME=` for what is not set.
-    let text = env[name] || undefined;
-    const file = meta.secret ? env[`${name}_FILE`] || undefined : undefined;
-    if (file !== undefined && text !== undefined)
-      faults.push(`${name} and ${name}_FILE are both set; keep one of them.`);
-    else if (file !== undefined) {
-      try {
-        text = readFileSync(file, 'utf8').replace(/\r?\n$/, '') || undefined;
-        if (text === undefined) faults.push(`${name}_FILE names an empty file.`);
-      } catch (error) {
-        faults.push(
-          `${name}_FILE names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
-        );
-      }
-    }
-    text ??= meta.default;
+    const text =
+      (meta.secret === true || meta.file === true ? readVariable(env, name, faults) : env[name] || undefined) ??
+      meta.default;
     if (text === undefined) continue;
     raw[name] = text;
     if (meta.secret) for (const part of secretParts(text)) keepSecret(name, part);

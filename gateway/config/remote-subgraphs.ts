@@ -1,8 +1,9 @@
 /** How remote subgraphs are treated: `SUBGRAPH_<SETTING>` for all of them, `SUBGRAPH_<NAME>_<SETTING>` for one. */
-import { readFileSync } from 'node:fs';
 import { tableOf, type BoundValues } from '#subgraphs/shared/bound.ts';
 import { nameInVariables, REMOTE } from '#gateway/bounds/remote.ts';
 import { boundValues } from './bounds.ts';
+import { readVariable } from './credentials.ts';
+import type { CurrentTls } from './tls.ts';
 import { Variables, type VariableMeta, type VariableName, type VariableValues } from './variables.ts';
 
 /** How one remote subgraph is treated. */
@@ -25,6 +26,8 @@ export interface RemoteSubgraphs {
   readonly defaults: RemoteSubgraphSettings;
   /** By name as environment variables write it: `inventory-v2` is `INVENTORY_V2`. */
   readonly byName: Readonly<Record<string, Partial<RemoteSubgraphSettings>>>;
+  /** What is shown to them and trusted over TLS, by such names; undefined for Node's own ways. */
+  readonly tls: (nameInVariables: string) => CurrentTls | undefined;
 }
 
 /** Which variable, after `SUBGRAPH_` or `SUBGRAPH_<NAME>_`, holds which setting. */
@@ -67,19 +70,11 @@ export function readSubgraphSettings(
     const [, name, setting, file] = OF_ONE.exec(variable) ?? [];
     if (name === undefined || !value || variable.replace(/_FILE$/, '') in Variables.shape) continue;
     const schema = Variables.shape[`SUBGRAPH_${setting}` as VariableName];
-    let text = value;
+    let text: string | undefined = value;
     if (file !== undefined) {
       if ((schema as { meta(): VariableMeta | undefined }).meta()?.secret !== true) continue;
-      if (env[variable.slice(0, -file.length)]) {
-        faults.push(`${variable.slice(0, -file.length)} and ${variable} are both set; keep one of them.`);
-        continue;
-      }
-      try {
-        text = readFileSync(value, 'utf8').replace(/\r?\n$/, '');
-      } catch (error) {
-        faults.push(`${variable} names a file that cannot be read (${(error as NodeJS.ErrnoException).code}).`);
-        continue;
-      }
+      text = readVariable(env, variable.slice(0, -file.length), faults);
+      if (text === undefined) continue;
     }
     const read = schema.safeParse(text);
     if (read.success) (byName[name] ??= {})[SETTINGS[setting!]!] = read.data;
@@ -88,7 +83,11 @@ export function readSubgraphSettings(
   return byName;
 }
 
-export function remoteSubgraphs(env: VariableValues, byName: RemoteSubgraphs['byName']): RemoteSubgraphs {
+export function remoteSubgraphs(
+  env: VariableValues,
+  byName: RemoteSubgraphs['byName'],
+  tls: RemoteSubgraphs['tls'],
+): RemoteSubgraphs {
   const bounds = boundValues(env).remote;
   return {
     defaults: {
@@ -105,6 +104,7 @@ export function remoteSubgraphs(env: VariableValues, byName: RemoteSubgraphs['by
       responseHeaders: env.SUBGRAPH_RESPONSE_HEADERS,
     },
     byName,
+    tls,
   };
 }
 
@@ -113,6 +113,9 @@ export const settingsOf = ({ defaults, byName }: RemoteSubgraphs, name: string):
   ...defaults,
   ...byName[nameInVariables(name)],
 });
+
+/** How the subgraph `name` of a supergraph is connected to over TLS. */
+export const tlsOf = ({ tls }: RemoteSubgraphs, name: string): CurrentTls | undefined => tls(nameInVariables(name));
 
 /** Whether any subgraph's answers have headers for clients. */
 export const passesHeadersBack = ({ defaults, byName }: RemoteSubgraphs): boolean =>

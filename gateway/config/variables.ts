@@ -23,6 +23,8 @@ export interface VariableMeta {
   absent?: string;
   /** May also be given as `NAME_FILE`, the path of a file that holds it; never printed. */
   secret?: boolean;
+  /** May also be given as `NAME_FILE`, though it is no secret. */
+  file?: boolean;
 }
 
 const SECTIONS = {
@@ -44,6 +46,7 @@ const SECTIONS = {
 } as const;
 
 const secret = true;
+const file = true;
 const text = z.string();
 const flag = z.enum(['true', 'false'], 'must be `true` or `false`').transform((value) => value === 'true');
 const list = text.transform((value) =>
@@ -116,7 +119,7 @@ const jsonObject = text.transform((value, context): Readonly<Record<string, unkn
 });
 
 type Section = keyof typeof SECTIONS;
-type More = Pick<VariableMeta, 'absent' | 'secret'>;
+type More = Pick<VariableMeta, 'absent' | 'secret' | 'file'>;
 
 /** A variable that may be absent. */
 const optional = <S extends z.ZodType>(schema: S, section: Section, description: string, more: More = {}) =>
@@ -745,6 +748,47 @@ export const Variables = z.object({
     'remote',
     '',
     'Headers of remote subgraphs’ answers that reach the client of a query or mutation over HTTP, and what becomes of several: `NAME: first`, `last` or `append`, separated by semicolons. `set-cookie: append`; `cache-control: strictest`, where a fetch that says nothing, or an error, makes it `no-store`.',
+  ),
+
+  SUBGRAPH_TLS_CA: optional(
+    text,
+    'remote',
+    'The authorities that certificates of remote subgraphs (`https://`) may come from, as PEM text; `system` for those that Node.js trusts.',
+    { file, absent: 'those that Node.js trusts' },
+  ),
+  SUBGRAPH_TLS_CERT: optional(
+    text,
+    'remote',
+    'The certificate that is shown to remote subgraphs which ask for one, as PEM text, with those between it and its authority behind it; `none` for none.',
+    { file, absent: 'none is shown' },
+  ),
+  SUBGRAPH_TLS_KEY: optional(pem, 'remote', 'The key of that certificate, as PEM text, without a passphrase.', {
+    secret,
+  }),
+  SUBGRAPH_TLS_SERVER_NAME: optional(
+    text.regex(/^[A-Za-z0-9.-]+$/, 'must be the name of a host'),
+    'remote',
+    'The name that the certificate of a remote subgraph must have, where it is not that of the host in its URL.',
+    { absent: 'that of the host' },
+  ),
+  SERVE_TLS_CERT: optional(
+    text,
+    'remote',
+    'Of `npm run subgraph` alone: the certificate with which it serves over TLS, as PEM text, with those between it and its authority behind it.',
+    { file, absent: 'it serves without TLS' },
+  ),
+  SERVE_TLS_KEY: optional(pem, 'remote', 'The key of that certificate, as PEM text, without a passphrase.', { secret }),
+  SERVE_TLS_CLIENT_CA: optional(
+    text,
+    'remote',
+    'Of `npm run subgraph` alone: the authorities that the certificates of its clients must come from, as PEM text. Whoever shows none is not connected.',
+    { file, absent: 'clients need no certificate' },
+  ),
+  SERVE_HEALTH_PORT: optional(
+    integer(0, 65_535),
+    'remote',
+    'Of `npm run subgraph` alone: a port at which `/health/live` and `/health/ready` are answered without TLS, for probes that have no certificate. Nothing else is answered there.',
+    { absent: 'probes ask at `PORT`' },
   ),
 
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(

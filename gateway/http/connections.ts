@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 
@@ -33,7 +34,10 @@ export function boundConnections(server: Server, limits: ConnectionLimits, log: 
   const open = new Map<Socket, Connection>();
   const byAddress = new Map<string, number>();
 
-  server.on('connection', (socket) => {
+  // Over TLS, what waits for a client waits in the connection that is encrypted.
+  const overTls = server instanceof TlsServer;
+  if (overTls) server.maxConnections = limits.connections;
+  server.on(overTls ? 'secureConnection' : 'connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
     const count = byAddress.get(address) ?? 0;
     const isFull = count >= limits.connectionsPerAddress && limits.mayHaveMore?.(socket.remoteAddress) !== true;

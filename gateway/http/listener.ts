@@ -6,6 +6,8 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
+import type { CurrentTls } from '#gateway/config/tls.ts';
+import { createTlsServer } from './tls-server.ts';
 import { boundConnections, type ConnectionLimits } from './connections.ts';
 import { errorResponse } from './error-response.ts';
 import { sendJson, type Exchange, type Handler } from './exchange.ts';
@@ -18,6 +20,7 @@ export interface ListenerLimits extends ConnectionLimits {
 }
 
 export interface Listener {
+  /** Of HTTP, or of HTTP over TLS. */
   readonly server: Server;
   /** Binds the socket; resolves with the port. */
   listen(host: string, port: number): Promise<number>;
@@ -27,8 +30,16 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
-/** @param handlers tried in order until one returns true */
-export function createListener(handlers: readonly Handler[], limits: ListenerLimits, log: Logger): Listener {
+/**
+ * @param handlers tried in order until one returns true
+ * @param tls what is shown and trusted, where it is served over TLS; with authorities, clients must show a certificate
+ */
+export function createListener(
+  handlers: readonly Handler[],
+  limits: ListenerLimits,
+  log: Logger,
+  tls?: CurrentTls,
+): Listener {
   const open = new Set<AbortController>();
   let closing = false;
 
@@ -77,9 +88,10 @@ export function createListener(handlers: readonly Handler[], limits: ListenerLim
     else sendJson(exchange, status, body, headers);
   };
 
-  const server = createServer(
-    { keepAlive: true, headersTimeout: limits.headersTimeoutMs ?? HTTP.headersTimeoutMs },
-    (request, response) => {
+  const options = { keepAlive: true, headersTimeout: limits.headersTimeoutMs ?? HTTP.headersTimeoutMs };
+  const server = (tls === undefined ? createServer(options) : createTlsServer(tls, options, log)).on(
+    'request',
+    (request: IncomingMessage, response: ServerResponse) => {
       answer(request, response).catch((error: unknown) => {
         // Telling the client failed: whatever the cause, it is this request's own.
         log.error({ err: error }, 'A request could not be answered.');

@@ -6,8 +6,10 @@ import type { InternalTokens } from '#gateway/auth/internal-token.ts';
 import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { applyRequestRules } from '#gateway/config/header-rules.ts';
-import { settingsOf, type RemoteSubgraphs } from '#gateway/config/remote-subgraphs.ts';
+import { settingsOf, tlsOf, type RemoteSubgraphs } from '#gateway/config/remote-subgraphs.ts';
 import { isOwnSubgraph } from './mount.ts';
+import type { SubgraphTls } from '#gateway/config/tls-connector.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 import { LOCAL, SupergraphError, type SubgraphEntry } from '#gateway/supergraph/supergraph-file.ts';
 
 export interface ClientOptions {
@@ -18,6 +20,8 @@ export interface ClientOptions {
   readonly tokens: InternalTokens;
   /** How remote subgraphs are treated. */
   readonly remote: RemoteSubgraphs;
+  /** Told what is wrong with certificates. */
+  readonly log?: Pick<Logger, 'warn'> | undefined;
 }
 
 /**
@@ -42,6 +46,7 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
   return remoteClient(name, {
     url: routingUrl,
     ...settings,
+    ...subgraphTls(name, options),
     connectionParameters: () => connectionParams,
     resubscribeAttempts: resubscribe ? resubscribeAttempts : 0,
     // A foreign subgraph is told nothing of the caller but what is passed on.
@@ -57,6 +62,13 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
     },
   });
 }
+
+/** How the subgraph `name` is connected to over TLS. */
+export const subgraphTls = (name: string, { remote, log }: Pick<ClientOptions, 'remote' | 'log'>): SubgraphTls => ({
+  tls: tlsOf(remote, name),
+  onTlsFault: (reason) =>
+    log?.warn({ subgraph: name, reason }, 'A subgraph is not connected to for its certificates or ours.'),
+});
 
 /** Headers that only follow a request on its way: two requests that differ in nothing else are equal. */
 const FOLLOWING: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);

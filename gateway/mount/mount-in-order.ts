@@ -2,6 +2,7 @@
 import type { InternalTokens } from '#gateway/auth/internal-token.ts';
 import type { RemoteSubgraphs } from '#gateway/config/remote-subgraphs.ts';
 import type { Endings } from '#gateway/endings.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 import type { Ports } from '#subgraphs/shared/ports.ts';
 import type { Subgraph, SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import { clientOf, type ClientOptions } from './clients.ts';
@@ -22,6 +23,7 @@ export interface MountOptions {
   /** Where own subgraphs run apart: they are not mounted here, and their ports are asked there. */
   readonly apart: Readonly<Record<string, string>>;
   readonly remote: RemoteSubgraphs;
+  readonly log: Logger;
   readonly tokens: InternalTokens;
   /** Which of the project's own are wanted, here or apart. @default all */
   readonly names?: readonly SubgraphName[] | undefined;
@@ -46,9 +48,9 @@ export interface MountedSubgraphs {
 
 /** Begins to mount; migrations take one lock, and a later subgraph finds the ports of the earlier ones. */
 export function mountInOrder(options: MountOptions): MountedSubgraphs {
-  const { apart, tokens, remote, names: wanted = MOUNT_ORDER, others, ready = [], endings } = options;
+  const { apart, tokens, remote, log, names: wanted = MOUNT_ORDER, others, ready = [], endings } = options;
   const byName = new Map(ready.map((subgraph) => [subgraph.name, Promise.resolve(subgraph)]));
-  const clients: ClientOptions = { mounted: byName, apart, tokens, remote };
+  const clients: ClientOptions = { mounted: byName, apart, tokens, remote, log };
   const ports: Partial<Ports> = {};
   const own = others === undefined ? MOUNT_ORDER.filter((name) => wanted.includes(name)) : [];
   let before: Promise<unknown> = Promise.resolve();

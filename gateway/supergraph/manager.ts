@@ -11,7 +11,7 @@ import { describe, type Composition } from './compose.ts';
 import { hashOf, readCache, writeCache } from './composition-cache.ts';
 import { refuseNameClashes } from './name-clashes.ts';
 import { SchemaKeeper, type UnavailableSchema } from './schema-keeper.ts';
-import type { SubgraphSource } from './schema-source.ts';
+import type { SchemaBounds, SubgraphSource } from './schema-source.ts';
 import { readSupergraphFile, SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
 import { watchFiles, type FileWatch } from './watch.ts';
 
@@ -24,7 +24,7 @@ export interface Supergraph {
 }
 
 /** Bounds are said in `SUPERGRAPH` (gateway/bounds/supergraph.ts), with their defaults. */
-export interface SupergraphManagerOptions extends Partial<BoundValues<typeof SUPERGRAPH>> {
+export interface SupergraphManagerOptions extends Partial<BoundValues<typeof SUPERGRAPH>>, Pick<SchemaBounds, 'tlsOf'> {
   file: string;
   /** Routing URLs over those of the file, by subgraph. */
   overrides: Readonly<Record<string, string>>;
@@ -81,7 +81,7 @@ class Manager implements SupergraphManager {
     this.#keeper = new SchemaKeeper({
       folder: join(options.cacheFolder, 'schemas'),
       retryMs: options.pollMs ?? SUPERGRAPH.pollMs,
-      bounds: { fetchTimeoutMs: options.fetchTimeoutMs, schemaBytes: options.schemaBytes },
+      bounds: { fetchTimeoutMs: options.fetchTimeoutMs, schemaBytes: options.schemaBytes, tlsOf: options.tlsOf },
       onError: (error) => options.log.warn({ err: error }, 'The schema of a subgraph cannot be kept.'),
     });
   }

@@ -3,6 +3,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { Agent, fetch } from 'undici';
+import { tlsConnector, type SubgraphTls } from '#gateway/config/tls-connector.ts';
 import { SUPERGRAPH } from '#gateway/bounds/supergraph.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
@@ -17,12 +19,19 @@ export interface SubgraphSource {
 }
 
 /** See `SUPERGRAPH` (gateway/bounds/supergraph.ts). */
-export type SchemaBounds = Pick<BoundValues<typeof SUPERGRAPH>, 'fetchTimeoutMs' | 'schemaBytes'>;
+export interface SchemaBounds extends Pick<BoundValues<typeof SUPERGRAPH>, 'fetchTimeoutMs' | 'schemaBytes'> {
+  /** How a subgraph is connected to, by its name. @default as Node.js connects */
+  readonly tlsOf?: ((name: string) => SubgraphTls) | undefined;
+}
 
 /** @throws SupergraphError naming the file or the URL */
 export async function loadSchema(
   entry: SubgraphEntry,
-  { fetchTimeoutMs = SUPERGRAPH.fetchTimeoutMs, schemaBytes = SUPERGRAPH.schemaBytes }: Partial<SchemaBounds> = {},
+  {
+    fetchTimeoutMs = SUPERGRAPH.fetchTimeoutMs,
+    schemaBytes = SUPERGRAPH.schemaBytes,
+    tlsOf,
+  }: Partial<SchemaBounds> = {},
 ): Promise<SubgraphSource> {
   const { name, routingUrl, schema } = entry;
   if ('sdl' in schema) return { name, url: routingUrl, ...schema };
@@ -30,7 +39,7 @@ export async function loadSchema(
     return {
       name,
       url: routingUrl,
-      sdl: await fetchSchema(name, schema.url, { fetchTimeoutMs, schemaBytes }),
+      sdl: await fetchSchema(name, schema.url, { fetchTimeoutMs, schemaBytes, tlsOf }),
       origin: schema.url,
     };
   const origin = relative(process.cwd(), schema.file) || schema.file;
@@ -44,7 +53,12 @@ export async function loadSchema(
   }
 }
 
-async function fetchSchema(name: string, url: string, { fetchTimeoutMs, schemaBytes }: SchemaBounds): Promise<string> {
+async function fetchSchema(
+  name: string,
+  url: string,
+  { fetchTimeoutMs, schemaBytes, tlsOf }: SchemaBounds,
+): Promise<string> {
+  const dispatcher = new Agent({ connect: tlsConnector(tlsOf?.(name) ?? {}) });
   try {
     const response = await fetch(url, {
       method: 'POST',
@@ -52,6 +66,7 @@ async function fetchSchema(name: string, url: string, { fetchTimeoutMs, schemaBy
       body: JSON.stringify({ query: '{ _service { sdl } }' }),
       signal: AbortSignal.timeout(fetchTimeoutMs),
       redirect: 'error',
+      dispatcher,
     });
     const body = JSON.parse(await textOf(response, schemaBytes)) as { data?: { _service?: { sdl?: unknown } } };
     const sdl = body.data?._service?.sdl;
@@ -61,11 +76,13 @@ async function fetchSchema(name: string, url: string, { fetchTimeoutMs, schemaBy
     throw new SupergraphError(`${url}: the schema of ${name} cannot be fetched: ${(cause as Error).message}.`, {
       cause,
     });
+  } finally {
+    await dispatcher.destroy();
   }
 }
 
 /** @throws Error as soon as more than `limit` bytes have come, whatever the answer said of its length */
-async function textOf({ body }: Response, limit: number): Promise<string> {
+async function textOf({ body }: { readonly body: unknown }, limit: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   // Leaving the loop ends the connection.

@@ -57,6 +57,7 @@ export async function openStores(
       names,
       apart: config.subgraphUrls,
       remote: config.remoteSubgraphs,
+      log,
       tokens,
       endings,
     });

@@ -29,11 +29,12 @@ import { isRepeatable } from './repeatable.ts';
 import { resubscribing } from './resubscription.ts';
 import { uploadBody } from './remote-upload.ts';
 import { SharedSubscriptions, type SubscriptionSharing } from './shared-subscription.ts';
+import { tlsConnector, type SubgraphTls } from '#gateway/config/tls-connector.ts';
 import type { SubgraphClient, SubgraphRequest } from './subgraph-client.ts';
 import { SubgraphFailure } from './subgraph-failure.ts';
 
 /** Bounds are said in `REMOTE` (gateway/bounds/remote.ts), with their defaults; `timeoutMs` is that of a request. */
-export interface RemoteClientOptions extends Partial<BoundValues<typeof REMOTE>> {
+export interface RemoteClientOptions extends Partial<BoundValues<typeof REMOTE>>, SubgraphTls {
   /** The subgraph's GraphQL endpoint, `http(s)://…`. */
   url: string;
   /**
@@ -94,10 +95,22 @@ export function remoteClient(name: string, options: RemoteClientOptions): Subgra
     operationsPerSocket = REMOTE.operationsPerSocket,
     pingMs = REMOTE.pingMs,
   } = options;
-  const { redactErrors = false } = options;
-  const bounds = { name, redactErrors, timeoutMs, maxResponseBytes, bufferBytes, operationsPerSocket, pingMs };
+  const { redactErrors = false, tls, onTlsFault } = options;
+  const connect = tlsConnector({ tls, onTlsFault });
+  const bounds = {
+    name,
+    tls,
+    onTlsFault,
+    redactErrors,
+    timeoutMs,
+    maxResponseBytes,
+    bufferBytes,
+    operationsPerSocket,
+    pingMs,
+  };
   // The exchange has a time-out of its own, which covers undici's.
   const pool = new Pool(url.origin, {
+    connect,
     connections: concurrency,
     keepAliveTimeout: options.keepAliveMs ?? REMOTE.keepAliveMs,
     headersTimeout: 0,

@@ -13,6 +13,7 @@ import {
   type RemoteEvents,
   type StreamBounds,
 } from './remote-subscription.ts';
+import { socketTls, tellTlsFault } from '#gateway/config/tls-connector.ts';
 import { NoWebSocket, notAllowed, readerTooSlow, subscriptionBroke, type SubgraphFailure } from './subgraph-failure.ts';
 
 /** Who asks. */
@@ -177,6 +178,7 @@ export class RemoteConnection {
       reason instanceof CodedError || (reason instanceof Error && closeCode === undefined)
         ? reason
         : (error ?? new Error(`${String(code)} ${String(text)}`));
+    tellTlsFault(this.#bounds, cause);
     const { name } = this.#bounds;
     const status = upgradeRefusal(cause);
     const failure = (): SubgraphFailure =>
@@ -198,14 +200,15 @@ export class RemoteConnection {
         this.#exactPayload = exactPayload(data);
       });
     };
-    const { timeoutMs, maxResponseBytes } = this.#bounds;
+    const bounds = this.#bounds;
     return class SubgraphSocket extends WebSocket {
       constructor(address: string, protocols?: string | string[]) {
         // Compression makes it hard to bound what waits.
         super(address, protocols, {
+          ...socketTls(bounds),
           headers: headers(),
-          maxPayload: maxResponseBytes,
-          handshakeTimeout: timeoutMs,
+          maxPayload: bounds.maxResponseBytes,
+          handshakeTimeout: bounds.timeoutMs,
           perMessageDeflate: false,
         });
         opened(this);

@@ -17,12 +17,18 @@ import {
   type RemoteSubscriptions,
   type StreamBounds,
 } from './remote-subscription.ts';
+import { tlsConnector } from '#gateway/config/tls-connector.ts';
 import { notGraphQL, subscriptionBroke, SubgraphFailure, tooLarge, tooLate } from './subgraph-failure.ts';
 
 export function remoteEventStreams(bounds: StreamBounds, url: URL): RemoteSubscriptions {
   // Apart from the pool of queries: a stream keeps its connection for as long as it lives. Silence is no fault of a
   // stream.
-  const pool = new Pool(url.origin, { connections: null, headersTimeout: 0, bodyTimeout: 0 });
+  const pool = new Pool(url.origin, {
+    connect: tlsConnector(bounds),
+    connections: null,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
   return {
     open: async (subscription) => openStream(bounds, pool, url, subscription, await subscription.headers()),
     close: () => pool.destroy(),

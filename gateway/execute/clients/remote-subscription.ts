@@ -4,6 +4,7 @@ import { REMOTE } from '#gateway/bounds/remote.ts';
 import type { EventQueue } from './event-queue.ts';
 import { readResult, type Answering } from './graphql-response.ts';
 import type { ExchangeBounds } from './remote-exchange.ts';
+import type { SubgraphTls } from '#gateway/config/tls-connector.ts';
 
 /**
  * `graphql-ws`: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md (the subprotocol
@@ -49,8 +50,8 @@ export const remoteEvent = (from: Answering, payload: unknown, bytes: number): R
 
 export const sizeOfEvent = ({ bytes }: RemoteEvent): number => bytes;
 
-/** How streams are bounded. */
-export interface StreamBounds extends ExchangeBounds {
+/** How streams are bounded, and connected. */
+export interface StreamBounds extends ExchangeBounds, SubgraphTls {
   /** Bytes of events that may wait for one reader. */
   bufferBytes: number;
   /** Most operations on one WebSocket. */
