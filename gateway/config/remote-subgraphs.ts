@@ -1,5 +1,6 @@
 /** How remote subgraphs are treated: `SUBGRAPH_<SETTING>` for all of them, `SUBGRAPH_<NAME>_<SETTING>` for one. */
 import { tableOf, type BoundValues } from '#subgraphs/shared/bound.ts';
+import { APART } from '#gateway/bounds/apart.ts';
 import { nameInVariables, REMOTE } from '#gateway/bounds/remote.ts';
 import { boundValues } from './bounds.ts';
 import { readVariable } from './credentials.ts';
@@ -26,6 +27,8 @@ export interface RemoteSubgraphs {
   readonly defaults: RemoteSubgraphSettings;
   /** By name as environment variables write it: `inventory-v2` is `INVENTORY_V2`. */
   readonly byName: Readonly<Record<string, Partial<RemoteSubgraphSettings>>>;
+  /** The longest wait for one of our own that runs apart, where nothing is said of it alone, in milliseconds. */
+  readonly ownTimeoutMs: number;
   /** What is shown to them and trusted over TLS, by such names; undefined for Node's own ways. */
   readonly tls: (nameInVariables: string) => CurrentTls | undefined;
 }
@@ -104,6 +107,7 @@ export function remoteSubgraphs(
       responseHeaders: env.SUBGRAPH_RESPONSE_HEADERS,
     },
     byName,
+    ownTimeoutMs: bounds.timeoutMs ?? env.REQUEST_TIMEOUT_MS + APART.graceMs,
     tls,
   };
 }
@@ -112,6 +116,12 @@ export function remoteSubgraphs(
 export const settingsOf = ({ defaults, byName }: RemoteSubgraphs, name: string): RemoteSubgraphSettings => ({
   ...defaults,
   ...byName[nameInVariables(name)],
+});
+
+/** What holds for one of our own that runs apart: where nothing else is set, its own limit of an operation ends first. */
+export const settingsOfOwn = (remote: RemoteSubgraphs, name: string): RemoteSubgraphSettings => ({
+  ...settingsOf(remote, name),
+  timeoutMs: remote.byName[nameInVariables(name)]?.timeoutMs ?? remote.ownTimeoutMs,
 });
 
 /** How the subgraph `name` of a supergraph is connected to over TLS. */

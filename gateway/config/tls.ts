@@ -114,7 +114,8 @@ interface Read {
 function textsOf(env: Environment, parts: Parts, before?: string): Read {
   const faults: string[] = [];
   const read = (name: string | undefined): string | undefined =>
-    name === undefined ? undefined : readVariable(env, name, faults);
+    // Environments of one line have `\\n` for its ends.
+    name === undefined ? undefined : readVariable(env, name, faults)?.replaceAll('\\n', '\n');
   const [ca, cert, key] = [read(parts.ca), read(parts.cert), read(parts.key)];
   const text = [ca, cert, key, ...faults].join('\n\n');
   const texts: TlsTexts = {
@@ -125,7 +126,8 @@ function textsOf(env: Environment, parts: Parts, before?: string): Read {
   if (text === before || faults.length > 0) return { texts, text, faults };
   if (ca !== undefined && ca !== SYSTEM) checkAuthorities(ca, parts.ca!, faults);
   if (cert !== NONE) checkPair({ cert, key }, parts, faults);
-  if (key !== undefined) for (const part of secretParts(key)) keepSecret(parts.key!, part);
+  if (key !== undefined)
+    for (const part of secretParts(key.slice(key.indexOf('-----BEGIN')))) keepSecret(parts.key!, part);
   return { texts, text, faults };
 }
 

@@ -6,7 +6,7 @@ import type { InternalTokens } from '#gateway/auth/internal-token.ts';
 import type { Principal, RequestContext } from '#subgraphs/shared/context.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { applyRequestRules } from '#gateway/config/header-rules.ts';
-import { settingsOf, tlsOf, type RemoteSubgraphs } from '#gateway/config/remote-subgraphs.ts';
+import { settingsOf, settingsOfOwn, tlsOf, type RemoteSubgraphs } from '#gateway/config/remote-subgraphs.ts';
 import { isOwnSubgraph } from './mount.ts';
 import type { SubgraphTls } from '#gateway/config/tls-connector.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
@@ -39,8 +39,9 @@ export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOpt
     return deferredClient(name, mounted);
   }
   const own = isOwnSubgraph(name) && Object.hasOwn(options.apart, name);
-  const { errors, forwardHeaders, requestHeaders, connectionParams, resubscribe, resubscribeAttempts, ...settings } =
-    settingsOf(options.remote, name);
+  const { errors, forwardHeaders, requestHeaders, connectionParams, resubscribe, resubscribeAttempts, ...settings } = (
+    own ? settingsOfOwn : settingsOf
+  )(options.remote, name);
   const deciding = forwardHeaders.filter((header) => !FOLLOWING.has(header));
   const following = forwardHeaders.filter((header) => FOLLOWING.has(header));
   return remoteClient(name, {

@@ -6,6 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
 import { clientOf } from '#gateway/mount/clients.ts';
 import { loadConfig } from '#gateway/config/config.ts';
+import { settingsOf, settingsOfOwn } from '#gateway/config/remote-subgraphs.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 
@@ -64,4 +65,14 @@ test('they are sent as often as they are asked where the deployment says so', as
   const { client, seen } = await far({ SUBGRAPH_FAR_DEDUPLICATE: 'false' });
   await askTwice(client, {}, {});
   expect(seen).toHaveLength(2);
+});
+
+test('one of our own has longer than an operation, so that it says itself which store is too slow', () => {
+  const waits = (env: Record<string, string>): number[] => {
+    const { remoteSubgraphs } = loadConfig({ REQUEST_TIMEOUT_MS: '2000', ...env });
+    return [settingsOf(remoteSubgraphs, 'far').timeoutMs, settingsOfOwn(remoteSubgraphs, 'object').timeoutMs];
+  };
+  expect(waits({})).toEqual([2_000, 3_000]);
+  expect(waits({ SUBGRAPH_TIMEOUT_MS: '500' })).toEqual([500, 500]);
+  expect(waits({ SUBGRAPH_OBJECT_TIMEOUT_MS: '700' })).toEqual([2_000, 700]);
 });

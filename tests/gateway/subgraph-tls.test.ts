@@ -422,6 +422,16 @@ describe('what is wrong is said at start, in a sentence', () => {
     await expect(startSubgraphServer('object', config, logged().log)).rejects.toThrow(/PUBLIC_BASE_URL must be set/);
   });
 
+  test.each<[string, (text: string) => string]>([
+    ['in one line', (text) => text.replaceAll('\n', '\\n')],
+    ['with the line ends of Windows', (text) => text.replaceAll('\n', '\r\n')],
+    ['with words before it', (text) => `Bag Attributes\n  friendlyName: a - b\n${text}`],
+    ['with the authority behind it', (text) => (text === pair.cert ? `${text}\n${OURS.ca}` : text)],
+  ])('nothing of PEM %s', (_, write) => {
+    const given = { cert: write(pair.cert), key: write(pair.key) };
+    expect(faults({ ...client(given, write(OURS.ca)), ...server(given) })).toEqual([]);
+  });
+
   test('nothing, where all is well, or one does without', () => {
     expect(
       faults({ ...client(pair), ...server(pair), SUBGRAPH_MAPS_TLS_CA: 'system', SUBGRAPH_MAPS_TLS_CERT: 'none' }),
