@@ -13,6 +13,7 @@ const SUITES = [
   'tests/e2e/projects/projects',
   'tests/e2e/run-events',
   'tests/e2e/scopes',
+  'tests/faults/apart',
   'tests/faults/disk',
   'tests/gateway/agents',
   'tests/gateway/reconcile',
