@@ -1,5 +1,5 @@
 /**
- * `npm run keys -- create | list | revoke`: makes, lists and revokes API keys of any tenant, as the operator, who needs no key
+ * `npm run keys -- create | list | rotate | revoke`: makes, lists, rotates and revokes API keys of any tenant, as the operator, who needs no key
  * and no token for it: whoever can read the stores' credentials. Configured by the same variables as the server, beside
  * which it may run, with the embedded store too.
  *

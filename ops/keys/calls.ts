@@ -13,6 +13,7 @@ export interface ListedKey {
   readonly expiresAt: string;
   readonly revokedAt: string | null;
   readonly lastUsedAt: string | null;
+  readonly previousSecrets: readonly Pick<ListedKey, 'prefix' | 'expiresAt' | 'lastUsedAt'>[];
 }
 
 const CREATE = parse(/* GraphQL */ `
@@ -21,6 +22,22 @@ const CREATE = parse(/* GraphQL */ `
       key {
         id
         expiresAt
+      }
+      secret
+    }
+  }
+`);
+const ROTATE = parse(/* GraphQL */ `
+  mutation RotateKey($input: RotateApiKeyInput!) {
+    rotateApiKey(input: $input) {
+      key {
+        id
+        expiresAt
+        previousSecrets {
+          prefix
+          expiresAt
+          lastUsedAt
+        }
       }
       secret
     }
@@ -47,6 +64,11 @@ const LIST = parse(/* GraphQL */ `
           expiresAt
           revokedAt
           lastUsedAt
+          previousSecrets {
+            prefix
+            expiresAt
+            lastUsedAt
+          }
         }
       }
       pageInfo {
@@ -74,6 +96,18 @@ export async function createKey(
   const input = { name, scopes, ...(expiresAt === undefined ? {} : { expiresAt }) };
   type Made = { createApiKey: { key: Pick<ListedKey, 'id' | 'expiresAt'>; secret: string } };
   return (await call<Made>('relational', CREATE, { input }, tenantId)).createApiKey;
+}
+
+export type RotatedKey = Pick<ListedKey, 'id' | 'expiresAt' | 'previousSecrets'>;
+
+/** Gives a key another secret. */
+export async function rotateKey(
+  call: SubgraphCall,
+  tenantId: string,
+  input: { id: string; overlapSeconds?: number | undefined },
+): Promise<{ key: RotatedKey; secret: string }> {
+  type Rotated = { rotateApiKey: { key: RotatedKey; secret: string } };
+  return (await call<Rotated>('relational', ROTATE, { input }, tenantId)).rotateApiKey;
 }
 
 /** @returns the ids of all that were revoked */
@@ -116,4 +150,21 @@ export async function* keysOf(
     if (!apiKeys.pageInfo.hasNextPage) return;
     after = apiKeys.pageInfo.endCursor;
   }
+}
+
+/**
+ * The key that somebody names by its id, or by the prefix of one of its secrets, those before the present one too.
+ * @returns undefined where there is none
+ */
+export async function keyNamed(
+  call: SubgraphCall,
+  tenant: string | undefined,
+  named: string,
+): Promise<{ tenantId: string; key: ListedKey } | undefined> {
+  for await (const tenantId of tenantsOf(call, tenant))
+    for await (const key of keysOf(call, tenantId, { all: true, named })) return { tenantId, key };
+  for await (const tenantId of tenantsOf(call, tenant))
+    for await (const key of keysOf(call, tenantId, { all: true }))
+      if (key.previousSecrets.some(({ prefix }) => prefix === named)) return { tenantId, key };
+  return undefined;
 }

@@ -9,13 +9,15 @@ import { openStores } from '#ops/reconcile/open-stores.ts';
 import { explain } from '#ops/serve/explain.ts';
 import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { ALL_SCOPES } from '#subgraphs/shared/scopes.ts';
-import { createKey, keysOf, revokeKey, tenantsOf, type ListedKey } from './calls.ts';
+import { createKey, keyNamed, keysOf, revokeKey, rotateKey, tenantsOf, type ListedKey } from './calls.ts';
 
 const USAGE = `Usage: npm run keys -- create --tenant <id> [--project <name>] --name <text> [--scopes "<scope> …" | --scopes "*"] [--days <n>]
        npm run keys -- list [--tenant <id> [--project <name>]] [--all]
+       npm run keys -- rotate <id | prefix | key> [--tenant <id> [--project <name>]] [--overlap <seconds>]
        npm run keys -- revoke <id | prefix | key> [--tenant <id> [--project <name>]]
 
---scopes: what its holder may do besides reading (docs/scopes.md); "*" is everything.  --all: those that hold no longer, too.`;
+--scopes: what its holder may do besides reading (docs/scopes.md); "*" is everything.  --all: those that hold no longer, too.
+--overlap: for how long the secret before still opens something.`;
 
 class UsageError extends Error {}
 
@@ -24,6 +26,7 @@ interface Given {
   name?: string;
   scopes?: string;
   days?: string;
+  overlap?: string;
   all?: boolean;
 }
 
@@ -33,7 +36,7 @@ type Command = (callWith: CallWith, output: Output, given: Given, which: string 
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Who makes and revokes them, as the audit log has it. */
+/** Who makes, rotates and revokes them, as the audit log has it. */
 const OPERATOR = 'system:operator';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -66,22 +69,49 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     return 0;
   },
 
+  async rotate(callWith, { out, err }, { tenant, overlap }, which) {
+    const named = nameIn(which);
+    if (overlap !== undefined && !/^\d{1,9}$/.test(overlap)) throw new UsageError('--overlap takes whole seconds.');
+    const found = await keyNamed(callWith(), tenant, named);
+    if (found === undefined) return noSuchKey(err);
+    const { id, scopes } = found.key;
+    const overlapSeconds = overlap === undefined ? undefined : Number(overlap);
+    const { key, secret } = await rotateKey(callWith(scopes), found.tenantId, { id, overlapSeconds });
+    const before = key.previousSecrets.filter(isHolding).map((one) => `trk_${one.prefix}_… until ${one.expiresAt}`);
+    err(
+      `${id} of ${found.tenantId} holds until ${key.expiresAt}; beside it ${before.join(', ') || 'no secret before'}. This is the key; it is not shown again:`,
+    );
+    out(secret);
+    return 0;
+  },
+
   async revoke(callWith, { out, err }, { tenant }, which) {
-    if (which === undefined) throw new UsageError('Say which: its id, its prefix, or the key.');
     const call = callWith();
-    const named = /^trk_([a-z0-9]{12})(?:_.*)?$/.exec(which)?.[1] ?? which;
-    for await (const tenantId of tenantsOf(call, tenant))
-      for await (const { id } of keysOf(call, tenantId, { all: true, named })) {
-        const ids = await revokeKey(call, tenantId, id);
-        out(
-          ids.length === 0 ? `${id} of ${tenantId} was revoked before.` : `Revoked ${ids.join(', ')} of ${tenantId}.`,
-        );
-        return 0;
-      }
-    err('There is no such key.');
-    return 1;
+    const found = await keyNamed(call, tenant, nameIn(which));
+    if (found === undefined) return noSuchKey(err);
+    const { tenantId, key } = found;
+    const ids = await revokeKey(call, tenantId, key.id);
+    out(
+      ids.length === 0 ? `${key.id} of ${tenantId} was revoked before.` : `Revoked ${ids.join(', ')} of ${tenantId}.`,
+    );
+    return 0;
   },
 };
+
+/** What names a key: of the key itself its prefix. */
+function nameIn(which: string | undefined): string {
+  if (which === undefined) throw new UsageError('Say which: its id, its prefix, or the key.');
+  return /^trk_([a-z0-9]{12})(?:_.*)?$/.exec(which)?.[1] ?? which;
+}
+
+function noSuchKey(err: Output['err']): number {
+  err('There is no such key.');
+  return 1;
+}
+
+const isHolding = ({ expiresAt }: Pick<ListedKey, 'expiresAt'>): boolean => Date.parse(expiresAt) > Date.now();
+
+const usedAt = (lastUsedAt: string | null): string => (lastUsedAt === null ? 'never used' : `last used ${lastUsedAt}`);
 
 const tell = (tenantId: string, key: ListedKey): string =>
   [
@@ -92,7 +122,10 @@ const tell = (tenantId: string, key: ListedKey): string =>
     key.scopes.length === 0 ? 'reads only' : key.scopes.join(' '),
     `made ${key.createdAt} by ${key.createdBy}`,
     key.revokedAt === null ? `until ${key.expiresAt}` : `revoked ${key.revokedAt}`,
-    key.lastUsedAt === null ? 'never used' : `last used ${key.lastUsedAt}`,
+    usedAt(key.lastUsedAt),
+    ...key.previousSecrets
+      .filter(isHolding)
+      .map((one) => `beside trk_${one.prefix}_… until ${one.expiresAt}, ${usedAt(one.lastUsedAt)}`),
   ].join('  ');
 
 /** Where a command writes lines: what it is asked for, and all else. */
@@ -133,6 +166,7 @@ async function run(
       name: { type: 'string' },
       scopes: { type: 'string' },
       days: { type: 'string' },
+      overlap: { type: 'string' },
       all: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -143,7 +177,8 @@ async function run(
   }
   const [name = '', which, ...more] = positionals;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined || more.length > 0 || (which !== undefined && name !== 'revoke')) throw new UsageError('');
+  if (command === undefined || more.length > 0 || (which !== undefined && name !== 'revoke' && name !== 'rotate'))
+    throw new UsageError('');
   const { project, tenant, ...given } = values;
   for (const [option, named] of Object.entries({ tenant, project }))
     if (named !== undefined && !TENANT_NAME.test(named))

@@ -102,6 +102,19 @@ export interface NewShare extends Pick<ShareRow, 'toProject' | 'expiresAt'> {
   readonly id: string;
 }
 
+/** A secret that a key had before its present one. */
+export interface ReplacedSecretRow extends Pick<ApiKeyRow, 'prefix' | 'expiresAt' | 'lastUsedAt'> {
+  keyId: string;
+  replacedAt: Date;
+}
+
+/** Another secret for a key. */
+export interface NewSecret extends Pick<ApiKeyRow, 'prefix'> {
+  readonly hash: Buffer;
+  /** For how long those before it still hold, in seconds. */
+  readonly overlapSeconds: number;
+}
+
 /** A key to be kept. */
 export interface NewApiKey extends Pick<ApiKeyRow, 'name' | 'prefix' | 'scopes' | 'expiresAt'> {
   readonly hash: Buffer;
@@ -116,6 +129,8 @@ export interface KeptApiKey extends Pick<
 > {
   readonly tenantId: string;
   readonly hash: Buffer;
+  /** Whether the key has another secret by now, and this one holds until `expiresAt` beside it. */
+  readonly replaced: boolean;
 }
 
 export interface ArtifactRow {
@@ -405,10 +420,18 @@ export interface RelationalDriver {
    * @throws CodedError `NOT_FOUND`
    */
   revokeApiKey(context: RequestContext, id: string): Promise<{ key: ApiKeyRow; ids: string[] }>;
+  /**
+   * Gives a key that holds another secret. Those before it hold for the overlap at the most.
+   * @throws CodedError `NOT_FOUND`; `CONFLICT` when it holds no longer, or too many of its secrets do; `FORBIDDEN` when its
+   *   scopes are not all the caller's, or when a key asks for one that was not made with it
+   */
+  rotateApiKey(context: RequestContext, id: string, secret: NewSecret): Promise<ApiKeyRow>;
+  /** Secrets before the present ones, those that were replaced last first. */
+  replacedSecrets(context: RequestContext, ids: readonly string[]): Promise<ReplacedSecretRow[]>;
   /** The keys of prefixes, of whatever tenants, as the primary server has them now; for the system. */
   apiKeysOf(context: RequestContext, prefixes: readonly string[]): Promise<KeptApiKey[]>;
-  /** Notes that keys are in use; for the system. */
-  useApiKeys(context: RequestContext, ids: readonly string[]): Promise<void>;
+  /** Notes that the secrets with these prefixes are in use; for the system. */
+  useApiKeys(context: RequestContext, prefixes: readonly string[]): Promise<void>;
 
   /**
    * Lets another project, or every one, read a document or an agent; sharing again renews.

@@ -51,8 +51,11 @@ export async function createRelational(
     apiKeys: most = RELATIONAL.apiKeys,
     keyDays = RELATIONAL.keyDays,
     keyMaxDays = RELATIONAL.keyMaxDays,
+    keyOverlapSeconds: overlap = RELATIONAL.keyOverlapSeconds,
+    keyMaxOverlapSeconds: maxOverlap = RELATIONAL.keyMaxOverlapSeconds,
   } = config;
-  const keys = { peppers, most, days: keyDays, maxDays: keyMaxDays, store: keyStore(driver, peppers, log) };
+  const store = keyStore(driver, peppers, log);
+  const keys = { peppers, most, days: keyDays, maxDays: keyMaxDays, overlap, maxOverlap, store };
   return {
     name: 'relational',
     schema: buildSchema({ driver, keys, cutting: { work: work ?? ownWork!, maxTokens }, runs }),

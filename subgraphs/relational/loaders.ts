@@ -11,6 +11,7 @@ import type {
   ModelName,
   NewShare,
   RelationalDriver,
+  ReplacedSecretRow,
   Rows,
   ShareRow,
 } from './driver.ts';
@@ -21,6 +22,8 @@ export interface Loaders {
   readonly byId: { readonly [M in ModelName]: DataLoader<string, Rows[M] | null> };
   readonly documentText: DataLoader<string, string | null>;
   readonly indexing: DataLoader<string, IndexingRow[]>;
+  /** Of an API key, those that were replaced last first. */
+  readonly replacedSecrets: DataLoader<string, ReplacedSecretRow[]>;
   /** Of a document or an agent: the shares that the caller gave or received. */
   readonly sharesOf: { readonly [K in NewShare['kind']]: DataLoader<string, ShareRow[]> };
   /** `limit` rows of each document, for each distinct request. */
@@ -70,6 +73,10 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
         null,
       ),
       indexing: loader(async (ids) => grouped(await driver.indexing(context, ids), (row) => row.documentId), []),
+      replacedSecrets: loader(
+        async (ids) => grouped(await driver.replacedSecrets(context, ids), (row) => row.keyId),
+        [],
+      ),
       sharesOf: {
         Document: loader(
           async (ids) => grouped(await driver.sharesOf(context, 'Document', ids), (row) => row.documentId!),

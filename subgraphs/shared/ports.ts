@@ -98,7 +98,8 @@ export interface KeyStore {
 export interface EndedKey {
   readonly id: string;
   readonly tenantId: string;
-  readonly reason: 'revoked' | 'expired';
+  /** `replaced`: the key has another secret by now, and the one that is presented holds no longer. */
+  readonly reason: 'revoked' | 'expired' | 'replaced';
 }
 
 /** Something that a caller was not let do, as often as `count`. */

@@ -130,6 +130,11 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
     () => ({ id: ids.fact }),
     'NOT_FOUND',
   ],
+  rotateApiKey: [
+    `mutation ($id: ID!) { rotateApiKey(input: { id: $id }) { secret } }`,
+    () => ({ id: ids.key }),
+    'NOT_FOUND',
+  ],
   revokeApiKey: [
     `mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { revokedIds } }`,
     () => ({ id: ids.key }),

@@ -235,6 +235,25 @@ describe('what is open', () => {
     expect((await other.ask(WHO)).answer.data).toMatchObject({ whoAmI: { subject: beside.id } });
   });
 
+  test.each([0, 3])(
+    'ends with the secret that opened it, %i s after its key got another, on both replicas',
+    async (s) => {
+      const { text, id } = await mint();
+      const ended = await Promise.all([
+        ...replicas.map((replica) => STREAMS['a WebSocket']!(replica, text)),
+        ...replicas.map((replica) => STREAMS['server-sent events by POST']!(replica, text)),
+      ]);
+      const { text: fresh, prefix, hash } = newKey([PEPPER]);
+      const owner = createRequestContext({ tenantId: 'acme', subject: 'admin', roles: [], scopes: ['a', 'b'] });
+      await driver.rotateApiKey(owner, id, { prefix, hash, overlapSeconds: s });
+      await using other = await openSocket(replicas[0].url, `Bearer ${fresh}`);
+      for (const { url } of replicas) expect(await refusal('POST', url, `Bearer ${fresh}`)).toBeUndefined();
+      await Promise.all(ended.map(({ cut }) => cut));
+      for (const { url } of replicas) expect(await refusal('POST', url, `Bearer ${text}`)).toContain('UNAUTHENTICATED');
+      expect((await other.ask(WHO)).answer.data).toMatchObject({ whoAmI: { subject: id } });
+    },
+  );
+
   test('ends when its key expires, in every form', async () => {
     const { text } = await mint({ ms: 3_000 });
     const opened = await Promise.all(Object.values(STREAMS).map((open) => open(replicas[0], text)));

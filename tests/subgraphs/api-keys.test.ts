@@ -211,6 +211,139 @@ describe('the subgraph', () => {
     ).toEqual([child.key.id, grandchild.key.id].sort());
   });
 
+  const ROTATE = `mutation ($input: RotateApiKeyInput!) { rotateApiKey(input: $input) { secret key {
+    id name prefix scopes createdBy expiresAt revokedAt lastUsedAt
+    previousSecrets { prefix replacedAt expiresAt lastUsedAt } } } }`;
+  const rotate = async (principal: Principal, id: string, overlapSeconds?: number) =>
+    await ask(principal, ROTATE, { input: { id, overlapSeconds } });
+  type Rotated = Awaited<ReturnType<typeof made>> & { key: { previousSecrets: Record<string, string | null>[] } };
+  const rotated = async (...given: Parameters<typeof rotate>): Promise<Rotated> => {
+    const { data, errors } = await rotate(...given);
+    expect(errors).toBeUndefined();
+    return data.rotateApiKey as Rotated;
+  };
+
+  describe('gives a key another secret', () => {
+    test('of the same key; the one before holds for the overlap, and revoking ends both', async () => {
+      const ann = person();
+      const { secret, key } = await made(ann, { scopes: ['runs:work'] });
+      await verify(secret);
+      const next = await rotated(ann, key.id, 600);
+      expect(next.key).toMatchObject({ ...key, prefix: readApiKey(next.secret)!.prefix, lastUsedAt: null });
+      const [before, ...none] = next.key.previousSecrets;
+      expect([before!['prefix'], none]).toEqual([readApiKey(secret)!.prefix, []]);
+      expect(Date.parse(before!['lastUsedAt']!)).toBeGreaterThan(0);
+      const until = Date.parse(before!['expiresAt']!);
+      expect(until - Date.parse(before!['replacedAt']!)).toBe(600_000);
+      const same = { id: key.id, tenantId: ann.tenantId, scopes: ['runs:work'] };
+      expect(await verify(secret, next.secret)).toEqual([
+        { ...same, expiresAt: until },
+        { ...same, expiresAt: Date.parse(key.expiresAt) },
+      ]);
+      // By hash, each under its own prefix.
+      const [old, fresh] = [readApiKey(secret)!, readApiKey(next.secret)!];
+      const crossed = [
+        { ...fresh, prefix: old.prefix },
+        { ...old, prefix: fresh.prefix },
+      ];
+      expect(await subgraph.provides.keyStore!.verify(contextOf('system', true), crossed)).toEqual([
+        undefined,
+        undefined,
+      ]);
+      const { data } = await ask(
+        ann,
+        '{ auditEntries(where: { action: { eq: "key.rotate" } }) { edges { node { actor subjectId details } } } }',
+      );
+      const { prefix } = fresh;
+      const details = { prefix, previous: { prefix: old.prefix, until: before!['expiresAt'] } };
+      expect(data.auditEntries.edges).toEqual([{ node: { actor: 'ann', subjectId: key.id, details } }]);
+      await ask(ann, REVOKE, { id: key.id });
+      expect(await verify(secret, next.secret)).toEqual([undefined, undefined]);
+      const ended = await subgraph.provides.keyStore!.ended(contextOf('system', true), old);
+      expect(ended).toMatchObject({ id: key.id, reason: 'revoked' });
+    });
+
+    test('use of each is noted by itself', async () => {
+      const ann = person();
+      const { secret, key } = await made(ann);
+      const next = await rotated(ann, key.id, 600);
+      const used = async () => {
+        const { data } = await ask(ann, '{ apiKeys { edges { node { lastUsedAt previousSecrets { lastUsedAt } } } } }');
+        const { node } = data.apiKeys.edges[0];
+        return [node.lastUsedAt !== null, node.previousSecrets[0].lastUsedAt !== null];
+      };
+      expect(await used()).toEqual([false, false]);
+      await verify(secret);
+      expect(await used()).toEqual([false, true]);
+      await verify(next.secret);
+      expect(await used()).toEqual([true, true]);
+    });
+
+    test('the one before ends with the overlap, and never after its key; whose it was is known', async () => {
+      const ann = person();
+      const { secret, key } = await made(ann, { expiresAt: new Date(Date.now() + 60_000) });
+      const next = await rotated(ann, key.id, 3_600);
+      expect(next.key.previousSecrets[0]!['expiresAt']).toBe(key.expiresAt);
+      const last = await rotated(ann, key.id, 0);
+      expect((await verify(secret, next.secret, last.secret)).map((known) => known?.id)).toEqual([
+        undefined,
+        undefined,
+        key.id,
+      ]);
+      const ended = async (text: string) =>
+        await subgraph.provides.keyStore!.ended(contextOf('system', true), readApiKey(text)!);
+      const replaced = { id: key.id, tenantId: ann.tenantId, reason: 'replaced' };
+      expect([await ended(secret), await ended(next.secret), await ended(last.secret)]).toEqual([
+        replaced,
+        replaced,
+        undefined,
+      ]);
+    });
+
+    test('to nobody who has less than the key, nor to a key that did not make it', async () => {
+      const ann = person();
+      const all = ['keys:write', 'runs:work'];
+      const { key: root } = await made(ann, { scopes: all });
+      const { key: child } = await made(asKey({ ...ann, scopes: all }, root.id), { scopes: all });
+      const { key: beside } = await made(ann, { scopes: all });
+      const as = (id: string, scopes = all) => asKey({ ...ann, scopes }, id);
+      const allowed: [Principal, string, boolean][] = [
+        [ann, root.id, true],
+        [person({ tenantId: ann.tenantId, scopes: ['keys:write'] }), root.id, false],
+        [as(root.id), root.id, true],
+        [as(root.id), child.id, true],
+        [as(root.id, ['keys:write']), child.id, false],
+        [as(child.id), child.id, true],
+        [as(child.id), root.id, false],
+        [as(beside.id), root.id, false],
+      ];
+      for (const [principal, id, may] of allowed)
+        expect((await rotate(principal, id)).codes).toEqual(may ? undefined : ['FORBIDDEN']);
+      expect((await rotate(person(), root.id)).codes).toEqual(['NOT_FOUND']);
+      expect((await rotate(ann, 'key_nobody')).codes).toEqual(['NOT_FOUND']);
+      await ask(ann, REVOKE, { id: root.id });
+      expect((await rotate(as(root.id), root.id)).codes).toEqual(['FORBIDDEN']);
+      expect((await rotate(ann, root.id)).codes).toEqual(['CONFLICT']);
+      await owner.query(`UPDATE relational.api_keys SET expires_at = now() WHERE id = $1`, [beside.id]);
+      expect((await rotate(ann, beside.id)).codes).toEqual(['CONFLICT']);
+    });
+
+    test('within bounds: of the overlap, and of secrets that hold at once, whoever asks at once', async () => {
+      const ann = person();
+      const { secret, key } = await made(ann);
+      for (const seconds of [-1, RELATIONAL.keyMaxOverlapSeconds + 1])
+        expect((await rotate(ann, key.id, seconds)).codes).toEqual(['BAD_USER_INPUT']);
+      const answers = await Promise.all(Array.from({ length: 8 }, () => rotate(ann, key.id)));
+      const good = answers.flatMap(({ data }) => (data.rotateApiKey?.secret as string | undefined) ?? []);
+      expect(answers.flatMap(({ codes }) => codes ?? [])).toEqual(['CONFLICT', 'CONFLICT', 'CONFLICT']);
+      expect((await verify(secret, ...good)).filter((known) => known === undefined)).toEqual([]);
+      const { secret: last, key: left } = await rotated(ann, key.id, 0);
+      expect((await verify(secret, ...good, last)).filter((known) => known !== undefined)).toHaveLength(1);
+      expect(left.previousSecrets).toHaveLength(RELATIONAL.keySecrets);
+      expect((await rotate(ann, key.id)).codes).toBeUndefined();
+    });
+  });
+
   test('a key that is being made while its maker is revoked is revoked with it, or not made', async () => {
     const ann = person();
     const scopes = ['keys:write'];
@@ -300,7 +433,10 @@ describe('the subgraph', () => {
       'SELECT * FROM relational.api_keys',
       `UPDATE relational.api_keys SET scopes = '["*"]'`,
       `UPDATE relational.api_keys SET expires_at = now() + interval '9 years'`,
-      `UPDATE relational.api_keys SET hash = ''`,
+      'SELECT hash FROM relational.api_key_secrets',
+      `UPDATE relational.api_key_secrets SET hash = ''`,
+      `UPDATE relational.api_key_secrets SET key_id = ''`,
+      `INSERT INTO relational.api_key_secrets (tenant_id, key_id, prefix, hash, expires_at) VALUES ('x', '${key.id}', 'x', '', now())`,
       `UPDATE relational.api_keys SET last_used_at = now()`,
       'DELETE FROM relational.api_keys',
       `INSERT INTO relational.api_keys (tenant_id, id, name, prefix, hash, scopes, created_by, expires_at) VALUES ('x', 'key_x', 'x', 'x', '', '[]', 'x', now())`,
@@ -308,7 +444,12 @@ describe('the subgraph', () => {
       await expect(run(sql)).rejects.toThrow(/permission denied|row-level security/);
     const system = (sql: string) =>
       fixture.postgres.systemTransaction(contextOf('system', true), (tx) => tx.query({ sql, parameters: [] }));
-    for (const sql of [`UPDATE relational.api_keys SET revoked_at = NULL`, 'DELETE FROM relational.api_keys'])
+    for (const sql of [
+      `UPDATE relational.api_keys SET prefix = 'x'`,
+      `UPDATE relational.api_key_secrets SET expires_at = now() + interval '9 years'`,
+      `UPDATE relational.api_keys SET revoked_at = NULL`,
+      'DELETE FROM relational.api_keys',
+    ])
       await expect(system(sql)).rejects.toThrow(/permission denied/);
     expect((await verify((await made(ann)).secret))[0]?.tenantId).toBe(ann.tenantId);
     expect(key.id).toMatch(/^key_/);

@@ -24,6 +24,8 @@ export const disabledDriver: RelationalDriver = {
   forgetFact: refuse,
   createApiKey: refuse,
   revokeApiKey: refuse,
+  rotateApiKey: refuse,
+  replacedSecrets: refuse,
   apiKeysOf: refuse,
   useApiKeys: refuse,
   share: refuse,

@@ -18,10 +18,13 @@ export function keyStore(
 ): KeyStore {
   const noteUse = async (context: RequestContext, keys: readonly KeptApiKey[]): Promise<void> => {
     const before = Date.now() - RELATIONAL.keyUseSeconds * 1_000;
-    const ids = keys.filter(({ lastUsedAt }) => (lastUsedAt?.getTime() ?? 0) < before).map(({ id }) => id);
-    if (ids.length === 0) return;
+    const stale = keys.filter(({ lastUsedAt }) => (lastUsedAt?.getTime() ?? 0) < before);
+    if (stale.length === 0) return;
     try {
-      await driver.useApiKeys(context, ids);
+      await driver.useApiKeys(
+        context,
+        stale.map(({ prefix }) => prefix),
+      );
     } catch (error) {
       log('It could not be noted that API keys are used.', error);
     }
@@ -44,7 +47,8 @@ export function keyStore(
       if (row === undefined || !isKept(key, row.hash, pepper!)) return undefined;
       const { id, tenantId } = row;
       if (row.revokedAt !== null) return { id, tenantId, reason: 'revoked' };
-      return row.expiresAt.getTime() <= Date.now() ? { id, tenantId, reason: 'expired' } : undefined;
+      if (row.expiresAt.getTime() > Date.now()) return undefined;
+      return { id, tenantId, reason: row.replaced ? 'replaced' : 'expired' };
     },
   };
 }

@@ -205,7 +205,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
       prefix: {
         column: 'prefix',
         type: 'text',
-        description: 'The part of the key that may be seen, by which a person tells keys apart.',
+        description: 'The part of the key that may be seen, by which a person tells keys apart; of its present secret.',
         filterable: true,
       },
       scopes: { column: 'scopes', type: 'json', description: 'What its holder may do: see docs/scopes.md.' },
@@ -232,7 +232,8 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
       lastUsedAt: {
         column: 'last_used_at',
         type: 'moment',
-        description: 'When it was used last, to a minute; null when it never was.',
+        description:
+          'When its present secret was used last, to a minute; null when it never was. See `previousSecrets` for those before.',
         nullable: true,
         filterable: true,
       },

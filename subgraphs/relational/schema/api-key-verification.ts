@@ -34,7 +34,10 @@ export function addVerification({ builder, keys }: SchemaParts): void {
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The key’s id.' }),
       tenantId: t.exposeID('tenantId', { nullable: false, description: 'Its tenant.' }),
-      reason: t.exposeString('reason', { nullable: false, description: '`revoked` or `expired`.' }),
+      reason: t.exposeString('reason', {
+        nullable: false,
+        description: '`revoked`, `expired`, or `replaced` by another secret.',
+      }),
     }),
   });
   const presented = builder.inputRef<PresentedKey>('PresentedApiKeyInput').implement({

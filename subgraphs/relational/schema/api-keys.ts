@@ -1,11 +1,11 @@
-/** API keys: making, revoking and listing them. */
+/** API keys: making, rotating, revoking and listing them. */
 import { redactApiKeys } from '#subgraphs/shared/api-key.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, forbidden, notFound } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { SCOPE_FORM } from '#subgraphs/shared/scopes.ts';
 import { RELATIONAL } from '../bounds.ts';
-import type { ApiKeyRow } from '../driver.ts';
+import type { ApiKeyRow, ReplacedSecretRow } from '../driver.ts';
 import { checkName } from '../input.ts';
 import { newKey } from '../keys/secret.ts';
 import { addVerification } from './api-key-verification.ts';
@@ -20,7 +20,34 @@ interface KeyInput {
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
+interface RotationInput {
+  id: string;
+  overlapSeconds?: number | null;
+}
+
 export function addApiKeys(parts: SchemaParts): void {
+  const { builder, loaders } = parts;
+  const replaced = builder.objectRef<ReplacedSecretRow>('ReplacedApiKeySecret').implement({
+    description: 'A secret that an API key had before its present one.',
+    fields: (t) => ({
+      prefix: t.exposeString('prefix', { description: 'The part of it that may be seen.' }),
+      replacedAt: t.field({
+        type: 'DateTime',
+        description: 'When the key got another.',
+        resolve: ({ replacedAt }) => replacedAt,
+      }),
+      expiresAt: t.field({
+        type: 'DateTime',
+        description: 'From when on it opens nothing; before, where the key ends or is revoked before.',
+        resolve: ({ expiresAt }) => expiresAt,
+      }),
+      lastUsedAt: t.field({
+        type: 'DateTime',
+        description: 'When it was used last, to a minute; null when it never was.',
+        resolve: ({ lastUsedAt }) => lastUsedAt,
+      }),
+    }),
+  });
   entityType(
     parts,
     'ApiKey',
@@ -32,10 +59,18 @@ export function addApiKeys(parts: SchemaParts): void {
         description: 'What its holder may do besides reading.',
         resolve: ({ scopes }) => [...scopes],
       }),
+      previousSecrets: t.field({
+        directives: { listSize: { assumedSize: RELATIONAL.keySecrets } },
+        type: [replaced],
+        nullable: { list: true, items: false },
+        description: `The secrets that it had before its present one, the last first: at most ${RELATIONAL.keySecrets}. Whether they are still in use says \`lastUsedAt\`.`,
+        resolve: ({ id }, _, context) => loaders(context).replacedSecrets.load(id),
+      }),
     }),
   );
   rootList(parts, 'ApiKey', 'apiKeys', 'keys:read');
   addCreating(parts);
+  addRotating(parts);
   addRevoking(parts);
   addVerification(parts);
 }
@@ -111,12 +146,54 @@ function endOf(expiresAt: Date | null | undefined, days: number, maxDays: number
   return expiresAt;
 }
 
+function addRotating(parts: SchemaParts): void {
+  const { types, driver, keys } = parts;
+  addMutation<RotationInput, { key: ApiKeyRow; secret: string }>(parts, 'rotateApiKey', {
+    takes: 'keys:write',
+    description:
+      'Gives an API key another secret. It stays the same key, of the same name, scopes and end; its secret before opens the same for a while. The caller has all of its scopes; a key rotates itself and those that were made with it.',
+    input: 'The key to rotate.',
+    inputFields: (t) => ({
+      id: t.id({ required: true, description: 'The key’s id.' }),
+      overlapSeconds: t.int({
+        description:
+          'For how many seconds its secret before, and any before that, still opens something: at most `API_KEY_MAX_OVERLAP_SECONDS`, and no longer than it did. 0 ends them at once. `API_KEY_OVERLAP_SECONDS` when absent.',
+      }),
+    }),
+    payload: 'The key with its other secret.',
+    payloadFields: (t) => ({
+      key: t.field({ type: types.ApiKey, description: 'What is known of it.', resolve: (payload) => payload.key }),
+      secret: t.string({
+        description: 'The key as it is sent from now on. It is shown here and never again.',
+        resolve: (payload) => payload.secret,
+      }),
+    }),
+    run: async ({ id, overlapSeconds: seconds }, context) => {
+      const { peppers, overlap, maxOverlap } = keys();
+      const overlapSeconds = overlapOf(seconds, overlap, maxOverlap);
+      if (!isIdOf('ApiKey', id)) throw notFound('API key', id);
+      const { text, prefix, hash } = newKey(peppers);
+      const key = await driver().rotateApiKey(context, id, { prefix, hash, overlapSeconds });
+      return { key, secret: text };
+    },
+  });
+}
+
+function overlapOf(seconds: number | null | undefined, byDefault: number, most: number): number {
+  if (seconds == null) return Math.min(byDefault, most);
+  if (seconds < 0 || seconds > most)
+    throw badUserInput(`\`overlapSeconds\` must be between 0 and ${most}.`, {
+      hint: 'API_KEY_MAX_OVERLAP_SECONDS allows more.',
+    });
+  return seconds;
+}
+
 function addRevoking(parts: SchemaParts): void {
   const { types, driver } = parts;
   addMutation<{ id: string }, { key: ApiKeyRow; ids: string[] }>(parts, 'revokeApiKey', {
     takes: 'keys:write',
     description:
-      'Revokes an API key, and all that were made with it: within a second they open nothing in any process, and their streams end. Revoking twice is no error.',
+      'Revokes an API key with all of its secrets, and all keys that were made with it: within a second they open nothing in any process, and their streams end. Revoking twice is no error.',
     input: 'Which key to revoke.',
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The key’s id.' }) }),
     payload: 'What was revoked.',

@@ -38,6 +38,9 @@ export interface KeyMaking {
   /** For how many days one holds of which nothing else is said, and for how many it may. */
   readonly days: number;
   readonly maxDays: number;
+  /** For how many seconds a secret holds beside the one that replaces it, where nothing else is said, and for how many it may. */
+  readonly overlap: number;
+  readonly maxOverlap: number;
   readonly store: KeyStore;
 }
 

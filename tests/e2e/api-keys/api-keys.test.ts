@@ -72,6 +72,32 @@ describe('on the command line', () => {
     for (const tenant of ['acme', 'initech']) expect(now.stdout).toContain(`  ${tenant}  `);
   });
 
+  test('a key is rotated: both secrets open the same, either names it, and revoking ends both', async () => {
+    const old = (await keys('create', '--tenant', 'umbrella', '--name', 'CI', '--scopes', 'runs:work')).stdout.trim();
+    const { code, stdout, stderr } = await keys('rotate', old, '--overlap', '3600');
+    const fresh = stdout.trim();
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^trk_[a-z0-9]{12}_[A-Za-z0-9_-]{54}\n$/)]);
+    expect(stderr).toContain(`beside it ${old.slice(0, 17)}… until `);
+    for (const canary of [old.slice(17), fresh.slice(17)]) expect(stderr).not.toContain(canary);
+    for (const way of Object.keys(WAYS_IN))
+      for (const key of [old, fresh])
+        expect((await ask(key, '{ tenant { id } }', {}, way)).data).toMatchObject({ tenant: { id: 'umbrella' } });
+    await expect
+      .poll(async () => (await keys('list', '--tenant', 'umbrella')).stdout, { timeout: 10_000 })
+      .toMatch(new RegExp(`${fresh.slice(0, 17)}….*runs:work.*last used.*beside ${old.slice(0, 17)}….*last used`));
+    expect(await keys('revoke', old)).toMatchObject({ code: 0 });
+    for (const key of [old, fresh])
+      await expect
+        .poll(async () => (await ask(key, '{ tenant { id } }')).errors?.[0]?.extensions['code'], { timeout: 10_000 })
+        .toBe('UNAUTHENTICATED');
+    expect(await keys('rotate', fresh)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('revoked') as string,
+    });
+    expect(await keys('rotate', 'key_nobody')).toMatchObject({ code: 1, stdout: '' });
+    expect(await keys('rotate', fresh, '--overlap', '1h')).toMatchObject({ code: 2, stdout: '' });
+  });
+
   test('it is `npm run keys`, whose output is the key and nothing else', { timeout: 90_000 }, async () => {
     const env = cleanEnvironment({ DATABASE_URL: server.databaseUrl, DATA_DIR: server.dataDir, LOG_LEVEL: 'trace' });
     const args = ['run', '-s', 'keys', '--', 'create', '--tenant', 'hooli', '--name', 'x'];

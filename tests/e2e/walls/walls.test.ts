@@ -120,6 +120,7 @@ async function plant(): Promise<void> {
   await database.query(`UPDATE runs.runs SET workflow_id = $2 WHERE id = $1`, [world.failedRun, CANARY]);
   await database.query(`UPDATE relational.outbox SET error = $2 WHERE document_id = $1`, [world.documents[0], CANARY]);
   await database.query(`UPDATE relational.api_keys SET last_used_at = now() WHERE id = $1`, [world.apiKey]);
+  await database.query(`UPDATE relational.api_key_secrets SET last_used_at = now()`);
 }
 
 /** Who may see nothing of the owner's, whatever he may do in his own: a name, and how he says who he is. */

@@ -174,6 +174,7 @@ export function changingArguments(w: World, word: string): RootArguments {
       input(`id: ${literal(w.documents[0])}, project: "green", everyProject: false, expiresAt: "2100-01-01T00:00:00Z"`),
     ],
     shareAgent: [input(`id: ${literal(w.agent)}, project: "yellow"`)],
+    rotateApiKey: [input(`id: ${literal(w.apiKey)}, overlapSeconds: 60`)],
     // What takes away comes last.
     revokeShare: [input(`id: ${literal(w.share)}`)],
     revokeApiKey: [input(`id: ${literal(w.apiKey)}`)],

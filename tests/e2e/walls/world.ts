@@ -172,6 +172,7 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
     'key.id',
     { input: { name: word, scopes: ['runs:work'] } },
   );
+  await idOf(`mutation ($id: ID!) { rotateApiKey(input: { id: $id }) { key { id } } }`, 'key.id', { id: apiKey });
   const share = await idOf(
     `mutation ($id: ID!) { shareDocument(input: { id: $id, project: "green", expiresAt: "2100-01-01T00:00:00Z" }) { share { id } } }`,
     'share.id',

@@ -1,4 +1,4 @@
-/** API keys: made and revoked by their tenants, one after the other in each; looked up by the system. */
+/** API keys: made, rotated and revoked by their tenants, one after the other in each; looked up by the system. */
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { conflict, forbidden, notFound } from '#subgraphs/shared/errors.ts';
@@ -6,7 +6,7 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { isIdOf, randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { RELATIONAL } from '../../bounds.ts';
-import type { ApiKeyRow, KeptApiKey, NewApiKey } from '../../driver.ts';
+import type { ApiKeyRow, KeptApiKey, NewApiKey, NewSecret, ReplacedSecretRow } from '../../driver.ts';
 import { audit } from './audit.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
@@ -101,6 +101,97 @@ export async function revokeApiKey(
   });
 }
 
+export async function rotateApiKey(
+  postgres: Postgres,
+  context: RequestContext,
+  id: string,
+  { prefix, hash, overlapSeconds }: NewSecret,
+): Promise<ApiKeyRow> {
+  const { subject, scopes } = context.principal;
+  return await postgres.transaction(context, async (tx) => {
+    await takeTurn(context, tx);
+    const [key] = await tx.query(
+      rowsOf('ApiKey', sql`SELECT ${selection('ApiKey')} FROM relational.api_keys WHERE id = ${id}`),
+    );
+    if (key === undefined) throw notFound('API key', id);
+    const end = await endOfMaker(tx, subject);
+    // Whoever gets the secret has what the key has, and must lose it with his own.
+    const beyond = key.scopes.filter((scope) => !scopes.includes(scope));
+    if (beyond.length > 0)
+      throw forbidden('A key’s secret is given to nobody who has less than the key.', {
+        hint: `The caller does not have ${beyond.join(', ')}.`,
+      });
+    if (end !== undefined && !(await isMadeBy(tx, id, subject)))
+      throw forbidden('A key rotates itself, and those that were made with it.', {
+        hint: 'Rotate it with its maker, with a token of somebody who may, or by `npm run keys`.',
+      });
+    if (key.revokedAt !== null || key.expiresAt.getTime() <= Date.now())
+      throw conflict(`The key ${key.revokedAt === null ? 'has expired' : 'is revoked'}.`, {
+        hint: 'Make another (`createApiKey`).',
+      });
+    const [counted] = await tx.query(
+      statement(sql<{ count: string }>`
+        SELECT count(*) FROM relational.api_key_secrets WHERE key_id = ${id} AND expires_at > now()`),
+    );
+    if (overlapSeconds > 0 && Number(counted!.count) >= RELATIONAL.keySecrets)
+      throw conflict(`${RELATIONAL.keySecrets} secrets before the key’s present one hold already.`, {
+        hint: 'Wait until one has ended (`previousSecrets`), or end them all: `overlapSeconds: 0`.',
+      });
+    const [row] = await tx.query(
+      rowsOf(
+        'ApiKey',
+        sql`
+          UPDATE relational.api_keys SET prefix = ${prefix}, hash = ${hash} WHERE id = ${id}
+          RETURNING ${selection('ApiKey')}`,
+      ),
+    );
+    const previous = await tx.query(
+      statement(sql<Pick<ReplacedSecretRow, 'prefix' | 'expiresAt'>>`
+        UPDATE relational.api_key_secrets
+        SET expires_at = least(expires_at, now() + make_interval(secs => ${overlapSeconds}))
+        WHERE key_id = ${id} AND expires_at > now() RETURNING prefix, expires_at AS "expiresAt"`),
+    );
+    await tx.query(
+      statement(sql`
+        DELETE FROM relational.api_key_secrets WHERE key_id = ${id} AND prefix NOT IN (
+          SELECT prefix FROM relational.api_key_secrets WHERE key_id = ${id}
+          ORDER BY expires_at > now() DESC, replaced_at DESC LIMIT ${RELATIONAL.keySecrets})`),
+    );
+    const before = {
+      prefix: key.prefix,
+      until: previous.find((one) => one.prefix === key.prefix)!.expiresAt.toISOString(),
+    };
+    const details = { prefix, previous: before };
+    await audit(tx, context, [{ action: 'key.rotate', subjectType: 'ApiKey', subjectId: id, details }]);
+    return row!;
+  });
+}
+
+/** Whether a key is another, or was made with it, or with one that was. */
+async function isMadeBy(tx: Transaction, id: string, maker: string): Promise<boolean> {
+  const makers = await tx.query(
+    statement(sql<{ id: string }>`
+      WITH RECURSIVE maker AS (
+        SELECT id, created_by FROM relational.api_keys WHERE id = ${id}
+        UNION SELECT key.id, key.created_by FROM relational.api_keys AS key JOIN maker ON key.id = maker.created_by
+      )
+      SELECT id FROM maker WHERE id = ${maker}`),
+  );
+  return makers.length > 0;
+}
+
+export const replacedSecrets = async (
+  postgres: Postgres,
+  context: RequestContext,
+  ids: readonly string[],
+): Promise<ReplacedSecretRow[]> =>
+  await postgres.read(
+    context,
+    statement(sql<ReplacedSecretRow>`
+      SELECT key_id AS "keyId", prefix, replaced_at AS "replacedAt", expires_at AS "expiresAt", last_used_at AS "lastUsedAt"
+      FROM relational.api_key_secrets WHERE key_id = ANY(${ids}::text[]) ORDER BY replaced_at DESC, prefix`),
+  );
+
 export const apiKeysOf = async (
   postgres: Postgres,
   context: RequestContext,
@@ -112,25 +203,34 @@ export const apiKeysOf = async (
       await tx.query(
         statement(sql<KeptApiKey>`
           SELECT tenant_id AS "tenantId", id, prefix, hash, scopes, expires_at AS "expiresAt", revoked_at AS "revokedAt",
-            last_used_at AS "lastUsedAt"
-          FROM relational.api_keys WHERE prefix = ANY(${prefixes}::text[])`),
+            last_used_at AS "lastUsedAt", false AS replaced
+          FROM relational.api_keys WHERE prefix = ANY(${prefixes}::text[])
+          UNION ALL
+          SELECT key.tenant_id, key.id, secret.prefix, secret.hash, key.scopes, least(secret.expires_at, key.expires_at),
+            key.revoked_at, secret.last_used_at, true
+          FROM relational.api_key_secrets AS secret
+          JOIN relational.api_keys AS key ON key.tenant_id = secret.tenant_id AND key.id = secret.key_id
+          WHERE secret.prefix = ANY(${prefixes}::text[])`),
       ),
   );
 
-export async function useApiKeys(postgres: Postgres, context: RequestContext, ids: readonly string[]): Promise<void> {
-  await postgres.systemTransaction(
-    context,
-    async (tx) =>
+export async function useApiKeys(
+  postgres: Postgres,
+  context: RequestContext,
+  prefixes: readonly string[],
+): Promise<void> {
+  await postgres.systemTransaction(context, async (tx) => {
+    for (const table of ['api_keys', 'api_key_secrets'])
       // In one order, so that two processes cannot wait for one another, and once, whoever comes first.
       await tx.query(
         statement(sql`
-          WITH used AS (
-            SELECT tenant_id, id FROM relational.api_keys WHERE id = ANY(${ids}::text[])
-              AND (last_used_at IS NULL OR last_used_at < now() - make_interval(secs => ${RELATIONAL.keyUseSeconds}))
-            ORDER BY tenant_id, id FOR NO KEY UPDATE SKIP LOCKED
-          )
-          UPDATE relational.api_keys AS key SET last_used_at = now() FROM used
-          WHERE key.tenant_id = used.tenant_id AND key.id = used.id`),
-      ),
-  );
+            WITH used AS (
+              SELECT prefix FROM ${sql.id('relational', table)} WHERE prefix = ANY(${prefixes}::text[])
+                AND (last_used_at IS NULL OR last_used_at < now() - make_interval(secs => ${RELATIONAL.keyUseSeconds}))
+              ORDER BY prefix FOR NO KEY UPDATE SKIP LOCKED
+            )
+            UPDATE ${sql.id('relational', table)} AS secret SET last_used_at = now() FROM used
+            WHERE secret.prefix = used.prefix`),
+      );
+  });
 }

@@ -49,6 +49,8 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     forgetFact: (...given) => records.forgetFact(postgres, ...given),
     createApiKey: (...given) => keys.createApiKey(postgres, ...given),
     revokeApiKey: (...given) => keys.revokeApiKey(postgres, ...given),
+    rotateApiKey: (...given) => keys.rotateApiKey(postgres, ...given),
+    replacedSecrets: (...given) => keys.replacedSecrets(postgres, ...given),
     apiKeysOf: (...given) => keys.apiKeysOf(postgres, ...given),
     useApiKeys: (...given) => keys.useApiKeys(postgres, ...given),
     share: (...given) => shares.share(postgres, ...given),
