@@ -1,3 +1,4 @@
+import { keycloak } from './provision/keycloak.ts';
 import { neo4j } from './provision/neo4j.ts';
 import { postgres } from './provision/postgres.ts';
 import { qdrant } from './provision/qdrant.ts';
@@ -8,7 +9,7 @@ import { temporal } from './provision/temporal.ts';
 import { toxiproxy } from './provision/toxiproxy.ts';
 
 /** The stores that can be provisioned, those that take longest from cold first. */
-export const STORES: readonly Store[] = [temporal, neo4j, s3, postgres, qdrant, redis, toxiproxy];
+export const STORES: readonly Store[] = [temporal, keycloak, neo4j, s3, postgres, qdrant, redis, toxiproxy];
 
 /** Suites that need several stores at once; they run when all of them are up. */
 export const JOINT_SUITES: readonly { suite: string; needs: readonly string[] }[] = [

@@ -11,6 +11,8 @@ export interface ServerOptions {
   env?: Readonly<Record<string, string>>;
   /** What it prints once it serves. @default serving is accepting connections */
   ready?: RegExp;
+  /** How long that may take, in milliseconds. @default two minutes */
+  limitMs?: number;
 }
 
 export interface Server {
@@ -43,7 +45,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         if (options.ready?.test(line)) markReady();
       },
     });
-    const outcome = await serving(program, port, options.ready ? printed : undefined);
+    const { ready, limitMs = START_LIMIT_MS } = options;
+    const outcome = await serving(program, port, ready ? printed : undefined, limitMs);
     if (outcome === 'serving') return { port, close: () => stop(program) };
     await stop(program);
     if (attempt < TRIES && output.some((line) => /in use/i.test(line))) continue;
@@ -51,7 +54,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function serving(program: SupervisedProgram, port: number, printed: Promise<void> | undefined): Promise<string> {
+async function serving(
+  program: SupervisedProgram,
+  port: number,
+  printed: Promise<void> | undefined,
+  limitMs: number,
+): Promise<string> {
   const over = new AbortController();
   const serves = async (): Promise<string> => {
     await printed;
@@ -59,7 +67,7 @@ async function serving(program: SupervisedProgram, port: number, printed: Promis
     return 'serving';
   };
   const exits = program.exited.then(({ status }) => `ended with exit status ${status}`);
-  const late = delay(START_LIMIT_MS, `did not serve within ${START_LIMIT_MS / 1000} s`, { signal: over.signal }).catch(
+  const late = delay(limitMs, `did not serve within ${limitMs / 1000} s`, { signal: over.signal }).catch(
     () => 'aborted',
   );
   try {

@@ -91,6 +91,13 @@ export const TEMPORAL = {
   sum: 'h1:0RZMk14BWxz44Xg6ciDQvpfAMffoG3J7/K03ql80teY=',
 } as const;
 
+/** From Maven, as it is released: 180 MB, which need a Java of 17 or newer. */
+export const KEYCLOAK = {
+  version: '26.0.0',
+  sha256: 'b9d2c18899ec1a627e42f1f60a90f769786817a81da1f9258af246f86b843be6',
+  dependencyPlugin: '3.6.1',
+} as const;
+
 /**
  * From Debian, whose packages apt checks by signature; or the one on the path. Debian's releases differ, so only the
  * oldest is named.
