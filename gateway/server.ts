@@ -18,6 +18,7 @@ import { openListedFiles, type ListedFiles } from './admission/persisted/listed-
 import { operationTexts } from './admission/persisted/operation-texts.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
 import { resourceMetadata, type ResourceMetadata } from './agents/resource-metadata.ts';
+import { agUiEndpoint, type AgUiOptions } from './agents/ag-ui.ts';
 import { mcpEndpoint, SEARCH_REFUSED, type McpOptions } from './agents/mcp.ts';
 import { apiKeys } from './auth/api-keys.ts';
 import { auditedSignIns } from './auth/audited-sign-ins.ts';
@@ -303,6 +304,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     // ── Where requests come in ───────────────────────────────────────────────────────────────────────────────────────
     const stopping = new AbortController();
     let routes: Handler = () => false;
+    let runEvents: AgUiOptions['events'] = noRuns;
     let background: BackgroundWork | undefined = undefined;
     const handlers = requestPath({
       config,
@@ -327,6 +329,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       state: () => state,
       progress: async () => background?.progress(),
       routes: (exchange) => routes(exchange),
+      runEvents: (request, principal) => runEvents(request, principal),
       stopping: stopping.signal,
     });
     const listener = createListener(handlers, { ...config.bounds.http, mayHaveMore: proxies.trusts }, log);
@@ -351,7 +354,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
     const own = (await mounted.all).flatMap((subgraph) => subgraph.routes);
     const passedOn = [...apart.values()].flatMap((server) => server.routes);
-    routes = subgraphRoutes([...own, ...passedOn], {
+    const served = [...own, ...passedOn];
+    const ofRuns = served.find(({ prefix }) => prefix === '/runs/');
+    if (ofRuns !== undefined) runEvents = (request, principal) => ofRuns.handle(request, principal);
+    routes = subgraphRoutes(served, {
       authenticate,
       limits,
       stopping: stopping.signal,
@@ -411,6 +417,7 @@ interface RequestPath {
   readonly progress: () => Promise<unknown>;
   /** The subgraphs' own, once they are mounted. */
   readonly routes: Handler;
+  readonly runEvents: AgUiOptions['events'];
   readonly stopping: AbortSignal;
 }
 
@@ -451,7 +458,7 @@ function signInOf(
 function requestPath(path: RequestPath): Handler[] {
   const { config, options, guard, limits, authenticate, operations, engines, supergraph, lists, mounted, apart, log } =
     path;
-  const { state, progress, routes, stopping, resource } = path;
+  const { state, progress, routes, runEvents, stopping, resource } = path;
   return [
     // Probes by orchestrators know no host name; whoever does not send one of ours learns only whether we are ready.
     health(
@@ -520,6 +527,14 @@ function requestPath(path: RequestPath): Handler[] {
       budget: answerBudget(config.bounds.admission),
       log,
     }),
+    agUiEndpoint({
+      operations,
+      authenticate,
+      body: bodyLimits(config.bounds.http),
+      limits,
+      events: runEvents,
+      stopping,
+    }),
     // Programs: queries, mutations, and streams over server-sent events.
     graphqlOverHttp({
       operations,
@@ -536,3 +551,6 @@ function requestPath(path: RequestPath): Handler[] {
     }),
   ];
 }
+
+/** Answers for runs where neither this server nor another has them. */
+const noRuns: AgUiOptions['events'] = () => Promise.reject(new CodedError('NOT_FOUND', 'This gateway serves no runs.'));

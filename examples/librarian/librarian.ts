@@ -33,7 +33,8 @@ export interface LibrarianOptions {
   onError?: (error: unknown) => void;
 }
 
-interface Run { id: string; input: { question?: unknown } | null } // prettier-ignore
+interface Said { role?: unknown; content?: unknown } // prettier-ignore
+interface Run { id: string; input: { question?: unknown; messages?: unknown } | null } // prettier-ignore
 type Payload = { messageId?: string; delta?: string; content?: string; artifactId?: string; [key: string]: unknown };
 interface LogEvent { sequence: number; type: string; payload: Payload } // prettier-ignore
 
@@ -92,9 +93,14 @@ async function work(
   const heart = setInterval(beat, (leaseSeconds * 1_000) / 3);
   try {
     const log = await RunLog.open(api, run.id, token);
-    const question = run.input?.question;
-    if (typeof question !== 'string' || question.trim() === '') {
-      await log.finish({ error: { message: 'The input must be an object with a `question`.', code: 'BAD_INPUT' } });
+    const question = questionOf(run.input);
+    if (question === undefined) {
+      await log.finish({
+        error: {
+          message: 'The input must be an object with a `question`, or with AG-UI’s `messages`.',
+          code: 'BAD_INPUT',
+        },
+      });
       return;
     }
     const hits = await search(api, log, question);
@@ -107,6 +113,15 @@ async function work(
   } finally {
     clearInterval(heart);
   }
+}
+
+/** What is asked: `question`, or what the person said last where the run comes from a client of AG-UI. */
+function questionOf(input: Run['input']): string | undefined {
+  const said = Array.isArray(input?.messages) ? (input.messages as Said[]).findLast(({ role }) => role === 'user') : undefined; // prettier-ignore
+  const content = input?.question ?? said?.content;
+  const texts = (Array.isArray(content) ? content : [content]).map((part: unknown) => typeof part === 'object' && part !== null && 'text' in part ? part.text : part); // prettier-ignore
+  const question = texts.filter((text) => typeof text === 'string').join('\n').trim(); // prettier-ignore
+  return question === '' ? undefined : question;
 }
 
 async function search(api: Client, log: RunLog, question: string): Promise<Hit[]> {

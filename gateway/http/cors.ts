@@ -12,7 +12,7 @@ export interface CorsOptions {
 /** Headers of answers that pages of other origins may read; those of downloads are what viewers of large files go by. */
 const EXPOSED = [
   'x-request-id, retry-after, ratelimit, ratelimit-policy, mcp-session-id, www-authenticate',
-  'accept-ranges, content-range, content-disposition, etag, last-modified',
+  'accept-ranges, content-location, content-range, content-disposition, etag, last-modified',
 ].join(', ');
 
 /** Refuses foreign hosts and origins; answers preflights of those that are allowed. */

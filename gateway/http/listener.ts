@@ -154,7 +154,7 @@ function pathOf(url: string | undefined): string {
 
 /** Paths of ours that have no names of people's in them. */
 const PLAIN_PATH =
-  /^\/(?:graphql|mcp|health(?:\/[a-z]+)?|runs\/[A-Za-z0-9_-]{1,80}\/events|\.well-known\/[a-z/-]{1,80})$/;
+  /^\/(?:graphql|mcp|health(?:\/[a-z]+)?|runs\/[A-Za-z0-9_-]{1,80}\/events|agents\/[A-Za-z0-9_-]{1,80}\/run|ag-ui|\.well-known\/[a-z/-]{1,80})$/;
 
 /** What is logged of a path: of others than these its beginning, since names of files, and tokens, come in paths too. */
 function loggedPath(path: string): string {

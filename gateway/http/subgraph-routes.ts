@@ -44,7 +44,7 @@ export function subgraphRoutes(
     const principal =
       route.authenticated === true ? await authenticate(request.headers.authorization, request) : undefined;
     if (principal === undefined) {
-      await send(exchange, await route.handle(toRequest(exchange, method)), { stopping, principal });
+      await sendAnswer(exchange, await route.handle(toRequest(exchange, method)), { stopping, principal });
       return true;
     }
     exchange.principal = principal;
@@ -52,7 +52,7 @@ export function subgraphRoutes(
     await limits?.operation(asking, exchange.tellQuotas);
     const leave = limits?.enter(asking, 'streams');
     try {
-      await send(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });
+      await sendAnswer(exchange, await route.handle(toRequest(exchange, method), principal), { stopping, principal });
     } finally {
       leave?.();
     }
@@ -82,10 +82,11 @@ function toRequest({ request, signal, path }: Exchange, method: string): Request
 }
 
 /**
+ * Sends what a route answers.
  * @param ends what cuts a stream of events: the server's end, and that of the caller's token. Who is cut comes back,
  * and is looked at anew.
  */
-async function send(
+export async function sendAnswer(
   { request, response, signal }: Exchange,
   answer: Response,
   ends: { stopping: AbortSignal; principal: Principal | undefined },

@@ -172,6 +172,17 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     unit: 'characters',
     default: 10_000,
   },
+  runInputBytes: {
+    what: 'The longest `RunAgentInput`: a conversation with its tools and its state, as AG-UI’s clients send it.',
+    unit: 'bytes',
+    default: 1024 * 1024,
+  },
+  runInputDepth: {
+    what: 'Its deepest nesting, of which the schemas of tools take some.',
+    unit: 'levels',
+    default: 32,
+  },
+  runInputKeys: { what: 'The most keys in it.', unit: 'keys', default: 20_000 },
   webhookCharacters: { what: 'The longest address of a webhook.', unit: 'characters', default: 2_000 },
   filterDepth: { what: 'The deepest nesting of a filter of runs.', unit: 'levels', default: 8 },
   filterItems: { what: 'The longest list in it.', unit: 'items', default: 500 },

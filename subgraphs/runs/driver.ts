@@ -85,6 +85,8 @@ export interface StartRun {
   agentId?: string | null;
   threadId?: string | null;
   input?: JsonValue;
+  /** What the run's state is before its events say anything of it. @default none */
+  state?: JsonValue;
   idempotencyKey?: string | null;
   /** See {@link LEASE_LIMITS}. @default 0 */
   priority?: number | null;

@@ -6,7 +6,7 @@ import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { checkJson, isJsonObject } from '#subgraphs/shared/json.ts';
 import { RUNS } from './bounds.ts';
 import { RUN_LIMITS, type AppendEvents, type RunFilter, type RunLimits } from './driver.ts';
-import { payloadFault } from './events/event-schemas.ts';
+import { payloadFault, runInputFault } from './events/event-schemas.ts';
 import { isTerminal, type RunEventType } from './events/event-types.ts';
 
 /**
@@ -111,6 +111,47 @@ export function checkEvents(
     // What was given, not what the schema made of it: unknown keys stay, `__proto__` included.
     return { type, payload: given };
   });
+}
+
+/** What a run is started with by AG-UI's `RunAgentInput`. */
+export interface AgUiInput {
+  readonly input: { [key: string]: JsonValue };
+  readonly threadId: string;
+  /** The client's own name of the run: asked for again with it, it is the same run. */
+  readonly idempotencyKey: string;
+  /** Null where it is AG-UI's empty state. */
+  readonly state: JsonValue;
+}
+
+const RUN_INPUT_LIMITS = { bytes: RUNS.runInputBytes, depth: RUNS.runInputDepth, keys: RUNS.runInputKeys };
+
+/**
+ * Checks AG-UI's `RunAgentInput` by AG-UI's own schema. Keys that it does not name are kept.
+ * @throws CodedError `BAD_USER_INPUT` that names the part
+ */
+export function checkRunInput(value: unknown): { [key: string]: JsonValue } {
+  const given = checkJson(value, RUN_INPUT_LIMITS);
+  if (!isJsonObject(given)) throw badUserInput('RunAgentInput must be an object.');
+  // Clients in Python write null for what is absent, where the schema wants it to be so.
+  const input = Object.fromEntries(Object.entries(given).filter(([, part]) => part !== null));
+  const fault = runInputFault(withPlainNumbers(input) as typeof input);
+  if (fault)
+    throw badUserInput(
+      `RunAgentInput: \`${fault.path.slice(0, 200)}\`: ${fault.message.slice(0, RUNS.faultCharacters)}`,
+      { hint: 'Its form is AG-UI’s (https://docs.ag-ui.com/sdk/js/core/types).' },
+    );
+  return input;
+}
+
+/** @param input checked by {@link checkRunInput} */
+export function agUiInput(input: { [key: string]: JsonValue }): AgUiInput {
+  const { threadId, runId, state } = input as { threadId: string; runId: string; state?: JsonValue };
+  return {
+    input,
+    threadId: checkText('threadId', threadId)!,
+    idempotencyKey: checkText('runId', runId)!,
+    state: state ?? null,
+  };
 }
 
 /** Nesting and length of a filter. */

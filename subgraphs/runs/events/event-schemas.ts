@@ -2,7 +2,7 @@
  * What the payloads of events must be: AG-UI's own schemas (`@ag-ui/core` 1.0) decide, so that none of its clients is
  * stopped by an event of ours. Keys that a schema does not name are kept.
  */
-import { EventSchemas } from '@ag-ui/core/schemas';
+import { EventSchemas, RunAgentInputSchema } from '@ag-ui/core/schemas';
 import { z } from 'zod';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { isOwn, type RunEventType } from './event-types.ts';
@@ -33,6 +33,12 @@ export function payloadFault(type: RunEventType, payload: { [key: string]: JsonV
   const ids = type === 'RUN_STARTED' || type === 'RUN_FINISHED' ? { threadId: '-', runId: '-' } : {};
   const checked = EventSchemas.safeParse({ ...ids, ...payload, type });
   return checked.success ? undefined : faultOf(checked.error.issues[0]!, payload);
+}
+
+/** The first fault of a client's request to run an agent (AG-UI's `RunAgentInput`); undefined where there is none. */
+export function runInputFault(input: JsonValue): PayloadFault | undefined {
+  const checked = RunAgentInputSchema.safeParse(input);
+  return checked.success ? undefined : faultOf(checked.error.issues[0]!, input);
 }
 
 /** The fault that an issue is, looked for within the alternatives that an event's part may be. */

@@ -4,10 +4,21 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError, storeDisabled } from '#subgraphs/shared/errors.ts';
+import { jsonOfLiteral } from '#subgraphs/shared/exact-literal.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
+import { RUNS } from '../bounds.ts';
 import { LEASE_LIMITS, RUN_LIMITS, type Run } from '../driver.ts';
 import type { RunEventType } from '../events/event-types.ts';
-import { checkAgentId, checkEvents, checkLongText, checkMoment, checkNumber, checkText } from '../input.ts';
+import {
+  agUiInput,
+  checkAgentId,
+  checkEvents,
+  checkRunInput,
+  checkLongText,
+  checkMoment,
+  checkNumber,
+  checkText,
+} from '../input.ts';
 import type { EventTypes } from './events.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
 import type { RunsSchemaDeps } from './deps.ts';
@@ -30,11 +41,26 @@ export function addMutations(
       }),
     });
 
+  builder.scalarType('RunAgentInput', {
+    description:
+      'AG-UI’s request to run an agent: an object with `threadId`, `runId` and `messages`, and optionally `tools`, `context`, `state`, `forwardedProps`. ' +
+      `At most ${RUNS.runInputBytes / 1024 ** 2} MiB, ${RUNS.runInputDepth} levels deep, ${RUNS.runInputKeys.toLocaleString('en')} keys. Further keys are kept.`,
+    specifiedByURL: 'https://docs.ag-ui.com/sdk/js/core/types#runagentinput',
+    serialize: (value) => value,
+    parseValue: checkRunInput,
+    parseLiteral: (node, variables) => checkRunInput(jsonOfLiteral(node, variables)),
+  });
   const StartRunInput = builder.inputType('StartRunInput', {
     description: 'A run to start.',
     fields: (t) => ({
       agentId: t.id({ description: 'The agent that is to run.' }),
       input: t.field({ type: 'JSON', description: 'What the agent is to work on.' }),
+      runAgentInput: t.field({
+        type: 'RunAgentInput',
+        description:
+          'What the agent is to work on as AG-UI’s clients send it, instead of `input`, `threadId` and `idempotencyKey`: it becomes the run’s input, ' +
+          'its `threadId` the run’s, its `runId` the idempotency key, its `state` the state that the run begins with.',
+      }),
       threadId: t.id({
         description: 'The conversation that the run belongs to, at most 200 characters; the run’s own id when absent.',
       }),
@@ -74,6 +100,10 @@ export function addMutations(
       resolve: async (_root, { input }, context) => {
         const { webhook } = input;
         const workflow = input.workflow ?? false;
+        if (input.runAgentInput && [input.input, input.threadId, input.idempotencyKey].some((given) => given != null))
+          throw badUserInput(
+            '`runAgentInput` says what `input`, `threadId` and `idempotencyKey` say; leave those out.',
+          );
         if (workflow && webhook)
           throw badUserInput('A run is dispatched to a `webhook` or to a `workflow`, not to both.');
         if (workflow && !deps.workflows) throw storeDisabled('Dispatch of runs to Temporal', 'TEMPORAL_ADDRESS');
@@ -81,9 +111,13 @@ export function addMutations(
           throw storeDisabled('Dispatch of runs to webhooks', 'DISPATCH_ALLOWED_HOSTS and DISPATCH_SECRET');
         const run = await deps.driver.start(context, {
           agentId: checkAgentId(input.agentId),
-          threadId: checkText('threadId', input.threadId),
-          input: input.input ?? null,
-          idempotencyKey: checkText('idempotencyKey', input.idempotencyKey),
+          ...(input.runAgentInput
+            ? agUiInput(input.runAgentInput)
+            : {
+                threadId: checkText('threadId', input.threadId),
+                input: input.input ?? null,
+                idempotencyKey: checkText('idempotencyKey', input.idempotencyKey),
+              }),
           priority: checkNumber('priority', input.priority, LEASE_LIMITS.priority),
           scheduledAt: checkMoment('scheduledAt', input.scheduledAt),
           maxAttempts: checkNumber('maxAttempts', input.maxAttempts, LEASE_LIMITS.attempts),

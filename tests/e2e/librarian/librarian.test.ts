@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runLibrarian } from '#root/examples/librarian/librarian.ts';
 import { post } from '#tests/e2e/contract/clients.ts';
 import { DIALECTS } from '#tests/contract/model-dialects.ts';
+import { HttpAgent } from '@ag-ui/client';
 import { startStandIn, type StandIn } from '#tests/contract/openai-server.ts';
 import { readByAgUi } from '#tests/setup/ag-ui.ts';
 import { untilFound, writeDocuments } from '#tests/setup/documents.ts';
@@ -221,6 +222,24 @@ test('three at once share the queue, each run worked on by one', async () => {
     expect(log).toMatchObject({ status: 'SUCCEEDED', attempts: 1 });
     expect(log.events.map(({ sequence }) => sequence)).toEqual(log.events.map((_, index) => index + 1));
   }
+});
+
+test('a client of AG-UI asks it by what a person says', async () => {
+  const worker = librarian();
+  const agent = new HttpAgent({
+    url: `${server.url}/agents/${agentId}/run`,
+    initialMessages: [
+      { id: 'a', role: 'user', content: 'Hello' },
+      { id: 'b', role: 'assistant', content: 'Good day.' },
+      { id: 'c', role: 'user', content: [{ type: 'text', text: 'How does a store retry?' }] },
+    ],
+  });
+  const { result, newMessages } = await agent.runAgent();
+  await worker.stop();
+  expect(worker.errors).toEqual([]);
+  expect(result).toMatchObject({ answer: expect.stringMatching(/./) });
+  const { answer } = result as { answer: string };
+  expect(newMessages.filter(({ role }) => role === 'assistant').at(-1)!.content).toBe(answer);
 });
 
 test('a run without a question fails, and holds nobody up', async () => {

@@ -56,8 +56,8 @@ export async function startRun(postgres: Postgres, context: RequestContext, run:
         });
   return await postgres.transaction(context, async (tx) => {
     const inserted = await tx.query<RunRow>({
-      sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash, priority, scheduled_at, max_attempts, webhook, workflow_id, workflow_due_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $13::text IS NOT NULL THEN COALESCE($10, now()) END) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
+      sql: `INSERT INTO runs.runs (tenant_id, id, agent_id, thread_id, input, actor, idempotency_key, input_hash, priority, scheduled_at, max_attempts, webhook, workflow_id, workflow_due_at, state)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $13::text IS NOT NULL THEN COALESCE($10, now()) END, $14) ON CONFLICT DO NOTHING RETURNING ${RUN_COLUMNS}`,
       parameters: [
         context.principal.tenantId,
         id,
@@ -72,6 +72,7 @@ export async function startRun(postgres: Postgres, context: RequestContext, run:
         maxAttempts ?? LEASE_LIMITS.attempts.default,
         webhook ?? null,
         workflow ? workflowIdOf(context.principal.tenantId, id) : null,
+        json(run.state),
       ],
     });
     if (inserted[0]) return toRun(inserted[0]);

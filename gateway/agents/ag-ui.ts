@@ -1,0 +1,138 @@
+/**
+ * AG-UI over HTTP, as its clients ask for it (`HttpAgent` of `@ag-ui/client`): `POST /agents/:id/run` with a
+ * `RunAgentInput` starts a run of the agent and answers with the run's events; `POST /ag-ui` does for the agent that
+ * `forwardedProps.agentId` names, or for none. Asked again with the same `runId` and input it is the same run, from its
+ * first event, or behind `Last-Event-ID`. A run is started by the same mutation as everybody's, so that scopes, limits
+ * and tenancy are the same. A client that goes away does not end its run.
+ */
+import { badUserInput, CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
+import type { Principal } from '#subgraphs/shared/context.ts';
+import type { Authenticator } from '#gateway/auth/authenticator.ts';
+import { OperationRefused } from '#gateway/admission/documents.ts';
+import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
+import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
+import type { Handler } from '#gateway/http/exchange.ts';
+import { sendAnswer } from '#gateway/http/subgraph-routes.ts';
+import type { RequestLimits } from '#gateway/limits/request-limits.ts';
+
+export interface AgUiOptions {
+  operations: Operations;
+  /** @throws CodedError `UNAUTHENTICATED` */
+  authenticate: Authenticator['authenticate'];
+  body: BodyLimits;
+  /** Of callers and their tenants, and of their streams. @default none */
+  limits?: Pick<RequestLimits, 'operation' | 'enter'> | undefined;
+  /** Answers `GET /runs/:id/events`. */
+  events(request: Request, principal: Principal): Promise<Response>;
+  /** Aborted when the server stops: streams are cut, and resumed elsewhere. */
+  stopping: AbortSignal;
+}
+
+const PATH = /^\/(?:agents\/(?<agentId>[^/]+)\/run|ag-ui)\/?$/;
+
+const AGENT = 'query AgUiAgent($id: ID!) { agent(id: $id) { id } }';
+const START = 'mutation AgUiRun($input: StartRunInput!) { startRun(input: $input) { run { id } } }';
+
+/** Answers at `/agents/:id/run` and `/ag-ui`. */
+export function agUiEndpoint(options: AgUiOptions): Handler {
+  return async (exchange) => {
+    const { path, request, response, signal, address, tellQuotas } = exchange;
+    const match = PATH.exec(path);
+    if (match === null) return false;
+    if (request.method !== 'POST') {
+      request.resume();
+      response.writeHead(405, { allow: 'POST, OPTIONS' }).end();
+      return true;
+    }
+    const principal = (exchange.principal = await options.authenticate(request.headers.authorization, request));
+    const asking = { principal, address };
+    await options.limits?.operation(asking, tellQuotas);
+    const input = await readInput(exchange, options.body);
+    const agentId = match.groups!['agentId'] ?? agentOf(input);
+    const caller: Caller = {
+      ...asking,
+      tellQuotas,
+      requestId: exchange.requestId,
+      signal,
+      headers: request.headers,
+      own: true,
+    };
+    if (agentId !== undefined) await checkAgent(options.operations, agentId, caller);
+    const { startRun } = await ask<{ startRun: { run: { id: string } } }>(
+      options.operations,
+      START,
+      { input: { agentId, runAgentInput: input } },
+      caller,
+    );
+    const leave = options.limits?.enter(asking, 'streams');
+    try {
+      const { id } = startRun.run;
+      const lastSeen = request.headers['last-event-id'];
+      const answer = await options.events(
+        new Request(`http://localhost/runs/${id}/events`, {
+          signal,
+          headers: typeof lastSeen === 'string' ? { 'last-event-id': lastSeen } : {},
+        }),
+        principal,
+      );
+      // Which run it is, before its first event says it: it may wait long for a worker.
+      answer.headers.set('content-location', `/runs/${id}/events`);
+      await sendAnswer(exchange, answer, { stopping: options.stopping, principal });
+    } finally {
+      leave?.();
+    }
+    return true;
+  };
+}
+
+async function readInput({ request }: Parameters<Handler>[0], limits: BodyLimits): Promise<unknown> {
+  const refuse = (message: string, status: number, hint: string): never => {
+    request.resume();
+    throw badUserInput(message, { hint, extensions: { http: { status } } });
+  };
+  const { accept, 'content-type': type } = request.headers;
+  if (accept !== undefined && !/\*\/\*|\btext\/(?:\*|event-stream\b)/i.test(accept))
+    refuse('A run’s events come as server-sent events alone.', 406, 'Send `accept: text/event-stream`.');
+  if (!/^application\/json\b/i.test(type ?? ''))
+    refuse('The content type must be application/json.', 415, 'Send a RunAgentInput as JSON.');
+  return parseJson(decodeUtf8(await readBody(request, limits)), limits);
+}
+
+/** @throws CodedError `BAD_USER_INPUT` where it is no text */
+function agentOf(input: unknown): string | undefined {
+  const { agentId } = (input as { forwardedProps?: { agentId?: unknown } | null } | null)?.forwardedProps ?? {};
+  if (agentId === undefined || agentId === null || typeof agentId === 'string') return agentId ?? undefined;
+  throw badUserInput('`forwardedProps.agentId` must be an agent’s id.', { hint: 'Agent ids look like `agt_…`.' });
+}
+
+/** Runs and agents are of two subgraphs: whether there is such an agent is asked before it is given a run. */
+async function checkAgent(operations: Operations, id: string, caller: Caller): Promise<void> {
+  const { agent } = await ask<{ agent: { id: string } | null }>(operations, AGENT, { id }, caller);
+  if (agent === null)
+    throw new CodedError('NOT_FOUND', 'There is no such agent.', { hint: 'Find agents with `agents` at /graphql.' });
+}
+
+/** @throws CodedError of what the operation comes to */
+async function ask<Data>(
+  operations: Operations,
+  query: string,
+  variables: Record<string, unknown>,
+  caller: Caller,
+): Promise<Data> {
+  try {
+    const operation = await operations.admit({ query, variables }, caller);
+    const result = await operation.run();
+    if (isStream(result)) throw new Error('Neither operation streams.');
+    if (result.errors !== undefined) throw new OperationRefused(result.errors);
+    return result.data as Data;
+  } catch (error) {
+    if (!(error instanceof OperationRefused)) throw error;
+    const [{ message, extensions }] = error.errors as [OperationRefused['errors'][number]];
+    const { code, ...others } = extensions;
+    if (code === 'GRAPHQL_VALIDATION_FAILED')
+      throw new CodedError('NOT_FOUND', 'This supergraph has no agents or no runs.', { cause: error });
+    // Of an input that is refused: what is wrong with it, and not the whole of it.
+    const said = message.split('Expected type "RunAgentInput". ').at(-1)!;
+    throw new CodedError(code as ErrorCode, said, { cause: error, extensions: others });
+  }
+}
