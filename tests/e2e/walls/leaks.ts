@@ -6,9 +6,9 @@ import type { SchemaWalk } from './schema-walk.ts';
 const EVERYBODYS =
   /^(?:Model|Embedding|Generation|GenerationDelta|GenerationUsage|Reranking|RerankedDocument|VectorCollection|HttpHeader)\./;
 
-/** Fields whose values are words of ours or of standards, which two tenants may have alike. */
+/** Fields whose values are words of ours or of standards, which two tenants may have alike (everybody's first collection is `default`). */
 const ALIKE =
-  /[cC]ursor$|[cC]ontentType$|mediaType$|^AuditEntry\.(?:action|subjectType)$|^ApiKey\.scopes$|^UsageRecord\.(?:model|provider|subject)$/;
+  /[cC]ursor$|[cC]ontentType$|mediaType$|^AuditEntry\.(?:action|subjectType)$|^ApiKey\.scopes$|^Document\.collection$|^UsageRecord\.(?:model|provider|subject)$/;
 
 /** Where an id comes back because the asker has sent it, to write something of his own under it. */
 const ECHOES: Readonly<Record<string, string>> = {
