@@ -18,6 +18,7 @@ import { explain } from '#ops/serve/explain.ts';
 import { ALL_SCOPES } from '#subgraphs/shared/scopes.ts';
 import { startIssuer, type Issuer } from '#tests/gateway/issuer.ts';
 import { http, WAYS_IN } from '#tests/gateway/ways-in.ts';
+import { createAuthority } from '#tests/setup/certificates.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 
 /** Each is its own, so that a leak says whose it is. */
@@ -83,6 +84,7 @@ beforeAll(async () => {
   const url = new URL(database.url);
   url.username = user;
   url.password = secret('DATABASE_URL');
+  const { cert, key } = createAuthority('canaries').issue();
   env = {
     DATABASE_URL: url.href,
     DATA_DIR: join(folder, 'data'),
@@ -111,6 +113,13 @@ beforeAll(async () => {
     SUBGRAPH_REQUEST_HEADERS: `set x-foreign: ${secret('SUBGRAPH_REQUEST_HEADERS')}`,
     SUBGRAPH_CONNECTION_PARAMS: JSON.stringify({ key: secret('SUBGRAPH_CONNECTION_PARAMS') }),
     SUBGRAPH_FOREIGN_ERRORS: 'pass',
+    // PEM text may have something else before it.
+    ...Object.fromEntries(
+      ['SUBGRAPH_TLS', 'SERVE_TLS'].flatMap((name) => [
+        [`${name}_CERT`, cert],
+        [`${name}_KEY`, `${secret(`${name}_KEY`)}\n${key}`],
+      ]),
+    ),
   };
   for (const { name, meta } of variableTable())
     if (meta.secret === true && NOT_BESIDE[name] === undefined) env[name] ??= secret(name);
