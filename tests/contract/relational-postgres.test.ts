@@ -44,6 +44,7 @@ describe('the tables', () => {
     'usage_records',
     'audit_entries',
     'api_keys',
+    'api_key_secrets',
     'shares',
   ];
 
@@ -75,7 +76,7 @@ describe('the tables', () => {
         { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false },
         { audit: true },
       );
-      await driver.createApiKey(
+      const { id } = await driver.createApiKey(
         as(tenant),
         {
           name: 'n',
@@ -87,6 +88,8 @@ describe('the tables', () => {
         },
         1,
       );
+      const secret = { prefix: `${tenant}2`, hash: Buffer.from('i'), overlapSeconds: 60 };
+      await driver.rotateApiKey(as(tenant), id, secret);
     }
   });
   afterAll(async () => {
@@ -148,7 +151,8 @@ describe('the tables', () => {
       else if (['agents', 'agent_versions', 'shares'].includes(table))
         expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       // Of API keys it reads what it verifies them by.
-      else if (table === 'api_keys') expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
+      else if (['api_keys', 'api_key_secrets'].includes(table))
+        expect(await count).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
       else await expect(count).rejects.toThrow(/permission denied/);
     }
     for (const sql of ['SELECT actor FROM relational.audit_entries', 'SELECT created_by FROM relational.api_keys']) {
