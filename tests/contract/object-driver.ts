@@ -223,11 +223,24 @@ export function objectDriverContract(
       expect(await keys(alice, 'deleted/')).toEqual([]);
     });
 
+    /**
+     * Asks again, as callers do, where a server of S3 fails: one that keeps objects in a file system answers InternalError
+     * where two requests remove one folder, and may do so twice.
+     */
+    const insist = async (act: () => Promise<unknown>): Promise<unknown> => {
+      for (let attempt = 1; ; attempt++)
+        try {
+          return await act();
+        } catch (error) {
+          const isServers = store.driver.store === 's3' && (error as { code?: unknown }).code === 'STORE_UNAVAILABLE';
+          if (!isServers || attempt === 5) throw error;
+        }
+    };
     it('survives puts and deletes of one folder at the same time', async () => {
       await Promise.all(
         Array.from({ length: 20 }, async (_, at) => {
-          await put(alice, `busy/folder/${at % 4}`, `${at}`);
-          await store.driver.delete(alice, `busy/folder/${(at + 1) % 4}`);
+          await insist(() => put(alice, `busy/folder/${at % 4}`, `${at}`));
+          await insist(() => store.driver.delete(alice, `busy/folder/${(at + 1) % 4}`));
         }),
       );
       for (const key of await keys(alice, 'busy/')) expect(await text(alice, key)).toMatch(/^\d+$/);
