@@ -232,9 +232,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const apart = new Map(
       SUBGRAPH_NAMES.flatMap((name) => {
         const url = options.subgraphs === undefined ? config.subgraphUrls[name] : undefined;
-        return url === undefined
-          ? []
-          : [[name as string, ownServer(name, url, tokens, subgraphTls(name, mounted.clients))]];
+        if (url === undefined) return [];
+        const { probeTimeoutMs } = config.bounds.http;
+        const tls = subgraphTls(name, mounted.clients);
+        return [[name as string, ownServer(name, url, tokens, { ...tls, probeTimeoutMs })]];
       }),
     );
     for (const server of apart.values()) endings.add(() => server.close());

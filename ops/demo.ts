@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { showProgress } from './bootstrap/progress.mjs';
 import { INGEST } from './ingest/bounds.ts';
-import { documentsOverHttp, type ServerAddress } from './ingest/over-http.ts';
+import { documentsOverHttp, serverAddress, type ServerAddress } from './ingest/over-http.ts';
 import { DEMO_COLLECTION, installedPackages, packageDocuments } from './ingest/packages.ts';
 import { eachOf, ingest } from './ingest/run.ts';
 
@@ -33,10 +33,7 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const server = {
-    url: values.url ?? `http://127.0.0.1:${process.env.PORT ?? '4000'}/graphql`,
-    token: values.token ?? process.env.TRIBUTARY_TOKEN,
-  };
+  const server = serverAddress(values);
   return values.remove ? await remove(server) : await add(server);
 }
 

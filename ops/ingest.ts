@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { showProgress } from './bootstrap/progress.mjs';
 import { FolderIngestion, type FolderReport } from './ingest/folder-ingestion.ts';
 import { lookThrough, type Folder } from './ingest/folder.ts';
-import { documentsOverHttp } from './ingest/over-http.ts';
+import { documentsOverHttp, serverAddress } from './ingest/over-http.ts';
 import { countsOf, detailsOf, didSomething } from './ingest/tell.ts';
 import { watchFolder } from './ingest/watch.ts';
 import { SERVE } from './serve/bounds.ts';
@@ -44,10 +44,7 @@ async function main(): Promise<number> {
     console.error(USAGE);
     return values.help === true ? 0 : 2;
   }
-  const documents = documentsOverHttp({
-    url: values.url ?? `http://127.0.0.1:${process.env.PORT ?? '4000'}/graphql`,
-    token: values.token ?? process.env.TRIBUTARY_TOKEN,
-  });
+  const documents = documentsOverHttp(serverAddress(values));
   const stop = new AbortController();
   let files = 0;
   let progress = showProgress('Ingesting', 0);

@@ -11,7 +11,7 @@ import type { Authenticator } from '#gateway/auth/authenticator.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
-import type { Handler } from '#gateway/http/exchange.ts';
+import type { Exchange, Handler } from '#gateway/http/exchange.ts';
 import { sendAnswer } from '#gateway/http/subgraph-routes.ts';
 import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 
@@ -85,7 +85,7 @@ export function agUiEndpoint(options: AgUiOptions): Handler {
   };
 }
 
-async function readInput({ request }: Parameters<Handler>[0], limits: BodyLimits): Promise<unknown> {
+async function readInput({ request }: Exchange, limits: BodyLimits): Promise<unknown> {
   const refuse = (message: string, status: number, hint: string): never => {
     request.resume();
     throw badUserInput(message, { hint, extensions: { http: { status } } });

@@ -67,8 +67,16 @@ const PASSINGS: Readonly<Partial<Record<SubgraphName, Passing>>> = {
   },
 };
 
-/** @param url the subgraph's GraphQL endpoint; everything else is beside it */
-export function ownServer(name: SubgraphName, url: string, tokens: InternalTokens, tls: SubgraphTls): OwnServer {
+/**
+ * @param url the subgraph's GraphQL endpoint; everything else is beside it
+ * @param probeTimeoutMs the longest wait for the state of its stores: what nobody waits for any more is given up
+ */
+export function ownServer(
+  name: SubgraphName,
+  url: string,
+  tokens: InternalTokens,
+  { probeTimeoutMs, ...tls }: SubgraphTls & { readonly probeTimeoutMs: number },
+): OwnServer {
   // A stream may be silent for long.
   const dispatcher = new Agent({ connect: tlsConnector(tls), bodyTimeout: 0 });
   const beside = (path: string, search = ''): URL => {
@@ -84,7 +92,11 @@ export function ownServer(name: SubgraphName, url: string, tokens: InternalToken
       passed === undefined ? [] : [{ ...passed, handle: (request, principal) => pass(passed, request, principal) }],
     async health() {
       try {
-        const answer = await fetch(beside('/health/ready'), { dispatcher, redirect: 'error' });
+        const answer = await fetch(beside('/health/ready'), {
+          dispatcher,
+          redirect: 'error',
+          signal: AbortSignal.timeout(probeTimeoutMs),
+        });
         const { stores } = (await answer.json()) as { stores?: Record<string, StoreHealth[]> };
         const told = stores?.[name];
         if (told !== undefined) return told;

@@ -29,6 +29,18 @@ export interface ServerAddress {
   readonly token: string | undefined;
 }
 
+/** Where a command's options say that the server is, and by what token; else its environment, or where a server is by default. */
+export const serverAddress = ({
+  url,
+  token,
+}: {
+  url?: string | undefined;
+  token?: string | undefined;
+}): ServerAddress => ({
+  url: url ?? `http://127.0.0.1:${process.env.PORT ?? '4000'}/graphql`,
+  token: token ?? process.env.TRIBUTARY_TOKEN,
+});
+
 /** Worth another try: the store or another writer was in the way, the document was not. */
 const TRANSIENT = new Set(['STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'CONFLICT', 'RATE_LIMITED', 'SUBGRAPH_UNAVAILABLE']);
 /** True of every document as of this one. */

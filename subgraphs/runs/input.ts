@@ -119,7 +119,7 @@ export interface AgUiInput {
   readonly threadId: string;
   /** The client's own name of the run: asked for again with it, it is the same run. */
   readonly idempotencyKey: string;
-  /** Null where it is AG-UI's empty state. */
+  /** Null where none was given. */
   readonly state: JsonValue;
 }
 
