@@ -13,7 +13,8 @@ import { wantedStream } from './streamed-lists.ts';
 export const PAGE = { default: SHARED.pageDefault, max: SHARED.pageMost } as const;
 
 export interface Edge<Node> {
-  cursor: string;
+  /** Made when it is asked for: encoding those of a long list that nobody reads is work in vain. */
+  cursor: () => string;
   node: Node;
 }
 
@@ -125,7 +126,7 @@ export function connectionType<Node, E extends Edge<Node> = Edge<Node>, P extend
       cursor: t.string({
         nullable: false,
         description: 'Pass it as `after` to continue behind this item.',
-        resolve: (parent) => parent.cursor,
+        resolve: (parent) => parent.cursor(),
       }),
       node: t.field({
         type: options.node as never,
@@ -149,7 +150,7 @@ export function connectionType<Node, E extends Edge<Node> = Edge<Node>, P extend
         type: shared.PageInfo,
         nullable: false,
         description: 'Where this page ends.',
-        resolve: (page) => ({ hasNextPage: page.hasNextPage, endCursor: page.edges.at(-1)?.cursor ?? null }),
+        resolve: (page) => ({ hasNextPage: page.hasNextPage, endCursor: page.edges.at(-1)?.cursor }),
       }),
       ...(options.totalCount
         ? {

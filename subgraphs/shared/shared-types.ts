@@ -7,7 +7,8 @@ import { checkJson } from './json.ts';
 
 export interface PageInfoShape {
   hasNextPage: boolean;
-  endCursor: string | null;
+  /** Made when it is asked for; undefined for an empty page. */
+  endCursor: (() => string) | undefined;
 }
 
 /** Conditions on a text column; all that are given must hold. */
@@ -97,8 +98,9 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
               nullable: false,
               description: 'Whether more items follow this page.',
             }),
-            endCursor: t.exposeString('endCursor', {
+            endCursor: t.string({
               description: 'Pass it as `after` to get the next page; null for an empty page.',
+              resolve: ({ endCursor }) => endCursor?.() ?? null,
             }),
           }),
         }),

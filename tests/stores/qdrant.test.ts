@@ -295,7 +295,7 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
           Awaited<ReturnType<typeof searchAll>>[number],
         ];
         seen.push(...edges.map((edge) => edge.node.id));
-        after = edges.at(-1)!.cursor;
+        after = edges.at(-1)!.cursor();
       }
       expect(seen).toEqual(equal.map((each) => each.chunkId));
     });

@@ -90,7 +90,10 @@ export function addQueries(
         const where = checkFilter(args.where);
         const after = args.after == null ? null : entityCursor('entities', args.after);
         const rows = await deps.driver.findEntities(context, where, { limit: size + 1, after });
-        const page = pageOf(rows, size, (node) => ({ cursor: encodeCursor('entities', [node.name, node.id]), node }));
+        const page = pageOf(rows, size, (node) => ({
+          cursor: () => encodeCursor('entities', [node.name, node.id]),
+          node,
+        }));
         return { ...page, totalCount: () => deps.driver.countEntities(context, where) };
       },
     }),

@@ -171,7 +171,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
             .relations({ ...selection, limit: size + 1, after })
             .load(id);
           return pageOf<RelationOfEntity, never>(rows, size, ((of: RelationOfEntity) => ({
-            cursor: encodeCursor(list, relationKey(of)),
+            cursor: () => encodeCursor(list, relationKey(of)),
             node: of.node,
             of,
           })) as never) as never;
@@ -207,7 +207,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
             .load(id);
           return {
             edges: found.neighbors.slice(0, size).map((neighbor) => ({
-              cursor: encodeCursor(list, [neighbor.depth, neighbor.name, neighbor.id]),
+              cursor: () => encodeCursor(list, [neighbor.depth, neighbor.name, neighbor.id]),
               node: neighbor.entity,
               depth: neighbor.depth,
             })),
@@ -229,7 +229,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           return pageOf(
             rows.map((documentId) => ({ id: documentId })),
             size,
-            (node) => ({ cursor: encodeCursor(ENTITY_DOCUMENTS, [node.id]), node }),
+            (node) => ({ cursor: () => encodeCursor(ENTITY_DOCUMENTS, [node.id]), node }),
           );
         },
       }),
@@ -258,7 +258,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
             .load(id);
           return {
             edges: rows.slice(0, size).map((row) => ({
-              cursor: encodeCursor(DOCUMENT_ENTITIES, [row.position, row.entity.id]),
+              cursor: () => encodeCursor(DOCUMENT_ENTITIES, [row.position, row.entity.id]),
               node: row.entity,
             })),
             hasNextPage: rows.length > size,

@@ -76,7 +76,7 @@ export function createResolvers(deps: ObjectDeps) {
       if (after !== null && typeof after !== 'string') throw badUserInput('`after` is not a cursor of this API.');
       const found = await deps.driver.list(scopeOf(context), { prefix, after, limit: size + 1 });
       const objects = found.map((known): StoredObject => ({ key: known.key, known }));
-      return pageOf(objects, size, (node) => ({ node, cursor: encodeCursor('objects', [node.key]) }));
+      return pageOf(objects, size, (node) => ({ node, cursor: () => encodeCursor('objects', [node.key]) }));
     },
 
     /** A URL for the bytes; null where there are none. */

@@ -20,7 +20,7 @@ export async function pageOfChildren<Row>(
   const size = pageSize(first);
   const behind = after == null ? undefined : placeIn(list, after);
   const rows = size === 0 ? [] : await load({ after: behind, limit: size + 1 });
-  return pageOf(rows, size, (node) => ({ cursor: encodeCursor(list, [placeOf(node)]), node }));
+  return pageOf(rows, size, (node) => ({ cursor: () => encodeCursor(list, [placeOf(node)]), node }));
 }
 
 function placeIn(list: string, cursor: string): number {

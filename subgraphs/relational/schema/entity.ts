@@ -182,13 +182,13 @@ export function rootList<M extends ModelName>(
         const order = parseOrder(model, given.orderBy);
         const after = given.after == null ? undefined : parseCursor(model, order, given.after);
         const read = async (last: Edge<Rows[M]> | undefined, limit: number): Promise<Rows[M][]> => {
-          const behind = last === undefined ? after : parseCursor(model, order, last.cursor);
+          const behind = last === undefined ? after : parseCursor(model, order, last.cursor());
           const rows = await driver().list(context, name, { where: condition, order, after: behind, limit });
           // What refers back to these rows need not load them again.
           for (const row of rows) loaders(context).byId[name].prime(row.id, row);
           return rows;
         };
-        const edgeOf = (node: Rows[M]): Edge<Rows[M]> => ({ cursor: rowCursor(model, order, node), node });
+        const edgeOf = (node: Rows[M]): Edge<Rows[M]> => ({ cursor: () => rowCursor(model, order, node), node });
         return {
           ...(await readPage({ size, read, edgeOf }, info)),
           totalCount: () => driver().count(context, name, condition),

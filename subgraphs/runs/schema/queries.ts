@@ -86,11 +86,11 @@ export function addQueries(
         const direction = orderBy?.[0] ? (orderBy[0].direction ?? 'ASC') : 'DESC';
         const list = `runs:CREATED_AT:${direction}`;
         const read = async (last: Edge<RunReference> | undefined, limit: number): Promise<RunReference[]> => {
-          const behind = decodeAfter(list, last?.cursor ?? (after as string | null | undefined));
+          const behind = decodeAfter(list, last?.cursor() ?? (after as string | null | undefined));
           return (await deps.driver.runs(context, { where, direction, after: behind, limit })).map(referenceTo);
         };
         const edgeOf = (node: RunReference): Edge<RunReference> => ({
-          cursor: encodeCursor(list, [node.run!.createdAt.toISOString(), node.id]),
+          cursor: () => encodeCursor(list, [node.run!.createdAt.toISOString(), node.id]),
           node,
         });
         return {

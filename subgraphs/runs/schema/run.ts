@@ -197,7 +197,7 @@ export function addRunType(
             limit: size + 1,
             types: types ?? null,
           });
-          return pageOf(rows, size, (event) => ({ cursor: String(event.sequence), node: event }));
+          return pageOf(rows, size, (event) => ({ cursor: () => String(event.sequence), node: event }));
         },
       }),
     }),

@@ -140,7 +140,7 @@ function similarPage<Item extends { score: number }>(
     edges: items.map((item) => ({
       score: item.score,
       node: { id: idOf(item) },
-      cursor: writeCursor(list, item.score, idOf(item)),
+      cursor: () => writeCursor(list, item.score, idOf(item)),
     })),
   };
 }

@@ -118,7 +118,7 @@ function pageOfSearch(request: SearchRequest, ranking: Ranking<RankedChunk>): Se
     edges: items.map((item) => ({
       score: item.score,
       node: { id: item.chunkId },
-      cursor: writeCursor(request.list, item.score, item.chunkId),
+      cursor: () => writeCursor(request.list, item.score, item.chunkId),
     })),
   };
 }
