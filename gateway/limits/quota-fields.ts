@@ -5,17 +5,16 @@
  * (after how many seconds all of the quota is there again).
  */
 import { intervalOf, type Decision, type Rate } from '#subgraphs/shared/rates/gcra.ts';
+import type { Charge } from '#subgraphs/shared/rates/rate-store.ts';
 import type { RateName } from './rate-names.ts';
 
-/** A rate, and what is left of it. */
-export interface Quota {
+/** Something to take of a rate that clients know by name. */
+export interface NamedCharge extends Charge {
   readonly name: RateName;
-  readonly rate: Rate;
-  readonly decision: Decision;
 }
 
-/** Told of each quota that a request used, also of one that refused it. */
-export type TellQuotas = (quotas: readonly Quota[]) => void;
+/** Told what became of what a request took of each rate, also where one refused it. */
+export type TellQuotas = (charges: readonly NamedCharge[], decisions: readonly Decision[]) => void;
 
 /** An answer whose headers can still be set. */
 interface Answer {
@@ -25,20 +24,29 @@ interface Answer {
 
 /** Tells them in the headers of an answer. */
 export function quotaFields(answer: Answer): TellQuotas {
-  const told = new Map<RateName, Quota>();
-  return (quotas) => {
-    // Of a cost no client counts how much is left: it is counted in no unit that the draft has.
-    for (const quota of quotas)
-      if (!quota.name.endsWith('-cost') && quota.decision.remaining !== undefined) told.set(quota.name, quota);
-    if (quotas.length === 0 || told.size === 0 || answer.headersSent) return;
-    let [all, left] = ['', ''];
-    for (const { name, rate, decision } of told.values()) {
+  const told: { name: RateName; policy: string; left: string }[] = [];
+  return (charges, decisions) => {
+    let isNew = false;
+    for (let at = 0; at < charges.length; at++) {
+      const { name, rate, weight } = charges[at]!;
+      const { remaining, resetMs } = decisions[at]!;
+      // What was only looked at was not used. Of a cost no client counts how much is left: it is counted in no unit that the draft has.
+      if (weight === 0 || remaining === undefined || name.endsWith('-cost')) continue;
+      isNew = true;
+      const left = `"${name}";r=${remaining};t=${seconds(resetMs)}`;
+      const before = told.find((quota) => quota.name === name);
+      if (before === undefined) told.push({ name, policy: policyOf(name, rate), left });
+      else before.left = left;
+    }
+    if (!isNew || answer.headersSent) return;
+    let [all, each] = ['', ''];
+    for (const { policy, left } of told) {
       const comma = all === '' ? '' : ', ';
-      all += `${comma}"${name}"${policyOf(rate)}`;
-      left += `${comma}"${name}";r=${decision.remaining};t=${seconds(decision.resetMs)}`;
+      all += comma + policy;
+      each += comma + left;
     }
     answer.setHeader('ratelimit-policy', all);
-    answer.setHeader('ratelimit', left);
+    answer.setHeader('ratelimit', each);
   };
 }
 
@@ -47,11 +55,11 @@ const seconds = (ms: number): number => Math.ceil(ms / 1_000);
 /** They are as many as the configuration has, and the same for every request. */
 const policies = new WeakMap<Rate, string>();
 
-function policyOf(rate: Rate): string {
+function policyOf(name: RateName, rate: Rate): string {
   let policy = policies.get(rate);
   if (policy === undefined) {
     const window = rate.burst === rate.count ? rate.windowMs : rate.burst * intervalOf(rate);
-    policies.set(rate, (policy = `;q=${rate.burst};w=${seconds(window)}`));
+    policies.set(rate, (policy = `"${name}";q=${rate.burst};w=${seconds(window)}`));
   }
   return policy;
 }

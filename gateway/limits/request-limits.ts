@@ -9,10 +9,10 @@ import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, type CodedError } from '#subgraphs/shared/errors.ts';
 import { intervalOf, type Decision } from '#subgraphs/shared/rates/gcra.ts';
 import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
-import type { Charge, RateStore } from '#subgraphs/shared/rates/rate-store.ts';
+import type { RateStore } from '#subgraphs/shared/rates/rate-store.ts';
 import { clientAddress, type Arriving } from './client-address.ts';
 import type { Concurrency, PlaceKind } from './concurrency.ts';
-import type { TellQuotas } from './quota-fields.ts';
+import type { NamedCharge, TellQuotas } from './quota-fields.ts';
 import { WHOSE, type OperationClass, type RateName, type Rates, type Whose } from './rate-names.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -38,10 +38,6 @@ export interface RequestLimitsOptions {
   readonly isProxy: (address: string | undefined) => boolean;
 }
 
-interface NamedCharge extends Charge {
-  readonly name: RateName;
-}
-
 const CLASS_OF: Readonly<Record<`${OperationTypeNode}`, OperationClass>> = {
   query: 'queries',
   mutation: 'mutations',
@@ -60,9 +56,12 @@ const THINGS: Readonly<Record<string, string>> = {
   'sign-ins': 'tokens that do not hold',
 };
 
+/** Kept by the request itself: a weak map of all that are under way costs each collection of garbage. */
+const ARRIVAL = Symbol('arrival');
+type Arrived = Arriving & { [ARRIVAL]?: Arrival };
+
 export class RequestLimits {
   readonly #options: RequestLimitsOptions;
-  readonly #arrivals = new WeakMap<Arriving, Arrival>();
   /** Whether anything is limited by what it is: most installations limit nothing so. */
   readonly #hasClasses: boolean;
 
@@ -75,29 +74,46 @@ export class RequestLimits {
    * Lets a request in by its address.
    * @throws CodedError `RATE_LIMITED`
    */
-  async arrive(request: Arriving, tell?: TellQuotas): Promise<Arrival> {
+  arrive(request: Arriving, tell?: TellQuotas): Arrival | Promise<Arrival> {
     const address = clientAddress(request, this.#options.isProxy);
-    const charges = [...this.#charge('address', address, 1), ...this.#charge('address-sign-ins', address, 0)];
+    const charges: NamedCharge[] = [];
+    this.#charge(charges, 'address', address, 1);
+    this.#charge(charges, 'address-sign-ins', address, 0);
     const taken = this.#options.store.take(charges);
-    const decisions = taken instanceof Promise ? await taken : taken;
-    // Tokens that did not hold are no reason to refuse a request without one.
-    const refused = charges.findIndex(({ weight }, at) => weight > 0 && !decisions[at]!.allowed);
-    tell?.(charges.flatMap((charge, at) => (charge.weight > 0 ? [{ ...charge, decision: decisions[at]! }] : [])));
-    if (refused !== -1) throw this.#refuse(charges[refused]!.name, decisions[refused]!.retryAfterMs, { address });
-    const signIns = charges.findIndex(({ name }) => name === 'address-sign-ins');
-    const arrival = { address, signIns: signIns === -1 ? undefined : decisions[signIns] };
-    this.#arrivals.set(request, arrival);
-    return arrival;
+    return taken instanceof Promise
+      ? taken.then((decisions) => this.#arrived(request, address, charges, decisions, tell))
+      : this.#arrived(request, address, charges, taken, tell);
+  }
+
+  #arrived(
+    request: Arrived,
+    address: string,
+    charges: readonly NamedCharge[],
+    decisions: readonly Decision[],
+    tell: TellQuotas | undefined,
+  ): Arrival {
+    tell?.(charges, decisions);
+    let signIns: Decision | undefined;
+    for (let at = 0; at < charges.length; at++) {
+      const { name } = charges[at]!;
+      const decision = decisions[at]!;
+      // Tokens that did not hold are no reason to refuse a request without one.
+      if (name === 'address-sign-ins') signIns = decision;
+      else if (!decision.allowed) throw this.#refuse(name, decision.retryAfterMs, { address });
+    }
+    return (request[ARRIVAL] = { address, signIns });
   }
 
   /** What {@link arrive} found of a request; undefined for one that did not come that way. */
   arrivalOf(request: Arriving): Arrival | undefined {
-    return this.#arrivals.get(request);
+    return (request as Arrived)[ARRIVAL];
   }
 
   /** Takes note of a token that did not hold. */
   async signInFailed(address: string): Promise<void> {
-    await this.#options.store.take(this.#charge('address-sign-ins', address, 1));
+    const charges: NamedCharge[] = [];
+    this.#charge(charges, 'address-sign-ins', address, 1);
+    await this.#options.store.take(charges);
   }
 
   /** The error for one whose token is not looked at. */
@@ -132,7 +148,10 @@ export class RequestLimits {
 
   #ofCaller(asking: Asking, count: number): NamedCharge[] {
     const { principal, tenant } = keysOf(asking);
-    return [...this.#charge('principal', principal, count), ...this.#charge('tenant', tenant, count)];
+    const charges: NamedCharge[] = [];
+    this.#charge(charges, 'principal', principal, count);
+    this.#charge(charges, 'tenant', tenant, count);
+    return charges;
   }
 
   /**
@@ -150,14 +169,13 @@ export class RequestLimits {
     const leave = this.enter(asking, type === 'subscription' ? 'streams' : 'operations');
     if (!this.#hasClasses) return leave;
     const keys = keysOf(asking);
-    const charges = WHOSE.flatMap((whose) => {
+    const charges: NamedCharge[] = [];
+    for (const whose of WHOSE) {
       const key = keys[whose];
-      if (key === undefined) return [];
-      return [
-        ...this.#charge(`${whose}-${CLASS_OF[type]}`, key, 1),
-        ...(cost === undefined || cost < 1 ? [] : this.#charge(`${whose}-cost`, key, cost)),
-      ];
-    });
+      if (key === undefined) continue;
+      this.#charge(charges, `${whose}-${CLASS_OF[type]}`, key, 1);
+      if (cost !== undefined && cost >= 1) this.#charge(charges, `${whose}-cost`, key, cost);
+    }
     try {
       const taken = this.#take(charges, asking, tell);
       if (taken === undefined) return leave;
@@ -198,10 +216,10 @@ export class RequestLimits {
   async modelCall(principal: Principal): Promise<void> {
     if (principal.system === true) return;
     const keys = keysOf({ principal });
-    await this.#take(
-      [...this.#charge('principal-models', keys.principal, 1), ...this.#charge('tenant-models', keys.tenant, 1)],
-      { principal },
-    );
+    const charges: NamedCharge[] = [];
+    this.#charge(charges, 'principal-models', keys.principal, 1);
+    this.#charge(charges, 'tenant-models', keys.tenant, 1);
+    await this.#take(charges, { principal });
   }
 
   /** How many each limit has refused since the process began. */
@@ -209,29 +227,41 @@ export class RequestLimits {
     return this.#options.refusals.counts();
   }
 
-  #charge(name: RateName, key: string, weight: number): NamedCharge[] {
+  /** Adds what is to be taken of a rate, where there is such a rate. */
+  #charge(charges: NamedCharge[], name: RateName, key: string, weight: number): void {
     const rate = this.#options.rates[name];
-    return rate === undefined ? [] : [{ name, key: `${name} ${key}`, rate, weight }];
+    if (rate !== undefined) charges.push({ name, key: `${name} ${key}`, rate, weight });
   }
 
   /** @param again how many more are taken of each when the same is tried again */
   #take(charges: readonly NamedCharge[], asking: Asking, tell?: TellQuotas, again = 0): Promise<void> | undefined {
     if (charges.length === 0) return undefined;
-    const decide = (decisions: readonly Decision[]): void => {
-      const quotas = charges.map((charge, at) => ({ ...charge, decision: decisions[at]! }));
-      tell?.(quotas);
-      // Who waits as long as he is told must pass: the longest of several counts.
-      const waitOf = ({ rate, decision }: (typeof quotas)[number]): number =>
-        decision.retryAfterMs + again * intervalOf(rate);
-      const [longest] = quotas.filter(({ decision }) => !decision.allowed).sort((a, b) => waitOf(b) - waitOf(a));
-      if (longest === undefined) return;
-      const { principal, address } = asking;
-      throw this.#refuse(longest.name, waitOf(longest), { tenantId: principal.tenantId, address });
-    };
     const taken = this.#options.store.take(charges);
-    if (taken instanceof Promise) return taken.then(decide);
-    decide(taken);
+    if (taken instanceof Promise)
+      return taken.then((decisions) => this.#decide(charges, decisions, asking, tell, again));
+    this.#decide(charges, taken, asking, tell, again);
     return undefined;
+  }
+
+  #decide(
+    charges: readonly NamedCharge[],
+    decisions: readonly Decision[],
+    { principal, address }: Asking,
+    tell: TellQuotas | undefined,
+    again: number,
+  ): void {
+    tell?.(charges, decisions);
+    let longest: { name: RateName; waitMs: number } | undefined;
+    for (let at = 0; at < charges.length; at++) {
+      const decision = decisions[at]!;
+      if (decision.allowed) continue;
+      const { name, rate } = charges[at]!;
+      // Who waits as long as he is told must pass: the longest of several counts.
+      const waitMs = decision.retryAfterMs + again * intervalOf(rate);
+      if (longest === undefined || waitMs > longest.waitMs) longest = { name, waitMs };
+    }
+    if (longest !== undefined)
+      throw this.#refuse(longest.name, longest.waitMs, { tenantId: principal.tenantId, address });
   }
 
   #refuse(name: RateName, retryAfterMs: number, who: { tenantId?: string; address?: string | undefined }) {
@@ -250,9 +280,6 @@ function keysOf({ principal, address }: Asking): { principal: string; tenant: st
   const tenant = tenantOf(principal.tenantId);
   const isShort = subject.length <= LIMITS.keyCharacters;
   const who = isShort ? subject : `sha256:${createHash('sha256').update(subject).digest('base64url')}`;
-  return {
-    principal: `${tenant}/${who}${anonymous === true ? `@${address ?? ''}` : ''}`,
-    tenant,
-    ...(address === undefined ? {} : { address }),
-  };
+  const caller = `${tenant}/${who}${anonymous === true ? `@${address ?? ''}` : ''}`;
+  return address === undefined ? { principal: caller, tenant } : { principal: caller, tenant, address };
 }

@@ -4,7 +4,7 @@ import { trustedProxies } from '#gateway/auth/trusted-proxies.ts';
 import { loadConfig } from '#gateway/config/config.ts';
 import { clientAddress, networkOf } from '#gateway/limits/client-address.ts';
 import { Concurrency } from '#gateway/limits/concurrency.ts';
-import { quotaFields } from '#gateway/limits/quota-fields.ts';
+import { quotaFields, type NamedCharge } from '#gateway/limits/quota-fields.ts';
 import { readRate, type Rates } from '#gateway/limits/rate-names.ts';
 import { Refusals } from '#gateway/limits/refusals.ts';
 import { RequestLimits } from '#gateway/limits/request-limits.ts';
@@ -352,15 +352,21 @@ describe('tokens that do not hold', () => {
 test('clients are told what is left in the fields of the draft', () => {
   const headers = new Map<string, string>();
   const tell = quotaFields({ headersSent: false, setHeader: (name, value) => headers.set(name, value) });
-  const quota = (name: 'principal' | 'tenant' | 'tenant-cost', of: Rate, weight: number) => ({
+  const charge = (name: NamedCharge['name'], of: Rate, weight: number): NamedCharge => ({
     name,
+    key: name,
     rate: of,
-    decision: gcra(undefined, 0, of, weight),
+    weight,
   });
-  tell([quota('principal', { count: 600, windowMs: 60_000, burst: 600 }, 1)]);
+  const use = (...charges: NamedCharge[]): void =>
+    tell(
+      charges,
+      charges.map(({ rate: of, weight }) => gcra(undefined, 0, of, weight)),
+    );
+  use(charge('principal', { count: 600, windowMs: 60_000, burst: 600 }, 1), charge('address-sign-ins', rate, 0));
   expect(headers.get('ratelimit-policy')).toBe('"principal";q=600;w=60');
   expect(headers.get('ratelimit')).toBe('"principal";r=599;t=1');
-  tell([quota('tenant', { count: 100, windowMs: 1_000, burst: 500 }, 250), quota('tenant-cost', rate, 1)]);
+  use(charge('tenant', { count: 100, windowMs: 1_000, burst: 500 }, 250), charge('tenant-cost', rate, 1));
   expect(headers.get('ratelimit-policy')).toBe('"principal";q=600;w=60, "tenant";q=500;w=5');
   expect(headers.get('ratelimit')).toBe('"principal";r=599;t=1, "tenant";r=250;t=3');
 });

@@ -24,11 +24,12 @@ export class MemoryRates implements RateStore {
     const now = this.#now();
     const decisions = decideTogether(charges, now, ({ key }) => this.#tats.get(key));
     const refused = isRefused(charges, decisions);
-    charges.forEach(({ key, weight }, at) => {
+    for (let at = 0; at < charges.length; at++) {
+      const { key, weight } = charges[at]!;
       const { allowed, tat } = decisions[at]!;
       // Who is refused is kept as the latest too, or he would be forgotten before those who ask less.
       if (weight > 0 && allowed !== refused) this.#keep(key, tat);
-    });
+    }
     return decisions;
   }
 

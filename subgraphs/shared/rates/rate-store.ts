@@ -30,11 +30,15 @@ export function decideTogether(
   now: number,
   tatOf: (charge: Charge, at: number) => number | undefined,
 ): Decision[] {
-  const decide = (charge: Charge, at: number, weight: number): Decision =>
-    gcra(tatOf(charge, at), now, charge.rate, weight);
-  const decisions = charges.map((charge, at) => decide(charge, at, charge.weight));
+  const decisions: Decision[] = [];
+  for (let at = 0; at < charges.length; at++) {
+    const charge = charges[at]!;
+    decisions.push(gcra(tatOf(charge, at), now, charge.rate, charge.weight));
+  }
   if (!isRefused(charges, decisions)) return decisions;
-  return charges.map((charge, at) => (decisions[at]!.allowed ? decide(charge, at, 0) : decisions[at]!));
+  return charges.map((charge, at) =>
+    decisions[at]!.allowed ? gcra(tatOf(charge, at), now, charge.rate, 0) : decisions[at]!,
+  );
 }
 
 /** Whether one of them keeps all from being taken. */

@@ -106,7 +106,8 @@ export async function productHandler(
     const exchange = { request, response, path: '/graphql', requestId: 'bench', signal: gone.signal } as Exchange;
     if (guard === undefined && arrive === undefined) return void handler(exchange);
     guard?.check(request);
-    void (arrive === undefined ? handler(exchange) : arrive(exchange).then(() => handler(exchange)));
+    const arrived = arrive?.(exchange);
+    void (arrived instanceof Promise ? arrived.then(() => handler(exchange)) : handler(exchange));
   };
 }
 
