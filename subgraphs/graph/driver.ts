@@ -64,10 +64,12 @@ export interface RelationSelection {
   readonly types: readonly string[] | null;
 }
 
-/** `limit` rows that follow `after` in the list's order. */
+/** `limit` rows that follow `after` in the direction of reading. */
 export interface Slice<Key> {
   readonly limit: number;
   readonly after: Key | null;
+  /** Whether the list is read from its end towards its start, and answered in that order. @default false */
+  readonly backward?: boolean;
 }
 
 export interface EntityFilter {

@@ -103,18 +103,28 @@ async function neighborSlices(
   context: RequestContext,
   entity: DataLoader<string, Entity | null>,
   sources: readonly string[],
-  { depth, limit, after, ...selection }: NeighborsArguments,
+  { depth, limit, after, backward = false, ...selection }: NeighborsArguments,
 ): Promise<Map<string, NeighborSlice>> {
   const slice = (neighbors: readonly Neighbor[]): Neighbor[] => {
-    const start = after === null ? 0 : neighbors.findIndex((neighbor) => compareNeighbors(neighbor, after) > 0);
-    return start < 0 ? [] : neighbors.slice(start, start + limit);
+    if (backward) {
+      const end =
+        after === null ? neighbors.length : firstAt(neighbors, (neighbor) => compareNeighbors(neighbor, after) >= 0);
+      return neighbors.slice(Math.max(end - limit, 0), end).reverse();
+    }
+    const start = after === null ? 0 : firstAt(neighbors, (neighbor) => compareNeighbors(neighbor, after) > 0);
+    return neighbors.slice(start, start + limit);
   };
+  // Levels come whole: backwards, the one that the cursor is in is the last that is needed.
+  const enough = backward
+    ? (neighbors: readonly Neighbor[]) =>
+        after !== null && firstAt(neighbors, ({ depth: at }) => at >= after[0]) < neighbors.length
+    : (neighbors: readonly Neighbor[]) => slice(neighbors).length >= limit;
   const walked = await neighborhoods(
     (nodes) =>
       driver.expandFrontier(context, nodes, { direction: selection.direction, types: selection.types }, levelRelations),
     sources,
     depth,
-    (neighbors) => slice(neighbors).length >= limit,
+    enough,
   );
   const slices = new Map(
     [...walked].map(([source, { neighbors, truncated }]) => [source, { neighbors: slice(neighbors), truncated }]),
@@ -134,6 +144,12 @@ async function neighborSlices(
       },
     ]),
   );
+}
+
+/** The place of the first item that is so; behind the last where none is. */
+function firstAt<Item>(items: readonly Item[], isSo: (item: Item) => boolean): number {
+  const at = items.findIndex(isSo);
+  return at === -1 ? items.length : at;
 }
 
 const compareNeighbors = (a: Neighbor, [depth, name, id]: readonly [number, string, string]): number =>

@@ -192,8 +192,10 @@ export interface ListRequest {
 
 /** One parent's rows of a connection that is loaded for many parents at once. */
 export interface ChildRequest {
-  /** Continue behind this position. */
+  /** Continue behind this position, in the direction of reading. */
   after: number | undefined;
+  /** Whether the list is read from its end, and answered in that order. @default false */
+  backward?: boolean;
   limit: number;
 }
 
@@ -373,9 +375,9 @@ export interface RelationalDriver {
   tenant(context: RequestContext): Promise<TenantRow | undefined>;
 
   documentTexts(context: RequestContext, ids: readonly string[]): Promise<{ id: string; text: string }[]>;
-  /** Per document in the order of `index`, `limit` each. */
+  /** Per document in the order of `index` (or against it, for one that is read backward), `limit` each. */
   chunksOfDocuments(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<ChunkRow[]>;
-  /** Per agent, newest first, `limit` each; `after` is a version's number. */
+  /** Per agent, newest first (oldest first, read backward), `limit` each; `after` is a version's number. */
   versionsOfAgents(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<AgentVersionRow[]>;
   indexing(context: RequestContext, documentIds: readonly string[]): Promise<IndexingRow[]>;
 

@@ -48,7 +48,7 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
     const perArguments = <V>(load: (ids: readonly string[], request: ChildRequest) => Promise<Map<string, V[]>>) => {
       const byArguments = new Map<string, DataLoader<string, V[]>>();
       return (request: ChildRequest): DataLoader<string, V[]> => {
-        const key = `${request.limit}:${request.after ?? ''}`;
+        const key = `${request.limit}:${request.backward ?? false}:${request.after ?? ''}`;
         let found = byArguments.get(key);
         if (found === undefined) byArguments.set(key, (found = loader((ids) => load(ids, request), [])));
         return found;

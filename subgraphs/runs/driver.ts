@@ -246,11 +246,14 @@ export interface RunsDriver {
   /** A page of the tenant's runs by creation time, in one statement. */
   runs(context: RequestContext, query: RunsQuery): Promise<Run[]>;
   countRuns(context: RequestContext, where: RunFilter | null | undefined): Promise<number>;
-  /** For each run, its events behind its `after`, in order, at most `limit` each: one statement for all. */
+  /**
+   * For each run, its events behind its `after`, in order, at most `limit` each: one statement for all.
+   * @param options.backward those before `after`, the last first @default false
+   */
   events(
     context: RequestContext,
     runs: readonly { runId: string; after: number }[],
-    options: { limit: number; types?: readonly RunEventType[] | null },
+    options: { limit: number; types?: readonly RunEventType[] | null; backward?: boolean },
   ): Promise<RunEvent[]>;
   readonly log: RunLog & TenantLog;
   health(): Promise<StoreHealth>;

@@ -69,10 +69,10 @@ export function checkAgentId(id: string | null | undefined): string | null {
  * @returns 0, the start, for none or an empty one
  * @throws CodedError `BAD_USER_INPUT`
  */
-export function parseCursor(after: string | null | undefined): number {
+export function parseCursor(after: string | null | undefined, name: 'after' | 'before' = 'after'): number {
   if (after === null || after === undefined || after === '') return 0;
   if (!/^(0|[1-9]\d{0,8})$/.test(after)) {
-    throw badUserInput('`after` is not a cursor of a run’s events.', {
+    throw badUserInput(`\`${name}\` is not a cursor of a run’s events.`, {
       hint: 'Use the `sequence` of the last event seen, or leave it out.',
     });
   }

@@ -10,6 +10,7 @@ import type { RunEventType } from './events/event-types.ts';
 export interface EventsKey {
   runId: string;
   after: number;
+  backward: boolean;
   limit: number;
   types: readonly RunEventType[] | null;
 }
@@ -31,17 +32,17 @@ export const createLoaders = (driver: () => RunsDriver) =>
         // One statement for each way in which the field is asked for.
         const groups = new Map<string, EventsKey[]>();
         for (const key of keys) {
-          const way = JSON.stringify([key.after, key.limit, key.types]);
+          const way = JSON.stringify([key.after, key.backward, key.limit, key.types]);
           groups.set(way, [...(groups.get(way) ?? []), key]);
         }
         const answers = new Map<EventsKey, RunEvent[]>();
         for (const group of groups.values()) {
-          const { after, limit, types } = group[0]!;
+          const { after, backward, limit, types } = group[0]!;
           const runIds = [...new Set(group.map(({ runId }) => runId))];
           const events = await driver().events(
             context,
             runIds.map((runId) => ({ runId, after })),
-            { limit, types },
+            { limit, types, backward },
           );
           for (const key of group)
             answers.set(

@@ -1,5 +1,6 @@
 /**
- * Relay connections, forward only, over keyset cursors. A connection is named for the field that it serves
+ * Relay connections (https://relay.dev/graphql/connections.htm) over keyset cursors, in both directions where the store can
+ * read both. A connection is named for the field that it serves
  * (`EntityDocumentConnection`), because two subgraphs may not define one connection.
  */
 import type { ObjectRef, OutputType } from '@pothos/core';
@@ -22,6 +23,7 @@ export interface Edge<Node> {
 export interface Page<Node, E extends Edge<Node> = Edge<Node>> {
   edges: E[];
   hasNextPage: boolean;
+  hasPreviousPage: boolean;
   totalCount?: () => Promise<number>;
 }
 
@@ -29,30 +31,72 @@ export interface Page<Node, E extends Edge<Node> = Edge<Node>> {
 export interface PageArguments {
   first?: number | null;
   after?: string | null;
+  last?: number | null;
+  before?: string | null;
+}
+
+/** Which page of a list: how many rows, which way they are read, and where that begins. */
+export interface PageRequest {
+  readonly size: number;
+  /** Whether the list is read from its end towards its start. The page is in the list's order all the same. */
+  readonly backward: boolean;
+  /** The cursor behind which reading begins, in the direction of reading; undefined for an end of the list. */
+  readonly from: string | undefined;
 }
 
 /**
- * Checks `first`.
+ * Checks `first`, or `last`.
  * @throws CodedError `BAD_USER_INPUT` when it is negative or over {@link PAGE}.max
  */
-export function pageSize(first: number | null | undefined, limits: { default: number; max: number } = PAGE): number {
+export function pageSize(
+  first: number | null | undefined,
+  limits: { default: number; max: number } = PAGE,
+  name: 'first' | 'last' = 'first',
+): number {
   const size = first ?? limits.default;
-  if (size < 0) throw badUserInput(`\`first\` must not be negative; got ${size}.`);
+  if (size < 0) throw badUserInput(`\`${name}\` must not be negative; got ${size}.`);
   if (size > limits.max)
-    throw badUserInput(`\`first\` is at most ${limits.max}; got ${size}.`, { hint: 'Page with `after`.' });
+    throw badUserInput(`\`${name}\` is at most ${limits.max}; got ${size}.`, {
+      hint: `Page with \`${name === 'last' ? 'before' : 'after'}\`.`,
+    });
   return size;
 }
 
 /**
- * Turns `size + 1` rows into a page of `size`: the extra row only says that more follow.
- * @param cursorOf the cursor of one row: see {@link encodeCursor}
+ * What `first` and `after`, or `last` and `before`, ask for; the list's start where nothing does.
+ * @throws CodedError `BAD_USER_INPUT` for a size that may not be, and for the two ways mixed
  */
-export function pageOf<Node, E extends Edge<Node>>(
-  rows: readonly Node[],
-  size: number,
-  edgeOf: (node: Node) => E,
+export function pageRequest(
+  { first, after, last, before }: PageArguments,
+  limits: { default: number; max: number } = PAGE,
+): PageRequest {
+  const backward = last !== null && last !== undefined;
+  if (backward && first !== null && first !== undefined) throw mixed('`first` and `last` cannot both be given.');
+  if (backward && after !== null && after !== undefined) throw mixed('`after` goes with `first`, not with `last`.');
+  if (!backward && before !== null && before !== undefined) throw mixed('`before` goes with `last`.');
+  const size = backward ? pageSize(last, limits, 'last') : pageSize(first, limits);
+  return { size, backward, from: (backward ? before : after) ?? undefined };
+}
+
+const mixed = (message: string) =>
+  badUserInput(message, { hint: 'Page forwards with `first` and `after`, or backwards with `last` and `before`.' });
+
+/**
+ * Turns `size + 1` rows, in the direction in which they were read, into a page of `size` in the list's order: the extra row only
+ * says that there are more. On the other side there are some where the page begins behind a cursor, which was once of one.
+ * @param edgeOf the edge of one row; its cursor: see {@link encodeCursor}
+ */
+export function pageOf<Row, Node, E extends Edge<Node>>(
+  rows: readonly Row[],
+  { size, backward, from }: PageRequest,
+  edgeOf: (row: Row) => E,
 ): Page<Node, E> {
-  return { edges: rows.slice(0, size).map(edgeOf), hasNextPage: rows.length > size };
+  const edges = rows.slice(0, size).map(edgeOf);
+  const further = rows.length > size;
+  const behind = from !== undefined;
+  return backward
+    ? { edges: edges.reverse(), hasNextPage: behind, hasPreviousPage: further }
+    : { edges, hasNextPage: further, hasPreviousPage: behind };
 }
 
 /** Fields of a connection that may stand beside edges that are read as they go: they do not need the end of the page. */
@@ -60,9 +104,8 @@ const INDEPENDENT: ReadonlySet<string> = new Set(['totalCount', '__typename']);
 
 /** How the rows of a list are read. */
 export interface RowReader<Node, E extends Edge<Node>> {
-  /** The most rows. */
-  readonly size: number;
-  /** Rows behind an edge (at the start where it is undefined), at most `limit`. */
+  readonly page: PageRequest;
+  /** Rows behind an edge (where the page begins where it is undefined) in the direction of reading, at most `limit`. */
   read(after: E | undefined, limit: number): Promise<readonly Node[]>;
   edgeOf(node: Node): E;
 }
@@ -75,16 +118,21 @@ export async function readPage<Node, E extends Edge<Node>>(
   reader: RowReader<Node, E>,
   info: GraphQLResolveInfo,
 ): Promise<Page<Node, E>> {
-  const { size, read, edgeOf } = reader;
-  const wanted = wantedStream(info, 'edges');
+  const { page, read, edgeOf } = reader;
+  // What is read backwards is known in its order only when all of it is there.
+  const wanted = page.backward ? undefined : wantedStream(info, 'edges');
   if (wanted !== undefined && [...wanted.beside].every((name) => INDEPENDENT.has(name)))
     // To whoever executes, which is the only one to look at them, an iterable is a list.
-    return { edges: edgesAsRead(reader, wanted.initialCount) as unknown as E[], hasNextPage: false };
-  return pageOf(size === 0 ? [] : await read(undefined, size + 1), size, edgeOf);
+    return {
+      edges: edgesAsRead(reader, wanted.initialCount) as unknown as E[],
+      hasNextPage: false,
+      hasPreviousPage: page.from !== undefined,
+    };
+  return pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf);
 }
 
 async function* edgesAsRead<Node, E extends Edge<Node>>(
-  { size, read, edgeOf }: RowReader<Node, E>,
+  { page: { size }, read, edgeOf }: RowReader<Node, E>,
   initialCount: number,
 ): AsyncGenerator<E> {
   let last: E | undefined;
@@ -146,11 +194,22 @@ export function connectionType<Node, E extends Edge<Node> = Edge<Node>, P extend
         description: `The ${options.items} of this page, in order.`,
         resolve: (page) => page.edges,
       }),
+      nodes: t.field({
+        type: [options.node as never],
+        nullable: { list: false, items: false },
+        description: `The ${options.items} of this page, in order: the \`node\` of each edge.`,
+        resolve: (page) => page.edges.map(({ node }) => node) as never,
+      }),
       pageInfo: t.field({
         type: shared.PageInfo,
         nullable: false,
-        description: 'Where this page ends.',
-        resolve: (page) => ({ hasNextPage: page.hasNextPage, endCursor: page.edges.at(-1)?.cursor }),
+        description: 'Where this page begins and ends.',
+        resolve: ({ edges, hasNextPage, hasPreviousPage }) => ({
+          hasNextPage,
+          hasPreviousPage,
+          startCursor: edges[0]?.cursor,
+          endCursor: edges.at(-1)?.cursor,
+        }),
       }),
       ...(options.totalCount
         ? {
@@ -165,13 +224,25 @@ export function connectionType<Node, E extends Edge<Node> = Edge<Node>, P extend
   }) as never;
 }
 
-/** The arguments `first` and `after` of a connection field. */
-export function pageArguments(
+/** The arguments `first` and `after` of a connection field: all that a list takes whose store reads it one way only. */
+export function forwardArguments(
   t: Pick<PothosSchemaTypes.InputFieldBuilder<any, 'Arg'>, 'int' | 'string'>, // eslint-disable-line @typescript-eslint/no-explicit-any -- any subgraph's builder
   limits: { default: number; max: number } = PAGE,
 ) {
   return {
     first: t.int({ description: `How many items to return: 0 to ${limits.max}; ${limits.default} when absent.` }),
     after: t.string({ description: 'The cursor behind which to continue; from the start when absent.' }),
+  };
+}
+
+/** {@link forwardArguments}, and `last` and `before`. */
+export function pageArguments(
+  t: Pick<PothosSchemaTypes.InputFieldBuilder<any, 'Arg'>, 'int' | 'string'>, // eslint-disable-line @typescript-eslint/no-explicit-any -- any subgraph's builder
+  limits: { default: number; max: number } = PAGE,
+) {
+  return {
+    ...forwardArguments(t, limits),
+    last: t.int({ description: `How many items to return from the end, instead of \`first\`: 0 to ${limits.max}.` }),
+    before: t.string({ description: 'The cursor before which `last` ends; at the end of the list when absent.' }),
   };
 }

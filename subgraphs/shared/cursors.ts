@@ -26,7 +26,9 @@ export function decodeCursor(list: string, cursor: string, length: number): Curs
   if (!Array.isArray(decoded) || decoded.length !== length + 1) throw malformed();
   const [of, ...values] = decoded as unknown[];
   if (of !== list) {
-    throw badUserInput('`after` is a cursor of another list or order.', { hint: 'Start again without `after`.' });
+    throw badUserInput('`after` or `before` is a cursor of another list or order.', {
+      hint: 'Start again without it.',
+    });
   }
   for (const value of values) {
     if (value !== null && !['string', 'number', 'boolean'].includes(typeof value)) throw malformed();
@@ -36,7 +38,7 @@ export function decodeCursor(list: string, cursor: string, length: number): Curs
 }
 
 const malformed = (cause?: unknown) =>
-  badUserInput('`after` is not a cursor of this API.', {
+  badUserInput('`after` or `before` is not a cursor of this API.', {
     cause,
-    hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.',
+    hint: 'Use the `endCursor`, `startCursor` or `cursor` of an earlier answer as it is.',
   });

@@ -7,7 +7,9 @@ import { checkJson } from './json.ts';
 
 export interface PageInfoShape {
   hasNextPage: boolean;
+  hasPreviousPage: boolean;
   /** Made when it is asked for; undefined for an empty page. */
+  startCursor: (() => string) | undefined;
   endCursor: (() => string) | undefined;
 }
 
@@ -91,12 +93,21 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
     get PageInfo() {
       return once('PageInfo', () =>
         builder.objectRef<PageInfoShape>('PageInfo').implement({
-          description: 'Where a page ends, and whether another follows.',
+          description: 'Where a page begins and ends, and whether there are others before and behind it.',
           shareable: true,
           fields: (t) => ({
             hasNextPage: t.exposeBoolean('hasNextPage', {
               nullable: false,
               description: 'Whether more items follow this page.',
+            }),
+            hasPreviousPage: t.exposeBoolean('hasPreviousPage', {
+              nullable: false,
+              description:
+                'Whether items come before this page. Of a page behind a cursor it is taken that what the cursor was of is still there; `hasNextPage` of one before a cursor likewise.',
+            }),
+            startCursor: t.string({
+              description: 'Pass it as `before`, with `last`, to get the page before; null for an empty page.',
+              resolve: ({ startCursor }) => startCursor?.() ?? null,
             }),
             endCursor: t.string({
               description: 'Pass it as `after` to get the next page; null for an empty page.',

@@ -184,6 +184,23 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           after = [last.name, last.id];
         }
         expect(seen).toEqual(['B', 'Z', '_', 'a', 'a', 'a b', 'ab', '~', 'é', '\uFF21', '\u{1F600}']);
+
+        for (const filter of [{}, { kind: { eq: 'node' } }]) {
+          const forward = await driver.findEntities(context, filter, whole);
+          const back: Entity[] = [];
+          for (let before: readonly [string, string] | null = null; ;) {
+            const rows: Entity[] = await driver.findEntities(context, filter, {
+              limit: 3,
+              after: before,
+              backward: true,
+            });
+            back.push(...rows);
+            const last = rows.at(-1);
+            if (!last) break;
+            before = [last.name, last.id];
+          }
+          expect(back).toEqual(forward.toReversed());
+        }
       });
     });
 
@@ -233,12 +250,12 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           link('x', 'B', 'y'),
         ]);
         const hub = idOf(context, 'hub');
-        const pages = async (selection: RelationSelection, limit: number): Promise<string[]> => {
+        const pages = async (selection: RelationSelection, limit: number, backward = false): Promise<string[]> => {
           const all: RelationOfEntity[] = [];
           let after: RelationKey | null = null;
           for (;;) {
             const rows: RelationOfEntity[] =
-              (await driver.relationsOf(context, [hub], selection, { limit, after })).get(hub) ?? [];
+              (await driver.relationsOf(context, [hub], selection, { limit, after, backward })).get(hub) ?? [];
             all.push(...rows);
             const last = rows.at(-1);
             if (!last)
@@ -248,7 +265,10 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           }
         };
         const both = ['OUT A hub', 'IN A x', 'OUT A x', 'OUT B y', 'IN C z'];
-        for (const limit of [1, 2, 3, 10]) expect(await pages(EVERYTHING, limit)).toEqual(both);
+        for (const limit of [1, 2, 3, 10]) {
+          expect(await pages(EVERYTHING, limit)).toEqual(both);
+          expect(await pages(EVERYTHING, limit, true)).toEqual(both.toReversed());
+        }
         expect(await pages({ direction: 'OUT', types: null }, 1)).toEqual(['OUT A hub', 'OUT A x', 'OUT B y']);
         expect(await pages({ direction: 'IN', types: null }, 1)).toEqual(['IN A hub', 'IN A x', 'IN C z']);
         expect(await pages({ direction: 'BOTH', types: ['B', 'C'] }, 1)).toEqual(['OUT B y', 'IN C z']);
@@ -455,6 +475,11 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           after: [last?.position ?? 0, last?.entity.id ?? ''],
         });
         expect(rest.get(one)?.map(({ entity }) => entity.name)).toEqual(['a']);
+        const end = { ...whole, backward: true };
+        const namesOf = async (slice: Parameters<GraphDriver['documentEntities']>[3]) =>
+          (await driver.documentEntities(context, [one], null, slice)).get(one)?.map(({ entity }) => entity.name);
+        expect(await namesOf(end)).toEqual(['a', 'MIT', 'z']);
+        expect(await namesOf({ ...end, after: [last?.position ?? 0, last?.entity.id ?? ''] })).toEqual(['z']);
         const licences = await driver.documentEntities(context, [one], ['licence'], whole);
         expect(licences.get(one)?.map(({ entity }) => entity.name)).toEqual(['MIT']);
         expect((await driver.documentEntities(context, [one], [], whole)).get(one)).toBeUndefined();
@@ -466,6 +491,10 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(documents.get(z)).toEqual([one]);
         expect((await driver.entityDocuments(context, [a], { limit: 1, after: [both[0] ?? ''] })).get(a)).toEqual([
           both[1],
+        ]);
+        expect((await driver.entityDocuments(context, [a], end)).get(a)).toEqual(both.toReversed());
+        expect((await driver.entityDocuments(context, [a], { ...end, after: [both[1] ?? ''] })).get(a)).toEqual([
+          both[0],
         ]);
       });
 

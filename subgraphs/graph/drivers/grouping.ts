@@ -27,3 +27,9 @@ export function contentsOf(
   }
   return contents;
 }
+
+/** How a list is read in one direction: what is past a key, and the order, in SQL as in Cypher. */
+export const reading = (backward: boolean) =>
+  backward
+    ? { past: '<', way: 'DESC', isPast: (a: string, b: string) => a < b }
+    : { past: '>', way: 'ASC', isPast: (a: string, b: string) => a > b };

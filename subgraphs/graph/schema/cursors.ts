@@ -34,7 +34,7 @@ const whole = (value: unknown): number =>
   Number.isInteger(value) && Math.abs(value as number) < 2 ** 31 ? (value as number) : malformed();
 
 function malformed(): never {
-  throw badUserInput('`after` is not a cursor of this API.', {
-    hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.',
+  throw badUserInput('`after` or `before` is not a cursor of this API.', {
+    hint: 'Use the `endCursor`, `startCursor` or `cursor` of an earlier answer as it is.',
   });
 }

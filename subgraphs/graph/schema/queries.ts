@@ -1,6 +1,7 @@
 /** The root fields that read: entity, entities, shortestPath. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
+import { connectionType, pageArguments, pageOf, pageRequest } from '#subgraphs/shared/connections.ts';
+import type { PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
@@ -86,11 +87,15 @@ export function addQueries(
         ...pageArguments(t.arg as never),
       },
       resolve: async (_, args, context) => {
-        const size = pageSize(args.first);
+        const request = pageRequest(args as PageArguments);
         const where = checkFilter(args.where);
-        const after = args.after == null ? null : entityCursor('entities', args.after);
-        const rows = await deps.driver.findEntities(context, where, { limit: size + 1, after });
-        const page = pageOf(rows, size, (node) => ({
+        const after = request.from === undefined ? null : entityCursor('entities', request.from);
+        const rows = await deps.driver.findEntities(context, where, {
+          limit: request.size + 1,
+          after,
+          backward: request.backward,
+        });
+        const page = pageOf(rows, request, (node) => ({
           cursor: () => encodeCursor('entities', [node.name, node.id]),
           node,
         }));

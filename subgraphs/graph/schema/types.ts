@@ -1,8 +1,8 @@
 /** Entity and its connections, and what the graph adds to Document. */
 import type { EnumRef, ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
-import type { Edge, Page } from '#subgraphs/shared/connections.ts';
+import { connectionType, pageArguments, pageOf, pageRequest } from '#subgraphs/shared/connections.ts';
+import type { Edge, Page, PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
@@ -163,18 +163,20 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           ...pageArguments(t.arg as never),
         },
         resolve: async ({ id }, args, context) => {
-          const size = pageSize(args.first);
+          const page = pageRequest(args as PageArguments);
+          const limit = page.size + 1;
+          const { backward } = page;
           const selection = { direction: args.direction ?? 'BOTH', types: checkRelationTypes(args.types) } as const;
           const list = `relations:${selection.direction}`;
-          const after = args.after == null ? null : relationCursor(list, args.after);
+          const after = page.from === undefined ? null : relationCursor(list, page.from);
           const rows = await loaders(context)
-            .relations({ ...selection, limit: size + 1, after })
+            .relations({ ...selection, limit, after, backward })
             .load(id);
-          return pageOf<RelationOfEntity, never>(rows, size, ((of: RelationOfEntity) => ({
+          return pageOf(rows, page, (of): RelationEdge => ({
             cursor: () => encodeCursor(list, relationKey(of)),
             node: of.node,
             of,
-          })) as never) as never;
+          }));
         },
       }),
       neighbors: t.field({
@@ -197,21 +199,22 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           ...pageArguments(t.arg as never),
         },
         resolve: async ({ id }, args, context) => {
-          const size = pageSize(args.first);
+          const page = pageRequest(args as PageArguments);
+          const limit = page.size + 1;
+          const { backward } = page;
           const selection = { direction: args.direction ?? 'OUT', types: checkRelationTypes(args.types) } as const;
           const depth = checkRange('depth', args.depth, { min: 1, max: GRAPH.depth, default: 1 });
           const list = `neighbors:${selection.direction}`;
-          const after = args.after == null ? null : neighborCursor(list, args.after);
+          const after = page.from === undefined ? null : neighborCursor(list, page.from);
           const found: NeighborSlice = await loaders(context)
-            .neighbors({ ...selection, depth, limit: size + 1, after })
+            .neighbors({ ...selection, depth, limit, after, backward })
             .load(id);
           return {
-            edges: found.neighbors.slice(0, size).map((neighbor) => ({
+            ...pageOf(found.neighbors, page, (neighbor): NeighborEdge => ({
               cursor: () => encodeCursor(list, [neighbor.depth, neighbor.name, neighbor.id]),
               node: neighbor.entity,
               depth: neighbor.depth,
             })),
-            hasNextPage: found.neighbors.length > size,
             truncated: found.truncated,
           };
         },
@@ -221,14 +224,14 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
         description: 'The documents that name it, ordered by their ids.',
         args: pageArguments(t.arg as never),
         resolve: async ({ id }, args, context) => {
-          const size = pageSize(args.first);
-          const after = args.after == null ? null : documentCursor(ENTITY_DOCUMENTS, args.after);
-          const rows = await loaders(context)
-            .entityDocuments({ limit: size + 1, after })
-            .load(id);
+          const page = pageRequest(args as PageArguments);
+          const limit = page.size + 1;
+          const { backward } = page;
+          const after = page.from === undefined ? null : documentCursor(ENTITY_DOCUMENTS, page.from);
+          const rows = await loaders(context).entityDocuments({ limit, after, backward }).load(id);
           return pageOf(
             rows.map((documentId) => ({ id: documentId })),
-            size,
+            page,
             (node) => ({ cursor: () => encodeCursor(ENTITY_DOCUMENTS, [node.id]), node }),
           );
         },
@@ -249,20 +252,17 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           ...pageArguments(t.arg as never),
         },
         resolve: async ({ id }, args, context) => {
-          const size = pageSize(args.first);
+          const page = pageRequest(args as PageArguments);
+          const limit = page.size + 1;
+          const { backward } = page;
           const kinds = checkKinds(args.kinds);
-          const after = args.after == null ? null : mentionCursor(DOCUMENT_ENTITIES, args.after);
-          if (!isIdOf('Document', id)) return { edges: [], hasNextPage: false };
-          const rows = await loaders(context)
-            .documentEntities({ kinds, limit: size + 1, after })
-            .load(id);
-          return {
-            edges: rows.slice(0, size).map((row) => ({
-              cursor: () => encodeCursor(DOCUMENT_ENTITIES, [row.position, row.entity.id]),
-              node: row.entity,
-            })),
-            hasNextPage: rows.length > size,
-          };
+          const after = page.from === undefined ? null : mentionCursor(DOCUMENT_ENTITIES, page.from);
+          if (!isIdOf('Document', id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
+          const rows = await loaders(context).documentEntities({ kinds, limit, after, backward }).load(id);
+          return pageOf(rows, page, (row) => ({
+            cursor: () => encodeCursor(DOCUMENT_ENTITIES, [row.position, row.entity.id]),
+            node: row.entity,
+          }));
         },
       }),
     }),

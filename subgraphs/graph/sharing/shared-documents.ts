@@ -10,7 +10,7 @@ import type { Entity, GraphDriver } from '../driver.ts';
 
 export type DocumentEntities = GraphDriver['documentEntities'];
 
-/** Behind every id of an entity. */
+/** Behind every id of an entity; before every one is the empty text. */
 const LAST = '~';
 
 /** @param shares what tells which documents were shared; undefined where nothing can be */
@@ -22,7 +22,10 @@ export function documentEntitiesWithShared(driver: GraphDriver, shares: ShareLoo
       receivedBy(context, shares),
     ]);
     // A cursor names the entity as the caller's; places in a document are told apart by their number.
-    const theirs = { ...slice, after: slice.after === null ? null : ([slice.after[0], LAST] as const) };
+    const theirs = {
+      ...slice,
+      after: slice.after === null ? null : ([slice.after[0], slice.backward ? '' : LAST] as const),
+    };
     const named = await Promise.all(
       received.map(async ({ context: owner, documentIds }) => {
         const asked = documents.filter((id) => documentIds.has(id));

@@ -1,7 +1,7 @@
 /** The object subgraph's part of the API: the bytes behind documents and artifacts, and uploads. */
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
+import { connectionType, forwardArguments } from '#subgraphs/shared/connections.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import { OBJECT } from '../bounds.ts';
 import type { PutRequest } from '../input.ts';
@@ -91,7 +91,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
         prefix: t.arg.string({
           description: 'Only keys that start with this, such as `documents/`; all keys when absent.',
         }),
-        ...pageArguments(t.arg),
+        ...forwardArguments(t.arg),
       },
       resolve: (_root, args, context) => resolvers.objects(context, args),
     }),

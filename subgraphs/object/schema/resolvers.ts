@@ -1,7 +1,7 @@
 /** What the schema's fields do, apart from GraphQL: checks what callers send, and asks loaders, driver and signer. */
 import { createHash } from 'node:crypto';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
-import { pageOf, pageSize, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
+import { pageOf, pageRequest, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
@@ -71,12 +71,12 @@ export function createResolvers(deps: ObjectDeps) {
       args: PageArguments & { prefix?: string | null },
     ): Promise<Page<StoredObject, Edge<StoredObject>>> {
       const prefix = checkPrefix(args.prefix ?? '');
-      const size = pageSize(args.first);
-      const after = args.after == null ? null : decodeCursor('objects', args.after, 1)[0];
+      const page = pageRequest(args);
+      const after = page.from === undefined ? null : decodeCursor('objects', page.from, 1)[0];
       if (after !== null && typeof after !== 'string') throw badUserInput('`after` is not a cursor of this API.');
-      const found = await deps.driver.list(scopeOf(context), { prefix, after, limit: size + 1 });
+      const found = await deps.driver.list(scopeOf(context), { prefix, after, limit: page.size + 1 });
       const objects = found.map((known): StoredObject => ({ key: known.key, known }));
-      return pageOf(objects, size, (node) => ({ node, cursor: () => encodeCursor('objects', [node.key]) }));
+      return pageOf(objects, page, (node) => ({ node, cursor: () => encodeCursor('objects', [node.key]) }));
     },
 
     /** A URL for the bytes; null where there are none. */

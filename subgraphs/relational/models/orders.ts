@@ -54,6 +54,12 @@ export function parseOrder(model: Model, orderBy: readonly Order[] | null | unde
   ];
 }
 
+/** The same level the other way; nulls, the largest values, change sides with it. */
+export const reversed = ({ field, direction }: Order): Order => ({
+  field,
+  direction: direction === 'ASC' ? 'DESC' : 'ASC',
+});
+
 const listName = (model: Model, order: readonly Order[]): string =>
   `${model.table}:${order.map(({ field, direction }) => `${field} ${direction}`).join()}`;
 
@@ -75,7 +81,7 @@ export function parseCursor(model: Model, order: readonly Order[], cursor: strin
   values.forEach((value, index) => {
     const column = columnOf(model, order[index]?.field ?? 'id');
     if (!fits(column.type, value) && !(value === null && column.nullable))
-      throw badUserInput('`after` is not a cursor of this list.');
+      throw badUserInput('`after` or `before` is not a cursor of this list.');
   });
   return values;
 }

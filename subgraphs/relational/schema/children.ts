@@ -1,5 +1,5 @@
 /** Lists of what belongs to one row, in the order of one whole number: a document's chunks, an agent's versions. */
-import { pageOf, pageSize, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
+import { pageOf, pageRequest, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { ChildRequest } from '../driver.ts';
@@ -8,25 +8,26 @@ import type { ChildRequest } from '../driver.ts';
  * A page of such a list.
  * @param list the list's name, which its cursors carry
  * @param placeOf the number that orders it
- * @param load the rows behind `after`, at most `limit`; not asked for an empty page
+ * @param load the rows that a request is for; not asked for an empty page
  * @throws CodedError `BAD_USER_INPUT` for a cursor of another list, or a size that may not be
  */
 export async function pageOfChildren<Row>(
   list: string,
-  { first, after }: PageArguments,
+  args: PageArguments,
   placeOf: (row: Row) => number,
   load: (request: ChildRequest) => Promise<Row[]>,
 ): Promise<Page<Row, Edge<Row>>> {
-  const size = pageSize(first);
-  const behind = after == null ? undefined : placeIn(list, after);
-  const rows = size === 0 ? [] : await load({ after: behind, limit: size + 1 });
-  return pageOf(rows, size, (node) => ({ cursor: () => encodeCursor(list, [placeOf(node)]), node }));
+  const page = pageRequest(args);
+  const { size, backward, from } = page;
+  const after = from === undefined ? undefined : placeIn(list, from);
+  const rows = size === 0 ? [] : await load({ after, backward, limit: size + 1 });
+  return pageOf(rows, page, (node) => ({ cursor: () => encodeCursor(list, [placeOf(node)]), node }));
 }
 
 function placeIn(list: string, cursor: string): number {
   const [value] = decodeCursor(list, cursor, 1);
   if (typeof value !== 'number' || !Number.isInteger(value) || Math.abs(value) > 0x7fffffff) {
-    throw badUserInput('`after` is not a cursor of this list.');
+    throw badUserInput('`after` or `before` is not a cursor of this list.');
   }
   return value;
 }

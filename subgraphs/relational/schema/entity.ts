@@ -5,7 +5,7 @@ import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-t
 import {
   connectionType,
   pageArguments,
-  pageSize,
+  pageRequest,
   readPage,
   type Edge,
   type PageArguments,
@@ -19,7 +19,7 @@ import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts
 import type { Peppers } from '../keys/secret.ts';
 import type { Loaders } from '../loaders.ts';
 import { columnOf, MODELS, type ColumnType, type Model } from '../models/columns.ts';
-import { orderInput, parseCursor, parseOrder, rowCursor } from '../models/orders.ts';
+import { orderInput, parseCursor, parseOrder, reversed, rowCursor } from '../models/orders.ts';
 import type { Order } from '../models/conditions.ts';
 
 /** What documents are cut with. */
@@ -177,20 +177,21 @@ export function rootList<M extends ModelName>(
       },
       resolve: async (_, args, context, info) => {
         const given = args as PageArguments & { where?: FilterInput | null; orderBy?: Order[] | null };
-        const size = pageSize(given.first);
+        const page = pageRequest(given);
         const condition = parseFilter(model, given.where);
         const order = parseOrder(model, given.orderBy);
-        const after = given.after == null ? undefined : parseCursor(model, order, given.after);
+        const after = page.from === undefined ? undefined : parseCursor(model, order, page.from);
+        const reading = page.backward ? order.map(reversed) : order;
         const read = async (last: Edge<Rows[M]> | undefined, limit: number): Promise<Rows[M][]> => {
           const behind = last === undefined ? after : parseCursor(model, order, last.cursor());
-          const rows = await driver().list(context, name, { where: condition, order, after: behind, limit });
+          const rows = await driver().list(context, name, { where: condition, order: reading, after: behind, limit });
           // What refers back to these rows need not load them again.
           for (const row of rows) loaders(context).byId[name].prime(row.id, row);
           return rows;
         };
         const edgeOf = (node: Rows[M]): Edge<Rows[M]> => ({ cursor: () => rowCursor(model, order, node), node });
         return {
-          ...(await readPage({ size, read, edgeOf }, info)),
+          ...(await readPage({ page, read, edgeOf }, info)),
           totalCount: () => driver().count(context, name, condition),
         };
       },

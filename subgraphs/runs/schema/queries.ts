@@ -1,7 +1,14 @@
 /** `Query.run` and `Query.runs`. */
 import type { EnumRef, ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import { connectionType, pageArguments, pageSize, readPage, type Edge } from '#subgraphs/shared/connections.ts';
+import {
+  connectionType,
+  pageArguments,
+  pageRequest,
+  readPage,
+  type Edge,
+  type PageArguments,
+} from '#subgraphs/shared/connections.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RUN_STATUSES, type RunFilter, type RunStatus as RunStatusValue } from '../driver.ts';
@@ -79,22 +86,25 @@ export function addQueries(
         }),
         ...pageArguments(t.arg as never),
       },
-      resolve: async (_root, { where, orderBy, first, after }, context, info) => {
-        const size = pageSize(first);
+      resolve: async (_root, { where, orderBy, ...args }, context, info) => {
+        const page = pageRequest(args as PageArguments);
         checkFilter(where);
         if (orderBy && orderBy.length > 1) throw badUserInput('Runs are sorted by one criterion.');
         const direction = orderBy?.[0] ? (orderBy[0].direction ?? 'ASC') : 'DESC';
         const list = `runs:CREATED_AT:${direction}`;
+        const reading = page.backward === (direction === 'ASC') ? 'DESC' : 'ASC';
         const read = async (last: Edge<RunReference> | undefined, limit: number): Promise<RunReference[]> => {
-          const behind = decodeAfter(list, last?.cursor() ?? (after as string | null | undefined));
-          return (await deps.driver.runs(context, { where, direction, after: behind, limit })).map(referenceTo);
+          const behind = decodeAfter(list, last?.cursor() ?? page.from);
+          return (await deps.driver.runs(context, { where, direction: reading, after: behind, limit })).map(
+            referenceTo,
+          );
         };
         const edgeOf = (node: RunReference): Edge<RunReference> => ({
           cursor: () => encodeCursor(list, [node.run!.createdAt.toISOString(), node.id]),
           node,
         });
         return {
-          ...(await readPage({ size, read, edgeOf }, info)),
+          ...(await readPage({ page, read, edgeOf }, info)),
           totalCount: () => deps.driver.countRuns(context, where),
         };
       },
@@ -106,8 +116,8 @@ function decodeAfter(list: string, after: string | null | undefined): readonly [
   if (after === null || after === undefined) return null;
   const [createdAt, id] = decodeCursor(list, after, 2);
   if (typeof createdAt !== 'string' || typeof id !== 'string' || Number.isNaN(Date.parse(createdAt))) {
-    throw badUserInput('`after` is not a cursor of this list.', {
-      hint: 'Use the `endCursor` or `cursor` of an earlier answer as it is.',
+    throw badUserInput('`after` or `before` is not a cursor of this list.', {
+      hint: 'Use the `endCursor`, `startCursor` or `cursor` of an earlier answer as it is.',
     });
   }
   return [createdAt, id];

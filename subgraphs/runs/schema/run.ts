@@ -2,14 +2,20 @@
 import type { EnumRef, ImplementableObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
-import { connectionType, pageArguments, pageOf, pageSize } from '#subgraphs/shared/connections.ts';
+import {
+  connectionType,
+  pageArguments,
+  pageOf,
+  pageRequest,
+  type PageArguments,
+} from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { RUN_STATUSES, type Run, type RunEvent, type RunStatus } from '../driver.ts';
 import { parseCursor } from '../input.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
 import type { EventTypes } from './events.ts';
 import type { Loaders } from '../loaders.ts';
-import { checkCursor } from '../streams/stream-hub.ts';
+import { checkCursor, checkCursorBefore } from '../streams/stream-hub.ts';
 
 const STATUS_DESCRIPTIONS: Record<RunStatus, string> = {
   QUEUED: 'Started, and its log is empty; a worker may have claimed it.',
@@ -171,33 +177,36 @@ export function addRunType(
       events: t.field({
         type: RunEventConnection,
         description:
-          'The run’s log from a cursor on. CURSOR_EXPIRED where retention has archived it (see `archive`). A cursor is an event’s sequence in decimal, the same as for `runEvents`.',
+          'The run’s log from a cursor on, or its end (`last`). CURSOR_EXPIRED where retention has archived it (see `archive`). A cursor is an event’s sequence in decimal, the same as for `runEvents`.',
         args: {
           ...pageArguments(t.arg as never),
           types: t.arg({ type: [events.RunEventType], description: 'Only events of these types; all when absent.' }),
         },
-        resolve: async (reference, { first, after, types }, context) => {
-          const size = pageSize(first);
-          const position = parseCursor(after as string | null | undefined);
+        resolve: async (reference, { types, ...args }, context) => {
+          const page = pageRequest(args as PageArguments);
+          const position = page.from ? parseCursor(page.from, page.backward ? 'before' : 'after') : undefined;
           const run = await rowOf(reference, context);
           if (!run) return null;
-          checkCursor(
-            {
-              runId: run.id,
-              lastSequence: run.lastSequence,
-              firstAvailable: run.firstAvailable,
-              finished: run.finishedAt !== null,
-              archiveKey: run.archiveKey,
-            },
-            position,
-          );
+          const { backward, size } = page;
+          const after = position ?? (backward ? run.lastSequence + 1 : 0);
+          const head = {
+            runId: run.id,
+            lastSequence: run.lastSequence,
+            firstAvailable: run.firstAvailable,
+            finished: run.finishedAt !== null,
+            archiveKey: run.archiveKey,
+          };
+          if (backward) checkCursorBefore(head, after);
+          else checkCursor(head, after);
+          const limit = size + 1;
           const rows = await loaders(context).events.load({
             runId: run.id,
-            after: position,
-            limit: size + 1,
+            after,
+            backward,
+            limit,
             types: types ?? null,
           });
-          return pageOf(rows, size, (event) => ({ cursor: () => String(event.sequence), node: event }));
+          return pageOf(rows, page, (event) => ({ cursor: () => String(event.sequence), node: event }));
         },
       }),
     }),

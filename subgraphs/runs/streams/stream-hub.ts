@@ -179,3 +179,17 @@ export function checkCursor(head: LogHead, after: number): void {
   }
   if (after + 1 < head.firstAvailable) throw cursorExpired(head);
 }
+
+/**
+ * Of a list that ends before `before`, one behind the log’s end for the whole.
+ * @throws CodedError as {@link checkCursor} does; `CURSOR_EXPIRED` where everything before it is gone
+ */
+export function checkCursorBefore(head: LogHead, before: number): void {
+  if (before > head.lastSequence + 1) {
+    throw badUserInput(`\`before\` (${before}) is past the last event of the run (${head.lastSequence}).`, {
+      hint: 'Use the `sequence` of an event seen.',
+      extensions: { lastSequence: head.lastSequence },
+    });
+  }
+  if (head.firstAvailable > 1 && before <= head.firstAvailable) throw cursorExpired(head);
+}

@@ -5,18 +5,18 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import {
   connectionType,
   pageArguments,
-  pageSize,
+  pageOf,
+  pageRequest,
   type Edge,
   type Page,
   type PageArguments,
 } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
-import { VECTOR } from '../bounds.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import { partsIn } from '../indexing/content-hash.ts';
 import { checkId } from '../input.ts';
-import { cut, readCursor, writeCursor } from '../search/search.ts';
+import { cut, rankedFor, readCursor, writeCursor } from '../search/search.ts';
 
 /** An entity as this subgraph knows it. */
 export interface Stub {
@@ -87,7 +87,9 @@ export function addSimilar(
           'The chunks of all documents whose vectors are nearest to this one’s, itself left out; at most 1,000 in all pages. Null while this chunk has no vector (see `Document.indexing`).',
         args: pageArguments(t.arg as never),
         resolve: async (chunk, args, context) => {
-          const ranking = await loaders(context).similarChunks(limitOf(args)).load(chunk.id);
+          const ranking = await loaders(context)
+            .similarChunks(rankedFor(pageRequest(args)))
+            .load(chunk.id);
           return ranking && similarPage(`similarChunks:${chunk.id}`, args, ranking, (item) => item.chunkId);
         },
       }),
@@ -103,7 +105,9 @@ export function addSimilar(
           'The documents nearest to this one, itself left out; at most 1,000 in all pages. A document’s vector is the normalised mean of its chunks’ vectors. Null while no chunk of this document has a vector (see `indexing`).',
         args: pageArguments(t.arg as never),
         resolve: async (document, args, context) => {
-          const ranking = await loaders(context).similarDocuments(limitOf(args)).load(document.id);
+          const ranking = await loaders(context)
+            .similarDocuments(rankedFor(pageRequest(args)))
+            .load(document.id);
           return ranking && similarPage(`similarDocuments:${document.id}`, args, ranking, (item) => item.documentId);
         },
       }),
@@ -119,25 +123,17 @@ export function addSimilar(
   return { Chunk, Document };
 }
 
-/**
- * First pages read no more than themselves, one row over to know whether there is more; later ones the whole window.
- */
-const limitOf = ({ first, after }: PageArguments): number =>
-  after === null || after === undefined
-    ? Math.min(pageSize(first) + 1, VECTOR.window)
-    : (pageSize(first), VECTOR.window);
-
 function similarPage<Item extends { score: number }>(
   list: string,
   args: PageArguments,
   ranking: { items: readonly Item[]; approximate: boolean },
   idOf: (item: Item) => string,
 ): SimilarPage {
-  const { items, hasNextPage } = cut(ranking.items, pageSize(args.first), readCursor(list, args.after), idOf);
+  const page = pageRequest(args);
+  const items = cut(ranking.items, page, readCursor(list, page.from), idOf);
   return {
-    hasNextPage,
     approximate: ranking.approximate,
-    edges: items.map((item) => ({
+    ...pageOf(items, page, (item): ScoredEdge => ({
       score: item.score,
       node: { id: idOf(item) },
       cursor: () => writeCursor(list, item.score, idOf(item)),

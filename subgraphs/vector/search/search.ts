@@ -5,7 +5,14 @@
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { createHash } from 'node:crypto';
 
-import { pageSize, type Edge, type Page, type PageArguments } from '#subgraphs/shared/connections.ts';
+import {
+  pageOf,
+  pageRequest,
+  type Edge,
+  type Page,
+  type PageArguments,
+  type PageRequest,
+} from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
@@ -24,8 +31,8 @@ export interface SearchRequest {
   readonly text: string;
   readonly mode: SearchMode;
   readonly filter: ChunkFilter;
-  readonly size: number;
-  readonly after: CursorPosition | undefined;
+  readonly page: PageRequest;
+  readonly from: CursorPosition | undefined;
   /** What its cursors belong to. */
   readonly list: string;
 }
@@ -59,7 +66,8 @@ export function checkSearch(args: SearchArguments): SearchRequest {
     .update(writeJson([text, mode, filter]))
     .digest('base64url')
     .slice(0, 16)}`;
-  return { text, mode, filter, size: pageSize(args.first), after: readCursor(list, args.after), list };
+  const page = pageRequest(args);
+  return { text, mode, filter, page, from: readCursor(list, page.from), list };
 }
 
 /** Answers several searches: one call of the embedder, one of the driver. */
@@ -76,8 +84,7 @@ export async function searchAll(
   );
   const plans = requests.map((request): StoreQuery[] => {
     const { text, mode, filter } = request;
-    // A first page needs no more than itself; a later one is cut from behind its cursor, wherever that item is by now.
-    const limit = request.after === undefined ? Math.min(request.size + 1, VECTOR.window) : VECTOR.window;
+    const limit = rankedFor(request.page);
     if (mode === 'KEYWORD') return [{ kind: 'KEYWORD', text, filter, limit }];
     const { vector, model } = embedded.get(text)!;
     if (mode === 'VECTOR') return [{ kind: 'VECTOR', vector, model, filter, limit }];
@@ -109,13 +116,12 @@ async function embedTexts(
 }
 
 function pageOfSearch(request: SearchRequest, ranking: Ranking<RankedChunk>): SearchPage {
-  const { items, hasNextPage } = cut(ranking.items, request.size, request.after, (item) => item.chunkId);
+  const items = cut(ranking.items, request.page, request.from, (item) => item.chunkId);
   return {
     mode: request.mode,
     approximate: ranking.approximate,
     candidates: VECTOR.window,
-    hasNextPage,
-    edges: items.map((item) => ({
+    ...pageOf(items, request.page, (item): SearchEdge => ({
       score: item.score,
       node: { id: item.chunkId },
       cursor: () => writeCursor(request.list, item.score, item.chunkId),
@@ -132,26 +138,25 @@ export function readCursor(list: string, cursor: string | null | undefined): Cur
   return { score: Number(score), id: String(id) };
 }
 
+/** How much must be ranked for a page. A first one needs no more than itself; others are cut from behind a cursor, or the end. */
+export const rankedFor = ({ size, backward, from }: PageRequest): number =>
+  from === undefined && !backward ? Math.min(size + 1, VECTOR.window) : VECTOR.window;
+
 /**
- * Cuts a page out of a ranking. It goes on behind the cursor's item, wherever that is by now, so that neither writes
- * above it nor an embedder whose vectors differ in the last digit make an item appear twice; an item that is gone
- * leaves its score as the place.
+ * Cuts a page out of a ranking, in the direction of reading and with one item more where there is one. It goes on behind the
+ * cursor's item, wherever that is by now, so that neither writes above it nor an embedder whose vectors differ in the last
+ * digit make an item appear twice; an item that is gone leaves its score as the place.
  */
 export function cut<Item extends { score: number }>(
   ranking: readonly Item[],
-  size: number,
-  after: CursorPosition | undefined,
+  { size, backward }: PageRequest,
+  from: CursorPosition | undefined,
   idOf: (item: Item) => string,
-): { items: readonly Item[]; hasNextPage: boolean } {
-  let start = 0;
-  if (after !== undefined) {
-    start = ranking.findIndex((item) => idOf(item) === after.id) + 1;
-    if (start === 0) {
-      start = ranking.findIndex(
-        (item) => item.score < after.score || (item.score === after.score && idOf(item) > after.id),
-      );
-      if (start === -1) start = ranking.length;
-    }
-  }
-  return { items: ranking.slice(start, start + size), hasNextPage: start + size < ranking.length };
+): readonly Item[] {
+  const items = backward ? ranking.toReversed() : ranking;
+  if (from === undefined) return items.slice(0, size + 1);
+  const lower = (item: Item): boolean => item.score < from.score || (item.score === from.score && idOf(item) > from.id);
+  const here = items.findIndex((item) => idOf(item) === from.id);
+  const next = here === -1 ? items.findIndex((item) => lower(item) !== backward) : here + 1;
+  return next === -1 ? [] : items.slice(next, next + size + 1);
 }

@@ -117,6 +117,14 @@ describe.each([
       file: { text: 'A pelican called one.' },
     });
     expect(both.edges[0].node.document.title).toBe('Of pelicans');
+    const fromItsEnd = await ask(
+      BLUE,
+      'query ($id: ID!) { document(id: $id) { chunks(last: 1) { nodes { text } } } }',
+      {
+        id: document.id,
+      },
+    );
+    expect(fromItsEnd.document.chunks.nodes).toEqual([{ text: expect.stringContaining('A pelican called one.') }]);
     expect(await seen(GREEN, document)).toEqual([]);
     for (const [name, outsider] of Object.entries(OUTSIDERS)) expect(await seen(outsider, document), name).toEqual([]);
     await ask(RED, REVOKE, { id: share.id });

@@ -1,5 +1,6 @@
 /** The statements that find and count entities by a filter. */
 import neo4j from 'neo4j-driver';
+import { reading } from '../grouping.ts';
 import type { EntityFilter, GraphDriver } from '../../driver.ts';
 import type { StringFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
 
@@ -13,11 +14,12 @@ interface Statement {
 }
 
 /**
- * Matches the tenant's entities in their order, from `$name` on. A composite index serves only a query that says
+ * Matches the tenant's entities in their order, from `$name` on, or back from it. A composite index serves only a query that says
  * something of each of its properties, so this does, though every entity has them all: otherwise Neo4j reads the
  * entities of all tenants.
  */
-const ORDERED = 'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.nameOrder >= $name AND e.id IS NOT NULL';
+const ordered = (from: '>=' | '<=') =>
+  `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.nameOrder ${from} $name AND e.id IS NOT NULL`;
 
 /**
  * The statement of `findEntities`. It reads no more entries of an index than it answers, where the filter is served by
@@ -25,7 +27,7 @@ const ORDERED = 'MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.nameOrd
  */
 export function findStatement(
   filter: EntityFilter,
-  { limit, after }: Parameters<GraphDriver['findEntities']>[2],
+  { limit, after, backward = false }: Parameters<GraphDriver['findEntities']>[2],
 ): Statement {
   const parameters: Record<string, unknown> = {
     limit: neo4j.int(limit),
@@ -35,10 +37,11 @@ export function findStatement(
   const condition = entityCondition(filter, parameters);
   // Not `nameOrder > $name OR id > $id`, of which Neo4j makes two searches, each to the end. And what the filter fixes
   // leads the order as it leads the index, or Neo4j does not see that the index has it.
-  const behind = after ? 'AND CASE WHEN e.nameOrder = $name THEN e.id > $id ELSE true END' : '';
-  const order =
-    typeof filter.kind?.eq === 'string' ? 'e.tenantId, e.kind, e.nameOrder, e.id' : 'e.tenantId, e.nameOrder, e.id';
-  const cypher = `${ORDERED} AND (${condition}) ${behind} RETURN ${ENTITY('e')} ORDER BY ${order} LIMIT $limit`;
+  const { past, way } = reading(backward);
+  const behind = after ? `AND CASE WHEN e.nameOrder = $name THEN e.id ${past} $id ELSE true END` : '';
+  const keys = ['e.tenantId', ...(typeof filter.kind?.eq === 'string' ? ['e.kind'] : []), 'e.nameOrder', 'e.id'];
+  const order = keys.map((key) => `${key} ${way}`).join(', ');
+  const cypher = `${ordered(backward && after ? '<=' : '>=')} AND (${condition}) ${behind} RETURN ${ENTITY('e')} ORDER BY ${order} LIMIT $limit`;
   return { cypher, parameters };
 }
 
@@ -46,7 +49,7 @@ export function findStatement(
 export function countStatement(filter: EntityFilter): Statement {
   const parameters: Record<string, unknown> = { name: '' };
   const condition = entityCondition(filter, parameters);
-  return { cypher: `${ORDERED} AND (${condition}) RETURN count(e) AS count`, parameters };
+  return { cypher: `${ordered('>=')} AND (${condition}) RETURN count(e) AS count`, parameters };
 }
 
 /**

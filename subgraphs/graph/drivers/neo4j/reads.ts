@@ -13,7 +13,7 @@ import type {
   RelationSelection,
   Step,
 } from '../../driver.ts';
-import { contentsOf, groupedBy } from '../grouping.ts';
+import { contentsOf, groupedBy, reading } from '../grouping.ts';
 import type { Query } from './query.ts';
 import { countStatement, ENTITY, findStatement, nameOrder } from './find.ts';
 
@@ -62,17 +62,18 @@ export function neo4jReads(
       return (await rowsOf<{ count: number }>(context, cypher, parameters))[0]?.count ?? 0;
     },
 
-    async relationsOf(context, entities, selection, { limit, after }) {
+    async relationsOf(context, entities, selection, { limit, after, backward = false }) {
       if (entities.length === 0 || selection.types?.length === 0) return new Map();
+      const { past, way, isPast } = reading(backward);
       const side = (direction: 'OUT' | 'IN'): string => {
         // Within one (type, name, id), IN comes before OUT.
-        const comparison = after && direction > after[3] ? '>=' : '>';
+        const comparison = after && isPast(direction, after[3]) ? `${past}=` : past;
         const behind = after
-          ? `AND (type(r) > $type OR (type(r) = $type AND (m.nameOrder > $name OR (m.nameOrder = $name AND m.id ${comparison} $id))))`
+          ? `AND (type(r) ${past} $type OR (type(r) = $type AND (m.nameOrder ${past} $name OR (m.nameOrder = $name AND m.id ${comparison} $id))))`
           : '';
         return `WITH n MATCH ${pattern(direction, selection)}
           WHERE r.tenantId = $tenantId ${direction === 'IN' && selection.direction === 'BOTH' ? 'AND m <> n' : ''} ${behind}
-          RETURN r, m, '${direction}' AS direction ORDER BY type(r), m.nameOrder, m.id LIMIT $limit`;
+          RETURN r, m, '${direction}' AS direction ORDER BY type(r) ${way}, m.nameOrder ${way}, m.id ${way} LIMIT $limit`;
       };
       const rows = await rowsOf<EntityRow & { source: string; direction: 'OUT' | 'IN'; relation: RelationRow }>(
         context,
@@ -81,11 +82,11 @@ export function neo4jReads(
          CALL {
            WITH n
            CALL { ${sides(selection.direction, side)} }
-           RETURN r, m, direction ORDER BY type(r), m.nameOrder, m.id, direction LIMIT $limit
+           RETURN r, m, direction ORDER BY type(r) ${way}, m.nameOrder ${way}, m.id ${way}, direction ${way} LIMIT $limit
          }
          RETURN source, direction, ${ENTITY('m')},
            {id: r.id, type: type(r), from: startNode(r).id, to: endNode(r).id, properties: r.properties} AS relation
-         ORDER BY source, type(r), m.nameOrder, id, direction`,
+         ORDER BY source, type(r) ${way}, m.nameOrder ${way}, id ${way}, direction ${way}`,
         { entities, limit: neo4j.int(limit), type: after?.[0], name: after && nameOrder(after[1]), id: after?.[2] },
       );
       return groupedBy(
@@ -130,8 +131,9 @@ export function neo4jReads(
       return { steps: steps.slice(0, maxRows), cut: steps.length > maxRows };
     },
 
-    async documentEntities(context, documents, kinds, { limit, after }) {
+    async documentEntities(context, documents, kinds, { limit, after, backward = false }) {
       if (documents.length === 0) return new Map();
+      const { past, way } = reading(backward);
       const rows = await rowsOf<EntityRow & { document: string; position: number }>(
         context,
         `UNWIND $documents AS document
@@ -140,10 +142,10 @@ export function neo4jReads(
            WITH d
            MATCH (d)-[m:TRIBUTARY_MENTIONS]->(e:TributaryEntity {tenantId: $tenantId})
            WHERE true ${kinds ? 'AND e.kind IN $kinds' : ''}
-             ${after ? 'AND (m.position > $position OR (m.position = $position AND e.id > $id))' : ''}
-           RETURN m, e ORDER BY m.position, e.id LIMIT $limit
+             ${after ? `AND (m.position ${past} $position OR (m.position = $position AND e.id ${past} $id))` : ''}
+           RETURN m, e ORDER BY m.position ${way}, e.id ${way} LIMIT $limit
          }
-         RETURN document, m.position AS position, ${ENTITY('e')} ORDER BY document, position, id`,
+         RETURN document, m.position AS position, ${ENTITY('e')} ORDER BY document, position ${way}, id ${way}`,
         { documents, kinds, limit: neo4j.int(limit), position: after?.[0], id: after?.[1] },
       );
       return groupedBy(
@@ -215,8 +217,9 @@ export function neo4jReads(
       );
     },
 
-    async entityDocuments(context, entities, { limit, after }) {
+    async entityDocuments(context, entities, { limit, after, backward = false }) {
       if (entities.length === 0) return new Map();
+      const { past, way } = reading(backward);
       const rows = await rowsOf<{ entity: string; document: string }>(
         context,
         `UNWIND $entities AS entity
@@ -224,10 +227,10 @@ export function neo4jReads(
          CALL {
            WITH e
            MATCH (e)<-[:TRIBUTARY_MENTIONS]-(d:TributaryDocument {tenantId: $tenantId})
-           ${after ? 'WHERE d.id > $id' : ''}
-           RETURN d ORDER BY d.id LIMIT $limit
+           ${after ? `WHERE d.id ${past} $id` : ''}
+           RETURN d ORDER BY d.id ${way} LIMIT $limit
          }
-         RETURN entity, d.id AS document ORDER BY entity, document`,
+         RETURN entity, d.id AS document ORDER BY entity, document ${way}`,
         { entities, limit: neo4j.int(limit), id: after?.[0] },
       );
       return groupedBy(

@@ -15,7 +15,7 @@ import type {
   Step,
   StoredItem,
 } from '../../driver.ts';
-import { contentsOf, groupedBy } from '../grouping.ts';
+import { contentsOf, groupedBy, reading } from '../grouping.ts';
 import { entityCondition, Parameters } from './filter.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './writes.ts';
 
@@ -51,13 +51,14 @@ function reads(postgres: Postgres): GraphReads {
       return new Map(rows.map((row) => [row.id, row]));
     },
 
-    async findEntities(context, filter, { limit, after }) {
+    async findEntities(context, filter, { limit, after, backward = false }) {
+      const { past, way } = reading(backward);
       const p = new Parameters();
       const condition = entityCondition(filter, p);
-      const behind = after ? ` AND (e.name, e.id) > (${p.add(after[0])}, ${p.add(after[1])})` : '';
+      const behind = after ? ` AND (e.name, e.id) ${past} (${p.add(after[0])}, ${p.add(after[1])})` : '';
       return await read<Entity>(
         context,
-        `SELECT e.id, e.name, e.kind, e.properties FROM graph.entities e WHERE (${condition})${behind} ORDER BY e.name, e.id LIMIT ${p.add(limit)}`,
+        `SELECT e.id, e.name, e.kind, e.properties FROM graph.entities e WHERE (${condition})${behind} ORDER BY e.name ${way}, e.id ${way} LIMIT ${p.add(limit)}`,
         p.values,
       );
     },
@@ -72,8 +73,9 @@ function reads(postgres: Postgres): GraphReads {
       return rows[0]?.count ?? 0;
     },
 
-    async relationsOf(context, entities, selection, { limit, after }) {
+    async relationsOf(context, entities, selection, { limit, after, backward = false }) {
       if (entities.length === 0) return new Map();
+      const { past, way, isPast } = reading(backward);
       const p = new Parameters();
       const sources = p.add(entities);
       const most = p.add(limit);
@@ -82,12 +84,12 @@ function reads(postgres: Postgres): GraphReads {
         const own = direction === 'OUT' ? 'from' : 'to';
         const other = direction === 'OUT' ? 'to' : 'from';
         // Within one (type, name, id), IN comes before OUT.
-        const comparison = after && direction > after[3] ? '>=' : '>';
+        const comparison = after && isPast(direction, after[3]) ? `${past}=` : past;
         return `(SELECT r.id, r.type, r.from_id, r.to_id, r.properties, r.${other}_name AS other_name, r.${other}_id AS other_id, '${direction}' AS direction
           FROM graph.relations r
           WHERE r.${own}_id = s.source${typeCondition(selection, p)}${direction === 'IN' && selection.direction === 'BOTH' ? ' AND r.from_id <> r.to_id' : ''}
             ${key ? `AND (r.type, r.${other}_name, r.${other}_id) ${comparison} (${key.join(', ')})` : ''}
-          ORDER BY r.type, r.${other}_name, r.${other}_id LIMIT ${most})`;
+          ORDER BY r.type ${way}, r.${other}_name ${way}, r.${other}_id ${way} LIMIT ${most})`;
       };
       const rows = await read<
         RelationRow & {
@@ -102,9 +104,9 @@ function reads(postgres: Postgres): GraphReads {
         context,
         `SELECT s.source, x.*, e.name, e.kind, e.properties AS node_properties
          FROM unnest(${sources}::text[]) AS s(source)
-         CROSS JOIN LATERAL (SELECT * FROM (${sides(selection.direction, side)}) u ORDER BY type, other_name, other_id, direction LIMIT ${most}) x
+         CROSS JOIN LATERAL (SELECT * FROM (${sides(selection.direction, side)}) u ORDER BY type ${way}, other_name ${way}, other_id ${way}, direction ${way} LIMIT ${most}) x
          JOIN graph.entities e ON e.id = x.other_id
-         ORDER BY s.source, x.type, x.other_name, x.other_id, x.direction`,
+         ORDER BY s.source, x.type ${way}, x.other_name ${way}, x.other_id ${way}, x.direction ${way}`,
         p.values,
       );
       return groupedBy(
@@ -154,8 +156,9 @@ function reads(postgres: Postgres): GraphReads {
       return { steps: steps.slice(0, maxRows), cut: steps.length > maxRows };
     },
 
-    async documentEntities(context, documents, kinds, { limit, after }) {
+    async documentEntities(context, documents, kinds, { limit, after, backward = false }) {
       if (documents.length === 0) return new Map();
+      const { past, way } = reading(backward);
       const p = new Parameters();
       const rows = await read<Entity & { document: string; position: number }>(
         context,
@@ -166,10 +169,10 @@ function reads(postgres: Postgres): GraphReads {
            FROM graph.mentions m JOIN graph.entities e ON e.id = m.entity_id
            WHERE m.document_id = d.document
              ${kinds ? `AND e.kind = ANY(${p.add(kinds)}::text[])` : ''}
-             ${after ? `AND (m.position, m.entity_id) > (${p.add(after[0])}, ${p.add(after[1])})` : ''}
-           ORDER BY m.position, m.entity_id LIMIT ${p.add(limit)}
+             ${after ? `AND (m.position, m.entity_id) ${past} (${p.add(after[0])}, ${p.add(after[1])})` : ''}
+           ORDER BY m.position ${way}, m.entity_id ${way} LIMIT ${p.add(limit)}
          ) x
-         ORDER BY d.document, x.position, x.id`,
+         ORDER BY d.document, x.position ${way}, x.id ${way}`,
         p.values,
       );
       return groupedBy(
@@ -179,8 +182,9 @@ function reads(postgres: Postgres): GraphReads {
       );
     },
 
-    async entityDocuments(context, entities, { limit, after }) {
+    async entityDocuments(context, entities, { limit, after, backward = false }) {
       if (entities.length === 0) return new Map();
+      const { past, way } = reading(backward);
       const p = new Parameters();
       const rows = await read<{ entity: string; document_id: string }>(
         context,
@@ -188,10 +192,10 @@ function reads(postgres: Postgres): GraphReads {
          FROM unnest(${p.add(entities)}::text[]) AS s(entity)
          CROSS JOIN LATERAL (
            SELECT m.document_id FROM graph.mentions m
-           WHERE m.entity_id = s.entity ${after ? `AND m.document_id > ${p.add(after[0])}` : ''}
-           ORDER BY m.document_id LIMIT ${p.add(limit)}
+           WHERE m.entity_id = s.entity ${after ? `AND m.document_id ${past} ${p.add(after[0])}` : ''}
+           ORDER BY m.document_id ${way} LIMIT ${p.add(limit)}
          ) x
-         ORDER BY s.entity, x.document_id`,
+         ORDER BY s.entity, x.document_id ${way}`,
         p.values,
       );
       return groupedBy(

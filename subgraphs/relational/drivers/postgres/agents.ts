@@ -102,9 +102,12 @@ export const versionsOfAgents = async (
   postgres: Postgres,
   context: RequestContext,
   ids: readonly string[],
-  { after, limit }: ChildRequest,
-): Promise<AgentVersionRow[]> =>
-  await postgres.read(
+  { after, backward = false, limit }: ChildRequest,
+): Promise<AgentVersionRow[]> => {
+  const way = sql.raw(backward ? 'ASC' : 'DESC');
+  const behind = after === undefined ? sql`` : sql`AND number ${sql.raw(backward ? '>' : '<')} ${after}`;
+  const shared = sql.id('relational', backward ? 'shared_versions_behind' : 'shared_versions_of');
+  return await postgres.read(
     context,
     rowsOf(
       'AgentVersion',
@@ -113,11 +116,12 @@ export const versionsOfAgents = async (
           context,
           sql`SELECT version.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
                 SELECT ${selection('AgentVersion')} FROM relational.agent_versions
-                WHERE agent_id = parent.id ${after === undefined ? sql`` : sql`AND number < ${after}`} ORDER BY number DESC LIMIT ${limit}
+                WHERE agent_id = parent.id ${behind} ORDER BY number ${way} LIMIT ${limit}
               ) AS version`,
-          sql`SELECT ${selection('AgentVersion')} FROM relational.shared_versions_of(${ids}::text[], ${after ?? null}, ${limit}) AS agent_versions`,
+          sql`SELECT ${selection('AgentVersion')} FROM ${shared}(${ids}::text[], ${after ?? null}, ${limit}) AS agent_versions`,
         )}
-        ORDER BY "agentId", number DESC`,
+        ORDER BY "agentId", number ${way}`,
     ),
     readingShared(context),
   );
+};

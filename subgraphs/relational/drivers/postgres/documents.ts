@@ -181,9 +181,12 @@ export const chunksOfDocuments = async (
   postgres: Postgres,
   context: RequestContext,
   ids: readonly string[],
-  { after, limit }: ChildRequest,
-): Promise<ChunkRow[]> =>
-  await postgres.read(
+  { after, backward = false, limit }: ChildRequest,
+): Promise<ChunkRow[]> => {
+  const way = sql.raw(backward ? 'DESC' : 'ASC');
+  const behind = after === undefined ? sql`` : sql`AND index ${sql.raw(backward ? '<' : '>')} ${after}`;
+  const shared = sql.id('relational', backward ? 'shared_chunks_before' : 'shared_chunks_of');
+  return await postgres.read(
     context,
     rowsOf(
       'Chunk',
@@ -192,14 +195,15 @@ export const chunksOfDocuments = async (
           context,
           sql`SELECT chunk.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
                 SELECT ${selection('Chunk')} FROM relational.chunks
-                WHERE document_id = parent.id AND index > ${after ?? -1} ORDER BY index LIMIT ${limit}
+                WHERE document_id = parent.id ${behind} ORDER BY index ${way} LIMIT ${limit}
               ) AS chunk`,
-          sql`SELECT ${selection('Chunk')} FROM relational.shared_chunks_of(${ids}::text[], ${after ?? -1}, ${limit}) AS chunks`,
+          sql`SELECT ${selection('Chunk')} FROM ${shared}(${ids}::text[], ${after ?? (backward ? null : -1)}, ${limit}) AS chunks`,
         )}
-        ORDER BY "documentId", index`,
+        ORDER BY "documentId", index ${way}`,
     ),
     readingShared(context),
   );
+};
 
 export const indexing = async (
   postgres: Postgres,

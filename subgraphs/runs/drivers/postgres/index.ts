@@ -47,12 +47,13 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
       const [row] = await postgres.read(context, query.compile());
       return Number(row?.total ?? 0);
     },
-    async events(context, runs, { limit, types }) {
+    async events(context, runs, { limit, types, backward = false }) {
+      const [behind, way] = backward ? ['<', 'DESC'] : ['>', 'ASC'];
       const rows = await postgres.read<EventRow>(context, {
         sql: `SELECT e.* FROM unnest($1::text[], $2::integer[]) AS r (id, after)
                 CROSS JOIN LATERAL (SELECT ${EVENT_COLUMNS} FROM runs.run_events
-                  WHERE run_id = r.id AND sequence > r.after ${types ? 'AND type = ANY($4)' : ''} ORDER BY sequence LIMIT $3) AS e
-              ORDER BY e.run_id, e.sequence`,
+                  WHERE run_id = r.id AND sequence ${behind} r.after ${types ? 'AND type = ANY($4)' : ''} ORDER BY sequence ${way} LIMIT $3) AS e
+              ORDER BY e.run_id, e.sequence ${way}`,
         parameters: [runs.map(({ runId }) => runId), runs.map(({ after }) => after), limit, ...(types ? [types] : [])],
       });
       return rows.map(toEvent);
