@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { checkDocument, withChunks } from '#subgraphs/relational/documents/input.ts';
+import { columnsOf, MODELS, type Model } from '#subgraphs/relational/models/columns.ts';
 import { createPostgresDriver } from '#subgraphs/relational/drivers/postgres/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { relationalDriverContract } from './relational-driver.ts';
@@ -95,6 +96,21 @@ describe('the tables', () => {
   afterAll(async () => {
     await owner.end();
     await running[Symbol.asyncDispose]();
+  });
+
+  test('have null in the columns that may, and in no other: the schema’s non-null fields stand on it', async () => {
+    const { rows } = await owner.query<{ table: string; column: string; nullable: boolean }>(
+      `SELECT table_name AS table, column_name AS column, is_nullable = 'YES' AS nullable
+       FROM information_schema.columns WHERE table_schema = 'relational'`,
+    );
+    const nullable = new Map(rows.map((row) => [`${row.table}.${row.column}`, row.nullable]));
+    for (const model of Object.values(MODELS) as Model[])
+      for (const [field, column] of columnsOf(model))
+        expect([model.name, field, nullable.get(`${model.table}.${column.column}`)]).toEqual([
+          model.name,
+          field,
+          column.nullable === true,
+        ]);
   });
 
   test('are all known to this test', async () => {

@@ -121,14 +121,14 @@ export type ResearchQueryVariables = Exact<{
 }>;
 
 
-export type ResearchQuery = { search: { edges: Array<{ score: number, node: { id: string, index: number | null, text: string | null, document: { id: string, title: string | null, source: string | null, mediaType: string | null, file: { key: string, sizeBytes: number | null, contentType: string | null, checksum: string | null, downloadUrl: string | null, text: string | null } | null, entities: { edges: Array<{ node: { id: string, name: string | null, kind: string | null, neighbors: { edges: Array<{ depth: number, node: { name: string | null } }> } | null } }> } | null, similar: { edges: Array<{ score: number, node: { title: string | null } }> } | null } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+export type ResearchQuery = { search: { edges: Array<{ score: number, node: { id: string, index: number | null, text: string | null, document: { id: string, title: string | null, source: string | null, mediaType: string | null, file: { key: string, sizeBytes: number | null, contentType: string | null, checksum: string | null, downloadUrl: string | null, text: string | null } | null, entities: { edges: Array<{ node: { id: string, name: string, kind: string, neighbors: { edges: Array<{ depth: number, node: { name: string } }> } | null } }> } | null, similar: { edges: Array<{ score: number, node: { title: string | null } }> } | null } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
 
 export type FromGraphQueryVariables = Exact<{
   name: string;
 }>;
 
 
-export type FromGraphQuery = { entities: { edges: Array<{ node: { id: string, name: string | null, kind: string | null, properties: unknown, relations: { edges: Array<{ type: string, node: { id: string, name: string | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null, documents: { edges: Array<{ node: { title: string | null, chunks: { edges: Array<{ node: { index: number | null, text: string | null } }> } | null } }> } | null } }> } | null };
+export type FromGraphQuery = { entities: { edges: Array<{ node: { id: string, name: string, kind: string, properties: unknown, relations: { edges: Array<{ type: string, node: { id: string, name: string } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null, documents: { edges: Array<{ node: { title: string | null, chunks: { edges: Array<{ node: { index: number | null, text: string | null } }> } | null } }> } | null } }> } | null };
 
 export type PathQueryVariables = Exact<{
   from: string;
@@ -136,7 +136,7 @@ export type PathQueryVariables = Exact<{
 }>;
 
 
-export type PathQuery = { shortestPath: { length: number | null, nodes: Array<{ id: string, name: string | null }>, relations: Array<{ type: string }> } | null };
+export type PathQuery = { shortestPath: { length: number | null, nodes: Array<{ id: string, name: string }>, relations: Array<{ type: string }> } | null };
 
 export type DocumentsQueryVariables = Exact<{
   after?: string | null | undefined;
@@ -177,24 +177,24 @@ export type UpsertDocumentMutation = { upsertDocument: { document: { id: string,
 export type CreateAgentMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type CreateAgentMutation = { createAgent: { agent: { id: string, name: string | null, currentVersion: { number: number | null } | null } | null } | null };
+export type CreateAgentMutation = { createAgent: { agent: { id: string, name: string | null, currentVersion: { number: number } | null } } | null };
 
 export type RememberMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type RememberMutation = { rememberFact: { fact: { id: string, key: string | null, value: string | null, source: string | null, createdAt: string | null } | null } | null };
+export type RememberMutation = { rememberFact: { fact: { id: string, key: string, value: string, source: string | null, createdAt: string } } | null };
 
 export type RecallQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type RecallQuery = { memoryFacts: { edges: Array<{ node: { key: string | null, value: string | null } }> } | null };
+export type RecallQuery = { memoryFacts: { edges: Array<{ node: { key: string, value: string } }> } | null };
 
 export type StartRunMutationVariables = Exact<{
   agentId: string;
 }>;
 
 
-export type StartRunMutation = { startRun: { run: { id: string, status: RunStatus | null, lastSequence: number | null, agent: { name: string | null } | null } | null } | null };
+export type StartRunMutation = { startRun: { run: { id: string, status: RunStatus | null, lastSequence: number | null, agent: { name: string | null } | null } } | null };
 
 export type AppendMutationVariables = Exact<{
   runId: string;
@@ -234,21 +234,21 @@ export type AppendMutation = { appendRunEvents: { events: Array<
       | { sequence: number, type: RunEventType }
       | { sequence: number, type: RunEventType }
       | { sequence: number, type: RunEventType }
-    > | null } | null };
+    > } | null };
 
 export type FinishMutationVariables = Exact<{
   runId: string;
 }>;
 
 
-export type FinishMutation = { finishRun: { run: { id: string, status: RunStatus | null, output: unknown } | null } | null };
+export type FinishMutation = { finishRun: { run: { id: string, status: RunStatus | null, output: unknown } } | null };
 
 export type CancelMutationVariables = Exact<{
   runId: string;
 }>;
 
 
-export type CancelMutation = { cancelRun: { run: { id: string, status: RunStatus | null } | null } | null };
+export type CancelMutation = { cancelRun: { run: { id: string, status: RunStatus | null } } | null };
 
 export type FollowSubscriptionVariables = Exact<{
   runId: string;
@@ -340,14 +340,14 @@ export type ObjectsQuery = { objects: { edges: Array<{ node: { key: string, size
 export type UploadMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type UploadMutation = { requestUpload: { url: string | null, method: string | null, headers: Array<{ name: string, value: string }> | null, object: { key: string } | null } | null };
+export type UploadMutation = { requestUpload: { url: string, method: string, headers: Array<{ name: string, value: string }>, object: { key: string } } | null };
 
 export type DeferredQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type DeferredQuery = { document: { id: string, title: string | null } & ({ entities: { edges: Array<{ node: { name: string | null } }> } | null } | { entities?: never }) | null };
+export type DeferredQuery = { document: { id: string, title: string | null } & ({ entities: { edges: Array<{ node: { name: string } }> } | null } | { entities?: never }) | null };
 
 
 export const ResearchDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"Research"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"question"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"String"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"search"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"query"},"value":{"kind":"Variable","name":{"kind":"Name","value":"question"}}},{"kind":"Argument","name":{"kind":"Name","value":"mode"},"value":{"kind":"EnumValue","value":"HYBRID"}},{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"IntValue","value":"5"}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"edges"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"score"}},{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"index"}},{"kind":"Field","name":{"kind":"Name","value":"text"}},{"kind":"Field","name":{"kind":"Name","value":"document"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"title"}},{"kind":"Field","name":{"kind":"Name","value":"source"}},{"kind":"Field","name":{"kind":"Name","value":"mediaType"}},{"kind":"Field","name":{"kind":"Name","value":"file"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"key"}},{"kind":"Field","name":{"kind":"Name","value":"sizeBytes"}},{"kind":"Field","name":{"kind":"Name","value":"contentType"}},{"kind":"Field","name":{"kind":"Name","value":"checksum"}},{"kind":"Field","name":{"kind":"Name","value":"downloadUrl"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"expiresIn"},"value":{"kind":"IntValue","value":"300"}}]},{"kind":"Field","name":{"kind":"Name","value":"text"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"maxBytes"},"value":{"kind":"IntValue","value":"400"}}]}]}},{"kind":"Field","name":{"kind":"Name","value":"entities"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"IntValue","value":"5"}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"edges"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}},{"kind":"Field","name":{"kind":"Name","value":"kind"}},{"kind":"Field","name":{"kind":"Name","value":"neighbors"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"types"},"value":{"kind":"ListValue","values":[{"kind":"StringValue","value":"DEPENDS_ON","block":false}]}},{"kind":"Argument","name":{"kind":"Name","value":"depth"},"value":{"kind":"IntValue","value":"2"}},{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"IntValue","value":"5"}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"edges"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"depth"}},{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"name"}}]}}]}}]}}]}}]}}]}},{"kind":"Field","name":{"kind":"Name","value":"similar"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"IntValue","value":"3"}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"edges"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"score"}},{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"title"}}]}}]}}]}}]}}]}}]}},{"kind":"Field","name":{"kind":"Name","value":"pageInfo"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"hasNextPage"}},{"kind":"Field","name":{"kind":"Name","value":"endCursor"}}]}}]}}]}}]} as unknown as DocumentNode<ResearchQuery, ResearchQueryVariables>;

@@ -226,7 +226,7 @@ export type FindAgentQuery = { agents: { edges: Array<{ node: { id: string, curr
 export type CreateAgentMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type CreateAgentMutation = { createAgent: { agent: { id: string } | null } | null };
+export type CreateAgentMutation = { createAgent: { agent: { id: string } } | null };
 
 export type StartRunMutationVariables = Exact<{
   agentId: string;
@@ -235,7 +235,7 @@ export type StartRunMutationVariables = Exact<{
 }>;
 
 
-export type StartRunMutation = { startRun: { run: { id: string } | null } | null };
+export type StartRunMutation = { startRun: { run: { id: string } } | null };
 
 export type ClaimMutationVariables = Exact<{
   input: ClaimRunInput;
@@ -249,7 +249,7 @@ export type HeartbeatMutationVariables = Exact<{
 }>;
 
 
-export type HeartbeatMutation = { heartbeatRun: { lease: { expiresAt: string } | null } | null };
+export type HeartbeatMutation = { heartbeatRun: { lease: { expiresAt: string } } | null };
 
 export type LogQueryVariables = Exact<{
   runId: string;
@@ -297,7 +297,7 @@ export type ResearchQueryVariables = Exact<{
 }>;
 
 
-export type ResearchQuery = { search: { edges: Array<{ score: number, node: { id: string, index: number | null, text: string | null, document: { id: string, title: string | null, source: string | null, mediaType: string | null, file: { key: string, sizeBytes: number | null, contentType: string | null, checksum: string | null, downloadUrl: string | null, text: string | null } | null, entities: { edges: Array<{ node: { id: string, name: string | null, kind: string | null, neighbors: { edges: Array<{ depth: number, node: { name: string | null } }> } | null } }> } | null, similar: { edges: Array<{ score: number, node: { title: string | null } }> } | null } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
+export type ResearchQuery = { search: { edges: Array<{ score: number, node: { id: string, index: number | null, text: string | null, document: { id: string, title: string | null, source: string | null, mediaType: string | null, file: { key: string, sizeBytes: number | null, contentType: string | null, checksum: string | null, downloadUrl: string | null, text: string | null } | null, entities: { edges: Array<{ node: { id: string, name: string, kind: string, neighbors: { edges: Array<{ depth: number, node: { name: string } }> } | null } }> } | null, similar: { edges: Array<{ score: number, node: { title: string | null } }> } | null } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } | null };
 
 export type ModelsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -316,14 +316,14 @@ export type PutObjectMutationVariables = Exact<{
 }>;
 
 
-export type PutObjectMutation = { putObject: { object: { key: string } | null } | null };
+export type PutObjectMutation = { putObject: { object: { key: string } } | null };
 
 export type CreateArtifactMutationVariables = Exact<{
   input: CreateArtifactInput;
 }>;
 
 
-export type CreateArtifactMutation = { createArtifact: { artifact: { id: string } | null } | null };
+export type CreateArtifactMutation = { createArtifact: { artifact: { id: string } } | null };
 
 export type AppendMutationVariables = Exact<{
   input: AppendRunEventsInput;
@@ -363,14 +363,14 @@ export type AppendMutation = { appendRunEvents: { events: Array<
       | { sequence: number, type: RunEventType, payload: unknown }
       | { sequence: number, type: RunEventType, payload: unknown }
       | { sequence: number, type: RunEventType, payload: unknown }
-    > | null } | null };
+    > } | null };
 
 export type FinishMutationVariables = Exact<{
   input: FinishRunInput;
 }>;
 
 
-export type FinishMutation = { finishRun: { run: { id: string, status: RunStatus | null } | null } | null };
+export type FinishMutation = { finishRun: { run: { id: string, status: RunStatus | null } } | null };
 
 
 export const FindAgentDocument = {"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"FindAgent"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"agents"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"where"},"value":{"kind":"ObjectValue","fields":[{"kind":"ObjectField","name":{"kind":"Name","value":"name"},"value":{"kind":"ObjectValue","fields":[{"kind":"ObjectField","name":{"kind":"Name","value":"eq"},"value":{"kind":"StringValue","value":"librarian","block":false}}]}}]}},{"kind":"Argument","name":{"kind":"Name","value":"orderBy"},"value":{"kind":"ListValue","values":[{"kind":"ObjectValue","fields":[{"kind":"ObjectField","name":{"kind":"Name","value":"field"},"value":{"kind":"EnumValue","value":"CREATED_AT"}},{"kind":"ObjectField","name":{"kind":"Name","value":"direction"},"value":{"kind":"EnumValue","value":"ASC"}}]}]}},{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"IntValue","value":"200"}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"edges"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"currentVersion"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"config"}}]}}]}}]}}]}}]}}]} as unknown as DocumentNode<FindAgentQuery, FindAgentQueryVariables>;

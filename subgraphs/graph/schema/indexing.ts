@@ -70,7 +70,7 @@ export function addIndexing(
       inaccessible: true,
       fields: (t) => ({
         documentIds: t.idList({
-          nullable: { list: true, items: false },
+          nullable: { list: false, items: false },
           description: 'The documents that were dealt with.',
           resolve: (parent) => parent.documentIds,
         }),

@@ -79,7 +79,7 @@ export function addMutations(
       fields: (t) => ({
         [field]: t.field({
           type: [type] as never,
-          nullable: { list: true, items: false } as never,
+          nullable: { list: false, items: false } as never,
           description,
           resolve: ((parent: Shape) => parent[field]) as never,
         }),

@@ -143,10 +143,17 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
       'A thing that documents and relations are about: a package, a licence, a person, a concept. Its name and kind identify it.',
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
-      name: t.exposeString('name', { description: 'What it is called; unique among entities of its kind.' }),
-      kind: t.exposeString('kind', { description: 'What sort of thing it is, such as `package` or `concept`.' }),
+      name: t.exposeString('name', {
+        nullable: false,
+        description: 'What it is called; unique among entities of its kind.',
+      }),
+      kind: t.exposeString('kind', {
+        nullable: false,
+        description: 'What sort of thing it is, such as `package` or `concept`.',
+      }),
       properties: t.field({
         type: 'JSON',
+        nullable: false,
         description: 'Everything else that is known about it, as a JSON object.',
         resolve: (parent) => parent.properties,
       }),

@@ -53,7 +53,9 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
         description: 'Who runs it: `built-in`, or the host of the model server.',
       }),
       available: t.exposeBoolean('available', { nullable: false, description: 'Whether it can be used now.' }),
-      detail: t.exposeString('detail', { description: 'What the model is used for, or why it cannot be used.' }),
+      detail: t.exposeString('detail', {
+        description: 'What the model is used for, or why it cannot be used; null where there is no more to say.',
+      }),
     }),
   });
 
@@ -151,9 +153,12 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
       }),
       finishReason: t.expose('finishReason', {
         type: finishReason,
-        description: 'Why the answer ended; in the last piece only.',
+        description: 'Why the answer ended; null in all pieces but the last.',
       }),
-      usage: t.expose('usage', { type: usage, description: 'The tokens that it took; in the last piece only.' }),
+      usage: t.expose('usage', {
+        type: usage,
+        description: 'The tokens that it took; null in all pieces but the last.',
+      }),
     }),
   });
 
@@ -186,7 +191,9 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     description: 'Documents in the order in which they answer a query.',
     fields: (t) => ({
       method: t.expose('method', { type: rerankMethod, nullable: false, description: 'How they were scored.' }),
-      model: t.exposeString('model', { description: 'The model that was used, where its server names it.' }),
+      model: t.exposeString('model', {
+        description: 'The model that was used; null where its server does not name it.',
+      }),
       results: t.expose('results', {
         type: [reranked],
         nullable: { list: false, items: false },

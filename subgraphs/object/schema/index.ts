@@ -139,15 +139,16 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     .implement({
       description: 'A signed request that stores the bytes; send it as it is, with the bytes as body.',
       fields: (t) => ({
-        url: t.exposeString('url', { description: 'Where to send the bytes.' }),
-        method: t.exposeString('method', { description: 'The HTTP method to use.' }),
+        url: t.exposeString('url', { nullable: false, description: 'Where to send the bytes.' }),
+        method: t.exposeString('method', { nullable: false, description: 'The HTTP method to use.' }),
         headers: t.expose('headers', {
           type: [header],
-          nullable: { list: true, items: false },
+          nullable: { list: false, items: false },
           description: 'The headers that must be sent with exactly these values.',
         }),
         object: t.expose('object', {
           type: storedObject,
+          nullable: false,
           description: 'The object as it is now: its fields are null until the bytes have arrived.',
         }),
       }),
@@ -169,7 +170,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
   const putPayload = builder.objectRef<{ object: StoredObject }>('PutObjectPayload').implement({
     description: 'The stored object.',
     fields: (t) => ({
-      object: t.expose('object', { type: storedObject, description: 'The object as it was stored.' }),
+      object: t.expose('object', { type: storedObject, nullable: false, description: 'The object as it was stored.' }),
     }),
   });
 
@@ -181,8 +182,9 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
   const deletePayload = builder.objectRef<{ key: string; deleted: boolean }>('DeleteObjectPayload').implement({
     description: 'What became of the object.',
     fields: (t) => ({
-      key: t.exposeString('key', { description: 'The key that was given.' }),
+      key: t.exposeString('key', { nullable: false, description: 'The key that was given.' }),
       deleted: t.exposeBoolean('deleted', {
+        nullable: false,
         description: 'Whether there was such an object; deleting twice is no error.',
       }),
     }),

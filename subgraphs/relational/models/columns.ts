@@ -23,6 +23,11 @@ export interface Model<M extends ModelName = ModelName> {
   readonly table: string;
   /** What a list holds, for descriptions and cursors. */
   readonly items: string;
+  /**
+   * Whether objects of other subgraphs refer to it by its id. Such a reference can outlive what it refers to, and is there while this
+   * store is not: its columns are nullable, so that neither costs the object that refers to it.
+   */
+  readonly referred?: true;
   /** By field of the row. */
   readonly columns: Readonly<Record<keyof Rows[M] & string, Column>>;
   /** The order of a list that asks for none; the id comes behind it by itself. */
@@ -51,13 +56,14 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     name: 'Agent',
     table: 'agents',
     items: 'agents',
+    referred: true,
     columns: {
       id,
       name: { column: 'name', type: 'text', description: 'The agent’s name; several agents may share one.', ...both },
       description: {
         column: 'description',
         type: 'text',
-        description: 'What the agent is for.',
+        description: 'What the agent is for; null where nobody said.',
         nullable: true,
         filterable: true,
       },
@@ -79,14 +85,19 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
       description: {
         column: 'description',
         type: 'text',
-        description: 'What the agent was for in this version.',
+        description: 'What the agent was for in this version; null where nobody said.',
         nullable: true,
       },
-      instructions: { column: 'instructions', type: 'text', description: 'The system prompt.', nullable: true },
+      instructions: {
+        column: 'instructions',
+        type: 'text',
+        description: 'The system prompt; null for none.',
+        nullable: true,
+      },
       model: {
         column: 'model',
         type: 'text',
-        description: 'The model that the agent is meant to use.',
+        description: 'The model that the agent is meant to use; null for none in particular.',
         nullable: true,
       },
       config: {
@@ -102,6 +113,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     name: 'Document',
     table: 'documents',
     items: 'documents',
+    referred: true,
     columns: {
       id,
       title: { column: 'title', type: 'text', description: 'The title, for people.', ...both },
@@ -151,6 +163,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     name: 'Chunk',
     table: 'chunks',
     items: 'chunks of a document',
+    referred: true,
     columns: {
       id,
       documentId: { column: 'document_id', type: 'id', description: 'The document’s id.' },
@@ -186,7 +199,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
       source: {
         column: 'source',
         type: 'text',
-        description: 'Where it was learned, such as `user` or a URL.',
+        description: 'Where it was learned, such as `user` or a URL; null where nobody said.',
         nullable: true,
         ...both,
       },
@@ -300,6 +313,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     name: 'Artifact',
     table: 'artifacts',
     items: 'artifacts',
+    referred: true,
     columns: {
       id,
       runId: { column: 'run_id', type: 'id', description: 'The id of the run that made it.', filterable: true },

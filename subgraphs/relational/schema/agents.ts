@@ -81,7 +81,12 @@ function addAgentMutations(parts: SchemaParts): void {
     config: t.field({ type: 'JSON', description: 'Further settings, as a JSON object.' }),
   });
   const agentField = (t: ObjectFields<{ agent: AgentRow }>) => ({
-    agent: t.field({ type: types.Agent, description: 'The agent.', resolve: (payload) => payload.agent }),
+    agent: t.field({
+      type: types.Agent,
+      nullable: false,
+      description: 'The agent.',
+      resolve: (payload) => payload.agent,
+    }),
   });
 
   addMutation<AgentInput & { name: string }, { agent: AgentRow }>(parts, 'createAgent', {

@@ -30,14 +30,16 @@ export function addApiKeys(parts: SchemaParts): void {
   const replaced = builder.objectRef<ReplacedSecretRow>('ReplacedApiKeySecret').implement({
     description: 'A secret that an API key had before its present one.',
     fields: (t) => ({
-      prefix: t.exposeString('prefix', { description: 'The part of it that may be seen.' }),
+      prefix: t.exposeString('prefix', { nullable: false, description: 'The part of it that may be seen.' }),
       replacedAt: t.field({
+        nullable: false,
         type: 'DateTime',
         description: 'When the key got another.',
         resolve: ({ replacedAt }) => replacedAt,
       }),
       expiresAt: t.field({
         type: 'DateTime',
+        nullable: false,
         description: 'From when on it opens nothing; before, where the key ends or is revoked before.',
         resolve: ({ expiresAt }) => expiresAt,
       }),
@@ -55,7 +57,7 @@ export function addApiKeys(parts: SchemaParts): void {
     ['id', 'name', 'prefix', 'createdBy', 'createdAt', 'expiresAt', 'revokedAt', 'lastUsedAt'],
     (t) => ({
       scopes: t.stringList({
-        nullable: { list: true, items: false },
+        nullable: { list: false, items: false },
         description: 'What its holder may do besides reading.',
         resolve: ({ scopes }) => [...scopes],
       }),
@@ -98,8 +100,14 @@ function addCreating(parts: SchemaParts): void {
     }),
     payload: 'The key that was made.',
     payloadFields: (t) => ({
-      key: t.field({ type: types.ApiKey, description: 'What is known of it.', resolve: (payload) => payload.key }),
+      key: t.field({
+        type: types.ApiKey,
+        nullable: false,
+        description: 'What is known of it.',
+        resolve: (payload) => payload.key,
+      }),
       secret: t.string({
+        nullable: false,
         description:
           'The key itself, to be sent as `Authorization: Bearer <key>` or `X-API-Key: <key>`. It is shown here and never again.',
         resolve: (payload) => payload.secret,
@@ -162,8 +170,14 @@ function addRotating(parts: SchemaParts): void {
     }),
     payload: 'The key with its other secret.',
     payloadFields: (t) => ({
-      key: t.field({ type: types.ApiKey, description: 'What is known of it.', resolve: (payload) => payload.key }),
+      key: t.field({
+        type: types.ApiKey,
+        nullable: false,
+        description: 'What is known of it.',
+        resolve: (payload) => payload.key,
+      }),
       secret: t.string({
+        nullable: false,
         description: 'The key as it is sent from now on. It is shown here and never again.',
         resolve: (payload) => payload.secret,
       }),
@@ -198,9 +212,9 @@ function addRevoking(parts: SchemaParts): void {
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The key’s id.' }) }),
     payload: 'What was revoked.',
     payloadFields: (t) => ({
-      key: t.field({ type: types.ApiKey, description: 'The key.', resolve: (payload) => payload.key }),
+      key: t.field({ type: types.ApiKey, nullable: false, description: 'The key.', resolve: (payload) => payload.key }),
       revokedIds: t.idList({
-        nullable: { list: true, items: false },
+        nullable: { list: false, items: false },
         description: 'The ids of all that this call revoked; none of those that were revoked before.',
         resolve: (payload) => payload.ids,
       }),

@@ -47,6 +47,7 @@ export function addArtifacts(parts: SchemaParts): void {
       payload: 'The artifact that was recorded.',
       payloadFields: (t) => ({
         artifact: t.field({
+          nullable: false,
           type: types.Artifact,
           description: 'The artifact.',
           resolve: (payload) => payload.artifact,

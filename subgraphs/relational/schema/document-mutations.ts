@@ -102,6 +102,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
     payloadFields: (t) => ({
       document: t.field({
         type: types.Document,
+        nullable: false,
         description: 'The document as it was; its text and chunks are gone.',
         resolve: (payload) => payload.document,
       }),

@@ -80,20 +80,21 @@ const GRAPHQL_TYPE: Record<ColumnType, string> = {
   json: 'JSON',
 };
 
-/** Fields that return a column as it is. All but the key are nullable, because another subgraph may extend the type. */
+/** Fields that return a column as it is: nullable where the column is, and where other subgraphs refer to the type (see `Model.referred`). */
 export function columnFields<M extends ModelName>(
   t: ObjectFields<Rows[M]>,
   name: M,
   fields: readonly (keyof Rows[M] & string)[],
 ) {
+  const model = MODELS[name] as Model;
   return Object.fromEntries(
     fields.map((field) => {
-      const { type, description } = columnOf(MODELS[name] as Model, field);
+      const { type, description, nullable } = columnOf(model, field);
       return [
         field,
         t.field({
           type: GRAPHQL_TYPE[type] as 'String',
-          nullable: field !== 'id',
+          nullable: field !== 'id' && (nullable === true || model.referred === true),
           description,
           resolve: (row) => row[field] as never,
         }),

@@ -42,7 +42,12 @@ export function addMemory(parts: SchemaParts): void {
       }),
       payload: 'The fact that is remembered.',
       payloadFields: (t) => ({
-        fact: t.field({ type: types.MemoryFact, description: 'The fact.', resolve: (payload) => payload.fact }),
+        fact: t.field({
+          type: types.MemoryFact,
+          nullable: false,
+          description: 'The fact.',
+          resolve: (payload) => payload.fact,
+        }),
       }),
       run: async ({ key, value, source, agentId }, context) => {
         if (agentId != null && !isIdOf('Agent', agentId)) throw notFound('agent', agentId);
@@ -64,7 +69,12 @@ export function addMemory(parts: SchemaParts): void {
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The fact’s id.' }) }),
     payload: 'The fact that was forgotten.',
     payloadFields: (t) => ({
-      fact: t.field({ type: types.MemoryFact, description: 'The fact as it was.', resolve: (payload) => payload.fact }),
+      fact: t.field({
+        type: types.MemoryFact,
+        nullable: false,
+        description: 'The fact as it was.',
+        resolve: (payload) => payload.fact,
+      }),
     }),
     run: async ({ id }, context) => ({ fact: await driver().forgetFact(context, id) }),
   });

@@ -48,7 +48,7 @@ function addClaim(parts: SchemaParts, content: ContentTypes): void {
     payloadFields: (t) => ({
       entries: t.field({
         type: [entry],
-        nullable: { list: true, items: false },
+        nullable: { list: false, items: false },
         description: 'What to deliver, longest due first.',
         resolve: (payload) => payload.entries,
       }),

@@ -28,7 +28,7 @@ export function addTenant({ builder, driver }: SchemaParts): void {
     description: 'Whose data this is. A caller sees one tenant: its own.',
     fields: (t) => ({
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
-      name: t.exposeString('name', { description: 'The name, for people.' }),
+      name: t.exposeString('name', { nullable: false, description: 'The name, for people.' }),
       project: t.exposeString('project', {
         description: 'The project of it whose data the caller sees; null where he sees what is of no project.',
       }),
@@ -66,6 +66,7 @@ export function addUsage(parts: SchemaParts): void {
     (t) => ({
       operation: t.field({
         type: operation,
+        nullable: false,
         description: 'What the tokens were spent on.',
         resolve: (row) => row.operation,
       }),
@@ -87,7 +88,12 @@ export function addUsage(parts: SchemaParts): void {
     }),
     payload: 'The record that was written.',
     payloadFields: (t) => ({
-      record: t.field({ type: types.UsageRecord, description: 'The record.', resolve: (payload) => payload.record }),
+      record: t.field({
+        type: types.UsageRecord,
+        nullable: false,
+        description: 'The record.',
+        resolve: (payload) => payload.record,
+      }),
     }),
     run: async ({ operation, provider, model, inputTokens, outputTokens, estimated }, context) => {
       for (const [name, tokens] of Object.entries({ inputTokens, outputTokens })) {

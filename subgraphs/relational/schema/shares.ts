@@ -77,7 +77,12 @@ function addSharing(parts: SchemaParts, kind: NewShare['kind'], how: string): vo
     }),
     payload: 'What was shared.',
     payloadFields: (t) => ({
-      share: t.field({ type: types.Share, description: 'The share.', resolve: (payload) => payload.share }),
+      share: t.field({
+        type: types.Share,
+        nullable: false,
+        description: 'The share.',
+        resolve: (payload) => payload.share,
+      }),
     }),
     run: async ({ id, project, everyProject, expiresAt }, context) => {
       if (!isIdOf(kind, id)) throw notFound(thing, id);
@@ -113,7 +118,12 @@ function addRevoking(parts: SchemaParts): void {
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The share’s id.' }) }),
     payload: 'The share that was ended.',
     payloadFields: (t) => ({
-      share: t.field({ type: types.Share, description: 'The share as it was.', resolve: (payload) => payload.share }),
+      share: t.field({
+        type: types.Share,
+        nullable: false,
+        description: 'The share as it was.',
+        resolve: (payload) => payload.share,
+      }),
     }),
     run: async ({ id }, context) => {
       if (!isIdOf('Share', id)) throw notFound('share', id);

@@ -35,6 +35,7 @@ export function addMutations(
       fields: (t) => ({
         run: t.field({
           type: run,
+          nullable: false,
           description: 'The run after the change.',
           resolve: (payload) => referenceTo(payload.run),
         }),
@@ -175,12 +176,14 @@ export function addMutations(
       fields: (t) => ({
         events: t.field({
           type: [RunEvent],
+          nullable: { list: false, items: false },
           description:
             'The events given, as they are in the log now, with what was put before them: the START of a message that begins with a piece of it, the END events of what a terminal event ends. Without the RUN_STARTED of a first append.',
           resolve: (payload) => payload.events,
         }),
         run: t.field({
           type: run,
+          nullable: false,
           description: 'The run after the change.',
           resolve: (payload) => referenceTo(payload.run),
         }),

@@ -45,7 +45,7 @@ export function addRunType(
     description: 'How a run failed.',
     fields: (t) => ({
       message: t.exposeString('message', { nullable: false, description: 'What went wrong, for a person.' }),
-      code: t.exposeString('code', { description: 'What went wrong, for a program.' }),
+      code: t.exposeString('code', { description: 'What went wrong, for a program; null where nobody said.' }),
     }),
   });
   const Agent = builder.objectRef<{ id: string }>('Agent').implement({

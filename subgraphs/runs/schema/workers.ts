@@ -32,9 +32,10 @@ export function addWorkerMutations(
       }),
     }),
   });
-  const leasePayload = (name: string, mutation: string) =>
-    builder.objectRef<{ run: Run; lease: Lease } | { run: null; lease: null }>(name).implement({
-      description: `What \`${mutation}\` did.`,
+  const ClaimRunPayload = builder
+    .objectRef<{ run: Run; lease: Lease } | { run: null; lease: null }>('ClaimRunPayload')
+    .implement({
+      description: 'What `claimRun` did.',
       fields: (t) => ({
         run: t.field({
           type: run,
@@ -48,6 +49,23 @@ export function addWorkerMutations(
         }),
       }),
     });
+  const HeartbeatRunPayload = builder.objectRef<{ run: Run; lease: Lease }>('HeartbeatRunPayload').implement({
+    description: 'What `heartbeatRun` did.',
+    fields: (t) => ({
+      run: t.field({
+        type: run,
+        nullable: false,
+        description: 'The run as it stands now.',
+        resolve: (payload) => referenceTo(payload.run),
+      }),
+      lease: t.field({
+        type: RunLease,
+        nullable: false,
+        description: 'The lease, prolonged.',
+        resolve: (payload) => payload.lease,
+      }),
+    }),
+  });
   const leaseSeconds = (given: number | null | undefined): number =>
     checkNumber('leaseSeconds', given, seconds) ?? seconds.default;
 
@@ -61,7 +79,7 @@ export function addWorkerMutations(
   builder.mutationField('claimRun', (t) =>
     t.field({
       directives: takes('runs:work'),
-      type: leasePayload('ClaimRunPayload', 'claimRun'),
+      type: ClaimRunPayload,
       description:
         'Claims an agent’s next run: by priority, then by schedule, then the oldest first. Those are queued runs that are due, and runs whose lease ' +
         'has expired, whose worker is taken to be gone. A run that was claimed `maxAttempts` times fails instead (RUN_ERROR, code ATTEMPTS_EXHAUSTED). ' +
@@ -86,7 +104,7 @@ export function addWorkerMutations(
   builder.mutationField('heartbeatRun', (t) =>
     t.field({
       directives: takes('runs:work'),
-      type: leasePayload('HeartbeatRunPayload', 'heartbeatRun'),
+      type: HeartbeatRunPayload,
       description:
         'Prolongs a worker’s lease; send it at least every third of the lease’s time. CONFLICT where the lease is over (another worker has claimed ' +
         'the run, it was handed back, or it has ended, as by cancelling): then stop working on the run.',

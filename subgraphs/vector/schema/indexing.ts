@@ -57,7 +57,7 @@ export function addIndexing(
     fields: (t) => ({
       documents: t.field({
         type: [Document],
-        nullable: { list: true, items: false },
+        nullable: { list: false, items: false },
         description: 'The documents, in the order of the input.',
         resolve: (payload) => payload.documentIds.map((id) => ({ id })),
       }),

@@ -75,7 +75,7 @@ export function addMutations(
       fields: (t) => ({
         chunks: t.field({
           type: [Chunk],
-          nullable: { list: true, items: false },
+          nullable: { list: false, items: false },
           description: 'The chunks, in the order of the input. They can be searched for at once.',
           resolve: (payload) => payload.chunkIds.map((id) => ({ id })),
         }),
@@ -96,7 +96,7 @@ export function addMutations(
     description: 'What was deleted.',
     fields: (t) => ({
       deletedChunkIds: t.idList({
-        nullable: { list: true, items: false },
+        nullable: { list: false, items: false },
         description: 'The ids that had a vector; the others of the input had none.',
         resolve: (payload) => [...payload.deletedChunkIds],
       }),

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  buildASTSchema,
+  getNamedType,
+  isLeafType,
+  isNonNullType,
+  isObjectType,
+  parse,
+  type GraphQLSchema,
+} from 'graphql';
+
+import { describe, expect, test } from 'vitest';
+
+import { ROOT } from '#ops/architecture/imports.ts';
+import { MODELS, type Model } from '#subgraphs/relational/models/columns.ts';
+
+/*
+ * What the schema's users may count on everywhere, so that knowing one list, filter or type is knowing all.
+ */
+
+const read = (path: string): GraphQLSchema =>
+  buildASTSchema(parse(readFileSync(join(ROOT, path), 'utf8')), { assumeValid: true });
+const SUBGRAPHS = ['relational', 'graph', 'vector', 'object', 'runs', 'inference'] as const;
+const subgraphs = new Map(SUBGRAPHS.map((name) => [name as string, read(`subgraphs/${name}/schema.graphql`)]));
+const api = read('gateway/supergraph/api.graphql');
+
+const objects = (schema: GraphQLSchema) =>
+  Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) && !type.name.startsWith('_'));
+const fieldsOf = (schema: GraphQLSchema) =>
+  objects(schema).flatMap((type) =>
+    isObjectType(type)
+      ? Object.values(type.getFields()).map((field) => ({ type, field, at: `${type.name}.${field.name}` }))
+      : [],
+  );
+const ROOTS = new Set(['Query', 'Mutation', 'Subscription']);
+
+/** By type, the subgraphs that have a field of it. */
+const referrers = new Map<string, Set<string>>();
+for (const [name, schema] of subgraphs)
+  for (const { type, field } of fieldsOf(schema)) {
+    const of = getNamedType(field.type).name;
+    if (!ROOTS.has(type.name) && isObjectType(getNamedType(field.type)))
+      referrers.set(of, (referrers.get(of) ?? new Set()).add(name));
+  }
+/** Whether another subgraph than `home` hands out objects of the type, by its key alone. */
+const isReferred = (type: string, home: string): boolean =>
+  [...(referrers.get(type) ?? [])].some((name) => name !== home);
+
+describe('nullability', () => {
+  test('a type that other subgraphs refer to keeps its columns nullable, and no other does', () => {
+    for (const model of Object.values(MODELS) as Model[])
+      expect([model.name, model.referred === true]).toEqual([model.name, isReferred(model.name, 'relational')]);
+  });
+
+  test('a field of an entity that another subgraph refers to is nullable, its key apart', () => {
+    const wrong: string[] = [];
+    for (const [name, schema] of subgraphs)
+      for (const { type, field, at } of fieldsOf(schema)) {
+        const keys = (type.astNode?.directives ?? [])
+          .filter((directive) => directive.name.value === 'key')
+          .map((directive) => directive.arguments?.find((each) => each.name.value === 'fields')?.value)
+          .map((value) => (value?.kind === 'StringValue' ? value.value : ''));
+        if (keys.length > 0 && isReferred(type.name, name) && !keys.includes(field.name) && isNonNullType(field.type))
+          wrong.push(`${name}: ${at}`);
+      }
+    expect(wrong).toEqual([]);
+  });
+
+  test('a nullable value says when it is null', () => {
+    const wrong = fieldsOf(api)
+      .filter(({ field }) => isLeafType(getNamedType(field.type)) && !isNonNullType(field.type))
+      // A count is another question to the store, which may fail by itself; of what other subgraphs refer to, all is nullable.
+      .filter(({ type, field }) => field.name !== 'totalCount' && (referrers.get(type.name)?.size ?? 0) < 2)
+      .filter(({ type }) => !ROOTS.has(type.name))
+      .filter(({ field }) => !/\bnull\b/i.test(field.description ?? ''));
+    expect(wrong.map(({ at }) => at)).toEqual([]);
+  });
+});
