@@ -124,6 +124,22 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     unit: 'writes',
     default: 4_096,
   },
+  stems: { what: 'How many words’ stems are kept.', unit: 'words', default: 20_000 },
+  keywordTerms: {
+    what: 'The most terms of a query that keyword search ranks by: the first ones.',
+    unit: 'terms',
+    default: 64,
+  },
+  keywordScored: {
+    what: 'The most chunks that a keyword search scores on PostgreSQL. Where more match, those with the rarer words are, and the answer is approximate.',
+    unit: 'chunks',
+    default: 20_000,
+  },
+  keywordRenewalTexts: {
+    what: 'How many stored texts are gone through at once where a release takes other words from them.',
+    unit: 'texts',
+    default: 50,
+  },
   window: { what: 'The most results that the pages of one search hold together.', unit: 'chunks', default: 1_000 },
   fused: {
     what: 'How many of the best by meaning and by words are fused, whatever the page: pages read to different depths would not fit together.',

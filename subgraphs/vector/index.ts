@@ -73,7 +73,9 @@ async function createDriver(config: VectorConfig, { postgres, work, log }: Vecto
   if (postgres === undefined) return disabledVectors;
   await postgres.migrate('vector', new URL('./migrations/', import.meta.url));
   const cache = { bytes: config.exactCacheBytes, rows: config.exactRows };
-  return new PostgresVectors(postgres, name, { ...(await ranking(postgres, name, config)), cache, work });
+  const vectors = new PostgresVectors(postgres, name, { ...(await ranking(postgres, name, config)), cache, work });
+  vectors.renewKeywords(log ?? (() => undefined));
+  return vectors;
 }
 
 /** Ranking by pgvector where it can be used; comparing all needs nobody's leave. */

@@ -71,6 +71,16 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/inference/drivers/hashing/index.ts: BOUNDARY',
     'subgraphs/inference/drivers/hashing/index.ts: SEED',
   ],
+  'Parts of a version of what is stored of a text: others would be another version.': [
+    'subgraphs/vector/keywords/terms.ts: LONGEST_WHOLE',
+    'subgraphs/vector/keywords/terms.ts: LONGEST_ATOM',
+    'subgraphs/vector/keywords/query.ts: SHORTEST_PREFIX',
+  ],
+  'What a column of PostgreSQL takes.': [
+    'subgraphs/vector/drivers/postgres/keywords.ts: LAST_POSITION',
+    'subgraphs/vector/drivers/postgres/keywords.ts: POSITIONS',
+    'subgraphs/vector/drivers/postgres/keywords.ts: BYTES',
+  ],
   'A part of an algorithm.': ['subgraphs/inference/summaries/extractive.ts: ITERATIONS'],
   'The size of a table that grows, and where the number of its texts wraps around.': [
     'subgraphs/inference/drivers/hashing/index.ts: #capacity = ',
@@ -118,6 +128,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'Constants of formulas.': [
     'subgraphs/shared/tokens.ts',
     'subgraphs/vector/drivers/qdrant/sparse.ts: BM25',
+    'subgraphs/vector/keywords/bm25.ts: BM25',
     'subgraphs/vector/search/fusion.ts: RRF_K',
   ],
   'How numbers are written, and how many digits a double holds.': ['subgraphs/shared/exact-number.ts'],

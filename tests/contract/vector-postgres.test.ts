@@ -1,4 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +13,7 @@ import { ensureVectorExtension } from '#subgraphs/vector/drivers/postgres/extens
 import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { random } from '#tests/setup/random.ts';
+import { testKeywordSearch } from './keyword-search.ts';
 import { as, corpus, MODEL, testVectorDriver, unitVector, type VectorStoreUnderTest } from './vector-driver.ts';
 
 const MIGRATIONS = new URL('../../subgraphs/vector/migrations/', import.meta.url);
@@ -66,6 +71,8 @@ testVectorDriver('PostgreSQL, exact, always in a worker thread', () => open({ wo
   large: 500,
   small: 5 * 5,
 });
+
+testKeywordSearch('PostgreSQL', () => open());
 
 // A PostgreSQL with pgvector, as a superuser: the embedded one has none.
 const pgvector = process.env['TEST_PGVECTOR_URL'];
@@ -191,12 +198,132 @@ test('keyword search uses the full-text index, and only the caller’s part of i
     await tx.query({ sql: 'SET LOCAL ROLE tributary_system', parameters: [] });
     return await tx.query<{ 'QUERY PLAN': string }>({
       sql: `EXPLAIN SELECT chunk_id FROM vector.chunks
-            WHERE tenant_id = 'a' AND terms @@ (quote_literal(vector.tenant_word('a'))::tsquery && websearch_to_tsquery('english', 'number7'))`,
+            WHERE tenant_id = 'a' AND keywords @@ (quote_literal(vector.tenant_word('a'))::tsquery && 'number7'::tsquery)`,
       parameters: [],
     });
   });
-  expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('chunks_terms');
+  expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('chunks_keywords');
 });
+
+/** What is kept of all chunks together, beside what it is of the rows as they are. */
+const statistics = async (url: string) => {
+  const client = new pg.Client(url);
+  await client.connect();
+  const { rows } = await client
+    .query<Record<string, string>>(
+      `SELECT s.tenant_id, s.chunks, s.words, count(c.words) AS rows, coalesce(sum(c.words), 0) AS of_rows
+       FROM vector.collections s LEFT JOIN vector.chunks c ON c.tenant_id = s.tenant_id AND c.collection = s.name
+       GROUP BY s.tenant_id, s.name, s.chunks, s.words ORDER BY 1`,
+    )
+    .finally(() => client.end());
+  return rows;
+};
+const byKeyword = async (driver: PostgresVectors, tenant: string, text: string, limit = 5) =>
+  (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit, filter: {} }]))[0]!;
+
+test('how many chunks and words there are is right after every write', async () => {
+  await using store = disposable(await open());
+  const next = random(8);
+  const chunks = corpus('a', 60, 1);
+  for (let round = 0; round < 30; round++) {
+    const some = chunks
+      .filter(() => next() < 0.3)
+      .map((chunk) => ({ ...chunk, text: `${chunk.text} ${'more words '.repeat(Math.floor(next() * 5))}` }));
+    const tenant = next() < 0.5 ? 'a' : 'b';
+    const documentIds = [...new Set(some.map((chunk) => chunk.documentId))];
+    const way = Math.floor(next() * 4);
+    if (way === 0) await store.driver.upsert(as(tenant), some, MODEL);
+    else if (way === 1)
+      await store.driver.delete(
+        as(tenant),
+        some.slice(0, 5).map((chunk) => chunk.chunkId),
+      );
+    else if (way === 2) await store.driver.removeDocuments(as(tenant), documentIds.slice(0, 2));
+    else await store.driver.indexDocuments(as(tenant), { documentIds, changed: some, kept: [] }, MODEL);
+    for (const { chunks: counted, words, rows, of_rows: ofRows } of await statistics(store.url))
+      expect([counted, words]).toEqual([rows, ofRows]);
+  }
+  expect((await statistics(store.url)).map(({ rows }) => Number(rows)).every((rows) => rows > 0)).toBe(true);
+});
+
+test('chunks of before are gone through in the background, and found meanwhile as far as they are', async () => {
+  await using database = await createTestDatabase();
+  await using folder = await earlierMigrations('0006');
+  const postgres = new Postgres({ url: database.url });
+  await postgres.migrate('vector', folder.url);
+  await execute(
+    database.url,
+    `INSERT INTO vector.collections (tenant_id, name, model, dimensions, revision)
+       SELECT t, 'chunks', '${MODEL.model}', ${MODEL.dimensions}, 7 FROM unnest(ARRAY['a', 'a.b']) AS t;
+     INSERT INTO vector.chunks (tenant_id, collection, chunk_id, document_id, revision, title, text, source, media_type, metadata, content_hash, dimensions, embedding)
+       SELECT t, 'chunks', 'chk_' || i, 'doc_' || i, 7, 'Old', 'npm install --no-cache number' || i, '', '', '{}', 'h', ${MODEL.dimensions}, array_fill(0.1::real, ARRAY[${MODEL.dimensions}])
+       FROM unnest(ARRAY['a', 'a.b']) AS t, generate_series(1, 130) AS i`,
+  );
+  await postgres.migrate('vector', MIGRATIONS);
+  const [driver, other] = [new PostgresVectors(postgres, 'chunks'), new PostgresVectors(postgres, 'chunks')];
+  expect((await byKeyword(driver, 'a', 'number7')).items).toEqual([]);
+  // What is written now is found at once; that there is more is said.
+  await driver.upsert(as('a'), [{ ...corpus('a', 1, 1)[0]!, chunkId: 'chk_3', text: 'number7 anew' }], MODEL);
+  expect(await byKeyword(driver, 'a', 'number7')).toMatchObject({ items: [{ chunkId: 'chk_3' }], approximate: true });
+  const told: string[] = [];
+  // Stopped in the middle, then two at once.
+  driver.renewKeywords((message) => told.push(message));
+  await driver.close();
+  const [third] = [new PostgresVectors(postgres, 'chunks')];
+  for (const each of [other, third]) each.renewKeywords((message) => told.push(message));
+  await Promise.all([other.keywordsRenewed(), third.keywordsRenewed()]);
+  expect((await byKeyword(other, 'a', 'number7')).items.map(({ chunkId }) => chunkId).sort()).toEqual([
+    'chk_3',
+    'chk_7',
+  ]);
+  for (const tenant of ['a', 'a.b'])
+    expect(await byKeyword(other, tenant, '--no-cache number9')).toMatchObject({
+      items: [{ chunkId: 'chk_9' }, {}, {}, {}, {}],
+      approximate: false,
+    });
+  for (const { chunks, words, rows, of_rows: ofRows } of await statistics(database.url))
+    expect([chunks, words, rows]).toEqual(['130', ofRows, '130']);
+  // No vector is read again for it.
+  const context = as('a.b');
+  expect((await other.collectionInfo(context))?.model).toBe(MODEL.model);
+  expect(told.join('\n')).toMatch(/gone through/);
+  await Promise.all([other.close(), third.close()]);
+  await postgres.close();
+});
+
+test('where more chunks match than are scored, those with the rarer words are, and the answer says so', async () => {
+  await using store = disposable(await open({ keywordScored: 64 }));
+  const chunks = corpus('a', 1_000, 1);
+  await store.driver.upsert(
+    as('a'),
+    chunks.map((chunk) => ({ ...chunk, text: `${chunk.text} everywhere common` })),
+    MODEL,
+  );
+  await store.settle?.();
+  const search = (text: string, limit = 5) => byKeyword(store.driver as PostgresVectors, 'a', text, limit);
+  const all = await search('everywhere number77');
+  expect(all.approximate).toBe(true);
+  expect(all.items[0]!.chunkId).toBe(chunks[77]!.chunkId);
+  expect((await search('everywhere common')).items).toHaveLength(5);
+  expect((await search('everywhere common', 60)).items).toHaveLength(60);
+  expect((await search('everywhere nowhereatall')).items).toHaveLength(5);
+  const [filtered] = await store.driver.search(as('a'), [
+    { kind: 'KEYWORD', text: 'everywhere', limit: 9, filter: { documentIds: [chunks[500]!.documentId] } },
+  ]);
+  expect(filtered!.items).toHaveLength(5);
+  expect((await search('number77')).approximate).toBe(false);
+});
+
+/** The migrations before one of this number, in a folder of their own. */
+async function earlierMigrations(before: string): Promise<AsyncDisposable & { url: URL }> {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-migrations-'));
+  for (const name of await readdir(MIGRATIONS))
+    if (name < before) await copyFile(new URL(name, MIGRATIONS), join(folder, name));
+  return {
+    url: pathToFileURL(`${folder}/`),
+    [Symbol.asyncDispose]: async () => await rm(folder, { recursive: true, force: true }),
+  };
+}
 
 function disposable<T extends VectorStoreUnderTest>(store: T): T & AsyncDisposable {
   return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });

@@ -28,7 +28,7 @@ export function addSearch(
       },
       KEYWORD: {
         description:
-          'By words. On PostgreSQL a chunk must contain every word of the query (English stems, stop words ignored); `"a phrase"`, `or` and `-without` work as on the web. On Qdrant any word counts, those more that are rare among what the caller’s tenant stores.',
+          'By words, ranked by BM25: any word of the query counts, those more that are rare among what the caller’s tenant stores. Identifiers, paths, versions and addresses are found whole and in parts, whatever their case and accents; English words in any form; scripts without spaces by pairs of characters. `"a phrase"` must stand in a chunk, `-without` must not (on PostgreSQL).',
       },
     } as const,
   });
@@ -97,7 +97,7 @@ export function addSearch(
       score: t.float({
         nullable: false,
         description:
-          'How well the chunk matches; higher is better, comparable only within one answer. HYBRID: sum of 1 / (60 + rank) over both rankings, so at most 0.033. VECTOR: cosine, -1 to 1. KEYWORD: the store’s own score (on PostgreSQL 0 to 1: cover density by length; on Qdrant unbounded).',
+          'How well the chunk matches; higher is better, comparable only within one answer. HYBRID: sum of 1 / (60 + rank) over both rankings, so at most 0.033. VECTOR: cosine, -1 to 1. KEYWORD: BM25, from 0 without bound.',
         resolve: (edge: SearchEdge) => edge.score,
       }),
     }),
@@ -105,7 +105,7 @@ export function addSearch(
       approximate: t.boolean({
         nullable: false,
         description:
-          'Whether an approximate index ranked, which may have missed a better chunk; false when everything was compared.',
+          'Whether a better chunk may have been missed: an approximate index ranked, more chunks matched than keyword search scores, or stored texts are still being gone through after an upgrade.',
         resolve: (page: SearchPage) => page.approximate,
       }),
       mode: t.field({

@@ -399,7 +399,7 @@ describe('row-level security, as the role of the application', () => {
       'relational.shared_documents(text[])',
       'relational.shared_objects(text[])',
       'relational.shared_versions_of(text[],integer,integer)',
-      'vector.keyword_search(text,text,jsonb,integer)',
+      'vector.keyword_search(text,jsonb,jsonb,integer)',
     ]);
     const { rows: objects } = await database.query<{ key: string }>(
       'SELECT object_key AS key FROM relational.documents WHERE id = $1',
@@ -427,7 +427,7 @@ describe('row-level security, as the role of the application', () => {
     }
     const { rows } = await database.query<{ collection: string }>('SELECT DISTINCT collection FROM vector.chunks');
     expect(rows).toHaveLength(1);
-    const search = `SELECT * FROM vector.keyword_search($1, 'kept between us', '{}', 100)`;
+    const search = `SELECT * FROM vector.keyword_search($1, '{"terms": [{"query": "kept", "weight": 1}], "k1": 1.2, "b": 0.75, "most": 100}', '{}', 100)`;
     expect((await application.run(OWNER, search, [rows[0]!.collection])).rows.length).toBeGreaterThan(0);
     expect((await application.run('initech', search, [rows[0]!.collection])).rows).toEqual([]);
   });

@@ -26,6 +26,7 @@ import type {
 } from '../../driver.ts';
 import type { CacheOptions } from '../../exact/matrix-cache.ts';
 import { ExactRanker } from './exact.ts';
+import { KeywordRenewal } from './keyword-renewal.ts';
 import type { Ranker } from './ranker.ts';
 import * as statements from './statements.ts';
 
@@ -37,6 +38,8 @@ export interface PostgresVectorsOptions {
   readonly work?: WorkPool | undefined;
   /** Ranks in place of {@link ExactRanker}. */
   readonly ranker?: Ranker;
+  /** The most chunks that a keyword search scores. @default `VECTOR.keywordScored` */
+  readonly keywordScored?: number;
   /** What operators should know of how vectors are ranked; shown by the health probe. */
   readonly note?: string;
 }
@@ -46,11 +49,14 @@ export class PostgresVectors implements VectorDriver {
   readonly #postgres: Postgres;
   readonly #collection: string;
   readonly #ranker: Ranker;
+  readonly #keywordScored: number;
   readonly #note: string | undefined;
+  #renewal: KeywordRenewal | undefined;
 
   constructor(postgres: Postgres, collection: string, options: PostgresVectorsOptions = {}) {
     this.#postgres = postgres;
     this.#note = options.note;
+    this.#keywordScored = options.keywordScored ?? VECTOR.keywordScored;
     this.#collection = collection;
     this.#ranker = options.ranker ?? new ExactRanker(postgres, collection, options);
   }
@@ -68,13 +74,20 @@ export class PostgresVectors implements VectorDriver {
   }
 
   async #keywordSearch(context: RequestContext, queries: readonly KeywordQuery[]): Promise<Ranking<RankedChunk>[]> {
-    const rows = await this.#postgres.read(context, statements.keywordSearch(this.#collection, queries), {
-      replica: true,
-    });
+    const rows = await this.#postgres.read(
+      context,
+      statements.keywordSearch(this.#collection, queries, this.#keywordScored),
+      {
+        replica: true,
+      },
+    );
     const items: RankedChunk[][] = queries.map(() => []);
-    for (const row of rows)
+    const approximate = queries.map(() => false);
+    for (const row of rows) {
       items[row.position]!.push({ chunkId: row.chunk_id, documentId: row.document_id, score: row.score });
-    return items.map((each) => ({ items: each, approximate: false }));
+      approximate[row.position] ||= row.approximate;
+    }
+    return items.map((each, position) => ({ items: each, approximate: approximate[position]! }));
   }
 
   async similarToChunks(
@@ -200,7 +213,21 @@ export class PostgresVectors implements VectorDriver {
     return this.#note === undefined || health.state !== 'ok' ? health : { ...health, detail: this.#note };
   }
 
+  /**
+   * Goes through stored texts whose keywords are of an earlier version of the terms, in the background.
+   * @param log told what an operator should know
+   */
+  renewKeywords(log: (message: string) => void): void {
+    this.#renewal ??= new KeywordRenewal(this.#postgres, log);
+  }
+
+  /** Resolves once all stored texts are gone through, or the first failure was logged. */
+  async keywordsRenewed(): Promise<void> {
+    await this.#renewal?.done;
+  }
+
   async close(): Promise<void> {
+    await this.#renewal?.close();
     await this.#ranker.close();
   }
 

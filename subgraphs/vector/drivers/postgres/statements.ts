@@ -6,6 +6,8 @@ import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { ChunkFilter, ChunkVector, KeptChunk, KeywordQuery, StoredChunk } from '../../driver.ts';
 import type { Position } from '../../exact/matrix-cache.ts';
+import { TERMS_VERSION } from '../../keywords/terms.ts';
+import { keywordsOf, wantedOf } from './keywords.ts';
 
 const db = queryBuilder<Record<string, never>>('vector');
 const compile = <Row>(query: RawBuilder<Row>): CompiledQuery<Row> => query.compile(db);
@@ -74,18 +76,21 @@ export const countRows = (collection: string, atMost: number) =>
   compile<{ rows: number }>(sql`
     SELECT count(*)::int AS rows FROM (SELECT 1 FROM vector.chunks c WHERE c.collection = ${collection} LIMIT ${atMost}) counted`);
 
-/** All keyword queries in one statement; see the migration for why a function answers them. */
-export function keywordSearch(collection: string, queries: readonly KeywordQuery[]) {
+/**
+ * All keyword queries in one statement; see the migration for why a function answers them.
+ * @param scored how many chunks each scores at most
+ */
+export function keywordSearch(collection: string, queries: readonly KeywordQuery[], scored: number) {
   const input = queries.map((query, position) => ({
     position,
-    text: query.text,
+    wanted: wantedOf(query.text, scored),
     take: query.limit,
     filter: query.filter,
   }));
-  return compile<{ position: number; chunk_id: string; document_id: string; score: number }>(sql`
-    SELECT q.position, k.chunk_id, k.document_id, k.score
-    FROM jsonb_to_recordset(${writeJson(input)}::jsonb) AS q(position int, text text, take int, filter jsonb)
-    CROSS JOIN LATERAL vector.keyword_search(${collection}, q.text, q.filter, q.take) AS k
+  return compile<{ position: number; chunk_id: string; document_id: string; score: number; approximate: boolean }>(sql`
+    SELECT q.position, k.chunk_id, k.document_id, k.score, k.approximate
+    FROM jsonb_to_recordset(${writeJson(input)}::jsonb) AS q(position int, wanted jsonb, take int, filter jsonb)
+    CROSS JOIN LATERAL vector.keyword_search(${collection}, q.wanted, q.filter, q.take) AS k
     ORDER BY q.position, k.score DESC, k.chunk_id COLLATE "C"`);
 }
 
@@ -120,21 +125,76 @@ export function upsertChunks(
   chunks: readonly ChunkVector[],
 ) {
   const column = <T>(pick: (chunk: ChunkVector) => T): T[] => chunks.map(pick);
+  const keywords = chunks.map(({ title, text }) => keywordsOf(title, text));
+  const chunkIds = column((c) => c.chunkId);
   return compile(sql`
+    WITH ${before(collection, chunkIds)}, written AS (
     INSERT INTO vector.chunks
-      (tenant_id, collection, revision, dimensions, chunk_id, document_id, title, text, source, document_collection, media_type, metadata, content_hash, embedding)
-    SELECT ${tenant}, ${collection}, ${revision}::bigint, ${dimensions}::int,
+      (tenant_id, collection, revision, dimensions, keywords_version, keywords, words,
+       chunk_id, document_id, title, text, source, document_collection, media_type, metadata, content_hash, embedding)
+    SELECT ${tenant}, ${collection}, ${revision}::bigint, ${dimensions}::int, ${sql.lit(TERMS_VERSION)}, ${stored(sql`${tenant}`)}, r.words,
            r.chunk_id, r.document_id, r.title, r.text, r.source, r.document_collection, r.media_type, r.metadata::jsonb, r.content_hash, r.embedding::real[]
     FROM unnest(
-      ${column((c) => c.chunkId)}::text[], ${column((c) => c.documentId)}::text[], ${column((c) => c.title)}::text[],
+      ${chunkIds}::text[], ${column((c) => c.documentId)}::text[], ${column((c) => c.title)}::text[],
       ${column((c) => c.text)}::text[], ${column((c) => c.source)}::text[], ${column((c) => c.collection)}::text[], ${column((c) => c.mediaType)}::text[],
       ${column((c) => writeJson(c.metadata))}::text[], ${column((c) => c.contentHash)}::text[],
-      ${column((c) => `{${c.vector.join(',')}}`)}::text[]
-    ) AS r(chunk_id, document_id, title, text, source, document_collection, media_type, metadata, content_hash, embedding)
+      ${column((c) => `{${c.vector.join(',')}}`)}::text[],
+      ${keywords.map(({ vector }) => vector)}::text[], ${keywords.map(({ words }) => words)}::int[]
+    ) AS r(chunk_id, document_id, title, text, source, document_collection, media_type, metadata, content_hash, embedding, keywords, words)
     ON CONFLICT (tenant_id, collection, chunk_id) DO UPDATE SET
       revision = excluded.revision, dimensions = excluded.dimensions, document_id = excluded.document_id, title = excluded.title,
       text = excluded.text, source = excluded.source, document_collection = excluded.document_collection, media_type = excluded.media_type, metadata = excluded.metadata,
-      content_hash = excluded.content_hash, embedding = excluded.embedding`);
+      content_hash = excluded.content_hash, embedding = excluded.embedding,
+      keywords = excluded.keywords, words = excluded.words, keywords_version = excluded.keywords_version
+    ) ${counted(collection, chunks.length, keywords)}`);
+}
+
+/** A row's keywords as they are stored, of the `keywords` of `r`. */
+const stored = (tenant: RawBuilder<unknown>) =>
+  sql`r.keywords::tsvector || array_to_tsvector(ARRAY[vector.tenant_word(${tenant})])`;
+
+/** What the rows that are written anew counted for, as they are before the statement. */
+const before = (collection: string, chunkIds: readonly string[]) => sql`before AS (
+      SELECT count(*) AS chunks, coalesce(sum(c.words), 0) AS words FROM vector.chunks c
+      WHERE c.collection = ${collection} AND c.chunk_id = ANY (${chunkIds}::text[]) AND c.words IS NOT NULL
+    )`;
+
+/** Counts what is written instead of what was {@link before}. The transaction holds the collection's row. */
+const counted = (collection: string, chunks: number, keywords: readonly { words: number }[]) => sql`
+    UPDATE vector.collections c SET
+      chunks = c.chunks + ${chunks}::int - before.chunks,
+      words = c.words + ${keywords.reduce((sum, { words }) => sum + words, 0)}::bigint - before.words
+    FROM before WHERE c.name = ${collection}`;
+
+/** Tenants’ collections that have chunks whose keywords are of an earlier version, or none. For the system’s role. */
+export const collectionsWithoutKeywords = (limit: number) =>
+  compile<{ tenant_id: string; collection: string }>(sql`
+    SELECT DISTINCT c.tenant_id, c.collection FROM vector.chunks c WHERE c.keywords_version < ${sql.lit(TERMS_VERSION)} LIMIT ${limit}`);
+
+/** Holds the collection’s row, as every write does, so that nobody writes a chunk that is being gone through. */
+export const holdCollection = (collection: string) =>
+  compile(sql`SELECT 1 FROM vector.collections WHERE name = ${collection} FOR UPDATE`);
+
+export const chunksWithoutKeywords = (collection: string, limit: number) =>
+  compile<{ chunk_id: string; title: string; text: string }>(sql`
+    SELECT c.chunk_id, c.title, c.text FROM vector.chunks c
+    WHERE c.collection = ${collection} AND c.keywords_version < ${sql.lit(TERMS_VERSION)} ORDER BY c.ordinal LIMIT ${limit}`);
+
+/** Writes the keywords of stored chunks; nothing else of them changes, nor the collection’s revision. */
+export function writeKeywords(
+  tenant: string,
+  collection: string,
+  chunks: readonly { chunk_id: string; title: string; text: string }[],
+) {
+  const keywords = chunks.map(({ title, text }) => keywordsOf(title, text));
+  const chunkIds = chunks.map((chunk) => chunk.chunk_id);
+  return compile(sql`
+    WITH ${before(collection, chunkIds)}, written AS (
+      UPDATE vector.chunks c SET keywords = ${stored(sql`${tenant}`)}, words = r.words, keywords_version = ${sql.lit(TERMS_VERSION)}
+      FROM unnest(${chunkIds}::text[], ${keywords.map(({ vector }) => vector)}::text[], ${keywords.map(({ words }) => words)}::int[])
+        AS r(chunk_id, keywords, words)
+      WHERE c.collection = ${collection} AND c.chunk_id = r.chunk_id
+    ) ${counted(collection, chunks.length, keywords)}`);
 }
 
 /** Writes the attributes of chunks that stay. @returns how many of them are stored with the expected hash */
@@ -160,7 +220,10 @@ export function keepChunks(collection: string, chunks: readonly KeptChunk[]) {
 export const deleteChunks = (tenant: string, collection: string, revision: string, which: RawBuilder<unknown>) =>
   compile<{ chunk_id: string }>(sql`
     WITH gone AS (
-      DELETE FROM vector.chunks c WHERE c.collection = ${collection} AND ${which} RETURNING c.ordinal, c.chunk_id
+      DELETE FROM vector.chunks c WHERE c.collection = ${collection} AND ${which} RETURNING c.ordinal, c.chunk_id, c.words
+    ), counted AS (
+      UPDATE vector.collections c SET chunks = c.chunks - g.chunks, words = c.words - g.words
+      FROM (SELECT count(words) AS chunks, coalesce(sum(words), 0) AS words FROM gone) g WHERE c.name = ${collection}
     ), marked AS (
       INSERT INTO vector.tombstones (tenant_id, collection, revision, ordinal)
       SELECT ${tenant}, ${collection}, ${revision}::bigint, ordinal FROM gone
