@@ -8,6 +8,9 @@
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
+import { GRAPH } from './bounds.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 export type Properties = { [key: string]: JsonValue };
@@ -80,6 +83,23 @@ export interface EntityFilter {
   or?: EntityFilter[] | null;
   not?: EntityFilter | null;
 }
+
+/**
+ * What a filter asks of an entity's `id`, `name` and `kind`.
+ * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
+ */
+export const entityCondition = (filter: EntityFilter): Condition =>
+  parseFilter(
+    {
+      columns: { id: 'scalar', name: 'scalar', kind: 'scalar' },
+      conditions: GRAPH.conditions,
+      depth: GRAPH.conditionDepth,
+      listed: GRAPH.listed,
+      characters: GRAPH.nameCharacters,
+      pathKeys: 0,
+    },
+    filter,
+  ) ?? { kind: 'and', of: [] };
 
 /** One step along a relation, from an expanded node to the entity at the other end. Self loops are left out. */
 export interface Step {

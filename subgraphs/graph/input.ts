@@ -2,7 +2,7 @@
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { checkJson, isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { GRAPH } from './bounds.ts';
-import { RELATION_TYPE } from './driver.ts';
+import { entityCondition, RELATION_TYPE } from './driver.ts';
 import type { EntityFilter, EntityReference, EntityWrite, Properties, RelationWrite } from './driver.ts';
 
 /** Returns `text` where a store can hold and compare it. */
@@ -106,33 +106,11 @@ export const checkRelation = (input: RelationInput): RelationWrite => ({
   properties: checkProperties(input.properties),
 });
 
-/** Bounds a filter's size, and its texts. */
+/**
+ * Returns a filter that is within the bounds of one.
+ * @throws CodedError `BAD_USER_INPUT`
+ */
 export function checkFilter(filter: EntityFilter | null | undefined): EntityFilter {
-  let conditions = 0;
-  const text = (what: string, condition: NonNullable<EntityFilter['name']>, depth: number): void => {
-    count(depth);
-    const { eq, in: oneOf, contains, startsWith, not } = condition;
-    for (const value of [eq, contains, startsWith])
-      if (typeof value === 'string') checkText(what, value, { min: 0, max: GRAPH.nameCharacters });
-    if (oneOf) {
-      checkCount('values of `in`', oneOf.length, GRAPH.listed);
-      for (const value of oneOf) checkText(what, value, { min: 0, max: GRAPH.nameCharacters });
-    }
-    if (not) text(what, not, depth + 1);
-  };
-  const count = (depth: number): void => {
-    if (++conditions > GRAPH.conditions) throw badUserInput(`A filter has at most ${GRAPH.conditions} conditions.`);
-    if (depth > GRAPH.conditionDepth)
-      throw badUserInput(`A filter is nested at most ${GRAPH.conditionDepth} levels deep.`);
-  };
-  const visit = (part: EntityFilter, depth: number): void => {
-    count(depth);
-    if (part.id) text('An id', part.id, depth + 1);
-    if (part.name) text('A name', part.name, depth + 1);
-    if (part.kind) text('A kind', part.kind, depth + 1);
-    for (const inner of [...(part.and ?? []), ...(part.or ?? []), ...(part.not ? [part.not] : [])])
-      visit(inner, depth + 1);
-  };
-  if (filter) visit(filter, 0);
+  entityCondition(filter ?? {});
   return filter ?? {};
 }

@@ -4,7 +4,8 @@ import type { RefusedAction } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SharedDocument } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
-import type { Condition, Order, SortValue } from './models/conditions.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import type { Order, SortValue } from './models/sort.ts';
 
 export interface TenantRow {
   id: string;

@@ -185,6 +185,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
   runInputKeys: { what: 'The most keys in it.', unit: 'keys', default: 20_000 },
   webhookCharacters: { what: 'The longest address of a webhook.', unit: 'characters', default: 2_000 },
   filterDepth: { what: 'The deepest nesting of a filter of runs.', unit: 'levels', default: 8 },
+  filterConditions: { what: 'The most conditions in it.', unit: 'conditions', default: 100 },
   filterItems: { what: 'The longest list in it.', unit: 'items', default: 500 },
   stateBytes: { what: 'The longest state of a run, as JSON.', unit: 'bytes', default: 256 * 1024 },
   stateDepth: { what: 'Its deepest nesting.', unit: 'levels', default: 32 },

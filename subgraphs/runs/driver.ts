@@ -1,7 +1,9 @@
 /** The interface of the store of runs. A run is a log of events; its row says where the log stands. */
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
+import type { DateTimeFilterShape, EnumFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { RUNS } from './bounds.ts';
 import type { RunEventType } from './events/event-types.ts';
@@ -130,13 +132,33 @@ export interface AppendEvents {
 }
 
 export interface RunFilter {
-  status?: { eq?: RunStatus | null; in?: RunStatus[] | null; not?: RunFilter['status'] } | null;
+  status?: EnumFilterShape<RunStatus> | null;
   agentId?: IdFilterShape | null;
   createdAt?: DateTimeFilterShape | null;
   and?: RunFilter[] | null;
   or?: RunFilter[] | null;
   not?: RunFilter | null;
 }
+/** What a filter of runs may be about. */
+export type RunField = Exclude<keyof RunFilter, 'and' | 'or' | 'not'>;
+const RUN_FIELDS: readonly RunField[] = ['status', 'agentId', 'createdAt'];
+
+/**
+ * What a filter asks for; undefined where that is nothing.
+ * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
+ */
+export const runCondition = (where: RunFilter | null | undefined): Condition | undefined =>
+  parseFilter(
+    {
+      columns: Object.fromEntries(RUN_FIELDS.map((field) => [field, 'scalar'])),
+      conditions: RUNS.filterConditions,
+      depth: RUNS.filterDepth,
+      listed: RUNS.filterItems,
+      characters: RUNS.longCharacters,
+      pathKeys: 0,
+    },
+    where,
+  );
 
 export interface RunsQuery {
   where?: RunFilter | null;

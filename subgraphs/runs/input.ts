@@ -5,7 +5,7 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { checkJson, isJsonObject } from '#subgraphs/shared/json.ts';
 import { RUNS } from './bounds.ts';
-import { RUN_LIMITS, type AppendEvents, type RunFilter, type RunLimits } from './driver.ts';
+import { RUN_LIMITS, type AppendEvents, type RunLimits } from './driver.ts';
 import { payloadFault, runInputFault } from './events/event-schemas.ts';
 import { isTerminal, type RunEventType } from './events/event-types.ts';
 
@@ -152,15 +152,4 @@ export function agUiInput(input: { [key: string]: JsonValue }): AgUiInput {
     idempotencyKey: checkText('runId', runId)!,
     state: state ?? null,
   };
-}
-
-/** Nesting and length of a filter. */
-export function checkFilter(where: RunFilter | null | undefined, depth = 0): void {
-  if (!where) return;
-  if (depth > RUNS.filterDepth) throw badUserInput(`\`where\` is nested more than ${RUNS.filterDepth} levels deep.`);
-  for (const list of [where.status?.in, where.agentId?.in, where.createdAt?.in, where.and, where.or]) {
-    if (list && list.length > RUNS.filterItems)
-      throw badUserInput(`A list in \`where\` has ${list.length} items; at most ${RUNS.filterItems} are accepted.`);
-  }
-  for (const inner of [...(where.and ?? []), ...(where.or ?? []), where.not]) checkFilter(inner, depth + 1);
 }

@@ -26,6 +26,19 @@ export const SHARED = bounds('subgraphs/shared', 'limits', {
     min: 1,
     max: 10_000,
   },
+  patternCharacters: {
+    what: 'The longest regular expression of a filter (`matches`).',
+    unit: 'characters',
+    default: 200,
+  },
+  patternRepeated: { what: 'The most repetitions that its `{n,m}` counts.', unit: 'times', default: 100 },
+  patternGroups: { what: 'The deepest nesting of its groups.', unit: 'levels', default: 20 },
+  patternWays: {
+    what: 'In how many ways it may be matched within one text at the most, where `*` and `+` count as the characters of a long name (`patternText`): two of them are within it.',
+    unit: 'ways',
+    default: 1_000_000_000,
+  },
+  patternText: { what: 'How long a text is taken to be for that.', unit: 'characters', default: 500 },
   secretCharacters: {
     what: 'The shortest secret that is looked for in errors and logs: shorter ones are parts of ordinary sentences.',
     unit: 'characters',

@@ -3,7 +3,8 @@ import { GraphQLError, Kind } from 'graphql';
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import type { SubgraphBuilder } from './builder-types.ts';
 import { jsonOfLiteral } from './exact-literal.ts';
-import { checkJson } from './json.ts';
+import { checkJson, type JsonValue } from './json.ts';
+import { PATTERN_DIALECT } from './filters/pattern.ts';
 
 export interface PageInfoShape {
   hasNextPage: boolean;
@@ -13,26 +14,32 @@ export interface PageInfoShape {
   endCursor: (() => string) | undefined;
 }
 
-/** Conditions on a text column; all that are given must hold. */
-export interface StringFilterShape {
-  eq?: string | null;
-  in?: string[] | null;
-  contains?: string | null;
-  startsWith?: string | null;
-  not?: StringFilterShape | null;
-}
-export interface IdFilterShape {
-  eq?: string | null;
-  in?: string[] | null;
-  not?: IdFilterShape | null;
-}
-interface RangeFilterShape<T> {
+/** What every scalar filter has. All conditions that are given must hold. */
+interface EqualityFilterShape<T> {
   eq?: T | null;
+  ne?: T | null;
   in?: T[] | null;
+  notIn?: T[] | null;
+  isNull?: boolean | null;
+}
+interface RangeFilterShape<T> extends EqualityFilterShape<T> {
   gt?: T | null;
   gte?: T | null;
   lt?: T | null;
   lte?: T | null;
+}
+export interface StringFilterShape extends RangeFilterShape<string> {
+  contains?: string | null;
+  startsWith?: string | null;
+  endsWith?: string | null;
+  matches?: string | null;
+  not?: StringFilterShape | null;
+}
+export interface IdFilterShape extends EqualityFilterShape<string> {
+  not?: IdFilterShape | null;
+}
+export interface EnumFilterShape<T> extends EqualityFilterShape<T> {
+  not?: EnumFilterShape<T> | null;
 }
 export interface IntFilterShape extends RangeFilterShape<number> {
   not?: IntFilterShape | null;
@@ -45,7 +52,27 @@ export interface DateTimeFilterShape extends RangeFilterShape<Date> {
 }
 export interface BooleanFilterShape {
   eq?: boolean | null;
+  ne?: boolean | null;
+  isNull?: boolean | null;
   not?: BooleanFilterShape | null;
+}
+/** A condition on the value at a path of a JSON object. */
+export interface MetadataFilterShape {
+  path: string[];
+  eq?: JsonValue;
+  ne?: JsonValue;
+  in?: JsonValue[] | null;
+  notIn?: JsonValue[] | null;
+  lt?: JsonValue;
+  lte?: JsonValue;
+  gt?: JsonValue;
+  gte?: JsonValue;
+  exists?: boolean | null;
+  contains?: string | null;
+  startsWith?: string | null;
+  endsWith?: string | null;
+  matches?: string | null;
+  not?: boolean | null;
 }
 
 /** Accessors make each type on first use, so that no subgraph prints a type that it does not use. */
@@ -58,7 +85,45 @@ export interface SharedTypes {
   readonly FloatFilter: InputRef<FloatFilterShape>;
   readonly DateTimeFilter: InputRef<DateTimeFilterShape>;
   readonly BooleanFilter: InputRef<BooleanFilterShape>;
+  readonly MetadataFilter: InputRef<MetadataFilterShape>;
+  /**
+   * Makes the filter of an enum's values.
+   * @param name the filter's, such as `RunStatusFilter`
+   * @param what what it is a condition on, in words
+   */
+  enumFilter<T extends string>(
+    name: string,
+    what: string,
+    type: EnumRef<any, T>, // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  ): InputRef<EnumFilterShape<T>>;
 }
+
+type OperatorGroup = 'lists' | 'range' | 'text';
+/** The operators of filters, with what they ask. */
+const OPERATORS = {
+  equality: {
+    eq: 'Equal to this; null finds what has no value.',
+    ne: 'Not equal to this, or without a value; null finds what has one.',
+    isNull: 'Whether there is no value.',
+  },
+  lists: {
+    in: 'Equal to one of these; an empty list matches nothing. At most 500.',
+    notIn: 'Equal to none of these, or without a value; an empty list matches everything. At most 500.',
+  },
+  range: {
+    lt: 'Less than this; texts compare by code point.',
+    lte: 'Less than or equal to this.',
+    gt: 'Greater than this; texts compare by code point.',
+    gte: 'Greater than or equal to this.',
+  },
+  text: {
+    contains: 'Contains this, ignoring case.',
+    startsWith: 'Starts with this, respecting case.',
+    endsWith: 'Ends with this, respecting case.',
+    matches: `Matches ${PATTERN_DIALECT}.`,
+  },
+  opposite: { not: 'Must not match this.' },
+} as const;
 
 export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
   addScalars(builder);
@@ -68,26 +133,36 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
     return made.get(name) as T;
   };
 
-  const range = <Shape extends object>(name: string, what: string, type: 'Int' | 'Float' | 'DateTime') => {
+  /** All scalar filters, which differ only in their operand's type and in what can be asked of it. */
+  const scalarFilter = <Shape extends object>(
+    name: string,
+    what: string,
+    type: unknown,
+    operators: OperatorGroup[],
+  ) => {
     const ref = builder.inputRef<Shape>(name);
-    // The three range filters differ only in their operand's type.
     const implement = ref.implement as unknown as (options: unknown) => InputRef<Shape>;
     return implement.call(ref, {
-      description: `Conditions on ${what}. All that are given must hold.`,
-      fields: (t: { field(o: { type: unknown; description: string }): unknown }) => ({
-        eq: t.field({ type, description: 'Equal to this.' }),
-        in: t.field({
-          type: [type],
-          description: 'Equal to one of these; an empty list matches nothing. At most 500.',
-        }),
-        gt: t.field({ type, description: 'Greater than this.' }),
-        gte: t.field({ type, description: 'Greater than or equal to this.' }),
-        lt: t.field({ type, description: 'Less than this.' }),
-        lte: t.field({ type, description: 'Less than or equal to this.' }),
-        not: t.field({ type: ref, description: 'Must not match this.' }),
-      }),
+      description: `Conditions on ${what}. All that are given must hold; what has no value matches \`ne\`, \`notIn\` and \`not\`.`,
+      fields: (t: { field(o: { type: unknown; required?: unknown; description: string }): unknown }) =>
+        Object.fromEntries(
+          ['equality' as const, ...operators, 'opposite' as const].flatMap((group) =>
+            Object.entries(OPERATORS[group]).map(([operator, description]) => [
+              operator,
+              t.field({ type: operandType(operator, type, ref), description }),
+            ]),
+          ),
+        ),
     });
   };
+  const operandType = (operator: string, type: unknown, ref: unknown): unknown =>
+    operator === 'isNull'
+      ? 'Boolean'
+      : operator === 'not'
+        ? ref
+        : operator.toLowerCase().endsWith('in') && operator !== 'contains'
+          ? [type]
+          : type;
 
   return {
     get PageInfo() {
@@ -129,61 +204,84 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
       ) as EnumRef<any, 'ASC' | 'DESC'>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
     },
     get StringFilter() {
-      return once('StringFilter', () => {
-        const ref = builder.inputRef<StringFilterShape>('StringFilter');
-        return ref.implement({
-          description: 'Conditions on a text. All that are given must hold.',
-          fields: (t) => ({
-            eq: t.string({ description: 'Equal to this.' }),
-            in: t.stringList({ description: 'Equal to one of these; an empty list matches nothing. At most 500.' }),
-            contains: t.string({ description: 'Contains this, ignoring case.' }),
-            startsWith: t.string({ description: 'Starts with this, respecting case.' }),
-            not: t.field({ type: ref, description: 'Must not match this.' }),
-          }),
-        });
-      });
+      return once('StringFilter', () =>
+        scalarFilter<StringFilterShape>('StringFilter', 'a text', 'String', ['lists', 'range', 'text']),
+      );
     },
     get IdFilter() {
-      return once('IdFilter', () => {
-        const ref = builder.inputRef<IdFilterShape>('IdFilter');
-        return ref.implement({
-          description: 'Conditions on an id. All that are given must hold.',
-          fields: (t) => ({
-            eq: t.id({ description: 'Equal to this.' }),
-            in: t.idList({ description: 'Equal to one of these; an empty list matches nothing. At most 500.' }),
-            not: t.field({ type: ref, description: 'Must not match this.' }),
-          }),
-        });
-      });
+      return once('IdFilter', () => scalarFilter<IdFilterShape>('IdFilter', 'an id', 'ID', ['lists']));
     },
     get IntFilter() {
-      return once('IntFilter', () => range<IntFilterShape>('IntFilter', 'a whole number', 'Int'));
+      return once('IntFilter', () =>
+        scalarFilter<IntFilterShape>('IntFilter', 'a whole number', 'Int', ['lists', 'range']),
+      );
     },
     get FloatFilter() {
-      return once('FloatFilter', () => range<FloatFilterShape>('FloatFilter', 'a number', 'Float'));
+      return once('FloatFilter', () =>
+        scalarFilter<FloatFilterShape>('FloatFilter', 'a number', 'Float', ['lists', 'range']),
+      );
     },
     get DateTimeFilter() {
-      return once('DateTimeFilter', () => range<DateTimeFilterShape>('DateTimeFilter', 'a moment', 'DateTime'));
+      return once('DateTimeFilter', () =>
+        scalarFilter<DateTimeFilterShape>('DateTimeFilter', 'a moment', 'DateTime', ['lists', 'range']),
+      );
     },
     get BooleanFilter() {
-      return once('BooleanFilter', () => {
-        const ref = builder.inputRef<BooleanFilterShape>('BooleanFilter');
-        return ref.implement({
-          description: 'Conditions on a boolean. All that are given must hold.',
-          fields: (t) => ({
-            eq: t.boolean({ description: 'Equal to this.' }),
-            not: t.field({ type: ref, description: 'Must not match this.' }),
+      return once('BooleanFilter', () => scalarFilter<BooleanFilterShape>('BooleanFilter', 'a boolean', 'Boolean', []));
+    },
+    get MetadataFilter() {
+      return once('MetadataFilter', () => {
+        const ref = builder.inputRef<MetadataFilterShape>('MetadataFilter');
+        const implement = ref.implement as unknown as (options: unknown) => InputRef<MetadataFilterShape>;
+        return implement.call(ref, {
+          description:
+            'A condition on the value at a path of a JSON object. All that are given must hold. A list there matches where one of its ' +
+            'elements does; where there is no value, only `exists: false`, `ne`, `notIn` and `not` match.',
+          // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any subgraph's builder
+          fields: (t: PothosSchemaTypes.InputFieldBuilder<any, 'InputObject'>) => ({
+            path: t.stringList({
+              required: true,
+              description: 'Keys from the outside in, such as `["author", "name"]`; list items by index.',
+            }),
+            eq: t.field({ type: 'JSON', description: 'Equal to this, as JSON; null finds a null that is there.' }),
+            ne: t.field({ type: 'JSON', description: 'Not equal to this, or there is no value.' }),
+            in: t.field({
+              type: ['JSON'],
+              required: { list: false, items: false },
+              description: 'Equal to one of these; an empty list matches nothing. At most 500.',
+            }),
+            notIn: t.field({
+              type: ['JSON'],
+              required: { list: false, items: false },
+              description: 'Equal to none of these, or there is no value. At most 500.',
+            }),
+            lt: t.field({ type: 'JSON', description: 'Less than this number or, by code point, this text.' }),
+            lte: t.field({ type: 'JSON', description: 'Less than or equal to this number or text.' }),
+            gt: t.field({
+              type: 'JSON',
+              description: 'Greater than this number or text; dates as ISO 8601 texts sort as days do.',
+            }),
+            gte: t.field({ type: 'JSON', description: 'Greater than or equal to this number or text.' }),
+            exists: t.boolean({ description: 'Whether there is a value, null included.' }),
+            ...Object.fromEntries(
+              Object.entries(OPERATORS.text).map(([operator, description]) => [
+                operator,
+                t.string({ description: `A text: ${description[0]!.toLowerCase()}${description.slice(1)}` }),
+              ]),
+            ),
+            not: t.boolean({ description: 'Turns the condition into its opposite.' }),
           }),
         });
       });
     },
+    enumFilter: (name, what, type) => once(name, () => scalarFilter(name, what, type, ['lists'])),
   };
 }
 
 function addScalars(builder: SubgraphBuilder): void {
   builder.scalarType('DateTime', {
     description:
-      'A moment as ISO 8601 text with a time zone, such as `2026-01-31T09:30:00Z`; answers are in UTC with milliseconds.',
+      'A moment as ISO 8601 text with a time zone, such as `2026-01-31T09:30:00Z`, or a day, `2026-01-31`, which is its beginning in UTC; answers are in UTC with milliseconds.',
     serialize: (value) => (value instanceof Date ? value.toISOString() : new Date(value).toISOString()),
     parseValue: parseDateTime,
     parseLiteral: (node) => {
@@ -199,14 +297,14 @@ function addScalars(builder: SubgraphBuilder): void {
   });
 }
 
-// A date without a zone would mean the server's zone, and a bare date midnight there: neither is a moment.
-const ISO_MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/i;
+// A time without a zone would mean the server's: that is no moment. A bare date is one by ISO 8601 as JavaScript has it, in UTC.
+const ISO_MOMENT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/i;
 
 function parseDateTime(value: unknown): Date {
   if (value instanceof Date) return value;
   if (typeof value !== 'string' || !ISO_MOMENT.test(value)) {
     throw new GraphQLError(
-      `DateTime must be ISO 8601 with a time zone, such as 2026-01-31T09:30:00Z; got ${JSON.stringify(value)?.slice(0, 80)}.`,
+      `DateTime must be ISO 8601 with a time zone, such as 2026-01-31T09:30:00Z, or a day, such as 2026-01-31; got ${JSON.stringify(value)?.slice(0, 80)}.`,
     );
   }
   const date = new Date(value);

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import {
   buildASTSchema,
   getNamedType,
+  isEnumType,
+  isInputObjectType,
   isLeafType,
   isNonNullType,
   isObjectType,
   parse,
+  type GraphQLInputObjectType,
   type GraphQLSchema,
 } from 'graphql';
 
@@ -75,5 +78,74 @@ describe('nullability', () => {
       .filter(({ type }) => !ROOTS.has(type.name))
       .filter(({ field }) => !/\bnull\b/i.test(field.description ?? ''));
     expect(wrong.map(({ at }) => at)).toEqual([]);
+  });
+});
+
+describe('filters', () => {
+  const inputs = (schema: GraphQLSchema) => Object.values(schema.getTypeMap()).filter(isInputObjectType);
+  const SCALAR_OPERATORS: Readonly<Record<string, readonly string[]>> = {
+    equality: ['eq', 'ne', 'isNull', 'not'],
+    lists: ['in', 'notIn'],
+    range: ['lt', 'lte', 'gt', 'gte'],
+    text: ['contains', 'startsWith', 'endsWith', 'matches'],
+  };
+  const operators = (...groups: string[]): string[] => groups.flatMap((group) => SCALAR_OPERATORS[group]!).sort();
+  const OF_SCALAR: Readonly<Record<string, string[]>> = {
+    StringFilter: operators('equality', 'lists', 'range', 'text'),
+    IdFilter: operators('equality', 'lists'),
+    IntFilter: operators('equality', 'lists', 'range'),
+    FloatFilter: operators('equality', 'lists', 'range'),
+    DateTimeFilter: operators('equality', 'lists', 'range'),
+    BooleanFilter: operators('equality'),
+    MetadataFilter: [...operators('lists', 'range', 'text'), 'eq', 'ne', 'not', 'exists', 'path'].sort(),
+  };
+  /** Not of this shape yet. */
+  const SEARCH = /^Search/;
+  const filters = inputs(api).filter(({ name }) => name.endsWith('Filter') && !SEARCH.test(name));
+  const isOfScalar = (type: GraphQLInputObjectType): boolean => 'eq' in type.getFields();
+
+  test('of one kind of value have the same operators, in every subgraph', () => {
+    expect(filters.length).toBeGreaterThan(10);
+    for (const schema of [api, ...subgraphs.values()])
+      for (const type of inputs(schema).filter(({ name }) => name.endsWith('Filter') && !SEARCH.test(name)))
+        if (isOfScalar(type)) {
+          const of = getNamedType(type.getFields()['eq']!.type);
+          const expected = isEnumType(of) ? operators('equality', 'lists') : OF_SCALAR[type.name];
+          expect([type.name, Object.keys(type.getFields()).sort()]).toEqual([type.name, expected]);
+        }
+  });
+
+  test('of what has several values have `and`, `or` and `not`', () => {
+    for (const type of filters.filter((each) => !isOfScalar(each)))
+      expect([type.name, ...['and', 'or', 'not'].map((name) => String(type.getFields()[name]?.type))]).toEqual([
+        type.name,
+        `[${type.name}!]`,
+        `[${type.name}!]`,
+        type.name,
+      ]);
+  });
+
+  test('of an enum’s values are an enum’s', () => {
+    for (const type of filters.filter((each) => !isOfScalar(each))) {
+      const filtered = api.getType(type.name.replace(/Filter$/, ''));
+      for (const field of isObjectType(filtered) ? Object.values(filtered.getFields()) : []) {
+        const of = getNamedType(field.type);
+        const filter = type.getFields()[field.name];
+        if (!isEnumType(of) || filter === undefined) continue;
+        const named = getNamedType(filter.type) as GraphQLInputObjectType;
+        expect([type.name, field.name, String(named.getFields()['eq']?.type)]).toEqual([
+          type.name,
+          field.name,
+          of.name,
+        ]);
+      }
+    }
+  });
+
+  test('and orders have a direction that is `ASC` unless said otherwise', () => {
+    for (const type of inputs(api))
+      for (const field of Object.values(type.getFields()))
+        if (getNamedType(field.type).name === 'OrderDirection')
+          expect([type.name, String(field.type), field.defaultValue]).toEqual([type.name, 'OrderDirection!', 'ASC']);
   });
 });

@@ -9,7 +9,7 @@ import { checkDocument, withChunks, type UpsertDocumentInput } from '#subgraphs/
 import { STORES, type OutboxClaim, type OutboxEntryRow, type RelationalDriver } from '#subgraphs/relational/driver.ts';
 import { MODELS, type Model } from '#subgraphs/relational/models/columns.ts';
 import { parseCursor, parseOrder, rowCursor } from '#subgraphs/relational/models/orders.ts';
-import type { Order } from '#subgraphs/relational/models/conditions.ts';
+import type { Order } from '#subgraphs/relational/models/sort.ts';
 
 export interface RelationalUnderTest extends AsyncDisposable {
   driver: RelationalDriver;

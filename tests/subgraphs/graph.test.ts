@@ -575,13 +575,13 @@ describe('bad input', () => {
       await refused('query ($ids: [ID!]) { entities(where: { id: { in: $ids } }) { edges { cursor } } }', {
         ids: Array(501).fill('x'),
       }),
-    ).toContain('At most 500');
+    ).toContain('at most 500');
     const deep = (levels: number): object => (levels === 0 ? { name: { eq: 'x' } } : { not: deep(levels - 1) });
     expect(
       await refused('query ($where: EntityFilter) { entities(where: $where) { edges { cursor } } }', {
         where: deep(20),
       }),
-    ).toContain('nested');
+    ).toContain('levels deep');
     expect(
       await refused('query ($where: EntityFilter) { entities(where: $where) { edges { cursor } } }', {
         where: { or: Array(200).fill({}) },

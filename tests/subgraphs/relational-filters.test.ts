@@ -56,6 +56,10 @@ const found = async (where: object): Promise<string[]> => {
   return documents.edges.map((edge: { node: { id: string } }) => edge.node.id).sort();
 };
 
+/** As JavaScript reads a pattern, which is not how the stores are given it. */
+const oracleOf = (pattern: string): RegExp =>
+  pattern.startsWith('(?i)') ? new RegExp(pattern.slice(4), 'isu') : new RegExp(pattern, 'su');
+
 /** The meaning of a filter, said without SQL. */
 type Operators = Record<string, unknown>;
 function matches(row: Row, where: Record<string, unknown>): boolean {
@@ -75,23 +79,58 @@ function holds(value: unknown, operators: Operators, moment: boolean): boolean {
     if (operator === 'not') return !holds(value, operand as Operators, moment);
     if (operator === 'in')
       return (operand as unknown[]).map((one) => (moment ? Date.parse(one as string) : one)).includes(value);
+    if (operator === 'notIn') return !holds(value, { in: operand }, moment);
+    if (operator === 'ne') return !holds(value, { eq: operand }, moment);
+    if (operator === 'isNull') return (value === null) === operand;
+    // What follows compares, and nothing compares with what is not there.
+    if (value === null && operand !== null) return false;
+    if (operator === 'matches') return oracleOf(operand as string).test(String(value));
+    if (operator === 'endsWith') return String(value).endsWith(String(operand));
     if (operator === 'contains') return String(value).toLowerCase().includes(String(operand).toLowerCase());
     if (operator === 'startsWith') return String(value).startsWith(String(operand));
     if (operator === 'eq' && operand === null) return value === null;
     const other = moment ? Date.parse(operand as string) : operand;
     if (operator === 'eq') return value === other;
-    const [a, b] = [value as number, other as number];
+    const [a, b] =
+      typeof value === 'string'
+        ? [Buffer.compare(Buffer.from(value), Buffer.from(String(other))), 0]
+        : [value as number, other as number];
     return operator === 'gt' ? a > b : operator === 'gte' ? a >= b : operator === 'lt' ? a < b : a <= b;
   });
 }
 
 const part = fc.constantFrom('a', 'A', '_', '%', '\\', 'graph', 'GRAPH', 'ü', 'Ü', 'é', '😀', 'a_', 'x', '', '.');
 const text = fc.constantFrom(...TITLES, 'nothing');
+const pattern = fc.constantFrom(
+  '^a',
+  'js$',
+  '^a.b$',
+  '[_%]',
+  '(?i)^(graph|über|zoo)',
+  '(?i)ÉTÉ',
+  '^.{3}$',
+  '\\\\',
+  '^\\w+$',
+  '^[^a-z]',
+  '\\d',
+  'a?[x-z]',
+  '^(ü|Ü)b',
+  '😀',
+  '^x.y$',
+  '',
+  'ql-?j{0,1}',
+  '\\W',
+);
 const stringFilter = (nots: number): fc.Arbitrary<Operators> =>
   fc.oneof(
     fc.record({ eq: fc.option(text) }),
+    fc.record({ ne: fc.option(text) }),
+    fc.record({ isNull: fc.boolean() }),
     fc.record({ in: fc.array(text, { maxLength: 3 }) }),
-    fc.record({ contains: part, startsWith: part }, { requiredKeys: [] }),
+    fc.record({ notIn: fc.array(text, { maxLength: 3 }) }),
+    fc.record({ contains: part, startsWith: part, endsWith: part }, { requiredKeys: [] }),
+    fc.record({ matches: pattern }),
+    fc.record({ lt: text, lte: text, gt: text, gte: text }, { requiredKeys: [] }),
     ...(nots > 0 ? [fc.record({ not: stringFilter(nots - 1) })] : []),
   );
 const dateFilter = fc
@@ -138,18 +177,31 @@ describe('by metadata', () => {
       .sort();
   };
   test.each([
-    ['a value', [{ path: ['topic'], eq: 'x' }], ['{"topic":"x"}']],
+    ['a value, or an item of a list', [{ path: ['topic'], eq: 'x' }], ['{"topic":"x"}', '{"topic":["x",1]}']],
     ['a list', [{ path: ['topic'], eq: ['x', 1] }], ['{"topic":["x",1]}']],
     ['an item of a list', [{ path: ['topic', '1'], eq: 1 }], ['{"topic":["x",1]}']],
     ['a null that is there', [{ path: ['topic'], eq: null }], ['{"deep":{"n":1},"topic":null}']],
     ['a nested value', [{ path: ['deep', 'n'], eq: 1 }], ['{"deep":{"n":1},"topic":null}']],
-    ['one of several', [{ path: ['topic'], in: ['x', null] }], ['{"deep":{"n":1},"topic":null}', '{"topic":"x"}']],
+    [
+      'one of several',
+      [{ path: ['topic'], in: ['x', null] }],
+      ['{"deep":{"n":1},"topic":null}', '{"topic":"x"}', '{"topic":["x",1]}'],
+    ],
+    ['none of several', [{ path: ['topic'], notIn: ['x', null] }], ['{}']],
+    ['another value', [{ path: ['topic'], ne: 'x' }], ['{"deep":{"n":1},"topic":null}', '{}']],
+    ['a lesser number', [{ path: ['deep', 'n'], lt: 1.5 }], ['{"deep":{"n":1},"topic":null}']],
+    ['a number that is no text', [{ path: ['deep', 'n'], lt: '2' }], []],
+    ['a greater number in a list', [{ path: ['topic'], gte: 1 }], ['{"topic":["x",1]}']],
+    ['a range of texts', [{ path: ['topic'], gt: 'w', lte: 'x' }], ['{"topic":"x"}', '{"topic":["x",1]}']],
+    ['a part of a text', [{ path: ['topic'], contains: 'X' }], ['{"topic":"x"}', '{"topic":["x",1]}']],
+    ['the end of a text, in its case', [{ path: ['topic'], endsWith: 'X' }], []],
+    ['a pattern', [{ path: ['topic'], matches: '^[w-y]$' }], ['{"topic":"x"}', '{"topic":["x",1]}']],
     ['none of none', [{ path: ['topic'], in: [] }], []],
     ['absence', [{ path: ['topic'], exists: false }], ['{}']],
     [
       'the opposite, where it is absent too',
       [{ path: ['topic'], eq: 'x', not: true }],
-      ['{"deep":{"n":1},"topic":null}', '{"topic":["x",1]}', '{}'],
+      ['{"deep":{"n":1},"topic":null}', '{}'],
     ],
     [
       'all of several',

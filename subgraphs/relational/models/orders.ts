@@ -4,7 +4,7 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RELATIONAL } from '../bounds.ts';
-import type { Order, SortValue } from './conditions.ts';
+import type { Order, SortValue } from './sort.ts';
 import { columnOf, columnsOf, type Model } from './columns.ts';
 
 /** Defines `<Model>Order` and `<Model>OrderField` from the sortable columns of a model. */

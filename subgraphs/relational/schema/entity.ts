@@ -20,7 +20,7 @@ import type { Peppers } from '../keys/secret.ts';
 import type { Loaders } from '../loaders.ts';
 import { columnOf, MODELS, type ColumnType, type Model } from '../models/columns.ts';
 import { orderInput, parseCursor, parseOrder, reversed, rowCursor } from '../models/orders.ts';
-import type { Order } from '../models/conditions.ts';
+import type { Order } from '../models/sort.ts';
 
 /** What documents are cut with. */
 export interface Cutting {
@@ -147,12 +147,14 @@ export function rootItem<M extends ModelName>(
 /**
  * Adds the root field that lists a model: filter, order, keyset pages, a count when asked for.
  * @param scope what its caller must have been granted @default nothing
+ * @param enums filters of the columns whose values are an enum's
  */
 export function rootList<M extends ModelName>(
   { subgraph, builder, types, driver, loaders }: SchemaParts,
   name: M,
   field: string,
   scope?: Scope,
+  enums: Parameters<typeof filterInput>[2] = {},
 ): void {
   const model = MODELS[name] as Model;
   const connection = connectionType<Rows[M]>(subgraph, name, {
@@ -160,7 +162,7 @@ export function rootList<M extends ModelName>(
     items: model.items,
     totalCount: true,
   });
-  const where = filterInput(subgraph, model);
+  const where = filterInput(subgraph, model, enums);
   const orderBy = orderInput(subgraph, model);
   const byDefault = `by \`${model.defaultOrder.field}\`, ${model.defaultOrder.direction === 'DESC' ? 'largest' : 'smallest'} first`;
   builder.queryField(field, (t) =>

@@ -49,7 +49,7 @@ type UsageInput = Pick<UsageRecordRow, 'operation' | 'provider' | 'model' | 'inp
 };
 
 export function addUsage(parts: SchemaParts): void {
-  const { builder, types, driver } = parts;
+  const { subgraph, builder, types, driver } = parts;
   const operation = builder.enumType('UsageOperation', {
     description: 'What tokens were spent on.',
     values: {
@@ -72,7 +72,9 @@ export function addUsage(parts: SchemaParts): void {
       }),
     }),
   );
-  rootList(parts, 'UsageRecord', 'usageRecords', 'usage:read');
+  rootList(parts, 'UsageRecord', 'usageRecords', 'usage:read', {
+    operation: subgraph.shared.enumFilter('UsageOperationFilter', 'what tokens were spent on', operation),
+  });
 
   addMutation<UsageInput, { record: UsageRecordRow }>(parts, 'recordUsage', {
     takes: 'usage:write',

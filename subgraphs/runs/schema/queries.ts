@@ -11,8 +11,7 @@ import {
 } from '#subgraphs/shared/connections.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
-import { RUN_STATUSES, type RunFilter, type RunStatus as RunStatusValue } from '../driver.ts';
-import { checkFilter } from '../input.ts';
+import { runCondition, type RunFilter, type RunStatus as RunStatusValue } from '../driver.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
 import type { Loaders } from '../loaders.ts';
 import type { RunsSchemaDeps } from './deps.ts';
@@ -25,16 +24,7 @@ export function addQueries(
   loaders: Loaders,
 ): void {
   const { builder, shared } = schema;
-  const RunStatusFilter = builder.inputType('RunStatusFilter', {
-    description: 'Conditions on a run’s status. All that are given must hold.',
-    fields: (t) => ({
-      eq: t.field({ type: RunStatus, description: 'Equal to this.' }),
-      in: t.field({
-        type: [RunStatus],
-        description: `Equal to one of these, at most ${RUN_STATUSES.length}; an empty list matches nothing.`,
-      }),
-    }),
-  });
+  const RunStatusFilter = shared.enumFilter('RunStatusFilter', 'a run’s status', RunStatus);
   const RunFilterInput = builder.inputRef<RunFilter>('RunFilter');
   RunFilterInput.implement({
     description: 'Which runs. All conditions that are given must hold.',
@@ -58,7 +48,12 @@ export function addQueries(
     description: 'One criterion of an order.',
     fields: (t) => ({
       field: t.field({ type: RunOrderField, required: true, description: 'What to sort by.' }),
-      direction: t.field({ type: shared.OrderDirection, description: 'Which way; ascending when absent.' }),
+      direction: t.field({
+        type: shared.OrderDirection,
+        required: true,
+        defaultValue: 'ASC',
+        description: 'Which way.',
+      }),
     }),
   });
   const RunConnection = connectionType<RunReference>(schema, 'Run', { node: run, items: 'runs', totalCount: true });
@@ -88,9 +83,9 @@ export function addQueries(
       },
       resolve: async (_root, { where, orderBy, ...args }, context, info) => {
         const page = pageRequest(args as PageArguments);
-        checkFilter(where);
+        runCondition(where);
         if (orderBy && orderBy.length > 1) throw badUserInput('Runs are sorted by one criterion.');
-        const direction = orderBy?.[0] ? (orderBy[0].direction ?? 'ASC') : 'DESC';
+        const direction = orderBy?.[0] ? orderBy[0].direction : 'DESC';
         const list = `runs:CREATED_AT:${direction}`;
         const reading = page.backward === (direction === 'ASC') ? 'DESC' : 'ASC';
         const read = async (last: Edge<RunReference> | undefined, limit: number): Promise<RunReference[]> => {

@@ -1,8 +1,9 @@
 /** The statements that find and count entities by a filter. */
 import neo4j from 'neo4j-driver';
 import { reading } from '../grouping.ts';
-import type { EntityFilter, GraphDriver } from '../../driver.ts';
-import type { StringFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { toJava } from '#subgraphs/shared/filters/pattern.ts';
+import { entityCondition, type EntityFilter, type GraphDriver } from '../../driver.ts';
 
 /** What of an entity statements return. */
 export const ENTITY = (variable: string) =>
@@ -34,7 +35,7 @@ export function findStatement(
     name: after ? nameOrder(after[0]) : '',
     id: after?.[1],
   };
-  const condition = entityCondition(filter, parameters);
+  const condition = filterCypher(filter, parameters);
   // Not `nameOrder > $name OR id > $id`, of which Neo4j makes two searches, each to the end. And what the filter fixes
   // leads the order as it leads the index, or Neo4j does not see that the index has it.
   const { past, way } = reading(backward);
@@ -48,7 +49,7 @@ export function findStatement(
 /** The statement of `countEntities`. */
 export function countStatement(filter: EntityFilter): Statement {
   const parameters: Record<string, unknown> = { name: '' };
-  const condition = entityCondition(filter, parameters);
+  const condition = filterCypher(filter, parameters);
   return { cypher: `${ordered('>=')} AND (${condition}) RETURN count(e) AS count`, parameters };
 }
 
@@ -58,47 +59,51 @@ export function countStatement(filter: EntityFilter): Statement {
  */
 export const nameOrder = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
+/** The properties that filters name, none of which is ever without a value. */
+const PROPERTY: Readonly<Record<string, string>> = { id: 'e.id', name: 'e.name', kind: 'e.kind' };
+
 /** The condition that `filter` puts on the node `e`; adds its values to `parameters`. */
-function entityCondition(filter: EntityFilter, parameters: Record<string, unknown>): string {
+function filterCypher(filter: EntityFilter, parameters: Record<string, unknown>): string {
   const add = (value: unknown): string => {
     const name = `p${Object.keys(parameters).length}`;
     parameters[name] = value;
     return `$${name}`;
   };
-  const text = (property: string, condition: StringFilterShape | IdFilterShape | null | undefined): string => {
-    if (!condition) return 'true';
-    const { eq, in: oneOf, contains, startsWith, not } = condition as StringFilterShape;
-    const parts: string[] = [];
+  const visit = (condition: Condition): string => {
+    if (condition.kind === 'and' || condition.kind === 'or') {
+      if (condition.of.length === 0) return condition.kind === 'and' ? 'true' : 'false';
+      return condition.of.map((part) => `(${visit(part)})`).join(condition.kind === 'and' ? ' AND ' : ' OR ');
+    }
+    if (condition.kind === 'not') return `NOT (${visit(condition.of)})`;
+    if (condition.kind === 'json') throw new Error('Entities have no filters on JSON.');
+    const property = PROPERTY[condition.column]!;
     // Names are found by what they sort by, which is indexed and stands for exactly one well-formed name.
     const indexed =
-      property === 'e.name' ? { name: 'e.nameOrder', of: nameOrder } : { name: property, of: (value: string) => value };
-    if (typeof eq === 'string') parts.push(`${indexed.name} = ${add(indexed.of(eq))}`);
-    if (oneOf) parts.push(`${indexed.name} IN ${add(oneOf.map(indexed.of))}`);
-    if (typeof contains === 'string') parts.push(`toLower(${property}) CONTAINS toLower(${add(contains)})`);
-    if (typeof startsWith === 'string') {
-      // For names a range, because Neo4j begins a page where the range and the cursor both allow. No UTF-8 has the byte
-      // 255.
-      const prefix = indexed.of(startsWith);
-      if (property === 'e.name')
-        parts.push(`(${indexed.name} >= ${add(prefix)} AND ${indexed.name} < ${add(`${prefix}\u00ff`)})`);
-      else parts.push(`${property} STARTS WITH ${add(prefix)}`);
+      condition.column === 'name'
+        ? { name: 'e.nameOrder', of: nameOrder }
+        : { name: property, of: (value: string) => value };
+    switch (condition.kind) {
+      case 'null':
+        return `${property} IS NULL`;
+      case 'compare':
+        return `${indexed.name} ${condition.operator} ${add(indexed.of(String(condition.value)))}`;
+      case 'in':
+        return `${indexed.name} IN ${add(condition.values.map((value) => indexed.of(String(value))))}`;
+      case 'contains':
+        return `toLower(${property}) CONTAINS toLower(${add(condition.text)})`;
+      case 'startsWith': {
+        // For names a range, because Neo4j begins a page where the range and the cursor both allow. No UTF-8 has the byte
+        // 255.
+        const prefix = indexed.of(condition.text);
+        return condition.column === 'name'
+          ? `(${indexed.name} >= ${add(prefix)} AND ${indexed.name} < ${add(`${prefix}\u00ff`)})`
+          : `${property} STARTS WITH ${add(prefix)}`;
+      }
+      case 'endsWith':
+        return `${property} ENDS WITH ${add(condition.text)}`;
+      case 'matches':
+        return `${property} =~ ${add(toJava(condition.pattern))}`;
     }
-    if (not) parts.push(`NOT (${text(property, not)})`);
-    return all(parts);
   };
-  const visit = (part: EntityFilter): string =>
-    all([
-      text('e.id', part.id),
-      text('e.name', part.name),
-      text('e.kind', part.kind),
-      ...(part.and ?? []).map(visit),
-      ...(part.or ? [part.or.length === 0 ? 'false' : part.or.map((each) => `(${visit(each)})`).join(' OR ')] : []),
-      ...(part.not ? [`NOT (${visit(part.not)})`] : []),
-    ]);
-  return visit(filter);
+  return visit(entityCondition(filter));
 }
-
-const all = (conditions: readonly string[]): string => {
-  const real = conditions.filter((condition) => condition !== 'true');
-  return real.length === 0 ? 'true' : real.map((condition) => `(${condition})`).join(' AND ');
-};

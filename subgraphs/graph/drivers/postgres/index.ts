@@ -16,7 +16,7 @@ import type {
   StoredItem,
 } from '../../driver.ts';
 import { contentsOf, groupedBy, reading } from '../grouping.ts';
-import { entityCondition, Parameters } from './filter.ts';
+import { filterSql, Parameters } from './filter.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './writes.ts';
 
 /** @param postgres the process's pool, migrated; it is not closed with the driver */
@@ -54,7 +54,7 @@ function reads(postgres: Postgres): GraphReads {
     async findEntities(context, filter, { limit, after, backward = false }) {
       const { past, way } = reading(backward);
       const p = new Parameters();
-      const condition = entityCondition(filter, p);
+      const condition = filterSql(filter, p);
       const behind = after ? ` AND (e.name, e.id) ${past} (${p.add(after[0])}, ${p.add(after[1])})` : '';
       return await read<Entity>(
         context,
@@ -67,7 +67,7 @@ function reads(postgres: Postgres): GraphReads {
       const p = new Parameters();
       const rows = await read<{ count: number }>(
         context,
-        `SELECT count(*)::int AS count FROM graph.entities e WHERE ${entityCondition(filter, p)}`,
+        `SELECT count(*)::int AS count FROM graph.entities e WHERE ${filterSql(filter, p)}`,
         p.values,
       );
       return rows[0]?.count ?? 0;

@@ -2,10 +2,10 @@
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { ListRequest, ModelName, Rows } from '../../driver.ts';
-import type { SortValue } from '../../models/conditions.ts';
-import type { Condition } from '../../models/conditions.ts';
+import type { SortValue } from '../../models/sort.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { columnOf, MODELS, type Model } from '../../models/columns.ts';
-import type { Order } from '../../models/conditions.ts';
+import type { Order } from '../../models/sort.ts';
 import { conditionSql, SQL_TYPE } from './conditions.ts';
 import { withShared } from './shares.ts';
 import { columnRef, rowsOf, selection, statement, tableOf } from './sql.ts';

@@ -1,9 +1,16 @@
 /** Runs in PostgreSQL: the schema `runs`, under row-level security. */
-import { expressionBuilder, type Expression, type ExpressionBuilder, type SqlBool } from 'kysely';
+import { sql, type Expression, type RawBuilder, type SqlBool } from 'kysely';
+import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import type { DateTimeFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
-import { RUN_LIMITS, type RunFilter, type RunLimits, type RunsDriver } from '../../driver.ts';
+import {
+  RUN_LIMITS,
+  runCondition,
+  type RunField,
+  type RunFilter,
+  type RunLimits,
+  type RunsDriver,
+} from '../../driver.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';
 import { appendEvents, startRun } from './append.ts';
 import { withClock } from './clock.ts';
@@ -33,7 +40,8 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
     async runs(context, { where, direction, after, limit }) {
       const order = direction === 'ASC' ? 'asc' : 'desc';
       let query = db.selectFrom('runs').selectAll().orderBy('created_at', order).orderBy('id', order).limit(limit);
-      if (where) query = query.where(conditions(where));
+      const condition = conditions(where);
+      if (condition) query = query.where(condition);
       if (after) {
         query = query.where(({ eb, refTuple, tuple }) =>
           eb(refTuple('created_at', 'id'), order === 'asc' ? '>' : '<', tuple(new Date(after[0]), after[1])),
@@ -43,7 +51,8 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
     },
     async countRuns(context, where) {
       let query = db.selectFrom('runs').select(({ fn }) => fn.countAll<string>().as('total'));
-      if (where) query = query.where(conditions(where));
+      const condition = conditions(where);
+      if (condition) query = query.where(condition);
       const [row] = await postgres.read(context, query.compile());
       return Number(row?.total ?? 0);
     },
@@ -63,49 +72,15 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
   };
 }
 
-type Builder = ExpressionBuilder<Tables, 'runs'>;
+/** The columns that filters name. */
+const FILTERED: { readonly [Field in RunField]: FilteredColumn } = {
+  status: { ref: sql.ref('status'), type: 'text' },
+  agentId: { ref: sql.ref('agent_id'), type: 'text' },
+  createdAt: { ref: sql.ref('created_at'), type: 'timestamptz' },
+};
 
-function conditions(where: RunFilter): Expression<SqlBool> {
-  const eb = expressionBuilder<Tables, 'runs'>();
-  const parts: Expression<SqlBool>[] = [
-    ...column(eb, 'status', where.status),
-    ...column(eb, 'agent_id', where.agentId),
-    ...column(eb, 'created_at', where.createdAt),
-    ...(where.and ?? []).map(conditions),
-  ];
-  if (where.or) parts.push(eb.or(where.or.map(conditions)));
-  if (where.not) parts.push(no(eb, conditions(where.not)));
-  return eb.and(parts);
-}
-
-/**
- * SQL's NOT of an unknown is unknown; a filter's `not` is true there: what does not match, a missing value included.
- */
-const no = (eb: Builder, condition: Expression<SqlBool>) =>
-  eb(eb.fn.coalesce(condition, eb.lit(false)), '=', eb.lit(false));
-
-type ColumnFilter = RunFilter['status'] | IdFilterShape | DateTimeFilterShape;
-const COMPARISONS = [
-  ['gt', '>'],
-  ['gte', '>='],
-  ['lt', '<'],
-  ['lte', '<='],
-] as const;
-
-function column(
-  eb: Builder,
-  name: 'status' | 'agent_id' | 'created_at',
-  filter: ColumnFilter | null | undefined,
-): Expression<SqlBool>[] {
-  if (!filter) return [];
-  const parts: Expression<SqlBool>[] = [];
-  if (filter.eq !== null && filter.eq !== undefined) parts.push(eb(name, '=', filter.eq));
-  // One array parameter, not one parameter an item: the statement stays the same for every length.
-  if (filter.in) parts.push(eb(name, '=', eb.fn.any(eb.val(filter.in as string[]))));
-  for (const [key, operator] of COMPARISONS) {
-    const bound = (filter as DateTimeFilterShape)[key];
-    if (bound !== null && bound !== undefined) parts.push(eb(name, operator, bound));
-  }
-  if (filter.not) parts.push(no(eb, eb.and(column(eb, name, filter.not))));
-  return parts;
+/** A filter as a condition; undefined where it asks for nothing. */
+function conditions(where: RunFilter | null | undefined): Expression<SqlBool> | undefined {
+  const condition = runCondition(where);
+  return condition && (conditionSql((field) => FILTERED[field as RunField], condition) as RawBuilder<SqlBool>);
 }
