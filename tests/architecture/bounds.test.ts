@@ -127,7 +127,8 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'What pgvector’s index takes.': ['subgraphs/vector/drivers/postgres/ann.ts: MAX_INDEXED'],
   'Constants of formulas.': [
     'subgraphs/shared/tokens.ts',
-    'subgraphs/vector/drivers/qdrant/sparse.ts: BM25',
+    'subgraphs/vector/drivers/qdrant/sparse.ts: AVERAGE_LENGTH',
+    'subgraphs/vector/drivers/qdrant/sparse.ts: PREFIXES',
     'subgraphs/vector/keywords/bm25.ts: BM25',
     'subgraphs/vector/search/fusion.ts: RRF_K',
   ],

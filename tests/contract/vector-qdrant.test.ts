@@ -11,6 +11,8 @@ import { CHUNK_INDEXES, metadataTerms, pointId, within } from '#subgraphs/vector
 import { sparseQuery, sparseText } from '#subgraphs/vector/drivers/qdrant/sparse.ts';
 import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant/index.ts';
 import { recorded, standIn, type Received } from './qdrant-stand-in.ts';
+import { parseKeywords } from '#subgraphs/vector/keywords/query.ts';
+import { testKeywordSearch } from './keyword-search.ts';
 import { as, corpus, testVectorDriver } from './vector-driver.ts';
 
 const MODEL = { model: 'four', dimensions: 4 };
@@ -100,7 +102,7 @@ describe('Qdrant, against recorded exchanges', () => {
       dense,
       {
         kind: 'KEYWORD',
-        text: 'alpha alpha beta',
+        text: 'alpha alpha beta.',
         limit: 2,
         filter: { documentIds: ['doc_1'], metadata: [{ path: ['topic'], any: ['x', 1] }] },
       },
@@ -471,33 +473,32 @@ describe('Qdrant, against recorded exchanges', () => {
   });
 
   test('words weigh more the more often they come, and less in long texts', () => {
+    const queried = (text: string) => sparseQuery(parseKeywords(text, 9));
     const weight = (text: string, word = 'alpha') => {
       const { indices, values } = sparseText('', text);
-      return values[indices.indexOf(sparseQuery(word).indices[0]!)] ?? 0;
+      return values[indices.indexOf(queried(`${word}.`).indices[0]!)] ?? 0;
     };
     expect(weight('alpha alpha beta')).toBeGreaterThan(weight('alpha beta beta'));
     expect(weight('alpha beta')).toBeGreaterThan(weight(`alpha ${'beta '.repeat(300)}`));
     expect(weight('beta')).toBe(0);
-    expect(sparseQuery('Alpha ALPHA').indices).toHaveLength(1);
+    expect(queried('Alpha ALPHA.').indices).toHaveLength(1);
   });
 });
 
 const url = process.env['TEST_QDRANT_URL'];
 describe.skipIf(!url)('with TEST_QDRANT_URL', () => {
-  testVectorDriver(
-    'Qdrant',
-    async () => {
-      const run = randomBytes(4).toString('hex');
-      let collections = 0;
-      const options = { url: url!, apiKey: process.env['TEST_QDRANT_API_KEY'] };
-      const drivers = [new QdrantVectors(options, `test_${run}`), new QdrantVectors(options, `test_${run}`)] as const;
-      return {
-        driver: drivers[0],
-        replica: drivers[1],
-        fresh: async () => new QdrantVectors(options, `test_${run}_${collections++}`),
-        close: async () => void (await Promise.all(drivers.map((driver) => driver.close()))),
-      };
-    },
-    { large: 2_000, small: 20, atomic: false },
-  );
+  const setup = async () => {
+    const run = randomBytes(4).toString('hex');
+    let collections = 0;
+    const options = { url: url!, apiKey: process.env['TEST_QDRANT_API_KEY'] };
+    const drivers = [new QdrantVectors(options, `test_${run}`), new QdrantVectors(options, `test_${run}`)] as const;
+    return {
+      driver: drivers[0],
+      replica: drivers[1],
+      fresh: async () => new QdrantVectors(options, `test_${run}_${collections++}`),
+      close: async () => void (await Promise.all(drivers.map((driver) => driver.close()))),
+    };
+  };
+  testVectorDriver('Qdrant', setup, { large: 2_000, small: 20, atomic: false });
+  testKeywordSearch('Qdrant', setup);
 });

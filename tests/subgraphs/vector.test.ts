@@ -65,8 +65,8 @@ async function data(...args: Parameters<typeof run>): Promise<Answer> {
 const codeOf = (result: ExecutionResult) => result.errors?.map((error) => error.extensions['code']);
 
 const SEARCH = /* GraphQL */ `
-  query ($query: String!, $mode: SearchMode, $where: SearchFilter, $first: Int, $after: String) {
-    search(query: $query, mode: $mode, where: $where, first: $first, after: $after) {
+  query ($query: String!, $mode: SearchMode, $where: SearchFilter, $collection: String, $first: Int, $after: String) {
+    search(query: $query, mode: $mode, where: $where, collection: $collection, first: $first, after: $after) {
       approximate
       mode
       candidates
@@ -507,9 +507,16 @@ describe('writes', () => {
         ['moved', ['chk_1_0', 'chk_1_1']],
         ['default', ['chk_2_0']],
       ] as const) {
-        const where = { collection: { eq: collection } };
-        const asked = await data(SEARCH, { query: 'one or two or three', mode, where }, as('i'));
-        expect(ids(asked).sort()).toEqual(found);
+        for (const narrowed of [
+          { where: { collection: { eq: collection } } },
+          { collection },
+          { collection, where: { collection: { in: [collection, 'others'] } } },
+        ]) {
+          const asked = await data(SEARCH, { query: 'one or two or three', mode, ...narrowed }, as('i'));
+          expect(ids(asked).sort()).toEqual(found);
+        }
+        const neither = { collection, where: { collection: { eq: 'others' } } };
+        expect(ids(await data(SEARCH, { query: 'one or two', mode, ...neither }, as('i')))).toEqual([]);
       }
     expect(
       await index([{ ...documents[0]!, chunks: [documents[0]!.chunks[0], { id: 'chk_1_9', text: 'nine' }] }]),

@@ -15,6 +15,8 @@ export type Phrase = readonly string[];
 export interface KeywordTerms {
   /** Any of them counts; none twice. Empty where nothing is asked for. */
   readonly terms: readonly WeightedTerm[];
+  /** The words as they are written whose stems are among the terms. */
+  readonly words: readonly WeightedTerm[];
   /** The last word, which may be the beginning of one, where it was not put between quotes. */
   readonly prefix: (WeightedTerm & { /** What it is where it is a word. */ readonly known: string }) | undefined;
   /** What was put between quotes: every one must stand in a chunk. */
@@ -61,13 +63,18 @@ export function parseKeywords(query: string, most: number): KeywordTerms {
   const ofQuotes = quoted.flatMap((phrase) => [...runsOf(phrase)]);
   const telling = runs.filter((run) => !isStopWord(run));
   const weights = new Map<string, number>();
-  for (const run of [...(telling.length + ofQuotes.length > 0 ? telling : runs), ...ofQuotes])
+  const asked = [...(telling.length + ofQuotes.length > 0 ? telling : runs), ...ofQuotes];
+  for (const run of asked)
     for (const { term, weight } of weighed(run)) {
       if (!weights.has(term) && weights.size === most) continue;
       weights.set(term, Math.max(weights.get(term) ?? 0, weight));
     }
   return {
     terms: [...weights].map(([term, weight]) => ({ term, weight })),
+    words: asked
+      .flatMap(({ atoms }) => atoms.map(({ term }) => ({ term, weight: 1 / atoms.length })))
+      .filter(({ term }) => stem(term) !== term)
+      .slice(0, most),
     prefix: prefixOf(text, telling.at(-1)),
     phrases,
     without,

@@ -28,7 +28,7 @@ export function addSearch(
       },
       KEYWORD: {
         description:
-          'By words, ranked by BM25: any word of the query counts, those more that are rare among what the caller’s tenant stores. Identifiers, paths, versions and addresses are found whole and in parts, whatever their case and accents; English words in any form; scripts without spaces by pairs of characters. `"a phrase"` must stand in a chunk, `-without` must not (on PostgreSQL).',
+          'By words, ranked by BM25: any word of the query counts, those more that are rare among what the caller’s tenant stores. Identifiers, paths, versions and addresses are found whole and in parts, whatever their case and accents; English words in any form; scripts without spaces by pairs of characters. `"a phrase"` must stand in a chunk, `-without` must not; on Qdrant that is seen in the best 1,000.',
       },
     } as const,
   });
@@ -135,6 +135,10 @@ export function addSearch(
         }),
         mode: t.arg({ type: Mode, defaultValue: 'HYBRID' as SearchMode, description: 'How to rank.' }),
         where: t.arg({ type: Filter, description: 'Which chunks take part; all when absent.' }),
+        collection: t.arg.string({
+          description:
+            'The collection whose documents alone take part, such as `notes`; the same as `where: { collection: { eq } }`.',
+        }),
         ...pageArguments(t.arg as never),
       },
       resolve: async (_, args, context) => await loaders(context).search.load(checkSearch(args as never)),

@@ -55,19 +55,27 @@ export interface SearchArguments extends PageArguments {
   query: string;
   mode?: SearchMode | null;
   where?: SearchFilterShape | null;
+  collection?: string | null;
 }
 
 /** @throws CodedError `BAD_USER_INPUT` */
 export function checkSearch(args: SearchArguments): SearchRequest {
   const text = checkText(args.query, '`query`', VECTOR.queryCharacters, 1).trim();
   const mode = args.mode ?? 'HYBRID';
-  const filter = checkFilter(args.where);
+  const filter = inCollection(checkFilter(args.where), args.collection);
   const list = `search:${createHash('sha256')
     .update(writeJson([text, mode, filter]))
     .digest('base64url')
     .slice(0, 16)}`;
   const page = pageRequest(args);
   return { text, mode, filter, page, from: readCursor(list, page.from), list };
+}
+
+/** A filter that lets through one collection's chunks alone, where one is given. */
+function inCollection(filter: ChunkFilter, collection: string | null | undefined): ChunkFilter {
+  if (collection === null || collection === undefined) return filter;
+  checkText(collection, '`collection`', VECTOR.collectionCharacters, 1);
+  return { ...filter, collections: filter.collections?.includes(collection) === false ? [] : [collection] };
 }
 
 /** Answers several searches: one call of the embedder, one of the driver. */

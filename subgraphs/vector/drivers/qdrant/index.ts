@@ -55,7 +55,20 @@ export class QdrantVectors implements VectorDriver {
     for (const query of queries) {
       if (query.kind === 'VECTOR') checkModel(info, { model: query.model, dimensions: query.vector.length });
     }
-    const requests = queries.map((query) => requestOf(context.principal.tenantId, query));
+    const found = await this.#ranked(context, queries, false);
+    // The last word may be the beginning of one where nothing was found with it as it is.
+    const again = queries.filter((query, index) => query.kind === 'KEYWORD' && found[index]!.items.length === 0);
+    if (again.length === 0) return found;
+    const begun = await this.#ranked(context, again, true);
+    return queries.map((query, index) => (again.includes(query) ? begun[again.indexOf(query)]! : found[index]!));
+  }
+
+  async #ranked(
+    context: RequestContext,
+    queries: readonly StoreQuery[],
+    begun: boolean,
+  ): Promise<readonly Ranking<RankedChunk>[]> {
+    const requests = queries.map((query) => requestOf(context.principal.tenantId, query, begun));
     const rankings = await rank(
       context,
       this.#chunks,
@@ -63,7 +76,11 @@ export class QdrantVectors implements VectorDriver {
       byScoreThenId,
     );
     let next = 0;
-    return requests.map((request) => (request === undefined ? { items: [], approximate: false } : rankings[next++]!));
+    return requests.map((request, index) => {
+      if (request === undefined) return { items: [], approximate: false };
+      const { items, approximate } = rankings[next++]!;
+      return { items: items.slice(0, queries[index]!.limit), approximate };
+    });
   }
 
   async similarToChunks(

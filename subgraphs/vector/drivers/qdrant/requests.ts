@@ -1,12 +1,19 @@
 /** What is asked of Qdrant to rank a tenant's chunks, by meaning or by words. */
+import type { Schemas } from '@qdrant/js-client-rest';
+import { VECTOR } from '../../bounds.ts';
 import type { RankedChunk, StoreQuery } from '../../driver.ts';
+import { holds, parseKeywords, type KeywordTerms } from '../../keywords/query.ts';
 import { conditionsOf, within } from './filter.ts';
 import { DENSE, NAMES, rankedChunk, SPARSE } from './points.ts';
 import type { RankingRequest } from './ranking.ts';
 import { sparseQuery } from './sparse.ts';
 
-/** The request of a query. @returns undefined where nothing can match */
-export function requestOf(tenantId: string, query: StoreQuery): RankingRequest<RankedChunk> | undefined {
+/**
+ * The request of a query.
+ * @param begun whether the last word of keywords is taken for the beginning of one
+ * @returns undefined where nothing can match
+ */
+export function requestOf(tenantId: string, query: StoreQuery, begun = false): RankingRequest<RankedChunk> | undefined {
   const conditions = conditionsOf(query.filter);
   if (conditions === undefined) return undefined;
   const filter = within(tenantId, conditions);
@@ -14,10 +21,11 @@ export function requestOf(tenantId: string, query: StoreQuery): RankingRequest<R
     const ranking = byMeaning(tenantId, Array.from(query.vector), query.limit);
     return conditions.length === 0 ? ranking : { ...ranking, filter, exact: true };
   }
-  const words = sparseQuery(query.text);
+  const wanted = parseKeywords(query.text, VECTOR.keywordTerms);
+  const words = sparseQuery(wanted, begun);
   if (words.indices.length === 0) return undefined;
   return {
-    ...ranked(query.limit),
+    ...(wanted.phrases.length + wanted.without.length === 0 ? ranked(query.limit) : verified(wanted)),
     query: words,
     using: SPARSE,
     filter,
@@ -25,6 +33,24 @@ export function requestOf(tenantId: string, query: StoreQuery): RankingRequest<R
     // How rare a word is, is counted among this tenant's chunks: among all, scores told what others store. Of 1.19
     // (qdrant/qdrant#9661), and not in the types of a client for Node 20. Counted shard by shard.
     params: { idf: { corpus: within(tenantId) } },
+  };
+}
+
+/**
+ * Phrases, and what must not be there, are seen in the texts themselves, of the best by their words: Qdrant keeps no places. All of
+ * the window are answered, for the caller to cut.
+ */
+function verified(wanted: KeywordTerms) {
+  const refused = new Set<string>();
+  return {
+    limit: VECTOR.window,
+    payload: [...NAMES, 'title', 'text'],
+    itemOf: (point: Schemas['ScoredPoint']): RankedChunk => {
+      const item = rankedChunk(point);
+      if (!holds(wanted, String(point.payload?.['title']), String(point.payload?.['text']))) refused.add(item.chunkId);
+      return item;
+    },
+    except: ({ chunkId }: RankedChunk) => refused.has(chunkId),
   };
 }
 

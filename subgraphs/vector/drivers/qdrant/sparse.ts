@@ -1,11 +1,16 @@
 /**
- * Texts as sparse vectors, for Qdrant's keyword search. A word's index is a hash of it; its value is BM25's saturated,
+ * Texts as sparse vectors, for Qdrant's keyword search. A term's index is a hash of it; its value is BM25's saturated,
  * length-normalised term frequency, and Qdrant multiplies it by the inverse document frequency (modifier `idf`), which
- * together is BM25: S. Robertson and H. Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009.
+ * together is BM25.
  */
+import { BM25 } from '../../keywords/bm25.ts';
+import type { KeywordTerms } from '../../keywords/query.ts';
+import { termsOf } from '../../keywords/terms.ts';
 
-/** BM25's constants; the average length is assumed, because no one store knows it while it changes. */
-const BM25 = { k1: 1.2, b: 0.75, averageLength: 200 } as const;
+/** Assumed, because no one store knows it while it changes. */
+const AVERAGE_LENGTH = 200;
+/** A sparse vector has no beginnings of words, so that some are terms of their own: the longest that is not too long is looked for. */
+const PREFIXES = [8, 5, 3] as const;
 
 export interface SparseVector {
   readonly indices: number[];
@@ -14,30 +19,34 @@ export interface SparseVector {
 
 /** A stored text. */
 export function sparseText(title: string, text: string): SparseVector {
-  // The title counts twice.
-  const words = [...wordsOf(title), ...wordsOf(title), ...wordsOf(text)];
-  const norm = BM25.k1 * (1 - BM25.b + (BM25.b * words.length) / BM25.averageLength);
-  return sparse(words, (frequency) => (frequency * (BM25.k1 + 1)) / (frequency + norm));
-}
-
-/** A query: every word once. Empty where it has no words. */
-export const sparseQuery = (text: string): SparseVector => sparse(wordsOf(text), () => 1);
-
-function sparse(words: readonly string[], weigh: (frequency: number) => number): SparseVector {
-  const frequencies = new Map<number, number>();
-  for (const word of words) {
-    const index = hash(word);
-    frequencies.set(index, (frequencies.get(index) ?? 0) + 1);
+  const { positions, words } = termsOf(title, text);
+  const norm = BM25.k1 * (1 - BM25.b + (BM25.b * words) / AVERAGE_LENGTH);
+  const values = new Map<number, number>();
+  for (const [term, { length }] of positions) {
+    values.set(hash(term), (length * (BM25.k1 + 1)) / (length + norm));
+    for (const size of PREFIXES) if (term.length > size) values.set(hash(prefixTerm(term.slice(0, size))), 1);
   }
-  const sorted = [...frequencies].sort(([a], [b]) => a - b);
-  return { indices: sorted.map(([index]) => index), values: sorted.map(([, frequency]) => weigh(frequency)) };
+  return sparse(values);
 }
 
-const wordsOf = (text: string): string[] =>
-  text
-    .normalize('NFKC')
-    .toLowerCase()
-    .match(/[\p{L}\p{N}]+/gu) ?? [];
+/** A query. Empty where it has no terms. @param begun whether its last word is the beginning of one */
+export function sparseQuery({ terms, words, prefix }: KeywordTerms, begun = false): SparseVector {
+  const values = new Map<number, number>();
+  for (const { term, weight } of terms) values.set(hash(term), weight);
+  // Points of before there were stems have the words as they are.
+  for (const { term, weight } of words) if (!values.has(hash(term))) values.set(hash(term), weight / 2);
+  const size = begun && prefix && PREFIXES.find((each) => each <= prefix.term.length);
+  if (size) values.set(hash(prefixTerm(prefix!.term.slice(0, size))), prefix!.weight);
+  return sparse(values);
+}
+
+/** No term has a space. */
+const prefixTerm = (beginning: string): string => `${beginning} `;
+
+function sparse(values: ReadonlyMap<number, number>): SparseVector {
+  const sorted = [...values].sort(([a], [b]) => a - b);
+  return { indices: sorted.map(([index]) => index), values: sorted.map(([, value]) => value) };
+}
 
 /** FNV-1a, 32 bits, over UTF-16 code units. */
 function hash(word: string): number {
