@@ -58,6 +58,7 @@ export default tseslint.config(
       sourceType: 'script',
       globals: Object.fromEntries(
         [
+          'Element',
           'Request',
           'TextEncoder',
           'URL',
@@ -66,6 +67,7 @@ export default tseslint.config(
           'crypto',
           'document',
           'history',
+          'localStorage',
           'location',
           'sessionStorage',
           'window',

@@ -1,5 +1,6 @@
 // A worker thread that takes GraphiQL out of its package. The package holds it as 9 MB of text; in a thread that ends,
 // the text ends with it. Answers with what a browser needs, compressed.
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { parentPort } from 'node:worker_threads';
 import { gzip } from 'node:zlib';
@@ -16,32 +17,36 @@ function between(start, end) {
   return page.slice(from, to);
 }
 
+/** Replaces what is there exactly once. */
+function replaced(text, pattern, by, what) {
+  const found = text.match(new RegExp(pattern, 'g')) ?? [];
+  if (found.length !== 1) throw new Error(`GraphiQL's script has ${found.length} of ${what}.`);
+  return text.replace(pattern, by);
+}
+
 // The page calls its own renderer with options written inline. A script with a policy against inline scripts reads them
 // from the page.
 const call = `{"title":${OPTIONS}}`;
-const script = between('<script>', '</script>');
+let script = between('<script>', '</script>');
 if (!script.includes(call)) throw new Error("GraphiQL's page does not call its renderer as expected.");
-const prelude = `
-function graphiqlOptions() {
-  const options = JSON.parse(document.getElementById('graphiql-options').textContent);
-  const [first] = options.defaultTabs;
-  const restored = localStorage.getItem('graphiql:tabState') !== null || new URL(location.href).searchParams.has('query');
-  // GraphiQL shows the query of the first default tab, but not its variables.
-  return restored ? options : { ...options, query: first.query, variables: first.variables };
-}
-// Where there are more tabs than fit, GraphiQL moves a tab from under the pointer between press and release, so that no
-// click comes of it: the press has to do.
-document.addEventListener('pointerdown', (event) => {
-  const tab = event.button === 0 && event.target instanceof Element ? event.target.closest('.graphiql-tab-button') : null;
-  if (tab === null) return;
-  event.stopPropagation();
-  tab.click();
-}, true);
-`;
-const assets = {
-  script: prelude + script.replace(call, () => 'graphiqlOptions()'),
-  style: between('<style>', '</style>'),
-};
+script = script.replace(call, () => 'graphiqlOptions()');
+// The package has GraphiQL's history, and does not show it; and it takes neither plugins nor what stands around its fetcher.
+const [, history] = /[,;{}\s]([\w$]+)=\{title:"History",icon:/.exec(script) ?? [];
+if (history === undefined) throw new Error("GraphiQL's script has no history.");
+script = replaced(
+  script,
+  /plugins:\[([\w$]+)\],schemaDescription/,
+  (_, explorer) => `plugins:[${history},${explorer},...graphiqlPlugins()],schemaDescription`,
+  'its list of plugins',
+);
+script = replaced(
+  script,
+  /fetcher:([\w$]+),children:/,
+  (_, fetcher) => `fetcher:graphiqlFetcher(${fetcher}),children:`,
+  'the place of its fetcher',
+);
+const prelude = await readFile(new URL('./graphiql-page.browser.js', import.meta.url), 'utf8');
+const assets = { script: prelude + script, style: between('<style>', '</style>') };
 
 const compress = promisify(gzip);
 parentPort.postMessage({

@@ -1,10 +1,11 @@
 /**
  * GraphiQL's tabs, made of a folder: `01-search.graphql` is a tab of one or more operations, `01-search.json` beside it
  * its variables. A variable that is `"$name"` becomes what the operation in `values.graphql` finds under that name, so
- * that tabs run as they are on the data that is there.
+ * that tabs run as they are on the data that is there. `more/Documents.graphql` is a topic of the menu of examples: each operation of it is
+ * one, with the comment above it, and its variables under its name in `more/Documents.json`.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
+import { Kind, parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Operations } from '#gateway/admission/operations.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
@@ -23,6 +24,21 @@ export interface Tab {
   readonly headers: string;
 }
 
+/** An example of the menu. */
+export interface Example {
+  readonly name: string;
+  /** What it shows: the comment above it; may be empty. */
+  readonly about: string;
+  readonly query: string;
+  readonly variables: string;
+}
+
+/** What the page begins with. */
+export interface Examples {
+  readonly tabs: readonly Tab[];
+  readonly examples: readonly { readonly topic: string; readonly examples: readonly Example[] }[];
+}
+
 /** What the tabs are for. */
 export interface TabsApi {
   /** The schema that is served; a tab that does not fit it is left out. */
@@ -31,37 +47,88 @@ export interface TabsApi {
   ask(query: string): Promise<Found | undefined>;
 }
 
-/** Reads the tabs of a folder, in the order of the files' names. @throws where a file cannot be read or parsed */
-export async function readTabs(folder: URL): Promise<(api: TabsApi) => Promise<Tab[]>> {
-  const names = (await readdir(folder)).filter((name) => /^\d.*\.graphql$/.test(name)).sort();
-  const read = async (name: string): Promise<string> => await readFile(new URL(name, folder), 'utf8');
-  const files = await Promise.all(
-    names.map(async (name) => {
-      const query = await read(name);
-      const variables = await read(name.replace(/\.graphql$/, '.json')).catch(noneFor('{}'));
-      return { query, document: parse(query), variables: JSON.parse(variables) as JsonValue };
-    }),
-  );
-  const values = await read('values.graphql').catch(noneFor(undefined));
+/** A file of operations, and the variables beside it. */
+interface ExampleFile {
+  readonly query: string;
+  readonly document: DocumentNode;
+  readonly variables: JsonValue;
+}
+
+/** Reads the tabs and the menu of a folder, in the order of the files' names. @throws where a file cannot be read or parsed */
+export async function readTabs(folder: URL): Promise<(api: TabsApi) => Promise<Examples>> {
+  const tabFiles = await readExamples(folder, /^\d.*\.graphql$/);
+  const menuFiles = await readExamples(new URL('more/', folder), /\.graphql$/).catch(noneFor([]));
+  const values = await readFile(new URL('values.graphql', folder), 'utf8').catch(noneFor(undefined));
   const valuesDocument = values === undefined ? undefined : parse(values);
+  const topics = menuFiles.map(({ name, ...file }) => ({
+    topic: name.replace(/\.graphql$/, ''),
+    examples: operationsOf(file),
+  }));
 
   /** What of the folder fits the schema that is served. */
-  let fitting: { schema: GraphQLSchema; files: typeof files; values: string | undefined } | undefined;
+  let fitting: { schema: GraphQLSchema; tabs: typeof tabFiles; topics: typeof topics; values: string | undefined };
   return async ({ schema, ask }) => {
     const served = schema();
-    if (fitting?.schema !== served)
+    if (fitting?.schema !== served) {
+      const fit = ({ document }: { document: DocumentNode }): boolean => fits(served, document);
       fitting = {
         schema: served,
-        files: files.filter(({ document }) => fits(served, document)),
+        tabs: tabFiles.filter(fit),
+        topics: topics
+          .map(({ topic, examples }) => ({ topic, examples: examples.filter(fit) }))
+          .filter(({ examples }) => examples.length > 0),
         values: valuesDocument !== undefined && fits(served, valuesDocument) ? values : undefined,
       };
+    }
     const found = fitting.values === undefined ? {} : firstIds(await ask(fitting.values));
-    return fitting.files.map(({ query, variables }) => ({
-      query,
-      variables: JSON.stringify(variables, (_, value: unknown) => filled(value, found), 2),
-      headers: '{}',
-    }));
+    const text = (variables: JsonValue): string =>
+      JSON.stringify(variables, (_, value: unknown) => filled(value, found), 2);
+    return {
+      tabs: fitting.tabs.map(({ query, variables }) => ({ query, variables: text(variables), headers: '{}' })),
+      examples: fitting.topics.map(({ topic, examples }) => ({
+        topic,
+        examples: examples.map(({ name, about, query, variables }) => ({
+          name,
+          about,
+          query,
+          variables: text(variables),
+        })),
+      })),
+    };
   };
+}
+
+async function readExamples(folder: URL, pattern: RegExp): Promise<(ExampleFile & { name: string })[]> {
+  const names = (await readdir(folder)).filter((name) => pattern.test(name)).sort();
+  return await Promise.all(
+    names.map(async (name) => {
+      const query = await readFile(new URL(name, folder), 'utf8');
+      const variables = await readFile(new URL(name.replace(/\.graphql$/, '.json'), folder), 'utf8').catch(
+        noneFor('{}'),
+      );
+      return { name, query, document: parse(query), variables: JSON.parse(variables) as JsonValue };
+    }),
+  );
+}
+
+/** The operations of a file, each with the comment above it. @throws where one has no name, or a fragment is among them */
+function operationsOf({ query, document, variables }: ExampleFile) {
+  let end = 0;
+  return document.definitions.map((definition) => {
+    if (definition.kind !== Kind.OPERATION_DEFINITION || definition.name === undefined)
+      throw new Error('The examples of the menu are operations with names.');
+    const name = definition.name.value;
+    const { start } = definition.loc!;
+    const above = query.slice(end, start).trim();
+    ({ end } = definition.loc!);
+    return {
+      name,
+      about: above.replace(/^# ?/gm, '').replace(/\s*\n\s*/g, ' '),
+      query: `${above === '' ? '' : `${above}\n`}${query.slice(start, end)}\n`,
+      document: { kind: Kind.DOCUMENT, definitions: [definition] } satisfies DocumentNode,
+      variables: (variables as Readonly<Record<string, JsonValue>>)[name] ?? {},
+    };
+  });
 }
 
 /** Asks as a caller who sends no token, which in development mode is the developer. */

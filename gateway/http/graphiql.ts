@@ -68,7 +68,8 @@ export function graphiql(
     if (path !== '/graphql' || !wantsPage(exchange)) return false;
     const { scriptPath, stylePath, signInPath } = await load();
     const signing = await signIn();
-    const defaultTabs = folder === undefined ? [] : await (await (tabs ??= readTabs(folder)))(api);
+    const { tabs: defaultTabs, examples } =
+      folder === undefined ? { tabs: [], examples: [] } : await (await (tabs ??= readTabs(folder)))(api);
     sendPage(
       exchange,
       pageOf({
@@ -79,6 +80,7 @@ export function graphiql(
           title: 'Tributary',
           endpoint: '/graphql',
           defaultTabs,
+          examples,
           headers: '{}',
           ...EDITOR,
           // The token is given to what is fetched, which sockets are not.
@@ -129,7 +131,11 @@ function pageOf({
     <title>Tributary</title>
     <link rel="icon" href="data:," />
     <link rel="stylesheet" href="${stylePath}" />
-    <style>html, body, #root { height: 100%; margin: 0 }</style>
+    <style>
+      html, body, #root { height: 100%; margin: 0 }
+      #answer { position: absolute; right: 16px; bottom: 4px; font: 13px sans-serif; color: hsl(219, 28%, 40%); pointer-events: none }
+      .graphiql-response { position: relative }
+    </style>
   </head>
   <body class="no-focus-outline">
     <noscript>GraphiQL needs JavaScript.</noscript>

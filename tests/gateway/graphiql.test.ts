@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { Kind, parse, type OperationDefinitionNode } from 'graphql';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GRAPHIQL_TABS } from '#ops/serve/pages.ts';
@@ -70,6 +71,66 @@ describe.skipIf(chromiumPath === undefined)('GraphiQL in a browser without a net
     await page.close();
   }, 120_000);
 
+  test('has a menu of further examples, keeps a history without headers, and tells how long answers take', async () => {
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    await page.goto(`${it.url}/graphql`);
+    await page.locator('button[aria-label="Show Examples"]').click({ timeout: 60_000 });
+    await page.locator('#examples a', { hasText: /^EntityById$/ }).click();
+    // A tab of its own, with its variables, beside those that were there.
+    await expect
+      .poll(() => page.locator('.graphiql-query-editor').innerText(), { timeout: 60_000 })
+      .toContain('EntityById');
+    await expect.poll(() => page.locator('.graphiql-editor-tool').first().innerText()).toMatch(/fromId/);
+    expect(await page.locator('.graphiql-tab-button').count()).toBe(11);
+    expect(page.url()).not.toContain('variables=');
+
+    // A subscription's events stay, the latest first.
+    const run = await ask(`mutation { createAgent(input: { name: "watched" }) { agent { id } } }`);
+    const agentId = (run.createAgent as { agent: { id: string } }).agent.id;
+    const started = await ask(`mutation { startRun(input: { agentId: "${agentId}" }) { run { id } } }`);
+    const runId = (started.startRun as { run: { id: string } }).run.id;
+    const claimed = await ask(`mutation { claimRun(input: { agentId: "${agentId}" }) { lease { token } } }`);
+    const { token } = (claimed.claimRun as { lease: { token: string } }).lease;
+    const follow = `subscription { runEvents(runId: "${runId}") { sequence payload } }`;
+    await page.goto(`${it.url}/graphql?query=${encodeURIComponent(follow)}`);
+    await expect
+      .poll(() => page.locator('.graphiql-query-editor').innerText(), { timeout: 60_000 })
+      .toContain('runEvents');
+    await page.locator('.graphiql-execute-button').click();
+    const answer = page.locator('.graphiql-response');
+    const append = async (name: string): Promise<unknown> =>
+      await ask(
+        `mutation { appendRunEvents(input: { runId: "${runId}", token: "${token}", events: [{ type: CUSTOM, payload: { name: "${name}", value: 1 } }] }) { run { id } } }`,
+      );
+    await append('first');
+    await expect.poll(() => answer.innerText(), { timeout: 30_000 }).toMatch(/\d events?, the last after/);
+    await append('last');
+    await expect
+      .poll(async () => (await answer.innerText()).replace(/\s+/g, ' '), { timeout: 30_000 })
+      .toMatch(/"received": (\d).*"name": "last".*"name": "first".*\1 events, the last after/);
+    await page.locator('.graphiql-execute-button').click();
+
+    const kept = await page.evaluate(() => localStorage.getItem('graphiql:queries'));
+    expect(kept).toContain('runEvents');
+    expect(kept).not.toContain('headers');
+    await page.locator('button[aria-label="Show History"]').click();
+    await expect.poll(() => page.locator('.graphiql-history').innerText()).toContain('runEvents');
+    const picture = process.env['GRAPHIQL_SCREENSHOT'];
+    if (picture !== undefined) await page.screenshot({ path: picture.replace(/(\.png)?$/, '-events.png') });
+    await page.close();
+
+    async function ask(query: string): Promise<Record<string, unknown>> {
+      const response = await fetch(`${it.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+      });
+      const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: unknown };
+      expect(errors).toBeUndefined();
+      return data;
+    }
+  }, 180_000);
+
   test('the page cannot be framed, and a link to a query opens it', async () => {
     const response = await fetch(`${it.url}/graphql?query=%7B__typename%7D`, {
       headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' },
@@ -96,3 +157,61 @@ test('assets are compressed, named for their content, and nothing else is served
   expect((await fetch(`${it.url}/graphiql/..%2f..%2fpackage.json`)).status).toBe(404);
   expect(page).not.toContain(fileURLToPath(new URL('../..', import.meta.url)));
 });
+
+test('the menu has all of its examples, and with the tabs they show every field of the three roots', async () => {
+  await using it = await startTestServer();
+  const page = await (await fetch(`${it.url}/graphql`, { headers: { accept: 'text/html' } })).text();
+  const [, json] = /id="graphiql-options">(.*?)<\/script>/.exec(page)!;
+  const { defaultTabs, examples } = JSON.parse(json!) as {
+    defaultTabs: { query: string }[];
+    examples: { topic: string; examples: { name: string; query: string; variables: string }[] }[];
+  };
+  const more = new URL('more/', GRAPHIQL_TABS);
+  const files = (await readdir(more)).filter((name) => name.endsWith('.graphql')).sort();
+  expect(examples.map(({ topic }) => `${topic}.graphql`)).toEqual(files);
+  for (const [at, file] of files.entries()) {
+    const { definitions } = parse(await readFile(new URL(file, more), 'utf8'));
+    expect(examples[at]!.examples.map(({ name }) => name)).toEqual(
+      definitions.map((definition) => (definition as OperationDefinitionNode).name?.value),
+    );
+  }
+
+  const menu = examples.flatMap((topic) => topic.examples);
+  for (const { name, query, variables } of menu)
+    expect([name, requiredVariables(query).filter((each) => !(each in JSON.parse(variables)))]).toEqual([name, []]);
+  const shown = new Set([...defaultTabs, ...menu].flatMap(({ query }) => rootFields(query)));
+  const { data } = (await (
+    await fetch(`${it.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query:
+          '{ __schema { queryType { ...F } mutationType { ...F } subscriptionType { ...F } } } fragment F on __Type { name fields { name } }',
+      }),
+    })
+  ).json()) as { data: { __schema: Record<string, { name: string; fields: { name: string }[] }> } };
+  const all = Object.values(data.__schema).flatMap(({ name, fields }) =>
+    fields.map((field) => `${name}.${field.name}`),
+  );
+  expect(all.length).toBeGreaterThan(50);
+  expect(all.filter((field) => !shown.has(field))).toEqual([]);
+});
+
+const operationsOf = (query: string): OperationDefinitionNode[] =>
+  parse(query).definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+
+const ROOTS = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' } as const;
+
+const rootFields = (query: string): string[] =>
+  operationsOf(query).flatMap(({ operation, selectionSet }) =>
+    selectionSet.selections.flatMap((selection) =>
+      selection.kind === Kind.FIELD ? [`${ROOTS[operation]}.${selection.name.value}`] : [],
+    ),
+  );
+
+const requiredVariables = (query: string): string[] =>
+  operationsOf(query).flatMap(({ variableDefinitions = [] }) =>
+    variableDefinitions.flatMap(({ type, variable }) =>
+      type.kind === Kind.NON_NULL_TYPE ? [variable.name.value] : [],
+    ),
+  );
