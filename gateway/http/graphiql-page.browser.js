@@ -28,6 +28,8 @@
       history.replaceState({}, '', address);
     }
     const [first] = options.defaultTabs;
+    // GraphiQL opens an empty tab where it is given none, and its history fails on a list of none.
+    if (first === undefined) delete options.defaultTabs;
     const isRestored = localStorage.getItem('graphiql:tabState') !== null;
     const shown = address.searchParams.has('query')
       ? { variables: linked ?? '{}' }

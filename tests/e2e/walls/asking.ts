@@ -48,7 +48,7 @@ export function operations(walk: SchemaWalk, kind: OperationTypeNode, given: Roo
   );
 }
 
-/** Everything that can be read of a world, and what is behind the cursors that the walk has seen. */
+/** Everything that can be read of a world, and what is behind the cursors that the walk has seen, and before them. */
 export function reading(walk: SchemaWalk, world: World): Operation[] {
   const given = readingArguments(world, walk.cursors);
   const behind = [...walk.cursors].flatMap(([path, cursor]) => {
@@ -57,8 +57,14 @@ export function reading(walk: SchemaWalk, world: World): Operation[] {
     // A cursor is that of a list as it was asked for.
     const parent = getNamedType(API.getQueryType()!.getFields()[name]!.type).name;
     const [asked = '(first: 5)'] = nestedArguments(`${parent}.${field}`);
-    const page = `${field}${asked.replace(/\)$/, `, after: ${JSON.stringify(cursor)})`)} { __typename edges { cursor node { __typename } } }`;
-    return [{ kind: OperationTypeNode.QUERY, name, source: `query { ${name}${given[name]![0]} { ${page} } }` }];
+    const ways = [
+      asked.replace(/\)$/, `, after: ${JSON.stringify(cursor)})`),
+      asked.replace(/\bfirst: /, 'last: ').replace(/\)$/, `, before: ${JSON.stringify(cursor)})`),
+    ];
+    return ways.map((args) => {
+      const page = `${field}${args} { __typename edges { cursor node { __typename } } }`;
+      return { kind: OperationTypeNode.QUERY, name, source: `query { ${name}${given[name]![0]} { ${page} } }` };
+    });
   });
   return [
     ...operations(walk, OperationTypeNode.QUERY, given),

@@ -10,14 +10,19 @@ const literal = (value: unknown): string => JSON.stringify(value);
 /** Arguments of the fields that operations begin with, by name: one text for each time that it is asked. */
 export type RootArguments = Readonly<Record<string, readonly string[]>>;
 
-/** Asking for pages: everything, what has one of the ids, and what comes behind a cursor. */
+/** Asking for pages: everything, what has one of the ids, and what comes behind a cursor and before it. */
 function pages(where: string, order: string, cursor: string | undefined): string[] {
   return [
     '',
     `(where: ${where}, first: 20${order === '' ? '' : `, orderBy: [{ field: ${order}, direction: ASC }]`})`,
-    ...after(cursor, 'first: 20, '),
+    ...around(cursor),
   ];
 }
+
+const around = (cursor: string | undefined, beside = ''): string[] =>
+  cursor === undefined
+    ? []
+    : [`(${beside}first: 20, after: ${literal(cursor)})`, `(${beside}last: 20, before: ${literal(cursor)})`];
 
 const after = (cursor: string | undefined, beside = ''): string[] =>
   cursor === undefined ? [] : [`(${beside}after: ${literal(cursor)})`];
@@ -25,7 +30,7 @@ const after = (cursor: string | undefined, beside = ''): string[] =>
 /** Reading. @param cursors the first of each page that the tenant has seen, by coordinate */
 export function readingArguments(w: World, cursors: ReadonlyMap<string, string>): RootArguments {
   const ids = (...list: string[]): string =>
-    `{ or: [{ id: { eq: ${literal(list[0])} } }, { id: { in: ${literal(list)} } }, { id: { not: { eq: "x" } } }] }`;
+    `{ or: [{ id: { eq: ${literal(list[0])} } }, { id: { in: ${literal(list)} } }, { id: { not: { eq: "x" } } }, { id: { ne: "x", notIn: ["x"] } }] }`;
   const cursor = (field: string): string | undefined => cursors.get(field);
   const prompt = `(input: { messages: [{ role: USER, content: "What is kept?" }], maxTokens: 50 })`;
   const all = `{ or: [{ id: { in: ${literal(w.entities)} } }, { name: { startsWith: ${literal(w.name)} } }, { id: { not: { eq: "x" } } }] }`;
@@ -83,7 +88,8 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
         (mode) =>
           `(query: "kept between us", mode: ${mode}, where: { documentId: { eq: ${literal(w.documents[0])} } }, first: 5)`,
       ),
-      ...after(cursor('search'), 'query: "kept between us", '),
+      '(query: "kept between us", collection: "default")',
+      ...around(cursor('search'), 'query: "kept between us", '),
     ],
     runEvents: [`(runId: ${literal(w.run)})`, `(runId: ${literal(w.run)}, after: "3", types: [CUSTOM, RUN_FINISHED])`],
     tenantEvents: [`(agentId: ${literal(w.agent)}, types: [CUSTOM, RUN_FINISHED])`, ...after(cursor('tenantEvents'))],
