@@ -1,5 +1,7 @@
 /** Fills PostgreSQL as the drivers would have, without going through them one document at a time. */
 import type { Client } from 'pg';
+import { keywordsOf } from '#subgraphs/vector/drivers/postgres/keywords.ts';
+import { TERMS_VERSION } from '#subgraphs/vector/keywords/terms.ts';
 import { DIMENSIONS, KINDS, MENTIONS, MODEL, SMALL, BIG, tenantOf, vectorOf, type Sizes } from './sizes.ts';
 
 const TENANT = `CASE WHEN i % 100 = 0 THEN '${SMALL}' ELSE '${BIG}' END`;
@@ -53,21 +55,29 @@ export async function loadPostgres(
   const began = performance.now();
   for (let from = 1; from <= sizes.vectors; from += VECTOR_BATCH) {
     const numbers = Array.from({ length: Math.min(VECTOR_BATCH, sizes.vectors - from + 1) }, (_, i) => from + i);
+    const { rows: texts } = await admin.query<{ text: string }>(`SELECT ${WORDS} AS text FROM unnest($1::int[]) AS i`, [
+      numbers,
+    ]);
+    const keywords = texts.map(({ text }, at) => keywordsOf(`Document ${numbers[at]}`, text));
     await admin.query(
-      `INSERT INTO vector.chunks (tenant_id, collection, chunk_id, document_id, revision, title, text, source, media_type, metadata, content_hash, dimensions, embedding)
-       SELECT tenant, 'chunks', 'chk_' || i || '_0', 'doc_' || i, 1, 'Document ' || i, ${WORDS}, 'docs/' || i || '.md', CASE WHEN i % 10 = 0 THEN 'text/plain' ELSE 'text/markdown' END, '{}', md5(i::text), ${DIMENSIONS}, embedding::real[]
-       FROM unnest($1::int[], $2::text[], $3::text[]) AS v (i, tenant, embedding)`,
+      `INSERT INTO vector.chunks (tenant_id, collection, chunk_id, document_id, revision, title, text, source, media_type, metadata, content_hash, dimensions, embedding, keywords_version, keywords, words)
+       SELECT tenant, 'chunks', 'chk_' || i || '_0', 'doc_' || i, 1, 'Document ' || i, ${WORDS}, 'docs/' || i || '.md', CASE WHEN i % 10 = 0 THEN 'text/plain' ELSE 'text/markdown' END, '{}', md5(i::text), ${DIMENSIONS}, embedding::real[],
+              ${TERMS_VERSION}, keywords::tsvector || array_to_tsvector(ARRAY[vector.tenant_word(tenant)]), words
+       FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::int[]) AS v (i, tenant, embedding, keywords, words)`,
       [
         numbers,
         numbers.map(tenantOf),
         numbers.map((i) => `{${Array.from(vectorOf(i), (value) => value.toFixed(6)).join(',')}}`),
+        keywords.map(({ vector }) => vector),
+        keywords.map(({ words }) => words),
       ],
     );
   }
   say(`postgres: ${sizes.vectors} vectors in ${((performance.now() - began) / 1_000).toFixed(1)} s`);
   for (const tenant of [BIG, SMALL])
     await admin.query(
-      `INSERT INTO vector.collections (tenant_id, name, model, dimensions, revision) VALUES ($1, 'chunks', $2, $3, 1)`,
+      `INSERT INTO vector.collections (tenant_id, name, model, dimensions, revision, chunks, words)
+       SELECT $1, 'chunks', $2, $3, 1, count(*), coalesce(sum(words), 0) FROM vector.chunks WHERE tenant_id = $1`,
       [tenant, MODEL.model, DIMENSIONS],
     );
   await run(
