@@ -141,7 +141,7 @@ export interface RunFilter {
 }
 /** What a filter of runs may be about. */
 export type RunField = Exclude<keyof RunFilter, 'and' | 'or' | 'not'>;
-const RUN_FIELDS: readonly RunField[] = ['status', 'agentId', 'createdAt'];
+const RUN_FIELDS: Readonly<Record<RunField, 'scalar'>> = { status: 'scalar', agentId: 'scalar', createdAt: 'scalar' };
 
 /**
  * What a filter asks for; undefined where that is nothing.
@@ -150,7 +150,7 @@ const RUN_FIELDS: readonly RunField[] = ['status', 'agentId', 'createdAt'];
 export const runCondition = (where: RunFilter | null | undefined): Condition | undefined =>
   parseFilter(
     {
-      columns: Object.fromEntries(RUN_FIELDS.map((field) => [field, 'scalar'])),
+      columns: RUN_FIELDS,
       conditions: RUNS.filterConditions,
       depth: RUNS.filterDepth,
       listed: RUNS.filterItems,
@@ -161,7 +161,8 @@ export const runCondition = (where: RunFilter | null | undefined): Condition | u
   );
 
 export interface RunsQuery {
-  where?: RunFilter | null;
+  /** See {@link runCondition}. */
+  where?: Condition | undefined;
   direction: 'ASC' | 'DESC';
   /** The sort key (creation time as ISO text, id) behind which to continue. */
   after: readonly [string, string] | null;
@@ -267,7 +268,7 @@ export interface RunsDriver {
   runsById(context: RequestContext, ids: readonly string[]): Promise<Run[]>;
   /** A page of the tenant's runs by creation time, in one statement. */
   runs(context: RequestContext, query: RunsQuery): Promise<Run[]>;
-  countRuns(context: RequestContext, where: RunFilter | null | undefined): Promise<number>;
+  countRuns(context: RequestContext, where: Condition | undefined): Promise<number>;
   /**
    * For each run, its events behind its `after`, in order, at most `limit` each: one statement for all.
    * @param options.backward those before `after`, the last first @default false

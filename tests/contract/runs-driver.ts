@@ -3,7 +3,14 @@ import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
-import type { AppendEvents, Run, RunEvent, RunLimits, RunsDriver } from '#subgraphs/runs/driver.ts';
+import {
+  runCondition,
+  type AppendEvents,
+  type Run,
+  type RunEvent,
+  type RunLimits,
+  type RunsDriver,
+} from '#subgraphs/runs/driver.ts';
 import { StreamHub, type StreamHubOptions } from '#subgraphs/runs/streams/stream-hub.ts';
 import type { WakeUps } from '#subgraphs/runs/streams/wake-ups.ts';
 
@@ -351,7 +358,7 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         expect((await driver.runs(c, { direction: 'DESC', after: null, limit: 10 })).map(({ id }) => id)).toEqual(
           [...seen].reverse(),
         );
-        const count = (where: Parameters<RunsDriver['countRuns']>[1]) => driver.countRuns(c, where);
+        const count = (where: Parameters<typeof runCondition>[0]) => driver.countRuns(c, runCondition(where));
         expect(await count(null)).toBe(7);
         expect(await count({ status: { eq: 'SUCCEEDED' } })).toBe(1);
         expect(await count({ status: { in: ['QUEUED', 'SUCCEEDED'] }, agentId: { eq: 'agt_odd' } })).toBe(4);

@@ -83,14 +83,14 @@ export function addQueries(
       },
       resolve: async (_root, { where, orderBy, ...args }, context, info) => {
         const page = pageRequest(args as PageArguments);
-        runCondition(where);
+        const condition = runCondition(where);
         if (orderBy && orderBy.length > 1) throw badUserInput('Runs are sorted by one criterion.');
         const direction = orderBy?.[0] ? orderBy[0].direction : 'DESC';
         const list = `runs:CREATED_AT:${direction}`;
         const reading = page.backward === (direction === 'ASC') ? 'DESC' : 'ASC';
         const read = async (last: Edge<RunReference> | undefined, limit: number): Promise<RunReference[]> => {
           const behind = decodeAfter(list, last?.cursor() ?? page.from);
-          return (await deps.driver.runs(context, { where, direction: reading, after: behind, limit })).map(
+          return (await deps.driver.runs(context, { where: condition, direction: reading, after: behind, limit })).map(
             referenceTo,
           );
         };
@@ -100,7 +100,7 @@ export function addQueries(
         });
         return {
           ...(await readPage({ page, read, edgeOf }, info)),
-          totalCount: () => deps.driver.countRuns(context, where),
+          totalCount: () => deps.driver.countRuns(context, condition),
         };
       },
     }),

@@ -1,16 +1,10 @@
 /** Runs in PostgreSQL: the schema `runs`, under row-level security. */
-import { sql, type Expression, type RawBuilder, type SqlBool } from 'kysely';
+import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import {
-  RUN_LIMITS,
-  runCondition,
-  type RunField,
-  type RunFilter,
-  type RunLimits,
-  type RunsDriver,
-} from '../../driver.ts';
+import { RUN_LIMITS, type RunField, type RunLimits, type RunsDriver } from '../../driver.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';
 import { appendEvents, startRun } from './append.ts';
 import { withClock } from './clock.ts';
@@ -40,8 +34,7 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
     async runs(context, { where, direction, after, limit }) {
       const order = direction === 'ASC' ? 'asc' : 'desc';
       let query = db.selectFrom('runs').selectAll().orderBy('created_at', order).orderBy('id', order).limit(limit);
-      const condition = conditions(where);
-      if (condition) query = query.where(condition);
+      if (where) query = query.where(matching(where));
       if (after) {
         query = query.where(({ eb, refTuple, tuple }) =>
           eb(refTuple('created_at', 'id'), order === 'asc' ? '>' : '<', tuple(new Date(after[0]), after[1])),
@@ -51,8 +44,7 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
     },
     async countRuns(context, where) {
       let query = db.selectFrom('runs').select(({ fn }) => fn.countAll<string>().as('total'));
-      const condition = conditions(where);
-      if (condition) query = query.where(condition);
+      if (where) query = query.where(matching(where));
       const [row] = await postgres.read(context, query.compile());
       return Number(row?.total ?? 0);
     },
@@ -79,8 +71,5 @@ const FILTERED: { readonly [Field in RunField]: FilteredColumn } = {
   createdAt: { ref: sql.ref('created_at'), type: 'timestamptz' },
 };
 
-/** A filter as a condition; undefined where it asks for nothing. */
-function conditions(where: RunFilter | null | undefined): Expression<SqlBool> | undefined {
-  const condition = runCondition(where);
-  return condition && (conditionSql((field) => FILTERED[field as RunField], condition) as RawBuilder<SqlBool>);
-}
+const matching = (where: Condition) =>
+  conditionSql((field) => FILTERED[field as RunField], where) as RawBuilder<SqlBool>;
