@@ -21,9 +21,9 @@ export function decodeCursor(list: string, cursor: string, length: number): Curs
   try {
     decoded = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
   } catch (cause) {
-    throw malformed(cause);
+    throw malformedCursor(cause);
   }
-  if (!Array.isArray(decoded) || decoded.length !== length + 1) throw malformed();
+  if (!Array.isArray(decoded) || decoded.length !== length + 1) throw malformedCursor();
   const [of, ...values] = decoded as unknown[];
   if (of !== list) {
     throw badUserInput('`after` or `before` is a cursor of another list or order.', {
@@ -31,13 +31,14 @@ export function decodeCursor(list: string, cursor: string, length: number): Curs
     });
   }
   for (const value of values) {
-    if (value !== null && !['string', 'number', 'boolean'].includes(typeof value)) throw malformed();
-    if (typeof value === 'string' && value.includes('\0')) throw malformed();
+    if (value !== null && !['string', 'number', 'boolean'].includes(typeof value)) throw malformedCursor();
+    if (typeof value === 'string' && value.includes('\0')) throw malformedCursor();
   }
   return values as CursorValue[];
 }
 
-const malformed = (cause?: unknown) =>
+/** The error for what no list has given out. */
+export const malformedCursor = (cause?: unknown) =>
   badUserInput('`after` or `before` is not a cursor of this API.', {
     cause,
     hint: 'Use the `endCursor`, `startCursor` or `cursor` of an earlier answer as it is.',

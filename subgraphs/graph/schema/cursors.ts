@@ -1,6 +1,5 @@
 /** The cursors of this subgraph's lists, checked value by value: a client may send back anything. */
-import { decodeCursor } from '#subgraphs/shared/cursors.ts';
-import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { decodeCursor, malformedCursor } from '#subgraphs/shared/cursors.ts';
 import type { RelationKey } from '../driver.ts';
 
 export function entityCursor(list: string, cursor: string): readonly [name: string, id: string] {
@@ -34,7 +33,5 @@ const whole = (value: unknown): number =>
   Number.isInteger(value) && Math.abs(value as number) < 2 ** 31 ? (value as number) : malformed();
 
 function malformed(): never {
-  throw badUserInput('`after` or `before` is not a cursor of this API.', {
-    hint: 'Use the `endCursor`, `startCursor` or `cursor` of an earlier answer as it is.',
-  });
+  throw malformedCursor();
 }

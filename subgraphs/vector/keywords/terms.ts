@@ -81,8 +81,12 @@ const PIECE = /[\p{L}\p{N}\p{M}]+|\p{Extended_Pictographic}/gu;
 /** Where camelCase changes: `noCache`, `HTMLParser`. */
 const CASES = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 /** Characters of scripts without spaces, and of Korean, whose words are whole phrases. With what is set above and below. */
-const SPACELESS =
-  /(?:(?=[\p{L}\p{N}])[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]\p{M}*)/gu;
+const SCRIPTS = ['Han', 'Hiragana', 'Katakana', 'Hangul', 'Thai', 'Lao', 'Khmer', 'Myanmar']
+  .map((script) => `\\p{scx=${script}}`)
+  .join('');
+const SPACELESS = new RegExp(`(?=[\\p{L}\\p{N}])[${SCRIPTS}]\\p{M}*`, 'gu');
+/** Some letter of a script with spaces, or a digit: of others the characters are all there is. */
+const SPACED = new RegExp(`(?=[\\p{L}\\p{N}])[^${SCRIPTS}]`, 'u');
 const IS_ASCII = /^[\0-\x7f]*$/;
 
 /** The runs of a text that have any atom. */
@@ -160,10 +164,6 @@ function* wholesOf(written: string): Generator<{ text: string; from: number }> {
     for (const identifier of splitAt(segment, IDENTIFIERS)) yield* bareAndNot(identifier);
   }
 }
-
-/** Some letter of a script with spaces, or a digit: of others the characters are all there is. */
-const SPACED =
-  /(?=[\p{L}\p{N}])[^\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
 
 function* bareAndNot({ text, from }: { text: string; from: number }): Generator<{ text: string; from: number }> {
   const ends = WHOLE.exec(text);

@@ -3,7 +3,6 @@
  * transaction of its tenant's. Whoever is stopped goes on at its next start; several processes take turns. Until it is done,
  * keyword searches of these tenants say `approximate`.
  */
-import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { VECTOR } from '../../bounds.ts';
@@ -46,8 +45,7 @@ export class KeywordRenewal {
 
   /** @returns how many texts were gone through */
   async #piece(tenantId: string, collection: string): Promise<number> {
-    const context = createRequestContext({ tenantId, subject: 'system:vector', roles: [], scopes: [], system: true });
-    return await this.#postgres.transaction(context, async (tx) => {
+    return await this.#postgres.transaction(statements.system(tenantId), async (tx) => {
       await tx.query(statements.holdCollection(collection));
       const chunks = await tx.query(statements.chunksWithoutKeywords(collection, VECTOR.keywordRenewalTexts));
       if (chunks.length > 0) await tx.query(statements.writeKeywords(tenantId, collection, chunks));

@@ -12,9 +12,9 @@ import { keywordsOf, wantedOf } from './keywords.ts';
 const db = queryBuilder<Record<string, never>>('vector');
 const compile = <Row>(query: RawBuilder<Row>): CompiledQuery<Row> => query.compile(db);
 
-/** The context of what is done for no tenant: extension, indexes, statistics. */
-export const system = () =>
-  createRequestContext({ tenantId: 'system', subject: 'system:vector', roles: [], scopes: [], system: true });
+/** The context of what nobody asked for: extension, indexes, statistics, or what is done in a tenant's data. */
+export const system = (tenantId = 'system') =>
+  createRequestContext({ tenantId, subject: 'system:vector', roles: [], scopes: [], system: true });
 
 export interface CollectionRow {
   model: string;
