@@ -70,10 +70,10 @@ export function pageRequest(
   { first, after, last, before }: PageArguments,
   limits: { default: number; max: number } = PAGE,
 ): PageRequest {
-  const backward = last !== null && last !== undefined;
-  if (backward && first !== null && first !== undefined) throw mixed('`first` and `last` cannot both be given.');
-  if (backward && after !== null && after !== undefined) throw mixed('`after` goes with `first`, not with `last`.');
-  if (!backward && before !== null && before !== undefined) throw mixed('`before` goes with `last`.');
+  const backward = last != null;
+  if (backward && first != null) throw mixed('`first` and `last` cannot both be given.');
+  if (backward && after != null) throw mixed('`after` goes with `first`, not with `last`.');
+  if (!backward && before != null) throw mixed('`before` goes with `last`.');
   const size = backward ? pageSize(last, limits, 'last') : pageSize(first, limits);
   return { size, backward, from: (backward ? before : after) ?? undefined };
 }

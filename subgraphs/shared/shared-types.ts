@@ -149,20 +149,17 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
           ['equality' as const, ...operators, 'opposite' as const].flatMap((group) =>
             Object.entries(OPERATORS[group]).map(([operator, description]) => [
               operator,
-              t.field({ type: operandType(operator, type, ref), description }),
+              t.field({ type: operandType(operator, group, type, ref), description }),
             ]),
           ),
         ),
     });
   };
-  const operandType = (operator: string, type: unknown, ref: unknown): unknown =>
-    operator === 'isNull'
-      ? 'Boolean'
-      : operator === 'not'
-        ? ref
-        : operator.toLowerCase().endsWith('in') && operator !== 'contains'
-          ? [type]
-          : type;
+  const operandType = (operator: string, group: keyof typeof OPERATORS, type: unknown, ref: unknown): unknown => {
+    if (group === 'lists') return [type];
+    if (group === 'opposite') return ref;
+    return operator === 'isNull' ? 'Boolean' : type;
+  };
 
   return {
     get PageInfo() {
