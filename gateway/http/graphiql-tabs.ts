@@ -66,7 +66,8 @@ export async function readTabs(folder: URL): Promise<(api: TabsApi) => Promise<E
   }));
 
   /** What of the folder fits the schema that is served. */
-  let fitting: { schema: GraphQLSchema; tabs: typeof tabFiles; topics: typeof topics; values: string | undefined };
+  let fitting:
+    { schema: GraphQLSchema; tabs: typeof tabFiles; topics: typeof topics; values: string | undefined } | undefined;
   return async ({ schema, ask }) => {
     const served = schema();
     if (fitting?.schema !== served) {
