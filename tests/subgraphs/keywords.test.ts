@@ -45,6 +45,15 @@ describe('terms', () => {
       }
   });
 
+  // Gone through from each mark to their end, the first would take minutes.
+  test.each([
+    ['marks that begin nothing', `${'-'.repeat(250_000)}!a`, ['a']],
+    ['segments of one path', Array.from({ length: 100_000 }, (_, i) => `s${i}`).join('/'), ['s0', 's99999']],
+    ['characters of a script without spaces', '語'.repeat(200_000), ['語', '語語']],
+  ])('many %s are gone through once', (_what, text, wanted) => {
+    expect([...termsOf('', text).positions.keys()]).toEqual(expect.arrayContaining(wanted));
+  });
+
   test('the title counts twice, and no phrase goes on from it', () => {
     const { positions, words } = termsOf('alpha', 'beta');
     expect([positions.get('alpha'), positions.get('beta'), words]).toEqual([[1, 3], [5], 3]);

@@ -33,14 +33,15 @@ export function termsOf(title: string, text: string): Analyzed {
   const positions = new Map<string, number[]>();
   let [next, words] = [1, 0];
   for (const part of title === '' ? [text] : [title, title, text]) {
-    for (const run of runsOf(part)) {
-      for (const { term, at } of run.terms) {
+    for (const run of writtenIn(part)) {
+      // Not as a `Run`: of a long text without spaces that would be all its terms once more.
+      const atoms = takeApart(run, (term, at) => {
         const own = positions.get(term);
         if (own === undefined) positions.set(term, [next + at]);
         else if (own[own.length - 1] !== next + at) own.push(next + at);
-      }
-      next += run.atoms.length;
-      words += run.atoms.length;
+      });
+      next += atoms;
+      words += atoms;
     }
     next += 1; // No phrase goes from the title into the text.
   }
@@ -71,92 +72,126 @@ export interface Atom {
 const INVISIBLE = /(?!\u200b)\p{Default_Ignorable_Code_Point}/gu;
 const RUN = /[^\s"“”„«»‹›()[\]{}<>|;,`、。，；「」『』【】（）…\u200b]+/gu;
 const DASHES = /[\u2010-\u2015\u2212]/g;
-/** What may begin a whole: flags, paths, scopes, anchors, ranges of versions. */
-const WHOLE = /[-./\\@#$~^+_]*[\p{L}\p{N}](?:.*[\p{L}\p{N}\p{M}])?[+#]{0,2}/su;
+/**
+ * What may begin a whole: flags, paths, scopes, anchors, ranges of versions. Looked for where such marks begin alone: from each of
+ * many in a row it would be looked for to their end.
+ */
+const WHOLE = /(?<![-./\\@#$~^+_])[-./\\@#$~^+_]*[\p{L}\p{N}](?:.*[\p{L}\p{N}\p{M}])?[+#]{0,2}/su;
 /** Between segments, and between identifiers. */
 const SEGMENTS = /([/\\:=?&@#~^$%!*'’·]+)/u;
 const IDENTIFIERS = /([^\p{L}\p{N}\p{M}_]+)/u;
 /** A word between two characters that are no part of one. */
 const PIECE = /[\p{L}\p{N}\p{M}]+|\p{Extended_Pictographic}/gu;
+const CAPITAL = /\p{Lu}/u;
 /** Where camelCase changes: `noCache`, `HTMLParser`. */
 const CASES = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 /** Characters of scripts without spaces, and of Korean, whose words are whole phrases. With what is set above and below. */
 const SCRIPTS = ['Han', 'Hiragana', 'Katakana', 'Hangul', 'Thai', 'Lao', 'Khmer', 'Myanmar']
   .map((script) => `\\p{scx=${script}}`)
   .join('');
-const SPACELESS = new RegExp(`(?=[\\p{L}\\p{N}])[${SCRIPTS}]\\p{M}*`, 'gu');
+const SPACELESS = new RegExp(`(?:(?=[\\p{L}\\p{N}])[${SCRIPTS}]\\p{M}*)+`, 'gu');
+const CHARACTER = /\P{M}\p{M}*/gu;
 /** Some letter of a script with spaces, or a digit: of others the characters are all there is. */
 const SPACED = new RegExp(`(?=[\\p{L}\\p{N}])[^${SCRIPTS}]`, 'u');
 const IS_ASCII = /^[\0-\x7f]*$/;
 
 /** The runs of a text that have any atom. */
 export function* runsOf(text: string): Generator<Run> {
-  const plain = IS_ASCII.test(text) ? text : text.normalize('NFKC').replace(INVISIBLE, '').replace(DASHES, '-');
-  for (const [run] of plain.matchAll(RUN)) {
-    const made = runOf(run);
-    if (made !== undefined) yield made;
+  for (const run of writtenIn(text)) {
+    const atoms: Atom[] = [];
+    const terms: { term: string; at: number; kind: TermKind }[] = [];
+    takeApart(run, (term, at, kind, character) => {
+      if (kind === 'word') atoms.push({ term, character });
+      terms.push({ term, at, kind });
+    });
+    if (atoms.length > 0) yield { atoms, terms };
   }
+}
+
+/** The runs as they are written, in one form of Unicode. */
+function* writtenIn(text: string): Generator<string> {
+  const plain = IS_ASCII.test(text) ? text : text.normalize('NFKC').replace(INVISIBLE, '').replace(DASHES, '-');
+  for (const [run] of plain.matchAll(RUN)) yield run;
 }
 
 /** Most runs: a word as it is anywhere, and what is set around it. */
 const PLAIN = /^[*':!?=&%]*([A-Z]?[a-z]{1,80}|[A-Z]{1,80})[^\p{L}\p{N}+#]*$/u;
 
-function runOf(written: string): Run | undefined {
+/**
+ * Takes a run apart.
+ * @param add told of each term, the index of the atom that it stands at, and whether that is one character of a script without spaces
+ * @returns how many atoms it has
+ */
+function takeApart(
+  written: string,
+  add: (term: string, at: number, kind: TermKind, character: boolean) => void,
+): number {
   const plain = PLAIN.exec(written);
   if (plain !== null) {
     const term = plain[1]!.toLowerCase();
     const stemmed = stem(term);
-    const terms = [{ term, at: 0, kind: 'word' as const }];
-    return {
-      atoms: [{ term, character: false }],
-      terms: stemmed === term ? terms : [...terms, { term: stemmed, at: 0, kind: 'stem' }],
-    };
+    add(term, 0, 'word', false);
+    if (stemmed !== term) add(stemmed, 0, 'stem', false);
+    return 1;
   }
-  const atoms: Atom[] = [];
-  const terms: { term: string; at: number; kind: TermKind }[] = [];
-  const add = (term: string, at: number, kind: TermKind): void => {
-    terms.push({ term, at, kind });
+  // Texts in scripts without spaces have no wholes to compare with, and as many terms as they have characters.
+  const hasWholes = SPACED.test(written);
+  const known = new Set<string>();
+  const addKnown = (term: string, at: number, kind: TermKind, character: boolean): void => {
+    if (hasWholes) known.add(term);
+    add(term, at, kind, character);
   };
   /** Where atoms begin in what is written, to know where a whole stands. */
   const starts: number[] = [];
+  let [before, beforeIsCharacter] = ['', false];
   for (const piece of written.matchAll(PIECE)) {
     let from = piece.index;
-    for (const part of piece[0].split(CASES)) {
-      for (const [text, character] of scriptsOf(part)) {
-        const term = fold(text);
-        if (term === '') continue;
-        starts.push(from);
-        from += text.length;
-        atoms.push({ term, character });
-        const at = atoms.length - 1;
-        add(term, at, 'word');
-        if (character) {
-          if (atoms[at - 1]?.character === true) add(atoms[at - 1]!.term + term, at - 1, 'pair');
-        } else {
-          const stemmed = stem(term);
-          if (stemmed !== term) add(stemmed, at, 'stem');
-          const before = atoms[at - 1];
-          if (before !== undefined && !before.character) add(joined(before.term, term), at - 1, 'joined');
+    for (const part of CAPITAL.test(piece[0]) ? piece[0].split(CASES) : [piece[0]]) {
+      for (const { texts, character } of scriptsOf(part)) {
+        for (const text of texts) {
+          // A character without marks is what it is.
+          const term = character && text.length === 1 ? text : fold(text);
+          if (term === '') continue;
+          const at = starts.push(from) - 1;
+          from += text.length;
+          addKnown(term, at, 'word', character);
+          if (character) {
+            if (beforeIsCharacter) addKnown(before + term, at - 1, 'pair', true);
+          } else {
+            const stemmed = stem(term);
+            if (stemmed !== term) addKnown(stemmed, at, 'stem', false);
+            if (before !== '' && !beforeIsCharacter) addKnown(joined(before, term), at - 1, 'joined', false);
+          }
+          [before, beforeIsCharacter] = [term, character];
         }
       }
     }
   }
-  if (atoms.length === 0) return undefined;
-  const known = new Set(terms.map(({ term }) => term));
+  if (starts.length === 0 || !hasWholes) return starts.length;
   for (const whole of wholesOf(written)) {
     const term = fold(whole.text);
     if (term.length > LONGEST_WHOLE || known.has(term)) continue;
     known.add(term);
-    const at = starts.findIndex((start) => start >= whole.from);
-    add(term, Math.max(at, 0), 'whole');
+    add(term, placeOf(starts, whole.from), 'whole', false);
   }
-  return { atoms, terms };
+  return starts.length;
+}
+
+/** The index of the first start that is not before `from`, of ascending ones; 0 where there is none. */
+function placeOf(starts: readonly number[], from: number): number {
+  let [low, high] = [0, starts.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (starts[middle]! >= from) high = middle;
+    else low = middle + 1;
+  }
+  return low === starts.length ? 0 : low;
 }
 
 /** The run, its segments and identifiers, with and without what stands before them; those of no more than a word too. */
 function* wholesOf(written: string): Generator<{ text: string; from: number }> {
   const whole = WHOLE.exec(written);
-  if (whole === null || SPACED.exec(written) === null) return;
+  if (whole === null) return;
   const trimmed = { text: whole[0], from: whole.index };
   yield* bareAndNot(trimmed);
   for (const segment of splitAt(trimmed, SEGMENTS)) {
@@ -193,19 +228,23 @@ function joined(a: string, b: string): string {
 }
 
 /** A part, cut into characters of scripts without spaces and what is between them. */
-function* scriptsOf(part: string): Generator<readonly [string, boolean]> {
-  if (IS_ASCII.test(part)) return yield* cut(part);
+function scriptsOf(part: string): { texts: readonly string[]; character: boolean }[] {
+  if (IS_ASCII.test(part)) return [{ texts: cut(part), character: false }];
+  const pieces: { texts: readonly string[]; character: boolean }[] = [];
   let from = 0;
   for (const found of part.matchAll(SPACELESS)) {
-    yield* cut(part.slice(from, found.index));
-    yield [found[0], true];
+    pieces.push({ texts: cut(part.slice(from, found.index)), character: false });
+    pieces.push({ texts: found[0].match(CHARACTER)!, character: true });
     from = found.index + found[0].length;
   }
-  yield* cut(part.slice(from));
+  pieces.push({ texts: cut(part.slice(from)), character: false });
+  return pieces;
 }
 
-function* cut(text: string): Generator<readonly [string, boolean]> {
-  for (let from = 0; from < text.length; from += LONGEST_ATOM) yield [text.slice(from, from + LONGEST_ATOM), false];
+function cut(text: string): string[] {
+  const pieces: string[] = [];
+  for (let from = 0; from < text.length; from += LONGEST_ATOM) pieces.push(text.slice(from, from + LONGEST_ATOM));
+  return pieces;
 }
 
 /** Accents of Latin, Greek and Cyrillic, points of Hebrew, vowels of Arabic: many leave them out. Not the vowels of Indic scripts. */

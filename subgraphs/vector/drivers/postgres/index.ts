@@ -27,6 +27,7 @@ import type {
 import type { CacheOptions } from '../../exact/matrix-cache.ts';
 import { ExactRanker } from './exact.ts';
 import { KeywordRenewal } from './keyword-renewal.ts';
+import { keywordsInTurns } from './keywords.ts';
 import type { Ranker } from './ranker.ts';
 import * as statements from './statements.ts';
 
@@ -109,15 +110,18 @@ export class PostgresVectors implements VectorDriver {
   async upsert(context: RequestContext, chunks: readonly ChunkVector[], model: VectorModel): Promise<void> {
     if (chunks.length === 0) return;
     await this.#ranker.prepare(model);
+    const { tenantId } = context.principal;
+    const keywords = await keywordsInTurns(tenantId, chunks);
     await this.#postgres.transaction(context, async (tx) => {
       const revision = await this.#revisionFor(tx, context, model);
       await tx.query(
         statements.upsertChunks(
-          context.principal.tenantId,
+          tenantId,
           this.#collection,
           revision,
           model.dimensions,
           checked(chunks, model),
+          keywords,
         ),
       );
     });
@@ -157,6 +161,7 @@ export class PostgresVectors implements VectorDriver {
     if (write.changed.length > 0 && model === undefined) throw new Error('Changed chunks need a model.');
     if (model !== undefined) await this.#ranker.prepare(model);
     const { tenantId } = context.principal;
+    const keywords = await keywordsInTurns(tenantId, write.changed);
     const removedCount = await this.#postgres.transaction(context, async (tx) => {
       let revision: string | undefined;
       if (model === undefined)
@@ -181,6 +186,7 @@ export class PostgresVectors implements VectorDriver {
             revision,
             model.dimensions,
             checked(write.changed, model),
+            keywords,
           ),
         );
       }

@@ -6,6 +6,7 @@
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { VECTOR } from '../../bounds.ts';
+import { keywordsInTurns } from './keywords.ts';
 import * as statements from './statements.ts';
 
 export class KeywordRenewal {
@@ -48,7 +49,11 @@ export class KeywordRenewal {
     return await this.#postgres.transaction(statements.system(tenantId), async (tx) => {
       await tx.query(statements.holdCollection(collection));
       const chunks = await tx.query(statements.chunksWithoutKeywords(collection, VECTOR.keywordRenewalTexts));
-      if (chunks.length > 0) await tx.query(statements.writeKeywords(tenantId, collection, chunks));
+      if (chunks.length > 0) {
+        const keywords = await keywordsInTurns(tenantId, chunks);
+        const chunkIds = chunks.map((chunk) => chunk.chunk_id);
+        await tx.query(statements.writeKeywords(tenantId, collection, chunkIds, keywords));
+      }
       return chunks.length;
     });
   }

@@ -1,4 +1,5 @@
 /** Terms as PostgreSQL takes them: a `tsvector` of a text, and what `vector.keyword_search` looks for. */
+import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { VECTOR } from '../../bounds.ts';
 import { BM25 } from '../../keywords/bm25.ts';
 import { parseKeywords, type Phrase } from '../../keywords/query.ts';
@@ -11,7 +12,25 @@ const POSITIONS = 255;
 const BYTES = 1_000_000;
 
 /** A text's terms as text of a `tsvector`, and how many words it has. */
-export function keywordsOf(title: string, text: string): { vector: string; words: number } {
+export interface Keywords {
+  readonly vector: string;
+  readonly words: number;
+}
+
+/** Those of texts, in order; others have their turns between them. */
+export async function keywordsInTurns(
+  tenantId: string,
+  texts: readonly { readonly title: string; readonly text: string }[],
+): Promise<Keywords[]> {
+  const all: Keywords[] = [];
+  for (const { title, text } of texts) {
+    if (isStretchOver()) await nextTurn(tenantId);
+    all.push(keywordsOf(title, text));
+  }
+  return all;
+}
+
+export function keywordsOf(title: string, text: string): Keywords {
   const { positions, words } = termsOf(title, text);
   const lexemes: string[] = [];
   let bytes = 0;

@@ -7,7 +7,7 @@ import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { ChunkFilter, ChunkVector, KeptChunk, KeywordQuery, StoredChunk } from '../../driver.ts';
 import type { Position } from '../../exact/matrix-cache.ts';
 import { TERMS_VERSION } from '../../keywords/terms.ts';
-import { keywordsOf, wantedOf } from './keywords.ts';
+import { wantedOf, type Keywords } from './keywords.ts';
 
 const db = queryBuilder<Record<string, never>>('vector');
 const compile = <Row>(query: RawBuilder<Row>): CompiledQuery<Row> => query.compile(db);
@@ -123,9 +123,9 @@ export function upsertChunks(
   revision: string,
   dimensions: number,
   chunks: readonly ChunkVector[],
+  keywords: readonly Keywords[],
 ) {
   const column = <T>(pick: (chunk: ChunkVector) => T): T[] => chunks.map(pick);
-  const keywords = chunks.map(({ title, text }) => keywordsOf(title, text));
   const chunkIds = column((c) => c.chunkId);
   return compile(sql`
     WITH ${before(collection, chunkIds)}, written AS (
@@ -146,7 +146,7 @@ export function upsertChunks(
       text = excluded.text, source = excluded.source, document_collection = excluded.document_collection, media_type = excluded.media_type, metadata = excluded.metadata,
       content_hash = excluded.content_hash, embedding = excluded.embedding,
       keywords = excluded.keywords, words = excluded.words, keywords_version = excluded.keywords_version
-    ) ${counted(collection, chunks.length, keywords)}`);
+    ) ${counted(collection, keywords)}`);
 }
 
 /** A row's keywords as they are stored, of the `keywords` of `r`. */
@@ -160,9 +160,9 @@ const before = (collection: string, chunkIds: readonly string[]) => sql`before A
     )`;
 
 /** Counts what is written instead of what was {@link before}. The transaction holds the collection's row. */
-const counted = (collection: string, chunks: number, keywords: readonly { words: number }[]) => sql`
+const counted = (collection: string, keywords: readonly Keywords[]) => sql`
     UPDATE vector.collections c SET
-      chunks = c.chunks + ${chunks}::int - before.chunks,
+      chunks = c.chunks + ${keywords.length}::int - before.chunks,
       words = c.words + ${keywords.reduce((sum, { words }) => sum + words, 0)}::bigint - before.words
     FROM before WHERE c.name = ${collection}`;
 
@@ -181,21 +181,19 @@ export const chunksWithoutKeywords = (collection: string, limit: number) =>
     WHERE c.collection = ${collection} AND c.keywords_version < ${sql.lit(TERMS_VERSION)} ORDER BY c.ordinal LIMIT ${limit}`);
 
 /** Writes the keywords of stored chunks; nothing else of them changes, nor the collection’s revision. */
-export function writeKeywords(
+export const writeKeywords = (
   tenant: string,
   collection: string,
-  chunks: readonly { chunk_id: string; title: string; text: string }[],
-) {
-  const keywords = chunks.map(({ title, text }) => keywordsOf(title, text));
-  const chunkIds = chunks.map((chunk) => chunk.chunk_id);
-  return compile(sql`
+  chunkIds: readonly string[],
+  keywords: readonly Keywords[],
+) =>
+  compile(sql`
     WITH ${before(collection, chunkIds)}, written AS (
       UPDATE vector.chunks c SET keywords = ${stored(sql`${tenant}`)}, words = r.words, keywords_version = ${sql.lit(TERMS_VERSION)}
       FROM unnest(${chunkIds}::text[], ${keywords.map(({ vector }) => vector)}::text[], ${keywords.map(({ words }) => words)}::int[])
         AS r(chunk_id, keywords, words)
       WHERE c.collection = ${collection} AND c.chunk_id = r.chunk_id
-    ) ${counted(collection, chunks.length, keywords)}`);
-}
+    ) ${counted(collection, keywords)}`);
 
 /** Writes the attributes of chunks that stay. @returns how many of them are stored with the expected hash */
 export function keepChunks(collection: string, chunks: readonly KeptChunk[]) {

@@ -55,7 +55,7 @@ export class DocumentMeans {
         vector: { [MEAN]: Array.from(meanVector(vectors, model.dimensions)) },
         payload: { tenant: tenantId, document_id: documentId },
       }));
-      for (const batch of inBatches(points, this.#batchBytes))
+      for await (const batch of inBatches(points, this.#batchBytes))
         await this.#collection.call(context, (client) =>
           client.upsert(this.#collection.name, { wait: true, points: batch }),
         );

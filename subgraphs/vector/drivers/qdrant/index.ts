@@ -8,6 +8,7 @@ import type { Schemas } from '@qdrant/js-client-rest';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput, conflict, messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { VECTOR } from '../../bounds.ts';
 import { checkModel } from '../../indexing/collection.ts';
 import type {
@@ -121,7 +122,7 @@ export class QdrantVectors implements VectorDriver {
   }
 
   async #write(context: RequestContext, chunks: readonly ChunkVector[]): Promise<void> {
-    for (const points of inBatches(pointsOf(context.principal.tenantId, chunks), this.#connection.batchBytes))
+    for await (const points of inBatches(pointsOf(context.principal.tenantId, chunks), this.#connection.batchBytes))
       await this.#chunks.call(context, (client) => client.upsert(this.#chunks.name, { wait: true, points }));
   }
 
@@ -174,7 +175,7 @@ export class QdrantVectors implements VectorDriver {
         points: kept.filter((each) => each.documentId === documentId).map((each) => pointId(tenantId, each.chunkId)),
       },
     }));
-    for (const batch of inBatches(operations, this.#connection.batchBytes))
+    for await (const batch of inBatches(operations, this.#connection.batchBytes))
       await this.#chunks.call(context, (client) =>
         client.batchUpdate(this.#chunks.name, { wait: true, operations: batch }),
       );
@@ -297,9 +298,12 @@ function checkDimensions(chunks: readonly ChunkVector[], { model, dimensions }: 
       );
 }
 
-/** One by one, so that what is not sent yet is not made yet. */
-function* pointsOf(tenantId: string, chunks: readonly ChunkVector[]): Generator<Schemas['PointStruct']> {
-  for (const chunk of chunks) yield pointOf(tenantId, chunk);
+/** One by one, so that what is not sent yet is not made yet; others have their turns between them. */
+async function* pointsOf(tenantId: string, chunks: readonly ChunkVector[]): AsyncGenerator<Schemas['PointStruct']> {
+  for (const chunk of chunks) {
+    if (isStretchOver()) await nextTurn(tenantId);
+    yield pointOf(tenantId, chunk);
+  }
 }
 
 const changedMeanwhile = () =>

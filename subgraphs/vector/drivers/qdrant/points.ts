@@ -24,10 +24,13 @@ export const rowsOf = (dimensions: number): number =>
  * thinks of it.
  * @param most the bytes of one request's JSON
  */
-export function* inBatches<Item>(items: Iterable<Item>, most: number): Generator<Item[]> {
+export async function* inBatches<Item>(
+  items: Iterable<Item> | AsyncIterable<Item>,
+  most: number,
+): AsyncGenerator<Item[]> {
   let batch: Item[] = [];
   let bytes = 0;
-  for (const item of items) {
+  for await (const item of items) {
     const size = Buffer.byteLength(JSON.stringify(item));
     if (batch.length > 0 && (batch.length === VECTOR.qdrantBatchPoints || bytes + size > most)) {
       yield batch;
