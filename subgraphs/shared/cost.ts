@@ -3,7 +3,14 @@
  * (https://ibm.github.io/graphql-specs/cost-spec.html). Said where the rules without them would be wrong: of fields that take
  * more than reading an object, and of lists that have no `first`.
  */
-import { isInputObjectType, isInterfaceType, isObjectType, type GraphQLSchema } from 'graphql';
+import {
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isSpecifiedDirective,
+  type GraphQLDirective,
+  type GraphQLSchema,
+} from 'graphql';
 
 /** Pothos' type parameter for the two directives. */
 export type CostDirectives = {
@@ -43,7 +50,8 @@ export function usedDirectives(schema: GraphQLSchema): string[] {
     for (const name of Array.isArray(directives)
       ? (directives as { name: string }[]).map((directive) => directive.name)
       : Object.keys(directives ?? {}))
-      used.add(`@${name}`);
+      // What GraphQL itself has needs no link.
+      if (!isSpecifiedDirective({ name } as GraphQLDirective)) used.add(`@${name}`);
   };
   for (const type of Object.values(schema.getTypeMap())) {
     add(type);

@@ -149,3 +149,15 @@ describe('filters', () => {
           expect([type.name, String(field.type), field.defaultValue]).toEqual([type.name, 'OrderDirection!', 'ASC']);
   });
 });
+
+test('every deletion says by `deletedIds` what it deleted', () => {
+  const deletions = Object.values(api.getMutationType()!.getFields()).filter(({ name }) =>
+    /^(delete|forget)/.test(name),
+  );
+  expect(deletions.length).toBeGreaterThan(5);
+  for (const { name, type } of deletions) {
+    const payload = getNamedType(type);
+    const field = isObjectType(payload) ? payload.getFields()['deletedIds'] : undefined;
+    expect([name, String(field?.type)]).toEqual([name, '[ID!]!']);
+  }
+});

@@ -148,6 +148,29 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(await find({ name: { eq: 'React' } })).toEqual(['React']);
         expect(await find({ name: { contains: 'REACT' } })).toEqual(['React', 'react-dom']);
         expect(await find({ name: { contains: 'äpf' } })).toEqual(['ÄPFEL']);
+        const every = await find({});
+        const without = (...gone: string[]) => every.filter((name) => !gone.includes(name));
+        expect(await find({ name: { ne: 'React' } })).toEqual(without('React'));
+        expect(await find({ name: { notIn: ['React', 'ÄPFEL'] } })).toEqual(without('React', 'ÄPFEL'));
+        expect(await find({ name: { isNull: true } })).toEqual([]);
+        expect(await find({ kind: { isNull: false } })).toEqual(every);
+        expect(await find({ name: { endsWith: '-dom' } })).toEqual(['react-dom']);
+        expect(await find({ name: { endsWith: '-DOM' } })).toEqual([]);
+        // By code point: all capitals of ASCII come before its small letters, and both before what is beyond.
+        expect(await find({ name: { gte: 'react', lt: 'z' } })).toEqual(
+          every.filter((name) => name >= 'react' && name < 'z'),
+        );
+        expect(await find({ kind: { gt: 'node' } })).toEqual(
+          (await driver.findEntities(context, { not: { kind: { lte: 'node' } } }, whole)).map(({ name }) => name),
+        );
+        expect(await find({ name: { matches: '^react' } })).toEqual(['react-dom']);
+        expect(await find({ name: { matches: '(?i)^react' } })).toEqual(['React', 'react-dom']);
+        expect(await find({ name: { matches: '(?i)^äpf.l$' } })).toEqual(['ÄPFEL']);
+        expect(await find({ name: { matches: '^\\d+%_[a-z]{4}\\\\$' } })).toEqual(['100%_sure\\']);
+        expect(await find({ name: { not: { matches: '.' } } })).toEqual([]);
+        await expect(find({ name: { matches: '(a+)+$' } })).rejects.toMatchObject({
+          extensions: { code: 'BAD_USER_INPUT' },
+        });
         expect(await find({ name: { contains: '%_' } })).toEqual(['100%_sure\\']);
         expect(await find({ name: { startsWith: 'react' } })).toEqual(['react-dom']);
         expect(await find({ name: { startsWith: '100%' } })).toEqual(['100%_sure\\']);

@@ -1,4 +1,5 @@
 /** The root fields that write. */
+import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -136,20 +137,20 @@ export function addMutations(
     types.Relation,
     'The relations as they are now, each once, in the order given.',
   );
-  const deletedEntities = payload<{ ids: string[] }, 'ids'>(
-    'DeleteEntitiesPayload',
-    'deleteEntities',
-    'ids',
-    'ID',
-    'The ids that existed and are deleted now.',
-  );
-  const deletedRelations = payload<{ ids: string[] }, 'ids'>(
-    'DeleteRelationsPayload',
-    'deleteRelations',
-    'ids',
-    'ID',
-    'The ids that existed and are deleted now.',
-  );
+  const deletion = (name: string, of: string) =>
+    builder.objectRef<{ ids: readonly string[] }>(name).implement({
+      description: `What \`${of}\` did.`,
+      fields: (t) => ({
+        deletedIds: t.idList({ ...DELETED_IDS, resolve: ({ ids }) => [...ids] }),
+        ids: t.idList({
+          ...DELETED_IDS,
+          deprecationReason: 'Use `deletedIds`, as all deletions have it.',
+          resolve: ({ ids }) => [...ids],
+        }),
+      }),
+    });
+  const deletedEntities = deletion('DeleteEntitiesPayload', 'deleteEntities');
+  const deletedRelations = deletion('DeleteRelationsPayload', 'deleteRelations');
 
   builder.mutationFields((t) => ({
     upsertEntities: t.field({

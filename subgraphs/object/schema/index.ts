@@ -1,4 +1,5 @@
 /** The object subgraph's part of the API: the bytes behind documents and artifacts, and uploads. */
+import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, forwardArguments } from '#subgraphs/shared/connections.ts';
@@ -183,6 +184,11 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     description: 'What became of the object.',
     fields: (t) => ({
       key: t.exposeString('key', { nullable: false, description: 'The key that was given.' }),
+      deletedIds: t.idList({
+        ...DELETED_IDS,
+        description: 'The key, where there was such an object; as all deletions have it.',
+        resolve: ({ key, deleted }) => (deleted ? [key] : []),
+      }),
       deleted: t.exposeBoolean('deleted', {
         nullable: false,
         description: 'Whether there was such an object; deleting twice is no error.',

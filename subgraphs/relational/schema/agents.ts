@@ -1,6 +1,7 @@
 /** Agents and their versions. */
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
+import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { RELATIONAL } from '../bounds.ts';
@@ -138,7 +139,10 @@ function addAgentMutations(parts: SchemaParts): void {
     input: 'Which agent to remove.',
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The agent’s id.' }) }),
     payload: 'The agent that was removed.',
-    payloadFields: agentField,
+    payloadFields: (t) => ({
+      ...agentField(t),
+      deletedIds: t.idList({ ...DELETED_IDS, resolve: ({ agent }) => [agent.id] }),
+    }),
     run: async ({ id }, context) => ({ agent: await driver().deleteAgent(context, id) }),
   });
 }

@@ -1,4 +1,5 @@
 /** Writing documents. */
+import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { InputRef } from '@pothos/core';
 import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import { RELATIONAL } from '../bounds.ts';
@@ -100,6 +101,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The document’s id.' }) }),
     payload: 'The document that was removed.',
     payloadFields: (t) => ({
+      deletedIds: t.idList({ ...DELETED_IDS, resolve: ({ document }) => [document.id] }),
       document: t.field({
         type: types.Document,
         nullable: false,

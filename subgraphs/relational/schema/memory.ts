@@ -1,4 +1,5 @@
 /** What agents and people remember. */
+import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { MemoryFactRow } from '../driver.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
@@ -69,6 +70,7 @@ export function addMemory(parts: SchemaParts): void {
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The fact’s id.' }) }),
     payload: 'The fact that was forgotten.',
     payloadFields: (t) => ({
+      deletedIds: t.idList({ ...DELETED_IDS, resolve: ({ fact }) => [fact.id] }),
       fact: t.field({
         type: types.MemoryFact,
         nullable: false,

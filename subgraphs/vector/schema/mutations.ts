@@ -1,4 +1,5 @@
 /** `Mutation.upsertVectors` and `Mutation.deleteVectors`. */
+import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
@@ -95,7 +96,9 @@ export function addMutations(
   const DeletePayload = builder.objectRef<{ deletedChunkIds: readonly string[] }>('DeleteVectorsPayload').implement({
     description: 'What was deleted.',
     fields: (t) => ({
+      deletedIds: t.idList({ ...DELETED_IDS, resolve: ({ deletedChunkIds }) => [...deletedChunkIds] }),
       deletedChunkIds: t.idList({
+        deprecationReason: 'Use `deletedIds`, as all deletions have it.',
         nullable: { list: false, items: false },
         description: 'The ids that had a vector; the others of the input had none.',
         resolve: (payload) => [...payload.deletedChunkIds],

@@ -14,6 +14,7 @@ const ALIKE =
 const ECHOES: Readonly<Record<string, string>> = {
   'Chunk.id': 'of vectors that he has written under that id, in his own tenant',
   'DeleteVectorsPayload.deletedChunkIds': 'of the same',
+  'DeleteVectorsPayload.deletedIds': 'of the same',
 };
 
 const ID = /\b[a-z]{3}_[0-9a-z]{27}\b/g;
