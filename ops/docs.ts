@@ -75,6 +75,10 @@ Each \`SUBGRAPH_<SETTING>\` of the table above may also be said of one subgraph:
 Signed links of files and \`/runs/<id>/events\` are asked of the gateway and passed on to \`object\` and \`runs\`. Give \`object\` the gateway's
 \`PUBLIC_BASE_URL\`, or its links lead to itself. \`/health/ready\` of the gateway tells the state of the stores of those that run apart, too.
 
+Subgraphs that run apart ask others, too, where the same variables tell them where those are. \`relational\` asks \`runs\` and \`graph\` whether
+there is what \`node(id)\` names: without \`SUBGRAPH_RUNS_URL\` and \`SUBGRAPH_GRAPH_URL\` it refuses their ids with \`STORE_DISABLED\`, and takes
+whatever an artifact names for a run. \`object\` and \`graph\` ask \`relational\` what was shared with a project, and without it show nothing of that.
+
 ## TLS between gateway and subgraphs
 
 The gateway and each subgraph have a certificate of one authority (\`clientAuth\` and \`serverAuth\`, where certificates say what they are for):

@@ -3,12 +3,12 @@
  * see (`gateway/supergraph/api.graphql`).
  */
 import { Supergraph } from '@apollo/federation-internals';
-import { printSubgraphSchema } from '@apollo/subgraph';
 import { buildSchema, lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql';
 import { parseArgs } from 'node:util';
 import { withIncrementalDirectives } from '#gateway/plan/incremental-directives.ts';
 import { SUPPORTED_FEATURES } from '#gateway/plan/supported-features.ts';
 import { compose, describe } from '#gateway/supergraph/compose.ts';
+import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
 import { SUBGRAPH_NAMES, type SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
 
@@ -38,7 +38,7 @@ export const subgraphSchemas = async (): Promise<Record<SubgraphName, GraphQLSch
 /** The printed schema of every subgraph, in supergraph order. */
 export async function printedSubgraphs(): Promise<{ name: SubgraphName; sdl: string }[]> {
   const schemas = await subgraphSchemas();
-  return SUBGRAPH_NAMES.map((name) => ({ name, sdl: `${printSubgraphSchema(schemas[name]).trimEnd()}\n` }));
+  return SUBGRAPH_NAMES.map((name) => ({ name, sdl: subgraphSdl(schemas[name]) }));
 }
 
 /** What clients see of a supergraph, sorted, so that its diffs show what changed and nothing else. */

@@ -43,7 +43,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const { createRelational } = await import('#subgraphs/relational/index.ts');
     return createRelational(
       { ...config.bounds.relational, maxTokens: config.stores.maxTokens, apiKeyPeppers },
-      { postgres, work, runs: () => ports.runLookup, log: logTo(log, 'relational') },
+      { postgres, work, runs: () => ports.runLookup, graph: () => ports.graphLookup, log: logTo(log, 'relational') },
     );
   },
   graph: async ({ config, postgres }, { shares }) => {

@@ -7,10 +7,10 @@ import type {
   AuditSink,
   Embedder,
   EndedKey,
+  EntityLookup,
   KeyStore,
   KnownKey,
   Ports,
-  RunLookup,
   SharedDocument,
   ShareLookup,
   UsageSink,
@@ -40,7 +40,6 @@ const ENDED_KEY = parse(
 const AUDIT_REFUSED = parse(
   'mutation AuditRefused($input: AuditRefusedInput!) { auditRefused(input: $input) { __typename } }',
 );
-const RUN = parse('query RunExists($id: ID!) { run(id: $id) { id } }');
 
 /** What `client` provides to others, when it is the subgraph `name`. */
 export async function remotePorts(name: SubgraphName, client: SubgraphClient): Promise<Partial<Ports>> {
@@ -53,7 +52,8 @@ export async function remotePorts(name: SubgraphName, client: SubgraphClient): P
       shares: remoteShares(client),
     };
   if (name === 'object') return { archiveSink: remoteArchiveSink(client) };
-  if (name === 'runs') return { runLookup: remoteRunLookup(client) };
+  if (name === 'runs') return { runLookup: remoteLookup(client, ['Run']) };
+  if (name === 'graph') return { graphLookup: remoteLookup(client, ['Entity', 'GraphRelation']) };
   return {};
 }
 
@@ -127,12 +127,19 @@ const remoteArchiveSink = (client: SubgraphClient): ArchiveSink => ({
   },
 });
 
-const remoteRunLookup = (client: SubgraphClient): RunLookup => ({
-  async exists(context, id) {
-    const { run } = await call<{ run: object | null }>(client, RUN, { id }, context);
-    return run !== null;
-  },
-});
+/** @param types those that the subgraph has: it refuses to be asked of others */
+function remoteLookup(client: SubgraphClient, types: readonly string[]): EntityLookup {
+  const query = parse(
+    `query Existing($of: [_Any!]!) { _entities(representations: $of) { ${types.map((type) => `... on ${type} { id }`).join(' ')} } }`,
+  );
+  return {
+    async existing(context, type, ids) {
+      const of = ids.map((id) => ({ __typename: type, id }));
+      const { _entities: found } = await call<{ _entities: ({ id: string } | null)[] }>(client, query, { of }, context);
+      return new Set(found.flatMap((one) => one?.id ?? []));
+    },
+  };
+}
 
 /** Asked about the caller by the gateway itself; of callers without a project, nobody is asked. */
 const remoteShares = (client: SubgraphClient): ShareLookup => ({

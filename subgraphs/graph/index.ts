@@ -38,7 +38,17 @@ export async function createGraph(config: GraphConfig, deps: GraphDeps): Promise
       levelRelations: config.levelRelations,
     }),
     routes: [],
-    provides: {},
+    provides: {
+      graphLookup: {
+        existing: async (context, type, ids) =>
+          new Set(
+            (type === 'Entity'
+              ? await driver.entitiesByIds(context, ids)
+              : await driver.relationsByIds(context, ids)
+            ).keys(),
+          ),
+      },
+    },
     health: () => driver.health(),
     close: () => driver.close(),
   };

@@ -7,7 +7,15 @@ import { perRequest } from '#subgraphs/shared/context.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { compareCodePoints } from './traversal/code-points.ts';
-import type { Entity, GraphDriver, RelationKey, RelationOfEntity, RelationSelection, Slice } from './driver.ts';
+import type {
+  Entity,
+  GraphDriver,
+  Relation,
+  RelationKey,
+  RelationOfEntity,
+  RelationSelection,
+  Slice,
+} from './driver.ts';
 import type { DocumentEntities } from './sharing/shared-documents.ts';
 import { neighborhoods } from './traversal/traversal.ts';
 import type { Neighbor } from './traversal/traversal.ts';
@@ -36,6 +44,7 @@ export interface GraphReads {
 
 export interface GraphLoaders {
   readonly entity: DataLoader<string, Entity | null>;
+  readonly relation: DataLoader<string, Relation | null>;
   relations(options: RelationSelection & Slice<RelationKey>): DataLoader<string, RelationOfEntity[]>;
   neighbors(options: NeighborsArguments): DataLoader<string, NeighborSlice>;
   documentEntities(
@@ -52,6 +61,10 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
     const { driver } = deps;
     const entity = requestLoader<string, Entity | null>(context, async (ids) => {
       const found = await driver.entitiesByIds(context, ids);
+      return ids.map((id) => found.get(id) ?? null);
+    });
+    const relation = requestLoader<string, Relation | null>(context, async (ids) => {
+      const found = await driver.relationsByIds(context, ids);
       return ids.map((id) => found.get(id) ?? null);
     });
     const byArguments = new Map<string, DataLoader<string, unknown>>();
@@ -75,6 +88,7 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
 
     return {
       entity,
+      relation,
       relations: (options) =>
         loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options), []),
       neighbors: (options) =>
@@ -93,6 +107,7 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
         loaderFor('entityDocuments', options, (ids) => driver.entityDocuments(context, ids, options), []),
       clear() {
         entity.clearAll();
+        relation.clearAll();
         byArguments.clear();
       },
     };

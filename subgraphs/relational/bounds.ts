@@ -112,4 +112,5 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   },
   recut: { what: 'The most documents that are cut again in one call.', unit: 'documents', default: 10 },
   compared: { what: 'The most items of one page or call of comparing stores.', unit: 'items', default: 200 },
+  nodes: { what: 'The most ids that `nodes` takes.', unit: 'ids', default: 100 },
 });

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
-import type { AuditSink, RunLookup, ShareLookup, UsageSink } from '#subgraphs/shared/ports.ts';
+import type { AuditSink, EntityLookup, ShareLookup, UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -28,8 +28,10 @@ export interface RelationalConfig extends Partial<BoundValues<typeof RELATIONAL>
 export interface RelationalDeps {
   /** The process's pool. It is not closed with the subgraph. Absent: the store is switched off. */
   readonly postgres?: Postgres;
-  /** Which runs there are, asked when an artifact is recorded. @default whatever is named is taken to be one */
-  readonly runs?: () => RunLookup | undefined;
+  /** Which runs there are, asked when an artifact is recorded and for `node`. @default any run may have artifacts, and `node` finds none */
+  readonly runs?: () => EntityLookup | undefined;
+  /** Which entities and relations there are, asked for `node`. @default it finds none */
+  readonly graph?: () => EntityLookup | undefined;
   /** Threads for cutting long texts. @default threads of its own */
   readonly work?: WorkPool | undefined;
   /** Told of what goes wrong beside an answer. @default nobody is */
@@ -42,7 +44,7 @@ export interface RelationalDeps {
  */
 export async function createRelational(
   config: RelationalConfig,
-  { postgres, work, runs, log = () => undefined }: RelationalDeps,
+  { postgres, work, runs, graph, log = () => undefined }: RelationalDeps,
 ): Promise<Subgraph> {
   const ownWork = work === undefined ? new WorkPool() : undefined;
   const driver = postgres === undefined ? disabledDriver : await createPostgresDriver(postgres);
@@ -58,7 +60,7 @@ export async function createRelational(
   const keys = { peppers, most, days: keyDays, maxDays: keyMaxDays, overlap, maxOverlap, store };
   return {
     name: 'relational',
-    schema: buildSchema({ driver, keys, cutting: { work: work ?? ownWork!, maxTokens }, runs }),
+    schema: buildSchema({ driver, keys, cutting: { work: work ?? ownWork!, maxTokens }, runs, graph }),
     routes: [],
     provides: {
       usageSink: usageSink(driver),

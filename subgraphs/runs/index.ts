@@ -70,7 +70,9 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
     schema: buildSchema({ driver, hub, dispatch, workflows }),
     routes: [eventRoute(hub, { ...bounds, log })],
     provides: {
-      runLookup: { exists: async (context, id) => (await driver.runsById(context, [id])).length > 0 },
+      runLookup: {
+        existing: async (context, _, ids) => new Set((await driver.runsById(context, ids)).map(({ id }) => id)),
+      },
     },
     health: () =>
       Promise.all([

@@ -9,6 +9,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { SubgraphBuilder, SubgraphTypes } from './builder-types.ts';
 import { usedDirectives } from './cost.ts';
 import { describeScopes } from './scopes.ts';
+import { subgraphSdl } from './subgraph-sdl.ts';
 import { addSharedTypes, type SharedTypes } from './shared-types.ts';
 
 /** The federation version of every subgraph and of supergraph.yaml. */
@@ -39,12 +40,17 @@ export function createSubgraphSchema(
   return {
     builder,
     shared: addSharedTypes(builder),
-    build: () =>
-      describeScopes(
+    build: () => {
+      const schema = describeScopes(
         builder.toSubGraphSchema({
           linkUrl: FEDERATION_LINK,
           federationDirectives: usedDirectives(builder.toSchema()) as never,
         }),
-      ),
+      );
+      // Whoever asks a subgraph for its schema is told what is committed.
+      const service = schema.getQueryType()?.getFields()['_service'];
+      if (service) service.resolve = () => ({ sdl: subgraphSdl(schema) });
+      return schema;
+    },
   };
 }

@@ -54,6 +54,16 @@ export const documentId = (tenantId: string, source: string): string => derivedI
 export const isIdOf = (type: IdType, id: string): boolean =>
   id.startsWith(`${ID_PREFIX[type]}_`) && /^[a-z0-9]{1,40}$/.test(id.slice(4));
 
+const TYPE_OF_PREFIX: ReadonlyMap<string, IdType> = new Map(
+  Object.entries(ID_PREFIX).map(([type, prefix]) => [prefix, type as IdType]),
+);
+
+/** The type that an id is of; undefined for what has no form of an id. */
+export function typeOfId(id: string): IdType | undefined {
+  const type = TYPE_OF_PREFIX.get(id.slice(0, 3));
+  return type !== undefined && isIdOf(type, id) ? type : undefined;
+}
+
 const base36 = (bytes: Uint8Array): string =>
   BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
     .toString(36)

@@ -54,10 +54,17 @@ export interface ArchiveSink {
   put(context: RequestContext, key: string, contentType: string, body: Uint8Array): Promise<void>;
 }
 
-/** Which runs there are; provided by `runs`, used by `relational`. */
-export interface RunLookup {
-  /** Whether the caller's tenant has the run. */
-  exists(context: RequestContext, runId: string): Promise<boolean>;
+/** Which entities of other subgraphs there are; provided by `runs` and `graph`, used by `relational`. */
+export interface EntityLookup {
+  /**
+   * Those of these that the caller's tenant has.
+   * @param type the GraphQL type, one of those that its provider owns
+   */
+  existing(
+    context: RequestContext,
+    type: 'Run' | 'Entity' | 'GraphRelation',
+    ids: readonly string[],
+  ): Promise<ReadonlySet<string>>;
 }
 
 /** What was shared with the caller's project; provided by `relational`, asked by stores that follow documents. */
@@ -139,7 +146,8 @@ export interface Ports {
   embedder: Embedder;
   usageSink: UsageSink;
   archiveSink: ArchiveSink;
-  runLookup: RunLookup;
+  runLookup: EntityLookup;
+  graphLookup: EntityLookup;
   keyStore: KeyStore;
   shares: ShareLookup;
   auditSink: AuditSink;

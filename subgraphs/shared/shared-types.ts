@@ -279,6 +279,7 @@ function addScalars(builder: SubgraphBuilder): void {
   builder.scalarType('DateTime', {
     description:
       'A moment as ISO 8601 text with a time zone, such as `2026-01-31T09:30:00Z`, or a day, `2026-01-31`, which is its beginning in UTC; answers are in UTC with milliseconds.',
+    specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
     serialize: (value) => (value instanceof Date ? value.toISOString() : new Date(value).toISOString()),
     parseValue: parseDateTime,
     parseLiteral: (node) => {
@@ -288,6 +289,7 @@ function addScalars(builder: SubgraphBuilder): void {
   });
   builder.scalarType('JSON', {
     description: 'Any JSON value. As input: at most 64 KiB, 12 levels deep, 1,000 keys.',
+    specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
     serialize: (value) => value,
     parseValue: checkJson,
     parseLiteral: (node, variables) => checkJson(jsonOfLiteral(node, variables)),

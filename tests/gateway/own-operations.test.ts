@@ -136,8 +136,8 @@ describe('ports of subgraphs that run apart', () => {
   });
 
   test('which runs there are', async () => {
-    const { runLookup } = await remotePorts('runs', strict('runs', { run: null }));
-    expect(await runLookup!.exists(context, 'run_1')).toBe(false);
+    const { runLookup } = await remotePorts('runs', strict('runs', { _entities: [null] }));
+    expect(await runLookup!.existing(context, 'Run', ['run_1'])).toEqual(new Set());
   });
 
   test('an embedder that starts later is found when it is needed, and one that is off says so', async () => {

@@ -11,8 +11,10 @@ export interface ApartSubgraphs extends AsyncDisposable {
   readonly urls: Readonly<Record<SubgraphName, string>>;
 }
 
-/** Whoever asks another starts behind it; but for object, which asks relational, which asks runs, which asks object. */
-const ORDER: readonly SubgraphName[] = ['object', 'runs', 'relational', 'inference', 'graph', 'vector'];
+/** Whoever asks another starts behind it, but for those of {@link BEFORE_RELATIONAL}. */
+const ORDER: readonly SubgraphName[] = ['object', 'runs', 'graph', 'relational', 'inference', 'vector'];
+/** They ask relational, which asks graph, and runs, which asks object. */
+const BEFORE_RELATIONAL: readonly SubgraphName[] = ['object', 'graph'];
 
 /** Starts all of them on free ports. @param env what they and the gateway share: stores, secrets, the folder */
 export async function startApart(env: Record<string, string>, log: Logger): Promise<ApartSubgraphs> {
@@ -27,7 +29,9 @@ export async function startApart(env: Record<string, string>, log: Logger): Prom
   };
   try {
     for (const name of ORDER) {
-      const early = name === 'object' ? { SUBGRAPH_RELATIONAL_URL: `http://127.0.0.1:${relational.port}/graphql` } : {};
+      const early = BEFORE_RELATIONAL.includes(name)
+        ? { SUBGRAPH_RELATIONAL_URL: `http://127.0.0.1:${relational.port}/graphql` }
+        : {};
       const server = await startSubgraphServer(name, loadConfig({ ...env, ...variables, ...early }), log);
       servers.push(server);
       if (name === 'relational') relational.target = server.port;

@@ -1,6 +1,6 @@
 /** The runs subgraph through its schema: the contract's operations, tenants, bad input, and what it costs. */
 import { composeServices } from '@apollo/composition';
-import { printSubgraphSchema } from '@apollo/subgraph';
+import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
 import { execute, isObjectType, parse, subscribe, validate, type ExecutionResult } from 'graphql';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -409,7 +409,7 @@ describe('bad input', () => {
 
 test('without a store each field says what to set, and the schema is the same', async () => {
   const off = await createRuns({}, {});
-  expect(printSubgraphSchema(off.schema)).toBe(printSubgraphSchema(runs.schema));
+  expect(subgraphSdl(off.schema)).toBe(subgraphSdl(runs.schema));
   expect(await off.health()).toMatchObject([{ store: 'postgres', state: 'disabled' }]);
   for (const source of [
     `{ run(id: "run_1") { id } }`,
@@ -436,7 +436,7 @@ describe('the schema', () => {
       { get: () => expect.fail('The schema touched what it runs on.') },
     ) as RunsSchemaDeps;
     const committed = await readFile(new URL('../../subgraphs/runs/schema.graphql', import.meta.url), 'utf8');
-    expect(`${printSubgraphSchema(buildSchema(untouched))}\n`).toBe(committed);
+    expect(subgraphSdl(buildSchema(untouched))).toBe(committed);
   });
 
   test('has one object type for each type of event', () => {

@@ -133,6 +133,11 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
     }),
   });
 
+  builder.asEntity(relation, {
+    key: builder.selection<{ id: string }>('id'),
+    resolveReference: ({ id }, context) =>
+      isIdOf('Relation', id) ? (loaders(context).relation.load(id) as Promise<Relation>) : (null as never),
+  });
   builder.asEntity(entity, {
     key: builder.selection<{ id: string }>('id'),
     resolveReference: ({ id }, context) =>

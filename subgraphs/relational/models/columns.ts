@@ -2,6 +2,7 @@
  * What each listed type's columns are: the one description that drives its GraphQL fields, its filter, its order, its
  * SQL and its cursors.
  */
+import type { Scope } from '#subgraphs/shared/scopes.ts';
 import type { ModelName, Rows } from '../driver.ts';
 
 export type ColumnType = 'id' | 'text' | 'int' | 'boolean' | 'moment' | 'json';
@@ -33,6 +34,13 @@ export interface Model<M extends ModelName = ModelName> {
   /** The order of a list that asks for none; the id comes behind it by itself. */
   readonly defaultOrder: { readonly field: keyof Rows[M] & string; readonly direction: 'ASC' | 'DESC' };
 }
+
+/** What one must have been granted to read what is kept for administrators; anybody of the tenant reads the rest. */
+export const READ_SCOPES: { readonly [M in ModelName]?: Scope } = {
+  UsageRecord: 'usage:read',
+  AuditEntry: 'audit:read',
+  ApiKey: 'keys:read',
+};
 
 const id: Column = { column: 'id', type: 'id', description: 'The id.', filterable: true };
 const createdAt: Column = {

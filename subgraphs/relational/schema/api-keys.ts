@@ -70,7 +70,7 @@ export function addApiKeys(parts: SchemaParts): void {
       }),
     }),
   );
-  rootList(parts, 'ApiKey', 'apiKeys', 'keys:read');
+  rootList(parts, 'ApiKey', 'apiKeys');
   addCreating(parts);
   addRotating(parts);
   addRevoking(parts);

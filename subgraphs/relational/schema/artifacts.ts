@@ -56,7 +56,7 @@ export function addArtifacts(parts: SchemaParts): void {
       run: async ({ runId, path, contentType, fileKey }, context) => {
         if (!isIdOf('Run', runId))
           throw badUserInput(`\`runId\` is not the id of a run: ${JSON.stringify(runId.slice(0, 80))}.`);
-        if ((await runs()?.exists(context, runId)) === false) throw notFound('run', runId);
+        if ((await runs()?.existing(context, 'Run', [runId]))?.has(runId) === false) throw notFound('run', runId);
         const artifact = await driver().createArtifact(context, {
           runId,
           path: checkName('path', path),

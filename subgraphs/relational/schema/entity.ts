@@ -1,5 +1,5 @@
 /** What the types of this subgraph have in common: fields from a model's columns, keys, root lists. */
-import type { EnumRef, ImplementableObjectRef } from '@pothos/core';
+import type { EnumRef, ImplementableObjectRef, InterfaceRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import {
@@ -10,15 +10,15 @@ import {
   type Edge,
   type PageArguments,
 } from '#subgraphs/shared/connections.ts';
-import type { KeyStore, RunLookup } from '#subgraphs/shared/ports.ts';
+import type { EntityLookup, KeyStore } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { takes, type Scope } from '#subgraphs/shared/scopes.ts';
+import { takes } from '#subgraphs/shared/scopes.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
 import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
 import type { Peppers } from '../keys/secret.ts';
 import type { Loaders } from '../loaders.ts';
-import { columnOf, MODELS, type ColumnType, type Model } from '../models/columns.ts';
+import { columnOf, MODELS, READ_SCOPES, type ColumnType, type Model } from '../models/columns.ts';
 import { orderInput, parseCursor, parseOrder, reversed, rowCursor } from '../models/orders.ts';
 import type { Order } from '../models/sort.ts';
 
@@ -46,6 +46,11 @@ export interface KeyMaking {
 
 type Types = PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>;
 export type Ref<Shape> = ImplementableObjectRef<Types, Shape>;
+/** Something with an id. Which type it is, its id says. */
+export interface NodeShape {
+  readonly id: string;
+}
+export type NodeRef = InterfaceRef<Types, NodeShape>;
 /** Pothos' `t` of an object type, and of an input type. */
 export type ObjectFields<Shape> = PothosSchemaTypes.ObjectFieldBuilder<Types, Shape>;
 export type InputFields = PothosSchemaTypes.InputFieldBuilder<Types, 'InputObject'>;
@@ -61,10 +66,14 @@ export interface SchemaParts {
   /** What API keys are made with and looked up by; only for resolvers, too. */
   readonly keys: () => KeyMaking;
   /** Which runs there are, where that is known; only for resolvers, too. */
-  readonly runs: () => RunLookup | undefined;
+  readonly runs: () => EntityLookup | undefined;
+  /** Which entities and relations of the graph there are, likewise. */
+  readonly graph: () => EntityLookup | undefined;
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each model. */
   readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };
+  /** What everything with a typed id is. */
+  readonly node: NodeRef;
   /** Entities of other subgraphs, by key alone. */
   readonly stubs: { readonly StoredObject: Ref<{ key: string }>; readonly Run: Ref<{ id: string }> };
   /** The stores that follow a document. */
@@ -109,7 +118,7 @@ export function columnFields<M extends ModelName>(
  * @param fields the fields that are more than a column
  */
 export function entityType<M extends ModelName>(
-  { builder, types, loaders }: SchemaParts,
+  { builder, types, loaders, node }: SchemaParts,
   name: M,
   description: string,
   columns: readonly (keyof Rows[M] & string)[],
@@ -123,6 +132,7 @@ export function entityType<M extends ModelName>(
   });
   (ref as Ref<object>).implement({
     description,
+    interfaces: [node] as never,
     fields: ((t: ObjectFields<Rows[M]>) => ({ ...columnFields(t, name, columns), ...fields(t) })) as never,
   });
 }
@@ -146,16 +156,15 @@ export function rootItem<M extends ModelName>(
 
 /**
  * Adds the root field that lists a model: filter, order, keyset pages, a count when asked for.
- * @param scope what its caller must have been granted @default nothing
  * @param enums filters of the columns whose values are an enum's
  */
 export function rootList<M extends ModelName>(
   { subgraph, builder, types, driver, loaders }: SchemaParts,
   name: M,
   field: string,
-  scope?: Scope,
   enums: Parameters<typeof filterInput>[2] = {},
 ): void {
+  const scope = READ_SCOPES[name];
   const model = MODELS[name] as Model;
   const connection = connectionType<Rows[M]>(subgraph, name, {
     node: types[name],

@@ -12,6 +12,7 @@ import { addDocumentMutations } from './document-mutations.ts';
 import { addDocuments } from './documents.ts';
 import type { Cutting, KeyMaking, SchemaParts } from './entity.ts';
 import { addMemory } from './memory.ts';
+import { addNodeInterface, addNodes } from './node.ts';
 import { addOutbox } from './outbox.ts';
 import { addAudit, addTenant, addUsage } from './records.ts';
 import { addShares } from './shares.ts';
@@ -22,12 +23,14 @@ export interface RelationalSchemaDeps {
   readonly cutting: Cutting;
   readonly keys: KeyMaking;
   readonly runs?: SchemaParts['runs'] | undefined;
+  readonly graph?: SchemaParts['graph'] | undefined;
 }
 
 /** Builds the executable schema; `deps` is used by resolvers only, never while building. */
 export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   const subgraph = createSubgraphSchema({ query: true, mutation: true });
   const { builder } = subgraph;
+  const node = addNodeInterface(builder);
   let loaders: SchemaParts['loaders'] | undefined;
   const parts: SchemaParts = {
     subgraph,
@@ -36,11 +39,13 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     cutting: () => deps.cutting,
     keys: () => deps.keys,
     runs: () => deps.runs?.(),
+    graph: () => deps.graph?.(),
+    node,
     loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
     types: Object.fromEntries(
       (Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)]),
     ) as unknown as SchemaParts['types'],
-    stubs: addStubs(builder),
+    stubs: addStubs(builder, node),
     indexedStore: builder.enumType('IndexedStore', {
       description: 'A store that follows documents.',
       values: Object.fromEntries(STORES.map((store) => [store, { description: FOLLOWS[store] }])) as never,
@@ -58,6 +63,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   addCutting(parts);
   addApiKeys(parts);
   addShares(parts);
+  addNodes(parts);
   return subgraph.build();
 }
 

@@ -72,7 +72,7 @@ export function addUsage(parts: SchemaParts): void {
       }),
     }),
   );
-  rootList(parts, 'UsageRecord', 'usageRecords', 'usage:read', {
+  rootList(parts, 'UsageRecord', 'usageRecords', {
     operation: subgraph.shared.enumFilter('UsageOperationFilter', 'what tokens were spent on', operation),
   });
 
@@ -121,7 +121,7 @@ export function addAudit(parts: SchemaParts): void {
     'Who changed what, and (`action` is `refused`) who was not let do what. Of a change it is written in one transaction with it; never changed and never removed. A write that changes nothing leaves none.',
     ['id', 'actor', 'action', 'subjectType', 'subjectId', 'requestId', 'details', 'createdAt'],
   );
-  rootList(parts, 'AuditEntry', 'auditEntries', 'audit:read');
+  rootList(parts, 'AuditEntry', 'auditEntries');
   addRefused(parts);
 }
 

@@ -1,8 +1,11 @@
 /** Entities of other subgraphs, known here by their key alone. */
 import type { SubgraphBuilder } from '#subgraphs/shared/builder-types.ts';
-import type { Ref } from './entity.ts';
+import type { NodeRef, Ref } from './entity.ts';
 
-export function addStubs(builder: SubgraphBuilder): { StoredObject: Ref<{ key: string }>; Run: Ref<{ id: string }> } {
+export function addStubs(
+  builder: SubgraphBuilder,
+  node: NodeRef,
+): { StoredObject: Ref<{ key: string }>; Run: Ref<{ id: string }> } {
   const StoredObject = builder.objectRef<{ key: string }>('StoredObject');
   builder.asEntity(StoredObject, {
     key: builder.keyDirective(builder.selection<{ key: string }>('key'), false),
@@ -11,11 +14,18 @@ export function addStubs(builder: SubgraphBuilder): { StoredObject: Ref<{ key: s
   // Its owner describes the key.
   StoredObject.implement({ fields: (t) => ({ key: t.exposeString('key', { nullable: false }) }) });
 
-  const Run = builder.objectRef<{ id: string }>('Run');
-  builder.asEntity(Run, {
-    key: builder.keyDirective(builder.selection<{ id: string }>('id'), false),
-    resolveReference: ({ id }) => ({ id }),
-  });
-  Run.implement({ fields: (t) => ({ id: t.exposeID('id', { nullable: false, description: 'The id.' }) }) });
+  const known = (name: string): Ref<{ id: string }> => {
+    const ref = builder.objectRef<{ id: string }>(name);
+    builder.asEntity(ref, {
+      key: builder.keyDirective(builder.selection<{ id: string }>('id'), false),
+      resolveReference: ({ id }) => ({ id }),
+    });
+    ref.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
+    return ref;
+  };
+  const Run = known('Run');
+  // Named by `Node` alone.
+  known('Entity');
+  known('GraphRelation');
   return { StoredObject, Run };
 }

@@ -107,6 +107,8 @@ export class SchemaWalk {
     if (!isCompositeType(type)) return '';
     if (far === 0 && !isEnvelope(type)) return ' { __typename }';
     const left = isEnvelope(type) ? far : far - 1;
+    // All of a node is asked for where its own type is; here that it is found, and that its id is the tenant's.
+    if (type.name === 'Node') return ' { __typename id }';
     const own = isAbstractType(type)
       ? this.#schema.getPossibleTypes(type).map((each) => {
           const beyond = Object.values(each.getFields()).filter(

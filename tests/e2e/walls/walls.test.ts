@@ -226,7 +226,16 @@ describe.each(DEPLOYMENTS)('%s', (_, index, url) => {
     const changes = operations(walk, OperationTypeNode.MUTATION, changingArguments(world, STRANGERS_WORD));
     const asked = await askAll(url(), nobody, [...reading(walk, world), ...changes], walk);
     const refused = new Set<string>();
-    for (const { name, errors, leaves } of asked) {
+    const refusedNodes = new Set<string>();
+    for (const { name, source, errors, leaves } of asked) {
+      if (name === 'node' || name === 'nodes') {
+        const ids = Array.from(source.matchAll(/"([^"]+)"/g), ([, id]) => id!);
+        for (const { path, extensions } of errors) {
+          expect(extensions['code']).toBe('FORBIDDEN');
+          refusedNodes.add(`${name} ${ids[Number(path?.[1] ?? 0)]}`);
+        }
+        continue;
+      }
       const codes = new Set(errors.map(({ extensions }) => extensions['code']));
       if (codes.has('FORBIDDEN') && leaves.length === 0) refused.add(name);
       else
@@ -234,6 +243,11 @@ describe.each(DEPLOYMENTS)('%s', (_, index, url) => {
           // A summary by a model spends, and is the one field below the root that does.
           expect(path?.includes('summary_1') === true ? 'FORBIDDEN' : 'CURSOR_EXPIRED').toBe(extensions['code']);
     }
+    // What takes a scope to list takes it to find by its id; the other ids of one call are answered.
+    const kept = [world.usage, world.audit, world.apiKey];
+    expect([...refusedNodes].sort()).toEqual(
+      ['node', 'nodes'].flatMap((name) => kept.map((id) => `${name} ${id}`)).sort(),
+    );
     const taking = Object.values(await subgraphSchemas()).flatMap((schema) =>
       rootTypes(schema).flatMap((root) =>
         Object.values(root.getFields()).filter((field) => scopeOf(field) !== undefined),
@@ -279,6 +293,7 @@ describe('a subgraph that runs apart, asked by whoever the gateway says', () => 
         Share: world.share,
         Run: world.run,
         Entity: world.entities[0]!,
+        GraphRelation: world.relation,
       }).map(([type, id]) => [type, { id }]),
     ),
     // Where a subgraph needs the text, the gateway sends it.

@@ -34,7 +34,23 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
   const cursor = (field: string): string | undefined => cursors.get(field);
   const prompt = `(input: { messages: [{ role: USER, content: "What is kept?" }], maxTokens: 50 })`;
   const all = `{ or: [{ id: { in: ${literal(w.entities)} } }, { name: { startsWith: ${literal(w.name)} } }, { id: { not: { eq: "x" } } }] }`;
+  const nodes = [
+    w.agent,
+    ...w.documents,
+    w.chunk,
+    w.fact,
+    w.artifact,
+    w.usage,
+    w.audit,
+    w.apiKey,
+    w.share,
+    w.run,
+    ...w.entities,
+    w.relation,
+  ];
   return {
+    node: nodes.map((id) => `(id: ${literal(id)})`),
+    nodes: [`(ids: ${literal(nodes)})`],
     agent: [`(id: ${literal(w.agent)})`],
     agents: pages(ids(w.agent), 'NAME', cursor('agents')),
     document: [`(id: ${literal(w.documents[0])})`],
