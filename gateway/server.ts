@@ -547,6 +547,7 @@ function requestPath(path: RequestPath): Handler[] {
       uploads: { files: config.bounds.http.uploadFiles, bytes: config.bounds.http.uploadBytes },
       compression: new Compression({ encodings: config.server.encodings, ...config.bounds.http }),
       passHeadersBack: passesHeadersBack(config.remoteSubgraphs),
+      eventStreams: config.bounds.subscribe,
       log,
       stopping,
     }),

@@ -11,7 +11,7 @@ export const SUBSCRIBE = bounds('gateway/subscribe', 'limits', {
     max: 1_000_000,
   },
   operationsPerSocket: {
-    what: 'The most operations running at once on one WebSocket.',
+    what: 'The most operations running at once on one WebSocket, or on one event stream that carries several.',
     unit: 'operations',
     default: 100,
     variable: 'MAX_SUBSCRIPTIONS_PER_SOCKET',
@@ -51,6 +51,32 @@ export const SUBSCRIBE = bounds('gateway/subscribe', 'limits', {
     what: 'After how long a multipart subscription says that it lives.',
     unit: 'ms',
     default: 10_000,
+  },
+  eventStreams: {
+    what: 'The most event streams that are open, or reserved, to carry several operations (single connection mode).',
+    unit: 'streams',
+    default: 10_000,
+    variable: 'MAX_EVENT_STREAMS',
+    min: 1,
+    max: 1_000_000,
+  },
+  eventStreamReservationMs: {
+    what: 'How long a reserved event stream waits to be opened before it is given up.',
+    unit: 'ms',
+    default: 10_000,
+    variable: 'EVENT_STREAM_RESERVATION_MS',
+    min: 100,
+    max: 600_000,
+  },
+  reservedEventStreams: {
+    what: 'The most event streams that one caller has reserved and not opened yet.',
+    unit: 'streams',
+    default: 100,
+  },
+  operationIdLength: {
+    what: 'The longest id that a client may give an operation on an event stream, which each of its events repeats.',
+    unit: 'characters',
+    default: 256,
   },
   ahead: {
     what: 'The most events that are answered ahead of one that has been sent.',

@@ -1,22 +1,22 @@
 /**
  * GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), answered in the form that the client prefers:
- * JSON, server-sent events in distinct connections mode
- * (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md), or a multipart body.
+ * JSON, server-sent events (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md; here in distinct connections
+ * mode, for several operations on one stream see `single-connection.ts`), or a multipart body.
  */
 import { setMaxListeners } from 'node:events';
-import { GraphQLError, type ExecutionResult, type OperationTypeNode } from 'graphql';
+import type { ExecutionResult, OperationTypeNode } from 'graphql';
 import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
-import { onExpiry } from '#gateway/auth/expiry.ts';
 import { withoutSpending } from '#gateway/auth/role-scopes.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
-import { headersOf, meaningOf } from '#gateway/errors.ts';
+import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
+import { EventStreams, type EventStreamBounds } from '#gateway/subscribe/event-streams.ts';
 import { sendMultipart } from '#gateway/subscribe/multipart.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
@@ -24,9 +24,13 @@ import { acceptedForms, formFor, type AnswerForm } from './answer-forms.ts';
 import type { BodyLimits } from './body.ts';
 import type { Compression } from './compression.ts';
 import type { Exchange, Handler } from './exchange.ts';
+import { allowedBy } from './methods.ts';
 import { requestParameters } from './parameters.ts';
 import { sendResult, sendResults } from './plain-answer.ts';
+import { refused, withStatus } from './refused-result.ts';
 import { ResponseHeaders } from './response-headers.ts';
+import { runOnStream, useOfStream } from './single-connection.ts';
+import { endWith } from './stream-end.ts';
 import { isMultipart, readWithFiles, type UploadLimits } from './uploads.ts';
 
 export interface GraphqlOptions {
@@ -47,13 +51,16 @@ export interface GraphqlOptions {
   compression?: Compression;
   /** Whether headers of subgraphs' answers are passed back. @default false */
   passHeadersBack?: boolean;
+  /** Of event streams that carry several operations. @default those of `SUBSCRIBE` */
+  eventStreams?: EventStreamBounds;
   /** Aborted when the server stops: streams are cut, so that their clients resume elsewhere. */
   stopping: AbortSignal;
 }
 
 export const GRAPHQL_PATH = '/graphql';
 
-const METHODS = 'GET, HEAD, POST, OPTIONS';
+const METHODS = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
+const KNOWN: readonly (string | undefined)[] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
 
 /** What became of a request. */
 interface Answer {
@@ -67,13 +74,14 @@ interface Answer {
   readonly ofOperation: boolean;
 }
 
-/** Answers `GET`, `HEAD` and `POST` at `/graphql`. */
+/** Answers whatever is sent to `/graphql`. */
 export function graphqlOverHttp(options: GraphqlOptions): Handler {
   setMaxListeners(0, options.stopping); // Every stream that is open listens.
+  const streams = new EventStreams(options.eventStreams ?? SUBSCRIBE);
   return async (exchange) => {
     const { path, request, response } = exchange;
     if (path !== GRAPHQL_PATH) return false;
-    if (request.method !== 'GET' && request.method !== 'POST' && request.method !== 'HEAD') {
+    if (!KNOWN.includes(request.method)) {
       response.writeHead(405, { allow: METHODS }).end();
       request.resume();
       return true;
@@ -81,9 +89,15 @@ export function graphqlOverHttp(options: GraphqlOptions): Handler {
     const caller = await options.authenticate(request.headers.authorization, request);
     const principal = (exchange.principal = request.method === 'POST' ? caller : withoutSpending(caller));
     response.setHeader('cache-control', 'no-store');
+    const forms = acceptedForms(request.headers.accept);
+    const stream = useOfStream(streams, exchange, principal, forms, options.stopping);
+    if (stream === 'answered') return true;
     // Before anything of it is read: who is refused costs little.
     await options.limits?.operation({ principal, address: exchange.address }, exchange.tellQuotas);
-    const forms = acceptedForms(request.headers.accept);
+    if (stream !== undefined) {
+      await runOnStream(stream, options, exchange, principal, forms);
+      return true;
+    }
     const answer = await answerTo(options, exchange, principal, forms);
     if ('results' in answer) await sendResults(exchange, answer.results, answer.form.type, options.compression);
     else await send(options, exchange, answer, forms);
@@ -261,9 +275,7 @@ async function run(
       incremental: formFor('parts', forms) !== undefined,
       // Whole answers are written as text by whatever sends them.
       asText: true,
-      ...(request.method === 'POST'
-        ? restriction
-        : { allow: READING[request.method as 'GET' | 'HEAD'], notAllowed: sendByPost }),
+      ...(allowedBy(request.method) ?? restriction),
     });
     type = operation.type;
     if (type === 'subscription' && formFor('events', forms) === undefined) {
@@ -285,15 +297,6 @@ async function run(
   }
 }
 
-const READING = { GET: ['query', 'subscription'], HEAD: ['query'] } as const;
-
-/** A link that is followed, or a page that is loaded ahead, must change nothing (RFC 9110, section 9.2.1). */
-const sendByPost = (type: string): CodedError =>
-  new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`, {
-    hint: 'Send it with POST.',
-    extensions: { http: { status: 405, headers: { allow: 'POST' } } },
-  });
-
 /** Whether it refuses how the operation was sent, and not the operation. */
 function asksOtherwise(error: unknown): boolean {
   const told = error instanceof OperationRefused ? error.errors[0] : error instanceof CodedError ? error : undefined;
@@ -303,50 +306,3 @@ function asksOtherwise(error: unknown): boolean {
 /** Whether nothing of it was done because there was too much: clients and proxies go by the status of that. */
 const isRefusedByLimit = ({ data, errors }: ExecutionResult): boolean =>
   data === undefined && errors?.[0]?.extensions['code'] === 'RATE_LIMITED';
-
-function refused(error: unknown): ExecutionResult {
-  const errors = error instanceof OperationRefused ? error.errors : [toGraphQLError(error)];
-  return { errors: errors.map((each) => statusOf(each)) };
-}
-
-/** A whole answer that is only errors takes their status: there is no data to deliver with a 200. */
-function withStatus(result: ExecutionResult): ExecutionResult {
-  if (result.data !== undefined || result.errors === undefined) return result;
-  return {
-    ...result,
-    errors: result.errors.map((error) => (error instanceof GraphQLError ? statusOf(error) : error)),
-  };
-}
-
-function statusOf(error: GraphQLError): GraphQLError {
-  if (error.extensions.http !== undefined) return error;
-  const { status } = meaningOf(error.extensions['code']);
-  return new GraphQLError(error.message, {
-    nodes: error.nodes,
-    source: error.source,
-    positions: error.positions,
-    path: error.path,
-    extensions: { ...error.extensions, http: { status, headers: headersOf(error.extensions) } },
-  });
-}
-
-/** A stream that is cut, and not completed, tells its client to come back. */
-function endWith(stopping: AbortSignal, principal: Principal, response: Exchange['response']): void {
-  const cut = (): void => void response.destroy();
-  const forget = onExpiry(principal, cut);
-  stopping.addEventListener('abort', cut, { once: true });
-  response.once('close', () => {
-    forget();
-    stopping.removeEventListener('abort', cut);
-  });
-  if (stopping.aborted) cut();
-}
-
-function toGraphQLError(error: unknown): GraphQLError {
-  if (error instanceof GraphQLError) return statusOf(error);
-  const coded =
-    error instanceof CodedError
-      ? error
-      : new CodedError('INTERNAL_SERVER_ERROR', 'Something went wrong in the gateway.', { cause: error });
-  return statusOf(new GraphQLError(coded.message, { extensions: coded.extensions }));
-}

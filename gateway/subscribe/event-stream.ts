@@ -1,7 +1,6 @@
 /**
- * GraphQL over server-sent events in distinct connections mode
- * (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md), written to the response itself: what many are
- * sent is encoded once.
+ * GraphQL over server-sent events (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md), written to the
+ * response itself: what many are sent is encoded once.
  */
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
@@ -13,9 +12,30 @@ import { SUBSCRIBE } from '#gateway/bounds/subscribe.ts';
 import { pump, type Sink } from './pump.ts';
 import { onceWritable } from './once-writable.ts';
 
-const HEAD = Buffer.from('event: next\ndata: ');
-const END = Buffer.from('\n\n');
-const COMPLETE = 'event: complete\ndata:\n\n';
+/** The events of one operation: what stands around each result, and what says that it was the last. */
+export interface EventFraming {
+  readonly head: Buffer;
+  readonly end: Buffer;
+  readonly complete: string;
+}
+
+/** Of an operation that has the stream for itself (distinct connections mode). */
+const ALONE: EventFraming = {
+  head: Buffer.from('event: next\ndata: '),
+  end: Buffer.from('\n\n'),
+  complete: 'event: complete\ndata:\n\n',
+};
+
+/** Of one of several operations on a stream (single connection mode), told apart by the client's ids for them. */
+export function framingOf(operationId: string): EventFraming {
+  const id = JSON.stringify(operationId);
+  return {
+    head: Buffer.from(`event: next\ndata: {"id":${id},"payload":`),
+    end: Buffer.from('}\n\n'),
+    complete: `event: complete\ndata: {"id":${id}}\n\n`,
+  };
+}
+
 /** A comment, which says that the stream lives: some browsers take no header for an answer. */
 const ALIVE = ':\n\n';
 
@@ -28,6 +48,15 @@ export async function sendEventStream(
   result: ExecutionResult | AsyncIterable<ExecutionResult>,
 ): Promise<void> {
   if (response.destroyed) return await leave(result);
+  openEventStream(response);
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  await sendEvents(response, result, ALONE, gone.signal);
+  if (!gone.signal.aborted) response.end();
+}
+
+/** Opens a stream, and keeps it alive until it closes. */
+export function openEventStream(response: ServerResponse): void {
   response.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store, no-transform',
@@ -37,29 +66,52 @@ export async function sendEventStream(
   const alive = setInterval(() => {
     if (!response.writableNeedDrain) response.write(ALIVE);
   }, SUBSCRIBE.eventStreamAliveMs).unref();
-  let gone = false;
-  const onClose = (): void => {
-    gone = true;
-    void leave(result);
+  response.once('close', () => clearInterval(alive));
+}
+
+/**
+ * Writes the events of one operation on a stream that is open, to their end or until nobody wants them.
+ * @param gone aborted when the client has left, or has ended the operation: its results are given up then
+ */
+export async function sendEvents(
+  response: ServerResponse,
+  result: ExecutionResult | AsyncIterable<ExecutionResult>,
+  framing: EventFraming,
+  gone: AbortSignal,
+): Promise<void> {
+  const write = async (json: string): Promise<void> => {
+    // Looked at again each time: of several operations that wait, the first may have filled it again.
+    while (response.writableNeedDrain && !gone.aborted)
+      await new Promise<void>((resolve) => onceWritable(response, resolve));
+    if (!gone.aborted) response.write(Buffer.concat([framing.head, Buffer.from(json), framing.end]));
   };
-  response.once('close', onClose);
+  const onGone = (): void => void leave(result);
+  gone.addEventListener('abort', onGone, { once: true });
   try {
-    if (isDeliverable(result)) await sendShared(response, result, () => gone);
-    else if (isStream(result)) for await (const each of result) await write(response, writeJson(each));
-    else await write(response, resultText(result));
-    if (!gone) response.end(COMPLETE);
+    if (gone.aborted) return;
+    if (isDeliverable(result)) {
+      const failure = await sendShared(response, result, framing, gone);
+      if (failure !== undefined) await write(resultText(failure));
+    } else if (isStream(result)) for await (const each of result) await write(writeJson(each));
+    else await write(resultText(result));
+    if (!gone.aborted) response.write(framing.complete);
   } finally {
-    clearInterval(alive);
-    response.off('close', onClose);
+    gone.removeEventListener('abort', onGone);
     await leave(result);
   }
 }
 
-async function sendShared(response: ServerResponse, stream: DeliverableStream, gone: () => boolean): Promise<void> {
+/** @returns the answer to send last where the stream failed */
+async function sendShared(
+  response: ServerResponse,
+  stream: DeliverableStream,
+  { head, end }: EventFraming,
+  gone: AbortSignal,
+): Promise<ExecutionResult | undefined> {
   const frameOf = (answer: SharedAnswer): Buffer[] => [
-    HEAD,
+    head,
     answer.json ?? Buffer.from(resultText(stream.delivery.fit(answer.result!))),
-    END,
+    end,
   ];
   const sink: Sink = {
     write(answers) {
@@ -70,13 +122,7 @@ async function sendShared(response: ServerResponse, stream: DeliverableStream, g
     },
     drained: (resume) => onceWritable(response, resume),
   };
-  const failure = await pump(stream.delivery, sink, gone);
-  if (failure !== undefined) await write(response, resultText(failure));
-}
-
-async function write(response: ServerResponse, json: string): Promise<void> {
-  if (!response.write(`event: next\ndata: ${json}\n\n`) && !response.destroyed)
-    await new Promise<void>((resolve) => onceWritable(response, resolve));
+  return await pump(stream.delivery, sink, () => gone.aborted);
 }
 
 async function leave(result: ExecutionResult | AsyncIterable<ExecutionResult>): Promise<void> {

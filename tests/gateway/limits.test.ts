@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { startTestServer, type GraphqlAnswer, type TestServer } from './fixture.ts';
 import { startIssuer, type Issuer } from './issuer.ts';
-import { http, LEAVING, mcp, mcpExecute, openSocket, WAYS_IN, type Says } from './ways-in.ts';
+import { http, LEAVING, mcp, mcpExecute, openEventStream, openSocket, WAYS_IN, type Says } from './ways-in.ts';
 
 /** Everybody is who the proxy says, and comes from where it says. */
 const PROXY = {
@@ -20,6 +20,9 @@ const as = (user: string, tenant = user, address = '192.0.2.1'): Record<string, 
   'remote-tenant': tenant,
   'x-forwarded-for': address,
 });
+
+/** Ways that are one request for each operation. */
+const OF_ONE_REQUEST = Object.entries(WAYS_IN).filter(([name]) => name !== 'WebSocket' && name !== 'one event stream');
 
 /** What was told of the first error, wherever it was: an answer, or what was sent in the place of one. */
 async function refusal(answer: Promise<{ answer: GraphqlAnswer }>): Promise<Record<string, unknown> | undefined> {
@@ -55,7 +58,8 @@ describe('of a caller', () => {
     const says = as('many-ways');
     const codes = [];
     for (const send of Object.values(WAYS_IN)) codes.push((await refusal(send(it.url, QUERY, says)))?.['code']);
-    expect(codes).toEqual([undefined, undefined, undefined, 'RATE_LIMITED', 'RATE_LIMITED', 'RATE_LIMITED']);
+    expect(codes).toEqual(codes.map((_, at) => (at < 3 ? undefined : 'RATE_LIMITED')));
+    expect(codes.length).toBeGreaterThan(5);
   });
 
   test('are told in headers, of what passes and of what does not', async () => {
@@ -197,7 +201,7 @@ describe('of an address', () => {
   });
   afterAll(async () => await it[Symbol.asyncDispose]());
 
-  test.each(Object.entries(WAYS_IN).filter(([name]) => name !== 'WebSocket'))('hold on %s', async (name, send) => {
+  test.each(OF_ONE_REQUEST)('hold on %s', async (name, send) => {
     const address = `198.51.100.${Object.keys(WAYS_IN).indexOf(name)}`;
     // Whoever it is.
     for (let at = 0; at < 3; at++)
@@ -206,6 +210,15 @@ describe('of an address', () => {
       code: 'RATE_LIMITED',
       limit: 'address',
     });
+  });
+
+  test('hold for each request of one event stream', async () => {
+    const says = as('u', 't', '198.51.100.201');
+    const stream = await openEventStream(it.url, says);
+    expect((await stream.ask(QUERY)).answer.errors).toBeUndefined();
+    expect(await refusal(stream.ask(QUERY))).toMatchObject({ code: 'RATE_LIMITED', limit: 'address' });
+    await stream[Symbol.asyncDispose]();
+    await expect(openEventStream(it.url, says)).rejects.toThrow(/429.*RATE_LIMITED/);
   });
 
   test('hold for WebSockets that are opened', async () => {
@@ -436,27 +449,30 @@ describe('of tokens that do not hold', () => {
     'x-forwarded-for': address,
   });
 
-  test.each(Object.entries(WAYS_IN).filter(([name]) => name !== 'WebSocket'))(
-    'a flood of them is not looked at: %s',
-    async (name, send) => {
-      const address = `198.51.100.${Object.keys(WAYS_IN).indexOf(name)}`;
-      const good = await issuer.token({ tenant: 'acme' });
-      const codes = [];
-      const code = async (token: string): Promise<unknown> =>
-        (await refusal(send(it.url, QUERY, from(address, token))))?.['code'];
-      codes.push(await code('wrong'), await code(good), await code('wrong'), await code('wrong'), await code('wrong'));
-      expect(codes).toEqual(['UNAUTHENTICATED', undefined, 'UNAUTHENTICATED', 'UNAUTHENTICATED', 'RATE_LIMITED']);
-      expect(await code(good)).toBeUndefined();
-      expect(await code(await issuer.token({ tenant: 'acme', sub: 'new' }))).toBe('RATE_LIMITED');
-      expect((await send(it.url, QUERY, from('192.0.2.250', good))).answer.errors).toBeUndefined();
-    },
-  );
+  test.each(OF_ONE_REQUEST)('a flood of them is not looked at: %s', async (name, send) => {
+    const address = `198.51.100.${Object.keys(WAYS_IN).indexOf(name)}`;
+    const good = await issuer.token({ tenant: 'acme' });
+    const codes = [];
+    const code = async (token: string): Promise<unknown> =>
+      (await refusal(send(it.url, QUERY, from(address, token))))?.['code'];
+    codes.push(await code('wrong'), await code(good), await code('wrong'), await code('wrong'), await code('wrong'));
+    expect(codes).toEqual(['UNAUTHENTICATED', undefined, 'UNAUTHENTICATED', 'UNAUTHENTICATED', 'RATE_LIMITED']);
+    expect(await code(good)).toBeUndefined();
+    expect(await code(await issuer.token({ tenant: 'acme', sub: 'new' }))).toBe('RATE_LIMITED');
+    expect((await send(it.url, QUERY, from('192.0.2.250', good))).answer.errors).toBeUndefined();
+  });
 
   test('nor of API keys', async () => {
     const says = { 'x-forwarded-for': '198.51.100.223', 'x-api-key': 'trk_wrong' };
     const statuses = [];
     for (let at = 0; at < 4; at++) statuses.push((await it.post(QUERY, says)).status);
     expect(statuses).toEqual([401, 401, 401, 429]);
+  });
+
+  test('nor for event streams', async () => {
+    const says = { 'x-forwarded-for': '198.51.100.224', authorization: 'Bearer wrong' };
+    for (let at = 0; at < 3; at++) await expect(openEventStream(it.url, says)).rejects.toThrow(/401.*UNAUTHENTICATED/);
+    await expect(openEventStream(it.url, says)).rejects.toThrow(/429.*RATE_LIMITED/);
   });
 
   test('nor over WebSockets', async () => {

@@ -59,10 +59,15 @@ const once = (
     });
   });
 
-describe.each(['graphql-ws', 'server-sent events'])('subscriptions over %s', (transport) => {
+describe.each(['graphql-ws', 'server-sent events', 'one event stream'])('subscriptions over %s', (transport) => {
   const open = () => {
     if (transport === 'graphql-ws') return connectWs();
-    return createSseClient({ url: `${it.url}/graphql`, retryAttempts: 0 }) as unknown as Client;
+    const singleConnection = transport === 'one event stream';
+    return createSseClient<boolean>({
+      url: `${it.url}/graphql`,
+      retryAttempts: 0,
+      singleConnection,
+    }) as unknown as Client;
   };
 
   test('events arrive in order, with fields of other subgraphs', async () => {

@@ -96,6 +96,11 @@ export const WAYS_IN: Readonly<Record<string, Send>> = {
     return await socket.ask(parameters);
   },
 
+  'one event stream': async (url, parameters, says) => {
+    await using stream = await openEventStream(url, says);
+    return await stream.ask(parameters);
+  },
+
   MCP: async (url, parameters, says) => {
     const { text } = await mcp(url, mcpExecute(1, parameters), says);
     const { result, error } = JSON.parse(text) as {
@@ -139,6 +144,11 @@ export const LEAVING: Readonly<Record<string, Leave>> = {
     const { socket, ask } = await openSocket(url, says);
     ask(parameters).catch(() => undefined);
     return () => void socket.terminate();
+  },
+  'one event stream': async (url, parameters, says) => {
+    const { response, ask } = await openEventStream(url, says);
+    ask(parameters).catch(() => undefined);
+    return () => void response.destroy();
   },
   MCP: leaving('POST', 'application/json, text/event-stream', (parameters) => ({
     path: '/mcp',
@@ -204,6 +214,64 @@ export async function openSocket(url: string, says?: Says): Promise<TestSocket> 
     [Symbol.asyncDispose]: async () => {
       socket.close();
       if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close');
+    },
+  };
+}
+
+export interface TestEventStream extends AsyncDisposable {
+  readonly token: string;
+  readonly response: IncomingMessage;
+  /** Runs an operation and gives its answer; throws when the stream is closed instead. */
+  ask(parameters: Parameters): Promise<WayIn>;
+}
+
+/** An event stream on which operations can be asked side by side. */
+export async function openEventStream(url: string, says?: Says): Promise<TestEventStream> {
+  const reserved = await http(url, '/graphql', 'PUT', as(says));
+  if (reserved.status !== 201) throw new Error(`No event stream was reserved: ${reserved.status} ${reserved.text}`);
+  const token = reserved.text;
+  const headers = { ...as(says), 'x-graphql-event-stream-token': token };
+  const request = httpRequest(`${url}/graphql`, { headers: { ...headers, accept: 'text/event-stream' } });
+  request.end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  if (response.statusCode !== 200) throw new Error(`The event stream was refused: ${response.statusCode}`);
+  const closed = new Promise<never>((_, reject) =>
+    response.once('close', () => reject(new Error('The event stream was closed.'))),
+  );
+  closed.catch(() => undefined);
+  const listeners = new Map<string, (event: string, text: string) => void>();
+  let rest = '';
+  response.on('error', () => undefined);
+  response.setEncoding('utf8').on('data', (chunk: string) => {
+    const events = (rest + chunk).split('\n\n');
+    rest = events.pop()!;
+    for (const text of events) {
+      const [, event, json] = /^event: (\w+)\ndata: (.*)$/.exec(text) ?? [];
+      if (event !== undefined) listeners.get((JSON.parse(json!) as { id: string }).id)?.(event, json!);
+    }
+  });
+  let next = 0;
+  return {
+    token,
+    response,
+    async ask(parameters) {
+      const operationId = String(next++);
+      let sent = '';
+      const messages: GraphqlAnswer[] = [];
+      const answer = new Promise<WayIn>((resolve) =>
+        listeners.set(operationId, (event, text) => {
+          sent += text;
+          if (event === 'complete') resolve(wayIn(sent, telling(messages)));
+          else messages.push((JSON.parse(text) as { payload: GraphqlAnswer }).payload);
+        }),
+      );
+      const body = writeJson({ ...parameters, extensions: { ...parameters.extensions, operationId } });
+      const { status, text } = await http(url, '/graphql', 'POST', { ...JSON_TYPE, ...headers }, body);
+      return status === 202 ? await Promise.race([answer, closed]) : whole(text);
+    },
+    [Symbol.asyncDispose]: async () => {
+      response.destroy();
+      if (!response.closed) await once(response, 'close');
     },
   };
 }
