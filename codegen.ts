@@ -15,7 +15,7 @@ const PLUGINS = {
     skipTypename: true,
     onlyOperationTypes: true,
     dedupeFragments: true,
-    scalars: { ID: 'string', DateTime: 'string', JSON: 'unknown' },
+    scalars: { ID: 'string', DateTime: 'string', JSON: 'unknown', BigInt: 'number' },
   },
 };
 

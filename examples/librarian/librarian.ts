@@ -229,9 +229,9 @@ async function keep(api: Client, log: RunLog, question: string, answer: string, 
   const sources = [...new Set(hits.map(({ title, source }) => `- ${title} (${source})`))].join('\n');
   const fileKey = `artifacts/${log.runId}/answer.md`;
   const content = `# ${question}\n\n${answer}\n\n## Sources\n\n${sources}\n`;
-  await api.request('PutObject', { input: { key: fileKey, contentType: 'text/markdown', encoding: 'UTF8', content } });
+  await api.request('PutObject', { input: { key: fileKey, mediaType: 'text/markdown', encoding: 'UTF8', content } });
   const { createArtifact } = await api.request('CreateArtifact', {
-    input: { runId: log.runId, path: 'answer.md', contentType: 'text/markdown', fileKey },
+    input: { runId: log.runId, path: 'answer.md', mediaType: 'text/markdown', fileKey },
   });
   await log.append(['ARTIFACT_CREATED', { artifactId: createArtifact.artifact.id }]);
   return createArtifact.artifact.id as string;

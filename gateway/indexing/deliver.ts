@@ -91,7 +91,7 @@ const deliverObjects: Deliver = async (call, tenantId, entries) => {
       const [mutation, input] =
         entry.operation === 'DELETE' || document === null
           ? [DELETE_OBJECT, { key }]
-          : [PUT_OBJECT, { key, contentType: document.mediaType, content: document.text, encoding: 'UTF8' }];
+          : [PUT_OBJECT, { key, mediaType: document.mediaType, content: document.text, encoding: 'UTF8' }];
       await call('object', mutation, { input }, tenantId);
     }
   };

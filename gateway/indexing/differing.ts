@@ -38,7 +38,7 @@ const OBJECTS = parse(/* GraphQL */ `
       ... on StoredObject {
         key
         checksum
-        sizeBytes
+        size
       }
     }
   }
@@ -68,17 +68,16 @@ export const DIFFERING: Readonly<Record<IndexedStore, Differing>> = {
   OBJECT: async (call, tenantId, documents) => {
     const kept = documents.filter(({ objectKey }) => objectKey !== null);
     const keys = kept.map(({ objectKey }) => ({ __typename: 'StoredObject', key: objectKey }));
-    const { _entities } = await call<{ _entities: { checksum: string | null; sizeBytes: number | null }[] }>(
+    const { _entities } = await call<{ _entities: { checksum: string | null; size: number | null }[] }>(
       'object',
       OBJECTS,
       { keys },
       tenantId,
     );
     return kept.flatMap(({ id, document }, index) => {
-      const { checksum, sizeBytes } = _entities[index]!;
+      const { checksum, size } = _entities[index]!;
       // A store that keeps no checksum still knows the length.
-      const same =
-        checksum === null ? sizeBytes === Buffer.byteLength(document.text) : checksum === document.contentHash;
+      const same = checksum === null ? size === Buffer.byteLength(document.text) : checksum === document.contentHash;
       return same ? [] : [id];
     });
   },

@@ -121,7 +121,7 @@ const remoteArchiveSink = (client: SubgraphClient): ArchiveSink => ({
     await call(
       client,
       PUT_OBJECT,
-      { input: { key, contentType, content: Buffer.from(body).toString('base64'), encoding: 'BASE64' } },
+      { input: { key, mediaType: contentType, content: Buffer.from(body).toString('base64'), encoding: 'BASE64' } },
       context,
     );
   },

@@ -4,7 +4,8 @@ import { OBJECT, type ObjectBounds } from './bounds.ts';
 
 export interface PutRequest {
   key: string;
-  contentType: string;
+  mediaType?: string | null;
+  contentType?: string | null;
   content: string;
   encoding: 'UTF8' | 'BASE64';
 }

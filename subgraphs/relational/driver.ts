@@ -138,7 +138,7 @@ export interface ArtifactRow {
   id: string;
   runId: string;
   path: string;
-  contentType: string;
+  mediaType: string;
   fileKey: string | null;
   createdAt: Date;
 }
@@ -454,7 +454,7 @@ export interface RelationalDriver {
   /** @throws CodedError `CONFLICT` when the run has another artifact at this path; the same one again is answered */
   createArtifact(
     context: RequestContext,
-    artifact: { runId: string; path: string; contentType: string; fileKey: string | null },
+    artifact: { runId: string; path: string; mediaType: string; fileKey: string | null },
   ): Promise<ArtifactRow>;
 
   /** @param audit whether to write an audit entry too: mutations do, the usage of the gateway's own reads does not */

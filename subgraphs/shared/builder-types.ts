@@ -15,6 +15,7 @@ export interface SubgraphTypes {
     /** In: an ISO 8601 text, validated. Out: a Date or such a text. */
     DateTime: { Input: Date; Output: Date | string };
     JSON: { Input: JsonValue; Output: JsonValue };
+    BigInt: { Input: number; Output: number };
     /** Of the runs subgraph. */
     RunAgentInput: { Input: { [key: string]: JsonValue }; Output: JsonValue };
   };

@@ -1,8 +1,9 @@
 /** Types that several subgraphs share, made once per builder and only when used: PageInfo, scalars, filters, order. */
 import { GraphQLError, Kind } from 'graphql';
-import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
+import type { EnumRef, InputRef, ObjectRef, ScalarRef } from '@pothos/core';
 import type { SubgraphBuilder } from './builder-types.ts';
 import { jsonOfLiteral } from './exact-literal.ts';
+import { ExactNumber } from './exact-number.ts';
 import { checkJson, type JsonValue } from './json.ts';
 import { PATTERN_DIALECT } from './filters/pattern.ts';
 
@@ -78,6 +79,8 @@ export interface MetadataFilterShape {
 /** Accessors make each type on first use, so that no subgraph prints a type that it does not use. */
 export interface SharedTypes {
   readonly PageInfo: ObjectRef<any, PageInfoShape>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  /** Whole numbers past 2^31. */
+  readonly BigInt: ScalarRef<any, number, number>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   readonly OrderDirection: EnumRef<any, 'ASC' | 'DESC'>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   readonly StringFilter: InputRef<StringFilterShape>;
   readonly IdFilter: InputRef<IdFilterShape>;
@@ -186,6 +189,23 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
               resolve: ({ endCursor }) => endCursor?.() ?? null,
             }),
           }),
+        }),
+      );
+    },
+    get BigInt() {
+      return once('BigInt', () =>
+        builder.scalarType('BigInt', {
+          specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-6',
+          description:
+            'A whole number from -(2^53 - 1) to 2^53 - 1, such as the bytes of a file, which may be more than an Int holds. Answers have a ' +
+            'JSON number; as input, a string of its digits does too.',
+          serialize: parseBigInt,
+          parseValue: parseBigInt,
+          parseLiteral: (node) => {
+            if (node.kind !== Kind.INT && node.kind !== Kind.STRING)
+              throw new GraphQLError('BigInt must be a whole number.', { nodes: node });
+            return parseBigInt(node.value);
+          },
         }),
       );
     },
@@ -311,6 +331,16 @@ function parseDateTime(value: unknown): Date {
   if (Number.isNaN(date.getTime()) || Number(value.slice(8, 10)) > daysOf(value))
     throw new GraphQLError(`DateTime does not exist: ${value}.`);
   return date;
+}
+
+function parseBigInt(value: unknown): number {
+  const text = typeof value === 'number' || value instanceof ExactNumber ? String(value) : value;
+  if (typeof text !== 'string' || !/^-?\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text)))
+    throw new GraphQLError(
+      `BigInt must be a whole number from -(2^53 - 1) to 2^53 - 1, or a string of its digits; got ${JSON.stringify(text)?.slice(0, 80)}.`,
+    );
+  // Not the negative zero of "-0", which JSON writes otherwise.
+  return Number(text) + 0;
 }
 
 /** The days of a date's month. */

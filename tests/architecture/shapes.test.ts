@@ -10,6 +10,7 @@ import {
   isObjectType,
   parse,
   type GraphQLInputObjectType,
+  type GraphQLNamedType,
   type GraphQLSchema,
 } from 'graphql';
 
@@ -147,6 +148,57 @@ describe('filters', () => {
       for (const field of Object.values(type.getFields()))
         if (getNamedType(field.type).name === 'OrderDirection')
           expect([type.name, String(field.type), field.defaultValue]).toEqual([type.name, 'OrderDirection!', 'ASC']);
+  });
+});
+
+describe('names', () => {
+  const isOld = (reason: string | null | undefined) => reason !== null && reason !== undefined;
+  const named = Object.values(api.getTypeMap()).flatMap((type) => {
+    if (type.name.startsWith('__')) return [];
+    if (isInputObjectType(type))
+      return Object.values(type.getFields()).map((field) => ({ at: `${type.name}.${field.name}`, ...field }));
+    if (!isObjectType(type)) return [];
+    return Object.values(type.getFields()).flatMap((field) => [
+      { at: `${type.name}.${field.name}`, ...field },
+      ...field.args.map((arg) => ({ at: `${type.name}.${field.name}(${arg.name})`, ...arg })),
+    ]);
+  });
+
+  test('of one thing are one: a media type is a `mediaType`', () => {
+    const wrong = named.filter(
+      ({ name, deprecationReason }) => /(content|mime)_?type/i.test(name) && !isOld(deprecationReason),
+    );
+    expect(wrong.map(({ at }) => at)).toEqual([]);
+  });
+
+  test('of sizes are of a `BigInt`, which a file of 2 GiB does not break', () => {
+    const sizes = named.filter(
+      ({ name, deprecationReason }) => /^size|Size$|^bytes$|sizeBytes$/.test(name) && !isOld(deprecationReason),
+    );
+    expect(sizes.map(({ at, type }) => [at, getNamedType(type).name])).toEqual([
+      ['RequestUploadInput.size', 'BigInt'],
+      ['StoredObject.size', 'BigInt'],
+    ]);
+  });
+
+  test('of before say what to use, which is there', () => {
+    type Member = { name: string; deprecationReason?: string | null };
+    const membersOf = (type: GraphQLNamedType): Member[] => {
+      if (isEnumType(type)) return [...type.getValues()];
+      return isInputObjectType(type) || isObjectType(type) ? Object.values<Member>(type.getFields()) : [];
+    };
+    const owners = Object.values(api.getTypeMap()).map((type) => ({ type, members: membersOf(type) }));
+    const old = owners.flatMap(({ type, members }) =>
+      members
+        .filter(({ deprecationReason }) => isOld(deprecationReason))
+        .map(({ name, deprecationReason }) => ({
+          at: `${type.name}.${name}`,
+          instead: /`(\w+)`/.exec(deprecationReason!)?.[1],
+          names: members.filter((each) => !isOld(each.deprecationReason)).map((each) => each.name),
+        })),
+    );
+    expect(old.length).toBeGreaterThan(8);
+    expect(old.filter(({ instead, names }) => !names.includes(instead!)).map(({ at }) => at)).toEqual([]);
   });
 });
 

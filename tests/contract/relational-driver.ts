@@ -165,7 +165,7 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
       test('writers of one new artifact, document or entry of the outbox at once all succeed', async () => {
         const tenant = newTenant();
         for (let round = 0; round < 100; round++) {
-          const artifact = { runId: 'run_1', path: `${round}.txt`, contentType: 'text/plain', fileKey: null };
+          const artifact = { runId: 'run_1', path: `${round}.txt`, mediaType: 'text/plain', fileKey: null };
           const made = await Promise.all(Array.from({ length: 10 }, () => driver.createArtifact(as(tenant), artifact)));
           expect(new Set(made.map(({ id }) => id)).size).toBe(1);
           const document = prepared(tenant, `${round}.md`, 'text');
@@ -643,7 +643,7 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         const artifact = await driver.createArtifact(as(a), {
           runId: 'run_1',
           path: 'p',
-          contentType: 'text/plain',
+          mediaType: 'text/plain',
           fileKey: null,
         });
         const usage = await driver.recordUsage(
@@ -688,7 +688,7 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         }
         // The same names are other things.
         await upsert(b, 'same', 'Mine.');
-        await driver.createArtifact(as(b), { runId: 'run_1', path: 'p', contentType: 'text/html', fileKey: null });
+        await driver.createArtifact(as(b), { runId: 'run_1', path: 'p', mediaType: 'text/html', fileKey: null });
         expect(await driver.documentTexts(as(a), [document.id])).toEqual([{ id: document.id, text: document.text }]);
         expect(await driver.count(as(b), 'Document', undefined)).toBe(1);
         expect(await audits(b)).toHaveLength(2);

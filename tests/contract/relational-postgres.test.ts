@@ -71,7 +71,7 @@ describe('the tables', () => {
       });
       await driver.share(as(tenant), { kind: 'Agent', id: agent.id, toProject: null, expiresAt: null }, 1);
       await driver.rememberFact(as(tenant), { agentId: agent.id, key: 'k', value: 'v', source: null });
-      await driver.createArtifact(as(tenant), { runId: 'run_1', path: 'p', contentType: 'text/plain', fileKey: null });
+      await driver.createArtifact(as(tenant), { runId: 'run_1', path: 'p', mediaType: 'text/plain', fileKey: null });
       await driver.recordUsage(
         as(tenant),
         { operation: 'EMBED', provider: 'p', model: 'm', inputTokens: 1, outputTokens: 0, estimated: false },

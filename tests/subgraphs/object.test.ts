@@ -183,6 +183,52 @@ describe('writing', () => {
   });
 });
 
+describe('names', () => {
+  const upload = (input: Record<string, unknown>) =>
+    run(`mutation ($input: RequestUploadInput!) { requestUpload(input: $input) { url headers { name value } } }`, {
+      input: { key: 'named', ...input },
+    });
+  const literal = (size: string) =>
+    run(`mutation { requestUpload(input: { key: "named", mediaType: "a/b", size: ${size} }) { url } }`);
+
+  it('of before mean the same as those of now', async () => {
+    const { data } = await put({ key: 'named', content: 'four', contentType: null, mediaType: 'text/html' });
+    expect(data!.putObject.object).toMatchObject({ sizeBytes: 4, contentType: 'text/html' });
+    expect((await run(`{ object(key: "named") { size mediaType } }`)).data!.object).toEqual({
+      size: 4,
+      mediaType: 'text/html',
+    });
+    const headers = async (input: Record<string, unknown>) => (await upload(input)).data!.requestUpload.headers;
+    expect(await headers({ mediaType: 'a/b', size: 1 })).toEqual(await headers({ contentType: 'a/b', sizeBytes: 1 }));
+    expect(codes(await upload({ mediaType: 'a/b', contentType: 'a/b', size: 1, sizeBytes: 1 }))).toEqual([]);
+  });
+
+  it.each([
+    [{ mediaType: 'a/b', contentType: 'a/c', size: 1 }, /`mediaType` and `contentType` are two names of one thing/],
+    [{ mediaType: 'a/b', size: 1, sizeBytes: 2 }, /`size` and `sizeBytes` are two names of one thing/],
+    [{ size: 1 }, /`mediaType` is required/],
+    [{ mediaType: 'a/b' }, /`size` is required/],
+    [{ mediaType: 'a/b', size: null, sizeBytes: null }, /`size` is required/],
+  ])('refuse %j', async (input, message) => {
+    const result = await upload(input);
+    expect(codes(result)).toEqual(['BAD_USER_INPUT']);
+    expect(result.errors![0]!.message).toMatch(message);
+  });
+
+  it('sizes are whole numbers past 2 GiB', async () => {
+    const fiveGiB = 5 * 1024 ** 3;
+    for (const size of [fiveGiB, String(fiveGiB), 0, '-0'])
+      expect(codes(await upload({ mediaType: 'a/b', size })), String(size)).toEqual([]);
+    for (const size of ['5368709120', '"5368709120"', '0']) expect(codes(await literal(size)), size).toEqual([]);
+    for (const size of [fiveGiB + 1, -1, 2 ** 53 - 1])
+      expect(codes(await upload({ mediaType: 'a/b', size })), String(size)).toEqual(['BAD_USER_INPUT']);
+    for (const size of [1.5, 2 ** 53, '9007199254740993', '1e3', '0x10', '', ' 1', '1 ', 'NaN', true, [1], {}])
+      expect((await upload({ mediaType: 'a/b', size })).errors![0]!.message, String(size)).toMatch(/BigInt must be/);
+    for (const size of ['1.5', '9007199254740993', 'true', '"1e3"'])
+      expect((await literal(size)).errors![0]!.message, size).toMatch(/BigInt must be/);
+  });
+});
+
 describe('reading', () => {
   it('pages through keys under a prefix', async () => {
     const context = as('pages');
@@ -440,7 +486,7 @@ describe('the subgraph', () => {
     expect(codes(await upload('sizeBytes: 10, expiresIn: 600'))).toEqual([]);
     const [tooLarge] = (await upload('sizeBytes: 11')).errors!;
     expect(tooLarge).toMatchObject({
-      message: '`sizeBytes` is at most 10; got 11.',
+      message: '`size` is at most 10; got 11.',
       extensions: { code: 'BAD_USER_INPUT' },
     });
     const [tooLong] = (await upload('sizeBytes: 10, expiresIn: 601')).errors!;

@@ -159,6 +159,33 @@ test('an artifact is answered again as it is, and another one at its path is a c
   ).toBeNull();
 });
 
+test('an artifact’s media type goes by its former name too', async () => {
+  const create = `mutation ($input: CreateArtifactInput!) { createArtifact(input: $input) { artifact { mediaType contentType } } }`;
+  const make = async (path: string, type: object) =>
+    await fixture.ask('types', create, { input: { runId: 'run_1', path, ...type } });
+  for (const [path, type] of [
+    ['a', { contentType: 'text/plain' }],
+    ['b', { mediaType: 'text/markdown' }],
+    ['c', { mediaType: 'text/markdown', contentType: 'text/markdown' }],
+  ] as const)
+    expect((await make(path, type)).codes).toEqual([]);
+  for (const type of [{}, { mediaType: 'text/plain', contentType: 'text/html' }])
+    expect((await make('d', type)).codes).toEqual(['BAD_USER_INPUT']);
+  const listed = async (args: string): Promise<string[]> =>
+    (await fixture.get('types', `{ artifacts(${args}) { nodes { path mediaType contentType } } }`)).artifacts.nodes.map(
+      (node: { path: string; mediaType: string; contentType: string }) => {
+        expect(node.contentType).toBe(node.mediaType);
+        return node.path;
+      },
+    );
+  expect(await listed('where: { contentType: { eq: "text/plain" } }')).toEqual(['a']);
+  expect(await listed('where: { mediaType: { eq: "text/plain" } }')).toEqual(['a']);
+  expect(await listed('where: { mediaType: { eq: "text/plain" }, contentType: { eq: "text/markdown" } }')).toEqual([]);
+  const order = (field: string) => listed(`orderBy: [{ field: ${field}, direction: DESC }, { field: PATH }]`);
+  expect(await order('MEDIA_TYPE')).toEqual(['a', 'b', 'c']);
+  expect(await order('CONTENT_TYPE')).toEqual(['a', 'b', 'c']);
+});
+
 test('an artifact is of a run of its own tenant', async () => {
   const runs = await createRuns({}, { postgres: fixture.postgres });
   const subgraph = await createRelational({}, { postgres: fixture.postgres, runs: () => runs.provides.runLookup });

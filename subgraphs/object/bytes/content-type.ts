@@ -16,7 +16,7 @@ const CONTENT_TYPE = new RegExp(
 export function checkContentType(contentType: string): string {
   if (contentType.length > OBJECT.contentTypeCharacters || !CONTENT_TYPE.test(contentType)) {
     throw badUserInput(
-      `\`contentType\` must be a media type of at most ${OBJECT.contentTypeCharacters} characters, such as "text/markdown".`,
+      `\`mediaType\` must be a media type of at most ${OBJECT.contentTypeCharacters} characters, such as "text/markdown".`,
     );
   }
   return contentType;

@@ -3,6 +3,7 @@ import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, forwardArguments } from '#subgraphs/shared/connections.ts';
+import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import { OBJECT } from '../bounds.ts';
 import type { PutRequest } from '../input.ts';
@@ -10,12 +11,12 @@ import { createResolvers, type ObjectDeps, type StoredObject, type UploadRequest
 
 const NEW_KEY =
   'Where to store it: segments joined by `/`, no `.` or `..`, at most 1,024 bytes. An object under this key is replaced.';
-const CONTENT_TYPE = 'The media type, such as `text/markdown`.';
+const MEDIA_TYPE = 'The media type, such as `text/markdown`.';
 
 /** Builds the schema; `deps` is only read when fields are resolved. */
 export function buildSchema(deps: ObjectDeps): GraphQLSchema {
   const subgraph = createSubgraphSchema({ query: true, mutation: true });
-  const { builder } = subgraph;
+  const { builder, shared } = subgraph;
   const resolvers = createResolvers(deps);
 
   const storedObject = builder.objectRef<StoredObject>('StoredObject').implement({
@@ -27,11 +28,22 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
         nullable: false,
         description: 'The key: segments joined by `/`, unique within the tenant.',
       }),
-      sizeBytes: t.float({
-        description: 'The number of bytes; a whole number (Float, since Int ends at 2 GiB).',
+      size: t.field({
+        type: shared.BigInt,
+        description: 'The number of bytes.',
         resolve: (object, _args, context) => resolvers.info(context, object, 'sizeBytes'),
       }),
+      sizeBytes: t.float({
+        ...insteadUse('size'),
+        description: 'The number of bytes; a whole number.',
+        resolve: (object, _args, context) => resolvers.info(context, object, 'sizeBytes'),
+      }),
+      mediaType: t.string({
+        description: 'The media type that was given when the object was stored, such as `text/markdown`.',
+        resolve: (object, _args, context) => resolvers.info(context, object, 'contentType'),
+      }),
       contentType: t.string({
+        ...insteadUse('mediaType'),
         description: 'The media type that was given when the object was stored, such as `text/markdown`.',
         resolve: (object, _args, context) => resolvers.info(context, object, 'contentType'),
       }),
@@ -59,7 +71,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       }),
       text: t.string({
         description:
-          'The start of the bytes as text; null where the content type is not text. A character that `maxBytes` would cut in two is ' +
+          'The start of the bytes as text; null where the media type is not text. A character that `maxBytes` would cut in two is ' +
           'left out; bytes that are not text in the type’s charset (UTF-8 when it names none) become U+FFFD.',
         args: {
           maxBytes: t.arg.int({
@@ -121,11 +133,12 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
         required: true,
         description: NEW_KEY,
       }),
-      contentType: t.string({ required: true, description: CONTENT_TYPE }),
-      sizeBytes: t.float({
-        required: true,
-        description: `The exact number of bytes: a whole number up to ${OBJECT.singlePutBytes} (5 GiB), or to what the server is set to.`,
+      ...mediaTypeFields(t),
+      size: t.field({
+        type: shared.BigInt,
+        description: `The exact number of bytes, which is required: up to ${OBJECT.singlePutBytes} (5 GiB), or to what the server is set to.`,
       }),
+      sizeBytes: t.float({ ...insteadUse('size'), description: 'The exact number of bytes: a whole number.' }),
       sha256: t.string({
         description: 'SHA-256 of the bytes in hexadecimal; bytes with another checksum are refused.',
       }),
@@ -162,7 +175,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
         required: true,
         description: NEW_KEY,
       }),
-      contentType: t.string({ required: true, description: CONTENT_TYPE }),
+      ...mediaTypeFields(t),
       content: t.string({ required: true, description: 'The bytes, written as `encoding` says.' }),
       encoding: t.field({ type: encoding, required: true, description: 'How `content` writes the bytes.' }),
     }),
@@ -222,3 +235,11 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
 
   return subgraph.build();
 }
+
+/** An input's media type, by both of its names. */
+const mediaTypeFields = (
+  t: Pick<PothosSchemaTypes.InputFieldBuilder<any, 'InputObject'>, 'string'>, // eslint-disable-line @typescript-eslint/no-explicit-any -- any builder
+) => ({
+  mediaType: t.string({ description: `${MEDIA_TYPE} Required.` }),
+  contentType: t.string({ ...insteadUse('mediaType'), description: MEDIA_TYPE }),
+});

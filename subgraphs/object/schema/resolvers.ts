@@ -5,6 +5,7 @@ import { pageOf, pageRequest, type Edge, type Page, type PageArguments } from '#
 import type { ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { renamed } from '#subgraphs/shared/renamed.ts';
 import { checkContentType } from '../bytes/content-type.ts';
 import { once } from '../bytes/once.ts';
 import { OBJECT, type ObjectBounds } from '../bounds.ts';
@@ -30,8 +31,10 @@ export interface StoredObject {
 
 export interface UploadRequest {
   key: string;
-  contentType: string;
-  sizeBytes: number;
+  mediaType?: string | null;
+  contentType?: string | null;
+  size?: number | null;
+  sizeBytes?: number | null;
   sha256?: string | null;
   expiresIn?: number | null;
 }
@@ -106,14 +109,14 @@ export function createResolvers(deps: ObjectDeps) {
       input: UploadRequest,
     ): Promise<SignedRequest & { object: StoredObject }> {
       const key = checkKey(input.key);
-      const contentType = checkContentType(input.contentType);
-      const { sizeBytes } = input;
+      const contentType = checkContentType(renamed(input, 'mediaType', 'contentType'));
+      const sizeBytes = renamed(input, 'size', 'sizeBytes');
       if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
-        throw badUserInput(`\`sizeBytes\` must be a whole number that is not negative; got ${sizeBytes}.`);
+        throw badUserInput(`\`size\` must be a whole number that is not negative; got ${sizeBytes}.`);
       const { uploadBytes = OBJECT.uploadBytes } = deps.bounds ?? {};
       if (sizeBytes > uploadBytes)
         throw badUserInput(
-          `\`sizeBytes\` is at most ${uploadBytes}${uploadBytes === OBJECT.singlePutBytes ? ' (5 GiB)' : ''}; got ${sizeBytes}.`,
+          `\`size\` is at most ${uploadBytes}${uploadBytes === OBJECT.singlePutBytes ? ' (5 GiB)' : ''}; got ${sizeBytes}.`,
         );
       const sha256 = input.sha256 == null ? undefined : checkSha256(input.sha256);
       const expiresIn = checkExpiresIn(input.expiresIn, deps.bounds);
@@ -128,7 +131,7 @@ export function createResolvers(deps: ObjectDeps) {
 
     async putObject(context: RequestContext, input: PutRequest): Promise<{ object: StoredObject }> {
       const key = checkKey(input.key);
-      const contentType = checkContentType(input.contentType);
+      const contentType = checkContentType(renamed(input, 'mediaType', 'contentType'));
       const bytes = decodeContent(input);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       // Delivered twice is stored once: an equal object keeps its date.

@@ -16,6 +16,8 @@ export interface Column {
   readonly nullable?: true;
   readonly filterable?: true;
   readonly sortable?: true;
+  /** The field's name before, which stays, deprecated. */
+  readonly formerly?: string;
 }
 
 export interface Model<M extends ModelName = ModelName> {
@@ -331,7 +333,13 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         description: 'Its name within the run, such as `report/summary.md`.',
         ...both,
       },
-      contentType: { column: 'content_type', type: 'text', description: 'Its media type.', ...both },
+      mediaType: {
+        column: 'content_type',
+        type: 'text',
+        description: 'Its media type.',
+        formerly: 'contentType',
+        ...both,
+      },
       fileKey: {
         column: 'file_key',
         type: 'text',

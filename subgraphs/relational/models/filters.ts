@@ -3,6 +3,7 @@ import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { parseFilter as parse, type FilterInput } from '#subgraphs/shared/filters/parse.ts';
+import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { columnsOf, type ColumnType, type Model } from './columns.ts';
 
@@ -38,18 +39,24 @@ export function filterInput(
       ...Object.fromEntries(
         columnsOf(model)
           .filter(([, column]) => column.filterable)
-          .map(([field, column]) => [
-            field,
-            column.type === 'json'
-              ? t.field({
-                  type: [shared.MetadataFilter],
-                  description: `Conditions on \`${field}\`; all of them must hold.`,
-                })
-              : t.field({
-                  type: enums[field] ?? byType[column.type](),
-                  description: `Conditions on \`${field}\`.${column.nullable ? ' `isNull: true` finds those without a value.' : ''}`,
-                }),
-          ]),
+          .flatMap(([field, column]) => {
+            const options =
+              column.type === 'json'
+                ? {
+                    type: [shared.MetadataFilter],
+                    description: `Conditions on \`${field}\`; all of them must hold.`,
+                  }
+                : {
+                    type: enums[field] ?? byType[column.type](),
+                    description: `Conditions on \`${field}\`.${column.nullable ? ' `isNull: true` finds those without a value.' : ''}`,
+                  };
+            return [
+              [field, t.field(options)],
+              ...(column.formerly === undefined
+                ? []
+                : [[column.formerly, t.field({ ...options, ...insteadUse(field) })]]),
+            ];
+          }),
       ),
     }),
   });
@@ -64,6 +71,9 @@ export const parseFilter = (model: Model, filter: FilterInput | null | undefined
     {
       columns: Object.fromEntries(
         columnsOf(model).map(([field, { type }]) => [field, type === 'json' ? 'json' : 'scalar']),
+      ),
+      formerly: Object.fromEntries(
+        columnsOf(model).flatMap(([field, { formerly }]) => (formerly === undefined ? [] : [[formerly, field]])),
       ),
       conditions: RELATIONAL.conditions,
       depth: RELATIONAL.conditionDepth,

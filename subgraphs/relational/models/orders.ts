@@ -3,6 +3,7 @@ import type { EnumRef, InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { Order, SortValue } from './sort.ts';
 import { columnOf, columnsOf, type Model } from './columns.ts';
@@ -14,13 +15,13 @@ export function orderInput({ builder, shared }: SubgraphSchema, model: Model): I
     values: Object.fromEntries(
       columnsOf(model)
         .filter(([, column]) => column.sortable)
-        .map(([name]) => [
-          name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(),
-          {
-            value: name,
-            description: `By \`${name}\`${columnOf(model, name).type === 'text' ? ', by code point' : ''}.`,
-          },
-        ]),
+        .flatMap(([name, { type, formerly }]) => {
+          const options = { value: name, description: `By \`${name}\`${type === 'text' ? ', by code point' : ''}.` };
+          return [
+            [constant(name), options],
+            ...(formerly === undefined ? [] : [[constant(formerly), { ...options, ...insteadUse(constant(name)) }]]),
+          ];
+        }),
     ),
   }) as unknown as EnumRef<any, string>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   return builder.inputRef<Order>(`${model.name}Order`).implement({
@@ -36,6 +37,9 @@ export function orderInput({ builder, shared }: SubgraphSchema, model: Model): I
     }),
   });
 }
+
+/** A field's name as an enum's value. */
+const constant = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 
 /**
  * The order that a caller asked for, or the model's own, with the id behind it so that it is total.

@@ -1,6 +1,7 @@
 /** What runs leave behind. */
 import { badUserInput, notFound } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { insteadUse, renamed } from '#subgraphs/shared/renamed.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ArtifactRow } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
@@ -13,7 +14,7 @@ export function addArtifacts(parts: SchemaParts): void {
     parts,
     'Artifact',
     'Something that a run made and that stays, such as a report. Artifacts do not change.',
-    ['id', 'path', 'contentType', 'createdAt'],
+    ['id', 'path', 'mediaType', 'createdAt'],
     (t) => ({
       run: t.field({ type: stubs.Run, description: 'The run that made it.', resolve: ({ runId }) => ({ id: runId }) }),
       file: t.field({
@@ -26,47 +27,47 @@ export function addArtifacts(parts: SchemaParts): void {
   rootItem(parts, 'Artifact', 'artifact', 'artifact');
   rootList(parts, 'Artifact', 'artifacts');
 
-  addMutation<{ runId: string; path: string; contentType: string; fileKey?: string | null }, { artifact: ArtifactRow }>(
-    parts,
-    'createArtifact',
-    {
-      takes: 'artifacts:write',
-      description:
-        'Records that a run of the tenant made something. Upload its bytes first (`requestUpload`, `putObject`) and name them by `fileKey`. The same artifact ' +
-        'again is answered as it is; another one at the same path of the run is a `CONFLICT`.',
-      input: 'The artifact to record.',
-      inputFields: (t) => ({
-        runId: t.id({ required: true, description: 'The run that made it.' }),
-        path: t.string({
-          required: true,
-          description: 'Its name within the run, such as `report/summary.md`: 1 to 512 characters.',
-        }),
-        contentType: t.string({ required: true, description: 'Its media type.' }),
-        fileKey: t.string({ description: 'The key of its bytes in the object store.' }),
+  addMutation<
+    { runId: string; path: string; mediaType?: string | null; contentType?: string | null; fileKey?: string | null },
+    { artifact: ArtifactRow }
+  >(parts, 'createArtifact', {
+    takes: 'artifacts:write',
+    description:
+      'Records that a run of the tenant made something. Upload its bytes first (`requestUpload`, `putObject`) and name them by `fileKey`. The same artifact ' +
+      'again is answered as it is; another one at the same path of the run is a `CONFLICT`.',
+    input: 'The artifact to record.',
+    inputFields: (t) => ({
+      runId: t.id({ required: true, description: 'The run that made it.' }),
+      path: t.string({
+        required: true,
+        description: 'Its name within the run, such as `report/summary.md`: 1 to 512 characters.',
       }),
-      payload: 'The artifact that was recorded.',
-      payloadFields: (t) => ({
-        artifact: t.field({
-          nullable: false,
-          type: types.Artifact,
-          description: 'The artifact.',
-          resolve: (payload) => payload.artifact,
-        }),
+      mediaType: t.string({ description: 'Its media type, such as `text/markdown`. Required.' }),
+      contentType: t.string({ ...insteadUse('mediaType'), description: 'Its media type.' }),
+      fileKey: t.string({ description: 'The key of its bytes in the object store.' }),
+    }),
+    payload: 'The artifact that was recorded.',
+    payloadFields: (t) => ({
+      artifact: t.field({
+        nullable: false,
+        type: types.Artifact,
+        description: 'The artifact.',
+        resolve: (payload) => payload.artifact,
       }),
-      run: async ({ runId, path, contentType, fileKey }, context) => {
-        if (!isIdOf('Run', runId))
-          throw badUserInput(`\`runId\` is not the id of a run: ${JSON.stringify(runId.slice(0, 80))}.`);
-        if ((await runs()?.existing(context, 'Run', [runId]))?.has(runId) === false) throw notFound('run', runId);
-        const artifact = await driver().createArtifact(context, {
-          runId,
-          path: checkName('path', path),
-          contentType: checkMediaType('contentType', contentType),
-          fileKey: fileKey == null ? null : checkKey(fileKey),
-        });
-        return { artifact };
-      },
+    }),
+    run: async ({ runId, path, fileKey, ...type }, context) => {
+      if (!isIdOf('Run', runId))
+        throw badUserInput(`\`runId\` is not the id of a run: ${JSON.stringify(runId.slice(0, 80))}.`);
+      if ((await runs()?.existing(context, 'Run', [runId]))?.has(runId) === false) throw notFound('run', runId);
+      const artifact = await driver().createArtifact(context, {
+        runId,
+        path: checkName('path', path),
+        mediaType: checkMediaType('mediaType', renamed(type, 'mediaType', 'contentType')),
+        fileKey: fileKey == null ? null : checkKey(fileKey),
+      });
+      return { artifact };
     },
-  );
+  });
 }
 
 /** A key as the object store accepts it: relative, without `.` and `..`, at most 1,024 bytes. */

@@ -12,6 +12,7 @@ import {
 } from '#subgraphs/shared/connections.ts';
 import type { EntityLookup, KeyStore } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
@@ -97,16 +98,17 @@ export function columnFields<M extends ModelName>(
 ) {
   const model = MODELS[name] as Model;
   return Object.fromEntries(
-    fields.map((field) => {
-      const { type, description, nullable } = columnOf(model, field);
+    fields.flatMap((field) => {
+      const { type, description, nullable, formerly } = columnOf(model, field);
+      const options = {
+        type: GRAPHQL_TYPE[type] as 'String',
+        nullable: field !== 'id' && (nullable === true || model.referred === true),
+        description,
+        resolve: (row: Rows[M]) => row[field] as never,
+      };
       return [
-        field,
-        t.field({
-          type: GRAPHQL_TYPE[type] as 'String',
-          nullable: field !== 'id' && (nullable === true || model.referred === true),
-          description,
-          resolve: (row) => row[field] as never,
-        }),
+        [field, t.field(options)],
+        ...(formerly === undefined ? [] : [[formerly, t.field({ ...options, ...insteadUse(field) })]]),
       ];
     }),
   );

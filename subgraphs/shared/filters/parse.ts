@@ -11,6 +11,8 @@ export type FilterInput = Record<string, unknown>;
 export interface FilterRules {
   /** By field, whether it is a JSON column, whose conditions have paths. */
   readonly columns: Readonly<Record<string, 'scalar' | 'json'>>;
+  /** Names that fields had before, and the fields. */
+  readonly formerly?: Readonly<Record<string, string>>;
   /** The most conditions. */
   readonly conditions: number;
   /** The deepest nesting. */
@@ -47,8 +49,9 @@ class FilterParser {
   parse(filter: FilterInput, depth: number): Condition {
     this.#checkDepth(depth);
     const all: Condition[] = [];
-    for (const [field, value] of Object.entries(filter)) {
+    for (const [name, value] of Object.entries(filter)) {
       if (value === null || value === undefined) continue;
+      const field = this.#rules.formerly?.[name] ?? name;
       if (field === 'and' || field === 'or') {
         const parts = value as (FilterInput | null)[];
         // Empty parts are no conditions, and cost to go through all the same.

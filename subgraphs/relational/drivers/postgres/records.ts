@@ -55,7 +55,7 @@ export async function forgetFact(postgres: Postgres, context: RequestContext, id
 export async function createArtifact(
   postgres: Postgres,
   context: RequestContext,
-  { runId, path, contentType, fileKey }: Pick<ArtifactRow, 'runId' | 'path' | 'contentType' | 'fileKey'>,
+  { runId, path, mediaType, fileKey }: Pick<ArtifactRow, 'runId' | 'path' | 'mediaType' | 'fileKey'>,
 ): Promise<ArtifactRow> {
   const id = derivedId('Artifact', context.principal.tenantId, runId, path);
   return await postgres.transaction(context, async (tx) => {
@@ -63,7 +63,7 @@ export async function createArtifact(
       rowsOf(
         'Artifact',
         sql`
-          INSERT INTO relational.artifacts (id, run_id, path, content_type, file_key) VALUES (${id}, ${runId}, ${path}, ${contentType}, ${fileKey})
+          INSERT INTO relational.artifacts (id, run_id, path, content_type, file_key) VALUES (${id}, ${runId}, ${path}, ${mediaType}, ${fileKey})
           ON CONFLICT (tenant_id, id) DO NOTHING
           RETURNING ${selection('Artifact')}`,
       ),
@@ -77,7 +77,7 @@ export async function createArtifact(
     const [existing] = await tx.query(
       rowsOf('Artifact', sql`SELECT ${selection('Artifact')} FROM relational.artifacts WHERE id = ${id}`),
     );
-    if (existing?.contentType === contentType && existing.fileKey === fileKey) return existing;
+    if (existing?.mediaType === mediaType && existing.fileKey === fileKey) return existing;
     throw conflict(`The run has another artifact at ${JSON.stringify(path)}.`, { hint: 'Choose another path.' });
   });
 }
