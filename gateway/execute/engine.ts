@@ -227,7 +227,11 @@ class PlanningEngine implements Engine {
       const introspect = this.#answerer.introspect(run);
       const parts: DeferredPart[] = [];
       const data = await prepared.shape.apply(run.data, run.errors, new RunTurns(run), introspect, parts);
-      const extensions = trace === undefined ? undefined : () => ({ trace: trace.finish(plan?.node) });
+      const extensions = (): ExecutionResult['extensions'] => {
+        const hints = run.hints.list;
+        if (trace === undefined) return hints && { hints };
+        return { ...(hints && { hints }), trace: trace.finish(plan?.node) };
+      };
       return deliver({
         data,
         parts,
@@ -260,7 +264,9 @@ class PlanningEngine implements Engine {
     } catch (error) {
       result = ended(error);
     }
-    return trace === undefined ? result : { ...result, extensions: { trace: trace.finish(plan?.node) } };
+    return trace === undefined
+      ? result
+      : { ...result, extensions: { ...result.extensions, trace: trace.finish(plan?.node) } };
   }
 
   async subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {

@@ -75,6 +75,15 @@ export interface Slice<Key> {
   readonly backward?: boolean;
 }
 
+/** What has names of its own: kinds of entities, types of relations. */
+export type NameKind = 'kinds' | 'types';
+
+/** A name, and how many things have it. */
+export interface Facet {
+  readonly name: string;
+  readonly count: number;
+}
+
 export interface EntityFilter {
   id?: IdFilterShape | null;
   name?: StringFilterShape | null;
@@ -163,13 +172,34 @@ export interface GraphDriver {
   /** How many entities match `filter`. */
   countEntities(context: RequestContext, filter: EntityFilter): Promise<number>;
 
-  /** The relations of each entity, ordered by {@link RelationKey}; the slice applies to each entity by itself. */
+  /** Those of `entities` that match `filter`. */
+  matching(context: RequestContext, entities: readonly string[], filter: EntityFilter): Promise<Set<string>>;
+
+  /** The kinds of entities, or types of relations, that there are: at most `limit`, in no order. */
+  names(context: RequestContext, what: NameKind, limit: number): Promise<string[]>;
+
+  /** The same with how many there are of each, the commonest first, then by name. */
+  facets(context: RequestContext, what: NameKind, limit: number): Promise<Facet[]>;
+
+  /**
+   * The relations of each entity, ordered by {@link RelationKey}; the slice applies to each entity by itself.
+   * @param where which entities may be at the other end; null for all
+   */
   relationsOf(
     context: RequestContext,
     entities: readonly string[],
     selection: RelationSelection,
     slice: Slice<RelationKey>,
+    where?: EntityFilter | null,
   ): Promise<Map<string, RelationOfEntity[]>>;
+
+  /** How many relations each entity has; those that have none are absent. */
+  countRelationsOf(
+    context: RequestContext,
+    entities: readonly string[],
+    selection: RelationSelection,
+    where?: EntityFilter | null,
+  ): Promise<Map<string, number>>;
 
   /** Relations by id; unknown ids are absent. */
   relationsByIds(context: RequestContext, ids: readonly string[]): Promise<Map<string, Relation>>;
@@ -261,6 +291,10 @@ export type GraphReads = Pick<
   | 'entitiesByIds'
   | 'findEntities'
   | 'countEntities'
+  | 'matching'
+  | 'names'
+  | 'facets'
+  | 'countRelationsOf'
   | 'relationsOf'
   | 'relationsByIds'
   | 'expandFrontier'

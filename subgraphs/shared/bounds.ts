@@ -2,6 +2,17 @@ import { bounds } from './bound.ts';
 
 /** Bounds of what all work shares: the threads, the turns on the main one, and JSON that callers send. */
 export const SHARED = bounds('subgraphs/shared', 'limits', {
+  hints: {
+    what: 'The most hints (`extensions.hints`) beside one answer.',
+    unit: 'hints',
+    default: 20,
+  },
+  suggestions: { what: 'The most suggestions of one hint.', unit: 'suggestions', default: 5 },
+  hintCharacters: {
+    what: 'The longest message of a hint, and the longest suggestion; what is longer is cut.',
+    unit: 'characters',
+    default: 500,
+  },
   threads: {
     what: 'The most threads for what would keep the others waiting: summaries of long texts, and ranking by comparing all vectors. Tenants take turns in them.',
     unit: 'threads',

@@ -3,6 +3,7 @@
  * is (so that writing it twice is one thing) or a time-ordered random value.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { badUserInput } from './errors.ts';
 
 /** The prefix of each type's ids. */
 export const ID_PREFIX = {
@@ -62,6 +63,20 @@ const TYPE_OF_PREFIX: ReadonlyMap<string, IdType> = new Map(
 export function typeOfId(id: string): IdType | undefined {
   const type = TYPE_OF_PREFIX.get(id.slice(0, 3));
   return type !== undefined && isIdOf(type, id) ? type : undefined;
+}
+
+/**
+ * Returns an id that can be one of `type`; whether there is such a thing is another question.
+ * @throws CodedError `BAD_USER_INPUT` for a text that cannot: nothing would be found, which looks like nothing being there
+ */
+export function checkId(type: IdType, id: string): string {
+  if (isIdOf(type, id)) return id;
+  const other = typeOfId(id);
+  const said = JSON.stringify(id.slice(0, 80));
+  throw badUserInput(
+    other === undefined ? `${said} is not an id.` : `${said} is the id of another type: ${other}, not ${type}.`,
+    { hint: `Ids of ${type} look like \`${ID_PREFIX[type]}_…\`.` },
+  );
 }
 
 const base36 = (bytes: Uint8Array): string =>

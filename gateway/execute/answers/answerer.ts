@@ -4,6 +4,7 @@ import { introspecting, type Introspect } from '#gateway/respond/introspection.t
 import { JsonText } from '#gateway/respond/json-text.ts';
 import type { Turns } from '#gateway/respond/pauses.ts';
 import { ResponseErrors } from '#gateway/respond/response-errors.ts';
+import { ResponseHints } from '#gateway/respond/response-hints.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { SubgraphClient } from '../clients/subgraph-client.ts';
@@ -61,6 +62,7 @@ export class Answerer {
       data: emptyObject(),
       meeting: false,
       errors: new ResponseErrors(context.budget, told),
+      hints: new ResponseHints(context.budget),
       losses: new Losses(),
       shown: access.isWhole ? undefined : access,
       clientPaths,
@@ -87,10 +89,10 @@ export class Answerer {
     const turns = new RunTurns(run);
     if (asText) {
       const text = shape.write(data, errors, turns, introspect);
-      return typeof text === 'string' ? writtenResult(text, errors) : text.then((late) => writtenResult(late, errors));
+      return typeof text === 'string' ? writtenResult(text, run) : text.then((late) => writtenResult(late, run));
     }
     const shaped = shape.apply(data, errors, turns, introspect);
-    return shaped instanceof Promise ? shaped.then((late) => resultOf(late, errors)) : resultOf(shaped, errors);
+    return shaped instanceof Promise ? shaped.then((late) => resultOf(late, run)) : resultOf(shaped, run);
   }
 
   /** Answers what the run's operation asks of the schema itself. */
@@ -99,11 +101,13 @@ export class Answerer {
   }
 }
 
-const resultOf = (data: ExecutionResult['data'], { list }: ResponseErrors): ExecutionResult =>
-  list.length === 0 ? { data } : { errors: list, data };
+function resultOf(data: ExecutionResult['data'], { errors: { list }, hints }: PlanRun): ExecutionResult {
+  const result = list.length === 0 ? { data } : { errors: list, data };
+  return hints.list === undefined ? result : { ...result, extensions: { hints: hints.list } };
+}
 
-const writtenResult = (text: string, errors: ResponseErrors): ExecutionResult =>
-  resultOf(new JsonText(text) as unknown as ExecutionResult['data'], errors);
+const writtenResult = (text: string, run: PlanRun): ExecutionResult =>
+  resultOf(new JsonText(text) as unknown as ExecutionResult['data'], run);
 
 /**
  * Whoever waits for an answer. One that is late already when it is shaped, and says so in its errors, is shaped; but not

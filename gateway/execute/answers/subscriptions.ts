@@ -123,7 +123,10 @@ export class Subscriptions {
   ): ExecutionResult | Promise<ExecutionResult> {
     const run = this.#answerer.begin(prepared, variables, context, trace);
     const resubscribed = resubscriptionOf(event);
-    const noted = (result: ExecutionResult): ExecutionResult => ({ ...result, extensions: { resubscribed } });
+    const noted = (result: ExecutionResult): ExecutionResult => ({
+      ...result,
+      extensions: { ...result.extensions, resubscribed },
+    });
     // At once where nothing is left to ask: most events of most streams.
     const answer = (): ExecutionResult | Promise<ExecutionResult> => {
       if (unproduced.length > 0) reportUnproduced(unproduced, run);

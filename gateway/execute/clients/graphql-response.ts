@@ -58,8 +58,13 @@ export function readResult(
   return {
     ...(data === undefined ? {} : { data }),
     ...(list.length === 0 ? {} : { errors: list.map((error: unknown) => readError(error, meaning, from)) }),
-    ...(isObject(extensions) ? { extensions } : {}),
+    ...(isObject(extensions) ? { extensions: from.redactErrors === true ? withoutHints(extensions) : extensions } : {}),
   };
+}
+
+/** Hints are the subgraph's words, as its errors are. */
+function withoutHints({ hints: _, ...others }: Record<string, unknown>): Record<string, unknown> {
+  return others;
 }
 
 /** Codes that say something of the request, and nothing of the subgraph. */

@@ -22,6 +22,7 @@ import {
 import type { SubgraphRequest } from '../clients/subgraph-client.ts';
 import { EXECUTE } from '#gateway/bounds/execute.ts';
 import { compileEntities } from './entities.ts';
+import { hintsOf } from '#subgraphs/shared/hints.ts';
 import { Program } from './program.ts';
 import { Run } from './run.ts';
 import { readVariables, type VariableReader } from './variables.ts';
@@ -75,7 +76,9 @@ export function executorOf(schema: GraphQLSchema): Execution {
 function resultOf(run: Run): ExecutionResult {
   run.gather();
   const { errors, data } = run;
-  return errors.length === 0 ? { data } : { errors, data };
+  const hints = hintsOf(run.variables);
+  const result = errors.length === 0 ? { data } : { errors, data };
+  return hints === undefined ? result : { ...result, extensions: { hints } };
 }
 
 function executeElsewhere(

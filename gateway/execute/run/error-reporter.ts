@@ -2,6 +2,7 @@
 import type { GraphQLError } from 'graphql';
 import type { Failure, Path } from '#gateway/respond/response-errors.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
+import { readHints, type Hint } from '#subgraphs/shared/hints.ts';
 import type { JsonObject } from '../json-object.ts';
 import type { ExecutableFetch } from './executable-plan.ts';
 import { errorOfFailure, errorOfSubgraph } from './fetch-errors.ts';
@@ -100,6 +101,26 @@ export class ErrorReporter {
       else this.#costsField(failure, those, below);
       if (those !== undefined) this.#loses(failure, those, false);
     }
+  }
+
+  /** Hints beside the answer to a fetch of root fields, as they came. */
+  hintRoot(hints: unknown, objects: readonly JsonObject[]): void {
+    for (const hint of readHints(hints)) this.#hint(hint, objects[0], hint.path);
+  }
+
+  /** The same for a fetch of entities; see {@link reportEntities}. Told of the first object that has the entity. */
+  hintEntities(hints: unknown, objects: readonly JsonObject[], indices: readonly number[]): void {
+    for (const hint of readHints(hints)) {
+      const [entities, index, ...below] = hint.path;
+      if (entities === '_entities') this.#hint(hint, objects[indices.indexOf(Number(index))], below);
+    }
+  }
+
+  #hint({ message, suggestions }: Hint, object: JsonObject | undefined, path: Path): void {
+    const at = object && this.#pathsOf(object)[0];
+    if (at === undefined) return;
+    const client = this.#run.clientPaths.of([...at, ...renamedPath(path, this.#fetch.shape)], this.#run.data);
+    if (client !== undefined) this.#run.hints.add({ path: client, message, suggestions });
   }
 
   /** Tells what costs the objects all that the fetch was for, at each field: the subgraph spoke of these alone. */

@@ -1,6 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { ClientPaths } from '#gateway/respond/client-paths.ts';
 import type { ClientValues } from '#gateway/respond/client-values.ts';
+import type { ResponseHints } from '#gateway/respond/response-hints.ts';
 import type { ResponseErrors } from '#gateway/respond/response-errors.ts';
 import type { ShownTypes } from '#gateway/respond/shape-plan.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
@@ -27,6 +28,8 @@ export interface PlanRun {
   /** Whether several places of the data may lead to one object. */
   meeting: boolean;
   readonly errors: ResponseErrors;
+  /** What is told beside the answer. */
+  readonly hints: ResponseHints;
   /** What objects lack because fetches failed. */
   readonly losses: Losses;
   /** What the caller may see; undefined for everything. */

@@ -172,6 +172,7 @@ export function takeRootResult(
   result: ExecutionResult,
 ): void {
   const { data } = result;
+  if (result.extensions?.hints !== undefined) new ErrorReporter(fetch, run).hintRoot(result.extensions.hints, objects);
   if (isObject(data)) for (const object of objects) mergeInto(object, data, fetch.shape, run.types);
   if (objects.length > 1) run.meeting = true;
   if (result.errors === undefined || result.errors.length === 0) {
@@ -198,6 +199,8 @@ async function fetchEntities(
     new ErrorReporter(fetch, run).reportFailure(failure, objects);
     return;
   }
+  if (result.extensions?.hints !== undefined)
+    new ErrorReporter(fetch, run).hintEntities(result.extensions.hints, objects, indices);
   const entities: unknown = result.data?._entities;
   if (Array.isArray(entities) && entities.length === values.length) {
     for (let place = 0; place < objects.length; place++) {

@@ -22,6 +22,8 @@ export interface Neighborhood {
    * True where the row cap hid steps from a node that this walk came through: neighbours may be missing or too deep.
    */
   readonly truncated: boolean;
+  /** Whether nothing else can be reached, at whatever depth; false where that was not looked for, or is not known. */
+  readonly complete: boolean;
 }
 
 interface Walk {
@@ -29,6 +31,7 @@ interface Walk {
   readonly seen: Set<string>;
   frontier: string[];
   truncated: boolean;
+  complete: boolean;
   done: boolean;
 }
 
@@ -36,6 +39,7 @@ interface Walk {
  * Walks breadth first from many sources at once.
  * @param depth how many levels to go
  * @param enough whether a source needs no deeper levels, given its neighbours so far (all of whole levels, in order)
+ * @param looksFurther whether to read one level more, only to know whether the neighbourhoods are complete
  * @returns the neighbourhood of each source
  */
 export async function neighborhoods(
@@ -43,16 +47,32 @@ export async function neighborhoods(
   sources: readonly string[],
   depth: number,
   enough: (neighbors: readonly Neighbor[]) => boolean = () => false,
+  looksFurther = false,
 ): Promise<Map<string, Neighborhood>> {
   const walks = new Map<string, Walk>();
   for (const source of sources)
-    walks.set(source, { neighbors: [], seen: new Set([source]), frontier: [source], truncated: false, done: false });
+    walks.set(source, {
+      neighbors: [],
+      seen: new Set([source]),
+      frontier: [source],
+      truncated: false,
+      complete: false,
+      done: false,
+    });
   const adjacency = new Adjacency(expand);
 
-  for (let level = 1; level <= depth; level++) {
+  for (let level = 1; level <= depth + (looksFurther ? 1 : 0); level++) {
     const running = [...walks.values()].filter((walk) => !walk.done && walk.frontier.length > 0);
     if (running.length === 0) break;
     await adjacency.load(running.flatMap((walk) => walk.frontier));
+    if (level > depth) {
+      for (const walk of running) {
+        const isEnd = (node: string): boolean =>
+          !adjacency.isCut(node) && adjacency.stepsFrom(node).every(({ other }) => walk.seen.has(other));
+        walk.complete = !walk.truncated && walk.frontier.every(isEnd);
+      }
+      break;
+    }
     for (const walk of running) {
       const found: Neighbor[] = [];
       for (const node of walk.frontier) {
@@ -66,10 +86,13 @@ export async function neighborhoods(
       found.sort((a, b) => compareCodePoints(a.name, b.name) || compareCodePoints(a.id, b.id));
       walk.neighbors.push(...found);
       walk.frontier = found.map(({ id }) => id);
+      walk.complete = walk.frontier.length === 0 && !walk.truncated;
       walk.done = enough(walk.neighbors);
     }
   }
-  return new Map([...walks].map(([source, { neighbors, truncated }]) => [source, { neighbors, truncated }]));
+  return new Map(
+    [...walks].map(([source, { neighbors, truncated, complete }]) => [source, { neighbors, truncated, complete }]),
+  );
 }
 
 export interface Path {

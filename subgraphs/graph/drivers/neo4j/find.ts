@@ -53,17 +53,27 @@ export function countStatement(filter: EntityFilter): Statement {
   return { cypher: `${ordered('>=')} AND (${condition}) RETURN count(e) AS count`, parameters };
 }
 
+/** The statement of `matching`. */
+export function matchingStatement(filter: EntityFilter, ids: readonly string[]): Statement {
+  const parameters: Record<string, unknown> = { ids };
+  const condition = filterCypher(filter, parameters);
+  return {
+    cypher: `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids AND (${condition}) RETURN e.id AS id`,
+    parameters,
+  };
+}
+
 /**
  * A text that sorts by code point wherever it is compared: the bytes of the name's UTF-8, one character each. An ASCII
  * name is its own.
  */
 export const nameOrder = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
-/** The properties that filters name, none of which is ever without a value. */
-const PROPERTY: Readonly<Record<string, string>> = { id: 'e.id', name: 'e.name', kind: 'e.kind' };
-
-/** The condition that `filter` puts on the node `e`; adds its values to `parameters`. */
-function filterCypher(filter: EntityFilter, parameters: Record<string, unknown>): string {
+/**
+ * The condition that `filter` puts on the node `variable`, none of whose properties is ever without a value; adds its
+ * values to `parameters`.
+ */
+export function filterCypher(filter: EntityFilter, parameters: Record<string, unknown>, variable = 'e'): string {
   const add = (value: unknown): string => {
     const name = `p${Object.keys(parameters).length}`;
     parameters[name] = value;
@@ -76,11 +86,11 @@ function filterCypher(filter: EntityFilter, parameters: Record<string, unknown>)
     }
     if (condition.kind === 'not') return `NOT (${visit(condition.of)})`;
     if (condition.kind === 'json') throw new Error('Entities have no filters on JSON.');
-    const property = PROPERTY[condition.column]!;
+    const property = `${variable}.${condition.column}`;
     // Names are found by what they sort by, which is indexed and stands for exactly one well-formed name.
     const indexed =
       condition.column === 'name'
-        ? { name: 'e.nameOrder', of: nameOrder }
+        ? { name: `${variable}.nameOrder`, of: nameOrder }
         : { name: property, of: (value: string) => value };
     switch (condition.kind) {
       case 'null':

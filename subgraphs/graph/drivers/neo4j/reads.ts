@@ -6,6 +6,7 @@ import { RELATION_TYPE } from '../../driver.ts';
 import type {
   Direction,
   Entity,
+  Facet,
   GraphReads,
   Properties,
   Relation,
@@ -15,7 +16,7 @@ import type {
 } from '../../driver.ts';
 import { contentsOf, groupedBy, reading } from '../grouping.ts';
 import type { Query } from './query.ts';
-import { countStatement, ENTITY, findStatement, nameOrder } from './find.ts';
+import { countStatement, ENTITY, filterCypher, findStatement, matchingStatement, nameOrder } from './find.ts';
 
 /** An entity as statements return it: properties as the JSON text that is stored. */
 type EntityRow = Omit<Entity, 'properties'> & { properties: string };
@@ -41,6 +42,16 @@ export function neo4jReads(
   const rowsOf = <Row>(context: RequestContext, cypher: string, parameters: Record<string, unknown>): Promise<Row[]> =>
     read(context, (query) => query<Row>(cypher, parameters));
 
+  const facets: GraphReads['facets'] = (context, what, limit) =>
+    rowsOf<Facet>(
+      context,
+      what === 'kinds'
+        ? 'MATCH (e:TributaryEntity {tenantId: $tenantId}) RETURN e.kind AS name, count(e) AS count ORDER BY count DESC, name LIMIT $limit'
+        : `MATCH (:TributaryEntity {tenantId: $tenantId})-[r]->(:TributaryEntity {tenantId: $tenantId}) WHERE r.tenantId = $tenantId
+           RETURN type(r) AS name, count(r) AS count ORDER BY count DESC, name LIMIT $limit`,
+      { limit: neo4j.int(limit) },
+    );
+
   return {
     async entitiesByIds(context, ids) {
       if (ids.length === 0) return new Map();
@@ -62,7 +73,44 @@ export function neo4jReads(
       return (await rowsOf<{ count: number }>(context, cypher, parameters))[0]?.count ?? 0;
     },
 
-    async relationsOf(context, entities, selection, { limit, after, backward = false }) {
+    async matching(context, entities, filter) {
+      if (entities.length === 0) return new Set();
+      const { cypher, parameters } = matchingStatement(filter, entities);
+      return new Set((await rowsOf<{ id: string }>(context, cypher, parameters)).map(({ id }) => id));
+    },
+
+    names: async (context, what, limit) => (await facets(context, what, limit)).map(({ name }) => name),
+
+    facets,
+
+    async countRelationsOf(context, entities, selection, where) {
+      if (entities.length === 0 || selection.types?.length === 0) return new Map();
+      const parameters: Record<string, unknown> = { entities };
+      const condition = where == null ? 'true' : filterCypher(where, parameters, 'm');
+      const side = (direction: 'OUT' | 'IN'): string =>
+        `WITH n MATCH ${pattern(direction, selection)}
+         WHERE r.tenantId = $tenantId ${direction === 'IN' && selection.direction === 'BOTH' ? 'AND m <> n' : ''} AND (${condition})
+         RETURN count(r) AS found`;
+      const rows = await rowsOf<{ source: string; count: number }>(
+        context,
+        `UNWIND $entities AS source
+         MATCH (n:TributaryEntity {tenantId: $tenantId, id: source})
+         CALL { ${sides(selection.direction, side)} }
+         RETURN source, sum(found) AS count`,
+        parameters,
+      );
+      return new Map(rows.filter(({ count }) => count > 0).map(({ source, count }) => [source, count]));
+    },
+
+    async relationsOf(context, entities, selection, { limit, after, backward = false }, where) {
+      const parameters: Record<string, unknown> = {
+        entities,
+        limit: neo4j.int(limit),
+        type: after?.[0],
+        name: after && nameOrder(after[1]),
+        id: after?.[2],
+      };
+      const condition = where == null ? '' : `AND (${filterCypher(where, parameters, 'm')})`;
       if (entities.length === 0 || selection.types?.length === 0) return new Map();
       const { past, way, isPast } = reading(backward);
       const side = (direction: 'OUT' | 'IN'): string => {
@@ -72,7 +120,7 @@ export function neo4jReads(
           ? `AND (type(r) ${past} $type OR (type(r) = $type AND (m.nameOrder ${past} $name OR (m.nameOrder = $name AND m.id ${comparison} $id))))`
           : '';
         return `WITH n MATCH ${pattern(direction, selection)}
-          WHERE r.tenantId = $tenantId ${direction === 'IN' && selection.direction === 'BOTH' ? 'AND m <> n' : ''} ${behind}
+          WHERE r.tenantId = $tenantId ${direction === 'IN' && selection.direction === 'BOTH' ? 'AND m <> n' : ''} ${behind} ${condition}
           RETURN r, m, '${direction}' AS direction ORDER BY type(r) ${way}, m.nameOrder ${way}, m.id ${way} LIMIT $limit`;
       };
       const rows = await rowsOf<EntityRow & { source: string; direction: 'OUT' | 'IN'; relation: RelationRow }>(
@@ -87,7 +135,7 @@ export function neo4jReads(
          RETURN source, direction, ${ENTITY('m')},
            {id: r.id, type: type(r), from: startNode(r).id, to: endNode(r).id, properties: r.properties} AS relation
          ORDER BY source, type(r) ${way}, m.nameOrder ${way}, id ${way}, direction ${way}`,
-        { entities, limit: neo4j.int(limit), type: after?.[0], name: after && nameOrder(after[1]), id: after?.[2] },
+        parameters,
       );
       return groupedBy(
         rows,

@@ -7,6 +7,8 @@ import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type {
   Direction,
   Entity,
+  EntityFilter,
+  Facet,
   GraphDriver,
   GraphReads,
   Relation,
@@ -73,7 +75,60 @@ function reads(postgres: Postgres): GraphReads {
       return rows[0]?.count ?? 0;
     },
 
-    async relationsOf(context, entities, selection, { limit, after, backward = false }) {
+    async matching(context, entities, filter) {
+      if (entities.length === 0) return new Set();
+      const p = new Parameters();
+      const rows = await read<{ id: string }>(
+        context,
+        `SELECT e.id FROM graph.entities e WHERE e.id = ANY(${p.add(entities)}::text[]) AND (${filterSql(filter, p)})`,
+        p.values,
+      );
+      return new Set(rows.map(({ id }) => id));
+    },
+
+    async names(context, what, limit) {
+      const { table, column } = NAMED[what];
+      // Each name is one step down the index, however many things have it.
+      const rows = await read<{ name: string }>(
+        context,
+        `WITH RECURSIVE found AS (
+           SELECT min(${column}) AS name, 1 AS place FROM graph.${table}
+           UNION ALL
+           SELECT (SELECT min(t.${column}) FROM graph.${table} t WHERE t.${column} > found.name), place + 1
+           FROM found WHERE found.name IS NOT NULL AND place < $1
+         ) SELECT name FROM found WHERE name IS NOT NULL`,
+        [limit],
+      );
+      return rows.map(({ name }) => name);
+    },
+
+    async facets(context, what, limit) {
+      const { table, column } = NAMED[what];
+      return await read<Facet>(
+        context,
+        `SELECT ${column} AS name, count(*)::int AS count FROM graph.${table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $1`,
+        [limit],
+      );
+    },
+
+    async countRelationsOf(context, entities, selection, where) {
+      if (entities.length === 0) return new Map();
+      const p = new Parameters();
+      const sources = p.add(entities);
+      const side = (direction: 'OUT' | 'IN'): string => {
+        const [own, other] = direction === 'OUT' ? ['from', 'to'] : ['to', 'from'];
+        return `SELECT r.${own}_id AS source FROM graph.relations r ${joined(other, where, p)}
+          WHERE r.${own}_id = ANY(${sources}::text[])${typeCondition(selection, p)}${direction === 'IN' && selection.direction === 'BOTH' ? ' AND r.from_id <> r.to_id' : ''}`;
+      };
+      const rows = await read<{ source: string; count: number }>(
+        context,
+        `SELECT source, count(*)::int AS count FROM (${sides(selection.direction, side)}) u GROUP BY source`,
+        p.values,
+      );
+      return new Map(rows.map(({ source, count }) => [source, count]));
+    },
+
+    async relationsOf(context, entities, selection, { limit, after, backward = false }, where) {
       if (entities.length === 0) return new Map();
       const { past, way, isPast } = reading(backward);
       const p = new Parameters();
@@ -86,7 +141,7 @@ function reads(postgres: Postgres): GraphReads {
         // Within one (type, name, id), IN comes before OUT.
         const comparison = after && isPast(direction, after[3]) ? `${past}=` : past;
         return `(SELECT r.id, r.type, r.from_id, r.to_id, r.properties, r.${other}_name AS other_name, r.${other}_id AS other_id, '${direction}' AS direction
-          FROM graph.relations r
+          FROM graph.relations r ${joined(other, where, p)}
           WHERE r.${own}_id = s.source${typeCondition(selection, p)}${direction === 'IN' && selection.direction === 'BOTH' ? ' AND r.from_id <> r.to_id' : ''}
             ${key ? `AND (r.type, r.${other}_name, r.${other}_id) ${comparison} (${key.join(', ')})` : ''}
           ORDER BY r.type ${way}, r.${other}_name ${way}, r.${other}_id ${way} LIMIT ${most})`;
@@ -277,6 +332,16 @@ const toRelation = (row: RelationRow): Relation => ({
   to: row.to_id,
   properties: row.properties,
 });
+
+/** Where names of each sort are. */
+const NAMED = {
+  kinds: { table: 'entities', column: 'kind' },
+  types: { table: 'relations', column: 'type' },
+} as const;
+
+/** Joins the entity at the other end of a relation `r`, where it must match something. */
+const joined = (other: string | undefined, where: EntityFilter | null | undefined, parameters: Parameters): string =>
+  where == null ? '' : `JOIN graph.entities e ON e.id = r.${other}_id AND (${filterSql(where, parameters)})`;
 
 const sides = (direction: Direction, side: (direction: 'OUT' | 'IN') => string): string =>
   direction === 'BOTH' ? `${side('OUT')} UNION ALL ${side('IN')}` : side(direction);
