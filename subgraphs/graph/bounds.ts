@@ -24,7 +24,11 @@ export const GRAPH = bounds('subgraphs/graph', 'limits', {
   kindCharacters: { what: 'The longest kind of an entity.', unit: 'characters', default: 100 },
   idCharacters: { what: 'The longest id that is looked up.', unit: 'characters', default: 100 },
   listed: { what: 'The most items of `in`, `types` and `kinds`.', unit: 'items', default: 500 },
-  facets: { what: 'The most kinds, and the most relation types, of `facets`; the commonest are told.', unit: 'names', default: 500 },
+  facets: {
+    what: 'The most kinds, and the most relation types, of `facets`; the commonest are told.',
+    unit: 'names',
+    default: 500,
+  },
   knownNames: {
     what: 'The most kinds and relation types, of all tenants, of which a process remembers that there are such, so that it need not look whether they are misspelt.',
     unit: 'names',
@@ -39,6 +43,11 @@ export const GRAPH = bounds('subgraphs/graph', 'limits', {
     what: 'How many entities `deepNeighbors` has found when it goes no deeper, for each entity it is asked of.',
     unit: 'entities',
     default: 20_000,
+  },
+  likeNames: {
+    what: 'The most entities that are looked at for a name like one that nothing has.',
+    unit: 'entities',
+    default: 200,
   },
   namesakes: {
     what: 'The most entities of one name, of different kinds, that are told where a name is not enough.',

@@ -6,10 +6,13 @@ import type DataLoader from 'dataloader';
 import { perRequest } from '#subgraphs/shared/context.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { GRAPH } from './bounds.ts';
 import { compareCodePoints } from './traversal/code-points.ts';
 import type {
   Entity,
+  EntityFilter,
   GraphDriver,
+  NameKind,
   Relation,
   RelationKey,
   RelationOfEntity,
@@ -23,6 +26,17 @@ import type { Neighbor } from './traversal/traversal.ts';
 export interface NeighborsArguments
   extends RelationSelection, Slice<readonly [depth: number, name: string, id: string]> {
   readonly depth: number;
+  /** Which of those within reach are neighbours; null for all. Others are walked through all the same. */
+  readonly where: EntityFilter | null;
+  /** Whether to walk to the end, whatever the page needs, and to see whether that is the end of all. */
+  readonly whole: boolean;
+  /** Goes no deeper once it has found so many. @default any number */
+  readonly most?: number | undefined;
+}
+
+/** Which relations of an entity. */
+export interface RelationsArguments extends RelationSelection {
+  readonly where: EntityFilter | null;
 }
 
 /**
@@ -31,6 +45,10 @@ export interface NeighborsArguments
 export interface NeighborSlice {
   readonly neighbors: (Neighbor & { entity: Entity })[];
   readonly truncated: boolean;
+  /** Whether nothing else can be reached; false unless the walk was to see. */
+  readonly complete: boolean;
+  /** How many there are; of a whole walk. */
+  readonly total: number;
 }
 
 /** What reads are made with. */
@@ -45,7 +63,12 @@ export interface GraphReads {
 export interface GraphLoaders {
   readonly entity: DataLoader<string, Entity | null>;
   readonly relation: DataLoader<string, Relation | null>;
-  relations(options: RelationSelection & Slice<RelationKey>): DataLoader<string, RelationOfEntity[]>;
+  /** Entities by name, whatever their kinds. */
+  readonly named: DataLoader<string, Entity[]>;
+  /** Kinds, and relation types, that there are. */
+  readonly names: DataLoader<NameKind, string[]>;
+  relations(options: RelationsArguments & Slice<RelationKey>): DataLoader<string, RelationOfEntity[]>;
+  relationCount(options: RelationsArguments): DataLoader<string, number>;
   neighbors(options: NeighborsArguments): DataLoader<string, NeighborSlice>;
   documentEntities(
     options: { kinds: readonly string[] | null } & Slice<readonly [number, string]>,
@@ -67,6 +90,17 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
       const found = await driver.relationsByIds(context, ids);
       return ids.map((id) => found.get(id) ?? null);
     });
+    const named = requestLoader<string, Entity[]>(context, async (names) => {
+      const found = await driver.findEntities(
+        context,
+        { name: { in: [...names] } },
+        { limit: names.length * (GRAPH.namesakes + 1), after: null },
+      );
+      return names.map((name) => found.filter((one) => one.name === name));
+    });
+    const names = requestLoader<NameKind, string[]>(context, (kinds) =>
+      Promise.all(kinds.map((what) => driver.names(context, what, GRAPH.facets))),
+    );
     const byArguments = new Map<string, DataLoader<string, unknown>>();
     const loaderFor = <Options, Value>(
       field: string,
@@ -89,12 +123,18 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
     return {
       entity,
       relation,
+      named,
+      names,
       relations: (options) =>
-        loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options), []),
+        loaderFor('relations', options, (ids) => driver.relationsOf(context, ids, options, options, options.where), []),
+      relationCount: (options) =>
+        loaderFor('relationCount', options, (ids) => driver.countRelationsOf(context, ids, options, options.where), 0),
       neighbors: (options) =>
         loaderFor('neighbors', options, (ids) => neighborSlices(deps, context, entity, ids, options), {
           neighbors: [],
           truncated: false,
+          complete: false,
+          total: 0,
         }),
       documentEntities: (options) =>
         loaderFor(
@@ -108,6 +148,8 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
       clear() {
         entity.clearAll();
         relation.clearAll();
+        named.clearAll();
+        names.clearAll();
         byArguments.clear();
       },
     };
@@ -118,7 +160,7 @@ async function neighborSlices(
   context: RequestContext,
   entity: DataLoader<string, Entity | null>,
   sources: readonly string[],
-  { depth, limit, after, backward = false, ...selection }: NeighborsArguments,
+  { depth, limit, after, backward = false, where, whole, most = Infinity, ...selection }: NeighborsArguments,
 ): Promise<Map<string, NeighborSlice>> {
   const slice = (neighbors: readonly Neighbor[]): Neighbor[] => {
     if (backward) {
@@ -139,15 +181,26 @@ async function neighborSlices(
       driver.expandFrontier(context, nodes, { direction: selection.direction, types: selection.types }, levelRelations),
     sources,
     depth,
-    enough,
+    // What of a level matches is known only at the end.
+    (neighbors) => neighbors.length >= most || (!whole && where === null && enough(neighbors)),
+    whole,
   );
+  if (where !== null) {
+    const reached = new Set([...walked.values()].flatMap(({ neighbors }) => neighbors.map(({ id }) => id)));
+    const found = await driver.matching(context, [...reached], where);
+    for (const [source, walk] of walked)
+      walked.set(source, { ...walk, neighbors: walk.neighbors.filter(({ id }) => found.has(id)) });
+  }
   const slices = new Map(
-    [...walked].map(([source, { neighbors, truncated }]) => [source, { neighbors: slice(neighbors), truncated }]),
+    [...walked].map(([source, { neighbors, truncated, complete }]) => [
+      source,
+      { neighbors: slice(neighbors), truncated, complete, total: neighbors.length },
+    ]),
   );
   const ids = [...new Set([...slices.values()].flatMap(({ neighbors }) => neighbors.map(({ id }) => id)))];
   const entities = new Map((await entity.loadMany(ids)).map((found, index) => [ids[index], orThrow(found)]));
   return new Map(
-    [...slices].map(([source, { neighbors, truncated }]) => [
+    [...slices].map(([source, { neighbors, ...said }]) => [
       source,
       {
         // One that was deleted since the walk is left out.
@@ -155,7 +208,7 @@ async function neighborSlices(
           const found = entities.get(neighbor.id);
           return found ? [{ ...neighbor, entity: found }] : [];
         }),
-        truncated,
+        ...said,
       },
     ]),
   );

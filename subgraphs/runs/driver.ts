@@ -3,7 +3,12 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
-import type { DateTimeFilterShape, EnumFilterShape, IdFilterShape } from '#subgraphs/shared/shared-types.ts';
+import type {
+  DateTimeFilterShape,
+  EnumFilterShape,
+  IdFilterShape,
+  StringFilterShape,
+} from '#subgraphs/shared/shared-types.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { RUNS } from './bounds.ts';
 import type { RunEventType } from './events/event-types.ts';
@@ -132,16 +137,28 @@ export interface AppendEvents {
 }
 
 export interface RunFilter {
+  id?: IdFilterShape | null;
   status?: EnumFilterShape<RunStatus> | null;
   agentId?: IdFilterShape | null;
+  threadId?: IdFilterShape | null;
+  startedBy?: StringFilterShape | null;
   createdAt?: DateTimeFilterShape | null;
+  finishedAt?: DateTimeFilterShape | null;
   and?: RunFilter[] | null;
   or?: RunFilter[] | null;
   not?: RunFilter | null;
 }
 /** What a filter of runs may be about. */
 export type RunField = Exclude<keyof RunFilter, 'and' | 'or' | 'not'>;
-const RUN_FIELDS: Readonly<Record<RunField, 'scalar'>> = { status: 'scalar', agentId: 'scalar', createdAt: 'scalar' };
+const RUN_FIELDS: Readonly<Record<RunField, 'scalar'>> = {
+  id: 'scalar',
+  status: 'scalar',
+  agentId: 'scalar',
+  threadId: 'scalar',
+  startedBy: 'scalar',
+  createdAt: 'scalar',
+  finishedAt: 'scalar',
+};
 
 /**
  * What a filter asks for; undefined where that is nothing.

@@ -88,7 +88,7 @@ export function unknownName(what: string, name: string, known: readonly string[]
   if (suggestions.length > 0)
     return { message: `There is no ${what} ${said}. Did you mean ${listed(suggestions)}?`, suggestions };
   const some = known.slice(0, SHARED.suggestions);
-  if (some.length === 0) return { message: `There is no ${what} ${said}: there is none at all yet.`, suggestions };
+  if (some.length === 0) return { message: `There is no ${what} ${said}.`, suggestions };
   return { message: `There is no ${what} ${said}. There are, among others, ${listed(some, 'and')}.`, suggestions };
 }
 

@@ -1,6 +1,10 @@
 /** The graph subgraph through its schema, on PostgreSQL. */
 import { numberOf, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { inProcessClient } from '#gateway/execute/clients/in-process-client.ts';
+import { createEngine } from '#gateway/execute/engine.ts';
+import { compose } from '#gateway/supergraph/compose.ts';
 import type { DocumentNode } from 'graphql';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
@@ -184,7 +188,7 @@ describe('reading', () => {
     expect(await path(a, a)).toEqual({ length: 0 });
     expect(await path(pkgId('missing'), pkgId('missing'))).toBeNull();
     expect(await path(a, pkgId('missing'))).toBeNull();
-    expect(await path(a, 'doc_not_an_entity')).toBeNull();
+    expect(await refused(`{ shortestPath(from: "${a}", to: "doc_not_an_entity") { length } }`)).toContain('`to`');
   });
 
   test('pages of neighbours and relations continue without gap or repetition', async () => {
@@ -598,9 +602,8 @@ describe('bad input', () => {
       'relation type',
     );
     expect(
-      (await must('query ($id: ID!) { entity(id: $id) { id } }', { id: "ent_'; DROP TABLE graph.entities; --\0" })).data
-        .entity,
-    ).toBeNull();
+      await refused('query ($id: ID!) { entity(id: $id) { id } }', { id: "ent_'; DROP TABLE graph.entities; --\0" }),
+    ).toContain('not an id');
   });
 
   test('to mutations writes nothing', async () => {
@@ -688,5 +691,101 @@ describe('without a store', () => {
       errors?.map(({ extensions }) => [extensions['code'], String(extensions['hint']).includes('DATABASE_URL')]),
     ).toEqual(Array(3).fill(['STORE_DISABLED', true]));
     await off.close();
+  });
+});
+
+describe('names', () => {
+  const seed = async (): Promise<void> => {
+    const of = (name: string, kind = 'package') => ({ name, kind });
+    const links = Array.from({ length: 8 }, (_, at) => ({
+      from: of(`p${at}`),
+      to: of(`p${at + 1}`),
+      type: 'DEPENDS_ON',
+    }));
+    await must(UPSERT_RELATIONS, {
+      relations: [
+        ...links,
+        { from: of('p0'), to: of('MIT', 'licence'), type: 'LICENSED_UNDER' },
+        { from: of('p0'), to: of('MIT', 'university'), type: 'MADE_AT' },
+      ],
+    });
+  };
+  const hintsOf = async (query: string): Promise<unknown> => {
+    const sdl = readFileSync(new URL('../../subgraphs/graph/schema.graphql', import.meta.url), 'utf8');
+    const { supergraphSdl } = compose([{ name: 'graph', url: 'http://graph.invalid', sdl, origin: 'graph' }]);
+    const clients = new Map([['graph', inProcessClient('graph', graph.schema)]]);
+    const engine = await createEngine({ supergraphSdl: supergraphSdl!, clients });
+    try {
+      const result = await engine.execute({ document: parse(query), context: as(tenant) });
+      expect(result.errors).toBeUndefined();
+      return result.extensions?.['hints'];
+    } finally {
+      await engine.close();
+    }
+  };
+
+  test('are told where nothing bears them, at the client’s paths, with those of the tenant alone', async () => {
+    await seed();
+    const asked = `{ mine: entities(where: { kind: { eq: "Package" } }) { nodes { id } }
+      p: entity(name: "p0", kind: "package") { far: neighbors(types: ["DEPENDS"]) { nodes { id } } relations(types: ["MADE_IN"]) { nodes { id } } } }`;
+    const hints = (await hintsOf(asked)) as unknown[];
+    expect(hints).toHaveLength(3);
+    for (const hint of [
+      expect.objectContaining({ path: ['mine'], suggestions: ['package'] }),
+      expect.objectContaining({ path: ['p', 'far'], suggestions: ['DEPENDS_ON'] }),
+      expect.objectContaining({ path: ['p', 'relations'], suggestions: ['MADE_AT'] }),
+    ])
+      expect(hints).toContainEqual(hint);
+    expect(await hintsOf('{ entities(where: { kind: { eq: "package" } }) { nodes { id } } }')).toBeUndefined();
+    tenant = `${tenant}-other`;
+    const [{ suggestions }] = (await hintsOf('{ entities(where: { kind: { eq: "Package" } }) { nodes { id } } }')) as [
+      { suggestions: string[] },
+    ];
+    expect(suggestions).toEqual([]);
+  });
+
+  test('find an entity, or say why not', async () => {
+    await seed();
+    expect((await must('{ entity(name: "p0") { kind } }')).data.entity).toEqual({ kind: 'package' });
+    expect((await must('{ entity(name: "MIT", kind: "licence") { kind } }')).data.entity).toEqual({ kind: 'licence' });
+    expect((await must('{ entity(name: "P0") { kind } }')).data.entity).toBeNull();
+    expect(await refused('{ entity(name: "MIT") { kind } }')).toContain('Several');
+    expect(await refused('{ entity(id: "express") { kind } }')).toContain('not an id');
+    expect(await refused('{ entity { kind } }')).toContain('either');
+  });
+
+  test('are ends of paths', async () => {
+    await seed();
+    expect((await must('{ shortestPath(from: "p0", to: "p3") { length } }')).data.shortestPath).toEqual({ length: 3 });
+    expect(
+      (await must('{ shortestPath(from: "p2", to: "MIT", toKind: "university") { length } }')).data.shortestPath,
+    ).toEqual({ length: 3 });
+    expect(await refused('{ shortestPath(from: "nothing", to: "p3") { length } }')).toContain('`from`');
+    expect(await refused('{ shortestPath(from: "p0", to: "MIT") { length } }')).toContain('Several');
+  });
+
+  test('a walk says whether it is complete, and is filtered and counted', async () => {
+    await seed();
+    const { data } = await must(`{ entity(name: "p0") {
+      near: neighbors(types: ["DEPENDS_ON"], depth: 6) { totalCount complete truncated }
+      end: neighbors(types: ["DEPENDS_ON"], depth: 6, first: 1) { complete nodes { name } }
+      all: deepNeighbors(types: ["DEPENDS_ON"]) { totalCount complete }
+      some: deepNeighbors(where: { kind: { eq: "licence" } }) { totalCount nodes { name } }
+      relations(where: { kind: { in: ["licence", "university"] } }, first: 1) { totalCount nodes { kind } }
+    } }`);
+    expect(data.entity).toEqual({
+      near: { totalCount: 6, complete: false, truncated: false },
+      end: { complete: false, nodes: [{ name: 'p1' }] },
+      all: { totalCount: 8, complete: true },
+      some: { totalCount: 1, nodes: [{ name: 'MIT' }] },
+      relations: { totalCount: 2, nodes: [{ kind: 'licence' }] },
+    });
+    const { facets } = (await must('{ facets { kinds { name count } relationTypes { name count } } }')).data;
+    expect(facets.kinds).toEqual([
+      { name: 'package', count: 9 },
+      { name: 'licence', count: 1 },
+      { name: 'university', count: 1 },
+    ]);
+    expect(facets.relationTypes[0]).toEqual({ name: 'DEPENDS_ON', count: 8 });
   });
 });

@@ -8,6 +8,7 @@ import type { DocumentEntities } from '../sharing/shared-documents.ts';
 import { addMutations } from './mutations.ts';
 import { addQueries } from './queries.ts';
 import { addEntityTypes } from './types.ts';
+import { unknownNames } from './unknown-names.ts';
 
 export interface GraphSchemaDeps {
   readonly driver: GraphDriver;
@@ -24,8 +25,9 @@ export function buildSchema(deps: GraphSchemaDeps): GraphQLSchema {
   const documentEntities: DocumentEntities = (...given) => deps.documentEntities(...given);
   const reads = { driver: deps.driver, documentEntities, levelRelations };
   const loaders = createLoaders(reads);
-  const types = addEntityTypes(schema, loaders);
-  addQueries(schema, types, reads, loaders);
+  const tell = unknownNames(loaders);
+  const types = addEntityTypes(schema, loaders, tell);
+  addQueries(schema, types, reads, loaders, tell);
   addMutations(schema, types, deps, loaders);
   return schema.build();
 }

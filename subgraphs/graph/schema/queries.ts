@@ -4,13 +4,17 @@ import { connectionType, pageArguments, pageOf, pageRequest } from '#subgraphs/s
 import type { PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
-import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { likeliest, noteHint, unknownName } from '#subgraphs/shared/hints.ts';
+import { checkId, entityId, isIdOf } from '#subgraphs/shared/ids.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { entityCursor } from './cursors.ts';
 import { GRAPH } from '../bounds.ts';
-import type { Direction, Entity, EntityFilter, Relation } from '../driver.ts';
+import type { Direction, Entity, Facet, Relation } from '../driver.ts';
 import { checkFilter, checkRange, checkRelationTypes, checkText } from '../input.ts';
+import type { ReferenceInput } from '../input.ts';
 import type { GraphLoaders, GraphReads } from '../loaders.ts';
+import { kindsNamed, type TellUnknown } from './unknown-names.ts';
 import { TYPES_ARGUMENT } from './types.ts';
 import type { GraphTypes } from './types.ts';
 import { shortestPath } from '../traversal/traversal.ts';
@@ -27,20 +31,10 @@ export function addQueries(
   types: GraphTypes,
   deps: GraphReads,
   loaders: (context: RequestContext) => GraphLoaders,
+  tell: TellUnknown,
 ): void {
-  const { builder, shared } = schema;
-  const filter = builder.inputRef<EntityFilter>('EntityFilter');
-  filter.implement({
-    description: 'Conditions on entities. All that are given must hold.',
-    fields: (t) => ({
-      id: t.field({ type: shared.IdFilter, description: 'Its id.' }),
-      name: t.field({ type: shared.StringFilter, description: 'Its name.' }),
-      kind: t.field({ type: shared.StringFilter, description: 'Its kind.' }),
-      and: t.field({ type: [filter], description: 'All of these must hold.' }),
-      or: t.field({ type: [filter], description: 'At least one of these must hold; an empty list matches nothing.' }),
-      not: t.field({ type: filter, description: 'This must not hold.' }),
-    }),
-  });
+  const { builder } = schema;
+  const filter = types.Filter;
   const entities = connectionType<Entity>(schema, 'Entity', {
     node: types.Entity,
     items: 'entities',
@@ -72,12 +66,95 @@ export function addQueries(
     }),
   });
 
+  const facet = builder.objectRef<Facet>('Facet').implement({
+    description: 'A name, and how many things have it.',
+    fields: (t) => ({
+      name: t.exposeString('name', { nullable: false, description: 'The name, as filters take it.' }),
+      count: t.exposeInt('count', { nullable: false, description: 'How many have it.' }),
+    }),
+  });
+  const facets = builder.objectRef<object>('GraphFacets').implement({
+    description: `What there is to filter the graph by; of each at most ${GRAPH.facets}, the commonest first.`,
+    fields: (t) => ({
+      kinds: t.field({
+        directives: { listSize: { assumedSize: 50 } },
+        type: [facet],
+        nullable: { list: true, items: false },
+        description: 'The kinds of entities.',
+        resolve: (_, _args, context) => deps.driver.facets(context, 'kinds', GRAPH.facets),
+      }),
+      relationTypes: t.field({
+        directives: { listSize: { assumedSize: 50 } },
+        type: [facet],
+        nullable: { list: true, items: false },
+        description: 'The types of relations.',
+        resolve: (_, _args, context) => deps.driver.facets(context, 'types', GRAPH.facets),
+      }),
+    }),
+  });
+  /** @throws CodedError `BAD_USER_INPUT` where several have the name */
+  const lookUp = async ({ name, kind }: ReferenceInput, context: RequestContext): Promise<Entity | null> => {
+    const checked = checkText('A name', name!, { min: 1, max: GRAPH.nameCharacters });
+    if (kind != null) {
+      const of = checkText('A kind', kind, { min: 1, max: GRAPH.kindCharacters });
+      return await loaders(context).entity.load(entityId(context.principal.tenantId, of, checked));
+    }
+    const found = await loaders(context).named.load(checked);
+    if (found.length < 2) return found[0] ?? null;
+    const kinds = found.slice(0, GRAPH.namesakes).map((one) => one.kind);
+    throw badUserInput(`Several entities are named ${JSON.stringify(checked.slice(0, 80))}.`, {
+      hint: `Say which, by its kind: ${kinds.map((each) => JSON.stringify(each)).join(', ')}.`,
+      extensions: { suggestions: kinds },
+    });
+  };
+  /** Names that are like one that nothing has. */
+  const likeNamed = async (name: string, context: RequestContext): Promise<string[]> => {
+    const like = { or: [{ name: { contains: name } }, { name: { startsWith: [...name].slice(0, 3).join('') } }] };
+    const found = await deps.driver.findEntities(context, like, { limit: GRAPH.likeNames, after: null });
+    return likeliest(name, new Set(found.map((one) => one.name)));
+  };
+  const endOf = async (
+    argument: 'from' | 'to',
+    given: string,
+    kind: string | null | undefined,
+    context: RequestContext,
+  ): Promise<string> => {
+    if (kind == null && isIdOf('Entity', given)) return given;
+    const found = await lookUp({ name: given, kind }, context);
+    if (found !== null) return found.id;
+    const suggestions = await likeNamed(given, context);
+    throw badUserInput(`\`${argument}\`: ${unknownName('entity', given, suggestions).message}`, {
+      hint: 'Give an entity’s id, or its name letter for letter.',
+      extensions: { suggestions },
+    });
+  };
+
   builder.queryFields((t) => ({
     entity: t.field({
       type: types.Entity,
-      description: 'One entity by id; null when there is none.',
-      args: { id: t.arg.id({ required: true, description: 'The entity’s id.' }) },
-      resolve: (_, { id }, context) => (isIdOf('Entity', id) ? loaders(context).entity.load(id) : null),
+      description:
+        'One entity by its id, by its name and kind, or by its name where only one has it; null when there is none.',
+      args: {
+        id: t.arg.id({ description: 'The entity’s id; then neither name nor kind.' }),
+        name: t.arg.string({ description: 'Its name, letter for letter.' }),
+        kind: t.arg.string({ description: 'Its kind, beside the name.' }),
+      },
+      resolve: async (_, { id, name, kind }, context, info) => {
+        if (id != null && name == null && kind == null) return loaders(context).entity.load(checkId('Entity', id));
+        if (id != null || name == null)
+          throw badUserInput('`entity` takes either `id`, or `name` and, where several have that name, `kind`.');
+        const found = await lookUp({ name, kind }, context);
+        if (found !== null) return found;
+        if (kind != null) await tell('kinds', [kind], context, info);
+        noteHint(info, unknownName('entity', name, await likeNamed(name, context)));
+        return null;
+      },
+    }),
+    facets: t.field({
+      directives: { cost: { weight: WEIGHT.walk } },
+      type: facets,
+      description: 'What entities and relations there are, by name, with how many of each.',
+      resolve: () => ({}),
     }),
     entities: t.field({
       type: entities,
@@ -86,7 +163,7 @@ export function addQueries(
         where: t.arg({ type: filter, description: 'Which entities; all when absent.' }),
         ...pageArguments(t.arg as never),
       },
-      resolve: async (_, args, context) => {
+      resolve: async (_, args, context, info) => {
         const request = pageRequest(args as PageArguments);
         const where = checkFilter(args.where);
         const after = request.from === undefined ? null : entityCursor('entities', request.from);
@@ -95,6 +172,11 @@ export function addQueries(
           after,
           backward: request.backward,
         });
+        if (after === null && rows.length <= request.size && request.size > 0) {
+          const seen = new Set(rows.map(({ kind }) => kind));
+          const unseen = kindsNamed(where).filter((kind) => !seen.has(kind));
+          await tell('kinds', unseen, context, info);
+        }
         const page = pageOf(rows, request, (node) => ({
           cursor: () => encodeCursor('entities', [node.name, node.id]),
           node,
@@ -106,10 +188,12 @@ export function addQueries(
       directives: { cost: { weight: WEIGHT.walk } },
       type: path,
       description:
-        'How two entities connect: a path with as few relations as possible. Null when there is none of at most `maxDepth`, or no such entity.',
+        'How two entities connect: a path with as few relations as possible. Null when there is none of at most `maxDepth`, or no entity with such an id.',
       args: {
-        from: t.arg.id({ required: true, description: 'The id of the entity at which to start.' }),
-        to: t.arg.id({ required: true, description: 'The id of the entity at which to end.' }),
+        from: t.arg.id({ required: true, description: 'The entity at which to start: its id, or its name.' }),
+        to: t.arg.id({ required: true, description: 'The entity at which to end: its id, or its name.' }),
+        fromKind: t.arg.string({ description: 'The kind of the one named by `from`, where several have that name.' }),
+        toKind: t.arg.string({ description: 'The kind of the one named by `to`.' }),
         types: t.arg.stringList({ description: TYPES_ARGUMENT }),
         direction: t.arg({
           type: types.Direction,
@@ -122,7 +206,7 @@ export function addQueries(
           description: `How many relations the path may have at most: 1 to ${GRAPH.pathLength}.`,
         }),
       },
-      resolve: async (_, args, context) => {
+      resolve: async (_, args, context, info) => {
         const maxLength = checkRange('maxDepth', args.maxDepth, {
           min: 1,
           max: GRAPH.pathLength,
@@ -130,9 +214,19 @@ export function addQueries(
         });
         const direction = args.direction ?? 'BOTH';
         const relationTypes = checkRelationTypes(args.types);
-        for (const id of [args.from, args.to]) checkText('An id', id, { min: 0, max: GRAPH.idCharacters });
-        if (!isIdOf('Entity', args.from) || !isIdOf('Entity', args.to)) return null;
-        return await findPath(deps, loaders(context), context, args.from, args.to, direction, relationTypes, maxLength);
+        const [from, to] = await Promise.all([
+          endOf('from', args.from, args.fromKind, context),
+          endOf('to', args.to, args.toKind, context),
+        ]);
+        const found = await findPath(deps, loaders(context), context, from, to, direction, relationTypes, maxLength);
+        if (found === null) {
+          const ends = await loaders(context).entity.loadMany([from, to]);
+          for (const [at, id] of [from, to].entries())
+            if (ends[at] === null)
+              noteHint(info, { message: `There is no entity with the id ${JSON.stringify(id)}.`, suggestions: [] });
+          await tell('types', relationTypes ?? [], context, info);
+        }
+        return found;
       },
     }),
   }));

@@ -1,5 +1,6 @@
 /** Entity and its connections, and what the graph adds to Document. */
-import type { EnumRef, ObjectRef } from '@pothos/core';
+import { Kind, type GraphQLResolveInfo, type SelectionSetNode } from 'graphql';
+import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments, pageOf, pageRequest } from '#subgraphs/shared/connections.ts';
 import type { Edge, Page, PageArguments } from '#subgraphs/shared/connections.ts';
@@ -10,9 +11,10 @@ import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { documentCursor, mentionCursor, neighborCursor, relationCursor } from './cursors.ts';
 import { GRAPH } from '../bounds.ts';
 import { relationKey } from '../driver.ts';
-import type { Direction, Entity, Relation, RelationOfEntity } from '../driver.ts';
-import { checkKinds, checkRange, checkRelationTypes } from '../input.ts';
+import type { Direction, Entity, EntityFilter, Relation, RelationOfEntity } from '../driver.ts';
+import { checkFilter, checkKinds, checkRange, checkRelationTypes } from '../input.ts';
 import type { GraphLoaders, NeighborSlice } from '../loaders.ts';
+import { kindsNamed, type TellUnknown } from './unknown-names.ts';
 
 /** The names of the two lists without arguments, for their cursors. */
 const ENTITY_DOCUMENTS = 'entity.documents';
@@ -24,6 +26,7 @@ type Loaders = (context: RequestContext) => GraphLoaders;
 export interface GraphTypes {
   readonly Entity: ObjectRef<any, Entity>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   readonly Relation: ObjectRef<any, Relation>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  readonly Filter: InputRef<EntityFilter>;
   readonly Direction: EnumRef<any, Direction>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
 }
 
@@ -35,13 +38,26 @@ interface NeighborEdge extends Edge<Entity> {
 }
 interface NeighborPage extends Page<Entity, NeighborEdge> {
   readonly truncated: boolean;
+  readonly complete: boolean;
 }
 
 export const TYPES_ARGUMENT =
   'Follow only relations of these types, such as `DEPENDS_ON`; every type when absent, none for an empty list. At most 500.';
 
-export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphTypes {
-  const { builder } = schema;
+export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: TellUnknown): GraphTypes {
+  const { builder, shared } = schema;
+  const filter = builder.inputRef<EntityFilter>('EntityFilter');
+  filter.implement({
+    description: 'Conditions on entities. All that are given must hold.',
+    fields: (t) => ({
+      id: t.field({ type: shared.IdFilter, description: 'Its id.' }),
+      name: t.field({ type: shared.StringFilter, description: 'Its name.' }),
+      kind: t.field({ type: shared.StringFilter, description: 'Its kind.' }),
+      and: t.field({ type: [filter], description: 'All of these must hold.' }),
+      or: t.field({ type: [filter], description: 'At least one of these must hold; an empty list matches nothing.' }),
+      not: t.field({ type: filter, description: 'This must not hold.' }),
+    }),
+  });
   const direction = builder.enumType('RelationDirection', {
     description: 'Which relations of an entity to follow.',
     values: {
@@ -55,6 +71,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
 
   const relations = connectionType<Entity, RelationEdge>(schema, 'EntityRelation', {
     node: entity,
+    totalCount: true,
     items: 'relations of an entity, each with the entity at its other end',
     edgeFields: (t) => ({
       id: t.id({
@@ -84,6 +101,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
   });
   const neighbors = connectionType<Entity, NeighborEdge, NeighborPage>(schema, 'EntityNeighbor', {
     node: entity,
+    totalCount: true,
     items: 'neighbours of an entity, nearest first',
     edgeFields: (t) => ({
       depth: t.int({
@@ -98,6 +116,12 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
         description: `True when a level met the server’s cap of relations (\`GRAPH_LEVEL_RELATIONS\`), so that neighbours may be missing from this page.`,
         resolve: (page: NeighborPage) => page.truncated,
       }),
+      complete: t.boolean({
+        nullable: false,
+        description:
+          'True when all pages together hold everything that can be reached along these relations, at whatever depth (of what `where` lets through); false when the depth asked for, or a cap of the server, ended the walk before that. Asking for it reads one level more.',
+        resolve: (page: NeighborPage) => page.complete,
+      }),
     }),
   });
   const documents = connectionType<{ id: string }>(schema, 'EntityDocument', {
@@ -108,6 +132,40 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
     node: entity,
     items: 'entities that a document names',
   });
+
+  const walk = async (
+    id: string,
+    args: { types?: readonly string[] | null; direction?: Direction | null; where?: EntityFilter | null },
+    depth: number,
+    context: RequestContext,
+    info: GraphQLResolveInfo,
+    most?: number,
+  ): Promise<NeighborPage> => {
+    const page = pageRequest(args as PageArguments);
+    const { backward } = page;
+    const selection = { direction: args.direction ?? 'OUT', types: checkRelationTypes(args.types) } as const;
+    const where = args.where == null ? null : checkFilter(args.where);
+    const list = `neighbors:${selection.direction}`;
+    const after = page.from === undefined ? null : neighborCursor(list, page.from);
+    const whole = most !== undefined || selects(info, ['complete', 'totalCount']);
+    const found: NeighborSlice = await loaders(context)
+      .neighbors({ ...selection, where, whole, most, depth, limit: page.size + 1, after, backward })
+      .load(id);
+    if (after === null && (found.neighbors.length === 0 || (selection.types ?? []).length > 1)) {
+      await tell('types', selection.types ?? [], context, info);
+      if (found.neighbors.length === 0 && where !== null) await tell('kinds', kindsNamed(where), context, info);
+    }
+    return {
+      ...pageOf(found.neighbors, page, (neighbor): NeighborEdge => ({
+        cursor: () => encodeCursor(list, [neighbor.depth, neighbor.name, neighbor.id]),
+        node: neighbor.entity,
+        depth: neighbor.depth,
+      })),
+      truncated: found.truncated,
+      complete: found.complete,
+      totalCount: () => Promise.resolve(found.total),
+    };
+  };
 
   const relation = builder.objectRef<Relation>('GraphRelation').implement({
     description: 'A directed, typed relation. From one entity to another there is at most one of each type.',
@@ -172,23 +230,37 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
             description: 'Which relations: `BOTH` when absent, and each edge says which way it points.',
           }),
           types: t.arg.stringList({ description: TYPES_ARGUMENT }),
+          where: t.arg({ type: filter, description: 'Which entities may be at the other end; all when absent.' }),
           ...pageArguments(t.arg as never),
         },
-        resolve: async ({ id }, args, context) => {
+        resolve: async ({ id }, args, context, info) => {
           const page = pageRequest(args as PageArguments);
           const limit = page.size + 1;
           const { backward } = page;
           const selection = { direction: args.direction ?? 'BOTH', types: checkRelationTypes(args.types) } as const;
+          const where = args.where == null ? null : checkFilter(args.where);
           const list = `relations:${selection.direction}`;
           const after = page.from === undefined ? null : relationCursor(list, page.from);
           const rows = await loaders(context)
-            .relations({ ...selection, limit, after, backward })
+            .relations({ ...selection, where, limit, after, backward })
             .load(id);
-          return pageOf(rows, page, (of): RelationEdge => ({
-            cursor: () => encodeCursor(list, relationKey(of)),
-            node: of.node,
-            of,
-          }));
+          if (after === null && rows.length < limit) {
+            const seen = new Set(rows.map(({ relation: { type } }) => type));
+            const unseen = (selection.types ?? []).filter((type) => !seen.has(type));
+            await tell('types', unseen, context, info);
+            if (rows.length === 0 && where !== null) await tell('kinds', kindsNamed(where), context, info);
+          }
+          return {
+            ...pageOf(rows, page, (of): RelationEdge => ({
+              cursor: () => encodeCursor(list, relationKey(of)),
+              node: of.node,
+              of,
+            })),
+            totalCount: () =>
+              loaders(context)
+                .relationCount({ ...selection, where })
+                .load(id),
+          };
         },
       }),
       neighbors: t.field({
@@ -206,30 +278,36 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           }),
           depth: t.arg.int({
             defaultValue: 1,
-            description: `How many relations to go at most: 1 to ${GRAPH.depth}.`,
+            description: `How many relations to go at most: 1 to ${GRAPH.depth}. For all of them see \`deepNeighbors\`.`,
+          }),
+          where: t.arg({
+            type: filter,
+            description: 'Which of them; all when absent. The others are walked through all the same.',
           }),
           ...pageArguments(t.arg as never),
         },
-        resolve: async ({ id }, args, context) => {
-          const page = pageRequest(args as PageArguments);
-          const limit = page.size + 1;
-          const { backward } = page;
-          const selection = { direction: args.direction ?? 'OUT', types: checkRelationTypes(args.types) } as const;
-          const depth = checkRange('depth', args.depth, { min: 1, max: GRAPH.depth, default: 1 });
-          const list = `neighbors:${selection.direction}`;
-          const after = page.from === undefined ? null : neighborCursor(list, page.from);
-          const found: NeighborSlice = await loaders(context)
-            .neighbors({ ...selection, depth, limit, after, backward })
-            .load(id);
-          return {
-            ...pageOf(found.neighbors, page, (neighbor): NeighborEdge => ({
-              cursor: () => encodeCursor(list, [neighbor.depth, neighbor.name, neighbor.id]),
-              node: neighbor.entity,
-              depth: neighbor.depth,
-            })),
-            truncated: found.truncated,
-          };
+        resolve: ({ id }, { depth, ...args }, context, info) =>
+          walk(id, args, checkRange('depth', depth, { min: 1, max: GRAPH.depth, default: 1 }), context, info),
+      }),
+      deepNeighbors: t.field({
+        directives: { cost: { weight: WEIGHT.walk * 5 } },
+        type: neighbors,
+        description: `Everything that can be reached, as \`neighbors\` without a depth: up to ${GRAPH.closureLevels} levels and about ${GRAPH.closureEntities} entities; \`complete\` says whether that was all.`,
+        args: {
+          types: t.arg.stringList({ description: TYPES_ARGUMENT }),
+          direction: t.arg({
+            type: direction,
+            defaultValue: 'OUT',
+            description: 'Which relations to follow at each step: `OUT` when absent.',
+          }),
+          where: t.arg({
+            type: filter,
+            description: 'Which of them; all when absent. The others are walked through all the same.',
+          }),
+          ...pageArguments(t.arg as never),
         },
+        resolve: ({ id }, args, context, info) =>
+          walk(id, args, GRAPH.closureLevels, context, info, GRAPH.closureEntities),
       }),
       documents: t.field({
         type: documents,
@@ -263,7 +341,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           }),
           ...pageArguments(t.arg as never),
         },
-        resolve: async ({ id }, args, context) => {
+        resolve: async ({ id }, args, context, info) => {
           const page = pageRequest(args as PageArguments);
           const limit = page.size + 1;
           const { backward } = page;
@@ -271,6 +349,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
           const after = page.from === undefined ? null : mentionCursor(DOCUMENT_ENTITIES, page.from);
           if (!isIdOf('Document', id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
           const rows = await loaders(context).documentEntities({ kinds, limit, after, backward }).load(id);
+          if (after === null && rows.length === 0) await tell('kinds', kinds ?? [], context, info);
           return pageOf(rows, page, (row) => ({
             cursor: () => encodeCursor(DOCUMENT_ENTITIES, [row.position, row.entity.id]),
             node: row.entity,
@@ -280,5 +359,16 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders): GraphT
     }),
   });
 
-  return { Entity: entity, Relation: relation, Direction: direction };
+  return { Entity: entity, Relation: relation, Direction: direction, Filter: filter };
+}
+
+/** Whether the operation asks for one of these fields of what the resolver gives. */
+function selects({ fieldNodes, fragments }: GraphQLResolveInfo, names: readonly string[]): boolean {
+  const looks = (set: SelectionSetNode | undefined): boolean =>
+    (set?.selections ?? []).some((selection) => {
+      if (selection.kind === Kind.FIELD) return names.includes(selection.name.value);
+      if (selection.kind === Kind.INLINE_FRAGMENT) return looks(selection.selectionSet);
+      return looks(fragments[selection.name.value]?.selectionSet);
+    });
+  return fieldNodes.some(({ selectionSet }) => looks(selectionSet));
 }

@@ -12,6 +12,7 @@ import {
 } from '#subgraphs/shared/connections.ts';
 import type { EntityLookup, KeyStore } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { checkId, ID_PREFIX, type IdType } from '#subgraphs/shared/ids.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
@@ -151,7 +152,8 @@ export function rootItem<M extends ModelName>(
       type: types[name],
       description: `The ${what} with this id; null when there is none.`,
       args: { id: t.arg.id({ required: true, description: 'The id.' }) },
-      resolve: (_, { id }, context) => loaders(context).byId[name].load(id) as never,
+      resolve: (_, { id }, context) =>
+        loaders(context).byId[name].load(name in ID_PREFIX ? checkId(name as IdType, id) : id) as never,
     }),
   );
 }

@@ -11,6 +11,7 @@ import {
 } from '#subgraphs/shared/connections.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { checkId } from '#subgraphs/shared/ids.ts';
 import { runCondition, type RunFilter, type RunStatus as RunStatusValue } from '../driver.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
 import type { Loaders } from '../loaders.ts';
@@ -30,7 +31,14 @@ export function addQueries(
     description: 'Which runs. All conditions that are given must hold.',
     fields: (t) => ({
       status: t.field({ type: RunStatusFilter, description: 'On where the run stands.' }),
+      id: t.field({ type: shared.IdFilter, description: 'On the run’s id.' }),
       agentId: t.field({ type: shared.IdFilter, description: 'On the agent that the run was started for.' }),
+      threadId: t.field({ type: shared.IdFilter, description: 'On the conversation that the run belongs to.' }),
+      startedBy: t.field({ type: shared.StringFilter, description: 'On who started the run.' }),
+      finishedAt: t.field({
+        type: shared.DateTimeFilter,
+        description: 'On when the run ended; one that has not has no value.',
+      }),
       createdAt: t.field({ type: shared.DateTimeFilter, description: 'On when the run was queued.' }),
       and: t.field({ type: [RunFilterInput], description: 'All of these must match.' }),
       or: t.field({
@@ -64,7 +72,7 @@ export function addQueries(
       description: 'The run with this id; null where there is none.',
       args: { id: t.arg.id({ required: true, description: 'The run’s id.' }) },
       resolve: async (_root, { id }, context) => {
-        const found = await loaders(context).run.load(id);
+        const found = await loaders(context).run.load(checkId('Run', id));
         return found && referenceTo(found);
       },
     }),

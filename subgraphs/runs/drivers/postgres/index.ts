@@ -66,9 +66,13 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
 
 /** The columns that filters name. */
 const FILTERED: { readonly [Field in RunField]: FilteredColumn } = {
+  id: { ref: sql.ref('id'), type: 'text' },
   status: { ref: sql.ref('status'), type: 'text' },
   agentId: { ref: sql.ref('agent_id'), type: 'text' },
+  threadId: { ref: sql.ref('thread_id'), type: 'text' },
+  startedBy: { ref: sql.ref('actor'), type: 'text' },
   createdAt: { ref: sql.ref('created_at'), type: 'timestamptz' },
+  finishedAt: { ref: sql.ref('finished_at'), type: 'timestamptz' },
 };
 
 const matching = (where: Condition) =>
