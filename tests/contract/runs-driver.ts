@@ -369,6 +369,16 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         expect(await count({ or: [] })).toBe(0);
         expect(await count({ and: [], createdAt: { gte: new Date(0), lt: new Date() } })).toBe(7);
         expect(await count({ createdAt: { gt: new Date() } })).toBe(0);
+        const own = { threadId: 'thread', input: null } as const;
+        const other = await driver.start(as('tenant-c', 'somebody'), own);
+        expect(await count({ id: { in: [other.id, started[1]!.id] } })).toBe(2);
+        expect(await count({ id: { ne: other.id } })).toBe(7);
+        expect(await count({ threadId: { eq: 'thread' } })).toBe(1);
+        expect(await count({ startedBy: { eq: 'somebody' } })).toBe(1);
+        expect(await count({ startedBy: { startsWith: 'test' } })).toBe(7);
+        expect(await count({ finishedAt: { isNull: true } })).toBe(7);
+        expect(await count({ finishedAt: { gte: new Date(0) } })).toBe(1);
+        expect(await count({ finishedAt: { gt: new Date('9999-01-01') } })).toBe(0);
       });
 
       test('gives many runs’ events in one statement', async () => {

@@ -321,6 +321,26 @@ describe('statements', () => {
     expect(many.statements).toBe(9);
   });
 
+  test('of counts, conditions, names and facets do not depend on how many entities they are of', async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `n${String(index).padStart(2, '0')}`);
+    await relate(...names.flatMap((name, index) => [1, 2].map((step) => link(name, names[(index + step) % 40]!))));
+    const where = '(where: { name: { startsWith: "n" } })';
+    const count = async (fields: string, first: number) =>
+      (await must(`{ entities(first: ${first}) { nodes { ${fields} } } }`)).statements;
+    for (const [fields, most] of [
+      [`relations${where} { nodes { name } }`, 2],
+      [`relations${where} { totalCount }`, 3],
+      [`neighbors${where} { nodes { name } }`, 4],
+      [`neighbors(depth: 2) { totalCount complete }`, 5],
+    ] as const) {
+      const few = await count(fields, 2);
+      expect(await count(fields, 20), fields).toBe(few);
+      expect(few, fields).toBeLessThanOrEqual(most);
+    }
+    expect((await must('{ entity(name: "n00", kind: "package") { id } }')).statements).toBe(1);
+    expect((await must('{ facets { kinds { name count } relationTypes { name count } } }')).statements).toBe(2);
+  });
+
   test('of references are one for all, in their order, with null for what is not there', async () => {
     await relate(link('a', 'b'), link('c', 'd'));
     const { data, statements } = await must(
