@@ -7,6 +7,7 @@ requireSupportedNode();
 /** Suites whose server is that of tests/setup/server.ts, and that ask what the product answers and not how it is made. */
 const SUITES = [
   'tests/e2e/contract',
+  'tests/e2e/hints',
   'tests/e2e/ingest',
   'tests/e2e/librarian',
   'tests/e2e/model-limits',

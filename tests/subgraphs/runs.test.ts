@@ -261,6 +261,31 @@ test('runs are listed by filter, page by page, and counted only when asked', asy
   expect(context.statements.total).toBe(2);
 });
 
+test('runs are found by id, conversation, who started them, and whether and when they ended', async () => {
+  const [ann, bob] = [as('tenant-f', 'ann'), as('tenant-f', 'bob')];
+  const begin = async (threadId: string, by: RequestContext): Promise<string> =>
+    (await data(START, { input: { threadId } }, by)).startRun.run.id as string;
+  const [open, ended, other] = [await begin('talk', ann), await begin('talk', bob), await begin('„talk“', bob)];
+  await data(FINISH, { runId: ended }, bob);
+  const found = async (where: object): Promise<string[]> => {
+    const { runs: page } = await data(
+      'query ($where: RunFilter) { runs(where: $where) { totalCount nodes { id } } }',
+      { where },
+      as('tenant-f'),
+    );
+    expect(page.totalCount).toBe(page.nodes.length);
+    return page.nodes.map(({ id }: any) => id).sort();
+  };
+  expect(await found({ id: { in: [open, other] } })).toEqual([open, other].sort());
+  expect(await found({ threadId: { eq: 'talk' } })).toEqual([open, ended].sort());
+  expect(await found({ startedBy: { startsWith: 'bo' } })).toEqual([ended, other].sort());
+  expect(await found({ finishedAt: { isNull: false } })).toEqual([ended]);
+  expect(await found({ finishedAt: { gt: '2020-01-01' } })).toEqual([ended]);
+  expect(await found({ not: { finishedAt: { gt: '2020-01-01' } } })).toEqual([open, other].sort());
+  expect(await found({ threadId: { eq: 'talk' }, startedBy: { eq: 'ann' } })).toEqual([open]);
+  expect(await found({ id: { eq: "run_' OR true --" } })).toEqual([]);
+});
+
 test('the number of statements does not depend on the number of runs and events', async () => {
   for (const n of [0, 1, 2]) {
     const runId = await start(as('tenant-d'));

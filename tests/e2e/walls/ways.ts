@@ -80,10 +80,11 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       'CREATED_AT',
       cursor('shares'),
     ),
-    entity: [`(id: ${literal(w.entities[0])})`],
+    entity: [`(id: ${literal(w.entities[0])})`, `(name: ${literal(`${w.name} one`)}, kind: "thing")`],
     entities: pages(all, '', cursor('entities')),
     shortestPath: [
       `(from: ${literal(w.entities[0])}, to: ${literal(w.entities[1])}, types: ["KNOWS"], direction: BOTH, maxDepth: 3)`,
+      `(from: ${literal(`${w.name} one`)}, fromKind: "thing", to: ${literal(`${w.name} two`)}, toKind: "thing")`,
     ],
     object: [`(key: ${literal(w.objectKey)})`],
     objects: ['', `(prefix: ${literal(w.name)}, first: 20)`, ...after(cursor('objects'), 'first: 20, ')],
@@ -115,8 +116,12 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
 const NESTED: Readonly<Record<string, readonly string[]>> = {
   'Document.entities': ['(first: 5, kinds: ["thing"])'],
   'Document.summary': ['(maxSentences: 2)', '(method: MODEL)'],
-  'Entity.neighbors': ['(types: ["KNOWS"], direction: BOTH, depth: 2, first: 5)'],
-  'Entity.relations': ['(direction: BOTH, types: ["KNOWS"], first: 5)'],
+  'Entity.deepNeighbors': ['(types: ["KNOWS"], direction: BOTH, where: { kind: { eq: "thing" } }, first: 5)'],
+  'Entity.neighbors': [
+    '(types: ["KNOWS"], direction: BOTH, depth: 2, first: 5)',
+    '(where: { kind: { eq: "thing" } }, first: 5)',
+  ],
+  'Entity.relations': ['(direction: BOTH, types: ["KNOWS"], first: 5)', '(where: { kind: { eq: "thing" } }, first: 5)'],
   'Run.events': ['(first: 100)', '(first: 5, types: [CUSTOM])'],
   'StoredObject.downloadUrl': ['(expiresIn: 60)'],
   'StoredObject.text': ['(maxBytes: 1000)'],

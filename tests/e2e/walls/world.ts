@@ -105,6 +105,7 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
             entities: [
               { name: `${name} one`, kind: 'thing', properties: { word } },
               { name: `${name} two`, kind: 'thing', properties: { word } },
+              { name: `${name} three`, kind: word },
             ],
             relations: [
               {
