@@ -77,14 +77,14 @@ export function addQueries(
     description: `What there is to filter the graph by; of each at most ${GRAPH.facets}, the commonest first.`,
     fields: (t) => ({
       kinds: t.field({
-        directives: { listSize: { assumedSize: 50 } },
+        directives: { listSize: { assumedSize: GRAPH.facets } },
         type: [facet],
         nullable: { list: true, items: false },
         description: 'The kinds of entities.',
         resolve: (_, _args, context) => deps.driver.facets(context, 'kinds', GRAPH.facets),
       }),
       relationTypes: t.field({
-        directives: { listSize: { assumedSize: 50 } },
+        directives: { listSize: { assumedSize: GRAPH.facets } },
         type: [facet],
         nullable: { list: true, items: false },
         description: 'The types of relations.',
