@@ -100,7 +100,7 @@ async function serve(
   }: Omit<WorkerOrders, 'embeddedPostgres'> & { embeddedPostgres: string | Promise<string> | undefined },
   ready: (served: Served) => void,
 ): Promise<void> {
-  const bar = firstStartBar();
+  const bar = firstStartBar(log);
   // What must be done once is the first worker's.
   const corpus = config.ingestOnStart && ordinal === 1 ? { root: PROJECT, onProgress: bar.update } : undefined;
   const embedded = embeddedPostgres === undefined ? undefined : Promise.resolve(embeddedPostgres);
@@ -115,17 +115,24 @@ async function serve(
   await server.ready;
   bar.end();
   if (endings.begun) return;
-  ready({ url: server.url, firstQuery: firstQuery(server.schema), demo: bar.shown() });
+  ready({ url: server.url, firstQuery: firstQuery(server.schema), demoToCome: bar.toCome() });
   if (ordinal === 1) endings.add(startExamples(server, config, log));
 }
 
-/** Shows the ingestion of the direct dependencies, which the first start waits for. */
-function firstStartBar(): { update(progress: FirstRunProgress): void; end(): void; shown(): boolean } {
+/** Shows the ingestion of the direct dependencies, which the first start waits for, and says when the others are there. */
+function firstStartBar(log: Logger): {
+  update(progress: FirstRunProgress): void;
+  end(): void;
+  toCome(): number | undefined;
+} {
   let bar: Progress | undefined;
   let ended = false;
+  let toCome = 0;
   return {
-    update: ({ state, directPackages, packagesDone }) => {
+    update: ({ state, documents, packages, directPackages, packagesDone }) => {
+      if (state === 'complete' && bar !== undefined) log.info({ documents }, 'The demo is complete.');
       if (ended || state !== 'running' || directPackages === 0) return;
+      toCome = packages - directPackages;
       bar ??= showProgress('Ingesting the documentation of the installed packages', directPackages);
       bar.update(Math.min(packagesDone, directPackages));
     },
@@ -133,7 +140,7 @@ function firstStartBar(): { update(progress: FirstRunProgress): void; end(): voi
       ended = true;
       bar?.end();
     },
-    shown: () => bar !== undefined,
+    toCome: () => (bar === undefined ? undefined : toCome),
   };
 }
 
@@ -193,7 +200,7 @@ function handleSignals(stop: (exitCode: number) => void, log: Logger, worker: bo
   }
 }
 
-function announce({ url, firstQuery, demo }: Served, config: Config): void {
+function announce({ url, firstQuery, demoToCome }: Served, config: Config): void {
   const what = config.apiKeys === 'only' ? 'API key' : 'access token';
   const authorization = config.mode === 'development' ? '' : ` -H 'authorization: Bearer <${what}>'`;
   console.log(`
@@ -202,11 +209,17 @@ Tributary is ready.
   GraphiQL   ${url}/graphql
   MCP        ${url}/mcp
 ${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
-${demo ? '\n  The documentation of the installed packages is here as a demo, in the collection "demo". Without: npm run demo -- --remove\n' : ''}
+${demoToCome === undefined ? '' : announceDemo(demoToCome)}
 ${config.apiKeys === 'only' ? 'The first API key: npm run keys -- create --tenant <id> --name <what for>\n\n' : ''}One query to paste into GraphiQL (or a terminal):
 
   curl -s ${url}/graphql -H 'content-type: application/json'${authorization} -d '${JSON.stringify({ query: firstQuery })}'
 `);
 }
+
+const announceDemo = (toCome: number): string => `
+  The documentation of the packages that this project asks for is here as a demo, in the collection "demo".
+  That of the ${toCome} others is being read; answers may differ until the log says that the demo is complete.
+  Without any: npm run demo -- --remove
+`;
 
 await main();

@@ -24,8 +24,8 @@ export interface Served {
   readonly url: string;
   /** A query to begin with. */
   readonly firstQuery: string;
-  /** Whether the demo was ingested by this start. */
-  readonly demo: boolean;
+  /** Packages of the demo that are still to be read, where this start ingests it; else undefined. */
+  readonly demoToCome: number | undefined;
 }
 
 export interface WorkerPool {
