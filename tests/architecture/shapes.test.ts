@@ -82,6 +82,12 @@ describe('nullability', () => {
   });
 });
 
+test('edges, pages and payloads have no id: caches of clients take what has one for a thing that is the same wherever it is seen', () => {
+  const envelopes = fieldsOf(api).filter(({ type }) => /(?:Edge|Connection|PageInfo|Payload)$/.test(type.name));
+  expect(envelopes.length).toBeGreaterThan(100);
+  expect(envelopes.filter(({ field }) => field.name === 'id').map(({ at }) => at)).toEqual([]);
+});
+
 describe('filters', () => {
   const inputs = (schema: GraphQLSchema) => Object.values(schema.getTypeMap()).filter(isInputObjectType);
   const SCALAR_OPERATORS: Readonly<Record<string, readonly string[]>> = {

@@ -74,9 +74,10 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
     totalCount: true,
     items: 'relations of an entity, each with the entity at its other end',
     edgeFields: (t) => ({
-      id: t.id({
+      // Not `id`: a relation has one edge at each of its ends, which clients' caches would take for one thing.
+      relationId: t.id({
         nullable: false,
-        description: 'The relation’s id, as `deleteRelations` takes it.',
+        description: 'The relation’s id, as `node` and `deleteRelations` take it.',
         resolve: ({ of }: RelationEdge) => of.relation.id,
       }),
       type: t.string({

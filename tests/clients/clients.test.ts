@@ -1,0 +1,27 @@
+/** The commonest clients, set up as docs/clients.md says, against one server. */
+import { afterAll, beforeAll, vi } from 'vitest';
+import WebSocket from 'ws';
+import { apollo } from './apollo.ts';
+import { openLibrary, type Library } from './library.ts';
+import { python } from './python.ts';
+import { relay } from './relay.ts';
+import { small } from './small.ts';
+import { urql } from './urql.ts';
+
+let it: Library;
+const library = (): Library => it;
+beforeAll(async () => {
+  // Browsers have it, and Node from 22 on.
+  vi.stubGlobal('WebSocket', WebSocket);
+  it = await openLibrary();
+});
+afterAll(async () => {
+  await it?.[Symbol.asyncDispose]();
+  vi.unstubAllGlobals();
+});
+
+relay(library);
+apollo(library);
+urql(library);
+small(library);
+python(library);

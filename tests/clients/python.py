@@ -1,0 +1,31 @@
+"""Prints, as JSON, what gql_client.py reads of a server: its URL and a run are the arguments."""
+
+import asyncio
+import json
+import sys
+
+from gql import Client, gql
+from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.exceptions import TransportQueryError
+from graphql import GraphQLError
+from gql_client import documents, follow_run
+
+
+async def main(url: str, run: str) -> None:
+    read = {
+        "documents": [document async for document in documents(url)],
+        "events": [event async for event in follow_run(url, run)],
+    }
+    async with Client(transport=AIOHTTPTransport(url=url), fetch_schema_from_transport=True) as session:
+        try:
+            await session.execute(gql("{ nothing }"))
+        except GraphQLError as error:
+            read["checked"] = error.message
+        try:
+            await session.execute(gql('{ node(id: "nothing") { id } }'))
+        except TransportQueryError as error:
+            read["refused"] = error.errors[0]["extensions"]["code"]
+    print(json.dumps(read))
+
+
+asyncio.run(main(*sys.argv[1:]))
