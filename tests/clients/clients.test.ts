@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, vi } from 'vitest';
 import WebSocket from 'ws';
 import { apollo } from './apollo.ts';
+import { caches } from './caches.ts';
 import { openLibrary, type Library } from './library.ts';
 import { python } from './python.ts';
 import { relay } from './relay.ts';
@@ -20,6 +21,7 @@ afterAll(async () => {
   vi.unstubAllGlobals();
 });
 
+caches(library);
 relay(library);
 apollo(library);
 urql(library);

@@ -1,4 +1,5 @@
 /** A server with something to read, for all clients. */
+import { expect, vi } from 'vitest';
 import { startTestServer } from '#tests/setup/server.ts';
 
 export interface Library extends AsyncDisposable {
@@ -72,11 +73,20 @@ export async function openLibrary(): Promise<Library> {
         ],
       },
     );
-    const { documents } = await ask('{ documents(first: 7) { nodes { id title } } }');
+    // Answers that are compared must not change because something has been delivered in between.
+    const documents = await vi.waitFor(
+      async () => {
+        const { documents } = await ask('{ documents(first: 7) { nodes { id title indexing { state } } } }');
+        const nodes = documents.nodes as { id: string; title: string; indexing: { state: string }[] }[];
+        expect(nodes.flatMap(({ indexing }) => indexing).filter(({ state }) => state !== 'DONE')).toEqual([]);
+        return nodes.map(({ id, title }) => ({ id, title }));
+      },
+      { timeout: 60_000, interval: 100 },
+    );
     const relations = made.upsertRelations.relations as { id: string; from: { id: string }; to: { id: string } }[];
     return {
       url,
-      documents: documents.nodes,
+      documents,
       hub: relations[0]!.from.id,
       others: relations.map(({ to }) => to.id),
       relation: relations[0]!.id,

@@ -121,29 +121,42 @@ export const relay = (library: () => Library): unknown =>
       ]);
     });
 
-    test('what a mutation deletes leaves the connection that shows it', async () => {
-      const { ask } = library();
-      const { upsertDocument } = await ask(`mutation {
-        upsertDocument(input: { title: "Eight", source: "Eight", mediaType: "text/plain", text: "Short." }) { document { id } }
-      }`);
-      const { id } = upsertDocument.document;
+    test('events, which have no ids, are paged as well', async () => {
+      const { run } = library();
+      const query = await compiled('libraryEventsQuery');
+      const { fragment } = createOperationDescriptor(query, { id: run, first: 2 });
+      const all = (): any => (environment.lookup(fragment).data as any).run.events;
+      await fetched('libraryEventsQuery', { id: run, first: 2 });
+      while (all().pageInfo.hasNextPage)
+        await fetched('libraryEventsQuery', { id: run, first: 2, after: all().pageInfo.endCursor });
+      const sequences = all().edges.map(({ node }: any) => node.sequence);
+      expect(sequences.length).toBeGreaterThan(DELTAS.length);
+      expect(sequences).toEqual(sequences.map((_: unknown, at: number) => at + 1));
+    });
+
+    test('what a mutation adds and deletes is in the connection that shows it, and leaves it', async () => {
       await fetched('libraryQuery', { first: 20 });
-      const ids = async () =>
+      const titles = async (): Promise<string[]> =>
         (await shown('libraryQuery', {}, 'library_documents', (data) => data)).documents.edges.map(
-          ({ node }: any) => node.id,
+          ({ node }: any) => node.title,
         );
-      expect(await ids()).toContain(id);
-      const mutation = await compiled('libraryRemoveMutation');
-      await new Promise((resolve, reject) => {
-        const connections = [ConnectionHandler.getConnectionID('client:root', 'library_documents')];
-        commitMutation(environment, {
-          mutation,
-          variables: { input: { id }, connections },
-          onCompleted: resolve,
-          onError: reject,
+      const before = await titles();
+      const connections = [ConnectionHandler.getConnectionID('client:root', 'library_documents')];
+      const changed = async (name: string, input: unknown): Promise<any> => {
+        const mutation = await compiled(name);
+        return await new Promise((onCompleted, onError) => {
+          commitMutation(environment, { mutation, variables: { input, connections }, onCompleted, onError });
         });
+      };
+      const { upsertDocument } = await changed('libraryAddMutation', {
+        title: 'Eight',
+        source: 'Eight',
+        mediaType: 'text/plain',
+        text: 'Short.',
       });
-      expect(await ids()).toEqual(library().documents.map((document) => document.id));
+      expect(await titles()).toEqual(['Eight', ...before]);
+      await changed('libraryRemoveMutation', { id: upsertDocument.document.id });
+      expect(await titles()).toEqual(before);
     });
 
     test('a subscription is read to its end, and the run in its events is the one in the store', async () => {

@@ -1,4 +1,4 @@
-/** urql with its normalised cache, which knows the schema: pages, interfaces, deletions, subscriptions, and no complaint of a missing key. */
+/** urql with its normalised cache, which knows the schema: pages, deletions, subscriptions. */
 import { gql, type AnyVariables, type Client, type DocumentInput } from '@urql/core';
 import { getIntrospectionQuery, type IntrospectionQuery } from 'graphql';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi, type MockInstance } from 'vitest';
@@ -59,70 +59,6 @@ export const urql = (library: () => Library): unknown =>
       const both = await asked(DOCUMENTS, { last: 3, before: last.pageInfo.startCursor });
       expect(titles(both)).toEqual(all.slice(1));
       expect(both.documents.pageInfo).toMatchObject({ hasPreviousPage: true, hasNextPage: false });
-    });
-
-    test('everything has a key or lies within what has one, and interfaces match by the schema', async () => {
-      const { documents, hub, others, run } = library();
-      const data = await asked(
-        gql`
-          query ($ids: [ID!]!, $run: ID!) {
-            nodes(ids: $ids) {
-              ...Id
-              ... on Document {
-                file {
-                  key
-                  sizeBytes
-                }
-                indexing {
-                  store
-                  state
-                }
-                chunks(first: 1) {
-                  nodes {
-                    id
-                    text
-                  }
-                }
-              }
-              ... on Entity {
-                relations(first: 10) {
-                  edges {
-                    relationId
-                    direction
-                    node {
-                      id
-                      name
-                    }
-                  }
-                }
-              }
-            }
-            run(id: $run) {
-              id
-              events(first: 2) {
-                edges {
-                  node {
-                    ...Place
-                  }
-                }
-              }
-            }
-          }
-          fragment Id on Node {
-            id
-          }
-          fragment Place on RunEvent {
-            sequence
-          }
-        `,
-        { ids: [documents[0]!.id, hub, others[0]], run },
-      );
-      expect(data.nodes).toMatchObject([
-        { id: documents[0]!.id, chunks: { nodes: [{ text: `The text of ${documents[0]!.title}.` }] } },
-        { relations: { edges: ['Bob', 'Cleo', 'Dan'].map((name) => ({ direction: 'OUT', node: { name } })) } },
-        { relations: { edges: [{ direction: 'IN', node: { name: 'Ada' } }] } },
-      ]);
-      expect(data.run.events.edges.map(({ node }: any) => node.sequence)).toEqual([1, 2]);
     });
 
     test('what a mutation deletes leaves the lists that show it', async () => {

@@ -91,6 +91,29 @@ export const follow = graphql`
     }
   }
 `;
+export const events = graphql`
+  query libraryEventsQuery($id: ID!, $first: Int!, $after: String) {
+    run(id: $id) {
+      events(first: $first, after: $after) @connection(key: "library_events") {
+        edges {
+          node {
+            sequence
+          }
+        }
+      }
+    }
+  }
+`;
+export const add = graphql`
+  mutation libraryAddMutation($input: UpsertDocumentInput!, $connections: [ID!]!) {
+    upsertDocument(input: $input) {
+      document @prependNode(connections: $connections, edgeTypeName: "DocumentEdge") {
+        id
+        title
+      }
+    }
+  }
+`;
 export const deferred = graphql`
   query libraryDeferredQuery($id: ID!) {
     document(id: $id) {
