@@ -188,7 +188,7 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
     `query ($document: ID!, $from: String!, $to: String!) {
       tenant { id }
       document(id: $document) { chunks { edges { node { id } } } }
-      from: entities(where: { name: { eq: $from } }) { edges { node { id relations { edges { id } } } } }
+      from: entities(where: { name: { eq: $from } }) { edges { node { id relations { edges { relationId } } } } }
       to: entities(where: { name: { eq: $to } }) { edges { node { id } } }
       auditEntries(first: 1) { edges { node { id } } }
     }`,
@@ -205,7 +205,7 @@ export async function makeWorld(ask: Ask, name: string, word: string): Promise<W
     artifact,
     objectKey,
     entities: [first(more.from).node.id, first(more.to).node.id],
-    relation: first(first(more.from).node.relations).id,
+    relation: first(first(more.from).node.relations).relationId,
     usage,
     audit: first(more.auditEntries).node.id,
     apiKey,
