@@ -8,6 +8,7 @@ import type { ForwardAuthOptions } from '#gateway/auth/forward-auth.ts';
 import type { RoleScopes } from '#gateway/auth/role-scopes.ts';
 import type { AllBoundValues } from '#gateway/bounds/index.ts';
 import { ratesOf, rateVariable, type Rates } from '#gateway/limits/rate-names.ts';
+import { DEFAULT_BUILT_IN, isBuiltIn, type BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
 import { boundValues } from './bounds.ts';
 import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './remote-subgraphs.ts';
 import { currentValues, urlOfParts } from './credentials.ts';
@@ -131,6 +132,8 @@ export interface Config {
     readonly qdrant: StoreAddress<{ readonly url: string; readonly apiKey: string | undefined }>;
     readonly vectorCollection: string;
     readonly pgvector: VariableValues['PGVECTOR'];
+    /** Who embeds where no server does. */
+    readonly builtInEmbedder: BuiltInModel;
     readonly s3: StoreAddress<{
       readonly endpoint: string;
       /** `off`: clients cannot reach the store, so bytes stream through this server. */
@@ -254,6 +257,8 @@ function build(
 ): Config {
   const host = env.HOST.replace(/^\[|\]$/g, '');
   const isDevelopment = !tellsWhoAsks((name) => env[name] !== undefined, env.API_KEYS);
+  const isBuiltInEmbedder = env.EMBEDDING_MODEL !== undefined && isBuiltIn(env.EMBEDDING_MODEL);
+  const servedModel = isBuiltInEmbedder ? undefined : env.EMBEDDING_MODEL;
   return {
     mode: isDevelopment ? 'development' : 'authenticated',
     server: {
@@ -365,13 +370,14 @@ function build(
         region: env.S3_REGION,
         forcePathStyle: env.S3_PATH_STYLE,
       })),
-      maxTokens: env.EMBEDDING_MAX_TOKENS ?? (env.EMBEDDING_MODEL === undefined ? undefined : USUAL_MAX_TOKENS),
+      builtInEmbedder: isBuiltInEmbedder ? (env.EMBEDDING_MODEL as BuiltInModel) : DEFAULT_BUILT_IN,
+      maxTokens: env.EMBEDDING_MAX_TOKENS ?? (servedModel === undefined ? undefined : USUAL_MAX_TOKENS),
       models: address(env.OPENAI_BASE_URL ?? env.EMBEDDING_BASE_URL, () => ({
         baseUrl: env.OPENAI_BASE_URL,
         apiKey: env.OPENAI_API_KEY,
         chatModel: env.CHAT_MODEL,
         rerankModel: env.RERANK_MODEL,
-        embeddingModel: env.EMBEDDING_MODEL,
+        embeddingModel: servedModel,
         embeddingBaseUrl: env.EMBEDDING_BASE_URL,
       })),
     },

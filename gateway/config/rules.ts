@@ -1,4 +1,5 @@
 /** Rules between variables: what must be set beside what, and what has no effect alone. */
+import { isBuiltIn } from '#subgraphs/shared/built-in-models.ts';
 import { hasPrice } from '#subgraphs/shared/model-prices.ts';
 import type { VariableName, VariableValues } from './variables.ts';
 
@@ -113,8 +114,12 @@ export function checkTogether(value: Values, isSet: (name: VariableName) => bool
   for (const name of ['CHAT_MODEL', 'RERANK_MODEL'] as const) {
     if (isSet(name) && !isSet('OPENAI_BASE_URL')) faults.push(`${name} has no effect without OPENAI_BASE_URL.`);
   }
-  if (isSet('EMBEDDING_MODEL') && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
-    faults.push('EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL.');
+  const embeddingModel = value('EMBEDDING_MODEL');
+  const served = embeddingModel !== undefined && !isBuiltIn(embeddingModel);
+  if (served && !isSet('OPENAI_BASE_URL') && !isSet('EMBEDDING_BASE_URL')) {
+    faults.push(
+      'EMBEDDING_MODEL has no effect without OPENAI_BASE_URL or EMBEDDING_BASE_URL, unless it is a built-in one (static-384-v1, hashing-384-v1).',
+    );
   }
   for (const budget of ['MODEL_BUDGET_TENANT_MONEY', 'MODEL_BUDGET_PRINCIPAL_MONEY'] as const) {
     const prices = value('MODEL_PRICES');
@@ -122,14 +127,14 @@ export function checkTogether(value: Values, isSet: (name: VariableName) => bool
     const configured = (['CHAT_MODEL', 'EMBEDDING_MODEL', 'RERANK_MODEL'] as const).flatMap(
       (name) => value(name) ?? [],
     );
-    const unpriced = configured.filter((model) => !hasPrice(prices, model));
+    const unpriced = configured.filter((model) => !isBuiltIn(model) && !hasPrice(prices, model));
     if (prices.size === 0 || unpriced.length > 0)
       faults.push(
         `MODEL_PRICES must say what ${unpriced.length === 0 ? 'models' : unpriced.join(', ')} cost${unpriced.length === 1 ? 's' : ''} beside ${budget}.`,
       );
   }
-  if (isSet('EMBEDDING_BASE_URL') && !isSet('EMBEDDING_MODEL') && models !== 'off')
-    faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL.');
+  if (isSet('EMBEDDING_BASE_URL') && !served && models !== 'off')
+    faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL, to a model that is served there.');
   for (const name of [
     'PGUSER',
     'PGPASSWORD',

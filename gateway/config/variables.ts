@@ -590,7 +590,7 @@ export const Variables = z.object({
     store('http', 'https'),
     'inference',
     'An OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`. `off` disables embeddings and chat.',
-    { absent: 'the built-in hashing embedder; no chat' },
+    { absent: 'the built-in embedder; no chat' },
   ),
   OPENAI_API_KEY: optional(text, 'inference', 'The key of that server.', { secret }),
   CHAT_MODEL: optional(text, 'inference', 'The model that `generate` asks.'),
@@ -600,7 +600,12 @@ export const Variables = z.object({
     'The model that `rerank` asks, at `OPENAI_BASE_URL`, for servers whose `/rerank` needs a name.',
     { absent: 'the server’s own; by embeddings where it serves no reranking' },
   ),
-  EMBEDDING_MODEL: optional(text, 'inference', 'The model that embeds.', { absent: 'the built-in hashing embedder' }),
+  EMBEDDING_MODEL: optional(
+    text,
+    'inference',
+    'The model that embeds: one of the server’s, or one that is built in: `static-384-v1`, or `hashing-384-v1`, which knows spelling alone and has no table of 8 MB (docs/search.md).',
+    { absent: '`static-384-v1`' },
+  ),
   EMBEDDING_MAX_TOKENS: optional(
     integer(64, 1_000_000),
     'inference',

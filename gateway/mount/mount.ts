@@ -95,7 +95,8 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     const { models } = config.stores;
     const ports = { usageSink, postgres, mayCall, work, log: logTo(log, 'inference') };
     if (models === 'off') return createInference({ ...config.bounds.inference, embeddings: 'off' }, ports);
-    if (models === undefined) return createInference({ ...config.bounds.inference, embeddings: 'hashing' }, ports);
+    const embedder = config.stores.builtInEmbedder;
+    if (models === undefined) return createInference({ ...config.bounds.inference, embeddings: embedder }, ports);
     const { baseUrl, embeddingBaseUrl, embeddingModel, chatModel, rerankModel } = models;
     return createInference(
       {
@@ -109,7 +110,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         embeddingModel,
         chatModel,
         rerankModel,
-        embeddings: embeddingModel === undefined ? 'hashing' : 'openai',
+        embeddings: embeddingModel === undefined ? embedder : 'openai',
       },
       ports,
     );

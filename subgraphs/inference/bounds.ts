@@ -165,7 +165,7 @@ export const INFERENCE = bounds('subgraphs/inference', 'inference', {
     unit: 'characters',
     default: 2_000,
   },
-  hashingStretchMs: {
+  embeddingStretchMs: {
     what: 'How long the built-in embedder works until other requests have a turn.',
     unit: 'ms',
     default: 20,

@@ -1,4 +1,5 @@
 /** The inference subgraph: embeddings, chat, reranking and summaries, built in or from an OpenAI-compatible server. */
+import { isBuiltIn, type BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { ModelPrices } from '#subgraphs/shared/model-prices.ts';
@@ -10,7 +11,7 @@ import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { InferenceBounds } from './bounds.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from './driver.ts';
 import { createDisabledChat, createDisabledEmbedding } from './drivers/disabled.ts';
-import { createHashingDriver } from './drivers/hashing/index.ts';
+import { createBuiltInDriver } from './drivers/built-in.ts';
 import { memoryLedger } from './drivers/memory-ledger.ts';
 import { postgresLedger } from './drivers/postgres/ledger.ts';
 import { createEmbedder } from './calls/embedding.ts';
@@ -36,7 +37,8 @@ export interface InferenceConfig extends InferenceBounds {
   chatModel?: string;
   /** For servers whose `/rerank` needs a model's name. Reranking goes by embeddings where none is served. */
   rerankModel?: string;
-  embeddings: 'hashing' | 'openai' | 'off';
+  /** Who embeds: one that is built in, the server, or nobody. */
+  embeddings: BuiltInModel | 'openai' | 'off';
   /** The most money that a tenant and a caller may spend in a day, in the currency of the prices. @default no budget */
   tenantMoney?: number | undefined;
   principalMoney?: number | undefined;
@@ -118,10 +120,10 @@ async function openDrivers({
   rerankModel,
   ...bounds
 }: InferenceConfig): Promise<Drivers> {
-  const hashing = embeddings === 'hashing' ? createHashingDriver() : undefined;
+  const builtIn = isBuiltIn(embeddings) ? createBuiltInDriver(embeddings) : undefined;
   if (!openai)
     return {
-      embedding: hashing ?? createDisabledEmbedding(),
+      embedding: builtIn ?? createDisabledEmbedding(),
       chat: createDisabledChat(),
       reranker: undefined,
       servers: [],
@@ -138,7 +140,7 @@ async function openDrivers({
   const { baseUrl, apiKey, embeddingBaseUrl } = openai;
   const main = new OpenAIServer({ baseUrl, apiKey, ...bounds, urlVariable: 'OPENAI_BASE_URL' });
   const servers = [main];
-  let embedding = hashing ?? createDisabledEmbedding();
+  let embedding = builtIn ?? createDisabledEmbedding();
   if (embeddings === 'openai' && embeddingModel) {
     const elsewhere = embeddingBaseUrl !== undefined && embeddingBaseUrl !== baseUrl;
     if (elsewhere)
@@ -156,7 +158,8 @@ async function openDrivers({
 }
 
 async function health(embedding: EmbeddingDriver, servers: readonly ModelServer[]): Promise<StoreHealth[]> {
-  const own: StoreHealth[] = embedding.provider === 'built-in' ? [{ store: 'hashing', state: 'ok', latencyMs: 0 }] : [];
+  const own: StoreHealth[] =
+    embedding.provider === 'built-in' ? [{ store: 'built-in', state: 'ok', latencyMs: 0 }] : [];
   return own.concat(await Promise.all(servers.map(probe)));
 }
 

@@ -140,6 +140,11 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     unit: 'texts',
     default: 50,
   },
+  modelRenewalTexts: {
+    what: 'How many stored texts are embedded at once where another built-in embedder embedded them.',
+    unit: 'texts',
+    default: 200,
+  },
   window: { what: 'The most results that the pages of one search hold together.', unit: 'chunks', default: 1_000 },
   fused: {
     what: 'How many of the best by meaning and by words are fused, whatever the page: pages read to different depths would not fit together.',

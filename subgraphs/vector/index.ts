@@ -62,7 +62,10 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
   };
 }
 
-async function createDriver(config: VectorConfig, { postgres, work, log }: VectorDeps): Promise<VectorDriver> {
+async function createDriver(
+  config: VectorConfig,
+  { postgres, work, log, embedder }: VectorDeps,
+): Promise<VectorDriver> {
   const { collection = DEFAULT_COLLECTION, qdrant } = config;
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
@@ -75,6 +78,7 @@ async function createDriver(config: VectorConfig, { postgres, work, log }: Vecto
   const cache = { bytes: config.exactCacheBytes, rows: config.exactRows };
   const vectors = new PostgresVectors(postgres, name, { ...(await ranking(postgres, name, config)), cache, work });
   vectors.renewKeywords(log ?? (() => undefined));
+  vectors.renewModel(embedder, log ?? (() => undefined));
   return vectors;
 }
 

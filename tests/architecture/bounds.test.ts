@@ -70,6 +70,9 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/inference/drivers/hashing/index.ts: HASHING_DIMENSIONS',
     'subgraphs/inference/drivers/hashing/index.ts: BOUNDARY',
     'subgraphs/inference/drivers/hashing/index.ts: SEED',
+    'subgraphs/inference/drivers/static/index.ts: STATIC_DIMENSIONS',
+    'subgraphs/inference/drivers/static/table.ts',
+    'subgraphs/inference/drivers/static/wordpiece.ts',
   ],
   'Parts of a version of what is stored of a text: others would be another version.': [
     'subgraphs/vector/keywords/terms.ts: LONGEST_WHOLE',

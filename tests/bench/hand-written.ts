@@ -5,7 +5,8 @@
 import { createFilesDriver } from '#subgraphs/object/drivers/files/index.ts';
 import type { ObjectInfo } from '#subgraphs/object/driver.ts';
 import { UrlSigner } from '#subgraphs/object/links/signed-urls.ts';
-import { HASHING_MODEL, HashingEmbedder } from '#subgraphs/inference/drivers/hashing/index.ts';
+import { StaticEmbedder } from '#subgraphs/inference/drivers/static/index.ts';
+import { DEFAULT_BUILT_IN } from '#subgraphs/shared/built-in-models.ts';
 import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { PostgresVectors } from '#subgraphs/vector/drivers/postgres/index.ts';
@@ -51,7 +52,7 @@ export async function handWritten(options: {
     signingKey: new TextEncoder().encode(options.signingKey),
     publicBaseUrl: () => options.baseUrl,
   });
-  const embedder = new HashingEmbedder();
+  const embedder = await StaticEmbedder.open();
 
   const documentsFiles = async (context: RequestContext, keys: string[]) => {
     const scope = { tenantId: context.principal.tenantId, statements: context.statements };
@@ -134,7 +135,7 @@ export async function handWritten(options: {
     async research(question) {
       const context = createRequestContext(options.principal);
       const rankings = await vectors.search(context, [
-        { kind: 'VECTOR', vector: embedder.embed(question), model: HASHING_MODEL, filter: {}, limit: VECTOR.fused },
+        { kind: 'VECTOR', vector: embedder.embed(question), model: DEFAULT_BUILT_IN, filter: {}, limit: VECTOR.fused },
         { kind: 'KEYWORD', text: question, filter: {}, limit: VECTOR.fused },
       ]);
       const hits = fuse(rankings, VECTOR.window).items.slice(0, HITS);

@@ -1,12 +1,9 @@
-/** The built-in embedder: what it promises of every text. */
+/** The embedder of hashed features: what it promises of every text. */
 import { createHash } from 'node:crypto';
 import { fc } from '#tests/setup/property.ts';
 import { describe, expect, it } from 'vitest';
-import {
-  createHashingDriver,
-  HASHING_DIMENSIONS,
-  HashingEmbedder,
-} from '#subgraphs/inference/drivers/hashing/index.ts';
+import { createBuiltInDriver } from '#subgraphs/inference/drivers/built-in.ts';
+import { HASHING_DIMENSIONS, HASHING_MODEL, HashingEmbedder } from '#subgraphs/inference/drivers/hashing/index.ts';
 import { StatementCounter } from '#subgraphs/shared/context.ts';
 
 const embedder = new HashingEmbedder();
@@ -58,7 +55,7 @@ describe('hashing embedder', () => {
   });
 
   it('lets others have a turn, and stops when nobody waits any more', async () => {
-    const driver = createHashingDriver();
+    const driver = createBuiltInDriver(HASHING_MODEL);
     const statements = new StatementCounter();
     const chunks = Array.from({ length: 3_000 }, (_, at) => `${at} `.repeat(200));
     let turns = 0;

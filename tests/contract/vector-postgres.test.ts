@@ -7,10 +7,14 @@ import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 
+import { createInference } from '#subgraphs/inference/index.ts';
+import type { BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { AnnRanker, type VectorType } from '#subgraphs/vector/drivers/postgres/ann.ts';
 import { ensureVectorExtension } from '#subgraphs/vector/drivers/postgres/extension.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres/index.ts';
+import { callersHash, contentHash } from '#subgraphs/vector/indexing/content-hash.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { random } from '#tests/setup/random.ts';
 import { testKeywordSearch } from './keyword-search.ts';
@@ -289,6 +293,50 @@ test('chunks of before are gone through in the background, and found meanwhile a
   expect(told.join('\n')).toMatch(/gone through/);
   await Promise.all([other.close(), third.close()]);
   await postgres.close();
+});
+
+test('what another built-in embedder embedded is embedded again, a tenant at once, and nothing is paid for twice', async () => {
+  await using store = disposable(await open({}));
+  const driver = store.driver as PostgresVectors;
+  const texts = corpus('a', 450, 1).map((chunk) => ({ ...chunk, text: `text ${chunk.chunkId}` }));
+  const embedderOf = async (model: BuiltInModel) =>
+    (await createInference({ embeddings: model }, { usageSink: undefined })).provides.embedder!;
+  const [old, renewed] = [await embedderOf('hashing-384-v1'), await embedderOf('static-384-v1')];
+  const embed = async (embedder: Embedder, text: string) => (await embedder.embed(as('a'), [text])).vectors[0]!;
+  const hashed = await Promise.all(
+    texts.map(async (chunk) => {
+      const { title, text } = chunk;
+      const vector = await embed(old, `${title}\n\n${text}`);
+      return { ...chunk, vector, contentHash: contentHash('hashing-384-v1', title, text) };
+    }),
+  );
+  const [first, ...others] = hashed;
+  const before = { model: 'hashing-384-v1', dimensions: 384 };
+  await driver.upsert(as('a'), [{ ...first!, contentHash: callersHash(first!.text) }, ...others], before);
+  await driver.upsert(as('b'), hashed.slice(0, 3), before);
+  await driver.upsert(as('served'), hashed.slice(0, 3), { ...before, model: 'text-embedding-3-small' });
+  const search = async (vector: Float32Array, model: string) =>
+    (await driver.search(as('a'), [{ kind: 'VECTOR', vector, model, filter: {}, limit: 1 }]))[0]!.items[0];
+  // Fills the cache, which must not keep what it has.
+  expect(await search(hashed[300]!.vector, 'hashing-384-v1')).toMatchObject({ chunkId: hashed[300]!.chunkId });
+
+  const told: string[] = [];
+  driver.renewModel(renewed, (message) => told.push(message));
+  await driver.modelRenewed();
+  expect(told).toEqual([
+    expect.stringMatching(/static-384-v1 now, and was hashing-384-v1: .* 2 tenants .* EMBEDDING_MODEL=hashing-384-v1/),
+    '453 stored texts were embedded again.',
+  ]);
+  const vector = await embed(renewed, `${hashed[300]!.title}\n\n${hashed[300]!.text}`);
+  const found = await search(vector, 'static-384-v1');
+  expect(found).toMatchObject({ chunkId: hashed[300]!.chunkId });
+  expect(found!.score).toBeCloseTo(1, 5);
+  await expect(search(vector, 'hashing-384-v1')).rejects.toMatchObject({ extensions: { code: 'CONFLICT' } });
+  const hashes = await driver.contentHashes(as('a'), [hashed[0]!.chunkId, hashed[1]!.chunkId]);
+  expect(hashes.get(hashed[0]!.chunkId)).toBe(callersHash(hashed[0]!.text));
+  expect(hashes.get(hashed[1]!.chunkId)).toBe(contentHash('static-384-v1', hashed[1]!.title, hashed[1]!.text));
+  expect(await driver.collectionInfo(as('b'))).toMatchObject({ model: 'static-384-v1' });
+  expect(await driver.collectionInfo(as('served'))).toMatchObject({ model: 'text-embedding-3-small' });
 });
 
 test('where more chunks match than are scored, those with the rarer words are, and the answer says so', async () => {

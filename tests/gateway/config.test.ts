@@ -108,6 +108,20 @@ describe('configuration', () => {
     });
   });
 
+  test('a built-in embedder is chosen by its name, beside a server for chat too; another name needs a server', () => {
+    expect(loadConfig({}).stores.builtInEmbedder).toBe('static-384-v1');
+    const chosen = loadConfig({ EMBEDDING_MODEL: 'hashing-384-v1' }).stores;
+    expect(chosen).toMatchObject({ builtInEmbedder: 'hashing-384-v1', models: undefined, maxTokens: undefined });
+    const server = { OPENAI_BASE_URL: 'http://127.0.0.1:1/v1', CHAT_MODEL: 'm' };
+    expect(loadConfig({ ...server, EMBEDDING_MODEL: 'hashing-384-v1' }).stores).toMatchObject({
+      builtInEmbedder: 'hashing-384-v1',
+      models: { chatModel: 'm', embeddingModel: undefined },
+    });
+    expect(faultsOf({ EMBEDDING_MODEL: 'hashing-384-v2' })).toEqual([
+      expect.stringContaining('EMBEDDING_MODEL has no effect'),
+    ]);
+  });
+
   test('a graph model needs the Neo4j server that it is of', () => {
     expect(faultsOf({ GRAPH_MODEL: 'films.graphql' })).toEqual([expect.stringMatching(/^GRAPH_MODEL .*NEO4J_URI/)]);
     expect(faultsOf({ GRAPH_MODEL: 'films.graphql', NEO4J_URI: 'off', GRAPH_MODEL_TENANT: 'the tenant' })).toHaveLength(

@@ -326,7 +326,10 @@ describe('the inference subgraph', () => {
   });
 
   test('counts nothing for what costs nothing', async () => {
-    const inference = await createInference({ embeddings: 'hashing', tenantTokens: 0 }, { usageSink: undefined });
+    const inference = await createInference(
+      { embeddings: 'hashing-384-v1', tenantTokens: 0 },
+      { usageSink: undefined },
+    );
     opened.push(() => inference.close());
     expect(codes(await run(inference, '{ embed(input: ["free"]) { dimensions } }'))).toEqual([]);
   });

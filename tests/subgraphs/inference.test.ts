@@ -77,7 +77,7 @@ const stream = async (subgraph: Subgraph, prompt: string, context = as('a')) =>
 describe('built in', () => {
   it('embeds, and records nothing, since it costs nothing', async () => {
     const usage = new Recorder();
-    const inference = await open({ embeddings: 'hashing' }, usage);
+    const inference = await open({ embeddings: 'hashing-384-v1' }, usage);
     const context = as('a');
     const { data, errors } = await run(
       inference,
@@ -96,7 +96,7 @@ describe('built in', () => {
   });
 
   it('says what it has, and what generation needs', async () => {
-    const inference = await open({ embeddings: 'hashing' });
+    const inference = await open({ embeddings: 'hashing-384-v1' });
     expect((await run(inference, `query Models { models { id kind provider available } }`)).data!.models).toEqual([
       { id: 'hashing-384-v1', kind: 'EMBEDDING', provider: 'built-in', available: true },
     ]);
@@ -107,11 +107,11 @@ describe('built in', () => {
       hint: expect.stringMatching(/CHAT_MODEL.*OPENAI_BASE_URL/) as string,
     });
     expect(await stream(inference, 'x')).toMatchObject({ errors: [{ extensions: { code: 'STORE_DISABLED' } }] });
-    expect(await inference.health()).toMatchObject([{ store: 'hashing', state: 'ok' }]);
+    expect(await inference.health()).toMatchObject([{ store: 'built-in', state: 'ok' }]);
   });
 
   it('reranks by embeddings, and says so', async () => {
-    const inference = await open({ embeddings: 'hashing' });
+    const inference = await open({ embeddings: 'hashing-384-v1' });
     const { data } = await run(
       inference,
       `{ rerank(query: "retry with jitter", documents: ["apples and pears", "retries need jitter", "jitter"], first: 2) { method model results { index score document } } }`,
@@ -128,7 +128,7 @@ describe('built in', () => {
   });
 
   it('sums documents up', async () => {
-    const inference = await open({ embeddings: 'hashing' });
+    const inference = await open({ embeddings: 'hashing-384-v1' });
     const text =
       'Retries need jitter, or clients stampede. Clients that stampede overload the server. The office has a green door. Jitter spreads the retries of clients over time.';
     const query = (args: string) =>
@@ -153,7 +153,7 @@ describe('built in', () => {
   });
 
   it('refuses input that cannot be meant', async () => {
-    const inference = await open({ embeddings: 'hashing' });
+    const inference = await open({ embeddings: 'hashing-384-v1' });
     const embed = (input: string[]) =>
       run(inference, `query ($input: [String!]!) { embed(input: $input) { index } }`, { input });
     for (const input of [[], [''], [' \n'], ['a\0b'], ['x'.repeat(8_001)], Array.from({ length: 257 }, () => 'x')])
@@ -402,7 +402,7 @@ describe('with a model server', () => {
     expect(await subgraph.health()).toMatchObject([{ store: 'openai', state: 'ok' }]);
     const wrong = await open({
       openai: { baseUrl: standIn.baseUrl, apiKey: standIn.apiKey },
-      embeddings: 'hashing',
+      embeddings: 'hashing-384-v1',
       chatModel: 'absent',
     });
     expect((await run(wrong, models)).data!.models[1]).toMatchObject({
@@ -410,13 +410,17 @@ describe('with a model server', () => {
       available: false,
       detail: expect.stringContaining('does not list') as string,
     });
-    const down = await open({ openai: { baseUrl: 'http://127.0.0.1:1/v1' }, embeddings: 'hashing', chatModel: 'm' });
+    const down = await open({
+      openai: { baseUrl: 'http://127.0.0.1:1/v1' },
+      embeddings: 'hashing-384-v1',
+      chatModel: 'm',
+    });
     expect((await run(down, models)).data!.models).toMatchObject([
       { id: 'hashing-384-v1', available: true },
       { id: 'm', available: false, detail: expect.stringContaining('cannot be reached') as string },
     ]);
     expect(await down.health()).toMatchObject([
-      { store: 'hashing', state: 'ok' },
+      { store: 'built-in', state: 'ok' },
       { store: 'openai', state: 'down' },
     ]);
   });

@@ -121,7 +121,7 @@ const CORPUS = [
 beforeAll(async () => {
   database = await createTestDatabase();
   postgres = new Postgres({ url: database.url });
-  const inference = await createInference({ embeddings: 'hashing' }, { usageSink: undefined });
+  const inference = await createInference({ embeddings: 'hashing-384-v1' }, { usageSink: undefined });
   embedder = counting(inference.provides.embedder!);
   vector = await createVector({}, { postgres, embedder });
   await data(INDEX, { documents: CORPUS }, as('a', true));

@@ -1,5 +1,6 @@
 /** What a collection accepts: its name, and vectors of the one model that it was made with. */
 import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
+import { isBuiltIn } from '#subgraphs/shared/built-in-models.ts';
 import type { CollectionInfo, VectorModel } from '../driver.ts';
 
 /** Names that are safe in a path and in SQL alike. */
@@ -27,7 +28,7 @@ export function checkModel(collection: CollectionInfo, wanted: VectorModel): voi
     throw conflict(
       `The collection ${JSON.stringify(collection.name)} was embedded with the model ${JSON.stringify(collection.model)}, not ${JSON.stringify(wanted.model)}.`,
       {
-        hint: `Set EMBEDDING_MODEL back to ${JSON.stringify(collection.model)}, or embed the documents again: into another collection (VECTOR_COLLECTION), or after removing their vectors.`,
+        hint: `${isBuiltIn(collection.model) && isBuiltIn(wanted.model) ? 'PostgreSQL is embedding it again in the background: ask again in a moment, or by KEYWORD. In Qdrant it stays: s' : 'S'}et EMBEDDING_MODEL back to ${JSON.stringify(collection.model)}, or embed the documents again: into another collection (VECTOR_COLLECTION), or after removing their vectors.`,
       },
     );
   }

@@ -22,6 +22,9 @@ export interface Embedded {
   readonly texts: readonly EmbeddedText[];
 }
 
+/** What is embedded: a chunk from the middle of a document says little about what it belongs to, its title does. */
+export const embeddedText = (title: string, text: string): string => (title === '' ? text : `${title}\n\n${text}`);
+
 /**
  * Embeds every text. Where some are refused as too long, the others are embedded again without them, and those in parts.
  * @throws what the embedder throws, but a refusal that dividing mends

@@ -11,7 +11,7 @@ import type { ChunkAttributes, ChunkVector, CollectionInfo, KeptChunk, VectorDri
 import { checkId, checkIds, checkMetadata, checkText } from '../input.ts';
 import { modelOf } from './embedding-model.ts';
 import { callersHash, contentHash, isSameContent } from './content-hash.ts';
-import { embedTexts, type EmbeddedText } from './embedding.ts';
+import { embeddedText, embedTexts, type EmbeddedText } from './embedding.ts';
 import { callersVector } from './vectors.ts';
 
 export interface VectorItem {
@@ -223,9 +223,6 @@ const inParts = (chunk: Omit<ChunkVector, 'vector'>, { vector, parts }: Embedded
   contentHash: contentHash(model, chunk.title, chunk.text, parts),
   vector,
 });
-
-/** What is embedded: a chunk from the middle of a document says little about what it belongs to, its title does. */
-const embeddedText = (title: string, text: string): string => (title === '' ? text : `${title}\n\n${text}`);
 
 function checkAttributes(input: {
   documentId: string;

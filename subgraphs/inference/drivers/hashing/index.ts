@@ -1,5 +1,5 @@
 /**
- * The built-in embedder: signed feature hashing, after Weinberger, Dasgupta, Langford, Smola and Attenberg, "Feature
+ * A built-in embedder: signed feature hashing, after Weinberger, Dasgupta, Langford, Smola and Attenberg, "Feature
  * Hashing for Large Scale Multitask Learning", ICML 2009 (https://arxiv.org/abs/0902.2206).
  *
  * A text's features are its words, its pairs of neighbouring words and the character n-grams of its words. Each feature
@@ -10,12 +10,11 @@
  * language, at once and without a model. It knows no synonyms and no meaning; a trained model does (`EMBEDDING_MODEL`).
  * Equal text gives equal vectors on every machine and in every version of `hashing-384-v1`.
  */
-import { INFERENCE } from '../../bounds.ts';
-import type { EmbeddingDriver, InferenceCall } from '../../driver.ts';
+import type { BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
 import { forEachWord } from './tokens.ts';
 import { isStopWord } from '../../words/stop-words.ts';
 
-export const HASHING_MODEL = 'hashing-384-v1';
+export const HASHING_MODEL: BuiltInModel = 'hashing-384-v1';
 export const HASHING_DIMENSIONS = 384;
 
 /**
@@ -25,33 +24,16 @@ export const HASHING_DIMENSIONS = 384;
  */
 const WEIGHT = { word: 1, pair: 0.25, gram: 0.45, stopWord: 0.12 } as const;
 
-/** The embedder as a driver: yields to the event loop between texts, and stops when the call's signal aborts. */
-export function createHashingDriver(): EmbeddingDriver {
-  const embedder = new HashingEmbedder();
-  return {
-    provider: 'built-in',
-    model: HASHING_MODEL,
-    dimensions: HASHING_DIMENSIONS,
-    metered: false,
-    async embed({ signal }: InferenceCall, input: readonly string[]) {
-      const vectors: Float32Array[] = [];
-      let started = performance.now();
-      for (const text of input) {
-        signal?.throwIfAborted();
-        vectors.push(embedder.embed(text));
-        if (performance.now() - started < INFERENCE.hashingStretchMs) continue;
-        await new Promise((resolve) => setImmediate(resolve));
-        started = performance.now();
-      }
-      return { vectors, dimensions: HASHING_DIMENSIONS };
-    },
-  };
-}
-
 /** Embeds one text at a time; keeps its working memory between texts. */
 export class HashingEmbedder {
   readonly #features = new FeatureCounts();
+  readonly #dimensions: number;
   #units = new Uint16Array(4_096);
+
+  /** @param dimensions of its vectors; another number is another model, of which other embedders are made */
+  constructor(dimensions = HASHING_DIMENSIONS) {
+    this.#dimensions = dimensions;
+  }
 
   /** The L2-normalised vector of `text`; a text without a letter or digit is one feature as a whole. */
   embed(text: string): Float32Array {
@@ -64,7 +46,7 @@ export class HashingEmbedder {
     this.#features.clear();
     this.#addWords(units, folded.length);
     if (this.#features.size === 0) this.#features.add(hashUnits(units, 0, folded.length, SEED.whole), WEIGHT.word);
-    return this.#features.toVector();
+    return this.#features.toVector(this.#dimensions);
   }
 
   #addWords(units: Uint16Array, length: number): void {
@@ -166,22 +148,22 @@ class FeatureCounts {
     this.#slots[this.size++] = slot;
   }
 
-  toVector(): Float32Array {
-    const sums = new Float64Array(HASHING_DIMENSIONS);
+  toVector(dimensions: number): Float32Array {
+    const sums = new Float64Array(dimensions);
     for (let at = 0; at < this.size; at++) {
       const slot = this.#slots[at]!;
       const hash = this.#hashes[slot]!;
       const count = this.#counts[slot]!;
       const weight = this.#weights[slot]! * (count === 1 ? 1 : 1 + Math.log(count));
       // The sign must not follow from the dimension, so it is drawn from a second mix.
-      sums[hash % HASHING_DIMENSIONS]! += mix(hash, 0x27d4eb2f) & 1 ? weight : -weight;
+      sums[hash % dimensions]! += mix(hash, 0x27d4eb2f) & 1 ? weight : -weight;
     }
     let squares = 0;
     for (const sum of sums) squares += sum * sum;
-    const vector = new Float32Array(HASHING_DIMENSIONS);
+    const vector = new Float32Array(dimensions);
     if (squares === 0)
       vector[0] = 1; // Two features can cancel out exactly; a vector must have a direction.
-    else for (let at = 0, norm = Math.sqrt(squares); at < HASHING_DIMENSIONS; at++) vector[at] = sums[at]! / norm;
+    else for (let at = 0, norm = Math.sqrt(squares); at < dimensions; at++) vector[at] = sums[at]! / norm;
     return vector;
   }
 

@@ -26,8 +26,10 @@ import type {
 } from '../../driver.ts';
 import type { CacheOptions } from '../../exact/matrix-cache.ts';
 import { ExactRanker } from './exact.ts';
+import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { KeywordRenewal } from './keyword-renewal.ts';
 import { keywordsInTurns } from './keywords.ts';
+import { ModelRenewal } from './model-renewal.ts';
 import type { Ranker } from './ranker.ts';
 import * as statements from './statements.ts';
 
@@ -53,6 +55,7 @@ export class PostgresVectors implements VectorDriver {
   readonly #keywordScored: number;
   readonly #note: string | undefined;
   #renewal: KeywordRenewal | undefined;
+  #modelRenewal: ModelRenewal | undefined;
 
   constructor(postgres: Postgres, collection: string, options: PostgresVectorsOptions = {}) {
     this.#postgres = postgres;
@@ -232,8 +235,27 @@ export class PostgresVectors implements VectorDriver {
     await this.#renewal?.done;
   }
 
+  /**
+   * Embeds again, in the background, what another built-in embedder embedded.
+   * @param log told what an operator should know
+   */
+  renewModel(embedder: Embedder, log: (message: string) => void): void {
+    this.#modelRenewal ??= new ModelRenewal({
+      postgres: this.#postgres,
+      collection: this.#collection,
+      ranker: this.#ranker,
+      embedder,
+      log,
+    });
+  }
+
+  /** Resolves once all is embedded by one model, or the first failure was logged. */
+  async modelRenewed(): Promise<void> {
+    await this.#modelRenewal?.done;
+  }
+
   async close(): Promise<void> {
-    await this.#renewal?.close();
+    await Promise.all([this.#renewal?.close(), this.#modelRenewal?.close()]);
     await this.#ranker.close();
   }
 

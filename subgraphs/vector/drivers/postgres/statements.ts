@@ -261,3 +261,33 @@ export const documentIds = (collection: string, after: string, limit: number) =>
       FROM found WHERE found.id IS NOT NULL AND place < ${limit}::int
     )
     SELECT id FROM found WHERE id IS NOT NULL`);
+
+/** Tenants that have this collection of one of these models, with chunks or without. For the system’s role. */
+export const collectionsOfModels = (collection: string, models: readonly string[]) =>
+  compile<{ tenant_id: string; model: string }>(sql`
+    SELECT c.tenant_id, c.model FROM vector.collections c WHERE c.name = ${collection} AND c.model = ANY (${models}::text[]) ORDER BY 1`);
+
+/** Takes the next revision for vectors of another model; caches of before load everything again. @returns no row where it is that model’s */
+export const changeModel = (collection: string, model: string, dimensions: number) =>
+  compile<CollectionRow>(sql`
+    UPDATE vector.collections SET model = ${model}, dimensions = ${dimensions}, revision = revision + 1, tombstones_from = revision + 1
+    WHERE name = ${collection} AND model <> ${model} RETURNING model, dimensions, revision`);
+
+export const chunksAfter = (collection: string, ordinal: string, limit: number) =>
+  compile<{ ordinal: string; chunk_id: string; title: string; text: string; content_hash: string }>(sql`
+    SELECT c.ordinal, c.chunk_id, c.title, c.text, c.content_hash FROM vector.chunks c
+    WHERE c.collection = ${collection} AND c.ordinal > ${ordinal}::bigint ORDER BY c.ordinal LIMIT ${limit}`);
+
+/** Writes the vectors of stored chunks, and nothing else of them. */
+export const writeVectors = (
+  collection: string,
+  revision: string,
+  dimensions: number,
+  chunks: readonly Pick<ChunkVector, 'chunkId' | 'contentHash' | 'vector'>[],
+) =>
+  compile(sql`
+    UPDATE vector.chunks c SET revision = ${revision}::bigint, dimensions = ${dimensions}::int, content_hash = r.content_hash, embedding = r.embedding::real[]
+    FROM unnest(
+      ${chunks.map((c) => c.chunkId)}::text[], ${chunks.map((c) => c.contentHash)}::text[], ${chunks.map((c) => `{${c.vector.join(',')}}`)}::text[]
+    ) AS r(chunk_id, content_hash, embedding)
+    WHERE c.collection = ${collection} AND c.chunk_id = r.chunk_id`);
