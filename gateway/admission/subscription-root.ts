@@ -15,6 +15,7 @@ import {
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
+import { tellingOfFilters } from './bare-filters.ts';
 import { incrementalRule } from './incremental-rules.ts';
 
 function subscriptionRootRule(context: ValidationContext): ASTVisitor {
@@ -56,6 +57,8 @@ function conditionsOf(
 
 /** The rules of the specification, and of that of incremental delivery. */
 export const VALIDATION_RULES: readonly ValidationRule[] = [
-  ...specifiedRules.map((rule) => (rule === SingleFieldSubscriptionsRule ? subscriptionRootRule : rule)),
+  ...specifiedRules.map((rule) =>
+    rule === SingleFieldSubscriptionsRule ? subscriptionRootRule : tellingOfFilters(rule),
+  ),
   incrementalRule,
 ];

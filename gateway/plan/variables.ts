@@ -19,6 +19,7 @@ import {
   type VariableDefinitionNode,
 } from 'graphql';
 import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
+import { instead } from './bare-filters.ts';
 import type { NormalisedOperation } from './normalise.ts';
 
 /** Variables that do not fit; `errors` have the code `BAD_USER_INPUT`. */
@@ -62,8 +63,29 @@ export function coerceVariables(
   }
   const { coerced, errors } =
     own.length === 0 ? { coerced: undefined, errors: undefined } : coerceInputs(schema, own, inputs, PLAN.errors);
-  if (errors !== undefined) throw new VariablesError(errors);
+  if (errors !== undefined) throw new VariablesError(errors.map((error) => toldOfFilters(error, schema, inputs)));
   return Object.assign(Object.create(null) as Record<string, unknown>, coerced, literals);
+}
+
+/** graphql-js's error of a variable's value, with what was meant by a value in the place of a filter. */
+function toldOfFilters(
+  error: GraphQLError,
+  schema: GraphQLSchema,
+  inputs: Readonly<Record<string, unknown>>,
+): GraphQLError {
+  const name =
+    /Expected type "([^"]+)" to be an object\.$/.exec(error.message) ??
+    /Field "0" is not defined by type "([^"]+)"\.$/.exec(error.message);
+  const place = /^Variable "\$(\w+)" got invalid value [^]*? at "\1([^"]*)"; [A-Z]/.exec(error.message);
+  const variable = place?.[1] ?? /^Variable "\$(\w+)"/.exec(error.message)?.[1];
+  if (!name || variable === undefined) return error;
+  const path = (place?.[2] ?? '').split(/[.[\]]+/).filter((key) => key !== '');
+  const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], inputs[variable]);
+  const field = path.findLast((key) => !/^\d+$/.test(key));
+  const text = JSON.stringify(value instanceof ExactNumber ? value.valueOf() : value) ?? '';
+  const type = schema.getType(name[1]!) as GraphQLInputType | undefined;
+  const said = instead(field, type, text, Array.isArray(value));
+  return said === '' ? error : new GraphQLError(`${error.message}${said}`, { nodes: error.nodes });
 }
 
 /** `getVariableValues` of graphql-js for inputs in which an {@link ExactNumber} may stand for a number. */
