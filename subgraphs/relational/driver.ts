@@ -198,6 +198,8 @@ export interface ChildRequest {
   /** Whether the list is read from its end, and answered in that order. @default false */
   backward?: boolean;
   limit: number;
+  /** Which of them. @default all */
+  where?: Condition | undefined;
 }
 
 export const STORES = ['OBJECT', 'VECTOR', 'GRAPH'] as const;
@@ -371,6 +373,25 @@ export interface Recut {
 export interface RelationalDriver {
   list<M extends ModelName>(context: RequestContext, model: M, request: ListRequest): Promise<Rows[M][]>;
   count(context: RequestContext, model: ModelName, where: Condition | undefined): Promise<number>;
+  /**
+   * A page of the rows of each parent, by the field that names it: one statement for all. Those of one parent come in their
+   * order.
+   */
+  listOf<M extends ModelName>(
+    context: RequestContext,
+    model: M,
+    parent: keyof Rows[M] & string,
+    ids: readonly string[],
+    request: ListRequest,
+  ): Promise<Rows[M][]>;
+  /** How many each parent has; nothing of one that has none. */
+  countOf<M extends ModelName>(
+    context: RequestContext,
+    model: M,
+    parent: keyof Rows[M] & string,
+    ids: readonly string[],
+    where: Condition | undefined,
+  ): Promise<Map<string, number>>;
   /** Rows in any order. */
   byIds<M extends ModelName>(context: RequestContext, model: M, ids: readonly string[]): Promise<Rows[M][]>;
   tenant(context: RequestContext): Promise<TenantRow | undefined>;

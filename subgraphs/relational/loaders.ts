@@ -1,6 +1,9 @@
 /** Loaders of one request: one statement for all that a level of a query needs, matched to keys by key. */
 import type DataLoader from 'dataloader';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
+import { grouped } from '#subgraphs/shared/grouped.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import { ID_PREFIX, isIdOf } from '#subgraphs/shared/ids.ts';
 import type {
@@ -8,6 +11,7 @@ import type {
   ChildRequest,
   ChunkRow,
   IndexingRow,
+  ListRequest,
   ModelName,
   NewShare,
   RelationalDriver,
@@ -29,6 +33,17 @@ export interface Loaders {
   /** `limit` rows of each document, for each distinct request. */
   documentChunks(request: ChildRequest): DataLoader<string, ChunkRow[]>;
   agentVersions(request: ChildRequest): DataLoader<string, AgentVersionRow[]>;
+  /** A page of the rows of each parent, by the field that names it. */
+  listOf<M extends ModelName>(
+    model: M,
+    parent: keyof Rows[M] & string,
+    request: ListRequest,
+  ): DataLoader<string, Rows[M][]>;
+  countOf<M extends ModelName>(
+    model: M,
+    parent: keyof Rows[M] & string,
+    where: Condition | undefined,
+  ): DataLoader<string, number>;
   /** Forgets everything: a mutation has changed it. */
   clear(): void;
 }
@@ -45,12 +60,15 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
       made.push(instance);
       return instance;
     };
-    const perArguments = <V>(load: (ids: readonly string[], request: ChildRequest) => Promise<Map<string, V[]>>) => {
-      const byArguments = new Map<string, DataLoader<string, V[]>>();
-      return (request: ChildRequest): DataLoader<string, V[]> => {
-        const key = `${request.limit}:${request.backward ?? false}:${request.after ?? ''}`;
+    const perArguments = <Arguments extends readonly unknown[], V>(
+      load: (ids: readonly string[], ...given: Arguments) => Promise<Map<string, V>>,
+      absent: V,
+    ) => {
+      const byArguments = new Map<string, DataLoader<string, V>>();
+      return (...given: Arguments): DataLoader<string, V> => {
+        const key = writeJson(given);
         let found = byArguments.get(key);
-        if (found === undefined) byArguments.set(key, (found = loader((ids) => load(ids, request), [])));
+        if (found === undefined) byArguments.set(key, (found = loader((ids) => load(ids, ...given), absent)));
         return found;
       };
     };
@@ -84,23 +102,26 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
         ),
         Agent: loader(async (ids) => grouped(await driver.sharesOf(context, 'Agent', ids), (row) => row.agentId!), []),
       },
-      documentChunks: perArguments(async (ids, request) =>
-        grouped(await driver.chunksOfDocuments(context, ids, request), (row) => row.documentId),
+      documentChunks: perArguments(
+        async (ids, request: ChildRequest) =>
+          grouped(await driver.chunksOfDocuments(context, ids, request), (row) => row.documentId),
+        [],
       ),
-      agentVersions: perArguments(async (ids, request) =>
-        grouped(await driver.versionsOfAgents(context, ids, request), (row) => row.agentId),
+      agentVersions: perArguments(
+        async (ids, request: ChildRequest) =>
+          grouped(await driver.versionsOfAgents(context, ids, request), (row) => row.agentId),
+        [],
       ),
+      // Which model's rows they are, the arguments say.
+      listOf: perArguments(async (ids, model: ModelName, parent: string, request: ListRequest) => {
+        const rows = await driver.listOf(context, model, parent as 'id', ids, request);
+        return grouped(rows, (row) => (row as unknown as Record<string, string>)[parent]!);
+      }, []) as unknown as Loaders['listOf'],
+      countOf: perArguments(
+        (ids, model: ModelName, parent: string, where: Condition | undefined) =>
+          driver.countOf(context, model, parent as 'id', ids, where),
+        0,
+      ) as unknown as Loaders['countOf'],
       clear: () => made.forEach((one) => one.clearAll()),
     };
   });
-
-/** Groups rows by key, keeping their order. */
-function grouped<V>(rows: readonly V[], keyOf: (row: V) => string): Map<string, V[]> {
-  const groups = new Map<string, V[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group === undefined) groups.set(keyOf(row), [row]);
-    else group.push(row);
-  }
-  return groups;
-}

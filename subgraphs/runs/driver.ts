@@ -177,12 +177,20 @@ export const runCondition = (where: RunFilter | null | undefined): Condition | u
     where,
   );
 
+/** What runs are sorted by: moments of theirs. Those that have not come count as the latest. */
+export const RUN_ORDERS = ['createdAt', 'startedAt', 'finishedAt'] as const;
+export interface RunOrder {
+  readonly field: (typeof RUN_ORDERS)[number];
+  readonly direction: 'ASC' | 'DESC';
+}
+
 export interface RunsQuery {
   /** See {@link runCondition}. */
   where?: Condition | undefined;
-  direction: 'ASC' | 'DESC';
-  /** The sort key (creation time as ISO text, id) behind which to continue. */
-  after: readonly [string, string] | null;
+  /** The most important first; the id comes behind them, in the last one's direction. At least one. */
+  order: readonly RunOrder[];
+  /** The sort key behind which to continue: each moment as ISO text, then the id. */
+  after: readonly (string | null)[] | null;
   limit: number;
 }
 
@@ -283,9 +291,17 @@ export interface RunsDriver {
   ): Promise<{ run: Run; lease: Lease }>;
   /** Those of the runs that exist, in any order. */
   runsById(context: RequestContext, ids: readonly string[]): Promise<Run[]>;
-  /** A page of the tenant's runs by creation time, in one statement. */
+  /** A page of the tenant's runs, in one statement. */
   runs(context: RequestContext, query: RunsQuery): Promise<Run[]>;
   countRuns(context: RequestContext, where: Condition | undefined): Promise<number>;
+  /** A page of each agent's runs, in one statement; those of one agent come in their order. */
+  runsOfAgents(context: RequestContext, agentIds: readonly string[], query: RunsQuery): Promise<Run[]>;
+  /** How many runs each agent has; nothing of one that has none. */
+  countRunsOfAgents(
+    context: RequestContext,
+    agentIds: readonly string[],
+    where: Condition | undefined,
+  ): Promise<Map<string, number>>;
   /**
    * For each run, its events behind its `after`, in order, at most `limit` each: one statement for all.
    * @param options.backward those before `after`, the last first @default false

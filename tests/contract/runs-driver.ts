@@ -346,7 +346,7 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         const seen: string[] = [];
         let after: [string, string] | null = null;
         for (;;) {
-          const page = await driver.runs(c, { direction: 'ASC', after, limit: 3 });
+          const page = await driver.runs(c, { order: [{ field: 'createdAt', direction: 'ASC' }], after, limit: 3 });
           if (page.length === 0) break;
           seen.push(...page.map(({ id }) => id));
           after = [page.at(-1)!.createdAt.toISOString(), page.at(-1)!.id];
@@ -355,9 +355,11 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
           (left, right) => left.createdAt.getTime() - right.createdAt.getTime() || (left.id < right.id ? -1 : 1),
         );
         expect(seen).toEqual(expected.map(({ id }) => id));
-        expect((await driver.runs(c, { direction: 'DESC', after: null, limit: 10 })).map(({ id }) => id)).toEqual(
-          [...seen].reverse(),
-        );
+        expect(
+          (await driver.runs(c, { order: [{ field: 'createdAt', direction: 'DESC' }], after: null, limit: 10 })).map(
+            ({ id }) => id,
+          ),
+        ).toEqual([...seen].reverse());
         const count = (where: Parameters<typeof runCondition>[0]) => driver.countRuns(c, runCondition(where));
         expect(await count(null)).toBe(7);
         expect(await count({ status: { eq: 'SUCCEEDED' } })).toBe(1);
@@ -379,6 +381,56 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         expect(await count({ finishedAt: { isNull: true } })).toBe(7);
         expect(await count({ finishedAt: { gte: new Date(0) } })).toBe(1);
         expect(await count({ finishedAt: { gt: new Date('9999-01-01') } })).toBe(0);
+      });
+
+      test('lists runs by each moment, those without one as the latest, for all and for each agent', async () => {
+        const of = as('tenant-orders');
+        for (const n of upTo(9)) {
+          const run = await driver.start(of, { agentId: ['agt_a', 'agt_b', null][n % 3]!, input: n });
+          if (n % 4 > 0) await driver.append(of, { runId: run.id, events: [n % 4 > 1 ? finished : piece('x')] });
+        }
+        const all = await driver.runs(of, {
+          order: [{ field: 'createdAt', direction: 'ASC' }],
+          after: null,
+          limit: 99,
+        });
+        const moment = (run: Run, field: 'createdAt' | 'startedAt' | 'finishedAt') =>
+          run[field]?.getTime() ?? Number.MAX_SAFE_INTEGER;
+        for (const field of ['createdAt', 'startedAt', 'finishedAt'] as const)
+          for (const direction of ['ASC', 'DESC'] as const) {
+            const sorted = [...all].sort((a, b) => moment(a, field) - moment(b, field) || (a.id < b.id ? -1 : 1));
+            if (direction === 'DESC') sorted.reverse();
+            const order = [{ field, direction }];
+            const seen: string[] = [];
+            for (let after: (string | null)[] | null = null; ;) {
+              const page: Run[] = await driver.runs(of, { order, after, limit: 2 });
+              if (page.length === 0) break;
+              seen.push(...page.map(({ id }) => id));
+              after = [page.at(-1)![field]?.toISOString() ?? null, page.at(-1)!.id];
+            }
+            expect(seen).toEqual(sorted.map(({ id }) => id));
+            const counted = as('tenant-orders');
+            const ofAgents = await driver.runsOfAgents(counted, ['agt_a', 'agt_b', 'agt_none'], {
+              order,
+              after: null,
+              limit: 2,
+            });
+            expect(counted.statements.total).toBe(1);
+            for (const agent of ['agt_a', 'agt_b', 'agt_none'])
+              expect(ofAgents.filter(({ agentId }) => agentId === agent).map(({ id }) => id)).toEqual(
+                sorted
+                  .filter(({ agentId }) => agentId === agent)
+                  .slice(0, 2)
+                  .map(({ id }) => id),
+              );
+          }
+        const where = runCondition({ finishedAt: { isNull: false } });
+        const counts = await driver.countRunsOfAgents(of, ['agt_a', 'agt_b', 'agt_none'], where);
+        for (const agent of ['agt_a', 'agt_b', 'agt_none'])
+          expect(counts.get(agent) ?? 0).toBe(all.filter((run) => run.agentId === agent && run.finishedAt).length);
+        const order = [{ field: 'createdAt', direction: 'ASC' }] as const;
+        expect(await driver.runsOfAgents(b, ['agt_a', 'agt_b'], { order, after: null, limit: 9 })).toEqual([]);
+        expect(await driver.countRunsOfAgents(b, ['agt_a'], undefined)).toEqual(new Map());
       });
 
       test('gives many runs’ events in one statement', async () => {
@@ -414,9 +466,11 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
       expect(await rejection(driver.append(b, { runId: id, events: [finished] }))).toMatchObject({ code: 'NOT_FOUND' });
       expect(await driver.log.heads('tenant-a.project', [id])).toEqual([]);
       expect(await driver.log.read('tenant-a.project', id, 0, 10)).toEqual([]);
-      expect((await driver.runs(b, { direction: 'DESC', after: null, limit: 200 })).map((run) => run.id)).not.toContain(
-        id,
-      );
+      expect(
+        (await driver.runs(b, { order: [{ field: 'createdAt', direction: 'DESC' }], after: null, limit: 200 })).map(
+          (run) => run.id,
+        ),
+      ).not.toContain(id);
       expect(sequences(await wholeLog(a, id))).toEqual([1, 2]);
     });
   });

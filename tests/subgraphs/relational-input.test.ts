@@ -204,11 +204,10 @@ describe('reads', () => {
   });
 
   test.each(['agt_1', 'doc_', 'doc_\0', "doc_' OR 1=1", '', 'x'.repeat(1_000_000), 'chk_aaaaaaaaaaaaaaaaaaaaaaaaaaa'])(
-    'an id that is no document’s is not found (%#)',
+    'an id that is no document’s is refused: null would say that there is no such document (%#)',
     async (id) => {
-      expect(await fixture.get('reads', `query ($id: ID!) { document(id: $id) { id } }`, { id })).toEqual({
-        document: null,
-      });
+      const { data, codes } = await fixture.ask('reads', `query ($id: ID!) { document(id: $id) { id } }`, { id });
+      expect([data, codes]).toEqual([{ document: null }, ['BAD_USER_INPUT']]);
     },
   );
 

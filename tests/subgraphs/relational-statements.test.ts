@@ -61,6 +61,16 @@ test.each<[string, string, number]>([
     `{ agents(first: 100) { edges { node { currentVersion { number agent { name } } versions(first: 2) { edges { node { number } } } } } } }`,
     3,
   ],
+  [
+    'agents with their memory, twice, and its count',
+    `{ agents(first: 100) { edges { node { memoryFacts(first: 2) { totalCount nodes { key agent { name } } } last: memoryFacts(last: 1, where: { key: { ne: "x" } }) { nodes { key } } } } } }`,
+    4,
+  ],
+  [
+    'chunks that match',
+    `{ documents(first: 100) { edges { node { chunks(where: { text: { contains: "two" } }) { nodes { index } } } } } }`,
+    2,
+  ],
   ['a page without its count', `{ documents(first: 100) { edges { node { id } } } }`, 1],
 ])('%s: as many statements for many rows as for few', async (_, source, statements) => {
   const few = await fixture.ask('few', source);

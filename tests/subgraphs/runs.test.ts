@@ -286,6 +286,45 @@ test('runs are found by id, conversation, who started them, and whether and when
   expect(await found({ id: { eq: "run_' OR true --" } })).toEqual([]);
 });
 
+test('agents have their runs: filtered, sorted, from both ends, in as many statements for many as for one', async () => {
+  const c = () => as('tenant-g');
+  const ids: Record<string, string[]> = { agt_1: [], agt_2: [] };
+  for (const n of [0, 1, 2, 3, 4, 5]) {
+    const agentId = `agt_${(n % 2) + 1}`;
+    ids[agentId]!.push((await data(START, { input: { agentId, input: n } }, c())).startRun.run.id);
+    if (n > 2) await data(FINISH, { runId: ids[agentId]!.at(-1) }, c());
+  }
+  const OF = `query ($of: [_Any!]!, $where: RunFilter, $orderBy: [RunOrder!], $first: Int, $last: Int, $after: String, $before: String) {
+    _entities(representations: $of) { ... on Agent { id runs(where: $where, orderBy: $orderBy, first: $first, last: $last, after: $after, before: $before) {
+      totalCount nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } } }`;
+  const agent = (id: string) => ({ __typename: 'Agent', id });
+  const of = ['agt_1', 'agt_2', 'agt_none', "agt_' OR true --"].map(agent);
+  const ended = { finishedAt: { isNull: false } };
+  const orderBy = [{ field: 'FINISHED_AT', direction: 'DESC' }];
+  const context = c();
+  const { _entities } = await data(OF, { of, where: ended, orderBy }, context);
+  expect(_entities.map(({ runs: { totalCount } }: any) => totalCount)).toEqual([1, 2, 0, 0]);
+  expect(context.statements.total).toBe(2);
+  const page = async (given: object): Promise<any> =>
+    (await data(OF, { of: [agent('agt_1')], ...given }, c()))._entities[0].runs;
+  const all = (await page({})).nodes;
+  const one = await page({ first: 2 });
+  const two = await page({ first: 2, after: one.pageInfo.endCursor });
+  expect([...one.nodes, ...two.nodes]).toEqual(all);
+  expect([one.pageInfo.hasNextPage, two.pageInfo.hasNextPage]).toEqual([true, false]);
+  expect((await page({ last: 2 })).nodes).toEqual(all.slice(1));
+  expect((await page({ last: 9, before: two.pageInfo.startCursor })).nodes).toEqual(all.slice(0, 2));
+  // What has not ended counts as the latest.
+  expect((await page({ orderBy })).nodes.at(-1).id).toBe(ids['agt_1']!.at(-1));
+  for (const stranger of [as('tenant-b', 'bob'), as('tenant-g.project')])
+    expect((await data(OF, { of }, stranger))._entities.map(({ runs: { totalCount } }: any) => totalCount)).toEqual([
+      0, 0, 0, 0,
+    ]);
+  expect(await refused(OF, { of, orderBy: [...orderBy, ...orderBy] }, c())).toBe('BAD_USER_INPUT');
+  expect(await refused(OF, { of, orderBy, after: one.pageInfo.endCursor }, c())).toBe('BAD_USER_INPUT');
+  expect((await data(OF, { of, where: { status: { in: [] } } }, c()))._entities[0].runs.nodes).toEqual([]);
+});
+
 test('the number of statements does not depend on the number of runs and events', async () => {
   for (const n of [0, 1, 2]) {
     const runId = await start(as('tenant-d'));

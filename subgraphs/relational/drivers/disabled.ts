@@ -9,6 +9,8 @@ const refuse = async (): Promise<never> => {
 export const disabledDriver: RelationalDriver = {
   list: refuse,
   count: refuse,
+  listOf: refuse,
+  countOf: refuse,
   byIds: refuse,
   tenant: refuse,
   documentTexts: refuse,

@@ -177,11 +177,12 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     columns: {
       id,
       documentId: { column: 'document_id', type: 'id', description: 'The document’s id.' },
-      index: { column: 'index', type: 'int', description: 'Its place within the document, from 0.' },
+      index: { column: 'index', type: 'int', description: 'Its place within the document, from 0.', filterable: true },
       text: {
         column: 'text',
         type: 'text',
         description: 'A passage of the document, under the headings that it stands under; at most 1,200 characters.',
+        filterable: true,
       },
     },
     defaultOrder: { field: 'index', direction: 'ASC' },

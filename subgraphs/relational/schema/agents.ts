@@ -7,10 +7,18 @@ import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { agentVersionId } from '../agents/version-id.ts';
 import { jsonObject } from '../documents/input.ts';
-import type { AgentDraft, AgentRow, AgentVersionRow } from '../driver.ts';
+import type { AgentDraft, AgentRow, AgentVersionRow, MemoryFactRow } from '../driver.ts';
 import { checkName, optionalText } from '../input.ts';
 import { pageOfChildren } from './children.ts';
-import { entityType, rootItem, rootList, type InputFields, type ObjectFields, type SchemaParts } from './entity.ts';
+import {
+  entityType,
+  listField,
+  rootItem,
+  rootList,
+  type InputFields,
+  type ObjectFields,
+  type SchemaParts,
+} from './entity.ts';
 import { addMutation } from './mutation.ts';
 import { sharesField } from './shares.ts';
 
@@ -28,6 +36,11 @@ export function addAgents(parts: SchemaParts): void {
     node: types.AgentVersion,
     items: 'versions of an agent',
   });
+  const facts = connectionType<MemoryFactRow>(subgraph, 'AgentMemoryFact', {
+    node: types.MemoryFact,
+    items: 'remembered facts of an agent',
+    totalCount: true,
+  });
   entityType(
     parts,
     'Agent',
@@ -35,6 +48,7 @@ export function addAgents(parts: SchemaParts): void {
     ['id', 'name', 'description', 'createdAt', 'updatedAt'],
     (t) => ({
       shares: sharesField(t, parts, 'Agent'),
+      memoryFacts: listField(t, parts, 'MemoryFact', 'agentId', facts, 'What is in its memory.'),
       currentVersion: t.field({
         type: types.AgentVersion,
         description: 'How the agent is set up now.',

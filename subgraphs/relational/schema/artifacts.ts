@@ -1,15 +1,16 @@
 /** What runs leave behind. */
+import { connectionType } from '#subgraphs/shared/connections.ts';
 import { badUserInput, notFound } from '#subgraphs/shared/errors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { insteadUse, renamed } from '#subgraphs/shared/renamed.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ArtifactRow } from '../driver.ts';
 import { checkMediaType, checkName, checkText } from '../input.ts';
-import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
+import { entityType, listField, rootItem, rootList, type ObjectFields, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
 
 export function addArtifacts(parts: SchemaParts): void {
-  const { types, stubs, driver, runs } = parts;
+  const { subgraph, builder, types, stubs, driver, runs } = parts;
   entityType(
     parts,
     'Artifact',
@@ -26,6 +27,14 @@ export function addArtifacts(parts: SchemaParts): void {
   );
   rootItem(parts, 'Artifact', 'artifact', 'artifact');
   rootList(parts, 'Artifact', 'artifacts');
+  const ofRun = connectionType<ArtifactRow>(subgraph, 'RunArtifact', {
+    node: types.Artifact,
+    items: 'artifacts of a run',
+    totalCount: true,
+  });
+  builder.objectField(stubs.Run, 'artifacts', (t) =>
+    listField(t as ObjectFields<{ id: string }>, parts, 'Artifact', 'runId', ofRun, 'What it made that stays.'),
+  );
 
   addMutation<
     { runId: string; path: string; mediaType?: string | null; contentType?: string | null; fileKey?: string | null },

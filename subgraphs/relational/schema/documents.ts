@@ -1,6 +1,8 @@
 /** Documents and their chunks: types and reads. What their columns are, and say of themselves, is in ../models/columns.ts. */
 import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
 import type { ChunkRow, IndexingRow } from '../driver.ts';
+import { MODELS, type Model } from '../models/columns.ts';
+import { filterInput, parseFilter } from '../models/filters.ts';
 import { pageOfChildren } from './children.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { sharesField } from './shares.ts';
@@ -12,6 +14,8 @@ export function addDocuments(parts: SchemaParts): void {
     node: types.Chunk,
     items: 'chunks of a document',
   });
+
+  const chunkFilter = filterInput(subgraph, MODELS.Chunk as Model);
 
   entityType(
     parts,
@@ -32,14 +36,22 @@ export function addDocuments(parts: SchemaParts): void {
       chunks: t.field({
         type: chunks,
         description: 'Its passages, in the order of the text.',
-        args: pageArguments(t.arg as never),
-        resolve: ({ id }, args: PageArguments, context) =>
-          pageOfChildren(
+        args: {
+          where: t.arg({ type: chunkFilter, description: 'Which of them; all when absent.' }),
+          ...pageArguments(t.arg as never),
+        },
+        resolve: ({ id }, { where, ...args }, context) => {
+          const condition = parseFilter(MODELS.Chunk as Model, where);
+          return pageOfChildren(
             'documents.chunks',
-            args,
+            args as PageArguments,
             ({ index }: ChunkRow) => index,
-            (request) => loaders(context).documentChunks(request).load(id),
-          ),
+            (request) =>
+              loaders(context)
+                .documentChunks({ ...request, where: condition })
+                .load(id),
+          );
+        },
       }),
       shares: sharesField(t, parts, 'Document'),
       indexing: t.field({

@@ -5,18 +5,21 @@ import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-t
 import {
   connectionType,
   pageArguments,
+  pageOf,
   pageRequest,
   readPage,
   type Edge,
   type PageArguments,
+  type RowReader,
 } from '#subgraphs/shared/connections.ts';
 import type { EntityLookup, KeyStore } from '#subgraphs/shared/ports.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { checkId, ID_PREFIX, type IdType } from '#subgraphs/shared/ids.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
-import type { IndexedStore, ModelName, RelationalDriver, Rows } from '../driver.ts';
+import type { IndexedStore, ListRequest, ModelName, RelationalDriver, Rows } from '../driver.ts';
 import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
 import type { Peppers } from '../keys/secret.ts';
 import type { Loaders } from '../loaders.ts';
@@ -74,6 +77,8 @@ export interface SchemaParts {
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each model. */
   readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };
+  /** Those of each model that has a root list. */
+  readonly inputs: Map<ModelName, ListInputs>;
   /** What everything with a typed id is. */
   readonly node: NodeRef;
   /** Entities of other subgraphs, by key alone. */
@@ -158,12 +163,53 @@ export function rootItem<M extends ModelName>(
   );
 }
 
+/** The inputs by which lists of a model are filtered and sorted. */
+export interface ListInputs {
+  readonly where: ReturnType<typeof filterInput>;
+  readonly orderBy: ReturnType<typeof orderInput>;
+}
+
+type ListArguments = PageArguments & { where?: FilterInput | null; orderBy?: Order[] | null };
+
+function listArguments(t: { arg: unknown }, model: Model, { where, orderBy }: ListInputs) {
+  const arg = t.arg as PothosSchemaTypes.InputFieldBuilder<Types, 'Arg'>['field'];
+  const byDefault = `by \`${model.defaultOrder.field}\`, ${model.defaultOrder.direction === 'DESC' ? 'largest' : 'smallest'} first`;
+  return {
+    where: arg({ type: where, description: `Which ${model.items}; all of them when absent.` }),
+    orderBy: arg({
+      type: [orderBy],
+      description: `How to sort, the most important first; ${byDefault}, when absent. At most 5 fields.`,
+    }),
+    ...pageArguments(t.arg as never),
+  };
+}
+
+/** How a page of a model's rows is read. @param list the rows that a request is for */
+function rowReader<M extends ModelName>(
+  name: M,
+  given: ListArguments,
+  list: (request: ListRequest) => Promise<Rows[M][]>,
+): { condition: Condition | undefined; reader: RowReader<Rows[M], Edge<Rows[M]>> } {
+  const model = MODELS[name] as Model;
+  const page = pageRequest(given);
+  const condition = parseFilter(model, given.where);
+  const order = parseOrder(model, given.orderBy);
+  const after = page.from === undefined ? undefined : parseCursor(model, order, page.from);
+  const reading = page.backward ? order.map(reversed) : order;
+  const read = (last: Edge<Rows[M]> | undefined, limit: number): Promise<Rows[M][]> => {
+    const behind = last === undefined ? after : parseCursor(model, order, last.cursor());
+    return list({ where: condition, order: reading, after: behind, limit });
+  };
+  const edgeOf = (node: Rows[M]): Edge<Rows[M]> => ({ cursor: () => rowCursor(model, order, node), node });
+  return { condition, reader: { page, read, edgeOf } };
+}
+
 /**
  * Adds the root field that lists a model: filter, order, keyset pages, a count when asked for.
  * @param enums filters of the columns whose values are an enum's
  */
 export function rootList<M extends ModelName>(
-  { subgraph, builder, types, driver, loaders }: SchemaParts,
+  { subgraph, builder, types, driver, loaders, inputs }: SchemaParts,
   name: M,
   field: string,
   enums: Parameters<typeof filterInput>[2] = {},
@@ -175,42 +221,56 @@ export function rootList<M extends ModelName>(
     items: model.items,
     totalCount: true,
   });
-  const where = filterInput(subgraph, model, enums);
-  const orderBy = orderInput(subgraph, model);
-  const byDefault = `by \`${model.defaultOrder.field}\`, ${model.defaultOrder.direction === 'DESC' ? 'largest' : 'smallest'} first`;
+  const own = { where: filterInput(subgraph, model, enums), orderBy: orderInput(subgraph, model) };
+  inputs.set(name, own);
   builder.queryField(field, (t) =>
     t.field({
       type: connection,
       directives: scope === undefined ? {} : takes(scope),
       description: `The ${model.items} that match. Pages stay stable while items are added.`,
-      args: {
-        where: t.arg({ type: where, description: `Which ${model.items}; all of them when absent.` }),
-        orderBy: t.arg({
-          type: [orderBy],
-          description: `How to sort, the most important first; ${byDefault}, when absent. At most 5 fields.`,
-        }),
-        ...pageArguments(t.arg as never),
-      },
+      args: listArguments(t, model, own),
       resolve: async (_, args, context, info) => {
-        const given = args as PageArguments & { where?: FilterInput | null; orderBy?: Order[] | null };
-        const page = pageRequest(given);
-        const condition = parseFilter(model, given.where);
-        const order = parseOrder(model, given.orderBy);
-        const after = page.from === undefined ? undefined : parseCursor(model, order, page.from);
-        const reading = page.backward ? order.map(reversed) : order;
-        const read = async (last: Edge<Rows[M]> | undefined, limit: number): Promise<Rows[M][]> => {
-          const behind = last === undefined ? after : parseCursor(model, order, last.cursor());
-          const rows = await driver().list(context, name, { where: condition, order: reading, after: behind, limit });
+        const { condition, reader } = rowReader(name, args as ListArguments, async (request) => {
+          const rows = await driver().list(context, name, request);
           // What refers back to these rows need not load them again.
           for (const row of rows) loaders(context).byId[name].prime(row.id, row);
           return rows;
-        };
-        const edgeOf = (node: Rows[M]): Edge<Rows[M]> => ({ cursor: () => rowCursor(model, order, node), node });
+        });
         return {
-          ...(await readPage({ page, read, edgeOf }, info)),
+          ...(await readPage(reader, info)),
           totalCount: () => driver().count(context, name, condition),
         };
       },
     }),
   );
+}
+
+/**
+ * A field that lists what belongs to an object, as the root list of the model does; its `rootList` is added elsewhere.
+ * @param parent the field of the rows that names the object
+ */
+export function listField<Shape extends { id: string }, M extends ModelName>(
+  t: ObjectFields<Shape>,
+  { loaders, inputs }: SchemaParts,
+  name: M,
+  parent: keyof Rows[M] & string,
+  connection: ReturnType<typeof connectionType<Rows[M]>>,
+  description: string,
+) {
+  const model = MODELS[name] as Model;
+  return t.field({
+    type: connection as never,
+    description,
+    args: listArguments(t, model, inputs.get(name)!) as never,
+    resolve: (async ({ id }: Shape, args: unknown, context: RequestContext) => {
+      const { condition, reader } = rowReader(name, args as ListArguments, (request) =>
+        loaders(context).listOf(name, parent, request).load(id),
+      );
+      const { page, read, edgeOf } = reader;
+      return {
+        ...pageOf(page.size === 0 ? [] : await read(undefined, page.size + 1), page, edgeOf),
+        totalCount: () => loaders(context).countOf(name, parent, condition).load(id),
+      };
+    }) as never,
+  });
 }

@@ -40,6 +40,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     keys: () => deps.keys,
     runs: () => deps.runs?.(),
     graph: () => deps.graph?.(),
+    inputs: new Map(),
     node,
     loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
     types: Object.fromEntries(

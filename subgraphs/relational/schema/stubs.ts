@@ -14,16 +14,17 @@ export function addStubs(
   // Its owner describes the key.
   StoredObject.implement({ fields: (t) => ({ key: t.exposeString('key', { nullable: false }) }) });
 
-  const known = (name: string): Ref<{ id: string }> => {
+  /** @param resolvable whether fields are added to it here */
+  const known = (name: string, resolvable = false): Ref<{ id: string }> => {
     const ref = builder.objectRef<{ id: string }>(name);
     builder.asEntity(ref, {
-      key: builder.keyDirective(builder.selection<{ id: string }>('id'), false),
+      key: builder.keyDirective(builder.selection<{ id: string }>('id'), resolvable),
       resolveReference: ({ id }) => ({ id }),
     });
     ref.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
     return ref;
   };
-  const Run = known('Run');
+  const Run = known('Run', true);
   // Named by `Node` alone.
   known('Entity');
   known('GraphRelation');

@@ -13,6 +13,8 @@ export function disabledDriver(): RunsDriver {
     heartbeat: refuse,
     runsById: refuse,
     runs: refuse,
+    runsOfAgents: refuse,
+    countRunsOfAgents: refuse,
     countRuns: refuse,
     events: refuse,
     log: { heads: refuse, read: refuse, horizon: refuse, readTenant: refuse, expired: refuse },

@@ -13,6 +13,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { RUN_STATUSES, type Run, type RunEvent, type RunStatus } from '../driver.ts';
 import { parseCursor } from '../input.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
+import type { AgentRef } from './agent.ts';
 import type { EventTypes } from './events.ts';
 import type { Loaders } from '../loaders.ts';
 import { checkCursor, checkCursorBefore } from '../streams/stream-hub.ts';
@@ -32,7 +33,7 @@ export function addRunType(
   events: EventTypes,
   loaders: Loaders,
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
-): { RunStatus: EnumRef<any, RunStatus> } {
+): { RunStatus: EnumRef<any, RunStatus>; Agent: AgentRef } {
   const { builder } = schema;
   const RunStatus = builder.enumType('RunStatus', {
     description:
@@ -52,8 +53,8 @@ export function addRunType(
     fields: (t) => ({ id: t.exposeID('id', { nullable: false, description: 'The id.' }) }),
   });
   builder.asEntity(Agent, {
-    key: builder.keyDirective(builder.selection<{ id: string }>('id'), false),
-    resolveReference: (reference) => reference,
+    key: builder.selection<{ id: string }>('id'),
+    resolveReference: ({ id }) => ({ id }),
   });
   const StoredObject = builder.objectRef<{ key: string }>('StoredObject');
   builder.asEntity(StoredObject, {
@@ -218,5 +219,5 @@ export function addRunType(
       return run ? referenceTo(run) : null;
     },
   });
-  return { RunStatus };
+  return { RunStatus, Agent };
 }

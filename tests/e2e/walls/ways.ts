@@ -114,6 +114,9 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
 }
 
 const NESTED: Readonly<Record<string, readonly string[]>> = {
+  'Agent.memoryFacts': ['(where: { key: { ne: "x" } }, orderBy: [{ field: KEY, direction: ASC }], first: 5)'],
+  'Agent.runs': ['(where: { id: { ne: "x" } }, orderBy: [{ field: STARTED_AT, direction: DESC }], first: 5)'],
+  'Document.chunks': ['(where: { index: { gte: 0 } }, first: 5)'],
   'Document.entities': ['(first: 5, kinds: ["thing"])'],
   'Document.summary': ['(maxSentences: 2)', '(method: MODEL)'],
   'Entity.deepNeighbors': ['(types: ["KNOWS"], direction: BOTH, where: { kind: { eq: "thing" } }, first: 5)'],
@@ -122,6 +125,7 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
     '(where: { kind: { eq: "thing" } }, first: 5)',
   ],
   'Entity.relations': ['(direction: BOTH, types: ["KNOWS"], first: 5)', '(where: { kind: { eq: "thing" } }, first: 5)'],
+  'Run.artifacts': ['(where: { path: { ne: "x" } }, orderBy: [{ field: PATH, direction: ASC }], first: 5)'],
   'Run.events': ['(first: 100)', '(first: 5, types: [CUSTOM])'],
   'StoredObject.downloadUrl': ['(expiresIn: 60)'],
   'StoredObject.text': ['(maxBytes: 1000)'],

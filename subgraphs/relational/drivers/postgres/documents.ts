@@ -5,6 +5,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
 import { derivedId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
+import { RELATIONAL } from '../../bounds.ts';
 import {
   STORES,
   type ChildRequest,
@@ -15,7 +16,9 @@ import {
   type OutboxOperation,
 } from '../../driver.ts';
 import type { PreparedDocument } from '../../driver.ts';
+import { MODELS, type Model } from '../../models/columns.ts';
 import { audit } from './audit.ts';
+import { conditionSql } from './conditions.ts';
 import { readingShared, withShared } from './shares.ts';
 import { rowsOf, selection, statement } from './sql.ts';
 
@@ -181,11 +184,22 @@ export const chunksOfDocuments = async (
   postgres: Postgres,
   context: RequestContext,
   ids: readonly string[],
-  { after, backward = false, limit }: ChildRequest,
+  { after, backward = false, limit, where }: ChildRequest,
 ): Promise<ChunkRow[]> => {
   const way = sql.raw(backward ? 'DESC' : 'ASC');
   const behind = after === undefined ? sql`` : sql`AND index ${sql.raw(backward ? '<' : '>')} ${after}`;
+  const matching = where === undefined ? sql`` : sql`AND ${conditionSql(MODELS.Chunk as Model, where)}`;
   const shared = sql.id('relational', backward ? 'shared_chunks_before' : 'shared_chunks_of');
+  const from = after ?? (backward ? null : -1);
+  // What is shared is counted off by a function that knows no condition: of all (no more than bytes), those that match are
+  // counted off here.
+  const received =
+    where === undefined
+      ? sql`SELECT ${selection('Chunk')} FROM ${shared}(${ids}::text[], ${from}, ${limit}) AS chunks`
+      : sql`SELECT id, "documentId", index, text FROM (
+              SELECT ${selection('Chunk')}, row_number() OVER (PARTITION BY document_id ORDER BY index ${way}) AS place
+              FROM ${shared}(${ids}::text[], ${from}, ${RELATIONAL.textBytes}) AS chunks WHERE true ${matching}
+            ) AS received WHERE place <= ${limit}`;
   return await postgres.read(
     context,
     rowsOf(
@@ -195,9 +209,9 @@ export const chunksOfDocuments = async (
           context,
           sql`SELECT chunk.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (
                 SELECT ${selection('Chunk')} FROM relational.chunks
-                WHERE document_id = parent.id ${behind} ORDER BY index ${way} LIMIT ${limit}
+                WHERE document_id = parent.id ${behind} ${matching} ORDER BY index ${way} LIMIT ${limit}
               ) AS chunk`,
-          sql`SELECT ${selection('Chunk')} FROM ${shared}(${ids}::text[], ${after ?? (backward ? null : -1)}, ${limit}) AS chunks`,
+          received,
         )}
         ORDER BY "documentId", index ${way}`,
     ),

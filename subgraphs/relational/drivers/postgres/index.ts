@@ -7,7 +7,14 @@ import * as agents from './agents.ts';
 import * as keys from './api-keys.ts';
 import * as cutting from './cutting.ts';
 import * as documents from './documents.ts';
-import { byIdsStatement, countStatement, isShareable, listStatement } from './lists.ts';
+import {
+  byIdsStatement,
+  countOfStatement,
+  countStatement,
+  isShareable,
+  listOfStatement,
+  listStatement,
+} from './lists.ts';
 import * as outbox from './outbox.ts';
 import * as reconcile from './reconcile.ts';
 import * as records from './records.ts';
@@ -22,6 +29,12 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
       await postgres.read(context, listStatement(model, request), { replica: true }),
     count: async (context, model, where) =>
       Number((await postgres.read(context, countStatement(model, where), { replica: true }))[0]?.count ?? 0),
+    listOf: async (context, model, parent, ids, request) =>
+      await postgres.read(context, listOfStatement(model, parent, ids, request), { replica: true }),
+    countOf: async (context, model, parent, ids, where) => {
+      const rows = await postgres.read(context, countOfStatement(model, parent, ids, where), { replica: true });
+      return new Map(rows.map(({ id, count }) => [id, Number(count)]));
+    },
     byIds: async (context, model, ids) =>
       isShareable(model)
         ? await postgres.read(context, byIdsStatement(model, ids, context), shares.readingShared(context))

@@ -2,8 +2,8 @@
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { ListRequest, ModelName, Rows } from '../../driver.ts';
-import type { SortValue } from '../../models/sort.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { behind, orderSql, type Level } from '#subgraphs/shared/postgres/keyset.ts';
 import { columnOf, MODELS, type Model } from '../../models/columns.ts';
 import type { Order } from '../../models/sort.ts';
 import { conditionSql, SQL_TYPE } from './conditions.ts';
@@ -16,15 +16,57 @@ export function listStatement<M extends ModelName>(
   name: M,
   { where, order, after, limit }: ListRequest,
 ): CompiledQuery<Rows[M]> {
+  return rowsOf(name, page(name, { where, order, after, limit }));
+}
+
+function page(name: ModelName, { where, order, after, limit }: ListRequest, further: readonly Sql[] = []): Sql {
   const model = MODELS[name] as Model;
+  const levels = order.map((level) => levelOf(model, level));
   const conditions = [
+    ...further,
     ...(where === undefined ? [] : [conditionSql(model, where)]),
-    ...(after === undefined ? [] : behind(model, order, after)),
+    ...(after === undefined ? [] : [behind(levels, after)]),
   ];
-  const by = order.map(({ field, direction }) => sql`${columnRef(model, field)} ${sql.raw(direction)}`);
+  return sql`SELECT ${selection(name)} FROM ${tableOf(model)} ${whereSql(conditions)} ORDER BY ${orderSql(levels)} LIMIT ${limit}`;
+}
+
+const levelOf = (model: Model, { field, direction }: Order): Level => {
+  const { type, nullable } = columnOf(model, field);
+  return { ref: columnRef(model, field), type: SQL_TYPE[type], nullable: nullable === true, direction };
+};
+
+/** A page of each parent's rows, in one statement; those of one parent stand together, in their order. */
+export function listOfStatement<M extends ModelName>(
+  name: M,
+  parent: string,
+  ids: readonly string[],
+  request: ListRequest,
+): CompiledQuery<Rows[M]> {
+  const model = MODELS[name] as Model;
+  const rows = page(name, request, [sql`${columnRef(model, parent)} = parent.id`]);
+  // What the columns are called by here is the row's fields.
+  const by = request.order.map(({ field, direction }) => sql`${sql.id('row', field)} ${sql.raw(direction)}`);
   return rowsOf(
     name,
-    sql`SELECT ${selection(name)} FROM ${tableOf(model)} ${whereSql(conditions)} ORDER BY ${sql.join(by)} LIMIT ${limit}`,
+    sql`SELECT row.* FROM unnest(${ids}::text[]) AS parent(id) CROSS JOIN LATERAL (${rows}) AS row
+        ORDER BY ${sql.join([sql`parent.id`, ...by])}`,
+  );
+}
+
+export function countOfStatement(
+  name: ModelName,
+  parent: string,
+  ids: readonly string[],
+  where: Condition | undefined,
+): CompiledQuery<{ id: string; count: string }> {
+  const model = MODELS[name] as Model;
+  const of = columnRef(model, parent);
+  const conditions = [sql`${of} = ANY(${ids}::text[])`, ...(where === undefined ? [] : [conditionSql(model, where)])];
+  return statement(
+    sql<{
+      id: string;
+      count: string;
+    }>`SELECT ${of} AS id, count(*) FROM ${tableOf(model)} ${whereSql(conditions)} GROUP BY ${of}`,
   );
 }
 
@@ -57,43 +99,3 @@ export function byIdsStatement<M extends ModelName>(
 
 const whereSql = (conditions: readonly Sql[]): Sql =>
   conditions.length === 0 ? sql`` : sql`WHERE ${sql.join(conditions, sql` AND `)}`;
-
-/**
- * The rows behind a sort key, in an order of several fields with directions of their own. PostgreSQL sorts nulls as the
- * largest values, and so does this.
- */
-function behind(model: Model, order: readonly Order[], after: readonly SortValue[]): Sql[] {
-  const levels = order.map(({ field, direction }, index) => {
-    const equal = order.slice(0, index).map((before, at) => equals(model, before.field, after[at] ?? null));
-    const further = past(model, field, direction, after[index] ?? null);
-    return further === undefined ? undefined : sql`(${sql.join([...equal, further], sql` AND `)})`;
-  });
-  const possible = levels.filter((level) => level !== undefined);
-  // An index cannot seek into an OR; the first field's bound alone lets it start at the right place.
-  const first = order[0];
-  const value = after[0] ?? null;
-  const seek: Sql[] =
-    first === undefined || value === null || columnOf(model, first.field).nullable
-      ? []
-      : [
-          sql`${columnRef(model, first.field)} ${sql.raw(first.direction === 'ASC' ? '>=' : '<=')} ${typed(model, first.field, value)}`,
-        ];
-  return [...seek, sql`(${sql.join(possible, sql` OR `)})`];
-}
-
-const typed = (model: Model, field: string, value: SortValue): Sql =>
-  sql`${value}::${sql.raw(SQL_TYPE[columnOf(model, field).type])}`;
-
-const equals = (model: Model, field: string, value: SortValue): Sql =>
-  value === null
-    ? sql`${columnRef(model, field)} IS NULL`
-    : sql`${columnRef(model, field)} = ${typed(model, field, value)}`;
-
-/** Strictly behind `value` in one field; undefined where nothing can be. */
-function past(model: Model, field: string, direction: 'ASC' | 'DESC', value: SortValue): Sql | undefined {
-  const column = columnRef(model, field);
-  if (value === null) return direction === 'ASC' ? undefined : sql`${column} IS NOT NULL`;
-  if (direction === 'DESC') return sql`${column} < ${typed(model, field, value)}`;
-  const greater = sql`${column} > ${typed(model, field, value)}`;
-  return columnOf(model, field).nullable ? sql`(${greater} OR ${column} IS NULL)` : greater;
-}

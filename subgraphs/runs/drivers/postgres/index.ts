@@ -2,9 +2,17 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
+import { behind, orderSql, type Level } from '#subgraphs/shared/postgres/keyset.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
-import { RUN_LIMITS, type RunField, type RunLimits, type RunsDriver } from '../../driver.ts';
+import {
+  RUN_LIMITS,
+  type RunField,
+  type RunLimits,
+  type RunOrder,
+  type RunsDriver,
+  type RunsQuery,
+} from '../../driver.ts';
 import type { WakeUps } from '../../streams/wake-ups.ts';
 import { appendEvents, startRun } from './append.ts';
 import { withClock } from './clock.ts';
@@ -31,16 +39,28 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
       });
       return rows.map(toRun);
     },
-    async runs(context, { where, direction, after, limit }) {
-      const order = direction === 'ASC' ? 'asc' : 'desc';
-      let query = db.selectFrom('runs').selectAll().orderBy('created_at', order).orderBy('id', order).limit(limit);
-      if (where) query = query.where(matching(where));
-      if (after) {
-        query = query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at', 'id'), order === 'asc' ? '>' : '<', tuple(new Date(after[0]), after[1])),
-        );
-      }
-      return (await postgres.read<RunRow>(context, query.compile())).map(toRun);
+    async runs(context, query) {
+      return (await postgres.read<RunRow>(context, statement(page(query)))).map(toRun);
+    },
+    async runsOfAgents(context, agentIds, query) {
+      const rows = await postgres.read<RunRow>(
+        context,
+        statement(sql`
+          SELECT run.* FROM unnest(${agentIds}::text[]) AS agent(id)
+          CROSS JOIN LATERAL (${page(query, [sql`agent_id = agent.id`])}) AS run
+          ORDER BY agent.id, ${orderSql(levelsOf(query.order, 'run'))}`),
+      );
+      return rows.map(toRun);
+    },
+    async countRunsOfAgents(context, agentIds, where) {
+      const conditions = [sql`agent_id = ANY(${agentIds}::text[])`, ...(where ? [matching(where)] : [])];
+      const rows = await postgres.read<{ id: string; total: string }>(
+        context,
+        statement(
+          sql`SELECT agent_id AS id, count(*) AS total FROM runs.runs WHERE ${sql.join(conditions, sql` AND `)} GROUP BY agent_id`,
+        ),
+      );
+      return new Map(rows.map(({ id, total }) => [id, Number(total)]));
     },
     async countRuns(context, where) {
       let query = db.selectFrom('runs').select(({ fn }) => fn.countAll<string>().as('total'));
@@ -74,6 +94,27 @@ const FILTERED: { readonly [Field in RunField]: FilteredColumn } = {
   createdAt: { ref: sql.ref('created_at'), type: 'timestamptz' },
   finishedAt: { ref: sql.ref('finished_at'), type: 'timestamptz' },
 };
+
+const statement = <Row>(raw: RawBuilder<unknown>) => (raw as RawBuilder<Row>).compile(db);
+
+function page({ where, order, after, limit }: RunsQuery, further: readonly RawBuilder<unknown>[] = []) {
+  const levels = levelsOf(order, 'runs');
+  const conditions = [...further, ...(where ? [matching(where)] : []), ...(after ? [behind(levels, after)] : [])];
+  return sql`SELECT ${sql.raw(RUN_COLUMNS)} FROM runs.runs ${conditions.length > 0 ? sql`WHERE ${sql.join(conditions, sql` AND `)}` : sql``}
+    ORDER BY ${orderSql(levels)} LIMIT ${limit}`;
+}
+
+/** @param of the table or alias */
+const levelsOf = (order: readonly RunOrder[], of: string): Level[] => [
+  ...order.map(({ field, direction }): Level => ({
+    ref: sql.ref(`${of}.${MOMENTS[field]}`),
+    type: 'timestamptz',
+    nullable: field !== 'createdAt',
+    direction,
+  })),
+  { ref: sql.ref(`${of}.id`), type: 'text', nullable: false, direction: order.at(-1)!.direction },
+];
+const MOMENTS = { createdAt: 'created_at', startedAt: 'started_at', finishedAt: 'finished_at' } as const;
 
 const matching = (where: Condition) =>
   conditionSql((field) => FILTERED[field as RunField], where) as RawBuilder<SqlBool>;
