@@ -46,6 +46,11 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   conditionDepth: { what: 'Their deepest nesting.', unit: 'levels', default: 5 },
   listed: { what: 'The most values of `in`.', unit: 'values', default: 500 },
   filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_000 },
+  metadataKeys: {
+    what: 'The most keys of documents’ metadata that are looked through for what was meant by one that none has.',
+    unit: 'keys',
+    default: 500,
+  },
   pathKeys: { what: 'The most keys in a path into JSON.', unit: 'keys', default: 12 },
   orderFields: { what: 'The most fields that one order names.', unit: 'fields', default: 5 },
   outboxEntries: { what: 'The most entries of the outbox in one call.', unit: 'entries', default: 200 },

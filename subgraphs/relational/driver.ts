@@ -401,6 +401,8 @@ export interface RelationalDriver {
   chunksOfDocuments(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<ChunkRow[]>;
   /** Per agent, newest first (oldest first, read backward), `limit` each; `after` is a version's number. */
   versionsOfAgents(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<AgentVersionRow[]>;
+  /** Keys that metadata of the tenant's documents begins with, some where there are more. */
+  metadataKeys(context: RequestContext, limit: number): Promise<string[]>;
   indexing(context: RequestContext, documentIds: readonly string[]): Promise<IndexingRow[]>;
 
   /**

@@ -16,6 +16,7 @@ export const disabledDriver: RelationalDriver = {
   documentTexts: refuse,
   chunksOfDocuments: refuse,
   versionsOfAgents: refuse,
+  metadataKeys: refuse,
   indexing: refuse,
   upsertDocuments: refuse,
   deleteDocument: refuse,

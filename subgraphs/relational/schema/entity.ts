@@ -26,6 +26,7 @@ import type { Loaders } from '../loaders.ts';
 import { columnOf, MODELS, READ_SCOPES, type ColumnType, type Model } from '../models/columns.ts';
 import { orderInput, parseCursor, parseOrder, reversed, rowCursor } from '../models/orders.ts';
 import type { Order } from '../models/sort.ts';
+import { tellUnknownKeys } from './unknown-keys.ts';
 
 /** What documents are cut with. */
 export interface Cutting {
@@ -236,8 +237,18 @@ export function rootList<M extends ModelName>(
           for (const row of rows) loaders(context).byId[name].prime(row.id, row);
           return rows;
         });
+        const page = await readPage(reader, info);
+        const { size, from } = reader.page;
+        if (
+          name === 'Document' &&
+          size > 0 &&
+          from === undefined &&
+          Array.isArray(page.edges) &&
+          page.edges.length === 0
+        )
+          await tellUnknownKeys(driver(), (args as ListArguments).where, context, info);
         return {
-          ...(await readPage(reader, info)),
+          ...page,
           totalCount: () => driver().count(context, name, condition),
         };
       },

@@ -10,7 +10,7 @@ beforeAll(async () => {
   const source = 'made/p0.md';
   for (const query of [
     `mutation { upsertRelations(input: { relations: [{ ${ends} }] }) { relations { id } } }`,
-    `mutation { upsertDocument(input: { title: "P", source: "${source}", mediaType: "text/plain", text: "P", entities: [{ name: "p0", kind: "package" }] }) { document { id } } }`,
+    `mutation { upsertDocument(input: { title: "P", source: "${source}", mediaType: "text/plain", text: "P", metadata: { author: "Zoë", release_year: 2026 }, entities: [{ name: "p0", kind: "package" }] }) { document { id } } }`,
   ])
     expect((await WAYS_IN['POST']!(server.url, { query })).answer.errors).toBeUndefined();
   await vi.waitFor(
@@ -42,4 +42,21 @@ test.each(Object.keys(WAYS_IN))('by %s, at the client’s paths', async (way) =>
   ])
     expect(hints).toContainEqual(hint);
   expect(await hintsOf('{ entities(where: { kind: { eq: "package" } }) { nodes { id } } }')).toBeUndefined();
+});
+
+test('a key of metadata that no document has is told', async () => {
+  const hintsOf = async (where: object): Promise<{ suggestions: string[] }[] | undefined> => {
+    const query = 'query ($where: DocumentFilter) { documents(where: $where) { nodes { id } } }';
+    const { answer } = await WAYS_IN['POST']!(server.url, { query, variables: { where } });
+    expect(answer.errors).toBeUndefined();
+    return (answer as { extensions?: { hints?: { suggestions: string[] }[] } }).extensions?.hints;
+  };
+  const of = async (...path: string[]) => (await hintsOf({ metadata: [{ path, eq: 'x' }] }))?.[0]?.suggestions;
+  expect(await of('autor')).toEqual(['author']);
+  expect(await of('releaseYear')).toEqual(['release_year']);
+  expect(await of("' OR true --")).toEqual([]);
+  expect(await of('日本')).toEqual([]);
+  expect(await of('author', 'nothing')).toBeUndefined();
+  expect(await hintsOf({ or: [{ metadata: [{ path: ['autor'], eq: 1 }] }] })).toHaveLength(1);
+  expect(await hintsOf({ metadata: [{ path: ['autor'], exists: false }], title: { eq: 'x' } })).toBeUndefined();
 });

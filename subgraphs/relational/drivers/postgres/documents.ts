@@ -231,3 +231,14 @@ export const indexing = async (
       FROM relational.outbox WHERE document_id = ANY(${documentIds}::text[])
       ORDER BY document_id, array_position(ARRAY['OBJECT', 'VECTOR', 'GRAPH'], store)`),
   );
+
+export const metadataKeys = async (postgres: Postgres, context: RequestContext, limit: number): Promise<string[]> => {
+  const rows = await postgres.read(
+    context,
+    statement(sql<{ key: string }>`
+      SELECT DISTINCT jsonb_object_keys(metadata) AS key FROM relational.documents
+      WHERE jsonb_typeof(metadata) = 'object' LIMIT ${limit}`),
+    { replica: true },
+  );
+  return rows.map(({ key }) => key);
+};

@@ -1,0 +1,38 @@
+/** Tells of keys that no document's metadata has: an empty list looks the same for a key that is misspelt. */
+import type { GraphQLResolveInfo } from 'graphql';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { FilterInput } from '#subgraphs/shared/filters/parse.ts';
+import { noteHint, unknownName } from '#subgraphs/shared/hints.ts';
+import { RELATIONAL } from '../bounds.ts';
+import type { RelationalDriver } from '../driver.ts';
+
+/** Never fails: a hint is no reason for an error. */
+export async function tellUnknownKeys(
+  driver: RelationalDriver,
+  where: FilterInput | null | undefined,
+  context: RequestContext,
+  info: GraphQLResolveInfo,
+): Promise<void> {
+  const named = new Set(keysNamed(where ?? {}));
+  if (named.size === 0) return;
+  try {
+    const known = await driver.metadataKeys(context, RELATIONAL.metadataKeys);
+    if (known.length === RELATIONAL.metadataKeys) return;
+    for (const key of named) if (!known.includes(key)) noteHint(info, unknownName('key of metadata', key, known));
+  } catch {
+    // The store has failed since it answered.
+  }
+}
+
+/** The keys that metadata must have to match: not those of which something else than a value is asked. */
+function keysNamed(where: FilterInput): string[] {
+  const { metadata, and, or } = where as {
+    metadata?: { path: string[]; exists?: boolean | null; not?: boolean | null }[] | null;
+    and?: FilterInput[] | null;
+    or?: FilterInput[] | null;
+  };
+  return [
+    ...(metadata ?? []).flatMap(({ path, exists, not }) => (exists === false || not === true ? [] : path.slice(0, 1))),
+    ...[...(and ?? []), ...(or ?? [])].flatMap(keysNamed),
+  ];
+}
