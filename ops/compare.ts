@@ -14,6 +14,7 @@ import { isDifferent, reportOf, tell, tellTotal } from './compare/report.ts';
 import { compareAll } from './compare/run.ts';
 import { engineSide, runningSide } from './compare/sides.ts';
 import { addressesOf } from './compare/supergraph.ts';
+import { tellUsage } from './serve/explain.ts';
 
 const USAGE = `Usage: npm run compare -- --supergraph <file> --operations <folder, log or manifest>
   --against <url>          a gateway that runs, in the place of @apollo/gateway
@@ -69,8 +70,7 @@ function pairs(texts: readonly string[], separator: string, option: string): Rec
 async function main(): Promise<number> {
   const given = options();
   if (given.help || given.supergraph === undefined || given.operations === undefined) {
-    (given.help ? console.log : console.error)(USAGE);
-    return given.help ? 0 : 2;
+    return tellUsage(USAGE, given.help);
   }
   const supergraphSdl = await readFile(given.supergraph, 'utf8');
   const urls = addressesOf(supergraphSdl, given.urls, process.env);

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { compose, describe } from '#gateway/supergraph/compose.ts';
 import { loadSchema } from '#gateway/supergraph/schema-source.ts';
 import { readSupergraphFile, SupergraphError } from '#gateway/supergraph/supergraph-file.ts';
+import { tellUsage } from './serve/explain.ts';
 
 const USAGE = 'Usage: npm run compose [-- --strict] [--output <file>] [<supergraph.yaml>]';
 
@@ -17,8 +18,7 @@ async function main(): Promise<number> {
     options: { strict: { type: 'boolean' }, output: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
   });
   if (values.help === true || positionals.length > 1) {
-    console.error(USAGE);
-    return values.help === true ? 0 : 2;
+    return tellUsage(USAGE, values.help);
   }
   const file = positionals[0] ?? (process.env.SUPERGRAPH || 'supergraph.yaml');
   const { subgraphs } = await readSupergraphFile(resolve(file));

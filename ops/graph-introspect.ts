@@ -11,6 +11,7 @@ import { ConfigError, loadConfig } from '#gateway/config/config.ts';
 import { redactText } from '#gateway/telemetry/logger.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { introspect } from './graph-introspect/introspect.ts';
+import { tellUsage } from './serve/explain.ts';
 
 const USAGE = 'Usage: NEO4J_URI=… NEO4J_PASSWORD=… npm run graph:introspect -- [--force] <file>';
 
@@ -21,8 +22,7 @@ async function main(): Promise<number> {
   });
   const [file] = positionals;
   if (values.help === true || file === undefined || positionals.length > 1) {
-    console.log(USAGE);
-    return values.help === true ? 0 : 1;
+    return tellUsage(USAGE, values.help);
   }
   // The file may be what GRAPH_MODEL names already, and not be there yet.
   const config = loadConfig();

@@ -13,6 +13,7 @@ import { documentsOverHttp, serverAddress } from './ingest/over-http.ts';
 import { countsOf, detailsOf, didSomething } from './ingest/tell.ts';
 import { watchFolder } from './ingest/watch.ts';
 import { SERVE } from './serve/bounds.ts';
+import { tellUsage } from './serve/explain.ts';
 
 const USAGE = `Usage: npm run ingest -- <folder> [--name <name>] [--collection <name>] [--prune] [--watch] [--adopt]
                                  [--url http://127.0.0.1:4000/graphql] [--token <access token or API key>]
@@ -41,8 +42,7 @@ async function main(): Promise<number> {
   });
   const [path] = positionals;
   if (values.help === true || path === undefined || positionals.length !== 1) {
-    console.error(USAGE);
-    return values.help === true ? 0 : 2;
+    return tellUsage(USAGE, values.help);
   }
   const documents = documentsOverHttp(serverAddress(values));
   const stop = new AbortController();

@@ -9,6 +9,7 @@ import { newDriver } from './new/driver.ts';
 import { newEvent } from './new/event.ts';
 import { FIELD_TYPES, newField } from './new/field.ts';
 import { NewError, writeSkeleton, type Skeleton } from './new/template.ts';
+import { tellUsage } from './serve/explain.ts';
 
 const KINDS: Readonly<Record<string, (root: string, words: readonly string[]) => Promise<Skeleton>>> = {
   driver: newDriver,
@@ -35,8 +36,7 @@ try {
   });
   const [kind, ...words] = positionals;
   if (values.help === true || kind === undefined) {
-    console.log(HELP);
-    if (values.help !== true) process.exitCode = 1;
+    process.exitCode = tellUsage(HELP, values.help);
   } else {
     const make = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
     if (make === undefined)

@@ -16,6 +16,7 @@ import { readSupergraphFile } from '#gateway/supergraph/supergraph-file.ts';
 import { collect, type PersistedOperation } from './persist/collect.ts';
 import { writePrintedFiles } from './printed-file.ts';
 import { printedApi } from './schema.ts';
+import { tellUsage } from './serve/explain.ts';
 
 const USAGE = `Usage: npm run persist -- <folders and files of operations> [--output persisted-operations.json]
   --format <apollo|relay>  how it is written (apollo, with the __typename that Apollo's clients add)
@@ -46,8 +47,7 @@ function options() {
 async function main(): Promise<number> {
   const { paths, output, format, client, schema, keep, check, help } = options();
   if (help || paths.length === 0) {
-    (help ? console.log : console.error)(USAGE);
-    return help ? 0 : 2;
+    return tellUsage(USAGE, help);
   }
   const { operations, faults } = await collect(
     paths,

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runningEmbeddedPostgres } from './embedded/running-postgres.ts';
-import { explain } from './serve/explain.ts';
+import { explain, tellUsage } from './serve/explain.ts';
 import { nameInVariables } from '#gateway/bounds/remote.ts';
 import { loadConfig } from '#gateway/config/config.ts';
 import { isOwnSubgraph } from '#gateway/mount/mount.ts';
@@ -16,11 +16,13 @@ import { SUBGRAPH_NAMES } from '#subgraphs/shared/subgraph.ts';
 const USAGE = `Usage: npm run subgraph -- <${SUBGRAPH_NAMES.join(' | ')}> [--port <p>]`;
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { port: { type: 'string' } } });
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { port: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
   const [name] = positionals;
-  if (positionals.length !== 1 || !isOwnSubgraph(name!)) {
-    console.error(USAGE);
-    process.exitCode = 2;
+  if (values.help === true || positionals.length !== 1 || !isOwnSubgraph(name!)) {
+    process.exitCode = tellUsage(USAGE, values.help);
     return;
   }
   const env = values.port === undefined ? process.env : { ...process.env, PORT: values.port };

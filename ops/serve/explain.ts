@@ -1,8 +1,22 @@
-/** Failures of programs, told to whoever started them. */
+/** What programs tell whoever started them: how they are used, and why they failed. */
 import { ConfigError } from '#gateway/config/config.ts';
 import { redactText } from '#gateway/telemetry/logger.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { WorkerError } from './workers.ts';
+
+/**
+ * Says how a program is used.
+ * @param asked whether that was asked for; else it was used otherwise
+ * @returns the exit code
+ */
+export function tellUsage(usage: string, asked: boolean | undefined): 0 | 2 {
+  if (asked === true) {
+    console.log(usage);
+    return 0;
+  }
+  console.error(usage);
+  return 2;
+}
 
 /** What a person needs to know of a failed start. */
 export function explain(error: unknown): string {

@@ -190,7 +190,7 @@ describe('the command', () => {
     expect((await command('--help')).output).toMatch(
       /driver vector milvus[^]*field relational Document language[^]*event LINK_SHARED/,
     );
-    expect((await command()).code).toBe(1);
+    expect((await command()).code).toBe(2);
   });
 
   test.each([

@@ -15,18 +15,20 @@ export function addStubs(
   StoredObject.implement({ fields: (t) => ({ key: t.exposeString('key', { nullable: false }) }) });
 
   /** @param resolvable whether fields are added to it here */
-  const known = (name: string, resolvable = false): Ref<{ id: string }> => {
-    const ref = builder.objectRef<{ id: string }>(name);
+  const known = (ref: Ref<{ id: string }>, resolvable: boolean): void =>
     builder.asEntity(ref, {
       key: builder.keyDirective(builder.selection<{ id: string }>('id'), resolvable),
       resolveReference: ({ id }) => ({ id }),
     });
-    ref.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
-    return ref;
-  };
-  const Run = known('Run', true);
+  const Run = builder.objectRef<{ id: string }>('Run');
+  Run.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
+  known(Run, true);
   // Named by `Node` alone.
-  known('Entity');
-  known('GraphRelation');
+  const Entity = builder.objectRef<{ id: string }>('Entity');
+  Entity.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
+  known(Entity, false);
+  const GraphRelation = builder.objectRef<{ id: string }>('GraphRelation');
+  GraphRelation.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
+  known(GraphRelation, false);
   return { StoredObject, Run };
 }

@@ -1,0 +1,241 @@
+/**
+ * docs/ as an operator reads it: every block of shell, GraphQL or HTTP is run or asked as it is printed, and what it
+ * answers is what is printed; every `npm run` is there. Only addresses differ. A block that nothing here knows fails.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse, validate } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadConfig } from '#gateway/config/config.ts';
+import { Variables } from '#gateway/config/variables.ts';
+import { buildSchema } from '#subgraphs/graph-model/index.ts';
+import { parseModel } from '#subgraphs/graph-model/model/file.ts';
+import { startTestServer as startLibrary, type TestServer as LibraryServer } from '#tests/gateway/fixture.ts';
+import { startIssuer } from '#tests/gateway/issuer.ts';
+import { cleanEnvironment } from '#tests/ops/program.ts';
+import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+let server: TestServer;
+let library: LibraryServer;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tributary-docs-'));
+  [server, library] = await Promise.all([startTestServer(), startLibrary({ MAX_UPLOAD_FILES: '2' })]);
+}, 120_000);
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+  await library?.[Symbol.asyncDispose]();
+  if (folder !== undefined) await rm(folder, { recursive: true });
+});
+
+interface Block {
+  readonly document: string;
+  readonly language: string;
+  readonly text: string;
+  /** What is printed right below it as its answer. */
+  readonly answer: string | undefined;
+}
+
+const documents = (await readdir(join(ROOT, 'docs'))).filter((name) => name.endsWith('.md'));
+const texts = new Map(
+  await Promise.all(documents.map(async (name) => [name, await readFile(join(ROOT, 'docs', name), 'utf8')] as const)),
+);
+const blocks = [...texts].flatMap(([document, text]): Block[] => {
+  const found = [...text.matchAll(/^ *```(\w*)\n([\s\S]*?)^ *```\n(\n(?= *```json))?/gm)];
+  return found.flatMap(([, language, inner, answered], index) =>
+    language === 'json'
+      ? []
+      : [
+          {
+            document,
+            language: language!,
+            text: inner!,
+            answer: answered === undefined ? undefined : found[index + 1]![2]!,
+          },
+        ],
+  );
+});
+
+/** Runs shell as printed, in an empty folder. */
+const shell = (text: string, env: NodeJS.ProcessEnv = {}): Promise<string> =>
+  new Promise((resolve, reject) => {
+    execFile(
+      'bash',
+      ['--norc', '-c', text],
+      { cwd: folder, env: cleanEnvironment(env), timeout: 60_000 },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new Error(`${text}\n${stdout}${stderr}`, { cause: error }));
+      },
+    );
+  });
+
+const command = (text: string, env: NodeJS.ProcessEnv = {}): Promise<string> =>
+  shell(`cd ${JSON.stringify(ROOT)} && ${text}`, {
+    DATABASE_URL: server.databaseUrl,
+    DATA_DIR: server.dataDir,
+    ...env,
+  });
+
+/** What an installation has besides what a block sets. */
+const BESIDE: Readonly<Record<string, string>> = {
+  OIDC_ISSUER: 'https://login.example.com',
+  OIDC_AUDIENCE: 'tributary',
+  PUBLIC_BASE_URL: 'https://tributary.example.com',
+  OPENAI_BASE_URL: 'https://models.example.com/v1',
+  CHAT_MODEL: 'gpt-x',
+  EMBEDDING_MODEL: 'embed-y',
+  EMBEDDING_DIMENSIONS: '8',
+};
+
+/** Variables as a shell reads them: each is one, and a server would start with them. */
+function configure(text: string): void {
+  const names = [...text.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name!);
+  expect(names.length).toBeGreaterThan(0);
+  expect(names.filter((name) => !(name in Variables.shape))).toEqual([]);
+  const printed = execFileSync('bash', ['--norc', '-c', `set -a\n${text}\nenv -0`], {
+    env: { PATH: process.env['PATH'] },
+  });
+  const env = Object.fromEntries(
+    String(printed)
+      .split('\0')
+      .map((line) => line.split(/=(.*)/s).slice(0, 2)),
+  );
+  const set = Object.fromEntries(names.map((name) => [name, String(env[name])]));
+  const { unused } = loadConfig({ ...BESIDE, ...set });
+  expect(unused.filter((name) => names.includes(name))).toEqual([]);
+}
+
+/** How each kind of block is tried; the first that knows one tries it. */
+const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void> | void])[] = [
+  [/^[A-Z_]+=/, 'sh', ({ text }) => configure(text)],
+  [
+    /-F map=/,
+    'sh',
+    async ({ text, answer }) => {
+      await writeFile(join(folder, 'notes.txt'), 'Of quokkas.\n');
+      const output = await shell(text.replaceAll('http://127.0.0.1:4000', library.url));
+      expect(JSON.parse(output)).toEqual(JSON.parse(answer!));
+    },
+  ],
+  [
+    /Bearer \$KEY/,
+    'sh',
+    async ({ text, answer }) => {
+      const [, make] = /`(npm run keys -- create --tenant acme --name "CI"[^`]*)`/.exec(texts.get('security.md')!)!;
+      const key = (await command(make!.replace('npm run', 'npm run -s'))).trim();
+      expect(key).toMatch(/^trk_/);
+      const output = await shell(text.replaceAll('https://tributary.example.com', server.url), { KEY: key });
+      expect(JSON.parse(output)).toEqual(JSON.parse(answer!));
+    },
+  ],
+  [
+    /@stream/,
+    'graphql',
+    async ({ text }) => {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'multipart/mixed;incrementalSpec=v0.2' },
+        body: JSON.stringify({ query: text }),
+      });
+      const answer = await response.text();
+      expect(answer).toContain('"documents"');
+      expect(answer).not.toContain('"errors"');
+    },
+  ],
+  [/@node/, 'graphql', ({ text }) => void parseModel(text, 'model.graphql')],
+  [
+    /actorsConnection/,
+    'graphql',
+    async ({ document, text }) => {
+      const model = blocks.find((block) => block.document === document && block.text.includes('@node'))!.text;
+      const nothing = {
+        read: () => Promise.reject(new Error('Nothing is asked.')),
+        health: () => Promise.reject(new Error('')),
+        close: () => Promise.resolve(),
+      };
+      const { schema } = await buildSchema(parseModel(model, 'model.graphql'), nothing, 'tenantId');
+      // What the model's types refer to is another subgraph's; of it the query asks.
+      const errors = validate(schema, parse(text)).filter(({ message }) => !message.includes('on type "Document"'));
+      expect(errors).toEqual([]);
+    },
+  ],
+  [
+    /^RateLimit-Policy/,
+    'http',
+    async ({ text }) => {
+      // In development mode nobody is limited.
+      await using issuer = await startIssuer();
+      await using limited = await startLibrary({ OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: 'tributary' });
+      const authorization = `Bearer ${await issuer.token({ tenant: 'acme' })}`;
+      const { headers } = await limited.post({ query: '{ reviewCount }' }, { authorization });
+      const [policy, left] = text
+        .trim()
+        .split('\n')
+        .map((line) => line.split(': ')[1]!);
+      expect(headers.get('ratelimit-policy')).toBe(policy);
+      const form = (value: string): string => value.replaceAll(/;([rt])=\d+/g, ';$1=N');
+      expect(form(headers.get('ratelimit')!)).toBe(form(left!));
+    },
+  ],
+];
+
+describe('blocks', () => {
+  test('are found', () => expect(blocks.length).toBeGreaterThan(8));
+
+  test.each(blocks.map((block) => [`${block.document}: ${block.text.split('\n')[0]!.slice(0, 60)}`, block] as const))(
+    '%s',
+    async (_, block) => {
+      const known = TRIES.find(([pattern, language]) => language === block.language && pattern.test(block.text));
+      expect(known, 'Nothing tries this block.').toBeDefined();
+      await known![2](block);
+    },
+    60_000,
+  );
+});
+
+describe('commands', () => {
+  const commands = new Map(
+    [...texts].flatMap(([document, text]) =>
+      [...text.matchAll(/(?:^ {4}|`)npm (?:run )?([\w:]+)([^`\n]*)/gm)].map(([, name, rest]) => [
+        `${name} ${rest}`,
+        document,
+      ]),
+    ),
+  );
+  test('are scripts of the project', async () => {
+    const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+    const names = [...commands.keys()].map((each) => each.split(' ')[0]!);
+    expect(names.length).toBeGreaterThan(30);
+    const known = { ...scripts, run: 'lists them', install: "is npm's own" };
+    expect([...new Set(names)].filter((name) => !(name in known))).toEqual([]);
+  });
+
+  test('the options of `npm run ingest` are those that it says itself', async () => {
+    const [synopsis] = /npm run ingest -- <folder>.*/.exec(texts.get('documents.md')!)!;
+    const help = await command('npm run -s ingest -- --help');
+    for (const [option] of synopsis!.matchAll(/--[a-z]+/g)) expect(help).toContain(option);
+    for (const [option] of help.matchAll(/(?<= )--(?!help)[a-z]+/g)) expect(synopsis).toContain(option);
+  });
+
+  test('keys are listed and rotated as it is said', async () => {
+    const key = (await command('npm run -s keys -- create --tenant acme --name Other')).trim();
+    expect(await command('npm run -s keys -- list --tenant acme')).toContain('Other');
+    const [prefix] = /^trk_[^_]+/.exec(key)!;
+    const fresh = (await command(`npm run -s keys -- rotate ${prefix} --overlap 60`)).trim();
+    expect(fresh).toMatch(/^trk_/);
+    // Both are the same key's, until the overlap is over.
+    for (const each of [key, fresh]) {
+      const headers = { authorization: `Bearer ${each}`, 'content-type': 'application/json' };
+      const body = JSON.stringify({ query: '{ tenant { id } }' });
+      const answer = await fetch(`${server.url}/graphql`, { method: 'POST', headers, body });
+      expect(await answer.json()).toEqual({ data: { tenant: { id: 'acme' } } });
+    }
+  });
+});
