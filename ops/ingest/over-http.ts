@@ -29,6 +29,9 @@ export interface ServerAddress {
   readonly token: string | undefined;
 }
 
+/** The port of a server that nobody has told another one. */
+export const DEFAULT_PORT = '4000';
+
 /** Where a command's options say that the server is, and by what token; else its environment, or where a server is by default. */
 export const serverAddress = ({
   url,
@@ -37,7 +40,7 @@ export const serverAddress = ({
   url?: string | undefined;
   token?: string | undefined;
 }): ServerAddress => ({
-  url: url ?? `http://127.0.0.1:${process.env.PORT ?? '4000'}/graphql`,
+  url: url ?? `http://127.0.0.1:${process.env.PORT ?? DEFAULT_PORT}/graphql`,
   token: token ?? process.env.TRIBUTARY_TOKEN,
 });
 
@@ -146,9 +149,12 @@ async function post({ url, token }: ServerAddress, query: string, variables: obj
       signal: AbortSignal.timeout(INGEST.requestMs),
     });
   } catch (cause) {
-    throw new FatalIngestError(`No server answers at ${url}. Start one with "npm start", or name another with --url.`, {
-      cause,
-    });
+    throw new FatalIngestError(
+      `No server answers at ${url}. Start one with "npm start", or say where it listens: PORT=… before the command, or --url.`,
+      {
+        cause,
+      },
+    );
   }
   if (response.status === 401 || response.status === 403) {
     throw new FatalIngestError(

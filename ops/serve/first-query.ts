@@ -11,7 +11,7 @@ import {
 
 /** Touches all five kinds of store. */
 const OVER_FIVE_STORES =
-  '{ search(query: "retry with backoff", first: 3) { edges { score node { text document { title file { sizeBytes } entities(first: 3) { edges { node { name } } } } } } } }';
+  '{ search(query: "retry with backoff", first: 3) { edges { score node { text document { title file { size } entities(first: 3) { edges { node { name } } } } } } } }';
 
 /** What is asked of an API of which nothing else is known. */
 const ITS_FIELDS = '{ __schema { queryType { fields { name description } } } }';

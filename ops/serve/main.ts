@@ -11,6 +11,7 @@ import { requireFreePort } from './free-port.ts';
 import { EXAMPLE_PAGES, GRAPHIQL_TABS, RUN_VIEWER_PATH } from './pages.ts';
 import { startBackground } from '#ops/ingest/background.ts';
 import type { FirstRunProgress } from '#ops/ingest/first-run.ts';
+import { DEFAULT_PORT } from '#ops/ingest/over-http.ts';
 import { showProgress, type Progress } from '#ops/bootstrap/progress.mjs';
 import { loadConfig, type Config } from '#gateway/config/config.ts';
 import { startServer } from '#gateway/server.ts';
@@ -202,6 +203,9 @@ function handleSignals(stop: (exitCode: number) => void, log: Logger, worker: bo
 
 function announce({ url, firstQuery, demoToCome }: Served, config: Config): void {
   const what = config.apiKeys === 'only' ? 'API key' : 'access token';
+  // Where commands look for a server that nobody names.
+  const { port } = new URL(url);
+  const command = (text: string): string => (port === DEFAULT_PORT ? text : `PORT=${port} ${text}`);
   const authorization = config.mode === 'development' ? '' : ` -H 'authorization: Bearer <${what}>'`;
   console.log(`
 Tributary is ready.
@@ -209,17 +213,19 @@ Tributary is ready.
   GraphiQL   ${url}/graphql
   MCP        ${url}/mcp
 ${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
-${demoToCome === undefined ? '' : announceDemo(demoToCome)}
-${config.apiKeys === 'only' ? 'The first API key: npm run keys -- create --tenant <id> --name <what for>\n\n' : ''}One query to paste into GraphiQL (or a terminal):
+${demoToCome === undefined ? '' : announceDemo(demoToCome, command)}
+${config.apiKeys === 'only' ? 'The first API key: npm run keys -- create --tenant <id> --name <what for>\n\n' : ''}Your own notes, from another terminal: ${command('npm run ingest -- <folder>')}
+
+One query to paste into GraphiQL (or a terminal):
 
   curl -s ${url}/graphql -H 'content-type: application/json'${authorization} -d '${JSON.stringify({ query: firstQuery })}'
 `);
 }
 
-const announceDemo = (toCome: number): string => `
+const announceDemo = (toCome: number, command: (text: string) => string): string => `
   The documentation of the packages that this project asks for is here as a demo, in the collection "demo".
   That of the ${toCome} others is being read; answers may differ until the log says that the demo is complete.
-  Without any: npm run demo -- --remove
+  Without any: ${command('npm run demo -- --remove')}
 `;
 
 await main();

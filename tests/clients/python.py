@@ -14,7 +14,8 @@ from gql_client import documents, follow_run
 async def main(url: str, run: str) -> None:
     read = {
         "documents": [document async for document in documents(url)],
-        "events": [event async for event in follow_run(url, run)],
+        "events": (events := [event async for event in follow_run(url, run)]),
+        "rest": [event async for event in follow_run(url, run, after=str(events[0]["sequence"]))],
     }
     async with Client(transport=AIOHTTPTransport(url=url), fetch_schema_from_transport=True) as session:
         try:

@@ -51,5 +51,6 @@ export const python = (library: () => Library): unknown =>
       });
       expect(read['events']!.map(({ sequence }) => sequence)).toEqual(read['events']!.map((_, at) => at + 1));
       expect(read['events']!.flatMap(({ delta }) => delta ?? [])).toEqual(DELTAS);
+      expect(read['rest']).toEqual(read['events']!.slice(1));
     });
   });

@@ -34,12 +34,14 @@ async def documents(url: str, token: str | None = None) -> AsyncIterator[dict]:
             after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
 
 
-async def follow_run(url: str, run_id: str, token: str | None = None) -> AsyncIterator[dict]:
-    """Every event of a run, until the run has ended."""
+async def follow_run(
+    url: str, run_id: str, after: str | None = None, token: str | None = None
+) -> AsyncIterator[dict]:
+    """Every event of a run, until it has ended; behind `after`, the `sequence` of the last one that was read."""
     payload = {"authorization": f"Bearer {token}"} if token else {}
     transport = WebsocketsTransport(url=url.replace("http", "ws", 1), init_payload=payload)
     async with Client(transport=transport, fetch_schema_from_transport=True) as session:
         request = gql(FOLLOW)
-        request.variable_values = {"runId": run_id}
+        request.variable_values = {"runId": run_id, "after": after}
         async for answer in session.subscribe(request):
             yield answer["runEvents"]
