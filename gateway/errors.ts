@@ -62,7 +62,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   SUBGRAPH_ERROR: {
     status: 502,
     meaning:
-      'A subgraph of another make failed at this field. What it said is in the gateway’s log, under the request id.',
+      "A subgraph of another make failed at this field. What it said is in the gateway's log, under the request id.",
     action: 'Check the subgraph that `extensions.service` names; `SUBGRAPH_ERRORS=pass` tells clients what it says.',
   },
   CURSOR_EXPIRED: {
@@ -128,7 +128,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 404,
     meaning:
       'The id of a persisted operation is in none of the lists of this server (`PERSISTED_OPERATIONS`), or not for this client.',
-    action: 'Publish the client’s manifest before the client.',
+    action: "Publish the client's manifest before the client.",
   },
   PERSISTED_QUERY_ID_REQUIRED: {
     status: 403,

@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   );
   if (without.length > 0)
     console.log(
-      `Nodes without ${tenantProperty} are nobody’s, and will not be seen: ${without.join(', ')}. Set GRAPH_MODEL_TENANT if your property has another name.`,
+      `Nodes without ${tenantProperty} are nobody's, and will not be seen: ${without.join(', ')}. Set GRAPH_MODEL_TENANT if your property has another name.`,
     );
   return 0;
 }

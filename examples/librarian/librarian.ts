@@ -97,7 +97,7 @@ async function work(
     if (question === undefined) {
       await log.finish({
         error: {
-          message: 'The input must be an object with a `question`, or with AG-UI’s `messages`.',
+          message: "The input must be an object with a `question`, or with AG-UI's `messages`.",
           code: 'BAD_INPUT',
         },
       });

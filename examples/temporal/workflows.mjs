@@ -16,7 +16,7 @@ const { append } = proxyActivities({
 export async function tributaryRun({ run }) {
   const { steps, pauseMs = 100 } = run.input ?? {};
   if (!Array.isArray(steps))
-    throw ApplicationFailure.nonRetryable('The run’s input has no list of `steps`.', 'BadInput');
+    throw ApplicationFailure.nonRetryable("The run's input has no list of `steps`.", 'BadInput');
   for (const [index, stepName] of steps.entries()) {
     await append(run.id, `${index} begins`, [{ type: 'STEP_STARTED', payload: { stepName } }]);
     await sleep(pauseMs); // Here an agent would think.

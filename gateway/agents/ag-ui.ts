@@ -92,7 +92,7 @@ async function readInput({ request }: Exchange, limits: BodyLimits): Promise<unk
   };
   const { accept, 'content-type': type } = request.headers;
   if (accept !== undefined && !/\*\/\*|\btext\/(?:\*|event-stream\b)/i.test(accept))
-    refuse('A run’s events come as server-sent events alone.', 406, 'Send `accept: text/event-stream`.');
+    refuse("A run's events come as server-sent events alone.", 406, 'Send `accept: text/event-stream`.');
   if (!/^application\/json\b/i.test(type ?? ''))
     refuse('The content type must be application/json.', 415, 'Send a RunAgentInput as JSON.');
   return parseJson(decodeUtf8(await readBody(request, limits)), limits);
@@ -102,7 +102,7 @@ async function readInput({ request }: Exchange, limits: BodyLimits): Promise<unk
 function agentOf(input: unknown): string | undefined {
   const { agentId } = (input as { forwardedProps?: { agentId?: unknown } | null } | null)?.forwardedProps ?? {};
   if (agentId === undefined || agentId === null || typeof agentId === 'string') return agentId ?? undefined;
-  throw badUserInput('`forwardedProps.agentId` must be an agent’s id.', { hint: 'Agent ids look like `agt_…`.' });
+  throw badUserInput("`forwardedProps.agentId` must be an agent's id.", { hint: 'Agent ids look like `agt_…`.' });
 }
 
 /** Runs and agents are of two subgraphs: whether there is such an agent is asked before it is given a run. */

@@ -80,7 +80,7 @@ export function addTools(server: McpServer, { search, page, query }: ToolService
   server.registerTool(
     'run_events',
     {
-      description: 'Read an agent run’s event log. Call again with `after` = endCursor to follow it.',
+      description: "Read an agent run's event log. Call again with `after` = endCursor to follow it.",
       inputSchema: {
         runId: z.string(),
         after: z.string().nullish().describe('Cursor: sequence number of the last event seen.'),

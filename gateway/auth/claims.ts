@@ -48,7 +48,7 @@ const CLIENT = /^[\x20-\x7e]+$/;
  * @throws CodedError `UNAUTHENTICATED`
  */
 function subjectOf(sub: unknown): string {
-  if (!isSubject(sub)) throw unauthenticated('The access token’s claim `sub` is not accepted here.');
+  if (!isSubject(sub)) throw unauthenticated("The access token's claim `sub` is not accepted here.");
   return sub;
 }
 

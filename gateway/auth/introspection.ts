@@ -113,7 +113,7 @@ function toPrincipal(claims: Claims, options: IntrospectionOptions): Principal {
 
 const notValid = (): CodedError => unauthenticated('The access token is not valid.');
 const notAccepted = (claim: string): CodedError =>
-  unauthenticated(`The access token’s claim \`${claim}\` is not accepted here.`);
+  unauthenticated(`The access token's claim \`${claim}\` is not accepted here.`);
 
 /** Asks the issuer. Throws what is no `CodedError` where there is no answer. */
 class Endpoint {
@@ -129,7 +129,7 @@ class Endpoint {
     const metadata = configured === undefined ? await this.#options.metadata() : undefined;
     const address = configured ?? metadata?.introspectionEndpoint;
     if (address === undefined)
-      throw new Error('The issuer’s metadata name no introspection_endpoint; set OIDC_INTROSPECTION_URL.');
+      throw new Error("The issuer's metadata name no introspection_endpoint; set OIDC_INTROSPECTION_URL.");
     const url = new URL(address);
     const form = new URLSearchParams({ token, token_type_hint: 'access_token' });
     const headers: Record<string, string> = {
@@ -177,7 +177,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error('The introspection endpoint’s answer is not JSON.');
+    throw new Error("The introspection endpoint's answer is not JSON.");
   }
 }
 

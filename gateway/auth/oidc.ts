@@ -122,7 +122,7 @@ function toAuthenticationError(error: unknown): Error {
   if (error instanceof errors.JWTExpired)
     return unauthenticated('The access token has expired.', 'Get a new one.', error);
   if (error instanceof errors.JWTClaimValidationFailed)
-    return unauthenticated(`The access token’s claim \`${error.claim}\` is not accepted here.`, undefined, error);
+    return unauthenticated(`The access token's claim \`${error.claim}\` is not accepted here.`, undefined, error);
   if (error instanceof errors.JWKSTimeout) return storeUnavailable('The identity provider', error);
   if (error instanceof errors.JOSEError && !/Expected 200 OK|Failed to parse/.test(error.message)) {
     return unauthenticated('The access token is not valid.', undefined, error);

@@ -75,7 +75,7 @@ export const ADMISSION = bounds('gateway/admission', 'limits', {
     max: 1_000,
   },
   tokens: {
-    what: 'The most lexical tokens in an operation’s text.',
+    what: "The most lexical tokens in an operation's text.",
     unit: 'tokens',
     default: 10_000,
     variable: 'MAX_TOKENS',
@@ -183,7 +183,7 @@ export const ADMISSION = bounds('gateway/admission', 'limits', {
     default: 50,
   },
   overlaps: {
-    what: 'The most pairs of fields that may meet under one response name. Applications’ own operations have tens; graphql-js compares this many in some 20 ms.',
+    what: "The most pairs of fields that may meet under one response name. Applications' own operations have tens; graphql-js compares this many in some 20 ms.",
     unit: 'pairs',
     default: 5_000,
   },

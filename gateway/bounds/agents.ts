@@ -10,7 +10,7 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     min: 100,
     max: 500_000_000,
   },
-  issues: { what: 'Of the faults of a message’s parameters, how many are told.', unit: 'faults', default: 5 },
+  issues: { what: "Of the faults of a message's parameters, how many are told.", unit: 'faults', default: 5 },
   batch: {
     what: 'The most messages in one request at `/mcp`.',
     unit: 'messages',
@@ -20,7 +20,7 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     max: 10_000,
   },
   pageCharacters: {
-    what: 'How much of a tool’s answer is one page, where the agent asks for no other length: some 10,000 tokens of its context.',
+    what: "How much of a tool's answer is one page, where the agent asks for no other length: some 10,000 tokens of its context.",
     unit: 'characters',
     default: 40_000,
     variable: 'MCP_PAGE_CHARACTERS',

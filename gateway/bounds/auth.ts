@@ -28,7 +28,7 @@ export const AUTH = bounds('gateway/auth', 'auth', {
   },
   auditLookUps: { what: 'The most API keys of which that is being found out.', unit: 'keys', default: 4 },
   oidcTimeoutMs: {
-    what: 'The longest wait for the issuer’s metadata and keys.',
+    what: "The longest wait for the issuer's metadata and keys.",
     unit: 'ms',
     default: 5_000,
     variable: 'OIDC_TIMEOUT_MS',
@@ -36,7 +36,7 @@ export const AUTH = bounds('gateway/auth', 'auth', {
     max: 60_000,
   },
   oidcKeysMs: {
-    what: 'How long the issuer’s keys are taken for current.',
+    what: "How long the issuer's keys are taken for current.",
     unit: 'ms',
     default: 600_000,
     variable: 'OIDC_KEYS_MAX_AGE_MS',
@@ -183,7 +183,7 @@ export const AUTH = bounds('gateway/auth', 'auth', {
     default: 65_536,
   },
   oidcCooldownMs: {
-    what: 'How long the issuer’s keys are not fetched again for a key that is not among them.',
+    what: "How long the issuer's keys are not fetched again for a key that is not among them.",
     unit: 'ms',
     default: 30_000,
   },
@@ -198,7 +198,7 @@ export const AUTH = bounds('gateway/auth', 'auth', {
     default: 5,
   },
   timerMs: {
-    what: 'The longest that a timer of Node can wait; a token’s expiry that is further off is waited for in parts.',
+    what: "The longest that a timer of Node can wait; a token's expiry that is further off is waited for in parts.",
     unit: 'ms',
     default: 2 ** 31 - 1,
   },

@@ -11,7 +11,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     max: 1_000_000_000,
   },
   bodyTimeoutMs: {
-    what: 'The longest time for a request’s body to arrive. Slower ones are answered with 408. Uploads of objects are not bodies in this sense.',
+    what: "The longest time for a request's body to arrive. Slower ones are answered with 408. Uploads of objects are not bodies in this sense.",
     unit: 'ms',
     default: 20_000,
     variable: 'BODY_TIMEOUT_MS',
@@ -19,7 +19,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     max: 3_600_000,
   },
   headersTimeoutMs: {
-    what: 'The longest time for a request’s headers to arrive. Slower ones are answered with 408.',
+    what: "The longest time for a request's headers to arrive. Slower ones are answered with 408.",
     unit: 'ms',
     default: 20_000,
     variable: 'HEADERS_TIMEOUT_MS',
@@ -27,7 +27,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     max: 3_600_000,
   },
   jsonDepth: {
-    what: 'The deepest nesting of arrays and objects in a request’s JSON, `variables` and `extensions` included. Checked before it is parsed.',
+    what: "The deepest nesting of arrays and objects in a request's JSON, `variables` and `extensions` included. Checked before it is parsed.",
     unit: 'levels',
     default: 128,
     variable: 'MAX_JSON_DEPTH',
@@ -35,7 +35,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     max: 10_000,
   },
   jsonValues: {
-    what: 'The most values in a request’s JSON, at any depth. Checked before it is parsed.',
+    what: "The most values in a request's JSON, at any depth. Checked before it is parsed.",
     unit: 'values',
     default: 200_000,
     variable: 'MAX_JSON_VALUES',
@@ -59,7 +59,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     max: 10_000_000,
   },
   backlog: {
-    what: 'The most connections that wait to be taken; a thousand clients that come back at once are more than Node’s 511. The system may allow fewer.',
+    what: "The most connections that wait to be taken; a thousand clients that come back at once are more than Node's 511. The system may allow fewer.",
     unit: 'connections',
     default: 4_096,
     variable: 'LISTEN_BACKLOG',
@@ -124,7 +124,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     default: 50,
   },
   headerValues: {
-    what: 'The most values that are gathered of subgraphs’ answers for one header.',
+    what: "The most values that are gathered of subgraphs' answers for one header.",
     unit: 'values',
     default: 50,
   },
@@ -186,7 +186,7 @@ export const HTTP = bounds('gateway/http', 'limits', {
     max: 1_000_000_000,
   },
   compressionLevel: {
-    what: 'How much effort compression takes, as the encodings count it. GraphQL’s repeated keys are nearly as small at 1 as at 6, for half of the time.',
+    what: "How much effort compression takes, as the encodings count it. GraphQL's repeated keys are nearly as small at 1 as at 6, for half of the time.",
     unit: 'level',
     default: 1,
     variable: 'COMPRESSION_LEVEL',

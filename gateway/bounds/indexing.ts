@@ -11,7 +11,7 @@ export const INDEXING = bounds('gateway/indexing', 'indexing', {
     max: 3_600_000,
   },
   callTimeoutMs: {
-    what: 'The longest time for one mutation of a store’s subgraph, such as embedding and writing a batch of documents. Entries are leased for 15 seconds more.',
+    what: "The longest time for one mutation of a store's subgraph, such as embedding and writing a batch of documents. Entries are leased for 15 seconds more.",
     unit: 'ms',
     default: 45_000,
     variable: 'INDEXING_CALL_TIMEOUT_MS',

@@ -27,7 +27,7 @@ export const LIMITS = bounds('gateway/limits', 'limits', {
     max: 1_000_000,
   },
   principalStreams: {
-    what: 'The most subscriptions and streams of runs’ events of one caller that are open at once, in one process; 0 for any number.',
+    what: "The most subscriptions and streams of runs' events of one caller that are open at once, in one process; 0 for any number.",
     unit: 'streams',
     default: 20_000,
     variable: 'MAX_STREAMS_PER_PRINCIPAL',

@@ -51,7 +51,7 @@ export const PLAN = bounds('gateway/plan', 'planning', {
     max: 100_000_000_000,
   },
   spareMs: {
-    what: 'How long after the first planning process the spare one is started: the gateway’s own start comes first.',
+    what: "How long after the first planning process the spare one is started: the gateway's own start comes first.",
     unit: 'ms',
     default: 10_000,
   },
@@ -71,7 +71,7 @@ export const PLAN = bounds('gateway/plan', 'planning', {
     default: 3,
   },
   rememberedMs: {
-    what: 'How long an operation that took too long to plan, whatever its aliases, is refused at once: it may have been the machine’s fault.',
+    what: "How long an operation that took too long to plan, whatever its aliases, is refused at once: it may have been the machine's fault.",
     unit: 'ms',
     default: 10 * 60_000,
   },

@@ -11,7 +11,7 @@ export const SUPERGRAPH = bounds('gateway/supergraph', 'supergraph', {
     max: 86_400_000,
   },
   fetchTimeoutMs: {
-    what: 'The longest wait for a subgraph’s schema.',
+    what: "The longest wait for a subgraph's schema.",
     unit: 'ms',
     default: 10_000,
     variable: 'SUPERGRAPH_FETCH_TIMEOUT_MS',
@@ -27,7 +27,7 @@ export const SUPERGRAPH = bounds('gateway/supergraph', 'supergraph', {
     max: 1_000_000_000,
   },
   longestRetryMs: {
-    what: 'The longest pause before a subgraph’s schema that could not be fetched is asked for again; the first is `pollMs`, and each doubles.',
+    what: "The longest pause before a subgraph's schema that could not be fetched is asked for again; the first is `pollMs`, and each doubles.",
     unit: 'ms',
     default: 60_000,
   },

@@ -202,7 +202,7 @@ export const Variables = z.object({
     ),
     'server',
     '',
-    'Origins of web pages that may call the API, separated by commas. Pages of the server’s own origin always may; in development mode so may pages of this machine (`http://localhost` on any port), and a page that may not can read why.',
+    "Origins of web pages that may call the API, separated by commas. Pages of the server's own origin always may; in development mode so may pages of this machine (`http://localhost` on any port), and a page that may not can read why.",
   ),
   CORS_HEADERS: withDefault(
     list
@@ -219,7 +219,7 @@ export const Variables = z.object({
     flag,
     'server',
     'false',
-    'Whether pages of `CORS_ORIGINS` may call with the browser’s credentials (`credentials: "include"`), for a proxy in front that reads cookies. The server itself reads none.',
+    'Whether pages of `CORS_ORIGINS` may call with the browser\'s credentials (`credentials: "include"`), for a proxy in front that reads cookies. The server itself reads none.',
   ),
   AUTOMATIC_PERSISTED_QUERIES: withDefault(
     flag,
@@ -231,7 +231,7 @@ export const Variables = z.object({
     list,
     'server',
     '',
-    'Lists of persisted operations: manifests in Apollo’s format or Relay’s (an object of texts by id), or folders of them (`*.json`), separated by commas. Clients may then send an id in the place of a text: `extensions.persistedQuery.sha256Hash`, `documentId` or `doc_id`. They are read again when they change. `npm run persist` writes them.',
+    "Lists of persisted operations: manifests in Apollo's format or Relay's (an object of texts by id), or folders of them (`*.json`), separated by commas. Clients may then send an id in the place of a text: `extensions.persistedQuery.sha256Hash`, `documentId` or `doc_id`. They are read again when they change. `npm run persist` writes them.",
   ),
   PERSISTED_OPERATIONS_MODE: withDefault(
     z.enum(LIST_MODES, `must be one of ${LIST_MODES.join(', ')}`),
@@ -269,7 +269,7 @@ export const Variables = z.object({
     flag,
     'server',
     'true',
-    'Whether the example agent of examples/librarian works in the server’s process, answering runs that are started for it. Only in development mode, and with PostgreSQL.',
+    "Whether the example agent of examples/librarian works in the server's process, answering runs that are started for it. Only in development mode, and with PostgreSQL.",
   ),
   LOG_LEVEL: withDefault(
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
@@ -307,10 +307,10 @@ export const Variables = z.object({
     z.enum(['off', 'opaque', 'all'], 'must be `off`, `opaque` or `all`'),
     'auth',
     'off',
-    'About which access tokens the issuer is asked (RFC 7662), as `OIDC_CLIENT_ID` with `OIDC_CLIENT_SECRET`: `opaque`, those that are no signed JSON Web Tokens; `all`, so that one that it has revoked opens nothing soon after, and for Keycloak’s lightweight tokens; `off`, none, and opaque ones are refused.',
+    "About which access tokens the issuer is asked (RFC 7662), as `OIDC_CLIENT_ID` with `OIDC_CLIENT_SECRET`: `opaque`, those that are no signed JSON Web Tokens; `all`, so that one that it has revoked opens nothing soon after, and for Keycloak's lightweight tokens; `off`, none, and opaque ones are refused.",
   ),
   OIDC_INTROSPECTION_URL: optional(url('http', 'https'), 'auth', 'Where to ask about tokens.', {
-    absent: 'the `introspection_endpoint` of the issuer’s metadata',
+    absent: "the `introspection_endpoint` of the issuer's metadata",
   }),
   GRAPHIQL_CLIENT_ID: optional(
     text,
@@ -325,7 +325,7 @@ export const Variables = z.object({
     ),
     'auth',
     '{"scope":"openid"}',
-    'What GraphiQL asks of the issuer besides, as a JSON object of texts: the `scope`, and what has it write `OIDC_AUDIENCE` into access tokens (`resource`, Auth0’s `audience`).',
+    "What GraphiQL asks of the issuer besides, as a JSON object of texts: the `scope`, and what has it write `OIDC_AUDIENCE` into access tokens (`resource`, Auth0's `audience`).",
   ),
   ANONYMOUS_TENANT: optional(
     text.regex(TENANT_NAME, 'must be the id of a tenant: letters, digits, `_` and `-`'),
@@ -351,10 +351,10 @@ export const Variables = z.object({
   FORWARD_AUTH_ROLES_HEADER: optional(
     proxyHeader,
     'auth',
-    'The header in which it lists the user’s roles, with commas between them: `Remote-Groups`, `X-Auth-Request-Groups`, `X-Forwarded-Groups`.',
+    "The header in which it lists the user's roles, with commas between them: `Remote-Groups`, `X-Auth-Request-Groups`, `X-Forwarded-Groups`.",
     { absent: 'they have no roles' },
   ),
-  FORWARD_AUTH_TENANT_HEADER: optional(proxyHeader, 'auth', 'The header in which it names the user’s tenant.'),
+  FORWARD_AUTH_TENANT_HEADER: optional(proxyHeader, 'auth', "The header in which it names the user's tenant."),
   FORWARD_AUTH_TENANT_ROLE_PREFIX: optional(
     text,
     'auth',
@@ -368,7 +368,7 @@ export const Variables = z.object({
   FORWARD_AUTH_PROJECT_HEADER: optional(
     proxyHeader,
     'auth',
-    'The header in which it names the user’s project ([security.md](security.md#projects)). Who comes without it sees what is of no project.',
+    "The header in which it names the user's project ([security.md](security.md#projects)). Who comes without it sees what is of no project.",
     { absent: 'nobody is of a project' },
   ),
   OIDC_TENANT_CLAIM: withDefault(
@@ -387,7 +387,7 @@ export const Variables = z.object({
     claimPaths,
     'auth',
     'roles',
-    'The claims that list roles, in the same form; the roles of all of them count. Keycloak’s are `realm_access.roles` (of the realm), `resource_access.<client>.roles` (of a client) and `groups` (`/staff/editors`).',
+    "The claims that list roles, in the same form; the roles of all of them count. Keycloak's are `realm_access.roles` (of the realm), `resource_access.<client>.roles` (of a client) and `groups` (`/staff/editors`).",
   ),
   OIDC_SCOPES_CLAIM: withDefault(
     claimPaths,
@@ -428,7 +428,7 @@ export const Variables = z.object({
     }),
     'auth',
     '',
-    'What roles are granted besides the scopes of a token, as `role=scope scope; role=scope …`: `editors=documents:write memory:write; admins=*`. The scope `*` is all of this API’s ([security.md](security.md) lists them), the role `*` everybody’s who has said who he is: `*=runs:write`. Whoever has no scopes reads, and does not write or spend. In development mode everybody has all.',
+    "What roles are granted besides the scopes of a token, as `role=scope scope; role=scope …`: `editors=documents:write memory:write; admins=*`. The scope `*` is all of this API's ([security.md](security.md) lists them), the role `*` everybody's who has said who he is: `*=runs:write`. Whoever has no scopes reads, and does not write or spend. In development mode everybody has all.",
   ),
   TRACE_SCOPE: withDefault(
     text,
@@ -451,7 +451,7 @@ export const Variables = z.object({
   POLICY_URL: optional(
     url('http', 'https'),
     'auth',
-    'The service that decides `@policy`, asked as Open Policy Agent’s data API: `POST {"input": {policies, principal, requestId}}`, answered by `{"result": [names that hold]}` or `{"result": {name: true}}`. Where it fails, no policy holds.',
+    'The service that decides `@policy`, asked as Open Policy Agent\'s data API: `POST {"input": {policies, principal, requestId}}`, answered by `{"result": [names that hold]}` or `{"result": {name: true}}`. Where it fails, no policy holds.',
     { absent: 'no policy holds for anybody' },
   ),
   INTERNAL_TOKEN_SECRET: optional(
@@ -481,7 +481,7 @@ export const Variables = z.object({
   ),
   PGPORT: optional(integer(1, 65_535), 'relational', 'Its port.', { absent: '5432' }),
   PGUSER: optional(text, 'relational', 'The user to connect as.'),
-  PGPASSWORD: optional(text, 'relational', 'The user’s password.', { secret }),
+  PGPASSWORD: optional(text, 'relational', "The user's password.", { secret }),
   PGDATABASE: optional(text, 'relational', 'The database.', { absent: 'the name of the user' }),
   PGSSLMODE: optional(
     z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']),
@@ -492,13 +492,13 @@ export const Variables = z.object({
   PGSSLROOTCERT: optional(
     text,
     'relational',
-    'The file of the authority’s certificate. In `DATABASE_URL`: `sslrootcert=`.',
+    "The file of the authority's certificate. In `DATABASE_URL`: `sslrootcert=`.",
     { absent: 'public authorities' },
   ),
   PGSSLCERT: optional(
     text,
     'relational',
-    'The file of this client’s certificate, where the server asks for one. In `DATABASE_URL`: `sslcert=`.',
+    "The file of this client's certificate, where the server asks for one. In `DATABASE_URL`: `sslcert=`.",
   ),
   PGSSLKEY: optional(text, 'relational', 'The file of its key. In `DATABASE_URL`: `sslkey=`.'),
   DATABASE_REPLICA_URL: optional(
@@ -521,8 +521,8 @@ export const Variables = z.object({
     { absent: 'PostgreSQL' },
   ),
   NEO4J_USERNAME: withDefault(text, 'graph', 'neo4j', 'The user to connect as.'),
-  NEO4J_PASSWORD: optional(text, 'graph', 'The user’s password.', { secret }),
-  NEO4J_DATABASE: optional(text, 'graph', 'The database on that server.', { absent: 'the user’s default database' }),
+  NEO4J_PASSWORD: optional(text, 'graph', "The user's password.", { secret }),
+  NEO4J_DATABASE: optional(text, 'graph', 'The database on that server.', { absent: "the user's default database" }),
   GRAPH_MODEL: optional(
     text,
     'graph',
@@ -532,13 +532,13 @@ export const Variables = z.object({
     text.regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'must be the name of a property: letters, digits and `_`'),
     'graph',
     'tenantId',
-    'The property of every node of yours that holds its tenant. A node without it is nobody’s.',
+    "The property of every node of yours that holds its tenant. A node without it is nobody's.",
   ),
 
   QDRANT_URL: optional(
     store('http', 'https'),
     'vector',
-    'The Qdrant server that vectors are kept in: 1.19 or newer; older ones are refused. Its port is the URL’s own, so that `https://qdrant.example` is 443; a Qdrant that is told nothing listens on `http://…:6333`.',
+    "The Qdrant server that vectors are kept in: 1.19 or newer; older ones are refused. Its port is the URL's own, so that `https://qdrant.example` is 443; a Qdrant that is told nothing listens on `http://…:6333`.",
     {
       absent: 'PostgreSQL, with pgvector where it is installed',
     },
@@ -553,7 +553,7 @@ export const Variables = z.object({
   PGVECTOR: optional(
     z.enum(['vector', 'halfvec', 'off'], 'must be `vector`, `halfvec` or `off`'),
     'vector',
-    'How vectors in PostgreSQL are ranked: by pgvector’s index of single (`vector`) or half precision (`halfvec`: half the size, up to 4,000 dimensions), which must then be installed; or `off`: by comparing all.',
+    "How vectors in PostgreSQL are ranked: by pgvector's index of single (`vector`) or half precision (`halfvec`: half the size, up to 4,000 dimensions), which must then be installed; or `off`: by comparing all.",
     { absent: '`vector` where pgvector 0.8 or newer is installed, else `off`' },
   ),
 
@@ -598,12 +598,12 @@ export const Variables = z.object({
     text,
     'inference',
     'The model that `rerank` asks, at `OPENAI_BASE_URL`, for servers whose `/rerank` needs a name.',
-    { absent: 'the server’s own; by embeddings where it serves no reranking' },
+    { absent: "the server's own; by embeddings where it serves no reranking" },
   ),
   EMBEDDING_MODEL: optional(
     text,
     'inference',
-    'The model that embeds: one of the server’s, or one that is built in: `static-384-v1`, or `hashing-384-v1`, which knows spelling alone and has no table of 8 MB (docs/search.md).',
+    "The model that embeds: one of the server's, or one that is built in: `static-384-v1`, or `hashing-384-v1`, which knows spelling alone and has no table of 8 MB (docs/search.md).",
     { absent: '`static-384-v1`' },
   ),
   EMBEDDING_MAX_TOKENS: optional(
@@ -634,12 +634,12 @@ export const Variables = z.object({
     url('redis', 'rediss'),
     'runs',
     'Redis, which tells the readers of run streams that a log has grown, and counts rates for all processes (`RATE_LIMIT_…`). It holds nothing that is needed: while it is away, streams are late by up to some seconds, and each process counts rates for itself.',
-    { secret, absent: 'PostgreSQL’s NOTIFY' },
+    { secret, absent: "PostgreSQL's NOTIFY" },
   ),
   RUN_RETENTION_DAYS: optional(
     integer(1, 36_500),
     'runs',
-    'For how many days after its end a run’s events are kept. Older runs’ events are archived as objects (`archive/runs/<id>/`, JSON Lines) and then removed, a thirtieth of the time at once (at least a day’s runs, at most 30 days’), so that they may stay for so much longer; the run itself stays. Without an object store nothing is removed.',
+    "For how many days after its end a run's events are kept. Older runs' events are archived as objects (`archive/runs/<id>/`, JSON Lines) and then removed, a thirtieth of the time at once (at least a day's runs, at most 30 days'), so that they may stay for so much longer; the run itself stays. Without an object store nothing is removed.",
     { absent: 'events are kept whatever their age' },
   ),
   RUN_RETENTION_RUNS: optional(
@@ -682,7 +682,7 @@ export const Variables = z.object({
   TEMPORAL_TLS: optional(flag, 'runs', 'Whether Temporal is asked over TLS.', {
     absent: '`true` where TEMPORAL_API_KEY or one of the TEMPORAL_TLS_ variables is set',
   }),
-  TEMPORAL_TLS_CA: optional(pem, 'runs', 'The authorities that Temporal’s certificate may come from, as PEM text.', {
+  TEMPORAL_TLS_CA: optional(pem, 'runs', "The authorities that Temporal's certificate may come from, as PEM text.", {
     secret,
     absent: 'those that Node.js trusts',
   }),
@@ -696,7 +696,7 @@ export const Variables = z.object({
     text,
     'supergraph',
     'supergraph.yaml',
-    'The file that names the subgraphs, in Rover’s format. It is watched: editing it recomposes.',
+    "The file that names the subgraphs, in Rover's format. It is watched: editing it recomposes.",
   ),
 
   SUBGRAPH_FORWARD_HEADERS: withDefault(
@@ -752,7 +752,7 @@ export const Variables = z.object({
     responseHeaderRules,
     'remote',
     '',
-    'Headers of remote subgraphs’ answers that reach the client of a query or mutation over HTTP, and what becomes of several: `NAME: first`, `last` or `append`, separated by semicolons. `set-cookie: append`; `cache-control: strictest`, where a fetch that says nothing, or an error, makes it `no-store`.',
+    "Headers of remote subgraphs' answers that reach the client of a query or mutation over HTTP, and what becomes of several: `NAME: first`, `last` or `append`, separated by semicolons. `set-cookie: append`; `cache-control: strictest`, where a fetch that says nothing, or an error, makes it `no-store`.",
   ),
 
   SUBGRAPH_TLS_CA: optional(

@@ -133,7 +133,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       throw new CodedError('NOT_FOUND', 'There is nothing at this path.');
     const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
     if (!protocols.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL))
-      throw new CodedError('BAD_USER_INPUT', `The WebSocket’s subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
+      throw new CodedError('BAD_USER_INPUT', `The WebSocket's subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
     if (closing || sockets.clients.size >= (options.sockets ?? SUBSCRIBE.sockets))
       throw new CodedError('RATE_LIMITED', 'There are too many open sockets.', {
         hint: 'Try again later, or raise MAX_SOCKETS.',

@@ -8,7 +8,7 @@ export const INGEST = bounds('ops/ingest', 'server', {
     unit: 'bytes',
     default: RELATIONAL.textBytes,
   },
-  nameCharacters: { what: 'The longest name of a folder’s documents (`--name`).', unit: 'characters', default: 100 },
+  nameCharacters: { what: "The longest name of a folder's documents (`--name`).", unit: 'characters', default: 100 },
   listed: { what: 'How many stored documents are asked for at once.', unit: 'documents', default: 100 },
   namesTold: {
     what: 'How many files, or documents, are named for one reason; the rest is counted.',

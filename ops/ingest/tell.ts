@@ -44,7 +44,7 @@ export function detailsOf(report: FolderReport): string[] {
     ...(unclaimed.length === 0
       ? []
       : [
-          `Not in this folder, and ingested before it was kept from which (--adopt takes them for this folder’s): ${namesOf(unclaimed)}`,
+          `Not in this folder, and ingested before it was kept from which (--adopt takes them for this folder's): ${namesOf(unclaimed)}`,
         ]),
   ];
 }

@@ -63,8 +63,8 @@ export function checkProperties(value: unknown): Properties {
 
 export function checkEntity(input: { name: string; kind: string; properties?: unknown }): EntityWrite {
   return {
-    name: checkText('An entity’s name', input.name, { min: 1, max: GRAPH.nameCharacters }),
-    kind: checkText('An entity’s kind', input.kind, { min: 1, max: GRAPH.kindCharacters }),
+    name: checkText("An entity's name", input.name, { min: 1, max: GRAPH.nameCharacters }),
+    kind: checkText("An entity's kind", input.kind, { min: 1, max: GRAPH.kindCharacters }),
     properties: checkProperties(input.properties),
   };
 }

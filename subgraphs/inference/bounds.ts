@@ -113,7 +113,7 @@ export const INFERENCE = bounds('subgraphs/inference', 'inference', {
     default: 4 * 1024 * 1024,
   },
   refusalCharacters: {
-    what: 'How much of a server’s words for a refusal is passed on.',
+    what: "How much of a server's words for a refusal is passed on.",
     unit: 'characters',
     default: 500,
   },

@@ -75,7 +75,7 @@ export const OBJECT = bounds('subgraphs/object', 'object', {
     max: 3_600_000,
   },
   singlePutBytes: {
-    what: 'The most that `OBJECT_MAX_UPLOAD_BYTES` may say: S3’s bound for one PUT.',
+    what: "The most that `OBJECT_MAX_UPLOAD_BYTES` may say: S3's bound for one PUT.",
     unit: 'bytes',
     default: 5 * 1024 ** 3,
   },
@@ -109,7 +109,7 @@ export const OBJECT = bounds('subgraphs/object', 'object', {
   },
   batch: { what: 'The most keys in one batch of the store.', unit: 'keys', default: 500 },
   keyBytes: {
-    what: 'The longest key, as UTF-8: S3’s own bound, which the tenant’s prefix comes on top of.',
+    what: "The longest key, as UTF-8: S3's own bound, which the tenant's prefix comes on top of.",
     unit: 'bytes',
     default: 1_024,
   },
@@ -132,7 +132,7 @@ export const OBJECT = bounds('subgraphs/object', 'object', {
   },
   namesRead: { what: 'How many names it reads of a folder at once.', unit: 'names', default: 512 },
   spentSweepMs: {
-    what: 'How often uploads’ links that have ended are forgotten: they work once, so that used ones are kept in mind until then.',
+    what: "How often uploads' links that have ended are forgotten: they work once, so that used ones are kept in mind until then.",
     unit: 'ms',
     default: 60 * 60 * 1_000,
   },

@@ -15,11 +15,11 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   },
   entityKindCharacters: { what: 'The longest kind of one.', unit: 'characters', default: 100 },
   propertyBytes: {
-    what: 'The longest properties of a document’s entities and relations together, as JSON.',
+    what: "The longest properties of a document's entities and relations together, as JSON.",
     unit: 'bytes',
     default: 1024 * 1024,
   },
-  chunkTarget: { what: 'Up to where a chunk’s own text is packed.', unit: 'characters', default: 1_000 },
+  chunkTarget: { what: "Up to where a chunk's own text is packed.", unit: 'characters', default: 1_000 },
   chunkMost: { what: 'The longest chunk, the headings that it repeats included.', unit: 'characters', default: 1_200 },
   chunkEnough: { what: 'From what length of a chunk on a heading begins a new one.', unit: 'characters', default: 400 },
   cutHere: {
@@ -38,7 +38,7 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   instructionsCharacters: { what: 'The longest instructions of one.', unit: 'characters', default: 256 * 1024 },
   valueCharacters: { what: 'The longest value that is remembered.', unit: 'characters', default: 64 * 1024 },
   fileKeyBytes: {
-    what: 'The longest key of an artifact’s file: what the object store accepts.',
+    what: "The longest key of an artifact's file: what the object store accepts.",
     unit: 'bytes',
     default: 1_024,
   },
@@ -47,7 +47,7 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   listed: { what: 'The most values of `in`.', unit: 'values', default: 500 },
   filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_000 },
   metadataKeys: {
-    what: 'The most keys of documents’ metadata that are looked through for what was meant by one that none has.',
+    what: "The most keys of documents' metadata that are looked through for what was meant by one that none has.",
     unit: 'keys',
     default: 500,
   },

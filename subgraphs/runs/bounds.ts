@@ -83,7 +83,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     max: 1_000,
   },
   dispatchTimeoutMs: {
-    what: 'The longest time for a webhook’s answer.',
+    what: "The longest time for a webhook's answer.",
     unit: 'ms',
     default: 10_000,
     variable: 'DISPATCH_TIMEOUT_MS',
@@ -157,7 +157,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
 
   eventsPerAppend: { what: 'The most events of one append.', unit: 'events', default: 500 },
   eventsPerRun: { what: 'The most events of one run, the terminal one not counted.', unit: 'events', default: 100_000 },
-  leaseSeconds: { what: 'How long a worker’s lease lasts where `leaseSeconds` is absent.', unit: 's', default: 60 },
+  leaseSeconds: { what: "How long a worker's lease lasts where `leaseSeconds` is absent.", unit: 's', default: 60 },
   longestLeaseSeconds: { what: 'The longest lease that it may ask for.', unit: 's', default: 3_600 },
   priority: { what: 'The highest priority of a run; the lowest is as far below 0.', unit: 'steps', default: 1_000 },
   attempts: { what: 'How often a run may be claimed where `maxAttempts` is absent.', unit: 'times', default: 5 },
@@ -173,7 +173,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     default: 10_000,
   },
   runInputBytes: {
-    what: 'The longest `RunAgentInput`: a conversation with its tools and its state, as AG-UI’s clients send it.',
+    what: "The longest `RunAgentInput`: a conversation with its tools and its state, as AG-UI's clients send it.",
     unit: 'bytes',
     default: 1024 * 1024,
   },
@@ -190,7 +190,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
   stateBytes: { what: 'The longest state of a run, as JSON.', unit: 'bytes', default: 256 * 1024 },
   stateDepth: { what: 'Its deepest nesting.', unit: 'levels', default: 32 },
   patchWork: {
-    what: 'How many bytes of it one append’s patches may touch: `copy` could double it with each operation.',
+    what: "How many bytes of it one append's patches may touch: `copy` could double it with each operation.",
     unit: 'bytes',
     default: 32 * 1024 * 1024,
   },
@@ -218,14 +218,14 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
   },
   longestReadRetryMs: { what: 'The longest such pause: each doubles.', unit: 'ms', default: 2_000 },
   firstPendingMs: {
-    what: 'The pause before a tenant’s events that wait for an earlier transaction are looked for again.',
+    what: "The pause before a tenant's events that wait for an earlier transaction are looked for again.",
     unit: 'ms',
     default: 20,
   },
   longestPendingMs: { what: 'The longest such pause: each doubles while nothing comes.', unit: 'ms', default: 1_000 },
   polledRuns: { what: 'How many runs of a tenant one statement of the poll asks for.', unit: 'runs', default: 1_000 },
   rowMs: {
-    what: 'For how long the followers of a log that does not grow share one look at a run’s row.',
+    what: "For how long the followers of a log that does not grow share one look at a run's row.",
     unit: 'ms',
     default: 1_000,
   },
@@ -269,7 +269,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     unit: 'characters',
     default: 500,
   },
-  refusalCharacters: { what: 'How much of Temporal’s words for a refusal is told.', unit: 'characters', default: 300 },
+  refusalCharacters: { what: "How much of Temporal's words for a refusal is told.", unit: 'characters', default: 300 },
   faultCharacters: { what: 'How much is told of what is wrong in a payload.', unit: 'characters', default: 500 },
   stepMs: {
     what: 'When a step of a workflow is taken again whose process ended; longer than any step.',
@@ -277,7 +277,7 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     default: 60_000,
   },
   firstLookMs: {
-    what: 'The shortest time until an open workflow is looked after again; else it is a quarter of the run’s age.',
+    what: "The shortest time until an open workflow is looked after again; else it is a quarter of the run's age.",
     unit: 'ms',
     default: 2_000,
   },

@@ -58,7 +58,7 @@ export function checkMoment(name: string, value: Date | string | null | undefine
 export function checkAgentId(id: string | null | undefined): string | null {
   if (id === null || id === undefined) return null;
   if (!isIdOf('Agent', id))
-    throw badUserInput(`${JSON.stringify(id.slice(0, 80))} is not an agent’s id.`, {
+    throw badUserInput(`${JSON.stringify(id.slice(0, 80))} is not an agent's id.`, {
       hint: 'Agent ids look like `agt_…`.',
     });
   return id;
@@ -72,7 +72,7 @@ export function checkAgentId(id: string | null | undefined): string | null {
 export function parseCursor(after: string | null | undefined, name: 'after' | 'before' = 'after'): number {
   if (after === null || after === undefined || after === '') return 0;
   if (!/^(0|[1-9]\d{0,8})$/.test(after)) {
-    throw badUserInput(`\`${name}\` is not a cursor of a run’s events.`, {
+    throw badUserInput(`\`${name}\` is not a cursor of a run's events.`, {
       hint: 'Use the `sequence` of the last event seen, or leave it out.',
     });
   }
@@ -101,7 +101,7 @@ export function checkEvents(
     const given = checkJson(payload ?? {});
     if (!isJsonObject(given)) throw badUserInput(`${where}: the payload must be an object.`);
     if (Object.hasOwn(given, 'type') && given['type'] !== type)
-      throw badUserInput(`${where}: \`type\` in the payload differs from the event’s.`);
+      throw badUserInput(`${where}: \`type\` in the payload differs from the event's.`);
     // What a double would change is a number to the schemas all the same.
     const fault = payloadFault(type, withPlainNumbers(given) as typeof given);
     if (fault) {
@@ -138,7 +138,7 @@ export function checkRunInput(value: unknown): { [key: string]: JsonValue } {
   if (fault)
     throw badUserInput(
       `RunAgentInput: \`${fault.path.slice(0, 200)}\`: ${fault.message.slice(0, RUNS.faultCharacters)}`,
-      { hint: 'Its form is AG-UI’s (https://docs.ag-ui.com/sdk/js/core/types).' },
+      { hint: "Its form is AG-UI's (https://docs.ag-ui.com/sdk/js/core/types)." },
     );
   return input;
 }

@@ -33,7 +33,7 @@ export function createSubgraphSchema(
   const builder: SubgraphBuilder = new SchemaBuilder<SubgraphTypes>({
     plugins: [DirectivesPlugin, FederationPlugin],
   });
-  if (roots.query) builder.queryType({ description: 'Reads. Every field sees only the caller’s tenant.' });
+  if (roots.query) builder.queryType({ description: "Reads. Every field sees only the caller's tenant." });
   if (roots.mutation)
     builder.mutationType({ description: 'Writes. The fields of one operation run one after the other.' });
   if (roots.subscription) builder.subscriptionType({ description: 'Streams, over graphql-ws or server-sent events.' });

@@ -31,7 +31,7 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     default: 64,
   },
   qdrantMeans: {
-    what: 'Of how many documents the chunks’ vectors are held at once, to take their means.',
+    what: "Of how many documents the chunks' vectors are held at once, to take their means.",
     unit: 'documents',
     default: 50,
   },
@@ -46,7 +46,7 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     default: 2,
   },
   scanWidth: {
-    what: 'How wide pgvector’s index is searched (`hnsw.ef_search`), where a page is not longer: more finds more of the nearest, and takes longer.',
+    what: "How wide pgvector's index is searched (`hnsw.ef_search`), where a page is not longer: more finds more of the nearest, and takes longer.",
     unit: 'rows',
     default: 200,
     variable: 'PGVECTOR_SCAN_WIDTH',
@@ -99,7 +99,7 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     default: 50_000,
   },
   exactPiecePairs: {
-    what: 'The most pairs that a thread compares in one piece, but for one query alone: others’ pieces come between.',
+    what: "The most pairs that a thread compares in one piece, but for one query alone: others' pieces come between.",
     unit: 'pairs',
     default: 250_000,
   },
@@ -109,7 +109,7 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     default: 2_000,
   },
   firstSegmentRows: {
-    what: 'The rows of the first piece of memory of a tenant’s vectors: many tenants are small.',
+    what: "The rows of the first piece of memory of a tenant's vectors: many tenants are small.",
     unit: 'rows',
     default: 64,
   },
@@ -124,7 +124,7 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     unit: 'writes',
     default: 4_096,
   },
-  stems: { what: 'How many words’ stems are kept.', unit: 'words', default: 20_000 },
+  stems: { what: "How many words' stems are kept.", unit: 'words', default: 20_000 },
   keywordTerms: {
     what: 'The most terms of a query that keyword search ranks by: the first ones.',
     unit: 'terms',

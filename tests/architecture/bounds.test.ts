@@ -127,7 +127,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/shared/postgres/migrations.ts: MIGRATION_LOCK',
     'subgraphs/vector/drivers/postgres/ann.ts: INDEX_LOCK',
   ],
-  'What pgvector’s index takes.': ['subgraphs/vector/drivers/postgres/ann.ts: MAX_INDEXED'],
+  "What pgvector's index takes.": ['subgraphs/vector/drivers/postgres/ann.ts: MAX_INDEXED'],
   'Constants of formulas.': [
     'subgraphs/shared/tokens.ts',
     'subgraphs/vector/drivers/qdrant/sparse.ts: AVERAGE_LENGTH',

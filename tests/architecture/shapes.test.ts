@@ -132,7 +132,7 @@ describe('filters', () => {
       ]);
   });
 
-  test('of an enum’s values are an enum’s', () => {
+  test("of an enum's values are an enum's", () => {
     for (const type of filters.filter((each) => !isOfScalar(each))) {
       const filtered = api.getType(type.name.replace(/Filter$/, ''));
       for (const field of isObjectType(filtered) ? Object.values(filtered.getFields()) : []) {

@@ -31,7 +31,7 @@ async function packages(): Promise<string> {
 }
 
 export const python = (library: () => Library): unknown =>
-  describe('Python’s gql', () => {
+  describe("Python's gql", () => {
     test('knows the schema, pages, follows a run, and tells codes', { timeout: 120_000 }, async ({ skip }) => {
       const path = await packages().catch((error: unknown) => {
         // As without Chromium: a run that is to prove everything fails, others say what they left out.

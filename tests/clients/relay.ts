@@ -99,7 +99,7 @@ export const relay = (library: () => Library): unknown =>
       expect((await all()).pageInfo.hasPreviousPage).toBe(false);
     });
 
-    test('what is refetched by `node` is another subgraph’s, and pages there', async () => {
+    test("what is refetched by `node` is another subgraph's, and pages there", async () => {
       const { hub } = library();
       const all = async (): Promise<any> =>
         await shown('libraryEntityQuery', { id: hub }, 'library_relations', (data) => data.node.entity);

@@ -35,7 +35,7 @@ export const small = (library: () => Library): void => {
   });
 
   describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')('EventSource', () => {
-    test('a browser’s own is given every event, and stops at the end', async () => {
+    test("a browser's own is given every event, and stops at the end", async () => {
       const followRun = await readFile(new URL('./setup/event-source.browser.js', import.meta.url), 'utf8');
       const browser = await startBrowser();
       try {

@@ -348,7 +348,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         types: fc.option(fc.subarray([...TYPES], { minLength: 0 }), { nil: null }),
       });
 
-      test('neighbourhoods equal a breadth-first oracle’s, for many sources at once, in one statement a level', async () => {
+      test("neighbourhoods equal a breadth-first oracle's, for many sources at once, in one statement a level", async () => {
         await fc.assert(
           fc.asyncProperty(graphs, selections, fc.integer({ min: 1, max: 6 }), async (graph, selection, depth) => {
             const context = freshTenant();
@@ -381,7 +381,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         );
       });
 
-      test('shortest paths are as short as the oracle’s, and really lead there', async () => {
+      test("shortest paths are as short as the oracle's, and really lead there", async () => {
         await fc.assert(
           fc.asyncProperty(graphs, selections, fc.integer({ min: 1, max: 10 }), async (graph, selection, most) => {
             const context = freshTenant();
@@ -662,7 +662,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
 
     describe('tenants', () => {
       const [tenant, other] = [freshTenant(), freshTenant()];
-      test('a tenant with 1 % of the data gets all of its own and nothing of the other’s', async () => {
+      test("a tenant with 1 % of the data gets all of its own and nothing of the other's", async () => {
         const big = freshTenant('big');
         const small = freshTenant('small');
         const chain = (count: number) =>
@@ -707,10 +707,10 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       });
 
       test.each([
-        ['another tenant’s', () => [freshTenant('owner'), freshTenant('thief')]],
-        ['another project’s', () => ['one', 'two'].map((name) => projectOf(tenant, name))],
-        ['a project’s, for its tenant,', () => [projectOf(tenant, 'three'), tenant]],
-        ['a tenant’s, for its project,', () => [other, projectOf(other, 'four')]],
+        ["another tenant's", () => [freshTenant('owner'), freshTenant('thief')]],
+        ["another project's", () => ['one', 'two'].map((name) => projectOf(tenant, name))],
+        ["a project's, for its tenant,", () => [projectOf(tenant, 'three'), tenant]],
+        ["a tenant's, for its project,", () => [other, projectOf(other, 'four')]],
       ])('%s ids do not exist, to read or to write', async (_, both) => {
         const [owner, thief] = both() as [RequestContext, RequestContext];
         await driver.upsertRelations(owner, [link('a', 'USES', 'b', { secret: true })]);

@@ -83,7 +83,7 @@ if (uri) {
       }
     });
 
-    test('a name is looked up, and counting reads the tenant’s own', async () => {
+    test("a name is looked up, and counting reads the tenant's own", async () => {
       expect(
         (await entriesRead(findStatement({ name: { eq: 'name 3' } }, { limit: 10, after: null }))).index,
       ).toBeLessThanOrEqual(3);

@@ -154,7 +154,7 @@ describe.each(DIALECTS)('as $name speaks', (dialect) => {
     { status: 429, kind: 'rate', code: 'RATE_LIMITED' },
     { status: 500, kind: 'server', code: 'STORE_UNAVAILABLE' },
     { status: 503, kind: 'server', code: 'STORE_UNAVAILABLE' },
-  ] as const)('keeps the server’s words with status $status', async ({ status, kind, code }) => {
+  ] as const)("keeps the server's words with status $status", async ({ status, kind, code }) => {
     const { embedding, standIn } = await start(dialect);
     await embedding.embed(call(), ['x']);
     standIn.next({
@@ -275,7 +275,7 @@ describe('streams of chat models', () => {
   it.each<[string, string, { text?: string; reasoning?: string; usage?: object }]>([
     ['without a reason before [DONE]', words + done, {}],
     ['that ends behind its reason, without [DONE]', words + stop, {}],
-    ['of Windows’ line ends', (words + stop + done).replaceAll('\n', '\r\n'), {}],
+    ["of Windows' line ends", (words + stop + done).replaceAll('\n', '\r\n'), {}],
     ['without a space behind the colon', (words + stop + done).replaceAll('data: ', 'data:'), {}],
     ['with a byte order mark', `\uFEFF${words}${stop}${done}`, {}],
     ['kept alive by comments', `: OPENROUTER PROCESSING\n\n${words}: ping - 2025-11-24\n\n${stop}${done}`, {}],
@@ -354,12 +354,12 @@ describe('streams of chat models', () => {
       { reasoning: 'Hm.' },
     ],
     [
-      'with Gemini’s marks',
+      "with Gemini's marks",
       ['<thought>', 'Hm.', '</thought>'].map((content) => chunk({ content })).join('') + words + stop + done,
       { reasoning: 'Hm.' },
     ],
     [
-      'with Seed’s marks',
+      "with Seed's marks",
       ['<seed:think>Hm.</seed', ':think>'].map((content) => chunk({ content })).join('') + words + stop + done,
       { reasoning: 'Hm.' },
     ],
@@ -473,7 +473,7 @@ describe('fields that a server does not know', () => {
       { error_code: 'BAD_REQUEST', message: '{"message":"stream_options: Extra inputs are not permitted"}' },
     ],
     [
-      'Databricks, Go’s words',
+      "Databricks, Go's words",
       400,
       { error_code: 'BAD_REQUEST', message: 'Bad request: json: unknown field "stream_options"\n' },
     ],

@@ -318,7 +318,7 @@ describe('openai drivers against faults', () => {
     });
   });
 
-  it.each(['jina', 'tei'] as const)('rerank where it is served, in %s’s form', async (rerank) => {
+  it.each(['jina', 'tei'] as const)("rerank where it is served, in %s's form", async (rerank) => {
     await using it = await start({ rerank });
     const driver = createOpenAIRerank(it.server, undefined);
     for (let time = 0; time < 2; time++) {

@@ -116,7 +116,7 @@ const CASES: readonly Case[] = [
     excess: tokens(512),
   },
   {
-    from: 'TEI, OpenAI’s routes',
+    from: "TEI, OpenAI's routes",
     status: 413,
     body: {
       message: 'Input validation error: `inputs` must have less than 512 tokens. Given: 516',
@@ -279,8 +279,8 @@ const CASES: readonly Case[] = [
     message: /^The input token count/,
     excess: tokens(1_048_576),
   },
-  { from: 'a proxy’s page', status: 502, body: '<html><body>Bad Gateway</body></html>', message: '' },
-  { from: 'a proxy’s words', status: 503, body: 'upstream connect error', message: 'upstream connect error' },
+  { from: "a proxy's page", status: 502, body: '<html><body>Bad Gateway</body></html>', message: '' },
+  { from: "a proxy's words", status: 503, body: 'upstream connect error', message: 'upstream connect error' },
   { from: 'nothing at all', status: 500, body: undefined, message: '' },
   // As users of these servers reported them:
   {

@@ -628,7 +628,7 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
     });
 
     describe('two tenants', () => {
-      test('neither sees, changes or removes what is the other’s', async () => {
+      test("neither sees, changes or removes what is the other's", async () => {
         const [a, b] = [newTenant(), newTenant()];
         const document = prepared(a, 'same', paragraphs('secret'));
         await driver.upsertDocuments(as(a), [document]);

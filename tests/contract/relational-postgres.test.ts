@@ -98,7 +98,7 @@ describe('the tables', () => {
     await running[Symbol.asyncDispose]();
   });
 
-  test('have null in the columns that may, and in no other: the schema’s non-null fields stand on it', async () => {
+  test("have null in the columns that may, and in no other: the schema's non-null fields stand on it", async () => {
     const { rows } = await owner.query<{ table: string; column: string; nullable: boolean }>(
       `SELECT table_name AS table, column_name AS column, is_nullable = 'YES' AS nullable
        FROM information_schema.columns WHERE table_schema = 'relational'`,
@@ -120,7 +120,7 @@ describe('the tables', () => {
     expect(rows.map(({ name }) => name).sort()).toEqual([...TABLES].sort());
   });
 
-  test.each(TABLES)('%s: a SELECT that names no tenant returns the caller’s rows alone', async (table) => {
+  test.each(TABLES)("%s: a SELECT that names no tenant returns the caller's rows alone", async (table) => {
     const everything = await owner.query<{ tenant_id: string }>(
       `SELECT DISTINCT tenant_id FROM relational.${table} ORDER BY 1`,
     );

@@ -106,7 +106,7 @@ test('a run goes to its webhook, signed, with a lease under which the receiver w
   expect(await dispatcher().look()).toBe(0);
 });
 
-test('workers do not claim it, and workers’ runs are not dispatched', async () => {
+test("workers do not claim it, and workers' runs are not dispatched", async () => {
   await start({ webhook: null, agentId: 'agt_w' });
   await start({ agentId: 'agt_e' });
   expect(await replica.driver.claim(a, { agentId: 'agt_e', leaseSeconds: 60 })).toBeNull();

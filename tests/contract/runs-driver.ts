@@ -433,7 +433,7 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
         expect(await driver.countRunsOfAgents(b, ['agt_a'], undefined)).toEqual(new Map());
       });
 
-      test('gives many runs’ events in one statement', async () => {
+      test("gives many runs' events in one statement", async () => {
         const ids = [await start(), await start(), await start()];
         for (const [index, runId] of ids.entries())
           await driver.append(a, { runId, events: upTo(index + 2).map(piece) });
@@ -458,7 +458,7 @@ export function runsDriverContract(name: string, open: () => Promise<Store>): vo
       });
     });
 
-    test('one tenant’s runs do not exist for another', async () => {
+    test("one tenant's runs do not exist for another", async () => {
       const id = await start(a);
       await driver.append(a, { runId: id, events: [piece('secret')] });
       expect(await driver.runsById(b, [id])).toEqual([]);

@@ -125,7 +125,7 @@ const ending = fc.constantFrom<OrderedEvent>(
 );
 
 describe('the order of events', () => {
-  it('takes nothing that AG-UI’s client gives a stream up for', async () => {
+  it("takes nothing that AG-UI's client gives a stream up for", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyEvent, { maxLength: 30 }), ending, async (events, end) => {
         expect(await clientsObjection(written([...events, end]).log)).toBeUndefined();
@@ -162,7 +162,7 @@ describe('the order of events', () => {
 
   it.each<[string, OrderedEvent[]]>([
     [
-      'a result with the id of another’s message that goes on',
+      "a result with the id of another's message that goes on",
       [
         event('TEXT_MESSAGE_CHUNK', { messageId: 'y', delta: 'd' }),
         event('TOOL_CALL_RESULT', { toolCallId: 'x', messageId: 'y', content: 'c', subagentRunId: 's1' }),
@@ -197,7 +197,7 @@ describe('the order of events', () => {
 });
 
 describe('payloads', () => {
-  it('are refused where AG-UI’s schemas refuse them, with the place', () => {
+  it("are refused where AG-UI's schemas refuse them, with the place", () => {
     expect(payloadFault('TEXT_MESSAGE_CONTENT', { messageId: 'm' })).toEqual({ path: 'delta', message: 'is required' });
     expect(payloadFault('RUN_STARTED', { input: { x: 1 } })).toMatchObject({ path: 'input.threadId' });
     expect(payloadFault('MESSAGES_SNAPSHOT', { messages: [{ id: 'a', role: 'user' }] })).toMatchObject({
@@ -207,7 +207,7 @@ describe('payloads', () => {
     expect(payloadFault('CUSTOM', { name: 'n' })).toEqual({ path: 'value', message: 'is required' });
   });
 
-  it('of every type of ours are AG-UI’s, once encoded', () => {
+  it("of every type of ours are AG-UI's, once encoded", () => {
     const known = new Set<string>(EventSchemas.options.flatMap(({ shape }) => [...shape.type._zod.values] as string[]));
     expect(RUN_EVENT_TYPES.filter((type) => !known.has(type))).toEqual(['ARTIFACT_CREATED']);
     expect(known.size).toBe(RUN_EVENT_TYPES.length - 1);

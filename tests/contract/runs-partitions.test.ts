@@ -110,7 +110,7 @@ const retention = (rules = { days: 90 }, options: { fails?: string; log?: (messa
   }, rules); // prettier-ignore
 
 describe('making partitions', () => {
-  test('puts each run’s events and keys where its start belongs', async () => {
+  test("puts each run's events and keys where its start belongs", async () => {
     await history(60, 30);
     const [old, young] = [await run(40), await run(10)];
     const before = await run(200);
@@ -192,7 +192,7 @@ describe('ids and moments', () => {
 });
 
 describe('partitions themselves', () => {
-  test('are nobody’s: neither by grant nor, were one given, by row', async () => {
+  test("are nobody's: neither by grant nor, were one given, by row", async () => {
     await history(60, 30);
     const id = await run(40);
     const [name] = await partitionOf(id);
@@ -263,7 +263,7 @@ describe('partitions themselves', () => {
 });
 
 describe('retention by age', () => {
-  test('archives a past partition’s runs, of every tenant, and then drops it', async () => {
+  test("archives a past partition's runs, of every tenant, and then drops it", async () => {
     await history(150, 30);
     const old = [
       [a, await run(140, 139)],
@@ -312,7 +312,7 @@ describe('retention by age', () => {
     expect(await retention().sweep()).toBe(0);
   });
 
-  test('a run that is still open keeps its partition, not the others’ events; with its end it goes', async () => {
+  test("a run that is still open keeps its partition, not the others' events; with its end it goes", async () => {
     await history(150, 30);
     const [ended, straggler] = [await run(140, 139), await run(141)];
     expect(await retention().sweep()).toBe(1);

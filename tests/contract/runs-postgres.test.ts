@@ -52,7 +52,7 @@ describe('what the database itself refuses', () => {
     ],
     ['a last sequence that the log lacks', `UPDATE runs.runs SET last_sequence = 9 WHERE id = '$run'`, /does not say/],
     [
-      'a change of an ended run’s status',
+      "a change of an ended run's status",
       `UPDATE runs.runs SET status = 'FAILED' WHERE finished_at IS NOT NULL`,
       /has ended/,
     ],

@@ -196,7 +196,7 @@ test('a follower who is in the middle when the events go is told, and skips noth
   expect(seen).toEqual(upTo(10));
 });
 
-test('a cursor of the tenant’s log before the hole is CURSOR_EXPIRED; from the start and from `firstAvailable` the rest is read', async () => {
+test("a cursor of the tenant's log before the hole is CURSOR_EXPIRED; from the start and from `firstAvailable` the rest is read", async () => {
   const a = newTenant();
   const first = await endedRun(a, 2, 1);
   const removed = await endedRun(a, 2, 400);

@@ -266,7 +266,7 @@ describe('following', () => {
 });
 
 describe('a cursor', () => {
-  test('past the end is refused; of an unknown run or another tenant’s, the run is not found', async () => {
+  test("past the end is refused; of an unknown run or another tenant's, the run is not found", async () => {
     const id = await runWith(3);
     const hub = hubOn(replica);
     expect(await rejection(hub.follow(a, id, { after: 4 }))).toMatchObject({ code: 'BAD_USER_INPUT', lastSequence: 3 });

@@ -43,7 +43,7 @@ const types = async (runId: string) =>
   (await driver().events(a, [{ runId, after: 0 }], { limit: 100 })).map(({ type }) => type);
 
 describe('claiming', () => {
-  test('gives an agent’s run with a token, and then none', async () => {
+  test("gives an agent's run with a token, and then none", async () => {
     const agentId = newAgent();
     const id = await start(agentId);
     await start(newAgent());

@@ -423,7 +423,7 @@ export function testVectorDriver(
       await driver.close();
     });
 
-    test('two replicas see each other’s writes at once', async () => {
+    test("two replicas see each other's writes at once", async () => {
       const next = random(20);
       for (let round = 0; round < 8; round++) {
         const [writer, reader] = round % 2 === 0 ? [store.driver, store.replica] : [store.replica, store.driver];

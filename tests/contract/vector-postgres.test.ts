@@ -193,7 +193,7 @@ test('an empty collection takes on another model', async () => {
   expect(ranking!.items).toHaveLength(1);
 });
 
-test('keyword search uses the full-text index, and only the caller’s part of it', async () => {
+test("keyword search uses the full-text index, and only the caller's part of it", async () => {
   await using store = disposable(await open());
   await store.driver.upsert(as('a'), corpus('a', 2_000, 1), MODEL);
   await store.driver.upsert(as('b'), corpus('b', 2_000, 2), MODEL);

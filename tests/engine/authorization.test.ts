@@ -233,7 +233,7 @@ describe.each([
     expect(told(result)).toEqual(['UNAUTHENTICATED strict.must']);
   });
 
-  test('without an evaluator, what has a policy is nobody’s; so is what requires it', async () => {
+  test("without an evaluator, what has a policy is nobody's; so is what requires it", async () => {
     const result = await it.run('{ me { salary bonus } }', user('hr', 'finance', 'boss'));
     expect(result.data).toEqual({ me: { salary: null, bonus: null } });
     expect(told(result)).toEqual(['FORBIDDEN me.salary', 'FORBIDDEN me.bonus']);

@@ -41,14 +41,14 @@ describe('by the specification', () => {
     ['scalars weigh nothing', '{ __typename }', 0],
     ['an object weighs 1', '{ thing { name } }', 1],
     ['objects in objects', '{ thing { thing { thing { name } } } }', 3],
-    ['a field’s own weight', '{ dear { name } }', 30],
-    ['a scalar’s field with a weight', '{ priced }', 2],
-    ['a type’s weight', '{ heavy { name } }', 9],
+    ["a field's own weight", '{ dear { name } }', 30],
+    ["a scalar's field with a weight", '{ priced }', 2],
+    ["a type's weight", '{ heavy { name } }', 9],
     ['aliases each', '{ a: thing { name } b: thing { name } }', 2],
     ['a sized list', '{ known { priced } }', 3 * (1 + 3)],
     ['a sized field of what is given', '{ sized(n: 4) { left { name } right { name } } }', 1 + 4 + 2],
-    ['an argument’s weight', '{ argued(big: 1) }', 4],
-    ['an input field’s weight, at any depth', '{ argued(filter: { dear: 1, and: [{ dear: 1 }, { cheap: 1 }] }) }', 12],
+    ["an argument's weight", '{ argued(big: 1) }', 4],
+    ["an input field's weight, at any depth", '{ argued(filter: { dear: 1, and: [{ dear: 1 }, { cheap: 1 }] }) }', 12],
     ['a root field of a mutation', 'mutation { write { name } }', 11],
     ['fragments', '{ thing { ...F ... on Thing { thing { name } } } } fragment F on Thing { a: thing { name } }', 3],
     ['fragments on an interface', '{ any(first: 2) { name ... on Thing { thing { name } } } }', 2 * 2],
@@ -92,7 +92,7 @@ test('the operation that is run counts, and no other', () => {
   expect([of(two, {}, 'A'), of(two, {}, 'B')]).toEqual([1, 9]);
 });
 
-test('introspection counts by the schema’s own size, and a whole one is affordable', () => {
+test("introspection counts by the schema's own size, and a whole one is affordable", () => {
   const whole = of(getIntrospectionQuery());
   expect(whole).toBeGreaterThan(Object.keys(schema.getTypeMap()).length);
   expect(whole).toBeLessThan(50_000);

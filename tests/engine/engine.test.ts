@@ -178,7 +178,7 @@ describe('queries', () => {
 });
 
 describe('errors', () => {
-  test('a field’s error keeps its code, names its service and has the client’s path', async () => {
+  test("a field's error keeps its code, names its service and has the client's path", async () => {
     const result = await federation.run(`{ all: products { stock } }`);
     expect(received(result)).toEqual({
       errors: [
@@ -236,7 +236,7 @@ describe('errors', () => {
     });
   });
 
-  test('variables that do not fit are the caller’s fault', async () => {
+  test("variables that do not fit are the caller's fault", async () => {
     const result = await federation.run(`query ($n: Int!) { products(first: $n) { id } }`, { n: 'many' });
     expect(result.data).toBeUndefined();
     expect(result.errors![0]!.extensions.code).toBe('BAD_USER_INPUT');

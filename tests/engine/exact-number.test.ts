@@ -110,7 +110,7 @@ test('only whole numbers are looked for where nothing else is to come', () => {
   });
 });
 
-test('a text of another’s that looks like ours stays a text', () => {
+test("a text of another's that looks like ours stays a text", () => {
   const ours = marked('[1.10]');
   expect(ours).not.toBe('[1.10]');
   expect(again('["\\ue0001.10"]')).toBe('["\ue0001.10"]');

@@ -256,7 +256,7 @@ describe('answers', () => {
     expect(ours).toEqual(theirs);
   });
 
-  test('that a subgraph’s own scalar refuses are the caller’s fault', async () => {
+  test("that a subgraph's own scalar refuses are the caller's fault", async () => {
     const schema = subgraphSchema({
       typeDefs: 'scalar Even type Query { half(of: Even!): Int }',
       resolvers: { Query: { half: (_: unknown, { of }: { of: number }) => of / 2 } },
@@ -403,7 +403,7 @@ describe('entities', () => {
     expect(batches).toEqual([['later1', 'later3']]);
   });
 
-  test('know their type’s name, as resolvers below them may need it', async () => {
+  test("know their type's name, as resolvers below them may need it", async () => {
     const schema = apollo({
       Book: { __resolveReference: ({ id }: { id: string }) => ({ id }), next: (self: object) => self },
     });

@@ -13,7 +13,7 @@ test('errors written for people pass, with their cause for the log', () => {
   expect(plain.hidden).toBe(cause);
 });
 
-test('GraphQL’s own errors and those of foreign subgraphs pass', () => {
+test("GraphQL's own errors and those of foreign subgraphs pass", () => {
   const error = new GraphQLError('Variable "$a" got invalid value', { extensions: { code: 'BAD_USER_INPUT' } });
   expect(maskError(error, 'r1')).toEqual({ error, hidden: undefined });
 });

@@ -63,7 +63,7 @@ const ask = (
   });
 
 describe('answers', () => {
-  test('of a healthy subgraph, with the caller’s headers and gzip', async () => {
+  test("of a healthy subgraph, with the caller's headers and gzip", async () => {
     const client = await subgraph(
       (response, body, request) => {
         expect(request.headers).toMatchObject({ authorization: 'Bearer test', 'x-more': 'yes' });

@@ -143,7 +143,7 @@ const stream = async (
 const numberOf = ({ data }: ExecutionResult): number => parseInt((data as { count: string }).count);
 
 describe.each<Protocol>(['graphql-ws', 'sse'])('over %s', (protocol) => {
-  test('events come in order, with the caller’s headers, and end', async () => {
+  test("events come in order, with the caller's headers, and end", async () => {
     const counter = new Counter();
     const { url } = await listen(counter);
     const open = client(protocol, url, {

@@ -194,7 +194,7 @@ describe('never shared are answers of those who differ in', () => {
   });
 });
 
-test('permissions are each caller’s own, event by event', async () => {
+test("permissions are each caller's own, event by event", async () => {
   const probe = probeOf();
   await using federation = await federate(subgraphs(probe));
   const source = 'subscription { events { number secret } }';

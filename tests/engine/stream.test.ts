@@ -241,7 +241,7 @@ test('leaves, aliases, and a list of an object that another subgraph has', async
   ]);
 });
 
-test('a mutation’s payload streams, its own fields do not', async () => {
+test("a mutation's payload streams, its own fields do not", async () => {
   source.give(book(1), END);
   expect(await all(await open('mutation { fill { books @stream { id } } }'))).toEqual([
     { data: { fill: { books: [] } }, hasNext: true },

@@ -144,7 +144,7 @@ test('returning ends the subscription upstream at once, also while an event is a
   expect(await events.next()).toEqual({ done: true, value: undefined });
 });
 
-test('the caller’s signal ends it too, before and after it is open', async () => {
+test("the caller's signal ends it too, before and after it is open", async () => {
   const probe = { ended: 0, aborted: 0 };
   await using federation = await federate(subgraphs(probe));
   const leaving = new AbortController();
@@ -214,7 +214,7 @@ describe('trace context', () => {
     return parents;
   }
 
-  test('each event’s fetches have a parent of their own, in the subscriber’s trace or in that which the event names', async () => {
+  test("each event's fetches have a parent of their own, in the subscriber's trace or in that which the event names", async () => {
     const parents = await parentsOf({ traceparent: `00-${TRACE}-00f067aa0ba902b7-01` });
     const own = new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`);
     expect(parents).toEqual([

@@ -220,7 +220,7 @@ for (const [server, [error, told]] of Object.entries(dialects)) {
   });
 }
 
-test('where a subgraph’s words are kept back, the argument is named all the same', async () => {
+test("where a subgraph's words are kept back, the argument is named all the same", async () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
   const redacting = remoteClient('far', { url, redactErrors: true });
   const supergraphSdl = composeTest(subgraphs);

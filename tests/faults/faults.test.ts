@@ -107,7 +107,7 @@ describe.skipIf(!NEO4J.uri || !S3.endpoint || !TEST_TOXIPROXY_URL)('faults betwe
     console.log(
       [
         '',
-        '| store | fault | answers | codes | slowest answer | other stores’ fields, p50 (before) | recovered after |',
+        "| store | fault | answers | codes | slowest answer | other stores' fields, p50 (before) | recovered after |",
         '| --- | --- | --- | --- | --- | --- | --- |',
         ...figures,
         '',

@@ -86,7 +86,7 @@ async function run(): Promise<void> {
   const { delayMs, wallDelayMs, clock, long, peakHeap, peakMemory } = after;
   if (delayMs.p999 >= MOST_DELAY_MS)
     faults.push(
-      `The event loop’s delay at p99.9 is ${delayMs.p999.toFixed(0)} ms (${clock}); the longest rounds: ${JSON.stringify(long)}`,
+      `The event loop's delay at p99.9 is ${delayMs.p999.toFixed(0)} ms (${clock}); the longest rounds: ${JSON.stringify(long)}`,
     );
   if (peakHeap > HEAP_BYTES) faults.push(`The heap came to ${peakHeap} bytes.`);
   if (after.prototypeGrew > 0) faults.push('Object.prototype has gained properties.');
@@ -98,7 +98,7 @@ async function run(): Promise<void> {
     `p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(0)}, p99.9 ${p999.toFixed(0)}, longest ${max.toFixed(0)} ms`;
   console.log(`${asked} requests, ${((after.cpuMs - before.cpuMs) / 1_000).toFixed(0)} s of CPU`);
   console.log(`told: ${[...told].sort(([, one], [, other]) => other - one).map(([code, count]) => `${code} ${count}`).join(', ')}`); // prettier-ignore
-  console.log(`event loop’s delay (${clock}): ${milliseconds(delayMs)}; by the wall: ${milliseconds(wallDelayMs)}; ${long.length} rounds over 50 ms`); // prettier-ignore
+  console.log(`event loop's delay (${clock}): ${milliseconds(delayMs)}; by the wall: ${milliseconds(wallDelayMs)}; ${long.length} rounds over 50 ms`); // prettier-ignore
   console.log(`heap: ${megabytes(peakHeap)} at most, ${megabytes(settled.heap)} at the end; the process ${megabytes(peakMemory)} at most`); // prettier-ignore
   console.log(`good requests beside: ${answered} right, ${failures.length} not; p50 ${percentile(0.5)}, p99 ${percentile(0.99)} ms`); // prettier-ignore
   const costs = await measure(target);

@@ -47,7 +47,7 @@ const FRAGMENTS: Readonly<Record<string, [code: string | undefined, query: strin
     'QUERY_TOO_DEEP',
     doubling(20, (below) => `a: similar { ${below} } b: similar { ${below} }`, 'id'),
   ],
-  'CVE-2025-32031 (gateway) and CVE-2025-32032 (router): selections that escape the planner’s short cuts': [
+  "CVE-2025-32031 (gateway) and CVE-2025-32032 (router): selections that escape the planner's short cuts": [
     'QUERY_TOO_DEEP',
     doubling(40, (below) => `... on Book { ${below} } ... @include(if: true) { ${below} }`, 'id title'),
   ],
@@ -65,7 +65,7 @@ describe.each(Object.entries(WAYS_IN))('%s', (_, send) => {
     else expect(codes(answer)).toEqual([code]);
   });
 
-  test('CVE-2026-32621: names of Object.prototype as aliases and variables write to nobody’s prototype', async () => {
+  test("CVE-2026-32621: names of Object.prototype as aliases and variables write to nobody's prototype", async () => {
     const { answer } = await send(
       it.url,
       {
@@ -103,7 +103,7 @@ describe.each(Object.entries(WAYS_IN))('%s', (_, send) => {
 });
 
 describe('CVE-2026-32621', () => {
-  test('names of Object.prototype in the answers of a subgraph write to nobody’s prototype', async () => {
+  test("names of Object.prototype in the answers of a subgraph write to nobody's prototype", async () => {
     const subgraphs: Record<string, TestSubgraph> = {
       list: {
         typeDefs: 'type Query { item: Item } type Item @key(fields: "id") { id: ID! tags: Tags } type Tags { a: Int }',
@@ -243,7 +243,7 @@ describe.each(['CVE-2026-35577', 'GHSA-89vp-x53w-74fx'])(
   },
 );
 
-describe('GHSA-hff2-gcpx-8f4p: a GET of a type that a browser’s fault lets any page send', () => {
+describe("GHSA-hff2-gcpx-8f4p: a GET of a type that a browser's fault lets any page send", () => {
   const ask = (headers: Record<string, string>, method = 'GET') =>
     http(it.url, '/graphql?query={books{title}}', method, { ...headers, authorization: bearers[0]! });
 

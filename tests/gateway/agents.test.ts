@@ -224,7 +224,7 @@ describe('MCP', () => {
     ['tools/call', { name: 7 }, '`params.name`'],
     ['initialize', {}, '`params.protocolVersion`'],
     ['tools/list', { cursor: { a: 1 } }, '`params.cursor`'],
-  ])('parameters of %s that are %j are the client’s fault', async (method, params, told) => {
+  ])("parameters of %s that are %j are the client's fault", async (method, params, told) => {
     const answer = await rpc(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
     expect(await answer.json()).toMatchObject({
       id: 1,

@@ -38,7 +38,7 @@ const DEFER = 'multipart/mixed;boundary="-";deferSpec=20220824';
 /** What clients send, as they are released. */
 const clients: [name: string, accept: string, query: string, subscription: string | 406, deferred: string][] = [
   ['curl', '*/*', JSON_TYPE, 406, JSON_TYPE],
-  ['Relay’s example, and fetch with JSON', 'application/json', JSON_TYPE, 406, JSON_TYPE],
+  ["Relay's example, and fetch with JSON", 'application/json', JSON_TYPE, 406, JSON_TYPE],
   [
     'urql 4',
     'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
@@ -75,10 +75,10 @@ const clients: [name: string, accept: string, query: string, subscription: strin
     406,
     RESPONSE_TYPE,
   ],
-  ['GraphiQL’s fetcher', 'application/json, multipart/mixed', JSON_TYPE, PARTS, PARTS],
+  ["GraphiQL's fetcher", 'application/json, multipart/mixed', JSON_TYPE, PARTS, PARTS],
   ['who prefers events', 'application/json;q=0.5, text/event-stream', EVENTS, EVENTS, EVENTS],
   ['who refuses JSON', 'application/json;q=0, text/event-stream', EVENTS, EVENTS, EVENTS],
-  ['a browser’s fetch of everything', 'text/plain, */*;q=0.8', JSON_TYPE, 406, JSON_TYPE],
+  ["a browser's fetch of everything", 'text/plain, */*;q=0.8', JSON_TYPE, 406, JSON_TYPE],
   ['who takes parts alone', 'multipart/mixed', PARTS, PARTS, PARTS],
 ];
 
@@ -207,7 +207,7 @@ describe('an operation that is refused', () => {
     expect((await ask('application/json', query)).status).toBe(400);
   });
 
-  test('reaches graphql-sse’s client and EventSource as a result', async () => {
+  test("reaches graphql-sse's client and EventSource as a result", async () => {
     const client = createClient({ url: `${it.url}/graphql`, retryAttempts: 0 });
     const results = [];
     for await (const result of client.iterate({ query: 'subscription { nope }' })) results.push(result);

@@ -335,7 +335,7 @@ describe('beside other ways', () => {
     expect((await who(`Bearer ${text}x`)).errors![0]!.extensions['code']).toBe('UNAUTHENTICATED');
   });
 
-  test('switched off they are nobody’s', async () => {
+  test("switched off they are nobody's", async () => {
     await using issuer = await startIssuer();
     const env = { DATABASE_URL: database.url, API_KEYS: 'off', OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: 'tributary' };
     await using server = await startTestServer(env);

@@ -58,7 +58,7 @@ describe('the API', () => {
     }
   });
 
-  test('the contract’s operations fit it', async () => {
+  test("the contract's operations fit it", async () => {
     const schema = buildSchema(await read('gateway/supergraph/api.graphql'));
     expect(validate(schema, parse(await read('tests/contract/operations.graphql')))).toEqual([]);
   });

@@ -62,7 +62,7 @@ describe('access tokens', () => {
     },
   );
 
-  test('Keycloak’s are accepted, those with a nonce too', async () => {
+  test("Keycloak's are accepted, those with a nonce too", async () => {
     const token = await issuer.token({ ...org('acme'), typ: 'Bearer', nonce: 'n' }, { typ: 'JWT' });
     const { json } = await it.post({ query: WHO }, { authorization: `Bearer ${token}` });
     expect(json.data).toMatchObject({ whoAmI: { tenantId: 'acme' } });
@@ -87,9 +87,9 @@ describe('access tokens', () => {
     ['one with several tenants', async () => `Bearer ${await issuer.token(org(['a', 'b']))}`],
     ['an ID token, by its type', async () => `Bearer ${await issuer.token(org('acme'), { typ: 'id+jwt' })}`],
     ['an ID token, by its claims', async () => `Bearer ${await issuer.token({ ...org('acme'), nonce: 'n' })}`],
-    ['Keycloak’s ID token', async () => `Bearer ${await issuer.token({ ...org('acme'), typ: 'ID' }, { typ: 'JWT' })}`],
+    ["Keycloak's ID token", async () => `Bearer ${await issuer.token({ ...org('acme'), typ: 'ID' }, { typ: 'JWT' })}`],
     [
-      'Keycloak’s refresh token',
+      "Keycloak's refresh token",
       async () => `Bearer ${await issuer.token({ ...org('acme'), typ: 'Refresh' }, { typ: 'JWT' })}`,
     ],
     [

@@ -61,7 +61,7 @@ async function ask(query: string, scope = '') {
   return { status, data: json.data as unknown, told };
 }
 
-test('the token’s scopes decide, and what is beside a protected field is answered', async () => {
+test("the token's scopes decide, and what is beside a protected field is answered", async () => {
   expect(await ask('{ books { id title } }')).toEqual({
     status: 200,
     data: { books: [{ id: '1', title: null }] },

@@ -21,10 +21,10 @@ describe('roles', () => {
     groups: ['/staff/domain admins', '/staff'],
   };
   test.each([
-    ['of Keycloak’s realm', 'realm_access.roles', ['offline_access', 'editor']],
+    ["of Keycloak's realm", 'realm_access.roles', ['offline_access', 'editor']],
     ['of a client of Keycloak, with dots in its name', 'resource_access.docs.example.com.roles', ['reader', 'editor']],
     [
-      'of both and of groups, each once and no other client’s',
+      "of both and of groups, each once and no other client's",
       'realm_access.roles, resource_access.docs.example.com.roles,groups',
       ['offline_access', 'editor', 'reader', '/staff/domain admins', '/staff'],
     ],

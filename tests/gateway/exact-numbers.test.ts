@@ -145,7 +145,7 @@ describe('events', () => {
   });
 });
 
-test('a number that is a message’s id is no string of ours', async () => {
+test("a number that is a message's id is no string of ours", async () => {
   await using socket = await openSocket(server.url);
   const closed = once(socket.socket, 'close');
   socket.socket.send(`{"id":${BIG},"type":"subscribe","payload":{"query":"{ __typename }"}}`);

@@ -79,7 +79,7 @@ describe('behind a proxy', () => {
     expect(await raw(server, lines(Buffer.from('José', 'latin1')))).toContain('"subject":"José"');
   });
 
-  test('the proxy’s cookie is no way in for other sites’ pages', async () => {
+  test("the proxy's cookie is no way in for other sites' pages", async () => {
     const headers = { ...alice, origin: 'https://evil.example', cookie: 'authelia_session=x' };
     const answer = await from('127.0.0.1', server.url, headers);
     expect(answer.errors[0]!.extensions.code).toBe('FORBIDDEN');
@@ -133,7 +133,7 @@ describe('beside an issuer', () => {
     await issuer[Symbol.asyncDispose]();
   });
 
-  test('a bearer token counts, and the proxy’s word without one', async () => {
+  test("a bearer token counts, and the proxy's word without one", async () => {
     const token = await issuer.token({ sub: 'agent', tenant: 'globex' });
     const both = await from('127.0.0.1', server.url, { ...alice, authorization: `Bearer ${token}` });
     expect(both.data.whoAmI).toMatchObject({ tenantId: 'globex', subject: 'agent' });

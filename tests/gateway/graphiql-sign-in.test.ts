@@ -156,8 +156,8 @@ describe.skipIf(chromiumPath === undefined)('GraphiQL behind an issuer', () => {
   }, 180_000);
 
   test.each([
-    ['an answer to nobody’s question', '?code=stolen&state=guessed', 'no answer to this page'],
-    ['a refusal to nobody’s question', '?error=access_denied&state=guessed', 'no answer to this page'],
+    ["an answer to nobody's question", '?code=stolen&state=guessed', 'no answer to this page'],
+    ["a refusal to nobody's question", '?error=access_denied&state=guessed', 'no answer to this page'],
   ])('%s signs nobody in, and is not followed again', async (_, search, told) => {
     const context = await browser.newContext();
     const page = await context.newPage();

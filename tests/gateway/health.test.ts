@@ -51,7 +51,7 @@ describe('health', () => {
     expect(JSON.stringify(json)).not.toContain('hunter2');
   });
 
-  test('whoever does not know the server’s name learns only whether it is ready', async () => {
+  test("whoever does not know the server's name learns only whether it is ready", async () => {
     await using it = await startTestServer();
     expect(await get(`${it.url}/health/ready`, { host: '10.0.0.7:4000' })).toEqual({
       status: 200,

@@ -67,7 +67,7 @@ describe('operations', () => {
     expect(it.library.books).toHaveLength(before);
   });
 
-  test('the tenant is the developer’s whatever the headers say', async () => {
+  test("the tenant is the developer's whatever the headers say", async () => {
     const { json } = await it.post(
       { query: '{ whoAmI { tenantId subject } }' },
       { 'x-tenant-id': 'other', authorization: 'Bearer nonsense' },

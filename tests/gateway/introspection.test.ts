@@ -67,8 +67,8 @@ describe('what the issuer says', () => {
     ['it does not end', () => active({ exp: undefined }), refusal],
     ['it ends in words', () => active({ exp: '2999-01-01' }), refusal],
     ['it has not begun', () => active({ nbf: inSeconds(60) }), refusal],
-    ['it is Keycloak’s refresh token', () => active({ typ: 'Refresh' }), refusal],
-    ['it is Hydra’s refresh token', () => active({ token_use: 'refresh_token' }), refusal],
+    ["it is Keycloak's refresh token", () => active({ typ: 'Refresh' }), refusal],
+    ["it is Hydra's refresh token", () => active({ token_use: 'refresh_token' }), refusal],
     ['it is bound to a key', () => active({ token_type: 'DPoP' }), refusal],
     ['it is an ID token', () => active({ at_hash: 'x' }), refusal],
     ['of a subject of ours', () => active({ sub: 'system:indexing' }), refusal],
@@ -94,7 +94,7 @@ describe('what the issuer says', () => {
     ['active as a text', { status: 200, body: '{"active":"true"}' }],
     ['more than anybody reads', { status: 200, body: `{"active":true,"x":"${'x'.repeat(300_000)}"}` }],
   ];
-  test.each(failures)('%s is no answer, is not remembered, and is not the token’s fault', async (name, answer) => {
+  test.each(failures)("%s is no answer, is not remembered, and is not the token's fault", async (name, answer) => {
     await using known = disposable(authenticatorOf());
     const token = `failing-${Buffer.from(name).toString('hex')}`;
     issuer.opaque.set(token, answer);
@@ -151,7 +151,7 @@ describe('what it said is kept', () => {
     expect(inspect(known, { depth: 20, showHidden: true })).not.toContain('kept-token');
   });
 
-  test('no longer than the token holds, nor than the cache’s time; a refusal for less', async () => {
+  test("no longer than the token holds, nor than the cache's time; a refusal for less", async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
       await using known = disposable(authenticatorOf({ introspectionCacheMs: 60_000, introspectionNegativeMs: 2_000 }));

@@ -130,7 +130,7 @@ describe('only what is listed', () => {
     expect((await call('run_events', { runId: '1' })).text).toContain('GRAPHQL_VALIDATION_FAILED');
   });
 
-  test('the server’s own questions are not bound', async () => {
+  test("the server's own questions are not bound", async () => {
     const { text } = await http(it.url, '/graphql', 'GET', { accept: 'text/html' });
     expect(text).toContain('<html');
   });
@@ -217,7 +217,7 @@ describe('only ids', () => {
     expect([status, json.errors![0]!.extensions['code']]).toEqual([400, 'BAD_USER_INPUT']);
   });
 
-  test('an unknown id leaves a socket’s other operations alone', async () => {
+  test("an unknown id leaves a socket's other operations alone", async () => {
     await using socket = await openSocket(it.url);
     const { answer } = await socket.ask({ documentId: 'gone' } as never);
     expect(answer.errors![0]!.extensions['code']).toBe('PERSISTED_QUERY_NOT_IN_LIST');
@@ -271,7 +271,7 @@ describe('for whom they are', () => {
   const as = async (claims: Record<string, unknown>): Promise<string> =>
     `Bearer ${await issuer.token({ tenant: 'acme', ...claims })}`;
 
-  test.each(Object.entries(WAYS_IN))('a client has its own and everybody’s: %s', async (_, send) => {
+  test.each(Object.entries(WAYS_IN))("a client has its own and everybody's: %s", async (_, send) => {
     const claims = [{ azp: 'web' }, { client_id: 'phone' }, { azp: 'desk' }, {}, { azp: ['web'] }, { azp: 'web\0' }];
     const ran = [];
     for (const each of claims) {
@@ -334,7 +334,7 @@ function logLines() {
   return { lines, log, until };
 }
 
-test('in the learning mode one tenant cannot fill the log, nor keep another’s from being learned', () => {
+test("in the learning mode one tenant cannot fill the log, nor keep another's from being learned", () => {
   const learned: LearnedOperation[] = [];
   const texts = operationTexts(noPersistedQueries, {
     listed: { current: new ListedOperations({ cacheEntries: 10, cacheCharacters: 1_000 }) },

@@ -313,7 +313,7 @@ test('documents that an older version cut are counted, cut again and delivered, 
   expect(await sql(`SELECT FROM relational.outbox WHERE document_id = $1 AND state = 'DONE'`, [ids[4]])).toBe(3);
 });
 
-test('a start cuts again behind the requests, waits for each batch’s delivery, and goes on after an end or a fault', async () => {
+test("a start cuts again behind the requests, waits for each batch's delivery, and goes on after an end or a fault", async () => {
   const ids: string[] = [];
   for (let n = 0; n < 6; n++) ids.push(await cutByAnOlderVersion('globex', n));
   const told: string[] = [];
@@ -368,7 +368,7 @@ test('a start cuts again behind the requests, waits for each batch’s delivery,
   expect(told).toHaveLength(2);
 });
 
-test('one tenant’s comparison sees nothing of another’s', async () => {
+test("one tenant's comparison sees nothing of another's", async () => {
   const id = idOf('acme', 0);
   const { knownDocuments } = await call<{ knownDocuments: string[] }>(
     'relational',

@@ -99,7 +99,7 @@ test('behind a path of a proxy the well-known part stands before it, with that p
 });
 
 describe('the token of an agent', () => {
-  test('goes no further than here, even where clients’ `authorization` is passed on', async () => {
+  test("goes no further than here, even where clients' `authorization` is passed on", async () => {
     const seen: [string | undefined, string | undefined][] = [];
     const remote = createServer((request, response) => {
       seen.push([request.headers.authorization, request.headers['x-user'] as string | undefined]);

@@ -263,7 +263,7 @@ test('several subscriptions and queries share one socket with them', async () =>
   await library.until(() => library.listeners.size === 0);
 });
 
-test('what a fault says stays hidden, and each client is told its own request’s id', async () => {
+test("what a fault says stays hidden, and each client is told its own request's id", async () => {
   library.title = (title) => {
     if (title === 'fault') throw new Error('connect to postgres://admin:hunter2@db failed');
     return title;

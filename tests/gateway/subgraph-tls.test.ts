@@ -209,7 +209,7 @@ async function answers(port: number, options: object): Promise<boolean> {
   });
 }
 
-describe('what does not hold costs the subgraph’s fields, and the operator is told why', () => {
+describe("what does not hold costs the subgraph's fields, and the operator is told why", () => {
   const ASK = '{ objects(first: 1) { edges { node { key } } } embed(input: ["a"]) { dimensions } }';
   async function asked(
     serves: Record<string, string>,
@@ -238,9 +238,9 @@ describe('what does not hold costs the subgraph’s fields, and the operator is 
   test.each([
     ['no certificate of the gateway', server(OURS.issue()), { SUBGRAPH_TLS_CA: OURS.ca }, '', 'PEER_DID_NOT_RETURN'],
     ['one of another authority', server(OURS.issue()), client(OTHERS.issue()), '', 'UNABLE_TO_VERIFY'],
-    ['a subgraph’s of another authority', server(OTHERS.issue()), client(OURS.issue()), 'UNABLE_TO_VERIFY', ''],
+    ["a subgraph's of another authority", server(OTHERS.issue()), client(OURS.issue()), 'UNABLE_TO_VERIFY', ''],
     [
-      'a subgraph’s for another host',
+      "a subgraph's for another host",
       server(OURS.issue({ hosts: ['elsewhere'] })),
       client(OURS.issue()),
       'ALTNAME',
@@ -265,7 +265,7 @@ describe('what does not hold costs the subgraph’s fields, and the operator is 
     expect((await asked(serves, shows)).answer.errors).toBeUndefined();
   });
 
-  test('one subgraph’s own authority and certificate, over the general ones', async () => {
+  test("one subgraph's own authority and certificate, over the general ones", async () => {
     const pair = OURS.issue();
     const shows = {
       ...client(OTHERS.issue(), OTHERS.ca),
@@ -285,7 +285,7 @@ describe('files that change are followed', () => {
     return file;
   };
 
-  test('both sides’ certificates and authorities, under running servers', async () => {
+  test("both sides' certificates and authorities, under running servers", async () => {
     const first = { server: OURS.issue(), client: OURS.issue() };
     const { lines, log } = logged('warn');
     const serves = {

@@ -138,7 +138,7 @@ describe('its time', () => {
   });
 });
 
-describe('the issuer’s keys', () => {
+describe("the issuer's keys", () => {
   test('are fetched anew in their time; then a token is verified once again, and not one of a key that is gone', async () => {
     const { says } = authenticator();
     const token = await issuer.token(of('acme'), { expiresInSeconds: 3_600 });

@@ -262,7 +262,7 @@ test.each<[string, () => string[], RegExp]>([
 });
 
 describe('recorded operations', () => {
-  test('are read of manifests of Apollo’s clients and of Relay', async () => {
+  test("are read of manifests of Apollo's clients and of Relay", async () => {
     await record({
       'apollo.json': {
         format: 'apollo-persisted-query-manifest',

@@ -180,7 +180,7 @@ test('a second start on the same folder is refused and harms nothing', async () 
 test.each([
   ['a process that is gone', () => 2_147_483_646],
   ['a process that is not PostgreSQL', () => process.pid],
-])('a lock file of %s is in nobody’s way', async (_, stale) => {
+])("a lock file of %s is in nobody's way", async (_, stale) => {
   await (await startEmbeddedPostgres({ dataDir })).close();
   const lockFile = join(dataDir, 'cluster', 'postmaster.pid');
   await writeFile(lockFile, `${stale()}\n/elsewhere\n1\n5432\n\n127.0.0.1\n  0 0\nready   \n`);

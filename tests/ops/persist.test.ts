@@ -48,7 +48,7 @@ const TWO = {
 };
 
 describe('what is written', () => {
-  test('the server runs, by its ids, in Apollo’s format', async () => {
+  test("the server runs, by its ids, in Apollo's format", async () => {
     const output = join(folder, 'apollo.json');
     const from = await sources(TWO);
     expect(await persist(from, '--output', output, '--client', 'web')).toMatchObject({ status: 0 });
@@ -96,7 +96,7 @@ describe('what is written', () => {
     });
   });
 
-  test('Relay’s format is texts by id', async () => {
+  test("Relay's format is texts by id", async () => {
     const output = join(folder, 'relay.json');
     expect(await persist(await sources(TWO), '--output', output, '--format', 'relay')).toMatchObject({ status: 0 });
     const listed = readManifest(await readFile(output, 'utf8'));

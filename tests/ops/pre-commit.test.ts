@@ -120,7 +120,7 @@ test('a commit of all that changed (`-a`) is formatted', async () => {
   expect(await git('status', '--porcelain')).toBe('');
 });
 
-test('JSON that does not parse is told, and text is nobody’s to check', async () => {
+test("JSON that does not parse is told, and text is nobody's to check", async () => {
   write('notes.md', '#   As it   is\n');
   await git('add', '.');
   await git('commit', '-m', 'Notes');

@@ -20,7 +20,7 @@ const GLOBEX = `globex-${unique}`;
 /** Owns what GLOBEX owns, and has nothing to do with ACME. */
 const TWIN = `twin-${unique}`;
 
-describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI)', () => {
+describe.skipIf(uri === '')("the operator's own graph on Neo4j (TEST_NEO4J_URI)", () => {
   let client: Driver;
   let subgraph: GraphModelSubgraph;
   let schema: GraphQLSchema;
@@ -190,7 +190,7 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
     expect(told).toBeGreaterThan(operations.length / 2);
   }, 600_000);
 
-  test('answers five hundred references of two tenants’ ids in one statement, by the tenant’s own', async () => {
+  test("answers five hundred references of two tenants' ids in one statement, by the tenant's own", async () => {
     const representations = [
       ...Array.from({ length: 498 }, (_, i) => ({ __typename: 'Film', id: i % 2 === 0 ? `a${i}` : `g${i}` })),
       { __typename: 'Person', name: 'Kim', born: 1970 },
@@ -290,7 +290,7 @@ describe.skipIf(uri === '')('the operator’s own graph on Neo4j (TEST_NEO4J_URI
       await it[Symbol.asyncDispose]();
     });
 
-    test('a node’s document and entities are those of the other subgraphs, and the server says that it serves it', async () => {
+    test("a node's document and entities are those of the other subgraphs, and the server says that it serves it", async () => {
       const { data } = await post(
         `mutation { upsertDocument(input: { title: "The script of One", source: "one.md", mediaType: "text/plain", text: "INT. NIGHT" }) { document { id } } upsertEntities(input: { entities: [{ name: "Night", kind: "theme" }] }) { entities { id } } }`,
       );

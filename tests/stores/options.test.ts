@@ -20,7 +20,7 @@ test('what is not known is refused by name', () => {
   expect(() => names(['--only', ','])).toThrow(/--only takes some of/);
 });
 
-test('the rest is vitest’s', () => {
+test("the rest is vitest's", () => {
   expect(parseOptions(['--all', '-t', 'tenants', '--compose'], STORES)).toMatchObject({
     all: true,
     compose: true,

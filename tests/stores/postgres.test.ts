@@ -6,7 +6,7 @@ import { PGVECTOR } from './provision/versions.ts';
 const url = process.env['TEST_PGVECTOR_URL'];
 
 describe.skipIf(!url)('PostgreSQL with pgvector (TEST_PGVECTOR_URL)', () => {
-  test('is the product’s PostgreSQL 18, with the pinned extension', async () => {
+  test("is the product's PostgreSQL 18, with the pinned extension", async () => {
     const client = new pg.Client(url);
     await client.connect();
     try {

@@ -164,7 +164,7 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
       }
     });
 
-    test('finds k, and nearly all of the nearest, by the tenant’s graph', async () => {
+    test("finds k, and nearly all of the nearest, by the tenant's graph", async () => {
       for (const [tenant, most] of [
         ['large', 3_000],
         ['small', 1_000],

@@ -365,7 +365,7 @@ describe('the subgraph', () => {
     expect((await create(person())).codes).toBeUndefined();
   });
 
-  test('an expired key does not hold, nor does one whose hash is another’s', async () => {
+  test("an expired key does not hold, nor does one whose hash is another's", async () => {
     const ann = person();
     const [one, other] = [await made(ann), await made(ann)];
     await owner.query(`UPDATE relational.api_keys SET expires_at = now() - interval '1 ms' WHERE id = $1`, [
@@ -422,7 +422,7 @@ describe('the subgraph', () => {
     }
   });
 
-  test('row-level security and grants: a tenant reads no hash, makes none of another’s and changes nothing else', async () => {
+  test("row-level security and grants: a tenant reads no hash, makes none of another's and changes nothing else", async () => {
     const ann = person();
     const { key } = await made(ann);
     const as = createRequestContext(ann);

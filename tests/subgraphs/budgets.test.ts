@@ -114,7 +114,7 @@ test('a ledger in PostgreSQL holds for all processes, and through restarts', asy
   await expect(replica().reserve(context, 'm', { inputTokens: 20, outputTokens: 0 })).rejects.toThrow(/10 of 30/);
 });
 
-test('a tenant sees and changes nothing of another’s, and old days go', async () => {
+test("a tenant sees and changes nothing of another's, and old days go", async () => {
   const ledger = postgresLedger(postgres);
   await ledger.add(as('seen'), '2026-11-01', { tokens: 1, money: 0 });
   const rows = async (tenant: string): Promise<unknown[]> =>

@@ -146,7 +146,7 @@ describe('the subgraph of a model', () => {
     ]);
   });
 
-  test('hides the tenant’s field, and nullifies what a store that is down would take along', async () => {
+  test("hides the tenant's field, and nullifies what a store that is down would take along", async () => {
     const { schema, typeDefs } = await build(FILMS);
     expect(typeDefs).not.toMatch(/tributary/i);
     const fields = (type: string) =>

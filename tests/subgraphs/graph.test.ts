@@ -90,7 +90,7 @@ const entityRef = (name: string, of = tenant) => ({ __typename: 'Entity', id: pk
 const documentRef = (source: string, of = tenant) => ({ __typename: 'Document', id: documentId(of, source) });
 
 describe('reading', () => {
-  test('the contract’s operations', async () => {
+  test("the contract's operations", async () => {
     await relate(link('yoga', 'graphql'), link('yoga', 'tslib'), link('whatwg', 'tslib'), link('graphql', 'iterall'));
     await must(
       INDEX,
@@ -262,7 +262,7 @@ describe('reading', () => {
     expect(statements).toBeLessThan(20);
   });
 
-  test('the row cap is the operator’s', async () => {
+  test("the row cap is the operator's", async () => {
     const narrow = await createGraph({ levelRelations: 2 }, { postgres });
     await relate(link('root', 'a'), link('root', 'b'), link('root', 'c'));
     const query = `query ($id: ID!) { entity(id: $id) { neighbors { edges { node { name } } truncated } } }`;
@@ -353,7 +353,7 @@ describe('statements', () => {
     expect(statements).toBe(1);
   });
 
-  test('of a document’s reference alone are none', async () => {
+  test("of a document's reference alone are none", async () => {
     const { data, statements } = await must(
       'query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Document { id } } }',
       {
@@ -403,7 +403,7 @@ describe('writing', () => {
     ).toEqual(['a', 'b'].map((name) => ({ node: { name, relations: { edges: [] } } })));
   });
 
-  test('the gateway’s indexing is closed to everybody else', async () => {
+  test("the gateway's indexing is closed to everybody else", async () => {
     for (const source of [
       'mutation { indexDocumentGraph(input: { documents: [] }) { documentIds } }',
       'mutation { removeDocumentGraph(input: { documentIds: [] }) { documentIds } }',
@@ -445,7 +445,7 @@ describe('writing', () => {
 });
 
 describe('tenants', () => {
-  test('another tenant’s ids read as nothing on every field, and cannot be written', async () => {
+  test("another tenant's ids read as nothing on every field, and cannot be written", async () => {
     const { data: written } = await relate(link('a', 'b'));
     await must(
       INDEX,
@@ -744,7 +744,7 @@ describe('names', () => {
     }
   };
 
-  test('are told where nothing bears them, at the client’s paths, with those of the tenant alone', async () => {
+  test("are told where nothing bears them, at the client's paths, with those of the tenant alone", async () => {
     await seed();
     const asked = `{ mine: entities(where: { kind: { eq: "Package" } }) { nodes { id } }
       p: entity(name: "p0", kind: "package") { far: neighbors(types: ["DEPENDS"]) { nodes { id } } relations(types: ["MADE_IN"]) { nodes { id } } } }`;

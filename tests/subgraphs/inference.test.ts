@@ -336,7 +336,7 @@ describe('with a model server', () => {
     await expect(pieces.next()).rejects.toMatchObject({ extensions: { code: 'STORE_UNAVAILABLE' } });
   });
 
-  it('embeds with the server’s model, and records that', async () => {
+  it("embeds with the server's model, and records that", async () => {
     const { subgraph, usage } = await openWithServer();
     const { data } = await run(subgraph, `{ embed(input: ["one two", "three"]) { index model dimensions } }`);
     expect(data!.embed).toEqual([
@@ -347,7 +347,7 @@ describe('with a model server', () => {
     expect(usage.records).toMatchObject([{ operation: 'EMBED', inputTokens: 3, outputTokens: 0, estimated: false }]);
   });
 
-  it('reranks with the server’s model where it serves one', async () => {
+  it("reranks with the server's model where it serves one", async () => {
     const { subgraph, usage } = await openWithServer({ rerank: 'jina' });
     const query = `{ rerank(query: "b", documents: ["a", "b"], first: 1) { method model results { index } } }`;
     expect((await run(subgraph, query)).data!.rerank).toEqual({

@@ -537,7 +537,7 @@ describe('conditions of a download', () => {
     ['a half of the tag', { [name]: '"5d41402a"' }, 'SEND'],
     ['the tag without quotes', { [name]: '5d41402a,b' }, 'SEND'],
     ['a tag that is never closed', { [name]: '"5d41402a,b' }, 'SEND'],
-    ['the tag with a proxy’s ending', { [name]: '"5d41402a,b-gzip"' }, 'SEND'],
+    ["the tag with a proxy's ending", { [name]: '"5d41402a,b-gzip"' }, 'SEND'],
     ['nothing', { [name]: '' }, 'SEND'],
     [
       'another tag, and a date that would be one',

@@ -124,7 +124,7 @@ test.each(['2026-02-30T00:00:00Z', '2025-02-29T10:00:00+02:00', '2026-04-31T00:0
   },
 );
 
-test('the last day of a leap year’s February does', async () => {
+test("the last day of a leap year's February does", async () => {
   const { documents } = await fixture.get(
     'moments',
     `{ documents(where: { createdAt: { lt: "2024-02-29T23:59:59.999Z" } }) { totalCount } }`,
@@ -204,7 +204,7 @@ describe('reads', () => {
   });
 
   test.each(['agt_1', 'doc_', 'doc_\0', "doc_' OR 1=1", '', 'x'.repeat(1_000_000), 'chk_aaaaaaaaaaaaaaaaaaaaaaaaaaa'])(
-    'an id that is no document’s is refused: null would say that there is no such document (%#)',
+    "an id that is no document's is refused: null would say that there is no such document (%#)",
     async (id) => {
       const { data, codes } = await fixture.ask('reads', `query ($id: ID!) { document(id: $id) { id } }`, { id });
       expect([data, codes]).toEqual([{ document: null }, ['BAD_USER_INPUT']]);

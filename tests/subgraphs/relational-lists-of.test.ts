@@ -43,7 +43,7 @@ const ORDERS = [
 ];
 
 test.each(ORDERS)(
-  'an agent’s memory is that part of all memory, in each order, read from both ends (%#)',
+  "an agent's memory is that part of all memory, in each order, read from both ends (%#)",
   async (orderBy) => {
     const all = await fixture.get(
       'a',
@@ -78,7 +78,7 @@ test.each(ORDERS)(
 const OF_RUNS = `query ($of: [_Any!]!, $where: ArtifactFilter) { _entities(representations: $of) { ... on Run { id artifacts(where: $where, orderBy: [{ field: PATH }]) { totalCount nodes { path run { id } } } } } }`;
 const run = (id: string) => ({ __typename: 'Run', id });
 
-test('runs have their own artifacts, those that match, and no other tenant’s', async () => {
+test("runs have their own artifacts, those that match, and no other tenant's", async () => {
   const ids = ['run_1', 'run_2', 'run_none', "run_' OR true --"];
   const { data, context } = await fixture.ask('a', OF_RUNS, { of: ids.map(run), where: { path: { ne: '日本語' } } });
   expect(data._entities.map((each: any) => each.artifacts.totalCount)).toEqual([3, 3, 0, 0]);
@@ -101,7 +101,7 @@ test('a thousand runs are asked in two statements', async () => {
 
 const CHUNKS = `query ($id: ID!, $where: ChunkFilter, $first: Int, $last: Int, $before: String) { document(id: $id) { chunks(where: $where, first: $first, last: $last, before: $before) { nodes { index text } pageInfo { hasNextPage hasPreviousPage startCursor } } } }`;
 
-test('a document’s chunks are those that match, also where it was shared', async () => {
+test("a document's chunks are those that match, also where it was shared", async () => {
   await fixture.get(
     'a',
     `mutation ($id: ID!) { shareDocument(input: { id: $id, project: "blue" }) { share { id } } }`,

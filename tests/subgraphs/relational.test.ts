@@ -22,7 +22,7 @@ function operation(name: string): string {
   return print(found);
 }
 
-describe('the contract’s operations', () => {
+describe("the contract's operations", () => {
   test('UpsertDocument', async () => {
     const data = await fixture.get('contract', operation('UpsertDocument'));
     expect(data.upsertDocument.document).toEqual({
@@ -62,7 +62,7 @@ describe('the contract’s operations', () => {
   });
 });
 
-test('an agent’s versions: each change adds one, no change adds none, a stale expectation is a conflict', async () => {
+test("an agent's versions: each change adds one, no change adds none, a stale expectation is a conflict", async () => {
   const { createAgent } = await fixture.get(
     'agents',
     `mutation { createAgent(input: { name: "a", instructions: "One", config: { deep: { x: [1] } } }) { agent { id } } }`,
@@ -159,7 +159,7 @@ test('an artifact is answered again as it is, and another one at its path is a c
   ).toBeNull();
 });
 
-test('an artifact’s media type goes by its former name too', async () => {
+test("an artifact's media type goes by its former name too", async () => {
   const create = `mutation ($input: CreateArtifactInput!) { createArtifact(input: $input) { artifact { mediaType contentType } } }`;
   const make = async (path: string, type: object) =>
     await fixture.ask('types', create, { input: { runId: 'run_1', path, ...type } });
@@ -236,7 +236,7 @@ test('usage is recorded by the mutation and by the port', async () => {
   expect(auditEntries.edges).toEqual([{ node: { action: 'usage.record' } }]);
 });
 
-test('the tenant’s row is there once it has written', async () => {
+test("the tenant's row is there once it has written", async () => {
   expect((await fixture.get('newcomer', `{ tenant { id name createdAt } }`)).tenant).toEqual({
     id: 'newcomer',
     name: 'newcomer',

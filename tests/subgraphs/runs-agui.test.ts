@@ -109,7 +109,7 @@ describe('a run with all kinds of things open', () => {
   });
 });
 
-test('the contract’s append, whose message was not begun, is read to its end', async () => {
+test("the contract's append, whose message was not begun, is read to its end", async () => {
   const runId = await start();
   const { appendRunEvents } = await data(APPEND, {
     runId,
@@ -150,11 +150,11 @@ test('a run that was under way before its row knew what is open is ended as its 
 });
 
 test.each([
-  ['a call’s arguments without the call', [{ type: 'TOOL_CALL_ARGS', payload: { toolCallId: 't', delta: '{}' } }]],
+  ["a call's arguments without the call", [{ type: 'TOOL_CALL_ARGS', payload: { toolCallId: 't', delta: '{}' } }]],
   ['the end of what was not begun', [{ type: 'STEP_FINISHED', payload: { stepName: 's' } }]],
   ['a message begun twice', [OPEN[5]!, OPEN[5]!]],
   ['messages without content', [{ type: 'MESSAGES_SNAPSHOT', payload: { messages: [{ id: 'a', role: 'user' }] } }]],
-  ['an input that is none of AG-UI’s', [{ type: 'RUN_STARTED', payload: { input: { question: 'x' } } }]],
+  ["an input that is none of AG-UI's", [{ type: 'RUN_STARTED', payload: { input: { question: 'x' } } }]],
 ])('%s is refused, and nothing of it written', async (_, events) => {
   const runId = await start();
   const { errors } = await ask(APPEND, { runId, events });

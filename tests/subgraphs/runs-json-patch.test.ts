@@ -126,7 +126,7 @@ test.each<[string, unknown, unknown[]]>([
   ['a member of a text', { a: 'text' }, [{ op: 'copy', from: '/a/length', path: '/b' }]],
   ['an inherited member', {}, [{ op: 'copy', from: '/toString', path: '/b' }]],
   ['an inherited prototype', {}, [{ op: 'add', path: '/__proto__/polluted', value: true }]],
-  ['a prototype’s constructor', {}, [{ op: 'add', path: '/constructor/prototype/polluted', value: true }]],
+  ["a prototype's constructor", {}, [{ op: 'add', path: '/constructor/prototype/polluted', value: true }]],
 ])('refuses %s', (_name, document, patch) => {
   refuses(document, patch).toThrow(/Operation 0 of the patch/);
 });

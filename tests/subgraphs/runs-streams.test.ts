@@ -102,7 +102,7 @@ describe('tenantEvents', () => {
   );
 });
 
-test('a wake-up says whose run it is, a project’s too, and what is none says nothing', () => {
+test("a wake-up says whose run it is, a project's too, and what is none says nothing", () => {
   for (const tenantId of ['acme', 'acme.red', `${'t'.repeat(63)}.${'p'.repeat(63)}`]) {
     const wake = { tenantId, runId: 'run_1', sequence: 7 };
     expect(parseWake(formatWake(wake))).toEqual(wake);
@@ -172,7 +172,7 @@ describe('GET /runs/:id/events', () => {
     return body;
   };
 
-  test('replays an ended run in AG-UI’s encoding and completes', async () => {
+  test("replays an ended run in AG-UI's encoding and completes", async () => {
     const runId = await start();
     await append(runId, text('a\n\nid: 99\n'), artifact, finish);
     const response = await get(`/runs/${runId}/events`);
@@ -233,7 +233,7 @@ describe('GET /runs/:id/events', () => {
     const response = await get(`/runs/${runId}/events`, { of: impatient });
     const reader = response.body!.getReader();
     await reader.read();
-    expect(await cut).toMatch(/left a run’s events unread/);
+    expect(await cut).toMatch(/left a run's events unread/);
     await expect(reader.read()).rejects.toThrow('does not read');
     await impatient.close();
     // It resumes where it was.

@@ -50,7 +50,7 @@ const APPEND = `mutation ($runId: ID!, $token: String) { appendRunEvents(input: 
 const FINISH = `mutation ($runId: ID!, $token: String, $error: RunErrorInput) { finishRun(input: { runId: $runId, token: $token, error: $error }) { run { status } } }`;
 const CANCEL = `mutation ($runId: ID!) { cancelRun(input: { runId: $runId }) { run { status leaseExpiresAt } } }`;
 
-test('a worker’s life', async () => {
+test("a worker's life", async () => {
   const agentId = 'agt_life';
   expect((await data(CLAIM, { agentId })).claimRun).toEqual({ lease: null, run: null });
   const scheduledAt = '2020-01-01T00:00:00.000Z';

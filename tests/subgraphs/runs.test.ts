@@ -101,7 +101,7 @@ const start = async (context = a()): Promise<string> =>
   (await data(START, { input: {} }, context)).startRun.run.id as string;
 const text = (delta: string) => ({ type: 'TEXT_MESSAGE_CHUNK', payload: { messageId: 'm1', delta } });
 
-test('a run’s life, as the contract tells it', async () => {
+test("a run's life, as the contract tells it", async () => {
   const input = { agentId: 'agt_1', input: { question: 'Which packages retry?' }, idempotencyKey: 'q-1' };
   const { run } = (await data(START, { input })).startRun;
   expect(run).toMatchObject({
@@ -165,7 +165,7 @@ test('a run’s life, as the contract tells it', async () => {
   ]);
 });
 
-test('the log pages by the stream’s cursors', async () => {
+test("the log pages by the stream's cursors", async () => {
   const runId = await start();
   await data(APPEND, { runId, events: Array.from({ length: 9 }, (_, n) => text(String(n))) });
   const seen: number[] = [];
@@ -345,7 +345,7 @@ test('the number of statements does not depend on the number of runs and events'
   expect(context.statements.total - before).toBe(3); // Runs, their events, and the events' runs as they are now.
 });
 
-test('one tenant’s runs do not exist for another', async () => {
+test("one tenant's runs do not exist for another", async () => {
   const runId = await start();
   await data(APPEND, { runId, events: [text('secret')] });
   expect((await data(EVENTS, { runId }, b())).run).toBeNull();
@@ -389,7 +389,7 @@ describe('bad input', () => {
       (runId) => [APPEND, { runId, events: [{ type: 'RUN_ERROR', payload: { message: 'm' } }, text('x')] }],
     ],
     [
-      'another run’s lifecycle',
+      "another run's lifecycle",
       (runId) => [APPEND, { runId, events: [{ type: 'RUN_FINISHED', payload: { runId: 'other' } }] }],
     ],
     ['a negative expected sequence', (runId) => [APPEND, { runId, events: [text('x')], expected: -1 }]],
@@ -455,7 +455,7 @@ describe('bad input', () => {
     ['01', 'BAD_USER_INPUT'],
     ['7', 'BAD_USER_INPUT'],
     ['99999999999999', 'BAD_USER_INPUT'],
-  ])('a subscription’s cursor %j', async (after, code) => {
+  ])("a subscription's cursor %j", async (after, code) => {
     expect(codes((await stream(FOLLOW, { runId: await start(), after })) as ExecutionResult)).toEqual([code]);
   });
 
@@ -524,7 +524,7 @@ describe('the schema', () => {
   test('composes with the owners of Agent and Artifact without an error or a hint', async () => {
     const relational = parse(`
       extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
-      "Reads. Every field sees only the caller’s tenant."
+      "Reads. Every field sees only the caller's tenant."
       type Query { agent(id: ID!): Agent artifact(id: ID!): Artifact }
       "An agent." type Agent @key(fields: "id") { "The id." id: ID! name: String }
       "An artifact." type Artifact @key(fields: "id") { "The id." id: ID! path: String run: Run }

@@ -567,7 +567,7 @@ describe('what is off says so', () => {
     await subgraph.close();
   });
 
-  test('a model that is not the collection’s is an error, never a ranking', async () => {
+  test("a model that is not the collection's is an error, never a ranking", async () => {
     const other: Embedder = {
       model: { name: 'other', dimensions: 384 },
       embed: async (_, input) => ({

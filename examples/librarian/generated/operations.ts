@@ -9,13 +9,13 @@ import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-
 export type AppendRunEventsInput = {
   /** 1 to 500 events, in order. A terminal one (RUN_FINISHED, RUN_ERROR) must be the last, and ends the run. */
   events: Array<RunEventInput>;
-  /** Refuse with CONFLICT unless this is the sequence of the run’s last event (0 before the first). */
+  /** Refuse with CONFLICT unless this is the sequence of the run's last event (0 before the first). */
   expectedSequence?: number | null | undefined;
   /** At most 200 characters, unique for the run. Appending again with the same key and events returns the same events. */
   idempotencyKey?: string | null | undefined;
   /** The run. */
   runId: string;
-  /** The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over. */
+  /** The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that is over. */
   token?: string | null | undefined;
   /** Whether the run now waits for something outside it (status WAITING) until the next append; false when absent. A worker hands the run back with it. */
   waiting?: boolean | null | undefined;
@@ -78,7 +78,7 @@ export type FinishRunInput = {
   output?: unknown;
   /** The run. */
   runId: string;
-  /** The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over. */
+  /** The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that is over. */
   token?: string | null | undefined;
 };
 
@@ -90,7 +90,7 @@ export type GenerateInput = {
   messages: Array<ChatMessageInput>;
   /** Up to 4 texts of up to 200 characters at which the answer ends, without them. */
   stop?: Array<string> | null | undefined;
-  /** 0 (always the likeliest next token) to 2; the model’s default when absent. */
+  /** 0 (always the likeliest next token) to 2; the model's default when absent. */
   temperature?: number | null | undefined;
 };
 
@@ -100,7 +100,7 @@ export type HeartbeatRunInput = {
   leaseSeconds?: number | null | undefined;
   /** The run. */
   runId: string;
-  /** The lease’s token. */
+  /** The lease's token. */
   token: string;
 };
 
@@ -148,19 +148,19 @@ export type RunEventInput = {
 
 /** What an event says. Names follow AG-UI 1.0; `ARTIFACT_CREATED` is added. */
 export type RunEventType =
-  /** Changes an activity’s content. */
+  /** Changes an activity's content. */
   | 'ACTIVITY_DELTA'
   /** Structured progress that is not conversation, such as a plan or a search, as a whole. */
   | 'ACTIVITY_SNAPSHOT'
   /** The run made an artifact: a file that outlives it. Not part of AG-UI, whose clients see it as CUSTOM. */
   | 'ARTIFACT_CREATED'
-  /** An application’s own event. */
+  /** An application's own event. */
   | 'CUSTOM'
-  /** The conversation’s messages as a whole, in order. */
+  /** The conversation's messages as a whole, in order. */
   | 'MESSAGES_SNAPSHOT'
-  /** A provider’s own event, untranslated. */
+  /** A provider's own event, untranslated. */
   | 'RAW'
-  /** A provider’s encrypted reasoning, to be stored and returned unread. */
+  /** A provider's encrypted reasoning, to be stored and returned unread. */
   | 'REASONING_ENCRYPTED_VALUE'
   /** A span of reasoning ends. */
   | 'REASONING_END'
@@ -180,9 +180,9 @@ export type RunEventType =
   | 'RUN_FINISHED'
   /** The run left the queue. Always the first event of a log; written by the first append where the agent does not write it. */
   | 'RUN_STARTED'
-  /** Changes the run’s state. A patch that does not apply to the present state is refused. */
+  /** Changes the run's state. A patch that does not apply to the present state is refused. */
   | 'STATE_DELTA'
-  /** Replaces the run’s state as a whole. */
+  /** Replaces the run's state as a whole. */
   | 'STATE_SNAPSHOT'
   /** A named step of the run ended. */
   | 'STEP_FINISHED'
@@ -190,9 +190,9 @@ export type RunEventType =
   | 'STEP_STARTED'
   /** A subagent failed; the run itself may go on. */
   | 'SUBAGENT_ERROR'
-  /** A subagent’s part of this run ended, by completing or by being suspended. */
+  /** A subagent's part of this run ended, by completing or by being suspended. */
   | 'SUBAGENT_FINISHED'
-  /** A subagent’s invocation began; its events carry `subagentRunId`. */
+  /** A subagent's invocation began; its events carry `subagentRunId`. */
   | 'SUBAGENT_STARTED'
   /** Start, content and end of a text message in one, for producers that do not know where a message begins. */
   | 'TEXT_MESSAGE_CHUNK'
@@ -202,7 +202,7 @@ export type RunEventType =
   | 'TEXT_MESSAGE_END'
   /** A text message begins; its text follows in pieces. */
   | 'TEXT_MESSAGE_START'
-  /** The next piece of a tool call’s arguments, which together are JSON. */
+  /** The next piece of a tool call's arguments, which together are JSON. */
   | 'TOOL_CALL_ARGS'
   /** Start, arguments and end of a tool call in one. */
   | 'TOOL_CALL_CHUNK'

@@ -222,7 +222,7 @@ const notSupported = (): CodedError =>
 
 const notInList = (): CodedError =>
   new CodedError('PERSISTED_QUERY_NOT_IN_LIST', 'No operation of this id is listed for this client.', {
-    hint: 'Publish the client’s manifest (`npm run persist`) before the client itself.',
+    hint: "Publish the client's manifest (`npm run persist`) before the client itself.",
   });
 
 /** What is told of what is not listed; of the schema too, which tells of what is not. */

@@ -33,7 +33,7 @@ export function addIndexing(
     description: 'What one document says.',
     inaccessible: true,
     fields: (t) => ({
-      documentId: t.id({ required: true, description: 'The document’s id.' }),
+      documentId: t.id({ required: true, description: "The document's id." }),
       entities: t.field({
         type: [entityInput],
         required: true,
@@ -61,7 +61,7 @@ export function addIndexing(
     description: 'Which documents to forget.',
     inaccessible: true,
     fields: (t) => ({
-      documentIds: t.idList({ required: true, description: `The documents’ ids, at most ${GRAPH.documents}.` }),
+      documentIds: t.idList({ required: true, description: `The documents' ids, at most ${GRAPH.documents}.` }),
     }),
   });
   const donePayload = (name: string, of: string) =>
@@ -83,9 +83,9 @@ export function addIndexing(
     description: 'A property of an entity or a relation, as one document gives it.',
     inaccessible: true,
     fields: (t) => ({
-      documentId: t.exposeID('documentId', { nullable: false, description: 'The document’s id.' }),
-      itemId: t.exposeID('itemId', { nullable: false, description: 'The entity’s or relation’s id.' }),
-      key: t.exposeString('key', { nullable: false, description: 'The property’s name.' }),
+      documentId: t.exposeID('documentId', { nullable: false, description: "The document's id." }),
+      itemId: t.exposeID('itemId', { nullable: false, description: "The entity's or relation's id." }),
+      key: t.exposeString('key', { nullable: false, description: "The property's name." }),
       agrees: t.exposeBoolean('agrees', { nullable: false, description: 'Whether it is stored so.' }),
       documents: t.idList({
         nullable: { list: false, items: false },
@@ -102,7 +102,7 @@ export function addIndexing(
     graphDocuments: t.idList({
       inaccessible: true,
       nullable: { list: true, items: false },
-      description: 'For the gateway’s own indexing: documents that the graph knows something from, by id.',
+      description: "For the gateway's own indexing: documents that the graph knows something from, by id.",
       args: {
         first: t.arg.int({ required: true, description: 'How many: 1 to 1,000.' }),
         after: t.arg.id({ description: 'The id that the page begins behind.' }),
@@ -116,7 +116,7 @@ export function addIndexing(
       inaccessible: true,
       nullable: { list: true, items: false },
       description:
-        'For the gateway’s own indexing: those of the given documents of which the graph knows something else.',
+        "For the gateway's own indexing: those of the given documents of which the graph knows something else.",
       args: { input: t.arg({ type: indexInput, required: true, description: 'The documents as they should be.' }) },
       resolve: async (_, { input }, context) => {
         systemOnly(context);
@@ -128,7 +128,7 @@ export function addIndexing(
       inaccessible: true,
       nullable: { list: true, items: false },
       description:
-        'For the gateway’s own indexing: properties that documents give and that are stored with another value, or not at all.',
+        "For the gateway's own indexing: properties that documents give and that are stored with another value, or not at all.",
       args: {
         input: t.arg({ type: indexInput, required: true, description: 'What the documents say.' }),
         itemIds: t.arg.idList({
@@ -146,7 +146,7 @@ export function addIndexing(
     indexDocumentGraph: t.field({
       type: indexPayload,
       inaccessible: true,
-      description: 'For the gateway’s own indexing: makes what the graph knows from these documents exactly this.',
+      description: "For the gateway's own indexing: makes what the graph knows from these documents exactly this.",
       args: { input: t.arg({ type: indexInput, required: true, description: 'What to write.' }) },
       resolve: async (_, { input }, context) => {
         systemOnly(context);
@@ -156,7 +156,7 @@ export function addIndexing(
     removeDocumentGraph: t.field({
       type: removePayload,
       inaccessible: true,
-      description: 'For the gateway’s own indexing: forgets what the graph knows from these documents.',
+      description: "For the gateway's own indexing: forgets what the graph knows from these documents.",
       args: { input: t.arg({ type: removeInput, required: true, description: 'What to remove.' }) },
       resolve: async (_, { input }, context) => {
         systemOnly(context);
@@ -178,12 +178,12 @@ function checkDocuments(documents: readonly Checkable[]): DocumentGraph[] {
   const count = documents.reduce((sum, { entities, relations }) => sum + entities.length + relations.length, 0);
   checkCount('entities and relations', count, GRAPH.documentItems);
   return documents.map(({ documentId, entities, relations }) => ({
-    documentId: checkText('A document’s id', documentId, { min: 1, max: GRAPH.idCharacters }),
+    documentId: checkText("A document's id", documentId, { min: 1, max: GRAPH.idCharacters }),
     entities: entities.map(checkEntity),
     relations: relations.map((input) => {
       const relation = checkRelation(input);
       if ('id' in relation.from || 'id' in relation.to)
-        throw badUserInput('A document’s relations take `name` and `kind` at both ends.');
+        throw badUserInput("A document's relations take `name` and `kind` at both ends.");
       return relation;
     }),
   }));

@@ -47,8 +47,8 @@ export function addMutations(
     description: 'One end of a relation: either `id`, or `name` and `kind`.',
     fields: (t) => ({
       id: t.id({ description: 'The id of an entity that exists.' }),
-      name: t.string({ description: 'The entity’s name; it is created where it is missing.' }),
-      kind: t.string({ description: 'The entity’s kind.' }),
+      name: t.string({ description: "The entity's name; it is created where it is missing." }),
+      kind: t.string({ description: "The entity's kind." }),
     }),
   });
   const relationInput = builder.inputRef<RelationInput>('GraphRelationInput').implement({
@@ -63,7 +63,7 @@ export function addMutations(
       }),
       properties: t.field({
         type: 'JSON',
-        description: 'A JSON object, merged into what is stored as an entity’s is.',
+        description: "A JSON object, merged into what is stored as an entity's is.",
       }),
     }),
   });

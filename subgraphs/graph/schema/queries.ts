@@ -61,7 +61,7 @@ export function addQueries(
       }),
       truncated: t.exposeBoolean('truncated', {
         nullable: false,
-        description: `True when a level of the search met the server’s cap of relations (\`GRAPH_LEVEL_RELATIONS\`), so that a shorter path (or, without \`length\`, any) may exist.`,
+        description: `True when a level of the search met the server's cap of relations (\`GRAPH_LEVEL_RELATIONS\`), so that a shorter path (or, without \`length\`, any) may exist.`,
       }),
     }),
   });
@@ -124,7 +124,7 @@ export function addQueries(
     if (found !== null) return found.id;
     const suggestions = await likeNamed(given, context);
     throw badUserInput(`\`${argument}\`: ${unknownName('entity', given, suggestions).message}`, {
-      hint: 'Give an entity’s id, or its name letter for letter.',
+      hint: "Give an entity's id, or its name letter for letter.",
       extensions: { suggestions },
     });
   };
@@ -135,7 +135,7 @@ export function addQueries(
       description:
         'One entity by its id, by its name and kind, or by its name where only one has it; null when there is none.',
       args: {
-        id: t.arg.id({ description: 'The entity’s id; then neither name nor kind.' }),
+        id: t.arg.id({ description: "The entity's id; then neither name nor kind." }),
         name: t.arg.string({ description: 'Its name, letter for letter.' }),
         kind: t.arg.string({ description: 'Its kind, beside the name.' }),
       },

@@ -77,12 +77,12 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
       // Not `id`: a relation has one edge at each of its ends, which clients' caches would take for one thing.
       relationId: t.id({
         nullable: false,
-        description: 'The relation’s id, as `node` and `deleteRelations` take it.',
+        description: "The relation's id, as `node` and `deleteRelations` take it.",
         resolve: ({ of }: RelationEdge) => of.relation.id,
       }),
       type: t.string({
         nullable: false,
-        description: 'The relation’s type, such as `DEPENDS_ON`.',
+        description: "The relation's type, such as `DEPENDS_ON`.",
         resolve: ({ of }: RelationEdge) => of.relation.type,
       }),
       direction: t.field({
@@ -95,7 +95,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
       properties: t.field({
         type: 'JSON',
         nullable: false,
-        description: 'The relation’s own properties.',
+        description: "The relation's own properties.",
         resolve: ({ of }: RelationEdge) => of.relation.properties,
       }),
     }),
@@ -114,7 +114,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
     fields: (t) => ({
       truncated: t.boolean({
         nullable: false,
-        description: `True when a level met the server’s cap of relations (\`GRAPH_LEVEL_RELATIONS\`), so that neighbours may be missing from this page.`,
+        description: `True when a level met the server's cap of relations (\`GRAPH_LEVEL_RELATIONS\`), so that neighbours may be missing from this page.`,
         resolve: (page: NeighborPage) => page.truncated,
       }),
       complete: t.boolean({
@@ -171,7 +171,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
   const relation = builder.objectRef<Relation>('GraphRelation').implement({
     description: 'A directed, typed relation. From one entity to another there is at most one of each type.',
     fields: (t) => ({
-      id: t.exposeID('id', { nullable: false, description: 'The relation’s id, as `deleteRelations` takes it.' }),
+      id: t.exposeID('id', { nullable: false, description: "The relation's id, as `deleteRelations` takes it." }),
       type: t.exposeString('type', { nullable: false, description: 'The type, such as `DEPENDS_ON`.' }),
       from: t.field({
         type: entity,
@@ -186,7 +186,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
       properties: t.field({
         type: 'JSON',
         nullable: false,
-        description: 'The relation’s own properties.',
+        description: "The relation's own properties.",
         resolve: (parent) => parent.properties,
       }),
     }),
@@ -335,7 +335,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
     fields: (t) => ({
       entities: t.field({
         type: documentEntities,
-        description: 'The entities that the document names, in the document’s order.',
+        description: "The entities that the document names, in the document's order.",
         args: {
           kinds: t.arg.stringList({
             description: 'Only entities of these kinds; every kind when absent, none for an empty list. At most 500.',

@@ -88,7 +88,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
         description: `The longest answer in tokens: 1 to ${INFERENCE.answerTokens}; ${INFERENCE.defaultAnswerTokens} when absent.`,
       }),
       temperature: t.float({
-        description: '0 (always the likeliest next token) to 2; the model’s default when absent.',
+        description: "0 (always the likeliest next token) to 2; the model's default when absent.",
       }),
       stop: t.stringList({
         description: `Up to ${INFERENCE.stops} texts of up to ${INFERENCE.stopCharacters} characters at which the answer ends, without them.`,
@@ -100,8 +100,8 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     description: 'Why an answer ended.',
     values: {
       STOP: { description: 'The model was done, or met a `stop` text.' },
-      LENGTH: { description: 'It reached `maxTokens` or the model’s own limit: the answer is cut off.' },
-      CONTENT_FILTER: { description: 'The provider’s filter withheld the rest.' },
+      LENGTH: { description: "It reached `maxTokens` or the model's own limit: the answer is cut off." },
+      CONTENT_FILTER: { description: "The provider's filter withheld the rest." },
       REFUSED: { description: 'The model declined to answer; the text says so.' },
       OTHER: { description: 'The provider named another reason, or none.' },
     } as const,
@@ -165,7 +165,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
   const rerankMethod = builder.enumType('RerankMethod', {
     description: 'How documents were scored.',
     values: {
-      MODEL: { description: 'By a reranking model of the model server; scores are the model’s own.' },
+      MODEL: { description: "By a reranking model of the model server; scores are the model's own." },
       EMBEDDING: {
         description: 'By the cosine of the embeddings of query and document, since no reranking model is served.',
       },
@@ -296,7 +296,7 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
           directives: { cost: { weight: WEIGHT.summary } },
           type: summary,
           requires: builder.selection<{ text?: string | null }>('text'),
-          description: 'What the document is about, in a few of its own sentences or in the chat model’s.',
+          description: "What the document is about, in a few of its own sentences or in the chat model's.",
           args: {
             maxSentences: t.arg.int({
               defaultValue: INFERENCE.defaultSummarySentences,

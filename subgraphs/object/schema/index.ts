@@ -72,7 +72,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
       text: t.string({
         description:
           'The start of the bytes as text; null where the media type is not text. A character that `maxBytes` would cut in two is ' +
-          'left out; bytes that are not text in the type’s charset (UTF-8 when it names none) become U+FFFD.',
+          "left out; bytes that are not text in the type's charset (UTF-8 when it names none) become U+FFFD.",
         args: {
           maxBytes: t.arg.int({
             defaultValue: OBJECT.defaultTextBytes,

@@ -69,7 +69,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     referred: true,
     columns: {
       id,
-      name: { column: 'name', type: 'text', description: 'The agent’s name; several agents may share one.', ...both },
+      name: { column: 'name', type: 'text', description: "The agent's name; several agents may share one.", ...both },
       description: {
         column: 'description',
         type: 'text',
@@ -89,9 +89,9 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     items: 'versions of an agent',
     columns: {
       id,
-      agentId: { column: 'agent_id', type: 'id', description: 'The agent’s id.' },
-      number: { column: 'number', type: 'int', description: 'Counts the agent’s versions, from 1 without gaps.' },
-      name: { column: 'name', type: 'text', description: 'The agent’s name in this version.' },
+      agentId: { column: 'agent_id', type: 'id', description: "The agent's id." },
+      number: { column: 'number', type: 'int', description: "Counts the agent's versions, from 1 without gaps." },
+      name: { column: 'name', type: 'text', description: "The agent's name in this version." },
       description: {
         column: 'description',
         type: 'text',
@@ -113,7 +113,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
       config: {
         column: 'config',
         type: 'json',
-        description: 'Further settings, as the agent’s own code understands them.',
+        description: "Further settings, as the agent's own code understands them.",
       },
       createdAt,
     },
@@ -143,7 +143,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
       mediaType: {
         column: 'media_type',
         type: 'text',
-        description: 'The text’s media type, such as `text/markdown`.',
+        description: "The text's media type, such as `text/markdown`.",
         ...both,
       },
       contentHash: {
@@ -176,7 +176,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     referred: true,
     columns: {
       id,
-      documentId: { column: 'document_id', type: 'id', description: 'The document’s id.' },
+      documentId: { column: 'document_id', type: 'id', description: "The document's id." },
       index: { column: 'index', type: 'int', description: 'Its place within the document, from 0.', filterable: true },
       text: {
         column: 'text',
@@ -203,7 +203,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
       key: {
         column: 'key',
         type: 'text',
-        description: 'What the fact is about; unique within the agent’s memory.',
+        description: "What the fact is about; unique within the agent's memory.",
         ...both,
       },
       value: { column: 'value', type: 'text', description: 'What is remembered.', filterable: true },
@@ -393,7 +393,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
       actor: {
         column: 'actor',
         type: 'text',
-        description: 'Who acted: the subject of the caller’s token or key.',
+        description: "Who acted: the subject of the caller's token or key.",
         filterable: true,
       },
       action: {

@@ -109,7 +109,7 @@ function addAgentMutations(parts: SchemaParts): void {
     description: 'Creates an agent with its first version. Names need not be unique.',
     input: 'The agent to create.',
     inputFields: (t) => ({
-      name: t.string({ required: true, description: 'The agent’s name: 1 to 512 characters.' }),
+      name: t.string({ required: true, description: "The agent's name: 1 to 512 characters." }),
       ...versionFields(t),
     }),
     payload: 'The agent that was created.',
@@ -132,7 +132,7 @@ function addAgentMutations(parts: SchemaParts): void {
       'Changes an agent by recording a new version; earlier ones stay. Where nothing differs, nothing is recorded.',
     input: 'What to change. What is left out stays as it is; null empties it.',
     inputFields: (t) => ({
-      id: t.id({ required: true, description: 'The agent’s id.' }),
+      id: t.id({ required: true, description: "The agent's id." }),
       name: t.string({ description: 'A new name: 1 to 512 characters.' }),
       ...versionFields(t),
       expectedVersion: t.int({
@@ -151,7 +151,7 @@ function addAgentMutations(parts: SchemaParts): void {
     takes: 'agents:write',
     description: 'Removes an agent with its versions and its memory. Its runs and artifacts stay.',
     input: 'Which agent to remove.',
-    inputFields: (t) => ({ id: t.id({ required: true, description: 'The agent’s id.' }) }),
+    inputFields: (t) => ({ id: t.id({ required: true, description: "The agent's id." }) }),
     payload: 'The agent that was removed.',
     payloadFields: (t) => ({
       ...agentField(t),

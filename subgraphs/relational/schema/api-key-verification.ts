@@ -13,7 +13,7 @@ export function addVerification({ builder, keys }: SchemaParts): void {
     description: 'Whose an API key is, and what it may do.',
     inaccessible,
     fields: (t) => ({
-      id: t.exposeID('id', { nullable: false, description: 'The key’s id.' }),
+      id: t.exposeID('id', { nullable: false, description: "The key's id." }),
       tenantId: t.exposeID('tenantId', { nullable: false, description: 'Its tenant.' }),
       scopes: t.stringList({
         nullable: false,
@@ -32,7 +32,7 @@ export function addVerification({ builder, keys }: SchemaParts): void {
     description: 'Whose an API key was that has ended.',
     inaccessible,
     fields: (t) => ({
-      id: t.exposeID('id', { nullable: false, description: 'The key’s id.' }),
+      id: t.exposeID('id', { nullable: false, description: "The key's id." }),
       tenantId: t.exposeID('tenantId', { nullable: false, description: 'Its tenant.' }),
       reason: t.exposeString('reason', {
         nullable: false,

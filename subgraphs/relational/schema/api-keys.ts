@@ -82,7 +82,7 @@ function addCreating(parts: SchemaParts): void {
   addMutation<KeyInput, { key: ApiKeyRow; secret: string }>(parts, 'createApiKey', {
     takes: 'keys:write',
     description:
-      'Makes an API key of the caller’s tenant, for an agent or a service. It has scopes that its maker has, and no roles; one that is made with a key ends with that, and is revoked with it.',
+      "Makes an API key of the caller's tenant, for an agent or a service. It has scopes that its maker has, and no roles; one that is made with a key ends with that, and is revoked with it.",
     input: 'The key to make.',
     inputFields: (t) => ({
       name: t.string({
@@ -90,7 +90,7 @@ function addCreating(parts: SchemaParts): void {
         description: `What it is for, for people: 1 to ${RELATIONAL.nameCharacters} characters.`,
       }),
       scopes: t.stringList({
-        description: `What its holder may do besides reading: at most ${RELATIONAL.keyScopes} scopes, all of them its maker’s. None when absent.`,
+        description: `What its holder may do besides reading: at most ${RELATIONAL.keyScopes} scopes, all of them its maker's. None when absent.`,
       }),
       expiresAt: t.field({
         type: 'DateTime',
@@ -162,7 +162,7 @@ function addRotating(parts: SchemaParts): void {
       'Gives an API key another secret. It stays the same key, of the same name, scopes and end; its secret before opens the same for a while. The caller has all of its scopes; a key rotates itself and those that were made with it.',
     input: 'The key to rotate.',
     inputFields: (t) => ({
-      id: t.id({ required: true, description: 'The key’s id.' }),
+      id: t.id({ required: true, description: "The key's id." }),
       overlapSeconds: t.int({
         description:
           'For how many seconds its secret before, and any before that, still opens something: at most `API_KEY_MAX_OVERLAP_SECONDS`, and no longer than it did. 0 ends them at once. `API_KEY_OVERLAP_SECONDS` when absent.',
@@ -209,7 +209,7 @@ function addRevoking(parts: SchemaParts): void {
     description:
       'Revokes an API key with all of its secrets, and all keys that were made with it: within a second they open nothing in any process, and their streams end. Revoking twice is no error.',
     input: 'Which key to revoke.',
-    inputFields: (t) => ({ id: t.id({ required: true, description: 'The key’s id.' }) }),
+    inputFields: (t) => ({ id: t.id({ required: true, description: "The key's id." }) }),
     payload: 'What was revoked.',
     payloadFields: (t) => ({
       key: t.field({ type: types.ApiKey, nullable: false, description: 'The key.', resolve: (payload) => payload.key }),

@@ -28,7 +28,7 @@ function addCutOtherwise({ builder, driver, cutting }: SchemaParts): void {
     inaccessible,
     fields: (t) => ({
       tenantId: t.exposeID('tenantId', { nullable: false, description: 'Whose it is.' }),
-      id: t.exposeID('id', { nullable: false, description: 'The document’s id.' }),
+      id: t.exposeID('id', { nullable: false, description: "The document's id." }),
     }),
   });
   const page = builder
@@ -54,7 +54,7 @@ function addCutOtherwise({ builder, driver, cutting }: SchemaParts): void {
       args: {
         first: t.arg.int({ required: true, description: `1 to ${RELATIONAL.compared}.` }),
         after: t.arg.string({ description: 'The `next` of the page before.' }),
-        tenantId: t.arg.id({ description: 'Only this tenant’s.' }),
+        tenantId: t.arg.id({ description: "Only this tenant's." }),
       },
       resolve: async (_, { first, after, tenantId }, context) => {
         requireSystem(context);
@@ -80,7 +80,7 @@ function addRecut(parts: SchemaParts): void {
     description: 'A document that could not be cut again.',
     inaccessible,
     fields: (t) => ({
-      id: t.exposeID('id', { nullable: false, description: 'The document’s id.' }),
+      id: t.exposeID('id', { nullable: false, description: "The document's id." }),
       reason: t.exposeString('reason', { nullable: false, description: 'Why not.' }),
     }),
   });

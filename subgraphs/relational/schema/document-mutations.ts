@@ -22,7 +22,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
     collection: t.string({
       description: `The collection that it is to be in, of your own naming: 1 to ${RELATIONAL.collectionCharacters} characters; \`${DEFAULT_COLLECTION}\` when absent. Another than before moves it.`,
     }),
-    mediaType: t.string({ required: true, description: 'The text’s media type; Markdown is cut at its headings.' }),
+    mediaType: t.string({ required: true, description: "The text's media type; Markdown is cut at its headings." }),
     text: t.string({ required: true, description: 'The whole text: at most 2 MiB of UTF-8. May be empty.' }),
     metadata: t.field({
       type: 'JSON',
@@ -98,7 +98,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
     takes: 'documents:write',
     description: 'Removes a document with its chunks; its bytes, vectors and what it says about entities follow.',
     input: 'Which document to remove.',
-    inputFields: (t) => ({ id: t.id({ required: true, description: 'The document’s id.' }) }),
+    inputFields: (t) => ({ id: t.id({ required: true, description: "The document's id." }) }),
     payload: 'The document that was removed.',
     payloadFields: (t) => ({
       deletedIds: t.idList({ ...DELETED_IDS, resolve: ({ document }) => [document.id] }),
@@ -118,7 +118,7 @@ function addGraphInputs({ builder }: SchemaParts) {
   const name = builder.inputRef<EntityName>('DocumentEntityNameInput').implement({
     description: 'Names an entity: the same name and kind is the same entity, whoever writes it.',
     fields: (t) => ({
-      name: t.string({ required: true, description: 'The entity’s name: 1 to 500 characters.' }),
+      name: t.string({ required: true, description: "The entity's name: 1 to 500 characters." }),
       kind: t.string({
         required: true,
         description: 'What sort of thing it is, such as `package`: 1 to 100 characters.',
@@ -130,7 +130,7 @@ function addGraphInputs({ builder }: SchemaParts) {
     .implement({
       description: 'An entity that a document is about.',
       fields: (t) => ({
-        name: t.string({ required: true, description: 'The entity’s name: 1 to 500 characters.' }),
+        name: t.string({ required: true, description: "The entity's name: 1 to 500 characters." }),
         kind: t.string({
           required: true,
           description: 'What sort of thing it is, such as `package`: 1 to 100 characters.',

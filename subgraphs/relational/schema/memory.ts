@@ -13,12 +13,12 @@ export function addMemory(parts: SchemaParts): void {
   entityType(
     parts,
     'MemoryFact',
-    'One thing that is remembered under a key, in an agent’s memory or in the tenant’s own.',
+    "One thing that is remembered under a key, in an agent's memory or in the tenant's own.",
     ['id', 'key', 'value', 'source', 'createdAt', 'updatedAt'],
     (t) => ({
       agent: t.field({
         type: types.Agent,
-        description: 'The agent whose memory it is in; null for the tenant’s own.',
+        description: "The agent whose memory it is in; null for the tenant's own.",
         resolve: ({ agentId }, _, context) => (agentId === null ? null : loaders(context).byId.Agent.load(agentId)),
       }),
     }),
@@ -39,7 +39,7 @@ export function addMemory(parts: SchemaParts): void {
         key: t.string({ required: true, description: 'What the fact is about: 1 to 512 characters.' }),
         value: t.string({ required: true, description: 'What to remember: at most 65,536 characters.' }),
         source: t.string({ description: 'Where it was learned, such as `user` or a URL: at most 512 characters.' }),
-        agentId: t.id({ description: 'The agent whose memory it goes to; the tenant’s own when absent.' }),
+        agentId: t.id({ description: "The agent whose memory it goes to; the tenant's own when absent." }),
       }),
       payload: 'The fact that is remembered.',
       payloadFields: (t) => ({
@@ -67,7 +67,7 @@ export function addMemory(parts: SchemaParts): void {
     takes: 'memory:write',
     description: 'Removes a remembered fact for good.',
     input: 'Which fact to forget.',
-    inputFields: (t) => ({ id: t.id({ required: true, description: 'The fact’s id.' }) }),
+    inputFields: (t) => ({ id: t.id({ required: true, description: "The fact's id." }) }),
     payload: 'The fact that was forgotten.',
     payloadFields: (t) => ({
       deletedIds: t.idList({ ...DELETED_IDS, resolve: ({ fact }) => [fact.id] }),

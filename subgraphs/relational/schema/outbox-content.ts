@@ -15,7 +15,7 @@ export function contentTypes({ builder }: SchemaParts) {
       title: t.exposeString('title', { nullable: false, description: 'The title.' }),
       source: t.exposeString('source', { nullable: false, description: 'The source.' }),
       collection: t.exposeString('collection', { nullable: false, description: 'The collection that it is in.' }),
-      mediaType: t.exposeString('mediaType', { nullable: false, description: 'The text’s media type.' }),
+      mediaType: t.exposeString('mediaType', { nullable: false, description: "The text's media type." }),
       text: t.exposeString('text', { nullable: false, description: 'The whole text; read only when selected.' }),
       contentHash: t.exposeString('contentHash', {
         nullable: false,
@@ -39,7 +39,7 @@ export function contentTypes({ builder }: SchemaParts) {
     description: 'A passage of the document.',
     inaccessible,
     fields: (t) => ({
-      id: t.exposeID('id', { nullable: false, description: 'The chunk’s id.' }),
+      id: t.exposeID('id', { nullable: false, description: "The chunk's id." }),
       index: t.exposeInt('index', { nullable: false, description: 'Its place, from 0.' }),
       text: t.exposeString('text', { nullable: false, description: 'Its text.' }),
     }),
@@ -62,8 +62,8 @@ export function contentTypes({ builder }: SchemaParts) {
     description: 'One end of a relation.',
     inaccessible,
     fields: (t) => ({
-      name: t.exposeString('name', { nullable: false, description: 'The entity’s name.' }),
-      kind: t.exposeString('kind', { nullable: false, description: 'The entity’s kind.' }),
+      name: t.exposeString('name', { nullable: false, description: "The entity's name." }),
+      kind: t.exposeString('kind', { nullable: false, description: "The entity's kind." }),
     }),
   });
   const relation = builder.objectRef<DocumentRelation>('OutboxRelation').implement({

@@ -85,12 +85,12 @@ function addEntryTypes({ builder, indexedStore }: SchemaParts, { document, chunk
     } as const,
   });
   return builder.objectRef<OutboxEntryRow>('OutboxEntry').implement({
-    description: 'One store’s work on one document. Its content is that of its revision.',
+    description: "One store's work on one document. Its content is that of its revision.",
     inaccessible,
     fields: (t) => ({
-      id: t.exposeID('id', { nullable: false, description: 'The entry’s id: one for each document and store.' }),
+      id: t.exposeID('id', { nullable: false, description: "The entry's id: one for each document and store." }),
       tenantId: t.exposeID('tenantId', { nullable: false, description: 'The tenant to deliver as.' }),
-      documentId: t.exposeID('documentId', { nullable: false, description: 'The document’s id.' }),
+      documentId: t.exposeID('documentId', { nullable: false, description: "The document's id." }),
       revision: t.exposeInt('revision', {
         nullable: false,
         description: 'Names the state that is delivered; settle with it. Only equality means anything.',
@@ -145,7 +145,7 @@ function addSettling(parts: SchemaParts): void {
     description: 'A delivery that succeeded.',
     inaccessible,
     fields: (t) => ({
-      id: t.id({ required: true, description: 'The entry’s id.' }),
+      id: t.id({ required: true, description: "The entry's id." }),
       revision: t.int({ required: true, description: 'The revision that was delivered.' }),
     }),
   });
@@ -167,7 +167,7 @@ function addSettling(parts: SchemaParts): void {
     description: 'A delivery that failed.',
     inaccessible,
     fields: (t) => ({
-      id: t.id({ required: true, description: 'The entry’s id.' }),
+      id: t.id({ required: true, description: "The entry's id." }),
       revision: t.int({ required: true, description: 'The revision that was tried.' }),
       error: t.string({
         required: true,

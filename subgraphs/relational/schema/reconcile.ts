@@ -22,7 +22,7 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
     description: 'A document as every store should have it.',
     inaccessible,
     fields: (t) => ({
-      id: t.exposeID('id', { nullable: false, description: 'The document’s id.' }),
+      id: t.exposeID('id', { nullable: false, description: "The document's id." }),
       objectKey: t.exposeString('objectKey', { description: 'Where its bytes are kept.' }),
       delivered: t.field({
         type: [indexedStore],
@@ -69,7 +69,7 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       type: [reference],
       inaccessible,
       nullable: { list: true, items: false },
-      description: 'The tenant’s documents by id, as every store should have them.',
+      description: "The tenant's documents by id, as every store should have them.",
       args: {
         first: t.arg.int({ required: true, description: `1 to ${RELATIONAL.compared}.` }),
         after: t.arg.id({ description: 'The id that the page begins behind.' }),
@@ -107,7 +107,7 @@ export function addReconciling(parts: SchemaParts, { document, chunk, entity, re
       description: 'What to deliver again.',
       inaccessible,
       fields: (t) => ({
-        documentId: t.id({ required: true, description: 'The document’s id.' }),
+        documentId: t.id({ required: true, description: "The document's id." }),
         store: t.field({ type: indexedStore, required: true, description: 'The store to deliver to.' }) as never,
         objectKey: t.string({ description: 'Where a document that does not exist any more left bytes.' }),
       }),

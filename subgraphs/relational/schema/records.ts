@@ -34,13 +34,13 @@ export function addTenant({ builder, driver }: SchemaParts): void {
       }),
       createdAt: t.field({
         type: 'DateTime',
-        description: 'When it, or the caller’s project, first wrote something; null when it has not yet.',
+        description: "When it, or the caller's project, first wrote something; null when it has not yet.",
         resolve: (row) => row.createdAt,
       }),
     }),
   });
   builder.queryField('tenant', (t) =>
-    t.field({ type: Tenant, description: 'The caller’s tenant.', resolve: (_, __, context) => load(context) }),
+    t.field({ type: Tenant, description: "The caller's tenant.", resolve: (_, __, context) => load(context) }),
   );
 }
 
@@ -137,7 +137,7 @@ function addRefused(parts: SchemaParts): void {
       code: t.string({ required: true, description: 'The code of the error.' }),
       reason: t.string({ description: 'Why, where the code does not say it.' }),
       address: t.string({ description: 'From where.' }),
-      requestId: t.string({ description: 'The first request’s id.' }),
+      requestId: t.string({ description: "The first request's id." }),
       count: t.int({ required: true, description: 'How often.' }),
     }),
   });

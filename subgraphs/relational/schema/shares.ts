@@ -67,7 +67,7 @@ function addSharing(parts: SchemaParts, kind: NewShare['kind'], how: string): vo
     description: `Lets another project of the tenant, or every one, read ${kind === 'Agent' ? 'an' : 'a'} ${thing}, ${how}. Sharing again renews it.`,
     input: 'What to share, and with whom.',
     inputFields: (t) => ({
-      id: t.id({ required: true, description: `The id of the ${thing}: one of the caller’s own project.` }),
+      id: t.id({ required: true, description: `The id of the ${thing}: one of the caller's own project.` }),
       project: t.string({ description: 'The project that may read it. Either this or `everyProject`.' }),
       everyProject: t.boolean({ description: 'Whether every project of the tenant may, those to come included.' }),
       expiresAt: t.field({
@@ -104,7 +104,7 @@ function receiver({ principal }: RequestContext, project: string | null, everyPr
   if (!TENANT_NAME.test(project))
     throw badUserInput('`project` is no name of a project: letters, digits, `_` and `-`, 63 at most.');
   if (project === projectOf(principal.tenantId))
-    throw badUserInput('`project` is the caller’s own, which has it already.');
+    throw badUserInput("`project` is the caller's own, which has it already.");
   return project;
 }
 
@@ -113,9 +113,9 @@ function addRevoking(parts: SchemaParts): void {
   addMutation<{ id: string }, { share: ShareRow }>(parts, 'revokeShare', {
     takes: 'shares:write',
     description:
-      'Ends a share of the caller’s project at once, in every store. Links to its bytes that were made before end within a minute.',
+      "Ends a share of the caller's project at once, in every store. Links to its bytes that were made before end within a minute.",
     input: 'Which share to end.',
-    inputFields: (t) => ({ id: t.id({ required: true, description: 'The share’s id.' }) }),
+    inputFields: (t) => ({ id: t.id({ required: true, description: "The share's id." }) }),
     payload: 'The share that was ended.',
     payloadFields: (t) => ({
       share: t.field({
@@ -140,7 +140,7 @@ function addLookUps({ builder, driver }: SchemaParts): void {
     inaccessible,
     fields: (t) => ({
       documentId: t.exposeID('documentId', { nullable: false, description: 'Its id.' }),
-      tenantId: t.exposeID('tenantId', { nullable: false, description: 'What its owner’s data is kept under.' }),
+      tenantId: t.exposeID('tenantId', { nullable: false, description: "What its owner's data is kept under." }),
     }),
   });
   const object = builder.objectRef<{ key: string; tenantId: string }>('SharedObject').implement({
@@ -148,7 +148,7 @@ function addLookUps({ builder, driver }: SchemaParts): void {
     inaccessible,
     fields: (t) => ({
       key: t.exposeString('key', { nullable: false, description: 'Their key.' }),
-      tenantId: t.exposeID('tenantId', { nullable: false, description: 'What its owner’s data is kept under.' }),
+      tenantId: t.exposeID('tenantId', { nullable: false, description: "What its owner's data is kept under." }),
     }),
   });
   builder.queryFields((t) => ({

@@ -14,7 +14,7 @@ const OURS: Partial<Record<RunEventType, z.ZodType>> = {
   STATE_DELTA: z.looseObject({ delta: JSON_PATCH }),
   ACTIVITY_DELTA: z.looseObject({ patch: JSON_PATCH }),
   ARTIFACT_CREATED: z.looseObject({
-    artifactId: z.string().regex(/^art_[a-z0-9]{1,40}$/, 'must be an artifact’s id'),
+    artifactId: z.string().regex(/^art_[a-z0-9]{1,40}$/, "must be an artifact's id"),
   }),
 };
 

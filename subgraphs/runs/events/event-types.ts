@@ -24,10 +24,10 @@ interface EventType {
 
 const messageId = { type: 'ID', description: 'The message that this belongs to.' } as const;
 const toolCallId = { type: 'ID', description: 'The tool call that this belongs to.' } as const;
-const stepName = { type: 'String', description: 'The step’s name.' } as const;
+const stepName = { type: 'String', description: "The step's name." } as const;
 const delta = (what: string) =>
   ({ type: 'String', description: `The next piece of ${what}; append it to what came before.` }) as const;
-const subagentRunId = { type: 'ID', description: 'The subagent’s invocation.' } as const;
+const subagentRunId = { type: 'ID', description: "The subagent's invocation." } as const;
 const threadId = { type: 'ID', description: 'The conversation that the run belongs to.' } as const;
 const operations = (what: string) =>
   ({ type: 'JSON', description: `The changes to ${what}: a JSON Patch (RFC 6902).` }) as const;
@@ -93,12 +93,12 @@ export const EVENT_TYPES = {
     description: 'The agent calls a tool; the arguments follow in pieces.',
     fields: {
       toolCallId,
-      toolCallName: { type: 'String', description: 'The tool’s name.' },
+      toolCallName: { type: 'String', description: "The tool's name." },
       parentMessageId: { type: 'ID', description: 'The message that made the call.' },
     },
   },
   TOOL_CALL_ARGS: {
-    description: 'The next piece of a tool call’s arguments, which together are JSON.',
+    description: "The next piece of a tool call's arguments, which together are JSON.",
     fields: { toolCallId, delta: delta('the arguments') },
   },
   TOOL_CALL_END: {
@@ -109,7 +109,7 @@ export const EVENT_TYPES = {
     description: 'Start, arguments and end of a tool call in one.',
     fields: {
       toolCallId,
-      toolCallName: { type: 'String', description: 'The tool’s name.' },
+      toolCallName: { type: 'String', description: "The tool's name." },
       delta: delta('the arguments'),
     },
   },
@@ -122,15 +122,15 @@ export const EVENT_TYPES = {
     },
   },
   STATE_SNAPSHOT: {
-    description: 'Replaces the run’s state as a whole.',
+    description: "Replaces the run's state as a whole.",
     fields: { snapshot: { type: 'JSON', description: 'The new state.' } },
   },
   STATE_DELTA: {
-    description: 'Changes the run’s state. A patch that does not apply to the present state is refused.',
+    description: "Changes the run's state. A patch that does not apply to the present state is refused.",
     fields: { patch: { ...operations('the state'), key: 'delta' } },
   },
   MESSAGES_SNAPSHOT: {
-    description: 'The conversation’s messages as a whole, in order.',
+    description: "The conversation's messages as a whole, in order.",
     fields: { messages: { type: 'JSON', description: 'The messages, each with `id` and `role`.' } },
   },
   ACTIVITY_SNAPSHOT: {
@@ -138,7 +138,7 @@ export const EVENT_TYPES = {
     fields: {
       messageId,
       activityType: { type: 'String', description: 'What kind of activity, such as PLAN.' },
-      content: { type: 'JSON', description: 'The activity’s content.' },
+      content: { type: 'JSON', description: "The activity's content." },
       replace: {
         type: 'Boolean',
         description: 'Whether it replaces what was shown under this message id; true when absent.',
@@ -146,11 +146,11 @@ export const EVENT_TYPES = {
     },
   },
   ACTIVITY_DELTA: {
-    description: 'Changes an activity’s content.',
+    description: "Changes an activity's content.",
     fields: {
       messageId,
       activityType: { type: 'String', description: 'What kind of activity.' },
-      patch: operations('the activity’s content'),
+      patch: operations("the activity's content"),
     },
   },
   REASONING_START: {
@@ -178,18 +178,18 @@ export const EVENT_TYPES = {
     fields: { messageId },
   },
   REASONING_ENCRYPTED_VALUE: {
-    description: 'A provider’s encrypted reasoning, to be stored and returned unread.',
+    description: "A provider's encrypted reasoning, to be stored and returned unread.",
     fields: {
       subtype: { type: 'String', description: 'What it belongs to: `tool-call` or `message`.' },
       encryptedValue: { type: 'String', description: 'The opaque value.' },
     },
   },
   SUBAGENT_STARTED: {
-    description: 'A subagent’s invocation began; its events carry `subagentRunId`.',
-    fields: { subagentRunId, name: { type: 'String', description: 'The subagent’s name.' } },
+    description: "A subagent's invocation began; its events carry `subagentRunId`.",
+    fields: { subagentRunId, name: { type: 'String', description: "The subagent's name." } },
   },
   SUBAGENT_FINISHED: {
-    description: 'A subagent’s part of this run ended, by completing or by being suspended.',
+    description: "A subagent's part of this run ended, by completing or by being suspended.",
     fields: { subagentRunId, result: { type: 'JSON', description: 'What the subagent produced.' } },
   },
   SUBAGENT_ERROR: {
@@ -204,19 +204,19 @@ export const EVENT_TYPES = {
     description:
       'The run made an artifact: a file that outlives it. Not part of AG-UI, whose clients see it as CUSTOM.',
     own: true,
-    fields: { artifactId: { type: 'ID', description: 'The artifact’s id.' } },
+    fields: { artifactId: { type: 'ID', description: "The artifact's id." } },
   },
   RAW: {
-    description: 'A provider’s own event, untranslated.',
+    description: "A provider's own event, untranslated.",
     fields: {
       event: { type: 'JSON', description: 'The event as the provider sent it.' },
       source: { type: 'String', description: 'The provider.' },
     },
   },
   CUSTOM: {
-    description: 'An application’s own event.',
+    description: "An application's own event.",
     fields: {
-      name: { type: 'String', description: 'The event’s name within the application.' },
+      name: { type: 'String', description: "The event's name within the application." },
       value: { type: 'JSON', description: 'Its value.' },
     },
   },

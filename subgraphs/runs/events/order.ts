@@ -338,11 +338,11 @@ function entryOf(part: Part): [string, string | null][] {
 }
 
 const whose = (owner: string | null): string =>
-  owner === null ? 'is no subagent’s' : `is that of the subagent ${show(owner)}`;
+  owner === null ? "is no subagent's" : `is that of the subagent ${show(owner)}`;
 
 const refused = (type: string, kind: Kind, id: string, why: string) =>
   badUserInput(`${type}: the ${NAMES[kind]} ${show(id)} ${why}.`, {
-    hint: 'The order of events is AG-UI’s (https://docs.ag-ui.com/concepts/events).',
+    hint: "The order of events is AG-UI's (https://docs.ag-ui.com/concepts/events).",
   });
 
 const show = (id: string): string => JSON.stringify(id.slice(0, 80));

@@ -37,13 +37,13 @@ export function addEventTypes(
 
   const RunEvent = builder.interfaceRef<RunEvent>('RunEvent').implement({
     description:
-      'One event of a run’s log. The log only grows: an event never changes, moves or goes before its run does.',
+      "One event of a run's log. The log only grows: an event never changes, moves or goes before its run does.",
     resolveType: ({ type }) => graphqlTypeName(type),
     fields: (t) => ({
       sequence: t.exposeInt('sequence', {
         nullable: false,
         description:
-          'The event’s place in the run’s log: 1, 2, 3 … without a hole. As text it is the cursor behind this event.',
+          "The event's place in the run's log: 1, 2, 3 … without a hole. As text it is the cursor behind this event.",
       }),
       type: t.field({
         type: RunEventType,
@@ -93,7 +93,7 @@ export function addEventTypes(
             name,
             t.field({
               type: field.type as 'JSON',
-              description: `${field.description} From the payload’s \`${field.key ?? name}\`; null where it has none.`,
+              description: `${field.description} From the payload's \`${field.key ?? name}\`; null where it has none.`,
               resolve: ({ payload }) => (payload[field.key ?? name] ?? null) as JsonValue,
             }),
           ]),

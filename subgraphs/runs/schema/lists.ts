@@ -33,13 +33,13 @@ export function addRunListInputs(
   { builder, shared }: SubgraphSchema,
   RunStatus: EnumRef<any, RunStatus>, // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
 ): RunListInputs {
-  const RunStatusFilter = shared.enumFilter('RunStatusFilter', 'a run’s status', RunStatus);
+  const RunStatusFilter = shared.enumFilter('RunStatusFilter', "a run's status", RunStatus);
   const RunFilterInput = builder.inputRef<RunFilter>('RunFilter');
   RunFilterInput.implement({
     description: 'Which runs. All conditions that are given must hold.',
     fields: (t) => ({
       status: t.field({ type: RunStatusFilter, description: 'On where the run stands.' }),
-      id: t.field({ type: shared.IdFilter, description: 'On the run’s id.' }),
+      id: t.field({ type: shared.IdFilter, description: "On the run's id." }),
       agentId: t.field({ type: shared.IdFilter, description: 'On the agent that the run was started for.' }),
       threadId: t.field({ type: shared.IdFilter, description: 'On the conversation that the run belongs to.' }),
       startedBy: t.field({ type: shared.StringFilter, description: 'On who started the run.' }),

@@ -44,7 +44,7 @@ export function addMutations(
 
   builder.scalarType('RunAgentInput', {
     description:
-      'AG-UI’s request to run an agent: an object with `threadId`, `runId` and `messages`, and optionally `tools`, `context`, `state`, `forwardedProps`. ' +
+      "AG-UI's request to run an agent: an object with `threadId`, `runId` and `messages`, and optionally `tools`, `context`, `state`, `forwardedProps`. " +
       `At most ${RUNS.runInputBytes / 1024 ** 2} MiB, ${RUNS.runInputDepth} levels deep, ${RUNS.runInputKeys.toLocaleString('en')} keys. Further keys are kept.`,
     specifiedByURL: 'https://docs.ag-ui.com/sdk/js/core/types#runagentinput',
     serialize: (value) => value,
@@ -59,11 +59,11 @@ export function addMutations(
       runAgentInput: t.field({
         type: 'RunAgentInput',
         description:
-          'What the agent is to work on as AG-UI’s clients send it, instead of `input`, `threadId` and `idempotencyKey`: it becomes the run’s input, ' +
-          'its `threadId` the run’s, its `runId` the idempotency key, its `state` the state that the run begins with.',
+          "What the agent is to work on as AG-UI's clients send it, instead of `input`, `threadId` and `idempotencyKey`: it becomes the run's input, " +
+          "its `threadId` the run's, its `runId` the idempotency key, its `state` the state that the run begins with.",
       }),
       threadId: t.id({
-        description: 'The conversation that the run belongs to, at most 200 characters; the run’s own id when absent.',
+        description: "The conversation that the run belongs to, at most 200 characters; the run's own id when absent.",
       }),
       priority: t.int({
         description: `Runs of a greater priority are claimed first: ${LEASE_LIMITS.priority.min} to ${LEASE_LIMITS.priority.max}; 0 when absent.`,
@@ -157,7 +157,7 @@ export function addMutations(
           'At most 200 characters, unique for the run. Appending again with the same key and events returns the same events.',
       }),
       expectedSequence: t.int({
-        description: 'Refuse with CONFLICT unless this is the sequence of the run’s last event (0 before the first).',
+        description: "Refuse with CONFLICT unless this is the sequence of the run's last event (0 before the first).",
       }),
       waiting: t.boolean({
         description:
@@ -165,7 +165,7 @@ export function addMutations(
       }),
       token: t.string({
         description:
-          'The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over.',
+          "The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that is over.",
       }),
     }),
   });
@@ -194,8 +194,8 @@ export function addMutations(
       directives: takes('runs:work'),
       type: AppendRunEventsPayload,
       description:
-        'Appends events to a run’s log, all or none. A queued run starts: RUN_STARTED becomes its event 1, unless the events begin with it. ' +
-        'Payloads and order are AG-UI’s (BAD_USER_INPUT otherwise); a terminal event first ends the messages, tool calls, steps and subagents that are open. ' +
+        "Appends events to a run's log, all or none. A queued run starts: RUN_STARTED becomes its event 1, unless the events begin with it. " +
+        "Payloads and order are AG-UI's (BAD_USER_INPUT otherwise); a terminal event first ends the messages, tool calls, steps and subagents that are open. " +
         `A run holds at most ${RUN_LIMITS.eventsPerRun} events; nothing follows a terminal one (CONFLICT).`,
       args: { input: t.arg({ type: AppendRunEventsInput, required: true, description: 'The events to append.' }) },
       resolve: (_root, { input }, context) => {
@@ -236,7 +236,7 @@ export function addMutations(
       error: t.field({ type: RunErrorInput, description: 'How the run failed; absent where it succeeded.' }),
       token: t.string({
         description:
-          'The token of the worker’s lease. CONFLICT without it while a lease of the run lives, and with one that is over.',
+          "The token of the worker's lease. CONFLICT without it while a lease of the run lives, and with one that is over.",
       }),
     }),
   });
@@ -277,7 +277,7 @@ export function addMutations(
       directives: takes('runs:write'),
       type: runPayload('CancelRunPayload', 'What `cancelRun` did.'),
       description:
-        'Ends a run before it is done, whoever holds a lease of it: appends RUN_FINISHED with the outcome `cancelled`, which is AG-UI’s way to say it. ' +
+        "Ends a run before it is done, whoever holds a lease of it: appends RUN_FINISHED with the outcome `cancelled`, which is AG-UI's way to say it. " +
         'Cancelling a cancelled run changes nothing; a run that ended otherwise is a CONFLICT. (To stop reading a stream is not to cancel.)',
       args: { input: t.arg({ type: CancelRunInput, required: true, description: 'The run to cancel.' }) },
       resolve: async (_root, { input }, context) => {

@@ -22,7 +22,7 @@ export function addQueries(
     t.field({
       type: run,
       description: 'The run with this id; null where there is none.',
-      args: { id: t.arg.id({ required: true, description: 'The run’s id.' }) },
+      args: { id: t.arg.id({ required: true, description: "The run's id." }) },
       resolve: async (_root, { id }, context) => {
         const found = await loaders(context).run.load(checkId('Run', id));
         return found && referenceTo(found);
@@ -32,7 +32,7 @@ export function addQueries(
   builder.queryField('runs', (t) =>
     t.field({
       type: RunConnection,
-      description: 'The tenant’s runs, the newest first unless `orderBy` says otherwise.',
+      description: "The tenant's runs, the newest first unless `orderBy` says otherwise.",
       args: runListArguments(t, inputs),
       resolve: async (_root, args, context, info) => {
         const { condition, reader } = runReader(args as RunListArguments, (query) => deps.driver.runs(context, query));

@@ -90,7 +90,7 @@ export function addRunType(
         },
       }),
       threadId: t.id({
-        description: 'The conversation that the run belongs to; the run’s own id where none was given.',
+        description: "The conversation that the run belongs to; the run's own id where none was given.",
         resolve: column('threadId'),
       }),
       status: t.field({
@@ -108,12 +108,12 @@ export function addRunType(
       state: t.field({
         type: 'JSON',
         description:
-          'The run’s state: the last STATE_SNAPSHOT with every STATE_DELTA since applied; null before the first of either.',
+          "The run's state: the last STATE_SNAPSHOT with every STATE_DELTA since applied; null before the first of either.",
         resolve: column('state'),
       }),
       lastSequence: t.int({
         description:
-          'The sequence of the last event; 0 while there is none. As text it is the cursor at the log’s end.',
+          "The sequence of the last event; 0 while there is none. As text it is the cursor at the log's end.",
         resolve: column('lastSequence'),
       }),
       priority: t.int({ description: 'Runs of a greater priority are claimed first.', resolve: column('priority') }),
@@ -137,7 +137,7 @@ export function addRunType(
       leaseExpiresAt: t.field({
         type: 'DateTime',
         description:
-          'When the present worker’s lease ends, or ended where nobody has claimed the run since; null where no worker holds it.',
+          "When the present worker's lease ends, or ended where nobody has claimed the run since; null where no worker holds it.",
         resolve: column('leaseExpiresAt'),
       }),
       webhook: t.string({
@@ -156,7 +156,7 @@ export function addRunType(
       archive: t.field({
         type: StoredObject,
         description:
-          'Where the run’s events are once retention has archived them, as JSON Lines: the run, then its events; further parts (`000002.jsonl` …) follow ' +
+          "Where the run's events are once retention has archived them, as JSON Lines: the run, then its events; further parts (`000002.jsonl` …) follow " +
           'under the same prefix until `lastSequence` is reached. Null while the events are here.',
         resolve: async (run, _arguments, context) => {
           const key = (await rowOf(run, context))?.archiveKey;
@@ -178,7 +178,7 @@ export function addRunType(
       events: t.field({
         type: RunEventConnection,
         description:
-          'The run’s log from a cursor on, or its end (`last`). CURSOR_EXPIRED where retention has archived it (see `archive`). A cursor is an event’s sequence in decimal, the same as for `runEvents`.',
+          "The run's log from a cursor on, or its end (`last`). CURSOR_EXPIRED where retention has archived it (see `archive`). A cursor is an event's sequence in decimal, the same as for `runEvents`.",
         args: {
           ...pageArguments(t.arg as never),
           types: t.arg({ type: [events.RunEventType], description: 'Only events of these types; all when absent.' }),

@@ -12,7 +12,7 @@ export function addSubscriptions({ builder }: SubgraphSchema, deps: RunsSchemaDe
     t.field({
       type: events.RunEvent,
       description:
-        'Follows a run’s log: everything behind the cursor, then each event as it is appended, without a gap or a duplicate, to the terminal ' +
+        "Follows a run's log: everything behind the cursor, then each event as it is appended, without a gap or a duplicate, to the terminal " +
         'event, then completes. A finished run replays and completes. After a disconnect, pass the last `sequence` seen as `after`, on any server.',
       args: {
         runId: t.arg.id({ required: true, description: 'The run to follow.' }),
@@ -58,7 +58,7 @@ export function addSubscriptions({ builder }: SubgraphSchema, deps: RunsSchemaDe
             'The `cursor` of the last event seen, or `now` for what comes (and perhaps what came a moment ago); all events that are kept when absent.',
         }),
         types: t.arg({ type: [events.RunEventType], description: 'Only events of these types; all when absent.' }),
-        agentId: t.arg.id({ description: 'Only events of this agent’s runs; all runs when absent.' }),
+        agentId: t.arg.id({ description: "Only events of this agent's runs; all runs when absent." }),
       },
       subscribe: (_root, { after, types, agentId }, context): Promise<AsyncIterable<TenantEvent>> => {
         const from = after === 'now' ? after : parsePosition(after);

@@ -18,12 +18,12 @@ export function addWorkerMutations(
 ): void {
   const RunLease = builder.objectRef<Lease>('RunLease').implement({
     description:
-      'A worker’s hold on a run. While it lives, nobody else can append to the run or finish it; cancelling is still possible.',
+      "A worker's hold on a run. While it lives, nobody else can append to the run or finish it; cancelling is still possible.",
     fields: (t) => ({
       token: t.exposeString('token', {
         nullable: false,
         description:
-          'The fencing token, to be sent with every append, heartbeat and finish of this run. A later claim’s token begins with a greater number.',
+          "The fencing token, to be sent with every append, heartbeat and finish of this run. A later claim's token begins with a greater number.",
       }),
       expiresAt: t.expose('expiresAt', {
         type: 'DateTime',
@@ -81,7 +81,7 @@ export function addWorkerMutations(
       directives: takes('runs:work'),
       type: ClaimRunPayload,
       description:
-        'Claims an agent’s next run: by priority, then by schedule, then the oldest first. Those are queued runs that are due, and runs whose lease ' +
+        "Claims an agent's next run: by priority, then by schedule, then the oldest first. Those are queued runs that are due, and runs whose lease " +
         'has expired, whose worker is taken to be gone. A run that was claimed `maxAttempts` times fails instead (RUN_ERROR, code ATTEMPTS_EXHAUSTED). ' +
         'No two claims get one run; the claimed run leaves the queue with its first event.',
       args: { input: t.arg({ type: ClaimRunInput, required: true, description: 'Which run to claim.' }) },
@@ -97,7 +97,7 @@ export function addWorkerMutations(
     description: 'A lease to prolong.',
     fields: (t) => ({
       runId: t.id({ required: true, description: 'The run.' }),
-      token: t.string({ required: true, description: 'The lease’s token.' }),
+      token: t.string({ required: true, description: "The lease's token." }),
       leaseSeconds: t.int({ description: LEASE_SECONDS }),
     }),
   });
@@ -106,7 +106,7 @@ export function addWorkerMutations(
       directives: takes('runs:work'),
       type: HeartbeatRunPayload,
       description:
-        'Prolongs a worker’s lease; send it at least every third of the lease’s time. CONFLICT where the lease is over (another worker has claimed ' +
+        "Prolongs a worker's lease; send it at least every third of the lease's time. CONFLICT where the lease is over (another worker has claimed " +
         'the run, it was handed back, or it has ended, as by cancelling): then stop working on the run.',
       args: { input: t.arg({ type: HeartbeatRunInput, required: true, description: 'The lease to prolong.' }) },
       resolve: async (_root, { input }, context) => {

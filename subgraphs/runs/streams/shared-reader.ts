@@ -215,7 +215,7 @@ export function cursorExpired({ runId, firstAvailable, lastSequence, archiveKey 
     'CURSOR_EXPIRED',
     `The events of run ${runId} have been archived as the object ${archiveKey}.`,
     {
-      hint: `Read them with object(key: "${archiveKey}") { downloadUrl }, or by the run’s \`archive\`.`,
+      hint: `Read them with object(key: "${archiveKey}") { downloadUrl }, or by the run's \`archive\`.`,
       extensions: { firstAvailable: String(firstAvailable), lastSequence, archiveKey },
     },
   );

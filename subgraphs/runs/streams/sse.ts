@@ -31,7 +31,7 @@ export function eventRoute(hub: StreamHub, options: SseOptions = {}): Route {
       const runId = /^\/runs\/([^/]+)\/events$/.exec(url.pathname)?.[1];
       if (runId === undefined)
         throw new CodedError('NOT_FOUND', 'There is nothing at this path.', {
-          hint: 'A run’s events are at /runs/<id>/events.',
+          hint: "A run's events are at /runs/<id>/events.",
         });
       // The browser sends `Last-Event-ID` when it comes back to the URL that it began with: it is the younger of the
       // two; some clients send an empty one at first. Polyfills that may send no headers put it into the URL.
@@ -130,7 +130,7 @@ function encode(
           }
         }
         stalled = setTimeout(() => {
-          log?.('A client left a run’s events unread; it is cut, and may resume.');
+          log?.("A client left a run's events unread; it is cut, and may resume.");
           void stream.return();
           controller.error(new DOMException('The client does not read.', 'AbortError'));
         }, stallMs).unref();

@@ -37,7 +37,7 @@ export function parsePosition(cursor: string | null | undefined): TenantPosition
   if (transactionId !== undefined && id !== undefined && BigInt(transactionId) <= MOST && BigInt(id) <= MOST) {
     return { transactionId: BigInt(transactionId), id: BigInt(id) };
   }
-  throw badUserInput('`after` is not a cursor of the tenant’s events.', {
+  throw badUserInput("`after` is not a cursor of the tenant's events.", {
     hint: 'Use the `cursor` of the last event seen, `now`, or leave it out.',
   });
 }

@@ -84,7 +84,7 @@ export class TenantHub {
     if (comparePositions(after, reader.head) <= 0) return;
     const { horizon } = await this.#log.horizon(tenantId);
     if (comparePositions(after, horizon) > 0) {
-      throw badUserInput('`after` is past the end of the tenant’s events.', {
+      throw badUserInput("`after` is past the end of the tenant's events.", {
         hint: 'Use the `cursor` of the last event seen, or `now`.',
         extensions: { last: formatPosition(horizon) },
       });

@@ -60,7 +60,7 @@ function tlsOf(
     sslrootcert === undefined || sslrootcert === 'system' ? undefined : fileOf('sslrootcert', sslrootcert);
   if (mode === 'verify-ca' && authority === undefined) {
     throw faulty(
-      'sslmode=verify-ca needs sslrootcert (PGSSLROOTCERT), the file of the authority’s certificate; or use verify-full.',
+      "sslmode=verify-ca needs sslrootcert (PGSSLROOTCERT), the file of the authority's certificate; or use verify-full.",
     );
   }
   const verified = mode.startsWith('verify-') || (mode === 'require' && authority !== undefined);

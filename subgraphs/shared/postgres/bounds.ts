@@ -64,7 +64,7 @@ export const POSTGRES = bounds('subgraphs/shared/postgres', 'relational', {
     default: 20,
   },
   preparedNames: {
-    what: 'The most statements that are prepared on one connection; each takes some 50 kB of the server’s memory.',
+    what: "The most statements that are prepared on one connection; each takes some 50 kB of the server's memory.",
     unit: 'statements',
     default: 100,
   },

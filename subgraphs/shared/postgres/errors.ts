@@ -38,7 +38,7 @@ export function toStoreError(error: unknown): Error {
       error,
       'PostgreSQL has no free connection: raise max_connections or lower POSTGRES_POOL_SIZE.',
     );
-  if (sqlState === '53100') return storeUnavailable(STORE, error, 'PostgreSQL’s disk is full.');
+  if (sqlState === '53100') return storeUnavailable(STORE, error, "PostgreSQL's disk is full.");
   if (sqlState === '57014')
     return storeTimeout(STORE, error, 'Ask for less; if everything is slow, check the PostgreSQL server.');
   if (sqlState === '57P03')

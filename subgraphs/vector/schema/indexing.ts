@@ -19,15 +19,15 @@ export function addIndexing(
   const Chunk = builder.inputRef<{ id: string; text: string }>('IndexDocumentVectorsChunk').implement({
     description: 'A chunk of a document.',
     fields: (t) => ({
-      id: t.id({ required: true, description: 'The chunk’s id.' }),
-      text: t.string({ required: true, description: 'The chunk’s text; at most 65,536 characters.' }),
+      id: t.id({ required: true, description: "The chunk's id." }),
+      text: t.string({ required: true, description: "The chunk's text; at most 65,536 characters." }),
     }),
     inaccessible,
   });
   const Item = builder.inputRef<DocumentInput>('IndexDocumentVectorsItem').implement({
     description: 'A document with all its chunks.',
     fields: (t) => ({
-      documentId: t.id({ required: true, description: 'The document’s id.' }),
+      documentId: t.id({ required: true, description: "The document's id." }),
       title: t.string({ description: 'The title; embedded with each chunk, and counts more in keyword search.' }),
       source: t.string({ required: true, description: 'The source.' }),
       collection: t.string({ description: 'The collection that it is in; `default` when absent.' }),
@@ -76,7 +76,7 @@ export function addIndexing(
   const RemoveInput = builder.inputRef<{ documentIds: string[] }>('RemoveDocumentVectorsInput').implement({
     description: 'The documents whose chunks to remove.',
     fields: (t) => ({
-      documentIds: t.idList({ required: true, description: `The documents’ ids; at most ${VECTOR.items}.` }),
+      documentIds: t.idList({ required: true, description: `The documents' ids; at most ${VECTOR.items}.` }),
     }),
     inaccessible,
   });

@@ -18,9 +18,9 @@ export function addMutations(
   Chunk: StubRef,
 ): void {
   const Collection = builder.objectRef<CollectionInfo>('VectorCollection').implement({
-    description: 'Where a tenant’s vectors are kept, as the first write defined it.',
+    description: "Where a tenant's vectors are kept, as the first write defined it.",
     fields: (t) => ({
-      name: t.exposeString('name', { nullable: false, description: 'The collection’s name.' }),
+      name: t.exposeString('name', { nullable: false, description: "The collection's name." }),
       model: t.exposeString('model', {
         nullable: false,
         description: 'The model that made its vectors. Vectors of another are refused.',
@@ -35,7 +35,7 @@ export function addMutations(
   const Item = builder.inputRef<VectorItem>('UpsertVectorsItem').implement({
     description: 'One chunk to make findable.',
     fields: (t) => ({
-      chunkId: t.id({ required: true, description: 'The chunk’s id; what is stored under it is replaced.' }),
+      chunkId: t.id({ required: true, description: "The chunk's id; what is stored under it is replaced." }),
       documentId: t.id({ required: true, description: 'The id of the document that the chunk belongs to.' }),
       text: t.string({
         required: true,
@@ -44,13 +44,13 @@ export function addMutations(
       }),
       vector: t.floatList({
         description:
-          'The chunk’s vector, in the collection’s dimensions; made from `text` when absent. Finite numbers, not all zero; stored with length 1.',
+          "The chunk's vector, in the collection's dimensions; made from `text` when absent. Finite numbers, not all zero; stored with length 1.",
       }),
       title: t.string({
-        description: 'The document’s title; embedded with the text, and counts more in keyword search.',
+        description: "The document's title; embedded with the text, and counts more in keyword search.",
       }),
       metadata: t.field({ type: 'JSON', description: 'A JSON object that `where.metadata` can filter on.' }),
-      mediaType: t.string({ description: 'The document’s media type, such as `text/markdown`.' }),
+      mediaType: t.string({ description: "The document's media type, such as `text/markdown`." }),
       collection: t.string({ description: 'The collection that the document is in; `default` when absent.' }),
       source: t.string({ description: 'Where the document comes from, such as `notes/field.md`.' }),
     }),
@@ -65,7 +65,7 @@ export function addMutations(
       }),
       model: t.string({
         description:
-          'The model that made the given vectors; the configured embedding model when absent. Must be the collection’s.',
+          "The model that made the given vectors; the configured embedding model when absent. Must be the collection's.",
       }),
     }),
   });
@@ -90,7 +90,7 @@ export function addMutations(
   const DeleteInput = builder.inputRef<{ chunkIds: string[] }>('DeleteVectorsInput').implement({
     description: 'The chunks whose vectors to delete.',
     fields: (t) => ({
-      chunkIds: t.idList({ required: true, description: `The chunks’ ids, each once; at most ${VECTOR.items}.` }),
+      chunkIds: t.idList({ required: true, description: `The chunks' ids, each once; at most ${VECTOR.items}.` }),
     }),
   });
   const DeletePayload = builder.objectRef<{ deletedChunkIds: readonly string[] }>('DeleteVectorsPayload').implement({

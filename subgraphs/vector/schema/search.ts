@@ -21,14 +21,14 @@ export function addSearch(
     values: {
       HYBRID: {
         description:
-          'VECTOR and KEYWORD together, by reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): each ranking’s best 500 give 1 / (60 + rank). Fails with STORE_DISABLED where embedding is off, rather than quietly becoming KEYWORD.',
+          "VECTOR and KEYWORD together, by reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): each ranking's best 500 give 1 / (60 + rank). Fails with STORE_DISABLED where embedding is off, rather than quietly becoming KEYWORD.",
       },
       VECTOR: {
-        description: 'By meaning, as far as the embedding model sees it: cosine of the query’s vector and the chunk’s.',
+        description: "By meaning, as far as the embedding model sees it: cosine of the query's vector and the chunk's.",
       },
       KEYWORD: {
         description:
-          'By words, ranked by BM25: any word of the query counts, those more that are rare among what the caller’s tenant stores. Identifiers, paths, versions and addresses are found whole and in parts, whatever their case and accents; English words in any form; scripts without spaces by pairs of characters. `"a phrase"` must stand in a chunk, `-without` must not; on Qdrant that is seen in the best 1,000.',
+          'By words, ranked by BM25: any word of the query counts, those more that are rare among what the caller\'s tenant stores. Identifiers, paths, versions and addresses are found whole and in parts, whatever their case and accents; English words in any form; scripts without spaces by pairs of characters. `"a phrase"` must stand in a chunk, `-without` must not; on Qdrant that is seen in the best 1,000.',
       },
     } as const,
   });
@@ -36,7 +36,7 @@ export function addSearch(
   const DocumentFilter = builder
     .inputRef<{ eq?: string | null; in?: string[] | null }>('SearchDocumentFilter')
     .implement({
-      description: 'Conditions on the document’s id. All that are given must hold.',
+      description: "Conditions on the document's id. All that are given must hold.",
       fields: (t) => ({
         eq: t.id({ description: 'Equal to this.' }),
         in: t.idList({ description: 'Equal to one of these; an empty list matches nothing. At most 500.' }),
@@ -55,7 +55,7 @@ export function addSearch(
     .inputRef<{ path: string[]; eq?: JsonValue | null; in?: JsonValue[] | null }>('SearchMetadataFilter')
     .implement({
       description:
-        'A condition on one value in a document’s metadata. A list in the metadata matches where one of its elements does. All that are given must hold.',
+        "A condition on one value in a document's metadata. A list in the metadata matches where one of its elements does. All that are given must hold.",
       fields: (t) => ({
         path: t.stringList({
           required: true,
@@ -72,10 +72,10 @@ export function addSearch(
     description:
       'Which chunks take part in a search. All conditions that are given must hold; as many results as asked for come back where so many match.',
     fields: (t) => ({
-      documentId: t.field({ type: DocumentFilter, description: 'The id of the chunk’s document.' }),
+      documentId: t.field({ type: DocumentFilter, description: "The id of the chunk's document." }),
       mediaType: t.field({
         type: filter('SearchMediaTypeFilter', 'the media type', false),
-        description: 'The document’s media type, such as `text/markdown`.',
+        description: "The document's media type, such as `text/markdown`.",
       }),
       collection: t.field({
         type: filter('SearchCollectionFilter', 'the collection', false),
@@ -84,9 +84,9 @@ export function addSearch(
       }),
       source: t.field({
         type: filter('SearchSourceFilter', 'the source', true),
-        description: 'The document’s source, such as `notes/field.md`.',
+        description: "The document's source, such as `notes/field.md`.",
       }),
-      metadata: t.field({ type: [MetadataFilter], description: 'Values in the document’s metadata. At most 20.' }),
+      metadata: t.field({ type: [MetadataFilter], description: "Values in the document's metadata. At most 20." }),
     }),
   });
 

@@ -59,13 +59,13 @@ export function addSimilar(
     'ChunkSimilar',
     Chunk,
     'similar chunks',
-    'Cosine of the two chunks’ vectors: 1 is the same direction, 0 unrelated, -1 opposite. Comparable between chunks of one model.',
+    "Cosine of the two chunks' vectors: 1 is the same direction, 0 unrelated, -1 opposite. Comparable between chunks of one model.",
   );
   const DocumentSimilar = similarConnection(
     'DocumentSimilar',
     Document,
     'similar documents',
-    'Cosine of the two documents’ vectors, each the normalised mean of its chunks’ vectors: 1 is the same direction, 0 unrelated, -1 opposite.',
+    "Cosine of the two documents' vectors, each the normalised mean of its chunks' vectors: 1 is the same direction, 0 unrelated, -1 opposite.",
   );
 
   Chunk.implement({
@@ -74,7 +74,7 @@ export function addSimilar(
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
       embeddedParts: t.int({
         description:
-          'In how many parts the text was embedded. 1 is the rule; more where the embedding model refused it as too long: its vector is then the mean of the parts’, and says less of each. Null while this chunk has no vector, or where a caller gave it.',
+          "In how many parts the text was embedded. 1 is the rule; more where the embedding model refused it as too long: its vector is then the mean of the parts', and says less of each. Null while this chunk has no vector, or where a caller gave it.",
         resolve: async ({ id }, _, context) => {
           const hash = await loaders(context).contentHash.load(id);
           return hash === null ? null : partsIn(hash);
@@ -84,7 +84,7 @@ export function addSimilar(
         directives: { cost: { weight: WEIGHT.similar } },
         type: ChunkSimilar,
         description:
-          'The chunks of all documents whose vectors are nearest to this one’s, itself left out; at most 1,000 in all pages. Null while this chunk has no vector (see `Document.indexing`).',
+          "The chunks of all documents whose vectors are nearest to this one's, itself left out; at most 1,000 in all pages. Null while this chunk has no vector (see `Document.indexing`).",
         args: pageArguments(t.arg as never),
         resolve: async (chunk, args, context) => {
           const ranking = await loaders(context)
@@ -102,7 +102,7 @@ export function addSimilar(
         directives: { cost: { weight: WEIGHT.similar } },
         type: DocumentSimilar,
         description:
-          'The documents nearest to this one, itself left out; at most 1,000 in all pages. A document’s vector is the normalised mean of its chunks’ vectors. Null while no chunk of this document has a vector (see `indexing`).',
+          "The documents nearest to this one, itself left out; at most 1,000 in all pages. A document's vector is the normalised mean of its chunks' vectors. Null while no chunk of this document has a vector (see `indexing`).",
         args: pageArguments(t.arg as never),
         resolve: async (document, args, context) => {
           const ranking = await loaders(context)

@@ -240,11 +240,11 @@ try {
       `server CPU for a delivered message of ${inBatches.bytes} bytes to ${number(subscribers)} subscribers: bare \`ws\` broadcast`,
       `${number(broadcast.microseconds, 1)} µs`,
     );
-    say('… graphql-ws over Yoga’s PubSub', times(pubsub.microseconds));
+    say("… graphql-ws over Yoga's PubSub", times(pubsub.microseconds));
     say(`… Tributary, appended in batches of ${size.perRound}, the appending included`, times(inBatches.microseconds));
     say('… Tributary, appended one by one, the appending included', times(single.microseconds));
     say(
-      '… Tributary, appended one by one, less the appends’ own',
+      "… Tributary, appended one by one, less the appends' own",
       times(single.microseconds - (appending * 1_000) / subscribers),
     );
   }

@@ -95,8 +95,8 @@ try {
         {},
         { events: 500, bytes: 1_000_000 },
       );
-      await measure('look at the horizon of a tenant’s log', subject, 100, () => driver.log.horizon('tenant-a'));
-      await measure('read of 200 events of a tenant’s log', subject, 100, () =>
+      await measure("look at the horizon of a tenant's log", subject, 100, () => driver.log.horizon('tenant-a'));
+      await measure("read of 200 events of a tenant's log", subject, 100, () =>
         driver.log.readTenant('tenant-a', upTo, horizon, {}, { events: 200, bytes: 1_000_000 }),
       );
     }

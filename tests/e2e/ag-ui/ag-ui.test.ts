@@ -110,7 +110,7 @@ const asked = (content: string): Message => ({ id: `m-${content.length}`, role: 
 
 describe.each([
   ['of AG-UI 1.0', (config: ConstructorParameters<typeof HttpAgent>[0]) => new HttpAgent(config)],
-  ['of the version before, as CopilotKit’s runtime has it', (config: any) => new EarlierHttpAgent(config) as unknown as HttpAgent], // prettier-ignore
+  ['of the version before, as CopilotKit\'s runtime has it', (config: any) => new EarlierHttpAgent(config) as unknown as HttpAgent], // prettier-ignore
 ])('the client %s', (_, make) => {
   test('has its run worked on, with messages, tools, context and state', async () => {
     const threadId = `thread ${_}`;
@@ -261,7 +261,7 @@ describe('refused', () => {
   test.each<[string, () => Promise<Response>, number, string, RegExp]>([
     ['nobody', () => post(runPath(), body(), { authorization: '' }), 401, 'UNAUTHENTICATED', /./],
     ['who may not start runs', () => post(runPath(), body(), bearer(tokens.reader)), 403, 'FORBIDDEN', /runs:write/],
-    ['another tenant’s agent', () => post(runPath(), body(), bearer(tokens.other)), 404, 'NOT_FOUND', /no such agent/],
+    ["another tenant's agent", () => post(runPath(), body(), bearer(tokens.other)), 404, 'NOT_FOUND', /no such agent/],
     ['an agent that is not there', () => post('/agents/agt_1/run', body()), 404, 'NOT_FOUND', /no such agent/],
     ['what is no id', () => post('/agents/%27%20or%201=1/run', body()), 404, 'NOT_FOUND', /agent/],
     [
@@ -311,7 +311,7 @@ describe('refused', () => {
       /application\/json/,
     ],
     [
-      'AG-UI’s binary encoding alone',
+      "AG-UI's binary encoding alone",
       () => post(runPath(), body(), { accept: 'application/vnd.ag-ui.event+proto' }),
       406,
       'BAD_USER_INPUT',

@@ -122,7 +122,7 @@ describe('on the command line', () => {
 });
 
 describe.each(['POST', 'server-sent events', 'multipart', 'WebSocket'])('by %s', (way) => {
-  test('a key makes a narrower one, none that is broader, and sees its own tenant’s alone', async () => {
+  test("a key makes a narrower one, none that is broader, and sees its own tenant's alone", async () => {
     const made = await create(root, { scopes: ['keys:write', 'keys:read', 'runs:work'] }, way);
     expect(made.errors).toBeUndefined();
     const { secret, key } = made.data.createApiKey;

@@ -66,7 +66,7 @@ test.each([
   expect(said).toContain(`Write ${written}.`);
 });
 
-test('a variable of the value’s own type, and the filter itself', async () => {
+test("a variable of the value's own type, and the filter itself", async () => {
   expect(await told('query ($n: String) { entities(where: { name: $n }) { nodes { id } } }', { n: 'pg' })).toContain(
     'Write { name: { eq: $n } }.',
   );

@@ -272,7 +272,7 @@ describe('a running server', () => {
     expect(lines.filter((line) => found(line).length > 0 || line.includes('pass word:'))).toEqual([]);
   });
 
-  test('logs nothing of what is somebody’s own, on any level: no text, name, token, cookie or header', () => {
+  test("logs nothing of what is somebody's own, on any level: no text, name, token, cookie or header", () => {
     const signature = token.split('.')[2]!;
     expect(
       lines.filter((line) => line.includes(PERSONAL) || line.includes(signature) || line.includes('xxxxxxxx')),

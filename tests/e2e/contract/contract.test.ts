@@ -347,7 +347,7 @@ test('Remember and Recall', async () => {
 });
 
 describe('runs', () => {
-  test('an agent’s run, followed over both transports, resumed, and read as a query', async () => {
+  test("an agent's run, followed over both transports, resumed, and read as a query", async () => {
     const { agent } = data(await run('CreateAgent')).createAgent;
     expect(agent).toMatchObject({ name: 'librarian', currentVersion: { number: 1 } });
 
@@ -474,7 +474,7 @@ describe('objects', () => {
   });
 });
 
-describe('GraphiQL’s tabs', () => {
+describe("GraphiQL's tabs", () => {
   const tabsOf = async (): Promise<{ query: string; variables: string }[]> => {
     const page = await (await fetch(`${server.url}/graphql`, { headers: { accept: 'text/html' } })).text();
     const [, options] = /<script type="application\/json" id="graphiql-options">(.*?)<\/script>/s.exec(page)!;

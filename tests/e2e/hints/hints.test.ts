@@ -24,7 +24,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => await server?.[Symbol.asyncDispose]());
 
-test.each(Object.keys(WAYS_IN))('by %s, at the client’s paths', async (way) => {
+test.each(Object.keys(WAYS_IN))("by %s, at the client's paths", async (way) => {
   const hintsOf = async (query: string, variables?: Record<string, unknown>): Promise<unknown[] | undefined> => {
     const { answer } = await WAYS_IN[way]!(server.url, { query, variables });
     expect(answer.errors).toBeUndefined();

@@ -312,7 +312,7 @@ test(
   },
 );
 
-test('with a chat model it passes the model’s words on, and says it anew in a second message when the model fails half-way', async () => {
+test("with a chat model it passes the model's words on, and says it anew in a second message when the model fails half-way", async () => {
   await using models = await startStandIn();
   await using other = await serverWith(models);
   const runId = await other.start();

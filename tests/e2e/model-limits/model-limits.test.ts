@@ -65,7 +65,7 @@ describe('calls of models', () => {
   });
 });
 
-test('what a budget refuses is in the tenant’s audit log, once, without what was sent', async () => {
+test("what a budget refuses is in the tenant's audit log, once, without what was sent", async () => {
   const says = as('dora', 'audited');
   const input = 'input: { messages: [{ role: USER, content: "do not keep this" }], maxTokens: 600 }';
   const twice = `{ a: generate(${input}) { text } b: generate(${input}) { text } }`;

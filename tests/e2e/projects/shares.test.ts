@@ -185,7 +185,7 @@ describe.each([
     await ask(RED, REVOKE, { id: share.id });
   });
 
-  test('of what it says about entities names and kinds are told, as those of the reader’s own graph', async () => {
+  test("of what it says about entities names and kinds are told, as those of the reader's own graph", async () => {
     const source = `${deployment}/entities.md`;
     const bird = (properties: object) => ({ name: 'Pelican', kind: 'bird', properties });
     const fish = { name: 'Herring', kind: 'fish' };

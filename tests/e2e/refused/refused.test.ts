@@ -152,7 +152,7 @@ describe.each([
   });
 });
 
-test('no tenant reads of another’s, and nobody without the scope', async () => {
+test("no tenant reads of another's, and nobody without the scope", async () => {
   await ask(server.url, 'mutation { createAgent(input: { name: "n" }) { agent { id } } }', await bearer('mine'));
   await untilThere('mine', 1);
   expect(await entries('theirs')).toEqual([]);

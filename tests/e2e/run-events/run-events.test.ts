@@ -272,7 +272,7 @@ test('where the runs subgraph is a server of its own, its streams are passed on'
 }, 90_000);
 
 // Last: it ends the server.
-test('the server’s end cuts streams without ending them, at once', async () => {
+test("the server's end cuts streams without ending them, at once", async () => {
   const runId = await start();
   await append(runId, 'a');
   const response = await events(runId, bearer(tokens.acme));

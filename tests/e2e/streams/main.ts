@@ -75,7 +75,7 @@ function figures({ readers, writing, faults, ...report }: SuiteReport): string {
 
 | | |
 | --- | --- |
-| between gateways and PostgreSQL; wake-ups over | ${useToxiproxy ? 'Toxiproxy' : 'a wire'}; ${useRedis ? 'Redis' : 'PostgreSQL’s NOTIFY'} |
+| between gateways and PostgreSQL; wake-ups over | ${useToxiproxy ? 'Toxiproxy' : 'a wire'}; ${useRedis ? 'Redis' : "PostgreSQL's NOTIFY"} |
 | runs × events | ${number(runs)} × ${number(events)}, RUN_STARTED and RUN_FINISHED of each, and a message that is left open in every third |
 | events in the table | ${number(report.stored)} |
 | events given to readers | ${number(report.delivered)} |
@@ -85,7 +85,7 @@ function figures({ readers, writing, faults, ...report }: SuiteReport): string {
 | **given but not in the table** | **${number(report.invented)}** |
 | **runs whose log is not exactly what was written** | **${number(report.wrongLogs)}** |
 | **readers with other than 1 terminal event of a run** | **${number(report.wrongEndings)}** |
-| **runs that AG-UI’s own client does not read to their end** | **${number(report.refusedByAgUi)}** |
+| **runs that AG-UI's own client does not read to their end** | **${number(report.refusedByAgUi)}** |
 | writing took | ${number(report.writingSeconds)} s with ${writers} writers: ${number(writing.appends)} appends, ${number(writing.retries)} of them sent again |
 | everything took | ${number(report.seconds)} s |
 

@@ -127,7 +127,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
     const comparison = compare(table, runIds, options.events, [...readers, dashboard], open);
     const startedReading = performance.now();
     const refusals = await refusedByAgUi(table, runIds, context);
-    log(`Read by AG-UI’s client in ${Math.round(performance.now() - startedReading)} ms.`);
+    log(`Read by AG-UI's client in ${Math.round(performance.now() - startedReading)} ms.`);
     return {
       ...comparison,
       examples: [...refusals, ...comparison.examples].slice(0, 20),
@@ -166,10 +166,10 @@ async function refusedByAgUi(
       });
       const read = await readByAgUi(response);
       if (!isDeepStrictEqual(read, types))
-        refusals.push(`AG-UI’s client, ${runId}: ${read.length} of ${types.length} events`);
+        refusals.push(`AG-UI's client, ${runId}: ${read.length} of ${types.length} events`);
     } catch (error) {
       signal.throwIfAborted();
-      refusals.push(`AG-UI’s client, ${runId}: ${String(error)}`);
+      refusals.push(`AG-UI's client, ${runId}: ${String(error)}`);
     }
   }
   return refusals;

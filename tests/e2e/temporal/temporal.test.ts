@@ -185,7 +185,7 @@ describe.skipIf(!address || !folder)('runs that workflows own (TEST_TEMPORAL_ADD
       ];
       for (const { id } of [terminated, cancelled])
         await expect.poll(async () => (await runOf(id)).lastSequence, { timeout: 60_000 }).toBe(2);
-      await client.getHandle(terminated.workflowId).terminate('an operator’s hand');
+      await client.getHandle(terminated.workflowId).terminate("an operator's hand");
       await client.getHandle(cancelled.workflowId).cancel();
       expect(await ended(failing.id)).toMatchObject({
         status: 'FAILED',

@@ -333,7 +333,7 @@ describe('a subgraph that runs apart, asked by whoever the gateway says', () => 
     }
   });
 
-  test.each(SUBGRAPH_NAMES)('%s keeps what is the gateway’s own from everybody else', async (name) => {
+  test.each(SUBGRAPH_NAMES)("%s keeps what is the gateway's own from everybody else", async (name) => {
     const { getQueryType, getMutationType } = schemas[name];
     for (const [operation, root] of [
       ['query', getQueryType.call(schemas[name])],

@@ -247,7 +247,7 @@ function subgraphOf(model: Model, index: number): TestSubgraph {
 }
 
 function overridden(): never {
-  throw new Error('This field is another subgraph’s now.');
+  throw new Error("This field is another subgraph's now.");
 }
 
 function directivesOf(field: FieldModel): string {

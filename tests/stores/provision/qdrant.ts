@@ -19,7 +19,7 @@ const DOOR = fileURLToPath(new URL('./qdrant-engine.py', import.meta.url));
  */
 export const qdrant: Store = {
   name: 'qdrant',
-  title: `Qdrant’s engine (qdrant-edge ${QDRANT_EDGE.version}) behind a stand-in for its REST interface`,
+  title: `Qdrant's engine (qdrant-edge ${QDRANT_EDGE.version}) behind a stand-in for its REST interface`,
   suites: ['tests/stores/qdrant.test.ts', 'tests/contract/vector-qdrant.test.ts'],
   limits: [{ test: 'readers see whole writes', why: 'a write of several points to Qdrant is not atomic' }],
   available: async () => {

@@ -23,7 +23,7 @@ export const redis: Store = {
   limits: [
     {
       test: 'a Redis that is killed and comes back',
-      why: 'this server is not the suite’s to kill; in `npm test` it kills one of its own',
+      why: "this server is not the suite's to kill; in `npm test` it kills one of its own",
     },
   ],
   available: async (workplace) => {

@@ -55,16 +55,16 @@ export function s3Error(error: unknown, bucket: string, signal?: AbortSignal): u
     case 'IllegalLocationConstraintException':
       return unavailable(
         'The bucket is in another region.',
-        'Set S3_REGION to the region of the bucket, and S3_ENDPOINT to that region’s endpoint.',
+        "Set S3_REGION to the region of the bucket, and S3_ENDPOINT to that region's endpoint.",
       );
     case 'RequestTimeTooSkewed':
-      return unavailable(`${STORE} refused the request’s time.`, 'Set this machine’s clock.');
+      return unavailable(`${STORE} refused the request's time.`, "Set this machine's clock.");
     case 'BadDigest':
     case 'XAmzContentSHA256Mismatch':
     case 'InvalidDigest':
       return badUserInput('The bytes do not have the announced checksum; nothing was stored.', { cause: error });
     case 'KeyTooLongError':
-      return badUserInput('The key is too long for this store, which counts the tenant’s prefix too.', {
+      return badUserInput("The key is too long for this store, which counts the tenant's prefix too.", {
         cause: error,
       });
     case 'EntityTooLarge':

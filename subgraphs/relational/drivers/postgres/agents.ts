@@ -43,7 +43,7 @@ export async function updateAgent(
     );
     if (agent === undefined) throw notFound('agent', id);
     if (expectedVersion !== undefined && expectedVersion !== agent.versionNumber) {
-      throw conflict(`The agent’s version is ${agent.versionNumber}, not ${expectedVersion}.`, {
+      throw conflict(`The agent's version is ${agent.versionNumber}, not ${expectedVersion}.`, {
         hint: 'Read the agent and decide again.',
       });
     }

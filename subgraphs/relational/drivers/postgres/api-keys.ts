@@ -118,7 +118,7 @@ export async function rotateApiKey(
     // Whoever gets the secret has what the key has, and must lose it with his own.
     const beyond = key.scopes.filter((scope) => !scopes.includes(scope));
     if (beyond.length > 0)
-      throw forbidden('A key’s secret is given to nobody who has less than the key.', {
+      throw forbidden("A key's secret is given to nobody who has less than the key.", {
         hint: `The caller does not have ${beyond.join(', ')}.`,
       });
     if (end !== undefined && !(await isMadeBy(tx, id, subject)))
@@ -134,7 +134,7 @@ export async function rotateApiKey(
         SELECT count(*) FROM relational.api_key_secrets WHERE key_id = ${id} AND expires_at > now()`),
     );
     if (overlapSeconds > 0 && Number(counted!.count) >= RELATIONAL.keySecrets)
-      throw conflict(`${RELATIONAL.keySecrets} secrets before the key’s present one hold already.`, {
+      throw conflict(`${RELATIONAL.keySecrets} secrets before the key's present one hold already.`, {
         hint: 'Wait until one has ended (`previousSecrets`), or end them all: `overlapSeconds: 0`.',
       });
     const [row] = await tx.query(

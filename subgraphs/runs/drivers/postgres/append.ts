@@ -155,7 +155,7 @@ function checkPresent(locked: LockedRun, append: AppendEvents): void {
   }
   const expected = append.expectedSequence;
   if (expected !== null && expected !== undefined && expected !== locked.last_sequence) {
-    throw conflict(`The run’s last event is ${locked.last_sequence}, not ${expected}.`, {
+    throw conflict(`The run's last event is ${locked.last_sequence}, not ${expected}.`, {
       hint: 'Read the events since, then append with the present `expectedSequence`.',
       extensions,
     });
@@ -286,7 +286,7 @@ function withIds(event: Events[number], runId: string, threadId: string): Events
   if (event.type !== 'RUN_STARTED' && event.type !== 'RUN_FINISHED') return event;
   const named = event.payload['runId'];
   if (named !== undefined && named !== runId)
-    throw badUserInput(`${event.type}: \`runId\` in the payload is another run’s.`);
+    throw badUserInput(`${event.type}: \`runId\` in the payload is another run's.`);
   return { type: event.type, payload: { threadId, ...event.payload, runId } };
 }
 

@@ -306,6 +306,6 @@ function checked(chunks: readonly ChunkVector[], model: VectorModel): readonly C
 }
 
 const changedMeanwhile = () =>
-  conflict('The documents’ chunks were changed by another writer at the same time.', {
+  conflict("The documents' chunks were changed by another writer at the same time.", {
     hint: 'Send the same input again.',
   });

@@ -60,7 +60,7 @@ export function toQdrantError(error: unknown, collection: string, url?: string):
   if (thrown.retry_after !== undefined || thrown.status === 429) {
     return new CodedError('RATE_LIMITED', 'Qdrant accepts no more requests at the moment.', {
       cause,
-      hint: 'Wait and try again, or raise the rate limits of the collection’s strict mode.',
+      hint: "Wait and try again, or raise the rate limits of the collection's strict mode.",
       // The client reads one digit of the header, so this may be too short, never too long.
       extensions: { retryAfterSeconds: thrown.retry_after },
     });
@@ -88,7 +88,7 @@ export function toQdrantError(error: unknown, collection: string, url?: string):
   // A limit of the collection's strict mode, or a fault of ours: for the log, with the server's sentence.
   return new CodedError('INTERNAL_SERVER_ERROR', 'Qdrant refused what the gateway asked of it.', {
     cause,
-    hint: 'The log has Qdrant’s own words; limits of the collection’s strict mode are the operator’s to raise.',
+    hint: "The log has Qdrant's own words; limits of the collection's strict mode are the operator's to raise.",
   });
 }
 
@@ -96,4 +96,4 @@ export function toQdrantError(error: unknown, collection: string, url?: string):
 const withoutPort = (url: string | undefined): string | undefined =>
   url === undefined || new URL(url).port !== '' || /^https?:\/\/[^/]*:\d+/.test(url)
     ? undefined
-    : `${ADDRESS} It names no port, which is ${new URL(url).protocol === 'https:' ? 443 : 80}; Qdrant’s own is 6333.`;
+    : `${ADDRESS} It names no port, which is ${new URL(url).protocol === 'https:' ? 443 : 80}; Qdrant's own is 6333.`;

@@ -307,6 +307,6 @@ async function* pointsOf(tenantId: string, chunks: readonly ChunkVector[]): Asyn
 }
 
 const changedMeanwhile = () =>
-  conflict('The documents’ chunks were changed by another writer at the same time.', {
+  conflict("The documents' chunks were changed by another writer at the same time.", {
     hint: 'Send the same input again.',
   });

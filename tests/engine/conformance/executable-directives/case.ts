@@ -127,7 +127,7 @@ export default conformance({
       variables: { n: 2, mark: '?' },
       data: { items: [{ price: '-PAPA-?' }, { price: '-PBPB-?' }] },
     },
-    'repeated, in their order, with defaults that are the subgraph’s and numbers that no double holds': {
+    "repeated, in their order, with defaults that are the subgraph's and numbers that no double holds": {
       query: '{ item(id: "a") { name @wrap(with: "<") @wrap(with: "|", also: { n: 9007199254740993 }) } }',
       data: { item: { name: '|<na<|!9007199254740993' } },
     },

@@ -22,7 +22,7 @@ export default conformance({
     },
   },
   operations: {
-    'the owner’s value, not what happens to lie in the other': {
+    "the owner's value, not what happens to lie in the other": {
       query: `{ car { wheels plate } }`,
       data: { car: { wheels: 5, plate: 'B-1' } },
     },

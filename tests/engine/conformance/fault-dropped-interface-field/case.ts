@@ -44,7 +44,7 @@ export default conformance({
       data: { count: 7, item: null },
       errors: [{ path: ['item'] }],
     },
-    'a null of the subgraph’s is no error': {
+    "a null of the subgraph's is no error": {
       query: `{ nothing { title sequel { title } } items { title } }`,
       data: { nothing: null, items: [] },
     },

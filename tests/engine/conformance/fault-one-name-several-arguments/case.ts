@@ -47,7 +47,7 @@ export default conformance({
       query: `{ media { ... on Book { constructor: stars } ... on Film { constructor: stars(of: 1) } } }`,
       data: { media: [{ constructor: 'b1 of 5 by -/-' }, { constructor: 'f1 of 1 by -/-' }] },
     },
-    'one alias for two fields, one of them another subgraph’s': {
+    "one alias for two fields, one of them another subgraph's": {
       query: `{ media { ... on Book { it: cover(width: 2) } ... on Film { it: stars } } }`,
       data: { media: [{ it: 'book 2' }, { it: 'f1 of 5 by -/-' }] },
     },
@@ -60,7 +60,7 @@ export default conformance({
       data: { media: [{ stars: 'b1 of 2 by r/n' }, { stars: 'f1 of 2 by r/n' }] },
       requests: { library: 1, reviews: 1 },
     },
-    'the engine’s own names are the client’s to use': {
+    "the engine's own names are the client's to use": {
       query: `{ media { _own_id: id _own_1_stars: stars(of: 1) stars(of: 2) __proto__: __typename _typename: id } }`,
       data: {
         media: [

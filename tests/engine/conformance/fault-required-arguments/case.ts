@@ -91,7 +91,7 @@ export default conformance({
     },
   },
   operations: {
-    'the client’s own arguments stay its own': {
+    "the client's own arguments stay its own": {
       query: `query ($n: Int) { document { chunks(first: 2) { n } three many: chunks(first: $n) { n } } }`,
       variables: { n: 4 },
       data: {
@@ -124,7 +124,7 @@ export default conformance({
       query: `{ document { pages related { pages } } }`,
       data: { document: { pages: 203, related: [{ pages: 100 }, { pages: 0 }] } },
     },
-    'all at once, under aliases that look like the engine’s own names': {
+    "all at once, under aliases that look like the engine's own names": {
       query: `{ document { _required_0_chunks: three chunks: two three: chunks { n } high low } }`,
       data: { document: { _required_0_chunks: [2, 1, 0], chunks: [0, 1], three: [{ n: 0 }], high: 30, low: 3 } },
     },

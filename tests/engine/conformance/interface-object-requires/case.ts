@@ -66,7 +66,7 @@ export default conformance({
       data: { start: { data: 'data of p1 and r-p1' } },
     },
     'asked of the type that it is not': { query: `{ start { ... on Q { data } } }`, data: { start: {} } },
-    'with the type’s name beside': {
+    "with the type's name beside": {
       query: `{ start { __typename ... on P { data } } }`,
       data: { start: { __typename: 'P', data: 'data of p1 and r-p1' } },
     },

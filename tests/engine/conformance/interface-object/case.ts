@@ -83,7 +83,7 @@ export default conformance({
         ],
       },
     },
-    '@requires of the interface’s fields': {
+    "@requires of the interface's fields": {
       query: `{ media { shout } best { shout } }`,
       data: { media: [{ shout: 'A BOOK' }, { shout: 'A FILM' }], best: { shout: 'A BOOK' } },
     },

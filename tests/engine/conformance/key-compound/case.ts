@@ -40,7 +40,7 @@ export default conformance({
       data: { items: [{ label: 'k/0/o1' }, { label: 'k/0/o2' }, { label: '/1/o1' }, { label: 'k/0/o1' }] },
       requests: { a: 1, b: 1 },
     },
-    'what the client asks of the key’s objects is its own': {
+    "what the client asks of the key's objects is its own": {
       query: `{ items { owner { name } label kind: number } }`,
       data: {
         items: [

@@ -45,7 +45,7 @@ export default conformance({
     },
   },
   operations: {
-    'the parts of a key may be other subgraphs’ entities': {
+    "the parts of a key may be other subgraphs' entities": {
       query: `{ seats { plan { code holder { name } } user { name } team { title } } }`,
       data: {
         seats: [

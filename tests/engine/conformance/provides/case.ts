@@ -16,7 +16,7 @@ export default conformance({
       resolvers: {
         Query: {
           post: () => ({
-            author: { id: 1, name: 'told by posts', address: { city: 'posts’ city' } },
+            author: { id: 1, name: 'told by posts', address: { city: "posts' city" } },
             reader: { id: 1 },
           }),
           feed: () => [{ __typename: 'Book', id: 'b', title: 'B' }],
@@ -31,7 +31,7 @@ export default conformance({
       resolvers: {
         User: {
           name: () => 'told by users',
-          address: () => ({ city: 'users’ city', street: 'users’ street' }),
+          address: () => ({ city: "users' city", street: "users' street" }),
           age: () => 30,
         },
       },
@@ -64,7 +64,7 @@ export default conformance({
     'told at once, objects included': {
       query: `{ post { author { name address { city } } } }`,
       inParts: false, // A part is asked of whoever owns the field, who tells another value here than the place provides.
-      data: { post: { author: { name: 'told by posts', address: { city: 'posts’ city' } } } },
+      data: { post: { author: { name: 'told by posts', address: { city: "posts' city" } } } },
       requests: { posts: 1, users: 0 },
     },
     'only what is provided': {

@@ -74,7 +74,7 @@ export default conformance({
         ],
       },
     },
-    'beside the client’s own fragments': {
+    "beside the client's own fragments": {
       query: `{ pages { content { ... on Text { title: words } ... on Image { words: title } } size } }`,
       data: {
         pages: [
