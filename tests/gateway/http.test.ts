@@ -339,7 +339,7 @@ describe('bad input', () => {
   );
 
   test.each([
-    ['PUT', '/graphql', 405],
+    ['PATCH', '/graphql', 405],
     ['GET', '/nothing/here', 404],
     ['GET', '//evil', 404],
   ])('%s %s is %i', async (method, path, status) => expect((await raw(path, {}, { method })).status).toBe(status));

@@ -263,7 +263,7 @@ describe('refused', () => {
     ['who may not start runs', () => post(runPath(), body(), bearer(tokens.reader)), 403, 'FORBIDDEN', /runs:write/],
     ["another tenant's agent", () => post(runPath(), body(), bearer(tokens.other)), 404, 'NOT_FOUND', /no such agent/],
     ['an agent that is not there', () => post('/agents/agt_1/run', body()), 404, 'NOT_FOUND', /no such agent/],
-    ['what is no id', () => post('/agents/%27%20or%201=1/run', body()), 404, 'NOT_FOUND', /agent/],
+    ['what is no id', () => post('/agents/%27%20or%201=1/run', body()), 400, 'BAD_USER_INPUT', /is not an id/],
     [
       'an agent that is no text',
       () => post('/ag-ui', body({ forwardedProps: { agentId: 7 } })),

@@ -25,6 +25,9 @@ const LISTS: Record<string, readonly string[]> = {
   'Query.apiKeys': ['{ apiKeys(ARGUMENTS) { PAGE } }'],
   'Query.shares': ['{ shares(ARGUMENTS) { PAGE } }'],
   'Agent.versions': ['query($agent: ID!) { agent(id: $agent) { versions(ARGUMENTS) { PAGE } } }'],
+  'Agent.runs': ['query($agent: ID!) { agent(id: $agent) { runs(ARGUMENTS) { PAGE } } }'],
+  'Agent.memoryFacts': ['query($agent: ID!) { agent(id: $agent) { memoryFacts(ARGUMENTS) { PAGE } } }'],
+  'Run.artifacts': ['query($run: ID!) { run(id: $run) { artifacts(ARGUMENTS) { PAGE } } }'],
   'Document.chunks': ['query($document: ID!) { document(id: $document) { chunks(ARGUMENTS) { PAGE } } }'],
   'Document.entities': ['query($document: ID!) { document(id: $document) { entities(ARGUMENTS) { PAGE } } }'],
   'Document.similar': ['query($document: ID!) { document(id: $document) { similar(ARGUMENTS) { PAGE } } }'],
@@ -39,6 +42,9 @@ const LISTS: Record<string, readonly string[]> = {
   ],
   'Entity.neighbors': [
     'query($hub: ID!) { entity(id: $hub) { neighbors(depth: 3, direction: BOTH, ARGUMENTS) { PAGE } } }',
+  ],
+  'Entity.deepNeighbors': [
+    'query($hub: ID!) { entity(id: $hub) { deepNeighbors(direction: BOTH, ARGUMENTS) { PAGE } } }',
   ],
   'Entity.documents': ['query($hub: ID!) { entity(id: $hub) { documents(ARGUMENTS) { PAGE } } }'],
   'Query.search': [
@@ -56,7 +62,7 @@ const LISTS: Record<string, readonly string[]> = {
 };
 
 /** Those of which there may be none here. */
-const EMPTY = ['Query.usageRecords', 'Query.apiKeys', 'Query.shares', 'Query.artifacts'];
+const EMPTY = ['Query.usageRecords', 'Query.apiKeys', 'Query.shares'];
 
 const PAGE =
   'edges { cursor node { __typename } } nodes { __typename } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
@@ -135,9 +141,18 @@ beforeAll(async () => {
       input: { id: ids['agent'], instructions: `version ${i}` },
     });
   for (let i = 0; i < 7; i++) {
-    const { startRun } = await ask('mutation { startRun(input: {}) { run { id } } }');
+    const { startRun } = await ask('mutation($agent: ID!) { startRun(input: { agentId: $agent }) { run { id } } }', {
+      agent: ids['agent'],
+    });
     ids['run'] = startRun.run.id;
+    await ask('mutation($input: RememberFactInput!) { rememberFact(input: $input) { fact { id } } }', {
+      input: { agentId: ids['agent'], key: `of the agent ${i}`, value: 'v' },
+    });
   }
+  for (let i = 0; i < 7; i++)
+    await ask('mutation($input: CreateArtifactInput!) { createArtifact(input: $input) { artifact { id } } }', {
+      input: { runId: ids['run'], path: `made/${i}.md`, mediaType: 'text/markdown' },
+    });
   await ask('mutation($input: AppendRunEventsInput!) { appendRunEvents(input: $input) { run { id } } }', {
     input: {
       runId: ids['run'],
