@@ -383,7 +383,7 @@ describe('row-level security, as the role of the application', () => {
       ];
       for (const sql of statements) {
         expect((await application.run(OWNER, sql)).rowCount, sql).toBe(counted[name]);
-        expect((await application.run('initech', sql)).rowCount, sql).toBe(0);
+        expect((await application.run('nobodys', sql)).rowCount, sql).toBe(0);
         expect(await application.run(undefined, sql).then(({ rowCount }) => rowCount, String), sql).toBeOneOf([
           0,
           expect.stringContaining('app.tenant_id'),
