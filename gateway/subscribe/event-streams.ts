@@ -46,7 +46,7 @@ export class EventStreams {
     if (reserved >= SUBSCRIBE.reservedEventStreams)
       throw new CodedError('RATE_LIMITED', 'This caller has reserved too many event streams without opening them.', {
         hint: 'Open those that are reserved, or wait until they are given up.',
-        extensions: { retryAfterMs: eventStreamReservationMs },
+        extensions: { retryAfterSeconds: Math.ceil(eventStreamReservationMs / 1_000) },
       });
     this.#reserved.set(owner, reserved + 1);
     const token = randomBytes(24).toString('base64url');
@@ -80,12 +80,6 @@ export class EventStreams {
 
 const ownerOf = ({ tenantId, subject }: Principal): string => JSON.stringify([tenantId, subject]);
 
-/** An operation that a stream carries. */
-interface Running {
-  readonly cancel: AbortController;
-  readonly forgetExpiry: () => void;
-}
-
 /** A place on a stream that an operation has taken. */
 export interface EventStreamPlace {
   /** Aborted when the client ends the operation, or is gone. */
@@ -102,7 +96,8 @@ export class EventStream {
   readonly owner: string;
   readonly #bounds: EventStreamBounds;
   readonly #on: { opened: () => void; closed: () => void };
-  readonly #running = new Map<string, Running>();
+  /** What ends each operation under way, by the client's id for it. */
+  readonly #running = new Map<string, AbortController>();
   readonly #opening: Promise<ServerResponse | undefined>;
   #settle!: (response: ServerResponse | undefined) => void;
   #response: ServerResponse | undefined;
@@ -113,10 +108,7 @@ export class EventStream {
     this.#bounds = bounds;
     this.#on = on;
     this.#opening = new Promise((resolve) => (this.#settle = resolve));
-    this.#reservation = setTimeout(() => {
-      this.#endReservation();
-      this.#close();
-    }, bounds.eventStreamReservationMs).unref();
+    this.#reservation = setTimeout(() => this.cut(), bounds.eventStreamReservationMs).unref();
   }
 
   /**
@@ -157,12 +149,12 @@ export class EventStream {
         },
       );
     const cancel = new AbortController();
-    const running = { cancel, forgetExpiry: onExpiry(principal, () => this.cut()) };
-    this.#running.set(id, running);
+    const forgetExpiry = onExpiry(principal, () => this.cut());
+    this.#running.set(id, cancel);
     const leave = (): void => {
-      running.forgetExpiry();
+      forgetExpiry();
       // The client may have given its id to another.
-      if (this.#running.get(id) === running) this.#running.delete(id);
+      if (this.#running.get(id) === cancel) this.#running.delete(id);
     };
     return {
       signal: cancel.signal,
@@ -182,18 +174,23 @@ export class EventStream {
   /** Ends the operation of this id, if it is under way. */
   end(operationId: unknown): void {
     const id = checkedId(operationId);
-    const running = this.#running.get(id);
+    const cancel = this.#running.get(id);
     this.#running.delete(id);
-    running?.cancel.abort();
+    cancel?.abort();
   }
 
-  /** Cuts it, which tells its client to come back, since its operations did not complete. */
+  /** Cuts it, which tells its client to come back, since its operations did not complete; one that is not open is given up. */
   cut(): void {
-    this.#response?.destroy();
+    if (this.#response !== undefined) this.#response.destroy();
+    else if (this.#reservation !== undefined) {
+      this.#endReservation();
+      this.#close();
+    }
   }
 
   #endReservation(): void {
     clearTimeout(this.#reservation);
+    this.#reservation = undefined;
     this.#on.opened();
   }
 
@@ -202,10 +199,7 @@ export class EventStream {
     this.#settle(undefined);
     const running = [...this.#running.values()];
     this.#running.clear();
-    for (const { cancel, forgetExpiry } of running) {
-      forgetExpiry();
-      cancel.abort();
-    }
+    for (const cancel of running) cancel.abort();
   }
 }
 

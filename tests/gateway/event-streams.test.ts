@@ -227,6 +227,7 @@ describe('bounds', () => {
     let answer = await put();
     while (errorOf(answer.text).message === 'There are too many event streams.') answer = await put();
     expect([answer.status, errorOf(answer.text).message]).toMatchObject([429, /without opening them/]);
+    expect(errorOf(answer.text).extensions['retryAfterSeconds']).toBe(60);
     await open[1]![Symbol.asyncDispose]();
   });
 
@@ -265,6 +266,7 @@ describe('whose it is', () => {
       OIDC_ISSUER: issuer.url,
       OIDC_AUDIENCE: 'tributary',
       OIDC_CLOCK_SKEW_SECONDS: '0',
+      EVENT_STREAM_RESERVATION_MS: '600000',
     });
   });
   afterAll(async () => {
@@ -308,5 +310,19 @@ describe('whose it is', () => {
     expect(await first.failed()).toBeInstanceOf(Error);
     expect(await second.failed()).toBeInstanceOf(Error);
     await server.library.until(() => server.library.listeners.size === 0);
+  });
+
+  test('one that is not open is given up when the token of an operation that waits for it expires', async () => {
+    const bearer = async (expiresInSeconds: number): Promise<Record<string, string>> => ({
+      authorization: `Bearer ${await issuer.token({ sub: 'ada', tenant: 'blue' }, { expiresInSeconds })}`,
+    });
+    const lasting = await bearer(300);
+    const token = await reserve(server.url, lasting);
+    const waiting = { ...JSON_TYPE, ...(await bearer(2)), [TOKEN]: token };
+    const body = JSON.stringify(operation('a', 'mutation { addBook(title: "Too late") { id } }'));
+    expect((await http(server.url, '/graphql', 'POST', waiting, body)).status).toBe(202);
+    const end = () => http(server.url, '/graphql?operationId=b', 'DELETE', { ...lasting, [TOKEN]: token });
+    await expect.poll(async () => (await end()).status, { timeout: 20_000 }).toBe(404);
+    expect(server.library.books.map(({ title }) => title)).not.toContain('Too late');
   });
 });
