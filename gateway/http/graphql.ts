@@ -18,7 +18,6 @@ import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
 import { EventStreams, type EventStreamBounds } from '#gateway/subscribe/event-streams.ts';
 import { sendMultipart } from '#gateway/subscribe/multipart.ts';
-import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { acceptedForms, formFor, type AnswerForm } from './answer-forms.ts';
 import type { BodyLimits } from './body.ts';
@@ -27,7 +26,7 @@ import type { Exchange, Handler } from './exchange.ts';
 import { allowedBy } from './methods.ts';
 import { requestParameters } from './parameters.ts';
 import { sendResult, sendResults } from './plain-answer.ts';
-import { refused, withStatus } from './refused-result.ts';
+import { refused, refusedOrFailed, withStatus } from './refused-result.ts';
 import { ResponseHeaders } from './response-headers.ts';
 import { runOnStream, useOfStream } from './single-connection.ts';
 import { endWith } from './stream-end.ts';
@@ -59,8 +58,8 @@ export interface GraphqlOptions {
 
 export const GRAPHQL_PATH = '/graphql';
 
-const METHODS = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
 const KNOWN: readonly (string | undefined)[] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
+const METHODS = [...KNOWN, 'OPTIONS'].join(', ');
 
 /** What became of a request. */
 interface Answer {
@@ -209,9 +208,7 @@ async function runBatch(
       });
       return (await operation.run()) as ExecutionResult; // Without parts, since it takes none.
     } catch (error) {
-      if (!(error instanceof OperationRefused) && !(error instanceof CodedError))
-        logFailure(log, 'An operation of a batch failed.', error, exchange);
-      return refused(error);
+      return refusedOrFailed(error, log, 'An operation of a batch failed.', exchange);
     }
   };
   const results = await Promise.all(batch.map(one));
@@ -291,9 +288,8 @@ async function run(
     endWith(stopping, principal, exchange.response);
     return { result, type, ofOperation: true };
   } catch (error) {
-    if (!(error instanceof OperationRefused) && !(error instanceof CodedError))
-      logFailure(log, 'A request failed.', error, exchange);
-    return { result: refused(error), type, ofOperation: !asksOtherwise(error) };
+    const result = refusedOrFailed(error, log, 'A request failed.', exchange);
+    return { result, type, ofOperation: !asksOtherwise(error) };
   }
 }
 

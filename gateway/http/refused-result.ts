@@ -2,12 +2,23 @@
 import { GraphQLError, type ExecutionResult } from 'graphql';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { headersOf, meaningOf } from '#gateway/errors.ts';
+import { logFailure, type FailedRequest } from '#gateway/telemetry/log-failure.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 
 /** What a client is told of an operation that was refused. */
 export function refused(error: unknown): ExecutionResult {
   const errors = error instanceof OperationRefused ? error.errors : [toGraphQLError(error)];
   return { errors: errors.map((each) => statusOf(each)) };
+}
+
+/**
+ * The same of one that may have failed by a fault of ours, which is logged.
+ * @param message what the log says of it
+ */
+export function refusedOrFailed(error: unknown, log: Logger, message: string, request: FailedRequest): ExecutionResult {
+  if (!(error instanceof OperationRefused) && !(error instanceof CodedError)) logFailure(log, message, error, request);
+  return refused(error);
 }
 
 /** A whole answer that is only errors takes their status: there is no data to deliver with a 200. */

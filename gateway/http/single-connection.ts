@@ -4,10 +4,9 @@
  * `GET` opens it, operations are accepted with 202 and answered on it, `DELETE` ends one of them.
  */
 import type { IncomingMessage } from 'node:http';
-import { OperationRefused } from '#gateway/admission/documents.ts';
 import type { Operations } from '#gateway/admission/operations.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import type { EventStream, EventStreams } from '#gateway/subscribe/event-streams.ts';
@@ -17,7 +16,7 @@ import type { Exchange } from './exchange.ts';
 import { allowedBy } from './methods.ts';
 import { requestParameters } from './parameters.ts';
 import { sendResult } from './plain-answer.ts';
-import { refused } from './refused-result.ts';
+import { refusedOrFailed } from './refused-result.ts';
 import { endWith } from './stream-end.ts';
 import { isMultipart } from './uploads.ts';
 
@@ -116,10 +115,9 @@ export async function runOnStream(
     }
     response.writeHead(202, { 'content-length': 0 }).end();
   } catch (error) {
-    if (!(error instanceof OperationRefused) && !(error instanceof CodedError))
-      logFailure(log, 'A request failed.', error, exchange);
+    const result = refusedOrFailed(error, log, 'A request failed.', exchange);
     const form = forms.find(({ kind }) => kind === 'json');
-    await sendResult(exchange, refused(error), form?.kind === 'json' ? form.type : 'application/json');
+    await sendResult(exchange, result, form?.kind === 'json' ? form.type : 'application/json');
   }
 }
 

@@ -7,11 +7,12 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { blocksOf } from '#tests/e2e/readme/blocks.ts';
 import { cleanEnvironment, startProgram, type Program } from '#tests/ops/program.ts';
+import { freePort } from '#tests/stores/provision/server.ts';
 
 const PATIENCE_MS = 600_000;
 const AGAIN_MS = 500;
@@ -125,10 +126,6 @@ async function step(name: string, work: () => Promise<void>): Promise<void> {
   console.log(`✓ ${name} (${Math.round((performance.now() - began) / 1_000)} s)`);
 }
 
-/** The fenced blocks of one language, in order. */
-const blocksOf = (text: string, language: string): string[] =>
-  [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((match) => match[1]!);
-
 /** Runs a line of shell in the clone as printed, but for the address. */
 async function shell(line: string): Promise<string> {
   return await new Promise((resolve, reject) => {
@@ -187,14 +184,6 @@ async function ask(query: string): Promise<Answer> {
     body,
   });
   return (await answer.json()) as Answer;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 try {

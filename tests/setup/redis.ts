@@ -1,9 +1,9 @@
 /** A Redis for tests: an outside one (`TEST_REDIS_URL`), else `redis-server` of the PATH, else none. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '#tests/stores/provision/server.ts';
 
 export interface TestRedis {
   url: string;
@@ -72,13 +72,3 @@ export async function openTestRedis(program?: {
     },
   };
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });

@@ -6,6 +6,7 @@ import { filterInput, parseFilter } from '../models/filters.ts';
 import { pageOfChildren } from './children.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { sharesField } from './shares.ts';
+import { tellUnknownKeys } from './unknown-keys.ts';
 
 export function addDocuments(parts: SchemaParts): void {
   const { subgraph, types, stubs, loaders } = parts;
@@ -65,7 +66,7 @@ export function addDocuments(parts: SchemaParts): void {
     }),
   );
   rootItem(parts, 'Document', 'document', 'document');
-  rootList(parts, 'Document', 'documents');
+  rootList(parts, 'Document', 'documents', { whenEmpty: tellUnknownKeys });
 
   entityType(
     parts,

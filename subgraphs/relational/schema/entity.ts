@@ -26,7 +26,7 @@ import type { Loaders } from '../loaders.ts';
 import { columnOf, MODELS, READ_SCOPES, type ColumnType, type Model } from '../models/columns.ts';
 import { orderInput, parseCursor, parseOrder, reversed, rowCursor } from '../models/orders.ts';
 import type { Order } from '../models/sort.ts';
-import { tellUnknownKeys } from './unknown-keys.ts';
+import type { tellUnknownKeys } from './unknown-keys.ts';
 
 /** What documents are cut with. */
 export interface Cutting {
@@ -207,13 +207,14 @@ function rowReader<M extends ModelName>(
 
 /**
  * Adds the root field that lists a model: filter, order, keyset pages, a count when asked for.
- * @param enums filters of the columns whose values are an enum's
+ * @param options.enums filters of the columns whose values are an enum's
+ * @param options.whenEmpty tells what may be wrong with a filter that nothing matches
  */
 export function rootList<M extends ModelName>(
   { subgraph, builder, types, driver, loaders, inputs }: SchemaParts,
   name: M,
   field: string,
-  enums: Parameters<typeof filterInput>[2] = {},
+  { enums = {}, whenEmpty }: { enums?: Parameters<typeof filterInput>[2]; whenEmpty?: typeof tellUnknownKeys } = {},
 ): void {
   const scope = READ_SCOPES[name];
   const model = MODELS[name] as Model;
@@ -239,14 +240,8 @@ export function rootList<M extends ModelName>(
         });
         const page = await readPage(reader, info);
         const { size, from } = reader.page;
-        if (
-          name === 'Document' &&
-          size > 0 &&
-          from === undefined &&
-          Array.isArray(page.edges) &&
-          page.edges.length === 0
-        )
-          await tellUnknownKeys(driver(), (args as ListArguments).where, context, info);
+        if (size > 0 && from === undefined && Array.isArray(page.edges) && page.edges.length === 0)
+          await whenEmpty?.(driver(), (args as ListArguments).where, context, info);
         return {
           ...page,
           totalCount: () => driver().count(context, name, condition),

@@ -73,7 +73,7 @@ export function addUsage(parts: SchemaParts): void {
     }),
   );
   rootList(parts, 'UsageRecord', 'usageRecords', {
-    operation: subgraph.shared.enumFilter('UsageOperationFilter', 'what tokens were spent on', operation),
+    enums: { operation: subgraph.shared.enumFilter('UsageOperationFilter', 'what tokens were spent on', operation) },
   });
 
   addMutation<UsageInput, { record: UsageRecordRow }>(parts, 'recordUsage', {

@@ -15,6 +15,7 @@ import { readSupergraphFile } from '#gateway/supergraph/supergraph-file.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { cleanEnvironment, startProgram } from '#tests/ops/program.ts';
 import { post } from '../contract/clients.ts';
+import { blocksOf } from './blocks.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Relatives of what the README asks for, beside the direct dependencies. */
@@ -23,10 +24,6 @@ const RELATIVES = /node_modules\/(pg|pgpass|postgres)[a-z-]*$/;
 let readme: string;
 let server: TestServer;
 let folder: string;
-
-/** The fenced blocks of one language, in order. */
-const blocks = (language: string): string[] =>
-  [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((match) => match[1]!);
 
 /** Runs a line of shell as printed, but for the address. */
 function shell(line: string, env: NodeJS.ProcessEnv = {}): Promise<{ code: number; output: string }> {
@@ -69,8 +66,8 @@ afterAll(async () => {
 });
 
 test('every query answers what is printed below it', async () => {
-  const commands = blocks('sh');
-  const answers = blocks('json');
+  const commands = blocksOf(readme, 'sh');
+  const answers = blocksOf(readme, 'json');
   expect(commands.length).toBeGreaterThan(0);
   expect(answers).toHaveLength(commands.length);
   for (const [index, command] of commands.entries()) {
@@ -177,7 +174,7 @@ const expectFolder = (file: string) => (error: NodeJS.ErrnoException) =>
   expect({ file, code: error.code }).toEqual({ file, code: 'EISDIR' });
 
 test('three lines add a subgraph to supergraph.yaml', async () => {
-  const [lines] = blocks('yaml');
+  const [lines] = blocksOf(readme, 'yaml');
   const path = join(folder, 'supergraph.yaml');
   const own = await readFile(join(ROOT, 'supergraph.yaml'), 'utf8');
   await writeFile(path, `${own}${lines}`);

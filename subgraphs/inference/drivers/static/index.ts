@@ -46,9 +46,10 @@ export class StaticEmbedder {
     const { mean, share } = this.#meaning(text);
     const weight = mean === undefined ? 0 : TABLE_WEIGHT * share;
     // Of a cosine, each part counts with the square of its length.
-    if (mean !== undefined) for (let at = 0; at < TABLE_DIMENSIONS; at++) vector[at] = mean[at]! * Math.sqrt(weight);
+    const [meant, spelt] = [Math.sqrt(weight), Math.sqrt(1 - weight)];
+    if (mean !== undefined) for (let at = 0; at < TABLE_DIMENSIONS; at++) vector[at] = mean[at]! * meant;
     const hashed = this.#hashing.embed(text);
-    for (let at = 0; at < hashed.length; at++) vector[TABLE_DIMENSIONS + at] = hashed[at]! * Math.sqrt(1 - weight);
+    for (let at = 0; at < hashed.length; at++) vector[TABLE_DIMENSIONS + at] = hashed[at]! * spelt;
     return vector;
   }
 

@@ -27,9 +27,10 @@ import type {
 import type { CacheOptions } from '../../exact/matrix-cache.ts';
 import { ExactRanker } from './exact.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
-import { KeywordRenewal } from './keyword-renewal.ts';
+import { renewKeywords } from './keyword-renewal.ts';
 import { keywordsInTurns } from './keywords.ts';
-import { ModelRenewal } from './model-renewal.ts';
+import { renewModel } from './model-renewal.ts';
+import type { Renewal } from './renewal.ts';
 import type { Ranker } from './ranker.ts';
 import * as statements from './statements.ts';
 
@@ -54,8 +55,8 @@ export class PostgresVectors implements VectorDriver {
   readonly #ranker: Ranker;
   readonly #keywordScored: number;
   readonly #note: string | undefined;
-  #renewal: KeywordRenewal | undefined;
-  #modelRenewal: ModelRenewal | undefined;
+  #keywordRenewal: Renewal | undefined;
+  #modelRenewal: Renewal | undefined;
 
   constructor(postgres: Postgres, collection: string, options: PostgresVectorsOptions = {}) {
     this.#postgres = postgres;
@@ -227,12 +228,12 @@ export class PostgresVectors implements VectorDriver {
    * @param log told what an operator should know
    */
   renewKeywords(log: (message: string) => void): void {
-    this.#renewal ??= new KeywordRenewal(this.#postgres, log);
+    this.#keywordRenewal ??= renewKeywords(this.#postgres, log);
   }
 
   /** Resolves once all stored texts are gone through, or the first failure was logged. */
   async keywordsRenewed(): Promise<void> {
-    await this.#renewal?.done;
+    await this.#keywordRenewal?.done;
   }
 
   /**
@@ -240,7 +241,7 @@ export class PostgresVectors implements VectorDriver {
    * @param log told what an operator should know
    */
   renewModel(embedder: Embedder, log: (message: string) => void): void {
-    this.#modelRenewal ??= new ModelRenewal({
+    this.#modelRenewal ??= renewModel({
       postgres: this.#postgres,
       collection: this.#collection,
       ranker: this.#ranker,
@@ -255,7 +256,7 @@ export class PostgresVectors implements VectorDriver {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#renewal?.close(), this.#modelRenewal?.close()]);
+    await Promise.all([this.#keywordRenewal?.close(), this.#modelRenewal?.close()]);
     await this.#ranker.close();
   }
 
