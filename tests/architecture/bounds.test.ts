@@ -133,7 +133,6 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/vector/drivers/qdrant/sparse.ts: AVERAGE_LENGTH',
     'subgraphs/vector/drivers/qdrant/sparse.ts: PREFIXES',
     'subgraphs/vector/keywords/bm25.ts: BM25',
-    'subgraphs/vector/search/fusion.ts: RRF_K',
   ],
   'How numbers are written, and how many digits a double holds.': ['subgraphs/shared/exact-number.ts'],
   'A share of a bound.': [

@@ -138,7 +138,7 @@ export async function handWritten(options: {
         { kind: 'VECTOR', vector: embedder.embed(question), model: DEFAULT_BUILT_IN, filter: {}, limit: VECTOR.fused },
         { kind: 'KEYWORD', text: question, filter: {}, limit: VECTOR.fused },
       ]);
-      const hits = fuse(rankings, VECTOR.window).items.slice(0, HITS);
+      const hits = fuse(rankings[0]!, rankings[1]!, VECTOR.window).items.slice(0, HITS);
       const rows = await postgres.read<ChunkRow>(context, {
         sql: `SELECT c.id, c.index, c.text, c.document_id, d.title, d.source, d.media_type, d.object_key
               FROM relational.chunks c JOIN relational.documents d ON d.tenant_id = c.tenant_id AND d.id = c.document_id WHERE c.id = ANY($1::text[])`,

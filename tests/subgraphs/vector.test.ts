@@ -154,22 +154,26 @@ describe('search', () => {
     expect(scores).toEqual([...scores].sort((x: number, y: number) => y - x));
   });
 
-  test('is HYBRID by default: the sum of 1 / (60 + rank) over both rankings', async () => {
+  test('is HYBRID by default: 0.4 of how near the meaning is, between the last and the best, and 0.6 of the words', async () => {
     const [hybrid, byVector, byKeyword] = await Promise.all(
       ['HYBRID', 'VECTOR', 'KEYWORD'].map((mode) =>
-        data(SEARCH, { query: 'retries', mode: mode === 'HYBRID' ? undefined : mode, first: 50 }),
+        data(SEARCH, { query: 'retries', mode: mode === 'HYBRID' ? undefined : mode, first: 100 }),
       ),
     );
     expect(hybrid.search.mode).toBe('HYBRID');
-    for (const { score, node } of hybrid.search.edges) {
-      const rank = (answer: Answer) => {
-        const edge = answer.search.edges.find((each: Answer) => each.node.id === node.id);
-        // Equal scores share a rank.
-        return edge && answer.search.edges.findIndex((each: Answer) => each.score === edge.score) + 1;
-      };
-      const expected = [rank(byVector), rank(byKeyword)].reduce((sum, each) => sum + (each ? 1 / (60 + each) : 0), 0);
-      expect(score).toBeCloseTo(expected, 10);
-    }
+    const scoresOf = (answer: Answer): Map<string, number> =>
+      new Map(answer.search.edges.map(({ score, node }: Answer) => [node.id, score]));
+    const [vector, keyword] = [scoresOf(byVector), scoresOf(byKeyword)];
+    const [nearest, farthest] = [Math.max(...vector.values()), Math.min(...vector.values())];
+    const most = Math.max(...keyword.values());
+    expect([vector.size, keyword.size].every((size) => size > 1 && size < 100)).toBe(true);
+    const expected = [...vector].map(
+      ([id, score]) =>
+        [id, (0.4 * (score - farthest)) / (nearest - farthest) + (0.6 * (keyword.get(id) ?? 0)) / most] as const,
+    );
+    expect(hybrid.search.edges).toHaveLength(expected.length);
+    const scores = scoresOf(hybrid);
+    for (const [id, score] of expected) expect(scores.get(id)).toBeCloseTo(score, 10);
   });
 
   test('pages every result once, over ties, to the end', async () => {

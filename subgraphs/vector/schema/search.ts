@@ -21,7 +21,7 @@ export function addSearch(
     values: {
       HYBRID: {
         description:
-          "VECTOR and KEYWORD together, by reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): each ranking's best 500 give 1 / (60 + rank). Fails with STORE_DISABLED where embedding is off, rather than quietly becoming KEYWORD.",
+          'VECTOR and KEYWORD together, by relative scores of the best 500 of each: 0.4 of how near the meaning is (the best 1, the last 0), and 0.6 of how well the words match (the best 1). Fails with STORE_DISABLED where embedding is off, rather than quietly becoming KEYWORD.',
       },
       VECTOR: {
         description: "By meaning, as far as the embedding model sees it: cosine of the query's vector and the chunk's.",
@@ -97,7 +97,7 @@ export function addSearch(
       score: t.float({
         nullable: false,
         description:
-          'How well the chunk matches; higher is better, comparable only within one answer. HYBRID: sum of 1 / (60 + rank) over both rankings, so at most 0.033. VECTOR: cosine, -1 to 1. KEYWORD: BM25, from 0 without bound.',
+          'How well the chunk matches; higher is better, comparable only within one answer. HYBRID: 0 to 1, where 1 is best by meaning and by words. VECTOR: cosine, -1 to 1. KEYWORD: BM25, from 0 without bound.',
         resolve: (edge: SearchEdge) => edge.score,
       }),
     }),

@@ -105,7 +105,7 @@ export async function searchAll(
   let next = 0;
   return requests.map((request, index) => {
     const own = rankings.slice(next, (next += plans[index]!.length));
-    return pageOfSearch(request, own.length === 1 ? own[0]! : fuse(own, VECTOR.window));
+    return pageOfSearch(request, own[1] === undefined ? own[0]! : fuse(own[0]!, own[1], VECTOR.window));
   });
 }
 
