@@ -3,14 +3,13 @@
  * query does not depend on how much it finds; answers are matched by id. Everything is within the context's tenant: an
  * id of another tenant is an id that does not exist.
  *
+ * Filters are conditions on an entity's `id`, `name` and `kind` (`entityCondition` in input.ts).
+ *
  * Names sort by Unicode code point. All drivers do all of this; there are no optional powers.
  */
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
-import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
-import { GRAPH } from './bounds.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 export type Properties = { [key: string]: JsonValue };
@@ -84,32 +83,6 @@ export interface Facet {
   readonly count: number;
 }
 
-export interface EntityFilter {
-  id?: IdFilterShape | null;
-  name?: StringFilterShape | null;
-  kind?: StringFilterShape | null;
-  and?: EntityFilter[] | null;
-  or?: EntityFilter[] | null;
-  not?: EntityFilter | null;
-}
-
-/**
- * What a filter asks of an entity's `id`, `name` and `kind`.
- * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
- */
-export const entityCondition = (filter: EntityFilter): Condition =>
-  parseFilter(
-    {
-      columns: { id: 'scalar', name: 'scalar', kind: 'scalar' },
-      conditions: GRAPH.conditions,
-      depth: GRAPH.conditionDepth,
-      listed: GRAPH.listed,
-      characters: GRAPH.nameCharacters,
-      pathKeys: 0,
-    },
-    filter,
-  ) ?? { kind: 'and', of: [] };
-
 /** One step along a relation, from an expanded node to the entity at the other end. Self loops are left out. */
 export interface Step {
   readonly node: string;
@@ -162,18 +135,18 @@ export interface GraphDriver {
   /** Entities by id; unknown ids are absent. */
   entitiesByIds(context: RequestContext, ids: readonly string[]): Promise<Map<string, Entity>>;
 
-  /** Entities that match `filter`, ordered by name and id. */
+  /** Entities that match `where`, ordered by name and id; all where it is undefined, as everywhere here. */
   findEntities(
     context: RequestContext,
-    filter: EntityFilter,
+    where: Condition | undefined,
     slice: Slice<readonly [name: string, id: string]>,
   ): Promise<Entity[]>;
 
-  /** How many entities match `filter`. */
-  countEntities(context: RequestContext, filter: EntityFilter): Promise<number>;
+  /** How many entities match `where`. */
+  countEntities(context: RequestContext, where: Condition | undefined): Promise<number>;
 
-  /** Those of `entities` that match `filter`. */
-  matching(context: RequestContext, entities: readonly string[], filter: EntityFilter): Promise<Set<string>>;
+  /** Those of `entities` that match `where`. */
+  matching(context: RequestContext, entities: readonly string[], where: Condition): Promise<Set<string>>;
 
   /** The kinds of entities, or types of relations, that there are: at most `limit`, in no order. */
   names(context: RequestContext, what: NameKind, limit: number): Promise<string[]>;
@@ -183,14 +156,14 @@ export interface GraphDriver {
 
   /**
    * The relations of each entity, ordered by {@link RelationKey}; the slice applies to each entity by itself.
-   * @param where which entities may be at the other end; null for all
+   * @param where which entities may be at the other end
    */
   relationsOf(
     context: RequestContext,
     entities: readonly string[],
     selection: RelationSelection,
     slice: Slice<RelationKey>,
-    where?: EntityFilter | null,
+    where?: Condition,
   ): Promise<Map<string, RelationOfEntity[]>>;
 
   /** How many relations each entity has; those that have none are absent. */
@@ -198,7 +171,7 @@ export interface GraphDriver {
     context: RequestContext,
     entities: readonly string[],
     selection: RelationSelection,
-    where?: EntityFilter | null,
+    where?: Condition,
   ): Promise<Map<string, number>>;
 
   /** Relations by id; unknown ids are absent. */

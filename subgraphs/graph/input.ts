@@ -1,9 +1,12 @@
 /** Checks of what callers send, before any of it reaches a store. All raise `BAD_USER_INPUT`. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
 import { checkJson, isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
+import type { IdFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
 import { GRAPH } from './bounds.ts';
-import { entityCondition, RELATION_TYPE } from './driver.ts';
-import type { EntityFilter, EntityReference, EntityWrite, Properties, RelationWrite } from './driver.ts';
+import { RELATION_TYPE } from './driver.ts';
+import type { EntityReference, EntityWrite, Properties, RelationWrite } from './driver.ts';
 
 /** Returns `text` where a store can hold and compare it. */
 export function checkText(what: string, text: string, limits: { min: number; max: number }): string {
@@ -106,11 +109,28 @@ export const checkRelation = (input: RelationInput): RelationWrite => ({
   properties: checkProperties(input.properties),
 });
 
-/**
- * Returns a filter that is within the bounds of one.
- * @throws CodedError `BAD_USER_INPUT`
- */
-export function checkFilter(filter: EntityFilter | null | undefined): EntityFilter {
-  entityCondition(filter ?? {});
-  return filter ?? {};
+export interface EntityFilter {
+  id?: IdFilterShape | null;
+  name?: StringFilterShape | null;
+  kind?: StringFilterShape | null;
+  and?: EntityFilter[] | null;
+  or?: EntityFilter[] | null;
+  not?: EntityFilter | null;
 }
+
+/**
+ * What a filter asks of an entity's `id`, `name` and `kind`; undefined where it asks for nothing.
+ * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
+ */
+export const entityCondition = (filter: EntityFilter | null | undefined): Condition | undefined =>
+  parseFilter(
+    {
+      columns: { id: 'scalar', name: 'scalar', kind: 'scalar' },
+      conditions: GRAPH.conditions,
+      depth: GRAPH.conditionDepth,
+      listed: GRAPH.listed,
+      characters: GRAPH.nameCharacters,
+      pathKeys: 0,
+    },
+    filter,
+  );

@@ -6,11 +6,11 @@ import type DataLoader from 'dataloader';
 import { perRequest } from '#subgraphs/shared/context.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { GRAPH } from './bounds.ts';
 import { compareCodePoints } from './traversal/code-points.ts';
 import type {
   Entity,
-  EntityFilter,
   GraphDriver,
   NameKind,
   Relation,
@@ -26,8 +26,8 @@ import type { Neighbor } from './traversal/traversal.ts';
 export interface NeighborsArguments
   extends RelationSelection, Slice<readonly [depth: number, name: string, id: string]> {
   readonly depth: number;
-  /** Which of those within reach are neighbours; null for all. Others are walked through all the same. */
-  readonly where: EntityFilter | null;
+  /** Which of those within reach are neighbours; undefined for all. Others are walked through all the same. */
+  readonly where: Condition | undefined;
   /** Whether to walk to the end, whatever the page needs, and to see whether that is the end of all. */
   readonly whole: boolean;
   /** Goes no deeper once it has found so many. @default any number */
@@ -36,7 +36,7 @@ export interface NeighborsArguments
 
 /** Which relations of an entity. */
 export interface RelationsArguments extends RelationSelection {
-  readonly where: EntityFilter | null;
+  readonly where: Condition | undefined;
 }
 
 /**
@@ -93,7 +93,7 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
     const named = requestLoader<string, Entity[]>(context, async (names) => {
       const found = await driver.findEntities(
         context,
-        { name: { in: [...names] } },
+        { kind: 'in', column: 'name', values: names },
         { limit: names.length * (GRAPH.namesakes + 1), after: null },
       );
       return names.map((name) => found.filter((one) => one.name === name));
@@ -182,10 +182,10 @@ async function neighborSlices(
     sources,
     depth,
     // What of a level matches is known only at the end.
-    (neighbors) => neighbors.length >= most || (!whole && where === null && enough(neighbors)),
+    (neighbors) => neighbors.length >= most || (!whole && where === undefined && enough(neighbors)),
     whole,
   );
-  if (where !== null) {
+  if (where !== undefined) {
     const reached = new Set([...walked.values()].flatMap(({ neighbors }) => neighbors.map(({ id }) => id)));
     const found = await driver.matching(context, [...reached], where);
     for (const [source, walk] of walked)

@@ -10,6 +10,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { derivedId, documentId, entityId } from '#subgraphs/shared/ids.ts';
 import { relationKey } from '#subgraphs/graph/driver.ts';
+import { entityCondition, type EntityFilter } from '#subgraphs/graph/input.ts';
 import type {
   Direction,
   DocumentGraph,
@@ -71,7 +72,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
 
     const statements = (context: RequestContext): number => context.statements.counts()[subject.store] ?? 0;
     const entitiesOf = async (context: RequestContext): Promise<string[]> =>
-      (await driver.findEntities(context, {}, whole)).map((entity) => entity.name);
+      (await driver.findEntities(context, undefined, whole)).map((entity) => entity.name);
     const relationsOf = async (context: RequestContext, entity: string): Promise<string[]> =>
       (
         (await driver.relationsOf(context, [idOf(context, entity)], EVERYTHING, whole)).get(idOf(context, entity)) ?? []
@@ -108,7 +109,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         ]);
         expect(found.get(idOf(context, 'a'))).toEqual(changed);
         expect([...found.keys()].sort()).toEqual([idOf(context, 'a'), idOf(context, 'b')].sort());
-        expect(await driver.countEntities(context, {})).toBe(2);
+        expect(await driver.countEntities(context, undefined)).toBe(2);
       });
 
       test('keep properties whose keys or values look special', async () => {
@@ -140,9 +141,10 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           { name: '100%_sure\\', kind: 'concept', properties: {} },
           { name: 'ÄPFEL', kind: 'concept', properties: {} },
         ]);
-        const find = async (filter: Parameters<GraphDriver['findEntities']>[1]) => {
-          const names = (await driver.findEntities(context, filter, whole)).map((entity) => entity.name);
-          expect(await driver.countEntities(context, filter)).toBe(names.length);
+        const find = async (filter: EntityFilter) => {
+          const where = entityCondition(filter);
+          const names = (await driver.findEntities(context, where, whole)).map((entity) => entity.name);
+          expect(await driver.countEntities(context, where)).toBe(names.length);
           return names;
         };
         expect(await find({ name: { eq: 'React' } })).toEqual(['React']);
@@ -161,7 +163,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           every.filter((name) => name >= 'react' && name < 'z'),
         );
         expect(await find({ kind: { gt: 'node' } })).toEqual(
-          (await driver.findEntities(context, { not: { kind: { lte: 'node' } } }, whole)).map(({ name }) => name),
+          (await driver.findEntities(context, entityCondition({ not: { kind: { lte: 'node' } } }), whole)).map(
+            ({ name }) => name,
+          ),
         );
         expect(await find({ name: { matches: '^react' } })).toEqual(['react-dom']);
         expect(await find({ name: { matches: '(?i)^react' } })).toEqual(['React', 'react-dom']);
@@ -199,7 +203,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const seen: string[] = [];
         let after: readonly [string, string] | null = null;
         for (let page = 0; page < 20; page++) {
-          const rows: Entity[] = await driver.findEntities(context, {}, { limit: 3, after });
+          const rows: Entity[] = await driver.findEntities(context, undefined, { limit: 3, after });
           seen.push(...rows.map((row) => row.name));
           if (page === 0) await driver.upsertEntities(context, [node('!before')]);
           const last = rows.at(-1);
@@ -209,10 +213,11 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(seen).toEqual(['B', 'Z', '_', 'a', 'a', 'a b', 'ab', '~', 'é', '\uFF21', '\u{1F600}']);
 
         for (const filter of [{}, { kind: { eq: 'node' } }]) {
-          const forward = await driver.findEntities(context, filter, whole);
+          const where = entityCondition(filter);
+          const forward = await driver.findEntities(context, where, whole);
           const back: Entity[] = [];
           for (let before: readonly [string, string] | null = null; ;) {
-            const rows: Entity[] = await driver.findEntities(context, filter, {
+            const rows: Entity[] = await driver.findEntities(context, where, {
               limit: 3,
               after: before,
               backward: true,
@@ -595,14 +600,14 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const counting = again(context);
         await driver.indexDocuments(counting, many);
         expect(statements(counting)).toBeLessThanOrEqual(subject.statementsToIndex);
-        expect(await driver.countEntities(context, {})).toBe(201);
+        expect(await driver.countEntities(context, undefined)).toBe(201);
         const removing = again(context);
         await driver.indexDocuments(
           removing,
           many.map(({ documentId: id }) => ({ documentId: id, entities: [], relations: [] })),
         );
         expect(statements(removing)).toBeLessThanOrEqual(subject.statementsToIndex);
-        expect(await driver.countEntities(context, {})).toBe(0);
+        expect(await driver.countEntities(context, undefined)).toBe(0);
       });
 
       test('written at the same time by many neither fail nor lose anything', async () => {
@@ -623,7 +628,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           ),
         );
         expect(await relationsOf(context, 'shared')).toHaveLength(6);
-        expect(await driver.countEntities(context, {})).toBe(7);
+        expect(await driver.countEntities(context, undefined)).toBe(7);
       });
     });
 
@@ -683,9 +688,9 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           };
         }
 
-        expect(await driver.countEntities(small, {})).toBe(11);
+        expect(await driver.countEntities(small, undefined)).toBe(11);
         expect(
-          await driver.findEntities(small, { name: { startsWith: 'n' } }, { limit: 200, after: null }),
+          await driver.findEntities(small, entityCondition({ name: { startsWith: 'n' } }), { limit: 200, after: null }),
         ).toHaveLength(11);
         const walked = await neighborhoods(
           (nodes) => driver.expandFrontier(small, nodes, EVERYTHING, 10_000),
@@ -722,8 +727,8 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         const relation = relId(owner, 'a', 'USES', 'b');
 
         expect((await driver.entitiesByIds(thief, [a, b])).size).toBe(0);
-        expect(await driver.findEntities(thief, { id: { in: [a, b] } }, whole)).toEqual([]);
-        expect(await driver.countEntities(thief, { not: { name: { eq: 'mine' } } })).toBe(0);
+        expect(await driver.findEntities(thief, entityCondition({ id: { in: [a, b] } }), whole)).toEqual([]);
+        expect(await driver.countEntities(thief, entityCondition({ not: { name: { eq: 'mine' } } }))).toBe(0);
         expect((await driver.relationsOf(thief, [a, b], EVERYTHING, whole)).size).toBe(0);
         expect((await driver.relationsByIds(thief, [relation])).size).toBe(0);
         expect(await driver.expandFrontier(thief, [a, b], EVERYTHING, 100)).toEqual({ steps: [], cut: false });
@@ -758,8 +763,8 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
       const ids = Array.from({ length: 51 }, (_, index) => idOf(context, `n${index}`));
       const reads: ((on: RequestContext) => Promise<unknown>)[] = [
         (on) => driver.entitiesByIds(on, ids),
-        (on) => driver.findEntities(on, { id: { in: ids } }, whole),
-        (on) => driver.countEntities(on, {}),
+        (on) => driver.findEntities(on, entityCondition({ id: { in: ids } }), whole),
+        (on) => driver.countEntities(on, undefined),
         (on) => driver.relationsOf(on, ids, EVERYTHING, whole),
         (on) => driver.relationsByIds(on, ids),
         (on) => driver.expandFrontier(on, ids, EVERYTHING, 100),

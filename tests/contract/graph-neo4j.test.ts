@@ -6,6 +6,7 @@ import { createNeo4jGraph } from '#subgraphs/graph/drivers/neo4j/index.ts';
 import { quotedTypes } from '#subgraphs/graph/drivers/neo4j/reads.ts';
 import { countStatement } from '#subgraphs/graph/drivers/neo4j/find.ts';
 import { findStatement } from '#subgraphs/graph/drivers/neo4j/find.ts';
+import { entityCondition } from '#subgraphs/graph/input.ts';
 import { freshTenant, graphDriverContract } from './graph-driver.ts';
 import { NEO4J } from '#tests/setup/given-stores.ts';
 
@@ -73,7 +74,7 @@ if (uri) {
     test('a page reads a page of an index, wherever it begins', async () => {
       for (const filter of [{}, { kind: { eq: 'odd' } }, { name: { startsWith: 'name' } }]) {
         for (const after of [null, ['name 50', 'ent_'] as const]) {
-          const read = await entriesRead(findStatement(filter, { limit: 10, after }));
+          const read = await entriesRead(findStatement(entityCondition(filter), { limit: 10, after }));
           expect(read, JSON.stringify({ filter, after })).toEqual({
             index: expect.toSatisfy((entries: number) => entries <= 15),
             other: 0,
@@ -85,13 +86,14 @@ if (uri) {
 
     test("a name is looked up, and counting reads the tenant's own", async () => {
       expect(
-        (await entriesRead(findStatement({ name: { eq: 'name 3' } }, { limit: 10, after: null }))).index,
+        (await entriesRead(findStatement(entityCondition({ name: { eq: 'name 3' } }), { limit: 10, after: null })))
+          .index,
       ).toBeLessThanOrEqual(3);
-      expect(await entriesRead(countStatement({}))).toMatchObject({
+      expect(await entriesRead(countStatement(undefined))).toMatchObject({
         index: expect.toSatisfy((entries: number) => entries <= 101),
         other: 0,
       });
-      expect(await entriesRead(countStatement({ kind: { eq: 'odd' } }))).toMatchObject({
+      expect(await entriesRead(countStatement(entityCondition({ kind: { eq: 'odd' } })))).toMatchObject({
         index: expect.toSatisfy((entries: number) => entries <= 51),
         other: 0,
       });
@@ -124,7 +126,7 @@ if (uri) {
     const context = freshTenant();
     for (let n = 1; n <= 10; n++) {
       await driver.upsertEntities(context, [{ name: `e${n}`, kind: 'routed', properties: {} }]);
-      expect(await driver.countEntities(context, {})).toBe(n);
+      expect(await driver.countEntities(context, undefined)).toBe(n);
     }
     expect(await driver.health()).toMatchObject([{ store: 'neo4j', state: 'ok' }]);
     await driver.close();

@@ -11,7 +11,7 @@ import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { entityCursor } from './cursors.ts';
 import { GRAPH } from '../bounds.ts';
 import type { Direction, Entity, Facet, Relation } from '../driver.ts';
-import { checkFilter, checkRange, checkRelationTypes, checkText } from '../input.ts';
+import { checkRange, checkRelationTypes, checkText, entityCondition } from '../input.ts';
 import type { ReferenceInput } from '../input.ts';
 import type { GraphLoaders, GraphReads } from '../loaders.ts';
 import { kindsNamed, type TellUnknown } from './unknown-names.ts';
@@ -109,7 +109,9 @@ export function addQueries(
   };
   /** Names that are like one that nothing has. */
   const likeNamed = async (name: string, context: RequestContext): Promise<string[]> => {
-    const like = { or: [{ name: { contains: name } }, { name: { startsWith: [...name].slice(0, 3).join('') } }] };
+    const like = entityCondition({
+      or: [{ name: { contains: name } }, { name: { startsWith: [...name].slice(0, 3).join('') } }],
+    });
     const found = await deps.driver.findEntities(context, like, { limit: GRAPH.likeNames, after: null });
     return likeliest(name, new Set(found.map((one) => one.name)));
   };
@@ -165,7 +167,7 @@ export function addQueries(
       },
       resolve: async (_, args, context, info) => {
         const request = pageRequest(args as PageArguments);
-        const where = checkFilter(args.where);
+        const where = entityCondition(args.where);
         const after = request.from === undefined ? null : entityCursor('entities', request.from);
         const rows = await deps.driver.findEntities(context, where, {
           limit: request.size + 1,

@@ -11,8 +11,8 @@ import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { documentCursor, mentionCursor, neighborCursor, relationCursor } from './cursors.ts';
 import { GRAPH } from '../bounds.ts';
 import { relationKey } from '../driver.ts';
-import type { Direction, Entity, EntityFilter, Relation, RelationOfEntity } from '../driver.ts';
-import { checkFilter, checkKinds, checkRange, checkRelationTypes } from '../input.ts';
+import type { Direction, Entity, Relation, RelationOfEntity } from '../driver.ts';
+import { checkKinds, checkRange, checkRelationTypes, entityCondition, type EntityFilter } from '../input.ts';
 import type { GraphLoaders, NeighborSlice } from '../loaders.ts';
 import { kindsNamed, type TellUnknown } from './unknown-names.ts';
 
@@ -145,7 +145,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
     const page = pageRequest(args as PageArguments);
     const { backward } = page;
     const selection = { direction: args.direction ?? 'OUT', types: checkRelationTypes(args.types) } as const;
-    const where = args.where == null ? null : checkFilter(args.where);
+    const where = entityCondition(args.where);
     const list = `neighbors:${selection.direction}`;
     const after = page.from === undefined ? null : neighborCursor(list, page.from);
     const whole = most !== undefined || selects(info, ['complete', 'totalCount']);
@@ -154,7 +154,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
       .load(id);
     if (after === null && (found.neighbors.length === 0 || (selection.types ?? []).length > 1)) {
       await tell('types', selection.types ?? [], context, info);
-      if (found.neighbors.length === 0 && where !== null) await tell('kinds', kindsNamed(where), context, info);
+      if (found.neighbors.length === 0 && where !== undefined) await tell('kinds', kindsNamed(where), context, info);
     }
     return {
       ...pageOf(found.neighbors, page, (neighbor): NeighborEdge => ({
@@ -239,7 +239,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
           const limit = page.size + 1;
           const { backward } = page;
           const selection = { direction: args.direction ?? 'BOTH', types: checkRelationTypes(args.types) } as const;
-          const where = args.where == null ? null : checkFilter(args.where);
+          const where = entityCondition(args.where);
           const list = `relations:${selection.direction}`;
           const after = page.from === undefined ? null : relationCursor(list, page.from);
           const rows = await loaders(context)
@@ -249,7 +249,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
             const seen = new Set(rows.map(({ relation: { type } }) => type));
             const unseen = (selection.types ?? []).filter((type) => !seen.has(type));
             await tell('types', unseen, context, info);
-            if (rows.length === 0 && where !== null) await tell('kinds', kindsNamed(where), context, info);
+            if (rows.length === 0 && where !== undefined) await tell('kinds', kindsNamed(where), context, info);
           }
           return {
             ...pageOf(rows, page, (of): RelationEdge => ({

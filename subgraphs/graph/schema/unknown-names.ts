@@ -4,9 +4,10 @@
  */
 import type { GraphQLResolveInfo } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { noteHint, unknownName } from '#subgraphs/shared/hints.ts';
 import { GRAPH } from '../bounds.ts';
-import type { EntityFilter, NameKind } from '../driver.ts';
+import type { NameKind } from '../driver.ts';
 import type { GraphLoaders } from '../loaders.ts';
 
 const SAID: Record<NameKind, string> = { kinds: 'kind of entity', types: 'relation type' };
@@ -44,10 +45,9 @@ export function unknownNames(loaders: (context: RequestContext) => GraphLoaders)
 }
 
 /** The kinds that entities must be of to match: those that are named, not those that are excluded. */
-export function kindsNamed({ kind, and, or }: EntityFilter): string[] {
-  return [
-    ...(typeof kind?.eq === 'string' ? [kind.eq] : []),
-    ...(kind?.in ?? []),
-    ...[...(and ?? []), ...(or ?? [])].flatMap(kindsNamed),
-  ];
+export function kindsNamed(where: Condition | undefined): string[] {
+  if (where?.kind === 'and' || where?.kind === 'or') return where.of.flatMap(kindsNamed);
+  if (where?.kind === 'compare' && where.operator === '=' && where.column === 'kind') return [String(where.value)];
+  if (where?.kind === 'in' && where.column === 'kind') return where.values.map(String);
+  return [];
 }

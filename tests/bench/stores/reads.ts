@@ -1,6 +1,7 @@
 /** The contract's reads, each as a function of a number that says whose and which. */
 import { execute, parse, type GraphQLSchema } from 'graphql';
 import type { GraphDriver } from '#subgraphs/graph/driver.ts';
+import { entityCondition, type EntityFilter } from '#subgraphs/graph/input.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { VectorDriver } from '#subgraphs/vector/driver.ts';
 import { BIG, ownOf, SMALL, vectorOf, type Sizes } from './sizes.ts';
@@ -105,11 +106,11 @@ export function graphReads(driver: GraphDriver, { entities, mentioning }: Sizes)
     some(tenant, entities, count, round).map((i) => `ent_${i}`);
   const all = { direction: 'BOTH', types: null } as const;
   const find =
-    (filter: (round: number) => Parameters<GraphDriver['findEntities']>[1], after = false) =>
+    (filter: (round: number) => EntityFilter, after = false) =>
     (tenant: string): Read['run'] =>
     async (context, round) =>
       (
-        await driver.findEntities(context, filter(round), {
+        await driver.findEntities(context, entityCondition(filter(round)), {
           limit: 20,
           after: after ? [`name ${ownOf(tenant, 100 + ((round * 7_919) % (entities - 200)))}`, 'ent_'] : null,
         })

@@ -89,7 +89,7 @@ describe.skipIf(!uri)('Neo4j (TEST_NEO4J_URI)', () => {
       await holding.rollback();
       await session.close();
       await driver.upsertEntities(context(), entity('third'));
-      expect((await driver.findEntities(context(), {}, { limit: 10, after: null })).map(({ name }) => name)).toEqual([
+      expect((await driver.findEntities(context(), undefined, { limit: 10, after: null })).map(({ name }) => name)).toEqual([
         'first',
         'third',
       ]);

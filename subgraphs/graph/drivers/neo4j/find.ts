@@ -1,9 +1,9 @@
-/** The statements that find and count entities by a filter. */
+/** The statements that find and count entities by a condition. */
 import neo4j from 'neo4j-driver';
 import { reading } from '../grouping.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { toJava } from '#subgraphs/shared/filters/pattern.ts';
-import { entityCondition, type EntityFilter, type GraphDriver } from '../../driver.ts';
+import type { GraphDriver } from '../../driver.ts';
 
 /** What of an entity statements return. */
 export const ENTITY = (variable: string) =>
@@ -23,11 +23,11 @@ const ordered = (from: '>=' | '<=') =>
   `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.nameOrder ${from} $name AND e.id IS NOT NULL`;
 
 /**
- * The statement of `findEntities`. It reads no more entries of an index than it answers, where the filter is served by
+ * The statement of `findEntities`. It reads no more entries of an index than it answers, where the condition is served by
  * that index.
  */
 export function findStatement(
-  filter: EntityFilter,
+  where: Condition | undefined,
   { limit, after, backward = false }: Parameters<GraphDriver['findEntities']>[2],
 ): Statement {
   const parameters: Record<string, unknown> = {
@@ -35,28 +35,32 @@ export function findStatement(
     name: after ? nameOrder(after[0]) : '',
     id: after?.[1],
   };
-  const condition = filterCypher(filter, parameters);
-  // Not `nameOrder > $name OR id > $id`, of which Neo4j makes two searches, each to the end. And what the filter fixes
+  const condition = filterCypher(where, parameters);
+  // Not `nameOrder > $name OR id > $id`, of which Neo4j makes two searches, each to the end. And what the condition fixes
   // leads the order as it leads the index, or Neo4j does not see that the index has it.
   const { past, way } = reading(backward);
   const behind = after ? `AND CASE WHEN e.nameOrder = $name THEN e.id ${past} $id ELSE true END` : '';
-  const keys = ['e.tenantId', ...(typeof filter.kind?.eq === 'string' ? ['e.kind'] : []), 'e.nameOrder', 'e.id'];
+  const keys = ['e.tenantId', ...(isOfOneKind(where) ? ['e.kind'] : []), 'e.nameOrder', 'e.id'];
   const order = keys.map((key) => `${key} ${way}`).join(', ');
   const cypher = `${ordered(backward && after ? '<=' : '>=')} AND (${condition}) ${behind} RETURN ${ENTITY('e')} ORDER BY ${order} LIMIT $limit`;
   return { cypher, parameters };
 }
 
+const isOfOneKind = (where: Condition | undefined): boolean =>
+  (where?.kind === 'compare' && where.column === 'kind' && where.operator === '=') ||
+  (where?.kind === 'and' && where.of.some(isOfOneKind));
+
 /** The statement of `countEntities`. */
-export function countStatement(filter: EntityFilter): Statement {
+export function countStatement(where: Condition | undefined): Statement {
   const parameters: Record<string, unknown> = { name: '' };
-  const condition = filterCypher(filter, parameters);
+  const condition = filterCypher(where, parameters);
   return { cypher: `${ordered('>=')} AND (${condition}) RETURN count(e) AS count`, parameters };
 }
 
 /** The statement of `matching`. */
-export function matchingStatement(filter: EntityFilter, ids: readonly string[]): Statement {
+export function matchingStatement(where: Condition, ids: readonly string[]): Statement {
   const parameters: Record<string, unknown> = { ids };
-  const condition = filterCypher(filter, parameters);
+  const condition = filterCypher(where, parameters);
   return {
     cypher: `MATCH (e:TributaryEntity {tenantId: $tenantId}) WHERE e.id IN $ids AND (${condition}) RETURN e.id AS id`,
     parameters,
@@ -70,10 +74,15 @@ export function matchingStatement(filter: EntityFilter, ids: readonly string[]):
 export const nameOrder = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
 /**
- * The condition that `filter` puts on the node `variable`, none of whose properties is ever without a value; adds its
- * values to `parameters`.
+ * What `where` asks of the node `variable`, none of whose properties is ever without a value; adds its values to
+ * `parameters`.
  */
-export function filterCypher(filter: EntityFilter, parameters: Record<string, unknown>, variable = 'e'): string {
+export function filterCypher(
+  where: Condition | undefined,
+  parameters: Record<string, unknown>,
+  variable = 'e',
+): string {
+  if (where === undefined) return 'true';
   const add = (value: unknown): string => {
     const name = `p${Object.keys(parameters).length}`;
     parameters[name] = value;
@@ -115,5 +124,5 @@ export function filterCypher(filter: EntityFilter, parameters: Record<string, un
         return `${property} =~ ${add(toJava(condition.pattern))}`;
     }
   };
-  return visit(entityCondition(filter));
+  return visit(where);
 }

@@ -63,19 +63,19 @@ export function neo4jReads(
       return new Map(rows.map((row) => [row.id, toEntity(row)]));
     },
 
-    async findEntities(context, filter, page) {
-      const { cypher, parameters } = findStatement(filter, page);
+    async findEntities(context, where, page) {
+      const { cypher, parameters } = findStatement(where, page);
       return (await rowsOf<EntityRow>(context, cypher, parameters)).map(toEntity);
     },
 
-    async countEntities(context, filter) {
-      const { cypher, parameters } = countStatement(filter);
+    async countEntities(context, where) {
+      const { cypher, parameters } = countStatement(where);
       return (await rowsOf<{ count: number }>(context, cypher, parameters))[0]?.count ?? 0;
     },
 
-    async matching(context, entities, filter) {
+    async matching(context, entities, where) {
       if (entities.length === 0) return new Set();
-      const { cypher, parameters } = matchingStatement(filter, entities);
+      const { cypher, parameters } = matchingStatement(where, entities);
       return new Set((await rowsOf<{ id: string }>(context, cypher, parameters)).map(({ id }) => id));
     },
 
@@ -86,7 +86,7 @@ export function neo4jReads(
     async countRelationsOf(context, entities, selection, where) {
       if (entities.length === 0 || selection.types?.length === 0) return new Map();
       const parameters: Record<string, unknown> = { entities };
-      const condition = where == null ? 'true' : filterCypher(where, parameters, 'm');
+      const condition = filterCypher(where, parameters, 'm');
       const side = (direction: 'OUT' | 'IN'): string =>
         `WITH n MATCH ${pattern(direction, selection)}
          WHERE r.tenantId = $tenantId ${direction === 'IN' && selection.direction === 'BOTH' ? 'AND m <> n' : ''} AND (${condition})
@@ -110,7 +110,7 @@ export function neo4jReads(
         name: after && nameOrder(after[1]),
         id: after?.[2],
       };
-      const condition = where == null ? '' : `AND (${filterCypher(where, parameters, 'm')})`;
+      const condition = where === undefined ? '' : `AND (${filterCypher(where, parameters, 'm')})`;
       if (entities.length === 0 || selection.types?.length === 0) return new Map();
       const { past, way, isPast } = reading(backward);
       const side = (direction: 'OUT' | 'IN'): string => {

@@ -1,8 +1,8 @@
-/** The entity filter as an SQL condition with parameters. */
+/** A condition on entities as SQL with parameters. */
 import { sql } from 'kysely';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { conditionSql } from '#subgraphs/shared/postgres/conditions.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
-import { entityCondition, type EntityFilter } from '../../driver.ts';
 
 const builder = queryBuilder<unknown>('graph');
 
@@ -15,9 +15,10 @@ export class Parameters {
   }
 }
 
-/** The condition that `filter` puts on a row of `entities` named `e`; `true` where it asks for nothing. */
-export function filterSql(filter: EntityFilter, parameters: Parameters): string {
-  const raw = conditionSql((field) => ({ ref: sql.id('e', field), type: 'text' }), entityCondition(filter));
+/** What `where` asks of a row of `entities` named `e`. */
+export function filterSql(where: Condition | undefined, parameters: Parameters): string {
+  if (where === undefined) return 'true';
+  const raw = conditionSql((field) => ({ ref: sql.id('e', field), type: 'text' }), where);
   const compiled = raw.compile(builder);
   const before = parameters.values.length;
   parameters.values.push(...compiled.parameters);

@@ -3,11 +3,11 @@
  * subquery per id reads its slice straight from an index. Tenancy is row-level security's.
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type {
   Direction,
   Entity,
-  EntityFilter,
   Facet,
   GraphDriver,
   GraphReads,
@@ -53,10 +53,10 @@ function reads(postgres: Postgres): GraphReads {
       return new Map(rows.map((row) => [row.id, row]));
     },
 
-    async findEntities(context, filter, { limit, after, backward = false }) {
+    async findEntities(context, where, { limit, after, backward = false }) {
       const { past, way } = reading(backward);
       const p = new Parameters();
-      const condition = filterSql(filter, p);
+      const condition = filterSql(where, p);
       const behind = after ? ` AND (e.name, e.id) ${past} (${p.add(after[0])}, ${p.add(after[1])})` : '';
       return await read<Entity>(
         context,
@@ -65,22 +65,22 @@ function reads(postgres: Postgres): GraphReads {
       );
     },
 
-    async countEntities(context, filter) {
+    async countEntities(context, where) {
       const p = new Parameters();
       const rows = await read<{ count: number }>(
         context,
-        `SELECT count(*)::int AS count FROM graph.entities e WHERE ${filterSql(filter, p)}`,
+        `SELECT count(*)::int AS count FROM graph.entities e WHERE ${filterSql(where, p)}`,
         p.values,
       );
       return rows[0]?.count ?? 0;
     },
 
-    async matching(context, entities, filter) {
+    async matching(context, entities, where) {
       if (entities.length === 0) return new Set();
       const p = new Parameters();
       const rows = await read<{ id: string }>(
         context,
-        `SELECT e.id FROM graph.entities e WHERE e.id = ANY(${p.add(entities)}::text[]) AND (${filterSql(filter, p)})`,
+        `SELECT e.id FROM graph.entities e WHERE e.id = ANY(${p.add(entities)}::text[]) AND (${filterSql(where, p)})`,
         p.values,
       );
       return new Set(rows.map(({ id }) => id));
@@ -340,8 +340,8 @@ const NAMED = {
 } as const;
 
 /** Joins the entity at the other end of a relation `r`, where it must match something. */
-const joined = (other: string | undefined, where: EntityFilter | null | undefined, parameters: Parameters): string =>
-  where == null ? '' : `JOIN graph.entities e ON e.id = r.${other}_id AND (${filterSql(where, parameters)})`;
+const joined = (other: string | undefined, where: Condition | undefined, parameters: Parameters): string =>
+  where === undefined ? '' : `JOIN graph.entities e ON e.id = r.${other}_id AND (${filterSql(where, parameters)})`;
 
 const sides = (direction: Direction, side: (direction: 'OUT' | 'IN') => string): string =>
   direction === 'BOTH' ? `${side('OUT')} UNION ALL ${side('IN')}` : side(direction);
