@@ -196,12 +196,22 @@ export interface GraphDriver {
     slice: Slice<readonly [position: number, id: string]>,
   ): Promise<Map<string, { position: number; entity: Entity }[]>>;
 
+  /** How many entities each document names; those that name none are absent. */
+  countDocumentEntities(
+    context: RequestContext,
+    documents: readonly string[],
+    kinds: readonly string[] | null,
+  ): Promise<Map<string, number>>;
+
   /** The ids of the documents that name each entity, in the order of these ids. */
   entityDocuments(
     context: RequestContext,
     entities: readonly string[],
     slice: Slice<readonly [id: string]>,
   ): Promise<Map<string, string[]>>;
+
+  /** How many documents name each entity; those that none names are absent. */
+  countEntityDocuments(context: RequestContext, entities: readonly string[]): Promise<Map<string, number>>;
 
   /** Creates or changes entities and marks them as written by hand. @returns them in the order given, each once */
   upsertEntities(context: RequestContext, entities: readonly EntityWrite[]): Promise<Entity[]>;
@@ -272,7 +282,9 @@ export type GraphReads = Pick<
   | 'relationsByIds'
   | 'expandFrontier'
   | 'documentEntities'
+  | 'countDocumentEntities'
   | 'entityDocuments'
+  | 'countEntityDocuments'
   | 'documentIds'
   | 'documentContents'
   | 'storedItems'

@@ -47,8 +47,8 @@ export interface NeighborSlice {
   readonly truncated: boolean;
   /** Whether nothing else can be reached; false unless the walk was to see. */
   readonly complete: boolean;
-  /** How many there are; of a whole walk. */
-  readonly total: number;
+  /** How many there are, of a whole walk; null where a cap ended it. */
+  readonly total: number | null;
 }
 
 /** What reads are made with. */
@@ -73,7 +73,9 @@ export interface GraphLoaders {
   documentEntities(
     options: { kinds: readonly string[] | null } & Slice<readonly [number, string]>,
   ): DataLoader<string, { position: number; entity: Entity }[]>;
+  documentEntityCount(options: { kinds: readonly string[] | null }): DataLoader<string, number>;
   entityDocuments(options: Slice<readonly [id: string]>): DataLoader<string, string[]>;
+  readonly entityDocumentCount: DataLoader<string, number>;
   /** Forgets everything: for mutations, once they have written. */
   clear(): void;
 }
@@ -101,6 +103,10 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
     const names = requestLoader<NameKind, string[]>(context, (kinds) =>
       Promise.all(kinds.map((what) => driver.names(context, what, GRAPH.facets))),
     );
+    const entityDocumentCount = requestLoader<string, number>(context, async (ids) => {
+      const found = await driver.countEntityDocuments(context, ids);
+      return ids.map((id) => found.get(id) ?? 0);
+    });
     const byArguments = new Map<string, DataLoader<string, unknown>>();
     const loaderFor = <Options, Value>(
       field: string,
@@ -140,16 +146,25 @@ export const createLoaders = (deps: GraphReads): ((context: RequestContext) => G
         loaderFor(
           'documentEntities',
           options,
-          (ids) => deps.documentEntities(context, ids, options.kinds, options),
+          (ids) => deps.documentEntities.documentEntities(context, ids, options.kinds, options),
           [],
+        ),
+      documentEntityCount: (options) =>
+        loaderFor(
+          'documentEntityCount',
+          options,
+          (ids) => deps.documentEntities.countDocumentEntities(context, ids, options.kinds),
+          0,
         ),
       entityDocuments: (options) =>
         loaderFor('entityDocuments', options, (ids) => driver.entityDocuments(context, ids, options), []),
+      entityDocumentCount,
       clear() {
         entity.clearAll();
         relation.clearAll();
         named.clearAll();
         names.clearAll();
+        entityDocumentCount.clearAll();
         byArguments.clear();
       },
     };
@@ -194,7 +209,12 @@ async function neighborSlices(
   const slices = new Map(
     [...walked].map(([source, { neighbors, truncated, complete }]) => [
       source,
-      { neighbors: slice(neighbors), truncated, complete, total: neighbors.length },
+      {
+        neighbors: slice(neighbors),
+        truncated,
+        complete,
+        total: truncated || (most < Infinity && !complete) ? null : neighbors.length,
+      },
     ]),
   );
   const ids = [...new Set([...slices.values()].flatMap(({ neighbors }) => neighbors.map(({ id }) => id)))];

@@ -19,12 +19,12 @@ export interface Edge<Node> {
   node: Node;
 }
 
-/** What a resolver of a connection returns. `totalCount` runs only when the field is selected. */
+/** What a resolver of a connection returns. `totalCount` runs only when the field is selected; null where it is not known. */
 export interface Page<Node, E extends Edge<Node> = Edge<Node>> {
   edges: E[];
   hasNextPage: boolean;
   hasPreviousPage: boolean;
-  totalCount?: () => Promise<number>;
+  totalCount?: () => Promise<number | null>;
 }
 
 /** The arguments of a connection field, as they come; see {@link pageArguments}. */

@@ -519,7 +519,23 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(licences.get(one)?.map(({ entity }) => entity.name)).toEqual(['MIT']);
         expect((await driver.documentEntities(context, [one], [], whole)).get(one)).toBeUndefined();
 
+        const documentIds = [one, docId(context, 'two'), docId(context, 'nowhere')];
+        const countsOf = async (kinds: string[] | null) =>
+          [...(await driver.countDocumentEntities(context, documentIds, kinds))].sort(([, a], [, b]) => b - a);
+        expect(await countsOf(null)).toEqual([
+          [one, 3],
+          [documentIds[1], 1],
+        ]);
+        expect(await countsOf(['licence'])).toEqual([[one, 1]]);
+        expect(await countsOf([])).toEqual([]);
+
         const [a, z] = [idOf(context, 'a'), idOf(context, 'z')];
+        expect(await driver.countEntityDocuments(context, [z, a, idOf(context, 'nowhere')])).toEqual(
+          new Map([
+            [a, 2],
+            [z, 1],
+          ]),
+        );
         const both = [one, docId(context, 'two')].sort();
         const documents = await driver.entityDocuments(context, [a, z], whole);
         expect(documents.get(a)).toEqual(both);
@@ -734,6 +750,8 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         expect(await driver.expandFrontier(thief, [a, b], EVERYTHING, 100)).toEqual({ steps: [], cut: false });
         expect((await driver.documentEntities(thief, [docId(owner, 'd')], null, whole)).size).toBe(0);
         expect((await driver.entityDocuments(thief, [a], whole)).size).toBe(0);
+        expect((await driver.countDocumentEntities(thief, [docId(owner, 'd')], null)).size).toBe(0);
+        expect((await driver.countEntityDocuments(thief, [a])).size).toBe(0);
 
         await expect(
           driver.upsertRelations(thief, [{ from: named('mine'), to: { id: a }, type: 'USES', properties: {} }]),
@@ -770,6 +788,8 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
         (on) => driver.expandFrontier(on, ids, EVERYTHING, 100),
         (on) => driver.documentEntities(on, ids, null, whole),
         (on) => driver.entityDocuments(on, ids, whole),
+        (on) => driver.countDocumentEntities(on, ids, null),
+        (on) => driver.countEntityDocuments(on, ids),
       ];
       for (const read of reads) {
         const counting = again(context);

@@ -265,14 +265,16 @@ describe('reading', () => {
   test("the row cap is the operator's", async () => {
     const narrow = await createGraph({ levelRelations: 2 }, { postgres });
     await relate(link('root', 'a'), link('root', 'b'), link('root', 'c'));
-    const query = `query ($id: ID!) { entity(id: $id) { neighbors { edges { node { name } } truncated } } }`;
+    const query = `query ($id: ID!) { entity(id: $id) { neighbors { edges { node { name } } truncated totalCount } } }`;
     const [whole, cut] = await Promise.all(
       [graph, narrow].map((subgraph) => ask(query, { id: pkgId('root') }, as(tenant), subgraph)),
     );
-    expect(whole!.data.entity.neighbors.truncated).toBe(false);
+    expect(whole!.data.entity.neighbors).toMatchObject({ truncated: false, totalCount: 3 });
     expect(cut!.data.entity.neighbors).toEqual({
       edges: [{ node: { name: 'a' } }, { node: { name: 'b' } }],
       truncated: true,
+      // How many the cap hid nobody counted.
+      totalCount: null,
     });
   });
 
@@ -337,6 +339,30 @@ describe('statements', () => {
       expect(await count(fields, 20), fields).toBe(few);
       expect(few, fields).toBeLessThanOrEqual(most);
     }
+    await must(
+      INDEX,
+      {
+        documents: names.map((name, index) => ({
+          documentId: documentId(tenant, name),
+          entities: [{ name: 'MIT', kind: 'licence' }, ...names.slice(0, index).map(pkg)],
+          relations: [],
+        })),
+      },
+      as(tenant, true),
+    );
+    const named = async (fields: string, first: number) => {
+      const refs = names.slice(0, first).map((name) => documentRef(name));
+      const query = `query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Document { entities${fields} } } }`;
+      return await must(query, { refs });
+    };
+    const pages = await named('(first: 2) { totalCount nodes { name } }', 40);
+    expect(pages.data._entities[39].entities).toEqual({ totalCount: 40, nodes: [{ name: 'MIT' }, { name: 'n00' }] });
+    expect(pages.statements).toBe(2);
+    const counts = await named('(first: 0, kinds: ["package"]) { totalCount }', 40);
+    expect(counts.data._entities.map((each: { entities: { totalCount: number } }) => each.entities.totalCount)).toEqual(
+      names.map((_, index) => index),
+    );
+    expect((await named('(first: 2) { nodes { name } }', 40)).statements).toBe(1);
     expect((await must('{ entity(name: "n00", kind: "package") { id } }')).statements).toBe(1);
     expect((await must('{ facets { kinds { name count } relationTypes { name count } } }')).statements).toBe(2);
   });
@@ -461,7 +487,7 @@ describe('tenants', () => {
         all: entities { totalCount edges { node { name } } }
         shortestPath(from: $a, to: $b) { length }
         itself: shortestPath(from: $a, to: $a) { length }
-        _entities(representations: $refs) { ... on Entity { name } ... on Document { entities { edges { node { name } } } } }
+        _entities(representations: $refs) { ... on Entity { name } ... on Document { entities { totalCount edges { node { name } } } } }
       }`,
       { a, b, refs: [entityRef('a'), documentRef('d')] },
       thief,
@@ -473,7 +499,7 @@ describe('tenants', () => {
       all: nothing,
       shortestPath: null,
       itself: null,
-      _entities: [null, { entities: { edges: [] } }],
+      _entities: [null, { entities: nothing }],
     });
 
     const stolen = await must(

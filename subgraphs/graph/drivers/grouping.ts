@@ -14,6 +14,10 @@ export function groupedBy<Row, Item>(
   return groups;
 }
 
+/** How many there are, by id. */
+export const countsOf = (rows: readonly { id: string; count: number }[]): Map<string, number> =>
+  new Map(rows.map(({ id, count }) => [id, count]));
+
 /** What each document names, from one row for each thing named. */
 export function contentsOf(
   rows: readonly { document: string; entity: string | null; relation: string | null }[],

@@ -22,8 +22,7 @@ export interface GraphSchemaDeps {
 export function buildSchema(deps: GraphSchemaDeps): GraphQLSchema {
   const schema = createSubgraphSchema({ query: true, mutation: true });
   const { levelRelations = GRAPH.levelRelations } = deps;
-  const documentEntities: DocumentEntities = (...given) => deps.documentEntities(...given);
-  const reads = { driver: deps.driver, documentEntities, levelRelations };
+  const reads = { driver: deps.driver, documentEntities: deps.documentEntities, levelRelations };
   const loaders = createLoaders(reads);
   const tell = unknownNames(loaders);
   const types = addEntityTypes(schema, loaders, tell);

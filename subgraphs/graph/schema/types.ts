@@ -102,7 +102,6 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
   });
   const neighbors = connectionType<Entity, NeighborEdge, NeighborPage>(schema, 'EntityNeighbor', {
     node: entity,
-    totalCount: true,
     items: 'neighbours of an entity, nearest first',
     edgeFields: (t) => ({
       depth: t.int({
@@ -112,6 +111,11 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
       }),
     }),
     fields: (t) => ({
+      totalCount: t.int({
+        description:
+          'How many neighbours there are in all pages together; counted only when asked for, by a walk to the end. Null where a cap of the server ended the walk before that: `truncated`, or `deepNeighbors` that are not `complete`.',
+        resolve: (page: NeighborPage) => page.totalCount?.() ?? null,
+      }),
       truncated: t.boolean({
         nullable: false,
         description: `True when a level met the server's cap of relations (\`GRAPH_LEVEL_RELATIONS\`), so that neighbours may be missing from this page.`,
@@ -127,10 +131,12 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
   });
   const documents = connectionType<{ id: string }>(schema, 'EntityDocument', {
     node: document,
+    totalCount: true,
     items: 'documents that name an entity',
   });
   const documentEntities = connectionType<Entity>(schema, 'DocumentEntity', {
     node: entity,
+    totalCount: true,
     items: 'entities that a document names',
   });
 
@@ -320,11 +326,12 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
           const { backward } = page;
           const after = page.from === undefined ? null : documentCursor(ENTITY_DOCUMENTS, page.from);
           const rows = await loaders(context).entityDocuments({ limit, after, backward }).load(id);
-          return pageOf(
+          const found = pageOf(
             rows.map((documentId) => ({ id: documentId })),
             page,
             (node) => ({ cursor: () => encodeCursor(ENTITY_DOCUMENTS, [node.id]), node }),
           );
+          return { ...found, totalCount: () => loaders(context).entityDocumentCount.load(id) };
         },
       }),
     }),
@@ -348,13 +355,17 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
           const { backward } = page;
           const kinds = checkKinds(args.kinds);
           const after = page.from === undefined ? null : mentionCursor(DOCUMENT_ENTITIES, page.from);
-          if (!isIdOf('Document', id)) return { edges: [], hasNextPage: false, hasPreviousPage: false };
+          if (!isIdOf('Document', id))
+            return { edges: [], hasNextPage: false, hasPreviousPage: false, totalCount: () => Promise.resolve(0) };
           const rows = await loaders(context).documentEntities({ kinds, limit, after, backward }).load(id);
           if (after === null && rows.length === 0) await tell('kinds', kinds ?? [], context, info);
-          return pageOf(rows, page, (row) => ({
-            cursor: () => encodeCursor(DOCUMENT_ENTITIES, [row.position, row.entity.id]),
-            node: row.entity,
-          }));
+          return {
+            ...pageOf(rows, page, (row) => ({
+              cursor: () => encodeCursor(DOCUMENT_ENTITIES, [row.position, row.entity.id]),
+              node: row.entity,
+            })),
+            totalCount: () => loaders(context).documentEntityCount({ kinds }).load(id),
+          };
         },
       }),
     }),

@@ -205,6 +205,7 @@ describe.each([
     const READ_ENTITIES = `query ($id: ID!, $after: String) {
       document(id: $id) {
         entities(first: 1, after: $after) {
+          totalCount
           pageInfo { hasNextPage endCursor }
           edges { node { id name kind properties relations { edges { node { name } } } documents { edges { node { id } } } } }
         }
@@ -214,6 +215,7 @@ describe.each([
       const first = (await ask(says, READ_ENTITIES, { id })).document.entities;
       const second = (await ask(says, READ_ENTITIES, { id, after: first.pageInfo.endCursor })).document.entities;
       expect([first.pageInfo.hasNextPage, second.pageInfo.hasNextPage]).toEqual([true, false]);
+      expect([first.totalCount, second.totalCount]).toEqual([2, 2]);
       return [first.edges[0].node, second.edges[0].node];
     };
     const owners = await pages(RED);

@@ -89,10 +89,9 @@ describe.skipIf(!uri)('Neo4j (TEST_NEO4J_URI)', () => {
       await holding.rollback();
       await session.close();
       await driver.upsertEntities(context(), entity('third'));
-      expect((await driver.findEntities(context(), undefined, { limit: 10, after: null })).map(({ name }) => name)).toEqual([
-        'first',
-        'third',
-      ]);
+      expect(
+        (await driver.findEntities(context(), undefined, { limit: 10, after: null })).map(({ name }) => name),
+      ).toEqual(['first', 'third']);
     } finally {
       await client.close();
       await driver.close();

@@ -14,7 +14,7 @@ import type {
   RelationSelection,
   Step,
 } from '../../driver.ts';
-import { contentsOf, groupedBy, reading } from '../grouping.ts';
+import { contentsOf, countsOf, groupedBy, reading } from '../grouping.ts';
 import type { Query } from './query.ts';
 import { countStatement, ENTITY, filterCypher, findStatement, matchingStatement, nameOrder } from './find.ts';
 
@@ -91,15 +91,15 @@ export function neo4jReads(
         `WITH n MATCH ${pattern(direction, selection)}
          WHERE r.tenantId = $tenantId ${direction === 'IN' && selection.direction === 'BOTH' ? 'AND m <> n' : ''} AND (${condition})
          RETURN count(r) AS found`;
-      const rows = await rowsOf<{ source: string; count: number }>(
+      const rows = await rowsOf<{ id: string; count: number }>(
         context,
         `UNWIND $entities AS source
          MATCH (n:TributaryEntity {tenantId: $tenantId, id: source})
          CALL { ${sides(selection.direction, side)} }
-         RETURN source, sum(found) AS count`,
+         RETURN source AS id, sum(found) AS count`,
         parameters,
       );
-      return new Map(rows.filter(({ count }) => count > 0).map(({ source, count }) => [source, count]));
+      return countsOf(rows.filter(({ count }) => count > 0));
     },
 
     async relationsOf(context, entities, selection, { limit, after, backward = false }, where) {
@@ -203,6 +203,19 @@ export function neo4jReads(
       );
     },
 
+    async countDocumentEntities(context, documents, kinds) {
+      if (documents.length === 0) return new Map();
+      const rows = await rowsOf<{ id: string; count: number }>(
+        context,
+        `UNWIND $documents AS document
+         MATCH (:TributaryDocument {tenantId: $tenantId, id: document})-[m:TRIBUTARY_MENTIONS]->(e:TributaryEntity {tenantId: $tenantId})
+         ${kinds ? 'WHERE e.kind IN $kinds' : ''}
+         RETURN document AS id, count(m) AS count`,
+        { documents, kinds },
+      );
+      return countsOf(rows);
+    },
+
     async documentIds(context, after, limit) {
       const rows = await rowsOf<{ id: string }>(
         context,
@@ -286,6 +299,18 @@ export function neo4jReads(
         (row) => row.entity,
         (row) => row.document,
       );
+    },
+
+    async countEntityDocuments(context, entities) {
+      if (entities.length === 0) return new Map();
+      const rows = await rowsOf<{ id: string; count: number }>(
+        context,
+        `UNWIND $entities AS entity
+         MATCH (:TributaryEntity {tenantId: $tenantId, id: entity})<-[m:TRIBUTARY_MENTIONS]-(:TributaryDocument {tenantId: $tenantId})
+         RETURN entity AS id, count(m) AS count`,
+        { entities },
+      );
+      return countsOf(rows);
     },
   };
 }

@@ -17,7 +17,7 @@ import type {
   Step,
   StoredItem,
 } from '../../driver.ts';
-import { contentsOf, groupedBy, reading } from '../grouping.ts';
+import { contentsOf, countsOf, groupedBy, reading } from '../grouping.ts';
 import { filterSql, Parameters } from './filter.ts';
 import { deleteEntities, deleteRelations, indexDocuments, upsertEntities, upsertRelations } from './writes.ts';
 
@@ -120,12 +120,12 @@ function reads(postgres: Postgres): GraphReads {
         return `SELECT r.${own}_id AS source FROM graph.relations r ${joined(other, where, p)}
           WHERE r.${own}_id = ANY(${sources}::text[])${typeCondition(selection, p)}${direction === 'IN' && selection.direction === 'BOTH' ? ' AND r.from_id <> r.to_id' : ''}`;
       };
-      const rows = await read<{ source: string; count: number }>(
+      const rows = await read<{ id: string; count: number }>(
         context,
-        `SELECT source, count(*)::int AS count FROM (${sides(selection.direction, side)}) u GROUP BY source`,
+        `SELECT source AS id, count(*)::int AS count FROM (${sides(selection.direction, side)}) u GROUP BY source`,
         p.values,
       );
-      return new Map(rows.map(({ source, count }) => [source, count]));
+      return countsOf(rows);
     },
 
     async relationsOf(context, entities, selection, { limit, after, backward = false }, where) {
@@ -237,6 +237,19 @@ function reads(postgres: Postgres): GraphReads {
       );
     },
 
+    async countDocumentEntities(context, documents, kinds) {
+      if (documents.length === 0) return new Map();
+      const p = new Parameters();
+      const rows = await read<{ id: string; count: number }>(
+        context,
+        `SELECT m.document_id AS id, count(*)::int AS count FROM graph.mentions m
+         ${kinds ? `JOIN graph.entities e ON e.id = m.entity_id AND e.kind = ANY(${p.add(kinds)}::text[])` : ''}
+         WHERE m.document_id = ANY(${p.add(documents)}::text[]) GROUP BY m.document_id`,
+        p.values,
+      );
+      return countsOf(rows);
+    },
+
     async entityDocuments(context, entities, { limit, after, backward = false }) {
       if (entities.length === 0) return new Map();
       const { past, way } = reading(backward);
@@ -258,6 +271,16 @@ function reads(postgres: Postgres): GraphReads {
         (row) => row.entity,
         (row) => row.document_id,
       );
+    },
+
+    async countEntityDocuments(context, entities) {
+      if (entities.length === 0) return new Map();
+      const rows = await read<{ id: string; count: number }>(
+        context,
+        'SELECT entity_id AS id, count(*)::int AS count FROM graph.mentions WHERE entity_id = ANY($1::text[]) GROUP BY entity_id',
+        [entities],
+      );
+      return countsOf(rows);
     },
 
     async documentIds(context, after, limit) {
