@@ -1,8 +1,10 @@
 /** The commonest clients, set up as docs/clients.md says, against one server. */
 import { afterAll, beforeAll, vi } from 'vitest';
 import WebSocket from 'ws';
+import { agents } from './agents.ts';
 import { apollo } from './apollo.ts';
 import { caches } from './caches.ts';
+import { codeGeneration } from './code-generation.ts';
 import { openLibrary, type Library } from './library.ts';
 import { python } from './python.ts';
 import { relay } from './relay.ts';
@@ -26,4 +28,6 @@ relay(library);
 apollo(library);
 urql(library);
 small(library);
+agents(library);
+codeGeneration(library);
 python(library);

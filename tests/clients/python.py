@@ -1,4 +1,4 @@
-"""Prints, as JSON, what gql_client.py reads of a server: its URL and a run are the arguments."""
+"""Prints, as JSON, what gql_client.py and requests_client.py read of a server: its URL and a run are the arguments."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.exceptions import TransportQueryError
 from graphql import GraphQLError
 from gql_client import documents, follow_run
+import requests_client
 
 
 async def main(url: str, run: str) -> None:
@@ -26,6 +27,12 @@ async def main(url: str, run: str) -> None:
             await session.execute(gql('{ node(id: "nothing") { id } }'))
         except TransportQueryError as error:
             read["refused"] = error.errors[0]["extensions"]["code"]
+    read["asked"] = requests_client.ask(url, "{ documents(first: 7) { nodes { id title } } }")["documents"]["nodes"]
+    read["flat"] = list(requests_client.follow_run(url.removesuffix("/graphql"), run))
+    try:
+        requests_client.ask(url, "query ($id: ID!) { node(id: $id) { id } }", {"id": "nothing"})
+    except RuntimeError as error:
+        read["told"] = str(error)
     print(json.dumps(read))
 
 

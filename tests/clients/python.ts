@@ -1,4 +1,4 @@
-/** Python's gql, from PyPI: it reads the schema by introspection, pages and follows a run. */
+/** Python's gql and requests, from PyPI: they page, follow a run, and gql reads the schema by introspection. */
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -12,6 +12,7 @@ import { cached } from '#tests/stores/provision/workplace.ts';
 import { DELTAS, type Library } from './library.ts';
 
 const GQL = '4.4.0';
+const REQUESTS = '2.32.5';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 /**
@@ -24,15 +25,16 @@ async function packages(): Promise<string> {
   const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'tributary', 'clients');
   await mkdir(cache, { recursive: true });
   const [python] = await runClient('python3', ['-c', 'import sys; print(sys.implementation.cache_tag)'], { cwd: HERE });
-  return await cached({ cache }, `gql-${GQL}-${python}`, async (folder) => {
+  return await cached({ cache }, `gql-${GQL}-requests-${REQUESTS}-${python}`, async (folder) => {
     const pip = ['-m', 'pip', 'install', '--quiet', '--only-binary=:all:', '--retries', '1', '--timeout', '15'];
-    await runClient('python3', [...pip, '--target', folder, `gql[aiohttp,websockets]==${GQL}`], { cwd: HERE });
+    const wanted = [`gql[aiohttp,websockets]==${GQL}`, `requests==${REQUESTS}`];
+    await runClient('python3', [...pip, '--target', folder, ...wanted], { cwd: HERE });
   });
 }
 
 export const python = (library: () => Library): unknown =>
-  describe("Python's gql", () => {
-    test('knows the schema, pages, follows a run, and tells codes', { timeout: 120_000 }, async ({ skip }) => {
+  describe("Python's gql and requests", () => {
+    test('gql knows the schema; both read, follow a run, and tell codes', { timeout: 120_000 }, async ({ skip }) => {
       const path = await packages().catch((error: unknown) => {
         // As without Chromium: a run that is to prove everything fails, others say what they left out.
         if (error instanceof NotProvisioned && process.env['CI'] !== 'true') return skip(error.message);
@@ -52,5 +54,8 @@ export const python = (library: () => Library): unknown =>
       expect(read['events']!.map(({ sequence }) => sequence)).toEqual(read['events']!.map((_, at) => at + 1));
       expect(read['events']!.flatMap(({ delta }) => delta ?? [])).toEqual(DELTAS);
       expect(read['rest']).toEqual(read['events']!.slice(1));
+      expect(read['asked']).toEqual(documents);
+      expect(read['told']).toContain('BAD_USER_INPUT');
+      expect(read['flat']!.flatMap(({ delta }) => delta ?? [])).toEqual(DELTAS);
     });
   });
