@@ -52,6 +52,19 @@ test('a taken port is told before a store is started, with what to do', async ()
   }
 });
 
+test('a database that does not answer is told by the variable that names it', async () => {
+  const closed = createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const { port } = closed.address() as AddressInfo;
+  closed.close();
+  await once(closed, 'close');
+  using program = start({ DATABASE_URL: `postgres://a:b@127.0.0.1:${port}/x`, HOST: '127.0.0.1', PORT: '0' });
+  expect(await program.exited()).toBe(1);
+  expect(program.output).toContain('PostgreSQL cannot be reached.');
+  expect(program.output).toContain('DATABASE_URL');
+  expect(program.output).not.toMatch(/^ +at /m);
+}, 90_000);
+
 test('--no-demo begins without the demo', async () => {
   await using database = await createTestDatabase();
   using program = start(

@@ -104,6 +104,8 @@ export class PlanningProcess {
   async end(): Promise<void> {
     this.#ended = true;
     this.#settle()?.reject(plannerEnded());
+    // Somebody waits for its end: where nothing else is left to do, the gateway's own process would end before, without a word.
+    this.#child.ref();
     this.#child.kill('SIGKILL');
     await (this.#child.pid === undefined ? undefined : this.#exited);
   }
