@@ -71,6 +71,11 @@ class StoreLoop {
   #idleWaiters: (() => void)[] = [];
   /** Why the outbox could not be read at the last look. */
   #fault: string | undefined;
+  /**
+   * When this process began, until what earlier ones left for a store that was off has been tried once: it may be on now,
+   * and whoever switched it on looks for his documents.
+   */
+  #leftBefore: number | undefined = performance.now();
 
   constructor(store: IndexedStore, outbox: Outbox, call: SubgraphCall, options: IndexerOptions, signal: AbortSignal) {
     this.#store = store;
@@ -137,7 +142,9 @@ class StoreLoop {
     // What waits for a store that the supergraph does not have is not claimed: it is delivered when it has it.
     const { clients } = this.#options;
     if (!clients.has(OUTBOX_SUBGRAPH) || !clients.has(subgraphOf(this.#store))) return 0;
-    const entries = await this.#outbox.claim(this.#store, DELIVERIES[this.#store].batch, this.#leaseSeconds);
+    const left = this.#leftBefore === undefined ? undefined : (performance.now() - this.#leftBefore) / 1_000;
+    const entries = await this.#outbox.claim(this.#store, DELIVERIES[this.#store].batch, this.#leaseSeconds, left);
+    if (entries.length === 0) this.#leftBefore = undefined;
     const failures: OutboxFailure[] = [];
     let code: ErrorCode | undefined;
     const completed: OutboxEntry[] = [];

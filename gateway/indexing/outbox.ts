@@ -44,6 +44,8 @@ export interface OutboxEntry {
 export interface OutboxStatus {
   pending: number;
   failed: number;
+  /** For stores that are switched off. */
+  disabled: number;
   done: number;
   oldestPendingSeconds: number | null;
 }
@@ -103,6 +105,7 @@ const STATUS = parse(/* GraphQL */ `
     outboxStatus {
       pending
       failed
+      disabled
       done
       oldestPendingSeconds
     }
@@ -118,9 +121,15 @@ export class Outbox {
   }
 
   /** Leases up to `limit` entries of one store; they return to the outbox when the lease ends unsettled. */
-  async claim(store: IndexedStore, limit: number, leaseSeconds: number): Promise<OutboxEntry[]> {
+  async claim(
+    store: IndexedStore,
+    limit: number,
+    leaseSeconds: number,
+    /** Also those that were found off at least so long ago, though they are not due. */
+    disabledForSeconds?: number,
+  ): Promise<OutboxEntry[]> {
     const { claimOutbox } = await this.#call<{ claimOutbox: { entries: OutboxEntry[] } }>('relational', CLAIM, {
-      input: { limit, leaseSeconds, stores: [store] },
+      input: { limit, leaseSeconds, stores: [store], disabledForSeconds },
     });
     return claimOutbox.entries;
   }

@@ -277,6 +277,8 @@ export interface OutboxClaim {
   leaseSeconds: number;
   stores: readonly IndexedStore[];
   documentIds?: readonly string[];
+  /** Also those whose store was off when it was last tried, at least so many seconds ago, though they are not due. */
+  disabledForSeconds?: number;
   /** Which parts of the content to load. */
   content: { text: boolean; graph: boolean; chunks: boolean };
 }

@@ -489,10 +489,10 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         const tenant = newTenant();
         const { id } = prepared(tenant, 'a', '');
         await upsert(tenant, 'a', 'Text.');
-        const fail = async (retryInSeconds: number) =>
+        const fail = async (retryInSeconds: number, more: Partial<OutboxClaim> = {}) =>
           await driver.failOutbox(
             system(),
-            (await claim([id])).map((entry) => ({
+            (await claim([id], more)).map((entry) => ({
               id: entry.id,
               revision: entry.revision,
               error: `no ${entry.store}`,
@@ -508,6 +508,9 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
         ]);
         expect(await fail(1000)).toBe(3);
         expect(await claim([id])).toEqual([]);
+        // What was found off may be on for a process that has started since.
+        expect(await claim([id], { disabledForSeconds: 1000 })).toEqual([]);
+        expect(await fail(1000, { disabledForSeconds: 0 })).toBe(1);
         // A new revision is due at once.
         await upsert(tenant, 'a', 'Changed.');
         expect((await claim([id])).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);

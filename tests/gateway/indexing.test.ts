@@ -238,6 +238,20 @@ describe('the indexer', () => {
       OBJECT: { state: 'DISABLED', error: expect.stringContaining('S3_ENDPOINT') as string },
       VECTOR: { state: 'DONE' },
     });
+    expect(await start().status()).toMatchObject({ pending: 0, failed: 0, disabled: 1 });
+  });
+
+  test('a store that is on after a new start is given at once what came while it was off', async () => {
+    stores.vector.refuse = () => ({ code: 'STORE_DISABLED', hint: 'Set QDRANT_URL.' });
+    for (let at = 0; at < 9; at += 1) await upsert('a', `${at}.md`);
+    const before = start();
+    await before.idle();
+    await before.close();
+    expect(stores.vector.kept.size).toBe(0);
+    stores.vector.refuse = () => undefined;
+    await start().idle();
+    expect(stores.vector.kept.size).toBe(9);
+    expect(await indexing('a', '0.md')).toMatchObject({ VECTOR: { state: 'DONE' } });
   });
 
   test('what changes while it is delivered is delivered again, and the newest wins', async () => {

@@ -29,6 +29,7 @@ interface ClaimInput {
   leaseSeconds: number;
   stores?: IndexedStore[] | null;
   documentIds?: string[] | null;
+  disabledForSeconds?: number | null;
 }
 
 function addClaim(parts: SchemaParts, content: ContentTypes): void {
@@ -43,6 +44,10 @@ function addClaim(parts: SchemaParts, content: ContentTypes): void {
       leaseSeconds: t.int({ required: true, description: 'How long nobody else gets them: 1 to 3,600.' }),
       stores: t.field({ type: [indexedStore], description: 'Only for these stores; all of them when absent.' }),
       documentIds: t.idList({ description: 'Only of these documents; all of them when absent.' }),
+      disabledForSeconds: t.float({
+        description:
+          'Also those whose store was off when it was last tried, at least so long ago (0 or more), though they are not due: by a process that has just started, the store may be on.',
+      }),
     }),
     payload: 'The leased entries.',
     payloadFields: (t) => ({
@@ -53,17 +58,20 @@ function addClaim(parts: SchemaParts, content: ContentTypes): void {
         resolve: (payload) => payload.entries,
       }),
     }),
-    run: async ({ limit, leaseSeconds, stores, documentIds }, context, selected) => {
+    run: async ({ limit, leaseSeconds, stores, documentIds, disabledForSeconds }, context, selected) => {
       if (limit < 1 || limit > RELATIONAL.outboxEntries)
         throw badUserInput(`\`limit\` is 1 to ${RELATIONAL.outboxEntries}; got ${limit}.`);
       if (leaseSeconds < 1 || leaseSeconds > RELATIONAL.leaseSeconds)
         throw badUserInput(`\`leaseSeconds\` is 1 to 3,600; got ${leaseSeconds}.`);
+      if (disabledForSeconds != null && !(disabledForSeconds >= 0))
+        throw badUserInput(`\`disabledForSeconds\` is 0 or more; got ${disabledForSeconds}.`);
       const has = selected();
       const entries = await driver().claimOutbox(context, {
         limit,
         leaseSeconds,
         stores: stores ?? STORES,
         documentIds: documentIds ?? undefined,
+        disabledForSeconds: disabledForSeconds ?? undefined,
         content: {
           text: has('entries', 'document', 'text'),
           graph: has('entries', 'entities') || has('entries', 'relations'),

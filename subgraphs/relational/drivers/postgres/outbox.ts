@@ -37,14 +37,18 @@ export async function claimOutbox(
 
 async function lease(
   tx: Transaction,
-  { limit, leaseSeconds, stores, documentIds }: OutboxClaim,
+  { limit, leaseSeconds, stores, documentIds, disabledForSeconds }: OutboxClaim,
 ): Promise<Omit<OutboxEntryRow, 'content'>[]> {
   const only = documentIds === undefined ? sql`` : sql`AND document_id = ANY(${documentIds}::text[])`;
+  const disabled =
+    disabledForSeconds === undefined
+      ? sql``
+      : sql`OR state = 'DISABLED' AND updated_at <= now() - make_interval(secs => ${disabledForSeconds})`;
   return await tx.query(
     statement(sql<Omit<OutboxEntryRow, 'content'>>`
       WITH due AS (
         SELECT id FROM relational.outbox
-        WHERE state <> 'DONE' AND store = ANY(${stores}::text[]) AND next_attempt_at <= now()
+        WHERE state <> 'DONE' AND store = ANY(${stores}::text[]) AND (next_attempt_at <= now() ${disabled})
           AND (lease_until IS NULL OR lease_until <= now()) ${only}
         ORDER BY next_attempt_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ), leased AS (
