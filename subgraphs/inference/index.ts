@@ -160,6 +160,8 @@ async function openDrivers({
 async function health(embedding: EmbeddingDriver, servers: readonly ModelServer[]): Promise<StoreHealth[]> {
   const own: StoreHealth[] =
     embedding.provider === 'built-in' ? [{ store: 'built-in', state: 'ok', latencyMs: 0 }] : [];
+  if (own.length + servers.length === 0)
+    own.push({ store: 'models', state: 'disabled', detail: 'Set EMBEDDING_MODEL, CHAT_MODEL or OPENAI_BASE_URL.' });
   return own.concat(await Promise.all(servers.map(probe)));
 }
 

@@ -98,7 +98,9 @@ export const forbidden = (message: string, options?: CodedErrorOptions): CodedEr
  * @param variable the environment variable that switches it on
  */
 export const storeDisabled = (what: string, variable: string): CodedError =>
-  new CodedError('STORE_DISABLED', `${what} is not configured.`, { hint: `Set ${variable} and restart.` });
+  new CodedError('STORE_DISABLED', `${what} is not configured.`, {
+    hint: `Set ${variable} (unset or off at present) and restart.`,
+  });
 
 /** The store refused, cut or lost the connection. */
 export const storeUnavailable = (store: string, cause: unknown, hint?: string): CodedError =>

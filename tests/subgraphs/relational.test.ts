@@ -269,7 +269,7 @@ test('switched off, every field says what to set', async () => {
   });
   expect(data).toEqual({ documents: null, document: null, tenant: null });
   expect(errors?.map((error) => [error.extensions['code'], error.extensions['hint']])).toEqual(
-    Array.from({ length: 3 }, () => ['STORE_DISABLED', 'Set DATABASE_URL and restart.']),
+    Array.from({ length: 3 }, () => ['STORE_DISABLED', 'Set DATABASE_URL (unset or off at present) and restart.']),
   );
   expect(await health()).toEqual([{ store: 'postgres', state: 'disabled' }]);
 });

@@ -13,7 +13,7 @@ export async function modelOf(context: RequestContext, embedder: Embedder): Prom
   // HYBRID does not quietly become KEYWORD: what was asked for could not be told from what was answered.
   if (model === undefined)
     throw new CodedError('STORE_DISABLED', 'Embedding is not configured.', {
-      hint: 'Set OPENAI_BASE_URL and EMBEDDING_MODEL, or leave both unset for the built-in embedder, and restart. `mode: KEYWORD` works without it.',
+      hint: 'Set OPENAI_BASE_URL and EMBEDDING_MODEL, or leave both unset for the built-in embedder, and restart. `mode: KEYWORD` needs no model.',
     });
   return model;
 }
