@@ -54,6 +54,7 @@ import { Engines } from '#gateway/mount/engines.ts';
 import { mountGraphModel, type MountDeps } from '#gateway/mount/mount.ts';
 import { mountInOrder, type MountedSubgraphs, type OtherSubgraphs } from '#gateway/mount/mount-in-order.ts';
 import { databaseName, openPostgres } from '#gateway/mount/postgres.ts';
+import { mountSources, type MountedSources } from '#gateway/mount/sources.ts';
 import { arrivals } from './limits/arrivals.ts';
 import { openLimits } from './limits/open-limits.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
@@ -209,6 +210,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     // One whose schema is not in the project: it is made of the operator's file.
     const graphModel = options.subgraphs === undefined ? await mountGraphModel(config) : undefined;
     if (graphModel !== undefined) endings.add(() => graphModel.subgraph.close());
+    const sources = options.subgraphs === undefined ? await mountSources(config, log) : undefined;
+    endings.add(async () => sources?.close());
     const mounted = mountInOrder({
       deps: async (): Promise<MountDeps> => ({
         config,
@@ -256,7 +259,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const supergraph = await openSupergraph({
       file: config.supergraphFile,
       overrides: config.subgraphUrls,
-      additional: graphModel === undefined ? [] : [graphModel.entry],
+      additional: async () => {
+        const { entries, ...rest } = (await sources?.load()) ?? { entries: [], unavailable: [], files: [] };
+        return { entries: [...(graphModel === undefined ? [] : [graphModel.entry]), ...entries], ...rest };
+      },
       cacheFolder: join(config.dataDir, 'cache'),
       log,
       ...config.bounds.supergraph,
@@ -325,6 +331,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         return false;
       },
       mounted,
+      sources,
       apart,
       log,
       state: () => state,
@@ -411,6 +418,8 @@ interface RequestPath {
   readonly lists: ListedFiles | undefined;
   readonly mayExplore: NonNullable<McpOptions['mayExplore']>;
   readonly mounted: MountedSubgraphs;
+  /** The operator's own stores; undefined where there are none. */
+  readonly sources: MountedSources | undefined;
   /** Own subgraphs that are servers of their own, by name. */
   readonly apart: ReadonlyMap<string, OwnServer>;
   readonly log: Logger;
@@ -473,6 +482,7 @@ function requestPath(path: RequestPath): Handler[] {
                 health: async () => (await subgraph).health(),
               })),
               ...[...apart].map(([name, server]) => ({ name, health: () => server.health() })),
+              ...(path.sources === undefined ? [] : [{ name: 'sources', health: () => path.sources!.health() }]),
             ],
             config.bounds.http.probeTimeoutMs,
           ),

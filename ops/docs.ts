@@ -1,4 +1,4 @@
-/** `npm run docs [-- --check]`: prints docs/configuration.md, docs/bounds.md, docs/errors.md and docs/scopes.md from the tables that the code uses. */
+/** `npm run docs [-- --check]`: prints docs/configuration.md, docs/bounds.md, docs/errors.md, docs/scopes.md and the JSON Schema of sources from the tables that the code uses. */
 import { parseArgs } from 'node:util';
 import { COMPARE } from './compare/bounds.ts';
 import { PERSIST } from './persist/bounds.ts';
@@ -11,6 +11,7 @@ import { BOUNDS } from '#gateway/bounds/index.ts';
 import { variableTable } from '#gateway/config/variables.ts';
 import { ERROR_CODES } from '#gateway/errors.ts';
 import { rootTypes, SCOPES, scopeOf } from '#subgraphs/shared/scopes.ts';
+import { jsonSchema } from '#subgraphs/sources/model/format.ts';
 import { tableOf, type Bounds } from '#subgraphs/shared/bound.ts';
 import { subgraphSchemas } from './schema.ts';
 import { reportPrintedFiles, writePrintedFiles, type PrintedFile } from './printed-file.ts';
@@ -201,6 +202,7 @@ export const printedDocs = async (): Promise<PrintedFile[]> => [
   { url: new URL('../docs/bounds.md', import.meta.url), text: bounds() },
   { url: new URL('../docs/errors.md', import.meta.url), text: errors() },
   { url: new URL('../docs/scopes.md', import.meta.url), text: await scopes() },
+  { url: new URL('../subgraphs/sources/model/sources.schema.json', import.meta.url), text: jsonSchema() },
 ];
 
 if (import.meta.url === new URL(process.argv[1] ?? '', 'file://').href) {

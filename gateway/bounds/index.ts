@@ -14,6 +14,7 @@ import { MARKDOWN } from '#subgraphs/shared/markdown/bounds.ts';
 import { NEO4J } from '#subgraphs/shared/neo4j/bounds.ts';
 import { REDIS } from '#subgraphs/shared/redis/bounds.ts';
 import { POSTGRES } from '#subgraphs/shared/postgres/bounds.ts';
+import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import { VECTOR } from '#subgraphs/vector/bounds.ts';
 import { ADMISSION } from './admission.ts';
 import { AGENTS } from './agents.ts';
@@ -49,6 +50,7 @@ export const BOUNDS = {
   relational: RELATIONAL,
   graph: GRAPH,
   model: MODEL,
+  sources: SOURCES,
   vector: VECTOR,
   shared: SHARED,
   markdown: MARKDOWN,

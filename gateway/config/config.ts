@@ -11,7 +11,7 @@ import { ratesOf, rateVariable, type Rates } from '#gateway/limits/rate-names.ts
 import { DEFAULT_BUILT_IN, isBuiltIn, type BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
 import { boundValues } from './bounds.ts';
 import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './remote-subgraphs.ts';
-import { currentValues, urlOfParts } from './credentials.ts';
+import { currentUrls, currentValues, urlOfParts } from './credentials.ts';
 import { readServerTls, readSubgraphTls, type CurrentTls } from './tls.ts';
 import { Variables, type VariableName, type VariableValues } from './variables.ts';
 import { checkTogether, tellsWhoAsks } from './rules.ts';
@@ -128,6 +128,8 @@ export interface Config {
       readonly database: string | undefined;
     }>;
     /** The operator's own labels on that server. */
+    /** The file that says which stores of the operator's own join the API. */
+    readonly sources: string | undefined;
     readonly graphModel: { readonly file: string; readonly tenantProperty: string } | undefined;
     readonly qdrant: StoreAddress<{ readonly url: string; readonly apiKey: string | undefined }>;
     readonly vectorCollection: string;
@@ -193,6 +195,8 @@ export interface Config {
     value(name: VariableName): string | undefined;
     /** Of the configured PostgreSQL. */
     postgresUrl(): string;
+    /** Of a store of the operator's own, by the variable that his file names; undefined where it is not set. */
+    sourceUrl(variable: string): string | undefined;
   };
 }
 
@@ -244,6 +248,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       remoteSubgraphs(parsed.data, subgraphSettings, subgraphTls),
       serverTls,
       currentValues(env, raw),
+      currentUrls(env),
     ),
   );
 }
@@ -254,6 +259,7 @@ function build(
   remoteSubgraphs: RemoteSubgraphs,
   serverTls: CurrentTls | undefined,
   value: Config['current']['value'],
+  sourceUrl: Config['current']['sourceUrl'],
 ): Config {
   const host = env.HOST.replace(/^\[|\]$/g, '');
   const isDevelopment = !tellsWhoAsks((name) => env[name] !== undefined, env.API_KEYS);
@@ -358,6 +364,7 @@ function build(
         env.GRAPH_MODEL === undefined
           ? undefined
           : { file: resolve(env.GRAPH_MODEL), tenantProperty: env.GRAPH_MODEL_TENANT },
+      sources: env.SOURCES === undefined ? undefined : resolve(env.SOURCES),
       qdrant: address(env.QDRANT_URL, (url) => ({ url, apiKey: env.QDRANT_API_KEY })),
       vectorCollection: env.VECTOR_COLLECTION,
       pgvector: env.PGVECTOR,
@@ -397,6 +404,7 @@ function build(
     unused: (['OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
     current: {
       value,
+      sourceUrl,
       postgresUrl: () => value('DATABASE_URL') ?? urlOfParts({ ...env, PGPASSWORD: value('PGPASSWORD') })!,
     },
   };

@@ -63,6 +63,24 @@ export function currentValues(
 }
 
 /**
+ * A function that tells the URL in a variable of any name, as it is now: that of a store that only the operator's own file
+ * speaks of. Its secrets are kept from errors and logs. Undefined where neither the variable nor its file has one.
+ */
+export function currentUrls(
+  env: Readonly<Record<string, string | undefined>>,
+): (variable: string) => string | undefined {
+  const last = new Map<string, string>();
+  return (variable) => {
+    const text = readVariable(env, variable, []);
+    if (text !== undefined && text !== last.get(variable)) {
+      for (const part of secretParts(text)) keepSecret(variable, part);
+      last.set(variable, text);
+    }
+    return last.get(variable);
+  };
+}
+
+/**
  * The URL that the `PG*` variables stand for, so that nothing below reads the environment; undefined without `PGHOST`.
  */
 export function urlOfParts(env: VariableValues): string | undefined {

@@ -36,6 +36,7 @@ const SECTIONS = {
   planning: 'Planning and running operations',
   relational: 'PostgreSQL: relational, runs, graph, vector',
   graph: 'Neo4j: graph',
+  sources: 'Your own stores: sources',
   vector: 'Qdrant: vector',
   object: 'S3: objects',
   inference: 'Models: inference',
@@ -533,6 +534,12 @@ export const Variables = z.object({
     'graph',
     'tenantId',
     "The property of every node of yours that holds its tenant. A node without it is nobody's.",
+  ),
+
+  SOURCES: optional(
+    text,
+    'sources',
+    'A file (YAML) of stores of your own that join the API, read only (docs/sources.md). It names the variables that hold their URLs, each of which may be given as a file too. Editing it recomposes while the gateway runs.',
   ),
 
   QDRANT_URL: optional(

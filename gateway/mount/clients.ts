@@ -28,7 +28,8 @@ export interface ClientOptions {
  * The client of one entry.
  * @throws SupergraphError for a `local://` URL of something that is not mounted
  */
-export function clientOf({ name, routingUrl }: SubgraphEntry, options: ClientOptions): SubgraphClient {
+export function clientOf({ name, routingUrl, schema }: SubgraphEntry, options: ClientOptions): SubgraphClient {
+  if ('executable' in schema && schema.executable !== undefined) return inProcessClient(name, schema.executable);
   if (routingUrl.startsWith(LOCAL)) {
     const local = routingUrl.slice(`${LOCAL}//`.length);
     const mounted = options.mounted.get(local);

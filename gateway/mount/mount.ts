@@ -9,7 +9,8 @@ import type { Ports } from '#subgraphs/shared/ports.ts';
 import { SUBGRAPH_NAMES, type Subgraph, type SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { VariableName } from '#gateway/config/variables.ts';
-import { LOCAL, type SubgraphEntry } from '#gateway/supergraph/supergraph-file.ts';
+import type { MadeEntry } from '#gateway/supergraph/manager.ts';
+import { LOCAL } from '#gateway/supergraph/supergraph-file.ts';
 import type { Config } from '#gateway/config/config.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 
@@ -138,7 +139,7 @@ export const mountSubgraph = (name: SubgraphName, deps: MountDeps, ports: Partia
  */
 export async function mountGraphModel(
   config: Config,
-): Promise<{ readonly subgraph: GraphModelSubgraph; readonly entry: SubgraphEntry } | undefined> {
+): Promise<{ readonly subgraph: GraphModelSubgraph; readonly entry: MadeEntry } | undefined> {
   const { neo4j, graphModel } = config.stores;
   if (graphModel === undefined || neo4j === undefined || neo4j === 'off') return undefined;
   const { createGraphModel } = await import('#subgraphs/graph-model/index.ts');
@@ -149,9 +150,19 @@ export async function mountGraphModel(
   const { name, typeDefs } = subgraph;
   return {
     subgraph,
-    entry: { name, routingUrl: `${LOCAL}//${name}`, schema: { sdl: typeDefs, origin: graphModel.file } },
+    entry: {
+      name,
+      routingUrl: `${LOCAL}//${name}`,
+      schema: { sdl: typeDefs, origin: graphModel.file, rename: RENAME_LABELS },
+    },
   };
 }
+
+/** How the file of a graph model gives other names. */
+export const RENAME_LABELS: MadeEntry['schema']['rename'] = {
+  field: 'Name it otherwise with @plural(value:) on its type.',
+  type: (name) => `Rename it; its label stays with @node(labels: ["${name}"]).`,
+};
 
 export const isOwnSubgraph = (name: string): name is SubgraphName =>
   (SUBGRAPH_NAMES as readonly string[]).includes(name);

@@ -12,7 +12,7 @@ import { hashOf, readCache, writeCache } from './composition-cache.ts';
 import { refuseNameClashes } from './name-clashes.ts';
 import { SchemaKeeper, type UnavailableSchema } from './schema-keeper.ts';
 import type { SchemaBounds, SubgraphSource } from './schema-source.ts';
-import { readSupergraphFile, SupergraphError, type SubgraphEntry } from './supergraph-file.ts';
+import { readSupergraphFile, SupergraphError, type MadeSchema, type SubgraphEntry } from './supergraph-file.ts';
 import { watchFiles, type FileWatch } from './watch.ts';
 
 /** One composed supergraph. */
@@ -23,13 +23,28 @@ export interface Supergraph {
   readonly subgraphs: readonly SubgraphEntry[];
 }
 
+/** Subgraphs that this process makes, as they are now. */
+export interface AdditionalSubgraphs {
+  readonly entries: readonly MadeEntry[];
+  /** Those that could not be made, or not anew. */
+  readonly unavailable: readonly UnavailableSchema[];
+  /** Files that they are made of, to look at for changes. */
+  readonly files: readonly string[];
+}
+
+export interface MadeEntry extends SubgraphEntry {
+  readonly schema: MadeSchema;
+}
+
+const NOTHING: AdditionalSubgraphs = { entries: [], unavailable: [], files: [] };
+
 /** Bounds are said in `SUPERGRAPH` (gateway/bounds/supergraph.ts), with their defaults. */
 export interface SupergraphManagerOptions extends Partial<BoundValues<typeof SUPERGRAPH>>, Pick<SchemaBounds, 'tlsOf'> {
   file: string;
   /** Routing URLs over those of the file, by subgraph. */
   overrides: Readonly<Record<string, string>>;
-  /** Subgraphs besides those of the file, which this process makes when it starts. @default none */
-  additional?: readonly SubgraphEntry[];
+  /** Subgraphs besides those of the file, which this process makes; asked at each look for changes. @default none */
+  additional?: () => Promise<AdditionalSubgraphs>;
   /** Where the composed supergraph is kept between starts. */
   cacheFolder: string;
   log: Logger;
@@ -72,6 +87,7 @@ class Manager implements SupergraphManager {
   #unavailable: readonly UnavailableSchema[] = [];
   readonly #keeper: SchemaKeeper;
   #watch: FileWatch | undefined;
+  #made: AdditionalSubgraphs = NOTHING;
   /** Reloads run one after the other. */
   #reloading: Promise<void> = Promise.resolve();
   #closed = false;
@@ -147,17 +163,21 @@ class Manager implements SupergraphManager {
 
   /** Returns whether there was anything new. */
   async #load(): Promise<boolean> {
-    const { file, overrides, additional = [] } = this.#options;
+    const { file, overrides, additional } = this.#options;
     const named = await readSupergraphFile(file, overrides);
-    const twice = additional.find(({ name }) => named.subgraphs.some((entry) => entry.name === name));
+    this.#made = (await additional?.()) ?? NOTHING;
+    const made = this.#made;
+    const twice = made.entries.find(({ name }) => named.subgraphs.some((entry) => entry.name === name));
     if (twice !== undefined)
       throw new SupergraphError(
         `${named.path}: ${twice.name} is the name of a subgraph that this server makes itself.`,
       );
-    const subgraphs = [...named.subgraphs, ...additional];
+    const subgraphs = [...named.subgraphs, ...made.entries];
     // What is named is watched even if it is faulty, so that mending it is noticed.
     this.#watch?.set(this.#files(subgraphs));
-    const { sources, unavailable } = await this.#keeper.load(subgraphs);
+    const loaded = await this.#keeper.load(subgraphs);
+    const { sources } = loaded;
+    const unavailable = [...loaded.unavailable, ...made.unavailable];
     this.#tell(unavailable);
     if (sources.length === 0) throw new SupergraphError(unavailable.map(({ reason }) => reason).join('\n'));
     try {
@@ -181,9 +201,9 @@ class Manager implements SupergraphManager {
 
   /** Composes and activates; returns whether there was anything new. */
   async #serve(sources: readonly SubgraphSource[], entries: readonly SubgraphEntry[]): Promise<boolean> {
-    const { additional = [], activate, cacheFolder, log } = this.#options;
+    const { activate, cacheFolder, log } = this.#options;
     const subgraphs = entries.filter(({ name }) => sources.some((source) => source.name === name));
-    refuseNameClashes(sources, new Set(additional.map(({ name }) => name)));
+    refuseNameClashes(sources, new Map(this.#made.entries.map(({ name, schema }) => [name, schema.rename])));
     const hash = hashOf(sources);
     if (hash === this.#current?.hash) return false;
     const began = performance.now();
@@ -229,7 +249,11 @@ class Manager implements SupergraphManager {
   }
 
   #files(subgraphs: readonly SubgraphEntry[]): string[] {
-    return [this.#options.file, ...subgraphs.flatMap(({ schema }) => ('file' in schema ? [schema.file] : []))];
+    return [
+      this.#options.file,
+      ...this.#made.files,
+      ...subgraphs.flatMap(({ schema }) => ('file' in schema ? [schema.file] : [])),
+    ];
   }
 }
 

@@ -2,20 +2,24 @@
  * What a subgraph that is made at start may not define: its names are the operator's, who cannot see what else there
  * is. Composition would refuse some of it in words about sharing, and merge the rest silently.
  */
-import { Kind, parse, type DefinitionNode, type DocumentNode } from 'graphql';
+import { Kind, parse, print, type DefinitionNode, type DocumentNode } from 'graphql';
 import type { SubgraphSource } from './schema-source.ts';
-import { SupergraphError } from './supergraph-file.ts';
+import { SupergraphError, type MadeSchema } from './supergraph-file.ts';
 
 /**
- * @param added names of the subgraphs that are looked at
+ * @param added the subgraphs that are looked at, by name, and how their names are changed
  * @throws SupergraphError with every type and root field that another subgraph has too, and every link that leads
  *   nowhere
  */
-export function refuseNameClashes(sources: readonly SubgraphSource[], added: ReadonlySet<string>): void {
+export function refuseNameClashes(
+  sources: readonly SubgraphSource[],
+  added: ReadonlyMap<string, MadeSchema['rename']>,
+): void {
   if (added.size === 0) return;
   const documents = sources.map(({ name, origin, sdl }) => ({ name, origin, document: parsed(sdl) }));
   const faults: string[] = [];
   for (const { name, origin, document } of documents.filter((source) => added.has(source.name))) {
+    const rename = added.get(name)!;
     const others = documents.filter((source) => source.name !== name);
     for (const definition of document.definitions) {
       if (
@@ -39,14 +43,10 @@ export function refuseNameClashes(sources: readonly SubgraphSource[], added: Rea
             ),
           );
           if (same !== undefined)
-            faults.push(
-              `${origin}: the root field ${field} is also one of the subgraph ${same.name}. Name it otherwise with @plural(value:) on its type.`,
-            );
+            faults.push(`${origin}: the root field ${field} is also one of the subgraph ${same.name}. ${rename.field}`);
         }
-      } else if (owner !== undefined) {
-        faults.push(
-          `${origin}: the type ${type} is also one of the subgraph ${owner.name}. Rename it; its label stays with @node(labels: ["${type}"]).`,
-        );
+      } else if (owner !== undefined && !isSame(definition, owner.document)) {
+        faults.push(`${origin}: the type ${type} is also one of the subgraph ${owner.name}. ${rename.type(type)}`);
       }
     }
   }
@@ -61,6 +61,10 @@ function parsed(sdl: string): DocumentNode {
     return { kind: Kind.DOCUMENT, definitions: [] };
   }
 }
+
+/** What every subgraph has alike, such as `PageInfo` and the filters, belongs to none. */
+const isSame = (definition: DefinitionNode, { definitions }: DocumentNode): boolean =>
+  definitions.some((other) => print(other) === print(definition));
 
 /** An entity that is only referred to. */
 const isStub = (definition: DefinitionNode): boolean =>

@@ -34,7 +34,7 @@ export async function loadSchema(
   }: Partial<SchemaBounds> = {},
 ): Promise<SubgraphSource> {
   const { name, routingUrl, schema } = entry;
-  if ('sdl' in schema) return { name, url: routingUrl, ...schema };
+  if ('sdl' in schema) return { name, url: routingUrl, sdl: schema.sdl, origin: schema.origin };
   if ('url' in schema)
     return {
       name,

@@ -3,9 +3,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import type { GraphQLSchema } from 'graphql';
 import { z } from 'zod';
 import { nameInVariables } from '#gateway/bounds/remote.ts';
+import { parseYaml } from '#subgraphs/shared/yaml-file.ts';
 
 /** Subgraphs with this routing URL run in the gateway's own process: `local://<name>`. */
 export const LOCAL = 'local:';
@@ -14,8 +15,18 @@ export interface SubgraphEntry {
   readonly name: string;
   /** `local://<name>`, or where an HTTP subgraph answers. */
   readonly routingUrl: string;
-  readonly schema:
-    { readonly file: string } | { readonly url: string } | { readonly sdl: string; readonly origin: string };
+  readonly schema: { readonly file: string } | { readonly url: string } | MadeSchema;
+}
+
+/** A schema that this process makes. */
+export interface MadeSchema {
+  readonly sdl: string;
+  /** What messages call it: the file that it is made of. */
+  readonly origin: string;
+  /** What answers, where nothing is mounted under the entry's URL. */
+  readonly executable?: GraphQLSchema;
+  /** How an operator gives another name, to a root field or to a type. */
+  readonly rename: { readonly field: string; readonly type: (name: string) => string };
 }
 
 export interface SupergraphFile {
@@ -68,24 +79,12 @@ export async function readSupergraphFile(
   } catch (cause) {
     throw new SupergraphError(`${shown} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { cause });
   }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const [fault] = document.errors;
-  if (fault !== undefined)
-    throw new SupergraphError(`${shown}:${lines.linePos(fault.pos[0]).line}: ${fault.message.split('\n')[0]}`);
-  const parsed = Format.safeParse(document.toJS());
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => {
-      const node = document.getIn(issue.path as string[], true) as { range?: [number, number, number] } | undefined;
-      const line = node?.range === undefined ? 1 : lines.linePos(node.range[0]).line;
-      return `${shown}:${line}: ${issue.path.join('.')} ${issue.message}`;
-    });
-    throw new SupergraphError(faults.join('\n'));
-  }
+  const parsed = parseYaml(text, shown, Format);
+  if ('faults' in parsed) throw new SupergraphError(parsed.faults.join('\n'));
   const folder = dirname(path);
   return {
     path: shown,
-    subgraphs: Object.entries(parsed.data.subgraphs).map(([name, { routing_url, schema }]) => ({
+    subgraphs: Object.entries(parsed.file.data.subgraphs).map(([name, { routing_url, schema }]) => ({
       name,
       routingUrl: overrides[nameInVariables(name).toLowerCase()] ?? routing_url,
       schema: 'file' in schema ? { file: resolve(folder, schema.file) } : { url: schema.subgraph_url },

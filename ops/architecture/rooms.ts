@@ -45,6 +45,7 @@ export const FLOORS: readonly Floor[] = [
     rooms: [
       { path: 'ops/serve', does: 'the process, its workers', row: 0 },
       { path: 'ops/reconcile', does: 'compare stores, repair', row: 0 },
+      { path: 'ops/sources', does: 'name your own stores', row: 0 },
       { path: 'ops/graph-introspect', does: 'model an existing graph', row: 0 },
       { path: 'ops/compare', does: 'beside another gateway', row: 0 },
       { path: 'ops/keys', does: 'API keys', row: 0 },
@@ -93,6 +94,7 @@ export const FLOORS: readonly Floor[] = [
       { path: 'subgraphs/relational', does: 'documents', row: 0 },
       { path: 'subgraphs/graph', does: 'entities', row: 0 },
       { path: 'subgraphs/graph-model', does: 'your own graph', row: 0 },
+      { path: 'subgraphs/sources', does: 'your own stores', row: 0 },
       { path: 'subgraphs/vector', does: 'search', row: 0 },
       { path: 'subgraphs/object', does: 'bytes', row: 0 },
       { path: 'subgraphs/inference', does: 'models', row: 0 },

@@ -15,7 +15,8 @@ export interface SubgraphTypes {
     /** In: an ISO 8601 text, validated. Out: a Date or such a text. */
     DateTime: { Input: Date; Output: Date | string };
     JSON: { Input: JsonValue; Output: JsonValue };
-    BigInt: { Input: number; Output: number };
+    /** A text of digits where the schema is exact and the number is past 2^53 - 1. */
+    BigInt: { Input: number; Output: number | string };
     /** Of the runs subgraph. */
     RunAgentInput: { Input: { [key: string]: JsonValue }; Output: JsonValue };
   };

@@ -10,7 +10,7 @@ import type { SubgraphBuilder, SubgraphTypes } from './builder-types.ts';
 import { usedDirectives } from './cost.ts';
 import { describeScopes } from './scopes.ts';
 import { subgraphSdl } from './subgraph-sdl.ts';
-import { addSharedTypes, type SharedTypes } from './shared-types.ts';
+import { addSharedTypes, type ExactScalars, type SharedTypes } from './shared-types.ts';
 
 /** The federation version of every subgraph and of supergraph.yaml. */
 export const FEDERATION_LINK = 'https://specs.apollo.dev/federation/v2.9';
@@ -26,9 +26,11 @@ export interface SubgraphSchema {
 /**
  * Starts a subgraph's schema.
  * @param roots which root types the subgraph has fields on (a root type without fields is an error)
+ * @param scalars whether values keep what JavaScript's own types do not hold
  */
 export function createSubgraphSchema(
   roots: { query?: boolean; mutation?: boolean; subscription?: boolean } = { query: true },
+  scalars?: ExactScalars,
 ): SubgraphSchema {
   const builder: SubgraphBuilder = new SchemaBuilder<SubgraphTypes>({
     plugins: [DirectivesPlugin, FederationPlugin],
@@ -39,7 +41,7 @@ export function createSubgraphSchema(
   if (roots.subscription) builder.subscriptionType({ description: 'Streams, over graphql-ws or server-sent events.' });
   return {
     builder,
-    shared: addSharedTypes(builder),
+    shared: addSharedTypes(builder, scalars),
     build: () => {
       const schema = describeScopes(
         builder.toSubGraphSchema({

@@ -42,10 +42,10 @@ function soon(send: () => void, context: RequestContext): void {
 }
 
 /** A loader of the request. */
-export function requestLoader<Key, Value>(
+export function requestLoader<Key, Value, CacheKey = Key>(
   context: RequestContext,
   load: DataLoader.BatchLoadFn<Key, Value>,
-  options: Pick<DataLoader.Options<Key, Value>, 'cache' | 'maxBatchSize'> = {},
-): DataLoader<Key, Value> {
-  return new DataLoader<Key, Value>(load, { ...options, batchScheduleFn: (send) => soon(send, context) });
+  options: Pick<DataLoader.Options<Key, Value, CacheKey>, 'cache' | 'cacheKeyFn' | 'maxBatchSize'> = {},
+): DataLoader<Key, Value, CacheKey> {
+  return new DataLoader<Key, Value, CacheKey>(load, { ...options, batchScheduleFn: (send) => soon(send, context) });
 }

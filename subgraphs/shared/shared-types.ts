@@ -48,6 +48,10 @@ export interface IntFilterShape extends RangeFilterShape<number> {
 export interface FloatFilterShape extends RangeFilterShape<number> {
   not?: FloatFilterShape | null;
 }
+/** Of values that are carried as exact texts, such as decimals and days. */
+export interface ExactFilterShape extends RangeFilterShape<string> {
+  not?: ExactFilterShape | null;
+}
 export interface DateTimeFilterShape extends RangeFilterShape<Date> {
   not?: DateTimeFilterShape | null;
 }
@@ -80,7 +84,7 @@ export interface MetadataFilterShape {
 export interface SharedTypes {
   readonly PageInfo: ObjectRef<any, PageInfoShape>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   /** Whole numbers past 2^31. */
-  readonly BigInt: ScalarRef<any, number, number>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  readonly BigInt: ScalarRef<any, number | string, number>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   readonly OrderDirection: EnumRef<any, 'ASC' | 'DESC'>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   readonly StringFilter: InputRef<StringFilterShape>;
   readonly IdFilter: InputRef<IdFilterShape>;
@@ -89,6 +93,12 @@ export interface SharedTypes {
   readonly DateTimeFilter: InputRef<DateTimeFilterShape>;
   readonly BooleanFilter: InputRef<BooleanFilterShape>;
   readonly MetadataFilter: InputRef<MetadataFilterShape>;
+  /**
+   * Makes the filter of a scalar whose values have an order.
+   * @param scalar the scalar's name
+   * @param what what it is a condition on, in words
+   */
+  rangeFilter(scalar: string, what: string): InputRef<ExactFilterShape>;
   /**
    * Makes the filter of an enum's values.
    * @param name the filter's, such as `RunStatusFilter`
@@ -128,8 +138,17 @@ const OPERATORS = {
   opposite: { not: 'Must not match this.' },
 } as const;
 
-export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
-  addScalars(builder);
+/** How a schema carries what JavaScript's own types do not hold. */
+export interface ExactScalars {
+  /**
+   * Whether moments keep their microseconds and whole numbers all of 64 bits, both as texts, as stores of others have them.
+   * @default false: no store of this project's own has any
+   */
+  readonly exact?: boolean;
+}
+
+export function addSharedTypes(builder: SubgraphBuilder, { exact = false }: ExactScalars = {}): SharedTypes {
+  addScalars(builder, exact);
   const made = new Map<string, unknown>();
   const once = <T>(name: string, make: () => T): T => {
     if (!made.has(name)) made.set(name, make());
@@ -197,14 +216,14 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
         builder.scalarType('BigInt', {
           specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-6',
           description:
-            'A whole number from -(2^53 - 1) to 2^53 - 1, such as the bytes of a file, which may be more than an Int holds. Answers have a ' +
-            'JSON number; as input, a string of its digits does too.',
-          serialize: parseBigInt,
-          parseValue: parseBigInt,
+            'A whole number that may be more than an Int holds, such as the bytes of a file. Answers have a JSON number from -(2^53 - 1) to ' +
+            '2^53 - 1, which every client holds, and a string of its digits beyond; as input, a string of its digits does too.',
+          serialize: exact ? parseInt64 : parseBigInt,
+          parseValue: (exact ? parseInt64 : parseBigInt) as typeof parseBigInt,
           parseLiteral: (node) => {
             if (node.kind !== Kind.INT && node.kind !== Kind.STRING)
               throw new GraphQLError('BigInt must be a whole number.', { nodes: node });
-            return parseBigInt(node.value);
+            return (exact ? parseInt64 : parseBigInt)(node.value) as number;
           },
         }),
       );
@@ -291,20 +310,24 @@ export function addSharedTypes(builder: SubgraphBuilder): SharedTypes {
         });
       });
     },
+    rangeFilter: (scalar, what) =>
+      once(`${scalar}Filter`, () =>
+        scalarFilter<ExactFilterShape>(`${scalar}Filter`, what, scalar, ['lists', 'range']),
+      ),
     enumFilter: (name, what, type) => once(name, () => scalarFilter(name, what, type, ['lists'])),
   };
 }
 
-function addScalars(builder: SubgraphBuilder): void {
+function addScalars(builder: SubgraphBuilder, exact: boolean): void {
   builder.scalarType('DateTime', {
     description:
-      'A moment as ISO 8601 text with a time zone, such as `2026-01-31T09:30:00Z`, or a day, `2026-01-31`, which is its beginning in UTC; answers are in UTC with milliseconds.',
+      'A moment as ISO 8601 text with a time zone, such as `2026-01-31T09:30:00Z`, or a day, `2026-01-31`, which is its beginning in UTC; answers are in UTC with milliseconds, or microseconds where a store has some.',
     specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
-    serialize: (value) => (value instanceof Date ? value.toISOString() : new Date(value).toISOString()),
-    parseValue: parseDateTime,
+    serialize: (value) => (value instanceof Date ? value.toISOString() : exact ? value : new Date(value).toISOString()),
+    parseValue: exact ? parseMoment : parseDateTime,
     parseLiteral: (node) => {
       if (node.kind !== Kind.STRING) throw new GraphQLError('DateTime must be a string.', { nodes: node });
-      return parseDateTime(node.value);
+      return (exact ? parseMoment : parseDateTime)(node.value);
     },
   });
   builder.scalarType('JSON', {
@@ -331,6 +354,37 @@ function parseDateTime(value: unknown): Date {
   if (Number.isNaN(date.getTime()) || Number(value.slice(8, 10)) > daysOf(value))
     throw new GraphQLError(`DateTime does not exist: ${value}.`);
   return date;
+}
+
+/** A moment with its fractions of a second as they were written, which a `Date` cuts to milliseconds. */
+class Moment extends Date {
+  readonly #fraction: string;
+
+  constructor(date: Date, fraction: string) {
+    super(date);
+    this.#fraction = fraction;
+  }
+
+  override toISOString(): string {
+    return `${super.toISOString().slice(0, 'YYYY-MM-DDThh:mm:ss'.length)}.${this.#fraction}Z`;
+  }
+}
+
+function parseMoment(value: unknown): Date {
+  const date = parseDateTime(value);
+  const fraction = typeof value === 'string' ? /\.(\d{4,9})/.exec(value)?.[1] : undefined;
+  return fraction === undefined ? date : new Moment(date, fraction);
+}
+
+/** As a number where every client holds it, else as its digits. */
+function parseInt64(value: unknown): number | string {
+  const text = typeof value === 'number' || value instanceof ExactNumber ? String(value) : value;
+  if (typeof text !== 'string' || !/^-?\d{1,19}$/.test(text) || BigInt.asIntN(64, BigInt(text)) !== BigInt(text))
+    throw new GraphQLError(
+      `BigInt must be a whole number of 64 bits, or a string of its digits; got ${JSON.stringify(text)?.slice(0, 80)}.`,
+    );
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number + 0 : String(BigInt(text));
 }
 
 function parseBigInt(value: unknown): number {

@@ -269,7 +269,7 @@ function judge(found: readonly Stray[]): { strays: string[]; needless: string[] 
 
 describe('bounds of resources', () => {
   const isBounded = (file: string): boolean =>
-    /^(gateway|ops\/(serve|embedded|ingest|reconcile|graph-introspect)|subgraphs\/(graph|graph-model|inference|object|relational|runs|shared|vector))\//.test(
+    /^(gateway|ops\/(serve|embedded|ingest|reconcile|graph-introspect)|subgraphs\/(graph|graph-model|inference|object|relational|runs|shared|sources|vector))\//.test(
       file,
     ) || file === 'ops/ingest.ts';
 

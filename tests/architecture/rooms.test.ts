@@ -199,8 +199,9 @@ describe('every subgraph has one shape', () => {
     const strangers = entries
       .filter((entry) => entry.isFile() && !FILES.includes(entry.name))
       .map((entry) => entry.name);
-    // The graph model's schema is made of the operator's file when the server starts.
-    const schema = name === 'graph-model' ? ['schema'] : ['schema/index.ts', 'schema.graphql'];
+    // The schemas of the graph model and of sources are made of the operator's files when the server starts.
+    const made = ['graph-model', 'sources'].includes(name);
+    const schema = made ? ['schema'] : ['schema/index.ts', 'schema.graphql'];
     const missing = ['index.ts', 'driver.ts', 'drivers', ...schema].filter((path) => !has(path));
     // A driver is a folder named after its store; what stands in where there is none, and what drivers share, are files.
     const drivers = readdirSync(join(ROOT, 'subgraphs', name, 'drivers'), { withFileTypes: true });

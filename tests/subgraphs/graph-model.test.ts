@@ -4,6 +4,7 @@ import { execute, isInputObjectType, isObjectType, parse, type GraphQLSchema } f
 import { describe, expect, test } from 'vitest';
 
 import { compose, describe as told } from '#gateway/supergraph/compose.ts';
+import { RENAME_LABELS } from '#gateway/mount/mount.ts';
 import { refuseNameClashes } from '#gateway/supergraph/name-clashes.ts';
 import { loadSchema } from '#gateway/supergraph/schema-source.ts';
 import { readSupergraphFile } from '#gateway/supergraph/supergraph-file.ts';
@@ -127,7 +128,7 @@ describe('the subgraph of a model', () => {
       ...(await Promise.all(subgraphs.map((entry) => loadSchema(entry)))),
       { name: 'graph-model', url: 'local://graph-model', sdl: typeDefs, origin: 'films.graphql' },
     ];
-    refuseNameClashes(sources, new Set(['graph-model']));
+    refuseNameClashes(sources, new Map([['graph-model', RENAME_LABELS]]));
     const { errors, hints, supergraphSdl } = compose(sources);
     expect([...errors, ...hints].map(told)).toEqual([]);
     expect(supergraphSdl).toContain('type Film');
@@ -176,7 +177,7 @@ describe('the subgraph of a model', () => {
       try {
         refuseNameClashes(
           [...own, { name: 'graph-model', url: 'local://graph-model', sdl: typeDefs, origin: 'm.graphql' }],
-          new Set(['graph-model']),
+          new Map([['graph-model', RENAME_LABELS]]),
         );
       } catch (error) {
         return (error as Error).message;

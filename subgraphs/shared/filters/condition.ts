@@ -27,7 +27,9 @@ export type Condition =
   | { kind: 'endsWith'; column: string; text: string }
   /** Somewhere in the text. */
   | { kind: 'matches'; column: string; pattern: Pattern }
-  | { kind: 'json'; column: string; path: readonly string[]; test: JsonTest };
+  | { kind: 'json'; column: string; path: readonly string[]; test: JsonTest }
+  /** Leads along `link` to at least one row; to one that satisfies `of`, whose columns are those of the link's other end. */
+  | { kind: 'linked'; link: string; of: Condition | undefined };
 
 /** What the value at a path of a JSON column must be. Where there is none, nothing holds. */
 export type JsonTest =

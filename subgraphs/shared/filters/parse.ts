@@ -13,6 +13,8 @@ export interface FilterRules {
   readonly columns: Readonly<Record<string, 'scalar' | 'json'>>;
   /** Names that fields had before, and the fields. */
   readonly formerly?: Readonly<Record<string, string>>;
+  /** By field that leads to other rows: to one or to many of them, and what filters of those may have. */
+  readonly links?: Readonly<Record<string, FilteredLink>>;
   /** The most conditions. */
   readonly conditions: number;
   /** The deepest nesting. */
@@ -23,6 +25,12 @@ export interface FilterRules {
   readonly characters: number;
   /** The most keys of a path. */
   readonly pathKeys: number;
+}
+
+export interface FilteredLink {
+  readonly many: boolean;
+  /** Asked when a filter goes that way: links lead in circles. */
+  readonly columns: () => Pick<FilterRules, 'columns' | 'links'>;
 }
 
 /**
@@ -39,7 +47,8 @@ const not = (of: Condition): Condition => ({ kind: 'not', of });
 const OPERATORS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
 class FilterParser {
-  readonly #rules: FilterRules;
+  /** Those of the rows that are spoken of just now. */
+  #rules: FilterRules;
   #conditions = 0;
 
   constructor(rules: FilterRules) {
@@ -63,11 +72,30 @@ class FilterParser {
         for (const condition of value as (FilterInput | null)[]) if (condition) all.push(this.#json(field, condition));
       } else if (this.#rules.columns[field] === 'scalar') {
         all.push(this.#column(field, value as FilterInput, depth + 1));
+      } else if (this.#rules.links?.[field] !== undefined) {
+        all.push(...this.#linked(field, this.#rules.links[field], value as FilterInput, depth));
       } else {
         throw new Error(`A filter has a field that is not known: ${field}.`);
       }
     }
     return all.length === 1 && all[0] ? all[0] : { kind: 'and', of: all };
+  }
+
+  /** Of one row: what it must satisfy. Of many: `some`, `every` and `none` of them. */
+  #linked(link: string, { many, columns }: FilteredLink, value: FilterInput, depth: number): Condition[] {
+    const rules = this.#rules;
+    const within = (filter: unknown, opposite = false): Condition => {
+      this.#rules = { ...rules, formerly: {}, links: {}, ...columns() };
+      const of = this.parse(filter as FilterInput, depth + 1);
+      this.#rules = rules;
+      return this.#count({ kind: 'linked', link, of: opposite ? not(of) : of });
+    };
+    if (!many) return [within(value)];
+    return Object.entries(value).flatMap(([quantifier, filter]) => {
+      if (filter === null || filter === undefined) return [];
+      if (quantifier === 'some') return [within(filter)];
+      return [not(within(filter, quantifier === 'every'))];
+    });
   }
 
   #column(field: string, operators: FilterInput, depth: number): Condition {

@@ -10,18 +10,30 @@ type Sql = RawBuilder<unknown>;
 export interface FilteredColumn {
   readonly ref: Sql;
   /** What operands are cast to, so that one statement text serves every value. */
-  readonly type: 'text' | 'integer' | 'double precision' | 'boolean' | 'timestamptz' | 'jsonb';
+  readonly type: string;
 }
 
+/** Whether there are rows at the other end of a link that satisfy a condition, as SQL. */
+export type LinkedRows = (link: string, of: Condition | undefined) => Sql;
+
+const noLinks: LinkedRows = (link) => {
+  throw new Error(`A filter leads along a link that is not known: ${link}.`);
+};
+
 /** An expression that is true for the rows that match; false or null for all others. */
-export function conditionSql(columnOf: (field: string) => FilteredColumn, condition: Condition): Sql {
+export function conditionSql(
+  columnOf: (field: string) => FilteredColumn,
+  condition: Condition,
+  linked: LinkedRows = noLinks,
+): Sql {
   if (condition.kind === 'and' || condition.kind === 'or') {
     if (condition.of.length === 0) return condition.kind === 'and' ? sql`true` : sql`false`;
-    const parts = condition.of.map((part) => conditionSql(columnOf, part));
+    const parts = condition.of.map((part) => conditionSql(columnOf, part, linked));
     return sql`(${sql.join(parts, condition.kind === 'and' ? sql` AND ` : sql` OR `)})`;
   }
   // Not `NOT`: what is null is no match, so its opposite is one.
-  if (condition.kind === 'not') return sql`(${conditionSql(columnOf, condition.of)}) IS NOT TRUE`;
+  if (condition.kind === 'not') return sql`(${conditionSql(columnOf, condition.of, linked)}) IS NOT TRUE`;
+  if (condition.kind === 'linked') return linked(condition.link, condition.of);
 
   const { ref, type } = columnOf(condition.column);
   const cast = sql.raw(type);

@@ -32,11 +32,16 @@ export interface PoolOptions extends Omit<BoundValues<typeof POSTGRES>, 'replica
   readonly address: PostgresAddress;
   readonly preparedStatements: boolean;
   readonly onIdleError?: (error: Error) => void;
+  /** Settings of each transaction, besides the tenant. @default none */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** How its errors are told. @default as those of the project's own PostgreSQL */
+  readonly errorOf?: (error: unknown) => Error;
 }
 
 /** One transaction to run. */
 export interface TransactionOptions<T> {
-  readonly role: string;
+  /** @default the user that the connection was made as */
+  readonly role?: string;
   readonly readOnly?: boolean;
   /** Sends the end behind the statements that `work` sends at once, so that everything takes one round trip. */
   readonly pipelined?: boolean;
@@ -69,10 +74,19 @@ export class PostgresPool {
   readonly #options: PoolOptions;
   readonly #pool: pg.Pool;
   readonly #prepared: PreparedStatements | undefined;
+  readonly #errorOf: (error: unknown) => Error;
+  /** Sets what each transaction has of its own; the tenant is its last parameter. */
+  readonly #setting: { readonly text: string; readonly values: readonly string[] };
   #closing: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#errorOf = options.errorOf ?? toStoreError;
+    const settings = Object.entries(options.settings ?? {});
+    const texts = [...settings.map(([name]) => name), 'app.tenant_id'].map(
+      (name, index) => `set_config('${name}', $${index + 1}, true)`,
+    );
+    this.#setting = { text: `SELECT ${texts.join(', ')}`, values: settings.map(([, value]) => value) };
     this.#prepared = options.preparedStatements ? new PreparedStatements() : undefined;
     this.#pool = new pg.Pool({
       Client: options.address.clientClass(),
@@ -128,7 +142,7 @@ export class PostgresPool {
     try {
       return await work(client);
     } catch (error) {
-      throw toStoreError(error);
+      throw this.#errorOf(error);
     } finally {
       client.release();
     }
@@ -152,7 +166,7 @@ export class PostgresPool {
       }
     } catch (error) {
       if (signal?.aborted === true && error === signal.reason) throw storeTimeout('PostgreSQL', error);
-      throw toStoreError(error);
+      throw this.#errorOf(error);
     }
   }
 
@@ -184,8 +198,8 @@ export class PostgresPool {
     try {
       // Not awaited one by one: the pipeline sends them together. Each has a handler, so none can reject unheard.
       const opening = settle(
-        run(`BEGIN${readOnly === true ? ' READ ONLY' : ''}; SET LOCAL ROLE ${role}`),
-        run("SELECT set_config('app.tenant_id', $1, true)", [principal.tenantId]),
+        run(`BEGIN${readOnly === true ? ' READ ONLY' : ''}${role === undefined ? '' : `; SET LOCAL ROLE ${role}`}`),
+        run(this.#setting.text, [...this.#setting.values, principal.tenantId]),
       );
       const tx: Transaction = {
         query: async <Row>(statement: Statement) => {
@@ -231,7 +245,7 @@ export class PostgresPool {
         return await this.#pool.connect();
       }
     } catch (error) {
-      throw toStoreError(error);
+      throw this.#errorOf(error);
     }
   }
 

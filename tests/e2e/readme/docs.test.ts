@@ -7,12 +7,22 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parse, validate } from 'graphql';
+import { graphql, parse, validate } from 'graphql';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '#gateway/config/config.ts';
 import { Variables } from '#gateway/config/variables.ts';
 import { buildSchema } from '#subgraphs/graph-model/index.ts';
 import { parseModel } from '#subgraphs/graph-model/model/file.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { SOURCES } from '#subgraphs/sources/bounds.ts';
+import type { SourceDriver } from '#subgraphs/sources/driver.ts';
+import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
+import { buildModel } from '#subgraphs/sources/model/build.ts';
+import { parseSources } from '#subgraphs/sources/model/read.ts';
+import { buildSchema as buildSourceSchema } from '#subgraphs/sources/schema/index.ts';
+import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { startTestServer as startLibrary, type TestServer as LibraryServer } from '#tests/gateway/fixture.ts';
 import { startIssuer } from '#tests/gateway/issuer.ts';
 import { cleanEnvironment } from '#tests/ops/program.ts';
@@ -23,6 +33,8 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 let server: TestServer;
 let library: LibraryServer;
 let folder: string;
+let shopDatabase: Promise<TestDatabase> | undefined;
+let shopDriver: SourceDriver | undefined;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tributary-docs-'));
@@ -31,6 +43,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   await library?.[Symbol.asyncDispose]();
+  await shopDriver?.close();
+  await (await shopDatabase)?.[Symbol.asyncDispose]();
   if (folder !== undefined) await rm(folder, { recursive: true });
 });
 
@@ -114,6 +128,29 @@ function configure(text: string): void {
   expect(unused.filter((name) => names.includes(name))).toEqual([]);
 }
 
+/** The database of sources.md, as its own file has it. @param file @default the first of the page */
+async function shop(file?: string) {
+  const tables = blocks.find(({ document, language }) => document === 'sources.md' && language === 'sql');
+  const first = blocks.find(({ document, language }) => document === 'sources.md' && language === 'yaml')!;
+  shopDatabase ??= (async () => {
+    const database = await createTestDatabase();
+    const client = new pg.Client(database.url);
+    await client.connect();
+    await client.query(tables!.text);
+    await client.end();
+    return database;
+  })();
+  const { url } = await shopDatabase;
+  const config = { ...SOURCES, name: 'shop', variable: 'SHOP_DATABASE_URL', url: () => url };
+  shopDriver ??= createPostgresSource({ ...config, preparedStatements: true, onIdleError: () => undefined });
+  const model = buildModel(
+    'shop',
+    parseSources(file ?? first.text, 'sources.yaml'),
+    await shopDriver.introspect(['public']),
+  );
+  return { types: model.types, schema: buildSourceSchema(model, shopDriver) };
+}
+
 /** How each kind of block is tried; the first that knows one tries it. */
 const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void> | void])[] = [
   [/^[A-Z_]+=/, 'sh', ({ text }) => configure(text)],
@@ -149,6 +186,21 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
       const answer = await response.text();
       expect(answer).toContain('"documents"');
       expect(answer).not.toContain('"errors"');
+    },
+  ],
+  [
+    /CREATE TABLE customers/,
+    'sql',
+    async () => expect((await shop()).types.map(({ list }) => list)).toContain('customers'),
+  ],
+  [/^sources:/, 'yaml', async ({ text }) => expect((await shop(text)).types).toHaveLength(2)],
+  [
+    /customers\(where/,
+    'graphql',
+    async ({ text, answer }) => {
+      const contextValue = createRequestContext({ tenantId: 'default', subject: 'docs', roles: [], scopes: [] });
+      const result = await graphql({ schema: (await shop()).schema, source: text, contextValue });
+      expect(JSON.parse(writeJson(result))).toEqual(JSON.parse(answer!));
     },
   ],
   [/@node/, 'graphql', ({ text }) => void parseModel(text, 'model.graphql')],

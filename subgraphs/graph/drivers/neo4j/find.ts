@@ -94,7 +94,8 @@ export function filterCypher(
       return condition.of.map((part) => `(${visit(part)})`).join(condition.kind === 'and' ? ' AND ' : ' OR ');
     }
     if (condition.kind === 'not') return `NOT (${visit(condition.of)})`;
-    if (condition.kind === 'json') throw new Error('Entities have no filters on JSON.');
+    if (condition.kind === 'json' || condition.kind === 'linked')
+      throw new Error(`Entities have no filters of this kind: ${condition.kind}.`);
     const property = `${variable}.${condition.column}`;
     // Names are found by what they sort by, which is indexed and stands for exactly one well-formed name.
     const indexed =

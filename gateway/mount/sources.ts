@@ -1,0 +1,58 @@
+/** The operator's own stores (`SOURCES`) as subgraphs of the supergraph. Nothing of them is loaded where there is no such file. */
+import { join, relative } from 'node:path';
+import type { Config } from '#gateway/config/config.ts';
+import type { AdditionalSubgraphs, MadeEntry } from '#gateway/supergraph/manager.ts';
+import { LOCAL, SupergraphError } from '#gateway/supergraph/supergraph-file.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
+import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+
+export interface MountedSources {
+  /** As the file has them now. @throws SupergraphError for what is wrong with it */
+  load(): Promise<AdditionalSubgraphs>;
+  health(): Promise<StoreHealth[]>;
+  close(): Promise<void>;
+}
+
+export async function mountSources(config: Config, log: Logger): Promise<MountedSources | undefined> {
+  const { sources: file } = config.stores;
+  if (file === undefined) return undefined;
+  const { Sources } = await import('#subgraphs/sources/index.ts');
+  const sources = new Sources(
+    {
+      ...config.bounds.sources,
+      file,
+      cacheFolder: join(config.dataDir, 'cache', 'sources'),
+      valueOf: config.current.sourceUrl,
+    },
+    { log: (message, error) => log.warn({ subgraph: 'sources', err: error }, message) },
+  );
+  const origin = relative(process.cwd(), file) || file;
+  return {
+    async load() {
+      try {
+        const { subgraphs, unavailable } = await sources.load();
+        return {
+          entries: subgraphs.map(({ name, revision, schema, typeDefs }): MadeEntry => ({
+            name,
+            // What is not in the schema, such as whose rows they are, makes another supergraph all the same.
+            routingUrl: `${LOCAL}//${name}/${revision}`,
+            schema: { sdl: typeDefs, origin, executable: schema, rename: renameIn(name) },
+          })),
+          unavailable: unavailable.map(({ name, reason, fetchedAt }) => ({ subgraph: name, reason, fetchedAt })),
+          files: [file],
+        };
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error;
+        throw new SupergraphError(messageWithHint(error), { cause: error });
+      }
+    },
+    health: () => sources.health(),
+    close: () => sources.close(),
+  };
+}
+
+const renameIn = (source: string): MadeEntry['schema']['rename'] => ({
+  field: `Say another \`list\` or \`item\` of its table, or a \`prefix\` for the source ${source}.`,
+  type: () => `Say another \`name\` of its table, or a \`prefix\` for the source ${source}.`,
+});

@@ -1,0 +1,128 @@
+/** A file of sources from what a database says of itself: all of it as comments, and as entries what a person may edit. */
+import { Document, parseDocument, YAMLMap, type Node, type Pair, type YAMLSeq } from 'yaml';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { Catalog, CatalogTable } from '#subgraphs/sources/driver.ts';
+
+export interface Looked {
+  readonly name: string;
+  readonly variable: string;
+  readonly schemas: readonly string[];
+  readonly tenancy: { column: string } | { tenant: string } | 'shared' | undefined;
+  readonly catalog: Catalog;
+}
+
+export interface Merged {
+  readonly text: string;
+  /** How many tables are new to the file. */
+  readonly added: number;
+  /** What the file has and the database no longer. */
+  readonly gone: readonly string[];
+  /** Whether the file does not say yet whose rows these are. */
+  readonly undecided: boolean;
+}
+
+const HEAD = ` Stores of your own that join the API (docs/sources.md). Written by \`npm run sources:init\`, which adds what is new when it
+ is run again and changes nothing that is here. Entries say what is to be otherwise than the database says; what stands in
+ comments is so without being said.`;
+
+/**
+ * @param before the file as it is; undefined where there is none
+ * @param path as it is printed in messages
+ * @throws CodedError `BAD_USER_INPUT` for a file that is no YAML, or holds something else
+ */
+export function mergeSource(before: string | undefined, path: string, looked: Looked): Merged {
+  const document = before === undefined || before.trim() === '' ? new Document({ sources: {} }) : parseDocument(before);
+  const [fault] = document.errors;
+  if (fault !== undefined)
+    throw badUserInput(`${path} is no YAML: ${fault.message.split('\n')[0]}`, {
+      hint: 'Mend it, or write to another file.',
+    });
+  if (before === undefined) document.commentBefore = HEAD;
+  if (!(document.get('sources') instanceof YAMLMap)) {
+    if (document.has('sources') && document.get('sources') !== null)
+      throw badUserInput(`${path} has something else under \`sources\`.`, { hint: 'Write to another file.' });
+    document.set('sources', document.createNode({}));
+  }
+  const sources = document.get('sources') as YAMLMap;
+  sources.flow = false;
+  const { name, variable, schemas, tenancy, catalog } = looked;
+  if (!(sources.get(name) instanceof YAMLMap)) {
+    const made = document.createNode({
+      kind: 'postgres',
+      url: variable,
+      schemas,
+      ...(tenancy === undefined ? {} : { tenancy }),
+      types: {},
+    });
+    (made.get('schemas', true) as unknown as YAMLSeq).flow = true;
+    if (tenancy === undefined)
+      pairOf(made, 'types').key.commentBefore =
+        ' tenancy: { column: tenant_id }   # each row has its tenant in this column of its table; or\n' +
+        ' tenancy: { tenant: acme }        # all rows are of this tenant; or\n' +
+        ' tenancy: shared                  # every caller of every tenant may read all rows';
+    sources.set(name, made);
+  }
+  const source = sources.get(name) as YAMLMap;
+  if (!(source.get('types') instanceof YAMLMap)) source.set('types', document.createNode({}));
+  const types = source.get('types') as YAMLMap;
+  types.flow = false;
+  const several = schemas.length > 1;
+  const idOf = (table: CatalogTable): string => (several ? table.id : table.name);
+  const known = new Set(types.items.map(({ key }) => String((key as { value?: unknown }).value ?? key)));
+  const fresh = catalog.tables.filter((table) => !known.has(table.id) && !known.has(table.name));
+  for (const table of fresh) {
+    const entry = document.createNode({}) as YAMLMap;
+    types.set(document.createNode(idOf(table)), entry);
+    pairOf(types, idOf(table)).key.commentBefore = aboutTable(table, catalog);
+  }
+  const gone = [...known].filter((id) => !catalog.tables.some((table) => table.id === id || table.name === id));
+  const columnsGone = types.items.flatMap(({ key, value }) => {
+    const id = String((key as { value?: unknown }).value ?? key);
+    const table = catalog.tables.find((each) => each.id === id || each.name === id);
+    const columns = value instanceof YAMLMap ? value.get('columns') : undefined;
+    if (table === undefined || !(columns instanceof YAMLMap)) return [];
+    return columns.items
+      .map((column) => String((column.key as { value?: unknown }).value ?? column.key))
+      .filter((column) => !table.columns.some((each) => each.name === column))
+      .map((column) => `${id}: ${column}`);
+  });
+  return {
+    text: document.toString({ lineWidth: 0 }),
+    added: fresh.length,
+    gone: [...gone, ...columnsGone],
+    undecided: !source.has('tenancy'),
+  };
+}
+
+function pairOf(map: YAMLMap, key: string): Pair<Node> {
+  const pair = map.items.find((item) => String((item.key as { value?: unknown }).value ?? item.key) === key)!;
+  // A key that was given as a text has nowhere for a comment.
+  if (typeof pair.key === 'string') pair.key = new Document(pair.key).contents;
+  return pair as Pair<Node>;
+}
+
+/** What the database says of a table, as lines of comment. */
+function aboutTable(table: CatalogTable, { enums }: Catalog): string {
+  const about = [
+    `${table.kind}${table.rows === undefined ? '' : `, about ${table.rows.toLocaleString('en-US')} rows`}${table.comment === undefined ? '' : `: ${oneLine(table.comment)}`}`,
+    table.key === undefined
+      ? 'no key: it is read as a list, by counting; say `key: [column, …]` where no two rows have the same'
+      : `key: ${table.key.join(', ')}`,
+    ...table.columns.map(({ name, native, list, nullable, enum: of, comment }) => {
+      const values =
+        of === undefined
+          ? ''
+          : ` (${enums
+              .find(({ id }) => id === of)
+              ?.values.map((value) => oneLine(value))
+              .join(', ')})`;
+      return `  ${name}: ${native.replace(/^pg_catalog\./, '').replaceAll('"', '')}${list ? '[]' : ''}${nullable ? '' : ' not null'}${values}${comment === undefined ? '' : `: ${oneLine(comment)}`}`;
+    }),
+    ...table.foreignKeys.map(
+      ({ columns, to, toColumns }) => `  ${columns.join(', ')} → ${to} (${toColumns.join(', ')})`,
+    ),
+  ];
+  return about.map((line) => ` ${line}`).join('\n');
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();

@@ -1,0 +1,174 @@
+/**
+ * Where rows of a source are. What is above drivers names columns by the API's fields; a driver knows what they are called in
+ * its store by the {@link Relation} that each request carries.
+ */
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+
+/** What a value is, whatever the store calls it. */
+export type ValueKind =
+  | 'boolean'
+  | 'int'
+  /** Whole numbers past 32 bits; values are texts of digits. */
+  | 'bigint'
+  | 'float'
+  /** Exact; values are texts of digits. */
+  | 'decimal'
+  | 'text'
+  | 'id'
+  /** A moment; values are ISO 8601 texts in UTC, with microseconds where there are some. */
+  | 'moment'
+  /** A date and a time of no zone. */
+  | 'localMoment'
+  | 'date'
+  | 'time'
+  | 'localTime'
+  /** An ISO 8601 duration. */
+  | 'duration'
+  | 'json'
+  /** Values are base64. */
+  | 'bytes'
+  | 'enum'
+  /** What has no type in the API: its text in the store. */
+  | 'other';
+
+/** What a column holds. */
+export interface ValueType {
+  readonly kind: ValueKind;
+  /** The store's name of the type, fit to stand in its language. */
+  readonly native: string;
+  /** Whether values are lists of these. */
+  readonly list: boolean;
+  /** Of an enum: which of {@link Catalog.enums}. */
+  readonly enum?: string;
+}
+
+export interface CatalogColumn extends ValueType {
+  readonly name: string;
+  readonly nullable: boolean;
+  readonly comment?: string;
+}
+
+export interface CatalogForeignKey {
+  readonly columns: readonly string[];
+  /** The {@link CatalogTable.id} of the other table. */
+  readonly to: string;
+  readonly toColumns: readonly string[];
+}
+
+/** A table, or what is read as one. */
+export interface CatalogTable {
+  /** `<schema>.<name>`. */
+  readonly id: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table';
+  readonly comment?: string;
+  readonly columns: readonly CatalogColumn[];
+  /** The columns of its primary key, or else of a unique index without nulls; undefined where there is neither. */
+  readonly key?: readonly string[];
+  /** All sets of columns of which no two rows have the same. */
+  readonly uniques: readonly (readonly string[])[];
+  readonly foreignKeys: readonly CatalogForeignKey[];
+  /** About how many rows there are, by the store's own statistics; undefined where it has none. */
+  readonly rows?: number;
+}
+
+export interface CatalogEnum {
+  readonly id: string;
+  readonly name: string;
+  readonly values: readonly string[];
+  readonly comment?: string;
+}
+
+/** What a store says of itself. */
+export interface Catalog {
+  readonly tables: readonly CatalogTable[];
+  readonly enums: readonly CatalogEnum[];
+}
+
+/** One field of a type that is a column of its table. */
+export interface RelationColumn extends ValueType {
+  /** In the store. */
+  readonly name: string;
+  readonly nullable: boolean;
+}
+
+/** Where a link leads, and which fields are equal at its ends. */
+export interface RelationLink {
+  readonly to: Relation;
+  readonly pairs: readonly (readonly [own: string, other: string])[];
+}
+
+/** A table as the API sees it: its columns and links by field. */
+export interface Relation {
+  readonly schema: string;
+  readonly table: string;
+  readonly columns: Readonly<Record<string, RelationColumn>>;
+  readonly links: Readonly<Record<string, RelationLink>>;
+  /** The column that holds the tenant of each row. */
+  readonly tenant: RelationColumn | undefined;
+  /** The one tenant whose rows these are. Where neither is said, all that may ask see all rows. */
+  readonly onlyTenant: string | undefined;
+}
+
+export interface OrderLevel {
+  readonly field: string;
+  readonly direction: 'ASC' | 'DESC';
+}
+
+/** Rows of parents: of each, those whose `fields` are its key. */
+export interface Parents {
+  readonly fields: readonly string[];
+  /** Texts of the store, in the order of `fields`; see {@link SourceRow.texts}. */
+  readonly keys: readonly (readonly string[])[];
+}
+
+export interface CountRequest {
+  readonly relation: Relation;
+  readonly where?: Condition | undefined;
+  readonly parents?: Parents | undefined;
+}
+
+export interface ListRequest extends CountRequest {
+  /** Whose values are wanted. */
+  readonly fields: readonly string[];
+  /** Whose texts are wanted, for keys and cursors. */
+  readonly texts: readonly string[];
+  /** Ends in what is unique, but where rows are found by `offset`. */
+  readonly order: readonly OrderLevel[];
+  /** Texts of the row behind which to begin, one for each level of the order. Of each parent. */
+  readonly after?: readonly (string | null)[] | undefined;
+  /** How many rows to pass over, where there is no key to begin behind. */
+  readonly offset?: number | undefined;
+  /** The most rows, of each parent. */
+  readonly limit: number;
+}
+
+export interface SourceRow {
+  /** By field; see {@link ValueKind} for their forms. Null where there is no value. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** By field, what the store takes for the same value again. */
+  readonly texts: Readonly<Record<string, string | null>>;
+}
+
+export interface SourceDriver {
+  /**
+   * Reads what is kept there.
+   * @param schemas those that are looked at
+   * @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT`
+   */
+  introspect(schemas: readonly string[]): Promise<Catalog>;
+  /**
+   * Reads rows in one statement, whatever the number of parents.
+   * @returns the rows of each parent in the order of `parents.keys`; of a request without parents, one list
+   * @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT`, `BAD_USER_INPUT` (a value that the store cannot hold)
+   */
+  list(context: RequestContext, request: ListRequest): Promise<SourceRow[][]>;
+  /** Counts rows in one statement, likewise. */
+  count(context: RequestContext, request: CountRequest): Promise<number[]>;
+  health(): Promise<StoreHealth>;
+  /** Ends its connections once their statements have. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,216 @@
+/**
+ * Stores that are the operator's own: a file says which, each is one more subgraph, read only. Their schemas are made of
+ * the file and of what the stores say of themselves, so they are not among the printed ones.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GraphQLSchema } from 'graphql';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
+import type { SOURCES } from './bounds.ts';
+import type { Catalog, SourceDriver } from './driver.ts';
+import { createPostgresSource } from './drivers/postgres/index.ts';
+import { buildModel } from './model/build.ts';
+import type { SourceSettings } from './model/format.ts';
+import { Faults, parseSources, readSources } from './model/read.ts';
+import { buildSchema } from './schema/index.ts';
+
+export interface SourcesConfig extends BoundValues<typeof SOURCES> {
+  /** The file that says which there are. */
+  readonly file: string;
+  /** Where it is kept what the stores said of themselves, for starts that find one away. */
+  readonly cacheFolder: string;
+  /** The value of a variable as it is now; undefined where it is not set. */
+  readonly valueOf: (variable: string) => string | undefined;
+}
+
+export interface SourcesDeps {
+  readonly log: (message: string, error?: unknown) => void;
+}
+
+/** One source as a subgraph. */
+export interface SourceSubgraph {
+  readonly name: string;
+  /** Tells one making of it from another: equal ones answer alike. */
+  readonly revision: string;
+  readonly schema: GraphQLSchema;
+  /** What composition is given. */
+  readonly typeDefs: string;
+}
+
+export interface LoadedSources {
+  readonly subgraphs: readonly SourceSubgraph[];
+  /** Those that cannot be asked what they hold; `servesOld` where what they said at another time serves. */
+  readonly unavailable: readonly { readonly name: string; readonly reason: string; readonly fetchedAt?: string }[];
+}
+
+interface Opened {
+  readonly driver: SourceDriver;
+  /** What it was opened with. */
+  readonly settings: string;
+}
+
+interface Known {
+  readonly catalog: Catalog;
+  /** Of which making of the file; of none where it is from another start. */
+  readonly stamp: string | undefined;
+  readonly fetchedAt: string;
+}
+
+export class Sources {
+  readonly #config: SourcesConfig;
+  readonly #deps: SourcesDeps;
+  readonly #drivers = new Map<string, Opened>();
+  /** Drivers of settings that were: what is under way may use them still, and their connections end where nobody does. */
+  readonly #retired: SourceDriver[] = [];
+  readonly #catalogs = new Map<string, Known>();
+  #loaded: { readonly key: string; readonly sources: LoadedSources } | undefined;
+
+  constructor(config: SourcesConfig, deps: SourcesDeps) {
+    this.#config = config;
+    this.#deps = deps;
+  }
+
+  /**
+   * The sources as the file has them now. A store is asked what it holds when the file was saved since, and as long as it
+   * could not be asked.
+   * @throws CodedError `BAD_USER_INPUT` for what is wrong with the file, with every fault
+   */
+  async load(): Promise<LoadedSources> {
+    const { file } = this.#config;
+    const { text, shown } = await readSources(file);
+    const { mtimeMs } = await stat(file);
+    const stamp = createHash('sha256').update(`${mtimeMs}\0${text}`).digest('hex');
+    const known = this.#loaded;
+    if (known?.key === stamp && known.sources.unavailable.length === 0) return known.sources;
+    const parsed = parseSources(text, shown);
+    const faults = new Faults(parsed);
+    for (const [name, { url }] of Object.entries(parsed.data.sources))
+      if (this.#config.valueOf(url) === undefined)
+        faults.add(
+          ['sources', name, 'url'],
+          `${name}: ${url} is not set. Set it (or ${url}_FILE) to the URL of the database.`,
+        );
+    faults.throwIfAny();
+    for (const [name, { driver }] of this.#drivers) {
+      if (name in parsed.data.sources) continue;
+      this.#retired.push(driver);
+      this.#drivers.delete(name);
+      this.#catalogs.delete(name);
+    }
+    const looked = await Promise.all(
+      Object.entries(parsed.data.sources).map(async ([name, settings]) => await this.#look(name, settings, stamp)),
+    );
+    const subgraphs = looked.flatMap(({ name, settings, driver, catalog }): SourceSubgraph[] => {
+      if (catalog === undefined) return [];
+      const model = buildModel(name, parsed, catalog);
+      const schema = buildSchema(model, driver);
+      const revision = createHash('sha256')
+        .update(JSON.stringify([settings, catalog]))
+        .digest('hex');
+      return [{ name, revision, schema, typeDefs: subgraphSdl(schema) }];
+    });
+    const sources = { subgraphs, unavailable: looked.flatMap(({ unavailable }) => unavailable ?? []) };
+    this.#loaded = { key: stamp, sources };
+    return sources;
+  }
+
+  /** Probes the stores; never throws. */
+  async health(): Promise<StoreHealth[]> {
+    return await Promise.all([...this.#drivers.values()].map(({ driver }) => driver.health()));
+  }
+
+  /** Ends its connections. Idempotent. */
+  async close(): Promise<void> {
+    const all = [...this.#retired, ...[...this.#drivers.values()].map(({ driver }) => driver)];
+    await Promise.all(all.map((driver) => driver.close()));
+  }
+
+  async #look(name: string, settings: SourceSettings, stamp: string) {
+    const driver = this.#open(name, settings);
+    const kept = this.#catalogs.get(name) ?? (await this.#read(name, settings));
+    if (kept?.stamp === stamp) return { name, settings, driver, catalog: kept.catalog };
+    try {
+      const catalog = await driver.introspect(settings.schemas);
+      const known = { catalog, stamp, fetchedAt: new Date().toISOString() };
+      this.#catalogs.set(name, known);
+      await this.#keep(name, settings, known).catch((error: unknown) =>
+        this.#deps.log(`What ${name} says of itself cannot be kept.`, error),
+      );
+      return { name, settings, driver, catalog };
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      const reason = messageWithHint(error);
+      const { fetchedAt, catalog } = kept ?? {};
+      return { name, settings, driver, catalog, unavailable: { name, reason, fetchedAt } };
+    }
+  }
+
+  #open(name: string, settings: SourceSettings): SourceDriver {
+    const { url, preparedStatements } = settings;
+    const made = JSON.stringify([url, preparedStatements, settings.schemas]);
+    const open = this.#drivers.get(name);
+    if (open?.settings === made) return open.driver;
+    if (open !== undefined) {
+      this.#retired.push(open.driver);
+      this.#catalogs.delete(name);
+    }
+    const driver = createPostgresSource({
+      ...this.#config,
+      name,
+      variable: url,
+      url: () => this.#config.valueOf(url) ?? '',
+      preparedStatements,
+      onIdleError: (error) => this.#deps.log(`A connection to the source ${name} broke; the pool replaces it.`, error),
+    });
+    this.#drivers.set(name, { driver, settings: made });
+    return driver;
+  }
+
+  /** Replaces what is kept as a whole, so that nobody reads half of it. */
+  async #keep(name: string, settings: SourceSettings, { catalog, fetchedAt }: Known): Promise<void> {
+    await mkdir(this.#config.cacheFolder, { recursive: true });
+    const path = this.#path(name, settings);
+    await writeFile(`${path}.${process.pid}`, JSON.stringify({ catalog, fetchedAt }));
+    await rename(`${path}.${process.pid}`, path);
+  }
+
+  async #read(name: string, settings: SourceSettings): Promise<Known | undefined> {
+    try {
+      const { catalog, fetchedAt } = JSON.parse(await readFile(this.#path(name, settings), 'utf8')) as Omit<
+        Known,
+        'stamp'
+      >;
+      return { catalog, fetchedAt, stamp: undefined };
+    } catch {
+      return undefined; // Never kept, or by another version: the store is asked.
+    }
+  }
+
+  #path(name: string, { kind, url, schemas }: SourceSettings): string {
+    const hash = createHash('sha256')
+      .update(JSON.stringify([1, name, kind, url, schemas]))
+      .digest('hex');
+    return join(this.#config.cacheFolder, `${hash}.json`);
+  }
+}
+
+/** Looks at a database once. @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT` */
+export async function lookAt(
+  options: BoundValues<typeof SOURCES> & {
+    readonly name: string;
+    readonly variable: string;
+    readonly url: () => string;
+    readonly schemas: readonly string[];
+  },
+): Promise<Catalog> {
+  const driver = createPostgresSource({ ...options, preparedStatements: false, onIdleError: () => undefined });
+  try {
+    return await driver.introspect(options.schemas);
+  } finally {
+    await driver.close();
+  }
+}

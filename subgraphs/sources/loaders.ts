@@ -1,0 +1,47 @@
+/** Loaders of one request: one statement for all rows that a level of a query leads from, matched to them by key. */
+import type DataLoader from 'dataloader';
+import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
+import { requestLoader } from '#subgraphs/shared/request-loader.ts';
+import type { CountRequest, ListRequest, Parents, SourceDriver, SourceRow } from './driver.ts';
+
+/** A request of which the parents are still to come. */
+export type OfEach<Request> = Omit<Request, 'parents'>;
+/** Texts of a parent's key. */
+export type ParentKey = readonly string[];
+
+export interface Loaders {
+  /** Rows of one parent. @param fields those of the rows that name it */
+  list(request: OfEach<ListRequest>, fields: readonly string[], key: ParentKey): Promise<SourceRow[]>;
+  count(request: OfEach<CountRequest>, fields: readonly string[], key: ParentKey): Promise<number>;
+}
+
+/** Makes the loaders of each request. */
+export const createLoaders = (driver: SourceDriver): ((context: RequestContext) => Loaders) =>
+  perRequest((context) => {
+    const made = new Map<string, DataLoader<ParentKey, unknown, string>>();
+    /** One for each distinct request: rows of the same level ask for the same. */
+    const load = async <Value>(
+      request: OfEach<CountRequest>,
+      fields: readonly string[],
+      key: ParentKey,
+      read: (parents: Parents) => Promise<Value[]>,
+      kind: string,
+    ): Promise<Value> => {
+      const { relation, ...asked } = request;
+      const name = JSON.stringify([kind, relation.schema, relation.table, fields, asked]);
+      let loader = made.get(name) as DataLoader<ParentKey, Value, string> | undefined;
+      if (loader === undefined) {
+        loader = requestLoader<ParentKey, Value, string>(context, async (keys) => await read({ fields, keys }), {
+          cacheKeyFn: (texts) => JSON.stringify(texts),
+        });
+        made.set(name, loader);
+      }
+      return await loader.load(key);
+    };
+    return {
+      list: (request, fields, key) =>
+        load(request, fields, key, (parents) => driver.list(context, { ...request, parents }), 'list'),
+      count: (request, fields, key) =>
+        load(request, fields, key, (parents) => driver.count(context, { ...request, parents }), 'count'),
+    };
+  });

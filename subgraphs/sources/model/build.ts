@@ -1,0 +1,338 @@
+/** The model of a source: what the store says of itself, as the operator's file would have it. */
+import { PAGE } from '#subgraphs/shared/connections.ts';
+import { likeliest } from '#subgraphs/shared/hints.ts';
+import type { YamlFile } from '#subgraphs/shared/yaml-file.ts';
+import type { Catalog, CatalogColumn, CatalogTable, OrderLevel, RelationColumn } from '../driver.ts';
+import type { Draft } from './draft.ts';
+import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
+import { addLinks, type Linked } from './links.ts';
+import { isSortable, type ModelColumn, type ModelEnum, type SourceModel } from './model.ts';
+import { enumValueName, fieldName, itemName, listName, typeName } from './names.ts';
+import { Faults } from './read.ts';
+import { RESERVED_FIELDS, RESERVED_TYPES } from './reserved.ts';
+
+/**
+ * Makes the model of the source `name`.
+ * @throws CodedError `BAD_USER_INPUT` with every fault, each with file and line
+ */
+export function buildModel(name: string, file: YamlFile<SourcesFile>, catalog: Catalog): SourceModel {
+  const builder = new ModelBuilder(name, file, catalog);
+  return builder.build();
+}
+
+class ModelBuilder {
+  readonly #source: string;
+  readonly #settings: SourceSettings;
+  readonly #catalog: Catalog;
+  readonly #faults: Faults;
+  /** Names of types that are taken, and by what. */
+  readonly #names = new Map<string, string>();
+  readonly #roots = new Map<string, string>();
+  readonly #enums = new Map<string, ModelEnum>();
+
+  constructor(source: string, file: YamlFile<SourcesFile>, catalog: Catalog) {
+    this.#source = source;
+    this.#settings = file.data.sources[source]!;
+    this.#catalog = catalog;
+    this.#faults = new Faults(file);
+  }
+
+  build(): SourceModel {
+    const { types = {}, schemas } = this.#settings;
+    for (const named of Object.keys(types)) {
+      if (this.#catalog.tables.some((table) => named === table.id || named === table.name)) continue;
+      const known = this.#catalog.tables.map(({ id, name }) => (schemas.length > 1 ? id : name));
+      const [meant] = likeliest(named, known);
+      this.#fault(
+        ['types', named],
+        `there is no table or view ${JSON.stringify(named)} that may be read in ${schemas.join(', ')}.${meant === undefined ? '' : ` Did you mean ${JSON.stringify(meant)}?`} Correct the name, or take it out.`,
+      );
+    }
+    const drafts = this.#catalog.tables.flatMap((table) => this.#draft(table) ?? []);
+    if (drafts.length === 0)
+      this.#fault(
+        ['schemas'],
+        `there is no table or view that may be read in ${schemas.join(', ')}. Name other schemas, or grant the user what is in them.`,
+      );
+    const linked: Linked = {
+      drafts: new Map(drafts.map((draft) => [draft.table.id, draft])),
+      links: this.#settings.links ?? [],
+      fault: (path, message) => this.#fault(path, message),
+    };
+    addLinks(linked);
+    for (const { type, settings, table } of drafts) this.#checkFields(type, table, settings);
+    this.#faults.throwIfAny();
+    return {
+      source: this.#source,
+      types: drafts.map(({ type, relation }) => ({ ...type, relation })),
+      enums: [...this.#enums.values()],
+    };
+  }
+
+  #fault(path: readonly (string | number)[], message: string): void {
+    this.#faults.add(['sources', this.#source, ...path], `${this.#source}: ${message}`);
+  }
+
+  /** The name in the file, as it is or would be written. */
+  #pathOf({ id, name }: CatalogTable): string {
+    const { types = {} } = this.#settings;
+    return id in types ? id : name;
+  }
+
+  #draft(table: CatalogTable): Draft | undefined {
+    const { types = {}, prefix = '' } = this.#settings;
+    const path = this.#pathOf(table);
+    const settings: TypeSettings = types[path] ?? {};
+    if (settings.hide === true) return undefined;
+    const at = ['types', path];
+    const tenancy = this.#tenancy(table, settings, at);
+    const tenant = tenantColumn(table, tenancy);
+    const columns = this.#columns(table, settings, tenant?.name, at);
+    const fieldOf = new Map(columns.map(({ column, model }) => [column.name, model.field]));
+    const own = prefix + typeName(itemName(table.name));
+    const name = settings.name ?? own;
+    if (name === '') {
+      this.#fault(
+        at,
+        `the name of ${table.id} has nothing that GraphQL's names may have. Give it a \`name\` and a \`list\`.`,
+      );
+      return undefined;
+    }
+    const key = this.#key(table, settings, fieldOf, tenant?.name, at);
+    const named = settings.name === undefined ? undefined : fieldName(settings.name);
+    const prefixed = (field: string): string => (prefix === '' ? field : fieldName(prefix) + typeName(field));
+    const item = settings.item ?? named ?? prefixed(itemName(table.name));
+    const list = settings.list ?? (named === undefined ? prefixed(listName(table.name)) : listName(settings.name!));
+    for (const type of [
+      name,
+      `${name}Filter`,
+      `${name}ListFilter`,
+      `${name}Order`,
+      `${name}OrderField`,
+      `${name}Connection`,
+      `${name}Edge`,
+    ])
+      this.#take(this.#names, type, table.id, at, 'type');
+    this.#take(this.#roots, list, table.id, at, 'root field');
+    if (key.length > 0) this.#take(this.#roots, item, table.id, at, 'root field');
+    const { limits = {} } = settings;
+    const max = limits.max ?? Math.max(PAGE.max, limits.default ?? 0);
+    const rows =
+      table.rows === undefined || table.rows === 0 ? '' : ` About ${roughly(table.rows)} rows when it was looked at.`;
+    const told = settings.description ?? table.comment ?? `A row of the ${table.kind} \`${table.id}\`.`;
+    return {
+      table,
+      settings,
+      tenant: tenant?.name,
+      fieldOf,
+      type: {
+        name,
+        item: key.length > 0 ? item : undefined,
+        list,
+        items: `rows of \`${table.id}\``,
+        description: `${told}${key.length > 0 ? '' : ' It has no key: there is no field of one row, and pages are found by counting.'}${rows}`,
+        columns: columns.map(({ model }) => model),
+        key,
+        links: [],
+        order: this.#order(
+          settings,
+          fieldOf,
+          columns.map(({ model }) => model),
+          at,
+        ),
+        limits: { default: limits.default ?? Math.min(PAGE.default, max), max },
+      },
+      relation: {
+        schema: table.schema,
+        table: table.name,
+        columns: Object.fromEntries(columns.map(({ column, model }) => [model.field, relationColumn(column)])),
+        links: {},
+        tenant,
+        onlyTenant: typeof tenancy === 'object' && 'tenant' in tenancy ? tenancy.tenant : undefined,
+      },
+    };
+  }
+
+  #take(taken: Map<string, string>, name: string, by: string, at: readonly string[], what: string): void {
+    const before = taken.get(name);
+    if (before !== undefined)
+      this.#fault(
+        at,
+        `the ${what} ${name} of ${by} is also one of ${before}. Say another \`name\`, \`item\` or \`list\` of one of them.`,
+      );
+    else if (RESERVED_TYPES.has(name))
+      this.#fault(
+        at,
+        `the ${what} ${name} of ${by} is one of the API's own. Say another \`name\` for it, or a \`prefix\` for the source.`,
+      );
+    taken.set(name, by);
+  }
+
+  #tenancy(table: CatalogTable, settings: TypeSettings, at: readonly string[]): TenancySettings | undefined {
+    const tenancy = settings.tenancy ?? this.#settings.tenancy;
+    if (tenancy === undefined) {
+      this.#fault(
+        at,
+        `nothing says whose rows ${table.id} has. Say its \`tenancy\` (a column, one tenant, or \`shared\`), or hide it.`,
+      );
+    } else if (typeof tenancy === 'object' && 'column' in tenancy && tenantColumn(table, tenancy) === undefined) {
+      this.#fault(
+        at,
+        `${table.id} has no column ${JSON.stringify(tenancy.column)} to name the tenant of its rows. Say another \`tenancy\` for it (\`shared\`, where every tenant may read it), or hide it.`,
+      );
+    }
+    return tenancy;
+  }
+
+  #columns(
+    table: CatalogTable,
+    { columns: settings = {} }: TypeSettings,
+    tenant: string | undefined,
+    at: readonly string[],
+  ) {
+    for (const name of Object.keys(settings)) {
+      if (table.columns.some((column) => column.name === name)) continue;
+      this.#unknownColumn([...at, 'columns', name], table, name);
+    }
+    const fields = new Map<string, string>();
+    return table.columns.flatMap((column): { column: CatalogColumn; model: ModelColumn }[] => {
+      const { name, hide = column.name === tenant, description } = settings[column.name] ?? {};
+      if (hide === true) return [];
+      const place = [...at, 'columns', column.name];
+      const field = name ?? fieldName(column.name);
+      const taken = fields.get(field);
+      if (field === '')
+        this.#fault(
+          place,
+          `the name of the column ${JSON.stringify(column.name)} of ${table.id} has nothing that GraphQL's names may have. Give it a \`name\`, or hide it.`,
+        );
+      else if (taken !== undefined)
+        this.#fault(
+          place,
+          `the columns ${taken} and ${column.name} of ${table.id} would both be the field ${field}. Give one a \`name\`, or hide it.`,
+        );
+      else if (RESERVED_FIELDS.has(field))
+        this.#fault(
+          place,
+          `the column ${column.name} of ${table.id} would be the field ${field}, which filters have for themselves. Give it a \`name\`, or hide it.`,
+        );
+      fields.set(field, column.name);
+      const nullable = column.nullable || (column.kind === 'float' && !column.list);
+      const model: ModelColumn = {
+        field,
+        kind: column.kind,
+        list: column.list,
+        nullable,
+        enum: column.enum === undefined ? undefined : this.#enum(column.enum, at),
+        description: describe(column, description, nullable),
+      };
+      return [{ column, model }];
+    });
+  }
+
+  #enum(id: string, at: readonly string[]): ModelEnum | undefined {
+    const known = this.#enums.get(id);
+    if (known !== undefined) return known;
+    const found = this.#catalog.enums.find((each) => each.id === id);
+    if (found === undefined) return undefined;
+    const name = (this.#settings.prefix ?? '') + typeName(found.name);
+    const names = new Set<string>();
+    const values = found.values.map((value, index) => {
+      let own = enumValueName(value) || `VALUE_${index + 1}`;
+      while (names.has(own)) own += '_';
+      names.add(own);
+      return { name: own, value };
+    });
+    for (const type of [name, `${name}Filter`]) this.#take(this.#names, type, `the enum ${id}`, at, 'type');
+    const model = { name, description: found.comment ?? `One of the values of \`${id}\`.`, values };
+    this.#enums.set(id, model);
+    return model;
+  }
+
+  #key(
+    table: CatalogTable,
+    { key }: TypeSettings,
+    fieldOf: ReadonlyMap<string, string>,
+    tenant: string | undefined,
+    at: readonly string[],
+  ): string[] {
+    const whole = key ?? table.key ?? [];
+    const columns = whole.filter((column) => column !== tenant || fieldOf.has(column));
+    const fields = columns.map((column) => fieldOf.get(column));
+    for (const [index, column] of columns.entries())
+      if (fields[index] === undefined && key !== undefined) this.#unknownColumn([...at, 'key', index], table, column);
+    // A key of which a part is hidden is none.
+    return fields.every((field) => field !== undefined) ? fields : [];
+  }
+
+  #order(
+    { orderBy = [] }: TypeSettings,
+    fieldOf: ReadonlyMap<string, string>,
+    columns: readonly ModelColumn[],
+    at: readonly string[],
+  ): OrderLevel[] {
+    return orderBy.flatMap(({ column, direction }, index) => {
+      const field = fieldOf.get(column);
+      const model = columns.find((each) => each.field === field);
+      if (field !== undefined && model !== undefined && isSortable(model)) return [{ field, direction }];
+      this.#fault(
+        [...at, 'orderBy', index],
+        `there is no column ${JSON.stringify(column)} to sort by. Name one that is not hidden and has an order.`,
+      );
+      return [];
+    });
+  }
+
+  #unknownColumn(path: readonly (string | number)[], table: CatalogTable, name: string): void {
+    const [meant] = likeliest(
+      name,
+      table.columns.map((column) => column.name),
+    );
+    this.#fault(
+      path,
+      `${table.id} has no column ${JSON.stringify(name)} that is shown.${meant === undefined || meant === name ? '' : ` Did you mean ${JSON.stringify(meant)}?`} Correct the name, or take it out.`,
+    );
+  }
+
+  #checkFields({ columns, name }: Draft['type'], table: CatalogTable, _: TypeSettings): void {
+    if (columns.length === 0)
+      this.#fault(['types', this.#pathOf(table)], `${name} has no column that is shown. Hide the type, or show one.`);
+  }
+}
+
+/** Of a column that is the tenant's, which need not be shown. */
+function tenantColumn(table: CatalogTable, tenancy: TenancySettings | undefined): RelationColumn | undefined {
+  if (tenancy === undefined || typeof tenancy !== 'object' || !('column' in tenancy)) return undefined;
+  const column = table.columns.find(({ name, list }) => name === tenancy.column && !list);
+  return column && relationColumn(column);
+}
+
+const relationColumn = ({ name, kind, native, list, nullable }: CatalogColumn): RelationColumn => ({
+  name,
+  kind,
+  native,
+  list,
+  nullable,
+});
+
+const WHAT: Partial<Record<CatalogColumn['kind'], string>> = {
+  bytes: ' As base64.',
+  other: ' As its text in the database.',
+};
+
+function describe(column: CatalogColumn, description: string | undefined, nullable: boolean): string {
+  const told = (description ?? column.comment ?? `The column \`${column.name}\`.`).trim();
+  const ended = /[.!?…]$/.test(told) ? told : `${told}.`;
+  const empty = !nullable
+    ? ''
+    : column.nullable
+      ? ' Null where it has no value.'
+      : ' Null, with an error, where it is no number (`NaN`) or infinite.';
+  return `${ended}${WHAT[column.kind] ?? ''}${empty}`;
+}
+
+/** Two figures: it is an estimate, and must not make another schema of each look. */
+function roughly(rows: number): string {
+  const power = 10 ** Math.max(0, Math.floor(Math.log10(rows)));
+  return (Math.round(rows / power) * power).toLocaleString('en-US');
+}

@@ -1,0 +1,155 @@
+/** What may stand in the file of sources. The JSON Schema for editors is printed from this. */
+import { z } from 'zod';
+import { SOURCES } from '../bounds.ts';
+
+const NAME = /^[A-Za-z][A-Za-z0-9_]{0,99}$/;
+const name = (what: string) =>
+  z.string().regex(NAME, 'must be a letter followed by letters, digits or _').meta({ description: what });
+const column = z.string().min(1);
+
+const Tenancy = z
+  .union(
+    [
+      z.strictObject({
+        column: column.meta({ description: "The column of every table that holds its row's tenant." }),
+      }),
+      z.strictObject({ tenant: z.string().min(1).meta({ description: 'The one tenant whose rows these are.' }) }),
+      z.literal('shared'),
+    ],
+    'must be `{ column: … }`, `{ tenant: … }` or `shared`',
+  )
+  .meta({
+    description:
+      'Whose rows these are: of the tenant that a column names, of one tenant, or `shared`: every caller of every tenant may read all of them.',
+  });
+
+const Column = z.strictObject({
+  name: name("The field's name in the API.").optional(),
+  hide: z.boolean().optional().meta({ description: 'Whether the API does not have it.' }),
+  description: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: "What it is; in the place of the database's comment." }),
+});
+
+const Order = z.strictObject({
+  column: column.meta({ description: 'What to sort by.' }),
+  direction: z.enum(['ASC', 'DESC'], 'must be ASC or DESC').default('ASC').meta({ description: 'Which way.' }),
+});
+
+const Type = z.strictObject({
+  name: name("The type's name in the API, such as `Customer`.").optional(),
+  item: name('The root field of one row, such as `customer`.').optional(),
+  list: name('The root field that lists rows, such as `customers`.').optional(),
+  hide: z.boolean().optional().meta({ description: 'Whether the API does not have it.' }),
+  description: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: "What a row is; in the place of the database's comment." }),
+  key: z.array(column).min(1).optional().meta({
+    description: 'The columns of which no two rows have the same, where the database does not say, as of a view.',
+  }),
+  tenancy: Tenancy.optional(),
+  orderBy: z
+    .array(Order)
+    .min(1)
+    .max(SOURCES.orderFields)
+    .optional()
+    .meta({ description: 'The order of lists that ask for none.' }),
+  limits: z
+    .strictObject({
+      default: z
+        .int()
+        .min(1)
+        .max(SOURCES.pageMost)
+        .optional()
+        .meta({ description: 'How many items a page has where `first` is absent.' }),
+      max: z.int().min(1).max(SOURCES.pageMost).optional().meta({ description: 'The largest `first`.' }),
+    })
+    .refine(
+      (limits) => limits.default === undefined || limits.max === undefined || limits.default <= limits.max,
+      '`default` is more than `max`',
+    )
+    .optional()
+    .meta({ description: 'Sizes of pages.' }),
+  columns: z
+    .record(z.string(), Column)
+    .optional()
+    .meta({ description: 'What is to be otherwise of its columns, by their names in the database.' }),
+});
+
+const END = /^[^()]+\([^()]+\)$|^[^()]+\.[^().]+$/;
+const end = z.string().regex(END, 'must be `table.column`, or `table(column, column)`');
+
+const Link = z.strictObject({
+  from: end.meta({
+    description: 'The columns that refer, such as `orders.customer_id` or `lines(order_id, shop_id)`.',
+  }),
+  to: end.meta({ description: 'The columns that are referred to, in the same order, such as `customers.id`.' }),
+  name: z
+    .union([name('').meta({ description: 'The field of the row that refers, such as `customer`.' }), z.literal(false)])
+    .optional()
+    .meta({ description: 'The field of the row that refers, such as `customer`; false for none.' }),
+  back: z
+    .union([
+      name('').meta({ description: 'The field that lists the rows that refer, such as `orders`.' }),
+      z.literal(false),
+    ])
+    .optional()
+    .meta({ description: 'The field that lists the rows that refer, such as `orders`; false for none.' }),
+});
+
+const Source = z.strictObject({
+  kind: z
+    .enum(['postgres'], 'must be `postgres`: the one kind that this version reads')
+    .meta({ description: 'What kind of store it is.' }),
+  url: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of a variable, such as SHOP_DATABASE_URL, never a URL itself')
+    .meta({
+      description:
+        'The environment variable that holds the URL (or the same with _FILE, the file that does). Never the URL itself.',
+    }),
+  schemas: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['public'])
+    .meta({ description: 'Which schemas of the database are read.' }),
+  prefix: name('What type names begin with, such as `Shop`, where several sources have tables of one name.').optional(),
+  tenancy: Tenancy.optional(),
+  preparedStatements: z.boolean().default(true).meta({
+    description: 'Whether statements are prepared; false for poolers that give each transaction another connection.',
+  }),
+  types: z.record(z.string(), Type).optional().meta({
+    description: 'What is to be otherwise than the database says, by table: `customers` or `schema.customers`.',
+  }),
+  links: z
+    .array(Link)
+    .optional()
+    .meta({ description: 'Names of foreign keys, and links that the database does not know of.' }),
+});
+
+export const Format = z.strictObject({
+  sources: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be a small letter followed by small letters, digits or -'),
+      Source,
+    )
+    .meta({ description: 'The sources, by name.' }),
+});
+
+export type SourcesFile = z.output<typeof Format>;
+export type SourceSettings = z.output<typeof Source>;
+export type TypeSettings = z.output<typeof Type>;
+export type LinkSettings = z.output<typeof Link>;
+export type TenancySettings = z.output<typeof Tenancy>;
+
+/** For editors: `# yaml-language-server: $schema=…` in the file's first line. */
+export const jsonSchema = (): string =>
+  `${JSON.stringify(
+    { title: 'Sources of Tributary', ...z.toJSONSchema(Format, { io: 'input', target: 'draft-7' }) },
+    undefined,
+    2,
+  )}\n`;

@@ -1,0 +1,56 @@
+/** One source as the API has it: types, their columns and links, and what enums are called. */
+import type { OrderLevel, Relation, ValueKind } from '../driver.ts';
+
+export interface ModelEnum {
+  readonly name: string;
+  readonly description: string;
+  /** Names in the API, and the values in the store. */
+  readonly values: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface ModelColumn {
+  readonly field: string;
+  readonly kind: ValueKind;
+  readonly list: boolean;
+  readonly nullable: boolean;
+  readonly enum: ModelEnum | undefined;
+  readonly description: string;
+}
+
+/** From a row to others. */
+export interface ModelLink {
+  readonly field: string;
+  readonly to: string;
+  /** Whether it leads to any number of rows, or to one at the most. */
+  readonly many: boolean;
+  /** The fields that are equal at its ends. */
+  readonly pairs: readonly (readonly [own: string, other: string])[];
+  readonly description: string;
+}
+
+export interface ModelType {
+  readonly name: string;
+  /** The root field of one row; undefined without a key. */
+  readonly item: string | undefined;
+  readonly list: string;
+  /** What rows are, in the plural, for descriptions. */
+  readonly items: string;
+  readonly description: string;
+  readonly columns: readonly ModelColumn[];
+  /** Fields of which no two rows have the same; empty where there are none. */
+  readonly key: readonly string[];
+  readonly links: readonly ModelLink[];
+  readonly order: readonly OrderLevel[];
+  readonly limits: { readonly default: number; readonly max: number };
+  readonly relation: Relation;
+}
+
+export interface SourceModel {
+  readonly source: string;
+  readonly types: readonly ModelType[];
+  readonly enums: readonly ModelEnum[];
+}
+
+/** Kinds that have an order. */
+export const isSortable = ({ kind, list }: ModelColumn): boolean =>
+  !list && kind !== 'json' && kind !== 'bytes' && kind !== 'other';

@@ -1,0 +1,22 @@
+/** Names that a source's types and fields cannot have, because every subgraph has them. Those of other subgraphs are compared when they are composed. */
+
+/** GraphQL's own, the shared scalars and filters, and the roots. */
+export const RESERVED_TYPES: ReadonlySet<string> = new Set([
+  ...['Query', 'Mutation', 'Subscription', 'PageInfo', 'OrderDirection', 'MetadataFilter'],
+  ...['ID', 'String', 'Int', 'Float', 'Boolean'].flatMap((name) => [name, `${name === 'ID' ? 'Id' : name}Filter`]),
+  ...[
+    'BigInt',
+    'Decimal',
+    'DateTime',
+    'LocalDateTime',
+    'Date',
+    'Time',
+    'LocalTime',
+    'Duration',
+    'JSON',
+    'Bytes',
+  ].flatMap((name) => [name, `${name}Filter`]),
+]);
+
+/** What filters have beside columns. */
+export const RESERVED_FIELDS: ReadonlySet<string> = new Set(['and', 'or', 'not']);

@@ -1,0 +1,158 @@
+/** GraphQL of a source's model: types, root fields of one row and of lists, connections along links. */
+import type { EnumRef, InputRef } from '@pothos/core';
+import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql';
+import { createSubgraphSchema, type SubgraphSchema } from '#subgraphs/shared/builder.ts';
+import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { SourceDriver, SourceRow } from '../driver.ts';
+import { createLoaders } from '../loaders.ts';
+import type { ModelColumn, ModelEnum, ModelLink, ModelType, SourceModel } from '../model/model.ts';
+import { linkedOne, linkedPage, listArguments, listType, neededOf, rootPage } from './lists.ts';
+import type { SchemaParts } from './parts.ts';
+import { scalarNames } from './scalars.ts';
+import { selectedFields } from './selection.ts';
+
+type Fields = PothosSchemaTypes.ObjectFieldBuilder<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>, SourceRow>;
+
+export function buildSchema(model: SourceModel, driver: SourceDriver): GraphQLSchema {
+  const subgraph = createSubgraphSchema({ query: true }, { exact: true });
+  const { builder } = subgraph;
+  const types = new Map(model.types.map((type) => [type.name, type]));
+  const enums = new Map(model.enums.map((each) => [each.name, addEnum(subgraph, each)]));
+  const parts: SchemaParts = {
+    subgraph,
+    source: model.source,
+    driver,
+    loaders: createLoaders(driver),
+    refs: new Map(model.types.map(({ name }) => [name, builder.objectRef<SourceRow>(name)])),
+    scalarOf: scalarNames(subgraph),
+    enumFilterOf: (name) =>
+      subgraph.shared.enumFilter(`${name}Filter`, `one of \`${name}\``, enums.get(name)!) as InputRef<object>,
+    typeOf: (name) => types.get(name)!,
+    filters: new Map(),
+    manyFilters: new Map(),
+  };
+  for (const type of model.types) addType(parts, type, enums);
+  for (const type of model.types) addRoots(parts, type, enums);
+  return subgraph.build();
+}
+
+type AnyEnum = EnumRef<any, string>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+
+const addEnum = ({ builder }: SubgraphSchema, { name, description, values }: ModelEnum): AnyEnum =>
+  builder.enumType(name, {
+    description,
+    values: Object.fromEntries(
+      values.map((each) => [each.name, { value: each.value, description: `\`${each.value}\`.` }]),
+    ),
+  }) as unknown as AnyEnum;
+
+const typeOfColumn = ({ scalarOf }: SchemaParts, column: ModelColumn, enums: ReadonlyMap<string, AnyEnum>): unknown =>
+  column.enum === undefined ? scalarOf(column.kind) : enums.get(column.enum.name);
+
+function addType(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string, AnyEnum>): void {
+  const { builder } = parts.subgraph;
+  const ref = parts.refs.get(type.name)!;
+  const connection = listType(parts, type);
+  if (type.key.length > 0)
+    builder.asEntity(
+      ref as never,
+      {
+        key: builder.selection(type.key.join(' ') as never),
+        resolveReference: ((
+          given: Readonly<Record<string, unknown>>,
+          context: RequestContext,
+          info: GraphQLResolveInfo,
+        ) => rowByKey(parts, type, given, context, selectedFields(info, [[]]))) as never,
+      } as never,
+    );
+  ref.implement({
+    description: type.description,
+    fields: ((t: Fields) => ({
+      ...Object.fromEntries(
+        type.columns.map((column) => [
+          column.field,
+          t.field({
+            type: (column.list ? [typeOfColumn(parts, column, enums)] : typeOfColumn(parts, column, enums)) as never,
+            nullable: (column.list ? { list: column.nullable, items: true } : column.nullable) as never,
+            description: column.description,
+            resolve: ({ values }: SourceRow) => values[column.field] as never,
+          }),
+        ]),
+      ),
+      ...Object.fromEntries(type.links.map((link) => [link.field, linkField(parts, t, link)])),
+    })) as never,
+  });
+  void connection;
+}
+
+function linkField(parts: SchemaParts, t: Fields, link: ModelLink) {
+  const to = parts.typeOf(link.to);
+  if (!link.many)
+    return t.field({
+      type: parts.refs.get(link.to)! as never,
+      description: link.description,
+      resolve: ((row: SourceRow, _: unknown, context: RequestContext, info: GraphQLResolveInfo) =>
+        linkedOne(parts, link, row, context, selectedFields(info, [[]]))) as never,
+    });
+  return t.field({
+    type: listType(parts, to) as never,
+    description: link.description,
+    args: listArguments(parts, to, t.arg) as never,
+    resolve: ((row: SourceRow, args: object, context: RequestContext, info: GraphQLResolveInfo) =>
+      linkedPage(parts, link, row, args, context, info)) as never,
+  });
+}
+
+function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string, AnyEnum>): void {
+  const { builder } = parts.subgraph;
+  builder.queryField(type.list, (t) =>
+    t.field({
+      type: listType(parts, type) as never,
+      description: `The ${type.items} that match. ${type.key.length > 0 ? 'Pages stay stable while rows are added.' : 'They have no key, so that pages shift where rows are added before them.'}`,
+      args: listArguments(parts, type, t.arg) as never,
+      resolve: ((_: unknown, args: object, context: RequestContext, info: GraphQLResolveInfo) =>
+        rootPage(parts, type, args, context, info)) as never,
+    }),
+  );
+  const { item } = type;
+  if (item === undefined) return;
+  const columns = type.key.map((field) => type.columns.find((column) => column.field === field)!);
+  builder.queryField(item, (t) =>
+    t.field({
+      type: parts.refs.get(type.name)! as never,
+      description: `The row of \`${type.relation.schema}.${type.relation.table}\` with this key; null when there is none.`,
+      args: Object.fromEntries(
+        columns.map((column) => [
+          column.field,
+          t.arg({
+            type: typeOfColumn(parts, column, enums) as never,
+            required: true as never,
+            description: `The \`${column.field}\` of its key.`,
+          }),
+        ]),
+      ) as never,
+      resolve: ((
+        _: unknown,
+        args: Readonly<Record<string, unknown>>,
+        context: RequestContext,
+        info: GraphQLResolveInfo,
+      ) => rowByKey(parts, type, args, context, selectedFields(info, [[]]))) as never,
+    }),
+  );
+}
+
+async function rowByKey(
+  { loaders }: SchemaParts,
+  type: ModelType,
+  key: Readonly<Record<string, unknown>>,
+  context: RequestContext,
+  selected: ReadonlySet<string>,
+): Promise<SourceRow | null> {
+  const texts = type.key.map((field) => {
+    const value = key[field];
+    return value instanceof Date ? value.toISOString() : String(value);
+  });
+  const request = { relation: type.relation, ...neededOf(type, selected), order: [], limit: 1 };
+  return (await loaders(context).list(request, type.key, texts))[0] ?? null;
+}

@@ -1,0 +1,17 @@
+/** What the parts of a source's schema are built with. */
+import type { ImplementableObjectRef } from '@pothos/core';
+import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { SourceDriver, SourceRow } from '../driver.ts';
+import type { Loaders } from '../loaders.ts';
+import type { InputParts } from './filters.ts';
+
+export type RowRef = ImplementableObjectRef<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>, SourceRow>;
+
+export interface SchemaParts extends InputParts {
+  readonly source: string;
+  readonly driver: SourceDriver;
+  readonly loaders: (context: RequestContext) => Loaders;
+  /** The object type of each of the model's types. */
+  readonly refs: ReadonlyMap<string, RowRef>;
+}

@@ -1,0 +1,144 @@
+/** What every kind of source must do, whatever keeps its rows: the API over the shop, as one tenant of two sees it. */
+import { graphql } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import type { SourceDriver } from '#subgraphs/sources/driver.ts';
+import { buildModel } from '#subgraphs/sources/model/build.ts';
+import { parseSources } from '#subgraphs/sources/model/read.ts';
+import { buildSchema } from '#subgraphs/sources/schema/index.ts';
+import { random } from '#tests/setup/random.ts';
+import { answerOf, randomQuery, statementsOf, textOf } from './sources-oracle.ts';
+import { SHOP, shopRows, type ShopRows } from './sources-shop.ts';
+
+/** A store that holds the shop with these rows of each tenant. */
+export interface OpenShop extends AsyncDisposable {
+  readonly driver: SourceDriver;
+}
+
+const TENANTS: Readonly<Record<string, ShopRows>> = { acme: shopRows(1, 1), other: shopRows(2, 1002) };
+/** How many random queries; more are for whoever looks for faults: SOURCE_QUERIES=5000. */
+const QUERIES = Number(process.env['SOURCE_QUERIES'] ?? 200);
+
+/** @param open makes the store with rows of each tenant, whose column is `tenant_id` */
+export function describeSource(
+  kind: string,
+  open: (rows: Readonly<Record<string, ShopRows>>) => Promise<OpenShop>,
+): void {
+  describe(`a source: ${kind}`, () => {
+    let shop: OpenShop;
+    let ask: (
+      text: string,
+      variables?: object,
+      tenantId?: string,
+    ) => Promise<{ data: any; errors: unknown; statements: number }>; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers
+
+    beforeAll(async () => {
+      shop = await open(TENANTS);
+      const file = parseSources(
+        `sources:\n  shop:\n    kind: ${kind}\n    url: SHOP_URL\n    tenancy: { column: tenant_id }\n`,
+        'sources.yaml',
+      );
+      const schema = buildSchema(buildModel('shop', file, await shop.driver.introspect(['public'])), shop.driver);
+      ask = async (source, variableValues = {}, tenantId = 'acme') => {
+        const contextValue = createRequestContext({ tenantId, subject: 'test', roles: [], scopes: [] });
+        const result = await graphql({ schema, source, variableValues: variableValues as never, contextValue });
+        const { data, errors } = JSON.parse(writeJson(result)) as { data: never; errors: unknown };
+        return { data, errors, statements: contextValue.statements.total };
+      };
+    });
+    afterAll(async () => {
+      await shop[Symbol.asyncDispose]();
+    });
+
+    test(`answers ${QUERIES} random queries as rows in memory do, one statement for each level`, async () => {
+      const next = random(7);
+      const tables = Object.keys(SHOP) as (keyof typeof SHOP)[];
+      for (let count = 0; count < QUERIES; count++) {
+        const tenant = next() < 0.5 ? 'acme' : 'other';
+        const rows = TENANTS[tenant]!;
+        const query = randomQuery(next, rows, tables[count % tables.length]!, 3);
+        let cursor: string | undefined;
+        let passed = 0;
+        // Pages to the end, five at the most.
+        for (let page = 0; page < 5; page++) {
+          const { text, variables } = textOf(query, cursor);
+          const { data, errors, statements } = await ask(text, variables, tenant);
+          const told = `${count}: ${text} ${JSON.stringify(variables)}`;
+          expect(errors, told).toBeUndefined();
+          const list = data[SHOP[query.table].list];
+          expect(withoutCursors(list), told).toEqual(answerOf(rows, query, passed));
+          expect(statements, told).toBeLessThanOrEqual(statementsOf(query));
+          const { startCursor, endCursor, hasNextPage, hasPreviousPage } = list.pageInfo;
+          if (!(query.backward ? hasPreviousPage : hasNextPage)) break;
+          cursor = query.backward ? startCursor : endCursor;
+          passed += query.size;
+        }
+      }
+    }, 120_000);
+
+    test('rows by key: of the caller’s tenant, with keys of several columns', async () => {
+      const [customer] = TENANTS['acme']!.customers;
+      const [order] = TENANTS['acme']!.orders;
+      const text =
+        'query($id: BigInt!, $shop: Int!, $number: Int!) { customer(id: $id) { id name } order(shop: $shop, number: $number) { number note } }';
+      const variables = { id: customer!['id'], shop: order!['shop'], number: order!['number'] };
+      expect((await ask(text, variables)).data).toEqual({
+        customer: { id: customer!['id'], name: customer!['name'] },
+        order: { number: order!['number'], note: order!['note'] },
+      });
+      expect((await ask(text, variables, 'other')).data).toEqual({ customer: null, order: null });
+      expect((await ask(text, { id: 404, shop: 0, number: 0 })).data).toEqual({ customer: null, order: null });
+    });
+
+    test('no way leads to rows of another tenant: lists, counts, links, filters along links', async () => {
+      const { data } = await ask(
+        `{ customers(first: 200) { totalCount nodes { id } }
+           some: customers(where: { orders: { some: {} } }) { totalCount }
+           none: customers(where: { orders: { none: {} } }) { totalCount } }`,
+        {},
+        'nobody',
+      );
+      expect(data).toEqual({
+        customers: { totalCount: 0, nodes: [] },
+        some: { totalCount: 0 },
+        none: { totalCount: 0 },
+      });
+    });
+
+    test('several rows by key are one statement', async () => {
+      const keys = TENANTS['acme']!.customers.map(({ id }) => id);
+      const text = `{ ${keys.map((key, index) => `c${index}: customer(id: "${key}") { name }`).join(' ')} }`;
+      const { data, statements } = await ask(text);
+      expect(Object.values(data)).toEqual(TENANTS['acme']!.customers.map(({ name }) => ({ name })));
+      expect(statements).toBe(1);
+    });
+
+    test('a cursor of another order, and what is no value of a column, are told', async () => {
+      const { data } = await ask('{ customers(first: 1) { pageInfo { endCursor } } }');
+      const after = data.customers.pageInfo.endCursor as string;
+      const other = await ask(
+        'query($after: String) { customers(after: $after, orderBy: [{ field: ID, direction: DESC }]) { nodes { id } } }',
+        { after },
+      );
+      expect(other.errors).toMatchObject([{ message: expect.stringMatching(/cursor of another list or order/) }]);
+      for (const where of [
+        '{ born: { eq: "2025-02-30" } }',
+        '{ id: { gt: "9223372036854775808" } }',
+        '{ balance: { eq: "1,5" } }',
+        '{ name: { eq: "a\\u0000" } }',
+      ]) {
+        const { errors } = await ask(`{ customers(where: ${where}) { nodes { id } } }`);
+        expect(errors, where).toHaveLength(1);
+      }
+    });
+  });
+}
+
+function withoutCursors(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutCursors);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, each]) => (key.endsWith('Cursor') ? [] : [[key, withoutCursors(each)]])),
+  );
+}
