@@ -8,7 +8,7 @@ import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { GRAPH } from './bounds.ts';
-import { compareCodePoints } from './traversal/code-points.ts';
+import { compareCodePoints } from '#subgraphs/shared/code-points.ts';
 import type {
   Entity,
   GraphDriver,

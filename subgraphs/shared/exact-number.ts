@@ -123,6 +123,22 @@ export function byValue(number: number | ExactNumber): number | ExactNumber {
   return Number.isFinite(double) && decimalOf(String(double)) === text ? double + 0 : new ExactNumber(text);
 }
 
+/** @returns negative, zero or positive */
+export function compareNumbers(a: number | ExactNumber, b: number | ExactNumber): number {
+  const [one, other] = [a.valueOf(), b.valueOf()];
+  // What rounds to different doubles differs in the same way.
+  if (one !== other || (typeof a === 'number' && typeof b === 'number')) return one < other ? -1 : one > other ? 1 : 0;
+  const [x, y] = [scaledOf(a), scaledOf(b)];
+  const power = Math.min(x.power, y.power);
+  const difference = x.digits * 10n ** BigInt(x.power - power) - y.digits * 10n ** BigInt(y.power - power);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+function scaledOf(number: number | ExactNumber): { digits: bigint; power: number } {
+  const [digits, power = '0'] = decimalOf(String(number)).split('e') as [string, string?];
+  return { digits: BigInt(digits), power: Number(power) };
+}
+
 /** Whole digits and a power of ten. */
 function decimalOf(text: string): string {
   const [, sign, whole = '', fraction = '', power = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE](.+))?$/.exec(text)!;

@@ -35,6 +35,19 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     unit: 'documents',
     default: 50,
   },
+  qdrantChecked: {
+    what: 'The most chunks that the gateway looks at itself for conditions of a filter that Qdrant does not check, such as `contains` or a range. With more that meet the other conditions the search fails with `QUERY_TOO_COSTLY`.',
+    unit: 'chunks',
+    default: 10_000,
+    variable: 'QDRANT_CHECKED_CHUNKS',
+    min: 1,
+    max: 100_000,
+  },
+  qdrantCheckedSteps: {
+    what: 'How many steps the regular expressions (`matches`) of one filter may take there, all chunks together: a step or a few for each character. A million take about 20 ms.',
+    unit: 'steps',
+    default: 20_000_000,
+  },
   qdrantLookMs: {
     what: 'How long what was seen of a collection counts for reads: another process may have made it anew since.',
     unit: 'ms',
@@ -173,6 +186,8 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
   collectionCharacters: { what: 'The longest name of a collection of documents.', unit: 'characters', default: 100 },
   mediaTypeCharacters: { what: 'The longest media type.', unit: 'characters', default: 255 },
   listed: { what: 'The most values of `in`.', unit: 'values', default: 500 },
-  conditions: { what: 'The most conditions on metadata in one filter.', unit: 'conditions', default: 20 },
-  pathKeys: { what: 'The most keys in a path into metadata.', unit: 'keys', default: 8 },
+  conditions: { what: 'The most conditions in one filter.', unit: 'conditions', default: 100 },
+  conditionDepth: { what: 'Their deepest nesting.', unit: 'levels', default: 5 },
+  filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_048 },
+  pathKeys: { what: 'The most keys in a path into metadata.', unit: 'keys', default: 12 },
 });

@@ -2,8 +2,8 @@
  * The interface of a vector store. Every call is in batch form, so that the number of statements does not depend on the
  * number of parents or queries. A driver finds the tenant in the context and nowhere else.
  */
-import type { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
@@ -38,25 +38,12 @@ export interface Ranking<Item> {
   readonly approximate: boolean;
 }
 
-/** Conditions that all must hold; an absent one holds always. */
-export interface ChunkFilter {
-  readonly documentIds?: readonly string[];
-  readonly mediaTypes?: readonly string[];
-  readonly sources?: readonly string[];
-  readonly sourcePrefix?: string;
-  /** Of the chunks' documents. */
-  readonly collections?: readonly string[];
-  readonly metadata?: readonly MetadataCondition[];
-}
-
-/** The value at `path` is one of `any`, or is a list that contains one of them. */
-export interface MetadataCondition {
-  readonly path: readonly string[];
-  readonly any: readonly (string | number | ExactNumber | boolean | null)[];
-}
+/** What conditions on chunks may name; `metadata` is JSON. All but that are there always. */
+export type ChunkColumn = 'documentId' | 'mediaType' | 'source' | 'collection' | 'metadata';
 
 interface QueryBase {
-  readonly filter: ChunkFilter;
+  /** Which chunks take part in the ranking, by {@link ChunkColumn}s. @default all */
+  readonly filter?: Condition | undefined;
   /** How many items to return. */
   readonly limit: number;
 }

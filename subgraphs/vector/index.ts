@@ -28,6 +28,8 @@ export interface VectorConfig extends ScanOptions {
   readonly qdrantTimeoutMs?: number;
   /** Longest request that writes to Qdrant. @default `VECTOR.qdrantBatchBytes` */
   readonly qdrantBatchBytes?: number;
+  /** The most chunks that are looked at for what Qdrant does not check. @default `VECTOR.qdrantChecked` */
+  readonly qdrantChecked?: number;
   /** Memory for the vectors of all tenants where all are compared. @default `VECTOR.exactCacheBytes` */
   readonly exactCacheBytes?: number;
   /** The most chunks of one tenant there. @default `VECTOR.exactRows` */
@@ -70,7 +72,11 @@ async function createDriver(
   const name = checkCollectionName(collection);
   if (qdrant !== undefined) {
     const { QdrantVectors } = await import('./drivers/qdrant/index.ts'); // The client is loaded only where it is used.
-    const bounds = { timeoutMs: config.qdrantTimeoutMs, batchBytes: config.qdrantBatchBytes };
+    const bounds = {
+      timeoutMs: config.qdrantTimeoutMs,
+      batchBytes: config.qdrantBatchBytes,
+      checked: config.qdrantChecked,
+    };
     return new QdrantVectors({ ...qdrant, ...bounds, log }, name);
   }
   if (postgres === undefined) return disabledVectors;

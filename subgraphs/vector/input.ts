@@ -1,9 +1,11 @@
 /** Checks what callers send: texts, ids, filters. */
-import { byValue, ExactNumber, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
+import type { IdFilterShape, MetadataFilterShape, StringFilterShape } from '#subgraphs/shared/shared-types.ts';
 import { VECTOR } from './bounds.ts';
-import type { ChunkFilter, MetadataCondition } from './driver.ts';
+import type { ChunkColumn } from './driver.ts';
 
 /** @throws CodedError `BAD_USER_INPUT` for a text that is too long or holds what stores cannot */
 export function checkText(value: string, label: string, most: number, least = 0): string {
@@ -39,81 +41,40 @@ export function checkMetadata(value: JsonValue | null | undefined): { [key: stri
 
 /** Conditions as GraphQL has them. */
 export interface SearchFilterShape {
-  documentId?: { eq?: string | null; in?: string[] | null } | null;
-  mediaType?: { eq?: string | null; in?: string[] | null } | null;
-  collection?: { eq?: string | null; in?: string[] | null } | null;
-  source?: { eq?: string | null; in?: string[] | null; startsWith?: string | null } | null;
-  metadata?: { path: string[]; eq?: JsonValue | null; in?: JsonValue[] | null }[] | null;
+  documentId?: IdFilterShape | null;
+  mediaType?: StringFilterShape | null;
+  collection?: StringFilterShape | null;
+  source?: StringFilterShape | null;
+  metadata?: MetadataFilterShape[] | null;
+  and?: SearchFilterShape[] | null;
+  or?: SearchFilterShape[] | null;
+  not?: SearchFilterShape | null;
 }
+
+const COLUMNS: Readonly<Record<ChunkColumn, 'scalar' | 'json'>> = {
+  documentId: 'scalar',
+  mediaType: 'scalar',
+  collection: 'scalar',
+  source: 'scalar',
+  metadata: 'json',
+};
 
 /**
- * A filter as drivers take it.
+ * A filter as drivers take it; undefined where it asks for nothing.
+ * @param collection one whose chunks alone are let through, where it is given
  * @throws CodedError `BAD_USER_INPUT`
  */
-export function checkFilter(where: SearchFilterShape | null | undefined): ChunkFilter {
-  const filter: { -readonly [Key in keyof ChunkFilter]: ChunkFilter[Key] } = {};
-  const documentIds = oneOf(where?.documentId, 'where.documentId', VECTOR.idCharacters);
-  if (documentIds) filter.documentIds = documentIds;
-  const mediaTypes = oneOf(where?.mediaType, 'where.mediaType', VECTOR.mediaTypeCharacters);
-  if (mediaTypes) filter.mediaTypes = mediaTypes;
-  const collections = oneOf(where?.collection, 'where.collection', VECTOR.collectionCharacters);
-  if (collections) filter.collections = collections;
-  const sources = oneOf(where?.source, 'where.source', VECTOR.sourceCharacters);
-  if (sources) filter.sources = sources;
-  const prefix = where?.source?.startsWith;
-  if (typeof prefix === 'string')
-    filter.sourcePrefix = checkText(prefix, 'where.source.startsWith', VECTOR.sourceCharacters);
-  const metadata = where?.metadata ?? [];
-  if (metadata.length > VECTOR.conditions)
-    throw badUserInput(`\`where.metadata\` has at most ${VECTOR.conditions} conditions.`);
-  if (metadata.length > 0) filter.metadata = metadata.map(metadataCondition);
-  return filter;
+export function checkFilter(
+  where: SearchFilterShape | null | undefined,
+  collection?: string | null,
+): Condition | undefined {
+  const { conditions, conditionDepth: depth, listed, filterCharacters: characters, pathKeys } = VECTOR;
+  const filter = parseFilter({ columns: COLUMNS, conditions, depth, listed, characters, pathKeys }, where);
+  if (collection === null || collection === undefined) return filter;
+  checkText(collection, '`collection`', VECTOR.collectionCharacters, 1);
+  return bothOf(filter, { kind: 'compare', column: 'collection', operator: '=', value: collection });
 }
 
-/** `eq` and `in` together as one list; undefined where neither is given. */
-function oneOf(
-  given: { eq?: string | null; in?: string[] | null } | null | undefined,
-  label: string,
-  most: number,
-): string[] | undefined {
-  const { eq, in: list } = given ?? {};
-  if (list && list.length > VECTOR.listed)
-    throw badUserInput(`\`${label}.in\` has at most ${VECTOR.listed} values; got ${list.length}.`);
-  for (const value of [...(list ?? []), ...(typeof eq === 'string' ? [eq] : [])])
-    checkText(value, `\`${label}\``, most);
-  if (typeof eq !== 'string') return list ?? undefined;
-  return list === null || list === undefined || list.includes(eq) ? [eq] : [];
-}
-
-type Scalar = MetadataCondition['any'][number];
-
-function metadataCondition({
-  path,
-  eq,
-  in: list,
-}: NonNullable<SearchFilterShape['metadata']>[number]): MetadataCondition {
-  if (path.length === 0 || path.length > VECTOR.pathKeys)
-    throw badUserInput(`\`where.metadata.path\` has 1 to ${VECTOR.pathKeys} keys; got ${path.length}.`);
-  for (const key of path) checkText(key, '`where.metadata.path`', VECTOR.idCharacters);
-  if (eq === undefined && (list === undefined || list === null)) {
-    throw badUserInput('A condition of `where.metadata` needs `eq` or `in`.');
-  }
-  if (list && list.length > VECTOR.listed)
-    throw badUserInput(`\`where.metadata.in\` has at most ${VECTOR.listed} values; got ${list.length}.`);
-  const scalar = (value: JsonValue): Scalar => {
-    if (value instanceof ExactNumber) return byValue(value);
-    if (typeof value === 'object' && value !== null) {
-      throw badUserInput(
-        '`where.metadata` compares with texts, numbers, booleans and null, not with objects or lists.',
-      );
-    }
-    return value;
-  };
-  const listed = list?.map(scalar);
-  if (eq === undefined) return { path, any: listed! };
-  const wanted = scalar(eq);
-  return {
-    path,
-    any: listed === undefined || listed.some((each) => writeJson(each) === writeJson(wanted)) ? [wanted] : [],
-  };
-}
+/** What lets through what both do. */
+export const bothOf = (filter: Condition | undefined, other: Condition): Condition =>
+  filter === undefined ? other : { kind: 'and', of: [filter, other] };

@@ -49,7 +49,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/runs/drivers/temporal/index.ts: RESOURCE_EXHAUSTED = ',
     'subgraphs/runs/drivers/temporal/index.ts: UNAVAILABLE = ',
     'subgraphs/runs/drivers/temporal/index.ts: UNAUTHENTICATED = ',
-    'subgraphs/graph/traversal/code-points.ts',
+    'subgraphs/shared/code-points.ts',
     'subgraphs/shared/graphemes.ts: 0xdc00',
     'subgraphs/shared/splitting.ts: 0xd800',
     'subgraphs/vector/drivers/postgres/exact.ts: ARRAY_HEADER',

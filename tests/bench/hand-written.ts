@@ -135,8 +135,8 @@ export async function handWritten(options: {
     async research(question) {
       const context = createRequestContext(options.principal);
       const rankings = await vectors.search(context, [
-        { kind: 'VECTOR', vector: embedder.embed(question), model: DEFAULT_BUILT_IN, filter: {}, limit: VECTOR.fused },
-        { kind: 'KEYWORD', text: question, filter: {}, limit: VECTOR.fused },
+        { kind: 'VECTOR', vector: embedder.embed(question), model: DEFAULT_BUILT_IN, limit: VECTOR.fused },
+        { kind: 'KEYWORD', text: question, limit: VECTOR.fused },
       ]);
       const hits = fuse(rankings[0]!, rankings[1]!, VECTOR.window).items.slice(0, HITS);
       const rows = await postgres.read<ChunkRow>(context, {

@@ -1,7 +1,7 @@
 /** What keyword search must find, whatever store ranks. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { ChunkFilter, ChunkVector, RankedChunk, VectorDriver } from '#subgraphs/vector/driver.ts';
+import type { ChunkVector, RankedChunk, VectorDriver } from '#subgraphs/vector/driver.ts';
 import { random } from '#tests/setup/random.ts';
 import { EACH, haystack, KINDS } from './keyword-haystack.ts';
 import { as, MODEL, unitVector, type VectorStoreUnderTest } from './vector-driver.ts';
@@ -30,13 +30,8 @@ export function testKeywordSearch(name: string, setup: () => Promise<VectorStore
     const { texts, needles } = haystack(17);
     const chunks = texts.map((text, place) => chunkOf(idOf(place), text));
 
-    const ranked = async (
-      text: string,
-      limit = FIRST,
-      filter: ChunkFilter = {},
-      tenant = 'sentences',
-    ): Promise<readonly RankedChunk[]> =>
-      (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit, filter }]))[0]!.items;
+    const ranked = async (text: string, limit = FIRST, tenant = 'sentences'): Promise<readonly RankedChunk[]> =>
+      (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit }]))[0]!.items;
     const found = async (...args: Parameters<typeof ranked>): Promise<string[]> =>
       (await ranked(...args)).map(({ chunkId }) => chunkId.slice('chk_'.length));
 
@@ -85,7 +80,7 @@ export function testKeywordSearch(name: string, setup: () => Promise<VectorStore
       expect(own).toHaveLength(EACH);
       const rankings = await driver.search(
         as('haystack'),
-        own.map(({ text }) => ({ kind: 'KEYWORD', text, limit: FIRST, filter: {} })),
+        own.map(({ text }) => ({ kind: 'KEYWORD', text, limit: FIRST })),
       );
       const missed = own.filter(({ place }, i) => !rankings[i]!.items.some(({ chunkId }) => chunkId === idOf(place)));
       expect(missed.map(({ text }) => text)).toEqual([]);
@@ -193,7 +188,7 @@ export function testKeywordSearch(name: string, setup: () => Promise<VectorStore
         texts.map(([id, text, title]) => chunkOf(`chk_${id}`, text, title)),
         MODEL,
       );
-      const ids = async (query: string): Promise<string[]> => await found(query, FIRST, {}, 'ranks');
+      const ids = async (query: string): Promise<string[]> => await found(query, FIRST, 'ranks');
       expect((await ids('rarity common'))[0]).toBe('rare');
       expect((await ids('common'))[0]).toBe('common');
       expect(await ids('giraffe')).toEqual(['titled', 'told']);
@@ -218,12 +213,12 @@ export function testKeywordSearch(name: string, setup: () => Promise<VectorStore
       const last = ' endingword';
       const written = bad.map((text, i) => chunkOf(`chk_bad_${i}`, text.slice(0, 65_536 - last.length - 2) + last));
       await driver.upsert(as('bad'), written, MODEL);
-      expect((await found("o'brien \\ ' :* <-> & | ! ( ) \u0001default", 10, {}, 'bad')).length).toBeLessThan(9);
-      const all = await found('endingword', 20, {}, 'bad');
+      expect((await found("o'brien \\ ' :* <-> & | ! ( ) \u0001default", 10, 'bad')).length).toBeLessThan(9);
+      const all = await found('endingword', 20, 'bad');
       // The last words of a text of ever other characters may not fit.
       expect(all.filter((id) => id !== 'bad_0')).toHaveLength(bad.length - 1);
-      expect(await found(han.slice(0, 40), 1, {}, 'bad')).toEqual(['bad_0']);
-      for (const query of bad) await ranked(query.slice(0, 8_000), 3, {}, 'bad');
+      expect(await found(han.slice(0, 40), 1, 'bad')).toEqual(['bad_0']);
+      for (const query of bad) await ranked(query.slice(0, 8_000), 3, 'bad');
     });
   });
 }

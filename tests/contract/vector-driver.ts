@@ -1,17 +1,11 @@
 /** What every vector store must do, whatever it is. The oracle is brute force over what was written. */
-import { byValue, numberOf, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
+import { numberOf, parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import type {
-  ChunkFilter,
-  ChunkVector,
-  RankedChunk,
-  StoreQuery,
-  VectorDriver,
-  VectorModel,
-} from '#subgraphs/vector/driver.ts';
+import type { ChunkVector, RankedChunk, StoreQuery, VectorDriver, VectorModel } from '#subgraphs/vector/driver.ts';
 import { random } from '#tests/setup/random.ts';
+import { checkFilter, type SearchFilterShape } from '#subgraphs/vector/input.ts';
 import { byScoreThenId } from '#subgraphs/vector/search/fusion.ts';
 
 export const MODEL: VectorModel = { model: 'test-model', dimensions: 24 };
@@ -36,7 +30,7 @@ export function unitVector(next: () => number, dimensions = MODEL.dimensions): F
   return vector.map((value) => value / length);
 }
 
-const WORDS = ['retry', 'backoff', 'jitter', 'cache', 'stream', 'parser', 'lexer', 'socket'];
+export const WORDS = ['retry', 'backoff', 'jitter', 'cache', 'stream', 'parser', 'lexer', 'socket'];
 
 /** Chunks of a tenant: five to a document, every tenth one a copy of the one before it, so that scores tie. */
 export function corpus(tenant: string, count: number, seed: number): ChunkVector[] {
@@ -91,49 +85,49 @@ function sameRanking(got: readonly RankedChunk[], wanted: readonly RankedChunk[]
   expect(new Set(got.map((item) => item.chunkId)).size).toBe(got.length);
 }
 
-const FILTERS: { name: string; filter: ChunkFilter; keep: (chunk: ChunkVector) => boolean }[] = [
+const FILTERS: { name: string; filter: SearchFilterShape; keep: (chunk: ChunkVector) => boolean }[] = [
   { name: 'nothing', filter: {}, keep: () => true },
-  { name: 'media type', filter: { mediaTypes: ['text/plain'] }, keep: (c) => c.mediaType === 'text/plain' },
+  { name: 'media type', filter: { mediaType: { in: ['text/plain'] } }, keep: (c) => c.mediaType === 'text/plain' },
   {
     name: 'source',
-    filter: { sources: ['notes/0.md', 'guides/1.md'] },
+    filter: { source: { in: ['notes/0.md', 'guides/1.md'] } },
     keep: (c) => ['notes/0.md', 'guides/1.md'].includes(c.source),
   },
-  { name: 'source prefix', filter: { sourcePrefix: 'guides/' }, keep: (c) => c.source.startsWith('guides/') },
+  { name: 'source prefix', filter: { source: { startsWith: 'guides/' } }, keep: (c) => c.source.startsWith('guides/') },
   {
     name: 'metadata',
-    filter: { metadata: [{ path: ['topic'], any: ['resilience'] }] },
+    filter: { metadata: [{ path: ['topic'], in: ['resilience'] }] },
     keep: (c) => c.metadata['topic'] === 'resilience',
   },
   {
     name: 'nested metadata, one of several',
-    filter: { metadata: [{ path: ['level', 'depth'], any: [1, 2] }] },
+    filter: { metadata: [{ path: ['level', 'depth'], in: [1, 2] }] },
     keep: (c) => [1, 2].includes((c.metadata['level'] as { depth: number }).depth),
   },
   {
     name: 'an element of a list',
-    filter: { metadata: [{ path: ['tags'], any: ['b'] }] },
+    filter: { metadata: [{ path: ['tags'], in: ['b'] }] },
     keep: (c) => (c.metadata['tags'] as string[]).includes('b'),
   },
   {
     name: 'all together',
     filter: {
-      sourcePrefix: 'notes/',
-      mediaTypes: ['text/markdown'],
-      metadata: [{ path: ['topic'], any: ['resilience', 'nothing'] }],
+      source: { startsWith: 'notes/' },
+      mediaType: { in: ['text/markdown'] },
+      metadata: [{ path: ['topic'], in: ['resilience', 'nothing'] }],
     },
     keep: (c) =>
       c.source.startsWith('notes/') && c.mediaType === 'text/markdown' && c.metadata['topic'] === 'resilience',
   },
-  { name: 'what nothing has', filter: { metadata: [{ path: ['absent'], any: [null, 'x'] }] }, keep: () => false },
-  { name: 'a collection', filter: { collections: ['rare'] }, keep: (c) => c.collection === 'rare' },
+  { name: 'what nothing has', filter: { metadata: [{ path: ['absent'], in: [null, 'x'] }] }, keep: () => false },
+  { name: 'a collection', filter: { collection: { in: ['rare'] } }, keep: (c) => c.collection === 'rare' },
   {
     name: 'collections, one of which is of documents that name none',
-    filter: { collections: ['rare', 'default'], mediaTypes: ['text/markdown'] },
+    filter: { collection: { in: ['rare', 'default'] }, mediaType: { in: ['text/markdown'] } },
     keep: (c) => c.collection !== 'notes' && c.mediaType === 'text/markdown',
   },
-  { name: 'a collection that is not there', filter: { collections: ['none'] }, keep: () => false },
-  { name: 'an empty list', filter: { mediaTypes: [] }, keep: () => false },
+  { name: 'a collection that is not there', filter: { collection: { in: ['none'] } }, keep: () => false },
+  { name: 'an empty list', filter: { mediaType: { in: [] } }, keep: () => false },
 ];
 
 /** Registers the suite. */
@@ -162,15 +156,20 @@ export function testVectorDriver(
       tenant: string,
       vector: Float32Array,
       limit: number,
-      filter: ChunkFilter = {},
-    ) => (await driver.search(as(tenant), [{ kind: 'VECTOR', vector, model: MODEL.model, limit, filter }]))[0]!.items;
+      filter?: SearchFilterShape,
+    ) =>
+      (
+        await driver.search(as(tenant), [
+          { kind: 'VECTOR', vector, model: MODEL.model, limit, filter: checkFilter(filter) },
+        ])
+      )[0]!.items;
     const keywordSearch = async (
       driver: VectorDriver,
       tenant: string,
       text: string,
       limit: number,
-      filter: ChunkFilter = {},
-    ) => (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit, filter }]))[0]!.items;
+      filter?: SearchFilterShape,
+    ) => (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit, filter: checkFilter(filter) }]))[0]!.items;
 
     beforeAll(async () => {
       store = await setup();
@@ -204,7 +203,7 @@ export function testVectorDriver(
         ];
         const query = unitVector(random(4));
         const wanted = oracle(chunks, query, (c) => documentIds.includes(c.documentId));
-        sameRanking(await vectorSearch(store.driver, tenant, query, 100, { documentIds }), wanted);
+        sameRanking(await vectorSearch(store.driver, tenant, query, 100, { documentId: { in: documentIds } }), wanted);
       });
 
       test.each(FILTERS)('finds every chunk with a word where $name is filtered', async ({ filter, keep }) => {
@@ -260,16 +259,16 @@ export function testVectorDriver(
     test('answers many queries at once, each with its own', async () => {
       const next = random(5);
       const queries: StoreQuery[] = [
-        { kind: 'VECTOR', vector: unitVector(next), model: MODEL.model, limit: 3, filter: {} },
-        { kind: 'KEYWORD', text: 'jitter', limit: 4, filter: {} },
+        { kind: 'VECTOR', vector: unitVector(next), model: MODEL.model, limit: 3 },
+        { kind: 'KEYWORD', text: 'jitter', limit: 4 },
         {
           kind: 'VECTOR',
           vector: unitVector(next),
           model: MODEL.model,
           limit: 5,
-          filter: { mediaTypes: ['text/plain'] },
+          filter: checkFilter({ mediaType: { in: ['text/plain'] } }),
         },
-        { kind: 'KEYWORD', text: 'backoff', limit: 6, filter: { sourcePrefix: 'notes/' } },
+        { kind: 'KEYWORD', text: 'backoff', limit: 6, filter: checkFilter({ source: { startsWith: 'notes/' } }) },
       ];
       const together = await store.driver.search(as('large'), queries);
       for (const [index, query] of queries.entries()) {
@@ -287,7 +286,7 @@ export function testVectorDriver(
         ),
       ).toBe(true);
       expect(
-        await vectorSearch(store.driver, 'large', theirs.vector, 50, { documentIds: [theirs.documentId] }),
+        await vectorSearch(store.driver, 'large', theirs.vector, 50, { documentId: { in: [theirs.documentId] } }),
       ).toEqual([]);
       expect(await keywordSearch(store.driver, 'large', 'number3', 50)).toHaveLength(1);
       expect(await keywordSearch(store.driver, 'stranger', 'retry', 50)).toEqual([]);
@@ -328,7 +327,7 @@ export function testVectorDriver(
         extensions: { code: 'BAD_USER_INPUT' },
       });
       const ask = (model: string, vector: Float32Array) =>
-        driver.search(as('a'), [{ kind: 'VECTOR', vector, model, limit: 1, filter: {} }]);
+        driver.search(as('a'), [{ kind: 'VECTOR', vector, model, limit: 1 }]);
       await expect(ask('other', chunk.vector)).rejects.toMatchObject({
         extensions: { code: 'CONFLICT' },
         message: expect.stringContaining('test-model'),
@@ -353,7 +352,7 @@ export function testVectorDriver(
       const found = async (path: string, number: string) =>
         (
           await vectorSearch(driver, 'a', one!.vector, 5, {
-            metadata: [{ path: [path], any: [byValue(numberOf(number))] }],
+            metadata: [{ path: [path], in: [numberOf(number)] }],
           })
         ).map(({ chunkId }) => chunkId);
       expect(await found('big', '9007199254740993')).toEqual([one!.chunkId]);
@@ -401,10 +400,10 @@ export function testVectorDriver(
         );
         expect((await vectorSearch(driver, 'a', newVector, 1))[0]).toMatchObject({ chunkId: rewritten.chunkId });
         expect(await keywordSearch(driver, 'a', 'entirely', 5)).toHaveLength(1);
-        expect(await vectorSearch(driver, 'a', newVector, 9, { mediaTypes: ['application/x-kept'] })).toMatchObject([
-          { chunkId: kept.chunkId },
-        ]);
-        expect(await vectorSearch(driver, 'a', newVector, 9, { collections: ['moved'] })).toMatchObject([
+        expect(
+          await vectorSearch(driver, 'a', newVector, 9, { mediaType: { in: ['application/x-kept'] } }),
+        ).toMatchObject([{ chunkId: kept.chunkId }]);
+        expect(await vectorSearch(driver, 'a', newVector, 9, { collection: { in: ['moved'] } })).toMatchObject([
           { chunkId: kept.chunkId },
         ]);
       }

@@ -15,10 +15,12 @@ import { AnnRanker, type VectorType } from '#subgraphs/vector/drivers/postgres/a
 import { ensureVectorExtension } from '#subgraphs/vector/drivers/postgres/extension.ts';
 import { PostgresVectors, type PostgresVectorsOptions } from '#subgraphs/vector/drivers/postgres/index.ts';
 import { callersHash, contentHash } from '#subgraphs/vector/indexing/content-hash.ts';
+import { checkFilter } from '#subgraphs/vector/input.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
 import { random } from '#tests/setup/random.ts';
 import { testKeywordSearch } from './keyword-search.ts';
-import { as, corpus, MODEL, testVectorDriver, unitVector, type VectorStoreUnderTest } from './vector-driver.ts';
+import { testSearchFilters } from './search-filters.ts';
+import { as, corpus, MODEL, testVectorDriver, unitVector, WORDS, type VectorStoreUnderTest } from './vector-driver.ts';
 
 const MIGRATIONS = new URL('../../subgraphs/vector/migrations/', import.meta.url);
 
@@ -77,11 +79,15 @@ testVectorDriver('PostgreSQL, exact, always in a worker thread', () => open({ wo
 });
 
 testKeywordSearch('PostgreSQL', () => open());
+testSearchFilters('PostgreSQL, exact', () => open());
+// Where more match than are scored, filters narrow what is looked for.
+testSearchFilters('PostgreSQL, few chunks scored', () => open({ keywordScored: 40 }));
 
 // A PostgreSQL with pgvector, as a superuser: the embedded one has none.
 const pgvector = process.env['TEST_PGVECTOR_URL'];
 describe.skipIf(!pgvector)('with TEST_PGVECTOR_URL', () => {
   testVectorDriver('PostgreSQL, pgvector', () => open({}, pgvector), { large: 4_000, small: 40 });
+  testSearchFilters('PostgreSQL, pgvector', () => open({}, pgvector));
 
   test.each(['vector', 'halfvec'] as const)(
     'the index orders (%s), also where the tenant owns one row of a hundred',
@@ -103,10 +109,10 @@ describe.skipIf(!pgvector)('with TEST_PGVECTOR_URL', () => {
       for (const limit of [1, 10, 100])
         expect(await nearest(store.driver as PostgresVectors, 'b', unitVector(random(3)), limit)).toHaveLength(limit);
       const [exact] = await new PostgresVectors(store.postgres, 'chunks').search(as('a'), [
-        { kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10, filter: {} },
+        { kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10 },
       ]);
       const [approximate] = await store.driver.search(as('a'), [
-        { kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10, filter: {} },
+        { kind: 'VECTOR', vector: unitVector(random(4)), model: MODEL.model, limit: 10 },
       ]);
       expect(approximate!.approximate).toBe(true);
       const found = new Set(approximate!.items.map((item) => item.chunkId));
@@ -129,7 +135,7 @@ describe.skipIf(!pgvector)('with TEST_PGVECTOR_URL', () => {
 });
 
 const nearest = async (driver: PostgresVectors, tenant: string, vector: Float32Array, limit = 5) =>
-  (await driver.search(as(tenant), [{ kind: 'VECTOR', vector, model: MODEL.model, limit, filter: {} }]))[0]!.items;
+  (await driver.search(as(tenant), [{ kind: 'VECTOR', vector, model: MODEL.model, limit }]))[0]!.items;
 
 test('a query reads only what changed since the one before', async () => {
   await using store = disposable(await open());
@@ -137,9 +143,7 @@ test('a query reads only what changed since the one before', async () => {
   await store.driver.upsert(as('a'), chunks, MODEL);
   const statementsOf = async () => {
     const context = as('a');
-    await store.driver.search(context, [
-      { kind: 'VECTOR', vector: chunks[0]!.vector, model: MODEL.model, limit: 3, filter: {} },
-    ]);
+    await store.driver.search(context, [{ kind: 'VECTOR', vector: chunks[0]!.vector, model: MODEL.model, limit: 3 }]);
     return context.statements.total;
   };
   expect(await statementsOf()).toBe(3); // State, count, rows.
@@ -187,9 +191,7 @@ test('an empty collection takes on another model', async () => {
   await store.driver.removeDocuments(as('a'), [chunk!.documentId]);
   const vector = unitVector(random(2), 8);
   await store.driver.upsert(as('a'), [{ ...chunk!, vector }], { model: 'next', dimensions: 8 });
-  const [ranking] = await store.replica.search(as('a'), [
-    { kind: 'VECTOR', vector, model: 'next', limit: 5, filter: {} },
-  ]);
+  const [ranking] = await store.replica.search(as('a'), [{ kind: 'VECTOR', vector, model: 'next', limit: 5 }]);
   expect(ranking!.items).toHaveLength(1);
 });
 
@@ -223,7 +225,7 @@ const statistics = async (url: string) => {
   return rows;
 };
 const byKeyword = async (driver: PostgresVectors, tenant: string, text: string, limit = 5) =>
-  (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit, filter: {} }]))[0]!;
+  (await driver.search(as(tenant), [{ kind: 'KEYWORD', text, limit }]))[0]!;
 
 test('how many chunks and words there are is right after every write', async () => {
   await using store = disposable(await open());
@@ -316,7 +318,7 @@ test('what another built-in embedder embedded is embedded again, a tenant at onc
   await driver.upsert(as('b'), hashed.slice(0, 3), before);
   await driver.upsert(as('served'), hashed.slice(0, 3), { ...before, model: 'text-embedding-3-small' });
   const search = async (vector: Float32Array, model: string) =>
-    (await driver.search(as('a'), [{ kind: 'VECTOR', vector, model, filter: {}, limit: 1 }]))[0]!.items[0];
+    (await driver.search(as('a'), [{ kind: 'VECTOR', vector, model, limit: 1 }]))[0]!.items[0];
   // Fills the cache, which must not keep what it has.
   expect(await search(hashed[300]!.vector, 'hashing-384-v1')).toMatchObject({ chunkId: hashed[300]!.chunkId });
 
@@ -339,6 +341,66 @@ test('what another built-in embedder embedded is embedded again, a tenant at onc
   expect(await driver.collectionInfo(as('served'))).toMatchObject({ model: 'text-embedding-3-small' });
 });
 
+test('a condition that the gateway would not send is refused, or lets nothing of another tenant through', async () => {
+  await using store = disposable(await open());
+  for (const tenant of ['a', 'b']) await store.driver.upsert(as(tenant), corpus(tenant, 5, 1), MODEL);
+  // As who has got hold of a tenant's connection.
+  const ask = async (filter: unknown): Promise<{ chunk_id: string }[]> =>
+    await store.postgres.read(as('a'), {
+      sql: 'SELECT * FROM vector.keyword_search($1, $2, $3, 100)',
+      parameters: [
+        'chunks',
+        JSON.stringify({ terms: WORDS.map((query) => ({ query, weight: 1 })), k1: 1.2, b: 0.75, most: 100 }),
+        JSON.stringify(filter),
+      ],
+    });
+  const own = (await ask({})).length;
+  expect(own).toBeGreaterThan(0);
+  const escape = "true) OR c.tenant_id = 'b' OR (true";
+  const source = { kind: 'compare', column: 'source', operator: '=', value: 'x' };
+  const path = { kind: 'json', column: 'metadata', path: ['topic'], test: { kind: 'exists' } };
+  let deep: object = source;
+  for (let i = 0; i < 60; i++) deep = { kind: 'not', of: deep };
+  for (const filter of [
+    { ...source, column: 'tenant_id' },
+    { ...source, column: escape },
+    { ...source, column: null },
+    { ...source, operator: `= 'x' OR ${escape} OR c.source =` },
+    { ...source, operator: null },
+    { ...source, kind: escape },
+    { ...source, kind: null },
+    { ...path, column: 'tenant_id' },
+    { ...path, test: { kind: escape } },
+    { ...path, test: { kind: 'compare', operator: `> '1' OR ${escape} OR '1' <`, value: 1 } },
+    { ...path, test: { kind: 'compare', operator: '=', value: { a: 1 } } },
+    { ...path, test: null },
+    { kind: 'and', of: 'x' },
+    { kind: 'and', of: [{}] },
+    [escape],
+    escape,
+    deep,
+  ])
+    expect([filter, await ask(filter).catch(() => [])]).toEqual([filter, []]);
+  for (const filter of [
+    {
+      kind: 'or',
+      of: [
+        { ...source, value: escape },
+        { kind: 'not', of: source },
+      ],
+    },
+    { kind: 'not', of: { kind: 'in', column: 'source', values: [escape, null, { a: "'" }] } },
+    { kind: 'not', of: { ...path, path: [escape, "'}", '{,"'] } },
+    { kind: 'not', of: { ...path, test: { kind: 'in', values: [escape, { "'": ["'"] }] } } },
+    { kind: 'not', of: { kind: 'contains', column: 'source', text: escape } },
+    { kind: 'not', of: { kind: 'matches', column: 'source', pattern: `***=${escape}` } },
+  ]) {
+    const found = await ask(filter);
+    expect([filter, found.length]).toEqual([filter, own]);
+    expect(found.every(({ chunk_id: id }) => id.startsWith('chk_a_'))).toBe(true);
+  }
+});
+
 test('where more chunks match than are scored, those with the rarer words are, and the answer says so', async () => {
   await using store = disposable(await open({ keywordScored: 64 }));
   const chunks = corpus('a', 1_000, 1);
@@ -356,7 +418,12 @@ test('where more chunks match than are scored, those with the rarer words are, a
   expect((await search('everywhere common', 60)).items).toHaveLength(60);
   expect((await search('everywhere nowhereatall')).items).toHaveLength(5);
   const [filtered] = await store.driver.search(as('a'), [
-    { kind: 'KEYWORD', text: 'everywhere', limit: 9, filter: { documentIds: [chunks[500]!.documentId] } },
+    {
+      kind: 'KEYWORD',
+      text: 'everywhere',
+      limit: 9,
+      filter: checkFilter({ documentId: { eq: chunks[500]!.documentId } }),
+    },
   ]);
   expect(filtered!.items).toHaveLength(5);
   expect((await search('number77')).approximate).toBe(false);

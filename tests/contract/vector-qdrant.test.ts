@@ -10,9 +10,11 @@ import { portOf } from '#subgraphs/vector/drivers/qdrant/connection.ts';
 import { CHUNK_INDEXES, metadataTerms, pointId, within } from '#subgraphs/vector/drivers/qdrant/filter.ts';
 import { sparseQuery, sparseText } from '#subgraphs/vector/drivers/qdrant/sparse.ts';
 import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant/index.ts';
+import { checkFilter } from '#subgraphs/vector/input.ts';
 import { recorded, standIn, type Received } from './qdrant-stand-in.ts';
 import { parseKeywords } from '#subgraphs/vector/keywords/query.ts';
 import { testKeywordSearch } from './keyword-search.ts';
+import { testSearchFilters } from './search-filters.ts';
 import { as, corpus, testVectorDriver } from './vector-driver.ts';
 
 const MODEL = { model: 'four', dimensions: 4 };
@@ -90,7 +92,7 @@ function remembering() {
 }
 
 const vector = Float32Array.of(1, 0, 0, 0);
-const dense: StoreQuery = { kind: 'VECTOR', vector, model: MODEL.model, limit: 3, filter: {} };
+const dense: StoreQuery = { kind: 'VECTOR', vector, model: MODEL.model, limit: 3 };
 const open = (url: string, apiKey?: string) => new QdrantVectors({ url, apiKey, timeoutMs: 2_000 }, 'chunks');
 
 describe('Qdrant, against recorded exchanges', () => {
@@ -104,11 +106,11 @@ describe('Qdrant, against recorded exchanges', () => {
         kind: 'KEYWORD',
         text: 'alpha alpha beta.',
         limit: 2,
-        filter: { documentIds: ['doc_1'], metadata: [{ path: ['topic'], any: ['x', 1] }] },
+        filter: checkFilter({ documentId: { in: ['doc_1'] }, metadata: [{ path: ['topic'], in: ['x', 1] }] }),
       },
-      { ...dense, limit: 4, filter: { sourcePrefix: 'notes/' } },
-      { kind: 'KEYWORD', text: '!?', limit: 2, filter: {} },
-      { ...dense, filter: { mediaTypes: [] } },
+      { ...dense, limit: 4, filter: checkFilter({ source: { startsWith: 'notes/' } }) },
+      { kind: 'KEYWORD', text: '!?', limit: 2 },
+      { ...dense, filter: checkFilter({ mediaType: { in: [] } }) },
     ]);
     expect(answers.map(({ items }) => items.map((item) => item.chunkId))).toEqual([
       ['chk_1', 'chk_2', 'chk_3'],
@@ -140,6 +142,55 @@ describe('Qdrant, against recorded exchanges', () => {
     expect(prefixed.params).toEqual({ exact: true });
     expect(batches[2][0].params).toEqual({ exact: true });
     await driver.close();
+  });
+
+  test('looks itself at what Qdrant does not check, once for equal filters and within bounds', async () => {
+    let stored = 3;
+    await using server = await standIn('acme', (request) => {
+      if (isRoute(request, 'POST', '/points/count'))
+        return { status: 200, body: { result: { count: stored }, status: 'ok', time: 0 } };
+      if (!isRoute(request, 'POST', '/points/scroll')) return replay(request);
+      const second = request.body.offset === 'second';
+      const points = (second ? ['notes/c'] : ['notes/a', 'notes/b']).map((source) => ({
+        id: source,
+        payload: { source, metadata: { year: source === 'notes/b' ? 1999 : 2026 } },
+      }));
+      return {
+        status: 200,
+        body: { result: { points, next_page_offset: second ? null : 'second' }, status: 'ok', time: 0 },
+      };
+    });
+    const driver = new QdrantVectors({ url: server.url, timeoutMs: 2_000, checked: 3 }, 'chunks');
+    const filter = checkFilter({
+      mediaType: { ne: 'text/plain' },
+      source: { startsWith: 'notes/', matches: '[a-z]$' },
+      metadata: [{ path: ['year'], gte: 2000 }],
+    });
+    const queries: StoreQuery[] = [
+      { ...dense, limit: 2, filter },
+      { kind: 'KEYWORD', text: 'alpha', limit: 2, filter: structuredClone(filter) },
+      { ...dense, limit: 2, filter: checkFilter({ source: { contains: 'nothing' } }) },
+    ];
+    const [byMeaning, byWords, nothing] = await driver.search(as('acme'), queries);
+    expect([byMeaning, byWords, nothing].map((ranking) => ranking!.items.length)).toEqual([2, 2, 0]);
+    const sent = (end: string) => server.received.filter((request) => isRoute(request, 'POST', end));
+    expect(sent('/points/count')).toHaveLength(2);
+    expect(sent('/points/scroll')).toHaveLength(4);
+    expect(sent('/points/scroll')[0]!.body.filter.must).toEqual([
+      { key: 'tenant', match: { value: 'acme' } },
+      { must_not: [{ key: 'media_type', match: { any: ['text/plain'] } }] },
+      { key: 'source', match: { prefix: 'notes/' } },
+    ]);
+    for (const search of sent('/points/query/batch')[0]!.body.searches)
+      expect(search.filter.must).toEqual([
+        { key: 'tenant', match: { value: 'acme' } },
+        { has_id: ['notes/a', 'notes/c'] },
+      ]);
+    stored = 4;
+    await expect(driver.search(as('acme'), queries)).rejects.toMatchObject({
+      message: expect.stringMatching(/4 chunks.*at most 3/),
+      extensions: { code: 'QUERY_TOO_COSTLY', hint: expect.stringMatching(/documentId.*QDRANT_CHECKED_CHUNKS/) },
+    });
   });
 
   test('makes its collections once, with an index for every key that filters use, and waits for writes', async () => {
@@ -501,4 +552,5 @@ describe.skipIf(!url)('with TEST_QDRANT_URL', () => {
   };
   testVectorDriver('Qdrant', setup, { large: 2_000, small: 20, atomic: false });
   testKeywordSearch('Qdrant', setup);
+  testSearchFilters('Qdrant', setup);
 });

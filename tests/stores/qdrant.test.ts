@@ -10,8 +10,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
-import type { ChunkFilter, ChunkVector, DocumentsWrite, StoreQuery, VectorModel } from '#subgraphs/vector/driver.ts';
+import type { ChunkVector, DocumentsWrite, StoreQuery, VectorModel } from '#subgraphs/vector/driver.ts';
 import { CHUNK_INDEXES, pointId } from '#subgraphs/vector/drivers/qdrant/filter.ts';
+import { checkFilter, type SearchFilterShape } from '#subgraphs/vector/input.ts';
 import { QdrantVectors } from '#subgraphs/vector/drivers/qdrant/index.ts';
 import { checkSearch, searchAll, type SearchMode } from '#subgraphs/vector/search/search.ts';
 import { as, unitVector } from '#tests/contract/vector-driver.ts';
@@ -79,8 +80,13 @@ const nearest = async (
   tenant: string,
   vector: Float32Array,
   limit: number,
-  filter: ChunkFilter = {},
-) => (await driver.search(as(tenant), [{ kind: 'VECTOR', vector, model: MODEL.model, limit, filter }]))[0]!;
+  filter?: SearchFilterShape,
+) =>
+  (
+    await driver.search(as(tenant), [
+      { kind: 'VECTOR', vector, model: MODEL.model, limit, filter: checkFilter(filter) },
+    ])
+  )[0]!;
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 
 describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
@@ -101,36 +107,40 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
       }),
     );
     const tenantOf = (i: number) => (i % 4 === 3 ? 'small' : 'large');
-    const topic = (...numbers: number[]): ChunkFilter => ({
-      metadata: [{ path: ['topic'], any: numbers.map((n) => `topic-${n}`) }],
+    const topic = (...numbers: number[]): SearchFilterShape => ({
+      metadata: [{ path: ['topic'], in: numbers.map((n) => `topic-${n}`) }],
     });
-    const FILTERS: { name: string; filter: ChunkFilter; keep: (chunk: ChunkVector, i: number) => boolean }[] = [
+    const FILTERS: { name: string; filter: SearchFilterShape; keep: (chunk: ChunkVector, i: number) => boolean }[] = [
       { name: 'one topic of seven', filter: topic(0), keep: (_, i) => i % 7 === 0 },
       { name: 'another topic', filter: topic(4), keep: (_, i) => i % 7 === 4 },
       { name: 'two topics', filter: topic(1, 2), keep: (_, i) => [1, 2].includes(i % 7) },
       { name: 'six topics', filter: topic(0, 1, 2, 3, 4, 5), keep: (_, i) => i % 7 !== 6 },
-      { name: 'a rare value', filter: { metadata: [{ path: ['rare'], any: [3] }] }, keep: (_, i) => i % 400 === 3 },
+      { name: 'a rare value', filter: { metadata: [{ path: ['rare'], in: [3] }] }, keep: (_, i) => i % 400 === 3 },
       {
         name: 'half of all',
-        filter: { metadata: [{ path: ['level', 'depth'], any: [1] }] },
+        filter: { metadata: [{ path: ['level', 'depth'], in: [1] }] },
         keep: (_, i) => i % 2 === 1,
       },
       {
         name: 'two conditions',
-        filter: { metadata: [...topic(2).metadata!, { path: ['level', 'depth'], any: [0] }] },
+        filter: { metadata: [...topic(2).metadata!, { path: ['level', 'depth'], in: [0] }] },
         keep: (_, i) => i % 7 === 2 && i % 2 === 0,
       },
-      { name: 'a media type', filter: { mediaTypes: ['text/plain'] }, keep: (_, i) => i % 11 === 0 },
-      { name: 'a prefix of sources', filter: { sourcePrefix: 'guides/' }, keep: (_, i) => i % 3 === 0 },
-      { name: 'a long prefix', filter: { sourcePrefix: 'notes/12' }, keep: (c) => c.source.startsWith('notes/12') },
+      { name: 'a media type', filter: { mediaType: { in: ['text/plain'] } }, keep: (_, i) => i % 11 === 0 },
+      { name: 'a prefix of sources', filter: { source: { startsWith: 'guides/' } }, keep: (_, i) => i % 3 === 0 },
+      {
+        name: 'a long prefix',
+        filter: { source: { startsWith: 'notes/12' } },
+        keep: (c) => c.source.startsWith('notes/12'),
+      },
       {
         name: 'documents',
-        filter: { documentIds: ['doc_1', 'doc_77', 'doc_500'] },
+        filter: { documentId: { in: ['doc_1', 'doc_77', 'doc_500'] } },
         keep: (c) => ['doc_1', 'doc_77', 'doc_500'].includes(c.documentId),
       },
       {
         name: 'everything at once',
-        filter: { ...topic(1, 3, 5), sourcePrefix: 'notes/', mediaTypes: ['text/markdown'] },
+        filter: { ...topic(1, 3, 5), source: { startsWith: 'notes/' }, mediaType: { in: ['text/markdown'] } },
         keep: (c, i) => [1, 3, 5].includes(i % 7) && c.source.startsWith('notes/') && c.mediaType === 'text/markdown',
       },
     ];
@@ -225,7 +235,9 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
         detail: expect.stringMatching(/tenant.*source.*metadata_terms|metadata_terms|source/),
       });
       if (mend === 'search')
-        expect((await nearest(next, 'a', chunk('1').vector, 5, { sourcePrefix: 'notes/' })).items).toHaveLength(1);
+        expect(
+          (await nearest(next, 'a', chunk('1').vector, 5, { source: { startsWith: 'notes/' } })).items,
+        ).toHaveLength(1);
       else await write(next, 'a', [chunk('2')]);
       expect(await next.health()).toMatchObject({ state: 'ok' });
       expect(Object.keys((await raw('GET', name)).result.payload_schema).sort()).toEqual(
@@ -243,7 +255,9 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
     await raw('DELETE', `${name}/index/source?wait=true`);
     await raw('PUT', `${name}/index?wait=true`, { field_name: 'source', field_schema: { type: 'keyword' } });
     expect(await open(name).health()).toMatchObject({ state: 'down', detail: expect.stringContaining('source') });
-    expect((await nearest(open(name), 'a', chunk('1').vector, 5, { sourcePrefix: 'notes/1' })).items).toHaveLength(1);
+    expect(
+      (await nearest(open(name), 'a', chunk('1').vector, 5, { source: { startsWith: 'notes/1' } })).items,
+    ).toHaveLength(1);
     const schema = (await raw('GET', name)).result.payload_schema;
     expect(schema.source.params.prefix).toBeTruthy();
     for (const key of ['source', 'document_id', 'media_type', 'metadata_terms'])
@@ -331,7 +345,7 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
     // As a process that begins now finds it.
     const later = open(name);
     const found = async (collections: string[], kind: 'VECTOR' | 'KEYWORD'): Promise<string[]> => {
-      const query = { limit: 10, filter: { collections } };
+      const query = { limit: 10, filter: checkFilter({ collection: { in: collections } }) };
       const [ranking] = await later.search(as('a'), [
         kind === 'KEYWORD'
           ? { ...query, kind, text: 'text' }
@@ -355,8 +369,8 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
       chunk('2', { text: 'alpha' }),
       chunk('3', { text: 'gamma' }),
     ]);
-    const ask = async (context: RequestContext, filter: ChunkFilter = {}) => {
-      const query: StoreQuery = { kind: 'KEYWORD', text: 'beta', limit: 5, filter };
+    const ask = async (context: RequestContext, filter?: SearchFilterShape) => {
+      const query: StoreQuery = { kind: 'KEYWORD', text: 'beta', limit: 5, filter: checkFilter(filter) };
       return (await driver.search(context, [query]))[0]!.items;
     };
     const alone = await ask(as('a'));
@@ -368,7 +382,7 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
     );
     expect(await ask(as('a'))).toEqual(alone);
     // A condition narrows what is found, not what rare means.
-    expect(await ask(as('a'), { sources: ['notes/1.md'] })).toEqual(alone);
+    expect(await ask(as('a'), { source: { in: ['notes/1.md'] } })).toEqual(alone);
   });
 
   test('a collection that another process made anew is looked at again', async () => {

@@ -229,7 +229,7 @@ describe('search', () => {
     }
   });
 
-  test('filters by document, media type, source and metadata', async () => {
+  test('filters by document, media type, source and metadata, as all lists do', async () => {
     const only = async (where: unknown, mode = 'VECTOR') =>
       [
         ...new Set(ids(await data(SEARCH, { query: 'retry', mode, where, first: 100 })).map((id) => id.split('_')[1])),
@@ -248,10 +248,25 @@ describe('search', () => {
     expect(await only({ metadata: [{ path: ['topic'], eq: 'odd' }] }, 'KEYWORD')).toEqual(['1', '3']);
     expect(await only({ documentId: { eq: 'doc_1', in: ['doc_2'] } })).toEqual([]);
     expect(await only({ mediaType: { in: [] } })).toEqual([]);
+    for (const mode of ['VECTOR', 'KEYWORD', 'HYBRID']) {
+      expect(await only({ source: { contains: 'ES/1.' } }, mode)).toEqual(['1']);
+      expect(await only({ or: [{ source: { endsWith: '/1.md' } }, { source: { matches: '/3' } }] }, mode)).toEqual([
+        '1',
+        '3',
+      ]);
+      const even = { metadata: [{ path: ['topic'], eq: 'even' }] };
+      expect(await only({ not: even, documentId: { ne: 'doc_1' }, source: { lt: 'notes/4' } }, mode)).toEqual(['3']);
+      expect(
+        await only({ metadata: [{ path: ['number'], gte: 2, lt: 4 }], mediaType: { isNull: false } }, mode),
+      ).toContain('3');
+      expect(await only({ metadata: [{ path: ['topic'], eq: { a: 1 } }] }, mode)).toEqual([]);
+      expect(await only({ source: { eq: null } }, mode)).toEqual([]);
+    }
     for (const where of [
       { metadata: [{ path: [], eq: 1 }] },
       { metadata: [{ path: ['topic'] }] },
-      { metadata: [{ path: ['topic'], eq: { a: 1 } }] },
+      { source: { contains: null } },
+      { source: { matches: '(a+)+$' } },
       { documentId: { in: Array.from({ length: 501 }, (_, i) => `doc_${i}`) } },
       { source: { startsWith: 'a\0b' } },
     ]) {

@@ -2,7 +2,7 @@
  * Traversals, written once over the drivers' `expandFrontier`: level by level, every level one statement for all
  * sources together. Nodes are visited once, so cycles cost nothing and paths are never enumerated.
  */
-import { compareCodePoints } from './code-points.ts';
+import { compareCodePoints } from '#subgraphs/shared/code-points.ts';
 import type { Expansion } from '../driver.ts';
 
 /** Reads one level: the steps from all of `nodes`. */

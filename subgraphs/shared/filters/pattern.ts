@@ -1,5 +1,5 @@
 /**
- * The regular expressions of `matches`: one dialect for all stores, written out for each. It is what RE2, PostgreSQL, Java and JavaScript
+ * The regular expressions of `matches`: one dialect for all stores, written out for each (automaton.ts where texts are at hand). It is what RE2, PostgreSQL, Java and JavaScript
  * mean alike, without what could make a store search for long: no reference back, no look around, nothing repeated within a repetition.
  */
 import { SHARED } from '../bounds.ts';
@@ -11,18 +11,18 @@ export const PATTERN_DIALECT =
   '`\\\\d \\\\w \\\\s` (ASCII) and their capitals, `^ $` (start and end of the text), `( )`, `|`, `* + ? {n,m}`; `(?i)` in front ignores case. ' +
   'At most two `*` or `+`, and none within a repeated group';
 
-type Node =
+export type PatternNode =
   | { kind: 'character'; text: string }
   | { kind: 'any' | 'start' | 'end' }
   | { kind: 'class'; negated: boolean; ranges: readonly (readonly [from: string, to: string])[] }
-  | { kind: 'sequence' | 'alternatives'; of: readonly Node[] }
-  | { kind: 'repeat'; of: Node; least: number; most: number };
+  | { kind: 'sequence' | 'alternatives'; of: readonly PatternNode[] }
+  | { kind: 'repeat'; of: PatternNode; least: number; most: number };
 
 /** A checked pattern. */
 export interface Pattern {
   readonly source: string;
   readonly ignoreCase: boolean;
-  readonly node: Node;
+  readonly node: PatternNode;
 }
 
 const D: [string, string][] = [['0', '9']];
@@ -70,13 +70,13 @@ class PatternParser {
     this.#characters = [...source];
   }
 
-  parse(): Node {
+  parse(): PatternNode {
     const node = this.#alternatives();
     if (this.#at < this.#characters.length) throw this.#fault('has a `)` that closes nothing', 'Write `\\)`.');
     return node;
   }
 
-  #alternatives(): Node {
+  #alternatives(): PatternNode {
     if (++this.#depth > SHARED.patternGroups) throw this.#fault(`has groups more than ${SHARED.patternGroups} deep`);
     const of = [this.#sequence()];
     while (this.#next('|')) of.push(this.#sequence());
@@ -84,13 +84,13 @@ class PatternParser {
     return of.length === 1 ? of[0]! : { kind: 'alternatives', of };
   }
 
-  #sequence(): Node {
-    const of: Node[] = [];
+  #sequence(): PatternNode {
+    const of: PatternNode[] = [];
     for (let c = this.#peek(); c !== undefined && c !== '|' && c !== ')'; c = this.#peek()) of.push(this.#repeated());
     return of.length === 1 ? of[0]! : { kind: 'sequence', of };
   }
 
-  #repeated(): Node {
+  #repeated(): PatternNode {
     const of = this.#one();
     const range = this.#range();
     if (range === undefined) return of;
@@ -126,7 +126,7 @@ class PatternParser {
     return /^\{(\d{1,4})(,(\d{0,4}))?\}/.exec(this.#characters.slice(this.#at, this.#at + 12).join('')) ?? undefined;
   }
 
-  #one(): Node {
+  #one(): PatternNode {
     const c = this.#characters[this.#at++]!;
     switch (c) {
       case '.':
@@ -179,7 +179,7 @@ class PatternParser {
     return c;
   }
 
-  #class(): Node {
+  #class(): PatternNode {
     const negated = this.#next('^');
     const ranges: [string, string][] = [];
     for (;;) {
@@ -228,11 +228,11 @@ class PatternParser {
   }
 }
 
-const hasChoice = (node: Node): boolean =>
+const hasChoice = (node: PatternNode): boolean =>
   node.kind === 'repeat' || node.kind === 'alternatives' || (node.kind === 'sequence' && node.of.some(hasChoice));
 
 /** In how many ways it could be matched at one place, at the most. */
-function waysOf(node: Node): number {
+function waysOf(node: PatternNode): number {
   switch (node.kind) {
     case 'sequence':
       return node.of.reduce((ways, each) => ways * waysOf(each), 1);
@@ -257,9 +257,8 @@ interface Dialect {
 
 const POSTGRES: Dialect = { any: '.', end: '$', special: /[^\p{L}\p{N}\p{M}\s]/u };
 const JAVA: Dialect = { any: '.', end: '\\z', special: /[!-/:-@[-`{-~]/ };
-const JAVASCRIPT: Dialect = { any: '.', end: '$', special: /[\\^$.*+?()[\]{}|/-]/ };
 
-function write(node: Node, dialect: Dialect): string {
+function write(node: PatternNode, dialect: Dialect): string {
   const escape = (text: string): string =>
     text.length === 1 && text.charCodeAt(0) < 128 && dialect.special.test(text) ? `\\${text}` : text;
   switch (node.kind) {
@@ -270,7 +269,6 @@ function write(node: Node, dialect: Dialect): string {
     case 'end':
       return dialect.end;
     case 'character':
-      // Only within a class may a hyphen be escaped in JavaScript.
       return node.text === '-' ? '-' : escape(node.text);
     case 'class': {
       const ranges = node.ranges.map(([from, to]) => (from === to ? escape(from) : `${escape(from)}-${escape(to)}`));
@@ -298,7 +296,3 @@ export const toPostgres = ({ ignoreCase, node }: Pattern): string =>
 /** For Cypher's `=~`, which matches texts as a whole. */
 export const toJava = ({ ignoreCase, node }: Pattern): string =>
   `(?s${ignoreCase ? 'iu' : ''}).*?(?:${write(node, JAVA)}).*`;
-
-/** For JavaScript. */
-export const toRegExp = ({ ignoreCase, node }: Pattern): RegExp =>
-  new RegExp(write(node, JAVASCRIPT), ignoreCase ? 'isu' : 'su');

@@ -1,7 +1,6 @@
 /** `Query.search`. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
-import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { VECTOR } from '../bounds.ts';
@@ -15,7 +14,7 @@ export function addSearch(
   loaders: (context: RequestContext) => VectorLoaders,
   Chunk: StubRef,
 ): void {
-  const { builder } = subgraph;
+  const { builder, shared } = subgraph;
   const Mode = builder.enumType('SearchMode', {
     description: 'How chunks are ranked.',
     values: {
@@ -33,60 +32,35 @@ export function addSearch(
     } as const,
   });
 
-  const DocumentFilter = builder
-    .inputRef<{ eq?: string | null; in?: string[] | null }>('SearchDocumentFilter')
-    .implement({
-      description: "Conditions on the document's id. All that are given must hold.",
-      fields: (t) => ({
-        eq: t.id({ description: 'Equal to this.' }),
-        in: t.idList({ description: 'Equal to one of these; an empty list matches nothing. At most 500.' }),
-      }),
-    });
-  const filter = (name: string, what: string, prefix: boolean) =>
-    builder.inputRef<{ eq?: string | null; in?: string[] | null; startsWith?: string | null }>(name).implement({
-      description: `Conditions on ${what}. All that are given must hold.`,
-      fields: (t) => ({
-        eq: t.string({ description: 'Equal to this.' }),
-        in: t.stringList({ description: 'Equal to one of these; an empty list matches nothing. At most 500.' }),
-        ...(prefix ? { startsWith: t.string({ description: 'Starts with this, respecting case.' }) } : {}),
-      }),
-    });
-  const MetadataFilter = builder
-    .inputRef<{ path: string[]; eq?: JsonValue | null; in?: JsonValue[] | null }>('SearchMetadataFilter')
-    .implement({
-      description:
-        "A condition on one value in a document's metadata. A list in the metadata matches where one of its elements does. All that are given must hold.",
-      fields: (t) => ({
-        path: t.stringList({
-          required: true,
-          description: 'The keys that lead to the value, from the outside in: `["topic"]`. 1 to 8.',
-        }),
-        eq: t.field({ type: 'JSON', description: 'Equal to this text, number, boolean or null.' }),
-        in: t.field({
-          type: ['JSON'],
-          description: 'Equal to one of these; an empty list matches nothing. At most 500.',
-        }),
-      }),
-    });
-  const Filter = builder.inputRef<SearchFilterShape>('SearchFilter').implement({
+  const Filter = builder.inputRef<SearchFilterShape>('SearchFilter');
+  Filter.implement({
     description:
-      'Which chunks take part in a search. All conditions that are given must hold; as many results as asked for come back where so many match.',
+      'Which chunks take part in a search, before anything is ranked: as many results as asked for come back where so many match. All that ' +
+      `is given must hold. At most ${VECTOR.conditionDepth} levels deep, with ${VECTOR.conditions} conditions. On Qdrant, \`eq\`, \`ne\`, ` +
+      '`in`, `notIn`, and `startsWith` on `source`, are answered however much is stored; of all others the gateway looks at chunks itself: at ' +
+      `most ${VECTOR.qdrantChecked.toLocaleString('en')} that meet the rest, else the search fails with QUERY_TOO_COSTLY.`,
     fields: (t) => ({
-      documentId: t.field({ type: DocumentFilter, description: "The id of the chunk's document." }),
+      and: t.field({ type: [Filter], description: 'All of these must match.' }),
+      or: t.field({ type: [Filter], description: 'At least one of these must match; an empty list matches nothing.' }),
+      not: t.field({ type: Filter, description: 'Must not match this.' }),
+      documentId: t.field({ type: shared.IdFilter, description: "Conditions on the id of the chunk's document." }),
       mediaType: t.field({
-        type: filter('SearchMediaTypeFilter', 'the media type', false),
-        description: "The document's media type, such as `text/markdown`.",
+        type: shared.StringFilter,
+        description: "Conditions on the document's media type, such as `text/markdown`.",
       }),
       collection: t.field({
-        type: filter('SearchCollectionFilter', 'the collection', false),
+        type: shared.StringFilter,
         description:
-          'The collection that the document is in, such as `notes`; that of documents whose writer named none is `default`.',
+          'Conditions on the collection that the document is in, such as `notes`; that of documents whose writer named none is `default`.',
       }),
       source: t.field({
-        type: filter('SearchSourceFilter', 'the source', true),
-        description: "The document's source, such as `notes/field.md`.",
+        type: shared.StringFilter,
+        description: "Conditions on the document's source, such as `notes/field.md`.",
       }),
-      metadata: t.field({ type: [MetadataFilter], description: "Values in the document's metadata. At most 20." }),
+      metadata: t.field({
+        type: [shared.MetadataFilter],
+        description: "Conditions on the document's metadata; all of them must hold.",
+      }),
     }),
   });
 

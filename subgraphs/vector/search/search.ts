@@ -15,10 +15,11 @@ import {
 } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { VECTOR } from '../bounds.ts';
 import { modelOf } from '../indexing/embedding-model.ts';
-import type { ChunkFilter, RankedChunk, Ranking, StoreQuery } from '../driver.ts';
+import type { RankedChunk, Ranking, StoreQuery } from '../driver.ts';
 import { fuse } from './fusion.ts';
 import type { Searchable } from './shared-documents.ts';
 import { checkFilter, checkText, type SearchFilterShape } from '../input.ts';
@@ -30,7 +31,7 @@ export type SearchMode = 'HYBRID' | 'VECTOR' | 'KEYWORD';
 export interface SearchRequest {
   readonly text: string;
   readonly mode: SearchMode;
-  readonly filter: ChunkFilter;
+  readonly filter: Condition | undefined;
   readonly page: PageRequest;
   readonly from: CursorPosition | undefined;
   /** What its cursors belong to. */
@@ -62,20 +63,13 @@ export interface SearchArguments extends PageArguments {
 export function checkSearch(args: SearchArguments): SearchRequest {
   const text = checkText(args.query, '`query`', VECTOR.queryCharacters, 1).trim();
   const mode = args.mode ?? 'HYBRID';
-  const filter = inCollection(checkFilter(args.where), args.collection);
+  const filter = checkFilter(args.where, args.collection);
   const list = `search:${createHash('sha256')
     .update(writeJson([text, mode, filter]))
     .digest('base64url')
     .slice(0, 16)}`;
   const page = pageRequest(args);
   return { text, mode, filter, page, from: readCursor(list, page.from), list };
-}
-
-/** A filter that lets through one collection's chunks alone, where one is given. */
-function inCollection(filter: ChunkFilter, collection: string | null | undefined): ChunkFilter {
-  if (collection === null || collection === undefined) return filter;
-  checkText(collection, '`collection`', VECTOR.collectionCharacters, 1);
-  return { ...filter, collections: filter.collections?.includes(collection) === false ? [] : [collection] };
 }
 
 /** Answers several searches: one call of the embedder, one of the driver. */

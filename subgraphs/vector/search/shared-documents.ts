@@ -7,6 +7,7 @@ import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { ShareLookup } from '#subgraphs/shared/ports.ts';
 import { receivedBy, type Received } from '#subgraphs/shared/received-documents.ts';
 import type { RankedChunk, Ranking, StoreQuery, VectorDriver } from '../driver.ts';
+import { bothOf } from '../input.ts';
 import { byScoreThenId } from './fusion.ts';
 
 /** What answers searches: a store, or this beside it. */
@@ -31,14 +32,10 @@ async function searchIn(
   { context, documentIds: shared }: Received,
   queries: readonly StoreQuery[],
 ): Promise<readonly Ranking<RankedChunk>[]> {
-  const narrowed = queries.map((query) => {
-    const { documentIds = [...shared] } = query.filter;
-    return { ...query, filter: { ...query.filter, documentIds: documentIds.filter((id) => shared.has(id)) } };
-  });
-  const asked = narrowed.filter(({ filter }) => filter.documentIds.length > 0);
-  const rankings = asked.length === 0 ? [] : await driver.search(context, asked).catch(unlessOtherModel(asked.length));
-  let next = 0;
-  return narrowed.map(({ filter }) => (filter.documentIds.length > 0 ? rankings[next++]! : NOTHING));
+  if (shared.size === 0) return queries.map(() => NOTHING);
+  const only = { kind: 'in', column: 'documentId', values: [...shared] } as const;
+  const narrowed = queries.map((query) => ({ ...query, filter: bothOf(query.filter, only) }));
+  return await driver.search(context, narrowed).catch(unlessOtherModel(queries.length));
 }
 
 const NOTHING: Ranking<RankedChunk> = { items: [], approximate: false };

@@ -4,6 +4,7 @@ import type { GraphDriver } from '#subgraphs/graph/driver.ts';
 import { entityCondition, type EntityFilter } from '#subgraphs/graph/input.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import type { VectorDriver } from '#subgraphs/vector/driver.ts';
+import { checkFilter } from '#subgraphs/vector/input.ts';
 import { BIG, ownOf, SMALL, vectorOf, type Sizes } from './sizes.ts';
 
 export interface Read {
@@ -64,7 +65,6 @@ export function vectorReads(driver: VectorDriver, { vectors }: Sizes): Read[] {
     kind: 'VECTOR' as const,
     vector: vectorOf(10_000_000 + round),
     model: 'bench',
-    filter: {},
     limit: 10,
   });
   const search =
@@ -75,13 +75,16 @@ export function vectorReads(driver: VectorDriver, { vectors }: Sizes): Read[] {
   return forBoth({
     'nearest 10': search((_, round) => [query(round)]),
     'nearest 10 of a media type (10 %)': search((_, round) => [
-      { ...query(round), filter: { mediaTypes: ['text/plain'] } },
+      { ...query(round), filter: checkFilter({ mediaType: { in: ['text/plain'] } }) },
     ]),
     'nearest 10 in 20 documents': search((tenant, round) => [
-      { ...query(round), filter: { documentIds: some(tenant, vectors, 20, round).map((i) => `doc_${i}`) } },
+      {
+        ...query(round),
+        filter: checkFilter({ documentId: { in: some(tenant, vectors, 20, round).map((i) => `doc_${i}`) } }),
+      },
     ]),
     'keywords, two words': search((_, round) => [
-      { kind: 'KEYWORD', text: `backoff ${(round * 37) % 5_003}`, filter: {}, limit: 10 },
+      { kind: 'KEYWORD', text: `backoff ${(round * 37) % 5_003}`, limit: 10 },
     ]),
     'similar to 10 chunks': (tenant) => async (context, round) =>
       (

@@ -1,6 +1,7 @@
 /** How many of the exact ten nearest the approximate search finds. */
 import type { Client } from 'pg';
 import type { VectorDriver } from '#subgraphs/vector/driver.ts';
+import { checkFilter } from '#subgraphs/vector/input.ts';
 import { contextOf } from './reads.ts';
 import { BIG, SMALL, vectorOf, type Sizes } from './sizes.ts';
 
@@ -15,7 +16,13 @@ export async function recall(driver: VectorDriver, admin: Client, sizes: Sizes, 
       for (let i = 0; i < QUERIES; i += 1) {
         const vector = vectorOf(20_000_000 + i);
         const [ranking] = await driver.search(contextOf(tenant), [
-          { kind: 'VECTOR', vector, model: 'bench', filter: mediaTypes === undefined ? {} : { mediaTypes }, limit: 10 },
+          {
+            kind: 'VECTOR',
+            vector,
+            model: 'bench',
+            filter: checkFilter({ ...(mediaTypes === undefined ? {} : { mediaType: { in: mediaTypes } }) }),
+            limit: 10,
+          },
         ]);
         // No index: what is ordered by an expression that the index does not have is compared with every row.
         const { rows } = await admin.query<{ chunk_id: string }>(

@@ -153,7 +153,8 @@ class Collection:
         parts = {}
         for clause, conditions in given.items():
             self.check(conditions)
-            parts[clause] = [self.filter(each) if "should" in each else condition(each) for each in conditions]
+            nested = {"must", "must_not", "should"}
+            parts[clause] = [self.filter(each) if nested & set(each) else condition(each) for each in conditions]
         return q.Filter(**parts)
 
     def tenanted(self, given):

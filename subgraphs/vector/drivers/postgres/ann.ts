@@ -13,7 +13,7 @@ import { checkModel } from '../../indexing/collection.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorModel, VectorQuery } from '../../driver.ts';
 import { byScoreThenId } from '../../search/fusion.ts';
 import type { Ranker } from './ranker.ts';
-import { conditions, readState, type CollectionRow } from './statements.ts';
+import { conditionOf, readState, type CollectionRow } from './statements.ts';
 
 /** The kinds of index: of single or of half precision. */
 export type VectorType = 'vector' | 'halfvec';
@@ -240,7 +240,7 @@ export class AnnRanker implements Ranker {
   #nearest(queries: readonly VectorQuery[], indexed: boolean) {
     const parts = queries.map(({ vector, filter, limit }, index) => {
       const query = sql`${`[${vector.join(',')}]`}::${this.#vector(vector.length)}`;
-      return sql`(SELECT ${String(index)} AS parent, n.* FROM ${this.#ordered(vector.length, query, conditions(filter), limit, indexed)} n)`;
+      return sql`(SELECT ${String(index)} AS parent, n.* FROM ${this.#ordered(vector.length, query, conditionOf(filter), limit, indexed)} n)`;
     });
     return compile<NeighborRow>(sql`${sql.join(parts, sql` UNION ALL `)}`);
   }

@@ -1,10 +1,11 @@
 /** Ranks by comparing with every vector of the tenant, from a cache that the collection's revision keeps fresh. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool, type WorkFor } from '#subgraphs/shared/work/work-pool.ts';
 import { VECTOR } from '../../bounds.ts';
 import { checkModel } from '../../indexing/collection.ts';
-import type { ChunkFilter, RankedChunk, RankedDocument, Ranking, VectorQuery } from '../../driver.ts';
+import type { RankedChunk, RankedDocument, Ranking, VectorQuery } from '../../driver.ts';
 import { MatrixCache, type CacheOptions, type ChangeReader, type TenantVectors } from '../../exact/matrix-cache.ts';
 import type { VectorMatrix } from '../../exact/matrix.ts';
 import { Scorer } from '../../exact/scorer.ts';
@@ -34,21 +35,18 @@ export class ExactRanker implements Ranker {
   }
 
   async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
-    // Documents are known to the cache; everything else about a chunk is asked of the store, together with the
-    // revision.
-    const asked = queries.filter((query) => needsStore(query.filter));
-    const state = await this.#state(
-      context,
-      asked.map((query) => query.filter),
-    );
+    // What is known of a chunk besides its vector is asked of the store, together with the revision.
+    const filters = queries.flatMap(({ filter }) => (filter === undefined ? [] : [filter]));
+    const state = await this.#state(context, filters);
     if (state === undefined) return queries.map(() => ({ items: [], approximate: false }));
     for (const query of queries) {
       checkModel({ name: this.#collection, ...state }, { model: query.model, dimensions: query.vector.length });
     }
     const { chunks } = state.vectors;
     const { version } = chunks;
-    const rowsOf = queries.map((query) =>
-      matchingRows(chunks, query.filter, needsStore(query.filter) ? state.matching[asked.indexOf(query)] : undefined),
+    let next = 0;
+    const rowsOf = queries.map(({ filter }) =>
+      filter === undefined ? undefined : matchingRows(chunks, state.matching[next++] ?? null),
     );
 
     // Queries over all rows share one pass; each filtered one reads its own rows.
@@ -131,7 +129,7 @@ export class ExactRanker implements Ranker {
   /** Reads the revision and what the filters match, and brings the cache to it. */
   async #state(
     context: RequestContext,
-    filters: readonly ChunkFilter[],
+    filters: readonly Condition[],
   ): Promise<{ model: string; dimensions: number; vectors: TenantVectors; matching: (Buffer | null)[] } | undefined> {
     const [row] = await this.#postgres.read(context, readState(this.#collection, filters));
     if (row === undefined) return undefined;
@@ -183,30 +181,15 @@ const changedRow = (row: ChangeRow) => ({
   },
 });
 
-const needsStore = (filter: ChunkFilter): boolean =>
-  filter.mediaTypes !== undefined ||
-  filter.collections !== undefined ||
-  filter.sources !== undefined ||
-  filter.sourcePrefix !== undefined ||
-  filter.metadata !== undefined;
-
-/** The rows that a filter lets through, in order; undefined for all. */
-function matchingRows(
-  chunks: VectorMatrix,
-  filter: ChunkFilter,
-  ordinals: Buffer | null | undefined,
-): Int32Array | undefined {
-  if (ordinals !== undefined) {
-    const rows: number[] = [];
-    for (let at = 0; ordinals !== null && at < ordinals.length; at += 8) {
-      // A row that was written after the cache's revision is not known here, and not in the answer.
-      const row = chunks.rowOfOrdinal(ordinals.readUInt32BE(at) * 2 ** 32 + ordinals.readUInt32BE(at + 4));
-      if (row !== undefined) rows.push(row);
-    }
-    return Int32Array.from(rows).sort();
+/** The rows of these ordinals, packed as {@link readState} has them, in order. */
+function matchingRows(chunks: VectorMatrix, ordinals: Buffer | null): Int32Array {
+  const rows: number[] = [];
+  for (let at = 0; ordinals !== null && at < ordinals.length; at += 8) {
+    // A row that was written after the cache's revision is not known here, and not in the answer.
+    const row = chunks.rowOfOrdinal(ordinals.readUInt32BE(at) * 2 ** 32 + ordinals.readUInt32BE(at + 4));
+    if (row !== undefined) rows.push(row);
   }
-  if (filter.documentIds === undefined) return undefined;
-  return Int32Array.from([...new Set(filter.documentIds)].flatMap((id) => [...chunks.rowsOfGroup(id)])).sort();
+  return Int32Array.from(rows).sort();
 }
 
 /**

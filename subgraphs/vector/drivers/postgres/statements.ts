@@ -3,8 +3,11 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 
 import { createRequestContext } from '#subgraphs/shared/context.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { toPostgres } from '#subgraphs/shared/filters/pattern.ts';
+import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
-import type { ChunkFilter, ChunkVector, KeptChunk, KeywordQuery, StoredChunk } from '../../driver.ts';
+import type { ChunkColumn, ChunkVector, KeptChunk, KeywordQuery, StoredChunk } from '../../driver.ts';
 import type { Position } from '../../exact/matrix-cache.ts';
 import { TERMS_VERSION } from '../../keywords/terms.ts';
 import { wantedOf, type Keywords } from './keywords.ts';
@@ -22,23 +25,35 @@ export interface CollectionRow {
   revision: string;
 }
 
-/** A filter as conditions on the row `c`. */
-export function conditions(filter: ChunkFilter): RawBuilder<unknown> {
-  const all: RawBuilder<unknown>[] = [sql`true`];
-  if (filter.documentIds) all.push(sql`c.document_id = ANY (${filter.documentIds}::text[])`);
-  if (filter.mediaTypes) all.push(sql`c.media_type = ANY (${filter.mediaTypes}::text[])`);
-  if (filter.collections) all.push(sql`c.document_collection = ANY (${filter.collections}::text[])`);
-  if (filter.sources) all.push(sql`c.source = ANY (${filter.sources}::text[])`);
-  if (filter.sourcePrefix !== undefined) all.push(sql`starts_with(c.source, ${filter.sourcePrefix})`);
-  if (filter.metadata) all.push(sql`vector.metadata_matches(c.metadata, ${writeJson(filter.metadata)}::jsonb)`);
-  return sql.join(all, sql` AND `);
+/** As `vector.condition_sql` has them, for where the database makes the statement. */
+const COLUMNS: Readonly<Record<ChunkColumn, FilteredColumn>> = {
+  documentId: { ref: sql`c.document_id`, type: 'text' },
+  mediaType: { ref: sql`c.media_type`, type: 'text' },
+  source: { ref: sql`c.source`, type: 'text' },
+  collection: { ref: sql`c.document_collection`, type: 'text' },
+  metadata: { ref: sql`c.metadata`, type: 'jsonb' },
+};
+
+/** A filter as a condition on the row `c`. */
+export const conditionOf = (filter: Condition | undefined): RawBuilder<unknown> =>
+  filter === undefined ? sql`true` : conditionSql((column) => COLUMNS[column as ChunkColumn], filter);
+
+/** A condition as `vector.condition_sql` takes it: patterns in the database's own dialect. */
+function sentOf(condition: Condition): object {
+  if (condition.kind === 'and' || condition.kind === 'or')
+    return { kind: condition.kind, of: condition.of.map(sentOf) };
+  if (condition.kind === 'not') return { kind: 'not', of: sentOf(condition.of) };
+  if (condition.kind === 'matches') return { ...condition, pattern: toPostgres(condition.pattern) };
+  if (condition.kind === 'json' && condition.test.kind === 'matches')
+    return { ...condition, test: { kind: 'matches', pattern: toPostgres(condition.test.pattern) } };
+  return condition;
 }
 
 /** The collection's state and, for each filter, the ordinals of the rows that match it, packed as 8 bytes each. */
-export function readState(collection: string, filters: readonly ChunkFilter[]) {
+export function readState(collection: string, filters: readonly Condition[]) {
   const matching = filters.map(
     (filter) =>
-      sql`(SELECT string_agg(int8send(c.ordinal), ''::bytea) FROM vector.chunks c WHERE c.collection = ${collection} AND ${conditions(filter)})`,
+      sql`(SELECT string_agg(int8send(c.ordinal), ''::bytea) FROM vector.chunks c WHERE c.collection = ${collection} AND ${conditionOf(filter)})`,
   );
   return compile<CollectionRow & { matching: (Buffer | null)[] }>(sql`
     SELECT model, dimensions, revision, ${matching.length === 0 ? sql`NULL` : sql`ARRAY[${sql.join(matching)}]::bytea[]`} AS matching
@@ -85,7 +100,7 @@ export function keywordSearch(collection: string, queries: readonly KeywordQuery
     position,
     wanted: wantedOf(query.text, scored),
     take: query.limit,
-    filter: query.filter,
+    ...(query.filter === undefined ? {} : { filter: sentOf(query.filter) }),
   }));
   return compile<{ position: number; chunk_id: string; document_id: string; score: number; approximate: boolean }>(sql`
     SELECT q.position, k.chunk_id, k.document_id, k.score, k.approximate

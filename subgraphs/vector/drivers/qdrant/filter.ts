@@ -8,7 +8,9 @@ import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import type { Schemas } from '@qdrant/js-client-rest';
 
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
-import type { ChunkFilter, MetadataCondition } from '../../driver.ts';
+import type { Condition as Filter, Operand } from '#subgraphs/shared/filters/condition.ts';
+import { isIndex } from '#subgraphs/shared/filters/holds.ts';
+import type { ChunkColumn } from '../../driver.ts';
 import type { KeywordIndex } from './collection.ts';
 
 type Condition = Schemas['Condition'];
@@ -49,38 +51,84 @@ export function within(
   };
 }
 
-export const oneOf = (key: string, values: readonly string[]): Condition => ({ key, match: { any: [...values] } });
+export const oneOf = (key: string, values: readonly string[]): FieldCondition => ({ key, match: { any: [...values] } });
 
-/**
- * A filter's conditions.
- * @returns undefined where nothing can match
- */
-export function conditionsOf(filter: ChunkFilter): Condition[] | undefined {
-  const lists: [string, readonly string[] | undefined][] = [
-    [PAYLOAD.documentId, filter.documentIds],
-    [PAYLOAD.mediaType, filter.mediaTypes],
-    [PAYLOAD.source, filter.sources],
-    [PAYLOAD.collection, filter.collections],
-    ...(filter.metadata ?? []).map(({ path, any }): [string, string[]] => [
-      PAYLOAD.metadata,
-      any.map((value) => metadataTerm(path, value)),
-    ]),
-  ];
-  const given = lists.filter((each): each is [string, readonly string[]] => each[1] !== undefined);
-  if (given.some(([, values]) => values.length === 0)) return undefined;
-  const { sourcePrefix } = filter;
-  return [
-    ...given.map(([key, values]) =>
-      key === PAYLOAD.collection && values.includes(DEFAULT_COLLECTION)
-        ? { should: [oneOf(key, values), { is_empty: { key } }] } // Points of before there were collections.
-        : oneOf(key, values),
-    ),
-    // Every source begins with nothing. `prefix` is of 1.19, and not in the types of a client for Node 20.
-    ...(sourcePrefix === undefined || sourcePrefix === ''
-      ? []
-      : [{ key: PAYLOAD.source, match: { prefix: sourcePrefix } } as unknown as Condition]),
-  ];
+/** What Qdrant checks of a condition: at least what it lets through. */
+export interface Native {
+  /** True where it lets through everything, false where nothing. */
+  readonly filter: Schemas['Filter'] | FieldCondition | boolean;
+  /** Whether it lets through no more than the condition does. */
+  readonly exact: boolean;
 }
+type FieldCondition = Schemas['FieldCondition'];
+
+const ALL: Native = { filter: true, exact: true };
+const NOTHING: Native = { filter: false, exact: true };
+/** What Qdrant does not check. */
+const UNCHECKED: Native = { filter: true, exact: false };
+
+/** A filter of chunks as Qdrant takes it. Texts have an order, parts and patterns for the gateway alone; so has JSON that is no scalar. */
+export function nativeOf(condition: Filter | undefined): Native {
+  if (condition === undefined) return ALL;
+  switch (condition.kind) {
+    case 'and':
+      return together(condition.of.map(nativeOf), true);
+    case 'or':
+      return together(condition.of.map(nativeOf), false);
+    case 'not': {
+      const { filter, exact } = nativeOf(condition.of);
+      if (!exact) return UNCHECKED;
+      return { filter: typeof filter === 'boolean' ? !filter : { must_not: [filter] }, exact };
+    }
+    case 'null':
+      return NOTHING;
+    case 'compare':
+      return condition.operator === '=' ? oneOfColumn(condition.column, [condition.value]) : UNCHECKED;
+    case 'in':
+      return oneOfColumn(condition.column, condition.values);
+    case 'startsWith':
+      if (condition.column !== 'source' || condition.text === '') return condition.text === '' ? ALL : UNCHECKED;
+      // `prefix` is of 1.19, and not in the types of a client for Node 20.
+      return {
+        filter: { key: PAYLOAD.source, match: { prefix: condition.text } } as unknown as FieldCondition,
+        exact: true,
+      };
+    case 'json': {
+      const { path, test } = condition;
+      // A number may be the place of an element, which words of metadata do not tell.
+      if (test.kind !== 'in' || path.some(isIndex)) return UNCHECKED;
+      const scalars = test.values.filter(isScalar);
+      if (scalars.length < test.values.length) return UNCHECKED;
+      return anyOf(
+        PAYLOAD.metadata,
+        scalars.map((value) => metadataTerm(path, value)),
+      );
+    }
+    default:
+      return UNCHECKED;
+  }
+}
+
+function together(parts: readonly Native[], all: boolean): Native {
+  // What decides alone: nothing where all must hold, everything where one need.
+  if (parts.some(({ filter, exact }) => filter === !all && exact)) return all ? NOTHING : ALL;
+  if (!all && parts.some(({ filter }) => filter === true)) return UNCHECKED;
+  const exact = parts.every((part) => part.exact);
+  const filters = parts.flatMap(({ filter }) => (typeof filter === 'boolean' ? [] : [filter]));
+  if (filters.length === 0) return { filter: all, exact };
+  return { filter: filters.length === 1 ? filters[0]! : { [all ? 'must' : 'should']: filters }, exact };
+}
+
+function oneOfColumn(column: string, values: readonly Operand[]): Native {
+  const key = PAYLOAD[column as Exclude<ChunkColumn, 'metadata'>];
+  const listed = anyOf(key, values.map(String));
+  if (key !== PAYLOAD.collection || !values.includes(DEFAULT_COLLECTION)) return listed;
+  // Points of before there were collections.
+  return { filter: { should: [listed.filter as FieldCondition, { is_empty: { key } }] }, exact: true };
+}
+
+const anyOf = (key: string, values: readonly string[]): Native =>
+  values.length === 0 ? NOTHING : { filter: oneOf(key, values), exact: true };
 
 /**
  * Every scalar in the metadata, and every scalar element of its lists, as one word each: one index serves all paths.
@@ -90,15 +138,16 @@ export function metadataTerms(metadata: { readonly [key: string]: JsonValue }): 
   const visit = (path: readonly string[], value: JsonValue): void => {
     if (isJsonObject(value)) for (const [key, inner] of Object.entries(value)) visit([...path, key], inner);
     else if (!Array.isArray(value)) terms.add(metadataTerm(path, value));
-    else
-      for (const element of value)
-        if (!Array.isArray(element) && !isJsonObject(element)) terms.add(metadataTerm(path, element));
+    else for (const element of value) if (isScalar(element)) terms.add(metadataTerm(path, element));
   };
   visit([], metadata as JsonValue);
   return [...terms];
 }
 
-const metadataTerm = (path: readonly string[], value: MetadataCondition['any'][number]): string =>
+type Scalar = string | number | ExactNumber | boolean | null;
+const isScalar = (value: JsonValue): value is Scalar => !Array.isArray(value) && !isJsonObject(value);
+
+const metadataTerm = (path: readonly string[], value: Scalar): string =>
   createHash('sha256')
     .update(writeJson([path, value instanceof ExactNumber ? byValue(value) : value]))
     .digest('base64url')

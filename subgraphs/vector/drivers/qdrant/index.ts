@@ -25,6 +25,7 @@ import type {
 } from '../../driver.ts';
 import { byScoreThenId } from '../../search/fusion.ts';
 import { QdrantCollection } from './collection.ts';
+import { FilterConditions } from './conditions.ts';
 import { QdrantConnection, type QdrantOptions } from './connection.ts';
 import { DocumentMeans, readOwn } from './documents.ts';
 import { CHUNK_INDEXES, oneOf, PAYLOAD, pointId, within } from './filter.ts';
@@ -39,8 +40,9 @@ export class QdrantVectors implements VectorDriver {
   readonly #chunks: QdrantCollection;
   readonly #documents: DocumentMeans;
   readonly #stored: StoredChunks;
+  readonly #filters: FilterConditions;
 
-  constructor(options: QdrantOptions, collection: string) {
+  constructor(options: QdrantOptions & { readonly checked?: number | undefined }, collection: string) {
     this.#connection = new QdrantConnection(options);
     this.#chunks = new QdrantCollection(this.#connection, collection, {
       dense: DENSE,
@@ -49,6 +51,7 @@ export class QdrantVectors implements VectorDriver {
     });
     this.#documents = new DocumentMeans(this.#connection, collection);
     this.#stored = new StoredChunks(this.#chunks);
+    this.#filters = new FilterConditions(this.#stored, options.checked);
   }
 
   async search(context: RequestContext, queries: readonly StoreQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
@@ -56,20 +59,35 @@ export class QdrantVectors implements VectorDriver {
     for (const query of queries) {
       if (query.kind === 'VECTOR') checkModel(info, { model: query.model, dimensions: query.vector.length });
     }
-    const found = await this.#ranked(context, queries, false);
+    const conditions = await this.#filters.of(
+      context,
+      queries.map(({ filter }) => filter),
+    );
+    const found = await this.#ranked(context, queries, conditions, false);
     // The last word may be the beginning of one where nothing was found with it as it is.
-    const again = queries.filter((query, index) => query.kind === 'KEYWORD' && found[index]!.items.length === 0);
+    const again = [...queries.keys()].filter(
+      (index) => queries[index]!.kind === 'KEYWORD' && found[index]!.items.length === 0,
+    );
     if (again.length === 0) return found;
-    const begun = await this.#ranked(context, again, true);
-    return queries.map((query, index) => (again.includes(query) ? begun[again.indexOf(query)]! : found[index]!));
+    const begun = await this.#ranked(
+      context,
+      again.map((index) => queries[index]!),
+      again.map((index) => conditions[index]),
+      true,
+    );
+    return found.map((ranking, index) => begun[again.indexOf(index)] ?? ranking);
   }
 
   async #ranked(
     context: RequestContext,
     queries: readonly StoreQuery[],
+    conditions: readonly (readonly Schemas['Condition'][] | undefined)[],
     begun: boolean,
   ): Promise<readonly Ranking<RankedChunk>[]> {
-    const requests = queries.map((query) => requestOf(context.principal.tenantId, query, begun));
+    const requests = queries.map((query, index) => {
+      const own = conditions[index];
+      return own && requestOf(context.principal.tenantId, query, own, begun);
+    });
     const rankings = await rank(
       context,
       this.#chunks,
@@ -241,9 +259,7 @@ export class QdrantVectors implements VectorDriver {
     except: readonly string[],
   ): Promise<number> {
     const filter = within(context.principal.tenantId, [oneOf(PAYLOAD.documentId, documentIds)], except);
-    const { count } = await this.#chunks.call(context, (client) =>
-      client.count(this.#chunks.name, { filter, exact: true }),
-    );
+    const count = await this.#stored.count(context, filter);
     if (count > 0)
       await this.#chunks.call(context, (client) => client.delete(this.#chunks.name, { wait: true, filter }));
     return count;

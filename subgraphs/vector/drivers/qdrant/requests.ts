@@ -3,19 +3,23 @@ import type { Schemas } from '@qdrant/js-client-rest';
 import { VECTOR } from '../../bounds.ts';
 import type { RankedChunk, StoreQuery } from '../../driver.ts';
 import { holds, parseKeywords, type KeywordTerms } from '../../keywords/query.ts';
-import { conditionsOf, within } from './filter.ts';
+import { within } from './filter.ts';
 import { DENSE, NAMES, rankedChunk, SPARSE } from './points.ts';
 import type { RankingRequest } from './ranking.ts';
 import { sparseQuery } from './sparse.ts';
 
 /**
  * The request of a query.
+ * @param conditions what its filter came to
  * @param begun whether the last word of keywords is taken for the beginning of one
- * @returns undefined where nothing can match
+ * @returns undefined where it has no words
  */
-export function requestOf(tenantId: string, query: StoreQuery, begun = false): RankingRequest<RankedChunk> | undefined {
-  const conditions = conditionsOf(query.filter);
-  if (conditions === undefined) return undefined;
+export function requestOf(
+  tenantId: string,
+  query: StoreQuery,
+  conditions: readonly Schemas['Condition'][],
+  begun: boolean,
+): RankingRequest<RankedChunk> | undefined {
   const filter = within(tenantId, conditions);
   if (query.kind === 'VECTOR') {
     const ranking = byMeaning(tenantId, Array.from(query.vector), query.limit);

@@ -19,7 +19,7 @@ export class StoredChunks {
   async storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>> {
     if (documentIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
     const hashes = new Map<string, string>();
-    for await (const points of this.#scroll(context, documentIds, ['chunk_id', 'content_hash']))
+    for await (const points of this.pages(context, ofDocuments(context, documentIds), ['chunk_id', 'content_hash']))
       for (const { payload } of points) hashes.set(String(payload!['chunk_id']), String(payload!['content_hash']));
     return hashes;
   }
@@ -54,7 +54,7 @@ export class StoredChunks {
     const { documentId, source, collection, mediaType } = PAYLOAD;
     const names = ['chunk_id', 'content_hash', documentId, source, collection, mediaType, 'metadata', 'metadata_exact'];
     const chunks = new Map<string, StoredChunk>();
-    for await (const points of this.#scroll(context, documentIds, names)) {
+    for await (const points of this.pages(context, ofDocuments(context, documentIds), names)) {
       for (const { payload } of points) {
         chunks.set(String(payload!['chunk_id']), {
           documentId: String(payload![documentId]),
@@ -98,7 +98,7 @@ export class StoredChunks {
     documentIds: readonly string[],
     { dimensions }: VectorModel,
   ): AsyncGenerator<{ documentId: string; chunkId: string; vector: Float32Array }> {
-    for await (const points of this.#scroll(context, documentIds, NAMES, dimensions))
+    for await (const points of this.pages(context, ofDocuments(context, documentIds), NAMES, dimensions))
       for (const point of points)
         yield {
           documentId: String(point.payload![PAYLOAD.documentId]),
@@ -107,14 +107,22 @@ export class StoredChunks {
         };
   }
 
-  /** The chunks of documents, page by page. @param dimensions of the vectors that are read, where any are */
-  async *#scroll(
+  /** How many of them meet a filter, which names the tenant. */
+  async count(context: RequestContext, filter: Schemas['Filter']): Promise<number> {
+    return (await this.#chunks.call(context, (client) => client.count(this.#chunks.name, { filter, exact: true })))
+      .count;
+  }
+
+  /**
+   * Those that meet a filter, which names the tenant, page by page.
+   * @param dimensions of the vectors that are read, where any are
+   */
+  async *pages(
     context: RequestContext,
-    documentIds: readonly string[],
+    filter: Schemas['Filter'],
     payload: string[],
     dimensions?: number,
   ): AsyncGenerator<Schemas['Record'][]> {
-    const filter = within(context.principal.tenantId, [oneOf(PAYLOAD.documentId, documentIds)]);
     let offset: Schemas['ScrollResult']['next_page_offset'];
     do {
       const from = offset;
@@ -132,3 +140,6 @@ export class StoredChunks {
     } while (offset !== undefined && offset !== null);
   }
 }
+
+const ofDocuments = ({ principal }: RequestContext, documentIds: readonly string[]): Schemas['Filter'] =>
+  within(principal.tenantId, [oneOf(PAYLOAD.documentId, documentIds)]);

@@ -1,6 +1,6 @@
 import { fc } from '#tests/setup/property.ts';
 import { expect, test } from 'vitest';
-import { compareCodePoints } from '#subgraphs/graph/traversal/code-points.ts';
+import { compareCodePoints } from '#subgraphs/shared/code-points.ts';
 
 test('texts compare as their UTF-8 does, byte by byte', () => {
   const text = fc.string({
