@@ -401,6 +401,12 @@ export interface RelationalDriver {
   documentTexts(context: RequestContext, ids: readonly string[]): Promise<{ id: string; text: string }[]>;
   /** Per document in the order of `index` (or against it, for one that is read backward), `limit` each. */
   chunksOfDocuments(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<ChunkRow[]>;
+  /** How many chunks each document has that match, by its id; one without any is left out. */
+  countChunksOfDocuments(
+    context: RequestContext,
+    ids: readonly string[],
+    where: Condition | undefined,
+  ): Promise<Map<string, number>>;
   /** Per agent, newest first (oldest first, read backward), `limit` each; `after` is a version's number. */
   versionsOfAgents(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<AgentVersionRow[]>;
   /** Keys that metadata of the tenant's documents begins with, some where there are more. */

@@ -32,6 +32,8 @@ export interface Loaders {
   readonly sharesOf: { readonly [K in NewShare['kind']]: DataLoader<string, ShareRow[]> };
   /** `limit` rows of each document, for each distinct request. */
   documentChunks(request: ChildRequest): DataLoader<string, ChunkRow[]>;
+  /** How many chunks of each document match. */
+  chunkCount(where: Condition | undefined): DataLoader<string, number>;
   agentVersions(request: ChildRequest): DataLoader<string, AgentVersionRow[]>;
   /** A page of the rows of each parent, by the field that names it. */
   listOf<M extends ModelName>(
@@ -106,6 +108,10 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
         async (ids, request: ChildRequest) =>
           grouped(await driver.chunksOfDocuments(context, ids, request), (row) => row.documentId),
         [],
+      ),
+      chunkCount: perArguments(
+        (ids, where: Condition | undefined) => driver.countChunksOfDocuments(context, ids, where),
+        0,
       ),
       agentVersions: perArguments(
         async (ids, request: ChildRequest) =>

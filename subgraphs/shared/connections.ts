@@ -152,7 +152,7 @@ async function* edgesAsRead<Node, E extends Edge<Node>>(
  * @param name what the field serves, such as `EntityDocument`
  * @param options.node the type of `node`
  * @param options.items what a page holds, in the plural, for the descriptions
- * @param options.totalCount whether the connection has a `totalCount` (counted only when selected)
+ * @param options.totalCount whether the connection has a `totalCount` (counted only when selected), or what it counts where that is not all items
  * @param options.edgeFields further fields of the edge, such as `score`
  * @param options.fields further fields of the connection, such as `truncated`
  */
@@ -162,7 +162,7 @@ export function connectionType<Node, E extends Edge<Node> = Edge<Node>, P extend
   options: {
     node: OutputType<any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- any subgraph's output type
     items: string;
-    totalCount?: boolean;
+    totalCount?: boolean | string;
     edgeFields?: (t: PothosSchemaTypes.ObjectFieldBuilder<any, E>) => Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
     fields?: (t: PothosSchemaTypes.ObjectFieldBuilder<any, P>) => Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   },
@@ -214,7 +214,10 @@ export function connectionType<Node, E extends Edge<Node> = Edge<Node>, P extend
       ...(options.totalCount
         ? {
             totalCount: t.int({
-              description: 'How many items there are in all pages together; counted only when asked for.',
+              description:
+                typeof options.totalCount === 'string'
+                  ? options.totalCount
+                  : 'How many items there are in all pages together; counted only when asked for.',
               resolve: (page) => page.totalCount?.() ?? null,
             }),
           }

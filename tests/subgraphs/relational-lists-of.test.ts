@@ -99,7 +99,7 @@ test('a thousand runs are asked in two statements', async () => {
   expect(context.statements.counts()).toEqual({ postgres: 2 });
 });
 
-const CHUNKS = `query ($id: ID!, $where: ChunkFilter, $first: Int, $last: Int, $before: String) { document(id: $id) { chunks(where: $where, first: $first, last: $last, before: $before) { nodes { index text } pageInfo { hasNextPage hasPreviousPage startCursor } } } }`;
+const CHUNKS = `query ($id: ID!, $where: ChunkFilter, $first: Int, $last: Int, $before: String) { document(id: $id) { chunks(where: $where, first: $first, last: $last, before: $before) { totalCount nodes { index text } pageInfo { hasNextPage hasPreviousPage startCursor } } } }`;
 
 test("a document's chunks are those that match, also where it was shared", async () => {
   await fixture.get(
@@ -121,11 +121,21 @@ test("a document's chunks are those that match, also where it was shared", async
     const odd = { or: [1, 3, 5, 7].map((index) => ({ index: { eq: index } })) };
     const page = await chunks({ where: odd, first: 2 });
     expect([page.nodes.map(({ index }: any) => index), page.pageInfo.hasNextPage]).toEqual([[1, 3], true]);
+    expect(page.totalCount).toBe(4);
+    expect((await chunks({ first: 0 })).totalCount).toBe(all.length);
     const end = await chunks({ where: odd, last: 2 });
     expect([end.nodes.map(({ index }: any) => index), end.pageInfo.hasPreviousPage]).toEqual([[5, 7], true]);
     const before = await chunks({ where: odd, last: 3, before: end.pageInfo.startCursor });
     expect(before.nodes.map(({ index }: any) => index)).toEqual([1, 3]);
-    expect((await chunks({ where: { or: [] } })).nodes).toEqual([]);
+    expect(await chunks({ where: { or: [] } })).toMatchObject({ nodes: [], totalCount: 0 });
   }
+  await fixture.get('a', UPSERT, note('another', 'Another text.'));
+  const { data, context } = await fixture.ask(
+    'a',
+    `{ documents(first: 50) { nodes { id chunks(first: 1) { totalCount nodes { id } } } } }`,
+  );
+  expect(data.documents.nodes.map(({ chunks }: any) => chunks.totalCount > 1).sort()).toEqual([false, true]);
+  // The documents, their chunks, and how many there are.
+  expect(context.statements.counts()).toEqual({ postgres: 3 });
   expect((await fixture.get('a.green', CHUNKS, { id: document })).document).toBeNull();
 });

@@ -229,6 +229,50 @@ describe('search', () => {
     }
   });
 
+  test('tells how many there are where somebody asks, in as many statements', async () => {
+    const count = `query ($query: String!, $mode: SearchMode, $where: SearchFilter, $first: Int, $after: String) {
+      search(query: $query, mode: $mode, where: $where, first: $first, after: $after) { ...counted nodes { id } pageInfo { hasNextPage endCursor } }
+    } fragment counted on SearchConnection { ... { totalCount } }`;
+    for (const [mode, wanted] of [
+      ['KEYWORD', 2],
+      ['VECTOR', 6],
+      ['HYBRID', 6],
+    ] as const) {
+      const asked = { query: 'permission', mode, where: { documentId: { in: ['doc_1', 'doc_3', 'doc_4', 'doc_5'] } } };
+      const whole = await data(count, { ...asked, first: 50 });
+      expect(whole.search).toMatchObject({ totalCount: wanted, nodes: { length: wanted } });
+      const page = (await data(count, { ...asked, first: 1 })).search;
+      expect(page).toMatchObject({
+        totalCount: wanted,
+        nodes: whole.search.nodes.slice(0, 1),
+        pageInfo: { hasNextPage: true },
+      });
+      expect((await data(count, { ...asked, first: 1, after: page.pageInfo.endCursor })).search).toMatchObject({
+        totalCount: wanted,
+        nodes: whole.search.nodes.slice(1, 2),
+      });
+      expect((await data(count, { ...asked, where: { or: [] } })).search).toMatchObject({ totalCount: 0, nodes: [] });
+      const statements = async (query: string): Promise<number> => {
+        const context = as('a');
+        await data(query, { ...asked, first: 1 }, context);
+        return context.statements.total;
+      };
+      expect(await statements(count)).toBe(await statements(count.replace('totalCount', '__typename')));
+    }
+    const similar = `query ($of: [_Any!]!) { _entities(representations: $of) {
+      ... on Document { similar(first: 1) { totalCount nodes { id } } } ... on Chunk { similar(first: 1) { totalCount nodes { id } } } } }`;
+    const of = [
+      { __typename: 'Document', id: 'doc_1' },
+      { __typename: 'Document', id: 'doc_2' },
+      { __typename: 'Chunk', id: 'chk_1_0' },
+    ];
+    const { _entities: found } = await data(similar, { of });
+    expect(found[0].similar.nodes).toHaveLength(1);
+    expect(found[0].similar.totalCount).toBeGreaterThanOrEqual(CORPUS.length - 1);
+    expect(found[1].similar.totalCount).toBe(found[0].similar.totalCount);
+    expect(found[2].similar.totalCount).toBeGreaterThan(found[0].similar.totalCount);
+  });
+
   test('filters by document, media type, source and metadata, as all lists do', async () => {
     const only = async (where: unknown, mode = 'VECTOR') =>
       [

@@ -1,5 +1,5 @@
 /** Entity and its connections, and what the graph adds to Document. */
-import { Kind, type GraphQLResolveInfo, type SelectionSetNode } from 'graphql';
+import type { GraphQLResolveInfo } from 'graphql';
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments, pageOf, pageRequest } from '#subgraphs/shared/connections.ts';
@@ -8,6 +8,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
+import { selects } from '#subgraphs/shared/selections.ts';
 import { documentCursor, mentionCursor, neighborCursor, relationCursor } from './cursors.ts';
 import { GRAPH } from '../bounds.ts';
 import { relationKey } from '../driver.ts';
@@ -372,15 +373,4 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
   });
 
   return { Entity: entity, Relation: relation, Direction: direction, Filter: filter };
-}
-
-/** Whether the operation asks for one of these fields of what the resolver gives. */
-function selects({ fieldNodes, fragments }: GraphQLResolveInfo, names: readonly string[]): boolean {
-  const looks = (set: SelectionSetNode | undefined): boolean =>
-    (set?.selections ?? []).some((selection) => {
-      if (selection.kind === Kind.FIELD) return names.includes(selection.name.value);
-      if (selection.kind === Kind.INLINE_FRAGMENT) return looks(selection.selectionSet);
-      return looks(fragments[selection.name.value]?.selectionSet);
-    });
-  return fieldNodes.some(({ selectionSet }) => looks(selectionSet));
 }

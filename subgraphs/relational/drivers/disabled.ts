@@ -15,6 +15,7 @@ export const disabledDriver: RelationalDriver = {
   tenant: refuse,
   documentTexts: refuse,
   chunksOfDocuments: refuse,
+  countChunksOfDocuments: refuse,
   versionsOfAgents: refuse,
   metadataKeys: refuse,
   indexing: refuse,

@@ -14,6 +14,7 @@ export function addDocuments(parts: SchemaParts): void {
   const chunks = connectionType<ChunkRow>(subgraph, 'DocumentChunk', {
     node: types.Chunk,
     items: 'chunks of a document',
+    totalCount: true,
   });
 
   const chunkFilter = filterInput(subgraph, MODELS.Chunk as Model);
@@ -41,9 +42,9 @@ export function addDocuments(parts: SchemaParts): void {
           where: t.arg({ type: chunkFilter, description: 'Which of them; all when absent.' }),
           ...pageArguments(t.arg as never),
         },
-        resolve: ({ id }, { where, ...args }, context) => {
+        resolve: async ({ id }, { where, ...args }, context) => {
           const condition = parseFilter(MODELS.Chunk as Model, where);
-          return pageOfChildren(
+          const page = await pageOfChildren(
             'documents.chunks',
             args as PageArguments,
             ({ index }: ChunkRow) => index,
@@ -52,6 +53,7 @@ export function addDocuments(parts: SchemaParts): void {
                 .documentChunks({ ...request, where: condition })
                 .load(id),
           );
+          return { ...page, totalCount: () => loaders(context).chunkCount(condition).load(id) };
         },
       }),
       shares: sharesField(t, parts, 'Document'),

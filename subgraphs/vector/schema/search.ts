@@ -1,6 +1,7 @@
 /** `Query.search`. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
+import { selects } from '#subgraphs/shared/selections.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { VECTOR } from '../bounds.ts';
@@ -67,6 +68,7 @@ export function addSearch(
   const Connection = connectionType<Stub, SearchEdge, SearchPage>(subgraph, 'Search', {
     node: Chunk,
     items: 'matching chunks',
+    totalCount: `How many matching chunks there are in all pages together: at most \`candidates\`, and by meaning every chunk with a vector matches, so that it is no more than a filter's where \`mode\` is VECTOR or HYBRID. Asking for it ranks that many.`,
     edgeFields: (t) => ({
       score: t.float({
         nullable: false,
@@ -115,7 +117,8 @@ export function addSearch(
         }),
         ...pageArguments(t.arg as never),
       },
-      resolve: async (_, args, context) => await loaders(context).search.load(checkSearch(args as never)),
+      resolve: async (_, args, context, info) =>
+        await loaders(context).search.load(checkSearch(args as never, selects(info, ['totalCount']))),
     }),
   );
 }

@@ -13,6 +13,8 @@ import {
 } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
+import { selects } from '#subgraphs/shared/selections.ts';
+import { VECTOR } from '../bounds.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import { partsIn } from '../indexing/content-hash.ts';
 import { checkId } from '../input.ts';
@@ -43,6 +45,7 @@ export function addSimilar(
     connectionType<Stub, ScoredEdge, SimilarPage>(subgraph, name, {
       node,
       items,
+      totalCount: `How many ${items} there are in all pages together, at most ${VECTOR.window.toLocaleString('en')}. Asking for it ranks that many.`,
       edgeFields: (t) => ({
         score: t.float({ nullable: false, description: score, resolve: (edge: ScoredEdge) => edge.score }),
       }),
@@ -86,9 +89,9 @@ export function addSimilar(
         description:
           "The chunks of all documents whose vectors are nearest to this one's, itself left out; at most 1,000 in all pages. Null while this chunk has no vector (see `Document.indexing`).",
         args: pageArguments(t.arg as never),
-        resolve: async (chunk, args, context) => {
+        resolve: async (chunk, args, context, info) => {
           const ranking = await loaders(context)
-            .similarChunks(rankedFor(pageRequest(args)))
+            .similarChunks(rankedFor(pageRequest(args), selects(info, ['totalCount'])))
             .load(chunk.id);
           return ranking && similarPage(`similarChunks:${chunk.id}`, args, ranking, (item) => item.chunkId);
         },
@@ -104,9 +107,9 @@ export function addSimilar(
         description:
           "The documents nearest to this one, itself left out; at most 1,000 in all pages. A document's vector is the normalised mean of its chunks' vectors. Null while no chunk of this document has a vector (see `indexing`).",
         args: pageArguments(t.arg as never),
-        resolve: async (document, args, context) => {
+        resolve: async (document, args, context, info) => {
           const ranking = await loaders(context)
-            .similarDocuments(rankedFor(pageRequest(args)))
+            .similarDocuments(rankedFor(pageRequest(args), selects(info, ['totalCount'])))
             .load(document.id);
           return ranking && similarPage(`similarDocuments:${document.id}`, args, ranking, (item) => item.documentId);
         },
@@ -133,6 +136,7 @@ function similarPage<Item extends { score: number }>(
   const items = cut(ranking.items, page, readCursor(list, page.from), idOf);
   return {
     approximate: ranking.approximate,
+    totalCount: () => Promise.resolve(ranking.items.length),
     ...pageOf(items, page, (item): ScoredEdge => ({
       score: item.score,
       node: { id: idOf(item) },

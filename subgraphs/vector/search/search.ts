@@ -33,6 +33,8 @@ export interface SearchRequest {
   readonly mode: SearchMode;
   readonly filter: Condition | undefined;
   readonly page: PageRequest;
+  /** Whether all of the window is ranked, to tell how much that is. */
+  readonly counted: boolean;
   readonly from: CursorPosition | undefined;
   /** What its cursors belong to. */
   readonly list: string;
@@ -59,8 +61,11 @@ export interface SearchArguments extends PageArguments {
   collection?: string | null;
 }
 
-/** @throws CodedError `BAD_USER_INPUT` */
-export function checkSearch(args: SearchArguments): SearchRequest {
+/**
+ * @param counted whether the operation asks for `totalCount`
+ * @throws CodedError `BAD_USER_INPUT`
+ */
+export function checkSearch(args: SearchArguments, counted = false): SearchRequest {
   const text = checkText(args.query, '`query`', VECTOR.queryCharacters, 1).trim();
   const mode = args.mode ?? 'HYBRID';
   const filter = checkFilter(args.where, args.collection);
@@ -69,7 +74,7 @@ export function checkSearch(args: SearchArguments): SearchRequest {
     .digest('base64url')
     .slice(0, 16)}`;
   const page = pageRequest(args);
-  return { text, mode, filter, page, from: readCursor(list, page.from), list };
+  return { text, mode, filter, page, counted, from: readCursor(list, page.from), list };
 }
 
 /** Answers several searches: one call of the embedder, one of the driver. */
@@ -86,7 +91,7 @@ export async function searchAll(
   );
   const plans = requests.map((request): StoreQuery[] => {
     const { text, mode, filter } = request;
-    const limit = rankedFor(request.page);
+    const limit = rankedFor(request.page, request.counted);
     if (mode === 'KEYWORD') return [{ kind: 'KEYWORD', text, filter, limit }];
     const { vector, model } = embedded.get(text)!;
     if (mode === 'VECTOR') return [{ kind: 'VECTOR', vector, model, filter, limit }];
@@ -123,6 +128,7 @@ function pageOfSearch(request: SearchRequest, ranking: Ranking<RankedChunk>): Se
     mode: request.mode,
     approximate: ranking.approximate,
     candidates: VECTOR.window,
+    totalCount: () => Promise.resolve(ranking.items.length),
     ...pageOf(items, request.page, (item): SearchEdge => ({
       score: item.score,
       node: { id: item.chunkId },
@@ -140,9 +146,12 @@ export function readCursor(list: string, cursor: string | null | undefined): Cur
   return { score: Number(score), id: String(id) };
 }
 
-/** How much must be ranked for a page. A first one needs no more than itself; others are cut from behind a cursor, or the end. */
-export const rankedFor = ({ size, backward, from }: PageRequest): number =>
-  from === undefined && !backward ? Math.min(size + 1, VECTOR.window) : VECTOR.window;
+/**
+ * How much must be ranked for a page. A first one needs no more than itself; others are cut from behind a cursor, or the end.
+ * @param counted whether somebody asks how much there is
+ */
+export const rankedFor = ({ size, backward, from }: PageRequest, counted: boolean): number =>
+  from === undefined && !backward && !counted ? Math.min(size + 1, VECTOR.window) : VECTOR.window;
 
 /**
  * Cuts a page out of a ranking, in the direction of reading and with one item more where there is one. It goes on behind the

@@ -3,6 +3,7 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { notFound } from '#subgraphs/shared/errors.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { derivedId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { RELATIONAL } from '../../bounds.ts';
@@ -217,6 +218,26 @@ export const chunksOfDocuments = async (
     ),
     readingShared(context),
   );
+};
+
+export const countChunksOfDocuments = async (
+  postgres: Postgres,
+  context: RequestContext,
+  ids: readonly string[],
+  where: Condition | undefined,
+): Promise<Map<string, number>> => {
+  const matching = where === undefined ? sql`` : sql`AND ${conditionSql(MODELS.Chunk as Model, where)}`;
+  const rows = await postgres.read(
+    context,
+    statement(sql<{ id: string; count: number }>`
+      SELECT document_id AS id, count(*)::int AS count FROM (${withShared(
+        context,
+        sql`SELECT document_id FROM relational.chunks WHERE document_id = ANY(${ids}::text[]) ${matching}`,
+        sql`SELECT document_id FROM relational.shared_chunks_of(${ids}::text[], -1, ${RELATIONAL.textBytes}) AS chunks WHERE true ${matching}`,
+      )}) AS counted GROUP BY document_id`),
+    readingShared(context),
+  );
+  return new Map(rows.map(({ id, count }) => [id, count]));
 };
 
 export const indexing = async (

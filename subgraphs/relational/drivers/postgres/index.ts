@@ -49,6 +49,7 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
 
     documentTexts: (...given) => documents.documentTexts(postgres, ...given),
     chunksOfDocuments: (...given) => documents.chunksOfDocuments(postgres, ...given),
+    countChunksOfDocuments: (...given) => documents.countChunksOfDocuments(postgres, ...given),
     metadataKeys: (...given) => documents.metadataKeys(postgres, ...given),
     indexing: (...given) => documents.indexing(postgres, ...given),
     upsertDocuments: (...given) => documents.upsertDocuments(postgres, ...given),
