@@ -45,6 +45,19 @@ script = replaced(
   (_, fetcher) => `fetcher:graphiqlFetcher(${fetcher}),children:`,
   'the place of its fetcher',
 );
+script = replaced(
+  script,
+  /("All Schema Types";.{1,300}?Object\.values\([\w$]+\))\.map\(/,
+  (_, types) => `${types}.sort((one,other)=>one.name<other.name?-1:1).map(`,
+  'its list of types',
+);
+// Its schemas have defaults as graphql 17 does (`default`), and its documentation reads them where graphql 16 had them.
+script = replaced(
+  script,
+  /if\(!\("defaultValue"in ([\w$]+)\)\|\|\1\.defaultValue===void 0\)return null;/,
+  (_, field) => `if(${field}.default!==void 0)return graphiqlDefault(${field}.default);return null;`,
+  'the place of default values',
+);
 const prelude = await readFile(new URL('./graphiql-page.browser.js', import.meta.url), 'utf8');
 const assets = { script: prelude + script, style: between('<style>', '</style>') };
 

@@ -1,11 +1,12 @@
 /**
  * GraphiQL's tabs, made of a folder: `01-search.graphql` is a tab of one or more operations, `01-search.json` beside it
  * its variables. A variable that is `"$name"` becomes what the operation in `values.graphql` finds under that name, so
- * that tabs run as they are on the data that is there. `more/Documents.graphql` is a topic of the menu of examples: each operation of it is
- * one, with the comment above it, and its variables under its name in `more/Documents.json`.
+ * that tabs run as they are on the data that is there. `more/Documents.graphql` is a topic of the menu of examples, which
+ * have the order of the files' names (`1-Explore.graphql` is called Explore): each operation of it is one, with the comment
+ * above it, and its variables under its name in `more/Documents.json`.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { Kind, parse, validate, type DocumentNode, type GraphQLSchema } from 'graphql';
+import { Kind, parse, validate, type DocumentNode, type GraphQLSchema, type OperationTypeNode } from 'graphql';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Operations } from '#gateway/admission/operations.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
@@ -29,6 +30,7 @@ export interface Example {
   readonly name: string;
   /** What it shows: the comment above it; may be empty. */
   readonly about: string;
+  readonly operation: OperationTypeNode;
   readonly query: string;
   readonly variables: string;
 }
@@ -61,7 +63,7 @@ export async function readTabs(folder: URL): Promise<(api: TabsApi) => Promise<E
   const values = await readFile(new URL('values.graphql', folder), 'utf8').catch(noneFor(undefined));
   const valuesDocument = values === undefined ? undefined : parse(values);
   const topics = menuFiles.map(({ name, ...file }) => ({
-    topic: name.replace(/\.graphql$/, ''),
+    topic: name.replace(/^\d+-|\.graphql$/g, ''),
     examples: operationsOf(file),
   }));
 
@@ -88,9 +90,10 @@ export async function readTabs(folder: URL): Promise<(api: TabsApi) => Promise<E
       tabs: fitting.tabs.map(({ query, variables }) => ({ query, variables: text(variables), headers: '{}' })),
       examples: fitting.topics.map(({ topic, examples }) => ({
         topic,
-        examples: examples.map(({ name, about, query, variables }) => ({
+        examples: examples.map(({ name, about, operation, query, variables }) => ({
           name,
           about,
+          operation,
           query,
           variables: text(variables),
         })),
@@ -125,6 +128,7 @@ function operationsOf({ query, document, variables }: ExampleFile) {
     return {
       name,
       about: above.replace(/^# ?/gm, '').replace(/\s*\n\s*/g, ' '),
+      operation: definition.operation,
       query: `${above === '' ? '' : `${above}\n`}${query.slice(start, end)}\n`,
       document: { kind: Kind.DOCUMENT, definitions: [definition] } satisfies DocumentNode,
       variables: (variables as Readonly<Record<string, JsonValue>>)[name] ?? {},
@@ -167,9 +171,11 @@ const noneFor =
 
 const fits = (schema: GraphQLSchema, document: DocumentNode): boolean => validate(schema, document).length === 0;
 
-/** What is found, or the name that stands for it, which says what to fill in. */
+/** What is found, or what says that something is to be filled in, by the name that stands for it. */
 const filled = (value: unknown, found: Readonly<Record<string, string>>): unknown =>
-  typeof value === 'string' && value.startsWith('$') ? (found[value.slice(1)] ?? value) : value;
+  typeof value === 'string' && value.startsWith('$')
+    ? (found[value.slice(1)] ?? `paste an id: there is nothing yet for ${value}`)
+    : value;
 
 /** The id of each connection's first node, by the field's name. */
 const firstIds = (found: Found = {}): Record<string, string> =>

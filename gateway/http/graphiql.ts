@@ -133,8 +133,11 @@ function pageOf({
     <link rel="stylesheet" href="${stylePath}" />
     <style>
       html, body, #root { height: 100%; margin: 0 }
-      #answer { position: absolute; right: 16px; bottom: 4px; font: 13px sans-serif; color: hsl(219, 28%, 40%); pointer-events: none }
-      .graphiql-response { position: relative }
+      #answer { padding: 4px 16px; text-align: right; font: 13px sans-serif; color: hsl(219, 28%, 40%) }
+      .graphiql-session-header { height: auto !important; min-height: var(--session-header-height) }
+      .graphiql-tabs { flex-wrap: wrap; overflow: visible !important; row-gap: 4px }
+      #examples .operation { margin-left: 8px; padding: 0 6px; border-radius: 4px; font-size: 0.8em; background: hsla(219, 28%, 32%, 0.12) }
+      #examples .mutation { background: hsla(24, 90%, 50%, 0.25) }
     </style>
   </head>
   <body class="no-focus-outline">

@@ -109,7 +109,7 @@ describe.skipIf(chromiumPath === undefined)('GraphiQL in a browser without a net
     await append('last');
     await expect
       .poll(async () => (await answer.innerText()).replace(/\s+/g, ' '), { timeout: 30_000 })
-      .toMatch(/"received": (\d).*"name": "last".*"name": "first".*\1 events, the last after/);
+      .toMatch(/"received": (\d).*"arrived".*"name": "last".*"name": "first".*\1 events, the last after .* in all/);
     await page.locator('.graphiql-execute-button').click();
 
     const kept = await page.evaluate(() => localStorage.getItem('graphiql:queries'));
@@ -131,6 +131,80 @@ describe.skipIf(chromiumPath === undefined)('GraphiQL in a browser without a net
       expect(errors).toBeUndefined();
       return data;
     }
+  }, 180_000);
+
+  test('opens what was open, a link in a tab of its own, and shows errors as the server tells them', async () => {
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    const page = await context.newPage();
+    const open = async (path: string): Promise<void> => {
+      await page.goto(`${it.url}${path}`);
+      await page.waitForSelector('.graphiql-tab', { timeout: 60_000 });
+    };
+    const tabs = async (): Promise<string[]> =>
+      (await page.locator('.graphiql-tab-button').allTextContents()).map((tab) => tab.trim());
+    const active = async (): Promise<string> =>
+      (await page.locator('.graphiql-tab-active .graphiql-tab-button').innerText()).trim();
+    const query = async (): Promise<string> =>
+      (await page.locator('.graphiql-query-editor').innerText()).replaceAll('\u00a0', ' ');
+    // A first visit by a link: the examples stay what they are.
+    await open(`/graphql?query=${encodeURIComponent('{ __typename }')}`);
+    await expect.poll(query, { timeout: 30_000 }).toContain('{ __typename }');
+    expect([(await tabs())[0], (await tabs()).at(-1), await active()]).toEqual([
+      'Research',
+      '<untitled>',
+      '<untitled>',
+    ]);
+    // Further visits and reloads add none, and show what was shown.
+    const before = await tabs();
+    await open('/graphql');
+    await expect.poll(query, { timeout: 30_000 }).toContain('{ __typename }');
+    await page.locator('.graphiql-tab-button', { hasText: /^Models$/ }).click();
+    await expect.poll(query).toContain('Models');
+    await expect
+      .poll(() => page.evaluate(() => JSON.parse(localStorage.getItem('graphiql:tabState')!).activeTabIndex as number))
+      .toBe(before.indexOf('Models'));
+    await page.reload();
+    await expect.poll(query, { timeout: 30_000 }).toContain('Models');
+    expect([await active(), await tabs()]).toEqual(['Models', before]);
+    await open(`/graphql?query=${encodeURIComponent('{ __typename }')}`);
+    await expect.poll(query, { timeout: 30_000 }).toContain('{ __typename }');
+    expect([await active(), await tabs()]).toEqual(['<untitled>', before]);
+
+    // All of them are in sight, also beside an open pane.
+    await page.locator('button[aria-label="Show Documentation Explorer"]').click();
+    const pane = page.locator('.graphiql-plugin');
+    await expect.poll(() => pane.innerText()).toContain('All Schema Types');
+    const right = await page.locator('.graphiql-tabs').evaluate((list) => list.getBoundingClientRect().right);
+    for (const tab of await page.locator('.graphiql-tab').all())
+      expect(await tab.evaluate((element) => element.getBoundingClientRect().right)).toBeLessThanOrEqual(right);
+    // Types by name, and arguments with their defaults.
+    const types = (await pane.innerText()).split('All Schema Types')[1]!.trim().split('\n');
+    expect(types.length).toBeGreaterThan(100);
+    expect(types).toEqual(types.toSorted((one, other) => (one < other ? -1 : 1)));
+    await pane.locator('a', { hasText: /^Query$/ }).click();
+    await pane.locator('a', { hasText: /^shortestPath$/ }).click();
+    await expect.poll(() => pane.innerText()).toContain('maxDepth: Int = 6');
+
+    // An empty tab says what it needs; an operation that does not hold, where.
+    const answer = async (): Promise<string> =>
+      (await page.locator('.graphiql-response').innerText()).replace(/\s+/g, ' ');
+    await page.locator('.graphiql-query-editor .view-lines').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.press('Delete');
+    await page.locator('.graphiql-execute-button').click();
+    await expect.poll(answer, { timeout: 30_000 }).toContain('There is nothing to run here');
+    expect(await answer()).not.toContain('stack');
+    await page.locator('.graphiql-query-editor .view-lines').click();
+    await page.keyboard.type('# Above.\n{ nothingOfTheKind }');
+    await page.locator('.graphiql-execute-button').click();
+    await expect.poll(answer, { timeout: 30_000 }).toMatch(/"line": 2, "column": 3.*GRAPHQL_VALIDATION_FAILED/);
+    expect(await answer()).not.toContain('stack');
+    // What lies below the answer covers none of it.
+    const [text, told] = await Promise.all(
+      ['.result-window', '#answer'].map(async (at) => (await page.locator(at).boundingBox())!),
+    );
+    expect(told!.y).toBeGreaterThanOrEqual(text!.y + text!.height);
+    await context.close();
   }, 180_000);
 
   test('the page cannot be framed, and a link to a query opens it', async () => {
@@ -170,7 +244,7 @@ test('the menu has all of its examples, and with the tabs they show every field 
   };
   const more = new URL('more/', GRAPHIQL_TABS);
   const files = (await readdir(more)).filter((name) => name.endsWith('.graphql')).sort();
-  expect(examples.map(({ topic }) => `${topic}.graphql`)).toEqual(files);
+  expect(examples.map(({ topic }) => `${topic}.graphql`)).toEqual(files.map((file) => file.replace(/^\d+-/, '')));
   for (const [at, file] of files.entries()) {
     const { definitions } = parse(await readFile(new URL(file, more), 'utf8'));
     expect(examples[at]!.examples.map(({ name }) => name)).toEqual(

@@ -475,10 +475,17 @@ describe('objects', () => {
 });
 
 describe("GraphiQL's tabs", () => {
-  const tabsOf = async (): Promise<{ query: string; variables: string }[]> => {
+  interface Shown {
+    query: string;
+    variables: string;
+  }
+  const pageOptions = async (): Promise<{
+    defaultTabs: Shown[];
+    examples: { examples: (Shown & { name: string; operation: string })[] }[];
+  }> => {
     const page = await (await fetch(`${server.url}/graphql`, { headers: { accept: 'text/html' } })).text();
     const [, options] = /<script type="application\/json" id="graphiql-options">(.*?)<\/script>/s.exec(page)!;
-    return (JSON.parse(options!) as { defaultTabs: { query: string; variables: string }[] }).defaultTabs;
+    return JSON.parse(options!) as Awaited<ReturnType<typeof pageOptions>>;
   };
   /** Below each field of the root: null, or a list or a page without anything in it. */
   const isEmpty = (value: unknown): boolean =>
@@ -492,12 +499,12 @@ describe("GraphiQL's tabs", () => {
     const started = data(await post(server.url, 'mutation { startRun(input: { input: {} }) { run { id } } }')).startRun;
     data(await run('Cancel', { runId: started.run.id }));
     expect(agent.name).toBe('librarian');
-    const tabs = await tabsOf();
+    const { defaultTabs: tabs } = await pageOptions();
     expect(tabs.length).toBeGreaterThan(5);
     expect(tabs.length).toBeLessThanOrEqual(10);
     const answered: string[] = [];
     for (const { query, variables } of tabs) {
-      expect(variables).not.toContain('"$');
+      expect(variables).not.toContain('paste');
       for (const definition of parse(query).definitions) {
         if (definition.kind !== 'OperationDefinition') continue;
         const name = definition.name!.value;
@@ -518,9 +525,30 @@ describe("GraphiQL's tabs", () => {
     expect(answered).toEqual(expect.arrayContaining(['Research', 'Path', 'StartRun', 'Follow', 'Upload', 'Deferred']));
   });
 
+  test('every example of the menu answers as it stands, but those that say what to paste; they change nothing', async () => {
+    const { examples } = await pageOptions();
+    const answered: string[] = [];
+    for (const { name, operation, query, variables } of examples.flatMap((topic) => topic.examples)) {
+      expect([name, parse(query).definitions.map((each) => 'operation' in each && each.operation)]).toEqual([
+        name,
+        [operation],
+      ]);
+      if (operation === 'subscription') continue; // Of the tenant's events, which do not end.
+      const answer = await post(server.url, query, JSON.parse(variables) as Record<string, unknown>, name);
+      if (variables.includes('paste ')) {
+        const [[, told] = []] = Object.entries(answer.data ?? {});
+        expect([name, told === null || JSON.stringify(told) === '{"deletedIds":[]}']).toEqual([name, true]);
+      } else {
+        expect([name, answer.errors]).toEqual([name, undefined]);
+        answered.push(name);
+      }
+    }
+    expect(answered).toEqual(expect.arrayContaining(['ByMetadata', 'ChunkById', 'ObjectByKey', 'UpsertVectors']));
+  });
+
   test('what is not found keeps its name, and says what to fill in', async () => {
     await using empty = await startTestServer();
     const page = await (await fetch(`${empty.url}/graphql`, { headers: { accept: 'text/html' } })).text();
-    expect(page).toContain('$runId');
+    expect(page).toContain('paste an id: there is nothing yet for $runId');
   });
 });
