@@ -327,7 +327,7 @@ function refusing<Result>(work: () => Result): Result {
 function refusedOverCost(cost: number, limit: number): OperationRefused {
   return refusal(
     new CodedError('QUERY_TOO_COSTLY', `The operation may cost ${cost}; at most ${limit} is accepted.`, {
-      hint: 'Ask for smaller pages (`first`) where lists are within lists, or raise MAX_COST (and what is set for its kind).',
+      hint: 'Ask for smaller pages (`first`) where lists are within lists; whoever runs the server sets the most by MAX_COST (and by what it sets for a kind of operation).',
       extensions: { cost: { estimated: cost, limit } },
     }),
   );

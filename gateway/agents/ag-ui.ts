@@ -1,7 +1,7 @@
 /**
  * AG-UI over HTTP, as its clients ask for it (`HttpAgent` of `@ag-ui/client`): `POST /agents/:id/run` with a
  * `RunAgentInput` starts a run of the agent and answers with the run's events; `POST /ag-ui` does for the agent that
- * `forwardedProps.agentId` names, or for none. Asked again with the same `runId` and input it is the same run, from its
+ * `forwardedProps.agentId` names, for none where that is null, and where nothing is said for the tenant's only agent. Asked again with the same `runId` and input it is the same run, from its
  * first event, or behind `Last-Event-ID`. A run is started by the same mutation as everybody's, so that scopes, limits
  * and tenancy are the same. A client that goes away does not end its run.
  */
@@ -31,6 +31,7 @@ export interface AgUiOptions {
 const PATH = /^\/(?:agents\/(?<agentId>[^/]+)\/run|ag-ui)\/?$/;
 
 const AGENT = 'query AgUiAgent($id: ID!) { agent(id: $id) { id } }';
+const AGENTS = 'query AgUiAgents { agents(first: 2) { nodes { id } } }';
 const START = 'mutation AgUiRun($input: StartRunInput!) { startRun(input: $input) { run { id } } }';
 
 /** Answers at `/agents/:id/run` and `/ag-ui`. */
@@ -48,7 +49,6 @@ export function agUiEndpoint(options: AgUiOptions): Handler {
     const asking = { principal, address };
     await options.limits?.operation(asking, tellQuotas);
     const input = await readInput(exchange, options.body);
-    const agentId = match.groups!['agentId'] ?? agentOf(input);
     const caller: Caller = {
       ...asking,
       tellQuotas,
@@ -57,7 +57,9 @@ export function agUiEndpoint(options: AgUiOptions): Handler {
       headers: request.headers,
       own: true,
     };
-    if (agentId !== undefined) await checkAgent(options.operations, agentId, caller);
+    const named = match.groups!['agentId'] ?? agentOf(input);
+    const agentId = named === undefined ? await onlyAgent(options.operations, caller) : named;
+    if (typeof named === 'string') await checkAgent(options.operations, named, caller);
     const { startRun } = await ask<{ startRun: { run: { id: string } } }>(
       options.operations,
       START,
@@ -98,11 +100,33 @@ async function readInput({ request }: Exchange, limits: BodyLimits): Promise<unk
   return parseJson(decodeUtf8(await readBody(request, limits)), limits);
 }
 
-/** @throws CodedError `BAD_USER_INPUT` where it is no text */
-function agentOf(input: unknown): string | undefined {
+/**
+ * The agent that an input names; null where it says that there is none, undefined where it says nothing.
+ * @throws CodedError `BAD_USER_INPUT` where it is no text
+ */
+function agentOf(input: unknown): string | null | undefined {
   const { agentId } = (input as { forwardedProps?: { agentId?: unknown } | null } | null)?.forwardedProps ?? {};
-  if (agentId === undefined || agentId === null || typeof agentId === 'string') return agentId ?? undefined;
+  if (agentId === undefined || agentId === null || typeof agentId === 'string') return agentId;
   throw badUserInput("`forwardedProps.agentId` must be an agent's id.", { hint: 'Agent ids look like `agt_…`.' });
+}
+
+/**
+ * The tenant's only agent: nobody works on a run that has none, and whoever named none would wait for ever.
+ * @throws CodedError `BAD_USER_INPUT` where there is none, or more than one
+ */
+async function onlyAgent(operations: Operations, caller: Caller): Promise<string> {
+  const { agents } = await ask<{ agents: { nodes: { id: string }[] } }>(operations, AGENTS, {}, caller);
+  const [agent, other] = agents.nodes;
+  if (agent !== undefined && other === undefined) return agent.id;
+  throw badUserInput(
+    agent === undefined ? 'There is no agent that could run.' : 'Which of the agents is to run is not said.',
+    {
+      hint:
+        agent === undefined
+          ? 'Make one with `createAgent` at /graphql. `forwardedProps.agentId: null` starts a run of no agent, to which only who knows its id writes.'
+          : 'Send it to /agents/<id>/run, or name the agent by `forwardedProps.agentId`; `agents` at /graphql lists them.',
+    },
+  );
 }
 
 /** Runs and agents are of two subgraphs: whether there is such an agent is asked before it is given a run. */

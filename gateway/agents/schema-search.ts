@@ -36,8 +36,8 @@ export interface SchemaSearch {
 
 /** A word in a name says more than one in a description. */
 const WEIGHT = { name: 4, parent: 1.5, argument: 1, description: 1 } as const;
-/** Entry points matter more than what is only reached through them. */
-const ROOT_BOOST = 1.6;
+/** Entry points matter more than what is only reached through them; but `execute` runs queries alone. */
+const ROOT_BOOST = { query: 1.6, others: 0.4 } as const;
 
 export function schemaSearch(schema: GraphQLSchema): SchemaSearch {
   const entries = entriesOf(schema);
@@ -49,7 +49,7 @@ export function schemaSearch(schema: GraphQLSchema): SchemaSearch {
     search(query, limit) {
       const asked = new Set(wordsOf(query));
       const scored = entries
-        .map((entry) => ({ entry, score: score(entry, asked) * (roots.has(entry.type as never) ? ROOT_BOOST : 1) }))
+        .map((entry) => ({ entry, score: score(entry, asked) * boostOf(entry.type) }))
         .filter(({ score: value }) => value > 0)
         .sort((a, b) => b.score - a.score)
         .slice(0, limit);
@@ -61,6 +61,11 @@ export function schemaSearch(schema: GraphQLSchema): SchemaSearch {
       );
     },
   };
+
+  function boostOf(type: GraphQLNamedType): number {
+    if (type === schema.getQueryType()) return ROOT_BOOST.query;
+    return roots.has(type as never) ? ROOT_BOOST.others : 1;
+  }
 
   /** Terms' weights by how rare they are (inverse document frequency), summed over the words asked for. */
   function score({ words }: Entry, asked: ReadonlySet<string>): number {

@@ -83,6 +83,12 @@ export function formFor(kind: AnswerKind, forms: readonly AnswerForm[]): AnswerF
   return found ?? (kind === 'single' ? forms.find((form) => form.kind === 'multipart') : undefined);
 }
 
+/** The type of an answer that is JSON whatever was asked, such as a refusal: what the client prefers of the two. */
+export function jsonTypeOf(forms: readonly AnswerForm[]): JsonType {
+  for (const form of forms) if (form.kind === 'json') return form.type;
+  return 'application/json';
+}
+
 function carries(form: AnswerForm, kind: AnswerKind): boolean {
   switch (form.kind) {
     case 'json':

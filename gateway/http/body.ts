@@ -92,14 +92,14 @@ function bytesOf(request: IncomingMessage, { bytes: limit, timeoutMs }: BodyLimi
 
 const tooLarge = (limit: number): CodedError =>
   new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes.`, {
-    hint: 'Send less, upload bytes with `requestUpload`, or raise BODY_LIMIT_BYTES.',
+    hint: 'Send less, upload bytes with `requestUpload`; whoever runs the server may raise BODY_LIMIT_BYTES.',
   });
 
 const brokeOff = (cause?: Error): CodedError => badUserInput('The body broke off.', { cause });
 
 const tooSlow = (timeoutMs: number): CodedError =>
   new CodedError('REQUEST_TIMEOUT', `The body was not there after ${timeoutMs} ms.`, {
-    hint: 'Send it faster, or raise BODY_TIMEOUT_MS.',
+    hint: 'Send it faster; whoever runs the server may raise BODY_TIMEOUT_MS.',
     extensions: { http: { status: 408 } },
   });
 

@@ -52,7 +52,7 @@ export function decoded(bytes: Buffer, decode: Decode, limit: number): Promise<B
       else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
         reject(
           new CodedError('PAYLOAD_TOO_LARGE', `The body is longer than ${limit} bytes when it is unpacked.`, {
-            hint: 'Send less, or raise BODY_LIMIT_BYTES.',
+            hint: 'Send less; whoever runs the server may raise BODY_LIMIT_BYTES.',
           }),
         );
       else reject(badUserInput('The body is not in the encoding that `content-encoding` names.', { cause: error }));

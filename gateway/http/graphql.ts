@@ -19,7 +19,7 @@ import { sendEventStream } from '#gateway/subscribe/event-stream.ts';
 import { EventStreams, type EventStreamBounds } from '#gateway/subscribe/event-streams.ts';
 import { sendMultipart } from '#gateway/subscribe/multipart.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
-import { acceptedForms, formFor, type AnswerForm } from './answer-forms.ts';
+import { acceptedForms, formFor, jsonTypeOf, type AnswerForm } from './answer-forms.ts';
 import type { BodyLimits } from './body.ts';
 import type { Compression } from './compression.ts';
 import type { Exchange, Handler } from './exchange.ts';
@@ -179,7 +179,7 @@ async function runBatch(
   if (batch.length > batchOperations)
     return refuse(
       badUserInput(`A batch may have at most ${batchOperations} operations; this one has ${batch.length}.`, {
-        hint: 'Send fewer, or raise MAX_BATCH_OPERATIONS.',
+        hint: 'Send fewer; whoever runs the server may raise MAX_BATCH_OPERATIONS.',
       }),
     );
   const form = forms.find((each) => each.kind === 'json');
@@ -234,9 +234,9 @@ async function send(
 ): Promise<void> {
   const { request, response } = exchange;
   if (!isStream(result)) {
-    const form = ofOperation ? formFor('single', forms) : forms.find(({ kind }) => kind === 'json');
+    const form = ofOperation ? formFor('single', forms) : undefined;
     if (form === undefined || form.kind === 'json') {
-      await sendResult(exchange, result, form?.type ?? 'application/json', compression);
+      await sendResult(exchange, result, form?.type ?? jsonTypeOf(forms), compression);
     } else if (form.kind === 'events') await sendEventStream(response, result);
     else await sendMultipart(response, form.format, result);
     return;

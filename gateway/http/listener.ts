@@ -8,6 +8,7 @@ import type { Logger } from '#gateway/telemetry/logger.ts';
 import { HTTP } from '#gateway/bounds/http.ts';
 import type { CurrentTls } from '#gateway/config/tls.ts';
 import { createTlsServer } from './tls-server.ts';
+import { acceptedForms, jsonTypeOf } from './answer-forms.ts';
 import { boundConnections, type ConnectionLimits } from './connections.ts';
 import { errorResponse } from './error-response.ts';
 import { sendJson, type Exchange, type Handler } from './exchange.ts';
@@ -85,7 +86,11 @@ export function createListener(
     );
     if (exchange.response.headersSent)
       exchange.response.destroy(); // Half an answer must not look like a whole one.
-    else sendJson(exchange, status, body, headers);
+    else {
+      // Clients of GraphQL know a refusal by its type, not by its status.
+      const type = jsonTypeOf(acceptedForms(exchange.request.headers.accept));
+      sendJson(exchange, status, body, { ...headers, 'content-type': `${type}; charset=utf-8` });
+    }
   };
 
   const options = { keepAlive: true, headersTimeout: limits.headersTimeoutMs ?? HTTP.headersTimeoutMs };

@@ -10,7 +10,7 @@ import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import type { EventStream, EventStreams } from '#gateway/subscribe/event-streams.ts';
-import type { AnswerForm } from './answer-forms.ts';
+import { jsonTypeOf, type AnswerForm } from './answer-forms.ts';
 import type { BodyLimits } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import { allowedBy } from './methods.ts';
@@ -116,8 +116,7 @@ export async function runOnStream(
     response.writeHead(202, { 'content-length': 0 }).end();
   } catch (error) {
     const result = refusedOrFailed(error, log, 'A request failed.', exchange);
-    const form = forms.find(({ kind }) => kind === 'json');
-    await sendResult(exchange, result, form?.kind === 'json' ? form.type : 'application/json');
+    await sendResult(exchange, result, jsonTypeOf(forms));
   }
 }
 

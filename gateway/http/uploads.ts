@@ -182,7 +182,7 @@ class Reading {
   #field(name: string, value: string, isCut: boolean): void {
     if (isCut)
       throw new CodedError('PAYLOAD_TOO_LARGE', `\`${name}\` is longer than ${this.#body.bytes} bytes.`, {
-        hint: 'Send less, or raise BODY_LIMIT_BYTES.',
+        hint: 'Send less; whoever runs the server may raise BODY_LIMIT_BYTES.',
       });
     if (name === 'operations' && this.#operations === undefined) {
       const parameters = parseJson(value, this.#body, '`operations`');
@@ -217,7 +217,7 @@ class Reading {
       for await (const chunk of stream.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
       if (stream.truncated)
         throw new CodedError('PAYLOAD_TOO_LARGE', `A file is longer than ${this.#limits.bytes} bytes.`, {
-          hint: 'Send a smaller one, or raise UPLOAD_LIMIT_BYTES.',
+          hint: 'Send a smaller one; whoever runs the server may raise UPLOAD_LIMIT_BYTES.',
         });
     } finally {
       stream.resume();
@@ -234,7 +234,7 @@ function placeUploads(map: unknown, parameters: unknown, most: number): Map<stri
   const entries = Object.entries(map);
   if (entries.length > most)
     throw new CodedError('PAYLOAD_TOO_LARGE', `A request may have at most ${most} files.`, {
-      hint: 'Send fewer, or raise MAX_UPLOAD_FILES.',
+      hint: 'Send fewer; whoever runs the server may raise MAX_UPLOAD_FILES.',
     });
   return new Map(
     entries.map(([name, paths]) => {

@@ -39,7 +39,7 @@ export class EventStreams {
     const { eventStreams, eventStreamReservationMs } = this.#bounds;
     if (this.#streams.size >= eventStreams)
       throw new CodedError('RATE_LIMITED', 'There are too many event streams.', {
-        hint: 'Try again later, or raise MAX_EVENT_STREAMS.',
+        hint: 'Try again later; whoever runs the server may raise MAX_EVENT_STREAMS.',
       });
     const owner = ownerOf(principal);
     const reserved = this.#reserved.get(owner) ?? 0;
@@ -145,7 +145,7 @@ export class EventStream {
         'RATE_LIMITED',
         `An event stream may run at most ${operationsPerSocket} operations at once.`,
         {
-          hint: 'End some, or raise MAX_SUBSCRIPTIONS_PER_SOCKET.',
+          hint: 'End some; whoever runs the server may raise MAX_SUBSCRIPTIONS_PER_SOCKET.',
         },
       );
     const cancel = new AbortController();

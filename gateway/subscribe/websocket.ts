@@ -136,7 +136,7 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
       throw new CodedError('BAD_USER_INPUT', `The WebSocket's subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`);
     if (closing || sockets.clients.size >= (options.sockets ?? SUBSCRIBE.sockets))
       throw new CodedError('RATE_LIMITED', 'There are too many open sockets.', {
-        hint: 'Try again later, or raise MAX_SOCKETS.',
+        hint: 'Try again later; whoever runs the server may raise MAX_SOCKETS.',
       });
   };
 

@@ -3,7 +3,7 @@
  * is (so that writing it twice is one thing) or a time-ordered random value.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { badUserInput } from './errors.ts';
+import { badUserInput, notFound, type CodedError } from './errors.ts';
 
 /** The prefix of each type's ids. */
 export const ID_PREFIX = {
@@ -71,9 +71,23 @@ export function typeOfId(id: string): IdType | undefined {
  */
 export function checkId(type: IdType, id: string): string {
   if (isIdOf(type, id)) return id;
+  throw notAnId(type, id);
+}
+
+/**
+ * What a mutation or a route says where nothing is found by an id: `NOT_FOUND`, and of a text that can be none of `type`
+ * the `BAD_USER_INPUT` that queries say.
+ */
+export const noSuch = (type: IdType, id: string): CodedError =>
+  isIdOf(type, id) ? notFound(NAMES[type] ?? type.toLowerCase(), id) : notAnId(type, id);
+
+/** What people call a type, where its name in small letters is no word. */
+const NAMES: Partial<Record<IdType, string>> = { ApiKey: 'API key', MemoryFact: 'fact' };
+
+function notAnId(type: IdType, id: string): CodedError {
   const other = typeOfId(id);
   const said = JSON.stringify(id.slice(0, 80));
-  throw badUserInput(
+  return badUserInput(
     other === undefined ? `${said} is not an id.` : `${said} is the id of another type: ${other}, not ${type}.`,
     { hint: `Ids of ${type} look like \`${ID_PREFIX[type]}_…\`.` },
   );

@@ -1,6 +1,5 @@
 /** The commonest clients, set up as docs/clients.md says, against one server. */
-import { afterAll, beforeAll, vi } from 'vitest';
-import WebSocket from 'ws';
+import { afterAll, beforeAll } from 'vitest';
 import { agents } from './agents.ts';
 import { apollo } from './apollo.ts';
 import { caches } from './caches.ts';
@@ -9,18 +8,16 @@ import { openLibrary, type Library } from './library.ts';
 import { python } from './python.ts';
 import { relay } from './relay.ts';
 import { small } from './small.ts';
+import './setup/node-20.ts';
 import { urql } from './urql.ts';
 
 let it: Library;
 const library = (): Library => it;
 beforeAll(async () => {
-  // Browsers have it, and Node from 22 on.
-  vi.stubGlobal('WebSocket', WebSocket);
   it = await openLibrary();
 });
 afterAll(async () => {
   await it?.[Symbol.asyncDispose]();
-  vi.unstubAllGlobals();
 });
 
 caches(library);

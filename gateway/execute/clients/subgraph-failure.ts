@@ -134,5 +134,5 @@ export function subscriptionBroke(
 export const readerTooSlow = (name: string): SubgraphFailure =>
   new SubgraphFailure(`Too many events of the subscription on the subgraph ${name} wait to be read.`, {
     unhealthy: false,
-    hint: 'Read faster and subscribe again, from the last cursor where the field takes one; or raise SUBGRAPH_STREAM_BUFFER_BYTES.',
+    hint: 'Read faster and subscribe again, from the last cursor where the field takes one; whoever runs the server may raise SUBGRAPH_STREAM_BUFFER_BYTES.',
   });

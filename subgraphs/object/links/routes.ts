@@ -131,9 +131,11 @@ async function upload(
     await driver.restore(scope, link).catch(() => undefined);
     throw error;
   }
+  const { sizeBytes: size, contentType: mediaType, checksum } = info;
+  // `sizeBytes` and `contentType` are what `size` and `mediaType` were called before.
   return Response.json(
-    { key: info.key, sizeBytes: info.sizeBytes, contentType: info.contentType, checksum: info.checksum },
-    { status: 201, headers: { ...SAFE_HEADERS, ...(info.checksum === null ? {} : { ETag: `"${info.checksum}"` }) } },
+    { key: info.key, size, mediaType, checksum, sizeBytes: size, contentType: mediaType },
+    { status: 201, headers: { ...SAFE_HEADERS, ...(checksum === null ? {} : { ETag: `"${checksum}"` }) } },
   );
 }
 

@@ -1,8 +1,8 @@
 /** API keys: making, rotating, revoking and listing them. */
 import { redactApiKeys } from '#subgraphs/shared/api-key.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, forbidden, notFound } from '#subgraphs/shared/errors.ts';
-import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
+import { checkId } from '#subgraphs/shared/ids.ts';
 import { SCOPE_FORM } from '#subgraphs/shared/scopes.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ApiKeyRow, ReplacedSecretRow } from '../driver.ts';
@@ -185,7 +185,7 @@ function addRotating(parts: SchemaParts): void {
     run: async ({ id, overlapSeconds: seconds }, context) => {
       const { peppers, overlap, maxOverlap } = keys();
       const overlapSeconds = overlapOf(seconds, overlap, maxOverlap);
-      if (!isIdOf('ApiKey', id)) throw notFound('API key', id);
+      checkId('ApiKey', id);
       const { text, prefix, hash } = newKey(peppers);
       const key = await driver().rotateApiKey(context, id, { prefix, hash, overlapSeconds });
       return { key, secret: text };
@@ -220,7 +220,7 @@ function addRevoking(parts: SchemaParts): void {
       }),
     }),
     run: async ({ id }, context) => {
-      if (!isIdOf('ApiKey', id)) throw notFound('API key', id);
+      checkId('ApiKey', id);
       return await driver().revokeApiKey(context, id);
     },
   });

@@ -1,7 +1,7 @@
 /** What runs leave behind. */
 import { connectionType } from '#subgraphs/shared/connections.ts';
-import { badUserInput, notFound } from '#subgraphs/shared/errors.ts';
-import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { isIdOf, noSuch } from '#subgraphs/shared/ids.ts';
 import { insteadUse, renamed } from '#subgraphs/shared/renamed.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ArtifactRow } from '../driver.ts';
@@ -67,7 +67,7 @@ export function addArtifacts(parts: SchemaParts): void {
     run: async ({ runId, path, fileKey, ...type }, context) => {
       if (!isIdOf('Run', runId))
         throw badUserInput(`\`runId\` is not the id of a run: ${JSON.stringify(runId.slice(0, 80))}.`);
-      if ((await runs()?.existing(context, 'Run', [runId]))?.has(runId) === false) throw notFound('run', runId);
+      if ((await runs()?.existing(context, 'Run', [runId]))?.has(runId) === false) throw noSuch('Run', runId);
       const artifact = await driver().createArtifact(context, {
         runId,
         path: checkName('path', path),

@@ -2,8 +2,7 @@
 import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { MemoryFactRow } from '../driver.ts';
-import { isIdOf } from '#subgraphs/shared/ids.ts';
-import { notFound } from '#subgraphs/shared/errors.ts';
+import { checkId } from '#subgraphs/shared/ids.ts';
 import { checkName, checkText, optionalText } from '../input.ts';
 import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { addMutation } from './mutation.ts';
@@ -51,7 +50,7 @@ export function addMemory(parts: SchemaParts): void {
         }),
       }),
       run: async ({ key, value, source, agentId }, context) => {
-        if (agentId != null && !isIdOf('Agent', agentId)) throw notFound('agent', agentId);
+        if (agentId != null) checkId('Agent', agentId);
         const fact = await driver().rememberFact(context, {
           agentId: agentId ?? null,
           key: checkName('key', key),

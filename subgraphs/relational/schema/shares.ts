@@ -1,7 +1,7 @@
 /** Sharing documents and agents between projects of one tenant. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, notFound } from '#subgraphs/shared/errors.ts';
-import { isIdOf } from '#subgraphs/shared/ids.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { checkId } from '#subgraphs/shared/ids.ts';
 import type { SharedDocument } from '#subgraphs/shared/ports.ts';
 import { projectOf, TENANT_NAME } from '#subgraphs/shared/tenant-id.ts';
 import { RELATIONAL } from '../bounds.ts';
@@ -85,7 +85,7 @@ function addSharing(parts: SchemaParts, kind: NewShare['kind'], how: string): vo
       }),
     }),
     run: async ({ id, project, everyProject, expiresAt }, context) => {
-      if (!isIdOf(kind, id)) throw notFound(thing, id);
+      checkId(kind, id);
       const toProject = receiver(context, project ?? null, everyProject === true);
       if (expiresAt != null && expiresAt.getTime() <= Date.now()) throw badUserInput('`expiresAt` must be to come.');
       const share = { kind, id, toProject, expiresAt: expiresAt ?? null };
@@ -126,7 +126,7 @@ function addRevoking(parts: SchemaParts): void {
       }),
     }),
     run: async ({ id }, context) => {
-      if (!isIdOf('Share', id)) throw notFound('share', id);
+      checkId('Share', id);
       return { share: await driver().revokeShare(context, id) };
     },
   });

@@ -45,6 +45,11 @@ export function addEventTypes(
         description:
           "The event's place in the run's log: 1, 2, 3 … without a hole. As text it is the cursor behind this event.",
       }),
+      cursor: t.string({
+        nullable: false,
+        description: 'Pass it as `after` of `runEvents` or `Run.events` to continue behind this event: `sequence` as text.',
+        resolve: ({ sequence }) => String(sequence),
+      }),
       type: t.field({
         type: RunEventType,
         nullable: false,

@@ -1,6 +1,7 @@
 /** All streams of this process: a shared reader for each run that is followed, woken by wake-ups and by a slow poll. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, CodedError, notFound } from '#subgraphs/shared/errors.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { noSuch } from '#subgraphs/shared/ids.ts';
 import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import { RUNS, type RunsBounds } from '../bounds.ts';
 import type { LogHead, RunLog, TenantFilter, TenantLog } from '../driver.ts';
@@ -75,7 +76,7 @@ export class StreamHub {
       await this.#wakeUps.ready();
       await this.#options.seams?.attached?.(runId);
       const [head] = await this.#log.heads(tenantId, [runId]);
-      if (!head) throw notFound('run', runId);
+      if (!head) throw noSuch('Run', runId);
       checkCursor(head, options.after);
       context.signal?.throwIfAborted();
       reader.open(head);
@@ -159,7 +160,7 @@ export class StreamHub {
         for (const reader of chunk) {
           const head = heads.get(reader.runId);
           if (head) reader.wake(head.lastSequence);
-          else reader.fail(notFound('run', reader.runId)); // Removed under its followers.
+          else reader.fail(noSuch('Run', reader.runId)); // Removed under its followers.
         }
       }
     }

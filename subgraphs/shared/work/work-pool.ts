@@ -59,7 +59,7 @@ export class WorkPool {
       if (queue.length >= this.#waitingLimit)
         return reject(
           new CodedError('RATE_LIMITED', `More than ${this.#waitingLimit} texts and rankings of this tenant wait.`, {
-            hint: 'Ask for fewer at once, or raise MAX_WAITING_WORK.',
+            hint: 'Ask for fewer at once; whoever runs the server may raise MAX_WAITING_WORK.',
           }),
         );
       const leave = (): void => {

@@ -6,9 +6,17 @@ import { OperationTypeNode } from 'graphql';
 import { createClient } from 'graphql-ws';
 
 /** @param possibleTypes written to a file by your build: see possible-types.ts */
-export function apolloClient(url: string, possibleTypes: Record<string, string[]>): ApolloClient {
-  const socket = new GraphQLWsLink(createClient({ url: url.replace(/^http/, 'ws') }));
-  const http = new HttpLink({ uri: url });
+export function apolloClient(url: string, possibleTypes: Record<string, string[]>, token?: string): ApolloClient {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const socket = new GraphQLWsLink(
+    createClient({
+      url: url.replace(/^http/, 'ws'),
+      connectionParams: headers,
+      // Who is refused is so again: of the usual codes, 4403 alone is not final for this client.
+      shouldRetry: (closed) => (closed as { code?: number }).code !== 4403,
+    }),
+  );
+  const http = new HttpLink({ uri: url, headers });
   return new ApolloClient({
     link: ApolloLink.split(({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION, socket, http),
     cache: new InMemoryCache({

@@ -5,7 +5,7 @@ import type { IntrospectionQuery } from 'graphql';
 import { createClient } from 'graphql-ws';
 
 /** @param schema the answer to graphql's `getIntrospectionQuery()`, written to a file by your build */
-export function urqlClient(url: string, schema: IntrospectionQuery): Client {
+export function urqlClient(url: string, schema: IntrospectionQuery, token?: string): Client {
   // What has no id lies within what has one.
   const keys: CacheExchangeOpts['keys'] = {};
   for (const type of schema.__schema.types)
@@ -14,9 +14,16 @@ export function urqlClient(url: string, schema: IntrospectionQuery): Client {
   keys['Model'] = () => null;
   keys['StoredObject'] = ({ key }) => key as string;
 
-  const socket = createClient({ url: url.replace(/^http/, 'ws') });
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const socket = createClient({
+    url: url.replace(/^http/, 'ws'),
+    connectionParams: headers,
+    // Who is refused is so again: of the usual codes, 4403 alone is not final for this client.
+    shouldRetry: (closed) => (closed as { code?: number }).code !== 4403,
+  });
   return new Client({
     url,
+    fetchOptions: { headers },
     exchanges: [
       cacheExchange({
         schema: schema as unknown as NonNullable<CacheExchangeOpts['schema']>,
@@ -34,7 +41,19 @@ export function urqlClient(url: string, schema: IntrospectionQuery): Client {
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query = '', variables }) => ({
-          subscribe: (sink) => ({ unsubscribe: socket.subscribe({ query, variables }, sink) }),
+          subscribe: (sink) => ({
+            unsubscribe: socket.subscribe(
+              { query, variables },
+              {
+                ...sink,
+                // Of a socket that was closed, why: such as `UNAUTHENTICATED: …`.
+                error: (error) => {
+                  const { reason } = error as { reason?: string };
+                  sink.error(reason ? new Error(reason) : error);
+                },
+              },
+            ),
+          }),
         }),
       }),
     ],

@@ -6,7 +6,7 @@
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import neo4j from 'neo4j-driver';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { notFound } from '#subgraphs/shared/errors.ts';
+import { noSuch } from '#subgraphs/shared/ids.ts';
 import type {
   DocumentGraph,
   Entity,
@@ -55,7 +55,7 @@ export async function upsertRelations(
     );
     const present = new Set(found.map(({ id }) => id));
     const missing = ids.find((id) => !present.has(id));
-    if (missing !== undefined) throw notFound('entity', missing);
+    if (missing !== undefined) throw noSuch('Entity', missing);
   }
   await writeEntities(query, entityPatches(tenantId, namedEnds(writes)), 'when new');
   return [...(await writeRelations(query, relationPatches(tenantId, writes), true)).values()];

@@ -5,7 +5,7 @@
  */
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { notFound } from '#subgraphs/shared/errors.ts';
+import { noSuch } from '#subgraphs/shared/ids.ts';
 import type { Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import type { DocumentGraph, Entity, EntityWrite, Relation, RelationWrite, StoredItem } from '../../driver.ts';
 import {
@@ -40,7 +40,7 @@ export async function upsertRelations(
     byId.map(({ id }) => id),
   );
   const missing = byId.find(({ id }) => !found.has(id));
-  if (missing) throw notFound('entity', missing.id);
+  if (missing) throw noSuch('Entity', missing.id);
   const ends = await writeEntities(context, tx, entityPatches(tenantId, namedEnds(writes)), 'when new');
   for (const { id, name } of ends.values()) found.set(id, name);
   const written = await writeRelations(context, tx, relationPatches(tenantId, writes), found, true);

@@ -3,8 +3,8 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { conflict, notFound } from '#subgraphs/shared/errors.ts';
-import { randomId } from '#subgraphs/shared/ids.ts';
+import { conflict } from '#subgraphs/shared/errors.ts';
+import { noSuch, randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { agentVersionId } from '../../agents/version-id.ts';
 import type { AgentDraft, AgentRow, AgentVersionRow, ChildRequest } from '../../driver.ts';
@@ -41,7 +41,7 @@ export async function updateAgent(
     const [agent] = await tx.query(
       rowsOf('Agent', sql`SELECT ${selection('Agent')} FROM relational.agents WHERE id = ${id} FOR UPDATE`),
     );
-    if (agent === undefined) throw notFound('agent', id);
+    if (agent === undefined) throw noSuch('Agent', id);
     if (expectedVersion !== undefined && expectedVersion !== agent.versionNumber) {
       throw conflict(`The agent's version is ${agent.versionNumber}, not ${expectedVersion}.`, {
         hint: 'Read the agent and decide again.',
@@ -90,7 +90,7 @@ export async function deleteAgent(postgres: Postgres, context: RequestContext, i
     const [row] = await tx.query(
       rowsOf('Agent', sql`DELETE FROM relational.agents WHERE id = ${id} RETURNING ${selection('Agent')}`),
     );
-    if (row === undefined) throw notFound('agent', id);
+    if (row === undefined) throw noSuch('Agent', id);
     await audit(tx, context, [
       { action: 'agent.delete', subjectType: 'Agent', subjectId: id, details: { name: row.name } },
     ]);

@@ -1,9 +1,9 @@
 /** API keys: made, rotated and revoked by their tenants, one after the other in each; looked up by the system. */
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { conflict, forbidden, notFound } from '#subgraphs/shared/errors.ts';
+import { conflict, forbidden } from '#subgraphs/shared/errors.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
-import { isIdOf, randomId } from '#subgraphs/shared/ids.ts';
+import { isIdOf, noSuch, randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { RELATIONAL } from '../../bounds.ts';
 import type { ApiKeyRow, KeptApiKey, NewApiKey, NewSecret, ReplacedSecretRow } from '../../driver.ts';
@@ -53,7 +53,7 @@ export async function createApiKey(
     );
     if (Number(counted!.count) >= most)
       throw conflict(`A tenant has at most ${most} API keys in use.`, {
-        hint: 'Revoke those that nobody uses (`lastUsedAt`), or raise MAX_API_KEYS.',
+        hint: 'Revoke those that nobody uses (`lastUsedAt`); whoever runs the server may raise MAX_API_KEYS.',
       });
     const [row] = await tx.query(
       rowsOf(
@@ -96,7 +96,7 @@ export async function revokeApiKey(
     const [key] = await tx.query(
       rowsOf('ApiKey', sql`SELECT ${selection('ApiKey')} FROM relational.api_keys WHERE id = ${id}`),
     );
-    if (key === undefined) throw notFound('API key', id);
+    if (key === undefined) throw noSuch('ApiKey', id);
     return { key, ids };
   });
 }
@@ -113,7 +113,7 @@ export async function rotateApiKey(
     const [key] = await tx.query(
       rowsOf('ApiKey', sql`SELECT ${selection('ApiKey')} FROM relational.api_keys WHERE id = ${id}`),
     );
-    if (key === undefined) throw notFound('API key', id);
+    if (key === undefined) throw noSuch('ApiKey', id);
     const end = await endOfMaker(tx, subject);
     // Whoever gets the secret has what the key has, and must lose it with his own.
     const beyond = key.scopes.filter((scope) => !scopes.includes(scope));

@@ -2,9 +2,8 @@
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { sql, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { notFound } from '#subgraphs/shared/errors.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
-import { derivedId } from '#subgraphs/shared/ids.ts';
+import { derivedId, noSuch } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { RELATIONAL } from '../../bounds.ts';
 import {
@@ -155,7 +154,7 @@ export async function deleteDocument(postgres: Postgres, context: RequestContext
     const [row] = await tx.query(
       rowsOf('Document', sql`DELETE FROM relational.documents WHERE id = ${id} RETURNING ${selection('Document')}`),
     );
-    if (row === undefined) throw notFound('document', id);
+    if (row === undefined) throw noSuch('Document', id);
     await tx.query(statement(bumpOutbox('DELETE', [row])));
     await audit(tx, context, [
       { action: 'document.delete', subjectType: 'Document', subjectId: id, details: { source: row.source } },

@@ -1,8 +1,8 @@
 /** Memory, artifacts and usage. */
 import { sql } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { conflict, notFound } from '#subgraphs/shared/errors.ts';
-import { derivedId, randomId } from '#subgraphs/shared/ids.ts';
+import { conflict } from '#subgraphs/shared/errors.ts';
+import { derivedId, noSuch, randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { ArtifactRow, MemoryFactRow, UsageRecordRow } from '../../driver.ts';
 import { audit } from './audit.ts';
@@ -18,7 +18,7 @@ export async function rememberFact(
     if (agentId !== null) {
       // Locked, so that the agent cannot go before the fact that refers to it is there.
       const found = await tx.query(statement(sql`SELECT FROM relational.agents WHERE id = ${agentId} FOR KEY SHARE`));
-      if (found.length === 0) throw notFound('agent', agentId);
+      if (found.length === 0) throw noSuch('Agent', agentId);
     }
     const [row] = await tx.query(
       rowsOf(
@@ -44,7 +44,7 @@ export async function forgetFact(postgres: Postgres, context: RequestContext, id
         sql`DELETE FROM relational.memory_facts WHERE id = ${id} RETURNING ${selection('MemoryFact')}`,
       ),
     );
-    if (row === undefined) throw notFound('fact', id);
+    if (row === undefined) throw noSuch('MemoryFact', id);
     await audit(tx, context, [
       { action: 'memory.forget', subjectType: 'MemoryFact', subjectId: id, details: { key: row.key } },
     ]);

@@ -1,8 +1,8 @@
 /** What projects of a tenant let one another read: giving, revoking, and telling what was received. */
 import { sql, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { conflict, notFound } from '#subgraphs/shared/errors.ts';
-import { derivedId } from '#subgraphs/shared/ids.ts';
+import { conflict } from '#subgraphs/shared/errors.ts';
+import { derivedId, noSuch } from '#subgraphs/shared/ids.ts';
 import type { SharedDocument } from '#subgraphs/shared/ports.ts';
 import type { Postgres, ReadOptions } from '#subgraphs/shared/postgres/postgres.ts';
 import { projectOf } from '#subgraphs/shared/tenant-id.ts';
@@ -42,7 +42,7 @@ export async function share(
     const found = await tx.query(
       statement(sql`SELECT FROM ${sql.id('relational', TABLE[kind])} WHERE id = ${shared} FOR NO KEY UPDATE`),
     );
-    if (found.length === 0) throw notFound(kind.toLowerCase(), shared);
+    if (found.length === 0) throw noSuch(kind, shared);
     const [counted] = await tx.query(
       statement(sql<{ count: string }>`
         SELECT count(*) FROM relational.shares
@@ -79,7 +79,7 @@ export async function revokeShare(postgres: Postgres, context: RequestContext, i
     const [row] = await tx.query(
       rowsOf('Share', sql`DELETE FROM relational.shares WHERE id = ${id} RETURNING ${selection('Share')}`),
     );
-    if (row === undefined) throw notFound('share', id);
+    if (row === undefined) throw noSuch('Share', id);
     const [kind, shared] =
       row.documentId === null ? (['Agent', row.agentId!] as const) : (['Document', row.documentId] as const);
     await audit(tx, context, [

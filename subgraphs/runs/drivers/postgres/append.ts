@@ -2,8 +2,8 @@
 import { parseExactJson, writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, conflict, notFound } from '#subgraphs/shared/errors.ts';
-import { randomId } from '#subgraphs/shared/ids.ts';
+import { badUserInput, conflict } from '#subgraphs/shared/errors.ts';
+import { noSuch, randomId } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import {
   LEASE_LIMITS,
@@ -104,7 +104,7 @@ export async function appendEvents(
       sql: `SELECT ${LOCKED_COLUMNS}, CASE WHEN $2 THEN state END AS state FROM runs.runs WHERE id = $1 FOR UPDATE`,
       parameters: [append.runId, append.events.some(({ type }) => type === 'STATE_DELTA')],
     });
-    if (!locked) throw notFound('run', append.runId);
+    if (!locked) throw noSuch('Run', append.runId);
     const hash = append.idempotencyKey ? inputHash(append.events) : null;
     if (hash !== null) {
       const before = await earlierAppend(tx, append, hash);

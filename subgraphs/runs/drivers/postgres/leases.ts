@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
-import { conflict, notFound } from '#subgraphs/shared/errors.ts';
+import { conflict } from '#subgraphs/shared/errors.ts';
+import { noSuch } from '#subgraphs/shared/ids.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { RUNS } from '../../bounds.ts';
 import type { Lease, Run } from '../../driver.ts';
@@ -154,7 +155,7 @@ export async function heartbeatRun(
       sql: `SELECT ${LOCKED_COLUMNS}, NULL AS state FROM runs.runs WHERE id = $1 FOR UPDATE`,
       parameters: [runId],
     });
-    if (!locked) throw notFound('run', runId);
+    if (!locked) throw noSuch('Run', runId);
     if (['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(locked.status)) {
       throw conflict(`The run has ended (${locked.status}).`, {
         hint: 'Stop working on it.',
