@@ -156,6 +156,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
           : forwardAuth({ ...config.forwardAuth, proxies, sessionMs: config.bounds.auth.forwardedSessionMs }),
       anonymousTenant: config.anonymousTenant,
       roleScopes: config.authorization.roleScopes,
+      onIgnored: () =>
+        log.warn(
+          'A token was sent, and is not looked at: in development mode everybody is the developer. `API_KEYS=only npm start` asks who calls.',
+        ),
     });
     const { limits, close: closeLimits } = await openLimits({
       rates: config.rates.limits,

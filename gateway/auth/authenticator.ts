@@ -29,7 +29,18 @@ export const DEVELOPER: Principal = Object.freeze({
 });
 
 /** Development mode: nobody is asked. The listener is bound to loopback, and pages of other origins are refused. */
-const developmentAuthenticator: Authenticator = { authenticate: async () => DEVELOPER };
+function developmentAuthenticator(onIgnored: (() => void) | undefined): Authenticator {
+  let told = false;
+  return {
+    async authenticate(authorization) {
+      if (authorization && !told) {
+        told = true;
+        onIgnored?.();
+      }
+      return DEVELOPER;
+    },
+  };
+}
 
 /** Tells whose API keys are. */
 export interface KeyAuthenticator {
@@ -57,6 +68,8 @@ export interface WaysToTell {
   readonly anonymousTenant?: string | undefined;
   /** What roles are granted besides the scopes of a token. @default nothing */
   readonly roleScopes?: RoleScopes;
+  /** Told once, in development mode, that somebody presents what nobody looks at. */
+  readonly onIgnored?: (() => void) | undefined;
 }
 
 /**
@@ -81,8 +94,9 @@ function withoutKeys({
   anonymousTenant,
   roleScopes = {},
   onlyKeys = false,
+  onIgnored,
 }: Omit<WaysToTell, 'keys'>): Authenticator {
-  if (tokens === undefined && forwarded === undefined && !onlyKeys) return developmentAuthenticator;
+  if (tokens === undefined && forwarded === undefined && !onlyKeys) return developmentAuthenticator(onIgnored);
   const anonymous = anonymousTenant === undefined ? undefined : anonymousOf(anonymousTenant);
   return {
     async authenticate(authorization, asked) {

@@ -9,7 +9,7 @@ import { useServer, type Extra } from 'graphql-ws/use/ws';
 import { GraphQLError, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Principal } from '#subgraphs/shared/context.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
+import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import { mayBeExact, parseExactJson } from '#subgraphs/shared/exact-number.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type AdmittedOperation, type Caller, type Operations } from '#gateway/admission/operations.ts';
@@ -91,7 +91,11 @@ export function graphqlOverWebSocket(server: Server, options: WebSocketOptions):
     // What is refused for its path, its protocol or the number of sockets counts for its address too, as over HTTP.
     const refusal =
       refusing(() => options.guard.check(request)) ?? (await arrive(request)) ?? refusing(() => checkUpgrade(request));
-    if (refusal !== undefined) return refuse(socket, refusal);
+    if (refusal !== undefined) {
+      // A browser tells its page nothing of it.
+      options.log.debug({ code: refusal.code }, `A WebSocket was refused: ${messageWithHint(refusal)}`);
+      return refuse(socket, refusal);
+    }
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       const mayWrite = boundBuffer(accepted, socket, options.bufferBytes ?? SUBSCRIBE.bufferBytes, {
         underWay: () => attachments.get(accepted)?.writer.underWay ?? 0,

@@ -1,10 +1,13 @@
 /** Clients without a cache: graphql-request, a browser's EventSource, and the reference clients of GraphQL over WebSocket and server-sent events. */
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gql } from 'graphql-request';
 import { describe, expect, test } from 'vitest';
 import { wireTo } from '#tests/e2e/wire.ts';
 import { chromiumPath, startBrowser } from '#tests/setup/browser.ts';
+import { startTestServer } from '#tests/setup/server.ts';
 import { DELTAS, type Library } from './library.ts';
+import { downloadUrl, upload } from './setup/files.ts';
 import { codeOf, graphqlRequest } from './setup/graphql-request.ts';
 import * as overEvents from './setup/graphql-sse.ts';
 import * as overSocket from './setup/graphql-ws.ts';
@@ -32,6 +35,15 @@ export const small = (library: () => Library): void => {
         'GRAPHQL_VALIDATION_FAILED',
       );
     });
+  });
+
+  test('files go up by a signed link, and come down by another', async () => {
+    const { url } = library();
+    const key = `notes/${randomUUID()}.txt`;
+    expect(await downloadUrl(url, key)).toBeNull();
+    await upload(url, key, new Blob(['Tea at four.'], { type: 'text/plain' }));
+    const file = await fetch((await downloadUrl(url, key))!);
+    expect([file.headers.get('content-type'), await file.text()]).toEqual(['text/plain', 'Tea at four.']);
   });
 
   describe.skipIf(chromiumPath === undefined && process.env['CI'] !== 'true')('EventSource', () => {
@@ -80,6 +92,17 @@ export const small = (library: () => Library): void => {
       expect(seen.map(({ sequence }) => sequence)).toEqual(seen.map((_, at) => at + 1));
       expect(seen.flatMap(({ payload }) => (payload as { delta?: string }).delta ?? [])).toEqual(['a', 'b']);
       expect(seen.at(-1)!.type).toBe('RUN_FINISHED');
+    });
+
+    test('whoever may not ask is told so at once', async () => {
+      await using guarded = await startTestServer({ API_KEYS: 'only' });
+      for (const token of [undefined, 'wrong']) {
+        const began = await followRun(`${guarded.url}/graphql`, library().run, token)
+          .next()
+          .catch((error: unknown) => error);
+        expect(began).toBeInstanceOf(Error);
+        expect((began as Error).message).toContain('UNAUTHENTICATED');
+      }
     });
   });
 };

@@ -67,6 +67,13 @@ describe('MCP', () => {
     expect(text.length).toBeLessThan(20_000);
   });
 
+  test('search_schema shows what `execute` runs before what it does not', async () => {
+    const { text } = await call('search_schema', { query: 'documents' });
+    expect(text).toMatch(/^type Query \{[^}]* documents\(/m);
+    const [query, mutation] = ['type Query {', 'type Mutation {'].map((type) => text.indexOf(type));
+    expect(mutation === -1 || mutation! > query!).toBe(true);
+  });
+
   test('search_schema names the entry points when nothing fits', async () => {
     expect((await call('search_schema', { query: 'xyzzy' })).text).toMatch(/Query: .*documents/);
   });

@@ -241,4 +241,26 @@ describe('an operation that is refused', () => {
     });
     expect([status, type]).toEqual([415, JSON_TYPE]);
   });
+
+  test.each([
+    ['by where it comes from', { origin: 'https://elsewhere.example' }, 403],
+    ['by how it was sent', { 'content-type': 'text/plain' }, 415],
+    [
+      'by what stands twice',
+      { 'x-api-key': `trk_${'a'.repeat(44)}`, authorization: `Bearer trk_${'b'.repeat(44)}` },
+      401,
+    ],
+  ] as const)('%s is told in the type of a GraphQL answer to who takes that', async (_, more, status) => {
+    for (const [accept, type] of [
+      ['application/graphql-response+json, application/json;q=0.9', RESPONSE_TYPE],
+      ['application/json, application/graphql-response+json;q=0.9', JSON_TYPE],
+      ['text/event-stream', JSON_TYPE],
+    ]) {
+      const answer = await ask(accept!, '{ reviewCount }', 'POST', more);
+      expect([answer.status, answer.type]).toEqual([status, type]);
+      expect(JSON.parse(answer.text)).toEqual({
+        errors: [expect.objectContaining({ message: expect.any(String) as string })],
+      });
+    }
+  });
 });

@@ -111,7 +111,9 @@ describe('writing', () => {
       headers: headers.map(({ name, value }): [string, string] => [name, value]),
       body: 'Hello there!',
     });
-    expect((await object.routes[0]!.handle(request)).status).toBe(201);
+    const stored = await object.routes[0]!.handle(request);
+    expect(stored.status).toBe(201);
+    expect(await stored.json()).toMatchObject({ key: 'notes/today.md', size: 12, mediaType: 'text/markdown' });
     expect((await run(`{ object(key: "notes/today.md") { text } }`)).data!.object.text).toBe('Hello there!');
   });
 

@@ -213,9 +213,11 @@ describe('reads', () => {
 
   test.each([
     ['doc_\0', 'BAD_USER_INPUT'],
-    ['agt_1', 'NOT_FOUND'],
-    ['', 'NOT_FOUND'],
-  ])('nor can it be removed (%#)', async (id, code) => {
+    ['agt_1', 'BAD_USER_INPUT'],
+    ['nope', 'BAD_USER_INPUT'],
+    ['', 'BAD_USER_INPUT'],
+    ['doc_1', 'NOT_FOUND'],
+  ])('nor can it be removed, and one of nothing is not found (%#)', async (id, code) => {
     const { codes } = await fixture.ask(
       'reads',
       `mutation ($id: ID!) { deleteDocument(input: { id: $id }) { document { id } } }`,
@@ -262,7 +264,7 @@ describe('other mutations', () => {
     [
       'a memory of no agent',
       `mutation { rememberFact(input: { key: "k", value: "v", agentId: "run_1" }) { fact { id } } }`,
-      'NOT_FOUND',
+      'BAD_USER_INPUT',
     ],
     [
       'a key with NUL',

@@ -252,6 +252,7 @@ describe('GET /runs/:id/events', () => {
       await refused(get(`/runs/${runId}/events`, { tenantId: 'tenant-b', headers: { 'last-event-id': '1' } })),
     ).toBe('NOT_FOUND');
     expect(await refused(get(`/runs/run_none/events`))).toBe('NOT_FOUND');
+    expect(await refused(get(`/runs/none/events`))).toBe('BAD_USER_INPUT');
     expect(await refused(get(`/runs/${runId}`))).toBe('NOT_FOUND');
     expect(await refused(get(`/runs/${runId}/events/more`))).toBe('NOT_FOUND');
     expect(await refused(get(`/runs/%00/events`))).toMatch(/NOT_FOUND|BAD_USER_INPUT/);

@@ -351,6 +351,7 @@ test("one tenant's runs do not exist for another", async () => {
   expect((await data(EVENTS, { runId }, b())).run).toBeNull();
   for (const mutation of [FINISH, CANCEL]) expect(await refused(mutation, { runId }, b())).toBe('NOT_FOUND');
   expect(await refused(APPEND, { runId, events: [text('x')] }, b())).toBe('NOT_FOUND');
+  for (const mutation of [FINISH, CANCEL]) expect(await refused(mutation, { runId: 'nope' })).toBe('BAD_USER_INPUT');
   expect(codes((await stream(FOLLOW, { runId }, b())) as ExecutionResult)).toEqual(['NOT_FOUND']);
   expect((await data(`{ runs { totalCount } }`, {}, b())).runs.totalCount).toBe(0);
   const entity = `query ($r: [_Any!]!) { _entities(representations: $r) { ... on Run { id status } } }`;

@@ -10,7 +10,8 @@ const config: CodegenConfig = {
       config: {
         useTypeImports: true,
         enumsAsTypes: true,
-        scalars: { BigInt: 'number', DateTime: 'string', JSON: 'unknown' },
+        strictScalars: true,
+        scalars: { BigInt: 'number', DateTime: 'string', JSON: 'unknown', RunAgentInput: 'Record<string, unknown>' },
       },
     },
   },

@@ -170,14 +170,17 @@ describe.each([
     // The page answers the tool call: a run of its own in the same thread.
     agent.addMessage({ id: 'result', role: 'tool', toolCallId: 'call', content: 'yes' });
     const again = agent.runAgent({ runId: `second ${_}`, tools: TOOLS });
-    await vi.waitFor(async () => {
-      const second = await claim().catch(() => undefined);
-      expect(second).toBeDefined();
-      expect(second!.threadId).toBe(threadId);
-      expect(second!.state).toEqual({ step: 2, cart: ['tea', 'milk'] });
-      expect(second!.input.messages.at(-1)).toMatchObject({ role: 'tool', content: 'yes' });
-      await second!.append(['RUN_FINISHED', {}]);
-    });
+    await vi.waitFor(
+      async () => {
+        const second = await claim().catch(() => undefined);
+        expect(second).toBeDefined();
+        expect(second!.threadId).toBe(threadId);
+        expect(second!.state).toEqual({ step: 2, cart: ['tea', 'milk'] });
+        expect(second!.input.messages.at(-1)).toMatchObject({ role: 'tool', content: 'yes' });
+        await second!.append(['RUN_FINISHED', {}]);
+      },
+      { timeout: 20_000 },
+    );
     await again;
   });
 
@@ -226,17 +229,32 @@ test('asked again with its runId it is the same run, from the start or behind th
   expect([other.status, await other.text()]).toEqual([409, expect.stringContaining('CONFLICT')]);
 });
 
-test('at /ag-ui the agent is named beside, or there is none', async () => {
+test('at /ag-ui the agent is named beside, or is the only one, or there is none', async () => {
   const named = await post('/ag-ui', body({ runId: 'named', forwardedProps: { agentId } }));
   expect((await claim()).input.runId).toBe('named');
   await named.body!.cancel();
-  const response = await post('/ag-ui', body({ runId: 'none', forwardedProps: null, tools: null }));
+  const only = await post('/ag-ui', body({ runId: 'only', forwardedProps: null, tools: null }));
+  expect((await claim()).input.runId).toBe('only');
+  await only.body!.cancel();
+  const response = await post('/ag-ui', body({ runId: 'none', forwardedProps: { agentId: null } }));
   expect(response.status).toBe(200);
   const id = response.headers.get('content-location')!.split('/')[2];
   const { run } = await ask('query ($id: ID!) { run(id: $id) { agent { id } input } }', { id });
   expect(run).toMatchObject({ agent: null, input: { runId: 'none' } });
   await ask('mutation ($id: ID!) { finishRun(input: { runId: $id }) { run { id } } }', { id });
   expect(eventsOf(await response.text())).toEqual(['1 RUN_STARTED', '2 RUN_FINISHED']);
+});
+
+test('at /ag-ui it is said at once that nobody would work on the run', async () => {
+  const nobody = await post('/ag-ui', body({ runId: 'nobody' }), bearer(tokens.other));
+  expect([nobody.status, await nobody.text()]).toEqual([400, expect.stringMatching(/BAD_USER_INPUT.*createAgent/)]);
+  const { createAgent } = await ask('mutation { createAgent(input: { name: "second", instructions: "Help.", model: "none" }) { agent { id } } }'); // prettier-ignore
+  try {
+    const several = await post('/ag-ui', body({ runId: 'several' }));
+    expect([several.status, await several.text()]).toEqual([400, expect.stringMatching(/BAD_USER_INPUT.*\/agents\/<id>\/run/)]); // prettier-ignore
+  } finally {
+    await ask('mutation ($id: ID!) { deleteAgent(input: { id: $id }) { deletedIds } }', { id: createAgent.agent.id });
+  }
 });
 
 test('a long conversation is taken, with numbers as they were written', async () => {
@@ -367,7 +385,7 @@ test('where the runs subgraph is a server of its own, runs are started and follo
         return response;
       },
     });
-    const ended = agent.runAgent();
+    const ended = agent.runAgent({ forwardedProps: { agentId: null } });
     const runId = (await started)!.split('/')[2];
     const response = await fetch(`${gateway.url}/graphql`, {
       method: 'POST',

@@ -416,7 +416,7 @@ describe.each([
       { project: 'a.b' },
     ])
       expect(await code(RED, SHARE, { id, ...given }), JSON.stringify(given)).toBe('BAD_USER_INPUT');
-    expect(await code(RED, SHARE, { id: 'agt_1', project: 'blue' })).toBe('NOT_FOUND');
+    expect(await code(RED, SHARE, { id: 'agt_1', project: 'blue' })).toBe('BAD_USER_INPUT');
     expect(await code(GREEN, SHARE, { id, project: 'blue' })).toBe('NOT_FOUND');
     expect(await code({ ...RED, 'x-tenant': 'globex' }, SHARE, { id, project: 'blue' })).toBe('NOT_FOUND');
   });
