@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gql } from 'graphql-request';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wireTo } from '#tests/e2e/wire.ts';
 import { chromiumPath, startBrowser } from '#tests/setup/browser.ts';
-import { startTestServer } from '#tests/setup/server.ts';
+import { startTestServer, type TestServer } from '#tests/gateway/fixture.ts';
 import { DELTAS, type Library } from './library.ts';
 import { downloadUrl, upload } from './setup/files.ts';
 import { codeOf, graphqlRequest } from './setup/graphql-request.ts';
@@ -66,6 +66,17 @@ export const small = (library: () => Library): void => {
     });
   });
 
+  /** Where nobody is known but by a proxy. */
+  let guarded: TestServer | undefined;
+  beforeAll(async () => {
+    guarded = await startTestServer({
+      TRUSTED_PROXIES: '127.0.0.1',
+      FORWARD_AUTH_USER_HEADER: 'remote-user',
+      FORWARD_AUTH_TENANT_HEADER: 'remote-tenant',
+    });
+  });
+  afterAll(async () => await guarded?.[Symbol.asyncDispose]());
+
   describe.each([
     ['graphql-ws', overSocket.followRun],
     ['graphql-sse', overEvents.followRun],
@@ -95,9 +106,8 @@ export const small = (library: () => Library): void => {
     });
 
     test('whoever may not ask is told so at once', async () => {
-      await using guarded = await startTestServer({ API_KEYS: 'only' });
       for (const token of [undefined, 'wrong']) {
-        const began = await followRun(`${guarded.url}/graphql`, library().run, token)
+        const began = await followRun(`${guarded!.url}/graphql`, library().run, token)
           .next()
           .catch((error: unknown) => error);
         expect(began).toBeInstanceOf(Error);

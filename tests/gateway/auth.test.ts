@@ -5,6 +5,7 @@ import { createClient, type ExecutionResult } from 'graphql-ws';
 import { SignJWT } from 'jose';
 import { WebSocket } from 'ws';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { authenticatorBy, DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { generatedSecret } from '#gateway/auth/generated-secrets.ts';
 import { AUTH } from '#gateway/bounds/auth.ts';
 import { oidcAuthenticator } from '#gateway/auth/oidc.ts';
@@ -365,4 +366,13 @@ test('subgraphs that run apart know whose request it is, and refuse everybody bu
     for (const server of [gateway, vector, ...apart]) await server.close();
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+test('in development mode it is told once that what is presented is not looked at', async () => {
+  let told = 0;
+  const { authenticate } = authenticatorBy({ onIgnored: () => void told++ });
+  expect(await authenticate(undefined)).toBe(DEVELOPER);
+  expect(told).toBe(0);
+  for (const token of ['one', 'another']) expect(await authenticate(`Bearer ${token}`)).toBe(DEVELOPER);
+  expect(told).toBe(1);
 });

@@ -47,7 +47,8 @@ export function addEventTypes(
       }),
       cursor: t.string({
         nullable: false,
-        description: 'Pass it as `after` of `runEvents` or `Run.events` to continue behind this event: `sequence` as text.',
+        description:
+          'Pass it as `after` of `runEvents` or `Run.events` to continue behind this event: `sequence` as text.',
         resolve: ({ sequence }) => String(sequence),
       }),
       type: t.field({
