@@ -8,6 +8,7 @@ import type {
   Embedder,
   EndedKey,
   EntityLookup,
+  GraphLookup,
   KeyStore,
   KnownKey,
   Ports,
@@ -53,7 +54,7 @@ export async function remotePorts(name: SubgraphName, client: SubgraphClient): P
     };
   if (name === 'object') return { archiveSink: remoteArchiveSink(client) };
   if (name === 'runs') return { runLookup: remoteLookup(client, ['Run']) };
-  if (name === 'graph') return { graphLookup: remoteLookup(client, ['Entity', 'GraphRelation']) };
+  if (name === 'graph') return { graphLookup: remoteGraphLookup(client) };
   return {};
 }
 
@@ -140,6 +141,40 @@ function remoteLookup(client: SubgraphClient, types: readonly string[]): EntityL
     },
   };
 }
+
+const NAMING = parse(
+  'query Naming($of: [_Any!]!, $limit: Int!, $after: ID, $backward: Boolean!) { _entities(representations: $of) { ... on Entity { id documentIds(limit: $limit, after: $after, backward: $backward) } } }',
+);
+const NAMING_COUNTS = parse(
+  'query NamingCounts($of: [_Any!]!) { _entities(representations: $of) { ... on Entity { id documentCount } } }',
+);
+
+/** What is told by `read` of the entities that there are, by id; asked about the caller by the gateway itself. */
+async function ofEntities<Found, Told>(
+  client: SubgraphClient,
+  document: DocumentNode,
+  variables: Record<string, unknown>,
+  ids: readonly string[],
+  caller: RequestContext,
+  read: (found: Found) => Told,
+): Promise<Map<string, Told>> {
+  const of = ids.map((id) => ({ __typename: 'Entity', id }));
+  const { _entities: found } = await call<{ _entities: (({ id: string } & Found) | null)[] }>(
+    client,
+    document,
+    { of, ...variables },
+    asSystem(caller),
+  );
+  return new Map(found.flatMap((one) => (one === null ? [] : [[one.id, read(one)] as const])));
+}
+
+const remoteGraphLookup = (client: SubgraphClient): GraphLookup => ({
+  ...remoteLookup(client, ['Entity', 'GraphRelation']),
+  naming: (context, ids, slice) =>
+    ofEntities(client, NAMING, { ...slice }, ids, context, (found: { documentIds: string[] }) => found.documentIds),
+  namingCounts: (context, ids) =>
+    ofEntities(client, NAMING_COUNTS, {}, ids, context, (found: { documentCount: number }) => found.documentCount),
+});
 
 /** Asked about the caller by the gateway itself; of callers without a project, nobody is asked. */
 const remoteShares = (client: SubgraphClient): ShareLookup => ({

@@ -47,6 +47,9 @@ export async function createGraph(config: GraphConfig, deps: GraphDeps): Promise
               : await driver.relationsByIds(context, ids)
             ).keys(),
           ),
+        naming: (context, ids, { after, ...slice }) =>
+          driver.entityDocuments(context, ids, { ...slice, after: after === null ? null : [after] }),
+        namingCounts: (context, ids) => driver.countEntityDocuments(context, ids),
       },
     },
     health: () => driver.health(),

@@ -394,6 +394,20 @@ export interface RelationalDriver {
     ids: readonly string[],
     where: Condition | undefined,
   ): Promise<Map<string, number>>;
+  /** As {@link listOf}, where what each parent has is given by the ids: those that are not there are left out. */
+  listAmong<M extends ModelName>(
+    context: RequestContext,
+    model: M,
+    lists: ReadonlyMap<string, readonly string[]>,
+    request: ListRequest,
+  ): Promise<Map<string, Rows[M][]>>;
+  /** As {@link countOf}, likewise. */
+  countAmong(
+    context: RequestContext,
+    model: ModelName,
+    lists: ReadonlyMap<string, readonly string[]>,
+    where: Condition | undefined,
+  ): Promise<Map<string, number>>;
   /** Rows in any order. */
   byIds<M extends ModelName>(context: RequestContext, model: M, ids: readonly string[]): Promise<Rows[M][]>;
   tenant(context: RequestContext): Promise<TenantRow | undefined>;

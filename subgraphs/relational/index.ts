@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
-import type { AuditSink, EntityLookup, ShareLookup, UsageSink } from '#subgraphs/shared/ports.ts';
+import type { AuditSink, EntityLookup, GraphLookup, ShareLookup, UsageSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -30,8 +30,8 @@ export interface RelationalDeps {
   readonly postgres?: Postgres;
   /** Which runs there are, asked when an artifact is recorded and for `node`. @default any run may have artifacts, and `node` finds none */
   readonly runs?: () => EntityLookup | undefined;
-  /** Which entities and relations there are, asked for `node`. @default it finds none */
-  readonly graph?: () => EntityLookup | undefined;
+  /** Which entities and relations there are, asked for `node`, and which documents name them. @default neither is known */
+  readonly graph?: () => GraphLookup | undefined;
   /** Threads for cutting long texts. @default threads of its own */
   readonly work?: WorkPool | undefined;
   /** Told of what goes wrong beside an answer. @default nobody is */
@@ -60,7 +60,14 @@ export async function createRelational(
   const keys = { peppers, most, days: keyDays, maxDays: keyMaxDays, overlap, maxOverlap, store };
   return {
     name: 'relational',
-    schema: buildSchema({ driver, keys, cutting: { work: work ?? ownWork!, maxTokens }, runs, graph }),
+    schema: buildSchema({
+      driver,
+      keys,
+      cutting: { work: work ?? ownWork!, maxTokens },
+      runs,
+      graph,
+      naming: config.naming,
+    }),
     routes: [],
     provides: {
       usageSink: usageSink(driver),

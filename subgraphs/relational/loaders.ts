@@ -4,12 +4,14 @@ import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import { grouped } from '#subgraphs/shared/grouped.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import type { GraphLookup } from '#subgraphs/shared/ports.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import { ID_PREFIX, isIdOf } from '#subgraphs/shared/ids.ts';
 import type {
   AgentVersionRow,
   ChildRequest,
   ChunkRow,
+  DocumentRow,
   IndexingRow,
   ListRequest,
   ModelName,
@@ -19,7 +21,9 @@ import type {
   Rows,
   ShareRow,
 } from './driver.ts';
+import { RELATIONAL } from './bounds.ts';
 import { MODELS } from './models/columns.ts';
+import { notTold } from './not-told.ts';
 
 export interface Loaders {
   /** Rows by id; null for an id that is unknown here, is another tenant's or another type's. */
@@ -46,12 +50,37 @@ export interface Loaders {
     parent: keyof Rows[M] & string,
     where: Condition | undefined,
   ): DataLoader<string, number>;
+  /** A page of the documents that name each entity, in the order of their ids. */
+  naming(slice: NamingSlice): DataLoader<string, DocumentRow[]>;
+  readonly namingCount: DataLoader<string, number>;
+  /** Those documents that are looked through where they are filtered or sorted. */
+  readonly namingAll: DataLoader<string, NamingDocuments>;
+  /** A page of the documents that name each entity, of those that are looked through. */
+  namingList(request: ListRequest): DataLoader<string, DocumentRow[]>;
+  namingListCount(where: Condition | undefined): DataLoader<string, number>;
   /** Forgets everything: a mutation has changed it. */
   clear(): void;
 }
 
-/** Makes the loaders of each request. */
-export const createLoaders = (driver: RelationalDriver): ((context: RequestContext) => Loaders) =>
+type NamingSlice = Parameters<GraphLookup['naming']>[2];
+
+/** The documents that name an entity, as many as are looked through. */
+export interface NamingDocuments {
+  readonly ids: readonly string[];
+  /** Whether there are more. */
+  readonly truncated: boolean;
+}
+
+/**
+ * Makes the loaders of each request.
+ * @param graph what knows which documents name entities
+ * @param mostNaming the most of them that are looked through for all entities of a level
+ */
+export const createLoaders = (
+  driver: RelationalDriver,
+  graph: () => GraphLookup | undefined,
+  mostNaming: number = RELATIONAL.naming,
+): ((context: RequestContext) => Loaders) =>
   perRequest((context) => {
     const made: { clearAll(): unknown }[] = [];
     const loader = <V>(load: (ids: readonly string[]) => Promise<Map<string, V>>, absent: V): DataLoader<string, V> => {
@@ -75,19 +104,37 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
       };
     };
 
+    const asked = (): GraphLookup => graph() ?? notTold('Which documents name this entity', 'graph');
+    // What is no id of an entity names none, and may hold what a store refuses.
+    const entitiesOf = (ids: readonly string[]): string[] => ids.filter((id) => isIdOf('Entity', id));
+    const namingAll = loader<NamingDocuments>(
+      async (ids) => {
+        const entities = entitiesOf(ids);
+        if (entities.length === 0) return new Map();
+        const most = Math.max(1, Math.floor(mostNaming / entities.length));
+        const found = await asked().naming(context, entities, { limit: most + 1, after: null, backward: false });
+        return new Map([...found].map(([id, all]) => [id, { ids: all.slice(0, most), truncated: all.length > most }]));
+      },
+      { ids: [], truncated: false },
+    );
+    /** What is looked through of each of these entities. */
+    const namingOf = async (entities: readonly string[]): Promise<Map<string, readonly string[]>> =>
+      new Map(await Promise.all(entities.map(async (id) => [id, (await namingAll.load(id)).ids] as const)));
+
     const models = Object.keys(MODELS) as ModelName[];
+    const byId = Object.fromEntries(
+      models.map((model) => [
+        model,
+        loader<Rows[ModelName] | null>(async (ids) => {
+          // What is no id of this type cannot be found, and may hold what PostgreSQL refuses.
+          const plausible = ids.filter((id) => model in ID_PREFIX && isIdOf(model, id));
+          const rows = plausible.length === 0 ? [] : await driver.byIds(context, model, plausible);
+          return new Map(rows.map((row) => [row.id, row]));
+        }, null),
+      ]),
+    ) as unknown as Loaders['byId'];
     return {
-      byId: Object.fromEntries(
-        models.map((model) => [
-          model,
-          loader<Rows[ModelName] | null>(async (ids) => {
-            // What is no id of this type cannot be found, and may hold what PostgreSQL refuses.
-            const plausible = ids.filter((id) => model in ID_PREFIX && isIdOf(model, id));
-            const rows = plausible.length === 0 ? [] : await driver.byIds(context, model, plausible);
-            return new Map(rows.map((row) => [row.id, row]));
-          }, null),
-        ]),
-      ) as unknown as Loaders['byId'],
+      byId,
       documentText: loader<string | null>(
         async (ids) => new Map((await driver.documentTexts(context, ids)).map(({ id, text }) => [id, text])),
         null,
@@ -128,6 +175,33 @@ export const createLoaders = (driver: RelationalDriver): ((context: RequestConte
           driver.countOf(context, model, parent as 'id', ids, where),
         0,
       ) as unknown as Loaders['countOf'],
+      naming: perArguments(async (ids, slice: NamingSlice) => {
+        const entities = entitiesOf(ids);
+        const named = new Map(entities.length === 0 ? [] : await asked().naming(context, entities, slice));
+        // Read here, so that all entities of a level have theirs at once, and what is asked for next is asked for together.
+        const rowsOf = (documents: readonly string[]) =>
+          Promise.all(
+            // A mention may outlive its document for a moment, which is then known by its id alone.
+            documents.map(async (id) => (await byId.Document.load(id)) ?? ({ id, objectKey: null } as DocumentRow)),
+          );
+        return new Map(
+          await Promise.all([...named].map(async ([id, documents]) => [id, await rowsOf(documents)] as const)),
+        );
+      }, [] as DocumentRow[]),
+      namingCount: loader(async (ids) => {
+        const entities = entitiesOf(ids);
+        return new Map(entities.length === 0 ? [] : await asked().namingCounts(context, entities));
+      }, 0),
+      namingAll,
+      namingList: perArguments(
+        async (ids, request: ListRequest) => await driver.listAmong(context, 'Document', await namingOf(ids), request),
+        [] as DocumentRow[],
+      ),
+      namingListCount: perArguments(
+        async (ids, where: Condition | undefined) =>
+          await driver.countAmong(context, 'Document', await namingOf(ids), where),
+        0,
+      ),
       clear: () => made.forEach((one) => one.clearAll()),
     };
   });

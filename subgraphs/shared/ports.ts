@@ -54,7 +54,7 @@ export interface ArchiveSink {
   put(context: RequestContext, key: string, contentType: string, body: Uint8Array): Promise<void>;
 }
 
-/** Which entities of other subgraphs there are; provided by `runs` and `graph`, used by `relational`. */
+/** Which entities of other subgraphs there are; provided by `runs`, and by `graph` with more, used by `relational`. */
 export interface EntityLookup {
   /**
    * Those of these that the caller's tenant has.
@@ -65,6 +65,22 @@ export interface EntityLookup {
     type: 'Run' | 'Entity' | 'GraphRelation',
     ids: readonly string[],
   ): Promise<ReadonlySet<string>>;
+}
+
+/** What the graph is asked by `relational`: also which documents name an entity. */
+export interface GraphLookup extends EntityLookup {
+  /**
+   * The ids of documents that name each entity, in the order of these ids: at most `limit` of each behind `after`, or before it
+   * and backwards. Entities that none names are absent.
+   * @throws CodedError `STORE_DISABLED`, `STORE_UNAVAILABLE`, `STORE_TIMEOUT`
+   */
+  naming(
+    context: RequestContext,
+    entityIds: readonly string[],
+    slice: { readonly limit: number; readonly after: string | null; readonly backward: boolean },
+  ): Promise<ReadonlyMap<string, readonly string[]>>;
+  /** How many documents name each entity; those that none names are absent. @throws CodedError as {@link naming} */
+  namingCounts(context: RequestContext, entityIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
 /** What was shared with the caller's project; provided by `relational`, asked by stores that follow documents. */
@@ -147,7 +163,7 @@ export interface Ports {
   usageSink: UsageSink;
   archiveSink: ArchiveSink;
   runLookup: EntityLookup;
-  graphLookup: EntityLookup;
+  graphLookup: GraphLookup;
   keyStore: KeyStore;
   shares: ShareLookup;
   auditSink: AuditSink;

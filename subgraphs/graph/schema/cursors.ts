@@ -17,10 +17,6 @@ export function neighborCursor(list: string, cursor: string): readonly [depth: n
   return [whole(depth), text(name), text(id)];
 }
 
-export function documentCursor(list: string, cursor: string): readonly [id: string] {
-  return [text(decodeCursor(list, cursor, 1)[0])];
-}
-
 export function mentionCursor(list: string, cursor: string): readonly [position: number, id: string] {
   const [position, id] = decodeCursor(list, cursor, 2);
   return [whole(position), text(id)];

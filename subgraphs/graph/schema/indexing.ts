@@ -169,7 +169,7 @@ export function addIndexing(
   }));
 }
 
-function systemOnly(context: RequestContext): void {
+export function systemOnly(context: RequestContext): void {
   if (context.principal.system !== true) throw forbidden('Only the gateway itself may do this.');
 }
 

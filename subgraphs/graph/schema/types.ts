@@ -9,16 +9,16 @@ import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { selects } from '#subgraphs/shared/selections.ts';
-import { documentCursor, mentionCursor, neighborCursor, relationCursor } from './cursors.ts';
+import { mentionCursor, neighborCursor, relationCursor } from './cursors.ts';
 import { GRAPH } from '../bounds.ts';
 import { relationKey } from '../driver.ts';
 import type { Direction, Entity, Relation, RelationOfEntity } from '../driver.ts';
 import { checkKinds, checkRange, checkRelationTypes, entityCondition, type EntityFilter } from '../input.ts';
 import type { GraphLoaders, NeighborSlice } from '../loaders.ts';
+import { systemOnly } from './indexing.ts';
 import { kindsNamed, type TellUnknown } from './unknown-names.ts';
 
-/** The names of the two lists without arguments, for their cursors. */
-const ENTITY_DOCUMENTS = 'entity.documents';
+/** The list's name, for its cursors. */
 const DOCUMENT_ENTITIES = 'document.entities';
 
 type Loaders = (context: RequestContext) => GraphLoaders;
@@ -129,11 +129,6 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
         resolve: (page: NeighborPage) => page.complete,
       }),
     }),
-  });
-  const documents = connectionType<{ id: string }>(schema, 'EntityDocument', {
-    node: document,
-    totalCount: true,
-    items: 'documents that name an entity',
   });
   const documentEntities = connectionType<Entity>(schema, 'DocumentEntity', {
     node: entity,
@@ -317,22 +312,29 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
         resolve: ({ id }, args, context, info) =>
           walk(id, args, GRAPH.closureLevels, context, info, GRAPH.closureEntities),
       }),
-      documents: t.field({
-        type: documents,
-        description: 'The documents that name it, ordered by their ids.',
-        args: pageArguments(t.arg as never),
-        resolve: async ({ id }, args, context) => {
-          const page = pageRequest(args as PageArguments);
-          const limit = page.size + 1;
-          const { backward } = page;
-          const after = page.from === undefined ? null : documentCursor(ENTITY_DOCUMENTS, page.from);
-          const rows = await loaders(context).entityDocuments({ limit, after, backward }).load(id);
-          const found = pageOf(
-            rows.map((documentId) => ({ id: documentId })),
-            page,
-            (node) => ({ cursor: () => encodeCursor(ENTITY_DOCUMENTS, [node.id]), node }),
-          );
-          return { ...found, totalCount: () => loaders(context).entityDocumentCount.load(id) };
+      documentIds: t.idList({
+        inaccessible: true,
+        nullable: { list: true, items: false },
+        description:
+          "For the gateway's own subgraphs: the ids of the documents that name it, in the order of these ids.",
+        args: {
+          limit: t.arg.int({ required: true, description: 'How many.' }),
+          after: t.arg.id({ description: 'The id behind which to continue.' }),
+          backward: t.arg.boolean({ required: true, description: 'Whether from the end.' }),
+        },
+        resolve: ({ id }, { limit, after, backward }, context) => {
+          systemOnly(context);
+          return loaders(context)
+            .entityDocuments({ limit, after: after == null ? null : [after], backward })
+            .load(id);
+        },
+      }),
+      documentCount: t.int({
+        inaccessible: true,
+        description: "For the gateway's own subgraphs: how many documents name it.",
+        resolve: ({ id }, _, context) => {
+          systemOnly(context);
+          return loaders(context).entityDocumentCount.load(id);
         },
       }),
     }),

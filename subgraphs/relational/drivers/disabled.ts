@@ -11,6 +11,8 @@ export const disabledDriver: RelationalDriver = {
   count: refuse,
   listOf: refuse,
   countOf: refuse,
+  listAmong: refuse,
+  countAmong: refuse,
   byIds: refuse,
   tenant: refuse,
   documentTexts: refuse,

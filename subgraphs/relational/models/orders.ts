@@ -42,19 +42,24 @@ export function orderInput({ builder, shared }: SubgraphSchema, model: Model): I
 const constant = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 
 /**
- * The order that a caller asked for, or the model's own, with the id behind it so that it is total.
+ * The order that a caller asked for, or the list's own, with the id behind it so that it is total.
  * @throws CodedError `BAD_USER_INPUT` for more than `RELATIONAL.orderFields` fields, or a field named twice
  */
-export function parseOrder(model: Model, orderBy: readonly Order[] | null | undefined): Order[] {
-  const asked = orderBy?.length ? orderBy : [model.defaultOrder];
+export function parseOrder(
+  model: Model,
+  orderBy: readonly Order[] | null | undefined,
+  byDefault: Order = model.defaultOrder,
+): Order[] {
+  const asked = orderBy?.length ? orderBy : [byDefault];
   if (asked.length > RELATIONAL.orderFields)
     throw badUserInput(`\`orderBy\` has at most ${RELATIONAL.orderFields} fields; got ${asked.length}.`);
   if (new Set(asked.map(({ field }) => field)).size < asked.length)
     throw badUserInput('`orderBy` names a field twice.');
   // The id goes the way of the last field, so that an index on both can be read in one direction.
+  const last = asked.at(-1);
   return [
     ...asked.map(({ field, direction }) => ({ field, direction })),
-    { field: 'id', direction: asked.at(-1)?.direction ?? 'ASC' },
+    ...(last?.field === 'id' ? [] : [{ field: 'id', direction: last?.direction ?? 'ASC' } as const]),
   ];
 }
 

@@ -12,7 +12,7 @@ import {
   type PageArguments,
   type RowReader,
 } from '#subgraphs/shared/connections.ts';
-import type { EntityLookup, KeyStore } from '#subgraphs/shared/ports.ts';
+import type { EntityLookup, GraphLookup, KeyStore } from '#subgraphs/shared/ports.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { checkId, ID_PREFIX, type IdType } from '#subgraphs/shared/ids.ts';
@@ -73,8 +73,8 @@ export interface SchemaParts {
   readonly keys: () => KeyMaking;
   /** Which runs there are, where that is known; only for resolvers, too. */
   readonly runs: () => EntityLookup | undefined;
-  /** Which entities and relations of the graph there are, likewise. */
-  readonly graph: () => EntityLookup | undefined;
+  /** Which entities and relations of the graph there are, and which documents name them, likewise. */
+  readonly graph: () => GraphLookup | undefined;
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each model. */
   readonly types: { readonly [M in ModelName]: Ref<Rows[M]> };
@@ -83,7 +83,11 @@ export interface SchemaParts {
   /** What everything with a typed id is. */
   readonly node: NodeRef;
   /** Entities of other subgraphs, by key alone. */
-  readonly stubs: { readonly StoredObject: Ref<{ key: string }>; readonly Run: Ref<{ id: string }> };
+  readonly stubs: {
+    readonly StoredObject: Ref<{ key: string }>;
+    readonly Run: Ref<{ id: string }>;
+    readonly Entity: Ref<{ id: string }>;
+  };
   /** The stores that follow a document. */
   readonly indexedStore: EnumRef<Types, IndexedStore>;
 }
@@ -170,11 +174,17 @@ export interface ListInputs {
   readonly orderBy: ReturnType<typeof orderInput>;
 }
 
-type ListArguments = PageArguments & { where?: FilterInput | null; orderBy?: Order[] | null };
+export type ListArguments = PageArguments & { where?: FilterInput | null; orderBy?: Order[] | null };
 
-function listArguments(t: { arg: unknown }, model: Model, { where, orderBy }: ListInputs) {
+/** @param order the list's own */
+export function listArguments(
+  t: { arg: unknown },
+  model: Model,
+  { where, orderBy }: ListInputs,
+  order: Order = model.defaultOrder,
+) {
   const arg = t.arg as PothosSchemaTypes.InputFieldBuilder<Types, 'Arg'>['field'];
-  const byDefault = `by \`${model.defaultOrder.field}\`, ${model.defaultOrder.direction === 'DESC' ? 'largest' : 'smallest'} first`;
+  const byDefault = `by \`${order.field}\`, ${order.direction === 'DESC' ? 'largest' : 'smallest'} first`;
   return {
     where: arg({ type: where, description: `Which ${model.items}; all of them when absent.` }),
     orderBy: arg({
@@ -185,16 +195,21 @@ function listArguments(t: { arg: unknown }, model: Model, { where, orderBy }: Li
   };
 }
 
-/** How a page of a model's rows is read. @param list the rows that a request is for */
-function rowReader<M extends ModelName>(
+/**
+ * How a page of a model's rows is read.
+ * @param list the rows that a request is for
+ * @param byDefault the list's own order
+ */
+export function rowReader<M extends ModelName>(
   name: M,
   given: ListArguments,
   list: (request: ListRequest) => Promise<Rows[M][]>,
+  byDefault?: Order,
 ): { condition: Condition | undefined; reader: RowReader<Rows[M], Edge<Rows[M]>> } {
   const model = MODELS[name] as Model;
   const page = pageRequest(given);
   const condition = parseFilter(model, given.where);
-  const order = parseOrder(model, given.orderBy);
+  const order = parseOrder(model, given.orderBy, byDefault);
   const after = page.from === undefined ? undefined : parseCursor(model, order, page.from);
   const reading = page.backward ? order.map(reversed) : order;
   const read = (last: Edge<Rows[M]> | undefined, limit: number): Promise<Rows[M][]> => {

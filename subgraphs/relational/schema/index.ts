@@ -11,6 +11,7 @@ import { addCutting } from './cutting.ts';
 import { addDocumentMutations } from './document-mutations.ts';
 import { addDocuments } from './documents.ts';
 import type { Cutting, KeyMaking, SchemaParts } from './entity.ts';
+import { addEntityDocuments } from './entity-documents.ts';
 import { addMemory } from './memory.ts';
 import { addNodeInterface, addNodes } from './node.ts';
 import { addOutbox } from './outbox.ts';
@@ -24,6 +25,8 @@ export interface RelationalSchemaDeps {
   readonly keys: KeyMaking;
   readonly runs?: SchemaParts['runs'] | undefined;
   readonly graph?: SchemaParts['graph'] | undefined;
+  /** The most documents that are looked through for entities. @default `RELATIONAL.naming` */
+  readonly naming?: number | undefined;
 }
 
 /** Builds the executable schema; `deps` is used by resolvers only, never while building. */
@@ -42,7 +45,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
     graph: () => deps.graph?.(),
     inputs: new Map(),
     node,
-    loaders: (context) => (loaders ??= createLoaders(deps.driver))(context),
+    loaders: (context) => (loaders ??= createLoaders(deps.driver, parts.graph, deps.naming))(context),
     types: Object.fromEntries(
       (Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)]),
     ) as unknown as SchemaParts['types'],
@@ -55,6 +58,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   addTenant(parts);
   addAgents(parts);
   addDocuments(parts);
+  addEntityDocuments(parts);
   addDocumentMutations(parts);
   addMemory(parts);
   addArtifacts(parts);

@@ -4,13 +4,14 @@
  */
 import type { SubgraphBuilder } from '#subgraphs/shared/builder-types.ts';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, CodedError, forbidden } from '#subgraphs/shared/errors.ts';
+import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
 import { typeOfId, type IdType } from '#subgraphs/shared/ids.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import { missingScopes } from '#subgraphs/shared/scopes.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ModelName } from '../driver.ts';
 import { MODELS, READ_SCOPES } from '../models/columns.ts';
+import { notTold } from '../not-told.ts';
 import type { NodeRef, NodeShape, SchemaParts } from './entity.ts';
 
 /** The types that are other subgraphs', and whose they are, by the type of their ids. */
@@ -42,7 +43,11 @@ export function addNodes({ builder, node: Node, loaders, ...lookups }: SchemaPar
       return requestLoader<string, NodeShape | null>(
         context,
         async (ids) => {
-          const found = await (lookups[owner]() ?? unknown(type, owner)).existing(context, type, [...new Set(ids)]);
+          const found = await (lookups[owner]() ?? notTold(`Whether this ${type} exists`, owner)).existing(
+            context,
+            type,
+            [...new Set(ids)],
+          );
           return ids.map((id) => (found.has(id) ? { id } : null));
         },
         { cache: false },
@@ -85,15 +90,6 @@ export function addNodes({ builder, node: Node, loaders, ...lookups }: SchemaPar
       },
     }),
   }));
-}
-
-/** @throws CodedError `STORE_DISABLED`: nobody told this subgraph, which runs apart, where the owner of a type is */
-function unknown(type: string, owner: string): never {
-  throw new CodedError(
-    'STORE_DISABLED',
-    `Whether this ${type} exists is not known: the subgraph relational has not been told where ${owner} is.`,
-    { hint: `Set SUBGRAPH_${owner.toUpperCase()}_URL where relational runs, and restart it.` },
-  );
 }
 
 /** @throws CodedError `BAD_USER_INPUT` for what is no id of a type that is found by it */

@@ -1,11 +1,8 @@
 /** Entities of other subgraphs, known here by their key alone. */
 import type { SubgraphBuilder } from '#subgraphs/shared/builder-types.ts';
-import type { NodeRef, Ref } from './entity.ts';
+import type { NodeRef, Ref, SchemaParts } from './entity.ts';
 
-export function addStubs(
-  builder: SubgraphBuilder,
-  node: NodeRef,
-): { StoredObject: Ref<{ key: string }>; Run: Ref<{ id: string }> } {
+export function addStubs(builder: SubgraphBuilder, node: NodeRef): SchemaParts['stubs'] {
   const StoredObject = builder.objectRef<{ key: string }>('StoredObject');
   builder.asEntity(StoredObject, {
     key: builder.keyDirective(builder.selection<{ key: string }>('key'), false),
@@ -23,12 +20,12 @@ export function addStubs(
   const Run = builder.objectRef<{ id: string }>('Run');
   Run.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
   known(Run, true);
-  // Named by `Node` alone.
   const Entity = builder.objectRef<{ id: string }>('Entity');
   Entity.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
-  known(Entity, false);
+  known(Entity, true);
+  // Named by `Node` alone.
   const GraphRelation = builder.objectRef<{ id: string }>('GraphRelation');
   GraphRelation.implement({ interfaces: [node], fields: (t) => ({ id: t.exposeID('id', { nullable: false }) }) });
   known(GraphRelation, false);
-  return { StoredObject, Run };
+  return { StoredObject, Run, Entity };
 }

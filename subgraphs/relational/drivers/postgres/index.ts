@@ -1,5 +1,6 @@
 /** The relational store on PostgreSQL, in the schema `relational`. */
 import { sql } from 'kysely';
+import { grouped } from '#subgraphs/shared/grouped.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { RelationalDriver, TenantRow } from '../../driver.ts';
 import { auditRefused } from './audit.ts';
@@ -9,9 +10,11 @@ import * as cutting from './cutting.ts';
 import * as documents from './documents.ts';
 import {
   byIdsStatement,
+  countAmongStatement,
   countOfStatement,
   countStatement,
   isShareable,
+  listAmongStatement,
   listOfStatement,
   listStatement,
 } from './lists.ts';
@@ -33,6 +36,14 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
       await postgres.read(context, listOfStatement(model, parent, ids, request), { replica: true }),
     countOf: async (context, model, parent, ids, where) => {
       const rows = await postgres.read(context, countOfStatement(model, parent, ids, where), { replica: true });
+      return new Map(rows.map(({ id, count }) => [id, Number(count)]));
+    },
+    listAmong: async (context, model, lists, request) => {
+      const rows = await postgres.read(context, listAmongStatement(model, lists, request), { replica: true });
+      return grouped(rows, ({ parent }) => parent);
+    },
+    countAmong: async (context, model, lists, where) => {
+      const rows = await postgres.read(context, countAmongStatement(model, lists, where), { replica: true });
       return new Map(rows.map(({ id, count }) => [id, Number(count)]));
     },
     byIds: async (context, model, ids) =>

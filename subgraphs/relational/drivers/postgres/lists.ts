@@ -70,6 +70,53 @@ export function countOfStatement(
   );
 }
 
+type Lists = ReadonlyMap<string, readonly string[]>;
+
+/** Each list's ids, joined with the rows that they are of. */
+function among(model: Model, lists: Lists): Sql {
+  const parents = [...lists].flatMap(([parent, ids]) => ids.map(() => parent));
+  return sql`unnest(${parents}::text[], ${[...lists.values()].flat()}::text[]) AS listed(parent, id) JOIN ${tableOf(model)} ON ${columnRef(model, 'id')} = listed.id`;
+}
+
+/** A page of each list, in one statement; the rows of one stand together, in their order. */
+export function listAmongStatement<M extends ModelName>(
+  name: M,
+  lists: Lists,
+  { where, order, after, limit }: ListRequest,
+): CompiledQuery<Rows[M] & { parent: string }> {
+  const model = MODELS[name] as Model;
+  const levels = order.map((level) => levelOf(model, level));
+  const conditions = [
+    ...(where === undefined ? [] : [conditionSql(model, where)]),
+    ...(after === undefined ? [] : [behind(levels, after)]),
+  ];
+  // What is sorted are ids: whole rows are read of those on the pages alone.
+  return statement(
+    sql<Rows[M] & { parent: string }>`
+      SELECT page.parent, ${selection(name)}
+      FROM (
+        SELECT listed.parent, listed.id, row_number() OVER (PARTITION BY listed.parent ORDER BY ${orderSql(levels)}) AS place
+        FROM ${among(model, lists)} ${whereSql(conditions)}
+      ) AS page JOIN ${tableOf(model)} ON ${columnRef(model, 'id')} = page.id
+      WHERE page.place <= ${limit} ORDER BY page.parent, page.place`,
+  );
+}
+
+export function countAmongStatement(
+  name: ModelName,
+  lists: Lists,
+  where: Condition | undefined,
+): CompiledQuery<{ id: string; count: string }> {
+  const model = MODELS[name] as Model;
+  const conditions = where === undefined ? [] : [conditionSql(model, where)];
+  return statement(
+    sql<{
+      id: string;
+      count: string;
+    }>`SELECT listed.parent AS id, count(*) FROM ${among(model, lists)} ${whereSql(conditions)} GROUP BY listed.parent`,
+  );
+}
+
 export function countStatement(name: ModelName, where: Condition | undefined): CompiledQuery<{ count: string }> {
   const model = MODELS[name] as Model;
   return statement(
