@@ -391,6 +391,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     });
     ready.catch(() => undefined); // For those who await it.
     for (const name of config.unused) log.warn({ variable: name }, 'This variable has no effect in this version.');
+    for (const { name, meant } of config.unknown)
+      log.warn({ variable: name }, `This variable is not one that is read; was ${meant} meant?`);
     return {
       url: publicBaseUrl(),
       port,

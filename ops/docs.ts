@@ -48,7 +48,7 @@ function configuration(): string {
 <!-- Printed by \`npm run docs\` from gateway/config/variables.ts. Edit that. -->
 
 Everything is configured by environment variables, read once at start. Whatever is wrong with them is reported at once, by name, and the
-server does not start. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it, and so may what is marked (file).
+server does not start. A name that is nearly one of these (\`MAX_DEPTHS\`) is told by a warning in the log. An empty variable counts as absent. Each secret may also be given as \`NAME_FILE\`, the path of a file that holds it, and so may what is marked (file).
 The files of passwords and keys of stores, and of certificates, are read anew when a connection is made, so that they can be exchanged under a
 running server.
 

@@ -57,7 +57,7 @@ async function main(): Promise<number> {
   });
   const pass = async (folder: Folder): Promise<FolderReport> => {
     files = folder.files.length;
-    progress = showProgress('Ingesting', files);
+    progress = showProgress('Ingesting files', files);
     try {
       return await ingestion.pass(folder);
     } finally {

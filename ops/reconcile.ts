@@ -1,24 +1,29 @@
 /**
  * `npm run reconcile [-- --mend]`: compares the object, vector and graph stores with the documents of the relational
  * store, which is the truth, and names what is missing, stale or orphaned, and how many documents were cut otherwise than
- * today. With `--mend` it has those cut again and the outbox deliver all of that, and waits until it has. Configured by the same variables as the server, which may run beside it; only
- * with the embedded store it must not.
+ * today. With `--mend` it has those cut again and the outbox deliver all of that, and waits until it has. Configured by the same variables as the server, beside which
+ * it may run, with the embedded store too.
  *
  * Exit codes: 0 the stores agree (or do now), 1 they differ or could not all be compared, 2 nothing could be done.
  */
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '#gateway/config/config.ts';
 import { startIndexer } from '#gateway/indexing/indexer.ts';
 import { reconcile, type Difference, type ReconcileReport } from '#gateway/indexing/reconcile.ts';
 import type { RecutReport } from '#gateway/indexing/recut.ts';
 import { systemCalls } from '#gateway/indexing/subgraph-call.ts';
-import { createLogger, redactText } from '#gateway/telemetry/logger.ts';
-import { CodedError } from '#subgraphs/shared/errors.ts';
-import { openStores } from './reconcile/open-stores.ts';
+import { createLogger } from '#gateway/telemetry/logger.ts';
+import { configBesideServer, openStores } from './reconcile/open-stores.ts';
+import { explain, tellUsage } from './serve/explain.ts';
 
 process.env['APOLLO_TELEMETRY_DISABLED'] = 'true';
 
-const USAGE = 'Usage: npm run reconcile [-- [--mend] [--tenant <id>] [--quiet]]';
+const USAGE = `Usage: npm run reconcile [-- [--mend] [--tenant <id>] [--quiet]]
+
+  --mend    has what differs delivered again, and waits for it
+  --tenant  of one tenant alone
+  --quiet   without a line for each difference
+
+Configured by the same variables as the server, which may run meanwhile.`;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -29,14 +34,11 @@ async function main(): Promise<number> {
       help: { type: 'boolean', short: 'h' },
     },
   });
-  if (values.help === true) {
-    console.log(USAGE);
-    return 0;
-  }
+  if (values.help === true) return tellUsage(USAGE, true);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => stop.abort(new Error(`Stopped by ${signal}; running it again goes on.`)));
-  const config = loadConfig();
+  const config = await configBesideServer(process.env);
   const log = createLogger(config.log);
   await using stores = await openStores(config, log);
   const call = systemCalls(stores.clients, stop.signal, config.bounds.indexing.callTimeoutMs);
@@ -96,12 +98,6 @@ function summary({ tenants, documents, differences, found, redelivered }: Reconc
 try {
   process.exitCode = await main();
 } catch (error) {
-  const hint = error instanceof CodedError ? error.extensions.hint : (error as { hint?: string }).hint;
-  const known = error instanceof ConfigError || error instanceof CodedError || hint !== undefined;
-  console.error(
-    redactText(
-      known ? [(error as Error).message, hint].filter(Boolean).join(' ') : String((error as Error).stack ?? error),
-    ),
-  );
+  console.error(explain(error));
   process.exitCode = 2;
 }

@@ -13,6 +13,7 @@ import { boundValues } from './bounds.ts';
 import { readSubgraphSettings, remoteSubgraphs, type RemoteSubgraphs } from './remote-subgraphs.ts';
 import { currentUrls, currentValues, urlOfParts } from './credentials.ts';
 import { readServerTls, readSubgraphTls, type CurrentTls } from './tls.ts';
+import { unknownVariables, type UnknownVariable } from './unknown-variables.ts';
 import { Variables, type VariableName, type VariableValues } from './variables.ts';
 import { checkTogether, tellsWhoAsks } from './rules.ts';
 import { rawValues, readSubgraphUrls } from './environment.ts';
@@ -190,6 +191,8 @@ export interface Config {
   };
   /** Variables that are set but that this version does not act on. */
   readonly unused: readonly VariableName[];
+  /** Variables that are set, that nothing reads, and that are nearly called like one that is read. */
+  readonly unknown: readonly UnknownVariable[];
   /** Credentials as they are now, for passwords are changed under running servers. */
   readonly current: {
     value(name: VariableName): string | undefined;
@@ -249,6 +252,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       serverTls,
       currentValues(env, raw),
       currentUrls(env),
+      unknownVariables(env),
     ),
   );
 }
@@ -260,6 +264,7 @@ function build(
   serverTls: CurrentTls | undefined,
   value: Config['current']['value'],
   sourceUrl: Config['current']['sourceUrl'],
+  unknown: Config['unknown'],
 ): Config {
   const host = env.HOST.replace(/^\[|\]$/g, '');
   const isDevelopment = !tellsWhoAsks((name) => env[name] !== undefined, env.API_KEYS);
@@ -402,6 +407,7 @@ function build(
     remoteSubgraphs,
     subgraphServer: { tls: serverTls, healthPort: env.SERVE_HEALTH_PORT },
     unused: (['OTEL_EXPORTER_OTLP_ENDPOINT'] as const).filter((name) => env[name] !== undefined),
+    unknown,
     current: {
       value,
       sourceUrl,

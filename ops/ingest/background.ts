@@ -8,6 +8,7 @@ import { systemCalls } from '#gateway/indexing/subgraph-call.ts';
 import type { BackgroundServices, BackgroundWork } from '#gateway/server.ts';
 import { DEVELOPER } from '#gateway/auth/authenticator.ts';
 import { UPSERT_DOCUMENT, type DocumentInput } from './document-input.ts';
+import { DEMO_COLLECTION } from './packages.ts';
 import { startFirstRun, type FirstRunProgress } from './first-run.ts';
 import { releaseMemory } from './release-memory.ts';
 
@@ -16,11 +17,13 @@ export interface BackgroundOptions {
   corpus?: { root: string; onProgress?: (progress: FirstRunProgress) => void };
   /** Whether this process cuts documents again that an older version cut; of several workers one does. @default true */
   recut?: boolean;
+  /** Whether it is said where a demo is there that this start does not ask for. @default false */
+  tellOfDemo?: boolean;
 }
 
 /** Starts all of it; to be passed as `background` to `startServer`. */
 export const startBackground =
-  ({ corpus, recut = true }: BackgroundOptions = {}) =>
+  ({ corpus, recut = true, tellOfDemo = false }: BackgroundOptions = {}) =>
   (services: BackgroundServices): BackgroundWork => {
     const { clients, log, config, database } = services;
     if (database === undefined)
@@ -52,6 +55,16 @@ export const startBackground =
     void firstRun?.all.then((ingested) => {
       if (ingested) releaseMemory();
     });
+    const telling =
+      tellOfDemo && corpus === undefined && clients.has('relational')
+        ? count(services, DEMO_COLLECTION, stop.signal).then(
+            (documents) => {
+              if (documents > 0)
+                log.info({ documents }, 'The demo of an earlier start is here; "npm run demo -- --remove" removes it.');
+            },
+            () => undefined, // The store is away, or the server is stopping.
+          )
+        : undefined;
     const { recut: batch, longestRetrySeconds, callTimeoutMs } = config.bounds.indexing;
     const recutting =
       recut && clients.has('relational')
@@ -71,6 +84,7 @@ export const startBackground =
       close: async () => {
         stop.abort(new Error('The server is stopping.'));
         await firstRun?.all;
+        await telling;
         await recutting;
         await indexer.close();
       },

@@ -31,6 +31,10 @@ export interface FolderReport {
   /** Sources under the folder's name of which nobody knows the folder, and which are not in this one. */
   readonly unclaimed: readonly string[];
   readonly converted: readonly { readonly path: string; readonly encoding: Encoding }[];
+  /** Documents whose front matter could not be read, of those that were sent. */
+  readonly unread: readonly { readonly path: string; readonly problem: string }[];
+  /** Their links to pages that are not in the folder, as they are written. */
+  readonly missing: readonly { readonly path: string; readonly target: string }[];
   readonly skipped: readonly Skipped[];
 }
 
@@ -41,6 +45,9 @@ interface Sent {
   /** Of the document that was made of it. */
   readonly digest: string;
   readonly encoding: Encoding;
+  /** Why its front matter could not be read. */
+  readonly problem: string | undefined;
+  readonly missing: readonly string[];
 }
 
 /** A folder's documents by source. */
@@ -118,6 +125,8 @@ export class FolderIngestion {
       ...news,
       ...(unpruned !== undefined && { unpruned }),
       converted: [...reading].flatMap(([path, { encoding }]) => (encoding === 'utf-8' ? [] : [{ path, encoding }])),
+      unread: [...reading].flatMap(([path, { problem }]) => (problem === undefined ? [] : [{ path, problem }])),
+      missing: [...reading].flatMap(([path, { missing }]) => missing.map((target) => ({ path, target }))),
     };
   }
 
@@ -157,7 +166,7 @@ export class FolderIngestion {
     const [other] = elsewhere;
     if (other !== undefined)
       throw new FatalIngestError(
-        `The name ${JSON.stringify(folder.name)} is that of ${other[0]}, whose ${other[1] === 1 ? 'document' : `${other[1]} documents`} this folder would overwrite. ` +
+        `The name ${JSON.stringify(folder.name)} is that of ${other[0]}, of which ${other[1] === 1 ? '1 document is' : `${other[1]} documents are`} stored: under one name, each of the two folders would overwrite or remove what is the other's. ` +
           `Give ${folder.root} a name of its own with --name, or say with --adopt that it is the same folder in another place.`,
       );
     return own;
@@ -172,6 +181,7 @@ export class FolderIngestion {
     for await (const {
       file: { path, state },
       read: made,
+      missing,
     } of readFiles(folder, wanted)) {
       const read =
         made === undefined || 'skipped' in made || this.#collection === undefined
@@ -185,7 +195,13 @@ export class FolderIngestion {
         continue;
       }
       const digest = createHash('sha256').update(JSON.stringify(read)).digest('base64url');
-      const sent = { state, digest, encoding: (read.metadata['encoding'] ?? 'utf-8') as Encoding };
+      const sent = {
+        state,
+        digest,
+        encoding: (read.metadata['encoding'] ?? 'utf-8') as Encoding,
+        problem: read.metadata['frontMatterProblem'] as string | undefined,
+        missing,
+      };
       if (this.#foreign.has(read.source))
         yield {
           skipped: path,

@@ -144,12 +144,14 @@ const mediaTypeOf = (name: string): DocumentInput['mediaType'] | undefined => ME
 export interface FileRead {
   readonly file: FolderFile;
   readonly read: DocumentInput | Skipped | undefined;
+  /** Links to pages of the folder that are not there, as they are written. */
+  readonly missing: readonly string[];
 }
 
 /** Reads a folder's files, in their order. @param wanted which; all when absent */
 export async function* readFiles(folder: Folder, wanted = folder.files): AsyncGenerator<FileRead> {
   const known = new FileIndex(folder.files.map(({ path }) => path));
-  for (const file of wanted) yield { file, read: await readDocument(folder, file, known) };
+  for (const file of wanted) yield { file, ...(await readDocument(folder, file, known)) };
 }
 
 /** The source of a file's document. */
@@ -159,22 +161,23 @@ async function readDocument(
   folder: Folder,
   { path, onDisk }: FolderFile,
   known: FileIndex,
-): Promise<DocumentInput | Skipped | undefined> {
+): Promise<Omit<FileRead, 'file'>> {
+  const none = (read: Skipped | undefined) => ({ read, missing: [] });
   try {
     const { size } = await stat(join(folder.root, onDisk));
     // UTF-16 may be twice as long as the same text in UTF-8.
-    if (size > 2 * INGEST.fileBytes) return tooLong(path, size);
+    if (size > 2 * INGEST.fileBytes) return none(tooLong(path, size));
     const read = readText(await readFile(join(folder.root, onDisk)));
-    if (typeof read === 'string') return { skipped: path, reason: read };
+    if (typeof read === 'string') return none({ skipped: path, reason: read });
     const { text, encoding } = read;
     const bytes = Buffer.byteLength(text);
-    if (bytes > INGEST.fileBytes) return tooLong(path, bytes);
-    if (text.trim() === '') return { skipped: path, reason: 'empty', meant: true };
+    if (bytes > INGEST.fileBytes) return none(tooLong(path, bytes));
+    if (text.trim() === '') return none({ skipped: path, reason: 'empty', meant: true });
     const mediaType = mediaTypeOf(path) ?? 'text/plain';
     const markdown = mediaType === 'text/markdown' ? new MarkdownDocument(text) : undefined;
     const links = known.follow(markdown?.outline.links ?? [], path);
     const self = { name: sourceOf(folder, path), kind: 'file' };
-    return {
+    const document: DocumentInput = {
       title: markdown?.title ?? basename(path),
       source: sourceOf(folder, path),
       mediaType,
@@ -198,8 +201,9 @@ async function readDocument(
           .map((site) => ({ from: self, to: { name: site, kind: 'site' }, type: 'REFERENCES' })),
       ],
     };
+    return { read: document, missing: links.missing };
   } catch (error) {
-    return isGone(error) ? undefined : { skipped: path, reason: (error as Error).message };
+    return none(isGone(error) ? undefined : { skipped: path, reason: (error as Error).message });
   }
 }
 

@@ -8,6 +8,8 @@ export interface Targets {
   files: string[];
   /** Host names of web pages. */
   sites: string[];
+  /** Of links to pages, as they are written, those that lead to none of the folder. */
+  missing: string[];
 }
 
 /** What a link to a folder, or to a page without its ending, may mean. */
@@ -32,12 +34,13 @@ export class FileIndex {
   }
 
   /**
-   * Follows the links of a document; those that lead to no file of the folder, or to the document itself, are left out.
+   * Follows the links of a document; those that lead to the document itself are left out.
    * @param from the document's own path within the folder, with `/`
    */
   follow(links: readonly Link[], from: string): Targets {
     const files = new Set<string>();
     const sites = new Set<string>();
+    const missing = new Set<string>();
     for (const { kind, target } of links) {
       if (kind === 'URL' && /^(?:https?:)?\/\//i.test(target)) {
         const url = target.startsWith('//') ? `https:${target}` : target;
@@ -46,9 +49,11 @@ export class FileIndex {
         continue;
       }
       const found = kind === 'WIKI' ? this.#page(target, from) : this.#file(target, from);
-      if (found !== undefined && found !== from) files.add(found);
+      if (found === undefined) {
+        if (isOfPage(kind, target, from)) missing.add(target);
+      } else if (found !== from) files.add(found);
     }
-    return { files: [...files], sites: [...sites] };
+    return { files: [...files], sites: [...sites], missing: [...missing] };
   }
 
   #file(target: string, from: string): string | undefined {
@@ -84,11 +89,19 @@ export class FileIndex {
 }
 
 /** A page's name as it is compared. */
-const pageOf = (path: string): string =>
-  path
-    .normalize('NFC')
-    .toLowerCase()
-    .replace(/\.(?:md|markdown|mdx|txt|text|rst|adoc)$/, '');
+const pageOf = (path: string): string => path.normalize('NFC').toLowerCase().replace(PAGE, '');
+
+const PAGE = /\.(?:md|markdown|mdx|txt|text|rst|adoc)$/;
+
+/** Whether a link is to a page of the folder, there or not: files of other kinds, and what is beside the folder, are none. */
+function isOfPage(kind: Link['kind'], target: string, from: string): boolean {
+  const [bare = ''] = target.split(/[?#]/);
+  if (bare === '' || /^[a-z][a-z0-9+.-]*:/i.test(bare)) return false;
+  const path = decoded(bare);
+  if (kind === 'WIKI') return posix.extname(path) === '' || PAGE.test(path.toLowerCase());
+  const whole = path.startsWith('/') ? path.slice(1) : posix.join(posix.dirname(from), path);
+  return PAGE.test(path.toLowerCase()) && !posix.normalize(whole).startsWith('../');
+}
 
 function decoded(path: string): string {
   try {

@@ -32,17 +32,21 @@ export interface ServerAddress {
 /** The port of a server that nobody has told another one. */
 export const DEFAULT_PORT = '4000';
 
-/** Where a command's options say that the server is, and by what token; else its environment, or where a server is by default. */
-export const serverAddress = ({
-  url,
-  token,
-}: {
-  url?: string | undefined;
-  token?: string | undefined;
-}): ServerAddress => ({
-  url: url ?? `http://127.0.0.1:${process.env.PORT ?? DEFAULT_PORT}/graphql`,
-  token: token ?? process.env.TRIBUTARY_TOKEN,
-});
+/**
+ * Where a command's options say that the server is, and by what token; else its environment, or where a server is by default.
+ * An address without a path is that of the server, whose API is at `/graphql`.
+ * @throws FatalIngestError where the address is none
+ */
+export function serverAddress(given: { url?: string | undefined; token?: string | undefined }): ServerAddress {
+  const text = given.url ?? `http://127.0.0.1:${process.env.PORT ?? DEFAULT_PORT}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new FatalIngestError(
+      `--url must be an address such as http://127.0.0.1:${DEFAULT_PORT}/graphql; got ${JSON.stringify(text)}.`,
+    );
+  if (url.pathname === '/') url.pathname = '/graphql';
+  return { url: url.href, token: given.token ?? process.env.TRIBUTARY_TOKEN };
+}
 
 /** Worth another try: the store or another writer was in the way, the document was not. */
 const TRANSIENT = new Set(['STORE_UNAVAILABLE', 'STORE_TIMEOUT', 'CONFLICT', 'RATE_LIMITED', 'SUBGRAPH_UNAVAILABLE']);
@@ -156,12 +160,20 @@ async function post({ url, token }: ServerAddress, query: string, variables: obj
       },
     );
   }
-  if (response.status === 401 || response.status === 403) {
+  const answer = (await response.json().catch(() => undefined)) as Answer | undefined;
+  const [{ message, extensions: { hint } = {} } = { message: '' }] = answer?.errors ?? [];
+  if (response.status === 401)
     throw new FatalIngestError(
-      `The server refused the caller (HTTP ${response.status}): pass an access token with --token.`,
+      `The server refused the caller (HTTP 401)${message === '' ? '.' : `: ${message}`} ` +
+        `Pass ${token === undefined ? 'an' : 'another'} API key or access token with --token, or in TRIBUTARY_TOKEN.`,
     );
-  }
-  return (await response.json().catch((cause: unknown) => {
-    throw new FatalIngestError(`What answers at ${url} is not this API (HTTP ${response.status}).`, { cause });
-  })) as Answer;
+  if (response.status === 403)
+    throw new FatalIngestError(
+      [`The server refused the caller (HTTP 403): ${message}`, hint].filter(Boolean).join(' '),
+    );
+  if (answer === undefined || response.status === 404)
+    throw new FatalIngestError(
+      `What answers at ${url} is not this API (HTTP ${response.status}). --url takes its whole address, which ends in /graphql.`,
+    );
+  return answer;
 }

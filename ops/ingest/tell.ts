@@ -24,13 +24,22 @@ export function countsOf(report: FolderReport): string {
 /** Everything that has to be said beside the counts, a line each. */
 export function detailsOf(report: FolderReport): string[] {
   const failed = report.skipped.filter(({ meant }) => !meant);
-  const { converted, gone, unclaimed, unpruned } = report;
+  const { converted, unread, missing, gone, unclaimed, unpruned } = report;
   return [
     ...failed.map(({ skipped, reason }) => `Could not ingest ${nameOf(skipped)}: ${nameOf(reason)}.`),
     ...byReason(
       converted.map(({ path, encoding }) => ({ skipped: path, reason: ENCODINGS[encoding] })),
       'Converted from',
     ),
+    ...byReason(
+      unread.map(({ path, problem }) => ({ skipped: path, reason: problem })),
+      'Front matter not read:',
+    ),
+    ...(missing.length === 0
+      ? []
+      : [
+          `Links to pages that are not in the folder: ${namesOf(missing.map(({ path, target }) => `${path} → ${target}`))}`,
+        ]),
     ...byReason(
       report.skipped.filter(({ meant }) => meant),
       'Passed over:',

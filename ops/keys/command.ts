@@ -1,23 +1,23 @@
 /** The commands of `npm run keys`. */
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadConfig, type Config } from '#gateway/config/config.ts';
 import { systemCalls, type SubgraphCall } from '#gateway/indexing/subgraph-call.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
-import { runningEmbeddedPostgres } from '#ops/embedded/running-postgres.ts';
-import { openStores } from '#ops/reconcile/open-stores.ts';
+import { configBesideServer, openStores } from '#ops/reconcile/open-stores.ts';
 import { explain } from '#ops/serve/explain.ts';
 import { TENANT_NAME, tenantIdOf } from '#subgraphs/shared/tenant-id.ts';
 import { ALL_SCOPES } from '#subgraphs/shared/scopes.ts';
 import { createKey, keyNamed, keysOf, revokeKey, rotateKey, tenantsOf, type ListedKey } from './calls.ts';
 
-const USAGE = `Usage: npm run keys -- create --tenant <id> [--project <name>] --name <text> [--scopes "<scope> …" | --scopes "*"] [--days <n>]
-       npm run keys -- list [--tenant <id> [--project <name>]] [--all]
-       npm run keys -- rotate <id | prefix | key> [--tenant <id> [--project <name>]] [--overlap <seconds>]
-       npm run keys -- revoke <id | prefix | key> [--tenant <id> [--project <name>]]
+const USAGE = `Usage: npm run -s keys -- create --tenant <id> [--project <name>] --name <text> [--scopes "<scope> …" | --scopes "*"] [--days <n>]
+       npm run -s keys -- list [--tenant <id> [--project <name>]] [--all]
+       npm run -s keys -- rotate <id | prefix | key> [--tenant <id> [--project <name>]] [--overlap <seconds>]
+       npm run -s keys -- revoke <id | prefix | key> [--tenant <id> [--project <name>]]
 
 --scopes: what its holder may do besides reading (docs/scopes.md); "*" is everything.  --all: those that hold no longer, too.
---overlap: for how long the secret before still opens something.`;
+--overlap: for how long the secret before still opens something.
+
+Configured by the same variables as the server. A new key alone is written to standard output: KEY=$(npm run -s keys -- create …),
+where -s keeps npm's own lines out of it.`;
 
 class UsageError extends Error {}
 
@@ -52,7 +52,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       scopes: wanted,
       days: days === undefined ? undefined : Number(days),
     });
-    err(`${key.id} of ${tenant} holds until ${key.expiresAt}. This is the key; it is not shown again:`);
+    const may =
+      wanted.length === 0
+        ? 'reads only (--scopes "documents:write …" for more)'
+        : `may besides reading: ${wanted.join(' ')}`;
+    err(
+      `${key.id} of the tenant ${tenant} ${may}. It holds until ${key.expiresAt}. This is the key; it is not shown again:`,
+    );
     out(secret);
     return 0;
   },
@@ -185,7 +191,7 @@ async function run(
       throw new UsageError(`--${option} takes the name of a ${option}: letters, digits, \`_\` and \`-\`.`);
   if (project !== undefined && tenant === undefined)
     throw new UsageError('--project takes the name of a project of --tenant.');
-  const config = await withRunningStore(env);
+  const config = await configBesideServer(env);
   const stop = new AbortController();
   const onSignal = (signal: string): void => stop.abort(new Error(`Stopped by ${signal}.`));
   for (const signal of SIGNALS) process.once(signal, onSignal);
@@ -196,12 +202,4 @@ async function run(
     systemCalls(stores.clients, stop.signal, callTimeoutMs, { subject: OPERATOR, scopes });
   const whose = tenant === undefined ? {} : { tenant: tenantIdOf(tenant, project) };
   return await command(callWith, output, { ...given, ...whose }, which);
-}
-
-/** The configuration; where its store is the embedded one of a server that runs, with that. */
-async function withRunningStore(env: Readonly<Record<string, string | undefined>>): Promise<Config> {
-  const config = loadConfig(env);
-  if (config.stores.postgres !== undefined) return config;
-  const DATABASE_URL = await runningEmbeddedPostgres(join(config.dataDir, 'postgres'));
-  return DATABASE_URL === undefined ? config : loadConfig({ ...env, DATABASE_URL });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { apiKeyPeppers, generatedSecret } from '#gateway/auth/generated-secrets.ts';
 import { internalTokens } from '#gateway/auth/internal-token.ts';
 import { clientOf } from '#gateway/mount/clients.ts';
-import type { Config } from '#gateway/config/config.ts';
+import { loadConfig, type Config } from '#gateway/config/config.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 import { MOUNT_ORDER, type MountDeps } from '#gateway/mount/mount.ts';
 import { mountInOrder } from '#gateway/mount/mount-in-order.ts';
@@ -13,6 +13,19 @@ import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { lockDataFolder } from '#ops/embedded/data-folder.ts';
 import { startEmbeddedPostgres } from '#ops/embedded/postgres.ts';
+import { runningEmbeddedPostgres } from '#ops/embedded/running-postgres.ts';
+
+/**
+ * The configuration; where its store is the embedded one of a server that runs, with that.
+ * @param env as for the server
+ * @throws ConfigError with every fault
+ */
+export async function configBesideServer(env: Readonly<Record<string, string | undefined>>): Promise<Config> {
+  const config = loadConfig(env);
+  if (config.stores.postgres !== undefined) return config;
+  const DATABASE_URL = await runningEmbeddedPostgres(join(config.dataDir, 'postgres'));
+  return DATABASE_URL === undefined ? config : loadConfig({ ...env, DATABASE_URL });
+}
 
 export interface OpenStores extends AsyncDisposable {
   readonly clients: ReadonlyMap<string, SubgraphClient>;
@@ -23,7 +36,7 @@ const OF_DOCUMENTS: readonly SubgraphName[] = MOUNT_ORDER.filter((name) => name 
 
 /**
  * Mounts them in this process, or connects to those that `SUBGRAPH_<NAME>_URL` names. An embedded PostgreSQL is
- * started, for which no server may run on the same data folder.
+ * started, unless the configuration is that of `configBesideServer` and a server runs.
  * @param names which
  * @throws EmbeddedStoreError when one does; CodedError when the relational store cannot be reached
  */
@@ -78,7 +91,10 @@ export async function openStores(
 
 /** @returns where it listens */
 async function startEmbedded({ dataDir }: Config, log: Logger, endings: Endings): Promise<string> {
-  const lock = await lockDataFolder(dataDir);
+  const lock = await lockDataFolder(
+    dataDir,
+    'If that is a server, it is starting or stopping: run this again once it has. Or stop that process.',
+  );
   endings.add(() => lock.release());
   const embedded = await startEmbeddedPostgres({
     dataDir: join(dataDir, 'postgres'),

@@ -41,7 +41,10 @@ async function main(): Promise<void> {
 
   const endings = new Endings((error) => log.error({ err: error }, 'Something did not end as it should.'));
   const stop = (exitCode: number): void => {
-    void endings.close().then(() => process.exit(exitCode));
+    void endings.close().then(() => {
+      if (orders === undefined) log.info('Stopped.');
+      process.exit(exitCode);
+    });
   };
   handleSignals(stop, log, orders !== undefined);
   process.on('uncaughtException', (error) => {
@@ -110,7 +113,11 @@ async function serve(
     embeddedPostgres: embedded,
     graphiqlTabs: GRAPHIQL_TABS,
     pages: EXAMPLE_PAGES,
-    background: startBackground({ corpus, recut: ordinal === 1 }),
+    background: startBackground({
+      corpus,
+      recut: ordinal === 1,
+      tellOfDemo: config.mode === 'development' && ordinal === 1,
+    }),
   });
   endings.add(() => server.close());
   await server.ready;
@@ -203,9 +210,12 @@ function handleSignals(stop: (exitCode: number) => void, log: Logger, worker: bo
 
 function announce({ url, firstQuery, demoToCome }: Served, config: Config): void {
   const what = config.apiKeys === 'only' ? 'API key' : 'access token';
-  // Where commands look for a server that nobody names.
-  const { port } = new URL(url);
-  const command = (text: string): string => (port === DEFAULT_PORT ? text : `PORT=${port} ${text}`);
+  // Where commands look for a server that nobody names, and as whom they ask.
+  const { hostname, port } = new URL(url);
+  const [before, behind] =
+    hostname !== '127.0.0.1' ? ['', ` --url ${url}/graphql`] : [port === DEFAULT_PORT ? '' : `PORT=${port} `, ''];
+  const token = config.mode === 'development' ? '' : `TRIBUTARY_TOKEN=<${what}> `;
+  const command = (text: string): string => `${token}${before}${text}${behind}`;
   const authorization = config.mode === 'development' ? '' : ` -H 'authorization: Bearer <${what}>'`;
   console.log(`
 Tributary is ready.
@@ -214,7 +224,7 @@ Tributary is ready.
   MCP        ${url}/mcp
 ${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
 ${demoToCome === undefined ? '' : announceDemo(demoToCome, command)}
-${config.apiKeys === 'only' ? 'The first API key: npm run keys -- create --tenant <id> --name <what for>\n\n' : ''}Your own notes, from another terminal: ${command('npm run ingest -- <folder>')}
+${config.apiKeys === 'only' ? `The first API key, from another terminal with the same variables:\n  npm run -s keys -- create --tenant default --name <what for> --scopes documents:write\n\n` : ''}Your own notes, from another terminal: ${command('npm run ingest -- <folder>')}
 
 One query to paste into GraphiQL (or a terminal):
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SERVE } from './bounds.ts';
 import { NODE_FLAGS } from './node-flags.ts';
+import { START_USAGE } from '#ops/bootstrap/start-usage.mjs';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 
 /** What a worker is told when it starts. Over the channel between the two, because others can read an environment. */
@@ -63,7 +64,7 @@ export function workerCount(args: readonly string[]): number {
       options: { workers: { type: 'string' }, 'no-demo': { type: 'boolean' } },
     }).values);
   } catch (cause) {
-    throw new WorkerError((cause as Error).message, { cause });
+    throw new WorkerError(`${(cause as Error).message}\n\n${START_USAGE}`, { cause });
   }
   if (workers === undefined) return 1;
   const count = /^\d{1,3}$/.test(workers) ? Number(workers) : 0;

@@ -71,7 +71,7 @@ export function likeliest(name: string, known: Iterable<string>): string[] {
     else if (other !== '' && (other.startsWith(meant) || meant.startsWith(other))) ranked.push([1, each]);
     else if (meant.length > 2 && other.includes(meant)) ranked.push([2, each]);
     else {
-      const edits = distance(meant, other, most);
+      const edits = editDistance(meant, other, most);
       if (edits <= most) ranked.push([2 + edits, each]);
     }
   }
@@ -105,7 +105,7 @@ const plain = (name: string): string =>
     .slice(0, SHARED.hintCharacters);
 
 /** Levenshtein's distance; more than `most` where it is more. */
-function distance(a: string, b: string, most: number): number {
+export function editDistance(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most) return most + 1;
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

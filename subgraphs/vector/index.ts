@@ -99,6 +99,8 @@ async function ranking(
     return { ranker: new AnnRanker(postgres, collection, await ensureVectorExtension(postgres), wanted, scan) };
   } catch (error) {
     if (wanted !== undefined || !isExtensionFault(error)) throw error;
-    return { note: `Every vector is compared. ${error.message} ${error.extensions.hint}` };
+    return {
+      note: `Every vector is compared, which is fine for small data; for more, set DATABASE_URL to a server with pgvector, or QDRANT_URL. ${error.message}`,
+    };
   }
 }

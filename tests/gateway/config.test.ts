@@ -238,6 +238,37 @@ describe('configuration', () => {
   });
 });
 
+describe('names that nothing reads', () => {
+  const unknown = (...names: string[]) =>
+    loadConfig(Object.fromEntries(names.map((name) => [name, 'canary'])))
+      .unknown.map(({ name, meant }) => `${name}: ${meant}`)
+      .sort();
+
+  test('are told where they are nearly one that is read, without their values', () => {
+    expect(unknown('MAX_DEPTHS', 'DATADIR', 'NEO4J_URL', 'OPENAI_API_KEY_FIL', 'OIDC_ISUER')).toEqual([
+      'DATADIR: DATA_DIR',
+      'MAX_DEPTHS: MAX_DEPTH',
+      'NEO4J_URL: NEO4J_URI',
+      'OIDC_ISUER: OIDC_ISSUER',
+      'OPENAI_API_KEY_FIL: OPENAI_API_KEY_FILE',
+    ]);
+  });
+
+  test('are not told where they are other programs’, or a subgraph’s, or the variable that is near is set too', () => {
+    expect(
+      unknown(
+        ...['HOME', 'POST', 'PATH', 'PROT', 'API_KEY', 'PGDATA', 'PGHOSTADDR', 'PGSSLCRL', 'PGPASSFILE', 'PGTZ'],
+        ...['S3_ACCESS_KEY_ID', 'S3_PORT', 'REDIS_PORT', 'REDIS_HOST', 'QDRANT_PORT', 'NEO4J_USER', 'NEO4J_AUTH'],
+        ...['OPENAI_API_BASE', 'OTEL_EXPORTER_OTLP_HEADERS', 'TEMPORAL_TLS_CERT_PATH', 'LOG_FILE', 'max_depths'],
+        'TRIBUTARY_TOKEN',
+      ),
+    ).toEqual([]);
+    expect(loadConfig({ SUBGRAPH_MAPS_TIMEOUT_MS: '1', SUBGRAPH_VECTOR_URL: 'http://v' }).unknown).toEqual([]);
+    expect(loadConfig({ MAX_DEPTH: '9', MAX_DEPTHS: '3', MAX_COSTS: '' }).unknown).toEqual([]);
+    expect(loadConfig(Object.fromEntries([['A'.repeat(100_000), 'x']])).unknown).toEqual([]);
+  });
+});
+
 describe('remote subgraphs', () => {
   const settings = (env: Record<string, string>, name = 'inventory-v2') =>
     settingsOf(loadConfig(env).remoteSubgraphs, name);

@@ -10,9 +10,10 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLogger, type LoggerOptions } from '#gateway/telemetry/logger.ts';
 import { firstQuery } from '#ops/serve/first-query.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
-import { cleanEnvironment, startProgram } from './program.ts';
+import { cleanEnvironment, startProgram, type Program } from './program.ts';
 
 const START = fileURLToPath(new URL('../../ops/start.mjs', import.meta.url));
+const RECONCILE = fileURLToPath(new URL('../../ops/reconcile.ts', import.meta.url));
 
 let dataDir: string;
 
@@ -64,6 +65,59 @@ test('a database that does not answer is told by the variable that names it', as
   expect(program.output).toContain('DATABASE_URL');
   expect(program.output).not.toMatch(/^ +at /m);
 }, 90_000);
+
+test.each(['--help', '-h'])(
+  '%s says how it is used, before anything is installed or made',
+  async (option) => {
+    using program = start({}, option);
+    expect(await program.exited()).toBe(0);
+    expect(program.output).toMatch(/^Usage: npm start[^]*--no-demo[^]*--workers[^]*docs\/configuration\.md[^]*PORT=/);
+    expect(existsSync(dataDir)).toBe(false);
+  },
+  60_000,
+);
+
+test('an option that there is not is told with those that there are', async () => {
+  using program = start({}, '--no-demos');
+  expect(await program.exited()).toBe(1);
+  expect(program.output).toMatch(/'--no-demos'[^]*Usage: npm start[^]*--no-demo /);
+}, 90_000);
+
+test('reconcile works beside a server on the embedded store; a demo of an earlier start is told', async () => {
+  const env = { HOST: '127.0.0.1', PORT: '0', RUN_LIBRARIAN: 'false', MAX_DEPTHS: '3' };
+  const ready = async (program: Program): Promise<string> =>
+    await vi.waitUntil(() => /GraphiQL +(\S+)/.exec(program.output)?.[1], { timeout: 120_000 });
+  {
+    using program = start(env, '--no-demo');
+    const url = await ready(program);
+    expect(program.output).toContain('was MAX_DEPTH meant?');
+    const input = { title: 'A', source: 'a.md', collection: 'demo', mediaType: 'text/markdown', text: 'Of quokkas.' };
+    const query =
+      'mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { collection } } }';
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables: { input } }),
+    });
+    expect(await response.json()).toEqual({ data: { upsertDocument: { document: { collection: 'demo' } } } });
+    using reconcile = startProgram(process.execPath, ['--import', 'tsx', RECONCILE, '--mend'], {
+      cwd: join(RECONCILE, '../..'),
+      env: cleanEnvironment({ DATA_DIR: dataDir, LOG_LEVEL: 'warn' }),
+    });
+    expect({ code: await reconcile.exited(), output: reconcile.output }).toEqual({
+      code: 0,
+      output: expect.stringContaining('1 document of 1 tenant') as string,
+    });
+    program.child.kill('SIGTERM');
+    expect(await program.exited()).toBe(0);
+    expect(program.output).toMatch(/"Stopped\."\}\n$/);
+  }
+  using again = start(env, '--no-demo');
+  await ready(again);
+  await vi.waitUntil(() => /"documents":1,.*npm run demo -- --remove/.test(again.output), { timeout: 30_000 });
+  again.child.kill('SIGTERM');
+  expect(await again.exited()).toBe(0);
+}, 360_000);
 
 test('--no-demo begins without the demo', async () => {
   await using database = await createTestDatabase();

@@ -2,7 +2,7 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { FilterInput } from '#subgraphs/shared/filters/parse.ts';
-import { noteHint, unknownName } from '#subgraphs/shared/hints.ts';
+import { noteHint, unknownName, type Hint } from '#subgraphs/shared/hints.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { RelationalDriver } from '../driver.ts';
 
@@ -18,10 +18,20 @@ export async function tellUnknownKeys(
   try {
     const known = await driver.metadataKeys(context, RELATIONAL.metadataKeys);
     if (known.length === RELATIONAL.metadataKeys) return;
-    for (const key of named) if (!known.includes(key)) noteHint(info, unknownName('key of metadata', key, known));
+    for (const key of named) if (!known.includes(key)) noteHint(info, unknownKey(key, known));
   } catch {
     // The store has failed since it answered.
   }
+}
+
+/** Of one that has several keys in it, as paths are written elsewhere, how it is written here. */
+function unknownKey(key: string, known: readonly string[]): Omit<Hint, 'path'> {
+  const parts = key.slice(0, 80).split(/[./]/);
+  if (parts.length < 2 || !known.includes(parts[0]!)) return unknownName('key of metadata', key, known);
+  return {
+    message: `There is no key of metadata ${JSON.stringify(key.slice(0, 80))}. \`path\` is a list of keys: did you mean [${parts.map((part) => JSON.stringify(part)).join(', ')}]?`,
+    suggestions: [parts[0]!],
+  };
 }
 
 /** The keys that metadata must have to match: not those of which something else than a value is asked. */

@@ -51,6 +51,7 @@ describe('on the command line', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^trk_[a-z0-9]{12}_[A-Za-z0-9_-]{54}\n$/);
     expect(stderr).not.toContain(stdout.trim().slice(17));
+    expect(stderr).toContain('of the tenant globex reads only');
     const key = stdout.trim();
     expect((await ask(key, '{ tenant { id } documents { totalCount } }')).data).toMatchObject({
       tenant: { id: 'globex' },

@@ -57,6 +57,9 @@ test('a key of metadata that no document has is told', async () => {
   expect(await of("' OR true --")).toEqual([]);
   expect(await of('日本')).toEqual([]);
   expect(await of('author', 'nothing')).toBeUndefined();
+  expect(await hintsOf({ metadata: [{ path: ['author.name'], eq: 'x' }] })).toMatchObject([
+    { message: expect.stringContaining('did you mean ["author", "name"]?') as string, suggestions: ['author'] },
+  ]);
   expect(await hintsOf({ or: [{ metadata: [{ path: ['autor'], eq: 1 }] }] })).toHaveLength(1);
   expect(await hintsOf({ metadata: [{ path: ['autor'], exists: false }], title: { eq: 'x' } })).toBeUndefined();
 });

@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 const start = (...args: string[]): Program =>
-  startProgram(process.execPath, ['--import', 'tsx', 'ops/ingest.ts', ...args, '--url', `${server.url}/graphql`], {
+  startProgram(process.execPath, ['--import', 'tsx', 'ops/ingest.ts', '--url', `${server.url}/graphql`, ...args], {
     cwd: ROOT,
     env: cleanEnvironment({}),
   });
@@ -71,9 +71,7 @@ test('two folders of one name are told apart, and one that has moved is taken fo
 
   const refused = await run(other, '--prune');
   expect(refused.code).toBe(2);
-  expect(refused.output).toContain(
-    `The name "${name}" is that of ${folder}, whose document this folder would overwrite`,
-  );
+  expect(refused.output).toContain(`The name "${name}" is that of ${folder}, of which 1 document is stored`);
   expect(refused.output).toContain('--name');
   expect(await textOf(`${name}/a.md`)).toBe('of the first');
   // Nor by saying the name.
@@ -226,6 +224,29 @@ test('documents keep to their collection, move by another, and searches and list
     documents: { totalCount: 0, edges: [] },
     search: { edges: [] },
   });
+}, 120_000);
+
+test('front matter that cannot be read, and links to pages that are not there, are said', async () => {
+  await writeFile(join(folder, 'bad.md'), '---\ntitle: "open\n---\nText');
+  await writeFile(
+    join(folder, 'links.md'),
+    '[gone](nowhere.md) [there](bad.md#part) [beside](../other.md) [code](main.ts) [[No page]] [[bad]] ![p](gone.png) <https://a.example/b.md>',
+  );
+  const { code, output } = await run(folder);
+  expect(output).toMatch(/^Front matter not read: .+: bad\.md$/m);
+  expect(output).toContain('Links to pages that are not in the folder: links.md → nowhere.md, links.md → No page\n');
+  expect(code).toBe(0);
+  // Once for each time that it is sent.
+  expect((await run(folder)).output).toContain('0 new, 0 changed, 2 unchanged');
+}, 120_000);
+
+test('an address without a path is that of the server; another path, and none, say what is wrong', async () => {
+  await writeFile(join(folder, 'a.md'), 'a');
+  expect(await run(folder, '--url', server.url)).toMatchObject({ code: 0 });
+  const elsewhere = await run(folder, '--url', `${server.url}/api`);
+  expect(elsewhere.code).toBe(2);
+  expect(elsewhere.output).toContain('which ends in /graphql');
+  expect((await run(folder, '--url', 'localhost:4000')).output).toContain('--url must be an address such as http://');
 }, 120_000);
 
 test('what is converted and what is passed over is said', async () => {

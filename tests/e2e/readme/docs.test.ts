@@ -110,12 +110,18 @@ const BESIDE: Readonly<Record<string, string>> = {
   EMBEDDING_DIMENSIONS: '8',
 };
 
+/** What files of secrets hold, where 32 letters are not what is asked. */
+const HELD: Readonly<Record<string, string>> = {
+  DATABASE_URL_FILE: 'postgres://user:password@db.example.com/tributary',
+};
+
 /** Variables as a shell reads them: each is one, and a server would start with them. */
-function configure(text: string): void {
-  const names = [...text.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name!);
+async function configure({ document, text }: Block): Promise<void> {
+  const names = [...text.matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map(([, name]) => name!);
   expect(names.length).toBeGreaterThan(0);
-  expect(names.filter((name) => !(name in Variables.shape))).toEqual([]);
-  const printed = execFileSync('bash', ['--norc', '-c', `set -a\n${text}\nenv -0`], {
+  expect(names.filter((name) => !(name.replace(/_FILE$/, '') in Variables.shape))).toEqual([]);
+  const here = text.replaceAll('/run/secrets', folder);
+  const printed = execFileSync('bash', ['--norc', '-c', `set -a\n${here}\nenv -0`], {
     env: { PATH: process.env['PATH'] },
   });
   const env = Object.fromEntries(
@@ -124,7 +130,9 @@ function configure(text: string): void {
       .map((line) => line.split(/=(.*)/s).slice(0, 2)),
   );
   const set = Object.fromEntries(names.map((name) => [name, String(env[name])]));
-  const { unused } = loadConfig({ ...BESIDE, ...set });
+  for (const [name, file] of Object.entries(set))
+    if (file.startsWith(`${folder}/`)) await writeFile(file, HELD[name] ?? 'x'.repeat(32));
+  const { unused } = loadConfig(document === 'production.md' ? set : { ...BESIDE, ...set });
   expect(unused.filter((name) => names.includes(name))).toEqual([]);
 }
 
@@ -153,7 +161,7 @@ async function shop(file?: string) {
 
 /** How each kind of block is tried; the first that knows one tries it. */
 const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void> | void])[] = [
-  [/^[A-Z_]+=/, 'sh', ({ text }) => configure(text)],
+  [/^[A-Z][A-Z0-9_]*=/, 'sh', (block) => configure(block)],
   [
     /-F map=/,
     'sh',
@@ -167,8 +175,8 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     /Bearer \$KEY/,
     'sh',
     async ({ text, answer }) => {
-      const [, make] = /`(npm run keys -- create --tenant acme --name "CI"[^`]*)`/.exec(texts.get('security.md')!)!;
-      const key = (await command(make!.replace('npm run', 'npm run -s'))).trim();
+      const [, make] = /`(npm run -s keys -- create --tenant acme --name "CI"[^`]*)`/.exec(texts.get('security.md')!)!;
+      const key = (await command(make!)).trim();
       expect(key).toMatch(/^trk_/);
       const output = await shell(text.replaceAll('https://tributary.example.com', server.url), { KEY: key });
       expect(JSON.parse(output)).toEqual(JSON.parse(answer!));
@@ -257,7 +265,7 @@ describe('blocks', () => {
 describe('commands', () => {
   const commands = new Map(
     [...texts].flatMap(([document, text]) =>
-      [...text.matchAll(/(?:^ {4}|`)npm (?:run )?([\w:]+)([^`\n]*)/gm)].map(([, name, rest]) => [
+      [...text.matchAll(/(?:^ {4}|`)npm (?:run )?(?:-s )?([\w:]+)([^`\n]*)/gm)].map(([, name, rest]) => [
         `${name} ${rest}`,
         document,
       ]),

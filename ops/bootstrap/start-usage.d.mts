@@ -1,0 +1,2 @@
+/** How `npm start` is used. */
+export const START_USAGE: string;
