@@ -20,6 +20,7 @@ export function refuseNameClashes(
   const faults: string[] = [];
   for (const { name, origin, document } of documents.filter((source) => added.has(source.name))) {
     const rename = added.get(name)!;
+    const taken: string[] = [];
     const others = documents.filter((source) => source.name !== name);
     for (const definition of document.definitions) {
       if (
@@ -46,6 +47,9 @@ export function refuseNameClashes(
             faults.push(`${origin}: the root field ${field} is also one of the subgraph ${same.name}. ${rename.field}`);
         }
       } else if (owner !== undefined && !isSame(definition, owner.document)) {
+        // What is made of a type, such as its connection, gets another name with it.
+        if (taken.some((base) => MADE.some((end) => type === `${base}${end}`))) continue;
+        taken.push(type);
         faults.push(`${origin}: the type ${type} is also one of the subgraph ${owner.name}. ${rename.type(type)}`);
       }
     }
@@ -61,6 +65,9 @@ function parsed(sdl: string): DocumentNode {
     return { kind: Kind.DOCUMENT, definitions: [] };
   }
 }
+
+/** Ends of names of what is made of a type. */
+const MADE = ['Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'] as const;
 
 /** What every subgraph has alike, such as `PageInfo` and the filters, belongs to none. */
 const isSame = (definition: DefinitionNode, { definitions }: DocumentNode): boolean =>

@@ -103,8 +103,12 @@ export const STATUS: Readonly<Record<string, string>> = { NEW: 'new', IN_PROGRES
 
 export type ShopRows = Readonly<Record<keyof typeof SHOP, readonly Row[]>>;
 
-/** Rows of one tenant. @param first the id of its first customer: keys are of all tenants together */
-export function shopRows(seed: number, first: number): ShopRows {
+/**
+ * Rows of one tenant.
+ * @param first the id of its first customer: keys are of all tenants together
+ * @param foreign the id of a customer of another tenant, whom some orders lead to and no answer may tell of
+ */
+export function shopRows(seed: number, first: number, foreign: number): ShopRows {
   const random = randomFrom(seed);
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
   const customers = Array.from({ length: 25 }, (_, index): Row => ({
@@ -121,7 +125,7 @@ export function shopRows(seed: number, first: number): ShopRows {
   const orders = Array.from({ length: 40 }, (_, index): Row => ({
     shop: index % 3,
     number: first * 100 + index,
-    customerId: pick([null, ...customers.map(({ id }) => id!)]),
+    customerId: index % 10 === 0 ? foreign : pick([null, ...customers.map(({ id }) => id!)]),
     status: pick(Object.keys(STATUS)),
     placedAt: pick([null, '2026-02-01T08:00:00', '2026-02-01T08:00:00.5', '2024-02-29T00:00:00']),
     note: pick([null, '', 'fast', 'FAST', 'slow\nand steady']),

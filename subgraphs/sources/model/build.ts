@@ -103,18 +103,14 @@ class ModelBuilder {
     const prefixed = (field: string): string => (prefix === '' ? field : fieldName(prefix) + typeName(field));
     const item = settings.item ?? named ?? prefixed(itemName(table.name));
     const list = settings.list ?? (named === undefined ? prefixed(listName(table.name)) : listName(settings.name!));
-    for (const type of [
-      name,
-      `${name}Filter`,
-      `${name}ListFilter`,
-      `${name}Order`,
-      `${name}OrderField`,
-      `${name}Connection`,
-      `${name}Edge`,
-    ])
-      this.#take(this.#names, type, table.id, at, 'type');
-    this.#take(this.#roots, list, table.id, at, 'root field');
-    if (key.length > 0) this.#take(this.#roots, item, table.id, at, 'root field');
+    // What is made of a name that is taken is taken too: one fault says it.
+    const made = ['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'].map(
+      (end) => `${name}${end}`,
+    );
+    const free =
+      made.every((type) => this.#take(this.#names, type, table.id, at, 'type')) &&
+      this.#take(this.#roots, list, table.id, at, 'root field');
+    if (free && key.length > 0) this.#take(this.#roots, item, table.id, at, 'root field');
     const { limits = {} } = settings;
     const max = limits.max ?? Math.max(PAGE.max, limits.default ?? 0);
     const rows =
@@ -153,7 +149,8 @@ class ModelBuilder {
     };
   }
 
-  #take(taken: Map<string, string>, name: string, by: string, at: readonly string[], what: string): void {
+  /** @returns whether nothing has the name yet */
+  #take(taken: Map<string, string>, name: string, by: string, at: readonly string[], what: string): boolean {
     const before = taken.get(name);
     if (before !== undefined)
       this.#fault(
@@ -165,7 +162,11 @@ class ModelBuilder {
         at,
         `the ${what} ${name} of ${by} is one of the API's own. Say another \`name\` for it, or a \`prefix\` for the source.`,
       );
-    taken.set(name, by);
+    else {
+      taken.set(name, by);
+      return true;
+    }
+    return false;
   }
 
   #tenancy(table: CatalogTable, settings: TypeSettings, at: readonly string[]): TenancySettings | undefined {
@@ -243,7 +244,7 @@ class ModelBuilder {
       names.add(own);
       return { name: own, value };
     });
-    for (const type of [name, `${name}Filter`]) this.#take(this.#names, type, `the enum ${id}`, at, 'type');
+    [name, `${name}Filter`].every((type) => this.#take(this.#names, type, `the enum ${id}`, at, 'type'));
     const model = { name, description: found.comment ?? `One of the values of \`${id}\`.`, values };
     this.#enums.set(id, model);
     return model;

@@ -1,6 +1,7 @@
 /** Names of the API from names of tables and columns. English is taken apart by rule; `name`, `item` and `list` say otherwise. */
 
-const WORDS = /[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g;
+/** Digits belong to the word before them. */
+const WORDS = /[A-Z]+(?![a-z])\d*|[A-Z]?[a-z][a-z\d]*|\d+[a-z]*/g;
 
 /** The words of a name, in small letters; accents fall away, and so does what GraphQL's names cannot hold. */
 function wordsOf(name: string): string[] {
@@ -49,24 +50,14 @@ const IRREGULAR: readonly (readonly [one: string, many: string])[] = [
   ['cookie', 'cookies'],
   ['quiz', 'quizzes'],
 ];
-const UNCOUNTED = new Set([
-  'series',
-  'species',
-  'news',
-  'equipment',
-  'information',
-  'staff',
-  'metadata',
-  'status',
-  'stock',
-]);
+const UNCOUNTED = new Set(['series', 'species', 'news', 'equipment', 'information', 'staff', 'metadata', 'stock']);
 
 function singularWord(word: string): string {
   if (UNCOUNTED.has(word)) return word;
   const irregular = IRREGULAR.find(([one, many]) => word === many || word === one);
   if (irregular !== undefined) return irregular[0];
   if (/[^aeiou]ies$/.test(word)) return `${word.slice(0, -3)}y`;
-  if (/(ss|sh|ch|x|zz|status|us)es$/.test(word) && !/(?:causes|uses|houses)$/.test(word)) return word.slice(0, -2);
+  if (/(ss|sh|ch|x|zz|[^aou]us)es$/.test(word)) return word.slice(0, -2);
   if (/(?:[aeo]l|ar)ves$/.test(word)) return `${word.slice(0, -3)}f`;
   if (/s$/.test(word) && !/(ss|us|is)$/.test(word)) return word.slice(0, -1);
   return word;
@@ -80,9 +71,11 @@ function pluralWord(word: string): string {
   return /(s|sh|ch|x|z)$/.test(word) ? `${word}es` : `${word}s`;
 }
 
+/** Of `things_2024`, the word before the number. */
 const lastWord = (name: string, change: (word: string) => string): string => {
   const words = wordsOf(name);
-  return joined(words.map((word, index) => (index === words.length - 1 ? change(word) : word)));
+  const last = words.findLastIndex((word) => /^[a-z]/.test(word));
+  return joined(words.map((word, index) => (index === last ? change(word) : word)));
 };
 
 /** Of `order_lines`: `orderLine`. */

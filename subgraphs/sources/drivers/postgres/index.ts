@@ -2,7 +2,7 @@
 import { PostgresAddress } from '#subgraphs/shared/postgres/address.ts';
 import { toStoreError } from '#subgraphs/shared/postgres/errors.ts';
 import { PostgresPool } from '#subgraphs/shared/postgres/pool.ts';
-import { CodedError, messageWithHint, storeUnavailable } from '#subgraphs/shared/errors.ts';
+import { badUserInput, CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import type { SOURCES } from '../../bounds.ts';
@@ -73,6 +73,9 @@ export function createPostgresSource(options: PostgresSourceOptions): SourceDriv
   };
 }
 
+/** A text that is no value of its type, or none that fits; a NUL character. */
+const OF_INPUT: ReadonlySet<string> = new Set(['22P02', '22003', '22007', '22008', '22021', '22P05']);
+
 const CHANGED = 'If it is right so, save the file of SOURCES again, which reads the database anew; else bring it back.';
 
 /** How errors of a source are told: by its name and its variable. */
@@ -101,8 +104,14 @@ function sourceError(name: string, variable: string) {
           poolSize: 'SOURCES_POOL_SIZE',
           unprepared: '`preparedStatements: false` in the source',
         });
-        // What the database says of itself may be a view that divides by zero: nobody here is to blame.
-        return told instanceof CodedError || typeof code !== 'string' ? told : storeUnavailable(store, error);
+        if (typeof code !== 'string' || !/^[\dA-Z]{5}$/.test(code)) return told;
+        if (OF_INPUT.has(code)) return badUserInput('A value is none that its column can hold.', { cause: error });
+        if (told instanceof CodedError && told.code.startsWith('STORE_')) return told;
+        // A view that divides by zero: whoever asks is not to blame. Its words may have what rows hold.
+        return new CodedError('STORE_UNAVAILABLE', `${store} failed to answer (SQLSTATE ${code}).`, {
+          cause: error,
+          hint: 'The log says why: a view or a function of the database may fail for some rows. Ask for other fields or rows.',
+        });
       }
     }
   };

@@ -28,6 +28,8 @@ interface ColumnRow {
   category: string;
   isEnum: boolean;
   isList: boolean;
+  /** Whether it was declared as lists of lists, which the API has no type for. */
+  isNested: boolean;
 }
 
 interface ConstraintRow {
@@ -68,9 +70,10 @@ const COLUMNS = `
   )
   SELECT a.attrelid::text AS table, a.attnum AS number, a.attname AS name,
          NOT (a.attnotnull OR b.refuses) AS nullable, col_description(a.attrelid, a.attnum) AS comment,
-         quote_ident(n.nspname) || '.' || quote_ident(t.typname) AS native,
+         CASE WHEN n.nspname = 'pg_catalog' THEN 'pg_catalog."' || t.typname || '"' ELSE quote_ident(n.nspname) || '.' || quote_ident(t.typname) END AS native,
          CASE WHEN n.nspname = 'pg_catalog' THEN t.typname ELSE n.nspname || '.' || t.typname END AS type,
-         t.typcategory AS category, t.typtype = 'e' AS "isEnum", outer_type.typcategory = 'A' AS "isList"
+         t.typcategory AS category, t.typtype = 'e' AS "isEnum", outer_type.typcategory = 'A' AS "isList",
+         a.attndims > 1 AS "isNested"
   FROM pg_attribute a
   JOIN plain b ON b.oid = a.atttypid
   JOIN pg_type outer_type ON outer_type.oid = b.of
@@ -188,7 +191,9 @@ export async function introspect(client: Client, schemas: readonly string[]): Pr
   };
 }
 
-function columnOf({ name, nullable, comment, native, type, isEnum, isList }: ColumnRow): CatalogColumn {
+function columnOf({ name, nullable, comment, native, type, isEnum, isList, isNested }: ColumnRow): CatalogColumn {
+  const told = comment === null ? {} : { comment };
+  if (isNested) return { name, kind: 'other', native: `${native}[]`, list: false, nullable, ...told };
   const kind = isEnum ? 'enum' : (VALUES[type] ?? (/(^|\.)citext$/.test(type) ? 'text' : 'other'));
   return {
     name,
@@ -197,6 +202,6 @@ function columnOf({ name, nullable, comment, native, type, isEnum, isList }: Col
     list: isList,
     nullable,
     ...(isEnum ? { enum: type } : {}),
-    ...(comment === null ? {} : { comment }),
+    ...told,
   };
 }

@@ -8,7 +8,7 @@ import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/co
 import { behind, orderSql, type Level } from '#subgraphs/shared/postgres/keyset.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { CountRequest, ListRequest, Parents, Relation, RelationColumn, SourceRow } from '../../driver.ts';
-import { valueOf, valueSql } from './values.ts';
+import { PG, valueOf, valueSql } from './values.ts';
 
 type Sql = RawBuilder<unknown>;
 
@@ -132,9 +132,9 @@ class Aliased {
   #filtered(field: string): FilteredColumn {
     const { kind, native } = columnIn(this.#relation, field);
     const ref = this.ref(field);
-    if (kind === 'other' || native === 'pg_catalog.bpchar') return { ref: sql`${ref}::text`, type: 'text' };
+    if (kind === 'other' || native === PG.bpchar) return { ref: sql`${ref}::text`, type: 'text' };
     if (kind === 'text' && native.startsWith('pg_catalog.')) return { ref, type: 'text' };
-    if (kind === 'json' && native === 'pg_catalog.json') return { ref: sql`${ref}::jsonb`, type: 'jsonb' };
+    if (kind === 'json' && native === PG.json) return { ref: sql`${ref}::jsonb`, type: 'jsonb' };
     return { ref, type: native };
   }
 }

@@ -8,13 +8,24 @@ type Sql = RawBuilder<unknown>;
 /** Kinds that the client library gives in their form by itself; all others are asked for as texts. */
 const AS_THEY_COME: ReadonlySet<ValueKind> = new Set(['boolean', 'int', 'float', 'text', 'id', 'enum', 'json']);
 
+/** Types of PostgreSQL's own, as the catalogue is read. */
+export const PG = {
+  bpchar: 'pg_catalog."bpchar"',
+  json: 'pg_catalog."json"',
+  money: 'pg_catalog."money"',
+  oid: 'pg_catalog."oid"',
+} as const;
+
 /** What to select for a column's value. */
 export function valueSql(ref: Sql, { kind, list, native }: RelationColumn): Sql {
-  // As JSON, so that items without a value are told from texts, and lists of lists from lists.
-  if (list) return kind === 'bytes' || kind === 'other' ? sql`to_jsonb(${ref}::text[])` : sql`to_jsonb(${ref})`;
-  if (kind === 'bytes') return sql`translate(encode(${ref}, 'base64'), E'\n', '')`;
-  if (kind === 'decimal' && native === 'pg_catalog.money') return sql`${ref}::numeric::text`;
-  return AS_THEY_COME.has(kind) && native !== 'pg_catalog.oid' ? ref : sql`${ref}::text`;
+  const bytes = (each: Sql): Sql => sql`translate(encode(${each}, 'base64'), E'\n', '')`;
+  // As JSON, so that items without a value are told from texts.
+  if (list && kind === 'bytes')
+    return sql`CASE WHEN ${ref} IS NOT NULL THEN to_jsonb(ARRAY(SELECT ${bytes(sql`i.item`)} FROM unnest(${ref}) WITH ORDINALITY AS i(item, at) ORDER BY i.at)) END`;
+  if (list) return kind === 'other' ? sql`to_jsonb(${ref}::text[])` : sql`to_jsonb(${ref})`;
+  if (kind === 'bytes') return bytes(ref);
+  if (kind === 'decimal' && native === PG.money) return sql`${ref}::numeric::text`;
+  return AS_THEY_COME.has(kind) && native !== PG.oid ? ref : sql`${ref}::text`;
 }
 
 /** What became of a value on its way. */

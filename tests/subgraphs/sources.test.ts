@@ -1,0 +1,267 @@
+import { readFileSync } from 'node:fs';
+import { graphql } from 'graphql';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { SOURCES } from '#subgraphs/sources/bounds.ts';
+import type { Catalog, SourceDriver } from '#subgraphs/sources/driver.ts';
+import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
+import { buildModel } from '#subgraphs/sources/model/build.ts';
+import { jsonSchema } from '#subgraphs/sources/model/format.ts';
+import { enumValueName, fieldName, itemName, linkName, listName } from '#subgraphs/sources/model/names.ts';
+import { parseSources } from '#subgraphs/sources/model/read.ts';
+import { buildSchema } from '#subgraphs/sources/schema/index.ts';
+import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+
+const FILE = (more = '', head = 'tenancy: shared') =>
+  `sources:\n  shop:\n    kind: postgres\n    url: SHOP_URL\n    ${head}\n${more}`;
+
+test('names are made of those in the database', () => {
+  const all = ['customer_id', 'CustomerID', 'a b', 'Straße', 'prénom', '2fa', 'line1', 'f8a', 'HTML5Parser', '通り'];
+  expect(all.map(fieldName)).toEqual([
+    'customerId',
+    'customerId',
+    'aB',
+    'strasse',
+    'prenom',
+    '_2fa',
+    'line1',
+    'f8a',
+    'html5Parser',
+    '',
+  ]);
+  const tables = [
+    'customers',
+    'order_lines',
+    'Album',
+    'categories',
+    'addresses',
+    'news',
+    'people',
+    'statuses',
+    'boxes',
+    'things_2024',
+  ];
+  expect(tables.map(itemName)).toEqual([
+    'customer',
+    'orderLine',
+    'album',
+    'category',
+    'address',
+    'news',
+    'person',
+    'status',
+    'box',
+    'thing2024',
+  ]);
+  expect(tables.map(listName)).toEqual([
+    'customers',
+    'orderLines',
+    'albums',
+    'categories',
+    'addresses',
+    'newsList',
+    'people',
+    'statuses',
+    'boxes',
+    'things2024',
+  ]);
+  expect(['in progress', '100%', 'true', ''].map(enumValueName)).toEqual(['IN_PROGRESS', '_100', '_TRUE', '']);
+  expect(['customer_id', 'ArtistId', 'id', 'referred_by'].map(linkName)).toEqual([
+    'customer',
+    'artist',
+    undefined,
+    undefined,
+  ]);
+});
+
+describe('the file', () => {
+  const schema = z.fromJSONSchema(JSON.parse(jsonSchema()) as never);
+  test.each([
+    [FILE(), true],
+    [
+      FILE(
+        '    types:\n      a: { name: B, key: [x], orderBy: [{ column: y, direction: DESC }], limits: { max: 5 } }\n    links:\n      - { from: a.b, to: c.d, back: false }\n',
+      ),
+      true,
+    ],
+    [FILE('    kinds: x\n'), false],
+    [FILE().replace('SHOP_URL', 'postgres://a:b@c/d'), false],
+    [FILE().replace('postgres', 'oracle'), false],
+    [FILE('', 'tenancy: everyone'), false],
+    [FILE('    types:\n      a: { name: "B C" }\n'), false],
+    [FILE('    links:\n      - { from: a, to: c.d }\n'), false],
+    ['sources: []\n', false],
+  ])('%#: an editor and the reader are of one mind', (text, accepted) => {
+    expect(schema.safeParse(parseYaml(text)).success).toBe(accepted);
+    const read = () => parseSources(text, 'sources.yaml');
+    if (accepted) expect(read).not.toThrow();
+    else expect(read).toThrow(/sources\.yaml:\d+: /);
+  });
+});
+
+describe('of a PostgreSQL', () => {
+  let database: TestDatabase;
+  let driver: SourceDriver;
+  let catalog: Catalog;
+  const build = (text: string) => buildModel('shop', parseSources(text, 'sources.yaml'), catalog);
+  const faultsOf = (text: string): string => {
+    try {
+      build(text);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    const client = new pg.Client(database.url);
+    await client.connect();
+    await client.query(readFileSync(new URL('../contract/fixtures/sources/shop.sql', import.meta.url), 'utf8'));
+    await client.query(`
+      CREATE SCHEMA odd;
+      CREATE TYPE odd.mood AS ENUM ('ok', 'not ok', 'not-ok', '', '100%');
+      CREATE TYPE odd.pair AS (a int, b text);
+      CREATE TABLE odd.addresses (id int PRIMARY KEY);
+      CREATE TABLE odd.users (id int PRIMARY KEY, billing_address_id int REFERENCES odd.addresses, shipping_address_id int REFERENCES odd.addresses);
+      CREATE TABLE odd.values (
+        id int PRIMARY KEY, n numeric, ts timestamptz, d date, tz timetz, i interval, j jsonb, js json, nested int[][], moods odd.mood[], m odd.mood,
+        p odd.pair, r int4range, ip inet, o oid, mo money, bytes bytea, more bytea[], ns numeric[], moments timestamptz[], f float8, c char(5)
+      );
+      INSERT INTO odd.values VALUES (1, ('1' || repeat('0', 99) || '.5')::numeric, '0044-03-15 BC', 'infinity', '10:00+05:30', '-10 mons 1 day', '{"big": 12345678901234567890}',
+        '{"a": 1.10}', '{{1,2},{3,4}}', '{ok,"not ok",NULL}', '', row(1,'x'), '[1,5)', '::1', 4294967295, 12.5, '\\xdeadbeef', array['\\x00'::bytea, NULL], '{1.10,NaN}',
+        '{2026-01-01 00:00:00.000001+00,infinity}', 'NaN', 'ab');
+      CREATE VIEW odd.broken AS SELECT 1 / (id - 1) AS q FROM odd.values;
+      CREATE VIEW odd.slow AS SELECT pg_sleep(60)::text AS z`);
+    await client.end();
+    driver = createPostgresSource({
+      ...SOURCES,
+      statementTimeoutMs: 3_000,
+      name: 'shop',
+      variable: 'SHOP_URL',
+      url: () => database.url,
+      preparedStatements: true,
+      onIdleError: () => undefined,
+    });
+    catalog = await driver.introspect(['public', 'odd']);
+  });
+  afterAll(async () => {
+    await driver?.close();
+    await database?.[Symbol.asyncDispose]();
+  });
+
+  const ODD = FILE('    schemas: [odd]\n');
+  const ask = async (source: string) => {
+    const odd = await driver.introspect(['odd']);
+    const schema = buildSchema(buildModel('shop', parseSources(ODD, 'sources.yaml'), odd), driver);
+    const contextValue = createRequestContext({ tenantId: 'acme', subject: 'test', roles: [], scopes: [] });
+    return JSON.parse(writeJson(await graphql({ schema, source, contextValue }))) as {
+      data: unknown;
+      errors?: object[];
+    };
+  };
+
+  test('values come as they are', async () => {
+    const { data, errors } = await ask(
+      '{ value(id: 1) { n ts d tz i js nested moods m p r ip o mo bytes more ns moments c f } }',
+    );
+    // GraphQL has no number for NaN.
+    expect(errors).toMatchObject([{ path: ['value', 'f'] }]);
+    expect(data).toEqual({
+      value: {
+        n: `1${'0'.repeat(99)}.5`,
+        ts: '0044-03-15 00:00:00+00 BC',
+        d: 'infinity',
+        tz: '10:00:00+05:30',
+        i: 'P-10M1D',
+        js: { a: 1.1 },
+        nested: '{{1,2},{3,4}}',
+        moods: ['OK', 'NOT_OK', null],
+        m: 'VALUE_4',
+        p: '(1,x)',
+        r: '[1,5)',
+        ip: '::1/128',
+        o: 4294967295,
+        mo: '12.50',
+        bytes: '3q2+7w==',
+        more: ['AA==', null],
+        ns: ['1.10', 'NaN'],
+        moments: ['2026-01-01T00:00:00.000001Z', 'infinity'],
+        c: 'ab   ',
+        f: null,
+      },
+    });
+  });
+
+  test('every kind of value is compared', async () => {
+    const where = `{ n: { gt: "1e90" }, ts: { lt: "2000-01-01" }, d: { eq: "infinity" }, tz: { lt: "05:00Z" }, i: { lt: "P1D" }, j: { path: ["big"], gt: 1 },
+      js: { path: ["a"], eq: 1.1 }, m: { in: [VALUE_4] }, p: { startsWith: "(1" }, r: { contains: "1,5" }, ip: { eq: "::1/128" }, o: { gte: 4294967295 },
+      mo: { eq: "12.5" }, c: { startsWith: "ab" }, nested: { isNull: false } }`;
+    expect(await ask(`{ values(where: ${where}) { totalCount } }`)).toEqual({ data: { values: { totalCount: 1 } } });
+  });
+
+  test('what a caller cannot have meant is his fault, what a view does is not', async () => {
+    const code = async (source: string) => (await ask(source)).errors;
+    expect(await code('{ values(where: { ip: { eq: "a" }, d: { eq: "2025-02-30" } }) { totalCount } }')).toMatchObject([
+      { extensions: { code: 'BAD_USER_INPUT' } },
+    ]);
+    expect(await code('{ brokens { nodes { q } } }')).toMatchObject([
+      { message: expect.stringContaining('22012'), extensions: { code: 'STORE_UNAVAILABLE' } },
+    ]);
+    expect(await code('{ slows { nodes { z } } }')).toMatchObject([{ extensions: { code: 'STORE_TIMEOUT' } }]);
+  });
+
+  test('two foreign keys to one table are told apart in both directions', () => {
+    const types = new Map(
+      build(FILE('    types: { orders: { hide: true } }\n')).types.map((type) => [type.name, type]),
+    );
+    expect(types.get('User')!.links.map(({ field }) => field)).toEqual(['billingAddress', 'shippingAddress']);
+    expect(types.get('Address')!.links.map(({ field }) => field)).toEqual([
+      'usersByBillingAddress',
+      'usersByShippingAddress',
+    ]);
+  });
+
+  test.each([
+    ['    types: { custommers: {} }', /:6: shop: there is no table or view "custommers".*Did you mean "customers"\?/],
+    ['    types: { customers: { key: [idd] } }', /:6: .*no column "idd" that is shown\. Did you mean "id"\?/],
+    ['    types: { customers: { orderBy: [{ column: profile }] } }', /:6: .*no column "profile" to sort by/],
+    ['    types: { customers: { columns: { nam: {} } } }', /:6: .*no column "nam"/],
+    [
+      '    types: { customers: { columns: { name: { name: mail } } } }',
+      /columns name and mail .* both be the field mail/,
+    ],
+    ['    types: { customers: { columns: { name: { name: and } } } }', /field and, which filters have for themselves/],
+    [
+      '    types: { orders: { name: Customer } }',
+      /the type Customer of public\.orders is also one of public\.customers/,
+    ],
+    ['    types: { orders: { name: Query } }', /Query of public\.orders is one of the API's own/],
+    ['    types: { visits: { tenancy: { column: tenant } } }', /has no column "tenant" to name the tenant/],
+    ['    links: [{ from: orders.customer, to: customers.id }]', /no column "customer" that is shown\. Did you mean/],
+    ['    links: [{ from: orders.note, to: customers.id }]', /note .* is .*A link compares columns of one type/],
+    ['    links: [{ from: orders.customer_id, to: customers.id, name: status }]', /Order has a field status already/],
+  ])('%s', (more, told) => {
+    const faults = faultsOf(FILE(`${more}\n`));
+    expect(faults).toMatch(told);
+    expect(faults).toMatch(/^SOURCES has 1 fault:/);
+  });
+
+  test('the file names links, and adds those that the database does not know of', () => {
+    const { types } = build(
+      FILE(
+        '    types: { vips: { key: [id] } }\n    links:\n      - { from: orders.customer_id, to: customers.id, name: buyer, back: purchases }\n      - { from: vips.id, to: customers.id, name: customer, back: false }\n',
+      ),
+    );
+    const fields = (name: string) =>
+      types.find((type) => type.name === name)!.links.map(({ field, many }) => [field, many]);
+    expect(fields('Order')).toContainEqual(['buyer', false]);
+    expect(fields('Customer')).toContainEqual(['purchases', true]);
+    expect(fields('Vip')).toEqual([['customer', false]]);
+    expect(fields('Customer').some(([field]) => String(field).startsWith('vip'))).toBe(false);
+  });
+});
