@@ -25,6 +25,8 @@ export function checkOf(condition: Condition, steps: Steps): (valueOf: ValueOf) 
       const holds = checkOf(condition.of, steps);
       return (valueOf) => !holds(valueOf);
     }
+    case 'linked':
+      throw new Error('Rows that are linked are not at hand here.');
     case 'null':
       return (valueOf) => valueOf(condition.column) == null;
     case 'json': {

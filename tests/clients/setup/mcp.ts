@@ -4,7 +4,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 /** @param origin where the server is, such as `http://127.0.0.1:4000` */
 export async function mcpClient(origin: string, token?: string): Promise<Client> {
   const client = new Client({ name: 'my-agent', version: '1.0.0' });
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers: HeadersInit = token === undefined ? {} : { authorization: `Bearer ${token}` };
   await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', origin), { requestInit: { headers } }));
   return client;
 }
