@@ -48,6 +48,7 @@ const ASKS: Readonly<Partial<Record<SubgraphName, readonly SubgraphName[]>>> = {
   relational: ['runs', 'graph'],
   object: ['relational'],
   graph: ['relational'],
+  runs: ['relational'],
 };
 
 export interface SubgraphServer {

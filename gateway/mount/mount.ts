@@ -116,12 +116,12 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       ports,
     );
   },
-  runs: async ({ config, postgres, log }, { archiveSink }) => {
+  runs: async ({ config, postgres, log }, { archiveSink, agentLookup }) => {
     const { createRuns } = await import('#subgraphs/runs/index.ts');
     const { retention, dispatch, temporal } = config.runs;
     return createRuns(
       { ...config.bounds.runs, redisUrl: current(config, 'REDIS_URL'), retention, dispatch, temporal },
-      { postgres, archiveSink, log: logTo(log, 'runs') },
+      { postgres, archiveSink, agents: agentLookup, log: logTo(log, 'runs') },
     );
   },
 };

@@ -3,6 +3,7 @@ import { Kind, parse, type DocumentNode, type ExecutionResult } from 'graphql';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
 import type {
+  AgentLookup,
   ArchiveSink,
   AuditSink,
   Embedder,
@@ -35,6 +36,10 @@ const SHARED_DOCUMENTS = parse(
   'query SharedDocuments($first: Int!) { sharedDocuments(first: $first) { documentId tenantId } }',
 );
 const SHARED_OBJECTS = parse('query SharedObjects($keys: [String!]!) { sharedObjects(keys: $keys) { key tenantId } }');
+const AGENTS_NAMED = parse(
+  'query AgentsNamed($name: String!, $first: Int!) { agents(where: { name: { eq: $name } }, first: $first) { nodes { id } } }',
+);
+const AGENT_NAMES = parse('query AgentNames($first: Int!) { agents(first: $first) { nodes { name } } }');
 const ENDED_KEY = parse(
   'query EndedKey($key: PresentedApiKeyInput!) { endedApiKey(key: $key) { id tenantId reason } }',
 );
@@ -51,6 +56,7 @@ export async function remotePorts(name: SubgraphName, client: SubgraphClient): P
       keyStore: remoteKeyStore(client),
       auditSink: remoteAuditSink(client),
       shares: remoteShares(client),
+      agentLookup: remoteAgents(client),
     };
   if (name === 'object') return { archiveSink: remoteArchiveSink(client) };
   if (name === 'runs') return { runLookup: remoteLookup(client, ['Run']) };
@@ -197,6 +203,26 @@ const remoteShares = (client: SubgraphClient): ShareLookup => ({
       asSystem(context),
     );
     return new Map(sharedObjects?.map(({ key, tenantId }) => [key, tenantId]));
+  },
+});
+
+const remoteAgents = (client: SubgraphClient): AgentLookup => ({
+  async named(context, name) {
+    const found = await call<{ agents: { nodes: { id: string }[] } }>(
+      client,
+      AGENTS_NAMED,
+      { name, first: SHARED.suggestions },
+      context,
+    );
+    const ids = found.agents.nodes.map(({ id }) => id);
+    if (ids.length > 0) return { ids, known: [] };
+    const known = await call<{ agents: { nodes: { name: string }[] } }>(
+      client,
+      AGENT_NAMES,
+      { first: SHARED.pageMost },
+      context,
+    );
+    return { ids, known: [...new Set(known.agents.nodes.map((agent) => agent.name))] };
   },
 });
 

@@ -1,8 +1,16 @@
 /** Agents, documents, memory, artifacts, usage and the audit log: on PostgreSQL, else switched off. */
 import { randomBytes } from 'node:crypto';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
-import type { AuditSink, EntityLookup, GraphLookup, ShareLookup, UsageSink } from '#subgraphs/shared/ports.ts';
+import type {
+  AgentLookup,
+  AuditSink,
+  EntityLookup,
+  GraphLookup,
+  ShareLookup,
+  UsageSink,
+} from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -10,6 +18,9 @@ import { RELATIONAL } from './bounds.ts';
 import type { RelationalDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { createPostgresDriver } from './drivers/postgres/index.ts';
+import { MODELS, type Model } from './models/columns.ts';
+import { parseFilter } from './models/filters.ts';
+import { parseOrder } from './models/orders.ts';
 import type { Peppers } from './keys/secret.ts';
 import { keyStore } from './keys/verify.ts';
 import { buildSchema } from './schema/index.ts';
@@ -74,6 +85,7 @@ export async function createRelational(
       keyStore: keys.store,
       auditSink: auditSink(driver),
       shares: shareLookup(driver),
+      agentLookup: agentLookup(driver),
     },
     health: () => driver.health(),
     close: async () => await ownWork?.close(),
@@ -89,6 +101,17 @@ const shareLookup = (driver: RelationalDriver): ShareLookup => ({
   documents: (context) => driver.sharedDocuments(context, SHARED.sharedDocuments),
   objects: async (context, keys) =>
     new Map((await driver.sharedObjects(context, keys)).map(({ key, tenantId }) => [key, tenantId])),
+});
+
+const agentLookup = (driver: RelationalDriver): AgentLookup => ({
+  named: async (context, name) => {
+    const order = parseOrder(MODELS.Agent as Model, undefined);
+    const list = (where: Condition | undefined, limit: number) =>
+      driver.list(context, 'Agent', { where, order, after: undefined, limit });
+    const found = await list(parseFilter(MODELS.Agent as Model, { name: { eq: name } }), SHARED.suggestions);
+    const known = found.length > 0 ? [] : await list(undefined, SHARED.pageMost);
+    return { ids: found.map(({ id }) => id), known: [...new Set(known.map((agent) => agent.name))] };
+  },
 });
 
 /** Without the store there is no log. */

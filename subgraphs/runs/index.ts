@@ -1,5 +1,5 @@
 /** Runs and their durable event streams, in PostgreSQL. */
-import type { ArchiveSink } from '#subgraphs/shared/ports.ts';
+import type { AgentLookup, ArchiveSink } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -42,6 +42,8 @@ export interface RunsDeps {
   postgres?: Postgres;
   /** Where retention puts the logs of old runs; without it nothing is removed. */
   archiveSink?: ArchiveSink;
+  /** Finds agents by name; without it they are named by id alone. */
+  agents?: AgentLookup;
   /** Told of what goes wrong behind requests. @default nothing is told */
   log?: (message: string, error?: unknown) => void;
 }
@@ -67,7 +69,7 @@ export async function createRuns(config: RunsConfig, deps: RunsDeps): Promise<Su
   const hub = new StreamHub(driver.log, wakeUps, { ...bounds, log });
   return {
     name: 'runs',
-    schema: buildSchema({ driver, hub, dispatch, workflows }),
+    schema: buildSchema({ driver, hub, dispatch, workflows, agents: deps.agents }),
     routes: [eventRoute(hub, { ...bounds, log })],
     provides: {
       runLookup: {

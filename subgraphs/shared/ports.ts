@@ -83,6 +83,19 @@ export interface GraphLookup extends EntityLookup {
   namingCounts(context: RequestContext, entityIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
+/** Which agents there are; provided by `relational`, asked by `runs`. */
+export interface AgentLookup {
+  /**
+   * The caller's agents of a name. Names need not be unique.
+   * @returns their ids, some where there are many; where there are none, also names that there are, or some of them
+   * @throws CodedError `BAD_USER_INPUT` for what can be no name; `STORE_DISABLED`, `STORE_UNAVAILABLE`, `STORE_TIMEOUT`
+   */
+  named(
+    context: RequestContext,
+    name: string,
+  ): Promise<{ readonly ids: readonly string[]; readonly known: readonly string[] }>;
+}
+
 /** What was shared with the caller's project; provided by `relational`, asked by stores that follow documents. */
 export interface ShareLookup {
   /**
@@ -164,6 +177,7 @@ export interface Ports {
   archiveSink: ArchiveSink;
   runLookup: EntityLookup;
   graphLookup: GraphLookup;
+  agentLookup: AgentLookup;
   keyStore: KeyStore;
   shares: ShareLookup;
   auditSink: AuditSink;

@@ -1,4 +1,5 @@
 /** What the schema's fields are resolved with. */
+import type { AgentLookup } from '#subgraphs/shared/ports.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { WebhookPolicy } from '../dispatch/webhook-addresses.ts';
 import type { Workflows } from '../dispatch/workflows.ts';
@@ -12,4 +13,6 @@ export interface RunsSchemaDeps {
   readonly dispatch?: { readonly policy: WebhookPolicy; readonly dispatcher: Pick<Dispatcher, 'nudge'> };
   /** Dispatch to Temporal; undefined where it is off. */
   readonly workflows?: Pick<Workflows, 'nudge'>;
+  /** Which agents there are; undefined where nobody can say. */
+  readonly agents?: AgentLookup;
 }

@@ -9,17 +9,9 @@ import { takes } from '#subgraphs/shared/scopes.ts';
 import { RUNS } from '../bounds.ts';
 import { LEASE_LIMITS, RUN_LIMITS, type Run } from '../driver.ts';
 import type { RunEventType } from '../events/event-types.ts';
-import {
-  agUiInput,
-  checkAgentId,
-  checkEvents,
-  checkRunInput,
-  checkLongText,
-  checkMoment,
-  checkNumber,
-  checkText,
-} from '../input.ts';
+import { agUiInput, checkEvents, checkRunInput, checkLongText, checkMoment, checkNumber, checkText } from '../input.ts';
 import type { EventTypes } from './events.ts';
+import { agentOf } from './named-agent.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
 import type { RunsSchemaDeps } from './deps.ts';
 
@@ -54,7 +46,11 @@ export function addMutations(
   const StartRunInput = builder.inputType('StartRunInput', {
     description: 'A run to start.',
     fields: (t) => ({
-      agentId: t.id({ description: 'The agent that is to run.' }),
+      agentId: t.id({ description: 'The agent that is to run; none when neither this nor `agentName` is given.' }),
+      agentName: t.string({
+        description:
+          'The name of the agent that is to run, instead of `agentId`, as `agents` lists it. NOT_FOUND where no agent bears it; BAD_USER_INPUT where several do.',
+      }),
       input: t.field({ type: 'JSON', description: 'What the agent is to work on.' }),
       runAgentInput: t.field({
         type: 'RunAgentInput',
@@ -111,7 +107,7 @@ export function addMutations(
         if (webhook && !deps.dispatch)
           throw storeDisabled('Dispatch of runs to webhooks', 'DISPATCH_ALLOWED_HOSTS and DISPATCH_SECRET');
         const run = await deps.driver.start(context, {
-          agentId: checkAgentId(input.agentId),
+          agentId: await agentOf(context, input, deps.agents),
           ...(input.runAgentInput
             ? agUiInput(input.runAgentInput)
             : {

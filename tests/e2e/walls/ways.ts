@@ -182,6 +182,7 @@ export function changingArguments(w: World, word: string): RootArguments {
       input(
         `agentId: ${literal(w.agent)}, idempotencyKey: ${literal(w.idempotencyKey)}, input: { word: ${literal(word)} }`,
       ),
+      input(`agentName: ${literal(`${w.name} agent`)}, input: { by: ${literal(word)} }`),
     ],
     claimRun: [input(`agentId: ${literal(w.agent)}, leaseSeconds: 60`)],
     heartbeatRun: [input(`runId: ${literal(beat.id)}, token: ${literal(beat.token)}`)],
