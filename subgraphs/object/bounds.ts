@@ -102,6 +102,14 @@ export const OBJECT = bounds('subgraphs/object', 'object', {
   },
   defaultTextBytes: { what: 'How much `text` reads where `maxBytes` is absent.', unit: 'bytes', default: 64 * 1024 },
   mostTextBytes: { what: 'The most that it may be asked for.', unit: 'bytes', default: 1024 * 1024 },
+  counted: {
+    what: 'Up to how many objects `totalCount` counts: no store knows how many there are, and going through all is slow. With more it is null.',
+    unit: 'objects',
+    default: 10_000,
+    variable: 'OBJECT_COUNTED',
+    min: 0,
+    max: 1_000_000,
+  },
   textBatchBytes: {
     what: 'How much one batch of `text` may hold in memory; one batch is read after the other.',
     unit: 'bytes',

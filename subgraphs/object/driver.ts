@@ -97,6 +97,8 @@ export interface ObjectDriver {
    * @param options.limit at most so many; fewer only where no more exist
    */
   list(scope: ObjectScope, options: { prefix: string; after: string | null; limit: number }): Promise<ObjectSummary[]>;
+  /** How many objects have keys that start with `prefix`; null where there are more than `most`. */
+  count(scope: ObjectScope, options: { prefix: string; most: number }): Promise<number | null>;
   /** The first `maxBytes` bytes of each key; keys that do not exist are absent from the map. */
   readStart(
     scope: ObjectScope,

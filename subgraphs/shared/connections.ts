@@ -24,7 +24,7 @@ export interface Page<Node, E extends Edge<Node> = Edge<Node>> {
   edges: E[];
   hasNextPage: boolean;
   hasPreviousPage: boolean;
-  totalCount?: () => Promise<number | null>;
+  totalCount?: () => number | null | Promise<number | null>;
 }
 
 /** The arguments of a connection field, as they come; see {@link pageArguments}. */

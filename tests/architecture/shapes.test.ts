@@ -88,6 +88,13 @@ test('edges, pages and payloads have no id: caches of clients take what has one 
   expect(envelopes.filter(({ field }) => field.name === 'id').map(({ at }) => at)).toEqual([]);
 });
 
+test('a connection tells how many items there are', () => {
+  const connections = objects(api).filter(({ name }) => name.endsWith('Connection'));
+  expect(connections.length).toBeGreaterThan(20);
+  const silent = connections.filter((type) => isObjectType(type) && type.getFields()['totalCount'] === undefined);
+  expect(silent.map(({ name }) => name)).toEqual([]);
+});
+
 describe('filters', () => {
   const inputs = (schema: GraphQLSchema) => Object.values(schema.getTypeMap()).filter(isInputObjectType);
   const SCALAR_OPERATORS: Readonly<Record<string, readonly string[]>> = {

@@ -176,6 +176,19 @@ export function objectDriverContract(
       expect(await keys(alice, 'list/', null, 0)).toEqual([]);
     });
 
+    it('counts by prefix, up to a bound', async () => {
+      await Promise.all(['1', '2', '3/4', '3/5'].map((name) => put(alice, `count/${name}`, name)));
+      await put(scope('carol'), 'count/6', 'of another');
+      const count = (prefix: string, most = 100) => store.driver.count(alice, { prefix, most });
+      expect(await count('count/')).toBe(4);
+      expect(await count('count/3')).toBe(2);
+      expect(await count('count/none')).toBe(0);
+      expect(await count('count/', 4)).toBe(4);
+      expect(await count('count/', 3)).toBeNull();
+      expect(await count('count/none', 0)).toBe(0);
+      expect(await count('count/', 0)).toBeNull();
+    });
+
     it('keeps names apart that differ in case or form, or look special', async () => {
       const names = [
         'strange/a',

@@ -245,6 +245,17 @@ describe('reading', () => {
     expect(second.pageInfo.hasNextPage).toBe(false);
   });
 
+  it('counts what is under a prefix when asked, up to a bound', async () => {
+    for (const key of ['c/1', 'c/2', 'c/3']) await put({ key }, as('counted'));
+    const counted = async (fields: string) => {
+      const context = as('counted');
+      const { data } = await run(`{ objects(prefix: "c/", first: 1) { ${fields} } }`, {}, context);
+      return [data!.objects.totalCount, context.statements.total];
+    };
+    expect(await counted('totalCount')).toEqual([3, 2]);
+    expect(await counted('nodes { key }')).toEqual([undefined, 1]);
+  });
+
   it('refuses pages that cannot be meant', async () => {
     for (const args of [
       'first: -1',

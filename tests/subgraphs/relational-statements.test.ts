@@ -67,6 +67,17 @@ test.each<[string, string, number]>([
     4,
   ],
   [
+    'how many chunks and versions there are, in all and that match',
+    `{ documents(first: 100) { edges { node { chunks(first: 1) { totalCount } two: chunks(first: 0, where: { text: { contains: "two" } }) { totalCount } } } } }`,
+    // Documents, a page of chunks, and two counts.
+    4,
+  ],
+  [
+    'how many versions agents have, which they know',
+    `{ agents(first: 100) { edges { node { versions(first: 0) { totalCount } } } } }`,
+    1,
+  ],
+  [
     'chunks that match',
     `{ documents(first: 100) { edges { node { chunks(where: { text: { contains: "two" } }) { nodes { index } } } } } }`,
     2,

@@ -183,6 +183,14 @@ test("the log pages by the stream's cursors", async () => {
   });
   const texts = `query ($id: ID!) { run(id: $id) { events(types: [RUN_STARTED, CUSTOM]) { edges { cursor } } } }`;
   expect((await data(texts, { id: runId })).run.events.edges).toEqual([{ cursor: '1' }]);
+  const counts = `query ($id: ID!) { run(id: $id) { some: events(first: 2, after: "3") { totalCount } none: events(first: 0) { totalCount }
+    of: events(types: [RUN_STARTED]) { totalCount } } }`;
+  const context = a();
+  expect((await data(counts, { id: runId }, context)).run).toEqual({
+    some: { totalCount: 10 },
+    none: { totalCount: 10 },
+    of: { totalCount: null },
+  });
 });
 
 test('a live stream sends each event as it is appended, with the run as it is then', async () => {

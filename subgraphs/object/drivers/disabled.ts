@@ -11,6 +11,7 @@ export function createDisabledDriver(): ObjectDriver & { signer: ObjectSigner } 
     signer: { signDownload: refuse, signUpload: refuse },
     stat: refuse,
     list: refuse,
+    count: refuse,
     readStart: refuse,
     open: refuse,
     put: refuse,

@@ -88,7 +88,12 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
     resolveReference: ({ key }) => ({ key }),
   });
 
-  const connection = connectionType<StoredObject>(subgraph, 'Object', { node: storedObject, items: 'stored objects' });
+  const counted = OBJECT.counted;
+  const connection = connectionType<StoredObject>(subgraph, 'Object', {
+    node: storedObject,
+    items: 'stored objects',
+    totalCount: `How many there are in all pages together; counted only when asked for, up to ${counted.toLocaleString('en')}, or what the server is set to. Null where there are more.`,
+  });
 
   builder.queryFields((t) => ({
     object: t.field({

@@ -20,7 +20,7 @@ export interface ObjectDeps {
   readonly signer: ObjectSigner;
   /** What was shared with callers of projects. @default nothing was */
   readonly shares?: ShareLookup | undefined;
-  readonly bounds?: Pick<ObjectBounds, 'uploadBytes' | 'linkSeconds' | 'textBytes'>;
+  readonly bounds?: Pick<ObjectBounds, 'uploadBytes' | 'linkSeconds' | 'textBytes' | 'counted'>;
 }
 
 /** An object as the schema passes it on: its key, and what a listing has told of it already. */
@@ -79,7 +79,11 @@ export function createResolvers(deps: ObjectDeps) {
       if (after !== null && typeof after !== 'string') throw badUserInput('`after` is not a cursor of this API.');
       const found = await deps.driver.list(scopeOf(context), { prefix, after, limit: page.size + 1 });
       const objects = found.map((known): StoredObject => ({ key: known.key, known }));
-      return pageOf(objects, page, (node) => ({ node, cursor: () => encodeCursor('objects', [node.key]) }));
+      const { counted: most = OBJECT.counted } = deps.bounds ?? {};
+      return {
+        ...pageOf(objects, page, (node) => ({ node, cursor: () => encodeCursor('objects', [node.key]) })),
+        totalCount: () => deps.driver.count(scopeOf(context), { prefix, most }),
+      };
     },
 
     /** A URL for the bytes; null where there are none. */

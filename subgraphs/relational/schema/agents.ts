@@ -35,6 +35,7 @@ export function addAgents(parts: SchemaParts): void {
   const versions = connectionType<AgentVersionRow>(subgraph, 'AgentVersion', {
     node: types.AgentVersion,
     items: 'versions of an agent',
+    totalCount: true,
   });
   const facts = connectionType<MemoryFactRow>(subgraph, 'AgentMemoryFact', {
     node: types.MemoryFact,
@@ -59,13 +60,16 @@ export function addAgents(parts: SchemaParts): void {
         type: versions,
         description: 'How the agent is and was set up, newest first.',
         args: pageArguments(t.arg as never),
-        resolve: ({ id }, args: PageArguments, context) =>
-          pageOfChildren(
+        resolve: async ({ id, versionNumber }, args: PageArguments, context) => {
+          const page = await pageOfChildren(
             'agents.versions',
             args,
             ({ number }: AgentVersionRow) => number,
             (request) => loaders(context).agentVersions(request).load(id),
-          ),
+          );
+          // They count from 1 without gaps, and none is ever removed.
+          return { ...page, totalCount: () => versionNumber };
+        },
       }),
     }),
   );

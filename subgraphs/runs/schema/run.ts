@@ -66,6 +66,8 @@ export function addRunType(
   const RunEventConnection = connectionType<RunEvent>(schema, 'RunEvent', {
     node: events.RunEvent,
     items: 'events of a run',
+    totalCount:
+      'How many events of the run are kept, in all pages together; null where `types` says which, for those are not counted.',
   });
 
   const rowOf = async (reference: RunReference, context: RequestContext): Promise<Run | null> =>
@@ -207,7 +209,11 @@ export function addRunType(
             limit,
             types: types ?? null,
           });
-          return pageOf(rows, page, (event) => ({ cursor: () => String(event.sequence), node: event }));
+          return {
+            ...pageOf(rows, page, (event) => ({ cursor: () => String(event.sequence), node: event })),
+            // Sequences have no holes. Those of a type are found by going through all.
+            totalCount: () => (types ? null : run.lastSequence - run.firstAvailable + 1),
+          };
         },
       }),
     }),

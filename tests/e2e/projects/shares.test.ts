@@ -119,11 +119,12 @@ describe.each([
     expect(both.edges[0].node.document.title).toBe('Of pelicans');
     const fromItsEnd = await ask(
       BLUE,
-      'query ($id: ID!) { document(id: $id) { chunks(last: 1) { nodes { text } } } }',
+      'query ($id: ID!) { document(id: $id) { chunks(last: 1) { totalCount nodes { text } } } }',
       {
         id: document.id,
       },
     );
+    expect(fromItsEnd.document.chunks.totalCount).toBe(1);
     expect(fromItsEnd.document.chunks.nodes).toEqual([{ text: expect.stringContaining('A pelican called one.') }]);
     expect(await seen(GREEN, document)).toEqual([]);
     for (const [name, outsider] of Object.entries(OUTSIDERS)) expect(await seen(outsider, document), name).toEqual([]);

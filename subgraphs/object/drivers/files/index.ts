@@ -121,6 +121,22 @@ class FilesDriver implements ObjectDriver {
     return found;
   }
 
+  /** By their names alone. */
+  async count(scope: ObjectScope, { prefix, most }: { prefix: string; most: number }): Promise<number | null> {
+    scope.statements.add(this.store);
+    let count = 0;
+    try {
+      for await (const _ of walk(this.#tenantRoot(scope), byteText(prefix), null, OBJECT.namesRead)) {
+        scope.signal?.throwIfAborted();
+        if (++count > most) return null;
+      }
+    } catch (error) {
+      throw filesError(error);
+    }
+    if (count === 0) await this.#expectRoot();
+    return count;
+  }
+
   async open(scope: ObjectScope, key: string): Promise<OpenObject | null> {
     scope.statements.add(this.store);
     const opened = await this.#open(scope, key);

@@ -103,6 +103,18 @@ class S3Driver implements ObjectDriver {
     return found;
   }
 
+  /** S3 counts nothing: its keys are listed. */
+  async count(scope: ObjectScope, { prefix, most }: { prefix: string; most: number }): Promise<number | null> {
+    let count = 0;
+    for (let after: string | null = null; ;) {
+      const page: ObjectSummary[] = await this.list(scope, { prefix, after, limit: OBJECT.listingPage });
+      count += page.length;
+      if (count > most) return null;
+      if (page.length < OBJECT.listingPage) return count;
+      after = page.at(-1)!.key;
+    }
+  }
+
   async readStart(
     scope: ObjectScope,
     keys: readonly string[],
