@@ -16,6 +16,7 @@ import {
   type OutboxFailure,
   type OutboxStatus,
 } from './outbox.ts';
+import { hearOutboxDue } from './outbox-due.ts';
 import { systemCalls, type SubgraphCall } from './subgraph-call.ts';
 
 /** Bounds are said in `INDEXING` (gateway/bounds/indexing.ts), with their defaults; {@link Indexer.wake} looks at once. */
@@ -44,6 +45,12 @@ export function startIndexer(options: IndexerOptions): Indexer {
   const call = systemCalls(options.clients, stop.signal, options.callTimeoutMs);
   const outbox = new Outbox(call);
   const loops = INDEXED_STORES.map((store) => new StoreLoop(store, outbox, call, options, stop.signal));
+  const heard = hearOutboxDue({
+    client: () => options.clients.get(OUTBOX_SUBGRAPH),
+    wake: () => loops.forEach((loop) => loop.wake()),
+    retryMs: options.pollMs ?? INDEXING.pollMs,
+    signal: stop.signal,
+  });
   return {
     wake: () => loops.forEach((loop) => loop.wake()),
     idle: async (signal) => {
@@ -52,7 +59,7 @@ export function startIndexer(options: IndexerOptions): Indexer {
     status: async () => (options.clients.has(OUTBOX_SUBGRAPH) ? await outbox.status() : undefined),
     close: async () => {
       stop.abort(new Error('The server is stopping.'));
-      await Promise.all(loops.map((loop) => loop.ended));
+      await Promise.all([heard, ...loops.map((loop) => loop.ended)]);
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { DocumentNode } from 'graphql';
 import { Kind } from 'graphql';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
-import { createRequestContext, type Principal } from '#subgraphs/shared/context.ts';
+import { createRequestContext, type Principal, type RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
 import { INDEXING } from '#gateway/bounds/indexing.ts';
 
@@ -20,6 +20,13 @@ export type SubgraphCall = <Data>(
   tenantId?: string,
 ) => Promise<Data>;
 
+/** What makes the context of a call as the system; `signal` ends it. */
+export const systemContext = (
+  signal: AbortSignal,
+  tenantId = SYSTEM_TENANT,
+  { subject, scopes }: Pick<Principal, 'subject' | 'scopes'> = { subject: 'system:indexing', scopes: [] },
+): RequestContext => createRequestContext({ tenantId, subject, roles: [], scopes, system: true }, { signal });
+
 /**
  * Makes calls with the system principal of the tenant named; `signal` ends those under way.
  * @param timeoutMs longest time for one, in milliseconds
@@ -29,7 +36,7 @@ export function systemCalls(
   clients: ReadonlyMap<string, SubgraphClient>,
   signal: AbortSignal,
   timeoutMs = INDEXING.callTimeoutMs,
-  { subject, scopes }: Pick<Principal, 'subject' | 'scopes'> = { subject: 'system:indexing', scopes: [] },
+  who?: Pick<Principal, 'subject' | 'scopes'>,
 ): SubgraphCall {
   return async <Data>(
     subgraph: string,
@@ -44,10 +51,7 @@ export function systemCalls(
       document,
       operationType: operation?.kind === Kind.OPERATION_DEFINITION ? operation.operation : 'query',
       variables,
-      context: createRequestContext(
-        { tenantId, subject, roles: [], scopes, system: true },
-        { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) },
-      ),
+      context: systemContext(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), tenantId, who),
     });
     const [error] = result.errors ?? [];
     if (error !== undefined) {

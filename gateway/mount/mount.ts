@@ -43,7 +43,12 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
   relational: async ({ config, postgres, work, apiKeyPeppers, log }, ports) => {
     const { createRelational } = await import('#subgraphs/relational/index.ts');
     return createRelational(
-      { ...config.bounds.relational, maxTokens: config.stores.maxTokens, apiKeyPeppers },
+      {
+        ...config.bounds.relational,
+        maxTokens: config.stores.maxTokens,
+        apiKeyPeppers,
+        requestMs: config.bounds.admission.timeoutMs,
+      },
       { postgres, work, runs: () => ports.runLookup, graph: () => ports.graphLookup, log: logTo(log, 'relational') },
     );
   },

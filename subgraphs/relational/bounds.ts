@@ -126,4 +126,35 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
   recut: { what: 'The most documents that are cut again in one call.', unit: 'documents', default: 10 },
   compared: { what: 'The most items of one page or call of comparing stores.', unit: 'items', default: 200 },
   nodes: { what: 'The most ids that `nodes` takes.', unit: 'ids', default: 100 },
+  waitMs: {
+    what: 'For how long a mutation waits for the stores of `waitFor` where its `timeoutMs` is absent.',
+    unit: 'ms',
+    default: 5_000,
+    variable: 'INDEXING_WAIT_MS',
+    min: 0,
+    max: 600_000,
+  },
+  waitMaxMs: {
+    what: 'For how long it may be made to wait. It never waits longer than `REQUEST_TIMEOUT_MS` lets it answer.',
+    unit: 'ms',
+    default: 20_000,
+    variable: 'INDEXING_MAX_WAIT_MS',
+    min: 0,
+    max: 600_000,
+  },
+  waitMarginMs: {
+    what: 'How long before `REQUEST_TIMEOUT_MS` it stops waiting, so that what was written is answered.',
+    unit: 'ms',
+    default: 2_000,
+  },
+  indexingPollMs: {
+    what: 'How often the outbox is looked at for those who wait for it or follow it, in case a change was not heard.',
+    unit: 'ms',
+    default: 2_000,
+  },
+  indexingLooked: {
+    what: 'The most documents that are looked at for them in one statement.',
+    unit: 'documents',
+    default: 500,
+  },
 });

@@ -215,6 +215,8 @@ export interface IndexingRow {
   error: string | null;
   attempts: number;
   updatedAt: Date;
+  /** When it is due, or was. */
+  nextAttemptAt: Date;
 }
 
 export interface EntityName {

@@ -18,9 +18,12 @@ import { RELATIONAL } from './bounds.ts';
 import type { RelationalDriver } from './driver.ts';
 import { disabledDriver } from './drivers/disabled.ts';
 import { createPostgresDriver } from './drivers/postgres/index.ts';
+import { postgresChanges } from './drivers/postgres/outbox-changes.ts';
 import { MODELS, type Model } from './models/columns.ts';
 import { parseFilter } from './models/filters.ts';
 import { parseOrder } from './models/orders.ts';
+import type { OutboxChanges } from './indexing/changes.ts';
+import { IndexingHub } from './indexing/hub.ts';
 import type { Peppers } from './keys/secret.ts';
 import { keyStore } from './keys/verify.ts';
 import { buildSchema } from './schema/index.ts';
@@ -34,6 +37,8 @@ export interface RelationalConfig extends Partial<BoundValues<typeof RELATIONAL>
    * least 32 bytes. @default one made here: keys hold as long as this subgraph
    */
   readonly apiKeyPeppers?: Peppers | undefined;
+  /** The longest time for a whole answer, in milliseconds: what waits for stores waits no longer. @default no end */
+  readonly requestMs?: number | undefined;
 }
 
 export interface RelationalDeps {
@@ -67,6 +72,9 @@ export async function createRelational(
     keyOverlapSeconds: overlap = RELATIONAL.keyOverlapSeconds,
     keyMaxOverlapSeconds: maxOverlap = RELATIONAL.keyMaxOverlapSeconds,
   } = config;
+  const changes = postgres === undefined ? silentChanges : postgresChanges(postgres, log);
+  const hub = new IndexingHub(driver, changes, { ...config, log });
+  const { waitMs = RELATIONAL.waitMs, waitMaxMs = RELATIONAL.waitMaxMs, requestMs = Infinity } = config;
   const store = keyStore(driver, peppers, log);
   const keys = { peppers, most, days: keyDays, maxDays: keyMaxDays, overlap, maxOverlap, store };
   return {
@@ -75,6 +83,8 @@ export async function createRelational(
       driver,
       keys,
       cutting: { work: work ?? ownWork!, maxTokens },
+      hub,
+      waits: { waitMs, waitMaxMs, requestMs },
       runs,
       graph,
       naming: config.naming,
@@ -88,7 +98,10 @@ export async function createRelational(
       agentLookup: agentLookup(driver),
     },
     health: () => driver.health(),
-    close: async () => await ownWork?.close(),
+    close: async () => {
+      await hub.close();
+      await ownWork?.close();
+    },
   };
 }
 
@@ -102,6 +115,13 @@ const shareLookup = (driver: RelationalDriver): ShareLookup => ({
   objects: async (context, keys) =>
     new Map((await driver.sharedObjects(context, keys)).map(({ key, tenantId }) => [key, tenantId])),
 });
+
+/** Without the store nothing changes. */
+const silentChanges: OutboxChanges = {
+  start: () => undefined,
+  ready: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
 
 const agentLookup = (driver: RelationalDriver): AgentLookup => ({
   named: async (context, name) => {

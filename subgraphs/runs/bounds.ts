@@ -240,12 +240,6 @@ export const RUNS = bounds('subgraphs/runs', 'runs', {
     unit: 'bytes',
     default: 64 * 1024,
   },
-  firstReconnectMs: {
-    what: 'The pause before a lost connection to PostgreSQL for wake-ups is made anew; random by half.',
-    unit: 'ms',
-    default: 100,
-  },
-  longestReconnectMs: { what: 'The longest such pause: each doubles.', unit: 'ms', default: 5_000 },
   redisCommandMs: {
     what: 'How long Redis may take to take a wake-up, or to answer a health probe. One that it does not take is found by the poll.',
     unit: 'ms',

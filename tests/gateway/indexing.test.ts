@@ -101,6 +101,21 @@ afterEach(async () => {
 });
 
 describe('the indexer', () => {
+  test('hears what is written in whatever process, so that whoever waits for the stores waits for nothing else', async () => {
+    // No poll, and nobody says that something was written.
+    const indexer = startIndexer({ clients, log: { warn: () => undefined }, pollMs: 3_600_000 });
+    indexers.push(indexer);
+    await indexer.idle();
+    stores.vector.refuse = () => ({ code: 'STORE_DISABLED' });
+    const { upsertDocument } = await relational.get(
+      'a',
+      'mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { notIndexed { store state } } }',
+      { input: { ...note('now.md', 'text').input, waitFor: ['OBJECT', 'VECTOR', 'GRAPH'], timeoutMs: 20_000 } },
+    );
+    expect(upsertDocument.notIndexed).toEqual([{ store: 'VECTOR', state: 'DISABLED' }]);
+    expect([...stores.graph.kept.keys()]).toEqual([documentId('a', 'now.md')]);
+  });
+
   test('delivers what was written before and after it started, each tenant by itself, and deletions', async () => {
     await upsert('a', 'one.md');
     await upsert('b', 'one.md');

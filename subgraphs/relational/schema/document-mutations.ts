@@ -6,6 +6,7 @@ import { RELATIONAL } from '../bounds.ts';
 import type { UpsertDocumentInput } from '../documents/input.ts';
 import type { DocumentRow, EntityName } from '../driver.ts';
 import type { InputFields, SchemaParts } from './entity.ts';
+import { waitedFields, waiting, waitInputs, type Waited, type WaitInput } from './indexing.ts';
 import { addMutation } from './mutation.ts';
 import { prepare } from './prepare.ts';
 
@@ -39,13 +40,13 @@ export function addDocumentMutations(parts: SchemaParts): void {
     }),
   });
 
-  addMutation<UpsertDocumentInput, { id: string }>(parts, 'upsertDocument', {
+  addMutation<UpsertDocumentInput & WaitInput, { id: string; waited: Waited }>(parts, 'upsertDocument', {
     takes: 'documents:write',
     description:
       'Writes a document: creates it, or makes the one with the same source what is given. Its bytes, vectors and entities follow into the ' +
-      'other stores; `Document.indexing` tells how far. Writing what is there already changes nothing.',
+      'other stores; `Document.indexing` tells how far, and `waitFor` has it answered when they have them. Writing what is there already changes nothing.',
     input: 'The document as it is to be. What is left out is not there.',
-    inputFields: documentFields,
+    inputFields: (t) => ({ ...documentFields(t), ...waitInputs(t, parts) }),
     payload: 'The document that was written.',
     payloadFields: (t) => ({
       document: t.field({
@@ -53,11 +54,14 @@ export function addDocumentMutations(parts: SchemaParts): void {
         description: 'The document.',
         resolve: ({ id }, _, context) => loaders(context).byId.Document.load(id) as Promise<DocumentRow>,
       }),
+      ...waitedFields(t, parts),
     }),
-    run: async (input, context) => {
+    run: async ({ waitFor, timeoutMs, ...input }, context) => {
+      const wait = waiting(parts, context, { waitFor, timeoutMs });
       const documents = await prepare(parts, context, [input]);
       await driver().upsertDocuments(context, documents);
-      return { id: documents[0]!.id };
+      const { id } = documents[0]!;
+      return { id, waited: await wait([id]) };
     },
   });
 
@@ -66,7 +70,8 @@ export function addDocumentMutations(parts: SchemaParts): void {
     description: 'One of the documents to write.',
     fields: documentFields,
   });
-  addMutation<{ documents: UpsertDocumentInput[] }, { ids: string[] }>(parts, 'upsertDocuments', {
+  type Many = { documents: UpsertDocumentInput[] } & WaitInput;
+  addMutation<Many, { ids: string[]; waited: Waited }>(parts, 'upsertDocuments', {
     takes: 'documents:write',
     description: 'Writes several documents as `upsertDocument` does, all or none of them.',
     input: 'The documents to write.',
@@ -76,6 +81,7 @@ export function addDocumentMutations(parts: SchemaParts): void {
         required: true,
         description: `At most ${RELATIONAL.batch}, each of another source, with 16 MiB of text together.`,
       }),
+      ...waitInputs(t, parts),
     }),
     payload: 'The documents that were written.',
     payloadFields: (t) => ({
@@ -86,11 +92,14 @@ export function addDocumentMutations(parts: SchemaParts): void {
         resolve: ({ ids }, _, context) =>
           Promise.all(ids.map((id) => loaders(context).byId.Document.load(id))) as never,
       }),
+      ...waitedFields(t, parts),
     }),
-    run: async ({ documents: inputs }, context) => {
+    run: async ({ documents: inputs, waitFor, timeoutMs }, context) => {
+      const wait = waiting(parts, context, { waitFor, timeoutMs });
       const documents = await prepare(parts, context, inputs);
       await driver().upsertDocuments(context, documents);
-      return { ids: documents.map(({ id }) => id) };
+      const ids = documents.map(({ id }) => id);
+      return { ids, waited: await wait(ids) };
     },
   });
 

@@ -1,6 +1,6 @@
 /** Documents and their chunks: types and reads. What their columns are, and say of themselves, is in ../models/columns.ts. */
 import { connectionType, pageArguments, type PageArguments } from '#subgraphs/shared/connections.ts';
-import type { ChunkRow, IndexingRow } from '../driver.ts';
+import type { ChunkRow } from '../driver.ts';
 import { MODELS, type Model } from '../models/columns.ts';
 import { filterInput, parseFilter } from '../models/filters.ts';
 import { pageOfChildren } from './children.ts';
@@ -10,7 +10,6 @@ import { tellUnknownKeys } from './unknown-keys.ts';
 
 export function addDocuments(parts: SchemaParts): void {
   const { subgraph, types, stubs, loaders } = parts;
-  const indexing = addIndexing(parts);
   const chunks = connectionType<ChunkRow>(subgraph, 'DocumentChunk', {
     node: types.Chunk,
     items: 'chunks of a document',
@@ -60,7 +59,7 @@ export function addDocuments(parts: SchemaParts): void {
       indexing: t.field({
         // The stores that follow a document.
         directives: { listSize: { assumedSize: 3 } },
-        type: [indexing],
+        type: [parts.indexing.type],
         nullable: { list: true, items: false },
         description: 'How far each store that follows the document has come.',
         resolve: ({ id }, _, context) => loaders(context).indexing.load(id),
@@ -84,39 +83,4 @@ export function addDocuments(parts: SchemaParts): void {
     }),
   );
   rootItem(parts, 'Chunk', 'chunk', 'chunk');
-}
-
-function addIndexing({ builder, indexedStore }: SchemaParts) {
-  const state = builder.enumType('IndexingState', {
-    description: 'How far a store has come in following a document.',
-    values: {
-      PENDING: { description: 'Not delivered yet.' },
-      DONE: { description: 'The store has what the document is now.' },
-      FAILED: { description: 'The last delivery failed; it is tried again.' },
-      DISABLED: { description: 'The store is switched off; it is tried again now and then.' },
-    } as const,
-  });
-  return builder.objectRef<IndexingRow>('DocumentIndexing').implement({
-    description: 'How far one store has come in following a document.',
-    fields: (t) => ({
-      store: t.field({ type: indexedStore, nullable: false, description: 'The store.', resolve: (row) => row.store }),
-      state: t.field({
-        type: state,
-        nullable: false,
-        description: 'How far it has come.',
-        resolve: (row) => row.state,
-      }),
-      error: t.exposeString('error', { description: 'Why the last delivery failed; null when it did not.' }),
-      attempts: t.exposeInt('attempts', {
-        nullable: false,
-        description: 'Deliveries tried since the document last changed.',
-      }),
-      updatedAt: t.field({
-        type: 'DateTime',
-        nullable: false,
-        description: 'When this last changed.',
-        resolve: (row) => row.updatedAt,
-      }),
-    }),
-  });
 }

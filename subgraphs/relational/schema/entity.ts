@@ -19,8 +19,9 @@ import { checkId, ID_PREFIX, type IdType } from '#subgraphs/shared/ids.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import type { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
-import type { IndexedStore, ListRequest, ModelName, RelationalDriver, Rows } from '../driver.ts';
+import type { IndexedStore, IndexingRow, ListRequest, ModelName, RelationalDriver, Rows } from '../driver.ts';
 import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts';
+import type { IndexingHub } from '../indexing/hub.ts';
 import type { Peppers } from '../keys/secret.ts';
 import type { Loaders } from '../loaders.ts';
 import { columnOf, MODELS, READ_SCOPES, type ColumnType, type Model } from '../models/columns.ts';
@@ -48,6 +49,14 @@ export interface KeyMaking {
   readonly overlap: number;
   readonly maxOverlap: number;
   readonly store: KeyStore;
+}
+
+/** For how long a mutation may wait for stores, in milliseconds. */
+export interface Waits {
+  readonly waitMs: number;
+  readonly waitMaxMs: number;
+  /** The longest time for a whole answer. */
+  readonly requestMs: number;
 }
 
 type Types = PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>;
@@ -90,6 +99,12 @@ export interface SchemaParts {
   };
   /** The stores that follow a document. */
   readonly indexedStore: EnumRef<Types, IndexedStore>;
+  /** How far one has come, and, for resolvers, what tells of that and for how long it may be waited for. */
+  readonly indexing: {
+    readonly type: Ref<IndexingRow>;
+    readonly hub: () => IndexingHub;
+    readonly waits: () => Waits;
+  };
 }
 
 const GRAPHQL_TYPE: Record<ColumnType, string> = {

@@ -2,6 +2,7 @@
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { STORES, type ModelName, type RelationalDriver } from '../driver.ts';
+import type { IndexingHub } from '../indexing/hub.ts';
 import { createLoaders } from '../loaders.ts';
 import { MODELS } from '../models/columns.ts';
 import { addAgents } from './agents.ts';
@@ -10,8 +11,9 @@ import { addArtifacts } from './artifacts.ts';
 import { addCutting } from './cutting.ts';
 import { addDocumentMutations } from './document-mutations.ts';
 import { addDocuments } from './documents.ts';
-import type { Cutting, KeyMaking, SchemaParts } from './entity.ts';
+import type { Cutting, KeyMaking, SchemaParts, Waits } from './entity.ts';
 import { addEntityDocuments } from './entity-documents.ts';
+import { addIndexing, indexingType } from './indexing.ts';
 import { addMemory } from './memory.ts';
 import { addNodeInterface, addNodes } from './node.ts';
 import { addOutbox } from './outbox.ts';
@@ -23,6 +25,8 @@ export interface RelationalSchemaDeps {
   readonly driver: RelationalDriver;
   readonly cutting: Cutting;
   readonly keys: KeyMaking;
+  readonly hub: IndexingHub;
+  readonly waits: Waits;
   readonly runs?: SchemaParts['runs'] | undefined;
   readonly graph?: SchemaParts['graph'] | undefined;
   /** The most documents that are looked through for entities. @default `RELATIONAL.naming` */
@@ -31,10 +35,14 @@ export interface RelationalSchemaDeps {
 
 /** Builds the executable schema; `deps` is used by resolvers only, never while building. */
 export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
-  const subgraph = createSubgraphSchema({ query: true, mutation: true });
+  const subgraph = createSubgraphSchema({ query: true, mutation: true, subscription: true });
   const { builder } = subgraph;
   const node = addNodeInterface(builder);
   let loaders: SchemaParts['loaders'] | undefined;
+  const indexedStore = builder.enumType('IndexedStore', {
+    description: 'A store that follows documents.',
+    values: Object.fromEntries(STORES.map((store) => [store, { description: FOLLOWS[store] }])) as never,
+  }) as unknown as SchemaParts['indexedStore'];
   const parts: SchemaParts = {
     subgraph,
     builder,
@@ -50,16 +58,15 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
       (Object.keys(MODELS) as ModelName[]).map((name) => [name, builder.objectRef(name)]),
     ) as unknown as SchemaParts['types'],
     stubs: addStubs(builder, node),
-    indexedStore: builder.enumType('IndexedStore', {
-      description: 'A store that follows documents.',
-      values: Object.fromEntries(STORES.map((store) => [store, { description: FOLLOWS[store] }])) as never,
-    }) as unknown as SchemaParts['indexedStore'],
+    indexedStore,
+    indexing: { type: indexingType(builder, indexedStore), hub: () => deps.hub, waits: () => deps.waits },
   };
   addTenant(parts);
   addAgents(parts);
   addDocuments(parts);
   addEntityDocuments(parts);
   addDocumentMutations(parts);
+  addIndexing(parts);
   addMemory(parts);
   addArtifacts(parts);
   addUsage(parts);

@@ -3,7 +3,7 @@
  */
 import type { RunEvent } from '../driver.ts';
 import { isTerminal, type RunEventType } from '../events/event-types.ts';
-import { PulledStream } from './pulled-stream.ts';
+import { PulledStream } from '#subgraphs/shared/streams/pulled-stream.ts';
 import type { SharedReader } from './shared-reader.ts';
 
 export interface RunStreamOptions {

@@ -6,7 +6,7 @@ import type { SharedEvents } from '#subgraphs/shared/shared-events.ts';
 import { RUNS, type RunsBounds } from '../bounds.ts';
 import type { LogHead, RunLog, TenantFilter, TenantLog } from '../driver.ts';
 import type { RunEventType } from '../events/event-types.ts';
-import { FollowedReaders } from './followed-readers.ts';
+import { FollowedReaders } from '#subgraphs/shared/streams/followed-readers.ts';
 import { RunStream } from './run-stream.ts';
 import { cursorExpired, SharedReader, type ReaderOptions } from './shared-reader.ts';
 import type { TenantPosition } from './tenant-position.ts';

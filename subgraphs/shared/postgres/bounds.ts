@@ -79,4 +79,10 @@ export const POSTGRES = bounds('subgraphs/shared/postgres', 'relational', {
     default: 10_000,
   },
   preparedFrom: { what: 'From how many uses in a process on a statement is prepared.', unit: 'uses', default: 2 },
+  firstReconnectMs: {
+    what: 'The pause before a lost connection to PostgreSQL for wake-ups is made anew; random by half.',
+    unit: 'ms',
+    default: 100,
+  },
+  longestReconnectMs: { what: 'The longest such pause: each doubles.', unit: 'ms', default: 5_000 },
 });

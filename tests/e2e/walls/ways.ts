@@ -108,6 +108,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       '(query: "kept between us", collection: "default")',
       ...around(cursor('search'), 'query: "kept between us", '),
     ],
+    documentIndexing: w.documents.map((id) => `(id: ${literal(id)})`),
     runEvents: [`(runId: ${literal(w.run)})`, `(runId: ${literal(w.run)}, after: "3", types: [CUSTOM, RUN_FINISHED])`],
     tenantEvents: [`(agentId: ${literal(w.agent)}, types: [CUSTOM, RUN_FINISHED])`, ...after(cursor('tenantEvents'))],
   };
@@ -197,8 +198,8 @@ export function changingArguments(w: World, word: string): RootArguments {
     ],
     cancelRun: [input(`runId: ${literal(cancel.id)}, reason: ${literal(word)}`)],
     deleteVectors: [input(`chunkIds: [${literal(w.chunk)}]`)],
-    upsertDocument: [input(document(1))],
-    upsertDocuments: [input(`documents: [{ ${document(2)} }]`)],
+    upsertDocument: [input(`${document(1)}, waitFor: [OBJECT, VECTOR, GRAPH], timeoutMs: 0`)],
+    upsertDocuments: [input(`documents: [{ ${document(2)} }], waitFor: [GRAPH], timeoutMs: 5000`)],
     putObject: [
       input(`key: ${literal(w.objectKey)}, contentType: "text/plain", content: ${literal(word)}, encoding: UTF8`),
     ],

@@ -247,7 +247,7 @@ export const indexing = async (
   await postgres.read(
     context,
     statement(sql<IndexingRow>`
-      SELECT document_id AS "documentId", store, state, error, attempts, updated_at AS "updatedAt"
+      SELECT document_id AS "documentId", store, state, error, attempts, updated_at AS "updatedAt", next_attempt_at AS "nextAttemptAt"
       FROM relational.outbox WHERE document_id = ANY(${documentIds}::text[])
       ORDER BY document_id, array_position(ARRAY['OBJECT', 'VECTOR', 'GRAPH'], store)`),
   );

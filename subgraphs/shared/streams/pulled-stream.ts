@@ -1,8 +1,8 @@
 /**
- * What all streams of run logs are from outside: async iterators that pull, whose calls answer in order and which end
+ * What streams are from outside that all who follow one thing share: async iterators that pull, whose calls answer in order and which end
  * at once.
  */
-import { SHARED, type SharedEvents } from '#subgraphs/shared/shared-events.ts';
+import { SHARED, type SharedEvents } from '../shared-events.ts';
 
 export abstract class PulledStream<Event extends object> implements SharedEvents<Event> {
   readonly [SHARED] = true;

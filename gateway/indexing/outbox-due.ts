@@ -1,0 +1,35 @@
+/** Hears from the relational subgraph that something is to be delivered, in whatever process it was written. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { parse } from 'graphql';
+import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { systemContext } from './subgraph-call.ts';
+
+const OUTBOX_DUE = parse('subscription OutboxDue { outboxDue }');
+
+export interface OutboxDueOptions {
+  /** The relational subgraph as it is reached now; undefined while there is none. */
+  readonly client: () => SubgraphClient | undefined;
+  readonly wake: () => void;
+  /** How long after a stream has ended another is opened: the indexer looks as often without. */
+  readonly retryMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Calls `wake` until the signal ends it. Never rejects: what is not heard is found by the poll. */
+export async function hearOutboxDue({ client, wake, retryMs, signal }: OutboxDueOptions): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const events = await client()?.subscribe({
+        document: OUTBOX_DUE,
+        operationType: 'subscription',
+        variables: {},
+        context: systemContext(signal),
+      });
+      if (events !== undefined && Symbol.asyncIterator in events)
+        for await (const { data } of events) if (data?.['outboxDue'] === true) wake();
+    } catch {
+      // The subgraph is away; it, or another in its place, is asked again.
+    }
+    await pause(retryMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
