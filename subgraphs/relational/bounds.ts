@@ -157,4 +157,18 @@ export const RELATIONAL = bounds('subgraphs/relational', 'limits', {
     unit: 'documents',
     default: 500,
   },
+  facetDocuments: {
+    what: 'The most documents that `documentFacets` looks at.',
+    unit: 'documents',
+    default: 10_000,
+  },
+  facets: {
+    what: 'The most collections, media types and keys of metadata that it tells.',
+    unit: 'names',
+    default: 100,
+  },
+  facetsDefault: { what: 'How many, where it is not asked for another number.', unit: 'names', default: 20 },
+  facetValues: { what: 'The most values of a key of metadata that it tells.', unit: 'values', default: 100 },
+  facetValuesDefault: { what: 'How many, where it is not asked for another number.', unit: 'values', default: 10 },
+  facetValueCharacters: { what: 'The longest value that it tells.', unit: 'characters', default: 200 },
 });

@@ -368,6 +368,41 @@ export interface Recut {
   document: PreparedDocument;
 }
 
+/** What documents may be filtered by, and how many have it. */
+export interface DocumentFacets {
+  /** How many were looked at. */
+  documents: number;
+  /** Whether more match. */
+  truncated: boolean;
+  collections: readonly NameFacet[];
+  mediaTypes: readonly NameFacet[];
+  metadataKeys: readonly MetadataKeyFacet[];
+}
+export interface NameFacet {
+  name: string;
+  count: number;
+}
+export interface ValueFacet {
+  value: JsonValue;
+  count: number;
+}
+export interface MetadataKeyFacet {
+  key: string;
+  count: number;
+  values: readonly ValueFacet[];
+}
+/** The most of each. */
+export interface FacetsRequest {
+  /** Collections, media types and keys. */
+  first: number;
+  /** Values of each key. */
+  values: number;
+  /** Documents that are looked at. */
+  documents: number;
+  /** The length of a value, as JSON without its quotes. */
+  valueCharacters: number;
+}
+
 /**
  * A relational backend. All but the outbox work on the caller's tenant alone; documents, agents and what hangs on them are also read by their ids
  * where they were shared with the caller's project. Every write records an audit entry in the
@@ -427,6 +462,12 @@ export interface RelationalDriver {
   versionsOfAgents(context: RequestContext, ids: readonly string[], request: ChildRequest): Promise<AgentVersionRow[]>;
   /** Keys that metadata of the tenant's documents begins with, some where there are more. */
   metadataKeys(context: RequestContext, limit: number): Promise<string[]>;
+  /** Of the tenant's documents that match: the commonest first, and those that are as common by code point. */
+  documentFacets(
+    context: RequestContext,
+    where: Condition | undefined,
+    request: FacetsRequest,
+  ): Promise<DocumentFacets>;
   indexing(context: RequestContext, documentIds: readonly string[]): Promise<IndexingRow[]>;
 
   /**

@@ -6,8 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext, type RequestContext } from '#subgraphs/shared/context.ts';
 import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
 import { checkDocument, withChunks, type UpsertDocumentInput } from '#subgraphs/relational/documents/input.ts';
-import { STORES, type OutboxClaim, type OutboxEntryRow, type RelationalDriver } from '#subgraphs/relational/driver.ts';
+import {
+  STORES,
+  type FacetsRequest,
+  type OutboxClaim,
+  type OutboxEntryRow,
+  type RelationalDriver,
+} from '#subgraphs/relational/driver.ts';
 import { MODELS, type Model } from '#subgraphs/relational/models/columns.ts';
+import { parseFilter, type FilterInput } from '#subgraphs/relational/models/filters.ts';
 import { parseCursor, parseOrder, rowCursor } from '#subgraphs/relational/models/orders.ts';
 import type { Order } from '#subgraphs/relational/models/sort.ts';
 
@@ -63,6 +70,96 @@ export function relationalDriverContract(name: string, setUp: () => Promise<Rela
       });
     const states = async (tenantId: string, id: string) =>
       Object.fromEntries((await driver.indexing(as(tenantId), [id])).map(({ store, state }) => [store, state]));
+
+    describe('what documents may be filtered by', () => {
+      const request = { first: 20, values: 10, documents: 100, valueCharacters: 20 };
+      const facets = (tenant: string, more: Partial<FacetsRequest> = {}, where?: FilterInput) =>
+        driver.documentFacets(as(tenant), parseFilter(MODELS.Document as Model, where), { ...request, ...more });
+
+      test('is counted: the commonest first, and each value of a list', async () => {
+        const tenant = newTenant();
+        await driver.upsertDocuments(as(tenant), [
+          prepared(tenant, '1', 'x', {
+            collection: 'notes',
+            metadata: { team: 'red', tags: ['a', 'b', 'a'], year: 2026 },
+          }),
+          prepared(tenant, '2', 'x', {
+            collection: 'notes',
+            metadata: { team: 'red', tags: ['a'], year: 2025, ok: true },
+          }),
+          prepared(tenant, '3', 'x', {
+            mediaType: 'text/plain',
+            metadata: { team: 'Red', tags: 'a', nested: { deep: 1 } },
+          }),
+          prepared(tenant, '4', 'x', {
+            metadata: { empty: null, tags: [], long: 'x'.repeat(21), edge: 'x'.repeat(20) },
+          }),
+          prepared(tenant, '5', 'x'),
+        ]);
+        const value = (of: JsonValue, count: number) => ({ value: of, count });
+        expect(await facets(tenant)).toEqual({
+          documents: 5,
+          truncated: false,
+          collections: [
+            { name: 'default', count: 3 },
+            { name: 'notes', count: 2 },
+          ],
+          mediaTypes: [
+            { name: 'text/markdown', count: 4 },
+            { name: 'text/plain', count: 1 },
+          ],
+          metadataKeys: [
+            { key: 'tags', count: 4, values: [value('a', 3), value('b', 1)] },
+            { key: 'team', count: 3, values: [value('red', 2), value('Red', 1)] },
+            { key: 'year', count: 2, values: [value(2025, 1), value(2026, 1)] },
+            { key: 'edge', count: 1, values: [value('x'.repeat(20), 1)] },
+            { key: 'empty', count: 1, values: [] },
+            { key: 'long', count: 1, values: [] },
+            { key: 'nested', count: 1, values: [] },
+            { key: 'ok', count: 1, values: [value(true, 1)] },
+          ],
+        });
+        const some = await facets(tenant, { first: 1, values: 1 }, { collection: { eq: 'notes' } });
+        expect(some).toEqual({
+          documents: 2,
+          truncated: false,
+          collections: [{ name: 'notes', count: 2 }],
+          mediaTypes: [{ name: 'text/markdown', count: 2 }],
+          metadataKeys: [{ key: 'tags', count: 2, values: [value('a', 2)] }],
+        });
+        const nothing = { documents: 0, truncated: false, collections: [], mediaTypes: [], metadataKeys: [] };
+        expect(await facets(newTenant())).toEqual(nothing);
+        expect(await facets(tenant, {}, { title: { eq: 'none' } })).toEqual(nothing);
+        expect(await facets(tenant, { documents: 3 })).toMatchObject({ documents: 3, truncated: true });
+        expect(await facets(tenant, { documents: 5 })).toMatchObject({ documents: 5, truncated: false });
+        expect((await facets(tenant, { first: 0 })).metadataKeys).toEqual([]);
+        expect((await facets(tenant, { values: 0 })).metadataKeys[0]).toEqual({ key: 'tags', count: 4, values: [] });
+      });
+
+      test('keeps keys and values as they were written', async () => {
+        const tenant = newTenant();
+        const keys = [
+          '',
+          'a.b',
+          '$x',
+          '__proto__',
+          'größe',
+          '"quoted"',
+          '😀',
+          "'; DROP TABLE documents; --",
+          'a b',
+          'toString',
+        ];
+        const metadata = parseExactJson(
+          `{${keys.map((key) => `${JSON.stringify(key)}: 12345678901234567890.5`).join()}}`,
+        );
+        await driver.upsertDocuments(as(tenant), [prepared(tenant, '1', 'x', { metadata: metadata as JsonValue })]);
+        const { metadataKeys } = await facets(tenant);
+        expect(metadataKeys.map(({ key }) => key).sort()).toEqual([...keys].sort());
+        for (const { values } of metadataKeys)
+          expect(writeJson(values)).toBe('[{"value":12345678901234567890.5,"count":1}]');
+      });
+    });
 
     describe('writing documents', () => {
       test('the row, its content, chunks, outbox and audit entry are there together', async () => {

@@ -93,6 +93,21 @@ test.each<[string, string, number]>([
   expect(many.context.statements.counts()).toEqual({ postgres: statements });
 });
 
+test('facets take one statement, whatever there is', async () => {
+  const source =
+    '{ documentFacets { documents truncated collections { name count } metadataKeys { key values { value } } } }';
+  for (const [tenant, documents] of [
+    ['few', 2],
+    ['many', 120],
+  ] as const) {
+    const { data, context } = await fixture.ask(tenant, source);
+    expect(data.documentFacets).toMatchObject({ documents, truncated: false });
+    expect(context.statements.counts()).toEqual({ postgres: 1 });
+  }
+  for (const args of ['first: -1', 'first: 101', 'values: -1', 'values: 101'])
+    expect((await fixture.ask('few', `{ documentFacets(${args}) { documents } }`)).codes).toEqual(['BAD_USER_INPUT']);
+});
+
 test('entities of several types are loaded in one statement each', async () => {
   const { documents } = await fixture.get(
     'many',

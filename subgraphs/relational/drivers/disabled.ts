@@ -20,6 +20,7 @@ export const disabledDriver: RelationalDriver = {
   countChunksOfDocuments: refuse,
   versionsOfAgents: refuse,
   metadataKeys: refuse,
+  documentFacets: refuse,
   indexing: refuse,
   upsertDocuments: refuse,
   deleteDocument: refuse,

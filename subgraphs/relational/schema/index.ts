@@ -13,6 +13,7 @@ import { addDocumentMutations } from './document-mutations.ts';
 import { addDocuments } from './documents.ts';
 import type { Cutting, KeyMaking, SchemaParts, Waits } from './entity.ts';
 import { addEntityDocuments } from './entity-documents.ts';
+import { addFacets } from './facets.ts';
 import { addIndexing, indexingType } from './indexing.ts';
 import { addMemory } from './memory.ts';
 import { addNodeInterface, addNodes } from './node.ts';
@@ -66,6 +67,7 @@ export function buildSchema(deps: RelationalSchemaDeps): GraphQLSchema {
   addDocuments(parts);
   addEntityDocuments(parts);
   addDocumentMutations(parts);
+  addFacets(parts);
   addIndexing(parts);
   addMemory(parts);
   addArtifacts(parts);

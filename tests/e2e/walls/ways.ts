@@ -55,6 +55,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
     agents: pages(ids(w.agent), 'NAME', cursor('agents')),
     document: [`(id: ${literal(w.documents[0])})`],
     documents: pages(ids(...w.documents), 'TITLE', cursor('documents')),
+    documentFacets: ['', `(where: ${ids(...w.documents)}, first: 20, values: 20)`],
     chunk: [`(id: ${literal(w.chunk)})`],
     memoryFact: [`(id: ${literal(w.fact)})`],
     memoryFacts: pages(

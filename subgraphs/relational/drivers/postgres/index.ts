@@ -8,6 +8,7 @@ import * as agents from './agents.ts';
 import * as keys from './api-keys.ts';
 import * as cutting from './cutting.ts';
 import * as documents from './documents.ts';
+import { documentFacets } from './facets.ts';
 import {
   byIdsStatement,
   countAmongStatement,
@@ -62,6 +63,7 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     chunksOfDocuments: (...given) => documents.chunksOfDocuments(postgres, ...given),
     countChunksOfDocuments: (...given) => documents.countChunksOfDocuments(postgres, ...given),
     metadataKeys: (...given) => documents.metadataKeys(postgres, ...given),
+    documentFacets: (...given) => documentFacets(postgres, ...given),
     indexing: (...given) => documents.indexing(postgres, ...given),
     upsertDocuments: (...given) => documents.upsertDocuments(postgres, ...given),
     deleteDocument: (...given) => documents.deleteDocument(postgres, ...given),
