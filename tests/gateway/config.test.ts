@@ -263,7 +263,7 @@ describe('names that nothing reads', () => {
         'TRIBUTARY_TOKEN',
       ),
     ).toEqual([]);
-    expect(loadConfig({ SUBGRAPH_MAPS_TIMEOUT_MS: '1', SUBGRAPH_VECTOR_URL: 'http://v' }).unknown).toEqual([]);
+    expect(loadConfig({ SUBGRAPH_MAPS_TIMEOUT_MS: '1000', SUBGRAPH_VECTOR_URL: 'http://v' }).unknown).toEqual([]);
     expect(loadConfig({ MAX_DEPTH: '9', MAX_DEPTHS: '3', MAX_COSTS: '' }).unknown).toEqual([]);
     expect(loadConfig(Object.fromEntries([['A'.repeat(100_000), 'x']])).unknown).toEqual([]);
   });

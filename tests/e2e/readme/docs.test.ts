@@ -299,5 +299,5 @@ describe('commands', () => {
       const answer = await fetch(`${server.url}/graphql`, { method: 'POST', headers, body });
       expect(await answer.json()).toEqual({ data: { tenant: { id: 'acme' } } });
     }
-  });
+  }, 120_000);
 });
