@@ -318,14 +318,18 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
         description:
           "For the gateway's own subgraphs: the ids of the documents that name it, in the order of these ids.",
         args: {
-          limit: t.arg.int({ required: true, description: 'How many.' }),
+          limit: t.arg.int({ defaultValue: GRAPH.documentIds, description: 'How many.' }),
           after: t.arg.id({ description: 'The id behind which to continue.' }),
-          backward: t.arg.boolean({ required: true, description: 'Whether from the end.' }),
+          backward: t.arg.boolean({ defaultValue: false, description: 'Whether from the end.' }),
         },
         resolve: ({ id }, { limit, after, backward }, context) => {
           systemOnly(context);
           return loaders(context)
-            .entityDocuments({ limit, after: after == null ? null : [after], backward })
+            .entityDocuments({
+              limit: limit ?? GRAPH.documentIds,
+              after: after == null ? null : [after],
+              backward: backward ?? false,
+            })
             .load(id);
         },
       }),
