@@ -1,4 +1,4 @@
-/** graphql-js's rules on values, whose errors say what was meant by a value in the place of a filter. */
+/** graphql-js's rules on values, whose errors say what was meant by a value in the place of a filter, and by another API's operator. */
 import {
   GraphQLError,
   Kind,
@@ -13,6 +13,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { instead } from '#gateway/plan/bare-filters.ts';
+import { withOurOperators } from '#gateway/plan/foreign-operators.ts';
 
 /** @param typeIn the name of the type that an error's message asks for */
 const telling =
@@ -25,6 +26,8 @@ const telling =
     );
 
 function told(error: GraphQLError, context: ValidationContext, typeIn: RegExp): GraphQLError {
+  const ours = withOurOperators(error.message, (type) => context.getSchema().getType(type));
+  if (ours !== error.message) return new GraphQLError(ours, { nodes: error.nodes, extensions: error.extensions });
   const name = typeIn.exec(error.message)?.[1];
   // Of a variable, where it is used and not where it is declared.
   const node = error.nodes?.at(-1) as ValueNode | undefined;

@@ -20,6 +20,7 @@ import {
 } from 'graphql';
 import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import { instead } from './bare-filters.ts';
+import { withOurOperators } from './foreign-operators.ts';
 import type { NormalisedOperation } from './normalise.ts';
 
 /** Variables that do not fit; `errors` have the code `BAD_USER_INPUT`. */
@@ -67,12 +68,14 @@ export function coerceVariables(
   return Object.assign(Object.create(null) as Record<string, unknown>, coerced, literals);
 }
 
-/** graphql-js's error of a variable's value, with what was meant by a value in the place of a filter. */
+/** graphql-js's error of a variable's value, with what was meant by a value in the place of a filter, or by another API's operator. */
 function toldOfFilters(
   error: GraphQLError,
   schema: GraphQLSchema,
   inputs: Readonly<Record<string, unknown>>,
 ): GraphQLError {
+  const ours = withOurOperators(error.message, (type) => schema.getType(type));
+  if (ours !== error.message) return new GraphQLError(ours, { nodes: error.nodes });
   const name =
     /Expected type "([^"]+)" to be an object\.$/.exec(error.message) ??
     /Field "0" is not defined by type "([^"]+)"\.$/.exec(error.message);

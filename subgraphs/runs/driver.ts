@@ -143,6 +143,7 @@ export interface RunFilter {
   threadId?: IdFilterShape | null;
   startedBy?: StringFilterShape | null;
   createdAt?: DateTimeFilterShape | null;
+  startedAt?: DateTimeFilterShape | null;
   finishedAt?: DateTimeFilterShape | null;
   and?: RunFilter[] | null;
   or?: RunFilter[] | null;
@@ -157,6 +158,7 @@ const RUN_FIELDS: Readonly<Record<RunField, 'scalar'>> = {
   threadId: 'scalar',
   startedBy: 'scalar',
   createdAt: 'scalar',
+  startedAt: 'scalar',
   finishedAt: 'scalar',
 };
 

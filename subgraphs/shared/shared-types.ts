@@ -124,10 +124,10 @@ const OPERATORS = {
     notIn: 'Equal to none of these, or without a value; an empty list matches everything. At most 500.',
   },
   range: {
-    lt: 'Less than this; texts compare by code point.',
-    lte: 'Less than or equal to this.',
-    gt: 'Greater than this; texts compare by code point.',
-    gte: 'Greater than or equal to this.',
+    lt: 'Less than this',
+    lte: 'Less than or equal to this',
+    gt: 'Greater than this',
+    gte: 'Greater than or equal to this',
   },
   text: {
     contains: 'Contains this, ignoring case.',
@@ -137,6 +137,9 @@ const OPERATORS = {
   },
   opposite: { not: 'Must not match this.' },
 } as const;
+
+/** What is larger, where that may be asked. */
+const ORDERED: Readonly<Record<string, string>> = { 'a text': ', by code point', 'a moment': ': earlier is less' };
 
 /** How a schema carries what JavaScript's own types do not hold. */
 export interface ExactScalars {
@@ -171,7 +174,10 @@ export function addSharedTypes(builder: SubgraphBuilder, { exact = false }: Exac
           ['equality' as const, ...operators, 'opposite' as const].flatMap((group) =>
             Object.entries(OPERATORS[group]).map(([operator, description]) => [
               operator,
-              t.field({ type: operandType(operator, group, type, ref), description }),
+              t.field({
+                type: operandType(operator, group, type, ref),
+                description: group === 'range' ? `${description}${ORDERED[what] ?? ''}.` : description,
+              }),
             ]),
           ),
         ),
@@ -345,8 +351,10 @@ const ISO_MOMENT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\
 function parseDateTime(value: unknown): Date {
   if (value instanceof Date) return value;
   if (typeof value !== 'string' || !ISO_MOMENT.test(value)) {
+    const zoned = typeof value === 'string' && value.length < 40 ? `${value.trim().replace(/\s+/, 'T')}Z` : '';
+    const meant = ISO_MOMENT.test(zoned) ? ` Where it is in UTC, write ${zoned}.` : '';
     throw new GraphQLError(
-      `DateTime must be ISO 8601 with a time zone, such as 2026-01-31T09:30:00Z, or a day, such as 2026-01-31; got ${JSON.stringify(value)?.slice(0, 80)}.`,
+      `DateTime must be ISO 8601 with a time zone, such as 2026-01-31T09:30:00Z, or a day, such as 2026-01-31; got ${JSON.stringify(value)?.slice(0, 80)}.${meant}`,
     );
   }
   const date = new Date(value);

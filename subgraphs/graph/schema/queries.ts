@@ -5,6 +5,7 @@ import type { PageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { valuesNamed } from '#subgraphs/shared/filters/named.ts';
 import { likeliest, noteHint, unknownName } from '#subgraphs/shared/hints.ts';
 import { checkId, entityId, isIdOf } from '#subgraphs/shared/ids.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
@@ -92,8 +93,15 @@ export function addQueries(
       }),
     }),
   });
-  /** @throws CodedError `BAD_USER_INPUT` where several have the name */
-  const lookUp = async ({ name, kind }: ReferenceInput, context: RequestContext): Promise<Entity | null> => {
+  /**
+   * @param said the arguments: what comes before the message, and the one that gives the kind
+   * @throws CodedError `BAD_USER_INPUT` where several have the name
+   */
+  const lookUp = async (
+    { name, kind }: ReferenceInput,
+    said: { readonly before: string; readonly kind: string },
+    context: RequestContext,
+  ): Promise<Entity | null> => {
     const checked = checkText('A name', name!, { min: 1, max: GRAPH.nameCharacters });
     if (kind != null) {
       const of = checkText('A kind', kind, { min: 1, max: GRAPH.kindCharacters });
@@ -102,18 +110,50 @@ export function addQueries(
     const found = await loaders(context).named.load(checked);
     if (found.length < 2) return found[0] ?? null;
     const kinds = found.slice(0, GRAPH.namesakes).map((one) => one.kind);
-    throw badUserInput(`Several entities are named ${JSON.stringify(checked.slice(0, 80))}.`, {
-      hint: `Say which, by its kind: ${kinds.map((each) => JSON.stringify(each)).join(', ')}.`,
+    throw badUserInput(`${said.before}Several entities are named ${JSON.stringify(checked.slice(0, 80))}.`, {
+      hint: `Say which, by its kind: ${kinds.map((each) => `\`${said.kind}: ${JSON.stringify(each)}\``).join(' or ')}.`,
       extensions: { suggestions: kinds },
     });
   };
-  /** Names that are like one that nothing has. */
-  const likeNamed = async (name: string, context: RequestContext): Promise<string[]> => {
+  /** Names that are like one that nothing has, or nothing of the kind. */
+  const likeNamed = async (
+    name: string,
+    kind: string | null | undefined,
+    context: RequestContext,
+  ): Promise<string[]> => {
+    const letters = [...name];
+    // All but the last of a short name, which may be the wrong one.
+    const end = Math.min(3, Math.max(1, letters.length - 1));
+    const begun = letters.slice(0, end).join('');
     const like = entityCondition({
-      or: [{ name: { contains: name } }, { name: { startsWith: [...name].slice(0, 3).join('') } }],
+      ...(kind == null ? {} : { kind: { eq: kind } }),
+      or: [
+        { name: { contains: name } },
+        ...[...new Set([begun, begun.toLowerCase()])].map((text) => ({ name: { startsWith: text } })),
+        { name: { endsWith: letters.slice(-end).join('') } },
+      ],
     });
     const found = await deps.driver.findEntities(context, like, { limit: GRAPH.likeNames, after: null });
     return likeliest(name, new Set(found.map((one) => one.name)));
+  };
+  /** What is wrong with a name and a kind that no entity has: the kind, where nothing is of it, or where others have the name. */
+  const unknownEntity = async (
+    name: string,
+    kind: string | null | undefined,
+    context: RequestContext,
+  ): Promise<ReturnType<typeof unknownName>> => {
+    if (kind == null) return unknownName('entity', name, await likeNamed(name, kind, context));
+    const kinds = await loaders(context).names.load('kinds');
+    if (kinds.length < GRAPH.facets && !kinds.includes(kind)) return unknownName('kind of entity', kind, kinds);
+    const namesakes = await loaders(context).named.load(name);
+    if (namesakes.length === 0)
+      return unknownName(`entity of the kind ${JSON.stringify(kind)}`, name, await likeNamed(name, kind, context));
+    const suggestions = namesakes.slice(0, GRAPH.namesakes).map((one) => one.kind);
+    const said = suggestions.map((each) => JSON.stringify(each)).join(', ');
+    return {
+      message: `There is no entity ${JSON.stringify(name.slice(0, 80))} of the kind ${JSON.stringify(kind)}. Of this name there is: ${said}.`,
+      suggestions,
+    };
   };
   const endOf = async (
     argument: 'from' | 'to',
@@ -122,10 +162,11 @@ export function addQueries(
     context: RequestContext,
   ): Promise<string> => {
     if (kind == null && isIdOf('Entity', given)) return given;
-    const found = await lookUp({ name: given, kind }, context);
+    const before = `\`${argument}\`: `;
+    const found = await lookUp({ name: given, kind }, { before, kind: `${argument}Kind` }, context);
     if (found !== null) return found.id;
-    const suggestions = await likeNamed(given, context);
-    throw badUserInput(`\`${argument}\`: ${unknownName('entity', given, suggestions).message}`, {
+    const { message, suggestions } = await unknownEntity(given, kind, context);
+    throw badUserInput(`${before}${message}`, {
       hint: "Give an entity's id, or its name letter for letter.",
       extensions: { suggestions },
     });
@@ -145,11 +186,9 @@ export function addQueries(
         if (id != null && name == null && kind == null) return loaders(context).entity.load(checkId('Entity', id));
         if (id != null || name == null)
           throw badUserInput('`entity` takes either `id`, or `name` and, where several have that name, `kind`.');
-        const found = await lookUp({ name, kind }, context);
-        if (found !== null) return found;
-        if (kind != null) await tell('kinds', [kind], context, info);
-        noteHint(info, unknownName('entity', name, await likeNamed(name, context)));
-        return null;
+        const found = await lookUp({ name, kind }, { before: '', kind: 'kind' }, context);
+        if (found === null) noteHint(info, await unknownEntity(name, kind, context));
+        return found;
       },
     }),
     facets: t.field({
@@ -178,6 +217,9 @@ export function addQueries(
           const seen = new Set(rows.map(({ kind }) => kind));
           const unseen = kindsNamed(where).filter((kind) => !seen.has(kind));
           await tell('kinds', unseen, context, info);
+          if (rows.length === 0 && unseen.length === 0)
+            for (const name of valuesNamed(where, 'name').slice(0, GRAPH.namesakes))
+              noteHint(info, unknownName('entity', String(name), await likeNamed(String(name), null, context)));
         }
         const page = pageOf(rows, request, (node) => ({
           cursor: () => encodeCursor('entities', [node.name, node.id]),
@@ -205,7 +247,7 @@ export function addQueries(
         }),
         maxDepth: t.arg.int({
           defaultValue: 6,
-          description: `How many relations the path may have at most: 1 to ${GRAPH.pathLength}.`,
+          description: `How many relations the path may have at most: 1 to ${GRAPH.pathLength}; 6 when absent.`,
         }),
       },
       resolve: async (_, args, context, info) => {
@@ -221,19 +263,27 @@ export function addQueries(
           endOf('to', args.to, args.toKind, context),
         ]);
         const found = await findPath(deps, loaders(context), context, from, to, direction, relationTypes, maxLength);
-        if (found === null) {
-          const ends = await loaders(context).entity.loadMany([from, to]);
-          for (const [at, id] of [from, to].entries())
-            if (ends[at] === null)
-              noteHint(info, { message: `There is no entity with the id ${JSON.stringify(id)}.`, suggestions: [] });
-          await tell('types', relationTypes ?? [], context, info);
+        if ('length' in found) return found;
+        const ends = await loaders(context).entity.loadMany([from, to]);
+        for (const [at, id] of [from, to].entries())
+          if (ends[at] === null)
+            noteHint(info, { message: `There is no entity with the id ${JSON.stringify(id)}.`, suggestions: [] });
+        await tell('types', relationTypes ?? [], context, info);
+        if (!ends.includes(null)) {
+          const of = relationTypes === null ? '' : ' of these types';
+          const way = direction === 'BOTH' ? '' : ` in the direction ${direction}`;
+          const message = found.exhausted
+            ? `No path of any length${of}${way} connects the two.`
+            : `There is no path of at most ${maxLength} relations${of}${way}; there may be a longer one (\`maxDepth\`).`;
+          noteHint(info, { message, suggestions: [] });
         }
-        return found;
+        return null;
       },
     }),
   }));
 }
 
+/** A path, or, where there is none, whether that is so whatever its length. */
 async function findPath(
   { driver, levelRelations }: GraphReads,
   { entity }: GraphLoaders,
@@ -243,22 +293,22 @@ async function findPath(
   direction: Direction,
   types: readonly string[] | null,
   maxLength: number,
-): Promise<GraphPath | null> {
+): Promise<GraphPath | { readonly exhausted: boolean }> {
   if (from === to) {
     const only = await entity.load(from);
-    return only && { length: 0, nodes: [only], relations: [], truncated: false };
+    return only === null ? { exhausted: true } : { length: 0, nodes: [only], relations: [], truncated: false };
   }
   const backwards = ({ OUT: 'IN', IN: 'OUT', BOTH: 'BOTH' } as const)[direction];
   const expand = (way: Direction) => (nodes: readonly string[]) =>
     driver.expandFrontier(context, nodes, { direction: way, types }, levelRelations);
-  const { path, truncated } = await shortestPath(expand(direction), expand(backwards), from, to, maxLength);
-  if (path === null) return truncated ? { length: null, nodes: [], relations: [], truncated } : null;
+  const { path, truncated, exhausted } = await shortestPath(expand(direction), expand(backwards), from, to, maxLength);
+  if (path === null) return truncated ? { length: null, nodes: [], relations: [], truncated } : { exhausted };
   const [nodes, relations] = await Promise.all([
     Promise.all(path.nodes.map((id) => entity.load(id))),
     driver.relationsByIds(context, path.relations),
   ]);
   const found = path.relations.map((id) => relations.get(id));
   // Deleted since it was found: then this is no path any more.
-  if (nodes.includes(null) || found.includes(undefined)) return null;
+  if (nodes.includes(null) || found.includes(undefined)) return { exhausted: false };
   return { length: path.relations.length, nodes: nodes as Entity[], relations: found as Relation[], truncated };
 }

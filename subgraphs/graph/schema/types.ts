@@ -63,7 +63,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
     description: 'Which relations of an entity to follow.',
     values: {
       OUT: { description: 'Those that start at the entity: what it depends on, has, or is part of.' },
-      IN: { description: 'Those that end at the entity: what depends on it.' },
+      IN: { description: 'Those that end at the entity: what depends on it, has it, or is part of it.' },
       BOTH: { description: 'Those that start or end at it.' },
     } as const,
   }) as GraphTypes['Direction'];
@@ -103,7 +103,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
   });
   const neighbors = connectionType<Entity, NeighborEdge, NeighborPage>(schema, 'EntityNeighbor', {
     node: entity,
-    items: 'neighbours of an entity, nearest first',
+    items: 'neighbours of an entity',
     edgeFields: (t) => ({
       depth: t.int({
         nullable: false,
@@ -277,7 +277,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
             type: direction,
             defaultValue: 'OUT',
             description:
-              'Which relations to follow at each step: `OUT` when absent, because following both ways through a hub, such as a licence, reaches everything.',
+              'Which relations to follow at each step: `OUT` when absent (what only others point to has none: `IN` finds those), because following both ways through a hub, such as a licence, reaches everything.',
           }),
           depth: t.arg.int({
             defaultValue: 1,
@@ -301,7 +301,8 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
           direction: t.arg({
             type: direction,
             defaultValue: 'OUT',
-            description: 'Which relations to follow at each step: `OUT` when absent.',
+            description:
+              'Which relations to follow at each step: `OUT` when absent, so that what only others point to has none; `IN` finds those.',
           }),
           where: t.arg({
             type: filter,

@@ -5,6 +5,7 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { valuesNamed } from '#subgraphs/shared/filters/named.ts';
 import { noteHint, unknownName } from '#subgraphs/shared/hints.ts';
 import { GRAPH } from '../bounds.ts';
 import type { NameKind } from '../driver.ts';
@@ -44,10 +45,5 @@ export function unknownNames(loaders: (context: RequestContext) => GraphLoaders)
   };
 }
 
-/** The kinds that entities must be of to match: those that are named, not those that are excluded. */
-export function kindsNamed(where: Condition | undefined): string[] {
-  if (where?.kind === 'and' || where?.kind === 'or') return where.of.flatMap(kindsNamed);
-  if (where?.kind === 'compare' && where.operator === '=' && where.column === 'kind') return [String(where.value)];
-  if (where?.kind === 'in' && where.column === 'kind') return where.values.map(String);
-  return [];
-}
+/** The kinds that entities must be of to match. */
+export const kindsNamed = (where: Condition | undefined): string[] => valuesNamed(where, 'kind').map(String);

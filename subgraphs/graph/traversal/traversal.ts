@@ -108,7 +108,7 @@ export interface Path {
  * @param forward reads steps in the path's direction
  * @param backward reads steps against it
  * @returns the path, null where there is none within `maxLength`; `truncated` where the row cap hid steps, so that a
- *   (shorter) path may exist all the same
+ *   (shorter) path may exist all the same; `exhausted` where there is none and nothing more can be reached from one end
  */
 export async function shortestPath(
   forward: Expand,
@@ -116,7 +116,7 @@ export async function shortestPath(
   from: string,
   to: string,
   maxLength: number,
-): Promise<{ path: Path | null; truncated: boolean }> {
+): Promise<{ path: Path | null; truncated: boolean; exhausted: boolean }> {
   const start = new Side(forward, from);
   const end = new Side(backward, to);
   for (let length = 0; length < maxLength; length++) {
@@ -126,10 +126,12 @@ export async function shortestPath(
     // All meeting points of this level are equally far in sum: no path was found a level earlier.
     const meeting = near.frontier.filter((node) => far.reached.has(node)).sort(compareCodePoints)[0];
     if (meeting !== undefined) {
-      return { path: joined(start.wayTo(meeting), end.wayTo(meeting)), truncated: start.truncated || end.truncated };
+      const path = joined(start.wayTo(meeting), end.wayTo(meeting));
+      return { path, truncated: start.truncated || end.truncated, exhausted: false };
     }
   }
-  return { path: null, truncated: start.truncated || end.truncated };
+  const exhausted = start.frontier.length === 0 || end.frontier.length === 0;
+  return { path: null, truncated: start.truncated || end.truncated, exhausted };
 }
 
 /** One end of a bidirectional search: what it has reached, and how. */

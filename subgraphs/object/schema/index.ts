@@ -3,6 +3,7 @@ import { DELETED_IDS } from '#subgraphs/shared/deletions.ts';
 import type { GraphQLSchema } from 'graphql';
 import { createSubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, forwardArguments } from '#subgraphs/shared/connections.ts';
+import { noteHint } from '#subgraphs/shared/hints.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
 import { OBJECT } from '../bounds.ts';
@@ -111,7 +112,7 @@ export function buildSchema(deps: ObjectDeps): GraphQLSchema {
         }),
         ...forwardArguments(t.arg),
       },
-      resolve: (_root, args, context) => resolvers.objects(context, args),
+      resolve: (_root, args, context, info) => resolvers.objects(context, args, (hint) => noteHint(info, hint)),
     }),
   }));
 

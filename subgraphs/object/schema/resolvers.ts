@@ -5,6 +5,7 @@ import { pageOf, pageRequest, type Edge, type Page, type PageArguments } from '#
 import type { ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { unknownName, type Hint } from '#subgraphs/shared/hints.ts';
 import { renamed } from '#subgraphs/shared/renamed.ts';
 import { checkContentType } from '../bytes/content-type.ts';
 import { once } from '../bytes/once.ts';
@@ -60,6 +61,20 @@ export function createResolvers(deps: ObjectDeps) {
     return (await loaders(context).info.load(object.key))?.[field] ?? null;
   };
 
+  /** What is told of a prefix that no key has: keys that begin with most of it, or with half. */
+  const unknownPrefix = async (prefix: string, context: RequestContext): Promise<Omit<Hint, 'path'>> => {
+    const letters = [...prefix];
+    for (const most of [letters.length - 1, Math.ceil(letters.length / 2)]) {
+      const begun = letters.slice(0, most).join('');
+      const [like] = await deps.driver.list(scopeOf(context), { prefix: begun, after: null, limit: 1 });
+      if (begun !== '' && like !== undefined) {
+        const end = like.key.indexOf('/', begun.length);
+        return unknownName('key that begins with', prefix, [end === -1 ? like.key : like.key.slice(0, end + 1)]);
+      }
+    }
+    return unknownName('key that begins with', prefix, []);
+  };
+
   return {
     info,
 
@@ -72,12 +87,15 @@ export function createResolvers(deps: ObjectDeps) {
     async objects(
       context: RequestContext,
       args: PageArguments & { prefix?: string | null },
+      note: (hint: Omit<Hint, 'path'>) => void,
     ): Promise<Page<StoredObject, Edge<StoredObject>>> {
       const prefix = checkPrefix(args.prefix ?? '');
       const page = pageRequest(args);
       const after = page.from === undefined ? null : decodeCursor('objects', page.from, 1)[0];
       if (after !== null && typeof after !== 'string') throw badUserInput('`after` is not a cursor of this API.');
       const found = await deps.driver.list(scopeOf(context), { prefix, after, limit: page.size + 1 });
+      if (found.length === 0 && after === null && page.size > 0 && prefix !== '')
+        note(await unknownPrefix(prefix, context));
       const objects = found.map((known): StoredObject => ({ key: known.key, known }));
       const { counted: most = OBJECT.counted } = deps.bounds ?? {};
       return {

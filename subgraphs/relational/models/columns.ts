@@ -164,7 +164,10 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
         description: 'The key of its bytes in the object store.',
         nullable: true,
       },
-      createdAt,
+      createdAt: {
+        ...createdAt,
+        description: 'When it was first stored here: not when its source was written, which `metadata` may say.',
+      },
       updatedAt,
     },
     defaultOrder: { field: 'createdAt', direction: 'DESC' },

@@ -15,8 +15,10 @@ export function orderInput({ builder, shared }: SubgraphSchema, model: Model): I
     values: Object.fromEntries(
       columnsOf(model)
         .filter(([, column]) => column.sortable)
-        .flatMap(([name, { type, formerly }]) => {
-          const options = { value: name, description: `By \`${name}\`${type === 'text' ? ', by code point' : ''}.` };
+        .flatMap(([name, { type, formerly, description }]) => {
+          // What a moment is of says more than its name.
+          const said = type === 'moment' ? `: ${description[0]!.toLowerCase()}${description.slice(1)}` : '.';
+          const options = { value: name, description: `By \`${name}\`${type === 'text' ? ', by code point.' : said}` };
           return [
             [constant(name), options],
             ...(formerly === undefined ? [] : [[constant(formerly), { ...options, ...insteadUse(constant(name)) }]]),

@@ -15,6 +15,7 @@ import {
 import type { EntityLookup, GraphLookup, KeyStore } from '#subgraphs/shared/ports.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { noteForeignIds } from '#subgraphs/shared/filters/named.ts';
 import { checkId, ID_PREFIX, type IdType } from '#subgraphs/shared/ids.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { takes } from '#subgraphs/shared/scopes.ts';
@@ -235,6 +236,20 @@ export function rowReader<M extends ModelName>(
   return { condition, reader: { page, read, edgeOf } };
 }
 
+/** What the ids in a model's columns are of, where their names say it: `id`, `agentId`. */
+const idTypesOf = (model: Model): Record<string, IdType> =>
+  Object.fromEntries(
+    Object.entries(model.columns)
+      .filter(([, column]) => column?.type === 'id')
+      .map(([name]): [string, string] => [
+        name,
+        name === 'id'
+          ? model.name
+          : name.replace(/^(.)(.*)Id$/, (_, first: string, rest: string) => first.toUpperCase() + rest),
+      ])
+      .filter((pair): pair is [string, IdType] => pair[1] in ID_PREFIX),
+  );
+
 /**
  * Adds the root field that lists a model: filter, order, keyset pages, a count when asked for.
  * @param options.enums filters of the columns whose values are an enum's
@@ -253,6 +268,7 @@ export function rootList<M extends ModelName>(
     items: model.items,
     totalCount: true,
   });
+  const idTypes = idTypesOf(model);
   const own = { where: filterInput(subgraph, model, enums), orderBy: orderInput(subgraph, model) };
   inputs.set(name, own);
   builder.queryField(field, (t) =>
@@ -270,8 +286,10 @@ export function rootList<M extends ModelName>(
         });
         const page = await readPage(reader, info);
         const { size, from } = reader.page;
-        if (size > 0 && from === undefined && Array.isArray(page.edges) && page.edges.length === 0)
+        if (size > 0 && from === undefined && Array.isArray(page.edges) && page.edges.length === 0) {
+          noteForeignIds(condition, idTypes, info);
           await whenEmpty?.(driver(), (args as ListArguments).where, context, info);
+        }
         return {
           ...page,
           totalCount: () => driver().count(context, name, condition),

@@ -43,6 +43,10 @@ export function addRunListInputs(
       agentId: t.field({ type: shared.IdFilter, description: 'On the agent that the run was started for.' }),
       threadId: t.field({ type: shared.IdFilter, description: 'On the conversation that the run belongs to.' }),
       startedBy: t.field({ type: shared.StringFilter, description: 'On who started the run.' }),
+      startedAt: t.field({
+        type: shared.DateTimeFilter,
+        description: 'On when the run left the queue; one that has not has no value.',
+      }),
       finishedAt: t.field({
         type: shared.DateTimeFilter,
         description: 'On when the run ended; one that has not has no value.',

@@ -2,6 +2,7 @@
 import type { ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, readPage } from '#subgraphs/shared/connections.ts';
+import { noteForeignIds } from '#subgraphs/shared/filters/named.ts';
 import { checkId } from '#subgraphs/shared/ids.ts';
 import { runListArguments, runReader, type RunListArguments, type RunListInputs } from './lists.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
@@ -36,8 +37,11 @@ export function addQueries(
       args: runListArguments(t, inputs),
       resolve: async (_root, args, context, info) => {
         const { condition, reader } = runReader(args as RunListArguments, (query) => deps.driver.runs(context, query));
+        const page = await readPage(reader, info);
+        if (reader.page.size > 0 && Array.isArray(page.edges) && page.edges.length === 0)
+          noteForeignIds(condition, { id: 'Run', agentId: 'Agent' }, info);
         return {
-          ...(await readPage(reader, info)),
+          ...page,
           totalCount: () => deps.driver.countRuns(context, condition),
         };
       },

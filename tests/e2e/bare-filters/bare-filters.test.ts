@@ -6,7 +6,7 @@ import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer();
-}, 60_000);
+}, 240_000);
 afterAll(async () => await server?.[Symbol.asyncDispose]());
 
 /** The first error of an operation. */
@@ -73,6 +73,46 @@ test("a variable of the value's own type, and the filter itself", async () => {
   expect(
     await told('query ($n: StringFilter) { entities(where: { name: $n }) { nodes { id } } }', { n: 'pg' }),
   ).toContain('Write { eq: "pg" }.');
+});
+
+test.each([
+  ['like', 'entities(where: { name: { like: "%x%" } })', '"contains" or "startsWith" or "endsWith" or "matches"'],
+  ['_ilike', 'entities(where: { name: { _ilike: "%x%" } })', '"contains" or "startsWith" or "endsWith" or "matches"'],
+  ['_eq', 'entities(where: { name: { _eq: "x" } })', '"eq"'],
+  ['_nin', 'entities(where: { name: { _nin: ["x"] } })', '"notIn"'],
+  ['equals', 'documents(where: { id: { equals: "x" } })', '"eq"'],
+  ['is_null', 'documents(where: { mediaType: { is_null: true } })', '"isNull"'],
+  ['regex', 'documents(where: { title: { regex: "x" } })', '"matches"'],
+  ['starts_with', 'documents(where: { title: { starts_with: "x" } })', '"startsWith"'],
+  ['AND', 'documents(where: { AND: [] })', '"and"'],
+  ['between', 'documents(where: { createdAt: { between: "x" } })', '"gte" and "lte"'],
+  ['like', 'runs(where: { startedAt: { like: "x" } })', undefined],
+  ['nothing', 'documents(where: { title: { nothing: "x" } })', undefined],
+])('an operator of another API: %s', async (operator, field, ours) => {
+  const [, name, where] = /^(\w+)\(where: (.*)\)$/.exec(field)!;
+  const type = { entities: 'EntityFilter', documents: 'DocumentFilter', runs: 'RunFilter' }[name!];
+  const variables = { where: JSON.parse(where!.replace(/(\w+):/g, '"$1":')) as object };
+  for (const said of [
+    await told(`{ ${field} { nodes { id } } }`),
+    await told(`query ($where: ${type}) { ${name}(where: $where) { nodes { id } } }`, variables),
+  ]) {
+    expect(said).toContain(`Field "${operator}" is not defined by type`);
+    if (ours === undefined) expect(said).not.toContain('Write');
+    else expect(said).toMatch(new RegExp(`\\. Write ${ours}\\.$`));
+  }
+});
+
+test('an operator that is not known is told in time, however long what quotes it is', async () => {
+  const where = { title: { like: 'Field "x" is not defined by type "y". Did you mean '.repeat(1_200) } };
+  const said = await told('query ($where: DocumentFilter) { documents(where: $where) { nodes { id } } }', { where });
+  expect(said).toMatch(/Write "contains" or .*\.$/);
+});
+
+test('a time without a zone is told how to be written', async () => {
+  const query = 'query ($at: DateTime) { documents(where: { createdAt: { gte: $at } }) { nodes { id } } }';
+  for (const at of ['2026-11-29 09:00', '2026-11-29T09:14:00'])
+    expect(await told(query, { at })).toContain(`Where it is in UTC, write ${at.replace(' ', 'T')}Z.`);
+  expect(await told(query, { at: 'yesterday' })).not.toContain('UTC, write');
 });
 
 test('what is no filter of values is told as before, and what is long is not repeated', async () => {

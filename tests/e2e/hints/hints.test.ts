@@ -21,7 +21,7 @@ beforeAll(async () => {
     },
     { timeout: 30_000 },
   );
-}, 60_000);
+}, 240_000);
 afterAll(async () => await server?.[Symbol.asyncDispose]());
 
 test.each(Object.keys(WAYS_IN))("by %s, at the client's paths", async (way) => {
@@ -62,4 +62,91 @@ test('a key of metadata that no document has is told', async () => {
   ]);
   expect(await hintsOf({ or: [{ metadata: [{ path: ['autor'], eq: 1 }] }] })).toHaveLength(1);
   expect(await hintsOf({ metadata: [{ path: ['autor'], exists: false }], title: { eq: 'x' } })).toBeUndefined();
+});
+
+test('of a name, a kind or a path that is not there is told which, and what may have been meant', async () => {
+  const must = async (query: string) => {
+    const { answer } = await WAYS_IN['POST']!(server.url, { query });
+    return { ...answer, hints: (answer as { extensions?: { hints?: { message: string }[] } }).extensions?.hints };
+  };
+  const made = await must(`mutation { upsertEntities(input: { entities: [
+    { name: "pg", kind: "package" } { name: "pg", kind: "keyword" } { name: "cockatiel", kind: "package" } { name: "far", kind: "package" }
+  ] }) { entities { id } } }`);
+  expect(made.errors).toBeUndefined();
+  const messages = async (query: string): Promise<(string | undefined)[]> => {
+    const { errors, hints = [] } = await must(`{ ${query} }`);
+    return [...(errors ?? []).map(({ message }) => message), ...hints.map(({ message }) => message)];
+  };
+
+  const several = await must('{ shortestPath(from: "cockatiel", to: "pg") { length } }');
+  expect(several.errors![0]).toMatchObject({
+    message: '`to`: Several entities are named "pg".',
+    extensions: { hint: 'Say which, by its kind: `toKind: "keyword"` or `toKind: "package"`.' },
+  });
+  expect((await must('{ entity(name: "pg") { id } }')).errors![0]!.extensions!['hint']).toContain('`kind: "package"`');
+  // The kind, and not the name, is misspelt.
+  const kind = 'There is no kind of entity "packge". Did you mean "package"?';
+  expect(await messages('entity(name: "pg", kind: "packge") { id }')).toEqual([kind]);
+  expect(await messages('shortestPath(from: "pg", fromKind: "packge", to: "far") { length }')).toEqual([
+    `\`from\`: ${kind}`,
+  ]);
+  expect(await messages('entity(name: "far", kind: "keyword") { id }')).toEqual([
+    'There is no entity "far" of the kind "keyword". Of this name there is: "package".',
+  ]);
+  // A letter too many, one too few, another at the beginning, and capitals.
+  for (const [written, meant] of [
+    ['pgg', 'pg'],
+    ['cockatil', 'cockatiel'],
+    ['kockatiel', 'cockatiel'],
+    ['Cockatiell', 'cockatiel'],
+  ])
+    expect(await messages(`entity(name: "${written}", kind: "package") { id }`)).toEqual([
+      expect.stringMatching(new RegExp(`of the kind "package" "${written}". Did you mean "${meant}"`)),
+    ]);
+  expect(await messages('entities(where: { name: { eq: "cockatil" } }) { nodes { id } }')).toEqual([
+    'There is no entity "cockatil". Did you mean "cockatiel"?',
+  ]);
+  // Not connected, and connected by more than was allowed.
+  expect(await messages('shortestPath(from: "cockatiel", to: "far") { length }')).toEqual([
+    'No path of any length connects the two.',
+  ]);
+  expect(await messages('shortestPath(from: "p1", to: "p0", direction: OUT) { length }')).toEqual([
+    'No path of any length in the direction OUT connects the two.',
+  ]);
+  const chain = ['p1', 'p2', 'p3'].map(
+    (name, at) =>
+      `{ from: { name: "${name}", kind: "package" }, to: { name: "p${at + 2}", kind: "package" }, type: "DEPENDS_ON" }`,
+  );
+  const chained = await must(
+    `mutation { upsertRelations(input: { relations: [${chain.join()}] }) { relations { id } } }`,
+  );
+  expect(chained.errors).toBeUndefined();
+  expect(await messages('shortestPath(from: "p0", to: "p4", maxDepth: 2) { length }')).toEqual([
+    'There is no path of at most 2 relations; there may be a longer one (`maxDepth`).',
+  ]);
+  expect(await messages('shortestPath(from: "p0", to: "p4", maxDepth: 4) { length }')).toEqual([]);
+});
+
+test('a filter by what is no id, and a prefix that no key has, are told', async () => {
+  const messages = async (query: string): Promise<string[]> => {
+    const { answer } = await WAYS_IN['POST']!(server.url, { query: `{ ${query} { nodes { __typename } } }` });
+    expect(answer.errors).toBeUndefined();
+    const { hints = [] } = (answer as { extensions?: { hints?: { message: string }[] } }).extensions ?? {};
+    return hints.map(({ message }) => message);
+  };
+  const noAgent = '`agentId`: "librarian" is not the id of one: ids of Agent look like `agt_…`.';
+  expect(await messages('runs(where: { agentId: { eq: "librarian" } })')).toEqual([noAgent]);
+  expect(await messages('memoryFacts(where: { or: [{ agentId: { in: ["librarian"] } }] })')).toEqual([noAgent]);
+  expect(await messages('documents(where: { id: { eq: "made/p0.md" } })')).toEqual([
+    '`id`: "made/p0.md" is not the id of one: ids of Document look like `doc_…`.',
+  ]);
+  expect(await messages('runs(where: { agentId: { eq: "agt_zzz" } })')).toEqual([]);
+  expect(
+    await messages('runs(where: { not: { agentId: { eq: "librarian" } }, startedAt: { isNull: false } })'),
+  ).toEqual([]);
+  expect(await messages('objects(prefix: "document/")')).toEqual([
+    'There is no key that begins with "document/". Did you mean "documents/"?',
+  ]);
+  expect(await messages('objects(prefix: "documents/")')).toEqual([]);
+  expect(await messages('objects(prefix: "日本")')).toEqual(['There is no key that begins with "日本".']);
 });

@@ -92,6 +92,7 @@ const FILTERED: { readonly [Field in RunField]: FilteredColumn } = {
   threadId: { ref: sql.ref('thread_id'), type: 'text' },
   startedBy: { ref: sql.ref('actor'), type: 'text' },
   createdAt: { ref: sql.ref('created_at'), type: 'timestamptz' },
+  startedAt: { ref: sql.ref('started_at'), type: 'timestamptz' },
   finishedAt: { ref: sql.ref('finished_at'), type: 'timestamptz' },
 };
 
