@@ -5,6 +5,7 @@
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { RequiredWords } from './keywords/query.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 /** What made the vectors. A collection keeps to one model: vectors of two models cannot be compared. */
@@ -52,6 +53,8 @@ export interface VectorQuery extends QueryBase {
   readonly kind: 'VECTOR';
   readonly vector: Float32Array;
   readonly model: string;
+  /** What must stand in a chunk, and what must not; see `keywords/query.ts`. @default nothing */
+  readonly words?: RequiredWords | undefined;
 }
 /** Best by the store's own keyword score. */
 export interface KeywordQuery extends QueryBase {

@@ -1,6 +1,9 @@
 /** What keyword search must find, whatever store ranks. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { VECTOR } from '#subgraphs/vector/bounds.ts';
+import { requiredWords } from '#subgraphs/vector/keywords/query.ts';
 import type { ChunkVector, RankedChunk, VectorDriver } from '#subgraphs/vector/driver.ts';
 import { random } from '#tests/setup/random.ts';
 import { EACH, haystack, KINDS } from './keyword-haystack.ts';
@@ -165,6 +168,30 @@ export function testKeywordSearch(name: string, setup: () => Promise<VectorStore
       expect(await found('"not to be" question')).toEqual(['hamlet']);
       expect((await found('"unbalanced retry'))[0]).toBe('retry');
       expect((await found('-parser'))[0]).toBeOneOf(['order', 'reversed', 'code']);
+    });
+
+    test('phrases and what is left out hold where vectors rank, beside a filter too', async () => {
+      const nearest = async (query: string, filter?: Condition): Promise<string[]> => {
+        const words = requiredWords(query, VECTOR.keywordTerms);
+        const { items } = (
+          await driver.search(as('sentences'), [
+            { kind: 'VECTOR', vector: unitVector(random(1)), model: MODEL.model, limit: 50, words, filter },
+          ])
+        )[0]!;
+        return items.map(({ chunkId }) => chunkId.slice('chk_'.length)).sort();
+      };
+      const all = Object.keys(SENTENCES).sort();
+      const but = (...left: string[]): string[] => all.filter((id) => !left.includes(id));
+      expect(await nearest('parser lexer')).toEqual(all);
+      expect(await nearest('"parser then the lexer"')).toEqual(['order']);
+      expect(await nearest('parser -lexer')).toEqual(but('order', 'reversed'));
+      expect(await nearest('lexer -"the lexer then"')).toEqual(but('reversed'));
+      expect(await nearest('"the parser" "the lexer" -"parser then"')).toEqual(['reversed']);
+      expect(await nearest('"检索增强"')).toEqual(['chinese']);
+      expect(await nearest('"o\'neill" \\ -"it\'s"')).toEqual(['mail']);
+      const source: Condition = { kind: 'in', column: 'source', values: ['notes/chk_order.md', 'notes/chk_code.md'] };
+      expect(await nearest('"the lexer"', source)).toEqual(['order']);
+      expect(await nearest('"nothing of the kind"')).toEqual([]);
     });
 
     test('the last word may be the beginning of one', async () => {

@@ -12,17 +12,21 @@ export interface WeightedTerm {
 /** Terms in a row, of which a chunk has each at the place of the one before plus one. */
 export type Phrase = readonly string[];
 
-export interface KeywordTerms {
+/** What a chunk must have, and what it must not, however chunks are ranked. */
+export interface RequiredWords {
+  /** What was put between quotes: every one must stand in a chunk. */
+  readonly phrases: readonly Phrase[];
+  /** None of them may. */
+  readonly without: readonly Phrase[];
+}
+
+export interface KeywordTerms extends RequiredWords {
   /** Any of them counts; none twice. Empty where nothing is asked for. */
   readonly terms: readonly WeightedTerm[];
   /** The words as they are written whose stems are among the terms. */
   readonly words: readonly WeightedTerm[];
   /** The last word, which may be the beginning of one, where it was not put between quotes. */
   readonly prefix: (WeightedTerm & { /** What it is where it is a word. */ readonly known: string }) | undefined;
-  /** What was put between quotes: every one must stand in a chunk. */
-  readonly phrases: readonly Phrase[];
-  /** None of them may. */
-  readonly without: readonly Phrase[];
 }
 
 /** A word that is left off at the last letters says less than a whole one. */
@@ -114,8 +118,14 @@ function prefixOf(text: string, last: Run | undefined): KeywordTerms['prefix'] {
   return final === term ? { term, weight: PREFIX_WEIGHT, known: stem(term) } : undefined;
 }
 
+/** What a query asks of every chunk; undefined where that is nothing. @param most as for {@link parseKeywords} */
+export function requiredWords(query: string, most: number): RequiredWords | undefined {
+  const { phrases, without } = parseKeywords(query, most);
+  return phrases.length + without.length === 0 ? undefined : { phrases, without };
+}
+
 /** Whether a text has every phrase and none of what it may not have; for stores that cannot tell. */
-export function holds({ phrases, without }: KeywordTerms, title: string, text: string): boolean {
+export function holds({ phrases, without }: RequiredWords, title: string, text: string): boolean {
   const { positions } = termsOf(title, text);
   const has = ([first, ...rest]: Phrase): boolean =>
     (positions.get(first!) ?? []).some((start) =>

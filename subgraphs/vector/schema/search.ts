@@ -4,8 +4,10 @@ import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { selects } from '#subgraphs/shared/selections.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { noteHint } from '#subgraphs/shared/hints.ts';
 import { VECTOR } from '../bounds.ts';
 import type { SearchFilterShape } from '../input.ts';
+import { requiredWords } from '../keywords/query.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import type { Stub, StubRef } from './similar.ts';
 import { checkSearch, type SearchEdge, type SearchMode, type SearchPage } from '../search/search.ts';
@@ -28,7 +30,7 @@ export function addSearch(
       },
       KEYWORD: {
         description:
-          'By words, ranked by BM25: any word of the query counts, those more that are rare among what the caller\'s tenant stores. Identifiers, paths, versions and addresses are found whole and in parts, whatever their case and accents; English words in any form; scripts without spaces by pairs of characters. `"a phrase"` must stand in a chunk, `-without` must not; on Qdrant that is seen in the best 1,000.',
+          "By words, ranked by BM25: any word of the query counts, those more that are rare among what the caller's tenant stores. Identifiers, paths, versions and addresses are found whole and in parts, whatever their case and accents; English words in any form; scripts without spaces by pairs of characters. Parts of `octet-stream` count where only one is there: put it between quotes for the whole.",
       },
     } as const,
   });
@@ -107,7 +109,8 @@ export function addSearch(
       args: {
         query: t.arg.string({
           required: true,
-          description: 'What to look for: words or a question, 1 to 8,000 characters.',
+          description:
+            'What to look for: words or a question, 1 to 8,000 characters. In every mode `"a phrase"` must stand in a chunk, and `-without` must not; on Qdrant that is seen in the best 1,000.',
         }),
         mode: t.arg({ type: Mode, defaultValue: 'HYBRID' as SearchMode, description: 'How to rank.' }),
         where: t.arg({ type: Filter, description: 'Which chunks take part; all when absent.' }),
@@ -117,8 +120,18 @@ export function addSearch(
         }),
         ...pageArguments(t.arg as never),
       },
-      resolve: async (_, args, context, info) =>
-        await loaders(context).search.load(checkSearch(args as never, selects(info, ['totalCount']))),
+      resolve: async (_, args, context, info) => {
+        const asked = checkSearch(args as never, selects(info, ['totalCount']));
+        const page = await loaders(context).search.load(asked);
+        const isEmpty = asked.from === undefined && asked.page.size > 0 && page.edges.length === 0;
+        if (isEmpty && requiredWords(asked.text, VECTOR.keywordTerms) !== undefined)
+          noteHint(info, {
+            message:
+              'No chunk that takes part has every phrase between quotes, and nothing of what follows a minus. Without quotes any word counts.',
+            suggestions: [],
+          });
+        return page;
+      },
     }),
   );
 }

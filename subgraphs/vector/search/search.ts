@@ -20,6 +20,7 @@ import type { Embedder } from '#subgraphs/shared/ports.ts';
 import { VECTOR } from '../bounds.ts';
 import { modelOf } from '../indexing/embedding-model.ts';
 import type { RankedChunk, Ranking, StoreQuery } from '../driver.ts';
+import { requiredWords } from '../keywords/query.ts';
 import { fuse } from './fusion.ts';
 import type { Searchable } from './shared-documents.ts';
 import { checkFilter, checkText, type SearchFilterShape } from '../input.ts';
@@ -94,9 +95,11 @@ export async function searchAll(
     const limit = rankedFor(request.page, request.counted);
     if (mode === 'KEYWORD') return [{ kind: 'KEYWORD', text, filter, limit }];
     const { vector, model } = embedded.get(text)!;
-    if (mode === 'VECTOR') return [{ kind: 'VECTOR', vector, model, filter, limit }];
+    // Phrases and what is left out are asked for, whatever ranks.
+    const words = requiredWords(text, VECTOR.keywordTerms);
+    if (mode === 'VECTOR') return [{ kind: 'VECTOR', vector, model, words, filter, limit }];
     return [
-      { kind: 'VECTOR', vector, model, filter, limit: VECTOR.fused },
+      { kind: 'VECTOR', vector, model, words, filter, limit: VECTOR.fused },
       { kind: 'KEYWORD', text, filter, limit: VECTOR.fused },
     ];
   });

@@ -238,9 +238,10 @@ export class AnnRanker implements Ranker {
   }
 
   #nearest(queries: readonly VectorQuery[], indexed: boolean) {
-    const parts = queries.map(({ vector, filter, limit }, index) => {
+    const parts = queries.map((asked, index) => {
+      const { vector, limit } = asked;
       const query = sql`${`[${vector.join(',')}]`}::${this.#vector(vector.length)}`;
-      return sql`(SELECT ${String(index)} AS parent, n.* FROM ${this.#ordered(vector.length, query, conditionOf(filter), limit, indexed)} n)`;
+      return sql`(SELECT ${String(index)} AS parent, n.* FROM ${this.#ordered(vector.length, query, conditionOf(asked) ?? sql`true`, limit, indexed)} n)`;
     });
     return compile<NeighborRow>(sql`${sql.join(parts, sql` UNION ALL `)}`);
   }

@@ -1,6 +1,6 @@
 /** Ranks by comparing with every vector of the tenant, from a cache that the collection's revision keeps fresh. */
+import type { RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import { WorkPool, type WorkFor } from '#subgraphs/shared/work/work-pool.ts';
 import { VECTOR } from '../../bounds.ts';
@@ -11,7 +11,7 @@ import type { VectorMatrix } from '../../exact/matrix.ts';
 import { Scorer } from '../../exact/scorer.ts';
 import { topK } from '../../exact/top-k.ts';
 import type { Ranker } from './ranker.ts';
-import { countRows, readChanges, readState, type ChangeRow } from './statements.ts';
+import { conditionOf, countRows, readChanges, readState, type ChangeRow } from './statements.ts';
 
 export class ExactRanker implements Ranker {
   readonly #postgres: Postgres;
@@ -36,8 +36,11 @@ export class ExactRanker implements Ranker {
 
   async search(context: RequestContext, queries: readonly VectorQuery[]): Promise<readonly Ranking<RankedChunk>[]> {
     // What is known of a chunk besides its vector is asked of the store, together with the revision.
-    const filters = queries.flatMap(({ filter }) => (filter === undefined ? [] : [filter]));
-    const state = await this.#state(context, filters);
+    const conditions = queries.map(conditionOf);
+    const state = await this.#state(
+      context,
+      conditions.filter((condition) => condition !== undefined),
+    );
     if (state === undefined) return queries.map(() => ({ items: [], approximate: false }));
     for (const query of queries) {
       checkModel({ name: this.#collection, ...state }, { model: query.model, dimensions: query.vector.length });
@@ -45,8 +48,8 @@ export class ExactRanker implements Ranker {
     const { chunks } = state.vectors;
     const { version } = chunks;
     let next = 0;
-    const rowsOf = queries.map(({ filter }) =>
-      filter === undefined ? undefined : matchingRows(chunks, state.matching[next++] ?? null),
+    const rowsOf = conditions.map((condition) =>
+      condition === undefined ? undefined : matchingRows(chunks, state.matching[next++] ?? null),
     );
 
     // Queries over all rows share one pass; each filtered one reads its own rows.
@@ -126,12 +129,12 @@ export class ExactRanker implements Ranker {
     });
   }
 
-  /** Reads the revision and what the filters match, and brings the cache to it. */
+  /** Reads the revision and what the conditions match, and brings the cache to it. */
   async #state(
     context: RequestContext,
-    filters: readonly Condition[],
+    conditions: readonly RawBuilder<unknown>[],
   ): Promise<{ model: string; dimensions: number; vectors: TenantVectors; matching: (Buffer | null)[] } | undefined> {
-    const [row] = await this.#postgres.read(context, readState(this.#collection, filters));
+    const [row] = await this.#postgres.read(context, readState(this.#collection, conditions));
     if (row === undefined) return undefined;
     const vectors = await this.#cache.at(context.principal.tenantId, Number(row.revision), this.#reader(context));
     return (

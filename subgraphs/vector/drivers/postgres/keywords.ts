@@ -2,7 +2,7 @@
 import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 import { VECTOR } from '../../bounds.ts';
 import { BM25 } from '../../keywords/bm25.ts';
-import { parseKeywords, type Phrase } from '../../keywords/query.ts';
+import { parseKeywords, type Phrase, type RequiredWords } from '../../keywords/query.ts';
 import { termsOf } from '../../keywords/terms.ts';
 
 /** PostgreSQL's own: the largest position, and how many positions a lexeme keeps. */
@@ -57,6 +57,10 @@ export function wantedOf(text: string, scored: number) {
     most: scored,
   };
 }
+
+/** What chunks must have and must not, as text of a `tsquery`. */
+export const requiredQuery = ({ phrases, without }: RequiredWords): string =>
+  [...phrases.map(rowOf), ...without.map((phrase) => `!${rowOf(phrase)}`)].join(' & ');
 
 const rowOf = (phrase: Phrase): string => `(${phrase.map(quoted).join(' <-> ')})`;
 const quoted = (term: string): string => `'${term.replace(/['\\]/g, '$&$&')}'`;

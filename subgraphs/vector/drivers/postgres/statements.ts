@@ -7,10 +7,10 @@ import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { toPostgres } from '#subgraphs/shared/filters/pattern.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
-import type { ChunkColumn, ChunkVector, KeptChunk, KeywordQuery, StoredChunk } from '../../driver.ts';
+import type { ChunkColumn, ChunkVector, KeptChunk, KeywordQuery, StoredChunk, VectorQuery } from '../../driver.ts';
 import type { Position } from '../../exact/matrix-cache.ts';
 import { TERMS_VERSION } from '../../keywords/terms.ts';
-import { wantedOf, type Keywords } from './keywords.ts';
+import { requiredQuery, wantedOf, type Keywords } from './keywords.ts';
 
 const db = queryBuilder<Record<string, never>>('vector');
 const compile = <Row>(query: RawBuilder<Row>): CompiledQuery<Row> => query.compile(db);
@@ -34,9 +34,14 @@ const COLUMNS: Readonly<Record<ChunkColumn, FilteredColumn>> = {
   metadata: { ref: sql`c.metadata`, type: 'jsonb' },
 };
 
-/** A filter as a condition on the row `c`. */
-export const conditionOf = (filter: Condition | undefined): RawBuilder<unknown> =>
-  filter === undefined ? sql`true` : conditionSql((column) => COLUMNS[column as ChunkColumn], filter);
+/** What a query by vectors asks of the row `c`; undefined where that is nothing. */
+export function conditionOf({ filter, words }: VectorQuery): RawBuilder<unknown> | undefined {
+  const asked = [
+    ...(filter === undefined ? [] : [conditionSql((column) => COLUMNS[column as ChunkColumn], filter)]),
+    ...(words === undefined ? [] : [sql`c.keywords @@ ${requiredQuery(words)}::tsquery`]),
+  ];
+  return asked.length === 0 ? undefined : sql.join(asked, sql` AND `);
+}
 
 /** A condition as `vector.condition_sql` takes it: patterns in the database's own dialect. */
 function sentOf(condition: Condition): object {
@@ -49,11 +54,11 @@ function sentOf(condition: Condition): object {
   return condition;
 }
 
-/** The collection's state and, for each filter, the ordinals of the rows that match it, packed as 8 bytes each. */
-export function readState(collection: string, filters: readonly Condition[]) {
-  const matching = filters.map(
-    (filter) =>
-      sql`(SELECT string_agg(int8send(c.ordinal), ''::bytea) FROM vector.chunks c WHERE c.collection = ${collection} AND ${conditionOf(filter)})`,
+/** The collection's state and, for each condition, the ordinals of the rows that match it, packed as 8 bytes each. */
+export function readState(collection: string, conditions: readonly RawBuilder<unknown>[]) {
+  const matching = conditions.map(
+    (condition) =>
+      sql`(SELECT string_agg(int8send(c.ordinal), ''::bytea) FROM vector.chunks c WHERE c.collection = ${collection} AND ${condition})`,
   );
   return compile<CollectionRow & { matching: (Buffer | null)[] }>(sql`
     SELECT model, dimensions, revision, ${matching.length === 0 ? sql`NULL` : sql`ARRAY[${sql.join(matching)}]::bytea[]`} AS matching

@@ -2,7 +2,7 @@
 import type { Schemas } from '@qdrant/js-client-rest';
 import { VECTOR } from '../../bounds.ts';
 import type { RankedChunk, StoreQuery } from '../../driver.ts';
-import { holds, parseKeywords, type KeywordTerms } from '../../keywords/query.ts';
+import { holds, parseKeywords, type RequiredWords } from '../../keywords/query.ts';
 import { within } from './filter.ts';
 import { DENSE, NAMES, rankedChunk, SPARSE } from './points.ts';
 import type { RankingRequest } from './ranking.ts';
@@ -22,7 +22,8 @@ export function requestOf(
 ): RankingRequest<RankedChunk> | undefined {
   const filter = within(tenantId, conditions);
   if (query.kind === 'VECTOR') {
-    const ranking = byMeaning(tenantId, Array.from(query.vector), query.limit);
+    const nearest = byMeaning(tenantId, Array.from(query.vector), query.limit);
+    const ranking = query.words === undefined ? nearest : { ...nearest, ...verified(query.words) };
     return conditions.length === 0 ? ranking : { ...ranking, filter, exact: true };
   }
   const wanted = parseKeywords(query.text, VECTOR.keywordTerms);
@@ -41,10 +42,10 @@ export function requestOf(
 }
 
 /**
- * Phrases, and what must not be there, are seen in the texts themselves, of the best by their words: Qdrant keeps no places. All of
+ * Phrases, and what must not be there, are seen in the texts themselves, of the best of a ranking: Qdrant keeps no places. All of
  * the window are answered, for the caller to cut.
  */
-function verified(wanted: KeywordTerms) {
+function verified(wanted: RequiredWords) {
   const refused = new Set<string>();
   return {
     limit: VECTOR.window,
