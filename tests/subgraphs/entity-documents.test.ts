@@ -99,7 +99,6 @@ const LIST = `query ($of: [_Any!]!, $where: DocumentFilter, $orderBy: [DocumentO
 const entity = (id: string) => ({ __typename: 'Entity', id });
 const listOf = async (given: object, { id = hub, by = 'here', tenant = 'a' } = {}) =>
   (await get(tenant, LIST, { of: [entity(id)], ...given }, by))._entities[0].documents;
-const titles = (list: { nodes: { title: string }[] }) => list.nodes.map(({ title }) => title);
 
 describe.each(['here', 'apart'])('with the graph %s', (by) => {
   test('without conditions the list is that of the graph, in the order of ids, from both ends', async () => {

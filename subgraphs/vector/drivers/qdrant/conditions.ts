@@ -39,12 +39,12 @@ export class FilterConditions {
   ): Promise<readonly (Conditions | undefined)[]> {
     const known = new Map<string, Promise<Conditions | undefined>>();
     return await Promise.all(
-      filters.map((filter) => {
+      filters.map(async (filter) => {
         if (filter === undefined) return [];
         const key = writeJson(filter);
         const found = known.get(key) ?? this.#conditionsOf(context, filter);
         known.set(key, found);
-        return found;
+        return await found;
       }),
     );
   }
