@@ -1,12 +1,13 @@
 /**
  * AG-UI over HTTP, as its clients ask for it (`HttpAgent` of `@ag-ui/client`): `POST /agents/:id/run` with a
- * `RunAgentInput` starts a run of the agent and answers with the run's events; `POST /ag-ui` does for the agent that
+ * `RunAgentInput` starts a run of the agent, who may also be called by his name, and answers with the run's events; `POST /ag-ui` does for the agent that
  * `forwardedProps.agentId` names, for none where that is null, and where nothing is said for the tenant's only agent. Asked again with the same `runId` and input it is the same run, from its
  * first event, or behind `Last-Event-ID`. A run is started by the same mutation as everybody's, so that scopes, limits
  * and tenancy are the same. A client that goes away does not end its run.
  */
 import { badUserInput, CodedError, type ErrorCode } from '#subgraphs/shared/errors.ts';
 import type { Principal } from '#subgraphs/shared/context.ts';
+import { isIdOf } from '#subgraphs/shared/ids.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
 import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
@@ -57,13 +58,15 @@ export function agUiEndpoint(options: AgUiOptions): Handler {
       headers: request.headers,
       own: true,
     };
-    const named = match.groups!['agentId'] ?? agentOf(input);
+    const inPath = match.groups!['agentId'];
+    const named = inPath === undefined ? agentOf(input) : decoded(inPath);
     const agentId = named === undefined ? await onlyAgent(options.operations, caller) : named;
-    if (typeof named === 'string') await checkAgent(options.operations, named, caller);
+    const isName = typeof named === 'string' && !isIdOf('Agent', named);
+    if (typeof named === 'string' && !isName) await checkAgent(options.operations, named, caller);
     const { startRun } = await ask<{ startRun: { run: { id: string } } }>(
       options.operations,
       START,
-      { input: { agentId, runAgentInput: input } },
+      { input: { ...(isName ? { agentName: named } : { agentId }), runAgentInput: input } },
       caller,
     );
     const leave = options.limits?.enter(asking, 'streams');
@@ -98,6 +101,17 @@ async function readInput({ request }: Exchange, limits: BodyLimits): Promise<unk
   if (!/^application\/json\b/i.test(type ?? ''))
     refuse('The content type must be application/json.', 415, 'Send a RunAgentInput as JSON.');
   return parseJson(decodeUtf8(await readBody(request, limits)), limits);
+}
+
+/** @throws CodedError `BAD_USER_INPUT` */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw badUserInput('The path is not encoded as URLs are.', {
+      hint: "Send an agent's id, or its name by `encodeURIComponent`.",
+    });
+  }
 }
 
 /**

@@ -233,6 +233,9 @@ test('at /ag-ui the agent is named beside, or is the only one, or there is none'
   const named = await post('/ag-ui', body({ runId: 'named', forwardedProps: { agentId } }));
   expect((await claim()).input.runId).toBe('named');
   await named.body!.cancel();
+  const called = await post('/agents/helper/run', body({ runId: 'called' }));
+  expect((await claim()).input.runId).toBe('called');
+  await called.body!.cancel();
   const only = await post('/ag-ui', body({ runId: 'only', forwardedProps: null, tools: null }));
   expect((await claim()).input.runId).toBe('only');
   await only.body!.cancel();
@@ -281,7 +284,8 @@ describe('refused', () => {
     ['who may not start runs', () => post(runPath(), body(), bearer(tokens.reader)), 403, 'FORBIDDEN', /runs:write/],
     ["another tenant's agent", () => post(runPath(), body(), bearer(tokens.other)), 404, 'NOT_FOUND', /no such agent/],
     ['an agent that is not there', () => post('/agents/agt_1/run', body()), 404, 'NOT_FOUND', /no such agent/],
-    ['what is no id', () => post('/agents/%27%20or%201=1/run', body()), 400, 'BAD_USER_INPUT', /is not an id/],
+    ['a name of nobody', () => post('/agents/%27%20or%201=1/run', body()), 404, 'NOT_FOUND', /agents/],
+    ['what is no name', () => post('/agents/%FF/run', body()), 400, 'BAD_USER_INPUT', /encodeURIComponent/],
     [
       'an agent that is no text',
       () => post('/ag-ui', body({ forwardedProps: { agentId: 7 } })),
