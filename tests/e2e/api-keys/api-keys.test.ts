@@ -1,5 +1,8 @@
 /** API keys from the operator's first one on: the command line, the public API, the subgraph apart, and what is told of them. */
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +11,7 @@ import { startSubgraphServer } from '#gateway/subgraph-server.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';
 import { readApiKey } from '#subgraphs/shared/api-key.ts';
 import { keysCommand } from '#ops/keys/command.ts';
-import { cleanEnvironment } from '#tests/ops/program.ts';
+import { cleanEnvironment, startProgram } from '#tests/ops/program.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 import { WAYS_IN } from '#tests/gateway/ways-in.ts';
 
@@ -46,6 +49,31 @@ beforeAll(async () => {
 afterAll(async () => await server[Symbol.asyncDispose]());
 
 describe('on the command line', () => {
+  test('npm run ingest without a key, and with one that only reads, says what to do; with its scope it writes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tributary-keys-'));
+    await writeFile(join(folder, 'a.md'), 'Of quokkas.');
+    const ingest = async (token: string | undefined): Promise<{ code: number | null; output: string }> => {
+      const env = cleanEnvironment({ TRIBUTARY_TOKEN: token });
+      const args = ['--import', 'tsx', 'ops/ingest.ts', folder, '--url', server.url];
+      using program = startProgram(process.execPath, args, { cwd: ROOT, env });
+      return { code: await program.exited(), output: program.output };
+    };
+    const key = async (...args: string[]): Promise<string> =>
+      (await keys('create', '--tenant', 'umbrella', '--name', 'notes', ...args)).stdout.trim();
+    try {
+      const without = await ingest(undefined);
+      expect(without.code).toBe(2);
+      expect(without.output).toContain('No API key was sent. Pass an API key or access token with --token');
+      expect(without.output).toContain('TRIBUTARY_TOKEN');
+      const reads = await ingest(await key());
+      expect(reads.code).toBe(2);
+      expect(reads.output).toContain('documents:write');
+      expect(await ingest(await key('--scopes', 'documents:write'))).toMatchObject({ code: 0 });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 240_000);
+
   test('a key is written alone, and opens what it is for', async () => {
     const { code, stdout, stderr } = await keys('create', '--tenant', 'globex', '--name', 'CI', '--days', '7');
     expect(code).toBe(0);
