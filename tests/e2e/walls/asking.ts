@@ -53,9 +53,11 @@ export function reading(walk: SchemaWalk, world: World): Operation[] {
   const given = readingArguments(world, walk.cursors);
   const behind = [...walk.cursors].flatMap(([path, cursor]) => {
     const [name, field, ...more] = path.split('.') as [string, string?];
-    if (field === undefined || more.length > 0 || !FAR.includes(name)) return [];
+    const root = API.getQueryType()!.getFields()[name];
+    // What a stream has told goes on as a stream.
+    if (root === undefined || field === undefined || more.length > 0 || !FAR.includes(name)) return [];
     // A cursor is that of a list as it was asked for.
-    const parent = getNamedType(API.getQueryType()!.getFields()[name]!.type).name;
+    const parent = getNamedType(root.type).name;
     const [asked = '(first: 5)'] = nestedArguments(`${parent}.${field}`);
     const ways = [
       asked.replace(/\)$/, `, after: ${JSON.stringify(cursor)})`),
