@@ -90,7 +90,8 @@ test.each([
   ['nothing', 'documents(where: { title: { nothing: "x" } })', undefined],
 ])('an operator of another API: %s', async (operator, field, ours) => {
   const [, name, where] = /^(\w+)\(where: (.*)\)$/.exec(field)!;
-  const type = { entities: 'EntityFilter', documents: 'DocumentFilter', runs: 'RunFilter' }[name!];
+  const types: Record<string, string> = { entities: 'EntityFilter', documents: 'DocumentFilter', runs: 'RunFilter' };
+  const type = types[name!]!;
   const variables = { where: JSON.parse(where!.replace(/(\w+):/g, '"$1":')) as object };
   for (const said of [
     await told(`{ ${field} { nodes { id } } }`),
