@@ -159,6 +159,8 @@ export interface VectorDriver {
     limit: number,
   ): Promise<{ ids: readonly string[]; next: string | null }>;
 
+  /** The keys that metadata of the tenant's chunks begins with; undefined where there is too much to look through. */
+  metadataKeys(context: RequestContext): Promise<readonly string[] | undefined>;
   /** What the tenant's collection was made with; undefined before its first write. */
   collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined>;
   health(): Promise<StoreHealth>;

@@ -19,6 +19,7 @@ export const disabledVectors: VectorDriver = {
   indexDocuments: refuse,
   removeDocuments: refuse,
   documentIds: refuse,
+  metadataKeys: refuse,
   collectionInfo: refuse,
   health: async () => ({ store: 'vector', state: 'disabled', detail: 'Set QDRANT_URL or DATABASE_URL.' }),
   close: async () => undefined,

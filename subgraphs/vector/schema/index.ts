@@ -14,7 +14,7 @@ export function buildSchema(deps: VectorSchemaDeps): GraphQLSchema {
   const subgraph = createSubgraphSchema({ query: true, mutation: true });
   const loaders = createLoaders(() => deps);
   const { Chunk, Document } = addSimilar(subgraph, loaders);
-  addSearch(subgraph, loaders, Chunk);
+  addSearch(subgraph, deps, loaders, Chunk);
   addMutations(subgraph, deps, loaders, Chunk);
   addIndexing(subgraph, deps, loaders, Document);
   return subgraph.build();

@@ -1,11 +1,13 @@
 /** `Query.search`. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
+import { tellUnknownKeys } from '#subgraphs/shared/filters/unknown-keys.ts';
 import { selects } from '#subgraphs/shared/selections.ts';
 import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { noteHint } from '#subgraphs/shared/hints.ts';
 import { VECTOR } from '../bounds.ts';
+import type { VectorSchemaDeps } from './deps.ts';
 import type { SearchFilterShape } from '../input.ts';
 import { requiredWords } from '../keywords/query.ts';
 import type { VectorLoaders } from '../loaders.ts';
@@ -14,6 +16,7 @@ import { checkSearch, type SearchEdge, type SearchMode, type SearchPage } from '
 
 export function addSearch(
   subgraph: SubgraphSchema,
+  deps: VectorSchemaDeps,
   loaders: (context: RequestContext) => VectorLoaders,
   Chunk: StubRef,
 ): void {
@@ -124,6 +127,7 @@ export function addSearch(
         const asked = checkSearch(args as never, selects(info, ['totalCount']));
         const page = await loaders(context).search.load(asked);
         const isEmpty = asked.from === undefined && asked.page.size > 0 && page.edges.length === 0;
+        if (isEmpty) await tellUnknownKeys(args.where, info, async () => await deps.driver.metadataKeys(context));
         if (isEmpty && requiredWords(asked.text, VECTOR.keywordTerms) !== undefined)
           noteHint(info, {
             message:

@@ -44,9 +44,11 @@ test.each(Object.keys(WAYS_IN))("by %s, at the client's paths", async (way) => {
   expect(await hintsOf('{ entities(where: { kind: { eq: "package" } }) { nodes { id } } }')).toBeUndefined();
 });
 
-test('a key of metadata that no document has is told', async () => {
+test.each([
+  ['documents', 'query ($where: DocumentFilter) { documents(where: $where) { nodes { id } } }'],
+  ['search', 'query ($where: SearchFilter) { search(query: "a", mode: VECTOR, where: $where) { nodes { id } } }'],
+])('a key of metadata that no document has is told of %s', async (_, query) => {
   const hintsOf = async (where: object): Promise<{ suggestions: string[] }[] | undefined> => {
-    const query = 'query ($where: DocumentFilter) { documents(where: $where) { nodes { id } } }';
     const { answer } = await WAYS_IN['POST']!(server.url, { query, variables: { where } });
     expect(answer.errors).toBeUndefined();
     return (answer as { extensions?: { hints?: { suggestions: string[] }[] } }).extensions?.hints;
@@ -61,7 +63,7 @@ test('a key of metadata that no document has is told', async () => {
     { message: expect.stringContaining('did you mean ["author", "name"]?') as string, suggestions: ['author'] },
   ]);
   expect(await hintsOf({ or: [{ metadata: [{ path: ['autor'], eq: 1 }] }] })).toHaveLength(1);
-  expect(await hintsOf({ metadata: [{ path: ['autor'], exists: false }], title: { eq: 'x' } })).toBeUndefined();
+  expect(await hintsOf({ metadata: [{ path: ['autor'], exists: false }], source: { eq: 'x' } })).toBeUndefined();
 });
 
 test('of a name, a kind or a path that is not there is told which, and what may have been meant', async () => {

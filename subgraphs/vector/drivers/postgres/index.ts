@@ -213,6 +213,12 @@ export class PostgresVectors implements VectorDriver {
     return { ids: rows.map(({ id }) => id), next: rows.length < limit ? null : rows.at(-1)!.id };
   }
 
+  async metadataKeys(context: RequestContext): Promise<readonly string[] | undefined> {
+    const statement = statements.metadataKeys(this.#collection, VECTOR.metadataKeys);
+    const rows = await this.#postgres.read(context, statement, { replica: true });
+    return rows.length < VECTOR.metadataKeys ? rows.map(({ key }) => key) : undefined;
+  }
+
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
     const [row] = await this.#postgres.read(context, statements.readState(this.#collection, []));
     return row && { name: this.#collection, model: row.model, dimensions: row.dimensions };

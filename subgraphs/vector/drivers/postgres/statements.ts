@@ -282,6 +282,11 @@ export const documentIds = (collection: string, after: string, limit: number) =>
     )
     SELECT id FROM found WHERE id IS NOT NULL`);
 
+export const metadataKeys = (collection: string, limit: number) =>
+  compile<{ key: string }>(sql`
+    SELECT DISTINCT jsonb_object_keys(c.metadata) AS key FROM vector.chunks c
+    WHERE c.collection = ${collection} AND jsonb_typeof(c.metadata) = 'object' LIMIT ${limit}`);
+
 /** Tenants that have this collection of one of these models, with chunks or without. For the system’s role. */
 export const collectionsOfModels = (collection: string, models: readonly string[]) =>
   compile<{ tenant_id: string; model: string }>(sql`

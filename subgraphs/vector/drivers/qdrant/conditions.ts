@@ -49,6 +49,18 @@ export class FilterConditions {
     );
   }
 
+  /** The keys that metadata begins with; undefined where there is too much to look through. */
+  async metadataKeys(context: RequestContext): Promise<readonly string[] | undefined> {
+    const filter = within(context.principal.tenantId);
+    if ((await this.#stored.count(context, filter)) > this.#most) return undefined;
+    const keys = new Set<string>();
+    for await (const points of this.#stored.pages(context, filter, ['metadata'])) {
+      for (const { payload } of points) for (const key of Object.keys(payload!['metadata'] ?? {})) keys.add(key);
+      if (keys.size >= VECTOR.metadataKeys) return undefined;
+    }
+    return [...keys];
+  }
+
   async #conditionsOf(context: RequestContext, condition: Condition): Promise<Conditions | undefined> {
     const { filter, exact } = nativeOf(condition);
     if (filter === false) return undefined;

@@ -285,6 +285,11 @@ export class QdrantVectors implements VectorDriver {
     return await this.#stored.documentIds(context, after, limit);
   }
 
+  async metadataKeys(context: RequestContext): Promise<readonly string[] | undefined> {
+    await this.#chunks.known(context);
+    return await this.#filters.metadataKeys(context);
+  }
+
   async collectionInfo(context: RequestContext): Promise<CollectionInfo | undefined> {
     return await this.#chunks.info(context);
   }
