@@ -42,7 +42,13 @@ export function operations(walk: SchemaWalk, kind: OperationTypeNode, given: Roo
   const names = Object.keys(API.getRootType(kind)!.getFields()).sort((a, b) => order.indexOf(a) - order.indexOf(b));
   return names.flatMap((name) =>
     (given[name] ?? ['']).map((args) => {
-      const source = walk.operation(kind, name, args, nestedArguments, FAR.includes(name) ? 2 : 1);
+      const source = walk.operation(
+        kind,
+        name,
+        args,
+        nestedArguments,
+        name === 'documentFacets' ? 3 : FAR.includes(name) ? 2 : 1,
+      );
       return { kind, name, source };
     }),
   );

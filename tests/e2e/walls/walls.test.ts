@@ -182,7 +182,7 @@ describe.each(DEPLOYMENTS)('%s', (_, index, url) => {
       expect(
         beyondNothing(
           first,
-          /^(?:Run|RunEdge|RunEventEdge|RunConnection|PageInfo|RunEvent|CustomEvent|RunStartedEvent|TenantEvent)\./,
+          /^(?:Run|RunEdge|RunEventEdge|RunConnection|RunEventConnection|PageInfo|RunEvent|CustomEvent|RunStartedEvent|TenantEvent)\./,
         ),
       ).toEqual([]);
 

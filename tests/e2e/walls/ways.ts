@@ -200,7 +200,7 @@ export function changingArguments(w: World, word: string): RootArguments {
     cancelRun: [input(`runId: ${literal(cancel.id)}, reason: ${literal(word)}`)],
     deleteVectors: [input(`chunkIds: [${literal(w.chunk)}]`)],
     upsertDocument: [input(`${document(1)}, waitFor: [OBJECT, VECTOR, GRAPH], timeoutMs: 0`)],
-    upsertDocuments: [input(`documents: [{ ${document(2)} }], waitFor: [GRAPH], timeoutMs: 5000`)],
+    upsertDocuments: [input(`documents: [{ ${document(2)} }], waitFor: [GRAPH], timeoutMs: 0`)],
     putObject: [
       input(`key: ${literal(w.objectKey)}, contentType: "text/plain", content: ${literal(word)}, encoding: UTF8`),
     ],
