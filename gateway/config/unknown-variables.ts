@@ -32,7 +32,8 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
     let nearest: { meant: string; edits: number } | undefined;
     for (const meant of known) {
       if (env[meant]) continue; // Then the other is somebody else's.
-      const most = Math.min(farthest(Math.min(name.length, meant.length)), (nearest?.edits ?? 3) - 1);
+      const near = farthest(Math.min(name.length, meant.length));
+      const most = nearest === undefined ? near : Math.min(near, nearest.edits - 1);
       const edits = editDistance(name, meant, most);
       if (edits <= most) nearest = { meant, edits };
     }

@@ -1,5 +1,6 @@
 /** Loaders of one request: one statement for all that a level of a query needs, matched to keys by key. */
 import type DataLoader from 'dataloader';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
 import { grouped } from '#subgraphs/shared/grouped.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
@@ -23,7 +24,6 @@ import type {
 } from './driver.ts';
 import { RELATIONAL } from './bounds.ts';
 import { MODELS } from './models/columns.ts';
-import { notTold } from './not-told.ts';
 
 export interface Loaders {
   /** Rows by id; null for an id that is unknown here, is another tenant's or another type's. */
@@ -205,3 +205,15 @@ export const createLoaders = (
       clear: () => made.forEach((one) => one.clearAll()),
     };
   });
+
+/**
+ * What is answered where another subgraph would have to be asked, and nobody has said where it is.
+ * @throws CodedError `STORE_DISABLED`: nobody told this subgraph, which runs apart, where another is that knows something
+ */
+export function notTold(what: string, owner: string): never {
+  throw new CodedError(
+    'STORE_DISABLED',
+    `${what} is not known: the subgraph relational has not been told where ${owner} is.`,
+    { hint: `Set SUBGRAPH_${owner.toUpperCase()}_URL where relational runs, and restart it.` },
+  );
+}

@@ -59,6 +59,15 @@ const COLUMNS: Readonly<Record<ChunkColumn, 'scalar' | 'json'>> = {
   metadata: 'json',
 };
 
+const RULES = {
+  columns: COLUMNS,
+  conditions: VECTOR.conditions,
+  depth: VECTOR.conditionDepth,
+  listed: VECTOR.listed,
+  characters: VECTOR.filterCharacters,
+  pathKeys: VECTOR.pathKeys,
+};
+
 /**
  * A filter as drivers take it; undefined where it asks for nothing.
  * @param collection one whose chunks alone are let through, where it is given
@@ -68,8 +77,7 @@ export function checkFilter(
   where: SearchFilterShape | null | undefined,
   collection?: string | null,
 ): Condition | undefined {
-  const { conditions, conditionDepth: depth, listed, filterCharacters: characters, pathKeys } = VECTOR;
-  const filter = parseFilter({ columns: COLUMNS, conditions, depth, listed, characters, pathKeys }, where);
+  const filter = parseFilter(RULES, where);
   if (collection === null || collection === undefined) return filter;
   checkText(collection, '`collection`', VECTOR.collectionCharacters, 1);
   return bothOf(filter, { kind: 'compare', column: 'collection', operator: '=', value: collection });

@@ -135,6 +135,7 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/vector/keywords/bm25.ts: BM25',
   ],
   'How numbers are written, and how many digits a double holds.': ['subgraphs/shared/exact-number.ts'],
+  'The longest text that a pattern beside it matches.': ['gateway/plan/foreign-operators.ts: END'],
   'A share of a bound.': [
     'gateway/plan/process/planner-pool.ts: SLOW_SHARE',
     'gateway/plan/process/planner-pool.ts: WORKED_SHARE',

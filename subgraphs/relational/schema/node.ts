@@ -11,7 +11,7 @@ import { missingScopes } from '#subgraphs/shared/scopes.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { ModelName } from '../driver.ts';
 import { MODELS, READ_SCOPES } from '../models/columns.ts';
-import { notTold } from '../not-told.ts';
+import { notTold } from '../loaders.ts';
 import type { NodeRef, NodeShape, SchemaParts } from './entity.ts';
 
 /** The types that are other subgraphs', and whose they are, by the type of their ids. */

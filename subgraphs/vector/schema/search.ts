@@ -43,8 +43,8 @@ export function addSearch(
     description:
       'Which chunks take part in a search, before anything is ranked: as many results as asked for come back where so many match. All that ' +
       `is given must hold. At most ${VECTOR.conditionDepth} levels deep, with ${VECTOR.conditions} conditions. On Qdrant, \`eq\`, \`ne\`, ` +
-      '`in`, `notIn`, and `startsWith` on `source`, are answered however much is stored; of all others the gateway looks at chunks itself: at ' +
-      `most ${VECTOR.qdrantChecked.toLocaleString('en')} that meet the rest, else the search fails with QUERY_TOO_COSTLY.`,
+      '`in`, `notIn`, and `startsWith` on `source`, are answered however much is stored; of all others the gateway looks at chunks itself: where ' +
+      'more than QDRANT_CHECKED_CHUNKS meet the rest, the search fails with QUERY_TOO_COSTLY.',
     fields: (t) => ({
       and: t.field({ type: [Filter], description: 'All of these must match.' }),
       or: t.field({ type: [Filter], description: 'At least one of these must match; an empty list matches nothing.' }),

@@ -197,6 +197,32 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /notIndexed|documentFacets/,
+    'graphql',
+    async ({ text }) => {
+      const note = {
+        source: 'waits',
+        title: 'Waits',
+        mediaType: 'text/plain',
+        text: 'Of quolls.',
+        collection: 'notes',
+      };
+      const variables = { input: { ...note, waitFor: ['VECTOR', 'GRAPH'] } };
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: text, variables: text.includes('$input') ? variables : {} }),
+      });
+      const { data, errors } = (await response.json()) as { data: Record<string, object>; errors?: unknown };
+      expect(errors).toBeUndefined();
+      expect([{ notIndexed: [] }, { documents: 1 }]).toContainEqual(
+        Object.fromEntries(
+          Object.entries(Object.values(data)[0]!).filter(([name]) => /^(notIndexed|documents)$/.test(name)),
+        ),
+      );
+    },
+  ],
+  [
     /CREATE TABLE customers/,
     'sql',
     async () => expect((await shop()).types.map(({ list }) => list)).toContain('customers'),

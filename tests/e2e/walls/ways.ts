@@ -122,6 +122,7 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
   'Document.entities': ['(first: 5, kinds: ["thing"])'],
   'Document.summary': ['(maxSentences: 2)', '(method: MODEL)'],
   'Entity.deepNeighbors': ['(types: ["KNOWS"], direction: BOTH, where: { kind: { eq: "thing" } }, first: 5)'],
+  'Entity.documents': ['(where: { source: { ne: "x" } }, orderBy: [{ field: TITLE, direction: ASC }], first: 5)'],
   'Entity.neighbors': [
     '(types: ["KNOWS"], direction: BOTH, depth: 2, first: 5)',
     '(where: { kind: { eq: "thing" } }, first: 5)',
