@@ -143,8 +143,9 @@ async function npm(args) {
   const [command, first] = cli?.endsWith('npm-cli.js') ? [process.execPath, [cli]] : ['npm', []];
   const child = spawn(command, [...first, ...args], {
     cwd: fileURLToPath(ROOT),
-    // Standard output belongs to the command that was asked for.
-    stdio: ['ignore', process.stderr, process.stderr],
+    // Standard output belongs to the command that was asked for. What npm says there at the end counts packages that were
+    // not missing as well, and only makes people ask which number is right.
+    stdio: ['ignore', quietly().length > 0 ? 'ignore' : process.stderr, process.stderr],
   });
   const ended = new Promise((resolve, reject) => {
     child.once('error', (cause) => reject(new Error(`npm could not be started: ${cause.message}`, { cause })));

@@ -222,7 +222,7 @@ Tributary is ready.
 
   GraphiQL   ${url}/graphql
   MCP        ${url}/mcp
-${config.runLibrarian ? `  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
+${config.runLibrarian ? `  AG-UI      ${url}/agents/librarian/run\n  Example    ${url}${RUN_VIEWER_PATH}\n` : ''}  Health     ${url}/health/ready
 ${demoToCome === undefined ? '' : announceDemo(demoToCome, command)}
 ${config.apiKeys === 'only' ? `The first API key, from another terminal with the same variables:\n  npm run -s keys -- create --tenant default --name <what for> --scopes documents:write\n\n` : ''}Your own notes, from another terminal: ${command('npm run ingest -- <folder>')}
 
@@ -234,7 +234,7 @@ One query to paste into GraphiQL (or a terminal):
 
 const announceDemo = (toCome: number, command: (text: string) => string): string => `
   The documentation of the packages that this project asks for is here as a demo, in the collection "demo".
-  That of the ${toCome} others is being read; answers may differ until the log says that the demo is complete.
+  That of the ${toCome} others (one each, however many versions are installed) is being read; answers may differ until the log says that the demo is complete.
   Without any: ${command('npm run demo -- --remove')}
 `;
 

@@ -470,7 +470,7 @@ export function graphDriverContract(name: string, start: () => Promise<GraphUnde
           goal,
           10,
         );
-        expect(blind).toEqual({ path: null, truncated: true });
+        expect(blind).toEqual({ path: null, truncated: true, exhausted: false });
       });
     });
 

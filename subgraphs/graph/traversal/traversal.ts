@@ -130,8 +130,10 @@ export async function shortestPath(
       return { path, truncated: start.truncated || end.truncated, exhausted: false };
     }
   }
-  const exhausted = start.frontier.length === 0 || end.frontier.length === 0;
-  return { path: null, truncated: start.truncated || end.truncated, exhausted };
+  const truncated = start.truncated || end.truncated;
+  // What was cut may have led on.
+  const exhausted = !truncated && (start.frontier.length === 0 || end.frontier.length === 0);
+  return { path: null, truncated, exhausted };
 }
 
 /** One end of a bidirectional search: what it has reached, and how. */

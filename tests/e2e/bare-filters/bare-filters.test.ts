@@ -9,10 +9,10 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(async () => await server?.[Symbol.asyncDispose]());
 
-/** The first error of an operation. */
+/** The first error of an operation that gives nothing: refused before it runs, or by the subgraph that knows what it may hold. */
 async function told(query: string, variables?: Record<string, unknown>, way = 'POST'): Promise<string> {
   const { answer } = await WAYS_IN[way]!(server.url, { query, variables });
-  expect(answer.data ?? null).toBeNull();
+  expect(Object.values(answer.data ?? {}).filter((value) => value !== null)).toEqual([]);
   return answer.errors![0]!.message;
 }
 
