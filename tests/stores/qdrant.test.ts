@@ -406,7 +406,8 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
     });
   });
 
-  test('writes of more than a request may hold are several', async () => {
+  // All their characters are cut into words: seconds of CPU.
+  test('writes of more than a request may hold are several', { timeout: 120_000 }, async () => {
     const driver = open(freshName());
     // Three bytes a character: 256 of these would be 48 MiB.
     const chunks = Array.from({ length: 260 }, (_, i) =>
