@@ -15,8 +15,11 @@ export interface OutboxDueOptions {
   readonly signal: AbortSignal;
 }
 
-/** Calls `wake` until the signal ends it. Never rejects: what is not heard is found by the poll. */
+/** Calls `wake` until the signal ends it, and then ends at once. Never rejects: what is not heard is found by the poll. */
 export async function hearOutboxDue({ client, wake, retryMs, signal }: OutboxDueOptions): Promise<void> {
+  const ended = new Promise<undefined>((resolve) =>
+    signal.addEventListener('abort', () => resolve(undefined), { once: true }),
+  );
   while (!signal.aborted) {
     try {
       const events = await client()?.subscribe({
@@ -25,8 +28,18 @@ export async function hearOutboxDue({ client, wake, retryMs, signal }: OutboxDue
         variables: {},
         context: systemContext(signal),
       });
-      if (events !== undefined && Symbol.asyncIterator in events)
-        for await (const { data } of events) if (data?.['outboxDue'] === true) wake();
+      if (events !== undefined && Symbol.asyncIterator in events) {
+        const iterator = events[Symbol.asyncIterator]();
+        try {
+          // A stream of another server tells nothing, its end included, while nothing is written.
+          for (let next = await Promise.race([iterator.next(), ended]); next !== undefined && next.done !== true;) {
+            if (next.value.data?.['outboxDue'] === true) wake();
+            next = await Promise.race([iterator.next(), ended]);
+          }
+        } finally {
+          void Promise.resolve(iterator.return?.()).catch(() => undefined); // Who stops does not wait for the other server.
+        }
+      }
     } catch {
       // The subgraph is away; it, or another in its place, is asked again.
     }
