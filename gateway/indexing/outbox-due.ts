@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parse } from 'graphql';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import { untilAborted } from '#gateway/execute/run/fetch-errors.ts';
 import { systemContext } from './subgraph-call.ts';
 
 const OUTBOX_DUE = parse('subscription OutboxDue { outboxDue }');
@@ -17,9 +18,6 @@ export interface OutboxDueOptions {
 
 /** Calls `wake` until the signal ends it, and then ends at once. Never rejects: what is not heard is found by the poll. */
 export async function hearOutboxDue({ client, wake, retryMs, signal }: OutboxDueOptions): Promise<void> {
-  const ended = new Promise<undefined>((resolve) =>
-    signal.addEventListener('abort', () => resolve(undefined), { once: true }),
-  );
   while (!signal.aborted) {
     try {
       const events = await client()?.subscribe({
@@ -32,16 +30,15 @@ export async function hearOutboxDue({ client, wake, retryMs, signal }: OutboxDue
         const iterator = events[Symbol.asyncIterator]();
         try {
           // A stream of another server tells nothing, its end included, while nothing is written.
-          for (let next = await Promise.race([iterator.next(), ended]); next !== undefined && next.done !== true;) {
-            if (next.value.data?.['outboxDue'] === true) wake();
-            next = await Promise.race([iterator.next(), ended]);
-          }
+          const next = () => untilAborted(iterator.next(), signal);
+          for (let event = await next(); event.done !== true; event = await next())
+            if (event.value.data?.['outboxDue'] === true) wake();
         } finally {
           void Promise.resolve(iterator.return?.()).catch(() => undefined); // Who stops does not wait for the other server.
         }
       }
     } catch {
-      // The subgraph is away; it, or another in its place, is asked again.
+      // The subgraph is away, and it, or another in its place, is asked again; or the signal ends this.
     }
     await pause(retryMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
