@@ -129,9 +129,9 @@ export interface Config {
       readonly database: string | undefined;
     }>;
     /** The operator's own labels on that server. */
+    readonly graphModel: { readonly file: string; readonly tenantProperty: string } | undefined;
     /** The file that says which stores of the operator's own join the API. */
     readonly sources: string | undefined;
-    readonly graphModel: { readonly file: string; readonly tenantProperty: string } | undefined;
     readonly qdrant: StoreAddress<{ readonly url: string; readonly apiKey: string | undefined }>;
     readonly vectorCollection: string;
     readonly pgvector: VariableValues['PGVECTOR'];

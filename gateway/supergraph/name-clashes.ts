@@ -32,16 +32,14 @@ export function refuseNameClashes(
         continue;
       const type = definition.name.value;
       const owner = others.find((source) =>
-        source.document.definitions.some((other) => 'name' in other && other.name?.value === type && !isStub(other)),
+        source.document.definitions.some((other) => nameOf(other) === type && !isStub(other)),
       );
       if (isStub(definition)) {
         if (owner === undefined) faults.push(`${origin}: no other subgraph has an entity ${type} to refer to.`);
       } else if (type === 'Query') {
         for (const field of fieldsOf(definition)) {
           const same = others.find((source) =>
-            source.document.definitions.some(
-              (other) => 'name' in other && other.name?.value === 'Query' && fieldsOf(other).includes(field),
-            ),
+            source.document.definitions.some((other) => nameOf(other) === 'Query' && fieldsOf(other).includes(field)),
           );
           if (same !== undefined)
             faults.push(`${origin}: the root field ${field} is also one of the subgraph ${same.name}. ${rename.field}`);
@@ -70,8 +68,13 @@ function parsed(sdl: string): DocumentNode {
 const MADE = ['Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'] as const;
 
 /** What every subgraph has alike, such as `PageInfo` and the filters, belongs to none. */
-const isSame = (definition: DefinitionNode, { definitions }: DocumentNode): boolean =>
-  definitions.some((other) => print(other) === print(definition));
+function isSame(definition: DefinitionNode, { definitions }: DocumentNode): boolean {
+  const text = print(definition);
+  return definitions.some((other) => nameOf(other) === nameOf(definition) && print(other) === text);
+}
+
+const nameOf = (definition: DefinitionNode): string | undefined =>
+  'name' in definition ? definition.name?.value : undefined;
 
 /** An entity that is only referred to. */
 const isStub = (definition: DefinitionNode): boolean =>

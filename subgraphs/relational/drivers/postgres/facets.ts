@@ -53,7 +53,7 @@ export async function documentFacets(
       SELECT 'documents' AS facet, NULL AS key, NULL::jsonb AS value, count(*) AS count FROM matching
       UNION ALL ${commonest('collection', 'collection')}
       UNION ALL ${commonest('mediaType', 'media_type')}
-      UNION ALL SELECT 'key', key, NULL, count FROM keys
+      UNION ALL (SELECT 'key', key, NULL, count FROM keys ORDER BY count DESC, key COLLATE "C")
       UNION ALL (SELECT 'value', key, value, count FROM listed WHERE place <= ${values} ORDER BY key, place)`),
     { replica: true },
   );
@@ -68,8 +68,10 @@ export async function documentFacets(
     truncated: total > documents,
     collections: names(of.get('collection')),
     mediaTypes: names(of.get('mediaType')),
-    metadataKeys: (of.get('key') ?? [])
-      .map(({ key, count }) => ({ key: key!, count: Number(count), values: counted(valuesOf.get(key)) }))
-      .sort((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1)),
+    metadataKeys: (of.get('key') ?? []).map(({ key, count }) => ({
+      key: key!,
+      count: Number(count),
+      values: counted(valuesOf.get(key)),
+    })),
   };
 }
