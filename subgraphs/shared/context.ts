@@ -6,6 +6,7 @@
  */
 
 import type { Budget } from './budget.ts';
+import { forbidden } from './errors.ts';
 
 /** A verified caller. The tenant comes from here and from nowhere else. */
 export interface Principal {
@@ -132,4 +133,9 @@ export function perRequest<T>(create: (context: RequestContext) => T): (context:
     }
     return value;
   };
+}
+
+/** @throws CodedError `FORBIDDEN` for anybody but the gateway itself */
+export function requireSystem({ principal }: RequestContext): void {
+  if (principal.system !== true) throw forbidden('Only the gateway itself may do this.');
 }

@@ -1,13 +1,44 @@
 /** What an operation asks for below a field. */
-import { Kind, type GraphQLResolveInfo, type SelectionSetNode } from 'graphql';
+import {
+  Kind,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLResolveInfo,
+  type SelectionSetNode,
+} from 'graphql';
 
-/** Whether the operation asks for one of these fields of what the resolver gives. */
-export function selects({ fieldNodes, fragments }: GraphQLResolveInfo, names: readonly string[]): boolean {
-  const looks = (set: SelectionSetNode | undefined): boolean =>
-    (set?.selections ?? []).some((selection) => {
-      if (selection.kind === Kind.FIELD) return names.includes(selection.name.value);
-      if (selection.kind === Kind.INLINE_FRAGMENT) return looks(selection.selectionSet);
-      return looks(fragments[selection.name.value]?.selectionSet);
-    });
-  return fieldNodes.some(({ selectionSet }) => looks(selectionSet));
+/** Whether the operation asks for one of these fields of what the resolver gives, or of what is at a path below it. */
+export function selects(info: GraphQLResolveInfo, names: readonly string[], path: readonly string[] = []): boolean {
+  const selected = selectedFields(info, [path]);
+  return names.some((name) => selected.has(name));
+}
+
+/**
+ * Names of the fields selected of what is at one of `paths` below the field.
+ * @param paths such as `[['nodes'], ['edges', 'node']]`; `[[]]` is the field itself
+ */
+export function selectedFields(info: GraphQLResolveInfo, paths: readonly (readonly string[])[]): Set<string> {
+  const found = new Set<string>();
+  for (const path of paths) {
+    let sets = info.fieldNodes.map(({ selectionSet }) => selectionSet);
+    for (const step of path)
+      sets = sets.flatMap((set) =>
+        [...fieldsOf(set, info.fragments)]
+          .filter(({ name }) => name.value === step)
+          .map(({ selectionSet }) => selectionSet),
+      );
+    for (const set of sets) for (const { name } of fieldsOf(set, info.fragments)) found.add(name.value);
+  }
+  return found;
+}
+
+function* fieldsOf(
+  set: SelectionSetNode | undefined,
+  fragments: Readonly<Record<string, FragmentDefinitionNode>>,
+): Generator<FieldNode> {
+  for (const selection of set?.selections ?? []) {
+    if (selection.kind === Kind.FIELD) yield selection;
+    else if (selection.kind === Kind.INLINE_FRAGMENT) yield* fieldsOf(selection.selectionSet, fragments);
+    else yield* fieldsOf(fragments[selection.name.value]?.selectionSet, fragments);
+  }
 }

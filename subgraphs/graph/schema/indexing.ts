@@ -1,8 +1,8 @@
 /** The mutations of the gateway's own indexing, which clients cannot see. */
 import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { badUserInput, forbidden } from '#subgraphs/shared/errors.ts';
+import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
+import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { differingDocuments, documentProperties, type DocumentProperty } from '../writes/agreement.ts';
 import { GRAPH } from '../bounds.ts';
 import type { DocumentGraph, GraphDriver } from '../driver.ts';
@@ -108,7 +108,7 @@ export function addIndexing(
         after: t.arg.id({ description: 'The id that the page begins behind.' }),
       },
       resolve: async (_, { first, after }, context) => {
-        systemOnly(context);
+        requireSystem(context);
         return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), GRAPH.documentIds));
       },
     }),
@@ -119,7 +119,7 @@ export function addIndexing(
         "For the gateway's own indexing: those of the given documents of which the graph knows something else.",
       args: { input: t.arg({ type: indexInput, required: true, description: 'The documents as they should be.' }) },
       resolve: async (_, { input }, context) => {
-        systemOnly(context);
+        requireSystem(context);
         return await differingDocuments(context, deps.driver, checkDocuments(input.documents));
       },
     }),
@@ -136,7 +136,7 @@ export function addIndexing(
         }),
       },
       resolve: async (_, { input, itemIds }, context) => {
-        systemOnly(context);
+        requireSystem(context);
         return await documentProperties(context, deps.driver, checkDocuments(input.documents), itemIds?.map(String));
       },
     }),
@@ -149,7 +149,7 @@ export function addIndexing(
       description: "For the gateway's own indexing: makes what the graph knows from these documents exactly this.",
       args: { input: t.arg({ type: indexInput, required: true, description: 'What to write.' }) },
       resolve: async (_, { input }, context) => {
-        systemOnly(context);
+        requireSystem(context);
         return await index(context, checkDocuments(input.documents));
       },
     }),
@@ -159,7 +159,7 @@ export function addIndexing(
       description: "For the gateway's own indexing: forgets what the graph knows from these documents.",
       args: { input: t.arg({ type: removeInput, required: true, description: 'What to remove.' }) },
       resolve: async (_, { input }, context) => {
-        systemOnly(context);
+        requireSystem(context);
         return await index(
           context,
           checkDocuments(input.documentIds.map((documentId) => ({ documentId, entities: [], relations: [] }))),
@@ -167,10 +167,6 @@ export function addIndexing(
       },
     }),
   }));
-}
-
-export function systemOnly(context: RequestContext): void {
-  if (context.principal.system !== true) throw forbidden('Only the gateway itself may do this.');
 }
 
 function checkDocuments(documents: readonly Checkable[]): DocumentGraph[] {

@@ -4,7 +4,7 @@ import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, pageArguments, pageOf, pageRequest } from '#subgraphs/shared/connections.ts';
 import type { Edge, Page, PageArguments } from '#subgraphs/shared/connections.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
 import { encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { isIdOf } from '#subgraphs/shared/ids.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
@@ -15,7 +15,6 @@ import { relationKey } from '../driver.ts';
 import type { Direction, Entity, Relation, RelationOfEntity } from '../driver.ts';
 import { checkKinds, checkRange, checkRelationTypes, entityCondition, type EntityFilter } from '../input.ts';
 import type { GraphLoaders, NeighborSlice } from '../loaders.ts';
-import { systemOnly } from './indexing.ts';
 import { kindsNamed, type TellUnknown } from './unknown-names.ts';
 
 /** The list's name, for its cursors. */
@@ -324,7 +323,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
           backward: t.arg.boolean({ defaultValue: false, description: 'Whether from the end.' }),
         },
         resolve: ({ id }, { limit, after, backward }, context) => {
-          systemOnly(context);
+          requireSystem(context);
           return loaders(context)
             .entityDocuments({
               limit: limit ?? GRAPH.documentIds,
@@ -338,7 +337,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
         inaccessible: true,
         description: "For the gateway's own subgraphs: how many documents name it.",
         resolve: ({ id }, _, context) => {
-          systemOnly(context);
+          requireSystem(context);
           return loaders(context).entityDocumentCount.load(id);
         },
       }),

@@ -1,47 +1,35 @@
 /** A model's order: its GraphQL input types, what a caller's input means, and the cursors of a list in that order. */
-import type { EnumRef, InputRef } from '@pothos/core';
+import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
+import { constantOf, orderInput as orderInputOf, type SortedBy } from '#subgraphs/shared/order-input.ts';
 import { insteadUse } from '#subgraphs/shared/renamed.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { Order, SortValue } from './sort.ts';
 import { columnOf, columnsOf, type Model } from './columns.ts';
 
 /** Defines `<Model>Order` and `<Model>OrderField` from the sortable columns of a model. */
-export function orderInput({ builder, shared }: SubgraphSchema, model: Model): InputRef<Order> {
-  const field = builder.enumType(`${model.name}OrderField`, {
-    description: `What ${model.items} can be sorted by.`,
+export const orderInput = (subgraph: SubgraphSchema, model: Model): InputRef<Order> =>
+  orderInputOf<Order>(subgraph, model.name, {
+    items: model.items,
+    description: `How to sort ${model.items}. Items without a value count as the largest.`,
     values: Object.fromEntries(
       columnsOf(model)
         .filter(([, column]) => column.sortable)
-        .flatMap(([name, { type, formerly, description }]) => {
+        .flatMap(([name, { type, formerly, description }]): [string, SortedBy][] => {
           // What a moment is of says more than its name.
           const said = type === 'moment' ? `: ${description[0]!.toLowerCase()}${description.slice(1)}` : '.';
           const options = { value: name, description: `By \`${name}\`${type === 'text' ? ', by code point.' : said}` };
           return [
-            [constant(name), options],
-            ...(formerly === undefined ? [] : [[constant(formerly), { ...options, ...insteadUse(constant(name)) }]]),
+            [constantOf(name), options],
+            ...(formerly === undefined
+              ? []
+              : [[constantOf(formerly), { ...options, ...insteadUse(constantOf(name)) }] satisfies [string, SortedBy]]),
           ];
         }),
     ),
-  }) as unknown as EnumRef<any, string>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
-  return builder.inputRef<Order>(`${model.name}Order`).implement({
-    description: `How to sort ${model.items}. Items without a value count as the largest.`,
-    fields: (t) => ({
-      field: t.field({ type: field, required: true, description: 'What to sort by.' }),
-      direction: t.field({
-        type: shared.OrderDirection,
-        required: true,
-        defaultValue: 'ASC',
-        description: 'Which way.',
-      }),
-    }),
   });
-}
-
-/** A field's name as an enum's value. */
-const constant = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 
 /**
  * The order that a caller asked for, or the list's own, with the id behind it so that it is total.

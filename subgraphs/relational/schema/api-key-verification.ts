@@ -1,10 +1,10 @@
 /** Telling whose API keys are: absent from the public API, and for the gateway alone, where this subgraph runs apart from it. */
+import { requireSystem } from '#subgraphs/shared/context.ts';
 import type { PresentedKey } from '#subgraphs/shared/api-key.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { EndedKey, KnownKey } from '#subgraphs/shared/ports.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { SchemaParts } from './entity.ts';
-import { requireSystem } from './mutation.ts';
 
 const inaccessible = true;
 

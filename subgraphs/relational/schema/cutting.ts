@@ -1,11 +1,12 @@
 /** How the gateway has documents cut again that were cut otherwise: absent from the public API, and for the gateway alone. */
+import { requireSystem } from '#subgraphs/shared/context.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { RELATIONAL } from '../bounds.ts';
 import { cuttingOf } from '../documents/input.ts';
 import type { CutOtherwise, Recut } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
-import { addMutation, requireSystem } from './mutation.ts';
+import { addMutation } from './mutation.ts';
 import { prepare } from './prepare.ts';
 
 const inaccessible = true;

@@ -1,13 +1,12 @@
 /** How far documents are indexed: told, followed, and waited for. */
 import type { SubgraphBuilder } from '#subgraphs/shared/builder-types.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { checkId } from '#subgraphs/shared/ids.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { IndexedStore, IndexingRow } from '../driver.ts';
 import type { Due } from '../indexing/streams.ts';
 import type { InputFields, ObjectFields, Ref, SchemaParts } from './entity.ts';
-import { requireSystem } from './mutation.ts';
 
 export const indexingType = (builder: SubgraphBuilder, indexedStore: SchemaParts['indexedStore']): Ref<IndexingRow> => {
   const state = builder.enumType('IndexingState', {

@@ -1,8 +1,8 @@
 /** The shape that every mutation has: one `input`, and a payload with what changed. */
 import type { InputRef } from '@pothos/core';
-import { Kind, type GraphQLResolveInfo, type SelectionSetNode } from 'graphql';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { forbidden } from '#subgraphs/shared/errors.ts';
+import type { GraphQLResolveInfo } from 'graphql';
+import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
+import { selects } from '#subgraphs/shared/selections.ts';
 import { takes, type Scope } from '#subgraphs/shared/scopes.ts';
 import type { InputFields, ObjectFields, SchemaParts } from './entity.ts';
 
@@ -59,31 +59,7 @@ export function addMutation<Input extends object, Result extends object>(
   );
 }
 
-/** @throws CodedError `FORBIDDEN` for anybody but the gateway itself */
-export function requireSystem(context: RequestContext): void {
-  if (context.principal.system !== true) throw forbidden('Only the gateway itself may do this.');
-}
-
-function selectionOf(info: GraphQLResolveInfo): Selected {
-  const selects = (sets: readonly SelectionSetNode[], [name, ...rest]: readonly string[]): boolean => {
-    if (name === undefined) return true;
-    const below: SelectionSetNode[] = [];
-    const visit = (set: SelectionSetNode): boolean => {
-      for (const node of set.selections) {
-        if (node.kind === Kind.FIELD) {
-          if (node.name.value !== name) continue;
-          if (rest.length === 0) return true;
-          if (node.selectionSet) below.push(node.selectionSet);
-        } else {
-          const inner =
-            node.kind === Kind.INLINE_FRAGMENT ? node.selectionSet : info.fragments[node.name.value]?.selectionSet;
-          if (inner && visit(inner)) return true;
-        }
-      }
-      return false;
-    };
-    return sets.some(visit) || (below.length > 0 && selects(below, rest));
-  };
-  const sets = info.fieldNodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-  return (...path) => selects(sets, path);
-}
+const selectionOf =
+  (info: GraphQLResolveInfo): Selected =>
+  (...path) =>
+    selects(info, path.slice(-1), path.slice(0, -1));

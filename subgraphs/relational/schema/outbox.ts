@@ -1,4 +1,5 @@
 /** How the gateway delivers documents to the other stores: absent from the public API, and for the gateway alone. */
+import { requireSystem } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RELATIONAL } from '../bounds.ts';
 import {
@@ -10,7 +11,7 @@ import {
   type OutboxStatus,
 } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
-import { addMutation, requireSystem } from './mutation.ts';
+import { addMutation } from './mutation.ts';
 import { contentTypes, type ContentTypes } from './outbox-content.ts';
 import { addReconciling } from './reconcile.ts';
 

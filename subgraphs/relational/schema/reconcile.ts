@@ -2,11 +2,12 @@
  * How the gateway compares the other stores with this one, which is the truth: absent from the public API, and for the
  * gateway alone.
  */
+import { requireSystem } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { Redelivery, ReferenceDocument } from '../driver.ts';
 import type { SchemaParts } from './entity.ts';
-import { addMutation, requireSystem } from './mutation.ts';
+import { addMutation } from './mutation.ts';
 import type { ContentTypes } from './outbox-content.ts';
 
 const inaccessible = true;

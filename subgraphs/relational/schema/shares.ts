@@ -1,5 +1,5 @@
 /** Sharing documents and agents between projects of one tenant. */
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { checkId } from '#subgraphs/shared/ids.ts';
 import type { SharedDocument } from '#subgraphs/shared/ports.ts';
@@ -7,7 +7,7 @@ import { projectOf, TENANT_NAME } from '#subgraphs/shared/tenant-id.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { NewShare, ShareRow } from '../driver.ts';
 import { entityType, rootList, type ObjectFields, type SchemaParts } from './entity.ts';
-import { addMutation, requireSystem } from './mutation.ts';
+import { addMutation } from './mutation.ts';
 
 interface ShareInput {
   id: string;

@@ -12,6 +12,7 @@ import {
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { constantOf, orderInput } from '#subgraphs/shared/order-input.ts';
 import {
   RUN_ORDERS,
   runCondition,
@@ -60,26 +61,12 @@ export function addRunListInputs(
       not: t.field({ type: RunFilterInput, description: 'Must not match this.' }),
     }),
   });
-  const RunOrderField = builder.enumType('RunOrderField', {
-    description: 'What runs can be sorted by.',
-    values: Object.fromEntries(
-      RUN_ORDERS.map((field) => [
-        field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(),
-        { value: field, description: ORDER_DESCRIPTIONS[field] },
-      ]),
-    ),
-  }) as unknown as EnumRef<any, RunOrder['field']>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
-  const orderBy = builder.inputRef<RunOrder>('RunOrder').implement({
+  const orderBy = orderInput<RunOrder>({ builder, shared }, 'Run', {
+    items: 'runs',
     description: 'How to sort runs. What has not happened yet counts as the latest.',
-    fields: (t) => ({
-      field: t.field({ type: RunOrderField, required: true, description: 'What to sort by.' }),
-      direction: t.field({
-        type: shared.OrderDirection,
-        required: true,
-        defaultValue: 'ASC',
-        description: 'Which way.',
-      }),
-    }),
+    values: Object.fromEntries(
+      RUN_ORDERS.map((field) => [constantOf(field), { value: field, description: ORDER_DESCRIPTIONS[field] }]),
+    ),
   });
   return { where: RunFilterInput, orderBy };
 }

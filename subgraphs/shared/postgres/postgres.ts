@@ -5,8 +5,8 @@
  */
 import pg from 'pg';
 import type { CompiledQuery } from 'kysely';
-import type { RequestContext } from '../context.ts';
-import { CodedError, messageWithHint } from '../errors.ts';
+import { requireSystem, type RequestContext } from '../context.ts';
+import { messageWithHint } from '../errors.ts';
 import type { BoundValues } from '../bound.ts';
 import { POSTGRES } from './bounds.ts';
 import { PostgresAddress } from './address.ts';
@@ -132,7 +132,7 @@ export class Postgres {
    * the gateway's own work: the context must be the system's.
    */
   async systemTransaction<T>(context: RequestContext, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    if (context.principal.system !== true) throw new CodedError('FORBIDDEN', 'Only the gateway itself may do this.');
+    requireSystem(context);
     return await this.#pool.transact(context, {
       role: SYSTEM_ROLE,
       work,

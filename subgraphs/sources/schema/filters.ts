@@ -1,9 +1,10 @@
 /** A type's filter and order: their input types, and what a caller's input means. */
-import type { EnumRef, InputRef } from '@pothos/core';
+import type { InputRef } from '@pothos/core';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { parseFilter as parse, type FilterInput, type FilterRules } from '#subgraphs/shared/filters/parse.ts';
+import { constantOf, orderInput as orderInputOf } from '#subgraphs/shared/order-input.ts';
 import { SOURCES } from '../bounds.ts';
 import type { OrderLevel } from '../driver.ts';
 import { isSortable, type ModelColumn, type ModelType } from '../model/model.ts';
@@ -142,38 +143,20 @@ function rulesOf(parts: Pick<InputParts, 'typeOf'>, type: ModelType): FilterRule
 }
 
 /** Defines `<Type>Order` and `<Type>OrderField`; undefined where no column has an order. */
-export function orderInput(
-  { subgraph: { builder, shared } }: InputParts,
-  type: ModelType,
-): InputRef<OrderLevel> | undefined {
+export function orderInput({ subgraph }: InputParts, type: ModelType): InputRef<OrderLevel> | undefined {
   const sortable = type.columns.filter(isSortable);
   if (sortable.length === 0) return undefined;
-  const field = builder.enumType(`${type.name}OrderField`, {
-    description: `What ${type.items} can be sorted by.`,
-    values: Object.fromEntries(
-      sortable.map((column) => [
-        constant(column.field),
-        { value: column.field, description: `By \`${column.field}\`.` },
-      ]),
-    ),
-  }) as unknown as EnumRef<any, string>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
-  return builder.inputRef<OrderLevel>(`${type.name}Order`).implement({
+  return orderInputOf<OrderLevel>(subgraph, type.name, {
+    items: type.items,
     description: `How to sort ${type.items}, as the database sorts. Items without a value count as the largest.`,
-    fields: (t) => ({
-      field: t.field({ type: field, required: true, description: 'What to sort by.' }),
-      direction: t.field({
-        type: shared.OrderDirection,
-        required: true,
-        defaultValue: 'ASC',
-        description: 'Which way.',
-      }),
-    }),
+    values: Object.fromEntries(
+      sortable.map(({ field }) => [constant(field), { value: field, description: `By \`${field}\`.` }]),
+    ),
   });
 }
 
 /** A field's name as an enum's value; one that the file gave with a `_` keeps its form, or `a_b` would be `aB`. */
-const constant = (name: string): string =>
-  name.slice(1).includes('_') ? name : name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+const constant = (name: string): string => (name.slice(1).includes('_') ? name : constantOf(name));
 
 /**
  * The order that a caller asked for, or the type's own, made total by the key; of a type without one, by all that has an

@@ -10,7 +10,7 @@ import type { ModelColumn, ModelEnum, ModelLink, ModelType, SourceModel } from '
 import { linkedOne, linkedPage, listArguments, listType, neededOf, rootPage } from './lists.ts';
 import type { SchemaParts } from './parts.ts';
 import { scalarNames } from './scalars.ts';
-import { selectedFields } from './selection.ts';
+import { selectedFields } from '#subgraphs/shared/selections.ts';
 
 type Fields = PothosSchemaTypes.ObjectFieldBuilder<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>, SourceRow>;
 

@@ -24,7 +24,7 @@ import type { OfEach } from '../loaders.ts';
 import type { ModelLink, ModelType } from '../model/model.ts';
 import { filterInput, orderInput, parseFilter, parseOrder } from './filters.ts';
 import type { SchemaParts } from './parts.ts';
-import { selectedFields } from './selection.ts';
+import { selectedFields } from '#subgraphs/shared/selections.ts';
 
 export interface ListArguments extends PageArguments {
   where?: FilterInput | null;

@@ -1,7 +1,6 @@
 /** What the gateway itself sends while it delivers documents; not part of the public API. */
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { forbidden } from '#subgraphs/shared/errors.ts';
+import { requireSystem, type RequestContext } from '#subgraphs/shared/context.ts';
 import { VECTOR } from '../bounds.ts';
 import { differingDocuments, indexDocuments, type DocumentInput, type Indexed } from '../indexing/indexing.ts';
 import { checkIds } from '../input.ts';
@@ -110,7 +109,7 @@ export function addIndexing(
         after: t.arg.string({ description: 'The `next` of the page before.' }),
       },
       resolve: async (_, { first, after }, context) => {
-        checkSystem(context);
+        requireSystem(context);
         return await deps.driver.documentIds(context, after ?? null, Math.min(Math.max(first, 1), VECTOR.documentIds));
       },
     }),
@@ -121,7 +120,7 @@ export function addIndexing(
         'Those of the given documents of which other chunks are stored than the input says. For the gateway itself.',
       args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents as they should be.' }) },
       resolve: async (_, { input }, context) => {
-        checkSystem(context);
+        requireSystem(context);
         return await differingDocuments(context, deps.driver, deps.embedder, input.documents as DocumentInput[]);
       },
     }),
@@ -135,7 +134,7 @@ export function addIndexing(
         'Makes the stored chunks of the given documents exactly the input, and embeds only texts that are new. Idempotent. For the gateway itself.',
       args: { input: t.arg({ type: IndexInput, required: true, description: 'The documents.' }) },
       resolve: async (_, { input }, context) => {
-        checkSystem(context);
+        requireSystem(context);
         const indexed = await indexDocuments(context, deps.driver, deps.embedder, input.documents as DocumentInput[]);
         loaders(context).clearAll();
         return indexed;
@@ -147,7 +146,7 @@ export function addIndexing(
       description: 'Removes all chunks of the given documents. Idempotent. For the gateway itself.',
       args: { input: t.arg({ type: RemoveInput, required: true, description: 'The documents.' }) },
       resolve: async (_, { input }, context) => {
-        checkSystem(context);
+        requireSystem(context);
         const removed = await deps.driver.removeDocuments(
           context,
           checkIds(input.documentIds, '`documentIds`', VECTOR.items),
@@ -157,8 +156,4 @@ export function addIndexing(
       },
     }),
   }));
-}
-
-function checkSystem(context: RequestContext): void {
-  if (context.principal.system !== true) throw forbidden('Only the gateway itself may do this.');
 }
