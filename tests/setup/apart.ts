@@ -13,8 +13,8 @@ export interface ApartSubgraphs extends AsyncDisposable {
 
 /** Whoever asks another starts behind it, but for those of {@link BEFORE_RELATIONAL}. */
 const ORDER: readonly SubgraphName[] = ['object', 'runs', 'graph', 'relational', 'inference', 'vector'];
-/** They ask relational, which asks graph, and runs, which asks object. */
-const BEFORE_RELATIONAL: readonly SubgraphName[] = ['object', 'graph'];
+/** They ask relational, which asks graph; and runs asks object. */
+const BEFORE_RELATIONAL: readonly SubgraphName[] = ['object', 'runs', 'graph'];
 
 /** Starts all of them on free ports. @param env what they and the gateway share: stores, secrets, the folder */
 export async function startApart(env: Record<string, string>, log: Logger): Promise<ApartSubgraphs> {
