@@ -55,4 +55,5 @@ export async function mountSources(config: Config, log: Logger): Promise<Mounted
 const renameIn = (source: string): MadeEntry['schema']['rename'] => ({
   field: `Say another \`list\` or \`item\` of its table, or a \`prefix\` for the source ${source}.`,
   type: () => `Say another \`name\` of its table, or a \`prefix\` for the source ${source}.`,
+  added: `Say another \`name\` or \`back\` of the link that leads to ${source}.`,
 });

@@ -36,6 +36,15 @@ export function refuseNameClashes(
       );
       if (isStub(definition)) {
         if (owner === undefined) faults.push(`${origin}: no other subgraph has an entity ${type} to refer to.`);
+        for (const field of addedBy(definition)) {
+          const same = others.find((source) =>
+            source.document.definitions.some((other) => nameOf(other) === type && hasOwn(other, field)),
+          );
+          if (same !== undefined)
+            faults.push(
+              `${origin}: the field ${field} of the type ${type} is also one of the subgraph ${same.name}. ${rename.added ?? rename.type(type)}`,
+            );
+        }
       } else if (type === 'Query') {
         for (const field of fieldsOf(definition)) {
           const same = others.find((source) =>
@@ -76,17 +85,33 @@ function isSame(definition: DefinitionNode, { definitions }: DocumentNode): bool
 const nameOf = (definition: DefinitionNode): string | undefined =>
   'name' in definition ? definition.name?.value : undefined;
 
-/** An entity that is only referred to. */
+/** An entity of another subgraph: one that is only referred to, or gets fields. */
 const isStub = (definition: DefinitionNode): boolean =>
   'directives' in definition &&
   (definition.directives?.some(
     (directive) =>
-      directive.name.value === 'key' &&
-      directive.arguments?.some(
-        ({ name, value }) => name.value === 'resolvable' && value.kind === Kind.BOOLEAN && !value.value,
-      ),
+      directive.name.value === 'extends' ||
+      (directive.name.value === 'key' &&
+        directive.arguments?.some(
+          ({ name, value }) => name.value === 'resolvable' && value.kind === Kind.BOOLEAN && !value.value,
+        )),
   ) ??
     false);
+
+/** The fields that a stub adds to its type. */
+const addedBy = (definition: DefinitionNode): string[] =>
+  definition.kind === Kind.OBJECT_TYPE_DEFINITION && definition.directives?.some(({ name }) => name.value === 'extends')
+    ? (definition.fields ?? [])
+        .filter(({ directives }) => !directives?.some(({ name }) => name.value === 'external'))
+        .map(({ name }) => name.value)
+    : [];
+
+/** Whether a definition has a field as its own: what is external is another's. */
+const hasOwn = (definition: DefinitionNode, field: string): boolean =>
+  definition.kind === Kind.OBJECT_TYPE_DEFINITION &&
+  definition.fields?.some(
+    ({ name, directives }) => name.value === field && !directives?.some((each) => each.name.value === 'external'),
+  ) === true;
 
 const fieldsOf = (definition: DefinitionNode): string[] =>
   definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.OBJECT_TYPE_EXTENSION

@@ -25,8 +25,8 @@ export interface MadeSchema {
   readonly origin: string;
   /** What answers, where nothing is mounted under the entry's URL. */
   readonly executable?: GraphQLSchema;
-  /** How an operator gives another name, to a root field or to a type. */
-  readonly rename: { readonly field: string; readonly type: (name: string) => string };
+  /** How an operator gives another name, to a root field, to a type, or to a field that is added to another's type. */
+  readonly rename: { readonly field: string; readonly type: (name: string) => string; readonly added?: string };
 }
 
 export interface SupergraphFile {

@@ -13,7 +13,7 @@ import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
 import type { SOURCES } from './bounds.ts';
 import type { Catalog, SourceDriver } from './driver.ts';
 import { createPostgresSource } from './drivers/postgres/index.ts';
-import { buildModel } from './model/build.ts';
+import { buildModels } from './model/build.ts';
 import type { SourceSettings } from './model/format.ts';
 import { Faults, parseSources, readSources } from './model/read.ts';
 import { buildSchema } from './schema/index.ts';
@@ -104,14 +104,19 @@ export class Sources {
     const looked = await Promise.all(
       Object.entries(parsed.data.sources).map(async ([name, settings]) => await this.#look(name, settings, stamp)),
     );
+    const catalogs = new Map(
+      looked.flatMap(({ name, catalog }) => (catalog === undefined ? [] : [[name, catalog] as const])),
+    );
+    const models = new Map(buildModels(parsed, catalogs).map((model) => [model.source, model]));
     const subgraphs = looked.flatMap(({ name, settings, driver, catalog }): SourceSubgraph[] => {
-      if (catalog === undefined) return [];
-      const model = buildModel(name, parsed, catalog);
+      const model = models.get(name);
+      if (model === undefined) return [];
       const schema = buildSchema(model, driver);
+      const typeDefs = subgraphSdl(schema);
       const revision = createHash('sha256')
-        .update(JSON.stringify([settings, catalog]))
+        .update(JSON.stringify([settings, catalog, model.stubs, typeDefs]))
         .digest('hex');
-      return [{ name, revision, schema, typeDefs: subgraphSdl(schema) }];
+      return [{ name, revision, schema, typeDefs }];
     });
     const sources = { subgraphs, unavailable: looked.flatMap(({ unavailable }) => unavailable ?? []) };
     this.#loaded = { key: stamp, sources };

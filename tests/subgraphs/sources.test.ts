@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { graphql } from 'graphql';
+import { buildSchema as schemaOf, graphql, type GraphQLObjectType } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
@@ -9,7 +9,9 @@ import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import type { Catalog, SourceDriver } from '#subgraphs/sources/driver.ts';
 import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
+import { BUILT_IN } from '#subgraphs/sources/model/built-in.ts';
 import { buildModel } from '#subgraphs/sources/model/build.ts';
+import { mayBe } from '#subgraphs/sources/model/fits.ts';
 import { jsonSchema } from '#subgraphs/sources/model/format.ts';
 import { enumValueName, fieldName, itemName, linkName, listName } from '#subgraphs/sources/model/names.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
@@ -18,6 +20,38 @@ import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts'
 
 const FILE = (more = '', head = 'tenancy: shared') =>
   `sources:\n  shop:\n    kind: postgres\n    url: SHOP_URL\n    ${head}\n${more}`;
+
+test('the types of the project’s own that links may name are as printed', () => {
+  const printed = ['relational', 'graph', 'object', 'runs'].map((name) =>
+    readFileSync(new URL(`../../subgraphs/${name}/schema.graphql`, import.meta.url), 'utf8'),
+  );
+  const SCALAR = { id: 'ID', text: 'String', json: 'JSON' } as const;
+  for (const [name, { key, fields }] of Object.entries(BUILT_IN)) {
+    const owners = printed.flatMap((sdl) => {
+      const type = schemaOf(sdl, { assumeValidSDL: true }).getType(name) as GraphQLObjectType | undefined;
+      const own = type?.getFields() ?? {};
+      return Object.keys(fields).every((field) => field in own) && sdl.includes(`@key(fields: "${key}")`) ? [own] : [];
+    });
+    expect(owners, name).not.toEqual([]);
+    for (const [field, { kind, nullable }] of Object.entries(fields))
+      for (const own of owners)
+        expect([String(own[field]!.type), own[field]!.args], `${name}.${field}`).toEqual([
+          `${SCALAR[kind]}${nullable ? '' : '!'}`,
+          [],
+        ]);
+  }
+});
+
+test('what cannot be a value of a column is not asked for', () => {
+  const uuid = '00000000-0000-4000-8000-000000000001';
+  const asked = ['1', '-9223372036854775808', '9223372036854775808', '1.50', 'NaN', uuid, 'a\0', ''];
+  const of = (kind: 'int' | 'bigint' | 'decimal' | 'id' | 'text', native: string) =>
+    asked.filter((text) => mayBe({ kind, native }, text));
+  expect(of('bigint', 'int8')).toEqual(['1', '-9223372036854775808']);
+  expect(of('decimal', 'numeric')).toEqual(['1', '-9223372036854775808', '9223372036854775808', '1.50']);
+  expect(of('id', 'pg_catalog."uuid"')).toEqual([uuid]);
+  expect(of('text', 'text')).toEqual(asked.filter((text) => !text.includes('\0')));
+});
 
 test('names are made of those in the database', () => {
   const all = ['customer_id', 'CustomerID', 'a b', 'Straße', 'prénom', '2fa', 'line1', 'f8a', 'HTML5Parser', '通り'];

@@ -3,7 +3,8 @@ import { PAGE } from '#subgraphs/shared/connections.ts';
 import { likeliest } from '#subgraphs/shared/hints.ts';
 import type { YamlFile } from '#subgraphs/shared/yaml-file.ts';
 import type { Catalog, CatalogColumn, CatalogTable, OrderLevel, RelationColumn } from '../driver.ts';
-import type { Draft } from './draft.ts';
+import { linkAcross } from './across.ts';
+import type { Draft, DraftSource } from './draft.ts';
 import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
 import { addLinks, type Linked } from './links.ts';
 import { isSortable, type ModelColumn, type ModelEnum, type SourceModel } from './model.ts';
@@ -12,13 +13,32 @@ import { Faults } from './read.ts';
 import { RESERVED_FIELDS, RESERVED_TYPES } from './reserved.ts';
 
 /**
- * Makes the model of the source `name`.
+ * Makes the models of the sources of which it is known what they hold.
+ * @param catalogs by source; links to those that are missing are left out
  * @throws CodedError `BAD_USER_INPUT` with every fault, each with file and line
  */
-export function buildModel(name: string, file: YamlFile<SourcesFile>, catalog: Catalog): SourceModel {
-  const builder = new ModelBuilder(name, file, catalog);
-  return builder.build();
+export function buildModels(file: YamlFile<SourcesFile>, catalogs: ReadonlyMap<string, Catalog>): SourceModel[] {
+  const faults = new Faults(file);
+  const sources = [...catalogs].map(([name, catalog]) => new ModelBuilder(name, file, catalog, faults).build());
+  faults.throwIfAny();
+  linkAcross(file.data, new Map(sources.map((source) => [source.name, source])), faults);
+  faults.throwIfAny();
+  return sources.map(({ name, drafts, enums, stubs }) => ({
+    source: name,
+    types: [...drafts.values()].map(({ type, relation }) => ({ ...type, relation })),
+    enums: [...enums.values()],
+    stubs: [...stubs].map(([stub, { key, compared, links }]) => ({
+      name: stub,
+      key,
+      compared: [...compared.values()],
+      links,
+    })),
+  }));
 }
+
+/** {@link buildModels}, of one source. */
+export const buildModel = (name: string, file: YamlFile<SourcesFile>, catalog: Catalog): SourceModel =>
+  buildModels(file, new Map([[name, catalog]]))[0]!;
 
 class ModelBuilder {
   readonly #source: string;
@@ -30,14 +50,14 @@ class ModelBuilder {
   readonly #roots = new Map<string, string>();
   readonly #enums = new Map<string, ModelEnum>();
 
-  constructor(source: string, file: YamlFile<SourcesFile>, catalog: Catalog) {
+  constructor(source: string, file: YamlFile<SourcesFile>, catalog: Catalog, faults: Faults) {
     this.#source = source;
     this.#settings = file.data.sources[source]!;
     this.#catalog = catalog;
-    this.#faults = new Faults(file);
+    this.#faults = faults;
   }
 
-  build(): SourceModel {
+  build(): DraftSource {
     const { types = {}, schemas } = this.#settings;
     for (const named of Object.keys(types)) {
       if (this.#catalog.tables.some((table) => named === table.id || named === table.name)) continue;
@@ -61,11 +81,12 @@ class ModelBuilder {
     };
     addLinks(linked);
     for (const { type, settings, table } of drafts) this.#checkFields(type, table, settings);
-    this.#faults.throwIfAny();
     return {
-      source: this.#source,
-      types: drafts.map(({ type, relation }) => ({ ...type, relation })),
-      enums: [...this.#enums.values()],
+      name: this.#source,
+      drafts: linked.drafts,
+      enums: this.#enums,
+      names: this.#names,
+      stubs: new Map(),
     };
   }
 
@@ -130,6 +151,7 @@ class ModelBuilder {
         columns: columns.map(({ model }) => model),
         key,
         links: [],
+        references: [],
         order: this.#order(
           settings,
           fieldOf,

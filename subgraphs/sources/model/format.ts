@@ -101,6 +101,25 @@ const Link = z.strictObject({
     .meta({ description: 'The field that lists the rows that refer, such as `orders`; false for none.' }),
 });
 
+/** `source.table.column`, `source.table(column, column)`, or of a type of the project's own `Document.metadata.customerId`. */
+const PLACE = /^[a-z][a-z0-9-]*\.([^()]+\([^()]+\)|[^()]+\.[^().]+)$|^[A-Z][A-Za-z]*(\.[^().]+)+$/;
+const place = z
+  .string()
+  .regex(
+    PLACE,
+    'must be `source.table.column` or `source.table(column, column)`, or a field of a type of the project such as `Document.metadata.customerId`',
+  );
+
+const Across = z.strictObject({
+  from: place.meta({
+    description:
+      'What refers: `billing.orders.customer_id`, `billing.lines(shop, number)`, or `Document.metadata.customerId`.',
+  }),
+  to: place.meta({ description: 'What is referred to, such as `crm.customers.id` or `StoredObject.key`.' }),
+  name: Link.shape.name,
+  back: Link.shape.back,
+});
+
 const Source = z.strictObject({
   kind: z
     .enum(['postgres'], 'must be `postgres`: the one kind that this version reads')
@@ -138,12 +157,17 @@ export const Format = z.strictObject({
       Source,
     )
     .meta({ description: 'The sources, by name.' }),
+  links: z
+    .array(Across)
+    .optional()
+    .meta({ description: "Links from one source to another, and to and from the project's own types." }),
 });
 
 export type SourcesFile = z.output<typeof Format>;
 export type SourceSettings = z.output<typeof Source>;
 export type TypeSettings = z.output<typeof Type>;
 export type LinkSettings = z.output<typeof Link>;
+export type AcrossSettings = z.output<typeof Across>;
 export type TenancySettings = z.output<typeof Tenancy>;
 
 /** For editors: `# yaml-language-server: $schema=…` in the file's first line. */

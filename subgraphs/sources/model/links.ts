@@ -96,7 +96,7 @@ function backName({ columns, from, to }: Found, twins: boolean): string {
 }
 
 /** Whether no two rows have the same in these columns. */
-function isUnique({ table, settings, tenant }: Draft, columns: readonly string[]): boolean {
+export function isUnique({ table, settings, tenant }: Draft, columns: readonly string[]): boolean {
   const sets = settings.key === undefined ? table.uniques : [...table.uniques, settings.key];
   return sets.some((set) => set.every((column) => column === tenant || columns.includes(column)));
 }
@@ -158,10 +158,14 @@ const sameColumns = (link: Pick<Found, 'columns' | 'toColumns'>, key: CatalogFor
   link.columns.length === key.columns.length &&
   link.columns.every((column, index) => key.toColumns[key.columns.indexOf(column)] === link.toColumns[index]);
 
-const columnOf = ({ table }: Draft, name: string) => table.columns.find((column) => column.name === name)!;
+export const columnOf = ({ table }: Draft, name: string) => table.columns.find((column) => column.name === name)!;
 
 /** What `orders.customer_id` names. */
-function endOf({ drafts, fault }: Linked, end: string, at: readonly (string | number)[]) {
+export function endOf(
+  { drafts, fault }: Pick<Linked, 'drafts' | 'fault'>,
+  end: string,
+  at: readonly (string | number)[],
+) {
   const parenthesis = /^([^()]+)\(([^()]+)\)$/.exec(end);
   const point = end.lastIndexOf('.');
   const name = parenthesis === null ? end.slice(0, point) : parenthesis[1]!;

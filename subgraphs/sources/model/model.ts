@@ -28,6 +28,31 @@ export interface ModelLink {
   readonly description: string;
 }
 
+/** From a row to one of a type of the project's own, which its subgraph finds. */
+export interface ModelReference {
+  readonly field: string;
+  /** One of {@link SourceModel.stubs}. */
+  readonly to: string;
+  readonly pairs: readonly (readonly [own: string, key: string])[];
+  readonly description: string;
+}
+
+/** From what another subgraph has to rows of this one. */
+export interface ModelStubLink extends ModelLink {
+  /** Where in a JSON field the value is; by own field. */
+  readonly paths: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A type of another subgraph that fields of this one lead to, or that gets fields by it. */
+export interface ModelStub {
+  readonly name: string;
+  /** The fields that name one. */
+  readonly key: readonly ModelColumn[];
+  /** What else links compare: its subgraph is asked for it before. */
+  readonly compared: readonly ModelColumn[];
+  readonly links: readonly ModelStubLink[];
+}
+
 export interface ModelType {
   readonly name: string;
   /** The root field of one row; undefined without a key. */
@@ -40,6 +65,7 @@ export interface ModelType {
   /** Fields of which no two rows have the same; empty where there are none. */
   readonly key: readonly string[];
   readonly links: readonly ModelLink[];
+  readonly references: readonly ModelReference[];
   readonly order: readonly OrderLevel[];
   readonly limits: { readonly default: number; readonly max: number };
   readonly relation: Relation;
@@ -49,6 +75,8 @@ export interface SourceModel {
   readonly source: string;
   readonly types: readonly ModelType[];
   readonly enums: readonly ModelEnum[];
+  /** Of other subgraphs. */
+  readonly stubs: readonly ModelStub[];
 }
 
 /** Kinds that have an order. */

@@ -2,23 +2,26 @@
 import type { EnumRef, InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql';
 import { createSubgraphSchema, type SubgraphSchema } from '#subgraphs/shared/builder.ts';
-import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
-import type { ModelColumn, ModelEnum, ModelLink, ModelType, SourceModel } from '../model/model.ts';
-import { linkedOne, linkedPage, listArguments, listType, neededOf, rootPage } from './lists.ts';
+import type { ModelColumn, ModelEnum, ModelType, SourceModel } from '../model/model.ts';
+import { listArguments, listType, neededOf, rootPage } from './lists.ts';
+import { linkField, type Fields } from './links.ts';
 import type { SchemaParts } from './parts.ts';
 import { scalarNames } from './scalars.ts';
+import { addStub, referenceOf } from './stubs.ts';
 import { selectedFields } from '#subgraphs/shared/selections.ts';
-
-type Fields = PothosSchemaTypes.ObjectFieldBuilder<PothosSchemaTypes.ExtendDefaultTypes<SubgraphTypes>, SourceRow>;
 
 export function buildSchema(model: SourceModel, driver: SourceDriver): GraphQLSchema {
   const subgraph = createSubgraphSchema({ query: true }, { exact: true });
   const { builder } = subgraph;
   const types = new Map(model.types.map((type) => [type.name, type]));
-  const enums = new Map(model.enums.map((each) => [each.name, addEnum(subgraph, each)]));
+  // Keys of others may hold enums that are theirs.
+  const known = [...model.enums, ...model.stubs.flatMap(({ key }) => key.flatMap((column) => column.enum ?? []))];
+  const enums = new Map(
+    [...new Map(known.map((each) => [each.name, each])).values()].map((each) => [each.name, addEnum(subgraph, each)]),
+  );
   const parts: SchemaParts = {
     subgraph,
     source: model.source,
@@ -32,7 +35,9 @@ export function buildSchema(model: SourceModel, driver: SourceDriver): GraphQLSc
     filters: new Map(),
     manyFilters: new Map(),
   };
-  for (const type of model.types) addType(parts, type, enums);
+  const typed = (column: ModelColumn): unknown => typeOfColumn(parts, column, enums);
+  const stubs = new Map(model.stubs.map((stub) => [stub.name, addStub(parts, stub, typed)]));
+  for (const type of model.types) addType(parts, type, enums, stubs);
   for (const type of model.types) addRoots(parts, type, enums);
   return subgraph.build();
 }
@@ -50,7 +55,12 @@ const addEnum = ({ builder }: SubgraphSchema, { name, description, values }: Mod
 const typeOfColumn = ({ scalarOf }: SchemaParts, column: ModelColumn, enums: ReadonlyMap<string, AnyEnum>): unknown =>
   column.enum === undefined ? scalarOf(column.kind) : enums.get(column.enum.name);
 
-function addType(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string, AnyEnum>): void {
+function addType(
+  parts: SchemaParts,
+  type: ModelType,
+  enums: ReadonlyMap<string, AnyEnum>,
+  stubs: ReadonlyMap<string, unknown>,
+): void {
   const { builder } = parts.subgraph;
   const ref = parts.refs.get(type.name)!;
   const connection = listType(parts, type);
@@ -81,27 +91,19 @@ function addType(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string,
         ]),
       ),
       ...Object.fromEntries(type.links.map((link) => [link.field, linkField(parts, t, link)])),
+      ...Object.fromEntries(
+        type.references.map(({ field, to, pairs, description }) => [
+          field,
+          t.field({
+            type: stubs.get(to) as never,
+            description,
+            resolve: (({ texts }: SourceRow) => referenceOf(texts, pairs)) as never,
+          }),
+        ]),
+      ),
     })) as never,
   });
   void connection;
-}
-
-function linkField(parts: SchemaParts, t: Fields, link: ModelLink) {
-  const to = parts.typeOf(link.to);
-  if (!link.many)
-    return t.field({
-      type: parts.refs.get(link.to)! as never,
-      description: link.description,
-      resolve: ((row: SourceRow, _: unknown, context: RequestContext, info: GraphQLResolveInfo) =>
-        linkedOne(parts, link, row, context, selectedFields(info, [[]]))) as never,
-    });
-  return t.field({
-    type: listType(parts, to) as never,
-    description: link.description,
-    args: listArguments(parts, to, t.arg) as never,
-    resolve: ((row: SourceRow, args: object, context: RequestContext, info: GraphQLResolveInfo) =>
-      linkedPage(parts, link, row, args, context, info)) as never,
-  });
 }
 
 function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string, AnyEnum>): void {

@@ -82,12 +82,13 @@ export function listArguments(parts: SchemaParts, type: ModelType, given: unknow
 
 /** What is to be read of rows of which a client selects these fields. */
 export function neededOf(
-  { columns, links }: ModelType,
+  { columns, links, references }: ModelType,
   selected: ReadonlySet<string>,
   order: readonly OrderLevel[] = [],
 ): Pick<ListRequest, 'fields' | 'texts'> {
   const texts = new Set(order.map(({ field }) => field));
-  for (const { field, pairs } of links) if (selected.has(field)) for (const [own] of pairs) texts.add(own);
+  for (const { field, pairs } of [...links, ...references])
+    if (selected.has(field)) for (const [own] of pairs) texts.add(own);
   return { fields: columns.filter(({ field }) => selected.has(field)).map(({ field }) => field), texts: [...texts] };
 }
 
@@ -181,7 +182,7 @@ export async function rootPage(
 export async function linkedPage(
   parts: SchemaParts,
   { to, pairs }: ModelLink,
-  row: SourceRow,
+  row: Pick<SourceRow, 'texts'>,
   args: ListArguments,
   context: RequestContext,
   info: GraphQLResolveInfo,
@@ -205,7 +206,7 @@ export async function linkedPage(
 export async function linkedOne(
   parts: SchemaParts,
   { to, pairs }: ModelLink,
-  row: SourceRow,
+  row: Pick<SourceRow, 'texts'>,
   context: RequestContext,
   selected: ReadonlySet<string>,
 ): Promise<SourceRow | null> {
@@ -222,7 +223,7 @@ export async function linkedOne(
 }
 
 /** Undefined where a part has no value: SQL's null equals nothing. */
-function keyOf({ texts }: SourceRow, pairs: ModelLink['pairs']): string[] | undefined {
+function keyOf({ texts }: Pick<SourceRow, 'texts'>, pairs: ModelLink['pairs']): string[] | undefined {
   const key = pairs.map(([own]) => texts[own] ?? null);
   return key.every((text) => text !== null) ? key : undefined;
 }

@@ -159,6 +159,39 @@ async function shop(file?: string) {
   return { types: model.types, schema: buildSourceSchema(model, shopDriver) };
 }
 
+let linksTried: Promise<void> | undefined;
+/** The links of sources.md: its second database and file, what is kept first, and what is answered then. */
+function tryLinks(): Promise<void> {
+  return (linksTried ??= (async () => {
+    await shop();
+    const blockOf = (form: RegExp): Block =>
+      blocks.find(({ document, text }) => document === 'sources.md' && form.test(text))!;
+    await using billing = await createTestDatabase();
+    const client = new pg.Client(billing.url);
+    await client.connect();
+    await client.query(blockOf(/CREATE TABLE invoices/).text);
+    await client.end();
+    const file = join(folder, 'links.yaml');
+    await writeFile(file, blockOf(/^sources:[^]*\nlinks:/).text);
+    await using own = await startTestServer({
+      SOURCES: file,
+      SHOP_DATABASE_URL: (await shopDatabase)!.url,
+      BILLING_DATABASE_URL: billing.url,
+    });
+    const ask = async (query: string) => {
+      const response = await fetch(`${own.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query }),
+      });
+      return (await response.json()) as { errors?: unknown };
+    };
+    expect((await ask(blockOf(/bills\/2026-1.*contentType/).text)).errors).toBeUndefined();
+    const { text, answer } = blockOf(/^\{ invoices\(/);
+    expect(await ask(text)).toEqual(JSON.parse(answer!));
+  })());
+}
+
 /** How each kind of block is tried; the first that knows one tries it. */
 const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void> | void])[] = [
   [/^[A-Z][A-Z0-9_]*=/, 'sh', (block) => configure(block)],
@@ -227,6 +260,9 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     'sql',
     async () => expect((await shop()).types.map(({ list }) => list)).toContain('customers'),
   ],
+  [/^sources:[^]*\nlinks:/, 'yaml', tryLinks],
+  [/CREATE TABLE invoices/, 'sql', tryLinks],
+  [/bills\/2026|^\{ invoices\(/, 'graphql', tryLinks],
   [/^sources:/, 'yaml', async ({ text }) => expect((await shop(text)).types).toHaveLength(2)],
   [
     /customers\(where/,

@@ -1,0 +1,375 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'graphql';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEVELOPER } from '#gateway/auth/authenticator.ts';
+import { compose } from '#gateway/supergraph/compose.ts';
+import { createRequestContext } from '#subgraphs/shared/context.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
+import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
+import { printedSubgraphs } from '#ops/schema.ts';
+import { SOURCES } from '#subgraphs/sources/bounds.ts';
+import { Sources } from '#subgraphs/sources/index.ts';
+import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+
+const CRM = `
+CREATE TYPE tier AS ENUM ('gold', 'base');
+CREATE TABLE customers (id bigint PRIMARY KEY, tenant_id text NOT NULL, code text NOT NULL UNIQUE, name text NOT NULL, tier tier NOT NULL);
+CREATE TABLE sites (region tier NOT NULL, number int NOT NULL, tenant_id text NOT NULL, name text NOT NULL, PRIMARY KEY (region, number), UNIQUE (name, number));
+INSERT INTO customers SELECT n, 'default', 'C-' || n, 'Customer ' || n, 'gold' FROM generate_series(1, 60) n;
+INSERT INTO customers VALUES (9007199254740993, 'default', 'C-big', 'Big', 'base'), (100, 'other', 'C-100', 'Eve', 'base');
+INSERT INTO sites VALUES ('gold', 1, 'default', 'north'), ('base', 2, 'default', 'south');`;
+
+const BILLING = `
+CREATE TABLE invoices (
+  id uuid PRIMARY KEY, tenant_id text NOT NULL, customer_id bigint, customer_code varchar(20), site_name text, site_number smallint,
+  pdf_key text, document_id text, total numeric NOT NULL
+);
+CREATE TABLE notes (tenant_id text NOT NULL, customer_id bigint, body text);
+INSERT INTO invoices
+  SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'default', 1 + (n - 1) / 3, 'C-' || (1 + (n - 1) / 3), NULL, NULL, NULL, NULL, n
+  FROM generate_series(1, 150) n;
+INSERT INTO invoices VALUES
+  ('00000000-0000-4000-9000-000000000001', 'default', 9007199254740993, 'C-big', 'north', 1, 'a/bill.txt', NULL, 0.10),
+  ('00000000-0000-4000-9000-000000000002', 'default', 100, 'C-100', 'north', 2, 'nothing.txt', 'doc_nothing', 0.20),
+  ('00000000-0000-4000-9000-000000000003', 'default', NULL, NULL, NULL, NULL, NULL, NULL, 0.30),
+  ('00000000-0000-4000-9000-000000000004', 'other', 1, 'C-1', NULL, NULL, 'a/bill.txt', NULL, 0.40);`;
+
+const LINKS = `
+links:
+  - { from: billing.invoices.customer_id, to: crm.customers.id }
+  - { from: billing.invoices.customer_code, to: crm.customers.code, name: byCode, back: invoicesByCode }
+  - { from: 'billing.invoices(site_name, site_number)', to: 'crm.sites(name, number)', name: site }
+  - { from: billing.invoices.pdf_key, to: StoredObject.key }
+  - { from: billing.invoices.document_id, to: Document.id }
+  - { from: Document.metadata.customer.id, to: crm.customers.id, name: customer }
+  - { from: Document.metadata.invoice, to: billing.invoices.id, name: invoice }
+`;
+const FILE = (links = LINKS) => `sources:
+  crm: { kind: postgres, url: CRM_URL, tenancy: { column: tenant_id } }
+  billing: { kind: postgres, url: BILLING_URL, tenancy: { column: tenant_id } }
+${links}`;
+
+async function databaseOf(sql: string): Promise<TestDatabase> {
+  const database = await createTestDatabase();
+  const client = new pg.Client(database.url);
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+  return database;
+}
+
+describe('links across stores', () => {
+  let folder: string;
+  let crm: TestDatabase;
+  let billing: TestDatabase;
+  let it: TestServer;
+  const file = (): string => join(folder, 'sources.yaml');
+
+  const post = async (query: string, variables = {}) => {
+    const response = await fetch(`${it.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-tributary-trace': 'true' },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { extensions, ...answer } = (await response.json()) as any; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers
+    return { answer, trace: extensions?.trace };
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tributary-links-'));
+    [crm, billing] = await Promise.all([databaseOf(CRM), databaseOf(BILLING)]);
+    await writeFile(file(), FILE());
+    it = await startTestServer({ SOURCES: file(), CRM_URL: crm.url, BILLING_URL: billing.url });
+  }, 120_000);
+  afterAll(async () => {
+    await it?.[Symbol.asyncDispose]();
+    await Promise.all([crm?.[Symbol.asyncDispose](), billing?.[Symbol.asyncDispose]()]);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** As a tenant, straight to the subgraph of a source. */
+  const entities = async (source: string, tenantId: string, type: string, selection: string, of: readonly object[]) => {
+    const context = createRequestContext({ ...DEVELOPER, tenantId });
+    const { data, errors } = await it.services.clients.get(source)!.execute({
+      document: parse(`query($of: [_Any!]!) { _entities(representations: $of) { ... on ${type} { ${selection} } } }`),
+      operationType: 'query',
+      variables: { of: of.map((each) => ({ __typename: type, ...each })) },
+      context,
+    });
+    expect(errors).toBeUndefined();
+    return {
+      found: (JSON.parse(writeJson(data)) as { _entities: unknown[] })._entities,
+      statements: context.statements.counts(),
+    };
+  };
+  const invoice = (n: number, group = 9): string => `00000000-0000-4000-${group}000-${String(n).padStart(12, '0')}`;
+
+  test('lead there and back, by one column, several, and one that is no key; to none of another tenant', async () => {
+    const { answer } = await post(
+      `{ invoices(where: { total: { lt: "1" } }, orderBy: [{ field: TOTAL }]) {
+        nodes { total customer { id name } byCode { name } site { name region invoices { totalCount } } } } }`,
+    );
+    expect(answer).toEqual({
+      data: {
+        invoices: {
+          nodes: [
+            {
+              total: '0.10',
+              customer: { id: '9007199254740993', name: 'Big' },
+              byCode: { name: 'Big' },
+              site: { name: 'north', region: 'GOLD', invoices: { totalCount: 1 } },
+            },
+            // A customer of another tenant; a site that there is not.
+            { total: '0.20', customer: null, byCode: null, site: null },
+            { total: '0.30', customer: null, byCode: null, site: null },
+          ],
+        },
+      },
+    });
+    const back = await post(
+      `{ customer(id: "1") { name invoicesByCode { totalCount }
+           invoices(first: 2, where: { total: { gte: "2" } }, orderBy: [{ field: TOTAL, direction: DESC }]) {
+             totalCount nodes { total } pageInfo { hasNextPage endCursor } } } }`,
+    );
+    const { invoices } = back.answer.data.customer;
+    expect(back.answer.data.customer).toMatchObject({
+      name: 'Customer 1',
+      invoicesByCode: { totalCount: 3 },
+      invoices: { totalCount: 2, nodes: [{ total: '3' }, { total: '2' }], pageInfo: { hasNextPage: false } },
+    });
+    const next = await post(
+      `query($after: String) { customer(id: 1) { invoices(first: 1, after: $after, where: { total: { gte: "1" } }, orderBy: [{ field: TOTAL, direction: DESC }]) { nodes { total } } } }`,
+      { after: invoices.pageInfo.endCursor },
+    );
+    expect(next.answer.data.customer.invoices.nodes).toEqual([{ total: '1' }]);
+  });
+
+  test('cost one statement for each level and source, whatever the number of rows', async () => {
+    const cost = async (first: number) => {
+      const { answer, trace } = await post(
+        `{ invoices(first: ${first}) { nodes { customer { name invoices(first: 2) { nodes { total customer { name } } } } } } }`,
+      );
+      expect(answer.errors).toBeUndefined();
+      expect(answer.data.invoices.nodes).toHaveLength(first);
+      return trace.statements as Record<string, number>;
+    };
+    expect(await cost(1)).toEqual({ postgres: 4 });
+    expect(await cost(150)).toEqual({ postgres: 4 });
+  });
+
+  test('lead to and from the project’s own types', async () => {
+    const put =
+      'mutation { putObject(input: { key: "a/bill.txt", contentType: "text/plain", content: "Pay.", encoding: UTF8 }) { object { key } } }';
+    expect((await post(put)).answer.errors).toBeUndefined();
+    const upsert = 'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }';
+    const metadata = [
+      { customer: { id: 1 }, invoice: invoice(1) },
+      { customer: { id: '9007199254740993' }, invoice: 'no uuid' },
+      { customer: { id: 'C-1' }, invoice: '' },
+      { customer: { id: 100 }, invoice: invoice(4) }, // of another tenant
+      { customer: { id: '99999999999999999999' }, invoice: null },
+      { customer: { id: { id: 1 } } },
+      { customer: 1 },
+      {},
+    ];
+    const ids: string[] = [];
+    for (const [index, each] of metadata.entries()) {
+      const { answer } = await post(upsert, {
+        input: { title: `D${index}`, source: `d/${index}`, mediaType: 'text/plain', text: 'Text.', metadata: each },
+      });
+      expect(answer.errors, JSON.stringify(each)).toBeUndefined();
+      ids.push(answer.data.upsertDocument.document.id);
+    }
+    const { answer } = await post(
+      `{ documents(orderBy: [{ field: TITLE }]) { nodes { title customer { name } invoice { total } } }
+         object(key: "a/bill.txt") { invoices { totalCount nodes { total } } }
+         paid: invoices(where: { pdfKey: { isNull: false } }, orderBy: [{ field: TOTAL }]) { nodes { pdf { key text } document { id title } } } }`,
+    );
+    expect(answer.errors).toBeUndefined();
+    const nothing = { customer: null, invoice: null };
+    expect(answer.data).toEqual({
+      documents: {
+        nodes: [
+          { title: 'D0', customer: { name: 'Customer 1' }, invoice: { total: '0.10' } },
+          { title: 'D1', customer: { name: 'Big' }, invoice: null },
+          ...[2, 3, 4, 5, 6, 7].map((n) => ({ title: `D${n}`, ...nothing })),
+        ],
+      },
+      // Another tenant has an invoice of this key too.
+      object: { invoices: { totalCount: 1, nodes: [{ total: '0.10' }] } },
+      paid: {
+        nodes: [
+          { pdf: { key: 'a/bill.txt', text: 'Pay.' }, document: null },
+          { pdf: { key: 'nothing.txt', text: null }, document: { id: 'doc_nothing', title: null } },
+        ],
+      },
+    });
+    const client = new pg.Client(billing.url);
+    await client.connect();
+    await client.query('UPDATE invoices SET document_id = $1 WHERE total = 0.30', [ids[0]]);
+    await client.end();
+    const led = await post(`{ document(id: "${ids[0]}") { invoices { nodes { total document { title } } } } }`);
+    expect(led.answer.data.document.invoices.nodes).toEqual([{ total: '0.30', document: { title: 'D0' } }]);
+  });
+
+  test('of another tenant’s keys, nothing is found', async () => {
+    const customers = [{ id: 1 }, { id: 100 }];
+    const ask = (tenant: string) =>
+      entities('billing', tenant, 'Customer', 'invoices { totalCount nodes { total } }', customers);
+    expect(await ask('other')).toEqual({
+      found: [{ invoices: { totalCount: 1, nodes: [{ total: '0.40' }] } }, { invoices: { totalCount: 0, nodes: [] } }],
+      statements: { postgres: 2 },
+    });
+    expect((await ask('nobody')).found).toEqual(customers.map(() => ({ invoices: { totalCount: 0, nodes: [] } })));
+    // A representation says what is compared; it opens nothing.
+    const sent = [1, 100, null].map((customerId, n) => ({ id: invoice(n), customerId }));
+    const of = (tenant: string) => entities('crm', tenant, 'Invoice', 'customer { name }', sent);
+    expect((await of('default')).found).toEqual([
+      { customer: { name: 'Customer 1' } },
+      { customer: null },
+      { customer: null },
+    ]);
+    expect((await of('other')).found).toEqual([{ customer: null }, { customer: { name: 'Eve' } }, { customer: null }]);
+    expect((await entities('crm', 'other', 'Customer', 'name', [{ id: 1 }])).found).toEqual([null]);
+    expect(
+      (
+        await entities('crm', 'default', 'Document', 'customer { name }', [
+          { id: 'doc_x', metadata: { customer: { id: 1 } } },
+        ])
+      ).found,
+    ).toEqual([{ customer: { name: 'Customer 1' } }]);
+  });
+
+  test('compose without a hint', async () => {
+    const sources = new Sources(
+      {
+        ...SOURCES,
+        file: file(),
+        cacheFolder: join(folder, 'cache'),
+        valueOf: (variable) => (variable === 'CRM_URL' ? crm.url : billing.url),
+      },
+      { log: () => undefined },
+    );
+    try {
+      const made = (await sources.load()).subgraphs.map(({ name, schema }) => ({ name, sdl: subgraphSdl(schema) }));
+      const all = [...(await printedSubgraphs()), ...made];
+      const { errors, hints } = compose(
+        all.map((each) => ({ ...each, url: 'http://none', origin: each.name }) as never),
+      );
+      expect({ errors, hints }).toEqual({ errors: [], hints: [] });
+    } finally {
+      await sources.close();
+    }
+  }, 60_000);
+
+  test.each([
+    [
+      '{ from: billing.invoices.customer_id, to: cmr.customers.id }',
+      /sources\.yaml:5: there is no source "cmr"\. Did you mean "crm"\?/,
+    ],
+    [
+      '{ from: billing.invoices.customer_id, to: crm.customer.id }',
+      /:5: crm: there is no table "customer".*Did you mean "customers"\?/,
+    ],
+    [
+      '{ from: billing.invoices.customer, to: crm.customers.id }',
+      /:5: billing: public\.invoices has no column "customer"/,
+    ],
+    [
+      '{ from: billing.invoices.customer_code, to: crm.customers.id }',
+      /customer_code of billing is .*varchar.*, and id of crm is .*int8.*compares whole numbers, decimals or texts/,
+    ],
+    [
+      "{ from: 'billing.invoices(site_name, site_number)', to: crm.sites.name }",
+      /has 2 columns and crm\.sites\.name 1/,
+    ],
+    [
+      '{ from: billing.notes.customer_id, to: crm.customers.id }',
+      /Note has no key, so that no other store can add `customer` to it\. Give notes a `key`.*or say `name: false`/,
+    ],
+    [
+      '{ from: billing.invoices.customer_id, to: crm.customers.id, name: total }',
+      /Invoice has a field total already\. Say another `name`/,
+    ],
+    [
+      '{ from: billing.invoices.customer_id, to: crm.customers.id, back: name }',
+      /Customer has a field name already\. Say another `back`/,
+    ],
+    [
+      '{ from: billing.invoices.customer_id, to: billing.invoices.id }',
+      /both ends are of billing\. Say it in the `links` of that source/,
+    ],
+    [
+      '{ from: Documents.id, to: crm.customers.code }',
+      /there is no type Documents to link with\. Did you mean "Document"\?/,
+    ],
+    ['{ from: Document.metadata, to: crm.customers.code }', /Document\.metadata is JSON: say where in it/],
+    ['{ from: Document.id.x, to: crm.customers.code }', /Document\.id is no JSON/],
+    [
+      '{ from: Document.text, to: crm.customers.code }',
+      /Document has no field "text" to compare\..*It has id, source, metadata/,
+    ],
+    [
+      '{ from: Document.source, to: crm.customers.id }',
+      /id of public\.customers is .*int8.*, which cannot be compared with a text/,
+    ],
+    [
+      '{ from: Document.metadata.c, to: crm.customers.tier }',
+      /tier of public\.customers is .* which cannot be compared with a value in JSON/,
+    ],
+    [
+      '{ from: Document.metadata.c, to: crm.customers.id, back: papers }',
+      /rows cannot lead back to Document by Document\.metadata\.c: only Document\.id names one/,
+    ],
+    [
+      '{ from: billing.invoices.document_id, to: Document.source }',
+      /Document\.source does not name one Document: Document\.id does/,
+    ],
+    ['{ from: Document.id, to: Chunk.id }', /both of the project's own/],
+    ['{ from: billing.invoices, to: crm.customers.id }', /:5: .*must be `source\.table\.column`/],
+    [
+      '{ from: Document.metadata.c, to: crm.customers.id, name: chunks }',
+      /the field chunks of the type Document is also one of the subgraph relational\. Say another `name` or `back` of the link that leads to crm/,
+    ],
+    [
+      '{ from: billing.invoices.customer_id, to: crm.customers.id }\n  - { from: billing.invoices.customer_code, to: crm.customers.code, name: other }',
+      /:6: Customer has a field invoices already/,
+    ],
+  ])(
+    '%s',
+    async (link, told) => {
+      await writeFile(file(), FILE(`links:\n  - ${link}\n`));
+      await it.server.supergraph.reload();
+      expect(it.server.supergraph.failure).toMatch(told);
+    },
+    60_000,
+  );
+
+  test('a link to a source that cannot be asked is left out until it can be', async () => {
+    await writeFile(file(), FILE());
+    await it.server.supergraph.reload();
+    expect(it.server.supergraph.failure).toBeUndefined();
+    await using other = await startTestServer({
+      SOURCES: file(),
+      CRM_URL: 'postgres://reader:word@127.0.0.1:1/crm',
+      BILLING_URL: billing.url,
+    });
+    const response = await fetch(`${other.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query:
+          '{ invoices(first: 1, where: { total: { eq: "1" } }) { nodes { total } } __type(name: "Invoice") { fields { name } } }',
+      }),
+    });
+    const { data } = (await response.json()) as any; // eslint-disable-line @typescript-eslint/no-explicit-any -- answers
+    expect(data.invoices.nodes).toEqual([{ total: '1' }]);
+    const fields = data.__type.fields.map(({ name }: { name: string }) => name);
+    expect(fields).toContain('pdf');
+    expect(fields).not.toContain('customer');
+  }, 60_000);
+});
