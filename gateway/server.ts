@@ -17,9 +17,9 @@ import { KeptQueries, noPersistedQueries } from './admission/persisted/automatic
 import { openListedFiles, type ListedFiles } from './admission/persisted/listed-files.ts';
 import { operationTexts } from './admission/persisted/operation-texts.ts';
 import { answerBudget, operations, type Operations } from './admission/operations.ts';
-import { resourceMetadata, type ResourceMetadata } from './agents/resource-metadata.ts';
+import { resourceMetadata, type ResourceMetadata } from './agents/mcp/resource-metadata.ts';
 import { agUiEndpoint, type AgUiOptions } from './agents/ag-ui.ts';
-import { mcpEndpoint, SEARCH_REFUSED, type McpOptions } from './agents/mcp.ts';
+import { mcpEndpoint, SEARCH_REFUSED, type McpOptions } from './agents/mcp/endpoint.ts';
 import { apiKeys } from './auth/api-keys.ts';
 import { auditedSignIns } from './auth/audited-sign-ins.ts';
 import { authenticatorBy, type Authenticator } from './auth/authenticator.ts';

@@ -10,6 +10,16 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     min: 100,
     max: 500_000_000,
   },
+  listening: {
+    what: 'The most clients of MCP that listen for changes of what there is (`subscriptions/listen`) at once.',
+    unit: 'streams',
+    default: 256,
+  },
+  keptMs: {
+    what: 'How long clients of MCP are told that they may keep what there is: tools and capabilities.',
+    unit: 'milliseconds',
+    default: 60_000,
+  },
   issues: { what: "Of the faults of a message's parameters, how many are told.", unit: 'faults', default: 5 },
   batch: {
     what: 'The most messages in one request at `/mcp`.',

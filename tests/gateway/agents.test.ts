@@ -1,6 +1,4 @@
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { Client, StreamableHTTPClientTransport, type CallToolResult } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
@@ -8,7 +6,7 @@ let it: TestServer;
 let client: Client;
 beforeAll(async () => {
   it = await startTestServer();
-  client = new Client({ name: 'test', version: '1' });
+  client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
   await client.connect(new StreamableHTTPClientTransport(new URL(`${it.url}/mcp`)));
 });
 afterAll(async () => {
@@ -263,7 +261,7 @@ describe('MCP', () => {
     for (let offset: number | undefined = 0, pages = 0; offset !== undefined; pages++) {
       expect(pages).toBeLessThan(50);
       const result = await client.callTool({ name: 'execute', arguments: { query, offset, limit: 10_000 } });
-      const [page, note] = result.content as [{ text: string }, { text: string }];
+      const [page, note] = result.content as { text: string }[] as [{ text: string }, { text: string }];
       expect(page.text.length).toBeLessThanOrEqual(10_000);
       whole += page.text;
       const next: RegExpExecArray | null = /`offset`: (\d+)/.exec(note.text);

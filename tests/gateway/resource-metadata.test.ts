@@ -9,7 +9,7 @@ import {
   extractWWWAuthenticateParams,
 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { resourceMetadata } from '#gateway/agents/resource-metadata.ts';
+import { resourceMetadata } from '#gateway/agents/mcp/resource-metadata.ts';
 import { createListener } from '#gateway/http/listener.ts';
 import { loadConfig } from '#gateway/config/config.ts';
 import { createLogger } from '#gateway/telemetry/logger.ts';

@@ -1,9 +1,9 @@
 /**
  * The Model Context Protocol endpoint (streamable HTTP, stateless): a few tools over the same pipeline as every other
- * transport. The SDK is loaded with the first request.
+ * transport.
  */
 import { GraphQLError, type ExecutionResult, type GraphQLSchema } from 'graphql';
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { isApiKey } from '#gateway/auth/api-keys.ts';
@@ -20,12 +20,13 @@ import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
-import { INVALID_PARAMS, withInvalidParams } from './invalid-params.ts';
-import { MCP_PATH } from './mcp-path.ts';
+import { INVALID_PARAMS, tellingFaults } from './invalid-params.ts';
+import { MCP_PATH } from './path.ts';
 import type { ResourceMetadata } from './resource-metadata.ts';
-import { schemaSearch, type SchemaSearch } from './schema-search.ts';
+import { schemaSearch, type SchemaSearch } from '../schema-search.ts';
 import { takenAsMeant } from './taken-as-meant.ts';
 import { addTools, type Page } from './tools.ts';
+import { mcpTransport } from './transport.ts';
 
 /** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */
 export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
@@ -53,6 +54,10 @@ const INSTRUCTIONS =
   'One GraphQL API over documents, a knowledge graph, vectors, objects, models and agent runs. ' +
   'Find fields with search_schema, then run read-only queries with execute. Lists page with `first` and `after`.';
 
+/** What clients may keep, and not share: what there is may differ by who asks. It changes when the server does. */
+const HINT = { ttlMs: AGENTS.keptMs, cacheScope: 'private' } as const;
+const CACHE_HINTS = { 'server/discover': HINT, 'tools/list': HINT };
+
 /** Answers at `/mcp`. */
 export function mcpEndpoint(options: McpOptions): Handler {
   const searches = new WeakMap<GraphQLSchema, SchemaSearch>();
@@ -63,6 +68,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
     return made;
   };
 
+  const transport = mcpTransport(options.log);
   const { batch = AGENTS.batch, answerBytes = AGENTS.answerBytes } = options;
   const budget = { ...options.budget, bytes: Math.min(options.budget.bytes, answerBytes) };
   const most = options.longestPage ?? AGENTS.longestPage;
@@ -106,53 +112,48 @@ export function mcpEndpoint(options: McpOptions): Handler {
     if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
     await options.limits?.further({ principal, address }, messages - 1, tellQuotas);
     const shares = sharedAmong(Math.max(messages, 1), budget);
-    const [{ McpServer }, { StreamableHTTPServerTransport }] = await Promise.all([
-      import('@modelcontextprotocol/sdk/server/mcp.js'),
-      import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
-    ]);
-    const server = new McpServer({ name: 'tributary', version: '0.1.0' }, { instructions: INSTRUCTIONS });
-    addTools(server, {
-      search: (keywords, limit) =>
-        options.mayExplore?.({ principal, requestId, address }) === false
-          ? toToolResult({ errors: [toGraphQLError(notInSafelist())] }, { offset: 0, limit: page.usual })
-          : { content: [{ type: 'text', text: search().search(keywords, limit) }] },
-      page,
-      query: ({ own = false, ...parameters }, asked = { offset: 0, limit: page.usual }) =>
-        query(
-          options,
-          parameters,
-          { principal, address, tellQuotas, requestId, signal, headers, own, ...shares },
-          asked,
-        ),
-    });
-    const transport = new StreamableHTTPServerTransport({
-      sessionIdGenerator: undefined,
-      enableJsonResponse: !acceptBoth(request),
-    });
-    response.once('close', () => {
-      server.close().catch((error: unknown) => options.log.warn({ err: error }, 'A session of MCP was not closed.'));
-    });
-    const send = transport.send.bind(transport);
-    transport.send = (message, related) => send(withInvalidParams(message), related);
-    await server.connect(transport);
-    await transport.handleRequest(request, response, body);
+    const { McpServer } = await import('@modelcontextprotocol/server');
+    await transport.serve(
+      exchange,
+      body,
+      () => {
+        const server = new McpServer(
+          { name: 'tributary', version: '0.1.0' },
+          { instructions: INSTRUCTIONS, cacheHints: CACHE_HINTS },
+        );
+        addTools(server, {
+          search: (keywords, limit) =>
+            options.mayExplore?.({ principal, requestId, address }) === false
+              ? toToolResult({ errors: [toGraphQLError(notInSafelist())] }, { offset: 0, limit: page.usual })
+              : { content: [{ type: 'text', text: search().search(keywords, limit) }] },
+          page,
+          query: ({ own = false, ...parameters }, asked = { offset: 0, limit: page.usual }) =>
+            query(
+              options,
+              parameters,
+              { principal, address, tellQuotas, requestId, signal, headers, own, ...shares },
+              asked,
+            ),
+        });
+        return tellingFaults(server);
+      },
+      acceptBoth(request),
+    );
     return true;
   };
 }
 
 /**
  * Clients of the protocol are to take JSON and event streams, and to say so; many take one of them, or say nothing. They
- * are answered with JSON, or with an event stream where they take nothing else. The SDK would refuse; it reads the
- * headers in either form.
+ * are answered with JSON, or with an event stream where they take nothing else. The SDK would refuse, and does where they
+ * take neither.
  * @returns whether the client takes event streams alone
  */
 function acceptBoth(request: Exchange['request']): boolean {
   const { accept } = request.headers;
   const json = accept === undefined || /\*\/\*|\bapplication\/(?:\*|json\b)/i.test(accept);
   if (!json && !/\btext\/(?:\*|event-stream\b)/i.test(accept)) return false;
-  const both = 'application/json, text/event-stream';
-  request.headers.accept = both;
-  request.rawHeaders.push('accept', both);
+  request.headers.accept = 'application/json, text/event-stream';
   return !json;
 }
 

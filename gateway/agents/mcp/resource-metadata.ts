@@ -4,7 +4,7 @@
  */
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { sendJson, type Handler } from '#gateway/http/exchange.ts';
-import { MCP_PATH } from './mcp-path.ts';
+import { MCP_PATH } from './path.ts';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 

@@ -1,8 +1,8 @@
 /**
  * Parameters that do not fit a method are the client's fault. The SDK checks them where it dispatches a message, and tells
- * what it found as its own internal error, with the issues as JSON text.
+ * what it found of most methods as its own internal error, with the issues as JSON text.
  */
-
+import type { JSONRPCMessage, McpServer } from '@modelcontextprotocol/server';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 
 /** JSON-RPC's codes (https://www.jsonrpc.org/specification, section 5.1). */
@@ -14,11 +14,21 @@ interface Issue {
   readonly message: string;
 }
 
-/** The message, with such an error as what it is; others as they are. */
-export function withInvalidParams<Message>(message: Message): Message {
+/** @returns the server, whose answers tell such an error as what it is */
+export function tellingFaults(server: McpServer): McpServer {
+  const connect = server.connect.bind(server);
+  server.connect = async (transport) => {
+    const send = transport.send.bind(transport);
+    transport.send = (message, options) => send(withInvalidParams(message), options);
+    await connect(transport);
+  };
+  return server;
+}
+
+function withInvalidParams(message: JSONRPCMessage): JSONRPCMessage {
   const { error } = message as { error?: { code: number; message: string } };
-  if (error?.code !== INTERNAL_ERROR) return message;
-  const issues = issuesIn(error.message);
+  if (error?.code !== INTERNAL_ERROR && error?.code !== INVALID_PARAMS) return message;
+  const issues = issuesIn(error.message.replace(/^Invalid \S+ request: /, ''));
   if (issues === undefined) return message;
   const told = issues.slice(0, AGENTS.issues).map(({ path, message: text }) => `\`${path.join('.')}\`: ${text}`);
   return { ...message, error: { code: INVALID_PARAMS, message: told.join('; '), data: { code: 'BAD_USER_INPUT' } } };

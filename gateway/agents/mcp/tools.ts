@@ -1,6 +1,5 @@
 /** The tools that agents see. Every word of a description costs each agent on each turn. */
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import type { CallToolResult, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
@@ -37,7 +36,7 @@ export function addTools(server: McpServer, { search, page, query }: ToolService
     'search_schema',
     {
       description: 'Find GraphQL fields and types by keywords. Returns SDL.',
-      inputSchema: {
+      inputSchema: z.object({
         query: z.string().min(1).max(AGENTS.queryCharacters).describe('Keywords, such as "documents similar chunks".'),
         limit: z
           .number()
@@ -46,7 +45,7 @@ export function addTools(server: McpServer, { search, page, query }: ToolService
           .max(AGENTS.mostResults)
           .default(AGENTS.results)
           .describe('Most fields and types to return.'),
-      },
+      }),
       annotations: READ_ONLY,
     },
     ({ query: keywords, limit }) => search(keywords, limit),
@@ -55,7 +54,7 @@ export function addTools(server: McpServer, { search, page, query }: ToolService
     'execute',
     {
       description: 'Run a GraphQL query (read only). Returns JSON with data and errors, in pages where it is long.',
-      inputSchema: {
+      inputSchema: z.object({
         query: z.string().describe('The operation; put values into variables.'),
         // Models write them as JSON text, empty text or null, too.
         variables: z.union([z.record(z.string(), z.unknown()), z.string(), z.null()]).optional(),
@@ -68,7 +67,7 @@ export function addTools(server: McpServer, { search, page, query }: ToolService
           .max(page.most)
           .nullish()
           .describe(`Most characters. Default: ${page.usual}`),
-      },
+      }),
       annotations: READ_ONLY,
     },
     ({ query: text, variables, operationName, offset, limit }) =>
@@ -81,11 +80,11 @@ export function addTools(server: McpServer, { search, page, query }: ToolService
     'run_events',
     {
       description: "Read an agent run's event log. Call again with `after` = endCursor to follow it.",
-      inputSchema: {
+      inputSchema: z.object({
         runId: z.string(),
         after: z.string().nullish().describe('Cursor: sequence number of the last event seen.'),
         first: z.number().int().min(0).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.runEvents}`),
-      },
+      }),
       annotations: READ_ONLY,
     },
     ({ runId, after, first }) =>
