@@ -11,6 +11,7 @@ import { ConfigError, loadConfig } from '#gateway/config/config.ts';
 import { redactText } from '#gateway/telemetry/logger.ts';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import { lookAt } from '#subgraphs/sources/index.ts';
+import { kindOfUrl, KINDS } from '#subgraphs/sources/model/kinds.ts';
 import { tellUsage } from './serve/explain.ts';
 import { mergeSource } from './sources/merge.ts';
 
@@ -39,8 +40,18 @@ async function main(): Promise<number> {
   }
   const config = loadConfig();
   const url = (): string | undefined => config.current.sourceUrl(from);
-  if (url() === undefined) {
+  const address = url();
+  if (address === undefined) {
     console.error(`${from} is not set, so there is no database to look at.\n${USAGE}`);
+    return 1;
+  }
+  const kind = kindOfUrl(address);
+  if (kind === undefined) {
+    console.error(
+      `${from} holds no URL of a store that can be read. They begin with ${Object.values(KINDS)
+        .flatMap(({ schemes }) => schemes)
+        .join(', ')}.\n${USAGE}`,
+    );
     return 1;
   }
   const name =
@@ -52,7 +63,14 @@ async function main(): Promise<number> {
       'store');
   const [path = 'sources.yaml'] = positionals;
   const schemas = values.schema ?? ['public'];
-  const catalog = await lookAt({ ...config.bounds.sources, name, variable: from, url: () => url() ?? '', schemas });
+  const catalog = await lookAt({
+    ...config.bounds.sources,
+    kind,
+    name,
+    variable: from,
+    url: () => url() ?? '',
+    schemas,
+  });
   if (catalog.tables.length === 0) {
     console.error(
       `There is no table or view that may be read in ${schemas.join(', ')}. Name others with --schema, or grant the user what is in them.`,
@@ -73,6 +91,7 @@ async function main(): Promise<number> {
           : undefined;
   const { text, added, gone, undecided } = mergeSource(before, path, {
     name,
+    kind,
     variable: from,
     schemas,
     tenancy,

@@ -5,6 +5,7 @@ import type { Catalog, CatalogTable } from '#subgraphs/sources/driver.ts';
 
 export interface Looked {
   readonly name: string;
+  readonly kind: string;
   readonly variable: string;
   readonly schemas: readonly string[];
   readonly tenancy: { column: string } | { tenant: string } | 'shared' | undefined;
@@ -45,10 +46,10 @@ export function mergeSource(before: string | undefined, path: string, looked: Lo
   }
   const sources = document.get('sources') as YAMLMap;
   sources.flow = false;
-  const { name, variable, schemas, tenancy, catalog } = looked;
+  const { name, kind, variable, schemas, tenancy, catalog } = looked;
   if (!(sources.get(name) instanceof YAMLMap)) {
     const made = document.createNode({
-      kind: 'postgres',
+      kind,
       url: variable,
       schemas,
       ...(tenancy === undefined ? {} : { tenancy }),

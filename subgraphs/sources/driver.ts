@@ -4,7 +4,9 @@
  */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
+import type { SOURCES } from './bounds.ts';
 
 /** What a value is, whatever the store calls it. */
 export type ValueKind =
@@ -151,6 +153,17 @@ export interface SourceRow {
   readonly values: Readonly<Record<string, unknown>>;
   /** By field, what the store takes for the same value again. */
   readonly texts: Readonly<Record<string, string | null>>;
+}
+
+/** What a driver is opened with. */
+export interface SourceOptions extends BoundValues<typeof SOURCES> {
+  /** The source's name, for messages. */
+  readonly name: string;
+  /** The variable that holds the URL, for messages. */
+  readonly variable: string;
+  readonly url: () => string;
+  readonly preparedStatements: boolean;
+  readonly onIdleError: (error: Error) => void;
 }
 
 export interface SourceDriver {

@@ -11,12 +11,17 @@ import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
 import type { SOURCES } from './bounds.ts';
-import type { Catalog, SourceDriver } from './driver.ts';
-import { createPostgresSource } from './drivers/postgres/index.ts';
+import type { Catalog, SourceDriver, SourceOptions } from './driver.ts';
 import { buildModels } from './model/build.ts';
 import type { SourceSettings } from './model/format.ts';
+import type { KindName } from './model/kinds.ts';
 import { Faults, parseSources, readSources } from './model/read.ts';
 import { buildSchema } from './schema/index.ts';
+
+/** What opens each kind; a kind's client is loaded when a source is of it. */
+const OPEN: Readonly<Record<KindName, (options: SourceOptions) => Promise<SourceDriver>>> = {
+  postgres: async (options) => (await import('./drivers/postgres/index.ts')).createPostgresSource(options),
+};
 
 export interface SourcesConfig extends BoundValues<typeof SOURCES> {
   /** The file that says which there are. */
@@ -135,7 +140,7 @@ export class Sources {
   }
 
   async #look(name: string, settings: SourceSettings, stamp: string) {
-    const driver = this.#open(name, settings);
+    const driver = await this.#open(name, settings);
     const kept = this.#catalogs.get(name) ?? (await this.#read(name, settings));
     if (kept?.stamp === stamp) return { name, settings, driver, catalog: kept.catalog };
     try {
@@ -154,16 +159,16 @@ export class Sources {
     }
   }
 
-  #open(name: string, settings: SourceSettings): SourceDriver {
-    const { url, preparedStatements } = settings;
-    const made = JSON.stringify([url, preparedStatements, settings.schemas]);
+  async #open(name: string, settings: SourceSettings): Promise<SourceDriver> {
+    const { kind, url, preparedStatements } = settings;
+    const made = JSON.stringify([kind, url, preparedStatements, settings.schemas]);
     const open = this.#drivers.get(name);
     if (open?.settings === made) return open.driver;
     if (open !== undefined) {
       this.#retired.push(open.driver);
       this.#catalogs.delete(name);
     }
-    const driver = createPostgresSource({
+    const driver = await OPEN[kind]({
       ...this.#config,
       name,
       variable: url,
@@ -204,17 +209,17 @@ export class Sources {
 }
 
 /** Looks at a database once. @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT` */
-export async function lookAt(
-  options: BoundValues<typeof SOURCES> & {
-    readonly name: string;
-    readonly variable: string;
-    readonly url: () => string;
-    readonly schemas: readonly string[];
-  },
-): Promise<Catalog> {
-  const driver = createPostgresSource({ ...options, preparedStatements: false, onIdleError: () => undefined });
+export async function lookAt({
+  kind,
+  schemas,
+  ...options
+}: Omit<SourceOptions, 'preparedStatements' | 'onIdleError'> & {
+  readonly kind: KindName;
+  readonly schemas: readonly string[];
+}): Promise<Catalog> {
+  const driver = await OPEN[kind]({ ...options, preparedStatements: false, onIdleError: () => undefined });
   try {
-    return await driver.introspect(options.schemas);
+    return await driver.introspect(schemas);
   } finally {
     await driver.close();
   }

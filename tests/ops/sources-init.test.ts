@@ -25,6 +25,7 @@ beforeAll(async () => {
   await client.query(readFileSync(new URL('../contract/fixtures/sources/shop.sql', import.meta.url), 'utf8'));
   await client.end();
   catalog = await lookAt({
+    kind: 'postgres',
     ...SOURCES,
     name: 'shop',
     variable: 'SHOP_URL',
@@ -38,6 +39,7 @@ afterAll(async () => {
 });
 
 const looked = (given: Partial<Parameters<typeof mergeSource>[2]> = {}) => ({
+  kind: 'postgres',
   name: 'shop',
   variable: 'SHOP_URL',
   schemas: ['public'],

@@ -3,6 +3,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { writeJson } from '../exact-number.ts';
 import type { Condition, JsonTest } from '../filters/condition.ts';
 import { toPostgres, type Pattern } from '../filters/pattern.ts';
+import { combined, escapeLike, type LeafCondition, type LinkedRows } from '../sql/conditions.ts';
 
 type Sql = RawBuilder<unknown>;
 
@@ -13,28 +14,16 @@ export interface FilteredColumn {
   readonly type: string;
 }
 
-/** Whether there are rows at the other end of a link that satisfy a condition, as SQL. */
-export type LinkedRows = (link: string, of: Condition | undefined) => Sql;
-
-const noLinks: LinkedRows = (link) => {
-  throw new Error(`A filter leads along a link that is not known: ${link}.`);
-};
-
 /** An expression that is true for the rows that match; false or null for all others. */
 export function conditionSql(
   columnOf: (field: string) => FilteredColumn,
   condition: Condition,
-  linked: LinkedRows = noLinks,
+  linked?: LinkedRows,
 ): Sql {
-  if (condition.kind === 'and' || condition.kind === 'or') {
-    if (condition.of.length === 0) return condition.kind === 'and' ? sql`true` : sql`false`;
-    const parts = condition.of.map((part) => conditionSql(columnOf, part, linked));
-    return sql`(${sql.join(parts, condition.kind === 'and' ? sql` AND ` : sql` OR `)})`;
-  }
-  // Not `NOT`: what is null is no match, so its opposite is one.
-  if (condition.kind === 'not') return sql`(${conditionSql(columnOf, condition.of, linked)}) IS NOT TRUE`;
-  if (condition.kind === 'linked') return linked(condition.link, condition.of);
+  return combined(condition, (leaf) => leafSql(columnOf, leaf), linked);
+}
 
+function leafSql(columnOf: (field: string) => FilteredColumn, condition: LeafCondition): Sql {
   const { ref, type } = columnOf(condition.column);
   const cast = sql.raw(type);
   switch (condition.kind) {
@@ -98,8 +87,6 @@ const contains = (text: Sql, part: string): Sql => sql`${text} COLLATE "default"
 const endsWith = (text: Sql, end: string): Sql => sql`${text} LIKE ${`%${escapeLike(end)}`}`;
 
 const matches = (text: Sql, pattern: Pattern): Sql => sql`${text} COLLATE "default" ~ ${toPostgres(pattern)}`;
-
-const escapeLike = (text: string): string => text.replace(/[\\%_]/g, (character) => `\\${character}`);
 
 /**
  * Under row-level security an index is used for leakproof operators only, which `starts_with` is not and comparisons

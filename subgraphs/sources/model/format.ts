@@ -1,6 +1,7 @@
 /** What may stand in the file of sources. The JSON Schema for editors is printed from this. */
 import { z } from 'zod';
 import { SOURCES } from '../bounds.ts';
+import { KIND_NAMES } from './kinds.ts';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,99}$/;
 const name = (what: string) =>
@@ -122,7 +123,7 @@ const Across = z.strictObject({
 
 const Source = z.strictObject({
   kind: z
-    .enum(['postgres'], 'must be `postgres`: the one kind that this version reads')
+    .enum(KIND_NAMES, `must be one of the kinds that this version reads: ${KIND_NAMES.join(', ')}`)
     .meta({ description: 'What kind of store it is.' }),
   url: z
     .string()

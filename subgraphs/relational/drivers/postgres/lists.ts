@@ -3,7 +3,7 @@ import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { ListRequest, ModelName, Rows } from '../../driver.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
-import { behind, orderSql, type Level } from '#subgraphs/shared/postgres/keyset.ts';
+import { behind, orderSql, type Level } from '#subgraphs/shared/sql/keyset.ts';
 import { columnOf, MODELS, type Model } from '../../models/columns.ts';
 import type { Order } from '../../models/sort.ts';
 import { conditionSql, SQL_TYPE } from './conditions.ts';

@@ -2,7 +2,7 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
-import { behind, orderSql, type Level } from '#subgraphs/shared/postgres/keyset.ts';
+import { behind, orderSql, type Level } from '#subgraphs/shared/sql/keyset.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import {

@@ -2,29 +2,17 @@
 import { PostgresAddress } from '#subgraphs/shared/postgres/address.ts';
 import { toStoreError } from '#subgraphs/shared/postgres/errors.ts';
 import { PostgresPool } from '#subgraphs/shared/postgres/pool.ts';
-import { badUserInput, CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { BoundValues } from '#subgraphs/shared/bound.ts';
-import type { SOURCES } from '../../bounds.ts';
-import type { CountRequest, ListRequest, SourceDriver, SourceRow } from '../../driver.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import type { SourceDriver, SourceOptions } from '../../driver.ts';
+import { createSqlSource } from '../sql/source.ts';
+import { postgresDialect } from './dialect.ts';
 import { introspect } from './introspect.ts';
-import { countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
-
-export interface PostgresSourceOptions extends BoundValues<typeof SOURCES> {
-  /** The source's name, for messages. */
-  readonly name: string;
-  /** The variable that holds the URL, for messages. */
-  readonly variable: string;
-  readonly url: () => string;
-  readonly preparedStatements: boolean;
-  readonly onIdleError: (error: Error) => void;
-}
 
 /** What texts of values look like, whatever the database or the user says otherwise. */
 const SETTINGS = { datestyle: 'ISO, YMD', intervalstyle: 'iso_8601', timezone: 'UTC' } as const;
 
 /** @throws CodedError `STORE_UNAVAILABLE` for a URL whose TLS parameters contradict each other */
-export function createPostgresSource(options: PostgresSourceOptions): SourceDriver {
+export function createPostgresSource(options: SourceOptions): SourceDriver {
   const { name, variable, url, poolSize, connectTimeoutMs, statementTimeoutMs, idleMs } = options;
   const pool = new PostgresPool({
     address: new PostgresAddress(url),
@@ -37,40 +25,17 @@ export function createPostgresSource(options: PostgresSourceOptions): SourceDriv
     settings: SETTINGS,
     errorOf: sourceError(name, variable),
   });
-  const read = async (context: RequestContext, statement: { sql: string; parameters: readonly unknown[] }) =>
-    await pool.transact(context, {
-      readOnly: true,
-      pipelined: true,
-      work: async (tx) => await tx.query<Record<string, unknown>>(statement),
-    });
-  return {
+  return createSqlSource(name, postgresDialect, {
     introspect: async (schemas) => await pool.lend(async (client) => await introspect(client, schemas)),
-    async list(context: RequestContext, request: ListRequest): Promise<SourceRow[][]> {
-      const { parents } = request;
-      const lists: SourceRow[][] = Array.from({ length: parents?.keys.length ?? 1 }, () => []);
-      if (lists.length === 0 || !isTenantOf(request.relation, context.principal.tenantId)) return lists;
-      for (const row of await read(context, listStatement(request, context.principal.tenantId)))
-        lists[parents === undefined ? 0 : Number(row['at']) - 1]!.push(rowOf(request, row));
-      return lists;
-    },
-    async count(context: RequestContext, request: CountRequest): Promise<number[]> {
-      const counts = new Array<number>(request.parents?.keys.length ?? 1).fill(0);
-      if (counts.length === 0 || !isTenantOf(request.relation, context.principal.tenantId)) return counts;
-      for (const { at, count } of await read(context, countStatement(request, context.principal.tenantId)))
-        counts[Number(at) - 1] = Number(count);
-      return counts;
-    },
-    async health() {
-      const began = performance.now();
-      try {
-        await pool.lend((client) => client.query('SELECT 1'));
-        return { store: name, state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
-      } catch (error) {
-        return { store: name, state: 'down', detail: messageWithHint(error) };
-      }
-    },
+    read: async (context, statement) =>
+      await pool.transact(context, {
+        readOnly: true,
+        pipelined: true,
+        work: async (tx) => await tx.query<Record<string, unknown>>(statement),
+      }),
+    probe: async () => await pool.lend((client) => client.query('SELECT 1')),
     close: () => pool.close(),
-  };
+  });
 }
 
 /** A text that is no value of its type, or none that fits; a NUL character. */

@@ -6,18 +6,19 @@ type Sql = RawBuilder<unknown>;
 /** One level of an order. The last level's values are unique. */
 export interface Level {
   readonly ref: Sql;
-  /** The SQL type that its values are cast to. */
-  readonly type: string;
+  /** The SQL type that its values are cast to; or what makes one of a value. */
+  readonly type: string | ((value: unknown) => Sql);
   readonly nullable: boolean;
   readonly direction: 'ASC' | 'DESC';
 }
 
+/** The order, where the store itself sorts nulls as the largest. */
 export const orderSql = (levels: readonly Level[]): Sql =>
   sql.join(levels.map(({ ref, direction }) => sql`${ref} ${sql.raw(direction)}`));
 
 /**
- * The rows behind a sort key, in an order of several levels with directions of their own. PostgreSQL sorts nulls as the
- * largest values, and so does this.
+ * The rows behind a sort key, in an order of several levels with directions of their own. Nulls are the largest values, as
+ * PostgreSQL sorts them.
  * @param after a value for each level; one that is missing counts as null
  */
 export function behind(levels: readonly Level[], after: readonly unknown[]): Sql {
@@ -37,7 +38,8 @@ export function behind(levels: readonly Level[], after: readonly unknown[]): Sql
   return sql.join([...seek, sql`(${sql.join(possible, sql` OR `)})`], sql` AND `);
 }
 
-const typed = ({ type }: Level, value: unknown): Sql => sql`${value}::${sql.raw(type)}`;
+const typed = ({ type }: Level, value: unknown): Sql =>
+  typeof type === 'string' ? sql`${value}::${sql.raw(type)}` : type(value);
 
 const equals = (level: Level, value: unknown): Sql =>
   value === null ? sql`${level.ref} IS NULL` : sql`${level.ref} = ${typed(level, value)}`;

@@ -1,0 +1,38 @@
+/** PostgreSQL's SQL: one round trip for all parents by `LATERAL`, values cast to their column's type, orders as the database has them. */
+import { sql } from 'kysely';
+import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
+import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
+import type { RelationColumn } from '../../driver.ts';
+import type { Sql, SqlDialect } from '../sql/dialect.ts';
+import { rowsSql } from '../sql/statements.ts';
+import { PG, valueOf, valueSql } from './values.ts';
+
+export const postgresDialect: SqlDialect = {
+  compiler: queryBuilder<object>('public'),
+  table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
+  selected: valueSql,
+  textOf: (ref) => sql`${ref}::text`,
+  valueOf,
+  typed: cast,
+  isTenant: (ref, column, tenantId) => sql`${ref} = ${cast(tenantId, column)}`,
+  isLinked: (own, _, other) => sql`${other} = ${own}`,
+  sorted: (ref, _, direction) => sql`${ref} ${sql.raw(direction)}`,
+  condition: (ref, column, condition) => conditionSql(() => filtered(ref, column), condition),
+  parents(columns, keys) {
+    const lists = columns.map(({ native }, index) => sql`${keys.map((key) => key[index])}::${sql.raw(native)}[]`);
+    const names = columns.map((_, index) => sql.id(`k${index}`));
+    return sql`unnest(${sql.join(lists)}) WITH ORDINALITY AS p(${sql.join(names)}, at)`;
+  },
+  ofEach: (parents, rows) => sql`SELECT p.at, r.* FROM ${parents} CROSS JOIN LATERAL (${rowsSql(rows)}) AS r`,
+};
+
+function cast(value: unknown, { native }: RelationColumn): Sql {
+  return sql`${value}::${sql.raw(native)}`;
+}
+
+function filtered(ref: Sql, { kind, native }: RelationColumn): FilteredColumn {
+  if (kind === 'other' || native === PG.bpchar) return { ref: sql`${ref}::text`, type: 'text' };
+  if (kind === 'text' && native.startsWith('pg_catalog.')) return { ref, type: 'text' };
+  if (kind === 'json' && native === PG.json) return { ref: sql`${ref}::jsonb`, type: 'jsonb' };
+  return { ref, type: native };
+}

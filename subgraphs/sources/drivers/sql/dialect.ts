@@ -1,0 +1,53 @@
+/** What differs between kinds of SQL. What all share is in statements.ts; a kind's dialect is one small file of its folder. */
+import type { RawBuilder } from 'kysely';
+import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
+import type { Relation, RelationColumn } from '../../driver.ts';
+
+export type Sql = RawBuilder<unknown>;
+
+/** One statement with its parameters. */
+export interface SqlStatement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+/** Rows of one table, each part as SQL. */
+export interface Rows {
+  readonly selected: readonly Sql[];
+  /** The table under its alias. */
+  readonly from: Sql;
+  /** All of them hold. Those that name parents' keys have them as `p.k0`, `p.k1`, … */
+  readonly conditions: readonly Sql[];
+  /** Empty where nothing is said. */
+  readonly order: readonly Sql[];
+  readonly limit: number;
+  readonly offset: number | undefined;
+}
+
+export interface SqlDialect {
+  /** Writes identifiers and parameters. */
+  readonly compiler: Parameters<RawBuilder<unknown>['compile']>[0];
+  table(relation: Relation): Sql;
+  /** What to select for a column's value. */
+  selected(ref: Sql, column: RelationColumn): Sql;
+  /** What to select for its text, which {@link typed} makes the same value of. */
+  textOf(ref: Sql, column: RelationColumn): Sql;
+  /** What became of a value on its way. An `Error` where it is none of its type: that field's alone. */
+  valueOf(value: unknown, column: RelationColumn): unknown;
+  /**
+   * A parameter as a value of a column.
+   * @throws CodedError `BAD_USER_INPUT` for what the store would take for another value
+   */
+  typed(value: unknown, column: RelationColumn): Sql;
+  /** Whether a column is a tenant's id: character for character, whatever the column's collation. */
+  isTenant(ref: Sql, column: RelationColumn, tenantId: string): Sql;
+  /** Whether two columns at the ends of a link are equal, as the store has it. */
+  isLinked(own: Sql, column: RelationColumn, other: Sql, otherColumn: RelationColumn): Sql;
+  /** One level of an order; what has no value is the largest. */
+  sorted(ref: Sql, column: RelationColumn, direction: 'ASC' | 'DESC'): Sql;
+  condition(ref: Sql, column: RelationColumn, condition: LeafCondition): Sql;
+  /** Keys of parents as rows `p(k0, k1, …, at)`, `at` counting from 1. */
+  parents(columns: readonly RelationColumn[], keys: readonly (readonly string[])[]): Sql;
+  /** Rows of each parent, each with its own limit and order; the parent's place is `at`. */
+  ofEach(parents: Sql, rows: Rows): Sql;
+}

@@ -1,0 +1,49 @@
+/** A source of any SQL: what reads it, from its dialect and a way to run statements. */
+import { messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { CountRequest, ListRequest, SourceDriver, SourceRow } from '../../driver.ts';
+import type { SqlDialect, SqlStatement } from './dialect.ts';
+import { countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
+
+/** What runs statements; each in a transaction of its own that writes nothing. */
+export interface SqlConnections extends Pick<SourceDriver, 'introspect' | 'close'> {
+  /** @throws CodedError as {@link SourceDriver.list} does */
+  read(context: RequestContext, statement: SqlStatement): Promise<Record<string, unknown>[]>;
+  /** Asks for nothing. @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT` */
+  probe(): Promise<unknown>;
+}
+
+/** @param name the source's, for health */
+export function createSqlSource(name: string, dialect: SqlDialect, connections: SqlConnections): SourceDriver {
+  return {
+    introspect: (schemas) => connections.introspect(schemas),
+    async list(context: RequestContext, request: ListRequest): Promise<SourceRow[][]> {
+      const { parents, relation } = request;
+      const { tenantId } = context.principal;
+      const lists: SourceRow[][] = Array.from({ length: parents?.keys.length ?? 1 }, () => []);
+      if (lists.length === 0 || !isTenantOf(relation, tenantId)) return lists;
+      for (const row of await connections.read(context, listStatement(dialect, request, tenantId)))
+        lists[parents === undefined ? 0 : Number(row['at']) - 1]!.push(rowOf(dialect, request, row));
+      return lists;
+    },
+    async count(context: RequestContext, request: CountRequest): Promise<number[]> {
+      const { parents, relation } = request;
+      const { tenantId } = context.principal;
+      const counts = new Array<number>(parents?.keys.length ?? 1).fill(0);
+      if (counts.length === 0 || !isTenantOf(relation, tenantId)) return counts;
+      for (const { at, count } of await connections.read(context, countStatement(dialect, request, tenantId)))
+        counts[Number(at) - 1] = Number(count);
+      return counts;
+    },
+    async health() {
+      const began = performance.now();
+      try {
+        await connections.probe();
+        return { store: name, state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
+      } catch (error) {
+        return { store: name, state: 'down', detail: messageWithHint(error) };
+      }
+    },
+    close: () => connections.close(),
+  };
+}

@@ -1,0 +1,180 @@
+/**
+ * The statements that read a source of any SQL: one for all parents of a level. Every value is a parameter, and every table,
+ * also those that filters lead to, is held to the caller's tenant.
+ */
+import { sql } from 'kysely';
+import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { combined } from '#subgraphs/shared/sql/conditions.ts';
+import { behind, type Level } from '#subgraphs/shared/sql/keyset.ts';
+import type { CountRequest, ListRequest, Relation, RelationColumn, SourceRow } from '../../driver.ts';
+import type { Rows, Sql, SqlDialect, SqlStatement } from './dialect.ts';
+
+/** Whether the table may have rows of this tenant; a column of numbers holds no `acme`, nor `007`. */
+export function isTenantOf({ tenant, onlyTenant }: Relation, tenantId: string): boolean {
+  if (onlyTenant !== undefined) return tenantId === onlyTenant;
+  switch (tenant?.kind) {
+    case undefined:
+    case 'text':
+    case 'enum':
+    case 'other':
+      return true;
+    case 'int':
+    case 'bigint':
+      return /^(0|-?[1-9]\d{0,17})$/.test(tenantId);
+    case 'id':
+      return /^[\da-f]{8}(-?[\da-f]{4}){3}-?[\da-f]{12}$/i.test(tenantId);
+    default:
+      return false;
+  }
+}
+
+export function listStatement(dialect: SqlDialect, request: ListRequest, tenantId: string): SqlStatement {
+  const { relation, fields, texts, order, after, offset, limit, parents } = request;
+  const table = new Aliased(dialect, relation, tenantId);
+  const levels = order.map(({ field, direction }): Level => {
+    const column = columnIn(relation, field);
+    return {
+      ref: table.ref(field),
+      type: (value) => dialect.typed(value, column),
+      nullable: column.nullable,
+      direction,
+    };
+  });
+  const rows: Rows = {
+    selected: [
+      ...fields.map((field, index) =>
+        named(dialect.selected(table.ref(field), columnIn(relation, field)), `v${index}`),
+      ),
+      ...texts.map((field, index) => named(dialect.textOf(table.ref(field), columnIn(relation, field)), `t${index}`)),
+    ],
+    from: table.from,
+    conditions: [...table.conditions(request), ...(after === undefined ? [] : [behind(levels, after)])],
+    order: order.map(({ field, direction }) => dialect.sorted(table.ref(field), columnIn(relation, field), direction)),
+    limit,
+    offset,
+  };
+  return compiled(
+    dialect,
+    parents === undefined ? rowsSql(rows) : dialect.ofEach(parentsSql(dialect, relation, parents), rows),
+  );
+}
+
+export function countStatement(dialect: SqlDialect, request: CountRequest, tenantId: string): SqlStatement {
+  const { relation, parents } = request;
+  const table = new Aliased(dialect, relation, tenantId);
+  const conditions = whereSql(table.conditions(request));
+  return compiled(
+    dialect,
+    parents === undefined
+      ? sql`SELECT 1 AS at, count(*) AS count FROM ${table.from}${conditions}`
+      : sql`SELECT p.at, count(*) AS count FROM ${parentsSql(dialect, relation, parents)} CROSS JOIN ${table.from}${conditions} GROUP BY p.at`,
+  );
+}
+
+/** What a row of {@link listStatement} holds. */
+export function rowOf(
+  dialect: SqlDialect,
+  { relation, fields, texts }: ListRequest,
+  row: Readonly<Record<string, unknown>>,
+): SourceRow {
+  const values: Record<string, unknown> = {};
+  const texted: Record<string, string | null> = {};
+  fields.forEach((field, index) => (values[field] = dialect.valueOf(row[`v${index}`], columnIn(relation, field))));
+  texts.forEach((field, index) => (texted[field] = row[`t${index}`] as string | null));
+  return { values, texts: texted };
+}
+
+export function columnIn({ columns, table }: Relation, field: string): RelationColumn {
+  const column = columns[field];
+  if (column === undefined) throw new Error(`The table ${table} has no column for ${field}.`);
+  return column;
+}
+
+/** A table under an alias of its own within one statement. */
+export class Aliased {
+  readonly #dialect: SqlDialect;
+  readonly #relation: Relation;
+  readonly #tenantId: string;
+  readonly #depth: number;
+
+  constructor(dialect: SqlDialect, relation: Relation, tenantId: string, depth = 0) {
+    this.#dialect = dialect;
+    this.#relation = relation;
+    this.#tenantId = tenantId;
+    this.#depth = depth;
+  }
+
+  get #alias(): string {
+    return `a${this.#depth}`;
+  }
+
+  get from(): Sql {
+    return sql`${this.#dialect.table(this.#relation)} AS ${sql.id(this.#alias)}`;
+  }
+
+  ref(field: string): Sql {
+    return this.#column(columnIn(this.#relation, field));
+  }
+
+  /** Of the rows that are the caller's, the parents', and match. */
+  conditions({ where, parents }: Pick<CountRequest, 'where' | 'parents'>): Sql[] {
+    return [
+      ...this.#own(),
+      ...(parents?.fields ?? []).map((field, index) => sql`${this.ref(field)} = ${sql.id('p', `k${index}`)}`),
+      ...(where === undefined ? [] : [this.#condition(where)]),
+    ];
+  }
+
+  #own(): Sql[] {
+    const { tenant } = this.#relation;
+    if (!isTenantOf(this.#relation, this.#tenantId)) return [sql`false`];
+    return tenant === undefined ? [] : [this.#dialect.isTenant(this.#column(tenant), tenant, this.#tenantId)];
+  }
+
+  #column({ name }: RelationColumn): Sql {
+    return sql`${sql.id(this.#alias, name)}`;
+  }
+
+  #condition(where: Condition): Sql {
+    return combined(
+      where,
+      (leaf) =>
+        leaf.kind === 'null'
+          ? sql`${this.ref(leaf.column)} IS NULL`
+          : this.#dialect.condition(this.ref(leaf.column), columnIn(this.#relation, leaf.column), leaf),
+      (link, of) => {
+        const { to, pairs } = this.#relation.links[link]!;
+        const other = new Aliased(this.#dialect, to, this.#tenantId, this.#depth + 1);
+        const joined = pairs.map(([own, theirs]) =>
+          this.#dialect.isLinked(this.ref(own), columnIn(this.#relation, own), other.ref(theirs), columnIn(to, theirs)),
+        );
+        const conditions = [...joined, ...other.conditions({ where: of })];
+        return sql`EXISTS (SELECT 1 FROM ${other.from}${whereSql(conditions)})`;
+      },
+    );
+  }
+}
+
+/** Rows of a table by themselves. */
+export function rowsSql({ selected, from, conditions, order, limit, offset }: Rows): Sql {
+  return sql`SELECT ${selected.length === 0 ? sql`1` : sql.join(selected)} FROM ${from}${whereSql(conditions)}${orderBy(order)} LIMIT ${sql.lit(limit)}${offset === undefined ? sql`` : sql` OFFSET ${sql.lit(offset)}`}`;
+}
+
+export const orderBy = (order: readonly Sql[]): Sql => (order.length === 0 ? sql`` : sql` ORDER BY ${sql.join(order)}`);
+
+export const whereSql = (conditions: readonly Sql[]): Sql =>
+  conditions.length === 0 ? sql`` : sql` WHERE ${sql.join(conditions, sql` AND `)}`;
+
+export const named = (value: Sql, name: string): Sql => sql`${value} AS ${sql.id(name)}`;
+
+export const parentsSql = (
+  dialect: SqlDialect,
+  relation: Relation,
+  { fields, keys }: NonNullable<CountRequest['parents']>,
+): Sql =>
+  dialect.parents(
+    fields.map((field) => columnIn(relation, field)),
+    keys,
+  );
+
+export const compiled = ({ compiler }: SqlDialect, statement: Sql): SqlStatement => statement.compile(compiler);
