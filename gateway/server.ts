@@ -536,6 +536,7 @@ function requestPath(path: RequestPath): Handler[] {
       operations,
       schema: () => engines.schema,
       mayExplore: path.mayExplore,
+      mutates: config.mcpMutations,
       authenticate,
       resource,
       ...config.bounds.agents,

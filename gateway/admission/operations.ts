@@ -73,6 +73,8 @@ export interface Caller {
 export interface AdmittedOperation {
   readonly type: `${OperationTypeNode}`;
   readonly document: DocumentNode;
+  /** What it may cost by its text and variables; undefined where nothing is counted. */
+  readonly cost: number | undefined;
   /**
    * Runs it, once. Streams for subscriptions (and deferred answers); a single result for everything else and for
    * subscriptions that could not be opened. Never rejects for what the operation does.
@@ -239,7 +241,7 @@ export function operations({
           return mask({ errors: [toGraphQLError(error)] }, caller);
         }
       };
-      return { type, document, run, discard: () => lease.release() };
+      return { type, document, cost, run, discard: () => lease.release() };
     } catch (error) {
       lease.release();
       throw error;

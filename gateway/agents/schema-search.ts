@@ -18,6 +18,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import { AGENTS } from '#gateway/bounds/agents.ts';
+import { likeliest } from '#subgraphs/shared/hints.ts';
 
 /** One thing that can be found: a type, or a field of one. */
 interface Entry {
@@ -32,6 +33,11 @@ export interface SchemaSearch {
    * @param limit how many fields and types are shown at most
    */
   search(query: string, limit: number): string;
+  /**
+   * A type (`Document`), a field of one (`Document.similar`) or a root field (`documents`), as SDL with its descriptions, and
+   * what it leads to in short. Of what is not there, what may have been meant.
+   */
+  describe(name: string): string;
 }
 
 /** A word in a name says more than one in a description. */
@@ -59,6 +65,26 @@ export function schemaSearch(schema: GraphQLSchema): SchemaSearch {
         scored.map(({ entry }) => entry),
         roots as ReadonlySet<GraphQLNamedType>,
       );
+    },
+    describe(name) {
+      const [typeName = '', fieldName] = name.trim().replace(/^`|`$/g, '').split('.', 2);
+      const named = schema.getType(typeName);
+      if (named !== undefined && fieldName === undefined && roots.has(named as never)) return printType(named);
+      const found = entries.filter(({ type, field }) =>
+        fieldName === undefined
+          ? named === undefined
+            ? roots.has(type as never) && field?.name === typeName
+            : type === named && field === undefined
+          : type === named && field?.name === fieldName,
+      );
+      if (found.length > 0) return render(found, roots as ReadonlySet<GraphQLNamedType>);
+      const known = entries.flatMap(({ type, field }) => {
+        if (fieldName !== undefined && named !== undefined)
+          return type === named && field !== undefined ? [`${type.name}.${field.name}`] : [];
+        return field === undefined ? [type.name] : roots.has(type as never) ? [field.name] : [];
+      });
+      const meant = likeliest(name, known);
+      return `There is no ${JSON.stringify(name.slice(0, 100))}.${meant.length === 0 ? '' : ` Did you mean ${meant.join(', ')}?`} Entry points:\n\n${rootFields(schema)}`;
     },
   };
 

@@ -115,6 +115,8 @@ export interface Config {
   };
   /** Whether API keys tell who asks: beside what else does, alone, or not at all. */
   readonly apiKeys: VariableValues['API_KEYS'];
+  /** Whether agents may send mutations by MCP. */
+  readonly mcpMutations: boolean;
   /** Whether what is refused is kept in the audit log. */
   readonly auditRefused: VariableValues['AUDIT_REFUSED'];
   readonly stores: {
@@ -354,6 +356,7 @@ function build(
       acceptedApiKeyPepper: env.API_KEY_PEPPER_ALSO,
     },
     apiKeys: env.API_KEYS,
+    mcpMutations: env.MCP_MUTATIONS === 'on',
     auditRefused: env.AUDIT_REFUSED,
     stores: {
       postgres: postgresAddress(env),

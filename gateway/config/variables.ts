@@ -402,6 +402,12 @@ export const Variables = z.object({
     'on',
     'Whether the audit log keeps what callers were refused (`auditEntries` whose `action` is `refused`): for want of a scope, by a policy, without having said who they are, with tokens and keys that have ended. `without-addresses`: without where they asked from.',
   ),
+  MCP_MUTATIONS: withDefault(
+    z.enum(['on', 'off'], 'must be `on` or `off`'),
+    'auth',
+    'off',
+    'Whether agents get a tool `mutate` at `/mcp`, by which they change what is stored; each mutation asks for its scope all the same.',
+  ),
   API_KEYS: withDefault(
     z.enum(['on', 'only', 'off'], 'must be `on`, `only` or `off`'),
     'auth',

@@ -2,6 +2,8 @@ import { Client, StreamableHTTPClientTransport, type CallToolResult } from '@mod
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
 
+const READING = ['search_schema', 'describe', 'validate', 'execute', 'search', 'run_events'];
+
 let it: TestServer;
 let client: Client;
 beforeAll(async () => {
@@ -44,12 +46,12 @@ const rpc = (body: string, accept?: string): Promise<Response> =>
   });
 
 describe('MCP', () => {
-  test('offers three read-only tools with short descriptions', async () => {
+  test('offers read-only tools with short descriptions', async () => {
     const { tools } = await client.listTools();
-    expect(tools.map(({ name }) => name)).toEqual(['search_schema', 'execute', 'run_events']);
+    expect(tools.map(({ name }) => name)).toEqual(READING);
     expect(tools.every(({ annotations }) => annotations?.readOnlyHint === true)).toBe(true);
     // Each of these words is sent to the model on each turn.
-    expect(JSON.stringify(tools).length).toBeLessThan(2_500);
+    expect(JSON.stringify(tools).length).toBeLessThan(4_600);
   });
 
   test.each([
@@ -74,6 +76,97 @@ describe('MCP', () => {
 
   test('search_schema names the entry points when nothing fits', async () => {
     expect((await call('search_schema', { query: 'xyzzy' })).text).toMatch(/Query: .*documents/);
+  });
+
+  test.each([
+    ['Document', /^type Document[^{]*\{/m],
+    ['Document.similar', /similar\(/],
+    ['documents', /^type Query \{[^}]* documents\(/m],
+    ['`DocumentFilter`', /^input DocumentFilter \{/m],
+    ['Query', /^type Query \{/m],
+    ['SearchMode', /HYBRID/],
+    ['document', /document\(/],
+    ['Dokument', /There is no "Dokument"\. Did you mean .*Document/],
+    ['Document.simlar', /Did you mean Document\.similar/],
+    ['__proto__', /There is no/],
+    ['constructor.name', /There is no/],
+  ])('describe shows %j', async (name, expected) => {
+    const { text, isError } = await call('describe', { name });
+    expect(isError).toBe(false);
+    expect(text).toMatch(expected);
+  });
+
+  test('what describe shows is told in pages where it is long', async () => {
+    const { text } = await call('describe', { name: 'Query', limit: 1_000 });
+    expect(text.length).toBeLessThanOrEqual(1_000);
+    const next = await call('describe', { name: 'Query', limit: 1_000, offset: 1_000 });
+    expect(next.text).not.toBe(text);
+  });
+
+  test('validate says what an operation is and may cost, and runs nothing', async () => {
+    const query = 'mutation ($n: String!) { createAgent(input: { name: $n }) { agent { id } } }';
+    const result = await client.callTool({ name: 'validate', arguments: { query, variables: { n: 'never made' } } });
+    expect(result.structuredContent).toEqual({ valid: true, type: 'mutation', cost: expect.any(Number) as number });
+    const { data } = await post('{ agents(where: { name: { eq: "never made" } }) { totalCount } }');
+    expect(data).toEqual({ agents: { totalCount: 0 } });
+  });
+
+  test.each([
+    ['{ documnets { nodes { id } } }', undefined, /Did you mean/],
+    ['{ documents(first: "x") { nodes { id } } }', undefined, /Int cannot represent/],
+    ['query ($n: Int!) { documents(first: $n) { nodes { id } } }', { n: 'x' }, /"\$n" got invalid value "x"/],
+    ['query ($n: Int!) { documents(first: $n) { nodes { id } } }', {}, /"\$n" of required type/],
+    ['{', undefined, /Syntax/],
+  ])('validate tells what is wrong with %j', async (query, variables, expected) => {
+    const { text, isError } = await call('validate', { query, ...(variables === undefined ? {} : { variables }) });
+    expect(isError).toBe(true);
+    expect((JSON.parse(text) as { errors: { message: string }[] }).errors[0]!.message).toMatch(expected);
+  });
+
+  test('search finds passages, of one collection where one is named', async () => {
+    const document = (collection: string) =>
+      post(
+        'mutation ($c: String!) { upsertDocument(input: { source: $c, title: "Tides", mediaType: "text/plain", text: "The tide turns at the harbour.", collection: $c, waitFor: [VECTOR], timeoutMs: 20000 }) { document { id } } }',
+        { c: collection },
+      );
+    for (const collection of ['sea', 'shore'])
+      expect(await document(collection)).toMatchObject({ data: { upsertDocument: { document: {} } } });
+    const result = await client.callTool({
+      name: 'search',
+      arguments: { query: 'when does the tide turn', first: 3, collection: 'sea' },
+    });
+    expect(result.structuredContent).toMatchObject({
+      data: {
+        search: { edges: [{ node: { text: expect.stringContaining('tide') as string, document: { source: 'sea' } } }] },
+      },
+    });
+    expect(JSON.parse((result.content[0] as { text: string }).text)).toEqual(result.structuredContent);
+    const everywhere = await client.callTool({ name: 'search', arguments: { query: 'when does the tide turn' } });
+    const { data } = everywhere.structuredContent as { data: { search: { edges: unknown[] } } };
+    expect(data.search.edges).toHaveLength(2);
+  });
+
+  test('mutations take a tool of their own, which the operator allows', async () => {
+    const mutation = 'mutation { rememberFact(input: { key: "k", value: "v", source: "mcp" }) { fact { value } } }';
+    expect((await (await rpc(message('mutate', { query: mutation }))).json()) as object).toMatchObject({
+      error: { message: expect.stringContaining('mutate') as string },
+    });
+    await using other = await startTestServer({ MCP_MUTATIONS: 'on' });
+    const writer = new Client({ name: 'writer', version: '1' }, { versionNegotiation: { mode: 'auto' } });
+    await writer.connect(new StreamableHTTPClientTransport(new URL('/mcp', other.url)));
+    const { tools } = await writer.listTools();
+    expect(tools.find(({ name }) => name === 'mutate')?.annotations).toMatchObject({
+      readOnlyHint: false,
+      destructiveHint: true,
+    });
+    const made = await writer.callTool({ name: 'mutate', arguments: { query: mutation } });
+    expect(made.structuredContent).toEqual({ data: { rememberFact: { fact: { value: 'v' } } } });
+    const read = await writer.callTool({ name: 'mutate', arguments: { query: '{ __typename }' } });
+    expect(read).toMatchObject({
+      isError: true,
+      structuredContent: { errors: [{ extensions: { code: 'FORBIDDEN' } }] },
+    });
+    await writer.close();
   });
 
   test('execute reads, with variables', async () => {
@@ -204,7 +297,7 @@ describe('MCP', () => {
 
   test.each([null, [], {}])('parameters that are %j are none', async (params) => {
     const answer = await rpc(JSON.stringify({ jsonrpc: '2.0', id: 'a', method: 'tools/list', params }));
-    expect(await answer.json()).toMatchObject({ id: 'a', result: { tools: [{}, {}, {}] } });
+    expect(await answer.json()).toMatchObject({ id: 'a', result: { tools: READING.map((name) => ({ name })) } });
   });
 
   test.each([null, '', [], undefined])('a call whose arguments are %j is told what it lacks', async (args) => {

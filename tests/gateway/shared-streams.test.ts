@@ -357,6 +357,7 @@ test('a client that leaves what it was sent unread for too long is closed with t
         type: 'subscription',
         document: parse('subscription { x }'),
         run: () => run(signal),
+        cost: undefined,
         discard: () => undefined,
       }),
     },

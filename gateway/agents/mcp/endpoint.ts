@@ -2,30 +2,26 @@
  * The Model Context Protocol endpoint (streamable HTTP, stateless): a few tools over the same pipeline as every other
  * transport.
  */
-import { GraphQLError, type ExecutionResult, type GraphQLSchema } from 'graphql';
-import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { GraphQLSchema } from 'graphql';
 import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { isApiKey } from '#gateway/auth/api-keys.ts';
 import type { Authenticator } from '#gateway/auth/authenticator.ts';
-import { notInSafelist } from '#gateway/admission/persisted/operation-texts.ts';
-import { OperationRefused } from '#gateway/admission/documents.ts';
-import { isStream, sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
+import { sharedAmong, type Caller, type Operations } from '#gateway/admission/operations.ts';
 import { decodeUtf8, parseJson, readBody, type BodyLimits } from '#gateway/http/body.ts';
 import type { RequestLimits } from '#gateway/limits/request-limits.ts';
 import type { Exchange, Handler } from '#gateway/http/exchange.ts';
-import { resultText } from '#gateway/respond/result-text.ts';
-import { logFailure } from '#gateway/telemetry/log-failure.ts';
 import { withPlainNumbers } from '#subgraphs/shared/exact-number.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { AGENTS } from '#gateway/bounds/agents.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
+import { Calls } from './calls.ts';
 import { INVALID_PARAMS, tellingFaults } from './invalid-params.ts';
 import { MCP_PATH } from './path.ts';
 import type { ResourceMetadata } from './resource-metadata.ts';
 import { schemaSearch, type SchemaSearch } from '../schema-search.ts';
 import { takenAsMeant } from './taken-as-meant.ts';
-import { addTools, type Page } from './tools.ts';
+import { addTools } from './tools.ts';
 import { mcpTransport } from './transport.ts';
 
 /** Bounds are said in `AGENTS` (gateway/bounds/agents.ts), with their defaults. */
@@ -37,6 +33,8 @@ export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   authenticate: Authenticator['authenticate'];
   /** Where users of agents sign in; undefined where nobody has to. */
   resource: ResourceMetadata | undefined;
+  /** Whether agents are given a tool that sends mutations; each asks for its scope all the same. @default false */
+  mutates?: boolean;
   /** Who may see what of the schema no list of operations tells. @default everybody */
   mayExplore?: ((caller: Pick<Caller, 'principal' | 'requestId' | 'address'>) => boolean) | undefined;
   body: BodyLimits;
@@ -52,7 +50,8 @@ export const SEARCH_REFUSED = { action: 'search_schema', code: 'QUERY_NOT_IN_SAF
 
 const INSTRUCTIONS =
   'One GraphQL API over documents, a knowledge graph, vectors, objects, models and agent runs. ' +
-  'Find fields with search_schema, then run read-only queries with execute. Lists page with `first` and `after`.';
+  'For passages of documents call search. For all else find fields with search_schema, then run queries with execute. ' +
+  'Lists page with `first` and `after`.';
 
 /** What clients may keep, and not share: what there is may differ by who asks. It changes when the server does. */
 const HINT = { ttlMs: AGENTS.keptMs, cacheScope: 'private' } as const;
@@ -69,7 +68,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
   };
 
   const transport = mcpTransport(options.log);
-  const { batch = AGENTS.batch, answerBytes = AGENTS.answerBytes } = options;
+  const { batch = AGENTS.batch, answerBytes = AGENTS.answerBytes, mutates = false } = options;
   const budget = { ...options.budget, bytes: Math.min(options.budget.bytes, answerBytes) };
   const most = options.longestPage ?? AGENTS.longestPage;
   const page = { usual: Math.min(options.pageCharacters ?? AGENTS.pageCharacters, most), most };
@@ -112,6 +111,15 @@ export function mcpEndpoint(options: McpOptions): Handler {
     if (messages > batch) throw badUserInput(`A batch may have at most ${batch} messages; this one has ${messages}.`);
     await options.limits?.further({ principal, address }, messages - 1, tellQuotas);
     const shares = sharedAmong(Math.max(messages, 1), budget);
+    const calls = new Calls(
+      {
+        ...options,
+        page,
+        search,
+        mayExplore: () => options.mayExplore?.({ principal, requestId, address }) !== false,
+      },
+      { principal, address, tellQuotas, requestId, signal, headers, ...shares },
+    );
     const { McpServer } = await import('@modelcontextprotocol/server');
     await transport.serve(
       exchange,
@@ -121,20 +129,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
           { name: 'tributary', version: '0.1.0' },
           { instructions: INSTRUCTIONS, cacheHints: CACHE_HINTS },
         );
-        addTools(server, {
-          search: (keywords, limit) =>
-            options.mayExplore?.({ principal, requestId, address }) === false
-              ? toToolResult({ errors: [toGraphQLError(notInSafelist())] }, { offset: 0, limit: page.usual })
-              : { content: [{ type: 'text', text: search().search(keywords, limit) }] },
-          page,
-          query: ({ own = false, ...parameters }, asked = { offset: 0, limit: page.usual }) =>
-            query(
-              options,
-              parameters,
-              { principal, address, tellQuotas, requestId, signal, headers, own, ...shares },
-              asked,
-            ),
-        });
+        addTools(server, calls, { mutates });
         return tellingFaults(server);
       },
       acceptBoth(request),
@@ -188,82 +183,4 @@ async function readMessage({ request }: Exchange, limits: BodyLimits): Promise<{
 function malformed(error: unknown, code: number, id: unknown): Malformed {
   if (!(error instanceof CodedError)) throw error;
   return { malformed: { code, message: error.message, data: error.extensions }, id };
-}
-
-/** The variables that a tool was called with: an object, JSON text of one, or what models write for none. */
-function variablesOf(variables: unknown, limits: BodyLimits): unknown {
-  if (typeof variables !== 'string') return variables ?? undefined;
-  return variables.trim() === '' ? undefined : (parseJson(variables, limits, '`variables`') ?? undefined);
-}
-
-/**
- * Runs a query for a tool; everything that an operation may not do is told as a tool's error, which the model reads.
- */
-async function query(
-  { operations, log, body }: McpOptions,
-  parameters: { variables?: unknown },
-  caller: Caller,
-  page: Page,
-): Promise<CallToolResult> {
-  try {
-    const variables = variablesOf(parameters.variables, body);
-    const operation = await operations.admit(
-      { ...parameters, variables },
-      {
-        ...caller,
-        asText: true,
-        allow: ['query'],
-        notAllowed: (type) =>
-          new CodedError('FORBIDDEN', `A ${type} cannot be sent this way.`, {
-            hint: 'This tool only reads. Send mutations and subscriptions to the GraphQL endpoint.',
-          }),
-      },
-    );
-    const result = await operation.run();
-    if (isStream(result))
-      throw new CodedError('BAD_USER_INPUT', 'This tool does not answer in parts; leave out `@defer`.');
-    return toToolResult(result, page);
-  } catch (error) {
-    if (error instanceof OperationRefused) return toToolResult({ errors: error.errors }, page);
-    if (error instanceof CodedError) return toToolResult({ errors: [toGraphQLError(error)] }, page);
-    logFailure(log, 'A tool failed.', error, caller);
-    return toToolResult(
-      {
-        errors: [
-          new GraphQLError('Something went wrong in the gateway.', {
-            extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: caller.requestId },
-          }),
-        ],
-      },
-      page,
-    );
-  }
-}
-
-const toGraphQLError = ({ message, extensions }: CodedError): GraphQLError => new GraphQLError(message, { extensions });
-
-/** One page of the answer's text, and where the next one begins. A short answer is one page, and all JSON. */
-function toToolResult(result: ExecutionResult, { offset, limit }: Page): CallToolResult {
-  const whole = resultText(result);
-  const isError = result.data == null && result.errors !== undefined;
-  if (offset === 0 && whole.length <= limit) return { content: [{ type: 'text', text: whole }], isError };
-  const start = wholeCharacter(whole, Math.min(offset, whole.length));
-  const end = wholeCharacter(whole, Math.min(start + limit, whole.length));
-  const next =
-    end < whole.length
-      ? `Call again with \`offset\`: ${end} for the next, or ask for less: smaller \`first\`, fewer fields.`
-      : 'These are the last.';
-  return {
-    content: [
-      { type: 'text', text: whole.slice(start, end) },
-      { type: 'text', text: `Characters ${start} to ${end} of ${whole.length}. ${next}` },
-    ],
-    isError,
-  };
-}
-
-/** `at`, or the place before it where it would tear a character apart. */
-function wholeCharacter(text: string, at: number): number {
-  const unit = text.charCodeAt(at);
-  return at > 0 && unit >= 0xdc00 && unit <= 0xdfff ? at - 1 : at;
 }

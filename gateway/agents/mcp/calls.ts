@@ -1,0 +1,211 @@
+/**
+ * What tools do: they send operations through the same pipeline as every other transport, and answer with one page of what
+ * comes of them. Whatever an operation may not do is told as a tool's error, which the model reads.
+ */
+import {
+  getOperationAST,
+  getVariableValues,
+  GraphQLError,
+  type DocumentNode,
+  type ExecutionResult,
+  type GraphQLSchema,
+} from 'graphql';
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { notInSafelist } from '#gateway/admission/persisted/operation-texts.ts';
+import { OperationRefused } from '#gateway/admission/documents.ts';
+import { isStream, type Caller, type Operations } from '#gateway/admission/operations.ts';
+import { parseJson, type BodyLimits } from '#gateway/http/body.ts';
+import { resultText } from '#gateway/respond/result-text.ts';
+import { logFailure } from '#gateway/telemetry/log-failure.ts';
+import type { Logger } from '#gateway/telemetry/logger.ts';
+import type { SchemaSearch } from '../schema-search.ts';
+
+/** A part of a text, in characters. */
+export interface Page {
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface OperationParameters {
+  readonly query: string;
+  readonly variables?: unknown;
+  readonly operationName?: string;
+}
+
+export interface CallsOptions {
+  readonly operations: Operations;
+  /** The API schema that serves now. */
+  schema(): GraphQLSchema;
+  /** Search over it. */
+  search(): SchemaSearch;
+  /** Whether the caller may see what of the schema no list of operations tells. */
+  mayExplore(): boolean;
+  readonly body: BodyLimits;
+  /** Characters of a page: where none are asked for, and at the most. */
+  readonly page: { readonly usual: number; readonly most: number };
+  readonly log: Logger;
+}
+
+/** What one caller's tools can do. */
+export class Calls {
+  readonly #options: CallsOptions;
+  readonly #caller: Caller;
+
+  constructor(options: CallsOptions, caller: Caller) {
+    this.#options = options;
+    this.#caller = caller;
+  }
+
+  get page(): CallsOptions['page'] {
+    return this.#options.page;
+  }
+
+  /** Fields and types by keywords, as SDL. */
+  search(keywords: string, limit: number): CallToolResult {
+    return this.#exploring((search) => search.search(keywords, limit));
+  }
+
+  /** A type, or a field of one, as SDL with its descriptions. */
+  describe(name: string, page: Page = this.#first): CallToolResult {
+    return this.#exploring((search) => search.describe(name), page);
+  }
+
+  /** Whether an operation would run, without running it; and what it may cost. */
+  async validate({ query, variables, operationName }: OperationParameters): Promise<CallToolResult> {
+    return await this.#telling(async () => {
+      const given = variablesOf(variables, this.#options.body);
+      const operation = await this.#options.operations.admit(
+        { query, variables: given, ...(operationName === undefined ? {} : { operationName }) },
+        this.#caller,
+      );
+      operation.discard();
+      const errors = given === undefined ? [] : this.#variableErrors(operation.document, operationName, given);
+      if (errors.length > 0) return toToolResult({ errors }, this.#first);
+      const valid = {
+        valid: true,
+        type: operation.type,
+        ...(operation.cost === undefined ? {} : { cost: operation.cost }),
+      };
+      return { content: [{ type: 'text', text: JSON.stringify(valid) }], structuredContent: valid };
+    });
+  }
+
+  /**
+   * Runs one operation as the caller, and answers with one page of its result.
+   * @param own whether it is the tool's operation, not the caller's, which no list of operations binds
+   */
+  async run(
+    parameters: OperationParameters,
+    {
+      own = false,
+      page = this.#first,
+      type = 'query',
+    }: { own?: boolean; page?: Page | undefined; type?: 'query' | 'mutation' } = {},
+  ): Promise<CallToolResult> {
+    return await this.#telling(async () => {
+      const variables = variablesOf(parameters.variables, this.#options.body);
+      const operation = await this.#options.operations.admit(
+        { ...parameters, variables },
+        {
+          ...this.#caller,
+          own,
+          asText: true,
+          allow: [type],
+          notAllowed: (given) =>
+            new CodedError('FORBIDDEN', `A ${given} cannot be sent this way.`, { hint: HINTS[type] }),
+        },
+      );
+      const result = await operation.run();
+      if (isStream(result)) throw badUserInput('This tool does not answer in parts; leave out `@defer`.');
+      return toToolResult(result, page);
+    });
+  }
+
+  get #first(): Page {
+    return { offset: 0, limit: this.#options.page.usual };
+  }
+
+  #exploring(look: (search: SchemaSearch) => string, page?: Page): CallToolResult {
+    const { mayExplore, search } = this.#options;
+    if (!mayExplore()) return toToolResult({ errors: [toGraphQLError(notInSafelist())] }, this.#first);
+    const text = look(search());
+    return page === undefined ? { content: [{ type: 'text', text }] } : paged(text, page);
+  }
+
+  #variableErrors(document: DocumentNode, operationName: string | undefined, given: unknown): readonly GraphQLError[] {
+    const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
+    const { errors = [] } = getVariableValues(this.#options.schema(), definitions, given as Record<string, unknown>);
+    return errors.map(
+      ({ message, extensions }) => new GraphQLError(message, { extensions: { ...extensions, code: 'BAD_USER_INPUT' } }),
+    );
+  }
+
+  async #telling(work: () => Promise<CallToolResult>): Promise<CallToolResult> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof OperationRefused) return toToolResult({ errors: error.errors }, this.#first);
+      if (error instanceof CodedError) return toToolResult({ errors: [toGraphQLError(error)] }, this.#first);
+      logFailure(this.#options.log, 'A tool failed.', error, this.#caller);
+      return toToolResult(
+        {
+          errors: [
+            new GraphQLError('Something went wrong in the gateway.', {
+              extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: this.#caller.requestId },
+            }),
+          ],
+        },
+        this.#first,
+      );
+    }
+  }
+}
+
+const HINTS = {
+  query:
+    'This tool only reads. `mutate` changes things, where the server offers it; else send mutations and subscriptions to the GraphQL endpoint.',
+  mutation: 'This tool sends mutations alone: send queries with `execute`, and subscriptions to the GraphQL endpoint.',
+} as const;
+
+/** The variables that a tool was called with: an object, JSON text of one, or what models write for none. */
+function variablesOf(variables: unknown, limits: BodyLimits): unknown {
+  if (typeof variables !== 'string') return variables ?? undefined;
+  return variables.trim() === '' ? undefined : (parseJson(variables, limits, '`variables`') ?? undefined);
+}
+
+const toGraphQLError = ({ message, extensions }: CodedError): GraphQLError => new GraphQLError(message, { extensions });
+
+/** One page of the answer's text, and where the next one begins. A short answer is one page, and structured too. */
+function toToolResult(result: ExecutionResult, page: Page): CallToolResult {
+  const whole = resultText(result);
+  const isError = result.data == null && result.errors !== undefined;
+  if (page.offset > 0 || whole.length > page.limit) return { ...paged(whole, page), isError };
+  return {
+    content: [{ type: 'text', text: whole }],
+    structuredContent: JSON.parse(whole) as Record<string, unknown>,
+    isError,
+  };
+}
+
+function paged(whole: string, { offset, limit }: Page): CallToolResult {
+  if (offset === 0 && whole.length <= limit) return { content: [{ type: 'text', text: whole }] };
+  const start = wholeCharacter(whole, Math.min(offset, whole.length));
+  const end = wholeCharacter(whole, Math.min(start + limit, whole.length));
+  const next =
+    end < whole.length
+      ? `Call again with \`offset\`: ${end} for the next, or ask for less: smaller \`first\`, fewer fields.`
+      : 'These are the last.';
+  return {
+    content: [
+      { type: 'text', text: whole.slice(start, end) },
+      { type: 'text', text: `Characters ${start} to ${end} of ${whole.length}. ${next}` },
+    ],
+  };
+}
+
+/** `at`, or the place before it where it would tear a character apart. */
+function wholeCharacter(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  return at > 0 && unit >= 0xdc00 && unit <= 0xdfff ? at - 1 : at;
+}
