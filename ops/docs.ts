@@ -5,6 +5,7 @@ import { PERSIST } from './persist/bounds.ts';
 import { EMBEDDED } from './embedded/bounds.ts';
 import { INTROSPECT } from './graph-introspect/bounds.ts';
 import { INGEST } from './ingest/bounds.ts';
+import { MCP } from './mcp/bounds.ts';
 import { KEYS } from './keys/bounds.ts';
 import { SERVE } from './serve/bounds.ts';
 import { BOUNDS } from '#gateway/bounds/index.ts';
@@ -21,6 +22,7 @@ const BOUND_TABLES: readonly Bounds<unknown>[] = [
   SERVE,
   EMBEDDED,
   INGEST,
+  MCP,
   INTROSPECT,
   KEYS,
   COMPARE,

@@ -10,7 +10,9 @@ import {
   isObjectType,
   isSpecifiedScalarType,
   isUnionType,
+  printSchema,
   printType,
+  stripIgnoredCharacters,
   type GraphQLArgument,
   type GraphQLField,
   type GraphQLInputField,
@@ -38,6 +40,8 @@ export interface SchemaSearch {
    * what it leads to in short. Of what is not there, what may have been meant.
    */
   describe(name: string): string;
+  /** The whole schema. @param described with its descriptions */
+  sdl(described: boolean): string;
 }
 
 /** A word in a name says more than one in a description. */
@@ -51,7 +55,13 @@ export function schemaSearch(schema: GraphQLSchema): SchemaSearch {
   const frequency = new Map<string, number>();
   for (const { words } of entries) for (const word of words.keys()) frequency.set(word, (frequency.get(word) ?? 0) + 1);
 
+  let plain: string | undefined;
+
   return {
+    sdl(described) {
+      if (described) return printSchema(schema);
+      return (plain ??= minified(printSchema(schema)));
+    },
     search(query, limit) {
       const asked = new Set(wordsOf(query));
       const scored = entries
@@ -102,6 +112,22 @@ export function schemaSearch(schema: GraphQLSchema): SchemaSearch {
     }
     return sum;
   }
+}
+
+/** A schema's text without descriptions, and without a character that says nothing. */
+function minified(sdl: string): string {
+  let within = false;
+  const lines = sdl.split('\n').filter((line) => {
+    const text = line.trim();
+    if (within) {
+      within = !text.endsWith('"""') || text.endsWith('\\"""');
+      return false;
+    }
+    if (!text.startsWith('"""')) return true;
+    within = text.length < 6 || !text.endsWith('"""') || text.endsWith('\\"""');
+    return false;
+  });
+  return stripIgnoredCharacters(lines.join('\n'));
 }
 
 function entriesOf(schema: GraphQLSchema): Entry[] {

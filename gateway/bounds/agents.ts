@@ -55,6 +55,11 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
   mostResults: { what: 'The most that it may be asked for.', unit: 'results', default: 50 },
   outlines: { what: 'The most types that they lead to, which it tells of in short.', unit: 'types', default: 12 },
   wordCharacters: { what: 'How much of a description is searched for words.', unit: 'characters', default: 2_000 },
+  completions: {
+    what: 'Of the newest documents, files and runs, how many are looked through for an id that an agent begins to write.',
+    unit: 'ids',
+    default: 100,
+  },
   passages: {
     what: 'How many passages `search` finds where it is not asked for another number.',
     unit: 'passages',

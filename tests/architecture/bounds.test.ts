@@ -12,6 +12,7 @@ import { COMPARE } from '#ops/compare/bounds.ts';
 import { EMBEDDED } from '#ops/embedded/bounds.ts';
 import { INTROSPECT } from '#ops/graph-introspect/bounds.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
+import { MCP } from '#ops/mcp/bounds.ts';
 import { KEYS } from '#ops/keys/bounds.ts';
 import { PERSIST } from '#ops/persist/bounds.ts';
 import { SERVE } from '#ops/serve/bounds.ts';
@@ -154,6 +155,7 @@ const TABLES: Readonly<Record<string, Bounds<unknown>>> = {
   SERVE,
   EMBEDDED,
   INGEST,
+  MCP,
   INTROSPECT,
   KEYS,
   COMPARE,

@@ -39,6 +39,8 @@ export interface CallsOptions {
   schema(): GraphQLSchema;
   /** Search over it. */
   search(): SchemaSearch;
+  /** Whether the schema has all that an operation asks for. */
+  fits(operation: string): boolean;
   /** Whether the caller may see what of the schema no list of operations tells. */
   mayExplore(): boolean;
   readonly body: BodyLimits;
@@ -120,6 +122,40 @@ export class Calls {
       if (isStream(result)) throw badUserInput('This tool does not answer in parts; leave out `@defer`.');
       return toToolResult(result, page);
     });
+  }
+
+  /** Whether the schema has all that the tool's own operation asks for. */
+  fits(operation: string): boolean {
+    return this.#options.fits(operation);
+  }
+
+  /** The schema as text. @param described with its descriptions @throws CodedError where the caller may not see it */
+  sdl(described: boolean): string {
+    if (!this.#options.mayExplore()) throw notInSafelist();
+    return this.#options.search().sdl(described);
+  }
+
+  /**
+   * What an operation of the tool itself reads as the caller.
+   * @throws CodedError what an operation may not do, and the first error of one that reads nothing
+   */
+  async read(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
+    const { isError, structuredContent, content } = await this.run(
+      { query, variables },
+      { own: true, page: { offset: 0, limit: this.#options.page.most } },
+    );
+    const { data, errors } = (structuredContent ?? {}) as {
+      data?: Record<string, unknown> | null;
+      errors?: readonly { message: string; extensions: CodedError['extensions'] }[];
+    };
+    const [first] = errors ?? [];
+    if (first !== undefined && (isError === true || Object.values(data ?? {}).every((value) => value === null)))
+      throw new CodedError(first.extensions.code, first.message, first.extensions);
+    if (data === undefined || data === null)
+      throw badUserInput('It is too long to be read whole.', {
+        hint: `Read it in pages with \`execute\`: ${JSON.stringify(query)}. It begins: ${JSON.stringify(content).slice(0, 200)}`,
+      });
+    return data;
   }
 
   get #first(): Page {

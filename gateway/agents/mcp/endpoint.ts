@@ -2,7 +2,7 @@
  * The Model Context Protocol endpoint (streamable HTTP, stateless): a few tools over the same pipeline as every other
  * transport.
  */
-import type { GraphQLSchema } from 'graphql';
+import { parse, validate, type GraphQLSchema } from 'graphql';
 import type { BudgetLimits } from '#subgraphs/shared/budget.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { isApiKey } from '#gateway/auth/api-keys.ts';
@@ -55,7 +55,12 @@ const INSTRUCTIONS =
 
 /** What clients may keep, and not share: what there is may differ by who asks. It changes when the server does. */
 const HINT = { ttlMs: AGENTS.keptMs, cacheScope: 'private' } as const;
-const CACHE_HINTS = { 'server/discover': HINT, 'tools/list': HINT };
+const CACHE_HINTS = {
+  'server/discover': HINT,
+  'tools/list': HINT,
+  'resources/list': HINT,
+  'resources/templates/list': HINT,
+};
 
 /** Answers at `/mcp`. */
 export function mcpEndpoint(options: McpOptions): Handler {
@@ -67,6 +72,14 @@ export function mcpEndpoint(options: McpOptions): Handler {
     return made;
   };
 
+  const fitting = new WeakMap<GraphQLSchema, Map<string, boolean>>();
+  const fits = (operation: string): boolean => {
+    const schema = options.schema();
+    const known = fitting.get(schema) ?? new Map<string, boolean>();
+    fitting.set(schema, known);
+    if (!known.has(operation)) known.set(operation, validate(schema, parse(operation)).length === 0);
+    return known.get(operation)!;
+  };
   const transport = mcpTransport(options.log);
   const { batch = AGENTS.batch, answerBytes = AGENTS.answerBytes, mutates = false } = options;
   const budget = { ...options.budget, bytes: Math.min(options.budget.bytes, answerBytes) };
@@ -116,11 +129,15 @@ export function mcpEndpoint(options: McpOptions): Handler {
         ...options,
         page,
         search,
+        fits,
         mayExplore: () => options.mayExplore?.({ principal, requestId, address }) !== false,
       },
       { principal, address, tellQuotas, requestId, signal, headers, ...shares },
     );
-    const { McpServer } = await import('@modelcontextprotocol/server');
+    const [{ McpServer }, { addResources }] = await Promise.all([
+      import('@modelcontextprotocol/server'),
+      import('./resources.ts'),
+    ]);
     await transport.serve(
       exchange,
       body,
@@ -130,6 +147,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
           { instructions: INSTRUCTIONS, cacheHints: CACHE_HINTS },
         );
         addTools(server, calls, { mutates });
+        addResources(server, calls);
         return tellingFaults(server);
       },
       acceptBoth(request),

@@ -101,46 +101,48 @@ export function addTools(server: McpServer, calls: Calls, { mutates }: { readonl
       },
       (given) => calls.run(operationOf(given), { page: pageOf(given), type: 'mutation' }),
     );
-  server.registerTool(
-    'search',
-    {
-      description: 'Find the passages of documents that answer a question best.',
-      inputSchema: z.object({
-        query: z.string().min(1).describe('Words or a question.'),
-        first: z.number().int().min(1).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.passages}`),
-        after: z.string().nullish().describe('endCursor of the page before.'),
-        collection: z.string().nullish().describe('Only documents of this collection.'),
-      }),
-      annotations: READS,
-    },
-    ({ query, first, after, collection }) =>
-      calls.run(
-        {
-          query: SEARCH,
-          variables: {
-            query,
-            first: first ?? AGENTS.passages,
-            after,
-            where: collection ? { collection: { eq: collection } } : null,
+  if (calls.fits(SEARCH))
+    server.registerTool(
+      'search',
+      {
+        description: 'Find the passages of documents that answer a question best.',
+        inputSchema: z.object({
+          query: z.string().min(1).describe('Words or a question.'),
+          first: z.number().int().min(1).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.passages}`),
+          after: z.string().nullish().describe('endCursor of the page before.'),
+          collection: z.string().nullish().describe('Only documents of this collection.'),
+        }),
+        annotations: READS,
+      },
+      ({ query, first, after, collection }) =>
+        calls.run(
+          {
+            query: SEARCH,
+            variables: {
+              query,
+              first: first ?? AGENTS.passages,
+              after,
+              where: collection ? { collection: { eq: collection } } : null,
+            },
           },
-        },
-        { own: true },
-      ),
-  );
-  server.registerTool(
-    'run_events',
-    {
-      description: "Read an agent run's event log. Call again with `after` = endCursor to follow it.",
-      inputSchema: z.object({
-        runId: z.string(),
-        after: z.string().nullish().describe('Cursor: sequence number of the last event seen.'),
-        first: z.number().int().min(0).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.runEvents}`),
-      }),
-      annotations: READS,
-    },
-    ({ runId, after, first }) =>
-      calls.run({ query: RUN_EVENTS, variables: { runId, after, first: first ?? AGENTS.runEvents } }, { own: true }),
-  );
+          { own: true },
+        ),
+    );
+  if (calls.fits(RUN_EVENTS))
+    server.registerTool(
+      'run_events',
+      {
+        description: "Read an agent run's event log. Call again with `after` = endCursor to follow it.",
+        inputSchema: z.object({
+          runId: z.string(),
+          after: z.string().nullish().describe('Cursor: sequence number of the last event seen.'),
+          first: z.number().int().min(0).max(SHARED.pageMost).nullish().describe(`Default: ${AGENTS.runEvents}`),
+        }),
+        annotations: READS,
+      },
+      ({ runId, after, first }) =>
+        calls.run({ query: RUN_EVENTS, variables: { runId, after, first: first ?? AGENTS.runEvents } }, { own: true }),
+    );
 }
 
 const operationOf = ({
