@@ -49,6 +49,7 @@ export const FLOORS: readonly Floor[] = [
       { path: 'ops/graph-introspect', does: 'model an existing graph', row: 0 },
       { path: 'ops/compare', does: 'beside another gateway', row: 0 },
       { path: 'ops/keys', does: 'API keys', row: 0 },
+      { path: 'ops/mcp', does: 'MCP over stdio', row: 0 },
       { path: 'ops/persist', does: 'lists of operations', row: 0 },
       { path: 'ops/new', does: 'skeletons', row: 0 },
       { path: 'ops/ingest', does: 'folders, packages', row: 1 },

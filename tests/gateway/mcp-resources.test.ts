@@ -1,4 +1,7 @@
 /** What agents read by its address: the schema, documents, files, runs. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { parse, print, visit } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -47,6 +50,26 @@ const read = async (uri: string): Promise<string> => {
   expect(contents).toHaveLength(1);
   return (contents[0] as { text: string }).text;
 };
+
+test('a list of operations binds what agents write, and not what the server asks for them', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lists-'));
+  const list = join(folder, 'list.json');
+  await writeFile(list, JSON.stringify({ a: '{ __typename }' }));
+  await using bound = await startTestServer({ PERSISTED_OPERATIONS: list, PERSISTED_OPERATIONS_MODE: 'only' });
+  const other = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: 'auto' } });
+  await other.connect(new StreamableHTTPClientTransport(new URL('/mcp', bound.url)));
+  const call = async (name: string, args: Record<string, unknown>) =>
+    (await other.callTool({ name, arguments: args })).structuredContent;
+  expect(await call('search', { query: 'anything' })).toMatchObject({ data: { search: { edges: [] } } });
+  expect(await call('run_events', { runId: run })).toEqual({ data: { run: null } });
+  expect(await call('execute', { query: '{ agents { totalCount } }' })).toMatchObject({
+    errors: [{ extensions: { code: 'QUERY_NOT_IN_SAFELIST' } }],
+  });
+  await expect(other.readResource({ uri: `tributary://documents/${document}` })).rejects.toThrow(/not found/i);
+  await expect(other.readResource({ uri: 'tributary://schema' })).rejects.toThrow(/list/);
+  await other.close();
+  await rm(folder, { recursive: true });
+});
 
 describe('resources', () => {
   test('are listed, with the templates of those that have an id', async () => {

@@ -120,14 +120,23 @@ describe('only what is listed', () => {
     ]);
   });
 
-  test('MCP tells nothing of the schema, and its own tool goes on', async () => {
+  test('MCP tells nothing of the schema', async () => {
     const call = (name: string, args: object) =>
       mcp(it.url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } });
-    const { text } = await call('search_schema', { query: 'count' });
-    expect(text).toContain('QUERY_NOT_IN_SAFELIST');
+    for (const [tool, args] of [
+      ['search_schema', { query: 'count' }],
+      ['describe', { name: 'Query' }],
+      ['validate', { query: '{ reviewCountt }' }],
+    ] as const) {
+      const { text } = await call(tool, args);
+      expect(text).toContain('QUERY_NOT_IN_SAFELIST');
+      expect(text).not.toContain('reviewCount:');
+    }
+    const params = { uri: 'tributary://schema' };
+    const { text } = await mcp(it.url, { jsonrpc: '2.0', id: 1, method: 'resources/read', params });
     expect(text).not.toContain('reviewCount');
-    // Of a schema without runs it is not valid, which is told of what may be asked alone.
-    expect((await call('run_events', { runId: '1' })).text).toContain('GRAPHQL_VALIDATION_FAILED');
+    // What reads runs is not there, since there are none.
+    expect((await mcp(it.url, { jsonrpc: '2.0', id: 1, method: 'tools/list' })).text).not.toContain('run_events');
   });
 
   test("the server's own questions are not bound", async () => {

@@ -95,11 +95,11 @@ test('a server that is not there, and one that refuses who asks, are told', asyn
     error: { message: expect.stringMatching(/ECONNREFUSED.*npm start.*--url/) as string },
   });
   expect((await nowhere.end()).told.join()).toMatch(/ECONNREFUSED/);
-  const stranger = start('--url', it.url, '--token', 'trib_nobody');
+  const stranger = start('--url', it.url, '--token', 'trk_nobody');
   stranger.send('{"jsonrpc":"2.0","id":1,"method":"tools/list"}');
   expect(await stranger.answer()).toMatchObject({
     id: 1,
     error: { message: expect.stringMatching(/key|token/i) as string },
   });
-  expect((await stranger.end()).told.join()).not.toContain('trib_nobody');
+  expect((await stranger.end()).told.join()).not.toContain('trk_nobody');
 });
