@@ -45,8 +45,23 @@ export function makeSocket(random: Random, operation: () => string): SocketCase 
   };
 }
 
-const METHODS = ['initialize', 'tools/list', 'tools/call', 'ping', 'resources/list', 'prompts/list', 'notifications/initialized', 'notifications/cancelled', 'completion/complete', 'logging/setLevel', 'constructor', '__proto__', '']; // prettier-ignore
-const TOOLS = ['execute', 'search_schema', 'run_events', 'list_runs', 'toString', '__proto__', ''];
+const METHODS = ['initialize', 'tools/list', 'tools/call', 'ping', 'resources/list', 'resources/templates/list', 'resources/read', 'server/discover', 'subscriptions/listen', 'prompts/list', 'notifications/initialized', 'notifications/cancelled', 'completion/complete', 'logging/setLevel', 'constructor', '__proto__', '']; // prettier-ignore
+const TOOLS = [
+  'execute',
+  'search_schema',
+  'describe',
+  'validate',
+  'search',
+  'mutate',
+  'run_events',
+  'list_runs',
+  'toString',
+  '__proto__',
+  '',
+];
+
+const ENVELOPE =
+  '"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"f","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}';
 
 /** JSON-RPC to the MCP endpoint. */
 export function makeMcp(random: Random, operation: () => string): HttpCase {
@@ -55,13 +70,19 @@ export function makeMcp(random: Random, operation: () => string): HttpCase {
       () => operation(),
       () => `{"query":${JSON.stringify(hostileText(random))},"text":${JSON.stringify(hostileText(random))}}`,
       () => hostileJson(random),
+      () => `{"name":${JSON.stringify(hostileText(random).slice(0, 600))},"limit":${hostileJson(random)}}`,
       () => `{"runId":"%id:${random.below(200)}%","after":${hostileJson(random)},"first":${hostileJson(random)}}`,
     ])();
     return `{"name":${JSON.stringify(random.pick(TOOLS))},"arguments":${args}}`;
   };
+  // Of the revision whose messages carry all that they need; and headers that say the same, or not.
+  const current = random.chance(0.4);
   const message = (): string => {
     const id = random.pick(['1', '1', '"1"', 'null', '{}', '1e400', '[]']);
-    const params = random.chance(0.6) ? call() : hostileJson(random);
+    const uri = (): string =>
+      `{"uri":${JSON.stringify(`tributary://${random.pick(['schema', 'documents/', 'objects/', 'runs/', ''])}${hostileText(random).slice(0, 600)}`)}}`;
+    const given = random.chance(0.6) ? call() : random.chance(0.3) ? uri() : hostileJson(random);
+    const params = current && given.startsWith('{"') ? `{${ENVELOPE},${given.slice(1)}` : given;
     const method = random.chance(0.6) ? 'tools/call' : random.pick(METHODS);
     const whole = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`;
     return random.chance(0.15) ? garble(whole, random) : whole;
@@ -74,6 +95,11 @@ export function makeMcp(random: Random, operation: () => string): HttpCase {
     headers: {
       'content-type': random.chance(0.9) ? 'application/json' : contentType(random),
       accept: random.chance(0.9) ? 'application/json, text/event-stream' : random.pick(['*/*', 'text/html', '']),
+      ...(current && {
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': random.chance(0.8) ? 'tools/call' : random.pick(METHODS),
+        ...(random.chance(0.8) && { 'mcp-name': random.pick(TOOLS) }),
+      }),
       ...(random.chance(0.3) && {
         'mcp-protocol-version': random.pick(['2025-06-18', '2026-07-28', '1', hostileHeader(random)]),
       }),
