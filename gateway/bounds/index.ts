@@ -9,6 +9,7 @@ import { RUNS } from '#subgraphs/runs/bounds.ts';
 import { GRAPH } from '#subgraphs/graph/bounds.ts';
 import { MODEL } from '#subgraphs/graph-model/bounds.ts';
 import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
+import { AGGREGATES } from '#subgraphs/shared/aggregates/bounds.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
 import { MARKDOWN } from '#subgraphs/shared/markdown/bounds.ts';
 import { NEO4J } from '#subgraphs/shared/neo4j/bounds.ts';
@@ -53,6 +54,7 @@ export const BOUNDS = {
   sources: SOURCES,
   vector: VECTOR,
   shared: SHARED,
+  aggregates: AGGREGATES,
   markdown: MARKDOWN,
   postgres: POSTGRES,
   neo4j: NEO4J,

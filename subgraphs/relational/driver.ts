@@ -5,6 +5,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SharedDocument } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { Order, SortValue } from './models/sort.ts';
 
 export interface TenantRow {
@@ -412,6 +413,8 @@ export interface FacetsRequest {
 export interface RelationalDriver {
   list<M extends ModelName>(context: RequestContext, model: M, request: ListRequest): Promise<Rows[M][]>;
   count(context: RequestContext, model: ModelName, where: Condition | undefined): Promise<number>;
+  /** Groups of rows and what is measured of them, in one statement. */
+  aggregate(context: RequestContext, model: ModelName, request: AggregateRequest): Promise<Aggregated>;
   /**
    * A page of the rows of each parent, by the field that names it: one statement for all. Those of one parent come in their
    * order.

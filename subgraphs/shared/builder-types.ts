@@ -17,6 +17,8 @@ export interface SubgraphTypes {
     JSON: { Input: JsonValue; Output: JsonValue };
     /** A text of digits where the schema is exact and the number is past 2^53 - 1. */
     BigInt: { Input: number; Output: number | string };
+    /** Texts of digits. */
+    Decimal: { Input: string; Output: string };
     /** Of the runs subgraph. */
     RunAgentInput: { Input: { [key: string]: JsonValue }; Output: JsonValue };
   };

@@ -30,6 +30,8 @@ export type CostDirectives = {
 export const WEIGHT = {
   /** A walk through the graph from one entity. */
   walk: 10,
+  /** Reading all rows of a tenant that match, to count them by what they have. */
+  aggregate: 20,
   /** Ranking all of a tenant's vectors against one. */
   similar: 20,
   /** Embedding words, and ranking by meaning and by keyword. */

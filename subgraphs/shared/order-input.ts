@@ -42,5 +42,6 @@ export function orderInput<Order extends { field: string; direction: 'ASC' | 'DE
   }) as unknown as InputRef<Order>;
 }
 
-/** A field's name as an enum's value. */
-export const constantOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+/** A field's name as an enum's value; one that has a `_` in it keeps its form, or `a_b` would be `aB`. */
+export const constantOf = (name: string): string =>
+  name.slice(1).includes('_') ? name : name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();

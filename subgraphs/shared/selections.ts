@@ -23,22 +23,23 @@ export function selectedFields(info: GraphQLResolveInfo, paths: readonly (readon
     let sets = info.fieldNodes.map(({ selectionSet }) => selectionSet);
     for (const step of path)
       sets = sets.flatMap((set) =>
-        [...fieldsOf(set, info.fragments)]
+        [...fieldsBelow(set, info.fragments)]
           .filter(({ name }) => name.value === step)
           .map(({ selectionSet }) => selectionSet),
       );
-    for (const set of sets) for (const { name } of fieldsOf(set, info.fragments)) found.add(name.value);
+    for (const set of sets) for (const { name } of fieldsBelow(set, info.fragments)) found.add(name.value);
   }
   return found;
 }
 
-function* fieldsOf(
+/** The fields of a selection, those of its fragments included. */
+export function* fieldsBelow(
   set: SelectionSetNode | undefined,
   fragments: Readonly<Record<string, FragmentDefinitionNode>>,
 ): Generator<FieldNode> {
   for (const selection of set?.selections ?? []) {
     if (selection.kind === Kind.FIELD) yield selection;
-    else if (selection.kind === Kind.INLINE_FRAGMENT) yield* fieldsOf(selection.selectionSet, fragments);
-    else yield* fieldsOf(fragments[selection.name.value]?.selectionSet, fragments);
+    else if (selection.kind === Kind.INLINE_FRAGMENT) yield* fieldsBelow(selection.selectionSet, fragments);
+    else yield* fieldsBelow(fragments[selection.name.value]?.selectionSet, fragments);
   }
 }

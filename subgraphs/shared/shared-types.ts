@@ -85,6 +85,8 @@ export interface SharedTypes {
   readonly PageInfo: ObjectRef<any, PageInfoShape>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   /** Whole numbers past 2^31. */
   readonly BigInt: ScalarRef<any, number | string, number>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
+  /** Numbers with all their digits, as texts. */
+  readonly Decimal: ScalarRef<any, string, string>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   readonly OrderDirection: EnumRef<any, 'ASC' | 'DESC'>; // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   readonly StringFilter: InputRef<StringFilterShape>;
   readonly IdFilter: InputRef<IdFilterShape>;
@@ -231,6 +233,21 @@ export function addSharedTypes(builder: SubgraphBuilder, { exact = false }: Exac
               throw new GraphQLError('BigInt must be a whole number.', { nodes: node });
             return (exact ? parseInt64 : parseBigInt)(node.value) as number;
           },
+        }),
+      );
+    },
+    get Decimal() {
+      return once('Decimal', () =>
+        builder.scalarType('Decimal', {
+          specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-6',
+          description:
+            'A decimal number with all its digits, as a text such as `"12.50"`; `"NaN"` and `"Infinity"` where a store has them. As input, a number does too.',
+          serialize: (value) => value,
+          parseValue: parseDecimal,
+          parseLiteral: (node) =>
+            parseDecimal(
+              node.kind === Kind.STRING || node.kind === Kind.INT || node.kind === Kind.FLOAT ? node.value : undefined,
+            ),
         }),
       );
     },
@@ -403,6 +420,15 @@ function parseBigInt(value: unknown): number {
     );
   // Not the negative zero of "-0", which JSON writes otherwise.
   return Number(text) + 0;
+}
+
+const DECIMAL = /^[-+]?(\d{1,1000}(\.\d{0,1000})?|\.\d{1,1000})([eE][-+]?\d{1,4})?$|^NaN$|^-?Infinity$/;
+
+function parseDecimal(value: unknown): string {
+  const text = typeof value === 'number' || value instanceof ExactNumber ? String(value) : value;
+  if (typeof text !== 'string' || !DECIMAL.test(text))
+    throw new GraphQLError(`Decimal must be a text such as "12.50"; got ${JSON.stringify(text)?.slice(0, 40)}.`);
+  return text;
 }
 
 /** The days of a date's month. */

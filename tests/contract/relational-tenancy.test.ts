@@ -66,6 +66,15 @@ const list = (field: string, filter: string, id: () => string): [string, () => R
   { [field]: { totalCount: 0, edges: [] } },
 ];
 
+const groups = (field: string, filter: string, id: () => string): [string, () => Record<string, unknown>, unknown] => [
+  `query ($where: ${filter}) {
+    ${field}(where: $where, groupBy: [{ field: ID }]) { totalCount groups { keys { id } count } }
+    all: ${field}(where: $where) { groups { count distinct { id } } }
+  }`,
+  () => ({ where: { or: [{ id: { eq: id() } }, { id: { not: { eq: 'x' } } }] } }),
+  { [field]: { totalCount: 0, groups: [] }, all: { groups: [{ count: 0, distinct: { id: 0 } }] } },
+];
+
 /** Who has nothing of tenant `a`: another tenant, and a project of it (subgraphs/shared/tenant-id.ts). */
 const STRANGERS = ['b', 'a.project'];
 
@@ -90,6 +99,15 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
   auditEntries: list('auditEntries', 'AuditEntryFilter', () => ids.audit),
   apiKeys: list('apiKeys', 'ApiKeyFilter', () => ids.key),
   shares: list('shares', 'ShareFilter', () => ids.share),
+  agentsAggregate: groups('agentsAggregate', 'AgentFilter', () => ids.agent),
+  documentsAggregate: groups('documentsAggregate', 'DocumentFilter', () => ids.document),
+  chunksAggregate: groups('chunksAggregate', 'ChunkFilter', () => ids.chunk),
+  memoryFactsAggregate: groups('memoryFactsAggregate', 'MemoryFactFilter', () => ids.fact),
+  artifactsAggregate: groups('artifactsAggregate', 'ArtifactFilter', () => ids.artifact),
+  usageRecordsAggregate: groups('usageRecordsAggregate', 'UsageRecordFilter', () => ids.usage),
+  auditEntriesAggregate: groups('auditEntriesAggregate', 'AuditEntryFilter', () => ids.audit),
+  apiKeysAggregate: groups('apiKeysAggregate', 'ApiKeyFilter', () => ids.key),
+  sharesAggregate: groups('sharesAggregate', 'ShareFilter', () => ids.share),
   node: byId('node')(() => ids.document),
   nodes: [
     'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',

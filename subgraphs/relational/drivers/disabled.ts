@@ -9,6 +9,7 @@ const refuse = async (): Promise<never> => {
 export const disabledDriver: RelationalDriver = {
   list: refuse,
   count: refuse,
+  aggregate: refuse,
   listOf: refuse,
   countOf: refuse,
   listAmong: refuse,

@@ -179,7 +179,7 @@ export const MODELS: { readonly [M in ModelName]: Model<M> } = {
     referred: true,
     columns: {
       id,
-      documentId: { column: 'document_id', type: 'id', description: "The document's id." },
+      documentId: { column: 'document_id', type: 'id', description: "The document's id.", filterable: true },
       index: { column: 'index', type: 'int', description: 'Its place within the document, from 0.', filterable: true },
       text: {
         column: 'text',

@@ -4,7 +4,7 @@ import type { ChunkRow } from '../driver.ts';
 import { MODELS, type Model } from '../models/columns.ts';
 import { filterInput, parseFilter } from '../models/filters.ts';
 import { pageOfChildren } from './children.ts';
-import { entityType, rootItem, rootList, type SchemaParts } from './entity.ts';
+import { entityType, rootAggregate, rootItem, rootList, type SchemaParts } from './entity.ts';
 import { sharesField } from './shares.ts';
 import { tellUnknownKeys } from './unknown-keys.ts';
 
@@ -17,6 +17,7 @@ export function addDocuments(parts: SchemaParts): void {
   });
 
   const chunkFilter = filterInput(subgraph, MODELS.Chunk as Model);
+  rootAggregate(parts, 'Chunk', 'chunks', chunkFilter);
 
   entityType(
     parts,

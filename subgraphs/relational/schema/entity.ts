@@ -1,5 +1,13 @@
 /** What the types of this subgraph have in common: fields from a model's columns, keys, root lists. */
 import type { EnumRef, ImplementableObjectRef, InterfaceRef } from '@pothos/core';
+import type { GraphQLResolveInfo } from 'graphql';
+import {
+  aggregated,
+  aggregateOptions,
+  aggregateType,
+  type AggregateArguments,
+  type AggregatedType,
+} from '#subgraphs/shared/aggregates/types.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import {
@@ -25,7 +33,7 @@ import { filterInput, parseFilter, type FilterInput } from '../models/filters.ts
 import type { IndexingHub } from '../indexing/hub.ts';
 import type { Peppers } from '../keys/secret.ts';
 import type { Loaders } from '../loaders.ts';
-import { columnOf, MODELS, READ_SCOPES, type ColumnType, type Model } from '../models/columns.ts';
+import { columnOf, columnsOf, MODELS, READ_SCOPES, type ColumnType, type Model } from '../models/columns.ts';
 import { orderInput, parseCursor, parseOrder, reversed, rowCursor } from '../models/orders.ts';
 import type { Order } from '../models/sort.ts';
 import type { tellUnknownKeys } from './unknown-keys.ts';
@@ -251,16 +259,26 @@ const idTypesOf = (model: Model): Record<string, IdType> =>
   );
 
 /**
- * Adds the root field that lists a model: filter, order, keyset pages, a count when asked for.
+ * Adds the root field that lists a model (filter, order, keyset pages, a count when asked for), and the one that aggregates it.
  * @param options.enums filters of the columns whose values are an enum's
+ * @param options.enumTypes those enums
  * @param options.whenEmpty tells what may be wrong with a filter that nothing matches
  */
 export function rootList<M extends ModelName>(
-  { subgraph, builder, types, driver, loaders, inputs }: SchemaParts,
+  parts: SchemaParts,
   name: M,
   field: string,
-  { enums = {}, whenEmpty }: { enums?: Parameters<typeof filterInput>[2]; whenEmpty?: typeof tellUnknownKeys } = {},
+  {
+    enums = {},
+    enumTypes,
+    whenEmpty,
+  }: {
+    enums?: Parameters<typeof filterInput>[2];
+    enumTypes?: Readonly<Record<string, unknown>>;
+    whenEmpty?: typeof tellUnknownKeys;
+  } = {},
 ): void {
+  const { subgraph, builder, types, driver, loaders, inputs } = parts;
   const scope = READ_SCOPES[name];
   const model = MODELS[name] as Model;
   const connection = connectionType<Rows[M]>(subgraph, name, {
@@ -271,6 +289,7 @@ export function rootList<M extends ModelName>(
   const idTypes = idTypesOf(model);
   const own = { where: filterInput(subgraph, model, enums), orderBy: orderInput(subgraph, model) };
   inputs.set(name, own);
+  rootAggregate(parts, name, field, own.where, enumTypes);
   builder.queryField(field, (t) =>
     t.field({
       type: connection,
@@ -295,6 +314,44 @@ export function rootList<M extends ModelName>(
           totalCount: () => driver().count(context, name, condition),
         };
       },
+    }),
+  );
+}
+
+/**
+ * Adds the root field that counts and measures a model by group.
+ * @param list the name of its root list, or what that would be called
+ * @param enumTypes of the columns whose values are an enum's, by field
+ */
+export function rootAggregate(
+  { subgraph, builder, driver }: SchemaParts,
+  name: ModelName,
+  list: string,
+  where: ListInputs['where'],
+  enumTypes: Readonly<Record<string, unknown>> = {},
+): void {
+  const model = MODELS[name] as Model;
+  const of: AggregatedType = {
+    name,
+    items: model.items,
+    scope: READ_SCOPES[name],
+    columns: Object.fromEntries(
+      columnsOf(model)
+        .filter(([, column]) => column.filterable)
+        .map(([field, { type }]) => [field, { kind: type, type: enumTypes[field] ?? GRAPHQL_TYPE[type] }]),
+    ),
+  };
+  const type = aggregateType(subgraph, of);
+  builder.queryField(`${list}Aggregate`, (t) =>
+    t.field({
+      ...aggregateOptions(t, of, type, where),
+      description: `How many ${model.items} match, by what they have: counts, sums, averages, extremes and percentiles of groups.`,
+      resolve: ((_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
+        const condition = parseFilter(model, args.where);
+        return aggregated(of, args, info, (request) =>
+          driver().aggregate(context, name, { ...request, where: condition }),
+        );
+      }) as never,
     }),
   );
 }

@@ -74,6 +74,7 @@ export function addUsage(parts: SchemaParts): void {
   );
   rootList(parts, 'UsageRecord', 'usageRecords', {
     enums: { operation: subgraph.shared.enumFilter('UsageOperationFilter', 'what tokens were spent on', operation) },
+    enumTypes: { operation },
   });
 
   addMutation<UsageInput, { record: UsageRecordRow }>(parts, 'recordUsage', {

@@ -17,14 +17,6 @@ const ISO8601 = 'https://www.iso.org/iso-8601-date-and-time-format.html';
 
 /** The forms are checked here; whether there is such a day, the store says. */
 const TEXTS: Partial<Record<ValueKind, TextScalar>> = {
-  decimal: {
-    name: 'Decimal',
-    description:
-      'A decimal number with all its digits, as a text such as `"12.50"`; `"NaN"` and `"Infinity"` where a store has them. As input, a number does too.',
-    specifiedBy: 'https://www.rfc-editor.org/rfc/rfc8259#section-6',
-    form: /^[-+]?(\d{1,1000}(\.\d{0,1000})?|\.\d{1,1000})([eE][-+]?\d{1,4})?$|^NaN$|^-?Infinity$/,
-    example: '12.50',
-  },
   date: {
     name: 'Date',
     description:
@@ -87,6 +79,10 @@ export function scalarNames({ builder, shared }: SubgraphSchema): (kind: ValueKi
     if (kind === 'bigint') {
       void shared.BigInt;
       return 'BigInt';
+    }
+    if (kind === 'decimal') {
+      void shared.Decimal;
+      return 'Decimal';
     }
     const scalar = TEXTS[kind];
     if (scalar === undefined) return own[kind] ?? 'String';

@@ -230,7 +230,7 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
-    /notIndexed|documentFacets/,
+    /notIndexed|documentFacets|documentsAggregate/,
     'graphql',
     async ({ text }) => {
       const note = {
@@ -248,6 +248,12 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
       });
       const { data, errors } = (await response.json()) as { data: Record<string, object>; errors?: unknown };
       expect(errors).toBeUndefined();
+      if (text.includes('documentsAggregate')) {
+        const { groups, truncated } = data['documentsAggregate'] as { groups: object[]; truncated: boolean };
+        expect(truncated).toBe(false);
+        expect(groups).toContainEqual(expect.objectContaining({ keys: { collection: 'notes' }, count: 1 }));
+        return;
+      }
       expect([{ notIndexed: [] }, { documents: 1 }]).toContainEqual(
         Object.fromEntries(
           Object.entries(Object.values(data)[0]!).filter(([name]) => /^(notIndexed|documents)$/.test(name)),

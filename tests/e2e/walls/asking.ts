@@ -1,6 +1,14 @@
 /** Asking every field of the API, and what came of it. */
 import { readFile } from 'node:fs/promises';
-import { buildSchema, getNamedType, OperationTypeNode } from 'graphql';
+import {
+  buildSchema,
+  getNamedType,
+  isObjectType,
+  OperationTypeNode,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+} from 'graphql';
+import { constantOf } from '#subgraphs/shared/order-input.ts';
 import type { GraphqlAnswer } from '#tests/gateway/fixture.ts';
 import { WAYS_IN } from '#tests/gateway/ways-in.ts';
 import type { Leaf, SchemaWalk } from './schema-walk.ts';
@@ -41,7 +49,11 @@ export function operations(walk: SchemaWalk, kind: OperationTypeNode, given: Roo
   const order = Object.keys(given);
   const names = Object.keys(API.getRootType(kind)!.getFields()).sort((a, b) => order.indexOf(a) - order.indexOf(b));
   return names.flatMap((name) =>
-    (given[name] ?? ['']).map((args) => {
+    (given[name] ?? ['']).flatMap((args) => {
+      if (name.endsWith('Aggregate')) {
+        const where = /where: (.*), first: 20/.exec(given[name.replace('Aggregate', '')]?.[1] ?? '')?.[1];
+        return aggregates(walk, name, where ?? '{ id: { ne: "x" } }').map((each) => ({ kind, name, source: each }));
+      }
       const source = walk.operation(
         kind,
         name,
@@ -52,6 +64,27 @@ export function operations(walk: SchemaWalk, kind: OperationTypeNode, given: Roo
       return { kind, name, source };
     }),
   );
+}
+
+/** Everything that is measured, of groups by each of the keys: no more than `groupBy` names can be selected. */
+function aggregates(walk: SchemaWalk, name: string, where: string): string[] {
+  const fieldsOf = (type: GraphQLNamedType) => Object.values((type as GraphQLObjectType).getFields());
+  const aggregate = getNamedType(API.getQueryType()!.getFields()[name]!.type);
+  const group = fieldsOf(getNamedType(fieldsOf(aggregate).find((field) => field.name === 'groups')!.type));
+  const keys = getNamedType(group.find((field) => field.name === 'keys')!.type);
+  const measures = group
+    .filter((field) => field.name !== 'keys')
+    .map((field) => {
+      const type = getNamedType(field.type);
+      const selected = isObjectType(type) ? walk.selection(type.name, nestedArguments, 1) : '';
+      return `${field.name}${field.args.length > 0 ? '(p: 0.5)' : ''}${selected}`;
+    });
+  return fieldsOf(keys).map(({ name: key, args }) => {
+    const path = args.length > 0 ? 'path: ["word"]' : undefined;
+    const by = `{ field: ${constantOf(key)}${path === undefined ? '' : `, ${path}`} }`;
+    return `query { ${name}(where: ${where}, groupBy: [${by}], having: { measure: COUNT, gte: 1 }, orderBy: [{ measure: COUNT, direction: DESC }], first: 200) {
+      __typename truncated totalCount groups { __typename keys { __typename ${key}${path === undefined ? '' : `(${path})`} } ${measures.join(' ')} } } }`;
+  });
 }
 
 /** Everything that can be read of a world, and what is behind the cursors that the walk has seen, and before them. */

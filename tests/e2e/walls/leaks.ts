@@ -17,6 +17,9 @@ const ECHOES: Readonly<Record<string, string>> = {
   'DeleteVectorsPayload.deletedIds': 'of the same',
 };
 
+/** A value of a group is one of the values of what is in it. */
+const columnOf = (coordinate: string): string => coordinate.replace(/Group(?:Keys|Values|Percentiles)\./, '.');
+
 const ID = /\b[a-z]{3}_[0-9a-z]{27}\b/g;
 
 /** What can be recognised: ids, and every text of some length but names of enumerations. */
@@ -49,7 +52,8 @@ export function leaks(asked: readonly Asked[], { word, ids, texts }: Marks, sent
       if (typeof value !== 'string' || EVERYBODYS.test(coordinate)) return [];
       const plain = /[cC]ursor$/.test(coordinate) ? Buffer.from(value, 'base64').toString() : value;
       const hasId = ECHOES[coordinate] === undefined && (plain.match(ID) ?? []).some((id) => ids.has(id));
-      const isSame = !ALIKE.test(coordinate) && texts.has(value) && value.match(ID) === null && !said.includes(value);
+      const isSame =
+        !ALIKE.test(columnOf(coordinate)) && texts.has(value) && value.match(ID) === null && !said.includes(value);
       return hasId || isSame ? [`${name}: ${coordinate} ${value}`] : [];
     }),
   ]);

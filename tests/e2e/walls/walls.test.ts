@@ -140,6 +140,9 @@ describe.each(DEPLOYMENTS)('%s', (_, index, url) => {
     control.push(...(await askAll(url(), owner, behind, walk, true)));
     const changes = operations(walk, OperationTypeNode.MUTATION, changingArguments(spares[index]!, CANARY));
     const changed = await askAll(url(), owner, changes, walk, true);
+    // What a change leaves behind is counted after it.
+    const counted = reading(walk, world).filter(({ name }) => name.endsWith('Aggregate'));
+    control.push(...(await askAll(url(), owner, counted, walk, true)));
     expect({
       seen: walk.fields().filter((each) => !walk.seen.has(each)),
       asked: walk.fields().filter((each) => !walk.asked.has(each)),

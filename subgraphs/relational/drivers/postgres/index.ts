@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { grouped } from '#subgraphs/shared/grouped.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { RelationalDriver, TenantRow } from '../../driver.ts';
+import { aggregate } from './aggregates.ts';
 import { auditRefused } from './audit.ts';
 import * as agents from './agents.ts';
 import * as keys from './api-keys.ts';
@@ -33,6 +34,7 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
       await postgres.read(context, listStatement(model, request), { replica: true }),
     count: async (context, model, where) =>
       Number((await postgres.read(context, countStatement(model, where), { replica: true }))[0]?.count ?? 0),
+    aggregate: async (context, model, request) => await aggregate(postgres, context, model, request),
     listOf: async (context, model, parent, ids, request) =>
       await postgres.read(context, listOfStatement(model, parent, ids, request), { replica: true }),
     countOf: async (context, model, parent, ids, where) => {
