@@ -34,6 +34,28 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     min: 100,
     max: 86_400_000,
   },
+  scanned: {
+    what: 'The most rows that one list, count or link reads of a store that neither sorts nor follows links itself (`qdrant`); past it, `QUERY_TOO_COSTLY`.',
+    unit: 'rows',
+    default: 10_000,
+    variable: 'SOURCES_SCANNED_ROWS',
+    min: 100,
+    max: 1_000_000,
+  },
+  scannedPage: { what: 'The most rows that such a store is asked for at once.', unit: 'rows', default: 1_000 },
+  sampled: {
+    what: 'How many rows of a store without types are looked at to tell its columns.',
+    unit: 'rows',
+    default: 200,
+    variable: 'SOURCES_SAMPLED_ROWS',
+    min: 1,
+    max: 10_000,
+  },
+  checkedSteps: {
+    what: 'The most steps that patterns of one filter take over such rows, all together.',
+    unit: 'steps',
+    default: 50_000_000,
+  },
   pageMost: {
     what: 'The most items of a page that a file may allow (`limits.max`).',
     unit: 'items',
@@ -50,5 +72,7 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
   filterCharacters: { what: 'The longest text in a filter.', unit: 'characters', default: 2_000 },
   pathKeys: { what: 'The most keys in a path into JSON.', unit: 'keys', default: 12 },
   orderFields: { what: 'The most fields that one order names.', unit: 'fields', default: 5 },
+  answerCharacters: { what: "How much of a refusing store's answer the log has.", unit: 'characters', default: 500 },
+  enumValues: { what: 'The most values of an enum that the file says.', unit: 'values', default: 200 },
   fileBytes: { what: 'The longest file of sources.', unit: 'bytes', default: 4 * 1024 * 1024 },
 });

@@ -44,6 +44,8 @@ export interface ValueType {
   readonly list: boolean;
   /** Of an enum: which of {@link Catalog.enums}. */
   readonly enum?: string;
+  /** Of an enum that the file says, all values in their order. */
+  readonly values?: readonly string[];
 }
 
 export interface CatalogColumn extends ValueType {
@@ -65,7 +67,7 @@ export interface CatalogTable {
   readonly id: string;
   readonly schema: string;
   readonly name: string;
-  readonly kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table';
+  readonly kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table' | 'collection';
   readonly comment?: string;
   readonly columns: readonly CatalogColumn[];
   /** The columns of its primary key, or else of a unique index without nulls; undefined where there is neither. */
@@ -88,6 +90,8 @@ export interface CatalogEnum {
 export interface Catalog {
   readonly tables: readonly CatalogTable[];
   readonly enums: readonly CatalogEnum[];
+  /** Whether the store has no types of its own: what columns hold was seen in some rows, and the file may say otherwise. */
+  readonly typeless?: boolean;
 }
 
 /** One field of a type that is a column of its table. */

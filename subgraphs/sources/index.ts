@@ -21,6 +21,7 @@ import { buildSchema } from './schema/index.ts';
 /** What opens each kind; a kind's client is loaded when a source is of it. */
 const OPEN: Readonly<Record<KindName, (options: SourceOptions) => Promise<SourceDriver>>> = {
   postgres: async (options) => (await import('./drivers/postgres/index.ts')).createPostgresSource(options),
+  qdrant: async (options) => (await import('./drivers/qdrant/index.ts')).createQdrantSource(options),
 };
 
 export interface SourcesConfig extends BoundValues<typeof SOURCES> {

@@ -20,10 +20,18 @@ const TENANTS: Readonly<Record<string, ShopRows>> = { acme: shopRows(1, 1, 1002)
 /** How many random queries; more are for whoever looks for faults: SOURCE_QUERIES=5000. */
 const QUERIES = Number(process.env['SOURCE_QUERIES'] ?? 200);
 
+export interface SourceTraits {
+  /** What the file has to say of the shop in a store without types and keys: lines below the source. @default nothing */
+  readonly file?: string;
+  /** Whether filters along links are part of the one statement. @default true */
+  readonly joins?: boolean;
+}
+
 /** @param open makes the store with rows of each tenant, whose column is `tenant_id` */
 export function describeSource(
   kind: string,
   open: (rows: Readonly<Record<string, ShopRows>>) => Promise<OpenShop>,
+  { file: more = '', joins = true }: SourceTraits = {},
 ): void {
   describe(`a source: ${kind}`, () => {
     let shop: OpenShop;
@@ -36,7 +44,7 @@ export function describeSource(
     beforeAll(async () => {
       shop = await open(TENANTS);
       const file = parseSources(
-        `sources:\n  shop:\n    kind: ${kind}\n    url: SHOP_URL\n    tenancy: { column: tenant_id }\n`,
+        `sources:\n  shop:\n    kind: ${kind}\n    url: SHOP_URL\n    tenancy: { column: tenant_id }\n${more}`,
         'sources.yaml',
       );
       const schema = buildSchema(buildModel('shop', file, await shop.driver.introspect(['public'])), shop.driver);
@@ -68,7 +76,8 @@ export function describeSource(
           expect(errors, told).toBeUndefined();
           const list = data[SHOP[query.table].list];
           expect(withoutCursors(list), told).toEqual(answerOf(rows, query, passed));
-          expect(statements, told).toBeLessThanOrEqual(statementsOf(query));
+          if (joins || !/(some|every|none|customer|order|referredByCustomer)"/.test(JSON.stringify(variables)))
+            expect(statements, told).toBeLessThanOrEqual(statementsOf(query));
           const { startCursor, endCursor, hasNextPage, hasPreviousPage } = list.pageInfo;
           if (!(query.backward ? hasPreviousPage : hasNextPage)) break;
           cursor = query.backward ? startCursor : endCursor;

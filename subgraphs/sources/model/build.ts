@@ -4,6 +4,7 @@ import { likeliest } from '#subgraphs/shared/hints.ts';
 import type { YamlFile } from '#subgraphs/shared/yaml-file.ts';
 import type { Catalog, CatalogColumn, CatalogTable, OrderLevel, RelationColumn } from '../driver.ts';
 import { linkAcross } from './across.ts';
+import { declared } from './declared.ts';
 import type { Draft, DraftSource } from './draft.ts';
 import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
 import { addLinks, type Linked } from './links.ts';
@@ -53,8 +54,8 @@ class ModelBuilder {
   constructor(source: string, file: YamlFile<SourcesFile>, catalog: Catalog, faults: Faults) {
     this.#source = source;
     this.#settings = file.data.sources[source]!;
-    this.#catalog = catalog;
     this.#faults = faults;
+    this.#catalog = declared(catalog, this.#settings, (path, message) => this.#fault(path, message));
   }
 
   build(): DraftSource {
@@ -330,12 +331,13 @@ function tenantColumn(table: CatalogTable, tenancy: TenancySettings | undefined)
   return column && relationColumn(column);
 }
 
-const relationColumn = ({ name, kind, native, list, nullable }: CatalogColumn): RelationColumn => ({
+const relationColumn = ({ name, kind, native, list, nullable, values }: CatalogColumn): RelationColumn => ({
   name,
   kind,
   native,
   list,
   nullable,
+  ...(values === undefined ? {} : { values }),
 });
 
 const WHAT: Partial<Record<CatalogColumn['kind'], string>> = {

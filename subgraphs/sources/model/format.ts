@@ -8,6 +8,20 @@ const name = (what: string) =>
   z.string().regex(NAME, 'must be a letter followed by letters, digits or _').meta({ description: what });
 const column = z.string().min(1);
 
+/** What the file may say that values are. */
+const DECLARED = [
+  'boolean',
+  'int',
+  'bigint',
+  'float',
+  'decimal',
+  'text',
+  'moment',
+  'localMoment',
+  'date',
+  'json',
+] as const;
+
 const Tenancy = z
   .union(
     [
@@ -27,6 +41,13 @@ const Tenancy = z
 const Column = z.strictObject({
   name: name("The field's name in the API.").optional(),
   hide: z.boolean().optional().meta({ description: 'Whether the API does not have it.' }),
+  type: z
+    .enum(DECLARED, `must be one of ${DECLARED.join(', ')}`)
+    .optional()
+    .meta({ description: 'What it holds, in a store that has no types of its own.' }),
+  values: z.array(z.string().min(1)).min(1).max(SOURCES.enumValues).optional().meta({
+    description: 'All values that it may have, in their order, in a store that has no types of its own: an enum.',
+  }),
   description: z
     .string()
     .min(1)

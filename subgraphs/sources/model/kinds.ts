@@ -7,6 +7,7 @@ interface Kind {
 
 export const KINDS = {
   postgres: { schemes: ['postgres:', 'postgresql:'] },
+  qdrant: { schemes: ['qdrant:', 'qdrants:'] },
 } as const satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof KINDS;

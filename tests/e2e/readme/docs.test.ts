@@ -266,6 +266,9 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     'sql',
     async () => expect((await shop()).types.map(({ list }) => list)).toContain('customers'),
   ],
+  [/^sources:[^]*kind: qdrant/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
+  // tests/contract/sources-qdrant.test.ts asks it of a Qdrant.
+  [/^\{ tickets\(/, 'graphql', ({ text }) => void parse(text)],
   [/^sources:[^]*\nlinks:/, 'yaml', tryLinks],
   [/CREATE TABLE invoices/, 'sql', tryLinks],
   [/bills\/2026|^\{ invoices\(/, 'graphql', tryLinks],

@@ -47,6 +47,7 @@ links:
   - { from: billing.invoices.document_id, to: Document.id }
   - { from: Document.metadata.customer.id, to: crm.customers.id, name: customer }
   - { from: Document.metadata.invoice, to: billing.invoices.id, name: invoice }
+  - { from: Document.metadata.site, to: crm.sites.number, name: sites }
 `;
 const FILE = (links = LINKS) => `sources:
   crm: { kind: postgres, url: CRM_URL, tenancy: { column: tenant_id } }
@@ -167,8 +168,8 @@ describe('links across stores', () => {
     expect((await post(put)).answer.errors).toBeUndefined();
     const upsert = 'mutation($input: UpsertDocumentInput!) { upsertDocument(input: $input) { document { id } } }';
     const metadata = [
-      { customer: { id: 1 }, invoice: invoice(1) },
-      { customer: { id: '9007199254740993' }, invoice: 'no uuid' },
+      { customer: { id: 1 }, invoice: invoice(1), site: 99_999_999_999 },
+      { customer: { id: '9007199254740993' }, invoice: 'no uuid', site: 2 },
       { customer: { id: 'C-1' }, invoice: '' },
       { customer: { id: 100 }, invoice: invoice(4) }, // of another tenant
       { customer: { id: '99999999999999999999' }, invoice: null },
@@ -185,17 +186,17 @@ describe('links across stores', () => {
       ids.push(answer.data.upsertDocument.document.id);
     }
     const { answer } = await post(
-      `{ documents(orderBy: [{ field: TITLE }]) { nodes { title customer { name } invoice { total } } }
+      `{ documents(orderBy: [{ field: TITLE }]) { nodes { title customer { name } invoice { total } sites { nodes { name } } } }
          object(key: "a/bill.txt") { invoices { totalCount nodes { total } } }
          paid: invoices(where: { pdfKey: { isNull: false } }, orderBy: [{ field: TOTAL }]) { nodes { pdf { key text } document { id title } } } }`,
     );
     expect(answer.errors).toBeUndefined();
-    const nothing = { customer: null, invoice: null };
+    const nothing = { customer: null, invoice: null, sites: { nodes: [] } };
     expect(answer.data).toEqual({
       documents: {
         nodes: [
-          { title: 'D0', customer: { name: 'Customer 1' }, invoice: { total: '0.10' } },
-          { title: 'D1', customer: { name: 'Big' }, invoice: null },
+          { title: 'D0', customer: { name: 'Customer 1' }, invoice: { total: '0.10' }, sites: { nodes: [] } },
+          { title: 'D1', customer: { name: 'Big' }, invoice: null, sites: { nodes: [{ name: 'south' }] } },
           ...[2, 3, 4, 5, 6, 7].map((n) => ({ title: `D${n}`, ...nothing })),
         ],
       },

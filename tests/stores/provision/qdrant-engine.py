@@ -13,6 +13,7 @@ import shutil
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 from uuid import UUID
 
 import qdrant_edge as q
@@ -201,9 +202,13 @@ class Collection:
 
 def condition(each):
     if "has_id" in each:
-        return q.HasIdCondition({UUID(point) for point in each["has_id"]})
+        return q.HasIdCondition({point_id(point) for point in each["has_id"]})
     if "is_empty" in each:
         return q.IsEmptyCondition(each["is_empty"]["key"])
+    if "range" in each:
+        bounds = each["range"]
+        moments = any(isinstance(bound, str) for bound in bounds.values())
+        return q.FieldCondition(each["key"], range=(q.RangeDateTime if moments else q.RangeFloat)(**bounds))
     match = each["match"]
     if "value" in match:
         return q.FieldCondition(each["key"], match=q.MatchValue(match["value"]))
@@ -212,6 +217,15 @@ def condition(each):
     if "prefix" in match:
         return q.FieldCondition(each["key"], match=q.MatchPrefix(match["prefix"]))
     raise Refused(400, "Format error in JSON body: data did not match any variant of untagged enum MatchInterface")
+
+
+def point_id(given):
+    """A number or a UUID, as Qdrant takes ids."""
+    return given if isinstance(given, int) else UUID(given)
+
+
+def shown_id(kept):
+    return kept if isinstance(kept, int) else str(kept)
 
 
 def payload(wanted):
@@ -227,7 +241,7 @@ def plain(vector):
 
 
 def record(point):
-    found = {"id": str(point.id)}
+    found = {"id": shown_id(point.id)}
     if getattr(point, "score", None) is not None:
         found["score"] = point.score
     if point.payload is not None:
@@ -242,7 +256,7 @@ def point(given):
         name: q.SparseVector(each["indices"], each["values"]) if isinstance(each, dict) else each
         for name, each in given["vector"].items()
     }
-    return q.Point(UUID(given["id"]), vectors, given.get("payload") or {})
+    return q.Point(point_id(given["id"]), vectors, given.get("payload") or {})
 
 
 class Collections:
@@ -278,6 +292,8 @@ class Collections:
 
 
 def answer(collections, method, path, body):
+    if (method, path) == ("GET", ["collections"]):
+        return {"collections": [{"name": each} for each in collections.by_name]}
     if len(path) < 2 or path[0] != "collections":
         raise Refused(404, None)
     name, rest = path[1], "/".join(path[2:])
@@ -309,14 +325,14 @@ def answer(collections, method, path, body):
         queries = [collection.query(each) for each in body["searches"]]
         return [{"points": [record(each) for each in collection.shard.query(query)]} for query in queries]
     if rest == "points":
-        ids = [UUID(each) for each in body["ids"]]
+        ids = [point_id(each) for each in body["ids"]]
         found = collection.shard.retrieve(ids, payload(body.get("with_payload", False)), body.get("with_vector", False))
         return [record(each) for each in found]
     if rest == "points/scroll":
         offset = body.get("offset")
         found, following = collection.shard.scroll(
             q.ScrollRequest(
-                offset=None if offset is None else UUID(offset),
+                offset=None if offset is None else point_id(offset),
                 limit=body.get("limit", 10),
                 filter=collection.filter(body.get("filter")),
                 with_payload=payload(body.get("with_payload", True)),
@@ -325,13 +341,13 @@ def answer(collections, method, path, body):
         )
         return {
             "points": [record(each) for each in found],
-            "next_page_offset": None if following is None else str(following),
+            "next_page_offset": None if following is None else shown_id(following),
         }
     if rest == "points/count":
         return {"count": collection.shard.count(q.CountRequest(exact=body.get("exact", True), filter=collection.filter(body.get("filter"))))}
     if rest == "points/delete":
         if "points" in body:
-            return collection.update(q.UpdateOperation.delete_points([UUID(each) for each in body["points"]]))
+            return collection.update(q.UpdateOperation.delete_points([point_id(each) for each in body["points"]]))
         return collection.update(q.UpdateOperation.delete_points_by_filter(collection.filter(body["filter"])))
     if rest == "points/payload/delete":
         ids = [UUID(each) for each in body["points"]]
@@ -363,7 +379,7 @@ class Door(BaseHTTPRequestHandler):
     def handle_any(self):
         length = int(self.headers.get("content-length") or 0)
         raw = self.rfile.read(length)
-        path = [part for part in self.path.split("?")[0].split("/") if part]
+        path = [unquote(part) for part in self.path.split("?")[0].split("/") if part]
         if not path and self.command == "GET":
             return self.send(200, {"title": "qdrant-edge behind a stand-in for Qdrant's door", "version": VERSION})
         if KEY and self.headers.get("api-key") != KEY:

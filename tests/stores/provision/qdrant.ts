@@ -20,7 +20,11 @@ const DOOR = fileURLToPath(new URL('./qdrant-engine.py', import.meta.url));
 export const qdrant: Store = {
   name: 'qdrant',
   title: `Qdrant's engine (qdrant-edge ${QDRANT_EDGE.version}) behind a stand-in for its REST interface`,
-  suites: ['tests/stores/qdrant.test.ts', 'tests/contract/vector-qdrant.test.ts'],
+  suites: [
+    'tests/stores/qdrant.test.ts',
+    'tests/contract/vector-qdrant.test.ts',
+    'tests/contract/sources-qdrant.test.ts',
+  ],
   limits: [{ test: 'readers see whole writes', why: 'a write of several points to Qdrant is not atomic' }],
   available: async () => {
     if (wheel === undefined) return `there is no qdrant-edge for ${process.platform} ${process.arch}`;

@@ -19,7 +19,11 @@ export const postgresDialect: SqlDialect = {
   sorted: (ref, _, direction) => sql`${ref} ${sql.raw(direction)}`,
   condition: (ref, column, condition) => conditionSql(() => filtered(ref, column), condition),
   parents(columns, keys) {
-    const lists = columns.map(({ native }, index) => sql`${keys.map((key) => key[index])}::${sql.raw(native)}[]`);
+    // Another store's numbers may be larger than a small column's: they are equal to none of it, and no fault.
+    const lists = columns.map(
+      ({ kind, native }, index) =>
+        sql`${keys.map((key) => key[index])}::${sql.raw(kind === 'int' ? PG.int8 : native)}[]`,
+    );
     const names = columns.map((_, index) => sql.id(`k${index}`));
     return sql`unnest(${sql.join(lists)}) WITH ORDINALITY AS p(${sql.join(names)}, at)`;
   },

@@ -11,6 +11,7 @@ const AS_THEY_COME: ReadonlySet<ValueKind> = new Set(['boolean', 'int', 'float',
 /** Types of PostgreSQL's own, as the catalogue is read. */
 export const PG = {
   bpchar: 'pg_catalog."bpchar"',
+  int8: 'pg_catalog."int8"',
   json: 'pg_catalog."json"',
   money: 'pg_catalog."money"',
   oid: 'pg_catalog."oid"',

@@ -10,6 +10,7 @@ import type { Schemas } from '@qdrant/js-client-rest';
 import { isJsonObject, type JsonValue } from '#subgraphs/shared/json.ts';
 import type { Condition as Filter, Operand } from '#subgraphs/shared/filters/condition.ts';
 import { isIndex } from '#subgraphs/shared/filters/holds.ts';
+import { ALL, NOTHING, together, UNCHECKED, without, type Native } from '#subgraphs/shared/qdrant/native.ts';
 import type { ChunkColumn } from '../../driver.ts';
 import type { KeywordIndex } from './collection.ts';
 
@@ -53,19 +54,7 @@ export function within(
 
 export const oneOf = (key: string, values: readonly string[]): FieldCondition => ({ key, match: { any: [...values] } });
 
-/** What Qdrant checks of a condition: at least what it lets through. */
-export interface Native {
-  /** True where it lets through everything, false where nothing. */
-  readonly filter: Schemas['Filter'] | FieldCondition | boolean;
-  /** Whether it lets through no more than the condition does. */
-  readonly exact: boolean;
-}
 type FieldCondition = Schemas['FieldCondition'];
-
-const ALL: Native = { filter: true, exact: true };
-const NOTHING: Native = { filter: false, exact: true };
-/** What Qdrant does not check. */
-const UNCHECKED: Native = { filter: true, exact: false };
 
 /** A filter of chunks as Qdrant takes it. Texts have an order, parts and patterns for the gateway alone; so has JSON that is no scalar. */
 export function nativeOf(condition: Filter | undefined): Native {
@@ -75,11 +64,8 @@ export function nativeOf(condition: Filter | undefined): Native {
       return together(condition.of.map(nativeOf), true);
     case 'or':
       return together(condition.of.map(nativeOf), false);
-    case 'not': {
-      const { filter, exact } = nativeOf(condition.of);
-      if (!exact) return UNCHECKED;
-      return { filter: typeof filter === 'boolean' ? !filter : { must_not: [filter] }, exact };
-    }
+    case 'not':
+      return without(nativeOf(condition.of));
     case 'null':
       return NOTHING;
     case 'compare':
@@ -107,16 +93,6 @@ export function nativeOf(condition: Filter | undefined): Native {
     default:
       return UNCHECKED;
   }
-}
-
-function together(parts: readonly Native[], all: boolean): Native {
-  // What decides alone: nothing where all must hold, everything where one need.
-  if (parts.some(({ filter, exact }) => filter === !all && exact)) return all ? NOTHING : ALL;
-  if (!all && parts.some(({ filter }) => filter === true)) return UNCHECKED;
-  const exact = parts.every((part) => part.exact);
-  const filters = parts.flatMap(({ filter }) => (typeof filter === 'boolean' ? [] : [filter]));
-  if (filters.length === 0) return { filter: all, exact };
-  return { filter: filters.length === 1 ? filters[0]! : { [all ? 'must' : 'should']: filters }, exact };
 }
 
 function oneOfColumn(column: string, values: readonly Operand[]): Native {
