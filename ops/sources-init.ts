@@ -62,7 +62,7 @@ async function main(): Promise<number> {
       .replaceAll('_', '-') ||
       'store');
   const [path = 'sources.yaml'] = positionals;
-  const schemas = values.schema ?? ['public'];
+  const schemas = values.schema ?? KINDS[kind].schemas;
   const catalog = await lookAt({
     ...config.bounds.sources,
     kind,
@@ -73,7 +73,7 @@ async function main(): Promise<number> {
   });
   if (catalog.tables.length === 0) {
     console.error(
-      `There is no table or view that may be read in ${schemas.join(', ')}. Name others with --schema, or grant the user what is in them.`,
+      `There is no table or view that may be read in ${schemas.join(', ') || 'the database of its URL'}. Name others with --schema, or grant the user what is in them.`,
     );
     return 1;
   }

@@ -51,11 +51,11 @@ export function mergeSource(before: string | undefined, path: string, looked: Lo
     const made = document.createNode({
       kind,
       url: variable,
-      schemas,
+      ...(schemas.length === 0 ? {} : { schemas }),
       ...(tenancy === undefined ? {} : { tenancy }),
       types: {},
     });
-    (made.get('schemas', true) as unknown as YAMLSeq).flow = true;
+    if (schemas.length > 0) (made.get('schemas', true) as unknown as YAMLSeq).flow = true;
     if (tenancy === undefined)
       pairOf(made, 'types').key.commentBefore =
         ' tenancy: { column: tenant_id }   # each row has its tenant in this column of its table; or\n' +

@@ -404,7 +404,9 @@ function parseMoment(value: unknown): Date {
 /** As a number where every client holds it, else as its digits. */
 function parseInt64(value: unknown): number | string {
   const text = typeof value === 'number' || value instanceof ExactNumber ? String(value) : value;
-  if (typeof text !== 'string' || !/^-?\d{1,19}$/.test(text) || BigInt.asIntN(64, BigInt(text)) !== BigInt(text))
+  // With or without a sign.
+  const fits = (number: bigint): boolean => number >= -(2n ** 63n) && number < 2n ** 64n;
+  if (typeof text !== 'string' || !/^-?\d{1,20}$/.test(text) || !fits(BigInt(text)))
     throw new GraphQLError(
       `BigInt must be a whole number of 64 bits, or a string of its digits; got ${JSON.stringify(text)?.slice(0, 80)}.`,
     );

@@ -74,5 +74,10 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
   orderFields: { what: 'The most fields that one order names.', unit: 'fields', default: 5 },
   answerCharacters: { what: "How much of a refusing store's answer the log has.", unit: 'characters', default: 500 },
   enumValues: { what: 'The most values of an enum that the file says.', unit: 'values', default: 200 },
+  prepared: {
+    what: 'How many statements of one connection to a MariaDB stay prepared.',
+    unit: 'statements',
+    default: 100,
+  },
   fileBytes: { what: 'The longest file of sources.', unit: 'bytes', default: 4 * 1024 * 1024 },
 });

@@ -51,6 +51,10 @@ export interface ValueType {
 export interface CatalogColumn extends ValueType {
   readonly name: string;
   readonly nullable: boolean;
+  /** Whether it may hold what is no value of its type: the field of such a row is null, with an error. */
+  readonly loose?: boolean;
+  /** Whether filters do not know it, although they know its kind. */
+  readonly unfiltered?: boolean;
   readonly comment?: string;
 }
 
@@ -173,7 +177,7 @@ export interface SourceOptions extends BoundValues<typeof SOURCES> {
 export interface SourceDriver {
   /**
    * Reads what is kept there.
-   * @param schemas those that are looked at
+   * @param schemas those that are looked at; where there are none, the one that the URL names
    * @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT`
    */
   introspect(schemas: readonly string[]): Promise<Catalog>;

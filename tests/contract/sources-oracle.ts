@@ -171,8 +171,16 @@ interface Answer {
   readonly nodes: readonly Record<string, unknown>[];
 }
 
+/** What a text sorts by in a store, by code point; texts of one key are the same to it. */
+export type Collated = (text: string) => string;
+
 /** All rows that a list has, in its order. */
-export function matching(rows: ShopRows, query: ListQuery, of?: (row: Row) => boolean): Row[] {
+export function matching(
+  rows: ShopRows,
+  query: ListQuery,
+  of?: (row: Row) => boolean,
+  collated: Collated = (text) => text,
+): Row[] {
   const { table, where, orderBy } = query;
   const { key, fields } = SHOP[table];
   const last = orderBy.at(-1)?.direction ?? 'ASC';
@@ -186,7 +194,10 @@ export function matching(rows: ShopRows, query: ListQuery, of?: (row: Row) => bo
     .filter((row) => (of === undefined || of(row)) && (where === undefined || matches(rows, table, row, where)))
     .sort((a, b) => {
       for (const { field, direction } of order) {
-        const way = compareWithNulls(fields[field]![1], a[field] ?? null, b[field] ?? null);
+        const kind = fields[field]![1];
+        const sorted = ({ [field]: value = null }: Row) =>
+          kind === 'text' && value !== null ? collated(String(value)) : value;
+        const way = compareWithNulls(kind, sorted(a), sorted(b));
         if (way !== 0) return direction === 'ASC' ? way : -way;
       }
       return 0;
@@ -194,8 +205,14 @@ export function matching(rows: ShopRows, query: ListQuery, of?: (row: Row) => bo
 }
 
 /** What a page of `query` answers. @param passed how many rows pages before it had */
-export function answerOf(rows: ShopRows, query: ListQuery, passed = 0, of?: (row: Row) => boolean): Answer {
-  const all = matching(rows, query, of);
+export function answerOf(
+  rows: ShopRows,
+  query: ListQuery,
+  passed = 0,
+  of?: (row: Row) => boolean,
+  collated?: Collated,
+): Answer {
+  const all = matching(rows, query, of, collated);
   const { size, backward, counted } = query;
   const from = backward ? Math.max(0, all.length - passed - size) : passed;
   const to = backward ? all.length - passed : Math.min(all.length, passed + size);
@@ -206,7 +223,7 @@ export function answerOf(rows: ShopRows, query: ListQuery, passed = 0, of?: (row
     pageInfo: backward
       ? { hasNextPage: passed > 0, hasPreviousPage: further }
       : { hasNextPage: further, hasPreviousPage: passed > 0 },
-    nodes: page.map((row) => nodeOf(rows, query, row)),
+    nodes: page.map((row) => nodeOf(rows, query, row, collated)),
   };
 }
 
@@ -214,13 +231,14 @@ function nodeOf(
   rows: ShopRows,
   { table, fields, lists, ones }: Pick<ListQuery, 'table' | 'fields' | 'lists'> & { ones?: ListQuery['ones'] },
   row: Row,
+  collated?: Collated,
 ): Record<string, unknown> {
   const node: Record<string, unknown> = Object.fromEntries(fields.map((field) => [field, row[field] ?? null]));
   for (const [field, list] of Object.entries(lists))
-    node[field] = answerOf(rows, list, 0, (other) => isLinked(SHOP[table].links[field]!, row, other));
+    node[field] = answerOf(rows, list, 0, (other) => isLinked(SHOP[table].links[field]!, row, other), collated);
   for (const [field, one] of Object.entries(ones ?? {})) {
     const other = rows[one.table].find((each) => isLinked(SHOP[table].links[field]!, row, each));
-    node[field] = other === undefined ? null : nodeOf(rows, one, other);
+    node[field] = other === undefined ? null : nodeOf(rows, one, other, collated);
   }
   return node;
 }

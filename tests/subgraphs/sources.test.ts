@@ -169,6 +169,8 @@ describe('of a PostgreSQL', () => {
       INSERT INTO odd.values VALUES (1, ('1' || repeat('0', 99) || '.5')::numeric, '0044-03-15 BC', 'infinity', '10:00+05:30', '-10 mons 1 day', '{"big": 12345678901234567890}',
         '{"a": 1.10}', '{{1,2},{3,4}}', '{ok,"not ok",NULL}', '', row(1,'x'), '[1,5)', '::1', 4294967295, 12.5, '\\xdeadbeef', array['\\x00'::bytea, NULL], '{1.10,NaN}',
         '{2026-01-01 00:00:00.000001+00,infinity}', 'NaN', 'ab');
+      CREATE TABLE odd.hashes (hash bytea PRIMARY KEY, of int REFERENCES odd.values);
+      INSERT INTO odd.hashes VALUES ('\\xdeadbeef', 1), ('\\x00', NULL);
       CREATE VIEW odd.broken AS SELECT 1 / (id - 1) AS q FROM odd.values;
       CREATE VIEW odd.slow AS SELECT pg_sleep(60)::text AS z`);
     await client.end();
@@ -228,6 +230,12 @@ describe('of a PostgreSQL', () => {
         c: 'ab   ',
         f: null,
       },
+    });
+  });
+
+  test('a key of bytes finds its row', async () => {
+    expect(await ask('{ hash(hash: "3q2+7w==") { hash value { id } } hashes(first: 1) { nodes { hash } } }')).toEqual({
+      data: { hash: { hash: '3q2+7w==', value: { id: 1 } }, hashes: { nodes: [{ hash: 'AA==' }] } },
     });
   });
 

@@ -293,6 +293,9 @@ export const toPostgres = ({ ignoreCase, node }: Pattern): string =>
   // `***:` says what follows is an advanced regular expression, whatever the server is set to.
   `***:${ignoreCase ? '(?i)' : ''}${write(node, POSTGRES)}`;
 
+/** For PCRE and ICU, found anywhere, whatever the column's collation says of case. */
+export const toPerl = ({ ignoreCase, node }: Pattern): string => `(?s${ignoreCase ? 'i' : '-i'})${write(node, JAVA)}`;
+
 /** For Cypher's `=~`, which matches texts as a whole. */
 export const toJava = ({ ignoreCase, node }: Pattern): string =>
   `(?s${ignoreCase ? 'iu' : ''}).*?(?:${write(node, JAVA)}).*`;

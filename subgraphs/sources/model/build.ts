@@ -66,14 +66,14 @@ class ModelBuilder {
       const [meant] = likeliest(named, known);
       this.#fault(
         ['types', named],
-        `there is no table or view ${JSON.stringify(named)} that may be read in ${schemas.join(', ')}.${meant === undefined ? '' : ` Did you mean ${JSON.stringify(meant)}?`} Correct the name, or take it out.`,
+        `there is no table or view ${JSON.stringify(named)} that may be read in ${schemas.join(', ') || 'the database of its URL'}.${meant === undefined ? '' : ` Did you mean ${JSON.stringify(meant)}?`} Correct the name, or take it out.`,
       );
     }
     const drafts = this.#catalog.tables.flatMap((table) => this.#draft(table) ?? []);
     if (drafts.length === 0)
       this.#fault(
         ['schemas'],
-        `there is no table or view that may be read in ${schemas.join(', ')}. Name other schemas, or grant the user what is in them.`,
+        `there is no table or view that may be read in ${schemas.join(', ') || 'the database of its URL'}. Name other schemas, or grant the user what is in them.`,
       );
     const linked: Linked = {
       drafts: new Map(drafts.map((draft) => [draft.table.id, draft])),
@@ -241,12 +241,13 @@ class ModelBuilder {
           `the column ${column.name} of ${table.id} would be the field ${field}, which filters have for themselves. Give it a \`name\`, or hide it.`,
         );
       fields.set(field, column.name);
-      const nullable = column.nullable || (column.kind === 'float' && !column.list);
+      const nullable = column.nullable || column.loose === true || (column.kind === 'float' && !column.list);
       const model: ModelColumn = {
         field,
         kind: column.kind,
         list: column.list,
         nullable,
+        ...(column.unfiltered === true ? { unfiltered: true } : {}),
         enum: column.enum === undefined ? undefined : this.#enum(column.enum, at),
         description: describe(column, description, nullable),
       };
@@ -352,7 +353,9 @@ function describe(column: CatalogColumn, description: string | undefined, nullab
     ? ''
     : column.nullable
       ? ' Null where it has no value.'
-      : ' Null, with an error, where it is no number (`NaN`) or infinite.';
+      : column.loose === true
+        ? ' Null, with an error, where it holds what is no value of its type.'
+        : ' Null, with an error, where it is no number (`NaN`) or infinite.';
   return `${ended}${WHAT[column.kind] ?? ''}${empty}`;
 }
 

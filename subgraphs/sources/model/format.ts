@@ -1,7 +1,7 @@
 /** What may stand in the file of sources. The JSON Schema for editors is printed from this. */
 import { z } from 'zod';
 import { SOURCES } from '../bounds.ts';
-import { KIND_NAMES } from './kinds.ts';
+import { KIND_NAMES, KINDS } from './kinds.ts';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,99}$/;
 const name = (what: string) =>
@@ -142,35 +142,38 @@ const Across = z.strictObject({
   back: Link.shape.back,
 });
 
-const Source = z.strictObject({
-  kind: z
-    .enum(KIND_NAMES, `must be one of the kinds that this version reads: ${KIND_NAMES.join(', ')}`)
-    .meta({ description: 'What kind of store it is.' }),
-  url: z
-    .string()
-    .regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of a variable, such as SHOP_DATABASE_URL, never a URL itself')
-    .meta({
+const Source = z
+  .strictObject({
+    kind: z
+      .enum(KIND_NAMES, `must be one of the kinds that this version reads: ${KIND_NAMES.join(', ')}`)
+      .meta({ description: 'What kind of store it is.' }),
+    url: z
+      .string()
+      .regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of a variable, such as SHOP_DATABASE_URL, never a URL itself')
+      .meta({
+        description:
+          'The environment variable that holds the URL (or the same with _FILE, the file that does). Never the URL itself.',
+      }),
+    schemas: z.array(z.string().min(1)).min(1).optional().meta({
       description:
-        'The environment variable that holds the URL (or the same with _FILE, the file that does). Never the URL itself.',
+        'Which schemas of the database are read. Where it is absent: `public` of PostgreSQL, the database of the URL of others.',
     }),
-  schemas: z
-    .array(z.string().min(1))
-    .min(1)
-    .default(['public'])
-    .meta({ description: 'Which schemas of the database are read.' }),
-  prefix: name('What type names begin with, such as `Shop`, where several sources have tables of one name.').optional(),
-  tenancy: Tenancy.optional(),
-  preparedStatements: z.boolean().default(true).meta({
-    description: 'Whether statements are prepared; false for poolers that give each transaction another connection.',
-  }),
-  types: z.record(z.string(), Type).optional().meta({
-    description: 'What is to be otherwise than the database says, by table: `customers` or `schema.customers`.',
-  }),
-  links: z
-    .array(Link)
-    .optional()
-    .meta({ description: 'Names of foreign keys, and links that the database does not know of.' }),
-});
+    prefix: name(
+      'What type names begin with, such as `Shop`, where several sources have tables of one name.',
+    ).optional(),
+    tenancy: Tenancy.optional(),
+    preparedStatements: z.boolean().default(true).meta({
+      description: 'Whether statements are prepared; false for poolers that give each transaction another connection.',
+    }),
+    types: z.record(z.string(), Type).optional().meta({
+      description: 'What is to be otherwise than the database says, by table: `customers` or `schema.customers`.',
+    }),
+    links: z
+      .array(Link)
+      .optional()
+      .meta({ description: 'Names of foreign keys, and links that the database does not know of.' }),
+  })
+  .transform((source) => ({ ...source, schemas: source.schemas ?? [...KINDS[source.kind].schemas] }));
 
 export const Format = z.strictObject({
   sources: z

@@ -3,11 +3,14 @@
 interface Kind {
   /** What URLs of it begin with. */
   readonly schemes: readonly string[];
+  /** Those that are read where the file names none; empty: the database that the URL names. */
+  readonly schemas: readonly string[];
 }
 
 export const KINDS = {
-  postgres: { schemes: ['postgres:', 'postgresql:'] },
-  qdrant: { schemes: ['qdrant:', 'qdrants:'] },
+  postgres: { schemes: ['postgres:', 'postgresql:'], schemas: ['public'] },
+  qdrant: { schemes: ['qdrant:', 'qdrants:'], schemas: ['public'] },
+  mariadb: { schemes: ['mariadb:', 'mysql:'], schemas: [] },
 } as const satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof KINDS;
@@ -16,4 +19,4 @@ export const KIND_NAMES = Object.keys(KINDS) as [KindName, ...KindName[]];
 
 /** The kind of what a URL leads to; undefined where none has such URLs. */
 export const kindOfUrl = (url: string): KindName | undefined =>
-  KIND_NAMES.find((kind) => KINDS[kind].schemes.some((scheme) => url.startsWith(scheme)));
+  KIND_NAMES.find((kind) => (KINDS[kind].schemes as readonly string[]).some((scheme) => url.startsWith(scheme)));

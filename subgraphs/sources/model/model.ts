@@ -13,6 +13,8 @@ export interface ModelColumn {
   readonly kind: ValueKind;
   readonly list: boolean;
   readonly nullable: boolean;
+  /** Whether filters do not know it. */
+  readonly unfiltered?: boolean;
   readonly enum: ModelEnum | undefined;
   readonly description: string;
 }

@@ -25,7 +25,8 @@ export interface InputParts {
   readonly manyFilters: Map<string, InputRef<FilterInput>>;
 }
 
-const isFilterable = ({ list, kind }: ModelColumn): boolean => !list && kind !== 'bytes';
+const isFilterable = ({ list, kind, unfiltered }: ModelColumn): boolean =>
+  !list && kind !== 'bytes' && unfiltered !== true;
 
 function columnFilter({ subgraph: { shared }, scalarOf, enumFilterOf }: InputParts, column: ModelColumn): unknown {
   switch (column.kind) {

@@ -3,6 +3,7 @@ import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { findProgram, missingPrograms, runClient } from './clients.ts';
+import { unpackDebian } from './debian.ts';
 import { startServer } from './server.ts';
 import { NotProvisioned, type Store } from './store.ts';
 import { REDIS } from './versions.ts';
@@ -82,30 +83,8 @@ async function locate(workplace: Workplace): Promise<Program> {
   };
 }
 
-/**
- * Unpacks Debian's package of Redis and its libraries, as any user: apt is given lists and a cache of its own. Nothing
- * is installed, so no service is started at Redis's usual port. The package of the server holds but a service and a
- * link to the program of redis-tools.
- */
+/** The package of the server holds but a service and a link to the program of redis-tools. */
 async function unpack(workplace: Workplace, folder: string): Promise<void> {
-  workplace.say('redis: apt-get download redis-tools …');
-  const downloads = join(workplace.data, 'apt');
-  for (const name of ['state/lists/partial', 'cache/archives/partial', 'packages'])
-    await mkdir(join(downloads, name), { recursive: true });
-  const options = [
-    `Dir::State=${downloads}/state`,
-    'Dir::State::status=/var/lib/dpkg/status',
-    `Dir::Cache=${downloads}/cache`,
-  ];
-  const settings = [...options, 'Debug::NoLocking=1', 'APT::Sandbox::User='].flatMap((option) => ['-o', option]);
-  const cwd = join(downloads, 'packages');
-  await runClient('apt-get', [...settings, 'update', '-qq'], { cwd });
-  const depends = await runClient('apt-cache', [...settings, 'depends', 'redis-tools'], { cwd });
-  // The C library must be the machine's own.
-  const libraries = depends
-    .map((line) => /^\s*\|?Depends: (lib\S+)/.exec(line)?.[1])
-    .filter((name) => name && name !== 'libc6') as string[];
-  await runClient('apt-get', [...settings, 'download', 'redis-tools', ...libraries], { cwd });
-  for (const name of await readdir(cwd)) await runClient('dpkg-deb', ['-x', name, folder], { cwd });
+  await unpackDebian(workplace, folder, ['redis-tools']);
   await symlink('redis-check-rdb', join(folder, 'usr/bin/redis-server'));
 }

@@ -103,3 +103,6 @@ export const KEYCLOAK = {
  * oldest is named.
  */
 export const REDIS = { oldest: '7.0.0' } as const;
+
+/** From Debian likewise. The oldest that has `JSON_TABLE`. */
+export const MARIADB = { oldest: '10.6' } as const;

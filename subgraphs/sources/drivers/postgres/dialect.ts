@@ -1,6 +1,7 @@
 /** PostgreSQL's SQL: one round trip for all parents by `LATERAL`, values cast to their column's type, orders as the database has them. */
 import { sql } from 'kysely';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
+import { orderSql } from '#subgraphs/shared/sql/keyset.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql, SqlDialect } from '../sql/dialect.ts';
@@ -11,18 +12,23 @@ export const postgresDialect: SqlDialect = {
   compiler: queryBuilder<object>('public'),
   table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
   selected: valueSql,
-  textOf: (ref) => sql`${ref}::text`,
+  textOf: (ref, column) => (column.kind === 'bytes' ? valueSql(ref, column) : sql`${ref}::text`),
   valueOf,
-  typed: cast,
   isTenant: (ref, column, tenantId) => sql`${ref} = ${cast(tenantId, column)}`,
   isLinked: (own, _, other) => sql`${other} = ${own}`,
-  sorted: (ref, _, direction) => sql`${ref} ${sql.raw(direction)}`,
+  level: (ref, column, direction) => ({
+    ref,
+    type: (text) => cast(text, column),
+    nullable: column.nullable,
+    direction,
+  }),
+  sorted: (level) => orderSql([level]),
   condition: (ref, column, condition) => conditionSql(() => filtered(ref, column), condition),
   parents(columns, keys) {
     // Another store's numbers may be larger than a small column's: they are equal to none of it, and no fault.
     const lists = columns.map(
-      ({ kind, native }, index) =>
-        sql`${keys.map((key) => key[index])}::${sql.raw(kind === 'int' ? PG.int8 : native)}[]`,
+      (column, index) =>
+        sql`${keys.map((key) => storeText(key[index], column))}::${sql.raw(column.kind === 'int' ? PG.int8 : column.native)}[]`,
     );
     const names = columns.map((_, index) => sql.id(`k${index}`));
     return sql`unnest(${sql.join(lists)}) WITH ORDINALITY AS p(${sql.join(names)}, at)`;
@@ -30,9 +36,13 @@ export const postgresDialect: SqlDialect = {
   ofEach: (parents, rows) => sql`SELECT p.at, r.* FROM ${parents} CROSS JOIN LATERAL (${rowsSql(rows)}) AS r`,
 };
 
-function cast(value: unknown, { native }: RelationColumn): Sql {
-  return sql`${value}::${sql.raw(native)}`;
+function cast(value: unknown, column: RelationColumn): Sql {
+  return sql`${storeText(value, column)}::${sql.raw(column.native)}`;
 }
+
+/** Keys of bytes are base64, as the API has them. */
+const storeText = (value: unknown, { kind }: RelationColumn): unknown =>
+  kind === 'bytes' && typeof value === 'string' ? `\\x${Buffer.from(value, 'base64').toString('hex')}` : value;
 
 function filtered(ref: Sql, { kind, native }: RelationColumn): FilteredColumn {
   if (kind === 'other' || native === PG.bpchar) return { ref: sql`${ref}::text`, type: 'text' };

@@ -1,6 +1,7 @@
 /** What differs between kinds of SQL. What all share is in statements.ts; a kind's dialect is one small file of its folder. */
 import type { RawBuilder } from 'kysely';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
+import type { Level } from '#subgraphs/shared/sql/keyset.ts';
 import type { Relation, RelationColumn } from '../../driver.ts';
 
 export type Sql = RawBuilder<unknown>;
@@ -30,21 +31,21 @@ export interface SqlDialect {
   table(relation: Relation): Sql;
   /** What to select for a column's value. */
   selected(ref: Sql, column: RelationColumn): Sql;
-  /** What to select for its text, which {@link typed} makes the same value of. */
+  /** What to select for its text, which names the same value again, in cursors and keys. */
   textOf(ref: Sql, column: RelationColumn): Sql;
   /** What became of a value on its way. An `Error` where it is none of its type: that field's alone. */
   valueOf(value: unknown, column: RelationColumn): unknown;
-  /**
-   * A parameter as a value of a column.
-   * @throws CodedError `BAD_USER_INPUT` for what the store would take for another value
-   */
-  typed(value: unknown, column: RelationColumn): Sql;
   /** Whether a column is a tenant's id: character for character, whatever the column's collation. */
   isTenant(ref: Sql, column: RelationColumn, tenantId: string): Sql;
   /** Whether two columns at the ends of a link are equal, as the store has it. */
   isLinked(own: Sql, column: RelationColumn, other: Sql, otherColumn: RelationColumn): Sql;
-  /** One level of an order; what has no value is the largest. */
-  sorted(ref: Sql, column: RelationColumn, direction: 'ASC' | 'DESC'): Sql;
+  /**
+   * One level of an order, by what sorts a column: its texts make values of that.
+   * @throws CodedError `BAD_USER_INPUT`, when it is given a text, for what the store would take for another value
+   */
+  level(ref: Sql, column: RelationColumn, direction: 'ASC' | 'DESC'): Level;
+  /** Levels as an order, in which what has no value is the largest. */
+  sorted(level: Level): Sql;
   condition(ref: Sql, column: RelationColumn, condition: LeafCondition): Sql;
   /** Keys of parents as rows `p(k0, k1, …, at)`, `at` counting from 1. */
   parents(columns: readonly RelationColumn[], keys: readonly (readonly string[])[]): Sql;

@@ -31,15 +31,9 @@ export function isTenantOf({ tenant, onlyTenant }: Relation, tenantId: string): 
 export function listStatement(dialect: SqlDialect, request: ListRequest, tenantId: string): SqlStatement {
   const { relation, fields, texts, order, after, offset, limit, parents } = request;
   const table = new Aliased(dialect, relation, tenantId);
-  const levels = order.map(({ field, direction }): Level => {
-    const column = columnIn(relation, field);
-    return {
-      ref: table.ref(field),
-      type: (value) => dialect.typed(value, column),
-      nullable: column.nullable,
-      direction,
-    };
-  });
+  const levels = order.map(({ field, direction }) =>
+    dialect.level(table.ref(field), columnIn(relation, field), direction),
+  );
   const rows: Rows = {
     selected: [
       ...fields.map((field, index) =>
@@ -49,7 +43,7 @@ export function listStatement(dialect: SqlDialect, request: ListRequest, tenantI
     ],
     from: table.from,
     conditions: [...table.conditions(request), ...(after === undefined ? [] : [behind(levels, after)])],
-    order: order.map(({ field, direction }) => dialect.sorted(table.ref(field), columnIn(relation, field), direction)),
+    order: levels.map((level) => dialect.sorted(level)),
     limit,
     offset,
   };
@@ -159,6 +153,18 @@ export class Aliased {
 export function rowsSql({ selected, from, conditions, order, limit, offset }: Rows): Sql {
   return sql`SELECT ${selected.length === 0 ? sql`1` : sql.join(selected)} FROM ${from}${whereSql(conditions)}${orderBy(order)} LIMIT ${sql.lit(limit)}${offset === undefined ? sql`` : sql` OFFSET ${sql.lit(offset)}`}`;
 }
+
+/** Rows of each parent by numbering them, where the store has no `LATERAL`. */
+export function windowed(parents: Sql, { selected, from, conditions, order, limit, offset = 0 }: Rows): Sql {
+  const number = sql`row_number() OVER (PARTITION BY p.at${orderBy(order)})`;
+  return sql`SELECT r.* FROM (SELECT p.at, ${sql.join([...selected, named(number, 'rn')])} FROM ${parents} CROSS JOIN ${from}${whereSql(conditions)}) AS r WHERE r.rn > ${sql.lit(offset)} AND r.rn <= ${sql.lit(offset + limit)} ORDER BY r.at, r.rn`;
+}
+
+/** What is null sorts as the largest, where the store sorts it as the least. */
+export const nullsLargest = ({ ref, nullable, direction }: Level): Sql => {
+  const way = sql.raw(direction);
+  return nullable ? sql`${ref} IS NULL ${way}, ${ref} ${way}` : sql`${ref} ${way}`;
+};
 
 export const orderBy = (order: readonly Sql[]): Sql => (order.length === 0 ? sql`` : sql` ORDER BY ${sql.join(order)}`);
 

@@ -1,0 +1,58 @@
+import { describe } from 'vitest';
+import { SOURCES } from '#subgraphs/sources/bounds.ts';
+import { createMariadbSource } from '#subgraphs/sources/drivers/mariadb/index.ts';
+import { createMariadbDatabase } from '#tests/setup/mariadb.ts';
+import { describeSource } from './sources-driver.ts';
+import { SHOP, STATUS } from './sources-shop.ts';
+
+const DIGITS = 30;
+
+describe.skipIf(!process.env['TEST_MARIADB_URL'])('MariaDB (TEST_MARIADB_URL)', () => {
+  describeSource(
+    'mariadb',
+    async (tenants) => {
+      const database = await createMariadbDatabase('shop.mariadb.sql');
+      // Orders lead to customers of other tenants, who must be there before.
+      for (const [name, { table, fields }] of Object.entries(SHOP))
+        for (const [tenant, rows] of Object.entries(tenants)) {
+          const columns = ['tenant_id', ...Object.values(fields).map(([column]) => column)];
+          for (const row of rows[name as keyof typeof rows]) {
+            const values = Object.entries(fields).map(([field, [, kind]]) => {
+              const value = row[field] ?? null;
+              if (kind === 'enum') return STATUS[value as string]!;
+              return kind === 'moment' && value !== null ? String(value).replace('T', ' ').replace('Z', '') : value;
+            });
+            await database.client.execute(
+              `INSERT INTO ${table} (${columns.map((column) => `\`${column}\``).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+              [tenant, ...values],
+            );
+          }
+        }
+      const driver = await createMariadbSource({
+        ...SOURCES,
+        name: 'shop',
+        variable: 'SHOP_URL',
+        url: () => database.url,
+        preparedStatements: true,
+        onIdleError: () => undefined,
+      });
+      return {
+        driver,
+        async [Symbol.asyncDispose]() {
+          await driver.close();
+          await database[Symbol.asyncDispose]();
+        },
+      };
+    },
+    {
+      // Of `decimal` all digits behind the point are kept, zeros too.
+      kept: (field, value) => {
+        if (field !== 'balance') return value;
+        const [whole, fraction = ''] = String(value).split('.');
+        return `${whole}.${fraction.padEnd(DIGITS, '0')}`;
+      },
+      // Neither case nor accents count in its collations.
+      collated: (text) => text.replaceAll('ß', 's').normalize('NFD').replace(/\p{M}/gu, '').toUpperCase(),
+    },
+  );
+});
