@@ -212,8 +212,9 @@ describe('the command', () => {
 });
 
 test('every object type that a subgraph describes by itself can be given a field', async () => {
-  // What shared code and tables make has its fields there: pages, payloads, shared values, and the types of events.
-  const made = /(Connection|Edge|Event|Payload)$|^(PageInfo|Query|Mutation|Subscription|_Service)$|^__/;
+  // What shared code and tables make has its fields there: pages, payloads, groups of rows, shared values, and the types of events.
+  const made =
+    /(Connection|Edge|Event|Payload|Aggregate|Group(Distinct|Keys|Numbers|Percentiles|Values)?)$|^(PageInfo|Query|Mutation|Subscription|_Service)$|^__/;
   for (const [subgraph, schema] of Object.entries(await subgraphSchemas())) {
     const known = (await objectTypes(ROOT, subgraph)).map(({ type }) => type);
     const described = Object.values(schema.getTypeMap())
