@@ -49,6 +49,7 @@ import { health, probeAll } from './http/health.ts';
 import { createListener } from './http/listener.ts';
 import { requestGuard, type RequestGuard } from './http/request-guard.ts';
 import { subgraphRoutes } from './http/subgraph-routes.ts';
+import { builtInEmbedder } from '#gateway/mount/built-in-embedder.ts';
 import { subgraphTls } from '#gateway/mount/clients.ts';
 import { Engines } from '#gateway/mount/engines.ts';
 import { mountGraphModel, type MountDeps } from '#gateway/mount/mount.ts';
@@ -537,6 +538,7 @@ function requestPath(path: RequestPath): Handler[] {
       schema: () => engines.schema,
       mayExplore: path.mayExplore,
       mutates: config.mcpMutations,
+      embed: builtInEmbedder(),
       authenticate,
       resource,
       ...config.bounds.agents,

@@ -54,6 +54,17 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
   },
   mostResults: { what: 'The most that it may be asked for.', unit: 'results', default: 50 },
   outlines: { what: 'The most types that they lead to, which it tells of in short.', unit: 'types', default: 12 },
+  embedded: {
+    what: 'Of the fields and types that operations select, how many are found by what they mean, too; the others by their words alone.',
+    unit: 'fields and types',
+    default: 5_000,
+  },
+  leastNearness: {
+    what: 'How near a meaning must be, as a cosine, for `search_schema` to show what has none of the words.',
+    unit: 'cosine',
+    default: 0.25,
+  },
+  exampleFields: { what: 'How many fields an example of `search_schema` selects.', unit: 'fields', default: 5 },
   wordCharacters: { what: 'How much of a description is searched for words.', unit: 'characters', default: 2_000 },
   completions: {
     what: 'Of the newest documents, files and runs, how many are looked through for an id that an agent begins to write.',

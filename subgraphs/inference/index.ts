@@ -1,6 +1,6 @@
 /** The inference subgraph: embeddings, chat, reranking and summaries, built in or from an OpenAI-compatible server. */
-import { isBuiltIn, type BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { DEFAULT_BUILT_IN, isBuiltIn, type BuiltInModel } from '#subgraphs/shared/built-in-models.ts';
+import { StatementCounter, type RequestContext } from '#subgraphs/shared/context.ts';
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { ModelPrices } from '#subgraphs/shared/model-prices.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
@@ -171,4 +171,13 @@ async function probe(server: ModelServer): Promise<StoreHealth> {
   } catch (error) {
     return { store: 'openai', state: 'down', detail: messageWithHint(error) };
   }
+}
+
+/**
+ * The model that is built in, without a subgraph around it: gives texts their vectors, of length 1.
+ * @throws CodedError `STORE_UNAVAILABLE` while embedding, where what the model is made of cannot be read
+ */
+export function embedsBuiltIn(): (texts: readonly string[]) => Promise<readonly Float32Array[]> {
+  const driver = createBuiltInDriver(DEFAULT_BUILT_IN);
+  return async (texts) => (await driver.embed({ statements: new StatementCounter() }, texts)).vectors;
 }

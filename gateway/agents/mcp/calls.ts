@@ -64,13 +64,13 @@ export class Calls {
   }
 
   /** Fields and types by keywords, as SDL. */
-  search(keywords: string, limit: number): CallToolResult {
-    return this.#exploring((search) => search.search(keywords, limit));
+  async search(keywords: string, limit: number): Promise<CallToolResult> {
+    return await this.#telling(() => this.#exploring((search) => search.search(keywords, limit)));
   }
 
   /** A type, or a field of one, as SDL with its descriptions. */
-  describe(name: string, page: Page = this.#first): CallToolResult {
-    return this.#exploring((search) => search.describe(name), page);
+  async describe(name: string, page: Page = this.#first): Promise<CallToolResult> {
+    return await this.#telling(() => this.#exploring((search) => search.describe(name), page));
   }
 
   /** Whether an operation would run, without running it; and what it may cost. */
@@ -162,10 +162,10 @@ export class Calls {
     return { offset: 0, limit: this.#options.page.usual };
   }
 
-  #exploring(look: (search: SchemaSearch) => string, page?: Page): CallToolResult {
+  async #exploring(look: (search: SchemaSearch) => string | Promise<string>, page?: Page): Promise<CallToolResult> {
     const { mayExplore, search } = this.#options;
-    if (!mayExplore()) return toToolResult({ errors: [toGraphQLError(notInSafelist())] }, this.#first);
-    const text = look(search());
+    if (!mayExplore()) throw notInSafelist();
+    const text = await look(search());
     return page === undefined ? { content: [{ type: 'text', text }] } : paged(text, page);
   }
 

@@ -19,7 +19,7 @@ import { Calls } from './calls.ts';
 import { INVALID_PARAMS, tellingFaults } from './invalid-params.ts';
 import { MCP_PATH } from './path.ts';
 import type { ResourceMetadata } from './resource-metadata.ts';
-import { schemaSearch, type SchemaSearch } from '../schema-search.ts';
+import { schemaSearch, type EmbedTexts, type SchemaSearch } from '../schema-search.ts';
 import { takenAsMeant } from './taken-as-meant.ts';
 import { addTools } from './tools.ts';
 import { mcpTransport } from './transport.ts';
@@ -33,6 +33,8 @@ export interface McpOptions extends Partial<BoundValues<typeof AGENTS>> {
   authenticate: Authenticator['authenticate'];
   /** Where users of agents sign in; undefined where nobody has to. */
   resource: ResourceMetadata | undefined;
+  /** Finds parts of the schema by what they mean. @default they are found by their words */
+  embed?: EmbedTexts | undefined;
   /** Whether agents are given a tool that sends mutations; each asks for its scope all the same. @default false */
   mutates?: boolean;
   /** Who may see what of the schema no list of operations tells. @default everybody */
@@ -68,7 +70,7 @@ export function mcpEndpoint(options: McpOptions): Handler {
   const search = (): SchemaSearch => {
     const schema = options.schema();
     let made = searches.get(schema);
-    if (made === undefined) searches.set(schema, (made = schemaSearch(schema)));
+    if (made === undefined) searches.set(schema, (made = schemaSearch(schema, options.embed)));
     return made;
   };
 

@@ -42,9 +42,9 @@ export function addTools(server: McpServer, calls: Calls, { mutates }: { readonl
   server.registerTool(
     'search_schema',
     {
-      description: 'Find GraphQL fields and types by keywords. Returns SDL.',
+      description: 'Find GraphQL fields and types by words or a question. Returns SDL and an example.',
       inputSchema: z.object({
-        query: z.string().min(1).max(AGENTS.queryCharacters).describe('Keywords, such as "documents similar chunks".'),
+        query: z.string().min(1).max(AGENTS.queryCharacters).describe('Such as "documents similar to this one".'),
         limit: z
           .number()
           .int()
