@@ -45,6 +45,11 @@ export const AGENTS = bounds('gateway/agents', 'limits', {
     min: 1_000,
     max: 500_000_000,
   },
+  structuredCharacters: {
+    what: 'The longest answer that comes as structured content, too, which makes it twice as long.',
+    unit: 'characters',
+    default: 100_000,
+  },
   smallestPage: { what: 'The shortest page that an agent may ask for.', unit: 'characters', default: 1_000 },
   queryCharacters: { what: 'The longest text of keywords for `search_schema`.', unit: 'characters', default: 500 },
   results: {

@@ -11,6 +11,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import type { CallToolResult } from '@modelcontextprotocol/server';
+import { AGENTS } from '#gateway/bounds/agents.ts';
 import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
 import { notInSafelist } from '#gateway/admission/persisted/operation-texts.ts';
 import { OperationRefused } from '#gateway/admission/documents.ts';
@@ -105,23 +106,9 @@ export class Calls {
       type = 'query',
     }: { own?: boolean; page?: Page | undefined; type?: 'query' | 'mutation' } = {},
   ): Promise<CallToolResult> {
-    return await this.#telling(async () => {
-      const variables = variablesOf(parameters.variables, this.#options.body);
-      const operation = await this.#options.operations.admit(
-        { ...parameters, variables },
-        {
-          ...this.#caller,
-          own,
-          asText: true,
-          allow: [type],
-          notAllowed: (given) =>
-            new CodedError('FORBIDDEN', `A ${given} cannot be sent this way.`, { hint: HINTS[type] }),
-        },
-      );
-      const result = await operation.run();
-      if (isStream(result)) throw badUserInput('This tool does not answer in parts; leave out `@defer`.');
-      return toToolResult(result, page);
-    });
+    return await this.#telling(async () =>
+      toToolResult(await this.#resultOf(parameters, { own, type, asText: true }), page),
+    );
   }
 
   /** Whether the schema has all that the tool's own operation asks for. */
@@ -136,26 +123,36 @@ export class Calls {
   }
 
   /**
-   * What an operation of the tool itself reads as the caller.
+   * What an operation of the server itself reads as the caller.
    * @throws CodedError what an operation may not do, and the first error of one that reads nothing
    */
   async read(query: string, variables: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
-    const { isError, structuredContent, content } = await this.run(
-      { query, variables },
-      { own: true, page: { offset: 0, limit: this.#options.page.most } },
-    );
-    const { data, errors } = (structuredContent ?? {}) as {
-      data?: Record<string, unknown> | null;
-      errors?: readonly { message: string; extensions: CodedError['extensions'] }[];
-    };
+    const { data, errors } = await this.#resultOf({ query, variables }, { own: true, type: 'query', asText: false });
     const [first] = errors ?? [];
-    if (first !== undefined && (isError === true || Object.values(data ?? {}).every((value) => value === null)))
-      throw new CodedError(first.extensions.code, first.message, first.extensions);
-    if (data === undefined || data === null)
-      throw badUserInput('It is too long to be read whole.', {
-        hint: `Read it in pages with \`execute\`: ${JSON.stringify(query)}. It begins: ${JSON.stringify(content).slice(0, 200)}`,
-      });
-    return data;
+    const isNothing = data == null || Object.values(data).every((value) => value === null);
+    if (first !== undefined && isNothing) throw first;
+    return data ?? {};
+  }
+
+  async #resultOf(
+    parameters: OperationParameters,
+    { own, type, asText }: { own: boolean; type: 'query' | 'mutation'; asText: boolean },
+  ): Promise<ExecutionResult> {
+    const variables = variablesOf(parameters.variables, this.#options.body);
+    const operation = await this.#options.operations.admit(
+      { ...parameters, variables },
+      {
+        ...this.#caller,
+        own,
+        asText,
+        allow: [type],
+        notAllowed: (given) =>
+          new CodedError('FORBIDDEN', `A ${given} cannot be sent this way.`, { hint: HINTS[type] }),
+      },
+    );
+    const result = await operation.run();
+    if (isStream(result)) throw badUserInput('This tool does not answer in parts; leave out `@defer`.');
+    return result;
   }
 
   get #first(): Page {
@@ -212,11 +209,12 @@ function variablesOf(variables: unknown, limits: BodyLimits): unknown {
 
 const toGraphQLError = ({ message, extensions }: CodedError): GraphQLError => new GraphQLError(message, { extensions });
 
-/** One page of the answer's text, and where the next one begins. A short answer is one page, and structured too. */
+/** One page of the answer's text, and where the next one begins. One of a usual page's length is structured too. */
 function toToolResult(result: ExecutionResult, page: Page): CallToolResult {
   const whole = resultText(result);
   const isError = result.data == null && result.errors !== undefined;
-  if (page.offset > 0 || whole.length > page.limit) return { ...paged(whole, page), isError };
+  if (page.offset > 0 || whole.length > page.limit || whole.length > AGENTS.structuredCharacters)
+    return { ...paged(whole, page), isError };
   return {
     content: [{ type: 'text', text: whole }],
     structuredContent: JSON.parse(whole) as Record<string, unknown>,
