@@ -1,7 +1,7 @@
 /**
  * AG-UI's standard client against the whole gateway: what `HttpAgent` sends becomes a run that a worker takes up, and the
  * client ends with the messages and the state that the run's log says. Also the client of the version that CopilotKit's
- * runtime carries (its runtime itself reports to its makers, and is not installed).
+ * runtime carries (the runtime itself is tried by `copilotkit.test.ts`).
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -79,7 +79,7 @@ async function locate(workplace: Workplace): Promise<Program> {
   const installed = await findProgram('mariadbd');
   if (installed) return { server: installed, install: 'mariadb-install-db', env: {} };
   const folder = await cached(workplace, folderName, (made) =>
-    unpackDebian(workplace, made, ['mariadb-server-core', 'mariadb-server', 'mariadb-common']),
+    unpackDebian(workplace, made, ['mariadb-server-core', 'mariadb-server', 'mariadb-client-core', 'mariadb-common']),
   );
   const base = join(folder, 'usr');
   const libraries = (await readdir(folder, { recursive: true })).filter((path) => /\.so(\.|$)/.test(path));
