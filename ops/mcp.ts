@@ -10,7 +10,7 @@ import { serverAddress } from './ingest/over-http.ts';
 import { bridge } from './mcp/bridge.ts';
 import { tellUsage } from './serve/explain.ts';
 
-const USAGE = `Usage: npm run --silent mcp -- [--url http://127.0.0.1:4000/graphql] [--token <access token or API key>]
+const USAGE = `Usage: npm run -s mcp -- [--url http://127.0.0.1:4000/graphql] [--token <access token or API key>]
 
 Speaks the Model Context Protocol over standard input and output, as a host that starts it expects, and asks a running
 server. The token may also come from TRIBUTARY_TOKEN.`;

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { missingPrograms, runClient } from './provision/clients.ts';
+import { mariadb } from './provision/mariadb.ts';
 import { neo4j } from './provision/neo4j.ts';
 import { postgres } from './provision/postgres.ts';
 import { qdrant } from './provision/qdrant.ts';
@@ -75,6 +76,13 @@ const SERVICES: readonly Service[] = [
       const url = `postgres://postgres:${password}@${address}/postgres`;
       return { TEST_DATABASE_URL: url, TEST_PGVECTOR_URL: url };
     },
+  },
+  {
+    name: 'mariadb',
+    title: mariadb.title,
+    suites: suitesOf(mariadb),
+    port: 3306,
+    env: (address, password) => ({ TEST_MARIADB_URL: `mariadb://root:${password}@${address}/` }),
   },
   {
     name: 'redis',
