@@ -43,12 +43,15 @@ describe('what takes a scope', () => {
     const reading = taking.filter(({ operation }) => operation !== 'mutation').map(({ field }) => field.name);
     expect(reading.sort()).toEqual([
       'apiKeys',
+      'apiKeysAggregate',
       'auditEntries',
+      'auditEntriesAggregate',
       'embed',
       'generate',
       'generateStream',
       'rerank',
       'usageRecords',
+      'usageRecordsAggregate',
     ]);
   });
 
