@@ -98,11 +98,11 @@ export function schemaSearch(schema: GraphQLSchema, embed?: EmbedTexts): SchemaS
     describe(name) {
       const [typeName = '', fieldName] = name.trim().replace(/^`|`$/g, '').split('.', 2);
       const named = schema.getType(typeName);
-      if (named !== undefined && fieldName === undefined && roots.has(named as never)) return printType(named);
+      if (named !== undefined && fieldName === undefined && isRoot(named)) return printType(named);
       const found = entries.filter(({ type, field }) =>
         fieldName === undefined
           ? named === undefined
-            ? roots.has(type as never) && field?.name === typeName
+            ? isRoot(type) && field?.name === typeName
             : type === named && field === undefined
           : type === named && field?.name === fieldName,
       );
@@ -110,7 +110,7 @@ export function schemaSearch(schema: GraphQLSchema, embed?: EmbedTexts): SchemaS
       const known = entries.flatMap(({ type, field }) => {
         if (fieldName !== undefined && named !== undefined)
           return type === named && field !== undefined ? [`${type.name}.${field.name}`] : [];
-        return field === undefined ? [type.name] : roots.has(type as never) ? [field.name] : [];
+        return field === undefined ? [type.name] : isRoot(type) ? [field.name] : [];
       });
       const meant = likeliest(name, known);
       return `There is no ${JSON.stringify(name.slice(0, 100))}.${meant.length === 0 ? '' : ` Did you mean ${meant.join(', ')}?`} Entry points:\n\n${rootFields(schema)}`;
