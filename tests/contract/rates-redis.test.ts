@@ -1,5 +1,5 @@
 /** Rates that replicas share in Redis, and what holds while it is away. */
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RedisRates } from '#subgraphs/shared/redis/rates.ts';
@@ -147,6 +147,67 @@ describe.skipIf(missing !== undefined)(`rates in Redis${missing === undefined ? 
       '0',
       '0',
     ]);
+  });
+
+  test.skipIf(process.env['TEST_REDIS_URL'])('a Redis that is flushed, its scripts too, counts anew', async () => {
+    const log: string[] = [];
+    const [one, other] = [replica({ log }), replica({ log })];
+    expect(await allowed(one, charge('flushed', 5))).toEqual([true]);
+    expect(await allowed(other, charge('flushed', 0), charge('beside flushed', 5))).toEqual([false, true]);
+    await admin.flushall();
+    await admin.script('FLUSH');
+    const taken = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => allowed(at % 2 === 0 ? one : other, charge('flushed'))),
+    );
+    expect(taken.flat().filter((passes) => passes)).toHaveLength(5);
+    expect(log).toEqual([]);
+  });
+
+  test('what a slow Redis answers too late is taken for no other answer', async () => {
+    const { hostname, port } = new URL(redis.url);
+    const held: (() => void)[] = [];
+    let slow = false;
+    const sockets: Socket[] = [];
+    const between = createServer((client) => {
+      const server = connect(Number(port), hostname);
+      for (const socket of [client, server]) sockets.push(socket.on('error', () => undefined));
+      client.pipe(server);
+      server.on('data', (data: Buffer) => {
+        const pass = (): void => void client.write(data);
+        if (slow) held.push(pass);
+        else pass();
+      });
+    });
+    await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+    const url = new URL(redis.url);
+    url.port = String((between.address() as { port: number }).port);
+    const log: string[] = [];
+    const store = replica({ url: url.href, log });
+    expect(await allowed(store, charge('in time'))).toEqual([true]);
+    slow = true;
+    // Of its own memory, as nobody answers in time; then Redis is left alone for a while.
+    for (let each = 0; each < 5; each++) expect(await allowed(store, charge('slow'))).toEqual([true]);
+    expect(await allowed(store, charge('slow'))).toEqual([false]);
+    expect(log).toEqual(['Redis does not count rates; each process counts for itself until it does.']);
+    expect(held.length).toBeGreaterThan(0);
+    await allowed(replica(), charge('empty by now', 5));
+    slow = false;
+    for (const pass of held.splice(0)) pass();
+    await expect.poll(async () => (await allowed(store, charge('any', 0)), log), { timeout: 20_000 }).toHaveLength(2);
+    const answers = await Promise.all([
+      store.take([charge('empty by now', 0)]),
+      store.take([charge('new', 2)]),
+      store.take([charge('empty by now'), charge('beside')]),
+    ]);
+    expect(answers.flat().map(({ allowed: passes, remaining }) => [passes, remaining])).toEqual([
+      [false, 0],
+      [true, 3],
+      [false, 0],
+      [true, 5],
+    ]);
+    await store.close();
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => between.close(resolve));
   });
 
   test.skipIf(process.env['TEST_REDIS_URL'])(
