@@ -2,38 +2,15 @@
  * Where rows of a source are. What is above drivers names columns by the API's fields; a driver knows what they are called in
  * its store by the {@link Relation} that each request carries.
  */
+import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import type { SOURCES } from './bounds.ts';
 
-/** What a value is, whatever the store calls it. */
-export type ValueKind =
-  | 'boolean'
-  | 'int'
-  /** Whole numbers past 32 bits; values are texts of digits. */
-  | 'bigint'
-  | 'float'
-  /** Exact; values are texts of digits. */
-  | 'decimal'
-  | 'text'
-  | 'id'
-  /** A moment; values are ISO 8601 texts in UTC, with microseconds where there are some. */
-  | 'moment'
-  /** A date and a time of no zone. */
-  | 'localMoment'
-  | 'date'
-  | 'time'
-  | 'localTime'
-  /** An ISO 8601 duration. */
-  | 'duration'
-  | 'json'
-  /** Values are base64. */
-  | 'bytes'
-  | 'enum'
-  /** What has no type in the API: its text in the store. */
-  | 'other';
+/** What a value is: what lists can be grouped by, and `bytes`, whose values are base64. */
+export type ValueKind = AggregatedKind | 'bytes';
 
 /** What a column holds. */
 export interface ValueType {
@@ -189,6 +166,11 @@ export interface SourceDriver {
   list(context: RequestContext, request: ListRequest): Promise<SourceRow[][]>;
   /** Counts rows in one statement, likewise. */
   count(context: RequestContext, request: CountRequest): Promise<number[]>;
+  /**
+   * Groups rows and measures them, in one statement. Where it is absent, the API has no aggregates of this store.
+   * @throws CodedError likewise
+   */
+  aggregate?(context: RequestContext, relation: Relation, request: AggregateRequest): Promise<Aggregated>;
   health(): Promise<StoreHealth>;
   /** Ends its connections once their statements have. Idempotent. */
   close(): Promise<void>;

@@ -103,6 +103,11 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/relational/documents/chunking.ts: CHUNKING',
     'ops/ingest/first-run.ts: CORPUS_VERSION',
   ],
+  "What MariaDB's decimals hold, and how many digits its averages have.": [
+    'subgraphs/sources/drivers/mariadb/aggregates.ts: DIGITS',
+    'subgraphs/sources/drivers/mariadb/aggregates.ts: digits = 20',
+  ],
+  'In steps of how many days a time zone is looked at.': ['subgraphs/sources/drivers/mariadb/zones.ts: STEP'],
   'How many stores follow a document.': ['subgraphs/relational/schema/documents.ts: assumedSize'],
   'Kinds of steps, told apart by number.': ['gateway/respond/shape-plan.ts'],
   'Weights: what is worth how much.': [

@@ -9,8 +9,18 @@ import { KINDS, type KindName } from '#subgraphs/sources/model/kinds.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { random } from '#tests/setup/random.ts';
-import { answerOf, type Collated, randomQuery, statementsOf, textOf } from './sources-oracle.ts';
-import { SHOP, shopRows, type Row, type ShopRows } from './sources-shop.ts';
+import { fc } from '#tests/setup/property.ts';
+import { aggregate, aggregates, answered, normal, queryOf, type Kinds } from './aggregate-oracle.ts';
+import {
+  answerOf,
+  type Collated,
+  matching,
+  randomFilter,
+  randomQuery,
+  statementsOf,
+  textOf,
+} from './sources-oracle.ts';
+import { SHOP, shopRows, STATUS, type Row, type ShopRows } from './sources-shop.ts';
 
 /** A store that holds the shop with these rows of each tenant. */
 export interface OpenShop extends AsyncDisposable {
@@ -26,6 +36,8 @@ export interface SourceTraits {
   readonly file?: string;
   /** Whether filters along links are part of the one statement. @default true */
   readonly joins?: boolean;
+  /** Whether it groups and measures rows. @default true */
+  readonly aggregates?: boolean;
   /** How it keeps what rows hold. @default as it is */
   readonly kept?: (field: string, value: Row[string]) => Row[string];
   /** What its texts sort by. @default the text, by code point */
@@ -36,7 +48,13 @@ export interface SourceTraits {
 export function describeSource(
   kind: KindName,
   open: (rows: Readonly<Record<string, ShopRows>>) => Promise<OpenShop>,
-  { file: more = '', joins = true, kept = (_, value) => value, collated }: SourceTraits = {},
+  {
+    file: more = '',
+    joins = true,
+    aggregates: hasAggregates = true,
+    kept = (_, value) => value,
+    collated,
+  }: SourceTraits = {},
 ): void {
   const keptRow = (row: Row): Row =>
     Object.fromEntries(Object.entries(row).map(([field, value]) => [field, kept(field, value)]));
@@ -102,6 +120,36 @@ export function describeSource(
       }
     }, 300_000);
 
+    test.skipIf(!hasAggregates)(
+      `answers ${QUERIES} random aggregates as rows in memory do, one statement each`,
+      async () => {
+        for (const name of Object.keys(SHOP) as (keyof typeof SHOP)[]) {
+          const { list, filter, fields } = SHOP[name];
+          const kinds = Object.fromEntries(Object.entries(fields).map(([field, [, kind]]) => [field, kind])) as Kinds;
+          const rows = TENANTS['acme']!;
+          const asking = fc.tuple(aggregates(kinds, rows[name]), fc.option(fc.integer({ min: 0 }), { nil: undefined }));
+          await fc.assert(
+            fc.asyncProperty(asking, async ([asked, seed]) => {
+              const where = seed === undefined ? undefined : randomFilter(random(seed), rows, name, 2);
+              const text = queryOf(list, asked, where === undefined ? undefined : '$where');
+              const { data, errors, statements } = await ask(
+                where === undefined ? text : `query($where: ${filter}) ${text}`,
+                where === undefined ? {} : { where },
+              );
+              expect(errors).toBeUndefined();
+              expect(statements).toBe(1);
+              const query = { table: name, where, orderBy: [] };
+              const told = aggregate(matching(rows, query), asked, kinds, { status: Object.keys(STATUS) });
+              const found = answered(data[`${list}Aggregate`], asked, true);
+              expect(normal(found, asked, kinds)).toEqual(normal(told, asked, kinds));
+            }),
+            { numRuns: Math.ceil(QUERIES / 3) },
+          );
+        }
+      },
+      300_000,
+    );
+
     test('rows by key: of the caller’s tenant, with keys of several columns', async () => {
       const [customer] = TENANTS['acme']!.customers;
       const [order] = TENANTS['acme']!.orders;
@@ -120,7 +168,8 @@ export function describeSource(
       const { data } = await ask(
         `{ customers(first: 200) { totalCount nodes { id } }
            some: customers(where: { orders: { some: {} } }) { totalCount }
-           none: customers(where: { orders: { none: {} } }) { totalCount } }`,
+           none: customers(where: { orders: { none: {} } }) { totalCount }
+           ${hasAggregates ? 'all: customersAggregate { groups { count sum { balance } } } groups: customersAggregate(groupBy: [{ field: NAME }]) { totalCount groups { count } }' : ''} }`,
         {},
         'nobody',
       );
@@ -128,6 +177,9 @@ export function describeSource(
         customers: { totalCount: 0, nodes: [] },
         some: { totalCount: 0 },
         none: { totalCount: 0 },
+        ...(hasAggregates
+          ? { all: { groups: [{ count: 0, sum: { balance: null } }] }, groups: { totalCount: 0, groups: [] } }
+          : {}),
       });
     });
 

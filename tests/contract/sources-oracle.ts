@@ -65,7 +65,7 @@ const someFields = (random: Random, table: Name): string[] => [
   ...Object.keys(SHOP[table].fields).filter((field) => !SHOP[table].key.includes(field) && random() < 0.4),
 ];
 
-function randomFilter(random: Random, rows: ShopRows, table: Name, depth: number): Filter {
+export function randomFilter(random: Random, rows: ShopRows, table: Name, depth: number): Filter {
   const filter: Record<string, unknown> = {};
   const fields = Object.entries(SHOP[table].fields);
   for (let count = Math.floor(random() * 2) + 1; count > 0; count--) {
@@ -177,7 +177,7 @@ export type Collated = (text: string) => string;
 /** All rows that a list has, in its order. */
 export function matching(
   rows: ShopRows,
-  query: ListQuery,
+  query: Pick<ListQuery, 'table' | 'where' | 'orderBy'>,
   of?: (row: Row) => boolean,
   collated: Collated = (text) => text,
 ): Row[] {

@@ -102,7 +102,7 @@ else {
         },
       };
     },
-    { file: `    types:\n${TYPES}${LINKS}`, joins: false },
+    { file: `    types:\n${TYPES}${LINKS}`, joins: false, aggregates: false },
   );
 
   describe('collections as they are found', () => {

@@ -105,6 +105,36 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('of a MariaDB (TEST_MARIADB_UR
     expect(await ask(`{ odds(where: ${where}) { totalCount } }`)).toEqual({ data: { odds: { totalCount: 1 } } });
   });
 
+  test('aggregates: texts by code point, zero dates as themselves, clocks of any zone, averages past 65 digits', async () => {
+    const { data, errors } = await ask(`{
+      codes: codesAggregate(groupBy: [{ field: CODE }], orderBy: [{ field: CODE }]) { groups { keys { code } } }
+      odds: oddsAggregate(groupBy: [{ field: Z, bucket: MONTH }, { field: FLAG }], orderBy: [{ field: FLAG }]) {
+        groups { keys { z flag } count sum { u d } avg { d b } percentile(p: 0) { u } min { t } } }
+      zoned: oddsAggregate(groupBy: [{ field: TS, bucket: DAY, timeZone: "America/New_York" }]) { groups { keys { ts } count } } }`);
+    expect(errors).toBeUndefined();
+    const digits = '1234567890123456789012345678901234567890.5000000000';
+    expect(data).toEqual({
+      codes: { groups: ['Ada', 'C', 'b', 'É'].map((code) => ({ keys: { code } })) },
+      odds: {
+        groups: [
+          {
+            ...{ keys: { z: '0000-00-00', flag: false }, count: 1, sum: { u: '0', d: '0.0000000000' } },
+            ...{ avg: { d: '0', b: '0' }, percentile: { u: 0 }, min: { t: '00:00:00.000' } },
+          },
+          {
+            ...{ keys: { z: '0000-00-00', flag: true }, count: 1, sum: { u: '18446744073709551615', d: digits } },
+            ...{
+              avg: { d: digits.replace(/0+$/, ''), b: '15' },
+              percentile: { u: '18446744073709551615' },
+              min: { t: '-838:59:59.500' },
+            },
+          },
+        ],
+      },
+      zoned: { groups: [{ keys: { ts: '2025-12-31T05:00:00.000Z' }, count: 2 }] },
+    });
+  });
+
   test('a tenant is told character for character, whatever the collation', async () => {
     for (const [tenant, ids] of [
       ['acme', [2, 4294967295]],

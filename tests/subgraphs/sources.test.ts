@@ -246,6 +246,48 @@ describe('of a PostgreSQL', () => {
     expect(await ask(`{ values(where: ${where}) { totalCount } }`)).toEqual({ data: { values: { totalCount: 1 } } });
   });
 
+  test('every kind of value is grouped by, those without equality by their texts', async () => {
+    const { data, errors } = await ask(`{
+      valuesAggregate(groupBy: [{ field: N, width: "0.5" }, { field: TS, bucket: YEAR }, { field: D, bucket: WEEK }, { field: J, path: ["big"] }, { field: JS, path: ["a"] }]) {
+        groups { keys { n ts d j(path: ["big"]) js(path: ["a"]) } } }
+      more: valuesAggregate(groupBy: [{ field: M }, { field: P }, { field: R }, { field: O, width: 7 }, { field: MO, width: 10 }, { field: C }, { field: I }, { field: TZ }]) {
+        groups { keys { m p r o mo c i tz } count sum { mo o } avg { n } min { c i tz mo } percentile(p: 1) { d mo } distinct { p ip } } } }`);
+    expect(errors).toBeUndefined();
+    expect(data).toEqual({
+      valuesAggregate: {
+        groups: [
+          {
+            keys: {
+              ...{
+                n: `1${'0'.repeat(99)}.5`,
+                ts: '0044-01-01 00:00:00+00 BC',
+                d: 'infinity',
+                j: 12345678901234567000,
+              },
+              js: 1.1,
+            },
+          },
+        ],
+      },
+      more: {
+        groups: [
+          {
+            keys: {
+              ...{ m: 'VALUE_4', p: '(1,x)', r: '[1,5)', o: 4294967292, mo: '10.00', c: 'ab', i: 'P-10M1D' },
+              tz: '10:00:00+05:30',
+            },
+            count: 1,
+            sum: { mo: '12.50', o: '4294967295' },
+            avg: { n: `1${'0'.repeat(99)}.5` },
+            min: { c: 'ab', i: 'P-10M1D', tz: '10:00:00+05:30', mo: '12.50' },
+            percentile: { d: 'infinity', mo: '12.50' },
+            distinct: { p: 1, ip: 1 },
+          },
+        ],
+      },
+    });
+  });
+
   test('what a caller cannot have meant is his fault, what a view does is not', async () => {
     const code = async (source: string) => (await ask(source)).errors;
     expect(await code('{ values(where: { ip: { eq: "a" }, d: { eq: "2025-02-30" } }) { totalCount } }')).toMatchObject([

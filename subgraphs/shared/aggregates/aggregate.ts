@@ -7,23 +7,29 @@
  */
 import type { Condition } from '../filters/condition.ts';
 
-/** What the values of a column are, whatever the store calls them. */
+/** What a value is, whatever the store calls it. */
 export type AggregatedKind =
   | 'boolean'
   | 'int'
+  /** Whole numbers past 32 bits; values are texts of digits. */
   | 'bigint'
   | 'float'
+  /** Exact; values are texts of digits. */
   | 'decimal'
   | 'text'
   | 'id'
   | 'enum'
+  /** A moment; values are ISO 8601 texts in UTC, with microseconds where there are some. */
   | 'moment'
+  /** A date and a time of no zone. */
   | 'localMoment'
   | 'date'
   | 'time'
   | 'localTime'
+  /** An ISO 8601 duration. */
   | 'duration'
   | 'json'
+  /** What has no type in the API: its text in the store. */
   | 'other';
 
 /** Of which sums and averages are taken. */

@@ -43,6 +43,8 @@ export interface AggregatedColumn {
 export interface AggregatedType {
   /** The GraphQL type of what is aggregated. */
   readonly name: string;
+  /** What the names of the types of groups begin with, where `<name>Group` may be a type of its own. @default `name` */
+  readonly stem?: string;
   /** What there is, in the plural, for descriptions. */
   readonly items: string;
   /** By field. */
@@ -137,7 +139,10 @@ const kindsOf = (columns: AggregatedType['columns']): AggregatedKinds =>
   Object.fromEntries(Object.entries(columns).map(([field, { kind }]) => [field, kind]));
 
 /** Defines `<Type>Aggregate` and what belongs to it. */
-export function aggregateType(subgraph: SubgraphSchema, { name, items, columns }: AggregatedType): AggregateType {
+export function aggregateType(
+  subgraph: SubgraphSchema,
+  { name, stem = name, items, columns }: AggregatedType,
+): AggregateType {
   const { builder, shared } = subgraph;
   const all = Object.entries(columns);
   const some = (is: (kind: AggregatedKind) => boolean) => all.filter(([, { kind }]) => is(kind));
@@ -161,7 +166,7 @@ export function aggregateType(subgraph: SubgraphSchema, { name, items, columns }
     told: (field: string) => string,
     nullable = true,
   ): AnyRef =>
-    builder.objectRef<MeasuresShape>(`${name}${suffix}`).implement({
+    builder.objectRef<MeasuresShape>(`${stem}${suffix}`).implement({
       description,
       directives: free as never,
       fields: ((t: Fields) =>
@@ -178,7 +183,7 @@ export function aggregateType(subgraph: SubgraphSchema, { name, items, columns }
         )) as never,
     });
 
-  const keys = builder.objectRef<GroupShape>(`${name}GroupKeys`).implement({
+  const keys = builder.objectRef<GroupShape>(`${stem}GroupKeys`).implement({
     description: `What the ${items} of a group have in common: what \`groupBy\` names. Null of the group of those without a value.`,
     directives: free as never,
     fields: ((t: Fields) =>
@@ -254,7 +259,7 @@ export function aggregateType(subgraph: SubgraphSchema, { name, items, columns }
     false,
   );
 
-  const group = builder.objectRef<GroupShape>(`${name}Group`).implement({
+  const group = builder.objectRef<GroupShape>(`${stem}Group`).implement({
     description: `${items[0]!.toUpperCase()}${items.slice(1)} that have the same keys, and what is measured of them. Measures pass over what has no value.`,
     fields: ((t: Fields) => {
       const of = (
@@ -338,7 +343,7 @@ export function aggregateType(subgraph: SubgraphSchema, { name, items, columns }
     })) as never,
   });
 
-  const groupBy = input<GroupByInput>(subgraph, `${name}GroupBy`, `What ${items} are grouped by.`, (t) => ({
+  const groupBy = input<GroupByInput>(subgraph, `${stem}GroupBy`, `What ${items} are grouped by.`, (t) => ({
     field: t.field({
       type: field,
       required: true,
@@ -379,7 +384,7 @@ export function aggregateType(subgraph: SubgraphSchema, { name, items, columns }
   });
   const having = input<HavingInput>(
     subgraph,
-    `${name}Having`,
+    `${stem}Having`,
     `Which groups of ${items}, by a measure, such as \`{ measure: COUNT, gt: 1 }\`. All that is given must hold. At most ${AGGREGATES.conditionDepth} levels deep, with ${AGGREGATES.conditions} conditions. A measure that is null matches \`ne\` and \`not\`.`,
     (t, self) => ({
       and: t.field({ type: [self], description: 'All of these must match.' }),
@@ -401,7 +406,7 @@ export function aggregateType(subgraph: SubgraphSchema, { name, items, columns }
   );
   const orderBy = input<GroupOrderInput>(
     subgraph,
-    `${name}GroupOrder`,
+    `${stem}GroupOrder`,
     `How to sort groups of ${items}: by a \`field\` of \`groupBy\`, or by a \`measure\`. Nulls count as the largest.`,
     (t) => ({
       ...measured(t, 'By this measure, selected or not; by the key of `field` when absent.'),

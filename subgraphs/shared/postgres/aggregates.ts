@@ -1,14 +1,8 @@
-/** Aggregates as SQL, for all that keep rows in PostgreSQL: one statement each. */
+/** PostgreSQL's part of aggregates, for all that keep rows there. */
 import { sql, type RawBuilder } from 'kysely';
-import {
-  measureName,
-  type Aggregated,
-  type AggregatedKind,
-  type AggregateRequest,
-  type Grouping,
-  type Measure,
-} from '../aggregates/aggregate.ts';
-import { conditionSql } from './conditions.ts';
+import type { AggregatedKind, Grouping, Measure } from '../aggregates/aggregate.ts';
+import type { AggregateDialect } from '../sql/aggregates.ts';
+import { leafSql } from './conditions.ts';
 
 type Sql = RawBuilder<unknown>;
 
@@ -20,84 +14,30 @@ export interface AggregatedSql {
   readonly type: string;
   /** How one of its values is read. @default as it is */
   readonly read?: (value: Sql) => Sql;
-  /** What becomes of it on its way. @default nothing */
-  readonly become?: (value: unknown) => unknown;
 }
 
-/** A row of {@link aggregateSql}. */
-export type AggregateRow = Readonly<Record<string, unknown>>;
-
-/**
- * The statement of an aggregate.
- * @param rows what stands behind `FROM`, with its `WHERE`: the rows that are aggregated
- */
-export function aggregateSql(
-  columnOf: (column: string) => AggregatedSql,
-  { groups, measures, having, order, limit, counted }: Omit<AggregateRequest, 'where'>,
-  rows: Sql,
-): RawBuilder<AggregateRow> {
-  // What is worked out is named first: with parameters in it, PostgreSQL would not see that what is selected is what is grouped by.
-  const measured = [...new Set(measures.flatMap((measure) => ('column' in measure ? [measure.column] : [])))];
-  const inner = [
-    ...groups.map((group, index) => sql`${groupSql(columnOf(group.column), group)} AS ${keyId(index)}`),
-    ...measured.map((column, index) => sql`${columnOf(column).ref} AS ${sql.id(`c${index}`)}`),
-  ];
-  const refOf = (column: string): Sql => sql.id('r', `c${measured.indexOf(column)}`);
-  const byName = new Map(
-    measures.map((measure) => [measureName(measure), measureSql(measure, columnOf, refOf)] as const),
-  );
-  const keys = groups.map((_, index) => sql`${sql.id('r')}.${keyId(index)}`);
-  const selected = [
-    ...groups.map((group, index) => sql`${readKey(columnOf(group.column), group, keys[index]!)} AS ${keyId(index)}`),
-    ...[...byName.values()].map(({ read, value }, index) => sql`${read(value)} AS ${sql.id(`m${index}`)}`),
-    ...(counted ? [sql`count(*) OVER () AS total`] : []),
-  ];
-  const levels = order.map(({ by, direction }) => {
-    const [value, type] =
-      'group' in by
-        ? [keys[by.group]!, keyType(columnOf(groups[by.group]!.column), groups[by.group]!)]
-        : [byName.get(measureName(by.measure))!.value, byName.get(measureName(by.measure))!.type];
-    return sql`${value}${type === 'text' ? sql` COLLATE "C"` : sql``} ${sql.raw(direction)}`;
-  });
-  const condition =
-    having === undefined
-      ? sql``
-      : sql` HAVING ${conditionSql((name) => ({ ref: byName.get(name)!.value, type: byName.get(name)!.type }), having)}`;
-  return sql<AggregateRow>`SELECT ${selected.length === 0 ? sql`` : sql.join(selected)} FROM (SELECT ${inner.length === 0 ? sql`` : sql.join(inner)} ${rows}) AS r${
-    // Not nothing: without anything to group by and to measure, every row would be a group.
-    keys.length === 0 ? sql` GROUP BY ()` : sql` GROUP BY ${sql.join(keys)}`
-  }${condition} ORDER BY ${sql.join(levels)} LIMIT ${sql.lit(limit)}`;
-}
-
-/** What the rows of {@link aggregateSql} hold. */
-export function aggregatedOf(
-  columnOf: (column: string) => AggregatedSql,
-  { groups, measures, counted }: Omit<AggregateRequest, 'where'>,
-  rows: readonly AggregateRow[],
-): Aggregated {
-  const as = (column: string, value: unknown): unknown =>
-    value === null ? null : (columnOf(column).become?.(value) ?? value);
+export function postgresAggregates(columnOf: (column: string) => AggregatedSql): AggregateDialect {
+  const isText = (measure: Measure): boolean => typeOf(columnOf, measure) === 'text';
   return {
-    groups: rows.map((row) => ({
-      keys: groups.map(({ column, kind }, index) => {
-        const value = row[`g${index}`] ?? null;
-        return kind === 'width' || kind === 'path' ? value : as(column, value);
-      }),
-      measures: Object.fromEntries(
-        measures.map((measure, index) => {
-          const value = row[`m${index}`] ?? null;
-          return [measureName(measure), isOneOfTheValues(measure) ? as(measure.column, value) : value];
-        }),
-      ),
-    })),
-    total: counted ? Number((rows[0]?.['total'] as string | undefined) ?? 0) : undefined,
+    key: (group) => groupSql(columnOf(group.column), group),
+    measured: (column) => columnOf(column).ref,
+    readKey: (group, key) => readKey(columnOf(group.column), group, key),
+    measure: (measure, of) => measureSql(measure, columnOf, of),
+    readMeasure: (measure, value) => readMeasure(columnOf, measure, value),
+    holds: (measure, value, leaf) => leafSql(() => ({ ref: value, type: typeOf(columnOf, measure) }), leaf),
+    sorted(by, value, direction) {
+      const { kind } = by;
+      const isMeasure = kind !== 'value' && kind !== 'time' && kind !== 'width' && kind !== 'path';
+      // Where the order is another than the type's own.
+      const byCodePoint = isMeasure ? isText(by) : kind === 'value' && keyIsText(columnOf(by.column));
+      return sql`${value}${byCodePoint ? sql` COLLATE "C"` : sql``} ${sql.raw(direction)}`;
+    },
+    all: sql` GROUP BY ()`,
   };
 }
 
-const keyId = (index: number): Sql => sql.id(`g${index}`);
-
-const isOneOfTheValues = (measure: Measure): measure is Measure & { kind: 'min' | 'max' | 'percentile' } =>
-  measure.kind === 'min' || measure.kind === 'max' || measure.kind === 'percentile';
+const keyIsText = ({ type, kind }: AggregatedSql): boolean =>
+  type === 'text' && (kind === 'text' || kind === 'id' || kind === 'other');
 
 /** What rows are grouped by. */
 function groupSql({ ref, kind, type }: AggregatedSql, group: Grouping): Sql {
@@ -125,54 +65,56 @@ function groupSql({ ref, kind, type }: AggregatedSql, group: Grouping): Sql {
   }
 }
 
-/** The SQL type of a key, where its order is another than the type's own. */
-const keyType = ({ type, kind }: AggregatedSql, group: Grouping): string =>
-  group.kind === 'value' && (kind === 'text' || kind === 'id') ? type : '';
-
 function readKey({ read, kind }: AggregatedSql, group: Grouping, key: Sql): Sql {
   if (group.kind === 'width') return kind === 'float' ? key : sql`${key}::text`;
   return group.kind === 'path' || read === undefined ? key : read(key);
 }
 
-interface MeasureSql {
-  readonly value: Sql;
-  /** What operands are cast to. */
-  readonly type: string;
-  /** How the value is read. */
-  readonly read: (value: Sql) => Sql;
-}
-
 const asText = (value: Sql): Sql => sql`${value}::text`;
+
+/** What operands that a measure is compared with are cast to. */
+function typeOf(columnOf: (column: string) => AggregatedSql, measure: Measure): string {
+  switch (measure.kind) {
+    case 'count':
+    case 'distinct':
+      return 'numeric';
+    case 'sum':
+    case 'avg':
+      return columnOf(measure.column).kind === 'float' ? 'float8' : 'numeric';
+    default:
+      return columnOf(measure.column).type;
+  }
+}
 
 function measureSql(
   measure: Measure,
   columnOf: (column: string) => AggregatedSql,
   refOf: (column: string) => Sql,
-): MeasureSql {
-  if (measure.kind === 'count') return { value: sql`count(*)`, type: 'numeric', read: asText };
-  const { kind, type, read = (value: Sql) => value } = columnOf(measure.column);
+): Sql {
+  if (measure.kind === 'count') return sql`count(*)`;
   const ref = refOf(measure.column);
+  const { kind } = columnOf(measure.column);
   switch (measure.kind) {
     case 'distinct':
-      return { value: sql`count(DISTINCT ${ref})`, type: 'numeric', read: asText };
+      return sql`count(DISTINCT ${ref})`;
     case 'sum':
-    case 'avg': {
-      const value = sql`${sql.raw(measure.kind)}(${ref})`;
-      if (kind === 'float') return { value, type: 'float8', read: (each) => each };
-      // The zeros behind an average are none of the values'.
-      const exact = measure.kind === 'avg' ? (each: Sql) => sql`trim_scale(${each})::text` : asText;
-      return { value, type: 'numeric', read: exact };
-    }
+    case 'avg':
+      if (kind !== 'float') return sql`${sql.raw(measure.kind)}(${ref})`;
+      // Sums of single precision would be of single precision; `avg` squares what it is given, which must not be too large.
+      return measure.kind === 'sum' ? sql`sum(${ref}::float8)` : sql`sum(${ref}::float8) / NULLIF(count(${ref}), 0)`;
     case 'min':
-    case 'max': {
-      const by = kind === 'text' ? sql` COLLATE "C"` : sql``;
-      return { value: sql`${sql.raw(measure.kind)}(${ref}${by})`, type, read };
-    }
+    case 'max':
+      return sql`${sql.raw(measure.kind)}(${ref}${kind === 'text' ? sql` COLLATE "C"` : sql``})`;
     case 'percentile':
-      return {
-        value: sql`percentile_disc(${measure.p}::float8) WITHIN GROUP (ORDER BY ${ref})`,
-        type,
-        read,
-      };
+      return sql`percentile_disc(${measure.p}::float8) WITHIN GROUP (ORDER BY ${ref})`;
   }
+}
+
+function readMeasure(columnOf: (column: string) => AggregatedSql, measure: Measure, value: Sql): Sql {
+  if (measure.kind === 'count' || measure.kind === 'distinct') return asText(value);
+  const { kind, read = (each: Sql) => each } = columnOf(measure.column);
+  if (measure.kind !== 'sum' && measure.kind !== 'avg') return read(value);
+  if (kind === 'float') return value;
+  // The zeros behind an average are none of the values'.
+  return measure.kind === 'avg' ? sql`trim_scale(${value})::text` : asText(value);
 }

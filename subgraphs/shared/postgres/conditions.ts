@@ -23,7 +23,8 @@ export function conditionSql(
   return combined(condition, (leaf) => leafSql(columnOf, leaf), linked);
 }
 
-function leafSql(columnOf: (field: string) => FilteredColumn, condition: LeafCondition): Sql {
+/** {@link conditionSql}, of one condition. */
+export function leafSql(columnOf: (field: string) => FilteredColumn, condition: LeafCondition): Sql {
   const { ref, type } = columnOf(condition.column);
   const cast = sql.raw(type);
   switch (condition.kind) {

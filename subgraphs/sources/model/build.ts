@@ -8,7 +8,7 @@ import { declared } from './declared.ts';
 import type { Draft, DraftSource } from './draft.ts';
 import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
 import { addLinks, type Linked } from './links.ts';
-import { isSortable, type ModelColumn, type ModelEnum, type SourceModel } from './model.ts';
+import { isAggregated, isSortable, type ModelColumn, type ModelEnum, type SourceModel } from './model.ts';
 import { enumValueName, fieldName, itemName, listName, typeName } from './names.ts';
 import { Faults } from './read.ts';
 import { RESERVED_FIELDS, RESERVED_TYPES } from './reserved.ts';
@@ -40,6 +40,12 @@ export function buildModels(file: YamlFile<SourcesFile>, catalogs: ReadonlyMap<s
 /** {@link buildModels}, of one source. */
 export const buildModel = (name: string, file: YamlFile<SourcesFile>, catalog: Catalog): SourceModel =>
   buildModels(file, new Map([[name, catalog]]))[0]!;
+
+/** What the names of the types of a type's aggregates end with. */
+const AGGREGATE_TYPES = [
+  ...['Field', 'GroupKeys', 'GroupNumbers', 'GroupValues', 'GroupPercentiles', 'GroupDistinct'],
+  ...['Group', 'GroupBy', 'Having', 'GroupOrder'],
+];
 
 class ModelBuilder {
   readonly #source: string;
@@ -126,12 +132,16 @@ class ModelBuilder {
     const item = settings.item ?? named ?? prefixed(itemName(table.name));
     const list = settings.list ?? (named === undefined ? prefixed(listName(table.name)) : listName(settings.name!));
     // What is made of a name that is taken is taken too: one fault says it.
-    const made = ['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'].map(
+    const models = columns.map(({ model }) => model);
+    const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isAggregated);
+    const ends = ['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'];
+    const made = [...ends, ...(aggregate ? ['Aggregate', ...AGGREGATE_TYPES.map((end) => `Aggregate${end}`)] : [])].map(
       (end) => `${name}${end}`,
     );
     const free =
       made.every((type) => this.#take(this.#names, type, table.id, at, 'type')) &&
-      this.#take(this.#roots, list, table.id, at, 'root field');
+      this.#take(this.#roots, list, table.id, at, 'root field') &&
+      (!aggregate || this.#take(this.#roots, `${list}Aggregate`, table.id, at, 'root field'));
     if (free && key.length > 0) this.#take(this.#roots, item, table.id, at, 'root field');
     const { limits = {} } = settings;
     const max = limits.max ?? Math.max(PAGE.max, limits.default ?? 0);
@@ -147,18 +157,14 @@ class ModelBuilder {
         name,
         item: key.length > 0 ? item : undefined,
         list,
+        aggregate: aggregate ? `${list}Aggregate` : undefined,
         items: `rows of \`${table.id}\``,
         description: `${told}${key.length > 0 ? '' : ' It has no key: there is no field of one row, and pages are found by counting.'}${rows}`,
-        columns: columns.map(({ model }) => model),
+        columns: models,
         key,
         links: [],
         references: [],
-        order: this.#order(
-          settings,
-          fieldOf,
-          columns.map(({ model }) => model),
-          at,
-        ),
+        order: this.#order(settings, fieldOf, models, at),
         limits: { default: limits.default ?? Math.min(PAGE.default, max), max },
       },
       relation: {

@@ -96,6 +96,10 @@ const Type = z.strictObject({
     )
     .optional()
     .meta({ description: 'Sizes of pages.' }),
+  aggregates: z.boolean().optional().meta({
+    description:
+      'Whether there is a field that counts and measures its rows by group. As of the source where it is absent.',
+  }),
   columns: z
     .record(z.string(), Column)
     .optional()
@@ -164,6 +168,9 @@ const Source = z
     tenancy: Tenancy.optional(),
     preparedStatements: z.boolean().default(true).meta({
       description: 'Whether statements are prepared; false for poolers that give each transaction another connection.',
+    }),
+    aggregates: z.boolean().default(true).meta({
+      description: 'Whether types have fields that count and measure their rows by group.',
     }),
     types: z.record(z.string(), Type).optional().meta({
       description: 'What is to be otherwise than the database says, by table: `customers` or `schema.customers`.',

@@ -60,6 +60,8 @@ export interface ModelType {
   /** The root field of one row; undefined without a key. */
   readonly item: string | undefined;
   readonly list: string;
+  /** The root field that counts and measures rows by group; undefined where there is none. */
+  readonly aggregate: string | undefined;
   /** What rows are, in the plural, for descriptions. */
   readonly items: string;
   readonly description: string;
@@ -80,6 +82,10 @@ export interface SourceModel {
   /** Of other subgraphs. */
   readonly stubs: readonly ModelStub[];
 }
+
+/** What rows are grouped and measured by. */
+export const isAggregated = ({ kind, list, unfiltered }: ModelColumn): boolean =>
+  !list && kind !== 'bytes' && (kind !== 'json' || unfiltered !== true);
 
 /** Kinds that have an order. */
 export const isSortable = ({ kind, list }: ModelColumn): boolean =>

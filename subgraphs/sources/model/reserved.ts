@@ -2,7 +2,16 @@
 
 /** GraphQL's own, the shared scalars and filters, and the roots. */
 export const RESERVED_TYPES: ReadonlySet<string> = new Set([
-  ...['Query', 'Mutation', 'Subscription', 'PageInfo', 'OrderDirection', 'MetadataFilter'],
+  ...[
+    'Query',
+    'Mutation',
+    'Subscription',
+    'PageInfo',
+    'OrderDirection',
+    'MetadataFilter',
+    'AggregateMeasure',
+    'TimeBucket',
+  ],
   ...['ID', 'String', 'Int', 'Float', 'Boolean'].flatMap((name) => [name, `${name === 'ID' ? 'Id' : name}Filter`]),
   ...[
     'BigInt',

@@ -151,13 +151,10 @@ export function orderInput({ subgraph }: InputParts, type: ModelType): InputRef<
     items: type.items,
     description: `How to sort ${type.items}, as the database sorts. Items without a value count as the largest.`,
     values: Object.fromEntries(
-      sortable.map(({ field }) => [constant(field), { value: field, description: `By \`${field}\`.` }]),
+      sortable.map(({ field }) => [constantOf(field), { value: field, description: `By \`${field}\`.` }]),
     ),
   });
 }
-
-/** A field's name as an enum's value; one that the file gave with a `_` keeps its form, or `a_b` would be `aB`. */
-const constant = (name: string): string => (name.slice(1).includes('_') ? name : constantOf(name));
 
 /**
  * The order that a caller asked for, or the type's own, made total by the key; of a type without one, by all that has an

@@ -6,6 +6,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import type { ModelColumn, ModelEnum, ModelType, SourceModel } from '../model/model.ts';
+import { addAggregate } from './aggregates.ts';
 import { listArguments, listType, neededOf, rootPage } from './lists.ts';
 import { linkField, type Fields } from './links.ts';
 import type { SchemaParts } from './parts.ts';
@@ -117,6 +118,7 @@ function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string
         rootPage(parts, type, args, context, info)) as never,
     }),
   );
+  addAggregate(parts, type, (column) => typeOfColumn(parts, column, enums));
   const { item } = type;
   if (item === undefined) return;
   const columns = type.key.map((field) => type.columns.find((column) => column.field === field)!);

@@ -274,7 +274,7 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   [/bills\/2026|^\{ invoices\(/, 'graphql', tryLinks],
   [/^sources:/, 'yaml', async ({ text }) => expect((await shop(text)).types).toHaveLength(2)],
   [
-    /customers\(where/,
+    /customers\(where|^\{ ordersAggregate/,
     'graphql',
     async ({ text, answer }) => {
       const contextValue = createRequestContext({ tenantId: 'default', subject: 'docs', roles: [], scopes: [] });

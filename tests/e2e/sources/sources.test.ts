@@ -62,6 +62,7 @@ describe('a store of the operator’s own', () => {
       order(shop: 1, number: 2) { status customer { name } }
       eve: orders(where: { customer: { name: { eq: "Eve" } } }) { totalCount }
       led: orders(where: { customer: {} }) { totalCount }
+      customersAggregate(where: { vip: { eq: false } }, orderBy: [{ field: NAME }], groupBy: [{ field: NAME }]) { groups { keys { name } count } }
       documents(first: 1) { nodes { id } }
     }`);
     expect(errors).toBeUndefined();
@@ -91,6 +92,12 @@ describe('a store of the operator’s own', () => {
       order: { status: 'NEW', customer: null },
       eve: { totalCount: 0 },
       led: { totalCount: 1 },
+      customersAggregate: {
+        groups: [
+          { keys: { name: 'Ada' }, count: 1 },
+          { keys: { name: 'Big' }, count: 1 },
+        ],
+      },
       documents: { nodes: [] },
     });
   });

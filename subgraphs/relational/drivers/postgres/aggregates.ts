@@ -2,8 +2,9 @@
 import { sql } from 'kysely';
 import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { aggregatedOf, aggregateSql, type AggregatedSql } from '#subgraphs/shared/postgres/aggregates.ts';
+import { postgresAggregates, type AggregatedSql } from '#subgraphs/shared/postgres/aggregates.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
+import { aggregatedOf, aggregateSql } from '#subgraphs/shared/sql/aggregates.ts';
 import type { ModelName } from '../../driver.ts';
 import { columnOf, MODELS, type Model } from '../../models/columns.ts';
 import { conditionSql, SQL_TYPE } from './conditions.ts';
@@ -22,9 +23,6 @@ export async function aggregate(
   };
   const matching = where === undefined ? sql`` : sql` WHERE ${conditionSql(model, where)}`;
   const rows = sql`FROM ${tableOf(model)}${matching}`;
-  return aggregatedOf(
-    of,
-    request,
-    await postgres.read(context, statement(aggregateSql(of, request, rows)), { replica: true }),
-  );
+  const asked = statement(aggregateSql(postgresAggregates(of), request, rows));
+  return aggregatedOf((_, value) => value, request, await postgres.read(context, asked, { replica: true }));
 }

@@ -10,6 +10,7 @@ import { toPerl } from '#subgraphs/shared/filters/pattern.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql, SqlDialect } from '../sql/dialect.ts';
 import { nullsLargest, windowed } from '../sql/statements.ts';
+import { mariadbAggregates } from './aggregates.ts';
 import { parameterOf, valueOf } from './values.ts';
 
 const compiler = new Kysely<object>({
@@ -41,6 +42,7 @@ export const mariadbDialect: SqlDialect = {
   },
   sorted: nullsLargest,
   condition,
+  aggregates: mariadbAggregates({ plain, condition, listed: enumList }),
   parents(columns, keys) {
     const types = columns.map(
       (column, index) => sql`${sql.id(`k${index}`)} ${sql.raw(keyType(column))} PATH ${sql.lit(`$[${index}]`)}`,
@@ -60,14 +62,11 @@ const isSpatial = ({ native }: RelationColumn): boolean =>
 const collationOf = ({ native }: RelationColumn): string | undefined => / COLLATE (\w+)$/.exec(native)?.[1];
 
 /** What has a text. */
-const plain = (ref: Sql, column: RelationColumn): Sql =>
-  isBit(column)
-    ? sql`(${ref} + 0)`
-    : isSpatial(column)
-      ? sql`ST_AsText(${ref})`
-      : column.native === 'float'
-        ? sql`CAST(${ref} AS DOUBLE)`
-        : ref;
+function plain(ref: Sql, column: RelationColumn): Sql {
+  if (isBit(column)) return sql`(${ref} + 0)`;
+  if (isSpatial(column)) return sql`ST_AsText(${ref})`;
+  return column.native === 'float' ? sql`CAST(${ref} AS DOUBLE)` : ref;
+}
 
 function selected(ref: Sql, column: RelationColumn): Sql {
   switch (column.kind) {
@@ -92,10 +91,14 @@ function typed(value: unknown, column: RelationColumn): Sql {
   return sql`CONVERT(${text} USING ${sql.raw(charset)}) COLLATE ${sql.raw(collation)}`;
 }
 
+/** Of `enum('a','b')` what stands in the brackets. */
+function enumList(native: string): string {
+  return /^enum\((.*)\)/s.exec(native)![1]!;
+}
+
 /** The place of a text in its enum; 0 for what is none of them. */
 function placeIn(native: string, text: unknown): Sql {
-  const list = /^enum\((.*)\)/s.exec(native)![1]!;
-  return sql`FIELD(${text}, ${sql.raw(list)})`;
+  return sql`FIELD(${text}, ${sql.raw(enumList(native))})`;
 }
 
 const isText = ({ kind }: RelationColumn): boolean => kind === 'text' || kind === 'enum' || kind === 'other';

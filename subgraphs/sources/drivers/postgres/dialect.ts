@@ -1,5 +1,6 @@
 /** PostgreSQL's SQL: one round trip for all parents by `LATERAL`, values cast to their column's type, orders as the database has them. */
 import { sql } from 'kysely';
+import { postgresAggregates, type AggregatedSql } from '#subgraphs/shared/postgres/aggregates.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
 import { orderSql } from '#subgraphs/shared/sql/keyset.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
@@ -24,6 +25,11 @@ export const postgresDialect: SqlDialect = {
   }),
   sorted: (level) => orderSql([level]),
   condition: (ref, column, condition) => conditionSql(() => filtered(ref, column), condition),
+  aggregates: (columnOf) =>
+    postgresAggregates((field) => {
+      const { ref, column } = columnOf(field);
+      return aggregated(ref, column);
+    }),
   parents(columns, keys) {
     // Another store's numbers may be larger than a small column's: they are equal to none of it, and no fault.
     const lists = columns.map(
@@ -43,6 +49,19 @@ function cast(value: unknown, column: RelationColumn): Sql {
 /** Keys of bytes are base64, as the API has them. */
 const storeText = (value: unknown, { kind }: RelationColumn): unknown =>
   kind === 'bytes' && typeof value === 'string' ? `\\x${Buffer.from(value, 'base64').toString('hex')}` : value;
+
+/** As it is grouped by: texts character for character, whatever their collation, and what has no equality as its text. */
+function aggregated(ref: Sql, column: RelationColumn): AggregatedSql {
+  const { kind, native } = column;
+  if (kind === 'bytes') throw new Error(`Bytes are not grouped by: ${column.name}.`);
+  if (kind === 'text' || kind === 'other') return { ref: sql`(${ref}::text COLLATE "C")`, kind, type: 'text' };
+  const read = (value: Sql): Sql => valueSql(value, column);
+  if (native === PG.money)
+    return { ref: sql`${ref}::numeric`, kind, type: 'numeric', read: (value) => sql`${value}::text` };
+  if (native === PG.oid) return { ref: sql`${ref}::int8`, kind, type: 'int8', read: (value) => sql`${value}::text` };
+  if (native === PG.json) return { ref: sql`${ref}::jsonb`, kind, type: 'jsonb' };
+  return { ref, kind, type: native, read };
+}
 
 function filtered(ref: Sql, { kind, native }: RelationColumn): FilteredColumn {
   if (kind === 'other' || native === PG.bpchar) return { ref: sql`${ref}::text`, type: 'text' };

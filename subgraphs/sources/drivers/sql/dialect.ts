@@ -1,5 +1,6 @@
 /** What differs between kinds of SQL. What all share is in statements.ts; a kind's dialect is one small file of its folder. */
 import type { RawBuilder } from 'kysely';
+import type { AggregateDialect } from '#subgraphs/shared/sql/aggregates.ts';
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import type { Level } from '#subgraphs/shared/sql/keyset.ts';
 import type { Relation, RelationColumn } from '../../driver.ts';
@@ -47,6 +48,8 @@ export interface SqlDialect {
   /** Levels as an order, in which what has no value is the largest. */
   sorted(level: Level): Sql;
   condition(ref: Sql, column: RelationColumn, condition: LeafCondition): Sql;
+  /** Its part of aggregates over these columns. */
+  aggregates(columnOf: (field: string) => { readonly ref: Sql; readonly column: RelationColumn }): AggregateDialect;
   /** Keys of parents as rows `p(k0, k1, …, at)`, `at` counting from 1. */
   parents(columns: readonly RelationColumn[], keys: readonly (readonly string[])[]): Sql;
   /** Rows of each parent, each with its own limit and order; the parent's place is `at`. */

@@ -1,9 +1,11 @@
 /** A source of any SQL: what reads it, from its dialect and a way to run statements. */
 import { messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { CountRequest, ListRequest, SourceDriver, SourceRow } from '../../driver.ts';
+import { aggregatedOf } from '#subgraphs/shared/sql/aggregates.ts';
+import type { CountRequest, ListRequest, Relation, SourceDriver, SourceRow } from '../../driver.ts';
 import type { SqlDialect, SqlStatement } from './dialect.ts';
-import { countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
+import { aggregateStatement, columnIn, countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
 
 /** What runs statements; each in a transaction of its own that writes nothing. */
 export interface SqlConnections extends Pick<SourceDriver, 'introspect' | 'close'> {
@@ -34,6 +36,14 @@ export function createSqlSource(name: string, dialect: SqlDialect, connections: 
       for (const { at, count } of await connections.read(context, countStatement(dialect, request, tenantId)))
         counts[Number(at) - 1] = Number(count);
       return counts;
+    },
+    async aggregate(context: RequestContext, relation: Relation, request: AggregateRequest): Promise<Aggregated> {
+      const statement = aggregateStatement(dialect, relation, request, context.principal.tenantId);
+      return aggregatedOf(
+        (field, value) => dialect.valueOf(value, columnIn(relation, field)),
+        request,
+        await connections.read(context, statement),
+      );
     },
     async health() {
       const began = performance.now();

@@ -3,7 +3,9 @@
  * also those that filters lead to, is held to the caller's tenant.
  */
 import { sql } from 'kysely';
+import type { AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { aggregateSql } from '#subgraphs/shared/sql/aggregates.ts';
 import { combined } from '#subgraphs/shared/sql/conditions.ts';
 import { behind, type Level } from '#subgraphs/shared/sql/keyset.ts';
 import type { CountRequest, ListRequest, Relation, RelationColumn, SourceRow } from '../../driver.ts';
@@ -63,6 +65,18 @@ export function countStatement(dialect: SqlDialect, request: CountRequest, tenan
       ? sql`SELECT 1 AS at, count(*) AS count FROM ${table.from}${conditions}`
       : sql`SELECT p.at, count(*) AS count FROM ${parentsSql(dialect, relation, parents)} CROSS JOIN ${table.from}${conditions} GROUP BY p.at`,
   );
+}
+
+export function aggregateStatement(
+  dialect: SqlDialect,
+  relation: Relation,
+  { where, ...request }: AggregateRequest,
+  tenantId: string,
+): SqlStatement {
+  const table = new Aliased(dialect, relation, tenantId);
+  const columnOf = (field: string) => ({ ref: table.ref(field), column: columnIn(relation, field) });
+  const rows = sql`FROM ${table.from}${whereSql(table.conditions({ where }))}`;
+  return compiled(dialect, aggregateSql(dialect.aggregates(columnOf), request, rows));
 }
 
 /** What a row of {@link listStatement} holds. */
