@@ -7,6 +7,7 @@ const globals = Object.fromEntries(
     'AbortController',
     'Buffer',
     'URL',
+    'WebAssembly',
     'clearInterval',
     'clearTimeout',
     'console',

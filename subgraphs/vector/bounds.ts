@@ -101,20 +101,20 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
   exactRows: {
     what: 'The most chunks of one tenant there; with more, its searches by meaning fail with `QUERY_TOO_COSTLY`.',
     unit: 'chunks',
-    default: 250_000,
+    default: 500_000,
     variable: 'VECTOR_EXACT_ROWS',
     min: 1_000,
     max: 100_000_000,
   },
   exactThreadPairs: {
-    what: 'From how many pairs of a row and a query on they are compared in a thread: 50,000 rows of 384 dimensions take about 25 ms.',
+    what: 'From how many pairs of a row and a query on they are compared in a thread: 250,000 rows of 384 dimensions take about 20 ms.',
     unit: 'pairs',
-    default: 50_000,
+    default: 250_000,
   },
   exactPiecePairs: {
     what: "The most pairs that a thread compares in one piece, but for one query alone: others' pieces come between.",
     unit: 'pairs',
-    default: 250_000,
+    default: 2_000_000,
   },
   exactReadRows: {
     what: 'How many rows are read at once while they are loaded: about 12 MB on the wire at 384 dimensions.',

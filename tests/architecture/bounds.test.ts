@@ -136,6 +136,10 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   ],
   "What pgvector's index takes.": ['subgraphs/vector/drivers/postgres/ann.ts: MAX_INDEXED'],
   'Constants of formulas.': [
+    'subgraphs/vector/exact/codes.ts: ROW_LEVELS',
+    'subgraphs/vector/exact/codes.ts: QUERY_LEVELS',
+    'subgraphs/vector/exact/codes.ts: SUM_LIMIT',
+    'subgraphs/vector/exact/kernel.mjs: PIECE',
     'subgraphs/shared/tokens.ts',
     'subgraphs/vector/drivers/qdrant/sparse.ts: AVERAGE_LENGTH',
     'subgraphs/vector/drivers/qdrant/sparse.ts: PREFIXES',

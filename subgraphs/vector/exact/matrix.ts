@@ -1,10 +1,11 @@
 /**
- * The vectors of one tenant's collection in memory, with the ids of their chunks and documents. Rows are only appended
- * and marked dead, never overwritten, so that a scan in a worker thread reads what was there when it began.
+ * The vectors of one tenant's collection in memory, with their codes and the ids of their chunks and documents. Rows are
+ * only appended and marked dead, never overwritten, so that a scan in a worker thread reads what was there when it began.
  */
 import { VECTOR } from '../bounds.ts';
 import { meanVector } from '../indexing/vectors.ts';
-import type { ScoringJob } from './scores.mjs';
+import { dot, encodeRow, widthOf, type CodedQuery } from './codes.ts';
+import type { ScanJob } from './kernel.mjs';
 
 /** A row to append. */
 export interface MatrixRow {
@@ -15,8 +16,20 @@ export interface MatrixRow {
   readonly group: string;
 }
 
+interface Segment {
+  readonly vectors: Float32Array;
+  /** Shared memory, which threads scan; see codes.ts. */
+  readonly codes: Int8Array;
+  readonly scales: Float32Array;
+  /** The first row. */
+  readonly first: number;
+  /** Rows in use. */
+  count: number;
+}
+
 export class VectorMatrix {
   readonly dimensions: number;
+  readonly #width: number;
   /** By row, dead ones included. */
   readonly ids: string[] = [];
   readonly groups: string[] = [];
@@ -24,8 +37,9 @@ export class VectorMatrix {
   /** Dead rows, each with the version from which on it is. */
   readonly #dead = new Map<number, number>();
   #version = 0;
-  readonly #segments: Float32Array[] = [];
-  readonly #counts: number[] = [];
+  readonly #segments: Segment[] = [];
+  #errors = new Float32Array(0);
+  #longest = 0;
   readonly #rowByOrdinal = new Map<number, number>();
   readonly #rowById = new Map<string, number>();
   readonly #rowsByGroup = new Map<string, Set<number>>();
@@ -33,6 +47,7 @@ export class VectorMatrix {
 
   constructor(dimensions: number) {
     this.dimensions = dimensions;
+    this.#width = widthOf(dimensions);
   }
 
   /** Rows that are alive. */
@@ -40,9 +55,19 @@ export class VectorMatrix {
     return this.ids.length - this.#dead.size;
   }
 
-  /** Memory held: the vectors, and about 400 bytes a row for ids and indexes. */
+  /** Memory held: the vectors with their codes, and about 400 bytes a row for ids and indexes. */
   get bytes(): number {
-    return this.#capacity * this.dimensions * 4 + this.ids.length * 400;
+    return this.#capacity * (this.dimensions * 4 + this.#width + 8) + this.ids.length * 400;
+  }
+
+  /** For each row the length of what its codes leave out of it. */
+  get errors(): Float32Array {
+    return this.#errors;
+  }
+
+  /** The length of the longest row. */
+  get longest(): number {
+    return this.#longest;
   }
 
   /** Whether so many rows are dead that {@link compacted} is worth its copy. */
@@ -79,11 +104,15 @@ export class VectorMatrix {
     this.remove(row.ordinal);
     const index = this.ids.length;
     if (index === this.#capacity) this.#grow();
-    const last = this.#segments.length - 1;
-    const segment = this.#segments[last]!;
-    const offset = this.#counts[last]! * this.dimensions;
-    write(segment.subarray(offset, offset + this.dimensions));
-    this.#counts[last]! += 1;
+    const segment = this.#segments.at(-1)!;
+    const vector = this.#vectorIn(segment, segment.count);
+    write(vector);
+    const codes = segment.codes.subarray(segment.count * this.#width, (segment.count + 1) * this.#width);
+    const { scale, error, length } = encodeRow(vector, codes);
+    segment.scales[segment.count] = scale;
+    segment.count += 1;
+    this.#errors[index] = error;
+    this.#longest = Math.max(this.#longest, length + error);
     this.ids.push(row.id);
     this.groups.push(row.group);
     this.#ordinals.push(row.ordinal);
@@ -109,15 +138,14 @@ export class VectorMatrix {
   }
 
   vector(row: number): Float32Array {
-    let first = 0;
-    for (let s = 0; s < this.#segments.length; s++) {
-      if (row < first + this.#counts[s]!) {
-        const offset = (row - first) * this.dimensions;
-        return this.#segments[s]!.subarray(offset, offset + this.dimensions);
-      }
-      first += this.#counts[s]!;
-    }
-    throw new RangeError(`There is no row ${row}.`);
+    const segment = this.#segmentOf(row);
+    return this.#vectorIn(segment, row - segment.first);
+  }
+
+  /** The exact product of a row with a vector. */
+  score(row: number, query: Float32Array): number {
+    const { vectors, first } = this.#segmentOf(row);
+    return dot(vectors, (row - first) * this.dimensions, query);
   }
 
   /** The normalised mean of a group's vectors. */
@@ -129,8 +157,13 @@ export class VectorMatrix {
   }
 
   /** A job for the scorer over the rows of now. @param rows in ascending order; all, dead ones included, when absent */
-  job(queries: readonly Float32Array[], rows?: Int32Array): ScoringJob {
-    return { segments: [...this.#segments], counts: [...this.#counts], dimensions: this.dimensions, queries, rows };
+  job(queries: readonly CodedQuery[], rows?: Int32Array): ScanJob {
+    return {
+      segments: this.#segments.map(({ codes, scales, count }) => ({ codes, scales, count })),
+      width: this.#width,
+      queries: queries.map(({ codes }) => codes),
+      ...(rows === undefined ? {} : { rows }),
+    };
   }
 
   /** A copy without the dead rows. */
@@ -145,10 +178,34 @@ export class VectorMatrix {
     return copy;
   }
 
+  #segmentOf(row: number): Segment {
+    let from = 0;
+    for (let to = this.#segments.length - 1; from < to;) {
+      const middle = (from + to + 1) >> 1;
+      if (this.#segments[middle]!.first <= row) from = middle;
+      else to = middle - 1;
+    }
+    const segment = this.#segments[from];
+    if (segment === undefined || row >= segment.first + segment.count) throw new RangeError(`There is no row ${row}.`);
+    return segment;
+  }
+
+  #vectorIn({ vectors }: Segment, at: number): Float32Array {
+    return vectors.subarray(at * this.dimensions, (at + 1) * this.dimensions);
+  }
+
   #grow(): void {
     const rows = Math.min(VECTOR.segmentRows, Math.max(VECTOR.firstSegmentRows, this.#capacity));
-    this.#segments.push(new Float32Array(new SharedArrayBuffer(rows * this.dimensions * 4)));
-    this.#counts.push(0);
+    this.#segments.push({
+      vectors: new Float32Array(rows * this.dimensions),
+      codes: new Int8Array(new SharedArrayBuffer(rows * this.#width)),
+      scales: new Float32Array(new SharedArrayBuffer(rows * 4)),
+      first: this.#capacity,
+      count: 0,
+    });
     this.#capacity += rows;
+    const errors = new Float32Array(this.#capacity);
+    errors.set(this.#errors);
+    this.#errors = errors;
   }
 }

@@ -3,7 +3,6 @@
 /**
  * @param count how many there are
  * @param scoreOf,idOf by index
- * @param accepts leaves out what is false
  * @returns indexes, best score first, equal scores by id: the same in every process, whatever the order of the input
  */
 export function topK(
@@ -11,7 +10,6 @@ export function topK(
   k: number,
   scoreOf: (index: number) => number,
   idOf: (index: number) => string,
-  accepts: (index: number) => boolean,
 ): number[] {
   if (k <= 0) return [];
   const worse = (a: number, b: number): boolean => {
@@ -33,10 +31,10 @@ export function topK(
   };
   for (let index = 0; index < count; index++) {
     if (heap.length === k) {
-      if (!worse(heap[0]!, index) || !accepts(index)) continue;
+      if (!worse(heap[0]!, index)) continue;
       heap[0] = index;
       sink(0);
-    } else if (accepts(index)) {
+    } else {
       heap.push(index);
       for (let at = heap.length - 1; at > 0;) {
         const parent = (at - 1) >> 1;

@@ -6,10 +6,11 @@ import { WorkPool, type WorkFor } from '#subgraphs/shared/work/work-pool.ts';
 import { VECTOR } from '../../bounds.ts';
 import { checkModel } from '../../indexing/collection.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorQuery } from '../../driver.ts';
+import { encodeQuery } from '../../exact/codes.ts';
 import { MatrixCache, type CacheOptions, type ChangeReader, type TenantVectors } from '../../exact/matrix-cache.ts';
 import type { VectorMatrix } from '../../exact/matrix.ts';
 import { Scorer } from '../../exact/scorer.ts';
-import { topK } from '../../exact/top-k.ts';
+import { nearest, type Scanned } from '../../exact/nearest.ts';
 import type { Ranker } from './ranker.ts';
 import { conditionOf, countRows, readChanges, readState, type ChangeRow } from './statements.ts';
 
@@ -54,17 +55,18 @@ export class ExactRanker implements Ranker {
 
     // Queries over all rows share one pass; each filtered one reads its own rows.
     const rankings = new Array<Ranking<RankedChunk>>(queries.length);
-    const rank = (index: number, scores: Float64Array): void => {
-      const items = best(chunks, version, scores, queries[index]!.limit, rowsOf[index]);
-      rankings[index] = { items, approximate: false };
+    const coded = queries.map(({ vector }) => encodeQuery(vector));
+    const rank = (index: number, products: Float32Array): void => {
+      const scanned = { query: coded[index]!, products, rows: rowsOf[index], version };
+      rankings[index] = { items: best(chunks, scanned, queries[index]!.limit), approximate: false };
     };
     const whole = queries.flatMap((_, index) => (rowsOf[index] === undefined ? [index] : []));
-    const vectors = whole.map((index) => queries[index]!.vector);
-    await this.#scorer.each(chunks.job(vectors), workFor(context), (query, scores) => rank(whole[query]!, scores));
-    for (const [index, query] of queries.entries()) {
+    const vectors = whole.map((index) => coded[index]!);
+    await this.#scorer.each(chunks.job(vectors), workFor(context), (query, products) => rank(whole[query]!, products));
+    for (const [index, query] of coded.entries()) {
       const rows = rowsOf[index];
       if (rows !== undefined)
-        await this.#scorer.each(chunks.job([query.vector], rows), workFor(context), (_, scores) => rank(index, scores));
+        await this.#scorer.each(chunks.job([query], rows), workFor(context), (_, products) => rank(index, products));
     }
     return rankings;
   }
@@ -79,8 +81,8 @@ export class ExactRanker implements Ranker {
     const { chunks } = state.vectors;
     const { version } = chunks;
     const rankings = new Map<string, Ranking<RankedChunk>>();
-    await this.#similar(context, chunks, chunkIds, (id, row, scores) => {
-      rankings.set(id, { items: best(chunks, version, scores, limit, undefined, row), approximate: false });
+    await this.#similar(context, chunks, chunkIds, (id, scanned) => {
+      rankings.set(id, { items: best(chunks, { ...scanned, version }, limit), approximate: false });
     });
     return rankings;
   }
@@ -95,8 +97,8 @@ export class ExactRanker implements Ranker {
     const documents = state.vectors.documents();
     const { version } = documents;
     const rankings = new Map<string, Ranking<RankedDocument>>();
-    await this.#similar(context, documents, documentIds, (id, row, scores) => {
-      const items = best(documents, version, scores, limit, undefined, row);
+    await this.#similar(context, documents, documentIds, (id, scanned) => {
+      const items = best(documents, { ...scanned, version }, limit);
       const ranked = items.map(({ documentId, score }) => ({ documentId, score }));
       rankings.set(id, { items: ranked, approximate: false });
     });
@@ -116,16 +118,16 @@ export class ExactRanker implements Ranker {
     context: RequestContext,
     matrix: VectorMatrix,
     ids: readonly string[],
-    rank: (id: string, row: number, scores: Float64Array) => void,
+    rank: (id: string, scanned: Omit<Scanned, 'version'>) => void,
   ): Promise<void> {
     const known = ids.flatMap((id) => {
       const row = matrix.rowOf(id);
       return row === undefined ? [] : [{ id, row }];
     });
-    const job = matrix.job(known.map(({ row }) => matrix.vector(row)));
-    await this.#scorer.each(job, workFor(context), (query, scores) => {
+    const coded = known.map(({ row }) => encodeQuery(matrix.vector(row)));
+    await this.#scorer.each(matrix.job(coded), workFor(context), (query, products) => {
       const { id, row } = known[query]!;
-      rank(id, row, scores);
+      rank(id, { query: coded[query]!, products, without: row });
     });
   }
 
@@ -195,31 +197,11 @@ function matchingRows(chunks: VectorMatrix, ordinals: Buffer | null): Int32Array
   return Int32Array.from(rows).sort();
 }
 
-/**
- * @param version of the matrix when the scan began
- * @param rows which rows `scores` speaks of; all when absent
- * @param without a row to leave out
- */
-function best(
-  matrix: VectorMatrix,
-  version: number,
-  scores: Float64Array,
-  limit: number,
-  rows?: Int32Array,
-  without?: number,
-): RankedChunk[] {
-  const rowAt = (index: number) => (rows === undefined ? index : rows[index]!);
-  return topK(
-    scores.length,
-    limit,
-    (index) => scores[index]!,
-    (index) => matrix.ids[rowAt(index)]!,
-    (index) => rowAt(index) !== without && matrix.isAlive(rowAt(index), version),
-  ).map((index) => ({
-    chunkId: matrix.ids[rowAt(index)]!,
-    documentId: matrix.groups[rowAt(index)]!,
-    score: scores[index]!,
+const best = (matrix: VectorMatrix, scanned: Scanned, limit: number): RankedChunk[] =>
+  nearest(matrix, scanned, limit).map(({ row, score }) => ({
+    chunkId: matrix.ids[row]!,
+    documentId: matrix.groups[row]!,
+    score,
   }));
-}
 
 const workFor = ({ principal, signal }: RequestContext): WorkFor => ({ tenantId: principal.tenantId, signal });

@@ -1,2 +1,2 @@
 /** What a thread does for scorer.ts. The matrix is shared memory, not copied. */
-export { computeScores as default } from './scores.mjs';
+export { scan as default } from './kernel.mjs';
