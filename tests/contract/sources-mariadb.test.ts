@@ -45,6 +45,7 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('MariaDB (TEST_MARIADB_URL)', 
       };
     },
     {
+      queries: 1_500,
       // Of `decimal` all digits behind the point are kept, zeros too.
       kept: (field, value) => {
         if (field !== 'balance') return value;
