@@ -174,7 +174,8 @@ async function scopes(): Promise<string> {
     }
   }
   const rows = Object.entries(SCOPES).map(
-    ([scope, what]) => `| \`${scope}\` | ${what} | ${(fields.get(scope) ?? []).join(', ')} |`,
+    ([scope, what]) =>
+      `| \`${scope}\` | ${what} | ${(fields.get(scope) ?? ['what the file of `SOURCES` says']).join(', ')} |`,
   );
   return `# Scopes
 

@@ -15,7 +15,7 @@ export interface Attempt extends Omit<RefusedAction, 'count'> {
 /** Bounds are said in `AUTH` (gateway/bounds/auth.ts), with their defaults. */
 export interface RefusedActionsOptions extends Partial<BoundValues<typeof AUTH>> {
   /** Whose log it is; undefined while that is not there yet, and where there is none. */
-  sink(): AuditSink | undefined;
+  sink(): Pick<AuditSink, 'refused'> | undefined;
   /** Whether entries have addresses. @default true */
   readonly withAddresses?: boolean;
   /** Told what could not be written. */

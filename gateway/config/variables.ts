@@ -545,7 +545,7 @@ export const Variables = z.object({
   SOURCES: optional(
     text,
     'sources',
-    'A file (YAML) of stores of your own that join the API, read only (docs/sources.md). It names the variables that hold their URLs, each of which may be given as a file too. Editing it recomposes while the gateway runs.',
+    'A file (YAML) of stores of your own that join the API (docs/sources.md). It names the variables that hold their URLs, each of which may be given as a file too. Editing it recomposes while the gateway runs.',
   ),
 
   QDRANT_URL: optional(

@@ -43,6 +43,9 @@ const AGENT_NAMES = parse('query AgentNames($first: Int!) { agents(first: $first
 const ENDED_KEY = parse(
   'query EndedKey($key: PresentedApiKeyInput!) { endedApiKey(key: $key) { id tenantId reason } }',
 );
+const AUDIT_CHANGED = parse(
+  'mutation AuditChanged($input: AuditChangedInput!) { auditChanged(input: $input) { __typename } }',
+);
 const AUDIT_REFUSED = parse(
   'mutation AuditRefused($input: AuditRefusedInput!) { auditRefused(input: $input) { __typename } }',
 );
@@ -118,6 +121,9 @@ const remoteUsageSink = (client: SubgraphClient): UsageSink => ({
 });
 
 const remoteAuditSink = (client: SubgraphClient): AuditSink => ({
+  async changed(context, rows) {
+    await call(client, AUDIT_CHANGED, { input: { rows: rows.map((row) => ({ ...row })) } }, context);
+  },
   async refused(context, actions) {
     await call(client, AUDIT_REFUSED, { input: { actions: actions.map((action) => ({ ...action })) } }, context);
   },

@@ -5,6 +5,7 @@ import type { AdditionalSubgraphs, MadeEntry } from '#gateway/supergraph/manager
 import { LOCAL, SupergraphError } from '#gateway/supergraph/supergraph-file.ts';
 import type { Logger } from '#gateway/telemetry/logger.ts';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { AuditSink } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 
 export interface MountedSources {
@@ -14,7 +15,12 @@ export interface MountedSources {
   close(): Promise<void>;
 }
 
-export async function mountSources(config: Config, log: Logger): Promise<MountedSources | undefined> {
+/** @param audit the audit log; undefined while it is not there yet, and where there is none */
+export async function mountSources(
+  config: Config,
+  log: Logger,
+  audit: () => AuditSink | undefined,
+): Promise<MountedSources | undefined> {
   const { sources: file } = config.stores;
   if (file === undefined) return undefined;
   const { Sources } = await import('#subgraphs/sources/index.ts');
@@ -25,7 +31,10 @@ export async function mountSources(config: Config, log: Logger): Promise<Mounted
       cacheFolder: join(config.dataDir, 'cache', 'sources'),
       valueOf: config.current.sourceUrl,
     },
-    { log: (message, error) => log.warn({ subgraph: 'sources', err: error }, message) },
+    {
+      log: (message, error) => log.warn({ subgraph: 'sources', err: error }, message),
+      audit: async (context, rows) => await audit()?.changed(context, rows),
+    },
   );
   const origin = relative(process.cwd(), file) || file;
   return {

@@ -45,17 +45,19 @@ export function refuseNameClashes(
               `${origin}: the field ${field} of the type ${type} is also one of the subgraph ${same.name}. ${rename.added ?? rename.type(type)}`,
             );
         }
-      } else if (type === 'Query') {
+      } else if (type === 'Query' || type === 'Mutation') {
         for (const field of fieldsOf(definition)) {
           const same = others.find((source) =>
-            source.document.definitions.some((other) => nameOf(other) === 'Query' && fieldsOf(other).includes(field)),
+            source.document.definitions.some((other) => nameOf(other) === type && fieldsOf(other).includes(field)),
           );
           if (same !== undefined)
             faults.push(`${origin}: the root field ${field} is also one of the subgraph ${same.name}. ${rename.field}`);
         }
       } else if (owner !== undefined && !isSame(definition, owner.document)) {
         // What is made of a type, such as its connection, gets another name with it.
-        if (taken.some((base) => MADE.some((end) => type === `${base}${end}`))) continue;
+        const isMade = (base: string): boolean =>
+          type.startsWith(`${base}Aggregate`) || MADE.some((end) => type === `${base}${end}`);
+        if (taken.some(isMade)) continue;
         taken.push(type);
         faults.push(`${origin}: the type ${type} is also one of the subgraph ${owner.name}. ${rename.type(type)}`);
       }
@@ -74,7 +76,10 @@ function parsed(sdl: string): DocumentNode {
 }
 
 /** Ends of names of what is made of a type. */
-const MADE = ['Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'] as const;
+const MADE = [
+  ...['Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'],
+  ...['Insert', 'Update', 'Key', 'Unique'],
+] as const;
 
 /** What every subgraph has alike, such as `PageInfo` and the filters, belongs to none. */
 function isSame(definition: DefinitionNode, { definitions }: DocumentNode): boolean {

@@ -2,10 +2,12 @@
 import { Document, parseDocument, YAMLMap, type Node, type Pair, type YAMLSeq } from 'yaml';
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import type { Catalog, CatalogTable } from '#subgraphs/sources/driver.ts';
+import type { KindName } from '#subgraphs/sources/model/kinds.ts';
+import { canBeWritten } from '#subgraphs/sources/model/mutations.ts';
 
 export interface Looked {
   readonly name: string;
-  readonly kind: string;
+  readonly kind: KindName;
   readonly variable: string;
   readonly schemas: readonly string[];
   readonly tenancy: { column: string } | { tenant: string } | 'shared' | undefined;
@@ -25,6 +27,10 @@ export interface Merged {
 const HEAD = ` Stores of your own that join the API (docs/sources.md). Written by \`npm run sources:init\`, which adds what is new when it
  is run again and changes nothing that is here. Entries say what is to be otherwise than the database says; what stands in
  comments is so without being said.`;
+
+/** What a person would say of a table whose rows are to be changed. */
+const MUTATIONS =
+  ' mutations: { insert: sources:write, update: sources:write, upsert: sources:write, delete: sources:write }';
 
 /**
  * @param before the file as it is; undefined where there is none
@@ -74,7 +80,8 @@ export function mergeSource(before: string | undefined, path: string, looked: Lo
   for (const table of fresh) {
     const entry = document.createNode({}) as YAMLMap;
     types.set(document.createNode(idOf(table)), entry);
-    pairOf(types, idOf(table)).key.commentBefore = aboutTable(table, catalog);
+    const about = aboutTable(table, catalog);
+    pairOf(types, idOf(table)).key.commentBefore = canBeWritten(kind, table) ? `${about}\n${MUTATIONS}` : about;
   }
   const gone = [...known].filter((id) => !catalog.tables.some((table) => table.id === id || table.name === id));
   const columnsGone = types.items.flatMap(({ key, value }) => {

@@ -1,6 +1,6 @@
 /** The relational store: its rows, what can be asked of it, and what can be written. Imports no client library. */
 import type { JsonValue } from '#subgraphs/shared/json.ts';
-import type { RefusedAction } from '#subgraphs/shared/ports.ts';
+import type { ChangedRow, RefusedAction } from '#subgraphs/shared/ports.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SharedDocument } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
@@ -556,6 +556,8 @@ export interface RelationalDriver {
   ): Promise<UsageRecordRow>;
   /** Keeps what callers of the context's tenant were refused, an audit entry each. */
   auditRefused(context: RequestContext, actions: readonly RefusedAction[]): Promise<void>;
+  /** Keeps what was changed in stores of the operator's own, an audit entry each. */
+  auditChanged(context: RequestContext, rows: readonly ChangedRow[]): Promise<void>;
 
   /**
    * Leases entries that are due, across tenants. An expired lease is due again. System only, as are the next three.

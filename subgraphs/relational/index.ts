@@ -136,6 +136,9 @@ const agentLookup = (driver: RelationalDriver): AgentLookup => ({
 
 /** Without the store there is no log. */
 const auditSink = (driver: RelationalDriver): AuditSink => ({
+  changed: async (context, rows) => {
+    if (driver !== disabledDriver) await driver.auditChanged(context, rows);
+  },
   refused: async (context, actions) => {
     if (driver !== disabledDriver) await driver.auditRefused(context, actions);
   },

@@ -155,8 +155,23 @@ export interface RefusedAction {
   readonly count: number;
 }
 
-/** Keeps what was refused in the audit log; provided by `relational`, used by the gateway. */
+/** Something that was changed in a store that is the operator's own. */
+export interface ChangedRow {
+  /** Who acts; see `Principal.subject`. */
+  readonly subject: string;
+  /** Such as `shop.insert`. */
+  readonly action: string;
+  readonly subjectType: string;
+  readonly subjectId: string;
+  readonly requestId: string;
+  /** Which fields were said. */
+  readonly fields: readonly string[];
+}
+
+/** Keeps what was refused, and what was changed elsewhere, in the audit log; provided by `relational`. */
 export interface AuditSink {
+  /** @param context the system's, of the tenant whose log it is. @throws CodedError where it cannot be kept */
+  changed(context: RequestContext, rows: readonly ChangedRow[]): Promise<void>;
   /** @param context the system's, of the tenant whose log it is */
   refused(context: RequestContext, actions: readonly RefusedAction[]): Promise<void>;
 }

@@ -16,6 +16,7 @@ export const SCOPES = {
   'runs:write': 'start and cancel runs',
   'runs:work': 'work on runs: claim them, append their events, finish them',
   'models:use': 'have models embed, generate, rerank and summarise, which costs tokens',
+  'sources:write': 'change rows of stores of your own, where their file says so',
   'usage:write': 'record tokens that were spent elsewhere',
   'usage:read': 'read what tokens were spent on',
   'audit:read': 'read who changed what',

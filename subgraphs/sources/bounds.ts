@@ -61,6 +61,8 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     unit: 'items',
     default: 10_000,
   },
+  written: { what: 'The most rows that one mutation changes.', unit: 'rows', default: 200 },
+  auditedCharacters: { what: 'How much of a key the audit log keeps.', unit: 'characters', default: 200 },
   position: {
     what: 'How far into a list without a key a page may begin: it is found by counting.',
     unit: 'rows',

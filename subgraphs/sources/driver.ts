@@ -32,6 +32,10 @@ export interface CatalogColumn extends ValueType {
   readonly loose?: boolean;
   /** Whether filters do not know it, although they know its kind. */
   readonly unfiltered?: boolean;
+  /** Whether the store has a value where a new row says none. */
+  readonly default?: boolean;
+  /** Whether only the store says its values. */
+  readonly generated?: boolean;
   readonly comment?: string;
 }
 
@@ -140,6 +144,27 @@ export interface SourceRow {
   readonly texts: Readonly<Record<string, string | null>>;
 }
 
+/** Values of a row by field, as the API's scalars have them; undefined where nothing is said. */
+export type Values = Readonly<Record<string, unknown>>;
+
+export type Write =
+  /** What is not said is as the store has it for new rows. */
+  | { readonly kind: 'insert'; readonly rows: readonly Values[] }
+  /** Rows have their keys, and what is to be otherwise. */
+  | { readonly kind: 'update'; readonly rows: readonly Values[] }
+  /** Inserts those of which there is none with equal `on`, and changes the others. */
+  | { readonly kind: 'upsert'; readonly on: readonly string[]; readonly rows: readonly Values[] }
+  | { readonly kind: 'delete'; readonly keys: readonly Values[] };
+
+export interface WriteRequest extends Pick<ListRequest, 'relation' | 'fields' | 'texts'> {
+  readonly key: readonly string[];
+  readonly write: Write;
+  /** Links that stand on foreign keys: what they lead to must be the caller's too. */
+  readonly held: readonly string[];
+  /** Called before all of it counts; what it rejects with undoes it. @param rows as they are returned */
+  readonly confirm: (rows: readonly SourceRow[]) => Promise<void>;
+}
+
 /** What a driver is opened with. */
 export interface SourceOptions extends BoundValues<typeof SOURCES> {
   /** The source's name, for messages. */
@@ -171,6 +196,14 @@ export interface SourceDriver {
    * @throws CodedError likewise
    */
   aggregate?(context: RequestContext, relation: Relation, request: AggregateRequest): Promise<Aggregated>;
+  /**
+   * Writes rows of the caller's tenant in one transaction. Where it is absent, the API cannot change this store.
+   * @returns the rows with the texts of their keys, in the order of the request: as they have become; of deleted ones that
+   *   were there, as they were
+   * @throws CodedError likewise, `CONFLICT` (another row has a value that must be unique, or leads to a row that was to be
+   *   deleted), `BAD_USER_INPUT` (no such row, a value is missing or against a rule of the store), `FORBIDDEN`
+   */
+  write?(context: RequestContext, request: WriteRequest): Promise<SourceRow[]>;
   health(): Promise<StoreHealth>;
   /** Ends its connections once their statements have. Idempotent. */
   close(): Promise<void>;

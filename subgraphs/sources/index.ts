@@ -1,5 +1,5 @@
 /**
- * Stores that are the operator's own: a file says which, each is one more subgraph, read only. Their schemas are made of
+ * Stores that are the operator's own: a file says which, each is one more subgraph. Their schemas are made of
  * the file and of what the stores say of themselves, so they are not among the printed ones.
  */
 import { createHash } from 'node:crypto';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { GraphQLSchema } from 'graphql';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import type { AuditSink } from '#subgraphs/shared/ports.ts';
 import type { StoreHealth } from '#subgraphs/shared/subgraph.ts';
 import { subgraphSdl } from '#subgraphs/shared/subgraph-sdl.ts';
 import type { SOURCES } from './bounds.ts';
@@ -35,6 +36,8 @@ export interface SourcesConfig extends BoundValues<typeof SOURCES> {
 }
 
 export interface SourcesDeps {
+  /** Keeps who changed what in the audit log. */
+  readonly audit: AuditSink['changed'];
   readonly log: (message: string, error?: unknown) => void;
 }
 
@@ -118,7 +121,7 @@ export class Sources {
     const subgraphs = looked.flatMap(({ name, settings, driver, catalog }): SourceSubgraph[] => {
       const model = models.get(name);
       if (model === undefined) return [];
-      const schema = buildSchema(model, driver);
+      const schema = buildSchema(model, driver, this.#deps.audit);
       const typeDefs = subgraphSdl(schema);
       const revision = createHash('sha256')
         .update(JSON.stringify([settings, catalog, model.stubs, typeDefs]))
@@ -204,7 +207,7 @@ export class Sources {
 
   #path(name: string, { kind, url, schemas }: SourceSettings): string {
     const hash = createHash('sha256')
-      .update(JSON.stringify([1, name, kind, url, schemas]))
+      .update(JSON.stringify([2, name, kind, url, schemas]))
       .digest('hex');
     return join(this.#config.cacheFolder, `${hash}.json`);
   }

@@ -13,6 +13,8 @@ export interface Loaders {
   /** Rows of one parent. @param fields those of the rows that name it */
   list(request: OfEach<ListRequest>, fields: readonly string[], key: ParentKey): Promise<SourceRow[]>;
   count(request: OfEach<CountRequest>, fields: readonly string[], key: ParentKey): Promise<number>;
+  /** Forgets what was read, after something was written. */
+  clear(): void;
 }
 
 /** Makes the loaders of each request. */
@@ -39,6 +41,7 @@ export const createLoaders = (driver: SourceDriver): ((context: RequestContext) 
       return await loader.load(key);
     };
     return {
+      clear: () => made.clear(),
       list: (request, fields, key) =>
         load(request, fields, key, (parents) => driver.list(context, { ...request, parents }), 'list'),
       count: (request, fields, key) =>

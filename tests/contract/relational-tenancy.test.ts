@@ -187,6 +187,11 @@ const ATTEMPTS: Record<string, [source: string, variables: () => Record<string, 
     () => ({ id: ids.document }),
     'FORBIDDEN',
   ],
+  auditChanged: [
+    'mutation { auditChanged(input: { rows: [{ subject: "a", action: "b", subjectType: "c", subjectId: "d", requestId: "e", fields: [] }] }) { kept } }',
+    () => ({}),
+    'FORBIDDEN',
+  ],
   auditRefused: [
     'mutation { auditRefused(input: { actions: [{ subject: "a", action: "b", code: "c", count: 1 }] }) { kept } }',
     () => ({}),

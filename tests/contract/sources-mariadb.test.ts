@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { describe } from 'vitest';
 import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import { createMariadbSource } from '#subgraphs/sources/drivers/mariadb/index.ts';
 import { createMariadbDatabase } from '#tests/setup/mariadb.ts';
 import { describeSource } from './sources-driver.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
+import { describeWrites, TABLES } from './sources-writes.ts';
 
 const DIGITS = 30;
 
@@ -56,4 +58,35 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('MariaDB (TEST_MARIADB_URL)', 
       collated: (text) => text.replaceAll('ß', 's').normalize('NFD').replace(/\p{M}/gu, '').toUpperCase(),
     },
   );
+
+  describeWrites('mariadb', async () => {
+    const database = await createMariadbDatabase();
+    for (const statement of TABLES('bigint AUTO_INCREMENT', 'json')) await database.client.query(statement);
+    const reader = `r_${randomBytes(6).toString('hex')}`;
+    await database.client.query(
+      `CREATE USER ${reader}@'%' IDENTIFIED BY 'x'; GRANT SELECT ON ${database.name}.* TO ${reader}@'%'`,
+    );
+    const asReader = new URL(database.url);
+    asReader.username = reader;
+    asReader.password = 'x';
+    const open = (url: string) =>
+      createMariadbSource({
+        ...SOURCES,
+        name: 'shop',
+        variable: 'SHOP_URL',
+        url: () => url,
+        preparedStatements: true,
+        onIdleError: () => undefined,
+      });
+    const [driver, reading] = await Promise.all([open(database.url), open(asReader.href)]);
+    return {
+      driver,
+      reading,
+      async [Symbol.asyncDispose]() {
+        await Promise.all([driver.close(), reading.close()]);
+        await database.client.query(`DROP USER ${reader}@'%'`);
+        await database[Symbol.asyncDispose]();
+      },
+    };
+  });
 });

@@ -32,6 +32,7 @@ async function startAudited(env: Record<string, string>): Promise<{ it: TestServ
     name: 'relational',
     provides: {
       auditSink: {
+        changed: () => Promise.resolve(),
         refused: async ({ principal: { tenantId } }, actions) =>
           void written.push(...actions.map((action) => ({ ...action, tenantId }))),
       },

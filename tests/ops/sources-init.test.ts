@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 const looked = (given: Partial<Parameters<typeof mergeSource>[2]> = {}) => ({
-  kind: 'postgres',
+  kind: 'postgres' as const,
   name: 'shop',
   variable: 'SHOP_URL',
   schemas: ['public'],

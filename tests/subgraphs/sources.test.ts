@@ -326,6 +326,17 @@ describe('of a PostgreSQL', () => {
     ],
     ['    types: { orders: { name: Query } }', /Query of public\.orders is one of the API's own/],
     ['    types: { visits: { tenancy: { column: tenant } } }', /has no column "tenant" to name the tenant/],
+    ['    types: { vips: { mutations: { insert: a } } }', /:6: .*public\.vips is a view, whose rows are not changed/],
+    [
+      '    types: { visits: { tenancy: { tenant: acme }, mutations: { insert: a } } }',
+      /:6: .*public\.visits has no key that is shown/,
+    ],
+    [
+      '    types: { orders: { tenancy: shared, mutations: { insert: a } } }',
+      /:6: .*public\.orders is `shared`: every tenant could change the rows of all/,
+    ],
+    ['    types: { orders: { mutations: { insert: "a b" } } }', /:6: .*must be a scope, such as `sources:write`/],
+    ['    types: { orders: { mutations: { drop: a } } }', /:6: .*drop/],
     ['    links: [{ from: orders.customer, to: customers.id }]', /no column "customer" that is shown\. Did you mean/],
     ['    links: [{ from: orders.note, to: customers.id }]', /note .* is .*A link compares columns of one type/],
     ['    links: [{ from: orders.customer_id, to: customers.id, name: status }]', /Order has a field status already/],

@@ -44,6 +44,7 @@ export const disabledDriver: RelationalDriver = {
   sharedObjects: async () => [],
   createArtifact: refuse,
   recordUsage: refuse,
+  auditChanged: refuse,
   auditRefused: refuse,
   claimOutbox: refuse,
   completeOutbox: refuse,

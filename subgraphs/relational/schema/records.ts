@@ -1,7 +1,7 @@
 /** What is kept for the record: the tenant, usage and the audit log. */
 import { badUserInput } from '#subgraphs/shared/errors.ts';
 import { projectOf, tenantOf } from '#subgraphs/shared/tenant-id.ts';
-import type { RefusedAction } from '#subgraphs/shared/ports.ts';
+import type { ChangedRow, RefusedAction } from '#subgraphs/shared/ports.ts';
 import { RELATIONAL } from '../bounds.ts';
 import type { TenantRow, UsageRecordRow } from '../driver.ts';
 import { checkName } from '../input.ts';
@@ -141,6 +141,34 @@ function addRefused(parts: SchemaParts): void {
       requestId: t.string({ description: "The first request's id." }),
       count: t.int({ required: true, description: 'How often.' }),
     }),
+  });
+  const changed = builder.inputRef<ChangedRow>('ChangedRowInput').implement({
+    description: "Something that was changed in a store of the operator's own.",
+    inaccessible: true,
+    fields: (t) => ({
+      subject: t.string({ required: true, description: 'Who acts.' }),
+      action: t.string({ required: true, description: 'What, such as `shop.insert`.' }),
+      subjectType: t.string({ required: true, description: 'The type of the row.' }),
+      subjectId: t.string({ required: true, description: 'Its key.' }),
+      requestId: t.string({ required: true, description: "The request's id." }),
+      fields: t.stringList({ required: true, description: 'Which fields were said.' }),
+    }),
+  });
+  addMutation<{ rows: ChangedRow[] }, { kept: number }>(parts, 'auditChanged', {
+    takes: 'system',
+    description: "Keeps what was changed in stores of the operator's own.",
+    input: 'What was changed.',
+    inputFields: (t) => ({ rows: t.field({ type: [changed], required: true, description: 'Which rows, each once.' }) }),
+    payload: 'What was kept.',
+    payloadFields: (t) => ({
+      kept: t.int({ nullable: false, description: 'How many entries.', resolve: (payload) => payload.kept }),
+    }),
+    run: async ({ rows }, context) => {
+      if (rows.length > RELATIONAL.auditedRefusals)
+        throw badUserInput(`\`rows\` has ${rows.length} items; at most ${RELATIONAL.auditedRefusals} are accepted.`);
+      await driver().auditChanged(context, rows);
+      return { kept: rows.length };
+    },
   });
   addMutation<{ actions: RefusedAction[] }, { kept: number }>(parts, 'auditRefused', {
     takes: 'system',

@@ -9,6 +9,7 @@ import type { Draft, DraftSource } from './draft.ts';
 import type { SourcesFile, SourceSettings, TenancySettings, TypeSettings } from './format.ts';
 import { addLinks, type Linked } from './links.ts';
 import { isAggregated, isSortable, type ModelColumn, type ModelEnum, type SourceModel } from './model.ts';
+import { mutationsOf } from './mutations.ts';
 import { enumValueName, fieldName, itemName, listName, typeName } from './names.ts';
 import { Faults } from './read.ts';
 import { RESERVED_FIELDS, RESERVED_TYPES } from './reserved.ts';
@@ -26,7 +27,7 @@ export function buildModels(file: YamlFile<SourcesFile>, catalogs: ReadonlyMap<s
   faults.throwIfAny();
   return sources.map(({ name, drafts, enums, stubs }) => ({
     source: name,
-    types: [...drafts.values()].map(({ type, relation }) => ({ ...type, relation })),
+    types: [...drafts.values()].map(({ type, relation, mutations }) => ({ ...type, relation, mutations })),
     enums: [...enums.values()],
     stubs: [...stubs].map(([stub, { key, compared, links }]) => ({
       name: stub,
@@ -87,7 +88,11 @@ class ModelBuilder {
       fault: (path, message) => this.#fault(path, message),
     };
     addLinks(linked);
-    for (const { type, settings, table } of drafts) this.#checkFields(type, table, settings);
+    for (const draft of drafts) {
+      this.#checkFields(draft.type, draft.table, draft.settings);
+      const at = ['types', this.#pathOf(draft.table), 'mutations'];
+      draft.mutations = mutationsOf(this.#settings.kind, draft, (message) => this.#fault(at, message));
+    }
     return {
       name: this.#source,
       drafts: linked.drafts,
@@ -135,9 +140,12 @@ class ModelBuilder {
     const models = columns.map(({ model }) => model);
     const aggregate = (settings.aggregates ?? this.#settings.aggregates) && models.some(isAggregated);
     const ends = ['', 'Filter', 'ListFilter', 'Order', 'OrderField', 'Connection', 'Edge'];
-    const made = [...ends, ...(aggregate ? ['Aggregate', ...AGGREGATE_TYPES.map((end) => `Aggregate${end}`)] : [])].map(
-      (end) => `${name}${end}`,
-    );
+    const changes = settings.mutations === undefined ? [] : ['Insert', 'Update', 'Key', 'Unique'];
+    const made = [
+      ...ends,
+      ...changes,
+      ...(aggregate ? ['Aggregate', ...AGGREGATE_TYPES.map((end) => `Aggregate${end}`)] : []),
+    ].map((end) => `${name}${end}`);
     const free =
       made.every((type) => this.#take(this.#names, type, table.id, at, 'type')) &&
       this.#take(this.#roots, list, table.id, at, 'root field') &&

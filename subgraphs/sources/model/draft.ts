@@ -1,12 +1,12 @@
 import type { CatalogTable, Relation } from '../driver.ts';
 import type { TypeSettings } from './format.ts';
-import type { ModelColumn, ModelEnum, ModelReference, ModelStubLink, ModelType } from './model.ts';
+import type { ModelColumn, ModelEnum, ModelMutations, ModelReference, ModelStubLink, ModelType } from './model.ts';
 
 /** A type while links are still to be added. */
 export interface Draft {
   readonly table: CatalogTable;
   readonly settings: TypeSettings;
-  readonly type: Omit<ModelType, 'links' | 'references' | 'relation'> & {
+  readonly type: Omit<ModelType, 'links' | 'references' | 'relation' | 'mutations'> & {
     links: ModelType['links'][number][];
     references: ModelReference[];
   };
@@ -15,6 +15,7 @@ export interface Draft {
    * The column that is the caller's tenant in every row that is read: it need not be shown, and keys and links do without.
    */
   readonly tenant: string | undefined;
+  mutations?: ModelMutations | undefined;
   /** Fields by column. */
   readonly fieldOf: ReadonlyMap<string, string>;
 }

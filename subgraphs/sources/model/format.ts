@@ -1,5 +1,6 @@
 /** What may stand in the file of sources. The JSON Schema for editors is printed from this. */
 import { z } from 'zod';
+import { SCOPE_FORM } from '#subgraphs/shared/scopes.ts';
 import { SOURCES } from '../bounds.ts';
 import { KIND_NAMES, KINDS } from './kinds.ts';
 
@@ -55,6 +56,13 @@ const Column = z.strictObject({
     .meta({ description: "What it is; in the place of the database's comment." }),
 });
 
+const granted = (what: string) =>
+  z
+    .string()
+    .regex(SCOPE_FORM, 'must be a scope, such as `sources:write`')
+    .optional()
+    .meta({ description: `The scope that one needs to ${what}.` });
+
 const Order = z.strictObject({
   column: column.meta({ description: 'What to sort by.' }),
   direction: z.enum(['ASC', 'DESC'], 'must be ASC or DESC').default('ASC').meta({ description: 'Which way.' }),
@@ -100,6 +108,18 @@ const Type = z.strictObject({
     description:
       'Whether there is a field that counts and measures its rows by group. As of the source where it is absent.',
   }),
+  mutations: z
+    .strictObject({
+      insert: granted('insert rows'),
+      update: granted('change rows, found by their keys'),
+      upsert: granted('insert rows or change those that are there'),
+      delete: granted('delete rows, found by their keys'),
+    })
+    .optional()
+    .meta({
+      description:
+        'Which changes of its rows there are, each with the scope that it takes, such as `sources:write`. None where it is absent.',
+    }),
   columns: z
     .record(z.string(), Column)
     .optional()

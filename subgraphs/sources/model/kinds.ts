@@ -5,12 +5,14 @@ interface Kind {
   readonly schemes: readonly string[];
   /** Those that are read where the file names none; empty: the database that the URL names. */
   readonly schemas: readonly string[];
+  /** Whether its rows can be changed. */
+  readonly writes?: true;
 }
 
 export const KINDS = {
-  postgres: { schemes: ['postgres:', 'postgresql:'], schemas: ['public'] },
+  postgres: { schemes: ['postgres:', 'postgresql:'], schemas: ['public'], writes: true },
   qdrant: { schemes: ['qdrant:', 'qdrants:'], schemas: ['public'] },
-  mariadb: { schemes: ['mariadb:', 'mysql:'], schemas: [] },
+  mariadb: { schemes: ['mariadb:', 'mysql:'], schemas: [], writes: true },
 } as const satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof KINDS;

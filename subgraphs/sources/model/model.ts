@@ -55,6 +55,18 @@ export interface ModelStub {
   readonly links: readonly ModelStubLink[];
 }
 
+/** How rows of a type are changed. */
+export interface ModelMutations {
+  /** What each takes; what is absent is none. */
+  readonly scopes: Readonly<Partial<Record<'insert' | 'update' | 'upsert' | 'delete', string>>>;
+  /** What may be said of a row, and whether a new one must have it. */
+  readonly fields: readonly { readonly field: string; readonly required: boolean }[];
+  /** Fields of which no two rows have the same, the key first. */
+  readonly uniques: readonly (readonly string[])[];
+  /** Links that stand on foreign keys. */
+  readonly held: readonly string[];
+}
+
 export interface ModelType {
   readonly name: string;
   /** The root field of one row; undefined without a key. */
@@ -73,6 +85,8 @@ export interface ModelType {
   readonly order: readonly OrderLevel[];
   readonly limits: { readonly default: number; readonly max: number };
   readonly relation: Relation;
+  /** Undefined where rows are only read. */
+  readonly mutations: ModelMutations | undefined;
 }
 
 export interface SourceModel {

@@ -3,19 +3,27 @@ import type { EnumRef, InputRef } from '@pothos/core';
 import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql';
 import { createSubgraphSchema, type SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { AuditSink } from '#subgraphs/shared/ports.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import { createLoaders } from '../loaders.ts';
 import type { ModelColumn, ModelEnum, ModelType, SourceModel } from '../model/model.ts';
 import { addAggregate } from './aggregates.ts';
 import { listArguments, listType, neededOf, rootPage } from './lists.ts';
+import { addMutations } from './mutations.ts';
 import { linkField, type Fields } from './links.ts';
 import type { SchemaParts } from './parts.ts';
 import { scalarNames } from './scalars.ts';
 import { addStub, referenceOf } from './stubs.ts';
 import { selectedFields } from '#subgraphs/shared/selections.ts';
 
-export function buildSchema(model: SourceModel, driver: SourceDriver): GraphQLSchema {
-  const subgraph = createSubgraphSchema({ query: true }, { exact: true });
+/** @param audit keeps who changed what. @default nobody */
+export function buildSchema(
+  model: SourceModel,
+  driver: SourceDriver,
+  audit: AuditSink['changed'] = () => Promise.resolve(),
+): GraphQLSchema {
+  const mutation = driver.write !== undefined && model.types.some(({ mutations }) => mutations !== undefined);
+  const subgraph = createSubgraphSchema({ query: true, mutation }, { exact: true });
   const { builder } = subgraph;
   const types = new Map(model.types.map((type) => [type.name, type]));
   // Keys of others may hold enums that are theirs.
@@ -27,6 +35,7 @@ export function buildSchema(model: SourceModel, driver: SourceDriver): GraphQLSc
     subgraph,
     source: model.source,
     driver,
+    audit,
     loaders: createLoaders(driver),
     refs: new Map(model.types.map(({ name }) => [name, builder.objectRef<SourceRow>(name)])),
     scalarOf: scalarNames(subgraph),
@@ -118,6 +127,7 @@ function addRoots(parts: SchemaParts, type: ModelType, enums: ReadonlyMap<string
         rootPage(parts, type, args, context, info)) as never,
     }),
   );
+  addMutations(parts, type, (column) => typeOfColumn(parts, column, enums));
   addAggregate(parts, type, (column) => typeOfColumn(parts, column, enums));
   const { item } = type;
   if (item === undefined) return;

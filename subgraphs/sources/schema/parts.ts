@@ -2,6 +2,7 @@
 import type { ImplementableObjectRef } from '@pothos/core';
 import type { SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { AuditSink } from '#subgraphs/shared/ports.ts';
 import type { SourceDriver, SourceRow } from '../driver.ts';
 import type { Loaders } from '../loaders.ts';
 import type { InputParts } from './filters.ts';
@@ -11,6 +12,8 @@ export type RowRef = ImplementableObjectRef<PothosSchemaTypes.ExtendDefaultTypes
 export interface SchemaParts extends InputParts {
   readonly source: string;
   readonly driver: SourceDriver;
+  /** Keeps who changed what. */
+  readonly audit: AuditSink['changed'];
   readonly loaders: (context: RequestContext) => Loaders;
   /** The object type of each of the model's types. */
   readonly refs: ReadonlyMap<string, RowRef>;

@@ -274,11 +274,13 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   [/bills\/2026|^\{ invoices\(/, 'graphql', tryLinks],
   [/^sources:/, 'yaml', async ({ text }) => expect((await shop(text)).types).toHaveLength(2)],
   [
-    /customers\(where|^\{ ordersAggregate/,
+    /customers\(where|^\{ ordersAggregate|insertCustomers/,
     'graphql',
     async ({ text, answer }) => {
       const contextValue = createRequestContext({ tenantId: 'default', subject: 'docs', roles: [], scopes: [] });
-      const result = await graphql({ schema: (await shop()).schema, source: text, contextValue });
+      const changing = blocks.find((block) => block.text.includes('mutations: {'))!.text;
+      const { schema } = await shop(text.startsWith('mutation') ? changing : undefined);
+      const result = await graphql({ schema, source: text, contextValue });
       expect(JSON.parse(writeJson(result))).toEqual(JSON.parse(answer!));
     },
   ],

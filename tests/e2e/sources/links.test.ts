@@ -253,7 +253,7 @@ describe('links across stores', () => {
         cacheFolder: join(folder, 'cache'),
         valueOf: (variable) => (variable === 'CRM_URL' ? crm.url : billing.url),
       },
-      { log: () => undefined },
+      { log: () => undefined, audit: () => Promise.resolve() },
     );
     try {
       const made = (await sources.load()).subgraphs.map(({ name, schema }) => ({ name, sdl: subgraphSdl(schema) }));

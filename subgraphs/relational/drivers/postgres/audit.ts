@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { randomId } from '#subgraphs/shared/ids.ts';
-import type { RefusedAction } from '#subgraphs/shared/ports.ts';
+import type { ChangedRow, RefusedAction } from '#subgraphs/shared/ports.ts';
 import type { Postgres, Transaction } from '#subgraphs/shared/postgres/postgres.ts';
 import { tenantOf } from '#subgraphs/shared/tenant-id.ts';
 import { statement } from './sql.ts';
@@ -48,6 +48,20 @@ export async function audit(
       FROM json_to_recordset(${writeJson(rows)}::json)
         AS entry(id text, actor text, action text, subject_type text, subject_id text, request_id text, details jsonb)`),
   );
+}
+
+/** Keeps what was changed in other stores, an entry each. */
+export async function auditChanged(
+  postgres: Postgres,
+  context: RequestContext,
+  rows: readonly ChangedRow[],
+): Promise<void> {
+  const changes = rows.map(({ subject, fields, ...row }) => ({
+    ...row,
+    actor: subject,
+    details: { fields: [...fields] },
+  }));
+  await postgres.transaction(context, (tx) => audit(tx, context, changes));
 }
 
 /** Keeps what was refused, an entry each. */

@@ -4,7 +4,7 @@ import { grouped } from '#subgraphs/shared/grouped.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { RelationalDriver, TenantRow } from '../../driver.ts';
 import { aggregate } from './aggregates.ts';
-import { auditRefused } from './audit.ts';
+import { auditChanged, auditRefused } from './audit.ts';
 import * as agents from './agents.ts';
 import * as keys from './api-keys.ts';
 import * as cutting from './cutting.ts';
@@ -90,6 +90,7 @@ export async function createPostgresDriver(postgres: Postgres): Promise<Relation
     sharedObjects: (...given) => shares.sharedObjects(postgres, ...given),
     createArtifact: (...given) => records.createArtifact(postgres, ...given),
     recordUsage: (...given) => records.recordUsage(postgres, ...given),
+    auditChanged: (...given) => auditChanged(postgres, ...given),
     auditRefused: (...given) => auditRefused(postgres, ...given),
 
     claimOutbox: (...given) => outbox.claimOutbox(postgres, ...given),

@@ -6,6 +6,7 @@ import { DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompile
 import type { LeafCondition } from '#subgraphs/shared/sql/conditions.ts';
 import { escapeLike } from '#subgraphs/shared/sql/conditions.ts';
 import type { Comparison, Operand } from '#subgraphs/shared/filters/condition.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { toPerl } from '#subgraphs/shared/filters/pattern.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql, SqlDialect } from '../sql/dialect.ts';
@@ -27,6 +28,8 @@ export const mariadbDialect: SqlDialect = {
   table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
   selected,
   textOf: (ref, column) => (column.kind === 'bytes' ? base64(ref) : sql`CAST(${plain(ref, column)} AS CHAR)`),
+  written,
+  nothing: sql`() VALUES ()`,
   valueOf,
   isTenant: (ref, column, tenantId) => equals(ref, column, tenantId),
   isLinked(own, column, other, otherColumn) {
@@ -80,6 +83,16 @@ function selected(ref: Sql, column: RelationColumn): Sql {
     default:
       return sql`CAST(${plain(ref, column)} AS CHAR)`;
   }
+}
+
+/** Without a conversion of its text, which would make another of what the column cannot hold: the database refuses that. */
+function written(value: unknown, column: RelationColumn): Sql {
+  if (value === null) return sql`NULL`;
+  const given = value instanceof Date ? value.toISOString() : value;
+  if (column.kind === 'json') return sql`${writeJson(given)}`;
+  if (column.kind === 'bytes') return sql`FROM_BASE64(${String(given as string)})`;
+  const { text } = parameterOf(given, column);
+  return isBit(column) ? sql`CAST(${text} AS UNSIGNED)` : sql`${text}`;
 }
 
 /** A parameter as a value of a column's type; an index of the column serves it. */

@@ -1,8 +1,8 @@
-/** MariaDB as a source: the database of the URL, or those that the file names; read only. */
+/** MariaDB as a source: the database of the URL, or those that the file names. */
 import { readFileSync } from 'node:fs';
 import { createPool, type Pool, type PoolConnection, type PoolOptions } from 'mysql2/promise';
 import { POSTGRES } from '#subgraphs/shared/postgres/bounds.ts';
-import { badUserInput, CodedError, storeTimeout, storeUnavailable } from '#subgraphs/shared/errors.ts';
+import { badUserInput, CodedError, conflict, storeTimeout, storeUnavailable } from '#subgraphs/shared/errors.ts';
 import { SOURCES } from '../../bounds.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import { createSqlSource } from '../sql/source.ts';
@@ -31,6 +31,16 @@ export async function createMariadbSource(options: SourceOptions): Promise<Sourc
         statements.add('mariadb');
         return await run(statement);
       });
+    },
+    async write({ signal, statements }, work) {
+      if (signal?.aborted === true) throw storeTimeout(`The source ${name}`, signal.reason);
+      return await connections.transact(
+        async (run) =>
+          await work(async (statement) => {
+            statements.add('mariadb');
+            return await run(statement);
+          }),
+      );
     },
     probe: async () => await connections.lend(async (run) => await run({ sql: 'SELECT 1', parameters: [] })),
     close: () => connections.close(),
@@ -61,7 +71,7 @@ class MariadbConnections {
   }
 
   /** Lends a connection to statements, each of which is a transaction that reads. @throws CodedError */
-  async lend<T>(work: (run: Run) => Promise<T>): Promise<T> {
+  async lend<T>(work: (run: Run, connection: PoolConnection) => Promise<T>): Promise<T> {
     const { statementTimeoutMs, preparedStatements } = this.#options;
     let connection: PoolConnection | undefined;
     let isBroken = false;
@@ -72,8 +82,8 @@ class MariadbConnections {
         const statement = { sql, values: parameters as never[], timeout: statementTimeoutMs + POSTGRES.answerMarginMs };
         const [rows] = await open.execute(statement);
         if (!preparedStatements) open.unprepare(sql);
-        return rows as Record<string, unknown>[];
-      });
+        return (Array.isArray(rows) ? rows : []) as Record<string, unknown>[];
+      }, open);
     } catch (error) {
       isBroken = !(error instanceof CodedError) && isOfConnection(error);
       throw this.#errorOf(error);
@@ -81,6 +91,23 @@ class MariadbConnections {
       if (isBroken) connection?.destroy();
       else connection?.release();
     }
+  }
+
+  /** A transaction that writes, in which values that do not fit are refused. @throws CodedError */
+  async transact<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    return await this.lend(async (run, connection) => {
+      try {
+        await connection.query(`SET SESSION sql_mode = 'STRICT_ALL_TABLES'`);
+        await connection.query('START TRANSACTION READ WRITE');
+        const result = await work(run);
+        await connection.query('COMMIT');
+        return result;
+      } finally {
+        // Nothing where it is committed.
+        await connection.query('ROLLBACK').catch(() => connection.destroy());
+        await connection.query(`SET SESSION sql_mode = ''`).catch(() => connection.destroy());
+      }
+    });
   }
 
   async close(): Promise<void> {
@@ -194,12 +221,54 @@ class MariadbConnections {
           cause: error,
           hint: 'If it is right so, save the file of SOURCES again, which reads the database anew; else bring it back.',
         });
+      case 1062:
+      case 1169:
+        return conflict('Another row has the same value, which must be unique.', {
+          cause: error,
+          hint: 'Give another value, or change the row that is there. It may be one that you do not see.',
+          extensions: { violates: 'UNIQUE' },
+        });
+      case 1451:
+        return conflict('Other rows lead to this one.', {
+          cause: error,
+          hint: 'Change or delete those first.',
+          extensions: { violates: 'FOREIGN_KEY' },
+        });
+      case 1452:
+        return badUserInput('A row would lead to one that is not there.', {
+          cause: error,
+          hint: 'Look at what its foreign keys name.',
+          extensions: { violates: 'FOREIGN_KEY' },
+        });
+      case 4025:
+        return badUserInput('The database refuses the values by one of its rules.', {
+          cause: error,
+          extensions: { violates: 'CHECK' },
+        });
+      case 1048:
+      case 1364:
+        return badUserInput(`A column must have a value: ${/'([^']*)'/.exec(sqlMessage)?.[1] ?? 'see the log'}.`, {
+          cause: error,
+          extensions: { violates: 'NOT_NULL' },
+        });
+      case 1213:
+      case 1020:
+        return conflict('Others are changing the same rows.', { cause: error, hint: 'Try again.' });
+      case 1290:
+      case 1792:
+        return new CodedError('STORE_UNAVAILABLE', `${store} accepts no changes: it is read only.`, {
+          cause: error,
+          hint: `Let ${variable} lead to the primary server, or take \`mutations\` out of the file of SOURCES.`,
+        });
       case 1142:
       case 1143:
         return new CodedError('STORE_UNAVAILABLE', `${store} refuses: ${sqlMessage}.`, {
           cause: error,
-          hint: `As the owner run GRANT SELECT ON … TO the user of ${variable}, or hide the type or the column.`,
+          hint: `As the owner run GRANT SELECT (for mutations also INSERT, UPDATE, DELETE) ON … TO the user of ${variable}, or hide the type or the column.`,
         });
+      case 1264:
+      case 1265:
+      case 1406:
       case 1292:
       case 1366:
       case 1390:

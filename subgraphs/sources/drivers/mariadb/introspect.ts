@@ -12,7 +12,8 @@ const TABLES = `
 // What the user may not read is not there for him.
 const COLUMNS = `
   SELECT TABLE_SCHEMA AS "schema", TABLE_NAME AS "table", COLUMN_NAME AS name, IS_NULLABLE AS nullable, DATA_TYPE AS type, COLUMN_TYPE AS native,
-         CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, COLUMN_COMMENT AS comment
+         CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, COLUMN_COMMENT AS comment,
+         COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%' AS "default", EXTRA LIKE '%GENERATED%' AS generated
   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN (?) AND PRIVILEGES LIKE '%select%' ORDER BY 1, 2, ORDINAL_POSITION`;
 
 // An index over beginnings of texts says nothing of the whole ones.
@@ -100,6 +101,8 @@ export async function introspect(query: Query, schemas: readonly string[]): Prom
       ...(kind === 'enum' || kind === 'json' ? { loose: true } : {}),
       ...(kind === 'json' ? { unfiltered: true } : {}),
       ...(of === undefined ? {} : { enum: of }),
+      ...(Number(row['default']) > 0 ? { default: true } : {}),
+      ...(Number(row['generated']) > 0 ? { generated: true } : {}),
       ...(row['comment'] === '' ? {} : { comment: String(row['comment']) }),
     };
   };

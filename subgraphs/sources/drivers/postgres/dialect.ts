@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { postgresAggregates, type AggregatedSql } from '#subgraphs/shared/postgres/aggregates.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
 import { orderSql } from '#subgraphs/shared/sql/keyset.ts';
+import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { RelationColumn } from '../../driver.ts';
 import type { Sql, SqlDialect } from '../sql/dialect.ts';
@@ -14,6 +15,8 @@ export const postgresDialect: SqlDialect = {
   table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
   selected: valueSql,
   textOf: (ref, column) => (column.kind === 'bytes' ? valueSql(ref, column) : sql`${ref}::text`),
+  written,
+  nothing: sql`DEFAULT VALUES`,
   valueOf,
   isTenant: (ref, column, tenantId) => sql`${ref} = ${cast(tenantId, column)}`,
   isLinked: (own, _, other) => sql`${other} = ${own}`,
@@ -44,6 +47,19 @@ export const postgresDialect: SqlDialect = {
 
 function cast(value: unknown, column: RelationColumn): Sql {
   return sql`${storeText(value, column)}::${sql.raw(column.native)}`;
+}
+
+function written(value: unknown, column: RelationColumn): Sql {
+  if (value === null) return sql`NULL`;
+  const { kind, list, native } = column;
+  const one = (item: unknown): unknown =>
+    item === null || typeof item === 'boolean'
+      ? item
+      : kind === 'json'
+        ? writeJson(item)
+        : storeText(item instanceof Date ? item.toISOString() : String(item as string), column);
+  if (list) return sql`${(value as unknown[]).map(one)}::${sql.raw(native)}[]`;
+  return sql`${one(value)}::${sql.raw(native)}`;
 }
 
 /** Keys of bytes are base64, as the API has them. */

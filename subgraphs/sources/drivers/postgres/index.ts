@@ -1,8 +1,8 @@
-/** PostgreSQL as a source: any schema, read only. */
+/** PostgreSQL as a source: any schema. */
 import { PostgresAddress } from '#subgraphs/shared/postgres/address.ts';
 import { toStoreError } from '#subgraphs/shared/postgres/errors.ts';
 import { PostgresPool } from '#subgraphs/shared/postgres/pool.ts';
-import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { badUserInput, CodedError, conflict, forbidden } from '#subgraphs/shared/errors.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
 import { createSqlSource } from '../sql/source.ts';
 import { postgresDialect } from './dialect.ts';
@@ -33,13 +33,17 @@ export function createPostgresSource(options: SourceOptions): SourceDriver {
         pipelined: true,
         work: async (tx) => await tx.query<Record<string, unknown>>(statement),
       }),
+    write: async (context, work) =>
+      await pool.transact(context, {
+        work: async (tx) => await work((statement) => tx.query<Record<string, unknown>>(statement)),
+      }),
     probe: async () => await pool.lend((client) => client.query('SELECT 1')),
     close: () => pool.close(),
   });
 }
 
 /** A text that is no value of its type, or none that fits; a NUL character. */
-const OF_INPUT: ReadonlySet<string> = new Set(['22P02', '22003', '22007', '22008', '22021', '22P05']);
+const OF_INPUT: ReadonlySet<string> = new Set(['22P02', '22003', '22001', '22007', '22008', '22021', '22P05']);
 
 const CHANGED = 'If it is right so, save the file of SOURCES again, which reads the database anew; else bring it back.';
 
@@ -48,7 +52,12 @@ function sourceError(name: string, variable: string) {
   const store = `The source ${name}`;
   return (error: unknown): Error => {
     if (error instanceof CodedError) return error;
-    const { code, message = '' } = error as { code?: unknown; message?: string };
+    const {
+      code,
+      message = '',
+      constraint = 'of the database',
+      column,
+    } = error as { code?: unknown; message?: string; constraint?: string; column?: string };
     switch (code) {
       case '42P01':
       case '3F000':
@@ -57,10 +66,50 @@ function sourceError(name: string, variable: string) {
           cause: error,
           hint: CHANGED,
         });
+      case '23505':
+        return conflict(`Another row has the same value, which must be unique (${constraint}).`, {
+          cause: error,
+          hint: 'Give another value, or change the row that is there. It may be one that you do not see.',
+          extensions: { violates: 'UNIQUE' },
+        });
+      case '23503':
+        // Of a row that is deleted or changed, what leads to it.
+        return /^(update or delete|delete|update) on/.test(message) && !/^insert/.test(message)
+          ? conflict(`Other rows lead to this one (${constraint}).`, {
+              cause: error,
+              hint: 'Change or delete those first.',
+              extensions: { violates: 'FOREIGN_KEY' },
+            })
+          : badUserInput('A row would lead to one that is not there.', {
+              cause: error,
+              hint: `Look at what its foreign key (${constraint}) names.`,
+              extensions: { violates: 'FOREIGN_KEY' },
+            });
+      case '23514':
+      case '23P01':
+        return badUserInput(`The database refuses the values by its rule ${constraint}.`, {
+          cause: error,
+          extensions: { violates: 'CHECK' },
+        });
+      case '23502':
+        return badUserInput(`The column ${String(column)} must have a value.`, {
+          cause: error,
+          extensions: { violates: 'NOT_NULL' },
+        });
+      case '40001':
+      case '40P01':
+        return conflict('Others are changing the same rows.', { cause: error, hint: 'Try again.' });
+      case '25006':
+        return new CodedError('STORE_UNAVAILABLE', `${store} accepts no changes: it is read only.`, {
+          cause: error,
+          hint: `Let ${variable} lead to the primary server, or take \`mutations\` out of the file of SOURCES.`,
+        });
       case '42501':
+        if (/row-level security/.test(message))
+          return forbidden('A policy of the database refuses the row.', { cause: error });
         return new CodedError('STORE_UNAVAILABLE', `${store} refuses: ${message}.`, {
           cause: error,
-          hint: `As the owner run GRANT SELECT ON … TO the user of ${variable}, or hide the type or the column.`,
+          hint: `As the owner run GRANT SELECT (for mutations also INSERT, UPDATE, DELETE) ON … TO the user of ${variable}, or hide the type or the column.`,
         });
       default: {
         const told = toStoreError(error, {

@@ -30,6 +30,8 @@ interface ColumnRow {
   isList: boolean;
   /** Whether it was declared as lists of lists, which the API has no type for. */
   isNested: boolean;
+  default: boolean;
+  generated: boolean;
 }
 
 interface ConstraintRow {
@@ -73,8 +75,10 @@ const COLUMNS = `
          CASE WHEN n.nspname = 'pg_catalog' THEN 'pg_catalog."' || t.typname || '"' ELSE quote_ident(n.nspname) || '.' || quote_ident(t.typname) END AS native,
          CASE WHEN n.nspname = 'pg_catalog' THEN t.typname ELSE n.nspname || '.' || t.typname END AS type,
          t.typcategory AS category, t.typtype = 'e' AS "isEnum", outer_type.typcategory = 'A' AS "isList",
-         a.attndims > 1 AS "isNested"
+         a.attndims > 1 AS "isNested", a.atthasdef OR a.attidentity <> '' OR own.typdefault IS NOT NULL AS default,
+         a.attgenerated <> '' OR a.attidentity = 'a' AS generated
   FROM pg_attribute a
+  JOIN pg_type own ON own.oid = a.atttypid
   JOIN plain b ON b.oid = a.atttypid
   JOIN pg_type outer_type ON outer_type.oid = b.of
   JOIN plain item ON item.oid = CASE WHEN outer_type.typcategory = 'A' THEN outer_type.typelem ELSE b.of END
@@ -191,8 +195,13 @@ export async function introspect(client: Client, schemas: readonly string[]): Pr
   };
 }
 
-function columnOf({ name, nullable, comment, native, type, isEnum, isList, isNested }: ColumnRow): CatalogColumn {
-  const told = comment === null ? {} : { comment };
+function columnOf(row: ColumnRow): CatalogColumn {
+  const { name, nullable, comment, native, type, isEnum, isList, isNested } = row;
+  const told = {
+    ...(comment === null ? {} : { comment }),
+    ...(row.default ? { default: true } : {}),
+    ...(row.generated ? { generated: true } : {}),
+  };
   if (isNested) return { name, kind: 'other', native: `${native}[]`, list: false, nullable, ...told };
   const kind = isEnum ? 'enum' : (VALUES[type] ?? (/(^|\.)citext$/.test(type) ? 'text' : 'other'));
   return {

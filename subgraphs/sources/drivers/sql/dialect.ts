@@ -34,6 +34,10 @@ export interface SqlDialect {
   selected(ref: Sql, column: RelationColumn): Sql;
   /** What to select for its text, which names the same value again, in cursors and keys. */
   textOf(ref: Sql, column: RelationColumn): Sql;
+  /** A value of the API's to be kept in a column. @throws CodedError `BAD_USER_INPUT` for what it cannot hold */
+  written(value: unknown, column: RelationColumn): Sql;
+  /** What stands behind the table of an `INSERT` that says no value. */
+  readonly nothing: Sql;
   /** What became of a value on its way. An `Error` where it is none of its type: that field's alone. */
   valueOf(value: unknown, column: RelationColumn): unknown;
   /** Whether a column is a tenant's id: character for character, whatever the column's collation. */

@@ -1,16 +1,19 @@
 /** A source of any SQL: what reads it, from its dialect and a way to run statements. */
-import { messageWithHint } from '#subgraphs/shared/errors.ts';
+import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { aggregatedOf } from '#subgraphs/shared/sql/aggregates.ts';
-import type { CountRequest, ListRequest, Relation, SourceDriver, SourceRow } from '../../driver.ts';
+import type { CountRequest, ListRequest, Relation, SourceDriver, SourceRow, WriteRequest } from '../../driver.ts';
 import type { SqlDialect, SqlStatement } from './dialect.ts';
 import { aggregateStatement, columnIn, countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
+import { write, type Run } from './writes.ts';
 
 /** What runs statements; each in a transaction of its own that writes nothing. */
 export interface SqlConnections extends Pick<SourceDriver, 'introspect' | 'close'> {
   /** @throws CodedError as {@link SourceDriver.list} does */
   read(context: RequestContext, statement: SqlStatement): Promise<Record<string, unknown>[]>;
+  /** Runs statements that write in one transaction; a rejection undoes them. @throws CodedError as {@link SourceDriver.write} does */
+  write<T>(context: RequestContext, work: (run: Run) => Promise<T>): Promise<T>;
   /** Asks for nothing. @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT` */
   probe(): Promise<unknown>;
 }
@@ -44,6 +47,22 @@ export function createSqlSource(name: string, dialect: SqlDialect, connections: 
         request,
         await connections.read(context, statement),
       );
+    },
+    async write(context: RequestContext, request: WriteRequest): Promise<SourceRow[]> {
+      const once = () =>
+        connections.write(context, async (run) => {
+          const rows = await write(dialect, run, request, context.principal.tenantId);
+          await request.confirm(rows);
+          return rows;
+        });
+      try {
+        return await once();
+      } catch (error) {
+        // Somebody else has inserted it since it was looked for.
+        const isLate = request.write.kind === 'upsert' && error instanceof CodedError && error.code === 'CONFLICT';
+        if (!isLate) throw error;
+        return await once();
+      }
     },
     async health() {
       const began = performance.now();
