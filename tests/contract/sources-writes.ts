@@ -176,6 +176,14 @@ export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>
         const answer = await ask(`mutation { insertParts(input: [{ code: "first" }, ${row}]) { id } }`);
         expect([answer.code, answer.violates], row).toEqual([code, violates]);
       }
+      const apart = await ask(
+        `mutation { one: updateParts(input: { id: ${before[0][0]!.id}, stock: null }) { code } two: insertParts(input: { code: "a" }) { id } three: deleteParts(keys: [{ id: 404 }, { id: 404 }]) { id } }`,
+      );
+      expect([apart.data, apart.code]).toEqual([{ one: [{ code: 'a' }], two: null, three: [] }, 'CONFLICT']);
+      const same = await ask(
+        `mutation { updateParts(input: [{ id: ${before[0][0]!.id}, stock: 1 }, { id: ${before[0][0]!.id}, stock: 2 }]) { id } }`,
+      );
+      expect(same.code).toBe('BAD_USER_INPUT');
       const twice = await ask(
         `mutation { updateParts(input: [{ id: ${before[0][0]!.id}, stock: 1 }, { id: 404, stock: 1 }]) { id } }`,
       );

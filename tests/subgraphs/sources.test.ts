@@ -346,6 +346,59 @@ describe('of a PostgreSQL', () => {
     expect(faults).toMatch(/^SOURCES has 1 fault:/);
   });
 
+  test('a table of which nothing can be written, or nothing unique, is told of and starts nothing', () => {
+    const table = (columns: Catalog['tables'][number]['columns']): Catalog => ({
+      enums: [],
+      tables: [
+        {
+          id: 'public.t',
+          schema: 'public',
+          name: 't',
+          kind: 'table',
+          columns,
+          key: ['id'],
+          uniques: [['id']],
+          foreignKeys: [],
+        },
+      ],
+    });
+    const text = {
+      name: 'tenant_id',
+      kind: 'text',
+      native: 'pg_catalog."text"',
+      list: false,
+      nullable: false,
+    } as const;
+    const id = {
+      name: 'id',
+      kind: 'int',
+      native: 'pg_catalog."int4"',
+      list: false,
+      nullable: false,
+      generated: true,
+    } as const;
+    const told = (catalog: Catalog, mutations: string): string => {
+      try {
+        buildModel(
+          'shop',
+          parseSources(
+            FILE(`    types: { t: { tenancy: { column: tenant_id }, mutations: ${mutations} } }\n`),
+            'sources.yaml',
+          ),
+          catalog,
+        );
+        return '';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(told(table([id, text]), '{ insert: a }')).toMatch(/public\.t has no column that may be written/);
+    expect(told(table([id, text, { ...text, name: 'v' }]), '{ insert: a, upsert: a }')).toMatch(
+      /has nothing unique that may be written/,
+    );
+    expect(told(table([id, text, { ...text, name: 'v' }]), '{ insert: a, delete: a }')).toBe('');
+  });
+
   test('the file names links, and adds those that the database does not know of', () => {
     const { types } = build(
       FILE(

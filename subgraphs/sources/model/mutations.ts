@@ -38,16 +38,25 @@ export function mutationsOf(
     if (column.generated === true || column.name === tenant || isList || isUnwritten(column.native)) return [];
     return [{ field: model.field, required: !column.nullable && column.default !== true }];
   });
+  if (fields.length === 0 && (mutations.insert ?? mutations.upsert) !== undefined)
+    return refuse(
+      `${table.id} has no column that may be written. Take \`insert\` and \`upsert\` out of its \`mutations\`.`,
+    );
   const known = new Set(fields.map(({ field }) => field));
   const uniques = table.uniques.flatMap((set) => {
     const own = set.filter((column) => column !== tenant).map((column) => fieldOf.get(column));
     return own.length > 0 && own.every((field) => field !== undefined && known.has(field)) ? [own as string[]] : [];
   });
-  const named = new Map([type.key, ...uniques].map((set) => [set.join(), set]));
+  const sets = new Map([type.key, ...uniques].map((set) => [set.join(), set]));
+  const found = [...sets.values()].filter((set) => set.every((field) => known.has(field)));
+  if (found.length === 0 && mutations.upsert !== undefined)
+    return refuse(
+      `${table.id} has nothing unique that may be written, by which it is told whether there is a row already. Take \`upsert\` out of its \`mutations\`.`,
+    );
   return {
     scopes: mutations,
     fields,
-    uniques: [...named.values()].filter((set) => set.every((field) => known.has(field))),
+    uniques: found,
     held: type.links
       .filter(({ many, pairs }) => !many && isForeignKey(table, relation.columns, pairs, tenant))
       .map(({ field }) => field),

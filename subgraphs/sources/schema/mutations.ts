@@ -12,7 +12,8 @@ import type { ModelColumn, ModelMutations, ModelType } from '../model/model.ts';
 import { neededOf } from './lists.ts';
 import type { SchemaParts } from './parts.ts';
 
-type InputField = { field(options: { type: unknown; description: string; required?: boolean }): unknown };
+type Required = boolean | { readonly list: boolean; readonly items: boolean };
+type InputField = { field(options: { type: unknown; description: string; required?: Required }): unknown };
 type Kind = keyof ModelMutations['scopes'];
 
 /** @param typed the API's type of a column */
@@ -25,6 +26,8 @@ export function addMutations(parts: SchemaParts, type: ModelType, typed: (column
     const column = columns.get(field)!;
     return column.list ? [typed(column)] : typed(column);
   };
+  const requiredOf = (field: string, required: boolean): Required =>
+    columns.get(field)!.list ? { list: required, items: false } : required;
   const input = (name: string, description: string, fields: (t: InputField) => Record<string, unknown>) => {
     const ref = builder.inputRef<Values>(name);
     (ref.implement.bind(ref) as unknown as (options: unknown) => void)({ description, fields });
@@ -51,7 +54,7 @@ export function addMutations(parts: SchemaParts, type: ModelType, typed: (column
     builder.mutationField(`${kind}${upper}`, (t) =>
       t.field({
         type: [parts.refs.get(type.name)!] as never,
-        nullable: { list: false, items: false } as never,
+        nullable: { list: true, items: false } as never,
         directives: takes(scope as Scope) as never,
         description: `${description} At most ${SOURCES.written}, all of them or none: in one transaction.`,
         args: args(t.arg as never) as never,
@@ -72,7 +75,11 @@ export function addMutations(parts: SchemaParts, type: ModelType, typed: (column
             Object.fromEntries(
               fields.map(({ field, required }) => [
                 field,
-                t.field({ type: typeOf(field), required, description: `Its \`${field}\`.` }),
+                t.field({
+                  type: typeOf(field),
+                  required: requiredOf(field, required),
+                  description: `Its \`${field}\`.`,
+                }),
               ]),
             ),
         );
@@ -119,7 +126,11 @@ export function addMutations(parts: SchemaParts, type: ModelType, typed: (column
             .filter(({ field }) => !type.key.includes(field))
             .map(({ field }) => [
               field,
-              t.field({ type: typeOf(field), description: `Its new \`${field}\`; null for none.` }),
+              t.field({
+                type: typeOf(field),
+                required: requiredOf(field, false),
+                description: `Its new \`${field}\`; null for none.`,
+              }),
             ]),
         ),
         ...ofKey(t),

@@ -245,6 +245,12 @@ class MariadbConnections {
           cause: error,
           extensions: { violates: 'CHECK' },
         });
+      case 1644:
+        return badUserInput('A trigger or a function of the database refuses it.', {
+          cause: error,
+          hint: 'The log has its words.',
+          extensions: { violates: 'RULE' },
+        });
       case 1048:
       case 1364:
         return badUserInput(`A column must have a value: ${/'([^']*)'/.exec(sqlMessage)?.[1] ?? 'see the log'}.`, {

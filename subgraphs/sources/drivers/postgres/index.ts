@@ -43,7 +43,7 @@ export function createPostgresSource(options: SourceOptions): SourceDriver {
 }
 
 /** A text that is no value of its type, or none that fits; a NUL character. */
-const OF_INPUT: ReadonlySet<string> = new Set(['22P02', '22003', '22001', '22007', '22008', '22021', '22P05']);
+const OF_INPUT: ReadonlySet<string> = new Set(['22000', '22P02', '22003', '22001', '22007', '22008', '22021', '22P05']);
 
 const CHANGED = 'If it is right so, save the file of SOURCES again, which reads the database anew; else bring it back.';
 
@@ -55,7 +55,7 @@ function sourceError(name: string, variable: string) {
     const {
       code,
       message = '',
-      constraint = 'of the database',
+      constraint = 'without a name',
       column,
     } = error as { code?: unknown; message?: string; constraint?: string; column?: string };
     switch (code) {
@@ -87,9 +87,15 @@ function sourceError(name: string, variable: string) {
             });
       case '23514':
       case '23P01':
-        return badUserInput(`The database refuses the values by its rule ${constraint}.`, {
+        return badUserInput(`The database refuses the values, by its rule ${constraint}.`, {
           cause: error,
           extensions: { violates: 'CHECK' },
+        });
+      case 'P0001':
+        return badUserInput('A trigger or a function of the database refuses it.', {
+          cause: error,
+          hint: 'The log has its words.',
+          extensions: { violates: 'RULE' },
         });
       case '23502':
         return badUserInput(`The column ${String(column)} must have a value.`, {

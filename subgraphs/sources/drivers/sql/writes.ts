@@ -32,7 +32,9 @@ export async function write(
     return keys.flatMap((_, index) => found.get(index + 1) ?? []);
   };
   if (asked.kind === 'delete') {
-    const keys = asked.keys.map((each) => textsOf(each, key));
+    const keys = [
+      ...new Map(asked.keys.map((each) => textsOf(each, key)).map((each) => [JSON.stringify(each), each])).values(),
+    ];
     const rows = await read(key, keys);
     if (rows.length > 0) await run(at.delete(key, keys));
     return rows;
