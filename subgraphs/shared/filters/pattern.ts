@@ -257,6 +257,8 @@ interface Dialect {
 
 const POSTGRES: Dialect = { any: '.', end: '$', special: /[^\p{L}\p{N}\p{M}\s]/u };
 const JAVA: Dialect = { any: '.', end: '\\z', special: /[!-/:-@[-`{-~]/ };
+/** With the flag `u`, it takes no `\` before what means nothing. */
+const JAVASCRIPT: Dialect = { any: '.', end: '$', special: /[$()*+./?[\\\]^{|}-]/ };
 
 function write(node: PatternNode, dialect: Dialect): string {
   const escape = (text: string): string =>
@@ -295,6 +297,12 @@ export const toPostgres = ({ ignoreCase, node }: Pattern): string =>
 
 /** For PCRE and ICU, found anywhere, whatever the column's collation says of case. */
 export const toPerl = ({ ignoreCase, node }: Pattern): string => `(?s${ignoreCase ? 'i' : '-i'})${write(node, JAVA)}`;
+
+/** For JavaScript's own, found anywhere. */
+export const toJavaScript = ({ ignoreCase, node }: Pattern): { source: string; flags: string } => ({
+  source: write(node, JAVASCRIPT),
+  flags: ignoreCase ? 'isu' : 'su',
+});
 
 /** For Cypher's `=~`, which matches texts as a whole. */
 export const toJava = ({ ignoreCase, node }: Pattern): string =>

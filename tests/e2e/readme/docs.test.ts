@@ -27,6 +27,7 @@ import { startTestServer as startLibrary, type TestServer as LibraryServer } fro
 import { startIssuer } from '#tests/gateway/issuer.ts';
 import { cleanEnvironment } from '#tests/ops/program.ts';
 import { startTestServer, type TestServer } from '#tests/setup/server.ts';
+import { createSqliteFile } from '#tests/setup/sqlite.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -192,6 +193,27 @@ function tryLinks(): Promise<void> {
   })());
 }
 
+let sqliteTried: Promise<void> | undefined;
+/** The file of SQLite of sources.md, and what is answered of it. */
+function trySqlite(): Promise<void> {
+  return (sqliteTried ??= (async () => {
+    const blockOf = (form: RegExp): Block =>
+      blocks.find(({ document, text }) => document === 'sources.md' && form.test(text))!;
+    await using made = await createSqliteFile();
+    made.client.exec(blockOf(/CREATE TABLE parts/).text);
+    const file = join(folder, 'tools.yaml');
+    await writeFile(file, blockOf(/kind: sqlite/).text);
+    await using own = await startTestServer({ SOURCES: file, TOOLS_DATABASE_URL: made.url });
+    const { text, answer } = blockOf(/^\{ parts\(/);
+    const response = await fetch(`${own.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: text }),
+    });
+    expect(await response.json()).toEqual(JSON.parse(answer!));
+  })());
+}
+
 /** How each kind of block is tried; the first that knows one tries it. */
 const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void> | void])[] = [
   [/^[A-Z][A-Z0-9_]*=/, 'sh', (block) => configure(block)],
@@ -269,6 +291,9 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   [/^sources:[^]*kind: qdrant/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
   // tests/contract/sources-qdrant.test.ts asks it of a Qdrant.
   [/^\{ tickets\(/, 'graphql', ({ text }) => void parse(text)],
+  [/^sources:[^]*kind: sqlite/, 'yaml', trySqlite],
+  [/CREATE TABLE parts/, 'sql', trySqlite],
+  [/^\{ parts\(/, 'graphql', trySqlite],
   [/^sources:[^]*\nlinks:/, 'yaml', tryLinks],
   [/CREATE TABLE invoices/, 'sql', tryLinks],
   [/bills\/2026|^\{ invoices\(/, 'graphql', tryLinks],

@@ -9,7 +9,7 @@ import type { Comparison, Operand } from '#subgraphs/shared/filters/condition.ts
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { toPerl } from '#subgraphs/shared/filters/pattern.ts';
 import type { RelationColumn } from '../../driver.ts';
-import type { Sql, SqlDialect } from '../sql/dialect.ts';
+import type { Sql, WritingDialect } from '../sql/dialect.ts';
 import { nullsLargest, windowed } from '../sql/statements.ts';
 import { mariadbAggregates } from './aggregates.ts';
 import { parameterOf, valueOf } from './values.ts';
@@ -23,7 +23,7 @@ const compiler = new Kysely<object>({
   },
 });
 
-export const mariadbDialect: SqlDialect = {
+export const mariadbDialect: WritingDialect = {
   compiler,
   table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
   selected,

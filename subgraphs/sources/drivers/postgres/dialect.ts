@@ -6,11 +6,11 @@ import { orderSql } from '#subgraphs/shared/sql/keyset.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { RelationColumn } from '../../driver.ts';
-import type { Sql, SqlDialect } from '../sql/dialect.ts';
+import type { Sql, WritingDialect } from '../sql/dialect.ts';
 import { rowsSql } from '../sql/statements.ts';
 import { PG, valueOf, valueSql } from './values.ts';
 
-export const postgresDialect: SqlDialect = {
+export const postgresDialect: WritingDialect = {
   compiler: queryBuilder<object>('public'),
   table: ({ schema, table }) => sql`${sql.id(schema, table)}`,
   selected: valueSql,

@@ -2,11 +2,11 @@
 import { ExactNumber } from '#subgraphs/shared/exact-number.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RelationColumn } from '../../driver.ts';
+import { isDay, momentOf } from '../moments.mjs';
 
 type Column = Pick<RelationColumn, 'kind' | 'list' | 'values'>;
 
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/;
-const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d(?::?\d\d)?)?$/i;
 const [LEAST, MOST] = [-(2n ** 63n), 2n ** 63n - 1n];
 
 /**
@@ -54,21 +54,6 @@ function wholeOf(text: string): string | undefined {
   if (!/^-?\d{1,19}$/.test(text)) return undefined;
   const number = BigInt(text);
   return number >= LEAST && number <= MOST ? String(number) : undefined;
-}
-
-const isDay = (text: string): boolean =>
-  /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) === true;
-
-/** With nine digits behind the second; of a moment, in UTC. */
-function momentOf(text: string, zoned: boolean): string | undefined {
-  const found = MOMENT.exec(text);
-  if (found === null) return undefined;
-  const [, day, minute = '00:00', second = '00', fraction = '', zone = 'Z'] = found;
-  if (!isDay(day!)) return undefined;
-  const offset = /^[-+]\d\d$/.test(zone) ? `${zone}:00` : zone.replace(/^([-+]\d\d)(\d\d)$/, '$1:$2').toUpperCase();
-  const at = new Date(`${day}T${minute}:${second}${zoned ? offset : 'Z'}`);
-  if (Number.isNaN(at.getTime())) return undefined;
-  return `${at.toISOString().slice(0, 19)}.${fraction.padEnd(9, '0')}`;
 }
 
 /** As the API has it; see `ValueKind`. Null where there is no value, or none of the column's kind. */

@@ -34,15 +34,11 @@ export interface SqlDialect {
   selected(ref: Sql, column: RelationColumn): Sql;
   /** What to select for its text, which names the same value again, in cursors and keys. */
   textOf(ref: Sql, column: RelationColumn): Sql;
-  /** A value of the API's to be kept in a column. @throws CodedError `BAD_USER_INPUT` for what it cannot hold */
-  written(value: unknown, column: RelationColumn): Sql;
-  /** What stands behind the table of an `INSERT` that says no value. */
-  readonly nothing: Sql;
   /** What became of a value on its way. An `Error` where it is none of its type: that field's alone. */
   valueOf(value: unknown, column: RelationColumn): unknown;
   /** Whether a column is a tenant's id: character for character, whatever the column's collation. */
   isTenant(ref: Sql, column: RelationColumn, tenantId: string): Sql;
-  /** Whether two columns at the ends of a link are equal, as the store has it. */
+  /** Whether two columns at the ends of a link are equal, as the store has it; or a part of a parent's key and its column. */
   isLinked(own: Sql, column: RelationColumn, other: Sql, otherColumn: RelationColumn): Sql;
   /**
    * One level of an order, by what sorts a column: its texts make values of that.
@@ -52,10 +48,18 @@ export interface SqlDialect {
   /** Levels as an order, in which what has no value is the largest. */
   sorted(level: Level): Sql;
   condition(ref: Sql, column: RelationColumn, condition: LeafCondition): Sql;
-  /** Its part of aggregates over these columns. */
-  aggregates(columnOf: (field: string) => { readonly ref: Sql; readonly column: RelationColumn }): AggregateDialect;
+  /** Its part of aggregates over these columns; absent where the API has none of its. */
+  aggregates?(columnOf: (field: string) => { readonly ref: Sql; readonly column: RelationColumn }): AggregateDialect;
   /** Keys of parents as rows `p(k0, k1, …, at)`, `at` counting from 1. */
   parents(columns: readonly RelationColumn[], keys: readonly (readonly string[])[]): Sql;
   /** Rows of each parent, each with its own limit and order; the parent's place is `at`. */
   ofEach(parents: Sql, rows: Rows): Sql;
+}
+
+/** Of a kind whose rows can be changed. */
+export interface WritingDialect extends SqlDialect {
+  /** A value of the API's to be kept in a column. @throws CodedError `BAD_USER_INPUT` for what it cannot hold */
+  written(value: unknown, column: RelationColumn): Sql;
+  /** What stands behind the table of an `INSERT` that says no value. */
+  readonly nothing: Sql;
 }

@@ -4,7 +4,7 @@ import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { aggregatedOf } from '#subgraphs/shared/sql/aggregates.ts';
 import type { CountRequest, ListRequest, Relation, SourceDriver, SourceRow, WriteRequest } from '../../driver.ts';
-import type { SqlDialect, SqlStatement } from './dialect.ts';
+import type { SqlDialect, SqlStatement, WritingDialect } from './dialect.ts';
 import { aggregateStatement, columnIn, countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
 import { write, type Run } from './writes.ts';
 
@@ -13,13 +13,18 @@ export interface SqlConnections extends Pick<SourceDriver, 'introspect' | 'close
   /** @throws CodedError as {@link SourceDriver.list} does */
   read(context: RequestContext, statement: SqlStatement): Promise<Record<string, unknown>[]>;
   /** Runs statements that write in one transaction; a rejection undoes them. @throws CodedError as {@link SourceDriver.write} does */
-  write<T>(context: RequestContext, work: (run: Run) => Promise<T>): Promise<T>;
+  write?<T>(context: RequestContext, work: (run: Run) => Promise<T>): Promise<T>;
   /** Asks for nothing. @throws CodedError `STORE_UNAVAILABLE`, `STORE_TIMEOUT` */
   probe(): Promise<unknown>;
 }
 
 /** @param name the source's, for health */
-export function createSqlSource(name: string, dialect: SqlDialect, connections: SqlConnections): SourceDriver {
+export function createSqlSource(
+  name: string,
+  dialect: SqlDialect | WritingDialect,
+  connections: SqlConnections,
+): SourceDriver {
+  const { aggregates } = dialect;
   return {
     introspect: (schemas) => connections.introspect(schemas),
     async list(context: RequestContext, request: ListRequest): Promise<SourceRow[][]> {
@@ -40,17 +45,42 @@ export function createSqlSource(name: string, dialect: SqlDialect, connections: 
         counts[Number(at) - 1] = Number(count);
       return counts;
     },
-    async aggregate(context: RequestContext, relation: Relation, request: AggregateRequest): Promise<Aggregated> {
-      const statement = aggregateStatement(dialect, relation, request, context.principal.tenantId);
-      return aggregatedOf(
-        (field, value) => dialect.valueOf(value, columnIn(relation, field)),
-        request,
-        await connections.read(context, statement),
-      );
+    ...(aggregates === undefined
+      ? {}
+      : {
+          async aggregate(context: RequestContext, relation: Relation, request: AggregateRequest): Promise<Aggregated> {
+            const statement = aggregateStatement(dialect, aggregates, relation, request, context.principal.tenantId);
+            return aggregatedOf(
+              (field, value) => dialect.valueOf(value, columnIn(relation, field)),
+              request,
+              await connections.read(context, statement),
+            );
+          },
+        }),
+    ...writesOf(dialect, connections),
+    async health() {
+      const began = performance.now();
+      try {
+        await connections.probe();
+        return { store: name, state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
+      } catch (error) {
+        return { store: name, state: 'down', detail: messageWithHint(error) };
+      }
     },
+    close: () => connections.close(),
+  };
+}
+
+/** Where both can: changes of rows. */
+function writesOf(
+  dialect: SqlDialect | WritingDialect,
+  { write: transact }: SqlConnections,
+): Pick<SourceDriver, 'write'> {
+  if (!('written' in dialect) || transact === undefined) return {};
+  return {
     async write(context: RequestContext, request: WriteRequest): Promise<SourceRow[]> {
       const once = () =>
-        connections.write(context, async (run) => {
+        transact(context, async (run) => {
           const rows = await write(dialect, run, request, context.principal.tenantId);
           await request.confirm(rows);
           return rows;
@@ -64,15 +94,5 @@ export function createSqlSource(name: string, dialect: SqlDialect, connections: 
         return await once();
       }
     },
-    async health() {
-      const began = performance.now();
-      try {
-        await connections.probe();
-        return { store: name, state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
-      } catch (error) {
-        return { store: name, state: 'down', detail: messageWithHint(error) };
-      }
-    },
-    close: () => connections.close(),
   };
 }

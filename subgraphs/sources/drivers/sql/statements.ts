@@ -69,6 +69,7 @@ export function countStatement(dialect: SqlDialect, request: CountRequest, tenan
 
 export function aggregateStatement(
   dialect: SqlDialect,
+  aggregates: NonNullable<SqlDialect['aggregates']>,
   relation: Relation,
   { where, ...request }: AggregateRequest,
   tenantId: string,
@@ -76,7 +77,7 @@ export function aggregateStatement(
   const table = new Aliased(dialect, relation, tenantId);
   const columnOf = (field: string) => ({ ref: table.ref(field), column: columnIn(relation, field) });
   const rows = sql`FROM ${table.from}${whereSql(table.conditions({ where }))}`;
-  return compiled(dialect, aggregateSql(dialect.aggregates(columnOf), request, rows));
+  return compiled(dialect, aggregateSql(aggregates(columnOf), request, rows));
 }
 
 /** What a row of {@link listStatement} holds. */
@@ -128,7 +129,10 @@ export class Aliased {
   conditions({ where, parents }: Pick<CountRequest, 'where' | 'parents'>): Sql[] {
     return [
       ...this.#own(),
-      ...(parents?.fields ?? []).map((field, index) => sql`${this.ref(field)} = ${sql.id('p', `k${index}`)}`),
+      ...(parents?.fields ?? []).map((field, index) => {
+        const column = columnIn(this.#relation, field);
+        return this.#dialect.isLinked(sql`${sql.id('p', `k${index}`)}`, column, this.ref(field), column);
+      }),
       ...(where === undefined ? [] : [this.#condition(where)]),
     ];
   }

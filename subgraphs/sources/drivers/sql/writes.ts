@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { badUserInput, CodedError, conflict, forbidden } from '#subgraphs/shared/errors.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import type { Relation, RelationColumn, SourceRow, Values, WriteRequest } from '../../driver.ts';
-import type { Sql, SqlDialect, SqlStatement } from './dialect.ts';
+import type { Sql, SqlStatement, WritingDialect } from './dialect.ts';
 import { columnIn, compiled, isTenantOf, listStatement, named, rowOf, whereSql } from './statements.ts';
 
 /** Runs a statement of the transaction. */
@@ -16,7 +16,7 @@ type Key = readonly string[];
 
 /** Writes, and reads what has become of the rows, in the order in which they were given. @throws CodedError */
 export async function write(
-  dialect: SqlDialect,
+  dialect: WritingDialect,
   run: Run,
   { relation, key, write: asked, fields, texts, held }: WriteRequest,
   tenantId: string,
@@ -129,11 +129,11 @@ const leadsNowhere = ({ links }: Relation, held: readonly string[]): Condition =
 });
 
 class Writing {
-  readonly #dialect: SqlDialect;
+  readonly #dialect: WritingDialect;
   readonly #relation: Relation;
   readonly #tenantId: string;
 
-  constructor(dialect: SqlDialect, relation: Relation, tenantId: string) {
+  constructor(dialect: WritingDialect, relation: Relation, tenantId: string) {
     this.#dialect = dialect;
     this.#relation = relation;
     this.#tenantId = tenantId;

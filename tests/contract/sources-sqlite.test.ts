@@ -1,0 +1,43 @@
+import { createSqliteFile, openSqlite } from '#tests/setup/sqlite.ts';
+import { describeSource } from './sources-driver.ts';
+import { SHOP, STATUS } from './sources-shop.ts';
+
+describeSource(
+  'sqlite',
+  async (tenants) => {
+    const file = await createSqliteFile('shop.sqlite.sql');
+    for (const [name, { table, fields }] of Object.entries(SHOP))
+      for (const [tenant, rows] of Object.entries(tenants)) {
+        const columns = ['tenant_id', ...Object.values(fields).map(([column]) => column)];
+        const insert = file.client.prepare(
+          `INSERT INTO ${table} (${columns.map((column) => `"${column}"`).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+        );
+        for (const row of rows[name as keyof typeof rows]) {
+          const values = Object.entries(fields).map(([field, [, kind]]) => {
+            const value = row[field] ?? null;
+            if (kind === 'enum') return STATUS[value as string]!;
+            if (kind === 'bigint' || kind === 'boolean') return value === null ? null : BigInt(value);
+            return value as string | number | null;
+          });
+          insert.run(tenant, ...values);
+        }
+      }
+    const driver = openSqlite(file.url);
+    return {
+      driver,
+      async [Symbol.asyncDispose]() {
+        await driver.close();
+        await file[Symbol.asyncDispose]();
+      },
+    };
+  },
+  {
+    aggregates: false,
+    // What SQLite has no types for.
+    file: `    types:
+      customers: { columns: { balance: { type: decimal } } }
+      orders: { columns: { placed_at: { type: localMoment }, status: { values: [${Object.values(STATUS).join(', ')}] } } }
+      order_lines: { columns: { price: { type: decimal } } }
+`,
+  },
+);
