@@ -65,7 +65,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
       { postgres, shares },
     );
   },
-  vector: async ({ config, postgres, work, log }, { embedder, shares }) => {
+  vector: async ({ config, postgres, work, log }, { embedder, reranker, shares }) => {
     const { createVector } = await import('#subgraphs/vector/index.ts');
     const { qdrant, vectorCollection: collection, pgvector } = config.stores;
     if (qdrant === 'off') return createVector({}, { embedder: needed(embedder, 'embedder') });
@@ -76,7 +76,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
         pgvector,
         ...(qdrant === undefined ? {} : { qdrant: { ...qdrant, apiKey: current(config, 'QDRANT_API_KEY') } }),
       },
-      { postgres, embedder: needed(embedder, 'embedder'), shares, work, log: logTo(log, 'vector') },
+      { postgres, embedder: needed(embedder, 'embedder'), reranker, shares, work, log: logTo(log, 'vector') },
     );
   },
   object: async ({ config, objectSigningKey, publicBaseUrl }, { shares }) => {

@@ -13,6 +13,7 @@ import type {
   KeyStore,
   KnownKey,
   Ports,
+  Reranker,
   SharedDocument,
   ShareLookup,
   UsageSink,
@@ -24,6 +25,9 @@ import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 
 const EMBED = parse('query Embed($input: [String!]!) { embed(input: $input) { model dimensions vector } }');
+const RERANK = parse(
+  'query Rerank($query: String!, $texts: [String!]!) { rerank(query: $query, documents: $texts) { model results { index score } } }',
+);
 const RECORD_USAGE = parse(
   'mutation RecordUsage($input: RecordUsageInput!) { recordUsage(input: $input) { __typename } }',
 );
@@ -52,7 +56,7 @@ const AUDIT_REFUSED = parse(
 
 /** What `client` provides to others, when it is the subgraph `name`. */
 export async function remotePorts(name: SubgraphName, client: SubgraphClient): Promise<Partial<Ports>> {
-  if (name === 'inference') return { embedder: await remoteEmbedder(client) };
+  if (name === 'inference') return { embedder: await remoteEmbedder(client), reranker: remoteReranker(client) };
   if (name === 'relational')
     return {
       usageSink: remoteUsageSink(client),
@@ -113,6 +117,19 @@ async function remoteEmbedder(client: SubgraphClient): Promise<Embedder> {
   });
   return embedder;
 }
+
+type Reranked = { rerank: { model: string | null; results: { index: number; score: number }[] } | null };
+
+/** As the caller, who has to be one that may spend on models there as here. */
+const remoteReranker = (client: SubgraphClient): Reranker => ({
+  async rerank(context, query, texts) {
+    const { rerank } = await call<Reranked>(client, RERANK, { query, texts }, context);
+    if (rerank === null) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${client.name} reranked nothing.`);
+    const scores = new Array<number>(texts.length);
+    for (const { index, score } of rerank.results) scores[index] = score;
+    return { scores, model: rerank.model };
+  },
+});
 
 const remoteUsageSink = (client: SubgraphClient): UsageSink => ({
   async record(context, usage) {

@@ -15,6 +15,8 @@ import { createBuiltInDriver } from './drivers/built-in.ts';
 import { memoryLedger } from './drivers/memory-ledger.ts';
 import { postgresLedger } from './drivers/postgres/ledger.ts';
 import { createEmbedder } from './calls/embedding.ts';
+import type { InferenceDeps } from './calls/deps.ts';
+import { rerankerOf } from './calls/service.ts';
 import { buildSchema } from './schema/index.ts';
 import { createUsageRecorder } from './calls/usage.ts';
 import { Budgets, type BudgetsOptions } from './spending/budgets.ts';
@@ -72,20 +74,21 @@ export async function createInference(config: InferenceConfig, ports: InferenceP
   const ownWork = ports.work === undefined ? new WorkPool() : undefined;
   const work = ports.work ?? ownWork!;
   const embedder = createEmbedder(embedding, spending);
+  const deps: InferenceDeps = {
+    embedder,
+    embedding,
+    chat,
+    reranker,
+    servers,
+    spending,
+    work,
+    bounds: { summaryCharacters },
+  };
   return {
     name: 'inference',
-    schema: buildSchema({
-      embedder,
-      embedding,
-      chat,
-      reranker,
-      servers,
-      spending,
-      work,
-      bounds: { summaryCharacters },
-    }),
+    schema: buildSchema(deps),
     routes: [],
-    provides: { embedder },
+    provides: { embedder, reranker: rerankerOf(deps) },
     health: () => health(embedding, servers),
     async close() {
       await Promise.all([ownWork?.close(), ...servers.map((server) => server.close())]);

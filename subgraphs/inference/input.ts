@@ -39,9 +39,3 @@ export function checkCount(what: string, count: number, max: number): void {
   if (count === 0) throw badUserInput(`${what} is empty.`);
   if (count > max) throw badUserInput(`${what} has ${count} items; at most ${max} are accepted.`);
 }
-
-/** @throws CodedError `BAD_USER_INPUT` where `value` is outside of `min` to `max` */
-export function checkBetween(what: string, value: number, min: number, max: number): number {
-  if (!(value >= min && value <= max)) throw badUserInput(`${what} must be from ${min} to ${max}; got ${value}.`);
-  return value;
-}

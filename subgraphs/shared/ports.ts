@@ -26,6 +26,20 @@ export interface Embedder {
   readonly model: { readonly name: string; readonly dimensions?: number } | undefined;
 }
 
+/** Puts texts in order by a model that reads question and text together; provided by `inference`, used by `vector`. */
+export interface Reranker {
+  /**
+   * Where no reranking model is served, the cosine of the embeddings stands in for it.
+   * @returns a score for each text, in their order: higher is better, comparable within one answer; and what gave them
+   * @throws CodedError `FORBIDDEN` where the caller may not spend on models; else as {@link Embedder.embed}
+   */
+  rerank(
+    context: RequestContext,
+    query: string,
+    texts: readonly string[],
+  ): Promise<{ readonly scores: readonly number[]; readonly model: string | null }>;
+}
+
 export interface Embeddings {
   readonly model: string;
   readonly dimensions: number;
@@ -188,6 +202,7 @@ export interface KnownKey {
 /** Every port by name. */
 export interface Ports {
   embedder: Embedder;
+  reranker: Reranker;
   usageSink: UsageSink;
   archiveSink: ArchiveSink;
   runLookup: EntityLookup;

@@ -164,6 +164,19 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
     unit: 'chunks',
     default: 500,
   },
+  reranked: {
+    what: 'How many of the best a reranking model reads; there are no more in all pages of such a search.',
+    unit: 'chunks',
+    default: 100,
+  },
+  rerankedCharacters: { what: 'How much of a chunk it reads, its title included.', unit: 'characters', default: 4_000 },
+  highlights: { what: 'The most pieces of one chunk that `highlights` returns.', unit: 'pieces', default: 10 },
+  highlightAround: {
+    what: 'The most characters that it shows before and behind what matches.',
+    unit: 'characters',
+    default: 1_000,
+  },
+  highlightCharacters: { what: 'How much of a chunk it looks through.', unit: 'characters', default: 20_000 },
   divisions: {
     what: 'How often a text that the embedding model refuses as too long is divided before its refusal is believed.',
     unit: 'times',

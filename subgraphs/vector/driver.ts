@@ -93,6 +93,13 @@ export interface KeptChunk extends ChunkAttributes {
 /** What is stored of a chunk, but its text and vector. */
 export type StoredChunk = Omit<KeptChunk, 'chunkId' | 'title'>;
 
+/** A chunk's text as it was indexed. */
+export interface ChunkText {
+  readonly documentId: string;
+  readonly title: string;
+  readonly text: string;
+}
+
 /** Makes the stored chunks of `documentIds` exactly `changed` and `kept`. */
 export interface DocumentsWrite {
   readonly documentIds: readonly string[];
@@ -137,6 +144,8 @@ export interface VectorDriver {
   storedHashes(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, string>>;
   /** The content hash of each of these chunks that is stored. */
   contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>>;
+  /** The text of each of these chunks that is stored. */
+  texts(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, ChunkText>>;
   /** Every stored chunk of these documents by id, to compare it with what it should be. */
   storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>>;
   /**

@@ -1,5 +1,5 @@
 /** The vector subgraph: similarity and keyword search over chunks, in Qdrant or PostgreSQL. */
-import type { Embedder, ShareLookup } from '#subgraphs/shared/ports.ts';
+import type { Embedder, Reranker, ShareLookup } from '#subgraphs/shared/ports.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import type { Secret } from '#subgraphs/shared/secret.ts';
 import type { Subgraph } from '#subgraphs/shared/subgraph.ts';
@@ -39,6 +39,8 @@ export interface VectorConfig extends ScanOptions {
 export interface VectorDeps {
   readonly postgres?: Postgres;
   readonly embedder: Embedder;
+  /** What puts search's best in another order. @default nothing */
+  readonly reranker?: Reranker | undefined;
   /** What was shared with callers of projects. @default nothing was */
   readonly shares?: ShareLookup | undefined;
   /** Threads for ranking by comparing all. @default threads of its own */
@@ -56,7 +58,12 @@ export async function createVector(config: VectorConfig, deps: VectorDeps): Prom
   const driver = await createDriver(config, deps);
   return {
     name: 'vector',
-    schema: buildSchema({ driver, embedder: deps.embedder, searching: searchingShared(driver, deps.shares) }),
+    schema: buildSchema({
+      driver,
+      embedder: deps.embedder,
+      reranker: deps.reranker,
+      searching: searchingShared(driver, deps.shares),
+    }),
     routes: [],
     provides: {},
     health: async () => [await driver.health()],

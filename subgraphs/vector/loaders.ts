@@ -2,7 +2,7 @@
 import type DataLoader from 'dataloader';
 
 import { perRequest, type RequestContext } from '#subgraphs/shared/context.ts';
-import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { Embedder, Reranker } from '#subgraphs/shared/ports.ts';
 import { requestLoader } from '#subgraphs/shared/request-loader.ts';
 import type { RankedChunk, RankedDocument, Ranking, VectorDriver } from './driver.ts';
 import { searchAll, type SearchPage, type SearchRequest } from './search/search.ts';
@@ -17,6 +17,8 @@ export interface VectorLoaders {
   readonly similarChunks: ByLimit<RankedChunk>;
   /** Null where no chunk of the document has a vector. */
   readonly similarDocuments: ByLimit<RankedDocument>;
+  /** The text of a chunk as it was indexed, the caller's own or shared with him; null where it is neither. */
+  readonly text: DataLoader<string, string | null>;
   /** How the vector of a chunk came about; null where it has none. */
   readonly contentHash: DataLoader<string, string | null>;
   /** Forgets what was read; for mutations, which may have changed it. */
@@ -24,7 +26,12 @@ export interface VectorLoaders {
 }
 
 export function createLoaders(
-  deps: () => { driver: VectorDriver; searching: Searchable; embedder: Embedder },
+  deps: () => {
+    driver: VectorDriver;
+    searching: Searchable;
+    embedder: Embedder;
+    reranker: Reranker | undefined;
+  },
 ): (context: RequestContext) => VectorLoaders {
   return perRequest((context) => {
     const similar = <Item>(read: (ids: readonly string[], limit: number) => Promise<Map<string, Ranking<Item>>>) => {
@@ -46,15 +53,20 @@ export function createLoaders(
     const documents = similar((ids, limit) => deps().driver.similarToDocuments(context, ids, limit));
     const search = requestLoader<SearchRequest, SearchPage>(
       context,
-      async (requests) => await searchAll(context, deps().searching, deps().embedder, requests),
+      async (requests) => await searchAll(context, deps(), requests),
       { cache: false },
     );
     const contentHash = requestLoader<string, string | null>(context, async (ids) => {
       const found = await deps().driver.contentHashes(context, ids);
       return ids.map((id) => found.get(id) ?? null);
     });
+    const text = requestLoader<string, string | null>(context, async (ids) => {
+      const found = await deps().searching.texts(context, ids);
+      return ids.map((id) => found.get(id)?.text ?? null);
+    });
     return {
       search,
+      text,
       contentHash,
       similarChunks: chunks.byLimit,
       similarDocuments: documents.byLimit,
@@ -62,6 +74,7 @@ export function createLoaders(
         chunks.clear();
         documents.clear();
         contentHash.clearAll();
+        text.clearAll();
       },
     };
   });

@@ -374,6 +374,12 @@ export function testVectorDriver(
         new Map(inside.slice(0, 3).map((c) => [c.chunkId, c.contentHash])),
       );
       expect(await driver.contentHashes(as('a.b'), asked)).toEqual(new Map());
+      expect(await driver.texts(as('a'), [...asked, 'chk_missing'])).toEqual(
+        new Map(
+          inside.slice(0, 3).map(({ chunkId, documentId, title, text }) => [chunkId, { documentId, title, text }]),
+        ),
+      );
+      expect(await driver.texts(as('a.b'), asked)).toEqual(new Map());
       const stored = inside.map(
         ({ chunkId, documentId, contentHash, source, collection, mediaType, metadata }) =>
           [chunkId, { documentId, contentHash, source, collection, mediaType, metadata }] as const,

@@ -305,9 +305,9 @@ describe.skipIf(!url)('Qdrant (TEST_QDRANT_URL)', () => {
           first: 5,
           ...(after === undefined ? {} : { after }),
         });
-        const [{ edges }] = (await searchAll(as('a'), driver, embedder, [request])) as [
-          Awaited<ReturnType<typeof searchAll>>[number],
-        ];
+        const [{ edges }] = (await searchAll(as('a'), { searching: driver, embedder, reranker: undefined }, [
+          request,
+        ])) as [Awaited<ReturnType<typeof searchAll>>[number]];
         seen.push(...edges.map((edge) => edge.node.id));
         after = edges.at(-1)!.cursor();
       }

@@ -1,10 +1,12 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Reranker } from '#subgraphs/shared/ports.ts';
 import { anonymousRefused, forbidden } from '#subgraphs/shared/errors.ts';
 import { missingScopes, SPENDING } from '#subgraphs/shared/scopes.ts';
 import type { ChatRequest } from '../driver.ts';
 import { summarize } from '../summaries/in-thread.ts';
-import { checkBetween, checkCount, checkText, checkTexts } from '../input.ts';
+import { checkBetween } from '#subgraphs/shared/check-between.ts';
+import { checkCount, checkText, checkTexts } from '../input.ts';
 import { INFERENCE } from '../bounds.ts';
 import { listModels, type ModelEntry } from './models.ts';
 import { chatNotConfigured } from './not-configured.ts';
@@ -118,6 +120,16 @@ export function createService(deps: InferenceDeps) {
   };
 }
 
+/** What search is reranked by: the same as `Query.rerank`. */
+export const rerankerOf = (deps: InferenceDeps): Reranker => ({
+  async rerank(context, query, texts) {
+    const { model, results } = await createService(deps).rerank(context, query, texts, undefined);
+    const scores = new Array<number>(texts.length);
+    for (const { index, score } of results) scores[index] = score;
+    return { scores, model };
+  },
+});
+
 /**
  * Models cost money: somebody has to answer for it. Fields that always ask one say so by `@requiresScopes` already; of others
  * an argument decides.
@@ -126,7 +138,7 @@ function checkMaySpend({ principal }: RequestContext): void {
   if (principal.system === true) return;
   if (principal.anonymous === true) throw anonymousRefused('asks a model');
   if (!principal.scopes.includes(SPENDING))
-    throw forbidden('The caller may not have a model summarise.', { hint: missingScopes(`the scope ${SPENDING}`) });
+    throw forbidden('The caller may not have a model work for him.', { hint: missingScopes(`the scope ${SPENDING}`) });
 }
 
 function checkRequest({ messages, maxTokens, temperature, stop }: GenerateRequest): ChatRequest {

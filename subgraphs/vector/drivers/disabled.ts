@@ -15,6 +15,7 @@ export const disabledVectors: VectorDriver = {
   delete: refuse,
   storedHashes: refuse,
   contentHashes: refuse,
+  texts: refuse,
   storedChunks: refuse,
   indexDocuments: refuse,
   removeDocuments: refuse,

@@ -108,11 +108,56 @@ export function* runsOf(text: string): Generator<Run> {
   }
 }
 
+/** Terms of a text, and where they stand in it as it is written: in UTF-16 code units, `end` behind the last. */
+export interface TermsWithin {
+  readonly start: number;
+  readonly end: number;
+  readonly terms: readonly string[];
+}
+
+/**
+ * The terms of a text with their places: those of a run from its first letter to its last, those of scripts without spaces by
+ * character and by pair, which overlap.
+ */
+export function* termsWithin(text: string): Generator<TermsWithin> {
+  for (const { 0: run, index } of text.matchAll(RUN)) {
+    if (!SPACED.test(run)) {
+      yield* charactersWithin(run, index);
+      continue;
+    }
+    const first = run.search(/[\p{L}\p{N}]/u);
+    const terms: string[] = [];
+    takeApart(inOneForm(run), (term) => terms.push(term));
+    yield { start: index + first, end: index + endOfWord(run), terms };
+  }
+}
+
+function* charactersWithin(run: string, index: number): Generator<TermsWithin> {
+  let before: RegExpExecArray | undefined;
+  for (const found of run.matchAll(/[\p{L}\p{N}]\p{M}*/gu)) {
+    const [start, end] = [index + found.index, index + found.index + found[0].length];
+    const term = fold(inOneForm(found[0]));
+    yield { start, end, terms: [term] };
+    if (before !== undefined && before.index + before[0].length === found.index)
+      yield { start: index + before.index, end, terms: [fold(inOneForm(before[0])) + term] };
+    before = found;
+  }
+}
+
+/** Where a run's last word ends; `C++` and `C#` are one. */
+function endOfWord(run: string): number {
+  let end = run.length;
+  while (!/[\p{L}\p{N}\p{M}+#\udc00-\udfff]/u.test(run[end - 1]!)) end -= 1;
+  return end;
+}
+
 /** The runs as they are written, in one form of Unicode. */
 function* writtenIn(text: string): Generator<string> {
-  const plain = IS_ASCII.test(text) ? text : text.normalize('NFKC').replace(INVISIBLE, '').replace(DASHES, '-');
-  for (const [run] of plain.matchAll(RUN)) yield run;
+  for (const [run] of inOneForm(text).matchAll(RUN)) yield run;
 }
+
+const inOneForm = (text: string): string =>
+  IS_ASCII.test(text) ? text : text.normalize('NFKC').replace(INVISIBLE, '').replace(DASHES, '-');
 
 /** Most runs: a word as it is anywhere, and what is set around it. */
 const PLAIN = /^[*':!?=&%]*([A-Z]?[a-z]{1,80}|[A-Z]{1,80})[^\p{L}\p{N}+#]*$/u;

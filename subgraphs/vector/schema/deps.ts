@@ -1,11 +1,13 @@
 /** What the schema's fields are resolved with. */
-import type { Embedder } from '#subgraphs/shared/ports.ts';
+import type { Embedder, Reranker } from '#subgraphs/shared/ports.ts';
 import type { VectorDriver } from '../driver.ts';
 import type { Searchable } from '../search/shared-documents.ts';
 
 export interface VectorSchemaDeps {
   readonly driver: VectorDriver;
   readonly embedder: Embedder;
+  /** Absent where nothing reranks. */
+  readonly reranker: Reranker | undefined;
   /** The driver's, with what was shared with the caller's project. */
   readonly searching: Searchable;
 }

@@ -12,7 +12,17 @@ import type { SearchFilterShape } from '../input.ts';
 import { requiredWords } from '../keywords/query.ts';
 import type { VectorLoaders } from '../loaders.ts';
 import type { Stub, StubRef } from './similar.ts';
-import { checkSearch, type SearchEdge, type SearchMode, type SearchPage } from '../search/search.ts';
+import type { Highlight, Span } from '../search/highlights.ts';
+import {
+  checkSearch,
+  type RankedScore,
+  type ScoreParts,
+  type SearchEdge,
+  type SearchMode,
+  type SearchPage,
+} from '../search/search.ts';
+import { checkBetween } from '#subgraphs/shared/check-between.ts';
+import { isStretchOver, nextTurn } from '#subgraphs/shared/turns.ts';
 
 export function addSearch(
   subgraph: SubgraphSchema,
@@ -70,6 +80,64 @@ export function addSearch(
     }),
   });
 
+  const Grouping = builder.enumType('SearchGrouping', {
+    description: 'What of which only the best chunk counts.',
+    values: { DOCUMENT: { description: 'The best chunk of each document.' } } as const,
+  });
+  const Ranked = builder.objectRef<RankedScore>('SearchRankedScore').implement({
+    description: 'Where a chunk stood in one ranking.',
+    fields: (t) => ({
+      score: t.exposeFloat('score', { nullable: false, description: 'Its score there.' }),
+      rank: t.exposeInt('rank', { nullable: false, description: 'Its place there; the best is 1.' }),
+    }),
+  });
+  const Explanation = builder.objectRef<ScoreParts>('SearchExplanation').implement({
+    description: 'What a score is made of.',
+    fields: (t) => ({
+      meaning: t.field({
+        type: Ranked,
+        description: `By meaning: the cosine. Null where \`mode\` is KEYWORD, and where the chunk is not among the best ${VECTOR.fused} by meaning.`,
+        resolve: ({ meaning }) => meaning,
+      }),
+      words: t.field({
+        type: Ranked,
+        description: `By words: BM25. Null where \`mode\` is VECTOR, and where the chunk is not among the best ${VECTOR.fused} by words.`,
+        resolve: ({ words }) => words,
+      }),
+      before: t.field({
+        type: Ranked,
+        description: 'Before it was reranked. Null where it was not.',
+        resolve: ({ before }) => before,
+      }),
+    }),
+  });
+  const HighlightSpan = builder.objectRef<Span>('HighlightSpan').implement({
+    description: "A place in a chunk's text, in UTF-16 code units, as JavaScript counts.",
+    fields: (t) => ({
+      start: t.exposeInt('start', { nullable: false, description: 'Where it begins; 0 is the beginning of the text.' }),
+      end: t.exposeInt('end', { nullable: false, description: 'Behind its last character.' }),
+    }),
+  });
+  const SearchHighlight = builder.objectRef<Highlight>('SearchHighlight').implement({
+    description: "A piece of a chunk's text in which words of the query stand.",
+    fields: (t) => ({
+      text: t.exposeString('text', { nullable: false, description: 'The piece, cut between words.' }),
+      start: t.exposeInt('start', {
+        nullable: false,
+        description: "Where it begins in the chunk's text, in UTF-16 code units, as JavaScript counts.",
+      }),
+      end: t.exposeInt('end', { nullable: false, description: 'Behind its last character.' }),
+      matches: t.field({
+        // Words in a piece of two hundred characters.
+        directives: { listSize: { assumedSize: 10 } },
+        type: [HighlightSpan],
+        nullable: { list: false, items: false },
+        description: "Where the query's words stand, in the chunk's text and not in this piece.",
+        resolve: ({ matches }) => [...matches],
+      }),
+    }),
+  });
+
   const Connection = connectionType<Stub, SearchEdge, SearchPage>(subgraph, 'Search', {
     node: Chunk,
     items: 'matching chunks',
@@ -78,8 +146,39 @@ export function addSearch(
       score: t.float({
         nullable: false,
         description:
-          'How well the chunk matches; higher is better, comparable only within one answer. HYBRID: 0 to 1, where 1 is best by meaning and by words. VECTOR: cosine, -1 to 1. KEYWORD: BM25, from 0 without bound.',
+          'How well the chunk matches; higher is better, comparable only within one answer. With `rerank`, as the model has it. HYBRID: 0 to 1, where 1 is best by meaning and by words. VECTOR: cosine, -1 to 1. KEYWORD: BM25, from 0 without bound.',
         resolve: (edge: SearchEdge) => edge.score,
+      }),
+      explain: t.field({
+        type: Explanation,
+        nullable: false,
+        description: 'What the score is made of.',
+        resolve: (edge: SearchEdge) => edge.explain(),
+      }),
+      highlights: t.field({
+        directives: { listSize: { slicingArguments: ['first'], requireOneSlicingArgument: false } },
+        type: [SearchHighlight],
+        nullable: { list: true, items: false },
+        description: `The pieces of the chunk's text in which most of the query's words stand, as keyword search takes words; none where no word does, which by meaning alone is no fault. Of the first ${VECTOR.highlightCharacters.toLocaleString('en')} characters. Null where the chunk is gone by now.`,
+        args: {
+          first: t.arg.int({ defaultValue: 3, description: `How many pieces: 1 to ${VECTOR.highlights}.` }),
+          around: t.arg.int({
+            defaultValue: 80,
+            description: `How many characters are shown before and behind: 0 to ${VECTOR.highlightAround.toLocaleString('en')}.`,
+          }),
+        },
+        resolve: async (
+          edge: SearchEdge,
+          args: { first?: number | null; around?: number | null },
+          context: RequestContext,
+        ) => {
+          const first = checkBetween('`first`', args.first ?? 3, 1, VECTOR.highlights);
+          const around = checkBetween('`around`', args.around ?? 80, 0, VECTOR.highlightAround);
+          const text = await loaders(context).text.load(edge.node.id);
+          if (text === null) return null;
+          if (isStretchOver()) await nextTurn(context.principal.tenantId);
+          return [...edge.highlight(text, first, around)];
+        },
       }),
     }),
     fields: (t) => ({
@@ -101,6 +200,11 @@ export function addSearch(
           'The window that pages are cut from: no more than this many results can be reached with `after`. Narrow the query or filter to see others.',
         resolve: (page: SearchPage) => page.candidates,
       }),
+      reranker: t.string({
+        description:
+          'The model that reranked, or whose vectors were compared where none that reranks is served; null where `rerank` was not asked for.',
+        resolve: (page: SearchPage) => page.reranker,
+      }),
     }),
   });
 
@@ -120,6 +224,14 @@ export function addSearch(
         collection: t.arg.string({
           description:
             'The collection whose documents alone take part, such as `notes`; the same as `where: { collection: { eq } }`.',
+        }),
+        groupBy: t.arg({
+          type: Grouping,
+          description: `With DOCUMENT as many documents come back as are asked for, each by its best chunk: of the best ${VECTOR.window.toLocaleString('en')} chunks.`,
+        }),
+        rerank: t.arg.boolean({
+          defaultValue: false,
+          description: `Whether a model reads the question together with each of the best ${VECTOR.reranked} and puts those in order; scores are the model's own then. Costs tokens, and takes the scope models:use. Where no reranking model is served, vectors of whole texts are compared.`,
         }),
         ...pageArguments(t.arg as never),
       },

@@ -16,12 +16,14 @@ import {
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { decodeCursor, encodeCursor } from '#subgraphs/shared/cursors.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
-import type { Embedder } from '#subgraphs/shared/ports.ts';
+import { storeDisabled } from '#subgraphs/shared/errors.ts';
+import type { Embedder, Reranker } from '#subgraphs/shared/ports.ts';
 import { VECTOR } from '../bounds.ts';
 import { modelOf } from '../indexing/embedding-model.ts';
 import type { RankedChunk, Ranking, StoreQuery } from '../driver.ts';
 import { requiredWords } from '../keywords/query.ts';
-import { fuse } from './fusion.ts';
+import { highlighter, type Highlighter } from './highlights.ts';
+import { byScoreThenId, fuse } from './fusion.ts';
 import type { Searchable } from './shared-documents.ts';
 import { checkFilter, checkText, type SearchFilterShape } from '../input.ts';
 import { modelsVector } from '../indexing/vectors.ts';
@@ -34,6 +36,10 @@ export interface SearchRequest {
   readonly mode: SearchMode;
   readonly filter: Condition | undefined;
   readonly page: PageRequest;
+  /** Whether only the best chunk of each document counts. */
+  readonly byDocument: boolean;
+  /** Whether a model that reads question and text together puts the best in order. */
+  readonly reranked: boolean;
   /** Whether all of the window is ranked, to tell how much that is. */
   readonly counted: boolean;
   readonly from: CursorPosition | undefined;
@@ -48,11 +54,29 @@ export interface CursorPosition {
 
 export interface SearchEdge extends Edge<{ id: string }> {
   score: number;
+  /** Where the words that were looked for stand in a text. */
+  readonly highlight: Highlighter;
+  explain(): ScoreParts;
+}
+
+/** What a score is made of. Ranks count from 1. */
+export interface ScoreParts {
+  /** Absent where it was not ranked by meaning, or not among those that were fused. */
+  readonly meaning?: RankedScore | undefined;
+  readonly words?: RankedScore | undefined;
+  /** Where it stood before a model read it. */
+  readonly before?: RankedScore | undefined;
+}
+export interface RankedScore {
+  readonly score: number;
+  readonly rank: number;
 }
 export interface SearchPage extends Page<{ id: string }, SearchEdge> {
   mode: SearchMode;
   approximate: boolean;
   candidates: number;
+  /** What reranked; null where nothing did. */
+  reranker: string | null;
 }
 
 export interface SearchArguments extends PageArguments {
@@ -60,6 +84,8 @@ export interface SearchArguments extends PageArguments {
   mode?: SearchMode | null;
   where?: SearchFilterShape | null;
   collection?: string | null;
+  groupBy?: 'DOCUMENT' | null;
+  rerank?: boolean | null;
 }
 
 /**
@@ -70,19 +96,20 @@ export function checkSearch(args: SearchArguments, counted = false): SearchReque
   const text = checkText(args.query, '`query`', VECTOR.queryCharacters, 1).trim();
   const mode = args.mode ?? 'HYBRID';
   const filter = checkFilter(args.where, args.collection);
+  const byDocument = args.groupBy === 'DOCUMENT';
+  const reranked = args.rerank === true;
   const list = `search:${createHash('sha256')
-    .update(writeJson([text, mode, filter]))
+    .update(writeJson([text, mode, filter, ...(byDocument ? ['by document'] : []), ...(reranked ? ['reranked'] : [])]))
     .digest('base64url')
     .slice(0, 16)}`;
   const page = pageRequest(args);
-  return { text, mode, filter, page, counted, from: readCursor(list, page.from), list };
+  return { text, mode, filter, page, byDocument, reranked, counted, from: readCursor(list, page.from), list };
 }
 
 /** Answers several searches: one call of the embedder, one of the driver. */
 export async function searchAll(
   context: RequestContext,
-  driver: Searchable,
-  embedder: Embedder,
+  { searching, embedder, reranker }: SearchDeps,
   requests: readonly SearchRequest[],
 ): Promise<SearchPage[]> {
   const embedded = await embedTexts(
@@ -92,7 +119,7 @@ export async function searchAll(
   );
   const plans = requests.map((request): StoreQuery[] => {
     const { text, mode, filter } = request;
-    const limit = rankedFor(request.page, request.counted);
+    const limit = limitOf(request);
     if (mode === 'KEYWORD') return [{ kind: 'KEYWORD', text, filter, limit }];
     const { vector, model } = embedded.get(text)!;
     // Phrases and what is left out are asked for, whatever ranks.
@@ -103,12 +130,77 @@ export async function searchAll(
       { kind: 'KEYWORD', text, filter, limit: VECTOR.fused },
     ];
   });
-  const rankings = await driver.search(context, plans.flat());
+  const rankings = await searching.search(context, plans.flat());
   let next = 0;
-  return requests.map((request, index) => {
-    const own = rankings.slice(next, (next += plans[index]!.length));
-    return pageOfSearch(request, own[1] === undefined ? own[0]! : fuse(own[0]!, own[1], VECTOR.window));
+  return await Promise.all(
+    requests.map(async (request, index) => {
+      const own = rankings.slice(next, (next += plans[index]!.length));
+      const whole = own[1] === undefined ? own[0]! : fuse(own[0]!, own[1], VECTOR.window);
+      const found = request.byDocument ? bestOfEach(whole) : whole;
+      const reranked = request.reranked ? await rerank(context, searching, reranker, request.text, found) : undefined;
+      const explain = (chunkId: string): ScoreParts => ({
+        ...(request.mode === 'KEYWORD'
+          ? { words: placeIn(own[0]!, chunkId) }
+          : { meaning: placeIn(own[0]!, chunkId), words: own[1] && placeIn(own[1], chunkId) }),
+        before: reranked && placeIn(found, chunkId),
+      });
+      return pageOfSearch(request, reranked?.ranking ?? found, explain, reranked?.model ?? null);
+    }),
+  );
+}
+
+export interface SearchDeps {
+  readonly searching: Searchable;
+  readonly embedder: Embedder;
+  readonly reranker: Reranker | undefined;
+}
+
+/** How much a store is asked for. */
+const limitOf = ({ page, counted, byDocument, reranked }: SearchRequest): number => {
+  // A document may have many of the best chunks.
+  if (byDocument) return VECTOR.window;
+  return reranked ? VECTOR.reranked : rankedFor(page, counted);
+};
+
+function bestOfEach({ items, approximate }: Ranking<RankedChunk>): Ranking<RankedChunk> {
+  const seen = new Set<string>();
+  return { approximate, items: items.filter(({ documentId }) => !seen.has(documentId) && seen.add(documentId)) };
+}
+
+/** The best, in the order of a model that reads question and text together; what it does not read is left out. */
+async function rerank(
+  context: RequestContext,
+  searching: Searchable,
+  reranker: Reranker | undefined,
+  text: string,
+  { items, approximate }: Ranking<RankedChunk>,
+): Promise<{ ranking: Ranking<RankedChunk>; model: string | null }> {
+  if (reranker === undefined) throw storeDisabled('Reranking', 'OPENAI_BASE_URL');
+  const best = items.slice(0, VECTOR.reranked);
+  const texts = await searching.texts(
+    context,
+    best.map(({ chunkId }) => chunkId),
+  );
+  // What was removed in between has no text any more.
+  const read = best.flatMap((item) => {
+    const stored = texts.get(item.chunkId);
+    const whole =
+      stored === undefined ? '' : `${stored.title}\n${stored.text}`.slice(0, VECTOR.rerankedCharacters).trim();
+    return whole === '' ? [] : [{ item, whole }];
   });
+  if (read.length === 0) return { ranking: { items: [], approximate }, model: null };
+  const { scores, model } = await reranker.rerank(
+    context,
+    text,
+    read.map(({ whole }) => whole),
+  );
+  const ranked = read.map(({ item }, at) => ({ ...item, score: scores[at]! }));
+  return { ranking: { items: ranked.sort(byScoreThenId), approximate }, model };
+}
+
+function placeIn({ items }: Ranking<RankedChunk>, chunkId: string): RankedScore | undefined {
+  const at = items.findIndex((item) => item.chunkId === chunkId);
+  return at === -1 ? undefined : { score: items[at]!.score, rank: at + 1 };
 }
 
 async function embedTexts(
@@ -125,15 +217,25 @@ async function embedTexts(
   return new Map(unique.map((text, index) => [text, { model, vector: modelsVector(vectors[index]!, dimensions) }]));
 }
 
-function pageOfSearch(request: SearchRequest, ranking: Ranking<RankedChunk>): SearchPage {
+function pageOfSearch(
+  request: SearchRequest,
+  ranking: Ranking<RankedChunk>,
+  explain: (chunkId: string) => ScoreParts,
+  reranker: string | null,
+): SearchPage {
+  let made: Highlighter | undefined;
+  const highlight: Highlighter = (...given) => (made ??= highlighter(request.text))(...given);
   const items = cut(ranking.items, request.page, request.from, (item) => item.chunkId);
   return {
     mode: request.mode,
     approximate: ranking.approximate,
-    candidates: VECTOR.window,
+    candidates: request.reranked ? VECTOR.reranked : VECTOR.window,
+    reranker,
     totalCount: () => Promise.resolve(ranking.items.length),
     ...pageOf(items, request.page, (item): SearchEdge => ({
       score: item.score,
+      highlight,
+      explain: () => explain(item.chunkId),
       node: { id: item.chunkId },
       cursor: () => writeCursor(request.list, item.score, item.chunkId),
     })),

@@ -11,7 +11,7 @@ import { bothOf } from '../input.ts';
 import { byScoreThenId } from './fusion.ts';
 
 /** What answers searches: a store, or this beside it. */
-export type Searchable = Pick<VectorDriver, 'search'>;
+export type Searchable = Pick<VectorDriver, 'search' | 'texts'>;
 
 /** @param shares what tells which documents were shared; undefined where nothing can be */
 export function searchingShared(driver: Searchable, shares: ShareLookup | undefined): Searchable {
@@ -24,7 +24,15 @@ export function searchingShared(driver: Searchable, shares: ShareLookup | undefi
       merged([ranking, ...found.map((rankings) => rankings[index]!)], queries[index]!),
     );
   };
-  return { search };
+  const texts: Searchable['texts'] = async (context, chunkIds) => {
+    const found = await driver.texts(context, chunkIds);
+    const missing = chunkIds.filter((id) => !found.has(id));
+    if (missing.length === 0) return found;
+    for (const { context: owner, documentIds: shared } of await receivedBy(context, shares))
+      for (const [id, text] of await driver.texts(owner, missing)) if (shared.has(text.documentId)) found.set(id, text);
+    return found;
+  };
+  return { search, texts };
 }
 
 async function searchIn(

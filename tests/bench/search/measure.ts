@@ -56,7 +56,7 @@ export async function measure(
   for (let from = 0; from < questions.length; from += 20) {
     const some = questions.slice(from, from + 20);
     const requests = some.map(({ text }) => checkSearch({ query: text, mode, first: DEPTH }));
-    const pages = await searchAll(asTenant(tenant), driver, embedder, requests);
+    const pages = await searchAll(asTenant(tenant), { searching: driver, embedder, reranker: undefined }, requests);
     for (const [index, { expected }] of some.entries()) {
       const rank = pages[index]!.edges.findIndex(({ node }) => expected.includes(node.id)) + 1;
       if (rank === 0) continue;

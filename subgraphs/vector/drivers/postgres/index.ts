@@ -19,6 +19,7 @@ import type {
   RankedChunk,
   RankedDocument,
   Ranking,
+  ChunkText,
   StoredChunk,
   StoreQuery,
   VectorDriver,
@@ -150,6 +151,11 @@ export class PostgresVectors implements VectorDriver {
       replica: true,
     });
     return new Map(rows.map((row) => [row.chunk_id, row.content_hash]));
+  }
+
+  async texts(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, ChunkText>> {
+    const rows = await this.#postgres.read(context, statements.texts(this.#collection, chunkIds), { replica: true });
+    return new Map(rows.map(({ chunkId, ...text }) => [chunkId, text]));
   }
 
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {

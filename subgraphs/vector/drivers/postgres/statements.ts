@@ -7,7 +7,15 @@ import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { toPostgres } from '#subgraphs/shared/filters/pattern.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
-import type { ChunkColumn, ChunkVector, KeptChunk, KeywordQuery, StoredChunk, VectorQuery } from '../../driver.ts';
+import type {
+  ChunkColumn,
+  ChunkText,
+  ChunkVector,
+  KeptChunk,
+  KeywordQuery,
+  StoredChunk,
+  VectorQuery,
+} from '../../driver.ts';
 import type { Position } from '../../exact/matrix-cache.ts';
 import { TERMS_VERSION } from '../../keywords/terms.ts';
 import { requiredQuery, wantedOf, type Keywords } from './keywords.ts';
@@ -264,6 +272,11 @@ export const storedHashes = (collection: string, documentIds: readonly string[])
 export const contentHashes = (collection: string, chunkIds: readonly string[]) =>
   compile<{ chunk_id: string; content_hash: string }>(sql`
     SELECT c.chunk_id, c.content_hash FROM vector.chunks c
+    WHERE c.collection = ${collection} AND c.chunk_id = ANY (${chunkIds}::text[])`);
+
+export const texts = (collection: string, chunkIds: readonly string[]) =>
+  compile<{ chunkId: string } & ChunkText>(sql`
+    SELECT c.chunk_id AS "chunkId", c.document_id AS "documentId", c.title, c.text FROM vector.chunks c
     WHERE c.collection = ${collection} AND c.chunk_id = ANY (${chunkIds}::text[])`);
 
 export const storedChunks = (collection: string, documentIds: readonly string[]) =>

@@ -18,6 +18,7 @@ import type {
   RankedChunk,
   RankedDocument,
   Ranking,
+  ChunkText,
   StoredChunk,
   StoreQuery,
   VectorDriver,
@@ -271,6 +272,10 @@ export class QdrantVectors implements VectorDriver {
 
   async contentHashes(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, string>> {
     return await this.#stored.contentHashes(context, chunkIds);
+  }
+
+  async texts(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, ChunkText>> {
+    return await this.#stored.texts(context, chunkIds);
   }
 
   async storedChunks(context: RequestContext, documentIds: readonly string[]): Promise<Map<string, StoredChunk>> {

@@ -3,7 +3,7 @@ import type { Schemas } from '@qdrant/js-client-rest';
 import { DEFAULT_COLLECTION } from '#subgraphs/shared/document-collection.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { VECTOR } from '../../bounds.ts';
-import type { StoredChunk, VectorModel } from '../../driver.ts';
+import type { ChunkText, StoredChunk, VectorModel } from '../../driver.ts';
 import type { QdrantCollection } from './collection.ts';
 import { oneOf, PAYLOAD, pointId, within } from './filter.ts';
 import { DENSE, metadataOf, NAMES, rowsOf, vectorOf } from './points.ts';
@@ -29,6 +29,22 @@ export class StoredChunks {
     if (chunkIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
     const own = await this.own(context, chunkIds, ['chunk_id', 'content_hash']);
     return new Map(own.map(({ payload }) => [String(payload!['chunk_id']), String(payload!['content_hash'])]));
+  }
+
+  /** The text of each chunk, of chunks. */
+  async texts(context: RequestContext, chunkIds: readonly string[]): Promise<Map<string, ChunkText>> {
+    if (chunkIds.length === 0 || (await this.#chunks.info(context)) === undefined) return new Map();
+    const own = await this.own(context, chunkIds, ['chunk_id', PAYLOAD.documentId, 'title', 'text']);
+    return new Map(
+      own.map(({ payload }) => [
+        String(payload!['chunk_id']),
+        {
+          documentId: String(payload![PAYLOAD.documentId]),
+          title: String(payload!['title']),
+          text: String(payload!['text']),
+        },
+      ]),
+    );
   }
 
   /** The tenant's chunks of these ids, with some of their payload. Reading by id takes no filter, so it is checked. */
