@@ -171,6 +171,17 @@ export const VECTOR = bounds('subgraphs/vector', 'vector', {
   },
   rerankedCharacters: { what: 'How much of a chunk it reads, its title included.', unit: 'characters', default: 4_000 },
   highlights: { what: 'The most pieces of one chunk that `highlights` returns.', unit: 'pieces', default: 10 },
+  highlightsDefault: { what: 'How many it returns where nobody says.', unit: 'pieces', default: 3 },
+  highlightMatches: {
+    what: 'How many words are reckoned to stand in one piece, for the cost of an operation.',
+    unit: 'words',
+    default: 10,
+  },
+  highlightAroundDefault: {
+    what: 'How many characters it shows before and behind where nobody says.',
+    unit: 'characters',
+    default: 80,
+  },
   highlightAround: {
     what: 'The most characters that it shows before and behind what matches.',
     unit: 'characters',

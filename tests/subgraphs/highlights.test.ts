@@ -53,7 +53,7 @@ test('pieces are cut between words, and never within a character', () => {
   const [piece] = marked('needle', `${'haystack '.repeat(9)}needle${' haystack'.repeat(9)}`, { around: 12 });
   expect(piece).toBe('haystack [needle] haystack');
   const [close] = highlighter('needle')(`${'😀'.repeat(9)} needle`, 1, 4);
-  expect(close!.text.isWellFormed?.() ?? true).toBe(true);
+  // Throws for half a character.
   expect(encodeURIComponent(close!.text)).toContain('needle');
   expect(marked('needle', 'a needle b', { around: 0 })).toEqual(['[needle]']);
 });

@@ -128,8 +128,7 @@ export function addSearch(
       }),
       end: t.exposeInt('end', { nullable: false, description: 'Behind its last character.' }),
       matches: t.field({
-        // Words in a piece of two hundred characters.
-        directives: { listSize: { assumedSize: 10 } },
+        directives: { listSize: { assumedSize: VECTOR.highlightMatches } },
         type: [HighlightSpan],
         nullable: { list: false, items: false },
         description: "Where the query's words stand, in the chunk's text and not in this piece.",
@@ -161,9 +160,12 @@ export function addSearch(
         nullable: { list: true, items: false },
         description: `The pieces of the chunk's text in which most of the query's words stand, as keyword search takes words; none where no word does, which by meaning alone is no fault. Of the first ${VECTOR.highlightCharacters.toLocaleString('en')} characters. Null where the chunk is gone by now.`,
         args: {
-          first: t.arg.int({ defaultValue: 3, description: `How many pieces: 1 to ${VECTOR.highlights}.` }),
+          first: t.arg.int({
+            defaultValue: VECTOR.highlightsDefault,
+            description: `How many pieces: 1 to ${VECTOR.highlights}.`,
+          }),
           around: t.arg.int({
-            defaultValue: 80,
+            defaultValue: VECTOR.highlightAroundDefault,
             description: `How many characters are shown before and behind: 0 to ${VECTOR.highlightAround.toLocaleString('en')}.`,
           }),
         },
@@ -172,8 +174,13 @@ export function addSearch(
           args: { first?: number | null; around?: number | null },
           context: RequestContext,
         ) => {
-          const first = checkBetween('`first`', args.first ?? 3, 1, VECTOR.highlights);
-          const around = checkBetween('`around`', args.around ?? 80, 0, VECTOR.highlightAround);
+          const first = checkBetween('`first`', args.first ?? VECTOR.highlightsDefault, 1, VECTOR.highlights);
+          const around = checkBetween(
+            '`around`',
+            args.around ?? VECTOR.highlightAroundDefault,
+            0,
+            VECTOR.highlightAround,
+          );
           const text = await loaders(context).text.load(edge.node.id);
           if (text === null) return null;
           if (isStretchOver()) await nextTurn(context.principal.tenantId);

@@ -284,6 +284,43 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
     },
   ],
   [
+    /highlights\(/,
+    'graphql',
+    async ({ text }) => {
+      const ask = async (query: string, variables?: object): Promise<Record<string, object>> => {
+        const response = await fetch(`${server.url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ query, variables }),
+        });
+        const { data, errors } = (await response.json()) as { data: Record<string, object>; errors?: unknown };
+        expect(errors).toBeUndefined();
+        return data;
+      };
+      await ask('mutation ($input: UpsertDocumentInput!) { upsertDocument(input: $input) { notIndexed { store } } }', {
+        input: {
+          source: 'found',
+          title: 'Found',
+          mediaType: 'text/plain',
+          text: 'Retries have jitter.',
+          waitFor: ['VECTOR'],
+        },
+      });
+      const { search } = (await ask(text)) as {
+        search: { edges: { node: { document: object }; highlights: object[] }[] };
+      };
+      const found = search.edges.find(({ node }) => (node.document as { title: string }).title === 'Found');
+      expect(found?.highlights).toMatchObject([
+        {
+          matches: [
+            { start: 0, end: 7 },
+            { start: 13, end: 19 },
+          ],
+        },
+      ]);
+    },
+  ],
+  [
     /CREATE TABLE customers/,
     'sql',
     async () => expect((await shop()).types.map(({ list }) => list)).toContain('customers'),
