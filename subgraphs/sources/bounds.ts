@@ -35,7 +35,7 @@ export const SOURCES = bounds('subgraphs/sources', 'sources', {
     max: 86_400_000,
   },
   scanned: {
-    what: 'The most rows that one list, count or link reads of a store that neither sorts nor follows links itself (`qdrant`); past it, `QUERY_TOO_COSTLY`.',
+    what: 'The most rows that one list, count or link reads of a store that neither sorts nor follows links itself (`qdrant`, `neo4j`); past it, `QUERY_TOO_COSTLY`.',
     unit: 'rows',
     default: 10_000,
     variable: 'SOURCES_SCANNED_ROWS',

@@ -23,6 +23,7 @@ import { buildSchema } from './schema/index.ts';
 const OPEN: Readonly<Record<KindName, (options: SourceOptions) => Promise<SourceDriver>>> = {
   postgres: async (options) => (await import('./drivers/postgres/index.ts')).createPostgresSource(options),
   qdrant: async (options) => (await import('./drivers/qdrant/index.ts')).createQdrantSource(options),
+  neo4j: async (options) => (await import('./drivers/neo4j/index.ts')).createNeo4jSource(options),
   sqlite: async (options) => (await import('./drivers/sqlite/index.ts')).createSqliteSource(options),
   mariadb: async (options) => (await import('./drivers/mariadb/index.ts')).createMariadbSource(options),
 };

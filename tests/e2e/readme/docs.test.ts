@@ -328,6 +328,10 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
   [/^sources:[^]*kind: qdrant/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
   // tests/contract/sources-qdrant.test.ts asks it of a Qdrant.
   [/^\{ tickets\(/, 'graphql', ({ text }) => void parse(text)],
+  [/^sources:[^]*kind: neo4j/, 'yaml', ({ text }) => void parseSources(text, 'sources.yaml')],
+  // tests/contract/sources-neo4j.test.ts asks it of a Neo4j.
+  [/Actress/, 'cypher', ({ text }) => expect(text).toContain('CREATE')],
+  [/^\{ actresses\(/, 'graphql', ({ text }) => void parse(text)],
   [/^sources:[^]*kind: sqlite/, 'yaml', trySqlite],
   [/CREATE TABLE parts/, 'sql', trySqlite],
   [/^\{ parts\(/, 'graphql', trySqlite],

@@ -26,6 +26,7 @@ export const neo4j: Store = {
     'tests/stores/neo4j.test.ts',
     'tests/stores/absent/neo4j.test.ts',
     'tests/contract/graph-neo4j.test.ts',
+    'tests/contract/sources-neo4j.test.ts',
     'tests/faults/neo4j.test.ts',
   ],
   available: async (workplace) => {
