@@ -258,6 +258,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       engines,
       clients: mounted.clients,
       planning: config.bounds.plan,
+      conditions: config.bounds.conditions,
       ...config.bounds.execute,
       authorization: { unauthorized: config.authorization.unauthorized, policies: policies?.evaluate },
       log: (message, error) => log.warn({ err: error }, message),

@@ -5,6 +5,7 @@
 import { Supergraph } from '@apollo/federation-internals';
 import { buildSchema, lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql';
 import { parseArgs } from 'node:util';
+import { widenedFilters } from '#gateway/conditions/widen.ts';
 import { withIncrementalDirectives } from '#gateway/plan/incremental-directives.ts';
 import { SUPPORTED_FEATURES } from '#gateway/plan/supported-features.ts';
 import { compose, describe } from '#gateway/supergraph/compose.ts';
@@ -45,7 +46,7 @@ export async function printedSubgraphs(): Promise<{ name: SubgraphName; sdl: str
 export function printedApi(supergraphSdl: string): string {
   const supergraph = Supergraph.build(supergraphSdl, { supportedFeatures: new Set(SUPPORTED_FEATURES) });
   const api = printSchema(supergraph.apiSchema().toGraphQLJSSchema());
-  return `${printSchema(lexicographicSortSchema(buildSchema(withIncrementalDirectives(api)))).trimEnd()}\n`;
+  return `${printSchema(lexicographicSortSchema(buildSchema(widenedFilters(withIncrementalDirectives(api), supergraphSdl)))).trimEnd()}\n`;
 }
 
 async function main(): Promise<void> {

@@ -21,6 +21,7 @@ import { ADMISSION } from './admission.ts';
 import { AGENTS } from './agents.ts';
 import { APART } from './apart.ts';
 import { AUTH } from './auth.ts';
+import { CONDITIONS } from './conditions.ts';
 import { EXECUTE } from './execute.ts';
 import { HTTP } from './http.ts';
 import { INDEXING } from './indexing.ts';
@@ -40,6 +41,7 @@ export const BOUNDS = {
   auth: AUTH,
   limits: LIMITS,
   admission: ADMISSION,
+  conditions: CONDITIONS,
   plan: PLAN,
   execute: EXECUTE,
   remote: REMOTE,

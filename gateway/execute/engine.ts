@@ -41,6 +41,8 @@ export interface EngineOptions extends Partial<BoundValues<typeof EXECUTE>> {
   supergraphSdl: string;
   /** By the name in the supergraph. A subgraph without a client answers `SUBGRAPH_UNAVAILABLE`. */
   clients: ReadonlyMap<string, SubgraphClient>;
+  /** Adds to the API's schema what is in front of the engine. @default nothing */
+  widen?: (apiSdl: string, supergraphSdl: string) => string;
   /** Bounds of planning: `PLAN` (gateway/bounds/plan.ts). */
   planning?: Partial<BoundValues<typeof PLAN>>;
   /**
@@ -74,7 +76,7 @@ export interface Engine {
   readonly schema: GraphQLSchema;
   readonly supergraphSdl: string;
   /** What operations would cost, before they are planned. An engine that lacks it bounds them while they run alone. */
-  readonly cost?: StaticCost;
+  readonly cost?: Pick<StaticCost, 'of'>;
   /**
    * Runs a query or a mutation, deferred parts included. Never rejects for what the operation or a subgraph does:
    * errors are in the result.
@@ -138,7 +140,8 @@ class PlanningEngine implements Engine {
     this.#log = log ?? (() => undefined);
     this.#planner = planner;
     this.supergraphSdl = supergraphSdl;
-    const schema = buildSchema(planner.apiSdl, { assumeValid: true, noLocation: true });
+    const apiSdl = options.widen?.(planner.apiSdl, supergraphSdl) ?? planner.apiSdl;
+    const schema = buildSchema(apiSdl, { assumeValid: true, noLocation: true });
     holdUploadsToFiles(schema);
     const types = readSupergraphTypes(supergraphSdl);
     this.schema = schema;

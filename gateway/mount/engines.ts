@@ -1,13 +1,19 @@
 /** The engine of each supergraph, with clients of its own, put in the place of the one before. */
 import { createEngine, type Engine, type EngineOptions } from '#gateway/execute/engine.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
+import type { CONDITIONS } from '#gateway/bounds/conditions.ts';
+import { withConditions } from '#gateway/conditions/conditions-engine.ts';
+import { widenedFilters } from '#gateway/conditions/widen.ts';
 import type { EngineHost } from '#gateway/supergraph/engine-host.ts';
 import type { Supergraph } from '#gateway/supergraph/manager.ts';
+import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { clientOf, type ClientOptions } from './clients.ts';
 
-export interface EnginesOptions extends Omit<EngineOptions, 'supergraphSdl' | 'clients'> {
+export interface EnginesOptions extends Omit<EngineOptions, 'supergraphSdl' | 'clients' | 'widen'> {
   readonly engines: EngineHost<Engine>;
   readonly clients: ClientOptions;
+  /** Bounds of conditions on other stores. */
+  readonly conditions: BoundValues<typeof CONDITIONS>;
 }
 
 /** Makes engines for supergraphs. */
@@ -26,12 +32,13 @@ export class Engines {
 
   /** Has `supergraph` served. @throws when it cannot be; the one before serves on */
   async serve({ sdl, subgraphs }: Supergraph): Promise<void> {
-    const { engines, clients: clientOptions, ...engineOptions } = this.#options;
+    const { engines, clients: clientOptions, conditions, ...engineOptions } = this.#options;
     const clients = new Map(subgraphs.map((entry) => [entry.name, clientOf(entry, clientOptions)]));
     const endClients = async (): Promise<void> =>
       void (await Promise.all([...clients.values()].map((client) => client.close())));
     try {
-      await engines.replace(await createEngine({ ...engineOptions, supergraphSdl: sdl, clients }), endClients);
+      const engine = await createEngine({ ...engineOptions, supergraphSdl: sdl, clients, widen: widenedFilters });
+      await engines.replace(withConditions(engine, conditions), endClients);
     } catch (error) {
       await endClients();
       throw error;

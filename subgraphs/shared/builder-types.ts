@@ -1,5 +1,6 @@
 /** The types of the Pothos builder that every subgraph starts from. */
 import type { RequestContext } from './context.ts';
+import type { ConditionDirectives } from './conditions.ts';
 import type { CostDirectives } from './cost.ts';
 import type { JsonValue } from './json.ts';
 import type { ScopeDirectives } from './scopes.ts';
@@ -9,7 +10,7 @@ export interface SubgraphTypes {
   Context: RequestContext;
   DefaultFieldNullability: true;
   DefaultInputFieldRequiredness: false;
-  Directives: CostDirectives & ScopeDirectives;
+  Directives: ConditionDirectives & CostDirectives & ScopeDirectives;
   Scalars: {
     ID: { Input: string; Output: string };
     /** In: an ISO 8601 text, validated. Out: a Date or such a text. */

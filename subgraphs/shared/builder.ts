@@ -7,6 +7,7 @@ import DirectivesPlugin from '@pothos/plugin-directives';
 import FederationPlugin from '@pothos/plugin-federation';
 import type { GraphQLSchema } from 'graphql';
 import type { SubgraphBuilder, SubgraphTypes } from './builder-types.ts';
+import { CONDITION_DIRECTIVES, CONDITIONS_LINK } from './conditions.ts';
 import { usedDirectives } from './cost.ts';
 import { describeScopes } from './scopes.ts';
 import { subgraphSdl } from './subgraph-sdl.ts';
@@ -43,10 +44,20 @@ export function createSubgraphSchema(
     builder,
     shared: addSharedTypes(builder, scalars),
     build: () => {
+      const used = usedDirectives(builder.toSchema());
+      const own = used.filter((name) => CONDITION_DIRECTIVES.has(name.slice(1)));
       const schema = describeScopes(
         builder.toSubGraphSchema({
           linkUrl: FEDERATION_LINK,
-          federationDirectives: usedDirectives(builder.toSchema()) as never,
+          federationDirectives: used.filter((name) => !own.includes(name)) as never,
+          ...(own.length === 0
+            ? {}
+            : {
+                // They are kept in the supergraph, whoever composes it.
+                composeDirectives: own as never,
+                directives: own.map((name) => CONDITION_DIRECTIVES.get(name.slice(1))!),
+                schemaDirectives: { link: { url: CONDITIONS_LINK, import: own } },
+              }),
         }),
       );
       // Whoever asks a subgraph for its schema is told what is committed.

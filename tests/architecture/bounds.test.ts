@@ -62,6 +62,10 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'subgraphs/object/drivers/files/names.ts: CHUNK',
     'subgraphs/object/drivers/files/record.ts: TRAILER_BYTES',
   ],
+  'Defaults of a published specification.': [
+    'subgraphs/shared/conditions.ts: defaultValue: 500',
+    'subgraphs/shared/conditions.ts: defaultValue: 200',
+  ],
   'Ranges of addresses, by their prefixes.': ["subgraphs/runs/dispatch/webhook-addresses.ts: ['"],
   'The range of a type of GraphQL.': [
     'gateway/respond/leaves.ts: MAX_INT',

@@ -129,8 +129,19 @@ describe('filters', () => {
         }
   });
 
+  /** Of several things that a link leads to. */
+  const isOfMany = ({ name }: GraphQLInputObjectType): boolean => name.endsWith('ListFilter');
+
+  test('of what a link leads to have `some`, `every` and `none`', () => {
+    expect(filters.filter(isOfMany).length).toBeGreaterThan(3);
+    for (const type of filters.filter(isOfMany))
+      expect(Object.values(type.getFields()).map(({ name, type: of }) => `${name}: ${String(of)}`)).toEqual(
+        ['every', 'none', 'some'].map((name) => `${name}: ${type.name.replace(/ListFilter$/, 'Filter')}`),
+      );
+  });
+
   test('of what has several values have `and`, `or` and `not`', () => {
-    for (const type of filters.filter((each) => !isOfScalar(each)))
+    for (const type of filters.filter((each) => !isOfScalar(each) && !isOfMany(each)))
       expect([type.name, ...['and', 'or', 'not'].map((name) => String(type.getFields()[name]?.type))]).toEqual([
         type.name,
         `[${type.name}!]`,

@@ -199,6 +199,7 @@ export function addQueries(
     }),
     entities: t.field({
       type: entities,
+      directives: { lists: { key: 'id' } },
       description: 'Entities, ordered by name.',
       args: {
         where: t.arg({ type: filter, description: 'Which entities; all when absent.' }),

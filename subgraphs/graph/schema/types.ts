@@ -349,6 +349,7 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
     fields: (t) => ({
       entities: t.field({
         type: documentEntities,
+        directives: { leads: { back: 'documents' } },
         description: "The entities that the document names, in the document's order.",
         args: {
           kinds: t.arg.stringList({

@@ -49,7 +49,10 @@ export function addAgents(parts: SchemaParts): void {
     ['id', 'name', 'description', 'createdAt', 'updatedAt'],
     (t) => ({
       shares: sharesField(t, parts, 'Agent'),
-      memoryFacts: listField(t, parts, 'MemoryFact', 'agentId', facts, 'What is in its memory.'),
+      memoryFacts: listField(t, parts, 'MemoryFact', 'agentId', facts, {
+        description: 'What is in its memory.',
+        back: 'agent',
+      }),
       currentVersion: t.field({
         type: types.AgentVersion,
         description: 'How the agent is set up now.',

@@ -17,7 +17,12 @@ export function addArtifacts(parts: SchemaParts): void {
     'Something that a run made and that stays, such as a report. Artifacts do not change.',
     ['id', 'path', 'mediaType', 'createdAt'],
     (t) => ({
-      run: t.field({ type: stubs.Run, description: 'The run that made it.', resolve: ({ runId }) => ({ id: runId }) }),
+      run: t.field({
+        type: stubs.Run,
+        directives: { leads: { by: 'runId' } },
+        description: 'The run that made it.',
+        resolve: ({ runId }) => ({ id: runId }),
+      }),
       file: t.field({
         type: stubs.StoredObject,
         description: 'Its bytes in the object store; null when it has none.',
@@ -33,7 +38,10 @@ export function addArtifacts(parts: SchemaParts): void {
     totalCount: true,
   });
   builder.objectField(stubs.Run, 'artifacts', (t) =>
-    listField(t as ObjectFields<{ id: string }>, parts, 'Artifact', 'runId', ofRun, 'What it made that stays.'),
+    listField(t as ObjectFields<{ id: string }>, parts, 'Artifact', 'runId', ofRun, {
+      description: 'What it made that stays.',
+      back: 'run',
+    }),
   );
 
   addMutation<

@@ -78,6 +78,7 @@ export function addDocuments(parts: SchemaParts): void {
     (t) => ({
       document: t.field({
         type: types.Document,
+        directives: { leads: { by: 'documentId' } },
         description: 'The document that it is a passage of.',
         resolve: ({ documentId }, _, context) => loaders(context).byId.Document.load(documentId),
       }),

@@ -44,6 +44,7 @@ export function addEntityDocuments({ subgraph, builder, types, stubs, inputs, lo
   builder.objectField(stubs.Entity, 'documents', (t) =>
     t.field({
       type: connection,
+      directives: { leads: { back: 'entities' } },
       description: 'The documents that name it.',
       args: listArguments(t, model, inputs.get('Document')!, BY_ID),
       resolve: async ({ id }, given, context) => {

@@ -293,7 +293,7 @@ export function rootList<M extends ModelName>(
   builder.queryField(field, (t) =>
     t.field({
       type: connection,
-      directives: scope === undefined ? {} : takes(scope),
+      directives: { ...(scope === undefined ? {} : takes(scope)), lists: { key: 'id' } },
       description: `The ${model.items} that match. Pages stay stable while items are added.`,
       args: listArguments(t, model, own),
       resolve: async (_, args, context, info) => {
@@ -359,6 +359,7 @@ export function rootAggregate(
 /**
  * A field that lists what belongs to an object, as the root list of the model does; its `rootList` is added elsewhere.
  * @param parent the field of the rows that names the object
+ * @param back the field of the model that leads back to the object
  */
 export function listField<Shape extends { id: string }, M extends ModelName>(
   t: ObjectFields<Shape>,
@@ -366,11 +367,12 @@ export function listField<Shape extends { id: string }, M extends ModelName>(
   name: M,
   parent: keyof Rows[M] & string,
   connection: ReturnType<typeof connectionType<Rows[M]>>,
-  description: string,
+  { description, back }: { description: string; back: string },
 ) {
   const model = MODELS[name] as Model;
   return t.field({
     type: connection as never,
+    directives: { leads: { back } },
     description,
     args: listArguments(t, model, inputs.get(name)!) as never,
     resolve: (async ({ id }: Shape, args: unknown, context: RequestContext) => {

@@ -17,6 +17,7 @@ export function addMemory(parts: SchemaParts): void {
     (t) => ({
       agent: t.field({
         type: types.Agent,
+        directives: { leads: { by: 'agentId' } },
         description: "The agent whose memory it is in; null for the tenant's own.",
         resolve: ({ agentId }, _, context) => (agentId === null ? null : loaders(context).byId.Agent.load(agentId)),
       }),

@@ -26,6 +26,7 @@ export function addAgentRuns(
   builder.objectField(agent, 'runs', (t) =>
     t.field({
       type: connection,
+      directives: { leads: { back: 'agent' } },
       description: 'The runs that were started for it, the newest first unless `orderBy` says otherwise.',
       args: runListArguments(t, inputs),
       resolve: async ({ id }, args, context) => {

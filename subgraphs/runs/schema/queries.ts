@@ -33,6 +33,7 @@ export function addQueries(
   builder.queryField('runs', (t) =>
     t.field({
       type: RunConnection,
+      directives: { lists: { key: 'id' } },
       description: "The tenant's runs, the newest first unless `orderBy` says otherwise.",
       args: runListArguments(t, inputs),
       resolve: async (_root, args, context, info) => {

@@ -85,6 +85,7 @@ export function addRunType(
       id: t.exposeID('id', { nullable: false, description: 'The id.' }),
       agent: t.field({
         type: Agent,
+        directives: { leads: { by: 'agentId' } },
         description: 'The agent that the run was started for; null where it was started for none.',
         resolve: async (run, _arguments, context) => {
           const id = (await rowOf(run, context))?.agentId;

@@ -217,7 +217,7 @@ export function addSearch(
 
   builder.queryField('search', (t) =>
     t.field({
-      directives: { cost: { weight: WEIGHT.search } },
+      directives: { cost: { weight: WEIGHT.search }, lists: { through: ['entity: document.entities'] } },
       type: Connection,
       description: `Finds the chunks that match a query best, at most ${VECTOR.window.toLocaleString('en')} of them in all pages. This is where to start when you know what you look for but not where it is.`,
       args: {

@@ -99,11 +99,34 @@ export function checkSearch(args: SearchArguments, counted = false): SearchReque
   const byDocument = args.groupBy === 'DOCUMENT';
   const reranked = args.rerank === true;
   const list = `search:${createHash('sha256')
-    .update(writeJson([text, mode, filter, ...(byDocument ? ['by document'] : []), ...(reranked ? ['reranked'] : [])]))
+    .update(
+      writeJson([
+        text,
+        mode,
+        filter && withoutDocuments(filter),
+        ...(byDocument ? ['by document'] : []),
+        ...(reranked ? ['reranked'] : []),
+      ]),
+    )
     .digest('base64url')
     .slice(0, 16)}`;
   const page = pageRequest(args);
   return { text, mode, filter, page, byDocument, reranked, counted, from: readCursor(list, page.from), list };
+}
+
+/**
+ * The filter as cursors know it. Which documents take part may change from page to page: what the gateway pushes down of a condition
+ * on another store is worked out for each. A cursor goes on by score and id all the same.
+ */
+function withoutDocuments(filter: Condition): Condition | undefined {
+  if (filter.kind === 'in') return filter.column === 'documentId' ? undefined : filter;
+  if (filter.kind === 'not') {
+    const of = withoutDocuments(filter.of);
+    return of && { kind: 'not', of };
+  }
+  if (filter.kind !== 'and' && filter.kind !== 'or') return filter;
+  const of = filter.of.map(withoutDocuments).filter((each) => each !== undefined);
+  return of.length < 2 ? of[0] : { kind: filter.kind, of };
 }
 
 /** Answers several searches: one call of the embedder, one of the driver. */

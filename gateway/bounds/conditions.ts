@@ -1,0 +1,52 @@
+import { bounds } from '#subgraphs/shared/bound.ts';
+
+/** Bounds of conditions on what another store has. */
+export const CONDITIONS = bounds('gateway/conditions', 'filters across stores', {
+  pushed: {
+    what: 'The most keys that one condition on another store becomes. With more, candidates of the list itself are looked at where they are fewer; past both the field fails with `QUERY_TOO_COSTLY`.',
+    unit: 'keys',
+    default: 20_000,
+    variable: 'CONDITION_KEYS',
+    min: 500,
+    max: 40_000,
+  },
+  candidates: {
+    what: 'The most objects that are read for all conditions of one operation. Past it their fields fail with `QUERY_TOO_COSTLY`.',
+    unit: 'objects',
+    default: 200_000,
+    variable: 'CONDITION_CANDIDATES',
+    min: 1_000,
+    max: 100_000_000,
+  },
+  bytes: {
+    what: 'The most bytes that are read for all conditions of one operation, as JSON.',
+    unit: 'bytes',
+    default: 64 * 1024 ** 2,
+    variable: 'CONDITION_BYTES',
+    min: 1024 ** 2,
+    max: 10 * 1024 ** 3,
+  },
+  timeMs: {
+    what: 'The longest time for the conditions of one operation, which is part of its own.',
+    unit: 'ms',
+    default: 15_000,
+    variable: 'CONDITION_TIME_MS',
+    min: 100,
+    max: 600_000,
+  },
+  nested: {
+    what: 'The most items of a link that are read with each object; what has more is read on by itself.',
+    unit: 'items',
+    default: 100,
+  },
+  cost: {
+    what: 'What each such condition adds to what an operation may cost (`MAX_COST`).',
+    unit: 'weight',
+    default: 50,
+  },
+  kept: {
+    what: 'The most operations of one document of which it is kept where their filters are.',
+    unit: 'operations',
+    default: 20,
+  },
+});

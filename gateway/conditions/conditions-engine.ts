@@ -1,0 +1,202 @@
+/**
+ * An engine in front of another: filters of its operations may ask for what other stores have. What they ask is worked out first, and
+ * the operation that is planned and run has conditions on keys in their place, so that nothing behind it need know of them.
+ */
+import {
+  getOperationAST,
+  GraphQLError,
+  isNonNullType,
+  type DocumentNode,
+  type ExecutionResult,
+  type FieldNode,
+  type GraphQLSchema,
+} from 'graphql';
+import { CONDITIONS } from '#gateway/bounds/conditions.ts';
+import type { Engine, EngineOperation } from '#gateway/execute/engine.ts';
+import { refused } from '#gateway/execute/answers/refusals.ts';
+import { coerceInputs } from '#gateway/plan/variables.ts';
+import { badUserInput, CodedError } from '#subgraphs/shared/errors.ts';
+import { Asking, type ConditionBounds } from './asking.ts';
+import { declaredConditions } from './declared.ts';
+import { ConditionFailed, Evaluation } from './evaluation.ts';
+import { countConditions } from './count-conditions.ts';
+import {
+  filterPlaces,
+  filtersOf,
+  isAskedFor,
+  valueOf,
+  type FilteredOperation,
+  type FilterPlace,
+  type Filters,
+  type Variables,
+} from './filter-places.ts';
+import { nullFields } from './failed-fields.ts';
+
+/** @param bounds @default their own */
+export function withConditions(engine: Engine, bounds: Partial<ConditionBounds> = {}): Engine {
+  const conditions = declaredConditions(engine.schema, engine.supergraphSdl);
+  return conditions.size === 0
+    ? engine
+    : new ConditionsEngine(engine, filtersOf(engine.schema, conditions), { ...CONDITIONS, ...bounds });
+}
+
+/** What of an operation is worked out before it runs. */
+interface Conditional {
+  readonly filtered: FilteredOperation;
+  readonly variables: Variables;
+  readonly values: ReadonlyMap<FilterPlace, unknown>;
+}
+
+class ConditionsEngine implements Engine {
+  readonly schema: GraphQLSchema;
+  readonly supergraphSdl: string;
+  readonly cost: Engine['cost'];
+  readonly executeIncrementally: Engine['executeIncrementally'];
+  readonly #engine: Engine;
+  readonly #filters: Filters;
+  readonly #bounds: ConditionBounds;
+  readonly #known = new WeakMap<DocumentNode, Map<string, FilteredOperation | undefined>>();
+
+  constructor(engine: Engine, filters: Filters, bounds: ConditionBounds) {
+    this.schema = engine.schema;
+    this.supergraphSdl = engine.supergraphSdl;
+    this.#engine = engine;
+    this.#filters = filters;
+    this.#bounds = bounds;
+    const { cost } = engine;
+    this.cost = cost && {
+      of: (document, operationName, variables) =>
+        cost.of(document, operationName, variables) + this.#costOf(document, operationName, variables),
+    };
+    this.executeIncrementally =
+      engine.executeIncrementally === undefined
+        ? undefined
+        : (operation) => {
+            const conditional = this.#conditional(operation);
+            return conditional === undefined
+              ? engine.executeIncrementally!(operation)
+              : this.#run(operation, conditional, (rewritten) => engine.executeIncrementally!(rewritten));
+          };
+  }
+
+  execute(operation: EngineOperation): Promise<ExecutionResult> {
+    const conditional = this.#conditional(operation);
+    return conditional === undefined
+      ? this.#engine.execute(operation)
+      : this.#run(operation, conditional, (rewritten) => this.#engine.execute(rewritten));
+  }
+
+  async subscribe(operation: EngineOperation): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+    if (this.#conditional(operation) === undefined) return await this.#engine.subscribe(operation);
+    if (getOperationAST(operation.document, operation.operationName)?.operation !== 'subscription')
+      return await this.execute(operation);
+    return refused(notHere('subscription'), operation.context.signal);
+  }
+
+  warm(other: Engine): Promise<void> {
+    return this.#engine.warm(other instanceof ConditionsEngine ? other.#engine : other);
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
+  #filtered(document: DocumentNode, operationName: string | null | undefined): FilteredOperation | undefined {
+    let byName = this.#known.get(document);
+    if (byName === undefined) this.#known.set(document, (byName = new Map()));
+    const name = operationName ?? '';
+    if (byName.has(name)) return byName.get(name);
+    const operation = getOperationAST(document, operationName);
+    const filtered = operation ? filterPlaces(document, operation, this.schema, this.#filters) : undefined;
+    if (byName.size < CONDITIONS.kept) byName.set(name, filtered);
+    return filtered;
+  }
+
+  /** undefined where nothing of another store is asked for, or the variables do not fit, as the engine says. */
+  #conditional({ document, operationName, variables: given }: EngineOperation): Conditional | undefined {
+    const filtered = this.#filtered(document, operationName);
+    if (filtered === undefined) return undefined;
+    const variables = { ...filtered.defaults, ...given };
+    const values = new Map(
+      filtered.places.map((place) => [place, valueOf(place.value, place.type, variables)] as const),
+    );
+    if (![...values].some(([{ type }, value]) => countConditions(type, value, this.#filters) > 0)) return undefined;
+    const definitions = filtered.operation.variableDefinitions ?? [];
+    if (coerceInputs(this.schema, definitions, given ?? {}, 1).errors !== undefined) return undefined;
+    return { filtered, variables, values };
+  }
+
+  #costOf(document: DocumentNode, operationName: string | undefined, given: Variables): number {
+    const filtered = this.#filtered(document, operationName);
+    if (filtered === undefined) return 0;
+    const variables = { ...filtered.defaults, ...given };
+    const count = filtered.places.reduce(
+      (sum, { type, value }) => sum + countConditions(type, valueOf(value, type, variables), this.#filters),
+      0,
+    );
+    return count * CONDITIONS.cost;
+  }
+
+  async #run<Result extends object>(
+    operation: EngineOperation,
+    { filtered, variables, values }: Conditional,
+    run: (rewritten: EngineOperation) => Promise<Result | ExecutionResult>,
+  ): Promise<Result | ExecutionResult> {
+    const { context, trace } = operation;
+    if (filtered.operation.operation !== 'query') return refused(notHere(filtered.operation.operation), context.signal);
+    const evaluation = new Evaluation(this.schema, this.#filters, new Asking(this.#engine, context, this.#bounds));
+    const worked: Record<string, unknown> = {};
+    const failed = new Map<FieldNode, GraphQLError>();
+    let lost: GraphQLError | undefined;
+    await Promise.all(
+      [...values].map(async ([place, value]) => {
+        if (value === undefined || !isAskedFor(place, variables)) return;
+        try {
+          worked[place.variable] = await evaluation.resolve(place.type, value);
+        } catch (error) {
+          if (context.signal?.aborted === true) throw error;
+          const told = toldOf(error);
+          for (const [field, { type }] of place.fields) {
+            failed.set(field, told);
+            if (isNonNullType(type)) lost = told;
+          }
+        }
+      }),
+    ).catch((error: unknown) => {
+      lost = toldOf(error);
+    });
+    const given = { ...operation.variables, ...worked };
+    let result: Result | ExecutionResult;
+    if (lost !== undefined) result = { errors: [lost], data: null };
+    else if (failed.size === 0) result = await run({ ...operation, document: filtered.rewritten(), variables: given });
+    else {
+      const document = filtered.without(new Set(failed.keys()));
+      const partly = await this.#engine.execute({ ...operation, document, variables: given, asText: false });
+      result = nullFields(partly, filtered, document, failed);
+    }
+    if (trace !== true || Symbol.asyncIterator in result) return result;
+    const { extensions } = result as ExecutionResult;
+    const traced = { ...(extensions?.['trace'] as object | undefined), conditions: evaluation.trace };
+    return { ...result, extensions: { ...extensions, trace: traced } };
+  }
+}
+
+const notHere = (type: string): CodedError =>
+  badUserInput(`A ${type} cannot filter by what another store has.`, {
+    hint: 'Ask for the ids in a query first, and filter by them.',
+  });
+
+function toldOf(failure: unknown): GraphQLError {
+  const cause = failure instanceof ConditionFailed ? failure.cause : failure;
+  const condition = failure instanceof ConditionFailed ? { condition: failure.condition } : {};
+  if (cause instanceof GraphQLError)
+    return new GraphQLError(cause.message, {
+      originalError: cause.originalError,
+      extensions: { ...cause.extensions, ...condition },
+    });
+  const error = cause as Error;
+  return new GraphQLError(error.message, {
+    originalError: error,
+    extensions: { ...(error instanceof CodedError ? error.extensions : {}), ...condition },
+  });
+}

@@ -1,0 +1,253 @@
+/**
+ * Where in an operation filters stand, and the operation with a variable in the place of each: whatever their values, its plan is
+ * the same.
+ */
+import {
+  getNamedType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  Kind,
+  parseType,
+  print,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+  type ArgumentNode,
+  type ASTNode,
+  type DefinitionNode,
+  type DirectiveNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLInputType,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  type ValueNode,
+  type VariableDefinitionNode,
+} from 'graphql';
+import { jsonOfLiteral } from '#subgraphs/shared/exact-literal.ts';
+import type { DeclaredConditions } from './declared.ts';
+
+export type Variables = Readonly<Record<string, unknown>>;
+
+/** One filter of an operation, or several that are written alike. */
+export interface FilterPlace {
+  /** The variable that stands for it. */
+  readonly variable: string;
+  readonly type: GraphQLInputType;
+  readonly value: ValueNode;
+  /** The fields that it is given to, with their definitions. */
+  readonly fields: Map<FieldNode, GraphQLField<unknown, unknown>>;
+  /** Directives around each, in its operation or fragment, which say whether it is asked for at all. */
+  readonly guards: (readonly DirectiveNode[])[];
+}
+
+export interface FilteredOperation {
+  readonly operation: OperationDefinitionNode;
+  readonly places: readonly FilterPlace[];
+  /** With variables in the places; made when it is first needed. */
+  readonly rewritten: () => DocumentNode;
+  /** The same, with `__typename` in the place of these fields. */
+  without(fields: ReadonlySet<FieldNode>): DocumentNode;
+  /** Values of variables that the client left out. */
+  readonly defaults: Variables;
+}
+
+/** @returns undefined where the operation takes none of the filters, or literals that ask for nothing of another store */
+export function filterPlaces(
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  schema: GraphQLSchema,
+  filters: Filters,
+): FilteredOperation | undefined {
+  const definitions = usedDefinitions(document, operation);
+  const taken = new Set((operation.variableDefinitions ?? []).map(({ variable }) => variable.name.value));
+  const byText = new Map<string, FilterPlace>();
+  const byArgument = new Map<ArgumentNode, FilterPlace>();
+  const types = new TypeInfo(schema);
+  const used: DocumentNode = { kind: Kind.DOCUMENT, definitions };
+  const guards: DirectiveNode[][] = [];
+  const fields: FieldNode[] = [];
+  const enter = (node: ASTNode): void => {
+    if (node.kind === Kind.FIELD) fields.push(node);
+    if (node.kind === Kind.FIELD || node.kind === Kind.INLINE_FRAGMENT)
+      guards.push((node.directives ?? []).filter(({ name }) => name.value === 'skip' || name.value === 'include'));
+    if (node.kind !== Kind.ARGUMENT || types.getDirective() != null) return;
+    const type = types.getArgument()?.type;
+    if (type === undefined || !filters.reaching.has(getNamedType(type).name) || isPlain(node.value, type, filters))
+      return;
+    const key = `${String(type)} ${print(sorted(node.value))}`;
+    let place = byText.get(key);
+    if (place === undefined) {
+      let variable = `conditions_${byText.size}`;
+      while (taken.has(variable)) variable = `_${variable}`;
+      place = { variable, type, value: node.value, fields: new Map(), guards: [] };
+      byText.set(key, place);
+    }
+    place.fields.set(fields.at(-1)!, types.getFieldDef()!);
+    place.guards.push(guards.flat());
+    byArgument.set(node, place);
+  };
+  const leave = (node: ASTNode): void => {
+    if (node.kind === Kind.FIELD) fields.pop();
+    if (node.kind === Kind.FIELD || node.kind === Kind.INLINE_FRAGMENT) guards.pop();
+  };
+  visit(used, visitWithTypeInfo(types, { enter, leave }));
+  if (byArgument.size === 0) return undefined;
+  const rewrite = (left: ReadonlySet<FieldNode>): DocumentNode =>
+    withVariables(
+      visit(used, {
+        Field: (node) => (left.has(node) ? typenameFor(node) : undefined),
+        Argument: (node) => {
+          const place = byArgument.get(node);
+          return place && { ...node, value: variableNode(place.variable) };
+        },
+      }),
+      operation.name?.value,
+      [...byText.values()],
+    );
+  let rewritten: DocumentNode | undefined;
+  return {
+    operation,
+    places: [...byText.values()],
+    rewritten: () => (rewritten ??= rewrite(new Set())),
+    without: rewrite,
+    defaults: Object.fromEntries(
+      (operation.variableDefinitions ?? []).flatMap(({ variable, defaultValue }) =>
+        defaultValue === undefined ? [] : [[variable.name.value, jsonOfLiteral(defaultValue)]],
+      ),
+    ),
+  };
+}
+
+/** A filter's value as JSON would say it. What is said by no variable and has no default is left out. */
+export function valueOf(value: ValueNode, outer: GraphQLInputType, variables: Variables): unknown {
+  if (value.kind === Kind.VARIABLE) return variables[value.name.value];
+  if (value.kind === Kind.NULL) return null;
+  const type = isNonNullType(outer) ? outer.ofType : outer;
+  if (isListType(type)) {
+    const item = type.ofType as GraphQLInputType;
+    return value.kind === Kind.LIST
+      ? value.values.map((each) => valueOf(each, item, variables) ?? null)
+      : [valueOf(value, item, variables)];
+  }
+  if (!isInputObjectType(type) || value.kind !== Kind.OBJECT) return jsonOfLiteral(value, variables);
+  const fields = type.getFields();
+  return Object.fromEntries(
+    value.fields.flatMap(({ name, value: given }) => {
+      const plain = valueOf(given, fields[name.value]!.type, variables);
+      return plain === undefined ? [] : [[name.value, plain]];
+    }),
+  );
+}
+
+/** Whether any field that has the filter may be asked for. */
+export const isAskedFor = ({ guards }: FilterPlace, variables: Variables): boolean =>
+  guards.some((directives) =>
+    directives.every((directive) => {
+      const given = directive.arguments?.[0]?.value;
+      const holds = given?.kind === Kind.VARIABLE ? variables[given.name.value] : given && jsonOfLiteral(given);
+      return (directive.name.value === 'include') === (holds === true);
+    }),
+  );
+
+/** Whether a literal says all, and asks for nothing of another store. */
+function isPlain(value: ValueNode, outer: GraphQLInputType, filters: Filters): boolean {
+  const type = getNamedType(outer);
+  // In a scalar's literal, or another filter's, nothing is added.
+  if (!filters.reaching.has(type.name)) return true;
+  if (value.kind === Kind.VARIABLE) return false;
+  if (value.kind === Kind.LIST) return value.values.every((each) => isPlain(each, type, filters));
+  if (value.kind !== Kind.OBJECT || !isInputObjectType(type)) return true;
+  const fields = type.getFields();
+  return value.fields.every(({ name, value: given }) => {
+    const field = fields[name.value];
+    return (
+      field === undefined ||
+      (filters.conditions.get(type.name)?.has(name.value) !== true && isPlain(given, field.type, filters))
+    );
+  });
+}
+
+/** The input types with conditions on other stores. */
+export interface Filters {
+  readonly conditions: DeclaredConditions;
+  /** They, and those that have them somewhere in them. */
+  readonly reaching: ReadonlySet<string>;
+}
+
+/** @param schema with the added conditions */
+export function filtersOf(schema: GraphQLSchema, conditions: DeclaredConditions): Filters {
+  const reaching = new Set(conditions.keys());
+  const inputs = Object.values(schema.getTypeMap()).filter(isInputObjectType);
+  for (let before = -1; before !== reaching.size;) {
+    before = reaching.size;
+    for (const input of inputs)
+      if (Object.values(input.getFields()).some(({ type }) => reaching.has(getNamedType(type).name)))
+        reaching.add(input.name);
+  }
+  return { conditions, reaching };
+}
+
+function usedDefinitions(document: DocumentNode, operation: OperationDefinitionNode): DefinitionNode[] {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  const used = new Set<DefinitionNode>([operation]);
+  for (const definition of used)
+    visit(definition, {
+      FragmentSpread: ({ name }) => {
+        const fragment = fragments.get(name.value);
+        if (fragment !== undefined) used.add(fragment);
+      },
+    });
+  return [...used];
+}
+
+/** Fields of one response name say the same arguments, in whatever order: they get the same variable. */
+function sorted(value: ValueNode): ValueNode {
+  if (value.kind === Kind.LIST) return { ...value, values: value.values.map(sorted) };
+  if (value.kind !== Kind.OBJECT) return value;
+  const fields = value.fields.map((field) => ({ ...field, value: sorted(field.value) }));
+  return { ...value, fields: fields.sort((one, other) => (one.name.value < other.name.value ? -1 : 1)) };
+}
+
+const variableNode = (name: string) => ({ kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: name } }) as const;
+
+const typenameFor = ({ alias, name, directives }: FieldNode): FieldNode => ({
+  kind: Kind.FIELD,
+  alias: alias ?? name,
+  name: { kind: Kind.NAME, value: '__typename' },
+  directives: directives?.filter((directive) => directive.name.value === 'skip' || directive.name.value === 'include'),
+});
+
+/** The variables that are used, and those of the places. */
+function withVariables(document: DocumentNode, name: string | undefined, places: readonly FilterPlace[]): DocumentNode {
+  const used = new Set<string>();
+  const definitions = new Set<VariableDefinitionNode>();
+  visit(document, {
+    VariableDefinition: (definition) => {
+      definitions.add(definition);
+      return false;
+    },
+    Variable: ({ name: { value } }) => void used.add(value),
+  });
+  const kept = [...definitions].filter(({ variable }) => used.has(variable.name.value));
+  const own = places
+    .filter(({ variable }) => used.has(variable))
+    .map(({ variable, type }) => ({
+      kind: Kind.VARIABLE_DEFINITION as const,
+      variable: variableNode(variable),
+      type: parseType(String(type), { noLocation: true }),
+    }));
+  return {
+    ...document,
+    definitions: document.definitions.map((definition) =>
+      definition.kind === Kind.OPERATION_DEFINITION && definition.name?.value === name
+        ? { ...definition, variableDefinitions: [...kept, ...own] }
+        : definition,
+    ),
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * What a subgraph says of its lists and links, so that lists of one subgraph can be filtered by what another has:
+ * docs/cross-store-filters.md is the specification.
+ */
+import { DirectiveLocation, GraphQLDirective, GraphQLInt, GraphQLList, GraphQLNonNull, GraphQLString } from 'graphql';
+
+/** The specification, by which its directives are linked. It names it, and is not fetched. */
+export const CONDITIONS_LINK = 'https://tributary.example/specs/conditions/v0.1';
+
+/** Pothos' type parameter for the directives. */
+export type ConditionDirectives = {
+  lists: { locations: 'FIELD_DEFINITION'; args: ListsArguments };
+  leads: { locations: 'FIELD_DEFINITION'; args: { by?: string; back?: string } };
+};
+
+type ListsArguments = {
+  /** The argument that takes the filter. @default where */
+  filter?: string;
+  /** The filter's field that takes keys by `in`. @default none: nothing is looked up by this list */
+  key?: string;
+  /** The most values of such an `in`. @default 500 */
+  values?: number;
+  /** The most items of one page. @default 200 */
+  page?: number;
+  /** Further conditions, each a name and the links that it stands for: `entity: document.entities`. */
+  through?: string[];
+};
+
+const field = [DirectiveLocation.FIELD_DEFINITION];
+
+/** By name. */
+export const CONDITION_DIRECTIVES: ReadonlyMap<string, GraphQLDirective> = new Map(
+  [
+    new GraphQLDirective({
+      name: 'lists',
+      description: 'This connection lists the type of its nodes by a filter, which conditions on other types may join.',
+      locations: field,
+      args: {
+        filter: {
+          type: new GraphQLNonNull(GraphQLString),
+          defaultValue: 'where',
+          description: 'The argument that takes the filter.',
+        },
+        key: {
+          type: GraphQLString,
+          description:
+            "The filter's field that takes keys of the type by `in`; absent where the list is not to be looked up in.",
+        },
+        values: {
+          type: new GraphQLNonNull(GraphQLInt),
+          defaultValue: 500,
+          description: 'The most values of such an `in`.',
+        },
+        page: { type: new GraphQLNonNull(GraphQLInt), defaultValue: 200, description: 'The most items of a page.' },
+        through: {
+          type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
+          description:
+            'Conditions with a name of their own, such as `entity: document.entities`: links, one after the other.',
+        },
+      },
+    }),
+    new GraphQLDirective({
+      name: 'leads',
+      description:
+        'This field leads to another type that is listed; filters of its own type may ask for what is there.',
+      locations: field,
+      args: {
+        by: {
+          type: GraphQLString,
+          description: "The field of its type's filters that takes keys of the other type by `in`.",
+        },
+        back: { type: GraphQLString, description: 'The field of the other type that leads back.' },
+      },
+    }),
+  ].map((directive) => [directive.name, directive]),
+);
