@@ -1,6 +1,7 @@
 /** The interface of the store of runs. A run is a log of events; its row says where the log stands. */
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
+import type { Aggregated, AggregatedKind, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
 import { parseFilter } from '#subgraphs/shared/filters/parse.ts';
 import type {
@@ -162,6 +163,18 @@ const RUN_FIELDS: Readonly<Record<RunField, 'scalar'>> = {
   finishedAt: 'scalar',
 };
 
+/** What runs are grouped and measured by. */
+export const RUN_KINDS: Readonly<Record<RunField, AggregatedKind>> = {
+  id: 'id',
+  status: 'enum',
+  agentId: 'id',
+  threadId: 'id',
+  startedBy: 'text',
+  createdAt: 'moment',
+  startedAt: 'moment',
+  finishedAt: 'moment',
+};
+
 /**
  * What a filter asks for; undefined where that is nothing.
  * @throws CodedError `BAD_USER_INPUT` where it passes the bounds of one filter
@@ -296,6 +309,8 @@ export interface RunsDriver {
   /** A page of the tenant's runs, in one statement. */
   runs(context: RequestContext, query: RunsQuery): Promise<Run[]>;
   countRuns(context: RequestContext, where: Condition | undefined): Promise<number>;
+  /** Groups runs by {@link RUN_KINDS} and measures them, in one statement. */
+  aggregateRuns(context: RequestContext, request: AggregateRequest): Promise<Aggregated>;
   /** A page of each agent's runs, in one statement; those of one agent come in their order. */
   runsOfAgents(context: RequestContext, agentIds: readonly string[], query: RunsQuery): Promise<Run[]>;
   /** How many runs each agent has; nothing of one that has none. */

@@ -21,7 +21,7 @@ export function buildSchema(deps: RunsSchemaDeps): GraphQLSchema {
   const events = addEventTypes(schema, run, deps);
   const { RunStatus, Agent } = addRunType(schema, run, events, loaders);
   const inputs = addRunListInputs(schema, RunStatus);
-  addQueries(schema, deps, run, inputs, loaders);
+  addQueries(schema, deps, run, inputs, loaders, RunStatus);
   addAgentRuns(schema, Agent, run, inputs, loaders);
   addMutations(schema, deps, run, events);
   addWorkerMutations(schema, deps, run);

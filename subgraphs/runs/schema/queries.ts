@@ -1,9 +1,19 @@
 /** `Query.run` and `Query.runs`. */
 import type { ObjectRef } from '@pothos/core';
+import type { GraphQLResolveInfo } from 'graphql';
+import {
+  aggregated,
+  aggregateOptions,
+  aggregateType,
+  type AggregateArguments,
+  type AggregatedType,
+} from '#subgraphs/shared/aggregates/types.ts';
+import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, readPage } from '#subgraphs/shared/connections.ts';
 import { noteForeignIds } from '#subgraphs/shared/filters/named.ts';
 import { checkId } from '#subgraphs/shared/ids.ts';
+import { RUN_KINDS, runCondition, type RunFilter } from '../driver.ts';
 import { runListArguments, runReader, type RunListArguments, type RunListInputs } from './lists.ts';
 import { referenceTo, type RunReference } from './run-reference.ts';
 import type { Loaders } from '../loaders.ts';
@@ -15,6 +25,7 @@ export function addQueries(
   run: ObjectRef<any, RunReference>, // eslint-disable-line @typescript-eslint/no-explicit-any -- Pothos' own parameter
   inputs: RunListInputs,
   loaders: Loaders,
+  status: unknown,
 ): void {
   const { builder } = schema;
   const RunConnection = connectionType<RunReference>(schema, 'Run', { node: run, items: 'runs', totalCount: true });
@@ -28,6 +39,29 @@ export function addQueries(
         const found = await loaders(context).run.load(checkId('Run', id));
         return found && referenceTo(found);
       },
+    }),
+  );
+  const aggregates: AggregatedType = {
+    name: 'Run',
+    items: 'runs',
+    columns: Object.fromEntries(
+      Object.entries(RUN_KINDS).map(([field, kind]) => [
+        field,
+        { kind, type: { id: 'ID', enum: status, text: 'String', moment: 'DateTime' }[kind as 'id'] },
+      ]),
+    ),
+  };
+  const made = aggregateType(schema, aggregates);
+  builder.queryField('runsAggregate', (t) =>
+    t.field({
+      ...aggregateOptions(t, aggregates, made, inputs.where),
+      description: 'How many runs match, by what they have: counts, extremes and percentiles of groups.',
+      resolve: ((_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
+        const where = runCondition(args.where as RunFilter | null | undefined);
+        return aggregated(aggregates, args, info, (request) =>
+          deps.driver.aggregateRuns(context, { ...request, where }),
+        );
+      }) as never,
     }),
   );
   builder.queryField('runs', (t) =>

@@ -36,8 +36,7 @@ export function postgresAggregates(columnOf: (column: string) => AggregatedSql):
   };
 }
 
-const keyIsText = ({ type, kind }: AggregatedSql): boolean =>
-  type === 'text' && (kind === 'text' || kind === 'id' || kind === 'other');
+const keyIsText = ({ type, kind }: AggregatedSql): boolean => type === 'text' && kind !== 'json';
 
 /** What rows are grouped by. */
 function groupSql({ ref, kind, type }: AggregatedSql, group: Grouping): Sql {

@@ -1,11 +1,14 @@
 /** Runs in PostgreSQL: the schema `runs`, under row-level security. */
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Condition } from '#subgraphs/shared/filters/condition.ts';
+import { postgresAggregates, type AggregatedSql } from '#subgraphs/shared/postgres/aggregates.ts';
 import { conditionSql, type FilteredColumn } from '#subgraphs/shared/postgres/conditions.ts';
+import { aggregatedOf, aggregateSql, type AggregateRow } from '#subgraphs/shared/sql/aggregates.ts';
 import { behind, orderSql, type Level } from '#subgraphs/shared/sql/keyset.ts';
 import { queryBuilder } from '#subgraphs/shared/postgres/kysely.ts';
 import type { Postgres } from '#subgraphs/shared/postgres/postgres.ts';
 import {
+  RUN_KINDS,
   RUN_LIMITS,
   type RunField,
   type RunLimits,
@@ -67,6 +70,15 @@ export function postgresDriver(postgres: Postgres, wakeUps: WakeUps, limits: Run
       if (where) query = query.where(matching(where));
       const [row] = await postgres.read(context, query.compile());
       return Number(row?.total ?? 0);
+    },
+    async aggregateRuns(context, { where, ...request }) {
+      const of = (field: string): AggregatedSql => ({
+        ...FILTERED[field as RunField],
+        kind: RUN_KINDS[field as RunField],
+      });
+      const rows = sql`FROM runs.runs${where === undefined ? sql`` : sql` WHERE ${matching(where)}`}`;
+      const asked = statement<AggregateRow>(aggregateSql(postgresAggregates(of), request, rows));
+      return aggregatedOf((_, value) => value, request, await postgres.read(context, asked));
     },
     async events(context, runs, { limit, types, backward = false }) {
       const [behind, way] = backward ? ['<', 'DESC'] : ['>', 'ASC'];
