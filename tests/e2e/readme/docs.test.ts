@@ -320,6 +320,19 @@ const TRIES: readonly (readonly [RegExp, string, (block: Block) => Promise<void>
       ]);
     },
   ],
+  [/^extend schema/, 'graphql', ({ text }) => void parse(text)],
+  [
+    /^\{\s+search\(/,
+    'graphql',
+    async ({ text }) => {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: text }),
+      });
+      expect(await response.json()).toEqual({ data: { search: { edges: expect.any(Array) } } });
+    },
+  ],
   [
     /CREATE TABLE customers/,
     'sql',

@@ -4,21 +4,25 @@ import type { SchemaWalk } from './schema-walk.ts';
 
 /** Types whose values are made of what is asked, or say what the server has: they are the same for everybody. */
 const EVERYBODYS =
-  /^(?:Model|Embedding|Generation|GenerationDelta|GenerationUsage|Reranking|RerankedDocument|VectorCollection|HttpHeader)\./;
+  /^(?:Model|Embedding|Generation|GenerationDelta|GenerationUsage|Reranking|RerankedDocument|VectorCollection|HttpHeader)\.|^SearchConnection\.reranker$/;
 
-/** Fields whose values are words of ours or of standards, which two tenants may have alike (everybody's first collection is `default`). */
+/**
+ * Fields whose values are words of ours or of standards, or count what was spent on the same questions: two tenants may have them alike
+ * (everybody's first collection is `default`).
+ */
 const ALIKE =
-  /[cC]ursor$|[cC]ontentType$|mediaType$|^AuditEntry\.(?:action|subjectType)$|^ApiKey\.scopes$|^Document\.collection$|^UsageRecord\.(?:model|provider|subject)$/;
+  /[cC]ursor$|[cC]ontentType$|mediaType$|^AuditEntry\.(?:action|subjectType)$|^ApiKey\.scopes$|^Document\.collection$|^UsageRecord\.(?:model|provider|subject|inputTokens|outputTokens)$/;
 
 /** Where an id comes back because the asker has sent it, to write something of his own under it. */
 const ECHOES: Readonly<Record<string, string>> = {
   'Chunk.id': 'of vectors that he has written under that id, in his own tenant',
+  'RunGroupKeys.agentId': 'of a run that he has started under that id, in his own tenant',
   'DeleteVectorsPayload.deletedChunkIds': 'of the same',
   'DeleteVectorsPayload.deletedIds': 'of the same',
 };
 
 /** A value of a group is one of the values of what is in it. */
-const columnOf = (coordinate: string): string => coordinate.replace(/Group(?:Keys|Values|Percentiles)\./, '.');
+const columnOf = (coordinate: string): string => coordinate.replace(/Group(?:Keys|Values|Numbers|Percentiles)\./, '.');
 
 const ID = /\b[a-z]{3}_[0-9a-z]{27}\b/g;
 
@@ -66,6 +70,7 @@ const NOTHING: Readonly<Record<string, string>> = {
   'Tenant.project': 'his own',
   'SearchConnection.mode': 'how it was looked',
   'SearchConnection.candidates': 'how far it was looked',
+  'SearchConnection.reranker': 'how it was looked',
 };
 
 /** Values beyond {@link NOTHING}. @param own types of which he has something */

@@ -38,8 +38,9 @@ type Data = Readonly<Record<string, unknown>>;
 /** Where in an answer something is: its type, and the path from the root. */
 type Place = { readonly type: GraphQLNamedType; readonly path: string };
 
-/** Pages, their edges and payloads hold things and are none: they cost nothing of how far an operation goes. */
-const isEnvelope = ({ name }: GraphQLNamedType): boolean => /(?:Connection|Edge|PageInfo|Payload)$/.test(name);
+/** Pages, their edges, what is said of a hit and payloads hold things and are none: they cost nothing of how far an operation goes. */
+const isEnvelope = ({ name }: GraphQLNamedType): boolean =>
+  /(?:Connection|Edge|PageInfo|Payload|Explanation|Highlight)$/.test(name);
 const isThere = (value: unknown): boolean =>
   value !== null &&
   value !== undefined &&
