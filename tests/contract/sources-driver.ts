@@ -125,9 +125,9 @@ export function describeSource(
       }
     }, 300_000);
 
-    test.skipIf(!hasAggregates)(
-      `answers ${grouped} random aggregates as rows in memory do, one statement each`,
-      async () => {
+    // A store without them has no such test, rather than one that is skipped.
+    if (hasAggregates)
+      test(`answers ${grouped} random aggregates as rows in memory do, one statement each`, async () => {
         for (const name of Object.keys(SHOP) as (keyof typeof SHOP)[]) {
           const { list, filter, fields } = SHOP[name];
           const kinds = Object.fromEntries(Object.entries(fields).map(([field, [, kind]]) => [field, kind])) as Kinds;
@@ -151,9 +151,7 @@ export function describeSource(
             { numRuns: Math.ceil(grouped / 3) },
           );
         }
-      },
-      300_000,
-    );
+      }, 300_000);
 
     test('rows by key: of the caller’s tenant, with keys of several columns', async () => {
       const [customer] = TENANTS['acme']!.customers;
