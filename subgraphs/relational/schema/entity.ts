@@ -1,13 +1,6 @@
 /** What the types of this subgraph have in common: fields from a model's columns, keys, root lists. */
 import type { EnumRef, ImplementableObjectRef, InterfaceRef } from '@pothos/core';
-import type { GraphQLResolveInfo } from 'graphql';
-import {
-  aggregated,
-  aggregateOptions,
-  aggregateType,
-  type AggregateArguments,
-  type AggregatedType,
-} from '#subgraphs/shared/aggregates/types.ts';
+import { addAggregateField, type AggregatedType } from '#subgraphs/shared/aggregates/types.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import type { SubgraphBuilder, SubgraphTypes } from '#subgraphs/shared/builder-types.ts';
 import {
@@ -324,7 +317,7 @@ export function rootList<M extends ModelName>(
  * @param enumTypes of the columns whose values are an enum's, by field
  */
 export function rootAggregate(
-  { subgraph, builder, driver }: SchemaParts,
+  { subgraph, driver }: SchemaParts,
   name: ModelName,
   list: string,
   where: ListInputs['where'],
@@ -341,19 +334,13 @@ export function rootAggregate(
         .map(([field, { type }]) => [field, { kind: type, type: enumTypes[field] ?? GRAPHQL_TYPE[type] }]),
     ),
   };
-  const type = aggregateType(subgraph, of);
-  builder.queryField(`${list}Aggregate`, (t) =>
-    t.field({
-      ...aggregateOptions(t, of, type, where),
-      description: `How many ${model.items} match, by what they have: counts, sums, averages, extremes and percentiles of groups.`,
-      resolve: ((_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
-        const condition = parseFilter(model, args.where);
-        return aggregated(of, args, info, (request) =>
-          driver().aggregate(context, name, { ...request, where: condition }),
-        );
-      }) as never,
-    }),
-  );
+  addAggregateField(subgraph, of, {
+    name: `${list}Aggregate`,
+    description: `How many ${model.items} match, by what they have: counts, sums, averages, extremes and percentiles of groups.`,
+    where,
+    conditionOf: (given) => parseFilter(model, given),
+    aggregate: (context, request) => driver().aggregate(context, name, request),
+  });
 }
 
 /**

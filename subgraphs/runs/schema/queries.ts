@@ -1,14 +1,6 @@
 /** `Query.run` and `Query.runs`. */
 import type { ObjectRef } from '@pothos/core';
-import type { GraphQLResolveInfo } from 'graphql';
-import {
-  aggregated,
-  aggregateOptions,
-  aggregateType,
-  type AggregateArguments,
-  type AggregatedType,
-} from '#subgraphs/shared/aggregates/types.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { addAggregateField, type AggregatedType } from '#subgraphs/shared/aggregates/types.ts';
 import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { connectionType, readPage } from '#subgraphs/shared/connections.ts';
 import { noteForeignIds } from '#subgraphs/shared/filters/named.ts';
@@ -51,19 +43,13 @@ export function addQueries(
       ]),
     ),
   };
-  const made = aggregateType(schema, aggregates);
-  builder.queryField('runsAggregate', (t) =>
-    t.field({
-      ...aggregateOptions(t, aggregates, made, inputs.where),
-      description: 'How many runs match, by what they have: counts, extremes and percentiles of groups.',
-      resolve: ((_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
-        const where = runCondition(args.where as RunFilter | null | undefined);
-        return aggregated(aggregates, args, info, (request) =>
-          deps.driver.aggregateRuns(context, { ...request, where }),
-        );
-      }) as never,
-    }),
-  );
+  addAggregateField(schema, aggregates, {
+    name: 'runsAggregate',
+    description: 'How many runs match, by what they have: counts, extremes and percentiles of groups.',
+    where: inputs.where,
+    conditionOf: (where) => runCondition(where as RunFilter | null | undefined),
+    aggregate: (context, request) => deps.driver.aggregateRuns(context, request),
+  });
   builder.queryField('runs', (t) =>
     t.field({
       type: RunConnection,

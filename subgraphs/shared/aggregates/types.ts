@@ -2,8 +2,10 @@
 import type { EnumRef, InputRef, ObjectRef } from '@pothos/core';
 import type { GraphQLResolveInfo } from 'graphql';
 import type { SubgraphSchema } from '../builder.ts';
+import type { RequestContext } from '../context.ts';
 import { WEIGHT } from '../cost.ts';
 import { badUserInput } from '../errors.ts';
+import type { Condition } from '../filters/condition.ts';
 import type { FilterInput } from '../filters/parse.ts';
 import { constantOf } from '../order-input.ts';
 import { takes, type Scope } from '../scopes.ts';
@@ -63,7 +65,7 @@ export interface AggregateArguments {
 }
 
 /** What an aggregate asks for, but for the rows that it is of. */
-export type AsksOfRows = Omit<AggregateRequest, 'where'>;
+type AsksOfRows = Omit<AggregateRequest, 'where'>;
 
 interface AggregateShape {
   readonly groups: readonly GroupShape[];
@@ -85,7 +87,7 @@ type Fields = { field(options: any): any; arg: any };
 type InputFields = { field(options: any): any };
 
 /** What one type's aggregates are asked with and answer. */
-export interface AggregateType {
+interface AggregateType {
   readonly ref: ObjectRef<any, AggregateShape>;
   readonly groupBy: InputRef<GroupByInput>;
   readonly having: InputRef<HavingInput>;
@@ -139,10 +141,7 @@ const kindsOf = (columns: AggregatedType['columns']): AggregatedKinds =>
   Object.fromEntries(Object.entries(columns).map(([field, { kind }]) => [field, kind]));
 
 /** Defines `<Type>Aggregate` and what belongs to it. */
-export function aggregateType(
-  subgraph: SubgraphSchema,
-  { name, stem = name, items, columns }: AggregatedType,
-): AggregateType {
+function aggregateType(subgraph: SubgraphSchema, { name, stem = name, items, columns }: AggregatedType): AggregateType {
   const { builder, shared } = subgraph;
   const all = Object.entries(columns);
   const some = (is: (kind: AggregatedKind) => boolean) => all.filter(([, { kind }]) => is(kind));
@@ -441,7 +440,7 @@ const placeOf = (by: readonly Grouping[], field: string, path: readonly string[]
 };
 
 /** What a field that aggregates takes and costs. */
-export function aggregateOptions(
+function aggregateOptions(
   t: { arg: unknown },
   { items, scope }: AggregatedType,
   { ref, groupBy, having, orderBy }: AggregateType,
@@ -480,12 +479,43 @@ export function aggregateOptions(
 }
 /* eslint-enable @typescript-eslint/no-explicit-any */
 
+/** A root field that counts and measures a list by group. */
+export interface AggregateField {
+  readonly name: string;
+  readonly description: string;
+  /** The input type of its argument `where`. */
+  readonly where: unknown;
+  /** @throws CodedError `BAD_USER_INPUT` */
+  readonly conditionOf: (where: FilterInput | null | undefined) => Condition | undefined;
+  /** Asks the store. */
+  readonly aggregate: (context: RequestContext, request: AggregateRequest) => Promise<Aggregated>;
+}
+
+/** Adds the field with its types. */
+export function addAggregateField(
+  subgraph: SubgraphSchema,
+  of: AggregatedType,
+  { name, description, where, conditionOf, aggregate }: AggregateField,
+): void {
+  const type = aggregateType(subgraph, of);
+  subgraph.builder.queryField(name, (t) =>
+    t.field({
+      ...aggregateOptions(t, of, type, where),
+      description,
+      resolve: ((_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
+        const condition = conditionOf(args.where);
+        return aggregated(of, args, info, (request) => aggregate(context, { ...request, where: condition }));
+      }) as never,
+    }),
+  );
+}
+
 /**
  * Answers a field that aggregates.
  * @param aggregate asks the store
  * @throws CodedError `BAD_USER_INPUT`
  */
-export async function aggregated(
+async function aggregated(
   { columns }: AggregatedType,
   { groupBy, having, orderBy, first }: AggregateArguments,
   info: GraphQLResolveInfo,

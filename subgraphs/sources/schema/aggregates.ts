@@ -1,14 +1,6 @@
 /** Root fields that count and measure a type's rows by group. */
-import type { GraphQLResolveInfo } from 'graphql';
 import type { AggregatedKind } from '#subgraphs/shared/aggregates/aggregate.ts';
-import {
-  aggregated,
-  aggregateOptions,
-  aggregateType,
-  type AggregateArguments,
-  type AggregatedType,
-} from '#subgraphs/shared/aggregates/types.ts';
-import type { RequestContext } from '#subgraphs/shared/context.ts';
+import { addAggregateField, type AggregatedType } from '#subgraphs/shared/aggregates/types.ts';
 import { isAggregated, type ModelColumn, type ModelType } from '../model/model.ts';
 import { filterInput, parseFilter } from './filters.ts';
 import type { SchemaParts } from './parts.ts';
@@ -28,17 +20,11 @@ export function addAggregate(parts: SchemaParts, type: ModelType, typed: (column
         .map((column) => [column.field, { kind: column.kind as AggregatedKind, type: typed(column) }]),
     ),
   };
-  const made = aggregateType(subgraph, of);
-  subgraph.builder.queryField(type.aggregate, (t) =>
-    t.field({
-      ...aggregateOptions(t, of, made, filterInput(parts, type)),
-      description: `How many ${type.items} match, by what they have: counts, sums, averages, extremes and percentiles of groups.`,
-      resolve: ((_: unknown, args: AggregateArguments, context: RequestContext, info: GraphQLResolveInfo) => {
-        const where = parseFilter(parts, type, args.where);
-        return aggregated(of, args, info, (request) =>
-          driver.aggregate!(context, type.relation, { ...request, where }),
-        );
-      }) as never,
-    }),
-  );
+  addAggregateField(subgraph, of, {
+    name: type.aggregate,
+    description: `How many ${type.items} match, by what they have: counts, sums, averages, extremes and percentiles of groups.`,
+    where: filterInput(parts, type),
+    conditionOf: (where) => parseFilter(parts, type, where),
+    aggregate: (context, request) => driver.aggregate!(context, type.relation, request),
+  });
 }
