@@ -118,16 +118,13 @@ async function remoteEmbedder(client: SubgraphClient): Promise<Embedder> {
   return embedder;
 }
 
-type Reranked = { rerank: { model: string | null; results: { index: number; score: number }[] } | null };
-
 /** As the caller, who has to be one that may spend on models there as here. */
 const remoteReranker = (client: SubgraphClient): Reranker => ({
   async rerank(context, query, texts) {
+    type Reranked = { rerank: Awaited<ReturnType<Reranker['rerank']>> | null };
     const { rerank } = await call<Reranked>(client, RERANK, { query, texts }, context);
     if (rerank === null) throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${client.name} reranked nothing.`);
-    const scores = new Array<number>(texts.length);
-    for (const { index, score } of rerank.results) scores[index] = score;
-    return { scores, model: rerank.model };
+    return rerank;
   },
 });
 

@@ -30,14 +30,17 @@ export interface Embedder {
 export interface Reranker {
   /**
    * Where no reranking model is served, the cosine of the embeddings stands in for it.
-   * @returns a score for each text, in their order: higher is better, comparable within one answer; and what gave them
+   * @returns a score for each text, by its index, in any order: higher is better, comparable within one answer; and what gave them
    * @throws CodedError `FORBIDDEN` where the caller may not spend on models; else as {@link Embedder.embed}
    */
   rerank(
     context: RequestContext,
     query: string,
     texts: readonly string[],
-  ): Promise<{ readonly scores: readonly number[]; readonly model: string | null }>;
+  ): Promise<{
+    readonly results: readonly { readonly index: number; readonly score: number }[];
+    readonly model: string | null;
+  }>;
 }
 
 export interface Embeddings {

@@ -122,12 +122,7 @@ export function createService(deps: InferenceDeps) {
 
 /** What search is reranked by: the same as `Query.rerank`. */
 export const rerankerOf = (deps: InferenceDeps): Reranker => ({
-  async rerank(context, query, texts) {
-    const { model, results } = await createService(deps).rerank(context, query, texts, undefined);
-    const scores = new Array<number>(texts.length);
-    for (const { index, score } of results) scores[index] = score;
-    return { scores, model };
-  },
+  rerank: (context, query, texts) => createService(deps).rerank(context, query, texts, undefined),
 });
 
 /**

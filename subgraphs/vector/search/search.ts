@@ -212,12 +212,12 @@ async function rerank(
     return whole === '' ? [] : [{ item, whole }];
   });
   if (read.length === 0) return { ranking: { items: [], approximate }, model: null };
-  const { scores, model } = await reranker.rerank(
+  const { results, model } = await reranker.rerank(
     context,
     text,
     read.map(({ whole }) => whole),
   );
-  const ranked = read.map(({ item }, at) => ({ ...item, score: scores[at]! }));
+  const ranked = results.map(({ index, score }) => ({ ...read[index]!.item, score }));
   return { ranking: { items: ranked.sort(byScoreThenId), approximate }, model };
 }
 
