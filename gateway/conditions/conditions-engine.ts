@@ -116,25 +116,24 @@ class ConditionsEngine implements Engine {
   #conditional({ document, operationName, variables: given }: EngineOperation): Conditional | undefined {
     const filtered = this.#filtered(document, operationName);
     if (filtered === undefined) return undefined;
-    const variables = { ...filtered.defaults, ...given };
-    const values = new Map(
-      filtered.places.map((place) => [place, valueOf(place.value, place.type, variables)] as const),
-    );
-    if (![...values].some(([{ type }, value]) => countConditions(type, value, this.#filters) > 0)) return undefined;
+    const conditional = this.#asked(filtered, given);
+    if (conditional.count === 0) return undefined;
     const definitions = filtered.operation.variableDefinitions ?? [];
-    if (coerceInputs(this.schema, definitions, given ?? {}, 1).errors !== undefined) return undefined;
-    return { filtered, variables, values };
+    return coerceInputs(this.schema, definitions, given ?? {}, 1).errors === undefined ? conditional : undefined;
   }
 
   #costOf(document: DocumentNode, operationName: string | undefined, given: Variables): number {
     const filtered = this.#filtered(document, operationName);
-    if (filtered === undefined) return 0;
+    return filtered === undefined ? 0 : this.#asked(filtered, given).count * CONDITIONS.cost;
+  }
+
+  #asked(filtered: FilteredOperation, given: Variables | null | undefined): Conditional & { readonly count: number } {
     const variables = { ...filtered.defaults, ...given };
-    const count = filtered.places.reduce(
-      (sum, { type, value }) => sum + countConditions(type, valueOf(value, type, variables), this.#filters),
-      0,
+    const values = new Map(
+      filtered.places.map((place) => [place, valueOf(place.value, place.type, variables)] as const),
     );
-    return count * CONDITIONS.cost;
+    const count = [...values].reduce((sum, [{ type }, value]) => sum + countConditions(type, value, this.#filters), 0);
+    return { filtered, variables, values, count };
   }
 
   async #run<Result extends object>(

@@ -10,16 +10,15 @@ import {
   Kind,
   parseType,
   print,
+  separateOperations,
   TypeInfo,
   visit,
   visitWithTypeInfo,
   type ArgumentNode,
   type ASTNode,
-  type DefinitionNode,
   type DirectiveNode,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLField,
   type GraphQLInputType,
   type GraphQLSchema,
@@ -62,18 +61,17 @@ export function filterPlaces(
   schema: GraphQLSchema,
   filters: Filters,
 ): FilteredOperation | undefined {
-  const definitions = usedDefinitions(document, operation);
   const taken = new Set((operation.variableDefinitions ?? []).map(({ variable }) => variable.name.value));
   const byText = new Map<string, FilterPlace>();
   const byArgument = new Map<ArgumentNode, FilterPlace>();
   const types = new TypeInfo(schema);
-  const used: DocumentNode = { kind: Kind.DOCUMENT, definitions };
+  const used = separateOperations(document)[operation.name?.value ?? '']!;
   const guards: DirectiveNode[][] = [];
   const fields: FieldNode[] = [];
   const enter = (node: ASTNode): void => {
     if (node.kind === Kind.FIELD) fields.push(node);
     if (node.kind === Kind.FIELD || node.kind === Kind.INLINE_FRAGMENT)
-      guards.push((node.directives ?? []).filter(({ name }) => name.value === 'skip' || name.value === 'include'));
+      guards.push((node.directives ?? []).filter(decides));
     if (node.kind !== Kind.ARGUMENT || types.getDirective() != null) return;
     const type = types.getArgument()?.type;
     if (type === undefined || !filters.reaching.has(getNamedType(type).name) || isPlain(node.value, type, filters))
@@ -143,6 +141,9 @@ export function valueOf(value: ValueNode, outer: GraphQLInputType, variables: Va
   );
 }
 
+/** Whether a directive says if something is asked for at all. */
+const decides = ({ name }: DirectiveNode): boolean => name.value === 'skip' || name.value === 'include';
+
 /** Whether any field that has the filter may be asked for. */
 export const isAskedFor = ({ guards }: FilterPlace, variables: Variables): boolean =>
   guards.some((directives) =>
@@ -191,21 +192,6 @@ export function filtersOf(schema: GraphQLSchema, conditions: DeclaredConditions)
   return { conditions, reaching };
 }
 
-function usedDefinitions(document: DocumentNode, operation: OperationDefinitionNode): DefinitionNode[] {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  const used = new Set<DefinitionNode>([operation]);
-  for (const definition of used)
-    visit(definition, {
-      FragmentSpread: ({ name }) => {
-        const fragment = fragments.get(name.value);
-        if (fragment !== undefined) used.add(fragment);
-      },
-    });
-  return [...used];
-}
-
 /** Fields of one response name say the same arguments, in whatever order: they get the same variable. */
 function sorted(value: ValueNode): ValueNode {
   if (value.kind === Kind.LIST) return { ...value, values: value.values.map(sorted) };
@@ -220,7 +206,7 @@ const typenameFor = ({ alias, name, directives }: FieldNode): FieldNode => ({
   kind: Kind.FIELD,
   alias: alias ?? name,
   name: { kind: Kind.NAME, value: '__typename' },
-  directives: directives?.filter((directive) => directive.name.value === 'skip' || directive.name.value === 'include'),
+  directives: directives?.filter(decides),
 });
 
 /** The variables that are used, and those of the places. */
