@@ -32,9 +32,7 @@ export async function write(
     return keys.flatMap((_, index) => found.get(index + 1) ?? []);
   };
   if (asked.kind === 'delete') {
-    const keys = [
-      ...new Map(asked.keys.map((each) => textsOf(each, key)).map((each) => [JSON.stringify(each), each])).values(),
-    ];
+    const keys = distinct(asked.keys.map((each) => textsOf(each, key)));
     const rows = await read(key, keys);
     if (rows.length > 0) await run(at.delete(key, keys));
     return rows;
@@ -95,10 +93,15 @@ async function inserted(run: Run, at: Writing, rows: readonly Values[], key: rea
   return made.map((row) => key.map((_, index) => row[`k${index}`] as string));
 }
 
+/** By all their parts: `a,b` and `c` are another key than `a` and `b,c`. */
+const distinct = (keys: readonly Key[]): Key[] => [
+  ...new Map(keys.map((each) => [JSON.stringify(each), each])).values(),
+];
+
 /** Which of the keys have rows of the caller; nobody changes them before this transaction ends. */
 async function lockable(run: Run, at: Writing, by: readonly string[], keys: readonly Key[]): Promise<boolean[]> {
-  const twice = keys.findIndex((each, index) => keys.findIndex((other) => String(other) === String(each)) < index);
-  if (twice !== -1) throw badUserInput('Two of the rows have one key.', { hint: 'Say each row once.' });
+  if (distinct(keys).length < keys.length)
+    throw badUserInput('Two of the rows have one key.', { hint: 'Say each row once.' });
   const there: boolean[] = [];
   for (const key of keys) there.push((await run(at.lock(by, key))).length > 0);
   return there;
