@@ -5,6 +5,7 @@ import { CodedError, storeTimeout, storeUnavailable } from '#subgraphs/shared/er
 import { Neo4jClient } from '#subgraphs/shared/neo4j/neo4j.ts';
 import { SOURCES } from '../../bounds.ts';
 import type { SourceDriver, SourceOptions } from '../../driver.ts';
+import { healthOf } from '../health.ts';
 import { scannedSource, type Scan, type StoredRow } from '../scanned/source.ts';
 import { introspect } from './introspect.ts';
 import { columnNames, ELEMENT_ID, type Ask } from './names.ts';
@@ -61,22 +62,12 @@ export function createNeo4jSource(options: SourceOptions): SourceDriver {
       ordered: ELEMENT_ID,
       introspect: () => introspect(ask(ourselves()), sampled),
       pages: (context, scan, size) => pages(ask(context), context, scan, Math.min(size + 1, SOURCES.scannedPage)),
-      async health() {
-        const began = performance.now();
-        try {
-          await ask(ourselves())('RETURN 1', {});
-          return { store: name, state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
-        } catch (error) {
-          return { store: name, state: 'down', detail: `${(error as Error).message} ${hintOf(error)}`.trim() };
-        }
-      },
+      health: () => healthOf(name, () => ask(ourselves())('RETURN 1', {})),
       close: () => client.close(),
     },
     options,
   );
 }
-
-const hintOf = (error: unknown): string => String((error as CodedError).extensions?.['hint'] ?? '');
 
 async function* pages(
   ask: Ask,

@@ -1,9 +1,9 @@
 /** Collections of a Qdrant as a source: points are rows, what their payloads have are columns. Read only. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import { messageWithHint } from '#subgraphs/shared/errors.ts';
 import type { JsonValue } from '#subgraphs/shared/json.ts';
 import { SOURCES } from '../../bounds.ts';
 import type { Relation, SourceDriver, SourceOptions } from '../../driver.ts';
+import { healthOf } from '../health.ts';
 import { scannedSource, type Scan, type StoredRow } from '../scanned/source.ts';
 import { filterOf, idOf, pathOf } from './filter.ts';
 import { columnOf, ID, introspect } from './introspect.ts';
@@ -21,15 +21,7 @@ export function createQdrantSource(options: SourceOptions): SourceDriver {
       ordered: ID,
       introspect: () => introspect(server, options),
       pages: (context, scan, size) => pages(server, context, scan, Math.min(size + 1, SOURCES.scannedPage)),
-      async health() {
-        const began = performance.now();
-        try {
-          await server.ask('GET', '/collections');
-          return { store: options.name, state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
-        } catch (error) {
-          return { store: options.name, state: 'down', detail: messageWithHint(error) };
-        }
-      },
+      health: () => healthOf(options.name, () => server.ask('GET', '/collections')),
       close: () => Promise.resolve(),
     },
     options,

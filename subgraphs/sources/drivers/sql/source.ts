@@ -1,9 +1,10 @@
 /** A source of any SQL: what reads it, from its dialect and a way to run statements. */
-import { CodedError, messageWithHint } from '#subgraphs/shared/errors.ts';
+import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { Aggregated, AggregateRequest } from '#subgraphs/shared/aggregates/aggregate.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { aggregatedOf } from '#subgraphs/shared/sql/aggregates.ts';
 import type { CountRequest, ListRequest, Relation, SourceDriver, SourceRow, WriteRequest } from '../../driver.ts';
+import { healthOf } from '../health.ts';
 import type { SqlDialect, SqlStatement, WritingDialect } from './dialect.ts';
 import { aggregateStatement, columnIn, countStatement, isTenantOf, listStatement, rowOf } from './statements.ts';
 import { write, type Run } from './writes.ts';
@@ -58,15 +59,7 @@ export function createSqlSource(
           },
         }),
     ...writesOf(dialect, connections),
-    async health() {
-      const began = performance.now();
-      try {
-        await connections.probe();
-        return { store: name, state: 'ok', latencyMs: Math.round((performance.now() - began) * 10) / 10 };
-      } catch (error) {
-        return { store: name, state: 'down', detail: messageWithHint(error) };
-      }
-    },
+    health: () => healthOf(name, () => connections.probe()),
     close: () => connections.close(),
   };
 }
