@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe } from 'vitest';
-import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import { createMariadbSource } from '#subgraphs/sources/drivers/mariadb/index.ts';
 import { createMariadbDatabase } from '#tests/setup/mariadb.ts';
 import { describeSource } from './sources-driver.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 import { describeWrites, TABLES } from './sources-writes.ts';
+import { shopOptions } from '#tests/setup/source-options.ts';
 
 const DIGITS = 30;
 
@@ -30,14 +30,7 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('MariaDB (TEST_MARIADB_URL)', 
             );
           }
         }
-      const driver = await createMariadbSource({
-        ...SOURCES,
-        name: 'shop',
-        variable: 'SHOP_URL',
-        url: () => database.url,
-        preparedStatements: true,
-        onIdleError: () => undefined,
-      });
+      const driver = await createMariadbSource(shopOptions(database.url));
       return {
         driver,
         async [Symbol.asyncDispose]() {
@@ -69,15 +62,7 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('MariaDB (TEST_MARIADB_URL)', 
     const asReader = new URL(database.url);
     asReader.username = reader;
     asReader.password = 'x';
-    const open = (url: string) =>
-      createMariadbSource({
-        ...SOURCES,
-        name: 'shop',
-        variable: 'SHOP_URL',
-        url: () => url,
-        preparedStatements: true,
-        onIdleError: () => undefined,
-      });
+    const open = (url: string) => createMariadbSource(shopOptions(url));
     const [driver, reading] = await Promise.all([open(database.url), open(asReader.href)]);
     return {
       driver,

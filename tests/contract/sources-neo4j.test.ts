@@ -5,7 +5,6 @@ import neo4j, { type Driver } from 'neo4j-driver';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
-import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import type { SourceDriver } from '#subgraphs/sources/driver.ts';
 import { createNeo4jSource } from '#subgraphs/sources/drivers/neo4j/index.ts';
 import { buildModel } from '#subgraphs/sources/model/build.ts';
@@ -14,6 +13,7 @@ import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { NEO4J } from '#tests/setup/given-stores.ts';
 import { describeSource } from './sources-driver.ts';
 import { SHOP, STATUS, type FieldKind, type Row, type ShopRows } from './sources-shop.ts';
+import { shopOptions } from '#tests/setup/source-options.ts';
 
 const { uri, username, password } = NEO4J;
 
@@ -52,15 +52,7 @@ function kept(kind: FieldKind, value: Row[string]): unknown {
   }
 }
 
-const optionsOf = (changes: object = {}) => ({
-  ...SOURCES,
-  name: 'shop',
-  variable: 'SHOP_URL',
-  url: () => urlOf(password),
-  preparedStatements: true,
-  onIdleError: () => undefined,
-  ...changes,
-});
+const optionsOf = (changes: object = {}) => shopOptions(urlOf(password), changes);
 const urlOf = (word: string): string => uri!.replace('://', `://${username}:${encodeURIComponent(word)}@`);
 
 /** Of a server that other suites use too, these labels. */

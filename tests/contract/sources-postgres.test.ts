@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
-import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import { createTestDatabase } from '#tests/setup/postgres.ts';
 import { describeSource } from './sources-driver.ts';
 import { SHOP, STATUS } from './sources-shop.ts';
 import { describeWrites, TABLES } from './sources-writes.ts';
+import { shopOptions } from '#tests/setup/source-options.ts';
 
 describeSource(
   'postgres',
@@ -30,14 +30,7 @@ describeSource(
         }
       }
     await client.end();
-    const driver = createPostgresSource({
-      ...SOURCES,
-      name: 'shop',
-      variable: 'SHOP_URL',
-      url: () => database.url,
-      preparedStatements: true,
-      onIdleError: () => undefined,
-    });
+    const driver = createPostgresSource(shopOptions(database.url));
     return {
       driver,
       async [Symbol.asyncDispose]() {
@@ -61,15 +54,7 @@ describeWrites('postgres', async () => {
   const asReader = new URL(database.url);
   asReader.username = reader;
   asReader.password = 'x';
-  const open = (url: string) =>
-    createPostgresSource({
-      ...SOURCES,
-      name: 'shop',
-      variable: 'SHOP_URL',
-      url: () => url,
-      preparedStatements: true,
-      onIdleError: () => undefined,
-    });
+  const open = (url: string) => createPostgresSource(shopOptions(url));
   const [driver, reading] = [open(database.url), open(asReader.href)];
   return {
     driver,

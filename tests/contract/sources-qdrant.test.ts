@@ -5,7 +5,6 @@ import { graphql } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { ExactNumber, writeJson } from '#subgraphs/shared/exact-number.ts';
-import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import type { SourceDriver } from '#subgraphs/sources/driver.ts';
 import { createQdrantSource } from '#subgraphs/sources/drivers/qdrant/index.ts';
 import { buildModel } from '#subgraphs/sources/model/build.ts';
@@ -13,6 +12,7 @@ import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { describeSource } from './sources-driver.ts';
 import { SHOP, STATUS, type ShopRows } from './sources-shop.ts';
+import { shopOptions } from '#tests/setup/source-options.ts';
 
 const { TEST_QDRANT_URL: url, TEST_QDRANT_API_KEY: key } = process.env;
 
@@ -55,15 +55,8 @@ function only(driver: SourceDriver, names: readonly string[]): SourceDriver {
   return { ...driver, introspect };
 }
 
-const optionsOf = (changes: object = {}) => ({
-  ...SOURCES,
-  name: 'shop',
-  variable: 'SHOP_URL',
-  url: () => `qdrant://${key === undefined ? '' : `:${key}@`}${new URL(url!).host}`,
-  preparedStatements: true,
-  onIdleError: () => undefined,
-  ...changes,
-});
+const optionsOf = (changes: object = {}) =>
+  shopOptions(`qdrant://${key === undefined ? '' : `:${key}@`}${new URL(url!).host}`, changes);
 
 if (url === undefined) describe.skip('a source: qdrant', () => test('needs TEST_QDRANT_URL', () => undefined));
 else {

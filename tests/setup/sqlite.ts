@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
-import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import type { SourceDriver, SourceOptions } from '#subgraphs/sources/driver.ts';
 import { createSqliteSource } from '#subgraphs/sources/drivers/sqlite/index.ts';
+import { shopOptions } from './source-options.ts';
 
 export interface SqliteFile extends AsyncDisposable {
   readonly path: string;
@@ -33,12 +33,4 @@ export async function createSqliteFile(fixture?: string): Promise<SqliteFile> {
 }
 
 export const openSqlite = (url: string, more: Partial<SourceOptions> = {}): SourceDriver =>
-  createSqliteSource({
-    ...SOURCES,
-    name: 'shop',
-    variable: 'SHOP_URL',
-    url: () => url,
-    preparedStatements: true,
-    onIdleError: () => undefined,
-    ...more,
-  });
+  createSqliteSource(shopOptions(url, more));

@@ -2,13 +2,13 @@ import { graphql } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
-import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import type { SourceDriver } from '#subgraphs/sources/driver.ts';
 import { createMariadbSource } from '#subgraphs/sources/drivers/mariadb/index.ts';
 import { buildModel } from '#subgraphs/sources/model/build.ts';
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { createMariadbDatabase, type MariadbDatabase } from '#tests/setup/mariadb.ts';
+import { shopOptions } from '#tests/setup/source-options.ts';
 
 const FILE = (tenancy: string) =>
   `sources:\n  shop:\n    kind: mariadb\n    url: SHOP_URL\n    tenancy: ${tenancy}\n    types: { broken: { tenancy: shared }, slow: { tenancy: shared } }\n`;
@@ -17,17 +17,7 @@ describe.skipIf(!process.env['TEST_MARIADB_URL'])('of a MariaDB (TEST_MARIADB_UR
   let database: MariadbDatabase;
   let driver: SourceDriver;
   const open = async (url: string, more: object = {}): Promise<SourceDriver> =>
-    await createMariadbSource({
-      ...SOURCES,
-      statementTimeoutMs: 3_000,
-      connectTimeoutMs: 3_000,
-      name: 'shop',
-      variable: 'SHOP_URL',
-      url: () => url,
-      preparedStatements: true,
-      onIdleError: () => undefined,
-      ...more,
-    });
+    await createMariadbSource(shopOptions(url, { statementTimeoutMs: 3_000, connectTimeoutMs: 3_000, ...more }));
   const ask = async (source: string, tenantId = 'acme', variableValues: object = {}) => {
     const file = parseSources(FILE('{ column: tenant_id }'), 'sources.yaml');
     const schema = buildSchema(buildModel('shop', file, await driver.introspect([])), driver);

@@ -6,7 +6,6 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { createRequestContext } from '#subgraphs/shared/context.ts';
 import { writeJson } from '#subgraphs/shared/exact-number.ts';
-import { SOURCES } from '#subgraphs/sources/bounds.ts';
 import type { Catalog, SourceDriver } from '#subgraphs/sources/driver.ts';
 import { createPostgresSource } from '#subgraphs/sources/drivers/postgres/index.ts';
 import { BUILT_IN } from '#subgraphs/sources/model/built-in.ts';
@@ -17,6 +16,7 @@ import { enumValueName, fieldName, itemName, linkName, listName } from '#subgrap
 import { parseSources } from '#subgraphs/sources/model/read.ts';
 import { buildSchema } from '#subgraphs/sources/schema/index.ts';
 import { createTestDatabase, type TestDatabase } from '#tests/setup/postgres.ts';
+import { shopOptions } from '#tests/setup/source-options.ts';
 
 const FILE = (more = '', head = 'tenancy: shared') =>
   `sources:\n  shop:\n    kind: postgres\n    url: SHOP_URL\n    ${head}\n${more}`;
@@ -174,15 +174,7 @@ describe('of a PostgreSQL', () => {
       CREATE VIEW odd.broken AS SELECT 1 / (id - 1) AS q FROM odd.values;
       CREATE VIEW odd.slow AS SELECT pg_sleep(60)::text AS z`);
     await client.end();
-    driver = createPostgresSource({
-      ...SOURCES,
-      statementTimeoutMs: 3_000,
-      name: 'shop',
-      variable: 'SHOP_URL',
-      url: () => database.url,
-      preparedStatements: true,
-      onIdleError: () => undefined,
-    });
+    driver = createPostgresSource(shopOptions(database.url, { statementTimeoutMs: 3_000 }));
     catalog = await driver.introspect(['public', 'odd']);
   });
   afterAll(async () => {
