@@ -25,6 +25,7 @@ export const TABLES = (auto: string, json: string): string[] => [
      id ${auto} PRIMARY KEY, tenant_id varchar(50) NOT NULL, code varchar(10) NOT NULL UNIQUE, price decimal(12, 2) NOT NULL DEFAULT 1.50, stock int CHECK (stock >= 0),
      made date, data ${json}, maker_id int, double_price decimal(13, 2) GENERATED ALWAYS AS (price * 2) STORED,
      CONSTRAINT parts_maker FOREIGN KEY (maker_id) REFERENCES makers (id))`,
+  `CREATE TABLE slots (tenant_id varchar(50) NOT NULL, aisle varchar(10) NOT NULL, place varchar(10) NOT NULL, note varchar(10), PRIMARY KEY (aisle, place))`,
   `INSERT INTO makers VALUES (1, 'acme', 'Ada'), (2, 'other', 'Eve')`,
   `INSERT INTO parts (tenant_id, code, price, maker_id) VALUES ('acme', 'a', 1, 1), ('acme', 'b', 2, NULL), ('other', 'e', 5, 2)`,
 ];
@@ -39,7 +40,7 @@ export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>
     const schemas = new Map<SourceDriver, GraphQLSchema>();
     const schemaOf = async (driver: SourceDriver): Promise<GraphQLSchema> => {
       const file = parseSources(
-        `sources:\n  shop:\n    kind: ${kind}\n    url: U\n    tenancy: { column: tenant_id }\n    types: { parts: { mutations: ${ALL} }, makers: { mutations: { delete: m } } }\n`,
+        `sources:\n  shop:\n    kind: ${kind}\n    url: U\n    tenancy: { column: tenant_id }\n    types: { parts: { mutations: ${ALL} }, makers: { mutations: { delete: m } }, slots: { mutations: { insert: m, update: m, delete: m } } }\n`,
         'sources.yaml',
       );
       const model = buildModel('shop', file, await driver.introspect([...KINDS[kind].schemas]));
@@ -214,6 +215,27 @@ export function describeWrites(kind: KindName, open: () => Promise<OpenWritable>
       const answers = await Promise.all([1, 2, 3, 4].map(put));
       expect(answers.map(({ code }) => code)).toEqual([undefined, undefined, undefined, undefined]);
       expect(new Set(answers.map(({ data }) => data.upsertParts[0].id)).size).toBe(1);
+    });
+
+    test('keys of several parts are told apart by each of them', async () => {
+      const keys = [
+        ['a,b', 'c'],
+        ['a', 'b,c'],
+      ];
+      const rows = (note: string, which = keys): string =>
+        which.map(([aisle, place]) => `{ aisle: "${aisle}", place: "${place}", note: "${note}" }`).join(', ');
+      const made = await ask(`mutation { insertSlots(input: [${rows('new')}]) { aisle place } }`);
+      expect(made.errors).toBeUndefined();
+      expect(made.data).toEqual({ insertSlots: keys.map(([aisle, place]) => ({ aisle, place })) });
+      const changed = await ask(`mutation { updateSlots(input: [${rows('changed')}]) { aisle note } }`);
+      expect(changed.data).toEqual({
+        updateSlots: [
+          { aisle: 'a,b', note: 'changed' },
+          { aisle: 'a', note: 'changed' },
+        ],
+      });
+      const twice = await ask(`mutation { updateSlots(input: [${rows('x', [keys[0]!, keys[0]!])}]) { aisle } }`);
+      expect(twice.code).toBe('BAD_USER_INPUT');
     });
 
     test('texts that look like SQL are texts', async () => {
