@@ -149,9 +149,9 @@ export interface Config {
       readonly region: string;
       readonly forcePathStyle: boolean;
     }>;
-    /** `off` disables embeddings and chat; `undefined` leaves the built-in embedder. */
     /** The most tokens that the embedding model takes; undefined where none is asked. */
     readonly maxTokens: number | undefined;
+    /** `off` disables embeddings and chat; `undefined` leaves the built-in embedder. */
     readonly models: StoreAddress<{
       readonly baseUrl: string | undefined;
       readonly apiKey: string | undefined;
@@ -159,6 +159,12 @@ export interface Config {
       readonly rerankModel: string | undefined;
       readonly embeddingModel: string | undefined;
       readonly embeddingBaseUrl: string | undefined;
+      /** How the embedding model is asked. */
+      readonly embedding: {
+        readonly queryPrefix: string | undefined;
+        readonly passagePrefix: string | undefined;
+        readonly dimensions: number | undefined;
+      };
     }>;
   };
   readonly runs: {
@@ -394,6 +400,11 @@ function build(
         rerankModel: env.RERANK_MODEL,
         embeddingModel: servedModel,
         embeddingBaseUrl: env.EMBEDDING_BASE_URL,
+        embedding: {
+          queryPrefix: env.EMBEDDING_QUERY_PREFIX,
+          passagePrefix: env.EMBEDDING_PASSAGE_PREFIX,
+          dimensions: env.EMBEDDING_DIMENSIONS,
+        },
       })),
     },
     runs: {

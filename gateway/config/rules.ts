@@ -133,6 +133,8 @@ export function checkTogether(value: Values, isSet: (name: VariableName) => bool
         `MODEL_PRICES must say what ${unpriced.length === 0 ? 'models' : unpriced.join(', ')} cost${unpriced.length === 1 ? 's' : ''} beside ${budget}.`,
       );
   }
+  for (const name of ['EMBEDDING_QUERY_PREFIX', 'EMBEDDING_PASSAGE_PREFIX', 'EMBEDDING_DIMENSIONS'] as const)
+    if (isSet(name) && !served) faults.push(`${name} has no effect without an EMBEDDING_MODEL that a server serves.`);
   if (isSet('EMBEDDING_BASE_URL') && !served && models !== 'off')
     faults.push('EMBEDDING_MODEL must be set beside EMBEDDING_BASE_URL, to a model that is served there.');
   for (const name of [

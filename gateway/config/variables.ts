@@ -9,6 +9,8 @@ import { readRoleScopes } from '#gateway/auth/role-scopes.ts';
 import { readModelPrices } from '#subgraphs/shared/model-prices.ts';
 import { isProxyRange } from '#gateway/auth/trusted-proxies.ts';
 import { RATE_NAMES, RATE_TABLE, rateVariable, readRate, type RateVariable } from '#gateway/limits/rate-names.ts';
+import { INFERENCE } from '#subgraphs/inference/bounds.ts';
+import { VECTOR } from '#subgraphs/vector/bounds.ts';
 import { boundVariables, integer } from './bounds.ts';
 import { mayPassOn, requestHeaderRules, responseHeaderRules } from './header-rules.ts';
 
@@ -49,6 +51,7 @@ const SECTIONS = {
 const secret = true;
 const file = true;
 const text = z.string();
+const prefix = text.max(INFERENCE.prefixCharacters, `must have ${INFERENCE.prefixCharacters} characters or fewer`);
 const flag = z.enum(['true', 'false'], 'must be `true` or `false`').transform((value) => value === 'true');
 const list = text.transform((value) =>
   value
@@ -624,6 +627,24 @@ export const Variables = z.object({
     'inference',
     'The most tokens that `EMBEDDING_MODEL` takes: chunks are cut to fit, by an estimate that is above the count of usual tokenisers (docs/documents.md). Documents keep their chunks until they are written again.',
     { absent: '512 with `EMBEDDING_MODEL`; the built-in embedder takes any number' },
+  ),
+  EMBEDDING_QUERY_PREFIX: optional(
+    prefix,
+    'inference',
+    'Stands before each query that `EMBEDDING_MODEL` embeds, such as `search_query: `: many models are trained with one. Spaces at its end count.',
+    { absent: 'none' },
+  ),
+  EMBEDDING_PASSAGE_PREFIX: optional(
+    prefix,
+    'inference',
+    'Stands before each chunk that it embeds, such as `search_document: `. Stored vectors depend on it: a change of it is a change of the model.',
+    { absent: 'none' },
+  ),
+  EMBEDDING_DIMENSIONS: optional(
+    integer(1, VECTOR.dimensions),
+    'inference',
+    "How many of a vector's first dimensions are used, for models that are trained for it (Matryoshka). The server is asked for so many; where it does not know how, vectors are cut here.",
+    { absent: 'all' },
   ),
   EMBEDDING_BASE_URL: optional(url('http', 'https'), 'inference', 'An OpenAI-compatible server for embeddings alone.', {
     absent: 'the value of `OPENAI_BASE_URL`',

@@ -103,7 +103,7 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
     if (models === 'off') return createInference({ ...config.bounds.inference, embeddings: 'off' }, ports);
     const embedder = config.stores.builtInEmbedder;
     if (models === undefined) return createInference({ ...config.bounds.inference, embeddings: embedder }, ports);
-    const { baseUrl, embeddingBaseUrl, embeddingModel, chatModel, rerankModel } = models;
+    const { baseUrl, embeddingBaseUrl, embeddingModel, embedding, chatModel, rerankModel } = models;
     return createInference(
       {
         ...config.bounds.inference,
@@ -114,6 +114,8 @@ const MOUNTS: Readonly<Record<SubgraphName, Mount>> = {
           embeddingBaseUrl,
         },
         embeddingModel,
+        embedding,
+        chunkTokens: config.stores.maxTokens,
         chatModel,
         rerankModel,
         embeddings: embeddingModel === undefined ? embedder : 'openai',

@@ -25,6 +25,9 @@ import type { SubgraphName } from '#subgraphs/shared/subgraph.ts';
 import type { SubgraphClient } from '#gateway/execute/clients/subgraph-client.ts';
 
 const EMBED = parse('query Embed($input: [String!]!) { embed(input: $input) { model dimensions vector } }');
+const EMBED_QUERIES = parse(
+  'query Embed($input: [String!]!) { embed(input: $input, as: QUERY) { model dimensions vector } }',
+);
 const RERANK = parse(
   'query Rerank($query: String!, $texts: [String!]!) { rerank(query: $query, documents: $texts) { model results { index score } } }',
 );
@@ -95,10 +98,11 @@ async function remoteEmbedder(client: SubgraphClient): Promise<Embedder> {
     async learn(context) {
       if (model === undefined) await embedder.embed(context, ['.']);
     },
-    async embed(caller, input) {
+    async embed(caller, input, as) {
       if (input.length === 0 && model !== undefined)
         return { model: model.name, dimensions: model.dimensions ?? 0, vectors: [] };
-      const { embed } = await call<Embedded>(client, EMBED, { input }, embedding(caller));
+      const asked = as === 'QUERY' ? EMBED_QUERIES : EMBED;
+      const { embed } = await call<Embedded>(client, asked, { input }, embedding(caller));
       const [first] = embed ?? [];
       if (first === undefined)
         throw new CodedError('SUBGRAPH_UNAVAILABLE', `The subgraph ${client.name} embedded nothing.`);

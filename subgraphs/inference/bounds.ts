@@ -107,6 +107,26 @@ export const INFERENCE = bounds('subgraphs/inference', 'inference', {
     unit: 'ms',
     default: 1_000,
   },
+  servedAskAgainMs: {
+    what: 'After how long a model server that could not be asked what its embedding model takes is asked again.',
+    unit: 'ms',
+    default: 5 * 60_000,
+  },
+  servedMost: {
+    what: 'The largest number of tokens, texts or dimensions that such an answer is believed.',
+    unit: 'of each',
+    default: 100_000_000,
+  },
+  servedParametersCharacters: {
+    what: "How much of Ollama's `parameters` of a model is read.",
+    unit: 'characters',
+    default: 10_000,
+  },
+  prefixCharacters: {
+    what: 'The longest `EMBEDDING_QUERY_PREFIX` and `EMBEDDING_PASSAGE_PREFIX`.',
+    unit: 'characters',
+    default: 1_000,
+  },
   lineCharacters: {
     what: 'The longest line of a streamed answer.',
     unit: 'characters',

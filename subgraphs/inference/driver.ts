@@ -1,6 +1,7 @@
 /** The interfaces of what answers inference: embedding models, chat models and rerankers. */
 import type { RequestContext, StatementCounter } from '#subgraphs/shared/context.ts';
 import type { CodedError } from '#subgraphs/shared/errors.ts';
+import type { EmbeddedAs } from '#subgraphs/shared/ports.ts';
 
 /** What a call to a model carries. */
 export interface InferenceCall {
@@ -21,6 +22,11 @@ export interface EmbeddingDriver {
   readonly provider: string;
   /** The model's name; undefined when embedding is switched off. */
   readonly model: string | undefined;
+  /**
+   * What vectors of passages are compared within: the model's name and, where there is one, a mark of the prefix that they are
+   * made with. @default the model's name
+   */
+  readonly space?: string | undefined;
   /** The number of dimensions; undefined until the first answer of a server. */
   readonly dimensions: number | undefined;
   /** Whether a call costs tokens that are worth recording. */
@@ -29,7 +35,20 @@ export interface EmbeddingDriver {
    * Texts that are too long for the model do not fail the others: all of them are found, and named. What fails otherwise is thrown,
    * or told in `failure` where other texts were embedded, and paid for, by then.
    */
-  embed(call: InferenceCall, input: readonly string[]): Promise<EmbeddingAnswer>;
+  embed(call: InferenceCall, input: readonly string[], as?: EmbeddedAs): Promise<EmbeddingAnswer>;
+  /** What the server says of the model; empty where it says nothing, or cannot be asked now. Absent where there is no server. */
+  served?(): Promise<ServedModel>;
+}
+
+/** What a server says of its embedding model. */
+export interface ServedModel {
+  readonly dimensions?: number;
+  /** The most tokens of one text. */
+  readonly maxTokens?: number;
+  /** Whether it cuts off what is longer without a word; else it refuses. */
+  readonly truncates?: boolean;
+  /** The most texts of one request. */
+  readonly batch?: number;
 }
 
 export interface EmbeddingAnswer {

@@ -10,6 +10,7 @@ import type { StoreHealth, Subgraph } from '#subgraphs/shared/subgraph.ts';
 import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 import type { InferenceBounds } from './bounds.ts';
 import type { ChatDriver, EmbeddingDriver, ModelServer, RerankDriver } from './driver.ts';
+import type { OpenAIEmbeddingOptions } from './drivers/openai/embeddings.ts';
 import { createDisabledChat, createDisabledEmbedding } from './drivers/disabled.ts';
 import { createBuiltInDriver } from './drivers/built-in.ts';
 import { memoryLedger } from './drivers/memory-ledger.ts';
@@ -35,6 +36,10 @@ export interface InferenceConfig extends InferenceBounds {
   };
   /** Required for `embeddings: 'openai'`. */
   embeddingModel?: string;
+  /** How that model is asked. */
+  embedding?: Pick<OpenAIEmbeddingOptions, 'queryPrefix' | 'passagePrefix' | 'dimensions'>;
+  /** How many tokens chunks are cut for: told of where the model takes fewer. @default nobody cuts */
+  chunkTokens?: number | undefined;
   /** Without it, `generate` and `generateStream` are switched off. */
   chatModel?: string;
   /** For servers whose `/rerank` needs a model's name. Reranking goes by embeddings where none is served. */
@@ -58,19 +63,22 @@ export interface InferencePorts {
   /** Threads for summaries. @default threads of its own */
   work?: WorkPool | undefined;
   /** Receives what went wrong beside a call that succeeded. Default: `console.error` */
-  log?: (message: string, error: unknown) => void;
+  log?: (message: string, error?: unknown) => void;
 }
 
 /** Builds the subgraph. A model server that is down does not fail this: its fields do, until it is back. */
 export async function createInference(config: InferenceConfig, ports: InferencePorts): Promise<Subgraph> {
   const { summaryCharacters } = config;
   const { embedding, chat, reranker, servers } = await openDrivers(config);
-  const log = ports.log ?? ((message: string, error: unknown) => console.error(message, error));
+  const log =
+    ports.log ??
+    ((message: string, error?: unknown) => console.error(message, ...(error === undefined ? [] : [error])));
   const spending = new Spending({
     recordUsage: createUsageRecorder(ports.usageSink, log),
     mayCall: ports.mayCall,
     budgets: await openBudgets(config, ports.postgres, log),
   });
+  void tellOfShortModel(embedding, config.chunkTokens, log);
   const ownWork = ports.work === undefined ? new WorkPool() : undefined;
   const work = ports.work ?? ownWork!;
   const embedder = createEmbedder(embedding, spending);
@@ -119,6 +127,7 @@ async function openDrivers({
   openai,
   embeddings,
   embeddingModel,
+  embedding: asked,
   chatModel,
   rerankModel,
   ...bounds
@@ -150,7 +159,7 @@ async function openDrivers({
       servers.push(
         new OpenAIServer({ baseUrl: embeddingBaseUrl, apiKey, ...bounds, urlVariable: 'EMBEDDING_BASE_URL' }),
       );
-    embedding = createOpenAIEmbedding(servers.at(-1)!, embeddingModel, bounds);
+    embedding = createOpenAIEmbedding(servers.at(-1)!, embeddingModel, { ...bounds, ...asked });
   }
   return {
     embedding,
@@ -158,6 +167,19 @@ async function openDrivers({
     reranker: createOpenAIRerank(main, rerankModel, bounds),
     servers,
   };
+}
+
+/** Chunks keep their length until their documents are written again, so a model does not change it by itself. */
+async function tellOfShortModel(
+  driver: EmbeddingDriver,
+  chunkTokens: number | undefined,
+  log: NonNullable<InferencePorts['log']>,
+): Promise<void> {
+  const { maxTokens, truncates } = (chunkTokens === undefined ? undefined : await driver.served?.()) ?? {};
+  if (maxTokens === undefined || maxTokens >= chunkTokens!) return;
+  log(
+    `The server of ${driver.model} takes ${maxTokens} tokens of a text, and chunks are cut for ${chunkTokens}: ${truncates ? 'what is over is not searched by meaning' : 'longer ones are embedded in parts'}. Set EMBEDDING_MAX_TOKENS to ${maxTokens}.`,
+  );
 }
 
 async function health(embedding: EmbeddingDriver, servers: readonly ModelServer[]): Promise<StoreHealth[]> {

@@ -9,18 +9,19 @@ import type { RequestContext } from './context.ts';
 export interface Embedder {
   /**
    * Embeds every input in one batch.
+   * @param as what the texts are: models are trained with another prefix for each. @default `PASSAGE`
    * @returns the model's name, its number of dimensions and one L2-normalised vector for each input, in order
    * @throws CodedError `STORE_DISABLED`, `STORE_UNAVAILABLE`, `STORE_TIMEOUT` or `RATE_LIMITED`; `BAD_USER_INPUT`
    *   where texts are longer than the model takes, all of which `tooLongOf` (errors.ts) names together with the limit
    */
-  embed(context: RequestContext, input: readonly string[]): Promise<Embeddings>;
+  embed(context: RequestContext, input: readonly string[], as?: EmbeddedAs): Promise<Embeddings>;
   /**
    * Finds out {@link model}, where that is known by asking only. Absent where it is known from the start.
    * @throws CodedError as {@link embed}
    */
   learn?(context: RequestContext): Promise<void>;
   /**
-   * The model that {@link embed} uses; `undefined` when embedding is switched off, and while nobody has asked where it has
+   * The model that {@link embed} uses, and whatever else its vectors of passages depend on; `undefined` when embedding is switched off, and while nobody has asked where it has
    * to be asked for.
    */
   readonly model: { readonly name: string; readonly dimensions?: number } | undefined;
@@ -42,6 +43,9 @@ export interface Reranker {
     readonly model: string | null;
   }>;
 }
+
+/** Texts that are found, or what they are found by. */
+export type EmbeddedAs = 'PASSAGE' | 'QUERY';
 
 export interface Embeddings {
   readonly model: string;

@@ -5,6 +5,7 @@ import type { ChatDelta, ChatRequest } from '#subgraphs/inference/driver.ts';
 import { OpenAIServer } from '#subgraphs/inference/drivers/openai/index.ts';
 import { createOpenAIChat } from '#subgraphs/inference/drivers/openai/chat.ts';
 import { createOpenAIEmbedding } from '#subgraphs/inference/drivers/openai/embeddings.ts';
+import { askServedModel } from '#subgraphs/inference/drivers/openai/served-model.ts';
 import { createOpenAIRerank } from '#subgraphs/inference/drivers/openai/rerank.ts';
 import { createInference } from '#subgraphs/inference/index.ts';
 import { createRequestContext, StatementCounter } from '#subgraphs/shared/context.ts';
@@ -51,6 +52,117 @@ async function start(dialect: Dialect, options: StandInOptions = {}) {
   };
 }
 
+describe('what stands before texts', () => {
+  it('is one thing before queries and another before passages, and that of passages tells vectors apart', async () => {
+    const { server, standIn } = await start(OPENAI);
+    const { embeddingModel } = standIn;
+    const embedding = createOpenAIEmbedding(server, embeddingModel, {
+      queryPrefix: 'search_query: ',
+      passagePrefix: 'search_document: ',
+    });
+    const [[passage], [query]] = [
+      (await embedding.embed(call(), ['a text'])).vectors,
+      (await embedding.embed(call(), ['a text'], 'QUERY')).vectors,
+    ];
+    expect(standIn.requests.map(({ body }) => body.input)).toEqual([
+      ['search_document: a text'],
+      ['search_query: a text'],
+    ]);
+    expect(passage).not.toEqual(query);
+    expect(embedding.space).toMatch(/^test-embedding\+[0-9a-f]{8}$/);
+    const spaceOf = (options: object) => createOpenAIEmbedding(server, embeddingModel, options).space;
+    expect(spaceOf({ passagePrefix: 'passage: ' })).not.toBe(embedding.space);
+    expect(spaceOf({ queryPrefix: 'query: ' })).toBe('test-embedding');
+  });
+
+  it('is given to whom it belongs by the API, and by ranking with vectors', async () => {
+    const { standIn } = await start(OPENAI);
+    const inference = await createInference(
+      {
+        openai: { baseUrl: standIn.baseUrl, apiKey: standIn.apiKey },
+        embeddings: 'openai',
+        embeddingModel: standIn.embeddingModel,
+        embedding: { queryPrefix: 'q: ', passagePrefix: 'p: ' },
+      },
+      { usageSink: undefined },
+    );
+    opened.push(() => inference.close());
+    const principal = { tenantId: 'acme', subject: 'ada', roles: [], scopes: ['models:use'] };
+    const { data, errors } = await graphql({
+      schema: inference.schema,
+      source: `{ a: embed(input: ["x"]) { model } b: embed(input: ["x"], as: QUERY) { model } rerank(query: "y", documents: ["z"]) { method } }`,
+      contextValue: createRequestContext(principal),
+    });
+    expect(errors).toBeUndefined();
+    expect(data).toMatchObject({ a: [{ model: expect.stringMatching(/^test-embedding\+/) as string }] });
+    const sent = standIn.requests.filter(({ path }) => path.endsWith('/embeddings')).flatMap(({ body }) => body.input);
+    expect([...sent].sort()).toEqual(['p: x', 'p: z', 'q: x', 'q: y']);
+  });
+});
+
+/** A server that answers every question with `answer`, or with nothing at all. */
+const answering = (answer: (url: string) => unknown) =>
+  ({ baseUrl: 'http://models/v1', look: (url: string) => Promise.resolve(answer(url)) }) as unknown as OpenAIServer;
+
+describe('what a server says of its model', () => {
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', '<html>'],
+    ['a list', [1, 2]],
+    ['a list of nothing', { data: [null, 1, 'x', []] }],
+    ['no list', { data: { id: 'm' } }],
+    [
+      'numbers that are none',
+      { max_client_batch_size: -1, version: 3, data: [{ id: 'm', owned_by: 'vllm', max_model_len: '8192' }] },
+    ],
+    ['more than any model takes', { data: [{ id: 'm', owned_by: 'vllm', max_model_len: 1e300 }] }],
+    ['another model', { data: [{ id: 'n', owned_by: 'vllm', max_model_len: 4 }] }],
+    ['models of no fields', { data: [{ model_name: 'm' }] }],
+  ])('is nothing where it answers %s', async (_, answer) => {
+    await expect(
+      askServedModel(
+        answering(() => answer),
+        'm',
+      ),
+    ).resolves.toEqual({});
+  });
+
+  it('is read from hostile lines', async () => {
+    const parameters = `${' \t'.repeat(32_768)}\nnum_ctx 4`;
+    const hostile = (url: string) =>
+      url.endsWith('/version')
+        ? { version: '0' }
+        : url.endsWith('/show')
+          ? { parameters, model_info: { 'general.architecture': '__proto__', '__proto__.context_length': 9 } }
+          : undefined;
+    await expect(askServedModel(answering(hostile), 'm')).resolves.toEqual({ maxTokens: 9, truncates: true });
+  });
+
+  it('is not needed: where none of the questions is answered, texts are embedded all the same', async () => {
+    const failing = await startStandIn({
+      dialect: {
+        ...OPENAI,
+        listed: () => {
+          throw new Error('gone');
+        },
+      },
+    });
+    const server = new OpenAIServer({
+      baseUrl: failing.baseUrl,
+      apiKey: failing.apiKey,
+      urlVariable: 'OPENAI_BASE_URL',
+    });
+    opened.push(
+      () => server.close(),
+      async () => failing[Symbol.asyncDispose](),
+    );
+    const embedding = createOpenAIEmbedding(server, failing.embeddingModel);
+    expect((await embedding.embed(call(), ['a text'])).vectors).toHaveLength(1);
+    await expect(embedding.served!()).resolves.toEqual({});
+  });
+});
+
 describe.each(DIALECTS)('as $name speaks', (dialect) => {
   it('embeds each text with its own vector, and asks for what is refused only once', async () => {
     const { embedding, standIn } = await start(dialect);
@@ -62,6 +174,37 @@ describe.each(DIALECTS)('as $name speaks', (dialect) => {
     expect(vectors[39]).not.toEqual(alone);
     expect(standIn.requests.length - before).toBe(1);
     expect(usage).toEqual(dialect.counts ? { inputTokens: 120, outputTokens: 0 } : undefined);
+  });
+
+  it('is asked what its model takes, once, and sent no more texts at once than that', async () => {
+    const { embedding, standIn } = await start(dialect);
+    await expect(embedding.served!()).resolves.toEqual(dialect.known);
+    await embedding.embed(
+      call(),
+      Array.from({ length: 40 }, (_, at) => `text number ${at}`),
+    );
+    const sent = standIn.requests.flatMap(({ body }) => (Array.isArray(body.input) ? [body.input.length] : []));
+    expect(Math.max(...sent)).toBe(Math.min(32, dialect.known.batch ?? 32));
+  });
+
+  it('gives as many dimensions as are wanted, of length 1, whoever cuts them', async () => {
+    const { embedding: whole, server, standIn } = await start(dialect);
+    const embedding = createOpenAIEmbedding(server, standIn.embeddingModel, { dimensions: 6 });
+    const [full, cut] = await Promise.all(
+      [whole, embedding].map(async (each) => (await each.embed(call(), ['some text'])).vectors[0]),
+    );
+    const norm = Math.hypot(...full!.slice(0, 6));
+    expect(Array.from(cut!, (value) => value.toFixed(5))).toEqual(
+      Array.from(full!.slice(0, 6), (value) => (value / norm).toFixed(5)),
+    );
+    expect(embedding.dimensions).toBe(6);
+    // What was refused is not asked for again.
+    const before = standIn.requests.length;
+    await embedding.embed(call(), ['another text']);
+    expect(standIn.requests.length - before).toBe(1);
+    await expect(
+      createOpenAIEmbedding(server, standIn.embeddingModel, { dimensions: 17 }).embed(call(), ['some text']),
+    ).rejects.toMatchObject({ message: expect.stringContaining('EMBEDDING_DIMENSIONS is 17') as string });
   });
 
   it('names the texts that are too long', async () => {

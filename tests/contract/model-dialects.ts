@@ -3,6 +3,8 @@
  * the stand-in says in each dialect.
  */
 
+import type { ServedModel } from '#subgraphs/inference/driver.ts';
+
 /** Why something is refused. */
 export type RefusalKind = 'request' | 'field' | 'key' | 'model' | 'rate' | 'payment' | 'server';
 
@@ -32,6 +34,14 @@ export interface Dialect {
   readonly rerank: 'jina' | 'tei' | undefined;
   /** Whether it serves chat. */
   readonly chats: boolean;
+  /** What is in its list of models beside their ids; undefined where it has no list. */
+  readonly listed: ((id: string) => object) | undefined;
+  /** Its answers about the embedding model, by path above `/v1`; those to a POST begin with `POST `. */
+  describes(model: string): Readonly<Record<string, unknown>>;
+  /** What is known from them and from the list. */
+  readonly known: ServedModel;
+  /** What it does with `dimensions`: makes as many, sends all, or refuses with this sentence. */
+  readonly dimensions: 'made' | 'ignored' | { readonly refused: string };
 }
 
 const openaiError = (message: string, type: string, code: unknown) => ({ error: { message, type, param: null, code } });
@@ -59,6 +69,10 @@ const OPENAI: Dialect = {
   index: (at) => ({ index: at }),
   rerank: undefined,
   chats: true,
+  listed: () => ({ owned_by: 'system' }),
+  describes: () => ({}),
+  known: {},
+  dimensions: 'made',
 };
 
 export const VLLM: Dialect = {
@@ -68,6 +82,12 @@ export const VLLM: Dialect = {
   message: (text, thought) => ({ ...plain(text), reasoning: thought, reasoning_content: thought, tool_calls: [] }),
   delta: (words, thought) => (thought ? { reasoning: words } : { content: words }),
   rerank: 'jina',
+  listed: (id) => ({ owned_by: 'vllm', root: id, parent: null, max_model_len: 8192, permission: [] }),
+  known: { maxTokens: 8192 },
+  dimensions: {
+    refused:
+      'Model "test-embedding" does not support matryoshka representation, changing output dimensions will lead to poor results.',
+  },
 };
 
 const OLD_VLLM: Dialect = {
@@ -94,6 +114,22 @@ const OLLAMA: Dialect = {
     content: thought ? '' : words,
     ...(thought && { reasoning: words }),
   }),
+  listed: () => ({ owned_by: 'library' }),
+  describes: () => ({
+    '/api/version': { version: '0.12.6' },
+    'POST /api/show': {
+      modelfile: '# Modelfile',
+      parameters: 'stop                           "x"\nnum_ctx                        2048',
+      details: { family: 'nomic-bert', format: 'gguf' },
+      model_info: {
+        'general.architecture': 'nomic-bert',
+        'nomic-bert.context_length': 8192,
+        'nomic-bert.embedding_length': 16,
+      },
+      capabilities: ['embedding'],
+    },
+  }),
+  known: { dimensions: 16, maxTokens: 2048, truncates: true },
 };
 
 const LITELLM: Dialect = {
@@ -111,6 +147,24 @@ const LITELLM: Dialect = {
   }),
   delta: (words, thought) => (thought ? { reasoning_content: words, content: null } : { content: words }),
   rerank: 'jina',
+  listed: () => ({ owned_by: 'openai' }),
+  describes: (model) => ({
+    '/model/info': {
+      data: [
+        { model_name: 'another', litellm_params: { model: 'openai/gpt-x' }, model_info: { max_input_tokens: 1 } },
+        {
+          model_name: model,
+          litellm_params: { model: `openai/${model}` },
+          model_info: { id: 'a', mode: 'embedding', max_input_tokens: 8191, max_tokens: 8191, output_vector_size: 16 },
+        },
+      ],
+    },
+  }),
+  known: { dimensions: 16, maxTokens: 8191 },
+  dimensions: {
+    refused:
+      'litellm.UnsupportedParamsError: Setting dimensions is not supported for OpenAI `text-embedding-3` and later models. To drop it from the call, set `litellm.drop_params = True`.',
+  },
 };
 
 const MISTRAL: Dialect = {
@@ -179,6 +233,51 @@ const TEI: Dialect = {
   }),
   rerank: 'tei',
   chats: false,
+  listed: undefined,
+  describes: (model) => ({
+    '/info': {
+      model_id: model,
+      model_sha: null,
+      model_dtype: 'float32',
+      model_type: { embedding: { pooling: 'mean' } },
+      max_concurrent_requests: 512,
+      max_input_length: 512,
+      max_batch_tokens: 16384,
+      max_batch_requests: null,
+      max_client_batch_size: 8,
+      auto_truncate: true,
+      tokenization_workers: 8,
+      version: '1.8.2',
+    },
+  }),
+  known: { maxTokens: 512, batch: 8, truncates: true },
+  dimensions: 'ignored',
+};
+
+const INFINITY: Dialect = {
+  ...OPENAI,
+  name: 'infinity',
+  refuse: (status, message) => ({
+    error: {
+      message,
+      type: status >= 500 ? 'InternalServerError' : 'invalid_request_error',
+      param: null,
+      code: status,
+    },
+  }),
+  tooLong: (limit, given) => ({
+    status: 400,
+    message: `Input length ${given} exceeds the maximum length of ${limit}`,
+  }),
+  rerank: 'jina',
+  chats: false,
+  listed: () => ({
+    owned_by: 'infinity',
+    stats: { queue_fraction: 0, queue_absolute: 0, results_pending: 0, batch_size: 16 },
+    backend: 'torch',
+    capabilities: ['embed'],
+  }),
+  known: { batch: 16 },
 };
 
 const LLAMA_CPP: Dialect = {
@@ -197,6 +296,20 @@ const LLAMA_CPP: Dialect = {
     content: thought ? `${first ? '<think>\n' : ''}${words}${last ? '\n</think>\n\n' : ''}` : words,
   }),
   rerank: 'jina',
+  listed: () => ({
+    owned_by: 'llamacpp',
+    meta: { vocab_type: 3, n_vocab: 30522, n_ctx_train: 2048, n_embd: 16, n_params: 136727040, size: 274290560 },
+  }),
+  describes: () => ({
+    '/props': {
+      default_generation_settings: { n_ctx: 512 },
+      total_slots: 4,
+      model_path: 'm.gguf',
+      build_info: 'b6000',
+    },
+  }),
+  known: { dimensions: 16, maxTokens: 512 },
+  dimensions: 'ignored',
 };
 
 /** What no one server does at once: a proxy that leaves out, and makes up, what it can. */
@@ -236,6 +349,7 @@ export const DIALECTS: readonly Dialect[] = [
   MISTRAL,
   DATABRICKS,
   TEI,
+  INFINITY,
   LLAMA_CPP,
   CARELESS,
   ZEROS,

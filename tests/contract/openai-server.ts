@@ -89,14 +89,21 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     const path = request.url ?? '/';
     if (apiKey !== '' && request.headers.authorization !== `Bearer ${apiKey}`)
       throw new Refusal(401, 'Incorrect API key provided.', 'key');
-    if (request.method === 'GET' && path === '/v1/models') {
+    const { listed } = dialect;
+    if (request.method === 'GET' && path === '/v1/models' && listed !== undefined) {
       const models = [embeddingModel, chatModel, 'other-embed-large'].map((id) => ({
         id,
         object: 'model',
         created: 1,
-        owned_by: 'test',
+        ...listed(id),
       }));
       return sendJson(response, 200, { object: 'list', data: models });
+    }
+    const answers = dialect.describes(embeddingModel);
+    if (request.method === 'GET' && path in answers) return sendJson(response, 200, answers[path]);
+    if (`${request.method} ${path}` in answers) {
+      if ((await readJson(request)).model !== embeddingModel) throw new Refusal(404, 'model not found', 'model');
+      return sendJson(response, 200, answers[`${request.method} ${path}`]);
     }
     if (request.method !== 'POST') throw new Refusal(404, 'Not found.');
     if (!/^application\/json\b/.test(request.headers['content-type'] ?? ''))
@@ -140,10 +147,13 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     }
     if (body.encoding_format !== 'float' && !dialect.unknown.includes('encoding_format'))
       throw new Refusal(400, 'encoding_format must be float.');
+    if (body.dimensions !== undefined && typeof dialect.dimensions === 'object')
+      throw new Refusal(400, dialect.dimensions.refused);
+    const made = dialect.dimensions === 'made' ? ((body.dimensions as number | undefined) ?? dimensions) : dimensions;
     const data = (input as string[]).map((text, index) => ({
       object: 'embedding',
       ...dialect.index(index),
-      embedding: vectorOf(text, dimensions),
+      embedding: vectorOf(text, dimensions).slice(0, made),
     }));
     // The protocol orders by `index`, not by place; who gives none answers in order.
     if (dialect.index(1).index === 1) data.reverse();

@@ -122,6 +122,25 @@ describe('configuration', () => {
     ]);
   });
 
+  test('what stands before texts and how much of a vector is used is said of a served model', () => {
+    const asked = {
+      EMBEDDING_QUERY_PREFIX: 'search_query: ',
+      EMBEDDING_PASSAGE_PREFIX: 'search_document: ',
+      EMBEDDING_DIMENSIONS: '256',
+    };
+    const server = { OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1', EMBEDDING_MODEL: 'nomic-embed-text' };
+    expect(loadConfig({ ...server, ...asked }).stores.models).toMatchObject({
+      embedding: { queryPrefix: 'search_query: ', passagePrefix: 'search_document: ', dimensions: 256 },
+    });
+    for (const env of [asked, { ...asked, EMBEDDING_MODEL: 'hashing-384-v1' }])
+      expect(faultsOf(env)).toEqual(
+        Object.keys(asked).map((name) => `${name} has no effect without an EMBEDDING_MODEL that a server serves.`),
+      );
+    expect(faultsOf({ ...server, EMBEDDING_DIMENSIONS: '0', EMBEDDING_QUERY_PREFIX: 'x'.repeat(1_001) })).toHaveLength(
+      2,
+    );
+  });
+
   test('a graph model needs the Neo4j server that it is of', () => {
     expect(faultsOf({ GRAPH_MODEL: 'films.graphql' })).toEqual([expect.stringMatching(/^GRAPH_MODEL .*NEO4J_URI/)]);
     expect(faultsOf({ GRAPH_MODEL: 'films.graphql', NEO4J_URI: 'off', GRAPH_MODEL_TENANT: 'the tenant' })).toHaveLength(

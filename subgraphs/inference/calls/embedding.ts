@@ -1,7 +1,7 @@
 /** Embedding for both of its users: the `embed` field and the port that the vector subgraph is given. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { inputTooLong, tooLongOf, type CodedError } from '#subgraphs/shared/errors.ts';
-import type { Embedder, Embeddings } from '#subgraphs/shared/ports.ts';
+import type { EmbeddedAs, Embedder, Embeddings } from '#subgraphs/shared/ports.ts';
 import type { EmbeddingDriver } from '../driver.ts';
 import type { Spending } from '../spending/spending.ts';
 
@@ -12,18 +12,19 @@ import type { Spending } from '../spending/spending.ts';
 export function createEmbedder(driver: EmbeddingDriver, spending: Spending): Embedder {
   return {
     get model() {
-      return driver.model === undefined ? undefined : { name: driver.model, dimensions: driver.dimensions };
+      const name = driver.space ?? driver.model;
+      return name === undefined ? undefined : { name, dimensions: driver.dimensions };
     },
-    async embed(context: RequestContext, input: readonly string[]): Promise<Embeddings> {
+    async embed(context: RequestContext, input: readonly string[], as?: EmbeddedAs): Promise<Embeddings> {
       if (input.length === 0 && driver.model !== undefined)
-        return { model: driver.model, dimensions: driver.dimensions ?? 0, vectors: [] };
+        return { model: driver.space ?? driver.model, dimensions: driver.dimensions ?? 0, vectors: [] };
       if (!driver.metered) {
-        const { vectors, dimensions } = await driver.embed(context, input);
+        const { vectors, dimensions } = await driver.embed(context, input, as);
         return { model: driver.model!, dimensions, vectors };
       }
       const inputCharacters = input.reduce((sum, text) => sum + text.length, 0);
       const planned = { model: driver.model!, inputCharacters, outputTokens: 0 };
-      const { answer, begun } = await spending.call(context, planned, () => driver.embed(context, input));
+      const { answer, begun } = await spending.call(context, planned, () => driver.embed(context, input, as));
       const { vectors, dimensions, usage, tooLong, failure } = answer;
       const model = driver.model!;
       const call = {
@@ -42,7 +43,7 @@ export function createEmbedder(driver: EmbeddingDriver, spending: Spending): Emb
       if (tooLong?.size === input.length) await begun.nothing();
       else await begun.took(call);
       if (tooLong) throw tooLongError(tooLong, input.length);
-      return { model, dimensions, vectors };
+      return { model: driver.space ?? model, dimensions, vectors };
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Which models the API can use, and which ones its servers serve besides. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
-import type { ModelServer } from '../driver.ts';
+import type { ModelServer, ServedModel } from '../driver.ts';
 import type { InferenceDeps } from './deps.ts';
 
 export type ModelKind = 'EMBEDDING' | 'CHAT' | 'RERANK';
@@ -29,9 +29,10 @@ export async function listModels(
     const key = `${entry.provider} ${entry.id}`;
     if (!entries.has(key)) entries.set(key, entry);
   };
-  for (const { model, provider, kind, use } of [
-    { ...pick(embedding), kind: 'EMBEDDING' as const, use: 'Embeds texts and search queries' },
-    { ...pick(chat), kind: 'CHAT' as const, use: 'Answers `generate` and `generateStream`' },
+  const facts = factsOf((await embedding.served?.()) ?? {}, embedding.dimensions);
+  for (const { model, provider, kind, use, more } of [
+    { ...pick(embedding), kind: 'EMBEDDING' as const, use: 'Embeds texts and search queries', more: facts },
+    { ...pick(chat), kind: 'CHAT' as const, use: 'Answers `generate` and `generateStream`', more: '' },
   ]) {
     if (model === undefined) continue;
     const list = served.get(provider);
@@ -46,7 +47,13 @@ export async function listModels(
     } else if (typeof list === 'string') {
       add({ id: model, kind, provider, available: false, detail: list });
     } else if (list === null) {
-      add({ id: model, kind, provider, available: true, detail: `${use}. The server does not list its models.` });
+      add({
+        id: model,
+        kind,
+        provider,
+        available: true,
+        detail: `${use}.${more} The server does not list its models.`,
+      });
     } else {
       // Ollama lists `name:latest` for what is asked for as `name`.
       const available = list.includes(model) || list.includes(`${model}:latest`);
@@ -55,7 +62,7 @@ export async function listModels(
         kind,
         provider,
         available,
-        detail: available ? `${use}.` : 'The server does not list this model.',
+        detail: available ? `${use}.${more}` : 'The server does not list this model.',
       });
     }
   }
@@ -72,6 +79,18 @@ export async function listModels(
     }
   }
   return [...entries.values()];
+}
+
+/** What is known of the embedding model, as a sentence; empty where nothing is. */
+function factsOf({ dimensions: said, maxTokens, truncates, batch }: ServedModel, dimensions = said): string {
+  const facts = [
+    dimensions === undefined ? [] : [`${dimensions} dimensions`],
+    maxTokens === undefined
+      ? []
+      : [`${maxTokens} tokens of a text${truncates ? ', the rest of which is cut off' : ''}`],
+    batch === undefined ? [] : [`${batch} texts in a request`],
+  ].flat();
+  return facts.length === 0 ? '' : ` By its server: ${facts.join('; ')}.`;
 }
 
 /** The ids that a server lists, null where it lists none, or why it did not answer. */

@@ -35,8 +35,12 @@ export async function rerankByEmbedding(
   query: string,
   documents: readonly string[],
 ): Promise<{ model: string; results: RerankScore[] }> {
-  const { model, vectors } = await embedder.embed(context, [query, ...documents]);
-  const [of, ...others] = vectors;
+  const [
+    {
+      vectors: [of],
+    },
+    { model, vectors: others },
+  ] = await Promise.all([embedder.embed(context, [query], 'QUERY'), embedder.embed(context, documents, 'PASSAGE')]);
   const results = others.map((vector, index) => ({ index, score: dot(of!, vector) }));
   return { model, results: results.sort((a, b) => b.score - a.score || a.index - b.index) };
 }

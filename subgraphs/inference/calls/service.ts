@@ -1,6 +1,6 @@
 /** What the schema's fields do, apart from GraphQL: bounds, the model call, and the record of what it took. */
 import type { RequestContext } from '#subgraphs/shared/context.ts';
-import type { Reranker } from '#subgraphs/shared/ports.ts';
+import type { EmbeddedAs, Reranker } from '#subgraphs/shared/ports.ts';
 import { anonymousRefused, forbidden } from '#subgraphs/shared/errors.ts';
 import { missingScopes, SPENDING } from '#subgraphs/shared/scopes.ts';
 import type { ChatRequest } from '../driver.ts';
@@ -27,11 +27,11 @@ export interface GenerateRequest {
 /** The operations of the inference subgraph. `deps` is read when they run, never before. */
 export function createService(deps: InferenceDeps) {
   return {
-    async embed(context: RequestContext, input: readonly string[]): Promise<Embedding[]> {
+    async embed(context: RequestContext, input: readonly string[], as: EmbeddedAs = 'PASSAGE'): Promise<Embedding[]> {
       checkMaySpend(context);
       checkCount('`input`', input.length, INFERENCE.embedTexts);
       checkTexts('input', input, INFERENCE.embedCharacters);
-      const { model, dimensions, vectors } = await deps.embedder.embed(context, input);
+      const { model, dimensions, vectors } = await deps.embedder.embed(context, input, as);
       return vectors.map((vector, index) => ({ index, model, dimensions, vector }));
     },
 

@@ -34,6 +34,14 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
     }),
   });
 
+  const embeddedAs = builder.enumType('EmbeddedAs', {
+    description: 'What a text is to a search.',
+    values: {
+      PASSAGE: { description: 'One that is to be found, as chunks are.' },
+      QUERY: { description: 'What is asked, to find passages by.' },
+    } as const,
+  });
+
   const modelKind = builder.enumType('ModelKind', {
     description: 'What a model does.',
     values: {
@@ -213,8 +221,13 @@ export function buildSchema(deps: InferenceDeps): GraphQLSchema {
           required: true,
           description: `1 to ${INFERENCE.embedTexts} texts of up to ${INFERENCE.embedCharacters} characters, none of them empty.`,
         }),
+        as: t.arg({
+          type: embeddedAs,
+          defaultValue: 'PASSAGE',
+          description: 'What the texts are. Some models are trained to be told.',
+        }),
       },
-      resolve: (_root, { input }, context) => service.embed(context, input),
+      resolve: (_root, { input, as }, context) => service.embed(context, input, as ?? undefined),
     }),
     models: t.field({
       type: [model],

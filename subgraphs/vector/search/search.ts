@@ -234,7 +234,7 @@ async function embedTexts(
   const unique = [...new Set(texts)];
   if (unique.length === 0) return new Map();
   await modelOf(context, embedder);
-  const { model, dimensions, vectors } = await embedder.embed(context, unique);
+  const { model, dimensions, vectors } = await embedder.embed(context, unique, 'QUERY');
   if (vectors.length !== unique.length)
     throw new Error(`The embedder sent ${vectors.length} vectors for ${unique.length} texts.`);
   return new Map(unique.map((text, index) => [text, { model, vector: modelsVector(vectors[index]!, dimensions) }]));

@@ -12,6 +12,8 @@ export type Body = Readonly<Record<string, unknown>>;
 const OPTIONAL: Readonly<Record<string, { readonly named: RegExp; readonly otherwise?: string }>> = {
   stream_options: { named: /stream_options|include_usage/ },
   encoding_format: { named: /encoding_format/ },
+  // Refused for models that were not trained for it, too; the vector is cut here then.
+  dimensions: { named: /\bdimensions?\b|matryoshka/i },
   // What compatible servers know; OpenAI's newer models know the other name only.
   max_tokens: { named: /max_completion_tokens/, otherwise: 'max_completion_tokens' },
 };

@@ -1,21 +1,34 @@
 /** Embeddings of an OpenAI-compatible server. */
+import { createHash } from 'node:crypto';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import { INFERENCE, type InferenceBounds } from '../../bounds.ts';
-import type { EmbeddingAnswer, EmbeddingDriver, InferenceCall } from '../../driver.ts';
+import type { EmbeddedAs } from '#subgraphs/shared/ports.ts';
+import type { EmbeddingAnswer, EmbeddingDriver, InferenceCall, ServedModel } from '../../driver.ts';
 import { Accommodation } from './accommodation.ts';
 import { refusalIn } from './errors.ts';
 import type { OpenAIServer } from './index.ts';
+import { askServedModel } from './served-model.ts';
 import { inputTokens } from './token-count.ts';
 
-type EmbeddingBounds = Pick<InferenceBounds, 'embeddingBatch' | 'embeddingConcurrency' | 'embeddingRetries'>;
+export interface OpenAIEmbeddingOptions extends Pick<
+  InferenceBounds,
+  'embeddingBatch' | 'embeddingConcurrency' | 'embeddingRetries'
+> {
+  /** Stands before each text that is asked by. @default none */
+  readonly queryPrefix?: string | undefined;
+  /** Stands before each text that is to be found. @default none */
+  readonly passagePrefix?: string | undefined;
+  /** How many of a vector's first dimensions are used. @default all */
+  readonly dimensions?: number | undefined;
+}
 
 /** @param model the model's name on the server */
 export function createOpenAIEmbedding(
   server: OpenAIServer,
   model: string,
-  bounds: EmbeddingBounds = {},
+  options: OpenAIEmbeddingOptions = {},
 ): EmbeddingDriver {
-  return new OpenAIEmbedding(server, model, bounds);
+  return new OpenAIEmbedding(server, model, options);
 }
 
 /** A text, and where its vector goes. */
@@ -41,28 +54,56 @@ class OpenAIEmbedding implements EmbeddingDriver {
   readonly metered = true;
   readonly provider: string;
   readonly model: string;
+  readonly space: string;
   readonly #server: OpenAIServer;
+  readonly #prefixes: Readonly<Record<EmbeddedAs, string>>;
+  /** How many dimensions were asked for. */
+  readonly #wanted: number | undefined;
   readonly #accommodation = new Accommodation();
   #dimensions: number | undefined;
   /** Texts in one request; less once the server has said so. */
   #batch: number;
   readonly #concurrency: number;
   readonly #retries: number;
+  #served: Promise<ServedModel> | undefined;
 
-  constructor(server: OpenAIServer, model: string, bounds: EmbeddingBounds) {
-    this.#batch = bounds.embeddingBatch ?? INFERENCE.embeddingBatch;
-    this.#concurrency = bounds.embeddingConcurrency ?? INFERENCE.embeddingConcurrency;
-    this.#retries = bounds.embeddingRetries ?? INFERENCE.embeddingRetries;
+  constructor(server: OpenAIServer, model: string, options: OpenAIEmbeddingOptions) {
+    this.#batch = options.embeddingBatch ?? INFERENCE.embeddingBatch;
+    this.#concurrency = options.embeddingConcurrency ?? INFERENCE.embeddingConcurrency;
+    this.#retries = options.embeddingRetries ?? INFERENCE.embeddingRetries;
+    const { queryPrefix = '', passagePrefix = '' } = options;
+    this.#prefixes = { QUERY: queryPrefix, PASSAGE: passagePrefix };
+    this.#wanted = options.dimensions;
     this.#server = server;
     this.provider = server.provider;
     this.model = model;
+    // What stands before a query is in no stored vector.
+    this.space = passagePrefix === '' ? model : `${model}+${digest(passagePrefix)}`;
   }
 
   get dimensions(): number | undefined {
     return this.#dimensions;
   }
 
-  async embed(call: InferenceCall, input: readonly string[]): Promise<EmbeddingAnswer> {
+  served(): Promise<ServedModel> {
+    this.#served ??= askServedModel(this.#server, this.model).then(
+      (served) => {
+        this.#batch = Math.min(this.#batch, served.batch ?? this.#batch);
+        return served;
+      },
+      () => {
+        // Whoever embeds now is told why the server fails; it is asked again later.
+        setTimeout(() => (this.#served = undefined), INFERENCE.servedAskAgainMs).unref();
+        return {};
+      },
+    );
+    return this.#served;
+  }
+
+  async embed(call: InferenceCall, unmarked: readonly string[], as: EmbeddedAs = 'PASSAGE'): Promise<EmbeddingAnswer> {
+    await this.served();
+    const prefix = this.#prefixes[as];
+    const input = prefix === '' ? unmarked : unmarked.map((text) => `${prefix}${text}`);
     const gathered: Gathered = { vectors: new Array(input.length), tooLong: new Map(), inputTokens: 0 };
     let next = 0;
     let failure: { error: unknown } | undefined;
@@ -114,8 +155,14 @@ class OpenAIEmbedding implements EmbeddingDriver {
     const input = texts.map(({ text }) => text);
     const answer = await this.#server.ask(call, asked, ({ post }) =>
       // Base64 would be shorter, but not every server knows it.
-      this.#accommodation.send({ model: this.model, input, encoding_format: 'float' }, (body) =>
-        post<EmbeddingsAnswer>('/embeddings', body),
+      this.#accommodation.send(
+        {
+          model: this.model,
+          input,
+          ...(this.#wanted === undefined ? {} : { dimensions: this.#wanted }),
+          encoding_format: 'float',
+        },
+        (body) => post<EmbeddingsAnswer>('/embeddings', body),
       ),
     );
     const vectors = this.#inOrder(answer, input.length).map((embedding) => this.#normalised(embedding));
@@ -147,8 +194,17 @@ class OpenAIEmbedding implements EmbeddingDriver {
   }
 
   #normalised(embedding: unknown): Float32Array {
-    const vector = numbersIn(embedding);
-    if (!vector || vector.length === 0) throw this.#nonsense('something that is not a vector');
+    const whole = numbersIn(embedding);
+    if (!whole || whole.length === 0) throw this.#nonsense('something that is not a vector');
+    const wanted = this.#wanted ?? whole.length;
+    if (whole.length < wanted)
+      throw new CodedError(
+        'STORE_UNAVAILABLE',
+        `The embedding model ${JSON.stringify(this.model)} makes ${whole.length} dimensions; EMBEDDING_DIMENSIONS is ${wanted}.`,
+        { hint: `Set EMBEDDING_DIMENSIONS to ${whole.length} or less, or leave it unset, and restart.` },
+      );
+    // A server that does not know of `dimensions`, or that was not to be asked so, sends all.
+    const vector = whole.subarray(0, wanted);
     let squares = 0;
     for (const value of vector) squares += value * value;
     if (!Number.isFinite(squares) || squares === 0) throw this.#nonsense('a vector without a direction');
@@ -166,6 +222,9 @@ class OpenAIEmbedding implements EmbeddingDriver {
     );
   }
 }
+
+/** Tells prefixes apart in the name of what vectors are compared within. */
+const digest = (prefix: string): string => createHash('sha256').update(prefix).digest('hex').slice(0, 8);
 
 /** Numbers as a list, or as base64 of 32-bit floats, which some servers send to whoever names no form. */
 function numbersIn(embedding: unknown): Float32Array | undefined {

@@ -146,19 +146,32 @@ export class OpenAIServer implements ModelServer {
     });
   }
 
+  /**
+   * What the server answers at `url` besides the protocol, asked for nobody's request; undefined where it has no such answer.
+   * @param body of a POST; without one it is a GET
+   * @throws CodedError where it did not answer in the time of a probe, or failed
+   */
+  async look(url: string, body?: Body): Promise<unknown> {
+    return this.ask(NOBODYS, { timeoutMs: INFERENCE.probeTimeoutMs }, async ({ client, request }) => {
+      try {
+        return await (body === undefined ? client.get(url, request) : client.post(url, { ...request, body }));
+      } catch (error) {
+        const { status } = error as { status?: number };
+        if (status !== undefined && status < 500 && status !== 429) return undefined;
+        throw error;
+      }
+    });
+  }
+
   async probe(): Promise<number> {
     const started = performance.now();
-    await this.ask(
-      { statements: { add() {} } as never },
-      { timeoutMs: INFERENCE.probeTimeoutMs },
-      async ({ client, request }) => {
-        try {
-          await client.models.list(request);
-        } catch (error) {
-          if (!isNotFound(error)) throw error;
-        }
-      },
-    );
+    await this.ask(NOBODYS, { timeoutMs: INFERENCE.probeTimeoutMs }, async ({ client, request }) => {
+      try {
+        await client.models.list(request);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    });
     return performance.now() - started;
   }
 
@@ -167,6 +180,9 @@ export class OpenAIServer implements ModelServer {
     return this.#dispatcher.destroy();
   }
 }
+
+/** A call that no request's statements are counted for. */
+const NOBODYS = { statements: { add() {} } as never };
 
 function senderOver(client: Client, request: RequestOptions): Sender {
   return {
