@@ -44,6 +44,11 @@ export const CONDITIONS = bounds('gateway/conditions', 'filters across stores', 
     unit: 'weight',
     default: 50,
   },
+  questions: {
+    what: 'The most different questions to lists of which it is kept how they are asked.',
+    unit: 'questions',
+    default: 500,
+  },
   kept: {
     what: 'The most operations of one document of which it is kept where their filters are.',
     unit: 'operations',

@@ -1,5 +1,6 @@
 /** Asking the subgraphs' own fields for keys, as the caller of the operation: what he may not see is not told. */
 import { parse, type DocumentNode, type ExecutionResult, type GraphQLError } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import { CONDITIONS } from '#gateway/bounds/conditions.ts';
 import type { Engine } from '#gateway/execute/engine.ts';
 import { Budget } from '#subgraphs/shared/budget.ts';
@@ -7,6 +8,7 @@ import type { RequestContext } from '#subgraphs/shared/context.ts';
 import type { BoundValues } from '#subgraphs/shared/bound.ts';
 import { CodedError } from '#subgraphs/shared/errors.ts';
 import type { TypeList } from './declared.ts';
+import type { WalkedList } from './walkable.ts';
 
 /** Bounds as an operator sets them, and one for tests. */
 export type ConditionBounds = BoundValues<typeof CONDITIONS> & { readonly nested?: number };
@@ -18,6 +20,10 @@ export interface AskedLink {
   readonly many: boolean;
   /** The key of what it leads to. */
   readonly key: string;
+  /** Its arguments, by name. */
+  readonly given: ReadonlyMap<string, { readonly type: string; readonly value: unknown }>;
+  /** The field of its connection that is true where it lacks some. */
+  readonly cut: string | undefined;
 }
 
 /** One listed object, with what its link leads to. */
@@ -29,13 +35,21 @@ export interface Listed {
 interface KeyPage {
   readonly nodes: readonly (Record<string, unknown> | null)[];
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+  readonly cut?: boolean | null;
 }
 
-const parsed = new Map<string, DocumentNode>();
+/** The same text is the same document, of which the engine knows the plan. */
+const parsed = new LRUCache<string, DocumentNode>({ max: CONDITIONS.questions });
 function documentOf(text: string): DocumentNode {
   let document = parsed.get(text);
   if (document === undefined) parsed.set(text, (document = parse(text, { noLocation: true })));
   return document;
+}
+
+/** One item of a list that is walked: its key, where it is looked up by one, and what each of its links leads to. */
+export interface Walked {
+  readonly key: string;
+  readonly linked: readonly (string | undefined)[];
 }
 
 const PAGE = 'pageInfo { hasNextPage endCursor }';
@@ -73,11 +87,16 @@ export class Asking {
   ): AsyncGenerator<{ readonly items: readonly Listed[]; readonly last: boolean }> {
     const asked = link === undefined ? '' : linkText(link, `first: ${this.bounds.nested ?? CONDITIONS.nested}`);
     const selection = `nodes { ${list.key} ${asked} } ${PAGE}`;
+    const { types, values } = variablesOf(link?.given, 'link');
     for (let after: string | null = null; ;) {
-      const page: KeyPage = await this.#ask<KeyPage>(list, `first: ${list.page}, after: $after`, selection, {
-        where,
-        after,
-      });
+      const asking = { where, after, ...values };
+      const page: KeyPage = await this.#ask<KeyPage>(
+        list,
+        `first: ${list.page}, after: $after`,
+        selection,
+        asking,
+        types,
+      );
       const items: Listed[] = [];
       for (const node of page.nodes) {
         if (node === null) continue;
@@ -92,11 +111,49 @@ export class Asking {
     }
   }
 
+  /**
+   * A list in its own order, from where the client has it begin.
+   * @param links each to one
+   * @param size the first page's; each has twice as many as the one before
+   */
+  async *walk(
+    { list, given, after: from }: WalkedList,
+    where: FilterValue,
+    links: readonly AskedLink[],
+    size: number,
+  ): AsyncGenerator<{ readonly items: readonly Walked[]; readonly last: boolean }> {
+    const selection = `nodes { ${list.key} ${links.map((link) => linkText(link, '')).join(' ')} } ${PAGE}`;
+    const paging = `first: $first, after: $after${[...given.keys()].map((name) => `, ${name}: $given_${name}`).join('')}`;
+    const types = {
+      first: 'Int',
+      ...Object.fromEntries([...given].map(([name, { type }]) => [`given_${name}`, type])),
+    };
+    const values = Object.fromEntries([...given].map(([name, { value }]) => [`given_${name}`, value]));
+    let after = from;
+    for (let first = Math.min(list.page, size); ; first = Math.min(list.page, first * 2)) {
+      const page: KeyPage = await this.#ask<KeyPage>(
+        list,
+        paging,
+        selection,
+        { where, after, first, ...values },
+        types,
+      );
+      const items = page.nodes.flatMap((node) => (node === null ? [] : [walkedOf(node, list, links)]));
+      this.#charge(items.length);
+      after = page.pageInfo.endCursor;
+      const last = !page.pageInfo.hasNextPage || after === null;
+      yield { items, last };
+      if (last) return;
+    }
+  }
+
   async #linked(list: TypeList, key: string, link: AskedLink, found: unknown): Promise<string[]> {
     if (found === null || found === undefined) return [];
     const keyOf = (node: unknown): string => String((node as Record<string, unknown>)[link.key]);
     if (!link.many) return [keyOf(found)];
     let page = found as KeyPage;
+    if (page.cut === true) throw tooCostly(`\`${link.field}\` lacks some of what there is`, undefined);
+    const { types, values } = variablesOf(link.given, 'link');
     const keys = page.nodes.flatMap((node) => (node === null ? [] : [keyOf(node)]));
     while (page.pageInfo.hasNextPage && page.pageInfo.endCursor !== null) {
       const selection = `nodes { ${linkText(link, `first: ${list.page}, after: $after`)} }`;
@@ -104,10 +161,8 @@ export class Asking {
         list,
         'first: 1',
         selection,
-        {
-          where: { [list.key]: { in: [key] } },
-          after: page.pageInfo.endCursor,
-        },
+        { where: { [list.key]: { in: [key] } }, after: page.pageInfo.endCursor, ...values },
+        types,
       );
       const next = rest.nodes[0]?.[link.field] as KeyPage | null | undefined;
       if (next == null) break; // Deleted meanwhile.
@@ -128,13 +183,15 @@ export class Asking {
     { field, argument, filter }: TypeList,
     paging: string,
     selection: string,
-    variables: { readonly where: FilterValue; readonly after?: string | null },
+    variables: Readonly<Record<string, unknown>> & { readonly where: FilterValue },
+    types: Readonly<Record<string, string>> = {},
   ): Promise<Page> {
     if (performance.now() > this.#until)
       throw tooCostly(`Looking at it took longer than ${this.bounds.timeMs} ms`, 'CONDITION_TIME_MS');
     this.asked += 1;
     const takesCursor = `${paging} ${selection}`.includes('$after');
-    const text = `query Conditions($where: ${filter}${takesCursor ? ', $after: String' : ''}) { list: ${field}(${argument}: $where${paging === '' ? '' : `, ${paging}`}) { ${selection} } }`;
+    const others = Object.entries(types).map(([name, type]) => `, $${name}: ${type}`);
+    const text = `query Conditions($where: ${filter}${takesCursor ? ', $after: String' : ''}${others.join('')}) { list: ${field}(${argument}: $where${paging === '' ? '' : `, ${paging}`}) { ${selection} } }`;
     const { data, errors } = await this.#engine.execute({
       document: documentOf(text),
       variables,
@@ -147,13 +204,46 @@ export class Asking {
   }
 }
 
-const linkText = ({ field, many, key }: AskedLink, paging: string): string =>
-  many ? `${field}(${paging}) { nodes { ${key} } ${PAGE} }` : `${field} { ${key} }`;
-
-export const tooCostly = (what: string, variable: string): CodedError =>
-  new CodedError('QUERY_TOO_COSTLY', `${what} for a condition on another store.`, {
-    hint: `Narrow the condition, or give the list further conditions of its own, so that fewer have to be compared; whoever runs the server sets the bound by ${variable}.`,
+function walkedOf(node: Record<string, unknown>, { key }: TypeList, links: readonly AskedLink[]): Walked {
+  const linked = links.map((link) => {
+    const found = node[link.field] as Record<string, unknown> | null | undefined;
+    return found == null ? undefined : String(found[link.key]);
   });
+  return { key: String(node[key]), linked };
+}
+
+function linkText({ field, many, key, given, cut }: AskedLink, paging: string): string {
+  if (!many) return `${field} { ${key} }`;
+  const others = [...given.keys()].map((name) => `, ${name}: $link_${name}`);
+  const cutText = cut === undefined ? '' : `cut: ${cut}`;
+  return `${field}(${paging}${others.join('')}) { nodes { ${key} } ${PAGE} ${cutText} }`;
+}
+
+/** Arguments as variables whose names begin so. */
+function variablesOf(given: AskedLink['given'] | undefined, prefix: string) {
+  const types: Record<string, string> = {};
+  const values: Record<string, unknown> = {};
+  for (const [name, { type, value }] of given ?? []) {
+    types[`${prefix}_${name}`] = type;
+    values[`${prefix}_${name}`] = value;
+  }
+  return { types, values };
+}
+
+/** A bound of conditions was met. */
+export class TooCostly extends CodedError {}
+
+/** @param variable of the bound; undefined where it is the link's own */
+export function tooCostly(what: string, variable: string | undefined): TooCostly {
+  const rows =
+    variable === 'CONDITION_KEYS'
+      ? ' A list of which rows alone are asked, without `totalCount`, and which is not ranked by words, needs no more keys than it returns.'
+      : '';
+  const set = variable === undefined ? '' : `; whoever runs the server sets the bound by ${variable}`;
+  return new TooCostly('QUERY_TOO_COSTLY', `${what} for a condition on another store.`, {
+    hint: `Narrow the condition, or give the list further conditions of its own, so that fewer have to be compared${set}.${rows}`,
+  });
+}
 
 /** Its cause is masked at the edge, as that of every other. */
 const refusedBy = (error: GraphQLError, { bytes }: ConditionBounds): Error =>

@@ -30,14 +30,15 @@ import {
   type Filters,
   type Variables,
 } from './filter-places.ts';
+import { evaluatedPlace } from './evaluated-place.ts';
 import { nullFields } from './failed-fields.ts';
 
 /** @param bounds @default their own */
 export function withConditions(engine: Engine, bounds: Partial<ConditionBounds> = {}): Engine {
-  const conditions = declaredConditions(engine.schema, engine.supergraphSdl);
-  return conditions.size === 0
+  const declared = declaredConditions(engine.schema, engine.supergraphSdl);
+  return declared.conditions.size === 0
     ? engine
-    : new ConditionsEngine(engine, filtersOf(engine.schema, conditions), { ...CONDITIONS, ...bounds });
+    : new ConditionsEngine(engine, filtersOf(engine.schema, declared), { ...CONDITIONS, ...bounds });
 }
 
 /** What of an operation is worked out before it runs. */
@@ -117,7 +118,7 @@ class ConditionsEngine implements Engine {
     const filtered = this.#filtered(document, operationName);
     if (filtered === undefined) return undefined;
     const conditional = this.#asked(filtered, given);
-    if (conditional.count === 0) return undefined;
+    if (conditional.count === 0 && !filtered.hasOwnArguments) return undefined;
     const definitions = filtered.operation.variableDefinitions ?? [];
     return coerceInputs(this.schema, definitions, given ?? {}, 1).errors === undefined ? conditional : undefined;
   }
@@ -146,12 +147,15 @@ class ConditionsEngine implements Engine {
     const evaluation = new Evaluation(this.schema, this.#filters, new Asking(this.#engine, context, this.#bounds));
     const worked: Record<string, unknown> = {};
     const failed = new Map<FieldNode, GraphQLError>();
+    const approximate: ApproximateList[] = [];
     let lost: GraphQLError | undefined;
     await Promise.all(
       [...values].map(async ([place, value]) => {
         if (value === undefined || !isAskedFor(place, variables)) return;
         try {
-          worked[place.variable] = await evaluation.resolve(place.type, value);
+          const { filter, because } = await evaluatedPlace(evaluation, place, value, variables);
+          worked[place.variable] = filter;
+          if (because !== undefined) approximate.push({ path: responseNamesOf(place).slice(0, 1), ...because });
         } catch (error) {
           if (context.signal?.aborted === true) throw error;
           const told = toldOf(error);
@@ -173,12 +177,25 @@ class ConditionsEngine implements Engine {
       const partly = await this.#engine.execute({ ...operation, document, variables: given, asText: false });
       result = nullFields(partly, filtered, document, failed);
     }
-    if (trace !== true || Symbol.asyncIterator in result) return result;
+    if (Symbol.asyncIterator in result) return result;
     const { extensions } = result as ExecutionResult;
-    const traced = { ...(extensions?.['trace'] as object | undefined), conditions: evaluation.trace };
-    return { ...result, extensions: { ...extensions, trace: traced } };
+    const added: Record<string, unknown> = {};
+    if (approximate.length > 0) added['approximate'] = approximate;
+    if (trace === true)
+      added['trace'] = { ...(extensions?.['trace'] as object | undefined), conditions: evaluation.trace };
+    return Object.keys(added).length === 0 ? result : { ...result, extensions: { ...extensions, ...added } };
   }
 }
+
+/** A list that holds what was found before a bound was met. */
+interface ApproximateList {
+  readonly path: readonly string[];
+  readonly condition: string;
+  readonly message: string;
+}
+
+const responseNamesOf = ({ fields }: FilterPlace): string[] =>
+  [...fields.keys()].map(({ alias, name }) => (alias ?? name).value);
 
 const notHere = (type: string): CodedError =>
   badUserInput(`A ${type} cannot filter by what another store has.`, {

@@ -3,6 +3,7 @@
  * by the filter's input type, and by their names.
  */
 import {
+  astFromValue,
   getNamedType,
   getNullableType,
   isInputObjectType,
@@ -10,15 +11,18 @@ import {
   isObjectType,
   Kind,
   parse,
+  parseConstValue,
+  print,
   valueFromASTUntyped,
   type ConstDirectiveNode,
+  type GraphQLField,
   type GraphQLInputObjectType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
 } from 'graphql';
 import { featureOf, linksOf } from '#gateway/plan/links.ts';
-import { CONDITION_DIRECTIVES, CONDITIONS_LINK } from '#subgraphs/shared/conditions.ts';
+import { CONDITION_DIRECTIVES, CONDITIONS_LINK, type LeadsArguments } from '#subgraphs/shared/conditions.ts';
 
 /** A root field that lists a type by a filter. */
 export interface TypeList {
@@ -36,6 +40,12 @@ export interface TypeList {
   readonly page: number;
   /** Whether it tells how many there are. */
   readonly counts: boolean;
+  /** How many items come where `first` is absent; undefined where nobody says. */
+  readonly first: number | undefined;
+  /** The most items of all pages together; Infinity where the list goes on to its end. */
+  readonly most: number;
+  /** The arguments, and their values, for which the order of its items does not depend on which of them take part. */
+  readonly steady: readonly { readonly argument: string; readonly value: unknown }[];
 }
 
 /** A condition that one input type gains: on what a field of the filtered type leads to. */
@@ -55,6 +65,22 @@ export interface ForeignCondition {
   readonly column: string;
   readonly back: { readonly field: string; readonly many: boolean } | undefined;
   readonly values: number;
+  /** The arguments of the link that the condition takes too. */
+  readonly takes: readonly LinkArgument[];
+  /** The field of the link's connection that is true where it lacks some of what there is. */
+  readonly cut: string | undefined;
+}
+
+/** An argument of a link, such as how far it goes. */
+export interface LinkArgument {
+  readonly name: string;
+  readonly type: string;
+  readonly description: string | undefined;
+  readonly defaultValue: unknown;
+  /** The same as GraphQL writes it. */
+  readonly literal: string | undefined;
+  /** For the way back each of these values is the other. */
+  readonly turns: readonly [string, string] | undefined;
 }
 
 /** A name for a way of several links. */
@@ -69,13 +95,19 @@ export type DeclaredCondition = ForeignCondition | ThroughCondition;
 /** By the filter's input type, and by name. */
 export type DeclaredConditions = ReadonlyMap<string, ReadonlyMap<string, DeclaredCondition>>;
 
+export interface Declared {
+  readonly conditions: DeclaredConditions;
+  /** By the root field. */
+  readonly lists: ReadonlyMap<string, TypeList>;
+}
+
 const DEFAULTS = Object.fromEntries(
   CONDITION_DIRECTIVES.get('lists')!.args.map(({ name, defaultValue }) => [name, defaultValue] as const),
 );
 
 interface Declarations {
   readonly lists: { readonly field: string; readonly arguments: Readonly<Record<string, unknown>> }[];
-  readonly leads: { readonly type: string; readonly field: string; readonly by?: string; readonly back?: string }[];
+  readonly leads: ({ readonly type: string; readonly field: string } & LeadsArguments)[];
 }
 
 function declarationsOf(supergraphSdl: string): Declarations | undefined {
@@ -96,7 +128,7 @@ function declarationsOf(supergraphSdl: string): Declarations | undefined {
         if (directive.name.value === lists && type === 'Query')
           found.lists.push({ field: name.value, arguments: argumentsOf(directive) });
         if (directive.name.value === leads)
-          found.leads.push({ type, field: name.value, ...(argumentsOf(directive) as { by?: string; back?: string }) });
+          found.leads.push({ type, field: name.value, ...(argumentsOf(directive) as LeadsArguments) });
       }
   }
   return found;
@@ -111,23 +143,26 @@ const argumentsOf = (directive: ConstDirectiveNode): Record<string, unknown> =>
  * @param api what clients see: what it lacks leads nowhere
  * @param supergraphSdl whose fields have the directives
  */
-export function declaredConditions(api: GraphQLSchema, supergraphSdl: string): DeclaredConditions {
+export function declaredConditions(api: GraphQLSchema, supergraphSdl: string): Declared {
   const conditions = new Map<string, Map<string, DeclaredCondition>>();
   const declared = declarationsOf(supergraphSdl);
   const query = api.getQueryType();
-  if (declared === undefined || query == null) return conditions;
+  const byField = new Map<string, TypeList>();
+  if (declared === undefined || query == null) return { conditions, lists: byField };
   const lists = new Map<string, TypeList>();
   const filtered = new Map<string, { type: string; through: readonly string[] }>();
   for (const { field, arguments: given } of declared.lists) {
     const list = listOf(query, field, given);
     if (list === undefined) continue;
+    byField.set(field, list);
     filtered.set(list.filter, { type: list.type, through: (given['through'] as string[] | undefined) ?? [] });
     if (list.key !== '' && !lists.has(list.type)) lists.set(list.type, list);
   }
   const add = (condition: DeclaredCondition): void => {
     const filter = api.getType(condition.filter) as GraphQLInputObjectType;
     // A condition of the store itself is asked there.
-    if (filter.getFields()[condition.name] !== undefined && !isOwn(filter, condition.name)) return;
+    const there = filter.getFields()[condition.name];
+    if (there !== undefined && !isOwn(there)) return;
     const byName = conditions.get(condition.filter) ?? new Map<string, DeclaredCondition>();
     conditions.set(condition.filter, byName.set(condition.name, condition));
   };
@@ -141,21 +176,22 @@ export function declaredConditions(api: GraphQLSchema, supergraphSdl: string): D
       const condition = throughOf(filter, said, conditions);
       if (condition !== undefined) add(condition);
     }
-  return conditions;
+  return { conditions, lists: byField };
 }
 
 /** Marks what this room has added, in its description: the widened schema is read again. */
 export const MARK = ' The gateway asks the store that has it.';
 
-const isOwn = (filter: GraphQLInputObjectType, name: string): boolean =>
-  filter.getFields()[name]?.description?.endsWith(MARK) === true;
+/** Whether this room has added it. */
+const isOwn = (added: { readonly description?: string | null } | null | undefined): boolean =>
+  added?.description?.endsWith(MARK) === true;
 
 function listOf(
   query: GraphQLObjectType,
   field: string,
   given: Readonly<Record<string, unknown>>,
 ): TypeList | undefined {
-  const { filter: argument, key = '', values, page } = { ...DEFAULTS, ...given };
+  const { filter: argument, key = '', values, page, first, most, steady } = { ...DEFAULTS, ...given };
   const definition = query.getFields()[field];
   const filter = getNamedType(definition?.args.find(({ name }) => name === argument)?.type);
   const type = definition && linkedType(definition.type);
@@ -172,7 +208,16 @@ function listOf(
     values: values as number,
     page: page as number,
     counts: connection.getFields()['totalCount'] !== undefined,
+    first: (first as number | null | undefined) ?? undefined,
+    most: (most as number | null | undefined) ?? Infinity,
+    steady: ((steady as string[] | null | undefined) ?? []).map(steadyOf),
   };
+}
+
+/** Of `mode: VECTOR`. */
+function steadyOf(said: string): TypeList['steady'][number] {
+  const at = said.indexOf(':');
+  return { argument: said.slice(0, at).trim(), value: valueFromASTUntyped(parseConstValue(said.slice(at + 1))) };
 }
 
 /** Whether conditions can be added to what a caller gives: by `and` and `or`. */
@@ -197,7 +242,7 @@ function linkedType(type: GraphQLOutputType): { node: GraphQLObjectType; many: b
 function conditionOf(
   api: GraphQLSchema,
   filter: string,
-  { type, field, by, back }: Declarations['leads'][number],
+  { type, field, by, back, takes = [], turns, cut }: Declarations['leads'][number],
   lists: ReadonlyMap<string, TypeList>,
 ): ForeignCondition | undefined {
   const input = api.getType(filter) as GraphQLInputObjectType;
@@ -206,13 +251,34 @@ function conditionOf(
   const target = to && lists.get(to.node.name);
   if (target === undefined) return undefined;
   const source = lists.get(type);
-  const common = { name: field, filter, type, many: to!.many, target };
+  const own = takes.flatMap((name) => takenArgument(definition!, name, turns) ?? []);
+  const common = { name: field, filter, type, many: to!.many, target, takes: own, cut };
   if (by !== undefined && !to!.many && takesKeys(input, by))
     return { ...common, source, column: by, back: undefined, values: target.values };
   const leadsBack = back === undefined ? undefined : to!.node.getFields()[back];
   const there = leadsBack && linkedType(leadsBack.type);
   if (there?.node.name !== type || source?.filter !== filter) return undefined;
   return { ...common, source, column: source.key, back: { field: back!, many: there.many }, values: source.values };
+}
+
+/** @param turns `direction: OUT IN` */
+function takenArgument(
+  { args }: GraphQLField<unknown, unknown>,
+  name: string,
+  turns: string | undefined,
+): LinkArgument | undefined {
+  const found = args.find((each) => each.name === name);
+  if (found === undefined) return undefined;
+  const literal = found.defaultValue === undefined ? undefined : astFromValue(found.defaultValue, found.type);
+  const [turned, one, other] = turns?.split(/[:\s]+/) ?? [];
+  return {
+    name,
+    type: String(getNullableType(found.type)),
+    description: found.description ?? undefined,
+    defaultValue: found.defaultValue,
+    literal: literal == null ? undefined : print(literal),
+    turns: turned === name && one !== undefined && other !== undefined ? [one, other] : undefined,
+  };
 }
 
 function throughOf(

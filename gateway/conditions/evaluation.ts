@@ -1,12 +1,13 @@
 /**
- * Conditions on what another store has, as conditions on keys. Each is worked out in one of two ways, which give the same:
+ * Conditions on what another store has, as conditions on keys. Each is worked out in one of these ways, which give the same:
  *
  * - Keys are pushed down: what matches there is listed, and with it what it leads back to.
  * - Candidates are looked at: what meets the list's own conditions is listed, with what it leads to, and asked which of that
  *   matches.
+ * - A list is walked in its own order, a page at a time, until as many of its items match as are asked for (`walk.ts`).
  *
- * The first page is pushed in any case. Where it is not all, what both ways have to read is counted, and the one that reads less is
- * gone; should pushing come to more keys than are pushed, the other way is tried where it can be gone.
+ * The first page is pushed in any case. Where it is not all, what the ways have to read is counted, and the one that reads least is
+ * gone; should pushing come to more keys than are pushed, another is tried where it can be gone.
  */
 import {
   getNamedType,
@@ -17,38 +18,28 @@ import {
   type GraphQLInputType,
   type GraphQLSchema,
 } from 'graphql';
-import { tooCostly, type AskedLink, type Asking, type FilterValue, type Listed } from './asking.ts';
-import type { ForeignCondition, TypeList } from './declared.ts';
+import { TooCostly, tooCostly, type Asking, type FilterValue, type Listed } from './asking.ts';
+import type { TypeList } from './declared.ts';
 import type { Filters } from './filter-places.ts';
+import { addKeys, both, type KeySet } from './key-sets.ts';
+import { linkBack, linkOf, nameOf, termsOf, type Term } from './terms.ts';
 
 /** What one condition came to, for `extensions.trace`. Times are in milliseconds. */
 export interface ConditionTrace {
-  /** Such as `DocumentFilter.entities.some`. */
+  /** Such as `DocumentFilter.entities.some`; of a list that is walked, the filter alone. */
   condition: string;
-  way: 'push' | 'candidates';
+  way: 'push' | 'candidates' | 'walk';
   /** What matches there, and what meets the list's own conditions, as they were counted; absent where nobody counted. */
-  estimated?: { matching: number; candidates: number | null };
+  estimated?: { matching: number | null; candidates: number | null };
   /** Objects that were read, and keys that they came to. */
   read: number;
   keys: number;
   /** Why the way was changed in the middle. */
   changed?: string;
+  /** The bound before which it ended, where the client takes what was found by then. */
+  approximate?: string;
   startMs: number;
   durationMs: number;
-}
-
-/** What a condition asks, of one or of many. */
-interface Term {
-  readonly condition: ForeignCondition;
-  readonly quantifier: 'one' | 'some' | 'none' | 'every';
-  readonly filter: FilterValue;
-}
-
-/** Keys that a column must have, or must not have. */
-interface KeySet {
-  readonly column: string;
-  readonly keys: ReadonlySet<string>;
-  readonly holds: boolean;
 }
 
 /** A condition could not be looked at. */
@@ -62,199 +53,272 @@ export class ConditionFailed extends Error {
   }
 }
 
+/** To walk the list reads less than to work out its condition. */
+export class WalkInstead extends Error {
+  /** Objects that working it out would read; Infinity where that cannot be done. */
+  readonly otherwise: number;
+
+  constructor(otherwise: number) {
+    super('Walking the list reads less.');
+    this.name = 'WalkInstead';
+    this.otherwise = otherwise;
+  }
+}
+
+/** What is known of who is asked for. */
+export interface Scope {
+  /** All that are in question meet it: the keys of a few. */
+  readonly within?: FilterValue;
+  /** How many have to be found where the list can be walked. */
+  readonly walk?: number | undefined;
+  /** Whether what was found before a bound is enough. Never where more of it would let less through. */
+  readonly partial?: boolean | undefined;
+}
+
 /** Of one operation: what is written twice is looked at once. */
 export class Evaluation {
   readonly trace: ConditionTrace[] = [];
-  readonly #schema: GraphQLSchema;
-  readonly #filters: Filters;
-  readonly #asking: Asking;
+  readonly schema: GraphQLSchema;
+  readonly filters: Filters;
+  readonly asking: Asking;
   readonly #start = performance.now();
   readonly #known = new Map<string, Promise<KeySet>>();
+  /** Those of which all keys are known, whoever else is in question. */
+  readonly #whole = new Map<string, KeySet>();
 
   constructor(schema: GraphQLSchema, filters: Filters, asking: Asking) {
-    this.#schema = schema;
-    this.#filters = filters;
-    this.#asking = asking;
+    this.schema = schema;
+    this.filters = filters;
+    this.asking = asking;
   }
 
-  /** The value without conditions on other stores. @throws ConditionFailed */
-  async resolve(outer: GraphQLInputType, value: unknown): Promise<unknown> {
+  /**
+   * The value without conditions on other stores.
+   * @throws ConditionFailed
+   * @throws WalkInstead where the scope says that the list can be walked
+   */
+  async resolve(outer: GraphQLInputType, value: unknown, scope: Scope = {}): Promise<unknown> {
     if (value === null || value === undefined) return value;
     const type = getNullableType(outer);
     if (isListType(type)) {
       const item = type.ofType as GraphQLInputType;
       const items = Array.isArray(value) ? (value as unknown[]) : [value];
-      return this.#filters.reaching.has(getNamedType(item).name)
-        ? await Promise.all(items.map((each) => this.resolve(item, each)))
+      return this.filters.reaching.has(getNamedType(item).name)
+        ? await Promise.all(items.map((each) => this.resolve(item, each, scope)))
         : value;
     }
-    return isInputObjectType(type) && this.#filters.reaching.has(type.name)
-      ? await this.#resolveFilter(type, value as FilterValue)
+    return isInputObjectType(type) && this.filters.reaching.has(type.name)
+      ? await this.#resolveFilter(type, value as FilterValue, scope)
       : value;
   }
 
-  async #resolveFilter(type: GraphQLInputObjectType, value: FilterValue): Promise<FilterValue> {
+  async #resolveFilter(type: GraphQLInputObjectType, value: FilterValue, scope: Scope): Promise<FilterValue> {
     const fields = type.getFields();
-    const conditions = this.#filters.conditions.get(type.name);
+    const conditions = this.filters.conditions.get(type.name);
     const own: Record<string, unknown> = {};
     const terms: Term[] = [];
     for (const [name, given] of Object.entries(value)) {
       const condition = conditions?.get(name);
-      if (condition === undefined) own[name] = await this.resolve(fields[name]!.type, given);
-      else if (given !== null && given !== undefined) terms.push(...termsOf(condition, given as FilterValue));
+      if (condition === undefined) {
+        const inner = fields[name]!.type;
+        own[name] = await this.resolve(inner, given, scopeOf(name, getNamedType(inner) === type, scope));
+      } else if (given !== null && given !== undefined) terms.push(...termsOf(condition, given as FilterValue));
     }
     // One after the other: each narrows what the next has to look at.
-    for (const term of terms) add(own, await this.#keysOf(term, own), term.condition);
+    for (const term of terms) addKeys(own, await this.#keysOf(term, own, scope), term.condition.values);
     return own;
   }
 
-  async #keysOf(term: Term, own: FilterValue): Promise<KeySet> {
+  async #keysOf(term: Term, own: FilterValue, scope: Scope): Promise<KeySet> {
     const { condition, quantifier, filter } = term;
-    const name = `${condition.filter}.${condition.name}${quantifier === 'one' ? '' : `.${quantifier}`}`;
+    const name = nameOf(term);
+    const said = JSON.stringify([name, filter, [...term.given]]);
+    const whole = this.#whole.get(said);
+    if (whole !== undefined) return whole;
     try {
-      const inner = this.#schema.getType(condition.target.filter) as GraphQLInputObjectType;
-      const resolved = await this.#resolveFilter(inner, filter);
-      const wanted = quantifier === 'every' ? { not: resolved } : resolved;
-      const holds = quantifier === 'one' || quantifier === 'some';
-      const key = JSON.stringify([name, wanted, own]);
+      if (scope.within !== undefined && condition.source !== undefined) {
+        const among = both(own, scope.within);
+        const keys = await this.#candidates(term, filter, among, (read) => void read);
+        return { column: condition.source.key, keys, holds: true };
+      }
+      const inner = this.schema.getType(condition.target.filter) as GraphQLInputObjectType;
+      // Fewer of what must not match would let more through.
+      const partial = scope.partial === true && (quantifier === 'one' || quantifier === 'some');
+      const resolved = await this.#resolveFilter(inner, filter, { partial });
+      const key = JSON.stringify([name, resolved, [...term.given], own, scope.walk !== undefined, partial]);
       let known = this.#known.get(key);
-      if (known === undefined) this.#known.set(key, (known = this.#work(condition, wanted, holds, own, name)));
+      if (known === undefined)
+        this.#known.set(key, (known = this.#work({ ...term, filter: resolved }, own, said, { ...scope, partial })));
       return await known;
     } catch (error) {
-      throw error instanceof ConditionFailed ? error : new ConditionFailed(name, error);
+      throw error instanceof ConditionFailed || error instanceof WalkInstead ? error : new ConditionFailed(name, error);
     }
   }
 
-  async #work(
-    condition: ForeignCondition,
-    wanted: FilterValue,
-    holds: boolean,
-    own: FilterValue,
-    name: string,
-  ): Promise<KeySet> {
-    const { target, source, column, back } = condition;
+  /** Begins a step of the trace. */
+  begin(condition: string, way: ConditionTrace['way']): { readonly step: ConditionTrace; end(keys: number): void } {
     const started = performance.now();
-    const trace: ConditionTrace = {
-      condition: name,
-      way: 'push',
+    const step: ConditionTrace = {
+      condition,
+      way,
       read: 0,
       keys: 0,
       startMs: round(started - this.#start),
       durationMs: 0,
     };
-    this.trace.push(trace);
-    const finish = (keys: ReadonlySet<string>, ofSource = false): KeySet => {
-      Object.assign(trace, { keys: keys.size, durationMs: round(performance.now() - started) });
-      return ofSource ? { column: source!.key, keys, holds: true } : { column, keys, holds };
+    this.trace.push(step);
+    return {
+      step,
+      end: (keys) => void Object.assign(step, { keys, durationMs: round(performance.now() - started) }),
     };
+  }
+
+  /** @param said the term as the client has it */
+  async #work(term: Term, own: FilterValue, said: string, { walk, partial }: Scope): Promise<KeySet> {
+    const { condition, filter: wanted, holds } = term;
+    const { target, source, column, back } = condition;
+    const { pushed: most } = this.asking.bounds;
+    const { step, end } = this.begin(nameOf(term), 'push');
     const pushed = new Set<string>();
-    // What is filtered can be listed itself, and fewer may meet its own conditions than match there.
-    const byCandidates = async (most: number): Promise<KeySet | undefined> => {
-      if (source === undefined) return undefined;
-      const candidates = source.counts ? await this.#asking.count(source, own) : Infinity;
-      trace.estimated = { matching: trace.estimated?.matching ?? most, candidates: told(candidates) };
-      if (candidates * 2 >= most || candidates > this.#asking.bounds.pushed) return undefined;
-      trace.way = 'candidates';
-      return finish(await this.#candidates(condition, wanted, holds, own, trace), true);
+    const push = (): KeySet => ({ column, keys: pushed, holds });
+    const look = async (): Promise<KeySet> => {
+      step.way = 'candidates';
+      const keys = await this.#candidates(term, wanted, own, (read) => void (step.read += read), partial, step);
+      return { column: source!.key, keys, holds: true };
     };
-    let first = true;
-    const link: AskedLink | undefined = back && { ...back, key: source!.key };
-    for await (const { items, last } of this.#asking.pages(target, wanted, link)) {
-      trace.read += items.length;
-      for (const { key, linked } of items) for (const each of back === undefined ? [key] : linked) pushed.add(each);
-      if (last) break;
-      if (first && target.counts) {
-        first = false;
-        const matching = await this.#asking.count(target, wanted);
-        trace.estimated = { matching, candidates: null };
-        const perItem = back === undefined ? 1 : Math.max(1, pushed.size / Math.max(1, trace.read));
-        const found = await byCandidates(matching * perItem);
-        if (found !== undefined) return found;
+    const work = async (): Promise<KeySet> => {
+      let first = true;
+      for await (const { items, last } of this.asking.pages(target, wanted, linkBack(term))) {
+        step.read += items.length;
+        for (const { key, linked } of items) for (const each of back === undefined ? [key] : linked) pushed.add(each);
+        if (pushed.size > most) break;
+        if (last) {
+          const whole = push();
+          this.#whole.set(said, whole);
+          return whole;
+        }
+        if (first && target.counts) {
+          first = false;
+          const perItem = back === undefined ? 1 : Math.max(1, pushed.size / Math.max(1, step.read));
+          const way = await this.#leastWay(term, own, perItem, step, walk);
+          if (way === 'candidates') return await look();
+        }
       }
-      if (pushed.size > this.#asking.bounds.pushed) break;
+      step.changed = `more than ${most} keys match`;
+      const candidates = await this.#candidatesOf(term, own);
+      if (candidates <= most) return await look();
+      if (walk !== undefined) throw new WalkInstead(Infinity);
+      throw tooCostly(`More than ${most} keys match`, 'CONDITION_KEYS');
+    };
+    let found: KeySet;
+    try {
+      found = await work();
+    } catch (error) {
+      if (partial !== true || !(error instanceof TooCostly)) throw error;
+      step.approximate = error.message;
+      found = { ...push(), keys: new Set([...pushed].slice(0, most)) };
+    } finally {
+      end(pushed.size);
     }
-    if (pushed.size <= this.#asking.bounds.pushed) return finish(pushed);
-    trace.changed = `more than ${this.#asking.bounds.pushed} keys match`;
-    const found = await byCandidates(Infinity);
-    if (found !== undefined) return found;
-    throw tooCostly(`More than ${this.#asking.bounds.pushed} keys match`, 'CONDITION_KEYS');
+    end(found.keys.size);
+    return found;
+  }
+
+  /** How many meet the list's own conditions; Infinity where it does not tell, or is not looked up by a key. */
+  async #candidatesOf({ condition: { source } }: Term, own: FilterValue): Promise<number> {
+    return source?.counts === true ? await this.asking.count(source, own) : Infinity;
+  }
+
+  /**
+   * Compares what is left to read by each way.
+   * @param perItem the keys that each object there comes to
+   * @throws WalkInstead where that is the least
+   */
+  async #leastWay(
+    term: Term,
+    own: FilterValue,
+    perItem: number,
+    step: ConditionTrace,
+    walk: number | undefined,
+  ): Promise<'push' | 'candidates'> {
+    const { condition, filter: wanted, holds } = term;
+    const { target, back } = condition;
+    const { pushed: most } = this.asking.bounds;
+    const matching = await this.asking.count(target, wanted);
+    const candidates = await this.#candidatesOf(term, own);
+    step.estimated = { matching: told(matching), candidates: told(candidates) };
+    const push = matching * perItem;
+    const look = candidates <= most ? candidates * 2 : Infinity;
+    if (walk !== undefined) {
+      const all = back === undefined ? await this.asking.count(target, {}) : await this.#candidatesOf(term, {});
+      const share = Math.min(1, push / Math.max(1, all));
+      // Each page of a walk is looked at, and looked up.
+      const walked = (3 * walk) / Math.max(holds ? share : 1 - share, 1 / Math.max(1, all));
+      const otherwise = Math.min(push > most ? Infinity : push, look);
+      if (Number.isFinite(walked) && walked * 2 <= otherwise) {
+        step.changed = 'the list is walked';
+        throw new WalkInstead(otherwise);
+      }
+    }
+    return look <= push ? 'candidates' : 'push';
   }
 
   /** The candidates of which the condition is true. */
   async #candidates(
-    condition: ForeignCondition,
+    term: Term,
     wanted: FilterValue,
-    holds: boolean,
-    own: FilterValue,
-    trace: ConditionTrace,
+    among: FilterValue,
+    read: (items: number) => void,
+    partial = false,
+    step?: ConditionTrace,
   ): Promise<Set<string>> {
-    const { name, many, target } = condition;
+    const { condition, holds } = term;
+    const { target, source } = condition;
     const found = new Set<string>();
     const looked = new Map<string, boolean>();
-    for await (const { items } of this.#asking.pages(condition.source!, own, { field: name, many, key: target.key })) {
-      trace.read += items.length;
-      await this.#look(items, target, wanted, looked);
-      for (const { key, linked } of items) if (linked.some((each) => looked.get(each)) === holds) found.add(key);
+    try {
+      for await (const { items } of this.asking.pages(source!, among, linkOf(term))) {
+        read(items.length);
+        await this.look(linkedOf(items), target, wanted, looked);
+        for (const { key, linked } of items) if (linked.some((each) => looked.get(each)) === holds) found.add(key);
+      }
+    } catch (error) {
+      if (!partial || !(error instanceof TooCostly)) throw error;
+      step!.approximate = error.message;
     }
     return found;
   }
 
-  async #look(
-    items: readonly Listed[],
+  /**
+   * Which of these objects match.
+   * @param looked is told
+   */
+  async look(
+    all: Iterable<string>,
     target: TypeList,
     wanted: FilterValue,
     looked: Map<string, boolean>,
   ): Promise<void> {
-    const unknown = [...new Set(items.flatMap(({ linked }) => linked))].filter((key) => !looked.has(key));
+    const unknown = [...new Set(all)].filter((key) => !looked.has(key));
+    const type = this.schema.getType(target.filter) as GraphQLInputObjectType;
     for (let at = 0; at < unknown.length; at += target.values) {
       const keys = unknown.slice(at, at + target.values);
-      for (const key of keys) looked.set(key, false);
-      const among = { and: [wanted, { [target.key]: { in: keys } }] };
-      for await (const { items: matching } of this.#asking.pages(target, among, undefined))
-        for (const { key } of matching) looked.set(key, true);
+      const within = { [target.key]: { in: keys } };
+      const resolved = await this.#resolveFilter(type, wanted, { within });
+      const matching = new Set<string>();
+      for await (const { items } of this.asking.pages(target, both(resolved, within), undefined))
+        for (const { key } of items) matching.add(key);
+      for (const key of keys) looked.set(key, matching.has(key));
     }
   }
 }
 
-function termsOf(
-  declared: Parameters<typeof add>[2] | { readonly links: readonly ForeignCondition[] },
-  given: FilterValue,
-): Term[] {
-  if ('links' in declared) {
-    const [first, ...rest] = declared.links;
-    const filter = rest.reduceRight<FilterValue>(
-      (inner, { name, many }) => ({ [name]: many ? { some: inner } : inner }),
-      given,
-    );
-    return [{ condition: first!, quantifier: first!.many ? 'some' : 'one', filter }];
-  }
-  if (!declared.many) return [{ condition: declared, quantifier: 'one', filter: given }];
-  return (['some', 'every', 'none'] as const).flatMap((quantifier) => {
-    const filter = given[quantifier];
-    return filter === null || filter === undefined
-      ? []
-      : [{ condition: declared, quantifier, filter: filter as FilterValue }];
-  });
+/** Of what stands in a filter under this name. */
+function scopeOf(name: string, isSame: boolean, { within, walk, partial }: Scope): Scope {
+  if (!isSame) return {};
+  return { within, walk: name === 'and' ? walk : undefined, partial: partial === true && name !== 'not' };
 }
 
-/** Adds a condition on keys to what a filter says, no deeper than it has to be. */
-function add(own: Record<string, unknown>, { column, keys, holds }: KeySet, { values }: ForeignCondition): void {
-  const all = [...keys];
-  const lists: string[][] = [];
-  for (let at = 0; at < all.length; at += values) lists.push(all.slice(at, at + values));
-  const operator = holds ? 'in' : 'notIn';
-  if (lists.length === 0) {
-    if (!holds) return;
-    lists.push([]);
-  }
-  const conditions = lists.map((list) => ({ [column]: { [operator]: list } }));
-  if (conditions.length === 1 && own[column] == null) Object.assign(own, conditions[0]);
-  else if (holds && conditions.length > 1 && own['or'] == null) own['or'] = conditions;
-  else {
-    const before = (own['and'] as unknown[] | null | undefined) ?? [];
-    own['and'] = [...before, ...(holds && conditions.length > 1 ? [{ or: conditions }] : conditions)];
-  }
-}
-
+const linkedOf = (items: readonly Listed[]): string[] => items.flatMap(({ linked }) => linked);
 const told = (count: number): number | null => (Number.isFinite(count) ? count : null);
 const round = (milliseconds: number): number => Math.round(milliseconds * 100) / 100;

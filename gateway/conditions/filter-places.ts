@@ -27,7 +27,8 @@ import {
   type VariableDefinitionNode,
 } from 'graphql';
 import { jsonOfLiteral } from '#subgraphs/shared/exact-literal.ts';
-import type { DeclaredConditions } from './declared.ts';
+import type { Declared, DeclaredConditions, TypeList } from './declared.ts';
+import { APPROXIMATE, APPROXIMATE_DESCRIPTION, askedOf, type Asked } from './asked.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
 
@@ -41,11 +42,19 @@ export interface FilterPlace {
   readonly fields: Map<FieldNode, GraphQLField<unknown, unknown>>;
   /** Directives around each, in its operation or fragment, which say whether it is asked for at all. */
   readonly guards: (readonly DirectiveNode[])[];
+  /** The list that is filtered, where it is one at the root. */
+  readonly list: TypeList | undefined;
+  /** What is asked of it. */
+  asked: Asked;
+  /** Whether the client takes what was found before a bound. */
+  readonly approximate: ValueNode | undefined;
 }
 
 export interface FilteredOperation {
   readonly operation: OperationDefinitionNode;
   readonly places: readonly FilterPlace[];
+  /** Whether it has arguments that are the gateway's own. */
+  readonly hasOwnArguments: boolean;
   /** With variables in the places; made when it is first needed. */
   readonly rewritten: () => DocumentNode;
   /** The same, with `__typename` in the place of these fields. */
@@ -64,7 +73,9 @@ export function filterPlaces(
   const taken = new Set((operation.variableDefinitions ?? []).map(({ variable }) => variable.name.value));
   const byText = new Map<string, FilterPlace>();
   const byArgument = new Map<ArgumentNode, FilterPlace>();
+  const ownArguments = new Set<ArgumentNode>();
   const types = new TypeInfo(schema);
+  const query = schema.getQueryType();
   const used = separateOperations(document)[operation.name?.value ?? '']!;
   const guards: DirectiveNode[][] = [];
   const fields: FieldNode[] = [];
@@ -73,18 +84,34 @@ export function filterPlaces(
     if (node.kind === Kind.FIELD || node.kind === Kind.INLINE_FRAGMENT)
       guards.push((node.directives ?? []).filter(decides));
     if (node.kind !== Kind.ARGUMENT || types.getDirective() != null) return;
+    const list = types.getParentType() === query ? filters.lists.get(types.getFieldDef()!.name) : undefined;
+    if (list !== undefined && types.getArgument()?.description === APPROXIMATE_DESCRIPTION)
+      return void ownArguments.add(node);
     const type = types.getArgument()?.type;
     if (type === undefined || !filters.reaching.has(getNamedType(type).name) || isPlain(node.value, type, filters))
       return;
-    const key = `${String(type)} ${print(sorted(node.value))}`;
+    const field = fields.at(-1)!;
+    const isList = list?.argument === node.name.value;
+    // A list at the root has a filter of its own: it may be worked out by walking it.
+    const owner = isList ? (field.alias ?? field.name).value : '';
+    const key = `${owner} ${String(type)} ${print(sorted(node.value))}`;
     let place = byText.get(key);
     if (place === undefined) {
       let variable = `conditions_${byText.size}`;
       while (taken.has(variable)) variable = `_${variable}`;
-      place = { variable, type, value: node.value, fields: new Map(), guards: [] };
+      place = {
+        variable,
+        type,
+        value: node.value,
+        fields: new Map(),
+        guards: [],
+        list: isList ? list : undefined,
+        asked: 'more',
+        approximate: isList ? field.arguments?.find(({ name }) => name.value === APPROXIMATE)?.value : undefined,
+      };
       byText.set(key, place);
     }
-    place.fields.set(fields.at(-1)!, types.getFieldDef()!);
+    place.fields.set(field, types.getFieldDef()!);
     place.guards.push(guards.flat());
     byArgument.set(node, place);
   };
@@ -93,12 +120,20 @@ export function filterPlaces(
     if (node.kind === Kind.FIELD || node.kind === Kind.INLINE_FRAGMENT) guards.pop();
   };
   visit(used, visitWithTypeInfo(types, { enter, leave }));
-  if (byArgument.size === 0) return undefined;
+  if (byArgument.size === 0 && ownArguments.size === 0) return undefined;
+  const fragments = new Map(
+    used.definitions.flatMap((each) =>
+      each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [],
+    ),
+  );
+  for (const place of byText.values())
+    if (place.list !== undefined) place.asked = askedOf(place.fields.keys(), fragments);
   const rewrite = (left: ReadonlySet<FieldNode>): DocumentNode =>
     withVariables(
       visit(used, {
         Field: (node) => (left.has(node) ? typenameFor(node) : undefined),
         Argument: (node) => {
+          if (ownArguments.has(node)) return null;
           const place = byArgument.get(node);
           return place && { ...node, value: variableNode(place.variable) };
         },
@@ -110,6 +145,7 @@ export function filterPlaces(
   return {
     operation,
     places: [...byText.values()],
+    hasOwnArguments: ownArguments.size > 0,
     rewritten: () => (rewritten ??= rewrite(new Set())),
     without: rewrite,
     defaults: Object.fromEntries(
@@ -175,12 +211,14 @@ function isPlain(value: ValueNode, outer: GraphQLInputType, filters: Filters): b
 /** The input types with conditions on other stores. */
 export interface Filters {
   readonly conditions: DeclaredConditions;
+  /** By the root field. */
+  readonly lists: ReadonlyMap<string, TypeList>;
   /** They, and those that have them somewhere in them. */
   readonly reaching: ReadonlySet<string>;
 }
 
 /** @param schema with the added conditions */
-export function filtersOf(schema: GraphQLSchema, conditions: DeclaredConditions): Filters {
+export function filtersOf(schema: GraphQLSchema, { conditions, lists }: Declared): Filters {
   const reaching = new Set(conditions.keys());
   const inputs = Object.values(schema.getTypeMap()).filter(isInputObjectType);
   for (let before = -1; before !== reaching.size;) {
@@ -189,7 +227,7 @@ export function filtersOf(schema: GraphQLSchema, conditions: DeclaredConditions)
       if (Object.values(input.getFields()).some(({ type }) => reaching.has(getNamedType(type).name)))
         reaching.add(input.name);
   }
-  return { conditions, reaching };
+  return { conditions, lists, reaching };
 }
 
 /** Fields of one response name say the same arguments, in whatever order: they get the same variable. */

@@ -1,6 +1,23 @@
 /** The API's schema with the conditions that the gateway adds to filters. */
-import { buildSchema, isInputObjectType, type GraphQLSchema } from 'graphql';
-import { declaredConditions, MARK, type DeclaredCondition, type TypeList } from './declared.ts';
+import {
+  buildSchema,
+  isInputObjectType,
+  Kind,
+  parse,
+  parseType,
+  print,
+  visit,
+  type GraphQLSchema,
+  type InputValueDefinitionNode,
+} from 'graphql';
+import { APPROXIMATE, APPROXIMATE_DESCRIPTION } from './asked.ts';
+import {
+  declaredConditions,
+  MARK,
+  type DeclaredCondition,
+  type ForeignCondition,
+  type LinkArgument,
+} from './declared.ts';
 
 /**
  * @param apiSdl what clients see of a supergraph
@@ -10,21 +27,47 @@ export function widenedFilters(apiSdl: string, supergraphSdl: string): string {
   const api = buildSchema(apiSdl, { assumeValid: true, noLocation: true });
   const added: string[] = [];
   const lists = new Map<string, string>();
-  for (const [filter, byName] of declaredConditions(api, supergraphSdl)) {
+  const declared = declaredConditions(api, supergraphSdl);
+  for (const [filter, byName] of declared.conditions) {
     const fields = [...byName.values()].map((condition) => {
-      const { target, many } = endOf(condition);
-      const type = many ? listFilter(api, target, lists) : target.filter;
+      const type =
+        'links' in condition
+          ? condition.links.at(-1)!.target.filter
+          : condition.many
+            ? listFilter(api, condition, lists)
+            : condition.target.filter;
       return `  ${JSON.stringify(described(condition))}\n  ${condition.name}: ${type}`;
     });
     added.push(`extend input ${filter} {\n${fields.join('\n')}\n}`);
   }
-  return [apiSdl, ...lists.values(), ...added].join('\n\n');
+  if (added.length === 0) return apiSdl;
+  const filtered = new Set(
+    [...declared.lists].filter(([, { filter }]) => declared.conditions.has(filter)).map(([field]) => field),
+  );
+  return [withArguments(apiSdl, api.getQueryType()!.name, filtered), ...lists.values(), ...added].join('\n\n');
 }
 
-const endOf = (condition: DeclaredCondition) =>
-  'links' in condition
-    ? { target: condition.links.at(-1)!.target, many: false }
-    : { target: condition.target, many: condition.many };
+/** Adds to these root lists what says whether they may be cut short. */
+function withArguments(apiSdl: string, query: string, lists: ReadonlySet<string>): string {
+  const argument: InputValueDefinitionNode = {
+    kind: Kind.INPUT_VALUE_DEFINITION,
+    name: { kind: Kind.NAME, value: APPROXIMATE },
+    description: {
+      kind: Kind.STRING,
+      value: APPROXIMATE_DESCRIPTION,
+    },
+    type: parseType('Boolean', { noLocation: true }),
+    defaultValue: { kind: Kind.BOOLEAN, value: false },
+  };
+  const document = visit(parse(apiSdl, { noLocation: true }), {
+    ObjectTypeDefinition: (type) => (type.name.value === query ? undefined : false),
+    FieldDefinition: (field) =>
+      !lists.has(field.name.value) || field.arguments?.some(({ name }) => name.value === APPROXIMATE) === true
+        ? undefined
+        : { ...field, arguments: [...(field.arguments ?? []), argument] },
+  });
+  return print(document);
+}
 
 function described(condition: DeclaredCondition): string {
   if ('links' in condition)
@@ -35,8 +78,12 @@ function described(condition: DeclaredCondition): string {
 }
 
 /** The name of the input that asks for `some`, `every` or `none`, as sources have it for their own links. */
-function listFilter(api: GraphQLSchema, { filter }: TypeList, lists: Map<string, string>): string {
-  const name = `${filter.replace(/Filter$/, '')}ListFilter`;
+function listFilter(api: GraphQLSchema, condition: ForeignCondition, lists: Map<string, string>): string {
+  const { filter } = condition.target;
+  const stem = (name: string): string => name.replace(/Filter$/, '');
+  // With arguments of its own it is an input of its own.
+  const own = `${condition.name.charAt(0).toUpperCase()}${condition.name.slice(1)}`;
+  const name = condition.takes.length === 0 ? `${stem(filter)}ListFilter` : `${stem(condition.filter)}${own}ListFilter`;
   if (!lists.has(name) && !isInputObjectType(api.getType(name)))
     lists.set(
       name,
@@ -49,8 +96,14 @@ function listFilter(api: GraphQLSchema, { filter }: TypeList, lists: Map<string,
         `  every: ${filter}`,
         '  "None of them matches; `{}` matches where there are none."',
         `  none: ${filter}`,
+        ...condition.takes.map(argumentOf),
         '}',
       ].join('\n'),
     );
   return name;
+}
+
+function argumentOf({ name, type, description, literal }: LinkArgument): string {
+  const told = description === undefined ? '' : `  ${JSON.stringify(description)}\n`;
+  return `${told}  ${name}: ${type}${literal === undefined ? '' : ` = ${literal}`}`;
 }

@@ -3,6 +3,7 @@
  * docs/cross-store-filters.md is the specification.
  */
 import { DirectiveLocation, GraphQLDirective, GraphQLInt, GraphQLList, GraphQLNonNull, GraphQLString } from 'graphql';
+import { SHARED } from './bounds.ts';
 
 /** The specification, by which its directives are linked. It names it, and is not fetched. */
 export const CONDITIONS_LINK = 'https://tributary.example/specs/conditions/v0.1';
@@ -10,7 +11,20 @@ export const CONDITIONS_LINK = 'https://tributary.example/specs/conditions/v0.1'
 /** Pothos' type parameter for the directives. */
 export type ConditionDirectives = {
   lists: { locations: 'FIELD_DEFINITION'; args: ListsArguments };
-  leads: { locations: 'FIELD_DEFINITION'; args: { by?: string; back?: string } };
+  leads: { locations: 'FIELD_DEFINITION'; args: LeadsArguments };
+};
+
+export type LeadsArguments = {
+  /** The field of its type's filters that takes keys of the other type by `in`. */
+  by?: string;
+  /** The field of the other type that leads back. */
+  back?: string;
+  /** Arguments of the field that conditions take too. @default none */
+  takes?: string[];
+  /** Which of them, of which values, is turned round on the way back: `direction: OUT IN`. @default none */
+  turns?: string;
+  /** The field of the connection that is true where it lacks some of what there is. @default none */
+  cut?: string;
 };
 
 type ListsArguments = {
@@ -22,9 +36,21 @@ type ListsArguments = {
   values?: number;
   /** The most items of one page. @default 200 */
   page?: number;
+  /** How many items come where `first` is absent. @default unknown */
+  first?: number;
+  /** The most items of all its pages together. @default all there are */
+  most?: number;
+  /**
+   * The arguments for which an item's place among the others does not depend on which of them take part: `mode: VECTOR`.
+   * @default whatever they are
+   */
+  steady?: string[];
   /** Further conditions, each a name and the links that it stands for: `entity: document.entities`. */
   through?: string[];
 };
+
+/** A list of objects that are looked up by their id, in pages of the usual size. */
+export const LISTED_BY_ID = { key: 'id', first: SHARED.pageDefault } as const;
 
 const field = [DirectiveLocation.FIELD_DEFINITION];
 
@@ -52,6 +78,16 @@ export const CONDITION_DIRECTIVES: ReadonlyMap<string, GraphQLDirective> = new M
           description: 'The most values of such an `in`.',
         },
         page: { type: new GraphQLNonNull(GraphQLInt), defaultValue: 200, description: 'The most items of a page.' },
+        first: { type: GraphQLInt, description: 'How many items come where `first` is absent.' },
+        most: {
+          type: GraphQLInt,
+          description: 'The most items of all its pages together, where it ends before its end.',
+        },
+        steady: {
+          type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
+          description:
+            'Arguments, such as `mode: VECTOR`, for which the order of items does not depend on which of them take part; absent where it never does.',
+        },
         through: {
           type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
           description:
@@ -70,6 +106,19 @@ export const CONDITION_DIRECTIVES: ReadonlyMap<string, GraphQLDirective> = new M
           description: "The field of its type's filters that takes keys of the other type by `in`.",
         },
         back: { type: GraphQLString, description: 'The field of the other type that leads back.' },
+        takes: {
+          type: new GraphQLList(new GraphQLNonNull(GraphQLString)),
+          description: 'Arguments of this field, which conditions take too; the field that leads back has the same.',
+        },
+        turns: {
+          type: GraphQLString,
+          description:
+            'Which of them is turned round on the way back, with the two values that change places: `direction: OUT IN`.',
+        },
+        cut: {
+          type: GraphQLString,
+          description: 'The field of the connection that is true where it lacks some of what there is.',
+        },
       },
     }),
   ].map((directive) => [directive.name, directive]),

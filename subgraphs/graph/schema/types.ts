@@ -266,7 +266,15 @@ export function addEntityTypes(schema: SubgraphSchema, loaders: Loaders, tell: T
         },
       }),
       neighbors: t.field({
-        directives: { cost: { weight: WEIGHT.walk } },
+        directives: {
+          cost: { weight: WEIGHT.walk },
+          leads: {
+            back: 'neighbors',
+            takes: ['types', 'direction', 'depth'],
+            turns: 'direction: OUT IN',
+            cut: 'truncated',
+          },
+        },
         type: neighbors,
         description:
           'The entities within reach, breadth first: ordered by depth, then name. Each appears once, at its smallest depth; the entity itself does not.',

@@ -3,7 +3,7 @@ import type { SubgraphSchema } from '#subgraphs/shared/builder.ts';
 import { WEIGHT } from '#subgraphs/shared/cost.ts';
 import { tellUnknownKeys } from '#subgraphs/shared/filters/unknown-keys.ts';
 import { selects } from '#subgraphs/shared/selections.ts';
-import { connectionType, pageArguments } from '#subgraphs/shared/connections.ts';
+import { connectionType, PAGE, pageArguments } from '#subgraphs/shared/connections.ts';
 import type { RequestContext } from '#subgraphs/shared/context.ts';
 import { noteHint } from '#subgraphs/shared/hints.ts';
 import { VECTOR } from '../bounds.ts';
@@ -217,7 +217,16 @@ export function addSearch(
 
   builder.queryField('search', (t) =>
     t.field({
-      directives: { cost: { weight: WEIGHT.search }, lists: { through: ['entity: document.entities'] } },
+      directives: {
+        cost: { weight: WEIGHT.search },
+        lists: {
+          first: PAGE.default,
+          most: VECTOR.window,
+          // Words are weighed by their rarity among what takes part, and the scores of both are relative to the best.
+          steady: ['mode: VECTOR', 'rerank: false', 'groupBy: null'],
+          through: ['entity: document.entities'],
+        },
+      },
       type: Connection,
       description: `Finds the chunks that match a query best, at most ${VECTOR.window.toLocaleString('en')} of them in all pages. This is where to start when you know what you look for but not where it is.`,
       args: {

@@ -41,6 +41,8 @@ interface OracleEntity {
   readonly name: string;
   readonly kind: string;
   readonly documents: readonly string[];
+  /** What it points to. */
+  readonly out: readonly string[];
 }
 let documents: Map<string, OracleDocument>;
 let entities: Map<string, OracleEntity>;
@@ -70,6 +72,13 @@ async function engineWith(change: (sdl: string) => string, bounds: Partial<Condi
     await createEngine({ supergraphSdl, clients: server.services.clients, widen: widenedFilters }),
     bounds,
   );
+}
+
+/** The supergraph with smaller pages, for the gateway's questions alone. */
+function inPages(sdl: string, page: number): string {
+  const declared = '@lists(key: "id", first: 20)';
+  expect(sdl).toContain(declared);
+  return sdl.replaceAll(declared, `@lists(key: "id", page: ${page}, values: 7)`);
 }
 
 async function write(index: number, as: Principal = DEVELOPER): Promise<void> {
@@ -115,20 +124,25 @@ async function delivered(): Promise<void> {
 async function load(): Promise<void> {
   const found = await dataOf(`{
     documents(first: 200) { nodes { id title collection entities(first: 200) { nodes { id } } } }
-    entities(first: 200) { nodes { id name kind documents(first: 200) { nodes { id } } } }
+    entities(first: 200) { nodes { id name kind documents(first: 200) { nodes { id } } neighbors(first: 200) { nodes { id } } } }
   }`);
   const keys = (list: { nodes: { id: string }[] }): string[] => list.nodes.map(({ id }) => id);
   documents = new Map(found.documents.nodes.map((each: any) => [each.id, { ...each, entities: keys(each.entities) }]));
-  entities = new Map(found.entities.nodes.map((each: any) => [each.id, { ...each, documents: keys(each.documents) }]));
+  entities = new Map(
+    found.entities.nodes.map((each: any) => [
+      each.id,
+      { ...each, documents: keys(each.documents), out: keys(each.neighbors) },
+    ]),
+  );
 }
 
 beforeAll(async () => {
   server = await startTestServer();
   engine = await engineWith((sdl) => sdl);
-  small = await engineWith((sdl) => sdl.replaceAll('@lists(key: "id")', '@lists(key: "id", page: 5, values: 7)'), {
+  small = await engineWith((sdl) => inPages(sdl, 5), {
     nested: 2,
   });
-  narrow = await engineWith((sdl) => sdl.replaceAll('@lists(key: "id")', '@lists(key: "id", page: 2, values: 7)'), {
+  narrow = await engineWith((sdl) => inPages(sdl, 3), {
     pushed: 5,
   });
   for (let index = 0; index < DOCUMENTS; index++) await write(index);
@@ -167,13 +181,36 @@ function documentHolds(id: string, filter: Filter): boolean {
   );
 }
 
+/** What is so many relations away at most, but for the entity itself. */
+function within(id: string, direction: string, depth: number): string[] {
+  const next = (from: string): string[] => [
+    ...(direction === 'IN' ? [] : entities.get(from)!.out),
+    ...(direction === 'OUT'
+      ? []
+      : [...entities.values()].flatMap((each) => (each.out.includes(from) ? [each.id] : []))),
+  ];
+  const reached = new Set([id]);
+  for (let level = [id], left = depth; left > 0; left--) {
+    level = [...new Set(level.flatMap(next))].filter((each) => !reached.has(each));
+    for (const each of level) reached.add(each);
+  }
+  reached.delete(id);
+  return [...reached];
+}
+
 function entityHolds(id: string, filter: Filter): boolean {
   const it = entities.get(id)!;
   return (
     common(filter, (of) => entityHolds(id, of)) &&
     (filter.name === undefined || filter.name.in.includes(it.name)) &&
     (filter.kind === undefined || filter.kind.eq === it.kind) &&
-    (filter.documents == null || quantified(filter.documents, it.documents, documentHolds))
+    (filter.documents == null || quantified(filter.documents, it.documents, documentHolds)) &&
+    (filter.neighbors == null ||
+      quantified(
+        filter.neighbors,
+        within(id, filter.neighbors.direction ?? 'OUT', filter.neighbors.depth ?? 1),
+        entityHolds,
+      ))
   );
 }
 
@@ -194,6 +231,7 @@ const { documentFilter, entityFilter } = fc.letrec<{ documentFilter: Filter; ent
     names.map((name) => ({ name: { in: name } })),
     fc.constantFrom({ kind: { eq: 'topic' } }, {}),
     fc.record({ documents: listed(tie('documentFilter')) }),
+    fc.record({ neighbors: neighbouring(tie('entityFilter')) }),
     combined(tie('entityFilter')),
   ),
 }));
@@ -203,6 +241,14 @@ function listed(of: fc.Arbitrary<Filter>): fc.Arbitrary<Filter> {
     const [first] = Object.entries(filter);
     return first === undefined ? filter : Object.fromEntries(Object.entries(filter).slice(0, 2));
   });
+}
+
+function neighbouring(of: fc.Arbitrary<Filter>): fc.Arbitrary<Filter> {
+  const way = fc.record(
+    { direction: fc.constantFrom('OUT', 'IN', 'BOTH'), depth: fc.integer({ min: 1, max: 3 }) },
+    { requiredKeys: [] },
+  );
+  return fc.tuple(listed(of), way).map(([filter, given]) => ({ ...filter, ...given, types: ['DEPENDS_ON'] }));
 }
 
 function combined(of: fc.Arbitrary<Filter>): fc.Arbitrary<Filter> {
@@ -287,6 +333,130 @@ describe('like whoever loads everything and looks', () => {
       { numRuns: 30 },
     );
   }, 120_000);
+});
+
+describe('where more match than may be pushed, lists are walked in their own order', () => {
+  const ROWS = DOCUMENT_PAGE.replace('totalCount ', '');
+
+  test('and give the same documents, in pages of any size', async () => {
+    const all = (await pagesOf({}, 200, engine)).ids;
+    const ways = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(documentFilter, fc.integer({ min: 1, max: 3 }), async (where, first) => {
+        const ids: string[] = [];
+        for (let after: string | null = null; ;) {
+          const { data, errors, extensions } = await asked(ROWS, { where, first, after }, { on: narrow, trace: true });
+          expect(errors).toBeUndefined();
+          expect(data.documents.nodes.length).toBeLessThanOrEqual(first);
+          ids.push(...data.documents.nodes.map(({ id }: { id: string }) => id));
+          for (const { way } of (extensions.trace.conditions ?? []) as ConditionTrace[]) ways.add(way);
+          if (!data.documents.pageInfo.hasNextPage) break;
+          after = data.documents.pageInfo.endCursor;
+        }
+        expect(ids).toEqual(all.filter((id) => documentHolds(id, where)));
+      }),
+      { numRuns: 40 },
+    );
+    expect([...ways].sort()).toEqual(['candidates', 'push', 'walk']);
+  }, 240_000);
+
+  test('and the same entities', async () => {
+    const query = `query($where: EntityFilter, $after: String) {
+      entities(where: $where, first: 3, after: $after) { edges { cursor node { id } } pageInfo { hasNextPage } }
+    }`;
+    await fc.assert(
+      fc.asyncProperty(entityFilter, async (where) => {
+        const ids: string[] = [];
+        for (let after: string | null = null; ;) {
+          const { entities: page } = await dataOf(query, { where, after }, { on: narrow });
+          for (const { cursor, node } of page.edges) {
+            ids.push(node.id);
+            after = cursor;
+          }
+          if (!page.pageInfo.hasNextPage) break;
+        }
+        expect(ids).toEqual([...entities.keys()].filter((id) => entityHolds(id, where)));
+      }),
+      { numRuns: 25 },
+    );
+  }, 240_000);
+
+  test('and the same passages, with the same scores', async () => {
+    const query = `query($where: SearchFilter, $first: Int, $after: String) {
+      search(query: "a pigeon that retries", mode: VECTOR, where: $where, first: $first, after: $after) {
+        edges { cursor score node { id } } pageInfo { hasNextPage }
+      }
+    }`;
+    const ways = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(
+        documentFilter,
+        entityFilter,
+        fc.integer({ min: 1, max: 9 }),
+        async (document, entity, first) => {
+          const where = { document, and: [{ collection: { ne: 'nowhere' } }, { entity }] };
+          for (let after: string | null = null, page = 0; page < 3; page++) {
+            const expected = await dataOf(query, { where, first, after });
+            const { data, errors, extensions } = await asked(
+              query,
+              { where, first, after },
+              { on: narrow, trace: true },
+            );
+            expect(errors).toBeUndefined();
+            expect(data).toEqual(expected);
+            for (const { way } of (extensions.trace.conditions ?? []) as ConditionTrace[]) ways.add(way);
+            if (!data.search.pageInfo.hasNextPage) break;
+            after = data.search.edges.at(-1).cursor;
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+    expect(ways).toContain('walk');
+  }, 240_000);
+
+  test('and what asks for more than rows, or ranks by what takes part, is not walked', async () => {
+    const where = { entities: { some: { kind: { eq: 'package' } } } };
+    for (const query of [
+      'query($where: DocumentFilter) { documents(where: $where, first: 2) { ...Counted } } fragment Counted on DocumentConnection { nodes { id } totalCount }',
+      'query($where: DocumentFilter) { documents(where: $where, last: 2) { nodes { id } } }',
+      'query($where: DocumentFilter) { search(query: "pigeon", where: { document: $where }) { nodes { id } } }',
+      'query($where: DocumentFilter) { search(query: "pigeon", mode: VECTOR, groupBy: DOCUMENT, where: { document: $where }) { nodes { id } } }',
+      'query($where: DocumentFilter) { search(query: "pigeon", mode: VECTOR, where: { not: { document: $where } }) { nodes { id } } }',
+    ]) {
+      const { errors } = await asked(query, { where }, { on: narrow });
+      expect(errors, query).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
+    }
+  });
+
+  test('and where the client takes what was found, that is given, and said', async () => {
+    const where = { entities: { some: { kind: { eq: 'package' } } } };
+    const query = `query($where: DocumentFilter, $approximate: Boolean) {
+      some: documents(where: $where, first: 50, approximate: $approximate) { nodes { id } totalCount }
+    }`;
+    const { data, errors, extensions } = await asked(query, { where, approximate: true }, { on: narrow });
+    expect(errors).toBeUndefined();
+    expect(data.some.nodes.length).toBeGreaterThan(0);
+    for (const { id } of data.some.nodes) expect(documentHolds(id, where)).toBe(true);
+    expect(extensions.approximate).toMatchObject([
+      {
+        path: ['some'],
+        condition: 'DocumentFilter.entities.some',
+        message: expect.stringMatching(/More than 5 keys/) as string,
+      },
+    ]);
+    const exact = await asked(query, { where, approximate: true });
+    expect(exact.extensions?.approximate).toBeUndefined();
+    expect(exact.data.some.nodes).toHaveLength(exact.data.some.totalCount);
+    const refused = await asked(query, { where, approximate: false }, { on: narrow });
+    expect(refused.errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
+    // Part of what must not match would let through what does.
+    const not = { entities: { none: { kind: { eq: 'package' } } } };
+    const wrong = await asked(query, { where: not, approximate: true }, { on: narrow });
+    expect(wrong.errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
+    // Without a condition on another store it says nothing.
+    expect((await asked('{ documents(first: 1, approximate: true) { nodes { id } } }')).errors).toBeUndefined();
+  });
 });
 
 test('pages of passages go on while what matches changes, without a passage twice', async () => {

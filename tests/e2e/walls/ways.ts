@@ -10,10 +10,14 @@ const literal = (value: unknown): string => JSON.stringify(value);
 /** Arguments of the fields that operations begin with, by name: one text for each time that it is asked. */
 export type RootArguments = Readonly<Record<string, readonly string[]>>;
 
-/** Asking for pages: everything, what has one of the ids, and what comes behind a cursor and before it. */
-function pages(where: string, order: string, cursor: string | undefined): string[] {
+/**
+ * Asking for pages: everything, what has one of the ids, and what comes behind a cursor and before it.
+ * @param foreign a filter by what another store has
+ */
+function pages(where: string, order: string, cursor: string | undefined, foreign?: string): string[] {
   return [
     '',
+    ...(foreign === undefined ? [] : [`(where: ${foreign}, approximate: true)`]),
     `(where: ${where}, first: 20${order === '' ? '' : `, orderBy: [{ field: ${order}, direction: ASC }]`})`,
     ...around(cursor),
   ];
@@ -52,9 +56,14 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
     node: nodes.map((id) => `(id: ${literal(id)})`),
     nodes: [`(ids: ${literal(nodes)})`],
     agent: [`(id: ${literal(w.agent)})`],
-    agents: pages(ids(w.agent), 'NAME', cursor('agents')),
+    agents: pages(ids(w.agent), 'NAME', cursor('agents'), `{ runs: { some: { id: { eq: ${literal(w.run)} } } } }`),
     document: [`(id: ${literal(w.documents[0])})`],
-    documents: pages(ids(...w.documents), 'TITLE', cursor('documents')),
+    documents: pages(
+      ids(...w.documents),
+      'TITLE',
+      cursor('documents'),
+      `{ entities: { some: { id: { in: ${literal(w.entities)} } } } }`,
+    ),
     documentFacets: ['', `(where: ${ids(...w.documents)}, first: 20, values: 20)`],
     chunk: [`(id: ${literal(w.chunk)})`],
     memoryFact: [`(id: ${literal(w.fact)})`],
@@ -62,12 +71,14 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `{ or: [{ agentId: { eq: ${literal(w.agent)} } }, { key: { startsWith: ${literal(w.name)} } }, { id: { eq: ${literal(w.fact)} } }] }`,
       'KEY',
       cursor('memoryFacts'),
+      `{ agent: { id: { eq: ${literal(w.agent)} } } }`,
     ),
     artifact: [`(id: ${literal(w.artifact)})`],
     artifacts: pages(
       `{ or: [{ runId: { eq: ${literal(w.run)} } }, { id: { eq: ${literal(w.artifact)} } }] }`,
       'PATH',
       cursor('artifacts'),
+      `{ run: { id: { eq: ${literal(w.run)} } } }`,
     ),
     usageRecords: pages(ids(w.usage), 'CREATED_AT', cursor('usageRecords')),
     auditEntries: pages(
@@ -82,7 +93,10 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       cursor('shares'),
     ),
     entity: [`(id: ${literal(w.entities[0])})`, `(name: ${literal(`${w.name} one`)}, kind: "thing")`],
-    entities: pages(all, '', cursor('entities')),
+    entities: [
+      ...pages(all, '', cursor('entities'), `{ documents: { some: { id: { in: ${literal(w.documents)} } } } }`),
+      `(where: { neighbors: { some: { id: { in: ${literal(w.entities)} } }, direction: BOTH, depth: 2 } })`,
+    ],
     shortestPath: [
       `(from: ${literal(w.entities[0])}, to: ${literal(w.entities[1])}, types: ["KNOWS"], direction: BOTH, maxDepth: 3)`,
       `(from: ${literal(`${w.name} one`)}, fromKind: "thing", to: ${literal(`${w.name} two`)}, toKind: "thing")`,
@@ -98,6 +112,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
       `{ or: [{ agentId: { eq: ${literal(w.agent)} } }, { status: { eq: QUEUED } }] }`,
       'CREATED_AT',
       cursor('runs'),
+      `{ agent: { id: { eq: ${literal(w.agent)} } } }`,
     ),
     search: [
       '(query: "kept between us")',
@@ -107,6 +122,7 @@ export function readingArguments(w: World, cursors: ReadonlyMap<string, string>)
           `(query: "kept between us", mode: ${mode}, where: { documentId: { eq: ${literal(w.documents[0])} } }, first: 5)`,
       ),
       '(query: "kept between us", collection: "default")',
+      `(query: "kept between us", where: { document: { id: { in: ${literal(w.documents)} } } }, approximate: true)`,
       '(query: "kept between us", groupBy: DOCUMENT, rerank: true)',
       ...around(cursor('search'), 'query: "kept between us", '),
     ],

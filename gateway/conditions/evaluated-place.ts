@@ -1,0 +1,62 @@
+/** The filter of one place in an operation, worked out in whichever way can be gone. */
+import { getNamedType, GraphQLBoolean, type GraphQLInputObjectType } from 'graphql';
+import type { FilterValue } from './asking.ts';
+import { WalkInstead, type Evaluation } from './evaluation.ts';
+import { valueOf, type FilterPlace, type Variables } from './filter-places.ts';
+import { partsOf } from './terms.ts';
+import { canWalk, isTooCostly, walked } from './walk.ts';
+import { walkOf, type WalkedList } from './walkable.ts';
+
+/** A filter without conditions on other stores. */
+export interface EvaluatedFilter {
+  readonly filter: unknown;
+  /** The bound before which it ended, where the client takes what was found by then. */
+  readonly because?: { readonly condition: string; readonly message: string };
+}
+
+/** @throws ConditionFailed */
+export async function evaluatedPlace(
+  evaluation: Evaluation,
+  place: FilterPlace,
+  value: unknown,
+  variables: Variables,
+): Promise<EvaluatedFilter> {
+  const partial = place.approximate !== undefined && valueOf(place.approximate, GraphQLBoolean, variables) === true;
+  const walk = walkedPlace(evaluation, place, value, variables);
+  const filter = await resolved(evaluation, place, value, walk, partial);
+  const step = partial ? evaluation.trace.find(({ approximate }) => approximate !== undefined) : undefined;
+  return step === undefined
+    ? { filter }
+    : { filter, because: { condition: step.condition, message: step.approximate! } };
+}
+
+function walkedPlace(
+  evaluation: Evaluation,
+  place: FilterPlace,
+  value: unknown,
+  variables: Variables,
+): WalkedList | undefined {
+  const walk = value === null || typeof value !== 'object' ? undefined : walkOf(place, variables);
+  if (walk === undefined) return undefined;
+  const type = getNamedType(place.type) as GraphQLInputObjectType;
+  return canWalk(walk.list, partsOf(type, value as FilterValue, evaluation.filters)) ? walk : undefined;
+}
+
+async function resolved(
+  evaluation: Evaluation,
+  { type }: FilterPlace,
+  value: unknown,
+  walk: WalkedList | undefined,
+  partial: boolean,
+): Promise<unknown> {
+  if (walk !== undefined)
+    try {
+      return await evaluation.resolve(type, value, { walk: walk.first + 1 });
+    } catch (error) {
+      const otherwise = error instanceof WalkInstead ? error.otherwise : isTooCostly(error) ? Infinity : undefined;
+      if (otherwise === undefined) throw error;
+      const found = await walked(evaluation, walk, value as FilterValue, { most: otherwise, partial });
+      if (found !== undefined) return found;
+    }
+  return await evaluation.resolve(type, value, { partial });
+}
