@@ -1,5 +1,5 @@
 /**
- * `npm run ingest -- <folder>`: sends a folder of Markdown and text to a running server through the public mutation
+ * `npm run ingest -- <folder>`: sends a folder of documents to a running server through the public mutation
  * `upsertDocument`. Running it again completes an interrupted run; documents that have not changed are left as they
  * are.
  *

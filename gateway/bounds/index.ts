@@ -11,6 +11,7 @@ import { MODEL } from '#subgraphs/graph-model/bounds.ts';
 import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
 import { AGGREGATES } from '#subgraphs/shared/aggregates/bounds.ts';
 import { SHARED } from '#subgraphs/shared/bounds.ts';
+import { EXTRACTION } from '#subgraphs/shared/extraction/bounds.ts';
 import { MARKDOWN } from '#subgraphs/shared/markdown/bounds.ts';
 import { NEO4J } from '#subgraphs/shared/neo4j/bounds.ts';
 import { REDIS } from '#subgraphs/shared/redis/bounds.ts';
@@ -58,6 +59,7 @@ export const BOUNDS = {
   shared: SHARED,
   aggregates: AGGREGATES,
   markdown: MARKDOWN,
+  extraction: EXTRACTION,
   postgres: POSTGRES,
   neo4j: NEO4J,
   redis: REDIS,

@@ -105,7 +105,7 @@ export const FLOORS: readonly Floor[] = [
   },
   {
     path: 'subgraphs/shared',
-    does: 'what they share: schema builder, ports, errors, ids, cursors, Markdown, PostgreSQL and Neo4j connections',
+    does: 'what they share: schema builder, ports, errors, ids, cursors, Markdown, text of files, PostgreSQL and Neo4j connections',
     rooms: [],
   },
 ];

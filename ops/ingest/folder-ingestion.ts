@@ -4,7 +4,8 @@ import type { DocumentInput, Skipped } from './document-input.ts';
 import { readFiles, sourceOf, type Folder } from './folder.ts';
 import type { Documents, StoredDocument } from './over-http.ts';
 import { eachOf, FatalIngestError, ingest } from './run.ts';
-import type { Encoding } from './text-file.ts';
+import type { Encoding } from '#subgraphs/shared/extraction/encoding.ts';
+import { Extraction } from '#subgraphs/shared/extraction/extraction.ts';
 
 export interface FolderOptions {
   /** The collection that its documents are to be in; where they are already when absent, and `default` for a new folder. */
@@ -31,6 +32,8 @@ export interface FolderReport {
   /** Sources under the folder's name of which nobody knows the folder, and which are not in this one. */
   readonly unclaimed: readonly string[];
   readonly converted: readonly { readonly path: string; readonly encoding: Encoding }[];
+  /** Files of whose text there is the beginning alone, of those that were sent. */
+  readonly truncated: readonly string[];
   /** Documents whose front matter could not be read, of those that were sent. */
   readonly unread: readonly { readonly path: string; readonly problem: string }[];
   /** Their links to pages that are not in the folder, as they are written. */
@@ -45,6 +48,7 @@ interface Sent {
   /** Of the document that was made of it. */
   readonly digest: string;
   readonly encoding: Encoding;
+  readonly truncated: boolean;
   /** Why its front matter could not be read. */
   readonly problem: string | undefined;
   readonly missing: readonly string[];
@@ -56,6 +60,8 @@ type OwnDocuments = Map<string, Pick<StoredDocument, 'id' | 'updatedAt'>>;
 /** One folder's documents, pass after pass. What has been told of a file, or of a document, is not told again. */
 export class FolderIngestion {
   readonly #documents: Documents;
+  /** Its thread ends by itself when there is nothing to read. */
+  readonly #extraction = new Extraction();
   readonly #options: FolderOptions;
   /** This folder's documents by source; undefined until they were asked for. */
   #own: OwnDocuments | undefined;
@@ -125,6 +131,7 @@ export class FolderIngestion {
       ...news,
       ...(unpruned !== undefined && { unpruned }),
       converted: [...reading].flatMap(([path, { encoding }]) => (encoding === 'utf-8' ? [] : [{ path, encoding }])),
+      truncated: [...reading].flatMap(([path, { truncated }]) => (truncated ? [path] : [])),
       unread: [...reading].flatMap(([path, { problem }]) => (problem === undefined ? [] : [{ path, problem }])),
       missing: [...reading].flatMap(([path, { missing }]) => missing.map((target) => ({ path, target }))),
     };
@@ -182,7 +189,7 @@ export class FolderIngestion {
       file: { path, state },
       read: made,
       missing,
-    } of readFiles(folder, wanted)) {
+    } of readFiles(folder, this.#extraction, wanted)) {
       const read =
         made === undefined || 'skipped' in made || this.#collection === undefined
           ? made
@@ -199,6 +206,7 @@ export class FolderIngestion {
         state,
         digest,
         encoding: (read.metadata['encoding'] ?? 'utf-8') as Encoding,
+        truncated: read.metadata['truncated'] === true,
         problem: read.metadata['frontMatterProblem'] as string | undefined,
         missing,
       };

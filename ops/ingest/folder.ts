@@ -1,22 +1,15 @@
-/** A folder of Markdown and text as documents; its links become relations. */
+/** A folder of files as documents: of what can be read of them; links become relations. */
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
+import { EXTRACTION } from '#subgraphs/shared/extraction/bounds.ts';
+import type { ExtractedText, Extraction } from '#subgraphs/shared/extraction/extraction.ts';
+import { formatOfName } from '#subgraphs/shared/extraction/formats.ts';
+import { UnreadableError } from '#subgraphs/shared/extraction/unreadable.ts';
 import { MarkdownDocument, type FrontMatter } from '#subgraphs/shared/markdown/document.ts';
 import type { DocumentInput, Skipped } from './document-input.ts';
 import { FileIndex } from './links.ts';
 import { INGEST } from './bounds.ts';
 import { FatalIngestError } from './run.ts';
-import { readText } from './text-file.ts';
-
-const MEDIA_TYPES: Readonly<Record<string, DocumentInput['mediaType']>> = {
-  '.md': 'text/markdown',
-  '.markdown': 'text/markdown',
-  '.mdx': 'text/markdown',
-  '.txt': 'text/plain',
-  '.text': 'text/plain',
-  '.rst': 'text/plain',
-  '.adoc': 'text/plain',
-};
 
 /** A file that may become a document. */
 export interface FolderFile {
@@ -43,7 +36,7 @@ export interface Folder {
 }
 
 /**
- * Looks through a folder. Hidden files, `node_modules` and links are passed over, and so is what is not text by its name;
+ * Looks through a folder. Hidden files, `node_modules` and links are passed over, and so is what nothing reads by its name;
  * what cannot be read is reported and the rest goes on.
  * @param name the folder's own when absent
  * @throws FatalIngestError when there is no such folder, or it cannot be read, or has no name to go by
@@ -116,9 +109,14 @@ function reasonToPassOver(name: string, isFolder: boolean, isFile: boolean, isLi
   if (isLink) return 'a link';
   if (isFolder) return name === 'node_modules' ? 'packages that are installed' : undefined;
   if (!isFile) return 'neither a file nor a folder';
-  if (mediaTypeOf(name) !== undefined) return undefined;
+  if (name.startsWith('~$')) return 'what an Office program keeps while a file is open';
+  if (WRITTEN_BY_PROGRAMS.test(name)) return 'written by a program, for programs';
+  if (formatOfName(name) !== undefined) return undefined;
   return extname(name) === '' ? 'a name without an ending' : `a name that ends in ${extname(name).toLowerCase()}`;
 }
+
+/** Lists of packages with their checksums, and code that nobody is to read: thousands of passages that answer nothing. */
+const WRITTEN_BY_PROGRAMS = /^(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml)$|\.min\.(?:js|mjs|css)$/i;
 
 async function lookAt({ root, files, skipped }: Seen, onDisk: string): Promise<void> {
   const path = onDisk.normalize('NFC');
@@ -138,8 +136,6 @@ async function lookAt({ root, files, skipped }: Seen, onDisk: string): Promise<v
 
 const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-const mediaTypeOf = (name: string): DocumentInput['mediaType'] | undefined => MEDIA_TYPES[extname(name).toLowerCase()];
-
 /** What a file is read as: a document, or why it is none; undefined where it is gone. */
 export interface FileRead {
   readonly file: FolderFile;
@@ -148,10 +144,18 @@ export interface FileRead {
   readonly missing: readonly string[];
 }
 
-/** Reads a folder's files, in their order. @param wanted which; all when absent */
-export async function* readFiles(folder: Folder, wanted = folder.files): AsyncGenerator<FileRead> {
+/**
+ * Reads a folder's files, in their order.
+ * @param extraction reads those that are no text
+ * @param wanted which; all when absent
+ */
+export async function* readFiles(
+  folder: Folder,
+  extraction: Extraction,
+  wanted = folder.files,
+): AsyncGenerator<FileRead> {
   const known = new FileIndex(folder.files.map(({ path }) => path));
-  for (const file of wanted) yield { file, ...(await readDocument(folder, file, known)) };
+  for (const file of wanted) yield { file, ...(await readDocument(folder, file, { known, extraction })) };
 }
 
 /** The source of a file's document. */
@@ -160,27 +164,26 @@ export const sourceOf = ({ name }: Pick<Folder, 'name'>, path: string): string =
 async function readDocument(
   folder: Folder,
   { path, onDisk }: FolderFile,
-  known: FileIndex,
+  { known, extraction }: { known: FileIndex; extraction: Extraction },
 ): Promise<Omit<FileRead, 'file'>> {
   const none = (read: Skipped | undefined) => ({ read, missing: [] });
   try {
     const { size } = await stat(join(folder.root, onDisk));
-    // UTF-16 may be twice as long as the same text in UTF-8.
-    if (size > 2 * INGEST.fileBytes) return none(tooLong(path, size));
-    const read = readText(await readFile(join(folder.root, onDisk)));
-    if (typeof read === 'string') return none({ skipped: path, reason: read });
-    const { text, encoding } = read;
-    const bytes = Buffer.byteLength(text);
-    if (bytes > INGEST.fileBytes) return none(tooLong(path, bytes));
+    if (size > EXTRACTION.fileBytes) return none(tooLong(path, size, EXTRACTION.fileBytes));
+    if (size === 0) return none({ skipped: path, reason: 'empty', meant: true });
+    const bytes = await readFile(join(folder.root, onDisk));
+    const read = await extraction.read({ bytes, name: path }, { tenantId: READER });
+    const { text } = read;
+    const length = Buffer.byteLength(text);
+    if (length > INGEST.fileBytes) return none(tooLong(path, length, INGEST.fileBytes));
     if (text.trim() === '') return none({ skipped: path, reason: 'empty', meant: true });
-    const mediaType = mediaTypeOf(path) ?? 'text/plain';
-    const markdown = mediaType === 'text/markdown' ? new MarkdownDocument(text) : undefined;
+    const markdown = read.mediaType === 'text/markdown' ? new MarkdownDocument(text) : undefined;
     const links = known.follow(markdown?.outline.links ?? [], path);
     const self = { name: sourceOf(folder, path), kind: 'file' };
     const document: DocumentInput = {
-      title: markdown?.title ?? basename(path),
+      title: (read.format === 'markdown' ? markdown?.title : read.title) ?? basename(path),
       source: sourceOf(folder, path),
-      mediaType,
+      mediaType: read.mediaType,
       text,
       // Of the content alone: with the time of the last change, a `touch` would write everything again.
       metadata: {
@@ -188,8 +191,8 @@ async function readDocument(
         folder: folder.name,
         root: folder.root,
         sizeBytes: size,
-        ...(encoding === 'utf-8' ? {} : { encoding }),
-        ...frontMatterOf(markdown?.frontMatter),
+        ...whatItSays(read),
+        ...(read.format === 'markdown' ? frontMatterOf(markdown?.frontMatter) : {}),
       },
       entities: [self],
       relations: [
@@ -203,13 +206,27 @@ async function readDocument(
     };
     return { read: document, missing: links.missing };
   } catch (error) {
+    if (error instanceof UnreadableError) return none({ skipped: path, reason: error.message });
     return none(isGone(error) ? undefined : { skipped: path, reason: (error as Error).message });
   }
 }
 
-const tooLong = (path: string, bytes: number): Skipped => ({
+/** There are no other tenants to take turns with. */
+const READER = 'ingest';
+
+/** What is kept of how a file was read; nothing of text in UTF-8. */
+function whatItSays({ format, encoding, facts, truncated }: ExtractedText): DocumentInput['metadata'] {
+  return {
+    ...(encoding === undefined || encoding === 'utf-8' ? {} : { encoding }),
+    ...(format === 'markdown' || format === 'text' ? {} : { format }),
+    ...(Object.keys(facts).length === 0 ? {} : { properties: facts }),
+    ...(truncated === true ? { truncated } : {}),
+  };
+}
+
+const tooLong = (path: string, bytes: number, most: number): Skipped => ({
   skipped: path,
-  reason: `it is ${bytes} bytes long; at most ${INGEST.fileBytes} are accepted`,
+  reason: `it is ${bytes} bytes long; at most ${most} are accepted`,
 });
 
 /** What a document says of itself, so that searches can be narrowed to it; or why that cannot be read. */

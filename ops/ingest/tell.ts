@@ -24,12 +24,16 @@ export function countsOf(report: FolderReport): string {
 /** Everything that has to be said beside the counts, a line each. */
 export function detailsOf(report: FolderReport): string[] {
   const failed = report.skipped.filter(({ meant }) => !meant);
-  const { converted, unread, missing, gone, unclaimed, unpruned } = report;
+  const { converted, truncated, unread, missing, gone, unclaimed, unpruned } = report;
   return [
     ...failed.map(({ skipped, reason }) => `Could not ingest ${nameOf(skipped)}: ${nameOf(reason)}.`),
     ...byReason(
-      converted.map(({ path, encoding }) => ({ skipped: path, reason: ENCODINGS[encoding] })),
+      converted.map(({ path, encoding }) => ({ skipped: path, reason: ENCODINGS[encoding] ?? encoding })),
       'Converted from',
+    ),
+    ...byReason(
+      truncated.map((path) => ({ skipped: path, reason: 'for it has more text than a document may' })),
+      'Read in part,',
     ),
     ...byReason(
       unread.map(({ path, problem }) => ({ skipped: path, reason: problem })),
@@ -58,12 +62,12 @@ export function detailsOf(report: FolderReport): string[] {
   ];
 }
 
-const ENCODINGS = {
-  'utf-8': 'UTF-8',
+/** What people call some encodings; others go by their names. */
+const ENCODINGS: Readonly<Record<string, string>> = {
   'utf-16le': 'UTF-16 (little endian)',
   'utf-16be': 'UTF-16 (big endian)',
   'windows-1252': 'Windows-1252 (Latin-1)',
-} as const;
+};
 
 function byReason(skipped: readonly Skipped[], begin: string): string[] {
   const reasons = new Map<string, string[]>();

@@ -61,6 +61,11 @@ const NO_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'Parts of a format of files, which those that are there have already.': [
     'subgraphs/object/drivers/files/names.ts: CHUNK',
     'subgraphs/object/drivers/files/record.ts: TRAILER_BYTES',
+    'subgraphs/shared/extraction/readers/xlsx-dates.ts',
+  ],
+  'How pages are set, by which headings and paragraphs are told.': [
+    'subgraphs/shared/extraction/readers/pdf.ts: APART',
+    'subgraphs/shared/extraction/readers/pdf.ts: LARGER',
   ],
   'Defaults of a published specification.': [
     'subgraphs/shared/conditions.ts: defaultValue: 500',

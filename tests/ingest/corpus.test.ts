@@ -4,13 +4,17 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { DocumentInput } from '#ops/ingest/document-input.ts';
 import { lookThrough, readFiles } from '#ops/ingest/folder.ts';
 import { RELATIONAL } from '#subgraphs/relational/bounds.ts';
 import { chunkText } from '#subgraphs/relational/documents/chunking.ts';
+import { Extraction } from '#subgraphs/shared/extraction/extraction.ts';
 import { MarkdownDocument } from '#subgraphs/shared/markdown/document.ts';
 import { estimateTokens } from '#subgraphs/shared/tokens.ts';
+
+const extraction = new Extraction();
+afterAll(() => extraction.close());
 
 const root = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 const PLUGINS = ['camera', 'contacts', 'file', 'inappbrowser'].map((name) => `cordova-plugin-${name}`);
@@ -100,7 +104,7 @@ test('a folder of each package is read whole, and the sites that it names are fo
   const counts: Record<string, object> = {};
   for (const plugin of PLUGINS) {
     const documents: DocumentInput[] = [];
-    for await (const { read } of readFiles(await lookThrough(`${root}${plugin}/doc`))) {
+    for await (const { read } of readFiles(await lookThrough(`${root}${plugin}/doc`), extraction)) {
       if (read === undefined || 'skipped' in read) throw new Error(JSON.stringify(read));
       documents.push(read);
     }

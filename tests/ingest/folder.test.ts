@@ -1,12 +1,15 @@
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DocumentInput, Skipped } from '#ops/ingest/document-input.ts';
 import { INGEST } from '#ops/ingest/bounds.ts';
 import { lookThrough, readFiles } from '#ops/ingest/folder.ts';
+import { Extraction } from '#subgraphs/shared/extraction/extraction.ts';
 
 let folder: string;
+const extraction = new Extraction();
+afterAll(() => extraction.close());
 
 beforeEach(async () => {
   folder = join(await mkdtemp(join(tmpdir(), 'tributary-ingest-')), 'notes');
@@ -20,7 +23,7 @@ async function read(name?: string): Promise<{ documents: DocumentInput[]; skippe
   const looked = await lookThrough(folder, name);
   const documents: DocumentInput[] = [];
   const all: Skipped[] = [...looked.skipped];
-  for await (const { read } of readFiles(looked)) {
+  for await (const { read } of readFiles(looked, extraction)) {
     if (read === undefined) continue;
     if ('skipped' in read) all.push(read);
     else documents.push(read);
@@ -166,6 +169,53 @@ describe('a folder of Markdown and text', () => {
     ]);
   });
 
+  test('reads what people have: by its ending and how it begins, with its title, and one that is broken costs no other', async () => {
+    const fixtures = new URL('../fixtures/documents/', import.meta.url);
+    for (const name of ['bees.docx', 'bicycles.pdf', 'frost.eml', 'locked.pdf', 'orders.xlsx', 'tides.pptx'])
+      await copyFile(new URL(name, fixtures), join(folder, name));
+    await writeFile(join(folder, 'broken.docx'), 'PK\u0003\u0004 and no more');
+    await writeFile(join(folder, 'data.csv'), 'a,b\n1,2\n');
+    await writeFile(
+      join(folder, 'page.html'),
+      '<title>A page</title><h1>Page</h1><a href="bicycles.pdf">The handbook</a>',
+    );
+    await writeFile(join(folder, 'code.py'), 'def f():\n    x = 1\n    return x\n');
+    await writeFile(join(folder, '~$bees.docx'), 'x');
+    await writeFile(join(folder, 'package-lock.json'), '{}');
+    await writeFile(join(folder, 'a.min.js'), 'x');
+
+    const { documents, skipped, passedOver } = await read();
+
+    expect(documents.map(({ source, title, metadata }) => [source, title, metadata['format']])).toEqual([
+      ['notes/bees.docx', 'Keeping bees', 'docx'],
+      ['notes/bicycles.pdf', 'The bicycle handbook', 'pdf'],
+      ['notes/code.py', 'code.py', 'source'],
+      ['notes/data.csv', 'data.csv', 'csv'],
+      ['notes/frost.eml', 'Müller’s greenhouse: frost tonight', 'email'],
+      ['notes/orders.xlsx', 'Orders of the bakery', 'xlsx'],
+      ['notes/page.html', 'A page', 'html'],
+      ['notes/tides.pptx', 'Tide tables', 'pptx'],
+    ]);
+    expect(documents.every(({ mediaType }) => mediaType === 'text/markdown')).toBe(true);
+    expect(documents.find(({ title }) => title === 'A page')!.relations).toEqual([
+      {
+        from: { name: 'notes/page.html', kind: 'file' },
+        to: { name: 'notes/bicycles.pdf', kind: 'file' },
+        type: 'LINKS_TO',
+      },
+    ]);
+    expect(documents[1]!.metadata).toMatchObject({ properties: { author: 'Noor de Vries', pages: 2 } });
+    expect(skipped).toEqual([
+      { skipped: 'broken.docx', reason: expect.stringContaining('cannot be read as DOCX') as string },
+      { skipped: 'locked.pdf', reason: 'it is protected by a password' },
+    ]);
+    expect(passedOver).toEqual([
+      'a.min.js: written by a program, for programs',
+      'package-lock.json: written by a program, for programs',
+      '~$bees.docx: what an Office program keeps while a file is open',
+    ]);
+  });
+
   test('passes over hidden files and links out of the folder', async () => {
     await writeFile(join(folder, '..', 'outside.md'), 'secret');
     await symlink(join(folder, '..', 'outside.md'), join(folder, 'link.md'));
@@ -205,8 +255,50 @@ describe('a folder of Markdown and text', () => {
   });
 
   test.each([
+    [
+      'shift_jis',
+      'ミツバチの群れは乾いた箱を必要とする。',
+      '837e8363836f836082cc8c5182ea82cd8aa382a282bd94a082f0954b977682c682b782e98142',
+    ],
+    [
+      'euc-jp',
+      'ミツバチの群れは乾いた箱を必要とする。',
+      'a5dfa5c4a5d0a5c1a4ceb7b2a4eca4cfb4a5a4a4a4bfc8a2a4f2c9accdd7a4c8a4b9a4eba1a3',
+    ],
+    ['koi8-r', 'Привет мир', 'f0d2c9d7c5d420cdc9d2'],
+    ['windows-1251', 'Привет, мир. Как дела у пчёл?', 'cff0e8e2e5f22c20ece8f02e20cae0ea20e4e5ebe020f320eff7b8eb3f'],
+    [
+      'gb18030',
+      '蜂箱要放在干燥的地方，入口朝东南，冬天要防风。',
+      'b7e4cfe4d2aab7c5d4dab8c9d4efb5c4b5d8b7bda3acc8ebbfdab3afb6abc4cfa3acb6acccecd2aab7c0b7e7a1a3',
+    ],
+    [
+      'big5',
+      '蜂箱要放在乾燥的地方，入口朝東南，冬天要防風。',
+      'b8c1bd63ad6ea9f1a662b0aec0eaaabaa661a4e8a141a44aa466b4c2aa46ab6ea141a556a4d1ad6ea8beadb7a143',
+    ],
+    [
+      'euc-kr',
+      '벌통은 마른 곳에 두고 입구는 남동쪽을 향하게 한다.',
+      'b9fac5ebc0ba20b8b6b8a520b0f7bfa120b5ceb0ed20c0d4b1b8b4c220b3b2b5bfc2cac0bb20c7e2c7cfb0d420c7d1b4d92e',
+    ],
+    ['iso-2022-jp', '乾いた箱', '1b244234252424243f48221b2842'],
+    [
+      'iso-8859-2',
+      'Pszczoły potrzebują suchego ula, a wejście powinno być od południa; zimą chroń je przed wiatrem i wilgocią, żeby przeżyły.',
+      '50737a637a6fb37920706f74727a6562756ab1207375636865676f20756c612c20612077656ab663696520706f77696e6e6f206279e6206f6420706fb375646e69613b207a696db1206368726ff1206a652070727a6564207769617472656d20692077696c676f6369b12c20bf6562792070727a65bf79b3792e',
+    ],
+  ])('tells %s by its letters', async (encoding, text, hex) => {
+    await writeFile(join(folder, 'a.txt'), Buffer.from(hex, 'hex'));
+    const { documents, skipped } = await read();
+    expect(skipped).toEqual([]);
+    expect(documents[0]!.metadata['encoding']).toBe(encoding);
+    expect(documents[0]!.text).toBe(text);
+  });
+
+  test.each([
     ['Shift JIS', Buffer.from('93fa967b8cea82cc83658358836781423b', 'hex')],
-    ['KOI8-R', Buffer.from('f0d2c9d7c5d420cdc9d2', 'hex')],
+    ['letters of no language', Buffer.from('e001ff80fe02c381d3', 'hex')],
     ['a picture', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')],
     ['UTF-16 that is cut', Buffer.from('fffe6100d8', 'hex')],
   ])('says that it cannot read %s, rather than guess', async (_, bytes) => {

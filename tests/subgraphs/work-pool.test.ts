@@ -1,6 +1,6 @@
 /** Threads: tenants take turns, what nobody waits for is not begun, and what waits is bounded. */
-import { afterEach, expect, test } from 'vitest';
-import { WorkPool } from '#subgraphs/shared/work/work-pool.ts';
+import { afterEach, expect, test, vi } from 'vitest';
+import { WorkEndedError, WorkPool } from '#subgraphs/shared/work/work-pool.ts';
 
 const COUNT = new URL('./work/count.mjs', import.meta.url);
 let pool: WorkPool;
@@ -84,6 +84,31 @@ test('a thread that is lost is replaced', async () => {
   pool = new WorkPool({ threads: 1 });
   await expect(pool.run(COUNT, { exit: 3 }, { tenantId: 'a' })).rejects.toThrow('ended with code 3');
   expect(await pool.run(COUNT, { add: [1, 1] }, { tenantId: 'a' })).toBe(2);
+});
+
+test('what takes longer than its pool gives is ended, though it never yields, and the next has a thread', async () => {
+  pool = new WorkPool({ threads: 1, pieceMs: 500 });
+  const endless = pool.run(COUNT, { loop: true }, { tenantId: 'a' });
+  const next = pool.run(COUNT, { add: [1, 1] }, { tenantId: 'a' });
+  await expect(endless).rejects.toMatchObject({ name: 'WorkEndedError', because: 'TIME' });
+  expect(await next).toBe(2);
+});
+
+test('what takes more memory than its pool gives is ended, and the process lives', async () => {
+  pool = new WorkPool({ threads: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } });
+  const greedy = pool.run(COUNT, { fill: true }, { tenantId: 'a' });
+  await expect(greedy).rejects.toBeInstanceOf(WorkEndedError);
+  await expect(greedy).rejects.toMatchObject({ because: 'MEMORY' });
+  expect(await pool.run(COUNT, { add: [1, 1] }, { tenantId: 'a' })).toBe(2);
+});
+
+test('a thread that has had nothing to do for a while is ended, and another begins', async () => {
+  pool = new WorkPool({ threads: 1, idleMs: 1 });
+  const first = await pool.run<number>(COUNT, { thread: true }, { tenantId: 'a' });
+  await vi.waitFor(async () => expect(await pool.run(COUNT, { thread: true }, { tenantId: 'a' })).not.toBe(first), {
+    timeout: 10_000,
+    interval: 50,
+  });
 });
 
 test('closing ends what runs and what waits', async () => {
